@@ -34,7 +34,7 @@ def shortest_path(
 
 
 def reachable(starts: Iterable[N], successors: Callable[[N], Iterable[N]]) -> dict[N, None]:
-    """Return the start nodes too, in the order of a depth-first search."""
+    """In the order of a depth-first search, beginning with the start nodes."""
     found = dict.fromkeys(starts)
     waiting = list(found)
     while waiting:

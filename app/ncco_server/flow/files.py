@@ -63,7 +63,7 @@ def is_flow_file(path: str) -> bool:
 
 
 def named_flows(texts: Mapping[str, str]) -> dict[str, str]:
-    """Flow name → display path of the first file with that name. Files with errors are included."""
+    """Flow name → display path of the first file with that name, even one with errors."""
     files = [(file, text) for file, text in reversed(list(texts.items())) if file.startswith("flows/")]
     found = ((file, (_HANDLER if file.endswith(HANDLER_SUFFIX) else _NAME).search(text)) for file, text in files)
     return {(name["given"] or name["name"].replace("_", "-")): file for file, name in found if name}
@@ -182,7 +182,7 @@ def too_large(display: str) -> FlowIssue:
 
 
 def too_much(texts: Mapping[str, str]) -> FlowIssue | None:
-    """The issue of the first file, by path, with which a project exceeds its number of files or its size."""
+    """The issue of the first file, by path, with which a project is too large."""
     total = 0
     for number, (display, text) in enumerate(sorted(texts.items()), 1):
         total += len(text)

@@ -57,7 +57,6 @@ class Callback:
 
     Attributes:
         name: `input`, `connect`, `record`, `conversation`, or the checkpoint's name.
-        steers: whether the reply can replace the NCCO.
     """
 
     kind: CallbackKind
@@ -75,7 +74,6 @@ class Draft:
         computed: the options computed in each call; None if loading the flow has not checked the others.
         heard: the flow that the called party hears before being connected, and its params (`{"flow": .., "given":
             {..}}`). The engine sets the `url` of `onAnswer`.
-        secret: the options that contain a `spoken` param.
     """
 
     action: dict[str, Any]
@@ -131,7 +129,6 @@ class Target(NamedTuple):
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is a step or the end of the call, without assignments."""
         return self.runs is None and not self.returns and not self.sets
 
     def effects(self, phase: Phase) -> Iterator[Effect]:

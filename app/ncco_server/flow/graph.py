@@ -24,7 +24,7 @@ MAX_PHRASES: Final = 3
 MAX_PLAYED: Final = 3
 
 NodeKind: TypeAlias = StepShape | Literal["start", "end", "link"]
-"""A `link` stands for another flow, in an SVG."""
+"""A `link` is another flow, in an SVG."""
 
 Stroke = Literal["plain", "dotted", "error", "taken", "missed"]
 """What an arrow means; with coverage, whether any call has taken the way."""
@@ -61,7 +61,6 @@ class GraphNode:
         lines: the short text in the box, the name first.
         step: "" for a start or an end.
         place: None for an end.
-        texts: everything that the step plays, in full; a computed prompt as it is written in the flow.
         mark: a warning to show in an SVG; "" for none.
     """
 
@@ -294,7 +293,6 @@ def _label(ways: list[Way]) -> tuple[str, ...]:
 
 
 def _literal_words(text: str) -> str:
-    """Write `…` in place of computed values."""
     return shorten(TEMPLATE_CODE.sub(" …", text))
 
 
@@ -327,7 +325,7 @@ _LIST = re.compile(r"^(\s*\d+(?=\.)|\s*(?=[-+*]))(.)")
 
 
 def _in_mermaid(lines: Iterable[str]) -> str:
-    """Escape characters with a meaning in Mermaid or HTML, or that would start a Markdown list, as in `1.` or `-`."""
+    """Escape what Mermaid, HTML or a Markdown list would read, as in `1.` or `-`."""
     coded = (_SPECIAL.sub(lambda found: f"#{ord(found[0])};", printable(line)) for line in lines)
     return "<br/>".join(_LIST.sub(lambda found: f"{found[1]}#{ord(found[2])};", line) for line in coded)
 

@@ -59,7 +59,6 @@ class FlowIssue:
 
     Attributes:
         ncco_rule: the broken rule of `ncco_server.ncco`, e.g. N108; "" for a rule of the flow language.
-        names: the variables, lookups and template files whose names a text contains where their value was intended.
         fix: the cure as a change to the file; None if the cure cannot be applied automatically.
     """
 
@@ -104,8 +103,6 @@ class FlowRule:
     """A rule that the files of a project must follow.
 
     Attributes:
-        bad: a project that breaks only this rule; bytes if it is not UTF-8.
-        good: the same project without the error.
         phase: "" for the default phase (see `found_in`).
         fix: the default fix of the rule's issues: the fields of a `Fix` except `cure`.
         once_for: reports an undeclared `name`, each `message`, or the rule itself (`file`) once per file.

@@ -4,10 +4,10 @@
 2. Ranks: the rank of a node is the length of the longest path to it. Then each node moves to where its edges are
    shortest. Between two ranks of nodes there is a rank of labels.
 3. Long edges: an edge has a dummy node in each rank that it crosses. Edges to the same node share dummy nodes.
-4. Order: the ranks are sorted by the medians of the neighbours, in sweeps down and up. Source: Gansner, Koutsofios,
-   North and Vo, "A Technique for Drawing Directed Graphs", 1993.
-5. Columns: vertices are aligned vertically in four directions; the mean of the two middle results is used. Source:
-   Brandes and Köpf, "Fast and Simple Horizontal Coordinate Assignment", 2001.
+4. Order: the ranks are sorted by the medians of the neighbours, down and up. Source: Gansner, Koutsofios, North and Vo,
+   "A Technique for Drawing Directed Graphs", 1993.
+5. Columns: the mean of the two middle ones of four vertical alignments. Source: Brandes and Köpf, "Fast and Simple
+   Horizontal Coordinate Assignment", 2001.
 
 The same input always gives the same result. All lengths are in the unit of the given sizes; y grows downwards.
 """
@@ -68,7 +68,6 @@ class Route(NamedTuple):
     Attributes:
         points: from border to border. Between two points the edge is a vertical line, or a curve that is vertical at
             both ends.
-        is_loop: whether the edge ends at its own start; if so, the points are the control points of one curve.
     """
 
     points: tuple[Point, ...]
@@ -97,7 +96,6 @@ def arrange(nodes: Sequence[Size], links: Sequence[Link]) -> Layout:
 
 
 def _back_links(count: int, links: Sequence[Link]) -> set[int]:
-    """The links that close a cycle of two or more nodes."""
     outgoing: list[list[int]] = [[] for _ in range(count)]
     for index, link in enumerate(links):
         if link.start != link.end:
@@ -123,7 +121,7 @@ def _back_links(count: int, links: Sequence[Link]) -> set[int]:
 
 
 def _ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
-    """Every edge of the acyclic graph leads down; rank 0 is at the top."""
+    """Rank 0 is at the top."""
     above: Layers = [[] for _ in range(count)]
     below: Layers = [[] for _ in range(count)]
     for upper, lower in edges:
@@ -154,11 +152,8 @@ class _Graph:
 
     Attributes:
         ranks: nodes have even ranks, labels have odd ranks.
-        back: the links that run upwards.
         inner_above, inner_below: the neighbour that should share a dummy node's column.
-        first: for each link, the vertex after its start.
         following: for each dummy node, the next vertex on the way to the end of its links.
-        loops: for each node, its links to itself and the sizes of their labels.
     """
 
     sizes: list[Size]
@@ -284,7 +279,6 @@ def _positions(layers: Layers) -> dict[int, int]:
 
 
 def _by_medians(graph: _Graph, layers: Layers, *, upwards: bool) -> Layers:
-    """Sort by the neighbours above, if `upwards`, or else below."""
     position = _positions(layers)
     sorted_layers: Layers = []
     for layer in layers if upwards else reversed(layers):
@@ -410,7 +404,7 @@ def _rank_borders(graph: _Graph, layers: Layers, centres: Sequence[int]) -> list
 
 
 def _pieces(graph: _Graph, centres: Sequence[int]) -> dict[int, int]:
-    """For each dummy node, the last one in the vertical line segment that starts there."""
+    """For each dummy node, the last one in the vertical line that starts there."""
     pieces: dict[int, int] = {}
     for first in graph.first.values():
         line = []

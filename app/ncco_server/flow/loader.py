@@ -96,8 +96,7 @@ def load(
     A project that exceeds a limit (E119) has no flows. The limits of a project do not apply to a `revision`.
 
     Args:
-        texts: path → text, from `read_project`. `calendars/*` are holiday dates computed earlier; missing ones are
-            computed.
+        texts: path → text, from `read_project`. `calendars/*` are holiday dates computed earlier.
         env: the variables that flows may read (without `FLOW_`); None skips the check that they are set.
         modules: the Python modules whose functions lookups may call (`NCCO_PYTHON_LOOKUPS`); None skips that check.
             Even then, the service does not call functions of other modules.
@@ -163,7 +162,6 @@ def _load(
 def _read_files(
     texts: Mapping[str, str], extent: Extent, allowed: Mapping[str, str]
 ) -> tuple[list[_File], FlowIssue | None]:
-    """Stop at the file with which the project exceeds a limit, and return the issue about it."""
     is_limited = extent != "revision"
     files: list[_File] = []
     if is_limited and (problem := too_much(texts)) is not None:
@@ -188,7 +186,6 @@ def _read_files(
 
 
 def _holds_handler(path: str, text: str) -> bool:
-    """Any other Python file is a module that handlers may import."""
     return path.startswith(_FLOWS) and path.endswith(HANDLER_SUFFIX) and "call_flow" in text
 
 
@@ -257,8 +254,6 @@ class _File:
     """One file of flows/.
 
     Attributes:
-        node: None if the YAML cannot be parsed at all.
-        head: None for a file that is no flow.
         gaps: the lines that were not read as written because of syntax errors.
         read_handler: None for a YAML file, or if the handler's code could not be run.
     """
@@ -293,7 +288,6 @@ class _File:
         return cls(path, text, reading.node, None, is_parsed, reading.issues, reading.gaps)
 
     def with_head(self, shared: Iterable[Map]) -> _File:
-        """`shared` are the root nodes of the shared files."""
         if self.node is None or is_shared(self.node):
             return self
         head = read_head(self.node, self.issues, shared)
@@ -303,7 +297,7 @@ class _File:
 
     @property
     def is_complete(self) -> bool:
-        """False for a file that may declare names which are not known here."""
+        """False for a file that may declare unknown names."""
         is_flow = isinstance(self.node, Map) and self.node.get("flow") is not None
         return is_flow or (self.is_parsed and is_shared(self.node))
 

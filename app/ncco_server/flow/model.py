@@ -32,7 +32,6 @@ class Offers(NamedTuple):
 
     Attributes:
         announces: whether it says something and continues without input, and neither dials nor records.
-        reads_hours: whether the opening hours decide where it leads.
         asks_for_message: whether it records a message. A recording of the whole call is none.
     """
 
@@ -48,7 +47,7 @@ class Step:
     """A node of a flow: what the caller hears, then where the call goes.
 
     Attributes:
-        parts: everything that the step plays, including the `input` of its menu or data entry.
+        parts: include the `input` of its menu or data entry.
         error: the target if a value cannot be computed; None for the flow's `error` target.
         tail: whether the error exit's actions follow the step's `input`.
         events: the hooks sent when Vonage reports an event later, by event (`record`, `transcription`, `hangup`).
@@ -82,7 +81,7 @@ class Step:
 
     @property
     def actions(self) -> Iterator[Action]:
-        """The known actions of its parts; one for each target of a connect."""
+        """The known ones; one for each target of a connect."""
         return chain.from_iterable(part.actions for part in self.parts)
 
     @property
@@ -158,14 +157,11 @@ class Flow:
 
     Attributes:
         numbers: digits without `+`.
-        default: whether calls to any other number start here.
         entry: whether calls with the answer URL `/webhooks/answer/{name}` start here.
         locales: by name; the first is the default.
-        default_answers: the value of each lookup before it is made.
         sensitive_paths: the paths of the sensitive fields of each lookup; no path is inside another.
         events: like `Step.events`, but for all steps.
         spoken: the sensitive params that a placed call keeps, encrypted, and may speak.
-        timed: the types of the variables and lookups that contain dates or times.
         zone: an IANA name, or "".
         outbound: None if the flow is not used to place calls.
         limits: what the flow promises; running calls ignore them.
@@ -259,7 +255,7 @@ class Flow:
 
     @property
     def written_numbers(self) -> dict[str, str]:
-        """Each phone number in the flow, with a step that dials it, as `flow.step`."""
+        """Each with a step that dials it, as `flow.step`."""
         return {
             str(address.render({})): f"{self.name}.{step.name}"
             for step in self.steps.values()
@@ -289,5 +285,4 @@ class Project:
 
     @property
     def has_errors(self) -> bool:
-        """A project with errors is never served."""
         return any(issue.is_error for issue in self.issues)

@@ -73,7 +73,7 @@ def counted(number: int, noun: str, nouns: str = "") -> str:
 
 
 def as_sentence(text: str) -> str:
-    """Add a capital, unless the text starts with a file name, a step's name or a number."""
+    """Leave a file name, a step's name or a number at the beginning as it is."""
     return text[:1].upper() + text[1:] if _BEGINS_WITH_WORD.match(text) else text
 
 
@@ -95,7 +95,6 @@ def _block(issue: FlowIssue, lines: Sequence[str], colours: Colouring) -> str:
 
 
 def _excerpt(line: str, column: int, length: int) -> tuple[str, int, int]:
-    """The line as a terminal shows it, the columns before the error, and the error's width in columns."""
     start = min(column - 1, len(line))
     begin = max(0, start - _NEAR)
     line = line[begin : start + _NEAR]

@@ -23,32 +23,30 @@ class PlayedHandler(Protocol):
     """A handler of calls in one call: see `ncco_server.flow.handlers.playback`."""
 
     @property
-    def recorded(self) -> Sequence[Any]:
-        """The first result is when the call came to the handler."""
+    def recorded(self) -> Sequence[Any]: ...
 
     def step(self, name: str) -> Any:
-        """The first step for an unknown name. None before a function."""
+        """Return the first step for an unknown name, and None before a function."""
 
     @property
     def computed(self) -> Iterator[str]:
-        """All texts that the handler says up to the wait and that are not written in its file."""
+        """The texts that the handler says up to the wait and that are not written in its file."""
 
     @property
     def wanted(self) -> tuple[str, Any] | None:
-        """The name of the function that the handler waits for, and what a `Lookup` requests."""
+        """The name of a function, and what a `Lookup` requests."""
 
     @property
-    def values(self) -> Mapping[str, Any]:
-        """The computed texts of the step, by name."""
+    def values(self) -> Mapping[str, Any]: ...
 
     def follows(self, recorded: Sequence[Any]) -> bool:
-        """Whether the handler can run on with these results, since the first of them are those that it has got."""
+        """Whether the first of these results are those that the handler has got."""
 
     def play(self, recorded: Sequence[Any]) -> None:
         """Raises RenderError."""
 
     def item(self, value: Any, problem: str, now: datetime) -> Any:
-        """What is stored as the result of the wait."""
+        """Return what is stored as the result of the wait."""
 
 
 Followers: TypeAlias = Mapping[tuple[str, str], Mapping[str, Sequence[str]]]
@@ -60,14 +58,13 @@ class Handling(Protocol):
 
     @property
     def recorded(self) -> str:
-        """The variable with the results that the handler has got."""
+        """A variable."""
 
     @property
     def runs(self) -> frozenset[str]: ...
 
     @property
-    def env(self) -> frozenset[str]:
-        """What it reads without a default."""
+    def env(self) -> frozenset[str]: ...
 
     @property
     def hours(self) -> frozenset[str]: ...
@@ -82,22 +79,21 @@ class Handling(Protocol):
 
     @property
     def sampled(self) -> frozenset[str]:
-        """What it may read that has more values than a proof tries: attributes of `call`, params."""
+        """What has more values than a proof tries: attributes of `call`, params."""
 
     @property
     def heard(self) -> str:
-        """The variable with what the caller has entered."""
+        """A variable."""
 
     @property
     def reads(self) -> frozenset[str]:
-        """The fields of `call` that it reads, `now` and `env`."""
+        """Fields of `call`, `now` and `env`."""
 
     @property
-    def tested(self) -> Sequence[str | int]:
-        """What it may compare values with."""
+    def tested(self) -> Sequence[str | int]: ...
 
     def samples(self, request: Any) -> tuple[tuple[Any, ...], bool]:
-        """What a function may return, as JSON, and whether there is nothing else. `request` is that of its `Lookup`."""
+        """Return JSON values, and whether there is nothing else. `request` is that of a function's `Lookup`."""
 
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
         """A value that is equal for two calls in which the handler goes on in the same way."""
@@ -105,8 +101,7 @@ class Handling(Protocol):
     def came_so_far(self, recorded: Sequence[Any]) -> str:
         """The results without the times, as JSON."""
 
-    def begun(self, now: datetime, env: Mapping[str, str]) -> Sequence[Any]:
-        """The results of a call that comes to the handler now."""
+    def begun(self, now: datetime, env: Mapping[str, str]) -> Sequence[Any]: ...
 
     def playback(
         self, facts: Mapping[str, Any], env: Mapping[str, str], params: Mapping[str, Any], known: Mapping[str, str]
@@ -126,7 +121,7 @@ class Offer(Protocol):
 
     @property
     def phrases(self) -> Mapping[str, str]:
-        """What a caller can say in any locale: as written → folded."""
+        """As written → folded, for all locales."""
 
     @property
     def place(self) -> Place: ...
@@ -147,12 +142,9 @@ class Way:
     """One way out of a step: a line of its exit, and where it leads.
 
     Attributes:
-        name: a choice, `noinput`, `busy`, `if vip`, `else`, `goto`, ...
         outcomes: include those that only an older revision had.
         passes_input: whether the caller takes this way by valid input, or by a wait of limited length.
         is_immediate: whether a call can take this way without any webhook.
-        is_return: whether this way is taken when the flow that the step runs has returned.
-        sets: assignments made before those of the target.
         fills: the variable that receives the caller's input. It is named at `filled_at`.
         label, detail: in a picture; without a label the name is shown, with "" none.
         is_alone: whether a picture draws a separate arrow even if other ways have the same target.
@@ -190,7 +182,6 @@ class Asked:
         keys: digits, `*` or `#` → their choice.
         phrases: folded phrase (`ncco_server.flow.phrases.fold`) → its choice.
         lengths: minimum and maximum of digits; None for a menu, or if only speech is accepted.
-        free_speech: whether any words count as an answer.
         min_confidence: 0 to 1; speech results below it do not count.
         by_locale: what each locale accepts; empty if all accept the same. This object is for the other locales.
     """
@@ -212,7 +203,6 @@ class Outcome(NamedTuple):
             `completed`, `machine`, ...); for a checkpoint, its name (`heard_terms`, ...).
         digits, text, confidence: "" and None if there was no input.
         reason: for failures: `dtmf`, `speech`, `low_confidence`, `length`, `asr_error`, ...
-        because: one sentence for the trace.
     """
 
     name: str
@@ -270,11 +260,7 @@ class Decision(NamedTuple):
 
     Attributes:
         outcome: its name in scenarios, logs and coverage.
-        place: the line that decided.
-        because: one sentence for the trace.
-        others: why each other line did not match.
         sets: assignments, in order, before the move.
-        values: the collected input, by variable name.
         attempt, attempts: the number of this failed attempt, and the allowed tries; 0 if no attempt failed.
         next_target: the index in a list of targets; 0 if no other is rung.
     """
@@ -322,7 +308,6 @@ class Exit(ABC):
     """How a step ends; the exits are in `ncco_server.flow.language`.
 
     Attributes:
-        word: the key that the exit has in a step, such as `choices`.
         leaves_at_once: whether a call leaves the step on entry, without a webhook. The exit's conditions are then
             tested after the step's actions.
         is_early: whether the exit can decide before the step plays anything.
@@ -338,15 +323,14 @@ class Exit(ABC):
     decides_by_name: ClassVar[bool] = False
 
     @abstractmethod
-    def written_ways(self) -> Iterator[Way]:
-        """In the order of the file."""
+    def written_ways(self) -> Iterator[Way]: ...
 
     @cached_property
     def ways(self) -> tuple[Way, ...]:
         return tuple(self.written_ways())
 
     def outcomes(self) -> Iterator[ExitOutcome]:
-        """In the order of the file; by default, those of each way."""
+        """By default, those of each way."""
         for way in self.ways:
             yield from (ExitOutcome(name, way.place) for name in way.outcomes if name != AT_ONCE)
 
@@ -358,12 +342,11 @@ class Exit(ABC):
         return decision.what
 
     def reads(self) -> Iterator[Expression]:
-        """The conditions that the exit tests, in order."""
         yield from ()
 
     @property
     def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
-        """The prompts after failed attempts, by failure; the first entry is for the first attempt."""
+        """By failure; the first entry is for the first attempt."""
         return {}
 
     @property

@@ -156,7 +156,7 @@ class ScopeTypes:
         return shape
 
     def with_name(self, name: str, shape: Kind, unspoken: str = "", secrets: Iterable[Path] = ()) -> ScopeTypes:
-        """Add or replace `name`. `secrets` are the paths of its sensitive fields."""
+        """`secrets` are the paths of its sensitive fields."""
         kept = {known: why for known, why in self.unspoken.items() if root_of(known) != name}
         kept |= {name: unspoken} if unspoken else {}
         kept |= dict.fromkeys(sorted(written(name, path) for path in secrets), "a sensitive field of a lookup")

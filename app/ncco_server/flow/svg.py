@@ -64,7 +64,7 @@ def _char_width(char: str) -> int:
 
 
 THUMBNAIL: Final = Size(420, 190)
-"""The part of a picture that its view `#start` shows."""
+"""What the view `#start` of a picture shows."""
 
 
 def as_svg(drawing: Drawing, stylesheet: str = "") -> str:
@@ -308,7 +308,6 @@ def _line(points: Sequence[tuple[float, float]], *, is_loop: bool) -> tuple[str,
 
 
 def _head(x: float, y: float, back_x: float, back_y: float) -> str:
-    """The tip is at (x, y), and the base in the direction of (back_x, back_y)."""
     base_x, base_y = x + back_x * HEAD, y + back_y * HEAD
     side_x, side_y = back_y * HEAD / 2, back_x * HEAD / 2
     corners = (x, y), (base_x + side_x, base_y + side_y), (base_x - side_x, base_y - side_y)
@@ -316,7 +315,7 @@ def _head(x: float, y: float, back_x: float, back_y: float) -> str:
 
 
 def _packed(sizes: Sequence[Size]) -> tuple[list[tuple[float, float]], Size]:
-    """Arrange rectangles in rows, in order. Returns their upper left corners and the total size."""
+    """Return the upper left corners and the total size."""
     area = sum(width * height for width, height in sizes)
     limit = max([math.sqrt(area * ASPECT), *(size.width for size in sizes)])
     places = list[tuple[float, float]]()

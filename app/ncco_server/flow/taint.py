@@ -32,7 +32,6 @@ SETTING: Final = Cell("", "env")
 _WORDS: Final = frozenset({"set", "with", "run"})
 
 Edges: TypeAlias = dict[Cell, set[Cell]]
-"""Each cell with the cells computed from it."""
 
 
 def filled_with_settings(

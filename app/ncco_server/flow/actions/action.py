@@ -28,7 +28,6 @@ class Action:
 
     Attributes:
         fields: by NCCO name, in the order in which they are sent.
-        callback: the webhook that it asks for.
         checkpoint: the name of the checkpoint; "" for any other action.
         is_opening: whether it is played only when the step is entered, not again for later targets of a connect list.
     """

@@ -29,7 +29,7 @@ _FOLLOWING_INPUT = {"action": "input", "type": ["dtmf"], "eventUrl": _URL}
 _LEFT_OUT = object()
 """Stands for a value that cannot be computed with the sample values."""
 _SPOKEN_RULES = ("N4", "N916")
-"""The prefixes of the codes of SSML rules."""
+"""Prefixes of the codes of SSML rules."""
 _SHORT_TEXT: Final = MAX_TALK_CHARACTERS // 2
 """A text whose source is no longer than this hardly ever becomes too long by its values."""
 _KEEP_ONE = "keep one of them"
@@ -219,7 +219,6 @@ TEXTS: Final = ("2026-03-05", "12", "2026-03-05T09:30")
 
 
 def others(names: Mapping[str, Any], used: Collection[str]) -> Iterator[dict[str, Any]]:
-    """Yield `names` with other sample texts, for a value that cannot be computed with the current samples."""
     roots = {name.partition(".")[0] for name in used} & names.keys()
     for text in TEXTS:
         yield {**names, **{name: _with_text(names[name], text) for name in roots}}

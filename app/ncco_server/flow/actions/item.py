@@ -40,7 +40,7 @@ class Item:
 
     @property
     def name(self) -> str:
-        """The name of a checkpoint; "" for any other item."""
+        """Return "" unless it is a checkpoint."""
         return self.main.value if self.word == "checkpoint" and isinstance(self.main, Text) else ""
 
     @property
@@ -197,7 +197,6 @@ _SECOND_SPELLINGS = {key: name for shape in SHAPES.values() for key, name in sha
 """Alternative spellings of NCCO options, with the spellings that are sent."""
 
 _RIVALS = (("from", "randomFromNumber"), ("mute", "canSpeak"), ("machineDetection", "advancedMachineDetection"))
-"""Mutually exclusive fields."""
 
 
 def gather(own: tuple[Entry, ...], inherited: tuple[Entry, ...], place: Place) -> Map:

@@ -83,9 +83,7 @@ class Domains:
 
     Attributes:
         known: the key of a name → every value that the name can have.
-        bounds: the key of any other name → the bounds of its values.
         values: the key of a name, a field, a length, or a condition that is not analysed further → the values to try.
-        lengths: the key of a length → its bounds.
     """
 
     scope: ScopeTypes

@@ -305,7 +305,6 @@ def described(name: Name) -> str:
 
 
 def _played(step: Map) -> str:
-    """What the caller hears first in a step, and how the step ends."""
     do = step.get("do")
     item = do.items[0] if isinstance(do, Seq) and do.items else None
     heard = ""
@@ -349,7 +348,6 @@ def hover(texts: Mapping[str, str], file: str, line: int, column: int) -> str | 
 
 
 def _about_expression(text: str, line: int, column: int, scope: ScopeTypes) -> str | None:
-    """The type of the name, or the signature of the filter."""
     lines = LINE_BREAK.split(text)
     for found in _PATH.finditer(lines[line - 1]) if line <= len(lines) else ():
         if found.start(2) < column <= found.end(2) + 1:

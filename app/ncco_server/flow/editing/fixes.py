@@ -107,7 +107,6 @@ def _phase_of(issue: FlowIssue) -> int:
 
 
 def _is_changed(place: Place, fix: QuickFix) -> bool:
-    """Whether a place, in the text after the fix, is in a line that the fix wrote."""
     return any(
         place.file == edit.file and edit.line <= place.line <= edit.line + edit.text.count("\n") for edit in fix.edits
     )

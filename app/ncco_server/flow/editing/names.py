@@ -108,7 +108,7 @@ class ProjectNames:
         return next(filter(None, found), None)
 
     def occurrences(self, definition: Name) -> list[Name]:
-        """A definition and every use of it, sorted by place."""
+        """Include the definition; sorted by place."""
         kind = definition.kind
         written = definition.name
         place = definition.place
@@ -149,7 +149,6 @@ def names_in_file(path: str, text: str) -> FileNames:
 
 @lru_cache(maxsize=1024)
 def names_in_template(path: str, text: str) -> FileNames:
-    """Which flows use the template is unknown here."""
     source = SourceFile(path, text)
     uses: list[Name] = []
     for start, expression in _in_braces(source.text):

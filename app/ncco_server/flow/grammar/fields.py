@@ -296,13 +296,11 @@ ENDPOINT_TYPES = tuple(ENDPOINT.shapes)
 
 @cache
 def action_shape(word: str) -> MapField:
-    """Leave out `action` itself."""
     return _record(SHAPES[word])
 
 
 @cache
 def endpoint_shape(kind: str) -> MapField:
-    """Leave out `type` itself."""
     return _record(ENDPOINT.shapes[kind])
 
 

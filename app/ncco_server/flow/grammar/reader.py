@@ -121,8 +121,6 @@ class Resolver(Reader):
         has_all_flows: whether `flows` is complete. In a stored revision, it lacks flows that hooks place calls with.
         locales: empty if the flow speaks only one language.
         language: that of spoken values (BCP 47).
-        own: None if the file is not a flow.
-        inherited: the options from `defaults`, by kind of action.
     """
 
     scope: ScopeTypes
@@ -245,7 +243,6 @@ def read_fields(
 
 
 def meaning_of(word: str, hints: Mapping[str, str]) -> str | None:
-    """The hint for a word in upper or lower case."""
     return next((meaning for words, meaning in hints.items() if word.lower() in words.split()), None)
 
 

@@ -173,7 +173,7 @@ def leaves(value: Value) -> Iterator[Value]:
 
 
 def find(value: Value, path: Iterable[str]) -> Value:
-    """The value at a path of field names and list positions, or the innermost one that exists."""
+    """A path consists of field names and list positions. Return the innermost value that exists."""
     for segment in path:
         inner: Value | None = None
         if isinstance(value, Object):

@@ -163,7 +163,7 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Vari
 
 
 def guess_type(value: Node | None) -> str:
-    """The type that a value seems to have. A counter such as `{{ tries + 1 }}` is an int."""
+    """A counter such as `{{ tries + 1 }}` is an int."""
     if isinstance(value, Seq | Map):
         return "list" if isinstance(value, Seq) else "map"
     text = value.value if value and not value.quoted else ""

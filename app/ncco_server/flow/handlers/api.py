@@ -200,13 +200,9 @@ class HandlerEffect(Awaitable[T]):
         first: what the step does before its actions, as in a flow file: `send`, a list, and `result`.
         do: the actions, as in a flow file.
         words: how the step ends, as in a flow file.
-        name: the name of the step; "" for the line of the handler.
         function: what `run` calls, without arguments.
         result: makes the result of the handler's `await` from the stored JSON value.
-        is_awaited: whether the handler has awaited it.
         asks: whether it may be asked again.
-        held: the function that a `hold` calls again and again.
-        flow: the flow that it goes to or runs.
     """
 
     does: Literal["play", "wait", "leave", "run"]
@@ -224,7 +220,6 @@ class HandlerEffect(Awaitable[T]):
 
     @property
     def is_open_ended(self) -> bool:
-        """Whether one of its actions has unknown length."""
         return any(map(_is_open_ended, self.do))
 
     def leading(self, targets: Mapping[str, WrittenText]) -> HandlerEffect[T]:
@@ -756,7 +751,6 @@ END: Final = WrittenText("end")
 
 
 def _member(given: Iterable[Any]) -> Callable[[Any], Any]:
-    """Find the name that was given by its text: a member of an enum, if it was one."""
     members = {str(name): name for name in given}
     return members.get
 
@@ -848,7 +842,6 @@ class CallFlow:
     Attributes:
         words: its words except the name, as in a flow file.
         file: the file of its code, as Python knows it.
-        line: the line of the handler there.
         path: the file as messages and traces name it, such as `flows/pizza.py`; "" for `file`.
     """
 

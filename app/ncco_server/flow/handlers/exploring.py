@@ -31,9 +31,8 @@ from ncco_server.value_types import ANY
 MOST_RUNS: Final = 2000
 """Runs of a handler; our choice. A usual one needs less than a hundred."""
 MOST_TRACED: Final = 3_000_000
-"""Lines of the handler that are run in all of these runs."""
+"""Lines of the handler, in all of these runs."""
 MOST_ENTERED: Final = 24
-"""Texts that are tried as what a caller enters."""
 _NOON: Final = 1_767_614_400_000
 """In milliseconds since 1970: Monday, 5 January 2026, 12:00 UTC; our choice."""
 MOST_SHOWN: Final = 20
@@ -94,11 +93,9 @@ _CALLERS: Final[Mapping[str, Mapping[str, Any]]] = {
 _TIMES: Final = (_NOON, _NOON - 33 * 3_600_000)
 """The second one is a Sunday, 03:00 UTC."""
 _VARYING: Final = frozenset({"now", "random"}.union(*_CALLERS.values()))
-"""What differs between the calls that are tried."""
 _ATTRIBUTES: Final = {"from_": "from", "now": "now", "env": "env", "random": "random"} | {
     name: name for name in SAMPLE_CALL if name != "from"
 }
-"""Attributes of `Call`, with their names in flows."""
 
 
 def facts_of(facts: Mapping[str, Any], reads: Collection[str]) -> tuple[Any, ...]:
@@ -150,11 +147,9 @@ class _Run(NamedTuple):
     def then(
         self, item: Any, came_from: tuple[_Origin, ...], known: Mapping[str, str], because: tuple[str, ...] = ()
     ) -> _Run:
-        """Add a result, which came at the same time."""
         return _Run(self.facts, [*self.recorded, item], came_from, self.at_ms, known=known, because=because)
 
     def moved(self, at_ms: int, tried: frozenset[str], because: tuple[str, ...]) -> _Run:
-        """Let the latest result come at another time."""
         *before, latest = self.recorded
         item = list(Recorded(*latest)._replace(at_ms=at_ms)) if before else at_ms
         return self._replace(recorded=[*before, item], at_ms=at_ms, tried=tried, because=because)
@@ -248,7 +243,6 @@ class _Exploration:
         return self._after_wait(playback, made.steps[-1], run) if playback.is_waiting else iter(())
 
     def _at_other_times(self, run: _Run, read: frozenset[str]) -> Iterator[_Run]:
-        """Return the run at a moment for each answer of the opening hours that it has read."""
         self.hours |= read
         tried = run.tried | read
         if tried == run.tried:
@@ -376,7 +370,6 @@ class HandlerSteps(Mapping[str, Step]):
         return frozenset(self._explored.reads)
 
     def remarks(self) -> Iterator[Remark]:
-        """Mistakes in its code, and what no call runs."""
         yield from self._code.remarks()
         if self.is_whole and not self.failures:
             for line in self._code.never_run(self._explored.tracer.lines):
@@ -384,7 +377,6 @@ class HandlerSteps(Mapping[str, Step]):
 
     @property
     def variants(self) -> tuple[Step, ...]:
-        """Every step in each form: what is said before a wait may differ."""
         return tuple(self._explored.variants.values())
 
     @property

@@ -26,11 +26,10 @@ _OUTSIDE: Final = (
 )
 """What differs from one run to the next, blocks, or has an effect outside; whole modules and single names."""
 _FILES: Final = frozenset({"read_text", "read_bytes", "write_text", "write_bytes", "iterdir", "unlink", "mkdir"})
-"""Methods of `pathlib.Path` that use the disk."""
 _FILES_IF_CALLED: Final = frozenset({"open", "exists", "is_file", "is_dir", "stat", "rglob"})
 """Attributes have these names, too."""
 _SAME: Final = ("uuid.UUID", "uuid.uuid3", "uuid.uuid5", "time.strptime", "asyncio.CancelledError", "time.struct_time")
-"""Parts of these modules whose results are always the same."""
+"""Their results are always the same."""
 _CHANGES: Final = frozenset(
     {
         *("append", "appendleft", "extend", "insert", "add", "put", "put_nowait"),
@@ -65,7 +64,6 @@ class HandlerCode:
 
     @cached_property
     def tested(self) -> tuple[str | int, ...]:
-        """What values are compared with, or looked up in."""
         found: dict[str | int, None] = {}
         for node in ast.walk(self._tree):
             match node:
@@ -102,7 +100,6 @@ class HandlerCode:
         return tuple(found)
 
     def _called_in(self, function: Function) -> Iterator[str]:
-        """Include properties, what it makes an object with, and a `key`."""
         for node in _run_again(function):
             match node:
                 case ast.Call(func=ast.Name(id="map" | "filter"), args=[ast.Name(id=called), *_]):
@@ -130,7 +127,7 @@ class HandlerCode:
 
     @cached_property
     def _classes(self) -> Mapping[str, Sequence[str]]:
-        """The special methods of each class, such as `__init__`: an object may call them."""
+        """The special methods of each class: an object may call them."""
         return {
             node.name: [each.name for each in node.body if isinstance(each, Function) and each.name.startswith("__")]
             for node in ast.walk(self._tree)
@@ -229,7 +226,6 @@ class HandlerCode:
 
     @cached_property
     def _module_names(self) -> set[str]:
-        """Leave out functions, classes and modules."""
         return {
             each.id
             for node in self._tree.body
@@ -273,7 +269,6 @@ class HandlerCode:
 
 
 def _lines_of(code: CodeType) -> frozenset[int]:
-    """Include inner functions."""
     inner = [_lines_of(each) for each in code.co_consts if isinstance(each, CodeType)]
     return frozenset(line for *_, line in code.co_lines() if line is not None).union(*inner)
 
@@ -308,7 +303,6 @@ def _is_run(statement: ast.stmt, run: frozenset[int]) -> bool:
 
 
 def _unsure_in(function: Function) -> frozenset[str]:
-    """The names whose values were only tried with samples."""
     arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
     unsure = {each.arg for each in arguments[1:]}
     size = -1
@@ -361,7 +355,7 @@ def _is_unsure(expression: ast.expr, unsure: frozenset[str]) -> bool:
 
 
 def _run_again(function: Function) -> Iterator[ast.AST]:
-    """The nodes that are run again at each webhook: neither nested functions, nor what `run` calls."""
+    """Leave out nested functions, and what `run` calls."""
     waiting: list[ast.AST] = [*function.body]
     while waiting:
         node = waiting.pop(0)
@@ -421,7 +415,6 @@ _IN_ORDER: Final = ("list", "tuple", "enumerate", "iter", "map", "filter", "zip"
 
 
 def _iterated(node: ast.AST) -> Sequence[ast.expr]:
-    """What an expression or a loop takes the items of, in their order."""
     match node:
         case ast.For(iter=iterated) | ast.comprehension(iter=iterated) | ast.Starred(value=iterated):
             return (iterated,)
@@ -438,7 +431,6 @@ def _iterated(node: ast.AST) -> Sequence[ast.expr]:
 
 
 def _is_set(node: ast.AST, named: Set[str]) -> bool:
-    """Whether an expression is a set, also by the name of one."""
     match node:
         case ast.Set() | ast.SetComp() | ast.Call(func=ast.Name(id="set" | "frozenset")):
             return True
@@ -451,7 +443,6 @@ def _is_set(node: ast.AST, named: Set[str]) -> bool:
 
 
 def _named_sets(nodes: Iterable[ast.AST]) -> set[str]:
-    """The names to which some statements assign sets and nothing else."""
     assigned: list[str] = []
     stored: list[str] = []
     for node in nodes:

@@ -37,7 +37,7 @@ class TooLong(BaseException):
 class LineTracer:
     """Notes which lines of a file are run in this thread, and interrupts its code after MOST_LINES.
 
-    `latest` is the line that runs now, or ran last; `is_late` interrupts the code at its next line.
+    `latest` runs now, or ran last; `is_late` interrupts the code at its next line.
     """
 
     def __init__(self, file: str) -> None:

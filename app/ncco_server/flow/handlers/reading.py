@@ -79,7 +79,6 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
 }
 """How an argument is made of a param that is stored as text, by its type; "" becomes None."""
 _SAMPLE_PARAMS: Final = {"date": "2026-01-05", "time": "09:30", "datetime": "2026-01-05T09:30:00+00:00"}
-"""Such params in the call in which the steps of a handler are found."""
 _TYPES: Final[Mapping[Any, str]] = {
     str: "text",
     int: "int",
@@ -168,8 +167,6 @@ class HandlerFile(NamedTuple):
     Attributes:
         handler: None if there is none, or the code could not be run.
         node: the words of its flow, as in a flow file.
-        literal: the texts that are written in the file; see `constants`.
-        issues: why the code could not be run.
     """
 
     handler: CallFlow | None

@@ -20,13 +20,12 @@ _NAMED: Final = (type, FunctionType, BuiltinFunctionType, ModuleType)
 _MACHINERY: Final = frozenset(
     {"frame", "coroutine", "code", "cell", "coroutine_wrapper", "function", "async_generator"}
 )
-"""What Python itself keeps for a function that waits."""
 
 
 def state_of(coroutine: Any, ignored: Any) -> tuple[Any, ...]:
     """A value that is equal for two handlers that go on in the same way.
 
-    The `coroutine` waits, or has ended. `ignored` is the call, which is compared otherwise.
+    The `coroutine` waits, or has ended. `ignored` is the call.
     """
     found = []
     while coroutine is not None:

@@ -47,7 +47,7 @@ _PARAMS: Final = "with"
 _TYPES: Final[Mapping[str, Kind]] = {"p": TYPES["phone"], "u": TYPES["url"], "t": TYPES["text"], "s": TYPES["text"]}
 _KINDS: Final = re.compile(rf"(?P<p>\+?{E164.pattern}\Z)|(?P<u>(?:https?|wss?)://)")
 LITERAL: Final = frozenset({"choices", "collect", "on", "lookup", "hold", "result"})
-"""The words of a step whose texts are always literal."""
+"""Their texts are always literal."""
 _BRACES: Final = re.compile(r"\{[{%#]")
 _CONSTANT: Final = frozenset({WrittenText, int, float, bool, type(None)})
 
@@ -95,7 +95,6 @@ class Made(NamedTuple):
     Attributes:
         steps: one step; or several, so that a question is asked again without what was said before it.
         values: by name, the computed texts, the secrets for another flow, and the request of a `hold`.
-        said: what they were made of.
     """
 
     steps: tuple[Step, ...]
@@ -173,7 +172,6 @@ class EffectTemplate:
                 self.add_to(key, (value,))
 
     def node(self, value: Any, word: str = "") -> Node:
-        """A value as it would be written in a flow file, under this word."""
         place = self.place
         if isinstance(value, Secret) and word == _PARAMS and self.literal is not None:
             return Text(f"{{{{ {self._secret_hole(value)} }}}}", place, quoted=True)
@@ -252,8 +250,6 @@ class StepMaker:
     """Makes the steps of a handler.
 
     Attributes:
-        latest: the steps that were made last, by name.
-        language: the language of texts that name no other.
         read: the steps that have been read, by name, with their sources; None to keep none.
     """
 

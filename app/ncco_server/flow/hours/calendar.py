@@ -274,7 +274,6 @@ def _after(calendar: Calendar, day: date, minute: int) -> datetime:
 
 
 def offset_periods(zone: ZoneInfo, start: int, end: int) -> Iterator[OffsetPeriod]:
-    """Split the time where the clocks of the zone change."""
     at = start
     offset = offset_at(zone, start)
     for year in range(_year(start), _year(end) + 1):
@@ -306,7 +305,6 @@ def _first_second_after_change(zone: ZoneInfo, low: int, high: int) -> int:
 
 
 def offset_at(zone: ZoneInfo, at: int) -> int:
-    """How many seconds the clocks are ahead of UTC `at` a time in seconds since 1970."""
     offset = datetime.fromtimestamp(at, zone).utcoffset()
     return int(offset.total_seconds()) if offset else 0
 
@@ -320,5 +318,5 @@ def _new_year(year: int) -> int:
 
 
 def calendar_sources(calendars: Iterable[Calendar]) -> dict[str, str]:
-    """The computed dates, by path: they are part of the revision of the flows that use them."""
+    """By path. They are part of the revision of the flows that use them."""
     return {path: text for calendar in calendars for path, text in calendar.sources.items()}

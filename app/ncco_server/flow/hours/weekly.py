@@ -103,7 +103,6 @@ def meant_hours(text: str) -> str:
 
 
 def is_hours(text: str) -> bool:
-    """Whether a text is ranges of 24-hour times separated by commas, or closed."""
     pieces = [piece.strip() for piece in text.split(",")]
     return pieces == [CLOSED] or all(_SPAN.fullmatch(piece) and _span_of(piece) for piece in pieces)
 
@@ -180,7 +179,6 @@ def _near_day(name: str) -> str:
 
 
 def _check_next_day(day: int, week: dict[int, Spans], named: dict[int, Text], what: str, reader: Reader) -> None:
-    """Report W521 for hours that start before those of the previous day have ended."""
     following = (day + 1) % 7
     after = week.get(following, ())
     late = max((span.end for span in week[day]), default=0) - DAY_MINUTES
@@ -194,7 +192,6 @@ def _check_next_day(day: int, week: dict[int, Spans], named: dict[int, Text], wh
 
 
 def _texts_of(node: Node, what: str, reader: Reader) -> Iterator[tuple[str, Place]]:
-    """The parts between commas in a text or a list of texts."""
     for item in node.items if isinstance(node, Seq) else (node,):
         text = reader.text(item, f"an entry of {what}")
         if text is not None and not is_missing(text):

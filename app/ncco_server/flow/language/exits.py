@@ -40,7 +40,7 @@ from ncco_server.value_types import JsonSchema
 class StepSource:
     """A step that is being read, as its exit sees it.
 
-    `parts` are those of its `do` that could be read; `played` also has items with fields that could not be read.
+    `parts` could be read; `played` also has items with fields that could not be read.
     """
 
     name: str
@@ -82,20 +82,15 @@ class StepExit(Exit, Generic[W]):
     on_words: ClassVar[type[MapForm] | None] = None
 
     def needs(self) -> Needs | None:
-        """None if the exit needs nothing from the actions of its step."""
         return None
 
     @classmethod
     @abstractmethod
-    def of_words(cls, words: W, source: StepSource) -> Self | None:
-        """Return None after an error."""
+    def of_words(cls, words: W, source: StepSource) -> Self | None: ...
 
     @classmethod
     def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
-        """The lines that the `on` of a step that is being written may have, without `error`.
-
-        `outcomes_of` returns the outcomes that a flow declares.
-        """
+        """The lines that the `on` of a step that is being written may have, without `error`."""
         yield from () if cls.on_words is None else cls.on_words.words()
 
 

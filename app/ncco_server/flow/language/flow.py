@@ -189,7 +189,6 @@ class ReadFlow:
     """The parts of a flow file that could be read.
 
     Attributes:
-        start: None if unknown.
         flow: None if the file has an error.
         outbound: None if there is none, or it has an error.
         made: the steps that a handler in Python makes.
@@ -378,14 +377,12 @@ _SECTIONS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
     "locales": lambda words: "language" in words and words <= {*Locale.words()},
     "hours": lambda words: "week" in words,
 }
-"""For each section, the words that only its entries have."""
 
 
 _BELONGS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
     **_SECTIONS,
     "defaults": lambda words: words.isdisjoint(_STEP_MARKERS) or not words <= {*STEP_WORDS},
 }
-"""For each section, whether an entry with these words may belong to it."""
 
 
 def _restore_sections(node: Map, reader: Reader) -> Map:

@@ -104,8 +104,8 @@ class Hook(NamedTuple):
             if there is a problem.
         json: any JSON value; for an email or a call, the result of `MailDefinition.render` or `Placing.render`.
         headers: values have no line ends.
-        problem: why it could not be rendered, in one sentence without values of the call, or ""; such a hook is not
-            sent, but kept so that somebody can look at it.
+        problem: why it could not be rendered, without values of the call, or ""; such a hook is not sent, but kept for
+            people to see.
     """
 
     name: str
@@ -328,7 +328,6 @@ def _read_sent(node: Node, what: str, reader: Resolver) -> tuple[SentHook, ...]:
 
 
 Later: TypeAlias = SentHook | Save
-"""What happens on an event: a hook is sent, or a row of a table changes."""
 
 SentHooks: TypeAlias = Annotated[tuple[SentHook, ...], Notation(read_sent, ref("sent"))]
 
@@ -361,7 +360,7 @@ def read_events(
 
 
 def _read_later(node: Node, event: str, reader: Resolver) -> Iterator[Later]:
-    """In order. `save` changes rows, unless a hook has this name."""
+    """`save` changes rows, unless a hook has this name."""
     read = _read_sent if event in _RECORDING_EVENTS else read_sent
     for item in items(node):
         entries = item.entries if isinstance(item, Map) else ()

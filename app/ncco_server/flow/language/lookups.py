@@ -88,7 +88,6 @@ _NO_EFFECT: Final[Mapping[tuple[str, str], str]] = {
         for word in WORDS
     },
 }
-"""What to write instead of a key that a method does not support."""
 
 _FUNCTION: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 _DOTTED_NAME: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
@@ -207,7 +206,6 @@ class LookupDefinition(Definition):
 
     @property
     def module(self) -> str:
-        """Return "" if the lookup calls no function."""
         return self.function.partition(":")[0]
 
     @property
@@ -231,7 +229,6 @@ class LookupDefinition(Definition):
 
     @property
     def default_answer(self) -> Answer:
-        """The value of the lookup before it is made."""
         return {**self.default, OK: False}
 
     def render(self, names: Mapping[str, Any]) -> LookupRequest | TableRead | TableSearch:
@@ -275,7 +272,7 @@ class LookupDefinition(Definition):
             return self.default_answer, str(misfit)
 
     def misfit(self, value: object) -> str:
-        """Why an answer does not match `returns`; "" if it does."""
+        """Return "" if an answer matches `returns`."""
         return self.cast_answer(value)[1]
 
 

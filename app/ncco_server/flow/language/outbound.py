@@ -61,11 +61,9 @@ class Outbound:
     """How calls are placed with a flow.
 
     Attributes:
-        answered: where the call starts if a person answers.
         from_number: in digits; "" for a random number of the application.
         machine_detection: "" for none.
         expires_s: seconds after the wanted time until the call expires; None if it never does.
-        quiet: whether not to call at night.
         ways: where the call goes after machine detection, by `human`, `machine` and `beep`.
         hooks: what is sent if nobody was reached, by outcome; `otherwise` is for the rest, except `unknown`.
     """
@@ -90,7 +88,6 @@ class Outbound:
         return self.hooks.get(outcome) or (() if outcome in _APART else self.hooks.get(OTHERWISE, ()))
 
     def refusing(self, number: str) -> tuple[str, ...]:
-        """The names of the rows that keep this number from being called."""
         return tuple(table.row_of_number(number) for table in self.unless or ())
 
 

@@ -102,7 +102,7 @@ class On(StepExit[OnWords]):
             yield Way(name, line.target, line.place, (name,))
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The outcome is "" if the next target of a list is dialled."""
+        """Return "" if the next target of a list is dialled."""
         if decision.next_target:
             return ""
         name = OTHERWISE if is_at_once else decision.what

@@ -97,7 +97,6 @@ _SERVER_HEADERS: Final = frozenset(
         *("expect", "accept-encoding", "idempotency-key", "proxy-authorization", "proxy-connection"),
     }
 )
-"""The server always sends them."""
 _SECRET: Final = re.compile(r"authorization|cookie|api-?key|token|secret|password", re.IGNORECASE)
 _SECRET_QUERY: Final = re.compile(
     r"[?&]((?:api|access|auth|secret)[_-]?(?:key|token)|token|secret|password)=", re.IGNORECASE
@@ -248,7 +247,7 @@ class Named(Generic[D]):
     """A lookup or a hook that a step or a flow names; `given` are its params, in the scope of whoever names it."""
 
     own_names: ClassVar[frozenset[str]] = NO_NAMES
-    """Names that are in scope in it, besides its params, but not in the place that names it."""
+    """In scope in it, but not in the place that names it."""
 
     definition: D
     place: Place

@@ -102,8 +102,7 @@ class SensitiveValues(Protocol):
 
     def are_in(self, text: str) -> bool: ...
 
-    def are_part_of(self, value: object) -> bool:
-        """The value may be a number, a phone number or a URL."""
+    def are_part_of(self, value: object) -> bool: ...
 
 
 _PUBLIC: Final = frozenset({"words", "bool"})
@@ -180,7 +179,6 @@ _SENSITIVE_CURE: Final = "write it at each sensitive field: `pin: {type: text, s
 
 
 def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> Kind:
-    """The paths of sensitive fields are added to `secrets`."""
     known: dict[str, Kind] = {}
     for key, value in node.entries:
         name = key.value

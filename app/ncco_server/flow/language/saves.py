@@ -71,7 +71,6 @@ class Save:
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """The values of the key, and those that are written."""
         return (*self.key.values(), *(each.value for each in (*self.sets, *self.increases)))
 
     def effects(self, phase: Phase, own: frozenset[str] = NO_NAMES) -> Iterator[Effect]:

@@ -31,7 +31,6 @@ MOST_ROWS: Final = 100
 """Our choice."""
 
 StoredRow: TypeAlias = tuple[Sequence[str | int], Mapping[str, Any]]
-"""The values of a row's key, and its columns."""
 
 
 class TableSearch(NamedTuple):
@@ -57,7 +56,6 @@ class Selection:
     """Which rows a lookup reads.
 
     Attributes:
-        where: None for every row.
         order: a column or a value of the key; "" for the order of the keys.
         is_first: whether the answer is the first row, instead of a list.
     """

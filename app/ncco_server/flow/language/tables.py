@@ -98,12 +98,11 @@ class TableDefinition(MapForm):
         return Returned(record(fields), frozenset((name,) for name, column in self.columns.items() if column.sensitive))
 
     def row_of_number(self, number: str) -> str:
-        """The name of the row of a phone number, in digits, if a row is found by one."""
+        """In digits; "" unless a row is found by a phone number."""
         return row_name(self.name, [number])
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """The values of columns without a value, as far as they are declared or empty."""
         columns = self.columns.items()
         return {name: each.default for name, each in columns if not each.type.words or each.default in each.type.words}
 
@@ -220,7 +219,6 @@ def read_table_of_numbers(node: Node, what: str, reader: Resolver) -> TableDefin
 
 
 TableOfNumbers: TypeAlias = Annotated[TableDefinition, Notation(read_table_of_numbers, offered("tables"))]
-"""The name of a table whose rows are found by a phone number."""
 
 
 def named_table(node: Node | None, reader: Resolver) -> TableDefinition | None:
@@ -279,7 +277,6 @@ def _described(type_: Kind) -> str:
 
 
 def _holds(before: Kind, after: Kind) -> bool:
-    """Whether every stored value of one type is a value of another."""
     if after.name == "text":
         return before.name != "bool"
     if before.words or after.words:

@@ -74,7 +74,6 @@ def removal(text: str, node: yaml.CollectionNode, number: int) -> Splice:
 
 
 def _line_break(text: str, at: int) -> tuple[int, int]:
-    """The end of the line at a position, including its comment, and the start of the next line."""
     found = LINE_BREAK.search(text, at)
     return found.span() if found else (len(text), len(text))
 
@@ -122,7 +121,6 @@ class YamlText:
             self._splice(start, end, quoted(value) if node.style else written(value))
 
     def _block(self, node: yaml.ScalarNode, value: str) -> str:
-        """Quoted if a block cannot express the text."""
         header, _, body = self.text[node.start_mark.index : node.end_mark.index].partition("\n")
         indent = len(body) - len(body.lstrip(" "))
         lines = textwrap.wrap(value, max(20, _WIDTH - indent), break_long_words=False, break_on_hyphens=False)

@@ -21,7 +21,7 @@ MAX_GAPS: Final = 20
 INDENTATION: Final = frozenset({"E109", "E110", "E115"})
 
 _MOST_ABOVE: Final = 200
-"""Lines above an error that are searched for its cause; our choice."""
+"""Our choice."""
 _INDENTED: Final = re.compile(r"[ \t]*(?:[^\s-][ \t]+(?=(?:- |[\w-]+:)))?")
 """The indentation of a line, together with a stray character in it."""
 _KEY_ALONE: Final = re.compile(r"([ \t]*(?:- )?)([\w-]+)(?::([\w-]+))?[ \t]*")
@@ -96,7 +96,7 @@ def _is_same(gap: Gap, stop: Stop) -> bool:
 
 
 def _left_out_for(source: SourceFile, issues: Iterable[FlowIssue]) -> list[Gap]:
-    """The gaps for errors that do not stop the parser, such as an alias; several errors may have one gap."""
+    """For errors that do not stop the parser, such as an alias; several may have one gap."""
     found: list[Gap] = []
     for issue in issues:
         if found and found[-1].first <= issue.place.line <= found[-1].last:
@@ -180,7 +180,7 @@ def _around(source: SourceFile, gap: Gap) -> Gap | None:
 
 
 def _block(source: SourceFile, first: int) -> tuple[int, int]:
-    """The first and the last line of the entry or list item that starts on a line."""
+    """The first and the last line."""
     indent = _indent(source, first)
     if _line(source, first).startswith("<<<<<<<"):  # a conflict in Git is one error
         lines = range(first, len(source.starts) + 1)

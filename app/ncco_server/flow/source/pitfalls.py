@@ -46,7 +46,6 @@ _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 
 
 def check_unsupported(source: SourceFile, events: Sequence[yaml.Event]) -> Iterator[FlowIssue]:
-    """Flow files do not support tags, anchors, aliases, and braces without quotes."""
     if not _UNSUPPORTED.search(source.parsed):
         return
     lines_with_braces = set[int]()

@@ -245,7 +245,6 @@ def _character_offsets(text: str, at: int, end: int, event: yaml.ScalarEvent) ->
 
 
 def _contents(node: Node) -> object:
-    """Leave out places, to compare two nodes."""
     match node:
         case Text():
             return node.value

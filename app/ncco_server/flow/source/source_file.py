@@ -29,7 +29,6 @@ _INVALID = re.compile(
 )
 """Reported: invisible and forbidden characters, and spaces that YAML does not recognise."""
 _UNUSUAL = re.compile(f"[{_SPACES}{_DIRECTION}{_HIDDEN}]")
-"""Quick test: a file without a match has none of these characters."""
 _MAX_ISSUES = 20
 _MAX_QUOTED = 72
 
@@ -116,7 +115,7 @@ class SourceFile:
         return [self._invalid_character(each) for each in found[:_MAX_ISSUES]]
 
     def invisible_characters(self) -> list[FlowIssue]:
-        """Report at most 20. Unlike YAML, a template may contain any spaces."""
+        """Unlike YAML, a template may contain any spaces."""
         found = [each for each in self._invalid_characters() if each.lastgroup != "space"]
         return [self._invalid_character(each) for each in found[:_MAX_ISSUES]]
 
@@ -242,7 +241,6 @@ class Line:
 
 
 def quote(text: str) -> str:
-    """Long text is cut, and ends with three dots."""
     return in_quotes(text if len(text) <= _MAX_QUOTED else text[:_MAX_QUOTED].rstrip() + " ...")
 
 

@@ -65,7 +65,6 @@ class SyntaxFault:
 
     Attributes:
         context_start: the offset where the construct that the parser was reading starts, or `at` if unknown.
-        last: the last event that the parser produced.
         in_flow: whether a `[` or `{` is open.
     """
 
@@ -118,7 +117,6 @@ def enclosing(line: Line, bare: str, start: int, *, in_flow: bool) -> tuple[int,
 
 
 def find_conflict(fault: SyntaxFault) -> FlowIssue | None:
-    """Find what Git writes into a file that it could not merge."""
     found = _CONFLICT.search(fault.source.parsed)
     cure = "keep one of the two versions, and delete the lines with <<<<<<<, ======= and >>>>>>>"
     return fault.issue("E101", *found.span(), "a Git conflict marker", cure) if found else None
@@ -137,7 +135,6 @@ def find_fence(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_star(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a list whose items begin with `*` instead of a dash."""
     line = fault.first_line
     if not _STAR.match(line.text, line.indent) or fault.in_flow:
         return None
@@ -282,7 +279,6 @@ def _on_next_line(fault: SyntaxFault, start: int, end: int, line: Line) -> Fix:
 
 
 _REST_OF_BRACES = re.compile(r"[^{}]*\}\}")
-"""The text after a quote within braces, up to their end."""
 
 
 def find_expression(fault: SyntaxFault) -> FlowIssue | None:
@@ -597,7 +593,6 @@ def _wrong_kind(fault: SyntaxFault, columns: Mapping[int, int]) -> FlowIssue:
 
 
 def _stray_dash(line: Line) -> Line | None:
-    """This line or the one above, if its dash makes a key a list item by mistake."""
     head = next((above for above in line.lines_above() if above.indent < line.indent), None)
     alike = [line, *(above for above in line.lines_above() if above.indent == line.indent)]
     alike = [each for each in alike if head is None or each.number > head.number]
@@ -608,7 +603,7 @@ def _stray_dash(line: Line) -> Line | None:
 
 
 def _open_columns(below: Line) -> dict[int, int]:
-    """The indentation of each open block above a line → the number of the block's last line."""
+    """Indentation → the number of the block's last line."""
     columns: dict[int, int] = {}
     for line in reversed([*below.lines_above()]):
         columns = {column: shown for column, shown in columns.items() if column < line.indent}

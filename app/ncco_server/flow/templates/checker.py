@@ -54,7 +54,6 @@ class Checker(NodeVisitor):
 
     Attributes:
         is_bare: whether the expression is a bare condition, without braces.
-        types: None for an expression with an error.
         locals: the local variables that are set before the expression being checked.
     """
 
@@ -196,7 +195,6 @@ class Checker(NodeVisitor):
         return type_
 
     def owner_of(self, name: str) -> str | None:
-        """Where a field with this name exists, such as `call.from` for `from`."""
         bare = name.removeprefix(_PREFIX)
         if bare in (self.scope.env or ()):
             return f"env.{bare}"

@@ -169,8 +169,7 @@ class WrittenValue(Protocol):
         """Whether it is fixed or of type url."""
 
     @property
-    def shown(self) -> str:
-        """Its source, shortened."""
+    def shown(self) -> str: ...
 
 
 def _joined(contexts: set[str]) -> str | None:
@@ -186,9 +185,7 @@ class Contexts:
     Attributes:
         after: (context, literal text) → the context after the text.
         escaper: (context, value) → the name of the value's escaper. Raises Misplaced if no value is allowed there.
-        after_value: context → the context after a value.
         joined: contexts at the ends of branches → the context after them; None if they contradict each other.
-        spoken: the contexts in which text is spoken.
         is_sent: whether the text is sent in an NCCO, which is also stored with the call.
     """
 

@@ -52,7 +52,6 @@ class Occurrence(NamedTuple):
 
     Attributes:
         role: `condition` is a test without braces.
-        tested: the names that the tests around it check.
         locals: the local variables that are set before it.
     """
 
@@ -72,7 +71,6 @@ class Reference(NamedTuple):
 
     Attributes:
         name: for a local variable, the name in the flow that it depends on.
-        path: () for the whole value.
         whole: the node of the name with its path.
         is_unguarded: whether no test around it checks for a value.
         is_needed: whether the expression cannot be computed without it.
@@ -230,7 +228,6 @@ class _Usage(NamedTuple):
 
     Attributes:
         is_truth: in a condition, whether a name without an operator only tests that there is a value; None elsewhere.
-        whole: the entry or the field that the part belongs to.
     """
 
     tested: frozenset[str]

@@ -29,7 +29,6 @@ class ForeignSyntax:
     """Notations from other languages and systems, and their replacements here: the tables in `foreign.yaml`.
 
     Attributes:
-        operators: each with the rule that it breaks and the fix.
         misplaced: what is found where an operator or the end is expected, with the rule, the problem and the fix.
         missing: what is found where a value is expected, with the fix.
         words, literals: words found in place of an operator, or of a value, with their fixes.
@@ -108,7 +107,6 @@ class Piece:
     """Literal text, or a pair of braces with its content.
 
     Attributes:
-        opener: `{{`, `{%`, or "" for literal text.
         start, close: offsets.
     """
 
@@ -176,7 +174,7 @@ class _Scanner:
             at = yield from self._split(at)
 
     def _split(self, begin: int) -> Generator[Piece, None, int]:
-        """Yield the pieces up to the first braces with an error; return the offset after those braces."""
+        """Stop at the first braces with an error; return the offset after those braces."""
         piece = Piece("{{", self.begin - 1, close=self.end) if self.is_bare else None
         kind = "data"
         opened = ""
@@ -220,7 +218,7 @@ class _Scanner:
         yield Token(at, kind, self.source[at : at + 1])
 
     def _broken(self, piece: Piece, fault: Fault) -> Generator[Piece, None, int]:
-        """Yield the braces with an error, keeping only a tag's word; return the offset after those braces."""
+        """Keep only a tag's word; return the offset after those braces."""
         at = fault.at
         closer = self.source.find(_CLOSERS[piece.opener], at.start)
         piece.close = closer + 2 if closer >= 0 else self.end

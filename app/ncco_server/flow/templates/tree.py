@@ -109,7 +109,6 @@ class Template:
         return text.at(start - base, length)
 
     def beginning(self, offset: int) -> int:
-        """The offset where the text that contains an offset starts."""
         return max(base for base, _ in self._texts if base <= offset)
 
     def between(self, start: int, end: int) -> Token:

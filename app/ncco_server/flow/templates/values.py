@@ -219,8 +219,7 @@ class Value(Protocol):
         """The root names, and the sensitive fields (`name.field`)."""
 
     @property
-    def is_literal(self) -> bool:
-        """Whether the value is the same in every call."""
+    def is_literal(self) -> bool: ...
 
     def render(self, names: Mapping[str, Any]) -> Any:
         """Cast to the declared type. Raises RenderError."""
@@ -255,7 +254,6 @@ class _ComputedBase:
     """A value or a condition that is computed in each call.
 
     Attributes:
-        used_names: the root names that it uses, and the sensitive fields (`name.field`).
         used_env: the settings that it uses (`CRM_URL` for `env.CRM_URL`).
     """
 
