@@ -12,9 +12,9 @@ N = TypeVar("N")
 def shortest_path(
     start: N, edges: Callable[[N], Iterable[tuple[E, N | None]]], is_last: Callable[[E], bool]
 ) -> list[E]:
-    """The shortest path from a node to an edge for which `is_last` is true; [] if there is none.
+    """Return [] if no path from a node leads to an edge for which `is_last` is true.
 
-    It has at least one edge, and may lead back to the start. `edges` gives each edge with its target, or None.
+    A path has at least one edge, and may lead back to the start.
     """
     before: dict[N, tuple[N, E]] = {}
     waiting = [start]
@@ -34,7 +34,7 @@ def shortest_path(
 
 
 def reachable(starts: Iterable[N], successors: Callable[[N], Iterable[N]]) -> dict[N, None]:
-    """The start nodes and all that can be reached from them, in the order of a depth-first search."""
+    """In the order of a depth-first search, beginning with the start nodes."""
     found = dict.fromkeys(starts)
     waiting = list(found)
     while waiting:

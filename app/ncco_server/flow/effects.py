@@ -21,8 +21,8 @@ Phase: TypeAlias = Literal["lookup", "enter", "early", "do", "again", "retry", "
 """When it happens, in the order of a call.
 
 - lookup, enter: on entry, before and after the lookups are answered.
-- early: conditions that are tested before anything is played.
-- do: what is played; again: what is repeated after the wait; retry: the prompts after a failed attempt.
+- early: before anything is played; do, again, retry: what is played on entry, after the wait, and after a failed
+  attempt.
 - test: the conditions of the exit; leave: on one way out; error: on the way to the step's `error`.
 - event: when Vonage reports something later.
 """

@@ -31,7 +31,7 @@ class ReadFile(NamedTuple):
 def first_faults(
     issues: Collection[FlowIssue], files: Mapping[str, ReadFile], unread: Set[str], callers: Set[str]
 ) -> list[FlowIssue]:
-    """The issues that are not consequences of others, at most `MOST_REPORTED` of a file; an undeclared name only once.
+    """Return at most `MOST_REPORTED` issues of a file, and an undeclared name only once.
 
     `unread` has the names that files with a syntax error, or of no known kind, may declare. `callers` has the files of
     flows that run a flow with an error.
@@ -100,7 +100,7 @@ def up_to_first_fault(issues: Collection[FlowIssue], path: str) -> list[FlowIssu
 
 @dataclass
 class _Words:
-    """Finds the names in some files. Each file is searched only once."""
+    """Finds the names in some files, each of which is searched only once."""
 
     files: Mapping[str, ReadFile]
     _lines: dict[str, list[str]] = field(default_factory=dict)

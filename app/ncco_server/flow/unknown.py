@@ -117,7 +117,6 @@ class Unknown:
             _lower(self._of_names, name, phase)
 
     def hides(self, issue: FlowIssue) -> bool:
-        """Whether an issue may be a consequence of mistakes that are found in earlier phases."""
         phase = phase_of(issue)
         if id(issue) in self._syntax_errors:
             return False

@@ -176,7 +176,7 @@ def _field(action: Action, value: Value, scope: ScopeTypes, samples: Mapping[str
 
 
 def _words(leaf: Value, scope: ScopeTypes) -> Words:
-    """{} if any of the names can have other values."""
+    """Return {} if any of the names can have other values."""
     found: dict[tuple[str, str], tuple[str, ...]] = {}
     for read in reads_in(leaf):
         type_ = scope.get(read.name) if not read.is_local else None
@@ -373,7 +373,7 @@ def _is_day_name(need: Reference) -> bool:
 
 
 def _reasons(facts: Facts, step: Step) -> frozenset[str]:
-    """Why calls reach a step, according to the branches that lead to it: `holiday`, `override` or both."""
+    """`holiday`, `override` or both."""
     ways = [way for each in facts.steps for way, _ in each.leaving if way.target.step == step.name]
     tests = [way.condition.node for way in ways if way.condition is not None]
     asked = {node.value for test in tests for node in walk(test) if isinstance(node, nodes.Const)}

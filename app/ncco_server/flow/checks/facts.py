@@ -105,7 +105,7 @@ class Facts:
 
     @property
     def written(self) -> set[str]:
-        """The variables that are set anywhere, including `locale`."""
+        """Include `locale`."""
         return self.assigned.keys() | self.brought
 
     def uses(self, section: str, name: str) -> bool:

@@ -60,7 +60,6 @@ def _targets(step: Step) -> list[str]:
 
 
 Node: TypeAlias = tuple[str, str]
-"""The name of a flow and the name of one of its steps."""
 
 FOLLOWED: Final[tuple[IsFollowed, ...]] = (lambda way: not way.passes_input, lambda way: way.is_immediate)
 """The ways that can form an endless cycle: those without input from the caller, and those without a webhook.
@@ -116,14 +115,13 @@ def _endless(group: Set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]
 
 
 def _looping(graph: Graph[N]) -> list[set[N]]:
-    """The strongly connected components that contain a cycle."""
     number = {node: place for place, node in enumerate(graph)}
     groups = (set(group) for group in components(graph) if len(group) > 1 or group[0] in graph[group[0]])
     return sorted(groups, key=lambda group: min(number[node] for node in group))
 
 
 def _path(start: N, goal: N, graph: Graph[N]) -> list[tuple[N, Way]]:
-    """The shortest path with at least one way: each node with the way taken from it; [] if there is no path."""
+    """Return [] if there is no path with at least one way."""
 
     def edges(node: N) -> Iterator[tuple[tuple[N, N, Way], N]]:
         return (((node, to, way), to) for to, way in graph[node].items())

@@ -96,7 +96,7 @@ def _language(code: str, lists: Mapping[str, str]) -> Language:
 
 
 def _by_likelihood(words: Iterable[str], voice: str) -> list[Language]:
-    """All languages, the most likely one for these words first; `voice` is the language code of the voice, or ""."""
+    """The most likely language for these words comes first; `voice` is the language code of the voice, or ""."""
     weights: Counter[str] = Counter()
     for word in set(words):
         weights.update(_weights().get(word, {}))

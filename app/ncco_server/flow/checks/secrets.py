@@ -52,7 +52,7 @@ class SensitiveReads:
         yield from (_issue(name, *each) for name, each in sorted(late, key=lambda found: found[1][0].place))
 
     def paths_of(self, flow: str) -> _SensitivePaths | None:
-        """None if the flow could not be read or its paths are still being followed."""
+        """Return None if the flow could not be read or its paths are still being followed."""
         if flow not in self._flows or (flow in self._paths and not self._paths[flow].is_done):
             return None
         return self._of(self._flows[flow])

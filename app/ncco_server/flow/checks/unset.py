@@ -26,7 +26,6 @@ class Passage(NamedTuple):
 
     Attributes:
         sets: the names that certainly have values on this way, because they are assigned or tested.
-        may_set: the names that may have values.
     """
 
     to: str
@@ -121,7 +120,6 @@ class _StepRead(NamedTuple):
     Attributes:
         step_place: the place of the step that reads it; None if the lookup takes params.
         is_early: whether it is read before the step's lookups are answered.
-        is_guarded: whether a test around it checks for a value.
     """
 
     place: Place

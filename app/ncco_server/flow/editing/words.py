@@ -49,7 +49,7 @@ class WrittenWord(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The nearest key around a value, or the key itself."""
+        """That of a value is the nearest one around it."""
         return next((part for part in reversed(self.path) if isinstance(part, str)), "")
 
 
@@ -83,7 +83,6 @@ def member_schemas(schemas: tuple[JsonSchema, ...], key: str) -> Iterator[JsonSc
 
 
 def alternatives(schema: JsonSchema, node: Node) -> Iterator[JsonSchema]:
-    """Yield the schemas that may apply to a node, with references and conditions resolved."""
     if "$ref" in schema:
         yield from alternatives(_referred(schema["$ref"]), node)
     if "if" in schema and not ("properties" in schema and _is_empty(node)):  # offer the schema's own keys first

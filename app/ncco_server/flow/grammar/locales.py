@@ -24,7 +24,7 @@ from ncco_server.ncco.types import BCP47
 from ncco_server.suggest import nearest
 
 VOICE = ("language", "style", "premium")
-"""The talk options that a locale may set. Source: NCCO reference, Talk."""
+"""What a locale may set of a talk. Source: NCCO reference, Talk."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _TAKEN = frozenset({"template", "action", *SHAPES["talk"].options, *SHAPES["stream"].options})
@@ -156,7 +156,7 @@ def mixes_locales(node: Map, reader: Resolver, options: Collection[str]) -> bool
 
 
 def split(node: Map, what: str, reader: Resolver) -> dict[str, Node] | None:
-    """The nodes in the order of `locales`; None after reporting what is wrong with them."""
+    """In the order of `locales`; None after reporting what is wrong with them."""
     if not reader.locales:
         shown = ", ".join(
             f"{entry.key.value}: {{language: {_language_for(entry.key.value)}}}" for entry in node.entries

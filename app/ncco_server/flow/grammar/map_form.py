@@ -1,7 +1,7 @@
 """The maps of the flow language. Each kind of map is a `MapForm`: a frozen dataclass whose fields are its words.
 
-A word is a key that the language defines. A field declares the form, default and description of one word, from which
-reading, the editor's schema and the reference are derived.
+A field declares the form, default and description of one word, from which reading, the editor's schema and the
+reference are derived.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class MapForm(ABC):
 
     @classmethod
     def words_under(cls, word: str) -> tuple[str, ...]:
-        """() if the word's form is not a map."""
+        """Return () if the word's form is not a map."""
         form = _declared(cls)[word].form
         return form.words() if isinstance(form, type) and issubclass(form, MapForm) else ()
 
@@ -109,7 +109,7 @@ class MapForm(ABC):
 
     @classmethod
     def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
-        """None if an error makes a value impossible."""
+        """Return None if an error makes a value impossible."""
         found = reader.map(node, what, f"write `{cls.example}`" if cls.example else None)
         return None if found is None else cls.build(cls.read_words(found, what, reader, place=place), reader, **made)
 
@@ -117,7 +117,7 @@ class MapForm(ABC):
     def build(
         cls, fields: Fields, reader: Reader, *, cures: Mapping[str, str | Fix] | None = None, **made: Any
     ) -> Self | None:
-        """Read the values of the words; None if a required one cannot be read. Other invalid fields get their defaults.
+        """Return None if a required word cannot be read. Other invalid fields get their defaults.
 
         `cures` are additional cures for this map only; `made` are values of fields that are not read from the file.
         """

@@ -41,7 +41,7 @@ class CallField(Supplied):
     used_names = frozenset({"call"})
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """The value is "" if Vonage did not send the field."""
+        """Return "" if Vonage did not send the field."""
         return names["call"][self.name]
 
 
@@ -173,7 +173,7 @@ def leaves(value: Value) -> Iterator[Value]:
 
 
 def find(value: Value, path: Iterable[str]) -> Value:
-    """The value at a path of field names and list positions, or the innermost one that exists."""
+    """A path consists of field names and list positions. Return the innermost value that exists."""
     for segment in path:
         inner: Value | None = None
         if isinstance(value, Object):

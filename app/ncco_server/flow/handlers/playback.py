@@ -25,7 +25,7 @@ from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Place
 
 MOST_EFFECTS: Final = 1000
-"""How many results one call may store; our choice."""
+"""Results that one call may store; our choice."""
 _ENDED: Final = "the end"
 _REACHED: Final[HandlerEffect[Any]] = HandlerEffect(
     "wait", [{"checkpoint": WrittenText("reached")}], {"on": {"reached": NEXT}}
@@ -47,12 +47,9 @@ class Recorded(NamedTuple):
     """What came of one effect of a handler; stored as a list.
 
     Attributes:
-        name: the name of the step or function.
         digest: a CRC-32 of what the handler had said since the effect before, and of the function's arguments.
-        value: the result, as JSON.
         at_ms: when the handler went on, in milliseconds since 1970.
         problem: why a function gave no result; "" if it did.
-        line: where the handler waited.
     """
 
     name: str
@@ -138,17 +135,16 @@ class HandlerPlayback:
 
     @property
     def place(self) -> Place:
-        """Where the handler waits."""
         return self._place
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the handler goes on after its step: it has neither ended nor left the call to another flow."""
+        """False if it has ended or left the call to another flow."""
         return self._waiting is not None and self._waiting.does != "leave"
 
     @property
     def read_hours(self) -> frozenset[str]:
-        """The opening hours that it has read since its latest result."""
+        """Since its latest result."""
         return frozenset(self._call.read_hours)
 
     @property
@@ -163,7 +159,7 @@ class HandlerPlayback:
         return effect.held.called
 
     def state(self) -> Any:
-        """A value that is equal for two runs that go on in the same way."""
+        """Equal for two runs that go on in the same way."""
         effect = self._waiting
         waits = as_bytes([self._name, effect.do, effect.words]) if effect is not None else b""
         return waits, *state_of(self._coroutine, self._call)
@@ -175,11 +171,11 @@ class HandlerPlayback:
         return self.item_at(value, problem, milliseconds(now))
 
     def item_at(self, value: Any, problem: str, at_ms: int) -> list[Any]:
-        """As `item`, at a time in milliseconds since 1970."""
+        """In milliseconds since 1970."""
         return list(Recorded(self._name, self._digest(), value, at_ms, problem, self._place.line))
 
     def play(self, recorded: Sequence[Any]) -> None:
-        """Run on with these results. Raises RenderError.
+        """Raises RenderError.
 
         A handler that has failed is not run again: it may have taken all the time that it has.
         """
@@ -212,7 +208,6 @@ class HandlerPlayback:
             self._advance(result)
 
     def _digest(self) -> str:
-        """Computed late: most turns do not ask for it."""
         if not self._known_digest:
             said = [(each.effect.first, each.effect.do, each.effect.words) for each in self._said_since]
             called = self._called
@@ -336,7 +331,6 @@ class HandlerPlayback:
         self._stop_at(HandlerEffect("leave", words=words, name=name), said)
 
     def _fail(self, message: str, error: BaseException, code: str = "R110") -> None:
-        """Raise RenderError with the line of the handler."""
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if frame.filename == self._file]
         place = Place(self._path, own[-1].lineno or 1, 1) if own else self._place
@@ -344,12 +338,11 @@ class HandlerPlayback:
 
 
 def _shown(name: str, line: int) -> str:
-    """A wait or a function, and its line."""
     return f'"{name}"' if name == f"line {line}" else f'"{name}" (line {line})'
 
 
 def _told(argument: Any) -> str:
-    """An argument of a function as JSON; of what JSON does not have, only its type, as its `repr` may be an address."""
+    """As JSON, or only the type of what JSON does not have: its `repr` may be an address."""
     try:
         return orjson.dumps(argument, default=_type_of, option=orjson.OPT_NON_STR_KEYS).decode()
     except TypeError:

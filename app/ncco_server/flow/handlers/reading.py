@@ -1,7 +1,4 @@
-"""Reads a file with handlers: runs its code, and makes a flow of each handler.
-
-The words of a handler are read like those of a flow file. Its steps are made as calls go on.
-"""
+"""Reads a file with handlers: runs its code, and makes a flow of each handler."""
 
 from __future__ import annotations
 
@@ -59,12 +56,10 @@ class SampleEnv(dict[str, str]):
         self._file = file
 
     def get(self, name: str, default: Any = None, /) -> Any:
-        """The default."""
         self.read.add(name)
         return default
 
     def __contains__(self, name: object) -> bool:
-        """Always False."""
         self.read.add(str(name))
         return False
 
@@ -84,7 +79,6 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
 }
 """How an argument is made of a param that is stored as text, by its type; "" becomes None."""
 _SAMPLE_PARAMS: Final = {"date": "2026-01-05", "time": "09:30", "datetime": "2026-01-05T09:30:00+00:00"}
-"""Such params in the call in which the steps of a handler are found."""
 _TYPES: Final[Mapping[Any, str]] = {
     str: "text",
     int: "int",
@@ -173,8 +167,6 @@ class HandlerFile(NamedTuple):
     Attributes:
         handler: None if there is none, or the code could not be run.
         node: the words of its flow, as in a flow file.
-        literal: the texts that are written in the file; see `constants`.
-        issues: why the code could not be run.
     """
 
     handler: CallFlow | None
@@ -190,7 +182,6 @@ _is_running: ContextVar[bool] = ContextVar("handler file runs", default=False)
 
 
 def is_running_file() -> bool:
-    """Whether the code of a file runs now to find its handler."""
     return _is_running.get()
 
 
@@ -266,7 +257,7 @@ def _node(handler: CallFlow, path: str) -> Node:
 
 
 def _params(handler: CallFlow) -> dict[str, Any]:
-    """The arguments of a handler after the call, as params of a flow."""
+    """Leave out the first argument, which is the call."""
     found: dict[str, Any] = {}
     for name, param in list(inspect.signature(handler.function).parameters.items())[1:]:
         hint = _hint_of(handler, name)

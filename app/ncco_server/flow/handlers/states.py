@@ -20,13 +20,12 @@ _NAMED: Final = (type, FunctionType, BuiltinFunctionType, ModuleType)
 _MACHINERY: Final = frozenset(
     {"frame", "coroutine", "code", "cell", "coroutine_wrapper", "function", "async_generator"}
 )
-"""Types of what Python itself keeps for a function that waits."""
 
 
 def state_of(coroutine: Any, ignored: Any) -> tuple[Any, ...]:
     """A value that is equal for two handlers that go on in the same way.
 
-    The `coroutine` waits, or has ended. `ignored` is the call, which is compared otherwise.
+    The `coroutine` waits, or has ended. `ignored` is the call.
     """
     found = []
     while coroutine is not None:
@@ -50,8 +49,7 @@ def state_of(coroutine: Any, ignored: Any) -> tuple[Any, ...]:
 def live_variables(code: CodeType) -> Mapping[int, Set[str]]:
     """The local variables that a function may still read after each of its instructions, by the instruction's offset.
 
-    They are found backwards, from what the instructions that follow read and do not assign before. Variables that
-    nested functions share are always among them.
+    Variables that nested functions share are always among them.
     """
     instructions = list(dis.get_instructions(code))
     shared = {*code.co_cellvars, *code.co_freevars}

@@ -1,7 +1,7 @@
 """Makes the steps of a handler's flow, by reading what the handler says like a flow file.
 
 A text written in the handler's file is a literal. A computed text is a hole of the step, so that the step is read once
-and filled in for each call. Everything else of a step is literal.
+and filled in for each call.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from ncco_server.flow.scope import Variable
 from ncco_server.value_types import ANY, E164, TYPES, Kind, record
 
 MOST_STEPS: Final = 1000
-"""How many steps of one handler are kept; our choice. A handler that offers computed menus makes more."""
+"""Steps of one handler that are kept; our choice. A handler that offers computed menus makes more."""
 
 _SECRET: Final = "secret"  # noqa: S105 - a name
 _PARAMS: Final = "with"
@@ -47,7 +47,7 @@ _PARAMS: Final = "with"
 _TYPES: Final[Mapping[str, Kind]] = {"p": TYPES["phone"], "u": TYPES["url"], "t": TYPES["text"], "s": TYPES["text"]}
 _KINDS: Final = re.compile(rf"(?P<p>\+?{E164.pattern}\Z)|(?P<u>(?:https?|wss?)://)")
 LITERAL: Final = frozenset({"choices", "collect", "on", "lookup", "hold", "result"})
-"""The words of a step whose texts are always literal."""
+"""Their texts are always literal."""
 _BRACES: Final = re.compile(r"\{[{%#]")
 _CONSTANT: Final = frozenset({WrittenText, int, float, bool, type(None)})
 
@@ -94,8 +94,7 @@ class Made(NamedTuple):
 
     Attributes:
         steps: one step; or several, so that a question is asked again without what was said before it.
-        values: the texts that were computed, by name, the secrets for another flow, and the request of a `hold`.
-        said: what they were made of.
+        values: by name, the computed texts, the secrets for another flow, and the request of a `hold`.
     """
 
     steps: tuple[Step, ...]
@@ -143,7 +142,7 @@ class EffectTemplate:
     has_expressions: bool = False
 
     def add_to(self, key: list[Any], values: Iterable[Any]) -> None:
-        """Append to a key what is equal for values with equal nodes, and hashable. The holes are filled."""
+        """Append what is hashable and equal for values with equal nodes. Fill the holes."""
         for value in values:
             kind = type(value)
             if kind is str:
@@ -173,7 +172,6 @@ class EffectTemplate:
                 self.add_to(key, (value,))
 
     def node(self, value: Any, word: str = "") -> Node:
-        """A value as it would be written in a flow file, under this word."""
         place = self.place
         if isinstance(value, Secret) and word == _PARAMS and self.literal is not None:
             return Text(f"{{{{ {self._secret_hole(value)} }}}}", place, quoted=True)
@@ -252,8 +250,6 @@ class StepMaker:
     """Makes the steps of a handler.
 
     Attributes:
-        latest: the steps that were made last, by name.
-        language: the language of texts that name no other.
         read: the steps that have been read, by name, with their sources; None to keep none.
     """
 
@@ -296,7 +292,7 @@ class StepMaker:
                     yield text
 
     def _key(self, name: str, said: Sequence[EffectAt], values: dict[str, Any]) -> tuple[Any, ...]:
-        """A value that is equal for effects with equal steps; the holes are filled in the order of `_node`."""
+        """Equal for effects with equal steps. The holes are filled in the order of `_node`."""
         key: list[Any] = [name]
         template = EffectTemplate(self._literal, said[0].place, values)
         for effect, place in said:

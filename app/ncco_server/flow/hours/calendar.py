@@ -68,8 +68,8 @@ class Calendar:
     """Named opening hours.
 
     A date has the hours of its `override`; otherwise it is closed if it is a holiday; otherwise it has the hours of its
-    day of the week. Hours past midnight belong to the day on which they start, whatever the next day's hours are.
-    Times are local: a time that a clock change skips does not occur, and a time that occurs twice counts twice.
+    day of the week. Hours past midnight belong to the day on which they start, whatever the next day's hours are. Times
+    are local: a time that a clock change skips does not occur, and a time that occurs twice counts twice.
 
     Attributes:
         holidays: date → name of the holiday; "" if it has none.
@@ -146,9 +146,6 @@ def seconds(moment: datetime) -> int:
     return since.days * DAY_S + since.seconds
 
 
-# the values that a flow gets
-
-
 LOOKAHEAD_DAYS: Final = 400
 """More than a year, because a calendar may open only once a year."""
 
@@ -178,8 +175,8 @@ class CurrentHours(Mapping[str, Any]):
     - `next_close`: when the calendar next goes from open to closed.
     - `reopens`: whether the calendar is open, or opens within 400 days.
 
-    The times are in the calendar's zone. A time more than 400 days away is None in the map of a flow. The attribute is
-    then the time 400 days from now.
+    The times are in the calendar's zone. A time more than 400 days away is None in the map of a flow, and the time 400
+    days from now in the attribute.
     """
 
     calendar: Calendar
@@ -245,15 +242,12 @@ class CurrentHours(Mapping[str, Any]):
 
 
 def hours_view(calendars: Mapping[str, Calendar], now: datetime) -> Mapping[str, CurrentHours]:
-    """The value of `hours` in a turn: each calendar at `now` (aware)."""
+    """Each calendar at `now` (aware): the value of `hours` in a turn."""
     return {name: CurrentHours(calendar, now) for name, calendar in calendars.items()}
 
 
 def hours_type(calendars: Iterable[str]) -> Kind:
     return record(dict.fromkeys(calendars, _TYPE))
-
-
-# when it changes
 
 
 def changes(calendars: Iterable[Calendar], now: datetime) -> Iterator[datetime]:
@@ -279,11 +273,7 @@ def _after(calendar: Calendar, day: date, minute: int) -> datetime:
     return (start + timedelta(minutes=minute)).replace(second=1).astimezone(UTC)
 
 
-# time zones
-
-
 def offset_periods(zone: ZoneInfo, start: int, end: int) -> Iterator[OffsetPeriod]:
-    """Split the time where the clocks of the zone change."""
     at = start
     offset = offset_at(zone, start)
     for year in range(_year(start), _year(end) + 1):
@@ -315,7 +305,6 @@ def _first_second_after_change(zone: ZoneInfo, low: int, high: int) -> int:
 
 
 def offset_at(zone: ZoneInfo, at: int) -> int:
-    """Return how many seconds the clocks are ahead of UTC `at` a time in seconds since 1970."""
     offset = datetime.fromtimestamp(at, zone).utcoffset()
     return int(offset.total_seconds()) if offset else 0
 
@@ -329,5 +318,5 @@ def _new_year(year: int) -> int:
 
 
 def calendar_sources(calendars: Iterable[Calendar]) -> dict[str, str]:
-    """The computed dates, by path: they are part of the revision of the flows that use them."""
+    """By path. They are part of the revision of the flows that use them."""
     return {path: text for calendar in calendars for path, text in calendar.sources.items()}

@@ -159,7 +159,7 @@ def dates_to_json(dates: Mapping[date, str]) -> str:
 
 
 def dates_from_json(text: str) -> Mapping[date, str] | None:
-    """None if the text is damaged."""
+    """Return None if the text is damaged."""
     try:
         by_day = json.loads(text)["dates"].items()
         return {date.fromisoformat(day): str(name) for day, name in by_day}
@@ -224,11 +224,8 @@ def _spoken_name(found: str, endings: list[str]) -> str:
     return ", ".join(dict.fromkeys(names))
 
 
-# dates
-
-
 def read_dates(text: Text, what: str, reader: Reader) -> tuple[date, ...]:
-    """The date, or each date of a range; () if the text cannot be read.
+    """Return each date of a range, and () if the text cannot be read.
 
     E506: not a date, or not in the years 2000 to 2100. E511: a range that ends before it starts, or is longer than 366
     days.
@@ -300,7 +297,7 @@ def _read_special(entry: Entry, what: str, reader: Reader) -> SpecialHours:
 
 
 def _read_date(value: str, offset: int, text: Text, what: str, reader: Reader) -> date | None:
-    """`value` starts at `offset` of `text`. None after reporting that it cannot be read (E506)."""
+    """`value` starts at `offset` of `text`. Return None after reporting that it cannot be read (E506)."""
     written = value.strip()
     try:
         day = date.fromisoformat(written) if _DATE.fullmatch(written) else None

@@ -19,7 +19,7 @@ _FIXED_OFFSET: Final = re.compile(r"EST|MST|Etc/GMT[+-].*")
 
 
 def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
-    """E500: an unknown zone. W523: a zone whose clocks never change."""
+    """Report E500 for an unknown zone, W523 for a zone whose clocks never change."""
     text = reader.text(node, what)
     if text is None or is_missing(text):
         return None

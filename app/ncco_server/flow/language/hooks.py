@@ -89,7 +89,7 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _CALL_FIELDS: Final = ("to", "from", "from_user", "uuid", "conversation_uuid", "request")
 _SERVER_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature", "content-type"})
-"""Headers that the server sets on every hook. Source: Standard Webhooks, Webhook Metadata."""
+"""The server sets them on every hook. Source: Standard Webhooks, Webhook Metadata."""
 
 
 MAILTO: Final = "mailto:"
@@ -104,8 +104,8 @@ class Hook(NamedTuple):
             if there is a problem.
         json: any JSON value; for an email or a call, the result of `MailDefinition.render` or `Placing.render`.
         headers: values have no line ends.
-        problem: why it could not be rendered, in one sentence without values of the call, or ""; such a hook is not
-            sent, but kept so that somebody can look at it.
+        problem: why it could not be rendered, without values of the call, or ""; such a hook is not sent, but kept for
+            people to see.
     """
 
     name: str
@@ -186,8 +186,8 @@ class HookDefinition(Definition):
     def render(self, names: Mapping[str, Any], variables: Iterable[str] = ()) -> Hook:
         """Never raises: a hook that cannot be rendered has a problem instead.
 
-        `names` also has the `step`, the `flow`, this hook's params, and `event` if there is one. `variables` are those
-        that the default body may contain.
+        `names` also has the `step`, the `flow`, this hook's params, and `event` if there is one. The default body may
+        contain the `variables`.
         """
         names = {"event": NO_EVENT, **names}
         try:
@@ -211,11 +211,7 @@ class HookDefinition(Definition):
 
 
 def _default_body(name: str, names: Mapping[str, Any], params: Iterable[str], variables: Iterable[str]) -> Any:
-    """`params` and `variables` have no sensitive names.
-
-    Raises:
-        ValueError: a value cannot be written as JSON.
-    """
+    """`params` and `variables` have no sensitive names. Raises ValueError if a value cannot be written as JSON."""
     event = {field: text for field, text in names["event"].items() if text}
     data = {
         "call": {field: names["call"][field] for field in _CALL_FIELDS if names["call"].get(field)},
@@ -267,7 +263,6 @@ def _read_hook(entry: Entry, reader: Resolver) -> HookDefinition | None:
 
 
 def _with_own_names(scope: ScopeTypes) -> ScopeTypes:
-    """The scope of a hook or an event."""
     return scope.with_name("event", EVENT).with_name("flow", TYPES["text"]).with_name("step", TYPES["text"])
 
 
@@ -318,10 +313,7 @@ class SentHook(Named[HookDefinition]):
 
 
 def read_sent(node: Node, what: str, reader: Resolver) -> tuple[SentHook, ...]:
-    """The hooks in the order in which they are sent.
-
-    E580 for an unknown hook, E586 for an email with a recording that does not exist.
-    """
+    """Return them in order. E580: an unknown hook. E586: an email with a recording that does not exist."""
     found = _read_sent(node, what, reader)
     for hook in found:
         if hook.definition.mail is not None and hook.definition.mail.attach:
@@ -336,7 +328,6 @@ def _read_sent(node: Node, what: str, reader: Resolver) -> tuple[SentHook, ...]:
 
 
 Later: TypeAlias = SentHook | Save
-"""What happens on an event: a hook is sent, or a row of a table changes."""
 
 SentHooks: TypeAlias = Annotated[tuple[SentHook, ...], Notation(read_sent, ref("sent"))]
 
@@ -369,7 +360,7 @@ def read_events(
 
 
 def _read_later(node: Node, event: str, reader: Resolver) -> Iterator[Later]:
-    """What happens on an event, in order. `save` changes rows, unless a hook has this name."""
+    """`save` changes rows, unless a hook has this name."""
     read = _read_sent if event in _RECORDING_EVENTS else read_sent
     for item in items(node):
         entries = item.entries if isinstance(item, Map) else ()
@@ -393,12 +384,10 @@ def _read_later_saves(node: Node, reader: Resolver) -> tuple[Save, ...]:
 
 
 def later_hooks(events: Mapping[str, tuple[Later, ...]]) -> Iterator[SentHook]:
-    """The hooks that events send."""
     yield from (each for later in events.values() for each in later if isinstance(each, SentHook))
 
 
 def later_effects(events: Mapping[str, tuple[Later, ...]]) -> Iterator[Effect]:
-    """The values that the hooks and the rows of events contain."""
     for each in (each for later in events.values() for each in later):
         yield from each.effects("event", OWN_NAMES) if isinstance(each, Save) else each.effects("send", "event")
 

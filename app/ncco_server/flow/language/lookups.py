@@ -88,7 +88,6 @@ _NO_EFFECT: Final[Mapping[tuple[str, str], str]] = {
         for word in WORDS
     },
 }
-"""What to write instead of a key that a method does not support."""
 
 _FUNCTION: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 _DOTTED_NAME: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
@@ -125,7 +124,7 @@ class LookupRequest(NamedTuple):
         return json.dumps(parts, sort_keys=True)
 
     def __repr__(self) -> str:
-        """The rest of the request may be sensitive."""
+        """Leave out what may be sensitive."""
         return f"<lookup by {self.method}>"
 
 
@@ -207,7 +206,6 @@ class LookupDefinition(Definition):
 
     @property
     def module(self) -> str:
-        """The module is "" if the lookup calls no function."""
         return self.function.partition(":")[0]
 
     @property
@@ -231,14 +229,10 @@ class LookupDefinition(Definition):
 
     @property
     def default_answer(self) -> Answer:
-        """The value of the lookup before it is made."""
         return {**self.default, OK: False}
 
     def render(self, names: Mapping[str, Any]) -> LookupRequest | TableRead | TableSearch:
-        """`names` also contains the lookup's params. Raises RenderError.
-
-        A value that is a whole path segment must not be empty.
-        """
+        """Raises RenderError, also for an empty value that is a whole path segment. `names` has the params, too."""
         if self.selection is not None:
             return self.selection.search(names)
         if self.table is not None:
@@ -271,19 +265,19 @@ class LookupDefinition(Definition):
             return self.default_answer, str(misfit)
 
     def redact(self, answer: Answer, redactor: Redactor) -> tuple[Answer, str]:
-        """The answer with sensitive values masked; and why masking failed, or ""."""
+        """Mask sensitive values; return also why masking failed, or ""."""
         try:
             return {**redactor.redact(self.returns.type, answer, self.returns.secrets), OK: answer[OK]}, ""
         except Misfit as misfit:
             return self.default_answer, str(misfit)
 
     def misfit(self, value: object) -> str:
-        """Why an answer does not match `returns`; "" if it does."""
+        """Return "" if an answer matches `returns`."""
         return self.cast_answer(value)[1]
 
 
 def read_lookups(node: Node, reader: Resolver) -> dict[str, LookupDefinition]:
-    """Invalid lookups are still defined, so that steps can name them."""
+    """Define invalid lookups, too, so that steps can name them."""
     read = [_read_definition(entry, reader) for entry in LookupDefinition.entries(node, reader)]
     return {definition.name: definition for definition in read if definition is not None}
 

@@ -71,7 +71,6 @@ class Save:
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """The values of the key, and those that are written."""
         return (*self.key.values(), *(each.value for each in (*self.sets, *self.increases)))
 
     def effects(self, phase: Phase, own: frozenset[str] = NO_NAMES) -> Iterator[Effect]:
@@ -80,7 +79,7 @@ class Save:
             yield Effect("receive", phase, name=self.into)
 
     def change(self, names: Mapping[str, Any]) -> RowChange | None:
-        """None if no row can have this key. Raises RenderError."""
+        """Return None if no row can have this key. Raises RenderError."""
         row = self.table.row(self.key, names)
         if not row:
             return None
@@ -113,7 +112,6 @@ def read_saves(node: Node, what: str, reader: Resolver) -> tuple[Save, ...]:
 
 
 def read_later_saves(node: Node, reader: Resolver) -> tuple[Save, ...]:
-    """The changes under `save` of an event, in order."""
     return _read_saves(node, reader, is_later=True)
 
 

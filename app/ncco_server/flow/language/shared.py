@@ -55,7 +55,6 @@ class Context:
         dates: dates of holidays that were computed before, by path; missing ones are computed.
         has_all_flows: see `Resolver`.
         kept: for each flow, the names of the variables that may contain a setting of the server.
-        zone: the time zone of the shared files (an IANA name), or "".
     """
 
     templates: Templates
@@ -111,7 +110,7 @@ def is_shared(node: Node | None) -> bool:
 
 
 def read_shared(nodes: Iterable[tuple[Map, list[FlowIssue]]], context: Context) -> Context:
-    """The context with all shared parts. The errors of each file are added to its own list."""
+    """Errors of each file are added to its own list."""
     owners: dict[tuple[str, str], Text] = {}
     nodes = list(nodes)
     tables: dict[str, TableDefinition | None] = {}
@@ -182,7 +181,7 @@ def _check_owners(node: Map, owners: dict[tuple[str, str], Text], issues: list[F
 def read_sections(
     words: Declarations, reader: Resolver, outer: Sections, dates: Mapping[str, str]
 ) -> tuple[Sections, Resolver]:
-    """The sections of a file, and a reader that has them in scope; `outer` are the shared parts."""
+    """`outer` are the shared parts."""
     locales = outer.locales if words.locales is None else words.locales
     calendars = dict(outer.calendars)
     if words.hours:

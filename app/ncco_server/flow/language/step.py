@@ -127,7 +127,6 @@ def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | 
 
 
 def _goes_on(exit_: Exit) -> bool:
-    """Whether the actions of another step may follow those of this step in the same NCCO."""
     return exit_.leaves_at_once and any(not way.target.is_end for way in exit_.ways)
 
 
@@ -191,7 +190,6 @@ def _lacks_exit(kind: type[StepExit[Any]] | None, source: StepSource) -> bool:
 
 
 def _has_dial_lines(on: Map, source: StepSource) -> bool:
-    """Whether `on` has lines besides `error` and checkpoints: outcomes of a dial, or names that were reported."""
     return not {"error", *source.checkpoints}.issuperset(on.keys())
 
 

@@ -65,7 +65,6 @@ class SyntaxFault:
 
     Attributes:
         context_start: the offset where the construct that the parser was reading starts, or `at` if unknown.
-        last: the last event that the parser produced.
         in_flow: whether a `[` or `{` is open.
     """
 
@@ -117,11 +116,7 @@ def enclosing(line: Line, bare: str, start: int, *, in_flow: bool) -> tuple[int,
     return line.start + min(begin, at), line.start + (stop.start() if stop else len(bare))
 
 
-# one or more characters that YAML does not allow there
-
-
 def find_conflict(fault: SyntaxFault) -> FlowIssue | None:
-    """Find the conflict markers that Git writes into a file that it could not merge."""
     found = _CONFLICT.search(fault.source.parsed)
     cure = "keep one of the two versions, and delete the lines with <<<<<<<, ======= and >>>>>>>"
     return fault.issue("E101", *found.span(), "a Git conflict marker", cure) if found else None
@@ -140,7 +135,6 @@ def find_fence(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_star(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a list whose items begin with `*` instead of a dash."""
     line = fault.first_line
     if not _STAR.match(line.text, line.indent) or fault.in_flow:
         return None
@@ -176,7 +170,7 @@ def find_escape(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_unclosed_quote(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a quote that is not closed before the end of the file, or that swallowed the lines up to the next quote."""
+    """The quote may swallow the lines up to the next quote."""
     start = fault.context_start
     if not fault.mentions("unexpected end of stream", "unexpected document"):
         first, end = marks(fault.last)
@@ -192,7 +186,7 @@ def find_unclosed_quote(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_missing_colon(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a key without its colon: `talk {text: Hello}`, `{speech [sales, buy], goto: x}`."""
+    """`talk {text: Hello}`, `{speech [sales, buy], goto: x}`."""
     source = fault.source
     line = fault.line
     found = _UNKEYED_BRACKET.match(line.text)
@@ -212,7 +206,7 @@ def find_missing_colon(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_equals(fault: SyntaxFault) -> FlowIssue | None:
-    """Find an equals sign instead of a colon: `{topic = sales}`."""
+    """`{topic = sales}`."""
     found = _EQUALS_IN_MAP.search(fault.line.bare, 0, fault.at - fault.line.start + 1)
     if not fault.in_flow or not found:
         return None
@@ -236,7 +230,6 @@ def find_braces(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def braces(source: SourceFile, line: Line, start: int, *, in_flow: bool) -> FlowIssue:
-    """The issue that the braces at `start` are not in quotes."""
     key = None if in_flow or start != line.content else _BRACED_KEY.match(line.bare, start - line.start)
     if key:
         place = source.place(start, line.start + key.end(1))
@@ -286,7 +279,6 @@ def _on_next_line(fault: SyntaxFault, start: int, end: int, line: Line) -> Fix:
 
 
 _REST_OF_BRACES = re.compile(r"[^{}]*\}\}")
-"""The text after a quote within braces, up to their end."""
 
 
 def find_expression(fault: SyntaxFault) -> FlowIssue | None:
@@ -304,7 +296,7 @@ def find_expression(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
-    """Find text after a closing quote: an apostrophe, a quote inside quotes, or two texts in a row."""
+    """Find an apostrophe, a quote inside quotes, or two texts in a row."""
     line = fault.line
     at = fault.at
     if not is_quoted(fault.last) or not line.start < at < line.end:
@@ -338,9 +330,6 @@ def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
     return fault.issue("E113", at, stop, "there is text after the closing quote", fix)
 
 
-# brackets and commas
-
-
 _LIST_TYPE = re.compile(r"(?:list|List|array)\[(\w+)\]|(\w+)\[\]")
 """The notation of list types in other languages: `text[]`, `list[text]`."""
 
@@ -367,10 +356,7 @@ def find_list_in_text(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def _value(rest: str) -> str:
-    """The part of a line's rest up to the comma or bracket that ends the value, including nested brackets.
-
-    "" if it continues on the next line.
-    """
+    """The part up to the comma or bracket that ends the value, including nested brackets; "" if it continues below."""
     depth = 0
     for index, char in enumerate(_QUOTED.sub(lambda found: FILLER * len(found[0]), rest)):
         depth += (char in "[{") - (char in "]}")
@@ -449,9 +435,6 @@ def _unclosed(fault: SyntaxFault) -> FlowIssue:
     opener = fault.opener
     cure = f"write {_CLOSERS[opener]} at its end, or delete {opener}"
     return fault.issue("E114", at, at + 1, f"this {opener} is not closed", cure)
-
-
-# lines
 
 
 def find_colon_in_text(fault: SyntaxFault) -> FlowIssue | None:
@@ -610,7 +593,6 @@ def _wrong_kind(fault: SyntaxFault, columns: Mapping[int, int]) -> FlowIssue:
 
 
 def _stray_dash(line: Line) -> Line | None:
-    """This line or the one above, if its dash makes a key a list item by mistake; otherwise None."""
     head = next((above for above in line.lines_above() if above.indent < line.indent), None)
     alike = [line, *(above for above in line.lines_above() if above.indent == line.indent)]
     alike = [each for each in alike if head is None or each.number > head.number]
@@ -621,7 +603,7 @@ def _stray_dash(line: Line) -> Line | None:
 
 
 def _open_columns(below: Line) -> dict[int, int]:
-    """The indentation of each open block above a line → the number of the block's last line."""
+    """Indentation → the number of the block's last line."""
     columns: dict[int, int] = {}
     for line in reversed([*below.lines_above()]):
         columns = {column: shown for column, shown in columns.items() if column < line.indent}
@@ -678,7 +660,7 @@ def diagnose(source: SourceFile, error: yaml.MarkedYAMLError, events: list[yaml.
 
 
 def _open_bracket(events: list[yaml.Event]) -> int | None:
-    """None outside brackets."""
+    """Return None outside brackets."""
     open_collections: list[yaml.CollectionStartEvent] = []
     for event in events:
         if isinstance(event, yaml.CollectionStartEvent):

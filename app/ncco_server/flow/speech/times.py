@@ -22,7 +22,7 @@ _LONG: Final = {"E": "EEEE", "c": "cccc", "M": "MMMM", "L": "LLLL"}
 
 
 def spoken(value: object, language: str, form: object = "") -> str:
-    """The spoken form of a point in time, a date, a time of day, a number, or the text of one of these (ISO 8601).
+    """Speak a point in time, a date, a time of day, a number, or the text of one of these (ISO 8601).
 
     `form` is one of `FORMS`, a currency (`GBP`), or "" for the weekday, day, month and time of a point in time, or the
     day, month and year of a date.
