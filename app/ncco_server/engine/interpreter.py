@@ -120,6 +120,8 @@ def _call_functions(run: Run) -> Playing[None]:
 def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
     """The target of `step` after its sub-flow has returned the outcome in `target`. Raises RenderError."""
     outcome = Outcome(target.returns, because=f"{left.name} returned {target.returns}")
+    if run.scopes.flow.handler is not None:
+        run.scopes.step_of(step.name)  # raises what keeps the handler from getting here again
     decision = step.exit.decide(outcome, run.frame(run.scopes.names()), 0)
     if decision is None or not isinstance(decision.move, Go):
         raise RenderError(

@@ -47,8 +47,12 @@ class PlayedHandler(Protocol):
     def follows(self, recorded: Sequence[Any]) -> bool:
         """Whether the first of these results are those that the handler has got, so that it can run on."""
 
-    def play(self, recorded: Sequence[Any]) -> None:
-        """Run on with these results. Raises RenderError."""
+    @property
+    def awaited(self) -> Sequence[Any]:
+        """What is stored of the wait, to be compared when its result arrives; empty if the handler does not go on."""
+
+    def play(self, recorded: Sequence[Any], awaited: Sequence[Any] = ()) -> None:
+        """Run on with these results. Raises RenderError, also if `awaited` was stored for another wait."""
 
     def item(self, value: Any, problem: str, now: datetime) -> Any:
         """What is stored as the result of what the handler waits for."""
@@ -64,6 +68,10 @@ class Handling(Protocol):
     @property
     def recorded(self) -> str:
         """The variable with the results that the handler has got."""
+
+    @property
+    def awaited(self) -> str:
+        """The variable with `PlayedHandler.awaited`; calls of earlier versions have none."""
 
     @property
     def runs(self) -> frozenset[str]:

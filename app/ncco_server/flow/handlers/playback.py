@@ -178,8 +178,14 @@ class HandlerPlayback:
         """As `item`, at a time in milliseconds since 1970."""
         return list(Recorded(self._name, self._digest(), value, at_ms, problem, self._place.line))
 
-    def play(self, recorded: Sequence[Any]) -> None:
-        """Run on with these results. Raises RenderError.
+    @property
+    def awaited(self) -> list[Any]:
+        if self._failure is not None or not self.is_waiting:
+            return []
+        return [len(self._recorded), self._name, self._digest(), self._place.line]
+
+    def play(self, recorded: Sequence[Any], awaited: Sequence[Any] = ()) -> None:
+        """Run on with these results. Raises RenderError, also if `awaited` was stored for another wait.
 
         A handler that has failed is not run again: it may have taken all the time that it has.
         """
@@ -194,20 +200,24 @@ class HandlerPlayback:
             elif self._tracer is not None:
                 with self._tracer.tracing():
                     self._go_on(new)
+            if awaited:
+                number, *before = awaited
+                if number == len(self._recorded):
+                    self._compare(*before)
         except RenderError as error:
             self._failure = error
             raise
 
     def _go_on(self, results: Sequence[Any]) -> None:
         for stored in results:
+            if self._coroutine is not None:
+                result = Recorded(*stored)
+                self._compare(result.name, result.digest, result.line)
             self._recorded.append(stored)
             self._call.read_hours.clear()
             if self._coroutine is None:
                 self._begin(stored)
                 continue
-            result = Recorded(*stored)
-            if (result.name, result.digest) != (self._name, self._digest()):
-                self._refuse(result)
             self._call.now = at(result.at_ms)
             self._advance(result)
 
@@ -220,11 +230,14 @@ class HandlerPlayback:
             self._known_digest = f"{zlib.crc32(as_bytes([self._name, said, *given])):08x}"
         return self._known_digest
 
-    def _refuse(self, result: Recorded) -> None:
-        before = _shown(result.name, result.line)
+    def _compare(self, name: str, digest: str, line: int) -> None:
+        """Raise RenderError if the handler has come to something else than it came to before."""
+        if (name, digest) == (self._name, self._digest()):
+            return
+        before = _shown(name, line)
         now = _shown(self._name, self._place.line)
         difference = f"and now to {now}" if now != before else "and now there with other texts or arguments"
-        number = len(self._recorded) - 1
+        number = len(self._recorded)
         message = (
             f"the handler does something else than before: as number {number}, it came to {before}, {difference};"
             " put what changes into `call.run`"

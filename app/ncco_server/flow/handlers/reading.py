@@ -44,6 +44,7 @@ from ncco_server.flow.scope import Variable
 from ncco_server.value_types import ANY, TYPES
 
 RECORDED: Final = "recorded"
+AWAITED: Final = "awaited"
 _START: Final = "start"
 _KNOWN: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "direction", "now", "env"})
 """What a handler reads and does not decide by, or what a proof tries values of, and says so."""
@@ -118,6 +119,7 @@ class LoadedHandler:
     followers: Followers = field(default_factory=dict)
     variants: tuple[Step, ...] = ()
     recorded: str = RECORDED
+    awaited: str = AWAITED
     heard: str = HEARD
 
     @property
@@ -299,7 +301,8 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
         HEARD: Variable(HEARD, TYPES["text"], "", place, is_declared=False),
         SECRET: Variable(SECRET, TYPES["text"], "", place, sensitive=True, is_declared=False),
     }
-    variables = {**heard, RECORDED: Variable(RECORDED, ANY, (), place, is_declared=False)}
+    kept = {name: Variable(name, ANY, (), place, is_declared=False) for name in (RECORDED, AWAITED)}
+    variables = {**heard, **kept}
     maker = StepMaker(replace(read.reader, variables=heard), read.defaults, file.literal)
     runs = context.flows.keys() & {*file.literal.values()} - {read.name}
     handler = file.handler
