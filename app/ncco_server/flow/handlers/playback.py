@@ -51,7 +51,7 @@ class Recorded(NamedTuple):
         digest: a CRC-32 of what the handler had said since the effect before, and of the function's arguments.
         value: the result, as JSON.
         at_ms: when the handler went on, in milliseconds since 1970.
-        problem: why a function gave no result; "" if it did.
+        problem: why a function gave no result, or a question no answer; "" if it did.
         line: where the handler waited.
     """
 
@@ -260,9 +260,10 @@ class HandlerPlayback:
     def _advance(self, result: Recorded | None) -> None:
         """Run to the next effect that needs a result, or to the end. Raises RenderError."""
         said = len(self._played)
+        waited = self._waiting
         self._waiting = self._made = self._said = None
         try:
-            effect = self._send(result)
+            effect = self._send(result, waited)
             while effect.does == "play":
                 self._played.append(EffectAt(effect, self._place_now()))
                 effect = self._send(None)
@@ -282,12 +283,15 @@ class HandlerPlayback:
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
             self._fail(f"the handler raised {type(error).__name__}", error)
 
-    def _send(self, result: Recorded | None) -> HandlerEffect[Any]:
+    def _send(self, result: Recorded | None, waited: HandlerEffect[Any] | None = None) -> HandlerEffect[Any]:
+        """`waited` is what the result belongs to."""
         if self._reached is not None:
             reached, self._reached = self._reached, None
             return reached
-        if result is not None and result.problem:
-            found = self._coroutine.throw(RunFailed(result.problem))
+        if result is not None and waited is not None:
+            waited.problem = result.problem
+        if waited is not None and waited.does == "run" and waited.problem:
+            found = self._coroutine.throw(RunFailed(waited.problem))
         else:
             found = self._coroutine.send(None if result is None else result.value)
         if not isinstance(found, HandlerEffect):
