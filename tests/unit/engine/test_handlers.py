@@ -1015,3 +1015,33 @@ def test_an_issue_about_a_prompt_is_at_the_beginning_of_its_line() -> None:
     """
     found = [issue.place[1:] for issue in project_of(code).issues if issue.code == "W600"]
     assert [(6, 5, 1)] == found
+
+
+@each_case(
+    ("arguments", "places"),
+    [
+        ('numbers=["442079460600", "44 20"]', ["26 E203"]),
+        ("results={'a': 'ü'}, hooks={'crm': {'post': '{{ cal.uuid }}'}}", ["48 E303"]),
+        ("hooks={'crm': {'post': '\\x7b{ cal.uuid }}'}}", ["24 E303"]),
+        ("hooks=HOOKS", ["17 E303"]),
+        ("hooks=dict(crm={'post': '{{ cal.uuid }}'})", ["7 E303"]),
+        ('on_error="nobody"', ["10 E272"]),
+    ],
+)
+def test_an_issue_about_an_argument_is_where_the_argument_is_written(arguments: str, places: list[str]) -> None:
+    code = f"""
+from ncco_server import Call, call_flow
+HOOKS = {{"crm": {{
+    "post": "{{{{ cal.uuid }}}}",
+}}}}
+@call_flow(
+{arguments},
+)
+async def shop(call: Call):
+    await call.talk("Hello.")
+"""
+    found = [issue for issue in handler_issues(project_of(code)) if issue.is_error]
+    line = 4 if "HOOKS" in arguments else 7
+    assert [(line, each) for each in places] == [
+        (issue.place.line, f"{issue.place.column} {issue.code}") for issue in found
+    ]

@@ -24,6 +24,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from ncco_server.flow.handlers.api import HEARD, SECRET, Call, Called, CallFlow
+from ncco_server.flow.handlers.arguments import WrittenArguments
 from ncco_server.flow.handlers.exploring import FailedRun, HandlerSteps, WatchedCall, WatchedRun, facts_of
 from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.inspection import HandlerCode
@@ -38,7 +39,7 @@ from ncco_server.flow.language.flow import FlowHead, ReadFlow, read_flow
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.flow.language.shared import Context
 from ncco_server.flow.model import Step
-from ncco_server.flow.nodes import Node, Place
+from ncco_server.flow.nodes import Map, Node, Place
 from ncco_server.flow.runtime import Followers
 from ncco_server.flow.scope import Variable
 from ncco_server.value_types import ANY, TYPES
@@ -203,7 +204,7 @@ def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) ->
     """
     if isinstance(listed, GivenHandler) and listed.text == text:
         handler = replace(listed.flow, path=path)
-        return HandlerFile(handler, _node(handler, path), listed.literal, [], text)
+        return HandlerFile(handler, _node(handler, path, text), listed.literal, [], text)
     try:
         code = compile(text, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
@@ -242,7 +243,7 @@ def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) ->
     if others:
         message = f'"{others[0].name}" is the second handler of this file'
         return _without_handler(Place(path, others[0].line, 1), message, "write it in a file of its own")
-    return HandlerFile(handler, _node(handler, path), constants(code), [], text)
+    return HandlerFile(handler, _node(handler, path, text), constants(code), [], text)
 
 
 def _refuse_to_ask(prompt: object = "") -> str:
@@ -254,7 +255,7 @@ def _without_handler(place: Place, message: str, cure: str | None = None) -> Han
     return HandlerFile(None, None, {}, [RULES["E701"].at(place, message, cure)])
 
 
-def _node(handler: CallFlow, path: str) -> Node:
+def _node(handler: CallFlow, path: str, text: str) -> Node:
     """A handler as a flow file, with one step in place of all."""
     params = _params(handler)
     words = {
@@ -264,7 +265,8 @@ def _node(handler: CallFlow, path: str) -> Node:
         "start": _START,
         "steps": {_START: {"goto": "end"}},
     }
-    return EffectTemplate(None, Place(path, handler.line, 1), has_expressions=True).node(words)
+    node = EffectTemplate(None, Place(path, handler.line, 1), has_expressions=True).node(words)
+    return WrittenArguments(text, path, handler.function.__name__).placed(node) if isinstance(node, Map) else node
 
 
 def _params(handler: CallFlow) -> dict[str, Any]:
