@@ -121,13 +121,12 @@ def main() -> None:
     whole = sum(found.values(), Counter[str]())
     shown = ", ".join(f"{name} {rate:.0f}" for name, rate in rates.items())
     rate = 100 * whole["words"] / whole["code"]
-    print(f"words of docstrings and comments per 100 lines of code: {rate:.0f} ({shown})")
+    of_words = f"{whole['read']:,} of {whole['words']:,} words are used at run time"
+    print(f"words of docstrings and comments per 100 lines of code: {rate:.0f} ({shown}); {of_words}")
     pages = docs()
     reference = sum(words for name, words in pages.items() if name.startswith("docs/reference/"))
     longest = ", ".join(f"{name} {words:,}" for name, words in list(pages.items())[:5])
     print(f"words of pages: {sum(pages.values()) - reference:,}, and {reference:,} in docs/reference ({longest})")
-    of_words = f"{whole['read']:,} of {whole['words']:,} words are used at run time"
-    print(f"words of docstrings and comments per 100 lines of code: {rate:.0f} ({shown}); {of_words}")
 
 
 if __name__ == "__main__":

@@ -118,6 +118,8 @@ def _call_functions(run: Run) -> Playing[None]:
 def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
     """Decide on the outcome in `target`, which the sub-flow of `step` has returned. Raises RenderError."""
     outcome = Outcome(target.returns, because=f"{left.name} returned {target.returns}")
+    if run.scopes.flow.handler is not None:
+        run.scopes.step_of(step.name)  # raises what keeps the handler from getting here again
     decision = step.exit.decide(outcome, run.frame(run.scopes.names()), 0)
     if decision is None or not isinstance(decision.move, Go):
         raise RenderError(
@@ -397,14 +399,20 @@ def waiting_handler(flow: Flow, session: Session, context: TurnContext) -> Step 
     return scopes.step_of(name) if name and scopes.flow is flow else None
 
 
-def resume_with(flow: Flow, session: Session, step: Step, result: Any, context: TurnContext) -> Playing[Turn]:
+def resume_with(
+    flow: Flow, session: Session, step: Step, result: Any, context: TurnContext, *, problem: str = ""
+) -> Playing[Turn]:
+    """The turn after a handler got a result without a webhook: for tests of handlers.
+
+    `problem` says why a question got no answer.
+    """
     run = Run(flow, session, context)
     while not run.scopes.is_outermost:
         run.scopes.leave()
     run.step = step.name
     run.mark_decision(step)
     asked = step.exit.asked
-    run.scopes.record(result, sensitive=asked is not None and asked.sensitive)
+    run.scopes.record(result, problem, sensitive=asked is not None and asked.sensitive)
     yield from _enter(run, Target(step.name, step.place), step)
     return run.finish("given")
 
@@ -475,7 +483,9 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
             if decision.sets:
                 set_all(run, decision.sets)
             if run.scopes.flow.handler is not None:
-                run.scopes.record(_heard_by_handler(decision), sensitive=wait.sensitive)
+                heard_by_handler = _heard_by_handler(decision)
+                problem = decision.outcome if heard_by_handler is None else ""
+                run.scopes.record(heard_by_handler, problem, sensitive=wait.sensitive)
             yield from _enter(run, decision.move.target, step)
         else:
             yield from _play_again(run, step, decision)

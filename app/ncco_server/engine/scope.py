@@ -354,7 +354,7 @@ class Scopes:
             params = {name: self._param_of(scope, name) for name in scope.flow.params}
             playback = handling.playback(self._call, self._context.env, params, self._known)
             self._playbacks[scope.flow.name] = playback
-        playback.play(recorded)
+        playback.play(recorded, scope.variables.get(handling.awaited, ()))
         if self._known and any(map(self.secrets.are_in, playback.computed)):
             message = "the handler says a sensitive value, which would be stored: give it to a function only"
             raise RenderError("R110", message, str(scope.flow.place), frozenset())
@@ -503,8 +503,16 @@ class Scopes:
     def kept(self) -> list[Level]:
         return [
             Level(each.flow.name, each.step, each.kept(self._hidden), each.kept_lookups(self.mask))
-            for each in self._scopes
+            for each in map(self._awaiting, self._scopes)
         ]
+
+    def _awaiting(self, scope: FlowScope) -> FlowScope:
+        """With what the flow waits for, if it is a handler that has run in this turn."""
+        handling = scope.flow.handler
+        playback = self._playbacks.get(scope.flow.name)
+        if handling is None or playback is None or len(playback.recorded) != len(scope.variables[handling.recorded]):
+            return scope
+        return scope.with_variable(handling.awaited, playback.awaited)
 
     def hide_option(self, value: Any) -> str:
         """The call can still decrypt the token of an option that contains a `spoken` param."""

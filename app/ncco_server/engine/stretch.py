@@ -133,6 +133,7 @@ def first_turn(
     variables = {name: variable.default for name, variable in flow.variables.items()}
     if playback is not None and flow.handler is not None:
         variables[flow.handler.recorded] = playback.recorded
+        variables[flow.handler.awaited] = playback.awaited
     now = context.now
     scope = FlowScope(flow, variables, NOTHING)
     names = scope.names(

@@ -241,9 +241,9 @@ def _shown(
 
 
 def _at_its_line(issue: FlowIssue, texts: Mapping[str, str]) -> FlowIssue:
-    """Move an issue of a handler to the beginning of its line: the column is known only for a syntax error (E701)."""
+    """Move an issue of a handler to the beginning of its line, unless its column is known, as that of an argument."""
     place = issue.place
-    if not place.file.endswith(HANDLER_SUFFIX) or issue.code == "E701" or place.file not in texts:
+    if not place.file.endswith(HANDLER_SUFFIX) or place.column > 1 or issue.code == "E701" or place.file not in texts:
         return issue
     line = "".join(texts[place.file].splitlines()[place.line - 1 : place.line])
     return replace(issue, place=place._replace(column=len(line) - len(line.lstrip()) + 1, length=1))

@@ -42,8 +42,12 @@ class PlayedHandler(Protocol):
     def follows(self, recorded: Sequence[Any]) -> bool:
         """Whether the first of these results are those that the handler has got."""
 
-    def play(self, recorded: Sequence[Any]) -> None:
-        """Raises RenderError."""
+    @property
+    def awaited(self) -> Sequence[Any]:
+        """What is stored of the wait, to be compared when its result arrives; empty if the handler does not go on."""
+
+    def play(self, recorded: Sequence[Any], awaited: Sequence[Any] = ()) -> None:
+        """Run on with these results. Raises RenderError, also if `awaited` was stored for another wait."""
 
     def item(self, value: Any, problem: str, now: datetime) -> Any:
         """Return what is stored as the result of the wait."""
@@ -61,7 +65,12 @@ class Handling(Protocol):
         """A variable."""
 
     @property
-    def runs(self) -> frozenset[str]: ...
+    def awaited(self) -> str:
+        """The variable with `PlayedHandler.awaited`; calls of earlier versions have none."""
+
+    @property
+    def runs(self) -> frozenset[str]:
+        """The flows that it may run."""
 
     @property
     def env(self) -> frozenset[str]: ...

@@ -77,16 +77,21 @@ class RunFailed(Exception):
     """A function for `Call.run` raised an error, returned no JSON, or took too long. The message says which."""
 
 
+FailedTry: TypeAlias = Literal["noinput", "nomatch"]
+
+
 class NoInput(Exception):
     """The caller gave no answer, or none that fits, at the last try.
 
     Attributes:
         question: what the caller was asked; "" if that was played before.
+        outcome: `noinput` or `nomatch`, at the last try.
     """
 
-    def __init__(self, question: str) -> None:
-        super().__init__("the caller has not answered")
+    def __init__(self, question: str, outcome: FailedTry = "noinput") -> None:
+        super().__init__(f"the caller has not answered: {outcome}")
         self.question = question
+        self.outcome = outcome
 
 
 class DialFailed(Exception):
@@ -203,6 +208,9 @@ class HandlerEffect(Awaitable[T]):
         function: what `run` calls, without arguments.
         result: makes the result of the handler's `await` from the stored JSON value.
         asks: whether it may be asked again.
+        held: the function that a `hold` calls again and again.
+        flow: the flow that it goes to or runs.
+        problem: why there is no result, once the handler goes on: `noinput` or `nomatch` of a question.
     """
 
     does: Literal["play", "wait", "leave", "run"]
@@ -217,6 +225,7 @@ class HandlerEffect(Awaitable[T]):
     first: Mapping[str, Any] = field(default_factory=dict)
     held: HeldFunction | None = None
     flow: str | None = None
+    problem: str = ""
 
     @property
     def is_open_ended(self) -> bool:
@@ -255,7 +264,8 @@ class CallerQuestion(HandlerEffect[T | None]):
         def answer(stored: Any) -> T:
             found = result(stored)
             if found is None:
-                raise NoInput(next((str(item["talk"]) for item in self.do if "talk" in item), ""))
+                question = next((str(item["talk"]) for item in self.do if "talk" in item), "")
+                raise NoInput(question, "nomatch" if self.problem == "nomatch" else "noinput")
             return found
 
         effect: HandlerEffect[Any] = self

@@ -279,7 +279,8 @@ class _Exploration:
             for value in results_of(step, way.name, self.code.tested):
                 is_secret = way.fills is not None and way.fills.sensitive
                 known = {value: value} if is_secret else _NOTHING_KNOWN
-                yield run.then(playback.item_at(value, "", run.at_ms), ((step.name, way.name),), known)
+                problem = way.name if value is None else ""
+                yield run.then(playback.item_at(value, problem, run.at_ms), ((step.name, way.name),), known)
 
     def steps(self) -> dict[str, Step]:
         found: dict[str, Step] = {}

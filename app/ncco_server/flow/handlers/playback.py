@@ -49,7 +49,8 @@ class Recorded(NamedTuple):
     Attributes:
         digest: a CRC-32 of what the handler had said since the effect before, and of the function's arguments.
         at_ms: when the handler went on, in milliseconds since 1970.
-        problem: why a function gave no result; "" if it did.
+        problem: why a function gave no result, or a question no answer; "" if it did.
+        line: where the handler waited.
     """
 
     name: str
@@ -174,8 +175,14 @@ class HandlerPlayback:
         """In milliseconds since 1970."""
         return list(Recorded(self._name, self._digest(), value, at_ms, problem, self._place.line))
 
-    def play(self, recorded: Sequence[Any]) -> None:
-        """Raises RenderError.
+    @property
+    def awaited(self) -> list[Any]:
+        if self._failure is not None or not self.is_waiting:
+            return []
+        return [len(self._recorded), self._name, self._digest(), self._place.line]
+
+    def play(self, recorded: Sequence[Any], awaited: Sequence[Any] = ()) -> None:
+        """Run on with these results. Raises RenderError, also if `awaited` was stored for another wait.
 
         A handler that has failed is not run again: it may have taken all the time that it has.
         """
@@ -190,20 +197,24 @@ class HandlerPlayback:
             elif self._tracer is not None:
                 with self._tracer.tracing():
                     self._go_on(new)
+            if awaited:
+                number, *before = awaited
+                if number == len(self._recorded):
+                    self._compare(*before)
         except RenderError as error:
             self._failure = error
             raise
 
     def _go_on(self, results: Sequence[Any]) -> None:
         for stored in results:
+            if self._coroutine is not None:
+                result = Recorded(*stored)
+                self._compare(result.name, result.digest, result.line)
             self._recorded.append(stored)
             self._call.read_hours.clear()
             if self._coroutine is None:
                 self._begin(stored)
                 continue
-            result = Recorded(*stored)
-            if (result.name, result.digest) != (self._name, self._digest()):
-                self._refuse(result)
             self._call.now = at(result.at_ms)
             self._advance(result)
 
@@ -215,11 +226,14 @@ class HandlerPlayback:
             self._known_digest = f"{zlib.crc32(as_bytes([self._name, said, *given])):08x}"
         return self._known_digest
 
-    def _refuse(self, result: Recorded) -> None:
-        before = _shown(result.name, result.line)
+    def _compare(self, name: str, digest: str, line: int) -> None:
+        """Raise RenderError if the handler has come to something else than it came to before."""
+        if (name, digest) == (self._name, self._digest()):
+            return
+        before = _shown(name, line)
         now = _shown(self._name, self._place.line)
         difference = f"and now to {now}" if now != before else "and now there with other texts or arguments"
-        number = len(self._recorded) - 1
+        number = len(self._recorded)
         message = (
             f"the handler does something else than before: as number {number}, it came to {before}, {difference};"
             " put what changes into `call.run`"
@@ -242,9 +256,10 @@ class HandlerPlayback:
     def _advance(self, result: Recorded | None) -> None:
         """Run to the next effect that needs a result, or to the end. Raises RenderError."""
         said = len(self._played)
+        waited = self._waiting
         self._waiting = self._made = self._said = None
         try:
-            effect = self._send(result)
+            effect = self._send(result, waited)
             while effect.does == "play":
                 self._played.append(EffectAt(effect, self._place_now()))
                 effect = self._send(None)
@@ -264,12 +279,15 @@ class HandlerPlayback:
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
             self._fail(f"the handler raised {type(error).__name__}", error)
 
-    def _send(self, result: Recorded | None) -> HandlerEffect[Any]:
+    def _send(self, result: Recorded | None, waited: HandlerEffect[Any] | None = None) -> HandlerEffect[Any]:
+        """`waited` is what the result belongs to."""
         if self._reached is not None:
             reached, self._reached = self._reached, None
             return reached
-        if result is not None and result.problem:
-            found = self._coroutine.throw(RunFailed(result.problem))
+        if result is not None and waited is not None:
+            waited.problem = result.problem
+        if waited is not None and waited.does == "run" and waited.problem:
+            found = self._coroutine.throw(RunFailed(waited.problem))
         else:
             found = self._coroutine.send(None if result is None else result.value)
         if not isinstance(found, HandlerEffect):

@@ -21,6 +21,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from ncco_server.flow.handlers.api import HEARD, SECRET, Call, Called, CallFlow
+from ncco_server.flow.handlers.arguments import WrittenArguments
 from ncco_server.flow.handlers.exploring import FailedRun, HandlerSteps, WatchedCall, WatchedRun, facts_of
 from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.inspection import HandlerCode
@@ -35,12 +36,13 @@ from ncco_server.flow.language.flow import FlowHead, ReadFlow, read_flow
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.flow.language.shared import Context
 from ncco_server.flow.model import Step
-from ncco_server.flow.nodes import Node, Place
+from ncco_server.flow.nodes import Map, Node, Place
 from ncco_server.flow.runtime import Followers
 from ncco_server.flow.scope import Variable
 from ncco_server.value_types import ANY, TYPES
 
 RECORDED: Final = "recorded"
+AWAITED: Final = "awaited"
 _START: Final = "start"
 _KNOWN: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "direction", "now", "env"})
 """What a handler reads and does not decide by, or what a proof tries values of, and says so."""
@@ -112,6 +114,7 @@ class LoadedHandler:
     followers: Followers = field(default_factory=dict)
     variants: tuple[Step, ...] = ()
     recorded: str = RECORDED
+    awaited: str = AWAITED
     heard: str = HEARD
 
     @property
@@ -192,7 +195,7 @@ def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) ->
     """
     if isinstance(listed, GivenHandler) and listed.text == text:
         handler = replace(listed.flow, path=path)
-        return HandlerFile(handler, _node(handler, path), listed.literal, [], text)
+        return HandlerFile(handler, _node(handler, path, text), listed.literal, [], text)
     try:
         code = compile(text, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
@@ -231,7 +234,7 @@ def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) ->
     if others:
         message = f'"{others[0].name}" is the second handler of this file'
         return _without_handler(Place(path, others[0].line, 1), message, "write it in a file of its own")
-    return HandlerFile(handler, _node(handler, path), constants(code), [], text)
+    return HandlerFile(handler, _node(handler, path, text), constants(code), [], text)
 
 
 def _refuse_to_ask(prompt: object = "") -> str:
@@ -243,7 +246,7 @@ def _without_handler(place: Place, message: str, cure: str | None = None) -> Han
     return HandlerFile(None, None, {}, [RULES["E701"].at(place, message, cure)])
 
 
-def _node(handler: CallFlow, path: str) -> Node:
+def _node(handler: CallFlow, path: str, text: str) -> Node:
     """A handler as a flow file, with one step in place of all."""
     params = _params(handler)
     words = {
@@ -253,7 +256,8 @@ def _node(handler: CallFlow, path: str) -> Node:
         "start": _START,
         "steps": {_START: {"goto": "end"}},
     }
-    return EffectTemplate(None, Place(path, handler.line, 1), has_expressions=True).node(words)
+    node = EffectTemplate(None, Place(path, handler.line, 1), has_expressions=True).node(words)
+    return WrittenArguments(text, path, handler.function.__name__).placed(node) if isinstance(node, Map) else node
 
 
 def _params(handler: CallFlow) -> dict[str, Any]:
@@ -290,7 +294,8 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
         HEARD: Variable(HEARD, TYPES["text"], "", place, is_declared=False),
         SECRET: Variable(SECRET, TYPES["text"], "", place, sensitive=True, is_declared=False),
     }
-    variables = {**heard, RECORDED: Variable(RECORDED, ANY, (), place, is_declared=False)}
+    kept = {name: Variable(name, ANY, (), place, is_declared=False) for name in (RECORDED, AWAITED)}
+    variables = {**heard, **kept}
     maker = StepMaker(replace(read.reader, variables=heard), read.defaults, file.literal)
     runs = context.flows.keys() & {*file.literal.values()} - {read.name}
     handler = file.handler

@@ -181,11 +181,11 @@ class EffectTemplate:
             )
             raise RenderError("R110", message, str(place), frozenset())
         if isinstance(value, Ssml):
-            return Text("".join(map(self._ssml, value.pieces)), place, quoted=True)
+            return self._text("".join(map(self._ssml, value.pieces)))
         if isinstance(value, str):
             if isinstance(value, WrittenText) or self._is_literal(value):
-                return Text(value, place, quoted=True)
-            return Text(f"{{{{ {self._hole(value)} }}}}", place, quoted=True)
+                return self._text(value)
+            return self._text(f"{{{{ {self._hole(value)} }}}}")
         if isinstance(value, Mapping):
             entries = [
                 (str(key), self.node(each, word if word == _PARAMS else str(key))) for key, each in value.items()
@@ -197,6 +197,10 @@ class EffectTemplate:
             message = f"the handler gives a {type(value).__name__} in place of a text, a number, a list or a dict"
             raise RenderError("R110", message, str(place), frozenset())
         return Text(str(value).lower() if isinstance(value, bool) else str(value), place)
+
+    def _text(self, value: str) -> Text:
+        """A text all of whose characters are at the place of the effect."""
+        return Text(value, self.place, quoted=True, origins=((self.place.line, self.place.column),))
 
     def _ssml(self, piece: SsmlPiece) -> str:
         if not self._is_written(piece):
