@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import orjson
 
@@ -17,8 +17,6 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Runs, Target
 from ncco_server.flow.grammar.values import OUR_NUMBERS
 from ncco_server.flow.hours.calendar import hours_view
-from ncco_server.flow.language.lookups import AskedLookup
-from ncco_server.flow.language.returns import Redactor
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.paths import written
 from ncco_server.flow.runtime import Outcome, PlayedHandler
@@ -26,6 +24,9 @@ from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.values import Names
 from ncco_server.value_types import ANY
+
+if TYPE_CHECKING:  # loaded with the flows that use them
+    from ncco_server.flow.language.lookups import AskedLookup
 
 NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
 """The value of `input` before the first question."""
@@ -386,6 +387,8 @@ class Scopes:
         """A function that replaces what repeats a sensitive value of this turn; None if there is none."""
         if not self.secrets:
             return None
+        from ncco_server.flow.language.returns import Redactor  # noqa: PLC0415 - only for handlers, and loaded with them
+
         redactor = Redactor(self.secrets, self.mask)
         return lambda result: redactor.redact(ANY, result, ())
 
@@ -459,7 +462,7 @@ class Scopes:
             known = answer
             why = problem
             if self.secrets and not problem:
-                known, why = lookup.definition.redact(answer, Redactor(self.secrets, self.mask))
+                known, why = lookup.definition.redact(answer, self.secrets, self.mask)
             self._change(self._scope.with_answer(lookup.name, known))
             self.answers[lookup.name] = self._scope.masked(lookup.name, self.mask)
             problems.append(why)
