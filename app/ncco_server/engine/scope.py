@@ -16,7 +16,6 @@ from ncco_server.engine.session import NOTHING, Call, Cipher, Level, Observer, S
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Runs, Target
 from ncco_server.flow.grammar.values import OUR_NUMBERS
-from ncco_server.flow.hours.calendar import hours_view
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.paths import written
 from ncco_server.flow.runtime import Outcome, PlayedHandler
@@ -136,7 +135,7 @@ class FlowScope(NamedTuple):
         for name in flow.timed.keys() & names.keys():
             names[name] = flow.timed[name].operand(names[name])
         if with_hours and flow.calendars:
-            names["hours"] = hours_view(flow.calendars, now)
+            names["hours"] = {name: calendar.at(now) for name, calendar in flow.calendars.items()}
         return Names(names, budget)
 
     def with_variable(self, name: str, value: Any) -> FlowScope:

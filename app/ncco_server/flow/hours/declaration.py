@@ -73,7 +73,7 @@ def read_hours(node: Node, reader: Reader, dates: Mapping[str, str]) -> dict[str
     """The calendars described by the map under `hours:`, by name.
 
     An invalid calendar is reported but still returned, closed wherever it cannot be read, so that no further issues
-    arise where it is used. `dates` (path → text) may contain holidays computed earlier (from `calendar_sources`).
+    arise where it is used. `dates` (path → text) may contain holidays computed earlier (`Calendar.sources`).
     """
     found = reader.map(node, "`hours`", _EXAMPLE)
     entries = found.entries if found else ()

@@ -18,16 +18,16 @@ from ncco_server.flow.grammar.json_schema import TEXT, ref
 from ncco_server.flow.grammar.locales import Locale, read_locales
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver
-from ncco_server.flow.hours.calendar import Calendar, hours_type
 from ncco_server.flow.hours.timezone import read_zone
 from ncco_server.flow.issues import RULES, Fix, FlowIssue
 from ncco_server.flow.language.results import OwnResult, read_results
 from ncco_server.flow.nodes import Map, Node, Text
 from ncco_server.flow.scope import Signature, scope_types
 from ncco_server.flow.templates.parsing import Templates
-from ncco_server.value_types import ANY, Word
+from ncco_server.value_types import ANY, Word, record
 
 if TYPE_CHECKING:  # loaded with the files that declare some
+    from ncco_server.flow.hours.calendar import Calendar
     from ncco_server.flow.language.hooks import HookDefinition
     from ncco_server.flow.language.lookups import LookupDefinition
     from ncco_server.flow.language.refusals import CallerRefusal
@@ -198,7 +198,7 @@ def read_sections(
         from ncco_server.flow.hours.declaration import read_hours  # noqa: PLC0415 - most files have no hours
 
         calendars |= read_hours(words.hours, reader, dates)
-    scope = reader.scope.with_name("hours", hours_type(calendars))
+    scope = reader.scope.with_name("hours", record({name: calendar.type for name, calendar in calendars.items()}))
     if locales:
         scope = scope.with_name("locale", Word(tuple(locales)))
     reader = replace(reader, scope=scope, locales=locales, tables=outer.tables)
