@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dotenv import dotenv_values
 
 from ncco_server.cli.output import CannotRun
-from ncco_server.flow.files import HANDLERS_CURE, read_handlers
-from ncco_server.flow.language.lookups import named_modules
+from ncco_server.flow.files import HANDLERS_CURE, named_modules, read_handlers
 
 if TYPE_CHECKING:
     from ncco_server.settings import Settings

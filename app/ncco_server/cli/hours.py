@@ -11,7 +11,7 @@ import click
 from ncco_server.cli import options
 from ncco_server.cli.output import FINE, columns, print_json
 from ncco_server.cli.project import Source
-from ncco_server.flow.hours.calendar import Calendar, CurrentHours, hours_view
+from ncco_server.flow.hours.calendar import Calendar, CurrentHours
 from ncco_server.flow.hours.weekly import DAYS, shown_time
 
 
@@ -32,7 +32,8 @@ def command(flows: Path | None, templates: Path | None, form: str) -> int:
     """List all opening hours, and whether they are open now."""
     source = Source.here(flows, templates)
     calendars = dict(sorted(source.load_sound().project.calendars.items()))
-    moments = hours_view(calendars, datetime.now(UTC))
+    now = datetime.now(UTC)
+    moments = {name: calendar.at(now) for name, calendar in calendars.items()}
     files = {each: source.path_of(calendar.place.file) for each, calendar in calendars.items()}
     if form == "json":
         print_json([_document(each, calendars[each], files[each], moments[each]) for each in calendars])

@@ -19,7 +19,7 @@ from ncco_server.console.pages import render
 from ncco_server.console.polled import PolledRoute
 from ncco_server.console.state import Console, TheConsole, console_of
 from ncco_server.errors import StoreError
-from ncco_server.flow.hours.calendar import Calendar, CurrentHours
+from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.model import Flow, Project
 from ncco_server.service.call_report import zone_of
 from ncco_server.service.call_results import MissedCallers, count_by_result, missed_callers, open_calls
@@ -63,7 +63,7 @@ def open_now(flows: Iterable[Flow], now: datetime) -> list[OpenNow]:
 
 
 def _open_now(calendar: Calendar, now: datetime) -> OpenNow:
-    hours = CurrentHours(calendar, now)
+    hours = calendar.at(now)
     today = now.astimezone(calendar.zone).date()
     if hours.open:
         until = _moment(hours.next_close, today) if hours["next_close"] else ""

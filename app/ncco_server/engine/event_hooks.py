@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ncco_server.engine.outcome import event_of
 from ncco_server.engine.scope import Scopes
 from ncco_server.engine.session import OWN_LEG, Session, TurnContext, WaitRef
 from ncco_server.errors import RenderError
-from ncco_server.flow.language.hooks import Hook, Later, SentHook, event_record
 from ncco_server.flow.model import Flow
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.ncco.webhooks import StatusWebhook, Webhook
 from ncco_server.results import DecidedResult
 from ncco_server.table_rows import RowChange
+
+if TYPE_CHECKING:  # loaded with the flows that have hooks
+    from ncco_server.flow.language.hooks import Hook, Later
 
 HANGUP = "hangup"
 ENDED = "ended"
@@ -35,6 +36,16 @@ class EventEffects(NamedTuple):
 NO_EFFECTS = EventEffects()
 
 
+class _Event(NamedTuple):
+    """What `event_record` takes."""
+
+    name: str
+    webhook: Webhook
+    how: str = ""
+    result: str = ""
+    call_result: str = ""
+
+
 def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, context: TurnContext) -> EventEffects:
     """Return the hooks of the step, or if it has none, of its flow, even if the wait is closed."""
     where = place_of_wait(session, ref)
@@ -45,7 +56,7 @@ def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, contex
     scopes.use(where[0])
     step = scopes.flow.steps[where[1]]
     later = step.events.get(name) or scopes.flow.events.get(name, ())
-    return _render(scopes, later, event_record(name, webhook), step.name)
+    return _render(scopes, later, _Event(name, webhook), step.name)
 
 
 def hang_up(
@@ -64,7 +75,7 @@ def hang_up(
         scopes.use(name)
         later = scopes.flow.steps[inner].events.get(HANGUP) or scopes.flow.events.get(HANGUP)
         if later:
-            return _render(scopes, later, event_record(HANGUP, webhook), inner)
+            return _render(scopes, later, _Event(HANGUP, webhook), inner)
     return NO_EFFECTS
 
 
@@ -89,7 +100,7 @@ def ended(
             left = _left_step(session, webhook, seen) if webhook else ""
             how = "lost" if webhook is None else HANGUP if left else "completed"
             own = decided.own or session.returned
-            event = event_record(ENDED, webhook or NO_WEBHOOK, how, own, decided.result)
+            event = _Event(ENDED, webhook or NO_WEBHOOK, how, own, decided.result)
             return _render(scopes, later, event, left or session.step, session.at or flow.name)
     return NO_EFFECTS
 
@@ -120,7 +131,7 @@ def not_reached(flow: Flow, session: Session, outcome: str, context: TurnContext
     outbound = flow.outbound
     hooks = outbound.hooks_for(outcome) if outbound is not None else ()
     scopes = Scopes(flow, session, context, Budget())
-    return _render(scopes, hooks, event_record(outcome, StatusWebhook(status=outcome)), "").hooks
+    return _render(scopes, hooks, _Event(outcome, StatusWebhook(status=outcome)), "").hooks
 
 
 def _dial_was_last(session: Session, ended_by: str | None, seen: frozenset[str]) -> bool:
@@ -142,11 +153,13 @@ def place_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:
     return next(((observer.flow, observer.step) for observer in known), None)
 
 
-def _render(
-    scopes: Scopes, later: tuple[Later, ...], event: Mapping[str, str], step: str, flow: str = ""
-) -> EventEffects:
+def _render(scopes: Scopes, later: tuple[Later, ...], event: _Event, step: str, flow: str = "") -> EventEffects:
     """With "" as `flow`, the hooks report the flow of `scopes`."""
-    names = scopes.names() | {"event": event, "flow": flow or scopes.flow.name, "step": step}
+    if not later:
+        return NO_EFFECTS
+    from ncco_server.flow.language.hooks import Hook, SentHook, event_record  # noqa: PLC0415 - loaded with the flow's hooks
+
+    names = scopes.names() | {"event": event_record(*event), "flow": flow or scopes.flow.name, "step": step}
     hooks: list[Hook] = []
     saves: list[RowChange] = []
     for each in later:

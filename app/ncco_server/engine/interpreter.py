@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import suppress
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ncco_server.engine.drafts import without_webhooks
 from ncco_server.engine.outcome import REACHED, hear
@@ -30,10 +30,7 @@ from ncco_server.engine.session import (
 from ncco_server.engine.stretch import begun, decided, first_turn, written_at
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Assignment, Target
-from ncco_server.flow.language.lookups import AskedLookup
 from ncco_server.flow.language.outcomes import OTHERWISE
-from ncco_server.flow.language.selection import TableSearch
-from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import Again, Decision, Go, Outcome
 from ncco_server.flow.templates.budget import Budget
@@ -41,6 +38,9 @@ from ncco_server.flow.templates.values import Names
 from ncco_server.ncco import check
 from ncco_server.ncco.webhooks import Webhook
 from ncco_server.value_types import Kind
+
+if TYPE_CHECKING:  # loaded with the flows that use them
+    from ncco_server.flow.language.lookups import AskedLookup
 
 Result = TypeVar("Result")
 Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Result]
@@ -173,9 +173,7 @@ def ask(run: Run, step: Step) -> Playing[None]:
 
 def _lookup(run: Run, step: Step, lookup: AskedLookup, names: Names) -> Lookup:
     """Raises RenderError."""
-    request = lookup.request(names)
-    if isinstance(request, TableRead | TableSearch):
-        request = request._replace(at_ms=_milliseconds(run), pending=tuple(run.saves))
+    request = lookup.request(names, _milliseconds(run), tuple(run.saves))
     return Lookup(step.name, lookup.name, request, _key(run, step, lookup), run.scopes.flow.name)
 
 

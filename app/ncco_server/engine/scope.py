@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import orjson
 
@@ -16,9 +16,6 @@ from ncco_server.engine.session import NOTHING, Call, Cipher, Level, Observer, S
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Runs, Target
 from ncco_server.flow.grammar.values import OUR_NUMBERS
-from ncco_server.flow.hours.calendar import hours_view
-from ncco_server.flow.language.lookups import AskedLookup
-from ncco_server.flow.language.returns import Redactor
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.paths import written
 from ncco_server.flow.runtime import Outcome, PlayedHandler
@@ -26,6 +23,9 @@ from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.values import Names
 from ncco_server.value_types import ANY
+
+if TYPE_CHECKING:  # loaded with the flows that use them
+    from ncco_server.flow.language.lookups import AskedLookup
 
 NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
 
@@ -133,7 +133,7 @@ class FlowScope(NamedTuple):
         for name in flow.timed.keys() & names.keys():
             names[name] = flow.timed[name].operand(names[name])
         if with_hours and flow.calendars:
-            names["hours"] = hours_view(flow.calendars, now)
+            names["hours"] = {name: calendar.at(now) for name, calendar in flow.calendars.items()}
         return Names(names, budget)
 
     def with_variable(self, name: str, value: Any) -> FlowScope:
@@ -378,6 +378,8 @@ class Scopes:
         """Return None if the turn has no sensitive value."""
         if not self.secrets:
             return None
+        from ncco_server.flow.language.returns import Redactor  # noqa: PLC0415 - only for handlers, and loaded with them
+
         redactor = Redactor(self.secrets, self.mask)
         return lambda result: redactor.redact(ANY, result, ())
 
@@ -451,7 +453,7 @@ class Scopes:
             known = answer
             why = problem
             if self.secrets and not problem:
-                known, why = lookup.definition.redact(answer, Redactor(self.secrets, self.mask))
+                known, why = lookup.definition.redact(answer, self.secrets, self.mask)
             self._change(self._scope.with_answer(lookup.name, known))
             self.answers[lookup.name] = self._scope.masked(lookup.name, self.mask)
             problems.append(why)

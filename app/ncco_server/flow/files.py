@@ -215,6 +215,10 @@ def _printable(name: str) -> str:
     return name.encode(errors="replace").decode()
 
 
+def named_modules(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
 def read_handlers(text: str | Iterable[str]) -> tuple[str, ...]:
     """Parse `NCCO_PYTHON_FLOWS`. Raises ValueError."""
     names = [part.strip() for part in text.split(",")] if isinstance(text, str) else text

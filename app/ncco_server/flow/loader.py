@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from ncco_server.flow.checks.graph import check_cycles, check_placing, check_reachable
 from ncco_server.flow.checks.project import check_modules, check_project
@@ -16,7 +16,6 @@ from ncco_server.flow.checks.prompts import check_prompts
 from ncco_server.flow.checks.usage import check_usage
 from ncco_server.flow.digraph import reachable
 from ncco_server.flow.files import HANDLER_SUFFIX, is_flow_file, of_project, read_project, too_much
-from ncco_server.flow.hours.calendar import Calendar, calendar_sources
 from ncco_server.flow.hours.timezone import zone_written_in
 from ncco_server.flow.issues import RULES, FlowIssue, by_place
 from ncco_server.flow.language.flow import FlowHead, ReadFlow, is_flow_name, read_flow, read_head
@@ -29,6 +28,9 @@ from ncco_server.flow.source.source_file import SourceFile
 from ncco_server.flow.taint import filled_with_settings
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.suggest import limited_comparisons, near_or_all
+
+if TYPE_CHECKING:  # loaded with the files that have opening hours
+    from ncco_server.flow.hours.calendar import Calendar
 
 
 def link(flows: Mapping[str, Flow], sources: Mapping[str, Mapping[str, str]]) -> dict[str, Flow]:
@@ -391,6 +393,11 @@ def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calenda
         if shared.get(name) is not calendar
     }
     return {**shared, **own}
+
+
+def calendar_sources(calendars: Iterable[Calendar]) -> dict[str, str]:
+    """The computed dates, by path: they are part of the revision of the flows that use them."""
+    return {path: text for calendar in calendars for path, text in calendar.sources.items()}
 
 
 def revision_of(sources: Mapping[str, str]) -> str:

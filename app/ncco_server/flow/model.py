@@ -6,25 +6,27 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ncco_server.flow.actions.action import Action
 from ncco_server.flow.actions.connect import ConnectTarget
 from ncco_server.flow.actions.part import Part
 from ncco_server.flow.effects import Effect
 from ncco_server.flow.frame import Assignment, Target
-from ncco_server.flow.language.hooks import Later, SentHook, later_effects, later_hooks
-from ncco_server.flow.language.lookups import AskedLookup
-from ncco_server.flow.language.outbound import Outbound
-from ncco_server.flow.language.refusals import CallerRefusal
 from ncco_server.flow.language.results import OwnResult
-from ncco_server.flow.language.saves import Save
-from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.paths import Path
 from ncco_server.flow.runtime import Exit, Handling, Way
 from ncco_server.flow.scope import Variable
 from ncco_server.value_types import Kind
+
+if TYPE_CHECKING:  # loaded with the flows that use them
+    from ncco_server.flow.language.hooks import Later, SentHook
+    from ncco_server.flow.language.lookups import AskedLookup
+    from ncco_server.flow.language.outbound import Outbound
+    from ncco_server.flow.language.refusals import CallerRefusal
+    from ncco_server.flow.language.saves import Save
+    from ncco_server.flow.language.tables import TableDefinition
 
 
 class Offers(NamedTuple):
@@ -142,6 +144,16 @@ def _on(way: Way) -> Iterator[Effect]:
         yield Effect("receive", "leave", name=way.fills.name)
     yield from (Effect("set", "leave", each.value, each.name) for each in way.sets)
     yield from way.target.effects("leave")
+
+
+def later_hooks(events: Mapping[str, tuple[Later, ...]]) -> Iterator[SentHook]:
+    """The hooks that events send."""
+    yield from (each.hook for later in events.values() for each in later if each.hook is not None)
+
+
+def later_effects(events: Mapping[str, tuple[Later, ...]]) -> Iterator[Effect]:
+    """The values that the hooks and the rows of events contain."""
+    yield from (effect for later in events.values() for each in later for effect in each.later_effects())
 
 
 class Limit(NamedTuple):

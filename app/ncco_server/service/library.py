@@ -14,7 +14,6 @@ from typing import Final, NamedTuple
 import orjson
 
 from ncco_server.errors import StoreError, StoreUnavailable
-from ncco_server.flow.language.tables import lost_by
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.nodes import Place
@@ -331,7 +330,7 @@ def removals(before: Project, after: Project) -> tuple[Removal, ...]:
 def changed_tables(before: Project, after: Project) -> list[tuple[str, Removal]]:
     """Rows of a table that is no longer declared stay as they are."""
     both = [(table, after.tables[name]) for name, table in before.tables.items() if name in after.tables]
-    return [(old.name, Removal(old.place, message)) for old, new in both for message in lost_by(old, new)]
+    return [(old.name, Removal(old.place, message)) for old, new in both for message in old.lost_by(new)]
 
 
 def released_row(project: Project, now: datetime) -> RevisionRow:

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
-from ncco_server.flow.language.hooks import PLACE
 from ncco_server.service.poller import Poller, PollListener, Schedule
 from ncco_server.store import HookCounts, HookRow, Store
 
@@ -46,7 +45,7 @@ Post: TypeAlias = Callable[[HookRow, datetime], Awaitable[Verdict]]
 
 def by_way(post: Post, mail: Post, place: Post | None = None) -> Post:
     async def send(hook: HookRow, now: datetime) -> Verdict:
-        if place is not None and hook.url.startswith(PLACE):
+        if place is not None and hook.places_call:
             return await place(hook, now)
         return await (mail if hook.is_mail else post)(hook, now)
 

@@ -16,7 +16,6 @@ from ncco_server.engine.interpreter import Playing, Result
 from ncco_server.engine.session import NOTHING, Cipher, from_json
 from ncco_server.errors import Conflict, RowTaken, StoreUnavailable
 from ncco_server.flow.frame import CallbackKind
-from ncco_server.flow.language.selection import MOST_READ, TableSearch
 from ncco_server.flow.model import Flow, Project
 from ncco_server.ncco.webhooks import InputWebhook
 from ncco_server.results import DecidedResult
@@ -51,7 +50,8 @@ from ncco_server.store import (
 )
 from ncco_server.table_rows import applied, key_of, table_of
 
-if TYPE_CHECKING:  # most flows record nothing
+if TYPE_CHECKING:  # loaded with the flows that read tables or record
+    from ncco_server.flow.language.selection import TableSearch
     from ncco_server.store import RecordingRow
 
 ATTEMPTS: Final = 5
@@ -70,21 +70,23 @@ async def rows_of(store: Store, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswe
 
     Raises StoreUnavailable.
     """
+    from ncco_server.flow.language.selection import MOST_READ, TableSearch  # noqa: PLC0415 - loaded with the flow's lookups
+
     found = []
     for lookup in wanted:
         request = lookup.request
         if isinstance(request, TableSearch):
-            found.append(await _search(store, request))
+            found.append(await _search(store, request, MOST_READ))
             continue
         columns = await store.tables.get(request.row, request.at_ms) if request.row else None
         found.append(LookupAnswer(applied(columns, request.row, request.pending)))
     return tuple(found)
 
 
-async def _search(store: Store, request: TableSearch) -> LookupAnswer:
-    rows = await store.tables.of_table(request.table, limit=MOST_READ + 1)
-    if len(rows) > MOST_READ:
-        return LookupAnswer(None, f"the table {request.table} has more than {MOST_READ:,} rows: find rows by their key")
+async def _search(store: Store, request: TableSearch, most: int) -> LookupAnswer:
+    rows = await store.tables.of_table(request.table, limit=most + 1)
+    if len(rows) > most:
+        return LookupAnswer(None, f"the table {request.table} has more than {most:,} rows: find rows by their key")
     kept = {row.name: row.columns for row in rows if row.expires_at is None or row.expires_at > request.at_ms}
     names = {*kept, *(each.row for each in request.pending if table_of(each.row) == request.table)}
     changed = ((name, applied(kept.get(name), name, request.pending)) for name in sorted(names))

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from ncco_server.store import function_results, table_rows
+from ncco_server.store import function_results
 from ncco_server.store.database import Database, Many, Work
 from ncco_server.store.hooks import FREE_NEXT
 from ncco_server.store.results import count_before_deletion
 from ncco_server.store.sql import Sql
-from ncco_server.store.tables import ATTEMPTS_TABLE, FORGOTTEN_TABLE, PLACED_TABLE, PROGRESS_TABLE
+from ncco_server.store.tables import ATTEMPTS_TABLE, FORGOTTEN_TABLE, PLACED_TABLE, PROGRESS_TABLE, ROWS_TABLE
 
 PIECE: Final = 500
 
@@ -60,6 +60,20 @@ _DELETE_OLD_PLACED: Final = Sql(f"""
     RETURNING id
 """)
 
+# Rows that a turn is changing are left for the next sweep, which so never waits for a turn.
+_DELETE_EXPIRED_ROWS: Final = Sql(
+    f"""
+    DELETE FROM {ROWS_TABLE}
+    WHERE name IN (SELECT name FROM {ROWS_TABLE} WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
+    RETURNING name
+    """,
+    sqlite=f"""
+    DELETE FROM {ROWS_TABLE}
+    WHERE name IN (SELECT name FROM {ROWS_TABLE} WHERE expires_at <= $1 LIMIT $2)
+    RETURNING name
+    """,
+)
+
 
 def sweep(before: int, limit: int, now: int) -> Work[int]:
     """Delete up to `limit` calls, then webhooks without a call, then placed calls and hooks, older than `before`.
@@ -75,7 +89,7 @@ def sweep(before: int, limit: int, now: int) -> Work[int]:
         deleted += len((yield Many(DELETE_WEBHOOK, [(key,) for key in webhooks])))
     yield _DELETE_OLD_FORGOTTEN, (before,)
     yield function_results.DELETE_OLD, (before,)
-    deleted += len((yield table_rows.DELETE_EXPIRED, (now, limit)))
+    deleted += len((yield _DELETE_EXPIRED_ROWS, (now, limit)))
     deleted += yield from _sweep_placed(before, limit)
     hooks = yield from _old_keys(OLDEST_HOOKS, before, limit, now)
     return deleted + (yield from delete_hooks(hooks))

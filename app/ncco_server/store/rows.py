@@ -134,6 +134,10 @@ class HookRow(NamedTuple):
         return cls._make((*before, bool(is_parked)))
 
     @property
+    def places_call(self) -> bool:
+        return self.url.startswith("place:")
+
+    @property
     def is_mail(self) -> bool:
         """An email's URL is `mailto:` followed by the addresses."""
         return self.url.startswith("mailto:")

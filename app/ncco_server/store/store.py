@@ -42,7 +42,6 @@ from ncco_server.store.rows import (
     hash_of,
 )
 from ncco_server.store.sql import Sql, marks
-from ncco_server.store.table_rows import TableRows, claim, release, write
 from ncco_server.store.tables import FORGOTTEN_TABLE, RECORDINGS_TABLE
 from ncco_server.store.upkeep import SELECT_REVISION, UpkeepReader
 from ncco_server.table_rows import RowChange, StoredTypes
@@ -52,6 +51,7 @@ if TYPE_CHECKING:  # imported when they are first used
     from ncco_server.store.placed import PlacedCalls
     from ncco_server.store.recordings import RecordingRow, Recordings
     from ncco_server.store.records import Records
+    from ncco_server.store.table_rows import TableRows
 
 
 def _insert_call_if(condition: str) -> Sql:
@@ -290,15 +290,14 @@ def _advance(
     has_called: bool,
     saves: Sequence[RowChange],
 ) -> Work[None]:
-    """Raise Conflict if another version or turn is stored, and RowTaken."""
-    taken = (yield from claim(saves, turn.created_at, _author(turn.session))) if saves else ()
+    """Write the next turn, unless another version or turn is stored. Raises Conflict, RowTaken."""
+    taken = (yield from _claim(saves, turn.session, turn.created_at)) if saves else ()
     written = yield Keyed(UPDATE_CALL, (*session, turn.number))
     if not written:
-        yield from release(taken)
+        yield from _release(taken)
         raise Conflict(session.id)
     yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
-    if saves:
-        yield from write(saves, taken, turn.created_at, _author(turn.session))
+    yield from _save(saves, turn.session, turn.created_at, taken)
     if recording is not None:
         yield from _add_recording(recording)
 
@@ -314,10 +313,6 @@ def _add_turn(
         yield from set_result(parent, turn.result, webhook.received_at)
     if has_called:
         yield function_results.DELETE_OF_TURNS, (turn.session, turn.number)
-
-
-def _author(session: str) -> str:
-    return f"call {session}"
 
 
 def _with_rows(keys: Sequence[str], saves: Sequence[RowChange]) -> Sequence[str]:
@@ -350,9 +345,25 @@ def _record(
         yield from refresh_result(webhook.session, webhook.received_at)
 
 
-def _save(saves: Sequence[RowChange], session: str, at: int) -> Work[None]:
+def _claim(saves: Sequence[RowChange], session: str, at: int) -> Work[tuple[str, ...]]:
+    from ncco_server.store.table_rows import claim  # noqa: PLC0415 - most flows have no tables
+
+    return (yield from claim(saves, at, f"call {session}"))
+
+
+def _release(taken: Sequence[str]) -> Work[None]:
+    if taken:
+        from ncco_server.store.table_rows import release  # noqa: PLC0415 - as above
+
+        yield from release(taken)
+
+
+def _save(saves: Sequence[RowChange], session: str, at: int, taken: Sequence[str] = ()) -> Work[None]:
+    """Change rows of tables; `taken` is what `_claim` returned."""
     if saves:
-        yield from write(saves, (), at, _author(session))
+        from ncco_server.store.table_rows import write  # noqa: PLC0415 - as above
+
+        yield from write(saves, taken, at, f"call {session}")
 
 
 def _end(
@@ -415,7 +426,6 @@ class Store:
         self.is_durable = database.is_durable
         self.results = Results(database)
         self.functions = FunctionResults(database)
-        self.tables = TableRows(database)
         self._has_forgotten = False
 
     @cached_property
@@ -426,6 +436,12 @@ class Store:
 
     async def has_recordings(self) -> bool:
         return bool(await self.database.read(SELECT_ANY_RECORDING))
+
+    @cached_property
+    def tables(self) -> TableRows:
+        from ncco_server.store.table_rows import TableRows  # noqa: PLC0415 - most flows have no tables
+
+        return TableRows(self.database)
 
     @cached_property
     def placed(self) -> PlacedCalls:
@@ -508,7 +524,7 @@ class Store:
         saves: Sequence[RowChange],
     ) -> Work[bool]:
         """The first INSERT is cheaper and usually enough; the second is always correct."""
-        taken = (yield from claim(saves, turn.created_at, _author(turn.session))) if saves else ()
+        taken = (yield from _claim(saves, turn.session, turn.created_at)) if saves else ()
         written = [] if self._has_forgotten else (yield Insert(INSERT_CALL_IF_NONE_FORGOTTEN, session))
         if not written:
             names = (session.id, session.leg, session.conversation)
@@ -517,7 +533,7 @@ class Store:
             if written:  # it only wrote nothing because some calls are forgotten
                 self._has_forgotten = True
             elif (yield Keyed(SELECT_FORGOTTEN, hashes)):
-                yield from release(taken)
+                yield from _release(taken)
                 for name, hash_ in zip(names, hashes, strict=True):
                     if name:
                         yield Keyed(retention.INSERT_FORGOTTEN, (hash_, webhook.received_at))
@@ -525,11 +541,10 @@ class Store:
                     yield function_results.DELETE_OF_TURNS, (turn.session, turn.number)
                 return False
             else:
-                yield from release(taken)
+                yield from _release(taken)
                 raise AlreadyOpen(session.id)
         yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
-        if saves:
-            yield from write(saves, taken, turn.created_at, _author(turn.session))
+        yield from _save(saves, turn.session, turn.created_at, taken)
         return True
 
     def advance(

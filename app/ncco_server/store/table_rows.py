@@ -94,20 +94,6 @@ UPDATE_ROW: Final = Sql(f"""
 
 DELETE_ROW: Final = Sql(f"DELETE FROM {ROWS_TABLE} WHERE name = $1")
 
-# Rows that a turn is changing are left for the next sweep, which so never waits for a turn.
-DELETE_EXPIRED: Final = Sql(
-    f"""
-    DELETE FROM {ROWS_TABLE}
-    WHERE name IN (SELECT name FROM {ROWS_TABLE} WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)
-    RETURNING name
-    """,
-    sqlite=f"""
-    DELETE FROM {ROWS_TABLE}
-    WHERE name IN (SELECT name FROM {ROWS_TABLE} WHERE expires_at <= $1 LIMIT $2)
-    RETURNING name
-    """,
-)
-
 # The names of a table's rows begin with its name and `[`; `\` is the next character.
 SELECT_ROWS: Final = Sql(f"""
     SELECT {_COLUMNS} FROM {ROWS_TABLE} WHERE name > $1 AND name < $2 ORDER BY name LIMIT $3

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from ncco_server.cli.hours import state_of
-from ncco_server.flow.hours.calendar import hours_view
 from ncco_server.flow.loader import load
 from tests.system.cli.projects import SHOP, ncco, write_project
 
@@ -53,7 +52,7 @@ def test_all_hours_for_a_person() -> None:
 )
 def test_the_state_says_why_it_is_closed_and_when_it_opens(now: str, state: str) -> None:
     office = load({"flows/shared.yaml": SHARED}, {}).calendars["office"]
-    moment = hours_view({"office": office}, datetime.fromisoformat(now))["office"]
+    moment = office.at(datetime.fromisoformat(now))
 
     assert state == state_of(moment)
 

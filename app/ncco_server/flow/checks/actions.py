@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from itertools import product
 from math import prod
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from jinja2 import nodes
 
@@ -18,9 +18,7 @@ from ncco_server.flow.actions.check import as_sent, path_of
 from ncco_server.flow.actions.connect import ConnectTarget
 from ncco_server.flow.checks.facts import Facts, needs_in, reads_in, uses_of
 from ncco_server.flow.grammar.values import Object, find, leaves
-from ncco_server.flow.hours.calendar import DAY_MINUTES, Calendar, Span
 from ncco_server.flow.issues import RULES, FlowIssue
-from ncco_server.flow.language.outbound import QUIET_FROM, QUIET_UNTIL
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.scope import ScopeTypes
@@ -32,6 +30,9 @@ from ncco_server.flow.templates.values import Computed, Expression, Native, Valu
 from ncco_server.ncco import check
 from ncco_server.ncco.ssml import MAX_TALK_CHARACTERS
 from ncco_server.value_types import Kind
+
+if TYPE_CHECKING:  # loaded with the flows that have opening hours
+    from ncco_server.flow.hours.calendar import Calendar
 
 _OUR_NUMBER = "to"
 """The field of `call` that contains our own number, which the caller dialled."""
@@ -65,14 +66,9 @@ def _check_within(flow: Flow) -> Iterator[FlowIssue]:
     if outbound is None or calendar is None:
         return
     days = (*calendar.week, *(special.spans for special in calendar.override.values()))
-    if any(days) and not any(_is_by_day(span) for day in days for span in day):
+    if any(days) and not any(outbound.rings_within(span.start, span.end) for day in days for span in day):
         message = f'"{calendar.name}" opens only in the quiet hours, so no call is placed to a number in its time zone'
         yield RULES["W299"].at(outbound.place, message)
-
-
-def _is_by_day(span: Span) -> bool:
-    begins, ends = (60 * at.hour + at.minute for at in (QUIET_UNTIL, QUIET_FROM))
-    return any(span.start < ends + day and begins + day < span.end for day in (0, DAY_MINUTES))
 
 
 def _check_dialled_number(number: Value, flow: Flow) -> Iterator[FlowIssue]:

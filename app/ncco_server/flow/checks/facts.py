@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ncco_server.flow.effects import NO_NAMES, Effect
 from ncco_server.flow.frame import Target
 from ncco_server.flow.grammar.values import leaves
 from ncco_server.flow.language.flow import ReadFlow
-from ncco_server.flow.language.hooks import SentHook, later_effects
-from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.model import Flow, Step, later_effects
 from ncco_server.flow.scope import Signature
 from ncco_server.flow.templates.references import Reference, references
 from ncco_server.flow.templates.values import Computed, Expression, Native, Value
+
+if TYPE_CHECKING:  # loaded with the flows that use them
+    from ncco_server.flow.language.hooks import SentHook
 
 
 def uses_of(step: Step) -> Iterator[Effect]:

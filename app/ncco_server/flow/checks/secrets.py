@@ -22,8 +22,7 @@ from ncco_server.flow.checks.facts import (
 from ncco_server.flow.effects import Effect
 from ncco_server.flow.frame import Target
 from ncco_server.flow.issues import RULES, FlowIssue
-from ncco_server.flow.language.hooks import later_effects
-from ncco_server.flow.model import Step
+from ncco_server.flow.model import Step, later_effects
 from ncco_server.flow.paths import has_path, path_of, root_of, written
 from ncco_server.flow.runtime import Way
 from ncco_server.flow.templates.references import Reference

@@ -14,7 +14,6 @@ from typing import Final, NamedTuple
 from ncco_server.flow.editing.names import NAME_KINDS, Name, NameKind, ProjectNames
 from ncco_server.flow.editing.words import MARK, Cursor, WrittenWord, alternatives, cursors, member_schemas, words_of
 from ncco_server.flow.grammar.json_schema import BRACES
-from ncco_server.flow.hours.calendar import hours_type
 from ncco_server.flow.language.flow import read_flow, read_head
 from ncco_server.flow.language.outcomes import ERROR
 from ncco_server.flow.language.shared import Context, is_shared, read_shared
@@ -26,7 +25,7 @@ from ncco_server.flow.source.source_file import EXPRESSION_KEYS
 from ncco_server.flow.templates.filters import FILTERS, Filter
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.ncco.languages import LANGUAGE_NAMES, RECOGNISED, VOICES
-from ncco_server.value_types import JsonSchema
+from ncco_server.value_types import JsonSchema, record
 
 MOST_SHOWN: Final = 80
 """Characters of a prompt in a hover text."""
@@ -400,7 +399,9 @@ def _scope(file: str, text: str, shared: tuple[tuple[str, str], ...]) -> ScopeTy
     head = read_head(node, []) if isinstance(node, Map) and not is_shared(node) else None
     if head is not None:
         return read_flow(head, replace(context, templates=Templates()), []).reader.scope
-    scope = scope_types({}).with_name("hours", hours_type(context.shared.calendars))
+    scope = scope_types({}).with_name(
+        "hours", record({name: each.type for name, each in context.shared.calendars.items()})
+    )
     for name, lookup in context.shared.lookups.items():
         scope = scope.with_name(name, lookup.type)
     return scope

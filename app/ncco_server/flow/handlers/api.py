@@ -536,7 +536,7 @@ class Call:
             known = ", ".join(sorted(self._calendars)) or "declare them under `hours`"
             raise RenderError("E304", f'there are no opening hours "{name}": {known}')
         self.read_hours.add(name)
-        return CurrentHours(calendar, self.now)
+        return calendar.at(self.now)
 
     def spoken(self, value: datetime | date | time | float | Decimal, form: str = "", *, language: str = "") -> str:
         """A date, time, number or amount as people say it, such as `Thursday 5 March at 9 AM`.

@@ -21,7 +21,7 @@ from ncco_server.flow.handlers.playback import HandlerPlayback, Recorded, at, mi
 from ncco_server.flow.handlers.samples import samples_of
 from ncco_server.flow.handlers.states import comparable
 from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker
-from ncco_server.flow.hours.calendar import Calendar, CurrentHours, changes
+from ncco_server.flow.hours.calendar import Calendar, changes
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.model import Step
 from ncco_server.flow.runtime import DRAWING_LEGS, Followers
@@ -251,7 +251,7 @@ class _Exploration:
         found = dict[Any, tuple[datetime, tuple[str, ...]]]()
         before = tuple(each for each in run.because if not each.startswith(tuple(f"{name} " for name in tried)))
         for moment in sorted(changes(calendars, at(_NOON))):
-            views = [CurrentHours(calendar, moment) for calendar in calendars]
+            views = [calendar.at(moment) for calendar in calendars]
             shown = [f"{name} {view.reason}" for name, view in zip(sorted(tried), views, strict=True)]
             answer = tuple((view.reason, bool(view.holiday)) for view in views)
             found.setdefault(answer, (moment, (*before, *shown)))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from ncco_server.flow.nodes import Place
@@ -53,6 +53,17 @@ Week: TypeAlias = tuple[Spans, ...]
 
 NEVER: Final[Week] = ((),) * 7
 
+_TYPE = record(
+    {
+        "open": TYPES["bool"],
+        "reason": Word(("open", "closed", "holiday", "override")),
+        "holiday": TYPES["text"],
+        "next_open": DATETIME,
+        "next_close": DATETIME,
+        "reopens": TYPES["bool"],
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class SpecialHours:
@@ -72,9 +83,12 @@ class Calendar:
     are local: a time that a clock change skips does not occur, and a time that occurs twice counts twice.
 
     Attributes:
+        type: the type of the value that a flow gets.
         holidays: date → name of the holiday; "" if it has none.
         sources: path → text of the computed holiday dates in this calendar.
     """
+
+    type: ClassVar[Kind] = _TYPE
 
     name: str
     zone: ZoneInfo
@@ -83,6 +97,10 @@ class Calendar:
     override: Mapping[date, SpecialHours]
     place: Place
     sources: Mapping[str, str] = field(default_factory=dict)
+
+    def at(self, now: datetime) -> CurrentHours:
+        """The value that a flow gets in a turn at `now` (aware)."""
+        return CurrentHours(self, now)
 
     def spans_on(self, day: date) -> Spans:
         special = self.override.get(day)
@@ -150,17 +168,6 @@ LOOKAHEAD_DAYS: Final = 400
 """More than a year, because a calendar may open only once a year."""
 
 Reason = Literal["open", "closed", "holiday", "override"]
-
-_TYPE = record(
-    {
-        "open": TYPES["bool"],
-        "reason": Word(("open", "closed", "holiday", "override")),
-        "holiday": TYPES["text"],
-        "next_open": DATETIME,
-        "next_close": DATETIME,
-        "reopens": TYPES["bool"],
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -241,13 +248,7 @@ class CurrentHours(Mapping[str, Any]):
         return self.calendar.openings(self.now, self.horizon)
 
 
-def hours_view(calendars: Mapping[str, Calendar], now: datetime) -> Mapping[str, CurrentHours]:
-    """Each calendar at `now` (aware): the value of `hours` in a turn."""
-    return {name: CurrentHours(calendar, now) for name, calendar in calendars.items()}
-
-
-def hours_type(calendars: Iterable[str]) -> Kind:
-    return record(dict.fromkeys(calendars, _TYPE))
+# when it changes
 
 
 def changes(calendars: Iterable[Calendar], now: datetime) -> Iterator[datetime]:
@@ -315,8 +316,3 @@ def _year(at: int) -> int:
 
 def _new_year(year: int) -> int:
     return int(datetime(year, 1, 1, tzinfo=UTC).timestamp())
-
-
-def calendar_sources(calendars: Iterable[Calendar]) -> dict[str, str]:
-    """By path. They are part of the revision of the flows that use them."""
-    return {path: text for calendar in calendars for path, text in calendar.sources.items()}

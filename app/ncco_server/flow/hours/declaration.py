@@ -72,7 +72,8 @@ class HoursWords(MapForm):
 def read_hours(node: Node, reader: Reader, dates: Mapping[str, str]) -> dict[str, Calendar]:
     """Report invalid calendars, but return them closed wherever they cannot be read, so that no further issues arise.
 
-    `dates` (path → text) may contain holidays computed earlier (from `calendar_sources`).
+    An invalid calendar is reported but still returned, closed wherever it cannot be read, so that no further issues
+    arise where it is used. `dates` (path → text) may contain holidays computed earlier (`Calendar.sources`).
     """
     found = reader.map(node, "`hours`", _EXAMPLE)
     entries = found.entries if found else ()

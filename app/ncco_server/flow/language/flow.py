@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from typing import Annotated, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 from ncco_server.flow.grammar.forms import Coded, Notation, Unread
 from ncco_server.flow.grammar.json_schema import TEXT, listed, named, offered, ref
@@ -27,8 +27,6 @@ from ncco_server.flow.hours.timezone import zone_written_in
 from ncco_server.flow.issues import Fix, FlowIssue
 from ncco_server.flow.language.choice import Choice
 from ncco_server.flow.language.defaults import Defaults, read_defaults
-from ncco_server.flow.language.hooks import HookDefinition, read_events
-from ncco_server.flow.language.outbound import Outbound, OutboundWords, read_outbound
 from ncco_server.flow.language.shared import Context, Declarations, Sections, overlay, read_sections
 from ncco_server.flow.language.step import EXITS, STEP_WORDS, ReadStep, read_step
 from ncco_server.flow.model import Flow, Limit, Step
@@ -37,6 +35,10 @@ from ncco_server.flow.scope import ScopeTypes, Signature, Variable, scope_types
 from ncco_server.flow.source.source_file import quote
 from ncco_server.suggest import nearest
 from ncco_server.value_types import NO_BEGINNING, TYPES, WholeNumber
+
+if TYPE_CHECKING:  # loaded with the flows that use them
+    from ncco_server.flow.language.hooks import Later
+    from ncco_server.flow.language.outbound import Outbound
 
 
 class Limits(MapForm):
@@ -299,13 +301,10 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
     defaults = read_defaults(inherited, reader) if inherited else Defaults()
     reader = replace(reader, language=_language(defaults, sections), inherited=defaults.actions)
     written = overlay(words.events, context.events)
-    events = read_events(written, "`events`", reader) if written else {}
+    events = _read_events(written, reader)
     read = _read_steps(steps, defaults, reader)
     start = _read_start(words.start, steps, reader)
-    written_outbound = OutboundWords.read(words.outbound, "`outbound`", reader) if words.outbound else None
-    outbound = (
-        read_outbound(written_outbound, start, reader, set(sections.calendars)) if written_outbound and start else None
-    )
+    outbound = _read_outbound(words.outbound, start, reader, set(sections.calendars))
     types = {name: lookup.type for name, lookup in sections.lookups.items()}
     types |= {name: variable.type for name, variable in declared.items()}
     flow = None
@@ -367,13 +366,38 @@ def _language(defaults: Defaults, sections: Sections) -> str:
     return written.value if isinstance(written, Text) and "{" not in written.value else "en-US"
 
 
+def _read_events(node: Node | None, reader: Resolver) -> Mapping[str, tuple[Later, ...]]:
+    if node is None:
+        return {}
+    from ncco_server.flow.language.hooks import read_events  # noqa: PLC0415 - most flows have no hooks
+
+    return read_events(node, "`events`", reader)
+
+
+def _read_outbound(node: Node | None, start: str | None, reader: Resolver, hours: Set[str]) -> Outbound | None:
+    if node is None:
+        return None
+    from ncco_server.flow.language.outbound import OutboundWords, read_outbound  # noqa: PLC0415 - most flows place no calls
+
+    words = OutboundWords.read(node, "`outbound`", reader)
+    return read_outbound(words, start, reader, hours) if words and start else None
+
+
+def _is_hook(words: Set[str]) -> bool:
+    if words.isdisjoint({"post", "mail"}):
+        return False
+    from ncco_server.flow.language.hooks import HookDefinition  # noqa: PLC0415 - as above
+
+    return words <= {*HookDefinition.words()}
+
+
 _STEP_MARKERS: Final = frozenset({"do", *(kind.word for kind in EXITS)})
 _CHOICE_MARKERS: Final = frozenset(Choice.words()).difference(STEP_WORDS)
 _SECTIONS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
     "steps": lambda words: words.isdisjoint({*_CHOICE_MARKERS, "type"}) and not words.isdisjoint(_STEP_MARKERS),
     "vars": lambda words: "type" in words and words <= {*Declaration.words()},
     "lookups": lambda words: "returns" in words and not words.isdisjoint({"get", "post", "python"}),
-    "hooks": lambda words: not words.isdisjoint({"post", "mail"}) and words <= {*HookDefinition.words()},
+    "hooks": _is_hook,
     "locales": lambda words: "language" in words and words <= {*Locale.words()},
     "hours": lambda words: "week" in words,
 }

@@ -37,16 +37,13 @@ from ncco_server.flow.language.outgoing import (
     scope_with,
 )
 from ncco_server.flow.language.placing import PlacedFlow
-from ncco_server.flow.language.saves import Save, read_later_saves
+from ncco_server.flow.language.saves import OWN_NAMES, Save, read_saves
 from ncco_server.flow.nodes import Entry, Map, Node, Text
 from ncco_server.flow.scope import Param, ScopeTypes
 from ncco_server.flow.templates.values import Native, Value
 from ncco_server.ncco.statuses import STATUSES
 from ncco_server.ncco.webhooks import Webhook
 from ncco_server.value_types import TYPES, JsonSchema, record
-
-OWN_NAMES: Final = frozenset({"event", "flow", "step"})
-"""Names that are in scope in a hook but not in the flow that sends it."""
 
 _EVENT_FIELDS: Final = (
     "status",
@@ -303,6 +300,13 @@ class SentHook(Named[HookDefinition]):
 
     variables: tuple[str, ...] = ()
 
+    @property
+    def hook(self) -> SentHook | None:
+        return self
+
+    def later_effects(self) -> Iterator[Effect]:
+        yield from self.effects("send", "event")
+
     def render(self, names: Mapping[str, Any]) -> Hook:
         """Never raises."""
         try:
@@ -378,31 +382,20 @@ def _read_later(node: Node, event: str, reader: Resolver) -> Iterator[Later]:
 
 
 def _read_later_saves(node: Node, reader: Resolver) -> tuple[Save, ...]:
-    found = read_later_saves(node, replace(reader, scope=_with_own_names(reader.scope)))
+    found = read_saves(node, replace(reader, scope=_with_own_names(reader.scope)), is_later=True)
     _check_hidden([leaf for save in found for value in save.values for leaf in leaves(value)], reader)
     return found
 
 
-def later_hooks(events: Mapping[str, tuple[Later, ...]]) -> Iterator[SentHook]:
-    yield from (each for later in events.values() for each in later if isinstance(each, SentHook))
+def read_step_events(node: Node, source: StepSource) -> Mapping[str, tuple[Later, ...]]:
+    if isinstance(node, Map):
+        _check_step_events(node, source)
+    return read_events(node, "`events`", source.reader, STEP_EVENTS)
 
 
-def later_effects(events: Mapping[str, tuple[Later, ...]]) -> Iterator[Effect]:
-    for each in (each for later in events.values() for each in later):
-        yield from each.effects("event", OWN_NAMES) if isinstance(each, Save) else each.effects("send", "event")
-
-
-def _read_step_events(node: Node, what: str, reader: Resolver) -> Mapping[str, tuple[Later, ...]]:
-    return read_events(node, what, reader, STEP_EVENTS)
-
-
-StepEvents: TypeAlias = Annotated[Mapping[str, tuple[Later, ...]], Notation(_read_step_events, ref("step_events"))]
-
-
-def check_events(source: StepSource) -> None:
-    node = source.fields.get("events")
+def _check_step_events(node: Map, source: StepSource) -> None:
     reader = source.reader
-    if not isinstance(node, Map) or not all(part.actions for part in source.parts):
+    if not all(part.actions for part in source.parts):
         return
     actions = [action for part in source.parts for action in part.actions]
     records = any(action.word == "record" or "record" in action.fields for action in actions)

@@ -27,7 +27,15 @@ from ncco_server.flow.grammar.map_form import SetByCode, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, has_braces, read_fields
 from ncco_server.flow.grammar.variables import is_variable_name, read_params, refuse_spoken
 from ncco_server.flow.language.outgoing import JSON, Definition, HttpUrl, Named, read_named, scope_with
-from ncco_server.flow.language.returns import OK, Misfit, Redactor, Returned, read_default, read_returns
+from ncco_server.flow.language.returns import (
+    OK,
+    Misfit,
+    Redactor,
+    Returned,
+    SensitiveValues,
+    read_default,
+    read_returns,
+)
 from ncco_server.flow.language.selection import WORDS, Selection, TableSearch, read_selection
 from ncco_server.flow.language.tables import Key, TableName, TableRead, named_table, read_key
 from ncco_server.flow.nodes import Entry, Map, Node, Text
@@ -35,6 +43,7 @@ from ncco_server.flow.paths import written
 from ncco_server.flow.scope import Param
 from ncco_server.flow.templates.references import root_names
 from ncco_server.flow.templates.values import Computed, Value
+from ncco_server.table_rows import RowChange
 from ncco_server.value_types import ANY, TYPES, JsonSchema, Kind, record
 
 _PATH_END = re.compile(r"[?#]")
@@ -126,10 +135,6 @@ class LookupRequest(NamedTuple):
     def __repr__(self) -> str:
         """Leave out what may be sensitive."""
         return f"<lookup by {self.method}>"
-
-
-def named_modules(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 def _read_function(node: Node, what: str, reader: Reader) -> str | None:
@@ -264,10 +269,11 @@ class LookupDefinition(Definition):
         except Misfit as misfit:
             return self.default_answer, str(misfit)
 
-    def redact(self, answer: Answer, redactor: Redactor) -> tuple[Answer, str]:
-        """Mask sensitive values; return also why masking failed, or ""."""
+    def redact(self, answer: Answer, sensitive: SensitiveValues, mask: Callable[[str], str]) -> tuple[Answer, str]:
+        """The answer with sensitive values masked; and why masking failed, or ""."""
         try:
-            return {**redactor.redact(self.returns.type, answer, self.returns.secrets), OK: answer[OK]}, ""
+            masked = Redactor(sensitive, mask).redact(self.returns.type, answer, self.returns.secrets)
+            return {**masked, OK: answer[OK]}, ""
         except Misfit as misfit:
             return self.default_answer, str(misfit)
 
@@ -370,9 +376,14 @@ def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: 
 class AskedLookup(Named[LookupDefinition]):
     """A lookup that a step makes when it is entered. Its answer is in scope under its name."""
 
-    def request(self, names: Mapping[str, Any]) -> LookupRequest | TableRead | TableSearch:
-        """Raises RenderError."""
-        return self.definition.render(self.scope(names))
+    def request(
+        self, names: Mapping[str, Any], at_ms: int = 0, pending: tuple[RowChange, ...] = ()
+    ) -> LookupRequest | TableRead | TableSearch:
+        """`at_ms` and `pending` are those of a `TableRead`. Raises RenderError."""
+        request = self.definition.render(self.scope(names))
+        return (
+            request._replace(at_ms=at_ms, pending=pending) if isinstance(request, TableRead | TableSearch) else request
+        )
 
     def effects(self, kind: EffectKind, phase: Phase) -> Iterator[Effect]:
         yield from Named.effects(self, kind, phase)  # a class with slots is made twice, so `super()` is another one
@@ -390,6 +401,3 @@ def read_asked(node: Node, what: str, reader: Resolver) -> tuple[AskedLookup, ..
             message = f'the lookup "{found.name}" is made twice; the first is on line {first.place.line}'
             reader.report("E538", found.place, message)
     return tuple(asked.values())
-
-
-AskedLookups: TypeAlias = Annotated[tuple[AskedLookup, ...], Notation(read_asked, ref("asked"))]

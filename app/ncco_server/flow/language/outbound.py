@@ -87,6 +87,11 @@ class Outbound:
     def hooks_for(self, outcome: str) -> tuple[SentHook, ...]:
         return self.hooks.get(outcome) or (() if outcome in _APART else self.hooks.get(OTHERWISE, ()))
 
+    def rings_within(self, start: int, end: int) -> bool:
+        """Whether any of these minutes of a day, which may continue on the next day, is outside the quiet hours."""
+        begins, ends = (60 * at.hour + at.minute for at in (QUIET_UNTIL, QUIET_FROM))
+        return any(start < ends + day and begins + day < end for day in (0, 24 * 60))
+
     def refusing(self, number: str) -> tuple[str, ...]:
         return tuple(table.row_of_number(number) for table in self.unless or ())
 

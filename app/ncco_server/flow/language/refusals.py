@@ -5,10 +5,8 @@ refuse: {table: blocked, run: refused}
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, NamedTuple, TypeAlias
+from typing import ClassVar, NamedTuple
 
-from ncco_server.flow.grammar.forms import Notation
-from ncco_server.flow.grammar.json_schema import listed
 from ncco_server.flow.grammar.map_form import MapForm
 from ncco_server.flow.grammar.reader import HINTS, Resolver, items
 from ncco_server.flow.grammar.targets import FlowName, read_given
@@ -37,7 +35,7 @@ class RefuseWords(MapForm):
     """The flow that they hear instead of any other."""
 
 
-def _read_refusals(node: Node, what: str, reader: Resolver) -> tuple[CallerRefusal, ...]:
+def read_refusals(node: Node, what: str, reader: Resolver) -> tuple[CallerRefusal, ...]:
     found = (RefuseWords.read(item, what, reader) for item in items(node))
     known = (words for words in found if words is not None and _is_known(words, reader))
     return tuple(CallerRefusal(words.table, words.run.value, words.run.place) for words in known)
@@ -52,6 +50,3 @@ def _is_known(words: RefuseWords, reader: Resolver) -> bool:
     if signature is not None and signature.is_whole:
         read_given(None, signature.params, f'the flow "{name}"', words.run.place, reader)
     return True
-
-
-Refusals: TypeAlias = Annotated[tuple[CallerRefusal, ...], Notation(_read_refusals, listed(RefuseWords.json_schema()))]

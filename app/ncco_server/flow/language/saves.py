@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, Final, TypeAlias
+from typing import Annotated, Any, ClassVar, Final
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.effects import NO_NAMES, Effect, Phase
 from ncco_server.flow.frame import Assignment
-from ncco_server.flow.grammar.forms import Notation, Unread
-from ncco_server.flow.grammar.json_schema import TEXT, listed, named, ref
+from ncco_server.flow.grammar.forms import Unread
+from ncco_server.flow.grammar.json_schema import TEXT, named
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Resolver, items, read_fields
 from ncco_server.flow.grammar.targets import assigned
@@ -26,6 +26,9 @@ from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Value
 from ncco_server.table_rows import RowChange
 from ncco_server.value_types import TYPES, JsonSchema, Kind, record
+
+OWN_NAMES: Final = frozenset({"event", "flow", "step"})
+"""Names that are in scope in a hook or an event, but not in the flow."""
 
 
 class SaveWords(MapForm):
@@ -69,6 +72,9 @@ class Save:
     into: str = ""
     asks: AskedLookup | None = None
 
+    hook: ClassVar[None] = None
+    """An event that saves a row sends nothing for it; see `SentHook`."""
+
     @property
     def values(self) -> tuple[Value, ...]:
         return (*self.key.values(), *(each.value for each in (*self.sets, *self.increases)))
@@ -77,6 +83,9 @@ class Save:
         yield from (Effect("send", phase, value, self.table.name, own=own) for value in self.values)
         if self.into:
             yield Effect("receive", phase, name=self.into)
+
+    def later_effects(self) -> Iterator[Effect]:
+        yield from self.effects("event", OWN_NAMES)
 
     def change(self, names: Mapping[str, Any]) -> RowChange | None:
         """Return None if no row can have this key. Raises RenderError."""
@@ -107,15 +116,8 @@ def _cast(column: Variable, value: Value, names: Mapping[str, Any]) -> Any:
         raise RenderError("E392", f'"{column.name}" {error}', str(value.place), value.used_names) from None
 
 
-def read_saves(node: Node, what: str, reader: Resolver) -> tuple[Save, ...]:
-    return _read_saves(node, reader)
-
-
-def read_later_saves(node: Node, reader: Resolver) -> tuple[Save, ...]:
-    return _read_saves(node, reader, is_later=True)
-
-
-def _read_saves(node: Node, reader: Resolver, *, is_later: bool = False) -> tuple[Save, ...]:
+def read_saves(node: Node, reader: Resolver, *, is_later: bool = False) -> tuple[Save, ...]:
+    """The changes under `save` of a step, or of an event, in order."""
     read = [_read_save(item, reader, is_later=is_later) for item in items(node)]
     return tuple(save for save in read if save is not None)
 
@@ -245,6 +247,3 @@ def _asking(table: TableDefinition, key: Key, into: str, place: Place) -> AskedL
         written=written, name=into or table.name, method="TABLE", table=table, key=key, returns=_NO_COLUMNS
     )
     return AskedLookup(definition, place)
-
-
-Saves: TypeAlias = Annotated[tuple[Save, ...], Notation(read_saves, listed(ref("save")))]

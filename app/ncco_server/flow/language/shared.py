@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 from zoneinfo import ZoneInfo
 
 from ncco_server.flow.actions.item import gather
@@ -18,18 +18,20 @@ from ncco_server.flow.grammar.json_schema import TEXT, ref
 from ncco_server.flow.grammar.locales import Locale, read_locales
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver
-from ncco_server.flow.hours.calendar import Calendar, hours_type
 from ncco_server.flow.hours.timezone import read_zone
 from ncco_server.flow.issues import RULES, Fix, FlowIssue
-from ncco_server.flow.language.hooks import HookDefinition, read_hooks
-from ncco_server.flow.language.lookups import LookupDefinition, read_lookups
-from ncco_server.flow.language.refusals import CallerRefusal, Refusals
 from ncco_server.flow.language.results import OwnResult, read_results
-from ncco_server.flow.language.tables import TableDefinition, read_tables
 from ncco_server.flow.nodes import Map, Node, Text
 from ncco_server.flow.scope import Signature, scope_types
 from ncco_server.flow.templates.parsing import Templates
-from ncco_server.value_types import ANY, Word
+from ncco_server.value_types import ANY, Word, record
+
+if TYPE_CHECKING:  # loaded with the files that declare some
+    from ncco_server.flow.hours.calendar import Calendar
+    from ncco_server.flow.language.hooks import HookDefinition
+    from ncco_server.flow.language.lookups import LookupDefinition
+    from ncco_server.flow.language.refusals import CallerRefusal
+    from ncco_server.flow.language.tables import TableDefinition
 
 SECTIONS: Final = ("locales", "hours", "lookups", "hooks", "results", "tables")
 
@@ -101,7 +103,7 @@ class SharedWords(Declarations):
     """true: this file contains parts for all flows."""
     tables: Annotated[Node | None, Unread(ref("tables"))] = None
     """The tables of the project by name: rows in the server's own database, which outlive calls."""
-    refuse: Refusals = ()
+    refuse: Annotated[Node | None, Unread(ref("refuse"))] = None
     """Callers whose number a table contains, and the flow that they hear instead of any other."""
 
 
@@ -116,6 +118,8 @@ def read_shared(nodes: Iterable[tuple[Map, list[FlowIssue]]], context: Context) 
     tables: dict[str, TableDefinition | None] = {}
     for node, issues in nodes:  # first the tables of all files: lookups of each file may read them
         if (written := node.get("tables")) is not None:
+            from ncco_server.flow.language.tables import read_tables  # noqa: PLC0415 - most projects have no tables
+
             tables |= read_tables(written, Reader(issues, context.zone))
     if tables:
         context = replace(context, shared=replace(context.shared, tables=tables))
@@ -144,11 +148,16 @@ def _read_file(node: Map, context: Context, issues: list[FlowIssue]) -> Context:
     if words.shared is False:
         place = fields.values["shared"].place
         reader.report("E203", place, "`shared` is false", "write `shared: true`, or begin with `flow: name`")
+    refusals = context.refusals
+    if words.refuse:
+        from ncco_server.flow.language.refusals import read_refusals  # noqa: PLC0415 - most projects refuse nobody
+
+        refusals += read_refusals(words.refuse, "`refuse`", reader)
     sections, _ = read_sections(words, reader, context.shared, context.dates)
     return replace(
         context,
         shared=sections,
-        refusals=(*context.refusals, *words.refuse),
+        refusals=refusals,
         defaults=_joined(words.defaults, "defaults", "talk: {language: en-GB}", context.defaults, reader),
         events=_joined(words.events, "events", "hangup: hook", context.events, reader),
     )
@@ -188,12 +197,14 @@ def read_sections(
         from ncco_server.flow.hours.declaration import read_hours  # noqa: PLC0415 - most files have no hours
 
         calendars |= read_hours(words.hours, reader, dates)
-    scope = reader.scope.with_name("hours", hours_type(calendars))
+    scope = reader.scope.with_name("hours", record({name: calendar.type for name, calendar in calendars.items()}))
     if locales:
         scope = scope.with_name("locale", Word(tuple(locales)))
     reader = replace(reader, scope=scope, locales=locales, tables=outer.tables)
     lookups = {name: lookup for name, lookup in outer.lookups.items() if name not in reader.variables}
     if words.lookups:
+        from ncco_server.flow.language.lookups import read_lookups  # noqa: PLC0415 - most files have no lookups
+
         lookups |= read_lookups(words.lookups, reader)
     for name, lookup in lookups.items():  # a flow may mean the lookup, although a variable has its name (E539)
         is_taken = name in reader.variables
@@ -202,6 +213,8 @@ def read_sections(
     reader = replace(reader, scope=scope, lookups=lookups)
     hooks = dict(outer.hooks)
     if words.hooks:
+        from ncco_server.flow.language.hooks import read_hooks  # noqa: PLC0415 - most files have no hooks
+
         hooks |= read_hooks(words.hooks, reader)
     own_results = read_results(words.results, reader) if words.results else {}
     results = {**outer.results, **own_results}

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import field
-from typing import Annotated, Any, ClassVar, Final, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NamedTuple
 
 from ncco_server.flow.actions.check import check_step
 from ncco_server.flow.actions.do import read_items, read_parts
 from ncco_server.flow.actions.item import ITEM_WORDS, Item, restore_items
 from ncco_server.flow.actions.waits import connect_of
-from ncco_server.flow.grammar.forms import Notation
-from ncco_server.flow.grammar.json_schema import mapped, ref
+from ncco_server.flow.grammar.forms import Notation, Unread
+from ncco_server.flow.grammar.json_schema import listed, mapped, ref
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Resolver
 from ncco_server.flow.grammar.targets import NewValues, read_target
 from ncco_server.flow.language.collect import Collect
 from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.exits import AskingWords, Branch, Goto, Hold, StepExit, StepSource
-from ncco_server.flow.language.hooks import SentHooks, StepEvents, check_events
-from ncco_server.flow.language.lookups import AskedLookups
 from ncco_server.flow.language.menu import Choices, restore_menu
 from ncco_server.flow.language.outcomes import On, RunFlow, steers
 from ncco_server.flow.language.results import OwnResultName
-from ncco_server.flow.language.saves import Saves
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Entry, Map, Node
 from ncco_server.flow.runtime import Exit
 from ncco_server.value_types import JsonSchema
+
+if TYPE_CHECKING:  # loaded with the steps that use them
+    from ncco_server.flow.language.hooks import Later, SentHook
+    from ncco_server.flow.language.lookups import AskedLookup
+    from ncco_server.flow.language.saves import Save
 
 EXITS: Final[tuple[type[StepExit[Any]], ...]] = (Choices, Collect, Hold, RunFlow, Branch, Goto, On)
 """A step with two exits is read with the first one in this order."""
@@ -46,19 +48,19 @@ class StepWords(MapForm):
         **{action: f"put it under `do`, as the line `- {action}: ..`" for action in ITEM_WORDS},
     }
 
-    asks: AskedLookups = written_as("lookup", default=())
+    asks: Annotated[Node | None, Unread(ref("asked"))] = written_as("lookup", default=None)
     """Lookups to make when the step is entered: their names, or `- name: {param: value}`."""
     sets: NewValues = written_as("set", default=())
     """Variables that change when the step is entered, line by line."""
-    saves: Saves = written_as("save", default=())
+    saves: Annotated[Node | None, Unread(listed(ref("save")))] = written_as("save", default=None)
     """Rows of tables to change when the step is entered, after `set`: one, or a list."""
-    sends: SentHooks = written_as("send", default=())
+    sends: Annotated[Node | None, Unread(ref("sent"))] = written_as("send", default=None)
     """Hooks to send when the step is entered: their names, or `- name: {param: value}`."""
     result: OwnResultName = ""
     """The result of the call when the step is entered, declared under `results`. The last one counts."""
     do: Annotated[tuple[Item, ...], Notation(_read_do, {"type": "array", "items": ref("item")})] = ()
     """What the caller hears: a list of NCCO actions."""
-    events: StepEvents = field(default_factory=dict)
+    events: Annotated[Node | None, Unread(ref("step_events"))] = None
     """Hooks to send, or rows to `save`, for what Vonage reports later: a recording, a transcription, a hang-up."""
 
     @classmethod
@@ -101,7 +103,10 @@ def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | 
     step_exit = read_as.of_words(written, source) if written is not None else None
     tail = not isinstance(written, AskingWords) or written.tail
     _check_words(kind, source)
-    check_events(source)
+    asks = _read_asks(words.asks, reader)
+    saves = _read_saves(words.saves, reader)
+    sends = _read_sends(words.sends, reader)
+    events = _read_events(words.events, source)
     if step_exit is None:
         return None
     exit_place = fields.at(kind.word) if kind else place
@@ -117,13 +122,45 @@ def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | 
         exit_place=exit_place,
         error=error,
         tail=tail,
-        asks=words.asks,
-        saves=words.saves,
-        sends=words.sends,
-        events=words.events,
+        asks=asks,
+        saves=saves,
+        sends=sends,
+        events=events,
         result=words.result,
     )
     return ReadStep(step, source, _lacks_exit(kind, source))
+
+
+def _read_asks(node: Node | None, reader: Resolver) -> tuple[AskedLookup, ...]:
+    if node is None:
+        return ()
+    from ncco_server.flow.language.lookups import read_asked  # noqa: PLC0415 - most flows ask nothing
+
+    return read_asked(node, "`lookup`", reader)
+
+
+def _read_saves(node: Node | None, reader: Resolver) -> tuple[Save, ...]:
+    if node is None:
+        return ()
+    from ncco_server.flow.language.saves import read_saves  # noqa: PLC0415 - most projects have no tables
+
+    return read_saves(node, reader)
+
+
+def _read_sends(node: Node | None, reader: Resolver) -> tuple[SentHook, ...]:
+    if node is None:
+        return ()
+    from ncco_server.flow.language.hooks import read_sent  # noqa: PLC0415 - most flows have no hooks
+
+    return read_sent(node, "`send`", reader)
+
+
+def _read_events(node: Node | None, source: StepSource) -> Mapping[str, tuple[Later, ...]]:
+    if node is None:
+        return {}
+    from ncco_server.flow.language.hooks import read_step_events  # noqa: PLC0415 - as above
+
+    return read_step_events(node, source)
 
 
 def _goes_on(exit_: Exit) -> bool:

@@ -129,6 +129,20 @@ class TableDefinition(MapForm):
         row = row_name(self.name, found)
         return row if len(row) <= MAX_NAME else ""
 
+    def lost_by(self, after: TableDefinition) -> Iterator[str]:
+        """What the stored rows would lose if the table was declared like this, in words."""
+        old = [each.type for each in self.key.values()]
+        new = [each.type for each in after.key.values()]
+        if len(old) != len(new) or not all(_holds(one, other) for one, other in zip(old, new, strict=True)):
+            yield f"the key of the table {self.name} is another one, so its rows could not be found anymore"
+        for name, column in self.columns.items():
+            now = after.columns.get(name)
+            if now is None:
+                yield f'the table {self.name} no longer has the column "{name}"'
+            elif not _holds(column.type, now.type):
+                types = f"was {_described(column.type)}, and is {_described(now.type)} now"
+                yield f'"{name}" of the table {self.name} {types}'
+
 
 def read_tables(node: Node, reader: Reader) -> dict[str, TableDefinition | None]:
     """A table that cannot be read is None, so that others can name it."""
@@ -256,20 +270,6 @@ def fits(value: Value, type_: Kind, what: str, node: Node, reader: Resolver) -> 
     wrong = [issue for issue in typed.issues if issue.code == "E313"]
     reader.issues.extend(wrong)
     return not wrong
-
-
-def lost_by(before: TableDefinition, after: TableDefinition) -> Iterator[str]:
-    old = [each.type for each in before.key.values()]
-    new = [each.type for each in after.key.values()]
-    if len(old) != len(new) or not all(_holds(one, other) for one, other in zip(old, new, strict=True)):
-        yield f"the key of the table {before.name} is another one, so its rows could not be found anymore"
-    for name, column in before.columns.items():
-        now = after.columns.get(name)
-        if now is None:
-            yield f'the table {before.name} no longer has the column "{name}"'
-        elif not _holds(column.type, now.type):
-            types = f"was {_described(column.type)}, and is {_described(now.type)} now"
-            yield f'"{name}" of the table {before.name} {types}'
 
 
 def _described(type_: Kind) -> str:

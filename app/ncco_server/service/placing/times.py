@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import phonenumbers
 from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_geographical_number, time_zones_for_number
 
-from ncco_server.flow.hours.calendar import Calendar, hours_view
+from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.language.outbound import QUIET_FROM, QUIET_UNTIL
 from ncco_server.flow.report import some_of
 
@@ -42,7 +42,7 @@ def next_moment(now: datetime, zones: tuple[ZoneInfo, ...], calendar: Calendar |
     while moment <= last:
         later = max([moment, *(_after_night(moment, zone) for zone in zones)])
         if calendar is not None:
-            hours = hours_view({calendar.name: calendar}, later)[calendar.name]
+            hours = calendar.at(later)
             later = later if hours.open else hours.next_open.astimezone(UTC)
         if later == moment:
             return moment

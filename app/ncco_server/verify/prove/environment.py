@@ -13,7 +13,7 @@ from ncco_server.engine.interpreter import param_of_query
 from ncco_server.flow.actions.connect import ConnectTarget
 from ncco_server.flow.checks.conditions import Key, key_of
 from ncco_server.flow.grammar.values import OurNumber, find
-from ncco_server.flow.hours.calendar import Calendar, changes, hours_view, special_days
+from ncco_server.flow.hours.calendar import Calendar, changes, special_days
 from ncco_server.flow.model import Flow
 from ncco_server.flow.runtime import DRAWING_LEGS
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE, Unfit
@@ -360,7 +360,7 @@ def _kind_in(calendar: Calendar, literals: Literals) -> Callable[[datetime], tup
     read = [name for name in _OPTIONAL if literals.of("", ("hours", calendar.name, name)).names]
 
     def kind(at: datetime) -> tuple[Any, ...]:
-        view = hours_view({"it": calendar}, at)["it"]
+        view = calendar.at(at)
         holiday = str(view["holiday"])
         coming = tuple(view[name] not in (None, False) for name in read)
         return view["open"], view["reason"], holiday if holiday in holidays else bool(holiday), coming

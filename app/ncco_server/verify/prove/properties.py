@@ -10,8 +10,8 @@ from typing import Any, Final, Literal, NamedTuple
 from ncco_server.engine.event_hooks import ENDED
 from ncco_server.flow.digraph import reachable
 from ncco_server.flow.frame import Target
-from ncco_server.flow.language.hooks import SentHook, later_hooks
-from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.language.hooks import SentHook
+from ncco_server.flow.model import Flow, Step, later_hooks
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import Way
 from ncco_server.service.outcomes import FlowOutcome, outcomes_of

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 
 from ncco_server.flow.effects import Effect, Phase
 from ncco_server.flow.frame import Runs, Target
-from ncco_server.flow.language.hooks import Later, later_effects
-from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.language.hooks import Later
+from ncco_server.flow.model import Flow, Step, later_effects
 from ncco_server.flow.runtime import Way
 from ncco_server.flow.templates.values import Expression, Value
 from ncco_server.verify.prove.expressions import RETURNED, Path

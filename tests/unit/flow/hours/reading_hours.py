@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from ncco_server.flow.grammar.reader import Reader
-from ncco_server.flow.hours.calendar import Calendar, CurrentHours, hours_view
+from ncco_server.flow.hours.calendar import Calendar, CurrentHours
 from ncco_server.flow.hours.declaration import read_hours
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.nodes import Map
@@ -51,4 +51,4 @@ def told(text: str) -> list[tuple[str, str, str]]:
 
 def at(moment: str, calendar: Calendar) -> CurrentHours:
     """The calendar at an ISO 8601 moment with its offset."""
-    return hours_view({"office": calendar}, datetime.fromisoformat(moment))["office"]
+    return calendar.at(datetime.fromisoformat(moment))

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncco_server.flow.hours.calendar import Calendar, Span, SpecialHours, hours_view
+from ncco_server.flow.hours.calendar import Calendar, Span, SpecialHours
 from ncco_server.flow.nodes import Place
 from tests.support.cases import each_case
 from tests.support.examples import examples
@@ -71,7 +71,7 @@ def calendar_of(plan: Plan, zone: str) -> Calendar:
 
 def told(calendar: Calendar, start: datetime, at: int) -> tuple[bool, int, int]:
     """What the calendar says of a minute: whether it is open, and in which minutes it opens and closes next."""
-    moment = hours_view({"counted": calendar}, start + timedelta(minutes=at, seconds=30))["counted"]
+    moment = calendar.at(start + timedelta(minutes=at, seconds=30))
     next_open, next_close = (
         int((turn - start).total_seconds()) // 60 for turn in (moment.next_open, moment.next_close)
     )

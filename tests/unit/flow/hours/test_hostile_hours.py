@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ncco_server.flow.grammar.reader import Reader
-from ncco_server.flow.hours.calendar import calendar_sources, hours_view
 from ncco_server.flow.hours.declaration import read_hours
+from ncco_server.flow.loader import calendar_sources
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from tests.support.examples import examples
 
@@ -50,7 +50,7 @@ def test_whatever_is_written_gives_calendars_that_can_be_asked(
 
     calendars = read_hours(node, reader, {})
 
-    moment = hours_view(calendars, datetime(2026, 1, 5, 9, 30, tzinfo=UTC))["office"]
+    moment = calendars["office"].at(datetime(2026, 1, 5, 9, 30, tzinfo=UTC))
     assert set(moment) == set(dict(moment))
     assert calendars == read_hours(node, reader, calendar_sources(calendars.values()))
 

@@ -6,8 +6,9 @@ import json
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from ncco_server.flow.hours.calendar import Calendar, calendar_sources
+from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.hours.holidays import countries, dates_from_json, dates_to_json, library_dates
+from ncco_server.flow.loader import calendar_sources
 from tests.support.cases import each_case
 from tests.unit.flow.hours.reading_hours import SAMPLE, read
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from ncco_server.flow.hours.calendar import hours_type
+from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.value_types import DATETIME, TYPES
 from tests.support.cases import each_case
 from tests.unit.flow.hours.reading_hours import SAMPLE, at, calendar, read
@@ -179,7 +179,7 @@ def test_a_moment_is_a_map_of_its_fields() -> None:
 
 
 def test_the_types_are_those_of_the_values() -> None:
-    shape = hours_type(["office"]).fields["office"]
+    shape = Calendar.type
     moment = at("2026-12-25T12:00Z", OFFICE)
 
     assert list(moment) == list(shape.fields)

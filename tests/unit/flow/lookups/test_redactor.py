@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ncco_server.flow.language.returns import Redactor
 from tests.support.cases import each_case
 from tests.unit.flow.lookups.lookup_flows import definition_of
 
@@ -51,7 +50,7 @@ class Known:
 
 def redacted(**fields: Any) -> tuple[Any, str]:
     """The answer with these fields."""
-    return definition_of(RETURNS).redact({**OPEN, **fields}, Redactor(Known(), lambda text: f"<{text}>"))
+    return definition_of(RETURNS).redact({**OPEN, **fields}, Known(), lambda text: f"<{text}>")
 
 
 def test_what_reveals_nothing_stays_and_so_does_what_is_declared_sensitive() -> None:
