@@ -69,7 +69,7 @@ coverage: $(READY) ## show the lines of app/ that no test of `make test` runs
 	$(BIN)/coverage erase
 	$(PYTEST) --cov --cov-report=term-missing $(FAST)
 
-lint: $(READY) ## run ruff (rules and format) and deptry (declared packages are the imported ones); count the prose in code
+lint: $(READY) ## run ruff (rules and format) and deptry (declared packages are the imported ones); count the prose in code and docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/deptry app
