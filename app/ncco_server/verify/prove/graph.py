@@ -275,7 +275,7 @@ class Paths:
         return list(dict.fromkeys([turns[0].moment, *(each.moment for each in turns if each.is_timed)]))
 
     def to(self, last: Transition) -> list[Transition]:
-        """Include that turn; if possible, all time-dependent turns are at one moment."""
+        """The path includes `last`; if possible, all time-dependent turns are at one moment."""
         if last.dialled_by is not None:
             return [*self.to(last.dialled_by), last]
         if last.source is None:
@@ -328,7 +328,7 @@ class Paths:
     def _search(
         self, after: Transition | None, moment: datetime, is_last: Callable[[Transition], bool]
     ) -> list[Transition]:
-        """Start at the beginning or after a turn."""
+        """Start at the beginning if `after` is None."""
 
         def out(state: State | None) -> Iterator[Edge]:
             turns = (each for each in self._space.out[state] if each.kind not in ("leg", "fault"))
