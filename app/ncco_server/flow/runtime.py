@@ -16,7 +16,7 @@ from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Expression
 
 DRAWING_LEGS: Final = ("leg-6", "leg-10", "leg-2", "leg-3", "leg-0", "leg-1", "leg-21", "leg-7")
-"""IDs of calls to try for handlers that draw random numbers; the first draws are 0/8 and more, 1/8 and more, ..."""
+"""For handlers that draw random numbers: the first draws are 0/8 and more, 1/8 and more, ..."""
 
 
 class PlayedHandler(Protocol):
@@ -96,7 +96,7 @@ class Handling(Protocol):
         """Return JSON values, and whether there is nothing else. `request` is that of a function's `Lookup`."""
 
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
-        """A value that is equal for two calls in which the handler goes on in the same way."""
+        """Equal for two calls in which the handler goes on in the same way."""
 
     def came_so_far(self, recorded: Sequence[Any]) -> str:
         """The results without the times, as JSON."""
@@ -134,7 +134,7 @@ BY_KEYS: Final = "by keys"
 BY_SPEECH: Final = "by speech"
 """The suffixes of outcomes' names: how a choice was made."""
 AT_ONCE: Final = "at once"
-"""The outcome of a way without a decision. Because of the space, no line of `on` can have this name."""
+"""A way without a decision. Because of the space, no line of `on` can have this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +351,7 @@ class Exit(ABC):
 
     @property
     def asked(self) -> Asked | None:
-        """None without an `input`."""
+        """Return None without an `input`."""
         return None
 
     @property

@@ -45,7 +45,7 @@ def phase_of(issue: FlowIssue) -> int:
 
 
 class _Part(NamedTuple):
-    """An entry of a file, or of one of its sections, from its key (`at` line and column) to the next part."""
+    """An entry of a file, or of one of its sections, from its key to the next part."""
 
     at: tuple[int, int]
     section: str

@@ -148,7 +148,7 @@ _COMBINATION_LIMIT: Final = 20
 """Our choice. A value with more combinations is not checked."""
 
 Words: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
-"""(name, field) → the allowed words of the field, or of the name itself if the field is ""."""
+"""(name, field) → the allowed words of the field, or of the name itself for ""."""
 
 
 def _check_words(facts: Facts) -> Iterator[FlowIssue]:

@@ -1,4 +1,4 @@
-"""Opening hours, made of a week, holidays and single dates in a time zone, and the values that a flow gets."""
+"""Opening hours: a week, holidays and single dates in a time zone, and the values that a flow gets."""
 
 from __future__ import annotations
 
@@ -68,11 +68,10 @@ class Calendar:
     """Named opening hours.
 
     A date has the hours of its `override`; otherwise it is closed if it is a holiday; otherwise it has the hours of its
-    day of the week. Hours past midnight belong to the day on which they start, whatever the next day's hours are. Times
-    are local: a time that a clock change skips does not occur, and a time that occurs twice counts twice.
+    day of the week. Hours past midnight belong to the day on which they start. Times are local: a time that a clock
+    change skips does not occur, and a time that occurs twice counts twice.
 
     Attributes:
-        holidays: date → name of the holiday; "" if it has none.
         sources: path → text of the computed holiday dates in this calendar.
     """
 
@@ -170,8 +169,7 @@ class CurrentHours(Mapping[str, Any]):
     - `reason`: `open` while it is open; otherwise `override` on a date with an override, `holiday` on a holiday, and
       `closed` on other days.
     - `holiday`: the name of today's override, or else of today's holiday, or "". Also set while the calendar is open.
-    - `next_open`: when the calendar next goes from closed to open. While it is open, this is the opening after the
-      current one.
+    - `next_open`: while it is open, this is the opening after the current one.
     - `next_close`: when the calendar next goes from open to closed.
     - `reopens`: whether the calendar is open, or opens within 400 days.
 

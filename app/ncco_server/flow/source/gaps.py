@@ -53,7 +53,7 @@ def read_on(source: SourceFile, tried: ReadAttempt, most: int) -> tuple[ReadAtte
 
 
 def _passed(source: SourceFile, stop: Stop, left: int) -> tuple[Gap, SourceFile, ReadAttempt, int]:
-    """The attempt that gets the parser furthest, and the number of characters that were parsed for it.
+    """The attempt that gets the parser furthest, and the number of characters parsed for it.
 
     Larger blocks are left out only if nothing else gets the parser past the error. If that fails too, or would take
     more than `left` characters, the rest of the file is left out.
@@ -76,7 +76,7 @@ def _passed(source: SourceFile, stop: Stop, left: int) -> tuple[Gap, SourceFile,
 
 
 def _attempts(source: SourceFile, stop: Stop) -> Iterator[tuple[SourceFile, Gap]]:
-    """The file with its error corrected, then without the blocks around it, from the smallest to the largest."""
+    """The file with its error corrected, then without ever larger blocks around it."""
     line = stop.issue.place.line
     for number, change in _corrections(source, stop):
         gap = Gap(min(line, number), max(line, number), (stop.issue,), is_left_out=False)
@@ -135,7 +135,7 @@ def _corrections(source: SourceFile, stop: Stop) -> Iterator[tuple[int, Callable
 
 
 def _indented(source: SourceFile, line: int, columns: Set[int]) -> Iterator[tuple[int, Callable[[str], str]]]:
-    """The line at most one column from where it is; a tab may stand for any number of columns."""
+    """A tab may stand for any number of columns."""
     end = _end_of_indentation(source, line)
     has_tab = "\t" in _line(source, line)[:end]
     for column in sorted(columns, key=lambda column: abs(column - end))[:3]:

@@ -516,7 +516,7 @@ def _check_alone(piece: Piece, word: Token) -> None:
 
 
 def _word_faults(piece: Piece) -> Iterator[Fault]:
-    """Yield the errors that Jinja2's parser would miss because it reads the words differently."""
+    """Jinja2's parser would miss them, because it reads the words differently."""
     depth = prefixes = 0
     for index, token in enumerate(piece.tokens[piece.expression_start :], piece.expression_start):
         prefixes = prefixes + 1 if token.says("not", "-") else 0
