@@ -31,7 +31,7 @@ MOST_LISTED: Final = 60
 MOST_REPORTED: Final = 100
 """Our choice. Nobody reads more before correcting some."""
 LONGEST_TEXT: Final = 1_000
-"""In a message or a fix."""
+"""Of a message or a fix."""
 
 PHASES: Final = ("parse", "shape", "resolve", "analyse")
 """An error of an earlier phase may hide issues of a later one: `flow.unknown`."""
@@ -137,7 +137,6 @@ class FlowRule:
 
 
 def _shortened(text: str) -> str:
-    """Remove the middle of a very long text."""
     return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT // 2]} ... {text[-LONGEST_TEXT // 4 :]}"
 
 

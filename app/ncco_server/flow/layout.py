@@ -3,11 +3,11 @@
 1. Cycles: an edge that leads back to the current path of a depth-first search is reversed.
 2. Ranks: the rank of a node is the length of the longest path to it. Then each node moves to where its edges are
    shortest. Between two ranks of nodes there is a rank of labels.
-3. Long edges: an edge has a dummy node in each rank that it crosses. Edges to the same node share dummy nodes.
-4. Order: the ranks are sorted by the medians of the neighbours, down and up. Source: Gansner, Koutsofios, North and Vo,
-   "A Technique for Drawing Directed Graphs", 1993.
-5. Columns: the mean of the two middle ones of four vertical alignments. Source: Brandes and Köpf, "Fast and Simple
-   Horizontal Coordinate Assignment", 2001.
+3. Long edges have a dummy node in each rank that they cross. Edges to the same node share dummy nodes.
+4. Order: by the medians of the neighbours, in sweeps down and up. Source: Gansner, Koutsofios, North and Vo, "A
+   Technique for Drawing Directed Graphs", 1993.
+5. Columns: the mean of the two middle ones of four alignments. Source: Brandes and Köpf, "Fast and Simple Horizontal
+   Coordinate Assignment", 2001.
 
 The same input always gives the same result. All lengths are in the unit of the given sizes; y grows downwards.
 """

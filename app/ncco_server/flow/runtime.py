@@ -45,8 +45,7 @@ class PlayedHandler(Protocol):
     def play(self, recorded: Sequence[Any]) -> None:
         """Raises RenderError."""
 
-    def item(self, value: Any, problem: str, now: datetime) -> Any:
-        """Return what is stored as the result of the wait."""
+    def item(self, value: Any, problem: str, now: datetime) -> Any: ...
 
 
 Followers: TypeAlias = Mapping[tuple[str, str], Mapping[str, Sequence[str]]]
@@ -58,7 +57,7 @@ class Handling(Protocol):
 
     @property
     def recorded(self) -> str:
-        """A variable."""
+        """The name of a variable."""
 
     @property
     def runs(self) -> frozenset[str]: ...
@@ -83,7 +82,7 @@ class Handling(Protocol):
 
     @property
     def heard(self) -> str:
-        """A variable."""
+        """The name of a variable."""
 
     @property
     def reads(self) -> frozenset[str]:
@@ -364,7 +363,6 @@ class Exit(ABC):
 
     @property
     def plays_again(self) -> bool:
-        """Whether the step's actions may be played again in a later turn."""
         return not self.leaves_at_once
 
     @property

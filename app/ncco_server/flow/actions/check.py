@@ -29,7 +29,6 @@ _FOLLOWING_INPUT = {"action": "input", "type": ["dtmf"], "eventUrl": _URL}
 _LEFT_OUT = object()
 """Stands for a value that cannot be computed with the sample values."""
 _SPOKEN_RULES = ("N4", "N916")
-"""Prefixes of the codes of SSML rules."""
 _SHORT_TEXT: Final = MAX_TALK_CHARACTERS // 2
 """Such a text hardly ever becomes too long by its values."""
 _KEEP_ONE = "keep one of them"

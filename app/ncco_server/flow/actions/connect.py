@@ -250,7 +250,7 @@ class ConnectTarget(Action):
     def may_be_dialled(self, frame: Frame) -> bool:
         """Whether a computed address in a list is allowed and fits its type.
 
-        An address that cannot be computed at all counts as allowed, and fails only when it is dialled.
+        An address that cannot be computed counts as allowed, and fails when it is dialled.
         """
         if not self.is_computed:
             return True

@@ -215,7 +215,6 @@ _LONGEST: Final[Mapping[str, Any]] = {
     "bool": False,
     "phone": "4" * 15,
 }
-"""A value with the maximum number of characters, by type."""
 
 
 def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:

@@ -20,7 +20,6 @@ from ncco_server.flow.nodes import Place
 from ncco_server.flow.source.source_file import SourceFile
 
 NOUNS: Final[Mapping[NameKind, str]] = {"steps": "step", "lookups": "lookup", "hooks": "hook", "flows": "flow"}
-"""The kinds of names that can be renamed."""
 _NAME: Final = re.compile(r"[\w.-]+")
 """Names that need no quotes in YAML. A check of the renamed project shows if the kind allows the name."""
 

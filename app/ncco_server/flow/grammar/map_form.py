@@ -1,7 +1,6 @@
 """The maps of the flow language. Each kind of map is a `MapForm`: a frozen dataclass whose fields are its words.
 
-A field declares the form, default and description of one word, from which reading, the editor's schema and the
-reference are derived.
+Reading, the editor's schema and the reference are derived from the fields.
 """
 
 from __future__ import annotations

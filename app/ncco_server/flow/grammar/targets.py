@@ -152,7 +152,6 @@ def read_given(
 
 
 RETURNED: Final = "return"
-"""The outcome of a flow that returns without naming an outcome."""
 
 _ENDINGS: Final = frozenset({"hangup", "stop", "exit", "quit", "finish", "none", "null"})
 

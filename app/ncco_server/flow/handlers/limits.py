@@ -71,7 +71,7 @@ class LineTracer:
 
 
 def in_time(work: Callable[[], T], tracer: LineTracer, limit_s: float = LOAD_S) -> T:
-    """Do work that runs an author's code in a thread of its own. Blocks; raises TooLong, or as the work does.
+    """Do work in a thread of its own. Blocks; raises TooLong, or as the work does.
 
     Work that takes too long is interrupted at the next line of the file. If it blocks, its thread is left alone.
     """

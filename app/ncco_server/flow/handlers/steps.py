@@ -1,7 +1,6 @@
 """Makes the steps of a handler's flow, by reading what the handler says like a flow file.
 
-A text written in the handler's file is a literal. A computed text is a hole of the step, so that the step is read once
-and filled in for each call.
+A text in the handler's file is a literal. A computed text is a hole: the step is read once and filled in for each call.
 """
 
 from __future__ import annotations

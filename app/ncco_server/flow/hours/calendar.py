@@ -98,7 +98,7 @@ class Calendar:
         return any(minute + DAY_MINUTES < span.end for span in self.spans_on(date.fromordinal(today - 1)))
 
     def holiday_on(self, day: date) -> str:
-        """The name of the day's override, or else of its holiday; "" if neither has a name."""
+        """Of the day's override, or else of its holiday; "" if neither has a name."""
         special = self.override.get(day)
         return (special.name if special else "") or self.holidays.get(day, "")
 

@@ -61,8 +61,8 @@ def read_week(node: Node, what: str, reader: Reader) -> Week:
 def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
     """Sorted; () if the day is closed, None if the hours cannot be read.
 
-    E501: not hours. E502: hours that end when they start. E503: two ranges overlap. W520: hours past midnight that were probably meant
-    otherwise.
+    E501: not hours. E502: hours that end when they start. E503: two ranges overlap. W520: hours past midnight that were
+    probably meant otherwise.
     """
     if isinstance(node, Map):
         cure = "write hours such as 09:00-17:30, or a list of them"

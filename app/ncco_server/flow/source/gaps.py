@@ -1,7 +1,7 @@
 """Gets a file past its syntax errors, so that the rest of it can be read.
 
 After each error, a line is corrected if that gets the parser further; otherwise the smallest block around it is left
-out: a list item, an entry or a step. All other lines stay as and where they are, so their places remain right.
+out. All other lines stay where they are, so their places remain right.
 """
 
 from __future__ import annotations
@@ -180,7 +180,6 @@ def _around(source: SourceFile, gap: Gap) -> Gap | None:
 
 
 def _block(source: SourceFile, first: int) -> tuple[int, int]:
-    """The first and the last line."""
     indent = _indent(source, first)
     if _line(source, first).startswith("<<<<<<<"):  # a conflict in Git is one error
         lines = range(first, len(source.starts) + 1)

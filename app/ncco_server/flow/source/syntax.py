@@ -329,7 +329,7 @@ def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
 
 
 _LIST_TYPE = re.compile(r"(?:list|List|array)\[(\w+)\]|(\w+)\[\]")
-"""The notation of list types in other languages: `text[]`, `list[text]`."""
+"""In other languages."""
 
 
 def find_list_in_text(fault: SyntaxFault) -> FlowIssue | None:
@@ -546,7 +546,6 @@ def _second_value(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_wrong_column(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a line whose indentation does not match any block."""
     line = fault.line
     above = fault.line.above
     problems = ("did not find expected", "expected <block end>", "<document start>")

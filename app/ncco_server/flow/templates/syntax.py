@@ -71,7 +71,6 @@ _CONSTANTS: Final = ("true", "false", "none", "True", "False", "None")
 
 _WORDS: Final = ("if", "else", "or", "and", "not", "in", "is")
 _TIGHT: Final = ("==", "!=", "<", "<=", ">", ">=", "+", "-", "in")
-"""Operators that bind tighter than `not`."""
 _INFIX: Final = (*_TIGHT, "and", "or", "if")
 _BEFORE_OPERANDS: Final = (*_INFIX, "not", "else", "(", "[", ",", ":", "=")
 
