@@ -31,10 +31,10 @@ MOST_LISTED: Final = 60
 MOST_REPORTED: Final = 100
 """Our choice. Nobody reads more before correcting some."""
 LONGEST_TEXT: Final = 1_000
-"""In a message or a fix."""
+"""Of a message or a fix."""
 
 PHASES: Final = ("parse", "shape", "resolve", "analyse")
-"""An issue of a later phase is not reported if an error of an earlier one may have caused it: `flow.unknown`."""
+"""An error of an earlier phase may hide issues of a later one: `flow.unknown`."""
 
 __all__ = [
     "EXPRESSION_RULES",
@@ -107,7 +107,6 @@ class FlowRule:
         fix: the default fix of the rule's issues: the fields of a `Fix` except `cure`.
         once_for: reports an undeclared `name`, each `message`, or the rule itself (`file`) once per file.
         declared_by: `any_file` if the issues are about names that any file may declare, even one that cannot be read.
-        waits_for: the files whose errors may cause the issue. Those errors are reported first.
         gives_way_to: rules that describe the same error better. If a file breaks one of them, only that is reported.
     """
 
@@ -138,7 +137,6 @@ class FlowRule:
 
 
 def _shortened(text: str) -> str:
-    """Remove the middle of a very long text."""
     return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT // 2]} ... {text[-LONGEST_TEXT // 4 :]}"
 
 
@@ -161,7 +159,7 @@ EXPRESSION_RULES: Final = _book("expressions")
 PROMPT_RULES: Final = _book("prompts")
 
 RUNNING_RULES: Final = _book("running")
-"""The rules that only a running call can break. `ncco check` never reports them."""
+"""Only a running call can break them."""
 
 
 def unset_variable(place: Place, name: str, known: Iterable[str] = ()) -> FlowIssue:

@@ -174,12 +174,10 @@ class Flow:
         sensitive_paths: the paths of the sensitive fields of each lookup; no path is inside another.
         events: like `Step.events`, but for all steps.
         spoken: the sensitive params that a placed call keeps, encrypted, and may speak.
-        zone: an IANA name, or "".
         outbound: None if the flow is not used to place calls.
         limits: what the flow promises; running calls ignore them.
         subs: the flows that a call can reach from here.
         sources: path → text of all its source files; `load` builds the same flow from them again.
-        handler: None for a flow file.
         stretches: the cache of `ncco_server.engine.stretch`.
     """
 

@@ -16,7 +16,7 @@ from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Expression
 
 DRAWING_LEGS: Final = ("leg-6", "leg-10", "leg-2", "leg-3", "leg-0", "leg-1", "leg-21", "leg-7")
-"""IDs of calls to try for handlers that draw random numbers; the first draws are 0/8 and more, 1/8 and more, ..."""
+"""For handlers that draw random numbers: the first draws are 0/8 and more, 1/8 and more, ..."""
 
 
 class PlayedHandler(Protocol):
@@ -49,8 +49,7 @@ class PlayedHandler(Protocol):
     def play(self, recorded: Sequence[Any], awaited: Sequence[Any] = ()) -> None:
         """Run on with these results. Raises RenderError, also if `awaited` was stored for another wait."""
 
-    def item(self, value: Any, problem: str, now: datetime) -> Any:
-        """Return what is stored as the result of the wait."""
+    def item(self, value: Any, problem: str, now: datetime) -> Any: ...
 
 
 Followers: TypeAlias = Mapping[tuple[str, str], Mapping[str, Sequence[str]]]
@@ -62,7 +61,7 @@ class Handling(Protocol):
 
     @property
     def recorded(self) -> str:
-        """A variable."""
+        """The name of a variable."""
 
     @property
     def awaited(self) -> str:
@@ -92,7 +91,7 @@ class Handling(Protocol):
 
     @property
     def heard(self) -> str:
-        """A variable."""
+        """The name of a variable."""
 
     @property
     def reads(self) -> frozenset[str]:
@@ -105,7 +104,7 @@ class Handling(Protocol):
         """Return JSON values, and whether there is nothing else. `request` is that of a function's `Lookup`."""
 
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
-        """A value that is equal for two calls in which the handler goes on in the same way."""
+        """Equal for two calls in which the handler goes on in the same way."""
 
     def came_so_far(self, recorded: Sequence[Any]) -> str:
         """The results without the times, as JSON."""
@@ -143,7 +142,7 @@ BY_KEYS: Final = "by keys"
 BY_SPEECH: Final = "by speech"
 """The suffixes of outcomes' names: how a choice was made."""
 AT_ONCE: Final = "at once"
-"""The outcome of a way without a decision. Because of the space, no line of `on` can have this name."""
+"""A way without a decision. Because of the space, no line of `on` can have this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,7 +359,7 @@ class Exit(ABC):
 
     @property
     def asked(self) -> Asked | None:
-        """None without an `input`."""
+        """Return None without an `input`."""
         return None
 
     @property
@@ -373,7 +372,6 @@ class Exit(ABC):
 
     @property
     def plays_again(self) -> bool:
-        """Whether the step's actions may be played again in a later turn."""
         return not self.leaves_at_once
 
     @property

@@ -149,7 +149,7 @@ class ScopeTypes:
         return self.shapes.get(name)
 
     def shape_at(self, path: Sequence[str]) -> Kind | None:
-        """None if the type of the name, or of the field within it, is unknown."""
+        """Return None if the type of the name, or of the field within it, is unknown."""
         shape = self.shapes.get(path[0])
         for key in path[1:]:
             shape = shape.at(key) if shape is not None and shape.is_record else None

@@ -29,15 +29,14 @@ _FOLLOWING_INPUT = {"action": "input", "type": ["dtmf"], "eventUrl": _URL}
 _LEFT_OUT = object()
 """Stands for a value that cannot be computed with the sample values."""
 _SPOKEN_RULES = ("N4", "N916")
-"""Prefixes of the codes of SSML rules."""
 _SHORT_TEXT: Final = MAX_TALK_CHARACTERS // 2
-"""A text whose source is no longer than this hardly ever becomes too long by its values."""
+"""Such a text hardly ever becomes too long by its values."""
 _KEEP_ONE = "keep one of them"
 _NO_TEXT: Final = JsonText("", None)
 
 
 class _Tried(NamedTuple):
-    """One action with typical values. `text` is the JSON of a document, `position` the index of the action in it."""
+    """One action with typical values. `position` is its index in the JSON of a document, `text`."""
 
     action: dict[str, Any]
     part: Action | Document

@@ -25,8 +25,7 @@ class Part(Protocol):
     @property
     def targets(self) -> tuple[ConnectTarget, ...]: ...
 
-    def effects(self, phase: Phase) -> Iterator[Effect]:
-        """The values that are computed in each call."""
+    def effects(self, phase: Phase) -> Iterator[Effect]: ...
 
     def render(self, frame: Frame) -> list[Draft]:
         """Raises RenderError."""

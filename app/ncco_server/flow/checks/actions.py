@@ -144,7 +144,7 @@ _COMBINATION_LIMIT: Final = 20
 """Our choice. A value with more combinations is not checked."""
 
 Words: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
-"""(name, field) → the allowed words of the field, or of the name itself if the field is ""."""
+"""(name, field) → the allowed words of the field, or of the name itself for ""."""
 
 
 def _check_words(facts: Facts) -> Iterator[FlowIssue]:
@@ -211,7 +211,6 @@ _LONGEST: Final[Mapping[str, Any]] = {
     "bool": False,
     "phone": "4" * 15,
 }
-"""A value with the maximum number of characters, by type."""
 
 
 def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:

@@ -34,7 +34,7 @@ State: TypeAlias = Mapping[str, str]
 _INPUT: Final = "input"
 _BEFORE_TESTS: Final = ("lookup", "enter", "do", "again", "retry")
 _TURN: Final = ""
-"""A made-up value that every flow receives at its start, to show whether a call has waited since then."""
+"""Every flow receives it at its start, to show whether a call has waited since then."""
 
 
 class SensitiveReads:

@@ -18,7 +18,7 @@ from ncco_server.suggest import nearest
 from ncco_server.value_types import TYPES
 
 _REACHED = frozenset({""})
-"""A made-up name that is set at the start of every call, to show which steps a call can enter."""
+"""It is set at the start of every call, to show which steps a call can enter."""
 
 
 class Passage(NamedTuple):

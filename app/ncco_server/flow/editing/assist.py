@@ -170,7 +170,7 @@ def _keys(word: WrittenWord, cursor: Cursor, project: _Project) -> Iterator[Comp
 
 
 def _likely(word: WrittenWord, written: Collection[str]) -> Callable[[str], int]:
-    """The most useful keys come first; the other keys stay in the order of the reference."""
+    """The most useful keys come first; the others keep the order of the reference."""
     first: Sequence[str] = ()
     if word.path[:1] == ("steps",) and len(word.path) == len(("steps", "name", "key")):
         exit_ = next((kind for kind in EXITS if kind.word in written), None)
@@ -377,7 +377,7 @@ def _readable(file: str, text: str, line: int) -> str:
 
 
 def _without_block(lines: list[str], at: int) -> list[str]:
-    """Reduce the step, lookup, ... that contains the line `at` (from 0) to its name."""
+    """`at` counts from 0."""
     heads = [(number, found) for number, each in enumerate(lines) if (found := _CHILD.match(each))]
     inner = min((len(found[1]) for _, found in heads), default=0)
     numbers = [number for number, found in heads if len(found[1]) == inner]

@@ -29,7 +29,7 @@ _WORD: Final = re.compile(r"[\w-]+")
 MOST_TRIED: Final = 20
 """The rest is offered when these issues are gone."""
 MOST_TRIED_CHARACTERS: Final = 150_000
-"""Characters to check again while trying fixes. It takes some seconds."""
+"""To check so many takes some seconds."""
 
 
 class Edit(NamedTuple):
@@ -247,7 +247,7 @@ def _keys(text: str, node: yaml.CollectionNode) -> frozenset[str]:
 
 
 def _deleted(text: str, around: list[_Spot]) -> Splice | None:
-    """Remove the innermost member, or the section around it if that has no other member."""
+    """Remove the section around the innermost member if that is its only one."""
     collection, number, member = around[-1]
     if len(collection.value) > 1:
         return removal(text, collection, number)

@@ -132,8 +132,7 @@ _Origin: TypeAlias = "tuple[str, str] | Any"
 class _Run(NamedTuple):
     """Results to run the handler with, and what led there: ways out of steps, as (step, way), and functions' states.
 
-    The latest result came at `at_ms`. There are runs for every answer of the opening hours in `tried`. `because` says
-    what came since the latest wait.
+    The latest result came at `at_ms`. There are runs for every answer of the opening hours in `tried`.
     """
 
     facts: Mapping[str, Any]
@@ -176,7 +175,7 @@ class _Exploration:
     def explore(self) -> None:
         """Stop when every outcome of every wait has been tried, or after MOST_RUNS.
 
-        The first runs show which of the fields that differ between calls it reads; then these are varied.
+        Fields that differ between calls are varied only if the first runs read them.
         """
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "coroutine '.*' was never awaited", RuntimeWarning)  # W706 says where
@@ -325,7 +324,7 @@ def results_of(step: Step, way: str, tested: Sequence[str | int] = ()) -> Sequen
 class HandlerSteps(Mapping[str, Step]):
     """The steps of a handler by name, found when somebody asks for all of them.
 
-    `begin` makes the handler at the beginning of a call. `start`, a step that does nothing, stands for unknown names.
+    `begin` makes the handler at the beginning of a call. `start` stands for unknown names.
     """
 
     def __init__(

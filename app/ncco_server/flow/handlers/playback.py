@@ -30,7 +30,7 @@ _ENDED: Final = "the end"
 _REACHED: Final[HandlerEffect[Any]] = HandlerEffect(
     "wait", [{"checkpoint": WrittenText("reached")}], {"on": {"reached": NEXT}}
 )
-"""Waits until the caller has heard everything, if nobody knows how long that takes, before a function is called."""
+"""Waits until what has an unknown length has been heard, before a function is called."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -120,7 +120,7 @@ class HandlerPlayback:
 
     @property
     def wanted(self) -> tuple[str, LookupRequest] | None:
-        """None if the handler waits for a webhook."""
+        """Return None if the handler waits for a webhook."""
         effect = self._waiting
         if effect is None or effect.function is None:
             return None
@@ -254,7 +254,7 @@ class HandlerPlayback:
         self._advance(None)
 
     def _advance(self, result: Recorded | None) -> None:
-        """Run to the next effect that needs a result, or to the end. Raises RenderError."""
+        """Raises RenderError."""
         said = len(self._played)
         waited = self._waiting
         self._waiting = self._made = self._said = None

@@ -1,4 +1,4 @@
-"""Opening hours, made of a week, holidays and single dates in a time zone, and the values that a flow gets."""
+"""Opening hours: a week, holidays and single dates in a time zone, and the values that a flow gets."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ class Calendar:
     """Named opening hours.
 
     A date has the hours of its `override`; otherwise it is closed if it is a holiday; otherwise it has the hours of its
-    day of the week. Hours past midnight belong to the day on which they start, whatever the next day's hours are. Times
-    are local: a time that a clock change skips does not occur, and a time that occurs twice counts twice.
+    day of the week. Hours past midnight belong to the day on which they start. Times are local: a time that a clock
+    change skips does not occur, and a time that occurs twice counts twice.
 
     Attributes:
         type: the type of the value that a flow gets.
@@ -117,7 +117,7 @@ class Calendar:
         return any(minute + DAY_MINUTES < span.end for span in self.spans_on(date.fromordinal(today - 1)))
 
     def holiday_on(self, day: date) -> str:
-        """The name of the day's override, or else of its holiday; "" if neither has a name."""
+        """Of the day's override, or else of its holiday; "" if neither has a name."""
         special = self.override.get(day)
         return (special.name if special else "") or self.holidays.get(day, "")
 
@@ -177,8 +177,7 @@ class CurrentHours(Mapping[str, Any]):
     - `reason`: `open` while it is open; otherwise `override` on a date with an override, `holiday` on a holiday, and
       `closed` on other days.
     - `holiday`: the name of today's override, or else of today's holiday, or "". Also set while the calendar is open.
-    - `next_open`: when the calendar next goes from closed to open. While it is open, this is the opening after the
-      current one.
+    - `next_open`: while it is open, this is the opening after the current one.
     - `next_close`: when the calendar next goes from open to closed.
     - `reopens`: whether the calendar is open, or opens within 400 days.
 

@@ -427,7 +427,7 @@ def _go(name: str, target: Target, because: str) -> Decision:
 
 
 def _check_changes(until: Expression, shown: str, source: StepSource) -> None:
-    """W289 if nothing in `until` can change while the caller is waiting.
+    """Report W289 if nothing in `until` can change while the caller is waiting.
 
     A condition without names is reported elsewhere (W642, W643).
     """

@@ -236,8 +236,7 @@ class FlowHead:
 
     Attributes:
         node: the file, with missing section lines added.
-        outside: its signature; the name is "" if the file does not give one, and it is incomplete if an unknown word
-            may be a misspelt `params`.
+        outside: its signature, which is incomplete if an unknown word may be a misspelt `params`.
         zone: an IANA name, or "".
     """
 
@@ -431,7 +430,7 @@ def _restore_sections(node: Map, reader: Reader) -> Map:
 
 
 def _section_of(entry: Entry, section: str, node: Map) -> str:
-    """The section that an entry belongs to if its line is missing; "" if the entry is in the right place."""
+    """Return "" if the entry is in the right place."""
     words = frozenset(entry.value.keys()) if isinstance(entry.value, Map) else frozenset[str]()
     if not words or _BELONGS[section](words):
         return ""

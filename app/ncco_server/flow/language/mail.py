@@ -68,7 +68,7 @@ class Addresses(PlainText):
 
 
 def _read_to(node: Node, what: str, reader: Resolver) -> Value | None:
-    """E585 if a caller or another server could choose who gets the email."""
+    """Report E585 if a caller or another server could choose who gets the email."""
     value = reader.value(node, Addresses(), "text", what)
     if value is not None and isinstance(node, Text) and "{%" not in node.value:
         for part, place in _parts_that_are_no_address(node):

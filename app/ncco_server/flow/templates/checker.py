@@ -40,7 +40,7 @@ _CASTS: Final[Mapping[str, Mapping[str, str]]] = {
     "time": {"text": "text"},
     "datetime": {"date": "in_zone('{zone}') | date", "time": "in_zone('{zone}') | time", "text": "text"},
 }
-"""For each kind, the filters that convert its values, by the kind of the result. `now` is in UTC."""
+"""The filters that convert a kind, by the kind of the result. `now` is in UTC."""
 _ZONE: Final = "Europe/London"
 _NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _NUMBER = re.compile(r"\+?[0-9][0-9\s.()\-\u2010-\u2015]*|\([0-9\s.()\-]*|\+")
@@ -457,7 +457,7 @@ class Checker(NodeVisitor):
     visit_Sub = visit_Add
 
     def _hyphenated(self, node: nodes.Add | nodes.Sub) -> nodes.Getattr | None:
-        """The first part (`call.sip.X`) of a mistake like `call.sip.X-Tenant`; None for other nodes."""
+        """`call.sip.X` of a mistake like `call.sip.X-Tenant`."""
         left: nodes.Node = node
         while isinstance(left, nodes.Sub) and isinstance(left.right, nodes.Name):
             if self.template.end(left.left) + 1 != self.template.start(left.right):

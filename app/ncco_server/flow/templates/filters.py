@@ -160,7 +160,6 @@ _GIVEN: Final[Mapping[str, Kind | None]] = {
     "Any": ANY,
     "object": None,
 }
-"""The type of a filter's result, by the annotation of its function."""
 _TEXTS: Final = ("text",)
 
 
