@@ -70,9 +70,6 @@ class Calendar:
     A date has the hours of its `override`; otherwise it is closed if it is a holiday; otherwise it has the hours of its
     day of the week. Hours past midnight belong to the day on which they start. Times are local: a time that a clock
     change skips does not occur, and a time that occurs twice counts twice.
-
-    Attributes:
-        sources: path → text of the computed holiday dates in this calendar.
     """
 
     name: str
@@ -98,7 +95,7 @@ class Calendar:
         return any(minute + DAY_MINUTES < span.end for span in self.spans_on(date.fromordinal(today - 1)))
 
     def holiday_on(self, day: date) -> str:
-        """Of the day's override, or else of its holiday; "" if neither has a name."""
+        """The name of the day's override, or else of its holiday; "" if neither has a name."""
         special = self.override.get(day)
         return (special.name if special else "") or self.holidays.get(day, "")
 
@@ -169,7 +166,8 @@ class CurrentHours(Mapping[str, Any]):
     - `reason`: `open` while it is open; otherwise `override` on a date with an override, `holiday` on a holiday, and
       `closed` on other days.
     - `holiday`: the name of today's override, or else of today's holiday, or "". Also set while the calendar is open.
-    - `next_open`: while it is open, this is the opening after the current one.
+    - `next_open`: when the calendar next goes from closed to open. While it is open, this is the opening after the
+      current one.
     - `next_close`: when the calendar next goes from open to closed.
     - `reopens`: whether the calendar is open, or opens within 400 days.
 
@@ -316,5 +314,5 @@ def _new_year(year: int) -> int:
 
 
 def calendar_sources(calendars: Iterable[Calendar]) -> dict[str, str]:
-    """By path. They are part of the revision of the flows that use them."""
+    """The dates, by path, are part of the revision of the flows that use them."""
     return {path: text for calendar in calendars for path, text in calendar.sources.items()}
