@@ -16,7 +16,7 @@ from ncco_server.flow.nodes import Place
 from ncco_server.flow.source.source_file import SourceFile
 
 MAX_BYTES = 1_048_576
-"""Of a file, and of a project: a hundred times what a flow needs."""
+"""The limit of a file, and of a project: a hundred times what a flow needs."""
 MAX_FILES = 500
 """Flow files and templates together; our choice."""
 

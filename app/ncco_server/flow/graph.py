@@ -18,7 +18,7 @@ from ncco_server.flow.report import printable
 from ncco_server.flow.runtime import Followers, StepShape, Way
 
 MAX_LABEL_CHARACTERS: Final = 48
-"""Of a prompt, condition or phrase."""
+"""The longest prompt, condition or phrase."""
 TEMPLATE_CODE: Final = re.compile(r"(?:\s*(?:\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}))+\.?", re.DOTALL)
 MAX_PHRASES: Final = 3
 MAX_PLAYED: Final = 3

@@ -31,7 +31,7 @@ MOST_LISTED: Final = 60
 MOST_REPORTED: Final = 100
 """Our choice. Nobody reads more before correcting some."""
 LONGEST_TEXT: Final = 1_000
-"""Of a message or a fix."""
+"""Characters of a message or a fix."""
 
 PHASES: Final = ("parse", "shape", "resolve", "analyse")
 """An error of an earlier phase may hide issues of a later one: `flow.unknown`."""

@@ -25,7 +25,7 @@ NODE_GAP: Final = 20.0
 LINE_GAP: Final = 10.0
 RANK_GAP: Final = 20.0
 MAX_RANK_GAP: Final = 70.0
-"""Where edges run far to the side."""
+"""The gap grows up to this limit where edges run far to the side."""
 LOOP_WIDTH: Final = 26.0
 BACK_OFFSET: Final = 24.0
 MAX_SWEEPS: Final = 24
@@ -293,7 +293,7 @@ def _by_medians(graph: _Graph, layers: Layers, *, upwards: bool) -> Layers:
 
 
 def _crossings(left: Sequence[int], right: Sequence[int]) -> int:
-    """Edges of two vertices in one rank, given the sorted positions of their neighbours."""
+    """Count for the edges of two vertices in one rank, given the sorted positions of their neighbours."""
     if not left or not right or left[-1] <= right[0]:
         return 0
     return sum(len(left) - bisect_right(left, position) for position in right)
@@ -357,7 +357,7 @@ def _aligned(graph: _Graph, layers: Layers, *, upwards: bool) -> list[int]:
 
 
 def _compacted(graph: _Graph, layers: Layers, root: Sequence[int], *, is_mirrored: bool) -> list[float]:
-    """Move columns as far left as possible, then close to the right ones."""
+    """Move columns as far left as possible, then close to the ones on their right."""
     gaps: dict[int, dict[int, float]] = {vertex: {} for vertex in root}
     for layer in layers:
         for left, right in pairwise(layer):

@@ -83,7 +83,7 @@ class Step:
 
     @property
     def actions(self) -> Iterator[Action]:
-        """The known ones; one for each target of a connect."""
+        """Only the known actions; one for each target of a connect."""
         return chain.from_iterable(part.actions for part in self.parts)
 
     @property
@@ -265,7 +265,7 @@ class Flow:
 
     @property
     def written_numbers(self) -> dict[str, str]:
-        """Each with a step that dials it, as `flow.step`."""
+        """Map each number to a step that dials it, as `flow.step`."""
         return {
             str(address.render({})): f"{self.name}.{step.name}"
             for step in self.steps.values()

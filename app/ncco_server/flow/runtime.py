@@ -16,14 +16,15 @@ from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Expression
 
 DRAWING_LEGS: Final = ("leg-6", "leg-10", "leg-2", "leg-3", "leg-0", "leg-1", "leg-21", "leg-7")
-"""For handlers that draw random numbers: the first draws are 0/8 and more, 1/8 and more, ..."""
+"""Calls to try for handlers that draw random numbers: the first draws are 0/8 and more, 1/8 and more, ..."""
 
 
 class PlayedHandler(Protocol):
     """A handler of calls in one call: see `ncco_server.flow.handlers.playback`."""
 
     @property
-    def recorded(self) -> Sequence[Any]: ...
+    def recorded(self) -> Sequence[Any]:
+        """The first result is when the call came to the handler."""
 
     def step(self, name: str) -> Any:
         """Return the first step for an unknown name, and None before a function."""
@@ -72,7 +73,8 @@ class Handling(Protocol):
         """The flows that it may run."""
 
     @property
-    def env(self) -> frozenset[str]: ...
+    def env(self) -> frozenset[str]:
+        """Variables for flows that are read without a default."""
 
     @property
     def hours(self) -> frozenset[str]: ...
@@ -83,7 +85,7 @@ class Handling(Protocol):
 
     @property
     def followers(self) -> Followers:
-        """("", "") is the beginning."""
+        """The key ("", "") is the beginning."""
 
     @property
     def sampled(self) -> frozenset[str]:

@@ -123,7 +123,6 @@ class ScopeTypes:
         unspoken: names and paths (`name.list[].field`) that must not be spoken to a caller, each with a description.
         env: None if the names are unknown.
         undeclared: names that flows return, each with what to write if the name is used without being declared.
-        zone: an IANA name, or "".
     """
 
     shapes: Mapping[str, Kind]

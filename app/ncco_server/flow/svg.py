@@ -49,7 +49,7 @@ _GROUPS: Final = {
     778: "GOQ", 833: "Mm", 889: "%", 944: "W", 1015: "@…→",
 }  # fmt: skip
 _WIDTHS: Final = {char: width for width, chars in _GROUPS.items() for char in chars}
-"""Of Helvetica in thousandths of the font size; Arial and Liberation Sans have the same."""
+"""Widths of Helvetica in thousandths of the font size; Arial and Liberation Sans have the same."""
 _BOLD: Final = 1.08
 
 

@@ -49,8 +49,8 @@ def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> 
 
     Computed fields are tried out with typical values of their types. An issue is reported only if all values cause it.
 
-    `parts` include the `input` of the exit, and must have been read without errors. `goes_on`: whether actions of
-    another step may follow these in the same NCCO.
+    `parts` include the `input` of the exit, and have no errors. `goes_on`: whether actions of another step may follow
+    these in the same NCCO.
     """
     found: dict[FlowIssue, None] = {}
     for local, names in _in_each_locale(parts, scope):

@@ -20,7 +20,7 @@ class Part(Protocol):
 
     @property
     def actions(self) -> tuple[Action, ...]:
-        """As far as they are known; one for each target of a connect."""
+        """Only the known actions; one for each target of a connect."""
 
     @property
     def targets(self) -> tuple[ConnectTarget, ...]: ...

@@ -339,8 +339,8 @@ def _length(value: Any) -> int:
 def _check_nameless(facts: Facts) -> Iterator[FlowIssue]:
     """Report W639 for each calendar, at the first place where a text speaks the name of a day that may not have one.
 
-    If the flow tests the name anywhere, we assume that it speaks the name only when there is one. We also assume that a
-    step is for holidays, unless a `branch` line that leads to it tests for days with changed hours (`override`).
+    If the flow tests the name anywhere, we assume that it speaks the name only when there is one. A step counts as one
+    for holidays, unless a `branch` line that leads to it tests for days with changed hours (`override`).
     """
     steps = facts.steps if "hours" in facts.read else ()
     if any(_is_day_name(need) for step in steps for test in step.exit.reads() for need in needs_in(test)):

@@ -144,7 +144,6 @@ class PromptText:
     Attributes:
         tokens: case-folded words, numbers and signs, each with a space before it.
         places: offset of each token in `tokens` → its start and end in the text.
-        possible_keys: the keys that the text may name.
         is_open: whether it may name more keys than can be found.
     """
 

@@ -84,7 +84,6 @@ class _SensitivePaths:
     Attributes:
         only_placed: the params that are only filled by placing a call, which keeps those that are `spoken`.
         late: for each value that is read too late, its first such read and the step that waited before.
-        returned: for each outcome that the flow returns, the values received on the paths to it.
     """
 
     facts: Facts

@@ -114,7 +114,7 @@ class _Project:
 
     @property
     def scope(self) -> ScopeTypes:
-        """In a template, the names of all flows that use the template."""
+        """That of a template has the names of all flows that use it."""
         shared = tuple((path, self.texts[path]) for path, names in sorted(self.names.files.items()) if not names.flow)
         users = self.names.users_of("templates", self.file.removeprefix("templates/")) or [self.file]
         scopes = [_scope(user, self.texts[user], shared) for user in users]

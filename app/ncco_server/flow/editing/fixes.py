@@ -60,7 +60,7 @@ def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Ch
 
     New issues of a later phase are accepted, since that phase did not run before, but not in changed lines, or in lines
     with a word that was added or removed: there, the fix may be their cause. A fix is tried on the files that it may
-    affect: the issue's file, the flows that this file names or that name it, shared files and templates.
+    affect.
     """
 
     @cache

@@ -92,10 +92,10 @@ def _edit(name: Name, text: str, new: str) -> Edit:
 def _concerned_by(
     names: ProjectNames, texts: Mapping[str, str], edits: Iterable[Edit], definition: Name, new: str
 ) -> set[str]:
-    """The files to check in order to find out whether the edits are right, and the files that those depend on.
+    """Include the files that the files to check depend on.
 
     A file keeps its meaning if every occurrence of the old name is replaced and the new name did not occur before. So
-    only the file with the definition is checked, and files in which either name occurs outside the edits.
+    only the file with the definition is checked, and files with either name outside the edits.
     """
     is_said = re.compile(rf"(?<!\w)(?:{re.escape(definition.name)}|{re.escape(new)})(?!\w)")
     counts = Counter(edit.file for edit in edits)

@@ -58,7 +58,7 @@ def mapped(properties: Mapping[str, JsonSchema], *, required: Iterable[str] = ()
 
 
 def named(value: JsonSchema, *, names: Iterable[str] = (), offered: str = "") -> JsonSchema:
-    """For keys that the author chooses. Editors suggest `names`, and names of the kind `offered`."""
+    """The author chooses the keys. Editors suggest `names`, and names of the kind `offered`."""
     schema = {"type": "object", "properties": dict.fromkeys(names, value), "additionalProperties": value}
     return schema | {"offered_words": offered} if offered else schema
 

@@ -185,7 +185,7 @@ def read_flow_name(node: Node, what: str, reader: Resolver) -> Text | None:
 
 FlowName: TypeAlias = Annotated[Text, Notation(read_flow_name, offered("flows"))]
 GivenParams: TypeAlias = Annotated[Node, Unread(named(ANYTHING))]
-"""The types of the params, which only the other flow knows, decide how they are read."""
+"""Only the other flow knows the types of the params, which decide how they are read."""
 
 
 class GotoForm(_Form):

@@ -52,7 +52,7 @@ class FailedRun(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FunctionDefinition:
-    """A function of a handler, as scenarios know it: like a lookup that may return anything."""
+    """A function of a handler, as scenarios know it."""
 
     timeout_ms: int
     returns: ClassVar = Returned(ANY)

@@ -468,7 +468,7 @@ def _defaults(function: Function) -> dict[str, ast.expr]:
 
 
 def _mutable(function: Function) -> set[str]:
-    """Their default is an object that all calls share."""
+    """All calls share the default of these arguments."""
     made = (ast.List, ast.Dict, ast.Set, ast.Call)
     return {name for name, value in _defaults(function).items() if isinstance(value, made)}
 

@@ -16,15 +16,15 @@ from types import FrameType
 from typing import Any, Final, TypeVar
 
 LIMIT_S: Final = 0.25
-"""Of processor time of a handler in a turn; our choice. Other callers wait meanwhile."""
+"""Processor time of a handler in a turn; our choice. Other callers wait meanwhile."""
 BLOCKED_S: Final = 2.0
-"""Of real time, in case the handler blocks. A busy machine may be slow."""
+"""Real time, in case the handler blocks. A busy machine may be slow."""
 TICK_S: Final = 0.05
 """How often a running handler is looked at."""
 MOST_LINES: Final = 200_000
-"""Where the limit cannot be a time; our choice."""
+"""The limit where it cannot be a time; our choice."""
 LOAD_S: Final = 10.0
-"""For a file's own code, and for all runs that find the steps of its handler; our choice."""
+"""The limit for a file's own code, and for all runs that find the steps of its handler; our choice."""
 _SIGNAL: Final = signal.SIGVTALRM
 
 T = TypeVar("T")

@@ -145,7 +145,7 @@ class HandlerPlayback:
 
     @property
     def read_hours(self) -> frozenset[str]:
-        """Since its latest result."""
+        """Those read since its latest result."""
         return frozenset(self._call.read_hours)
 
     @property
@@ -172,7 +172,7 @@ class HandlerPlayback:
         return self.item_at(value, problem, milliseconds(now))
 
     def item_at(self, value: Any, problem: str, at_ms: int) -> list[Any]:
-        """In milliseconds since 1970."""
+        """The time is in milliseconds since 1970."""
         return list(Recorded(self._name, self._digest(), value, at_ms, problem, self._place.line))
 
     @property

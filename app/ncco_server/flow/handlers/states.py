@@ -83,7 +83,7 @@ def _read_before(instruction: dis.Instruction, after: Set[str]) -> Set[str]:
 
 
 def _started(coroutine: Any, frame: Any, ignored: Any) -> Iterator[Any]:
-    """Such as how far a loop has come."""
+    """This covers, for example, how far a loop has come."""
     kept = frame.f_locals
     own = (coroutine.__name__, coroutine.__qualname__, coroutine.cr_await, kept, frame.f_globals, frame.f_builtins)
     known = [id(each) for each in (ignored, *own, *kept.values())]

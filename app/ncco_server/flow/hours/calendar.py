@@ -117,7 +117,7 @@ class Calendar:
         return any(minute + DAY_MINUTES < span.end for span in self.spans_on(date.fromordinal(today - 1)))
 
     def holiday_on(self, day: date) -> str:
-        """Of the day's override, or else of its holiday; "" if neither has a name."""
+        """The name of the day's override, or else of its holiday; "" if neither has a name."""
         special = self.override.get(day)
         return (special.name if special else "") or self.holidays.get(day, "")
 
@@ -177,7 +177,8 @@ class CurrentHours(Mapping[str, Any]):
     - `reason`: `open` while it is open; otherwise `override` on a date with an override, `holiday` on a holiday, and
       `closed` on other days.
     - `holiday`: the name of today's override, or else of today's holiday, or "". Also set while the calendar is open.
-    - `next_open`: while it is open, this is the opening after the current one.
+    - `next_open`: when the calendar next goes from closed to open. While it is open, this is the opening after the
+      current one.
     - `next_close`: when the calendar next goes from open to closed.
     - `reopens`: whether the calendar is open, or opens within 400 days.
 

@@ -149,7 +149,7 @@ def _without_expressions(node: Node, what: str, reader: Reader) -> Node:
 
 
 def _misplaced_hints(node: Map) -> dict[str, str]:
-    """For days and dates next to `week` and `override`."""
+    """Days and dates belong inside `week` and `override`, not next to them."""
     keys = node.keys()
     days = {key.lower(): f"write it under `week`: {{{key}: 09:00-17:30}}" for key in keys if is_day(key)}
     dates = {key: f"write it under `override`: {{{key}: 09:00-12:00}}" for key in keys if key[:1].isdigit()}

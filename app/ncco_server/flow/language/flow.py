@@ -193,7 +193,6 @@ class ReadFlow:
     Attributes:
         flow: None if the file has an error.
         outbound: None if there is none, or it has an error.
-        made: the steps that a handler in Python makes.
     """
 
     words: FlowWords

@@ -256,7 +256,7 @@ class LookupDefinition(Definition):
         )
 
     def cast_answer(self, value: object, problem: str = "") -> tuple[Answer, str]:
-        """The answer as the flow sees it, and why it is the default ("" if it is real)."""
+        """Return also why the answer is the default ("" if it is real)."""
         if problem:
             return self.default_answer, problem
         if self.table is not None:

@@ -247,7 +247,7 @@ class Named(Generic[D]):
     """A lookup or a hook that a step or a flow names; `given` are its params, in the scope of whoever names it."""
 
     own_names: ClassVar[frozenset[str]] = NO_NAMES
-    """In scope in it, but not in the place that names it."""
+    """They are in scope in it, but not in the place that names it."""
 
     definition: D
     place: Place

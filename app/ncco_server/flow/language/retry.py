@@ -238,7 +238,7 @@ def merge_retry(
 
 
 def prompt_items(node: Node, reader: Resolver) -> tuple[Node, ...]:
-    """Each is as written, or with its locales under one action."""
+    """Each prompt is as written, or with its locales under one action."""
     found: list[Node | None] = []
     if isinstance(node, Map) and stands_for_locales(node, reader, _OPTIONS):
         lists = {name: items(each) for name, each in (split(node, "this list of prompts", reader) or {}).items()}

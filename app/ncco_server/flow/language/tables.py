@@ -98,7 +98,7 @@ class TableDefinition(MapForm):
         return Returned(record(fields), frozenset((name,) for name, column in self.columns.items() if column.sensitive))
 
     def row_of_number(self, number: str) -> str:
-        """In digits; "" unless a row is found by a phone number."""
+        """Return "" unless a row is found by a phone number, which is in digits."""
         return row_name(self.name, [number])
 
     @property

@@ -76,7 +76,7 @@ def _passed(source: SourceFile, stop: Stop, left: int) -> tuple[Gap, SourceFile,
 
 
 def _attempts(source: SourceFile, stop: Stop) -> Iterator[tuple[SourceFile, Gap]]:
-    """The file with its error corrected, then without ever larger blocks around it."""
+    """Correct the error, then leave out the blocks around it, from the smallest to the largest."""
     line = stop.issue.place.line
     for number, change in _corrections(source, stop):
         gap = Gap(min(line, number), max(line, number), (stop.issue,), is_left_out=False)
@@ -96,7 +96,7 @@ def _is_same(gap: Gap, stop: Stop) -> bool:
 
 
 def _left_out_for(source: SourceFile, issues: Iterable[FlowIssue]) -> list[Gap]:
-    """For errors that do not stop the parser, such as an alias; several may have one gap."""
+    """These errors do not stop the parser, such as an alias. Several may have one gap."""
     found: list[Gap] = []
     for issue in issues:
         if found and found[-1].first <= issue.place.line <= found[-1].last:

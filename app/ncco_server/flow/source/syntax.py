@@ -184,7 +184,7 @@ def find_unclosed_quote(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_missing_colon(fault: SyntaxFault) -> FlowIssue | None:
-    """`talk {text: Hello}`, `{speech [sales, buy], goto: x}`."""
+    """Such as `talk {text: Hello}`, `{speech [sales, buy], goto: x}`."""
     source = fault.source
     line = fault.line
     found = _UNKEYED_BRACKET.match(line.text)
@@ -204,7 +204,7 @@ def find_missing_colon(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_equals(fault: SyntaxFault) -> FlowIssue | None:
-    """`{topic = sales}`."""
+    """Such as `{topic = sales}`."""
     found = _EQUALS_IN_MAP.search(fault.line.bare, 0, fault.at - fault.line.start + 1)
     if not fault.in_flow or not found:
         return None
@@ -280,7 +280,7 @@ _REST_OF_BRACES = re.compile(r"[^{}]*\}\}")
 
 
 def find_expression(fault: SyntaxFault) -> FlowIssue | None:
-    """`{if: "a" in b}`."""
+    """Such as `{if: "a" in b}`."""
     source = fault.source
     if not fault.in_flow or not fault.mentions("',' or") or fault.char == ":" or _KEY.match(source.parsed, fault.at):
         return None
@@ -329,11 +329,11 @@ def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
 
 
 _LIST_TYPE = re.compile(r"(?:list|List|array)\[(\w+)\]|(\w+)\[\]")
-"""In other languages."""
+"""Other languages write list types like this."""
 
 
 def find_list_in_text(fault: SyntaxFault) -> FlowIssue | None:
-    """`{check: a in [1, 2]}`."""
+    """Such as `{check: a in [1, 2]}`."""
     source = fault.source
     line = fault.line
     colon = source.parsed.rfind(": ", line.start, fault.at)
@@ -409,7 +409,7 @@ def find_missing_comma(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_second_colon(fault: SyntaxFault) -> FlowIssue | None:
-    """`{talk: Hello: press 1}`."""
+    """Such as `{talk: Hello: press 1}`."""
     head, _, tail = fault.entry.partition(":")
     if not fault.in_flow or fault.char != ":" or fault.context_start < fault.line.start or not tail.strip():
         return None
@@ -436,7 +436,7 @@ def _unclosed(fault: SyntaxFault) -> FlowIssue:
 
 
 def find_colon_in_text(fault: SyntaxFault) -> FlowIssue | None:
-    """`talk: Hello: press 1`."""
+    """Such as `talk: Hello: press 1`."""
     line = fault.line
     at = fault.at
     if not fault.mentions("mapping values are not allowed") or not line.key or line.colon == at:
@@ -470,7 +470,7 @@ def find_colon_in_text(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_missing_space(fault: SyntaxFault) -> FlowIssue | None:
-    """`goto:menu`, `-talk: x`, `goto menu`, `goto = menu`."""
+    """Such as `goto:menu`, `-talk: x`, `goto menu`, `goto = menu`."""
     line = _line_without_key(fault)
     if line is None:
         return None

@@ -51,7 +51,7 @@ def locale_of(language: str) -> Locale:
 
 
 def word_of(locale: Locale, *keys: str) -> Any:
-    """Of the country or else of the language, in words.yaml."""
+    """The entry of words.yaml for the country or else for the language."""
     for name in (str(locale), locale.language):
         found: Any = _WORDS.get(name, {})
         for key in keys[:-1]:

@@ -46,14 +46,13 @@ _NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _NUMBER = re.compile(r"\+?[0-9][0-9\s.()\-\u2010-\u2015]*|\([0-9\s.()\-]*|\+")
 _SEPARATORS = re.compile(r"[\s.()\-\u2010-\u2015]")
 _MIN_DIGITS: Final = 7
-"""Of a phone number; shorter numbers may be extensions."""
+"""Shorter numbers may be extensions."""
 
 
 class Checker(NodeVisitor):
     """Checks the expressions of one template.
 
     Attributes:
-        is_bare: whether the expression is a bare condition, without braces.
         locals: the local variables that are set before the expression being checked.
     """
 

@@ -103,11 +103,7 @@ class Fault(NamedTuple):
 
 @dataclass(slots=True)
 class Piece:
-    """Literal text, or a pair of braces with its content.
-
-    Attributes:
-        start, close: offsets.
-    """
+    """Literal text, or a pair of braces with its content."""
 
     opener: str
     start: int
