@@ -124,7 +124,7 @@ class SsmlPiece(NamedTuple):
 class Ssml(str):
     """SSML in which values are escaped, as `markupsafe.Markup` does it for HTML.
 
-    await call.talk(Ssml("<speak>Hello <emphasis>{}</emphasis></speak>").format(name))
+        await call.talk(Ssml("<speak>Hello <emphasis>{}</emphasis></speak>").format(name))
 
     The text with the tags must be written in the file of the handler. Join texts with `+` and `join`: what is no `Ssml`
     is escaped. Any other operation gives a computed text, which is spoken as plain words.
