@@ -136,5 +136,5 @@ def _load(sources: bytes, handlers: Collection[str]) -> Project | None:
 
 
 def complete_since(progress: ResultProgress | None) -> int | None:
-    """In milliseconds since 1970; None if all results are complete."""
+    """Return milliseconds since 1970; None if all results are complete."""
     return progress.complete_since if progress is not None and progress.oldest else None

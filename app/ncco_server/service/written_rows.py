@@ -33,7 +33,7 @@ from ncco_server.table_rows import RowChange
 _INPUT_FIELDS: Final = frozenset(
     {"dtmf", "speech", "digits", "timed_out", "results", "text", "confidence", "timeout_reason"}
 )
-"""Of an input webhook, these names are stored, the values are not."""
+"""These names of an input webhook are stored, the values are not."""
 
 _PUBLIC_FIELDS: Final = frozenset(
     {"from", "from_user", "to", "uuid", "call_uuid", "conversation_uuid", "timestamp", "status", "type", "direction"}

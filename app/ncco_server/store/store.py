@@ -381,7 +381,7 @@ def _end(
 def _end_lost(
     call: EndOfCall, leg: str, at: int, hooks: Sequence[HookRow], saves: Sequence[RowChange]
 ) -> Work[list[ResultRow] | None]:
-    """None if the call was not open in this version."""
+    """Return None if the call was not open in this version."""
     found = yield Keyed(END_LOST_CALL, (call.id, call.version))
     if not found:
         return None
@@ -695,7 +695,7 @@ class Store:
 
     @in_one_transaction
     def drop_hooks(self, ids: Sequence[str] | None) -> Work[int]:
-        """None drops all; return how many."""
+        """Drop all with None; return how many."""
         if ids is None:
             return len((yield DROP_HOOKS, ()))
         return len((yield Many(DROP_HOOK, [(id_,) for id_ in ids])))

@@ -27,7 +27,7 @@ from ncco_server.web.log import WriteLine
 from ncco_server.web.metrics import Metrics
 
 DEADLINE_S: Final = 4.0
-"""For a reply. Vonage waits 5 seconds. Source: delivery rules, socket timeout."""
+"""Vonage waits 5 seconds for a reply. Source: delivery rules, socket timeout."""
 
 REFUSED_BODY_S: Final = 0.25
 """How long a request without a valid signature may send its body. A client that is still sending when the connection

@@ -44,7 +44,7 @@ AGAIN_S: Final = 5
 LONGEST_HOLD_S: Final = 5 * 60
 """Between requests while Vonage accepts none: after 5, 20, 80, ... s."""
 LONGEST_ASKED_S: Final = 60 * 60
-"""In `Retry-After`."""
+"""Limits `Retry-After`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
