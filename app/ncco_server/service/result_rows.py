@@ -38,7 +38,7 @@ LOOKBACK: Final = 1_000
 """So many webhooks are looked at again, because their commits may have taken longer."""
 WORK_S: Final = 20.0
 REST_FACTOR: Final = 9
-"""After each batch, as a multiple of its time."""
+"""Each batch is followed by a rest of this many times its duration."""
 
 NO_ENDS: Final[Mapping[int, int | None]] = MappingProxyType({})
 

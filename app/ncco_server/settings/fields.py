@@ -350,7 +350,7 @@ class Settings(Variables):
     """The settings of a server, read once: its variables, where they were read, and what a command adds."""
 
     flow_env: Mapping[str, str] = Field(default={}, repr=False)
-    """Without the prefix `FLOW_`."""
+    """The names lack the prefix `FLOW_`."""
     env_file: Path | None = None
     secret_files: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -609,7 +609,7 @@ class Store:
         return SessionRow.read(rows[0]) if rows else None
 
     async def calls_of(self, leg: str) -> list[SessionRow]:
-        """Oldest first; a missing leg ("") has none."""
+        """Return the oldest first; a missing leg ("") has none."""
         rows = await self.database.read(SELECT_CALLS_OF_LEG, leg) if leg else []
         return sorted(map(SessionRow.read, rows), key=lambda row: (row.created_at, row.id))
 

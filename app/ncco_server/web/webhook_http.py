@@ -102,7 +102,7 @@ class WebhookRequest(HTTPConnection):
 
     @property
     def verified(self) -> Delivery:
-        """Only for endpoints, which run after it has been verified and parsed."""
+        """Call this only in endpoints, which run after it has been verified and parsed."""
         assert self.delivery is not None  # noqa: S101 - for the type
         return self.delivery
 

@@ -18,7 +18,7 @@ SILENT_S: Final = 30
 LOOK_S: Final = 10 * 60
 """Vonage is asked this often about an answered call whose `completed` has not arrived."""
 LONGEST_CALL_S: Final = 24 * 60 * 60
-"""Even if Vonage reports otherwise. Source: Voice API specification, length_timer."""
+"""A longer call counts as over, even if Vonage reports otherwise. Source: Voice API specification, length_timer."""
 
 
 def missed_outcome(status: str) -> str:
