@@ -89,7 +89,7 @@ async def open_calls(records: Records, since: int, until: int, now_ms: int) -> l
 
 
 async def count_by_result(records: Records, since: int, until: int, open_now: Iterable[ResultRow]) -> Counter[str]:
-    """As `Records.count_results`, with the open calls `open_now`. Raises StoreError."""
+    """Count the calls that began from `since` up to `until` (milliseconds), also of `open_now`. Raises StoreError."""
     counts = Counter[str](call.result for call in open_now if since <= call.began_at < until)
     for _, result, number in await records.result_quarters(since, until):
         counts[result] += number

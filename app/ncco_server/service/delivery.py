@@ -79,7 +79,7 @@ class Delivery:
 
     @cached_property
     def kind(self) -> str:
-        """For logs and metrics: `answer`, `input-dtmf`, `event-busy`, ..."""
+        """Name it for logs and metrics: `answer`, `input-dtmf`, `event-busy`, ..."""
         return "unreadable" if self.problem else webhook_type(self.webhook)
 
     @cached_property
@@ -230,5 +230,5 @@ def session_id(leg: str, flow: str | None) -> str:
 
 
 def transfer_id(id_: str, conversation: str) -> str:
-    """For a leg that is transferred into the flow of session `id_` again."""
+    """Make an ID for a leg that is transferred into the flow of session `id_` again."""
     return f"{id_}/{hashlib.sha256(conversation.encode()).hexdigest()[:16]}"

@@ -58,7 +58,7 @@ def _of_step(flow: Flow, step: Step) -> Iterator[FlowOutcome]:
 
 
 Files: TypeAlias = Mapping[str, Flow]
-"""By file."""
+"""The keys are files."""
 
 
 def by_file(flows: Iterable[Flow]) -> Files:

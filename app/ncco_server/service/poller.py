@@ -21,7 +21,7 @@ BACKOFF_FACTOR: Final = 4.0
 LONGEST_BACKOFF_S: Final = 6 * 60 * 60.0
 """The waits are 5, 20, 80, ... seconds. Ten attempts take 19 hours, in case the other side is down overnight."""
 JITTER: Final = 0.25
-"""Of each wait, so that rows that failed together are not retried together."""
+"""Varies each wait, so that rows that failed together are not retried together."""
 COUNT_S: Final = 5.0
 WAKE_AFTER_S: Final = 0.05
 """The reply to the webhook is sent first."""
@@ -94,7 +94,7 @@ class Poller(ABC, Generic[R, C]):
     async def count(self) -> C: ...
 
     def now(self) -> int:
-        """In milliseconds since 1970."""
+        """Return milliseconds since 1970."""
         return milliseconds(self.clock())
 
     def wake(self) -> None:

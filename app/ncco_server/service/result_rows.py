@@ -38,7 +38,7 @@ LOOKBACK: Final = 1_000
 """So many webhooks are looked at again, because their commits may have taken longer."""
 WORK_S: Final = 20.0
 REST_FACTOR: Final = 9
-"""After each batch, as a multiple of its time."""
+"""Each batch is followed by a rest of this many times its duration."""
 
 NO_ENDS: Final[Mapping[int, int | None]] = MappingProxyType({})
 
@@ -136,5 +136,5 @@ def _load(sources: bytes, handlers: Collection[str]) -> Project | None:
 
 
 def complete_since(progress: ResultProgress | None) -> int | None:
-    """In milliseconds since 1970; None if all results are complete."""
+    """Return milliseconds since 1970; None if all results are complete."""
     return progress.complete_since if progress is not None and progress.oldest else None

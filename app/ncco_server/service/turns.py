@@ -62,7 +62,7 @@ LONGEST_CALL_MS: Final = 48 * 60 * 60 * 1000
 Source: Voice API specification, length_timer.
 """
 ANSWERED: Final = (-1, -1)
-"""In the row of an answer webhook, which belongs to no turn and wait."""
+"""Stands in the row of an answer webhook, which belongs to no turn and wait."""
 
 
 async def rows_of(store: Store, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
@@ -214,7 +214,7 @@ class Turns:
         return Reply.of_turn(turn, ncco, received.kind, received)
 
     async def cipher_of(self, flow: Flow, session: Session) -> Cipher | None:
-        """None if the placed call keeps no params."""
+        """Return None if the placed call keeps no params."""
         keeps = flow.spoken or any(sub.spoken for sub in flow.subs.values())
         return await self._placed_cipher(session.call.request) if keeps else None
 

@@ -26,7 +26,7 @@ LOOKBACK: Final = 100_000
 SILENT_MS: Final = 60 * 60 * 1000
 """Vonage is asked about a call after this long without a turn, and then at this interval. Our choice."""
 MOST_ASKED: Final = 100
-"""In one search, which leaves most of Vonage's rate limit to others."""
+"""One search asks no more, which leaves most of Vonage's rate limit to others."""
 BEFORE_DELETION: Final = timedelta(hours=1)
 
 

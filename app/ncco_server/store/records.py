@@ -471,7 +471,7 @@ class Records(UpkeepReader):
         return len(await self._results(SELECT_DIFFERENCES, *comparable_since(oldest)))
 
     async def open_sessions(self, since: int, until: int) -> list[tuple[int, SessionRow]]:
-        """Those that began from `since` up to `until` (milliseconds) and are not over, by key."""
+        """Return those that began from `since` up to `until` (milliseconds) and are not over, by key."""
         rows = await self._read(SELECT_OPEN_SESSIONS, since, until)
         return [(row[0], SessionRow.read(row[1:])) for row in rows]
 

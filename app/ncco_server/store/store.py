@@ -392,7 +392,7 @@ def _end(
 def _end_lost(
     call: EndOfCall, leg: str, at: int, hooks: Sequence[HookRow], saves: Sequence[RowChange]
 ) -> Work[list[ResultRow] | None]:
-    """None if the call was not open in this version."""
+    """Return None if the call was not open in this version."""
     found = yield Keyed(END_LOST_CALL, (call.id, call.version))
     if not found:
         return None
@@ -624,7 +624,7 @@ class Store:
         return SessionRow.read(rows[0]) if rows else None
 
     async def calls_of(self, leg: str) -> list[SessionRow]:
-        """Oldest first; a missing leg ("") has none."""
+        """Return the oldest first; a missing leg ("") has none."""
         rows = await self.database.read(SELECT_CALLS_OF_LEG, leg) if leg else []
         return sorted(map(SessionRow.read, rows), key=lambda row: (row.created_at, row.id))
 
@@ -710,7 +710,7 @@ class Store:
 
     @in_one_transaction
     def drop_hooks(self, ids: Sequence[str] | None) -> Work[int]:
-        """None drops all; return how many."""
+        """Drop all with None; return how many."""
         if ids is None:
             return len((yield DROP_HOOKS, ()))
         return len((yield Many(DROP_HOOK, [(id_,) for id_ in ids])))

@@ -267,7 +267,7 @@ def lacks_key(table: str, key: str | None) -> Work[bool]:
 
 
 def _other_hashes(table: str, key: str | None) -> tuple[str, str, str, str]:
-    """Between which names the hashes of other keys are: `#` comes before `$`, and `.` before `/`."""
+    """Return the names between which the hashes of other keys are: `#` comes before `$`, and `.` before `/`."""
     first = f"{table}#"
     own = first if key is None else first + key_id(_key_in(key))
     return first, own, first if key is None else f"{own}/", f"{table}$"

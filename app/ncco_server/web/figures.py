@@ -41,7 +41,7 @@ _LABELS: Final[Mapping[str, tuple[str, ...]]] = {
 """The labels to distinguish; values with other labels are added up."""
 
 Totals: TypeAlias = Mapping[tuple[str, ...], float]
-"""By the name of the counter and the values of its labels."""
+"""The keys are the counter's name and the values of its labels."""
 
 
 class LastHour:

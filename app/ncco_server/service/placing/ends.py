@@ -17,7 +17,7 @@ from ncco_server.service.written_rows import MASKED, hook_rows
 from ncco_server.store import AttemptResult, AttemptRow, HookRow, PlacedRow, milliseconds
 
 SESSION: Final = "placed:"
-"""Of hooks that report that nobody was reached, which belong to no call."""
+"""Begins the session of hooks that report that nobody was reached, which belong to no call."""
 
 
 async def end_attempt(turns: Turns, attempt: AttemptRow, outcome: str, now: datetime, problem: str = "") -> bool:

@@ -35,16 +35,16 @@ from ncco_server.vonage.voice_api import CallDetails, CreatedCall, NewCall, Voic
 
 AT_ONCE: Final = 20
 REPLY_S: Final = 20
-"""Longer than `vonage.voice_api` waits."""
+"""`vonage.voice_api` waits less."""
 POLLING: Final = Schedule(poll_s=1.0, slots=16)
 GONE: Final = "gone"
 FLOW_S: Final = 60 * 60
 """How long an expired call is left to other hosts, which may have its flow."""
 AGAIN_S: Final = 5
 LONGEST_HOLD_S: Final = 5 * 60
-"""Between requests while Vonage accepts none: after 5, 20, 80, ... s."""
+"""While Vonage accepts no calls, requests follow after 5, 20, 80, ... s."""
 LONGEST_ASKED_S: Final = 60 * 60
-"""In `Retry-After`."""
+"""Limits `Retry-After`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

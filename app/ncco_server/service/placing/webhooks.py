@@ -25,7 +25,7 @@ from ncco_server.service.written_rows import answer_row, status_of, webhook_row
 from ncco_server.store import AttemptRow, PlacedRow, milliseconds
 
 GOODBYE: Final = orjson.dumps([{"action": "talk", "text": "Goodbye."}])
-"""For somebody whose call was cancelled, or who is called twice for one attempt."""
+"""Played to somebody whose call was cancelled, or who is called twice for one attempt."""
 FORGOTTEN: Final = "forgotten"
 """The outcome of a webhook whose placed call was forgotten or deleted."""
 FIRST_TURN: Final = 1
