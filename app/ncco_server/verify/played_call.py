@@ -61,7 +61,7 @@ class CannotDo(AppError):
     """The step is not possible at this point of the call; the message says which steps are."""
 
 
-class Where(NamedTuple):
+class CallPosition(NamedTuple):
     """The position of a call; flow and step are "" for none."""
 
     flow: str
@@ -102,7 +102,7 @@ class Done(NamedTuple):
     """A completed step, the call's position before it, and the seconds since the previous action."""
 
     step: ScriptStep
-    where: Where
+    position: CallPosition
     after_s: float
 
 
@@ -217,8 +217,8 @@ class PlayedCall:
         return None if next_ms is None else (next_ms - self.leg.zero_ms) / 1000
 
     @property
-    def where(self) -> Where:
-        return self._where_at(self.moment, self.turns)
+    def position(self) -> CallPosition:
+        return self._position_at(self.moment, self.turns)
 
     def ways(self, verb: str = "say") -> Ways:
         """If the flow's step is unknown, the NCCO decides what the caller can do."""
@@ -327,12 +327,12 @@ class PlayedCall:
 
     async def _repeated(self, done: Done) -> str:
         """Return an empty text if the step was repeated."""
-        is_awaited = bool(done.where.waits)
+        is_awaited = bool(done.position.waits)
         until_s = None if is_awaited else self._acted_at + done.after_s
         await self.play(until_s, stops_at_wait=True, decides_dials=False)
-        now = self.where if is_awaited else self.where._replace(waits=done.where.waits)
-        if now != done.where:
-            return f"now it {self.where}; before, it {done.where}"
+        now = self.position if is_awaited else self.position._replace(waits=done.position.waits)
+        if now != done.position:
+            return f"now it {self.position}; before, it {done.position}"
         step = done.step
         if isinstance(step, DialStep) and (outcome := self._outcome_of(step.party.to)) is not None:
             step = DialStep(party=replace(step.party, outcome=outcome))
@@ -409,17 +409,17 @@ class PlayedCall:
         turns = self.turns
         for note in self.notes:
             if note.step is not None and not isinstance(note.step, WaitStep):
-                yield Done(note.step, self._where_at(note.moment, turns[: note.turns]), note.after_s)
+                yield Done(note.step, self._position_at(note.moment, turns[: note.turns]), note.after_s)
 
-    def _where_at(self, moment: CallMoment, turns: Sequence[TurnRow]) -> Where:
+    def _position_at(self, moment: CallMoment, turns: Sequence[TurnRow]) -> CallPosition:
         kind = moment.waited.kind if moment.waited is not None else moment.kind
         waits = kind if kind in ("input", "record", "dial", "end") else ""
         address = moment.waited.address if moment.waited is not None else ""
         lines = (line for turn in reversed(turns) for line in reversed(trace_of(turn)))
         entered = next((line for line in lines if line.did == "entered"), None)
         if entered is None:
-            return Where("", "", waits, address)
-        return Where(self._flow_of.get(_file_of(entered), ""), entered.step, waits, address)
+            return CallPosition("", "", waits, address)
+        return CallPosition(self._flow_of.get(_file_of(entered), ""), entered.step, waits, address)
 
     def _require_possible(self, step: ScriptStep) -> None:
         problem = step.problem_at(self.moment, self.leg)

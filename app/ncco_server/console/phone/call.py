@@ -98,7 +98,7 @@ class PhoneCall(PlayedCall):
     @property
     def has_only_silence(self) -> bool:
         """Whether the call recorded the caller, but no message was left."""
-        is_recorded = any(done.where.waits == "record" for done in self.done)
+        is_recorded = any(done.position.waits == "record" for done in self.done)
         return is_recorded and not any(isinstance(done.step, RecordStep) for done in self.done)
 
     @property

@@ -147,7 +147,7 @@ def _shown(leg: Leg) -> Json:
         "is_over": leg.is_over,
         "is_live": False,
         "made_at": f"{readable(caller) if caller else 'A withheld number'} calls {readable(leg.identity.to)}",
-        "where": {"flow": "", "step": "", "address": ""},
+        "position": {"flow": "", "step": "", "address": ""},
         "ways": {"text": "", "keys": (), "phrases": ()},
         "bubbles": plain(bubbles_of_leg(leg)),
         "stopped": "",

@@ -241,7 +241,7 @@ def _shown(call: PhoneCall, refused: str) -> Json:
         "is_over": call.leg.is_over,
         "is_live": call.is_live,
         "made_at": f"{call.made_at:%A} {call.made_at.day} {call.made_at:%B %Y, %H:%M}{zone}",
-        "where": plain(call.where),
+        "position": plain(call.position),
         "ways": plain(call.ways()),
         "bubbles": plain(marked(bubbles_of(call), call.former)),
         "stopped": call.stopped,
