@@ -76,7 +76,7 @@ class CallPosition(NamedTuple):
         return f"{does} {step}" if self.waits != "end" else "is over"
 
 
-class Noted(NamedTuple):
+class HistoryEntry(NamedTuple):
     """A finished step, or the start of a wait for the caller.
 
     Attributes:
@@ -133,7 +133,7 @@ class PlayedCall:
 
     Attributes:
         moment: why and when the call last stopped.
-        notes: the finished steps, and the start of each wait.
+        history: the finished steps, and the start of each wait.
         stopped: a sentence that names the limit at which the call was ended, or "".
         diverged: for `repeat`, the second at which a step could not be repeated, and why; or None.
     """
@@ -147,7 +147,7 @@ class PlayedCall:
     ) -> None:
         self.placed = placed
         self.moment = CallMoment(0, "until")
-        self.notes: list[Noted] = []
+        self.history: list[HistoryEntry] = []
         self.stopped = ""
         self.diverged: tuple[float, str] | None = None
         self._result = result or Result(Scenario())
@@ -185,24 +185,28 @@ class PlayedCall:
     @property
     def lost(self) -> set[int]:
         """Return the transcript indices of keys and speech that were lost because no input was open."""
-        return {note.heard for note in self.notes if isinstance(note.step, PressStep | SpeakStep) and note.open is None}
+        return {
+            entry.heard
+            for entry in self.history
+            if isinstance(entry.step, PressStep | SpeakStep) and entry.open is None
+        }
 
     @property
     def secrets(self) -> Secrets:
         found = Secrets()
         keyed: tuple[Waited | None, str] = (None, "")
-        for note in self.notes:
-            if isinstance(note.step, PressStep):
-                keyed = note.open, keyed[1] * (note.open is keyed[0]) + note.step.keys
-            if not isinstance(note.step, PressStep | SpeakStep):
+        for entry in self.history:
+            if isinstance(entry.step, PressStep):
+                keyed = entry.open, keyed[1] * (entry.open is keyed[0]) + entry.step.keys
+            if not isinstance(entry.step, PressStep | SpeakStep):
                 continue
-            session = _session_after(self.placed.turns[: note.turns])
+            session = _session_after(self.placed.turns[: entry.turns])
             if session is None or not any(wait.sensitive for wait in session.waits):
                 continue
-            if isinstance(note.step, PressStep):
+            if isinstance(entry.step, PressStep):
                 found.learn(keyed[1].rstrip("#"))
             else:
-                found.learn([text for text, _ in note.step.speech.results])
+                found.learn([text for text, _ in entry.step.speech.results])
         return found
 
     @property
@@ -282,7 +286,7 @@ class PlayedCall:
             if self.leg.is_over or (stops_at_wait and self.moment.kind in ("input", "record")):
                 break
             if self.moment.kind == "dial":
-                self._note_wait()
+                self._append_wait()
                 if not (decides_dials and await self._decide_dial()):
                     break
                 continue
@@ -312,7 +316,7 @@ class PlayedCall:
 
     async def perform(self, step: ScriptStep) -> None:
         """Raises CallIsOver."""
-        self._note(step, CallMoment(self.leg.at, self.moment.kind, self.moment.waited))
+        self._append(step, CallMoment(self.leg.at, self.moment.kind, self.moment.waited))
         try:
             await step.perform(self.placed)
         finally:
@@ -358,7 +362,7 @@ class PlayedCall:
             self.moment = CallMoment(self.moment.at, "end")
         elif self.moment.kind == "until" and (is_idle or self.next_at is None):
             self.moment = CallMoment(self.moment.at, "idle")
-        self._note_wait()
+        self._append_wait()
 
     async def _decide_dial(self) -> bool:
         address = self.moment.waited.address if self.moment.waited else ""
@@ -376,9 +380,9 @@ class PlayedCall:
         turns = len(self.placed.turns)
         await self.reach(at)
         if waited is not None and waited.kind != "dial" and self.leg.open is not waited and not self.leg.is_over:
-            self._note(SilenceStep(), CallMoment(before.at, "until", waited), turns)
+            self._append(SilenceStep(), CallMoment(before.at, "until", waited), turns)
             self._acted_at = self.leg.at
-        self._note_wait()
+        self._append_wait()
 
     def _end_if_too_long(self) -> bool:
         for what, count, most in (
@@ -393,23 +397,23 @@ class PlayedCall:
 
     # the finished steps
 
-    def _note(self, step: ScriptStep | None, moment: CallMoment, turns: int | None = None) -> None:
+    def _append(self, step: ScriptStep | None, moment: CallMoment, turns: int | None = None) -> None:
         """If `step` is None, record the sounds up to the moment. `turns` is the number of turns then; None for now."""
         leg = self.leg
         after_s = round(max(moment.at - self._acted_at, 0.0), 3)
         turns = len(self.placed.turns) if turns is None else turns
-        self.notes.append(Noted(step, moment, leg.at, leg.open, leg.waited, leg.heard_count, turns, after_s))
+        self.history.append(HistoryEntry(step, moment, leg.at, leg.open, leg.waited, leg.heard_count, turns, after_s))
 
-    def _note_wait(self) -> None:
+    def _append_wait(self) -> None:
         waited = self.leg.waited
-        if waited is not None and not (self.notes and waited is self.notes[-1].waited):
-            self._note(None, self.moment)
+        if waited is not None and not (self.history and waited is self.history[-1].waited):
+            self._append(None, self.moment)
 
     def _done_steps(self) -> Iterator[Done]:
         turns = self.turns
-        for note in self.notes:
-            if note.step is not None and not isinstance(note.step, WaitStep):
-                yield Done(note.step, self._position_at(note.moment, turns[: note.turns]), note.after_s)
+        for entry in self.history:
+            if entry.step is not None and not isinstance(entry.step, WaitStep):
+                yield Done(entry.step, self._position_at(entry.moment, turns[: entry.turns]), entry.after_s)
 
     def _position_at(self, moment: CallMoment, turns: Sequence[TurnRow]) -> CallPosition:
         kind = moment.waited.kind if moment.waited is not None else moment.kind
@@ -427,7 +431,7 @@ class PlayedCall:
         seconds = step.message.seconds if isinstance(step, RecordStep) else seconds
         if self.leg.is_over:
             problem = "the call is over; call again"
-        elif sum(note.step is not None for note in self.notes) >= MOST_STEPS and not isinstance(step, HangUpStep):
+        elif sum(entry.step is not None for entry in self.history) >= MOST_STEPS and not isinstance(step, HangUpStep):
             problem = f"this call has reached the limit of {MOST_STEPS} inputs; call again"
         elif seconds > LONGEST_S:
             problem = "a caller can wait or speak for at most an hour at once"
@@ -448,13 +452,13 @@ class PlayedCall:
         until = round(self.leg.at + seconds, 3)
         dialled = begun.waited if begun.kind == "dial" else None
         if begun.kind != "until":
-            self._note(None, begun)
+            self._append(None, begun)
         while not self.leg.is_over and self.leg.at < until:
             next_at = self.next_at
             await self.reach(until if next_at is None else min(next_at, until))
             if self.moment.kind == "dial" and self.moment.waited is not dialled:
                 break
-        self._note(WaitStep(seconds=round(self.leg.at - begun.at, 3)), begun)
+        self._append(WaitStep(seconds=round(self.leg.at - begun.at, 3)), begun)
 
 
 def _file_of(line: TraceLine) -> str:

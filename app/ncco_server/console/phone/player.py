@@ -260,7 +260,7 @@ def _shown(call: PhoneCall, refused: str) -> Json:
 
 def _messages_of(call: PhoneCall) -> Iterator[Json]:
     """Yield each recording with its seconds of speech."""
-    left = sum(isinstance(note.step, RecordStep) for note in call.notes)
+    left = sum(isinstance(entry.step, RecordStep) for entry in call.history)
     reported = (delivery for delivery in call.leg.log if delivery.kind == "record" and delivery.attempts)
     session = call.session
     if not left or session is None or call.playable.project is None:
