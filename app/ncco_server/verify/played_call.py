@@ -98,8 +98,8 @@ class HistoryEntry(NamedTuple):
     after_s: float
 
 
-class Done(NamedTuple):
-    """A completed step, the call's position before it, and the seconds since the previous action."""
+class FinishedStep(NamedTuple):
+    """A finished step, the call's position before it, and the seconds since the previous action."""
 
     step: ScriptStep
     position: CallPosition
@@ -178,9 +178,9 @@ class PlayedCall:
         return [each.turn for each in self.placed.turns]
 
     @property
-    def done(self) -> list[Done]:
+    def finished_steps(self) -> list[FinishedStep]:
         """Leave out `wait` steps."""
-        return list(self._done_steps())
+        return list(self._finished_steps())
 
     @property
     def lost(self) -> set[int]:
@@ -322,22 +322,22 @@ class PlayedCall:
         finally:
             self._acted_at = self.leg.at
 
-    async def repeat(self, steps: Sequence[Done]) -> None:
+    async def repeat(self, steps: Sequence[FinishedStep]) -> None:
         """Stop and set `diverged` when this call differs from the other one."""
-        for done in steps:
-            if problem := await self._repeated(done):
+        for finished in steps:
+            if problem := await self._repeated(finished):
                 self.diverged = self.leg.at, f"From here the call takes another path: {problem}."
                 return
 
-    async def _repeated(self, done: Done) -> str:
+    async def _repeated(self, finished: FinishedStep) -> str:
         """Return an empty text if the step was repeated."""
-        is_awaited = bool(done.position.waits)
-        until_s = None if is_awaited else self._acted_at + done.after_s
+        is_awaited = bool(finished.position.waits)
+        until_s = None if is_awaited else self._acted_at + finished.after_s
         await self.play(until_s, stops_at_wait=True, decides_dials=False)
-        now = self.position if is_awaited else self.position._replace(waits=done.position.waits)
-        if now != done.position:
-            return f"now it {self.position}; before, it {done.position}"
-        step = done.step
+        now = self.position if is_awaited else self.position._replace(waits=finished.position.waits)
+        if now != finished.position:
+            return f"now it {self.position}; before, it {finished.position}"
+        step = finished.step
         if isinstance(step, DialStep) and (outcome := self._outcome_of(step.party.to)) is not None:
             step = DialStep(party=replace(step.party, outcome=outcome))
         try:
@@ -409,11 +409,11 @@ class PlayedCall:
         if waited is not None and not (self.history and waited is self.history[-1].waited):
             self._append(None, self.moment)
 
-    def _done_steps(self) -> Iterator[Done]:
+    def _finished_steps(self) -> Iterator[FinishedStep]:
         turns = self.turns
         for entry in self.history:
             if entry.step is not None and not isinstance(entry.step, WaitStep):
-                yield Done(entry.step, self._position_at(entry.moment, turns[: entry.turns]), entry.after_s)
+                yield FinishedStep(entry.step, self._position_at(entry.moment, turns[: entry.turns]), entry.after_s)
 
     def _position_at(self, moment: CallMoment, turns: Sequence[TurnRow]) -> CallPosition:
         kind = moment.waited.kind if moment.waited is not None else moment.kind

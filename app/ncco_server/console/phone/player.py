@@ -27,7 +27,7 @@ from ncco_server.service.phone_numbers import digits_of
 from ncco_server.service.written_rows import name_of_caller
 from ncco_server.simulator.assumptions import Assumptions
 from ncco_server.verify.kept_call import CannotKeep
-from ncco_server.verify.played_call import CannotDo, Done, outcomes_of
+from ncco_server.verify.played_call import CannotDo, FinishedStep, outcomes_of
 from ncco_server.verify.scenarios.answers import lookups_of
 from ncco_server.verify.scenarios.model import YEARS, ScenarioCall
 from ncco_server.verify.scenarios.script import RecordStep, step_of
@@ -138,10 +138,10 @@ class PhonePlayer:
         except AppError as error:
             raise NotPlayed(422, f"the call cannot be placed: {error}") from error
         await self._add(placed)
-        steps: Sequence[Done] = ()
+        steps: Sequence[FinishedStep] = ()
         if former is not None:
             placed.former = bubbles_of(former)
-            steps = tuple(former.done)
+            steps = tuple(former.finished_steps)
 
         async def begin() -> None:
             await placed.play(0)
