@@ -106,7 +106,7 @@ class FinishedStep(NamedTuple):
     after_s: float
 
 
-class Ways(NamedTuple):
+class AcceptedInput(NamedTuple):
     """What the caller can do at an input: as text, and as lists of the accepted keys and phrases."""
 
     text: str = ""
@@ -224,12 +224,12 @@ class PlayedCall:
     def position(self) -> CallPosition:
         return self._position_at(self.moment, self.turns)
 
-    def ways(self, verb: str = "say") -> Ways:
+    def accepted_input(self, verb: str = "say") -> AcceptedInput:
         """If the flow's step is unknown, the NCCO decides what the caller can do."""
         waited = self.leg.open if self.moment.kind == "idle" else self.moment.waited
         if waited is None or waited.kind != "input":
-            return Ways()
-        return _ways(waited, _asked_in(self.session, self._flows), verb)
+            return AcceptedInput()
+        return _accepted_input(waited, _asked_in(self.session, self._flows), verb)
 
     # playing
 
@@ -478,7 +478,7 @@ def _asked_in(session: Session | None, flows: Mapping[str, Flow]) -> Asked | Non
     return step.exit.asked.by_locale.get(session.locale, step.exit.asked)
 
 
-def _ways(waited: Waited, asked: Asked | None, verb: str) -> Ways:
+def _accepted_input(waited: Waited, asked: Asked | None, verb: str) -> AcceptedInput:
     """Return, for example, `press 1 (sales) or 2 (support), or say sales or support`, with phrases as written."""
     dtmf: Mapping[str, Any] = waited.action.get("dtmf") or {}
     phrases = [str(phrase) for phrase in (waited.action.get("speech") or {}).get("context") or ()]
@@ -500,7 +500,7 @@ def _ways(waited: Waited, asked: Asked | None, verb: str) -> Ways:
         end = ", # ends them" if dtmf.get("submitOnHash") else ""
         press = "press a key" if high == 1 else f"press {low if low == high else f'{low} to {high}'} keys{end}"
     say = f"{verb} {_or(phrases)}" if phrases else f"{verb} something" if listens else ""
-    return Ways(printable(", or ".join(way for way in (press, say) if way)), tuple(keys), tuple(phrases))
+    return AcceptedInput(printable(", or ".join(way for way in (press, say) if way)), tuple(keys), tuple(phrases))
 
 
 def _or(words: Sequence[str]) -> str:

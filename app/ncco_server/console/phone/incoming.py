@@ -148,7 +148,7 @@ def _shown(leg: Leg) -> Json:
         "is_live": False,
         "made_at": f"{readable(caller) if caller else 'A withheld number'} calls {readable(leg.identity.to)}",
         "position": {"flow": "", "step": "", "address": ""},
-        "ways": {"text": "", "keys": (), "phrases": ()},
+        "accepted_input": {"text": "", "keys": (), "phrases": ()},
         "bubbles": plain(bubbles_of_leg(leg)),
         "stopped": "",
         "ended": "",

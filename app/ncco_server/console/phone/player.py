@@ -242,7 +242,7 @@ def _shown(call: PhoneCall, refused: str) -> Json:
         "is_live": call.is_live,
         "made_at": f"{call.made_at:%A} {call.made_at.day} {call.made_at:%B %Y, %H:%M}{zone}",
         "position": plain(call.position),
-        "ways": plain(call.ways()),
+        "accepted_input": plain(call.accepted_input()),
         "bubbles": plain(marked(bubbles_of(call), call.former)),
         "stopped": call.stopped,
         "ended": call.result.ended,
