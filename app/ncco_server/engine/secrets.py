@@ -95,16 +95,16 @@ def masked(value: Any, paths: Collection[Path], mask: Callable[[str], str]) -> A
     return value
 
 
-def leading_to(value: Any, paths: Collection[Path]) -> Iterator[Any]:
+def values_at(value: Any, paths: Collection[Path]) -> Iterator[Any]:
     if () in paths:
         yield value
         return
     for step, inner in by_first_key(paths).items():
         if isinstance(value, dict) and step in value:
-            yield from leading_to(value[step], inner)
+            yield from values_at(value[step], inner)
         elif isinstance(value, list) and step is None:
             for each in value:
-                yield from leading_to(each, inner)
+                yield from values_at(each, inner)
 
 
 def without(value: Any, paths: Collection[Path]) -> Any:
