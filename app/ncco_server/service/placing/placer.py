@@ -18,8 +18,8 @@ from ncco_server.service.placed_values import PlacedCipher
 from ncco_server.service.placing.attempts import (
     ANSWERED,
     LONGEST_CALL_S,
-    LOOK_S,
     SILENT_S,
+    STATUS_POLL_S,
     first_moment,
     is_too_late,
     missed_outcome,
@@ -243,10 +243,10 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         if attempt.leg and not is_old and (status := await self._status_of(attempt)) != GONE:
             if status not in OVER and attempt.outcome != COMPLETED:
                 is_answered = ANSWERED in (outcome, status)
-                look_at = milliseconds(self.clock() + timedelta(seconds=LOOK_S if is_answered else SILENT_S))
+                poll_at = milliseconds(self.clock() + timedelta(seconds=STATUS_POLL_S if is_answered else SILENT_S))
                 if is_answered:
-                    await self._placed.answered(*attempt[:2], attempt.leg, self.now(), look_at, is_certain=False)
-                await self._placed.look_again(attempt, look_at)
+                    await self._placed.answered(*attempt[:2], attempt.leg, self.now(), poll_at, is_certain=False)
+                await self._placed.look_again(attempt, poll_at)
                 return
             if outcome == UNKNOWN:
                 outcome = missed_outcome(status)
