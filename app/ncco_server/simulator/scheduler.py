@@ -20,7 +20,7 @@ from ncco_server.simulator.servers import Request, Response
 
 T = TypeVar("T")
 
-LONGEST_MS: Final = 24 * 3600 * 1000
+LONGEST_CALL_MS: Final = 24 * 3600 * 1000
 """How far time advances by default; no call lasts longer. Source: Voice API specification, length_timer (maximum)."""
 
 MOST_STEPS: Final = 20_000
