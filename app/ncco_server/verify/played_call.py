@@ -41,7 +41,7 @@ from ncco_server.verify.scenarios.server import PlacedCall, StoredTurn
 MOST_STEPS: Final = 300
 MOST_HEARD: Final = 1_000
 MOST_WEBHOOKS: Final = 1_000
-LONGEST_S: Final = 3600.0
+LONGEST_PLAY_S: Final = 3600.0
 """How far the clock of an interactive call advances in one step, at most."""
 MOST_SHOWN: Final = 8
 FOR_PHONES: Final[tuple[Outcome, ...]] = (
@@ -247,7 +247,7 @@ class PlayedCall:
         self.moment = await self.leg.hear()
         return self.moment
 
-    async def play_to_wait(self, longest_s: float = LONGEST_S, most_webhooks: int = MOST_WEBHOOKS) -> CallMoment:
+    async def play_to_wait(self, longest_s: float = LONGEST_PLAY_S, most_webhooks: int = MOST_WEBHOOKS) -> CallMoment:
         """Stop at the next wait for the caller, the next dial, the end, or a limit."""
         latest_s = self.leg.at + longest_s
         most = len(self.leg.log) + most_webhooks
@@ -274,11 +274,11 @@ class PlayedCall:
     async def play(
         self, until_s: float | None = None, *, stops_at_wait: bool = False, decides_dials: bool = True
     ) -> None:
-        """Continue to a second of the call (at most `LONGEST_S` from now), or to the next wait for the caller.
+        """Continue to a second of the call (at most `LONGEST_PLAY_S` from now), or to the next wait for the caller.
 
         Stop at the end, at a dial without a given outcome and, with `stops_at_wait`, at a wait for the caller.
         """
-        latest_s = self.leg.at + LONGEST_S if until_s is None else min(until_s, self.leg.at + LONGEST_S)
+        latest_s = self.leg.at + LONGEST_PLAY_S if until_s is None else min(until_s, self.leg.at + LONGEST_PLAY_S)
         await self.reach(self.leg.at)
         while not self._end_if_too_long():
             if until_s is None:
@@ -433,7 +433,7 @@ class PlayedCall:
             problem = "the call is over; call again"
         elif sum(entry.step is not None for entry in self.history) >= MOST_STEPS and not isinstance(step, HangUpStep):
             problem = f"this call has reached the limit of {MOST_STEPS} inputs; call again"
-        elif seconds > LONGEST_S:
+        elif seconds > LONGEST_PLAY_S:
             problem = "a caller can wait or speak for at most an hour at once"
         if problem:
             raise CannotDo(problem)
