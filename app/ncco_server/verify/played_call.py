@@ -43,7 +43,7 @@ MOST_HEARD: Final = 1_000
 MOST_WEBHOOKS: Final = 1_000
 LONGEST_PLAY_S: Final = 3600.0
 """How far the clock of an interactive call advances in one step, at most."""
-MOST_SHOWN: Final = 8
+LISTED_OPTIONS: Final = 8
 FOR_PHONES: Final[tuple[Outcome, ...]] = (
     "completed", "busy", "timeout", "rejected", "failed", "unanswered", "machine",
 )  # fmt: skip
@@ -504,5 +504,5 @@ def _accepted_input(waited: Waited, asked: Asked | None, verb: str) -> AcceptedI
 
 
 def _or(words: Sequence[str]) -> str:
-    shown = [*words[:MOST_SHOWN], "..."] if len(words) > MOST_SHOWN else list(words)
+    shown = [*words[:LISTED_OPTIONS], "..."] if len(words) > LISTED_OPTIONS else list(words)
     return f"{', '.join(shown[:-1])} or {shown[-1]}" if len(shown) > 1 else "".join(shown)
