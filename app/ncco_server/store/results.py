@@ -28,7 +28,7 @@ BY_DAY: Final = 2
 NOBODY_ANSWERED: Final = -1
 TO_COMPLETE: Final = 0
 """The version of rows of calls with turns of older hosts, whose facts `Results.write` adds."""
-AT_ONCE: Final = 200
+BATCH: Final = 200
 LONGEST_PARTY: Final = 200
 """Characters of a party or a line: PostgreSQL's indexes refuse long texts."""
 
@@ -651,7 +651,7 @@ class Results:
         return bool((await self.database.read(SELECT_ANY_UNCOUNTED))[0][0])
 
     @in_one_transaction
-    def count(self, limit: int = AT_ONCE) -> Work[int]:
+    def count(self, limit: int = BATCH) -> Work[int]:
         """Return how many rows were added to the sums."""
         return (yield from _count_rows((yield SELECT_UNCOUNTED, (limit,))))
 

@@ -19,7 +19,7 @@ from ncco_server.console.call_changes import VERSION_TTL_S, CallChanges
 from ncco_server.console.services import Services
 from ncco_server.errors import StoreError
 from ncco_server.results import CHOSEN
-from ncco_server.service.exports import AT_ONCE
+from ncco_server.service.exports import BATCH
 from ncco_server.settings import Settings
 from ncco_server.store import RecordingRow, ResultProgress, milliseconds, moment_of, open_store
 from ncco_server.web import create_app
@@ -343,7 +343,7 @@ async def test_what_callers_say_and_send_is_never_markup(shop: Shop) -> None:
 
 
 async def test_every_call_is_downloaded_with_its_result(shop: Shop) -> None:
-    number = AT_ONCE + 2
+    number = BATCH + 2
     now = milliseconds(datetime.now(UTC)) // 1000 * 1000
     async with open_store(settings(shop.project).database_url) as store:
         for leg in range(number):

@@ -33,7 +33,7 @@ from ncco_server.service.turns import Turns
 from ncco_server.store import COMPLETED, AttemptResult, AttemptRow, PlacedCounts, PlacedRow, PlacingLimits, milliseconds
 from ncco_server.vonage.voice_api import CallDetails, CreatedCall, NewCall, VoiceApiError
 
-AT_ONCE: Final = 20
+BATCH: Final = 20
 REPLY_S: Final = 20
 """`vonage.voice_api` waits less."""
 POLLING: Final = Schedule(poll_s=1.0, slots=16)
@@ -106,7 +106,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             await self._give_up(attempt)
         flows = self._flows()
         await self._expire(flows)
-        while rows := await self._placed.due(self.now(), AT_ONCE, list(flows)):
+        while rows := await self._placed.due(self.now(), BATCH, list(flows)):
             now = self.clock()
             ready = await self._first_ready(rows, flows, now)
             if ready is not None and (begun := await self._begin(ready, flows[ready.flow], now)) is not None:
@@ -137,7 +137,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
     async def _expire(self, flows: Mapping[str, Flow]) -> None:
         now = self.clock()
         at = milliseconds(now)
-        for row in await self._placed.expired(at, AT_ONCE, list(flows), at - FLOW_S * 1000):
+        for row in await self._placed.expired(at, BATCH, list(flows), at - FLOW_S * 1000):
             problem = row.problem if row.flow in flows else f"no server has the flow {row.flow}"
             await end_waiting(self._turns, row, flows.get(row.flow), AttemptResult(EXPIRED, problem), now)
 
