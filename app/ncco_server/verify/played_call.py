@@ -38,7 +38,7 @@ from ncco_server.verify.scenarios.script import (
 )
 from ncco_server.verify.scenarios.server import PlacedCall, StoredTurn
 
-MOST_STEPS: Final = 300
+MOST_INPUTS: Final = 300
 MOST_HEARD: Final = 1_000
 MOST_WEBHOOKS: Final = 1_000
 LONGEST_PLAY_S: Final = 3600.0
@@ -431,8 +431,8 @@ class PlayedCall:
         seconds = step.message.seconds if isinstance(step, RecordStep) else seconds
         if self.leg.is_over:
             problem = "the call is over; call again"
-        elif sum(entry.step is not None for entry in self.history) >= MOST_STEPS and not isinstance(step, HangUpStep):
-            problem = f"this call has reached the limit of {MOST_STEPS} inputs; call again"
+        elif sum(entry.step is not None for entry in self.history) >= MOST_INPUTS and not isinstance(step, HangUpStep):
+            problem = f"this call has reached the limit of {MOST_INPUTS} inputs; call again"
         elif seconds > LONGEST_PLAY_S:
             problem = "a caller can wait or speak for at most an hour at once"
         if problem:
