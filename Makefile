@@ -15,7 +15,7 @@ FAST := $(wildcard tests/contract tests/unit)
 # These start console workers, whole servers or PostgreSQL, wait for real timeouts, or try many changes to projects.
 SLOW := tests/contract/http tests/contract/check/test_faults.py tests/contract/store/test_durability.py \
 	tests/contract/store/test_table_rows.py tests/contract/check/test_examples.py tests/contract/cli/test_go_live.py \
-	tests/unit/verify/test_handler_proofs.py tests/unit/service/test_jobs.py \
+	tests/unit/verify/test_handler_proofs.py tests/unit/verify/platform_check/test_probes.py tests/unit/service/test_jobs.py \
 	tests/unit/engine/test_handlers_like_flows.py tests/unit/flow/hours/test_counted.py \
 	tests/unit/service/test_fetcher.py tests/unit/store/test_postgres.py tests/unit/vonage/test_voice_api.py \
 	$(addprefix tests/unit/console/,test_change.py test_editor.py test_flows.py test_incoming.py test_phone.py test_phone_calls.py) \
@@ -69,7 +69,7 @@ coverage: $(READY) ## show the lines of app/ that no test of `make test` runs
 	$(BIN)/coverage erase
 	$(PYTEST) --cov --cov-report=term-missing $(FAST)
 
-lint: $(READY) ## run ruff (rules and format) and deptry (declared packages are the imported ones); count the prose in code
+lint: $(READY) ## run ruff (rules and format) and deptry (declared packages are the imported ones); count the prose in code and docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/deptry app
@@ -101,6 +101,8 @@ docs: $(READY) ## generate the reference pages and tables, .env.example, and the
 	$(BIN)/python -m tests.system.docs.commands_page
 	$(BIN)/python -m tests.system.docs.options_page
 	$(BIN)/python -m tests.system.docs.voices_page
+	$(BIN)/python -m tests.system.docs.platform_page
+	$(BIN)/python -m tests.system.docs.python_page
 	$(BIN)/python -m tests.system.docs.data_page
 	$(BIN)/python -m tests.system.docs.filters_table
 	$(BIN)/python -m tests.system.docs.prove_picture

@@ -68,7 +68,7 @@ def with_current_keys(env_file: Path | None, bucket: BucketAddress) -> BucketAdd
 
 
 class Clients:
-    """What asks and tells other systems, as the settings say; imported and made when it is first needed.
+    """What calls other systems, as the settings say; imported and made on first use.
 
     `watch` wraps the function that answers a lookup. Without a `store`, emails have no recordings attached.
     """
@@ -131,8 +131,6 @@ class Clients:
 
 
 def sending_with(made: OnDemand[Poster] | OnDemand[Mailer] | OnDemand[Post]) -> Post:
-    """Make a function that sends hooks with something that is made before the first one."""
-
     async def send(hook: HookRow, now: datetime) -> Verdict:
         return await (await made.get())(hook, now)
 

@@ -1,21 +1,21 @@
 """The errors of the server, and how each is handled.
 
 AppError
-├── SettingsError          a setting is missing or wrong; the command prints it with its fix and exits 2
-├── RenderError            a value of a running call could not be computed; the caller takes the `error` exit
-├── SignatureError         a webhook cannot be verified as coming from Vonage
-│   ├── MissingSignature   no signature: 503, so that Vonage sends it again with one
-│   └── WrongSignature     a wrong signature: 401
-├── UnknownWait            a callback token that this server did not issue: 404
-├── VonageApiError         a request to Vonage's API failed
-└── StoreError             the store could not perform the operation
-    ├── StoreUnavailable   down, full, read-only or locked: 503, so that Vonage retries; the server still starts
-    ├── StoreUnusable      corrupt, not a database, or a newer schema: the server does not start
-    ├── HashKeyLost        hashes of forgotten numbers match nobody: placing is paused, `ncco forget` refused
-    ├── AlreadyOpen        a call with this session ID already exists: the answer webhook is a repeat
-    └── Conflict           another webhook changed the session first: load it again
-        ├── RowTaken       a row of a table that had to be new exists: play the turn again
-        └── RowChanged     a row of a table is not as the program that changes it has read it: 412
+├── SettingsError          the command prints it with its fix and exits 2
+├── RenderError            the caller takes the `error` exit
+├── SignatureError
+│   ├── MissingSignature   503, so that Vonage sends the webhook again with one
+│   └── WrongSignature     401
+├── UnknownWait            404
+├── VonageApiError
+└── StoreError
+    ├── StoreUnavailable   503, so that Vonage retries; the server still starts
+    ├── StoreUnusable      the server does not start
+    ├── HashKeyLost        placing is paused, `ncco forget` refused
+    ├── AlreadyOpen        the answer webhook is a repeat
+    └── Conflict           load the session again
+        ├── RowTaken       play the turn again
+        └── RowChanged     412
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ from __future__ import annotations
 class AppError(Exception):
     """Base class of the errors that this server raises on purpose.
 
-    Attributes:
-        cure: what to do, in one sentence; "" if nothing can be done.
+    `cure` says what to do, in one sentence; "" if nothing can be done.
     """
 
     def __init__(self, message: str = "", cure: str = "") -> None:
@@ -36,9 +35,7 @@ class AppError(Exception):
 class SettingsError(AppError):
     """A setting is missing or wrong.
 
-    Attributes:
-        setting: the environment variable's name.
-        others: the errors of other settings that are wrong.
+    `setting` is the environment variable's name; `others` are the errors of other settings.
     """
 
     others: tuple[SettingsError, ...] = ()
@@ -50,7 +47,7 @@ class SettingsError(AppError):
 
 
 class RenderError(AppError):
-    """A value of a running call could not be computed; the caller takes the `error` exit.
+    """A value of a running call could not be computed.
 
     Attributes:
         code: the rule that was broken, e.g. `E304`.
@@ -69,8 +66,7 @@ class RenderError(AppError):
 class SignatureError(AppError):
     """A webhook cannot be verified as coming from Vonage.
 
-    Attributes:
-        reason: one of a few short phrases without secrets, for the log and the metrics. The message can say more.
+    `reason` is a short phrase without secrets, for the log and the metrics; the message can say more.
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -79,7 +75,7 @@ class SignatureError(AppError):
 
 
 class MissingSignature(SignatureError):
-    """The webhook has no signature. In rare cases Vonage omits it; after a 503 it sends the webhook again."""
+    """The webhook has no signature, which Vonage omits in rare cases."""
 
 
 class WrongSignature(SignatureError):
@@ -94,7 +90,7 @@ class VonageApiError(AppError):
     """A request to Vonage's API failed.
 
     Attributes:
-        status: the HTTP status of the reply; None without a reply.
+        status: of the reply; None without one.
         date: the `Date` header of the reply; "" without one.
         setting: the environment variable that is wrong, if known; otherwise "".
     """
@@ -119,7 +115,7 @@ class StoreUnusable(StoreError):
 
 
 class HashKeyLost(StoreError):
-    """A table has hashes of forgotten numbers, but their key is missing, or is another one. So they match nobody."""
+    """Hashes of forgotten numbers match nobody, because their key is missing or is another one."""
 
     def __init__(self, table: str) -> None:
         message = f"the table {table} has hashes of forgotten numbers, but not the key that they were made with"
@@ -128,16 +124,16 @@ class HashKeyLost(StoreError):
 
 
 class AlreadyOpen(StoreError):
-    """A call with this session ID already exists: the answer webhook is a repeat."""
+    """A call with this session ID already exists."""
 
 
 class Conflict(StoreError):
-    """Another webhook changed the session first. The session has to be loaded again."""
+    """Another webhook changed the session first."""
 
 
 class RowTaken(Conflict):
-    """A row of a table that had to be new exists. The turn has to be played again, which will see the row."""
+    """A row of a table that had to be new exists."""
 
 
 class RowChanged(Conflict):
-    """Somebody else has added, changed or deleted this row of a table since it was read. Nothing was written."""
+    """A row of a table has changed since it was read. Nothing was written."""

@@ -6,9 +6,7 @@ import gc
 from typing import Final
 
 GC_THRESHOLD: Final = 50_000
-"""New objects that start a garbage collection; Python's default is 700. Imports, flows and libraries create many
-long-lived objects, and scanning them often costs much time (docs/performance.md).
-"""
+"""Python's default is 700. Scanning the many long-lived objects so often costs much time (docs/performance.md)."""
 
 
 def collect_rarely() -> None:

@@ -27,11 +27,10 @@ class Fix:
     Attributes:
         cure: what to write, in a sentence.
         kind: what to change at the place. `word`: replace the key or text with `text`, and keep its quotes. `name`: in
-            an NCCO, replace the key of the value with `text`. `characters`: replace exactly these characters with
-            `text`. `wrap`: in an NCCO, put the value into a list. `delete`: delete the entry or list item with its
-            contents. `delete_item`: delete the list item that contains the place. `add`: add the entry or item
-            `text` to the map or list, or below the key. `add_beside`: add the entry `text` to the map that contains
-            the place.
+            an NCCO, replace the value's key. `characters`: replace exactly these. `wrap`: in an NCCO, put the value
+            into a list. `delete`: delete the entry or item with its contents. `delete_item`: delete the list item that
+            contains the place. `add`: add the entry or item `text` to the map or list, or below the key. `add_beside`:
+            add the entry to the map that contains the place.
         place: where to change a flow file, if not at the issue's own place. For `characters`, the length can be 0.
     """
 
@@ -66,12 +65,12 @@ class Issue:
 
     Attributes:
         code: the rule's code, e.g. `N108`.
-        severity: "error" if Vonage refuses the NCCO or does not do what the NCCO says; "warning" if that can happen.
+        severity: "error" if Vonage refuses the NCCO or does not do what it says; "warning" if that can happen.
         path: where the issue is, as a JSON Pointer (RFC 6901); "" is the whole document.
         message: what is wrong, in one sentence.
         cure: what to write instead, in one sentence.
         span: start and length of the faulty part of the text at `path`, in characters; None for the whole value.
-        fix: the change that applies the cure; None if the cure cannot be applied automatically.
+        fix: the change that applies the cure; None if that cannot be done automatically.
     """
 
     code: str
@@ -97,9 +96,8 @@ class Rule:
 
     Attributes:
         source: the page that states the rule, e.g. "NCCO reference, Record".
-        bad: JSON text that breaks only this rule.
-        good: the same JSON text, corrected.
-        fix: the default fix of the rule's issues: the fields of a `Fix` except `cure`.
+        bad: JSON text that breaks only this rule; `good` is the same text, corrected.
+        fix: the default of its issues: the fields of a `Fix` except `cure`.
     """
 
     code: str
@@ -118,7 +116,7 @@ class Rule:
 
 
 class RuleBook(Mapping[str, R]):
-    """Rules by code, from YAML files with one entry per code. The files are read on first use."""
+    """Rules by code, from YAML files that are read on first use."""
 
     def __init__(self, rule: Callable[..., R], *files: Path) -> None:
         self._rule = rule
@@ -160,7 +158,7 @@ def wrong_type(value: object, expected: str, cure: str | Fix) -> Issue:
 
 
 def shown(value: object) -> str:
-    """The value as JSON, at most 60 characters long; an array is shown as "an array", an object as "an object"."""
+    """At most 60 characters of JSON; an array is shown as "an array", an object as "an object"."""
     if isinstance(value, (dict, list, tuple)):
         return "an object" if isinstance(value, dict) else "an array"
     if isinstance(value, str):
@@ -172,7 +170,7 @@ def shown(value: object) -> str:
         return "a number that JSON does not know"
     try:
         text = str(value) if isinstance(value, (int, float)) else type(value).__name__
-    except ValueError:  # an int with too many digits for Python to convert
+    except ValueError:  # too many digits for Python to convert
         return "a huge number"
     return text if len(text) <= MAX_SHOWN_CHARACTERS else "a huge number"
 

@@ -1,4 +1,4 @@
-"""The result of a call. Each turn stores its facts, so the result never depends on the flows of a later day."""
+"""Decides the result of a call from the facts that its turns stored, never from the flows of a later day."""
 
 from __future__ import annotations
 
@@ -18,27 +18,26 @@ RESULTS: Final[Mapping[ResultName, str]] = {
     "lost": "none of these, and the end of the call was not reported",
     "unknown": "an older version answered the call with a flow that cannot be read any more",
 }
-"""The first that applies is used. A call that was put through but that nobody answered is missed, whatever the caller
-heard. So is one that was asked for a message and left none, unless the caller heard something that they had chosen.
+"""The first that applies is used. A call that nobody answered is missed, whatever the caller heard.
+
+So is one that was asked for a message and left none, unless the caller heard something that they had chosen.
 """
 
 PLAYED: Final = 1
 HOURS: Final = 2
-"""The caller heard the opening hours, or an announcement because the flow was closed."""
+"""Opening hours, or an announcement because the flow was closed."""
 ASKED: Final = 4
 CHOSEN: Final = 8
-"""The caller heard what they chose from a menu."""
+"""What the caller chose from a menu."""
 UNKNOWN: Final = 16
-"""The flow of the turn cannot be read any more. Only turns of older versions have this flag."""
+"""An older version's turn whose flow cannot be read any more."""
 
 
 class TurnFacts(NamedTuple):
     """The facts of one turn.
 
-    Attributes:
-        heard: the sum of the flags `PLAYED`, `HOURS`, `ASKED`, `CHOSEN` and `UNKNOWN` that apply.
-        rang: the step that dialled last, as `flow.step`; "" if none did.
-        own: the flow's own result of the call, as of this turn; "" if the turn sets none.
+    `heard` is the sum of the flags that apply. `rang` is the step that dialled last, as `flow.step`, and `own` the
+    flow's own result so far; "" for none.
     """
 
     heard: int = 0
@@ -68,7 +67,7 @@ class ResultEvent(NamedTuple):
 class DecidedResult(NamedTuple):
     """The result of a call so far; `own` and `rang` are as in `TurnFacts`.
 
-    `person_at` is when a person answered, in milliseconds since 1970; None if nobody did.
+    `person_at` is in milliseconds since 1970; None if no person answered.
     """
 
     result: ResultName
@@ -82,8 +81,8 @@ def decide(
 ) -> DecidedResult:
     """Decide the result of a call that is over.
 
-    `turns` are in order; None stands for the facts of a turn that an older version stored. `is_lost` means that the end
-    of the call was not reported.
+    `turns` are in order; None stands for the facts of an older version's turn. `is_lost` means that the end of the call
+    was not reported.
     """
     known = [facts if facts is not None else TurnFacts(UNKNOWN) for _, facts in turns]
     rang = next((facts.rang for facts in reversed(known) if facts.rang), "")

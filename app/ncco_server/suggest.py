@@ -11,10 +11,10 @@ from difflib import get_close_matches
 from typing import Final
 
 ALIKE_NAMES: Final = 0.8
-"""Minimum similarity of two place names: Valencia must not match Vienna."""
+"""Valencia must not match Vienna."""
 LONGEST: Final = 80
 MOST_COMPARISONS: Final = 200_000
-"""Comparing this many words takes about a second."""
+"""They take about a second."""
 
 
 @dataclass
@@ -27,9 +27,9 @@ _comparisons: ContextVar[_Comparisons | None] = ContextVar("comparisons", defaul
 
 @contextmanager
 def limited_comparisons(most: int = MOST_COMPARISONS) -> Iterator[None]:
-    """Let `nearest` compare at most this many words within this context. After that, it finds nothing.
+    """Let `nearest` compare at most this many words within this context; after that, it finds nothing.
 
-    Without the limit, checking a text with thousands of unknown words could take minutes.
+    Otherwise, a text with thousands of unknown words could take minutes.
     """
     token = _comparisons.set(_Comparisons(most))
     try:
@@ -45,8 +45,7 @@ def _fold(word: str) -> str:
 def nearest(word: str, known: Iterable[str], alike: float = 0.7) -> str | None:
     """The known word that `word` probably stands for, or None. Case, `_` and `-` are ignored.
 
-    `alike` is the minimum similarity, from 0 to 1. It should be higher for place names, because most unknown ones are
-    not misspellings.
+    `alike` is the minimum similarity, from 0 to 1: higher for place names, most of which are not misspellings.
     """
     comparisons = _comparisons.get()
     if len(word) > LONGEST or (comparisons is not None and comparisons.left < 0):
@@ -69,7 +68,6 @@ def folded(word: object) -> str:
 
 
 def near(word: object, names: Collection[str]) -> str | None:
-    """The name that `word` probably stands for, despite another case or a few wrong letters; None if there is none."""
     return nearest(str(word)[:LONGEST], names)
 
 

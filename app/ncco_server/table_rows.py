@@ -1,7 +1,7 @@
 """Changes of a table's rows, which a turn makes and its transaction writes.
 
-A row's name is its table and the values of its key as JSON: `customers["447700900123"]`. So the rows of a table are
-next to each other in the order of their names. A row contains only the columns that have been given a value.
+A row's name, such as `customers["447700900123"]`, is its table and the JSON of its key, so a table's rows sort next to
+each other. A row contains only the columns that have a value.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 MAX_NAME: Final = 500
 """PostgreSQL's index takes 2,704 bytes, of up to four per character."""
 LARGEST: Final = 2**53
-"""The limit of a counter: larger whole numbers are not exact in every program that reads JSON. Source: RFC 8259, 6."""
+"""Larger whole numbers are not exact in every program that reads JSON. Source: RFC 8259, 6."""
 _NOTHING: Final[Mapping[str, Any]] = {}
 _NAME_BY_NUMBER: Final = re.compile(r'[a-z0-9_]+\["[0-9]+"\]')
 
@@ -25,11 +25,10 @@ class RowChange(NamedTuple):
     """A change of one row.
 
     Attributes:
-        sets: the new values of columns, as JSON values. Other columns stay as they are.
-        increases: what is added to columns with numbers.
-        starts: the values from which columns in `increases` start, if they have none.
-        is_new: whether the turn has seen that there is no such row; if there is one, the turn is played again.
-        keep_ms: for how many milliseconds the row is kept after this change; 0 for ever.
+        sets: the new values of columns, as JSON values; others stay.
+        increases: what is added to columns with numbers, which start from `starts` if they have none.
+        is_new: whether the turn has seen no such row; if there is one, the turn is played again.
+        keep_ms: how long the row is kept after this change; 0 for ever.
     """
 
     row: str
@@ -41,7 +40,7 @@ class RowChange(NamedTuple):
     keep_ms: int = 0
 
     def __repr__(self) -> str:
-        """The key and values are left out, because they may be sensitive."""
+        """Leave out the key and values, which may be sensitive."""
         return f"<change of a row of {table_of(self.row)}>"
 
     def apply(self, columns: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -63,7 +62,7 @@ class StoredTypes(NamedTuple):
     Attributes:
         key: the types of the key's values.
         columns: the type of each column, by name.
-        keeps_hash: whether the number still has to match once it is forgotten.
+        keeps_hash: whether the number must match even once it is forgotten.
     """
 
     key: Sequence[str]
@@ -85,17 +84,17 @@ def key_of(row: str) -> list[str | int]:
 
 
 def has_number_as_key(row: str) -> bool:
-    """Whether a row is found by one number, so that a hash can take its place."""
+    """Return whether one number is the key, so that a hash can take the row's place."""
     return bool(_NAME_BY_NUMBER.fullmatch(row))
 
 
 def key_id(key: bytes) -> str:
-    """The ID of a key of hashes, which is in the name of each hash."""
+    """It is in the name of each hash."""
     return sha256(key).hexdigest()[:8]
 
 
 def hash_of_row(row: str, key: bytes) -> str:
-    """The name of the hash that takes a row's place when its number is forgotten."""
+    """The name of the hash that replaces the row when its number is forgotten."""
     return f"{table_of(row)}#{key_id(key)}.{hmac.new(key, row.encode(), sha256).hexdigest()}"
 
 

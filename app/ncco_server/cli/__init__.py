@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "test": "Play a project's scenarios, and report which outcomes they cover.",
     "prove": "Explore every path through the flows, and print the shortest call that goes wrong.",
     "vonage": "Run a virtual Vonage on this machine, with its REST API for calls.",
+    "platform-check": "Ask Vonage itself how it behaves, by short calls between two of your numbers.",
     "place": "Ask the server to place calls: one, or one for each row of a file.",
     "api-key": "Let programs place calls, and use rows of tables, over HTTP.",
     "table": "Show, change, import or export the rows of a table.",
@@ -54,7 +55,6 @@ class _Commands(click.Group):
     """Imports a command's module only when it is used, so that `ncco --help` starts fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of the commands, in order."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -64,7 +64,6 @@ class _Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 

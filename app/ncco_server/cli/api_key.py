@@ -19,7 +19,7 @@ from ncco_server.store.api_keys import READ, ApiKeyRow
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 PREFIX: Final = "ncco_"
-"""The prefix by which secret scanners recognise a key."""
+"""Secret scanners recognise a key by this prefix."""
 
 
 @click.group(

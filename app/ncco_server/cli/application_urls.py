@@ -52,16 +52,17 @@ class UrlHistory(BaseModel):
 
 
 History = dict[str, UrlHistory]
+HISTORY: Final = TypeAdapter(History)
 _RECORDS: Final = TypeAdapter(dict[str, History])
 
 
 def history_of(application_id: str) -> History:
-    """What was there before, by the API's names of the URLs; {} if nothing was changed. Raises CannotRun."""
+    """Return {} if nothing was changed. Raises CannotRun."""
     return _records().get(application_id, {})
 
 
 def changes_in_words(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    """One sentence for each webhook URL that differs between two documents of an application."""
+    """Yield a sentence for each webhook URL that differs."""
     old, new = _entries(before), _entries(after)
     for name, sentence in _SENTENCES.items():
         was, will = old.get(name) or ConfiguredEntry(), new.get(name) or ConfiguredEntry()
@@ -70,7 +71,7 @@ def changes_in_words(before: Mapping[str, Any], after: Mapping[str, Any]) -> Ite
 
 
 async def numbers_of(account: Account, application_id: str) -> str:
-    """The application's numbers for a sentence; "" if there are none or they cannot be read."""
+    """Return "" if there are no numbers or they cannot be read."""
     try:
         found = await read_numbers(account, application_id)
     except VonageApiError:
@@ -98,7 +99,12 @@ def record(application_id: str, before: Mapping[str, Any], after: Mapping[str, A
     What is there is not remembered if an earlier `ncco go-live` wrote it: then, what was there before that one is.
     """
     records = _records()
-    history = records.setdefault(application_id, {})
+    note_changes(records.setdefault(application_id, {}), before, after)
+    _store(records)
+
+
+def note_changes(history: History, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Add to a history that one document of an application replaces another."""
     old = _entries(before)
     for name, entry in _entries(after).items():
         if entry is None or entry == old[name]:
@@ -107,7 +113,6 @@ def record(application_id: str, before: Mapping[str, Any], after: Mapping[str, A
         if known is None or old[name] not in known.written:
             known = history[name] = UrlHistory(before=old[name], written=[])
         known.written.append(entry)
-    _store(records)
 
 
 def forget(application_id: str) -> None:
@@ -117,7 +122,7 @@ def forget(application_id: str) -> None:
 
 
 def put_back(document: Mapping[str, Any], history: History) -> tuple[dict[str, Any], list[str]]:
-    """A copy of an application's document with the URLs that were there before `ncco go-live`.
+    """Return a copy with the URLs that were there before `ncco go-live`.
 
     Also returns a sentence for each URL that somebody else has changed since, and which therefore stays.
     """
@@ -160,7 +165,7 @@ def _value(value: Any) -> str:
 
 
 def _differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """The differences between two JSON documents, as paths and both values. A missing value is None."""
+    """Yield paths and both values; a missing value is None."""
     if isinstance(before, dict) and isinstance(after, dict):
         for name in sorted(before.keys() | after.keys()):
             yield from _differences(before.get(name), after.get(name), f"{path}.{name}" if path else name)

@@ -22,7 +22,7 @@ from ncco_server.version import VERSION
 
 
 def places_of(settings: Settings) -> BackupPlaces:
-    """Where the settings say that the parts of a backup are. Raises CannotRun."""
+    """Raises CannotRun."""
     store = find_database()
     key = store.path.with_name(f"{store.path.name}-key") if store.path is not None else None
     return BackupPlaces(store, key, recording_files_of(settings))

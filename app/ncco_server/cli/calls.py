@@ -30,10 +30,8 @@ from ncco_server.service.turns import LONGEST_CALL_MS
 from ncco_server.store import CallFilter, Records, Timeline, milliseconds
 
 POLL_S: Final = 0.5
-"""How often `--follow` looks for changes, in seconds."""
 FOLLOWED: Final = 200
-"""Number of the newest calls that `--follow` watches."""
-"""Number of calls that are listed by default, except as CSV."""
+"""The newest calls that `--follow` watches."""
 SHORT_ID: Final = 12
 WHOLE_ID: Final = 32
 SHORT_HASH: Final = 8
@@ -42,7 +40,7 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def _since(_: click.Context, __: click.Parameter, text: str | None) -> datetime | None:
-    """A duration before now (`90m`), or a point in time, with or without a time zone. Raises BadParameter."""
+    """Read a duration before now (`90m`), or a point in time, with or without a time zone. Raises BadParameter."""
     if text is None:
         return None
     if ago := re.fullmatch(r"(\d{1,5})\s*([smhd])", text.strip()):
@@ -55,7 +53,7 @@ def _since(_: click.Context, __: click.Parameter, text: str | None) -> datetime 
 
 
 def _number(_: click.Context, __: click.Parameter, text: str | None) -> str:
-    """The digits of a number, without leading zeros, so that 07700 900123 matches 447700900123."""
+    """Return the digits without leading zeros, so that 07700 900123 matches 447700900123."""
     digits = options.digits_of(text or "").replace("/", "")
     if text is not None and not re.fullmatch(r"[0-9]{1,15}", digits):
         raise click.BadParameter(f"{text} is not a phone number or a part of one")
@@ -158,7 +156,7 @@ def _now() -> int:
 
 
 def _filter(zone: tzinfo, *, since: datetime | None, day: date | None, result: str | None, **values: Any) -> CallFilter:
-    """The store's filter. Raises BadParameter."""
+    """Raises BadParameter."""
     earliest = milliseconds(since if since.tzinfo else since.replace(tzinfo=zone)) if since else 0
     until = 0
     if day is not None:
@@ -186,7 +184,7 @@ async def _note_progress(records: Records, wanted: CallFilter) -> None:
 
 
 async def _first_calls(records: Records, wanted: CallFilter, word: str, limit: int) -> tuple[list[CallDocument], bool]:
-    """The newest calls of a search, and whether there may be more."""
+    """Return the newest calls, and whether there may be more."""
     now = _now()
     found = FoundCalls()
     calls: list[CallDocument] = []
@@ -209,7 +207,7 @@ async def _print_csv(records: Records, wanted: CallFilter, word: str, limit: int
 
 
 async def follow_call(records: Records, call: Timeline, screen: CallPrinter, *, to_its_end: bool = False) -> None:
-    """Print the webhooks of a call as they arrive, until the call is deleted or, with `to_its_end`, is over."""
+    """Print webhooks as they arrive, until the call is deleted or, with `to_its_end`, is over."""
     screen.print_heading(await _document_of(records, call))
     timeline: Timeline | None = call
     seen: set[str] = set()
@@ -293,7 +291,7 @@ class CallPrinter:
         click.echo(self._row(id_, began, *others, *rest, result, printable(call.words)))
 
     def _row(self, id_: str, *cells: object) -> str:
-        """The cells of a call. Programs get full IDs, people get shortened ones."""
+        """Programs get full IDs, people get shortened ones."""
         size = SHORT_ID if sys.stdout.isatty() else WHOLE_ID
         return f"{id_[:size]:<{size}} " + "{:<21} {:<15} {:<15} {:<14} {:<8} {:>5} {:>8}  {:<8} {}".format(*cells)
 
@@ -312,7 +310,7 @@ class CallPrinter:
             click.echo(f"  hook {printable(hook.name)}  {hook.id}  {state}, {tries}")
 
     def print_heading(self, call: CallDocument) -> None:
-        """Print the heading of a timeline; nothing in JSON."""
+        """Print nothing in JSON."""
         if self.is_json:
             return
         parties = [printable(text) or "-" for text in (call.caller, call.to)]
@@ -348,13 +346,13 @@ call {printable(call.id)}{dialled_by}
 
 
 def _print_labelled(label: str, lines: Iterable[str]) -> None:
-    """Print lines below a webhook. The first one has a label."""
+    """Label the first line."""
     for number, line in enumerate(lines):
         click.echo(f"    {'' if number else label:<4} {line}".rstrip())
 
 
 def _reasons(trace: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What a turn did, and why. Instead of entering a step, the line that led to it is shown."""
+    """Report the line that led to a step instead of entering it."""
     for line, following in zip(trace, (*trace[1:], None), strict=True):
         is_repeated = line["did"] == "heard" and following is not None and following["did"] == "decided"
         if line["did"] == "entered" or is_repeated:

@@ -20,9 +20,8 @@ from ncco_server.flow.files import Stamps, stamps
 from ncco_server.flow.report import Format, counted, printable, report
 
 POLL_S: Final = 0.2
-"""How often to look for changed files, in seconds."""
 MOST_NAMED: Final = 3
-"""Maximum number of changed files that are named."""
+"""Changed files that are named."""
 
 
 @click.command(
@@ -67,7 +66,7 @@ def command(
 
 
 def _joined(sources: Iterable[Source]) -> tuple[Source, ...]:
-    """The sources to check. Files of the same folder become one source, so that they are checked together."""
+    """Files of the same folder become one source, so that they are checked together."""
     joined: dict[tuple[Path, Path, bool], Source] = {}
     for source in sources:
         key = (source.flows, source.templates, bool(source.files))
@@ -77,7 +76,7 @@ def _joined(sources: Iterable[Source]) -> tuple[Source, ...]:
 
 
 def _check(sources: Sequence[Source], form: Format, today: date | None) -> tuple[int, str]:
-    """The exit code and the report of all sources on a day (None: today). Raises CannotRun.
+    """Return the exit code and the report of all sources on a day (None: today). Raises CannotRun.
 
     Garbage collection is off while flows are loaded, and ignores them afterwards: nothing could be freed, and it takes
     a third of the time.

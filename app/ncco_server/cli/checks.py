@@ -127,7 +127,7 @@ class Surroundings:
 
     @property
     def project(self) -> Project | None:
-        """The project; it may have errors."""
+        """It may have errors."""
         return None if isinstance(self.loaded, CannotRun) else self.loaded.project
 
     @property
@@ -136,7 +136,7 @@ class Surroundings:
 
     @cached_property
     def files(self) -> RecordingFiles | None:
-        """The storage of recordings, if it can be used."""
+        """None if the storage cannot be used."""
         if self.is_offline and self.settings.bucket is not None:
             return None
         with suppress(SettingsError):
@@ -144,7 +144,7 @@ class Surroundings:
         return None
 
     async def read(self, work: Callable[[Records], Awaitable[T]], default: T) -> T:
-        """Read from the database; the default if it is missing or cannot be read."""
+        """Return the default if the database is missing or cannot be read."""
         store = open_store(self.settings.database_url)
         with suppress(StoreError, OSError):
             if store.is_durable and (store.path is None or store.path.is_file()):
@@ -163,13 +163,13 @@ class Surroundings:
 
     @_once
     async def addresses(self) -> list[str] | None:
-        """The addresses of the public URL's host; none if its name cannot be resolved."""
+        """Return [] if the name of the public URL's host cannot be resolved."""
         public_url = self.settings.public_url
         return await network.addresses_of(public_url) if public_url else None
 
     @_once
     async def tunnels(self) -> list[Tunnel] | None:
-        """The tunnels on this machine, if there is a public URL to compare them with."""
+        """None without a public URL to compare them with."""
         return await running_tunnels(self.client) if self.settings.public_url else None
 
     @property
@@ -189,7 +189,7 @@ class Surroundings:
 
     @_once
     async def application(self) -> VonageApplication | VonageApiError | None:
-        """The application at Vonage, or why it cannot be read."""
+        """Return the reason if the application cannot be read."""
         if self.missing_access:
             return None
         try:
@@ -204,13 +204,13 @@ class Surroundings:
 
     @_once
     async def public_key(self) -> str | None:
-        """The public key of the application; "" if it has none."""
+        """Return "" if the application has no public key."""
         found = await self.application
         return found.keys.public_key if isinstance(found, VonageApplication) else None
 
     @_once
     async def numbers(self) -> OwnedNumbers | VonageApiError | None:
-        """The numbers of the application, or why they cannot be read."""
+        """Return the reason if the numbers cannot be read."""
         if not isinstance(await self.application, VonageApplication):
             return None
         try:
@@ -220,7 +220,7 @@ class Surroundings:
 
     @_once
     async def date(self) -> tuple[str, str]:
-        """The `Date` header of Vonage's reply, or of the public URL's without one; and whose it is."""
+        """Return the `Date` header of Vonage's reply, or of the public URL's without one; and whose it is."""
         found = await self.application
         if found is not None and found.date:
             return found.date, "Vonage's"

@@ -25,7 +25,6 @@ from ncco_server.settings.secrets import console_keys
 
 MIN_PASSWORD_CHARACTERS: Final = 12
 WITHIN_S: Final = 2.0
-"""Seconds within which the server must answer."""
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 
@@ -92,7 +91,7 @@ def _exclusive(name: str | None, remove: str | None, is_list: bool, viewer: bool
 
 
 def _asked() -> str:
-    """Ask for a password and return its hash. Raises CannotRun."""
+    """Raises CannotRun."""
     if sys.stdin.isatty():
         written: str = click.prompt("Password", hide_input=True, confirmation_prompt="The same again", err=True)
     else:
@@ -101,7 +100,7 @@ def _asked() -> str:
 
 
 def hashed(password: str) -> str:
-    """The hash of a password. Raises CannotRun if it is easy to guess."""
+    """Raises CannotRun if the password is easy to guess."""
     if len(password) < MIN_PASSWORD_CHARACTERS:
         cure = f"choose one with at least {MIN_PASSWORD_CHARACTERS}, such as four random words"
         raise CannotRun(f"the password has {len(password)} characters, so it could be guessed", cure)
@@ -109,7 +108,7 @@ def hashed(password: str) -> str:
 
 
 def login_name(text: str) -> str:
-    """A login's name in the form in which it is stored. Raises CannotRun if it is not valid."""
+    """Return the form in which a name is stored. Raises CannotRun if it is not valid."""
     tidy = tidy_name(text)
     if not NAME.fullmatch(tidy):
         cure = "use up to 32 letters from a to z, digits, and . _ @ - between them, such as anna or anna@example.com"
@@ -127,7 +126,7 @@ def give_login(file: Path, name: str, role: Role | None, hash_: str) -> None:
 
 
 def _save(name: str, role: Role | None) -> None:
-    """Give a person a login or a new password. Raises CannotRun, SettingsError."""
+    """Raises CannotRun, SettingsError."""
     tidy = login_name(name)
     file = server_settings().console_logins
     if role is None and all(login.name != tidy for login in read_logins(file)):
@@ -140,7 +139,7 @@ def _save(name: str, role: Role | None) -> None:
 
 
 def _remove(name: str) -> None:
-    """Remove a login. Raises CannotRun, SettingsError."""
+    """Raises CannotRun, SettingsError."""
     tidy = tidy_name(name)
     with changed_logins(server_settings().console_logins) as logins:
         if logins.pop(tidy, None) is None:
@@ -176,7 +175,7 @@ def link() -> int:
 
 
 def _running_console(server_url: str) -> str:
-    """The URL of the console to which a server on this machine leads browsers; "" if there is none."""
+    """Return the URL of the console to which a server on this machine leads browsers, or ""."""
     with suppress(httpx.HTTPError):
         reply = httpx.get(f"{server_url}/", timeout=WITHIN_S, trust_env=False)
         return str(reply.headers.get("location", "")).rstrip("/")

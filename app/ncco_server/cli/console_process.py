@@ -31,12 +31,12 @@ from ncco_server.web.log import configure_log
 from ncco_server.web.server import config_of, listening
 
 FINISH_S: Final = 2
-"""Seconds that console requests get to finish on shutdown."""
+"""How long console requests get on shutdown."""
 KILL_AFTER_S: Final = 5
 """A console that does not exit is killed after this many seconds."""
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
-"""Maximum pause before a console that failed is restarted, in seconds. The pause doubles each time."""
+"""The pause before a console that failed is restarted doubles each time, up to this."""
 NICE: Final = 10
 """How much lower the priority of the console and its subprocesses is: on a busy processor, callers come first."""
 
@@ -149,7 +149,7 @@ class ConsoleProcess:
 
 @contextmanager
 def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None]) -> Iterator[ConsoleProcess | None]:
-    """The console of a server that has not started yet. It stops when the context ends.
+    """Run the console of a server that has not started yet. It stops when the context ends.
 
     Its port is bound, and so are those of the figures and of a virtual Vonage. None if the console is off, or if its
     port cannot be used, which is reported.
@@ -179,7 +179,7 @@ def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None])
 
 @contextmanager
 def _listening(settings: Settings, *, dev: bool) -> Iterator[socket.socket]:
-    """The socket of the console. In development, the console's port is the one after the server's.
+    """Bind the console's port; in development, the one after the server's.
 
     If that port is not configured and is in use, any free one is used instead. Raises SettingsError.
     """

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from ncco_server.cli.environment import assumed_platform
 from ncco_server.cli.server_under_test import make_app
 from ncco_server.console.phone.player import PhonePlayer
 from ncco_server.flow.files import search_beside
@@ -23,12 +24,12 @@ MOST_STATES: Final = 50_000
 _BY_CALLER: Final = ("press", "speak", "silence", "record", "hangup")
 _WORDS: Final = {"dial": "the called party:"}
 _UNTIMED: Final = (steps.HearStep, steps.WaitStep, steps.EndStep)
-"""Steps that the phone does not need, because it always continues to the next wait for the caller."""
+"""The phone always continues to the next wait for the caller."""
 
 
 @cache
 def _player() -> PhonePlayer:
-    return PhonePlayer(make_app)
+    return PhonePlayer(make_app, assumed_platform)
 
 
 def play(method: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def _document(found: FoundViolation, flow: str) -> dict[str, Any]:
 
 
 def _conversation(written: WrittenScenario) -> Iterator[tuple[str, str]]:
-    """The lines of a call. Each has its kind (`said`, `caller` or `note`) and its text."""
+    """Yield each line with its kind (`said`, `caller` or `note`)."""
     for name, answer in written.body.get("given", {}).items():
         yield "note", f"{name} answers {answer}"
     for line in written.body["script"]:
@@ -99,7 +100,7 @@ def _conversation(written: WrittenScenario) -> Iterator[tuple[str, str]]:
 
 
 def _played(written: WrittenScenario, flow: str) -> dict[str, Any] | None:
-    """The call as the console's phone plays it (`play` in proof.js); None if the phone cannot play it."""
+    """Return the call as the console's phone plays it (`play` in proof.js); None if the phone cannot play it."""
     (scenario,), _ = read_scenarios("call.yaml", written.text)
     call = scenario.call or ScenarioCall()
     given = written.body.get("given", {})
@@ -118,6 +119,6 @@ def _played(written: WrittenScenario, flow: str) -> dict[str, Any] | None:
 
 
 def _plays(step: steps.ScriptStep) -> bool:
-    """Whether the phone can do a step: one without faults, and without keys of called parties."""
+    """The phone cannot do faults and keys of called parties."""
     is_other = isinstance(step, steps.FaultStep | steps.EventStep | steps.UntilStep)
     return not (is_other or (isinstance(step, steps.DialStep) and step.party.presses))

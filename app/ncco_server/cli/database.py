@@ -14,7 +14,7 @@ from ncco_server.store import Records, Store, Timeline, open_store
 P = ParamSpec("P")
 
 MOST_ALIKE: Final = 10
-"""Maximum number of calls that are listed for an ambiguous ID."""
+"""Calls that are listed for an ambiguous ID."""
 
 
 def asynchronous(command: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P, int]:
@@ -26,7 +26,7 @@ def asynchronous(command: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P, 
 
 
 def find_database() -> Store:
-    """The database in the settings, which may not exist yet. Raises CannotRun, SettingsError."""
+    """The database may not exist yet. Raises CannotRun, SettingsError."""
     url = server_settings().database_url
     store = open_store(url)
     if not store.is_durable:
@@ -36,7 +36,7 @@ def find_database() -> Store:
 
 
 def server_store() -> Store:
-    """The database in the settings, which is not open yet. Raises the same errors as `require_file`."""
+    """The database is not open yet. Raises the same errors as `require_file`."""
     database = find_database()
     require_file(database)
     return database
@@ -56,7 +56,7 @@ class NoSuchCall(CannotRun):
 
 
 async def find_call(records: Records, name: str) -> Timeline:
-    """The only call whose ID is `name` or starts with it. Raises NoSuchCall."""
+    """Find the only call whose ID is `name` or starts with it. Raises NoSuchCall."""
     found = await records.calls_like(name, MOST_ALIKE)
     if len(found) > 1:
         ids = ", ".join(call.session.id for call in found)

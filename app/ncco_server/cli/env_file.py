@@ -16,13 +16,10 @@ _BY_HAND: Final = "write the line by hand"
 
 
 def write_setting(file: Path, name: str, value: str) -> None:
-    """Add or replace `name` in a file, in single quotes. All other lines are kept.
+    """Add or replace `name` in a file, in single quotes, and keep all other lines.
 
-    The file is replaced atomically, and only its owner can read it.
-
-    Raises:
-        CannotRun: the file is a link, belongs to somebody else, or would not be read as intended; then it is not
-            changed.
+    The file is replaced atomically, and only its owner can read it. Raises CannotRun, and changes nothing, if the file
+    is a link, belongs to somebody else, or would not be read as intended.
     """
     if file.is_symlink():
         raise CannotRun(
@@ -43,7 +40,7 @@ def write_setting(file: Path, name: str, value: str) -> None:
 
 
 def _create(draft: Path, file: Path) -> None:
-    """A draft with the content of a file, only for its owner. Raises CannotRun if others have access to the file."""
+    """Copy a file to a draft, only for its owner. Raises CannotRun if others have access to the file."""
     text = b""
     if file.exists():
         found = file.stat()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dotenv import dotenv_values
 
@@ -14,13 +14,14 @@ from ncco_server.flow.files import HANDLERS_CURE, named_modules, read_handlers
 
 if TYPE_CHECKING:
     from ncco_server.settings import Settings
+    from ncco_server.simulator.assumptions import Assumptions
 
 DOTENV: Final = ".env"
 FLOW_PREFIX: Final = "FLOW_"
 
 
 def variables(folder: Path = Path()) -> Mapping[str, str]:
-    """The environment variables, and those that are only in `.env`. Raises CannotRun if `.env` cannot be read."""
+    """Read `.env` for variables that the environment lacks. Raises CannotRun if it cannot be read."""
     try:
         found = dotenv_values(folder / DOTENV)
     except (OSError, UnicodeDecodeError) as error:
@@ -29,22 +30,37 @@ def variables(folder: Path = Path()) -> Mapping[str, str]:
 
 
 def flow_variables(folder: Path = Path()) -> Mapping[str, str]:
-    """The variables that flows may read, without the prefix. Raises CannotRun."""
+    """Return the variables that flows may read, without the prefix. Raises CannotRun."""
     known = variables(folder).items()
     return {name.removeprefix(FLOW_PREFIX): value for name, value in known if name.startswith(FLOW_PREFIX)}
 
 
 def python_lookups(folder: Path = Path()) -> tuple[str, ...]:
-    """The Python modules whose functions lookups may call. Raises CannotRun."""
+    """Return the modules whose functions lookups may call. Raises CannotRun."""
     return named_modules(variables(folder).get("NCCO_PYTHON_LOOKUPS", ""))
 
 
 def python_flows(folder: Path = Path()) -> tuple[str, ...]:
-    """The files of flows/ with handlers whose code may be run. Raises CannotRun."""
+    """Return the files of flows/ with handlers whose code may be run. Raises CannotRun."""
     try:
         return read_handlers(variables(folder).get("NCCO_PYTHON_FLOWS", ""))
     except ValueError as error:
         raise CannotRun(f"NCCO_PYTHON_FLOWS: {error}", HANDLERS_CURE) from None
+
+
+def assumed_platform(folder: Path = Path()) -> Assumptions:
+    """What NCCO_PLATFORM's file says about the platform, else the defaults. Raises CannotRun, SettingsError."""
+    from ncco_server.simulator.assumptions import Assumptions  # noqa: PLC0415 - only for a simulator
+
+    return Assumptions(**seen_platform(folder))
+
+
+def seen_platform(folder: Path = Path()) -> Mapping[str, Any]:
+    """The settings in NCCO_PLATFORM's file; {} without one. Raises CannotRun, SettingsError."""
+    from ncco_server.verify.platform_file import settings_in  # noqa: PLC0415 - only for a simulator
+
+    name = variables(folder).get("NCCO_PLATFORM", "")
+    return settings_in(folder / name) if name else {}
 
 
 def project_folders(path: Path) -> tuple[Path, Path]:
@@ -55,7 +71,7 @@ def project_folders(path: Path) -> tuple[Path, Path]:
 
 
 def folders(flows: Path | None, templates: Path | None) -> tuple[Path, Path]:
-    """The folders of flows and templates, from the options or the environment; by default, `flows` and `templates`.
+    """Read the options or the environment; the defaults are `flows` and `templates`.
 
     If only the flows are given, the templates are next to them. A project folder stands for both. Raises CannotRun.
     """
@@ -69,7 +85,7 @@ def folders(flows: Path | None, templates: Path | None) -> tuple[Path, Path]:
 
 
 def server_settings() -> Settings:
-    """The settings of the server. Raises SettingsError."""
+    """Raises SettingsError."""
     from ncco_server.settings import load_settings  # noqa: PLC0415 - takes as long to import as a small project takes to check
 
     return load_settings()

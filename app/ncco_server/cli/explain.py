@@ -27,7 +27,6 @@ from ncco_server.verify.faults import FAULTS
 from ncco_server.verify.scenarios.values import RULES as SCENARIO_RULES
 
 WIDTH: Final = 100
-"""Line width of running text."""
 
 _APP: Final = Path(ncco_server.__file__).parent
 _EXAMPLE_FILE: Final = re.compile(rb"^#=== (?P<path>\S+)(?: -> (?P<link>\S+))?\n", re.MULTILINE)
@@ -98,7 +97,7 @@ def _list_codes(form: str) -> None:
 
 
 def write_example(example: str | bytes, root: Path) -> None:
-    """Write the project of an example, as described in `ncco_server.flow.issues`, into an empty folder."""
+    """Write into an empty folder; `ncco_server.flow.issues` describes an example."""
     data = example.encode() if isinstance(example, str) else example
     (root / "flows").mkdir()
     (root / "templates").mkdir()
@@ -115,7 +114,7 @@ def write_example(example: str | bytes, root: Path) -> None:
 
 
 def listed_in(root: Path, code: str = "") -> list[str]:
-    """What `NCCO_PYTHON_FLOWS` lists in an example, which breaks the rule with this code if it has one."""
+    """Return what `NCCO_PYTHON_FLOWS` lists in an example, which breaks the rule with this code if it has one."""
     found = sorted(path.name for path in (root / "flows").glob("*.py"))
     return {"E702": [], "W707": ["bakery.py", *found]}.get(code, found)
 
@@ -125,7 +124,7 @@ def _decoded(example: str | bytes) -> str:
 
 
 def _report(rule: Rule) -> str:
-    """What the commands print for the wrong example; "" if the issue only appears in a call."""
+    """Return what the commands print for the wrong example; "" if the issue only appears in a call."""
     if rule.code in FLOW_RULES:
         with TemporaryDirectory() as folder:
             root = Path(folder)
@@ -141,7 +140,7 @@ def _report(rule: Rule) -> str:
 
 
 def _block(title: str, text: str, *, is_plain: bool) -> str:
-    """A text below a title. Plain text may contain terminal control characters."""
+    """Plain text may contain terminal control characters."""
     lines = text.rstrip("\n").split("\n") if is_plain else text.splitlines()
     shown = (printable(line.replace("\t", "    ")) if is_plain else line for line in lines)
     return f"{title}:\n" + "\n".join(f"  {line}".rstrip() for line in shown)

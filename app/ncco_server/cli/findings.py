@@ -28,8 +28,8 @@ class Finding:
         status: `unchecked` if it could not be checked; the message says why.
         message: what was found, in one sentence without secrets.
         cure: what to do; "" if nothing.
-        setting: the setting to change; "" if there is none to change.
-        check: the name of the check, one or two words; its entry in the table of checks sets it.
+        setting: the setting to change, or "".
+        check: one or two words; its entry in the table of checks sets it.
     """
 
     status: Status
@@ -50,7 +50,7 @@ def count_of(findings: Iterable[Finding], status: Status) -> int:
 
 
 def print_findings(findings: Sequence[Finding], form: str) -> None:
-    """Print the findings and their number. `form` is `text` or `json`."""
+    """`form` is `text` or `json`."""
     numbers = {status: count_of(findings, status) for status in _COLOURS}
     if form == "json":
         print_json({"checks": [{"check": each.check} | asdict(each) for each in findings], "counts": numbers})

@@ -23,7 +23,7 @@ from ncco_server.store.table_rows import all_rows
 from ncco_server.table_rows import StoredTypes
 
 LEAST_DIGITS: Final = 11
-"""Minimum number of digits of a number without a +. A shorter one may lack its country code and match somebody else."""
+"""A shorter number without a + may lack its country code and match somebody else."""
 _PHONE_NUMBER: Final = re.compile(r"[1-9][0-9]{6,14}")
 
 
@@ -83,7 +83,7 @@ async def command(
 
 
 def international(written: str) -> str:
-    """The digits of a number with its country code. Raises CannotRun if it is ambiguous or not a number."""
+    """Return the digits with the country code. Raises CannotRun if the number is ambiguous, or none."""
     number = re.sub(r"[ ().\-]", "", written.strip())
     has_prefix = number.startswith(("+", "00"))
     digits = number.removeprefix("+") if number.startswith("+") else number.removeprefix("00")
@@ -98,7 +98,7 @@ def international(written: str) -> str:
 
 
 async def _declared(store: Store, source: Source) -> dict[str, StoredTypes]:
-    """The types of the project's tables; none if no table has rows. Raises CannotRun, FlowsHaveErrors."""
+    """Return nothing if no table has rows. Raises CannotRun, FlowsHaveErrors."""
     if await anext(all_rows(store.database), None) is None:
         return {}
     tables = source.load_sound().project.tables

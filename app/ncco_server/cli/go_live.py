@@ -54,7 +54,7 @@ from ncco_server.vonage.applications import Account, OwnedNumbers, read_document
 T = TypeVar("T")
 
 PATIENCE_S: Final = 30.0
-"""How long to wait for a webhook before hints are printed, in seconds."""
+"""How long to wait for a webhook before hints are printed."""
 _DASHBOARD: Final = "in the Vonage dashboard, https://dashboard.vonage.com"
 
 
@@ -65,7 +65,6 @@ class Question:
     Attributes:
         field: the name of the setting in `Settings`.
         text: what to ask, and where to find the answer.
-        is_secret: whether the input is hidden.
         is_needed: whether no call can be answered without it.
         is_for_computed: whether to ask only if a flow computes the numbers that it dials.
         prepared: converts an answer to the value to store; raises CannotRun if it cannot be used.
@@ -116,7 +115,7 @@ QUESTIONS: Final = (
         prepared=hashed,
     ),
 )
-"""The questions for missing settings, in this order. Each answer is written to `.env` at once."""
+"""In this order. Each answer is written to `.env` at once."""
 API_SECRET: Final = Question(
     "api_secret", f"The API secret: API settings {_DASHBOARD}. It is not stored", is_secret=True, is_needed=True
 )
@@ -234,7 +233,7 @@ class Guide:
             self._outdated = asyncio.run(_server_here(self._settings))
 
     def _login_name(self) -> str:
-        """The name of the first login; "" for a password without a name."""
+        """Return "" for a password without a name."""
         while self._settings is not None:
             answer = click.prompt(
                 "Your name, such as anna; Enter for a shared password", default="", show_default=False
@@ -246,7 +245,10 @@ class Guide:
         return ""
 
     def pass_group(self, title: str, find: Callable[[Settings], list[Finding]]) -> bool:
-        """Run checks until there are no errors, or the user wants to continue with them. Whether there are none."""
+        """Run checks until there are no errors, or the user wants to continue with them.
+
+        Return whether there are none.
+        """
         click.echo(f"\n{click.style(title, bold=True)}")
         while True:
             findings = find(self.settle())
@@ -262,7 +264,7 @@ class Guide:
                 return False
 
     def _decide(self, errors: list[Finding], *, can_skip: bool = True) -> bool:
-        """Show errors and ask what to do; False if the user wants to continue with them."""
+        """Show errors and ask what to do; return False if the user wants to continue with them."""
         for each in errors:
             print_finding(each)
         named = [_BY_SETTING[name] for name in dict.fromkeys(each.setting for each in errors) if name in _BY_SETTING]
@@ -291,7 +293,7 @@ class Guide:
         return bool(self._outdated) and self._outdated == asyncio.run(_server_here(self._settings))
 
     def application(self, settings: Settings) -> list[Finding]:
-        """Check the configuration of the application at Vonage. Before that, offer to replace its URLs."""
+        """Offer to replace the URLs at Vonage, then check the configuration of the application."""
         if not (settings.api_secret.get_secret_value() or self._api_secret):
             self.ask(API_SECRET)
         settings = self._with_secret(settings)
@@ -309,7 +311,7 @@ class Guide:
         return settings.model_copy(update={"api_secret": given}) if self._api_secret else settings
 
     def _offer_urls(self, settings: Settings) -> None:
-        """Replace the URLs at Vonage that do not lead to this server, if the user agrees. Raises VonageApiError."""
+        """Replace the URLs that do not lead to this server, if the user agrees. Raises VonageApiError."""
         found, before = _call_api(settings, lambda account: read_document(account, settings.application_id))
         voice = found.capabilities.voice
         urls = urls_to_change(settings, voice) if voice else {}
@@ -331,7 +333,7 @@ class Guide:
 
 
 def _answer(question: Question, offered: str, *, can_skip: bool) -> str:
-    """Ask until the answer can be used, and return the value to store; "" if the question is skipped."""
+    """Ask until the answer can be used; return "" if the question is skipped."""
     name = variable(question.field)
     while True:
         answer = click.prompt(
@@ -356,7 +358,7 @@ def _answer(question: Question, offered: str, *, can_skip: bool) -> str:
 
 
 def _undo() -> int:
-    """Put back the URLs that the application had before, if the user agrees. Raises CannotRun, VonageApiError."""
+    """Put back the former URLs, if the user agrees. Raises CannotRun, VonageApiError."""
     settings = load_settings()
     application_id = settings.application_id
     history = history_of(application_id)
@@ -414,19 +416,19 @@ def _check(field: str, text: str) -> None:
 
 
 def _flows(settings: Settings) -> list[Flow]:
-    """The flows without errors; none if they cannot be read, which another finding reports."""
+    """Return the flows without errors; none if they cannot be read, which another finding reports."""
     with suppress(CannotRun):
         return list(Source(settings.flows, settings.templates).load(settings.flow_env).project.flows.values())
     return []
 
 
 def _names(findings: Iterable[Finding]) -> Iterator[str]:
-    """The names of the checks that found no error, without duplicates."""
+    """Yield the checks that found no error, without duplicates."""
     return iter(dict.fromkeys(each.check for each in findings if each.status == "ok"))
 
 
 async def _tunnel(settings: Settings | None) -> str:
-    """The URL of a tunnel to the server on this machine; "" if there is none."""
+    """Return the URL of a tunnel to the server on this machine, or ""."""
     if settings is None:
         return ""
     async with checking_client() as client:
@@ -435,7 +437,7 @@ async def _tunnel(settings: Settings | None) -> str:
 
 
 async def _server_here(settings: Settings | None) -> str:
-    """The ID of the server on this machine; "" if there is none."""
+    """Return the ID of the server on this machine, or ""."""
     if settings is None:
         return ""
     async with checking_client() as client:
@@ -462,7 +464,7 @@ async def _at_vonage(settings: Settings) -> tuple[list[Finding], list[str]]:
 
 
 def _call_api(settings: Settings, work: Callable[[Account], Awaitable[T]]) -> T:
-    """Run a request to Vonage's API. Raises VonageApiError."""
+    """Raises VonageApiError."""
 
     async def run() -> T:
         async with checking_client() as client:

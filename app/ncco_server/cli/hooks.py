@@ -17,7 +17,7 @@ from ncco_server.service.documents import AddressedHook
 from ncco_server.store import HookCounts, milliseconds
 
 MOST_HOOKS: Final = 100_000
-"""Maximum number of hooks that `retry` looks at, parked ones first."""
+"""Hooks that `retry` looks at, parked ones first."""
 
 
 @click.group(

@@ -60,7 +60,7 @@ def state_of(moment: CurrentHours) -> str:
 
 
 def _document(name: str, calendar: Calendar, file: str, moment: CurrentHours) -> dict[str, Any]:
-    """A calendar as JSON; `next_open` and `next_close` are null if there will be no such time.
+    """`next_open` and `next_close` are null if there will be no such time.
 
     A closing time before the opening time is on the next day.
     """
@@ -84,7 +84,7 @@ def _document(name: str, calendar: Calendar, file: str, moment: CurrentHours) ->
 
 
 def _date(day: date, year: int) -> str:
-    """A date such as `Tue 29 Dec`, followed by its year unless that is `year`."""
+    """For example, `Tue 29 Dec`, followed by its year unless that is `year`."""
     other = f" {day.year}" if day.year != year else ""
     return f"{DAYS[day.weekday()].capitalize()} {day.day} {day:%b}{other}"
 

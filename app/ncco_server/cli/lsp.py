@@ -43,7 +43,7 @@ def command() -> int:
 
 
 def _settings_of(project: Path) -> Mapping[str, Sequence[str]]:
-    """The settings in `.env` for a project's flows; see `OpenProject.folder`."""
+    """Read `.env` in a project; see `OpenProject.folder`."""
     try:
         python = {"modules": python_lookups(project), "handlers": python_flows(project)}
         return {"env": sorted(flow_variables(project)), **python}

@@ -36,7 +36,7 @@ from ncco_server.vonage.keys import rsa_modulus
 T = TypeVar("T")
 
 PROOF_S: Final = 10.0
-"""Time limit of all proofs together, in seconds."""
+"""The time limit for all proofs together."""
 LEAST_KEY_BITS: Final = 2048
 _INVENTED: Final = re.compile(
     r"447700900\d{3}|442079460\d{3}|441632960\d{3}|44(?:11[3-8]|1[2-6]1)4960\d{3}|1\d{3}55501\d{2}"
@@ -48,21 +48,20 @@ class ReadRecords(Protocol):
     """Reads from the database; see `Surroundings.read`."""
 
     async def __call__(self, work: Callable[[Records], Awaitable[T]], default: T) -> T:
-        """What `work` returns, or the default."""
+        """Return the default if the database cannot be read."""
 
 
 def settings_findings(fault: SettingsError) -> list[Finding]:
-    """The findings about settings that are not valid."""
     return [replace(refused_setting(each), check="settings") for each in (fault, *fault.others)]
 
 
 def refused_setting(fault: SettingsError) -> Finding:
-    """The finding about a setting that is not valid or not safe."""
+    """Report a setting that is not valid or not safe."""
     return error(str(fault), fault.cure, fault.setting)
 
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
-    """Whether the server would start in production, and which settings are questionable."""
+    """Check whether the server would start in production, and report questionable settings."""
     wrong = (*unsafe(settings, dev=False), *placeholders(settings))
     errors = [refused_setting(each) for each in wrong]
     doubts = [warning(text) for text in settings.warnings]
@@ -70,7 +69,7 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
 
 
 def check_secrets(settings: Settings) -> Iterator[Finding]:
-    """Which secrets are set. Their values are not shown."""
+    """Never show the values."""
     names = (*SECRETS, "api_secret")
     texts = {variable(name): getattr(settings, name).get_secret_value() for name in names}
     lengths = [f"{name} ({len(text)} characters)" for name, text in texts.items() if text and text not in PLACEHOLDERS]
@@ -79,7 +78,7 @@ def check_secrets(settings: Settings) -> Iterator[Finding]:
 
 
 def check_files(settings: Settings) -> Iterator[Finding]:
-    """Whether other users of this machine can read a file with a secret, or Git would commit it."""
+    """Check whether other users of this machine can read a file with a secret, or Git would commit it."""
     files = [Path(DOTENV), settings.console_logins, *settings.secret_files]
     if (key := variables().get("VONAGE_PRIVATE_KEY", "")) and "-----BEGIN" not in key:
         files.append(Path(key.strip()).expanduser())
@@ -97,7 +96,7 @@ def check_files(settings: Settings) -> Iterator[Finding]:
 
 
 def check_application_id(settings: Settings) -> Iterator[Finding]:
-    """Whether the application ID is set. An invalid one is reported with the settings."""
+    """An invalid ID is reported with the settings."""
     given = settings.application_id
     cure = "Copy the application ID from the Vonage dashboard into VONAGE_APPLICATION_ID."
     if not given:
@@ -129,7 +128,7 @@ def check_private_key(settings: Settings) -> Iterator[Finding]:
 
 
 async def check_database(settings: Settings) -> Finding:
-    """Whether the database can be used. Nothing is written to it."""
+    """Write nothing to the database."""
     store = open_store(settings.database_url)
     if not store.is_durable:
         cure = "Write NCCO_DATABASE_URL=sqlite:///ncco.db."
@@ -153,7 +152,7 @@ async def check_database(settings: Settings) -> Finding:
 
 
 def _not_writable(file: Path) -> Path | None:
-    """The path that prevents writing a file: the file, or the nearest folder that exists; None if it can be written."""
+    """Return the path that prevents writing: the file, or the nearest folder that exists; None if there is none."""
     if file.exists() and not os.access(file, os.W_OK):
         return file
     folder = next(each for each in file.absolute().parents if each.exists())
@@ -161,7 +160,6 @@ def _not_writable(file: Path) -> Path | None:
 
 
 def check_dialling(settings: Settings, flows: Iterable[Flow]) -> Iterator[Finding]:
-    """Whether computed numbers may be dialled."""
     steps = [step for flow in flows for step in flow.computing_numbers]
     if steps and settings.dial_allow:
         prefixes = ", ".join(settings.dial_allow)
@@ -173,7 +171,7 @@ def check_dialling(settings: Settings, flows: Iterable[Flow]) -> Iterator[Findin
 
 
 def check_recordings(settings: Settings, project: Project, *, is_offline: bool) -> Iterator[Finding]:
-    """Whether recordings can be fetched and kept, if a flow makes any."""
+    """Check nothing if no flow makes recordings."""
     if not settings.keeps_recordings or not any(flow.records for flow in project.flows.values()):
         yield ok("no flow records" if settings.keeps_recordings else "no recordings are kept")
         return
@@ -208,7 +206,7 @@ def _finding(problem: ServerProblem) -> Finding:
 
 
 async def check_sums(read: ReadRecords) -> list[Finding]:
-    """Whether reports count the stored calls, once all of these have results."""
+    """Check whether reports count the stored calls, once all of these have results."""
 
     async def count_wrong(records: Records) -> int:
         progress = await records.result_progress()
@@ -246,7 +244,7 @@ def _is_used(flows: Iterable[Flow]) -> bool:
 
 
 async def check_placing(settings: Settings, flows: Iterable[Flow], read: ReadRecords) -> list[Finding]:
-    """Whether calls can be placed, if a flow can be used for that."""
+    """Check nothing if no flow can be used to place calls."""
     if not any(flow.outbound is not None for flow in flows):
         return []
     control = await read(lambda records: records.placing(), PlacingControl())
@@ -256,7 +254,7 @@ async def check_placing(settings: Settings, flows: Iterable[Flow], read: ReadRec
 
 
 def check_proof(settings: Settings, loaded: LoadedProject | CannotRun) -> Iterator[Finding]:
-    """Whether a caller can get lost, as far as can be proved in `PROOF_S` seconds. Nothing for flows with errors."""
+    """Check whether a caller can get lost, within `PROOF_S` seconds. Report nothing for flows with errors."""
     if isinstance(loaded, CannotRun) or loaded.has_errors or not _is_used(loaded.project.flows.values()):
         return
     until = time.monotonic() + PROOF_S
@@ -281,7 +279,7 @@ def check_proof(settings: Settings, loaded: LoadedProject | CannotRun) -> Iterat
 
 
 def check_invented(flows: Iterable[Flow]) -> Iterator[Finding]:
-    """Whether a flow still dials a number from the examples, which belongs to nobody."""
+    """Check whether a flow still dials a number from the examples, which belongs to nobody."""
     written = {number: step for flow in flows for number, step in flow.written_numbers.items()}
     if invented := [number for number in written if _INVENTED.fullmatch(number)]:
         message = f"flows dial {some_of(invented)} ({written[invented[0]]}): example numbers, which belong to nobody"

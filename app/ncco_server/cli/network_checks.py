@@ -28,11 +28,11 @@ from ncco_server.vonage.signatures import MAX_AGE_S
 from ncco_server.web.webhooks import CHECK_PATH
 
 MOST_CLOCK_S: Final = 30
-"""A clock difference of this many seconds causes a warning. From `MAX_AGE_S` on, signatures are refused."""
+"""A clock difference of so many seconds causes a warning. From `MAX_AGE_S` on, signatures are refused."""
 
 
 def checking_client() -> httpx.AsyncClient:
-    """A client that trusts public certificates, and uses no redirects or proxies."""
+    """Trust public certificates; use no redirects or proxies."""
     return httpx.AsyncClient(trust_env=False, timeout=WITHIN_S, verify=trusted_certificates())
 
 
@@ -55,7 +55,7 @@ async def check_local_server(client: httpx.AsyncClient, settings: Settings, here
 
 
 async def check_console(client: httpx.AsyncClient, settings: Settings, here: Probe) -> Finding:
-    """Whether the console has a password and listens on its port. Sends only a request for a page."""
+    """Check whether the console has a password and listens on its port. Sends only a request for a page."""
     if not settings.has_console(dev=False):
         why = "no password is set (`ncco console password`)" if settings.console else "NCCO_CONSOLE is 0"
         return ok(f"it is off without `--dev`: {why}")
@@ -88,7 +88,7 @@ def _is_taken(url: str) -> bool:
 
 
 async def check_console_reach(client: httpx.AsyncClient, settings: Settings) -> list[Finding]:
-    """Whether the console's port answers at the public host, bypassing the proxy."""
+    """Check whether the console's port answers at the public host, bypassing the proxy."""
     host = urlsplit(settings.public_url).hostname or ""
     url = f"http://{f'[{host}]' if ':' in host else host}:{settings.console_port}"
     if not settings.console_port or is_loopback(host) or not (await probe(client, f"{url}/")).is_console:
@@ -109,7 +109,7 @@ async def check_console_url(client: httpx.AsyncClient, settings: Settings) -> li
 
 
 async def check_mail(settings: Settings, flows: Collection[Flow], mail_to: str) -> list[Finding]:
-    """Whether the mail server accepts hooks' emails. Nothing if no hook sends email or there is no mail server.
+    """Check whether the mail server accepts hooks' emails, if a hook sends any and there is a mail server.
 
     If `mail_to` is given, a test email is sent there.
     """
@@ -131,7 +131,7 @@ async def check_mail(settings: Settings, flows: Collection[Flow], mail_to: str) 
 
 
 async def addresses_of(url: str) -> list[str]:
-    """The addresses of a URL's host; none if its name cannot be resolved."""
+    """Return [] if the name cannot be resolved."""
     try:
         async with asyncio.timeout(WITHIN_S):
             host = urlsplit(url).hostname or ""
@@ -142,12 +142,12 @@ async def addresses_of(url: str) -> list[str]:
 
 
 def check_has_public_url(settings: Settings) -> list[Finding]:
-    """Whether there is a public URL. Without one, the next checks do not apply."""
+    """Without a public URL, the next checks do not apply."""
     return [] if settings.public_url else [unchecked("NCCO_PUBLIC_URL is not set")]
 
 
 def check_address(settings: Settings, addresses: Collection[str]) -> Finding:
-    """Whether the host of the public URL resolves to an address that Vonage can reach."""
+    """Check whether the host of the public URL resolves to an address that Vonage can reach."""
     host = urlsplit(settings.public_url).hostname or ""
     if not addresses:
         cure = "Correct NCCO_PUBLIC_URL, or add the name to the DNS. A tunnel's name disappears with the tunnel."
@@ -165,13 +165,12 @@ def check_offline(*, is_offline: bool) -> list[Finding]:
 
 
 def check_certificate(settings: Settings, there: Probe) -> list[Finding]:
-    """Whether the public URL has a valid certificate, if it has any."""
     cure = "Install a certificate from a public authority, with its chain; Vonage refuses any other and does not retry."
     return [error(f"{settings.public_url}: {there.problem}", cure)] if there.is_untrusted else []
 
 
 def check_public_url(settings: Settings, here: Probe, there: Probe, addresses: Collection[str]) -> list[Finding]:
-    """Whether the public URL leads to this server, if its name and its certificate are right."""
+    """Check whether the public URL leads to this server, if its name and its certificate are right."""
     return [_identity(settings, here, there)] if addresses and not there.is_untrusted else []
 
 
@@ -205,7 +204,7 @@ def _identity(settings: Settings, here: Probe, there: Probe) -> Finding:
 
 
 async def check_webhooks(client: httpx.AsyncClient, settings: Settings, there: Probe) -> list[Finding]:
-    """Whether a request signed as Vonage signs it reaches the server unchanged: the server returns a random text.
+    """Check whether a request signed as Vonage signs it reaches the server unchanged: it returns a random text.
 
     `there` is the reply of `/healthz` at the public URL; without a server there, nothing is sent.
     """
@@ -235,7 +234,7 @@ async def _signed_request(client: httpx.AsyncClient, settings: Settings) -> Find
 
 
 async def check_plain_http(client: httpx.AsyncClient, settings: Settings, there: Probe) -> list[Finding]:
-    """Whether http:// redirects to https://, if the public URL answers by https on the usual port."""
+    """Check whether http:// redirects to https://, if the public URL answers by https on the usual port."""
     parts = urlsplit(settings.public_url)
     if there.problem or parts.scheme != "https" or parts.port is not None:
         return []
@@ -250,7 +249,7 @@ async def check_plain_http(client: httpx.AsyncClient, settings: Settings, there:
 
 
 def check_clock(date: tuple[str, str]) -> Finding:
-    """Compare the clock with a `Date` header, and with whose it is in words."""
+    """The second text says whose `Date` header it is."""
     text, source = date
     try:
         there = parsedate_to_datetime(text)

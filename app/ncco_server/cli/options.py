@@ -15,9 +15,9 @@ import click
 Command = TypeVar("Command", bound=Callable[..., object])
 
 YEARS: Final = range(2000, 2101)
-"""The years in which calls may be simulated."""
+"""Calls may be simulated in these years."""
 SHOWN: Final = 20
-"""The number of newest calls or recordings that are listed by default."""
+"""Newest calls or recordings that are listed by default, except as CSV."""
 
 flows = click.option(
     "--flows",
@@ -41,27 +41,25 @@ limit = click.option(
 
 
 def after_connect(command: Command) -> Command:
-    from ncco_server.simulator.parties import AfterConnect  # noqa: PLC0415 - not for `ncco serve`
+    from ncco_server.simulator.assumptions import After  # noqa: PLC0415 - not for `ncco serve`
 
     option = click.option(
         "--after-connect",
-        type=click.Choice(get_args(AfterConnect)),
-        default="continues",
-        show_default=True,
-        help="What happens to a call when a connected party hangs up; Vonage's documents disagree.",
+        type=click.Choice(get_args(After)),
+        help="What happens to a call when a connected party hangs up [as in NCCO_PLATFORM, else continues].",
     )
     return option(command)
 
 
 def output(*formats: str) -> Callable[[Command], Command]:
-    """`--format`; the first is the default."""
+    """The first format of `--format` is the default."""
     return click.option(
         "--format", "form", type=click.Choice(formats), default=formats[0], show_default=True, help="The output format."
     )
 
 
 def read_day(_: click.Context, __: click.Parameter, text: str | None) -> date | None:
-    """A date, or None if none is given. Raises BadParameter."""
+    """Return None if no date is given. Raises BadParameter."""
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
@@ -69,7 +67,7 @@ def read_day(_: click.Context, __: click.Parameter, text: str | None) -> date | 
 
 
 def read_time(_: click.Context, __: click.Parameter, text: str | None) -> datetime:
-    """A point in time, in UTC unless it has a time zone. By default, now. Raises BadParameter."""
+    """Read a point in time, in UTC unless it has a time zone. The default is now. Raises BadParameter."""
     if text is None:
         return datetime.now(UTC).replace(microsecond=0)
     try:
@@ -85,7 +83,7 @@ def read_time(_: click.Context, __: click.Parameter, text: str | None) -> dateti
 
 
 def read_zone(_: click.Context, __: click.Parameter, name: str) -> tzinfo:
-    """A time zone, by its name in the time zone database. Raises BadParameter."""
+    """Read a name of the time zone database. Raises BadParameter."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -103,7 +101,7 @@ zone = click.option(
 
 
 def read_url(_: click.Context, __: click.Parameter, url: str) -> str:
-    """The URL of a server; "" if none is given. Raises BadParameter."""
+    """Return "" if no URL is given. Raises BadParameter."""
     try:
         parts = urlsplit(url)
         is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable() and " " not in url
@@ -116,5 +114,5 @@ def read_url(_: click.Context, __: click.Parameter, url: str) -> str:
 
 
 def digits_of(number: str) -> str:
-    """A phone number as people write it, without the +, spaces, brackets and dashes."""
+    """Remove the +, spaces, brackets and dashes."""
     return re.sub(r"[\s().-]", "", number).removeprefix("+")

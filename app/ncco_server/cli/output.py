@@ -39,7 +39,7 @@ class CannotRun(click.ClickException):
 
 
 def exit_code_of(command: Callable[[], int | None]) -> int:
-    """Run a command; returns its exit code, even if it is interrupted or nobody reads its output anymore.
+    """Return the command's exit code, even if it is interrupted or nobody reads its output anymore.
 
     Raises CannotRun, also if a setting, the database or a file cannot be used.
     """
@@ -91,12 +91,12 @@ def _flush_streams() -> None:
 
 
 def shows_colours() -> bool:
-    """Whether standard output is a terminal with colours. NO_COLOR and TERM=dumb disable them."""
+    """NO_COLOR and TERM=dumb disable colours in a terminal."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def read_text(file: str | Path) -> str:
-    """The text of a file, or of standard input for "-", without a byte order mark. Raises CannotRun."""
+    """Read standard input for "-"; drop a byte order mark. Raises CannotRun."""
     try:
         with click.open_file(file, "rb") as opened:
             data: bytes = opened.read()
@@ -108,7 +108,7 @@ def read_text(file: str | Path) -> str:
 
 
 def print_json(document: Any, *, is_line: bool = False) -> None:
-    """Print a JSON document, on one line if it is one of several."""
+    """Use one line if the document is one of several."""
     click.echo(json_text(document, is_line=is_line), nl=False)
 
 

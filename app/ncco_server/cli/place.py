@@ -30,9 +30,8 @@ from ncco_server.store import PlacedRow, Store, moment_of
 
 FIRST_TOLD_S: Final = 0.3
 TOLD_EVERY_S: Final = 1.0
-"""How often progress is printed, in seconds."""
 MOST_SHOWN: Final = 20
-"""Maximum number of problems that are shown."""
+"""Problems that are shown."""
 MOST_ROWS: Final = 1_000_000
 NUMBER_COLUMNS: Final = ("to", "number", "phone")
 ID_COLUMN: Final = "id"
@@ -40,7 +39,7 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def _values(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    """The params from `name=value`. Raises BadParameter."""
+    """Read `name=value`. Raises BadParameter."""
     for each in given:
         if "=" not in each:
             raise click.BadParameter(f"{each} is not name=value")
@@ -48,7 +47,7 @@ def _values(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> di
 
 
 def _duration(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
-    """The seconds of a duration such as 90m. Raises BadParameter."""
+    """Read a duration such as 90m. Raises BadParameter."""
     found = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", text or "")
     if text is None:
         return None
@@ -171,7 +170,7 @@ class _Placing:
     progress: Progress
 
     def read(self, calls: Iterable[tuple[_RowPlace, WantedCall | RefusedRequest]]) -> tuple[list[PlacedRow], list[str]]:
-        """The rows that can be stored; and every problem of all other rows, each with its row and its column."""
+        """Return the rows that can be stored, and every problem of all other rows, with its row and its column."""
         rows = []
         problems = []
         for number, (place, call) in enumerate(calls):
@@ -188,7 +187,10 @@ class _Placing:
 def _rows_of(
     wanted: WantedCall, file: Path | None, flows: Mapping[str, Flow]
 ) -> Iterator[tuple[_RowPlace, WantedCall | RefusedRequest]]:
-    """Each requested call with its place, or the problem of its row. Raises CannotRun if the file is not a CSV file."""
+    """Yield each requested call with its place, or the problem of its row.
+
+    Raises CannotRun if the file is not a CSV file.
+    """
     if file is None:
         yield _RowPlace(), wanted
         return
@@ -210,7 +212,7 @@ def _rows_of(
 
 
 def _number_column(file: Path, columns: Sequence[str]) -> str:
-    """The column that contains the numbers. Raises CannotRun."""
+    """Raises CannotRun."""
     if twice := [name for name in dict.fromkeys(columns) if columns.count(name) > 1]:
         raise CannotRun(f"{file} has the column {twice[0]!r} twice", "delete one of them")
     found = next((name for name in NUMBER_COLUMNS if name in columns), None)
@@ -224,7 +226,7 @@ def _number_column(file: Path, columns: Sequence[str]) -> str:
 def _call_of(
     wanted: WantedCall, row: Mapping[str | None, Any], column: str, params: Mapping[str, Variable]
 ) -> WantedCall | RefusedRequest:
-    """The call of a row. Every column is a param, except the number, the ID, and empty ones that no param has."""
+    """Every column is a param, except the number, the ID, and empty ones that no param has."""
     if row.get(None):
         return RefusedRequest("row", "has more cells than the first line", "Put text that contains commas in quotes.")
     cells = {name: text for name, text in row.items() if name is not None and text is not None}

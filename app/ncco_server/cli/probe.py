@@ -15,7 +15,7 @@ import httpx
 from ncco_server.console.guard import POLICY
 
 WITHIN_S: Final = 5.0
-"""Time limit in seconds: as long as Vonage waits for a reply. Source: delivery rules, socket timeout."""
+"""Vonage waits as long for a reply. Source: delivery rules, socket timeout."""
 MAX_BYTES: Final = 100_000
 
 
@@ -24,12 +24,11 @@ class Probe:
     """The result of a request.
 
     Attributes:
-        problem: why there was no reply; "" if there was one.
+        problem: why there was no reply, or "".
         is_untrusted: whether the certificate is not valid.
         is_late: whether there was no reply in time.
-        status: the status of the reply; 0 if there was none.
+        status: 0 without a reply.
         document: the reply, if it is a JSON object.
-        headers: the headers of the reply.
         ms: milliseconds until the reply was complete.
     """
 

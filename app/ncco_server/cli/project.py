@@ -45,18 +45,18 @@ class Source:
 
     @classmethod
     def here(cls, flows: Path | None, templates: Path | None) -> Self:
-        """The project from the options or the environment, or else the one in this folder. Raises CannotRun."""
+        """Take the project of the options or the environment, or else the one in this folder. Raises CannotRun."""
         return cls(*folders(flows, templates))
 
     def path_of(self, name: str) -> str:
-        """The path that a user can open for a name such as `flows/acme.yaml`."""
+        """Return the path that a user can open for a name such as `flows/acme.yaml`."""
         for folder, path in (("flows", self.flows), ("templates", self.templates)):
             if name == folder or name.startswith(f"{folder}/"):
                 return (path / name.removeprefix(folder).lstrip("/")).as_posix()
         return name
 
     def load(self, env: Mapping[str, str] | None = None, *, today: date | None = None) -> LoadedProject:
-        """Load the project, with the variables of the environment unless `env` is given; `today` is as in `load`.
+        """Use the variables of the environment unless `env` is given; `today` is as in `load`.
 
         Raises CannotRun if the folder or a named file cannot be read.
         """
@@ -74,7 +74,7 @@ class Source:
         return LoadedProject(self, project, issues, {self.path_of(name): text for name, text in texts.items()})
 
     def read(self) -> tuple[dict[str, str], list[FlowIssue]]:
-        """The texts of the project's files by name, and an issue for each file that cannot be read.
+        """Return texts by name, and an issue for each file that cannot be read.
 
         Raises CannotRun if the folder or a named file cannot be read.
         """
@@ -86,7 +86,7 @@ class Source:
     def load_flow(self, name: str) -> LoadedProject:
         """Load a flow and what it needs, even if other flows have errors.
 
-        If there is no such flow, the whole project is loaded. Raises CannotRun, FlowsHaveErrors.
+        If there is no such flow, load the whole project. Raises CannotRun, FlowsHaveErrors.
         """
         texts = read_project(self.flows, self.templates)[0] if self.flows.is_dir() and not self.files else {}
         file = named_flows(texts).get(name)
@@ -104,7 +104,7 @@ class Source:
         return loaded
 
     def _read_files(self) -> tuple[dict[str, str], list[FlowIssue]]:
-        """All templates of the project are read too. Raises CannotRun."""
+        """Read all templates of the project too. Raises CannotRun."""
         texts, issues = read_project(self.flows, self.templates)
         shown = {file: f"flows/{file.relative_to(self.flows).as_posix()}" for file in self.files}
         flows = {name: read_text(file) for file, name in shown.items()}
@@ -143,7 +143,7 @@ class FlowsHaveErrors(click.ClickException):
 
 
 def source_at(path: Path, templates: Path | None) -> Source:
-    """The project at `path`: the project's folder, its flows folder, or one of its flow files. Raises CannotRun."""
+    """The path is the project's folder, its flows folder, or one of its flow files. Raises CannotRun."""
     if not path.exists():
         raise CannotRun(f"{path} does not exist", "name a project folder, a folder of flow files, or a flow file")
     if (home := _home_of_scenarios(path)) is not None:
@@ -160,7 +160,7 @@ def source_at(path: Path, templates: Path | None) -> Source:
 
 
 def _home_of_scenarios(path: Path) -> Path | None:
-    """The project whose scenarios are at or below a path; None for any other path."""
+    """Return the project whose scenarios are at or below a path; None for any other path."""
     home = project_of(path)
     whole = path.resolve()
     if home is None or whole in (home, *home.parents):
@@ -170,7 +170,7 @@ def _home_of_scenarios(path: Path) -> Path | None:
 
 
 def source_of(what: str | None, flows: Path | None, templates: Path | None) -> tuple[Source, str]:
-    """The project and the flow that an argument names; the flow is "" if it names a project. Raises CannotRun."""
+    """Return the project and the flow that an argument names, "" for a whole project. Raises CannotRun."""
     here = Source.here(flows, templates)
     path = Path(what or "")
     if not what or flows is not None or not (path.exists() or path.suffix.lower() in FLOW_FILES or "/" in what):
@@ -188,13 +188,13 @@ def flow_named(name: str, flows: Mapping[str, Flow]) -> Flow:
 
 
 def flow_of_file(loaded: LoadedProject) -> str:
-    """The flow of the file that the user named; "" if they named the whole project."""
+    """Return the flow of the file that the user named; "" if they named the whole project."""
     places = [f"flows/{file.name}" for file in loaded.source.files]
     return next((flow.name for flow in loaded.project.flows.values() if [flow.place.file] == places), "")
 
 
 def _needed_by(texts: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
-    """The texts of `others` that the flows in `texts` need: shared parts, and the flows that they run.
+    """Return the shared parts and the flows that the flows in `texts` need.
 
     So the user sees no issues of files that they did not ask about.
     """

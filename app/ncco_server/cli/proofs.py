@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import click
 
@@ -21,6 +21,7 @@ from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.report import Format, counted, report
+from ncco_server.simulator.assumptions import After
 from ncco_server.verify.kept import KeptResults
 from ncco_server.verify.prove import (
     CallLimits,
@@ -38,7 +39,7 @@ from ncco_server.verify.prove.rehearsal import coverings
 from ncco_server.verify.scenarios.files import WrittenScenario, numbered
 
 MOST_SCENARIOS: Final = 100
-"""Maximum number of scenarios per file. A larger file might not load."""
+"""Scenarios in a file. A larger file might not load."""
 MOST_VALUES: Final = 6
 MOST_OUTCOMES: Final = 5
 
@@ -48,7 +49,6 @@ class Found(NamedTuple):
 
     Attributes:
         shown, notes: what it has printed on standard output and standard error.
-        is_fine: whether nothing is wrong.
         is_stopped: whether a proof was stopped, so that another run may find more.
     """
 
@@ -66,7 +66,7 @@ def prove_project(
     env: Mapping[str, str],
     now: datetime,
     bounds: tuple[int, float],
-    call_limits: tuple[float, int],
+    call_limits: tuple[float, int, After | Literal[""]],
     kept: KeptResults | None,
     save: Path | None,
     tests: Path | None,
@@ -117,7 +117,7 @@ def prove_project(
 
 
 def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
-    """The flow with this name, or all entry flows for "", by name. Raises CannotRun."""
+    """Return the flow with this name, or all entry flows for "". Raises CannotRun."""
     if not flows:
         raise CannotRun("there is no flow", "run it in the project's folder, or name the folder")
     if not name:
@@ -130,7 +130,7 @@ def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
 
 
 def _verdicts(flows: Sequence[Flow], request: ProofRequest, kept: KeptResults | None) -> list[FlowVerdict]:
-    """The verdicts by name of flow, with a progress bar in a terminal. Raises CannotRun."""
+    """Sort by name of flow; show a progress bar in a terminal. Raises CannotRun."""
     proving = prove_all(flows, request, kept, _report_progress)
     hidden = len(flows) == 1 or not sys.stderr.isatty()
     try:
@@ -142,7 +142,7 @@ def _verdicts(flows: Sequence[Flow], request: ProofRequest, kept: KeptResults | 
 
 
 def _unique(*groups: Iterable[FoundViolation]) -> list[FoundViolation]:
-    """Each violation once, even if it is in a sub-flow that several flows run."""
+    """Keep a violation in a sub-flow that several flows run once."""
     found = dict[tuple[str, ...], FoundViolation]()
     for each in chain.from_iterable(groups):
         found.setdefault(each.key, each)
@@ -206,7 +206,7 @@ def _document(fault: FoundViolation, source: Source) -> dict[str, Any]:
 
 
 def _counter_examples(faults: Iterable[FoundViolation]) -> dict[str, list[WrittenScenario]]:
-    """The counterexamples as scenarios, by file name, with one file per entry flow."""
+    """Return scenarios by file name, one file per entry flow."""
     files: dict[str, list[WrittenScenario]] = {}
     for fault in faults:
         if fault.example is not None:
@@ -215,7 +215,7 @@ def _counter_examples(faults: Iterable[FoundViolation]) -> dict[str, list[Writte
 
 
 def _coverings(project: Project, proofs: Iterable[Proof]) -> dict[str, list[WrittenScenario]]:
-    """Scenarios that together take all outcomes, by file name."""
+    """Return scenarios that together take all outcomes, by file name."""
     played, missing = coverings(project, proofs, make_app)
     for outcome in missing:
         taken = f"{outcome.flow}, step {outcome.step}: {outcome.name}"
@@ -230,7 +230,7 @@ def _coverings(project: Project, proofs: Iterable[Proof]) -> dict[str, list[Writ
 
 
 def _write(folder: Path, files: Mapping[str, Iterable[WrittenScenario]]) -> None:
-    """Write scenarios, at most `MOST_SCENARIOS` per file."""
+    """Write at most `MOST_SCENARIOS` per file."""
     for name, scenarios in files.items():
         written = numbered(scenarios)
         for number, start in enumerate(range(0, len(written), MOST_SCENARIOS), 1):

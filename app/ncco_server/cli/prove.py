@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from ncco_server.cli import options
-from ncco_server.cli.environment import flow_variables, python_flows, python_lookups
+from ncco_server.cli.environment import flow_variables, python_flows, python_lookups, seen_platform
 from ncco_server.cli.output import FINE, ISSUES
 from ncco_server.cli.project import source_of
 from ncco_server.flow.report import Format
@@ -95,7 +95,7 @@ def command(
     kept = None if no_cache else KeptResults(source.flows.parent / CACHE)
     env = flow_variables()
     now = datetime.now(UTC)
-    bounds, call_limits = (states, seconds), (silence, steps)
+    bounds, call_limits = (states, seconds), (silence, steps, seen_platform().get("after_connect", ""))
     python = python_lookups(), python_flows()
     about = (repr(source), name, form, bounds, call_limits, sorted(env.items()), python, now.date())
     key = key_of("command", about, sorted(source.read()[0].items()))

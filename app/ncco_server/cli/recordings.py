@@ -26,7 +26,6 @@ from ncco_server.service.recordings import lost_recordings, remove_files
 from ncco_server.store import RecordingFilter, Store
 
 BY: Final = "ncco recordings"
-"""Number of recordings that are listed by default, except as CSV."""
 
 
 class NoSuchRecording(CannotRun):
@@ -195,7 +194,7 @@ async def remove_audio(store: Store, files: RecordingFiles) -> bool:
 
 
 def _files() -> RecordingFiles:
-    """Where recordings are stored. Raises CannotRun if they are not kept."""
+    """Raises CannotRun if recordings are not kept."""
     files = recording_files_of(server_settings())
     if files is None:
         raise CannotRun("no recordings are kept", "set NCCO_RECORDINGS to a folder or a bucket")

@@ -23,9 +23,9 @@ from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.store import open_store
 
 KEY: Final = b"ncco render signs the callbacks of a call that nobody makes"
-"""A fixed key, so that NCCOs are reproducible."""
+"""Fixed, so that NCCOs are reproducible."""
 ANY_NUMBER: Final = "442079460000"
-"""The called number if the flow has none, reserved for fiction."""
+"""Called if the flow has no number; reserved for fiction."""
 
 
 def _keys(_: click.Context, __: click.Parameter, digits: tuple[str, ...]) -> tuple[str, ...]:
@@ -112,7 +112,7 @@ def command(
         return Delivery("POST", json.dumps(fields).encode(), fields, public_url, at)
 
     async def play() -> tuple[Reply, list[Mapping[str, Any]]]:
-        """The last reply, and the trace of its turn."""
+        """Return the last reply, and the trace of its turn."""
         async with open_store("memory://") as store, store.records() as records:
             service = CallService(store, lambda: project, policy)
             await service.library.reload()
@@ -138,12 +138,12 @@ def command(
 
 
 def _valid_text(value: Any) -> Any:
-    """A text that is valid in JSON. Command-line arguments may not be UTF-8."""
+    """Command-line arguments may not be UTF-8."""
     return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
 def _input_token(reply: Reply, keys: str) -> str:
-    """The token of the `input` that waits for keypresses. Raises CannotRun if there is none."""
+    """Raises CannotRun if no `input` waits for keypresses."""
     actions: list[dict[str, Any]] = json.loads(reply.ncco or b"[]")
     url = next((str(action["eventUrl"][0]) for action in actions if action["action"] == "input"), None)
     if url is None:

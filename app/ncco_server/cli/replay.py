@@ -57,7 +57,7 @@ async def command(*, session: str, form: str) -> int:
 
 
 def _flow(timeline: Timeline, revision: RevisionRow | None, policy: Policy) -> Flow:
-    """The call's flow, at its revision. Raises CannotRun."""
+    """Raises CannotRun."""
     row = timeline.call.session
     flows = load(orjson.loads(revision.sources), handlers=policy.handlers).flows if revision is not None else {}
     if row.flow not in flows:

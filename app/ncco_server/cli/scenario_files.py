@@ -18,7 +18,7 @@ _CURE: Final = (
 
 
 def find_scenarios(paths: Sequence[Path], flows: Path | None, templates: Path | None) -> dict[Source, tuple[Path, ...]]:
-    """The scenario files of each project, by name; without paths, those of this folder's project. Raises CannotRun."""
+    """Without paths, use the files of this folder's project. Raises CannotRun."""
     if not paths or flows is not None:
         source = Source.here(flows, templates)
         return {source: find_files(paths, Path(os.path.normpath(source.flows / "..")))}
@@ -36,7 +36,7 @@ def find_scenarios(paths: Sequence[Path], flows: Path | None, templates: Path | 
 
 
 def find_files(paths: Sequence[Path], home: Path = Path()) -> tuple[Path, ...]:
-    """The scenario files at the given paths; without paths, the project's. Raises CannotRun if there are none."""
+    """Without paths, use the project's files. Raises CannotRun if there are none."""
     found: dict[Path, None] = {}
     for path in paths or (home,):
         if paths and not path.exists():
@@ -52,7 +52,7 @@ def find_files(paths: Sequence[Path], home: Path = Path()) -> tuple[Path, ...]:
 
 
 def first_numbers(files: Iterable[Path]) -> dict[str, str]:
-    """The first number of each flow, by name, in the projects of scenario files. Issues are ignored."""
+    """Return flow → number, without the issues of the projects of the scenario files."""
     found: dict[str, str] = {}
     for home in dict.fromkeys(home for file in files if (home := project_of(file)) is not None):
         flows = Source(home / "flows", home / "templates").load({}).project.flows

@@ -14,6 +14,7 @@ from ncco_server.flow.editing.names import ProjectNames
 from ncco_server.flow.files import read_project
 from ncco_server.flow.language.schema import OfferedNames, flow_schema
 from ncco_server.ncco import json_schema
+from ncco_server.verify.platform_file import platform_schema
 from ncco_server.verify.scenarios.model import scenario_schema
 from ncco_server.verify.scenarios.people import people_schema
 
@@ -27,17 +28,22 @@ Examples:
   ncco schema ncco > ncco.schema.json
   ncco schema scenario > .vscode/scenario.schema.json
   ncco schema people > people.schema.json         for the file of `ncco vonage --people`
+  ncco schema platform > platform.schema.json     for the file of NCCO_PLATFORM
 
 Exit codes: 0 printed, 2 there is no such schema.""",
 )
-@click.argument("name", type=click.Choice(["flow", "ncco", "people", "scenario"]))
+@click.argument("name", type=click.Choice(["flow", "ncco", "people", "platform", "scenario"]))
 @click.option("--plain", is_flag=True, help="Leave out the names of steps, flows, lookups, ... of this project.")
 @options.flows
 @options.templates
 def command(
-    name: Literal["flow", "ncco", "people", "scenario"], flows: Path | None, templates: Path | None, *, plain: bool
+    name: Literal["flow", "ncco", "people", "platform", "scenario"],
+    flows: Path | None,
+    templates: Path | None,
+    *,
+    plain: bool,
 ) -> int:
-    """Print the JSON Schema of flow files, scenarios, the NCCO or files of people, for editors and other programs.
+    """Print the JSON Schema of one of these files or of the NCCO, for editors and other programs.
 
     The schema of flow files includes the names in this folder's project, so that an editor can suggest them.
     """
@@ -47,12 +53,14 @@ def command(
         print_json(scenario_schema())
     elif name == "people":
         print_json(people_schema())
+    elif name == "platform":
+        print_json(platform_schema())
     else:
         print_json(flow_schema({} if plain else _project_names(*folders(flows, templates))))
     return FINE
 
 
 def _project_names(flows: Path, templates: Path) -> OfferedNames:
-    """The names in a project, which may have errors; none if there is no project."""
+    """The project may have errors; return no names if there is none."""
     texts, _ = read_project(flows, templates) if flows.is_dir() else ({}, [])
     return ProjectNames(texts).offered()

@@ -145,17 +145,11 @@ async def project_at_start(
     first_read_s: float = FIRST_READ_S,
     handlers: Collection[str] = (),
 ) -> Project | None:
-    """The flows on disk, or those served before; None if both have errors. Prints the issues.
+    """Return the flows on disk, or those served before; None if both have errors. Prints the issues.
 
     The earlier flows stay in use if those on disk have errors, take long to read, or no longer have something that
-    callers can reach. Not in development: there are no callers, and the author can fix the flows.
-
-    Args:
-        database_url: where the earlier flows are.
-        read: reads the flows on disk; blocks.
-        dev: whether this is development.
-        first_read_s: how long to wait for the flows on disk, in seconds.
-        handlers: the files with handlers whose code may be run.
+    callers can reach. Not in development: there are no callers, and the author can fix the flows. `read` reads the
+    flows on disk, and blocks; `handlers` are the files with handlers whose code may be run.
     """
     reading = asyncio.create_task(Threads(1).run("flows", read))
     await asyncio.wait({reading}, timeout=None if dev else first_read_s)
@@ -191,7 +185,7 @@ def _since(time: datetime) -> str:
 
 
 async def last_served(database_url: str, read: Project, handlers: Collection[str]) -> tuple[Project, datetime] | None:
-    """The flows that a server last used with this database, and since when; None if there are none.
+    """Return the flows that a server last used with this database, and since when; None if there are none.
 
     Writes and creates nothing. `read` are the flows on disk.
     """
@@ -204,7 +198,6 @@ async def last_served(database_url: str, read: Project, handlers: Collection[str
 
 
 def _database(url: str) -> str:
-    """The place where calls are stored, to be read before the server opens it."""
     store = open_store(url)
     if not store.is_durable:
         return "the memory of this process, and are lost when it ends"
@@ -214,7 +207,7 @@ def _database(url: str) -> str:
 
 
 def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: str = "", console: str = "") -> str:
-    """The first lines that the server prints: its address, the console, the URLs for Vonage, and missing settings."""
+    """Return what the server prints first: its address, the console, the URLs for Vonage, and missing settings."""
     flows = tuple(flows)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{settings.port}"
@@ -236,7 +229,7 @@ def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: 
 
 
 def _how_to_have_a_console(settings: Settings, *, dev: bool) -> str:
-    """A note if the console password is missing; "" if the console is off for another reason."""
+    """Return "" if the console is off for another reason than a missing password."""
     if not settings.console or settings.has_console(dev):
         return ""
     address = settings.console_url or settings.console_address
@@ -256,7 +249,7 @@ def _console_beside(settings: Settings, *, dev: bool) -> AbstractContextManager[
 
 
 def _on_placing(settings: Settings, *, dev: bool) -> str:
-    """Where placed calls ring; "" unless in development."""
+    """Return where placed calls ring; "" unless in development."""
     access = settings.voice_access
     if access is None and not settings.has_virtual_vonage:
         return f"No calls are placed: set {' and '.join(settings.missing_to_fetch)}."

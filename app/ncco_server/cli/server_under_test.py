@@ -17,7 +17,7 @@ from structlog.typing import FilteringBoundLogger
 
 from ncco_server.assembly import Clients
 from ncco_server.cli import options
-from ncco_server.cli.environment import server_settings, variables
+from ncco_server.cli.environment import assumed_platform, server_settings, variables
 from ncco_server.cli.output import CannotRun
 from ncco_server.cli.scenario_files import first_numbers
 from ncco_server.flow.model import Project
@@ -35,7 +35,7 @@ from ncco_server.web.webhook_http import DEADLINE_S
 def make_app(
     service: CallService, clock: Callable[[], datetime], log: list[str], *, deadline_s: float = DEADLINE_S
 ) -> ASGIApp:
-    """The server. Its warnings and errors are added to `log`, one sentence each. `deadline_s` is as in `create_app`."""
+    """Add the server's warnings and errors to `log`, one sentence each. `deadline_s` is as in `create_app`."""
     settings = Settings(public_url=BASE)  # without the environment: the same on every machine
     return create_app(settings, service=service, clock=clock, log=_logger(log), deadline_s=deadline_s)
 
@@ -56,11 +56,9 @@ def _logger(log: list[str]) -> FilteringBoundLogger:
 async def local_stage(
     project: Project, path_of: PathOf, *, is_live: bool, chaos: int | None, deadline_s: float = DEADLINE_S
 ) -> AsyncIterator[LocalStage]:
-    """The server for calls to a project. Raises CannotRun, SettingsError.
+    """With `is_live`, make lookups and send hooks as on a real server. Raises CannotRun, SettingsError.
 
     `path_of` is as in `LocalStage`, `deadline_s` as in `create_app`.
-
-    With `is_live`, lookups are made and hooks are sent as on a real server.
     """
     settings = server_settings()
     outside = None
@@ -75,7 +73,15 @@ async def local_stage(
 
             outside = Outside(settings.flow_env, clients.look_ups, post)
         make = partial(make_app, deadline_s=deadline_s)
-        yield LocalStage(project, make, settings.dial_allow, outside=outside, chaos=chaos, path_of=path_of)
+        yield LocalStage(
+            project,
+            make,
+            settings.dial_allow,
+            outside=outside,
+            chaos=chaos,
+            path_of=path_of,
+            assumes=assumed_platform(),
+        )
 
 
 def is_url(what: str | None) -> bool:
@@ -83,7 +89,7 @@ def is_url(what: str | None) -> bool:
 
 
 def remote_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Adds the options for a server at a URL, which the command receives as `**remote`."""
+    """The command receives the options for a server at a URL as `**remote`."""
     url = partial(click.option, default="", callback=options.read_url)
     found = (
         url("--event-url", help="For a server at a URL: its event URL [none]."),
@@ -108,7 +114,7 @@ def remote_options(command: Callable[..., int]) -> Callable[..., int]:
 def remote_stage(
     answer_url: str, remote: Mapping[str, Any], *, chaos: int | None, scenarios: Iterable[Path] = ()
 ) -> RemoteStage:
-    """The server at a URL. Webhooks are signed with the secret in the environment, if there is one.
+    """Sign webhooks with the secret in the environment, if there is one.
 
     A scenario that names a flow of a project calls the flow's number. The default method is GET.
     """
@@ -122,6 +128,7 @@ def remote_stage(
         signature_secret=remote["signature_secret"] or next((known[name] for name in secrets if known.get(name)), ""),
         api_key=known.get("VONAGE_API_KEY", ""),
         application_id=known.get("VONAGE_APPLICATION_ID", ""),
+        assumes=assumed_platform(),
     )
     return RemoteStage(application, chaos=chaos, numbers=first_numbers(scenarios))
 

@@ -18,7 +18,6 @@ from ncco_server.suggest import near_or_all
 from ncco_server.table_rows import RowChange
 
 SHOWN: Final = 100
-"""Number of rows that are shown by default."""
 MOST_FAULTS_SHOWN: Final = 20
 BY: Final = "ncco table"
 

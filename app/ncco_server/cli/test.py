@@ -149,7 +149,7 @@ def _play_projects(
     live: bool,
     chaos: int | None,
 ) -> Iterator[Suite]:
-    """Play the scenarios of each project. If its flows have errors, these are printed instead. Raises CannotRun."""
+    """Print the errors of a project's flows instead of playing its scenarios. Raises CannotRun."""
     if live:
         click.echo("live: hooks are sent, and lookups that a scenario does not answer are made", err=True)
     for source, files in scenarios.items():
@@ -172,7 +172,7 @@ async def _play(
     is_shown: bool,
     update: bool,
 ) -> Suite:
-    """Play scenarios. Text output shows differences at once, and uncovered outcomes at the end. Raises NoServer."""
+    """Show differences at once in text output, and uncovered outcomes at the end. Raises NoServer."""
 
     def played(result: Result) -> None:
         if form == "text" and (is_shown or not result.holds or result.unjudged):
@@ -190,7 +190,7 @@ async def _play(
 
 
 def _update(file: ScenarioFile, suite: Suite) -> bool:
-    """Fill in the empty `hear` steps of a file; returns whether this changed it."""
+    """Fill in the empty `hear` steps; return whether this changed the file."""
     heard = [pair for result in suite.results if result.scenario.place.file == file.name for pair in result.heard]
     text = updated(file.text, heard)
     if text == file.text:

@@ -50,7 +50,7 @@ def _of_ngrok(listed: dict[str, Any]) -> Tunnel:
 
 
 def check_tunnels(settings: Settings, tunnels: Collection[Tunnel]) -> Iterator[Finding]:
-    """Whether a tunnel to this server has the public URL. No finding if there is no tunnel."""
+    """Check whether a tunnel to this server has the public URL. Report nothing if there is no tunnel."""
     for tunnel in tunnels:
         if tunnel.url == settings.public_url and tunnel.port not in (None, settings.port):
             message = f"{tunnel.program} leads to port {tunnel.port}, but the server uses port {settings.port}"

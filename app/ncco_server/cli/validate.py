@@ -70,7 +70,7 @@ class PlacedIssue:
 
 
 def faults_of(name: str, text: str) -> tuple[Sequence[PlacedIssue], Any]:
-    """The value of an NCCO text, and its issues by place; only J100 and None if it is not JSON."""
+    """Sort the issues by place; return only J100 and None if the text is not JSON."""
 
     def place(span: TextSpan) -> Place:
         line = text.count("\n", 0, span.start) + 1

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from itertools import islice
@@ -21,13 +22,14 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ncco_server.cli import options
-from ncco_server.cli.environment import variables
+from ncco_server.cli.environment import assumed_platform, variables
 from ncco_server.cli.output import FINE, CannotRun, read_text
 from ncco_server.flow.report import printable, report
 from ncco_server.settings.values import read_private_key
+from ncco_server.simulator.assumptions import After
 from ncco_server.simulator.delivery import Application, WebhookDelivery
 from ncco_server.simulator.legs import Leg
-from ncco_server.simulator.parties import AfterConnect, Behaviour, Outcome, Parties
+from ncco_server.simulator.parties import Behaviour, Outcome, Parties
 from ncco_server.simulator.platform import Vonage
 from ncco_server.simulator.rest.server import LiveVonage
 from ncco_server.simulator.servers import HttpServer
@@ -42,11 +44,11 @@ KEY_FILE: Final = FOLDER / "private.key"
 CERTIFICATE_FILE: Final = FOLDER / "certificate.pem"
 CERTIFICATE_KEY_FILE: Final = FOLDER / "certificate.key"
 ENDED_CALLS: Final = 1_000
-"""Maximum number of ended calls that `GET /v1/calls` still lists."""
+"""Ended calls that `GET /v1/calls` still lists."""
 
 
 def _parties(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> Mapping[str, Behaviour]:
-    """What called parties do, by number. Raises BadParameter."""
+    """Raises BadParameter."""
     found = {}
     for each in given:
         number, _, outcome = each.partition("=")
@@ -58,10 +60,14 @@ def _parties(_context: click.Context, _parameter: click.Parameter, given: tuple[
     return found
 
 
+def _numbers(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(options.digits_of(number) for number in given)
+
+
 def _people(
     _context: click.Context, _parameter: click.Parameter, file: Path | None
 ) -> Mapping[str, Sequence[Behaviour]]:
-    """What the people in a file do, by address. Raises CannotRun."""
+    """Raises CannotRun."""
     if file is None:
         return {}
     text = read_text(file)
@@ -93,7 +99,15 @@ is wrong.""",
     help="How many seconds of a call pass per second.",
 )
 @click.option("--tls", is_flag=True, help="Use https, with its own certificate.")
+@click.option("--answer-url", default="", callback=options.read_url, help="The application's answer URL [none].")
 @click.option("--event-url", default="", callback=options.read_url, help="The application's event URL [none].")
+@click.option(
+    "--number",
+    "numbers",
+    multiple=True,
+    callback=_numbers,
+    help="A number of the application, to which calls come in; can be repeated.",
+)
 @click.option(
     "--party",
     "parties",
@@ -115,26 +129,30 @@ def command(
     port: int,
     speed: float,
     tls: bool,
+    answer_url: str,
     event_url: str,
+    numbers: tuple[str, ...],
     parties: Mapping[str, Behaviour],
-    after_connect: AfterConnect,
+    after_connect: After | None,
     people: Mapping[str, Sequence[Behaviour]],
 ) -> int:
     """Run a virtual Vonage: the REST API for calls, and the webhooks of those calls."""
     known = variables()
+    assumes = assumed_platform()
     own_key = known.get("VONAGE_PRIVATE_KEY", "").strip()
     own_key = "" if own_key == str(KEY_FILE) else own_key  # `.env` may be written before the first start
     key = _private_key(own_key)
     listener = _listen(port)
     address = f"{'https' if tls else 'http'}://{HOST}:{listener.getsockname()[1]}"
     application = Application(
-        "",
+        answer_url,
         event_url,
+        numbers=numbers,
         region_url=address,
         signature_secret=known.get("VONAGE_SIGNATURE_SECRET", ""),
         api_key=known.get("VONAGE_API_KEY", ""),
         application_id=known.get("VONAGE_APPLICATION_ID") or APPLICATION_ID,
-        after_connect=after_connect,
+        assumes=replace(assumes, after_connect=after_connect) if after_connect else assumes,
     )
     if tls:
         _write_certificate()
@@ -154,7 +172,7 @@ def _listen(port: int) -> socket.socket:
 
 
 def _private_key(text: str) -> RSAPrivateKey:
-    """The key in VONAGE_PRIVATE_KEY, or the folder's, which is created if missing. Raises CannotRun."""
+    """Read VONAGE_PRIVATE_KEY, or the folder's key, which is created if missing. Raises CannotRun."""
     try:
         if text:
             return rsa_private_key(read_private_key(text))

@@ -22,7 +22,7 @@ from ncco_server.vonage.keys import rsa_modulus
 from ncco_server.web.webhook_http import DEADLINE_S
 
 _METHODS: Final = {"answer": "GET", "fallback": "GET", "event": "POST"}
-"""The default methods at Vonage. Source: webhook reference."""
+"""Source: webhook reference."""
 
 
 def check_access(missing_access: Collection[str]) -> Iterator[Finding]:
@@ -71,7 +71,7 @@ def check_numbers(numbers: OwnedNumbers | VonageApiError, flows: Collection[Flow
 
 
 def urls_to_change(settings: Settings, voice: VoiceCapability) -> dict[str, str]:
-    """The webhook URLs that should change, by the API's names, with the new values: this server's, by POST."""
+    """Return the webhook URLs that should change, by the API's names, with the new values: this server's, by POST."""
     api_names = {"answer": "answer_url", "fallback": "fallback_answer_url", "event": "event_url"}
     return {
         api_names[name]: wanted
@@ -81,7 +81,7 @@ def urls_to_change(settings: Settings, voice: VoiceCapability) -> dict[str, str]
 
 
 def _urls(settings: Settings, voice: VoiceCapability) -> Iterator[tuple[str, str, ConfiguredUrl]]:
-    """For each webhook: its name, the URL that it should have ("" without a public URL), and the one that it has."""
+    """Yield a webhook's name, the URL that it should have ("" without a public URL), and the one that it has."""
     urls = voice.webhooks
     configured = (urls.answer_url, urls.fallback_answer_url, urls.event_url)
     for (name, path), url in zip(URLS, configured, strict=True):
@@ -89,7 +89,7 @@ def _urls(settings: Settings, voice: VoiceCapability) -> Iterator[tuple[str, str
 
 
 def check_url(settings: Settings, voice: VoiceCapability, name: str) -> Iterator[Finding]:
-    """Whether a webhook URL at Vonage (`answer`, `fallback` or `event`) is this server's, and requested by POST."""
+    """Check whether the URL (`answer`, `fallback` or `event`) is this server's, and requested by POST."""
     wanted, url = next((wanted, url) for each, wanted, url in _urls(settings, voice) if each == name)
     label = f"the {name} URL"
     wrong = warning if name == "fallback" else error
@@ -118,7 +118,7 @@ def check_url(settings: Settings, voice: VoiceCapability, name: str) -> Iterator
 
 
 def _is_same(name: str, wanted: str, address: str) -> bool:
-    """Whether a configured URL is this server's. An answer URL may name a flow, and any URL may have a query."""
+    """An answer URL may name a flow, and any URL may have a query."""
     try:
         have, want = httpx.URL(address.strip()), httpx.URL(wanted)
     except httpx.InvalidURL:
@@ -142,7 +142,7 @@ def check_signing(settings: Settings, voice: VoiceCapability) -> Finding:
 
 
 def check_key_pair(settings: Settings, public_key: str) -> Iterator[Finding]:
-    """Whether the private key belongs to the application, if both are known."""
+    """Check nothing unless both keys are known."""
     private = settings.private_key.get_secret_value()
     if not (private and public_key):
         return

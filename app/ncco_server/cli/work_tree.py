@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def is_for_git(file: Path) -> bool:
-    """Whether a file is in a Git work tree and not ignored, so that the next `git add` would stage it."""
+    """Whether the next `git add` would stage a file: it is in a work tree, and not ignored."""
     folder = file.parent.resolve()
     if not any((each / ".git").exists() for each in (folder, *folder.parents)):
         return False

@@ -21,11 +21,11 @@ from ncco_server.settings.values import is_direct, is_loopback
 
 LOGIN: Final = "/login"
 PUBLIC: Final = ("/", LOGIN)
-"""Paths that are served without a session, besides static files: they reveal nothing about the project."""
+"""Served without a session, besides static files: these paths reveal nothing about the project."""
 UNATTENDED: Final = "x-unattended"
 """The header of requests that a page sends automatically every few seconds."""
 _NETWORK: Final = 64
-"""Bits of the prefix of an IPv6 network. A client can choose the other bits of its address."""
+"""Bits of an IPv6 address that a client cannot choose."""
 _FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
 _WITH_FORMS: Final = ("/calls/placed", "/change", "/logout", "/tables", "/view")
 """Paths of forms that work without JavaScript, with the token in the form. Other requests have it in a header."""
@@ -100,10 +100,10 @@ def is_near(request: HTTPConnection) -> bool:
 
 
 def client_of(request: HTTPConnection) -> str:
-    """The key for counting failed logins: the client's address, or its IPv6 network.
+    """Return the client's address, or its IPv6 network, as the key for counting failed logins.
 
     Behind the proxy of NCCO_CONSOLE_URL it is the last address in X-Forwarded-For: added by the proxy, while a client
-    can forge earlier ones. Otherwise it is the address of the connection.
+    can forge earlier ones.
     """
     console = console_of(request)
     peer = request.client.host if request.client else ""
@@ -118,7 +118,7 @@ def client_of(request: HTTPConnection) -> str:
 
 
 def set_cookie(request: HTTPConnection, response: Response, session: ConsoleSession | None) -> None:
-    """Set the browser's session cookie; None removes it.
+    """Remove the cookie if the session is None.
 
     In development without TLS it lacks `Secure`: Safari refuses such a cookie from http://127.0.0.1.
     """
@@ -174,13 +174,12 @@ def _is_form(request: Request) -> bool:
 
 
 async def _may_change(session: CanLook) -> ConsoleSession:
-    """The session's role must allow changes."""
     if session.role != "change":
         raise HTTPException(403, "Your password lets you view things, but not change them.")
     return session
 
 
 CanLook: TypeAlias = Annotated[ConsoleSession, Depends(_may_look)]
-"""Route parameter: the session of somebody who may view pages and play simulated calls."""
+"""The session of somebody who may view pages and play simulated calls."""
 CanChange: TypeAlias = Annotated[ConsoleSession, Depends(_may_change)]
-"""Route parameter: the session of somebody who may change things."""
+"""The session of somebody who may change things."""

@@ -42,7 +42,7 @@ from ncco_server.settings.secrets import console_keys
 from ncco_server.store import open_store
 
 MOST_RESULTS: Final = 16
-"""Maximum number of cached counts and proofs for pictures of flows."""
+"""Cached counts and proofs for pictures of flows."""
 _PAGES: Final = APIRouter()
 """The routes of all consoles of this process."""
 for _module in (login, home, messages, phone, flows, placed, calls, report, tables, change, health, editor):
@@ -167,7 +167,6 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 async def _store_error(request: Request, error: Exception) -> Response:
-    """Reply if calls or recordings are unreadable."""
     away = cast(StoreError, error)
     cure = away.cure or "try again in a moment"
     return refused(request, 503, f"The database cannot be used: {away}.", f"{as_sentence(cure)}.")

@@ -13,14 +13,14 @@ from fastapi.responses import StreamingResponse
 from ncco_server.service.recording_files import in_thread
 
 BLOCK: Final = 256 * 1024
-"""Number of bytes sent at a time."""
+"""Bytes sent at a time."""
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,15})-([0-9]{0,15})")
 
 
 def wanted(header: str, size: int) -> range | None:
-    """The positions requested by a Range header; None if they are not in the file.
+    """Return the requested positions; None if they are not in the file.
 
-    The whole file if it requests several parts, or in an unknown unit. Source: RFC 9110, 14.2.
+    Several parts, or an unknown unit, give the whole file. Source: RFC 9110, 14.2.
     """
     found = _RANGE.fullmatch(header.strip())
     if found is None or not any(found.groups()):
@@ -36,7 +36,7 @@ def wanted(header: str, size: int) -> range | None:
 
 
 def audio_response(file: IO[bytes], size: int, asked: str, content_type: str, headers: Mapping[str, str]) -> Response:
-    """The response to a request with the Range header `asked` ("" for none). Closes the file after sending it."""
+    """Close the file after sending it. `asked` is the Range header, "" for none."""
     shared = {"accept-ranges": "bytes", **headers}
     part = wanted(asked, size)
     if part is None:

@@ -11,7 +11,7 @@ from structlog.typing import FilteringBoundLogger
 from ncco_server.console.sessions import ConsoleSession, hash_of
 
 HASH_CHARACTERS: Final = 8
-"""Number of characters of a session's hash that are logged: enough to find related lines."""
+"""Characters of the hash of a session: enough to find related lines."""
 _MOST_CHARACTERS: Final = 100
 
 

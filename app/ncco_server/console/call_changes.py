@@ -13,9 +13,9 @@ from ncco_server.errors import StoreError
 from ncco_server.store import Records, Store, milliseconds
 
 LOOK_S: Final = 1.0
-"""Minimum interval between reads of the store, for any number of pages."""
+"""The store is read no more often, for any number of pages."""
 WATCHED: Final = 200
-"""The number of newest results, recordings and placed calls to watch for changes."""
+"""The newest results, recordings and placed calls to watch for changes."""
 WATCHED_AGE: Final = timedelta(hours=4)
 """Open calls that began earlier are not watched: their end may never be reported."""
 
@@ -23,9 +23,7 @@ WATCHED_AGE: Final = timedelta(hours=4)
 class CallChanges:
     """The version of the newest calls, recordings and placed calls, from one read of the store for all requests.
 
-    Args:
-        store: opened on the first read.
-        look_s: how long a version is valid.
+    `look_s` is how long a version is valid.
     """
 
     def __init__(self, store: Store, look_s: float = LOOK_S) -> None:
@@ -39,7 +37,7 @@ class CallChanges:
         self._problem: StoreError | None = None
 
     async def version(self) -> str:
-        """The version, which differs once any of them has changed. Raises StoreError."""
+        """Raises StoreError."""
         time = asyncio.get_running_loop().time
         async with self._lock:
             if time() - self._looked_at >= self._look_s:
@@ -56,7 +54,7 @@ class CallChanges:
             return self._version
 
     async def close(self) -> None:
-        """Close the connection; the next read opens it again."""
+        """The next read opens the connection again."""
         self._records = None
         await self._opened.aclose()
 

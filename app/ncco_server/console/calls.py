@@ -44,7 +44,6 @@ from ncco_server.store import CallFilter, CallRow, RecordingFilter, Records, Res
 router = APIRouter(route_class=PolledRoute)
 
 PAGE: Final = 50
-"""Number of calls per page."""
 PERIODS: Final[Mapping[str, timedelta]] = {
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
@@ -61,7 +60,6 @@ STATES: Final = {
     "open": "in progress",
     "failed": "something failed",
 }
-"""The names of the call filters."""
 NO_TEXTS: Final[Mapping[str, str]] = MappingProxyType({})
 
 _PLAIN: Final[Mapping[str, str]] = {
@@ -93,13 +91,13 @@ class CallSearch(BaseModel):
 
     @property
     def number(self) -> str:
-        """The digits of the number to search for; "" if the text is not a number."""
+        """Return "" if the text is not a number."""
         text = self.q.strip()
         return re.sub(r"\D", "", text).lstrip("0") if is_number(text) else ""
 
     @property
     def word(self) -> str:
-        """The text to search for; "" if it is a number."""
+        """Return "" if the text is a number."""
         return "" if self.number else self.q.strip()
 
     def filter(self, now: datetime, zone: tzinfo) -> CallFilter:
@@ -130,7 +128,7 @@ Search: TypeAlias = Annotated[CallSearch, Query()]
 
 
 async def _find(records: Records, search: CallSearch, limit: int, now: datetime, project: Project) -> FoundCalls:
-    """The calls that match a search, newest first: those with this ID, if the text is one, or those of the filters."""
+    """Return the call whose ID is the text of the search, or the calls of its filters, newest first."""
     now_ms = milliseconds(now)
     if _ID.fullmatch(search.q.strip()) and (named := await records.calls_like(search.q.strip(), limit)):
         known = await results_of(records, named, now_ms, project.flows)
@@ -145,7 +143,7 @@ def texts_of(project: Project) -> dict[str, str]:
 
 
 def plain_state(call: ResultRow, texts: Mapping[str, str] = NO_TEXTS) -> str:
-    """The result of a call, in the owner's words; `texts` are those of the flows' own results."""
+    """`texts` are those of the flows' own results."""
     own = texts.get(call.own) or call.own.replace("_", " ")
     if call.result == "own":
         return own
@@ -177,7 +175,7 @@ def _shown(row: CallRow, result: ResultRow | None, now_ms: int, texts: Mapping[s
 
 @router.get("/calls")
 async def calls(request: Request, search: Search, _: CanLook) -> Response:
-    """The list, or only its rows if the page polls for changes: all polling pages get the same rows.
+    """Show the list, or only its rows if the page polls for changes: all polling pages get the same rows.
 
     The rows of a search for words do not change by themselves, because finding them takes long.
     """
@@ -222,7 +220,7 @@ async def _listed(request: Request, search: CallSearch, template: str) -> Respon
 
 
 def _pages(console: Console, search: CallSearch, project: Project) -> Pages:
-    """All calls of a search, for a file. A slow download does not keep a connection to the database open."""
+    """Yield all calls of a search; a slow download does not keep a connection to the database open."""
     now = datetime.now(UTC)
 
     async def find(before: int | None, limit: int) -> FoundCalls:
@@ -235,13 +233,11 @@ def _pages(console: Console, search: CallSearch, project: Project) -> Pages:
 
 @router.get("/calls.json")
 async def calls_json(console: TheConsole, search: Search, _: CanLook) -> Response:
-    """The calls of the list as JSON."""
     return await json_response("calls", _pages(console, search, (await console.read_project()).project))
 
 
 @router.get("/calls.csv")
 async def calls_csv(request: Request, console: TheConsole, search: Search, _: CanLook) -> Response:
-    """The calls of the list as a CSV file for spreadsheets."""
     project = (await console.read_project()).project
     reply = await csv_response(CallDocument, _pages(console, search, project), zone_of(project), "calls.csv")
     audit(request, "calls downloaded")
@@ -269,7 +265,7 @@ async def keep_call(request: Request, console: TheConsole, name: str, session: C
 
 @router.get("/calls/{name:path}")
 async def call(request: Request, console: TheConsole, name: str, session: CanLook, replayed: bool = False) -> Response:
-    """One call as a conversation; with `replayed`, compared with today's flow."""
+    """Show a call as a conversation; with `replayed`, compared with today's flow."""
     now_ms = milliseconds(datetime.now(UTC))
     try:
         async with console.records() as records:
@@ -303,7 +299,7 @@ async def call(request: Request, console: TheConsole, name: str, session: CanLoo
 
 
 def _replayed(console: Console, timeline: Timeline) -> dict[str, Any]:
-    """The turns that today's flow plays for the recorded inputs, or why they cannot be played."""
+    """Return the turns that today's flow plays for the recorded inputs, or why they cannot be played."""
     name = timeline.call.session.flow
     flow = console.project.current().project.flows.get(name)
     if flow is None:

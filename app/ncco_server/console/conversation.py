@@ -16,7 +16,7 @@ from ncco_server.store import Timeline
 
 DOTS: Final = "••••"
 _SERVES: Final = frozenset({"record", "connect", "conversation"})
-"""Actions that help the caller: an error exit that plays one of them does not lose the caller."""
+"""An error exit that plays one of these actions does not lose the caller."""
 
 
 class Said(NamedTuple):
@@ -67,7 +67,7 @@ def said_in(ncco: Sequence[Mapping[str, Any]] | None) -> Iterator[Said]:
 def reasons_in(
     trace: Sequence[Mapping[str, Any]], answers: Mapping[str, Any], called: Sequence[CalledFunction] = ()
 ) -> Iterator[Reason]:
-    """A turn's decisions, lookups, functions and failures, in order; `answers`: its lookup answers by name."""
+    """Yield decisions, lookups, functions and failures, in order; `answers`: the turn's lookup answers by name."""
     left = deque(called)
     for line in trace:
         did = line["did"]
@@ -106,7 +106,7 @@ def _place(line: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def conversation(timeline: Timeline, hooks: Sequence[HookDocument]) -> list[dict[str, Any]]:
-    """The webhooks of a call, each with what the caller did, the decision, and the prompts that followed.
+    """Return each webhook with what the caller did, the decision, and the prompts that followed.
 
     `hooks` are those of the call that have not been sent.
     """
@@ -149,7 +149,7 @@ HAPPENS: Final = {
 
 
 def _plain(entry: TimelineEntry, timeline: Timeline) -> str:
-    """A webhook in words; "" if it is of no interest to people, or if the conversation already shows it."""
+    """Return "" if the webhook is of no interest to people, or if the conversation already shows it."""
     kind, _, status = entry.webhook.kind.partition("-")
     fields = entry.fields
     match kind:

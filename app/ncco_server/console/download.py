@@ -14,12 +14,12 @@ from ncco_server.service.exports import Pages, csv_pages
 
 
 async def csv_response(kind: type[RowDocument], pages: Pages, zone: tzinfo, name: str) -> Response:
-    """Documents of a kind as a CSV file, with times in `zone`. Raises StoreError if the first page cannot be read."""
+    """Write times in `zone`. Raises StoreError if the first page cannot be read."""
     return await streamed(csv_pages(kind, pages, zone), "text/csv; charset=utf-8", name)
 
 
 async def json_response(key: str, pages: Pages) -> Response:
-    """A list as a JSON object with one key. Raises StoreError if the first page cannot be read."""
+    """Raises StoreError if the first page cannot be read."""
     return await streamed(_json_chunks(key, pages), "application/json", "")
 
 
@@ -35,7 +35,7 @@ async def _json_chunks(key: str, pages: Pages) -> AsyncIterator[str]:
 
 
 async def streamed(chunks: AsyncIterator[str], media_type: str, name: str) -> Response:
-    """A reply that is sent piece by piece, as a file if it has a name. Raises StoreError if the first piece fails."""
+    """Send a file if it has a name. Raises StoreError if the first piece fails."""
     first = await anext(chunks)
 
     async def content() -> AsyncIterator[str]:

@@ -16,7 +16,7 @@ from ncco_server.editor import language
 from ncco_server.editor.worker import Reason, WorkNotDone
 
 MAX_CHARACTERS: Final = 1 << 20
-"""Maximum size of a text, the same as for a file on disk."""
+"""The same limit as for a file on disk."""
 _FILE: Final = r"(?:flows|templates)/[^\x00]{1,300}|pasted\.(?:json|yaml)"
 _STATUS: Final[dict[Reason, int]] = {
     "time": 422,
@@ -36,7 +36,6 @@ class EditorQuestion(BaseModel):
 
     Attributes:
         file: a path in the project, which may not exist, or `pasted.json` or `pasted.yaml`.
-        text: the editor's text.
         unsaved: other unsaved files of the project.
         line, column: the cursor's position, from 1; the column in UTF-16 code units.
         editor: an ID, since a file may be open in two editors. A new request cancels an older one from the same editor.
@@ -57,32 +56,28 @@ router = APIRouter(prefix="/editor")
 
 @router.post("/check")
 async def check(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
-    """Every issue in the text, with its fixes."""
     return await _answer(request, language.check, question, session)
 
 
 @router.post("/complete")
 async def complete(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
-    """The completions at the cursor."""
     return await _answer(request, language.complete, question, session)
 
 
 @router.post("/hover")
 async def hover(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
-    """The description of the word at the cursor."""
     return await _answer(request, language.hover, question, session)
 
 
 @router.post("/definition")
 async def definition(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
-    """The definition of the name at the cursor."""
     return await _answer(request, language.definition, question, session)
 
 
 async def _answer(
     request: Request, function: Callable[..., Any], question: EditorQuestion, session: ConsoleSession
 ) -> JSONResponse:
-    """An older request of the same editor that is still waiting is dropped."""
+    """Drop an older request of the same editor that is still waiting."""
     asker = f"{function.__name__} {session.csrf_token} {question.editor} {question.file}"
     return JSONResponse(await ask(request, session, function, asker, question=question.model_dump()))
 

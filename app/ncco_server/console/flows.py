@@ -34,9 +34,9 @@ router = APIRouter()
 MOST_PICTURES: Final = 32
 MOST_ISSUES: Final = 100
 PROOF_S: Final = 20.0
-"""Time limit of a proof's exploration."""
+"""The time limit for the exploration of a proof."""
 PROOF_STOPS_S: Final = 60.0
-"""Time limit of a proof, including the calls that it plays."""
+"""The time limit for a proof, including the calls that it plays."""
 KINDS: Final = {
     "start": "where calls begin",
     "step": "plays something",
@@ -80,7 +80,7 @@ async def _picture(console: Console, flow: Flow, paint: Paint, *, errors: bool) 
 
 
 def _drawn(flow: Flow, paint: Paint, *, errors: bool) -> Picture:
-    """This takes a second or more for 2,000 steps."""
+    """Drawing takes a second or more for 2,000 steps."""
     drawing = paint.apply(_drawing(flow, errors=errors))
     names = {node.key: _name(node, flow.title) for flow in drawing.subgraphs for node in flow.nodes}
     ways: dict[str, list[tuple[str, str]]] = {}
@@ -140,7 +140,6 @@ def _shown(issues: list[FlowIssue]) -> dict[str, object]:
 
 @router.get("/flows")
 async def flows(request: Request, console: TheConsole, _: CanLook) -> Response:
-    """Show the list of flows, with the number of calls of recent days."""
     read = await console.read_project()
     calls: dict[str, int] = {}
     if not console.settings.has_memory_store:
@@ -153,7 +152,6 @@ async def flows(request: Request, console: TheConsole, _: CanLook) -> Response:
 
 @router.get("/flows/{name}/picture.svg")
 async def picture_file(console: TheConsole, name: str, _: CanLook) -> Response:
-    """The picture of a flow as a file."""
     flow = (await console.read_project()).project.flows.get(name)
     if flow is None:
         raise HTTPException(404, "There is no such flow.")
@@ -168,7 +166,7 @@ def _as_file(flow: Flow) -> str:
 
 @router.get("/flows/{name}")
 async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wanted: Wanted) -> Response:
-    """A flow as a picture, or why it does not load. With `wanted.errors`, also its error paths."""
+    """Show a flow as a picture, or why it does not load. With `wanted.errors`, also show its error paths."""
     read = await console.read_project()
     flow = read.project.flows.get(name)
     file = flow.place.file if flow else named_flows(read.texts).get(name, "")
@@ -199,7 +197,7 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
 
 @router.get("/flows/{name}/painted")
 async def painted(request: Request, console: TheConsole, name: str, _: CanLook, wanted: Wanted) -> Response:
-    """Send the picture of a flow with an overlay of calls, or the reason why there is none. Pages load it later."""
+    """Send the picture with an overlay of calls, or the reason why there is none. Pages load it later."""
     read = await console.read_project()
     flow = read.project.flows.get(name)
     paint = Paint(problem=f"The flow {name} was removed or now has errors. Reload the page.")
@@ -226,7 +224,7 @@ async def proof(request: Request, console: TheConsole, name: str, session: CanLo
 async def _prove(
     console: Console, prove: Callable[..., dict[str, Any]], flow: str, read: ReadProject, owner: str
 ) -> dict[str, Any]:
-    """Simultaneous requests share one proof. Raises WorkNotDone."""
+    """Share one proof between simultaneous requests. Raises WorkNotDone."""
     project = console.project
     values = {
         "texts": dict(read.texts),

@@ -15,7 +15,7 @@ from ncco_server.settings.values import is_loopback, name_in_host
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY_BYTES: Final = 4_194_304
-"""Maximum size of a request's body in bytes; an editor sends several files."""
+"""An editor sends several files."""
 _TOO_LARGE: Final = f"The request is larger than {MAX_BODY_BYTES:,} bytes."
 _OTHER_ORIGIN: Final = "The request comes from a different origin."
 POLICY: Final = "; ".join(
@@ -42,19 +42,15 @@ HEADERS: Final = {
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=(), payment=(), usb=()",
 }
 _KEPT: Final = "public, max-age=31536000, immutable"
-"""The Cache-Control header of static files, whose URLs change with their content."""
+"""The URLs of static files change with their content."""
 
 
 class Guard:
     """Middleware around the whole console.
 
-    The Host of a request must be a loopback name or the host of `url`: this prevents DNS rebinding. Ports are not
-    compared, since an SSH tunnel may use another one. A request that may change something must come from a page of the
-    same origin.
-
-    Args:
-        app: the application to guard.
-        url: the console's URL behind a proxy, or "".
+    The Host of a request must be a loopback name or the host of `url` (behind a proxy, or ""): this prevents DNS
+    rebinding. Ports are not compared, since an SSH tunnel may use another one. A request that may change something must
+    come from a page of the same origin.
     """
 
     def __init__(self, app: ASGIApp, url: str = "") -> None:
@@ -84,7 +80,7 @@ class Guard:
 
 
 def _is_same_origin(headers: Headers) -> bool:
-    """Whether a console page sent the request; one without these headers is not from a browser.
+    """Accept a request without these headers, which is not from a browser.
 
     Forms send `Origin: null`, because pages send no referrer: browsers then send Sec-Fetch-Site.
     """

@@ -28,13 +28,13 @@ from ncco_server.version import VERSION
 router = APIRouter()
 
 OFTEN: Final = 0.1
-"""Share of failed lookups that is an error, not just a warning."""
+"""The share of failed lookups that is an error, not just a warning."""
 MANY_FAILED_TRIES: Final = 3
 """Failed attempts in an hour that are a problem; a few are normal, since a first attempt may be too early."""
 STUCK: Final = timedelta(hours=1)
 """A job that has failed, or has not ended, for longer is a problem. Most take less than a minute."""
 SLOW_S: Final = 2.5
-"""Seconds above which the slowest webhooks are too slow; Vonage gives up after 5."""
+"""Webhooks are too slow above this; Vonage gives up after 5 s."""
 BACKUP: Final = "how-to/backup"
 CONSOLE: Final = "how-to/console"
 FAULTS: Final = "explanation/faults"
@@ -71,7 +71,6 @@ class HealthProblem(NamedTuple):
 
 @router.get("/health")
 async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
-    """The page. It reloads every few seconds."""
     settings = console.settings
     now = datetime.now(UTC)
     revisions, away = await _revisions(console, now)
@@ -99,7 +98,7 @@ async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
 
 
 async def problems_of(console: Console, now: datetime, away: StoreError | None) -> list[HealthProblem]:
-    """The problems that need attention, errors first. `away` says why the database cannot be used."""
+    """Return errors first. `away` says why the database cannot be used."""
     server = console.server
     await server.read()
     figures = server.figures
@@ -121,7 +120,7 @@ def _moment(seconds: float) -> datetime | None:
 
 
 def _answered(figures: ServerFigures, settings: Settings) -> str:
-    """How many webhooks arrived in the last hour, in words; "" if none did. Unsigned ones may be from anyone."""
+    """Return "" if no webhooks arrived. Unsigned ones may be from anyone."""
     webhooks = figures.webhooks
     if not webhooks:
         return ""
@@ -131,7 +130,6 @@ def _answered(figures: ServerFigures, settings: Settings) -> str:
 
 
 def _sentences(figures: ServerFigures, settings: Settings) -> Iterator[str]:
-    """The last hour in words."""
     if figures.median_s is None or figures.p99_s is None:
         yield "The server has answered no webhooks in the last hour."
         return
@@ -142,7 +140,7 @@ def _sentences(figures: ServerFigures, settings: Settings) -> Iterator[str]:
 
 
 async def _revisions(console: Console, now: datetime) -> tuple[list[tuple[str, str, int]], StoreError | None]:
-    """The number of open calls by flow and revision, and the problem if they cannot be read."""
+    """Return open calls by flow and revision, and the problem if they cannot be read."""
     if console.settings.has_memory_store:
         return [], None
     try:
@@ -161,7 +159,6 @@ def _of_store(error: StoreError) -> HealthProblem:
 
 
 def _of_server(server: ServerReader) -> Iterator[HealthProblem]:
-    """Problems that the server reports, or the problem that it does not respond."""
     state = server.state
     if state is None:
         cure = "Open the console that `ncco serve` starts, which reads the counters of that server."
@@ -194,7 +191,6 @@ _STORE_CURE: Final = "Check the database, its disk, and the log."
 
 
 def _of_hour(figures: ServerFigures, project: Project) -> Iterator[HealthProblem]:
-    """Problems that occurred in the last hour."""
     if failsafes := figures.failsafes:
         text = f"{counted(failsafes, 'caller')} heard the emergency announcement (failsafe) in the last hour."
         cure = "Open the failed calls: each shows which step failed, and why."
@@ -270,7 +266,6 @@ def _of_backup(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]
 
 
 def _of_jobs(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]:
-    """Jobs that have failed, or have not ended, for too long."""
     for job, since in sorted(figures.jobs_failing_since.items()):
         if (lasts := now - datetime.fromtimestamp(since, UTC)) > STUCK:
             hours = counted(lasts // timedelta(hours=1), "hour")
@@ -281,7 +276,7 @@ def _of_jobs(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]:
 
 
 def _of_waiting(figures: ServerFigures, settings: Settings) -> Iterator[HealthProblem]:
-    """Hooks and recordings that are still waiting after a failed attempt, or that cannot be attempted."""
+    """Report what waits after a failed attempt, or cannot be attempted."""
     tries = figures.hook_tries.get("failed", 0)
     if (waiting := figures.hooks.get("waiting")) and tries >= MANY_FAILED_TRIES:
         waits = f"{counted(waiting, 'hook')} {'waits' if waiting == 1 else 'wait'}"
@@ -304,7 +299,7 @@ def _of_waiting(figures: ServerFigures, settings: Settings) -> Iterator[HealthPr
 
 
 async def _of_placing(console: Console) -> list[HealthProblem]:
-    """Why waiting calls are not placed."""
+    """Report why waiting calls are not placed."""
     if console.settings.has_memory_store:
         return []
     try:

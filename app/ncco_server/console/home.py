@@ -37,12 +37,10 @@ class TimedRoute(PolledRoute):
 router = APIRouter(route_class=TimedRoute)
 
 MISSED_DAYS: Final = 3
-"""How many days back missed calls are listed: a weekend and the day before it."""
+"""A weekend and the day before it."""
 MOST_MISSED: Final = 8
 MOST_RETURNED: Final = 20
-"""Maximum number of callers on the page who are to be called back, and who were called back."""
 FEW_MESSAGES: Final = 3
-"""Maximum number of messages on the page."""
 WEEK: Final = timedelta(7)
 
 
@@ -88,7 +86,7 @@ def _spans(spans: Iterable[tuple[int, int]]) -> str:
 
 
 def _moment(moment: datetime, today: date) -> str:
-    """A time in the near future: `17:30`, `Monday 9:00`, `2 January 9:00`."""
+    """For example, `17:30`, `Monday 9:00`, `2 January 9:00`."""
     clock = f"{moment.hour}:{moment.minute:02}"
     day = moment.date()
     if day == today:
@@ -101,7 +99,7 @@ class RecentCalls:
     """The results of the last days' calls.
 
     Attributes:
-        today: today's calls by result.
+        today: by result.
         before: number of calls on the same day last week, up to the same time.
         callers: who should be called back, and who was.
         complete_since: calls that began earlier (milliseconds since 1970) may be missing; None if none are.
@@ -114,7 +112,7 @@ class RecentCalls:
 
 
 async def recent_calls(records: Records, zone: tzinfo, now: datetime) -> RecentCalls:
-    """Today's calls, and the missed ones of the last days. Raises StoreError."""
+    """Raises StoreError."""
     now_ms = milliseconds(now)
     midnight = datetime.combine(now.astimezone(zone).date(), time(), zone)
     today = milliseconds(midnight)
@@ -133,7 +131,6 @@ async def recent_calls(records: Records, zone: tzinfo, now: datetime) -> RecentC
 
 @router.get("/home")
 async def home(request: Request, console: TheConsole, session: CanLook) -> Response:
-    """The page. It reloads regularly."""
     now = datetime.now(UTC)
     project = (await console.read_project()).project
     calls = None
@@ -165,7 +162,7 @@ async def home(request: Request, console: TheConsole, session: CanLook) -> Respo
 
 
 async def _placed_today(console: Console, project: Project, now: datetime) -> CalledCounts | None:
-    """How many people were called today; None if this line places no calls. Raises StoreError."""
+    """Return None if this line places no calls. Raises StoreError."""
     zone = zone_of(project)
     midnight = datetime.combine(now.astimezone(zone).date(), time(), zone)
     counts = await (await console.opened_store()).placed.count_called(milliseconds(midnight))
@@ -173,7 +170,7 @@ async def _placed_today(console: Console, project: Project, now: datetime) -> Ca
 
 
 def _compared(calls: RecentCalls, now: datetime) -> str:
-    """Today's calls compared with the same day last week, up to the same time of day."""
+    """Compare with the same day last week, up to the same time of day."""
     more = calls.today.total() - calls.before
     day = f"last {now:%A}"
     if not calls.before and not more:

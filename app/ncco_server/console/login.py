@@ -113,6 +113,6 @@ def _logged_in(request: Request, path: str, session: ConsoleSession) -> Response
 
 
 def local_path(path: str) -> str:
-    """The path of a console page; `/` instead of anything that might lead elsewhere."""
+    """Return `/` instead of anything that might lead elsewhere than to a console page."""
     is_local = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
     return path if is_local else "/"

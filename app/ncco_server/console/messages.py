@@ -28,9 +28,8 @@ from ncco_server.store import RecordingFilter, RecordingRow, milliseconds
 router = APIRouter(route_class=PolledRoute)
 
 PAGE: Final = 50
-"""Maximum number of messages on a page."""
 MOST_WORDS: Final = 500
-"""Maximum number of characters of a transcript on the *Messages* page. The call's page shows all of it."""
+"""Characters of a transcript on the *Messages* page. The call's page shows all of it."""
 _BOXES: Final = {
     "new": RecordingFilter(kind="record", is_done=False),
     "done": RecordingFilter(kind="record", is_done=True),
@@ -43,7 +42,7 @@ MessageId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
 
 def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
-    """A message as pages show it; with `is_short`, only with the first words of its transcript."""
+    """If `is_short`, show only the first words of the transcript."""
     words = " ".join(row.transcript.split()) if is_short else row.transcript
     number = readable(row.from_number, row.to_number) or "Withheld number"
     return (
@@ -80,7 +79,7 @@ async def messages(
 
 
 async def inbox_values(console: Console, box: Box = "new", before: str = "", few: int = 0) -> dict[str, Any]:
-    """The values for `messages_rows.html`; with `few`, only the newest messages. Raises StoreError."""
+    """Return the values for `messages_rows.html`; with `few`, only the newest messages. Raises StoreError."""
     recordings = (await console.opened_store()).recordings
     settings = console.settings
     if before and await recordings.get(before) is None:
@@ -103,7 +102,6 @@ async def inbox_values(console: Console, box: Box = "new", before: str = "", few
 
 @router.get("/messages.csv")
 async def messages_csv(request: Request, console: TheConsole, _: CanLook, box: Box = "new") -> Response:
-    """The messages of a list as a CSV file for spreadsheets."""
     recordings = (await console.opened_store()).recordings
     pages = recording_pages(recordings, _BOXES[box], milliseconds(datetime.now(UTC)))
     zone = zone_of((await console.read_project()).project)
@@ -114,7 +112,7 @@ async def messages_csv(request: Request, console: TheConsole, _: CanLook, box: B
 
 @router.get("/messages/count")
 async def count(console: TheConsole, _: CanLook) -> Response:
-    """The number of new messages, for the navigation; "" if unknown."""
+    """Return "" if the number of new messages is unknown."""
     try:
         counts = await (await console.opened_store()).recordings.count()
     except StoreError:
@@ -171,7 +169,7 @@ async def change(request: Request, console: TheConsole, id_: MessageId, action: 
 
 
 async def _fetch_again(console: Console, id_: str, now: int) -> bool:
-    """Fetch a message without a file again; False if the message does not exist."""
+    """Return False if the message does not exist."""
     recordings = (await console.opened_store()).recordings
     files = console.recording_files
     if not await recordings.retry(now, id_) and files is not None:

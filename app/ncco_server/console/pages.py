@@ -34,7 +34,6 @@ NAVIGATION: Final = (
     ("phone", "Phone"),
     ("health", "Health"),
 )
-"""The pages in the order of the navigation: route name and title."""
 
 View: TypeAlias = Literal["owner", "developer"]
 """The view of pages: for owners of the phone line, or with files, lines and webhooks for developers.
@@ -47,7 +46,7 @@ _CODE: Final = re.compile("`([^`]+)`")
 
 @cache
 def static_version() -> str:
-    """A hash of all static files. It is a folder in their URLs, so that modules import their own version."""
+    """Hash all static files. The hash is a folder in their URLs, so that modules import their own version."""
     files = sorted(path for path in STATIC.rglob("*") if path.is_file())
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
@@ -65,7 +64,7 @@ def _with_code(text: str) -> Markup:
 
 
 def _time(at: datetime | int, form: Literal["data-short", "data-time", ""] = "data-short") -> Markup:
-    """A point in time (or milliseconds since 1970), which the browser shows in its own time zone, in this form."""
+    """Show a point in time (or milliseconds since 1970), which the browser converts to its own time zone."""
     moment = moment_of(at) if isinstance(at, int) else at
     iso = moment.isoformat(timespec="seconds")
     return Markup('<time datetime="{0}" {1}>{0}</time>').format(iso, form)
@@ -90,12 +89,12 @@ def _environment() -> Environment:
 
 
 def view_cookie(request: Request) -> str:
-    """The name of the cookie with the chosen view. It contains the port, because browsers send cookies to all ports."""
+    """Include the port in the name, because browsers send cookies to all ports."""
     return f"ncco-view-{request.url.port or request.url.scheme}"
 
 
 def view_of(request: Request) -> View:
-    """The view chosen in this browser, or the default."""
+    """Return the default if no view was chosen in this browser."""
     usual: View = "developer" if request.app.state.console.dev else "owner"
     chosen = request.cookies.get(view_cookie(request))
     return next((view for view in VIEWS if view == chosen), usual)
@@ -107,7 +106,7 @@ _TEMPLATES: Final = Jinja2Templates(
 
 
 def render(request: Request, template: str, status: int = 200, /, **values: Any) -> Response:
-    """A page or a fragment of one, from `app/ncco_server/console/templates/`. All values are escaped."""
+    """Render a page or a fragment of one, from `app/ncco_server/console/templates/`. All values are escaped."""
     return _TEMPLATES.TemplateResponse(request, template, values, status_code=status)
 
 

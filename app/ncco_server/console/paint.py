@@ -26,7 +26,7 @@ PERIODS: Final = {"1": "today", "7": "the last 7 days", "30": "the last 30 days"
 STALE_S: Final = 60
 """How long counts of calls are cached."""
 PAINT_S: Final = 50.0
-"""How long a page waits for its overlay in seconds, including the wait for other overlays."""
+"""How long a page waits for its overlay, including the wait for other overlays."""
 
 
 class PaintQuery(PeriodQuery):
@@ -39,7 +39,7 @@ class PaintQuery(PeriodQuery):
     """Whether to draw error paths."""
 
     def period_of(self, read: ReadProject, flow: str, now: datetime) -> Period:
-        """The days, in the time zone of the flow. Raises HTTPException."""
+        """Use the time zone of the flow. Raises HTTPException."""
         zone = zone_of(read.project, flow)
         if self.days or not (self.first or self.last):
             end = now.astimezone(zone).date() + timedelta(1)
@@ -77,7 +77,7 @@ class Paint:
 
 
 async def paint_for(console: Console, wanted: PaintQuery, flow: Flow, read: ReadProject) -> Paint:
-    """The requested overlay for the picture of a flow. Raises HTTPException for an invalid period."""
+    """Raises HTTPException for an invalid period."""
     if wanted.paint != "traffic":
         return Paint()
     if console.settings.has_memory_store:

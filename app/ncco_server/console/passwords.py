@@ -17,17 +17,17 @@ from ncco_server.settings.logins import Login
 WINDOW: Final = timedelta(minutes=15)
 """How long a failed login counts."""
 FREE_FAILURES: Final = 5
-"""Number of failures per client and name after which further attempts are delayed."""
+"""Failures per client and name after which further attempts are delayed."""
 MAX_FAILURES_OF_ALL: Final = 100
-"""Number of failures for one name, from all clients, after which each attempt at it gets the longest delay."""
+"""Failures for one name, from all clients, after which each attempt at it gets the longest delay."""
 _REMEMBERED: Final = 1000
-"""Maximum number of remembered failures, for all names. An attacker would need longer to push one out than to wait."""
+"""Failures of all names. An attacker would need longer to push one out than to wait."""
 LONGEST_S: Final = 4.0
-"""Maximum delay of an attempt. It starts at 1 s and doubles each time."""
+"""The longest delay of an attempt. It starts at 1 s and doubles each time."""
 MAX_WAITING_OF_ONE: Final = 4
-"""Maximum number of logins that may wait per client and name. They are checked one at a time."""
+"""Logins that may wait per client and name. They are checked one at a time."""
 MAX_WAITING: Final = 16
-"""Maximum number of simultaneous logins per name, and with all unknown names together.
+"""Simultaneous logins per name, and with all unknown names together.
 
 Together with `LONGEST_S`, this allows four guesses a second.
 """
@@ -101,7 +101,7 @@ class Passwords:
         return 0.0 if more < 0 else min(2.0**more, LONGEST_S)
 
     def _verify(self, name: str, password: str) -> Login | None:
-        """Blocks about 50 ms for each password of this name, and as long for an unknown name.
+        """Block about 50 ms for each password of this name, and as long for an unknown name.
 
         All of them are compared, so that the time does not reveal which one matches.
         """
@@ -113,7 +113,7 @@ class Passwords:
 
 
 def _like(hash_: str) -> str:
-    """A hash that no password matches, and that takes as long to check as a real one."""
+    """Return a hash that no password matches, and that takes as long to check as a real one."""
     parameters, salt, digest = hash_.rsplit("$", 2)
     return "$".join((parameters, "A" * len(salt), "A" * len(digest)))
 

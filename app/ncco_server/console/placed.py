@@ -39,14 +39,12 @@ from ncco_server.value_types import Kind, PointInTime
 router = APIRouter(route_class=PolledRoute)
 
 PAGE: Final = 50
-"""Number of calls per page."""
 ASKED_BY: Final = {
     "api": "by the program",
     "cli": "on the command line",
     "hook": "by another call",
     "console": "in the console",
 }
-"""How a call was requested, in words."""
 STATES: Final = {"waiting": "waiting", "calling": "being called now"}
 OUTCOMES: Final = {
     "answered": "answered",
@@ -61,7 +59,6 @@ OUTCOMES: Final = {
     "cancelled": "cancelled",
     "unknown": "unknown: check by hand",
 }
-"""How a placed call, or one of its attempts, ended, in words."""
 ATTEMPT_STATES: Final = {"placing": "being requested", "placed": "ringing", "answered": "on the line"}
 RESULTS: Final = {
     **{"answered": "person", "machine": "message"},
@@ -69,7 +66,6 @@ RESULTS: Final = {
 }
 """The colour of each outcome, as the result of an incoming call with that colour; all others are `missed`."""
 EXPIRES: Final = {"3600": "an hour", "14400": "4 hours", "86400": "a day", "604800": "a week"}
-"""The choices for when a call expires: seconds, and the same in words."""
 
 PlacedId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
@@ -161,7 +157,7 @@ def placing_flows(project: Project) -> list[Flow]:
 
 
 def _shown(row: PlacedRow, now: datetime, project: Project, *, is_paused: bool) -> dict[str, Any]:
-    """A placed call as pages show it, without its params."""
+    """Leave out the params."""
     call = PlacedDocument.of(row)
     is_later = call.due_at is not None and call.due_at > now
     return dict(call) | {
@@ -194,7 +190,7 @@ def _plain(row: PlacedRow, *, is_later: bool, is_paused: bool) -> str:
 
 
 def _problem(row: PlacedRow, project: Project) -> str:
-    """Why this server leaves a waiting call to others, or ""."""
+    """Return why this server leaves a waiting call to others, or ""."""
     flow = project.flows.get(row.flow)
     is_here = flow is not None and flow.outbound is not None
     return "" if row.state != "waiting" or is_here else "waits for a server with this flow: here it places no calls"
@@ -269,7 +265,7 @@ async def place_call(request: Request, console: TheConsole, session: CanChange) 
 def _wanted(
     flow: Flow, typed: Mapping[str, str], session: ConsoleSession, zone: ZoneInfo, *, is_virtual: bool
 ) -> WantedCall:
-    """The request of a form. An empty field of a param with a default is left out. Raises RefusedRequest."""
+    """Leave out an empty field of a param with a default. Raises RefusedRequest."""
     values = {name.removeprefix("with."): text for name, text in typed.items() if name.startswith("with.")}
     values = {
         name: _with_zone(text, flow.params[name].type, zone) if name in flow.params else text
@@ -291,7 +287,7 @@ def _wanted(
 
 
 def _with_zone(text: str, type_: Kind, zone: ZoneInfo) -> str:
-    """A typed value; in a flow without a time zone, a date and a time without a UTC offset are in the form's `zone`."""
+    """In a flow without a time zone, a date and a time without a UTC offset are in the form's `zone`."""
     if not isinstance(type_, PointInTime) or type_.zone:
         return text
     try:
@@ -301,7 +297,7 @@ def _with_zone(text: str, type_: Kind, zone: ZoneInfo) -> str:
 
 
 def _moment(text: str, zone: tzinfo) -> datetime | None:
-    """The time of a field; None if it is empty. Raises RefusedRequest."""
+    """Return None if the field is empty. Raises RefusedRequest."""
     if not text:
         return None
     try:
@@ -312,7 +308,6 @@ def _moment(text: str, zone: tzinfo) -> datetime | None:
 
 @router.get("/calls/placed/{id_}")
 async def placed_call(request: Request, console: TheConsole, id_: PlacedId, session: CanLook) -> Response:
-    """A placed call with its attempts."""
     placed = (await console.opened_store()).placed
     row = await placed.get(id_)
     if row is None:
@@ -335,7 +330,7 @@ async def placed_call(request: Request, console: TheConsole, id_: PlacedId, sess
 
 
 def _public_params(row: PlacedRow, flow: Flow | None) -> dict[str, Any]:
-    """The values of params that are not sensitive; none if the flow no longer exists."""
+    """Leave out sensitive params; return none if the flow no longer exists."""
     stored = orjson.loads(row.params) if row.params and flow is not None else {}
     known = flow.params if flow is not None else {}
     return {name: value for name, value in stored.items() if name in known and not known[name].sensitive}
@@ -379,7 +374,6 @@ async def call_now(request: Request, console: TheConsole, id_: PlacedId, _: CanC
 async def stop_batch(
     request: Request, console: TheConsole, _: CanChange, batch: Annotated[str, Form(max_length=200)]
 ) -> Response:
-    """Cancel the waiting calls of a batch."""
     stopped = await (await console.opened_store()).placed.stop_batch(batch, milliseconds(datetime.now(UTC)))
     audit(request, "batch stopped", batch=batch, calls=stopped)
     return _leads_to(request, f"/calls/placed?{urlencode({'batch': batch})}")
@@ -398,7 +392,6 @@ async def pause(
 
 @router.post("/calls/placed/resume")
 async def resume(request: Request, console: TheConsole, _: CanChange) -> Response:
-    """Place calls again."""
     await (await console.opened_store()).placed.resume()
     audit(request, "placing resumed")
     return _leads_to(request, "/calls/placed")

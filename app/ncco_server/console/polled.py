@@ -41,7 +41,7 @@ class PolledRoute(APIRoute):
 
 
 async def shared_rows(request: Request, address: str, render: Callable[[], Awaitable[Response]]) -> Response:
-    """The rows of the list with this address: polling pages with the same view and role get the same ones."""
+    """Give polling pages with the same view and role the same rows."""
 
     async def rows() -> bytes:
         return bytes((await render()).body)

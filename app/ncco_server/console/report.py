@@ -37,7 +37,6 @@ COLUMNS: Final = {
     "person_median_s": "Median wait",
     "person_p90_s": "90% wait less than",
 }
-"""The columns of the table, in words."""
 
 BARS: Final = {
     "person": "answered by a person",
@@ -47,17 +46,17 @@ BARS: Final = {
     "missed": "missed",
     "other": "in progress or not known",
 }
-"""The names of the parts of a bar, from the bottom."""
+"""The parts of a bar, from the bottom."""
 
 PERIODS: Final = {"7": "7 days", "28": "4 weeks", "91": "3 months"}
-"""Periods that end today, in days."""
+"""In days; each period ends today."""
 MOST_BARS: Final = 31
-"""Maximum number of bars of a chart; for longer periods, a bar covers several days."""
+"""In longer periods, a bar covers several days."""
 WIDTH, HEIGHT = 100.0, 40.0
 """The size of a chart in its own units: the width of all bars, and the height of the highest one."""
 
 Day: TypeAlias = Annotated[date | None, BeforeValidator(lambda text: text or None)]
-"""A date, or None for an empty field."""
+"""None for an empty field."""
 
 
 class PeriodQuery(BaseModel):
@@ -67,7 +66,7 @@ class PeriodQuery(BaseModel):
     last: Annotated[Day, Query(alias="to")] = None
 
     def period(self, zone: tzinfo, now: datetime) -> Period:
-        """The requested days in this time zone. Raises HTTPException."""
+        """Raises HTTPException."""
         return requested_period(self.first, self.last, zone, now)
 
 
@@ -92,7 +91,7 @@ Filters: TypeAlias = Annotated[ReportQuery, Query()]
 
 
 async def _period(console: Console, filters: ReportQuery) -> Period:
-    """The requested days. Raises HTTPException."""
+    """Raises HTTPException."""
     project = (await console.read_project()).project
     zone = find_zone(filters.timezone) if filters.timezone else zone_of(project, filters.flow)
     if zone is None:
@@ -105,7 +104,7 @@ async def _period(console: Console, filters: ReportQuery) -> Period:
 
 
 async def count_period(console: Console, period: Period, flow: str = "") -> CallReport:
-    """The counts of a period, of all flows or of one. Raises StoreError."""
+    """Raises StoreError."""
     now_ms = milliseconds(datetime.now(UTC))
     async with console.records() as records:
         return await count_calls(records, period, now_ms, flow)
@@ -156,7 +155,7 @@ def _parts(count: Counter[str]) -> Counter[str]:
 
 
 def hour_bars(report: CallReport) -> Chart:
-    """A chart of the calls by hour of the day, from the first to the last hour with calls."""
+    """Begin and end with an hour that has calls."""
     hours = range(min(report.hours), max(report.hours) + 1)
     counts = [Counter({"calls": report.hours[hour]}) for hour in hours]
     return _bars(counts, [f"{hour}:00 to {hour + 1}:00" for hour in hours], [str(hour) for hour in hours])
@@ -250,13 +249,11 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
 
 @router.get("/report.json")
 async def report_json(console: TheConsole, filters: Filters, _: CanLook) -> Response:
-    """The counts as a JSON file."""
     return JSONResponse((await count_period(console, await _period(console, filters), filters.flow)).document)
 
 
 @router.get("/report.csv")
 async def report_csv(console: TheConsole, filters: Filters, _: CanLook) -> Response:
-    """The counts as a CSV file for spreadsheets."""
     counts = await count_period(console, await _period(console, filters), filters.flow)
     headers = {"content-disposition": "attachment; filename=report.csv"}
     return Response(counts.csv, media_type="text/csv; charset=utf-8", headers=headers)

@@ -11,12 +11,9 @@ from typing import Any
 
 
 class ResultCache:
-    """The most recently used results.
+    """The most recently used results, at most `most`.
 
     The first value of a key is its kind; results of a kind are computed one at a time.
-
-    Args:
-        most: the maximum number of results to keep.
     """
 
     def __init__(self, most: int) -> None:
@@ -27,7 +24,7 @@ class ResultCache:
     async def get(
         self, key: tuple[object, ...], compute: Callable[[], Awaitable[Any]], most_s: float = math.inf
     ) -> Any:
-        """The result for a key, computed again if it is more than `most_s` seconds old."""
+        """Compute the result again if it is more than `most_s` seconds old."""
         oldest = time.monotonic() - most_s
         async with self._turns[key[0]]:
             known = self._known.pop(key, None)

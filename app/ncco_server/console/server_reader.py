@@ -16,9 +16,8 @@ from ncco_server.console.services import Served
 from ncco_server.service.figures import ServerFigures
 
 FRESH_S: Final = 2.0
-"""Greatest age of figures on a page; older ones are read again."""
+"""Figures on a page are read again when they are older."""
 PATIENCE_S: Final = 2.0
-"""Time limit of a response."""
 
 
 class ServerState(NamedTuple):
@@ -43,7 +42,7 @@ class ServerReader:
     """Reads a server when a page needs it. `clock` returns monotonic seconds.
 
     Attributes:
-        state: the latest state; None before the first reading, or if the address is not known.
+        state: None before the first reading, or if the address is not known.
         figures: the latest figures that could be read.
         is_counted: whether the figures could be read at the latest reading.
     """
@@ -68,7 +67,7 @@ class ServerReader:
         await self._client.aclose()
 
     async def read(self) -> None:
-        """Read the server, unless it was read within `FRESH_S`."""
+        """Do nothing if the server was read within `FRESH_S`."""
         async with self._reading:
             if self._served.url and self._clock() - self._read_at >= FRESH_S:
                 self.state = await self._state()

@@ -12,7 +12,7 @@ class Served(NamedTuple):
 
     Attributes:
         url: where it serves webhooks and probes, such as `http://127.0.0.1:8000`.
-        figures_url: the address of its figures, such as `http://127.0.0.1:40123/figures`.
+        figures_url: such as `http://127.0.0.1:40123/figures`.
     """
 
     url: str = ""
@@ -29,7 +29,6 @@ class Services:
     Attributes:
         play: plays calls, with plain values, in a subprocess (see `PhonePlayer.play`); None if unavailable.
         prove: proves a flow, with plain values, in a subprocess; None if unavailable.
-        served: the webhook server.
         program: how to start `ncco` in a shell in the server's folder.
     """
 

@@ -17,11 +17,10 @@ from ncco_server.settings.logins import Login, Role
 from ncco_server.store import milliseconds
 
 LONGEST: Final = timedelta(hours=12)
-"""Lifetime of a session, and of a link through a proxy."""
+"""The lifetime of a session, and of a link through a proxy."""
 IDLE: Final = timedelta(hours=2)
-"""Idle time after which a session ends."""
 RENEW_AFTER: Final = timedelta(minutes=1)
-"""How precisely the last use of a session is recorded. A coarse value means that few responses set a cookie."""
+"""How precisely the last use of a session is recorded: coarsely, so that few responses set a cookie."""
 BY_LINK: Final = "link"
 """The credential of sessions that were opened by a link."""
 _LINK: Final = Login("", "change", "")
@@ -34,7 +33,7 @@ class ConsoleSession:
 
     Attributes:
         id: random. Stored only by the browser.
-        name: the name of the login; "" for a shared password or a link.
+        name: of the login; "" for a shared password or a link.
         began_at: milliseconds since 1970.
         used_at: the last use recorded in its cookie, in milliseconds since 1970.
     """
@@ -61,7 +60,7 @@ def hash_of(text: str) -> str:
 
 
 def credential_of(login: Login) -> str:
-    """The credential for a password, which changes with the password."""
+    """The credential changes with the password."""
     return hash_of(f"{login.name}\0{login.hash}" if login.name else login.hash)
 
 
@@ -110,7 +109,7 @@ class Sessions:
         return ConsoleSession(secrets.token_urlsafe(_BYTES), login.name, login.role, credential, now, now)
 
     def redeem(self, token: str, *, is_near: bool) -> ConsoleSession | None:
-        """A new session for the token of a link, or None.
+        """Return a new session for the token of a link, or None.
 
         From this machine (`is_near`), a link works as long as its server runs. A proxy or a tunnel may show it to
         others, so there it works for 12 hours, and only if nobody has used it.
@@ -154,7 +153,7 @@ class Sessions:
 
 
 def _serializer(keys: Sequence[bytes], purpose: str) -> URLSafeSerializer:
-    """A serializer that signs JSON with a key for this purpose only, derived from `keys`."""
+    """Sign JSON with a key for this purpose only, derived from `keys`."""
     return URLSafeSerializer(
         list(reversed(keys)),  # itsdangerous signs with the last key
         salt=f"ncco-server: console {purpose}",

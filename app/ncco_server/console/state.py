@@ -34,10 +34,7 @@ class Console:
     """The shared state of the console's routes, in `app.state.console`.
 
     Attributes:
-        dev: whether this is development mode.
         has_secure_cookies: whether browsers send its cookies only over TLS.
-        pictures, results, lists: caches of the pictures of flows, of counts and proofs, and of lists of calls.
-        phone_calls: plays the calls of the phone.
         incoming: the calls that the server places in development; None if it places none with this console.
         worker: answers the editor's and the phone's requests about texts.
         prover: explores flows.
@@ -64,20 +61,20 @@ class Console:
 
     @cached_property
     def recording_files(self) -> RecordingFiles | None:
-        """The storage of recordings; None if recordings are not kept. Raises SettingsError."""
+        """None if recordings are not kept. Raises SettingsError."""
         return recording_files_of(self.settings)
 
     async def read_project(self) -> ReadProject:
         return await asyncio.to_thread(self.project.current)
 
     async def opened_store(self) -> Store:
-        """The store, opened on first use. Raises StoreError if that fails."""
+        """Open the store on first use. Raises StoreError if that fails."""
         await self.store.open()
         return self.store
 
     @asynccontextmanager
     async def records(self) -> AsyncIterator[Records]:
-        """Reads the calls of the store. Raises StoreError if it is unreadable."""
+        """Raises StoreError if the store is unreadable."""
         store = await self.opened_store()
         async with store.records() as records:
             yield records

@@ -37,9 +37,8 @@ from ncco_server.value_types import PointInTime, point_of
 router = APIRouter()
 
 PAGE: Final = 50
-"""Number of rows per page."""
 LONG: Final = 80
-"""Number of characters from which a text has a field of several lines; our choice."""
+"""From this length, a text has a field of several lines; our choice."""
 BOOLS: Final = {"true": "yes", "false": "no"}
 BY_CALL: Final = "call "
 """What `changed_by` begins with if a call has changed the row; its ID follows."""
@@ -57,7 +56,7 @@ class RowSearch(BaseModel):
 
     @property
     def text(self) -> str:
-        """The text to search for; of a number, its digits as they are stored."""
+        """Return the digits of a number as they are stored."""
         text = self.q.strip()
         return re.sub(r"\D", "", text).lstrip("0") if is_number(text) else text
 
@@ -78,7 +77,6 @@ class OpenTable(NamedTuple):
 
     @property
     def page(self) -> dict[str, Any]:
-        """What each of its pages shows."""
         table = self.definition
         return {
             "table": table,
@@ -102,7 +100,6 @@ Opened: TypeAlias = Annotated[OpenTable, Depends(_open_table)]
 
 @router.get("/tables")
 async def list_tables(request: Request, console: TheConsole, _: CanLook) -> Response:
-    """The declared tables."""
     project = (await console.read_project()).project
     uses = _uses(project)
     tables = [
@@ -133,7 +130,7 @@ def _sparing(project: Project) -> list[str]:
 
 @router.get("/tables/{table}")
 async def list_rows(request: Request, opened: Opened, search: Search, session: CanLook) -> Response:
-    """Some rows, in the order of their keys; only the rows for a request of the search form."""
+    """Show some rows, in the order of their keys; only the rows for a request of the search form."""
     page = await opened.table.page(datetime.now(UTC), after=search.after, limit=PAGE, text=search.text)
     values = {name: text for name, text in (("q", search.q), ("after", page.after)) if text}
     return render(
@@ -148,7 +145,7 @@ async def list_rows(request: Request, opened: Opened, search: Search, session: C
 
 
 def _shown(opened: OpenTable, row: TableRowDocument) -> dict[str, Any]:
-    """A row as a list shows it; None is a value that is not shown."""
+    """A value that is not shown is None."""
     table = opened.definition
     columns = {name: _text(row.columns.get(name), column) for name, column in table.columns.items()}
     return {
@@ -183,7 +180,7 @@ def _url(table: TableDefinition, key: Any) -> str:
 
 @router.get("/tables/{table}/rows.csv")
 async def rows_csv(request: Request, opened: Opened, _: CanLook) -> Response:
-    """All rows as a CSV file, without sensitive columns."""
+    """Leave out sensitive columns."""
     name = opened.definition.name
     reply = await streamed(csv_of(opened.table, datetime.now(UTC)), "text/csv; charset=utf-8", f"{name}.csv")
     audit(request, "table downloaded", table=name)
@@ -194,7 +191,7 @@ async def rows_csv(request: Request, opened: Opened, _: CanLook) -> Response:
 async def row_form(
     request: Request, opened: Opened, session: CanLook, key: Annotated[tuple[str, ...], Query(max_length=4)] = ()
 ) -> Response:
-    """The form of a row, or of a new one, whose key may be given."""
+    """Show the form of a row, or of a new one, whose key may be given."""
     table = opened.definition
     row = None
     if key:
@@ -208,7 +205,6 @@ async def row_form(
 
 
 def _typed(opened: OpenTable, row: TableRowDocument) -> dict[str, str]:
-    """A row as its form shows it."""
     columns = opened.definition.columns
     texts = {f"column.{name}": _as_typed(value, columns[name], opened.zone) for name, value in row.columns.items()}
     return {**{f"key.{name}": str(value) for name, value in row.key.items()}, **texts, "stamp": row.stamp}
@@ -317,7 +313,7 @@ async def _sent(request: Request, opened: OpenTable, now: datetime) -> SentRow:
 
 
 def _line(project: Project) -> str:
-    """A number of the line, for numbers without a country code; "" if it has none."""
+    """Return a number of the line, for numbers without a country code; "" if it has none."""
     flows = project.flows.values()
     placed = (flow.outbound.from_number for flow in flows if flow.outbound is not None)
     return next((number for number in (*(each for flow in flows for each in flow.numbers), *placed) if number), "")
@@ -343,7 +339,7 @@ async def save_row(request: Request, opened: Opened, session: CanChange) -> Resp
 
 
 def _changed_columns(opened: OpenTable, sent: SentRow) -> dict[str, Any]:
-    """The columns whose fields have been edited; None for one without a value."""
+    """Return the columns whose fields have been edited; None for one without a value."""
     before = _typed(opened, sent.row) if sent.row else {}
     found: dict[str, Any] = {}
     for name, column in opened.definition.columns.items():
@@ -361,7 +357,7 @@ def _changed_columns(opened: OpenTable, sent: SentRow) -> dict[str, Any]:
 
 
 def _lines(text: str) -> str:
-    """The text with the line breaks that forms send, whatever they were."""
+    """Use the line breaks that forms send."""
     return re.sub("\r\n?", "\n", text)
 
 
@@ -391,7 +387,6 @@ async def remove_row(request: Request, opened: Opened, session: CanChange) -> Re
 
 @router.get("/tables/{table}/import")
 async def import_form(request: Request, opened: Opened, _: CanChange) -> Response:
-    """The form that sends a file."""
     return _import(request, opened)
 
 
@@ -442,7 +437,7 @@ SPARE: Final = TableOffer("Never call again", "is not called", "May be called ag
 
 
 async def tables_of_number(console: Console, project: Project, number: str) -> list[dict[str, Any]]:
-    """The tables that are found by a phone number, for the page of a call. Raises StoreError."""
+    """Return the tables that are found by a phone number, for the page of a call. Raises StoreError."""
     if console.settings.has_memory_store:
         return []
     refusing, sparing = _refusing(project), _sparing(project)

@@ -1,4 +1,4 @@
-"""Answers an editor's questions about texts. Everything here runs in the subprocess of `ncco_server.editor.worker`.
+"""Answers an editor's questions about texts, in the subprocess of `ncco_server.editor.worker`.
 
 An editor counts columns in UTF-16 code units. The language server of `ncco_server.lsp` uses the same functions.
 """
@@ -34,10 +34,10 @@ from ncco_server.service.phone_numbers import readable
 Json: TypeAlias = dict[str, Any]
 
 MOST_ISSUES: Final = 500
-"""Maximum number of issues sent to an editor; a text with more is not a flow file."""
+"""Issues sent to an editor; a text with more is not a flow file."""
 MOST_OPTIONS: Final = 1000
 MOST_DRAWN: Final = 200
-"""Maximum number of steps of a picture; more take too long to lay out while somebody types."""
+"""Steps of a picture; more take too long to lay out while somebody types."""
 NO_PICTURE: Final = '<p class="hint">{}</p>'
 _SAYS: Final = """
 flow: pasted
@@ -52,9 +52,9 @@ _BETWEEN_FILES: Final = frozenset({"E210", "E211", "E212", "W213"})
 def check(folder: Json, question: Json) -> Json:
     """Return every issue of a text, and of the project if the text is one of its files, with fixes.
 
-    `folder` has the project: `flows` and `templates`, two folders, `env`, the names of settings, and `modules`, the
-    Python modules whose functions lookups may call. `question` has `file`, `text` and `unsaved`; in other functions
-    also `line` and `column`.
+    `folder` has the folders `flows` and `templates`, the names of settings `env`, and the Python `modules` whose
+    functions lookups may call. `question` has `file`, `text` and `unsaved`; in other functions also `line` and
+    `column`.
     """
     file = question["file"]
     text = question["text"]
@@ -82,7 +82,7 @@ def check(folder: Json, question: Json) -> Json:
 
 
 def complete(folder: Json, question: Json) -> Json:
-    """The completions at the cursor, and the column from which they replace text."""
+    """Return the completions at the cursor, and the column from which they replace text."""
     path, texts, line, column = read_question(folder, question)
     found = assist.completions(texts, path, line, column, folder["env"])
     options = [option._asdict() for option in found.options[:MOST_OPTIONS]]
@@ -110,7 +110,7 @@ def read(folder: Json, source: Json) -> bool:
 
 
 def exceeded_limit(folder: Json, file: str, text: str) -> str:
-    """The limit that a text exceeds, alone or with the rest of the project; "" if there is none.
+    """Return the limit that a text exceeds, alone or with the rest of the project, or "".
 
     A text that is shorter than the one on disk is not refused, because it may be one of several that must be shortened.
     A template is read as if a flow spoke it.
@@ -124,7 +124,7 @@ def exceeded_limit(folder: Json, file: str, text: str) -> str:
 
 
 def picture(folder: Json, source: Json) -> str:
-    """An SVG diagram of the text's flow, or a paragraph that says why there is none; "" while the text has errors."""
+    """Return an SVG diagram, or a paragraph that says why there is none; "" while the text has errors."""
     playable = read_source(project_in(folder), PhoneText(**source))
     if playable.project is None:
         return NO_PICTURE.format("There is no picture of an NCCO: its actions are played one after the other.")
@@ -137,7 +137,7 @@ def picture(folder: Json, source: Json) -> str:
 
 
 def read_question(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:
-    """If the `text` of a question is None, the one in `unsaved` or on disk is used.
+    """If the `text` of a question is None, use the one in `unsaved` or on disk.
 
     The column returned is in characters.
     """
@@ -173,7 +173,7 @@ def _renamed(issue: Json, file: str) -> Json:
 
 
 def shown_issues(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Checked) -> list[Json]:
-    """Issues of some texts (path → text) with working fixes, for an editor; at most `MOST_ISSUES`."""
+    """Keep only fixes that work, and the first `MOST_ISSUES` issues. `texts` is path → text."""
     listed = list(issues)[:MOST_ISSUES]
     helpful = tried_fixes(listed, texts, check)
     column = Utf16Columns(texts)
@@ -217,7 +217,7 @@ def _ncco_issue(text: str, file: str, found: TextIssue) -> Json:
 
 
 def _as_json(issue: FlowIssue | NccoIssue, where: Json, fixes: Sequence[Json]) -> Json:
-    """An issue as editors show it. `where`: file, line, column and length, the last two in UTF-16 code units."""
+    """`where`: file, line, column and length, the last two in UTF-16 code units."""
     texts = {"severity": issue.severity, "code": issue.code, "message": issue.message, "cure": issue.cure}
     return {**where, **texts, "fixes": fixes}
 
@@ -235,7 +235,7 @@ def _json_value(node: Node) -> Any:
 
 
 def _yaml_issue(issue: NccoIssue, ncco: Seq) -> FlowIssue:
-    """An issue of an NCCO as an issue of its YAML text, at the key or value that its JSON Pointer names."""
+    """Report the issue at the key or value that its JSON Pointer names."""
     node = cast("Node", ncco)
     key = None
     for part in issue.path.split("/")[1:]:

@@ -25,18 +25,16 @@ from ncco_server.flow.source import read_yaml
 from ncco_server.settings.logins import NAME
 
 HISTORY: Final = ".history"
-"""The folder next to the flows that keeps earlier versions of saved files; the loader skips names with a leading dot.
-"""
+"""Earlier versions of saved files, next to the flows; the loader skips names with a leading dot."""
 _VERSION: Final = "%Y%m%dT%H%M%S%f"
-"""The suffix in the name of an earlier version: when it was replaced, in UTC."""
+"""In the name of an earlier version: when it was replaced, in UTC."""
 _VERSION_NAME: Final = re.compile(rf"(.+)\.(\d{{8}}T\d{{12}})(?:,({NAME.pattern}))?")
-"""Matches the name of an earlier version: the file's name, when it was replaced, and by whom, if known."""
+"""The groups are the file's name, when it was replaced, and by whom, if known."""
 LONGEST_NAME: Final = 190
-"""Maximum number of characters in the display path of a saved file; the names of its versions are longer."""
+"""Characters in the display path of a saved file; the names of its versions are longer."""
 TEMPLATE_SUFFIXES: Final = (".j2", ".jinja", ".jinja2", ".json", ".md", ".ssml", ".txt", ".xml")
-"""File name extensions that can be saved in `templates/`. None is executable."""
+"""Extensions that can be saved in `templates/`. None is executable."""
 KEPT_VERSIONS: Final = 20
-"""Maximum number of earlier versions of a file to keep."""
 
 
 class CannotSave(AppError):
@@ -52,7 +50,7 @@ class Version(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReadProject:
-    """A project that was loaded, and its texts."""
+    """A loaded project, and its texts."""
 
     project: Project
     texts: Mapping[str, str]
@@ -60,7 +58,7 @@ class ReadProject:
     _nodes: dict[str, Node | None] = field(default_factory=dict, compare=False, repr=False)
 
     def node(self, file: str) -> Node | None:
-        """The file is parsed only once; None if it cannot be parsed."""
+        """Parse the file only once; None if that fails."""
         if file not in self._nodes:
             self._nodes[file] = read_yaml(file, self.texts[file])[0]
         return self._nodes[file]
@@ -70,7 +68,7 @@ class ReadProject:
         return tuple(flow.revision for flow in self.project.flows.values())
 
     def unreleased(self, file: str) -> str:
-        """Why real calls do not use the file on disk; "" if they do. One error holds back the whole project."""
+        """Return why real calls do not use the file on disk, or "". One error holds back the whole project."""
         errors = [issue.place.file for issue in self.issues if issue.is_error]
         if not errors:
             return ""
@@ -80,7 +78,7 @@ class ReadProject:
 
 
 def on_disk(handlers: Iterable[str], flows: Path, texts: Mapping[str, str]) -> list[str]:
-    """The files with handlers whose texts are those on disk, which may import the modules beside `flows`.
+    """Return the files with handlers whose texts are those on disk, which may import the modules beside `flows`.
 
     Code that somebody has only typed is never run.
     """
@@ -131,7 +129,7 @@ class ProjectFolder:
             return self._read
 
     def with_texts(self, unsaved: Mapping[str, str]) -> ReadProject:
-        """Unsaved texts (display path → text) replace or complete those on disk. Blocks."""
+        """Replace or complete the texts on disk with unsaved ones (display path → text). Blocks."""
         texts, issues = read_project(self.flows, self.templates)
         texts |= unsaved
         unread = [issue for issue in issues if issue.place.file not in unsaved]
@@ -177,7 +175,7 @@ class ProjectFolder:
             ) from error
 
     def blocked(self, file: str) -> str:
-        """Return why a file cannot be saved, for display; "" if nothing prevents it."""
+        """Return why a file cannot be saved, for display, or ""."""
         try:
             folder = self._path(file).parent
         except CannotSave as error:
@@ -193,7 +191,7 @@ class ProjectFolder:
         )
 
     def versions(self, file: str) -> dict[str, Version]:
-        """A file's earlier versions: when (ISO 8601, UTC) → version, newest first."""
+        """Return when (ISO 8601, UTC) → version, newest first."""
         try:
             kept = reversed(self._versions(self._path(file)))
         except CannotSave:  # e.g. a link's target in another folder
@@ -221,7 +219,7 @@ class ProjectFolder:
         return path
 
     def _versions(self, path: Path) -> list[tuple[datetime, str, Path]]:
-        """Sorted by the time when they were replaced, oldest first."""
+        """Sort by the time of replacement, oldest first."""
         found = []
         for kept in (path.parent / HISTORY).glob("*"):
             if (parts := _VERSION_NAME.fullmatch(kept.name)) and parts[1] == path.name:
@@ -243,7 +241,7 @@ class ProjectFolder:
 
 
 def project_in(values: Mapping[str, Any]) -> ProjectFolder:
-    """The inverse of `ProjectFolder.as_values`: the same object for the same values, so that files are read once."""
+    """Return the same object for the same values, so that files are read once."""
     python = tuple(values["modules"]), tuple(values["handlers"])
     return _project_in(values["flows"], values["templates"], tuple(values["env"]), *python)
 

@@ -43,8 +43,8 @@ class PhoneText(BaseModel):
 class TextNotice:
     """What the page says about a text: its errors, or how else a call with it can start.
 
-    `errors` and `others` are the numbers of errors in the text and in other files; `line`, `column`, `message` and
-    `cure` belong to the text's first error.
+    `errors` and `others` are the numbers of errors in the text and in other files; the other fields belong to the
+    text's first error.
     """
 
     flow: str
@@ -63,7 +63,7 @@ class Playable:
     """A text that was read, and what can be called in it.
 
     Attributes:
-        project: the flows that can be played with it; None for an NCCO.
+        project: None for an NCCO.
         flow: the name of the text's own flow; "" if it has errors or is an NCCO.
         ncco: the actions, if the text is an NCCO; otherwise ().
         others: number of errors in other files.
@@ -86,7 +86,7 @@ class Playable:
 
     @property
     def can_be_kept(self) -> bool:
-        """Whether its calls can become scenarios. Those always start at the flow's `start`."""
+        """Scenarios always start at the flow's `start`."""
         return self.project is not None and not self.source.step
 
     def is_saved(self, folder: ProjectFolder) -> bool:
@@ -100,7 +100,7 @@ class Playable:
 
     @property
     def startable(self) -> list[Flow]:
-        """The flows in which a call can start: the text's own flow if possible, otherwise the flows that run it."""
+        """The text's own flow if calls can start there, otherwise the flows that run it."""
         flows = self.project.flows if self.project is not None else {}
         own = flows.get(self.flow)
         if own is not None and own.is_startable:
@@ -121,7 +121,7 @@ class Playable:
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone for the time of a call: that of the opening hours, or UTC."""
+        """The time zone of the opening hours, or UTC."""
         flows = self.startable
         return zone_of(self.project, flows[0].name) if self.project is not None and flows else ZoneInfo("UTC")
 
@@ -130,7 +130,7 @@ _ADDRESS: Final = frozenset({"type", "number", "uri", "user", "domain", "extensi
 
 
 def dialled_in(project: Project) -> list[str]:
-    """The addresses that the flows dial, as far as they are written out."""
+    """Leave out computed addresses."""
     found: dict[str, None] = {}
     for step in (step for flow in project.flows.values() for step in flow.steps.values()):
         for target in step.targets:

@@ -1,10 +1,7 @@
 """Runs work on texts in one subprocess, which is killed if it takes too long or too much memory.
 
-    worker = Worker()
-    found = await worker.run(language.check, {"file": ..., "text": ...})
-
-The function takes named values and returns one, all of them JSON. By default the subprocess does not get the server's
-environment, so it has no settings and no secrets. It exits when its standard input is closed.
+By default the subprocess does not get the server's environment, so it has no settings and no secrets. It exits when its
+standard input is closed.
 """
 
 from __future__ import annotations
@@ -31,16 +28,16 @@ from ncco_server.errors import AppError
 from ncco_server.garbage import collect_rarely
 
 MOST_WAITING: Final = 16
-"""Maximum number of waiting requests per person; more are refused."""
+"""Waiting requests per person; more are refused."""
 MEMORY_BYTES: Final = 1 << 30
 SECONDS: Final = 10.0
-"""About twice the processor time in which the largest project is checked."""
+"""About twice the processor time that the largest project takes."""
 BUSY: Final = 6
 """The time limit is multiplied by this if other processes keep the processors busy."""
 START_SECONDS: Final = 60
-"""Time limit for starting the subprocess on a busy machine."""
+"""The time limit for starting the subprocess on a busy machine."""
 _LENGTH_BYTES: Final = 4
-"""The size of a message's length in bytes. A message is its length, followed by JSON."""
+"""A message is its length, followed by JSON."""
 
 Reason: TypeAlias = Literal["time", "memory", "killed", "busy", "superseded", "failed"]
 
@@ -99,7 +96,7 @@ class Worker:
         owner: str = "",
         seconds: float | None = None,
     ) -> Any:
-        """Run a function of a module, and return its result. Raises WorkNotDone.
+        """Run a function whose values and result are JSON. Raises WorkNotDone.
 
         `function` must never come from a request. `asker` drops an older request of the same asker that still waits; ""
         drops none. Each `owner` gets its turn. `seconds` limits processor time.
@@ -160,7 +157,7 @@ class Worker:
         return ends.get(-code, "memory")
 
     async def close(self) -> None:
-        """End the subprocess; the next request starts another."""
+        """The next request starts another subprocess."""
         process = self._process
         self._process = None
         if process is None:

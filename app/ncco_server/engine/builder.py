@@ -26,7 +26,6 @@ class Origin(NamedTuple):
 
     @property
     def error(self) -> Target | None:
-        """The step's error exit, or else its flow's."""
         return self.step.error or self.flow.error
 
 
@@ -59,7 +58,7 @@ class NccoBuilder:
         del self.waits[waits:]
 
     def play(self, origin: Origin, waiting: Callable[[], Iterator[Origin]], again: Again) -> None:
-        """Add the actions of a step that is entered or repeated. Raises RenderError.
+        """Raises RenderError.
 
         `waiting` returns the steps that wait for the flow of `origin` to return, innermost first.
         """
@@ -73,7 +72,6 @@ class NccoBuilder:
             self.drafts += self._tail(origin)
 
     def take(self, actions: list[dict[str, Any]], waits: tuple[OpenWait, ...], dials: int) -> None:
-        """Start with the actions and waits of a stretch, which are checked already."""
         self.drafts = [Draft(action, computed={}) for action in actions]
         self.waits = list(waits)
         self.dialled += dials
@@ -87,7 +85,7 @@ class NccoBuilder:
         return self._context.link(WaitRef(wait.kind, self._session, self._turn, wait.index))
 
     def _tail(self, origin: Origin) -> list[Draft]:
-        """The actions of the `error` exit, or the failsafe NCCO if they cannot be played."""
+        """Return the failsafe NCCO if the actions of the `error` exit cannot be played."""
         failsafe = failsafe_tail(self._context.failsafe)
         try:
             drafts = tail_of(origin.flow, origin.step, origin.frame._replace(position=0))
@@ -105,7 +103,7 @@ class NccoBuilder:
         return not draft.dials or not self._refusal(draft.dials)
 
     def _refusal(self, number: str) -> str:
-        """Return why dialling is refused, or ""."""
+        """Return "" if dialling is allowed."""
         return refusal(number, self._context.dial_allow)
 
     def _add_all(self, flow: Flow, step: Step, drafts: list[Draft]) -> None:
@@ -143,7 +141,6 @@ class NccoBuilder:
         return bool(self.drafts) and self.drafts[-1].action.get("action") == "conversation"
 
     def add(self, action: Mapping[str, Any]) -> None:
-        """Add an action that no flow contains."""
         self.drafts.append(Draft(dict(action), computed={}))
 
     def _check_dial(self, draft: Draft, place: Place) -> None:
@@ -160,9 +157,9 @@ class NccoBuilder:
         self.waits.clear()
 
     def fault(self) -> tuple[int, Issue] | None:
-        """Return the first error for which Vonage would refuse the NCCO, with its action's index; None without any.
+        """Return the first error for which Vonage would refuse the NCCO, with its action's index, or None.
 
-        If the error is in the tail, the failsafe NCCO replaces the tail, so that the `input` is played.
+        An error in the tail replaces the tail by the failsafe NCCO, so that the `input` is played.
         """
         found = None if self._is_checked else self._fault()
         if found is None or found[0] < self._tail_at:
@@ -181,7 +178,7 @@ class NccoBuilder:
         return [draft.action for draft in self.drafts]
 
     def stored_actions(self, hide: Callable[[Any], str]) -> list[dict[str, Any]] | None:
-        """The NCCO with tokens in place of options that contain a `spoken` param; None if there are none."""
+        """Return the NCCO with tokens in place of options that contain a `spoken` param; None if there are none."""
         if not any(draft.secret for draft in self.drafts):
             return None
         return [{**draft.action, **{name: hide(draft.action[name]) for name in draft.secret}} for draft in self.drafts]

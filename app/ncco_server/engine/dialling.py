@@ -26,7 +26,7 @@ PREMIUM_PREFIXES: Final = (
 )
 """Prefixes of numbers that cost more than others of their country: premium rate, personal numbers, satellites.
 
-Our choice, from national numbering plans and ITU-T E.164; the list is never complete and changes with those plans.
+Our choice, from national numbering plans and ITU-T E.164; never complete.
 """
 
 _ADDRESS: Final = re.compile(
@@ -35,7 +35,7 @@ _ADDRESS: Final = re.compile(
     r"(?:;(?:transport|media|user)=[A-Za-z0-9]+)*",
     re.IGNORECASE,
 )
-"""Matches a SIP address with at most one user, one host, and nothing that redirects it, such as `maddr` or `Route`.
+"""One user at most, one host, and nothing that redirects the call, such as `maddr` or `Route`.
 
 Source: RFC 3261, 19.1.1; NCCO reference, SIP (transport, media).
 """
@@ -46,11 +46,10 @@ _NO_PREFIX: Final = "has none of the prefixes in NCCO_DIAL_ALLOW"
 def refusal(number: str, allowed: Sequence[str]) -> str:
     """Return why a computed number or address must not be dialled; "" if it may be.
 
-    A prefix allows numbers that start with it, except those with a longer prefix in `PREMIUM_PREFIXES`: `44` allows the
-    United Kingdom except premium numbers, which need `449`. Text that is not a number is an address, which only an
-    address prefix allows: `sip:` allows all, `sip:desk` users whose name starts with `desk`, `sip:@pbx.example.com`
-    everybody on that host, `sip:desk@pbx.example.com` one address. The empty prefix, impossible in settings, allows
-    all.
+    A prefix excludes the numbers with a longer prefix in `PREMIUM_PREFIXES`: `44` allows the United Kingdom except
+    premium numbers, which need `449`. Text that is not a number is an address: `sip:` allows all, `sip:desk` users
+    whose name starts with `desk`, `sip:@pbx.example.com` everybody on that host, `sip:desk@pbx.example.com` one
+    address. The empty prefix, impossible in settings, allows all.
     """
     if not (number.isascii() and number.isdecimal()):
         if "" in allowed:

@@ -1,4 +1,4 @@
-"""Renders the actions of a step, and the tail after its `input`: for one call (`builder`), or for all (`stretch`)."""
+"""Renders the actions of a step, and the tail after its `input`, for one call or for all."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ncco_server.ncco import RECORD_ENDS, is_open_ended
 
 _IN_TAIL: Final = frozenset({"talk", "stream", "connect"})
 _NOT_IN_TAIL: Final = frozenset({"eventUrl", "eventMethod", "eventType", "bargeIn"})
-"""Options removed in a tail, because they need a webhook or a following `input`."""
+"""Removed in a tail, because these options need a webhook or a following `input`."""
 _PASSED_OVER: Final = frozenset({"notify", "record"})
-"""Actions left out of an NCCO without webhooks, unless the call's way depends on them."""
+"""Left out of an NCCO without webhooks, unless the call's way depends on them."""
 
 
 class DependsOnCall(Exception):
-    """The actions cannot be precomputed, because they depend on the call."""
+    """The actions depend on the call, so they cannot be precomputed."""
 
 
 class EveryCall:
@@ -49,7 +49,7 @@ EVERY_CALL: Final = EveryCall()
 
 
 def drafts_of(step: Step, again: Again, frame: Frame | EveryCall) -> list[Draft]:
-    """The prompts of `again`, then the whole step, or only its `input` without `reprompt`."""
+    """Return the prompts of `again`, then the whole step, or only its `input` without `reprompt`."""
     drafts = frame.render(step.parts)
     if not again.reprompt:
         drafts = drafts[next((index for index, draft in enumerate(drafts) if asks(draft)), 0) :]
@@ -73,10 +73,10 @@ def wait_for(draft: Draft, index: int, step: Step, flow: str) -> OpenWait | None
 
 
 def tail_of(flow: Flow, step: Step, frame: Frame | EveryCall) -> list[Draft] | None:
-    """What the `error` exit of a step plays, if webhooks fail, before the next webhook would be needed.
+    """Return what the `error` exit of a step plays, if webhooks fail, before it needs the next webhook.
 
-    If it is None, the failsafe NCCO is played instead: also if the exit leads to another flow, unless that flow plays
-    the same in all calls.
+    None stands for the failsafe NCCO: also if the exit leads to another flow, unless that flow plays the same in all
+    calls.
     """
     target = step.error or flow.error
     if target is None or target.step == step.name:
@@ -118,9 +118,8 @@ def failsafe_tail(failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
 
 
 def without_webhooks(ncco: Iterable[Mapping[str, Any]], callbacks: Mapping[str, bool]) -> list[dict[str, Any]]:
-    """The beginning of an NCCO that needs no webhook of ours.
+    """Return the beginning of an NCCO, up to the prompts for the first action that needs a webhook of ours.
 
-    It ends before the prompts for the first action that needs one, such as a question or a message.
     `callbacks` maps each callback URL to whether its webhook decides how the call continues.
     """
     kept: list[dict[str, Any]] = []

@@ -23,11 +23,11 @@ NO_WEBHOOK = Webhook()
 """Used if the end of a call was never reported."""
 
 UNSAVED = "save"
-"""The name of the hook that stands for a row that cannot be saved: it is parked, so that somebody can look at it."""
+"""The name of the hook that stands for a row that cannot be saved: it is parked for somebody to look at."""
 
 
 class EventEffects(NamedTuple):
-    """What an event causes: hooks to send, and changes of tables' rows."""
+    """What an event causes."""
 
     hooks: tuple[Hook, ...] = ()
     saves: tuple[RowChange, ...] = ()
@@ -47,7 +47,7 @@ class _Event(NamedTuple):
 
 
 def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, context: TurnContext) -> EventEffects:
-    """The hooks for a wait's webhook, even if the wait is closed: those of the step, or if it has none, of its flow."""
+    """Return the hooks of the step, or if it has none, of its flow, even if the wait is closed."""
     where = place_of_wait(session, ref)
     if where is None:
         return NO_EFFECTS
@@ -62,9 +62,8 @@ def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, contex
 def hang_up(
     flow: Flow, session: Session, webhook: Webhook, context: TurnContext, seen: frozenset[str] = frozenset()
 ) -> EventEffects:
-    """The hooks of a call whose caller leaves early; none once the flow has ended.
+    """Return no hooks once the flow has ended; a last `conversation` ends only when the platform ends it.
 
-    A flow whose last action is a `conversation` ends only when the platform ends the conversation.
     The first `events` with such hooks are used: the step's, its flow's, then those of each step and flow that waits.
     `seen` contains the statuses recorded for the waits of the latest turn.
     """
@@ -89,10 +88,10 @@ def ended(
     decided: DecidedResult,
     seen: frozenset[str] = frozenset(),
 ) -> EventEffects:
-    """The hooks for the end of a call, however it ended. `webhook` is None if Vonage never reported the end.
+    """`webhook` is None if Vonage never reported the end.
 
     Only the first flow with `ended` sends hooks: the current flow, the flows that wait for it, then the flow that the
-    call began in. Their `flow` and `step` always say where the call was; `step` is "" if the flow had ended.
+    call began in. Their `flow` and `step` say where the call was; `step` is "" if the flow had ended.
     """
     scopes = Scopes(flow, session, context, Budget())
     for name in (session.at, *(level.flow for level in reversed(session.callers)), flow.name):
@@ -107,7 +106,6 @@ def ended(
 
 
 def may_report_hang_up(flow: Flow, session: Session) -> bool:
-    """Whether `hang_up` may return hooks, for any statuses of the call."""
     last = (session.step, *(observer.step for observer in session.observers))
     for name, left in ((session.at, last), *((level.flow, (level.step,)) for level in session.callers)):
         at = flow.named(name)
@@ -121,7 +119,7 @@ def may_report_end(flow: Flow) -> bool:
 
 
 def _left_step(session: Session, webhook: Webhook, seen: frozenset[str]) -> str:
-    """The step that the caller was in when leaving early; "" if the flow had ended."""
+    """Return "" if the flow had ended."""
     ended_by = getattr(webhook, "disconnected_by", None)
     last = [observer.step for observer in session.observers if observer.wait == OWN_LEG and ended_by != "platform"]
     step = session.step or (last[-1] if last else "")
@@ -129,10 +127,7 @@ def _left_step(session: Session, webhook: Webhook, seen: frozenset[str]) -> str:
 
 
 def not_reached(flow: Flow, session: Session, outcome: str, context: TurnContext) -> tuple[Hook, ...]:
-    """The hooks of a placed call that reached nobody.
-
-    `outcome` is Vonage's last status, `expired` or `unknown`; it becomes `event.name` and `event.status`.
-    """
+    """`outcome` is Vonage's last status, `expired` or `unknown`; it becomes `event.name` and `event.status`."""
     outbound = flow.outbound
     hooks = outbound.hooks_for(outcome) if outbound is not None else ()
     scopes = Scopes(flow, session, context, Budget())
@@ -142,16 +137,16 @@ def not_reached(flow: Flow, session: Session, outcome: str, context: TurnContext
 def _dial_was_last(session: Session, ended_by: str | None, seen: frozenset[str]) -> bool:
     """Whether the call ended because the called party hung up.
 
-    A dial with `completed: end` is the last action. After other dials a notify follows, but Vonage's contact centre
-    tutorial says that the call ends all the same. When the caller hangs up, the platform ends the called party's leg
-    too. Source: webhook reference, Completed (`disconnected_by`).
+    After most dials a notify follows, but Vonage's contact centre tutorial says that the call ends all the same. When
+    the caller hangs up, the platform ends the called party's leg too. Source: webhook reference, Completed
+    (`disconnected_by`).
     """
     names = {wait.name for wait in session.waits if wait.steers}
     return "completed" in seen and "connect" in names and ended_by != "user"
 
 
 def place_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:
-    """The names of a wait's flow and step; None if neither the latest turn nor an observer has the wait."""
+    """Return the wait's flow and step; None if neither the latest turn nor an observer has the wait."""
     if ref.turn == session.turn:
         return next(((wait.flow, wait.step) for wait in session.waits if wait.index == ref.index), None)
     known = (observer for observer in session.observers if (observer.turn, observer.wait) == (ref.turn, ref.index))

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ncco_server.engine.interpreter import Playing, begin_placed, resume_with, waiting_handler
 from ncco_server.engine.session import NOTHING, Call, LookupAnswer, Turn, TurnContext, WaitRef
-from ncco_server.flow.handlers.api import Called, CallFlow, RunFailed
+from ncco_server.flow.handlers.api import Called, CallFlow, NoInput, RunFailed
 from ncco_server.flow.handlers.exploring import results_of
 from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.results import as_json
@@ -69,7 +69,7 @@ def turn_of(
     Args:
         handler: the handler, in a module that can be imported.
         results: what each `await` gave that waits for the caller, another flow or a function, in order: a choice or
-            None, digits, an outcome, what a function returned, or `RunFailed("why")`.
+            None, digits, an outcome, what a function returned, `RunFailed("why")`, or `NoInput("", "nomatch")`.
         flows: the folder with flow files that the handler goes to or runs; None if there are none.
         params: the handler's arguments after the call.
         to: the number that was called; "" for the first of the handler's numbers.
@@ -95,7 +95,9 @@ def turn_of(
             step = waiting_handler(flow, turn.session, context)
             if step is None:
                 raise ValueError(f"result {number}: the handler does not wait for anything anymore")
-            playing = resume_with(flow, turn.session, step, _checked(number, step, result), context)
+            problem = result.outcome if isinstance(result, NoInput) else ""
+            known = _checked(number, step, None if problem else result)
+            playing = resume_with(flow, turn.session, step, known, context, problem=problem)
             turn = _played(playing, left)
     except _NoMoreResults as waiting:
         name, arguments = waiting.args
@@ -133,7 +135,7 @@ def _checked(number: int, step: Step, result: Any) -> Any:
 
 
 def _played(playing: Playing[Turn], left: list[tuple[int, Any]]) -> Turn:
-    """Play the turn; its functions take their results from `left`. Raises _NoMoreResults, ValueError."""
+    """Take the results of functions from `left`. Raises _NoMoreResults, ValueError."""
     try:
         wanted = next(playing)
         while True:

@@ -1,7 +1,7 @@
 """Plays a flow, from one webhook to the next NCCO.
 
-Functions that play a turn are generators: each yields a tuple of `Lookup`s, to be made concurrently, is sent a tuple
-of the answers, and returns a `Turn`. Nothing is stored before it returns.
+Functions that play a turn are generators: each yields a tuple of `Lookup`s, to be made concurrently, is sent a tuple of
+the answers, and returns a `Turn`. Nothing is stored before it returns.
 """
 
 from __future__ import annotations
@@ -47,7 +47,6 @@ Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Res
 
 
 def _enter(run: Run, target: Target, step: Step | None = None) -> Playing[None]:
-    """Enter `target` and the steps after it. Roll back each step whose NCCO Vonage would refuse."""
     run.start_step(run.context.now)
     if not run.enter_stretch(target):
         yield from _walk(run, target, step)
@@ -55,7 +54,6 @@ def _enter(run: Run, target: Target, step: Step | None = None) -> Playing[None]:
 
 
 def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
-    """Enter `target` and the steps after it, until a step waits or the call ends; `step` is the previous step."""
     following: Target | None = target
     while following is not None:
         try:
@@ -118,8 +116,10 @@ def _call_functions(run: Run) -> Playing[None]:
 
 
 def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
-    """The target of `step` after its sub-flow has returned the outcome in `target`. Raises RenderError."""
+    """Decide on the outcome in `target`, which the sub-flow of `step` has returned. Raises RenderError."""
     outcome = Outcome(target.returns, because=f"{left.name} returned {target.returns}")
+    if run.scopes.flow.handler is not None:
+        run.scopes.step_of(step.name)  # raises what keeps the handler from getting here again
     decision = step.exit.decide(outcome, run.frame(run.scopes.names()), 0)
     if decision is None or not isinstance(decision.move, Go):
         raise RenderError(
@@ -182,7 +182,7 @@ def _milliseconds(run: Run) -> int:
 
 
 def _save(run: Run, step: Step) -> Playing[None]:
-    """Set the variables of a step, then change rows of tables, in order. Raises RenderError.
+    """Raises RenderError.
 
     Whether a row that must be new exists is read now. If somebody else adds it before the turn is stored, the turn is
     played again.
@@ -205,17 +205,14 @@ def _save(run: Run, step: Step) -> Playing[None]:
 
 
 def _key(run: Run, step: Step, lookup: AskedLookup) -> str:
-    """The idempotency key of a lookup: the same if the turn is tried again, different for each lookup in the turn."""
+    """Stay the same if the turn is tried again, and differ for each lookup in the turn."""
     asked = f"{run.before.id}:{run.before.turn + 1}:{run.scopes.flow.name}.{step.name}.{lookup.name}"
     times = run.asked[asked] = run.asked.get(asked, 0) + 1
     return asked if times == 1 else f"{asked}:{times}"
 
 
 def _keep_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, str, LookupAnswer]]) -> None:
-    """Put the answers of a step into scope together, since one may contain a sensitive value of another.
-
-    Each answer has its lookup and the token of its request.
-    """
+    """Put all answers into scope together, since one may contain a sensitive value of another."""
     problems = run.scopes.keep(
         [(lookup, *lookup.definition.cast_answer(answer.value, answer.problem)) for lookup, _, answer in answers]
     )
@@ -248,7 +245,6 @@ def take_error_exit(run: Run, step: Step | None, because: str) -> Playing[None]:
 
 
 def replace_refused_steps(run: Run) -> Playing[None]:
-    """Roll back each step whose NCCO Vonage would refuse, and take its `error` exit instead."""
     while not run.is_failsafe:
         fault = run.fault()
         if fault is None:
@@ -274,10 +270,7 @@ def set_all(run: Run, assignments: Iterable[Assignment]) -> None:
 def begin(
     flow: Flow, session_id: str, call: Call, context: TurnContext, given: Mapping[str, str] = NOTHING
 ) -> Playing[Turn]:
-    """The first turn of a call.
-
-    `given` has texts for the flow's params; a param keeps its default if its text does not fit.
-    """
+    """Give the params of the flow the texts in `given`; a param keeps its default if its text does not fit."""
     budget = Budget()
     is_handler = flow.handler is not None and not given
     playback, is_playable = begun_playback(flow, call, context) if is_handler else (None, not given)
@@ -296,11 +289,7 @@ def begin(
 def begin_placed(
     flow: Flow, session_id: str, call: Call, values: Mapping[str, Any], context: TurnContext, *, detected: str = ""
 ) -> Playing[Turn]:
-    """The first turn of a placed call that somebody answered.
-
-    `values` are the params, cast to their types. `detected` is `human`, `machine` or `beep` if the result of machine
-    detection came first, otherwise "".
-    """
+    """`detected` is `human`, `machine` or `beep` if the result of machine detection came first, otherwise ""."""
     outbound = flow.outbound
     target = Target(flow.start, flow.place) if outbound is None else outbound.ways.get(detected, outbound.answered)
     run = Run(flow, new_session(flow, session_id, call), context)
@@ -311,9 +300,9 @@ def begin_placed(
 def detected(
     flow: Flow, session: Session, outcome: str, values: Mapping[str, Any], context: TurnContext
 ) -> Playing[Turn | None]:
-    """The turn caused by machine detection (`human`, `machine` or `beep`); None if the result does not steer the call.
+    """Return None if the result of machine detection (`human`, `machine` or `beep`) does not steer the call.
 
-    It leads out of all flows that were run, to a step of the flow that declares `outbound`. `values` are its params.
+    The turn leads out of all flows that were run, to a step of the flow that declares `outbound`.
     """
     target = flow.outbound.ways.get(outcome) if flow.outbound is not None else None
     if target is None or not awaits_detection(session):
@@ -326,26 +315,23 @@ def detected(
 
 
 def awaits_detection(session: Session) -> bool:
-    """Whether machine detection can still steer the call: while it waits in its first step, even repeatedly."""
+    """Whether the call waits in its first step, even repeatedly."""
     return session.turn - 1 == session.tries + session.asr_errors
 
 
 def new_session(flow: Flow, session_id: str, call: Call, values: Mapping[str, Any] = NOTHING) -> Session:
-    """The state of a call before its first turn. `values` are the params, with tokens in place of sensitive values."""
+    """`values` has tokens in place of sensitive values."""
     variables = {name: variable.default for name, variable in flow.variables.items()}
     return Session(session_id, flow.name, flow.revision, call, variables=variables | dict(values))
 
 
 def param_of_query(type_: Kind, text: str) -> Any:
-    """Convert a param from the query; commas separate entries of a list. Raises ValueError."""
+    """Commas separate entries of a list. Raises ValueError."""
     return type_.cast([each.strip() for each in text.split(",") if each.strip()] if type_.family == "list" else text)
 
 
 def begin_called(flow: Flow, session_id: str, parent: Session, wait: OpenWait, context: TurnContext) -> Playing[Turn]:
-    """The first turn of a called party's leg, which hears the flow in `onAnswer` that `wait.runs` names.
-
-    `flow` and `parent` are those of the call that dialled.
-    """
+    """`flow` and `parent` are those of the call that dialled."""
     runs = wait.runs or {}
     heard = new_scope(flow.named(str(runs.get("flow", ""))), dict(runs.get("given", {})))
     at = "" if heard.flow is flow else heard.flow.name
@@ -379,7 +365,7 @@ def resume(
     *,
     seen: frozenset[str] = frozenset(),
 ) -> Playing[Turn | None]:
-    """The turn caused by a webhook of an open wait, or None if the webhook does not steer.
+    """Return None if the webhook does not steer.
 
     `webhook` is None if it is unreadable, which takes the `error` exit. `seen` contains the statuses recorded for the
     waits of the latest turn.
@@ -403,7 +389,7 @@ def resume(
 
 
 def waiting_handler(flow: Flow, session: Session, context: TurnContext) -> Step | None:
-    """The step that a handler waits in, which may run another flow; None if the handler does not go on."""
+    """Return the step that a handler waits in, which may run another flow; None if the handler does not go on."""
     scopes = Run(flow, session, context).scopes
     name = session.step
     while not scopes.is_outermost:
@@ -411,31 +397,35 @@ def waiting_handler(flow: Flow, session: Session, context: TurnContext) -> Step 
     return scopes.step_of(name) if name and scopes.flow is flow else None
 
 
-def resume_with(flow: Flow, session: Session, step: Step, result: Any, context: TurnContext) -> Playing[Turn]:
-    """The turn after a handler got a result without a webhook: for tests of handlers."""
+def resume_with(
+    flow: Flow, session: Session, step: Step, result: Any, context: TurnContext, *, problem: str = ""
+) -> Playing[Turn]:
+    """The turn after a handler got a result without a webhook: for tests of handlers.
+
+    `problem` says why a question got no answer.
+    """
     run = Run(flow, session, context)
     while not run.scopes.is_outermost:
         run.scopes.leave()
     run.step = step.name
     run.mark_decision(step)
     asked = step.exit.asked
-    run.scopes.record(result, sensitive=asked is not None and asked.sensitive)
+    run.scopes.record(result, problem, sensitive=asked is not None and asked.sensitive)
     yield from _enter(run, Target(step.name, step.place), step)
     return run.finish("given")
 
 
 def fail(flow: Flow, session: Session, context: TurnContext, because: str) -> Playing[Turn]:
-    """The turn after Vonage refused an NCCO: it takes the `error` exit of the current step."""
+    """Take the `error` exit of the current step, because Vonage refused an NCCO."""
     run = Run(flow, session, context)
     yield from take_error_exit(run, run.scopes.flow.steps.get(session.step), because)
     return run.finish("error")
 
 
 def without_store(flow: Flow, session_id: str, call: Call, context: TurnContext) -> Turn | None:
-    """What the `error` exit of the start step plays before it needs a webhook; None if that is nothing.
+    """Return what the `error` exit of the start step plays before it needs a webhook; None if that is nothing.
 
-    Nothing about the call is known or stored, so variables and lookups have their defaults. The NCCO has no callback
-    URLs. Numbers are checked and counted as in any other turn.
+    Nothing about the call is known: variables and lookups have their defaults.
     """
     session = new_session(flow, session_id, call)._replace(step=flow.start)
     playing = fail(flow, session, context, "the store is unavailable")
@@ -491,7 +481,9 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
             if decision.sets:
                 set_all(run, decision.sets)
             if run.scopes.flow.handler is not None:
-                run.scopes.record(_heard_by_handler(decision), sensitive=wait.sensitive)
+                heard_by_handler = _heard_by_handler(decision)
+                problem = decision.outcome if heard_by_handler is None else ""
+                run.scopes.record(heard_by_handler, problem, sensitive=wait.sensitive)
             yield from _enter(run, decision.move.target, step)
         else:
             yield from _play_again(run, step, decision)
@@ -512,7 +504,6 @@ def _heard_by_handler(decision: Decision) -> Any:
 
 
 def _play_again(run: Run, step: Step, decision: Decision) -> Playing[None]:
-    """Ask again, or dial the next target of the list, with the values that the step was entered with."""
     if isinstance(decision.move, Again):
         run.tries += decision.move.counts_try
         run.asr_errors += not decision.move.counts_try

@@ -1,8 +1,8 @@
 """Determines the outcome that a webhook reports, for the server, the simulator and the prover.
 
-The called party of a `connect` may first hear a flow of its own. The parties are connected when its NCCO ends, and no
-action can hang up. So a party that declines is kept waiting until it hangs up. If anything fails, the party is
-connected, because a caller is waiting. Source: NCCO reference, Phone (onAnswer).
+The called party of a `connect` may first hear a flow of its own. When its NCCO ends, the parties are connected, and no
+action can hang up: so a party that declines is kept waiting until it hangs up. Source: NCCO reference, Phone
+(onAnswer).
 """
 
 from __future__ import annotations
@@ -31,21 +31,19 @@ APART: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 7200}
 """Keeps a party that declined from being connected. Source: NCCO reference, Wait (the longest timeout)."""
 
 MOST_RESULTS = 10
-"""Maximum number of speech results to compare, best first; our choice."""
+"""Speech results to compare, best first; our choice."""
 
 _SOMEBODY_ANSWERED = PICKED_UP | {"completed"}
 
 
 def hear_input(asked: Asked, webhook: InputWebhook) -> Outcome:
-    """The outcome of an `input` webhook.
-
-    The first rule that applies decides:
+    """Decide by the first rule that applies.
 
     1. digits that are a key of the menu, even if `timed_out` is true: that choice; digits win over speech.
     2. digits, if a number was requested: collected.
     3. other digits: nomatch (dtmf).
-    4. a speech result with sufficient confidence that contains a phrase as whole words: that choice, the
-       longest phrase first, then the next-best result; any such result if free speech was requested: collected.
+    4. a speech result with sufficient confidence that contains a phrase as whole words: that choice, the longest phrase
+       first, then the next-best result; any such result if free speech was requested: collected.
     5. other speech results: nomatch (speech, or low_confidence if all are below the confidence).
     6. no results and `speech.error`, if speech was requested: asr_error, which is not the caller's fault.
     7. nothing at all: noinput.
@@ -111,17 +109,14 @@ def _longest_phrase(phrases: Mapping[str, str], text: str) -> str | None:
 
 
 def hear_status(webhook: StatusWebhook) -> Outcome:
-    """The call status, or `beep` of an answering machine.
-
-    Source: webhook reference, Call status, machine detection.
-    """
+    """Source: webhook reference, Call status, machine detection (`beep`)."""
     more = webhook.sub_state or webhook.detail
     because = f"Vonage reported {webhook.status or ''}" + (f" ({more})" if more else "")
     return Outcome(event_of(webhook), because=because)
 
 
 def event_of(webhook: Webhook) -> str:
-    """The name of a webhook in `on` and `events`: a call status, `beep`, `record`, `transcription`, ..."""
+    """Return a call status, `beep`, `record`, `transcription`, ..., as in `on` and `events`."""
     if not isinstance(webhook, StatusWebhook):
         return webhook.kind
     is_beep = BEEP.fields == {"status": webhook.status, "sub_state": webhook.sub_state}
@@ -129,11 +124,10 @@ def event_of(webhook: Webhook) -> str:
 
 
 def hear_connected(seen: frozenset[str]) -> Outcome:
-    """The outcome of the notify after a connect, given the statuses reported for the called party.
+    """Return `failed` without a reported answer, and if a party that answered has declined.
 
-    The caller also reaches the `notify` if the event of a failed dial was lost. So without a reported answer the
-    outcome is `failed`: a lost `busy` never takes the path of a completed call. A party that answered but declined is a
-    failure.
+    The caller also reaches the `notify` after a connect if the event of a failed dial was lost: so a lost `busy` never
+    takes the path of a completed call.
     """
     declined = sorted(seen & set(DIAL_FAILURES))
     if declined:
@@ -144,7 +138,7 @@ def hear_connected(seen: frozenset[str]) -> Outcome:
 
 
 def declined(returned: str, *, is_over: bool) -> str:
-    """The outcome of a dial whose called party heard a flow but was not connected; "" if it was connected.
+    """Return "" if the called party was connected after its own flow.
 
     `returned` is the outcome that the flow returned, "" for none; `is_over` says that it was played to the end.
     """

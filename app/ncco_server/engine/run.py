@@ -40,12 +40,12 @@ class Savepoint(NamedTuple):
 
 
 class Run:
-    """Builds one turn; each turn has its own instance.
+    """Builds one turn.
 
     Attributes:
         asked: how often each lookup was made, for idempotency keys.
         entered: the entered steps, without those that were rolled back.
-        step: the current step; "" after the last one.
+        step: "" after the last one.
         returned: the outcome that the flow of a called party has returned.
         last_conversation: the step whose `conversation` ends the NCCO; "" if none does.
     """
@@ -81,7 +81,6 @@ class Run:
     def note(
         self, did: str, step: str, what: str, where: Place | None = None, because: str = "", *, by: str = ""
     ) -> None:
-        """Add a line to the trace; `where` is the line of the flow that decided."""
         self.trace.append(TraceLine(did, step, what, written_at(where), because, by=by))
         if did in ("failed", "refused"):
             self.has_fault = True
@@ -102,7 +101,6 @@ class Run:
         )
 
     def start_step(self, now: datetime) -> None:
-        """Reset the counters of attempts."""
         self.tries = self.asr_errors = self.position = 0
         self.scopes.entered_at = now
 
@@ -116,7 +114,7 @@ class Run:
         return step
 
     def end(self) -> None:
-        """Let the call end after the actions so far; a called party is then connected, unless it declined."""
+        """A called party is connected after the actions so far, unless it declined."""
         self.last_conversation = self.step if self._builder.ends_in_conversation else ""
         self.step = ""
         if self.before.parent and self.returned in DIAL_FAILURES:
@@ -125,7 +123,6 @@ class Run:
             self._builder.add(JOINED)
 
     def fall_back(self, because: str) -> None:
-        """Play the failsafe NCCO, because no part of the flow can be played."""
         self._builder.play_only(self.context.failsafe)
         self._marks.clear()
         self.end()
@@ -134,19 +131,17 @@ class Run:
 
     @property
     def _builder(self) -> NccoBuilder:
-        """Create the builder with the first action."""
         if self._built is None:
             before = self.before
             self._built = NccoBuilder(self.root, before.id, before.turn + 1, before.dialled, self.context)
         return self._built
 
     def frame(self, names: Mapping[str, Any], position: int = 0, waited: float = 0.0) -> Frame:
-        """The names that a step's parts and exit can use, and which numbers may be dialled."""
         dialled = self._built.dialled if self._built else self.before.dialled
         return Frame(names, position, waited, self._may_dial, self.context.dial_limit - dialled)
 
     def _may_dial(self, number: str) -> bool:
-        """The trace shows each refused number once."""
+        """Show each refused number once in the trace."""
         refused = refusal(number, self.context.dial_allow)
         if refused and self.step and number not in self._refused:
             self._refused.add(number)
@@ -158,9 +153,8 @@ class Run:
     def begins_later(self, step: Step) -> bool:
         """Whether a step starts only when the caller reaches it, not while the NCCO before it is built.
 
-        This applies to steps that make a lookup, change a table, send a hook, set the result or hold the caller, after
-        an action of unknown length. After prompts they start at once, so that their data is ready when the prompts end.
-        Our choice.
+        A step with lookups or effects does so after an action of unknown length. After prompts it starts at once, so
+        that its data is ready in time. Our choice.
         """
         return (
             bool(step.asks or step.sends or step.saves or step.result or step.exit.asks_again)
@@ -170,12 +164,11 @@ class Run:
     def holds_again(self, step: Step) -> bool:
         """Whether this turn has come back to a `hold`, which then plays even if its condition is true.
 
-        So a queue in which nobody can be rung does not loop endlessly within one turn. Our choice.
+        Otherwise a queue in which nobody can be rung would loop within one turn. Our choice.
         """
         return step.exit.asks_again and any(mark.step is step for mark in self._marks[:-1])
 
     def wait_for(self, step: Step) -> None:
-        """Add a checkpoint, so that `step` starts when the caller reaches it."""
         self.note("reaches", step.name, REACHED, where=step.place, because="it begins when the caller reaches it")
         self._builder.add_checkpoint(
             self.scopes.flow, step, checkpoint(REACHED, step.place, steers=True), self.frame(self.scopes.names())
@@ -202,7 +195,6 @@ class Run:
         return stretch is not None and stretch.is_enterable and self._play_ready(stretch, entered=0)
 
     def play_stretch(self, step: Step, again: Again = ENTERED) -> bool:
-        """Like `enter_stretch`, for a step that was entered before: play or repeat it, and everything after it."""
         flow = self.scopes.flow
         stretch = stretch_of(flow, step, is_root=flow is self.root, again=again)
         return stretch is not None and self._play_ready(stretch, entered=1)
@@ -226,7 +218,7 @@ class Run:
         return True
 
     def mark(self, step: Step) -> None:
-        """Save the state of the turn before `step` adds to it. Raises RenderError if the step limit is exceeded."""
+        """Raises RenderError if the step limit is exceeded."""
         counts = len(self.hooks), len(self.saves), len(self.entered)
         self._marks.append(Savepoint(step, self._builder.mark(), *counts, self.scopes.state))
         self.step = step.name
@@ -234,7 +226,6 @@ class Run:
             raise RenderError("R103", f"one turn entered more than {STEP_LIMIT} steps", str(step.place))
 
     def mark_decision(self, step: Step) -> None:
-        """Save the variables of `step`, which an earlier turn entered, before its exit changes them."""
         self._decided = step, self.scopes.state
 
     def roll_back(self, mark: Savepoint) -> None:
@@ -247,16 +238,16 @@ class Run:
         self.returned = self.last_conversation = ""
 
     def roll_back_last(self, step: Step | None) -> None:
-        """Undo what `step` has added and assigned in this turn, unless that was undone already."""
+        """Do nothing if that was done already."""
         if self._marks and self._marks[-1].step is step:
             self.roll_back(self._marks[-1])
         elif self._decided is not None and self._decided[0] is step:
             self.scopes.restore(self._decided[1])
 
     def error_target(self, step: Step | None) -> tuple[Target | None, Step | None]:
-        """Where the call goes if `step` fails, and the step with that error exit; None for the failsafe.
+        """Return where the call goes if `step` fails, and the step with that error exit; None for the failsafe.
 
-        If a flow does not handle the failure, the call leaves it, and the step that runs the flow fails.
+        If a flow does not handle the failure, the step that runs the flow fails.
         """
         while True:
             target = self._error_exit(step)
@@ -265,7 +256,7 @@ class Run:
             step = self.scopes.leave()
 
     def _error_exit(self, step: Step | None) -> Target | None:
-        """The step's own `error`, or else its flow's: never a step that failed in this turn, or a target twice."""
+        """Never return a step that failed in this turn, or a target twice."""
         flow = self.scopes.flow
         if step is not None:
             self._used_exits.add((flow.name, step.name))
@@ -277,7 +268,7 @@ class Run:
         return None
 
     def fault(self) -> tuple[Savepoint, Issue] | None:
-        """The first error for which Vonage would refuse the NCCO, and the step that caused it."""
+        """Return the first error for which Vonage would refuse the NCCO, and the step that caused it."""
         found = None if self._ready else self._builder.fault()
         if found is None:
             return None
@@ -286,7 +277,7 @@ class Run:
         return (marks or self._marks)[-1], issue
 
     def finish(self, outcome: str) -> Turn:
-        """Sensitive values are replaced with tokens."""
+        """Replace sensitive values with tokens."""
         before = self.before
         scopes = self.scopes
         stored = None

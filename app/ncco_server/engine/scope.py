@@ -1,4 +1,4 @@
-"""The names that values can use during a turn: the variables and lookups of each flow, and names such as `call`."""
+"""The names that values can use during a turn: variables, lookups, and names such as `call`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:  # loaded with the flows that use them
     from ncco_server.flow.language.lookups import AskedLookup
 
 NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
-"""The value of `input` before the first question."""
 
 _NUMBER = re.compile(r"\+?[1-9][0-9]{6,14}")
 """Matches a number that can be called back, but not `anonymous`, a SIP address, or "".
@@ -38,7 +37,7 @@ Source: ITU-T E.164 (15 digits at most); the minimum is our choice.
 
 
 def person_of(call: Call) -> str:
-    """The number of the other party; "" if it is withheld or not a phone number."""
+    """Return "" if the number is withheld or not a phone number."""
     number = call.to if call.direction == "outbound" else call.from_number
     return number if _NUMBER.fullmatch(number) else ""
 
@@ -64,7 +63,7 @@ def call_record(call: Call) -> dict[str, Any]:
 
 
 def heard_record(outcome: Outcome, *, sensitive: bool) -> dict[str, Any]:
-    """A sensitive value is only in its variable."""
+    """Leave out a sensitive value, which is only in its variable."""
     confidence = {"confidence": outcome.confidence or 0.0}
     return confidence if sensitive else {"digits": outcome.digits, "text": outcome.text, **confidence}
 
@@ -72,18 +71,17 @@ def heard_record(outcome: Outcome, *, sensitive: bool) -> dict[str, Any]:
 Hide: TypeAlias = Callable[[Variable, Any], str]
 
 OBSERVER_LIMIT = 50
-"""The oldest are dropped first. Our choice."""
+"""Our choice."""
 
 
 class FlowScope(NamedTuple):
     """The variables and lookups of a call in one flow; immutable.
 
     Attributes:
-        variables: without the variables in `tokens`.
+        variables: without those in `tokens`.
         step: the step that runs another flow; "" in the flow that the call is in now.
         secrets: the sensitive variables that were assigned in this turn.
-        tokens: the tokens of sensitive variables assigned in earlier turns, invisible to flows.
-        asked: the lookups made in this turn.
+        tokens: of the sensitive variables assigned in earlier turns, invisible to flows.
         hidden: the stored answers, with tokens, of earlier lookups with sensitive fields, invisible to flows.
     """
 
@@ -97,7 +95,7 @@ class FlowScope(NamedTuple):
     hidden: Mapping[str, Mapping[str, Any]] = NOTHING
 
     def __repr__(self) -> str:
-        """Values are left out, because they may be sensitive."""
+        """Leave out the values, which may be sensitive."""
         return f"<scope of {self.flow.name}>"
 
     def names(
@@ -112,7 +110,7 @@ class FlowScope(NamedTuple):
         numbers: tuple[str, ...] = (),
         with_hours: bool = True,
     ) -> Names:
-        """The names that a value may use, without variables whose sensitive values are gone.
+        """Leave out the variables whose sensitive values are gone.
 
         `now` is when the step was entered; `numbers` are those of the flow that the call began in.
         """
@@ -139,7 +137,6 @@ class FlowScope(NamedTuple):
         return Names(names, budget)
 
     def with_variable(self, name: str, value: Any) -> FlowScope:
-        """A sensitive variable is stored after the turn only as a token."""
         variables = {**self.variables, name: value}
         if not self.flow.variables[name].sensitive:
             return FlowScope(self.flow, variables, *self[2:])
@@ -152,12 +149,10 @@ class FlowScope(NamedTuple):
 
     @property
     def secret_names(self) -> frozenset[str]:
-        """The variables and the fields of lookups (`name.field`) with a sensitive value from this turn."""
         paths = self.flow.sensitive_paths
         return self.secrets | {written(name, path) for name in self.asked & paths.keys() for path in paths[name]}
 
     def masked(self, name: str, mask: Callable[[str], str]) -> Mapping[str, Any]:
-        """The answer of a lookup as it is stored after the turn."""
         answer: Mapping[str, Any] = masked(self.lookups[name], self.flow.sensitive_paths.get(name, ()), mask)
         return answer
 
@@ -182,7 +177,7 @@ def new_scope(flow: Flow, given: Mapping[str, Any]) -> FlowScope:
 
 
 def scopes_of(root: Flow, session: Session, cipher: Cipher | None) -> tuple[FlowScope, ...]:
-    """The outermost flow comes first. The cipher decrypts `spoken` params."""
+    """Return the outermost flow first. The cipher decrypts `spoken` params."""
     flow = root.named(session.at) if session.at else root
     current = _restored(flow, cipher, session.variables, session.lookups)
     if not session.callers:
@@ -196,7 +191,7 @@ def scopes_of(root: Flow, session: Session, cipher: Cipher | None) -> tuple[Flow
 def _restored(
     flow: Flow, cipher: Cipher | None, variables: Mapping[str, Any], lookups: Mapping[str, Any], step: str = ""
 ) -> FlowScope:
-    """A sensitive variable that was set exists only as a token; its default is public."""
+    """Keep a sensitive variable that was set only as a token; its default is public."""
     declared = flow.variables
     tokens = {
         name: value
@@ -217,13 +212,12 @@ def _restored(
 
 
 def _decrypted(flow: Flow, tokens: Mapping[str, str], cipher: Cipher) -> dict[str, Any]:
-    """The values of the `spoken` params among `tokens`, as long as the call keeps them."""
     texts = {name: cipher.decrypt(tokens[name]) for name in flow.spoken & tokens.keys()}
     return {name: flow.variables[name].type.cast(orjson.loads(text)) for name, text in texts.items() if text}
 
 
 def begun_playback(flow: Flow, call: Call, context: TurnContext) -> tuple[PlayedHandler, bool]:
-    """The handler, up to its first wait, and whether that can be played."""
+    """Return the handler, and whether it can be played up to its first wait."""
     handling = flow.handler
     assert handling is not None  # noqa: S101 - asked for the flows of handlers only
     params = {name: flow.variables[name].default for name in flow.params}
@@ -237,20 +231,19 @@ def begun_playback(flow: Flow, call: Call, context: TurnContext) -> tuple[Played
 
 
 LEVEL_LIMIT = 20
-"""Maximum nesting of flows. The loader refuses recursion, so only a bug can reach this limit."""
+"""Only a bug can reach this limit, because the loader refuses recursion."""
 
 NOT_SHOWN = "not shown: it may contain a sensitive value"
-"""Shown in the trace instead of a message that may quote a sensitive value."""
 
 
 class Scopes:
     """The flows that a call is in during a turn, and the names that values in the innermost flow can use.
 
     Attributes:
-        locale: the locale that the caller chose; "" until then.
+        locale: "" until the caller has chosen one.
         heard: the caller's input before the current step was entered.
         entered_at: when the current step was entered (aware, UTC).
-        answers: the answer of each lookup by name, masked for the store.
+        answers: by name, masked for the store.
     """
 
     def __init__(self, root: Flow, before: Session, context: TurnContext, budget: Budget) -> None:
@@ -298,14 +291,14 @@ class Scopes:
         self._set(scopes)
 
     def use(self, flow: str) -> None:
-        """Compute values in this flow. If the call has left it, its values are the defaults."""
+        """Compute values in this flow. If the call has left it, they are the defaults."""
         name = flow or self._root.name
         known = [scope for scope in self._scopes if scope.flow.name == name]
         self._scope = known[-1] if known else new_scope(self._root.named(name), {})
         self.flow = self._scope.flow
 
     def names(self, now: datetime | None = None, heard: Mapping[str, Any] | None = None) -> Names:
-        """The names that the current step's values can use, cached until a value changes. Callers must not modify them.
+        """Return names that are cached until a value changes; callers must not modify them.
 
         By default, `now` is when the step was entered, and `heard` the input before that.
         """
@@ -328,7 +321,7 @@ class Scopes:
         return self._names
 
     def step_of(self, name: str) -> Step:
-        """In a handler, the step that it waits in. Raises RenderError."""
+        """In a handler, return the step that it waits in. Raises RenderError."""
         flow = self._scope.flow
         step: Step | None = None if flow.handler is None else self._playback(self._scope).step(name)
         return flow.steps[name] if step is None else step
@@ -352,7 +345,7 @@ class Scopes:
         return scope.flow.steps[name]
 
     def _playback(self, scope: FlowScope) -> PlayedHandler:
-        """The handler of a flow, up to its next wait. Raises RenderError."""
+        """Raises RenderError."""
         handling = scope.flow.handler
         assert handling is not None  # noqa: S101 - asked for the flows of handlers only
         recorded = scope.variables[handling.recorded]
@@ -361,7 +354,7 @@ class Scopes:
             params = {name: self._param_of(scope, name) for name in scope.flow.params}
             playback = handling.playback(self._call, self._context.env, params, self._known)
             self._playbacks[scope.flow.name] = playback
-        playback.play(recorded)
+        playback.play(recorded, scope.variables.get(handling.awaited, ()))
         if self._known and any(map(self.secrets.are_in, playback.computed)):
             message = "the handler says a sensitive value, which would be stored: give it to a function only"
             raise RenderError("R110", message, str(scope.flow.place), frozenset())
@@ -376,14 +369,13 @@ class Scopes:
         return self._token_of(value) if declared.sensitive and value != declared.default else value
 
     def _token_of(self, secret: str) -> str:
-        """The token by which a handler knows a sensitive value in this turn."""
         self.secrets.learn(secret)
         token = self.mask(secret)
         self._known[token] = secret
         return token
 
     def redactor(self) -> Callable[[Any], Any] | None:
-        """A function that replaces what repeats a sensitive value of this turn; None if there is none."""
+        """Return None if the turn has no sensitive value."""
         if not self.secrets:
             return None
         from ncco_server.flow.language.returns import Redactor  # noqa: PLC0415 - only for handlers, and loaded with them
@@ -392,7 +384,7 @@ class Scopes:
         return lambda result: redactor.redact(ANY, result, ())
 
     def begin_handler(self, playback: PlayedHandler | None = None) -> None:
-        """Note when the call has come to a handler, unless that is known. `playback` has begun already."""
+        """Do nothing if the call has come to a handler before. `playback` has begun already."""
         handling = self._scope.flow.handler
         if playback is not None:
             self._playbacks[self.flow.name] = playback
@@ -401,17 +393,17 @@ class Scopes:
             self.assign(handling.recorded, begun)
 
     def wanted_result(self) -> tuple[str, Any] | None:
-        """The function that the handler waits for, and its request, or None. Raises RenderError."""
+        """Return the function that the handler waits for, and its request, or None. Raises RenderError."""
         return self._playback(self._scope).wanted
 
     def came_so_far(self) -> str:
-        """A token of what the handler has got so far: the same if a webhook is repeated."""
+        """Return a token that is the same if a webhook is repeated."""
         handling = self._scope.flow.handler
         assert handling is not None  # noqa: S101 - asked for the flows of handlers only
         return self.mask(handling.came_so_far(self._scope.variables[handling.recorded]))
 
     def record(self, value: Any, problem: str = "", *, sensitive: bool = False) -> None:
-        """Store the result that the handler waits for. Raises RenderError."""
+        """Raises RenderError."""
         if sensitive and value is not None:
             value = self._token_of(value)
         playback = self._playback(self._scope)
@@ -421,7 +413,7 @@ class Scopes:
         self.assign(handling.recorded, [*self._scope.variables[handling.recorded], item])
 
     def waiting(self) -> Iterator[tuple[Flow, Step, Names]]:
-        """The steps that wait for the current flow, the innermost first."""
+        """The innermost comes first."""
         for scope in reversed(self._scopes[:-1]):
             names = scope.names(
                 self._call,
@@ -450,7 +442,7 @@ class Scopes:
     def keep(self, read: list[tuple[AskedLookup, Mapping[str, Any], str]]) -> list[str]:
         """Put the answers of lookups into scope; return why each is only a default, "" for a real answer.
 
-        The sensitive values of all answers are collected first. Wherever an answer repeats one, it gets a token.
+        Their sensitive values are collected first: wherever an answer repeats one, it gets a token.
         """
         for lookup, answer, problem in read:
             if not problem:
@@ -481,7 +473,7 @@ class Scopes:
             raise RenderError("R103", f"more than {LEVEL_LIMIT} flows wait for each other", runs.flow)
 
     def come_back(self, target: Target) -> Step:
-        """Go back to the waiting flow with the result in `target`; return the step that waits. Raises RenderError."""
+        """Return to the step that waits, with the result in `target`. Raises RenderError."""
         names = self.names()
         returned = {assignment.name: assignment.value.render(names) for assignment in target.sets}
         step = self.leave()
@@ -496,7 +488,7 @@ class Scopes:
         return self._step_in(scope, scope.step)
 
     def leave_all(self, params: Mapping[str, Any]) -> None:
-        """Go back to the flow that the call began in. If the call has left it, it begins again with these params."""
+        """Return to the flow that the call began in; if the call has left it, it begins again with these params."""
         outermost = self._scopes[0]
         if outermost.flow is self._root:
             self._set((outermost._replace(step=""),))
@@ -505,25 +497,31 @@ class Scopes:
             self.give(params)
 
     def shown(self, error: RenderError) -> str:
-        """The message for the trace; `NOT_SHOWN` if it may quote a sensitive value."""
+        """Return `NOT_SHOWN` if the message may quote a sensitive value."""
         secrets = {name for scope in self._scopes for name in scope.secret_names}
         is_hidden = bool(secrets) if error.reads is None else not secrets.isdisjoint(error.reads)
         return NOT_SHOWN if is_hidden or self.secrets.are_in(str(error)) else str(error)
 
     def kept(self) -> list[Level]:
-        """The flows as they are stored after the turn, the outermost first."""
         return [
             Level(each.flow.name, each.step, each.kept(self._hidden), each.kept_lookups(self.mask))
-            for each in self._scopes
+            for each in map(self._awaiting, self._scopes)
         ]
 
+    def _awaiting(self, scope: FlowScope) -> FlowScope:
+        """With what the flow waits for, if it is a handler that has run in this turn."""
+        handling = scope.flow.handler
+        playback = self._playbacks.get(scope.flow.name)
+        if handling is None or playback is None or len(playback.recorded) != len(scope.variables[handling.recorded]):
+            return scope
+        return scope.with_variable(handling.awaited, playback.awaited)
+
     def hide_option(self, value: Any) -> str:
-        """The token of an option that contains a `spoken` param, which the call can still decrypt."""
+        """The call can still decrypt the token of an option that contains a `spoken` param."""
         cipher = self._context.cipher
         return self.mask(str(value)) if cipher is None else cipher.encrypt(orjson.dumps(value, default=str).decode())
 
     def _hidden(self, variable: Variable, value: Any) -> str:
-        """The call can still decrypt a `spoken` param."""
         return self.hide_option(value) if variable.spoken else self.mask(str(value))
 
     def mask(self, secret: str) -> str:
@@ -531,7 +529,7 @@ class Scopes:
 
 
 def observers(root: Flow, before: Session) -> tuple[Observer, ...]:
-    """The waits whose events send hooks, the oldest first."""
+    """Return the oldest first."""
     observed = list(before.observers)
     for wait in before.waits:
         if wait.kind != "event":

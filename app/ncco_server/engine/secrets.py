@@ -1,9 +1,8 @@
 """Finds sensitive values that a lookup answer repeats in fields not declared sensitive.
 
-A server that receives a PIN may return it in any text. Texts are therefore compared with the sensitive values received
-in the turn; case, width and URL encoding are ignored. A value of six or more characters is found anywhere. A value of
-four or five must be a whole word or number, because one phone number in a thousand contains 2580 by chance. A shorter
-value must be the whole text. Our choice.
+A server that receives a PIN may return it in any text. Case, width and URL encoding are ignored. A value of four or
+five characters must be a whole word or number, because one phone number in a thousand contains 2580 by chance; a
+shorter one must be the whole text. Our choice.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ from ncco_server.flow.paths import Path, by_first_key
 from ncco_server.flow.phrases import LONGEST
 
 ANYWHERE_LENGTH: Final = 6
-"""The least characters of a secret that is found inside words and numbers."""
+"""From this length, a secret is found inside words and numbers."""
 
 PART_LENGTH: Final = 4
-"""The least characters of a secret that is found as a word or number of a longer text."""
+"""From this length, a secret is found as a word or number of a longer text."""
 
 
 class Secrets:
-    """The sensitive values that a turn has received, and a search for them in texts."""
+    """The sensitive values that a turn has received."""
 
     def __init__(self) -> None:
         self._whole: set[str] = set()

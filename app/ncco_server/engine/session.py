@@ -15,17 +15,15 @@ from ncco_server.results import NO_FACTS, TurnFacts
 from ncco_server.table_rows import RowChange
 
 NOTHING: Final[Mapping[str, Any]] = {}
-"""Stands for a map that Vonage did not send. It is never changed."""
+"""Stands for a map that Vonage did not send; never changed."""
 
 
 class Call(NamedTuple):
     """The data of the answer webhook; "" or {} if missing.
 
     Attributes:
-        to, from_number: the digits, as sent.
         from_user: the user of a Client SDK application, who calls without a number.
         conversation_uuid: changes when the leg is moved.
-        sip: SIP headers under their own names (`X-Tenant`, `User-to-User`).
         request: the ID of the placed call; "" for an incoming one.
     """
 
@@ -56,10 +54,9 @@ class OpenWait(NamedTuple):
 
     Attributes:
         index: counts within the turn, from 0.
-        name: `input`, `connect`, `record`, ..., or the name of a checkpoint.
         steers: whether the reply to the webhook may replace the NCCO.
         sensitive: whether the digits and words in its webhook must never be stored.
-        flow: the flow of that step; "" for the flow that the call began in.
+        flow: "" for the flow that the call began in.
         runs: the flow that the called party of a `connect` hears and its params, or None.
     """
 
@@ -105,16 +102,14 @@ class Session(NamedTuple):
         id: made from the leg UUID of the answer webhook, or random.
         turn: number of the latest turn, from 1.
         step: the step that waits; "" once the call is over.
-        tries: failed attempts in that step.
-        asr_errors: speech recognition errors in it, which do not count as attempts.
+        tries: failed attempts in that step, without the speech recognition errors in `asr_errors`.
         position: the index of the current target in a list of a connect.
         variables: sensitive values are tokens.
         entered_at: `now` when the step was entered (aware, UTC), so that a repeated prompt is the same.
-        heard: the value of `input` when the step was entered (digits, text, confidence).
-        waits: the waits that the latest turn opened.
+        heard: the value of `input` when the step was entered.
         at: the flow of `step`; "" for the flow that the call began in.
         callers: the flows that wait for the flow of `step`, the outermost first.
-        locale: the locale that the caller chose; "" until then.
+        locale: "" until the caller has chosen one.
         parent: the session whose `connect` created this leg; "" for an incoming call.
         returned: the outcome that the flow returned if no other flow waited for it.
     """
@@ -213,10 +208,7 @@ def _wait_fields(wait: OpenWait) -> dict[str, Any]:
 
 
 def _reader(kind: type[R]) -> Callable[[Mapping[str, Any]], R]:
-    """Create records of `kind` from maps. Raises TypeError for unknown fields, KeyError for missing ones.
-
-    Keyword arguments would take twice as many instructions (docs/decisions.md).
-    """
+    """Create records of `kind` from maps. Raises TypeError for unknown fields, KeyError for missing ones."""
     defaults = kind._field_defaults
     size = len(kind._fields)
     values = itemgetter(*kind._fields)
@@ -267,12 +259,9 @@ class TurnContext(NamedTuple):
     """The external values that a turn can use.
 
     Attributes:
-        now: the current time (aware, UTC).
-        env: the environment variables for flows by name, without the prefix `FLOW_`.
-        link: returns the callback URL of a wait.
+        now: aware, UTC.
+        env: by name, without the prefix `FLOW_`.
         mask: returns the token that replaces a secret, given the session's ID and the secret.
-        failsafe: the NCCO to play if nothing else can be.
-        dial_allow: prefixes for `ncco_server.engine.dialling.refusal`.
         cipher: encrypts the call's `spoken` params; None if it keeps none.
     """
 
@@ -290,12 +279,10 @@ class Lookup(NamedTuple):
     """A lookup that the interpreter requests.
 
     Attributes:
-        flow: the flow that declares it.
         request: a `LookupRequest`, or a `TableRead` of `ncco_server.flow.language`.
         key: the idempotency key, the same for each attempt of a turn.
-        turn, session: those of a handler's function, whose result is stored before the turn; 0 and "" for other
-            lookups.
-        redact: replaces what repeats a sensitive value in the result of such a function; None if there is none.
+        turn, session: of a handler's function, whose result is stored before the turn; otherwise 0 and "".
+        redact: replaces what repeats a sensitive value in the result of such a function, or None.
     """
 
     step: str
@@ -309,7 +296,6 @@ class Lookup(NamedTuple):
 
     @property
     def id(self) -> tuple[str, int, str]:
-        """The same for each attempt of a turn, different for every other lookup and function."""
         return self.session, self.turn, self.key
 
     @property
@@ -322,9 +308,9 @@ class LookupAnswer(NamedTuple):
 
     Attributes:
         value: the decoded JSON of the response, or the result of the function; None if there is none.
-        problem: why the value is missing, in one short sentence, or "".
+        problem: why the value is missing, or "".
         status: the HTTP status of an error; 0 for none.
-        cure: what the operator can do about the problem; "" if the lookup's source must change.
+        cure: what the operator can do; "" if the lookup's source must change.
         is_late: whether the time limit was reached.
         is_cut_off: whether the server closed meanwhile.
     """
@@ -339,12 +325,12 @@ class LookupAnswer(NamedTuple):
     is_cut_off: bool = False
 
     def __repr__(self) -> str:
-        """The value is left out, because it may be sensitive."""
+        """Leave out the value, which may be sensitive."""
         return f"<answer: {self.problem or 'there'}, in {self.ms} ms>"
 
 
 class CalledFunction(NamedTuple):
-    """What a function of a handler has returned, as JSON, or the `problem` why there is no result."""
+    """The result of a handler's function as JSON, or the `problem` why there is none."""
 
     flow: str
     name: str
@@ -356,16 +342,14 @@ class Turn(NamedTuple):
     """The work between two decisions: one webhook in, one NCCO out.
 
     Attributes:
-        ncco: a valid NCCO; empty if there is nothing to play.
-        outcome: what the webhook meant (`answer`, `sales`, `noinput`, `busy`, ...), for logs and metrics.
+        ncco: valid; empty if there is nothing to play.
+        outcome: what the webhook meant (`answer`, `sales`, `noinput`, `busy`, ...).
         is_failsafe: whether no part of the flow could be played.
-        hooks: the hooks to send after the reply (`ncco_server.flow.language.hooks.Hook`).
         has_fault: whether a line of the trace says `failed` or `refused`.
         trace_json: the trace as JSON if it is the same in every call; otherwise b"".
-        dials: dials in the turn; for a first turn, see its session.
+        dials: in this turn; for a first turn, see its session.
         stored_ncco: the NCCO with tokens in place of `spoken` params; None if it has none.
-        called: the functions that were called, in order. The store keeps their results until the turn is stored.
-        saves: the changes of tables' rows, in order.
+        called: in order. The store keeps the functions' results until the turn is stored.
     """
 
     ncco: list[dict[str, Any]]
@@ -386,16 +370,15 @@ class Turn(NamedTuple):
 
 @dataclass
 class TraceLine:
-    """One line of a turn's trace. It has no slots, because orjson serialises such dataclasses fastest.
+    """One line of a turn's trace; without slots, because orjson serialises such dataclasses fastest.
 
     Attributes:
         did: `answered`, `heard`, `decided`, `entered`, `asked`, `saved`, `ran`, `reaches`, `refused` or `failed`.
-        what: the outcome, target or action.
         where: the line of the flow that decided, as `file:line`; or "".
         others: why the other lines or choices did not apply.
         by: for input `keys` or `speech`; for a lookup `answer` or `default`; "" otherwise.
-        attempt, attempts: after a failed attempt its number, from 1, and the maximum; 0 otherwise.
-        next_target: the number of the next target in a list of targets to dial, from 1; 0 otherwise.
+        attempt, attempts: after a failed attempt its number, from 1, and the maximum; otherwise 0.
+        next_target: in a list of targets to dial, from 1; otherwise 0.
     """
 
     did: str
@@ -417,9 +400,9 @@ class TraceLine:
 
 @dataclass
 class AskedLine(TraceLine):
-    """The line of a lookup. `request` is the token of everything that was sent (`LookupRequest.sent`).
+    """The line of a lookup; `request` is the token of everything that was sent, "" if no request could be made.
 
-    It shows whether another revision of the flow would send the same; "" if no request could be made.
+    Comparing tokens shows whether another revision of the flow would send the same.
     """
 
     request: str = ""

@@ -1,8 +1,8 @@
 """The actions from one step to the next wait, precomputed when the first call reaches the step.
 
-Most steps use values of a call only in the fields of their actions; all else is the same in every call. A `Stretch`
-contains it, and a call fills in the fields. If anything else depends on the call (a condition, a lookup, a computed
-number) or the fields cannot be filled in, the interpreter plays the steps one by one, and rolls back those that fail.
+Most steps use values of a call only in fields of their actions, which each call fills in. If anything else depends on
+the call (a condition, a lookup, a computed number) or a field cannot be filled in, the interpreter plays the steps one
+by one, and rolls back those that fail.
 """
 
 from __future__ import annotations
@@ -38,21 +38,17 @@ from ncco_server.ncco import check, options_are_clean
 from ncco_server.results import TurnFacts
 
 ENTERED: Final = Again()
-"""Means that a step is entered and not repeated."""
 EVERY_TIME: Final = datetime.min.replace(tzinfo=UTC)
 """Stands for the time of every call."""
 STEP_LIMIT: Final = 200
-"""Maximum number of steps in one turn. A loaded flow has no cycle without input, so only a bug can reach this limit."""
+"""Only a bug can reach this limit: a loaded flow has no cycle without input."""
 
 MOST_MADE: Final = 2000
 """How many stretches are kept for a handler, whose computed menus are new steps in each call; our choice."""
 
 
 class ReadyAction(NamedTuple):
-    """One precomputed action; each hole, an option that each call computes, is None in `constant`.
-
-    The values of the `unsure` holes may be invalid.
-    """
+    """One precomputed action; each hole, an option that each call computes, is None in `constant`."""
 
     constant: dict[str, Any]
     holes: Mapping[str, Value]
@@ -65,14 +61,13 @@ class Stretch:
     """The actions of a call from one step to its next wait, or to its end.
 
     Attributes:
-        step: the last step.
         ends: whether the last step leads to the end of the call.
         is_over: whether none of the waits steers, so that the call ends after the actions.
-        actions: the actions, with the tail after an `input`.
+        actions: with the tail after an `input`.
         trace: the first line reports the start of a call, the second one the entry of the first step.
-        facts: what the caller got without having chosen anything; None if that depends on the time.
+        facts: None if what the caller got depends on the time.
         is_enterable: whether the first step can be played on entry without doing anything else first.
-        dials: number of dials, without the tail.
+        dials: without the tail.
         is_checked: whether the NCCO was valid in one call. After that, only filled-in values can be invalid.
     """
 
@@ -130,7 +125,7 @@ class Stretch:
 def first_turn(
     flow: Flow, session_id: str, call: Call, context: TurnContext, budget: Budget, *, playback: PlayedHandler | None
 ) -> Turn | None:
-    """The first turn of a call if one stretch leads to its first wait; otherwise None."""
+    """Return None unless one stretch leads to the first wait of the call."""
     step = flow.steps[flow.start] if playback is None else playback.step(flow.start)
     stretch = stretch_of(flow, step, is_root=True) if step is not None else None
     if stretch is None or stretch.ends or not stretch.is_enterable:
@@ -138,6 +133,7 @@ def first_turn(
     variables = {name: variable.default for name, variable in flow.variables.items()}
     if playback is not None and flow.handler is not None:
         variables[flow.handler.recorded] = playback.recorded
+        variables[flow.handler.awaited] = playback.awaited
     now = context.now
     scope = FlowScope(flow, variables, NOTHING)
     names = scope.names(
@@ -177,11 +173,10 @@ def first_turn(
 
 
 def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED) -> Stretch | None:
-    """The stretch that starts when `step` is played or repeated; None if there is none.
+    """Return None if there is no stretch that starts when `step` is played or repeated.
 
-    The step's lookups, assignments and hooks have been done already. `is_root` says that calls began in this flow, so
-    no other flow waits for it; this is constant, since a sub-flow is a separate object
-    (`ncco_server.flow.loader.link`).
+    Its lookups, assignments and hooks have been done already. `is_root` says that no other flow waits for this one,
+    which never changes: a sub-flow is a separate object.
     """
     key = id(step), id(again.prompts), again.reprompt, again is ENTERED
     if key not in flow.stretches:
@@ -241,7 +236,7 @@ def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
 
 
 def _walked(flow: Flow, step: Step) -> tuple[list[Step], list[TraceLine], bool]:
-    """The steps from `step` to a wait or to the end, and whether the call ends after them. Raises DependsOnCall."""
+    """Return the steps to a wait or to the end, and whether the call ends after them. Raises DependsOnCall."""
     steps = [step]
     trace = [_entered(step)]
     while step.exit.leaves_at_once:
@@ -264,7 +259,6 @@ def _entered(step: Step) -> TraceLine:
 
 
 def _is_enterable(step: Step) -> bool:
-    """Whether a step is played on entry without any lookup, assignment, change of a table, hook or decision."""
     return not (step.sets or step.asks or step.saves or step.sends or (step.exit.is_early and any(step.exit.reads())))
 
 
@@ -283,7 +277,6 @@ def begun(flow: Flow) -> TraceLine:
 
 
 def decided(step: Step, jump: Jump) -> TraceLine:
-    """The line of the trace that reports an exit without a wait."""
     return TraceLine("decided", step.name, jump.target.shown, written_at(jump.place), jump.because, jump.others)
 
 

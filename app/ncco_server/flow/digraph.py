@@ -12,10 +12,7 @@ N = TypeVar("N")
 def shortest_path(
     start: N, edges: Callable[[N], Iterable[tuple[E, N | None]]], is_last: Callable[[E], bool]
 ) -> list[E]:
-    """The shortest path from a node to an edge for which `is_last` is true; [] if there is none.
-
-    It has at least one edge, and may lead back to the start. `edges` gives each edge with its target, or None.
-    """
+    """Return [] if no path leads to an edge for which `is_last` is true. A path may lead back to the start."""
     before: dict[N, tuple[N, E]] = {}
     waiting = [start]
     for node in waiting:
@@ -34,7 +31,7 @@ def shortest_path(
 
 
 def reachable(starts: Iterable[N], successors: Callable[[N], Iterable[N]]) -> dict[N, None]:
-    """The start nodes and all that can be reached from them, in the order of a depth-first search."""
+    """In the order of a depth-first search, beginning with the start nodes."""
     found = dict.fromkeys(starts)
     waiting = list(found)
     while waiting:
@@ -56,7 +53,7 @@ def components(successors: Mapping[N, Collection[N]]) -> list[list[N]]:
 
 
 def _depth_first(successors: Mapping[N, Collection[N]], starts: Iterable[N]) -> list[list[N]]:
-    """For each start, the nodes that are newly found, in postorder; empty groups are left out."""
+    """For each start, the new nodes in postorder; empty groups are left out."""
     found: list[list[N]] = []
     seen: set[N] = set()
     for start in starts:

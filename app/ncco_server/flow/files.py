@@ -16,12 +16,12 @@ from ncco_server.flow.nodes import Place
 from ncco_server.flow.source.source_file import SourceFile
 
 MAX_BYTES = 1_048_576
-"""Limit of a file, and of a project: 1 MiB, a hundred times what a flow or a prompt needs."""
+"""The limit of a file, and of a project: a hundred times what a flow needs."""
 MAX_FILES = 500
-"""Maximum of flow files and templates together; our choice."""
+"""Flow files and templates together; our choice."""
 
 _MARKS = {"utf-32": codecs.BOM_UTF32_LE, "utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
-"""Byte order marks. UTF-32 comes first, because its mark starts with the UTF-16 mark."""
+"""UTF-32 comes first, because its mark starts with the UTF-16 mark."""
 
 SUFFIXES = (".yaml", ".yml")
 HANDLER_SUFFIX = ".py"
@@ -37,7 +37,7 @@ _HANDLER = re.compile(
 )
 
 Stamp = tuple[int, int, int]
-"""The inode, the modification time in nanoseconds and the size in bytes; the last two are 0 for a folder."""
+"""Inode, modification time in nanoseconds, size in bytes; the last two are 0 for a folder."""
 
 Stamps = Mapping[str, Stamp]
 
@@ -46,9 +46,8 @@ def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[Flo
     """Return display path → text of each flow file and template, and the issues of unreadable files.
 
     Display paths start with `flows/` or `templates/`, whatever the folders are called. Names that start with a dot are
-    skipped. Only missing flows are reported, not missing templates. Reading stops at the first file that exceeds a
-    limit of the project, which `load` reports. In a file that is not UTF-8, which is reported, U+FFFD replaces invalid
-    bytes. A byte order mark is dropped.
+    skipped. Reading stops at the first file that exceeds a limit of the project, which `load` reports. U+FFFD replaces
+    bytes that are not UTF-8.
     """
     reader = _FolderReader()
     reader.read_folder(flows, "flows", _is_flow)
@@ -64,7 +63,7 @@ def is_flow_file(path: str) -> bool:
 
 
 def named_flows(texts: Mapping[str, str]) -> dict[str, str]:
-    """Flow name → display path of the first file with that name. Files with errors are included."""
+    """Flow name → display path of the first file with that name, even one with errors."""
     files = [(file, text) for file, text in reversed(list(texts.items())) if file.startswith("flows/")]
     found = ((file, (_HANDLER if file.endswith(HANDLER_SUFFIX) else _NAME).search(text)) for file, text in files)
     return {(name["given"] or name["name"].replace("_", "-")): file for file, name in found if name}
@@ -183,7 +182,7 @@ def too_large(display: str) -> FlowIssue:
 
 
 def too_much(texts: Mapping[str, str]) -> FlowIssue | None:
-    """The issue of the first file, by path, with which a project exceeds its number of files or its size."""
+    """The issue of the first file, by path, with which a project is too large."""
     total = 0
     for number, (display, text) in enumerate(sorted(texts.items()), 1):
         total += len(text)
@@ -212,7 +211,7 @@ def _reason(error: Exception) -> str:
 
 
 def _printable(name: str) -> str:
-    """Replace lone surrogates, which stand for bytes that are not UTF-8 and cannot be printed."""
+    """Replace lone surrogates, which stand for bytes that are not UTF-8."""
     return name.encode(errors="replace").decode()
 
 
@@ -231,14 +230,13 @@ def read_handlers(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def search_beside(flows: Path) -> None:
-    """Let code import the modules beside the flows folder. They are found after all others, so they hide none."""
+    """Let code import the modules beside the flows folder. They come last, so they hide none."""
     folder = str(flows.resolve().parent)
     if folder not in sys.path:
         sys.path.append(folder)
 
 
 def project_of(path: Path) -> Path | None:
-    """The nearest folder that contains `flows`."""
     whole = path.resolve()
     for folder in (whole, *whole.parents):
         if (folder / "flows").is_dir():
@@ -247,10 +245,10 @@ def project_of(path: Path) -> Path | None:
 
 
 def stamps(folders: Iterable[Path], files: Iterable[Path] = ()) -> Stamps:
-    """The stamps of the folders, of everything in them at any depth, and of the files; missing paths are left out.
+    """Include everything in the folders at any depth; missing paths are left out.
 
     If two results are equal, nothing was saved, added, removed or replaced in between. A link has the stamp of its
-    target. Never raises: a folder that cannot be read counts as empty.
+    target. Never raises.
     """
     paths = (path for folder in folders for path in (str(folder), *_below(folder)))
     return {path: stamp for path in (*map(str, files), *paths) if (stamp := _stamp(path))}
@@ -272,7 +270,7 @@ def _stamp(path: str) -> Stamp | None:
 
 def replace_text(path: Path, text: str, *, like: Path | None = None) -> None:
     """Write a file so that readers never see part of it. Its mode is kept, or copied from `like`. Raises OSError."""
-    target = path.resolve()  # replace the target of a link, not the link
+    target = path.resolve()  # not the link itself
     like = like or target
     number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     temporary = Path(name)

@@ -1,4 +1,4 @@
-"""What a step is given in a call and what it makes of it: NCCO actions that may need a callback URL, and targets."""
+"""What a step is given in a call and what it makes of it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ class Frame(NamedTuple):
     """What the parts and the exit of a step can use in a call.
 
     Attributes:
-        position: the index of the target that is ringing, in a connect with a list; 0 on entry.
         waited: seconds since the step was entered.
         may_dial: whether a computed number or address may be dialled; called with "" for a value that is not a number.
     """
@@ -44,7 +43,7 @@ class Frame(NamedTuple):
     dials_left: int = 1_000
 
     def render(self, parts: Iterable[Rendered]) -> list[Draft]:
-        """The actions of `parts`. Raises RenderError."""
+        """Raises RenderError."""
         return [draft for part in parts for draft in part.render(self)]
 
     def enter(self, leave: Entered[T_co]) -> T_co | None:
@@ -57,8 +56,6 @@ class Callback:
 
     Attributes:
         name: `input`, `connect`, `record`, `conversation`, or the checkpoint's name.
-        steers: whether the reply can replace the NCCO.
-        sensitive: whether the keys that the caller presses must not be written anywhere.
     """
 
     kind: CallbackKind
@@ -72,12 +69,10 @@ class Draft:
     """One NCCO action of a turn, which the engine can still change.
 
     Attributes:
-        dials: the computed number or address that a connect dials, to be checked against the allow-list; "" if literal.
-        computed: the options computed in each call. The others were checked when the flow was loaded; if not, it is
-            None.
-        heard: the flow that the called party hears before being connected, and its params (`{"flow": .., "given":
-            {..}}`); None if there is none. The engine sets the `url` of `onAnswer`.
-        secret: the options that contain a `spoken` param.
+        dials: the computed number or address to be checked against the allow-list; "" if literal.
+        computed: the options computed in each call; None if loading the flow has not checked the others.
+        heard: the flow that the called party hears first, and its params (`{"flow": .., "given": {..}}`). The engine
+            sets the `url` of `onAnswer`.
     """
 
     action: dict[str, Any]
@@ -101,7 +96,7 @@ class Assignment:
 class Runs:
     """Another flow, in which the call continues: for good, unless it `comes_back` to the same step.
 
-    The values of `given` are computed in the flow that runs it.
+    The running flow computes the values of `given`.
     """
 
     flow: str
@@ -116,7 +111,6 @@ class Target(NamedTuple):
     """Where a flow goes next: a step, another flow, back to the flow that ran this one, or the end of the call.
 
     Attributes:
-        step: the name of a step of this flow; None for other targets.
         returns: the outcome that this flow returns, or ""; the call ends if no flow waits for it.
         sets: assignments made on the way. Those of a `return` fill variables of the flow that runs this one.
     """
@@ -133,7 +127,6 @@ class Target(NamedTuple):
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is a step or the end of the call, without assignments."""
         return self.runs is None and not self.returns and not self.sets
 
     def effects(self, phase: Phase) -> Iterator[Effect]:

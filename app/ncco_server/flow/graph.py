@@ -1,4 +1,4 @@
-"""Flows as a diagram: steps and the ways between them, in Mermaid or in DOT (the language of Graphviz)."""
+"""Flows as a diagram in Mermaid or in DOT (the language of Graphviz)."""
 
 from __future__ import annotations
 
@@ -24,13 +24,10 @@ MAX_PHRASES: Final = 3
 MAX_PLAYED: Final = 3
 
 NodeKind: TypeAlias = StepShape | Literal["start", "end", "link"]
-"""A `link` stands for another flow, in an SVG."""
+"""A `link` is another flow, in an SVG."""
 
 Stroke = Literal["plain", "dotted", "error", "taken", "missed"]
-"""What an arrow means: a way within the flow, into another flow, or after an error.
-
-With coverage: whether any call has taken the way.
-"""
+"""What an arrow means; with coverage, whether any call has taken the way."""
 
 
 NODE_SHAPES: Final[Mapping[NodeKind, tuple[str, str, str]]] = {
@@ -51,7 +48,7 @@ ARROW_STYLES: Final[Mapping[Stroke, tuple[str, str, str]]] = {
     "missed": ('color="#cc0000"', "-->", "#c00"),
 }
 OutcomeKey: TypeAlias = tuple[str, str, str]
-"""Flow, step, and outcome (`Exit.outcomes`). For BEGUN, and for ERROR of a whole flow, the step is ""."""
+"""Flow, step, and outcome. For BEGUN, and for ERROR of a whole flow, the step is ""."""
 BEGUN: Final = "begun"
 ERROR: Final = "error"
 
@@ -61,10 +58,8 @@ class GraphNode:
     """One box of the diagram. The texts are not escaped.
 
     Attributes:
-        lines: the short text in the box, the name first.
         step: "" for a start or an end.
         place: None for an end.
-        texts: everything that the step plays, in full; a computed prompt as it is written in the flow.
         mark: a warning to show in an SVG; "" for none.
     """
 
@@ -105,7 +100,7 @@ class Subgraph:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Flows, each in a subgraph, and the arrows within and between them."""
+    """Flows, each in a subgraph, and their arrows."""
 
     subgraphs: tuple[Subgraph, ...]
     arrows: tuple[Arrow, ...]
@@ -114,7 +109,7 @@ class Drawing:
         return replace(self, arrows=tuple(map(change, self.arrows)))
 
     def marked(self, mark_of: Callable[[str, str], str]) -> Drawing:
-        """Mark each node. `mark_of` takes a flow and a step, and returns "" for no mark."""
+        """`mark_of` takes a flow and a step, and returns "" for no mark."""
         subgraphs = (
             replace(flow, nodes=tuple(replace(node, mark=mark_of(flow.title, node.step)) for node in flow.nodes))
             for flow in self.subgraphs
@@ -131,8 +126,7 @@ def draw(
 ) -> Drawing:
     """Draw the flows and all flows that a call can reach from them.
 
-    With `errors`, there is also an arrow to each error target. Without `has_addresses`, a phrase replaces the path of
-    the webhook that answers a flow's linked numbers.
+    Without `has_addresses`, a phrase replaces the path of the webhook that answers a flow's linked numbers.
     """
     shown: dict[str, Flow] = {}
     for flow in flows:
@@ -191,7 +185,7 @@ class _FlowDrawer:
                 target = ways[0].target
                 stroke: Stroke = "dotted" if target.runs else "plain"
                 outcomes = tuple((flow, step.name, name) for way in ways for name in way.outcomes)
-                # what the caller has entered has a name only in a flow file
+                # only in a flow file, what the caller has entered has a name
                 label = ("entered",) if ways[0].fills is not None and self.flow.handler is not None else _label(ways)
                 arrow = Arrow(here, self._target_key(target, drawers), label, stroke, outcomes)
                 yield from self._to_each(arrow, [(step.name, way.name) for way in ways])
@@ -209,7 +203,6 @@ class _FlowDrawer:
         return self.flow.handler.followers if self.flow.handler is not None else {}
 
     def _to_each(self, arrow: Arrow, origins: Iterable[tuple[str, str]]) -> Iterator[Arrow]:
-        """In a handler in Python, return one arrow to each step that may follow."""
         found: Mapping[str, Sequence[str]] = next(filter(None, map(self.followers.get, origins)), {})
         if not found:
             yield arrow
@@ -232,7 +225,7 @@ class _FlowDrawer:
 def entrances(
     flow: Flow, *, has_all: bool = False, shown: Callable[[str], str] = str, has_addresses: bool = True
 ) -> tuple[str, ...]:
-    """`has_all` means that no flow has numbers, so the default flow takes all calls."""
+    """`has_all`: no flow has numbers, so the default flow takes all calls."""
     found = [f"call to {shown(number)}" for number in flow.numbers]
     found += [f"call to any{'' if has_all else ' other'} number"] if flow.default else []
     if flow.entry:
@@ -253,10 +246,7 @@ def _texts(step: Step, shown_number: Callable[[str], str]) -> tuple[str, ...]:
 
 
 def _played(part: Part, cut: Callable[[str], str], shown_number: Callable[[str], str]) -> str:
-    """An action in a few words; "" for one that belongs to the exit, such as the `input` of a menu.
-
-    `cut` shortens the texts. A computed prompt is shown as it is written in the flow.
-    """
+    """Return "" for an action of the exit, such as the `input` of a menu."""
     if part.targets:
         return f"connect {', '.join(cut(_dialled(target, shown_number)) for target in part.targets)}"
     if not part.actions:
@@ -281,7 +271,6 @@ def onanswer_flows(step: Step) -> tuple[str, ...]:
 
 
 def _joined_ways(step: Step, followers: Followers) -> Iterable[list[Way]]:
-    """Combine ways to the same target, except those shown separately."""
     joined: dict[tuple[int, tuple[str, ...]], list[Way]] = {}
     for number, way in enumerate(step.exit.ways, 1):
         leads_to = tuple(followers.get((step.name, way.name), (way.target.shown,)))
@@ -303,7 +292,6 @@ def _label(ways: list[Way]) -> tuple[str, ...]:
 
 
 def _literal_words(text: str) -> str:
-    """Write `…` in place of computed values."""
     return shorten(TEMPLATE_CODE.sub(" …", text))
 
 
@@ -313,7 +301,7 @@ def shorten(text: str) -> str:
 
 
 def as_mermaid(drawing: Drawing) -> str:
-    """A Mermaid flowchart, which GitHub, GitLab and many editors render. Ends with a line break."""
+    """Ends with a line break."""
     lines = ["flowchart TD"]
     for flow in drawing.subgraphs:
         lines.append(f'  subgraph {flow.key}["{_in_mermaid((flow.title,))}"]')
@@ -336,7 +324,7 @@ _LIST = re.compile(r"^(\s*\d+(?=\.)|\s*(?=[-+*]))(.)")
 
 
 def _in_mermaid(lines: Iterable[str]) -> str:
-    """Escape characters with a meaning in Mermaid or HTML, or that would start a Markdown list, as in `1.` or `-`."""
+    """Escape what Mermaid, HTML or a Markdown list would read, as in `1.` or `-`."""
     coded = (_SPECIAL.sub(lambda found: f"#{ord(found[0])};", printable(line)) for line in lines)
     return "<br/>".join(_LIST.sub(lambda found: f"{found[1]}#{ord(found[2])};", line) for line in coded)
 
@@ -366,6 +354,6 @@ def as_dot(drawing: Drawing) -> str:
 
 
 def _in_dot(lines: Iterable[str]) -> str:
-    """Escape the lines: a backslash would start an escape sequence, and `&` an HTML entity."""
+    """A backslash would start an escape sequence, and `&` an HTML entity."""
     escaped = (printable(line).replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;") for line in lines)
     return '"' + "\\n".join(escaped) + '"'

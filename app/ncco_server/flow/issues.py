@@ -29,12 +29,12 @@ Severity = Literal["error", "warning"]
 
 MOST_LISTED: Final = 60
 MOST_REPORTED: Final = 100
-"""Maximum number of issues reported for a file; our choice. Nobody reads more before correcting some."""
+"""Our choice. Nobody reads more before correcting some."""
 LONGEST_TEXT: Final = 1_000
-"""Maximum number of characters in a message or a fix."""
+"""Characters of a message or a fix."""
 
 PHASES: Final = ("parse", "shape", "resolve", "analyse")
-"""An issue of a later phase is not reported if an error of an earlier one may have caused it: `flow.unknown`."""
+"""An error of an earlier phase may hide issues of a later one: `flow.unknown`."""
 
 __all__ = [
     "EXPRESSION_RULES",
@@ -58,9 +58,7 @@ class FlowIssue:
     """An issue found in the files of a project.
 
     Attributes:
-        cure: what to write instead.
         ncco_rule: the broken rule of `ncco_server.ncco`, e.g. N108; "" for a rule of the flow language.
-        names: the variables, lookups and template files whose names a text contains where their value was intended.
         fix: the cure as a change to the file; None if the cure cannot be applied automatically.
     """
 
@@ -95,7 +93,7 @@ def write_one_of(words: Sequence[str]) -> str:
 
 
 def meant_word(word: str, known: Iterable[str], otherwise: str) -> Fix | str:
-    """A fix that writes the nearest known word, or else `otherwise`."""
+    """Write the nearest known word, or else `otherwise`."""
     near = nearest(word, known)
     return did_you_mean(near) if near else otherwise
 
@@ -105,15 +103,10 @@ class FlowRule:
     """A rule that the files of a project must follow.
 
     Attributes:
-        title, cure: the problem and how to fix it, in general.
-        about: why the rule is there.
-        bad: a project that breaks only this rule; bytes if it is not UTF-8.
-        good: the same project without the error.
         phase: "" for the default phase (see `found_in`).
         fix: the default fix of the rule's issues: the fields of a `Fix` except `cure`.
         once_for: reports an undeclared `name`, each `message`, or the rule itself (`file`) once per file.
         declared_by: `any_file` if the issues are about names that any file may declare, even one that cannot be read.
-        waits_for: the files whose errors may cause the issue. Those errors are reported first.
         gives_way_to: rules that describe the same error better. If a file breaks one of them, only that is reported.
     """
 
@@ -144,7 +137,6 @@ class FlowRule:
 
 
 def _shortened(text: str) -> str:
-    """Remove the middle of a very long text."""
     return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT // 2]} ... {text[-LONGEST_TEXT // 4 :]}"
 
 
@@ -167,7 +159,7 @@ EXPRESSION_RULES: Final = _book("expressions")
 PROMPT_RULES: Final = _book("prompts")
 
 RUNNING_RULES: Final = _book("running")
-"""The rules that only a running call can break. `ncco check` never reports them."""
+"""Only a running call can break them."""
 
 
 def unset_variable(place: Place, name: str, known: Iterable[str] = ()) -> FlowIssue:

@@ -3,12 +3,11 @@
 1. Cycles: an edge that leads back to the current path of a depth-first search is reversed.
 2. Ranks: the rank of a node is the length of the longest path to it. Then each node moves to where its edges are
    shortest. Between two ranks of nodes there is a rank of labels.
-3. Long edges: an edge has a dummy node in each rank that it crosses. Edges to the same node share dummy nodes, so that
-   their lines join.
-4. Order: the ranks are sorted by the medians of the neighbours, in sweeps down and up. Source: Gansner, Koutsofios,
-   North and Vo, "A Technique for Drawing Directed Graphs", 1993.
-5. Columns: vertices are aligned vertically in four directions; the mean of the two middle results is used. Source:
-   Brandes and Köpf, "Fast and Simple Horizontal Coordinate Assignment", 2001.
+3. Long edges have a dummy node in each rank that they cross. Edges to the same node share dummy nodes.
+4. Order: by the medians of the neighbours, in sweeps down and up. Source: Gansner, Koutsofios, North and Vo, "A
+   Technique for Drawing Directed Graphs", 1993.
+5. Columns: the mean of the two middle ones of four alignments. Source: Brandes and Köpf, "Fast and Simple Horizontal
+   Coordinate Assignment", 2001.
 
 The same input always gives the same result. All lengths are in the unit of the given sizes; y grows downwards.
 """
@@ -26,13 +25,13 @@ NODE_GAP: Final = 20.0
 LINE_GAP: Final = 10.0
 RANK_GAP: Final = 20.0
 MAX_RANK_GAP: Final = 70.0
-"""The gap grows from `RANK_GAP` up to this limit where edges run far to the side."""
+"""The gap grows up to this limit where edges run far to the side."""
 LOOP_WIDTH: Final = 26.0
 BACK_OFFSET: Final = 24.0
 MAX_SWEEPS: Final = 24
 MAX_STALE_SWEEPS: Final = 4
 MAX_DUMMIES: Final = 20_000
-"""Further edges run straight from node to node, even across other nodes."""
+"""Further edges run straight, even across other nodes."""
 
 Point: TypeAlias = tuple[float, float]
 Layers: TypeAlias = list[list[int]]
@@ -67,10 +66,8 @@ class Route(NamedTuple):
     """The course of an edge.
 
     Attributes:
-        points: from the border of the first node to that of the last. Between two points the edge is a vertical line,
-            or
-            a curve that is vertical at both ends.
-        is_loop: whether the edge ends at its own start; if so, the points are the control points of one curve.
+        points: from border to border. Between two points the edge is a vertical line, or a curve that is vertical at
+            both ends.
     """
 
     points: tuple[Point, ...]
@@ -87,7 +84,7 @@ class Layout(NamedTuple):
 
 
 def arrange(nodes: Sequence[Size], links: Sequence[Link]) -> Layout:
-    """Lay out a graph. The order of nodes and links decides ties: for example, the first node is on top."""
+    """Lay out a graph. The order of nodes and links decides ties."""
     back = _back_links(len(nodes), links)
     graph = _Graph(list(nodes), links, back)
     turned = [(link.end, link.start) if index in back else (link.start, link.end) for index, link in enumerate(links)]
@@ -99,7 +96,6 @@ def arrange(nodes: Sequence[Size], links: Sequence[Link]) -> Layout:
 
 
 def _back_links(count: int, links: Sequence[Link]) -> set[int]:
-    """The links that close a cycle of two or more nodes."""
     outgoing: list[list[int]] = [[] for _ in range(count)]
     for index, link in enumerate(links):
         if link.start != link.end:
@@ -125,7 +121,7 @@ def _back_links(count: int, links: Sequence[Link]) -> set[int]:
 
 
 def _ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
-    """Ranks start with 0 at the top. Every edge of the acyclic graph leads down."""
+    """Rank 0 is at the top."""
     above: Layers = [[] for _ in range(count)]
     below: Layers = [[] for _ in range(count)]
     for upper, lower in edges:
@@ -156,11 +152,7 @@ class _Graph:
 
     Attributes:
         ranks: nodes have even ranks, labels have odd ranks.
-        back: the links that run upwards.
         inner_above, inner_below: the neighbour that should share a dummy node's column.
-        first: for each link, the vertex after its start.
-        following: for each dummy node, the next vertex on the way to the end of its links.
-        loops: for each node, its links to itself and the sizes of their labels.
     """
 
     sizes: list[Size]
@@ -180,7 +172,7 @@ class _Graph:
         self._shared: dict[tuple[Hashable, ...], int] = {}
 
     def add(self, index: int, link: Link) -> None:
-        """Add a link, with dummy nodes up to its end, or to the point where it joins another link."""
+        """Add dummy nodes up to the link's end, or to the point where it joins another link."""
         if link.start == link.end:
             self.loops.setdefault(link.start, {})[index] = link.label or Size(0, 0)
             return
@@ -244,7 +236,6 @@ class _Graph:
 
 
 def _ordered(graph: _Graph) -> Layers:
-    """Take the better result from two initial orders."""
     found = (_improved(graph, _first_order(graph, step)) for step in (1, -1))
     return min(found, key=lambda layers: _all_crossings(graph, layers))
 
@@ -266,9 +257,9 @@ def _improved(graph: _Graph, layers: Layers) -> Layers:
 
 
 def _first_order(graph: _Graph, step: int) -> Layers:
-    """The order of a depth-first search from the top, so that a tree has no crossings.
+    """Follow a depth-first search from the top, so that a tree has no crossings.
 
-    With a `step` of -1, the search follows the last edge first.
+    A `step` of -1 follows the last edge first.
     """
     layers: Layers = [[] for _ in range(max(graph.ranks, default=-1) + 1)]
     seen: set[int] = set()
@@ -287,7 +278,6 @@ def _positions(layers: Layers) -> dict[int, int]:
 
 
 def _by_medians(graph: _Graph, layers: Layers, *, upwards: bool) -> Layers:
-    """Sort each rank by the median positions of the neighbours above, if `upwards`, or else below."""
     position = _positions(layers)
     sorted_layers: Layers = []
     for layer in layers if upwards else reversed(layers):
@@ -303,7 +293,7 @@ def _by_medians(graph: _Graph, layers: Layers, *, upwards: bool) -> Layers:
 
 
 def _crossings(left: Sequence[int], right: Sequence[int]) -> int:
-    """How many edges of two vertices in one rank cross, given the sorted positions of their neighbours."""
+    """Count for the edges of two vertices in one rank, given the sorted positions of their neighbours."""
     if not left or not right or left[-1] <= right[0]:
         return 0
     return sum(len(left) - bisect_right(left, position) for position in right)
@@ -341,7 +331,7 @@ def _columns(graph: _Graph, layers: Layers) -> list[int]:
 
 
 def _aligned(graph: _Graph, layers: Layers, *, upwards: bool) -> list[int]:
-    """For each vertex, the first vertex of its column: itself, or that of its median neighbour in the previous layer.
+    """For each vertex, the first of its column: itself, or that of its median neighbour in the previous layer.
 
     The dummy nodes of a long edge are aligned first; no other alignment may cross such an edge.
     """
@@ -413,7 +403,7 @@ def _rank_borders(graph: _Graph, layers: Layers, centres: Sequence[int]) -> list
 
 
 def _pieces(graph: _Graph, centres: Sequence[int]) -> dict[int, int]:
-    """For each dummy node, the last one in the vertical line segment that starts there."""
+    """For each dummy node, the last one in the vertical line that starts there."""
     pieces: dict[int, int] = {}
     for first in graph.first.values():
         line = []
@@ -458,7 +448,7 @@ def _route(
 
 
 def _port(node: Rect, beside: float | None, *, is_back: bool) -> float:
-    """The x-coordinate at which a route touches a node; `beside` is that of its next segment."""
+    """`beside` is the x-coordinate of the next segment."""
     x = node.x + node.width / 2
     aside = min(node.width / 4, BACK_OFFSET) if is_back else 0
     return x - aside if beside is not None and beside < x else x + aside

@@ -34,10 +34,7 @@ if TYPE_CHECKING:  # loaded with the files that have opening hours
 
 
 def link(flows: Mapping[str, Flow], sources: Mapping[str, Mapping[str, str]]) -> dict[str, Flow]:
-    """Fill in the `subs`, `sources` and `revision` of the flows.
-
-    A flow is left out if a call can get from it to a flow with an error. `sources` has the texts that each flow uses.
-    """
+    """A flow is left out if a call can get from it to a flow with an error."""
     found: dict[str, Flow] = {}
     for name, flow in flows.items():
         names = _reach(name, flows)
@@ -51,7 +48,7 @@ def link(flows: Mapping[str, Flow], sources: Mapping[str, Mapping[str, str]]) ->
 
 
 def _reach(start: str, flows: Mapping[str, Flow]) -> list[str] | None:
-    """Every flow that a call can reach from `start`, which comes first; None if one of them has an error."""
+    """Return None if a flow that a call can reach has an error. `start` comes first."""
     names = list(reachable([start], lambda name: sorted(flows[name].runs) if name in flows else ()))
     return names if flows.keys() >= set(names) else None
 
@@ -73,10 +70,7 @@ def load_files(
     today: date | None = None,
     handlers: Collection[str] = (),
 ) -> Project:
-    """Load the project in two folders; see `load`. Files that cannot be read from disk are reported too.
-
-    The texts of handlers that are given as objects belong to the project, and are enough for one.
-    """
+    """Report files that cannot be read from disk, too. Handlers given as objects are enough for a project."""
     texts, issues = read_project(flows, templates)
     if any(type(each) is not str for each in handlers):
         from ncco_server.flow.handlers.given import texts_of  # noqa: PLC0415 - only for programs that give some
@@ -101,8 +95,7 @@ def load(
     A project that exceeds a limit (E119) has no flows. The limits of a project do not apply to a `revision`.
 
     Args:
-        texts: path → text, from `read_project`. `calendars/*` are holiday dates computed earlier; missing ones are
-            computed.
+        texts: path → text, from `read_project`. `calendars/*` are holiday dates computed earlier.
         env: the variables that flows may read (without `FLOW_`); None skips the check that they are set.
         modules: the Python modules whose functions lookups may call (`NCCO_PYTHON_LOOKUPS`); None skips that check.
             Even then, the service does not call functions of other modules.
@@ -168,10 +161,6 @@ def _load(
 def _read_files(
     texts: Mapping[str, str], extent: Extent, allowed: Mapping[str, str]
 ) -> tuple[list[_File], FlowIssue | None]:
-    """The flow files, up to the one with which the project exceeds a limit, and the issue about that limit.
-
-    `allowed` has the files with handlers whose code may be run, by path.
-    """
     is_limited = extent != "revision"
     files: list[_File] = []
     if is_limited and (problem := too_much(texts)) is not None:
@@ -196,12 +185,10 @@ def _read_files(
 
 
 def _holds_handler(path: str, text: str) -> bool:
-    """Any other Python file is a module that handlers may import."""
     return path.startswith(_FLOWS) and path.endswith(HANDLER_SUFFIX) and "call_flow" in text
 
 
 def _check_listed(texts: Mapping[str, str], handlers: Iterable[str]) -> Iterator[FlowIssue]:
-    """Report the files in `NCCO_PYTHON_FLOWS` that do not exist (W707)."""
     files = [path.removeprefix(_FLOWS) for path in texts if path.startswith(_FLOWS) and path.endswith(HANDLER_SUFFIX)]
     for name in handlers:
         if f"{_FLOWS}{name}" not in texts:
@@ -253,9 +240,9 @@ def _shown(
 
 
 def _at_its_line(issue: FlowIssue, texts: Mapping[str, str]) -> FlowIssue:
-    """Move an issue of a handler to the beginning of its line: the column is known only for a syntax error (E701)."""
+    """Move an issue of a handler to the beginning of its line, unless its column is known, as that of an argument."""
     place = issue.place
-    if not place.file.endswith(HANDLER_SUFFIX) or issue.code == "E701" or place.file not in texts:
+    if not place.file.endswith(HANDLER_SUFFIX) or place.column > 1 or issue.code == "E701" or place.file not in texts:
         return issue
     line = "".join(texts[place.file].splitlines()[place.line - 1 : place.line])
     return replace(issue, place=place._replace(column=len(line) - len(line.lstrip()) + 1, length=1))
@@ -266,10 +253,6 @@ class _File:
     """One file of flows/.
 
     Attributes:
-        node: the root node; None if the YAML cannot be parsed at all.
-        head: the head of a flow; None for any other file.
-        issues: the issues found so far; each step of loading adds its own.
-        gaps: the lines that were not read as written because of syntax errors.
         read_handler: None for a YAML file, or if the handler's code could not be run.
     """
 
@@ -303,7 +286,6 @@ class _File:
         return cls(path, text, reading.node, None, is_parsed, reading.issues, reading.gaps)
 
     def with_head(self, shared: Iterable[Map]) -> _File:
-        """`shared` are the root nodes of the shared files."""
         if self.node is None or is_shared(self.node):
             return self
         head = read_head(self.node, self.issues, shared)
@@ -313,7 +295,7 @@ class _File:
 
     @property
     def is_complete(self) -> bool:
-        """False for a file that may declare names which are not known here."""
+        """False for a file that may declare unknown names."""
         is_flow = isinstance(self.node, Map) and self.node.get("flow") is not None
         return is_flow or (self.is_parsed and is_shared(self.node))
 
@@ -344,7 +326,6 @@ class _FlowFile:
     templates: Mapping[str, str]
 
     def without_faulty_flow(self) -> _FlowFile:
-        """Remove the flow if it has an error."""
         return replace(self, read=replace(self.read, flow=None)) if self.file.has_errors else self
 
     def sources(self, context: Context) -> dict[str, str]:
@@ -366,7 +347,6 @@ def _check_lookups(files: Iterable[_File], sections: Iterable[Sections], allowed
 
 
 def _check_flows(flows: Iterable[_FlowFile]) -> None:
-    """Check each flow without errors as a whole, and check for cycles among these flows."""
     sound = {each.file.path: each for each in flows if not each.file.has_errors}
     first = {each.read.name: path for path, each in reversed(sound.items())}
     by_name = {
@@ -379,10 +359,7 @@ def _check_flows(flows: Iterable[_FlowFile]) -> None:
 
 
 def _signatures(files: list[_File]) -> dict[str, Signature]:
-    """`is_whole` is false for a file that could not be read completely.
-
-    If a flow does not have a name, which is an error, others may refer to it by its file name.
-    """
+    """Use the file name of a flow without a name, which is an error."""
     found: dict[str, Signature] = {}
     nameless: list[Signature] = []
     for file in files:
@@ -420,7 +397,7 @@ def calendar_sources(calendars: Iterable[Calendar]) -> dict[str, str]:
 
 
 def revision_of(sources: Mapping[str, str]) -> str:
-    """The content hash of a flow: 64 hex digits, computed from the paths and texts of all its sources."""
+    """64 hex digits."""
     digest = hashlib.sha256()
     for path, text in sorted(sources.items()):
         for part in (path, text):

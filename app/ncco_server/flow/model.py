@@ -1,4 +1,4 @@
-"""A loaded flow, as the engine runs it. Everything here is frozen; a changed file produces a new flow."""
+"""A loaded flow, as the engine runs it. All of it is frozen."""
 
 from __future__ import annotations
 
@@ -33,10 +33,8 @@ class Offers(NamedTuple):
     """What a step gives a caller who enters it.
 
     Attributes:
-        announces: whether it says something and then continues without input, and neither dials nor records.
-        reads_hours: whether the opening hours decide where it leads.
-        asks_for_message: whether it records a message: with a beep, or until a key is pressed. A recording of the whole
-            call has neither.
+        announces: whether it says something and continues without input, and neither dials nor records.
+        asks_for_message: whether it records a message. A recording of the whole call is none.
     """
 
     announces: bool
@@ -51,12 +49,11 @@ class Step:
     """A node of a flow: what the caller hears, then where the call goes.
 
     Attributes:
-        sets, asks, saves, sends: what happens on entry: assignments, lookups, changes of rows, hooks.
-        parts: everything that the step plays, including the `input` of its menu or data entry.
+        parts: include the `input` of its menu or data entry.
         error: the target if a value cannot be computed; None for the flow's `error` target.
         tail: whether the error exit's actions follow the step's `input`.
         events: the hooks sent when Vonage reports an event later, by event (`record`, `transcription`, `hangup`).
-        result: the flow's own result of a call that enters the step; "" if the step sets none.
+        result: "" if the step sets none.
     """
 
     name: str
@@ -75,7 +72,7 @@ class Step:
 
     @property
     def all_asks(self) -> Iterator[AskedLookup]:
-        """Its lookups, and what `save` reads to find out whether a row exists."""
+        """Include what `save` reads to find out whether a row exists."""
         yield from self.asks
         yield from (save.asks for save in self.saves if save.asks is not None)
 
@@ -86,7 +83,7 @@ class Step:
 
     @property
     def actions(self) -> Iterator[Action]:
-        """The NCCO actions of its parts, as far as they are known; one for each target of a connect."""
+        """Only the known actions; one for each target of a connect."""
         return chain.from_iterable(part.actions for part in self.parts)
 
     @property
@@ -171,24 +168,16 @@ class Flow:
     """A flow with everything that it uses.
 
     Attributes:
-        numbers: digits without `+`; calls to them start here.
-        default: whether calls to any other number start here.
+        numbers: digits without `+`.
         entry: whether calls with the answer URL `/webhooks/answer/{name}` start here.
-        params: the variables that another flow fills when it runs this one.
-        outcomes: the outcomes that it can return to such a flow.
-        locales: the languages of the flow, by name; the first is the default.
-        default_answers: the value of each lookup before it is made.
+        locales: by name; the first is the default.
         sensitive_paths: the paths of the sensitive fields of each lookup; no path is inside another.
         events: like `Step.events`, but for all steps.
         spoken: the sensitive params that a placed call keeps, encrypted, and may speak.
-        timed: the types of the variables and lookups that contain dates or times.
-        zone: its time zone (an IANA name), or "".
         outbound: None if the flow is not used to place calls.
-        limits: the limits that the flow promises (`flow.language.flow`); running calls ignore them.
+        limits: what the flow promises; running calls ignore them.
         subs: the flows that a call can reach from here.
-        revision: content hash (64 hex digits) of `sources`.
         sources: path → text of all its source files; `load` builds the same flow from them again.
-        handler: the Python function that makes the steps as the call goes on; None for a flow file.
         stretches: the cache of `ncco_server.engine.stretch`.
     """
 
@@ -225,7 +214,7 @@ class Flow:
         return self if name in {"", self.name} else self.subs[name]
 
     def locale_for(self, chosen: str) -> str:
-        """The call's locale if this flow has it; otherwise the flow's default, or "" if the flow has no locales."""
+        """The call's locale if this flow has it; otherwise the flow's default, or "" without locales."""
         return chosen if chosen in self.locales else next(iter(self.locales), "")
 
     @property
@@ -276,7 +265,7 @@ class Flow:
 
     @property
     def written_numbers(self) -> dict[str, str]:
-        """The phone numbers written in the flow, each with a step that dials it, as `flow.step`."""
+        """Map each number to a step that dials it, as `flow.step`."""
         return {
             str(address.render({})): f"{self.name}.{step.name}"
             for step in self.steps.values()
@@ -294,7 +283,7 @@ class Flow:
 class Project:
     """The result of loading: the flows without errors, and every issue.
 
-    The opening hours of a single flow are named `flow.name` in `calendars`. `tables` are those of the shared files.
+    In `calendars`, the hours of a single flow are named `flow.name`. `tables` are those of the shared files.
     """
 
     flows: Mapping[str, Flow]
@@ -306,5 +295,4 @@ class Project:
 
     @property
     def has_errors(self) -> bool:
-        """A project with errors is never served."""
         return any(issue.is_error for issue in self.issues)

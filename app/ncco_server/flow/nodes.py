@@ -1,7 +1,4 @@
-"""YAML as text with positions: the input for the models of the flow language.
-
-Every scalar is a `Text`. A field of another type converts it itself and reports errors at the text's place.
-"""
+"""YAML as text with positions. Every scalar is a `Text`: a field of another type converts it itself."""
 
 from __future__ import annotations
 
@@ -39,8 +36,7 @@ NOWHERE: Final = Place("", 0, 0)
 class Text(NamedTuple):
     """One scalar of a file, with quotes removed and escapes resolved.
 
-    `origins` has the (line, column) of each character of `value`; it is empty if the scalar is written literally on one
-    line, without escapes.
+    `origins` has the (line, column) of each character of `value`; empty for a literal scalar on one line.
     """
 
     value: str
@@ -106,7 +102,7 @@ def text_of(node: Node | None) -> str:
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """Return the node and everything in it, in the order of its file; keys are left out."""
+    """In the order of the file, without keys."""
     waiting = [node]
     while waiting:
         each = waiting.pop()

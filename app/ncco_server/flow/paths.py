@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 PathKey: TypeAlias = str | None
-"""None stands for any entry of a list, and for an entry whose key is computed."""
+"""None: any entry of a list, or an entry whose key is computed."""
 
 Path: TypeAlias = tuple[PathKey, ...]
 
@@ -50,7 +50,6 @@ def may_overlap(one: Path, other: Path) -> bool:
 
 
 def by_first_key(paths: Collection[Path]) -> dict[PathKey, set[Path]]:
-    """Group the rest of each path by its first key."""
     found: dict[PathKey, set[Path]] = {}
     for path in paths:
         if path:

@@ -12,24 +12,24 @@ _WITHOUT_BLANKS = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
     "[\u3099\u309a]*"
 )
-"""A script without spaces between words: Thai, Lao, Burmese, Khmer, kana, Chinese."""
+"""Thai, Lao, Burmese, Khmer, kana, Chinese."""
 
 _VOICING = "\u3099\u309a"
-"""Marks that turn a kana into another syllable: they are not accents, so they are kept."""
+"""Marks that turn a kana into another syllable; not accents, so they are kept."""
 
 
 LONGEST: Final = 1_500
-"""Characters that are compared. Vonage recognises at most a minute of speech, which is about 1,000.
+"""Characters that are compared. A minute of speech, which is Vonage's limit, is about 1,000.
 
 Source: NCCO reference, Speech recognition settings (maxDuration).
 """
 
 
 def fold(text: str) -> str:
-    """`text` as words in lower case, without accents or punctuation, separated by single spaces.
+    """Words in lower case, without accents or punctuation, separated by single spaces.
 
-    Only the first `LONGEST` characters are used. The result can be longer: one character can become up to 18.
-    In a script without spaces between words, each character is a word.
+    Only the first `LONGEST` characters are used. One character can become up to 18. In a script without spaces between
+    words, each character is a word.
     """
     text = text[:LONGEST]
     if text.isascii():

@@ -18,7 +18,7 @@ _BEGINS_WITH_WORD = re.compile("[a-z]+[ ,;]")
 _WIDEST = 110
 """In columns; a longer line is cut around the error."""
 _LEAD = 50
-"""Columns to keep before the error when the line is cut."""
+"""Columns to keep before the error."""
 _NEAR = 4 * _WIDEST
 _TAB = "    "
 _COLOURS = {"error": "31", "warning": "33", "place": "1", "cure": "36", "heading": "1;4"}
@@ -27,9 +27,9 @@ _COLOURS = {"error": "31", "warning": "33", "place": "1", "cure": "36", "heading
 def report(
     issues: Iterable[FlowIssue], sources: Mapping[str, str], format: Format = "text", colour: bool = False
 ) -> str:
-    """Format `issues`, sorted by place. Ends with a line break, but is "" as text without issues.
+    """Sort by place. Ends with a line break, but is "" as text without issues.
 
-    A file that `sources` (display path → text) does not contain is shown without an excerpt. `colour` adds terminal
+    A file that is missing in `sources` (display path → text) is shown without an excerpt. `colour` adds terminal
     colours to the text format; escape sequences in a file are never printed.
     """
     ordered = sorted(issues, key=by_place)
@@ -73,7 +73,7 @@ def counted(number: int, noun: str, nouns: str = "") -> str:
 
 
 def as_sentence(text: str) -> str:
-    """Add a capital, unless the text starts with a file name, a step's name or a number."""
+    """Leave a file name, a step's name or a number at the beginning as it is."""
     return text[:1].upper() + text[1:] if _BEGINS_WITH_WORD.match(text) else text
 
 
@@ -95,9 +95,8 @@ def _block(issue: FlowIssue, lines: Sequence[str], colours: Colouring) -> str:
 
 
 def _excerpt(line: str, column: int, length: int) -> tuple[str, int, int]:
-    """The line as a terminal shows it, the columns before the error, and the error's width in columns."""
     start = min(column - 1, len(line))
-    begin = max(0, start - _NEAR)  # what is further away is not shown
+    begin = max(0, start - _NEAR)
     line = line[begin : start + _NEAR]
     start -= begin
     cells = [_cell(char) for char in line]
@@ -176,10 +175,7 @@ def _annotation(issue: FlowIssue) -> str:
 
 
 def annotation(level: str, text: str, **values: object) -> str:
-    """A GitHub workflow command: `::error file=..,line=..,title=..::message`.
-
-    Source: GitHub's workflow commands, how values are escaped.
-    """
+    """A GitHub workflow command. Source: GitHub's workflow commands, how values are escaped."""
     written = (
         f"{name}={_escaped(str(value)).replace(':', '%3A').replace(',', '%2C')}" for name, value in values.items()
     )

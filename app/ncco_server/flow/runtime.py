@@ -1,7 +1,4 @@
-"""Runs a step in a call: renders its parts to `Draft`s, and lets its exit decide where the call goes.
-
-The exit jumps on entry (`Exit.enter`), or decides on the `Outcome` of a webhook (`Exit.decide`).
-"""
+"""Runs a step in a call: renders its parts to `Draft`s, and lets its exit decide where the call goes."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Expression
 
 DRAWING_LEGS: Final = ("leg-6", "leg-10", "leg-2", "leg-3", "leg-0", "leg-1", "leg-21", "leg-7")
-"""IDs of calls to try for handlers that draw random numbers; the first numbers are from 0/8 on, 1/8 on, ..."""
+"""Calls to try for handlers that draw random numbers: the first draws are 0/8 and more, 1/8 and more, ..."""
 
 
 class PlayedHandler(Protocol):
@@ -30,32 +27,34 @@ class PlayedHandler(Protocol):
         """The first result is when the call came to the handler."""
 
     def step(self, name: str) -> Any:
-        """The step with this name up to the next wait; the first one for any other name. None before a function."""
+        """Return the first step for an unknown name, and None before a function."""
 
     @property
     def computed(self) -> Iterator[str]:
-        """All texts that the handler says up to the wait and that are not written in its file."""
+        """The texts that the handler says up to the wait and that are not written in its file."""
 
     @property
     def wanted(self) -> tuple[str, Any] | None:
-        """The function that the handler waits for: its name, and what a `Lookup` requests."""
+        """The name of a function, and what a `Lookup` requests."""
 
     @property
-    def values(self) -> Mapping[str, Any]:
-        """The texts of the step that were computed, by name."""
+    def values(self) -> Mapping[str, Any]: ...
 
     def follows(self, recorded: Sequence[Any]) -> bool:
-        """Whether the first of these results are those that the handler has got, so that it can run on."""
+        """Whether the first of these results are those that the handler has got."""
 
-    def play(self, recorded: Sequence[Any]) -> None:
-        """Run on with these results. Raises RenderError."""
+    @property
+    def awaited(self) -> Sequence[Any]:
+        """What is stored of the wait, to be compared when its result arrives; empty if the handler does not go on."""
 
-    def item(self, value: Any, problem: str, now: datetime) -> Any:
-        """What is stored as the result of what the handler waits for."""
+    def play(self, recorded: Sequence[Any], awaited: Sequence[Any] = ()) -> None:
+        """Run on with these results. Raises RenderError, also if `awaited` was stored for another wait."""
+
+    def item(self, value: Any, problem: str, now: datetime) -> Any: ...
 
 
 Followers: TypeAlias = Mapping[tuple[str, str], Mapping[str, Sequence[str]]]
-"""Step and way out of it → step that follows → what decides that it does: `find_order: no reply`, `office: closed`."""
+"""Step and way out of it → step that follows → what decides on it: `find_order: no reply`, `office: closed`."""
 
 
 class Handling(Protocol):
@@ -63,7 +62,11 @@ class Handling(Protocol):
 
     @property
     def recorded(self) -> str:
-        """The variable with the results that the handler has got."""
+        """The name of a variable."""
+
+    @property
+    def awaited(self) -> str:
+        """The variable with `PlayedHandler.awaited`; calls of earlier versions have none."""
 
     @property
     def runs(self) -> frozenset[str]:
@@ -71,72 +74,67 @@ class Handling(Protocol):
 
     @property
     def env(self) -> frozenset[str]:
-        """The variables for flows that it reads without a default."""
+        """Variables for flows that are read without a default."""
 
     @property
-    def hours(self) -> frozenset[str]:
-        """The opening hours that it reads."""
+    def hours(self) -> frozenset[str]: ...
 
     @property
     def variants(self) -> Sequence[Any]:
-        """Its steps (`Step`) in each form that they have: what is said before a wait may differ."""
+        """Its steps (`Step`) in each form: what is said before a wait may differ."""
 
     @property
     def followers(self) -> Followers:
-        """The steps that follow a way out of a step, if there are several; ("", "") is the beginning."""
+        """The key ("", "") is the beginning."""
 
     @property
     def sampled(self) -> frozenset[str]:
-        """What it may read that has more values than a proof tries: attributes of `call`, params."""
+        """What has more values than a proof tries: attributes of `call`, params."""
 
     @property
     def heard(self) -> str:
-        """The variable with what the caller has entered."""
+        """The name of a variable."""
 
     @property
     def reads(self) -> frozenset[str]:
-        """The fields of `call` that it reads, `now` and `env`."""
+        """Fields of `call`, `now` and `env`."""
 
     @property
-    def tested(self) -> Sequence[str | int]:
-        """The texts and numbers that it may compare values with."""
+    def tested(self) -> Sequence[str | int]: ...
 
     def samples(self, request: Any) -> tuple[tuple[Any, ...], bool]:
-        """What a function may return, as JSON, and whether there is nothing else. `request` is that of its `Lookup`."""
+        """Return JSON values, and whether there is nothing else. `request` is that of a function's `Lookup`."""
 
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
-        """A value that is equal for two calls in which the handler goes on in the same way."""
+        """Equal for two calls in which the handler goes on in the same way."""
 
     def came_so_far(self, recorded: Sequence[Any]) -> str:
-        """What a handler has got, without the times, as JSON."""
+        """The results without the times, as JSON."""
 
-    def begun(self, now: datetime, env: Mapping[str, str]) -> Sequence[Any]:
-        """The results of a call that comes to the handler now."""
+    def begun(self, now: datetime, env: Mapping[str, str]) -> Sequence[Any]: ...
 
     def playback(
         self, facts: Mapping[str, Any], env: Mapping[str, str], params: Mapping[str, Any], known: Mapping[str, str]
     ) -> PlayedHandler:
-        """The handler at the beginning of a call; `known` has the sensitive values of this turn, by token."""
+        """`known` has the sensitive values of this turn, by token."""
 
 
 class Offer(Protocol):
     """A choice of a menu, and how a caller makes it."""
 
     @property
-    def name(self) -> str:
-        """The name of the choice, as written."""
+    def name(self) -> str: ...
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The keys that make this choice: digits, `*` or `#`."""
+        """Digits, `*` or `#`."""
 
     @property
     def phrases(self) -> Mapping[str, str]:
-        """What a caller can say in any locale: as written → folded."""
+        """As written → folded, for all locales."""
 
     @property
-    def place(self) -> Place:
-        """Where the choice is written."""
+    def place(self) -> Place: ...
 
     def said_in(self, locale: str) -> Mapping[str, str]:
         """As written → folded."""
@@ -144,9 +142,9 @@ class Offer(Protocol):
 
 BY_KEYS: Final = "by keys"
 BY_SPEECH: Final = "by speech"
-"""The ways to make a choice; each is used as the suffix of an outcome's name."""
+"""The suffixes of outcomes' names: how a choice was made."""
 AT_ONCE: Final = "at once"
-"""The outcome of a way without a decision. Because of the space, no line of `on` can have this name."""
+"""A way without a decision. Because of the space, no line of `on` can have this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,16 +152,12 @@ class Way:
     """One way out of a step: a line of its exit, and where it leads.
 
     Attributes:
-        name: a choice, `noinput`, `busy`, `if vip`, `else`, `goto`, ...
-        outcomes: the names of the outcomes that take this way, including those that only an older revision had.
+        outcomes: include those that only an older revision had.
         passes_input: whether the caller takes this way by valid input, or by a wait of limited length.
         is_immediate: whether a call can take this way without any webhook.
-        is_return: whether this way is taken when the flow that the step runs has returned.
-        sets: assignments made before those of the target.
         fills: the variable that receives the caller's input. It is named at `filled_at`.
-        label: the label in a picture; None for the name, "" for no label.
-        detail: the text under the label in a picture.
-        is_alone: whether a picture draws a separate arrow for this way, even if other ways have the same target.
+        label, detail: in a picture; without a label the name is shown, with "" none.
+        is_alone: whether a picture draws a separate arrow even if other ways have the same target.
     """
 
     name: str
@@ -184,7 +178,7 @@ class Way:
 
 
 class ExitOutcome(NamedTuple):
-    """One outcome of a step: `sales by keys`, `noinput, try 1`, `nomatch, last try`, `busy`, `if vip`, `else`, ..."""
+    """One outcome of a step: `sales by keys`, `noinput, try 1`, `nomatch, last try`, `if vip`, ..."""
 
     name: str
     place: Place
@@ -197,13 +191,9 @@ class Asked:
     Attributes:
         keys: digits, `*` or `#` → their choice.
         phrases: folded phrase (`ncco_server.flow.phrases.fold`) → its choice.
-        lengths: minimum and maximum of digits of a data entry; None for a menu, or if only speech is accepted.
-        free_speech: whether any words count as an answer.
+        lengths: minimum and maximum of digits; None for a menu, or if only speech is accepted.
         min_confidence: 0 to 1; speech results below it do not count.
-        sensitive: whether the keys that the caller presses must not be written anywhere.
-        by_locale: what each locale accepts; empty if that is the same in all. This object is for the default locale,
-            and
-            for any name that is missing here.
+        by_locale: what each locale accepts; empty if all accept the same. This object is for the other locales.
     """
 
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -221,9 +211,8 @@ class Outcome(NamedTuple):
     Attributes:
         name: `choice`, `collected`, `noinput`, `nomatch` or `asr_error`; for a connect, its status (`busy`,
             `completed`, `machine`, ...); for a checkpoint, its name (`heard_terms`, ...).
-        digits, text, confidence: the caller's input ("" and None if there was none).
+        digits, text, confidence: "" and None if there was no input.
         reason: for failures: `dtmf`, `speech`, `low_confidence`, `length`, `asr_error`, ...
-        because: one sentence for the trace.
     """
 
     name: str
@@ -235,12 +224,12 @@ class Outcome(NamedTuple):
     because: str = ""
 
     def __repr__(self) -> str:
-        """The caller's input is left out, because it may be sensitive."""
+        """Leave out the caller's input, which may be sensitive."""
         return f"<outcome {self.name} {self.choice}>"
 
 
 class Jump(NamedTuple):
-    """The result of an exit that decides immediately. `others` explains why each earlier line did not match."""
+    """The result of an exit that decides immediately. `others` says why each earlier line did not match."""
 
     target: Target
     place: Place
@@ -260,7 +249,7 @@ class Again:
     """The same step asks again: it plays `prompts` and then, unless `reprompt` is off, its own prompts.
 
     An exit always uses the same tuple for `prompts`: the engine caches actions by it, so new tuples would fill the
-    memory. `counts_try` is False if the caller did nothing wrong, as after an ASR error.
+    memory. After an ASR error, `counts_try` is False.
     """
 
     prompts: tuple[Part, ...] = ()
@@ -274,21 +263,16 @@ class Next:
 
 
 NOTHING_COLLECTED: Final[Mapping[str, Any]] = {}
-"""Never modified."""
 
 
 class Decision(NamedTuple):
     """The decision of an exit about an outcome.
 
     Attributes:
-        outcome: its name in scenarios, logs and coverage: a choice's name, `noinput`, `busy`, ...
-        place: the line that decided.
-        because: one sentence for the trace.
-        others: why each other line did not match.
+        outcome: its name in scenarios, logs and coverage.
         sets: assignments, in order, before the move.
-        values: the collected input, by variable name.
         attempt, attempts: the number of this failed attempt, and the allowed tries; 0 if no attempt failed.
-        next_target: the number of the target that is rung next, in a list of targets; 0 for none.
+        next_target: the index in a list of targets; 0 if no other is rung.
     """
 
     move: Go | Again | Next
@@ -303,7 +287,7 @@ class Decision(NamedTuple):
     next_target: int = 0
 
     def __repr__(self) -> str:
-        """The collected input is left out, because it may be sensitive."""
+        """Leave out the collected input, which may be sensitive."""
         return f"<decision {self.outcome} at {self.place}>"
 
 
@@ -311,24 +295,19 @@ class TakenDecision(Protocol):
     """A decision, as stored in a trace; see `Decision`."""
 
     @property
-    def what(self) -> str:
-        """The outcome of the decision."""
+    def what(self) -> str: ...
 
     @property
-    def others(self) -> tuple[str, ...]:
-        """As in `Decision`."""
+    def others(self) -> tuple[str, ...]: ...
 
     @property
-    def attempt(self) -> int:
-        """As in `Decision`."""
+    def attempt(self) -> int: ...
 
     @property
-    def attempts(self) -> int:
-        """As in `Decision`."""
+    def attempts(self) -> int: ...
 
     @property
-    def next_target(self) -> int:
-        """As in `Decision`."""
+    def next_target(self) -> int: ...
 
 
 StepShape = Literal["step", "ask", "decide", "hold", "run"]
@@ -339,7 +318,6 @@ class Exit(ABC):
     """How a step ends; the exits are in `ncco_server.flow.language`.
 
     Attributes:
-        word: the key that the exit has in a step, such as `choices`.
         leaves_at_once: whether a call leaves the step on entry, without a webhook. The exit's conditions are then
             tested after the step's actions.
         is_early: whether the exit can decide before the step plays anything.
@@ -355,37 +333,35 @@ class Exit(ABC):
     decides_by_name: ClassVar[bool] = False
 
     @abstractmethod
-    def written_ways(self) -> Iterator[Way]:
-        """Make every way out, in the order of the file."""
+    def written_ways(self) -> Iterator[Way]: ...
 
     @cached_property
     def ways(self) -> tuple[Way, ...]:
         return tuple(self.written_ways())
 
     def outcomes(self) -> Iterator[ExitOutcome]:
-        """Every outcome in the order of the file; by default, those of each way."""
+        """By default, those of each way."""
         for way in self.ways:
             yield from (ExitOutcome(name, way.place) for name in way.outcomes if name != AT_ONCE)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The name of a decision's outcome; "" if it has none, as when the step asks again without a failed attempt.
+        """Return "" if a decision has no outcome, as when the step asks again without a failed attempt.
 
         `heard_by` is `keys` or `speech`, "" without input. `is_at_once` says that the step decided on entry.
         """
         return decision.what
 
     def reads(self) -> Iterator[Expression]:
-        """The conditions that the exit tests, in order."""
         yield from ()
 
     @property
     def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
-        """The prompts to play after failed attempts, by failure; the first entry is for the first attempt."""
+        """By failure; the first entry is for the first attempt."""
         return {}
 
     @property
     def asked(self) -> Asked | None:
-        """None without an `input`."""
+        """Return None without an `input`."""
         return None
 
     @property
@@ -398,17 +374,15 @@ class Exit(ABC):
 
     @property
     def plays_again(self) -> bool:
-        """Whether the step's actions may be played again in a later turn."""
         return not self.leaves_at_once
 
     @property
     def longest_wait_s(self) -> float:
-        """How many seconds the exit waits for its condition; 0 if it does not wait for one."""
+        """How long the exit waits for its condition; 0 if for none."""
         return 0.0
 
     @cached_property
     def runs(self) -> Runs | None:
-        """The flow that the step runs and waits for."""
         runs = (way.target.runs for way in self.ways if way.target.runs is not None)
         return next((each for each in runs if each.comes_back), None)
 
@@ -418,13 +392,12 @@ class Exit(ABC):
 
     @cached_property
     def fills(self) -> Variable | None:
-        """The variable that receives the caller's input."""
         return next((way.fills for way in self.ways if way.fills is not None), None)
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Decide immediately; None if a webhook decides. Raises RenderError."""
+        """Return None if a webhook decides. Raises RenderError."""
         return None
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """Decide after `tries` failed attempts; None if the call stays here. Raises RenderError."""
+        """Return None if the call stays here. Raises RenderError."""
         return None

@@ -60,7 +60,7 @@ CALL_WORDS: Final = {
     "endpoint_type": ("phone", "sip", "websocket", "app", "vbc"),
     "direction": ("inbound", "outbound"),
 }
-"""The words that Vonage sends in some fields. Source: webhook reference, Answer and Event."""
+"""Source: webhook reference, Answer and Event."""
 
 _INPUT = record({"digits": _TEXT, "text": _TEXT, "confidence": TYPES["number"]})
 _BASE: dict[str, Kind] = {
@@ -121,10 +121,8 @@ class ScopeTypes:
 
     Attributes:
         unspoken: names and paths (`name.list[].field`) that must not be spoken to a caller, each with a description.
-        env: the names in `env`; None if they are unknown.
+        env: None if the names are unknown.
         undeclared: names that flows return, each with what to write if the name is used without being declared.
-        spoken: the sensitive params that may be spoken.
-        zone: the time zone of the file (an IANA name), or "".
     """
 
     shapes: Mapping[str, Kind]
@@ -150,14 +148,14 @@ class ScopeTypes:
         return self.shapes.get(name)
 
     def shape_at(self, path: Sequence[str]) -> Kind | None:
-        """The type of a name, or of a field within one; None if it is unknown."""
+        """Return None if the type of the name, or of the field within it, is unknown."""
         shape = self.shapes.get(path[0])
         for key in path[1:]:
             shape = shape.at(key) if shape is not None and shape.is_record else None
         return shape
 
     def with_name(self, name: str, shape: Kind, unspoken: str = "", secrets: Iterable[Path] = ()) -> ScopeTypes:
-        """Add or replace `name`. `secrets` are the paths of its sensitive fields."""
+        """`secrets` are the paths of its sensitive fields."""
         kept = {known: why for known, why in self.unspoken.items() if root_of(known) != name}
         kept |= {name: unspoken} if unspoken else {}
         kept |= dict.fromkeys(sorted(written(name, path) for path in secrets), "a sensitive field of a lookup")

@@ -1,6 +1,6 @@
 """Flows as an SVG: a separate picture, or part of a page, with classes and attributes for a style sheet.
 
-No element has a `style` attribute, so the SVG works under a strict Content-Security-Policy.
+No element has a `style` attribute: it would not work under a strict Content-Security-Policy.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _GROUPS: Final = {
     778: "GOQ", 833: "Mm", 889: "%", 944: "W", 1015: "@…→",
 }  # fmt: skip
 _WIDTHS: Final = {char: width for width, chars in _GROUPS.items() for char in chars}
-"""The widths of Helvetica in thousandths of the font size; Arial and Liberation Sans have the same."""
+"""Widths of Helvetica in thousandths of the font size; Arial and Liberation Sans have the same."""
 _BOLD: Final = 1.08
 
 
@@ -64,13 +64,13 @@ def _char_width(char: str) -> int:
 
 
 THUMBNAIL: Final = Size(420, 190)
-"""The part of a picture that its view `#start` shows."""
+"""What the view `#start` of a picture shows."""
 
 
 def as_svg(drawing: Drawing, stylesheet: str = "") -> str:
-    """The drawing as an SVG; ends with a line break.
+    """Ends with a line break.
 
-    With a style sheet, the SVG also has a view `#start` that shows the area around the start of its first flow.
+    With a style sheet, the SVG has a view `#start` of the area around the start of its first flow.
     """
     frames = [_Frame.of(flow, drawing) for flow in drawing.subgraphs]
     places, size = _packed([frame.size for frame in frames])
@@ -92,7 +92,7 @@ def _start_view(frames: Sequence[_Frame]) -> str:
 
 @dataclass(frozen=True)
 class _Frame:
-    """One flow, laid out. Its nodes include one of kind `link` for each other flow that an arrow leads to."""
+    """One flow, laid out, with a node of kind `link` for each other flow that an arrow leads to."""
 
     flow: Subgraph
     nodes: tuple[GraphNode, ...]
@@ -172,7 +172,6 @@ class _Frame:
 
 
 def _text(text: str) -> str:
-    """Escape for the content of an element or the value of an attribute."""
     return escape(printable(" ".join(text.split())))
 
 
@@ -309,7 +308,6 @@ def _line(points: Sequence[tuple[float, float]], *, is_loop: bool) -> tuple[str,
 
 
 def _head(x: float, y: float, back_x: float, back_y: float) -> str:
-    """The tip is at (x, y), and the base in the direction of (back_x, back_y)."""
     base_x, base_y = x + back_x * HEAD, y + back_y * HEAD
     side_x, side_y = back_y * HEAD / 2, back_x * HEAD / 2
     corners = (x, y), (base_x + side_x, base_y + side_y), (base_x - side_x, base_y - side_y)
@@ -317,7 +315,7 @@ def _head(x: float, y: float, back_x: float, back_y: float) -> str:
 
 
 def _packed(sizes: Sequence[Size]) -> tuple[list[tuple[float, float]], Size]:
-    """Arrange rectangles in rows, in order. Returns their upper left corners and the total size."""
+    """Return the upper left corners and the total size."""
     area = sum(width * height for width, height in sizes)
     limit = max([math.sqrt(area * ASPECT), *(size.width for size in sizes)])
     places = list[tuple[float, float]]()

@@ -1,9 +1,7 @@
 """Finds the variables that may hold a server setting (`env`): they must not be spoken (E330).
 
-A variable may hold a setting if `set`, `with` or a returned value fills it with a text that uses `env`, or a variable
-that may hold one; templates are followed too. Conditions are not, since they only choose among values. A `bool` or one
-of a list of words does not reveal a setting. What may be spoken must be known before the values are read, so the input
-is YAML nodes.
+Templates are followed. Conditions are not, since they only choose among values. A `bool` or one of a list of words does
+not reveal a setting. What may be spoken must be known before the values are read, so the input is YAML nodes.
 """
 
 from __future__ import annotations
@@ -34,13 +32,12 @@ SETTING: Final = Cell("", "env")
 _WORDS: Final = frozenset({"set", "with", "run"})
 
 Edges: TypeAlias = dict[Cell, set[Cell]]
-"""Each cell with the cells computed from it."""
 
 
 def filled_with_settings(
     flows: Mapping[str, tuple[Map, str]], shared: Iterable[tuple[Map, str]], templates: Templates
 ) -> dict[str, frozenset[str]]:
-    """`flows` and `shared` have the root node and the time zone of each file."""
+    """Take the root node and the time zone of each file."""
     edges: Edges = defaultdict(set)
     nodes = {flow: node for flow, (node, _) in flows.items()}
     defaults = [(part, zone) for node, zone in shared if (part := node.get("defaults")) is not None]
@@ -77,7 +74,6 @@ def _assigning(node: Node) -> list[Map]:
 def _edges(
     node: Map, flow: str, flows: Mapping[str, Map], templates: Templates, zone: str
 ) -> Iterator[tuple[Cell, Cell]]:
-    """Sources and targets of assignments: by `set` and `with`, and by returns from sub-flows."""
     callee = text_of(node.get("run"))
     is_returned = node.get("return") is not None
     for word, filled in (("set", flow), ("with", callee)):
@@ -101,7 +97,7 @@ def _used(node: Node, templates: Templates, zone: str) -> Iterator[str]:
 
 
 class _SourceWalk(Walk):
-    """Finds the names whose values a text may hold. A name that the template sets is replaced with its value."""
+    """Finds the names whose values a text may hold, in place of names that the template sets."""
 
     def __init__(self, template: Template) -> None:
         super().__init__(template)

@@ -71,7 +71,7 @@ class Ncco:
 
 
 def _each(given: object) -> Iterator[NccoModel]:
-    """The actions in one argument: an action, or a list of actions. Raises TypeError for anything else."""
+    """Raises TypeError for anything but an action or a list of actions."""
     if isinstance(given, NccoModel):
         yield given
     elif isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping)):

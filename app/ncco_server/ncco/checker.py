@@ -16,7 +16,7 @@ _DISTINCTIVE_OPTIONS = {
     name: {option.name for option in shape.options.values() if option.required} - {"name", "type"}
     for name, shape in SHAPES.items()
 }
-"""The required options of each action. They show which action is meant by an object that does not name its action."""
+"""The required options show which action an object without a name means."""
 
 
 def check(document: object) -> list[Issue]:

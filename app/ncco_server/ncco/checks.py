@@ -24,7 +24,7 @@ _OPEN_ENDED: Final = frozenset({"conversation", "connect", "wait"})
 
 
 def is_open_ended(action: Options) -> bool:
-    """Whether an action has unknown length: the caller, another party or a timeout can end it at any time.
+    """Whether the caller, another party or a timeout can end an action at any time, so that its length is unknown.
 
     Source: NCCO reference, NCCO actions (synchronous) and Record (its conditions).
     """
@@ -33,9 +33,9 @@ def is_open_ended(action: Options) -> bool:
 
 
 MAX_HEADERS_BYTES = 512
-"""Maximum size of WebSocket metadata in bytes. Source: WebSocket guide."""
+"""Of WebSocket metadata. Source: WebSocket guide."""
 MAX_AUTHORIZATION_CHARACTERS = 8191
-"""Maximum length of an Authorization header in characters. Source: Java SDK."""
+"""Source: Java SDK."""
 _OTHER_AUDIO = re.compile(r"\.(ogg|oga|flac|aac|m4a|wma|aiff|amr|opus|webm|mp4|m3u8)$", re.IGNORECASE)
 _URI_MARK = re.compile(r"[:/@\s]")
 _NOT_A_TOKEN = re.compile(r"[^\w.!%*+`'~-]|^$", re.ASCII)
@@ -43,13 +43,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def channels_need_split(options: Options) -> Iterator[Issue]:
-    """`channels` needs `split`. Source: NCCO reference, Record (channels)."""
+    """Source: NCCO reference, Record (channels)."""
     if options.get("channels") is not None and options.get("split") is None:
         yield fault("N203", "channels is given without split: conversation.", path="/channels")
 
 
 def mute_or_can_speak(options: Options) -> Iterator[Issue]:
-    """`mute` and `canSpeak` exclude each other. Source: NCCO reference, Conversation (mute) and Transfer (mute)."""
+    """Source: NCCO reference, Conversation (mute) and Transfer (mute)."""
     if options.get("canSpeak") is None or options.get("mute") is None:
         return
     if is_true(options["mute"]):
@@ -59,16 +59,13 @@ def mute_or_can_speak(options: Options) -> Iterator[Issue]:
 
 
 def transcription_needs_record(options: Options) -> Iterator[Issue]:
-    """`transcription` needs `record`. Source: NCCO reference, Conversation (transcription)."""
+    """Source: NCCO reference, Conversation (transcription)."""
     if options.get("transcription") is not None and not is_true(options.get("record")):
         yield fault("N204", "transcription is given, but record is not true.", path="/transcription")
 
 
 def one_caller_number(options: Options) -> Iterator[Issue]:
-    """Only one of `from` and `randomFromNumber` is allowed; a phone needs one of them.
-
-    Source: NCCO reference, Connect (from, randomFromNumber).
-    """
+    """Source: NCCO reference, Connect (from, randomFromNumber)."""
     is_random = is_true(options.get("randomFromNumber"))
     if options.get("from") is None:
         if not is_random and _calls_a_phone(options):
@@ -78,7 +75,7 @@ def one_caller_number(options: Options) -> Iterator[Issue]:
 
 
 def no_ringback_for_phones(options: Options) -> Iterator[Issue]:
-    """`ringbackTone` is not for phone endpoints. Source: NCCO reference, Connect (ringbackTone)."""
+    """Source: NCCO reference, Connect (ringbackTone)."""
     if options.get("ringbackTone") is not None and _calls_a_phone(options):
         yield fault("N903", "ringbackTone is given for a phone, whose carrier sends its own.", path="/ringbackTone")
 
@@ -103,10 +100,7 @@ def sip_target(options: Options) -> Iterator[Issue]:
 
 
 def sip_parts_are_names(options: Options) -> Iterator[Issue]:
-    """`user` and `domain` must not be URIs, and a header must be one line.
-
-    Source: NCCO reference, SIP (user, domain, headers).
-    """
+    """Source: NCCO reference, SIP (user, domain, headers)."""
     for name in ("user", "domain"):
         value = options.get(name)
         if isinstance(value, str) and _URI_MARK.search(value):
@@ -120,7 +114,7 @@ def sip_parts_are_names(options: Options) -> Iterator[Issue]:
 
 
 def websocket_handshake(options: Options) -> Iterator[Issue]:
-    """Check content type, metadata size and authorization. Source: WebSocket guide; Voice API specification."""
+    """Source: WebSocket guide; Voice API specification."""
     authorization = options.get("authorization")
     if isinstance(authorization, dict):
         value = authorization.get("value")
@@ -144,7 +138,7 @@ def websocket_handshake(options: Options) -> Iterator[Issue]:
 
 
 def talk_can_be_spoken(options: Options) -> Iterator[Issue]:
-    """The style must be able to speak the text. Source: NCCO reference, Talk (text, style); Text-To-Speech guide."""
+    """Source: NCCO reference, Talk (text, style); Text-To-Speech guide."""
     text = options.get("text")
     if not isinstance(text, str) or ("<" not in text and len(text) <= MAX_TALK_CHARACTERS):
         yield from _style_exists(options, ssml=False)
@@ -170,7 +164,7 @@ def _style_exists(options: Options, *, ssml: bool) -> Iterator[Issue]:
 
 
 def stream_is_audio(options: Options) -> Iterator[Issue]:
-    """The file name must not end like that of another audio format. Source: NCCO reference, Stream (streamUrl)."""
+    """Source: NCCO reference, Stream (streamUrl)."""
     urls = options.get("streamUrl")
     url = urls[0] if isinstance(urls, list) and urls else urls
     if isinstance(url, str) and _OTHER_AUDIO.search(url.partition("?")[0]):
@@ -178,10 +172,7 @@ def stream_is_audio(options: Options) -> Iterator[Issue]:
 
 
 def settings_fit_the_input(options: Options) -> Iterator[Issue]:
-    """`type` must include each type that has settings, and `dtmf` settings need synchronous mode.
-
-    Source: NCCO reference, Input.
-    """
+    """Source: NCCO reference, Input."""
     types = options.get("type")
     asked = types if isinstance(types, list) else [types]
     dtmf = options.get("dtmf")
@@ -197,7 +188,7 @@ def settings_fit_the_input(options: Options) -> Iterator[Issue]:
 
 
 def one_ringback(options: Options) -> Iterator[Issue]:
-    """Our choice: `ringback`, the former name, must not be given together with `ringbackTone`."""
+    """Our choice: `ringback` is the former name of `ringbackTone`."""
     answer = options.get("onAnswer")
     if isinstance(answer, dict) and answer.get("ringbackTone") is not None and answer.get("ringback") is not None:
         yield fault("N956", "ringback and ringbackTone are both given.", "Leave out ringback.", "/onAnswer")
@@ -209,7 +200,7 @@ UNKNOWN = "?"
 
 
 def check_order(actions: Sequence[object], known: Collection[str]) -> Iterator[Issue]:
-    """The issues with the order of an NCCO's actions; `known` are the names of all actions."""
+    """`known` are the names of all actions."""
     names = [_name(action, known) for action in actions]
     yield from _barge_in_needs_input(actions, names)
     if "transfer" in names[:-1]:
@@ -232,9 +223,7 @@ def _barge_in_needs_input(actions: Sequence[object], names: Sequence[str]) -> It
     """A prompt with bargeIn can be interrupted until the next input, which must directly follow the prompts.
 
     The reference requires an input after one or more talks, or one or more streams. A mixture of both causes only a
-    warning.
-
-    Source: NCCO reference, Talk (bargeIn) and Stream (bargeIn).
+    warning. Source: NCCO reference, Talk (bargeIn) and Stream (bargeIn).
     """
     index = 0
     while index < len(names):
@@ -274,10 +263,8 @@ def _nothing_after_endless_loop(actions: Sequence[object], names: Sequence[str])
 def _last_record_has_time(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
     """A record without an end condition lasts as long as the call, and the call does not wait for it.
 
-    A record with a beep is meant to take a message. But then the call ends after the prompts that follow, before
-    anybody can leave a message.
-
-    Source: NCCO reference, Record.
+    A record with a beep is meant to take a message, but the call ends before anybody can leave one. Source: NCCO
+    reference, Record.
     """
     last = max((at for at, name in enumerate(names) if name not in PROMPTS), default=None)
     if last is None or names[last] != "record":

@@ -23,16 +23,16 @@ def _cures(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 ACTION_HINTS: Final = _cures(_DATA["actions"])
-"""The fix for an action of another platform, by folded name."""
+"""Folded name of another platform's action → fix."""
 
 ENDPOINT_NAMES: Final = _by_word(_DATA["endpoints"])
-"""Vonage's name for another platform's endpoint type, by folded name."""
+"""Folded name of another platform's endpoint type → Vonage's name."""
 
 OPTION_NAMES: Final = {title: _by_word(names) for title, names in _DATA["options"].items()}
-"""Vonage's name for another platform's option, by shape and folded name."""
+"""Shape and folded name of another platform's option → Vonage's name."""
 
 OPTION_HINTS: Final = {title: _cures(entries) for title, entries in _DATA["elsewhere"].items()}
-"""The fix for an option that belongs elsewhere, by shape and folded name."""
+"""Shape and folded name of an option that belongs elsewhere → fix."""
 
 
 def meant_action(word: str, names: Collection[str]) -> str | Fix | None:
@@ -48,7 +48,7 @@ def meant_action(word: str, names: Collection[str]) -> str | Fix | None:
 
 
 def meant_option(word: object, title: str, names: Collection[str], inside: Mapping[str, str]) -> str | Fix | None:
-    """The fix for an unknown option of the shape called `title` (`talk`), or None if there is no guess.
+    """Return None if there is no guess; `title` is that of the shape, such as `talk`.
 
     `inside` has the options of nested objects, each with the option that contains it.
     """

@@ -22,7 +22,7 @@ _COMMON_MISTAKES: Final = (
     (re.compile(r"[\u201c-\u201e]([^\u201c-\u201e]*)[\u201c-\u201e]"), "a text in typographic quotes", '"{}"'.format),
     (re.compile(r"([A-Za-z_]\w*)\s*:"), "a name without quotes", '"{}"'.format),
 )
-"""Common mistakes in JSON: the pattern, the name of the mistake, and the correct JSON."""
+"""The pattern, the name of the mistake, and the correct JSON."""
 
 
 class TextSpan(NamedTuple):
@@ -36,8 +36,7 @@ class NotJsonError(ValueError):
     """The text is not JSON. Parsing stopped at `offset`. If `cure` is None, the rule's cure applies.
 
     Attributes:
-        change: the fix as a text edit: the characters to replace, and the text to replace them with; None without a
-            fix.
+        change: the characters to replace, and the text to replace them with; None without a fix.
     """
 
     def __init__(
@@ -55,9 +54,8 @@ class JsonText:
     """A parsed JSON text.
 
     Attributes:
-        text: the whole text.
-        value: the parsed value. If an object repeats a name, the last one counts.
-        values: where each value is, by JSON Pointer. For an object or a list, this is the opening bracket.
+        value: if an object repeats a name, the last one counts.
+        values: where each value is, by JSON Pointer; of an object or a list, the opening bracket.
         names: where each name is, with its quotes, by JSON Pointer.
         repeated: each repeated name in an object: its JSON Pointer, and where it is.
     """
@@ -79,10 +77,7 @@ class JsonText:
 
 
 def read_json(text: str) -> JsonText:
-    """Parse a JSON text, with the positions of its values.
-
-    Raises NotJsonError if the text is not JSON, or has NaN, Infinity, or nesting or numbers that Python cannot read.
-    """
+    """Raises NotJsonError also for NaN, Infinity, and nesting or numbers that Python cannot read."""
     found = JsonText(text, _value(text))
     open_: list[_Container] = []
     for token in _TOKEN.finditer(text):
@@ -173,7 +168,7 @@ def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
 
 
 TEXT_RULES: Final[Mapping[str, Rule]] = RuleBook(Rule, Path(__file__).with_name("text_rules.yaml"))
-"""Rules about the JSON text itself, by code."""
+"""Rules about the JSON text itself."""
 NOT_JSON: Final = "J100"
 REPEATED_NAME: Final = "J101"
 
@@ -182,8 +177,7 @@ class TextIssue(NamedTuple):
     """An issue in a text.
 
     Attributes:
-        span: the affected characters.
-        change: the fix: the characters to replace, and the text to replace them with; None without a fix.
+        change: the characters to replace, and the text to replace them with; None without a fix.
     """
 
     span: TextSpan
@@ -192,7 +186,7 @@ class TextIssue(NamedTuple):
 
 
 def check_text(text: str) -> tuple[tuple[TextIssue, ...], Any]:
-    """The issues of an NCCO text, sorted by place, and its value; only J100 and None if the text is not JSON."""
+    """Return issues sorted by place, and the NCCO; only J100 and None if the text is not JSON."""
     try:
         document = read_json(text)
     except NotJsonError as error:
@@ -244,7 +238,7 @@ def _whole(document: JsonText, path: str) -> TextSpan:
 
 
 def _without(document: JsonText, path: str) -> TextSpan:
-    """The place of a member or item, including the comma after it, or else the one before it."""
+    """Include the comma after the member or item, or else the one before it."""
     start, end = _whole(document, path)
     if path in document.names:
         start = document.names[path].start

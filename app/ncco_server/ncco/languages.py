@@ -49,10 +49,10 @@ SAME_LANGUAGE: Final[list[list[str]]] = _DATA["same"]
 """Groups of codes that mean the same language."""
 
 USUAL_CODES: Final[list[str]] = _DATA["usual"]
-"""The codes that a fix suggests first if the region is missing or not listed."""
+"""A fix suggests these codes first if the region is missing or not listed."""
 
 RECOGNISED: Final[tuple[str, ...]] = tuple(_DATA["recognised"].split())
-"""The codes of the languages that Vonage recognises and transcribes."""
+"""The languages that Vonage recognises and transcribes."""
 
 VOICES_BY_CODE: Final = {code.lower(): voice for code, voice in VOICES.items()}
 """Lower-case codes, because case does not matter."""

@@ -21,11 +21,10 @@ from ncco_server.value_types import JsonSchema, Kind, ListOf, MapOf, kind_of
 from ncco_server.value_types.kind import check_value
 
 UNKNOWN_OPTION: Final = "N105"
-"""The rule about unknown options. Its fix writes the option that was probably meant."""
+"""Its fix writes the option that was probably meant."""
 
 OptionRule = Callable[[Mapping[str, Any]], Iterable[Issue]]
-"""A rule about how the options of one object fit together. The values may be invalid; paths are relative to the object.
-"""
+"""The options may be invalid; paths are relative to the object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Option:
         return " ".join(field_docs(self.model, NccoModel)[self.field].split())
 
     def json_schema(self) -> JsonSchema:
-        """The JSON Schema of the option's values. If the option is not required, null is a value too."""
+        """If the option is not required, null is a value too."""
         schema = self.kind.json_schema() | {"description": self.description}
         if not self.required:
             if "enum" in schema:
@@ -105,7 +104,7 @@ class Shape:
     rules: tuple[OptionRule, ...] = ()
 
     def check(self, value: Mapping[Any, Any]) -> list[Issue]:
-        """The issues of an object of this shape: first those of single options, then those of options together."""
+        """Return first the issues of single options, then those of options together."""
         issues: list[Issue] = []
         meant: dict[Any, str] = {}
         for key, entry in value.items():
@@ -142,7 +141,7 @@ class Shape:
         return fault("N106", f"{self.title} needs {name}.", f'Add "{name}": {about[:1].lower()}{about[1:]}')
 
     def _check_unusual(self, key: object, entry: object) -> list[Issue]:
-        """The issue of a key that is unknown, has a note, is spelt differently, or is null."""
+        """Report a key that is unknown, has a note, is spelt differently, or is null."""
         note = self.notes.get(str(key))
         issues = [fault(note.code, note.message, note.cure)] if note else []
         option = self.options.get(self.spellings.get(str(key), str(key)))
@@ -163,7 +162,7 @@ class Shape:
         return [fault("N960", f"{name} is given in two spellings.", f"Leave out {key}.") for key, name in twice]
 
     def _check_between(self, value: Mapping[Any, Any], meant: Mapping[Any, str]) -> list[Issue]:
-        """Apply the rules about options together. A misspelt key counts as the option that was probably meant."""
+        """A misspelt key counts as the option that was probably meant."""
         misspelt = {name: key for key, name in meant.items() if name in self.options and value.get(name) is None}
         if not misspelt:
             return [issue for rule in self.rules for issue in rule(value)]
@@ -188,7 +187,7 @@ class Shape:
         return {inner: name for name, shape in held for inner in ((shape.tag or ())[:1] + tuple(shape.options))}
 
     def read(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        """The options under their NCCO names, with values in the form that the models use.
+        """Return the options under their NCCO names, with values in the form that the models use.
 
         Leaves out null values, options without effect, and a second spelling of an option. Keeps what `check` refuses:
         unknown options, and an option under its Python name if it is also given under its NCCO name.
@@ -206,7 +205,7 @@ class Shape:
         return wire
 
     def json_schema(self) -> JsonSchema:
-        """The JSON Schema of objects without errors. It does not express the rules about options together."""
+        """Leave out the rules about options together."""
         properties: JsonSchema = {name: option.json_schema() for name, option in self.options.items()}
         properties |= {key: properties[name] for key, name in self.spellings.items()}
         properties |= {key: {"description": note.message} for key, note in self.notes.items() if key not in properties}
@@ -229,17 +228,14 @@ class Nested(MapOf):
     shape: Shape
 
     def check(self, value: object) -> list[Issue]:
-        """See `Kind`."""
         if isinstance(value, dict):
             return self.shape.check(value)
         return [wrong_type(value, "an object", f'Write an object: {{"{next(iter(self.shape.options))}": ...}}.')]
 
     def normalised(self, value: object) -> object:
-        """The object with its options under their NCCO names."""
         return self.shape.read(value) if isinstance(value, Mapping) else value
 
     def json_schema(self) -> JsonSchema:
-        """The schema of the shape."""
         return self.shape.json_schema()
 
 
@@ -250,7 +246,6 @@ class Tagged(MapOf):
     shapes: Mapping[str, Shape]
 
     def check(self, value: object) -> list[Issue]:
-        """See `Kind`."""
         if not isinstance(value, dict):
             return [wrong_type(value, "an endpoint", 'Write an object: {"type": "phone", "number": "..."}.')]
         kind = value.get("type")
@@ -263,7 +258,7 @@ class Tagged(MapOf):
         return [fault("N121", f"{shown(kind)} is not an endpoint type.", cure, "/type")]
 
     def _type_cure(self, value: Mapping[Any, Any]) -> Fix | None:
-        """The fix that adds the type. None unless exactly one type has all options of this endpoint that are known."""
+        """Return None unless exactly one type has all options of this endpoint that are known."""
         known = {str(key) for key in value} & {name for shape in self.shapes.values() for name in shape.options}
         uri = value.get("uri")
         scheme = uri.partition(":")[0] if isinstance(uri, str) else ""
@@ -274,18 +269,15 @@ class Tagged(MapOf):
         return Fix(f"Add {written}.", "add", written) if written else None
 
     def normalised(self, value: object) -> object:
-        """The endpoint with its options under their NCCO names."""
         kind = value.get("type") if isinstance(value, Mapping) else None
         shape = self.shapes.get(kind) if isinstance(kind, str) else None
         return shape.read(value) if shape and isinstance(value, Mapping) else value
 
     def json_schema(self) -> JsonSchema:
-        """A schema for any of the endpoint types."""
         return {"oneOf": [{"$ref": f"#/$defs/{shape.title.replace(' ', '_')}"} for shape in self.shapes.values()]}
 
 
 def _shapes_in(kind: Kind) -> Iterable[Shape]:
-    """The shapes of the objects that a value of this kind consists of."""
     match kind:
         case Nested():
             return (kind.shape,)
@@ -297,7 +289,7 @@ def _shapes_in(kind: Kind) -> Iterable[Shape]:
 
 
 def to_wire(name: str) -> str:
-    """The NCCO name of a Python name: eventUrl for `event_url`, from for `from_`."""
+    """For example, `event_url` is eventUrl, and `from_` is from."""
     return to_camel(name.removesuffix("_"))
 
 
@@ -364,7 +356,6 @@ def _detail(wire: object, issue: Issue) -> InitErrorDetails:
 
 
 def _plain(value: Any) -> Any:
-    """The value, with all models inside it converted to dicts."""
     if isinstance(value, NccoModel):
         return value.to_ncco()
     if isinstance(value, (list, tuple)):
@@ -397,7 +388,7 @@ def _option(model: type[NccoModel], name: str, info: FieldInfo) -> Option:
 
 
 def _kind(info: FieldInfo) -> Kind:
-    """The kind in a field's annotation, or else the kind of the field's type: a bool, a Literal, a settings model."""
+    """Take the kind in a field's annotation, or else that of its type: a bool, a Literal, a settings model."""
     if named := next((entry for entry in info.metadata if isinstance(entry, Kind)), None):
         return named
     is_union = get_origin(info.annotation) in (Union, UnionType)

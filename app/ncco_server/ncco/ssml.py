@@ -10,10 +10,10 @@ from xml.parsers import expat
 from ncco_server.issue import Issue, fault, listed, shown
 
 MAX_TALK_CHARACTERS = 1500
-"""Maximum length of a talk text in characters, not counting tags. Source: NCCO reference, Talk (text)."""
+"""Tags do not count. Source: NCCO reference, Talk (text)."""
 
 TAGS = frozenset({"speak", "break", "emphasis", "lang", "p", "phoneme", "prosody", "s", "say-as", "sub"})
-"""The SSML tags that Vonage lists. Source: Text-To-Speech guide, customizing spoken text."""
+"""Source: Text-To-Speech guide, customizing spoken text."""
 
 SILENT = frozenset({"speak", "p", "s", "lang", "emphasis", "prosody", "phoneme", "say-as", "voice"})
 """Tags that make no sound of their own. Not included: break, which is a pause, and sub, which speaks its alias."""
@@ -36,7 +36,7 @@ class _Content:
     characters: int = 0
     is_blank: bool = True
     starts: dict[str, int] = field(default_factory=dict)
-    """The offset in bytes at which each tag first occurs."""
+    """In bytes, where each tag first occurs."""
     open: list[tuple[str, int]] = field(default_factory=list)
     """The open tags, each with its offset in bytes."""
 
@@ -65,7 +65,7 @@ def is_plain(text: str) -> bool:
 
 
 def check_text(text: str) -> Iterator[Issue]:
-    """The issues of a text to be spoken, plain or SSML. It must be possible to encode `text` as UTF-8."""
+    """It must be possible to encode `text` as UTF-8."""
     if "<" not in text:
         yield from _check_length(len(text))
     elif is_ssml(text):
@@ -132,7 +132,7 @@ def _refuse_doctype(*_: object) -> None:
 
 
 def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) -> Issue:
-    """The issue N403 at the tag that is not closed, or where the parser stopped."""
+    """Report N403 at the tag that is not closed, or where the parser stopped."""
     lines = data.split(b"\n")
     at = min(sum(len(line) + 1 for line in lines[: error.lineno - 1]) + error.offset, len(data))
     if ampersand := _BARE_AMPERSAND.search(text):

@@ -13,12 +13,10 @@ class Status(NamedTuple):
         name: its name in `on`, `events` and `outbound`.
         picked_up: whether somebody, or a machine, has answered.
         fails: whether a dial has failed with it.
-        steers: whether Vonage plays an NCCO in the reply of a synchronous connect. Source: webhook reference,
-            synchronous connect.
+        steers: whether Vonage plays an NCCO in the reply. Source: webhook reference, synchronous connect.
         decides: whether the way after a connect can depend on it, so that it may have a line in `on`.
         in_rest: whether the REST API has it too. Source: Voice API specification, getCall.
-        sub_state: the `sub_state` of the webhook, whose `status` then is `machine`. Source: webhook reference, Machine
-            detection.
+        sub_state: of the webhook, whose `status` then is `machine`. Source: webhook reference, Machine detection.
     """
 
     name: str

@@ -186,7 +186,6 @@ class OneOrList(ListOf):
         return check_value(kind, value)
 
     def normalised(self, value: object) -> object:
-        """The value stays single or an array, as it was written."""
         normalised = self.entry.normalised
         return [normalised(each) for each in value] if isinstance(value, list) else normalised(value)
 

@@ -13,20 +13,17 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
 MAX_FIELD_DEPTH = 64
-"""JSON text in a field is decoded up to this many levels. Our choice: real webhooks have four."""
+"""Levels of JSON text in a field that are decoded. Our choice: real webhooks have four."""
 
 MAX_NUMBER_DIGITS: Final = 100
-"""Maximum number of digits of a whole number. Our choice; Python itself reads at most 4,300."""
+"""Digits of a whole number. Our choice; Python itself reads at most 4,300."""
 
 JSON_FIELDS = frozenset({"dtmf", "speech", "payload", "custom_data", "original_request", "headers"})
 """Fields that a GET request has as one query parameter with JSON text. Source: webhook reference."""
 
 
 def decode_json_fields(fields: Mapping[str, object]) -> dict[str, object]:
-    """The fields, with the JSON text of nested fields decoded.
-
-    Text that is not a JSON object, array or null stays as it is.
-    """
+    """Keep text as it is unless it is a JSON object, array or null."""
     decoded = dict(fields)
     for name in JSON_FIELDS & decoded.keys():
         decoded[name] = _decoded(decoded[name])
@@ -73,7 +70,7 @@ def _is_deep(value: object, left: int) -> bool:
 
 
 def as_text(value: object) -> str:
-    """Text, or a number as text; "" for anything else. This is how `Text` reads a value."""
+    """Convert a number to text; return "" for anything else. This is how `Text` reads a value."""
     if isinstance(value, str):
         return value
     try:
@@ -94,7 +91,7 @@ Whole = Annotated[int | None, BeforeValidator(_as_number)]
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """The value if it is an object, otherwise an empty one."""
+    """Return an empty object for any other value."""
     return value if isinstance(value, Mapping) else {}
 
 
@@ -108,7 +105,7 @@ class Webhook(BaseModel):
     """A request from Vonage, parsed leniently.
 
     No field is required, because real webhooks leave fields out and add others: a missing or mistyped value is None.
-    Unknown keys are kept in `extras`. Source: webhook reference.
+    Source: webhook reference.
     """
 
     model_config = ConfigDict(
@@ -116,7 +113,7 @@ class Webhook(BaseModel):
     )
 
     kind: ClassVar[str] = "unknown"
-    """The kind of webhook in one word, the same for all webhooks of a class."""
+    """The same for all webhooks of a class."""
 
     conversation_uuid: Text = None
     timestamp: Text = None
@@ -156,7 +153,6 @@ class Webhook(BaseModel):
 
 
 def _is_too_long(value: object) -> bool:
-    """Whether the value is a whole number with too many digits for Python to convert to text."""
     return isinstance(value, int) and _number_text(value) is None
 
 
@@ -184,7 +180,6 @@ class AnswerWebhook(LegWebhook):
     region_url: Text = None
     """The REST host that controls this call."""
     custom_data: Any = None
-    """Data that a Client SDK application sent."""
 
     @property
     def sip_headers(self) -> Mapping[str, str]:
@@ -210,7 +205,7 @@ FALLBACK_REASONS: Final = (
 class FallbackWebhook(LegWebhook):
     """A webhook that expects an NCCO has failed, so Vonage asks the fallback URL for one.
 
-    This webhook repeats the fields of the failed request; see `original`. Source: webhook reference, Fallback.
+    It repeats the fields of the failed request; see `original`. Source: webhook reference, Fallback.
     """
 
     kind: ClassVar[str] = "fallback"
@@ -226,17 +221,15 @@ class FallbackWebhook(LegWebhook):
         return self._original
 
     def add_original(self, webhook: Webhook) -> None:
-        """Store the webhook that failed."""
         self._original = webhook
 
     @property
     def original_url(self) -> str | None:
-        """The URL of the webhook that failed."""
         return self._request_field("url")
 
     @property
     def original_type(self) -> str | None:
-        """The type of the webhook that failed: `answer` or `event`."""
+        """Either `answer` or `event`."""
         return self._request_field("type")
 
     def _request_field(self, name: str) -> str | None:
@@ -264,7 +257,7 @@ class StatusWebhook(LegWebhook):
     start_time: Text = None
     end_time: Text = None
     duration: Whole = None
-    """The length of the call in seconds, with status completed."""
+    """Seconds, with status completed."""
     rate: Text = None
     price: Text = None
     network: Text = None
@@ -276,10 +269,10 @@ class RecordWebhook(Webhook):
     kind: ClassVar[str] = "record"
 
     recording_url: Text = None
-    """The URL of the audio. Fetching it requires the application's JWT."""
+    """Fetching the audio requires the application's JWT."""
     recording_uuid: Text = None
     size: Whole = None
-    """The size of the audio in bytes."""
+    """Bytes."""
     start_time: Text = None
     end_time: Text = None
 
@@ -290,7 +283,7 @@ class TranscriptionWebhook(Webhook):
     kind: ClassVar[str] = "transcription"
 
     transcription_url: Text = None
-    """The URL of the transcript. Fetching it requires the application's JWT."""
+    """Fetching the transcript requires the application's JWT."""
     recording_uuid: Text = None
     status: Text = None
 
@@ -301,7 +294,6 @@ class NotifyWebhook(Webhook):
     kind: ClassVar[str] = "notify"
 
     payload: Any = None
-    """The action's own payload."""
 
 
 class TransferWebhook(Webhook):
@@ -345,7 +337,7 @@ Source: webhook reference, Input (speech recognition results).
 
 
 MOST_RESULTS: Final = 100
-"""Maximum number of results that are parsed. Our choice: Vonage sends about ten."""
+"""Our choice: Vonage sends about ten results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,7 +367,7 @@ class InputWebhook(LegWebhook):
 
     @property
     def digits(self) -> str | None:
-        """The pressed keys; None or "" if there were none."""
+        """None or "" if no keys were pressed."""
         raw = self.dtmf.get("digits") if isinstance(self.dtmf, Mapping) else self.dtmf
         if isinstance(raw, int) and not isinstance(raw, bool):
             return _number_text(raw)
@@ -450,7 +442,7 @@ def _confidence(value: object) -> float | None:
 
 
 def _confidence_order(guess: SpeechResult) -> float:
-    """The sort key of a result: the most confident first, unknown confidence last, otherwise as sent."""
+    """The most confident first, unknown confidence last, otherwise as sent."""
     return math.inf if guess.confidence is None else -guess.confidence
 
 
@@ -481,7 +473,7 @@ def _is_status(fields: Fields) -> bool:
 
 
 def _is_answer(fields: Fields) -> bool:
-    """Whether this may be an answer webhook. It has no field of its own, so naming a caller or called party counts."""
+    """An answer webhook has no field of its own, so naming a caller or called party counts."""
     if isinstance(fields.get("type"), str):  # RTC events have `from`, but also a type
         return False
     parties = any(fields.get(name) is not None for name in ("to", "from", "from_user"))
@@ -500,9 +492,7 @@ RECOGNITION_ORDER: tuple[tuple[type[Webhook], Callable[[Fields], bool]], ...] = 
     (ErrorWebhook, lambda fields: fields.get("reason") is not None),
     (AnswerWebhook, _is_answer),
 )
-"""The classes with their tests; the first class whose test is true is used. Source: webhook reference; the order is
-that of the official SDKs.
-"""
+"""The first class whose test is true is used. Source: webhook reference; the order is that of the official SDKs."""
 
 
 def recognise(fields: Fields) -> Webhook:
@@ -521,7 +511,7 @@ def recognise(fields: Fields) -> Webhook:
 
 
 def _class_of(wire: Fields) -> type[Webhook]:
-    """The class that fits the values. Null fields only count if nothing else matches, because events contain nulls."""
+    """Null fields only count if nothing else matches, because events contain nulls."""
     if None not in wire.values():
         return _first_fitting(wire)
     found = _first_fitting({name: value for name, value in wire.items() if value is not None})

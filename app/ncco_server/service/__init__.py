@@ -1,1 +1,1 @@
-"""Handles the webhooks of calls: `CallService` and its parts, which use the store, engine, network and clock."""
+"""Handles the webhooks of calls, with the store, engine, network and clock."""

@@ -61,7 +61,7 @@ def announced(
 
 
 def _kind(webhook: Webhook, step: Step | None) -> RecordingKind:
-    """A `record` that stops by itself takes a message; any other records a conversation."""
+    """A `record` that stops by itself takes a message."""
     if isinstance(webhook, InputWebhook):
         return "voice-input"
     parts = step.parts if step is not None else ()
@@ -81,7 +81,7 @@ def about_call(flow: Flow, session: Session) -> str:
 
 
 def _uuid(webhook: Webhook, url: str) -> str:
-    """Vonage's ID, or a hash of the URL if the ID is missing or invalid."""
+    """Hash the URL if Vonage's ID is missing or invalid."""
     given = getattr(webhook, "recording_uuid", None) or url
     return given if _ID.fullmatch(given) else hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()
 

@@ -25,7 +25,7 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
     given = {} if flow is None else delivery.params(found.params)
     secret = [name for name, param in found.params.items() if param.sensitive and flow is not None]
     context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
-    for _ in range(2):  # the second time for a leg that was transferred into the same flow: it needs a new session
+    for _ in range(2):  # the second time with a new session, for a leg that was transferred into the same flow
         try:
             key = turns.policy.keys[0]
             params = {name: mask(key, id_, text) if name in secret else text for name, text in given.items()}
@@ -40,7 +40,7 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
 
 
 async def _refusing(turns: Turns, delivery: Delivery) -> Flow | None:
-    """The flow of a caller whose number is in a table of `refuse`; None for all others. Raises StoreUnavailable."""
+    """Return None unless the caller is in a table of `refuse`. Raises StoreUnavailable."""
     project = turns.library.current
     person = engine.person_of(delivery.call) if delivery.call.direction != "outbound" else ""
     for refusal in project.refusals if person else ():
@@ -51,10 +51,9 @@ async def _refusing(turns: Turns, delivery: Delivery) -> Flow | None:
 
 
 async def answered_session(turns: Turns, id_: str, call: Call) -> str:
-    """The ID of the session for an answer webhook in an open call: `id_`, or a new one after a transfer.
+    """Return `id_`, or a new ID after a REST transfer into the same flow.
 
-    After a REST transfer into the same flow, Vonage asks for a new NCCO with another conversation UUID. A repeated
-    delivery has the same one.
+    Only then does Vonage ask with another conversation UUID.
     """
     row = await turns.store.load(id_)
     known = from_json(row.state).call.conversation_uuid if row is not None else ""

@@ -1,10 +1,6 @@
-"""Backups: the database, its key file and the recordings in one tar archive, with a checksum of each file.
+"""Backups: the database, its key file and the recordings in one tar archive.
 
-    await write_backup(Path("ncco.tar"), BackupPlaces(store, key_file, recordings), about)
-    manifest = read_manifest(Path("ncco.tar"))                        # checks every byte
-    await restore_backup(Path("ncco.tar"), manifest, BackupPlaces(store, key_file, recordings))
-
-The manifest is the last file. Memory use does not depend on the size of the database or the recordings.
+The manifest, with a checksum of each file, is last. Memory use does not depend on the size of the data.
 """
 
 from __future__ import annotations
@@ -41,12 +37,11 @@ MANIFEST: Final = "manifest.json"
 _RECORDING: Final = re.compile(r"recordings/[0-9a-f]{32}")
 _BLOCK: Final = 1 << 20
 _MANIFEST_BYTES: Final = 1 << 16
-"""Maximum size of a manifest without its list of files."""
 _ENTRY_BYTES: Final = 256
-"""Maximum size of a manifest's entry for one file; the entry of a recording has about 160 bytes."""
+"""The entry of a recording has about 160 bytes."""
 _FEW_FILES: Final = 1_000
 _LEAST_BYTES: Final = 16
-"""Minimum size of a recording in an archive, even if compressed: its name and its checksum are random."""
+"""A recording takes more, even if compressed: its name and its checksum are random."""
 
 
 class NotABackup(AppError):
@@ -65,7 +60,7 @@ class FileSum:
 
 
 class Manifest(BaseModel):
-    """The manifest of an archive. `keys` are fingerprints of the keys that sign the callback URLs of its calls."""
+    """The manifest of an archive. `keys` are fingerprints of the keys of its callback URLs."""
 
     made_by: Literal["ncco backup"] = "ncco backup"
     format: Literal[1] = 1
@@ -80,10 +75,7 @@ class Manifest(BaseModel):
 class BackupPlaces:
     """The sources, or destinations, of a backup.
 
-    Attributes:
-        store: must not be open.
-        key: the file next to a SQLite database with the callback secret; None if the settings contain it.
-        recordings: None if no recordings are kept.
+    `store` must not be open; `key` is the callback secret next to a SQLite database.
     """
 
     store: Store
@@ -125,16 +117,15 @@ async def write_backup(
 ) -> tuple[int, list[str]]:
     """Write an archive, even while servers are running; return its size in bytes, and the IDs of lost recordings.
 
-    Until the archive has been verified, it has a temporary name, and a copy of the database is in the same folder.
-    `target` is an absolute path; an existing file is replaced. Everything acknowledged before `now` is included. Raises
-    StoreError, OSError, NotABackup.
+    `target` is an absolute path; a file there is replaced once the new one is verified. Everything acknowledged before
+    `now` is included. Raises StoreError, OSError, NotABackup.
     """
     prints = tuple(fingerprint(key) for key in keys)
     manifest = Manifest(version=version, made_at=now, database=places.store.label, keys=prints, files={})
     with TemporaryDirectory(prefix=".ncco-backup-", dir=target.parent) as folder:
         await places.store.database.copy_to(Path(folder) / DATABASE)
         size = await asyncio.to_thread(_archive, target, Path(folder), places, manifest)
-    if (await places.store.schema()).missing:  # opening an older database would migrate it
+    if (await places.store.schema()).missing:  # opening it would migrate it
         return size, []
     lost: list[str] = []
     with suppress(StoreUnavailable):  # the disk may be full: only the time of the backup is then missing
@@ -175,7 +166,7 @@ def _archive(target: Path, folder: Path, places: BackupPlaces, about: Manifest) 
 
 @contextmanager
 def _written_to(folder: Path) -> Iterator[None]:
-    """Add the folder's name to an OSError that has none, such as that of a full disk."""
+    """Name the folder in an OSError without a file, such as that of a full disk."""
     try:
         yield
     except OSError as error:
@@ -200,7 +191,7 @@ def _add(archive: tarfile.TarFile, name: str, file: IO[bytes], changed_s: float 
 
 
 def read_manifest(file: Path) -> Manifest:
-    """Checks every byte of the archive. Raises NotABackup."""
+    """Check every byte. Raises NotABackup."""
     sums: dict[str, FileSum] = {}
     text = b""
     most = _FEW_FILES + file.stat().st_size // _LEAST_BYTES
@@ -238,7 +229,7 @@ def read_manifest(file: Path) -> Manifest:
 
 @contextmanager
 def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]]]:
-    """Only names that a backup uses are accepted. Raises NotABackup."""
+    """Accept only names that a backup uses. Raises NotABackup."""
 
     def entries(archive: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
         for entry in archive:
@@ -279,10 +270,9 @@ def _opened(file: Path) -> tarfile.TarFile:
 
 
 async def restore_backup(file: Path, manifest: Manifest, places: BackupPlaces) -> None:
-    """Replace all data with the contents of an archive, atomically. Raises NotABackup, StoreError, OSError.
+    """Replace all data with an archive, atomically. Raises NotABackup, StoreError, OSError.
 
-    Parts that the archive does not contain stay unchanged. All files are written and checked before the first one is
-    moved; the database is moved last.
+    Parts that it lacks stay. All files are checked first; the database is moved last.
     """
     await places.store.database.require_unused()
     with ExitStack() as stack:
@@ -299,7 +289,7 @@ async def restore_backup(file: Path, manifest: Manifest, places: BackupPlaces) -
 
 
 def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitStack) -> Mapping[str, Path]:
-    """Extract the files into folders next to the destinations, which `stack` deletes."""
+    """`stack` deletes the folders, next to the destinations, that get the files."""
     drafts: dict[str, Path] = {}
     parts = {f"{part}{found}" for part, found, _ in (name.partition("/") for name in manifest.files)}
     folders = {DATABASE: (places.store.path or Path(DATABASE)).absolute().parent}

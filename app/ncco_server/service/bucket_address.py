@@ -12,7 +12,6 @@ class BucketAddress(NamedTuple):
         prefix: of our objects' names, without slashes at either end; "" for the whole bucket.
         endpoint: scheme, host and port; "" for Amazon S3.
         region: "" for the region in the environment.
-        token: the session token of temporary keys.
     """
 
     bucket: str

@@ -19,24 +19,22 @@ from ncco_server.service.recorded_calls import json_time
 from ncco_server.store import Records, SummedCalls
 
 COUNTED: Final = tuple(name for name in RESULTS if name != "answered")
-"""The results of incoming calls."""
 
 COLUMNS: Final = ("by", "name", "calls", "minutes", *COUNTED, "person_median_s", "person_p90_s")
 
 MOST_NAMES: Final = 1_000
-"""Maximum number of flows and of called numbers that are counted by name; the rest are counted as `other`."""
+"""The rest of the flows and of the called numbers are counted as `other`."""
 
 DAYS: Final = 7
-"""Number of days in a report if no period is given. The last day is today."""
+"""The default of a report, up to today."""
 
 
 @dataclass(slots=True)
 class CallCounts:
     """The counts of a group of calls.
 
-    Attributes:
-        ms: total duration of the calls whose end is known, each from its answer webhook to its end.
-        until_person: number of calls by the seconds, rounded down, from the answer webhook until a person answered.
+    `ms` is the duration of the calls whose end is known; `until_person` counts calls by the seconds, rounded down,
+    until a person answered.
     """
 
     ms: int = 0
@@ -45,7 +43,7 @@ class CallCounts:
 
     @property
     def document(self) -> dict[str, Any]:
-        """A report's row without `by` and `name`. A percentile is None if no person answered."""
+        """A percentile is None if no person answered."""
         return {
             "calls": self.results.total(),
             "minutes": round(self.ms / 60_000, 1),
@@ -62,7 +60,7 @@ class CallCounts:
 
 
 def percentile(counts: Counter[int], share: float) -> int | None:
-    """Return the percentile of a `share` from 0 to 1, by nearest rank; None if there are no values."""
+    """`share` is from 0 to 1, by nearest rank; None if there are no values."""
     left = ceil(share * counts.total())
     for value in sorted(counts):
         left -= counts[value]
@@ -73,7 +71,7 @@ def percentile(counts: Counter[int], share: float) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The days from `first` up to but not including `end`, in a time zone. Raises ValueError if there are no days."""
+    """The days from `first` up to but not including `end`. Raises ValueError if there are none."""
 
     first: date
     end: date
@@ -89,7 +87,7 @@ class Period:
 
     @property
     def milliseconds(self) -> tuple[int, int]:
-        """The start and the end (exclusive), since 1970."""
+        """Since 1970; the end is exclusive."""
         since, until = (datetime.combine(day, time(), self.zone).timestamp() for day in (self.first, self.end))
         return int(since * 1000), int(until * 1000)
 
@@ -99,7 +97,6 @@ class Period:
 
 
 def read_period(first: date | None, last: date | None, zone: tzinfo, now: datetime) -> Period:
-    """A period ends today and has `DAYS` days by default. Raises ValueError."""
     try:
         end = (last or now.astimezone(zone).date()) + timedelta(1)
         return Period(first or end - timedelta(DAYS), end, zone)
@@ -119,7 +116,7 @@ def zone_of(project: Project, flow: str = "") -> ZoneInfo:
 class CallReport:
     """The counts of a period's calls: of all, of each flow, called number, and own result; most calls first.
 
-    `complete_since`: calls that began earlier (milliseconds since 1970) may be missing; None if none are.
+    `complete_since`: calls that began earlier (milliseconds since 1970) may be missing.
     """
 
     period: Period
@@ -139,7 +136,7 @@ class CallReport:
 
 
 async def count_calls(records: Records, period: Period, now_ms: int, flow: str = "") -> CallReport:
-    """With `flow`, count only calls that began in that flow. Raises StoreError."""
+    """`flow` is the one that the calls began in. Raises StoreError."""
     counted = await count_results(records, *period.milliseconds, now_ms, flow)
     tallies = defaultdict[tuple[str, str], CallCounts](CallCounts, {("all", ""): CallCounts()})
     for calls in sorted(counted.calls, key=lambda each: -each.calls):

@@ -1,4 +1,4 @@
-"""Reads the results of calls for pages, reports and commands. Those of open calls come from their sessions."""
+"""Reads the results of calls for people. Those of open calls come from their sessions."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ NO_FLOWS: Final[Mapping[str, Flow]] = MappingProxyType({})
 def open_result(key: int, session: SessionRow, now_ms: int, flows: Mapping[str, Flow] = NO_FLOWS) -> ResultRow | None:
     """Return None for a called party's leg or a placed call.
 
-    A call that cannot be running any more is `lost`, until its end is stored. The caller's name is only known if
-    `flows` contain the flow that the call is in.
+    A call that cannot be running any more is `lost`. The caller's name needs the call's flow in `flows`.
     """
     state = json_object(session.state)
     call = state.get("call", {})
@@ -71,7 +70,7 @@ async def results_of(
 ) -> dict[int, ResultRow]:
     """The results by the calls' keys, without called parties' legs and placed calls in progress. Raises StoreError.
 
-    `flows` only tell the names of callers in calls that have no result yet.
+    `flows` give the names of callers in open calls.
     """
     found = {row.call_key: row for row in await records.results_of([call.key for call in calls])}
     results = dict[int, ResultRow]()
@@ -90,7 +89,7 @@ async def open_calls(records: Records, since: int, until: int, now_ms: int) -> l
 
 
 async def count_by_result(records: Records, since: int, until: int, open_now: Iterable[ResultRow]) -> Counter[str]:
-    """Count incoming calls that began from `since` up to `until` (milliseconds). Raises StoreError."""
+    """Count the calls that began from `since` up to `until` (milliseconds), also of `open_now`. Raises StoreError."""
     counts = Counter[str](call.result for call in open_now if since <= call.began_at < until)
     for _, result, number in await records.result_quarters(since, until):
         counts[result] += number
@@ -101,8 +100,8 @@ class Counted(NamedTuple):
     """Calls of a period, counted.
 
     Attributes:
-        quarters: number of calls by the quarter of an hour in which they began (milliseconds) and by result.
-        complete_since: the results of calls that began earlier may be missing; None if all are complete.
+        quarters: by the quarter of an hour in which they began (milliseconds) and by result.
+        complete_since: results of calls that began earlier may be missing; None if all are complete.
     """
 
     calls: Sequence[SummedCalls]
@@ -111,10 +110,7 @@ class Counted(NamedTuple):
 
 
 async def count_results(records: Records, since: int, until: int, now_ms: int, flow: str = "") -> Counted:
-    """Count incoming calls that began from `since` up to `until`, in milliseconds. Raises StoreError.
-
-    Both are multiples of a quarter of an hour, as midnight is in every time zone.
-    """
+    """Count as `Records.result_sums`, with the open calls. Raises StoreError."""
     calls = await records.result_sums(since, until, flow)
     quarters = {(at, result): count for at, result, count in await records.result_quarters(since, until, flow)}
     for call in await open_calls(records, since, until, now_ms):
@@ -126,12 +122,12 @@ async def count_results(records: Records, since: int, until: int, now_ms: int, f
 
 
 class MissedCallers(NamedTuple):
-    """Who should be called back.
+    """Who should be called back, latest first.
 
     Attributes:
-        missed: the last call of each caller who has not got through since, and how often they called; latest first.
+        missed: the last call of each caller, and how often they called.
         more: number of such callers who are not in `missed`.
-        returned: calls whose callers were called back, latest first.
+        returned: calls whose callers were called back.
     """
 
     missed: list[tuple[ResultRow, int]]
@@ -144,9 +140,9 @@ class MissedCallers(NamedTuple):
 async def missed_callers(
     records: Records, since: int, open_now: Iterable[ResultRow], *, most: int, most_returned: int
 ) -> MissedCallers:
-    """Find missed calls that began at `since` (milliseconds) or later. Raises StoreError.
+    """Leave out callers who got through later, were called back or are on the line (`open_now`).
 
-    A caller who got through later, was called back or is on the line (`open_now`) is left out.
+    `since` is in milliseconds. Raises StoreError.
     """
     on_the_line = {call.caller for call in open_now}
     by_caller = dict[str, list[int]]()

@@ -14,13 +14,12 @@ from ncco_server.service.recorded_calls import spoken_in
 from ncco_server.store import CallFilter, CallRow, Records, ResultRow
 
 WORD_CALLS: Final = 500
-"""Number of calls whose texts are searched at a time."""
 WORD_S: Final = 1.5
-"""How long one search for a word takes at most. It can be continued."""
+"""A search for a word then stops; it can be continued."""
 
 
 FoundCall: TypeAlias = tuple[CallRow, ResultRow | None]
-"""A call with its result; None for called parties, and for placed calls in progress."""
+"""The result is None for called parties, and for placed calls in progress."""
 
 
 @dataclass
@@ -29,8 +28,7 @@ class FoundCalls:
 
     Attributes:
         next: the key after which more calls may match; None if there are none.
-        searched_until: if a search for a word was stopped early, when the last call that it looked at began
-            (milliseconds since 1970).
+        searched_until: where a stopped search for a word got to (milliseconds since 1970).
     """
 
     calls: list[FoundCall] = field(default_factory=list)
@@ -49,7 +47,7 @@ async def find_calls(
     within_s: float = WORD_S,
     flows: Mapping[str, Flow] = NO_FLOWS,
 ) -> FoundCalls:
-    """Return the newest calls first, after the call with the key `before`. Raises StoreError.
+    """Return the newest calls first, after the key `before`. Raises StoreError.
 
     `word` is searched for in names, numbers, prompts and what was said, for at most `within_s`.
     """
@@ -79,7 +77,7 @@ async def find_calls(
 async def _with_word(
     records: Records, rows: Sequence[CallRow], word: str, now_ms: int, flows: Mapping[str, Flow]
 ) -> list[FoundCall]:
-    """The store also finds the word in URLs and field names."""
+    """Drop what the store also finds: the word in URLs and field names."""
     holding = await records.holding(word, [row.key for row in rows])
     folded = word.casefold()
     saying = await asyncio.to_thread(

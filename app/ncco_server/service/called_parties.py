@@ -1,4 +1,4 @@
-"""Called parties: a person who answers a `connect` can hear a flow (`onAnswer`) before being connected to the caller.
+"""Plays a flow (`onAnswer`) to a person who answers a `connect`, before the caller is connected.
 
 If anything fails, the party is connected in silence, because the caller is waiting.
 """
@@ -18,7 +18,7 @@ from ncco_server.service.written_rows import answer_row
 
 
 async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
-    """Vonage does not document this request. Of the fields of an answer webhook, only `uuid` (the leg) is used."""
+    """Vonage does not document this request; only its `uuid` (the leg) is used."""
     id_ = called_id(ref)
     if (repeat := await turns.repeat_answer(id_, delivery, "onanswer")) is not None:
         return repeat
@@ -26,7 +26,7 @@ async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     parent = from_json(row.state) if row is not None else None
     wait = wait_of(parent, ref) if parent is not None else None
     if row is None or parent is None:
-        # The webhook is stored with the caller's session; if the caller was forgotten, the store writes nothing.
+        # If the caller was forgotten, the store writes nothing.
         return await _join_silently(turns, ref.session, delivery, "the call that dialled this party is not stored")
     if wait is None or has_ended(row, delivery):
         return await _join_silently(turns, id_, delivery, "the call that dialled this party has moved on")
@@ -60,5 +60,5 @@ async def refusals(turns: Turns, session: Session) -> frozenset[str]:
 
 
 def called_id(ref: WaitRef) -> str:
-    """A session ID that is the same for every delivery of the webhook."""
+    """Every delivery gets the same session ID."""
     return hashlib.sha256(f"{ref.session}\0{ref.turn}\0{ref.index}".encode()).hexdigest()[:32]

@@ -17,19 +17,19 @@ _NUMBER: Final = re.compile(r"[0-9]{5,}")
 
 
 class CallService(Turns):
-    """Answers, resumes and records calls when their webhooks arrive. `Turns` plays and stores the turns."""
+    """Answers, resumes and records calls."""
 
     placed_answer = placing.answer
     resume = waits.resume
 
     async def answer(self, delivery: Delivery, flow: str | None = None) -> Reply:
-        """During an outage, the store is not asked."""
+        """Do not ask the store during an outage."""
         if problem := self.store_probe.outage:
             return self.without_store(delivery, flow, problem)
         return await answers.answer(self, delivery, flow)
 
     async def event(self, delivery: Delivery) -> Reply:
-        """`completed` on a call's own leg ends its session."""
+        """End a call's session at `completed` on its own leg."""
         webhook = delivery.webhook
         leg = (webhook.uuid or "") if isinstance(webhook, LegWebhook) else ""
         hides = True if isinstance(webhook, InputWebhook) else None
@@ -66,7 +66,7 @@ class CallService(Turns):
 
 
 def _reported_error(delivery: Delivery) -> str:
-    """The error for the log, without callers' numbers and input; "" if Vonage reported none."""
+    """Leave out callers' numbers and input; "" if Vonage reported no error."""
     webhook = delivery.webhook
     if webhook.kind != "error" or not hasattr(webhook, "reason"):
         return ""

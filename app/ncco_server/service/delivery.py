@@ -27,8 +27,9 @@ JOIN_SILENTLY: Final = orjson.dumps([JOINED])
 """Connects a called party without letting them hear anything first."""
 
 END_OF_INPUT: Final = JOIN_SILENTLY
-"""The reply to the last input of a call: the shortest possible wait. After an empty reply, Vonage would continue with
-the actions after the input; what it does after an empty list is not documented.
+"""The shortest wait, after the last input of a call.
+
+An empty reply would continue with the actions after the input; what an empty list does is not documented.
 
 Source: NCCO reference, Wait (timeout); webhook reference, what the codes mean per kind.
 """
@@ -38,10 +39,10 @@ _SIP_HEADER: Final = "SipHeader_"
 ANSWER_FIELDS: Final = frozenset(
     {"to", "from", "from_user", "uuid", "call_uuid", "conversation_uuid", "region_url", "endpoint_type", "custom_data"}
 )
-"""The query of an answer URL cannot set params with these names."""
+"""Params that the query of an answer URL cannot set."""
 
 ID_LIMIT: Final = 64
-"""Maximum length of a leg's UUID that is stored unchanged; a longer one is replaced with its SHA-256."""
+"""A longer UUID of a leg is replaced with its SHA-256."""
 
 
 @dataclass
@@ -50,12 +51,12 @@ class Delivery:
 
     Attributes:
         raw: the unchanged body of a POST or query string of a GET.
-        base_url: base of callback URLs, without a trailing slash.
+        base_url: without a trailing slash.
         received_at: aware, UTC.
         problem: why the body could not be read, or "".
-        came_at: when its last byte was received, in seconds of `time.perf_counter`; 0 if not measured.
+        came_at: of its last byte, in seconds of `time.perf_counter`; 0 if not measured.
         reason: Vonage's reason for sending it to the fallback URL, or "".
-        query: the query parameters of a POST, which the operator added to the URL; {} for a GET.
+        query: what the operator added to the URL of a POST; {} for a GET.
     """
 
     method: str
@@ -78,7 +79,7 @@ class Delivery:
 
     @cached_property
     def kind(self) -> str:
-        """The name for logs and metrics: `answer`, `input-dtmf`, `event-busy`, ..."""
+        """Name it for logs and metrics: `answer`, `input-dtmf`, `event-busy`, ..."""
         return "unreadable" if self.problem else webhook_type(self.webhook)
 
     @cached_property
@@ -109,7 +110,7 @@ class Delivery:
         )
 
     def params(self, names: Collection[str]) -> dict[str, str]:
-        """Their values in the query of the answer URL. Vonage's own fields are not params."""
+        """Read them from the query of the answer URL, without Vonage's own fields."""
         query = self.fields if self.method == "GET" else self.query
         return {name: as_text(query[name]) for name in names if name in query and name not in ANSWER_FIELDS}
 
@@ -127,7 +128,7 @@ def _text(fields: Mapping[str, object], name: str) -> str:
 
 
 def _digits(number: str) -> str:
-    """A number without its `+`, which a query turns into a space; anything else unchanged."""
+    """Drop the `+` of a number, which a query turns into a space."""
     if number.isdecimal() and number.isascii():
         return number
     digits = number.strip().removeprefix("+")
@@ -141,9 +142,9 @@ class Reply(NamedTuple):
         ncco: the JSON bytes to send; None for an empty 200.
         outcome: how it was understood (`answer`, `sales`, `noinput`, `busy`, `repeat`, `recorded`, `failsafe`, ...).
         flow, step: where the call is afterwards; "" if no call is known.
-        problem: one sentence for the log and the `ncco-problem` response header.
+        problem: one sentence, also for the `ncco-problem` response header.
         heard_in: the step that was waiting for the input; "" for none.
-        row: the webhook as stored, with sensitive values masked; None if it is a repeat or no call is known.
+        row: with sensitive values masked; None if it is a repeat or no call is known.
         is_unstored: whether the caller hears an NCCO although the store is unavailable.
     """
 
@@ -190,7 +191,6 @@ class Reply(NamedTuple):
 
     @classmethod
     def recorded(cls, session: Session, kind: str, row: WebhookRow) -> Reply:
-        """An empty reply: the webhook is stored but does not affect the call."""
         return cls._of(session.call, session, None, kind, "recorded", row=row)
 
     @classmethod
@@ -208,7 +208,7 @@ class Reply(NamedTuple):
 
 
 def _problem_of(turn: Turn) -> str:
-    """The code and place only, because the full message may quote a caller's input."""
+    """Return the code and place only: the full message may quote a caller's input."""
     refused = ""
     for line in turn.trace:
         if line.did == "failed" and line.step:
@@ -219,9 +219,9 @@ def _problem_of(turn: Turn) -> str:
 
 
 def session_id(leg: str, flow: str | None) -> str:
-    """The leg, and the flow if the URL names one, because a transfer may give another flow the same leg.
+    """Add the flow if the URL names one, because a transfer may give another flow the same leg.
 
-    A webhook without a leg gets a random ID.
+    Without a leg, the ID is random.
     """
     if not leg:
         return secrets.token_hex(16)
@@ -230,5 +230,5 @@ def session_id(leg: str, flow: str | None) -> str:
 
 
 def transfer_id(id_: str, conversation: str) -> str:
-    """The ID of the new session when a leg is transferred into the flow of session `id_` again."""
+    """Make an ID for a leg that is transferred into the flow of session `id_` again."""
     return f"{id_}/{hashlib.sha256(conversation.encode()).hexdigest()[:16]}"

@@ -24,16 +24,14 @@ _METADATA_SERVERS: Final = _networks(
     "fd00:42::42",  # Scaleway
     "fd20:ce::254",  # Google Compute Engine
 )
-"""They hand out credentials. Most are in link-local networks; these are the others. Source: the clouds' pages about
-them.
-"""
+"""These are outside link-local networks. Source: the clouds' pages about them."""
 _NEVER: Final = _METADATA_SERVERS + _networks(
     "0.0.0.0/8",  # this host
     "169.254.0.0/16",  # link-local
     "224.0.0.0/4",  # multicast
     "240.0.0.0/4",  # reserved, broadcast
     "::/128",  # unspecified
-    "64:ff9b::/32",  # translation to IPv4: the place of the IPv4 address is a local choice, except in a /96
+    "64:ff9b::/32",  # the place of the IPv4 address is a local choice, except in a /96
     "fe80::/10",  # link-local
     "ff00::/8",  # multicast
 )
@@ -54,21 +52,20 @@ _PRIVATE: Final = _networks(
 )
 """Source: IANA's registries of special-purpose addresses; RFC 3879 (fec0::/10)."""
 _LAST_32_BITS: Final = _networks("::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "::/96")
-"""IPv6 networks whose addresses end with an IPv4 address. Source: RFC 4291, 2.5.5; RFC 2765, 2.1; RFC 6052, 2.1."""
+"""They end with an IPv4 address. Source: RFC 4291, 2.5.5; RFC 2765, 2.1; RFC 6052, 2.1."""
 _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
-"""The third 32-bit word of an IPv6 address that tunnels to the IPv4 address in its last word. Source: RFC 5214, 6.1."""
+"""The third 32-bit word of a tunnel's address, which ends with the IPv4 address. Source: RFC 5214, 6.1."""
 _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)$")
 _LOCAL_ZONES: Final = ("localhost", "local", "internal", "home.arpa")
-"""Zones outside the public DNS. Source: RFC 6761, RFC 6762, RFC 8375, and ICANN's reservation of `internal`."""
+"""They are outside the public DNS. Source: RFC 6761, RFC 6762, RFC 8375, and ICANN's reservation of `internal`."""
 
 
 def is_allowed(host: str, address: str, private_hosts: Collection[str] = ()) -> bool:
     """Return whether connecting to `host` at `address`, one of its addresses, is allowed.
 
-    It never is for link-local addresses, a cloud's metadata server, and addresses that belong to no single host. A
-    private address is allowed if `host` is that address (`127.0.0.1`, `[::1]`), a name that only exists in local
-    networks (`localhost`, `crm`, `crm.local`), or one of `private_hosts`, which are in lower case. An IPv6 address that
-    contains an IPv4 address is judged by the latter.
+    Never for link-local addresses, metadata servers, and addresses of no single host. A private address is allowed if
+    `host` is that address, a name of local networks (`localhost`, `crm`, `crm.local`), or one of `private_hosts`, in
+    lower case. An IPv4 address inside an IPv6 address decides.
     """
     reached = _reached(address)
     if not reached or _any_in(reached, _NEVER):
@@ -90,7 +87,6 @@ def _any_in(addresses: Collection[Address], networks: Collection[Network]) -> bo
 
 
 def _reached(text: str) -> tuple[Address, ...]:
-    """Return () for a text that is not an address."""
     try:
         address = ipaddress.ip_address(text.strip("[]").partition("%")[0])
     except ValueError:

@@ -191,7 +191,6 @@ class CallDocument(RowDocument):
 
     @classmethod
     def of(cls, row: CallRow, result: ResultRow | None, now_ms: int) -> Self:
-        """The document of a call and its result, at the time `now_ms` (milliseconds since 1970)."""
         session = row.session
         state = json_object(session.state)
         call = state.get("call", {})
@@ -321,7 +320,6 @@ class RecordingDocument(RowDocument):
 
     @classmethod
     def of(cls, row: RecordingRow, now_ms: int) -> Self:
-        """The document of a row, at the time `now_ms` (milliseconds since 1970)."""
         is_deleted = row.deleted_at is not None
         state = "deleted" if is_deleted else "fetching" if row.is_being_fetched(now_ms) else row.state
         return cls.model_validate(row._asdict() | {"state": state})
@@ -349,7 +347,6 @@ class HookDocument(RowDocument):
 
     @classmethod
     def of(cls, row: HookRow, now_ms: int) -> Self:
-        """The document of a row, at the time `now_ms` (milliseconds since 1970)."""
         state = "behind" if row.due_at is None else "waiting"
         if row.is_parked or row.leased_until > now_ms:
             state = "parked" if row.is_parked else "sending"

@@ -39,7 +39,7 @@ async def call_pages(
 async def recording_pages(
     recordings: Recordings, wanted: RecordingFilter, now_ms: int, limit: int | None = None
 ) -> Pages:
-    """Yield the pages of a list. Raises StoreError."""
+    """Raise StoreError."""
     left = limit if limit is not None else sys.maxsize
     before = ""
     while left:
@@ -52,9 +52,9 @@ async def recording_pages(
 
 
 async def csv_pages(kind: type[RowDocument], pages: Pages, zone: tzinfo) -> AsyncIterator[str]:
-    """The first page begins with the names of the columns.
+    """Begin with the names of the columns.
 
-    Times are in `zone`, which a column names, as spreadsheets read them: without an offset.
+    Times are in `zone`, which a column names, without an offset, as spreadsheets read them.
     """
     has_names = False
     async for page in pages:
@@ -66,7 +66,7 @@ async def csv_pages(kind: type[RowDocument], pages: Pages, zone: tzinfo) -> Asyn
 def csv_text(
     names: Sequence[str], rows: Iterable[Mapping[str, object]], zone: tzinfo = UTC, *, has_names: bool = True
 ) -> str:
-    """A cell that a spreadsheet would read as a formula gets an apostrophe. Times are in `zone`."""
+    """Mark with an apostrophe what a spreadsheet would read as a formula. Times are in `zone`."""
     text = io.StringIO()
     table = csv.writer(text)
     if has_names:
@@ -88,7 +88,6 @@ def _cell(value: object, zone: tzinfo) -> str:
 
 
 def cell_text(cell: str) -> str:
-    """The text of which `csv_text` has written a cell."""
     return cell[1:] if cell.startswith("'") and _is_formula(cell) else cell
 
 

@@ -19,7 +19,7 @@ from ncco_server.service.written_rows import REFUSED, webhook_row
 from ncco_server.store import SessionRow
 
 INVALID_NCCO: Final = "Invalid NCCO."
-"""The reason that Vonage gives if it refused a reply. An "Invalid response code." was never that of an NCCO of ours.
+"""Why Vonage refused a reply. An "Invalid response code." was never that of an NCCO of ours.
 
 Source: webhook reference, Fallback.
 """
@@ -30,7 +30,7 @@ PLACED_PATH: Final = re.compile(r"/webhooks/placed/([A-Za-z0-9_=-]+)(/event)?/?(
 
 
 async def fall_back(turns: Turns, delivery: Delivery) -> Reply:
-    """Raises UnknownWait."""
+    """Raise UnknownWait."""
     webhook = delivery.webhook
     if not isinstance(webhook, FallbackWebhook):
         return await answers.answer(turns, delivery)

@@ -21,16 +21,13 @@ class ServerFigures(BaseModel):
     """The figures of the server on one host, of the last hour or since it started.
 
     Attributes:
-        failsafes: callers who heard the failsafe NCCO.
         unanswered: webhooks that got 503 because the store was unavailable.
-        unstored: callers who were answered without the store, by what they heard: `error` or `failsafe`.
+        unstored: callers answered without the store, by what they heard: `error` or `failsafe`.
         refused: webhooks without a valid signature, by reason.
         median_s, p99_s: None without webhooks.
-        lookups: those with most problems first.
+        lookups: most problems first.
         hook_tries, recording_tries, hooks, recordings: by outcome or state; see `web.metrics.Metrics`.
-        last_backup: in seconds since 1970; 0 if never.
-        backup_due: when a backup is overdue, in seconds since 1970; 0 if none is expected.
-        jobs_failing_since: in seconds since 1970.
+        last_backup, backup_due, jobs_failing_since: in seconds since 1970; 0 for never, or if none is expected.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,4 +1,4 @@
-"""Calls the functions of handlers, and stores each result at once, so that none runs again after it has finished."""
+"""Calls the functions of handlers, and stores each result at once, so that none runs again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[Lookup
 """Answers lookups concurrently, in the same order. Never raises."""
 
 UNSTORED_LIMIT: Final = 500
-"""Maximum number of results that could not be stored; our choice."""
+"""Our choice."""
 
 _Key: TypeAlias = tuple[str, int, str]
 
@@ -27,8 +27,7 @@ _Key: TypeAlias = tuple[str, int, str]
 class Functions:
     """The functions that run now in this process, and the stored results of others.
 
-    A repeated webhook that arrives while a function runs waits for the same run. Another process does not know of it
-    and runs the function too. A result that could not be stored is kept for the repeated webhook.
+    A repeated webhook waits for the running function, and gets even a result that could not be stored.
     """
 
     def __init__(self, store: Store) -> None:
@@ -38,10 +37,9 @@ class Functions:
         self._unstored: OrderedDict[_Key, LookupAnswer] = OrderedDict()
 
     async def answer(self, lookup: Lookup, look_up: AnswerLookups) -> LookupAnswer:
-        """The result of a function. Raises Conflict or AlreadyOpen if its turn has been stored, StoreUnavailable.
+        """Raise Conflict or AlreadyOpen if the turn has been stored, and StoreUnavailable.
 
-        If this is cancelled, the function goes on within its time limit, and its result is stored. If the store was
-        what it waited for, the CancelledError says so; see `is_store_wait`.
+        If cancelled, the function goes on within its time limit, and its result is stored. See `is_store_wait`.
         """
         key = lookup.id
         task = self._running.get(key)
@@ -59,7 +57,7 @@ class Functions:
     def _finished(self, key: _Key, task: asyncio.Task[LookupAnswer]) -> None:
         del self._running[key]
         if not task.cancelled():
-            task.exception()  # read the exception, because nobody may be waiting for this task anymore
+            task.exception()  # nobody may be waiting for this task anymore
 
     async def _result(self, key: _Key, lookup: Lookup, look_up: AnswerLookups) -> LookupAnswer:
         stored = await self._store.functions.get(lookup.session, lookup.turn, lookup.key)

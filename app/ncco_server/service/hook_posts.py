@@ -19,22 +19,21 @@ from ncco_server.service.outgoing import Disconnected
 from ncco_server.store import HookRow
 
 TRY_TIMEOUT_S: Final = 15.0
-"""Time limit of an attempt. Source: Standard Webhooks, Request timeout (15 to 30 s)."""
+"""Source: Standard Webhooks, Request timeout (15 to 30 s)."""
 BODY_LIMIT: Final = 256 * 1024
-"""Maximum size of a body. Our choice; Standard Webhooks asks for less than 20 KB."""
+"""Our choice; Standard Webhooks asks for less than 20 KB."""
 ANSWER_LIMIT: Final = 64 * 1024
-"""Maximum number of bytes of a response to read, so that the connection can be reused. The content is ignored."""
+"""Bytes to read, so that the connection can be reused."""
 ANSWER_S: Final = 1.0
-"""Time limit for reading the rest of a response."""
 
 _MAY_RETRY_AFTER: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-"""Statuses that may come with `Retry-After`. Source: RFC 6585, 4; RFC 9110, 15.6.4."""
+"""They may come with `Retry-After`. Source: RFC 6585, 4; RFC 9110, 15.6.4."""
 
 
 class Poster:
     """Makes one attempt to post a hook, signed with all secrets, so that they can be rotated.
 
-    `client` must not follow redirects. Secrets have the form `whsec_` and base64; without any, hooks are not signed.
+    `client` must not follow redirects. Secrets are `whsec_` and base64; without any, hooks are not signed.
     """
 
     def __init__(self, client: httpx.AsyncClient, secrets: Iterable[str] = (), try_s: float = TRY_TIMEOUT_S) -> None:
@@ -84,7 +83,7 @@ class Poster:
 
 
 def failure_of_request(error: httpx.RequestError) -> Verdict:
-    """Why a request could not be sent, without messages that may quote its content."""
+    """Leave out messages that may quote the request's content."""
     match error:
         case httpx.UnsupportedProtocol():
             return Verdict("never", f"its address cannot be used: {error}")
@@ -114,7 +113,7 @@ def retry_after_s(answer: httpx.Response, now: datetime) -> float:
 
 
 def seconds_until(text: str, now: datetime) -> float:
-    """The seconds until a number or a date, without an upper limit; 0 if missing or unreadable.
+    """Read a number or a date, without an upper limit; 0 if missing or unreadable.
 
     Source: RFC 9110, 10.2.3.
     """
@@ -122,13 +121,13 @@ def seconds_until(text: str, now: datetime) -> float:
         return float(text)
     try:
         until = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # a date that Python cannot represent, such as the year 99999999999
+    except (ValueError, OverflowError):  # such as the year 99999999999
         return 0.0
     return max(0.0, ((until if until.tzinfo else until.replace(tzinfo=UTC)) - now).total_seconds())
 
 
 async def _drain(answer: httpx.Response) -> None:
-    """Reads what is left of a short response, so that the connection can be reused."""
+    """Read a short rest, so that the connection can be reused."""
     with suppress(TimeoutError, httpx.RequestError):
         async with asyncio.timeout(ANSWER_S):
             size = 0

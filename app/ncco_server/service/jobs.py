@@ -19,9 +19,9 @@ from ncco_server.store import LeaseRow, Leases
 BEAT_S: Final = 5.0
 """How often a lease is renewed, and read by the other processes."""
 SILENT_BEATS: Final = 4
-"""A lease is taken from a process that has not renewed it for this many beats: 30 seconds at most."""
+"""A lease without a renewal is free after 30 seconds at most."""
 FAILED_BEATS: Final = 2
-"""After this many failed renewals, a process stops its work: before another process takes the lease."""
+"""After so many failed renewals, a process stops its work, before another one takes the lease."""
 
 JOBS: Final[Mapping[str, float]] = MappingProxyType(
     {
@@ -40,21 +40,20 @@ JOBS: Final[Mapping[str, float]] = MappingProxyType(
 """The jobs of a server, with the seconds between their runs."""
 
 Job: TypeAlias = Callable[[], Awaitable[float | None]]
-"""It returns how many seconds to wait until the next run, or None for its interval."""
+"""Returns the seconds until the next run, or None for its interval."""
 
 
 class JobListener:
-    """Receives events for the log and the metrics. This base class ignores them. Its methods must not raise."""
+    """Receives events for the log and the metrics; ignores them by default. Its methods must not raise."""
 
-    def began(self, job: str) -> None:
-        """Called before each run."""
+    def began(self, job: str) -> None: ...
 
     def ended(self, job: str, problem: str) -> None:
         """Also called when the job will not run again; `problem` is "" unless the run failed."""
 
 
 async def every(seconds: float, job: Job, name: str, listener: JobListener) -> None:
-    """Run until cancelled, with a pause of `seconds` after each run. A job that fails runs again too."""
+    """Run until cancelled, with pauses after runs, even failed ones."""
     task = asyncio.current_task()
     try:
         while True:
@@ -80,7 +79,7 @@ async def every(seconds: float, job: Job, name: str, listener: JobListener) -> N
 async def hold(
     leases: Leases, name: str, work: Callable[[], Awaitable[None]], listener: JobListener, *, beat_s: float = BEAT_S
 ) -> None:
-    """Try to hold a lease until cancelled. While this process holds it, run `work`, which never ends by itself."""
+    """Try to hold a lease until cancelled; meanwhile, run `work`, which never ends by itself."""
     lease = _LeaseHolder(leases, name, work, beat_s / 2)
     try:
         await every(beat_s, lease.beat, f"lease-{name}", listener)
@@ -91,8 +90,8 @@ async def hold(
 class _LeaseHolder:
     """A lease that this process holds or would like to hold.
 
-    A process that the database does not answer stops its work in `FAILED_BEATS * (2 * limit_s + limit_s)` seconds, and
-    another one waits for `SILENT_BEATS * 2 * limit_s`. `limit_s` is the time limit of a renewal.
+    Without answers of the database, the work stops in `FAILED_BEATS * (2 * limit_s + limit_s)` seconds; others wait for
+    `SILENT_BEATS * 2 * limit_s`. `limit_s` is the time limit of a renewal.
     """
 
     def __init__(self, leases: Leases, name: str, work: Callable[[], Awaitable[None]], limit_s: float) -> None:

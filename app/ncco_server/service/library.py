@@ -22,19 +22,19 @@ from ncco_server.service.threads import Threads
 from ncco_server.store import RevisionRow, Store, milliseconds
 
 PINNED_BYTES: Final = 2 * 1024 * 1024
-"""Limit on the total source size of loaded older revisions; the least recently used are unloaded first and reloaded on
-demand. A loaded flow takes about 55 times the memory of its source.
+"""The total source size of loaded older revisions; the least recently used are reloaded on demand.
+
+A loaded flow takes about 55 times the memory of its source.
 """
 IN_USE_BYTES: Final = 2 * PINNED_BYTES
-"""The limit for revisions of open calls. It is higher, because loading 2,000 steps takes more than a second, which
-callers would notice.
-"""
+"""Limits open calls' revisions: callers notice that loading 2,000 steps takes more than a second."""
 FIRST_READ_S: Final = 2.0
-"""How long a starting server waits for its files before it uses the released project; our choice. A usual project is
-read in a fraction of a second.
+"""After this, a starting server uses the released project; our choice.
+
+A usual project is read in a fraction of a second.
 """
 RELEASED: Final = "released"
-"""The key of the released project in the table of revisions. The keys of flows are 64 hex digits."""
+"""Names it in the table of revisions, where the keys of flows are 64 hex digits."""
 CURE: Final = "put it back, or run `ncco release` to confirm the removal"
 
 _NO_DIGIT = re.compile("[^0-9]")
@@ -44,7 +44,7 @@ _EMPTY = Project({}, (), {})
 class Removal(NamedTuple):
     """Something that callers can reach, or rows of a table contain, and that the new files lack.
 
-    `place` is that of the flow or the table in the files in use.
+    `place` is in the files in use.
     """
 
     place: Place
@@ -55,13 +55,13 @@ class Library:
     """Loads the project, replaces it as a whole on a reload, and finds the flow of a call.
 
     The released project is the last good one of any server on the same store. A starting server uses it if its flows
-    have errors, while reading the files takes long, and if something that callers can reach has been removed, until
-    that is confirmed. `handlers` are the files whose code may be run, also that of stored revisions.
+    have errors, while reading them takes long, and until a removal of what callers can reach is confirmed. `handlers`
+    are the files whose code may be run, also that of stored revisions.
 
     Attributes:
-        loaded_at: when `current` came into use (aware, UTC); None before the first load.
+        loaded_at: when `current` came into use (aware, UTC); None before.
         removed: what callers can reach in `current` but not in `last`, which is therefore not used.
-        is_stale: whether `last` is not in use yet because the store was unavailable.
+        is_stale: whether the store was unavailable, so that `last` is not in use yet.
     """
 
     def __init__(
@@ -99,8 +99,8 @@ class Library:
     async def reload(self, *, confirms_removals: bool = False) -> Project:
         """Read the files again, and use them if they have no errors and nothing that callers can reach was removed.
 
-        Returns the project that was read. The last good one stays in use if the revisions cannot be saved or found,
-        because every host must be able to finish a call; this then raises StoreUnavailable.
+        If the revisions cannot be saved or found, the last good project stays in use, because every host must be able
+        to finish a call; this then raises StoreUnavailable.
         """
         async with self._reloading:
             project = await self._read_files()
@@ -131,7 +131,7 @@ class Library:
             return project
 
     async def _read_files(self) -> Project:
-        """Read the files in a thread. If the first read takes long, use the released project until it ends.
+        """Use the released project while the first read takes long.
 
         The process can exit without waiting for the thread.
         """
@@ -162,7 +162,7 @@ class Library:
         return row is not None and orjson.loads(row.sources) == _sources(project)
 
     async def preloaded(self, seconds: float) -> None:
-        """Waits at most this long for the older revisions of open calls."""
+        """Wait at most this long for the older revisions of open calls."""
         if self._preloading is not None:
             await asyncio.wait({self._preloading}, timeout=seconds)
 
@@ -174,7 +174,7 @@ class Library:
                 await self.pinned(flow, revision)
 
     async def _note_open_calls(self) -> None:
-        """Does nothing while the store is unavailable."""
+        """Do nothing while the store is unavailable."""
         with suppress(StoreError):
             async with self._store.upkeep() as records:
                 found = await records.open_revisions(since=0)
@@ -182,16 +182,12 @@ class Library:
             self._pinned.in_use = tuple((flow, revision) for flow, revision, _ in found)
 
     async def save_used(self) -> None:
-        """Save the revisions in use again, in case another host deleted them because it does not use them.
-
-        Raises StoreUnavailable.
-        """
+        """Another host may have deleted the revisions in use. Raises StoreUnavailable."""
         now = self.loaded_at or datetime.now(UTC)
         await self._store.save_revisions([_row(flow, now) for flow in self.current.flows.values()])
 
     @property
     def used(self) -> frozenset[str]:
-        """The hashes of the stored revisions that must not be deleted."""
         return frozenset((RELEASED, *(flow.revision for flow in self.current.flows.values())))
 
     def find(self, to: str, name: str | None = None) -> Flow | None:
@@ -204,8 +200,8 @@ class Library:
     def find_unstored(self, to: str, name: str | None = None, *, is_open: bool = False) -> Flow | None:
         """As `find`, while the store is unavailable.
 
-        If the store was never available, the flow is one of the files, unless they have errors. For an open call
-        (`is_open`), the called number may be that of a person this server called, so it must be listed.
+        If it never was available, the files' flows are used, unless they have errors. For an open call (`is_open`), the
+        number must be listed, as it may be that of a person this server called.
         """
         project = self.current if self.loaded_at is not None or self.last.has_errors else self.last
         digits = _NO_DIGIT.sub("", to)
@@ -219,7 +215,7 @@ class Library:
         return next((flow for flow in flows if flow.default), None)
 
     async def pinned(self, name: str, revision: str) -> Flow | None:
-        """The revision from memory or the store; None if the store no longer has it."""
+        """Return None if the store no longer has the revision."""
         flow = self.current.flows.get(name)
         if flow is not None and flow.revision == revision:
             return flow
@@ -234,7 +230,7 @@ class Library:
         return await asyncio.shield(loading)
 
     async def _load(self, name: str, revision: str) -> Flow | None:
-        """Loads in a thread, one flow at a time, so that other calls do not wait."""
+        """Load one flow at a time, so that other calls do not wait."""
         row = await self._store.revision(revision)
         if row is None:
             return None
@@ -278,7 +274,7 @@ class Library:
 class PinnedFlows:
     """The loaded older revisions, limited by the total size of their sources. At least one is kept.
 
-    `in_use` are the flows of open calls, which have a higher limit; others are unloaded first.
+    Flows of open calls (`in_use`) are unloaded last.
     """
 
     def __init__(self, limit: int = PINNED_BYTES, in_use_limit: int = IN_USE_BYTES) -> None:
@@ -316,10 +312,7 @@ class PinnedFlows:
 
 
 def removals(before: Project, after: Project) -> tuple[Removal, ...]:
-    """The numbers, the startable flows and the default flow that `before` has and `after` does not.
-
-    A number or the default can move to another flow.
-    """
+    """A number or the default that moves to another flow is not removed."""
     numbers = {number for flow in after.flows.values() for number in flow.numbers}
     has_default = any(flow.default for flow in after.flows.values())
     found: list[Removal] = []
@@ -335,10 +328,7 @@ def removals(before: Project, after: Project) -> tuple[Removal, ...]:
 
 
 def changed_tables(before: Project, after: Project) -> list[tuple[str, Removal]]:
-    """What rows of tables would lose, with the name of each table.
-
-    The rows of a table that is no longer declared stay as they are.
-    """
+    """Rows of a table that is no longer declared stay as they are."""
     both = [(table, after.tables[name]) for name, table in before.tables.items() if name in after.tables]
     return [(old.name, Removal(old.place, message)) for old, new in both for message in old.lost_by(new)]
 
@@ -348,9 +338,9 @@ def released_row(project: Project, now: datetime) -> RevisionRow:
 
 
 def project_of(row: RevisionRow, read: Project, handlers: Collection[str] = ()) -> Project | None:
-    """Return None if it has no flows, or if this version of the program finds errors in it.
+    """Return None without flows, or if this version of the program finds errors.
 
-    `read` is returned if it has the same sources and no errors, because loading a large project takes seconds.
+    `read` is returned if it has the same sources and no errors: loading a large project takes seconds.
     """
     sources = orjson.loads(row.sources)
     is_same = not read.has_errors and sources == _sources(read)

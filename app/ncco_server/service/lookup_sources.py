@@ -28,11 +28,10 @@ from ncco_server.service.outgoing import BEGINS, NoAddress, PrivateAddress, Untr
 from ncco_server.service.threads import Threads
 
 BODY_LIMIT: Final = 64 * 1024
-"""Maximum size of a response, before and after decompression."""
+"""Before and after decompression."""
 KEY_LIMIT: Final = 255
-"""Maximum length of an `Idempotency-Key` header."""
 CALLS_PER_FUNCTION: Final = 16
-"""Maximum number of concurrent calls of one function. A call that never returns counts until the server stops."""
+"""Concurrent ones. A call that never returns counts until the server stops."""
 
 _TOO_LARGE: Final = f"larger than {BODY_LIMIT // 1024} KiB"
 _BOM: Final = b"\xef\xbb\xbf"
@@ -47,7 +46,7 @@ class LookupFailure(Exception):
     Attributes:
         is_outage: whether the source is down or overloaded, which its circuit breaker counts.
         status: the HTTP error status; 0 for none.
-        cure: what the operator can do, if it is not the source that must change.
+        cure: for the operator, if it is not the source that must change.
     """
 
     def __init__(
@@ -69,9 +68,9 @@ class LookupFailure(Exception):
 
 
 async def fetch(client: httpx.AsyncClient, request: LookupRequest, key: str, begins: Callable[[], None]) -> bytes:
-    """Returns JSON text; there is no time limit. Raises LookupFailure.
+    """Return JSON text, without a time limit. Raises LookupFailure.
 
-    `begins` is called when the request no longer has to wait for other requests to the same host.
+    `begins` is called when no other requests to the same host are waited for.
     """
     try:
         asked = _http_request(client, request, key)
@@ -112,7 +111,6 @@ def _http_request(client: httpx.AsyncClient, request: LookupRequest, key: str) -
 
 
 def header_key(key: str) -> str:
-    """`key` as a valid header value: characters that are not allowed are encoded, and a long key is hashed."""
     quoted = quote(key, safe=":._~@+=-", errors="replace")
     return quoted if len(quoted) <= KEY_LIMIT else hashlib.sha256(key.encode(errors="replace")).hexdigest()
 
@@ -131,7 +129,7 @@ def _raw_chunks(response: httpx.Response) -> AsyncIterable[bytes]:
 
 
 async def _drain(response: httpx.Response) -> None:
-    """Reads what is left of a short response, so that the connection can be reused."""
+    """Read a short rest, so that the connection can be reused."""
     length = response.headers.get("content-length", "")
     if length.isdecimal() and int(length) <= BODY_LIMIT:
         async for _ in _raw_chunks(response):
@@ -139,7 +137,7 @@ async def _drain(response: httpx.Response) -> None:
 
 
 async def _read_body(response: httpx.Response) -> bytes:
-    """Return the decompressed body. Raises LookupFailure, and httpx.TransportError if the connection breaks."""
+    """Raise LookupFailure, and httpx.TransportError if the connection breaks."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in _COMPRESSED and encoding not in ("identity", ""):
         raise LookupFailure("compressed in a way that was not requested")
@@ -166,7 +164,7 @@ def _decompressed(body: bytes) -> bytes:
 
 
 def read_json(body: bytes) -> Any:
-    """Raises LookupFailure."""
+    """Raise LookupFailure."""
     body = body.removeprefix(_BOM)
     if not body.strip():
         raise LookupFailure("the answer is empty")
@@ -181,8 +179,8 @@ class PythonModules:
     """The modules whose functions lookups may call.
 
     Attributes:
-        allowed: as the operator configured them; naming a package does not allow its submodules.
-        flows: the flows folder, if any, beside which modules are searched after `sys.path`.
+        allowed: naming a package does not allow its submodules.
+        flows: beside this folder, modules are searched after `sys.path`.
         writable: folders that the console can write to; modules are never imported from them.
     """
 
@@ -191,9 +189,9 @@ class PythonModules:
     writable: Collection[Path] = ()
 
     def function(self, name: str) -> Callable[..., Any]:
-        """The function `package.module:name`. The module must define it, or list it in `__all__`. Raises LookupFailure.
+        """Import `package.module:name` from an allowed module: an import runs its code. Raises LookupFailure.
 
-        Only allowed modules are imported, because an import runs their code.
+        The module must define the function, or list it in `__all__`.
         """
         module_name, _, name = name.partition(":")
         if module_name not in self.allowed:
@@ -221,7 +219,7 @@ class PythonModules:
 
 
 class PythonFunctions:
-    """Calls the functions that flows use: a plain function in a thread, an async one in the event loop."""
+    """Calls the functions that flows use: plain ones in a thread, async ones in the event loop."""
 
     def __init__(self, modules: PythonModules) -> None:
         if modules.allowed and modules.flows is not None:
@@ -231,9 +229,9 @@ class PythonFunctions:
         self._running: dict[str, asyncio.Semaphore] = {}
 
     async def call(self, request: LookupRequest, key: str, begins: Callable[[], None]) -> bytes:
-        """The result as JSON; there is no time limit. Raises LookupFailure.
+        """Return JSON, without a time limit. Raises LookupFailure.
 
-        `begins` is called when no other calls of the same function must be waited for.
+        `begins` is called when no other calls of the same function are waited for.
         """
         function = request.function
         running_key.set(header_key(key))
@@ -246,10 +244,10 @@ class PythonFunctions:
                 return _as_json(await _awaited(result))
         finally:
             if inspect.iscoroutine(result):
-                result.close()  # close the coroutine, which may not have started
+                result.close()  # it may not have started
 
     def _call(self, request: LookupRequest) -> bytes | Awaitable[Any]:
-        """Call the function in this thread; the result is JSON or an awaitable. Raises LookupFailure."""
+        """Return JSON or an awaitable. Raises LookupFailure."""
         found = request.code or self._modules.function(request.function)
         arguments = dict(request.arguments)
         _check_arguments(found, arguments)
@@ -266,7 +264,7 @@ def _check_arguments(function: Callable[..., Any], arguments: Mapping[str, Any])
     except TypeError:
         given = f"the arguments {', '.join(arguments)}" if arguments else "no arguments"
         raise LookupFailure(f"the function does not take {given}") from None
-    except ValueError:  # functions written in C may have no signature
+    except ValueError:  # those written in C may have no signature
         return
 
 
@@ -283,7 +281,7 @@ async def _awaited(result: Awaitable[Any]) -> Any:
 
 
 def _failure_from(error: BaseException) -> LookupFailure:
-    """The type and line of the error, without its message, which may quote the arguments."""
+    """Give the type and line of the error; its message may quote the arguments."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename != __file__]
     where = f" in {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
@@ -291,7 +289,7 @@ def _failure_from(error: BaseException) -> LookupFailure:
 
 
 def _as_json(value: Any) -> bytes:
-    """Raises LookupFailure."""
+    """Raise LookupFailure."""
     try:
         body = orjson.dumps(value)
     except (TypeError, RecursionError):

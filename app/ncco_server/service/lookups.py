@@ -23,28 +23,23 @@ from ncco_server.service.outgoing import new_client
 
 BUDGET_MS: Final = 2000
 GRACE_MS: Final = 50
-"""How long a lookup may exceed its limit before it is cancelled."""
 CACHE_SIZE: Final = 512
-"""Maximum number of cached answers. Each has at most 64 KiB."""
 FAILURES: Final = 5
-"""Number of consecutive failures that open a circuit."""
 PAUSE_S: Final = 10.0
-"""How long a circuit stays open. After that, a single request tests the host."""
+"""After that, a single request tests the host."""
 
 _AFTER_HOST: Final = re.compile("[/?#]")
 _log = logging.getLogger(__name__)
 
 
 Ask: TypeAlias = Callable[[Lookup, float], Awaitable[LookupAnswer]]
-"""Answers one lookup within this many milliseconds. Never raises. The functions that add metrics and tracing have this
-type too.
-"""
+"""Answers one lookup within this many milliseconds. Never raises."""
 
 
 def lookups_of_turn(ask: Ask, budget_ms: int) -> Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]:
-    """A function that answers the lookups of a turn within one budget, those of one step concurrently.
+    """Answer the lookups of a turn within one budget, those of one step concurrently.
 
-    It never raises: the answer of a failed lookup has a problem instead of a value.
+    Nothing is raised: a failed lookup has a problem instead of a value.
     """
     left_ms = float(budget_ms)
 
@@ -114,7 +109,7 @@ class LookupClient:
                 is_cut_off=failure.is_cut_off,
             )
         except Exception as error:  # noqa: BLE001 - a caller is on the line, and hears the default
-            where = "".join(traceback.format_tb(error.__traceback__))  # no message: it may be secret
+            where = "".join(traceback.format_tb(error.__traceback__))  # the message may be secret
             _log.error("the lookup %s failed by %s\n%s", lookup.name, type(error).__name__, where)
             return LookupAnswer(None, f"failed: {type(error).__name__}", self._ms_since(start))
 
@@ -122,7 +117,7 @@ class LookupClient:
         return round((self._clock() - start) * 1000)
 
     async def _body(self, request: LookupRequest, key: str, left_ms: float) -> tuple[bytes, bool]:
-        """Return JSON text, and whether it was cached. Raises LookupFailure."""
+        """Return also whether the JSON text was cached. Raises LookupFailure."""
         digest = cache_key(request) if request.cache_ms else b""
         cached = self._cache.get(digest) if digest else None
         if cached is not None and _is_accepted(request, cached):
@@ -148,10 +143,10 @@ class LookupClient:
     def _finished(self, task: asyncio.Task[bytes]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # read the exception, because nobody may be waiting for this task anymore
+            task.exception()  # nobody may be waiting for this task anymore
 
     async def _in_time(self, asked: _Asked, left_ms: float, *, is_shared: bool = False) -> bytes:
-        """A Python function may ignore its task's cancellation. A task that is not shared is cancelled at the end."""
+        """Cancel a task that is not shared at the end. A Python function may ignore that."""
         task = asked.task
         now = asyncio.get_running_loop().time
         budget_ends_at = now() + left_ms / 1000
@@ -172,7 +167,7 @@ class LookupClient:
         raise LookupFailure(f"timed out after {asked.limit_s * 1000:.0f} ms", is_late=True)
 
     async def _ask(self, request: LookupRequest, key: str, digest: bytes, asked: _Asked) -> bytes:
-        """Caches a valid answer under `digest`, if given. Raises LookupFailure."""
+        """Cache a valid answer under `digest`, if given. Raises LookupFailure."""
         source = _source_of(request)
         with self._breakers.closed(source) as check_again:
             try:
@@ -199,9 +194,9 @@ class LookupClient:
 
 
 class _Asked:
-    """A running lookup. Its time limit starts when the source is queried, not while it waits for other lookups.
+    """A running lookup, whose time limit starts when the source is queried.
 
-    `ends_at` is in seconds of the event loop; `has_begun` is done once the time limit has started.
+    `ends_at` is in seconds of the event loop; `has_begun` is done once the limit has started.
     """
 
     task: asyncio.Task[bytes]
@@ -218,7 +213,6 @@ class _Asked:
 
 
 def _source_of(request: LookupRequest) -> str:
-    """The host with its port, or the function."""
     return request.function or _AFTER_HOST.split(request.url.partition("://")[2], maxsplit=1)[0].lower()
 
 
@@ -227,7 +221,7 @@ def _is_accepted(request: LookupRequest, body: bytes) -> bool:
 
 
 class AnswerCache:
-    """Caches valid answers as JSON text, by request. The least recently used are dropped first."""
+    """Valid answers as JSON text, by request. The least recently used are dropped first."""
 
     def __init__(self, clock: Callable[[], float], size: int = CACHE_SIZE) -> None:
         self._clock = clock
@@ -250,12 +244,12 @@ class AnswerCache:
 
 
 def cache_key(request: LookupRequest) -> bytes:
-    """A digest is used because the headers may contain secrets."""
+    """A digest, because the headers may contain secrets."""
     return hashlib.sha256(request.sent().encode()).digest()
 
 
 class CircuitBreakers:
-    """One circuit breaker per host or function, which is not queried for a while after several consecutive failures.
+    """One circuit breaker per host or function.
 
     The clock must be monotonic: a correction of the system clock could keep a circuit open for an hour.
     """
@@ -273,15 +267,15 @@ class CircuitBreakers:
     def closed(self, name: str) -> Iterator[Callable[[], None]]:
         """A context in which `name` may be queried. Raises LookupFailure while its circuit is open.
 
-        It returns a function to call after a wait, which raises LookupFailure if the circuit has opened meanwhile. A
-        LookupFailure with `is_outage` counts as a failure, any other as a success, and a cancellation as neither.
+        The yielded function does the same after a wait. A LookupFailure with `is_outage` counts as a failure, any other
+        as a success, and a cancellation as neither.
         """
         is_test = name in self._open_until
         paused = f"not asked: {name} has failed {self._most} times in a row and is paused"
         if is_test and self._clock() < self._open_until[name]:
             raise LookupFailure(paused)
         if is_test:
-            self._open_until[name] = math.inf  # stays open for all other requests until this one has a result
+            self._open_until[name] = math.inf  # stays open for others until this request has a result
 
         def check_again() -> None:
             if name in self._open_until and not is_test:

@@ -1,6 +1,6 @@
 """Sends email hooks over SMTP, with the recording attached.
 
-Retried emails keep their Message-ID, so that mail clients recognise duplicates.
+Retries keep their Message-ID, so that mail clients recognise duplicates.
 """
 
 from __future__ import annotations
@@ -25,24 +25,23 @@ from ncco_server.service.recording_files import NO_KEY, RecordingFiles, in_threa
 from ncco_server.store import HookRow, Recordings, moment_of
 
 TRY_S: Final = 25.0
-"""The limit of an attempt, including reading the recording. It is less than the outbox allows."""
+"""The outbox allows more."""
 QUIT_S: Final = 1.0
-"""Extra time for the mail server to close the connection."""
 READ_S: Final = 15.0
-"""The limit for reading the recording. After that, the email is retried later."""
+"""The email is then retried later."""
 RECORDING_WAIT_S: Final = 600.0
-"""How long an email waits for its recording. After that, it is sent without the recording."""
+"""The email is then sent without its recording."""
 LOOK_AGAIN_S: Final = 5.0
 ATTACHMENT_LIMIT: Final = 10 * 1024 * 1024
-"""Maximum size of an attachment. Our choice: many servers accept 25 MB, and base64 adds a third."""
+"""Our choice: many servers accept 25 MB, and base64 adds a third."""
 _PERMANENT: Final = 500
-"""After a reply code of at least this number, a retry would fail too. Source: RFC 5321, 4.2.1."""
+"""From this reply code on, a retry would fail too. Source: RFC 5321, 4.2.1."""
 
 
 class MailServer(NamedTuple):
     """The mail server and the sender's address.
 
-    `is_tls`: TLS is used from the first byte; otherwise STARTTLS is required, except on loopback.
+    `is_tls`: from the first byte; otherwise STARTTLS is required, except on loopback.
     """
 
     host: str
@@ -58,7 +57,7 @@ class MailServer(NamedTuple):
 
 
 class Attachment(NamedTuple):
-    """A file attached to an email. `content_type` is, for example, audio/mpeg."""
+    """A file attached to an email."""
 
     name: str
     content_type: str
@@ -70,13 +69,11 @@ class NoAttachment(Exception):
 
 
 Attach: TypeAlias = Callable[[str, str], Awaitable[Attachment | None]]
-"""Finds the recording with this ID in this session; None if it has not arrived yet. Raises NoAttachment if it never
-will.
-"""
+"""Takes the recording's ID and session; None if it has not arrived yet. Raises NoAttachment if it never will."""
 
 
 async def attach_nothing(_: str, __: str) -> Attachment | None:
-    """Raises NoAttachment."""
+    """Raise NoAttachment."""
     raise NoAttachment("the server does not fetch recordings")
 
 
@@ -166,7 +163,7 @@ class Mailer:
 
 @asynccontextmanager
 async def _connected(server: MailServer) -> AsyncIterator[aiosmtplib.SMTP]:
-    """Errors on closing are ignored, so that an accepted email is not sent twice."""
+    """Ignore errors on closing, so that an accepted email is not sent twice."""
     client = aiosmtplib.SMTP(
         hostname=server.host,
         port=server.port,
@@ -198,7 +195,7 @@ async def problem_with(server: MailServer, within_s: float) -> str:
 
 
 async def send_test(server: MailServer, to: str) -> str:
-    """Returns the mail server's reason for refusing the email, or ""."""
+    """Return the mail server's reason for refusing the email, or ""."""
     message = EmailMessage()
     message["From"] = server.sender
     message["To"] = to
@@ -210,16 +207,16 @@ async def send_test(server: MailServer, to: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Remove control characters, which mail servers refuse and a caller's name could contain."""
+    """Mail servers refuse control characters, which a caller's name could contain."""
     return "".join(char for char in text if char in "\n\t" or unicodedata.category(char) != "Cc")
 
 
 async def _send(message: EmailMessage, server: MailServer, until: float) -> Verdict:
-    """`until` is in seconds of the event loop's clock."""
+    """`until` is in seconds of the event loop."""
     try:
         async with asyncio.timeout_at(until) as limit, _connected(server) as client:
             refused, _ = await client.send_message(message)
-            limit.reschedule(None)  # the email is accepted now, however long the server takes to close the connection
+            limit.reschedule(None)  # the email is accepted, however long closing the connection takes
     except TimeoutError:
         return Verdict("again", "the mail server did not answer in time", is_slow=True)
     except aiosmtplib.SMTPRecipientsRefused as error:
@@ -243,7 +240,7 @@ def _refused(what: str, code: int) -> Verdict:
 
 
 def _problem_of(error: Exception) -> str:
-    """Why the server did not accept the email, without quoting the email."""
+    """Say why without quoting the email."""
     match error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error:
         case ssl.SSLCertVerificationError():
             return "no TLS connection to the mail server: its certificate is not valid for its name"

@@ -1,4 +1,4 @@
-"""Downloads recordings and transcripts from Vonage. Only Vonage's hosts receive the application's token."""
+"""Downloads recordings and transcripts from Vonage, with the application's token."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ncco_server.service.hook_posts import failure_of_request, retry_after_s
 from ncco_server.vonage.application_token import ApplicationTokens, token_url
 
 AUDIO_LIMIT: Final = 512 * 1024 * 1024
-"""Maximum size of a recording. Our choice: two hours of WAV in two channels."""
+"""Our choice: two hours of WAV in two channels."""
 TRANSCRIPT_LIMIT: Final = 8 * 1024 * 1024
 TEXT_LIMIT: Final = 100_000
-"""Maximum length of a transcript to keep. Our choice: more than two hours of speech."""
+"""Our choice: more than two hours of speech."""
 STALL_S: Final = 10.0
-"""A download or connection attempt fails after this long without data."""
+"""A download or connection fails after this long without data."""
 DOWNLOAD_S: Final = 900.0
 
 CHECK_KEY: Final = (
@@ -35,7 +35,6 @@ NOT_VONAGE: Final = (
 )
 
 Take: TypeAlias = Callable[[bytes], Awaitable[None]]
-"""Receives the next bytes of a file."""
 
 
 class DownloadFailed(AppError):
@@ -44,7 +43,7 @@ class DownloadFailed(AppError):
     Attributes:
         state: `waiting`: it may arrive later; `gone`: Vonage no longer has it; `failed`: it will never arrive.
         wait_s: how long Vonage asks to wait; 0 if it does not.
-        sha256: the hash of the response, which was discarded; "" if there was none.
+        sha256: of the discarded response; "" if there was none.
     """
 
     def __init__(
@@ -65,8 +64,8 @@ class DownloadFailed(AppError):
 class MediaClient:
     """Downloads files with the application's token.
 
-    `http` must not set a time limit, or follow redirects, which could send the token to another host. `own_url` is the
-    scheme, host and port of a proxy that may receive the token too; "" for none.
+    `http` must have no time limit, and must not follow redirects, which could send the token elsewhere. `own_url` is
+    the scheme, host and port of a proxy that may get it; "" for none.
     """
 
     def __init__(self, http: httpx.AsyncClient, tokens: ApplicationTokens, own_url: str = "") -> None:
@@ -75,7 +74,7 @@ class MediaClient:
         self._own_url = own_url
 
     async def download(self, url: str, limit: int, now: datetime, take: Take) -> None:
-        """Raises DownloadFailed, and any error of `take`."""
+        """Raise DownloadFailed, and any error of `take`."""
         try:
             target = token_url(url, self._own_url)
             if target is None:
@@ -113,7 +112,6 @@ async def _in_time(step: Awaitable[Any]) -> Any:
 
 
 def _require_file(answer: httpx.Response, now: datetime) -> None:
-    """Raises DownloadFailed unless the file is complete."""
     status = answer.status_code
     match status:
         case HTTPStatus.OK:
@@ -130,7 +128,7 @@ def _require_file(answer: httpx.Response, now: datetime) -> None:
 
 
 def audio_type(beginning: bytes) -> str:
-    """The media type of audio, from its first bytes and not from a header. Raises DownloadFailed if it is not audio.
+    """Tell the media type from the first bytes. Raises DownloadFailed if they are not audio.
 
     Source: NCCO reference, Record (format: mp3, wav, ogg).
     """
@@ -146,8 +144,8 @@ def audio_type(beginning: bytes) -> str:
 def shortage(beginning: bytes, size: int, announced: int) -> str:
     """Why audio of `size` bytes cannot be complete, or "".
 
-    The full size is `announced` in the webhook (0 if it is not). A WAV file also contains its size, but a program that
-    records straight into the file may write 0 or too much. Source: webhook reference, Record (`size`); RIFF.
+    The webhook has `announced` the full size (0: it has not). A WAV file also contains it, but may say 0 or too much if
+    it was written as it was recorded. Source: webhook reference, Record (`size`); RIFF.
     """
     named = 8 + int.from_bytes(beginning[4:8], "little") if beginning[:4] == b"RIFF" else 0
     whole = max(announced, named if named <= AUDIO_LIMIT else 0)
@@ -155,7 +153,7 @@ def shortage(beginning: bytes, size: int, announced: int) -> str:
 
 
 def transcript_text(document: bytes) -> str:
-    """The text of a transcript, one line per channel. Raises DownloadFailed.
+    """One line per channel. Raises DownloadFailed.
 
     Source: webhook reference, Transcription (`channels[].transcript[].sentence`).
     """

@@ -1,7 +1,4 @@
-"""Imports what flows need beyond answering calls, in the thread that loads the flows.
-
-So a server without lookups, hooks or placed calls does not load their code, and no caller waits for an import.
-"""
+"""Imports what flows need beyond answering calls, in the thread that loads them, so that no caller waits for it."""
 
 from __future__ import annotations
 

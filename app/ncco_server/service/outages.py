@@ -1,6 +1,6 @@
 """Replies while the store is unavailable: what a flow's `error` exit plays without a webhook, else the failsafe NCCO.
 
-Nothing about such a call is stored. Its later webhooks are recorded as those of an unknown call.
+The call's later webhooks are recorded as those of an unknown call.
 """
 
 from __future__ import annotations

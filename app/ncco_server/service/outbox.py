@@ -1,4 +1,4 @@
-"""Sends the hooks in the store: after the reply to the webhook, signed, and in order for each call, until they arrive.
+"""Sends the hooks in the store after the reply to the webhook, in order for each call, until they arrive.
 
 A hook is deleted once its receiver has replied 2xx, so a crash may repeat it but never lose it.
 """
@@ -16,9 +16,9 @@ from ncco_server.service.poller import Poller, PollListener, Schedule
 from ncco_server.store import HookCounts, HookRow, Store
 
 LEASE_MS: Final = 60_000
-"""Longer than any attempt takes. If the process has crashed, another one can then send the hook."""
+"""No attempt takes this long. After a crash, another process can then send the hook."""
 SLOW_SHARE: Final = 4
-"""A receiver that did not reply in time can use one slot in this many, until it does; its other hooks are postponed."""
+"""A slow receiver gets one slot in this many; its other hooks are postponed."""
 POSTPONE_S: Final = 30.0
 
 
@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
     Attributes:
         outcome: `sent`, `again` (a retry may succeed), `later` (not possible yet; does not count as an attempt), or
             `never` (a retry would fail too).
-        problem: why the hook was not sent, in a few words without values of the call.
+        problem: without values of the call.
         wait_s: before the next attempt: exact for `later`, otherwise the receiver's minimum (0 for none).
         is_slow: whether the receiver did not reply in time.
     """
@@ -44,8 +44,6 @@ Post: TypeAlias = Callable[[HookRow, datetime], Awaitable[Verdict]]
 
 
 def by_way(post: Post, mail: Post, place: Post | None = None) -> Post:
-    """Send a hook over HTTP, by email, or by placing a call, depending on its address."""
-
     async def send(hook: HookRow, now: datetime) -> Verdict:
         if place is not None and hook.places_call:
             return await place(hook, now)
@@ -90,7 +88,6 @@ class Receivers:
 
 
 def _origin(url: str) -> str:
-    """The unchanged text if it is not a URL."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -21,7 +21,7 @@ RESULT: Final = "result"
 
 
 class FlowOutcome(NamedTuple):
-    """An outcome of a step, one of the ways a call can continue; `place` is the line that decides.
+    """One of the ways a call can continue after a step; `place` is the line that decides.
 
     Names are `sales by keys`, `noinput, try 1`, `busy`, `if vip`, `else`, `customer default`, `result booked`, ...
     """
@@ -33,16 +33,16 @@ class FlowOutcome(NamedTuple):
 
 
 def outcomes_of(flow: Flow) -> tuple[FlowOutcome, ...]:
-    """Return all outcomes of a flow in the order of its steps, without those of the flows that it runs.
+    """Keep the order of the steps, without the flows that it runs.
 
-    A lookup has two, with and without a real answer. A flow without any has one outcome: that it was entered.
+    A lookup has two outcomes, with and without a real answer; a flow without any has one: that it was entered.
     """
     found = tuple(outcome for step in flow.steps.values() for outcome in _of_step(flow, step))
     return found or (FlowOutcome(flow.name, flow.start, ENTERED, flow.steps[flow.start].place),)
 
 
 def error_exits_of(flow: Flow) -> tuple[FlowOutcome, ...]:
-    """Those of the steps, then the flow's own (step "")."""
+    """The flow's own come last (step "")."""
     own = [FlowOutcome(flow.name, step.name, ERROR, step.error.place) for step in flow.steps.values() if step.error]
     return (*own, *([FlowOutcome(flow.name, "", ERROR, flow.error.place)] if flow.error else ()))
 
@@ -58,7 +58,7 @@ def _of_step(flow: Flow, step: Step) -> Iterator[FlowOutcome]:
 
 
 Files: TypeAlias = Mapping[str, Flow]
-"""The flows that a call may be in, by file."""
+"""The keys are files."""
 
 
 def by_file(flows: Iterable[Flow]) -> Files:
@@ -126,7 +126,7 @@ class Following:
 def completed_last(
     flows: Mapping[str, Flow], session: Session, statuses: Iterable[tuple[int, str]]
 ) -> Iterator[OutcomeKey]:
-    """The outcome `completed` of a call's last dial if it ends the call: no turn decides it, so no trace contains it.
+    """The outcome `completed` of a last dial that ends the call, which no trace contains.
 
     `statuses` are those reported for the waits of the last turn, as (index of the wait, status).
     """
@@ -149,7 +149,7 @@ def error_exit(flow: Flow, step: str) -> OutcomeKey:
 
 
 def paint_taken(drawing: Drawing, counts: Mapping[OutcomeKey, int]) -> Drawing:
-    """Add to each arrow of a drawing how many calls took it; `counts` contains every outcome, even those with 0."""
+    """`counts` contains every outcome, even those with 0."""
 
     def painted(arrow: Arrow) -> Arrow:
         known = [counts[key] for key in arrow.outcomes if key in counts]

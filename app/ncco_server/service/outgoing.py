@@ -1,6 +1,6 @@
 """The HTTP client for lookups and hooks: it resolves each host itself, checks the addresses, and connects to them.
 
-So a second DNS answer cannot redirect it. It follows no redirects and uses no proxy.
+It follows no redirects and uses no proxy, so nothing can lead it elsewhere, not even a second DNS answer.
 """
 
 from __future__ import annotations
@@ -23,19 +23,15 @@ from ncco_server.service.threads import Threads
 Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 
 REQUESTS_PER_HOST: Final = 500
-"""Maximum number of concurrent requests; others wait."""
 CONNECTING_PER_HOST: Final = 16
-"""Maximum number of connections to one host that are being opened at once. The event loop opens about a thousand a
-second; if hundreds were opened together, each would take as long as all of them.
-"""
+"""The event loop opens about a thousand connections a second: more at once would slow each other down."""
 IDLE_PER_HOST: Final = 50
 IDLE_S: Final = 4.0
 """Most servers keep an idle connection longer, so a request rarely uses one that the server is closing."""
 FIRST_TRY_S: Final = 0.25
-"""How long to try an address before trying the next one. Source: RFC 8305, 8."""
+"""Source: RFC 8305, 8."""
 ADDRESS_LIMIT: Final = 4
 ANSWER_LIMIT: Final = 128 * 1024
-"""A connection is not reused if more than this many bytes of its response are left."""
 
 _FAULTS: Final = (
     httpcore.TimeoutException,
@@ -46,9 +42,7 @@ _FAULTS: Final = (
 
 
 BEGINS: Final = "begins"
-"""Request extension: a function that is called when the request no longer waits for other requests and may open a
-connection, and again when the request is sent.
-"""
+"""Request extension: called when the request waits for no others and may connect, and again when it is sent."""
 
 
 class NoAddress(httpx.ConnectError):
@@ -72,7 +66,7 @@ def new_client(
     resolve: Resolve | None = None,
     network: httpcore.AsyncNetworkBackend | None = None,
 ) -> httpx.AsyncClient:
-    """Connects to private addresses only for `private_hosts`. It has no time limit: each caller sets one."""
+    """Connect to private addresses only for `private_hosts`. Each caller sets a time limit."""
     return httpx.AsyncClient(
         transport=CheckedTransport(private_hosts, resolve or resolve_by_system, network),
         headers={"User-Agent": "ncco-server"},
@@ -90,12 +84,12 @@ def resolve_by_system(host: str, port: int) -> Sequence[str]:
 
 @cache
 def trusted_certificates() -> ssl.SSLContext:
-    """All clients of the process share them, because loading them takes 20 ms."""
+    """Shared, because loading them takes 20 ms."""
     return httpx.create_ssl_context()
 
 
 class CheckedTransport(httpx.AsyncBaseTransport):
-    """Keeps a connection pool for each host. `CheckedNetwork` opens the connections and checks the addresses."""
+    """Keeps a connection pool for each host."""
 
     def __init__(
         self,
@@ -108,7 +102,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
         self._hosts: dict[tuple[bytes, bytes, int], HostConnections] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Raises httpx.TransportError."""
+        """Raise httpx.TransportError."""
         url = request.url
         if url.scheme not in ("http", "https"):
             raise httpx.UnsupportedProtocol(f'no request can be sent to "{url.scheme}"')
@@ -134,14 +128,13 @@ class CheckedTransport(httpx.AsyncBaseTransport):
             await host.aclose()
 
 
-def _nothing() -> None:
-    """Does nothing."""
+def _nothing() -> None: ...
 
 
 class HostConnections:
     """The connections to one host: each request has its own connection until its response is read.
 
-    Only idle connections are listed here, so a cancelled request leaves nothing to clean up (docs/decisions.md).
+    Only idle ones are listed, so a cancelled request leaves nothing to clean up (docs/decisions.md).
     """
 
     def __init__(
@@ -156,7 +149,7 @@ class HostConnections:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def send(self, request: httpcore.Request) -> tuple[httpcore.Response, httpx.AsyncByteStream]:
-        """Raises httpcore's errors."""
+        """Raise httpcore's errors."""
         await self._places.acquire()
         connection = self._idle_connection()
         opening = ExitStack()
@@ -217,7 +210,7 @@ class HostConnections:
             self._close(connection)
 
     def _close(self, connection: httpcore.AsyncHTTPConnection) -> None:
-        """Closes a connection in its own task, which goes on if the request is cancelled."""
+        """Close it in a task, which goes on if the request is cancelled."""
         task = asyncio.create_task(connection.aclose())
         self._closing.add(task)
         task.add_done_callback(self._closed)
@@ -229,7 +222,7 @@ class HostConnections:
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body of a response, as it arrives. Closing it gives its connection back; closing it twice is harmless."""
+    """The body of a response, as it arrives. Closing it, even twice, gives its connection back."""
 
     def __init__(
         self, host: HostConnections, connection: httpcore.AsyncHTTPConnection, answer: httpcore.Response
@@ -287,7 +280,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connect to the first address of `host` that answers, IPv4 first; `timeout` includes resolving the name.
+        """Try the addresses in turn, IPv4 first; `timeout` includes resolving the name.
 
         Raises NoAddress, PrivateAddress, and httpcore's errors.
         """
@@ -316,7 +309,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         return sorted(allowed, key=lambda address: ":" in address)[:ADDRESS_LIMIT]
 
     async def _resolved(self, host: str, port: int) -> Sequence[str]:
-        """Concurrent requests share one DNS lookup, because each takes a thread."""
+        """Share a DNS lookup, because each takes a thread."""
         task = self._resolving.get((host, port))
         if task is None:
             task = asyncio.create_task(self._threads.run(host, partial(self._resolve, host, port)))
@@ -334,8 +327,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
 class _Stream(httpcore.AsyncNetworkStream):
     """A connection that closes if its TLS handshake is cancelled, and that is not reused after unexpected data.
 
-    If a server sends more than its response, the next request, perhaps for another call, would read the rest as its own
-    response.
+    Otherwise another request would read the surplus as its response.
     """
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
@@ -369,7 +361,7 @@ class _Stream(httpcore.AsyncNetworkStream):
             raise
 
     def get_extra_info(self, info: str) -> Any:
-        """An idle connection with unread data is not reused by httpcore."""
+        """Report unread data, so that httpcore does not reuse the connection."""
         if info == "is_readable":
             if self._received:
                 self._has_surplus = not _is_one_answer(bytes(self._received))

@@ -17,7 +17,7 @@ _LEAST_DIGITS: Final = 7
 def readable(number: str, line: str = "") -> str:
     """`447700900123` becomes `+44 7700 900123`, or `07700 900123` on a British line (the called number).
 
-    Anything but a number with its country code, such as a user's name, is returned unchanged.
+    Anything else, such as a user's name, is unchanged.
     """
     found = _parsed(number)
     if found is None:
@@ -29,7 +29,7 @@ def readable(number: str, line: str = "") -> str:
 
 
 def digits_of(words: str, line: str = "") -> str:
-    """The inverse of `readable`: with the country code. Anything but a number is returned unchanged."""
+    """The inverse of `readable`. Anything but a number is unchanged."""
     called = _parsed(line)
     region = phonenumbers.region_code_for_number(called) if called is not None else None
     if _parsed(words) is not None or not _WRITTEN.fullmatch(words):

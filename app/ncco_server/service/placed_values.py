@@ -1,6 +1,6 @@
 """Encrypts the sensitive values of a placed call until its last attempt is over.
 
-Every end of the call deletes its salt; without it, nobody can decrypt the values, not even with the server's key.
+Without the salt, which the call's end deletes, not even the server's key decrypts them.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ def new_salt() -> str:
 
 @dataclass(frozen=True, slots=True)
 class PlacedCipher:
-    """Encrypts and decrypts the values of one placed call; see `ncco_server.engine.session.Cipher`."""
+    """Encrypts the values of one placed call; see `ncco_server.engine.session.Cipher`."""
 
     _ciphers: tuple[AESGCM, ...] = field(repr=False)
 
     @classmethod
     def of(cls, keys: Sequence[bytes], salt: str) -> PlacedCipher | None:
-        """Return None if the call keeps nothing, or no longer. The first key encrypts, all of them decrypt."""
+        """Return None if the call keeps nothing. The first key encrypts, all of them decrypt."""
         return cls(tuple(AESGCM(_derived(key, salt)) for key in keys)) if salt else None
 
     def encrypt(self, text: str) -> str:

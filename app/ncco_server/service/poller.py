@@ -1,6 +1,6 @@
 """Processes the rows of a store that are due, several at once, until the server stops.
 
-Several processes can work on one store: a claimed row belongs to one of them for the duration of a lease.
+Each row belongs to the process that has its lease.
 """
 
 from __future__ import annotations
@@ -19,15 +19,12 @@ from ncco_server.store import milliseconds
 
 BACKOFF_FACTOR: Final = 4.0
 LONGEST_BACKOFF_S: Final = 6 * 60 * 60.0
-"""The longest time between two attempts, which are 5, 20, 80, ... seconds apart. Ten attempts take 19 hours, in case
-the other side is down overnight.
-"""
+"""The waits are 5, 20, 80, ... seconds. Ten attempts take 19 hours, in case the other side is down overnight."""
 JITTER: Final = 0.25
-"""Maximum random variation of each wait, as a share, so that rows that failed together are not retried together."""
+"""Varies each wait, so that rows that failed together are not retried together."""
 COUNT_S: Final = 5.0
-"""How often waiting rows are counted for the metrics."""
 WAKE_AFTER_S: Final = 0.05
-"""Delay after a wake-up, so that the reply to the webhook is sent first."""
+"""The reply to the webhook is sent first."""
 
 R = TypeVar("R")
 C = TypeVar("C")
@@ -39,12 +36,12 @@ class Schedule:
 
     Attributes:
         draw: returns a random number from 0 to 1.
-        first_s: the wait before the second attempt.
-        poll_s: the wait between searches for due rows, which other processes may have written.
-        slots: maximum number of concurrent attempts of one process.
-        drain_s: what running attempts get when the server stops; unfinished ones are repeated after the next start.
-        look_s: time limit for claiming rows; rows that arrive later are processed another time.
-        limit_s: time limit for an attempt, and for storing its result; both must be shorter than the lease.
+        first_s: before the second attempt.
+        poll_s: between searches for due rows, which other processes may have written.
+        slots: concurrent attempts of one process.
+        drain_s: for running attempts when the server stops; unfinished ones are repeated.
+        look_s: for claiming rows; later ones are processed another time.
+        limit_s: for an attempt, and for storing its result; both must be shorter than the lease.
     """
 
     tries: int = 10
@@ -57,20 +54,20 @@ class Schedule:
     limit_s: float = 30.0
 
     def wait_s(self, tries: int, asked_s: float = 0.0) -> float:
-        """How long to wait after this many attempts (at least 1), or as long as the other side asks, within limits."""
+        """Wait as long as the other side asks, within limits. `tries` is at least 1."""
         grown = min(self.first_s * BACKOFF_FACTOR ** min(tries - 1, 20), LONGEST_BACKOFF_S)
         own = grown * (1 - JITTER + 2 * JITTER * self.draw())
         return max(own, min(asked_s, LONGEST_BACKOFF_S))
 
 
 class PollListener(Generic[C]):
-    """Receives events for the log and the metrics. This base class ignores them. Its methods must not raise."""
+    """Receives events for the log and the metrics; ignores them by default. Its methods must not raise."""
 
     def counted(self, counts: C) -> None:
-        """Called every few seconds with the number of waiting rows."""
+        """Called every few seconds."""
 
     def troubled(self, problem: str) -> None:
-        """Called when the store, or something else that an attempt needs, is unavailable. Nothing is lost."""
+        """Called when something that an attempt needs is unavailable. Nothing is lost."""
 
 
 class Poller(ABC, Generic[R, C]):
@@ -87,22 +84,21 @@ class Poller(ABC, Generic[R, C]):
 
     @abstractmethod
     async def claim(self, limit: int) -> Sequence[R]:
-        """Claim up to `limit` due rows. Writes nothing to the store if no row is due."""
+        """Write nothing to the store if no row is due."""
 
     @abstractmethod
     async def run_one(self, row: R) -> None:
-        """Stores the result even if cancelled."""
+        """Store the result even if cancelled."""
 
     @abstractmethod
-    async def count(self) -> C:
-        """Count waiting rows."""
+    async def count(self) -> C: ...
 
     def now(self) -> int:
-        """The time in milliseconds since 1970."""
+        """Return milliseconds since 1970."""
         return milliseconds(self.clock())
 
     def wake(self) -> None:
-        """Look for due rows soon. This is cheap, and must run in the event loop."""
+        """Look for due rows soon. Must run in the event loop."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(WAKE_AFTER_S, self._wake_now)
 
@@ -115,7 +111,7 @@ class Poller(ABC, Generic[R, C]):
         self._woken.set()
 
     async def run(self) -> None:
-        """Works until cancelled; running attempts then get some time to finish."""
+        """Work until cancelled; running attempts then get some time to finish."""
         try:
             while True:
                 self._woken.clear()
@@ -126,7 +122,7 @@ class Poller(ABC, Generic[R, C]):
             await self._drain()
 
     async def write(self, written: Awaitable[object]) -> bool:
-        """Return False if the store has not written in time: the row is processed again when its lease ends."""
+        """Return False if the store has not written in time: the row is then processed again."""
         try:
             async with asyncio.timeout(self.schedule.limit_s):
                 await written
@@ -144,7 +140,7 @@ class Poller(ABC, Generic[R, C]):
                 await self._woken.wait()
 
     async def _succeeds(self, work: Coroutine[Any, Any, None], limit_s: float) -> bool:
-        """Re-raises a cancellation only of the poller itself."""
+        """Re-raise a cancellation only of the poller itself."""
         try:
             async with asyncio.timeout(limit_s):
                 await work
@@ -179,7 +175,6 @@ class Poller(ABC, Generic[R, C]):
             self._reports.counted(await self.count())
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """A slot is free, and the next row of the same call may be due."""
         self._running.discard(task)
         self._woken.set()
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -20,7 +20,7 @@ class ServerProblem(NamedTuple):
 
 
 def problems_of_placing(control: PlacingControl, now_ms: int, *, has_access: bool) -> Iterator[ServerProblem]:
-    """Why no calls are placed. `has_access`: whether there are an application and its key."""
+    """`has_access`: whether there are an application and its key."""
     if control.paused_at is not None:
         text = f"placing calls is paused by {control.paused_by}: {control.reason or 'no reason given'}"
         cure = "Fix the problem, then choose Resume in the console, or run `ncco place --resume`."

@@ -53,7 +53,7 @@ class TimelineEntry:
 
     @property
     def params(self) -> Mapping[str, str]:
-        """Earlier versions kept the params of the answer URL only in the query of a GET, with other fields."""
+        """Earlier versions kept the params of the answer URL only in the query of a GET."""
         if "params" in self.inputs or self.webhook.method != "GET":
             return dict(self.inputs.get("params", {}))
         return {name: as_text(value) for name, value in self.fields.items() if name not in ANSWER_FIELDS}

@@ -1,7 +1,7 @@
 """The bucket of recordings in S3-compatible storage. Requires obstore: `pip install ".[s3]"`.
 
-An object exists once it is uploaded completely and the bucket has checked its SHA-256. Results are verified, because
-something else at the bucket's address, such as a login page, might report success for every request.
+Results are verified, because something else at the address, such as a login page, might report success for every
+request.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ if TYPE_CHECKING:
 
 CONNECT_S: Final = 5
 REQUEST_S: Final = 30
-"""The limit of one request with up to 8 MB. After that, the bucket counts as unavailable."""
+"""Limits a request of up to 8 MB. After that, the bucket counts as unavailable."""
 RETRY_S: Final = 5
-"""How long a failed request is retried, so that people who play a recording do not notice short faults."""
+"""So long, people who play a recording do not notice a fault."""
 PART_BYTES: Final = 8 * 1024 * 1024
-"""Audio up to this size is uploaded from memory in one request. Larger audio is uploaded from a file, in parts."""
+"""Larger audio is uploaded from a file, in parts."""
 READ_BYTES: Final = 1024 * 1024
 KEYS_S: Final = 30.0
-"""How often the keys are read again, because they may be rotated."""
+"""The keys may be rotated."""
 SWEEP_EVERY_S: Final = 3600.0
-"""How often the bucket is listed to remove recordings. Each list of 1,000 objects costs money."""
+"""Each list of 1,000 objects costs money."""
 
 
 class BucketError(AppError, OSError):
@@ -139,7 +139,7 @@ class RecordingBucket(RecordingFiles):
         return repr(self._address)
 
     def begin(self, id_: str) -> UnfinishedFile:
-        """Large audio is first written to the folder for temporary files."""
+        """Write large audio to the folder for temporary files first."""
         require_space(Path(gettempdir()))
         return _Upload(self._store, checked_id(id_))
 
@@ -166,12 +166,12 @@ class RecordingBucket(RecordingFiles):
             self._require_absent(id_)
 
     def _require_absent(self, id_: str) -> None:
-        """Raises BucketError unless the bucket says that an object does not exist."""
+        """Raise BucketError unless the bucket says that an object does not exist."""
         if _size_of(self._store, id_) is not None:
             raise BucketError("the bucket shows an object that does not exist", _REACH)
 
     def sweep(self, before_s: float) -> int:
-        """Does nothing if it ran less than an hour ago. Unfinished uploads cannot be listed."""
+        """Do nothing within an hour of the last sweep. Unfinished uploads cannot be listed."""
         if before_s <= 0 or time.monotonic() - self._swept_at < SWEEP_EVERY_S:
             return 0
         old = [each.id for each in self.stored() if each.changed_s < before_s]
@@ -186,7 +186,7 @@ class RecordingBucket(RecordingFiles):
         return beside
 
     def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
-        """Existing objects are not uploaded again, because the audio of an ID never changes."""
+        """Keep existing objects, because the audio of an ID never changes."""
         before = {each.id for each in self.stored()}
         for file in draft.iterdir():
             if file.name not in before:
@@ -276,12 +276,12 @@ class _Upload(UnfinishedFile):
         _put(self._store, self._id, self._file, self.size)
 
     def close(self) -> None:
-        """Close the file. This also aborts an upload, because reading its next part fails."""
+        """Close the file, which also aborts an upload."""
         self._file.close()
 
 
 class _Object(RawIOBase):
-    """An object that can be read in pieces from any position. Never reads more of a response than was requested."""
+    """An object that can be read in pieces from any position, without reading ahead."""
 
     def __init__(self, store: S3Store, id_: str) -> None:
         with _translated():

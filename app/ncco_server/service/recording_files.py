@@ -26,7 +26,7 @@ from ncco_server.service.bucket_address import BucketAddress
 from ncco_server.service.threads import Threads
 
 LEAST_FREE_BYTES: Final = 200_000_000
-"""Free space below this is reserved for the database, which calls need. Our choice."""
+"""Reserved for the database, which calls need. Our choice."""
 NO_KEY: Final = "the server has no key to fetch it"
 ID: Final = re.compile(r"[0-9a-f]{32}")
 
@@ -34,7 +34,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _THREADS: Final = Threads(16)
-"""A separate pool, so that a bucket that hangs does not occupy the threads that calls need."""
+"""A bucket that hangs must not occupy the threads that calls need."""
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -46,14 +46,14 @@ def new_recording_id() -> str:
 
 
 def checked_id(id_: str) -> str:
-    """Raises ValueError for any other text, which could lead to another file."""
+    """Raise ValueError for any other text, which could lead to another file."""
     if not ID.fullmatch(id_):
         raise ValueError("not the id of a recording")
     return id_
 
 
 def require_space(folder: Path) -> None:
-    """Raises an OSError that names the folder if its disk is nearly full."""
+    """Raise an OSError that names the folder if its disk is nearly full."""
     if shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
@@ -94,11 +94,10 @@ class UnfinishedFile(ABC):
 
     @abstractmethod
     def keep(self) -> None:
-        """Complete the file, and then make it visible under its ID."""
+        """Make the file visible under its ID."""
 
     @abstractmethod
-    def close(self) -> None:
-        """Remove the file unless it has been kept."""
+    def close(self) -> None: ...
 
 
 class RecordingFiles(ABC):
@@ -106,47 +105,43 @@ class RecordingFiles(ABC):
 
     @property
     @abstractmethod
-    def place(self) -> str:
-        """The place as it is shown to people."""
+    def place(self) -> str: ...
 
     @abstractmethod
     def begin(self, id_: str) -> UnfinishedFile:
-        """Also raises OSError if the disk is nearly full."""
+        """Also raise OSError if the disk is nearly full."""
 
     @abstractmethod
     def open(self, id_: str) -> IO[bytes]:
-        """Raises FileNotFoundError, and ValueError for an invalid ID."""
+        """Raise FileNotFoundError, and ValueError for an invalid ID."""
 
     @abstractmethod
-    def stored(self) -> Iterator[StoredAudio]:
-        """The audio of all kept recordings."""
+    def stored(self) -> Iterator[StoredAudio]: ...
 
     @abstractmethod
-    def remove(self, ids: Iterable[str]) -> None:
-        """Remove the audio of these recordings, if it exists."""
+    def remove(self, ids: Iterable[str]) -> None: ...
 
     @abstractmethod
     def sweep(self, before_s: float) -> int:
         """Remove abandoned unfinished files, and files from before `before_s` (seconds since 1970); return how many.
 
-        The old files contain audio that a restored database does not know about.
+        A restored database does not know the old files.
         """
 
     @abstractmethod
     def problems(self) -> Iterator[StorageProblem]:
-        """Problems with storing recordings here. The check writes to a bucket, but not to a folder."""
+        """The check writes to a bucket, but not to a folder."""
 
     @abstractmethod
-    def is_empty(self) -> bool:
-        """Return whether `replace` would remove nothing."""
+    def is_empty(self) -> bool: ...
 
     @abstractmethod
     def draft_folder(self, beside: Path) -> Path:
-        """The parent folder for the new files of `replace`: `beside`, or one on the same disk as the final folder."""
+        """`beside`, or a folder on the same disk as the final one."""
 
     @abstractmethod
     def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
-        """Replace all kept audio with the files in a folder; `undo` restores the old files, `done` removes them."""
+        """`undo` restores the old files, `done` removes them."""
 
     def put(self, id_: str, audio: bytes) -> None:
         with closing(self.begin(id_)) as file:
@@ -157,10 +152,9 @@ class RecordingFiles(ABC):
 def opened_bucket(
     address: BucketAddress, current: Callable[[BucketAddress], BucketAddress] = lambda address: address
 ) -> RecordingFiles:
-    """The bucket at an address. Raises ValueError for unusable options or if the library is missing.
+    """Raise ValueError for unusable options or if the library is missing.
 
-    `current` is called regularly and returns the address with the current keys. If it raises AppError or OSError, the
-    previous keys stay in use.
+    `current` is called regularly for the current keys. If it raises AppError or OSError, the previous keys stay in use.
     """
     try:
         module = import_module("ncco_server.service.recording_bucket")
@@ -173,7 +167,7 @@ def opened_bucket(
 
 
 def size_of(file: IO[bytes] | Any) -> int:
-    """Afterwards, the position is at the start of the file."""
+    """Leave the position at the start of the file."""
     size: int = file.seek(0, os.SEEK_END)
     file.seek(0)
     return size

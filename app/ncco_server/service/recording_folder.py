@@ -1,6 +1,6 @@
-"""The folder of recordings: one file for each recording, readable only by its owner.
+"""The folder of recordings, each a file that only its owner can read.
 
-A file gets its final name once it is complete and on disk. Before that, its name ends in `.part`.
+Until a file is complete and on disk, its name ends in `.part`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ncco_server.service.recording_files import (
 from ncco_server.store.copies import move_into, sync_folder
 
 PART_S: Final = 3600.0
-"""After this, an unfinished file counts as abandoned: no download takes this long."""
+"""No download takes this long."""
 _PART: Final = ".part"
 
 

@@ -1,7 +1,6 @@
 """Recordings: a webhook announces them, they are downloaded in the background, and removed later.
 
-A file gets its final name before the row says `kept`, and is removed after the row says `deleted`. After a crash in
-between, it is fetched or removed again.
+The file comes before the row says `kept`, and goes after it says `deleted`, so a crash in between loses nothing.
 """
 
 from __future__ import annotations
@@ -31,16 +30,14 @@ from ncco_server.service.recording_files import NO_KEY, RecordingFiles, Unfinish
 from ncco_server.store import RecordingCounts, RecordingRow, Recordings, Records, milliseconds
 
 LEASE_MS: Final = 30_000
-"""How long a claimed recording belongs to its process, unless it extends the claim. Then another one can fetch it."""
+"""A claim that is not extended ends after this."""
 EARLY_TRIES: Final = 3
 """Vonage may report a recording before its file exists. Our choice."""
 NO_KEY_S: Final = 60.0
-"""How often recordings that wait for the application's key are checked."""
 UNDO_FOR: Final = timedelta(days=1)
-"""How long a deleted recording can be restored."""
 BATCH: Final = 100
 NEWEST: Final = 100
-"""Only this many recordings are checked for lost files: each may cost a request to a bucket."""
+"""Each may cost a request to a bucket."""
 
 SET_KEY: Final = (
     "set VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY, and restart the server; Vonage keeps recordings for a month"
@@ -53,7 +50,6 @@ _OF_PART: Final = {"state": "", "transcript_state": "its transcript: "}
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 FETCH_SCHEDULE: Final = Schedule(slots=8, poll_s=2.0)
-"""The schedule of hooks, but with fewer concurrent attempts."""
 
 
 class FetchListener(PollListener[RecordingCounts]):
@@ -93,7 +89,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
             await self._media.http.aclose()
 
     async def claim(self, limit: int) -> Sequence[RecordingRow]:
-        """Claim newest and oldest in turn, so that neither a new nor an old message waits behind a thousand others."""
+        """Claim newest and oldest in turn, so that no message waits behind a thousand others."""
         now = self.now()
         if not await self._recordings.has_due(now):
             return ()
@@ -124,7 +120,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
                 except DownloadFailed as failure:
                     row = self._failed(row, "transcript_state", failure)
                     wait_s = max(wait_s, failure.wait_s)
-        except LostClaim:  # the recording was deleted, or this took too long and another process is fetching it
+        except LostClaim:  # the recording was deleted, or another process is fetching it
             return
         except asyncio.CancelledError:
             stopped = row._replace(problem="the server was stopped", cure=WAIT)
@@ -160,7 +156,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
         return row._replace(state="kept", size=file.size, content_type=content_type, sha256=file.sha256)
 
     async def _keep(self, file: UnfinishedFile, lease: _Lease) -> None:
-        """Extends the claim meanwhile, because an upload may take minutes. Raises OSError, LostClaim."""
+        """Extend the claim, because an upload may take minutes. Raises OSError, LostClaim."""
         keeping = asyncio.ensure_future(in_thread(file.keep))
         try:
             while not (await asyncio.wait([keeping], timeout=self._lease_ms / 3000))[0]:
@@ -188,7 +184,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
         return row._replace(transcript_state="kept", transcript=text)
 
     async def _download(self, row: RecordingRow, url: str, limit: int, take: Take) -> _Lease:
-        """Extends the claim meanwhile. Raises DownloadFailed, LostClaim, and any error of `take`."""
+        """Extend the claim. Raises DownloadFailed, LostClaim, and any error of `take`."""
         if row.tries > self.schedule.tries:  # in every attempt, the process died
             raise DownloadFailed("failed", f"{self.schedule.tries} attempts did not finish")
         if self._media is None:
@@ -249,7 +245,7 @@ def _storage_failure(error: OSError) -> DownloadFailed:
 
 
 async def remove_files(recordings: Recordings, files: RecordingFiles, now: datetime) -> int:
-    """Remove those of permanently deleted recordings that are not being fetched; return their number.
+    """Leave out what is being fetched; return the number of files.
 
     Raises OSError, StoreUnavailable.
     """
@@ -263,13 +259,13 @@ async def remove_files(recordings: Recordings, files: RecordingFiles, now: datet
 
 
 async def lost_recordings(recordings: Recordings, files: RecordingFiles) -> list[str]:
-    """The IDs of kept recordings without a file. Raises OSError, StoreUnavailable."""
+    """Raise OSError, StoreUnavailable."""
     stored = await in_thread(lambda: {audio.id for audio in files.stored()})
     return [id_ for id_ in await recordings.kept() if id_ not in stored and not await in_thread(has_file, files, id_)]
 
 
 async def count_lost(records: Records, files: RecordingFiles) -> int:
-    """Count those of the `NEWEST` that have no file. Raises OSError, StoreUnavailable."""
+    """Raise OSError, StoreUnavailable."""
     return sum([not await in_thread(has_file, files, id_) for id_ in await records.kept_recordings(NEWEST)])
 
 
@@ -286,7 +282,7 @@ async def sweep_recordings(
 ) -> int:
     """Remove recordings older than `kept_for` (None: no limit), or deleted longer ago than `UNDO_FOR`.
 
-    Returns the number of removed files. Raises OSError and StoreUnavailable; the rest is then removed next time.
+    Returns the number of removed files. Raises OSError and StoreUnavailable; the rest is removed next time.
     """
     now_ms = milliseconds(now)
     before = milliseconds(now - kept_for) if kept_for is not None else 0

@@ -28,11 +28,11 @@ Playing = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Turn | None]
 
 
 class CannotReplay(Exception):
-    """A turn cannot be replayed, because something that it needs was not stored."""
+    """Something that a turn needs was not stored."""
 
 
 def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str, Any]]:
-    """Replay the turns of a call, up to the first that cannot be replayed."""
+    """Stop at the first turn that cannot be replayed."""
     session: Session | None = None
     final = from_json(timeline.call.session.state)
     before: list[WebhookRow] = []
@@ -105,13 +105,12 @@ def _resumed(
     webhook = None if "not_kept" in entry.fields else recognise(entry.fields)
     if isinstance(webhook, FallbackWebhook):
         webhook = webhook.original
-    # The statuses that were recorded for the turn's waits before a checkpoint arrived.
+    # Those of the turn's waits before a checkpoint arrived.
     seen = (each.status.partition(":")[0] for each in before[:-1] if each.turn == row.turn and each.wait >= 0)
     return resume(flow, session, wait, webhook, context, seen=frozenset(seen if row.kind == "notify" else ()))
 
 
 def _answer(lookup: Lookup, record: Any, called: Iterator[CalledFunction]) -> LookupAnswer:
-    """The recorded answer of a lookup, or the next recorded result of a function. Raises CannotReplay."""
     if lookup.is_function:
         function = next((each for each in called if each[:2] == (lookup.flow, lookup.name)), None)
         if function is None:
@@ -127,7 +126,7 @@ def _answer(lookup: Lookup, record: Any, called: Iterator[CalledFunction]) -> Lo
 
 
 def _unsigned(ncco: bytes) -> bytes:
-    """The signatures of callback URLs are removed, because the key may have changed since."""
+    """Remove the signatures of callback URLs: the key may have changed."""
 
     def without_mac(url: re.Match[bytes]) -> bytes:
         token = url[2]

@@ -1,6 +1,6 @@
 """Keeps the results of calls complete: counts changed rows, and writes those that older versions did not.
 
-The calls from before an upgrade get their rows in the background, newest first.
+Calls from before an upgrade get their rows in the background, newest first.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from ncco_server.store import (
 )
 
 AT_ONCE: Final = 20
-"""The rows of one transaction are few, because replies may wait for it."""
+"""Replies may wait for the transaction."""
 WEBHOOKS_AT_ONCE: Final = 5_000
 SETTLED_MS: Final = 10_000
-"""Webhooks are looked at when they are this old, because hosts may commit them in another order."""
+"""Hosts may commit webhooks in another order, so newer ones are left for later."""
 LOOKBACK: Final = 1_000
-"""Number of webhooks that are looked at again with newer ones, because their commits may have taken longer."""
+"""So many webhooks are looked at again, because their commits may have taken longer."""
 WORK_S: Final = 20.0
 REST_FACTOR: Final = 9
-"""After each batch, the work rests for this many times as long as the batch took."""
+"""Each batch is followed by a rest of this many times its duration."""
 
 NO_ENDS: Final[Mapping[int, int | None]] = MappingProxyType({})
 
@@ -105,11 +105,7 @@ class ResultRows:
     async def _old_calls(
         self, records: UpkeepReader, calls: Sequence[PastCall], after: int = 0, ends: Mapping[int, int | None] = NO_ENDS
     ) -> list[OldCall]:
-        """What the rows of some calls need.
-
-        Webhooks whose key is greater than `after` have not been looked at before. `ends` are the times of ends, by key,
-        that were reported for the leg and not for the call.
-        """
+        """Webhooks with keys above `after` have not been looked at; `ends` are those of the leg, by key."""
         if not calls:
             return []
         from ncco_server.service.old_results import old_call  # noqa: PLC0415 - only after an upgrade
@@ -118,7 +114,6 @@ class ResultRows:
         return [old_call(call, await self._flow(records, call), after, ends.get(call.key)) for call in by_revision]
 
     async def _flow(self, records: UpkeepReader, call: PastCall) -> Flow | None:
-        """Return None if the revision is lost or cannot be read any more."""
         key = call.session.flow, call.session.revision
         known = self._flows.get(key)
         if known is None and key not in self._lost:
@@ -141,5 +136,5 @@ def _load(sources: bytes, handlers: Collection[str]) -> Project | None:
 
 
 def complete_since(progress: ResultProgress | None) -> int | None:
-    """The time is in milliseconds since 1970; None if all results are complete."""
+    """Return milliseconds since 1970; None if all results are complete."""
     return progress.complete_since if progress is not None and progress.oldest else None

@@ -12,7 +12,7 @@ from ncco_server.store import Store, give_way, milliseconds
 BATCH_SIZE: Final = 20
 
 REST_FACTOR: Final = 9
-"""After each batch, a sweep pauses for this many times as long as the batch took, so that calls can use the store."""
+"""Each batch is followed by a rest of this many times its duration."""
 
 
 WORK_S: Final = 60.0
@@ -27,7 +27,7 @@ class Swept(NamedTuple):
 
 
 async def sweep_calls(store: Store, library: Library, now: datetime, kept_for: timedelta) -> Swept:
-    """Raises StoreError; the rest is then deleted next time. `now` is aware, UTC.
+    """Raise StoreError; the rest is then deleted next time. `now` is aware, UTC.
 
     `kept_for` counts from a call's last change and is at least a day, the maximum duration of a call. Source: Voice API
     specification, length_timer.

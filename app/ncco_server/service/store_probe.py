@@ -10,10 +10,11 @@ from ncco_server.service.jobs import JOBS
 from ncco_server.store import Store
 
 PROBE_S: Final = JOBS["probe-store"]
-"""How often the store is probed, and how long a probe may take."""
+"""This is also the time limit of a probe."""
 AWAY_AFTER: Final = 2
-"""How many probes in a row must fail before calls are answered without the store. A shorter outage is left to Vonage's
-retry, which gets the whole flow; our choice.
+"""So many failed probes in a row are an outage.
+
+A shorter one is left to Vonage's retry, which gets the whole flow; our choice.
 """
 
 

@@ -14,7 +14,7 @@ from ncco_server.table_rows import RowChange
 
 
 async def csv_of(table: Table, now: datetime) -> AsyncIterator[str]:
-    """All rows, piece by piece, without sensitive columns; the first piece begins with the names of the columns.
+    """Leave out sensitive columns; the first piece begins with the names of the others.
 
     Raises StoreUnavailable.
     """
@@ -29,7 +29,7 @@ async def csv_of(table: Table, now: datetime) -> AsyncIterator[str]:
 
 
 def changes_in(table: Table, text: str) -> list[RowChange]:
-    """The changes that write the rows of a file; an empty cell removes the value. Raises RefusedRows."""
+    """An empty cell removes the value. Raises RefusedRows."""
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     try:
         _check_names(table, list(reader.fieldnames or ()))

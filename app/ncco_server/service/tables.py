@@ -22,7 +22,7 @@ from ncco_server.table_rows import MAX_NAME, RowChange, key_of, row_name
 from ncco_server.value_types import Kind
 
 MOST_FAULTS: Final = 100
-"""Maximum number of faults of a file that are listed; our choice."""
+"""Limits the faults of a file; our choice."""
 
 
 class RowFault(NamedTuple):
@@ -80,7 +80,7 @@ class TableRowDocument(BaseModel):
 
     @property
     def stamp(self) -> str:
-        """The version and when the row got it: a row that is removed and added again begins with version 1 again."""
+        """The version and its time: a row that is removed and added again begins with version 1 again."""
         return f"{self.version}-{milliseconds(self.changed_at)}"
 
 
@@ -99,14 +99,14 @@ class Table:
         self._rows = store.tables
 
     def name_of(self, key: Sequence[str]) -> str:
-        """The name of the row with a key as text, value by value. Raises RefusedRows."""
+        """The key is text, value by value. Raises RefusedRows."""
         if len(key) != len(self.definition.key):
             expected = ", ".join(self.definition.key)
             raise RefusedRows([RowFault("", "", f"the key has {len(key)} values", f"Write: {expected}.")])
         return self.change(dict(zip(self.definition.key, key, strict=True))).row
 
     def change(self, values: Mapping[str, Any], row: str = "", *, replaces: bool = False) -> RowChange:
-        """The change that writes a row with these values of its key and columns; None removes the value of a column.
+        """The change that writes a row with these values of its key and columns; None removes a value.
 
         Args:
             values: as JSON, or as text.
@@ -146,7 +146,7 @@ class Table:
         return RowChange(full, sets, keep_ms=table.keep_ms)
 
     def changes(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> list[RowChange]:
-        """The changes of several rows, each with what faults call it. Raises RefusedRows with the faults of all."""
+        """Each row has what faults call it. Raises RefusedRows with the faults of all."""
         faults = list[RowFault]()
         found = dict[str, RowChange]()
         for label, values in rows:
@@ -188,7 +188,6 @@ class Table:
         return RowsPage(found, "")
 
     def _shows(self, row: TableRow, wanted: str) -> bool:
-        """Whether a value that is shown contains a text in lower case."""
         columns = self.definition.columns
         shown = (value for name, value in row.columns.items() if name in columns and not columns[name].sensitive)
         return not wanted or any(wanted in str(value).lower() for value in (*key_of(row.name), *shown))
@@ -200,7 +199,7 @@ class Table:
         changed_by: str,
         versions: Mapping[str, int] | None = None,
     ) -> None:
-        """Change rows in one transaction; see `TableRows.change`. Raises RowChanged."""
+        """See `TableRows.change`. Raises RowChanged."""
         await self._rows.change(changes, milliseconds(now), changed_by, versions or {})
 
     async def write_many(self, changes: Sequence[RowChange], now: datetime, changed_by: str) -> None:

@@ -14,7 +14,7 @@ T = TypeVar("T")
 class Threads:
     """Runs blocking functions in threads, at most `each` at a time per key.
 
-    A function that never returns only occupies one of these slots, and the process can exit without waiting for it.
+    One that never returns only occupies a slot, and the process can exit without it.
     """
 
     def __init__(self, each: int) -> None:

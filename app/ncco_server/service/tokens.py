@@ -19,7 +19,6 @@ from ncco_server.flow.frame import CallbackKind
 
 MAC_BYTES = 16
 TOKEN_LIMIT = 400
-"""This server never makes longer tokens."""
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event", "onanswer", "placed")
@@ -41,7 +40,7 @@ def _encode(raw: bytes) -> str:
 
 
 def read_token(keys: Sequence[bytes], kind: CallbackKind, token: str) -> WaitRef:
-    """Raises UnknownWait if its kind differs, or none of `keys` signed it."""
+    """Raise UnknownWait if its kind differs, or none of `keys` signed it."""
     try:
         if len(token) > TOKEN_LIMIT:
             raise ValueError("too long")

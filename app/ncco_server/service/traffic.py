@@ -1,6 +1,6 @@
 """Counts which ways the calls of a period took through the current flows, and where callers hung up.
 
-A call counts once for each way that it took. A way in an older revision counts if its step and exit still exist.
+Each way counts once per call; one of an older revision counts if its step and exit still exist.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ AT_ONCE: Final = 200
 MOST_CALLS: Final = 10_000
 """Only the newest calls are counted."""
 _HUNG_UP: Final = frozenset({"own", "served", "missed", "answered", "unknown"})
-"""The results of calls that end in a step only because the caller hung up."""
+"""Calls with these results end in a step only because the caller hung up."""
 WIDEST: Final = 5
 """Line width of the way that most calls took."""
 
@@ -63,7 +63,7 @@ class Traffic:
 
 
 async def count_traffic(records: Records, flows: Mapping[str, Flow], period: Period) -> Traffic:
-    """Raises StoreError."""
+    """Raise StoreError."""
     counter = _TrafficCounter(records, flows)
     calls = list[ReportedCall]()
     found = 0
@@ -97,7 +97,7 @@ class _TrafficCounter:
             self._known.update(outcome[:3] for outcome in (*outcomes_of(flow), *error_exits_of(flow)))
 
     async def add(self, calls: Sequence[ReportedCall]) -> None:
-        """Count a batch of calls, newest first."""
+        """The newest call comes first."""
         keys = calls[-1].key, calls[0].key
         results = {row.call_key: row for row in await self._records.results_between(*keys)}
         traces = defaultdict[int, list[bytes]](list)
@@ -115,7 +115,7 @@ class _TrafficCounter:
         await asyncio.to_thread(count)
 
     async def _played_flow(self, call: ReportedCall) -> Flow | None:
-        """The flow that a call began in, in the call's revision; None if that revision is lost."""
+        """Return None if the call's revision of the flow is lost."""
         now = self._flows.get(call.flow)
         revision = str(json_object(call.state).get("revision", ""))
         if now is not None and now.revision == revision:

@@ -55,18 +55,18 @@ if TYPE_CHECKING:  # loaded with the flows that read tables or record
     from ncco_server.store import RecordingRow
 
 ATTEMPTS: Final = 5
-"""How often to try a webhook while other webhooks change its session. Each time, one of the others succeeds."""
+"""How often to try a webhook while others change its session. Each time, one of the others succeeds."""
 LONGEST_CALL_MS: Final = 48 * 60 * 60 * 1000
-"""After this, a call counts as over, even without `completed`, which may be lost. Vonage ends calls after 24 hours.
+"""After this, a call counts as over: `completed` may be lost. Vonage ends calls after 24 hours.
 
 Source: Voice API specification, length_timer.
 """
 ANSWERED: Final = (-1, -1)
-"""The turn and wait in the row of an answer webhook, which belongs to no wait."""
+"""Stands in the row of an answer webhook, which belongs to no turn and wait."""
 
 
 async def rows_of(store: Store, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-    """The rows that lookups read, with the changes that their turn has made before; None for a missing one.
+    """Include the changes that the turn has made before; None for a missing row.
 
     Raises StoreUnavailable.
     """
@@ -106,8 +106,8 @@ class Policy:
         failsafe: a valid NCCO, for when no flow can be played.
         env: by name without the prefix `FLOW_`.
         dial_allow: the prefixes of computed numbers that may be dialled.
-        dial_limit: maximum number of dials per call.
-        speed: how many times as fast the pauses between attempts to place a call pass; 1 unless in development.
+        dial_limit: dials per call.
+        speed: how many times as fast the pauses between attempts to place a call pass.
         handlers: the files with handlers whose code may be run; see `Library`.
     """
 
@@ -131,10 +131,7 @@ class Policy:
 
 
 def ncco_of_reply(turn: Turn, *, is_input: bool) -> bytes:
-    """The NCCO of a turn after the first one, as it is sent and stored; b"" if there is nothing to play.
-
-    The reply to an input must have an action.
-    """
+    """Return b"" if there is nothing to play, unless the turn replies to an input, which needs an action."""
     return orjson.dumps(turn.ncco) if turn.ncco else END_OF_INPUT if is_input else b""
 
 
@@ -148,8 +145,7 @@ class Turns:
     Args:
         store: must be open while webhooks arrive.
         read: reads the flow files; see `Library`.
-        policy: the service's settings.
-        look_ups: makes a function that answers the lookups of one turn within one budget.
+        look_ups: answers the lookups of one turn within one budget.
         hooks_written: called after hooks have been stored.
         ended: called with the result of each call that has ended.
     """
@@ -194,8 +190,8 @@ class Turns:
     ) -> Reply:
         """Store the first turn of a call, then reply with it, even if the call was forgotten.
 
-        Raises AlreadyOpen, and RowTaken if a row of a table that had to be new exists: play the turn again. `params`
-        are those of the answer URL, with tokens in place of sensitive values.
+        Raises AlreadyOpen, and RowTaken if a row of a table that had to be new exists. `params` are those of the answer
+        URL, with tokens in place of sensitive values.
         """
         ncco = orjson.dumps(turn.ncco)
         now = received.received_at
@@ -218,7 +214,7 @@ class Turns:
         return Reply.of_turn(turn, ncco, received.kind, received)
 
     async def cipher_of(self, flow: Flow, session: Session) -> Cipher | None:
-        """Decrypts the params that a placed call keeps; None if it keeps none."""
+        """Return None if the placed call keeps no params."""
         keeps = flow.spoken or any(sub.spoken for sub in flow.subs.values())
         return await self._placed_cipher(session.call.request) if keeps else None
 
@@ -233,8 +229,7 @@ class Turns:
     async def stored_reply(self, id_: str, turn: int, wait: int, status: str | None, request: str = "") -> bytes | None:
         """The NCCO that answered a delivery; see `Store.reply`.
 
-        A sensitive param of the placed call `request` is decrypted. Once that is no longer possible, the failsafe NCCO
-        is returned.
+        If a sensitive param of the placed call `request` can no longer be decrypted, the failsafe NCCO is returned.
         """
         stored = await self.store.reply(id_, turn, wait, status)
         if stored is None or not request or MASKED.encode() not in stored:
@@ -264,7 +259,7 @@ class Turns:
     async def play(self, playing: Playing[Result]) -> Result:
         """Drive the interpreter and answer its lookups until it returns. Rows of tables are read as they are now.
 
-        Raises Conflict or AlreadyOpen if the turn needs a function that was called in the same turn, which is stored.
+        Raises Conflict or AlreadyOpen if the turn needs a function of a turn that is already stored.
         """
         try:
             wanted = next(playing)
@@ -306,7 +301,7 @@ class Turns:
         raise StoreUnavailable("other calls keep adding the row of a table that this one wants to add")
 
     def event_rows(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> EventRows:
-        """What an event on a wait causes. The store ignores that of a repeated delivery."""
+        """The store ignores those of a repeated delivery."""
         if flow is None or delivery.problem:
             return NO_ROWS
         context = self.policy.turn_context(delivery.received_at, delivery.base_url)
@@ -386,7 +381,7 @@ class Turns:
     async def _has_reported_end(self, leg: str) -> bool:
         """Return whether an ended call of the leg has already sent the hooks for the leg's end.
 
-        This happens if a transfer is answered late: after the leg's end, the answer webhook opens another session.
+        A transfer that is answered after the leg's end opens another session.
         """
         for name, revision in await self.store.ended_flows(leg):
             flow = await self.library.pinned(name, revision)
@@ -446,9 +441,9 @@ class Turns:
         *,
         may_be_input: bool = False,
     ) -> RecordingRow | None:
-        """The recording that a webhook announces, if recordings are kept.
+        """Return None if recordings are not kept.
 
-        The audio of an input counts only with `may_be_input`, which must be False if the input is sensitive.
+        `may_be_input` must be False if the input is sensitive: its audio is then ignored.
         """
         if not self.policy.keeps_recordings:
             return None
@@ -490,7 +485,7 @@ def session_of(row: SessionRow) -> Session | None:
 
 
 def end_of_call(row: SessionRow, session: Session | None, flow: Flow | None) -> EndOfCall:
-    """What the result of a call needs from its session (None if damaged); `flow` is None if its revision is lost."""
+    """`session` is None if it is damaged, `flow` if its revision is lost."""
     if session is None:
         return EndOfCall(row.id, row.version, "inbound")
     if session.parent:

@@ -22,13 +22,12 @@ if TYPE_CHECKING:  # only a server with an application's key asks
     from ncco_server.vonage.voice_api import VoiceApi
 
 LOOKBACK: Final = 100_000
-"""How many older webhooks are searched for early ends at the start: more than arrive between two searches."""
+"""Webhooks to search for early ends at the start: more than arrive between two searches."""
 SILENT_MS: Final = 60 * 60 * 1000
-"""Vonage is asked about a call after this long without a turn, then at the same interval. Our choice."""
+"""Vonage is asked about a call after this long without a turn, and then at this interval. Our choice."""
 MOST_ASKED: Final = 100
-"""Maximum number of requests in one search. This leaves most of Vonage's rate limit to others."""
+"""One search asks no more, which leaves most of Vonage's rate limit to others."""
 BEFORE_DELETION: Final = timedelta(hours=1)
-"""A call is ended at least this long before the retention period allows deleting it."""
 
 
 @dataclass
@@ -50,7 +49,7 @@ class Looked:
 
 @dataclass
 class UnendedCalls:
-    """Searches for calls that are over but not marked as over. Several hosts can search: each call is ended only once.
+    """Searches for calls that are over but not marked as over, also on several hosts at once.
 
     `voice` is None without a private key; `kept_for` is None if calls are kept forever.
     """
@@ -65,7 +64,7 @@ class UnendedCalls:
     _asked_at: dict[str, int] = field(default_factory=dict)
 
     async def look(self, now: datetime) -> Looked:
-        """End the calls that can be ended now. Raises StoreError."""
+        """Raise StoreError."""
         now_ms = milliseconds(now)
         too_old = milliseconds(now - self._longest)
         looked = Looked()
@@ -92,14 +91,14 @@ class UnendedCalls:
 
     @property
     def _longest(self) -> timedelta:
-        """The age at which a call is ended in any case, so that this happens before it is deleted."""
+        """A call is ended at this age in any case, before it is deleted."""
         longest = timedelta(milliseconds=LONGEST_CALL_MS)
         return longest if self.kept_for is None else min(longest, self.kept_for - BEFORE_DELETION)
 
     async def _end_early(self, records: UpkeepReader) -> int:
         """Process every `completed` again that came before its call was stored.
 
-        Webhooks since the previous search are left for the next one, because their calls may not be stored yet.
+        Leave those since the previous search for the next one: their calls may not be stored yet.
         """
         last = await records.last_webhook()
         if self._webhooks is None:
@@ -113,7 +112,7 @@ class UnendedCalls:
         return len(rows)
 
     async def _ask(self, voice: VoiceApi, call: OpenCall, now: datetime, looked: Looked) -> bool:
-        """End a call if Vonage knows that it is over; return whether it is over."""
+        """Return whether the call is over according to Vonage."""
         row = await self.service.store.load(call.id)
         if row is None or row.is_over:
             return True

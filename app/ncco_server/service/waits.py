@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # most flows record nothing
 
 
 async def resume(turns: Turns, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:
-    """Reply with an NCCO, or with an empty reply. Raises UnknownWait if this server did not sign the token."""
+    """Raise UnknownWait if this server did not sign the token."""
     ref = read_token(turns.policy.keys, kind, token)
     if kind == "onanswer":
         return await called_parties.answer(turns, ref, delivery)
@@ -103,9 +103,9 @@ async def _record_on_wait(
     *,
     recording: RecordingRow | None,
 ) -> None:
-    """Store a webhook that does not affect the call. `completed` on a called party's leg ends the party's session.
+    """End a called party's session at `completed` on its leg.
 
-    The `onanswer` wait of a called party has the index after that of the `event` wait of the same `connect`.
+    A `connect`'s `onanswer` wait has the index after that of its `event` wait.
     """
     webhook = delivery.webhook
     party = None

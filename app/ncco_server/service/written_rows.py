@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # loaded with the flows that have hooks
 _INPUT_FIELDS: Final = frozenset(
     {"dtmf", "speech", "digits", "timed_out", "results", "text", "confidence", "timeout_reason"}
 )
-"""The names of the fields of an input webhook are stored, the values are not."""
+"""These names of an input webhook are stored, the values are not."""
 
 _PUBLIC_FIELDS: Final = frozenset(
     {"from", "from_user", "to", "uuid", "call_uuid", "conversation_uuid", "timestamp", "status", "type", "direction"}
@@ -43,14 +43,10 @@ _PUBLIC_FIELDS: Final = frozenset(
 """They never contain callers' secrets."""
 
 MASKED: Final = "secret:"
-"""Starts the tokens in place of sensitive values."""
 _TOKEN: Final = re.compile(rf"{MASKED}[\w-]{{16,}}=*")
 REFUSED: Final = "refused"
-"""The status of a webhook that reports a refused NCCO."""
 CALLER_NAME: Final = "caller_name"
-"""The variable with the caller's name, for the list of messages."""
 NAME_LIMIT: Final = 200
-"""Maximum length of a text about a call in a list; our choice."""
 _URL_LIMIT: Final = 2_000
 
 
@@ -61,7 +57,7 @@ def mask(key: bytes, session: str, secret: str) -> str:
 
 
 def decrypted(ncco: bytes, cipher: Cipher | None) -> bytes | None:
-    """An NCCO with the values of its tokens; None if a token cannot be decrypted."""
+    """Return None if a token cannot be decrypted."""
     actions: list[dict[str, Any]] = orjson.loads(ncco)
     for action in actions:
         for name, token in action.items():
@@ -74,7 +70,7 @@ def decrypted(ncco: bytes, cipher: Cipher | None) -> bytes | None:
 
 
 def status_of(webhook: Webhook) -> str:
-    """The text that tells the webhooks of one wait apart: a status with its sub-state, "" for an input, or the kind."""
+    """Tells the webhooks of one wait apart: a status with its sub-state, "" for an input, or the kind."""
     if not isinstance(webhook, StatusWebhook):
         return "" if isinstance(webhook, InputWebhook) else webhook.kind
     return f"{webhook.status or ''}:{webhook.sub_state}" if webhook.sub_state else webhook.status or ""
@@ -112,7 +108,7 @@ def answer_row(
 ) -> WebhookRow:
     """The session is "" if the webhook opened none.
 
-    `secret` are the sensitive params of its flow, which may be in the query of its URL.
+    `secret` are the flow's sensitive params, which may be in the query.
     """
     call = delivery.call
     body = body_of(delivery, session, key)
@@ -128,17 +124,17 @@ def answer_row(
 
 
 def body_of(delivery: Delivery, session: str, key: bytes, *, hides: bool | None = None) -> bytes:
-    """The body or the query of a webhook, as it is stored. `key` makes the tokens that replace digits and words.
+    """Replace digits and words with tokens, which `key` makes.
 
-    `hides` says whether it may contain a secret. None if no question was asked: it is then hidden only if it contains a
-    caller's keys or words, or cannot be read.
+    `hides` says whether the body may contain a secret. With None, no question was asked: it is hidden only if it
+    contains a caller's keys or words, or cannot be read.
     """
     is_hidden = may_hold_input(delivery) if hides is None else hides
     return _masked(delivery, session, key) if is_hidden else delivery.raw
 
 
 def may_hold_input(delivery: Delivery) -> bool:
-    """Return whether a webhook may contain a caller's input in any place, escaped or not."""
+    """Look in any place, escaped or not."""
     raw = delivery.raw.decode("latin-1").lower()
     if delivery.problem or _names_input(raw):
         return True
@@ -150,7 +146,7 @@ def _names_input(text: str) -> bool:
 
 
 def session_row(session: Session, version: int, opened_at: int, now: int, leg: str = "") -> SessionRow:
-    """The row of a session whose leg has not ended yet; `leg` is that of a called party."""
+    """The leg has not ended yet; `leg` is that of a called party."""
     call = session.call
     return SessionRow(
         session.id,
@@ -175,10 +171,10 @@ def turn_row(
     *,
     params: Mapping[str, str] = NOTHING,
 ) -> TurnRow:
-    """The row of a turn, with what a replay needs: its time, webhook, results of lookups and functions, and URL params.
+    """Store what a replay needs: the time, webhook, results of lookups and functions, and URL params.
 
-    It also contains the names of the turn's hooks by ID, because hooks are deleted once they are sent, and the time
-    from receiving the webhook to finishing the turn in microseconds (`us`).
+    Also the names of the turn's hooks by ID, because hooks are deleted once sent, and the microseconds from receiving
+    the webhook to finishing the turn (`us`).
     """
     inputs: dict[str, Any] = {"now": delivery.received_at, "base_url": delivery.base_url, "outcome": turn.outcome}
     if params:
@@ -208,26 +204,20 @@ def turn_row(
 
 
 def hook_rows(hooks: Iterable[Hook], session: str, now: int) -> tuple[HookRow, ...]:
-    """The rows of hooks of a turn or an event, in order; `now` is in milliseconds since 1970.
+    """`now` is in milliseconds since 1970.
 
-    Each hook has a random ID, so that its receiver recognises repeats. A hook that cannot be rendered is parked.
+    The IDs are random, so that receivers recognise repeats. A hook that cannot be rendered is parked.
     """
     return tuple([_hook_row(hook, session, now) for hook in hooks])
 
 
 class EventRows(NamedTuple):
-    """What an event causes, as it is written with its webhook.
-
-    Attributes:
-        hooks: the hooks to send.
-        saves: the changes of tables' rows.
-    """
+    """What an event causes, as it is written with its webhook."""
 
     hooks: tuple[HookRow, ...] = ()
     saves: tuple[RowChange, ...] = ()
 
     def with_later(self, rows: EventRows) -> EventRows:
-        """These rows, and then those of another event of the same webhook."""
         return EventRows((*self.hooks, *rows.hooks), (*self.saves, *rows.saves))
 
 
@@ -235,12 +225,11 @@ NO_ROWS: Final = EventRows()
 
 
 def event_rows(effects: EventEffects, session: str, now: int) -> EventRows:
-    """What an event causes, in order; see `hook_rows`."""
     return EventRows(hook_rows(effects.hooks, session, now), effects.saves)
 
 
 def end_rows(effects: EventEffects, call: SessionRow, now: int) -> EventRows:
-    """Their IDs depend only on the leg, so receivers recognise repeats."""
+    """Derive the IDs from the leg alone, so that receivers recognise repeats."""
     rows = enumerate(hook_rows(effects.hooks, call.id, now))
     hooks = tuple([row._replace(id=f"msg_{_digest(call.leg, 'ended', number)}") for number, row in rows])
     return EventRows(hooks, effects.saves)
@@ -274,7 +263,7 @@ def _hook_row(hook: Hook, session: str, now: int) -> HookRow:
 
 
 def _masked(delivery: Delivery, session: str, key: bytes) -> bytes:
-    """A body that cannot be read is not stored."""
+    """Drop a body that cannot be read."""
     if delivery.problem:
         return orjson.dumps({"not_kept": delivery.problem, "bytes": len(delivery.raw)})
     kept = dict(_kept(name, value, session, key) for name, value in delivery.fields.items())
@@ -284,7 +273,7 @@ def _masked(delivery: Delivery, session: str, key: bytes) -> bytes:
 
 
 def _kept(name: str, value: Any, session: str, key: bytes) -> tuple[str, Any]:
-    """Known names, public fields, empty values and booleans are kept, the rest is masked."""
+    """Keep known names, public fields, empty values and booleans; mask the rest."""
     if name in _PUBLIC_FIELDS:
         return name, value
     return (name if name in _INPUT_FIELDS else mask(key, session, name)), _hidden(value, session, key)
@@ -304,7 +293,7 @@ def fields_of(webhook: WebhookRow) -> Mapping[str, Any]:
 
 
 def body_document(body: bytes) -> Any:
-    """A stored body: JSON, a query string or a form."""
+    """Read JSON, a query string or a form."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -312,7 +301,7 @@ def body_document(body: bytes) -> Any:
 
 
 def name_of_caller(flow: Flow, session: Session) -> str:
-    """The flow's variable `caller_name`; "" if it is sensitive, or after a handover."""
+    """Return "" if it is sensitive, or after a handover."""
     variable = flow.variables.get(CALLER_NAME)
     value = session.variables.get(CALLER_NAME)
     is_known = flow.name == (session.at or session.flow) and variable is not None and not variable.sensitive
@@ -320,7 +309,7 @@ def name_of_caller(flow: Flow, session: Session) -> str:
 
 
 def recording_url(webhook: Webhook) -> str:
-    """The URL of the recording or the transcript that a webhook announces; "" if it announces none."""
+    """Return "" if the webhook announces nothing."""
     match webhook:
         case TranscriptionWebhook():
             url = webhook.transcription_url

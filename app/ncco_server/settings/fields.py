@@ -277,6 +277,10 @@ class Variables(BaseModel):
     stand-in on this machine such as `ncco vonage`. `--dev` places calls with a virtual Vonage of its own.
     """
 
+    platform: Annotated[Path | None, Cure("Write the path of a file that `ncco platform-check` has written.")] = None
+    """File with what Vonage was seen to do, from `ncco platform-check`. The simulator, tests, proofs and the console's
+    phone use it. Not set: they use the assumptions of this project.
+    """
     console: _Switch = True
     """0 disables the console. Without `--dev`, it also needs a password."""
     console_host: _Host = "127.0.0.1"
@@ -347,26 +351,23 @@ class Variables(BaseModel):
 
 
 class Settings(Variables):
-    """The settings of a server: its variables, where they were read, and what a command adds. Read once."""
+    """The settings of a server, read once: its variables, where they were read, and what a command adds."""
 
     flow_env: Mapping[str, str] = Field(default={}, repr=False)
-    """The variables that flows may read, without the prefix `FLOW_`."""
+    """The names lack the prefix `FLOW_`."""
     env_file: Path | None = None
-    """The file that was read beside the environment."""
     secret_files: tuple[Path, ...] = ()
-    """The files that contain secrets."""
     warnings: tuple[str, ...] = ()
-    """Warnings about values that are valid but probably not intended, each in one sentence."""
+    """Values that are valid but probably not intended, each in one sentence."""
     speed: float = 1.0
     """How many times as fast the pauses between attempts to place a call pass; 1 unless in development."""
     has_virtual_vonage: bool = False
-    """Whether placed calls go to a virtual Vonage."""
     virtual_vonage: VoiceAccess | None = Field(default=None, repr=False)
-    """The virtual Vonage that calls are placed with; None to place no calls if `has_virtual_vonage`."""
+    """None places no calls if `has_virtual_vonage`."""
 
     @property
     def voice_access(self) -> VoiceAccess | None:
-        """The access for placing calls; None without an application ID and its private key."""
+        """Return None without an application ID and its private key."""
         if self.has_virtual_vonage:
             return self.virtual_vonage
         if self.missing_to_fetch:
@@ -379,19 +380,19 @@ class Settings(Variables):
 
     @property
     def signature_secrets(self) -> tuple[str, ...]:
-        """The secrets that sign webhooks, the current one first; empty if webhooks need not be signed."""
+        """The current one first; empty if webhooks need not be signed."""
         texts = (self.signature_secret.get_secret_value(), self.signature_secret_previous.get_secret_value())
         return tuple(text for text in texts if text)
 
     @property
     def hook_secrets(self) -> tuple[str, ...]:
-        """The secrets that sign hooks, the current one first; empty if hooks are not signed."""
+        """The current one first; empty if hooks are not signed."""
         texts = (self.hook_secret.get_secret_value(), self.hook_secret_previous.get_secret_value())
         return tuple(text for text in texts if text)
 
     @property
     def recordings_folder(self) -> Path | None:
-        """The folder of recordings; None if they are in a bucket or not kept at all."""
+        """Return None if they are in a bucket or not kept at all."""
         if self.recordings:
             return None if self.recordings == "off" or self.bucket is not None else Path(self.recordings).expanduser()
         store = open_store(self.database_url)
@@ -405,7 +406,7 @@ class Settings(Variables):
 
     @property
     def bucket(self) -> BucketAddress | None:
-        """The bucket of recordings; None if they are in a folder or not kept at all."""
+        """Return None if they are in a folder or not kept at all."""
         if not self.recordings.startswith("s3://"):
             return None
         bucket, _, prefix = self.recordings.removeprefix("s3://").partition("/")
@@ -414,13 +415,12 @@ class Settings(Variables):
 
     @property
     def missing_to_fetch(self) -> tuple[str, ...]:
-        """The variables that must be set to fetch recordings but are not set."""
         given = {"private_key": self.private_key.get_secret_value(), "application_id": self.application_id}
         return tuple(variable(name) for name, value in given.items() if not value)
 
     @property
     def mail_server(self) -> MailServer | None:
-        """The mail server for hooks; None if no server or no sender is set."""
+        """Return None if no server or no sender is set."""
         text = self.smtp_url.get_secret_value()
         if not (text and self.mail_from):
             return None
@@ -472,24 +472,22 @@ class Settings(Variables):
 
     @property
     def address(self) -> str:
-        """URL of the server on this machine. No trailing slash."""
         return _url_of(self.host, self.port)
 
     @property
     def has_local_vonage(self) -> bool:
-        """Return whether a stand-in of Vonage on this machine is used, which can reach the loopback address."""
+        """Return whether Vonage is a stand-in on this machine, which can reach the loopback address."""
         return values.is_loopback(urlsplit(self.vonage_api_url).hostname or "")
 
     @property
     def console_address(self) -> str:
-        """URL of the console on this machine. No trailing slash."""
         return _url_of(self.console_host, self.console_port)
 
     @property
     def shared_secrets(self) -> tuple[str, ...]:
         """The secrets that all hosts share, the current ones first; empty if none is set.
 
-        All deployments of an account have the same signature secret, so the public URL is added to it.
+        The public URL is part of them, because all deployments of an account have the same signature secret.
         """
         own = [text.get_secret_value() for text in (self.key, self.key_previous)]
         shared = [f"{secret}\0{self.public_url}" for secret in self.signature_secrets]

@@ -22,22 +22,18 @@ from ncco_server.suggest import nearest
 FLOW_PREFIX: Final = "FLOW_"
 DOTENV: Final = Path(".env")
 PREVIOUS_SUFFIX: Final = "_previous"
-"""Such fields are only set during a rotation."""
 MAX_SHOWN_CHARACTERS: Final = 100
-"""The rest of a wrong value is cut off in messages."""
 _SHARED_PREFIXES: Final = ("VONAGE_", "AWS_")
-"""Other programs use these prefixes too, so an unknown variable is reported only if it nearly matches a setting."""
+"""Other programs use these too, so an unknown variable is reported only if it nearly matches a setting."""
 _OWN_PREFIXES: Final = (PREFIX, "VONAGE_")
 _ALMOST_THE_SAME: Final = 0.9
-"""How similar such a variable must be to a setting, from 0 to 1."""
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
-    """Read the settings from the environment, which takes precedence, and from `env_file`.
+    """Read the environment, which takes precedence, and `env_file`; overrides that are not None precede both.
 
-    Overrides that are not None take precedence over both. An empty variable counts as not set. Raises SettingsError; if
-    several values are wrong, for the first one, with the others attached.
+    An empty variable counts as not set. Raises SettingsError for the first wrong value, with the others attached.
     """
     written = _written(env_file)
     files = named_files(_secrets(), written)
@@ -79,7 +75,6 @@ def _by_field(written: Mapping[str, str]) -> dict[str, str]:
 
 
 def _secrets() -> dict[str, str]:
-    """The field of each secret that may be in a file, by variable."""
     aliases = {"VONAGE_API_SIGNATURE_SECRET": "signature_secret"}
     return {variable(field): field for field in SECRETS} | aliases
 
@@ -118,7 +113,7 @@ def _translated(error: Mapping[str, Any], written: Mapping[str, str]) -> Setting
 
 
 def python_environment() -> dict[str, str]:
-    """What Python functions of the operator may need: all but the server's own settings."""
+    """All but the server's own settings."""
     own = _known()
     return {
         name: value
@@ -144,7 +139,7 @@ def _unknown(written: Iterable[str]) -> Iterator[str]:
 
 
 def _questionable(settings: Settings) -> Iterator[str]:
-    """Warnings about values that are valid but probably not intended."""
+    """Warn about values that are valid but probably not intended."""
     if settings.insecure and settings.is_signed:
         yield "NCCO_INSECURE does nothing: a signature secret is set, so signatures are checked."
     elif settings.insecure:

@@ -32,7 +32,7 @@ _VARIABLE: Final = "NCCO_CONSOLE_LOGINS"
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A person who may log in. `name` is in lower case, "" for a shared password; `hash` is an Argon2 hash."""
+    """A person who may log in. `name` is in lower case, "" for a shared password; `hash` is Argon2's."""
 
     name: str
     role: Role
@@ -55,7 +55,7 @@ def tidy_name(text: str) -> str:
 
 
 def read_logins(file: Path) -> tuple[Login, ...]:
-    """Return the logins, sorted by name, or () if the file does not exist. Raises SettingsError."""
+    """Sort by name; () if the file does not exist. Raises SettingsError."""
     cure = "Let the server's user read it; or remove it, and set everybody's password again."
     try:
         if not stat.S_ISREG(file.stat().st_mode):
@@ -73,13 +73,10 @@ def read_logins(file: Path) -> tuple[Login, ...]:
 
 @contextmanager
 def changed_logins(file: Path, wait_s: float = WAIT_S) -> Iterator[dict[str, Login]]:
-    """The logins by name. Changes to this map are written on exit; if no login is left, the file is removed.
+    """The logins by name; changes to this map are written on exit. If no login is left, the file is removed.
 
-    The file is replaced atomically, and only its owner can read it. If root writes the file, its owner stays that of
-    the previous file, or becomes that of the folder. Waits up to `wait_s` for another change.
-
-    Raises:
-        SettingsError: the file is a link, another change takes too long, or the file cannot be read or written.
+    The file is replaced atomically, and only its owner can read it. If root writes it, its owner stays, or is that of
+    the folder. Raises SettingsError: the file is a link or fails, or another change takes longer than `wait_s`.
     """
     draft = file.with_name(f".{file.name}.new")  # only the process that created the draft may change the file
     try:
@@ -121,7 +118,7 @@ def _flush_folder(folder: Path) -> None:
 
 
 def _created(draft: Path, wait_s: float) -> int:
-    """Create the draft; if it exists, wait until it is gone, up to `wait_s` seconds. Raises SettingsError, OSError."""
+    """Create the draft; wait up to `wait_s` seconds while it exists. Raises SettingsError, OSError."""
     end = time.monotonic() + wait_s
     while True:
         try:

@@ -24,35 +24,34 @@ PLACEHOLDERS: Final = frozenset(
         "78d335fa-323d-0114-9c3d-d6f0d48968cf",
     }
 )
-"""Those of our guides, and Vonage's for the application ID."""
+"""They come from our guides, and from Vonage's for the application ID."""
 _PLACEHOLDER_HOSTS: Final = (".example.com", ".example.net", ".example.org", ".your-company.com")
 _REFUSING: Final[Mapping[str, str]] = {
     "signature_secret": "Set it to the signature secret from the API settings of the Vonage dashboard.",
     "application_id": "Copy the application ID from the Vonage dashboard, or leave it unset.",
     "api_key": "Copy the API key from the API settings of the Vonage dashboard, or leave it unset.",
 }
-"""What every signed webhook is compared with, and what to do if the value is wrong."""
+"""What every signed webhook is compared with, and the fix."""
 MIN_SECRET_CHARACTERS: Final = 32
-"""A shorter signature secret could be guessed; Vonage asks for 32 bits, which is not enough. An API secret, which may
-have been copied by mistake, has at most 25 characters.
+"""A shorter one could be guessed; Vonage asks for 32 bits. An API secret, copied by mistake, has at most 25.
 
 Source: RFC 7518, section 3.2 (a key of HS256 has at least 256 bits); Vonage's rules for API secrets.
 """
 _MIN_DIFFERENT: Final = 8
-"""A random secret of hexadecimal digits, the smallest usual alphabet, has about 14 different characters."""
+"""A random secret of hexadecimal digits has about 14."""
 _PORTS: Final = ("port", "metrics_port", "console_port")
 _EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
 def require_safe(settings: Settings, dev: bool) -> None:
-    """Refuse to start an unsafe server. Raises the first error of `unsafe`, with the others attached."""
+    """Raise the first error of `unsafe`, with the others attached."""
     if errors := list(unsafe(settings, dev)):
         errors[0].others = tuple(errors[1:])
         raise errors[0]
 
 
 def unsafe(settings: Settings, dev: bool) -> Iterator[SettingsError]:
-    """Reasons not to start. Without signatures, for example, anyone could control calls and run up a bill."""
+    """Find reasons not to start: without signatures, for example, anyone could control calls and run up a bill."""
     if not settings.is_signed and not settings.insecure and not (dev and values.is_loopback(settings.host)):
         where = f"{settings.host}:{settings.port}"
         yield SettingsError(
@@ -66,7 +65,7 @@ def unsafe(settings: Settings, dev: bool) -> Iterator[SettingsError]:
             yield SettingsError(variable(field), "is the guide's placeholder, so every webhook would be refused", cure)
         elif field == "application_id" and settings.application_id and not UUID.fullmatch(settings.application_id):
             yield SettingsError(variable(field), "is not a UUID, so every webhook would be refused", cure)
-    if not (settings.public_url or dev or settings.insecure):  # even on loopback, since a proxy may be in front
+    if not (settings.public_url or dev or settings.insecure):  # even on loopback, where a proxy may be in front
         yield SettingsError(
             "NCCO_PUBLIC_URL",
             "is not set, so Vonage would not know where to send what a caller presses",
@@ -78,7 +77,7 @@ def unsafe(settings: Settings, dev: bool) -> Iterator[SettingsError]:
 
 
 def placeholders(settings: Settings) -> Iterator[SettingsError]:
-    """Report placeholders that are still set but do not prevent the start."""
+    """Report placeholders that do not prevent the start."""
     host = urlsplit(settings.public_url).hostname or ""
     if f".{host}".endswith(_PLACEHOLDER_HOSTS):
         yield SettingsError(
@@ -108,7 +107,7 @@ def weak_secrets(settings: Settings) -> Iterator[SettingsError]:
 
 
 def _weakness(secret: str) -> str:
-    """Why a signature secret could be guessed; "" if it is long enough, does not repeat itself, or is not set."""
+    """Why a signature secret could be guessed; "" if it is good or not set."""
     length = len(secret)
     if 0 < length < MIN_SECRET_CHARACTERS:
         return f"has {length} character{'s' * (length > 1)}, which is short enough to guess"
@@ -145,7 +144,7 @@ def is_private_address(text: str) -> bool:
 
 
 def console_fault(settings: Settings) -> SettingsError | None:
-    """Why the console cannot start, or None. Webhooks can be answered without it."""
+    """Why the console cannot start, or None. Webhooks are answered even so."""
     if not settings.has_logins and not values.is_loopback(settings.console_host):
         where = f"{settings.console_host}:{settings.console_port}"
         return SettingsError(

@@ -19,7 +19,7 @@ MAX_BYTES: Final = 4096
 
 
 def named_files(variables: Mapping[str, str], written: Mapping[str, str]) -> dict[str, Path]:
-    """The files with secrets, by field. Raises SettingsError if a secret is set both directly and as a file."""
+    """Raise SettingsError if a secret is set both directly and as a file."""
     found = {}
     for variable, field in variables.items():
         name = written.get(f"{variable}{FILE_SUFFIX}", "")
@@ -31,7 +31,7 @@ def named_files(variables: Mapping[str, str], written: Mapping[str, str]) -> dic
 
 
 def read_file(variable: str, file: Path, *, is_optional: bool = False) -> str:
-    """The secret in a file, without surrounding spaces and line breaks. Raises SettingsError.
+    """Strip spaces and line breaks. Raises SettingsError.
 
     With `is_optional`, a missing or empty file gives "".
     """
@@ -55,11 +55,9 @@ def read_file(variable: str, file: Path, *, is_optional: bool = False) -> str:
 WAIT_TOKENS: Final = b"ncco-server: wait tokens, first version"
 CONSOLE: Final = b"ncco-server: console, first version"
 KEY_SUFFIX: Final = "-key"
-"""The key file for callback URLs is named after the SQLite database. Every backup includes it."""
+"""The key file is named after the SQLite database. Every backup includes it."""
 CONSOLE_KEY_SUFFIX: Final = "-console-key"
-"""No backup includes the console's key file: anyone who can read a backup could log in with it, and anyone who can
-forge one could plant a key.
-"""
+"""No backup includes this file: who can read or forge a backup could otherwise log in."""
 _KEY_BYTES: Final = 32
 _CURE: Final = "Set NCCO_KEY to at least 32 random characters."
 
@@ -67,8 +65,7 @@ _CURE: Final = "Set NCCO_KEY to at least 32 random characters."
 def derived_keys(texts: Iterable[str], label: bytes = WAIT_TOKENS) -> tuple[bytes, ...]:
     """Derive one key from each text, in order, without duplicates.
 
-    The label ensures that a wait token is never valid as another signature with the same secret, or as a console
-    session.
+    The label keeps a signature from being valid for another purpose of the same secret.
     """
     keys = (hmac.digest(text.encode(), label, hashlib.sha256) for text in texts if text)
     return tuple(dict.fromkeys(keys))
@@ -77,8 +74,8 @@ def derived_keys(texts: Iterable[str], label: bytes = WAIT_TOKENS) -> tuple[byte
 def stored_secret(database_url: str, suffix: str = KEY_SUFFIX) -> str:
     """The generated secret of a server whose settings have none, in a file that only its owner can read.
 
-    With a memory store, neither the calls nor the secret are kept. Raises SettingsError if the file cannot be used, or
-    several hosts may share the database.
+    A memory store keeps neither. Raises SettingsError if the file cannot be used, or several hosts may share the
+    database.
     """
     scheme, _, path = database_url.partition(":///")
     if scheme.lower().startswith("memory"):
@@ -93,14 +90,14 @@ def stored_secret(database_url: str, suffix: str = KEY_SUFFIX) -> str:
 
 
 def wait_keys(settings: Settings) -> tuple[bytes, ...]:
-    """The keys that sign callback URLs, the current one first. May create the key file. Raises SettingsError."""
+    """The current one first. May create the key file. Raises SettingsError."""
     return derived_keys(settings.shared_secrets or [stored_secret(settings.database_url)])
 
 
 def console_keys(settings: Settings) -> tuple[bytes, ...]:
-    """The keys that sign console sessions, the current one first. May create the key file. Raises SettingsError.
+    """The current one first. May create the key file. Raises SettingsError.
 
-    If no secret is set and calls are kept in memory, each call returns a new key.
+    Without a secret and with calls in memory, each call returns a new key.
     """
     return derived_keys(settings.shared_secrets or [stored_secret(settings.database_url, CONSOLE_KEY_SUFFIX)], CONSOLE)
 
@@ -115,7 +112,7 @@ def _read(file: Path) -> str:
 
 
 def _create(file: Path) -> str:
-    """Write a new key to another file and link it, so that all processes use one key and none reads half a key."""
+    """Write another file and link it, so that all processes use one key and none reads half a key."""
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(f"{file.name}.{os.getpid()}.{token_hex(4)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -47,7 +47,7 @@ def read_host(text: str) -> str:
 
 
 def read_hosts(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Parse host names, separated by commas; they become lower case."""
+    """Convert to lower case. Commas separate names."""
     parts = text.split(",") if isinstance(text, str) else text
     hosts = tuple(part.strip().lower() for part in parts if part.strip())
     for host in hosts:
@@ -57,7 +57,6 @@ def read_hosts(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def read_modules(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Parse dotted names, separated by commas."""
     names = named_modules(text) if isinstance(text, str) else tuple(text)
     for name in names:
         if not all(part.isidentifier() for part in name.split(".")):
@@ -66,10 +65,9 @@ def read_modules(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def read_public_url(text: str) -> str:
-    """Parse an http or https URL without a query or fragment, and remove its trailing slash.
+    """Parse an http or https URL without a query or fragment; remove its trailing slash.
 
-    Host and scheme become lower case, and a default port is removed, because keys are derived from the URL and must be
-    the same on every host.
+    Lower case, and without a default port: keys are derived from it, and must be the same on every host.
     """
     if not text.strip():
         return ""
@@ -87,7 +85,7 @@ def read_public_url(text: str) -> str:
 
 
 def _quoted(url: str) -> str:
-    """The URL in quotes for a message, without user and password."""
+    """Leave out user and password."""
     return f'"{_USER.sub("//***@", url)}"'
 
 
@@ -104,7 +102,7 @@ def read_media_url(text: str) -> str:
 def _read_origin(text: str, because: str, may_be_plain: Callable[[str], bool] = is_loopback) -> str:
     """Parse a URL that only has a scheme, host and port.
 
-    http is refused unless `may_be_plain` accepts the host; `because` is the end of the error message.
+    http is refused unless `may_be_plain` accepts the host; `because` ends the message.
     """
     written = read_public_url(text)
     url = urlsplit(written)
@@ -143,7 +141,7 @@ def _is_near(host: str) -> bool:
 
 
 def read_api_url(text: str) -> str:
-    """Parse an https URL of Vonage, or any URL on this machine. Refuses others: the API secret is sent to the URL."""
+    """Refuse all but an https URL of Vonage, and this machine: the API secret is sent there."""
     found = read_public_url(text)
     url = urlsplit(found)
     host = url.hostname or ""
@@ -169,7 +167,7 @@ def read_database_url(text: str) -> str:
 
 
 def read_smtp_url(text: str) -> str:
-    """Parse `smtp://` or `smtps://` with a host, and with either both user and password or neither."""
+    """Require either both user and password or neither."""
     if not text.strip():
         return ""
     try:
@@ -187,7 +185,6 @@ def read_smtp_url(text: str) -> str:
 
 
 def read_mail_address(text: str) -> str:
-    """Parse a single email address without a name."""
     if not text.strip():
         return ""
     from ncco_server.flow.language.mail import addresses  # noqa: PLC0415 - only for servers that send mail
@@ -199,7 +196,7 @@ def read_mail_address(text: str) -> str:
 
 
 def read_prefixes(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Parse prefixes, separated by commas: digits with the country code, or `sip:...`. Removes a leading + or 00."""
+    """Parse digits with the country code, or `sip:...`, separated by commas. Removes a leading + or 00."""
     parts = text.split(",") if isinstance(text, str) else text
     prefixes = tuple(part.strip().removeprefix("+").removeprefix("00") for part in parts if part.strip())
     for prefix in prefixes:
@@ -211,21 +208,20 @@ def read_prefixes(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def read_word(text: object) -> object:
-    """Convert to lower case, so that upper and lower case are accepted."""
     return text.strip().lower() if isinstance(text, str) else text
 
 
 def read_plain(text: str) -> str:
-    """Parse a name without spaces or quotes."""
+    """Refuse spaces and quotes."""
     if not re.fullmatch(r"[!-~]*", text) or re.search("[\"'<>]", text):
         raise ValueError(f'"{text}" has spaces, quotes or other characters that are not allowed in a name')
     return text
 
 
 def secret_text(text: str) -> str:
-    """Parse a secret, and remove surrounding spaces and line breaks.
+    """Strip spaces and line breaks.
 
-    NUL characters are not allowed, because HMAC pads a key with zero bytes. The error never contains the secret.
+    HMAC pads a key with zero bytes, so NUL characters are refused. The error never contains the secret.
     """
     secret = text.strip(" \t\r\n")
     if text and not secret.strip("\"' "):
@@ -280,7 +276,7 @@ def read_password_hash(text: str) -> str:
 
 
 def read_private_key(text: str) -> str:
-    """Parse a private key: PEM text, which may be in one line, or the path of a file. Returns PEM text."""
+    """Parse PEM text, which may be in one line, or read it from the path."""
     if not text.strip():
         return ""
     pem = text.replace("\\n", "\n") if "-----BEGIN" in text else _file_text(Path(text.strip()))
@@ -300,7 +296,7 @@ def _file_text(file: Path) -> str:
 
 
 def name_in_host(header: str) -> str:
-    """The host name or address in a Host header, without the port; "" if there is none."""
+    """Leave out the port; "" if there is no name or address."""
     try:
         url = urlsplit(f"//{header}")
         url.port  # noqa: B018 - reading it is what checks it
@@ -313,11 +309,11 @@ _FORWARDING: Final = (
     *("x-forwarded", "forwarded", "via", "x-real-ip", "x-original-", "x-client-ip", "true-client-ip"),
     *("cf-", "ngrok-", "tailscale-"),
 )
-"""Prefixes of headers that proxies and tunnels add, in lower case."""
+"""What proxies and tunnels add, in lower case."""
 
 
 def is_direct(headers: Mapping[str, str]) -> bool:
-    """Return whether a request names this machine, and no proxy or tunnel has sent it on. Headers are in lower case."""
+    """Return whether a request names this machine, without a proxy or tunnel. Headers are in lower case."""
     host = name_in_host(headers.get("host", ""))
     return is_loopback(host) and not any(name.startswith(_FORWARDING) for name in headers)
 
@@ -327,7 +323,7 @@ _AUDIBLE_ACTIONS: Final = frozenset({"talk", "stream", "connect", "conversation"
 
 
 def read_failsafe(text: object) -> tuple[Mapping[str, Any], ...]:
-    """Parse a text as an NCCO: as JSON if it starts with `[` or `{`, otherwise as the text of one `talk`.
+    """Parse an NCCO as JSON if it starts with `[` or `{`, otherwise as the text of one `talk`.
 
     Raises ValueError also if it plays nothing that a caller can hear.
     """

@@ -40,6 +40,9 @@ class Dial:
         self._action = action
         self._endpoint: dict[str, Any] = action["endpoint"][0]
         self._address = address_of(self._endpoint)
+        written = caller.root.performed[-1]["endpoint"]
+        number = written[0].get("number") if isinstance(written, list) else written.get("number")
+        self._has_plus = str(number).startswith("+")
         self._is_synchronous = action.get("eventType") == "synchronous"
         self._is_socket = self._endpoint["type"] == "websocket"
         identity = Identity(
@@ -55,7 +58,11 @@ class Dial:
         """Return the NCCO in the reply to an event, which replaces the current one; None if that continues."""
         self._platform.send_status(self._leg, "started")
         self._platform.send_status(self._leg, "ringing")
-        behaviour = yield from ring(self._platform, self._leg, self._caller, self._action)
+        if self._has_plus and self._platform.assumes.plus_sign == "refused":
+            self._leg.problem = f"the platform refuses +{self._address}: write it without the plus sign"
+            behaviour = Behaviour("failed", rings_s=0)
+        else:
+            behaviour = yield from ring(self._platform, self._leg, self._caller, self._action)
         if behaviour.outcome in DETAILS:
             return (yield from self._fail(behaviour))
         return (yield from self._answered(behaviour))
@@ -63,7 +70,8 @@ class Dial:
     def _from(self) -> str | None:
         """The caller ID that the called party sees. It is unverified that the default is our own number."""
         written = self._action.get("from")
-        if written is not None or (self._endpoint["type"] == "phone" and not self._action.get("randomFromNumber")):
+        is_needed = self._endpoint["type"] == "phone" and self._platform.assumes.caller_id == "fails"
+        if written is not None or (is_needed and not self._action.get("randomFromNumber")):
             return None if written is None else str(written).removeprefix("+")
         numbers = self._platform.application.numbers
         return numbers[0] if numbers else self._caller.root.identity.to
@@ -103,7 +111,7 @@ class Dial:
         leg.answered_ms = platform.clock.ms
         platform.send_status(leg, "answered")
         if self._endpoint.get("dtmfAnswer"):
-            leg.note("keys", self._endpoint["dtmfAnswer"])
+            leg.play_keys(self._endpoint["dtmfAnswer"])
         if self._endpoint.get("onAnswer"):
             yield from self._play_on_answer(self._endpoint["onAnswer"]["url"], behaviour)
         events = detections(self._action, behaviour)
@@ -125,8 +133,8 @@ class Dial:
     def _play_on_answer(self, url: str, behaviour: Behaviour) -> Steps[None]:
         """Play the called party an NCCO of its own before connecting it. Source: NCCO reference, Phone (onAnswer).
 
-        The request is not documented; here it is a GET with the fields of an answer webhook. Without a ringback tone,
-        the caller hears nothing meanwhile.
+        The request is not documented; here it has the fields of an answer webhook. Without a ringback tone, the caller
+        hears nothing meanwhile.
         """
         platform = self._platform
         leg = self._leg
@@ -134,7 +142,7 @@ class Dial:
             self.ringing.stop()
         leg.conversation.join(leg)
         fields = payloads.answer(leg, platform.application.region_url)
-        asking = platform.ask("onanswer", (url, "GET"), fields, leg)
+        asking = platform.ask("onanswer", (url, platform.assumes.on_answer_method), fields, leg)
         ncco = yield from replacement(asking)
         if leg.over.is_fired:
             return
@@ -190,7 +198,7 @@ class Dial:
 
     def _leave_alone(self) -> Steps[None]:
         is_alone = self._leg.over.is_fired and len(self._caller.conversation.legs) == 1
-        if is_alone and self._platform.application.after_connect == "ends":
+        if is_alone and self._platform.assumes.after_connect == "ends":
             self._platform.end(self._caller, "platform")
             yield from first_of()  # never returns, because this player has been cancelled
 
@@ -236,8 +244,34 @@ def _behaviour(platform: CallControl, leg: Leg, decider: Leg, action: Action) ->
         theirs = f"{shown} is not a number of the application" if shown else "a phone is dialled `from` a number"
         leg.problem = f"{theirs}, so {leg.identity.to} is not reached"
         return Behaviour("failed", rings_s=0)
+    if endpoint["type"] == "phone" and leg.identity.to in own and leg.identity.to not in platform.parties.known:
+        return (yield from _reach_own_number(platform, leg, action))
     known = platform.parties.next_dial(address_of(endpoint))
     return known if known is not None else (yield from _decided(decider, action))
+
+
+def _reach_own_number(platform: CallControl, leg: Leg, action: Action) -> Steps[Behaviour]:
+    """A call to a number of the application comes in at the application. It fails if it gets no NCCO (unverified)."""
+    identity = Identity(next(platform.ids).hex, "inbound", "phone", leg.identity.to, leg.identity.from_)
+    incoming = platform.call_in(identity)
+    leg.far_end, incoming.far_end = incoming, leg
+    platform.scheduler.spawn(_end_together(platform, leg, incoming))
+    ended = (incoming.picked_up, incoming.over, leg.over)
+    yield from first_of(*ended, within=float(action.get("timeout", 60)))
+    if incoming.is_over:
+        return Behaviour("failed", rings_s=0)
+    if not incoming.is_answered:
+        platform.end(incoming, "user")
+        return Behaviour("timeout")
+    return Behaviour(rings_s=0, talks_s=ENDLESS)
+
+
+def _end_together(platform: CallControl, leg: Leg, incoming: Leg) -> Steps[None]:
+    yield from first_of(leg.over, incoming.over)
+    if not incoming.is_over:
+        platform.end(incoming, "user")
+    elif leg.is_answered:
+        platform.end(leg, "user")
 
 
 def _decided(leg: Leg, action: Action) -> Steps[Behaviour]:
@@ -266,7 +300,7 @@ def detect(platform: CallControl, leg: Leg, events: tuple[Detection, ...]) -> St
             return None
         fields = payloads.status(leg, event.status, sub_state=event.sub_state)
         ncco = yield from replacement(platform.ask("event", leg.target, fields, leg))
-        if ncco is not None:
+        if ncco is not None and platform.assumes.detection_reply == "replaces":
             return ncco
     return None
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from ncco_server.ncco.statuses import STATUSES
 from ncco_server.simulator import payloads
+from ncco_server.simulator.assumptions import Assumptions
 from ncco_server.simulator.clock import VirtualClock
 from ncco_server.simulator.deliveries import Deliveries, replacement
 from ncco_server.simulator.delivery import Application, Chaos, ReplyResult, WebhookDelivery
@@ -18,9 +19,6 @@ from ncco_server.simulator.parties import Parties
 from ncco_server.simulator.scheduler import Process, Scheduler, Steps, pause
 from ncco_server.simulator.servers import Server, Target, ask_in_time
 from ncco_server.simulator.transcript import Action, Ncco
-
-COMPLETED_AFTER: Final = frozenset({"busy", "cancelled", "timeout"})
-"""The failures of a dial that `completed` follows; it does not follow declined calls. Unverified in detail."""
 
 RECORDING_S: Final = 0.64
 TRANSCRIPTION_S: Final = 10.0
@@ -54,6 +52,10 @@ class CallControl(ABC):
         self.legs: dict[str, Leg] = {}
         self.conversations: dict[str, SimulatedConversation] = {}
         self.named: dict[str, SimulatedConversation] = {}
+
+    def configure(self, application: Application) -> None:
+        """Change the application's settings, for calls in progress too."""
+        self.application = self.deliveries.application = application
 
     def new_leg(
         self, identity: Identity, conversation: SimulatedConversation, target: Target, root: Leg | None = None
@@ -114,7 +116,7 @@ class CallControl(ABC):
     def end(self, leg: Leg, by: EndedBy) -> None:
         """End a leg, its NCCO, its recordings, and the legs that it has dialled. Does nothing if the leg is over.
 
-        Source: webhook reference, completed. It is unverified that the called party's leg ends with the caller's.
+        Source: webhook reference, completed.
         """
         if leg.over.is_fired:
             return
@@ -127,7 +129,7 @@ class CallControl(ABC):
         for process in leg.processes:
             process.cancel()
         self.leave(leg)
-        self._end_dialled(leg)
+        self._end_dialled(leg, with_answered=self.assumes.caller_hangs_up == "ends_both")
         leg.over.fire()
         if leg.is_answered or by == "platform":  # unverified for a leg that was not answered
             leg.status = "completed"
@@ -136,21 +138,25 @@ class CallControl(ABC):
             self.send_status(leg, "cancelled")
             self.complete_after(leg, "cancelled")
 
-    def _end_dialled(self, leg: Leg) -> None:
+    def _end_dialled(self, leg: Leg, *, with_answered: bool = True) -> None:
         for other in leg.dialled:
             if not other.is_answered:
                 self.give_up(other)
-            elif not other.is_transferred:
+            elif with_answered and not other.is_transferred:
                 self.end(other, "platform")
 
+    @property
+    def assumes(self) -> Assumptions:
+        return self.application.assumes
+
     def hang_up(self, leg: Leg) -> None:
-        """End a leg as the REST API does. It is unverified that a ringing leg becomes `cancelled`."""
+        """End a leg as the REST API does."""
         if leg.is_answered or leg.identity.direction == "inbound":
             self.end(leg, "platform")
         else:
             if leg.player is not None:
                 leg.player.cancel()
-            self.give_up(leg)
+            self.give_up(leg, self.assumes.hung_up_ringing)
 
     def give_up(self, leg: Leg, status: str = "cancelled", **extra: Any) -> None:
         """End a dialled leg that was not answered. Source: webhook reference, Call status events."""
@@ -159,12 +165,20 @@ class CallControl(ABC):
         leg.ended_ms = self.clock.ms
         leg.ended_by = "platform"
         leg.over.fire()
-        self.send_status(leg, status, **extra)
-        self.complete_after(leg, status)
+        if status == "completed":
+            leg.status = status
+            self.send("event", leg.target, payloads.completed(leg), leg)
+        else:
+            self.send_status(leg, status, **extra)
+            self.complete_after(leg, status)
 
     def complete_after(self, leg: Leg, status: str) -> None:
-        """Send the `completed` event that follows some failures. Source: support article 360057200092."""
-        if status in COMPLETED_AFTER:
+        """Send the `completed` event that follows some failures; it does not follow declined calls.
+
+        Source: support article 360057200092.
+        """
+        assumed = {"timeout": self.assumes.completed_after_timeout, "cancelled": self.assumes.completed_after_cancelled}
+        if status == "busy" or assumed.get(status) == "sent":
             self.send("event", leg.target, payloads.completed(leg), leg)
 
     def leave(self, leg: Leg) -> None:
@@ -182,7 +196,7 @@ class CallControl(ABC):
             listener.note("left", leg.name)
         if conversation.name and (leg in conversation.moderators or not conversation.legs):
             self.close(conversation)
-        elif leg is conversation.controller:
+        elif leg is conversation.controller and self.assumes.caller_hangs_up == "ends_both":
             self._end_guests(conversation)
 
     def move(self, leg: Leg, conversation: SimulatedConversation, action: Mapping[str, Any] = NO_SETTINGS) -> None:
@@ -195,7 +209,9 @@ class CallControl(ABC):
         for listener in conversation.legs:
             listener.note("joined", leg.name)
         conversation.join(leg, action)
-        if left != conversation.uuid:
+        sent = self.assumes.conversation_event if action.get("action") == "conversation" else "sent"
+        sent = self.assumes.rest_transfer_event if action is NO_SETTINGS else sent
+        if left != conversation.uuid and sent == "sent":
             self.send("transfer", leg.root.target, payloads.transfer(leg, left), leg)
 
     def replace(self, leg: Leg, ncco: Ncco | Target) -> None:
@@ -204,8 +220,13 @@ class CallControl(ABC):
         If `ncco` is a target, the NCCO is requested there first. What happens to the other parties is unverified.
         Source: Voice API specification, transfer; webhook reference, Transfer.
         """
+        waited = leg.open
         if leg.player is not None:
             leg.player.cancel()
+        if waited is not None and waited.kind == "input" and self.assumes.transfer_during_input == "sent":
+            nothing = {"dtmf": {"digits": "", "timed_out": False}, "speech": {"results": []}}
+            self.send("input", self.target(waited.action, leg), payloads.collected(leg, nothing), leg)
+        self.end_recordings_of_replaced(leg)
         self._end_dialled(leg)
         conversation = SimulatedConversation(f"CON-{next(self.ids)}")
         self.conversations[conversation.uuid] = conversation
@@ -213,17 +234,26 @@ class CallControl(ABC):
         conversation.controller = leg
         self.begin(leg, self.play_to_the_end(leg, ncco))
 
+    def end_recordings_of_replaced(self, leg: Leg) -> None:
+        """What follows for recordings when another NCCO replaces the one that started them."""
+        if self.assumes.record_after_replacement == "ends":
+            for recording in leg.recordings:
+                self.end_recording(recording)
+
     def begin(self, leg: Leg, steps: Steps[None]) -> None:
         leg.player = self.scheduler.spawn(steps)
         leg.processes.append(leg.player)
 
-    def play_to_the_end(self, leg: Leg, ncco: Ncco | Target) -> Steps[None]:
+    def play_to_the_end(self, leg: Leg, ncco: Ncco | Target, *, is_announced: bool = True) -> Steps[None]:
+        """Play an NCCO, or that of a target; send `answered` before, unless it has been sent."""
         found: Ncco | None
         if isinstance(ncco, tuple):
             fields = payloads.answer(leg, self.application.region_url)
             found = yield from replacement(self.ask("answer", ncco, fields, leg))
         else:
             found = ncco
+        if not is_announced:
+            self.send_status(leg, "answered")
         yield from self.play(leg, found or [])
         self.end(leg, "platform")
 
@@ -261,6 +291,10 @@ class CallControl(ABC):
             yield from pause(TRANSCRIPTION_S)
             target = self.target({**action, **action["transcription"]}, leg)
             self.send("transcription", target, payloads.transcription(recording, self.new_file()), leg)
+
+    @abstractmethod
+    def call_in(self, identity: Identity) -> Leg:
+        """Begin an incoming call."""
 
     @abstractmethod
     def play(self, leg: Leg, ncco: Ncco) -> Steps[None]:

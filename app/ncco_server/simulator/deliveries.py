@@ -6,18 +6,19 @@ Source: delivery rules; webhook reference, Fallback.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final
+from urllib.parse import urljoin
 from uuid import UUID
 
 from ncco_server.simulator import payloads
 from ncco_server.simulator.delivery import (
-    ANSWER_S,
     CONNECT_S,
     EVENT_S,
     INVALID,
     NO_FAULT,
     NOT_RETRIEVED,
-    RETRY_AFTER_S,
+    REASONS,
     SYNTAX_ERROR,
     Application,
     Attempt,
@@ -39,6 +40,8 @@ from ncco_server.simulator.servers import (
     with_query,
 )
 
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+
 
 class Deliveries:
     """Delivers webhooks and logs them."""
@@ -48,7 +51,7 @@ class Deliveries:
     ) -> None:
         self._scheduler = scheduler
         self._server = server
-        self._application = application
+        self.application = application
         self._ids = ids
         self._chaos = chaos
         self.log: list[WebhookDelivery] = []
@@ -76,9 +79,10 @@ class Deliveries:
         """
         if not delivery.url:
             return ReplyResult()
-        own = self._application
+        own = self.application
         result = yield from self._attempts(delivery, leg)
-        if result.failure and own.fallback_url:
+        asks_fallback = own.fallback_url and (delivery.is_answer or own.assumes.fallback_after_event == "sent")
+        if result.failure and asks_fallback:
             if result.failure == INVALID:
                 self._report(leg, SYNTAX_ERROR)
             kind = "answer" if delivery.is_answer else "event"
@@ -90,15 +94,20 @@ class Deliveries:
                 ),
                 leg,
             )  # fmt: skip
-        if result.failure:
-            self._report(leg, SYNTAX_ERROR if result.failure == INVALID else NOT_RETRIEVED)
-        return result
+        if not result.failure:
+            return result
+        self._report(leg, SYNTAX_ERROR if result.failure == INVALID else NOT_RETRIEVED)
+        is_lost = result.failure in REASONS.values()
+        follows = own.assumes.no_reply if is_lost else own.assumes.failed_reply
+        return replace(result, ncco=[]) if follows == "ends" and not delivery.is_answer else result
 
     def _report(self, leg: Leg, reason: str) -> None:
         """Send the error event for an invalid NCCO or a failed fallback (unverified in detail for the fallback).
 
         Source: webhook reference, Answer (reply) and Error.
         """
+        if reason == SYNTAX_ERROR and self.application.assumes.invalid_ncco_event == "not_sent":
+            return
         self.send(WebhookDelivery("error", *leg.root.target, payloads.error(leg, reason), leg.uuid), leg)
 
     def _begin(self, delivery: WebhookDelivery, leg: Leg) -> None:
@@ -111,10 +120,15 @@ class Deliveries:
         fault = self._next_fault(delivery)
         if fault.late_s:
             yield from pause(fault.late_s)
-        result = yield from self._attempt(delivery, fault)
-        if result.is_retried:
-            yield from pause(RETRY_AFTER_S)
-            result = yield from self._attempt(delivery, fault.of_retry)
+        assumes = self.application.assumes
+        jti = next(self._ids)
+        result = yield from self._attempt(delivery, fault, jti)
+        for _ in range(assumes.retries):
+            if not result.is_retried:
+                break
+            yield from pause(assumes.retry_after_s)
+            jti = next(self._ids) if assumes.repeated_jti == "new" else jti
+            result = yield from self._attempt(delivery, fault.of_retry, jti)
         delivery.is_over = True
         return result
 
@@ -124,10 +138,13 @@ class Deliveries:
             return NO_FAULT
         return self._chaos.next_fault(is_awaited=delivery.is_played)
 
-    def _attempt(self, delivery: WebhookDelivery, fault: NetworkFault) -> Steps[ReplyResult]:
+    def _attempt(self, delivery: WebhookDelivery, fault: NetworkFault, jti: UUID) -> Steps[ReplyResult]:
         sent_at = self._scheduler.clock.ms / 1000
-        request = self._request(delivery, is_signed=not fault.is_unsigned)
+        assumes = self.application.assumes
+        request = self._request(delivery, jti, is_signed=not fault.is_unsigned)
         response: Response = yield request
+        if assumes.redirects == "followed" and response.status in REDIRECTS and "location" in response.headers:
+            response = yield replace(request, url=urljoin(request.url, response.headers["location"]))
         if fault.is_doubled:
             self._scheduler.spawn(_resend(request, fault.again_s))
         if fault.slow_s:
@@ -135,13 +152,14 @@ class Deliveries:
         if fault.loses_reply:
             yield from pause(request.answer_s)
             response = Response(0, failure="timeout", seconds=request.answer_s)
-        result = read_reply(response, is_played=delivery.is_played, is_answer=delivery.is_answer)
+        result = read_reply(response, delivery, assumes)
         delivery.attempts.append(Attempt(sent_at, request, response, result, str(fault)))
         delivery.result = result
         return result
 
-    def _request(self, delivery: WebhookDelivery, *, is_signed: bool) -> Request:
-        own = self._application
+    def _request(self, delivery: WebhookDelivery, jti: UUID, *, is_signed: bool) -> Request:
+        own = self.application
+        assumes = own.assumes
         method = delivery.method
         url = delivery.url
         body = b""
@@ -150,14 +168,14 @@ class Deliveries:
             body = compact_json(delivery.fields).encode()
             headers["content-type"] = "application/json"
         else:
-            url = with_query(url, delivery.fields)
+            url = with_query(url, delivery.fields, null="" if assumes.null_in_get == "empty" else None)
+            is_signed = is_signed and assumes.get_signature == "signed"
         if is_signed and own.signature_secret:
             hashed = payload_hash(method, url, body)
-            jti = str(next(self._ids))
             accounts = {"api_key": own.api_key, "application_id": own.application_id}
-            headers |= authorization(own.signature_secret, self._server.now, jti, hashed, **accounts)
+            headers |= authorization(own.signature_secret, self._server.now, str(jti), hashed, **accounts)
         is_awaited = delivery.is_played and delivery.kind != "fallback"
-        answer_s = ANSWER_S if delivery.is_played else EVENT_S
+        answer_s = assumes.answer_timeout_s if delivery.is_played else EVENT_S
         return Request(method, url, headers, body, CONNECT_S, answer_s, is_awaited)
 
 

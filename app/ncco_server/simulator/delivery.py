@@ -9,24 +9,18 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ncco_server.ncco import Issue, check
-from ncco_server.simulator.parties import AfterConnect
-from ncco_server.simulator.servers import (
-    Method,
-    Request,
-    Response,
-)
+from ncco_server.ncco.model import UNKNOWN_OPTION
+from ncco_server.simulator.assumptions import DEFAULTS, After, Assumptions
+from ncco_server.simulator.servers import Method, Request, Response
 
 CONNECT_S: Final = 1.0
-ANSWER_S: Final = 5.0
 EVENT_S: Final = 10.0
-"""Time limits in seconds for a connection, a reply that is played, and any other reply. Source: delivery rules."""
-RETRY_AFTER_S: Final = 1.0
-"""Seconds before the only retry. Source: delivery rules; older articles mention two retries."""
+"""Time limits in seconds for a connection, and for a reply that is not played. Source: delivery rules."""
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """An application's settings in the dashboard, and what Vonage does where its documents disagree.
+    """An application's settings in the dashboard, and what is assumed about the platform.
 
     Attributes:
         event_url: the URL for all other webhooks that have no URL of their own.
@@ -34,7 +28,8 @@ class Application:
         answer_method: also used for the fallback. Source: webhook reference, methods (answer and fallback GET, event
             POST).
         signature_secret: "" to send unsigned webhooks.
-        numbers: the only numbers from which phones can be called; () for any number.
+        numbers: the only numbers from which phones can be called; () for any number. A call to one of them comes back
+            to the application, unless a party with that number is known.
     """
 
     answer_url: str
@@ -47,7 +42,7 @@ class Application:
     application_id: str = ""
     numbers: tuple[str, ...] = ()
     region_url: str = "https://api-eu-3.vonage.com"
-    after_connect: AfterConnect = "continues"
+    assumes: Assumptions = DEFAULTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +80,7 @@ class NetworkFault:
 
     @property
     def of_retry(self) -> NetworkFault:
+        """The fault of every attempt but the first."""
         return NetworkFault(loses_reply=True) if self.loses_every_reply else NO_FAULT
 
 
@@ -145,11 +141,25 @@ Source: webhook reference, Fallback.
 """
 REFUSED_TYPES: Final = ("text/html", "application/xml", "text/xml")
 """A reply with one of these content types is refused unread. Source: support article 115016024247."""
-PLAYED_ANYWAY: Final = frozenset({"N301", "N302", "N303"})
-"""An NCCO with these errors, which are about the order of its actions, is still played (unverified).
+LARGE_BYTES: Final = 100_000
+_ORDER: Final = frozenset({"N301", "N302", "N303"})
 
-Source: webhook reference, Error: a refused NCCO has an "invalid value type or action".
-"""
+
+def played_anyway(assumes: Assumptions) -> frozenset[str]:
+    """The errors with which the platform still plays an NCCO."""
+    order = _ORDER if assumes.wrong_order == "played" else frozenset()
+    return order | {UNKNOWN_OPTION} if assumes.unknown_option == "played" else order
+
+
+def _after_empty(kind: str, assumes: Assumptions) -> After:
+    """What follows an empty reply to a webhook of this kind."""
+    return {"input": assumes.empty_reply_to_input, "notify": assumes.empty_reply_to_notify}.get(kind, "continues")
+
+
+def _after_array(kind: str, assumes: Assumptions) -> After:
+    """What follows the reply `[]` to a webhook of this kind."""
+    known = {"input": assumes.empty_array_to_input, "notify": assumes.empty_array_to_notify}
+    return known.get(kind, assumes.empty_array_to_connect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,34 +179,34 @@ class ReplyResult:
     issues: tuple[Issue, ...] = ()
 
 
-def read_reply(response: Response, *, is_played: bool, is_answer: bool) -> ReplyResult:
-    """Validate a reply.
-
-    Args:
-        response: the reply.
-        is_played: whether an NCCO in the reply is played; if not, only the reply's status matters.
-        is_answer: whether the leg has no NCCO yet, in which case an empty reply is an error.
-    """
+def read_reply(response: Response, delivery: WebhookDelivery, assumes: Assumptions) -> ReplyResult:
+    """Validate a reply. An empty reply is an error if the leg has no NCCO yet."""
     if response.failure:
         reason = REASONS[response.failure]
         return ReplyResult(failure=reason, is_retried=True, problem=f"no reply: {response.failure}")
     if response.status not in GOOD:
-        problem = f"the status is {response.status}"
-        return ReplyResult(failure=BAD_STATUS, is_retried=response.status in RETRIED, problem=problem)
+        is_retried = response.status in RETRIED or (response.status == 500 and assumes.retried_500 == "retried")
+        return ReplyResult(failure=BAD_STATUS, is_retried=is_retried, problem=f"the status is {response.status}")
     is_empty = response.status == 204 or not response.body.strip()
-    if not is_played or (is_empty and not is_answer):
+    if not delivery.is_played:
         return ReplyResult()
+    if is_empty and not delivery.is_answer:
+        return ReplyResult(ncco=[] if _after_empty(delivery.kind, assumes) == "ends" else None)
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if is_empty or kind in REFUSED_TYPES:
+    is_refused = kind in REFUSED_TYPES or (kind == "text/plain" and assumes.text_plain == "refused")
+    if is_empty or is_refused:
         return ReplyResult(failure=INVALID, problem=f"the reply is {'empty' if is_empty else kind}")
     try:
         document = json.loads(response.body)
     except ValueError:
         return ReplyResult(failure=INVALID, problem="the reply is not JSON")
-    if not is_answer and document in (None, []):  # Vonage's own sample replies `[]` to an event; its effect is unclear
-        return ReplyResult()
+    if not delivery.is_answer and document in (None, []):
+        return ReplyResult(ncco=[] if _after_array(delivery.kind, assumes) == "ends" else None)
+    if assumes.large_ncco == "refused" and len(response.body) >= LARGE_BYTES:
+        return ReplyResult(failure=INVALID, problem=f"the NCCO has {len(response.body)} bytes")
     issues = tuple(check(document))
-    error = next((issue for issue in issues if issue.is_error and issue.code not in PLAYED_ANYWAY), None)
+    played = played_anyway(assumes)
+    error = next((issue for issue in issues if issue.is_error and issue.code not in played), None)
     if error is not None:
         return ReplyResult(failure=INVALID, problem=f"{error.code} {error.path}: {error.message}", issues=issues)
     return ReplyResult(ncco=document, issues=issues)

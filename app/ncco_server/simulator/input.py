@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ncco_server.simulator import payloads
 from ncco_server.simulator.clock import milliseconds
@@ -19,11 +19,17 @@ Collected: TypeAlias = Mapping[str, Mapping[str, Any]]
 """The `speech` and `dtmf` fields of the webhook."""
 
 
-def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
-    """After an empty reply, the NCCO continues with the next action.
+TOGETHER_S: Final = 3.0
+"""The pause that ends the keys which are sent together. Our estimate."""
+UNUSED_SPEECH: Final[Mapping[str, Mapping[str, Any] | None]] = {
+    "no_results": {"results": []},
+    "error": {"error": "Speech was not enabled"},
+    "missing": None,
+}
+"""`speech` in the webhook of an input for keys only, by the value of `Assumptions.unused_speech`."""
 
-    Source: webhook reference, Input (unverified for input).
-    """
+
+def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
     if action.get("mode") == "asynchronous":
         yield from _each_key(playback, action)
         return None
@@ -34,17 +40,16 @@ def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
         collected = yield from _collected(playback, action, leg.open)
     finally:
         leg.stop_waiting()
-    speech = dict(collected["speech"])
+    speech = dict(collected.get("speech", {}))
     if "timeout_reason" in speech and (action.get("speech") or {}).get("saveAudio"):
         speech["recording_url"] = platform.new_file()
-    fields = payloads.collected(leg, {**collected, "speech": speech})
+    fields = payloads.collected(leg, {**collected, **({"speech": speech} if "speech" in collected else {})})
     return (yield from replacement(platform.ask("input", platform.target(action, leg), fields, leg)))
 
 
 def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Collected]:
-    """Keypresses take precedence over speech.
+    """Keypresses take precedence over speech. An input for both uses the timeouts of speech (unverified).
 
-    Timeouts start at the end of the prompts, and an input for both uses the timeouts of speech (both unverified).
     Source: NCCO reference, DTMF Input Settings, Speech Recognition Settings; webhook reference, Input.
     """
     clock = playback.platform.clock
@@ -58,15 +63,19 @@ def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Coll
     said: Mapping[str, Any] | None = None
     is_timed_out = True
     with InputQueue(*_sources(leg, takes, speech)) as queue:
-        given = yield from playback.play_until(queue)
+        assumes = playback.platform.assumes
+        is_spoken = "speech" in takes
+        first_s = float(speech.get("startTimeout", 10) if is_spoken else dtmf.get("timeOut", 3))
+        starts_at_once = (assumes.speech_timeout if is_spoken else assumes.input_timeout) == "at_once"
+        begun_ms = clock.ms
+        given = yield from playback.play_until(queue, within=first_s if starts_at_once else None)
         if given is None:
             leg.wait_for_party(waited)
-        first_ms = milliseconds(speech.get("startTimeout", 10)) if "speech" in takes else time_out_ms
-        deadline_ms = clock.ms + first_ms
+        deadline_ms = (begun_ms if starts_at_once else clock.ms) + milliseconds(first_s)
         while True:
             if isinstance(given, PressedKey):
                 is_submitted = given.digit == "#" and bool(dtmf.get("submitOnHash"))
-                digits += "" if is_submitted else given.digit
+                digits += "" if is_submitted and assumes.hash_key == "left_out" else given.digit
                 if is_submitted or len(digits) >= most:
                     is_timed_out = False
                     break
@@ -82,16 +91,16 @@ def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Coll
             given = yield from queue.take(within=(deadline_ms - clock.ms) / 1000)
             if given is None:
                 break
+    no_digits = "" if assumes.silent_digits == "empty" else None
     if digits or not is_timed_out or "speech" not in takes:
-        keys = {"digits": digits, "timed_out": is_timed_out}
-        # Source: webhook reference, Input (speech.error). If only keys were collected, the platform may send the error
-        # "Speech was not enabled"; the simulator sends no results instead.
-        speech = {"error": "Speech overridden by DTMF"} if "speech" in takes else {"results": []}
-        return {"speech": speech, "dtmf": keys}
+        keys = {"digits": digits or no_digits, "timed_out": is_timed_out}
+        overridden = {"error": "Speech overridden by DTMF"}  # source: webhook reference, Input (speech.error)
+        unused = overridden if is_spoken else UNUSED_SPEECH[assumes.unused_speech]
+        return {"dtmf": keys} if unused is None else {"speech": unused, "dtmf": keys}
     if said is not None:
         return {"speech": said, "dtmf": {"digits": None, "timed_out": False}}
     is_for_both = "dtmf" in takes
-    nothing = {"digits": "" if is_for_both else None, "timed_out": is_for_both}
+    nothing = {"digits": no_digits if is_for_both else None, "timed_out": is_for_both}
     return {"speech": {"timeout_reason": "start_timeout", "results": []}, "dtmf": nothing}
 
 
@@ -121,11 +130,15 @@ def _each_key(playback: Playback, action: Action) -> Steps[None]:
 
 def listen_for_keys(platform: CallControl, leg: Leg, target: Target, first: PartyInput | None = None) -> Steps[None]:
     """Send each key that a party presses, beginning with `first` if a key was pressed before."""
+    is_together = platform.assumes.keys_while_asynchronous == "together"
+    digits = ""
     with InputQueue((leg, PressedKey)) as queue:
         if first is not None:
             queue.put(first)
         while True:
-            key = yield from queue.take(within=None)
-            if isinstance(key, PressedKey):
-                fields = payloads.collected(leg, {"dtmf": {"digits": key.digit, "timed_out": False}})
+            key = yield from queue.take(within=TOGETHER_S if digits else None)
+            digits += key.digit if isinstance(key, PressedKey) else ""
+            if digits and (key is None or not is_together):
+                fields = payloads.collected(leg, {"dtmf": {"digits": digits, "timed_out": False}})
                 platform.send("input", target, fields, leg)
+                digits = ""

@@ -88,6 +88,8 @@ class Leg:
         is_earmuffed: whether this leg cannot hear others, as set by the REST API.
         performed: for a root, the NCCO actions that its call has performed, as written and in order.
         problem: why the leg could not be dialled, or "".
+        picked_up: fires when the answer webhook of an incoming call has been answered.
+        far_end: the other leg of a call from one of the application's numbers to another; otherwise None.
     """
 
     def __init__(
@@ -128,6 +130,8 @@ class Leg:
         self.performed: list[Mapping[str, Any]] = []
         self.waits = Signal()
         self.declined = Signal()
+        self.picked_up = Signal()
+        self.far_end: Leg | None = None
         self.decided = Signal()
         self.over = Signal()
         self.listeners: list[tuple[InputQueue, type[PartyInput]]] = []
@@ -254,6 +258,12 @@ class Leg:
         """
         await self._do(self.saying(*results, seconds=seconds, error=error))
 
+    def play_keys(self, digits: str) -> None:
+        """Play DTMF tones to the party; `p` is a pause."""
+        self.note("keys", digits)
+        if self.far_end is not None and not self.far_end.is_over:
+            self.far_end.begin(self.far_end.pressing(digits.replace("p", "")))
+
     def saying(self, *results: str | tuple[str, float], seconds: float | None = None, error: str = "") -> Steps[None]:
         guesses = [(guess, SURE) if isinstance(guess, str) else guess for guess in results]
         wire = [{"confidence": str(confidence), "text": text} for text, confidence in guesses]
@@ -346,6 +356,8 @@ class Sound:
 
     def reach(self, leg: Leg) -> None:
         self.hearers[leg] = leg.note(self.kind, self.text, self.seconds, self.action)
+        if leg.far_end is not None and self.kind == "talk":
+            leg.far_end.dispatch(Speech(self.seconds or 0.0, ({"confidence": str(SURE), "text": self.text},)))
 
     def leave(self, leg: Leg) -> None:
         if leg in self.hearers:

@@ -35,12 +35,7 @@ class OutboundCall:
 
 
 def run(platform: CallControl, leg: Leg, call: OutboundCall) -> Steps[None]:
-    """The status events come before the answer webhook.
-
-    Two things are unverified: that synchronous machine detection delays the answer webhook, and that an NCCO in the
-    reply to a detection event replaces the current one. Source: webhook reference, Answer (live timing) and Machine
-    detection.
-    """
+    """It is unverified that synchronous machine detection delays the answer webhook."""
     platform.send_status(leg, "started")
     platform.send_status(leg, "ringing")
     behaviour = yield from ring(platform, leg, leg, call.action)
@@ -51,19 +46,23 @@ def run(platform: CallControl, leg: Leg, call: OutboundCall) -> Steps[None]:
         )
         return
     leg.answered_ms = platform.clock.ms
-    platform.send_status(leg, "answered")
+    is_announced = platform.assumes.outbound_answered == "before" or not isinstance(call.ncco, tuple)
+    if is_announced:
+        platform.send_status(leg, "answered")
     keys = call.action["endpoint"][0].get("dtmfAnswer")
     if keys:
-        leg.note("keys", keys)
+        leg.play_keys(keys)
     leg.processes.append(platform.scheduler.spawn(_end_at_the_limit(leg, call.longest_s)))
     leg.processes.append(platform.scheduler.spawn(follow(platform, leg, behaviour)))
-    yield from _detect_and_play(platform, leg, call, behaviour)
+    yield from _detect_and_play(platform, leg, call, behaviour, is_announced=is_announced)
 
 
-def _detect_and_play(platform: CallControl, leg: Leg, call: OutboundCall, behaviour: Behaviour) -> Steps[None]:
+def _detect_and_play(
+    platform: CallControl, leg: Leg, call: OutboundCall, behaviour: Behaviour, *, is_announced: bool
+) -> Steps[None]:
     events = detections(call.action, behaviour)
     ncco = call.ncco
-    if events and events[0].delays_joining:
+    if events and (events[0].delays_joining or platform.assumes.detection == "delays"):
         ncco = (yield from detect(platform, leg, events)) or ncco
         events = ()
     if leg.is_over:
@@ -76,7 +75,7 @@ def _detect_and_play(platform: CallControl, leg: Leg, call: OutboundCall, behavi
 
     if events:
         leg.processes.append(platform.scheduler.spawn(detecting()))
-    yield from platform.play_to_the_end(leg, ncco)
+    yield from platform.play_to_the_end(leg, ncco, is_announced=is_announced)
 
 
 def _end_at_the_limit(leg: Leg, seconds: float) -> Steps[None]:

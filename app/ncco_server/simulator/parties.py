@@ -24,13 +24,6 @@ DETAILS: Final[Mapping[str, tuple[str | None, int | None]]] = {
 }
 """Outcomes that are failures, with their `detail` and `sip_code`. Source: webhook reference, Call status events."""
 
-AfterConnect: TypeAlias = Literal["continues", "ends"]
-"""What follows if a connected party hangs up. Unverified, because Vonage's sources disagree.
-
-`continues`: NCCO reference, Connect (the next action is processed). `ends`: contact centre tutorial (with one leg
-left, the call is completed).
-"""
-
 ENDLESS: Final = float("inf")
 
 
@@ -96,7 +89,7 @@ def address_of(endpoint: Mapping[str, Any]) -> str:
     """Return the number, user, URI or extension. Source: NCCO reference, Endpoint types."""
     match endpoint["type"]:
         case "phone":
-            return str(endpoint["number"]).removeprefix("+")  # the platform knows digits only (unverified)
+            return str(endpoint["number"]).removeprefix("+")
         case "app":
             return str(endpoint["user"])
         case "vbc":

@@ -88,11 +88,15 @@ class Vonage(CallControl):
         identity = Identity(
             next(self.ids).hex, "inbound", endpoint_type, to, from_, from_user, sip_headers or {}, custom_data
         )
+        leg = self.call_in(identity)
+        await self.scheduler.advance(lambda: leg.is_answered or leg.is_over)
+        return leg
+
+    def call_in(self, identity: Identity) -> Leg:
         conversation = SimulatedConversation(f"CON-{next(self.ids)}")
         leg = self.new_leg(identity, conversation, self.event_target)
         self.own_conversation(leg, conversation)
         self.begin(leg, self._answer(leg))
-        await self.scheduler.advance(lambda: leg.is_answered or leg.is_over)
         return leg
 
     def place(self, call: OutboundCall) -> Leg:
@@ -125,11 +129,16 @@ class Vonage(CallControl):
         own = self.application
         self.send_status(leg, "started")
         self.send_status(leg, "ringing")
+        is_announced = own.assumes.inbound_answered == "before"
+        if is_announced:
+            self.send_status(leg, "answered")
         fields = payloads.answer(leg, own.region_url)
         ncco = yield from replacement(self.ask("answer", (own.answer_url, own.answer_method), fields, leg))
         if ncco is not None:
             leg.answered_ms = self.clock.ms
-            self.send_status(leg, "answered")
+            leg.picked_up.fire()
+            if not is_announced:
+                self.send_status(leg, "answered")
             yield from self.play(leg, ncco)
         self.end(leg, "platform")
 

@@ -9,7 +9,7 @@ from ncco_server.simulator.control import CallControl
 from ncco_server.simulator.durations import repeated
 from ncco_server.simulator.legs import InputQueue, Leg
 from ncco_server.simulator.scheduler import Process, Signal, Steps, first_of
-from ncco_server.simulator.transcript import Action, HeardKind, Ncco, PartyInput
+from ncco_server.simulator.transcript import Action, HeardKind, Ncco, PartyInput, PressedKey
 
 
 class Playback:
@@ -41,8 +41,10 @@ class Playback:
         also applies to all later prompts before that input, even with `bargeIn: false`. Source: NCCO reference, NCCO
         actions (Synchronous), Talk and Stream (bargeIn); nexmo-developer pull request 1662.
         """
-        self.allows_barge_in = self.allows_barge_in or bool(action.get("bargeIn"))
+        is_kept = self.allows_barge_in and self.platform.assumes.sticky_barge_in == "stays"
+        self.allows_barge_in = is_kept or bool(action.get("bargeIn"))
         if not self.allows_barge_in:
+            yield from first_of(self.prompts_over)
             yield from self._play_prompt(action)
             return
         self._queued.append(action)
@@ -71,12 +73,17 @@ class Playback:
         finally:
             sound.stop()
 
-    def play_until(self, queue: InputQueue) -> Steps[PartyInput | None]:
-        """Play the prompts that have started until the party acts; None if all of them have finished before."""
+    def play_until(self, queue: InputQueue, within: float | None = None) -> Steps[PartyInput | None]:
+        """Play the prompts that have started until the party acts, for at most `within` seconds.
+
+        None if all of them have finished before, or if the input ignores the key that interrupts them.
+        """
         self.allows_barge_in = False
-        given: PartyInput | None = yield from queue.take(within=None, unless=self.prompts_over)
+        is_playing = not self.prompts_over.is_fired
+        given: PartyInput | None = yield from queue.take(within=within, unless=self.prompts_over)
         self.silence()
-        return given
+        is_dropped = is_playing and isinstance(given, PressedKey) and self.platform.assumes.barge_in_key == "dropped"
+        return None if is_dropped else given
 
     @property
     def prompts_over(self) -> Signal:

@@ -32,6 +32,7 @@ def play(playback: Playback, ncco: Ncco) -> Steps[None]:
             playback.leg.root.performed.append(written)
             following = yield from PERFORMERS[action["action"]](playback, action)
             if following is not None:
+                playback.platform.end_recordings_of_replaced(playback.leg)
                 pending = playback.load(following)
         yield from first_of(playback.prompts_over)
     finally:
@@ -100,7 +101,7 @@ def _until_over(playback: Playback, action: Action, recording: Recording) -> Ste
 def converse(playback: Playback, action: Action) -> Steps[None]:
     """Recording starts when a moderator joins; in a standard conversation, when anybody joins.
 
-    When the conversation ends, the NCCO continues (unverified). Source: NCCO reference, Conversation (record).
+    Source: NCCO reference, Conversation (record).
     """
     platform = playback.platform
     leg = playback.leg
@@ -114,6 +115,9 @@ def converse(playback: Playback, action: Action) -> Steps[None]:
             conversation.recordings.append(platform.new_recording(leg, action))
     yield from _on_hold(leg, conversation, action)
     yield from first_of(conversation.over)
+    if platform.assumes.conversation_over == "ends":
+        platform.end(leg, "platform")
+        yield from first_of()  # never returns, because this player has been cancelled
     if leg in conversation.legs:
         conversation.leave(leg)
         platform.own_conversation(leg, SimulatedConversation(conversation.uuid))

@@ -92,13 +92,14 @@ def compact_json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def with_query(url: str, fields: Mapping[str, Any]) -> str:
-    """A nested value becomes a JSON parameter. Nulls are left out (unverified).
+def with_query(url: str, fields: Mapping[str, Any], null: str | None = None) -> str:
+    """A nested value becomes a JSON parameter. A null becomes `null`, or is left out if that is None.
 
     Source: webhook reference, the two kinds of request (GET).
     """
-    texts = {name: value if isinstance(value, str) else compact_json(value) for name, value in fields.items()}
-    query = urlencode([pair for pair in texts.items() if fields[pair[0]] is not None], quote_via=quote, safe="")
+    given = {name: null if value is None else value for name, value in fields.items()}
+    texts = {name: value if isinstance(value, str) else compact_json(value) for name, value in given.items()}
+    query = urlencode([pair for pair in texts.items() if given[pair[0]] is not None], quote_via=quote, safe="")
     parts = urlsplit(url)
     return urlunsplit(parts._replace(query=f"{parts.query}&{query}" if parts.query else query, fragment=""))
 
@@ -154,7 +155,7 @@ class HttpServer:
         await self._transport.aclose()
 
     async def deliver(self, request: Request) -> Response:
-        """Send a request. Redirects are not followed: the platform treats them as bad statuses (unverified)."""
+        """Send a request. Redirects are not followed."""
         connect_s, answer_s = self._patience_s or request.connect_s, self._patience_s or request.answer_s
         limits = {"timeout": httpx.Timeout(answer_s, connect=connect_s).as_dict()}
         try:

@@ -90,7 +90,7 @@ _LATER: Final = {
     }.items()
     for name in names.split()
 }
-"""What most servers do not need: the name, and its module, which is imported when the name is first used."""
+"""Each name with its module, imported when the name is first used: most servers need none."""
 
 __all__ = [
     "ANY_CALL",
@@ -180,8 +180,7 @@ def __getattr__(name: str) -> Any:
 def open_store(url: str) -> Store:
     """Make the store for a database URL, without opening it. Raises ValueError, with the fix in its message.
 
-    The path after `sqlite:///` is taken literally: there are no escapes or options. `memory://` stores calls until the
-    process ends.
+    The path after `sqlite:///` is literal, without escapes or options. `memory://` lasts until the process ends.
     """
     scheme, found, rest = url.strip().partition("://")
     if not found:

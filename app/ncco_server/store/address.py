@@ -9,7 +9,6 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, u
 EXAMPLE: Final = "postgresql://ncco:password@db.example.com/ncco"
 
 POOLER: Final = "pooler"
-"""Our own URL option: `pooler=transaction` means a pooler in transaction mode."""
 
 _OPTIONS: Final = (
     "application_name",
@@ -31,8 +30,8 @@ class Address:
     """The address of a PostgreSQL database.
 
     Attributes:
-        dsn: for the driver; never printed, because it contains the password.
-        label: the URL without user, password and options, for messages.
+        dsn: never printed, because it contains the password.
+        label: for messages: the URL without user, password and options.
         is_pooled: whether a pooler may run each transaction on a different connection.
     """
 
@@ -42,10 +41,10 @@ class Address:
 
 
 def read_address(url: str) -> Address:
-    """Read `postgresql://user:password@host:port/database?sslmode=require`.
+    """Read `postgresql://user:password@host:port/database?sslmode=require`; hosts are separated by commas.
 
-    Several hosts are separated by commas; `?host=` names the folder of a Unix socket. Missing parts come from libpq's
-    environment variables (PGUSER, PGPASSWORD, ...). Raises ValueError with the fix, but without the password.
+    `?host=` names the folder of a Unix socket. Missing parts come from libpq's environment variables (PGUSER, ...).
+    Raises ValueError with the fix, but without the password.
     """
     parts = _split(url)
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -78,7 +77,7 @@ def _split(url: str) -> SplitResult:
 
 
 def _port_of(host: str) -> str | None:
-    """The port of a host, which may be an IPv6 address in brackets; None if there is no colon."""
+    """Return None if there is no colon. An IPv6 address has brackets."""
     _, found, port = host.rpartition("]")[2].rpartition(":")
     return port if found else None
 

@@ -1,4 +1,4 @@
-"""API keys of the programs that may request calls. Hashes are stored: a plain one of 32 random bytes is enough."""
+"""API keys of the programs that may request calls, as plain hashes: enough for 32 random bytes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ READ: Final = ":read"
 
 
 class ApiKeyRow(NamedTuple):
-    """A key, the flows that it may place calls with, and when it was created (milliseconds since 1970)."""
+    """A key, and the flows that it may place calls with."""
 
     name: str
     flows: tuple[str, ...]
@@ -42,14 +42,14 @@ class ApiKeyRow(NamedTuple):
 
 
 class ApiKeys:
-    """The API keys in an open database. Every method may raise StoreUnavailable."""
+    """The API keys in an open database."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
     @in_one_transaction
     def add(self, key: str, row: ApiKeyRow) -> Work[None]:
-        """Store a new key. A name can have several keys: an old key works until it is removed."""
+        """A name can have several keys: an old key works until it is removed."""
         yield _INSERT, (hash_of(key), row.name, ",".join(row.flows), row.created_at, ",".join(row.tables))
 
     async def find(self, key: str) -> ApiKeyRow | None:
@@ -57,7 +57,6 @@ class ApiKeys:
         return _row(rows[0]) if rows else None
 
     async def list(self) -> list[ApiKeyRow]:
-        """Return all keys by name, from oldest to newest."""
         return list(map(_row, await self.database.read(_SELECT_ALL)))
 
     @in_one_transaction

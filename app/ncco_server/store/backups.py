@@ -15,14 +15,14 @@ SELECT_FIRST_REVISION: Final = Sql("SELECT min(created_at) FROM revisions")
 
 
 class BackupRow(NamedTuple):
-    """The last backup: the time of its data in milliseconds since 1970, and the size of its file."""
+    """The last backup: the time of its data, and the size of its file."""
 
     made_at: int
     bytes: int
 
 
 class Backups:
-    """Stores the last backup in an open database. Every method may raise StoreUnavailable."""
+    """The last backup in an open database."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -32,7 +32,7 @@ class Backups:
         return BackupRow(*rows[0]) if rows else None
 
     async def first_data_at(self) -> int | None:
-        """When the oldest revision of a flow was stored, in milliseconds since 1970; no call is older."""
+        """Return when the oldest revision of a flow was stored; no call is older."""
         rows = await self.database.read(SELECT_FIRST_REVISION)
         created_at: int | None = rows[0][0]
         return created_at

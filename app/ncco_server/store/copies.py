@@ -20,7 +20,7 @@ COPIED: Final = tuple(name for name in TABLES if name not in (VERSION_TABLE, ADD
 """A table comes before the tables that refer to it."""
 
 SESSIONS_OF_0_2: Final = "ncco_console_sessions"
-"""The console sessions of version 0.2, which a copy leaves out, so that a restore logs nobody in."""
+"""A restore logs nobody in."""
 _CURE: Final = "take another backup"
 IN_USE: Final = "stop every server, console and `ncco` command that uses it"
 
@@ -41,9 +41,9 @@ def opened_copy(path: Path, *, is_new: bool = False) -> Iterator[sqlite3.Connect
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a database with SQLite's online backup, even while servers write. Raises StoreError. Blocks.
+    """Copy a database even while servers write. Raises StoreError. Blocks.
 
-    The file is read in one step, because any write in between would restart the copy.
+    In one step, because any write in between would restart the copy.
     """
     try:
         with (
@@ -60,8 +60,7 @@ def copy_file(source: Path, target: Path) -> None:
 def check_copy(path: Path) -> None:
     """Migrate a copy to the newest schema and read it completely.
 
-    Raises StoreUnusable if it is damaged, empty or of a newer version, or contains anything besides our tables and
-    rows: a backup must not run code.
+    Raises StoreUnusable if it is damaged, empty, too new, or contains more than our tables: a backup must not run code.
     """
     if not sqlite_file.schema_of(path, WAIT_MS).found:
         raise StoreUnusable(f"{path} is empty", _CURE)
@@ -99,7 +98,7 @@ def columns_of(copy: sqlite3.Connection, table: str) -> list[str]:
 def require_unused(path: Path) -> None:
     """Raise StoreUnavailable if another process has the file open, or if only its log exists. Blocks.
 
-    Every connection in WAL mode holds a lock, so an attempt to leave that mode fails if there is another connection.
+    Leaving WAL mode fails while another connection is open.
     """
     sqlite_file.require_no_lost_log(path)
     if not path.exists():
@@ -113,9 +112,9 @@ def require_unused(path: Path) -> None:
 
 
 def replace_file(path: Path, copy: Path) -> None:
-    """Replace a database with a copy. Raises StoreUnavailable if a process uses the database. Blocks."""
+    """Raise StoreUnavailable if a process uses the database. Blocks."""
     require_unused(path)
-    for name in ("-wal", "-shm"):  # a damaged file may have left a log, which would be applied to the copy
+    for name in ("-wal", "-shm"):  # a log left by a damaged file would be applied to the copy
         path.with_name(f"{path.name}{name}").unlink(missing_ok=True)
     copy.replace(path)
     sync_folder(path.parent)
@@ -130,10 +129,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def move_into(draft: Path, target: Path, undo: ExitStack) -> None:
-    """Move a file, or the files of a folder, to their destination; `undo` restores the previous files.
-
-    The folder itself stays, because it may be a mount point.
-    """
+    """Move a file, or the files of a folder, which may be a mount point; `undo` restores the previous ones."""
     before = draft.with_name("before")
     before.mkdir()
     steps = [(draft, target)]

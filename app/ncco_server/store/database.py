@@ -30,14 +30,14 @@ Row: TypeAlias = tuple[Any, ...]
 
 
 class Many(NamedTuple):
-    """A statement that runs once for each row of values, and returns the rows of all runs."""
+    """A statement that runs once for each row of values."""
 
     sql: Sql
     rows: Sequence[Sequence[Any]]
 
 
 class Keyed(NamedTuple):
-    """A statement whose result rows each start with the first of its `values`, which shows whose rows they are.
+    """A statement whose result rows each start with the first of its `values`.
 
     In grouped operations, only `Keyed` and `Insert` statements may return rows.
     """
@@ -49,7 +49,7 @@ class Keyed(NamedTuple):
 class Insert(NamedTuple):
     """An INSERT of one row. The result is its first value and its key, or nothing if the row existed.
 
-    SQLite reads the key without RETURNING, which would make the INSERT 50% slower.
+    In SQLite, RETURNING would make it 50% slower.
     """
 
     sql: Sql
@@ -70,8 +70,7 @@ class HasDatabase(Protocol):
     """An object with operations on an open database."""
 
     @property
-    def database(self) -> Database:
-        """The database."""
+    def database(self) -> Database: ...
 
 
 def in_one_transaction(
@@ -85,36 +84,35 @@ def in_one_transaction(
 
 
 QUEUE_LIMIT: Final = 2_000
-"""Maximum number of waiting writes: more would miss the caller's deadline."""
+"""More waiting writes would miss the callers' deadlines."""
 
 SHORTEST_REST_S: Final = 0.02
-"""Longer than a process waits between two attempts to write to a SQLite file that another process is writing to."""
+"""It is longer than a process waits before it tries again to write to a busy SQLite file."""
 
 
 async def give_way(began: float, factor: float = 1.0) -> None:
-    """Rest after a part of a bulk write, so that calls can use the database.
+    """Rest `factor` times as long as a part of a bulk write took, so that calls can use the database.
 
-    `began` is by `time.monotonic`; the rest takes `factor` times as long as the part.
+    It began at `began` (`time.monotonic`).
     """
     await asyncio.sleep(max(SHORTEST_REST_S, factor * (time.monotonic() - began)))
 
 
 class StoreFault(NamedTuple):
-    """A problem and its fix. The message continues a sentence that starts with the database's name."""
+    """A problem and its fix, which continue a sentence that starts with the database's name."""
 
     message: str
     cure: str
 
 
 class Read(Protocol):
-    """Reads a database, even while servers write to it."""
+    """Reads a database, even while servers write to it, in queries that may take long."""
 
-    async def __call__(self, sql: Sql, *values: object) -> list[Row]:
-        """Return all rows of a query, which may take long. Does not block the event loop. Raises StoreUnavailable."""
+    async def __call__(self, sql: Sql, *values: object) -> list[Row]: ...
 
 
 class Database(Protocol):
-    """Runs the store's reads and writes.
+    """Runs the store's reads and writes. Every method may raise StoreUnavailable.
 
     `label` is for messages, without user and password; `path` is the file of a SQLite database; `is_durable` data
     outlives the process.
@@ -126,61 +124,53 @@ class Database(Protocol):
     dialect: Dialect
 
     async def open(self) -> None:
-        """Connect, migrate to the newest schema, and check that the database is writable.
-
-        Raises StoreUnusable, or StoreUnavailable if a retry may succeed.
-        """
+        """Connect, migrate to the newest schema, and check that the database is writable. Raises StoreUnusable."""
 
     async def close(self) -> None:
-        """Finish pending writes. A closed database can be opened again."""
+        """A closed database can be opened again."""
 
     async def schema(self) -> Schema:
         """Read the schema of a database, which need not be open.
 
-        Raises StoreUnavailable, or StoreUnusable if it belongs to a newer version or to another program.
+        Raises StoreUnusable if it is too new or belongs to another program.
         """
 
     async def read(self, sql: Sql, *values: object) -> list[Row]:
-        """Return all rows of a query, as of the last commit. Raises StoreUnavailable."""
+        """Read as of the last commit."""
 
     def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> Coroutine[Any, Any, T]:
         """Run an operation in one transaction; return its result or raise its error, once its rows are on disk.
 
-        If the calling task is cancelled, either all of the operation's rows are written or none. Raises StoreError for
-        rows that cannot be stored, and StoreUnavailable.
+        If the task is cancelled, all rows are written or none. Raises StoreError for rows that cannot be stored.
 
         Args:
             work: makes the generator; called again if the transaction is retried.
-            keys: the sessions and legs of all calls that the operation may touch. An operation with keys must be short;
-                it has priority and is grouped. It must not contain `Many` statements.
+            keys: the sessions and legs of all calls that the operation may touch. An operation with keys is short, has
+                priority, is grouped, and must not contain `Many`.
         """
 
     async def trim(self) -> None:
         """Remove deleted rows from the write-ahead log too, unless that would take too long."""
 
     async def copy_to(self, path: Path) -> None:
-        """Write a snapshot to a new SQLite file, even while servers are running. Raises StoreError."""
+        """Write a snapshot to a new SQLite file, even while servers are running."""
 
     async def require_unused(self) -> None:
         """Raise StoreUnavailable if a server has the database open, which this object must not."""
 
     async def replace_by(self, path: Path) -> None:
-        """Atomically replace everything with a checked copy. The database must not be open.
-
-        Raises StoreUnavailable if a server has it open.
-        """
+        """Atomically replace everything with a checked copy. Neither this object nor a server may have it open."""
 
     async def purge(self, *, rewrite: bool) -> bool | None:
         """Remove deleted data from the files too; `rewrite` rewrites all data, and blocks writers meanwhile.
 
-        Returns True if the data is removed, False if another program prevents that, and None if deleted rows stay in
-        the files until their space is reused.
+        Returns False if another program prevents that, and None if the data stays until its space is reused.
         """
 
     def reading(self) -> AbstractAsyncContextManager[tuple[Read, Schema]]:
-        """Yield a reader with its own connection, and the schema. The database need not be open.
+        """Yield a reader with its own connection; the database need not be open.
 
-        Raises StoreUnusable if the database is not ours, or this version cannot read it.
+        Raises StoreUnusable if this version cannot read it.
         """
 
 
@@ -195,20 +185,20 @@ class WriteItem:
     error: Exception | None = None
 
     def settle(self) -> None:
-        """Pass the result or error to the waiting task. Must run in the task's event loop."""
+        """Must run in the event loop of the waiting task."""
         if self.done.done():
             return
         if self.error is None:
             self.done.set_result(self.result)
         else:
             self.done.set_exception(self.error)
-            self.done.exception()  # mark the error as seen, because a task that is being cancelled never reads it
+            self.done.exception()  # mark it as seen: a task that is being cancelled never reads it
 
 
 class GroupWriter(ABC):
     """Commits operations in groups: while one group waits for the disk, the next one fills.
 
-    A group starts after all tasks that are ready have run, so it contains their writes.
+    A group starts once all ready tasks have run, so it contains their writes.
     """
 
     def __init__(self, label: str, queue_limit: int) -> None:
@@ -235,12 +225,11 @@ class GroupWriter(ABC):
             await asyncio.wait({self._task})
 
     @abstractmethod
-    def next_group(self) -> list[WriteItem]:
-        """Take the operations of the next group from the queue."""
+    def next_group(self) -> list[WriteItem]: ...
 
     @abstractmethod
     async def commit(self, group: list[WriteItem]) -> None:
-        """Write operations in one transaction, and pass on their results. Never raises."""
+        """Pass on the results of one transaction. Never raises."""
 
     async def _run(self) -> None:
         group: list[WriteItem] = []

@@ -24,7 +24,7 @@ from ncco_server.store.tables import PLACED_TABLE, RECORDINGS_TABLE
 from ncco_server.table_rows import StoredTypes, key_of, table_of
 
 ROUNDS: Final = 3
-"""How many times the rows are searched, because a call may write rows while it is being deleted."""
+"""A call may write rows while it is being deleted, so the search is repeated."""
 
 Key = TypeVar("Key", int, str)
 
@@ -68,7 +68,7 @@ _COUNTED: Final = Sql("""
 _SOURCES: Final = Sql("SELECT sources FROM revisions")
 
 _TEXTS: Final = frozenset({"text", "url"})
-"""Types of columns that may mention a number."""
+"""The types of columns that may mention a number."""
 _ESCAPED: Final = re.compile(rb"\\u00([0-9a-fA-F]{2})")
 
 
@@ -81,7 +81,7 @@ class Numbers:
         self.pattern: Final = re.compile(rb"(?<![0-9])(?:00)?(?:" + written + rb")(?![0-9])")
 
     def are_in(self, *documents: bytes) -> bool:
-        """Return whether a document contains a number as a whole: verbatim, in a query string, or escaped in JSON."""
+        """Find a whole number: verbatim, in a query string, or escaped in JSON."""
         return any(self.pattern.search(document) or self._is_hidden_in(document) for document in documents)
 
     def _is_hidden_in(self, document: bytes) -> bool:
@@ -98,7 +98,7 @@ class _FoundRow(NamedTuple):
     """A row of a table that is about a person, or mentions them.
 
     Attributes:
-        values: the columns that mention the number in a text; () if the whole row is about the person.
+        values: the columns whose text mentions the number; () if the whole row is about the person.
         keeps_hash: whether a hash takes the row's place.
     """
 
@@ -111,8 +111,8 @@ class _FoundRow(NamedTuple):
 class _MatchingRows:
     """The keys of the rows that contain a phone number.
 
-    `counted` has the result of `_COUNTED` for each call; `functions` are sessions. `names` are the sessions, legs and
-    conversations of the rows, each with its latest time in milliseconds.
+    `counted` has the result of `_COUNTED` for each call; `names` the sessions, legs and conversations with their latest
+    time in milliseconds.
     """
 
     calls: set[int]
@@ -126,7 +126,6 @@ class _MatchingRows:
     names: dict[str, int]
 
     def count(self) -> Forgotten:
-        """Count the rows, including those that are deleted with the calls."""
         return Forgotten(
             calls=len(self.calls),
             running=sum(not row[3] for row in self.counted),
@@ -150,7 +149,7 @@ async def forget(
     dry_run: bool,
     rewrite: bool,
 ) -> Forgotten:
-    """See `Store.forget`. Transactions are short, so others can write in the meantime."""
+    """See `Store.forget`. Transactions are short, so others can write meanwhile."""
     wanted = Numbers(numbers)
     total = Forgotten()
     hashed = [name for name, table in tables.items() if table.keeps_hash]
@@ -169,7 +168,7 @@ async def forget(
 
 
 async def _find(database: Database, wanted: Numbers, tables: Mapping[str, StoredTypes]) -> _MatchingRows:
-    """Find all rows that contain one of the numbers, and the webhooks of the same legs and conversations."""
+    """Include the webhooks of the same legs and conversations."""
     named = [(key, call) async for key, call, body in _rows_in_batches(database, _WEBHOOKS) if wanted.are_in(body)]
     calls = await _find_calls(database, wanted) | {call for _, call in named if call is not None}
     counted = [row for key in sorted(calls) for row in await database.read(_COUNTED, key)]
@@ -202,9 +201,9 @@ async def _find(database: Database, wanted: Numbers, tables: Mapping[str, Stored
 
 
 def _match(wanted: Numbers, table: StoredTypes | None, name: str, columns: str) -> _FoundRow | None:
-    """A row with a number in its key or in a column for phone numbers. Of other rows, the texts that mention a number.
+    """Match a row by its key or its phone numbers, and otherwise by its texts.
 
-    Of a table that is not declared, every row that mentions a number.
+    Of a table that is not declared, any mention counts.
     """
     if table is None:
         return _FoundRow(name) if wanted.are_in(name.encode(), columns.encode()) else None
@@ -257,7 +256,7 @@ async def _find_placed(database: Database, wanted: Numbers) -> list[str]:
 
 
 async def _rows_in_batches(database: Database, sql: Sql, keys: int = 1, first: int | str = -1) -> AsyncIterator[Row]:
-    """Yield the rows of a query, which are sorted by their first `keys` columns and start after `first`."""
+    """The rows are sorted by their first `keys` columns, and come after `first`."""
     key, *more = [first] * keys
     while rows := await database.read(sql, key, PIECE, *more):
         for row in rows:
@@ -279,7 +278,7 @@ async def _delete(database: Database, found: _MatchingRows, key: bytes | None) -
         await database.write(partial(erase, ids, with_uuid=True))
     for ids in _batches(found.placed):
         await database.write(partial(erase_placed, ids))
-    for row in found.rows:  # one at a time, because a transaction must not wait for a turn and a turn for it
+    for row in found.rows:  # one at a time: a transaction that waits for a turn must not make a turn wait
         if row.values:
             await database.write(partial(table_rows.forget_values, row.name, row.values))
         else:
@@ -289,7 +288,7 @@ async def _delete(database: Database, found: _MatchingRows, key: bytes | None) -
 
 
 def _delete_calls(keys: Sequence[int]) -> Work[None]:
-    yield Many(LOCK_CALL, [(key,) for key in keys])  # as later facts do: first the call, then its row
+    yield Many(LOCK_CALL, [(key,) for key in keys])  # in the order of later facts: first the call, then its row
     yield from subtract(keys)
     yield Many(DELETE_CALL, [(key,) for key in keys])
 

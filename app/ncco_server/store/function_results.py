@@ -1,7 +1,6 @@
-"""What functions of handlers have returned in turns that are not stored yet.
+"""Stores what handlers' functions have returned in turns that are not stored yet.
 
-If the process dies before the turn is stored, a repeated webhook finds the result here. The turn's transaction deletes
-the results, which the call then contains.
+If the process dies, a repeated webhook finds the result here. The turn's transaction deletes it.
 """
 
 from __future__ import annotations
@@ -12,14 +11,13 @@ from ncco_server.store.database import Database, Work
 from ncco_server.store.sql import Sql
 from ncco_server.store.tables import FUNCTION_RESULTS_TABLE
 
-# An empty text if the turn has been stored.
 SELECT: Final = Sql(f"""
     SELECT result FROM {FUNCTION_RESULTS_TABLE} WHERE session = $1 AND turn = $2 AND name = $3
     UNION ALL
     SELECT '' FROM calls JOIN turns ON turns.call_key = calls.key WHERE calls.id = $1 AND turns.number = $2
 """)
 
-# A function may return after its turn, which did not wait for it any longer.
+# A function may return after its turn has stopped waiting.
 INSERT: Final = Sql(f"""
     INSERT INTO {FUNCTION_RESULTS_TABLE} (session, turn, name, result, created_at)
     SELECT $1, $2, $3, $4, $5
@@ -36,10 +34,7 @@ SELECT_ALL: Final = Sql(f"SELECT session, result FROM {FUNCTION_RESULTS_TABLE}")
 
 
 class FunctionResultRow(NamedTuple):
-    """What a function has returned, as JSON; the time is in milliseconds since 1970.
-
-    `name` is the call within the turn.
-    """
+    """What a function has returned, as JSON; `name` is the call within the turn."""
 
     session: str
     turn: int
@@ -49,19 +44,17 @@ class FunctionResultRow(NamedTuple):
 
 
 class FunctionResults:
-    """The results of functions in an open database. Every method may raise StoreUnavailable."""
+    """The results of functions in an open database."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
     async def get(self, session: str, turn: int, name: str) -> str | None:
-        """Return a result; "" if the turn has been stored, None if there is neither."""
+        """Return "" if the turn has been stored, None if there is no result."""
         rows = await self.database.read(SELECT, session, turn, name)
         return min(rows)[0] if rows else None
 
     async def add(self, row: FunctionResultRow) -> None:
-        """Write a result, unless there is one, or the turn has been stored."""
-
         def insert() -> Work[None]:
             yield INSERT, row
 

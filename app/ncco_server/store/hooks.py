@@ -9,8 +9,7 @@ from ncco_server.store.database import Keyed, Work
 from ncco_server.store.rows import HOOK_COLUMNS, IS_MAIL, HookRow
 from ncco_server.store.sql import Sql
 
-# The lock keeps another host from sending the last waiting hook before the new hook is written. Otherwise the new hook
-# would never become due.
+# Otherwise another host could send the last waiting hook before the new hook is written, which would never become due.
 LOCK_LAST_WAITING: Final = Sql(
     f"""
     SELECT session FROM hooks
@@ -33,8 +32,8 @@ INSERT_HOOK: Final = Sql(f"""
     ON CONFLICT (id) DO NOTHING
 """)
 
-# The first waiting hook of a session becomes due: at $2, or at once if that is NULL. This is a separate statement after
-# the DELETE, so that it sees hooks written in the meantime.
+# Frees the first waiting hook of a session at $2, or at once (NULL). A statement of its own sees hooks that were
+# written during the DELETE.
 FREE_NEXT: Final = Sql(
     f"""
     UPDATE hooks

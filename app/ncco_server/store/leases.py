@@ -1,6 +1,6 @@
 """Leases for work that one process at a time should do: rows that the holder changes every few seconds.
 
-A lease contains no time, because the clocks of hosts differ, and belongs to no connection (docs/decisions.md).
+They contain no time, because the clocks of hosts differ (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ CHANGE: Final = Sql(f"""
 
 
 class LeaseRow(NamedTuple):
-    """A lease: a random name of its holder ("": none), and how often the row has changed."""
+    """A random name of the holder ("": none), and how often the row has changed."""
 
     holder: str = ""
     beat: int = 0
 
 
 class Leases:
-    """The leases in an open database. Every method may raise StoreUnavailable."""
+    """The leases in an open database."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -39,5 +39,5 @@ class Leases:
 
     @in_one_transaction
     def change(self, name: str, holder: str, seen: LeaseRow) -> Work[bool]:
-        """Take, renew or (with "") release a lease; False if the row is not as it was seen any more."""
+        """Take, renew or (with "") release a lease; False if the row has changed since it was seen."""
         return bool((yield CHANGE, (name, holder, seen.beat)))

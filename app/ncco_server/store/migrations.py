@@ -1,7 +1,7 @@
-"""The tables of SQLite and PostgreSQL, version by version. A released version never changes; a new one follows it.
+"""The tables of SQLite and PostgreSQL, version by version. A released version never changes.
 
-A version removes nothing that the previous one needs. A server refuses a schema version that it does not know, but
-ignores additions: tables and columns with a version of their own (docs/decisions.md).
+It removes nothing that the previous one needs. A server refuses an unknown version, but ignores additions, which have a
+version of their own (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -21,12 +21,9 @@ from ncco_server.store.tables import ADDITIONS_TABLE, RETENTION_TABLE, TABLES, V
 DEFAULT_RETENTION_DAYS: Final = 90
 
 FIRST_READABLE: Final = "0002"
-"""The oldest version that can be read without migrating it."""
 
 PROBE: Final = hashlib.shake_256(b"probe").digest(16_384)
-"""The row that a probe writes, which fails if the disk is full: it is larger than the free space of any page, and
-PostgreSQL cannot compress it.
-"""
+"""A row that fails on a full disk: larger than any page's free space, and PostgreSQL cannot compress it."""
 
 LIST_TABLES: Final = Sql(
     f"""
@@ -36,9 +33,7 @@ LIST_TABLES: Final = Sql(
     """,
     sqlite="SELECT name FROM sqlite_master WHERE type = 'table'",
 )
-"""In PostgreSQL, it leaves out other programs' tables. It reads pg_class, so that a connection that waited for another
-host's migration sees the new tables.
-"""
+"""In PostgreSQL, pg_class shows the new tables to a connection that waited for another host's migration."""
 
 INSERT_PROBE: Final = Sql("INSERT INTO probes (body) VALUES ($1)")
 
@@ -82,7 +77,7 @@ ADDITIONS: Final[dict[Dialect, tuple[Migration, ...]]] = {
 
 
 def find_schema(dialect: Dialect, label: str) -> Work[Schema]:
-    """Read the version of a database. Raises StoreUnusable for a newer version, or another program's database."""
+    """Raise StoreUnusable for a newer version, or another program's database."""
     tables = {row[0] for row in (yield LIST_TABLES, ())}
     found = yield from _version(VERSION_TABLE, tables)
     added = yield from _version(ADDITIONS_TABLE, tables)
@@ -119,7 +114,6 @@ def upgrade(dialect: Dialect, label: str) -> Work[None]:
 
 
 def is_complete(dialect: Dialect, label: str) -> Work[bool]:
-    """Return whether `upgrade` would change nothing. Raises StoreUnusable."""
     schema = yield from find_schema(dialect, label)
     return schema.is_complete
 
@@ -135,7 +129,7 @@ def _run(migrations: tuple[Migration, ...], missing: tuple[str, ...], version_ta
 
 
 def require_readable(schema: Schema, label: str) -> None:
-    """Raise StoreUnusable if the database is empty, or too old to be read without migrating it."""
+    """Raise StoreUnusable if the database is empty, or must be migrated first."""
     if not schema.found:
         raise StoreUnusable(f"{label} is empty", "name the server's database in NCCO_DATABASE_URL, or start the server")
     if schema.found < FIRST_READABLE:
@@ -143,6 +137,6 @@ def require_readable(schema: Schema, label: str) -> None:
 
 
 def probe() -> Work[None]:
-    """Write a row and delete it. The commit shows whether the database is writable and can grow."""
+    """Write a row and delete it: the commit shows whether the database is writable and can grow."""
     yield INSERT_PROBE, (PROBE,)
     yield DELETE_PROBES, ()

@@ -1,10 +1,5 @@
 """Calls that this server places, and their attempts. An attempt makes at most one request for a call.
 
-    placed = await store.placed.add([row])                          # the stored rows: a repeated key adds nothing
-    begun = await store.placed.begin(row, "revision", now, limits)  # committed before the request is sent
-    await store.placed.sent(begun.attempt, leg, conversation)
-    await store.placed.finish(begun.attempt, AttemptResult("busy"), now, due_at=later)
-
 States of a placed call:
 
     waiting   for an attempt: due_at set
@@ -13,12 +8,12 @@ States of a placed call:
 
 States of an attempt:
 
-    placing   committed before the request, which is sent at most once, whatever happens to this process
+    placing   committed before the request
     placed    Vonage accepted the request
     answered  somebody picked up
     over      outcome set
 
-Rows that several hosts change are always locked in this order: the control row, the placed call, its attempt.
+Rows are always locked in this order: the control row, the placed call, its attempt.
 """
 
 from __future__ import annotations
@@ -37,12 +32,13 @@ from ncco_server.store.tables import ATTEMPTS_TABLE, PLACED_TABLE, PLACING_TABLE
 from ncco_server.table_rows import table_of
 
 GAP_MS: Final = 400
-"""Minimum time between two new calls of an application, across all hosts. Vonage accepts 3 a second, but requests may
-arrive closer together than they were sent, and the call refused with 429 could be one that a flow dials.
-Source: Outbound REST.
+"""Lies between two new calls of an application, on any host.
+
+Vonage accepts 3 a second, but counts them when they arrive, and may refuse (429) a call that a flow dials. Source:
+Outbound REST.
 """
 BUSY_MS: Final = 5_000
-"""How long a call waits if its flow is already calling the same number, or if placing is paused or at a limit."""
+"""How long a call waits if placing is paused or at a limit, or its flow is calling the same number."""
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 24 * 60 * MINUTE_MS
 ADDED_SIZE: Final = 200
@@ -50,34 +46,29 @@ STOPPED_SIZE: Final = 500
 
 
 HUNG_UP: Final = "hung up, because the call was cancelled"
-"""The `problem` of an attempt that this server has hung up."""
 
 COMPLETED: Final = "completed"
-"""The `outcome` of an attempt that is over at Vonage, while a webhook that shows how it ended may still arrive."""
+"""The `outcome` of an ended attempt while a webhook that shows how it ended may still arrive."""
 
 Origin: TypeAlias = Literal["api", "cli", "console", "hook"]
 PlacedState: TypeAlias = Literal["waiting", "calling", "over"]
 AttemptState: TypeAlias = Literal["placing", "placed", "answered", "over"]
 AttemptKey: TypeAlias = tuple[str, int]
-"""The ID of the placed call, and the number of the attempt."""
 
 
 class PlacedRow(NamedTuple):
     """A placed call. All times are milliseconds since 1970.
 
     Attributes:
-        key: identifies a repeated request; unique, and kept even if the call is forgotten.
+        key: identifies a repeated request; kept even if the call is forgotten.
         digest: tells a repeated request from a different one with the same key.
         owner: the name of the API key or of the login, or "".
         number: digits with the country code; "" once the call was forgotten.
         params: JSON, with sensitive values encrypted.
-        chain: how many placed calls led to this one.
         outcome: `answered`, the status of the last attempt, `cancelled`, `expired` or `unknown`; "" until it is over.
         problem: why it failed or is waiting, or "".
-        expires_at: None if it never expires.
-        due_at: when to try the call next; None if it is not waiting.
-        salt: added to the server's key to encrypt `params`. Every end of the call deletes it, so that nobody can
-            decrypt them any more.
+        expires_at, due_at: None for never.
+        salt: encrypts `params`, with the server's key, until the call ends.
         origin: "" if a host without this column stored it.
     """
 
@@ -112,11 +103,10 @@ class AttemptRow(NamedTuple):
     """One attempt of a placed call. All times are milliseconds since 1970.
 
     Attributes:
-        number: from 1.
         flow, to_number: no two attempts in progress have the same; "" once the call was forgotten.
-        leg, conversation: "" until known. While the attempt is `placing`, only an event has named them.
-        placing_at: when it was committed, right before its request.
-        give_up_at: when it is given up if no webhooks arrive; None once it is over.
+        leg, conversation: "" until known. While `placing`, only an event has named them.
+        placing_at: right before its request.
+        give_up_at: when it is given up without webhooks; None once it is over.
         outcome: Vonage's last status, `answered` or `unknown`; until the attempt is over, "", the result of machine
             detection, or `COMPLETED`.
     """
@@ -149,9 +139,9 @@ class PlacingLimits(NamedTuple):
 
 
 class PlacingControl(NamedTuple):
-    """Whether, and from when, calls may be placed. `next_at` leaves a gap between new calls.
+    """Whether, and from when, calls may be placed; None means not paused or held.
 
-    No call is placed before `held_until`, because Vonage accepts none. None means that placing is not paused or held.
+    `next_at` leaves a gap between new calls.
     """
 
     next_at: int = 0
@@ -166,21 +156,21 @@ class PlacingControl(NamedTuple):
 
 
 class PlacedCounts(NamedTuple):
-    """The numbers of calls that wait for an attempt, or have one in progress."""
+    """Calls that wait for an attempt, or have one in progress."""
 
     waiting: int = 0
     calling: int = 0
 
 
 class CalledCounts(NamedTuple):
-    """The numbers of calls that were placed, and of those that were answered."""
+    """Calls that were placed, and those that were answered."""
 
     called: int = 0
     answered: int = 0
 
 
 class Begun(NamedTuple):
-    """An attempt to send, or None and when to try again if a limit or a pause prevented it (otherwise 0)."""
+    """An attempt, or None and when to try again (otherwise 0) if a limit or a pause prevented it."""
 
     attempt: AttemptRow | None
     look_at: int = 0
@@ -188,7 +178,7 @@ class Begun(NamedTuple):
 
 
 class AttemptResult(NamedTuple):
-    """How an attempt ended. The call ends the same way, and its hooks are sent, unless another attempt follows."""
+    """How an attempt ended. Unless another one follows, the call ends the same way."""
 
     outcome: str
     problem: str = ""
@@ -369,21 +359,16 @@ _ERASE_ATTEMPTS: Final = Sql(f"""
 """)
 
 
-def _ignore(_: int) -> None:
-    """Report no progress."""
+def _ignore(_: int) -> None: ...
 
 
 def erase_placed(ids: Sequence[str]) -> Work[None]:
-    """Forget the numbers, params and legs of placed calls.
-
-    The keys stay, so repeated requests place no calls. The attempts stay too: they count towards the limits.
-    """
+    """Keep the keys, for repeated requests, and the attempts, which count towards the limits."""
     yield Many(_ERASE, [(id_,) for id_ in ids])
     yield Many(_ERASE_ATTEMPTS, [(id_,) for id_ in ids])
 
 
 def _locked_control() -> Work[PlacingControl]:
-    """Lock the row that every host locks before it places a call."""
     yield _ADD_CONTROL, ()
     return PlacingControl._make((yield _LOCK_CONTROL, ())[0])
 
@@ -394,7 +379,7 @@ def _locked_attempt(key: AttemptKey) -> Work[AttemptRow | None]:
 
 
 def _locked(key: AttemptKey) -> Work[tuple[PlacedRow | None, AttemptRow | None]]:
-    """Lock both always in this order, so that two hosts do not deadlock."""
+    """Keep the order, so that two hosts do not deadlock."""
     found = yield _LOCK, key[:1]
     attempt = yield from _locked_attempt(key)
     return (PlacedRow._make(found[0]) if found else None), attempt
@@ -425,7 +410,7 @@ def _moved(attempt: AttemptRow, leg: str) -> AttemptRow:
 
 
 class PlacedCalls:
-    """The placed calls in an open database. Every method may raise StoreUnavailable. `now` is in milliseconds."""
+    """The placed calls in an open database. `now` is in milliseconds."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -434,13 +419,13 @@ class PlacedCalls:
 
     @in_one_transaction
     def add(self, rows: Sequence[PlacedRow]) -> Work[list[PlacedRow]]:
-        """Write new calls; return the stored calls in order. A call whose key exists is not changed."""
+        """Return the stored calls in order. A call whose key exists is not changed."""
         yield Many(_INSERT, sorted(rows, key=attrgetter("key")))  # sorted, so that two hosts do not deadlock
         found = yield Many(_SELECT_BY_KEY, [(row.key,) for row in rows])
         return list(map(PlacedRow._make, found))
 
     async def add_many(self, rows: Sequence[PlacedRow], listener: Callable[[int], None] = _ignore) -> list[PlacedRow]:
-        """As `add`, in several transactions, so that callers can use the store; `listener` gets the count so far."""
+        """Use several transactions, so that callers can use the store; `listener` gets the count so far."""
         stored = list[PlacedRow]()
         while len(stored) < len(rows):
             began = time.monotonic()
@@ -457,19 +442,18 @@ class PlacedCalls:
         return list(map(AttemptRow._make, await self.database.read(_SELECT_ATTEMPTS, id_)))
 
     async def list(self, limit: int, before: str = "", wanted: PlacedFilter = ANY_PLACED) -> Sequence[PlacedRow]:
-        """Return the newest calls first, starting after the call with the ID `before`."""
         return list(map(PlacedRow._make, await self.database.read(_SELECT_PAGE, limit, before, *wanted)))
 
     async def count(self, batch: str = "") -> dict[tuple[str, str], int]:
-        """Count the calls for each state and outcome, in one batch or (with "") in all."""
+        """Count by state and outcome, in one batch or (with "") in all."""
         return {(state, outcome): count for state, outcome, count in await self.database.read(_COUNT, batch)}
 
     @in_one_transaction
     def cancel(self, id_: str, now: int) -> Work[PlacedRow | None]:
-        """Cancel a call; return its previous row, or None if there is no such call.
+        """Return the call's previous row, or None if there is no such call.
 
-        A waiting call is then over. A call with an attempt in progress is not tried again, and a person who answers it
-        hears a goodbye; this method does not hang up. A call that is over does not change.
+        A waiting call is then over. An attempt in progress is not hung up, but is the last one, and whoever answers it
+        hears a goodbye.
         """
         found = yield _LOCK, (id_,)
         if not found:
@@ -482,10 +466,7 @@ class PlacedCalls:
         return row
 
     async def stop_batch(self, batch: str, now: int, listener: Callable[[int], None] = _ignore) -> int:
-        """Cancel all waiting calls of a batch, in several transactions; return how many.
-
-        Those that are due next come first.
-        """
+        """Use several transactions, and begin with the next due; return how many were cancelled."""
         stopped = 0
         while True:
             began = time.monotonic()
@@ -508,7 +489,7 @@ class PlacedCalls:
         return CalledCounts(*(await self.database.read(_COUNT_CALLED, since))[0])
 
     async def changes(self, limit: int) -> Sequence[Row]:
-        """A value that changes with the newest `limit` calls and attempts, the number of active ones, or the pause."""
+        """A value that changes with the newest `limit` calls and attempts, the active ones, or the pause."""
         read = self.database.read
         newest = [*await read(_SELECT_NEWEST, limit), *await read(_SELECT_NEWEST_ATTEMPTS, limit)]
         return [*newest, *await read(_COUNT_ACTIVE), *await read(SELECT_CONTROL)]
@@ -521,7 +502,7 @@ class PlacedCalls:
 
     @in_one_transaction
     def pause(self, now: int, by: str, reason: str) -> Work[None]:
-        """Place no calls until `resume`. Calls in progress continue."""
+        """Calls in progress continue."""
         yield _ADD_CONTROL, ()
         yield _SET_PAUSED, (now, by, reason)
 
@@ -532,22 +513,22 @@ class PlacedCalls:
 
     @in_one_transaction
     def hold(self, until: int, reason: str) -> Work[None]:
-        """Place no calls before `until`, on any host, because Vonage accepts none. Calls in progress continue."""
+        """Place no calls before `until`, on any host, because Vonage accepts none."""
         yield _ADD_CONTROL, ()
         yield _HOLD, (until, reason)
 
     @in_one_transaction
     def yield_to(self, dials: int, now: int) -> Work[None]:
-        """Delay the next placed call, because `dials` calls that flows have just dialled also count as new calls."""
+        """Delay the next placed call, because `dials` of flows also count as new calls."""
         control = yield from _locked_control()
         yield _SET_NEXT, (max(control.next_at, now) + dials * GAP_MS,)
 
     async def due(self, now: int, limit: int, flows: Sequence[str]) -> Sequence[PlacedRow]:
-        """Return the due calls of these flows, without those to a number that their flow is calling."""
+        """Leave out calls to a number that their flow is calling."""
         return await self._waiting(_SELECT_DUE, (now, limit), flows)
 
     async def expired(self, now: int, limit: int, flows: Sequence[str], before: int) -> Sequence[PlacedRow]:
-        """The waiting calls that have expired: of these flows, and those from `before` of any flow."""
+        """Return those of these flows, and those from `before` of any flow."""
         return await self._waiting(_SELECT_EXPIRED, (now, limit, before), flows)
 
     async def _waiting(self, sql: ListSql, values: Sequence[int], flows: Sequence[str]) -> Sequence[PlacedRow]:
@@ -556,7 +537,7 @@ class PlacedCalls:
 
     @in_one_transaction
     def postpone(self, calls: Sequence[tuple[PlacedRow, int, str]], now: int) -> Work[None]:
-        """Make calls due at other times, each with the reason, if they still wait for the same attempt."""
+        """Change only calls that still wait for the same attempt."""
         yield Many(_POSTPONE, [(row.id, row.tries, due_at, problem, now) for row, due_at, problem in calls])
 
     @in_one_transaction
@@ -572,8 +553,8 @@ class PlacedCalls:
     ) -> Work[Begun]:
         """Commit the next attempt of a waiting call, unless a limit, a pause or another attempt prevents it.
 
-        If this returns an attempt, exactly one request may be sent for it. Rows of tables named in `refusing` prevent
-        it if they were committed before this transaction read them. Raises HashKeyLost.
+        Exactly one request may be sent for it. Rows of tables named in `refusing` prevent it if they were committed
+        before. Raises HashKeyLost.
         """
         control = yield from _locked_control()
         if control.paused_at is not None:
@@ -613,7 +594,7 @@ class PlacedCalls:
 
     @in_one_transaction
     def sent(self, attempt: AttemptRow, leg: str, conversation: str) -> Work[AttemptRow | None]:
-        """Record that Vonage accepted an attempt, and its leg, whatever leg an event claimed before."""
+        """An event may have claimed another leg before."""
         stored = yield from _locked_attempt(attempt.key)
         if stored is None or stored.state != "placing":
             return stored
@@ -623,14 +604,13 @@ class PlacedCalls:
 
     @in_one_transaction
     def note(self, attempt: AttemptRow, problem: str, give_up_at: int) -> Work[None]:
-        """Record why it is unknown whether Vonage accepted an attempt, which its webhooks, or a lack of them, show."""
         stored = yield from _locked_attempt(attempt.key)
         if stored is not None and stored.state == "placing":
             yield from _save(stored._replace(problem=problem, give_up_at=give_up_at))
 
     @in_one_transaction
     def not_sent(self, attempt: AttemptRow, due_at: int, problem: str, now: int) -> Work[bool]:
-        """Withdraw an attempt whose request certainly did not reach Vonage. The call waits until `due_at`."""
+        """The request certainly did not reach Vonage."""
         placed, stored = yield from _locked(attempt.key)
         if placed is None or stored is None or stored.state != "placing" or stored.leg:
             return False
@@ -644,9 +624,9 @@ class PlacedCalls:
 
     @in_one_transaction
     def adopt(self, placed: str, number: int, leg: str, conversation: str, to: str = "") -> Work[AttemptRow | None]:
-        """Assign the leg of an event to an attempt without a leg, if it called the number `to` ("": unknown).
+        """Assign the leg of an event to an attempt without a leg, if it called `to` ("": unknown).
 
-        The reply to the request or the answer webhook may still assign another leg. Returns the stored attempt.
+        The reply to the request or the answer webhook may still change it.
         """
         attempt = yield from _locked_attempt((placed, number))
         if attempt is None or not attempt.to_number or attempt.leg not in ("", leg):
@@ -673,11 +653,11 @@ class PlacedCalls:
     ) -> Work[AttemptRow | None]:
         """Mark the attempt of this leg as answered, and return it; None if the person must hear a goodbye instead.
 
-        They hear it if the call was cancelled, if another leg has the attempt, if a later attempt is in progress, or if
-        Vonage had hung up on a machine. If this attempt had been given up while the next one waits, the call ends
-        without that one. If it was the last attempt, its hooks have been sent, so its outcome stays.
+        That is so if the call was cancelled, another leg has the attempt, a later attempt is in progress, or Vonage had
+        hung up on a machine. If this attempt had been given up, the call ends without the waiting next one; if it was
+        the last, its outcome stays, because hooks were sent.
 
-        With `is_certain`, this is the answer webhook, whose leg counts if Vonage has not confirmed another one.
+        `is_certain` is for the answer webhook, whose leg counts unless Vonage has confirmed another one.
         """
         row, attempt = yield from _locked((placed, number))
         if row is None or not row.number or row.cancelled_at is not None or attempt is None:
@@ -703,10 +683,7 @@ class PlacedCalls:
 
     @in_one_transaction
     def completed(self, attempt: AttemptRow, give_up_at: int) -> Work[AttemptRow | None]:
-        """Wait until `give_up_at` for a webhook that shows how an attempt ended, unless it was answered or is over.
-
-        Returns the stored attempt, if any.
-        """
+        """Wait for a webhook that shows how it ended, unless it was answered or is over."""
         stored = yield from _locked_attempt(attempt.key)
         if stored is None or stored.answered_at is not None or stored.state == "over":
             return stored
@@ -719,11 +696,11 @@ class PlacedCalls:
         await self._change(attempt, outcome=outcome)
 
     async def cancelled(self, limit: int) -> Sequence[AttemptRow]:
-        """Return the attempts in progress whose call was cancelled, which must be hung up."""
+        """Return attempts in progress."""
         return list(map(AttemptRow._make, await self.database.read(_SELECT_CANCELLED, limit)))
 
     async def hung_up(self, attempt: AttemptRow) -> None:
-        """Record that an attempt was hung up. Webhooks report when it is over."""
+        """Webhooks still report when it is over."""
         await self._change(attempt, problem=HUNG_UP)
 
     @in_one_transaction
@@ -734,14 +711,13 @@ class PlacedCalls:
             yield from _save(stored._replace(**columns))
 
     async def silent(self, now: int, limit: int) -> Sequence[AttemptRow]:
-        """Return the attempts that must be given up because their webhooks did not arrive."""
         return list(map(AttemptRow._make, await self.database.read(_SELECT_SILENT, now, limit)))
 
     @in_one_transaction
     def finish(self, attempt: AttemptRow, result: AttemptResult, now: int, due_at: int | None = None) -> Work[bool]:
         """Store how an attempt ended. Without a next attempt (`due_at`), or if it was cancelled, the call ends too.
 
-        Writes nothing and returns False if the attempt is already over, or was answered after `attempt` was read.
+        Returns False, and writes nothing, if the attempt is over, or was answered after `attempt` was read.
         """
         placed, stored = yield from _locked(attempt.key)
         if placed is None or stored is None or stored.state == "over" or stored.answered_at != attempt.answered_at:

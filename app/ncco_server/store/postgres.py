@@ -1,4 +1,4 @@
-"""A PostgreSQL database, which several hosts can share. Requires asyncpg: `pip install ".[postgres]"`.
+"""A PostgreSQL database. Requires asyncpg: `pip install ".[postgres]"`.
 
 If several operations of a group run the same statement, it is sent once.
 """
@@ -54,20 +54,18 @@ if TYPE_CHECKING:
     from ncco_server.store.postgres_copy import Connection
 
 GROUP_LIMIT: Final = 128
-"""Maximum number of writes, so that the first one does not wait forever."""
 
 READERS: Final = 4
 
 BACKGROUND: Final = 2
-"""Connections for work that no caller waits for."""
 
 TRIES: Final = 3
-"""How often to try a write that conflicts with another host's, or a read after a lost connection."""
+"""Applies to a write that conflicts with another host's, and to a read after a lost connection."""
 
 CONNECT_S: Final = 3.0
 READ_S: Final = 2.0
 COMMIT_S: Final = 3.5
-"""Time limit for a group of writes, including its time in the queue. Vonage gives up after 5 seconds."""
+"""Limits a group of writes, with its time in the queue. Vonage gives up after 5 seconds."""
 
 BACKGROUND_S: Final = 10.0
 SEARCH_S: Final = 30.0
@@ -76,7 +74,7 @@ OPEN_S: Final = 60.0
 """Another host may be migrating a large database."""
 
 LOCK: Final = 7_093_221_054_881
-"""The advisory lock for schema changes: a number that nobody else uses."""
+"""The advisory lock for schema changes: any number that nobody else uses."""
 
 _CALLS: Final = 709_322
 """The namespace of the advisory locks for calls."""
@@ -89,18 +87,18 @@ _SETTINGS: Final = {
     "idle_in_transaction_session_timeout": "5000",
     "jit": "off",
 }
-"""With these timeouts (in milliseconds), PostgreSQL itself ends the transactions of hosts that hang or have died."""
+"""In milliseconds: PostgreSQL itself ends the transactions of hosts that hang or have died."""
 
 _DURABLE: Final = (
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 )
-"""Makes PostgreSQL write to disk before it acknowledges a commit, even if the database's settings say otherwise."""
+"""Overrides a database that acknowledges commits before they are on disk."""
 
 _RETURNING: Final = " RETURNING id, key"
 
 
 class PostgresDatabase:
-    """A PostgreSQL database."""
+    """A database that several hosts can share."""
 
     path: Path | None = None
     is_durable = True
@@ -149,7 +147,7 @@ class PostgresDatabase:
         """Does nothing, because autovacuum removes deleted rows."""
 
     async def purge(self, *, rewrite: bool) -> None:
-        """VACUUM FULL removes deleted data from the tables, not from the log."""
+        """Delete from the tables, not from PostgreSQL's log."""
         if self._writer is None:
             raise not_open(self.label)
 
@@ -222,7 +220,7 @@ class _Connections:
     async def use(self, work: Callable[[Connection], Awaitable[T]], may_retry: Callable[[BaseException], bool]) -> T:
         """Run `work` on a connection. Raises its errors, StoreUnavailable, and StoreError if a row cannot be stored.
 
-        A restart of PostgreSQL breaks all connections of the pool. Each is replaced when it is next used.
+        A restart of PostgreSQL breaks all connections of the pool, each of which is replaced at its next use.
         """
         try:
             async with asyncio.timeout(self._limit_s):
@@ -247,7 +245,7 @@ class _Connections:
         except (asyncpg.PostgresError, StoreError) as error:
             if is_standby_error(error):
                 await self._pool.expire_connections()  # new connections may reach the primary
-            raise  # the connection still works
+            raise
         except BaseException:
             connection.terminate()  # the connection is busy: do not wait for it
             raise
@@ -265,8 +263,8 @@ class _Connections:
 class _PostgresWriter(GroupWriter):
     """Writes groups over a connection of its own.
 
-    If the connection is lost during a commit, it is unknown whether PostgreSQL committed. The whole group then gets
-    StoreUnavailable, and a repeated webhook either finds its rows or writes them.
+    If it is lost during a commit, the group gets StoreUnavailable; a repeated webhook then finds its rows or writes
+    them.
     """
 
     def __init__(self, connections: _Connections, queue_limit: int) -> None:
@@ -328,9 +326,9 @@ async def _write_group(connection: Connection, group: Sequence[WriteItem], label
 
 
 async def _lock_calls(connection: Connection, group: Sequence[WriteItem]) -> None:
-    """Wait for other hosts' groups with calls or rows of tables of this one: each locks them as its statements come.
+    """Wait for other hosts' groups with the same calls or rows of tables.
 
-    An operation alone locks only what belongs to its calls, unless it changes rows of tables, whose names contain `[`.
+    A single operation locks only its calls' rows, unless it changes rows of tables (`[` in the name).
     """
     if len(group) > 1 or any("[" in key for key in group[0].keys):
         names = {key for item in group for key in item.keys if key}
@@ -339,7 +337,6 @@ async def _lock_calls(connection: Connection, group: Sequence[WriteItem]) -> Non
 
 
 async def _run_side_by_side(connection: Connection, items: Iterable[WriteItem]) -> None:
-    """Run operations on different calls. A statement that several of them run is sent once."""
     steps: dict[WriteItem, tuple[Work[Any], Statement]] = {}
 
     def go_on(item: WriteItem, work: Work[Any], rows: Any) -> None:
@@ -412,10 +409,7 @@ async def _fetch(connection: Connection, sql: str, values: Sequence[object]) -> 
 
 @asynccontextmanager
 async def _transaction(connection: Connection) -> AsyncIterator[None]:
-    """Begin a transaction, and commit it unless an exception is raised.
-
-    asyncpg's own transaction waits for the ROLLBACK even if cancelled, although the network may be down.
-    """
+    """Replace asyncpg's transaction, whose ROLLBACK is awaited even if the network is down and the task cancelled."""
     await connection.execute("BEGIN")
     try:
         yield
@@ -438,7 +432,7 @@ def _loaded(row: Iterable[Any]) -> Row:
 
 
 def _options(address: Address, statement_s: float | None = None) -> dict[str, Any]:
-    """Connection options. A pooler in transaction mode keeps no settings and no prepared statements."""
+    """A pooler in transaction mode keeps no settings and no prepared statements."""
     settings = _SETTINGS if statement_s is None else {**_SETTINGS, "statement_timeout": str(int(statement_s * 1000))}
     name = {} if "application_name=" in address.dsn else {"application_name": "ncco-server"}
     return {
@@ -455,13 +449,13 @@ async def _make_durable(connection: Connection) -> None:
 
 
 async def _keep(_: object) -> None:
-    """Do not reset a connection that is returned to the pool: nothing here leaves state in it."""
+    """Skip the reset of a returned connection: nothing here leaves state in it."""
 
 
 async def _on_a_connection(
     address: Address, work: Callable[[Connection, str], Awaitable[T]], *, limit_s: float | None = OPEN_S
 ) -> T:
-    """Run `work` on a new connection. Raises StoreUnusable or StoreUnavailable."""
+    """Raise StoreUnusable or StoreUnavailable."""
     try:
         async with asyncio.timeout(limit_s):
             connection = await asyncpg.connect(**_options(address))
@@ -478,7 +472,7 @@ async def _schema(connection: Connection, label: str) -> Schema:
 
 
 async def _prepare(connection: Connection, label: str) -> None:
-    """Migrate the database and check that it is writable. If several hosts start at once, one of them migrates."""
+    """If several hosts start at once, one migrates."""
     encoding = await connection.fetchval("SHOW server_encoding")
     if encoding != "UTF8":
         cure = "use a database in UTF-8: createdb --encoding=UTF8 --template=template0 NAME"

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
 
 ROWS: Final = 100
-"""Rows per read. A single row can be a megabyte long."""
 
 NO_LIMITS: Final = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
 
@@ -28,7 +27,7 @@ SELECT_COLUMNS: Final = """
     WHERE table_schema = current_schema() AND table_name = $1
 """
 
-# A running server always has a connection, because it probes the database every few seconds.
+# A running server always has a connection, because it probes the database.
 COUNT_OTHERS: Final = """
     SELECT count(*)
     FROM pg_stat_activity
@@ -38,7 +37,6 @@ COUNT_OTHERS: Final = """
 
 
 async def copy_out(connection: Connection, path: Path) -> None:
-    """Write a consistent copy to a new SQLite file, even while servers are running."""
     with opened_copy(path, is_new=True) as copy:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             await connection.execute(NO_LIMITS)
@@ -64,7 +62,7 @@ async def require_unused(connection: Connection, label: str) -> None:
 
 
 async def copy_in(connection: Connection, path: Path) -> None:
-    """Replace all rows with those of a copy, in the current transaction. Both must have the newest schema."""
+    """Use the current transaction. Both must have the newest schema."""
     with opened_copy(path) as copy:
         columns = {table: await connection.fetch(SELECT_COLUMNS, table) for table in COPIED}
         present = [table for table in COPIED if columns[table]]

@@ -38,7 +38,7 @@ _FAULTS: Final = {
     "XX002": StoreFault("has a damaged index", "REINDEX DATABASE"),
 }
 _OF_ROWS: Final = ("22", "23", "54")
-"""SQLSTATE classes: invalid data, violated constraints, and exceeded limits."""
+"""They report invalid data, violated constraints, and exceeded limits."""
 
 _ENDING: Final = ("57P01", "57P02", "57P03")
 """PostgreSQL closed the connection without running the statement."""
@@ -61,7 +61,7 @@ def _fault(error: BaseException) -> StoreFault:
 
 
 def is_lost(error: BaseException) -> bool:
-    """Return whether the connection was lost or could not be made, so a read can be repeated."""
+    """Return whether a read can be repeated."""
     if isinstance(error, OSError | asyncpg.PostgresConnectionError) or _state(error) in _ENDING:
         return True
     is_ours = isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
@@ -77,13 +77,12 @@ def is_conflict(error: BaseException) -> bool:
 
 
 def is_row_error(error: BaseException) -> bool:
-    """Return whether the database works but cannot store the data."""
     is_refused_here = isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
     return is_refused_here or _state(error)[:2] in _OF_ROWS
 
 
 def _error_text(error: BaseException) -> str:
-    """PostgreSQL's message in one line, without the values of a row."""
+    """Leave out the values of a row."""
     if isinstance(error, TimeoutError):
         return "timed out"
     if is_row_error(error) and not _state(error):
@@ -96,7 +95,7 @@ def refused(label: str, error: BaseException) -> StoreError:
 
 
 def own_error(label: str, error: Exception) -> Exception | None:
-    """The error of the operation that raised `error`; None if the database is the cause and the whole group fails."""
+    """Return None if the database fails, and with it the whole group."""
     if is_row_error(error):
         return refused(label, error)
     return None if isinstance(error, DRIVER_ERRORS) else error
@@ -107,7 +106,7 @@ def unavailable(label: str, error: BaseException) -> StoreUnavailable:
 
 
 def unusable(label: str, error: BaseException) -> StoreError:
-    """Why a server cannot start: StoreUnusable, or StoreUnavailable if a retry may succeed."""
+    """Return StoreUnusable, or StoreUnavailable if a retry may succeed."""
     fault = _fault(error)
     state = _state(error)
     if state in _NO_START or state[:2] in _NO_START or isinstance(error, asyncpg.ClientConfigurationError):

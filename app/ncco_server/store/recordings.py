@@ -3,10 +3,10 @@
 Combinations of the columns:
 
     waiting              state waiting, due_at set
-    being fetched        as for waiting, with claim set and leased_until in the future; has_file 1: a file may exist
+    being fetched        as for waiting, with claim set and leased_until in the future; has_file 1
     kept                 state kept, content_type and sha256 set; due_at only if its transcript is still waiting
     given up             state failed or gone, problem and cure set, due_at NULL
-    deleted              deleted_at set, all else as before; this can be undone
+    deleted              deleted_at set, all else as before
     deleted for good     state deleted, all data about the call erased; has_file 1 until its file is removed
 
 The audio is a file or an object named after the ID.
@@ -23,13 +23,12 @@ from ncco_server.store.sql import Sql, marks
 from ncco_server.store.tables import RECORDINGS_TABLE
 
 RecordingKind: TypeAlias = Literal["record", "conversation", "voice-input"]
-"""`record`: a message. `conversation`: a recorded conversation. `voice-input`: the audio of an `input` with
-`saveAudio`.
-"""
+"""`conversation`: a recorded conversation. `voice-input`: the audio of an `input` with `saveAudio`."""
 
 RecordingState: TypeAlias = Literal["waiting", "kept", "failed", "gone", "deleted"]
-"""`failed`: given up; `gone`: Vonage no longer has it; `deleted` for good: only its ID is left, so that a second
-webhook does not restore it.
+"""`failed`: given up; `gone`: Vonage no longer has it; `deleted` for good: only its ID is left.
+
+Thus a second webhook does not restore it.
 """
 
 
@@ -37,21 +36,21 @@ _SUFFIXES: Final = {"audio/mpeg": ".mp3", "audio/wav": ".wav", "audio/ogg": ".og
 
 
 class RecordingRow(NamedTuple):
-    """A recording. All times are milliseconds since 1970; None if that has not happened or is not known.
+    """A recording. Times are milliseconds since 1970; None if that has not happened or is not known.
 
     Attributes:
-        uuid: Vonage's ID, or a hash of the URL if there is none; unique.
+        uuid: Vonage's ID, or a hash of the URL if there is none.
         session, flow, step: "" if unknown.
         about, caller_name: the flow's text parameters, such as the team that a message is for; never sensitive.
         from_number, to_number: digits with the country code, or a user's name.
         url, transcript_url: never shown. "" until a webhook announces them: the transcript may come first.
         size: in bytes, first as announced and later as fetched.
         content_type: "" until the audio is kept.
-        sha256: the hash of the last audio that was fetched, whether it was kept or not.
+        sha256: of the last audio that was fetched, whether kept or not.
         problem, cure: why the audio or transcript is not kept yet, and the fix, without values of the call; or "".
-        due_at: when to fetch it next; None if there is nothing to fetch.
+        due_at: when to fetch it next.
         leased_until: before this time, only the process that claimed it may fetch it.
-        claim: the same for recordings that are claimed together; "" while no process fetches it.
+        claim: of the recordings that are claimed together; "" while no process fetches it.
         has_file: 1 if a file may exist, otherwise 0.
         transcript_state: "" if no transcript was announced.
         transcript: one line per channel.
@@ -95,12 +94,11 @@ class RecordingRow(NamedTuple):
 
     @property
     def suffix(self) -> str:
-        """The file name extension; "" until the type of the audio is known."""
+        """Return "" until the type of the audio is known."""
         return _SUFFIXES.get(self.content_type, "")
 
     @property
     def file_name(self) -> str:
-        """Such as `message-2026-11-21-0812.mp3`; the time is UTC."""
         at = moment_of(self.started_at or self.created_at)
         return f"message-{at:%Y-%m-%d-%H%M}{self.suffix}"
 
@@ -109,7 +107,7 @@ class RecordingRow(NamedTuple):
 
 
 class RecordingFilter(NamedTuple):
-    """Which recordings to list; "" and None mean any. Recordings deleted for good are never listed.
+    """Which recordings to list, never those deleted for good; "" and None mean any.
 
     `number` is digits that the caller's or the called number contains.
     """
@@ -133,7 +131,7 @@ class RecordingCounts(NamedTuple):
     Attributes:
         new: messages (kind `record`) that nobody has listened to, marked as done or deleted.
         waiting: recordings and transcripts that have yet to be fetched.
-        failed: those that were given up, or that Vonage no longer has, and that are not deleted.
+        failed: given up, or gone at Vonage, and not deleted.
     """
 
     new: int = 0
@@ -154,8 +152,8 @@ _INSERT: Final = f"""
     ON CONFLICT (uuid)
 """
 
-# A second webhook finds the URL that the first one has set. It does not restore recordings that were deleted for good,
-# and a webhook of one call never changes another call's recording.
+# A second webhook finds the URL of the first one. It never restores what was deleted for good, or changes another
+# call's recording.
 _MAY_ADD: Final = "known.state <> 'deleted' AND (known.session = '' OR excluded.session IN ('', known.session))"
 
 ADD_AUDIO: Final = Sql(f"""
@@ -238,7 +236,7 @@ EXPLAIN: Final = Sql(f"""
     UPDATE {RECORDINGS_TABLE} SET problem = $1, cure = $2, due_at = $4
     WHERE id IN (SELECT id FROM {RECORDINGS_TABLE} WHERE due_at <= $3 AND leased_until <= $3 LIMIT 1000)
 """)
-"""It changes at most 1,000 rows at a time, because in SQLite calls wait for the transaction."""
+"""In SQLite, calls wait for the transaction, so it changes at most 1,000 rows."""
 
 RETRY: Final = Sql(f"""
     UPDATE {RECORDINGS_TABLE}
@@ -314,16 +312,16 @@ DELETE_REMAINS: Final = Sql(f"""
 
 
 def add_recording(row: RecordingRow) -> Work[None]:
-    """Write a recording, or only its transcript if `url` is "". A repeated webhook changes nothing."""
+    """Write only the transcript if `url` is "". A repeated webhook changes nothing."""
     if (yield Keyed(SELECT_UUID, (hash_of(row.uuid),))):  # the call was forgotten
         return
     yield ADD_AUDIO if row.url or not row.transcript_url else ADD_TRANSCRIPT, row
 
 
 def erase(ids: Sequence[str], *, with_uuid: bool = False) -> Work[list[str]]:
-    """Delete recordings for good, except their files, which `Recordings.removable` lists; return their IDs.
+    """Delete for good, except the files, which `Recordings.removable` lists; return the IDs.
 
-    With `with_uuid`, Vonage's ID is replaced with a hash. A second webhook does not restore any of them.
+    With `with_uuid`, a hash replaces Vonage's ID.
     """
     erased = yield Many(ERASE, [(id_,) for id_ in ids])
     if with_uuid:
@@ -332,7 +330,7 @@ def erase(ids: Sequence[str], *, with_uuid: bool = False) -> Work[list[str]]:
 
 
 class Recordings:
-    """The recordings in an open database. Every method may raise StoreUnavailable. `now` is in milliseconds."""
+    """The recordings in an open database. `now` is in milliseconds."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -342,7 +340,7 @@ class Recordings:
     async def list(
         self, limit: int, before: str = "", wanted: RecordingFilter = ANY_RECORDING
     ) -> Sequence[RecordingRow]:
-        """Return the newest recordings first, starting after the recording with the ID `before`."""
+        """Return the newest first, after the one with the ID `before`."""
         flags = (None if flag is None else int(flag) for flag in wanted[-3:])
         rows = await self.database.read(SELECT_PAGE, limit, before, *wanted[:-3], *flags)
         return list(map(RecordingRow._make, rows))
@@ -352,7 +350,6 @@ class Recordings:
         return await self.database.read(SELECT_CHANGES, limit)
 
     async def get(self, id_: str) -> RecordingRow | None:
-        """Return the recording with this ID, even if it is deleted."""
         rows = await self.database.read(SELECT, id_)
         return RecordingRow._make(rows[0]) if rows else None
 
@@ -364,7 +361,6 @@ class Recordings:
         return RecordingCounts(*(await self.database.read(COUNT))[0])
 
     async def mark_heard(self, id_: str, now: int, by: str) -> bool:
-        """Return False if somebody had listened to it before."""
         return await self._changed(HEAR, id_, now, by)
 
     async def mark_done(self, id_: str, now: int | None, by: str) -> bool:
@@ -372,23 +368,20 @@ class Recordings:
         return await self._changed(SET_DONE, id_, now, by if now is not None else "")
 
     async def mark_deleted(self, id_: str, now: int | None, by: str) -> bool:
-        """Undo this with `now` None. Returns False if the recording is missing or deleted for good."""
+        """See `mark_done`."""
         return await self._changed(SET_DELETED, id_, now, by if now is not None else "")
 
     @in_one_transaction
     def retry(self, now: int, id_: str = "") -> Work[int]:
-        """Make waiting, failed or gone recordings due, and count their attempts from 0 again; return how many.
-
-        Without an ID, this affects all of them.
-        """
+        """Begin again with unfetched recordings (without an ID, all); return how many."""
         return len((yield RETRY, (now, id_)))
 
     async def kept(self) -> Sequence[str]:
-        """Return the IDs of all kept recordings. Reads the whole table, so only commands may use it."""
+        """Reads the whole table, so only commands may use it."""
         return [id_ for (id_,) in await self.database.read(SELECT_KEPT)]
 
     async def mark_lost(self, id_: str, now: int) -> bool:
-        """Fetch a kept recording again, because its file is lost. Returns False if it is not kept."""
+        """Fetch a recording whose file is lost again. Returns False if it is not kept."""
         return await self._changed(LOSE, now, id_)
 
     # For fetching and removing
@@ -404,10 +397,7 @@ class Recordings:
     def claim(
         self, now: int, leased_until: int, claim: str, limit: int, *, is_newest_first: bool = False
     ) -> Work[Sequence[RecordingRow]]:
-        """Claim up to `limit` due recordings: the longest overdue, or with `is_newest_first` the newest due.
-
-        Returns the updated rows. No other process can claim these before `leased_until`.
-        """
+        """Claim the longest overdue, or with `is_newest_first` the newest due."""
         select = SELECT_NEWEST_DUE if is_newest_first else SELECT_OLDEST_DUE
         due = list(map(RecordingRow._make, (yield select, (now, limit))))
         yield Many(CLAIM, [(row.id, leased_until, claim) for row in due])
@@ -419,7 +409,7 @@ class Recordings:
 
     @in_one_transaction
     def finish(self, row: RecordingRow, next_at: int) -> Work[bool]:
-        """Store the result of an attempt; return False if the claim is gone or the recording is deleted for good.
+        """Return False if the claim is gone or the recording is deleted for good.
 
         `next_at` is the time of the next attempt, if the audio or transcript is `waiting`.
         """
@@ -450,12 +440,12 @@ class Recordings:
 
     @in_one_transaction
     def explain(self, problem: str, cure: str, now: int, due_at: int) -> Work[None]:
-        """Record in all due rows why nothing can be fetched now, and postpone them to `due_at`."""
+        """Postpone all due rows, with the reason."""
         yield EXPLAIN, (problem, cure, now, due_at)
 
     @in_one_transaction
     def erase_expired(self, now: int, deleted_until: int, before: int, limit: int) -> Work[Sequence[str]]:
-        """Delete for good, except their files, recordings deleted by `deleted_until` or created before `before`."""
+        """Leave the files, and take what was deleted by `deleted_until` or created before `before`."""
         found = yield SELECT_EXPIRED, (now, deleted_until, before, limit)
         expired = yield Many(LOCK_EXPIRED, [(id_, now, deleted_until, before) for (id_,) in found])
         return (yield from erase([id_ for (id_,) in expired]))
@@ -473,7 +463,6 @@ class Recordings:
 
     @in_one_transaction
     def delete_remains(self, before: int) -> Work[None]:
-        """Delete the rows of recordings that are deleted for good and were created before `before`."""
         yield DELETE_REMAINS, (before,)
 
     @in_one_transaction

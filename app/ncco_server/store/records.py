@@ -43,13 +43,12 @@ from ncco_server.store.tables import RECORDINGS_TABLE, RESULTS_TABLE, SUMS_TABLE
 from ncco_server.store.upkeep import REPORTED, UpkeepReader
 
 FAILURES: Final = "0002"
-"""The addition to the schema that introduced `turns.has_failed`."""
 
 MOST_MATCHES: Final = 2_000
-"""If at least this many calls have a number with the digits of a search, the newest calls are searched instead."""
+"""If this many calls match the digits of a search, the newest calls are searched instead."""
 
 FEW_LINES: Final = 20
-"""Up to this many lines are searched for one by one, because the newest calls of one line are found at once."""
+"""Up to this many lines are searched one by one: the newest calls of one line are found at once."""
 
 NEAR: Final = 2_000
 """How many webhooks before and after a call are searched for more of its webhooks: `started` and `ringing` may come
@@ -65,10 +64,10 @@ SELECT_HOOKS_OF_SESSION: Final = Sql(
     f"SELECT {HOOK_COLUMNS} FROM hooks WHERE session = $1 ORDER BY is_parked DESC, key"
 )
 
-# SQLite's indexes of open calls have the condition `is_over = 0`, and it only uses them for the same condition.
+# SQLite only uses an index of open calls if the query repeats the index's condition.
 _IS_OPEN: Final[dict[Dialect, str]] = {"postgres": "NOT is_over", "sqlite": "is_over = 0"}
 
-# A server runs this query too; the index by time makes it fast.
+# The index by time makes it fast enough for a server.
 SELECT_KEPT_RECORDINGS: Final = Sql(f"""
     SELECT id FROM {RECORDINGS_TABLE} WHERE state = 'kept' AND deleted_at IS NULL ORDER BY created_at DESC LIMIT $1
 """)
@@ -138,7 +137,7 @@ SELECT_CONNECT_STATUSES: Final = Sql("""
 """)
 
 
-# Changed rows that the sums do not contain yet, in place of what the sums contain of them.
+# Changed rows, in place of what the sums contain of them.
 _UNCOUNTED: Final = f"""
     SELECT began_at / {QUARTER_MS} AS quarter, result, flow, line, own,
         CASE WHEN person_at IS NULL THEN -1 WHEN person_at < began_at THEN 0 ELSE (person_at - began_at) / 1000 END
@@ -192,7 +191,6 @@ SUM_BY_START: Final = Sql(f"""
 SELECT_RESULTS_OF: Final = ListSql(f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key IN (%s)")
 
 
-# Each step finds the next line by the index.
 SELECT_LINES: Final = Sql(f"""
     WITH RECURSIVE lines (line) AS (
         SELECT min(line) FROM {RESULTS_TABLE}
@@ -226,7 +224,7 @@ COUNT_RESULTS: Final = Sql(f"""
 
 
 def last_before(moment: str) -> str:
-    """SQL for the key of the last call that began before a moment; -1 if there is none. Keys grow with time."""
+    """SQL for the key of the last call that began before a moment; -1 if there is none."""
     return (
         f"coalesce((SELECT call_key FROM {RESULTS_TABLE} WHERE began_at < {moment} ORDER BY began_at DESC LIMIT 1), -1)"
     )
@@ -265,7 +263,7 @@ class SummedCalls(NamedTuple):
 
 
 class Records(UpkeepReader):
-    """Reads the contents of a store; made by `Store.records`. Every method may raise StoreUnavailable."""
+    """Reads the contents of a store; made by `Store.records`."""
 
     def __init__(self, read: Read, schema: Schema, dialect: Dialect) -> None:
         super().__init__(read, schema)
@@ -280,7 +278,7 @@ class Records(UpkeepReader):
         self._select_by_id = Sql(f"{self._select} WHERE id = $1")
 
     async def calls(self, limit: int, before: int | None = None, wanted: CallFilter = ANY_CALL) -> list[CallRow]:
-        """Return the newest calls first, starting after the key `before` (None for the newest)."""
+        """Return the newest calls first, after the key `before`."""
         if not wanted.needs_result:
             return await self._calls(limit, before, wanted)
         keys = await self._ended_keys(limit, before, wanted) if self._has_results else []
@@ -293,7 +291,7 @@ class Records(UpkeepReader):
         return [found[key] for key in sorted(found, reverse=True)[:limit]]
 
     async def _oldest_result(self) -> int:
-        """Calls with smaller keys may have no result although they are over; 0 if there are none."""
+        """Calls with smaller keys may be over and have no result; 0 if there are none."""
         progress = await self.result_progress()
         return 1 << 62 if progress is None else progress.oldest
 
@@ -321,7 +319,7 @@ class Records(UpkeepReader):
         return [_call_row(row) for row in await self._read(sql, *where.values)]
 
     def _require_period(self, where: _Conditions, wanted: CallFilter) -> None:
-        """Add the conditions for the period. Keys grow with time, so the calls around the period limit the search."""
+        """Limit the search by keys, which grow with time."""
         if wanted.since:
             where.require(f"created_at >= {where.mark(wanted.since)}")
         if wanted.until:
@@ -359,10 +357,7 @@ class Records(UpkeepReader):
         return [key for (key,) in await self._read(Sql(sql), *where.values)]
 
     async def _keys_of_number(self, number: str, where: _Conditions, limit: int) -> list[int]:
-        """The calls with a number that begins or ends with these digits, newest first.
-
-        Few calls are found by an index of numbers; if the digits are those of many, the newest calls are searched.
-        """
+        """Return the newest first; the number begins or ends with the digits."""
         ends = (("party", number), ("party_end", number[::-1]))
         keys = set[int]()
         for column, digits in ends:
@@ -391,7 +386,7 @@ class Records(UpkeepReader):
         return PlacingControl._make(rows[0]) if rows else PlacingControl()
 
     async def reported(self, since: int, until: int) -> AsyncIterator[ReportedCall]:
-        """Yield the calls that began from `since` up to `until` (milliseconds), newest first."""
+        """Return the newest first, from `since` up to `until` (milliseconds)."""
         later = await self._results(SELECT_FIRST_SINCE, until + CLOCKS_MS)
         key = later[0][0] if later else 1 << 62
         while rows := await self._read(SELECT_REPORTED, key, REPORTED):
@@ -413,7 +408,7 @@ class Records(UpkeepReader):
     async def holding(self, word: str, keys: Sequence[int]) -> list[tuple[int, bytes]]:
         """The NCCOs and webhooks of calls that contain a word, each with its call's key.
 
-        Only the longest ASCII part of the word is searched for, so some documents may not contain it.
+        Only the longest ASCII part is searched for, so some may not contain the word.
         """
         found: list[Row] = []
         for table, column in (("turns", "ncco"), ("webhooks", "body")):
@@ -430,33 +425,32 @@ class Records(UpkeepReader):
         return (await self._read(SELECT_VERSION, since, limit))[0]
 
     async def results_of(self, keys: Sequence[int]) -> list[ResultRow]:
-        """Return the results of the calls that have one, sorted by key."""
         rows = [read_result(row) for row in await self._read_of(SELECT_RESULTS_OF, keys if self._has_results else ())]
         return sorted(rows, key=lambda row: row.call_key)
 
     async def result_sums(self, since: int, until: int, flow: str = "") -> list[SummedCalls]:
         """The incoming calls that began from `since` up to `until` (milliseconds; multiples of `QUARTER_MS`).
 
-        With `flow`, only calls that began in this flow.
+        With `flow`, only calls that began in it.
         """
         first, end = since // QUARTER_MS, until // QUARTER_MS
         rows = await self._results(SUM_BY_LINE, first, end, *whole_days(first, end), flow)
         return [SummedCalls._make((*names, int(calls), int(ms))) for *names, calls, ms in rows]
 
     async def result_quarters(self, since: int, until: int, flow: str = "") -> list[tuple[int, str, int]]:
-        """The same calls by the time at which they began: quarter of an hour (in milliseconds), result, and number."""
+        """As `result_sums`; quarters are in milliseconds."""
         rows = await self._results(SUM_BY_START, since // QUARTER_MS, until // QUARTER_MS, flow)
         return [(quarter * QUARTER_MS, result, int(calls)) for quarter, result, calls in rows]
 
     async def count_results(self, since: int, until: int) -> int:
-        """Count the ended incoming calls that began from `since` up to `until` (milliseconds)."""
+        """Count those that have ended, as in `result_sums`."""
         rows = await self._results(COUNT_RESULTS, since, until)
         return int(rows[0][0]) if rows else 0
 
     async def missed(self, since: int) -> list[tuple[str, int]]:
         """The missed calls since a time (milliseconds) whose callers have neither got through nor been called back.
 
-        Each is its caller (`ResultRow.party`) and its key, latest first. Calls from withheld numbers are included.
+        Each is its `ResultRow.party` and its key, latest first; withheld numbers too.
         """
         rows = await self._results(SELECT_MISSED, since, since - CLOCKS_MS)
         return [(party, key) for party, key in rows]
@@ -472,12 +466,12 @@ class Records(UpkeepReader):
         return int(rows[0][0]) if rows else 0
 
     async def count_wrong_sums(self) -> int:
-        """Count the sums that differ from the stored calls; see `Results.recount`. Reads all results."""
+        """See `Results.recount`. Reads all results."""
         (oldest,) = (await self._read(SELECT_OLDEST_CHANGE))[0]
         return len(await self._results(SELECT_DIFFERENCES, *comparable_since(oldest)))
 
     async def open_sessions(self, since: int, until: int) -> list[tuple[int, SessionRow]]:
-        """The sessions that began from `since` up to `until` (milliseconds) and are not over, each with its key."""
+        """Return those that began from `since` up to `until` (milliseconds) and are not over, by key."""
         rows = await self._read(SELECT_OPEN_SESSIONS, since, until)
         return [(row[0], SessionRow.read(row[1:])) for row in rows]
 
@@ -485,7 +479,7 @@ class Records(UpkeepReader):
         return [id_ for (id_,) in await self._read(SELECT_KEPT_RECORDINGS, limit)]
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
-        """The call with this ID, or else up to `limit` calls whose IDs start with `name`, sorted by ID."""
+        """The call with this ID, or else up to `limit` calls whose IDs start with it, sorted."""
         found = await self._read(self._select_by_id, name)
         if not found and name:
             sql = Sql(f"{self._select} WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3")
@@ -493,7 +487,7 @@ class Records(UpkeepReader):
         return [_call_row(row) for row in found]
 
     async def timeline(self, session: str) -> Timeline | None:
-        """Return everything about a call, with the webhooks and errors that were stored without it."""
+        """Include what was stored without the call."""
         found = await self._read(self._select_by_id, session)
         if not found:
             return None
@@ -513,14 +507,12 @@ class Records(UpkeepReader):
 
 
 def whole_days(first: int, end: int) -> tuple[int, int]:
-    """The days (UTC) that are completely in a period: the quarter in which they begin, and the one after them."""
+    """The quarters in which the whole days (UTC) of a period begin and end."""
     since, until = -(-first // DAY) * DAY, end // DAY * DAY
     return (since, until) if since < until else (first, first)
 
 
 class _Conditions:
-    """The conditions of a query, with their values."""
-
     def __init__(self, conditions: Sequence[str] = (), values: Sequence[object] = ()) -> None:
         self._conditions = list(conditions)
         self.values = list(values)
@@ -541,14 +533,14 @@ class _Conditions:
 
 
 def _after(digits: str) -> str:
-    """The first text after all texts that begin with these digits, which are ASCII."""
+    """The first text after all texts that begin with these ASCII digits."""
     return digits[:-1] + chr(ord(digits[-1]) + 1)
 
 
 def _plain_part(word: str) -> bytes:
     """The longest ASCII part of a word that JSON does not escape; the whole word if there is none.
 
-    Databases change ASCII to lower case in the same way, but not always other letters.
+    Databases do not always change other letters to lower case.
     """
     return max(_PLAIN.findall(word), key=len, default=word).encode()
 

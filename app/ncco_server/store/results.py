@@ -1,7 +1,7 @@
 """The results of calls: one row per ended call, and sums for each quarter of an hour.
 
-The transaction that ends a call, or stores a later fact, writes its row from the call's turns and webhooks. The sums
-are updated later, by one process at a time, so that no call waits for a counter.
+The transaction that ends a call, or stores a later fact, writes its row. The sums are updated later, by one process at
+a time, so that no call waits for a counter.
 """
 
 from __future__ import annotations
@@ -20,20 +20,17 @@ from ncco_server.store.tables import PROGRESS_TABLE, RESULTS_TABLE, SUMS_TABLE
 QUARTER_MS: Final = 15 * 60 * 1000
 """All time zones are multiples of it."""
 DAY: Final = 96
-"""The number of quarters in a day."""
+# Levels of sums: by quarter, result and flow alone; by quarter and everything else, for the edges of a period, because
+# days begin earlier in other zones; by day (UTC) and everything else.
 BY_START: Final = 0
-"""The level of sums by quarter, result and flow alone."""
 BY_QUARTER: Final = 1
-"""The level of sums by quarter and everything else, for the edges of a period: days begin earlier in other zones."""
 BY_DAY: Final = 2
-"""The level of sums by day (UTC) and everything else: a fraction of those by quarter."""
 NOBODY_ANSWERED: Final = -1
-"""`until_s` in the sums for calls that no person answered."""
 TO_COMPLETE: Final = 0
 """The version of rows of calls with turns of older hosts, whose facts `Results.write` adds."""
 AT_ONCE: Final = 200
 LONGEST_NAME: Final = 200
-"""Maximum length of a party or a line, because PostgreSQL's indexes refuse long texts."""
+"""Characters of a party or a line: PostgreSQL's indexes refuse long texts."""
 
 LOST: Final = "lost"
 CALLED_BACK: Final = "called-back"
@@ -52,7 +49,7 @@ class EndOfCall(NamedTuple):
     Attributes:
         version: the stored version that ends.
         direction: "" for a called party's leg, which gets no row.
-        party: the digits or the name of the person on the other side; "" if withheld.
+        party: the digits or name on the other side; "" if withheld.
         step: `flow.step`; "" if the flow had ended.
         is_played: whether the flow was played to its end.
     """
@@ -68,7 +65,7 @@ class EndOfCall(NamedTuple):
 
 
 class StoredCall(NamedTuple):
-    """A call that is over: the flow that it began in, and when."""
+    """A call that is over, and the flow that it began in."""
 
     key: int
     flow: str
@@ -76,7 +73,7 @@ class StoredCall(NamedTuple):
 
 
 class OldCall(NamedTuple):
-    """What the row of a call that an older version stored or ended needs; a time is None if unknown.
+    """What the row of a call of an older version needs; a time is None if unknown.
 
     `facts` are those of its turns that have none. `is_returned_newly`: an older host has changed `returned_at` or
     `returned_by` since the last round.
@@ -96,14 +93,13 @@ class ResultRow(NamedTuple):
 
     Attributes:
         previous: the ID of the leg's previous session, or "".
-        is_last: whether the leg has no later session. Lists and counts show only the last one.
+        is_last: whether it is the leg's last session, the only one in lists and counts.
         party_end: `party` backwards.
         result, own, rang, person_at: see `ncco_server.results.DecidedResult`.
-        has_failed: whether a part of the call could not be played.
         ended_at: None if the end was never reported.
         release, cohort: for comparisons of revisions; "" for now.
         version, webhook: the call's version, and the key of its last webhook, that the row covers.
-        is_counted: whether the sums contain the row as it is; if not, the fields `counted_*` are what they contain.
+        is_counted: whether the sums contain the row as it is; if not, they contain the fields `counted_*`.
     """
 
     call_key: int
@@ -150,11 +146,10 @@ class ResultRow(NamedTuple):
 COLUMNS: Final = ", ".join(ResultRow._fields)
 
 GIVEN: Final = [name for name in ResultRow._fields if name not in ResultRow._field_defaults]
-"""The other columns of a new row have the table's defaults."""
+"""The others have the table's defaults."""
 
 
 FAILURE_IN_0_2: Final = '"did":"failed"'
-"""Hosts of version 0.2 do not mark failed turns in any other way."""
 
 
 def has_failed(dialect: Dialect) -> str:
@@ -162,7 +157,7 @@ def has_failed(dialect: Dialect) -> str:
 
 
 def _select_facts(call_key: str) -> Sql:
-    """Select a call's turns (with the kind '') and webhooks, which have different columns: see `_Facts.of`."""
+    """Turns (with the kind '') and webhooks have different columns: see `_Facts.of`."""
 
     def sql(dialect: Dialect) -> str:
         return f"""
@@ -179,7 +174,7 @@ def _select_facts(call_key: str) -> Sql:
     return Sql(sql("postgres"), sqlite=sql("sqlite"))
 
 
-# The rows of `Keyed` statements begin with the call's key or ID, so that several calls can be read together.
+# Each row begins with the call's key or ID, as `Keyed` requires.
 SELECT_FACTS: Final = _select_facts("$1")
 
 SELECT_FACTS_OF: Final = _select_facts("(SELECT key FROM calls WHERE id = $1)")
@@ -208,7 +203,7 @@ INSERT_RESULT: Final = Sql(f"""
     ON CONFLICT (call_key) DO NOTHING
 """)
 
-# If two hosts record the same delivery at the same time, one of them waits here for the other.
+# The second host to record the same delivery waits here for the first.
 LOCK_CALL: Final = Sql("SELECT id FROM calls WHERE id = $1").locking("FOR NO KEY UPDATE")
 
 SET_RESULT: Final = Sql("""
@@ -234,10 +229,10 @@ RETURN_BY_KEY: Final = Sql(f"""
     UPDATE {RESULTS_TABLE} SET returned_at = $2, returned_by = $3 WHERE call_key = $1
 """)
 
-# Calls whose row is missing, or does not cover a webhook or a turn that a host of an older version wrote, each with an
-# end that was reported. A row covers no call-backs and ends that older hosts stored: call-backs after $3 are looked at
-# once. The end of a leg is stored with its first session, if it has one; all others are found by their IDs. CROSS JOIN
-# in SQLite, and BETWEEN and the subqueries in PostgreSQL, make the database look these up instead of reading tables.
+# Calls whose row is missing, or does not cover a webhook or a turn of an older host, each with its reported end. A row
+# covers no call-backs and ends that older hosts stored: call-backs after $3 are looked at once. The end of a leg is
+# stored with its first session, if any; others are found by their IDs. CROSS JOIN in SQLite, and BETWEEN and the
+# subqueries in PostgreSQL, prevent full scans.
 SELECT_BEHIND: Final = Sql(f"""
     SELECT key, min(reported_at)
     FROM (
@@ -293,8 +288,7 @@ START_PROGRESS: Final = Sql(f"""
     ON CONFLICT (id) DO NOTHING
 """)
 
-# `leased_until` identifies the latest round. It was a time once: the server that wrote it takes one that is less than 0
-# for past.
+# `leased_until` identifies the latest round. Older servers take it for a time; one less than 0 is past.
 BEGIN_ROUND: Final = Sql(f"""
     UPDATE {PROGRESS_TABLE} SET leased_until = $1 WHERE id = 1
     RETURNING oldest, webhook, complete_since
@@ -361,10 +355,10 @@ SET_COUNTED: Final = Sql(f"""
     WHERE call_key = $1
 """)
 
-# Old calls are deleted by the time of their last change, so those that began after the oldest remaining one are there.
+# Calls are deleted by their last change, so those that began after the oldest remaining one are there.
 SELECT_OLDEST_CHANGE: Final = Sql("SELECT min(updated_at) FROM calls")
 
-# What the sums of some quarters and days lack compared with the rows that they contain; negative if they are too great.
+# What quarters and days lack compared with their rows; negative if they are too great.
 SELECT_DIFFERENCES: Final = Sql(f"""
     WITH counted AS (
         SELECT began_at / {QUARTER_MS} AS quarter, counted_result AS result, flow, line, counted_own AS own,
@@ -399,9 +393,8 @@ class ResultProgress(NamedTuple):
 
     Attributes:
         oldest: calls with smaller keys may have no row yet; 0 if all ended calls have one.
-        webhook: webhooks up to this key have been checked for older hosts' writes.
-        complete_since: results of calls that began then (milliseconds since 1970) or later are complete; None if all
-            are.
+        webhook: up to this key, older hosts' webhooks have been checked.
+        complete_since: calls from then on (milliseconds since 1970) have complete results; None if all do.
     """
 
     oldest: int
@@ -415,7 +408,7 @@ class ResultProgress(NamedTuple):
 def end_results(
     calls: Sequence[tuple[EndOfCall, StoredCall]], at: int, *, leg: str, is_lost: bool
 ) -> Work[list[ResultRow]]:
-    """Write and return the rows of calls of one leg that have just been marked as over, oldest first.
+    """Return the rows of one leg's calls that have just been marked as over, oldest first.
 
     `at` is the current time if the end was not reported; `leg` is "" for calls without one.
     """
@@ -472,7 +465,7 @@ def _insert(
 
 
 class _Facts(NamedTuple):
-    """What the result of a call is decided from; the facts of a turn are None if an older version stored it."""
+    """What decides a call's result; the facts of a turn are None if an older version stored it."""
 
     turns: list[tuple[int, TurnFacts | None]]
     has_failed: bool
@@ -495,7 +488,6 @@ class _Facts(NamedTuple):
         return cls(sorted(turns, key=lambda turn: turn[0]), has_failed, events, last)
 
     def covered(self, version: int) -> int:
-        """The call's version if the facts of all turns are known."""
         return version if all(facts is not None for _, facts in self.turns) else TO_COMPLETE
 
     def decide(self, *, is_incoming: bool, is_lost: bool) -> DecidedResult:
@@ -503,19 +495,18 @@ class _Facts(NamedTuple):
 
 
 def set_result(id_: str, result: str, at: int) -> Work[None]:
-    """Set the own result of a call on behalf of a called party, as of the call's latest turn."""
     if (yield Keyed(LOCK_CALL, (id_,))):
         yield SET_RESULT, (id_, result)
         yield from refresh_result(id_, at)
 
 
 def may_change_result(webhook: WebhookRow) -> bool:
-    """Return whether a webhook that does not move its call can change the call's result."""
+    """Return whether a webhook that does not move its call can change its result."""
     return webhook.kind in EVENTS and bool(webhook.session)
 
 
 def refresh_result(id_: str, at: int, ended_at: int | None = None) -> Work[None]:
-    """Decide the result of a locked call again, after a later fact was written; nothing happens if it has no row.
+    """Decide the result of a locked call again after a later fact, if it has a row.
 
     `ended_at` is the time of an end that was reported late; the first one counts.
     """
@@ -528,7 +519,6 @@ def refresh_result(id_: str, at: int, ended_at: int | None = None) -> Work[None]
 
 
 def end_lost_results(leg: str, at: int) -> Work[None]:
-    """Update the rows of a leg's calls whose end was not reported until now."""
     for _, id_ in (yield Keyed(LOCK_LOST_SESSIONS, (leg,))):
         yield from refresh_result(id_, at, ended_at=at)
 
@@ -562,7 +552,7 @@ def _write_result(old: OldCall, now: int) -> Work[None]:
 class SumKey(NamedTuple):
     """What the sums are counted by.
 
-    At `BY_DAY`, `quarter` is that of midnight. `until_s` is the time from the answer webhook until a person answered.
+    At `BY_DAY`, `quarter` is that of midnight. `until_s` runs from the answer webhook until a person answered.
     """
 
     level: int
@@ -575,7 +565,6 @@ class SumKey(NamedTuple):
 
 
 def _counts(row: ResultRow) -> tuple[str, str, int, int]:
-    """What the sums should contain of a row: result, own result, milliseconds, and seconds until a person answered."""
     if not row.is_last or row.direction != "inbound":
         return "", "", 0, NOBODY_ANSWERED
     ms = max(0, row.ended_at - row.began_at) if row.ended_at is not None else 0
@@ -597,7 +586,6 @@ def _add(changes: dict[SumKey, list[int]], row: ResultRow, counted: tuple[str, s
 
 
 def read_result(row: Sequence[object]) -> ResultRow:
-    """Convert booleans, which SQLite returns as 0 and 1."""
     read = ResultRow._make(row)
     return read._replace(
         is_last=bool(read.is_last),
@@ -608,7 +596,7 @@ def read_result(row: Sequence[object]) -> ResultRow:
 
 
 def _write_sums(changes: Mapping[SumKey, Sequence[int]]) -> Work[None]:
-    """Add changes to the sums, in the same order on all hosts, so that two of them never wait for each other."""
+    """Keep the same order on all hosts, so that they do not deadlock."""
     kept = sorted((key, change) for key, change in changes.items() if any(change))
     yield Many(ADD_TO_SUMS, [(*key, *change) for key, change in kept])
     yield Many(DELETE_EMPTY_SUM, [key for key, change in kept if change[0] < 0])
@@ -634,13 +622,13 @@ def _count_rows(found: Iterable[Row]) -> Work[int]:
 
 
 def comparable_since(oldest_change: int | None) -> tuple[int, int]:
-    """The first quarter and the first day whose calls are all stored, so that their sums can be compared with them."""
+    """The first quarter and day whose calls are all stored."""
     first = -(-oldest_change // QUARTER_MS) if oldest_change is not None else 1 << 32
     return first, -(-first // DAY) * DAY
 
 
 def subtract(keys: Iterable[int]) -> Work[None]:
-    """Take the rows of locked calls out of the sums, before the calls are deleted."""
+    """See `count_before_deletion`."""
     changes = defaultdict[SumKey, list[int]](lambda: [0, 0])
     for found in (yield Many(LOCK_ROW, [(key,) for key in keys])):
         row = read_result(found)
@@ -649,13 +637,13 @@ def subtract(keys: Iterable[int]) -> Work[None]:
 
 
 class Results:
-    """Decides and writes the results of calls in an open database. Every method may raise StoreUnavailable."""
+    """Decides and writes the results of calls in an open database."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
     async def decided(self, id_: str, *, is_incoming: bool, is_lost: bool) -> DecidedResult:
-        """Return the result that a call would have if it ended now."""
+        """As if the call ended now."""
         facts = _Facts.of(await self.database.read(SELECT_FACTS_OF, id_))
         return facts.decide(is_incoming=is_incoming, is_lost=is_lost)
 
@@ -664,29 +652,29 @@ class Results:
 
     @in_one_transaction
     def count(self, limit: int = AT_ONCE) -> Work[int]:
-        """Add up to `limit` changed rows to the sums; return how many, 0 if none are left."""
+        """Return how many rows were added to the sums."""
         return (yield from _count_rows((yield SELECT_UNCOUNTED, (limit,))))
 
     @in_one_transaction
     def recount(self) -> Work[int]:
-        """Correct the sums that differ from the stored calls; return how many. Sums of deleted calls stay."""
+        """Return how many sums were wrong. Those of deleted calls stay."""
         ((oldest,),) = yield SELECT_OLDEST_CHANGE, ()
-        # One statement reads the rows and the sums, and the changes are added: others may count meanwhile.
+        # One statement reads the rows and the sums, and changes are added: others may count meanwhile.
         rows = yield SELECT_DIFFERENCES, comparable_since(oldest)
         yield from _write_sums({SumKey._make(row[:-2]): [int(number) for number in row[-2:]] for row in rows})
         return len(rows)
 
     @in_one_transaction
     def begin(self, fence: int, now: int) -> Work[ResultProgress]:
-        """Begin a round of completing rows, and return the progress. `fence` is unique and less than 0."""
+        """Begin a round of completing rows. `fence` is unique and less than 0."""
         yield START_PROGRESS, (now,)
         return ResultProgress(*(yield BEGIN_ROUND, (fence,))[0])
 
     @in_one_transaction
     def write(self, calls: Sequence[OldCall], now: int, progress: ResultProgress, fence: int) -> Work[None]:
-        """Write or complete the rows of calls that older versions stored or ended, except calls that have changed.
+        """Write or complete the rows of older versions' calls, except calls that have changed.
 
-        Raises Conflict, and writes nothing, if another process has begun a round since that of `fence`.
+        Raises Conflict, and writes nothing, if another round has begun since that of `fence`.
         """
         if not (yield SAVE_PROGRESS, (*progress, fence)):
             raise Conflict("the results of older calls")
@@ -695,10 +683,9 @@ class Results:
 
     @in_one_transaction
     def mark_returned(self, id_: str, now: int, by: str) -> Work[bool]:
-        """Record that the caller of a call was called back; False if the call has no row."""
+        """Return False if the call has no row."""
         return bool((yield RETURN_CALL, (id_, now, by, now)))
 
     @in_one_transaction
     def mark_to_return(self, id_: str, now: int) -> Work[bool]:
-        """Undo `mark_returned`; False if the call has no row."""
         return bool((yield RETURN_CALL, (id_, None, "", now)))

@@ -1,4 +1,4 @@
-"""Deletes old rows in small batches. Keys grow with time, so the first newer row ends the search without an index."""
+"""Deletes old rows in small batches. Keys grow with time, so the first newer row ends the search."""
 
 from __future__ import annotations
 
@@ -78,8 +78,7 @@ _DELETE_EXPIRED_ROWS: Final = Sql(
 def sweep(before: int, limit: int, now: int) -> Work[int]:
     """Delete up to `limit` calls, then webhooks without a call, then placed calls and hooks, older than `before`.
 
-    Expired rows of tables are deleted too. The hashes of forgotten calls' names stay as long as the calls' last
-    webhooks would have.
+    Also expired rows of tables, and hashes of forgotten calls when the calls would be deleted.
     """
     calls = yield from _old_keys(OLDEST_CALLS, before, limit, now)
     old = [key for (key,) in (yield Many(LOCK_OLD_CALL, [(key, before) for key in calls]))]
@@ -99,8 +98,7 @@ def sweep(before: int, limit: int, now: int) -> Work[int]:
 def _old_keys(sql: Sql, before: int, limit: int, now: int) -> Work[list[int]]:
     """Find the keys of up to `limit` rows that may be deleted.
 
-    The search ends when all rows of a read were created since `before`: a few rows, which a wrong clock dated too late,
-    do not end it.
+    Only a whole read of newer rows ends the search: a wrong clock may have dated a few too late.
     """
     found: list[int] = []
     key = -1
@@ -119,16 +117,16 @@ def _sweep_placed(before: int, limit: int) -> Work[int]:
 
 
 def delete_hooks(keys: Iterable[int]) -> Work[int]:
-    """Delete hooks, even waiting ones. The next hook of each session becomes due."""
+    """Delete even waiting ones. The next hook of each session becomes due."""
     deleted = yield Many(DELETE_HOOK_BY_KEY, [(key,) for key in keys])
     yield Many(FREE_NEXT, [(session, None) for (session,) in dict.fromkeys(deleted)])
     return len(deleted)
 
 
 async def sweep_revisions(database: Database, before: int, keep: Collection[str]) -> int:
-    """Delete revisions older than `before` that no call uses and that are not in `keep`; return how many.
+    """See `Store.sweep_revisions`.
 
-    The calls are read in batches before the transaction, which then only reads calls that were added since.
+    Batches read most calls before the transaction.
     """
     unused = {row[0] for row in await database.read(SELECT_OLD_REVISIONS, before)}.difference(keep)
     seen = 0

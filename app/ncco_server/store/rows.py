@@ -1,4 +1,4 @@
-"""The rows of a store's tables. Times are milliseconds since 1970 (UTC); the store never parses documents (bytes)."""
+"""The rows of a store's tables. Times are milliseconds since 1970 (UTC); documents (bytes) are never parsed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ def moment_of(ms: int) -> datetime:
 
 
 def hash_of(text: str) -> str:
-    """The hash that is stored in place of what is secret or must be forgotten."""
     return sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
@@ -26,10 +25,10 @@ class WebhookRow(NamedTuple):
 
     Attributes:
         id: chosen at random by the code that stores the webhook.
-        kind: `answer`, `fallback`, `input`, `notify`, `event`, ... as the server classified it.
+        kind: `answer`, `fallback`, `input`, `notify`, `event`, ...
         session: "" if unknown.
         turn, wait: what it arrived on; -1 for none.
-        status: a call status with its sub-state; distinguishes the webhooks of one wait; "" for input and notify.
+        status: with its sub-state; distinguishes the webhooks of one wait; "" for input and notify.
         body: the raw body or query string.
     """
 
@@ -73,10 +72,9 @@ SESSION_COLUMNS: Final = ", ".join(SessionRow._fields)
 class TurnRow(NamedTuple):
     """One turn. `ncco` is the reply; `webhook` is the ID of the webhook that caused the turn.
 
-    `cause_turn`, `cause_wait` and `cause_status` identify the delivery that the turn answers, so that a repeated
-    delivery gets the same bytes; they are -1, -1 and "" for the answer webhook. `has_failed` says whether a part of the
-    turn could not be played. It and the facts (`ncco_server.results.TurnFacts`) are None if an older host wrote the
-    row.
+    `cause_turn`, `cause_wait` and `cause_status` are the delivery's, so that a repeated one gets the same bytes; -1, -1
+    and "" for the answer webhook. `has_failed`: a part of it could not be played. It and the facts
+    (`ncco_server.results.TurnFacts`) are None if an older host wrote the row.
     """
 
     session: str
@@ -109,13 +107,12 @@ class HookRow(NamedTuple):
 
     Attributes:
         id: random; lets the receiver recognise repeats.
-        headers: the headers that the flow sets, as JSON.
+        headers: as JSON.
         due_at: None while an earlier hook of its session is waiting. Parked hooks and emails delay no others.
         leased_until: before this time, only the process that claimed it may send it.
         tries: how many times it was claimed.
-        problem: why the last attempt failed; "" before the first attempt.
-        is_parked: it is given up, until somebody retries it. A hook that could not be rendered is parked from the
-            start.
+        problem: of the last attempt, or "".
+        is_parked: given up until somebody retries it, as when it cannot be rendered.
     """
 
     id: str
@@ -133,7 +130,6 @@ class HookRow(NamedTuple):
 
     @classmethod
     def read(cls, row: Sequence[Any]) -> Self:
-        """Convert booleans, which SQLite returns as 0 and 1."""
         *before, is_parked = row
         return cls._make((*before, bool(is_parked)))
 
@@ -152,7 +148,7 @@ HOOK_COLUMNS: Final = ", ".join(HookRow._fields)
 
 
 class HookCounts(NamedTuple):
-    """The numbers of waiting and parked hooks."""
+    """Unsent hooks."""
 
     waiting: int
     parked: int
@@ -163,7 +159,7 @@ class Schema(NamedTuple):
 
     Attributes:
         found: "" if the store is empty or does not exist.
-        newest: the newest version that this program knows.
+        newest: of this program.
         missing, additions: from oldest to newest.
         retention_days: None if version 0.1 created the store, which keeps calls forever.
     """
@@ -187,7 +183,6 @@ class CallFilter(NamedTuple):
         flow: the flow in which the call began.
         since, until: it began at or after `since`, and before `until` (milliseconds since 1970).
         is_open: it has a leg and is not marked as over.
-        has_failed: one of its turns could not be played as written.
         own: the flow's own result.
     """
 
@@ -202,7 +197,7 @@ class CallFilter(NamedTuple):
 
     @property
     def needs_result(self) -> bool:
-        """Return whether ended calls are found by their results, which have indexes for this."""
+        """Ended calls are found by their results, which have indexes for this."""
         wants = self.number or self.flow or self.has_failed or self.result or self.own
         return bool(wants) and not self.is_open
 
@@ -211,7 +206,7 @@ ANY_CALL: Final = CallFilter()
 
 
 class CallRow(NamedTuple):
-    """A call in a list; later calls have higher keys. `is_lost`: it is over, but its end was never reported."""
+    """A call in a list; later calls have higher keys. `is_lost`: its end was never reported."""
 
     key: int
     session: SessionRow
@@ -245,7 +240,7 @@ class OpenCall(NamedTuple):
 
 
 class PastTurn(NamedTuple):
-    """A turn of a `PastCall`; `heard` is None if a host of an older version stored it."""
+    """A turn of a `PastCall`; `heard` is None if an older version stored it."""
 
     number: int
     heard: int | None
@@ -255,7 +250,7 @@ class PastTurn(NamedTuple):
 
 
 class PastNote(NamedTuple):
-    """A webhook, or an entry that a host of an older version added."""
+    """A webhook, or an entry of an older version."""
 
     key: int
     kind: str
@@ -282,7 +277,7 @@ class ConnectStatus(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """Everything about a call: its webhooks and turns in the order in which they were written, and its unsent hooks.
+    """Everything about a call, in the order in which it was written, and its unsent hooks.
 
     Parked hooks come before waiting ones, each from oldest to newest.
     """
@@ -294,14 +289,14 @@ class Timeline(NamedTuple):
 
 
 class Forgotten(NamedTuple):
-    """How many rows were deleted, or would be deleted.
+    """How many rows were deleted, or would be.
 
     Attributes:
         running: calls in progress; their callers hear the failsafe NCCO next.
-        revisions: those that contain a number are kept, because the number is part of a flow.
+        revisions: kept, because the number is part of a flow.
         recordings: the server or `ncco forget` removes their files.
-        rows: rows of the tables that flow files declare.
-        purged: whether the deleted rows are gone from the files too, as in `Database.purge`; None after a dry run.
+        rows: of the tables that flow files declare.
+        purged: as `Database.purge` returns it; None after a dry run.
     """
 
     calls: int = 0

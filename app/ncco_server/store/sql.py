@@ -19,7 +19,7 @@ _MARK: Final = re.compile(r"\$(?=[0-9])")
 class Sql:
     """A statement, with `$1` for its first value; `sqlite` is what SQLite needs in its place.
 
-    SQLite's values are marked with `?1`, because Python binds `$1` only from a dict, which is slow.
+    SQLite's values become `?1`, because Python binds `$1` only from a dict, which is slow.
     """
 
     __slots__ = ("postgres", "sqlite")
@@ -29,7 +29,7 @@ class Sql:
         self.sqlite: Final = _MARK.sub("?", sqlite or text)
 
     def locking(self, lock: str) -> Sql:
-        """The same query, which also locks its rows in PostgreSQL. SQLite has one writer and no row locks."""
+        """Lock the rows in PostgreSQL: SQLite has one writer and no row locks."""
         return Sql(f"{self.postgres} {lock}", sqlite=self.sqlite)
 
 
@@ -41,25 +41,20 @@ class ListSql:
         self._values = values
 
     def of(self, length: int) -> Sql:
-        """The statement for a list of this length, which is at least 1."""
         return Sql(self._text % marks(length, self._values + 1))
 
 
 def marks(count: int, first: int = 1) -> str:
-    """The marks of several values: `$1, $2, $3`."""
+    """Return marks such as `$1, $2, $3`."""
     return ", ".join(f"${number}" for number in range(first, first + count))
 
 
 def contains(dialect: Dialect, column: str, value: str) -> str:
-    """The condition that a binary column contains a value."""
     return f'"position"({column}, {value}) > 0' if dialect == "postgres" else f"instr({column}, {value}) > 0"
 
 
 def has_word(dialect: Dialect, column: str, word: str) -> str:
-    """The condition that a binary column contains a word, in upper or lower case (ASCII).
-
-    The column's bytes may not be valid text, so PostgreSQL encodes the word rather than decode the column.
-    """
+    """The condition that a binary column, maybe no valid text, contains a word in any ASCII case."""
     if dialect == "postgres":
         column, word = (f"lower(encode({each}, 'escape') COLLATE \"C\")" for each in (column, word))
         return contains(dialect, column, word)

@@ -1,7 +1,7 @@
 """A SQLite database: in one file, which several processes of a host can share, or in memory.
 
-The statements of single calls run in the event loop, because a thread takes ten times as long. COMMIT waits for the
-disk, so it runs in a thread.
+Single calls' statements run in the event loop: a thread takes ten times as long. COMMIT waits for the disk, in a
+thread.
 """
 
 from __future__ import annotations
@@ -27,16 +27,15 @@ BUSY_MS: Final = 1_500
 """How long a write waits for another process. Two such waits fit into Vonage's time limit (5 s)."""
 
 OPEN_WAIT_MS: Final = 5_000
-"""How long `open` waits for another process, which may be migrating the same file."""
+"""Another process may be migrating the same file."""
 
 GROUP_LIMIT: Final = 256
-"""Maximum number of writes per group, so that the first one does not wait forever."""
 
 CHECKPOINT_AFTER: Final = 250
-"""The write-ahead log is written back after this many writes. It is then about 2 MB long."""
+"""The write-ahead log is then about 2 MB long and is written back."""
 
 TRIM_S: Final = 1.0
-"""Time limit for `trim`, which tries to empty the write-ahead log while it is in use."""
+"""Tries to empty a write-ahead log that is in use end after this."""
 
 _PAUSE_S: Final = 0.01
 
@@ -101,7 +100,7 @@ class SqliteDatabase:
             try:
                 if self._connection is None:
                     self._connection = sqlite_file.connect(self._require_open(), 0)
-                # Fetch all rows at once: an open cursor would keep the log in use and see old data.
+                # An open cursor would keep the log in use and see old data.
                 return sqlite_file.fetch(self._connection, sql, values)
             except sqlite3.Error as error:
                 if not sqlite_file.is_busy(error) or time.monotonic() > until:
@@ -115,7 +114,7 @@ class SqliteDatabase:
 
     async def trim(self) -> None:
         if self.path is not None:
-            with suppress(sqlite3.Error):  # the next trim will do it
+            with suppress(sqlite3.Error):
                 await asyncio.to_thread(sqlite_file.trim, self._require_open(), TRIM_S)
 
     async def purge(self, *, rewrite: bool) -> bool:
@@ -168,7 +167,7 @@ class SqliteDatabase:
         return schema
 
     def connect_apart(self) -> sqlite3.Connection:
-        """A separate read-only connection; for a database in memory, its only one. Raises sqlite3.Error. Blocks."""
+        """Open read-only; a database in memory has only one. Raises sqlite3.Error. Blocks."""
         return self._memory or sqlite_file.connect(self._absolute(), self._busy_ms, "ro")
 
     def _absolute(self) -> Path:
@@ -181,9 +180,9 @@ class SqliteDatabase:
 
 
 class _Reader:
-    """Reads a database over one connection of its own, which threads use one after the other.
+    """Reads over one connection of its own, which threads use one after the other.
 
-    Opening a connection takes as long as a hundred small queries.
+    Opening one takes as long as a hundred small queries.
     """
 
     def __init__(self, database: SqliteDatabase) -> None:
@@ -198,7 +197,7 @@ class _Reader:
         return await asyncio.to_thread(self.fetch, sql, values)
 
     def fetch(self, sql: Sql, values: Sequence[object]) -> list[Row]:
-        """Run a query. Raises StoreUnavailable. Blocks."""
+        """Raise StoreUnavailable. Blocks."""
         with self._is_free:
             if self._is_closed:  # before a thread came to this query
                 raise not_open(self._database.label)
@@ -210,7 +209,7 @@ class _Reader:
                 raise sqlite_file.unavailable(self._database.label, error) from error
 
     def close(self) -> None:
-        """Close the connection, after its running query has ended; the query's task may have been cancelled."""
+        """Wait for a running query, whose task may have been cancelled."""
         if self._database.path is None:
             return
         self._is_closed = True
@@ -238,7 +237,7 @@ class _Writer(GroupWriter):
     async def commit(self, group: list[WriteItem]) -> None:
         """If the database fails, all operations get that error.
 
-        Savepoints take time, so they are only used if the group has failed because of one operation.
+        Savepoints take time, so they are only used after one operation has failed.
         """
         try:
             try:
@@ -267,7 +266,6 @@ class _Writer(GroupWriter):
                     connection.execute("ROLLBACK")
 
     def _run_alone(self, connection: sqlite3.Connection, item: WriteItem) -> None:
-        """Run one operation. If only this one fails, it is rolled back and gets its own error."""
         connection.execute("SAVEPOINT item")
         try:
             _run(connection, item)
@@ -284,14 +282,13 @@ class _Writer(GroupWriter):
         return self._connection
 
     async def _apart(self, work: Callable[..., object], *args: object) -> None:
-        """Run a part of the transaction that may take long or wait for the disk."""
         work(*args)
 
 
 class _FileWriter(_Writer):
     """Writes groups to a file.
 
-    If the open file or its log is moved, replaced or deleted, writes are refused, because they would be lost.
+    If the file or its log is moved, replaced or deleted, writes would be lost and are refused.
     """
 
     def __init__(self, path: Path, busy_ms: int, queue_limit: int) -> None:
@@ -301,7 +298,7 @@ class _FileWriter(_Writer):
         self._file = _identity(path)
         self._log_path = path.with_name(f"{path.name}-wal")
         self._log: tuple[int, int] | None = None
-        self._written = 0  # writes since the log was last written back
+        self._written = 0
         self._written_back: asyncio.Future[None] | None = None
         self._thread = ThreadPoolExecutor(1, f"writer of {path.name}")
 
@@ -315,8 +312,8 @@ class _FileWriter(_Writer):
     async def commit(self, group: list[WriteItem]) -> None:
         """Write groups, and write a long log back, because SQLite would do so while callers wait.
 
-        Another thread writes most of it back during commits. The last few pages are written here when no write is
-        waiting: SQLite only restarts a log that is written back completely.
+        A thread writes most of it back during commits, and the last pages when no write is waiting: SQLite only
+        restarts a log that is written back completely.
         """
         await super().commit(group)
         self._log = self._log or _identity(self._log_path)
@@ -332,7 +329,6 @@ class _FileWriter(_Writer):
                 await self._apart(sqlite_file.checkpoint, self._connection)
 
     async def _begun(self) -> sqlite3.Connection:
-        """Start a transaction; waits while another process writes."""
         until = time.monotonic() + self._busy_ms / 1000
         while True:
             self._require_in_place()
@@ -382,7 +378,7 @@ def _run_all(connection: sqlite3.Connection, group: list[WriteItem], run: Run) -
 
 
 def _run(connection: sqlite3.Connection, item: WriteItem) -> None:
-    """Run one operation. An operation raises AppError only before it has written anything."""
+    """An operation raises AppError only before it has written anything."""
     item.error = None
     try:
         item.result = sqlite_file.run(connection, item.work())

@@ -1,4 +1,4 @@
-"""Connects to a SQLite file, prepares it for a server, runs statements, and interprets errors."""
+"""Connects to a SQLite file, prepares it for a server, and interprets errors."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from ncco_server.store.rows import Schema
 from ncco_server.store.sql import Sql
 
 MIN_SQLITE_VERSION: Final = (3, 35)
-"""The first version with RETURNING."""
 
 CHECKED_BYTES: Final = 64 * 1024 * 1024
-"""Up to this size, files are checked completely for damage when they are opened, which takes about 0.1 s."""
+"""Up to this size (about 0.1 s), files are checked completely when they are opened."""
 
 _PAUSE_S: Final = 0.02
 
@@ -29,7 +28,7 @@ _PRAGMAS: Final = (
     "PRAGMA synchronous = FULL",
     "PRAGMA fullfsync = ON",  # on macOS, a plain fsync leaves data in the drive's cache
     "PRAGMA foreign_keys = ON",
-    "PRAGMA secure_delete = ON",  # overwrite deleted data with zeros
+    "PRAGMA secure_delete = ON",
     "PRAGMA wal_autocheckpoint = 16384",  # in pages; the writer makes a checkpoint much earlier, when nobody waits
     "PRAGMA journal_size_limit = 67108864",  # in bytes, so that the log shrinks again after a burst
 )
@@ -66,7 +65,7 @@ _TEMPORARY_FOLDER_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.
 
 
 def _code(error: Exception) -> int:
-    """SQLite's primary result code; 0 if the error comes from Python's `sqlite3` module."""
+    """Return 0 for an error of Python's `sqlite3` module."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
@@ -79,7 +78,7 @@ def is_full(error: sqlite3.Error) -> bool:
 
 
 def own_error(label: str, error: Exception) -> Exception | None:
-    """The error of the operation that raised `error`; None if the file is the cause, so all operations fail."""
+    """Return None if the file is the cause, so that all operations fail."""
     is_value = isinstance(error, OverflowError | UnicodeEncodeError | sqlite3.InterfaceError)
     if is_value or isinstance(error, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.ProgrammingError):
         return StoreError(f"{label} refuses the write ({error})")
@@ -91,7 +90,6 @@ def unavailable(label: str, error: Exception) -> StoreUnavailable:
 
 
 def unusable(label: str, error: sqlite3.Error) -> StoreError:
-    """Why a server cannot start on this file: StoreUnusable, or StoreUnavailable if a retry may succeed."""
     fault = _FAULTS.get(_code(error), _OTHER)
     kind = StoreUnavailable if _code(error) in _TEMPORARY else StoreUnusable
     return kind(f"{label} {fault.message} ({error})", fault.cure)
@@ -104,7 +102,7 @@ def fetch(connection: sqlite3.Connection, sql: Sql, values: Sequence[object]) ->
 
 
 def _execute(cursor: sqlite3.Cursor, sql: Sql, values: Sequence[object]) -> None:
-    """Run a statement. Lone surrogates, which UTF-8 cannot represent, are escaped."""
+    """Escape lone surrogates, which UTF-8 cannot represent."""
     try:
         cursor.execute(sql.sqlite, tuple(values))  # with other sequences the driver fetches each value separately
     except UnicodeEncodeError:
@@ -134,13 +132,13 @@ def run(connection: sqlite3.Connection, work: Work[T]) -> T:
         return result
 
 
-# Without these adapters, the driver would look for an adapter and two methods for each value of these types.
+# Without adapters, the driver would search for one and two methods for each value.
 sqlite3.register_adapter(bytes, bytes)
 sqlite3.register_adapter(bool, int)
 
 
 def connect(path: Path | None, busy_ms: int, mode: str = "rw") -> sqlite3.Connection:
-    """Open an absolute path, or a database in memory (None). Raises sqlite3.Error."""
+    """Without a path, open a database in memory. Raises sqlite3.Error."""
     connection = sqlite3.connect(
         f"{path.as_uri()}?mode={mode}" if path else ":memory:",
         uri=path is not None,
@@ -183,7 +181,7 @@ def prepare(path: Path, wait_ms: int) -> None:
 
 
 def schema_of(path: Path, wait_ms: int) -> Schema:
-    """The schema of a file, which may be missing or empty. Raises StoreError. Blocks."""
+    """The file may be missing or empty. Raises StoreError. Blocks."""
     require_no_lost_log(path)
     try:
         with closing(connect(path, wait_ms, "ro") if path.is_file() else connect(None, 0)) as connection:
@@ -195,8 +193,8 @@ def schema_of(path: Path, wait_ms: int) -> Schema:
 def require_no_lost_log(path: Path) -> None:
     """Raise StoreUnavailable if a missing or empty file has a write-ahead log, which SQLite would delete.
 
-    A database of ours that has a log is never empty, so the log's size is read before the file's. The file is not
-    opened, because closing it again would drop the locks of all this process's connections to it.
+    A database with a log is never empty, so the log's size is read first. Opening and closing the file would drop the
+    locks of this process's other connections.
     """
     log = _log_of(path)
     if _size(log) and not _size(path):
@@ -205,7 +203,7 @@ def require_no_lost_log(path: Path) -> None:
 
 
 def _size(path: Path) -> int:
-    """The size of a file in bytes; 0 if it cannot be read, which SQLite reports later."""
+    """Return 0 if it cannot be read, which SQLite reports later."""
     try:
         return path.stat().st_size
     except OSError:
@@ -244,7 +242,7 @@ def _make_file(path: Path) -> None:
 
 
 def _switch_to_wal(path: Path, connection: sqlite3.Connection, wait_ms: int) -> None:
-    """Switch a file to WAL mode, and wait while another process does: SQLite itself does not wait for that."""
+    """Wait while another process switches to WAL mode: SQLite itself does not."""
     until = time.monotonic() + wait_ms / 1000
     while True:
         try:
@@ -270,7 +268,7 @@ def _require_whole(path: Path, connection: sqlite3.Connection) -> None:
 
 
 def empty_log(connection: sqlite3.Connection, patience_s: float) -> bool:
-    """Write the write-ahead log back and empty it, retrying while it is in use. Returns whether it is empty."""
+    """Retry while the log is in use. Returns whether it is empty."""
     until = time.monotonic() + patience_s
     while is_used := bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]):
         if time.monotonic() > until:
@@ -280,7 +278,7 @@ def empty_log(connection: sqlite3.Connection, patience_s: float) -> bool:
 
 
 def checkpoint(connection: sqlite3.Connection) -> None:
-    """Write as much of the log back as is possible without waiting. Raises sqlite3.Error."""
+    """Write back as much as is possible without waiting. Raises sqlite3.Error."""
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
@@ -289,7 +287,7 @@ def write_back(path: Path) -> None:
     with (
         suppress(sqlite3.Error),
         closing(connect(path, 0)) as connection,
-    ):  # a failure is harmless: the next checkpoint writes the log back
+    ):
         checkpoint(connection)
 
 

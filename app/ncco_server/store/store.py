@@ -64,7 +64,7 @@ def _insert_call_if(condition: str) -> Sql:
     return Sql(f"\n    INSERT INTO {call}", sqlite=f"INSERT OR FAIL INTO {call}")
 
 
-# Until a call is forgotten for the first time, this statement is enough to open a call. It needs no hashes.
+# Enough until a call is forgotten for the first time: it needs no hashes.
 INSERT_CALL_IF_NONE_FORGOTTEN: Final = _insert_call_if(f"NOT EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE})")
 
 # Three conditions, because SQLite builds a table for `name IN (...)`.
@@ -91,7 +91,7 @@ INSERT_TURN: Final = Sql("""
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 """)
 
-# call_key is NULL if the webhook belongs to no stored call, but session is still set. $12 is the call's key, if known.
+# call_key is NULL if the webhook belongs to no stored call. $12 is the call's key, if known.
 INSERT_WEBHOOK: Final = Sql("""
     INSERT INTO webhooks (
         call_key, id, kind, session, turn, wait, status, leg, conversation, method, body, received_at
@@ -121,10 +121,9 @@ SELECT_DELIVERED: Final = Sql("""
 
 SELECT_CALL: Final = Sql(f"SELECT {SESSION_COLUMNS} FROM calls WHERE id = $1")
 
-# The ID of nearly every call is its leg. The index of legs only contains the other calls. Each part is searched for in
-# its own index, because SQLite would sort or store the rows of `key IN (...)`. PostgreSQL checks the condition again if
-# another host has just changed the call.
-# PostgreSQL's index contains the first 200 characters of a leg, because it refuses long texts; SQLite's contains all.
+# The ID of nearly every call is its leg; the index of legs only contains the others. Each part is searched for in its
+# own index, because SQLite would sort or store the rows of `key IN (...)`. PostgreSQL checks the condition again after
+# another host's change; its index contains a leg's first 200 characters, because it refuses long texts.
 SELECT_CALLS_OF_LEG: Final = Sql(
     f"""
     SELECT {SESSION_COLUMNS} FROM calls
@@ -157,17 +156,16 @@ LOCK_OPEN_CALLS: Final = Sql(
     """,
 )
 
-# The call is locked.
 END_CALL: Final = Sql("UPDATE calls SET is_over = true, version = version + 1, updated_at = $2 WHERE key = $1")
 
-# The time of the last change stays, because nothing happened in the call: it is deleted as soon as others of its age.
+# The time of the last change stays, so that the call is deleted as soon as others of its age.
 END_LOST_CALL: Final = Sql("""
     UPDATE calls SET is_over = true, version = version + 1
     WHERE id = $1 AND version = $2 AND NOT is_over
     RETURNING id, key, flow, created_at
 """)
 
-# A session's ID is its leg, or starts with the leg and `/`. `0` is the character after `/`.
+# `0` is the character after `/`, which may follow the leg in an ID.
 SELECT_ENDED: Final = Sql("""
     SELECT flow, revision FROM calls WHERE id = $1 AND is_over
     UNION ALL
@@ -207,10 +205,9 @@ REPLACE_REVISION: Final = Sql("""
     SET flow = excluded.flow, sources = excluded.sources, created_at = excluded.created_at
 """)
 
-# The outbox contains unsent hooks. `due_at` is only set for the first waiting hook of a session, so that a long queue
-# behind a failing hook is not searched. Two hooks of a session may be due at once, if an earlier one is retried or two
-# hosts write at the same time: the search for due hooks skips the later one. Emails do not queue: an email may wait for
-# its recording, and other hooks should not wait with it.
+# `due_at` is only set for the first waiting hook of a session, so that a long queue behind a failing hook is not
+# searched. Two may be due at once, if an earlier one is retried or two hosts write at the same time: the search skips
+# the later one. Emails do not queue, because an email may wait for its recording.
 
 _DUE: Final = f"""
     FROM hooks AS hook
@@ -319,7 +316,6 @@ def _add_turn(
 
 
 def _with_rows(keys: Sequence[str], saves: Sequence[RowChange]) -> Sequence[str]:
-    """The keys of an operation that also changes rows of tables."""
     return (*keys, *[each.row for each in saves]) if saves else keys
 
 
@@ -412,15 +408,15 @@ def _add_recording(row: RecordingRow) -> Work[None]:
 
 
 def _hashes(names: Sequence[str]) -> list[str]:
-    known = {name: hash_of(name) for name in names}  # two of the names are nearly always the same
+    known = {name: hash_of(name) for name in names}  # two of them are nearly always the same
     return [known[name] for name in names]
 
 
 class Store:
-    """The store in a database. Every method may raise StoreUnavailable; other exceptions are documented per method.
+    """The store in a database. Every method, also of its parts, may raise StoreUnavailable.
 
-    Once a method has returned, its changes survive a crash or power failure. If it is cancelled, either all of its rows
-    are written or none. Hooks are written in the transaction that causes them.
+    Once a method has returned, its changes survive a crash or power failure; if it is cancelled, all are written or
+    none. Hooks are written in the transaction that causes them.
     """
 
     def __init__(self, database: Database) -> None:
@@ -460,10 +456,7 @@ class Store:
         return ApiKeys(self.database)
 
     async def open(self) -> None:
-        """Migrate to the newest schema, and check that the database is writable.
-
-        Raises StoreUnusable, or StoreUnavailable if a retry may succeed.
-        """
+        """See `Database.open`. Raises StoreUnusable, or StoreUnavailable if a retry may succeed."""
         await self.database.open()
 
     async def close(self) -> None:
@@ -477,12 +470,12 @@ class Store:
         await self.close()
 
     async def schema(self) -> Schema:
-        """Read the schema of a store, which need not be open. Raises StoreUnusable if it is not ours or too new."""
+        """The store need not be open. Raises StoreUnusable if it is not ours or too new."""
         return await self.database.schema()
 
     @asynccontextmanager
     async def records(self) -> AsyncIterator[Records]:
-        """Yield a reader of recorded calls. The store need not be open. Raises StoreUnusable, as `Database.reading`."""
+        """The store need not be open. Raises StoreUnusable, as `Database.reading`."""
         from ncco_server.store.records import Records  # noqa: PLC0415 - a server only needs `upkeep`
 
         async with self.database.reading() as (read, schema):
@@ -494,7 +487,6 @@ class Store:
             yield UpkeepReader(read, schema)
 
     async def check(self) -> None:
-        """Check that the database is writable and can grow."""
         await self.database.write(probe)
 
     # Calls
@@ -512,8 +504,8 @@ class Store:
     ) -> Coroutine[Any, Any, bool]:
         """Write a new call with its first turn, and the rows of tables that it changes. Raises AlreadyOpen, RowTaken.
 
-        The call `parent` gets the turn's own result, if it has one. Returns False if the call's ID, leg or conversation
-        was forgotten; then only hashes of all three are written. If the turn `has_called` functions of handlers, their
+        The call `parent` gets the turn's own result, if any. Returns False if the call's ID, leg or conversation was
+        forgotten; then only hashes of all three are written. If the turn `has_called` functions of handlers, their
         results are deleted from `functions`.
         """
         work = partial(self._open_call, session, turn, webhook, hooks, parent, has_called=has_called, saves=saves)
@@ -538,7 +530,7 @@ class Store:
             names = (session.id, session.leg, session.conversation)
             hashes = _hashes(names)
             written = yield Insert(INSERT_CALL_UNLESS_FORGOTTEN, (*session, *hashes))
-            if written:  # the first INSERT only wrote nothing because some calls are forgotten
+            if written:  # it only wrote nothing because some calls are forgotten
                 self._has_forgotten = True
             elif (yield Keyed(SELECT_FORGOTTEN, hashes)):
                 yield from _release(taken)
@@ -567,9 +559,9 @@ class Store:
         has_called: bool = False,
         saves: Sequence[RowChange] = (),
     ) -> Coroutine[Any, Any, None]:
-        """Write the next turn if it is new and the stored version is `session.version - 1`; otherwise raise Conflict.
+        """Write the next turn if it is new and the stored version is `session.version - 1`.
 
-        Also raises RowTaken. For `parent`, `has_called` and `saves`, see `open_call`.
+        Raises Conflict otherwise, and RowTaken. For `parent`, `has_called` and `saves`, see `open_call`.
         """
         work = partial(
             _advance, session, turn, webhook, hooks, recording, parent=parent, has_called=has_called, saves=saves
@@ -587,8 +579,7 @@ class Store:
     ) -> Coroutine[Any, Any, None]:
         """Write a webhook that does not change the call; nothing is written for a forgotten call.
 
-        The hooks are not written if this delivery (the same turn, wait and status) is already recorded. The recording
-        that the webhook announces is written once.
+        The hooks are not written if this delivery (the same turn, wait and status) is already recorded.
         """
         work = partial(_record, webhook, hooks, recording, saves)
         return self.database.write(work, _with_rows((webhook.session,), saves))
@@ -605,9 +596,9 @@ class Store:
         """Write `webhook`, mark the open calls of `leg` as over (version + 1), and write their results.
 
         Raises Conflict if `calls`, oldest first, are not the leg's open calls; a missing leg ("") has none. The calls'
-        `updated_at` becomes the webhook's `received_at`. The hooks of a repeated delivery are not written, nor, if no
-        call was open, those of a webhook without a wait; then the leg's calls whose end had not been reported get this
-        end. Returns the results, oldest first; called parties have none.
+        `updated_at` becomes the webhook's `received_at`. Not written are the hooks of a repeated delivery, and, if no
+        call was open, of a webhook without a wait; then the leg's calls whose end had not been reported get this end.
+        Returns the results, oldest first, without called parties.
         """
         return self.database.write(
             partial(_end, leg, calls, webhook, hooks, saves), _with_rows((leg, webhook.session), saves)
@@ -624,7 +615,7 @@ class Store:
     ) -> Coroutine[Any, Any, list[ResultRow] | None]:
         """Mark a call as over whose end was not reported, and write its result, hooks and rows. Its `updated_at` stays.
 
-        Returns its result, as `end` does; None, and writes nothing, if the call has changed since.
+        Returns None, and writes nothing, if the call has changed.
         """
         return self.database.write(partial(_end_lost, call, leg, at, hooks, saves), _with_rows((leg, call.id), saves))
 
@@ -633,7 +624,7 @@ class Store:
         return SessionRow.read(rows[0]) if rows else None
 
     async def calls_of(self, leg: str) -> list[SessionRow]:
-        """The open calls of a leg, oldest first; a missing leg ("") has none."""
+        """Return the oldest first; a missing leg ("") has none."""
         rows = await self.database.read(SELECT_CALLS_OF_LEG, leg) if leg else []
         return sorted(map(SessionRow.read, rows), key=lambda row: (row.created_at, row.id))
 
@@ -641,7 +632,7 @@ class Store:
         return [(flow, revision) for flow, revision in await self.database.read(SELECT_ENDED, leg)]
 
     async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:
-        """The NCCO that answered a delivery with this wait and status (None: any status), or None.
+        """The NCCO that answered a delivery with this wait and status (None: any), or None.
 
         A turn and wait of -1 mean the answer webhook.
         """
@@ -649,9 +640,9 @@ class Store:
         return bytes(rows[0][0]) if rows else None
 
     async def statuses(self, session: str, turn: int) -> tuple[tuple[int, str], ...]:
-        """The wait and status of each webhook of a turn's waits, in the order in which they were written.
+        """The wait and status of each webhook of a turn's waits, oldest first.
 
-        Webhooks that were recorded before their call was opened are left out.
+        Leave out those that came before their call was opened.
         """
         rows = await self.database.read(SELECT_STATUSES, session, turn)
         return tuple((wait, status) for wait, status in rows)
@@ -679,7 +670,7 @@ class Store:
     def claim_hooks(self, now: int, leased_until: int, limit: int) -> Work[list[HookRow]]:
         """Claim up to `limit` due, unclaimed hooks, longest due first; apart from emails, at most one per session.
 
-        Returns the updated rows: `tries` has grown by one, and no other process gets these hooks before `leased_until`.
+        `tries` grows by one.
         """
         due = [HookRow.read(row) for row in (yield SELECT_DUE, (now, limit))]
         yield Many(CLAIM_HOOK, [(hook.id, leased_until) for hook in due])
@@ -687,23 +678,23 @@ class Store:
 
     @in_one_transaction
     def hook_sent(self, id_: str, now: int) -> Work[None]:
-        """Delete a hook, if it exists. The next hook of its session becomes due `now`."""
+        """The next hook of the session becomes due `now`."""
         for (session,) in (yield DELETE_HOOK, (id_,)):
             yield FREE_NEXT, (session, now)
 
     @in_one_transaction
     def hook_failed(self, id_: str, tries: int, due_at: int, problem: str) -> Work[None]:
-        """Release a hook, to be sent again at `due_at`, unless another process has claimed it (`tries` differs)."""
+        """Change nothing if another process has claimed the hook (`tries` differs)."""
         yield FAIL_HOOK, (id_, tries, due_at, problem)
 
     @in_one_transaction
     def put_off_hook(self, id_: str, tries: int, due_at: int) -> Work[None]:
-        """Release a hook until `due_at`, without counting an attempt."""
+        """The attempt does not count."""
         yield PUT_OFF_HOOK, (id_, tries, due_at)
 
     @in_one_transaction
     def park_hook(self, id_: str, tries: int, problem: str, now: int) -> Work[None]:
-        """Park a hook, unless another process has claimed it. The next hook of its session becomes due `now`."""
+        """Change nothing if another process has claimed the hook. The next one of its session becomes due."""
         for (session,) in (yield PARK_HOOK, (id_, tries, problem)):
             yield FREE_NEXT, (session, now)
 
@@ -711,7 +702,7 @@ class Store:
     def retry_hooks(self, ids: Sequence[str] | None, now: int) -> Work[int]:
         """Make hooks (None: all) due `now`; return how many. Attempts of parked hooks start again at 0.
 
-        Hooks behind an earlier hook of their session keep waiting, and are not counted.
+        Hooks behind an earlier one of their session keep waiting, and are not counted.
         """
         if ids is None:
             return len((yield RETRY_HOOKS, (now,)))
@@ -719,7 +710,7 @@ class Store:
 
     @in_one_transaction
     def drop_hooks(self, ids: Sequence[str] | None) -> Work[int]:
-        """Delete parked hooks (None: all); return how many."""
+        """Drop all with None; return how many."""
         if ids is None:
             return len((yield DROP_HOOKS, ()))
         return len((yield Many(DROP_HOOK, [(id_,) for id_ in ids])))
@@ -744,17 +735,16 @@ class Store:
     ) -> Forgotten:
         """Delete all calls that contain one of the numbers (digits with the country code), with their rows.
 
-        The numbers in a call's webhooks and lookup results count too. Later webhooks of deleted calls are not written:
-        to recognise them, the store keeps hashes of the calls' sessions, legs and conversations, for as long as it
-        keeps calls.
-        `rewrite` rewrites all data, which blocks writers meanwhile, to remove deleted data from the files too.
+        Their webhooks and lookup results count too. Hashes of the calls' sessions, legs and conversations are kept as
+        long as calls are, so that late webhooks are not written. `rewrite` blocks writers while it rewrites all data,
+        to remove deleted data from the files too.
         """
         from ncco_server.store.forgetting import forget  # noqa: PLC0415 - only for `ncco forget`
 
         return await forget(self.database, numbers, tables=tables, now=now, dry_run=dry_run, rewrite=rewrite)
 
     async def sweep(self, before: int, limit: int, now: int) -> int:
-        """Delete up to `limit` rows of each kind that are older than `before`; return how many, 0 if none are left.
+        """Delete up to `limit` rows of each kind that are older than `before`; return how many.
 
         Times are in milliseconds since 1970. A call's age is that of its last change. Webhooks without a call are only
         deleted once fewer than `limit` calls are left.
@@ -765,6 +755,6 @@ class Store:
     async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:
         """Delete revisions older than `before` that no call uses and that are not in `keep`; return how many.
 
-        Call this at the end of a sweep: it also removes deleted data from the files, as far as possible.
+        Call this last: it also removes deleted data from the files.
         """
         return await retention.sweep_revisions(self.database, before, keep)

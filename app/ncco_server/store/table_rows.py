@@ -1,7 +1,6 @@
 """The rows of the tables that flow files declare: read in a turn, and changed by its transaction.
 
-A change locks the row, reads it and writes it back. A turn changes its rows in the order of their names, and a group of
-turns locks these names first, so that no two transactions wait for each other.
+Rows are locked in the order of their names before a group of turns changes them, which prevents deadlocks.
 """
 
 from __future__ import annotations
@@ -24,25 +23,22 @@ from ncco_server.table_rows import RowChange, has_number_as_key, hash_of_row, ke
 
 PIECE: Final = 500
 CHANGED_SIZE: Final = 200
-"""Rows that a bulk write changes in one transaction."""
 
 SEARCHED: Final = 2_000
-"""Rows per read of a search."""
 LONGEST_PATTERN: Final = 200
-"""Number of characters of a text that the database compares. SQLite's limit is 50,000."""
+"""Characters of a text that the database compares. SQLite's limit is 50,000."""
 
 _UNSEARCHABLE: Final = re.compile(r'["%_\\]|[^ -~]')
 _COLUMNS: Final = "name, columns, version, changed_at, changed_by, expires_at"
 
 HASH_KEY: Final = "#key"
-"""The name of the row with the key of the hashes, in hexadecimal digits. No table has such a name."""
+"""The row with the key of the hashes, in hexadecimal digits. No table has such a name."""
 
-# A row that has expired is only deleted by the next sweep.
 SELECT_ROW: Final = Sql(f"""
     SELECT name, columns FROM {ROWS_TABLE} WHERE name = $1 AND (expires_at IS NULL OR expires_at > $2)
 """)
 
-# One statement reads both, because another transaction may replace the row by a hash, and create the key.
+# One statement, because another transaction may replace the row by a hash, and create the key.
 SELECT_ROW_OR_KEY: Final = Sql(f"""
     SELECT name, columns
     FROM {ROWS_TABLE}
@@ -103,7 +99,7 @@ SELECT_ROWS: Final = Sql(f"""
     SELECT {_COLUMNS} FROM {ROWS_TABLE} WHERE name > $1 AND name < $2 ORDER BY name LIMIT $3
 """)
 
-# Ignores the case of ASCII letters; with C as its locale, PostgreSQL does not know other ones either.
+# Ignores the case of ASCII letters; with C as its locale, PostgreSQL knows no others either.
 SELECT_ROWS_LIKE: Final = Sql(
     f"""
     SELECT {_COLUMNS} FROM {ROWS_TABLE}
@@ -134,15 +130,15 @@ class TableRow(NamedTuple):
 
 
 class TableRows:
-    """The rows of all tables in an open database. Every method may raise StoreUnavailable."""
+    """The rows of all tables in an open database."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
     async def get(self, name: str, now: int) -> dict[str, Any] | None:
-        """The columns of a row, as of the last commit; None if there is none, or if it expired before `now`.
+        """The columns as of the last commit; None if there is no row, or if it expired before `now`.
 
-        A row whose number is forgotten has no columns anymore.
+        A row whose number is forgotten has no columns.
         """
         found: dict[str, str] = dict(await self.database.read(SELECT_ROW_OR_KEY, name, now))
         if name in found:
@@ -152,14 +148,14 @@ class TableRows:
         return {} if hashed and await self.database.read(SELECT_ROW, hashed, now) else None
 
     async def of_table(self, table: str, after: str = "", limit: int = PIECE) -> list[TableRow]:
-        """Up to `limit` rows in the order of their names, after the row `after`; expired ones too."""
+        """Expired ones too, in the order of their names."""
         found = await self.database.read(SELECT_ROWS, max(f"{table}[", after), f"{table}\\", limit)
         return list(map(_row, found))
 
     async def search(self, table: str, text: str, after: str = "") -> AsyncIterator[TableRow]:
-        """Yield the rows of a table, after the row `after`, whose key or columns contain a text, whatever its case.
+        """Yield the rows, after the row `after`, whose key or columns contain a text, whatever its case.
 
-        Expired rows too, and those that contain it in a sensitive column.
+        Expired rows and sensitive columns count too.
         """
         written = json.dumps(text, ensure_ascii=False)[1:-1].lower()
         limit = SEARCHED if text else PIECE
@@ -173,10 +169,7 @@ class TableRows:
                     yield _row(row)
 
     async def row(self, name: str, now: int) -> TableRow | None:
-        """A row with its version; None if there is none, or if it expired before `now`.
-
-        If its number is forgotten, the hash in its place.
-        """
+        """The hash in its place counts; None if there is none, or if it expired before `now`."""
         rows = await self.database.read(SELECT_ROW_WITH_VERSION, name, now)
         if not rows and (key := await self.database.read(SELECT_KEY, name)):
             hashed = _hash_of(name, key[0][1])
@@ -189,7 +182,7 @@ class TableRows:
         return bool(await self.database.read(SELECT_OTHER_HASH, *_other_hashes(table, None)))
 
     async def hash_key(self, tables: Collection[str], now: int) -> bytes:
-        """The key of the hashes, which is created unless there is one. Raises HashKeyLost if these tables need it."""
+        """Raise HashKeyLost if the key is missing and these tables need it."""
 
         def work() -> Work[bytes]:
             found = yield SELECT_KEY, ("",)
@@ -212,13 +205,8 @@ class TableRows:
     ) -> None:
         """Change rows in one transaction.
 
-        Args:
-            changes: what to change.
-            now: milliseconds since 1970.
-            changed_by: who changes them, for people.
-            versions: the version that a row must still have, by its name; 0 for a row that must not exist.
-
-        Raises RowTaken or RowChanged, and writes nothing, if a row is not as it must be.
+        `versions` are those that rows must still have, by name; 0 for a row that must not exist. Raises RowTaken or
+        RowChanged, and writes nothing, if a row is not as it must be.
         """
 
         def work() -> Work[None]:
@@ -229,7 +217,7 @@ class TableRows:
         await self.database.write(work, names_of(changes))
 
     async def change_many(self, changes: Sequence[RowChange], now: int, changed_by: str) -> None:
-        """Make any number of changes in several transactions, so that callers can use the store meanwhile."""
+        """Use several transactions, so that callers can use the store."""
         for start in range(0, len(changes), CHANGED_SIZE):
             began = time.monotonic()
             await self.change(changes[start : start + CHANGED_SIZE], now, changed_by)
@@ -237,7 +225,7 @@ class TableRows:
 
 
 def _require(versions: Mapping[str, int], now: int) -> Work[None]:
-    """Lock rows, in the order of their names. Raises RowChanged if one has another version."""
+    """Keep the order of names. Raises RowChanged if one has another version."""
     for name in sorted(versions):
         found = yield Keyed(LOCK_ROW, (name,))
         if not found and (hashed := (yield from _hash_in_place(name))):
@@ -257,12 +245,12 @@ def _key_in(columns: str) -> bytes:
 
 
 def _hash_of(name: str, key: str | None) -> str:
-    """The name of the hash in place of a row; "" if there can be none. `key` is the row of the key."""
+    """Return "" if there can be none. `key` is the row of the key."""
     return hash_of_row(name, _key_in(key)) if key is not None and has_number_as_key(name) else ""
 
 
 def find(name: str, now: int) -> Work[bool]:
-    """Whether there is a row, or a hash in its place. Raises HashKeyLost if hashes cannot be matched."""
+    """A hash in its place counts. Raises HashKeyLost if hashes cannot be matched."""
     found: dict[str, str] = dict((yield SELECT_ROW_OR_KEY, (name, now)))
     if name in found:
         return True
@@ -274,12 +262,12 @@ def find(name: str, now: int) -> Work[bool]:
 
 
 def lacks_key(table: str, key: str | None) -> Work[bool]:
-    """Whether a table has hashes of another key. `key` is the row of the key."""
+    """Return whether a table has hashes of another key. `key` is the row of the key."""
     return bool((yield SELECT_OTHER_HASH, _other_hashes(table, key)))
 
 
 def _other_hashes(table: str, key: str | None) -> tuple[str, str, str, str]:
-    """Between which names the hashes of other keys are: `#` comes before `$`, and `.` before `/`."""
+    """Return the names between which the hashes of other keys are: `#` comes before `$`, and `.` before `/`."""
     first = f"{table}#"
     own = first if key is None else first + key_id(_key_in(key))
     return first, own, first if key is None else f"{own}/", f"{table}$"
@@ -292,7 +280,7 @@ def names_of(changes: Iterable[RowChange]) -> tuple[str, ...]:
 def claim(changes: Sequence[RowChange], now: int, changed_by: str) -> Work[tuple[str, ...]]:
     """Write the rows that must be new, before anything else is written; return their names.
 
-    Raises RowTaken, after undoing what it has written, if one of them exists.
+    Raises RowTaken, after undoing what it has written, if one exists.
     """
     taken: list[str] = []
     for row in sorted({change.row for change in changes if change.is_new}):
@@ -311,7 +299,7 @@ def claim(changes: Sequence[RowChange], now: int, changed_by: str) -> Work[tuple
 
 
 def _hash_in_place(row: str) -> Work[str]:
-    """The name of the hash in place of a row; "" if there can be none."""
+    """Return "" if there can be none."""
     key = (yield Keyed(SELECT_KEY, (row,))) if has_number_as_key(row) else []
     return _hash_of(row, key[0][1]) if key else ""
 
@@ -322,13 +310,11 @@ def _has_hash(row: str, now: int) -> Work[bool]:
 
 
 def release(taken: Iterable[str]) -> Work[None]:
-    """Delete rows that `claim` has written, because the rest of the turn is not written."""
     for row in taken:
         yield DELETE_ROW, (row,)
 
 
 def write(changes: Sequence[RowChange], taken: Sequence[str], now: int, changed_by: str) -> Work[None]:
-    """Write the other changes of a turn, in the order of the rows' names."""
     for row in names_of(changes):
         own = [change for change in changes if change.row == row]
         if row in taken:
@@ -356,7 +342,7 @@ def write(changes: Sequence[RowChange], taken: Sequence[str], now: int, changed_
 
 
 def _delete_hash(row: str) -> Work[None]:
-    """Delete the hash in place of a row. The row comes first, because that may have to wait for `forget_row`."""
+    """Delete it after the row, which may have to wait for `forget_row`."""
     hashed = yield from _hash_in_place(row)
     if hashed:
         yield DELETE_ROW, (hashed,)
@@ -371,7 +357,6 @@ def forget_row(row: str, key: bytes | None) -> Work[None]:
 
 
 def forget_values(row: str, names: Collection[str]) -> Work[None]:
-    """Remove the values of these columns."""
     found = yield Keyed(LOCK_ROW, (row,))
     if found:
         columns = {name: value for name, value in orjson.loads(found[0][1]).items() if name not in names}
@@ -379,7 +364,7 @@ def forget_values(row: str, names: Collection[str]) -> Work[None]:
 
 
 async def all_rows(database: Database) -> AsyncIterator[tuple[str, str]]:
-    """Yield the name and the columns, as JSON, of each row of all tables, without the hashes and their key."""
+    """Leave out the hashes and their key. The columns are JSON."""
     name = ""
     while rows := await database.read(SELECT_ALL_ROWS, name, PIECE):
         for name, columns in rows:

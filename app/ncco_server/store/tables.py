@@ -13,7 +13,7 @@ PROBES_TABLE: Final = "probes"
 ADDITIONS_TABLE: Final = "ncco_additions"
 """The version of the additions. Version 0.2 of the server does not create it."""
 FORGOTTEN_TABLE: Final = "ncco_forgotten"
-"""Hashes of the IDs of forgotten calls, so that their late webhooks are recognised."""
+"""They recognise late webhooks of forgotten calls by hashes."""
 RECORDINGS_TABLE: Final = "ncco_recordings"
 BACKUPS_TABLE: Final = "ncco_backups"
 PLACED_TABLE: Final = "ncco_placed"
@@ -26,7 +26,6 @@ PROGRESS_TABLE: Final = "ncco_result_progress"
 LEASES_TABLE: Final = "ncco_leases"
 FUNCTION_RESULTS_TABLE: Final = "ncco_function_results"
 ROWS_TABLE: Final = "ncco_rows"
-"""The rows of the tables that flow files declare."""
 
 TABLES: Final = (
     *("calls", "turns", "webhooks", "revisions", PROBES_TABLE, "hooks"),

@@ -29,7 +29,6 @@ from ncco_server.store.rows import (
 from ncco_server.store.sql import ListSql, Sql
 
 RESULTS_ADDED: Final = "0010"
-"""The addition to the schema that introduced results."""
 
 SELECT_REVISION: Final = Sql("SELECT hash, flow, sources, created_at FROM revisions WHERE hash = $1")
 
@@ -115,14 +114,14 @@ SELECT_NOTES: Final = ListSql(f"""
 
 
 class UpkeepReader:
-    """Reads the contents of a store; made by `Store.upkeep`. Every method may raise StoreUnavailable."""
+    """Reads the contents of a store; made by `Store.upkeep`."""
 
     def __init__(self, read: Read, schema: Schema) -> None:
         self._read = read
         self._has_results = RESULTS_ADDED not in schema.additions
 
     async def _results(self, sql: Sql, *values: object) -> list[Row]:
-        """Run a query on the tables of results; no rows if an older version made the database."""
+        """Return no rows if an older version made the database, without the tables of results."""
         return await self._read(sql, *values) if self._has_results else []
 
     async def _read_of(self, sql: ListSql, keys: Sequence[int], *values: object) -> list[Row]:
@@ -140,8 +139,8 @@ class UpkeepReader:
     async def calls_behind(self, after: int, until: int, *, called_back_after: int) -> dict[int, int | None]:
         """Find the ended calls whose result lacks something that an older host wrote.
 
-        Each key has the time of the call's end in milliseconds if a webhook after `after`, and up to `until`, reports
-        it. Call-backs up to `called_back_after` are left out.
+        A call has its time of end (milliseconds) if a webhook after `after`, and up to `until`, reports it. Call-backs
+        up to `called_back_after` are left out.
         """
         rows = await self._results(SELECT_BEHIND, after, until, called_back_after)
         return {row[0]: row[1] for row in rows}
@@ -150,7 +149,7 @@ class UpkeepReader:
         return [key for (key,) in await self._results(SELECT_WITHOUT_RESULT, before, limit)]
 
     async def last_webhook_before(self, after: int, moment: int, limit: int) -> int:
-        """The greatest key of the `limit` webhooks after a key, if they arrived before a moment (milliseconds)."""
+        """The greatest of `limit` keys after a key, if its webhook arrived before a moment (milliseconds)."""
         return max(after, int((await self._read(SELECT_WEBHOOK_BEFORE, after, moment, limit))[0][0]))
 
     async def past_calls(self, keys: Sequence[int]) -> list[PastCall]:
@@ -166,7 +165,7 @@ class UpkeepReader:
         ]
 
     async def open_calls(self, after: tuple[int, int], before: int) -> AsyncIterator[OpenCall]:
-        """Yield the open calls that began before `before`, from the start (milliseconds) and key `after` on."""
+        """Begin with the start (milliseconds) and key `after`; leave out calls from `before` on."""
         while rows := await self._read(SELECT_OPEN_CALLS, *after, before, REPORTED):
             calls = [OpenCall._make(row) for row in rows]
             for call in calls:
@@ -174,15 +173,13 @@ class UpkeepReader:
             after = calls[-1].created_at, calls[-1].key
 
     async def last_webhook(self) -> int:
-        """The key of the newest webhook; 0 if there are no webhooks."""
+        """Return 0 if there are no webhooks."""
         return int((await self._read(SELECT_LAST_WEBHOOK))[0][0])
 
     async def early_ends(self, after: int, until: int) -> list[WebhookRow]:
-        """The `completed` webhooks after `after`, up to `until`, that came before their call, now open, was stored."""
         return [WebhookRow._make(row) for row in await self._read(SELECT_EARLY_ENDS, after, until)]
 
     async def count_open(self, since: int) -> int:
-        """Count the open calls that began at `since` (milliseconds) or later."""
         return int((await self._read(COUNT_OPEN, since))[0][0])
 
     async def open_revisions(self, since: int) -> list[tuple[str, str, int]]:

@@ -75,10 +75,9 @@ TYPES: Final[dict[str, Kind]] = {
 }
 
 DATETIME: Final = TYPES["datetime"]
-"""The type of `now`."""
 
 POINTS: Final = ("datetime", "date", "time")
-"""The families whose values expressions use as `Point`s."""
+"""Expressions use their values as `Point`s."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +86,14 @@ class _NoBeginning(PlainText):
 
 
 NO_BEGINNING: Final = _NoBeginning()
-"""The type of a url variable inside expressions: such a value must not begin a URL, since it may come from a caller."""
+"""In expressions, a url variable must not begin a URL, since it may come from a caller."""
 
 
 _PLAIN: Final[dict[Any, Kind]] = {bool: Flag(), int: WholeNumber(), float: Number(), str: PlainText()}
 
 
 def kind_of(annotation: Any) -> Kind | None:
-    """None for any other annotation."""
+    """Return None for any other annotation."""
     return Word(get_args(annotation)) if get_origin(annotation) is Literal else _PLAIN.get(annotation)
 
 

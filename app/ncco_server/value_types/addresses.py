@@ -35,11 +35,10 @@ def write_text(text: str) -> Fix:
 
 @lru_cache(4096)
 def without_trunk_prefix(digits: str) -> str:
-    """A number without the digits that are only dialled within its country: 449098790000 for 4409098790000.
+    """Leave out digits that are only dialled within the country: 449098790000 for 4409098790000.
 
-    Some networks ignore such digits, so they would hide which number is dialled. A number to which they belong, as in
-    Italy or in the free numbers of Botswana, is unchanged, and so is one that would have fewer than 7 digits, or has no
-    known country code.
+    Some networks ignore them, so they would hide which number is dialled. Numbers to which they belong (Italy, free
+    numbers of Botswana), of fewer than 7 digits then, or without a known country code are unchanged.
     """
     try:
         found = phonenumbers.parse(f"+{digits}")
@@ -140,7 +139,6 @@ _OTHER_SCHEME = re.compile(r"(https?|wss?)://([^\s/]\S*)")
 _BROKEN_SCHEME = re.compile(
     r"(?:h?t{0,2}ps?:/{0,3}|wss?:/{0,3}|//)((?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?)", re.IGNORECASE
 )
-"""A URL whose scheme lacks a letter or a slash."""
 _BARE_HOST = re.compile(
     r"(?![^/]*\.(?:wav|ogg|php|html?|json)$)(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?", re.IGNORECASE
 )

@@ -35,11 +35,11 @@ class Kind(ABC):
 
     Attributes:
         words: the allowed words; () for any text.
-        hosts: the allowed hosts of a URL, in lower case; () for any host.
+        hosts: of a URL, in lower case; () for any host.
         item: the type of the entries of a list or map, if known.
-        is_record: whether a map can have entries other than `fields` only if `item` gives their type.
-        may_be_empty: whether a lookup may return "" instead of a value of this type.
-        escape: how other values are escaped when they are inserted into a value of this type.
+        is_record: whether entries besides `fields` need a type in `item`.
+        may_be_empty: whether a lookup may return "" instead.
+        escape: how values are escaped when they are inserted into a value of this type.
     """
 
     words: tuple[str, ...] = ()
@@ -56,7 +56,6 @@ class Kind(ABC):
     begins_unknown: ClassVar[bool] = False
     """Whether a variable without a default begins as `""`, although that is not a value of the type."""
     input_type: ClassVar[str] = "text"
-    """The `type` of an HTML `input`."""
 
     @property
     @abstractmethod
@@ -66,14 +65,13 @@ class Kind(ABC):
     @property
     @abstractmethod
     def sample(self) -> Any:
-        """A typical value, for trying a step out."""
+        """Return a typical value, for trying a step out."""
 
     @abstractmethod
     def cast(self, value: object) -> Any:
         """Cast a value of a flow file or a running call, mostly text, to this type.
 
-        Raises ValueError, whose message says what is required. It never contains the value, which may be a caller's
-        PIN.
+        Raises ValueError, whose message says what is required, and never contains the value: it may be a PIN.
         """
 
     @abstractmethod
@@ -90,7 +88,7 @@ class Kind(ABC):
 
     @property
     def is_timed(self) -> bool:
-        """Whether expressions use the value, or a part of it, as a date or a time."""
+        """Return whether expressions use the value, or a part of it, as a date or a time."""
         return any(inner.is_timed for inner in (*self.fields.values(), *filter(None, (self.item,))))
 
     def with_zone(self, zone: str) -> Kind:
@@ -123,7 +121,7 @@ class Kind(ABC):
 
     @property
     def cure(self) -> str:
-        """What to write in a flow file; "" if the error message of the cast already says it."""
+        """Return the cure for a flow file; "" if the error message of the cast already says it."""
         return ""
 
     @property
@@ -136,7 +134,7 @@ class Kind(ABC):
         return self.item or ANY
 
     def at(self, key: str) -> Kind | None:
-        """None if the map has no such entry, or the type is not a map."""
+        """Return None if the map has no such entry, or the type is not a map."""
         if self.is_record:
             return self.fields.get(key, self.item)
         return self.entry if self.family == "map" else None

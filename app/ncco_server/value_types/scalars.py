@@ -101,7 +101,7 @@ class Flag(Kind):
 
 
 def as_number(value: object) -> int | float | None:
-    """None unless it is a number or text made of digits."""
+    """Return None unless it is a number or text made of digits."""
     if isinstance(value, str) and _NUMERAL.fullmatch(value):
         number = float(value)
         return int(number) if number.is_integer() else number
@@ -122,7 +122,7 @@ def is_whole_number(value: object) -> bool:
 class Number(Kind):
     """A number from `low` to `high` (inclusive; None for no limit). In an NCCO, digits as text cause a warning.
 
-    A cast ignores the limits: a running call's values are checked as part of their NCCO.
+    A cast ignores the limits, which are checked in the NCCO.
 
     Attributes:
         disputed: values that only some of Vonage's documents allow, which cause a warning.

@@ -1,4 +1,4 @@
-"""Dates, times of day, and points in time: text in ISO 8601, for which expressions use Python's `datetime` values."""
+"""Dates, times of day, and points in time: ISO 8601, which expressions read as Python's `datetime` values."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def point_of(value: object) -> Point | None:
 
 
 def in_utc(moment: datetime) -> datetime | None:
-    """None if it is not in the calendar there.
+    """Return None if it is not in the calendar there.
 
     Python compares two points in time in the same zone by their clocks, which repeat an hour every autumn.
     """
@@ -106,8 +106,8 @@ class TimeOfDay(Kind):
 class PointInTime(Kind):
     """A date with a time of day in a time zone, such as `now`.
 
-    Values without a UTC offset are in `zone`, to which all values are converted. Without a zone, a value needs an
-    offset, and keeps it.
+    Values are converted to `zone`, in which those without an offset are. Without a zone, a value keeps its offset, and
+    needs one.
     """
 
     zone: str = ""

@@ -1,4 +1,4 @@
-"""Outcome coverage: counts the outcomes of each flow that scenarios take, and reports or draws the counts."""
+"""Counts the outcomes of each flow that scenarios take, and reports or draws the counts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class FlowCoverage:
 
     Attributes:
         outcomes: every outcome of the flow, with the number of scenarios that took it.
-        error_exits: every error exit, with the number of scenarios that took it; not included in `percent`.
+        error_exits: every error exit, with the same number; not included in `percent`.
         statements: the first line of each statement of a handler in Python; none for a flow file.
         never_run: the first and last line of each part of a handler that no scenario runs.
     """
@@ -102,10 +102,10 @@ class OutcomeCounter:
         self._flows: Mapping[str, Flow] = {flow.name: flow for flow in flows}
         self._files = by_file(self._flows.values())
         self._counts: Counter[OutcomeKey] = Counter()
-        self._read = cache(_lines_of)  # many turns have the same trace, so each trace is read only once
+        self._read = cache(_lines_of)  # many turns have the same trace
 
     def add(self, result: Result) -> None:
-        """Count each outcome that a scenario's calls took, once per scenario."""
+        """Count each outcome once per scenario."""
         self._counts.update(self.taken(result))
 
     def taken(self, result: Result) -> set[OutcomeKey]:

@@ -1,7 +1,4 @@
-"""The faults of calls that `ncco prove` and `without` of a scenario look for.
-
-`faults.yaml` has their words and limits.
-"""
+"""The faults of calls that `ncco prove` and `without` of a scenario look for; `faults.yaml` has their limits."""
 
 from __future__ import annotations
 
@@ -16,10 +13,12 @@ from ncco_server.issue import RuleBook
 from ncco_server.ncco.statuses import DETECTIONS, DISCONNECTED
 
 _TOLERANCE: Final = 0.01
-"""How far a measure can be over its limit: times in a call are rounded."""
+"""Times in a call are rounded."""
 _AFTER_CONVERSATION: Final = frozenset({"completed", DISCONNECTED, *DETECTIONS})
-"""Dial outcomes after which the caller has talked to somebody, or is talking: after machine detection, the party is
-connected to the caller unless the reply is an NCCO. Source: webhook reference, machine detection (`continue`).
+"""Dial outcomes after which the caller has talked to somebody, or is talking.
+
+After machine detection, the party is connected unless the reply is an NCCO. Source: webhook reference, machine
+detection (`continue`).
 """
 
 
@@ -40,7 +39,7 @@ class CallFault(FlowRule):
     lasts: bool = False
 
     def exceeded(self, found: float, most: float, shown: str = "", **names: str) -> str:
-        """Return the message if a measure is over its limit, otherwise ""; `shown` is the measure as text."""
+        """Return "" within the limit; `shown` is the measure as text."""
         if not is_over(found, most):
             return ""
         return self.message.format(found=shown or f"{found:.10g}", most=f"{most:.10g}", **names)
@@ -48,7 +47,6 @@ class CallFault(FlowRule):
 
 FAULTS: Final[Mapping[str, CallFault]] = RuleBook(CallFault, Path(__file__).with_name("faults.yaml"))
 LIMITS: Final[Mapping[str, float]] = {name: each.limit for name, each in FAULTS.items() if each.limit is not None}
-"""The default limits."""
 
 
 def is_over(found: float, most: float) -> bool:
@@ -56,12 +54,12 @@ def is_over(found: float, most: float) -> bool:
 
 
 def failure_of(code: str, step: Step | None) -> str:
-    """Return the fault of a step that fails with this issue code; "" if the step has an error exit of its own."""
+    """Return "" if a step that fails with this issue code has an error exit of its own."""
     if code.startswith("N"):
         return "invalid_ncco"
     return "" if step is not None and step.error is not None else "error_exit"
 
 
 def may_end_silently(dial_outcome: str, *, is_chosen: bool, enters: bool) -> bool:
-    """Otherwise, the end without a word is a dead end. `dial_outcome` is "" if no dial has just ended."""
+    """`dial_outcome` is "" if no dial has just ended."""
     return dial_outcome in _AFTER_CONVERSATION or (is_chosen and not enters)

@@ -1,4 +1,4 @@
-"""Results in a folder that can be deleted at any time, so that nothing is computed twice."""
+"""Stores results in a folder that can be deleted at any time, so that nothing is computed twice."""
 
 from __future__ import annotations
 

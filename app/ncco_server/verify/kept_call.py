@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ncco_server.errors import AppError
 from ncco_server.flow.files import SUFFIXES, replace_text
+from ncco_server.simulator.assumptions import Assumptions
 from ncco_server.verify.played_call import PlayedCall
 from ncco_server.verify.recorder import script_of
 from ncco_server.verify.scenarios.answers import NOBODY
@@ -51,12 +52,12 @@ def keep(
     """Append a call as a scenario to a file, which is created if missing; return the scenario's name.
 
     Lookups that got no answer are omitted, unless the `defaults` of the file could answer them. If the call is not
-    over, the scenario does not check how it ends. `note` is a comment above the scenario. Raises CannotKeep, OSError.
+    over, the scenario does not check how it ends. `note` is a comment. Raises CannotKeep, OSError.
     """
     result = played.result
     phone = [DialStep(party=ScriptedParty(outcome=each.outcome)) for each in played.placed.phone]
     script = script_of(played)
-    after = played.placed.vonage.application.after_connect
+    after = played.placed.vonage.assumes.after_connect
     with _WRITING:
         text, before = _read(path)
         shared = {name.rpartition(".")[2] for scenario in before for name in scenario.given}
@@ -64,7 +65,7 @@ def keep(
         written = {
             "call": {**call.as_written(), "at": call.made_at.isoformat()},
             "env": dict(env or {}),
-            "after_connect": "" if after == "continues" else after,
+            "after_connect": "" if after == Assumptions().after_connect else after,
             "given": {
                 name: [{"error": NOBODY.problem} if each is None else each for each in found]
                 for name, found in given.items()
@@ -82,14 +83,14 @@ def keep(
 
 
 def name_of(script: Sequence[ScriptStep]) -> str:
-    """Return a name such as `a caller presses 1, is silent and hangs up`."""
+    """For example, `a caller presses 1, is silent and hangs up`."""
     acts = [step.summary.format(step) for step in script if step.summary]
     *shown, last = [*acts[:MOST_ACTS], "goes on"] if len(acts) > MOST_ACTS else acts or ["listens to the end"]
     return f"a caller {', '.join(shown)} and {last}" if shown else f"a caller {last}"
 
 
 def _read(path: Path) -> tuple[str, tuple[Scenario, ...]]:
-    """Both results are empty if the file does not exist. Raises CannotKeep if it has errors."""
+    """Return nothing if the file does not exist. Raises CannotKeep if it has errors."""
     if not path.exists():
         return "", ()
     file = read_file(path)

@@ -1,11 +1,6 @@
 """A call played step by step: at a terminal, on the console's phone, from a recording, or by a scenario.
 
 Each action is a script step, so the call can be saved as a scenario.
-
-    call = PlayedCall(await stage.ring(...), stage.flows)
-    await call.play()
-    await call.do(PressStep(keys="1"))
-    script_of(call)
 """
 
 from __future__ import annotations
@@ -47,7 +42,7 @@ MOST_STEPS: Final = 300
 MOST_HEARD: Final = 1_000
 MOST_WEBHOOKS: Final = 1_000
 LONGEST_S: Final = 3600.0
-"""Maximum number of seconds that the clock of an interactive call advances in one step."""
+"""How far the clock of an interactive call advances in one step, at most."""
 MOST_SHOWN: Final = 8
 FOR_PHONES: Final[tuple[Outcome, ...]] = (
     "completed", "busy", "timeout", "rejected", "failed", "unanswered", "machine",
@@ -57,9 +52,9 @@ FOR_WEBSOCKETS: Final[tuple[Outcome, ...]] = ("completed", "disconnected", "unan
 TOLERANCE_S: Final = 0.0005
 """Half the resolution of the virtual clock, which is 1 ms."""
 MOST_ROUNDS: Final = 10_000
-"""Maximum number of consecutive attempts to continue a call without any event."""
+"""Consecutive attempts to continue a call without any event."""
 _PIECE_S: Final = 60.0
-"""Maximum number of seconds to play at a time. In between, the webhooks are counted."""
+"""The webhooks are counted after each piece."""
 
 
 class CannotDo(AppError):
@@ -88,9 +83,9 @@ class Noted(NamedTuple):
         step: the finished step; None for the start of a wait, and for the moment before a `wait` step.
         moment: why and when the call stopped before the step.
         at: seconds since the answer.
-        open, waited: the values of `Leg.open` and `Leg.waited`.
+        open, waited: as in `Leg`.
         heard, turns: the number of transcript entries and of turns before the step; for a `wait` step, after it.
-        after_s: seconds since the previous action, or since the answer if there was none.
+        after_s: seconds since the previous action or the answer.
     """
 
     step: ScriptStep | None
@@ -140,7 +135,7 @@ class PlayedCall:
         moment: why and when the call last stopped.
         notes: the finished steps, and the start of each wait.
         stopped: a sentence that names the limit at which the call was ended, or "".
-        diverged: for `repeat`, the second at which a step could no longer be repeated, and why; None if all were.
+        diverged: for `repeat`, the second at which a step could not be repeated, and why; or None.
     """
 
     def __init__(
@@ -157,13 +152,11 @@ class PlayedCall:
         self.diverged: tuple[float, str] | None = None
         self._result = result or Result(Scenario())
         self._observed: CallMoment | None = None
-        """The moment at which `_result` was last updated."""
         self._flows = {flow.name: flow for flow in flows}
         self._flow_of = {flow.place.file: flow.name for flow in self._flows.values()}
         self._outcome_of = outcome_of
         self._acted_at = 0.0
         self._rounds = 0
-        """The number of attempts to continue the call since the last event."""
 
     @property
     def leg(self) -> Leg:
@@ -186,12 +179,12 @@ class PlayedCall:
 
     @property
     def done(self) -> list[Done]:
-        """The completed steps so far, except `wait` steps."""
+        """Leave out `wait` steps."""
         return list(self._done_steps())
 
     @property
     def lost(self) -> set[int]:
-        """The transcript indices of keys and speech that were lost because no input was open."""
+        """Return the transcript indices of keys and speech that were lost because no input was open."""
         return {note.heard for note in self.notes if isinstance(note.step, PressStep | SpeakStep) and note.open is None}
 
     @property
@@ -237,7 +230,7 @@ class PlayedCall:
     # playing
 
     async def reach(self, at_s: float, most_webhooks: int = MOST_WEBHOOKS) -> CallMoment:
-        """Continue to a second of the call or to its end; stop earlier if too many webhooks arrive."""
+        """Stop at the end of the call, or if too many webhooks arrive."""
         at_s = round(at_s, 3)  # rounded like the clock: half a millisecond would never be reached
         await self._play_on(until=min(at_s, self.leg.at + _PIECE_S))
         most = len(self.leg.log) + most_webhooks
@@ -251,7 +244,7 @@ class PlayedCall:
         return self.moment
 
     async def play_to_wait(self, longest_s: float = LONGEST_S, most_webhooks: int = MOST_WEBHOOKS) -> CallMoment:
-        """Continue to the next wait for the caller, the next dial, or the end, but not beyond the limits."""
+        """Stop at the next wait for the caller, the next dial, the end, or a limit."""
         latest_s = self.leg.at + longest_s
         most = len(self.leg.log) + most_webhooks
         await self._play_on(at_most=min(_PIECE_S, longest_s))
@@ -279,8 +272,7 @@ class PlayedCall:
     ) -> None:
         """Continue to a second of the call (at most `LONGEST_S` from now), or to the next wait for the caller.
 
-        This stops earlier at a dial without a given outcome, at the end and, with `stops_at_wait`, at a wait for the
-        caller.
+        Stop at the end, at a dial without a given outcome and, with `stops_at_wait`, at a wait for the caller.
         """
         latest_s = self.leg.at + LONGEST_S if until_s is None else min(until_s, self.leg.at + LONGEST_S)
         await self.reach(self.leg.at)
@@ -319,7 +311,7 @@ class PlayedCall:
         await self._settle()
 
     async def perform(self, step: ScriptStep) -> None:
-        """Perform the caller's or a dialled party's action now. Raises CallIsOver."""
+        """Raises CallIsOver."""
         self._note(step, CallMoment(self.leg.at, self.moment.kind, self.moment.waited))
         try:
             await step.perform(self.placed)
@@ -327,14 +319,14 @@ class PlayedCall:
             self._acted_at = self.leg.at
 
     async def repeat(self, steps: Sequence[Done]) -> None:
-        """Repeat the steps of another call until this call differs from it, and then set `diverged`."""
+        """Stop and set `diverged` when this call differs from the other one."""
         for done in steps:
             if problem := await self._repeated(done):
                 self.diverged = self.leg.at, f"From here the call takes another path: {problem}."
                 return
 
     async def _repeated(self, done: Done) -> str:
-        """Return why the step cannot be repeated, or ""."""
+        """Return an empty text if the step was repeated."""
         is_awaited = bool(done.where.waits)
         until_s = None if is_awaited else self._acted_at + done.after_s
         await self.play(until_s, stops_at_wait=True, decides_dials=False)
@@ -351,12 +343,12 @@ class PlayedCall:
         return ""
 
     def observe(self) -> None:
-        """Update the result with what the server has done so far, even during a step."""
+        """Update the result, even during a step."""
         self.placed.observe(self._result)
         self._observed = self.moment
 
     async def _settle(self, *, is_idle: bool = False) -> None:
-        """Set the kind of the moment: `idle` if `is_idle`, even if more events are due.
+        """Set the kind of the moment: with `is_idle`, it is `idle` even if more events are due.
 
         At the end, deliver late webhooks.
         """
@@ -378,7 +370,7 @@ class PlayedCall:
         return True
 
     async def _play_moment(self, at: float) -> None:
-        """A wait that times out is recorded as silence."""
+        """Record a wait that times out as silence."""
         waited = self.leg.waited
         before = self.moment
         turns = len(self.placed.turns)
@@ -483,7 +475,7 @@ def _asked_in(session: Session | None, flows: Mapping[str, Flow]) -> Asked | Non
 
 
 def _ways(waited: Waited, asked: Asked | None, verb: str) -> Ways:
-    """Return, for example, `press 1 (sales) or 2 (support), or say sales or support`; phrases as written."""
+    """Return, for example, `press 1 (sales) or 2 (support), or say sales or support`, with phrases as written."""
     dtmf: Mapping[str, Any] = waited.action.get("dtmf") or {}
     phrases = [str(phrase) for phrase in (waited.action.get("speech") or {}).get("context") or ()]
     keys: Mapping[str, str] = {}

@@ -23,7 +23,7 @@ from ncco_server.verify.scenarios.values import Excerpt
 
 
 def script_of(call: PlayedCall) -> list[ScriptStep]:
-    """The script steps for the sounds and actions of a call so far, and for its end if it is over."""
+    """Write the end of the call too, if it is over."""
     writer = _ScriptWriter(call.leg)
     for note in call.notes:
         writer.write(note)
@@ -32,21 +32,19 @@ def script_of(call: PlayedCall) -> list[ScriptStep]:
 
 
 class _ScriptWriter:
-    """Writes the notes of a call as the steps of a script."""
-
     def __init__(self, leg: Leg) -> None:
         self.script: list[ScriptStep] = []
         self._leg = leg
         self._transcript = leg.transcript
         self._written = 0
-        """The number of transcript entries already written."""
+        """Counts transcript entries."""
         self._waits_at = 0.0
         self._awaited: Waited | None = None
         self._key_at = 0.0
         self._keyed: Waited | None = None
         """The input that was open when the last step pressed keys; None if the last step was something else."""
         self._thought_s = 0.0
-        """Reaction time to leave out, in seconds: a scenario's caller acts as soon as the call waits for input."""
+        """Reaction time to leave out: a scenario's caller acts as soon as the call waits for input."""
 
     def write(self, note: Noted) -> None:
         """Write the sounds before a note, and its step; keys that continue an input extend the previous step."""
@@ -82,7 +80,7 @@ class _ScriptWriter:
                 self.script.append(EndStep())
 
     def _timed(self, step: ScriptStep, moment: CallMoment) -> ScriptStep:
-        """The script step, with its time only if the call is not waiting for it.
+        """Keep the time of a step only if the call is not waiting for it.
 
         The time leaves out how long the person took to react at earlier waits.
         """

@@ -1,4 +1,4 @@
-"""The wording of a call's transcript. Terminals, reports and pages use the same wording, each in its own format."""
+"""Words a call's transcript, in the same way for terminals, reports and pages."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ncco_server.verify.scenarios.result import DECIDING, Decided, failsafe_in, 
 
 MOST_STEPS: Final = 4
 _DONE: Final = frozenset({"pressed", "spoke", "hung up"})
-"""The caller's actions, which come before their effects."""
+"""What the caller does comes before its effects."""
 _OF_OTHERS: Final = frozenset({"talk", "stream", "beep", "pressed", "spoke", "keys"})
-"""The kinds of a called party's transcript entries that are shown for the time before the party is connected."""
+"""What is shown of a called party for the time before it is connected."""
 _VERB_WIDTH: Final = 10
 
 HeardAs: TypeAlias = Literal["said", "sound", "did", "note"]
-"""The kind of an entry: speech from the server, another sound, an action of the caller, or a note."""
+"""Speech from the server, another sound, an action of the caller, or a note."""
 
 
 class _Wording(NamedTuple):
@@ -65,7 +65,7 @@ def heard_as(heard: Heard) -> HeardAs:
 
 
 def sentence_of(heard: Heard) -> str:
-    """A transcript entry as a sentence; SSML tags are removed from prompts."""
+    """Remove SSML tags from prompts."""
     if not heard.text and heard.kind in _WORDLESS:
         return _WORDLESS[heard.kind][1].format(heard.seconds or 0)
     text = plain(heard.text) if heard.kind == "talk" else heard.text
@@ -89,7 +89,7 @@ def one_line(text: str) -> str:
 
 
 def heard_by_others(leg: Leg) -> Iterator[tuple[str, Heard]]:
-    """What called parties hear and do before being connected: a key, and the entry timed on the caller's clock."""
+    """Yield what called parties hear and do before being connected: a key, and the entry on the caller's clock."""
     for number, other in enumerate(leg.dialled):
         for index, heard in enumerate(other.transcript):
             if heard.kind in _OF_OTHERS:
@@ -104,14 +104,14 @@ class Order:
         self._moments = [_moment(heard.at) for heard in transcript]
 
     def index_at(self, at: float) -> int:
-        """The transcript index for an event at `at` seconds: after the caller's actions at the same time."""
+        """Return the index after the caller's actions at the same time."""
         first = bisect_left(self._moments, _moment(at))
         same = range(first, bisect_right(self._moments, _moment(at)))
         return max((index + 1 for index in same if self._transcript[index].kind in _DONE), default=first)
 
 
 def _moment(at: float) -> int:
-    """A time in hundredths of a second; rounding can make equal times differ by less."""
+    """In hundredths of a second, because rounding can make equal times differ by less."""
     return round(at * 100)
 
 
@@ -144,7 +144,7 @@ class PlayedReply(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """The webhook and its result: `pressed 2 → support`."""
+        """For example, `pressed 2 → support`."""
         return f"{cause_of(self.delivery)} → {self._effect}"
 
     @property
@@ -184,7 +184,7 @@ def actions_of(delivery: WebhookDelivery) -> str:
 
 
 def cause_of(delivery: WebhookDelivery) -> str:
-    """A webhook in words: `pressed 2`, `silent`, `447700900111 is busy`."""
+    """For example, `pressed 2`, `silent`, `447700900111 is busy`."""
     fields: Mapping[str, Any] = delivery.fields
     if delivery.kind == "answer":
         return "called"

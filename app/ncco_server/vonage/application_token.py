@@ -1,4 +1,4 @@
-"""Tokens that authenticate an application to Vonage: RS256, signed with its private key. Only Vonage's hosts get them.
+"""Tokens that authenticate an application to Vonage: RS256, signed with its private key.
 
 Source: Voice API specification, security; the claims `application_id`, `iat`, `exp` and `jti`.
 """
@@ -16,16 +16,16 @@ import jwt
 from ncco_server.vonage.keys import rsa_private_key
 
 VALID_FOR: Final = timedelta(minutes=2)
-"""Every request gets its own token, so tokens can be short-lived. Our choice; Vonage's libraries use 15 minutes."""
+"""Our choice, since every request gets its own; Vonage's libraries use 15 minutes."""
 
 _HOSTS: Final = re.compile(r"([a-z0-9-]+\.)+(vonage|nexmo)\.com")
-"""Hosts that get tokens; Vonage's libraries refuse others too. Source: webhook reference, Record."""
+"""As in Vonage's libraries. Source: webhook reference, Record."""
 
 
 def token_url(url: str, own_url: str = "") -> httpx.URL | None:
-    """The URL to request, or None if its host may not get a token.
+    """Return None if the host may not get a token.
 
-    `own_url` is the scheme, host and port of a proxy or stand-in that may also get tokens; "" for none.
+    `own_url` is the scheme, host and port of a proxy or stand-in that may; "" for none.
     """
     try:
         target = httpx.URL(url)
@@ -49,7 +49,7 @@ class ApplicationTokens:
         self._application_id = application_id
 
     def make(self, now: datetime) -> str:
-        """Make a token for one request; `now` is in UTC, with a time zone."""
+        """`now` is in UTC, with a time zone."""
         times = {"iat": now, "exp": now + VALID_FOR}
         claims = {"application_id": self._application_id, "jti": token_hex(16), **times}
         return jwt.encode(claims, self._key, algorithm="RS256")

@@ -1,4 +1,4 @@
-"""Reads the configuration and numbers of a Vonage application, and replaces its webhook URLs.
+"""Reads a Vonage application and its numbers, and replaces its webhook URLs.
 
 Source: Application API 2.4.1, `GET` and `PUT /v2/applications/{id}`: Basic authentication with the API key and secret.
 """
@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import httpx
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -20,12 +20,12 @@ WITHIN_S: Final = 10.0
 MAX_BYTES: Final = 1_000_000
 _NUMBERS_URL: Final = "https://rest.nexmo.com"
 _REPLY_ONLY: Final = ("id", "_links")
-"""These keys of the API's reply cannot be written."""
+"""The API replies with these, but refuses them."""
 _LATER: Final = "Try again later, or check the application in the Vonage dashboard."
 
 
 class ApiDocument(BaseModel):
-    """Part of an API reply. Keys that are not listed are ignored, and null is treated as missing."""
+    """Part of an API reply. Unknown keys are ignored, and null is treated as missing."""
 
     @model_validator(mode="before")
     @classmethod
@@ -41,7 +41,7 @@ class ConfiguredUrl(ApiDocument):
     address: str = ""
     http_method: str = ""
     socket_timeout: int | None = None
-    """Milliseconds that Vonage waits for a reply."""
+    """Milliseconds."""
 
 
 class VoiceUrls(ApiDocument):
@@ -61,7 +61,7 @@ class VoiceCapability(ApiDocument):
 
 
 class Capabilities(ApiDocument):
-    """The capabilities of an application. A capability that is switched off is None."""
+    """A capability that is switched off is None."""
 
     voice: VoiceCapability | None = None
 
@@ -73,7 +73,7 @@ class ApplicationKeys(ApiDocument):
 
 
 class VonageApplication(ApiDocument):
-    """The configuration of an application. `date` is the `Date` header of the reply, or ""."""
+    """An application. `date` is the `Date` header of the reply, or ""."""
 
     id: str
     name: str = ""
@@ -83,9 +83,10 @@ class VonageApplication(ApiDocument):
 
 
 class OwnedNumber(ApiDocument):
-    """A number that the account owns: digits with the country code."""
+    """A number that the account owns: digits with the country code; `country` is such as GB, or ""."""
 
     msisdn: str
+    country: str = ""
 
 
 class OwnedNumbers(ApiDocument):
@@ -95,12 +96,30 @@ class OwnedNumbers(ApiDocument):
     numbers: tuple[OwnedNumber, ...] = ()
 
 
+class _Balance(ApiDocument):
+    value: float
+
+
+class _Price(ApiDocument):
+    price: float
+
+
+class _PricedCountries(ApiDocument):
+    countries: tuple[_Price, ...] = ()
+
+
+class _Prices(ApiDocument):
+    embedded: _PricedCountries = Field(_PricedCountries(), alias="_embedded")
+
+
+_Reply = TypeVar("_Reply", bound=ApiDocument)
+
+
 class Account(NamedTuple):
     """How to reach the APIs of an account.
 
-    Attributes:
-        client: must not follow redirects, which could send the secret to another host.
-        api_url: `https://api.nexmo.com`, or the URL of a stand-in for all APIs; without a trailing slash.
+    `client` must not follow redirects, which could send the secret to another host. `api_url` is
+    `https://api.nexmo.com`, or the URL of a stand-in; without a trailing slash.
     """
 
     client: httpx.AsyncClient
@@ -116,23 +135,22 @@ async def read_application(account: Account, application_id: str) -> VonageAppli
 
 
 async def read_document(account: Account, application_id: str) -> tuple[VonageApplication, dict[str, Any]]:
-    """As `read_application`, but also return the document with everything that can be written, even unknown keys."""
+    """Return also all that can be written, even unknown keys. Raises VonageApiError."""
     found, document = await _read(account, application_id)
     return found, {name: value for name, value in document.items() if name not in _REPLY_ONLY}
 
 
 def webhooks_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The webhook URLs by the API's names; {} if there are none."""
+    """Return them by the API's names; {} if there are none."""
     voice = (document.get("capabilities") or {}).get("voice") or {}
     return voice.get("webhooks") or {}
 
 
 def with_webhooks(document: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
-    """A copy of an application's document with other webhook URLs. The application must have Voice.
+    """Copy an application's document with other webhook URLs. The application must have Voice.
 
-    Keys of an entry replace those in the document, None removes a key, and None instead of an entry removes the URL.
-    Everything else is kept, because a `PUT` replaces the whole application: without `signed_callbacks`, for example, it
-    would disable signatures.
+    Keys of an entry replace those in the document, and None removes them, or the URL. Everything else is kept: a `PUT`
+    replaces the whole application, and without `signed_callbacks` would disable signatures.
     """
     changed = deepcopy(dict(document))
     webhooks = dict(webhooks_of(changed))
@@ -145,7 +163,7 @@ def with_webhooks(document: Mapping[str, Any], entries: Mapping[str, Mapping[str
 
 
 async def write_document(account: Account, application_id: str, document: Mapping[str, Any]) -> None:
-    """Replace an application with a document that `read_document` returned. Raises VonageApiError."""
+    """Take what `read_document` returned. Raises VonageApiError."""
     url = f"{account.api_url}/v2/applications/{application_id}"
     response, _ = await _request(account, "PUT", url, document)
     if response.status_code != httpx.codes.OK:
@@ -165,24 +183,50 @@ async def _read(account: Account, application_id: str) -> tuple[VonageApplicatio
 
 
 async def read_numbers(account: Account, application_id: str) -> OwnedNumbers:
-    """Read the first 100 numbers that are linked to an application. Raises VonageApiError.
+    """Read the first 100 numbers of an application. Raises VonageApiError.
 
     Source: Numbers API 1.1.0, `GET /account/numbers`: Basic authentication.
     """
-    base = _NUMBERS_URL if account.api_url.startswith("https:") else account.api_url
-    response, body = await _request(account, "GET", f"{base}/account/numbers?application_id={application_id}&size=100")
+    path = f"/account/numbers?application_id={application_id}&size=100"
+    return await _document(account, OwnedNumbers, path, "numbers", _NUMBERS_URL)
+
+
+async def read_balance(account: Account) -> float:
+    """The account's balance in EUR. Raises VonageApiError.
+
+    Source: Account API 1.0.4, `GET /account/get-balance`.
+    """
+    return (await _document(account, _Balance, "/account/get-balance", "a balance", _NUMBERS_URL)).value
+
+
+async def read_rate(account: Account, country: str) -> float:
+    """The highest price of a minute to a phone in this country, in EUR. Raises VonageApiError.
+
+    Source: Pricing API 2.0.0, `GET /v2/account/pricing/voice-outbound`.
+    """
+    path = f"/v2/account/pricing/voice-outbound?country={country}&page_size=100"
+    found = (await _document(account, _Prices, path, "prices")).embedded.countries
+    if not found:
+        raise VonageApiError(f"{account.api_url} does not reply with prices for {country}", _LATER, 200)
+    return max(each.price for each in found)
+
+
+async def _document(account: Account, kind: type[_Reply], path: str, what: str, host: str = "") -> _Reply:
+    """A document of another API; `host` is where it is at Vonage, if that is not the API's own address."""
+    base = host if host and account.api_url.startswith("https:") else account.api_url
+    response, body = await _request(account, "GET", f"{base}{path}")
     if response.status_code != httpx.codes.OK:
-        raise _refused(response.status_code, application_id, "")
+        raise _refused(response.status_code, "", response.headers.get("date", ""))
     try:
-        return OwnedNumbers.model_validate_json(body)
+        return kind.model_validate_json(body)
     except ValidationError as error:
-        raise VonageApiError(f"{base} does not reply with numbers", _LATER, 200) from error
+        raise VonageApiError(f"{base} does not reply with {what}", _LATER, 200) from error
 
 
 async def _request(
     account: Account, method: str, url: str, document: Mapping[str, Any] | None = None
 ) -> tuple[httpx.Response, bytes]:
-    """Reads at most a little more than `MAX_BYTES` of the body."""
+    """Read at most a little more than `MAX_BYTES` of the body."""
     auth = (account.api_key, account.api_secret)
     base = url.partition("?")[0]
     body = b""

@@ -20,7 +20,7 @@ _PEM: Final = re.compile(r"-----BEGIN ([A-Z ]*KEY)-----\s.*-----END \1-----", re
 
 
 def rsa_private_key(pem: str) -> RSAPrivateKey:
-    """Read a private key (PKCS #1 or PKCS #8). Raises ValueError if it is encrypted, damaged, or of another kind."""
+    """Raise ValueError for a key that is encrypted, damaged, or not PKCS #1 or PKCS #8."""
     key = _loaded(pem)
     if not isinstance(key, RSAPrivateKey):
         raise ValueError("is not an RSA key" if "PRIVATE KEY" in pem else "is a public key")
@@ -28,7 +28,7 @@ def rsa_private_key(pem: str) -> RSAPrivateKey:
 
 
 def rsa_modulus(pem: str) -> int:
-    """The modulus of a private or public key; its bit length is the key size. Raises ValueError."""
+    """Its bit length is the key size. Raises ValueError."""
     key = _loaded(pem)
     public = key.public_key() if isinstance(key, RSAPrivateKey) else key
     if not isinstance(public, RSAPublicKey):
@@ -43,7 +43,7 @@ def new_private_key() -> str:
 
 @lru_cache(maxsize=8)
 def _loaded(pem: str) -> object:
-    """A key is checked only once, because that takes 50 ms."""
+    """Cached, because checking a key takes 50 ms."""
     found = _PEM.search(pem)
     if found is None:
         raise ValueError("does not contain a complete key in PEM format")

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import Final
 
 NEW_CALLS_A_SECOND: Final = 3
-"""Per application: calls placed through the API and dials of `connect`. Source: delivery rules, Capacity."""
+"""Counts an application's placed calls and dials of `connect`. Source: delivery rules, Capacity."""
 OTHERS_A_SECOND: Final = 15
-"""All other requests to the Voice API. Source: delivery rules, Capacity."""
+"""Source: delivery rules, Capacity."""
 _SECOND_S: Final = 1.2
-"""Requests take different times to arrive: on a busy machine, 12% of new calls were refused (429) with 1.05 and none
-with 1.2.
+"""On a busy machine, 12% of new calls were refused (429) with 1.05 and none with 1.2.
+
+Requests take different times to arrive.
 """
 
 
@@ -26,14 +27,14 @@ class Pace:
         self._times: list[float] = []
 
     def wait_s(self) -> float:
-        """Reserve the next free slot; return the seconds until then."""
+        """Reserve the next free slot."""
         now = self._clock()
         earliest = max(now, self._times[-self._most] + _SECOND_S) if len(self._times) >= self._most else now
         self._add(earliest, now)
         return earliest - now
 
     def count(self) -> None:
-        """Count a request that is sent elsewhere and does not wait, such as the dial of a `connect`."""
+        """Count a dial of a `connect`, which does not wait."""
         now = self._clock()
         self._add(now, now)
 

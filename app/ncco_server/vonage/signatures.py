@@ -1,7 +1,7 @@
 """Checks the signed token in the `Authorization` header, which proves that a webhook comes from Vonage.
 
-Every claim is checked, so that a token is valid for one request of one account for a few minutes. Source: webhook
-signing (signed callbacks); support article 19033783342876.
+A token is valid for one request of one account for a few minutes. Source: webhook signing (signed callbacks); support
+article 19033783342876.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ import orjson
 from ncco_server.errors import MissingSignature, SettingsError, WrongSignature
 
 MAX_AGE_S: Final = 300
-"""Maximum age of `iat`. Our choice: Vonage does not state a maximum, and five minutes is usual."""
+"""Our choice: Vonage states no maximum, and five minutes is usual."""
 MAX_AHEAD_S: Final = 305
-"""How far `iat` may be in the future: as far as in the past, plus a little for inaccurate clocks."""
+"""As far as in the past, plus a little for inaccurate clocks."""
 MAX_TOKEN_BYTES: Final = 8192
 
 
 class Refusal(StrEnum):
-    """Why a signature is refused, for `SignatureError.reason` and a label of the metrics."""
+    """Why a signature is refused, for `SignatureError.reason` and the metrics."""
 
     NO_HEADER = "no authorization header"
     SEVERAL = "several authorization headers"
@@ -51,16 +51,16 @@ class Refusal(StrEnum):
 _PLAIN: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _ASCII_ONLY: Final = json.JSONEncoder(separators=(",", ":"))
 _SWAP_ALPHABETS: Final = bytes.maketrans(b"+/-_", b"-_+/")
-"""Converts base64 to base64url and back. Characters of the other alphabet become invalid."""
+"""Characters of the other alphabet become invalid."""
 _KEY_FILE: Final = re.compile(r'\s*(?:$|ssh-|ecdsa-sha2-)|.*(?:---- ?BEGIN [A-Z0-9 ]+ ?----|"kty")', re.DOTALL)
-"""What a key file begins with or contains, or nothing at all. Whoever knows a public key could sign with it."""
+"""Matches a key file or an empty text. Anyone could sign with a public key."""
 
 
 class Verifier:
     """Checks webhooks against the account's signature secret, and the previous one during a rotation.
 
     A `jti` may occur again, because Vonage repeats a webhook whose reply was lost. With "" for `api_key` or
-    `application_id`, that claim may have any value. Raises SettingsError if a secret is a private or public key.
+    `application_id`, that claim may have any value. Raises SettingsError for a private or public key.
     """
 
     def __init__(self, secrets: Sequence[str], api_key: str = "", application_id: str = "") -> None:
@@ -69,7 +69,7 @@ class Verifier:
         self._application_id = application_id
 
     def token(self, authorization: bytes | None) -> bytes:
-        """The bearer token of an `Authorization` header. Raises MissingSignature."""
+        """Raise MissingSignature if there is no token."""
         if authorization is None:
             raise MissingSignature(Refusal.NO_HEADER)
         scheme, _, token = authorization.strip().partition(b" ")
@@ -84,7 +84,7 @@ class Verifier:
         return claims
 
     def verify_token(self, token: bytes, now_s: float) -> Mapping[str, Any]:
-        """The claims of a token, if all that do not depend on the body are valid. Raises WrongSignature."""
+        """Check the claims that do not depend on the body. Raises WrongSignature."""
         claims = self._signed_claims(token)
         if claims.get("iss") != "Vonage":
             raise WrongSignature(Refusal.ISSUER)
@@ -96,9 +96,9 @@ class Verifier:
         return claims
 
     def _signed_claims(self, token: bytes) -> dict[str, Any]:
-        """Return the claims of a token, if its signature is valid. Raises WrongSignature.
+        """Raise WrongSignature.
 
-        The signature is compared as base64url text, so only one encoding of it is accepted. PyJWT is slower
+        Base64url text is compared, so that only one encoding of the signature is accepted. PyJWT is slower
         (docs/decisions.md).
         """
         if len(token) > MAX_TOKEN_BYTES or token.count(b".") != 2:
@@ -129,8 +129,8 @@ def verify_payload(claims: Mapping[str, Any], method: str, payload: bytes) -> No
 def hashes_of_query(query: bytes) -> tuple[str, ...]:
     """The values that `payload_hash` can have in a GET with this query string.
 
-    Vonage hashes the compact JSON of the decoded parameters in URL order, including blank ones. Whether Vonage escapes
-    non-ASCII letters is not documented, so both forms are accepted. Source: support article 19033783342876.
+    Vonage hashes the compact JSON of the decoded parameters in URL order, with blank ones. Non-ASCII letters may be
+    escaped or not, which is not documented. Source: support article 19033783342876.
     """
     pairs = parse_qsl(query.decode("utf-8", "replace"), keep_blank_values=True, errors="replace")
     fields = dict(pairs)
@@ -153,7 +153,7 @@ def _prepared(secret: str) -> bytes:
 
 @lru_cache(maxsize=64)
 def _header_problem(part: bytes) -> str | None:
-    """The result is cached, because nearly all tokens have the same header."""
+    """Cached, because nearly all tokens have the same header."""
     document = _decoded(part)
     header = None if document is None else _object(document)
     if header is None:

@@ -33,17 +33,17 @@ Outcome: TypeAlias = Literal["not_sent", "refused", "unknown"]
 """
 
 CONNECT_S: Final = 3.0
-"""The limit for each of these: resolving the name, connecting, and the TLS handshake."""
+"""Limits each of these: resolving the name, connecting, and the TLS handshake."""
 REPLY_S: Final = 10.0
-"""The limit for the start of the reply, and for each pause in it."""
+"""Limits the start of the reply, and each pause in it."""
 WITHIN_S: Final = 12.0
-"""The limit of a request, not counting the wait for its turn. It is longer than connecting can take."""
+"""It excludes the wait for the request's turn, and is longer than connecting can take."""
 MAX_BYTES: Final = 1_000_000
 MAX_CHARACTERS: Final = 300
-"""The rest of Vonage's explanation is cut off."""
 TOO_EARLY_S: Final = (0.5, 0.5, 0.5, 0.5)
-"""The waits before the repeats of a hang-up. Source: support article 10359615124380 (400 within 1 to 2 s after the
-201).
+"""The waits before a hang-up is repeated.
+
+Source: support article 10359615124380 (400 within 1 to 2 s after the 201).
 """
 _UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _ID: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
@@ -62,7 +62,7 @@ class VoiceApiError(VonageApiError):
 
     Attributes:
         status: None if there was no reply.
-        title, detail: Vonage's explanation, from its problem document, or "".
+        title, detail: from Vonage's problem document, or "".
         retry_after: the header `Retry-After`, or "".
     """
 
@@ -114,6 +114,7 @@ class NewCall(BaseModel):
     ncco: Sequence[Mapping[str, Any]] | None = None
     answer_url: str = ""
     event_url: str = ""
+    event_method: Literal["GET", "POST"] = "POST"
     machine_detection: Literal["continue", "hangup"] | None = None
     advanced_machine_detection: Mapping[str, Any] | None = None
     ringing_timer: Annotated[int, Field(ge=1, le=120)] = 60
@@ -131,16 +132,16 @@ class NewCall(BaseModel):
 
     @property
     def body(self) -> dict[str, Any]:
-        """All webhooks are POSTs."""
         own = ("machine_detection", "advanced_machine_detection", "ringing_timer", "length_timer", "ncco")
         document = {name: value for name in own if (value := getattr(self, name)) is not None}
         kind, name = ("sip", "uri") if _SIP.fullmatch(self.to) else ("phone", "number")
         document["to"] = [{"type": kind, name: self.to}]
         shown = {"type": "phone", "number": self.from_}
         document |= {"random_from_number": True} if self.from_ is None else {"from": shown}
-        for url, method in (("answer_url", "answer_method"), ("event_url", "event_method")):
-            if getattr(self, url):
-                document |= {url: [getattr(self, url)], method: "POST"}
+        if self.answer_url:
+            document |= {"answer_url": [self.answer_url], "answer_method": "POST"}
+        if self.event_url:
+            document |= {"event_url": [self.event_url], "event_method": self.event_method}
         return document
 
 
@@ -154,7 +155,7 @@ class CreatedCall(ApiDocument):
 
 
 class CallDetails(CreatedCall):
-    """Vonage's data about a call; a field is "" if Vonage does not have a value for it (yet).
+    """Vonage's data about a call; a field is "" if Vonage has no value for it (yet).
 
     Attributes:
         start_time, end_time: UTC as `2026-03-04 09:15:27`. Source: Outbound REST, GET (no zone).
@@ -195,8 +196,7 @@ class Problem(ApiDocument):
 class VoiceApi:
     """The Voice API of one application. Its methods raise VoiceApiError.
 
-    `region_url` comes from the call's answer webhook; "" means the API's own address. Source: Outbound REST, Region
-    trap.
+    `region_url` comes from the call's answer webhook; "" means `base_url`. Source: Outbound REST, Region trap.
 
     Args:
         client: must not follow redirects, which could send the token to another host.
@@ -221,16 +221,15 @@ class VoiceApi:
         self.others = Pace(OTHERS_A_SECOND)
 
     async def create_call(self, new: NewCall) -> CreatedCall:
-        """The phone starts to ring later, but webhooks can arrive before this method returns."""
+        """Webhooks can arrive before this method returns."""
         return _read(CreatedCall, await self._request("POST", "", body=new.body))
 
     async def call(self, uuid: str, region_url: str = "") -> CallDetails:
-        """Read a call, even one that has ended."""
         return _read(CallDetails, await self._request("GET", _path(uuid), region_url))
 
-    async def hang_up(self, uuid: str, region_url: str = "") -> None:
-        """End a call. Repeat the request for two seconds if Vonage refuses it because the call has just begun."""
-        waits_s = iter(TOO_EARLY_S)
+    async def hang_up(self, uuid: str, region_url: str = "", repeats_s: Sequence[float] = TOO_EARLY_S) -> None:
+        """Repeat the request after these waits if Vonage refuses it because the call has just begun."""
+        waits_s = iter(repeats_s)
         while True:
             try:
                 await self._request("PUT", _path(uuid), region_url, {"action": "hangup"})
@@ -241,9 +240,15 @@ class VoiceApi:
                     raise
             await self._sleep(wait_s)
 
-    async def transfer(self, uuid: str, ncco: Sequence[Mapping[str, Any]], region_url: str = "") -> None:
-        body = {"action": "transfer", "destination": {"type": "ncco", "ncco": ncco}}
+    async def transfer(self, uuid: str, ncco: Sequence[Mapping[str, Any]] | str, region_url: str = "") -> None:
+        """Play another NCCO in a call: this one, or the one at a URL."""
+        source = {"url": [ncco]} if isinstance(ncco, str) else {"ncco": ncco}
+        body = {"action": "transfer", "destination": {"type": "ncco"} | source}
         await self._request("PUT", _path(uuid), region_url, body)
+
+    async def press(self, uuid: str, digits: str, region_url: str = "") -> None:
+        """Play DTMF tones in a call: 0 to 9, * and #, and `p` for a pause."""
+        await self._request("PUT", _path(uuid, "/dtmf"), region_url, {"digits": digits})
 
     async def talk(self, uuid: str, text: str, region_url: str = "", *, language: str = "en-US") -> None:
         """Speak a text in a call, over any audio that is playing."""
@@ -252,7 +257,6 @@ class VoiceApi:
     async def _request(
         self, method: str, path: str, region_url: str = "", body: Mapping[str, Any] | None = None
     ) -> bytes:
-        """Send a request as soon as the pace allows."""
         base = token_url(region_url or self._base_url, self._base_url)
         if base is None:
             message = "the call's region is not a Vonage address"
@@ -274,10 +278,9 @@ class VoiceApi:
     async def _reply(
         self, method: str, url: httpx.URL, body: Mapping[str, Any] | None
     ) -> tuple[int, httpx.Headers, bytes]:
-        """Reads at most a little more than `MAX_BYTES` of the body.
+        """Read at most a little more than `MAX_BYTES`, over a new connection.
 
-        Every request uses a new connection. If an idle connection were closed while a request is sent on it, it would
-        be unclear whether the request arrived.
+        If an idle one were closed meanwhile, it would be unclear whether the request arrived.
         """
         headers = {
             "authorization": f"Bearer {self._tokens.make(self._clock())}",
@@ -301,7 +304,7 @@ class VoiceApi:
 
 
 def _path(uuid: str, part: str = "") -> str:
-    """Raises VoiceApiError if the ID has characters that could change the path."""
+    """Raise VoiceApiError if the ID has characters that could change the path."""
     if not _ID.fullmatch(uuid):
         raise VoiceApiError("this is not the ID of a call", "Use the uuid of a webhook or of a new call.", "refused")
     return f"/{uuid}{part}"
@@ -338,7 +341,7 @@ def _refusal(status: int, retry_after: str, reply: bytes) -> VoiceApiError:
 
 
 def _read(kind: type[_Reply], reply: bytes) -> _Reply:
-    """Raises VoiceApiError if the reply cannot be parsed, since the request's effect is then unknown."""
+    """Raise VoiceApiError if the reply cannot be parsed, since the request's effect is then unknown."""
     try:
         return kind.model_validate_json(reply)
     except ValidationError as error:

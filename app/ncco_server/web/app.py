@@ -36,7 +36,7 @@ _CURES = {
 }
 
 _ROUTES: Final = (*webhooks.router.routes, *webhooks.rtc_router.routes, *health.router.routes)
-"""`RequestHeadMiddleware` serves those of webhooks before the application could; `/docs` and traces find them here."""
+"""`RequestHeadMiddleware` serves those of webhooks earlier; `/docs` and traces find them here."""
 
 
 def create_app(

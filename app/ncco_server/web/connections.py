@@ -1,4 +1,4 @@
-"""Limits what clients can make a server hold. uvicorn only limits how long a connection is idle. All ports use this."""
+"""Limits what clients can make a server hold, on all ports. uvicorn only limits how long a connection is idle."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TOO_SLOW: Final = "408 Request Timeout"
 _TOO_MANY: Final = "503 Service Unavailable"
 
 _LOG: Final = logging.getLogger("uvicorn.error.connections")
-_LOG.setLevel(logging.ERROR)  # a warning for every malformed request or upgrade would let clients fill the log
+_LOG.setLevel(logging.ERROR)  # a warning for every malformed request would let clients fill the log
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -82,7 +82,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Drops the trailers of a chunked body, which would otherwise be reported as headers."""
+        """Drop the trailers of a chunked body, which would otherwise be reported as headers."""
         self._awaited = "body"
         refused = _refusal(self.url, self.headers, self.parser.get_http_version())
         self.app = refused or self.config.loaded_app
@@ -120,7 +120,6 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def _refuse(self, status: str) -> None:
-        """Refuse a request whose head is incomplete, and close the connection."""
         self.transport.write(f"HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".encode())
         self.transport.close()
         self._receive_within(None)

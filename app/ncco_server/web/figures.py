@@ -19,7 +19,7 @@ from ncco_server.service.figures import LookupFigures, ServerFigures
 
 HOUR_S: Final = 3600.0
 MARK_S: Final = 60.0
-"""How often the counters are remembered, so the last hour may be this much longer."""
+"""The last hour may be this much longer."""
 PATH: Final = "/figures"
 _LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "ncco_webhooks_total": (),
@@ -38,10 +38,10 @@ _LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "ncco_backup_due_timestamp_seconds": (),
     "ncco_job_failing_since_timestamp_seconds": ("name",),
 }
-"""The counters and gauges to read, each with the labels to distinguish; values with other labels are added up."""
+"""The labels to distinguish; values with other labels are added up."""
 
 Totals: TypeAlias = Mapping[tuple[str, ...], float]
-"""The keys are the name of the counter and the values of its labels."""
+"""The keys are the counter's name and the values of its labels."""
 
 
 class LastHour:
@@ -131,8 +131,8 @@ def _lookups(hour: Totals) -> Iterator[LookupFigures]:
 def quantile(buckets: Mapping[str, float], share: float) -> float | None:
     """The time within which this share of webhooks was answered; None without webhooks.
 
-    It is interpolated inside a bucket as in Prometheus; times beyond the buckets count as the largest. `buckets` are
-    the cumulative counts by their upper limits.
+    Interpolated as in Prometheus; times beyond the buckets count as the largest. `buckets` are cumulative counts by
+    upper limit.
     """
     counts = sorted((float(most), count) for most, count in buckets.items())
     if not counts or not counts[-1][1]:

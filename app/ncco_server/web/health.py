@@ -20,15 +20,13 @@ DRAINING: Final = "the server is shutting down, but still answers"
 
 router = APIRouter(tags=["health"])
 dev_router = APIRouter(tags=["health"])
-"""These routes are served in development only."""
 console_router = APIRouter(include_in_schema=False)
-"""These routes are served if there is a console."""
 
 
 class Readiness:
     """Whether the server can take new calls.
 
-    While it drains, it still answers, but is not ready and closes each connection after its response.
+    While draining, it answers, but is not ready and closes connections.
     """
 
     def __init__(self, calls: CallService) -> None:
@@ -36,11 +34,7 @@ class Readiness:
         self._calls = calls
 
     def state(self) -> dict[str, Any]:
-        """The content of `/readyz`.
-
-        A server whose flows have errors is still ready, because the last good flows are in use. Otherwise, one bad save
-        would take every host out of service.
-        """
+        """Stay ready if flows have errors: the last good ones are in use, and one bad save must not stop every host."""
         library = self._calls.library
         reasons = [DRAINING] if self.is_draining else []
         if not library.current.flows:

@@ -32,11 +32,11 @@ from ncco_server.web.watcher import FlowReader
 from ncco_server.web.webhook_http import WebhookConfig
 
 LONGEST_PRELOAD_S: Final = 5.0
-"""How long startup waits for the older revisions of open calls to load. Our choice: until then, all callers are turned
-away. The rest are loaded while the server runs, and callers who need them wait.
+"""Startup waits for the older revisions of open calls, and turns all callers away until then; our choice.
+
+The rest are loaded while the server runs, and callers who need them wait.
 """
 FIND_S: Final = 2.0
-"""How often to look for the first recording."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -105,7 +105,7 @@ async def _look_after_store(
 
 
 async def _keep_recordings(config: WebhookConfig, jobs: Jobs) -> None:
-    """Fetch and remove recordings, once there are any: most servers record nothing, and load nothing for it."""
+    """Start once there are recordings: most servers record nothing, and load nothing for it."""
     for label in ("waiting", "failed", "lost"):
         config.metrics.missing_recordings.labels(label).set(0)
     folder = config.settings.recordings_folder

@@ -30,9 +30,9 @@ from ncco_server.settings import Settings
 TEXT_LIMIT: Final = 300
 """Maximum length of external text in a line."""
 FRAMES: Final = 12
-"""Only the innermost stack frames are logged."""
+"""Only the innermost ones are logged."""
 PIPE_BYTES: Final = 4096
-"""How many bytes a writable pipe accepts at once. Source: POSIX, PIPE_BUF on Linux."""
+"""A writable pipe accepts these at once. Source: POSIX, PIPE_BUF on Linux."""
 
 WriteLine: TypeAlias = Callable[[str, EventDict], None]
 """Writes a line with an `event` at a level (`info`, `warning`, ...), unless that level is disabled."""
@@ -50,7 +50,7 @@ def escaped(text: str) -> str:
 
 
 def with_log_form(settings: Settings, *, dev: bool) -> Settings:
-    """Replace the log format `auto` by one for terminals if standard output is a terminal."""
+    """Resolve the log format `auto` by whether standard output is a terminal."""
     if settings.log != "auto" or not sys.stdout.isatty():
         return settings
     return settings.model_copy(update={"log": "pretty" if dev else "console"})
@@ -59,7 +59,7 @@ def with_log_form(settings: Settings, *, dev: bool) -> Settings:
 def configure_log(settings: Settings, out: TextIO | None = None) -> WriteLine:
     """Send the log of this process and its libraries to `out` (None: standard output).
 
-    Returns a function that writes lines as structlog does, but without the cost of its bound loggers.
+    The returned function writes lines as structlog does, without the cost of its bound loggers.
     """
     stream = sys.stdout if out is None else out
     is_json = settings.log == "json" or (settings.log == "auto" and not stream.isatty())
@@ -109,7 +109,7 @@ def configure_log(settings: Settings, out: TextIO | None = None) -> WriteLine:
 
 
 def log_of_program() -> FilteringBoundLogger:
-    """The log in a program that configures logging itself: structlog if it does, else the logger `ncco_server`."""
+    """Use structlog if the program configures it, else the logger `ncco_server`."""
     if structlog.is_configured():
         return cast("FilteringBoundLogger", structlog.get_logger())
     lines = structlog.processors.KeyValueRenderer(key_order=["event"])
@@ -126,12 +126,12 @@ def writing_to(log: FilteringBoundLogger) -> WriteLine:
 class LineStream:
     """A text stream that never blocks or raises, so a failing log cannot break a call.
 
-    While nobody reads the pipe or terminal, lines are dropped and counted. Lines are written at the end of each round
-    of the event loop, because each write is a system call.
+    While nobody reads it, lines are dropped and counted. They are written at the end of each round of the event loop,
+    because each write is a system call.
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream  # keep a reference: when a stream is garbage-collected, it closes its buffer
+        self._stream = stream  # a stream that is garbage-collected closes its buffer
         buffer = stream.buffer
         self._write = getattr(buffer, "raw", buffer).write
         self._poll = _poll(stream)
@@ -144,7 +144,7 @@ class LineStream:
         return len(text)
 
     def info(self, line: bytes) -> None:
-        """Write a line without a line break. structlog calls the method named after the level."""
+        """Take a line without a line break. structlog calls the method named after the level."""
         self._waiting.append(line + b"\n")
         try:
             loop = asyncio.get_running_loop()
@@ -180,8 +180,7 @@ class LineStream:
             self._lost = 1
             self._is_cut = True
 
-    def flush(self) -> None:
-        """Does nothing, so that callers do not wait after each line."""
+    def flush(self) -> None: ...
 
     def _is_writable(self) -> bool:
         return self._poll is None or bool(self._poll.poll(0))
@@ -267,9 +266,9 @@ def log_webhook(
     shows_values: bool,
     shows_call: bool = False,
 ) -> None:
-    """In development only, `shows_values` logs exception messages, which may contain a number.
+    """`shows_values` logs exception messages, which may contain a number.
 
-    `shows_call` logs who called, and input that is not sensitive.
+    `shows_call` logs who called, and input that is not sensitive. Both are for development only.
     """
     line: dict[str, Any] = {
         "route": route,

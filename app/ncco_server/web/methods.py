@@ -23,7 +23,7 @@ class HeadMiddleware:
 
 
 def allow_header(request: Request) -> dict[str, str]:
-    """The framework's own header only covers the first route of the path."""
+    """FastAPI's own header only covers the first route of the path."""
     scopes = {method: {**request.scope, "method": method} for method in _METHODS}
     allowed = [
         method

@@ -28,7 +28,7 @@ from ncco_server.vonage.signatures import Refusal
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 SERIES_LIMIT: Final = 500
-"""How many pairs of kind and outcome are counted by name, because authors choose the names of outcomes."""
+"""Pairs of kind and outcome that are counted by name, because authors choose the names of outcomes."""
 
 KINDS: Final = frozenset(
     {

@@ -58,8 +58,6 @@ class HookLog(Listener):
 
 
 def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> Ask:
-    """Wrap `ask` to count its results, and to log why a lookup got its default."""
-
     async def counted(lookup: Lookup, left_ms: float) -> LookupAnswer:
         answer = await ask(lookup, left_ms)
         metrics.count_lookup(lookup.name, answer)

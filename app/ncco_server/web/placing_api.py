@@ -21,11 +21,11 @@ PARAMS: Final = (
 ID: Final = "The ID of a call."
 REPEATED: Final = "Identifies a repeated request. Each key of the API has its own."
 MOST_CALLS: Final = 100
-"""Per page."""
+"""Limits a page."""
 
 
 def _dated(written: object) -> object:
-    """Refuse the number of seconds since 1970, which pydantic accepts even as text."""
+    """Refuse the seconds since 1970, which pydantic accepts even as text."""
     if not isinstance(written, str) or written[4:5] != "-":
         raise ValueError("write a date and time with its offset, such as 2026-03-04T10:00:00+01:00")
     return written
@@ -72,7 +72,7 @@ class PlacedPage(BaseModel):
 
 
 async def _body(request: Request, _: Key) -> NewPlacedCall:
-    """The body is read only if the key is valid. It is JSON, whatever its Content-Type."""
+    """Read the body, as JSON whatever its Content-Type, only if the key is valid."""
     body: NewPlacedCall = await read_body(request, NEW_CALL)
     return body
 

@@ -15,9 +15,7 @@ _COLOURS: Final = {"time": "2", "caller": "1", "debug": "2", "warning": "33", "e
 _HIDDEN: Final = frozenset(
     ["event", "level", "timestamp", "problem", "cure", "error", "message", "frames", "exception", "issues", "texts"]
 )
-"""Keys that are not written as `key=value`."""
 _STAYS: Final = ("recorded", "repeat")
-"""Outcomes of webhooks that do not move a call to another step."""
 
 
 class PrettyRenderer:
@@ -50,7 +48,7 @@ class PrettyRenderer:
 
 
 def _what(line: EventDict) -> str:
-    """The event and its outcome, such as `call`, `pressed 2`, `pressed 9 (nomatch)`, `busy, to 447700900111`."""
+    """Return words such as `call`, `pressed 2`, `pressed 9 (nomatch)`, `busy, to 447700900111`."""
     kind, _, detail = line["kind"].partition("-")
     words = {"answer": "call", "input": "", "event": detail, "notify": ""}.get(kind, kind)
     what = ", ".join(part for part in (words, line["told"]) if part) or kind

@@ -31,12 +31,11 @@ from ncco_server.web.methods import allow_header
 
 MAX_BODY: Final = 65_536
 BODY_S: Final = 4.0
-"""How long a body may take to arrive, in seconds."""
 _BEARER: Final = HTTPBearer(auto_error=False, description="A key from `ncco api-key add`.")
 
 
 def _unicode(text: str) -> str:
-    """A text that may contain names from the request, without what is not Unicode."""
+    """Drop what is not Unicode in names from the request."""
     return text.encode("utf-8", "replace").decode()
 
 
@@ -89,7 +88,7 @@ class ReleasedProject:
         self._loading = asyncio.Lock()
 
     async def current(self) -> Project:
-        """Without flows and tables until a server has started. Raises StoreUnavailable."""
+        """Empty until a server has started. Raises StoreUnavailable."""
         row = await self._store.revision(RELEASED)
         async with self._loading:
             if row is not None and row != self._known:
@@ -137,7 +136,7 @@ Api: TypeAlias = Annotated[ApiState, Depends(_state)]
 async def _key(
     request: Request, api: Api, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
 ) -> ApiKeyRow:
-    """The API key of a request. Raises Refused if the key is missing or wrong."""
+    """Raise Refused if the key is missing or wrong."""
     found = await api.store.api_keys.find(credentials.credentials) if credentials is not None else None
     if found is None:
         audit(request, "API key refused")
@@ -157,7 +156,7 @@ def audit(request: Request, event: str, **values: str) -> None:
 
 
 async def read_body(request: Request, model: TypeAdapter[Any]) -> Any:
-    """The body of a request, read as JSON whatever its Content-Type. Raises Refused, RequestValidationError."""
+    """Read JSON, whatever the Content-Type. Raises Refused, RequestValidationError."""
     body = b""
     try:
         async with asyncio.timeout(BODY_S):
@@ -176,7 +175,6 @@ async def read_body(request: Request, model: TypeAdapter[Any]) -> Any:
 
 
 def json_body(model: TypeAdapter[Any]) -> dict[str, Any]:
-    """The description of a body that a route reads with `read_body`."""
     return {"requestBody": {"content": {"application/json": {"schema": model.json_schema()}}, "required": True}}
 
 
@@ -207,7 +205,7 @@ async def _refused_rows(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
-    """The reply to an invalid body or query. It leaves out the values, because JSON cannot represent all of them."""
+    """Leave out the values, not all of which JSON can represent."""
     first = cast(RequestValidationError, error).errors()[0]
     status = HTTPStatus.BAD_REQUEST if first["type"] == "json_invalid" else HTTPStatus.UNPROCESSABLE_ENTITY
     where = ".".join(str(part) for part in first["loc"][1:])
@@ -215,7 +213,7 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
-    """The reply to a refusal by a route or by the framework. The framework's refusals only have a sentence."""
+    """The framework's own refusals only have a sentence."""
     refused = cast(FrameworkRefusal, error)
     detail: Any = refused.detail
     refusal = detail if isinstance(detail, ApiRefusal) else ApiRefusal(where="", problem=str(detail), cure=COMPARE)
@@ -230,4 +228,3 @@ HANDLERS: Final[dict[Any, Any]] = {
     RequestValidationError: _invalid,
     FrameworkRefusal: _http_error,
 }
-"""Replies to errors."""

@@ -20,7 +20,7 @@ from ncco_server.web.tasks import Jobs, kept_for, running
 from ncco_server.web.webhook_http import WebhookConfig
 
 LOST_S: Final = 60.0
-"""How often to look for lost files while files are lost, so that a fix shows up soon."""
+"""While files are lost, so that a fix shows up soon."""
 
 
 class RecordingLog(FetchListener):
@@ -92,7 +92,6 @@ def _media(settings: Settings, log: FilteringBoundLogger) -> MediaClient | None:
 
 
 def file_check(store: Store, files: RecordingFiles, metrics: Metrics, log: FilteringBoundLogger) -> Job:
-    """Make the job that counts how many of the newest recordings have lost their files."""
     lost = 0
 
     async def check() -> float | None:

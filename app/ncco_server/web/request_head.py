@@ -18,8 +18,8 @@ _URL_ATTRIBUTES: Final = ("http.target", "http.url", "url.full", "url.path", "ur
 class RequestHeadMiddleware:
     """Normalises webhook paths, shortens URLs in OpenTelemetry's spans, and closes connections while draining.
 
-    Repeated and trailing slashes in the path of a webhook are ignored. A connection closes after its response, so that
-    clients connect to another host. Webhooks go straight to their routes, which answer every error (docs/decisions.md).
+    Clients then connect to another host. Webhooks go straight to their routes, which answer every error
+    (docs/decisions.md).
     """
 
     def __init__(self, app: ASGIApp, readiness: Readiness, webhooks: Sequence[BaseRoute]) -> None:

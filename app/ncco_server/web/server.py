@@ -26,11 +26,10 @@ from ncco_server.web.log import WriteLine, configure_log, with_log_form
 from ncco_server.web.metrics import Metrics
 
 FINISH_S: Final = 10
-"""What running requests get after the port has closed. No request takes more than half of this."""
+"""Running requests get this after the port has closed: more than twice what one may take."""
 KEEP_ALIVE_S: Final = 75
-"""How long an idle connection stays open. Load balancers usually use 60, so they close it first."""
+"""Load balancers usually use 60, so they close idle connections first."""
 MAX_OPEN_FILES: Final = 65_536
-"""Each connection uses one."""
 BACKLOG: Final = 2048
 _OWN_ADDRESS: Final = "Write an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all addresses."
 
@@ -70,7 +69,7 @@ def serve(
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with listening(settings.host, settings.port) as bound, suppress(KeyboardInterrupt):
         host, port = bound.getsockname()[:2]
-        settings = settings.model_copy(update={"port": int(port)})  # for port 0, the actual port, for callback URLs
+        settings = settings.model_copy(update={"port": int(port)})  # for port 0, callback URLs need the actual port
 
         def greet() -> None:
             if ready is not None:
@@ -82,7 +81,7 @@ def serve(
 
 @contextmanager
 def listening(host: str, port: int, *, names: tuple[str, str] = ("NCCO_HOST", "NCCO_PORT")) -> Iterator[socket.socket]:
-    """Yield a socket that listens on an address. Raises SettingsError about one of the settings `names`."""
+    """Raise SettingsError about one of the settings `names`."""
     host_setting, port_setting = names
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
@@ -109,8 +108,7 @@ def listening(host: str, port: int, *, names: tuple[str, str] = ("NCCO_HOST", "N
 async def _try_store(settings: Settings) -> Schema | None:
     """Open the store once before the server listens, so that an error is reported in one sentence.
 
-    Returns the schema that the store had before; None for a store that is in memory or unavailable, which is tried
-    again later.
+    Returns its previous schema; None for a store that is in memory or unavailable, which is tried again later.
     """
     store = open_store(settings.database_url)
     with suppress(StoreUnavailable):
@@ -121,7 +119,7 @@ async def _try_store(settings: Settings) -> Schema | None:
 
 
 def _raise_file_limit() -> None:
-    """Raise the limit of open files, which is usually 1,024."""
+    """The usual limit is 1,024."""
     with suppress(ImportError, OSError, ValueError):  # the system has no such limit, or allows less
         resource = import_module("resource")
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -196,7 +194,7 @@ def _beside(
     lifespan: Literal["on", "off"] = "on",
     finish_s: int = 1,
 ) -> Iterator[None]:
-    """Serve another application in a thread with an event loop."""
+    """Serve in a thread with an event loop of its own."""
     server = Server(config_of(app, lifespan=lifespan, timeout_graceful_shutdown=finish_s))
     thread = threading.Thread(target=server.run, args=([bound],), name=name)
     thread.start()
@@ -222,7 +220,7 @@ def _metrics_port(settings: Settings, registry: CollectorRegistry) -> Iterator[N
 
 @contextmanager
 def _api_port(settings: Settings) -> Iterator[None]:
-    """Serve the API in a thread, with a database connection of its own. Raises SettingsError."""
+    """Serve in a thread, with a database connection of its own. Raises SettingsError."""
     if settings.api_port is None:
         yield
         return

@@ -1,7 +1,4 @@
-"""Drains the server on SIGTERM, while uvicorn serves; before and after, `ncco_server.web.server` handles it.
-
-SIGINT goes to uvicorn, and SIGHUP is ignored.
-"""
+"""Drains the server on SIGTERM, while uvicorn serves; before and after, `ncco_server.web.server` handles it."""
 
 from __future__ import annotations
 
@@ -17,9 +14,9 @@ from ncco_server.web.health import Readiness
 
 @asynccontextmanager
 async def draining_on_sigterm(readiness: Readiness, drain_s: float, log: FilteringBoundLogger) -> AsyncIterator[None]:
-    """While the application runs, delay the effect of SIGTERM by `drain_s` seconds.
+    """Delay the effect of SIGTERM by `drain_s` seconds, or until a second one.
 
-    A second SIGTERM ends the delay. With 0 seconds, or outside the main thread, this does nothing.
+    With 0 seconds, or outside the main thread, this does nothing.
     """
     loop = asyncio.get_running_loop()
     before = signal.getsignal(signal.SIGTERM)

@@ -24,13 +24,13 @@ if TYPE_CHECKING:  # only a server with an application's key has it
     from ncco_server.vonage.voice_api import VoiceApi
 
 RETRY_S: Final = 1.0
-"""The wait between attempts to open a store that is unavailable."""
 PATIENCE_S: Final = 2.0
-"""How long startup waits for the store to open. After that, the server starts anyway and keeps trying."""
+"""Startup then goes on without the store, which is tried again."""
 COUNT_SHARE: Final = 0.01
-"""Maximum share of time for counting: after a slow count, the next one comes later."""
+"""The time spent on counting: after a slow count, the next one comes later."""
 COUNTED_AGE: Final = timedelta(hours=4)
-"""Only calls that began this recently are counted, so that a call whose end was never reported is not counted forever.
+"""Older calls are not counted, because their end may never be reported.
+
 Our choice: a call is connected for at most two hours. Source: NCCO reference, Connect (limit).
 """
 
@@ -69,10 +69,10 @@ async def after(event: asyncio.Event, work: Callable[[], Awaitable[None]]) -> No
 async def opened_store(
     store: Store, log: FilteringBoundLogger, *, patience_s: float = PATIENCE_S, retry_s: float = RETRY_S
 ) -> AsyncIterator[asyncio.Event]:
-    """Open the store, and close it at the end. The event is set as soon as the store is open.
+    """The event is set as soon as the store is open.
 
-    If the store is unavailable, the server starts anyway and plays the failsafe NCCO on the fallback URL. If it did not
-    listen, callers would hear nothing. Raises StoreUnusable if a retry would not help.
+    Without the store, the server starts anyway: if it did not listen, callers would not even hear the failsafe NCCO.
+    Raises StoreUnusable if a retry would not help.
     """
     opened = asyncio.Event()
     attempt = asyncio.create_task(store.open())
@@ -145,7 +145,7 @@ async def count_calls(
     backup_days: int,
     count_s: float = JOBS["count-calls"],
 ) -> float:
-    """Count the open calls for the metrics, and look up the last backup; return the seconds until the next count.
+    """Return the seconds until the next count.
 
     `backup_days` is the greatest age of the last backup (0: any); without a backup, days count from the first data.
     """
@@ -163,10 +163,7 @@ async def count_calls(
 
 
 async def kept_for(setting: int | None, store: Store) -> timedelta | None:
-    """How long calls and recordings are kept: as the setting or else the database says; None forever.
-
-    Raises StoreError.
-    """
+    """None means forever. The setting precedes the database's default. Raises StoreError."""
     days = (await store.schema()).retention_days if setting is None else setting
     return timedelta(days=days) if days else None
 
@@ -174,8 +171,7 @@ async def kept_for(setting: int | None, store: Store) -> timedelta | None:
 class _CallJobs:
     """The jobs that look after stored calls.
 
-    Old calls are only deleted after the first search for missed ends of calls, and after the first search for calls
-    without results, which are kept.
+    Calls are only deleted once missed ends and results have been searched for.
     """
 
     def __init__(self, config: WebhookConfig, voice: VoiceApi | None, kept: timedelta | None) -> None:
@@ -219,10 +215,7 @@ class _CallJobs:
 
 
 async def look_after_calls(config: WebhookConfig, voice: VoiceApi | None, jobs: Jobs) -> None:
-    """End calls whose end was missed, complete and sum results, and delete old calls until cancelled.
-
-    Raises StoreError.
-    """
+    """Run until cancelled. Raises StoreError."""
     setting = config.settings.retention_days
     store = config.calls.store
     kept = await kept_for(setting, store)

@@ -15,13 +15,13 @@ from ncco_server.service.library import CURE, Library
 from ncco_server.web.metrics import Metrics
 
 SETTLE_S: Final = 0.1
-"""How long files must be unchanged before they are read, so that saving many files causes only one read."""
+"""Files must be unchanged for this long, so that saving many causes only one read."""
 SETTLE_LIMIT_S: Final = 2.0
 """After this, files are read even if they are still changing."""
 REMOVAL_WAIT_S: Final = 3.0
-"""How long to wait before a removal is refused: a file that is being replaced is missing for a moment."""
+"""A file that is being replaced is missing for a moment."""
 FIRST_TRIES: Final = 10
-"""How many times to try to load the flows at startup, while the store cannot save them."""
+"""Startup tries this often while the store cannot save the flows."""
 FIRST_WAIT_S: Final = 0.5
 
 ISSUES_LOGGED: Final = 100
@@ -50,17 +50,16 @@ class FlowReader:
         self._seen: Stamps = {}
 
     async def stamps(self) -> Stamps:
-        """Runs in a thread, because a network drive may be slow."""
+        """Run in a thread, because a network drive may be slow."""
         return await asyncio.to_thread(stamps, self._folders)
 
     async def has_changed(self) -> bool:
         return await self.stamps() != self._seen
 
     async def read(self, *, confirms_removals: bool = False, removal_wait_s: float = 0.0) -> None:
-        """Load the flows once. Never raises: if anything is wrong, the last good flows stay in use.
+        """Never raise: if anything is wrong, the last good flows stay in use.
 
-        If something that callers can reach was removed, the flows are only refused if it is still missing
-        `removal_wait_s` seconds later.
+        A removal of what callers can reach is only refused if it still exists `removal_wait_s` seconds later.
         """
         library = self.library
         log = self._log
@@ -109,7 +108,7 @@ class FlowReader:
             await asyncio.sleep(FIRST_WAIT_S)
 
     async def read_changes(self) -> None:
-        """Network drives, some mounts and replaced folders send no notifications, so the files are compared."""
+        """Compare the files: network drives, some mounts and replaced folders send no notifications."""
         if await self.has_changed():
             await self._settled()
         elif not (self.library.is_stale or await self.library.is_confirmed()):

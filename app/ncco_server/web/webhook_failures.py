@@ -37,7 +37,7 @@ class Failure(NamedTuple):
     Attributes:
         outcome: its name in the log and the metrics.
         is_playable: whether a caller on the line hears the failsafe NCCO instead.
-        is_fault: whether the server itself is at fault; then the exception's stack is logged.
+        is_fault: whether the server is at fault; then the stack is logged.
     """
 
     outcome: str
@@ -78,7 +78,7 @@ def _within(request: WebhookRequest) -> str:
 
 
 def failure_response(error: Exception, request: WebhookRequest, path: str) -> WebhookResponse:
-    """Closes the connection unless the whole body has arrived."""
+    """Close the connection unless the whole body has arrived."""
     failure = failure_of(error, request, path)
     delivery = request.delivery
     route = path.split("/")[2]

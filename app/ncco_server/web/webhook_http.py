@@ -27,7 +27,7 @@ from ncco_server.web.log import WriteLine
 from ncco_server.web.metrics import Metrics
 
 DEADLINE_S: Final = 4.0
-"""Time limit for a reply. Vonage waits 5 seconds for it. Source: delivery rules, socket timeout."""
+"""Vonage waits 5 seconds for a reply. Source: delivery rules, socket timeout."""
 
 REFUSED_BODY_S: Final = 0.25
 """How long a request without a valid signature may send its body. A client that is still sending when the connection
@@ -42,11 +42,9 @@ _HOST: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 DEPTH_LIMIT: Final = 64
 """Our choice: real webhooks have four levels, and deeper JSON may be an attack on the parser."""
 FIELD_LIMIT: Final = 1000
-"""The limit of a form or a query."""
 _FORM: Final = re.compile(rb"[\w.+%~*\[\]-]+=")
 
 PROBLEM_LIMIT: Final = 200
-"""Maximum length of the `ncco-problem` header."""
 
 _NOT_PRINTABLE: Final = re.compile(r"[^ -~]+")
 
@@ -60,8 +58,8 @@ class WebhookConfig:
     """The shared state of webhook requests, in `app.state.webhooks`.
 
     Attributes:
-        dev: development mode: without a public URL, callback URLs use the address of the request.
-        deadline_s: seconds until a webhook is answered with 503, so that Vonage asks the fallback URL or repeats it.
+        dev: without a public URL, callback URLs use the address of the request.
+        deadline_s: until a webhook is answered with 503, so that Vonage asks the fallback URL or repeats it.
         verifier: replaced when the secret changes; None if webhooks are not signed.
     """
 
@@ -81,7 +79,7 @@ class WebhookConfig:
         self.verifier = verifier if settings.is_signed else None
 
     def base_url(self, request: HTTPConnection) -> str:
-        """The Host header is only used in development, because any client can forge it."""
+        """Use the Host header only in development, because any client can forge it."""
         if self.dev and not self.settings.public_url:
             host = request.headers.get("host", "")
             if _HOST.fullmatch(host):
@@ -104,12 +102,12 @@ class WebhookRequest(HTTPConnection):
 
     @property
     def verified(self) -> Delivery:
-        """Only for endpoints, which run after it has been verified and parsed."""
+        """Call this only in endpoints, which run after it has been verified and parsed."""
         assert self.delivery is not None  # noqa: S101 - for the type
         return self.delivery
 
     async def receive_webhook(self) -> None:
-        """Raises SignatureError (if possible, before reading) or BodyTooLarge."""
+        """Raise SignatureError (if possible, before reading) or BodyTooLarge."""
         config = self.config
         scope = self.scope
         now = config.clock()
@@ -143,7 +141,7 @@ class WebhookRequest(HTTPConnection):
         )
 
     async def _read_body(self) -> bytes:
-        """Raises BodyTooLarge, ClientDisconnect."""
+        """Raise BodyTooLarge, ClientDisconnect."""
         if self.is_read:
             return b""
         limit = self.config.settings.body_limit
@@ -175,7 +173,7 @@ class WebhookRequest(HTTPConnection):
 
 
 Fields: TypeAlias = tuple[dict[str, Any], str]
-"""The fields of a webhook, and why they cannot be read ("" if they can)."""
+"""The fields, and why they cannot be read ("" if they can)."""
 
 
 def read_query(query: bytes, source: str = "query") -> Fields:
@@ -188,7 +186,7 @@ def read_query(query: bytes, source: str = "query") -> Fields:
 
 
 def read_fields(body: bytes, content_type: bytes) -> Fields:
-    """A body that looks like a form is parsed as a form unless the content type is JSON, and any other body as JSON."""
+    """Parse what looks like a form as one unless the content type is JSON, and anything else as JSON."""
     if not body or body.isspace():
         return {}, "the body is empty"
     if content_type.startswith(b"multipart/"):
@@ -215,7 +213,7 @@ _NAMES: Final = {list: "array", str: "text", bool: "truth value", int: "number",
 
 
 def _is_deep(body: bytes) -> bool:
-    """Takes linear time, without recursion."""
+    """Take linear time, without recursion."""
     depth = 0
     for bracket in re.finditer(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', body, re.DOTALL):
         match bracket[0]:
@@ -241,7 +239,7 @@ class WebhookResponse(Response):
         error: BaseException | None = None,
         closes: bool = False,
     ) -> None:
-        """Send `content`, or the NCCO of the reply. `failure` names the failure because of which nothing is stored."""
+        """`failure` names the failure because of which nothing is stored. `content` replaces the reply's NCCO."""
         body = content if content is not None else reply.ncco or b""
         super().__init__(body, status_code, media_type="application/json" if body else None)
         self.reply = reply

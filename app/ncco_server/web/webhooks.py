@@ -71,7 +71,6 @@ class WebhookRoute(APIRoute):
 
     @cached_property
     def kind(self) -> str:
-        """The path segment after `/webhooks/`."""
         return self.path.split("/")[2]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -129,7 +128,7 @@ class WebhookRoute(APIRoute):
 def _require_playable(reply: Reply, *, must_play: bool) -> None:
     """Raise ValueError if Vonage could not play the reply, or if it is empty and `must_play` is set.
 
-    The service validates the actions that it renders; a stored NCCO is parsed here.
+    The service validates what it renders; a stored NCCO is parsed here.
     """
     ncco = reply.ncco
     if ncco is None:
@@ -138,7 +137,7 @@ def _require_playable(reply: Reply, *, must_play: bool) -> None:
     elif ncco[:1] != b"[" or ncco[-1:] != b"]":
         raise ValueError("a reply is not an NCCO")
     elif reply.is_repeat:
-        orjson.loads(ncco)  # the NCCO may be empty, because a flow may end the call at once
+        orjson.loads(ncco)  # a flow may end the call at once
 
 
 _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
@@ -163,7 +162,7 @@ rtc_router = APIRouter(prefix="/webhooks", include_in_schema=False)
 
 
 def webhook(path: str, *models: type[Webhook]) -> Callable[[Endpoint], Endpoint]:
-    """Makes a function the endpoint of a path, by POST with a body of one of these models, and by GET."""
+    """Serve POST with a body of one of these models, and GET."""
 
     def register(endpoint: Endpoint) -> Endpoint:
         router.post(path, openapi_extra=body_of(*models))(endpoint)

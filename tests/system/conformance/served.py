@@ -12,7 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from ncco_server.simulator.delivery import read_reply
+from ncco_server.simulator.assumptions import DEFAULTS
+from ncco_server.simulator.delivery import WebhookDelivery, read_reply
 from ncco_server.simulator.servers import HttpServer, Method, Request, authorization, in_time, payload_hash
 from tests.system.conformance.played import Sent
 from tests.system.conformance.suite import BASE
@@ -51,10 +52,16 @@ async def faults_of(
             begun = time.perf_counter()
             response = await server.deliver(request)
             response = in_time(request, replace(response, seconds=time.perf_counter() - begun))
-            verdict = read_reply(response, is_played=True, is_answer=_is_answer(sent))
+            verdict = read_reply(response, _delivery(sent), DEFAULTS)
             if verdict.failure:
                 found.append(f"{sent.method} {sent.path} {sent.fields}: {verdict.problem}")
     return found
+
+
+def _delivery(sent: Sent) -> WebhookDelivery:
+    return WebhookDelivery(
+        sent.path, sent.url, sent.method, sent.fields, "", is_played=True, is_answer=_is_answer(sent)
+    )
 
 
 def _is_answer(sent: Sent) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import httpx
 import jwt
 
+from ncco_server.simulator.assumptions import Assumptions
 from ncco_server.simulator.clock import VirtualClock
 from ncco_server.simulator.delivery import Application
 from ncco_server.simulator.durations import Durations
@@ -78,7 +79,7 @@ class _Stage:
         self._case = case
         clock = VirtualClock()
         self._server = CannedServer(case, clock)
-        settings: dict[str, Any] = {**URLS, **ACCOUNT, **case.platform}
+        settings: dict[str, Any] = {**URLS, **ACCOUNT, **case.platform, "assumes": Assumptions(**case.assumes)}
         parties = Parties({address: _behaviours(party) for address, party in case.parties.items()})
         durations = Durations(streams=AUDIO, pace=ONE_WORD_A_SECOND)
         self._vonage = Vonage(

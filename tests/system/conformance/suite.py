@@ -212,6 +212,7 @@ class Case(Part):
     source: str = ""
     unverified: str = ""
     platform: dict[str, Any] = {}
+    assumes: dict[str, Any] = {}
     replies: dict[str, Replies]
     parties: dict[str, Party | list[Party]] = {}
     caller: Caller | None = Caller()

@@ -277,7 +277,7 @@ def test_nginx_for_several_servers_of_one_host_asks_those_of_the_page(tmp_path: 
     file = tmp_path / "nginx.conf"
     file.write_text(subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True).stdout)
     text = file.read_text()
-    file.write_text(text.replace("/run/", f"{tmp_path}/").replace(" /tmp/", f" {tmp_path}/"))
+    file.write_text(text.replace(" /tmp/", f" {tmp_path}/").replace("/run/", f"{tmp_path}/"))
     checked = done(str(NGINX), "-t", "-q", "-p", str(tmp_path), "-c", str(file), home=tmp_path)
 
     assert (0, "") == (checked.returncode, checked.stderr)

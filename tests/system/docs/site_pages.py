@@ -5,6 +5,7 @@
 - In search results, such pages come after those of docs/.
 - `llms.txt` lists all pages with their first sentence, as the nav groups them.
 - A pipe in code in a table, which GitHub requires to be escaped with a backslash, is shown without the backslash.
+- Output, and excerpts with a line `...`, have no button that copies them.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ SHOWN_BOOST: Final = 0.1
 LANGUAGES: Final = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".py": "python", ".toml": "toml", ".j2": "jinja"}
 _LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?(?=\))")
 _LINKED = re.compile(r"\[([^\]]+)\]\([^)]*\)")
+_OUTPUT = re.compile(r"^(```(?:sh|bash|python)\b(?:(?!^```$).)*^```\n```)(text|json)$", re.MULTILINE | re.DOTALL)
+_EXCERPT = re.compile(r"^```(\w+)((?: \w+=\"[^\"\n]*\")*)$(?=(?:(?!^```$).)*^ *\.\.\.$)", re.MULTILINE | re.DOTALL)
 _PIPED = re.compile(r"`(?P<code>[^`\n]*\\\|[^`\n]*)`")
 
 
@@ -54,7 +57,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         shown_at = target.removeprefix(DOCS) if target.startswith(DOCS) else f"{SHOWN}{target}.md"
         return posixpath.relpath(shown_at, posixpath.dirname(page.file.src_uri) or ".") + (link["anchor"] or "")
 
-    return with_pipes(_LINK.sub(lead, markdown))
+    return with_copy_buttons(with_pipes(_LINK.sub(lead, markdown)))
+
+
+def with_copy_buttons(markdown: str) -> str:
+    """Mark the blocks that nobody can use elsewhere, so that the theme gives them no button."""
+    return _EXCERPT.sub(r"``` { .\1 .no-copy\2 }", _OUTPUT.sub(r"\1 { .\2 .no-copy }", markdown))
 
 
 def with_pipes(markdown: str) -> str:

@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 from tests.support.cases import each_case
 from tests.system.docs.blocks import pages
 from tests.system.docs.search import found_by
-from tests.system.docs.site_pages import links_of, origin_of, shown, target_of, with_pipes
+from tests.system.docs.site_pages import links_of, origin_of, shown, target_of, with_copy_buttons, with_pipes
 
 LOADED = re.compile(r"""(?:\bsrc=["']?|<link[^>]+href=["']?|url\(["']?|@import ["']?)(?:https?:)?//[^"' )>]+""")
 
@@ -63,6 +63,25 @@ def test_a_page_that_shows_a_file_knows_which() -> None:
 def test_a_pipe_in_the_code_of_a_table_has_no_backslash() -> None:
     assert "| <code>a &#124; b&lt;c</code> | d |" == with_pipes(r"| `a \| b<c` | d |")
     assert r"`a \| b` in a line" == with_pipes(r"`a \| b` in a line")
+
+
+def test_output_and_excerpts_are_not_copied() -> None:
+    command, whole = "```bash\nncco check\n```\n", '```yaml title="a.yaml"\nflow: a\n```\n'
+    excerpt = '```python title="a.py"\na\n    ...\nb\n```\n'
+
+    assert command + "``` { .text .no-copy }\nno issues\n```\n" == with_copy_buttons(
+        command + "```text\nno issues\n```\n"
+    )
+    assert '``` { .python .no-copy title="a.py" }\na\n    ...\nb\n```\n' == with_copy_buttons(excerpt)
+    assert whole + excerpt[:3] == with_copy_buttons(whole + excerpt)[: len(whole) + 3]
+    assert command + whole == with_copy_buttons(command + whole)
+
+
+def test_no_button_copies_output(site: Path) -> None:
+    text = (site / "how-to/prove.html").read_text(encoding="utf-8")
+
+    assert 2 <= len(re.findall(r'<div class="no-copy highlight">', text))
+    assert '<div class="highlight"><pre' in text
 
 
 # The search, which must work even if the site is opened from a folder

@@ -9,8 +9,9 @@ from random import Random
 from typing import Any, Final, NamedTuple, Protocol
 
 from ncco_server.service.functions import AnswerLookups
+from ncco_server.simulator.assumptions import DEFAULTS
 from ncco_server.simulator.clock import VirtualClock
-from ncco_server.simulator.delivery import ANSWER_S, RETRY_AFTER_S, Chaos, NetworkFault
+from ncco_server.simulator.delivery import Chaos, NetworkFault
 from ncco_server.simulator.legs import Leg
 from ncco_server.simulator.parties import Behaviour, Parties
 from ncco_server.simulator.platform import Vonage
@@ -117,9 +118,9 @@ class Slow(Chaos):
         """
         luck = super().next_fault(is_awaited=is_awaited)
         if luck.is_unsigned:
-            return NetworkFault(late_s=luck.late_s + luck.slow_s + RETRY_AFTER_S)
-        lost = ANSWER_S + RETRY_AFTER_S if luck.loses_reply else 0.0
-        lost += ANSWER_S if luck.loses_every_reply else 0.0
+            return NetworkFault(late_s=luck.late_s + luck.slow_s + DEFAULTS.retry_after_s)
+        lost = DEFAULTS.answer_timeout_s + DEFAULTS.retry_after_s if luck.loses_reply else 0.0
+        lost += DEFAULTS.answer_timeout_s if luck.loses_every_reply else 0.0
         return NetworkFault(late_s=luck.late_s, slow_s=luck.slow_s + lost)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ncco_server import Call, Choice, RunFailed, call_flow, turn_of
+from ncco_server import Call, Choice, NoInput, RunFailed, call_flow, turn_of
 from tests.support.cases import each_case
 
 TEAMS = {"kitchen": "447700900111"}
@@ -43,6 +43,19 @@ async def shop(call: Call, team: str = "kitchen") -> None:
             await call.talk(f"Failed: {error}.")
     else:
         await call.talk(f"Goodbye, {call.from_}, from {call.to}." + " " * (1 // (call.from_ != "1")))
+
+
+@call_flow
+async def asking(call: Call) -> None:
+    try:
+        await call.collect("Your code.", digits=4).or_raise()
+    except NoInput as error:
+        await call.talk(f"It was {error.outcome}.")
+
+
+def test_a_question_without_an_answer_has_the_reason_that_is_given() -> None:
+    assert ["It was noinput."] == turn_of(asking, [None]).said
+    assert ["It was nomatch."] == turn_of(asking, [NoInput("", "nomatch")]).said
 
 
 def _handler(folder: Path) -> Any:

@@ -276,20 +276,22 @@ def test_a_question_that_must_be_answered_raises_an_exception() -> None:
             choice = await call.choose("Press 1.", {"one": Choice(1)}, tries=1).or_raise()
             code = await call.collect("Your code.", digits=2, tries=1).or_raise()
         except NoInput as error:
-            await call.talk(f"No answer to: {error.question}")
+            await call.talk(f"{error.outcome} to: {error.question}")
             return
         await call.talk(f"{choice}, {code}.")
     """
-    answered, silent, halfway = (HandledCall(shop(body, before=ANNEX)) for _ in range(3))
+    answered, silent, wrong, halfway = (HandledCall(shop(body, before=ANNEX)) for _ in range(4))
     answered.press("1")
     answered.press("42")
     silent.silence()
+    wrong.press("7")
     halfway.press("1")
     halfway.silence()
 
     assert ["one, 42."] == answered.said
-    assert ["No answer to: Press 1."] == silent.said
-    assert ["No answer to: Your code."] == halfway.said
+    assert ["noinput to: Press 1."] == silent.said
+    assert ["nomatch to: Press 1."] == wrong.said
+    assert ["noinput to: Your code."] == halfway.said
 
 
 def test_a_failed_dial_raises_an_exception_that_has_its_outcome() -> None:

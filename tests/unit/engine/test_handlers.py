@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping
+from textwrap import dedent
 from typing import Any
 
 import pytest
 
 from ncco_server.engine.session import from_json, to_json
-from ncco_server.flow.handlers.reading import LoadedHandler
+from ncco_server.flow.handlers.reading import AWAITED, LoadedHandler
 from ncco_server.flow.loader import load
 from ncco_server.verify.prove import prove
 from ncco_server.verify.scenarios.fitting import env_names
@@ -388,8 +389,9 @@ CHANGES = {
 }
 
 
-@each_case("change", CHANGES.values(), ids=CHANGES.keys())
-def test_a_handler_that_does_something_else_than_before_is_found(change: tuple[str, str]) -> None:
+@each_case(("old", "new"), CHANGES.values(), ids=CHANGES.keys())
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_a_handler_that_does_something_else_than_before_is_found(old: str, new: str, *, is_answered: bool) -> None:
     """The same call goes on with another text of the handler, as if the handler depended on something outside."""
     code = f"""
 from ncco_server import Call, Choice, call_flow
@@ -400,12 +402,12 @@ async def shop(call: Call):
     more = await call.choose("Again.", {{"one": Choice(1), "two": Choice(2)}})
     await call.talk(f"{{choice}} {{more}}")
 """
-    old, new = change
     assert old in code
     before = project_of(code).flows["shop"]
     after = project_of(code.replace(old, new, 1)).flows.get("shop")
     call = HandledCall(before)
-    assert call.press("1")
+    if is_answered:
+        assert call.press("1")
     call.flow = after or before
     assert after is not None
     assert call.press("1")
@@ -431,6 +433,43 @@ def test_a_function_that_is_called_otherwise_than_before_is_found(old: str, new:
     assert call.press("1")
     assert ["Something went wrong."] == call.said
     assert "R111" in [line.what for line in call.turn.trace]
+
+
+def test_a_changed_question_is_found_before_its_answer_counts_and_both_places_are_named() -> None:
+    call = HandledCall(handler(MENU))
+    call.flow = handler(f'await call.talk("Hello.")\n{MENU}')
+    assert call.press("1")
+    (problem,) = [line.because for line in call.turn.trace if line.what == "R111"]
+    assert 'as number 1, it came to "line 5", and now to "line 6"' in problem
+
+
+def test_a_changed_flow_that_a_handler_runs_is_found_before_its_outcome_counts() -> None:
+    age = """
+        flow: age
+        outcomes: [adult, child]
+        start: ask
+        steps:
+          ask:
+            do: [talk: "Press 1."]
+            choices: {one: {dtmf: 1, goto: {return: adult}}}
+            retry: {then: {return: child}}
+    """
+    others = {"flows/age.yaml": dedent(age)}
+    body = 'await call.talk("Hello.")\nawait call.run_flow("age", outcomes=["adult", "child"])'
+    call = HandledCall(handler(body, others))
+    call.flow = handler(body.replace("Hello", "Good morning"), others)
+    assert call.press("1")
+    assert "R111" in [line.what for line in call.turn.trace]
+
+
+def test_a_session_of_an_earlier_version_says_nothing_about_its_wait_and_goes_on() -> None:
+    call = HandledCall(handler(f'{MENU}\nawait call.talk("Thank you.")'))
+    session = call.turn.session
+    variables = {name: value for name, value in session.variables.items() if name != AWAITED}
+    assert variables != session.variables
+    call.turn = call.turn._replace(session=session._replace(variables=variables))
+    assert call.press("1")
+    assert ["Thank you."] == call.said
 
 
 def test_a_function_may_change_its_argument_if_nothing_depends_on_it() -> None:
@@ -976,3 +1015,33 @@ def test_an_issue_about_a_prompt_is_at_the_beginning_of_its_line() -> None:
     """
     found = [issue.place[1:] for issue in project_of(code).issues if issue.code == "W600"]
     assert [(6, 5, 1)] == found
+
+
+@each_case(
+    ("arguments", "places"),
+    [
+        ('numbers=["442079460600", "44 20"]', ["26 E203"]),
+        ("results={'a': 'ü'}, hooks={'crm': {'post': '{{ cal.uuid }}'}}", ["48 E303"]),
+        ("hooks={'crm': {'post': '\\x7b{ cal.uuid }}'}}", ["24 E303"]),
+        ("hooks=HOOKS", ["17 E303"]),
+        ("hooks=dict(crm={'post': '{{ cal.uuid }}'})", ["7 E303"]),
+        ('on_error="nobody"', ["10 E272"]),
+    ],
+)
+def test_an_issue_about_an_argument_is_where_the_argument_is_written(arguments: str, places: list[str]) -> None:
+    code = f"""
+from ncco_server import Call, call_flow
+HOOKS = {{"crm": {{
+    "post": "{{{{ cal.uuid }}}}",
+}}}}
+@call_flow(
+{arguments},
+)
+async def shop(call: Call):
+    await call.talk("Hello.")
+"""
+    found = [issue for issue in handler_issues(project_of(code)) if issue.is_error]
+    line = 4 if "HOOKS" in arguments else 7
+    assert [(line, each) for each in places] == [
+        (issue.place.line, f"{issue.place.column} {issue.code}") for issue in found
+    ]

@@ -15,8 +15,7 @@ from tests.unit.verify.test_handler_proofs import cases, code_of
 
 KINDS: Final = cases("nondeterminism")
 ASKS: Final = """
-choice = await call.choose(said, {"one": Choice(1)}, name="menu")
-await call.choose("Again.", {"one": Choice(1)}, name="second")
+await call.choose(said, {"one": Choice(1)}, name="menu")
 """
 TURN: Final = """
 import sys
@@ -26,7 +25,6 @@ from tests.unit.engine.handled_call import HandledCall, project_of
 code, *before = sys.stdin.read().split(chr(0))
 call = HandledCall(project_of(code).flows["shop"])
 if not before:
-    call.press("1")
     sys.stdout.buffer.write(to_json(call.turn.session))
 else:
     call.turn = call.turn._replace(session=from_json(before[0]))
@@ -46,7 +44,6 @@ def found_in_another_process(code: str) -> str:
 
 def found_in_the_next_turn(code: str, after: str) -> str:
     call = HandledCall(project_of(code).flows["shop"])
-    call.press("1")
     if after == "thread":
         other = threading.Thread(target=call.press, args=["1"])
         other.start()

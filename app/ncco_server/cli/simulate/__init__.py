@@ -27,7 +27,8 @@ from ncco_server.errors import AppError
 from ncco_server.flow.files import project_of
 from ncco_server.flow.model import Project
 from ncco_server.flow.report import printable
-from ncco_server.simulator.parties import ENDLESS, AfterConnect, Behaviour, Outcome, Parties
+from ncco_server.simulator.assumptions import After
+from ncco_server.simulator.parties import ENDLESS, Behaviour, Outcome, Parties
 from ncco_server.verify.kept_call import check_path, keep
 from ncco_server.verify.played_call import PlayedCall
 from ncco_server.verify.scenarios.model import FROM, ScenarioCall
@@ -37,11 +38,11 @@ from ncco_server.verify.scenarios.server import CallConditions, PlacedCall
 from ncco_server.verify.scenarios.stage import LocalStage, RemoteStage, Stage, with_number
 
 PATIENCE_S: Final = 24 * 3600.0
-"""How long a webhook may take in real time, in seconds. A person may have to type the result of a lookup."""
+"""How long a webhook may take. A person may have to type the result of a lookup."""
 SEED: Final = "ncco simulate"
-"""Seed of the call IDs on our own server, so that runs are reproducible."""
+"""Makes the call IDs on our own server reproducible."""
 WITHHELD: Final = frozenset({"", "anonymous", "unknown", "restricted", "private", "unavailable"})
-"""The value that is sent as the caller if the number is withheld."""
+"""What is sent as the caller if the number is withheld."""
 
 
 def _digits(number: str) -> str:
@@ -56,13 +57,13 @@ def _called_at(context: click.Context, parameter: click.Parameter, what: str | N
 
 
 def _called(_: click.Context, __: click.Parameter, called: str | None) -> str:
-    """A number, or the name of an app user, which contains a letter; "" if neither is given."""
+    """Read a number, or the name of an app user, which contains a letter; "" if neither is given."""
     text = (called or "").strip()
     return text if called is None or re.search(r"[^\W\d_]", text) else _digits(text)
 
 
 def _caller(_: click.Context, __: click.Parameter, caller: str) -> str:
-    """A number, a `sip:` address, or "", anonymous and the like for a withheld number."""
+    """Read a number, a `sip:` address, or "", anonymous and the like for a withheld number."""
     text = caller.strip()
     if text.lower() in WITHHELD or text.lower().startswith(("sip:", "sips:")):
         return text
@@ -165,7 +166,7 @@ def command(
     live: bool,
     env: Mapping[str, str],
     chaos: int | None,
-    after_connect: AfterConnect,
+    after_connect: After | None,
     flows: Path | None,
     templates: Path | None,
     **remote: Any,
@@ -212,7 +213,7 @@ def command(
 
 
 def _only_placed(project: Project) -> str:
-    """The name of the only flow with `outbound`. Raises CannotRun."""
+    """Raises CannotRun unless exactly one flow has `outbound`."""
     names = sorted(flow.name for flow in project.flows.values() if flow.outbound is not None)
     if len(names) != 1:
         cure = f"name one of: {', '.join(names)}" if names else "add `outbound` to a flow"
@@ -238,7 +239,7 @@ class Simulation:
     screen: Screen
 
     async def run(self, save: Path | None) -> int:
-        """Play the call; returns FINE if the server did nothing wrong. Raises CannotPlace, CannotKeep, NoServer."""
+        """Return FINE if the server did nothing wrong. Raises CannotPlace, CannotKeep, NoServer."""
         if save is not None:
             check_path(save)
         prompt = Prompt()
@@ -298,7 +299,7 @@ class Simulation:
         )
 
     def _save(self, path: Path, fitted: ScenarioCall, played: PlayedCall, lookups: PromptedLookups) -> None:
-        """Write the call as a scenario. Raises CannotKeep."""
+        """Raises CannotKeep."""
         check_path(path)
         is_named = self.source is None or self.call.flow or self.call.to
         name = keep(path, self.call if is_named else fitted, played, lookups.as_given(), env=self.env)

@@ -63,12 +63,12 @@ Typed: TypeAlias = ScriptStep | Command
 
 
 def pieces_of(line: str) -> list[str]:
-    """The steps and commands on a line; [""] for an empty line, which has a meaning too."""
+    """Return [""] for an empty line, which has a meaning too."""
     return [piece.strip() for piece in line.split(";") if piece.strip()] if line.strip() else [""]
 
 
 def read_piece(piece: str, moment: CallMoment) -> Typed:
-    """Read one step or command. "" (just Enter) is the most likely step at this moment. Raises Mistake."""
+    """Read "" (just Enter) as the most likely step at this moment. Raises Mistake."""
     if not piece:
         return _most_likely(moment)
     word, _, rest = piece.partition(" ")

@@ -102,14 +102,14 @@ class TerminalCall:
         return line if is_ahead else await self._prompt.read()
 
     async def _listen(self) -> None:
-        """Continue, unless the server is already waiting for the caller. The person's thinking time does not count."""
+        """The person's thinking time does not count."""
         if self._is_stale and not self._call.leg.is_over:
             await self._call.play()
             self._is_stale = False
         await self.show_news()
 
     async def _do_all(self, line: str) -> bool:
-        """Do the steps on a line, up to one that is impossible. False if the person leaves after the call."""
+        """Stop at an impossible step; return False if the person leaves after the call."""
         for number, piece in enumerate(pieces_of(line)):
             try:
                 typed = read_piece(piece, self._call.moment)
@@ -131,7 +131,7 @@ class TerminalCall:
         return True
 
     async def _do(self, step: steps.ScriptStep) -> None:
-        """Do a step of the caller or a called party. Raises CannotDo."""
+        """Raises CannotDo."""
         await self._call.do(step)
         if not isinstance(step, steps.FaultStep):
             self._is_stale = not isinstance(step, steps.WaitStep)
@@ -144,7 +144,7 @@ class TerminalCall:
             await self._call.do(steps.HangUpStep())
 
     async def _run_command(self, command: Command) -> None:
-        """Run a command that does not affect the call. Raises CannotKeep."""
+        """Raises CannotKeep."""
         match command:
             case Command("listen"):
                 self._is_stale = True

@@ -25,18 +25,15 @@ from ncco_server.verify.played_call import PlayedCall
 from ncco_server.verify.scenarios.answers import FAILED, NOBODY, Answering, LookupAnswers, lookups_of, no_answer
 
 _COMMAND: Final = re.compile(r"[^;]*[^;\s]")
-"""The text to complete: the last command on a line. The completer reads it from right to left."""
+"""The last command on a line is completed. The completer reads it from right to left."""
 _ERROR: Final = re.compile(r"error(?:\s+(.+))?")
 
 
 class Prompt:
     """Reads lines; at a terminal, with a line editor.
 
-    The history is not saved, because callers' digits may be PINs.
-
-    Attributes:
-        is_person: whether a person is typing, who can be asked questions.
-        offers: what can be typed now, for completion.
+    The history is not saved, because callers' digits may be PINs. `is_person` says that somebody is typing, who can be
+    asked questions; `offers` is what can be typed now.
     """
 
     def __init__(self) -> None:
@@ -50,7 +47,7 @@ class Prompt:
             self._session = PromptSession(completer=completer, complete_while_typing=False)
 
     async def read(self, ask: str = "> ") -> str | None:
-        """The next line; None at the end of the input, or after Ctrl-C or Ctrl-D."""
+        """Return None at the end of the input, or after Ctrl-C or Ctrl-D."""
         if self._session is None:
             return self._plain_line(ask)
         try:
@@ -59,7 +56,7 @@ class Prompt:
             return None
 
     def _plain_line(self, ask: str) -> str | None:
-        """Read a line without a line editor. It blocks the event loop, which has nothing else to do."""
+        """Block the event loop, which has nothing else to do."""
         if self.is_person:
             click.echo(ask, nl=False)
         handler = signal.signal(
@@ -85,7 +82,7 @@ class PromptedLookups(LookupAnswers):
 
     Attributes:
         show_news: prints what has happened in the call; None before the call begins.
-        call: the call, whose sensitive values are not printed; None before it begins.
+        call: its sensitive values are not printed; None before it begins.
     """
 
     def __init__(
@@ -146,7 +143,7 @@ class PromptedLookups(LookupAnswers):
 
 
 def read_answer(text: str, definition: Answering) -> LookupAnswer:
-    """The answer that was typed. Missing fields come from the default. Raises ValueError."""
+    """Take missing fields from the default. Raises ValueError."""
     if not text:
         return NOBODY
     if text == "timeout":
@@ -165,7 +162,7 @@ def read_answer(text: str, definition: Answering) -> LookupAnswer:
 
 
 def json_or_text(text: str) -> Any:
-    """The value of some JSON; the text itself if it is none."""
+    """Return the text itself if it is no JSON."""
     try:
         return json.loads(text)
     except ValueError:
@@ -173,7 +170,7 @@ def json_or_text(text: str) -> Any:
 
 
 def _call(lookup: Lookup) -> str:
-    """A function and its arguments. A `Secret` shows itself as asterisks."""
+    """Show a `Secret` as asterisks."""
     return f"{lookup.name}({', '.join(map(repr, lookup.request.code.arguments))})"
 
 
@@ -202,7 +199,7 @@ def _json(value: Any, secrets: Secrets) -> str:
 
 
 def _without(value: Any, secrets: Secrets) -> Any:
-    """A value whose sensitive parts are replaced with asterisks."""
+    """Replace the sensitive parts of a value with asterisks."""
     if isinstance(value, Mapping):
         return {key: _without(each, secrets) for key, each in value.items()}
     if isinstance(value, list | tuple):

@@ -48,11 +48,7 @@ def noted(at: float, order: int, key: object, text: str, colour: str = "dim") ->
 
 
 class Screen:
-    """Prints each line of a call once, as soon as it is new.
-
-    Args:
-        shows: what is always printed: `why`, `ncco`, `webhooks`.
-    """
+    """Prints each line of a call once, as soon as it is new; `shows` is always printed: `why`, `ncco`, `webhooks`."""
 
     def __init__(self, shows: Iterable[str]) -> None:
         self._shows = frozenset(shows)
@@ -62,7 +58,7 @@ class Screen:
         click.echo(ink(text, colour) if colour else text)
 
     def show(self, news: Iterable[News], transcript: Sequence[Heard]) -> None:
-        """Print new lines in chronological order."""
+        """Print in chronological order."""
         order = Order(transcript)
         for new in sorted(
             news, key=lambda each: (order.index_at(each.at) if each.entry is None else each.entry, each.order)
@@ -113,7 +109,7 @@ class Screen:
         self.say("\n".join(map(printable, json.dumps(value, indent=2, ensure_ascii=False).splitlines())))
 
     def _decisions(self, result: Result) -> Sequence[tuple[float, int, str]]:
-        """The decisions, with time and turn; or the replies, if the server does not show its decisions."""
+        """Return the decisions, with time and turn; or the replies, if the server does not show its decisions."""
         if result.records:
             deciding = (line for line in result.decided if line.did in DECIDING)
             return [(line.at, line.turn, decision(line)) for line in deciding]
@@ -125,7 +121,7 @@ class Screen:
 
 
 def faults_of(line: PlacedCall, *, is_local: bool) -> Iterator[News]:
-    """The server's warnings and errors, at the times when the platform noticed them, and what other parties hear."""
+    """Report what the platform noticed of the server's warnings and errors, and what other parties hear."""
     for delivery in line.vonage.log:
         at = (delivery.attempts[-1].at if delivery.attempts else delivery.at) - line.leg.zero_ms / 1000
         if problem := problem_of(delivery):

@@ -17,7 +17,7 @@ from ncco_server.flow.source.edit import Path
 
 
 def form_fields(file: str, text: str, line: str) -> list[FormField]:
-    """The form fields of a file's text. `line` is a number of the project."""
+    """`line` is a number of the project."""
     return list(fields_in(read_yaml(file, text)[0], line))
 
 
@@ -26,7 +26,7 @@ def fields_of(read: ReadProject, file: str) -> list[FormField]:
 
 
 def a_number(read: ReadProject) -> str:
-    """One of the numbers that the project answers; "" if it has none."""
+    """Return "" if the project answers no number."""
     return next((flow.numbers[0] for flow in read.project.flows.values() if flow.numbers), "")
 
 
@@ -40,7 +40,7 @@ class FieldChange(NamedTuple):
 
 
 def differences(before: Iterable[FormField], after: Iterable[FormField]) -> list[FieldChange]:
-    """The changes, in the form's order. Values under one label are compared as a list."""
+    """Compare values under one label as a list; keep the form's order."""
     old, new = _by_label(before), _by_label(after)
     found = []
     labels = list(dict.fromkeys((*old, *new)))
@@ -80,12 +80,11 @@ class FileChange:
 
     @property
     def digest(self) -> str:
-        """A hash of the old text."""
+        """Hash the old text."""
         return digest_of(self.before)
 
     @property
     def has_errors(self) -> bool:
-        """Whether an error prevents saving."""
         return any(issue.is_error for issue in self.issues)
 
     @property
@@ -94,19 +93,19 @@ class FileChange:
 
     @property
     def lines(self) -> list[str]:
-        """The diff of the texts; each line starts with `+`, `-`, `@` or a space."""
+        """Each line of the diff starts with `+`, `-`, `@` or a space."""
         lines = unified_diff(self.before.splitlines(), self.text.splitlines(), lineterm="", n=2)
         return list(lines)[2:]
 
     @property
     def step(self) -> str:
-        """The first step with a changed text; "" if there is none."""
+        """The first step with a changed text, or ""."""
         changes = {(each.group, each.label) for each in self.differences}
         steps = (each.path[1] for each in self.after if each.path[0] == "steps" and (each.group, each.label) in changes)
         return next(steps, "")
 
     def by_input(self, form: Mapping[str, str]) -> dict[str, list[FlowIssue]]:
-        """The issues by the name of the form's input; "" for issues that belong to no input.
+        """Return the issues by the name of the form's input; "" for issues that belong to no input.
 
         Lines of the form keep their order in the file, and new ones come last.
         """

@@ -12,7 +12,7 @@ from ncco_server.flow.source.edit import Path
 from ncco_server.service.phone_numbers import is_number, readable
 
 FieldKind: TypeAlias = Literal["prompt", "hours", "number", "key", "date", "name", "country", "template"]
-"""The kinds of fields. A `template` contains the name of a file, which the form shows but cannot change."""
+"""A `template` contains the name of a file, which the form shows but cannot change."""
 _LINE: Final = "Numbers of this line"
 _HOURS_OF: Final = "Opening hours: "
 SECTIONS: Final = ("What callers hear", "Opening hours", "Who is called", "Menu keys", _LINE)
@@ -28,7 +28,7 @@ class FormField(NamedTuple):
         label: its name within its group.
         value: the current text; numbers and dates in readable form.
         key_at: line and column of the key, if the value has one.
-        start, end: line and column where the value starts and ends.
+        start, end: line and column of the value.
         removes: the path to delete from the file if the owner removes the value; None if that is not possible.
     """
 
@@ -122,11 +122,11 @@ NEW_PARTS: Final = {
         "its name, such as Founders' Day",
     ),
 }
-"""The kinds of lines that can be added, by key. All except numbers belong to a calendar."""
+"""All except numbers belong to a calendar."""
 
 
 def pointer(path: Path) -> str:
-    """Write a path as a JSON Pointer (RFC 6901)."""
+    """Source: RFC 6901 (JSON Pointer)."""
     return "".join(f"/{key.replace('~', '~0').replace('/', '~1')}" for key in path)
 
 
@@ -135,7 +135,7 @@ def path_of(name: str) -> Path:
 
 
 def fields_in(root: Node | None, line: str = "") -> Iterator[FormField]:
-    """The values of a file that owners can change: numbers, opening hours and prompts, in this order.
+    """Yield numbers, opening hours and prompts, in this order.
 
     `line` is a number of the project: others in its country are shown in national form.
     """
@@ -158,7 +158,6 @@ def _fields_in(root: Map) -> Iterator[FormField]:
 
 
 def new_lines_in(root: Node | None) -> Iterator[NewLine]:
-    """The places where lines can be added."""
     if isinstance(root, Map):
         if isinstance(root.get("numbers"), Seq):
             yield NewLine(("numbers",), _LINE)
@@ -176,7 +175,7 @@ def _entries(node: Node | None) -> tuple[Entry, ...]:
 
 
 def _items(node: Node | None, path: Path) -> list[tuple[Path, Node]]:
-    """The items of a list; any other node as the only item."""
+    """Return any node other than a list as the only item."""
     if isinstance(node, Seq):
         return [((*path, str(number)), item) for number, item in enumerate(node.items)]
     return [(path, node)] if node is not None else []
@@ -211,7 +210,7 @@ def _of_holiday(node: Node, path: Path, group: str) -> Iterator[FormField]:
 
 
 def _of_step(step: Node | None, path: Path, group: str) -> Iterator[FormField]:
-    """The fields of a step, or of the defaults of all steps: prompts, dialled numbers and keys."""
+    """Yield the fields of a step, or of the defaults of all steps: prompts, dialled numbers and keys."""
     if not isinstance(step, Map):
         return
     for place, part in _items(step.get("do"), (*path, "do")):
@@ -235,7 +234,7 @@ def _of_choice(choice: Entry, path: Path, group: str) -> Iterator[FormField]:
 
 
 def _dialled(connect: Entry, path: Path, group: str) -> Iterator[FormField]:
-    """The fields for the numbers of a connect. Other addresses and computed numbers must be changed in the editor."""
+    """Other addresses and computed numbers must be changed in the editor."""
     for place, target in _items(connect.value, path):
         number = target.get("number") if isinstance(target, Map) else target
         where = (*place, "number") if isinstance(target, Map) else place
@@ -247,7 +246,7 @@ def _dialled(connect: Entry, path: Path, group: str) -> Iterator[FormField]:
 def _texts(
     entry: Entry, path: Path, kind: FieldKind, group: str, label: str, *, removes: Path | None = None
 ) -> Iterator[FormField]:
-    """The fields for a text, a list of texts or a text per locale. Audio files can be changed only in the editor."""
+    """Read a text, a list of texts or a text per locale. Audio files can be changed only in the editor."""
     items = _items(entry.value, path)
     for number, (place, item) in enumerate(items, 1):
         name = label if len(items) == 1 else f"{label}, {number}"
@@ -274,7 +273,7 @@ def _text(
     removes: Path | None = None,
     key: Text | None = None,
 ) -> Iterator[FormField]:
-    """A field for a text node; no field for any other node."""
+    """Yield nothing for a node other than a text."""
     if isinstance(node, Text):
         key_at = (key or node).place
         line, column = node.origins[-1] if node.origins else (node.place.line, node.place.column + node.place.length)

@@ -18,7 +18,7 @@ NOT_SAVED: Final = "Fix the marked fields below. Nothing is saved yet, and nothi
 _NOON: Final = re.compile(r"\b(?:noon|midday)\b", re.IGNORECASE)
 _KEYS: Final = re.compile(r"[0-9*#]+")
 MOST_CHARACTERS: Final = 20_000
-"""Maximum number of characters of a value in the form."""
+"""In a value of the form."""
 
 
 class CannotChange(Exception):
@@ -72,7 +72,7 @@ def is_removed(field: FormField, form: Mapping[str, str]) -> bool:
 
 
 def tidied(value: str) -> str:
-    """A value in normal form, in which values are compared and written to the file."""
+    """Return the normal form, in which values are compared and written to the file."""
     return value.replace("\r\n", "\n").strip()
 
 
@@ -117,7 +117,7 @@ def _add_all(text: YamlText, names: Iterable[str], form: Mapping[str, str], faul
 
 
 def _add(text: YamlText, path: Path, key: str, value: str, line: str) -> None:
-    """Add a line. Raises CannotChange, NoSuchValue."""
+    """Raises CannotChange, NoSuchValue."""
     *calendar, part = path
     if part == "numbers":
         text.add(path, "", quoted(_number(value, line)))

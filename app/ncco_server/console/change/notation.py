@@ -20,7 +20,7 @@ _DAY_SIGNS: Final = ((re.compile(r"\s*(?:\u2013|\bto\b)\s*"), "-"), (re.compile(
 
 
 def days_in_words(key: str) -> str:
-    """`mon-fri` as "Monday to Friday", `sat,sun` as "Saturday, Sunday"; `2026-12-28` as "28 December 2026"."""
+    """Write `mon-fri` as "Monday to Friday", `sat,sun` as "Saturday, Sunday", `2026-12-28` as "28 December 2026"."""
     if days_of(key) is None:
         return " to ".join(map(_date_in_words, key.split("..")))
     words = re.sub("[a-z]+", lambda day: _DAYS[day[0][:3]], key.lower())
@@ -36,7 +36,7 @@ def _date_in_words(text: str) -> str:
 
 
 def day_key(words: str) -> str:
-    """The days of a line in flows: "Monday to Friday" as `mon-fri`; "" if they are not days."""
+    """Read "Monday to Friday" as `mon-fri`; return "" for other texts."""
     key = words.lower().replace("days", "day")
     for sign, written_sign in _DAY_SIGNS:
         key = sign.sub(written_sign, key)
@@ -45,7 +45,7 @@ def day_key(words: str) -> str:
 
 
 def date_key(words: str) -> str:
-    """A date, or a range with "to", in flows: "24 December 2026" as `2026-12-24`; any other text is unchanged."""
+    """Read "24 December 2026" as `2026-12-24`, also in a range with "to"; leave any other text unchanged."""
     return "..".join(map(_iso_date, re.split(r"\s*(?:\.\.|\bto\b)\s*", words)))
 
 
@@ -62,6 +62,6 @@ def _iso_date(words: str) -> str:
 
 
 def number_key(words: str, line: str) -> str:
-    """The digits of a phone number with its country code; "" if it is not one. `line`: a number of the country."""
+    """Return the digits with the country code, "" if the text is no phone number. `line`: a number of the country."""
     digits = re.sub(r"\D", "", digits_of(words, line))
     return digits if is_number(words) and not digits.startswith("0") else ""

@@ -28,7 +28,7 @@ from ncco_server.flow.source import names_written_in
 router = APIRouter()
 
 MOST_FIELDS: Final = 20_000
-"""Maximum number of inputs of a form."""
+"""Inputs of a form."""
 SHOWN_HOLIDAYS: Final = timedelta(days=366)
 """How far ahead the form lists the holidays of a calendar."""
 
@@ -46,7 +46,7 @@ class FormGroup(NamedTuple):
 
     @property
     def closed(self) -> str:
-        """The days of the week without hours, in words; "" if there are none."""
+        """The days of the week without hours, in words, or ""."""
         open_days = frozenset().union(*(field.days for field in self.fields))
         return days_in_words(shown_days(set(range(7)) - open_days)) if open_days else ""
 
@@ -82,7 +82,7 @@ def sections_of(fields: Iterable[FormField], new_lines: Iterable[NewLine]) -> li
 
 
 def title_of(read: ReadProject, file: str, fields: Iterable[FormField]) -> str:
-    """The display name of a file: its flows' names as words; for a shared file, its section if it has only one."""
+    """Join the names of the file's flows as words; a shared file is named by its section if it has only one."""
     flows = [flow.name for flow in read.project.flows.values() if flow.place.file == file]
     flows = flows or list(filter(None, [names_written_in(read.texts[file])[0]]))
     if flows:
@@ -97,7 +97,7 @@ def _folder(request: Request) -> ProjectFolder:
 
 @router.get("/change")
 def change_list(request: Request, _: CanLook) -> Response:
-    """The files of the project that the form can change, and those with errors."""
+    """List the files that the form can change, and those with errors."""
     read = _folder(request).current()
     files = {file: fields_of(read, file) for file in read.texts if file.endswith("ml")}
     titles = {file: title_of(read, file, found) for file, found in files.items()}
@@ -114,7 +114,6 @@ def _shared(read: ReadProject) -> dict[str, str]:
 
 @router.get("/change/{file:path}")
 def change_form(request: Request, file: str, _: CanLook) -> Response:
-    """The form of one file."""
     return _form(request, file)
 
 
@@ -174,7 +173,7 @@ def _form(
 
 
 def _holidays(read: ReadProject, file: str) -> dict[str, list[tuple[date, str]]]:
-    """For each calendar of a file, by its group: the holidays in the next year on which it is closed."""
+    """Return the holidays in the next year on which each calendar is closed, by the calendar's group."""
     today = datetime.now(UTC).date()
     return {
         f"Opening hours: {calendar.name}": [
@@ -225,7 +224,7 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
 
 
 def _changes(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, str]:
-    """The values and lines of a form that differ from the file, without the form's other inputs."""
+    """Keep only the values and lines that differ from the file."""
     values = {field.name: tidied(field.value) for field in fields}
     steers = ("remove:", "key:", "value:", "/")
     typed = {name: value for name, value in form.items() if name.startswith(steers) and (value or name[0] == "/")}
@@ -234,7 +233,7 @@ def _changes(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, 
 
 @router.post("/change-save")
 async def change_save(request: Request, session: CanChange) -> Response:
-    """Save a confirmed draft after checking it again."""
+    """Check the confirmed draft again, and save it."""
     form = await _posted(request)
     await check_size(request, session, form.get("file", ""), form.get("text", ""))
     return await run_in_threadpool(_save, request, form, session.name)
@@ -262,7 +261,7 @@ def _save(request: Request, form: Mapping[str, str], by: str) -> Response:
 
 
 async def _posted(request: Request) -> dict[str, str]:
-    """The values of a form, with ticked days joined into one text, and the two dates of a range joined into one."""
+    """Join ticked days into one text, and the two dates of a range into one."""
     form = await request.form(max_fields=MOST_FIELDS)
     texts: dict[str, str] = {}
     for name, value in form.multi_items():

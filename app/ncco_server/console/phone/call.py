@@ -18,6 +18,7 @@ from ncco_server.console.phone.world import ChosenAnswers, World
 from ncco_server.editor.source import Playable
 from ncco_server.errors import AppError
 from ncco_server.flow.files import SCENARIO_FOLDERS
+from ncco_server.simulator.assumptions import Assumptions
 from ncco_server.simulator.clock import VirtualClock
 from ncco_server.simulator.delivery import Application
 from ncco_server.simulator.parties import Parties
@@ -33,7 +34,7 @@ from ncco_server.verify.scenarios.stage import BASE, LocalStage, MakeApp, with_n
 _SEED: Final = "the phone of the console"
 """Replays have the same IDs."""
 LONGEST_ACT_S: Final = 10.0
-"""Maximum number of real seconds for which a call is played in one go."""
+"""Real seconds for which a call is played in one go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class PhoneCall(PlayedCall):
     Attributes:
         stage: the server that answers; None for a plain NCCO.
         env: the variables of flows that the person has set.
-        made_at: when the call is made, in the time zone of the flow.
+        made_at: in the time zone of the flow.
         former: the conversation of the call that this one repeats.
     """
 
@@ -150,7 +151,7 @@ class PhoneCall(PlayedCall):
         return Kept(str(path), name, shlex.join(("ncco", "test", str(path))))
 
     def blocked(self) -> str:
-        """Why the call cannot be written as a scenario, for display; "" if nothing prevents it."""
+        """Return why the call cannot be written as a scenario, for display, or ""."""
         if self._stage is None:
             return "An NCCO without a flow cannot become a scenario."
         folder = self._folder.absolute().parent / SCENARIO_FOLDERS[0]
@@ -166,12 +167,16 @@ class PhoneCall(PlayedCall):
 
 @dataclass(frozen=True, slots=True)
 class PhoneServer:
-    """The server for calls of the phone. `dial_allow` has the prefixes of computed numbers that may be dialled."""
+    """The server for calls of the phone. `dial_allow` has the prefixes of computed numbers that may be dialled.
+
+    `assumes` returns what is assumed about the platform; it raises SettingsError.
+    """
 
     make_app: MakeApp
     folder: Path
     dial_allow: tuple[str, ...]
     env: Mapping[str, str]
+    assumes: Callable[[], Assumptions]
 
     async def place(self, playable: Playable, call: ScenarioCall, answers: ChosenAnswers) -> PhoneCall:
         """Make a call on a stage of its own: real application, store in memory, virtual clock. Raises CannotPlace.
@@ -182,10 +187,11 @@ class PhoneServer:
         if playable.project is None:
             clock = VirtualClock(call.made_at)
             network = FaultyServer(NccoServer(playable.ncco, clock))
-            own = PlacedCall(Application(f"{BASE}/answer", f"{BASE}/event"), network, clock, conditions, _SEED)
+            application = Application(f"{BASE}/answer", f"{BASE}/event", assumes=self.assumes())
+            own = PlacedCall(application, network, clock, conditions, _SEED)
             await own.place(call)
             return PhoneCall(own, call, answers, playable, folder=self.folder, env={})
-        stage = LocalStage(playable.project, self.make_app, self.dial_allow)
+        stage = LocalStage(playable.project, self.make_app, self.dial_allow, assumes=self.assumes())
         is_live = answers.client is not None
         # Lookup servers may remember calls by ID.
         seed = secrets.token_hex(16) if is_live else _SEED

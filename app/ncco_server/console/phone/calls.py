@@ -22,13 +22,13 @@ from ncco_server.editor.worker import Reason, Worker, WorkNotDone
 from ncco_server.service.jobs import JobListener, every
 
 IDLE_S: Final = 600.0
-"""A person's calls are ended after this many real seconds without a request."""
+"""A person's calls are ended after so many real seconds without a request."""
 MOST_PEOPLE: Final = 3
-"""Maximum number of people with calls. If one more calls, the calls of whoever has been idle longest are ended."""
+"""If one more person calls, the calls of whoever has been idle longest are ended."""
 MOST_S: Final = 15.0
 """Processor seconds per request; a call is stopped earlier if possible (`LONGEST_ACT_S`)."""
 LOOKS_S: Final = 2.0
-"""Seconds between checks whether the page that waits is still open. Shorter work always runs to the end."""
+"""The interval of checks whether the page that waits is still open. Shorter work always runs to the end."""
 _LOST: Final[Mapping[Reason, tuple[int, str]]] = {
     "time": (422, "this call took too long, so it was ended; call again"),
     "memory": (422, "this call took too much memory, so it was ended; call again"),
@@ -43,8 +43,6 @@ class Person:
     """A user of the phone.
 
     Attributes:
-        worker: plays the calls.
-        used_at: time of the last request.
         asking: number of requests in progress.
         kept: number of messages that were kept, by call ID.
     """
@@ -57,7 +55,7 @@ class Person:
 
     @property
     def order(self) -> tuple[bool, float]:
-        """A sort key: the person with the smallest one is the first whose calls are ended."""
+        """The calls of the person with the smallest key are ended first."""
         return self.asking > 0, self.used_at
 
 
@@ -83,7 +81,7 @@ class PhoneCalls:
         self._ending: asyncio.Task[None] | None = None
 
     async def person(self, session: ConsoleSession) -> Person:
-        """The person with this session; ends somebody else's calls if there are too many people."""
+        """Return the person with this session; end somebody else's calls if there are too many people."""
         while session.id not in self._people and len(self._people) >= MOST_PEOPLE:
             ended = min(self._people, key=lambda id_: self._people[id_].order)
             await self._people.pop(ended).worker.close()

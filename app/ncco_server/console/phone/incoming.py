@@ -36,9 +36,9 @@ CHOICES: Final[dict[Choice, Behaviour]] = {
 PREFIX: Final = "placed-"
 """The prefix of the IDs that such calls have on the page."""
 POLL_S: Final = 1.0
-"""Seconds between the page's requests for news of the call."""
+"""The interval of the page's requests for news of the call."""
 ENDED_CALLS: Final = 100
-"""Maximum number of ended calls that can still be viewed."""
+"""Ended calls that can still be viewed."""
 
 
 class RingingCall(NamedTuple):
@@ -83,7 +83,7 @@ class IncomingCalls:
         return [RingingCall(leg.uuid, leg.identity.from_ or "", leg.identity.to) for leg, _ in self._ringing_legs()]
 
     def _ringing_legs(self) -> Iterator[tuple[Leg, Leg]]:
-        """The ringing legs, each with the leg whose dial waits for a decision: itself, or the one that dials it."""
+        """Yield ringing legs, each with the leg whose dial waits for a decision: itself, or the one that dials it."""
         for leg in self._live.vonage.legs.values():
             if leg.waited is not None and leg.waited.kind == "dial":
                 yield (leg.dialled[-1] if leg.is_answered else leg), leg
@@ -131,7 +131,7 @@ class IncomingCalls:
 
 
 def _shown(leg: Leg) -> Json:
-    """The state of a leg; fields that only the phone's own calls have are blank."""
+    """Leave blank the fields that only the phone's own calls have."""
     caller = leg.identity.from_
     waited = leg.waited
     takes = waited.takes if waited is not None else frozenset()

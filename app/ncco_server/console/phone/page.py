@@ -87,7 +87,7 @@ async def phone(
     flow: str = "",
     line: Annotated[int | None, Query(ge=1)] = None,
 ) -> Response:
-    """Show the page with a file: the given one, that of a given flow, or that of a flow that calls reach."""
+    """Show a file: the given one, that of a given flow, or that of a flow that calls reach."""
     read = await console.read_project()
     flows = read.project.flows
     preferred = sorted(
@@ -125,7 +125,6 @@ def _opened(folder: ProjectFolder, session: ConsoleSession, read: ReadProject, f
 
 @router.get("/phone/text")
 async def text_of(console: TheConsole, session: CanLook, file: str) -> Mapping[str, str]:
-    """A file of the project on disk."""
     read = await console.read_project()
     if file not in read.texts:
         raise HTTPException(404, f"{file} is not a file in this project")
@@ -162,23 +161,20 @@ async def save_text(
 
 @router.post("/phone/setup")
 async def setup(request: Request, session: CanLook, source: PhoneText) -> Response:
-    """What the page shows about a text: flows that can be called, addresses that it dials, its lookups and issues."""
+    """Show the flows that can be called, the dialled addresses, the lookups and the issues of a text."""
     playable = await _read(request, session, source)
     return render(request, "phone_setup.html", **_setup_values(playable, session))
 
 
 @router.post("/phone/picture")
 async def picture(request: Request, session: CanLook, source: PhoneText) -> Response:
-    """The picture of the flow in a text, or the reason why there is none; empty while the text has errors."""
+    """Send the reason if there is no picture; nothing while the text has errors."""
     drawn = await ask(request, session, language.picture, source=source.model_dump())
     return Response(drawn, media_type="text/html")
 
 
 async def _read(request: Request, session: ConsoleSession, source: PhoneText) -> Playable:
-    """Read a text. If it may be unsaved, the subprocess first checks whether it takes too long.
-
-    Raises HTTPException.
-    """
+    """Let the subprocess first check whether a text that may be unsaved takes too long. Raises HTTPException."""
     await _check_time(request, session, source)
     return await asyncio.to_thread(read_source, console_of(request).project, source)
 
@@ -212,7 +208,7 @@ def _setup_values(playable: Playable, session: ConsoleSession) -> dict[str, obje
 
 @router.post("/phone/calls")
 async def place(request: Request, console: TheConsole, session: CanLook, wanted: CallRequest) -> Response:
-    """Place a call; returns the issues of a faulty text. With `again`, the inputs of another call are repeated."""
+    """Place a call, or return the issues of a faulty text. With `again`, the inputs of another call are repeated."""
     if wanted.is_live and (problem := _not_live(session, wanted)):
         audit(request, "services not asked", is_refused=True, file=wanted.file)
         raise HTTPException(403, problem)
@@ -257,7 +253,7 @@ async def _played(request: Request, session: ConsoleSession, method: str, **valu
 def _show(
     request: Request, call: Mapping[str, Any], *, can_keep: bool = False, has_kept: bool = False, incoming: str = ""
 ) -> Response:
-    """A call on the page; `incoming` is the uuid of one that the server has placed."""
+    """`incoming` is the uuid of a call that the server has placed."""
     values = {"can_keep": can_keep, "has_kept": has_kept, "incoming": incoming}
     return render(request, "phone_call.html", call=call, outcomes=OUTCOMES, **values)
 
@@ -280,7 +276,7 @@ def _calls_of(request: Request) -> IncomingCalls:
 
 @router.get("/phone/ringing")
 async def ringing(request: Request, _: CanLook) -> Response:
-    """The calls that are ringing, which every page shows."""
+    """Return the calls that are ringing, which every page shows."""
     return render(request, "phone_ringing.html", ringing=_calls_of(request).ringing())
 
 
@@ -326,7 +322,6 @@ class AdvanceRequest(BaseModel):
 
 @router.post("/phone/calls/{id_}/advance")
 async def advance(request: Request, session: CanLook, id_: str, wanted: AdvanceRequest) -> Response:
-    """Let the time of the call pass."""
     return await _played(request, session, "advance", id_=id_, at=wanted.at)
 
 

@@ -1,9 +1,5 @@
 """Plays the calls of one person, in a subprocess of that person.
 
-    player = PhonePlayer(make_app)
-    shown = player.play("place", {"source": {"file": "flows/acme.yaml"}, ...})
-    shown = player.play("step", {"id_": shown["id"], "step": {"press": "1"}, "at": None})
-
 Arguments and results are plain values, which pass between the processes as JSON.
 """
 
@@ -29,6 +25,7 @@ from ncco_server.service.lookup_sources import PythonModules
 from ncco_server.service.lookups import LookupClient
 from ncco_server.service.phone_numbers import digits_of
 from ncco_server.service.written_rows import name_of_caller
+from ncco_server.simulator.assumptions import Assumptions
 from ncco_server.verify.kept_call import CannotKeep
 from ncco_server.verify.played_call import CannotDo, Done, outcomes_of
 from ncco_server.verify.scenarios.answers import lookups_of
@@ -40,17 +37,13 @@ Json: TypeAlias = dict[str, Any]
 
 NO_CALL: Final = "this call no longer exists; call again"
 OWN_CALLS: Final = 3
-"""Maximum number of calls of a person; another one ends the oldest."""
+"""Another call of a person ends the oldest."""
 MOST_PROBLEMS: Final = 5
-"""Maximum number of problems of a call on the page."""
+"""Problems of a call on the page."""
 
 
 class NotPlayed(AppError):
-    """A request of the page was refused.
-
-    Attributes:
-        status: the reply's status.
-    """
+    """A request of the page was refused with the reply's `status`."""
 
     def __init__(self, status: int, problem: str) -> None:
         super().__init__(problem)
@@ -61,11 +54,12 @@ class PhonePlayer:
     """The calls of one person, kept between requests.
 
     Args:
-        make_app: creates the application for them.
+        assumes: returns what is assumed about the platform, for each call; raises SettingsError.
     """
 
-    def __init__(self, make_app: MakeApp) -> None:
+    def __init__(self, make_app: MakeApp, assumes: Callable[[], Assumptions] = Assumptions) -> None:
         self._make_app = make_app
+        self._assumes = assumes
         self._runner = asyncio.Runner()
         self._calls: dict[str, PhoneCall] = {}
         self._client: LookupClient | None = None
@@ -80,7 +74,7 @@ class PhonePlayer:
         }
 
     def play(self, method: str, values: Mapping[str, Any]) -> Json:
-        """Call one of these methods; returns the page's new state, or `not_played` with the status and the reason."""
+        """Call one of these methods; return the page's new state, or `not_played` with the status and the reason."""
         try:
             return self._runner.run(self._methods[method](**values))
         except NotPlayed as refusal:
@@ -132,7 +126,8 @@ class PhonePlayer:
         if not playable.is_ready:
             return {"not_called": plain(playable.notice)}
         client = self._client_of(folder, live) if live is not None else None
-        server = PhoneServer(self._make_app, project.flows, tuple(dial_allow), live["env"] if live is not None else env)
+        own = live["env"] if live is not None else env
+        server = PhoneServer(self._make_app, project.flows, tuple(dial_allow), own, self._assumes)
         definitions = lookups_of(playable.project.flows.values()) if playable.project is not None else {}
         answers = ChosenAnswers(definitions, World(**world), client)
         called = _called(playable, call, made_at or datetime.now(UTC))
@@ -200,7 +195,7 @@ class PhonePlayer:
 
     async def _keep_recorded(self, *, recorded: Json, folder: Json, dial_allow: Sequence[str]) -> Json:
         project = project_in(folder)
-        server = PhoneServer(self._make_app, project.flows, tuple(dial_allow), {})
+        server = PhoneServer(self._make_app, project.flows, tuple(dial_allow), {}, self._assumes)
         try:
             kept: Json = plain(await keep_recorded(recorded, project, server))
         except AppError as error:
@@ -209,7 +204,7 @@ class PhonePlayer:
 
 
 def _called(playable: Playable, call: Json, made_at: datetime) -> ScenarioCall:
-    """The parties of a call, from numbers in any notation. Raises NotPlayed."""
+    """Read numbers in any notation. Raises NotPlayed."""
     if made_at.year not in YEARS:
         raise NotPlayed(422, f"enter a year from {YEARS[0]} to {YEARS[-1]}")
     zone = playable.zone
@@ -222,7 +217,7 @@ def _called(playable: Playable, call: Json, made_at: datetime) -> ScenarioCall:
 
 
 async def _played(call: PhoneCall, playing: Callable[[], Awaitable[None]]) -> Json:
-    """Continue a call and show it; if the step was not possible, with the reason."""
+    """Show the reason if the step was not possible."""
     refused = ""
     try:
         await call.guarded(playing)
@@ -264,7 +259,7 @@ def _shown(call: PhoneCall, refused: str) -> Json:
 
 
 def _messages_of(call: PhoneCall) -> Iterator[Json]:
-    """The recordings of a call, each with its seconds of speech."""
+    """Yield each recording with its seconds of speech."""
     left = sum(isinstance(note.step, RecordStep) for note in call.notes)
     reported = (delivery for delivery in call.leg.log if delivery.kind == "record" and delivery.attempts)
     session = call.session
@@ -285,7 +280,7 @@ def _messages_of(call: PhoneCall) -> Iterator[Json]:
 
 
 def plain(value: Any) -> Any:
-    """A value converted to JSON types; dataclasses and named tuples become maps."""
+    """Convert to JSON types; dataclasses and named tuples become maps."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple) and hasattr(value, "_fields"):

@@ -69,7 +69,7 @@ class RecordedSteps:
     """What the caller and the called parties did in a call, in order.
 
     Attributes:
-        inputs: the caller's inputs; None for keys or words that were not stored.
+        inputs: None for keys or words that were not stored.
         dials: the results of called parties.
         messages: the caller's recordings.
     """
@@ -107,7 +107,7 @@ class RecordedSteps:
         return cls(inputs, deque(map(step_of, written["dials"])), deque(map(step_of, written["messages"])))
 
     def take(self, kind: str, action: Mapping[str, Any], *, is_hung_up: bool) -> ScriptStep:
-        """The step for the next wait of the call.
+        """Return the step for the next wait of the call.
 
         Args:
             kind: the kind of wait: `input`, `record`, `dial` or nothing.
@@ -144,7 +144,7 @@ def _input_of(entry: TimelineEntry) -> ScriptStep | None:
 
 
 def _sample(action: Mapping[str, Any]) -> ScriptStep:
-    """A sample input, for keys or words that were not stored."""
+    """Stand in for keys or words that were not stored."""
     if "dtmf" not in (action.get("type") or ("dtmf",)):
         return SpeakStep(speech=SpokenInput(text=SAMPLE_WORDS))
     most = (action.get("dtmf") or {}).get("maxDigits", USUAL_DIGITS)
@@ -152,7 +152,7 @@ def _sample(action: Mapping[str, Any]) -> ScriptStep:
 
 
 def _dials_of(leg: str, entries: Sequence[TimelineEntry]) -> Iterator[DialStep]:
-    """The results of called parties, except one still ringing at the end."""
+    """Leave out a called party that is still ringing at the end."""
     events: dict[str, list[TimelineEntry]] = defaultdict(list)
     for entry in entries:
         if entry.webhook.kind.startswith("event") and entry.webhook.leg not in ("", leg):
@@ -167,7 +167,7 @@ def _dials_of(leg: str, entries: Sequence[TimelineEntry]) -> Iterator[DialStep]:
 
 
 def _seconds(webhook: RecordWebhook) -> float:
-    """The length of a recording in seconds; 5 if unknown."""
+    """Return 5 if the length is unknown."""
     try:
         start, end = (datetime.fromisoformat(str(each)) for each in (webhook.start_time, webhook.end_time))
         return min(max((end - start).total_seconds(), 0.1), 3600.0)
@@ -216,7 +216,7 @@ class RecordedAnswers(ChosenAnswers):
         )
 
     def _shown(self, value: Any, default: Any) -> Any:
-        """A value whose sensitive parts are replaced with the default."""
+        """Replace the sensitive parts of a value with the default."""
         if isinstance(value, str) and value.startswith(MASKED):
             self.is_sampled = True
             return SAMPLE_WORDS if default is None else default
@@ -227,13 +227,13 @@ class RecordedAnswers(ChosenAnswers):
 
 
 def _way(turns: Sequence[TurnRow]) -> list[list[str]]:
-    """The steps that a call entered, with the input and the decision in each."""
+    """Return the steps that a call entered, with the input and the decision in each."""
     lines = (line for turn in turns for line in trace_of(turn))
     return [[line.did, line.step, line.what] for line in lines if line.did in _COMPARED]
 
 
 def recorded_of(timeline: Timeline) -> dict[str, Any]:
-    """The data of a recorded call that `keep_recorded` needs, as plain values. Raises CannotRepeat."""
+    """Return what `keep_recorded` needs, as plain values. Raises CannotRepeat."""
     row = timeline.call.session
     try:
         session = from_json(row.state)

@@ -39,11 +39,11 @@ PLAIN_STATUS: Final[Mapping[str, str]] = {
 }
 """The outcomes of dials in the owner's words."""
 MOST_SHOWN: Final = 20_000
-"""Maximum number of characters of a displayed body or NCCO."""
+"""Characters of a displayed body or NCCO."""
 
 
 def place_of(where: str) -> Place | None:
-    """`flows/acme.yaml:12` as a place; None for ""."""
+    """Read `flows/acme.yaml:12`; None for ""."""
     file, _, line = where.rpartition(":")
     return Place(file, int(line), 1) if file and line.isdigit() else None
 
@@ -119,7 +119,7 @@ def _turn(key: str, reply: PlayedReply, line: str) -> Bubble:
 
 
 def _plain_result(delivery: WebhookDelivery, line: str) -> str:
-    """The outcome of a dial in the owner's words; "" for other webhooks, which the conversation already shows."""
+    """Return "" for webhooks other than that of a dial, which the conversation already shows."""
     words = PLAIN_STATUS.get(str(delivery.fields.get("status"))) if delivery.kind == "event" else None
     return f"{readable(str(delivery.fields.get('to', '')), line)} {words}".strip() if words else ""
 
@@ -129,7 +129,7 @@ def bubbles_of_leg(leg: Leg) -> list[Bubble]:
 
 
 def marked(now: Sequence[Bubble], before: Sequence[Bubble]) -> list[Bubble]:
-    """The bubbles, with differences from the repeated call marked, as far as that call was played."""
+    """Mark differences from the repeated call, as far as that call was played."""
     found = list(now)
     old, new = ([(each.kind, each.text) for each in side] for side in (before, now))
     for tag, first, last, start, end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
@@ -169,7 +169,7 @@ class Explanation(NamedTuple):
 
 
 def explain(call: PlayedCall, number: int, base_url: str) -> Explanation:
-    """The reasons for the turn with this number. `base_url` is that of the real server, for curl. Raises IndexError."""
+    """`base_url` is that of the real server, for curl. Raises IndexError."""
     turns = replies_in(call)
     played = turns[number]
     inputs: Mapping[str, Any] = json.loads(played.turn.inputs) if played.turn is not None else {}

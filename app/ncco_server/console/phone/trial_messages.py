@@ -16,7 +16,7 @@ from ncco_server.service.recording_files import RecordingFiles, in_thread, new_r
 from ncco_server.store import RecordingRow, Store
 
 PREFIX: Final = "phone-"
-"""The prefix of the `uuid` of such messages. Vonage's IDs do not have it."""
+"""Vonage's IDs do not have the prefix that the `uuid` of such messages has."""
 _RATE: Final = 8_000
 _LONGEST_S: Final = 60.0
 _KEEP_S: Final = 5.0
@@ -24,7 +24,7 @@ _HERTZ: Final = 220.0
 
 
 async def keep_message(message: Mapping[str, Any], store: Store, files: RecordingFiles) -> None:
-    """Store a message that was left in a call. Raises OSError, even if it takes too long, and StoreError.
+    """Raises OSError, even if it takes too long, and StoreError.
 
     `message`: fields of its row, and its `seconds`.
     """
@@ -50,7 +50,6 @@ async def keep_message(message: Mapping[str, Any], store: Store, files: Recordin
 
 
 def tone(seconds: float) -> bytes:
-    """A WAV file with a soft tone."""
     turn = 2 * math.pi * _HERTZ / _RATE
     samples = [round(4_000 * math.sin(number * turn)) for number in range(round(_RATE * min(seconds, _LONGEST_S)))]
     made = io.BytesIO()

@@ -15,7 +15,7 @@ from ncco_server.verify.scenarios.answers import Definitions, LookupAnswers, no_
 ANYBODY: Final = "*"
 """The key that stands for all parties without an entry."""
 MOST_ASKED: Final = 100
-"""Maximum number of lookups that a call really makes. A skipped hold makes one every few seconds of the call."""
+"""Lookups that a call really makes. A skipped hold makes one every few seconds of the call."""
 
 
 class GivenAnswer(BaseModel, extra="forbid"):
@@ -57,7 +57,7 @@ class ChosenAnswers(LookupAnswers):
         self.client = client
 
     def outcome_of(self, address: str) -> Outcome | None:
-        """None if the person decides when the address is dialled."""
+        """Return None if the person decides when the address is dialled."""
         return self.world.parties.get(address, self.world.parties.get(ANYBODY))
 
     async def chosen(self, lookup: Lookup) -> LookupAnswer | None:

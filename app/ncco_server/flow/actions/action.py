@@ -28,7 +28,6 @@ class Action:
 
     Attributes:
         fields: by NCCO name, in the order in which they are sent.
-        callback: the webhook that it asks for.
         checkpoint: the name of the checkpoint; "" for any other action.
         is_opening: whether it is played only when the step is entered, not again for later targets of a connect list.
     """
@@ -89,7 +88,7 @@ class Action:
 
 
 def literal(fields: Mapping[str, Value], name: str) -> Any:
-    """None if the field is not written or is computed."""
+    """Return None if the field is not written or is computed."""
     value = fields.get(name)
     return value.render({}) if value is not None and value.is_literal else None
 
@@ -100,7 +99,7 @@ def may_be_true(fields: Mapping[str, Value], name: str) -> bool:
 
 
 ORDERING = frozenset({"bargeIn", "loop", "endOnSilence", "endOnKey", "timeOut"})
-"""The fields that are used by rules about more than one action."""
+"""Rules about more than one action use these fields."""
 
 _OBSERVED = frozenset({"record", "connect", "conversation"})
 

@@ -27,17 +27,16 @@ _Sampling: TypeAlias = Callable[[Value, Mapping[str, Any]], Any]
 _URL = ["https://example.com/webhooks"]
 _FOLLOWING_INPUT = {"action": "input", "type": ["dtmf"], "eventUrl": _URL}
 _LEFT_OUT = object()
-"""A placeholder for a value that cannot be computed with the sample values."""
+"""Stands for a value that cannot be computed with the sample values."""
 _SPOKEN_RULES = ("N4", "N916")
-"""The prefixes of the codes of SSML rules."""
 _SHORT_TEXT: Final = MAX_TALK_CHARACTERS // 2
-"""A text whose source is no longer than this hardly ever becomes too long by its values."""
+"""Such a text hardly ever becomes too long by its values."""
 _KEEP_ONE = "keep one of them"
 _NO_TEXT: Final = JsonText("", None)
 
 
 class _Tried(NamedTuple):
-    """One action with typical values. `text` is the JSON of a document, `position` the index of the action in it."""
+    """One action with typical values. `position` is its index in the JSON of a document, `text`."""
 
     action: dict[str, Any]
     part: Action | Document
@@ -50,8 +49,8 @@ def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> 
 
     Computed fields are tried out with typical values of their types. An issue is reported only if all values cause it.
 
-    `parts` include the `input` of the exit, and must have been read without errors. `goes_on`: whether actions of
-    another step may follow these in the same NCCO.
+    `parts` include the `input` of the exit, and have no errors. `goes_on`: whether actions of another step may follow
+    these in the same NCCO.
     """
     found: dict[FlowIssue, None] = {}
     for local, names in _in_each_locale(parts, scope):
@@ -104,7 +103,7 @@ def as_sent(part: Action, names: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sample(value: Value, names: Mapping[str, Any]) -> Any:
-    """The value with typical data; `_LEFT_OUT` if it cannot be computed with any of the data tried.
+    """`_LEFT_OUT` if the value cannot be computed with any of the data tried.
 
     A short text without tags can be spoken with any values, so it is returned as written: compiling all texts of a
     large flow just to render them once would take a third of the time of its check.
@@ -119,7 +118,7 @@ def _sample(value: Value, names: Mapping[str, Any]) -> Any:
 
 
 def _computed(value: Value, names: Mapping[str, Any], inner: _Sampling | None = None) -> Any:
-    """The value with these names; `_LEFT_OUT` if it cannot be computed. `inner` computes its members and items.
+    """`_LEFT_OUT` if the value cannot be computed. `inner` computes its members and items.
 
     With `inner`, a text is as its author wrote it, so that tags outside SSML are reported.
     """
@@ -219,7 +218,6 @@ TEXTS: Final = ("2026-03-05", "12", "2026-03-05T09:30")
 
 
 def others(names: Mapping[str, Any], used: Collection[str]) -> Iterator[dict[str, Any]]:
-    """Yield `names` with other sample texts, for a value that cannot be computed with the current samples."""
     roots = {name.partition(".")[0] for name in used} & names.keys()
     for text in TEXTS:
         yield {**names, **{name: _with_text(names[name], text) for name in roots}}

@@ -94,13 +94,13 @@ _TONES = ("ringbackTone", "ringback")
 _PLACEHOLDER_URL = "https://example.com/webhooks"
 
 _REFUSALS = frozenset({"declined", "decline", "refused", "refuse", "reject", "denied", "unavailable", "no", "not_now"})
-"""Names of outcomes that sound as if the parties were not connected, although these outcomes connect them."""
+"""Outcomes with these names connect the parties, although they sound otherwise."""
 
 _FLOW_KEYS = frozenset({"run", "with", "flow", "goto"})
 
 
 def read_answering(endpoint: Map, reader: Resolver) -> tuple[Map, Runs | None]:
-    """The endpoint as it is written in an NCCO, and the flow that its `onAnswer` names, or None."""
+    """The endpoint as it is written in an NCCO, and the flow that its `onAnswer` names."""
     entry = endpoint.entry(ON_ANSWER)
     if entry is None:
         return endpoint, None
@@ -170,7 +170,7 @@ class CurrentNumber(Supplied):
 
 
 def read_numbers(endpoint: Map, reader: Resolver) -> Value | None:
-    """The list that a phone's `number` computes, None for a single number; reports E287 if it is never a number."""
+    """Return None for a single number. E287: what a phone's `number` computes is never a number."""
     text = endpoint.get("number")
     computed = computed_type(text, reader)
     is_list = computed is not None and computed.family == "list" and computed.entry is not None
@@ -206,7 +206,7 @@ class ConnectTarget(Action):
     """A `connect` action with one endpoint.
 
     Attributes:
-        numbers: the list of numbers to dial; None for a single number or address.
+        numbers: None for a single number or address.
         heard: the flow that the other party hears before being connected.
     """
 
@@ -250,7 +250,7 @@ class ConnectTarget(Action):
     def may_be_dialled(self, frame: Frame) -> bool:
         """Whether a computed address in a list is allowed and fits its type.
 
-        An address that cannot be computed at all counts as allowed, and fails only when it is dialled.
+        An address that cannot be computed counts as allowed, and fails when it is dialled.
         """
         if not self.is_computed:
             return True
@@ -304,7 +304,7 @@ class ConnectPart:
         return any(target.heard is not None for target in self.targets)
 
     def rung(self, frame: Frame) -> Iterator[tuple[ConnectTarget, Mapping[str, Any]]]:
-        """Yield the targets to dial, one per turn, each with its names in scope. Raises RenderError.
+        """One target per turn, each with its names in scope. Raises RenderError.
 
         In a list, numbers that must not be dialled are skipped, and so are entries that are not numbers.
         """
@@ -377,7 +377,6 @@ def _read_target(
 
 
 def _read_form(node: Node, reader: Reader) -> tuple[str, Map, tuple[Entry, ...]] | None:
-    """The type of an endpoint, its fields, and the fields of `connect` written with it; None after an error."""
     if isinstance(node, Text):
         kind = _kind_of(node.value)
         if kind is None:
@@ -410,7 +409,7 @@ def _read_form(node: Node, reader: Reader) -> tuple[str, Map, tuple[Entry, ...]]
 
 
 def _is_of_connect(name: str, kind: str) -> bool:
-    """Whether a target's field belongs to the connect, not to the endpoint; a misspelt name counts as the nearest."""
+    """False if a target's field belongs to the endpoint; a misspelt name counts as the nearest."""
     inner, outer = endpoint_shape(kind).fields, action_shape("connect").fields
     if name in inner or name == "type":
         return False

@@ -40,7 +40,7 @@ class Document:
 
     @property
     def actions(self) -> tuple[()]:
-        """The actions are known only during a call."""
+        """They are known only during a call."""
         return ()
 
     @property

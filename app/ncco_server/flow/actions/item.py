@@ -40,7 +40,7 @@ class Item:
 
     @property
     def name(self) -> str:
-        """The name of a checkpoint; "" for any other item."""
+        """Return "" unless it is a checkpoint."""
         return self.main.value if self.word == "checkpoint" and isinstance(self.main, Text) else ""
 
     @property
@@ -60,7 +60,7 @@ class Item:
         return isinstance(mode, Text) and mode.value == "asynchronous"
 
     def field(self, name: str) -> Node | None:
-        """None if the field is written neither under the action's name nor next to it."""
+        """Return None if the field is written neither under the action's name nor next to it."""
         inner = self.main.get(name) if isinstance(self.main, Map) else None
         return inner or Map(self.beside, self.place).get(name)
 
@@ -76,7 +76,7 @@ def refuse_fields(item: Item, what: str, reader: Reader) -> None:
 
 
 def has_duplicate(item: Item, names: Collection[str], *, is_map: bool, reader: Reader) -> bool:
-    """Whether one of `names` is written next to a value that already contains it; reports E403.
+    """Report E403 if one of `names` is written next to a value that already contains it.
 
     The value is that field itself or, with `is_map`, a map of fields.
     """
@@ -140,7 +140,7 @@ def _parse_named(node: Map, reader: Reader) -> Item | None:
 
 
 def _names(node: Map) -> list[Entry]:
-    """The entries that name an action. A `record` next to a `conversation` is a field of the conversation instead."""
+    """A `record` next to a `conversation` is a field of the conversation instead."""
     named = [entry for entry in node.entries if entry.key.value in ITEM_WORDS]
     if len(named) < 2:
         return named
@@ -197,7 +197,6 @@ _SECOND_SPELLINGS = {key: name for shape in SHAPES.values() for key, name in sha
 """Alternative spellings of NCCO options, with the spellings that are sent."""
 
 _RIVALS = (("from", "randomFromNumber"), ("mute", "canSpeak"), ("machineDetection", "advancedMachineDetection"))
-"""Mutually exclusive fields."""
 
 
 def gather(own: tuple[Entry, ...], inherited: tuple[Entry, ...], place: Place) -> Map:

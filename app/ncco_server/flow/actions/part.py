@@ -16,19 +16,16 @@ class Part(Protocol):
     """One item of `do`."""
 
     @property
-    def place(self) -> Place:
-        """The place of the item in the file."""
+    def place(self) -> Place: ...
 
     @property
     def actions(self) -> tuple[Action, ...]:
-        """The NCCO actions as far as they are known; one for each target of a connect."""
+        """Only the known actions; one for each target of a connect."""
 
     @property
-    def targets(self) -> tuple[ConnectTarget, ...]:
-        """What it dials."""
+    def targets(self) -> tuple[ConnectTarget, ...]: ...
 
-    def effects(self, phase: Phase) -> Iterator[Effect]:
-        """The values that are computed in each call."""
+    def effects(self, phase: Phase) -> Iterator[Effect]: ...
 
     def render(self, frame: Frame) -> list[Draft]:
         """Raises RenderError."""

@@ -30,10 +30,7 @@ class Needs(Protocol):
     """What an exit needs from the actions of its step."""
 
     def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
-        """Complete the action that the step waits for; return all parts, unchanged after reporting an error.
-
-        `place` is the place of the exit.
-        """
+        """Return all parts, unchanged after reporting an error. `place` is the place of the exit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +43,7 @@ class InputNeeds:
     Attributes:
         kinds: `dtmf`, `speech` or both.
         max_digits: 0 if the step takes no keys.
-        ends_on_hash: whether the key # ends an entry that may be shorter.
-        hash_chooses: whether the key # is a choice.
         context: the phrases that the recogniser should expect; a map by locale if the flow has locales.
-        is_sensitive: whether the caller's input must not be written anywhere.
     """
 
     kinds: tuple[str, ...]
@@ -133,7 +127,7 @@ def _texts(content: Sequence[str] | Mapping[str, Sequence[str]], place: Place) -
 
 
 def _language(before: tuple[Part, ...], place: Place, reader: Resolver) -> Value | None:
-    """The language that speech is recognised in; None leaves the choice to Vonage.
+    """None leaves the choice to Vonage.
 
     It is the language of the locale or, in a flow without locales, that of the last talk if Vonage can recognise it.
     """
@@ -278,7 +272,7 @@ def _with_connect(
 
 
 def _only_connect(parts: tuple[Part, ...], place: Place, reader: Reader) -> ConnectPart | None:
-    """None, after reporting E408, unless the step has exactly one connect and it comes last."""
+    """Return None, after reporting E408, unless the step has exactly one connect and it comes last."""
     connects = [part for part in parts if isinstance(part, ConnectPart)]
     if len(connects) == 1 and parts[-1] is connects[0]:
         return connects[0]

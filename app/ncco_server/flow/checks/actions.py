@@ -144,7 +144,7 @@ _COMBINATION_LIMIT: Final = 20
 """Our choice. A value with more combinations is not checked."""
 
 Words: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
-"""(name, field) → the allowed words of the field, or of the name itself if the field is ""."""
+"""(name, field) → the allowed words of the field, or of the name itself for ""."""
 
 
 def _check_words(facts: Facts) -> Iterator[FlowIssue]:
@@ -172,7 +172,7 @@ def _field(action: Action, value: Value, scope: ScopeTypes, samples: Mapping[str
 
 
 def _words(leaf: Value, scope: ScopeTypes) -> Words:
-    """{} if any of the names can have other values."""
+    """Return {} if any of the names can have other values."""
     found: dict[tuple[str, str], tuple[str, ...]] = {}
     for read in reads_in(leaf):
         type_ = scope.get(read.name) if not read.is_local else None
@@ -211,7 +211,6 @@ _LONGEST: Final[Mapping[str, Any]] = {
     "bool": False,
     "phone": "4" * 15,
 }
-"""A value with the maximum number of characters, by type."""
 
 
 def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:
@@ -340,8 +339,8 @@ def _length(value: Any) -> int:
 def _check_nameless(facts: Facts) -> Iterator[FlowIssue]:
     """Report W639 for each calendar, at the first place where a text speaks the name of a day that may not have one.
 
-    If the flow tests the name anywhere, we assume that it speaks the name only when there is one. We also assume that a
-    step is for holidays, unless a `branch` line that leads to it tests for days with changed hours (`override`).
+    If the flow tests the name anywhere, we assume that it speaks the name only when there is one. A step counts as one
+    for holidays, unless a `branch` line that leads to it tests for days with changed hours (`override`).
     """
     steps = facts.steps if "hours" in facts.read else ()
     if any(_is_day_name(need) for step in steps for test in step.exit.reads() for need in needs_in(test)):
@@ -369,7 +368,7 @@ def _is_day_name(need: Reference) -> bool:
 
 
 def _reasons(facts: Facts, step: Step) -> frozenset[str]:
-    """Why calls reach a step, according to the branches that lead to it: `holiday`, `override` or both."""
+    """`holiday`, `override` or both."""
     ways = [way for each in facts.steps for way, _ in each.leaving if way.target.step == step.name]
     tests = [way.condition.node for way in ways if way.condition is not None]
     asked = {node.value for test in tests for node in walk(test) if isinstance(node, nodes.Const)}

@@ -43,7 +43,7 @@ class ValueBounds:
 
     Attributes:
         lengths: the lowest and the highest number of digits of a text; None if it can be any text.
-        initial: the initial value of the name, which may be outside the other limits.
+        initial: may be outside the other limits.
     """
 
     least: float = -inf
@@ -83,9 +83,7 @@ class Domains:
 
     Attributes:
         known: the key of a name → every value that the name can have.
-        bounds: the key of any other name → the bounds of its values.
         values: the key of a name, a field, a length, or a condition that is not analysed further → the values to try.
-        lengths: the key of a length → its bounds.
     """
 
     scope: ScopeTypes
@@ -116,7 +114,7 @@ class Domains:
                 return self._atom(node)
 
     def combinations(self, most: int) -> Iterator[Combination] | None:
-        """None if there are more than `most`."""
+        """Return None if there are more than `most`."""
         domains = [self._domain(key, tuple(values)) for key, values in self.values.items()]
         if prod(map(len, domains)) > most:
             return None
@@ -182,7 +180,7 @@ class Domains:
 
 
 def _literal(node: nodes.Node) -> Any:
-    """The value of a literal, or a tuple with the values of a list of literals; None for anything else."""
+    """Return a tuple for a list of literals, and None for anything that is no literal."""
     if isinstance(node, nodes.Const):
         return node.value
     if isinstance(node, nodes.List) and all(isinstance(item, nodes.Const) for item in node.items):
@@ -292,7 +290,7 @@ def _never_fits(exit_: Exit) -> FlowIssue | None:
 
 
 def _entered(exit_: Exit) -> tuple[Variable | None, tuple[int, int] | None]:
-    """The variable that a caller fills by keypresses alone, and the lowest and highest number of digits, if any."""
+    """The variable that a caller fills by keypresses alone, and the lowest and highest number of digits."""
     asked = exit_.asked
     if asked is None or asked.free_speech:
         return None, None
@@ -325,7 +323,7 @@ def _fits(type_: Kind, text: str) -> bool:
 
 
 def _other_operator(test: Expression, written: str, other: str) -> str | None:
-    """The fix if `or` was probably meant instead of `and`, or the reverse; None for any other condition."""
+    """The fix if `or` was probably meant instead of `and`, or the reverse."""
     is_meant = isinstance(test.node, nodes.And if written == "and" else nodes.Or)
     return f'write "{other}" instead of "{written}", or keep one of the comparisons' if is_meant else None
 

@@ -62,7 +62,6 @@ def _targets(step: Step) -> list[str]:
 
 
 Node: TypeAlias = tuple[str, str]
-"""The name of a flow and the name of one of its steps."""
 
 FOLLOWED: Final[tuple[IsFollowed, ...]] = (lambda way: not way.passes_input, lambda way: way.is_immediate)
 """The ways that can form an endless cycle: those without input from the caller, and those without a webhook.
@@ -76,7 +75,7 @@ def check_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 
     Silence and wrong input do not count as input: a caller who says nothing would loop forever. Cycles that a counter
     ends are not reported. Nor are those through a handler in Python, whose variables are not known; `ncco prove` finds
-    them, and the exploration of a handler those of its functions.
+    them.
     """
     seen: set[Node] = set()
     for is_followed in FOLLOWED:
@@ -118,14 +117,13 @@ def _endless(group: Set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]
 
 
 def _looping(graph: Graph[N]) -> list[set[N]]:
-    """The strongly connected components that contain a cycle."""
     number = {node: place for place, node in enumerate(graph)}
     groups = (set(group) for group in components(graph) if len(group) > 1 or group[0] in graph[group[0]])
     return sorted(groups, key=lambda group: min(number[node] for node in group))
 
 
 def _path(start: N, goal: N, graph: Graph[N]) -> list[tuple[N, Way]]:
-    """The shortest path with at least one way: each node with the way taken from it; [] if there is no path."""
+    """Return [] if there is no path with at least one way."""
 
     def edges(node: N) -> Iterator[tuple[tuple[N, N, Way], N]]:
         return (((node, to, way), to) for to, way in graph[node].items())

@@ -96,7 +96,7 @@ def _language(code: str, lists: Mapping[str, str]) -> Language:
 
 
 def _by_likelihood(words: Iterable[str], voice: str) -> list[Language]:
-    """All languages, the most likely one for these words first; `voice` is the language code of the voice, or ""."""
+    """The most likely language for these words comes first; `voice` is the language code of the voice, or ""."""
     weights: Counter[str] = Counter()
     for word in set(words):
         weights.update(_weights().get(word, {}))
@@ -124,7 +124,7 @@ class NamedKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Keys that are named together, in order, with the start and the end of the words that name them.
+    """Keys that are named together, with the start and the end of the words that name them.
 
     `way` is one of the `ways` in the grammar, or `list`.
     """
@@ -144,8 +144,6 @@ class PromptText:
     Attributes:
         tokens: case-folded words, numbers and signs, each with a space before it.
         places: offset of each token in `tokens` → its start and end in the text.
-        mentions: the certain mentions of keys.
-        possible_keys: the keys that the text may name.
         is_open: whether it may name more keys than can be found.
     """
 
@@ -260,7 +258,7 @@ def _is_counted(tokens: str, key: NamedKey, language: Language) -> bool:
 
 
 def _lists(tokens: str, mentions: list[Mention]) -> Iterator[Mention]:
-    """Yield the keys that are named without a verb, after keys with one: `press 1 for sales, 2 for support`."""
+    """Find keys without a verb, after keys with one: `press 1 for sales, 2 for support`."""
     for mention in mentions:
         tokens = _replaced(tokens, mention.start, mention.end, _NAMED)
     patterns = [

@@ -48,7 +48,7 @@ class SpokenPrompt:
         return " ".join(self.source.value[first:last].split())
 
     def place(self, start: int, end: int) -> Place:
-        """The words between two offsets are cut at the end of their first line."""
+        """Cut at the end of the first line."""
         first, last = self.text.written(start, end)
         place = self.source.at(first)
         places = (self.source.at(offset) for offset in range(last - 1, first - 1, -1))
@@ -222,7 +222,7 @@ def check_menu(
     """Report keys that a prompt names but no choice has (W600), and choices that no prompt mentions (W601).
 
     `is_complete`: whether nothing else is heard in the step, such as an audio file; otherwise W601 is not reported.
-    `other_keys` are those that another action listens for, such as the key that ends a recording.
+    `other_keys` are those that another action listens for.
     """
     known = {key for entry in menu for key in entry.keys} | other_keys
     unknown = [(prompt, key) for prompt in heard for key in _unknown_keys(prompt.text, known)]
@@ -272,7 +272,7 @@ def _unknown_key(prompt: SpokenPrompt, key: NamedKey, menu: Sequence[MenuEntry])
 
 
 def _unmentioned(heard: Sequence[SpokenPrompt], menu: Sequence[MenuEntry]) -> list[MenuEntry]:
-    """[] if a prompt may mean any choice, or no prompt offers one."""
+    """Return [] if a prompt may mean any choice, or no prompt offers one."""
     own = [prompt.text for prompt in heard if not prompt.is_inherited]
     entries = [entry for entry in menu if not entry.is_inherited]
     terms = [term for entry in menu for term in entry.terms]

@@ -96,7 +96,7 @@ def completions(texts: Mapping[str, str], file: str, line: int, column: int, env
 
 
 def _as_json(option: Completion, word: Text) -> Completion:
-    """Quotes are left out if the cursor is inside quotes."""
+    """Leave out quotes if the cursor is inside quotes."""
     text = option.insert.removesuffix(": ")
     if word.quoted or text in ("true", "false") or text.lstrip("-").isdigit():
         return option._replace(insert=text)
@@ -114,7 +114,7 @@ class _Project:
 
     @property
     def scope(self) -> ScopeTypes:
-        """In a template, the names of all flows that use the template."""
+        """That of a template has the names of all flows that use it."""
         shared = tuple((path, self.texts[path]) for path, names in sorted(self.names.files.items()) if not names.flow)
         users = self.names.users_of("templates", self.file.removeprefix("templates/")) or [self.file]
         scopes = [_scope(user, self.texts[user], shared) for user in users]
@@ -170,7 +170,7 @@ def _keys(word: WrittenWord, cursor: Cursor, project: _Project) -> Iterator[Comp
 
 
 def _likely(word: WrittenWord, written: Collection[str]) -> Callable[[str], int]:
-    """The most useful keys come first; the other keys stay in the order of the reference."""
+    """The most useful keys come first; the others keep the order of the reference."""
     first: Sequence[str] = ()
     if word.path[:1] == ("steps",) and len(word.path) == len(("steps", "name", "key")):
         exit_ = next((kind for kind in EXITS if kind.word in written), None)
@@ -241,13 +241,10 @@ def _before(text: str, line: int, column: int) -> str:
 
 
 def _open_expression(before: str) -> str | None:
-    """None outside braces."""
+    """Return None outside braces."""
     starts = [found.end() for found in _BRACES.finditer(before)]
     inside = before[starts[-1] :] if starts else "}}"
     return None if "}}" in inside or "%}" in inside else inside.removeprefix("-")
-
-
-# descriptions of keys and names
 
 
 def signature(name: str) -> str:
@@ -258,7 +255,7 @@ def signature(name: str) -> str:
 
 
 def about_key(members: Iterable[JsonSchema]) -> str:
-    """The type and the description of a key: `Text or list. Phrases that the caller may say.`."""
+    """Such as `Text or list. Phrases that the caller may say.`."""
     described_by = next((schema["description"] for schema in members if "description" in schema), "")
     shapes: dict[str, None] = {}
     default = None
@@ -307,7 +304,6 @@ def described(name: Name) -> str:
 
 
 def _played(step: Map) -> str:
-    """Describe what the caller hears first in a step, and how the step ends."""
     do = step.get("do")
     item = do.items[0] if isinstance(do, Seq) and do.items else None
     heard = ""
@@ -333,7 +329,7 @@ def _written(node: Node | None) -> str:
 
 
 def hover(texts: Mapping[str, str], file: str, line: int, column: int) -> str | None:
-    """None if there is nothing to say."""
+    """Return None if there is nothing to say."""
     text = texts.get(file, "")
     project = _Project(texts, file, line)
     node, _ = read_yaml(file, project.texts[file])
@@ -351,7 +347,6 @@ def hover(texts: Mapping[str, str], file: str, line: int, column: int) -> str | 
 
 
 def _about_expression(text: str, line: int, column: int, scope: ScopeTypes) -> str | None:
-    """The type of the name, or the signature of the filter; None if there is neither."""
     lines = LINE_BREAK.split(text)
     for found in _PATH.finditer(lines[line - 1]) if line <= len(lines) else ():
         if found.start(2) < column <= found.end(2) + 1:
@@ -364,12 +359,9 @@ def _about_expression(text: str, line: int, column: int, scope: ScopeTypes) -> s
 
 
 def definition(texts: Mapping[str, str], file: str, line: int, column: int) -> Place | None:
-    """None if there is no name."""
+    """Return None if there is no name."""
     defined = _Project(texts, file, line).names.definition_at(file, line, column)
     return defined.place if defined else None
-
-
-# texts that are being edited
 
 
 def _readable(file: str, text: str, line: int) -> str:
@@ -385,7 +377,7 @@ def _readable(file: str, text: str, line: int) -> str:
 
 
 def _without_block(lines: list[str], at: int) -> list[str]:
-    """Reduce the step, lookup, ... that contains the line `at` (from 0) to its name."""
+    """`at` counts from 0."""
     heads = [(number, found) for number, each in enumerate(lines) if (found := _CHILD.match(each))]
     inner = min((len(found[1]) for _, found in heads), default=0)
     numbers = [number for number, found in heads if len(found[1]) == inner]

@@ -29,7 +29,7 @@ _WORD: Final = re.compile(r"[\w-]+")
 MOST_TRIED: Final = 20
 """The rest is offered when these issues are gone."""
 MOST_TRIED_CHARACTERS: Final = 150_000
-"""Maximum number of characters to check again while trying fixes. It takes some seconds."""
+"""To check so many takes some seconds."""
 
 
 class Edit(NamedTuple):
@@ -52,15 +52,15 @@ class QuickFix:
 
 
 Checked: TypeAlias = Callable[[Mapping[str, str]], Iterable[FlowIssue]]
-"""A function that takes the texts of some files (path → text) and returns the issues found in them."""
+"""Takes the texts of some files (path → text) and returns the issues found in them."""
 
 
 def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Checked) -> dict[FlowIssue, QuickFix]:
-    """The fix of each fixable issue, if applying the fix removes the issue and causes no new one.
+    """Keep a fix if applying it removes the issue and causes no new one.
 
     New issues of a later phase are accepted, since that phase did not run before, but not in changed lines, or in lines
     with a word that was added or removed: there, the fix may be their cause. A fix is tried on the files that it may
-    affect: the issue's file, the flows that this file names or that name it, shared files and templates.
+    affect.
     """
 
     @cache
@@ -107,7 +107,6 @@ def _phase_of(issue: FlowIssue) -> int:
 
 
 def _is_changed(place: Place, fix: QuickFix) -> bool:
-    """Whether a place, in the text after the fix, is in a line that the fix wrote."""
     return any(
         place.file == edit.file and edit.line <= place.line <= edit.line + edit.text.count("\n") for edit in fix.edits
     )
@@ -136,7 +135,7 @@ def _is_template(path: str) -> bool:
 
 
 def quick_fix(issue: FlowIssue, texts: Mapping[str, str]) -> QuickFix | None:
-    """The fix of an issue, not yet tried; None if it does not have one."""
+    """The fix is not yet tried."""
     fix = issue.fix
     file = issue.place.file
     if fix is None or file not in texts:
@@ -200,7 +199,7 @@ def _around(text: str, root: yaml.Node | None, offset: int) -> list[_Spot]:
 
 
 def _change(fix: Fix, source: SourceFile, around: list[_Spot], start: int, length: int) -> Splice | None:
-    """None if the fix is not possible."""
+    """Return None if the fix is not possible."""
     written = source.text[start : start + length]
     text = source.parsed
     match fix.kind:
@@ -248,7 +247,7 @@ def _keys(text: str, node: yaml.CollectionNode) -> frozenset[str]:
 
 
 def _deleted(text: str, around: list[_Spot]) -> Splice | None:
-    """Remove the innermost member, or the section around it if that has no other member."""
+    """Remove the section around the innermost member if that is its only one."""
     collection, number, member = around[-1]
     if len(collection.value) > 1:
         return removal(text, collection, number)
@@ -267,7 +266,7 @@ def _target(around: list[_Spot], start: int, text: str) -> yaml.CollectionNode |
 
 
 def _added(text: str, to: yaml.CollectionNode | None, entry: str) -> Splice | None:
-    """None if the map already has the key."""
+    """Return None if the map already has the key."""
     if to is None or entry.partition(":")[0] in _keys(text, to):
         return None
     return addition(text, to, entry.removeprefix("- "))

@@ -102,13 +102,13 @@ class ProjectNames:
         return sorted(used)
 
     def definition_at(self, file: str, line: int, column: int) -> Name | None:
-        """None if there is no name."""
+        """Return None if there is no name."""
         named = [name for name in self._names_in(file) if name.place.covers(line, column)]
         found = (self.defined_for(name.kind, user).get(name.name) for user in self._readers_of(file) for name in named)
         return next(filter(None, found), None)
 
     def occurrences(self, definition: Name) -> list[Name]:
-        """A definition and every use of it, sorted by place."""
+        """Include the definition; sorted by place."""
         kind = definition.kind
         written = definition.name
         place = definition.place
@@ -149,7 +149,6 @@ def names_in_file(path: str, text: str) -> FileNames:
 
 @lru_cache(maxsize=1024)
 def names_in_template(path: str, text: str) -> FileNames:
-    """Which flows use the template is unknown here."""
     source = SourceFile(path, text)
     uses: list[Name] = []
     for start, expression in _in_braces(source.text):

@@ -49,7 +49,7 @@ class WrittenWord(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The nearest key around a value, or the key itself."""
+        """That of a value is the nearest one around it."""
         return next((part for part in reversed(self.path) if isinstance(part, str)), "")
 
 
@@ -83,7 +83,6 @@ def member_schemas(schemas: tuple[JsonSchema, ...], key: str) -> Iterator[JsonSc
 
 
 def alternatives(schema: JsonSchema, node: Node) -> Iterator[JsonSchema]:
-    """Yield the schemas that may apply to a node, with references and conditions resolved."""
     if "$ref" in schema:
         yield from alternatives(_referred(schema["$ref"]), node)
     if "if" in schema and not ("properties" in schema and _is_empty(node)):  # offer the schema's own keys first
@@ -98,7 +97,7 @@ def alternatives(schema: JsonSchema, node: Node) -> Iterator[JsonSchema]:
 
 
 def _is_of_its_kind(schema: JsonSchema, node: Node) -> bool:
-    """Whether the schema describes the kind that a map declares, such as `action: talk`."""
+    """Such as `action: talk`."""
     if not isinstance(node, Map):
         return True
     properties = schema.get("properties", {}).items()
@@ -114,7 +113,7 @@ def _is_empty(node: Node) -> bool:
 
 
 def _holds(condition: JsonSchema, node: Node) -> bool | None:
-    """None at the cursor, where anything may still be written."""
+    """Return None at the cursor, where anything may still be written."""
     if _is_empty(node) or (isinstance(node, Text) and MARK in node.value):
         return None
     if "anyOf" in condition:

@@ -40,7 +40,7 @@ from ncco_server.suggest import nearest
 from ncco_server.value_types import TYPES, Escape, JsonSchema, Kind, ListOf, PlainText, Url, list_of
 
 _SSML = re.compile(r"(?:\s|(?>\{#.*?#\})|(?>\{%.*?%\}))*+<speak\b", re.DOTALL)
-"""The groups are possessive and atomic: otherwise the pattern would backtrack forever in a text with many tags."""
+"""Possessive and atomic groups: otherwise the pattern would backtrack forever in a text with many tags."""
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _JSON_WORDS = {"true": True, "false": False}
 
@@ -61,7 +61,7 @@ class OrTemplate:
 
 @dataclass(frozen=True, slots=True)
 class SpeechField:
-    """The text of a `talk`: plain or SSML, written here or in a file in templates/ (`{template: greeting.j2}`)."""
+    """The text of a `talk`: plain or SSML, written here or in a file in templates/."""
 
     def read(self, node: Node, what: str, reader: Resolver) -> Value | None:
         is_file = isinstance(node, Map)
@@ -202,7 +202,7 @@ def _json_literal(text: str) -> bool | int | float | None:
 
 
 def read_list(node: Node, type_: Kind, reader: Resolver, what: str) -> Value | None:
-    """E331 if the list contains secrets, because everything that is played is stored."""
+    """Report E331 if the list contains secrets, because everything that is played is stored."""
     value = reader.value(node, type_, "kept", what)
     for name in sorted(value.used_names & reader.scope.secrets) if value is not None else ():
         message = f"{name} would be sent and stored unmasked; it is {reader.scope.unspoken[name]}"
@@ -211,13 +211,13 @@ def read_list(node: Node, type_: Kind, reader: Resolver, what: str) -> Value | N
 
 
 def entries_in(node: Node | None, reader: Resolver) -> Kind | None:
-    """None if the text does not compute a list. Reports nothing."""
+    """Return None if the text does not compute a list. Reports nothing."""
     shape = computed_type(node, reader)
     return shape.entry if shape is not None and shape.family == "list" else None
 
 
 def computed_type(node: Node | None, reader: Resolver) -> Kind | None:
-    """The type of a text that is a single pair of braces; None for any other text, or if the type is unknown.
+    """Return None unless the text is a single pair of braces with a known type.
 
     Reports nothing: errors in the text are reported when it is compiled.
     """
@@ -262,7 +262,7 @@ def in_each_locale(node: Node, reader: Resolver, read: Callable[[Resolver], Valu
 
 
 def in_every_locale(place: Place, reader: Resolver, read: Callable[[Resolver], Value | None]) -> Value | None:
-    """The node is read in each locale's language, because filters speak it."""
+    """Read the node in each locale's language, because filters speak it."""
     locales: Mapping[str, Locale] = reader.locales
     if len({locale.language for locale in locales.values()}) < 2:
         return read(next((in_locale(reader, locale) for locale in locales.values()), reader))
@@ -296,13 +296,11 @@ ENDPOINT_TYPES = tuple(ENDPOINT.shapes)
 
 @cache
 def action_shape(word: str) -> MapField:
-    """Without `action` itself."""
     return _record(SHAPES[word])
 
 
 @cache
 def endpoint_shape(kind: str) -> MapField:
-    """Without `type` itself."""
     return _record(ENDPOINT.shapes[kind])
 
 

@@ -19,13 +19,12 @@ class Form(Protocol):
     """How one part of a flow file is written."""
 
     def read(self, node: Any, what: str, reader: Any) -> Any:
-        """Return the value of a node, or None after reporting its errors. `what` is what messages call it.
+        """Return None after reporting errors. `what` is what messages call the node.
 
         `reader` is a `Reader`, or a `Resolver` for a part that names something.
         """
 
-    def json_schema(self) -> JsonSchema:
-        """JSON Schema of the notation."""
+    def json_schema(self) -> JsonSchema: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +105,7 @@ class Duration:
 
 
 def milliseconds(text: str) -> int | None:
-    """None if the text is not a duration."""
+    """Return None if the text is not a duration."""
     found = _DURATION.fullmatch(text)
     return round(float(found[1]) * _MS[found[2]]) if found else None
 

@@ -24,7 +24,7 @@ from ncco_server.ncco.types import BCP47
 from ncco_server.suggest import nearest
 
 VOICE = ("language", "style", "premium")
-"""The talk options that a locale may set. Source: NCCO reference, Talk."""
+"""What a locale may set of a talk. Source: NCCO reference, Talk."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _TAKEN = frozenset({"template", "action", *SHAPES["talk"].options, *SHAPES["stream"].options})
@@ -69,7 +69,7 @@ class Locale(MapForm):
         return {word: value for word in VOICE if (value := getattr(self, word)) is not None}
 
     def place_of(self, *words: str) -> Place:
-        """The place of the first of these words that is written, or else of the locale's name."""
+        """The first of these words that is written, or else the locale's name."""
         return next((self.written.values[word].place for word in words if word in self.written.values), self.place)
 
     @property
@@ -156,7 +156,7 @@ def mixes_locales(node: Map, reader: Resolver, options: Collection[str]) -> bool
 
 
 def split(node: Map, what: str, reader: Resolver) -> dict[str, Node] | None:
-    """The nodes in the order of `locales`; None after reporting what is wrong with them."""
+    """In the order of `locales`; None after reporting what is wrong with them."""
     if not reader.locales:
         shown = ", ".join(
             f"{entry.key.value}: {{language: {_language_for(entry.key.value)}}}" for entry in node.entries

@@ -27,7 +27,7 @@ N = TypeVar("N", Text, Map, Seq)
 HINTS: Final[Mapping[str, Mapping[str, str]]] = yaml.load(
     Path(__file__).with_name("hints.yaml").read_bytes(), yaml.CSafeLoader
 )
-"""For each kind of map: other systems' words, separated by spaces, each with what to write instead."""
+"""For each kind of map: other systems' words, and what to write instead."""
 
 _SHAPES = {Text: "a text", Map: "a map", Seq: "a list"}
 
@@ -61,7 +61,7 @@ class Reader:
         return None
 
     def entries(self, node: Node | None, what: str, cure: str | None = None) -> tuple[Entry, ...]:
-        """The result is () if the node is missing, or is not a map (E201)."""
+        """Return () if the node is missing, or is not a map (E201)."""
         found = None if node is None else self.map(node, what, cure)
         return found.entries if found else ()
 
@@ -82,9 +82,9 @@ class Reader:
         taken_cure: str | None = None,
         is_used: bool = True,
     ) -> bool:
-        """E206 if a declaration cannot have this name because it is taken, E205 if it has invalid characters.
+        """Report E206 if the name is taken, E205 for invalid characters.
 
-        `is_used`: whether the name may also be used elsewhere, so that changing it only here would not fix the issue.
+        If `is_used`, changing the name only here would not fix the issue.
         """
         if name.value in taken:
             self.report("E206", name.place, f'{what} cannot be named "{name.value}"', taken_cure)
@@ -120,9 +120,7 @@ class Resolver(Reader):
         steps: all steps of the flow, sorted; empty outside of a flow.
         has_all_flows: whether `flows` is complete. In a stored revision, it lacks flows that hooks place calls with.
         locales: empty if the flow speaks only one language.
-        language: the language of spoken values (BCP 47).
-        own: None if the file is not a flow.
-        inherited: the options from `defaults`, by kind of action.
+        language: that of spoken values (BCP 47).
     """
 
     scope: ScopeTypes
@@ -173,7 +171,6 @@ class Fields:
 
     Attributes:
         what: what messages call the map, e.g. `step "menu"`.
-        place: where to report missing words.
         is_whole: whether no entry was left out as unknown, so that missing words are really missing.
     """
 
@@ -215,10 +212,10 @@ def read_fields(
     hints: Mapping[str, str] | None = None,
     code: str = "E202",
 ) -> Fields:
-    """Return the entries of `node` by known word.
+    """Report any other key once, as `code`, then treat it as the known word that was meant.
 
-    Any other key is reported once, as `code`, then treated as the word that was meant. `what` is what messages call the
-    map; `place` is where missing words are reported, by default the place of the map; `hints` are as in `HINTS`.
+    `what` is what messages call the map; missing words are reported at `place`, by default that of the map; `hints` are
+    as in `HINTS`.
     """
     entries = {entry.key.value: entry for entry in node.entries if entry.key.value in known}
     is_whole = True
@@ -245,7 +242,6 @@ def read_fields(
 
 
 def meaning_of(word: str, hints: Mapping[str, str]) -> str | None:
-    """The hint for a word in upper or lower case; None if there is none."""
     return next((meaning for words, meaning in hints.items() if word.lower() in words.split()), None)
 
 

@@ -33,7 +33,7 @@ _TEXTS_ONLY = JsonField("kept", texts_only=True)
 
 
 def read_sets(node: Node, what: str, reader: Resolver) -> tuple[Assignment, ...]:
-    """E562 if `locale` is set in a flow without locales, E561 if the flow lacks the locale."""
+    """Report E562 if `locale` is set in a flow without locales, E561 if the flow lacks the locale."""
     locales = tuple(reader.locales)
     known = {name: variable for name, variable in reader.variables.items() if name not in RESERVED}
     entries: list[Entry] = []
@@ -127,7 +127,7 @@ def read_given(
     *,
     form: str = "with: {..}",
 ) -> tuple[Assignment, ...]:
-    """Read the values for `params`; E270 for unknown names, E271 (at `place`) for missing ones.
+    """Report E270 for unknown names, E271 (at `place`) for missing ones.
 
     `what` is what messages call the part that takes them: `the flow "voicemail"`. `form` is how the params are written,
     for fixes; `..` is replaced with the missing ones.
@@ -152,7 +152,6 @@ def read_given(
 
 
 RETURNED: Final = "return"
-"""The outcome of a flow that returns without naming an outcome."""
 
 _ENDINGS: Final = frozenset({"hangup", "stop", "exit", "quit", "finish", "none", "null"})
 
@@ -186,7 +185,7 @@ def read_flow_name(node: Node, what: str, reader: Resolver) -> Text | None:
 
 FlowName: TypeAlias = Annotated[Text, Notation(read_flow_name, offered("flows"))]
 GivenParams: TypeAlias = Annotated[Node, Unread(named(ANYTHING))]
-"""The types of the params, which only the other flow knows, decide how they are read."""
+"""Only the other flow knows the types of the params, which decide how they are read."""
 
 
 class GotoForm(_Form):
@@ -221,7 +220,7 @@ FORMS: Final[dict[str, type[_Form]]] = {"goto": GotoForm, "run": RunForm, "retur
 
 
 def read_target(node: Node, what: str, reader: Resolver) -> Target | None:
-    """None, after reporting E201, if `node` cannot be a target.
+    """Return None, after reporting E201, if `node` cannot be a target.
 
     An unknown step is reported (E214) but still returned, so that this way out is not lost. If `reader.steps` is empty,
     names of steps are not checked.
@@ -294,7 +293,7 @@ def _report_step(text: Text, reader: Resolver) -> None:
 
 
 def read_run(name: Text, given: Node | None, reader: Resolver, *, comes_back: bool = False) -> Runs | None:
-    """E272 if there is no such flow, which is still returned."""
+    """Report E272 if there is no such flow, which is still returned."""
     signature = reader.flows.get(name.value)
     if signature is None:
         is_step = name.value in reader.steps

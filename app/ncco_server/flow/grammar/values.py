@@ -41,7 +41,7 @@ class CallField(Supplied):
     used_names = frozenset({"call"})
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """The value is "" if Vonage did not send the field."""
+        """Return "" if Vonage did not send the field."""
         return names["call"][self.name]
 
 
@@ -56,7 +56,7 @@ class OurNumber(CallField):
     In an outbound call it is the number that called. If it is not a phone number, because an app or a SIP client
     called, it is the first of the flow's `numbers`.
 
-    Source: NCCO reference, Connect: `from` must be one of your Vonage numbers, in E.164 format.
+    Source: NCCO reference, Connect (`from`).
     """
 
     name: str = field(default="to", init=False)
@@ -173,7 +173,7 @@ def leaves(value: Value) -> Iterator[Value]:
 
 
 def find(value: Value, path: Iterable[str]) -> Value:
-    """The value at a path of field names and list positions, or the innermost one that exists."""
+    """A path consists of field names and list positions. Return the innermost value that exists."""
     for segment in path:
         inner: Value | None = None
         if isinstance(value, Object):

@@ -73,7 +73,7 @@ def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
 
 
 def read_variables(node: Node, what: str, reader: Reader) -> Mapping[str, Variable]:
-    """An invalid variable is left out.
+    """Leave out invalid variables.
 
     A variable without a `default` starts empty (`""`, 0, false, an empty list or map), but a list of words needs one.
     """
@@ -120,7 +120,7 @@ def _read_typed(entry: Entry, reader: Reader) -> Variable:
 
 
 def empty_of(type_: Kind) -> object:
-    """For a list of words the initial value is "", which is none of them."""
+    """A list of words begins as "", which is none of them."""
     return "" if type_.words else type_.empty
 
 
@@ -163,7 +163,7 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Vari
 
 
 def guess_type(value: Node | None) -> str:
-    """The type that a value seems to have. A counter such as `{{ tries + 1 }}` is an int."""
+    """A counter such as `{{ tries + 1 }}` is an int."""
     if isinstance(value, Seq | Map):
         return "list" if isinstance(value, Seq) else "map"
     text = value.value if value and not value.quoted else ""
@@ -175,7 +175,7 @@ def guess_type(value: Node | None) -> str:
 
 
 def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
-    """E203 if the default cannot be cast. It may be "" as long as the value is unknown."""
+    """Report E203 if the default cannot be cast. It may be "" as long as the value is unknown."""
     if computed := [text for text in texts_in(node) if has_braces(text)]:
         cure = f"write the value itself; a step computes one: `set: {{{variable.name}: ..}}`"
         for text in computed:
@@ -213,8 +213,8 @@ def plain(node: Node) -> object:
 def with_collected(declared: Mapping[str, Variable], steps: Map) -> dict[str, Variable]:
     """Add the variables that a `collect` in `steps` fills.
 
-    One that is not declared is text, and sensitive if any `collect` that fills it is. Issues are not reported here, but
-    when the `collect` is read.
+    One that is not declared is text, and sensitive if any `collect` that fills it is. Issues are reported when the
+    `collect` is read.
     """
     found = dict(declared)
     for entry in steps.entries:
@@ -232,7 +232,7 @@ def with_collected(declared: Mapping[str, Variable], steps: Map) -> dict[str, Va
 def constant_types(
     variables: Mapping[str, Variable], flow: Map, own: Signature, flows: Iterable[Signature]
 ) -> Mapping[str, Kind]:
-    """The types of the lists and maps that never change, including the types of their entries.
+    """Types of the lists and maps that never change, with those of their entries.
 
     Empty lists, and lists with entries of different types, are left out. `flow` is the whole file, because `set` and
     `into` may be anywhere in it.
@@ -252,7 +252,7 @@ def _changed(flow: Map) -> Iterator[str]:
 
 
 def undeclared_names(flow: Map, own: Signature, flows: Mapping[str, Signature]) -> Mapping[str, str]:
-    """The values that this flow, or a flow that it runs, returns, each with the declaration of a variable for it."""
+    """Each value that this flow, or a flow that it runs, returns, with the declaration of a variable for it."""
     found = {name: f"to read it here too, {_declaring(each)}" for name, each in own.returns.items()}
     returning = {name for name, each in flows.items() if each.returns}
     entries = _entries_in(flow) if returning else ()

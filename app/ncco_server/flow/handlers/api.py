@@ -77,16 +77,21 @@ class RunFailed(Exception):
     """A function for `Call.run` raised an error, returned no JSON, or took too long. The message says which."""
 
 
+FailedTry: TypeAlias = Literal["noinput", "nomatch"]
+
+
 class NoInput(Exception):
     """The caller gave no answer, or none that fits, at the last try.
 
     Attributes:
         question: what the caller was asked; "" if that was played before.
+        outcome: `noinput` or `nomatch`, at the last try.
     """
 
-    def __init__(self, question: str) -> None:
-        super().__init__("the caller has not answered")
+    def __init__(self, question: str, outcome: FailedTry = "noinput") -> None:
+        super().__init__(f"the caller has not answered: {outcome}")
         self.question = question
+        self.outcome = outcome
 
 
 class DialFailed(Exception):
@@ -110,7 +115,7 @@ class WrittenText(str):
 
 
 class SsmlPiece(NamedTuple):
-    """A part of an `Ssml`: of `source`, a text with tags; or a value to escape, if `source` is None."""
+    """Part of an `Ssml`: of `source`, a text with tags; or a value to escape, if `source` is None."""
 
     text: str
     source: str | None
@@ -119,7 +124,7 @@ class SsmlPiece(NamedTuple):
 class Ssml(str):
     """SSML in which values are escaped, as `markupsafe.Markup` does it for HTML.
 
-    await call.talk(Ssml("<speak>Hello <emphasis>{}</emphasis></speak>").format(name))
+        await call.talk(Ssml("<speak>Hello <emphasis>{}</emphasis></speak>").format(name))
 
     The text with the tags must be written in the file of the handler. Join texts with `+` and `join`: what is no `Ssml`
     is escaped. Any other operation gives a computed text, which is spoken as plain words.
@@ -132,7 +137,6 @@ class Ssml(str):
     pieces: tuple[SsmlPiece, ...]
 
     def __new__(cls, text: str) -> Self:
-        """The text with its tags."""
         return cls._of(text.pieces if isinstance(text, Ssml) else (SsmlPiece(text, text),))
 
     @classmethod
@@ -173,11 +177,9 @@ class Ssml(str):
         return self._of(piece for number, part in enumerate(each) for piece in (*self.pieces * (number > 0), *part))
 
     def __add__(self, other: object) -> Self:
-        """This text and another one."""
         return self._of((*self.pieces, *self._pieces(other)))
 
     def __radd__(self, other: object) -> Self:
-        """Another text and this one."""
         return self._of((*self._pieces(other), *self.pieces))
 
 
@@ -201,16 +203,13 @@ class HandlerEffect(Awaitable[T]):
     Attributes:
         does: `play`: actions before the next wait; `wait`; `leave`: the handler does not go on; `run`: a function.
         first: what the step does before its actions, as in a flow file: `send`, a list, and `result`.
-        do: the actions, as in a flow file.
-        words: how the step ends, as in a flow file.
-        name: the name of the step; "" for the line of the handler.
+        do, words: the actions, and how the step ends, as in a flow file.
         function: what `run` calls, without arguments.
-        limit_ms: the time limit of the function, in milliseconds.
-        result: makes the result of the handler's `await` from what is stored: a JSON value.
-        is_awaited: whether the handler has awaited it.
+        result: makes the result of the handler's `await` from the stored JSON value.
         asks: whether it may be asked again.
         held: the function that a `hold` calls again and again.
         flow: the flow that it goes to or runs.
+        problem: why there is no result, once the handler goes on: `noinput` or `nomatch` of a question.
     """
 
     does: Literal["play", "wait", "leave", "run"]
@@ -225,14 +224,14 @@ class HandlerEffect(Awaitable[T]):
     first: Mapping[str, Any] = field(default_factory=dict)
     held: HeldFunction | None = None
     flow: str | None = None
+    problem: str = ""
 
     @property
     def is_open_ended(self) -> bool:
-        """Whether one of its actions has unknown length."""
         return any(map(_is_open_ended, self.do))
 
     def leading(self, targets: Mapping[str, WrittenText]) -> HandlerEffect[T]:
-        """The same effect, with the steps that follow its outcomes in place of `NEXT`."""
+        """Put the steps that follow its outcomes in place of `NEXT`."""
         words = dict(self.words)
         ends = END
         if "choices" in words:
@@ -248,7 +247,6 @@ class HandlerEffect(Awaitable[T]):
         return replace(self, words=words)
 
     def __await__(self) -> Generator[HandlerEffect[T], Any, T]:
-        """The result, once the handler goes on."""
         self.is_awaited = True
         return self.result((yield self))
 
@@ -265,7 +263,8 @@ class CallerQuestion(HandlerEffect[T | None]):
         def answer(stored: Any) -> T:
             found = result(stored)
             if found is None:
-                raise NoInput(next((str(item["talk"]) for item in self.do if "talk" in item), ""))
+                question = next((str(item["talk"]) for item in self.do if "talk" in item), "")
+                raise NoInput(question, "nomatch" if self.problem == "nomatch" else "noinput")
             return found
 
         effect: HandlerEffect[Any] = self
@@ -293,7 +292,7 @@ class Dialled(HandlerEffect[DialOutcome | Detected]):
 
 
 def _masked(endpoint: Any) -> str:
-    """The last three digits of a phone number; "" of anything else."""
+    """The last three digits of a phone number; "" for anything else."""
     if isinstance(endpoint, (list, tuple)) and len(endpoint) == 1:
         (endpoint,) = endpoint
     number = endpoint.get("number", "") if isinstance(endpoint, Mapping) else endpoint
@@ -757,11 +756,9 @@ SECRET: Final = "heard_secret"  # noqa: S105 - a name
 NEXT: Final = WrittenText("next")
 """The name of the step that follows a wait: where the handler goes on."""
 END: Final = WrittenText("end")
-"""The target that ends the call."""
 
 
 def _member(given: Iterable[Any]) -> Callable[[Any], Any]:
-    """Finds the name that was given by its text: a member of an enum, if it was one."""
     members = {str(name): name for name in given}
     return members.get
 
@@ -789,7 +786,6 @@ def _question(
     input: Mapping[str, Any] | None = None,
     name: str = "",
 ) -> CallerQuestion[Any]:
-    """A question with the options of `AskOptions`, without what is asked."""
     retry: dict[str, Any] = {"tries": tries, "then": NEXT}
     for outcome, prompts in (("noinput", noinput), ("nomatch", nomatch)):
         if prompts:
@@ -816,11 +812,10 @@ class Called:
 
     @property
     def name(self) -> str:
-        """The name of the function."""
         return getattr(self.function, "__qualname__", type(self.function).__name__)
 
     def __call__(self) -> Any:
-        """The result as a JSON value, or an awaitable with that."""
+        """Return the result as a JSON value, or an awaitable with that."""
         found = self.function(*self.arguments)
         return self._awaited(found) if inspect.isawaitable(found) else as_json(self.function, found)
 
@@ -828,7 +823,7 @@ class Called:
         return as_json(self.function, await result)
 
     def restored(self, stored: Any) -> Any:
-        """The result from its JSON value. Raises RunFailed."""
+        """Raises RunFailed."""
         try:
             return restored(self.function, stored)
         except ValueError:
@@ -853,11 +848,8 @@ class CallFlow:
     """A handler and the words of its flow, made by `call_flow`.
 
     Attributes:
-        function: the handler.
-        name: the name of the flow.
-        words: its other words, as in a flow file.
+        words: its words except the name, as in a flow file.
         file: the file of its code, as Python knows it.
-        line: the line of the handler there.
         path: the file as messages and traces name it, such as `flows/pizza.py`; "" for `file`.
     """
 

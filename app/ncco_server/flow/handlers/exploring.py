@@ -1,6 +1,6 @@
 """Finds the steps of a handler before anybody calls: runs it with every outcome of every wait.
 
-Two runs that wait at the same place with the same local variables go on in the same way, so one is left out.
+Of two runs that wait at the same place with the same local variables, one is left out: they go on in the same way.
 """
 
 from __future__ import annotations
@@ -29,11 +29,10 @@ from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.value_types import ANY
 
 MOST_RUNS: Final = 2000
-"""How often a handler is run; our choice. A usual one needs less than a hundred runs."""
+"""Runs of a handler; our choice. A usual one needs less than a hundred."""
 MOST_TRACED: Final = 3_000_000
-"""How many lines of the handler are run in all of these runs."""
+"""Lines of the handler, in all of these runs."""
 MOST_ENTERED: Final = 24
-"""How many texts are tried as what a caller enters."""
 _NOON: Final = 1_767_614_400_000
 """In milliseconds since 1970: Monday, 5 January 2026, 12:00 UTC; our choice."""
 MOST_SHOWN: Final = 20
@@ -53,14 +52,14 @@ class FailedRun(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FunctionDefinition:
-    """A function of a handler, as scenarios know it: like a lookup that may return anything."""
+    """A function of a handler, as scenarios know it."""
 
     timeout_ms: int
     returns: ClassVar = Returned(ANY)
     default: ClassVar[Mapping[str, Any]] = {}
 
     def cast_answer(self, value: Any, problem: str = "") -> tuple[Any, str]:
-        """The result, and why there is none, or ""."""
+        """Return the result, and why there is none, or ""."""
         return value, problem
 
     def misfit(self, value: Any) -> str:
@@ -94,15 +93,12 @@ _CALLERS: Final[Mapping[str, Mapping[str, Any]]] = {
 _TIMES: Final = (_NOON, _NOON - 33 * 3_600_000)
 """The second one is a Sunday, 03:00 UTC."""
 _VARYING: Final = frozenset({"now", "random"}.union(*_CALLERS.values()))
-"""What differs between the calls that are tried."""
 _ATTRIBUTES: Final = {"from_": "from", "now": "now", "env": "env", "random": "random"} | {
     name: name for name in SAMPLE_CALL if name != "from"
 }
-"""Attributes of `Call`, with the names that flows have for them."""
 
 
 def facts_of(facts: Mapping[str, Any], reads: Collection[str]) -> tuple[Any, ...]:
-    """What a handler reads of its call, as values that can be compared."""
     return tuple(comparable(facts.get("uuid" if name == "random" else name)) for name in sorted(reads))
 
 
@@ -136,8 +132,7 @@ _Origin: TypeAlias = "tuple[str, str] | Any"
 class _Run(NamedTuple):
     """Results to run the handler with, and what led there: ways out of steps, as (step, way), and functions' states.
 
-    The latest result came at `at_ms`. There are runs for every answer of the opening hours in `tried`. `because` says
-    what came since the latest wait.
+    The latest result came at `at_ms`. There are runs for every answer of the opening hours in `tried`.
     """
 
     facts: Mapping[str, Any]
@@ -151,11 +146,9 @@ class _Run(NamedTuple):
     def then(
         self, item: Any, came_from: tuple[_Origin, ...], known: Mapping[str, str], because: tuple[str, ...] = ()
     ) -> _Run:
-        """Add a result, which came at the same time."""
         return _Run(self.facts, [*self.recorded, item], came_from, self.at_ms, known=known, because=because)
 
     def moved(self, at_ms: int, tried: frozenset[str], because: tuple[str, ...]) -> _Run:
-        """Let the latest result come at another time."""
         *before, latest = self.recorded
         item = list(Recorded(*latest)._replace(at_ms=at_ms)) if before else at_ms
         return self._replace(recorded=[*before, item], at_ms=at_ms, tried=tried, because=because)
@@ -180,9 +173,9 @@ class _Exploration:
     is_whole: bool = True
 
     def explore(self) -> None:
-        """Run the handler until every outcome of every wait has been tried, or MOST_RUNS times.
+        """Stop when every outcome of every wait has been tried, or after MOST_RUNS.
 
-        The first runs show which of the fields that differ between calls it reads; then these are varied.
+        Fields that differ between calls are varied only if the first runs read them.
         """
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "coroutine '.*' was never awaited", RuntimeWarning)  # W706 says where
@@ -249,7 +242,6 @@ class _Exploration:
         return self._after_wait(playback, made.steps[-1], run) if playback.is_waiting else iter(())
 
     def _at_other_times(self, run: _Run, read: frozenset[str]) -> Iterator[_Run]:
-        """The run at a moment for each answer of the opening hours that it has read."""
         self.hours |= read
         tried = run.tried | read
         if tried == run.tried:
@@ -286,10 +278,10 @@ class _Exploration:
             for value in results_of(step, way.name, self.code.tested):
                 is_secret = way.fills is not None and way.fills.sensitive
                 known = {value: value} if is_secret else _NOTHING_KNOWN
-                yield run.then(playback.item_at(value, "", run.at_ms), ((step.name, way.name),), known)
+                problem = way.name if value is None else ""
+                yield run.then(playback.item_at(value, problem, run.at_ms), ((step.name, way.name),), known)
 
     def steps(self) -> dict[str, Step]:
-        """The ways out of each step lead to the steps that follow."""
         found: dict[str, Step] = {}
         ways = {origin: WrittenText(next(iter(to))) for origin, to in self.led.items() if isinstance(origin[1], str)}
         for (*_, name), said in self.made.items():
@@ -306,7 +298,7 @@ def _shown(value: Any) -> str:
 
 
 def _made(playback: HandlerPlayback) -> Made | None:
-    """As `HandlerPlayback.made`, also RenderError for a secret that is given to another flow too late."""
+    """Return None also for a secret that is given to another flow too late."""
     made = playback.made
     if made is not None:
         made.check_secrets()
@@ -314,7 +306,6 @@ def _made(playback: HandlerPlayback) -> Made | None:
 
 
 def results_of(step: Step, way: str, tested: Sequence[str | int] = ()) -> Sequence[Any]:
-    """The results of a wait whose outcome takes this way."""
     asked = step.exit.asked
     match way:
         case "noinput" | "nomatch" if asked is not None:
@@ -333,7 +324,7 @@ def results_of(step: Step, way: str, tested: Sequence[str | int] = ()) -> Sequen
 class HandlerSteps(Mapping[str, Step]):
     """The steps of a handler by name, found when somebody asks for all of them.
 
-    `begin` makes the handler at the beginning of a call. `start`, a step that does nothing, stands for unknown names.
+    `begin` makes the handler at the beginning of a call. `start` stands for unknown names.
     """
 
     def __init__(
@@ -379,7 +370,6 @@ class HandlerSteps(Mapping[str, Step]):
         return frozenset(self._explored.reads)
 
     def remarks(self) -> Iterator[Remark]:
-        """Mistakes in its code, and what no call runs."""
         yield from self._code.remarks()
         if self.is_whole and not self.failures:
             for line in self._code.never_run(self._explored.tracer.lines):
@@ -387,7 +377,6 @@ class HandlerSteps(Mapping[str, Step]):
 
     @property
     def variants(self) -> tuple[Step, ...]:
-        """Every step in each form that it has: what is said before a wait may differ."""
         return tuple(self._explored.variants.values())
 
     @property

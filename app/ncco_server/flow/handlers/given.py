@@ -60,13 +60,13 @@ def texts_of(handlers: Iterable[str]) -> dict[str, str]:
 
 
 def _module_name(module: ModuleType) -> str:
-    """The name under which a module can be imported, also if it is the program."""
+    """Return the importable name, also if the module is the program."""
     spec = getattr(module, "__spec__", None)
     return spec.name if spec is not None else Path(module.__file__ or "handler").stem
 
 
 def _texts(module: ModuleType) -> Iterator[str]:
-    """The texts that a module contains now: in its code, its variables, and objects of its own classes."""
+    """Include variables, and objects of the module's own classes."""
     waiting: list[Any] = [dict(vars(module))]
     seen = set[int]()
     while waiting:

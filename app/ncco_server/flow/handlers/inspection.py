@@ -24,13 +24,12 @@ _OUTSIDE: Final = (
     *("datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today"),
     *_BUILT_IN,
 )
-"""What differs from one run to the next, blocks, or has an effect outside; whole modules and single names."""
+"""Whole modules and single names that differ between runs, block, or have an effect outside."""
 _FILES: Final = frozenset({"read_text", "read_bytes", "write_text", "write_bytes", "iterdir", "unlink", "mkdir"})
-"""Methods of `pathlib.Path` that use the disk."""
 _FILES_IF_CALLED: Final = frozenset({"open", "exists", "is_file", "is_dir", "stat", "rglob"})
-"""Others, whose names attributes have too."""
+"""Attributes have these names, too."""
 _SAME: Final = ("uuid.UUID", "uuid.uuid3", "uuid.uuid5", "time.strptime", "asyncio.CancelledError", "time.struct_time")
-"""Parts of these modules whose results are always the same."""
+"""Their results are always the same."""
 _CHANGES: Final = frozenset(
     {
         *("append", "appendleft", "extend", "insert", "add", "put", "put_nowait"),
@@ -65,7 +64,6 @@ class HandlerCode:
 
     @cached_property
     def tested(self) -> tuple[str | int, ...]:
-        """The texts and numbers that values are compared with, or looked up in."""
         found: dict[str | int, None] = {}
         for node in ast.walk(self._tree):
             match node:
@@ -102,7 +100,6 @@ class HandlerCode:
         return tuple(found)
 
     def _called_in(self, function: Function) -> Iterator[str]:
-        """The names of what a function calls: also properties, what it makes an object with, and a `key`."""
         for node in _run_again(function):
             match node:
                 case ast.Call(func=ast.Name(id="map" | "filter"), args=[ast.Name(id=called), *_]):
@@ -130,7 +127,7 @@ class HandlerCode:
 
     @cached_property
     def _classes(self) -> Mapping[str, Sequence[str]]:
-        """The special methods of each class, such as `__init__`: an object may call them."""
+        """The special methods of each class: an object may call them."""
         return {
             node.name: [each.name for each in node.body if isinstance(each, Function) and each.name.startswith("__")]
             for node in ast.walk(self._tree)
@@ -172,7 +169,7 @@ class HandlerCode:
                     yield _depends(iterated.lineno, "the order of a set", "write `sorted(..)` around it")
 
     def _changes(self, function: Function) -> Iterator[Remark]:
-        """What a function changes and other calls see: names of the module, classes, defaults of arguments."""
+        """What other calls see: names of the module, classes, defaults of arguments."""
         own = _bound_in(function)
         classes = (self._classes.keys() - own) | {"cls"}
         shared = (self._module_names - own) | _mutable(function)
@@ -229,7 +226,6 @@ class HandlerCode:
 
     @cached_property
     def _module_names(self) -> set[str]:
-        """Functions, classes and modules are left out."""
         return {
             each.id
             for node in self._tree.body
@@ -240,7 +236,7 @@ class HandlerCode:
 
     @cached_property
     def _imported(self) -> dict[str, str]:
-        """What a name stands for: a module, something of a module, or what the module has made with that."""
+        """What a name stands for: a module, something of a module, or what is made with that."""
         found = {name: name for name in _BUILT_IN} | _imports(self._tree)
         for node in self._tree.body:
             if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
@@ -251,8 +247,6 @@ class HandlerCode:
             if made and not isinstance(node.value, ast.Lambda):
                 found |= {each.id: made[0] for each in targets if isinstance(each, ast.Name)}
         return found
-
-    # lines
 
     @cached_property
     def statements(self) -> Mapping[int, int]:
@@ -267,7 +261,7 @@ class HandlerCode:
         return {line: found[line] for line in sorted(found.keys() & run)}
 
     def never_run(self, lines: Iterable[int]) -> Iterator[int]:
-        """The first line of each block that is not among `lines`, though all results that it depends on were tried."""
+        """The first line of each block that is not among `lines`, though all its conditions were tried."""
         run = frozenset(lines)
         for function in self.replayed:
             unsure = _unsure_in(function)
@@ -275,7 +269,6 @@ class HandlerCode:
 
 
 def _lines_of(code: CodeType) -> frozenset[int]:
-    """The lines for which there is code, also in inner functions."""
     inner = [_lines_of(each) for each in code.co_consts if isinstance(each, CodeType)]
     return frozenset(line for *_, line in code.co_lines() if line is not None).union(*inner)
 
@@ -310,7 +303,6 @@ def _is_run(statement: ast.stmt, run: frozenset[int]) -> bool:
 
 
 def _unsure_in(function: Function) -> frozenset[str]:
-    """The names of a function whose values were only tried with samples."""
     arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
     unsure = {each.arg for each in arguments[1:]}
     size = -1
@@ -336,7 +328,6 @@ def _unsure_in(function: Function) -> frozenset[str]:
 
 
 def _is_unsure(expression: ast.expr, unsure: frozenset[str]) -> bool:
-    """Whether the value of an expression was only tried with samples."""
     match expression:
         case ast.Await(value=ast.Call(func=ast.Attribute(value=ast.Call() as asked, attr="or_raise"))):
             return _is_unsure(ast.Await(asked), unsure)
@@ -364,7 +355,7 @@ def _is_unsure(expression: ast.expr, unsure: frozenset[str]) -> bool:
 
 
 def _run_again(function: Function) -> Iterator[ast.AST]:
-    """The nodes of a function that are run again at each webhook: neither nested functions, nor what `run` calls."""
+    """Leave out nested functions, and what `run` calls."""
     waiting: list[ast.AST] = [*function.body]
     while waiting:
         node = waiting.pop(0)
@@ -404,7 +395,7 @@ def _imports(tree: ast.AST) -> dict[str, str]:
 
 
 def _dotted(node: ast.AST, known: dict[str, str]) -> str:
-    """What an expression stands for, such as `datetime.datetime.now`; "" if that is not known."""
+    """Such as `datetime.datetime.now`; "" if unknown."""
     match node:
         case ast.Name(id=name):
             return known.get(name, "")
@@ -420,11 +411,10 @@ def _starts_with(dotted: str, names: Iterable[str]) -> bool:
 
 
 _IN_ORDER: Final = ("list", "tuple", "enumerate", "iter", "map", "filter", "zip", "reversed")
-"""Functions whose result has the order of what they are given."""
+"""Their result has the order of what they are given."""
 
 
 def _iterated(node: ast.AST) -> Sequence[ast.expr]:
-    """What an expression or a loop takes the items of, in their order."""
     match node:
         case ast.For(iter=iterated) | ast.comprehension(iter=iterated) | ast.Starred(value=iterated):
             return (iterated,)
@@ -441,7 +431,6 @@ def _iterated(node: ast.AST) -> Sequence[ast.expr]:
 
 
 def _is_set(node: ast.AST, named: Set[str]) -> bool:
-    """Whether an expression is a set, also by the name of one."""
     match node:
         case ast.Set() | ast.SetComp() | ast.Call(func=ast.Name(id="set" | "frozenset")):
             return True
@@ -454,7 +443,6 @@ def _is_set(node: ast.AST, named: Set[str]) -> bool:
 
 
 def _named_sets(nodes: Iterable[ast.AST]) -> set[str]:
-    """The names to which some statements assign sets and nothing else."""
     assigned: list[str] = []
     stored: list[str] = []
     for node in nodes:
@@ -471,7 +459,7 @@ def _named_sets(nodes: Iterable[ast.AST]) -> set[str]:
 
 
 def _defaults(function: Function) -> dict[str, ast.expr]:
-    """Argument → default, which is computed once, when the module is loaded."""
+    """Each default is computed once, when the module is loaded."""
     given = function.args
     positional = [*given.posonlyargs, *given.args]
     pairs: list[tuple[ast.arg, ast.expr | None]] = [*zip(reversed(positional), reversed(given.defaults), strict=False)]
@@ -480,7 +468,7 @@ def _defaults(function: Function) -> dict[str, ast.expr]:
 
 
 def _mutable(function: Function) -> set[str]:
-    """The arguments whose default is a list, a map or another object: all calls share it."""
+    """All calls share the default of these arguments."""
     made = (ast.List, ast.Dict, ast.Set, ast.Call)
     return {name for name, value in _defaults(function).items() if isinstance(value, made)}
 

@@ -25,12 +25,12 @@ from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Place
 
 MOST_EFFECTS: Final = 1000
-"""How many results one call may store; our choice."""
+"""Results that one call may store; our choice."""
 _ENDED: Final = "the end"
 _REACHED: Final[HandlerEffect[Any]] = HandlerEffect(
     "wait", [{"checkpoint": WrittenText("reached")}], {"on": {"reached": NEXT}}
 )
-"""Waits until the caller has heard everything, if nobody knows how long that takes, before a function is called."""
+"""Waits until what has an unknown length has been heard, before a function is called."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -47,11 +47,9 @@ class Recorded(NamedTuple):
     """What came of one effect of a handler; stored as a list.
 
     Attributes:
-        name: the name of the step or function.
         digest: a CRC-32 of what the handler had said since the effect before, and of the function's arguments.
-        value: the result, as JSON.
         at_ms: when the handler went on, in milliseconds since 1970.
-        problem: why a function gave no result; "" if it did.
+        problem: why a function gave no result, or a question no answer; "" if it did.
         line: where the handler waited.
     """
 
@@ -122,7 +120,7 @@ class HandlerPlayback:
 
     @property
     def wanted(self) -> tuple[str, LookupRequest] | None:
-        """None if the handler waits for a webhook."""
+        """Return None if the handler waits for a webhook."""
         effect = self._waiting
         if effect is None or effect.function is None:
             return None
@@ -138,17 +136,16 @@ class HandlerPlayback:
 
     @property
     def place(self) -> Place:
-        """Where the handler waits."""
         return self._place
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the handler goes on after its step: it has neither ended nor left the call to another flow."""
+        """False if it has ended or left the call to another flow."""
         return self._waiting is not None and self._waiting.does != "leave"
 
     @property
     def read_hours(self) -> frozenset[str]:
-        """The opening hours that it has read since its latest result."""
+        """Those read since its latest result."""
         return frozenset(self._call.read_hours)
 
     @property
@@ -163,7 +160,7 @@ class HandlerPlayback:
         return effect.held.called
 
     def state(self) -> Any:
-        """A value that is equal for two runs that go on in the same way."""
+        """Equal for two runs that go on in the same way."""
         effect = self._waiting
         waits = as_bytes([self._name, effect.do, effect.words]) if effect is not None else b""
         return waits, *state_of(self._coroutine, self._call)
@@ -175,11 +172,17 @@ class HandlerPlayback:
         return self.item_at(value, problem, milliseconds(now))
 
     def item_at(self, value: Any, problem: str, at_ms: int) -> list[Any]:
-        """As `item`, at a time in milliseconds since 1970."""
+        """The time is in milliseconds since 1970."""
         return list(Recorded(self._name, self._digest(), value, at_ms, problem, self._place.line))
 
-    def play(self, recorded: Sequence[Any]) -> None:
-        """Run on with these results. Raises RenderError.
+    @property
+    def awaited(self) -> list[Any]:
+        if self._failure is not None or not self.is_waiting:
+            return []
+        return [len(self._recorded), self._name, self._digest(), self._place.line]
+
+    def play(self, recorded: Sequence[Any], awaited: Sequence[Any] = ()) -> None:
+        """Run on with these results. Raises RenderError, also if `awaited` was stored for another wait.
 
         A handler that has failed is not run again: it may have taken all the time that it has.
         """
@@ -194,25 +197,28 @@ class HandlerPlayback:
             elif self._tracer is not None:
                 with self._tracer.tracing():
                     self._go_on(new)
+            if awaited:
+                number, *before = awaited
+                if number == len(self._recorded):
+                    self._compare(*before)
         except RenderError as error:
             self._failure = error
             raise
 
     def _go_on(self, results: Sequence[Any]) -> None:
         for stored in results:
+            if self._coroutine is not None:
+                result = Recorded(*stored)
+                self._compare(result.name, result.digest, result.line)
             self._recorded.append(stored)
             self._call.read_hours.clear()
             if self._coroutine is None:
                 self._begin(stored)
                 continue
-            result = Recorded(*stored)
-            if (result.name, result.digest) != (self._name, self._digest()):
-                self._refuse(result)
             self._call.now = at(result.at_ms)
             self._advance(result)
 
     def _digest(self) -> str:
-        """Computed late: most turns do not ask for it."""
         if not self._known_digest:
             said = [(each.effect.first, each.effect.do, each.effect.words) for each in self._said_since]
             called = self._called
@@ -220,11 +226,14 @@ class HandlerPlayback:
             self._known_digest = f"{zlib.crc32(as_bytes([self._name, said, *given])):08x}"
         return self._known_digest
 
-    def _refuse(self, result: Recorded) -> None:
-        before = _shown(result.name, result.line)
+    def _compare(self, name: str, digest: str, line: int) -> None:
+        """Raise RenderError if the handler has come to something else than it came to before."""
+        if (name, digest) == (self._name, self._digest()):
+            return
+        before = _shown(name, line)
         now = _shown(self._name, self._place.line)
         difference = f"and now to {now}" if now != before else "and now there with other texts or arguments"
-        number = len(self._recorded) - 1
+        number = len(self._recorded)
         message = (
             f"the handler does something else than before: as number {number}, it came to {before}, {difference};"
             " put what changes into `call.run`"
@@ -245,11 +254,12 @@ class HandlerPlayback:
         self._advance(None)
 
     def _advance(self, result: Recorded | None) -> None:
-        """Run to the next effect that needs a result, or to the end. Raises RenderError."""
+        """Raises RenderError."""
         said = len(self._played)
+        waited = self._waiting
         self._waiting = self._made = self._said = None
         try:
-            effect = self._send(result)
+            effect = self._send(result, waited)
             while effect.does == "play":
                 self._played.append(EffectAt(effect, self._place_now()))
                 effect = self._send(None)
@@ -269,12 +279,15 @@ class HandlerPlayback:
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
             self._fail(f"the handler raised {type(error).__name__}", error)
 
-    def _send(self, result: Recorded | None) -> HandlerEffect[Any]:
+    def _send(self, result: Recorded | None, waited: HandlerEffect[Any] | None = None) -> HandlerEffect[Any]:
+        """`waited` is what the result belongs to."""
         if self._reached is not None:
             reached, self._reached = self._reached, None
             return reached
-        if result is not None and result.problem:
-            found = self._coroutine.throw(RunFailed(result.problem))
+        if result is not None and waited is not None:
+            waited.problem = result.problem
+        if waited is not None and waited.does == "run" and waited.problem:
+            found = self._coroutine.throw(RunFailed(waited.problem))
         else:
             found = self._coroutine.send(None if result is None else result.value)
         if not isinstance(found, HandlerEffect):
@@ -336,7 +349,6 @@ class HandlerPlayback:
         self._stop_at(HandlerEffect("leave", words=words, name=name), said)
 
     def _fail(self, message: str, error: BaseException, code: str = "R110") -> None:
-        """Raise RenderError with the line of the handler."""
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if frame.filename == self._file]
         place = Place(self._path, own[-1].lineno or 1, 1) if own else self._place
@@ -344,12 +356,11 @@ class HandlerPlayback:
 
 
 def _shown(name: str, line: int) -> str:
-    """A wait or a function, and its line."""
     return f'"{name}"' if name == f"line {line}" else f'"{name}" (line {line})'
 
 
 def _told(argument: Any) -> str:
-    """An argument of a function as JSON; of what JSON does not have, only its type, as its `repr` may be an address."""
+    """As JSON, or only the type of what JSON does not have: its `repr` may be an address."""
     try:
         return orjson.dumps(argument, default=_type_of, option=orjson.OPT_NON_STR_KEYS).decode()
     except TypeError:

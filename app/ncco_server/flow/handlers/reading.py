@@ -1,7 +1,4 @@
-"""Reads a file with handlers: runs its code, and makes a flow of each handler.
-
-The words of a handler are read like those of a flow file. Its steps are made as calls go on.
-"""
+"""Reads a file with handlers: runs its code, and makes a flow of each handler."""
 
 from __future__ import annotations
 
@@ -24,6 +21,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from ncco_server.flow.handlers.api import HEARD, SECRET, Call, Called, CallFlow
+from ncco_server.flow.handlers.arguments import WrittenArguments
 from ncco_server.flow.handlers.exploring import FailedRun, HandlerSteps, WatchedCall, WatchedRun, facts_of
 from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.inspection import HandlerCode
@@ -38,20 +36,21 @@ from ncco_server.flow.language.flow import FlowHead, ReadFlow, read_flow
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.flow.language.shared import Context
 from ncco_server.flow.model import Step
-from ncco_server.flow.nodes import Node, Place
+from ncco_server.flow.nodes import Map, Node, Place
 from ncco_server.flow.runtime import Followers
 from ncco_server.flow.scope import Variable
 from ncco_server.value_types import ANY, TYPES
 
 RECORDED: Final = "recorded"
+AWAITED: Final = "awaited"
 _START: Final = "start"
 _KNOWN: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "direction", "now", "env"})
-"""What a handler reads and does not decide by, or what a proof tries values of, and says so."""
+"""What a handler does not decide by, or what a proof tries values of, and says so."""
 _NOTHING: Final[Mapping[str, str]] = {}
 
 
 class SampleEnv(dict[str, str]):
-    """Has a text for every variable that is read without a default; `lines` has the line that read it first."""
+    """Has a text for every variable that is read without a default; `lines` has the first such line."""
 
     def __init__(self, file: str) -> None:
         self.lines: dict[str, int] = {}
@@ -59,12 +58,10 @@ class SampleEnv(dict[str, str]):
         self._file = file
 
     def get(self, name: str, default: Any = None, /) -> Any:
-        """The default."""
         self.read.add(name)
         return default
 
     def __contains__(self, name: object) -> bool:
-        """Always False."""
         self.read.add(str(name))
         return False
 
@@ -82,9 +79,8 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "time": time.fromisoformat,
     "datetime": datetime.fromisoformat,
 }
-"""How an argument is made of a param that is stored as text, by its type; "" becomes None."""
+"""Makes an argument of a param that is stored as text, by type; "" becomes None."""
 _SAMPLE_PARAMS: Final = {"date": "2026-01-05", "time": "09:30", "datetime": "2026-01-05T09:30:00+00:00"}
-"""Such params in the call in which the steps of a handler are found."""
 _TYPES: Final[Mapping[Any, str]] = {
     str: "text",
     int: "int",
@@ -118,6 +114,7 @@ class LoadedHandler:
     followers: Followers = field(default_factory=dict)
     variants: tuple[Step, ...] = ()
     recorded: str = RECORDED
+    awaited: str = AWAITED
     heard: str = HEARD
 
     @property
@@ -173,8 +170,6 @@ class HandlerFile(NamedTuple):
     Attributes:
         handler: None if there is none, or the code could not be run.
         node: the words of its flow, as in a flow file.
-        literal: the texts that are written in the file; see `constants`.
-        issues: why the code could not be run.
     """
 
     handler: CallFlow | None
@@ -190,7 +185,6 @@ _is_running: ContextVar[bool] = ContextVar("handler file runs", default=False)
 
 
 def is_running_file() -> bool:
-    """Whether the code of a file runs now to find its handler."""
     return _is_running.get()
 
 
@@ -201,7 +195,7 @@ def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) ->
     """
     if isinstance(listed, GivenHandler) and listed.text == text:
         handler = replace(listed.flow, path=path)
-        return HandlerFile(handler, _node(handler, path), listed.literal, [], text)
+        return HandlerFile(handler, _node(handler, path, text), listed.literal, [], text)
     try:
         code = compile(text, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
@@ -240,7 +234,7 @@ def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) ->
     if others:
         message = f'"{others[0].name}" is the second handler of this file'
         return _without_handler(Place(path, others[0].line, 1), message, "write it in a file of its own")
-    return HandlerFile(handler, _node(handler, path), constants(code), [], text)
+    return HandlerFile(handler, _node(handler, path, text), constants(code), [], text)
 
 
 def _refuse_to_ask(prompt: object = "") -> str:
@@ -252,7 +246,7 @@ def _without_handler(place: Place, message: str, cure: str | None = None) -> Han
     return HandlerFile(None, None, {}, [RULES["E701"].at(place, message, cure)])
 
 
-def _node(handler: CallFlow, path: str) -> Node:
+def _node(handler: CallFlow, path: str, text: str) -> Node:
     """A handler as a flow file, with one step in place of all."""
     params = _params(handler)
     words = {
@@ -262,11 +256,12 @@ def _node(handler: CallFlow, path: str) -> Node:
         "start": _START,
         "steps": {_START: {"goto": "end"}},
     }
-    return EffectTemplate(None, Place(path, handler.line, 1), has_expressions=True).node(words)
+    node = EffectTemplate(None, Place(path, handler.line, 1), has_expressions=True).node(words)
+    return WrittenArguments(text, path, handler.function.__name__).placed(node) if isinstance(node, Map) else node
 
 
 def _params(handler: CallFlow) -> dict[str, Any]:
-    """The arguments of a handler after the call, as params of a flow."""
+    """Leave out the first argument, which is the call."""
     found: dict[str, Any] = {}
     for name, param in list(inspect.signature(handler.function).parameters.items())[1:]:
         hint = _hint_of(handler, name)
@@ -299,7 +294,8 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
         HEARD: Variable(HEARD, TYPES["text"], "", place, is_declared=False),
         SECRET: Variable(SECRET, TYPES["text"], "", place, sensitive=True, is_declared=False),
     }
-    variables = {**heard, RECORDED: Variable(RECORDED, ANY, (), place, is_declared=False)}
+    kept = {name: Variable(name, ANY, (), place, is_declared=False) for name in (RECORDED, AWAITED)}
+    variables = {**heard, **kept}
     maker = StepMaker(replace(read.reader, variables=heard), read.defaults, file.literal)
     runs = context.flows.keys() & {*file.literal.values()} - {read.name}
     handler = file.handler

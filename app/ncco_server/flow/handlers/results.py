@@ -43,5 +43,5 @@ def as_json(function: Callable[..., Any], result: Any) -> Any:
 
 
 def restored(function: Callable[..., Any], stored: Any) -> Any:
-    """Restore a result by the function's return type. Raises ValueError."""
+    """Raises ValueError."""
     return _adapter(function).validate_python(stored)

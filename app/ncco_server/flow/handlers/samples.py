@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 MOST: Final = 24
 _WHOLE: Final = (bool, type(None))
-"""The types of which every value is a sample."""
+"""Every value of these types is a sample."""
 _PLAIN: Final[Mapping[Any, tuple[Any, ...]]] = {
     str: ("text", ""),
     int: (1, 0),
@@ -25,7 +25,7 @@ _PLAIN: Final[Mapping[Any, tuple[Any, ...]]] = {
 
 
 class Samples(NamedTuple):
-    """Results that a function may return, as JSON values, and whether there are no others."""
+    """JSON values that a function may return, and whether there are no others."""
 
     values: tuple[Any, ...]
     are_all: bool

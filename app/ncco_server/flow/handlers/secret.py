@@ -1,4 +1,4 @@
-"""A sensitive value that a caller has entered: handlers pass it on to functions, and nothing writes it anywhere."""
+"""Sensitive values that callers have entered: handlers pass them on to functions, and nothing writes them anywhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Final, NoReturn
 GONE: Final = (
     "a secret exists only in its turn: give it to a function, in `await call.run(function, secret)`, or to a flow"
 )
-"""The message of SecretGone."""
 
 
 class SecretGone(Exception):
@@ -41,15 +40,13 @@ class Secret:
             raise SecretGone(GONE) from None
 
     def __repr__(self) -> str:
-        """No part of the value."""
         return "***"
 
     def __eq__(self, other: object) -> bool:
-        """Whether the values are equal, also in later turns."""
+        """Compare the values, also in later turns."""
         return isinstance(other, Secret) and self._token == other._token
 
     def __hash__(self) -> int:
-        """Equal for equal values."""
         return hash(self._token)
 
     def __reduce__(self) -> NoReturn:

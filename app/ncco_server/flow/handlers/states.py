@@ -20,13 +20,12 @@ _NAMED: Final = (type, FunctionType, BuiltinFunctionType, ModuleType)
 _MACHINERY: Final = frozenset(
     {"frame", "coroutine", "code", "cell", "coroutine_wrapper", "function", "async_generator"}
 )
-"""Types of what Python itself keeps for a function that waits."""
 
 
 def state_of(coroutine: Any, ignored: Any) -> tuple[Any, ...]:
     """A value that is equal for two handlers that go on in the same way.
 
-    The `coroutine` waits, or has ended. `ignored` is the call, which is compared otherwise.
+    The `coroutine` waits, or has ended. `ignored` is the call.
     """
     found = []
     while coroutine is not None:
@@ -50,8 +49,7 @@ def state_of(coroutine: Any, ignored: Any) -> tuple[Any, ...]:
 def live_variables(code: CodeType) -> Mapping[int, Set[str]]:
     """The local variables that a function may still read after each of its instructions, by the instruction's offset.
 
-    They are found backwards, from what the instructions that follow read and do not assign before. Variables that
-    nested functions share are always among them.
+    Variables that nested functions share are always among them.
     """
     instructions = list(dis.get_instructions(code))
     shared = {*code.co_cellvars, *code.co_freevars}
@@ -85,7 +83,7 @@ def _read_before(instruction: dis.Instruction, after: Set[str]) -> Set[str]:
 
 
 def _started(coroutine: Any, frame: Any, ignored: Any) -> Iterator[Any]:
-    """What a function has begun to compute and keeps in no variable, such as how far a loop has come."""
+    """This covers, for example, how far a loop has come."""
     kept = frame.f_locals
     own = (coroutine.__name__, coroutine.__qualname__, coroutine.cr_await, kept, frame.f_globals, frame.f_builtins)
     known = [id(each) for each in (ignored, *own, *kept.values())]
@@ -115,7 +113,7 @@ def comparable(value: Any, depth: int = 0) -> Any:
 
 
 def _parts(value: Any, depth: int) -> Any:
-    """The attributes of an object, or what it would be copied from; its identity if nothing is known."""
+    """The identity of an object if nothing is known of it."""
     try:
         _, arguments, *state = value.__reduce_ex__(4)
     except Exception:  # noqa: BLE001 - an object of the author's; most say TypeError

@@ -1,7 +1,6 @@
 """Makes the steps of a handler's flow, by reading what the handler says like a flow file.
 
-A text written in the handler's file is a literal. A computed text is a hole of the step, so that the step is read once
-and filled in for each call. Everything else of a step is literal.
+A text in the handler's file is a literal. A computed text is a hole: the step is read once and filled in for each call.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from ncco_server.flow.scope import Variable
 from ncco_server.value_types import ANY, E164, TYPES, Kind, record
 
 MOST_STEPS: Final = 1000
-"""How many steps of one handler are kept; our choice. A handler that offers computed menus makes more."""
+"""Steps of one handler that are kept; our choice. A handler that offers computed menus makes more."""
 
 _SECRET: Final = "secret"  # noqa: S105 - a name
 _PARAMS: Final = "with"
@@ -47,7 +46,7 @@ _PARAMS: Final = "with"
 _TYPES: Final[Mapping[str, Kind]] = {"p": TYPES["phone"], "u": TYPES["url"], "t": TYPES["text"], "s": TYPES["text"]}
 _KINDS: Final = re.compile(rf"(?P<p>\+?{E164.pattern}\Z)|(?P<u>(?:https?|wss?)://)")
 LITERAL: Final = frozenset({"choices", "collect", "on", "lookup", "hold", "result"})
-"""The words of a step whose texts are always literal."""
+"""Their texts are always literal."""
 _BRACES: Final = re.compile(r"\{[{%#]")
 _CONSTANT: Final = frozenset({WrittenText, int, float, bool, type(None)})
 
@@ -94,8 +93,7 @@ class Made(NamedTuple):
 
     Attributes:
         steps: one step; or several, so that a question is asked again without what was said before it.
-        values: the texts that were computed, by name, the secrets for another flow, and the request of a `hold`.
-        said: what they were made of.
+        values: by name, the computed texts, the secrets for another flow, and the request of a `hold`.
     """
 
     steps: tuple[Step, ...]
@@ -109,7 +107,7 @@ class Made(NamedTuple):
 
 
 def constants(code: CodeType) -> Mapping[int, str]:
-    """Every text that is written in some code and the functions in it, by its `id`."""
+    """Every text of some code and the functions in it, by its `id`."""
     return {id(each): each for each in _texts(code.co_consts)}
 
 
@@ -134,7 +132,6 @@ class EffectTemplate:
     Attributes:
         literal: see `constants`; None if every text is literal.
         values: the value of each hole. The first letter of a hole's name is that of its type.
-        has_expressions: whether braces mean what they mean in a flow file.
     """
 
     literal: Mapping[int, str] | None
@@ -143,7 +140,7 @@ class EffectTemplate:
     has_expressions: bool = False
 
     def add_to(self, key: list[Any], values: Iterable[Any]) -> None:
-        """Append to a key what is equal for values with equal nodes, and hashable. The holes are filled."""
+        """Append what is hashable and equal for values with equal nodes. Fill the holes."""
         for value in values:
             kind = type(value)
             if kind is str:
@@ -173,7 +170,6 @@ class EffectTemplate:
                 self.add_to(key, (value,))
 
     def node(self, value: Any, word: str = "") -> Node:
-        """A value as it would be written in a flow file, under this word."""
         place = self.place
         if isinstance(value, Secret) and word == _PARAMS and self.literal is not None:
             return Text(f"{{{{ {self._secret_hole(value)} }}}}", place, quoted=True)
@@ -183,11 +179,11 @@ class EffectTemplate:
             )
             raise RenderError("R110", message, str(place), frozenset())
         if isinstance(value, Ssml):
-            return Text("".join(map(self._ssml, value.pieces)), place, quoted=True)
+            return self._text("".join(map(self._ssml, value.pieces)))
         if isinstance(value, str):
             if isinstance(value, WrittenText) or self._is_literal(value):
-                return Text(value, place, quoted=True)
-            return Text(f"{{{{ {self._hole(value)} }}}}", place, quoted=True)
+                return self._text(value)
+            return self._text(f"{{{{ {self._hole(value)} }}}}")
         if isinstance(value, Mapping):
             entries = [
                 (str(key), self.node(each, word if word == _PARAMS else str(key))) for key, each in value.items()
@@ -199,6 +195,10 @@ class EffectTemplate:
             message = f"the handler gives a {type(value).__name__} in place of a text, a number, a list or a dict"
             raise RenderError("R110", message, str(place), frozenset())
         return Text(str(value).lower() if isinstance(value, bool) else str(value), place)
+
+    def _text(self, value: str) -> Text:
+        """A text all of whose characters are at the place of the effect."""
+        return Text(value, self.place, quoted=True, origins=((self.place.line, self.place.column),))
 
     def _ssml(self, piece: SsmlPiece) -> str:
         if not self._is_written(piece):
@@ -244,7 +244,6 @@ def _parts(said: Sequence[EffectAt]) -> list[list[EffectAt]]:
 
 
 def as_bytes(said: Any) -> bytes:
-    """JSON that changes if the handler says something else."""
     return orjson.dumps(said, default=repr, option=orjson.OPT_NON_STR_KEYS)
 
 
@@ -252,8 +251,6 @@ class StepMaker:
     """Makes the steps of a handler.
 
     Attributes:
-        latest: the steps that were made last, by name.
-        language: the language of texts that name no other.
         read: the steps that have been read, by name, with their sources; None to keep none.
     """
 
@@ -269,7 +266,7 @@ class StepMaker:
         self._made: dict[Any, tuple[Step, ...]] = {}
 
     def make(self, name: str, said: Sequence[EffectAt]) -> Made:
-        """The last effect waits or leaves. Raises RenderError if a step has an error."""
+        """The last effect waits or leaves. Raises RenderError."""
         values: dict[str, Any] = {}
         key = self._key(name, said, values)
         steps = self._made.get(key)
@@ -296,7 +293,7 @@ class StepMaker:
                     yield text
 
     def _key(self, name: str, said: Sequence[EffectAt], values: dict[str, Any]) -> tuple[Any, ...]:
-        """A value that is equal for effects with equal steps; the holes are filled in the order of `_node`."""
+        """Equal for effects with equal steps. The holes are filled in the order of `_node`."""
         key: list[Any] = [name]
         template = EffectTemplate(self._literal, said[0].place, values)
         for effect, place in said:
@@ -328,7 +325,7 @@ class StepMaker:
         yield self._read(name, said[-1].place, self._node(last, name, values), values, ending.held)
 
     def _node(self, said: Sequence[EffectAt], following: str, values: dict[str, Any]) -> Map:
-        """If the last effect neither waits nor leaves, `following` is next."""
+        """`following` is next if the last effect neither waits nor leaves."""
         place = said[-1].place
         first: dict[str, Node] = {}
         items: list[Node] = []

@@ -1,4 +1,4 @@
-"""Opening hours, made of a week, holidays and single dates in a time zone, and the values that a flow gets."""
+"""Opening hours: a week, holidays and single dates in a time zone, and the values that a flow gets."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ class Calendar:
     """Named opening hours.
 
     A date has the hours of its `override`; otherwise it is closed if it is a holiday; otherwise it has the hours of its
-    day of the week. Hours past midnight belong to the day on which they start, whatever the next day's hours are.
-    Times are local: a time that a clock change skips does not occur, and a time that occurs twice counts twice.
+    day of the week. Hours past midnight belong to the day on which they start. Times are local: a time that a clock
+    change skips does not occur, and a time that occurs twice counts twice.
 
     Attributes:
         type: the type of the value that a flow gets.
@@ -164,9 +164,6 @@ def seconds(moment: datetime) -> int:
     return since.days * DAY_S + since.seconds
 
 
-# the values that a flow gets
-
-
 LOOKAHEAD_DAYS: Final = 400
 """More than a year, because a calendar may open only once a year."""
 
@@ -185,8 +182,8 @@ class CurrentHours(Mapping[str, Any]):
     - `next_close`: when the calendar next goes from open to closed.
     - `reopens`: whether the calendar is open, or opens within 400 days.
 
-    The times are in the calendar's zone. A time more than 400 days away is None in the map of a flow. The attribute is
-    then the time 400 days from now.
+    The times are in the calendar's zone. A time more than 400 days away is None in the map of a flow, and the time 400
+    days from now in the attribute.
     """
 
     calendar: Calendar
@@ -277,11 +274,7 @@ def _after(calendar: Calendar, day: date, minute: int) -> datetime:
     return (start + timedelta(minutes=minute)).replace(second=1).astimezone(UTC)
 
 
-# time zones
-
-
 def offset_periods(zone: ZoneInfo, start: int, end: int) -> Iterator[OffsetPeriod]:
-    """Split the time where the clocks of the zone change."""
     at = start
     offset = offset_at(zone, start)
     for year in range(_year(start), _year(end) + 1):
@@ -313,7 +306,6 @@ def _first_second_after_change(zone: ZoneInfo, low: int, high: int) -> int:
 
 
 def offset_at(zone: ZoneInfo, at: int) -> int:
-    """Return how many seconds the clocks are ahead of UTC `at` a time in seconds since 1970."""
     offset = datetime.fromtimestamp(at, zone).utcoffset()
     return int(offset.total_seconds()) if offset else 0
 

@@ -46,7 +46,7 @@ _HOLIDAY: Final[JsonSchema] = {
 _HOLIDAYS: Final[JsonSchema] = {"anyOf": [_HOLIDAY, {"type": "array", "items": _HOLIDAY}]}
 
 SCHEMAS: Final[Mapping[str, type[MapForm]]] = {"region": Region, "special_date": SpecialDate}
-"""The models within a calendar, by the names that the calendar's schema uses for them."""
+"""By the names that the calendar's schema uses."""
 
 
 class HoursWords(MapForm):
@@ -70,7 +70,7 @@ class HoursWords(MapForm):
 
 
 def read_hours(node: Node, reader: Reader, dates: Mapping[str, str]) -> dict[str, Calendar]:
-    """The calendars described by the map under `hours:`, by name.
+    """Return invalid calendars closed wherever they cannot be read, so that no further issues arise.
 
     An invalid calendar is reported but still returned, closed wherever it cannot be read, so that no further issues
     arise where it is used. `dates` (path → text) may contain holidays computed earlier (`Calendar.sources`).
@@ -114,7 +114,7 @@ def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Ca
 
 
 def _check_summer_time(words: HoursWords, reader: Reader) -> None:
-    """W523: the zone is UTC, but the clocks of the holidays' country change."""
+    """Report W523 if the zone is UTC, but the clocks of the holidays' country change."""
     countries = {region.country for region in words.holidays.regions}
     written = words.written.get("timezone")
     if not isinstance(written, Text) or written.value not in _UTC_NAMES or not countries:
@@ -149,7 +149,7 @@ def _without_expressions(node: Node, what: str, reader: Reader) -> Node:
 
 
 def _misplaced_hints(node: Map) -> dict[str, str]:
-    """Hints for days and dates written next to `week` and `override` instead of inside them."""
+    """Days and dates belong inside `week` and `override`, not next to them."""
     keys = node.keys()
     days = {key.lower(): f"write it under `week`: {{{key}: 09:00-17:30}}" for key in keys if is_day(key)}
     dates = {key: f"write it under `override`: {{{key}: 09:00-12:00}}" for key in keys if key[:1].isdigit()}
@@ -157,7 +157,7 @@ def _misplaced_hints(node: Map) -> dict[str, str]:
 
 
 def _check_openings(calendar: Calendar, reader: Reader) -> None:
-    """W522: no day of the week is open, so the calendar never opens after the last open date in `override`."""
+    """Report W522 if no day of the week is open, so the calendar never opens after the last open date in `override`."""
     if any(calendar.week):
         return
     last = max((day for day, special in calendar.override.items() if special.spans), default=None)
@@ -166,7 +166,7 @@ def _check_openings(calendar: Calendar, reader: Reader) -> None:
 
 
 def check_overrides(calendars: Iterable[Calendar], today: date) -> Iterator[FlowIssue]:
-    """W524 for each `override` entry whose dates are all before `today`."""
+    """Report W524 for each `override` entry whose dates are all before `today`."""
     last: dict[tuple[Place, str], date] = {}
     for calendar in calendars:
         for day, special in sorted(calendar.override.items()):

@@ -35,7 +35,7 @@ _DATE: Final = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}.*")
 
 
 def read_week(node: Node, what: str, reader: Reader) -> Week:
-    """Read the map under `week`: days → hours. A day that is not listed is closed.
+    """A day that is not listed is closed.
 
     E504: not a day. E505: a day is named twice. W521: a day's hours start before the previous day's hours have ended.
     """
@@ -59,10 +59,10 @@ def read_week(node: Node, what: str, reader: Reader) -> Week:
 
 
 def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
-    """The hours of a day, sorted; () if the day is closed. None if the hours cannot be read.
+    """Sorted; () if the day is closed, None if the hours cannot be read.
 
-    E501: not hours. E502: hours that end at the time they start. E503: two ranges overlap. W520: hours past midnight
-    that were probably meant otherwise.
+    E501: not hours. E502: hours that end when they start. E503: two ranges overlap. W520: hours past midnight that were
+    probably meant otherwise.
     """
     if isinstance(node, Map):
         cure = "write hours such as 09:00-17:30, or a list of them"
@@ -103,7 +103,6 @@ def meant_hours(text: str) -> str:
 
 
 def is_hours(text: str) -> bool:
-    """Whether a text is ranges of 24-hour times separated by commas, or closed."""
     pieces = [piece.strip() for piece in text.split(",")]
     return pieces == [CLOSED] or all(_SPAN.fullmatch(piece) and _span_of(piece) for piece in pieces)
 
@@ -156,7 +155,7 @@ def _read_days(entry: Entry, what: str, reader: Reader) -> list[int]:
 
 
 def _days_of(piece: str) -> list[int] | None:
-    """`fri` or `fri-mon` as numbers; None if a day is unknown."""
+    """Return None if a day is unknown."""
     ends = [_NUMBERS.get(name.strip().lower()) for name in piece.split("-")]
     first, last = ends[0], ends[-1]
     if first is None or last is None or len(ends) > 2:
@@ -180,7 +179,6 @@ def _near_day(name: str) -> str:
 
 
 def _check_next_day(day: int, week: dict[int, Spans], named: dict[int, Text], what: str, reader: Reader) -> None:
-    """W521: hours that start before those of the previous day have ended."""
     following = (day + 1) % 7
     after = week.get(following, ())
     late = max((span.end for span in week[day]), default=0) - DAY_MINUTES
@@ -194,7 +192,6 @@ def _check_next_day(day: int, week: dict[int, Spans], named: dict[int, Text], wh
 
 
 def _texts_of(node: Node, what: str, reader: Reader) -> Iterator[tuple[str, Place]]:
-    """The parts between commas in a text or a list of texts."""
     for item in node.items if isinstance(node, Seq) else (node,):
         text = reader.text(item, f"an entry of {what}")
         if text is not None and not is_missing(text):
@@ -223,10 +220,7 @@ def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | Non
 
 
 def _is_doubtful(night: Span) -> bool:
-    """Whether hours past midnight are probably a mistake; our choice.
-
-    A restaurant opens at noon and closes before 06:00; a night service works from 18:00 or later until 08:00.
-    """
+    """Our choice: a restaurant closes before 06:00; a night service works from 18:00 or later until 08:00."""
     length = night.end - night.start
     end = night.end - DAY_MINUTES
     is_night_service = night.start >= _EVENING and end <= _MORNING
@@ -234,7 +228,7 @@ def _is_doubtful(night: Span) -> bool:
 
 
 def _meant_instead(night: Span) -> Span:
-    """`09:00-05:00` is probably from a clock with twelve hours (09:00-17:00); in `17:30-09:00` the ends are swapped."""
+    """`09:00-05:00` is probably 09:00-17:00; in `17:30-09:00` the ends are swapped."""
     end = night.end - DAY_MINUTES
     if night.start < _HALF_DAY:
         return Span(night.start, end + _HALF_DAY)
@@ -250,7 +244,7 @@ def _meant_span(text: str) -> str:
 
 
 def _span_of(text: str) -> Span | None:
-    """The span between two times in any notation: `9:00-17:30`, `9am-5.30pm`, `8-16h`.
+    """Read two times in any notation: `9:00-17:30`, `9am-5.30pm`, `8-16h`.
 
     An end at 00:00 is the end of the day. None if the text is not a valid span.
     """

@@ -127,7 +127,7 @@ class CollectWords(AskingWords, GotoWords):
 class Collect(StepExit[CollectWords]):
     """Waits for an `input`, checks what the caller entered or said, and stores it in a variable.
 
-    `least` is the lowest confidence of a speech result that counts, from 0 to 1.
+    Speech results with a confidence below `least` (0 to 1) do not count.
     """
 
     word: ClassVar = "collect"

@@ -3,8 +3,8 @@
 hold: {until: place.agent_free, up_to: 10m}
 on: {ready: agent, too_long: voicemail}
 
-`hold` plays `do` until its condition is true. The step's lookups are made when the step is entered, and again each time
-`do` has been played.
+`hold` plays `do` until its condition is true. The step's lookups are made on entry, and again each time `do` has been
+played.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from ncco_server.value_types import JsonSchema
 class StepSource:
     """A step that is being read, as its exit sees it.
 
-    `parts` are those of its `do` that could be read; `played` also has items with fields that could not be read.
+    `parts` could be read; `played` also has items with fields that could not be read.
     """
 
     name: str
@@ -54,7 +54,7 @@ class StepSource:
         return next((item for item in self.played if item.word == kind), None)
 
     def retry(self, own: RetryWords | None, place: Place) -> Retry | None:
-        """The step's `retry`, completed with that of the flow's defaults; None if neither has `then` (E240)."""
+        """Complete the step's `retry` with that of the flow's defaults; None if neither has `then` (E240)."""
         kinds = frozenset(item.word for item in self.played if item.word != "input")
         return merge_retry(own, self.defaults.retry, place, kinds, self.reader)
 
@@ -82,20 +82,15 @@ class StepExit(Exit, Generic[W]):
     on_words: ClassVar[type[MapForm] | None] = None
 
     def needs(self) -> Needs | None:
-        """None if the exit needs nothing from the actions of its step."""
         return None
 
     @classmethod
     @abstractmethod
-    def of_words(cls, words: W, source: StepSource) -> Self | None:
-        """None after an error."""
+    def of_words(cls, words: W, source: StepSource) -> Self | None: ...
 
     @classmethod
     def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
-        """The lines that the `on` of a step that is being written may have, without `error`.
-
-        `outcomes_of` returns the outcomes that a flow declares.
-        """
+        """The lines that the `on` of a step that is being written may have, without `error`."""
         yield from () if cls.on_words is None else cls.on_words.words()
 
 
@@ -180,7 +175,7 @@ class Else(MapForm):
 
 @dataclass(frozen=True, slots=True)
 class BranchLines:
-    """The list under `branch`: the lines with a condition, and the target of `else`. The class is its own form."""
+    """The lines under `branch` with a condition, and the target of `else`. The class is its own form."""
 
     is_at_key: ClassVar = True
 
@@ -432,7 +427,7 @@ def _go(name: str, target: Target, because: str) -> Decision:
 
 
 def _check_changes(until: Expression, shown: str, source: StepSource) -> None:
-    """W289 if nothing in `until` can change while the caller is waiting.
+    """Report W289 if nothing in `until` can change while the caller is waiting.
 
     A condition without names is reported elsewhere (W642, W643).
     """

@@ -191,10 +191,8 @@ class ReadFlow:
     """The parts of a flow file that could be read.
 
     Attributes:
-        start: None if unknown.
         flow: None if the file has an error.
         outbound: None if there is none, or it has an error.
-        made: the steps that a handler in Python makes.
     """
 
     words: FlowWords
@@ -210,7 +208,7 @@ class ReadFlow:
 
     @property
     def name(self) -> str:
-        """The name is "" if the file does not give one."""
+        """Return "" if the file does not give one."""
         return self.words.name.value if self.words.name else ""
 
     @property
@@ -220,7 +218,7 @@ class ReadFlow:
 
     @property
     def played(self) -> Mapping[str, Step]:
-        """The steps that calls can be in, by name: those of a handler in Python are not written in `steps`."""
+        """Include the steps of a handler in Python, which are not written in `steps`."""
         if self.flow is not None and self.flow.handler is not None:
             return self.flow.steps
         return {name: each.step for name, each in self.steps.items()}
@@ -237,8 +235,7 @@ class FlowHead:
 
     Attributes:
         node: the file, with missing section lines added.
-        outside: its signature; the name is "" if the file does not give one, and it is incomplete if an unknown word
-            may be a misspelt `params`.
+        outside: its signature, which is incomplete if an unknown word may be a misspelt `params`.
         zone: an IANA name, or "".
     """
 
@@ -249,7 +246,7 @@ class FlowHead:
 
 
 def read_head(node: Node, issues: list[FlowIssue], shared: Iterable[Map] = ()) -> FlowHead | None:
-    """None if the file is not a map. Errors are added to `issues`.
+    """Return None if the file is not a map. Errors are added to `issues`.
 
     A file without a time zone has that of the `shared` files.
     """
@@ -402,14 +399,12 @@ _SECTIONS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
     "locales": lambda words: "language" in words and words <= {*Locale.words()},
     "hours": lambda words: "week" in words,
 }
-"""For each section, the words that only its entries have."""
 
 
 _BELONGS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
     **_SECTIONS,
     "defaults": lambda words: words.isdisjoint(_STEP_MARKERS) or not words <= {*STEP_WORDS},
 }
-"""For each section, whether an entry with these words may belong to it."""
 
 
 def _restore_sections(node: Map, reader: Reader) -> Map:
@@ -434,7 +429,7 @@ def _restore_sections(node: Map, reader: Reader) -> Map:
 
 
 def _section_of(entry: Entry, section: str, node: Map) -> str:
-    """The section that an entry belongs to if its line is missing; "" if the entry is in the right place."""
+    """Return "" if the entry is in the right place."""
     words = frozenset(entry.value.keys()) if isinstance(entry.value, Map) else frozenset[str]()
     if not words or _BELONGS[section](words):
         return ""
@@ -520,7 +515,7 @@ def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
 
 
 def _is_step(node: Node) -> bool:
-    """Whether a map is a step, not a choice or a target. A step with `run` also has `on`."""
+    """False for a choice and a target. A step with `run` also has `on`."""
     keys = set(node.keys()) if isinstance(node, Map) else set[str]()
     is_target = keys <= {*RunForm.words()}
     return not is_target and not keys.isdisjoint(STEP_WORDS) and keys.isdisjoint(_CHOICE_MARKERS)

@@ -75,7 +75,7 @@ def event_record(name: str, webhook: Webhook, how: str = "", result: str = "", c
 
     `name` is a word under `events`. `how` is `hangup`, `completed` or `lost`, and `call_result` is one of
     `ncco_server.results.RESULTS`; both are "" unless the event is `ended`. `result` is the flow's own result of the
-    call; without one, the outcome that the flow returned in the end.
+    call, or else the outcome that it returned.
     """
     found = {field: getattr(webhook, field, None) for field in _EVENT_FIELDS}
     texts = {field: "" if value is None else str(value) for field, value in found.items()}
@@ -86,7 +86,7 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _CALL_FIELDS: Final = ("to", "from", "from_user", "uuid", "conversation_uuid", "request")
 _SERVER_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature", "content-type"})
-"""Headers that the server sets on every hook. Source: Standard Webhooks, Webhook Metadata."""
+"""The server sets them on every hook. Source: Standard Webhooks, Webhook Metadata."""
 
 
 MAILTO: Final = "mailto:"
@@ -101,8 +101,8 @@ class Hook(NamedTuple):
             if there is a problem.
         json: any JSON value; for an email or a call, the result of `MailDefinition.render` or `Placing.render`.
         headers: values have no line ends.
-        problem: why it could not be rendered, in one sentence without values of the call, or ""; such a hook is not
-            sent, but kept so that somebody can look at it.
+        problem: why it could not be rendered, without values of the call, or ""; such a hook is not sent, but kept for
+            people to see.
     """
 
     name: str
@@ -165,7 +165,7 @@ class HookDefinition(Definition):
 
     @property
     def url(self) -> Value | None:
-        """None for an email or a call."""
+        """Return None for an email or a call."""
         return self.post
 
     @property
@@ -183,8 +183,8 @@ class HookDefinition(Definition):
     def render(self, names: Mapping[str, Any], variables: Iterable[str] = ()) -> Hook:
         """Never raises: a hook that cannot be rendered has a problem instead.
 
-        `names` also has the `step`, the `flow`, this hook's params, and `event` if there is one. `variables` are those
-        that the default body may contain.
+        `names` also has the `step`, the `flow`, this hook's params, and `event`. The default body may contain the
+        `variables`.
         """
         names = {"event": NO_EVENT, **names}
         try:
@@ -208,11 +208,7 @@ class HookDefinition(Definition):
 
 
 def _default_body(name: str, names: Mapping[str, Any], params: Iterable[str], variables: Iterable[str]) -> Any:
-    """`params` and `variables` have no sensitive names.
-
-    Raises:
-        ValueError: a value cannot be written as JSON.
-    """
+    """`params` and `variables` have no sensitive names. Raises ValueError if a value cannot be written as JSON."""
     event = {field: text for field, text in names["event"].items() if text}
     data = {
         "call": {field: names["call"][field] for field in _CALL_FIELDS if names["call"].get(field)},
@@ -264,12 +260,11 @@ def _read_hook(entry: Entry, reader: Resolver) -> HookDefinition | None:
 
 
 def _with_own_names(scope: ScopeTypes) -> ScopeTypes:
-    """The scope of a hook or an event."""
     return scope.with_name("event", EVENT).with_name("flow", TYPES["text"]).with_name("step", TYPES["text"])
 
 
 def _check_hidden(values: Iterable[Value], reader: Resolver) -> None:
-    """E582 for a value of a hook or an event that uses a name of its own as if it was a variable."""
+    """Report E582 for a name of the hook's or event's own that is used as if it was a variable."""
     hidden = OWN_NAMES & reader.variables.keys()
     for at, own in sorted({(each.place, own) for each in values for own in hidden & each.used_names}):
         message = f'in hooks and `events`, "{own}" is not the variable with that name'
@@ -322,10 +317,7 @@ class SentHook(Named[HookDefinition]):
 
 
 def read_sent(node: Node, what: str, reader: Resolver) -> tuple[SentHook, ...]:
-    """The hooks in the order in which they are sent.
-
-    E580 for an unknown hook, E586 for an email with a recording that does not exist.
-    """
+    """Return them in order. E580: an unknown hook. E586: an email with a recording that does not exist."""
     found = _read_sent(node, what, reader)
     for hook in found:
         if hook.definition.mail is not None and hook.definition.mail.attach:
@@ -340,7 +332,6 @@ def _read_sent(node: Node, what: str, reader: Resolver) -> tuple[SentHook, ...]:
 
 
 Later: TypeAlias = SentHook | Save
-"""What happens on an event: a hook is sent, or a row of a table changes."""
 
 SentHooks: TypeAlias = Annotated[tuple[SentHook, ...], Notation(read_sent, ref("sent"))]
 
@@ -357,7 +348,7 @@ Source: webhook reference, Call status, Record, Transcription.
 """
 
 STEP_EVENTS: Final = {event: meaning for event, meaning in EVENTS.items() if event != "ended"}
-"""A call ends in a flow, after its last step, so a step has no `ended`."""
+"""A call ends after its last step, so a step has no `ended`."""
 
 _RECORDING_EVENTS: Final = frozenset({"record", "transcription"})
 
@@ -373,7 +364,7 @@ def read_events(
 
 
 def _read_later(node: Node, event: str, reader: Resolver) -> Iterator[Later]:
-    """What happens on an event, in order. `save` changes rows, unless a hook has this name."""
+    """`save` changes rows, unless a hook has this name."""
     read = _read_sent if event in _RECORDING_EVENTS else read_sent
     for item in items(node):
         entries = item.entries if isinstance(item, Map) else ()

@@ -60,7 +60,7 @@ def check_segments(written: Value | None, url: str) -> None:
 
 
 def _segments(written: Computed) -> Iterator[str]:
-    """The path segments as written, with `_COMPUTED` for a single computed value; none if the URL contains tags."""
+    """With `_COMPUTED` for a single computed value; none if the URL contains tags."""
     text = ""
     for node in written.template.body:
         if not isinstance(node, nodes.Output):
@@ -97,7 +97,6 @@ _NO_EFFECT: Final[Mapping[tuple[str, str], str]] = {
         for word in WORDS
     },
 }
-"""What to write instead of a key that a method does not support."""
 
 _FUNCTION: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 _DOTTED_NAME: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
@@ -110,7 +109,6 @@ class LookupRequest(NamedTuple):
     Attributes:
         url: absolute, http or https; "" for PYTHON.
         json: the body of a POST: any JSON value; None if there is none.
-        headers: values have no line ends.
         function: `package.module:function`; "" for GET and POST.
         cache_ms: how long an accepted answer may be reused; 0 for never.
         code: what a handler calls in place of `function`; then `function` is only its name.
@@ -134,7 +132,7 @@ class LookupRequest(NamedTuple):
         return json.dumps(parts, sort_keys=True)
 
     def __repr__(self) -> str:
-        """The rest of the request may be sensitive."""
+        """Leave out what may be sensitive."""
         return f"<lookup by {self.method}>"
 
 
@@ -207,12 +205,11 @@ class LookupDefinition(Definition):
 
     @property
     def url(self) -> Value | None:
-        """None for a Python function or a table."""
+        """Return None for a Python function or a table."""
         return self.get or self.post
 
     @property
     def module(self) -> str:
-        """The module is "" if the lookup calls no function."""
         return self.function.partition(":")[0]
 
     @property
@@ -236,14 +233,10 @@ class LookupDefinition(Definition):
 
     @property
     def default_answer(self) -> Answer:
-        """The value of the lookup before it is made."""
         return {**self.default, OK: False}
 
     def render(self, names: Mapping[str, Any]) -> LookupRequest | TableRead | TableSearch:
-        """`names` also contains the lookup's params. Raises RenderError.
-
-        A value that is a whole path segment must not be empty.
-        """
+        """Raises RenderError, also for an empty value that is a whole path segment. `names` has the params, too."""
         if self.selection is not None:
             return self.selection.search(names)
         if self.table is not None:
@@ -263,7 +256,7 @@ class LookupDefinition(Definition):
         )
 
     def cast_answer(self, value: object, problem: str = "") -> tuple[Answer, str]:
-        """The answer as the flow sees it, and why it is the default ("" if it is real)."""
+        """Return also why the answer is the default ("" if it is real)."""
         if problem:
             return self.default_answer, problem
         if self.table is not None:
@@ -284,12 +277,12 @@ class LookupDefinition(Definition):
             return self.default_answer, str(misfit)
 
     def misfit(self, value: object) -> str:
-        """Why an answer does not match `returns`; "" if it does."""
+        """Return "" if an answer matches `returns`."""
         return self.cast_answer(value)[1]
 
 
 def read_lookups(node: Node, reader: Resolver) -> dict[str, LookupDefinition]:
-    """Invalid lookups are still defined, so that steps can name them."""
+    """Define invalid lookups, too, so that steps can name them."""
     read = [_read_definition(entry, reader) for entry in LookupDefinition.entries(node, reader)]
     return {definition.name: definition for definition in read if definition is not None}
 

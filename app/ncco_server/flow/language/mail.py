@@ -34,9 +34,9 @@ _BRACES: Final = re.compile(r"\{\{.*?\}\}")
 
 
 def addresses(text: str) -> tuple[str, ...]:
-    """Email addresses, separated by commas.
+    """Split at commas.
 
-    Raises ValueError, without the text, if there is none, if one is invalid, or if there are too many.
+    Raises ValueError, without the text, if there is no address, if one is invalid, or if there are too many.
     """
     found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not 0 < len(found) <= MOST_ADDRESSES or not all(map(_is_address, found)):
@@ -45,7 +45,7 @@ def addresses(text: str) -> tuple[str, ...]:
 
 
 def _is_address(text: str) -> bool:
-    """Whether this is one ASCII address without a name, whose domain only has letters, digits, dots and hyphens."""
+    """True for one ASCII address without a name, whose domain only has letters, digits, dots and hyphens."""
     if not text.isascii() or len(text) > 254:  # Source: RFC 5321, 4.5.3.1.3
         return False
     try:
@@ -68,7 +68,7 @@ class Addresses(PlainText):
 
 
 def _read_to(node: Node, what: str, reader: Resolver) -> Value | None:
-    """E585 if a caller or another server could choose who gets the email."""
+    """Report E585 if a caller or another server could choose who gets the email."""
     value = reader.value(node, Addresses(), "text", what)
     if value is not None and isinstance(node, Text) and "{%" not in node.value:
         for part, place in _parts_that_are_no_address(node):

@@ -169,7 +169,7 @@ def _reason(choice: Choice, outcome: Outcome, locale: str) -> str:
 
 
 def _asked(choices: Menu, least: float, reader: Resolver) -> Asked:
-    """The input that the menu accepts in the default locale. If the locales differ, `by_locale` has that of each."""
+    """The input in the default locale. If the locales differ, `by_locale` has that of each."""
     every = choices.values()
     keys = _distinct(((key, choice) for choice in every for key in choice.keys), "dtmf", reader)
     each: dict[str, Asked] = {}

@@ -37,15 +37,13 @@ REFUSED: Final = "refused"
 OTHERWISE: Final = "otherwise"
 RETRIED: Final = (*DIAL_FAILURES, "machine", UNKNOWN)
 _APART: Final = frozenset({UNKNOWN, REFUSED})
-"""Outcomes that `otherwise` does not include: the phone may have rung, or must not ring."""
+"""`otherwise` does not include them: the phone may have rung, or must not ring."""
 MOST_TRIES: Final = 10
 
 
 QUIET_FROM: Final = time(21)
 QUIET_UNTIL: Final = time(8)
-"""When quiet hours begin and end, in the called number's time zones. Our choice: many countries allow calls from 8 or 9
-until 20 or 21.
-"""
+"""In the called number's time zones. Our choice: many countries allow calls from 8 or 9 until 20 or 21."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +61,11 @@ class Outbound:
     """How calls are placed with a flow.
 
     Attributes:
-        answered: where the call starts if a person answers.
         from_number: in digits; "" for a random number of the application.
         machine_detection: "" for none.
         expires_s: seconds after the wanted time until the call expires; None if it never does.
-        quiet: whether not to call at night.
         ways: where the call goes after machine detection, by `human`, `machine` and `beep`.
-        hooks: the hooks that are sent if nobody was reached, by outcome; `otherwise` is for the rest, except `unknown`.
+        hooks: what is sent if nobody was reached, by outcome; `otherwise` is for the rest, except `unknown`.
     """
 
     place: Place
@@ -97,7 +93,6 @@ class Outbound:
         return any(start < ends + day and begins + day < end for day in (0, 24 * 60))
 
     def refusing(self, number: str) -> tuple[str, ...]:
-        """The names of the rows that keep this number from being called."""
         return tuple(table.row_of_number(number) for table in self.unless or ())
 
 
@@ -181,7 +176,6 @@ class OutboundWays(MapForm):
 
 
 def _read_unless(node: Node, what: str, reader: Resolver) -> tuple[TableDefinition, ...]:
-    """The tables of numbers under `unless`."""
     found = [read_table_of_numbers(item, what, reader) for item in items(node)]
     return tuple(table for table in found if table is not None)
 
@@ -225,7 +219,7 @@ _REPORTED: Final[Mapping[MachineDetection | None, frozenset[str]]] = {
 
 
 def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set[str]) -> Outbound | None:
-    """None after an error. `hours` are the names of the opening hours that the flow may use."""
+    """Return None after an error. `hours` are the names of the opening hours that the flow may use."""
     place = words.written.place
     before = len(reader.issues)
     if ("from" in words.written.values) == (words.random_from_number is True):

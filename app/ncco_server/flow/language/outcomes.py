@@ -41,7 +41,7 @@ OUTCOMES: Final = {
 _OBSERVED: Final = STATUSES.keys() - OUTCOMES.keys() | {
     *("record", "recording", "recorded", "transcription", "transcribed", "transfer", "hangup")
 }
-"""Events that hooks can report, but that never decide where a call goes."""
+"""Hooks can report them, but they never decide."""
 
 
 class OutcomeTarget(NamedTuple):
@@ -102,7 +102,7 @@ class On(StepExit[OnWords]):
             yield Way(name, line.target, line.place, (name,))
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The outcome is "" if the next target of a list is dialled."""
+        """Return "" if the next target of a list is dialled."""
         if decision.next_target:
             return ""
         name = OTHERWISE if is_at_once else decision.what
@@ -125,7 +125,7 @@ class On(StepExit[OnWords]):
         return Jump(line.target, line.place, why)
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """None for a status that does not decide here. Raises RenderError."""
+        """Return None for a status that does not decide here. Raises RenderError."""
         name = "completed" if outcome.name == "connected" else outcome.name
         if name in DIAL_FAILURES and self.connect is not None and self.connect.rings_several:
             count = sum(1 for _ in self.connect.rung(frame))
@@ -244,12 +244,12 @@ class RunFlow(StepExit[RunWords]):
 
 
 def steers(node: Map) -> bool:
-    """Whether an `on` is an exit. It is not if it only has `error`."""
+    """An `on` that only has `error` is not an exit."""
     return any(key != "error" for key in node.keys())  # noqa: SIM118 - a Map is no dict
 
 
 def _read_dial_lines(node: Map, source: StepSource) -> Fields:
-    """E262 for statuses that cannot decide, E263 for words that are not outcomes of this step.
+    """Report E262 for statuses that cannot decide, E263 for words that are not outcomes of this step.
 
     If `do` has an error, an unknown name may be a checkpoint that could not be read.
     """
@@ -281,7 +281,7 @@ def _check_dial(fields: Fields, failures: tuple[str, ...], source: StepSource) -
 def _check_otherwise(
     fields: Fields, outcomes: tuple[str, ...], code: str, reader: Reader, *, may_be_empty: bool = False
 ) -> None:
-    """W267 for an `otherwise` that covers no outcome; `code` for outcomes that lead nowhere."""
+    """Report W267 for an `otherwise` that covers no outcome; `code` for outcomes that lead nowhere."""
     missing = ", ".join(name for name in outcomes if name not in fields.values)
     if OTHERWISE in fields.values and not missing and not may_be_empty:
         reader.report("W267", fields.at(OTHERWISE), "`otherwise` is never used: every outcome has its own line")
@@ -297,9 +297,9 @@ _REFUSED: Final = frozenset(
 
 
 def _check_refused(signature: Signature, lines: Mapping[str, OutcomeTarget], reader: Reader) -> None:
-    """W268 for a refusal such as `denied` that leads to the same step as a success such as `verified`.
+    """Report W268 for a refusal such as `denied` that leads to the same step as a success such as `verified`.
 
-    A flow that returns values is not checked, because the values can distinguish the two.
+    Values that a flow returns can distinguish the two, so it is not checked.
     """
     steps = {name: line.target.step for name, line in lines.items() if line.target.is_plain}
     led = {name: steps.get(name if name in lines else OTHERWISE) for name in signature.outcomes}

@@ -32,7 +32,7 @@ from ncco_server.value_types.kind import AnyValue, is_encodable
 _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?$")
 _BRACKETS: Final = re.compile(r"\[[^\]]*\](?::[0-9]*)?")
 _NOT_IN_HOST: Final = re.compile(r"[%\s\\\u3002\uff0e\uff61]")
-"""The last three are full stops in other scripts, which become dots when the host is resolved."""
+"""The last three are full stops in other scripts, which become dots in a resolved host."""
 
 
 class RequestUrl(Url):
@@ -69,10 +69,9 @@ def _check_host(url: str) -> None:
 
 
 def without_urls(scope: ScopeTypes) -> ScopeTypes:
-    """Values of type url become ordinary text.
+    """Make values of type url ordinary text.
 
-    Elsewhere, a URL may start with such a value. Here only the flow file and `env` may determine the server, because a
-    variable may come from a caller or another server.
+    A variable may come from a caller or another server, but only the flow file and `env` may determine the server.
     """
     return replace(scope, shapes={name: _without_url(shape) for name, shape in scope.shapes.items()})
 
@@ -98,7 +97,6 @@ _SERVER_HEADERS: Final = frozenset(
         *("expect", "accept-encoding", "idempotency-key", "proxy-authorization", "proxy-connection"),
     }
 )
-"""Headers that the server always sends."""
 _SECRET: Final = re.compile(r"authorization|cookie|api-?key|token|secret|password", re.IGNORECASE)
 _SECRET_QUERY: Final = re.compile(
     r"[?&]((?:api|access|auth|secret)[_-]?(?:key|token)|token|secret|password)=", re.IGNORECASE
@@ -107,7 +105,7 @@ _NOT_IN_URL: Final = "send it in the `json` of a `post`: URLs are kept in logs"
 
 
 def read_url(node: Node, what: str, reader: Resolver) -> Value | None:
-    """Only the flow file and `env` may determine the server. W531: a secret in the query."""
+    """W531: a secret in the query."""
     if isinstance(node, Text) and (found := _SECRET_QUERY.search(node.value)):
         place = node.at(found.start(1), len(found[1]))
         reader.report("W531", place, f'"{found[1]}" in the query of a URL is a secret that would be logged')
@@ -147,7 +145,7 @@ def read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
 
 
 def plain_json(value: object, depth: int = 0) -> Any:
-    """A copy that only has JSON types. Dates and times become text in ISO 8601.
+    """Return only JSON types: dates and times become text in ISO 8601.
 
     Raises ValueError; its message never contains the value.
     """
@@ -165,7 +163,7 @@ def plain_json(value: object, depth: int = 0) -> Any:
 
 
 def plain_text(text: str) -> str:
-    """Return the text unchanged. Raises ValueError if it is too long or cannot be encoded in UTF-8."""
+    """Raises ValueError if the text is too long or cannot be encoded in UTF-8."""
     if len(text) > MAX_TEXT:
         raise ValueError(f"text of at most {MAX_TEXT:,} characters is needed")
     if not is_encodable(text):
@@ -183,8 +181,8 @@ class JsonValue(AnyValue):
 JSON: Final = JsonField("kept", computed=JsonValue())
 """Anything that JSON can express, with braces in values. A key with braces is reported (E411) and left out.
 
-Numbers, `true` and `false` without quotes keep their type. So does `"{{ answers }}"` alone: a list stays a list.
-Braces inside other text produce text. Sensitive values are allowed, because this is sent but never stored.
+Numbers, `true` and `false` without quotes keep their type, and so does `"{{ answers }}"` alone. Braces inside other
+text produce text. Sensitive values are allowed, because this is sent but never stored.
 """
 
 HttpUrl: TypeAlias = Annotated[Value, Notation(read_url, TEXT)]
@@ -193,7 +191,7 @@ Body: TypeAlias = Annotated[Value, JSON]
 
 
 class Definition(MapForm):
-    """A lookup or a hook. A flow declares it once, and its steps refer to it by name. Invalid parts are left out."""
+    """A lookup or a hook. A flow declares it once, and its steps refer to it by name."""
 
     is_named: ClassVar = True
     noun: ClassVar[str]
@@ -227,8 +225,7 @@ class Definition(MapForm):
 
     @property
     @abstractmethod
-    def url(self) -> Value | None:
-        """The URL of the request."""
+    def url(self) -> Value | None: ...
 
     @property
     def values(self) -> tuple[Value, ...]:
@@ -236,7 +233,7 @@ class Definition(MapForm):
 
 
 def scope_with(params: Mapping[str, Param], scope: ScopeTypes) -> ScopeTypes:
-    """The params take precedence over other names."""
+    """Params hide other names."""
     for name, param in params.items():
         scope = scope.with_name(name, param.variable.type, "a sensitive param" * param.variable.sensitive)
     return scope
@@ -250,7 +247,7 @@ class Named(Generic[D]):
     """A lookup or a hook that a step or a flow names; `given` are its params, in the scope of whoever names it."""
 
     own_names: ClassVar[frozenset[str]] = NO_NAMES
-    """Names that are in scope in it, besides its params, but not in the place that names it."""
+    """They are in scope in it, but not in the place that names it."""
 
     definition: D
     place: Place
@@ -274,7 +271,7 @@ class Named(Generic[D]):
 
 
 def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Resolver, what: str) -> Iterator[Named[D]]:
-    """Yield each lookup or hook that is named. One that is named twice is yielded twice.
+    """A lookup or a hook that is named twice is yielded twice.
 
     `node` is a name, a map from a name to its params, or a list of these.
     """

@@ -55,7 +55,7 @@ def _form(kind: Kind) -> Notation:
 
 
 def _refuse_secrets(value: Value, reader: Resolver) -> None:
-    """Report E331 for each caller's secret in a value, because the value is stored until the call is placed."""
+    """Report E331 for each caller's secret, because the value is stored until the call is placed."""
     for leaf in leaves(value):
         for name in sorted(leaf.used_names & reader.scope.secrets):
             message = f"{name} would be stored until the call is placed; it is {reader.scope.unspoken[name]}"
@@ -112,7 +112,7 @@ class Placing:
 
 
 def _read_placing(node: Node, what: str, reader: Resolver) -> Placing | None:
-    """E272 for an unknown flow, E587 for one without `outbound`, E588 for two times."""
+    """Report E272 for an unknown flow, E587 for one without `outbound`, E588 for two times."""
     words = PlaceWords.read(node, what, reader)
     if words is None:
         return None

@@ -49,7 +49,7 @@ class RetryPrompt:
     item: Map
 
     def before(self, kinds: frozenset[str]) -> tuple[Part, ...]:
-        """The prompt, as it is played before actions of these `kinds` and the `input`.
+        """The prompt before actions of these `kinds` and the `input`.
 
         The caller can interrupt it, unless it forbids that or actions of another kind follow. Source: NCCO reference,
         Talk and Stream (bargeIn).
@@ -153,7 +153,7 @@ def failed_try(failure: str, number: int, tries: int) -> str:
 
 
 def input_outcome(decision: TakenDecision, heard_by: str) -> str:
-    """The outcome is "" after a speech recognition error."""
+    """Return "" after a speech recognition error."""
     if decision.attempt:
         return failed_try(decision.what, decision.attempt, decision.attempts)
     if decision.what == "asr_error":
@@ -185,7 +185,7 @@ class Retry:
         yield ExitOutcome(failed_try(failure, self.tries, self.tries), self.then[failure].place)
 
     def after(self, outcome: Outcome, place: Place, tries: int, others: tuple[str, ...] = ()) -> Decision | None:
-        """None if the outcome is not a failure to answer."""
+        """Return None if the outcome is not a failure to answer."""
         if outcome.name == "asr_error":
             return Decision(Again(counts_try=False), outcome.name, place, f"{outcome.because}: asked again")
         return self.decide(outcome.name, outcome.because, tries, others) if outcome.name in FAILURES else None
@@ -213,10 +213,9 @@ def merge_retry(
     kinds: frozenset[str],
     reader: Reader,
 ) -> Retry | None:
-    """None, after reporting E240, if nothing says what follows the last attempt.
+    """Return None, after reporting E240, if nothing says what follows the last attempt.
 
-    `place` is that of the exit, for when neither is written; `kinds` are the actions that the step plays before its
-    `input`.
+    `place` is that of the exit; `kinds` are the actions that the step plays before its `input`.
     """
     layers = [words for words in (inherited, own) if words is not None]
     then = {name: target for words in layers for name, target in (words.then or {}).items()}
@@ -239,7 +238,7 @@ def merge_retry(
 
 
 def prompt_items(node: Node, reader: Resolver) -> tuple[Node, ...]:
-    """The prompts under `noinput` or `nomatch`, each as written, or with its locales under one action."""
+    """Each prompt is as written, or with its locales under one action."""
     found: list[Node | None] = []
     if isinstance(node, Map) and stands_for_locales(node, reader, _OPTIONS):
         lists = {name: items(each) for name, each in (split(node, "this list of prompts", reader) or {}).items()}
@@ -261,14 +260,14 @@ def prompt_items(node: Node, reader: Resolver) -> tuple[Node, ...]:
 
 
 def as_item(node: Node) -> Map | None:
-    """A prompt as it would be written in `do`; None for a list, which is not a prompt."""
+    """Return None for a list, which is not a prompt."""
     if isinstance(node, Seq) or (isinstance(node, Map) and node.get("template") is None):
         return node if isinstance(node, Map) else None
     return Map((Entry(Text("talk", node.place), node),), node.place)
 
 
 def _merge_locales(by_locale: Mapping[str, Node], place: Place, reader: Reader) -> Map | None:
-    """The prompts for one attempt as one item of `do`; E564 unless all are spoken or all are streamed."""
+    """Make the prompts for one attempt one item of `do`; E564 unless all are spoken or all are streamed."""
     made = {name: as_item(node) for name, node in by_locale.items()}
     entries = {name: item.entries[0] for name, item in made.items() if item is not None and len(item.entries) == 1}
     kinds = {entry.key.value for entry in entries.values()}

@@ -47,8 +47,8 @@ class Returned:
     """The declared result of a lookup.
 
     Attributes:
-        type: a map with the declared fields; other fields of an answer are left out. If a declaration could not be
-            read, any other entries are allowed too.
+        type: a map with the declared fields; other fields of an answer are left out, unless a declaration could not be
+            read.
         secrets: the paths of sensitive values in an answer; none of them is inside another.
     """
 
@@ -66,7 +66,7 @@ class Returned:
 
 
 def read_answer(type_: Kind, value: object, path: str = "") -> Any:
-    """Cast a value of an answer. Raises Misfit.
+    """Raises Misfit.
 
     A number is accepted as text, and digits as a number, but a boolean is never text.
     """
@@ -100,15 +100,13 @@ def _cast(type_: Kind, value: object, path: str) -> Any:
 class SensitiveValues(Protocol):
     """The sensitive values of the current turn (`ncco_server.engine.secrets`)."""
 
-    def are_in(self, text: str) -> bool:
-        """Whether a text contains a sensitive value."""
+    def are_in(self, text: str) -> bool: ...
 
-    def are_part_of(self, value: object) -> bool:
-        """Whether a number, a phone number or a URL contains a sensitive value."""
+    def are_part_of(self, value: object) -> bool: ...
 
 
 _PUBLIC: Final = frozenset({"words", "bool"})
-"""Types whose values the flow itself contains."""
+"""The flow itself contains their values."""
 
 
 class Redactor:
@@ -119,7 +117,7 @@ class Redactor:
         self._mask = mask
 
     def redact(self, type_: Kind, value: Any, secrets: Collection[Path], path: str = "") -> Any:
-        """Values at the paths `secrets` are not masked. Raises Misfit if a type allows no token."""
+        """Leave values at the paths `secrets` as they are. Raises Misfit if a type allows no token."""
         if () in secrets or type_.name in _PUBLIC:
             return value
         inner = by_first_key(secrets)
@@ -181,7 +179,6 @@ _SENSITIVE_CURE: Final = "write it at each sensitive field: `pin: {type: text, s
 
 
 def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> Kind:
-    """The paths of sensitive fields are added to `secrets`."""
     known: dict[str, Kind] = {}
     for key, value in node.entries:
         name = key.value
@@ -229,7 +226,7 @@ def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Re
 
 
 def _read_url(node: Node, what: str, reader: Reader, *, may_be_empty: bool) -> Kind:
-    """A URL with one of the listed hosts. If these are not a list of hosts: E532, and any URL."""
+    """Report E532 if `hosts` is not a list of hosts, and accept any URL then."""
     items = node.items if isinstance(node, Seq) else ()
     hosts = tuple(item.value.lower() for item in items if isinstance(item, Text) and _HOST.fullmatch(item.value))
     if hosts and len(hosts) == len(items):
@@ -249,8 +246,7 @@ def _entry_type(node: Node) -> Node | None:
 def is_described(node: Node) -> bool:
     """Whether a map describes one field: its `type`, with `sensitive` or the `hosts` of a URL.
 
-    `{type: text, sensitive: bool}` does not: it declares two fields with these names. The same is true of `{type: url,
-    hosts: [text]}`.
+    `{type: text, sensitive: bool}` and `{type: url, hosts: [text]}` do not: they declare two fields.
     """
     if not isinstance(node, Map) or not {"type"} < set(node.keys()) <= {*_DESCRIPTION, _HOSTS}:
         return False
@@ -307,10 +303,7 @@ def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
 def read_default(
     fields: Fields, returns: Returned, reader: Resolver, given: Mapping[str, Any] = _NOTHING
 ) -> dict[str, Any]:
-    """The result if there is no answer: `default`, completed with `given` and empty values.
-
-    E533 for values that do not fit.
-    """
+    """Complete `default` with `given` and empty values. E533 for values that do not fit."""
     node = fields.get("default")
     within = f"the default of {fields.what}"
     if node is None:

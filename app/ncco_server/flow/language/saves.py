@@ -77,7 +77,6 @@ class Save:
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """The values of the key, and those that are written."""
         return (*self.key.values(), *(each.value for each in (*self.sets, *self.increases)))
 
     def effects(self, phase: Phase, own: frozenset[str] = NO_NAMES) -> Iterator[Effect]:
@@ -89,7 +88,7 @@ class Save:
         yield from self.effects("event", OWN_NAMES)
 
     def change(self, names: Mapping[str, Any]) -> RowChange | None:
-        """None if no row can have this key. Raises RenderError."""
+        """Return None if no row can have this key. Raises RenderError."""
         row = self.table.row(self.key, names)
         if not row:
             return None
@@ -208,7 +207,7 @@ def _check_action(
 
 
 def _check_later(words: SaveWords, reader: Resolver) -> None:
-    """E553 for the question whether a row is new: after an event, no step reads the answer."""
+    """Report E553 if the answer whether a row is new is wanted: after an event, no step reads it."""
     for word in ("only_new", "into"):
         if word in words.written.values:
             message = f"an event cannot ask whether a row is new, so `{word}` has no effect"

@@ -1,7 +1,4 @@
-"""The JSON Schema of flow files, for editors: derived from the models of the flow language.
-
-Every file that loads is valid. The schema does not check expressions, templates or names.
-"""
+"""The JSON Schema of flow files, for editors. Every file that loads is valid; expressions and names are not checked."""
 
 from __future__ import annotations
 
@@ -149,7 +146,6 @@ def _named_or_list(kind: str) -> JsonSchema:
 
 
 def _later() -> JsonSchema:
-    """A hook, as under `send`, or `save`; or a list of these."""
     hooks = named(named(ANYTHING), offered="hooks")
     return listed({"anyOf": [offered("hooks"), {**hooks, "properties": {"save": listed(ref("save"))}}]})
 
@@ -228,7 +224,7 @@ def options_of(word: str) -> dict[str, JsonSchema]:
 
 
 def _any_item() -> JsonSchema:
-    """An item is recognised by the first of these words. `record` beside a `conversation` is one of its fields."""
+    """The first of these words decides what an item is. `record` beside a `conversation` is one of its fields."""
     pasted = [(_has_value("action", word), ref(f"{word}_pasted")) for word in ACTIONS]
     cases = [(has("action"), choose(pasted, {"properties": {"action": one_of(ACTIONS)}}))]
     first = sorted(ITEM_WORDS, key=lambda word: word != "conversation")

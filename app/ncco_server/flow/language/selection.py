@@ -31,7 +31,6 @@ MOST_ROWS: Final = 100
 """Our choice."""
 
 StoredRow: TypeAlias = tuple[Sequence[str | int], Mapping[str, Any]]
-"""The values of a row's key, and its columns."""
 
 
 class TableSearch(NamedTuple):
@@ -57,9 +56,7 @@ class Selection:
     """Which rows a lookup reads.
 
     Attributes:
-        where: None for every row.
         order: a column or a value of the key; "" for the order of the keys.
-        is_descending: whether the largest comes first.
         is_first: whether the answer is the first row, instead of a list.
     """
 
@@ -152,7 +149,7 @@ def _present(condition: nodes.Node) -> Iterator[str]:
 
 
 def read_selection(table: TableDefinition, fields: Fields, reader: Resolver) -> Selection | None:
-    """None if `where`, `order` and `first` are not there, or have an error."""
+    """Return None if `where`, `order` and `first` are not there, or have an error."""
     written = [word for word in WORDS if word in fields.values]
     if not written:
         return None

@@ -164,12 +164,11 @@ def _read_events(node: Node | None, source: StepSource) -> Mapping[str, tuple[La
 
 
 def _goes_on(exit_: Exit) -> bool:
-    """Whether the actions of another step may follow those of this step in the same NCCO."""
     return exit_.leaves_at_once and any(not way.target.is_end for way in exit_.ways)
 
 
 def _choose_exit(source: StepSource) -> type[StepExit[Any]] | None:
-    """E218 for a second exit. An `on` that only has `error` is not an exit."""
+    """Report E218 for a second exit. An `on` that only has `error` is not an exit."""
     fields = source.fields
     on = fields.get("on")
     is_exit = {"on": not isinstance(on, Map) or steers(on)}
@@ -187,7 +186,7 @@ def _choose_exit(source: StepSource) -> type[StepExit[Any]] | None:
 
 
 def _check_words(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
-    """Report words without effect, and a missing exit: `choices` or `collect` for an `input`, `on` for a connect."""
+    """Report words without effect, and a missing exit."""
     fields = source.fields
     reader = source.reader
     own = frozenset(kind.form.words() if kind else ())
@@ -228,7 +227,6 @@ def _lacks_exit(kind: type[StepExit[Any]] | None, source: StepSource) -> bool:
 
 
 def _has_dial_lines(on: Map, source: StepSource) -> bool:
-    """Whether `on` has lines besides `error` and checkpoints: outcomes of a dial, or names that were reported."""
     return not {"error", *source.checkpoints}.issuperset(on.keys())
 
 

@@ -32,7 +32,7 @@ _MOST_KEYS: Final = 4
 TAKEN: Final = frozenset(
     ["table", "params", "default", "where", "order", "first", "set", "increase", "remove", "only_new", "into", OK]
 )
-"""Words beside which a lookup or a `save` writes the values of the key."""
+"""A lookup or a `save` writes the values of the key beside these words."""
 
 Key: TypeAlias = Mapping[str, Value]
 
@@ -41,7 +41,7 @@ class TableRead(NamedTuple):
     """A lookup's request for a row, rendered for a call.
 
     Attributes:
-        row: the row's name; "" if no row can have this key, because a value is missing or does not fit its type.
+        row: "" if no row can have this key, because a value is missing or does not fit its type.
         at_ms: milliseconds since 1970: rows that were kept until then are not seen.
         pending: the changes that the turn has made before, and that are not written yet.
     """
@@ -82,7 +82,6 @@ class TableDefinition(MapForm):
 
     @property
     def is_found_by_number(self) -> bool:
-        """Whether the key is one phone number."""
         return [each.type.name for each in self.key.values()] == ["phone"]
 
     @property
@@ -99,12 +98,11 @@ class TableDefinition(MapForm):
         return Returned(record(fields), frozenset((name,) for name, column in self.columns.items() if column.sensitive))
 
     def row_of_number(self, number: str) -> str:
-        """The name of the row of a phone number, in digits, if a row is found by one."""
+        """Return "" unless a row is found by a phone number, which is in digits."""
         return row_name(self.name, [number])
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """The values of columns without a value, as far as they are declared or empty."""
         columns = self.columns.items()
         return {name: each.default for name, each in columns if not each.type.words or each.default in each.type.words}
 
@@ -114,9 +112,9 @@ class TableDefinition(MapForm):
         return ", ".join(f'{name}: "{{{{ {value} }}}}"' for name, value in samples.items())
 
     def row(self, key: Key, names: Mapping[str, Any]) -> str:
-        """The name of the row with this key; "" if no row can have it. Raises RenderError.
+        """Return "" if no row can have this key. Raises RenderError.
 
-        No row has an empty value in its key, such as a number that is withheld, or one that does not fit its type.
+        No value of a key is empty, such as a withheld number, or of another type.
         """
         found: list[str | int] = []
         for name, declared in self.key.items():
@@ -225,7 +223,7 @@ TableName: TypeAlias = Annotated[TableDefinition, Notation(read_table_name, offe
 
 
 def read_table_of_numbers(node: Node, what: str, reader: Resolver) -> TableDefinition | None:
-    """The table with this name, which is found by a phone number; E555 for any other table."""
+    """Report E555 for a table that is not found by a phone number."""
     table = read_table_name(node, what, reader)
     if table is None or table.is_found_by_number:
         return table
@@ -235,7 +233,6 @@ def read_table_of_numbers(node: Node, what: str, reader: Resolver) -> TableDefin
 
 
 TableOfNumbers: TypeAlias = Annotated[TableDefinition, Notation(read_table_of_numbers, offered("tables"))]
-"""The name of a table whose rows are found by a phone number."""
 
 
 def named_table(node: Node | None, reader: Resolver) -> TableDefinition | None:
@@ -244,7 +241,7 @@ def named_table(node: Node | None, reader: Resolver) -> TableDefinition | None:
 
 
 def read_key(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[str, Value] | None:
-    """E552 if a value of the key is missing; None if one cannot be read."""
+    """Report E552 if a value of the key is missing; None if one cannot be read."""
     missing = [name for name in table.key if name not in fields.values]
     if missing and fields.is_whole:
         shown = " and ".join(f'"{name}"' for name in missing)
@@ -280,7 +277,6 @@ def _described(type_: Kind) -> str:
 
 
 def _holds(before: Kind, after: Kind) -> bool:
-    """Whether every stored value of one type is a value of another."""
     if after.name == "text":
         return before.name != "bool"
     if before.words or after.words:

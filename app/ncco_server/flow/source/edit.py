@@ -74,7 +74,6 @@ def removal(text: str, node: yaml.CollectionNode, number: int) -> Splice:
 
 
 def _line_break(text: str, at: int) -> tuple[int, int]:
-    """The end of the line at a position, including its comment, and the start of the next line."""
     found = LINE_BREAK.search(text, at)
     return found.span() if found else (len(text), len(text))
 
@@ -110,7 +109,7 @@ class YamlText:
         return found
 
     def set(self, path: Path, value: str) -> None:
-        """Replace a scalar, keeping its style as far as the new text allows."""
+        """Keep the style of a scalar as far as the new text allows."""
         node = self.node(path)
         if not isinstance(node, yaml.ScalarNode):
             raise NoSuchValue(path)
@@ -122,7 +121,6 @@ class YamlText:
             self._splice(start, end, quoted(value) if node.style else written(value))
 
     def _block(self, node: yaml.ScalarNode, value: str) -> str:
-        """Quoted if a block cannot express the text."""
         header, _, body = self.text[node.start_mark.index : node.end_mark.index].partition("\n")
         indent = len(body) - len(body.lstrip(" "))
         lines = textwrap.wrap(value, max(20, _WIDTH - indent), break_long_words=False, break_on_hyphens=False)
@@ -135,7 +133,6 @@ class YamlText:
         return "\n".join([header, *(" " * indent + line for line in lines)])
 
     def rename(self, path: Path, key: str) -> None:
-        """Rename the key of the value at a path."""
         value = self.node(path)
         holder = self.node(path[:-1])
         names = [name for name, node in holder.value if node is value] if isinstance(holder, yaml.MappingNode) else []
@@ -144,7 +141,6 @@ class YamlText:
         self._splice(names[0].start_mark.index, names[0].end_mark.index, written(key))
 
     def put_into_list(self, path: Path) -> None:
-        """Replace a map with a list whose only item is the map."""
         node = self.node(path)
         if not isinstance(node, yaml.MappingNode):
             raise NoSuchValue(path)

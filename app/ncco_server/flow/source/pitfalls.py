@@ -41,12 +41,11 @@ _UNSUPPORTED = re.compile(r"(?:^|[\s\[{,])[&!*]|(?:^|[\r\n:\-\[,{])[ \t]*\{\{")
 _COLON = re.compile(r"[ \t]*:")
 _COMMENT = re.compile(r"([ \t]*)#([^\r\n]*)")
 _TYPOGRAPHIC_QUOTES = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2018\u2019\u201a\u201b"
-"""Typographic quotes: double, angle and single; opening and closing, low and high."""
+"""Double, angle and single; opening and closing, low and high."""
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 
 
 def check_unsupported(source: SourceFile, events: Sequence[yaml.Event]) -> Iterator[FlowIssue]:
-    """The parts of YAML that flow files do not support: tags, anchors, aliases, braces without quotes."""
     if not _UNSUPPORTED.search(source.parsed):
         return
     lines_with_braces = set[int]()
@@ -181,7 +180,7 @@ def _cut_by_comment(source: SourceFile, event: yaml.ScalarEvent, key: str) -> Fl
 
 
 def _looks_like_one_text(value: str, space: str, comment: str, key: str) -> bool:
-    """Whether `value # comment` looks like one text. Two spaces, one word or an expression suggest a comment."""
+    """Two spaces, one word or an expression suggest that `value # comment` is not one text."""
     if not comment.strip() or comment[0].isdigit():
         return True
     if space != " " or key in EXPRESSION_KEYS or not any(char.isalpha() for char in value):
@@ -246,7 +245,7 @@ def _missing_value(source: SourceFile, start: int, key: Text | None) -> FlowIssu
 
 
 def _sibling_block(source: SourceFile, key: Text) -> int:
-    """The line below a key if it looks like an unindented part of it; otherwise 0."""
+    """Return the number of the line, or 0."""
     if key.place.line == len(source.starts):
         return 0
     below = source.line(key.place.line + 1)

@@ -44,9 +44,8 @@ class Gap(NamedTuple):
     """Lines (the first and the last one, from 1) that were not read as written because of syntax errors.
 
     Attributes:
-        issues: the errors; none if the gap belongs to the same mistake as the one before.
+        issues: none if the gap belongs to the same mistake as the one before.
         is_left_out: whether the lines were left out; otherwise the first or the last one was corrected.
-        is_larger: whether it is more than the smallest block around its error.
     """
 
     first: int
@@ -118,7 +117,7 @@ class _Builder:
     issues: list[FlowIssue]
 
     def document(self) -> Node | None:
-        """None without a document, or with two: the second may contain what is missing in the first."""
+        """Return None without a document, or with two: the second may contain what is missing in the first."""
         next(self.events)
         if not isinstance(next(self.events), yaml.DocumentStartEvent):
             self.issues.append(RULES["E120"].at(self.source.place(0), "the file is empty"))
@@ -168,7 +167,7 @@ class _Builder:
         return Map(tuple(entries.values()), place)
 
     def _is_split_text(self, value: yaml.Event) -> bool:
-        """Whether a key without a value is the rest of text in typographic quotes that YAML split at a comma."""
+        """Whether YAML split text in typographic quotes at a comma."""
         is_empty = isinstance(value, yaml.ScalarEvent) and not value.value and not value.style
         return is_empty and bool(self.issues) and self.issues[-1].code == "E118"
 
@@ -245,7 +244,6 @@ def _character_offsets(text: str, at: int, end: int, event: yaml.ScalarEvent) ->
 
 
 def _contents(node: Node) -> object:
-    """The texts of a node without their places, to compare two nodes."""
     match node:
         case Text():
             return node.value

@@ -19,7 +19,7 @@ FILLER = "\ue000"
 """A private-use letter: ordinary text to a YAML parser."""
 
 _DIRECTION = "\u200e\u200f\u202a-\u202e\u2066-\u2069"
-"""Direction marks, which are copied along with a phone number from a contact list."""
+"""They are copied along with a phone number from a contact list."""
 _HIDDEN = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u2029\u2060\ufeff\ufffe\uffff\ud800-\udfff"
 """Characters that YAML forbids, and characters that are always invisible."""
 _SPACES = "\xa0\u2000-\u200a\u202f\u205f\u3000"
@@ -29,7 +29,6 @@ _INVALID = re.compile(
 )
 """Reported: invisible and forbidden characters, and spaces that YAML does not recognise."""
 _UNUSUAL = re.compile(f"[{_SPACES}{_DIRECTION}{_HIDDEN}]")
-"""Quick test: a file without a match has none of these characters."""
 _MAX_ISSUES = 20
 _MAX_QUOTED = 72
 
@@ -82,14 +81,13 @@ class SourceFile:
         return Place(self.file, line, column, max(1, stop - start))
 
     def extent(self, event: yaml.Event) -> Place:
-        """The place of an event, or of the part on its first line if it has several."""
         start, end = marks(event)
         if start.line == end.line:
             return Place(self.file, start.line + 1, start.column + 1, end.index - start.index or 1)
         return self.place(start.index, end.index)
 
     def rewritten(self, start: int, end: int, text: str, cure: str) -> Fix:
-        """The fix that replaces the text; `cure` says it in words."""
+        """`cure` says in words what replaces the text."""
         line, column = self.position(start)
         return Fix(cure, "characters", text, Place(self.file, line, column, end - start))
 
@@ -116,7 +114,7 @@ class SourceFile:
         return [self._invalid_character(each) for each in found[:_MAX_ISSUES]]
 
     def invisible_characters(self) -> list[FlowIssue]:
-        """Report at most 20. Unlike YAML, a template may contain any spaces."""
+        """Unlike YAML, a template may contain any spaces."""
         found = [each for each in self._invalid_characters() if each.lastgroup != "space"]
         return [self._invalid_character(each) for each in found[:_MAX_ISSUES]]
 
@@ -217,7 +215,7 @@ class Line:
 
     @property
     def above(self) -> Line | None:
-        """Skips blank lines and comments."""
+        """Skip blank lines and comments."""
         return next(self.lines_above(), None)
 
     def lines_above(self) -> Iterator[Line]:
@@ -242,7 +240,6 @@ class Line:
 
 
 def quote(text: str) -> str:
-    """Long text is cut, and ends with three dots."""
     return in_quotes(text if len(text) <= _MAX_QUOTED else text[:_MAX_QUOTED].rstrip() + " ...")
 
 

@@ -65,8 +65,6 @@ class SyntaxFault:
 
     Attributes:
         context_start: the offset where the construct that the parser was reading starts, or `at` if unknown.
-        last: the last event that the parser produced.
-        in_flow: whether a `[` or `{` is open.
     """
 
     source: SourceFile
@@ -117,11 +115,7 @@ def enclosing(line: Line, bare: str, start: int, *, in_flow: bool) -> tuple[int,
     return line.start + min(begin, at), line.start + (stop.start() if stop else len(bare))
 
 
-# one or more characters that YAML does not allow there
-
-
 def find_conflict(fault: SyntaxFault) -> FlowIssue | None:
-    """Find the conflict markers that Git writes into a file that it could not merge."""
     found = _CONFLICT.search(fault.source.parsed)
     cure = "keep one of the two versions, and delete the lines with <<<<<<<, ======= and >>>>>>>"
     return fault.issue("E101", *found.span(), "a Git conflict marker", cure) if found else None
@@ -140,7 +134,6 @@ def find_fence(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_star(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a list whose items begin with `*` instead of a dash."""
     line = fault.first_line
     if not _STAR.match(line.text, line.indent) or fault.in_flow:
         return None
@@ -165,7 +158,6 @@ def find_tab(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_escape(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a backslash escape in double quotes that YAML does not recognise."""
     at = fault.source.parsed.rfind("\\", fault.context_start, fault.at + 1)
     if at < 0 or not fault.mentions("escape", "hexdecimal", "hexadecimal"):
         return None
@@ -176,7 +168,7 @@ def find_escape(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_unclosed_quote(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a quote that is not closed before the end of the file, or that swallowed the lines up to the next quote."""
+    """The quote may swallow the lines up to the next quote."""
     start = fault.context_start
     if not fault.mentions("unexpected end of stream", "unexpected document"):
         first, end = marks(fault.last)
@@ -192,7 +184,7 @@ def find_unclosed_quote(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_missing_colon(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a key without its colon: `talk {text: Hello}`, `{speech [sales, buy], goto: x}`."""
+    """Such as `talk {text: Hello}`, `{speech [sales, buy], goto: x}`."""
     source = fault.source
     line = fault.line
     found = _UNKEYED_BRACKET.match(line.text)
@@ -212,7 +204,7 @@ def find_missing_colon(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_equals(fault: SyntaxFault) -> FlowIssue | None:
-    """Find an equals sign instead of a colon: `{topic = sales}`."""
+    """Such as `{topic = sales}`."""
     found = _EQUALS_IN_MAP.search(fault.line.bare, 0, fault.at - fault.line.start + 1)
     if not fault.in_flow or not found:
         return None
@@ -236,7 +228,6 @@ def find_braces(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def braces(source: SourceFile, line: Line, start: int, *, in_flow: bool) -> FlowIssue:
-    """The issue that the braces at `start` are not in quotes."""
     key = None if in_flow or start != line.content else _BRACED_KEY.match(line.bare, start - line.start)
     if key:
         place = source.place(start, line.start + key.end(1))
@@ -286,11 +277,10 @@ def _on_next_line(fault: SyntaxFault, start: int, end: int, line: Line) -> Fix:
 
 
 _REST_OF_BRACES = re.compile(r"[^{}]*\}\}")
-"""The text after a quote within braces, up to their end."""
 
 
 def find_expression(fault: SyntaxFault) -> FlowIssue | None:
-    """Find an expression inside a map in braces that begins with a quote or contains brackets: `{if: "a" in b}`."""
+    """Such as `{if: "a" in b}`."""
     source = fault.source
     if not fault.in_flow or not fault.mentions("',' or") or fault.char == ":" or _KEY.match(source.parsed, fault.at):
         return None
@@ -304,7 +294,7 @@ def find_expression(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
-    """Find text after a closing quote: an apostrophe, a quote inside quotes, or two texts in a row."""
+    """Find an apostrophe, a quote inside quotes, or two texts in a row."""
     line = fault.line
     at = fault.at
     if not is_quoted(fault.last) or not line.start < at < line.end:
@@ -338,15 +328,12 @@ def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
     return fault.issue("E113", at, stop, "there is text after the closing quote", fix)
 
 
-# brackets and commas
-
-
 _LIST_TYPE = re.compile(r"(?:list|List|array)\[(\w+)\]|(\w+)\[\]")
-"""The notation of list types in other languages: `text[]`, `list[text]`."""
+"""Other languages write list types like this."""
 
 
 def find_list_in_text(fault: SyntaxFault) -> FlowIssue | None:
-    """Find an expression with brackets inside a map in braces: `{check: a in [1, 2]}`."""
+    """Such as `{check: a in [1, 2]}`."""
     source = fault.source
     line = fault.line
     colon = source.parsed.rfind(": ", line.start, fault.at)
@@ -367,10 +354,7 @@ def find_list_in_text(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def _value(rest: str) -> str:
-    """The part of a line's rest up to the comma or bracket that ends the value, including nested brackets.
-
-    "" if it continues on the next line.
-    """
+    """The part up to the comma or bracket that ends the value, including nested brackets; "" if it continues below."""
     depth = 0
     for index, char in enumerate(_QUOTED.sub(lambda found: FILLER * len(found[0]), rest)):
         depth += (char in "[{") - (char in "]}")
@@ -425,7 +409,7 @@ def find_missing_comma(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_second_colon(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a text between brackets that contains a colon and needs quotes: `{talk: Hello: press 1}`."""
+    """Such as `{talk: Hello: press 1}`."""
     head, _, tail = fault.entry.partition(":")
     if not fault.in_flow or fault.char != ":" or fault.context_start < fault.line.start or not tail.strip():
         return None
@@ -451,11 +435,8 @@ def _unclosed(fault: SyntaxFault) -> FlowIssue:
     return fault.issue("E114", at, at + 1, f"this {opener} is not closed", cure)
 
 
-# lines
-
-
 def find_colon_in_text(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a text that contains a colon and needs quotes: `talk: Hello: press 1`."""
+    """Such as `talk: Hello: press 1`."""
     line = fault.line
     at = fault.at
     if not fault.mentions("mapping values are not allowed") or not line.key or line.colon == at:
@@ -489,7 +470,7 @@ def find_colon_in_text(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_missing_space(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a line that YAML reads as plain text: `goto:menu`, `-talk: x`, `goto menu`, `goto = menu`."""
+    """Such as `goto:menu`, `-talk: x`, `goto menu`, `goto = menu`."""
     line = _line_without_key(fault)
     if line is None:
         return None
@@ -565,7 +546,6 @@ def _second_value(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_wrong_column(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a line whose indentation does not match any block."""
     line = fault.line
     above = fault.line.above
     problems = ("did not find expected", "expected <block end>", "<document start>")
@@ -610,7 +590,6 @@ def _wrong_kind(fault: SyntaxFault, columns: Mapping[int, int]) -> FlowIssue:
 
 
 def _stray_dash(line: Line) -> Line | None:
-    """This line or the one above, if its dash makes a key a list item by mistake; otherwise None."""
     head = next((above for above in line.lines_above() if above.indent < line.indent), None)
     alike = [line, *(above for above in line.lines_above() if above.indent == line.indent)]
     alike = [each for each in alike if head is None or each.number > head.number]
@@ -621,7 +600,7 @@ def _stray_dash(line: Line) -> Line | None:
 
 
 def _open_columns(below: Line) -> dict[int, int]:
-    """The indentation of each open block above a line → the number of the block's last line."""
+    """Indentation → the number of the block's last line."""
     columns: dict[int, int] = {}
     for line in reversed([*below.lines_above()]):
         columns = {column: shown for column, shown in columns.items() if column < line.indent}
@@ -657,7 +636,7 @@ FINDERS = (
     find_second_value,
     find_wrong_column,
 )
-"""In the order in which they are tried: first those that examine one character, last those for lines."""
+"""Those that examine one character come first, those for lines last."""
 
 
 LONGEST_LINE = 10_000
@@ -678,7 +657,7 @@ def diagnose(source: SourceFile, error: yaml.MarkedYAMLError, events: list[yaml.
 
 
 def _open_bracket(events: list[yaml.Event]) -> int | None:
-    """None outside brackets."""
+    """Return None outside brackets."""
     open_collections: list[yaml.CollectionStartEvent] = []
     for event in events:
         if isinstance(event, yaml.CollectionStartEvent):

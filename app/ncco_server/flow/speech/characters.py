@@ -27,9 +27,7 @@ _COUNTRY_CODES = frozenset(map(str, COUNTRY_CODE_TO_REGION_CODE))
 _WRITTEN = re.compile(rf"(?:[0-9+*#]|{_SEPARATORS.pattern})*")
 _DOTTED = frozenset({"az", "tr"})
 WORDS: Mapping[str, Literal["standard", "or"]] = {"and": "standard", "or": "or"}
-"""The words that can precede the last entry of a list, each with the name of the list style in CLDR.
--Used for all lists in English: British English has no comma before `and`.
-"""
+"""The words that can precede the last entry of a list, each with the name of the list style in CLDR."""
 
 _BRITISH = Locale("en", "GB")
 """Used for all lists in English: British English has no comma before `and`."""
@@ -37,7 +35,7 @@ _SPANISH = (
     (re.compile(r"h?[ií](?![ae])", re.IGNORECASE), "y", "e"),
     (re.compile(r"h?[oó]|8|11(?!\d)", re.IGNORECASE), "o", "u"),
 )
-"""In Spanish lists: the start of the last entry, the word that precedes it, and the word to write instead."""
+"""The start of the last entry, the word that precedes it, and the word to write instead."""
 
 
 def digits(value: object, language: str, group: object = None) -> str:

@@ -51,7 +51,7 @@ def locale_of(language: str) -> Locale:
 
 
 def word_of(locale: Locale, *keys: str) -> Any:
-    """The entry of words.yaml for the country or else for the language; None if there is none."""
+    """The entry of words.yaml for the country or else for the language."""
     for name in (str(locale), locale.language):
         found: Any = _WORDS.get(name, {})
         for key in keys[:-1]:
@@ -66,7 +66,7 @@ def plain(text: str) -> str:
 
 
 def number_of(value: object) -> Decimal | None:
-    """None unless it is a number, or text with a number."""
+    """Return None unless it is a number, or text with a number."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         return Decimal(value.strip())
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE:
@@ -95,7 +95,7 @@ def _written(value: Decimal, locale: Locale, pattern: str | None = None) -> str:
 
 
 def _groups_thousands(locale: Locale) -> bool:
-    """Not if the separator is a space, which a voice may read as the end of a number."""
+    """False if the separator is a space, which a voice may read as the end of a number."""
     return not get_group_symbol(locale).isspace()
 
 

@@ -22,7 +22,7 @@ _LONG: Final = {"E": "EEEE", "c": "cccc", "M": "MMMM", "L": "LLLL"}
 
 
 def spoken(value: object, language: str, form: object = "") -> str:
-    """The spoken form of a point in time, a date, a time of day, a number, or the text of one of these (ISO 8601).
+    """Speak a point in time, a date, a time of day, a number, or the text of one of these (ISO 8601).
 
     `form` is one of `FORMS`, a currency (`GBP`), or "" for the weekday, day, month and time of a point in time, or the
     day, month and year of a date.
@@ -107,7 +107,7 @@ def clock(moment: time, locale: Locale) -> str:
 
 
 def _clock_forms(locale: Locale) -> Mapping[str, Any] | None:
-    """None for a language that uses the CLDR forms."""
+    """Return None for a language that uses the CLDR forms."""
     has_halves = "a" in locale.time_formats["short"].pattern
     found: Mapping[str, Any] | None = word_of(locale, "halves") if has_halves else None
     return found or word_of(locale, "clock")

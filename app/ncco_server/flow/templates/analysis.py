@@ -31,7 +31,7 @@ MAX_LOOPS: Final = 2
 """With the limit on list lengths, it limits how much work a template can cause."""
 
 MAX_NESTED: Final = 40
-"""The limit counts across all included files; our choice, well below Python's recursion limit."""
+"""Across all included files; our choice, well below Python's recursion limit."""
 
 _LOOP = record({name: TYPES["bool" if name in ("first", "last") else "int"] for name in LOOP_FIELDS})
 _CLOSER = re.compile(r"\}\}|%\}|#\}")
@@ -150,8 +150,6 @@ class Analysis(Walk):
             message = f'"{name}" is set outside the loop, and a loop cannot change anything outside itself'
         self.check.report("E325", target, message)
 
-    # output values
-
     def _check_output(self, node: nodes.Node, touched: Collection[str]) -> None:
         start = self.template.start(node)
         type_ = self.check.type_of(node) if self._may_be_written(node, touched) else None
@@ -174,7 +172,7 @@ class Analysis(Walk):
         self.check.report(fault.code, where, fault.message, fault.cure)
 
     def _may_be_written(self, node: nodes.Node, touched: Collection[str]) -> bool:
-        """Whether a value may be inserted here; reports E330 or E331 if not.
+        """Report E330 or E331, and return False, if a value must not be inserted here.
 
         Text that is sent is also stored with the call, so it must not contain sensitive values. What a `spoken` param
         adds to a spoken text is stored encrypted.
@@ -227,9 +225,6 @@ class _Value(NamedTuple):
 
 def _is_fixed(node: nodes.Node) -> bool:
     return root_names(node) == {"env"} or (isinstance(node, nodes.Const) and isinstance(node.value, str))
-
-
-# braces in literal text
 
 
 def check_braces(check: Checker, text: str, start: int = 0) -> None:

@@ -21,7 +21,7 @@ BUDGET: Final = "the budget"
 
 _LOCALISED: Final = 50
 _PER_ENTRY: Final = 50
-"""In a list or a map, this many characters of a text count as one entry, because it is only compared."""
+"""In a list or a map, such a text counts as one entry, because it is only compared."""
 _FREE: Final = (nodes.Name, nodes.Const, nodes.TemplateData, nodes.Operand, nodes.Slice)
 
 
@@ -32,7 +32,7 @@ class Budget:
     _left = MAX_STEPS
 
     def spend(self, steps: int) -> None:
-        """If the budget is used up, raises Unfit and makes a quarter of it available again, for the `error` exit."""
+        """If the budget is used up, raise Unfit and make a quarter of it available again, for the `error` exit."""
         self._left -= steps
         if self._left < 0:
             self._most //= 4
@@ -71,7 +71,7 @@ def _steps(node: nodes.Node, entries: Callable[[nodes.Node], int]) -> int:
 
 
 def size_of(value: object) -> int:
-    """The number of characters in a text, or of entries (nested ones too) in a list or map; 0 for other values."""
+    """Characters of a text, or entries (nested ones too) of a list or map; 0 for other values."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, dict):

@@ -40,21 +40,19 @@ _CASTS: Final[Mapping[str, Mapping[str, str]]] = {
     "time": {"text": "text"},
     "datetime": {"date": "in_zone('{zone}') | date", "time": "in_zone('{zone}') | time", "text": "text"},
 }
-"""For each kind, the filters that convert its values, by the kind of the result. `now` is in UTC."""
+"""The filters that convert a kind, by the kind of the result. `now` is in UTC."""
 _ZONE: Final = "Europe/London"
 _NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _NUMBER = re.compile(r"\+?[0-9][0-9\s.()\-\u2010-\u2015]*|\([0-9\s.()\-]*|\+")
 _SEPARATORS = re.compile(r"[\s.()\-\u2010-\u2015]")
 _MIN_DIGITS: Final = 7
-"""The shortest phone number; shorter numbers may be extensions."""
+"""Shorter numbers may be extensions."""
 
 
 class Checker(NodeVisitor):
     """Checks the expressions of one template.
 
     Attributes:
-        is_bare: whether the expression is a bare condition, without braces.
-        types: None for an expression with an error.
         locals: the local variables that are set before the expression being checked.
     """
 
@@ -76,13 +74,13 @@ class Checker(NodeVisitor):
         return touched_names(Occurrence(self.template, node, "output"), self.scope.unspoken), used_env(node)
 
     def type_of(self, node: nodes.Node, beside: Kind | None = None) -> Kind | None:
-        """None after reporting an error. `beside` is the type of the other operand, if there is one."""
+        """Return None after reporting an error. `beside` is the type of the other operand, if there is one."""
         found: Kind | None = self._name(node, beside) if isinstance(node, nodes.Name) else self.visit(node)
         self.types[node] = found
         return found
 
     def check_test(self, node: nodes.Node, before: nodes.Compare | None = None) -> Kind | None:
-        """Check a condition and return its type.
+        """Return the type of a condition.
 
         A bare condition must be true or false. In braces, as in Jinja2, empty text, an empty list and 0 count as false.
         `before` is the comparison to its left, as in `x == "a" or "b"`.
@@ -126,7 +124,7 @@ class Checker(NodeVisitor):
         return False
 
     def converted(self, node: nodes.Node, kinds: Collection[str]) -> Fix | None:
-        """None if neither a filter nor quotes convert the value."""
+        """Return None if neither a filter nor quotes convert the value."""
         kind = getattr(self.types[node], "family", "")
         shown = self.shown(node)
         through = next((name for to, name in _CASTS.get(kind, {}).items() if to in kinds), None)
@@ -169,8 +167,6 @@ class Checker(NodeVisitor):
         message, cure = FOREIGN.misplaced[","][1:] if node.items else ("a value is missing here", None)
         self.report("E301", sign, message, cure)
 
-    # literals, names and entries
-
     def visit_Const(self, node: nodes.Const) -> Kind:
         if isinstance(node.value, str) and "{{" in node.value:
             cure = "write the name itself, without quotes and braces"
@@ -198,7 +194,6 @@ class Checker(NodeVisitor):
         return type_
 
     def owner_of(self, name: str) -> str | None:
-        """Where a field with this name exists, such as `call.from` for `from`; None if nowhere."""
         bare = name.removeprefix(_PREFIX)
         if bare in (self.scope.env or ()):
             return f"env.{bare}"
@@ -290,8 +285,6 @@ class Checker(NodeVisitor):
             return None
         return TYPES["text"] if of.family == "text" else of
 
-    # logic
-
     def visit_Test(self, node: nodes.Test) -> Kind:
         for arg in node.args:
             self.report("E301", arg, "something is missing here")
@@ -323,8 +316,6 @@ class Checker(NodeVisitor):
             return None
         self.check_test(node.test)
         return common_type(self.type_of(node.expr1), self.type_of(node.expr2))
-
-    # comparisons
 
     def visit_Compare(self, node: nodes.Compare) -> Kind | None:
         left = node.expr
@@ -452,8 +443,6 @@ class Checker(NodeVisitor):
             if self._are_comparable(left, op, item):
                 self._check_literal(item, left)
 
-    # sums
-
     def visit_Add(self, node: nodes.Add | nodes.Sub) -> Kind | None:
         field = self._hyphenated(node)
         if field is not None and not root_names(node.right) <= set(self.scope):
@@ -467,7 +456,7 @@ class Checker(NodeVisitor):
     visit_Sub = visit_Add
 
     def _hyphenated(self, node: nodes.Add | nodes.Sub) -> nodes.Getattr | None:
-        """The first part (`call.sip.X`) of a mistake like `call.sip.X-Tenant`; None for other nodes."""
+        """`call.sip.X` of a mistake like `call.sip.X-Tenant`."""
         left: nodes.Node = node
         while isinstance(left, nodes.Sub) and isinstance(left.right, nodes.Name):
             if self.template.end(left.left) + 1 != self.template.start(left.right):
@@ -505,8 +494,6 @@ class Checker(NodeVisitor):
             return type_
         self.report("E308", node, f'"-" needs a number; {self.described(node.node)}')
         return None
-
-    # filters
 
     def visit_Filter(self, node: nodes.Filter) -> Kind | None:
         of = operand_of(node)
@@ -571,7 +558,7 @@ class Checker(NodeVisitor):
         return common_type(type_, args[0] if args else TYPES["text"])
 
     def _is_always_there(self, node: nodes.Node) -> bool:
-        """Whether every call has this value: a name, a known field, or a SIP header (which is "" if it was not sent).
+        """True for a name, a known field, and a SIP header (which is "" if it was not sent).
 
         A sensitive value, even in `input`, no longer exists in a later turn.
         """
@@ -615,7 +602,7 @@ def _refusal(known: Filter, value: Any, arg: Any) -> str:
 def may_be_missing(node: nodes.Node | None) -> bool:
     """Whether `default` or `is defined` may follow a value.
 
-    This is the case for names, entries and slices, and for filters and choices (`a if test else b`) applied to them.
+    They may follow names, entries and slices, and filters and choices (`a if test else b`) applied to them.
     """
     if isinstance(node, nodes.CondExpr):
         return may_be_missing(node.expr1) or may_be_missing(node.expr2)
@@ -629,7 +616,7 @@ def literal_type(value: Any) -> Kind:
 
 
 def known_type(scope: ScopeTypes, node: nodes.Node) -> Kind | None:
-    """The type of a name, or of a declared field of a record; None for anything else."""
+    """Return None for anything but a name or a declared field of a record."""
     if isinstance(node, nodes.Name):
         return scope.get(node.name)
     of = known_type(scope, node.node) if isinstance(node, nodes.Getattr) else None

@@ -44,7 +44,7 @@ _CASTABLE_KINDS: Final = {
     "moment": ("datetime", "text"),
     "any": ("text", "number", "bool", "list", "map", *POINTS),
 }
-"""The kinds of values that can be cast to each type; a type that is not listed takes only values of its own kind."""
+"""Types that are not listed take only values of their own kind."""
 
 
 class _CompilationUnit(NamedTuple):
@@ -72,8 +72,8 @@ def compile_value(
 ) -> tuple[Value | None, list[FlowIssue]]:
     """Compile one field: either a literal, cast to `type_`, or text with braces, which is computed in each call.
 
-    `what` names the field in messages; `language` is the language of localised filters. The value is None if one of
-    the issues is an error, but not if all of them are warnings.
+    `what` names the field in messages; `language` is that of localised filters. The value is None if one of the issues
+    is an error.
     """
     if escape in ("talk", "ssml") and _UNSPOKEN.search(text.value):
         text = text._replace(value=_UNSPOKEN.sub(" ", text.value))
@@ -102,7 +102,7 @@ def compile_file(
 def compile_expression(
     text: Text, scope: ScopeTypes, *, language: str = LANGUAGE
 ) -> tuple[Expression | None, list[FlowIssue]]:
-    """None if an issue is an error."""
+    """The expression is None if an issue is an error."""
     template = Template(text, scope.zone)
     check = Checker(template, scope, is_bare=True)
     if len(text.value) > MAX_LENGTH:

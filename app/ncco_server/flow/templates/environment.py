@@ -74,10 +74,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 
 def _propagating_missing(apply: Callable[..., Any], price: int) -> Callable[..., Any]:
-    """Wrap a function to return a missing operand unchanged, so a `default` after it can replace that operand.
-
-    `price` is as in `ncco_server.flow.templates.filters.Filter`.
-    """
+    """Return a missing operand unchanged, so that a `default` after it can replace that operand."""
 
     @pass_context
     def passing(context: Context, *operands: Any) -> Any:
@@ -135,10 +132,7 @@ def _list(entries: list[Any]) -> Any:
 
 @pass_context
 def _items(context: Context, value: Any, steps: int) -> list[Any]:
-    """Each entry takes this number of `steps` from the budget.
-
-    A missing list raises UndefinedError; it does not count as empty.
-    """
+    """Spend this number of `steps` for each entry. A missing list raises UndefinedError; it does not count as empty."""
     if is_absent(value):
         iter(Missing() if value is None else value)
     if not isinstance(value, list | tuple):

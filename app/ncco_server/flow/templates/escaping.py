@@ -20,7 +20,6 @@ from ncco_server.value_types import Kind
 
 Escaper: TypeAlias = Callable[[Any], str]
 
-# escapers
 
 _UNSPOKEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]")
 _TAG = re.compile(r"<[^<>]*>?|\]\]>")
@@ -135,12 +134,10 @@ ESCAPERS: dict[str, Escaper] = {
 """Authors cannot write these names."""
 
 
-# contexts
-
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _SCHEME = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*://|(?P<sip>sips?:))")
 _BEHIND_BASE = re.compile(r"/(?!/)|[?#;@]|:(?:[0-9]+(?:[/?#;]|\Z)|\Z)")
-"""What may follow a value that contains a scheme and a host: a path, a query, a port, or a SIP user's host."""
+"""What may follow a scheme and a host: a path, a query, a port, or a SIP user's host."""
 _OPEN_TAG = re.compile(r"<[^<>\s\"]*$")
 
 
@@ -148,7 +145,7 @@ _OPEN_TAG = re.compile(r"<[^<>\s\"]*$")
 class Misplaced(Exception):
     """A value in a context that does not allow one.
 
-    `is_all_before`: whether the issue is about the text before the value, not the value itself.
+    With `is_all_before`, the issue is about the text before the value, not the value itself.
     """
 
     code: str
@@ -161,8 +158,7 @@ class WrittenValue(Protocol):
     """A value inserted into a text."""
 
     @property
-    def shape(self) -> Kind:
-        """The value's type."""
+    def shape(self) -> Kind: ...
 
     @property
     def is_fixed(self) -> bool:
@@ -173,8 +169,7 @@ class WrittenValue(Protocol):
         """Whether it is fixed or of type url."""
 
     @property
-    def shown(self) -> str:
-        """Its source, shortened."""
+    def shown(self) -> str: ...
 
 
 def _joined(contexts: set[str]) -> str | None:
@@ -190,9 +185,7 @@ class Contexts:
     Attributes:
         after: (context, literal text) → the context after the text.
         escaper: (context, value) → the name of the value's escaper. Raises Misplaced if no value is allowed there.
-        after_value: context → the context after a value.
         joined: contexts at the ends of branches → the context after them; None if they contradict each other.
-        spoken: the contexts in which text is spoken.
         is_sent: whether the text is sent in an NCCO, which is also stored with the call.
     """
 

@@ -23,7 +23,7 @@ MAX_TEXT = 10_000
 """Characters; our choice, far more than can be spoken."""
 
 LANGUAGE = "en-US"
-"""The language of a talk without `language`. Source: NCCO reference, Talk (`language`, default en-US)."""
+"""A talk without `language` speaks it. Source: NCCO reference, Talk (`language`, default en-US)."""
 
 
 class Unfit(Exception):
@@ -57,7 +57,7 @@ class Filter:
 
     Attributes:
         apply: (operand, arguments) → result. Raises Unfit or Absent.
-        takes: the kinds of operands (`Kind.family`) that it takes; () means any.
+        takes: the kinds of operands (`Kind.family`); () means any.
         gives: the type of the result; None if it has the type of the operand.
         args: the kind of each argument; "" means any.
         is_localised: whether the language is the second argument of `apply`.
@@ -160,7 +160,6 @@ _GIVEN: Final[Mapping[str, Kind | None]] = {
     "Any": ANY,
     "object": None,
 }
-"""The type of a filter's result, by the annotation of its function."""
 _TEXTS: Final = ("text",)
 
 
@@ -169,8 +168,8 @@ def _filter(
 ) -> Callable[[Callable[..., Any]], Filter]:
     """Declare a filter. The rest is read from its function.
 
-    The first parameter is the operand. A parameter `language` makes the filter localised. The other parameters are the
-    arguments; those with a default are optional. The function may raise ValueError instead of Unfit.
+    The first parameter is the operand. A parameter `language` makes the filter localised. The others are the arguments;
+    those with a default are optional. The function may raise ValueError instead of Unfit.
     """
 
     def declare(function: Callable[..., Any]) -> Filter:

@@ -1,4 +1,4 @@
-"""The operators of expressions. Checks and proofs that reason about expressions apply them too."""
+"""The operators of expressions. Checks and proofs apply them too."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Comparison(NamedTuple):
     """A comparison operator. Operators are named as in Jinja2.
 
     Attributes:
-        swapped: the operator with the same result if the sides are swapped; "" if there is none.
+        swapped: "" if no operator has the same result for swapped sides.
         negated: the operator with the opposite result, if that one is simpler; otherwise "".
     """
 
@@ -90,7 +90,7 @@ def subtract(left: Any, right: Any) -> Any:
 
 
 def step_of(node: nodes.Node) -> tuple[nodes.Expr, float] | None:
-    """What an expression counts, and by how much: x and 2 for `x + 2` or `2 + x`, x and -2 for `x - 2`; else None."""
+    """What an expression counts, and by how much: x and 2 for `x + 2` or `2 + x`, x and -2 for `x - 2`."""
     match node:
         case nodes.Add(left=nodes.Const(value=int() | float() as step), right=of):
             return of, step

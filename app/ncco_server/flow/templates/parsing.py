@@ -15,7 +15,7 @@ from ncco_server.flow.templates.syntax import read_template
 from ncco_server.flow.templates.tree import FOLDER, MAX_FILE, Located, Template, TemplateFile, Token, missing_file
 
 MAX_INCLUDES: Final = 50
-"""Includes in a value; our choice."""
+"""The limit of a value; our choice."""
 
 
 class ParsedText(NamedTuple):
@@ -103,7 +103,7 @@ class _Includes(NodeTransformer):
         return tree.body
 
     def visit_Include(self, node: nodes.Include) -> nodes.Node | None:
-        """The nodes get a scope of their own: names that the file sets exist only there."""
+        """Names that the file sets exist only in the nodes' own scope."""
         name = node.template.value if isinstance(node.template, nodes.Const) else ""
         where = self.template.written_as(node.template)
         if name not in self.files:

@@ -32,7 +32,6 @@ class LocalSource(NamedTuple):
     Attributes:
         is_direct: whether the variable is the value at the path, rather than computed from it.
         is_part: whether the value at the path may be a part of the variable's value.
-        is_passed: whether the value at the path is only counted.
     """
 
     name: str
@@ -52,7 +51,6 @@ class Occurrence(NamedTuple):
 
     Attributes:
         role: `condition` is a test without braces.
-        tested: the names that the tests around it check.
         locals: the local variables that are set before it.
     """
 
@@ -72,7 +70,6 @@ class Reference(NamedTuple):
 
     Attributes:
         name: for a local variable, the name in the flow that it depends on.
-        path: the path to the part that is used; () for the whole value.
         whole: the node of the name with its path.
         is_unguarded: whether no test around it checks for a value.
         is_needed: whether the expression cannot be computed without it.
@@ -106,9 +103,6 @@ class Reference(NamedTuple):
         return may_overlap(self.path, path) and not (self.is_passed and len(path) > len(self.path))
 
 
-# templates
-
-
 class WalkState(NamedTuple):
     """The state at a point of a walk."""
 
@@ -127,11 +121,9 @@ class Walk:
         self.template = template
         self.state = state or WalkState()
 
-    def on_text(self, node: nodes.TemplateData) -> None:
-        """Handle literal text."""
+    def on_text(self, node: nodes.TemplateData) -> None: ...
 
-    def on_value(self, occurrence: Occurrence) -> None:
-        """Handle an expression."""
+    def on_value(self, occurrence: Occurrence) -> None: ...
 
     def on_name(self, target: nodes.Name, of: nodes.Node, *, is_entry: bool) -> None:
         """With `is_entry`, the local variable is set to an entry of the value of `of`."""
@@ -230,15 +222,11 @@ def references(template: Template, *, is_condition: bool = False) -> Iterator[Re
         yield from references_in(occurrence)
 
 
-# expressions
-
-
 class _Usage(NamedTuple):
     """How the value of a part of an expression is used. See `Reference` for the flags.
 
     Attributes:
         is_truth: in a condition, whether a name without an operator only tests that there is a value; None elsewhere.
-        whole: the entry or the field that the part belongs to.
     """
 
     tested: frozenset[str]
@@ -341,8 +329,8 @@ def _asked_in(node: nodes.Node) -> frozenset[str]:
 def touched_names(occurrence: Occurrence, unspoken: Collection[str]) -> frozenset[str]:
     """The root names that an expression uses, and each sensitive field in `unspoken` that its value may contain.
 
-    A whole record contains all its fields, and a field with a computed name may be any of them. An expression that only
-    assigns a record or loops over it does not touch the sensitive fields inside it yet.
+    A whole record contains all its fields, and a field with a computed name may be any of them. Assigning a record or
+    looping over it touches none of them yet.
     """
     inner = [name for name in unspoken if has_path(name)]
     found = tuple(references_in(occurrence))
@@ -368,7 +356,7 @@ def root_names(node: nodes.Node) -> frozenset[str]:
 
 
 def name_and_path(node: nodes.Node) -> tuple[str, Path] | None:
-    """The name and the path in an access such as `cards[0].number`; None for any other expression."""
+    """Return None for anything but an access such as `cards[0].number`."""
     match node:
         case nodes.Name(name=name):
             return name, ()

@@ -29,7 +29,6 @@ class ForeignSyntax:
     """Notations from other languages and systems, and their replacements here: the tables in `foreign.yaml`.
 
     Attributes:
-        operators: foreign operators, with the rule that they break and the fix.
         misplaced: what is found where an operator or the end is expected, with the rule, the problem and the fix.
         missing: what is found where a value is expected, with the fix.
         words, literals: words found in place of an operator, or of a value, with their fixes.
@@ -72,7 +71,6 @@ _CONSTANTS: Final = ("true", "false", "none", "True", "False", "None")
 
 _WORDS: Final = ("if", "else", "or", "and", "not", "in", "is")
 _TIGHT: Final = ("==", "!=", "<", "<=", ">", ">=", "+", "-", "in")
-"""Operators that bind tighter than `not`."""
 _INFIX: Final = (*_TIGHT, "and", "or", "if")
 _BEFORE_OPERANDS: Final = (*_INFIX, "not", "else", "(", "[", ",", ":", "=")
 
@@ -105,12 +103,7 @@ class Fault(NamedTuple):
 
 @dataclass(slots=True)
 class Piece:
-    """Literal text, or a pair of braces with its content.
-
-    Attributes:
-        opener: `{{`, `{%`, or "" for literal text.
-        start, close: the offsets where it starts and where it is closed.
-    """
+    """Literal text, or a pair of braces with its content."""
 
     opener: str
     start: int
@@ -119,7 +112,7 @@ class Piece:
     fault: Fault | None = None
 
     def refuse(self, code: str, at: Token, message: str, cure: str | Fix | None = None) -> None:
-        """Only the first error of a piece is kept."""
+        """Keep only the first error of a piece."""
         self.fault = self.fault or Fault(code, at, message, cure)
 
     @property
@@ -127,7 +120,7 @@ class Piece:
         return _HEADS.get(self.at(0).text, len(self.tokens)) if self.opener == "{%" else 0
 
     def at(self, index: int) -> Token:
-        """An `end` token if there is none at the index."""
+        """Return an `end` token if there is none at the index."""
         return self.tokens[index] if 0 <= index < len(self.tokens) else Token(self.close, "end", "")
 
     def before(self, index: int) -> Token | None:
@@ -176,7 +169,7 @@ class _Scanner:
             at = yield from self._split(at)
 
     def _split(self, begin: int) -> Generator[Piece, None, int]:
-        """Yield the pieces up to the first braces with an error; return the offset after those braces."""
+        """Stop at the first braces with an error; return the offset after those braces."""
         piece = Piece("{{", self.begin - 1, close=self.end) if self.is_bare else None
         kind = "data"
         opened = ""
@@ -220,7 +213,7 @@ class _Scanner:
         yield Token(at, kind, self.source[at : at + 1])
 
     def _broken(self, piece: Piece, fault: Fault) -> Generator[Piece, None, int]:
-        """Yield the braces with an error, keeping only a tag's word; return the offset after those braces."""
+        """Keep only a tag's word; return the offset after those braces."""
         at = fault.at
         closer = self.source.find(_CLOSERS[piece.opener], at.start)
         piece.close = closer + 2 if closer >= 0 else self.end
@@ -231,8 +224,6 @@ class _Scanner:
         piece.fault = fault
         yield piece
         return min(piece.close, self.end)
-
-    # errors of a single token
 
     def _fault(self, piece: Piece, token: Token) -> Fault | None:
         if token.kind == "end" and self.is_bare:
@@ -333,8 +324,6 @@ class _Block:
 
 
 class _TreeBuilder:
-    """Builds the nodes of one text from its pieces."""
-
     def __init__(self, template: Template, text: Located, *, is_bare: bool) -> None:
         self.template = template
         self.begin = template.add(text)
@@ -372,8 +361,6 @@ class _TreeBuilder:
             output.nodes.append(part)
         else:
             body.append(nodes.Output([part], lineno=part.lineno))
-
-    # tags
 
     def _tag(self, piece: Piece) -> None:
         """A tag with an error still opens or closes its block."""
@@ -488,8 +475,6 @@ class _TreeBuilder:
         elif opened and meant == opened:
             self._close()
 
-    # expressions
-
     def _expression(self, piece: Piece) -> nodes.Expr | None:
         if piece.fault is not None:
             return None
@@ -526,7 +511,7 @@ def _check_alone(piece: Piece, word: Token) -> None:
 
 
 def _word_faults(piece: Piece) -> Iterator[Fault]:
-    """Yield the errors that Jinja2's parser would miss because it reads the words differently."""
+    """Jinja2's parser would miss them, because it reads the words differently."""
     depth = prefixes = 0
     for index, token in enumerate(piece.tokens[piece.expression_start :], piece.expression_start):
         prefixes = prefixes + 1 if token.says("not", "-") else 0
@@ -559,7 +544,7 @@ def _word_faults(piece: Piece) -> Iterator[Fault]:
 
 
 def _thousands(piece: Piece, start: int, last: str) -> Fault | None:
-    """The error for a number like `1,500`, with `last` after the comma at the offset `start`; otherwise None."""
+    """The error for a number like `1,500`, with `last` after the comma at the offset `start`."""
     before = next((each for each in piece.tokens if each.start + len(each.text) + 1 == start), None)
     if before is None or before.kind != "integer" or not re.fullmatch(r"[0-9]{3}(?:\.[0-9]+)?", last):
         return None

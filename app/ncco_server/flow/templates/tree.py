@@ -27,11 +27,9 @@ class Located(Protocol):
     """Text with a known place for each of its characters: a scalar of a flow file, or a template file."""
 
     @property
-    def value(self) -> str:
-        """The text."""
+    def value(self) -> str: ...
 
-    def at(self, offset: int, length: int = 1) -> Place:
-        """The place of `length` characters from `offset`."""
+    def at(self, offset: int, length: int = 1) -> Place: ...
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ class Template:
 
     Attributes:
         body: Jinja2's nodes. An entry named by a fixed text is a `Getattr`, however it is written.
-        zone: the time zone of literals without a UTC offset (an IANA name), or "".
+        zone: that of literals without a UTC offset (an IANA name), or "".
     """
 
     def __init__(self, text: Located, zone: str = "") -> None:
@@ -110,7 +108,6 @@ class Template:
         return text.at(start - base, length)
 
     def beginning(self, offset: int) -> int:
-        """The offset where the text that contains an offset starts."""
         return max(base for base, _ in self._texts if base <= offset)
 
     def between(self, start: int, end: int) -> Token:
@@ -131,7 +128,7 @@ class Template:
         return min(_offsets(node))
 
     def end(self, node: nodes.Node) -> int:
-        """The end includes the closing brackets of all brackets that the expression opens."""
+        """Include the closing brackets of all brackets that the expression opens."""
         index = self._index[max(_offsets(node))]
         if self._tokens[index].text in (".", "is"):
             index += 2 if self._tokens[index + 1].text == "not" else 1

@@ -79,7 +79,7 @@ _RESULT: Final = "result"
 class Program:
     """A compiled template; `escapers` names the escaper of each value by the value's offset.
 
-    `steps` is the number of steps that it takes from the turn's budget, not counting loops.
+    `steps` is what it takes from the turn's budget, not counting loops.
     """
 
     def __init__(self, template: Template, language: str, escapers: Mapping[int, str]) -> None:
@@ -202,7 +202,7 @@ MAX_OUTPUT: Final[dict[str, int]] = {
 """Characters of a rendered value, by kind of text (`Escape`); our choice."""
 
 _SURROUNDINGS: Final = (4, 8, 16, 32, 64)
-"""Numbers of surrounding characters to compare, tried in turn, when looking for the source of rendered text."""
+"""Surrounding characters to compare, tried in turn, when looking for the source of rendered text."""
 
 _DOTS = re.compile(r"/\.{1,2}(?:/|$)")
 _CONTROL = re.compile("%(?:[01][0-9A-Fa-f]|7[Ff])")
@@ -212,19 +212,17 @@ class Value(Protocol):
     """A compiled field of a flow file: a literal, or text with braces."""
 
     @property
-    def place(self) -> Place:
-        """The place of the value's source."""
+    def place(self) -> Place: ...
 
     @property
     def used_names(self) -> frozenset[str]:
-        """The root names that the value uses, and the sensitive fields (`name.field`)."""
+        """The root names, and the sensitive fields (`name.field`)."""
 
     @property
-    def is_literal(self) -> bool:
-        """Whether the value is the same in every call."""
+    def is_literal(self) -> bool: ...
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """The value, cast to its declared type. Raises RenderError."""
+        """Cast to the declared type. Raises RenderError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +254,6 @@ class _ComputedBase:
     """A value or a condition that is computed in each call.
 
     Attributes:
-        used_names: the root names that it uses, and the sensitive fields (`name.field`).
         used_env: the settings that it uses (`CRM_URL` for `env.CRM_URL`).
     """
 

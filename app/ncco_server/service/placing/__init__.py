@@ -1,4 +1,4 @@
-"""Places calls. Most servers place none, so the functions here import the rest of the package when they are called."""
+"""Places calls. Most servers place none, so each function imports the rest when it is called."""
 
 from __future__ import annotations
 

@@ -14,17 +14,17 @@ from ncco_server.store import PlacedRow, milliseconds
 
 ANSWERED: Final = "answered"
 SILENT_S: Final = 30
-"""How long to wait for a webhook after an attempt should have stopped ringing, or after its end."""
+"""Limits the wait for a webhook after an attempt should have stopped ringing, or after its end."""
 LOOK_S: Final = 10 * 60
-"""How often to ask Vonage about an answered call whose `completed` has not arrived."""
+"""Vonage is asked this often about an answered call whose `completed` has not arrived."""
 LONGEST_CALL_S: Final = 24 * 60 * 60
-"""After this, every call is over, even if Vonage reports otherwise. Source: Voice API specification, length_timer."""
+"""A longer call counts as over, even if Vonage reports otherwise. Source: Voice API specification, length_timer."""
 
 
 def missed_outcome(status: str) -> str:
-    """The outcome of an attempt that was not answered, from the status with which it ended.
+    """Tell the outcome of an attempt that was not answered from its last status.
 
-    `completed` alone does not show whether anybody answered: Vonage may send it before other events.
+    Vonage may send `completed` before other events, so it alone shows nothing.
     """
     if status == "cancelled":
         return "unanswered"

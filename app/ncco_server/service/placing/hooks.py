@@ -1,4 +1,4 @@
-"""Hooks that place calls. Each writes its placed call to the store once, even if it is sent several times."""
+"""Hooks that place calls. Each writes its placed call once, even if it is sent several times."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ncco_server.service.turns import Turns
 from ncco_server.store import HookRow
 
 LIBRARY_S = 5.0
-"""The wait if the flows are not loaded yet because the store is unavailable."""
+"""The flows may not be loaded yet, because the store is unavailable."""
 
 
 def places_calls(turns: Turns) -> Post:
@@ -50,7 +50,7 @@ async def _place(turns: Turns, hook: HookRow, now: datetime) -> Verdict:
 
 
 async def _chain(turns: Turns, session: str) -> int:
-    """The position of a session's call in a chain of placed calls; 0 for an incoming call."""
+    """Return 0 for an incoming call."""
     request = session.removeprefix(SESSION)
     if request == session:
         row = await turns.store.load(session)

@@ -1,7 +1,4 @@
-"""Places calls in the background. Each attempt is committed, and then requested from Vonage exactly once.
-
-The transaction that commits an attempt decides which host requests the call.
-"""
+"""Places calls in the background. Each attempt is committed, and then requested from Vonage exactly once."""
 
 from __future__ import annotations
 
@@ -38,27 +35,24 @@ from ncco_server.vonage.voice_api import CallDetails, CreatedCall, NewCall, Voic
 
 AT_ONCE: Final = 20
 REPLY_S: Final = 20
-"""Time limit of a request for a call, including the connection. `vonage.voice_api` gives up earlier."""
+"""`vonage.voice_api` waits less."""
 POLLING: Final = Schedule(poll_s=1.0, slots=16)
 GONE: Final = "gone"
 FLOW_S: Final = 60 * 60
-"""How long an expired call is left to other hosts if only they may have its flow and its hooks."""
+"""How long an expired call is left to other hosts, which may have its flow."""
 AGAIN_S: Final = 5
 LONGEST_HOLD_S: Final = 5 * 60
-"""Maximum time between requests while Vonage accepts none. The first retries follow after 5, 20 and 80 s."""
+"""While Vonage accepts no calls, requests follow after 5, 20, 80, ... s."""
 LONGEST_ASKED_S: Final = 60 * 60
-"""The longest `Retry-After` that is honoured."""
+"""Limits `Retry-After`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlacingPolicy:
     """The settings of a placer.
 
-    Attributes:
-        base_url: base URL of the webhooks, without a trailing slash.
-        limits: for all hosts together.
-        keeps_hours: whether calls wait for the hours in which a number may be called. Not if nobody real is called.
-        schedule: how to poll. Its number of attempts does not apply.
+    `limits` are for all hosts together. `keeps_hours`: whether calls wait for hours in which a number may be called;
+    not if nobody real is called. The number of attempts in `schedule` does not apply.
     """
 
     base_url: str
@@ -71,13 +65,13 @@ class PlacesCalls(Protocol):
     """The part of `VoiceApi` that a placer needs."""
 
     async def create_call(self, call: NewCall) -> CreatedCall:
-        """Raises VoiceApiError."""
+        """Raise VoiceApiError."""
 
     async def call(self, uuid: str) -> CallDetails:
         """Read a call, even one that has ended. Raises VoiceApiError."""
 
     async def hang_up(self, uuid: str) -> None:
-        """Raises VonageApiError."""
+        """Raise VonageApiError."""
 
 
 class Placer(Poller[AttemptRow, PlacedCounts]):
@@ -101,7 +95,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         self._hang_up_at = 0
 
     async def claim(self, limit: int) -> Sequence[AttemptRow]:
-        """Commit the next attempt: only one at a time, because calls are placed at intervals.
+        """Commit only one attempt at a time, because calls are placed at intervals.
 
         The dials of flows have priority: new calls wait until there is room.
         """
@@ -122,7 +116,6 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
     async def _first_ready(
         self, rows: Sequence[PlacedRow], flows: Mapping[str, Flow], now: datetime
     ) -> PlacedRow | None:
-        """Calls before it end, or are postponed to their hours."""
         ready = None
         later = list[tuple[PlacedRow, int, str]]()
         for row in rows:
@@ -137,7 +130,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         return ready
 
     def _flows(self) -> dict[str, Flow]:
-        """The calls of other flows are left to hosts that have them."""
+        """Leave the calls of other flows to hosts that have them."""
         flows = self._turns.library.current.flows
         return {name: flow for name, flow in flows.items() if flow.outbound is not None}
 
@@ -220,7 +213,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         await self.write(self._placed.pause(self.now(), "this server", problem))
 
     async def _hold(self, problem: str, asked_s: float) -> None:
-        """Place no calls for a while, which is longer each time: Vonage cannot be reached, or accepts no calls."""
+        """Place no calls for a while, longer each time, because Vonage accepts none."""
         now = self.now()
         if now >= self._held_until:
             self._refusals += 1
@@ -244,7 +237,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             await self._placed.hung_up(attempt)
 
     async def _give_up(self, attempt: AttemptRow) -> None:
-        """The attempt's webhooks did not arrive. If its leg is known, Vonage is asked first."""
+        """Without webhooks, ask Vonage first if the leg is known."""
         outcome = ANSWERED if attempt.answered_at is not None else UNKNOWN
         is_old = self.now() - attempt.placing_at > LONGEST_CALL_S * 1000
         if attempt.leg and not is_old and (status := await self._status_of(attempt)) != GONE:

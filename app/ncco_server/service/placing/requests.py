@@ -25,9 +25,9 @@ from ncco_server.value_types import TYPES
 
 LONGEST_CHAIN: Final = 10
 MOST_BYTES: Final = 8_192
-"""The limit of a call's params as JSON."""
+"""A call's params as JSON."""
 _CONTROL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u00[01]")
-"""Matches a control character in JSON, except those with a short escape such as `\n`."""
+r"""A control character in JSON without a short escape such as `\n`."""
 LONGEST_AHEAD: Final = timedelta(days=400)
 
 
@@ -51,11 +51,11 @@ class WantedCall:
     """A request to place a call.
 
     Attributes:
-        to: the number with its country code, as a person or a program writes it.
-        values: values of the flow's params; text is converted to the params' types.
-        at: the earliest time of the call (aware); None for now.
+        to: as a person or a program writes it, with the country code.
+        values: of the flow's params; text is converted to their types.
+        at: the earliest time (aware); None for now.
         expires_s: seconds after `at`; None for the value in the flow.
-        key: identifies repeats of this request by the same owner; "" if it is never repeated.
+        key: identifies repeats by the same owner; "" if it is never repeated.
         keeps_hours: whether it waits for the hours in which the number may be called.
         chain: how many placed calls led to this one.
     """
@@ -76,7 +76,7 @@ class WantedCall:
 def checked(
     request: WantedCall, flows: Mapping[str, Flow], allowed: Sequence[str], now: datetime, keys: Sequence[bytes]
 ) -> PlacedRow:
-    """The row of a request, with its sensitive values encrypted by the first of `keys`. `now` is aware.
+    """Encrypt the sensitive values with the first of `keys`. `now` is aware.
 
     Raises RefusedRequest, which names every wrong param, and a wrong number.
     """
@@ -204,7 +204,7 @@ def _json(value: Any) -> bytes:
 
 
 def _digest(request: WantedCall, number: str, values: Mapping[str, Any], key: bytes) -> str:
-    """Equal requests have equal digests. With a key, nobody can find a short secret by trying all."""
+    """With a key, nobody can find a short secret by trying all."""
     at = request.at.astimezone(UTC).isoformat() if request.at else ""
     document = [request.flow, number, values, at, request.expires_s]
     written = orjson.dumps(document, default=str, option=orjson.OPT_SORT_KEYS)
@@ -212,7 +212,7 @@ def _digest(request: WantedCall, number: str, values: Mapping[str, Any], key: by
 
 
 def _key(request: WantedCall) -> str:
-    """A hash of the request's key: a key may contain names and numbers, and `ncco forget` does not delete it."""
+    """A key may contain names and numbers, and `ncco forget` does not delete it."""
     who = request.owner if request.origin == "api" else f"{request.origin} {request.owner}".strip()
     text = f"{who}\0{request.batch}\0{request.key}" if request.key else secrets.token_hex(16)
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -15,7 +15,6 @@ from ncco_server.flow.language.outbound import QUIET_FROM, QUIET_UNTIL
 from ncco_server.flow.report import some_of
 
 MOST_DAYS: Final = 60
-"""How many days ahead to look."""
 
 _NIGHT: Final = timedelta(hours=24 - QUIET_FROM.hour)
 
@@ -52,7 +51,6 @@ def next_moment(now: datetime, zones: tuple[ZoneInfo, ...], calendar: Calendar |
 
 
 def why_not(moment: datetime, zones: tuple[ZoneInfo, ...], calendar: Calendar | None) -> str:
-    """One sentence; "" if it is allowed."""
     if night := [zone.key for zone in zones if _after_night(moment, zone) != moment]:
         return f"it is night in {some_of(night)}: no calls from {QUIET_FROM:%H:%M} to {QUIET_UNTIL:%H:%M}"
     if calendar is not None and not calendar.is_open(moment):
@@ -61,7 +59,6 @@ def why_not(moment: datetime, zones: tuple[ZoneInfo, ...], calendar: Calendar | 
 
 
 def _after_night(moment: datetime, zone: ZoneInfo) -> datetime:
-    """`moment` itself if it is outside quiet hours."""
     local = moment.astimezone(zone)
     if QUIET_UNTIL <= local.time() < QUIET_FROM:
         return moment

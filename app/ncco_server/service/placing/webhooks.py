@@ -25,9 +25,9 @@ from ncco_server.service.written_rows import answer_row, status_of, webhook_row
 from ncco_server.store import AttemptRow, PlacedRow, milliseconds
 
 GOODBYE: Final = orjson.dumps([{"action": "talk", "text": "Goodbye."}])
-"""The NCCO for somebody whose call was cancelled, or who is called twice for one attempt."""
+"""Played to somebody whose call was cancelled, or who is called twice for one attempt."""
 FORGOTTEN: Final = "forgotten"
-"""The outcome of a webhook that is not stored, because its placed call was forgotten or deleted."""
+"""The outcome of a webhook whose placed call was forgotten or deleted."""
 FIRST_TURN: Final = 1
 """The turn that the result of machine detection can interrupt."""
 
@@ -77,7 +77,7 @@ async def _say_goodbye(turns: Turns, id_: str, delivery: Delivery) -> Reply:
 
 
 async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | None:
-    """A reply if machine detection moves the call, or the call was forgotten; None otherwise. Raises UnknownWait."""
+    """Return None unless machine detection moves the call, or it was forgotten. Raises UnknownWait."""
     ref = read_token(turns.policy.keys, "placed", token)
     webhook = delivery.webhook
     row = await turns.store.placed.get(ref.session)

@@ -1,4 +1,4 @@
-"""The routes of `/v1/calls`, as a separate application.
+"""The REST API of a virtual Vonage, as an application: `/v1/calls`, and what belongs to an account.
 
     api = calls_api(Platform(vonage, Access(application_id, public_key, vonage.clock)))
 
@@ -28,6 +28,7 @@ from ncco_server.simulator.input import listen_for_keys
 from ncco_server.simulator.legs import Leg
 from ncco_server.simulator.platform import Vonage
 from ncco_server.simulator.rest.access import NEW_CALLS_PER_SECOND, OTHERS_PER_SECOND, Access, RateLimit, limited
+from ncco_server.simulator.rest.account import ROUTER as ACCOUNT_ROUTER
 from ncco_server.simulator.rest.models import (
     CreateCall,
     ListedCalls,
@@ -57,6 +58,7 @@ class Platform:
 
     Attributes:
         in_step: a context manager around each request; if virtual time follows real time, it lets time catch up first.
+        balance_eur: what the account has left.
         running: the processes that requests have started (talk, stream, listening for keys), by leg and name.
     """
 
@@ -65,6 +67,7 @@ class Platform:
     in_step: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
     creations: RateLimit = field(default_factory=lambda: RateLimit(NEW_CALLS_PER_SECOND))
     others: RateLimit = field(default_factory=lambda: RateLimit(OTHERS_PER_SECOND))
+    balance_eur: float = 10.0
     running: dict[tuple[str, str], Process[None]] = field(default_factory=dict)
 
     def known(self, uuid: str) -> Leg:
@@ -85,7 +88,8 @@ class Platform:
         leg = self.known(uuid)
         if leg.is_over:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"The call {uuid} is over.")
-        if self.vonage.clock.ms - leg.started_ms < NOT_BEFORE_MS:
+        is_early = self.vonage.clock.ms - leg.started_ms < NOT_BEFORE_MS
+        if is_early and self.vonage.assumes.early_control == "refused":
             detail = "The call has just begun: wait one to two seconds before you change it."
             raise ProblemError(HTTPStatus.BAD_REQUEST, detail)
         return leg
@@ -117,6 +121,7 @@ def calls_api(platform: Platform) -> FastAPI:
     app = FastAPI(title="A virtual Vonage", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.platform = platform
     app.include_router(_ROUTER)
+    app.include_router(ACCOUNT_ROUTER)
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, refused)
     return app
@@ -243,8 +248,11 @@ async def update(platform: InStep, uuid: str, body: UpdateCall) -> None:
     leg = platform.leg(uuid)
     vonage = platform.vonage
     if isinstance(body, TransferCall):
+        if leg.conversation.name and vonage.assumes.transfer_in_conversation == "refused":
+            raise ProblemError(HTTPStatus.BAD_REQUEST, "The call is in a named conversation.")
         where = body.destination
-        vonage.replace(leg, where.ncco if where.ncco is not None else ((where.url or [""])[0], "GET"))
+        url = (where.url or [""])[0]
+        vonage.replace(leg, where.ncco if where.ncco is not None else (url, vonage.assumes.transfer_method))
     elif body.action == "hangup":
         vonage.hang_up(leg)
     elif body.action in ("mute", "unmute"):
@@ -291,7 +299,7 @@ async def stop_stream(platform: InStep, uuid: str) -> Reply:
 async def send_dtmf(platform: InStep, uuid: str, body: SendDtmf) -> Reply:
     """Send keys to a leg."""
     leg = platform.leg(uuid)
-    leg.note("keys", body.digits)
+    leg.play_keys(body.digits)
     return _message("DTMF sent", leg)
 
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from ncco_server.ncco import check
-from ncco_server.simulator.delivery import PLAYED_ANYWAY
+from ncco_server.simulator.assumptions import DEFAULTS
+from ncco_server.simulator.delivery import played_anyway
 from ncco_server.simulator.outbound import OutboundCall
 from ncco_server.simulator.servers import Method, Target
 from ncco_server.simulator.transcript import Ncco
@@ -16,7 +17,8 @@ from ncco_server.value_types import Url
 
 
 def _playable(ncco: Ncco) -> Ncco:
-    error = next((issue for issue in check(ncco) if issue.is_error and issue.code not in PLAYED_ANYWAY), None)
+    played = played_anyway(DEFAULTS)
+    error = next((issue for issue in check(ncco) if issue.is_error and issue.code not in played), None)
     if error is not None:
         raise ValueError(f"{error.code} {error.path}: {error.message}")
     return ncco

@@ -47,7 +47,7 @@ class LiveVonage:
         config = Config(api, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=1)
         if certificate is not None:
             config.ssl_certfile, config.ssl_keyfile = certificate
-        server = _PartOfAProcess(config)
+        server = PartOfAProcess(config)
         async with self._http:
             tasks = [asyncio.create_task(self.scheduler.run(after)), asyncio.create_task(server.serve([listener]))]
             try:
@@ -59,7 +59,7 @@ class LiveVonage:
                 await asyncio.wait(tasks)
 
 
-class _PartOfAProcess(Server):
+class PartOfAProcess(Server):
     """A uvicorn server that leaves signals to the process that it runs in."""
 
     @contextmanager

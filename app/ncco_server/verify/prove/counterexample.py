@@ -26,16 +26,16 @@ from ncco_server.verify.scenarios.model import FROM
 
 _MARGIN_S: Final = 0.2
 _SPOKEN_S: Final = 3
-"""Seconds that a caller speaks into a recording: the shortest `timeOut` that Vonage accepts."""
+"""How long a caller speaks into a recording: the shortest `timeOut` that Vonage accepts."""
 _TALKS_S: Final = 25
-"""Slightly less than the default `talks` of a scenario, in seconds. Longer calls need an explicit `talks`."""
+"""Slightly less than the default `talks` of a scenario. Longer calls need an explicit `talks`."""
 _HANGS_UP_AFTER: Final = "2s"
 """`talks` of a party that hangs up before machine detection has finished.
 
 Source: webhook reference, Machine detection (about 5 s of analysis).
 """
 _EXCERPT_LENGTH: Final = 60
-"""Maximum length of an excerpt in `hear`, in characters."""
+"""Characters of an excerpt in `hear`."""
 _CHANGES_AUDIO: Final = frozenset({"error_exit", "invalid_ncco", "refused_ncco", "failsafe"})
 """Violations whose fix changes the last prompt of the call, so the scenario must not expect that prompt."""
 _SILENT: Final = frozenset({"silence", "silent_party"})
@@ -57,7 +57,7 @@ def counter_example(proof: Proof, violation: Violation) -> WrittenScenario | Non
 
 
 def covering(proof: Proof, wanted: Iterable[tuple[str, str, str]]) -> list[WrittenScenario]:
-    """A small set of scenarios that covers every reachable outcome in `wanted`."""
+    """Return a small set of scenarios that covers every reachable outcome in `wanted`."""
     found = []
     for number, (at, path) in enumerate(proof.paths.covering(set(wanted)), 1):
         _, step, outcome = path[-1].taken[-1] if path[-1].taken else (proof.flow.name, proof.flow.start, "entered")
@@ -66,7 +66,7 @@ def covering(proof: Proof, wanted: Iterable[tuple[str, str, str]]) -> list[Writt
 
 
 def _silent_variant(proof: Proof, transition: Transition) -> Transition:
-    """The turn of a silent caller if silence leads to the same state, otherwise the turn itself."""
+    """Prefer silence if it leads to the same state."""
     others = (each for each in proof.space.out[transition.source] if each.target is transition.target)
     return next((each for each in others if "silence" in each.trigger.line), transition)
 
@@ -258,7 +258,7 @@ def _fault_of(path: list[Transition], number: int) -> str:
 
 
 def _is_automatic(transition: Transition) -> bool:
-    """Whether the webhook of a turn is a `notify`, which arrives without anybody acting."""
+    """Whether the webhook is a `notify`, which arrives without anybody acting."""
     trigger = transition.trigger
     if transition.source is None or trigger.wait < 0 or trigger.kind == "dial":
         return False
@@ -302,7 +302,7 @@ def _lines_of(trigger: Trigger, party: Mapping[str, Any], *, is_automatic: bool)
 
 
 def _recordings(ncco: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """A `record` line for each synchronous recording up to the first `input`, `connect` or `conversation`.
+    """Yield a `record` line for each synchronous recording up to the first `input`, `connect` or `conversation`.
 
     Source: NCCO reference, Record: with an option in RECORD_ENDS, the next action waits for the recording to end.
     """

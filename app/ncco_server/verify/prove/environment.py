@@ -47,11 +47,10 @@ class Arrival(NamedTuple):
 
 MOST_CALLS: Final = 128
 MOST_SETTINGS: Final = 8
-"""Maximum number of sets of environment variables; if there are more combinations, only some are explored."""
+"""If there are more combinations of environment variables, only some are explored."""
 NUMBERLESS_CALLERS: Final = ("anonymous", "", "sip:caller@example.com")
-"""The `from` of callers without a number."""
 ENDPOINTS: Final = ("phone", "sip", "app", "vbc", "websocket")
-"""The endpoint types of callers. Source: webhook reference, Answer (endpoint_type)."""
+"""Source: webhook reference, Answer (endpoint_type)."""
 APP_TO: Final = "support"
 """The `to` of a call from an app, which is a name or missing."""
 _OTHER_NUMBERS: Final = ("447700900456", "33199000123", "15550100123", "8618812345678")
@@ -63,12 +62,12 @@ _FROM: Final = ("call", "from")
 _TO: Final = ("call", "to")
 _QUERY: Final = "query"
 DIRECTIONS: Final = ("inbound", "outbound")
-"""The directions of calls. Our choice: the query of the answer URL gives the direction, the answer webhook does not."""
+"""Our choice: the query of the answer URL gives the direction, the answer webhook does not."""
 _CALL_FIELDS: Final[Mapping[str, str]] = {"to": "to", "from": "from_number"}
 
 
 def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
-    """The calls to explore a flow with: each field and param takes the literals that it is compared with."""
+    """Each field and param takes the literals that it is compared with."""
     to = root.numbers[0] if root.numbers else ANY_NUMBER
     base = Call(to=to, from_number=FROM, uuid="leg", conversation_uuid="CON-leg", endpoint_type="phone")
     rows, how = combined({**dict(_choices(root, values)), **dict(_queries(root, values))}, MOST_CALLS)
@@ -94,7 +93,7 @@ def _shows_our_number(root: Flow) -> bool:
 
 
 def _from_app(call: Call) -> Call:
-    """The same call from an app, to a name. Source: webhook reference, Answer (`from_user`)."""
+    """Source: webhook reference, Answer (`from_user`)."""
     return call._replace(to=APP_TO, from_number="", from_user=_OTHER_TEXTS[0], endpoint_type="app", sip={})
 
 
@@ -103,7 +102,7 @@ PLACED: Final = "placed"
 
 
 def placed_calls(root: Flow, values: Representatives) -> list[Arrival]:
-    """The placed calls to explore a flow with: all samples of its params, and each result of machine detection."""
+    """Combine all samples of the flow's params with each result of machine detection."""
     outbound = root.outbound
     if outbound is None:
         return []
@@ -125,7 +124,7 @@ def _given_to(root: Flow, name: str, values: Representatives) -> list[Any]:
 
 
 def _queries(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[Any]]]:
-    """The texts to try in the query for each param that is read; None for a param missing from the query."""
+    """Yield the texts to try in the query for each param that is read; None for a param missing from the query."""
     for name, param in root.params.items():
         if name not in ANSWER_FIELDS and values.literals.of(root.name, (name,)).names:
             samples = values.samples(root.name, name, param.type)
@@ -134,7 +133,7 @@ def _queries(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[A
 
 
 def _in_query(type_: Kind, value: Any) -> str | None:
-    """A value as it is written in a query; None if a query cannot contain it, such as a map."""
+    """Return None if a query cannot contain the value, such as a map."""
     if isinstance(value, Mapping):
         return None
     try:
@@ -192,7 +191,7 @@ def _is_numbered(root: Flow) -> bool:
 
 
 def _endpoints(compared: Compared) -> list[str]:
-    """The endpoint types to try: those in comparisons and one other; all if the flow uses the type in another way."""
+    """Return the types in comparisons and one other; all if the flow uses the type in another way."""
     is_all = not compared.texts or compared.parts
     tested = [each for each in ENDPOINTS if is_all or not compared.excludes(each)]
     return [*[each for each in ENDPOINTS if each not in tested][:1], *tested]
@@ -204,7 +203,7 @@ def _decides(literals: Literals, fact: Path) -> bool:
 
 
 def _fact(path: Path) -> Path:
-    """The call field that a path belongs to; `call.is_hidden` and `call.person` belong to `call.from`."""
+    """`call.is_hidden` and `call.person` belong to `call.from`."""
     fact = path[:3] if len(path) > 1 and path[1] in _MAPS else path[:2]
     return _FROM if fact in (("call", "is_hidden"), ("call", "person")) else fact
 
@@ -220,7 +219,7 @@ def _arrival_of(base: Call, facts: Mapping[Path, Any]) -> Arrival:
 
 
 def _call_of(base: Call, facts: Mapping[Path, Any]) -> Call:
-    """The call with these fields, made consistent: a call from an app user has no number, others no custom data.
+    """Keep the fields consistent: a call from an app user has no number, others no custom data.
 
     Source: webhook reference, Answer (`from_user` is never sent together with `from`).
     """
@@ -246,7 +245,7 @@ def _call_of(base: Call, facts: Mapping[Path, Any]) -> Call:
 
 
 def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> dict[str, str]:
-    """A value for each variable that the flow reads as `env`: the given one if a step plays or tests it, or a sample.
+    """Keep the given value of a variable that a step plays or tests; the others get samples.
 
     Counterexamples show these values. Values that are used only in requests and hooks, compared with a caller's input,
     or read by a handler in Python can be secret, so samples replace them, unless they are phone numbers.
@@ -288,7 +287,7 @@ def _dialled(root: Flow) -> Iterator[ConnectTarget]:
 
 
 def settings_of(values: Representatives) -> list[dict[str, str]]:
-    """The sets of environment variables to explore: the given values, and the literals they are compared with."""
+    """Combine the given values and the literals that they are compared with."""
     choices = {name: [value, *_other_settings(values.literals, name, value)] for name, value in values.env.items()}
     return combined(choices, MOST_SETTINGS)[0]
 
@@ -303,7 +302,7 @@ def _other_settings(literals: Literals, name: str, value: str) -> list[str]:
 
 
 def _fitting(root: Flow, compared: Compared, name: str, number: int) -> str:
-    """A sample value: digits if the variable is compared with entered digits, else the first literal, or a URL."""
+    """Return digits if the variable is compared with entered digits, else the first literal, or a URL."""
     lengths = [length for path in compared.names for length in collected_digits(root, path)]
     if lengths:
         return str(number % 9 + 1) * lengths[0]
@@ -317,7 +316,7 @@ def _sample_url(name: str) -> str:
 _HANDLER_HOURS: Final = (0, 7, 14, 21, 60, 84, 108, 132)
 """How many hours ahead of a proof calls come to a handler in Python that reads the time; our choice."""
 MOST_RESULTS: Final = 32
-"""Maximum number of results of an expression over `now`; if there are more, the value is assumed to be only spoken."""
+"""If an expression over `now` has more results, the value is assumed to be only spoken."""
 _WEEK_MINUTES: Final = 7 * 24 * 60
 _STEP_MINUTES: Final = 30
 _YEAR_DAYS: Final = 366
@@ -326,10 +325,10 @@ _OPTIONAL: Final = ("reopens", "next_open", "next_close")
 
 
 def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[datetime, ...]:
-    """One moment, `now` or later, for each situation that the flow can distinguish.
+    """Return one moment, `now` or later, for each situation that the flow can distinguish.
 
     Two moments are in the same situation if every calendar is open or closed for the same reason and every expression
-    over `now` has the same result. Without calendars and such expressions, the only moment is `now`.
+    over `now` has the same result.
     """
     handlers = [flow.handler for flow in flows_run_from(root).values() if flow.handler is not None]
     if any("env" in handler.reads for handler in handlers):
@@ -373,7 +372,7 @@ def _kind_in(calendar: Calendar, literals: Literals) -> Callable[[datetime], tup
 
 
 def _questions_of(root: Flow) -> tuple[Evaluator, ...]:
-    """Every condition that reads only `now`, and every stored value that is computed only from `now`."""
+    """Return every condition that reads only `now`, and every stored value that is computed only from `now`."""
     found: dict[tuple[str, Key], Evaluator] = {}
     for flow in flows_run_from(root).values():
         languages = dict.fromkeys((LANGUAGE, *(locale.language for locale in flow.locales.values())))
@@ -396,7 +395,7 @@ def _questions(flow: Flow) -> Iterator[Occurrence]:
 
 
 def _asked_at(root: Flow, values: Representatives, now: datetime) -> Iterator[datetime]:
-    """The moments to try for `now`: each half hour of the next week, each day of the next year, and around literals."""
+    """Try each half hour of the next week, each day of the next year, and moments around literals."""
     type_ = TYPES["datetime"].with_zone(root.zone)
     for text in values.literals.of("", ("now",)).texts:
         try:
@@ -409,7 +408,7 @@ def _asked_at(root: Flow, values: Representatives, now: datetime) -> Iterator[da
 
 
 def _results(questions: tuple[Evaluator, ...], moments: list[datetime]) -> dict[datetime, tuple[str, ...]]:
-    """The results of expressions at each moment; expressions with more than MOST_RESULTS results are left out."""
+    """Leave out expressions with more than MOST_RESULTS results."""
     rows = [[_result(run, moment) for moment in moments] for run in questions]
     few = [row for row in rows if len(set(row)) <= MOST_RESULTS]
     return {moment: tuple(row[number] for row in few) for number, moment in enumerate(moments)}

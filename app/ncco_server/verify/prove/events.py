@@ -21,11 +21,9 @@ _WEBHOOKS: Final[dict[str, Webhook]] = {
 
 
 def event_hooks(root: Flow, session: Session, context: TurnContext) -> Iterator[Any]:
-    """The hooks of every event that can happen after a turn, for the values that the call then has.
+    """Yield the hooks of every event that can happen after a turn, for the values that the call then has.
 
-    A row that cannot be saved is a hook with a problem.
-
-    Called parties have no end of their own.
+    A row that cannot be saved is a hook with a problem. Called parties have no end of their own.
     """
     if not session.parent:
         yield from hang_up(root, session, _HUNG_UP, context).hooks

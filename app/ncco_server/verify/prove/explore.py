@@ -1,4 +1,4 @@
-"""Explores the state space of a flow: plays every possible trigger in every state in which a call can wait.
+"""Plays every possible trigger in every state in which a call can wait.
 
 Calls that behave the same from now on share a state, so the number of states stays small.
 """
@@ -71,7 +71,7 @@ from ncco_server.verify.prove.uses import flows_run_from
 _PROGRESS_S: Final = 5.0
 
 Env: TypeAlias = Mapping[str, str]
-"""The environment variables of the server; constant within a call."""
+"""Constant within a call."""
 Play: TypeAlias = Callable[[datetime], Playing[Turn] | Playing[Turn | None]]
 
 
@@ -105,7 +105,7 @@ class Explorer:
         self._known: dict[Any, State] = {}
         self._waiting = deque[State]()
         self._taken = set[Any]()
-        """The outcomes already taken, by state and number of failed attempts."""
+        """By state and number of failed attempts."""
         self._left_alike: dict[Any, list[Transition]] = {}
         """Turns that do not depend on the number of failed attempts, by the key of the state and by trigger."""
         self._heard_by_parties = set[Any]()
@@ -114,7 +114,7 @@ class Explorer:
         self._began = self._reported = time.monotonic()
 
     def explore(self) -> StateSpace:
-        """Explore everything, first without faults, then with one fault in each state."""
+        """Explore first without faults, then with one fault in each state."""
         for arrival, env in product((*self._arrivals, *self.placed), self.envs):
             self._begin_call(arrival, env)
         self._explore_waiting()
@@ -292,9 +292,9 @@ class Explorer:
     # turns
 
     def _at_moments(self, first: datetime, before: State | None, play: Play) -> Iterator[tuple[datetime, PlayedTurn]]:
-        """Every turn at the first moment, and also at the other moments if a step reads the clock or opening hours.
+        """Play at the first moment, and at the other moments only if a step reads the clock or opening hours.
 
-        If the outcome was already taken in this state, only one turn is returned, since the others are known.
+        If the outcome was already taken in this state, one turn is enough.
         """
         playing = self._followed(before, partial(play, first))
         turns = [next(playing)]

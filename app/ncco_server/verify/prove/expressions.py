@@ -26,7 +26,7 @@ Pieces: TypeAlias = tuple[str | None, ...]
 """The pieces of a concatenated text: literal texts, and None for each computed piece."""
 
 LONGEST_JOINED: Final = 24
-"""Maximum length of a text that is split into pieces, in characters."""
+"""Characters of a text that is split into pieces."""
 _STEPS: Final = {"length": LENGTH, "entry": ENTRY}
 """What a filter reads → the last element of the path."""
 _STRICT_ESCAPES: Final = frozenset({"_number", "_header", "_json_bare", "_url_base", "_url_host"})
@@ -70,7 +70,7 @@ def templates_in(source: Value | Expression) -> Iterator[Native | Computed]:
 
 
 def paths_of(source: Value | Expression) -> Iterator[Path]:
-    """The paths in a value or condition, each at full length: `a.b`, but not `a`."""
+    """Each path has its full length: `a.b`, but not `a`."""
     for occurrence in expressions_of(source):
         yield from paths_in(occurrence.node)
 
@@ -89,7 +89,7 @@ def paths_in(node: nodes.Node) -> Iterator[Path]:
 
 
 def path_of(node: nodes.Node) -> Path | None:
-    """The path that a node stands for; None if the node computes a value."""
+    """Return None if the node computes a value."""
     match node:
         case nodes.Name(name=name):
             return (name,)
@@ -108,10 +108,10 @@ def path_of(node: nodes.Node) -> Path | None:
 
 
 def reads(source: Value | Expression) -> Iterator[tuple[Path, bool]]:
-    """Every path that a value or condition reads, and whether the value at the path can affect where the call goes.
+    """Yield every path that is read, and whether its value can affect where the call goes.
 
-    A value that is only output cannot affect it. A value that is cast, indexed, sliced, counted or used in a
-    computation can, because the error exit may be taken for some values.
+    A value that is only output cannot. A value that is cast, indexed, sliced, counted or used in a computation can,
+    because the error exit may be taken for some values.
     """
     for occurrence in expressions_of(source):
         yield from _weighed(occurrence.node, decides=occurrence.role != "output")
@@ -165,7 +165,7 @@ def is_plain(node: nodes.Node) -> bool:
 
 
 def part_of(node: nodes.Node) -> TextPart | None:
-    """The part of a text that an expression reads, with `text` still empty; None if it reads the whole text."""
+    """`text` is still empty. Return None if the expression reads the whole text."""
     match node:
         case nodes.Getitem(arg=nodes.Slice(start=nodes.Const(value=low), stop=nodes.Const(value=high))):
             if (low or 0) < 0:  # `[-2:]` is the end; `[-4:-2]` may be anywhere, depending on the length
@@ -191,7 +191,7 @@ def offsets_in(node: nodes.Node) -> Iterator[float]:
 
 
 def growth_of(node: nodes.Node) -> set[str]:
-    """How an assignment changes a number: `rises`, `sinks`, or `free` if it is computed in another way."""
+    """Return `rises`, `sinks`, or `free` if an assignment computes a number in another way."""
     match node:
         case nodes.Const():
             return set()

@@ -44,7 +44,7 @@ class Graph:
         return [state for state in self.out if state not in free]
 
     def cycles(self, *, dialling: bool) -> Iterator[list[Transition]]:
-        """For each strongly connected component, the shortest cycle that a call can stay in without accepted input.
+        """Find the shortest cycle of each strongly connected component that a call can stay in without accepted input.
 
         If `dialling` is false, only cycles that dial nobody are returned.
         """
@@ -56,7 +56,7 @@ class Graph:
         return filter(None, cycles)
 
     def silences(self, most: float) -> Iterator[tuple[Transition, float]]:
-        """Each turn with the longest silence heard in it, in seconds, including the silence just before the turn.
+        """Yield each turn with the longest silence heard in it, in seconds, including the silence just before it.
 
         A silence before the turn that is already longer than `most` is reported for the earlier turn only.
         """
@@ -73,7 +73,7 @@ class Graph:
                 quiet[each.target] = max(quiet[each.target], 0.0 if behind == ENDLESS else behind)
 
     def party_waits(self) -> Iterator[tuple[Transition, float]]:
-        """For each dialled party that only listens: its last turn, and the seconds until its NCCOs have ended."""
+        """Yield the last turn of each dialled party that only listens, and the seconds until its NCCOs have ended."""
         for first in (each for each in self._beginnings if each.kind == "leg"):
             path = list[Transition]()
             following = [first]
@@ -83,7 +83,7 @@ class Graph:
             yield path[-1], sum(_total_s(each.heard) for each in path)
 
     def longest_path(self, moment: datetime | None = None, dials: int | None = None) -> LongestPath:
-        """The path that enters the most steps.
+        """Find the path that enters the most steps.
 
         Args:
             moment: the moment of all time-dependent turns; None: each turn has its own moment.
@@ -93,7 +93,7 @@ class Graph:
         return LongestPath([each for each in self._beginnings if _happens_at(each, moment)], out, dials)
 
     def soonest_dial(self) -> tuple[float, Transition | None]:
-        """The fewest seconds until a phone rings, and the turn that dials; (inf, None) if no path dials."""
+        """Return the fewest seconds until a phone rings, and the turn that dials; (inf, None) if no path dials."""
         best: tuple[float, Transition | None] = (ENDLESS, None)
         tie_breaker = count()
         waiting = [(0.0, next(tie_breaker), each) for each in self._beginnings if each.kind != "leg"]
@@ -187,7 +187,7 @@ class LongestPath:
     def _best(
         self, leaving: Sequence[Transition], inner: Sequence[Transition], left: int
     ) -> tuple[int, Transition | None]:
-        """The maximum number of steps that a path enters in and after a cycle, and the turn that leaves the cycle.
+        """Return how many steps a path enters in and after a cycle, at most, and the turn that leaves the cycle.
 
         All dials within the cycle are made before the path leaves it.
         """
@@ -199,7 +199,7 @@ class LongestPath:
         return len(free) + made + max(0, steps), turn
 
     def _steps_from(self, turn: Transition, left: int) -> int:
-        """The number of steps that a path enters from this turn to its end; negative if it dials too often."""
+        """Return how many steps a path enters from this turn to its end; negative if it dials too often."""
         cost = self._cost(turn)
         if cost > left:
             return -1
@@ -212,7 +212,7 @@ class LongestPath:
         )
 
     def walk(self, most: int) -> list[Transition]:
-        """The turns of the path until more than `most` steps are entered; [] if the path does not enter that many."""
+        """Stop when more than `most` steps are entered; [] if the path does not enter that many."""
         walked = [self._first]
         entered = len(self._first.entered)
         while entered <= most and (state := walked[-1].target) is not None:
@@ -238,7 +238,7 @@ class LongestPath:
         return max(0, self._dials - sum(map(self._cost, walked)))
 
     def _to_new_step(self, state: State, seen: Set[Where], left: int) -> list[Transition]:
-        """The shortest path within a cycle to a turn that enters a new step; [] if there is none."""
+        """Return the shortest path within a cycle to a turn that enters a new step; [] if there is none."""
 
         def is_new(turn: Transition) -> bool:
             return any(where not in seen for where in turn.entered)
@@ -250,7 +250,7 @@ class LongestPath:
         return [] if start is end else self._search(start, lambda turn: turn.target is end)
 
     def _search(self, start: State, is_last: Callable[[Transition], bool]) -> list[Transition]:
-        """The shortest path within a cycle, if possible without dials."""
+        """Prefer paths without dials."""
         number = self._group_of[start]
 
         def out(state: State) -> Iterator[Edge]:
@@ -275,7 +275,7 @@ class Paths:
         return list(dict.fromkeys([turns[0].moment, *(each.moment for each in turns if each.is_timed)]))
 
     def to(self, last: Transition) -> list[Transition]:
-        """The shortest path to a turn, including that turn; if possible, all time-dependent turns are at one moment."""
+        """The path includes `last`; if possible, all time-dependent turns are at one moment."""
         if last.dialled_by is not None:
             return [*self.to(last.dialled_by), last]
         if last.source is None:
@@ -289,7 +289,7 @@ class Paths:
         return [each for each in self._space.out[state] if each.kind == "held"]
 
     def covering(self, wanted: Set[OutcomeKey]) -> list[tuple[datetime, list[Transition]]]:
-        """A small set of paths that together take every outcome of `wanted` that can be taken.
+        """Return a small set of paths that together take every outcome of `wanted` that can be taken.
 
         Each path continues as long as it can reach another outcome.
         """
@@ -305,11 +305,11 @@ class Paths:
         return found
 
     def joining(self) -> list[Transition]:
-        """The turns of a called party from hearing a flow to being connected; [] if no party is ever connected."""
+        """Return the turns of a called party from hearing a flow to being connected; [] if none is ever connected."""
         return next((path for leg in self._legs if (path := self.to_joined(leg))), [])
 
     def to_joined(self, leg: Transition) -> list[Transition]:
-        """The shortest path from the first turn of a called party to the turn that connects it; [] if there is none."""
+        """Return [] if no path leads from the first turn of a called party to the turn that connects it."""
         if _is_joined(leg):
             return [leg]
         return self._search(leg, leg.moment, _is_joined)
@@ -328,7 +328,7 @@ class Paths:
     def _search(
         self, after: Transition | None, moment: datetime, is_last: Callable[[Transition], bool]
     ) -> list[Transition]:
-        """The shortest path at one moment, from the start or after a turn, to a turn for which `is_last` is true."""
+        """Start at the beginning if `after` is None."""
 
         def out(state: State | None) -> Iterator[Edge]:
             turns = (each for each in self._space.out[state] if each.kind not in ("leg", "fault"))

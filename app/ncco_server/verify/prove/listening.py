@@ -1,7 +1,6 @@
 """The audio of an NCCO as a caller hears it: sound, silence, and when a phone starts to ring.
 
-The simulator estimates how long speech takes. Time spent recording or ringing does not count as silence, but time spent
-waiting for input does.
+The simulator estimates how long speech takes. Recording and ringing do not count as silence, waiting for input does.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ from ncco_server.simulator.durations import Durations, is_spoken, longest_pause
 DURATIONS: Final = Durations()
 ENDLESS: Final = float("inf")
 _KEYS_S: Final = 3.0
-"""Default seconds that an `input` waits for keys. Source: NCCO reference, DTMF Input Settings (timeOut)."""
+"""Source: NCCO reference, DTMF Input Settings (timeOut)."""
 _SPEECH_S: Final = 10.0
-"""Default seconds that an `input` waits for speech. Source: NCCO reference, Speech Recognition (startTimeout)."""
+"""Source: NCCO reference, Speech Recognition (startTimeout)."""
 _WAIT_S: Final = 10.0
-"""Default seconds of a `wait`. Source: NCCO reference, Wait (timeout)."""
+"""Source: NCCO reference, Wait (timeout)."""
 RINGS_S: Final = 20.0
-"""Assumed ringing time before a dial fails, in seconds, for a `connect` without `timeout`."""
+"""Assumed ringing time before a dial without `timeout` fails."""
 
 
 class TurnAudio(NamedTuple):
@@ -28,13 +27,12 @@ class TurnAudio(NamedTuple):
 
     Attributes:
         lead_silence_s: silence before the first sound; the whole duration if there is no sound.
-        longest_silence_s: the longest silence between two sounds.
-        trailing_silence_s: silence after the last sound.
+        longest_silence_s: between two sounds.
+        trailing_silence_s: after the last sound.
         prompt_s: the time until the caller can answer, a phone rings, or the NCCO ends.
         input_s: how long the `input` waits for an answer; 0 without an `input`.
         rings_s: how long the dialled phone rings; 0 without a `connect`.
         rings_at_s: when the dialled phone starts to ring; None without a `connect`.
-        is_heard: whether there is any sound.
         survives_loss: whether the caller still hears something if the reply to the `input` is lost or, without an
             `input`, the reply to a `notify`.
         is_endless: whether a prompt repeats forever and cannot be interrupted.
@@ -64,7 +62,7 @@ class _Sound(NamedTuple):
 
 
 def listen(ncco: Sequence[Mapping[str, Any]]) -> TurnAudio:
-    """The audio of an NCCO up to its first synchronous `input`, or to its end."""
+    """Stop at the first synchronous `input`."""
     sounds: list[_Sound] = []
     listens = 0.0
     rings = 0.0
@@ -97,10 +95,7 @@ def _total_s(sounds: Iterable[_Sound]) -> float:
 
 
 def _is_endless(ncco: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a prompt repeats forever and cannot be interrupted.
-
-    Source: NCCO reference, Talk and Stream (loop, bargeIn).
-    """
+    """Source: NCCO reference, Talk and Stream (loop, bargeIn)."""
     for number, action in enumerate(ncco):
         if action["action"] in ("talk", "stream") and _loop(action) == ENDLESS:
             asked = any(each["action"] == "input" for each in ncco[number + 1 :])
@@ -126,7 +121,7 @@ def _sounds(action: Mapping[str, Any]) -> Iterator[_Sound]:
 
 
 def _loop(action: Mapping[str, Any]) -> float:
-    """How many times a prompt is played. Source: NCCO reference, Talk and Stream (loop: 0 repeats forever)."""
+    """Source: NCCO reference, Talk and Stream (loop: 0 repeats forever)."""
     return float(action.get("loop", 1)) or ENDLESS
 
 

@@ -54,12 +54,12 @@ _FORM_BY_TYPE: Final = {
     **{"date": "date", "time": "time", "datetime": "moment"},
 }
 _FORM_BY_FIELD: Final = {"language": "language", "user": "user"}
-"""The form of text that a field of an action or endpoint accepts; for `uri` see `_forms_in`."""
+"""The form of text that a field accepts; for `uri` see `_forms_in`."""
 _FORM_BY_ENDPOINT: Final = {"websocket": "websocket", "sip": "sip"}
 MOST_NUMBERS: Final = 24
-"""Maximum number of numbers to try for one value, including those derived by addition or subtraction."""
+"""Numbers to try for one value, including those derived by addition or subtraction."""
 MOST_PAIRS: Final = 6
-"""Maximum number of parts of one text that are combined in pairs."""
+"""Parts of one text that are combined in pairs."""
 LONGEST_TEXT: Final = 40
 UNCOMPARED: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "env", "random"})
 """What a handler reads of a call and does not compare with literals."""
@@ -151,7 +151,7 @@ class Compared:
         return not parts and text not in self.literals and len(text) not in self.lengths
 
     def made(self, low: int, high: int) -> Iterator[str]:
-        """Texts of `low` to `high` characters: one for each part, each pair of parts and each length."""
+        """Yield texts of `low` to `high` characters: one for each part, each pair of parts and each length."""
         for part in self.parts:
             length = max(low, part.low + len(part.text))
             if length <= high:
@@ -164,14 +164,14 @@ class Compared:
             yield from (self._filler() * each for each in (number - 1, number, number + 1) if low <= each <= high)
 
     def written(self, shortest: int = 0) -> list[str]:
-        """Texts for each literal, part and length, and for the numbers around the literals if texts can be numbers."""
+        """Return texts for each literal, part and length, and for numbers around literals if texts can be numbers."""
         texts = [*self.texts, *(part.text for part in self.parts), *self.made(shortest, LONGEST_TEXT)]
         if self.form == "number" or not self.texts:
             texts += [f"{number:g}" for number in around(self.numbers, is_whole=False)]
         return texts
 
     def _filler(self, beside: str = "") -> str:
-        """A digit that does not occur in any part, if there is one."""
+        """Return a digit that does not occur in any part, if there is one."""
         known = beside + "".join(part.text for part in self.parts)
         return next((digit for digit in _FILLERS if digit not in known), _FILLERS[0])
 
@@ -183,7 +183,7 @@ def _number(value: object) -> float | None:
 
 
 def around(numbers: Iterable[float], *, is_whole: bool) -> list[Any]:
-    """Each number and its neighbours; unless `is_whole`, also the midpoint of each pair of adjacent numbers."""
+    """Return each number and its neighbours; unless `is_whole`, also the midpoint of each adjacent pair."""
     found = list(dict.fromkeys(numbers))
     if is_whole:
         whole = ((ceil(each) - 1, floor(each), ceil(each), floor(each) + 1) for each in found)
@@ -202,7 +202,7 @@ def different(values: Iterable[Any]) -> list[Any]:
 
 
 def _as_number(literal: str | int) -> str:
-    """A phone number that a handler may be looking for when it compares one with this literal; "" if it is none."""
+    """Return a phone number that a handler may be looking for when it compares one with this literal; or ""."""
     digits = str(literal).removeprefix("+")
     return digits.ljust(_SHORT_NUMBER, "0") if digits.isascii() and digits.isdigit() else ""
 
@@ -254,7 +254,7 @@ class Literals:
                 self._notes_of((flow.name, name)).add(variable.default)
 
     def _note_handler(self, flow: str, handler: Handling) -> None:
-        """Note what a handler reads. It may compare it with any of its literals, in any way."""
+        """A handler may compare what it reads with any of its literals, in any way."""
         facts = [(name,) if name == "now" else ("call", name) for name in sorted(handler.reads - UNCOMPARED)]
         for path in (*facts, (handler.heard,)):
             notes = self._notes_at(flow, path)
@@ -312,7 +312,7 @@ class Literals:
                     self._notes_at(flow, path).marks.add(mark)
 
     def _index(self, flow: str, node: nodes.Getitem) -> None:
-        """Note that an entry of a list or map is read, which may be missing."""
+        """The entry of a list or map that is read may be missing."""
         of = path_of(node.node)
         if is_computed(node.arg):
             known = dict.fromkeys((0, 1, *_declared_keys(flows_run_from(self.root)[flow], of)))
@@ -462,7 +462,7 @@ def _qualified(flow: str, path: Path) -> Path:
 
 
 def _is_amount(node: nodes.Filter) -> bool:
-    """Whether a filter reads out a number as an amount of money: its argument is a currency, such as `GBP`."""
+    """Whether the filter's argument is a currency, such as `GBP`."""
     return any(isinstance(each, nodes.Const) and str(each.value).isupper() for each in node.args)
 
 
@@ -486,7 +486,7 @@ def _forms_below(name: str, value: Value, form: str) -> Iterator[tuple[Value, st
 
 
 def _declared_keys(flow: Flow, path: Path | None) -> Iterator[str | int]:
-    """The keys in a variable's default map; for a list, its last index and the next one."""
+    """Yield the keys in a variable's default map; for a list, its last index and the next one."""
     variable = flow.variables.get(path[0]) if path else None
     value = variable.default if variable is not None else None
     for name in path[1:] if path else ():
@@ -498,7 +498,7 @@ def _declared_keys(flow: Flow, path: Path | None) -> Iterator[str | int]:
 
 
 def _common_texts(root: Flow, path: Path) -> Iterator[str]:
-    """Texts that values compared with each other can share: the phone numbers, and digits that a caller can enter."""
+    """Yield texts that values compared with each other can share: phone numbers, and digits that a caller can enter."""
     if path == ("", "call", "from"):
         yield FROM
     elif path == ("", "call", "to"):

@@ -43,8 +43,8 @@ class Liveness:
     """The live values at each step of a flow and of all flows that it can run.
 
     Attributes:
-        live: the live values by (flow, step, when). `entering`: before the step is entered; `waiting`: while the call
-            waits in it; `ran`: while the flow that it runs has not returned.
+        live: by (flow, step, when). `entering`: before the step is entered; `waiting`: while the call waits in it;
+            `ran`: while the flow that it runs has not returned.
         replays_by_time: the steps with prompts that read the clock or opening hours; a repeat may sound different.
         reads_time: the steps that read the clock or opening hours at all.
         tests_now: whether the value of `now` itself affects the path of any call.
@@ -146,7 +146,7 @@ class _StepLiveness:
         return _joined(_reads(Use(each.value, DECIDES) for each in runs.given), shared)
 
     def moved(self) -> Live:
-        """The values that are live if machine detection moves a placed call while it waits in the step."""
+        """Return the values that are live if machine detection moves a placed call while it waits in the step."""
         outbound = self.flow.outbound
         return _joined(*map(self._at, outbound.ways.values())) if outbound is not None else {}
 

@@ -28,9 +28,9 @@ from ncco_server.verify.prove.verdict import FlowVerdict
 from ncco_server.verify.scenarios.stage import MakeApp, PathOf
 
 _KEPT_OBJECTS: Final = 200_000
-"""Number of new objects that start a garbage collection. It is high because every state is kept, so little is found."""
+"""New objects that start a garbage collection: many, because every state is kept, so little is found."""
 ALONE_S: Final = 2.0
-"""How many seconds the first process works before others are started, which takes each of them about a second."""
+"""How long the first process works before others are started, which takes each of them about a second."""
 _VERDICT: Final = TypeAdapter(FlowVerdict)
 
 Progress = Callable[[str, int, int], None]
@@ -50,13 +50,13 @@ class ProofRequest:
     handlers: tuple[str, ...] = ()
 
     def key_of(self, flow: Flow) -> str:
-        """The key of the verdict. It depends on the flow, on the request, and on the day, as opening hours do."""
+        """The key depends on the flow, on the request, and on the day, as opening hours do."""
         about = (flow.name, flow.revision, self.now.date(), sorted(self.env.items()), self.bounds, self.call_limits)
         return key_of("flow", *about)
 
 
 def prove_flow(name: str, sources: Mapping[str, str], request: ProofRequest, progress: Progress) -> FlowVerdict:
-    """The flow is loaded again, so that another process can do it."""
+    """Load the flow again, so that another process can prove it."""
     gc.set_threshold(_KEPT_OBJECTS)
     project = load(sources, request.env, handlers=request.handlers)
     proof = prove(
@@ -108,7 +108,7 @@ def _read(stored: bytes | None) -> FlowVerdict | None:
 def _proved(
     flows: list[Flow], request: ProofRequest, progress: Progress, alone_s: float
 ) -> Iterator[tuple[Flow, FlowVerdict]]:
-    """Prove the first flows in this process. If many are left after some seconds, start others."""
+    """Start other processes if many flows are left after some seconds."""
     until = time.monotonic() + alone_s
     left = list(flows)
     while left and (len(left) == 1 or time.monotonic() < until):

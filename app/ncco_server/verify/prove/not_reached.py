@@ -21,7 +21,7 @@ OUTCOMES: Final = (*DIAL_FAILURES, EXPIRED, REFUSED, UNKNOWN)
 
 
 def untold(flow: Flow, arrivals: Sequence[Arrival], envs: Sequence[Env], moment: datetime) -> Iterator[Violation]:
-    """A warning for each hook that cannot be sent when a placed call reaches nobody, once for each reason."""
+    """Warn once for each reason why a hook cannot be sent."""
     outbound = flow.outbound
     if outbound is None:
         return

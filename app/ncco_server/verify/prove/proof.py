@@ -53,10 +53,9 @@ class Proof:
 
     @property
     def status(self) -> Status:
-        """The result in one word.
+        """`refuted`: a property is violated. `stopped`: the exploration ended early.
 
-        `refuted`: a property is violated. `stopped`: the exploration ended early. `walked`: everything was explored,
-        but some inputs only with sample values. `proved`: everything was explored.
+        `walked`: everything was explored, but some inputs only with sample values. `proved`: everything was explored.
         """
         is_refuted = any(each.is_error for each in self.violations)
         return status_of(self.space.stopped, self.representatives, is_refuted=is_refuted)
@@ -90,7 +89,7 @@ def prove(
     call_limits: CallLimits | None = None,
     progress: Callable[[int, int], None] = lambda _found, _waiting: None,
 ) -> Proof:
-    """Explore a flow and all flows that it can run. The flow belongs to a project without errors.
+    """Explore a flow of a project without errors, and all flows that it can run.
 
     `now` is the earliest time of a call, with a time zone. `env` has the variables of the server that are set; the
     others get suitable values. `progress` gets the number of states found and the number still to explore, every few
@@ -117,7 +116,7 @@ def prove(
 
 
 def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:
-    """The entry flows; if there are none, the flows that no other flow runs."""
+    """Return the entry flows; if there are none, the flows that no other flow runs."""
     startable = [flow for flow in flows.values() if flow.is_startable or flow.outbound is not None]
     run = {name for flow in flows.values() for name in flows_run_from(flow) if name != flow.name}
     return startable or [flow for flow in flows.values() if flow.name not in run] or list(flows.values())

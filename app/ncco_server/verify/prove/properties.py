@@ -15,6 +15,7 @@ from ncco_server.flow.model import Flow, Step, later_hooks
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import Way
 from ncco_server.service.outcomes import FlowOutcome, outcomes_of
+from ncco_server.simulator.assumptions import After
 from ncco_server.verify.faults import FAULTS, LIMITS, failure_of, may_end_silently
 from ncco_server.verify.prove.environment import APP_TO
 from ncco_server.verify.prove.expressions import ENTRY, LENGTH, RETURNED, Path, paths_of
@@ -28,16 +29,20 @@ from ncco_server.verify.prove.uses import DECIDES, flows_run_from, played_by, ta
 _COUNTS_AWAY: Final = "change the counter or the condition, so that counting eventually leaves the loop"
 _TURNS_BACK: Final = "make one of the flows return before it runs the next one"
 _NO_NUMBER_SHOWN: Final = "R105"
-"""The issue code of a connect without a number to show. Only a warning, since no app may call the flow."""
+"""A connect without a number to show: only a warning, since no app may call the flow."""
 _UNESCAPABLE: Final = "E393"
-"""The issue code of a value that cannot be escaped where it is used."""
+"""A value that cannot be escaped where it is used."""
 
 
 class CallLimits(NamedTuple):
-    """Limits of a call: seconds of silence, and number of steps."""
+    """Limits of a call: seconds of silence, and number of steps.
+
+    `after_connect` is what Vonage was seen to do when a connected party hangs up; "" if nobody has seen it.
+    """
 
     silence_s: float = float(LIMITS["silence"])
     steps: int = int(LIMITS["steps"])
+    after_connect: After | Literal[""] = ""
 
 
 class Violation(NamedTuple):
@@ -80,7 +85,7 @@ class Explored:
         return self.space.root.named(where[0]).steps[where[1]]
 
     def found(self, kind: str, where: Where, message: str, turn: Transition | None = None, **other: Any) -> Violation:
-        """Return a violation at a step; `other` overrides fields, such as the fix of its rule."""
+        """`other` overrides fields, such as the fix of its rule."""
         fields = {"place": self.step(where).place, "cure": FAULTS[kind].cure} | other
         return Violation(kind, *where, message=message, turn=turn, **fields)
 
@@ -108,7 +113,7 @@ def _refused(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
-    """Error exits taken without a delivery fault, unless the step has its own error exit."""
+    """Find error exits taken without a delivery fault, unless the step has its own error exit."""
     found = turn.failed if turn.kind != "fault" else ()
     endless = [each for each in found if each[2] == "R103"]  # the error exit's steps then fail for the same reason
     for flow, step, code, because in endless[:1] or found:
@@ -137,13 +142,13 @@ def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _is_to_name(turn: Transition) -> bool:
-    """Whether only calls from an app, which are to a name, lead to a turn. Only a warning: no app may call the flow."""
+    """Whether only calls from an app lead to the turn. Only a warning: no app may call the flow."""
     call = turn.first_path[0].call
     return call is not None and call.to == APP_TO
 
 
 def _has_line_end(turn: Transition) -> bool:
-    """Whether a lookup or variable contains a line break. This is rare in real headers and URLs: only a warning."""
+    """Line breaks in lookups and variables are rare in real headers and URLs: only a warning."""
     known = [turn.source.session.lookups, turn.source.session.variables] if turn.source is not None else []
     return any("\n" in text for text in texts_of([*known, *(answer.value for _, answer in turn.answers)]))
 
@@ -156,7 +161,7 @@ def _endless(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _dead_ends(explored: Explored, turn: Transition) -> Iterator[Violation]:
-    """Calls that end without a prompt, unless the caller chose to end them or has talked to somebody.
+    """Find calls that end without a prompt, unless the caller chose to end them or has talked to somebody.
 
     A sub-flow with outcomes does not end the call: it returns to the calling flow.
     """
@@ -178,7 +183,7 @@ def _dead_ends(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _dead_dials(explored: Explored, turn: Transition) -> Iterator[Violation]:
-    """Calls that end without a prompt if the last dial fails, since the step has no `on`."""
+    """Find calls that end without a prompt if the last dial fails, since the step has no `on`."""
     if turn.target is None and not turn.is_party and turn.kind != "fault" and undecided_dials(turn):
         message = f'if nobody answers the connect of step "{turn.where[1]}", the call ends without a word'
         cure = "add `on` to it: `completed: end`, and `otherwise` with a step that says something"
@@ -186,7 +191,7 @@ def _dead_dials(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def undecided_dials(turn: Transition) -> int:
-    """The number of dials that must fail for the call to end without another prompt; 0 if that cannot happen."""
+    """Return how many dials must fail for the call to end without another prompt; 0 if that cannot happen."""
     actions = turn.ncco.actions
     dials = [at for at, action in enumerate(actions) if action["action"] == "connect"]
     is_decided = any(actions[at].get("eventType") == "synchronous" for at in dials)
@@ -302,10 +307,10 @@ def _silences(explored: Explored) -> Iterator[Violation]:
 
 
 def _quiet_step(explored: Explored, turn: Transition) -> Where:
-    """The step that causes the silence of a turn.
+    """Return the step that causes the silence of a turn.
 
     This is the last entered step with a `conversation` that is silent forever, or with a `wait` longer than the `input`
-    of the turn. If there is none, it is the last step of the turn.
+    of the turn; otherwise the last step of the turn.
     """
     waits = [float(action.get("timeout", 0)) for action in turn.ncco.actions if action["action"] == "wait"]
     silent = "wait" if max(waits, default=0.0) > turn.heard.input_s else ""
@@ -318,7 +323,7 @@ def _quiet_step(explored: Explored, turn: Transition) -> Where:
 
 
 def _silent_while_party_is_asked(explored: Explored) -> Iterator[Violation]:
-    """Callers who hear silence while the dialled party hears a flow (`onAnswer`).
+    """Find callers who hear silence while the dialled party hears a flow (`onAnswer`).
 
     Source: NCCO reference, Phone (onAnswer: without a ringbackTone the caller hears silence).
     """
@@ -342,18 +347,20 @@ def _duration(seconds: float) -> str:
 
 
 def _relying_on_continuing(explored: Explored) -> Iterator[Violation]:
-    """What is played, sent or set only if Vonage continues the call after a connect: once per flow.
+    """Find what happens only if Vonage continues the call after a connect: once per flow.
 
     If Vonage ends the call instead, its turns are a part of those that are explored, so no other check differs.
     """
+    seen = explored.call_limits.after_connect
     flows: dict[str, dict[str, Transition]] = {}
-    for turn in explored.space.transitions:
+    for turn in explored.space.transitions if seen != "continues" else ():
         if turn.dial_outcome == "completed" and turn.trigger.wait >= 0 and _effects(explored, turn):
             flow, step = turn.before
             flows.setdefault(flow, {}).setdefault(step, turn)
     for flow, turns in flows.items():
         (step, turn), *others = turns.items()
-        message = f'if Vonage ends the call when the party dialled by "{step}" hangs up, {_effects(explored, turn)}'
+        when = "as" if seen == "ends" else "if"
+        message = f'{when} Vonage ends the call when the party dialled by "{step}" hangs up, {_effects(explored, turn)}'
         message += f"; this also concerns {', '.join(other for other, _ in others)}" if others else ""
         yield explored.found(
             "after_connect", (flow, step), message, turn, place=_completed(explored, turn).place, severity="warning"
@@ -365,7 +372,7 @@ def _completed(explored: Explored, turn: Transition) -> Way:
 
 
 def _effects(explored: Explored, turn: Transition) -> str:
-    """What does not happen without a turn after a dial, as text; "" for nothing. Hooks of `ended` are sent anyway."""
+    """Return what does not happen without a turn after a dial, or "". Hooks of `ended` are sent anyway."""
     entered = [explored.step(where) for where in turn.entered]
     flows = [explored.space.root.named(flow) for flow in (turn.before[0], explored.space.root.name)]
     ended = {hook.name for flow in flows for hook in flow.events.get(ENDED, ()) if isinstance(hook, SentHook)}
@@ -378,7 +385,7 @@ def _effects(explored: Explored, turn: Transition) -> str:
 
 
 def _never_joined(explored: Explored) -> Iterator[Violation]:
-    """Dials with an `onAnswer` flow that never connects the party, whatever the party does."""
+    """Find dials with an `onAnswer` flow that never connects the party, whatever the party does."""
     space = explored.space
     paths = Paths(explored.space)
     legs: dict[tuple[str, str, str], list[Transition]] = {}
@@ -429,7 +436,7 @@ def _unreachable(explored: Explored) -> Iterator[Violation]:
 
 _CHECKS: Final = (_cycles, _silences, _silent_while_party_is_asked, _relying_on_continuing)
 _WHOLE_CHECKS: Final = (_trapped, _never_joined, _too_many_steps, _far_from_a_person, _unreachable)
-"""Checks that are only valid when everything was explored."""
+"""Only valid when everything was explored."""
 
 
 def unreached(flow: Flow, flows: Mapping[str, Flow], entered: Set[Where], *, is_certain: bool) -> Iterator[Violation]:
@@ -462,7 +469,7 @@ def _never_given(flow: Flow, reached: Set[Where], *, is_certain: bool) -> Iterat
 
 
 def _after_errors(flows: Mapping[str, Flow], entered: Set[Where]) -> set[Where]:
-    """The steps reachable through the error exit of an entered step.
+    """Follow the error exits of entered steps.
 
     An error exit that sets nothing and leads to an entered step adds nothing.
     """
@@ -477,7 +484,7 @@ def _after_errors(flows: Mapping[str, Flow], entered: Set[Where]) -> set[Where]:
 
 
 def _led_to(flows: Mapping[str, Flow], flow: Flow, target: Target) -> Iterator[Where]:
-    """The step that a target leads to; for a return, the next step in every flow that runs `flow`."""
+    """For a return, this is the next step in every flow that runs `flow`."""
     if target.step is not None:
         yield flow.name, target.step
     elif target.runs is not None:
@@ -497,8 +504,8 @@ def _led_to(flows: Mapping[str, Flow], flow: Flow, target: Target) -> Iterator[W
 def is_certain(space: StateSpace, literals: Literals, chosen: Mapping[str, tuple[Any, ...]]) -> bool:
     """Whether it is certain that no call takes the outcomes that were not found.
 
-    It is not certain if the exploration stopped early, or if a step with a missed outcome depends on a sampled value,
-    or may depend on one, as a step of a handler in Python.
+    It is not if the exploration stopped early, or if a step with a missed outcome depends on a sampled value, or may
+    depend on one, as a step of a handler in Python.
     """
     if space.stopped:
         return False
@@ -511,7 +518,7 @@ def is_certain(space: StateSpace, literals: Literals, chosen: Mapping[str, tuple
 
 
 def _deciding(step: Step) -> Iterator[Path]:
-    """The paths that the outcome of a step depends on: those in its conditions and in the parties that it dials."""
+    """Yield the paths in the step's conditions and in the parties that it dials."""
     dialled = (use for use in played_by(step) if use.weight == DECIDES and step.exit.dials)
     for use in (*tested_by(step), *dialled):
         yield from paths_of(use.source)

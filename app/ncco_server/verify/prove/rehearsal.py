@@ -29,8 +29,8 @@ class Rehearsed:
 
     Attributes:
         written: the scenario with the prompts that were heard.
-        problem: why playing it did not have the expected result; "" if it did.
-        result: the call's result; None if it could not be played.
+        problem: why playing it did not have the expected result, or "".
+        result: None if the call could not be played.
     """
 
     written: WrittenScenario
@@ -39,7 +39,7 @@ class Rehearsed:
 
 
 def confirmed(project: Project, proof: Proof, make_app: MakeApp, path_of: PathOf = str) -> FlowVerdict:
-    """The verdict of a proof. A violation that the simulator does not reproduce is left out, and stops the proof."""
+    """A violation that the simulator does not reproduce is left out, and stops the proof."""
     first = dict[tuple[str, ...], Violation]()
     for violation in proof.violations:
         first.setdefault(FoundViolation.of(violation).key, violation)
@@ -60,7 +60,7 @@ def confirmed(project: Project, proof: Proof, make_app: MakeApp, path_of: PathOf
 def coverings(
     project: Project, proofs: Iterable[Proof], make_app: MakeApp
 ) -> tuple[dict[str, list[Rehearsed]], list[FlowOutcome]]:
-    """The scenarios that cover all outcomes, by flow; and the outcomes still missing after playing them.
+    """Return the scenarios that cover all outcomes, by flow; and the outcomes still missing after playing them.
 
     Each outcome is covered in the first flow that reaches it. An outcome is missing if a proof reaches it, but no
     played scenario took it.
@@ -80,7 +80,7 @@ def coverings(
 
 
 def rehearse(project: Project, scenarios: Iterable[WrittenScenario], make_app: MakeApp) -> list[Rehearsed]:
-    """Play scenarios. Each must hold, but a scenario that expects `without` a fault must show that fault."""
+    """Each scenario must hold, but one that expects `without` a fault must show that fault."""
 
     async def play_all() -> list[Rehearsed]:
         stage = LocalStage(project, make_app)
@@ -90,7 +90,7 @@ def rehearse(project: Project, scenarios: Iterable[WrittenScenario], make_app: M
 
 
 async def _play(stage: LocalStage, written: WrittenScenario) -> Rehearsed:
-    """Play a scenario and write the prompts that were heard into it, since similar calls can start differently."""
+    """Write the prompts that were heard into the scenario, since similar calls can start differently."""
     (scenario,), _ = read_scenarios("rehearsal.yaml", written.text)
     reader = ScenarioReader()
     fitted = stage.fit(scenario, reader)
@@ -103,7 +103,7 @@ async def _play(stage: LocalStage, written: WrittenScenario) -> Rehearsed:
 
 
 def _with_heard(body: Mapping[str, Any], heard: Sequence[str]) -> dict[str, Any]:
-    """The scenario's fields with the texts that were heard. A `hear` that the call did not reach keeps its text."""
+    """A `hear` that the call did not reach keeps its text."""
     texts = iter(heard)
     script = [
         {"hear": shortened(next(texts, step["hear"]))} if isinstance(step, dict) and "hear" in step else step

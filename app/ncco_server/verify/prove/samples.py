@@ -17,13 +17,13 @@ from ncco_server.verify.prove.literals import Compared, Literals, around, differ
 Name = TypeVar("Name", bound=Hashable)
 
 MOST_ANSWERS: Final = 256
-"""Maximum number of combinations of field values; if there are more, only some are tried (see `combined`)."""
+"""If there are more combinations of field values, only some are tried (see `combined`)."""
 LONGEST_LIST: Final = 2
 """Unless the flow tests for a longer one."""
 MOST_ENTRIES: Final = 25
 """Even if the flow tests for a longer one."""
 MOST_DISTANCES: Final = 3
-"""Maximum number of distances to try between two numbers that are compared with each other."""
+"""Distances to try between two numbers that are compared with each other."""
 SAMPLES: Final[Mapping[str, Any]] = {
     "text": "something",
     "int": 7,
@@ -42,7 +42,7 @@ _BY_FORM: Final[Mapping[str, str]] = {
     "phone": SAMPLES["phone"],
     "url": SAMPLES["url"],
 }
-"""A text of each form. Texts in other forms are also tried, except for `datetime`."""
+"""Texts in other forms are also tried, except for `datetime`."""
 _ONLY_BY_FORM: Final[Mapping[str, tuple[str, ...]]] = {
     "language": ("en-GB", "fr-FR"),
     "zone": ("Europe/London", "America/New_York"),
@@ -50,7 +50,7 @@ _ONLY_BY_FORM: Final[Mapping[str, tuple[str, ...]]] = {
     "sip": ("sip:someone@example.com", "sip:other@example.org"),
     "user": ("someone", "somebody_else"),
 }
-"""Texts for fields that accept only one form. Other texts are not tried there."""
+"""Fields that accept only one form; other texts are not tried there."""
 _USUAL: Final[Mapping[str, tuple[Any, ...]]] = {
     "text": (SAMPLES["text"], "anything else", "quite another word", "xyz", "88888888"),
     "phone": (SAMPLES["phone"], "447700900998", "33199000123", "15550100123", "8618812345678"),
@@ -64,7 +64,7 @@ _FAR: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Dates and times far from any other, by kind."""
 _SENSITIVE: Final = "kept to itself"
-"""The sample of a sensitive text. It must differ from all others: a text that is equal to a secret is masked."""
+"""It must differ from all other samples: a text that is equal to a secret is masked."""
 _SHORTEST: Final = {"phone": 11}
 _MANY_ITEMS: Final = 8
 _OUT_OF_RANGE: Final = (7, -1, 0, 1_000_000)
@@ -78,7 +78,6 @@ class Representatives:
 
     Attributes:
         now: the earliest time of a call.
-        env: the environment variables that the flows read.
         chosen: the sample values that represent all values of an input, by its dotted name.
     """
 
@@ -135,7 +134,7 @@ class Representatives:
         return [{}, *combined(choices, MOST_ANSWERS)[0]] if choices else [{}]
 
     def untyped(self, flow: str, path: Path) -> list[Any]:
-        """Values for a path of unknown type: maps if a field below it is read, otherwise texts and numbers."""
+        """Return maps if a field below a path of unknown type is read, otherwise texts and numbers."""
         if self._fields_read(flow, path) - {ENTRY, LENGTH}:
             return self._maps(flow, path)
         compared = self.literals.of(flow, path)
@@ -157,7 +156,7 @@ class Representatives:
         return found
 
     def _sensitive_values(self, flow: str, path: Path, values: list[Any]) -> list[Any]:
-        """The values of a sensitive field, without texts that other fields also use."""
+        """Leave out texts that other fields also use."""
         compared = self.literals.of(flow, path)
         key = ".".join(path)
         if compared.has("related") or not compared.excludes(_SENSITIVE):
@@ -179,7 +178,7 @@ def _with_another(items: list[Any], item: Kind) -> list[Any]:
 
 
 def _of_length(items: list[Any], length: int) -> list[Any]:
-    """Lists of a length with each item at each position; only one list if there are many items and positions."""
+    """Put each item at each position; return one list if there are many items and positions."""
     if length <= 1:
         return [[each] for each in items] if length else [[]]
     starts = range(len(items)) if length <= LONGEST_LIST or len(items) <= _MANY_ITEMS else range(1)
@@ -195,7 +194,7 @@ def _unread(type_: Kind) -> Any:
 
 
 def _numbers(name: str, compared: Compared) -> list[Any]:
-    """A usual number is returned if there are no literals."""
+    """Return a usual number if there are no literals."""
     usual = SAMPLES[name]
     is_related = compared.has("related")
     distances = compared.numbers[:MOST_DISTANCES] if is_related else ()
@@ -206,7 +205,7 @@ def _numbers(name: str, compared: Compared) -> list[Any]:
 
 
 def _points(type_: Kind, compared: Compared, now: datetime) -> list[str]:
-    """Each literal and its neighbours; the sample if there are none.
+    """Return each literal and its neighbours; the sample if there are none.
 
     For a value that is compared with another one, such as `now`: also the present date or time of day, and far values.
     """
@@ -219,7 +218,7 @@ def _points(type_: Kind, compared: Compared, now: datetime) -> list[str]:
 
 
 def _moved(type_: Kind, stored: str, steps: int) -> str | None:
-    """A stored date or time, some days or minutes later; None if that is not in the calendar."""
+    """Move by days or minutes; None if the result is not in the calendar."""
     point = type_.operand(stored)
     try:
         if isinstance(point, time):
@@ -266,13 +265,13 @@ def _cast(type_: Kind, literal: object) -> Any:
 # combinations
 
 MOST_PAIR_ROWS: Final = 4
-"""Maximum number of rows for pairs, as a multiple of the argument `most` of `combined`."""
+"""Rows for pairs, at most, as a multiple of the argument `most` of `combined`."""
 EACH_ONCE: Final = "each value of each field once"
 EACH_PAIR: Final = "each pair of values of two fields"
 
 
 def combined(choices: Mapping[Name, list[Any]], most: int) -> tuple[list[dict[Name, Any]], str]:
-    """Rows with a value for each name, and how they were chosen: "" for every combination.
+    """Return rows with a value for each name, and how they were chosen: "" for every combination.
 
     If there are more than `most` combinations, the rows contain each pair of values of two names or, if there are too
     many pairs, each value once.

@@ -16,11 +16,12 @@ from ncco_server.verify.prove.listening import CONVERSATION, TurnAudio
 from ncco_server.verify.prove.triggers import Answers, Trigger
 
 DIALS: Final = 10
-"""Default maximum number of dials in a call."""
+"""The default limit for a call."""
 
 TurnKind = Literal["accepted", "held", "other", "leg", "fault"]
-"""accepted: the input was a choice or a collected value. held: the hold continues. leg: a dialled party's first
-turn. fault: a webhook or its reply failed. other: everything else, such as silence, unknown input or a dial outcome."""
+"""accepted: the input was a choice or a collected value. held: the hold continues. leg: a dialled party's first turn.
+fault: a webhook or its reply failed. other: everything else, such as silence or a dial outcome.
+"""
 Where: TypeAlias = tuple[str, str]
 
 
@@ -71,9 +72,9 @@ class Transition:
     """One turn: what happened in a state, and where it led.
 
     Attributes:
-        source: the state before the turn; None for the first turn of a call or dialled party.
-        target: the state after the turn; None when the call is over.
-        call: the call, if this is its first turn.
+        source: None for the first turn of a call or dialled party.
+        target: None when the call is over.
+        call: only for its first turn.
         is_timed: whether the turn depends on the time.
         before: the step in which the call waited; for the first turn, the step that it entered first.
         failed: the failed steps, as (flow, step, code, reason).
@@ -173,7 +174,7 @@ class StateSpace:
     seconds: float = 0.0
 
     def new_state(self, session: Session, key: Any = None, given: Mapping[str, Any] = NO_PARAMS) -> State:
-        """Add a state. The next transition must lead to it."""
+        """The next transition must lead to the state."""
         self.states.append(State(len(self.states), session, key, given))
         return self.states[-1]
 

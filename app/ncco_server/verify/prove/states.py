@@ -64,7 +64,7 @@ class States:
     shortened: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def key(self, session: Session, moment: datetime, env: Mapping[str, str]) -> Key:
-        """A key that is equal for two waiting sessions that behave the same from here on."""
+        """Equal for two waiting sessions that behave the same from here on."""
         here = (session.at or self.root.name, session.step)
         is_coming = any(wait.name == REACHED for wait in session.waits)
         common = {"input": session.heard, "call": call_record(session.call)}
@@ -92,7 +92,7 @@ class States:
         )
 
     def _handled(self, flow: str, session: Session, variables: Mapping[str, Any], env: Mapping[str, str]) -> Any:
-        """Where a handler waits, and with which local variables; None in a flow file."""
+        """Return where a handler waits, and with which local variables; None in a flow file."""
         handler = self.root.named(flow).handler
         return None if handler is None else handler.state(call_record(session.call), env, variables)
 
@@ -110,7 +110,7 @@ class States:
         return tuple(_seen(names, path, weight) for path, weight in self.liveness.kept.get((*where, when), ()))
 
     def growth(self, states: Sequence[State]) -> Growth | None:
-        """None if there are no more than `MANY_STATES` states."""
+        """Return None if there are no more than `MANY_STATES` states."""
         if len(states) <= MANY_STATES:
             return None
         ((flow, step), count) = Counter(state.where for state in states).most_common(1)[0]
@@ -164,7 +164,7 @@ class States:
         return value[:most]
 
     def _clamp(self, flow: str, name: str, value: float) -> float:
-        """A number clamped to the range of its literals, extended by one and, if it can grow, by the margin."""
+        """The range of the literals is extended by one and, if the number can grow, by the margin."""
         compared = self.literals.of(flow, (name,))
         numbers = [0.0, *compared.borders]
         if any(path[-1] == LENGTH for path in compared.names):
@@ -202,7 +202,7 @@ def _seen(names: Mapping[str, Any], path: Path, weight: int) -> Any:
 
 
 def _abstracted(value: Any) -> Any:
-    """An abstraction of a value that is only spoken or sent: its type, and whether it is empty."""
+    """Keep the type of a value that is only spoken or sent, and whether it is empty."""
     match value:
         case bool() | None:
             return str(value)

@@ -1,6 +1,6 @@
 """Events that can happen while a call waits: keys, speech, silence, dial outcomes, checkpoints, delivery faults.
 
-Each event is a `Trigger`. The engine plays the turn that it causes once for every combination of lookup answers.
+The engine plays the turn that a `Trigger` causes once for every combination of lookup answers.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ from ncco_server.verify.prove.samples import Representatives
 
 TriggerKind = Literal["call", "detected", "input", "dial", "checkpoint", "held", "leg", "fault"]
 Answers: TypeAlias = tuple[tuple[str, LookupAnswer], ...]
-"""The lookup answers of a turn as (name, answer), in order."""
+"""As (name, answer), in order."""
 
 KEYS: Final = "1234567890*#"
 CONFIDENT: Final = 0.9
 """The default confidence of speech, as in a scenario."""
 NO_REPLY: Final = LookupAnswer(None, "timed out after 2000 ms")
 MOST_TOGETHER: Final = 512
-"""Maximum number of combinations of answers to concurrent lookups; if there are more, each answer is tried once."""
+"""If concurrent lookups have more combinations of answers, each answer is tried once."""
 FAILSAFE: Final[tuple[Mapping[str, Any], ...]] = read_failsafe(DEFAULT)
 NO_DIAL_LIMIT: Final = 1_000_000
-"""The dial limit while exploring, since states do not distinguish how often a call has dialled."""
+"""States do not distinguish how often a call has dialled."""
 ALL_PREFIXES: Final = ("sip:", "sips:", *"123456789", *PREMIUM_PREFIXES)
-"""Prefixes that allow every number and address. What a server may dial is a setting, not part of the flow."""
+"""Allow every number and address. What a server may dial is a setting, not part of the flow."""
 _DIGITS: Final = "2345678901"
 _UNUSUAL: Final = ("something nobody would say here", "blue elephants", "xyz", "quite different words", "88888888")
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -54,7 +54,7 @@ class Trigger(NamedTuple):
     Attributes:
         line: the line of a scenario's script that causes it; empty if nobody acts.
         wait: the index of the wait that receives the webhook.
-        webhook: the parsed webhook; None if it cannot be parsed.
+        webhook: None if it cannot be parsed.
         seen: the dial statuses reported so far.
         waited: seconds since the step was entered.
         fault: `unreadable`, `refused`, `away` (the store is unavailable), or "".
@@ -80,7 +80,7 @@ class Triggers:
     _made: dict[tuple[Any, ...], tuple[Trigger, ...]] = field(default_factory=dict)
 
     def at(self, session: Session) -> tuple[Trigger, ...]:
-        """Every trigger for a waiting session, without faults."""
+        """Leave out faults."""
         steering = tuple((wait.index, wait.kind, wait.name) for wait in session.waits if wait.steers)
         key = (session.at, session.step, session.locale, steering)
         if key not in self._made:
@@ -118,7 +118,7 @@ class Triggers:
         yield silence(wait)
 
     def _confidences(self, asked: Asked) -> tuple[list[float], list[float]]:
-        """Confidences that are accepted, the default first, and confidences for speech that matches nothing."""
+        """Return confidences that are accepted, the default first, and confidences for speech that matches nothing."""
         numbers = sorted({number for number in self._input("confidence").numbers if 0 <= number <= 1})
         near = around([0.0, *numbers, asked.min_confidence, 1.0], is_whole=False)
         found = list(dict.fromkeys([CONFIDENT, *(each for each in near if numbers and 0 <= each <= 1)]))
@@ -136,7 +136,7 @@ class Triggers:
         return found
 
     def _digits(self, flow: Flow, step: Step, asked: Asked) -> list[str]:
-        """Digits of valid lengths, one digit too few, and a `*`. Vonage never sends more than `maxDigits`.
+        """Return valid lengths, one digit too few, and a `*`. Vonage never sends more than `maxDigits`.
 
         Source: NCCO reference, DTMF Input Settings (maxDigits).
         """
@@ -157,7 +157,7 @@ class Triggers:
         return [*found, *(["2" * (low - 1)] if low > 1 else []), "*"]
 
     def _speech(self, flow: Flow, step: Step, asked: Asked) -> list[str]:
-        """Free speech; in a menu, the texts that `input.text` is compared with, alone and after a phrase."""
+        """Return free speech; in a menu, the texts that `input.text` is compared with, alone and after a phrase."""
         unusual = self._unusual(flow, step)
         variable = step.exit.fills
         if not asked.free_speech or variable is None:
@@ -179,7 +179,7 @@ class Triggers:
         return self.values.literals.of("", ("input", name))
 
     def _collected(self, flow: Flow, variable: Variable) -> Compared:
-        """The literals that a collected value is compared with, as a variable, `input` or environment variable."""
+        """The value is compared as a variable, `input` or environment variable."""
         compared = self.values.literals.of(flow.name, (variable.name,))
         env = [self.values.env[path[2]] for path in compared.names if path[1] == "env" and len(path) > 2]
         found = replace(compared, literals=dict(compared.literals), parts=dict(compared.parts))
@@ -253,7 +253,7 @@ def _notified(step: Step, wait: OpenWait) -> Iterator[Trigger]:
 
 
 def detections_at(root: Flow, session: Session, given: Mapping[str, Any]) -> Iterator[Trigger]:
-    """The results of machine detection that can arrive while a placed call waits.
+    """Yield the results of machine detection that can arrive while a placed call waits.
 
     In the other modes the result is known before the call begins. Source: webhook reference, Machine detection.
     """
@@ -269,7 +269,7 @@ def may_be_moved(root: Flow, session: Session) -> bool:
 
 
 def faults_at(session: Session) -> Iterator[Trigger]:
-    """The delivery faults for a waiting session; faults of the store are not included."""
+    """Leave out faults of the store."""
     for wait in session.waits:
         if wait.steers and wait.kind in ("input", "notify") and wait.name != CONNECTED:
             yield Trigger("fault", {}, wait.index, fault="unreadable")
@@ -283,7 +283,7 @@ class PlayedTurn(NamedTuple):
     """A turn with the answers of its lookups.
 
     Attributes:
-        turn: the turn; None if the webhook changed nothing.
+        turn: None if the webhook changed nothing.
         follow: the steps and outcomes of the turn's trace; None before the trace is read.
         is_timed: whether the turn depends on the time.
     """
@@ -303,7 +303,7 @@ class PossibleTurns:
     _answers: dict[tuple[str, str], tuple[LookupAnswer, ...]] = field(default_factory=dict)
 
     def of(self, begin: Callable[[], Playing[Turn] | Playing[Turn | None]]) -> Iterator[PlayedTurn]:
-        """Every turn that `begin` can lead to; `begin` is called once for each combination of answers."""
+        """Call `begin` once for each combination of answers."""
         waiting: list[tuple[tuple[LookupAnswer, ...], ...]] = [()]
         while waiting:
             known = waiting.pop()
@@ -333,7 +333,7 @@ class PossibleTurns:
         return [first, *((*first[:at], answer, *first[at + 1 :]) for at, answer in others)]
 
     def _of(self, lookup: Lookup) -> tuple[LookupAnswer, ...]:
-        """The sample answers of a lookup; the last is a timeout, or that a table has no such row."""
+        """The last answer is a timeout, or that a table has no such row."""
         key = (lookup.flow, lookup.name)
         if key not in self._answers:
             missing = LookupAnswer(None) if lookup.request.method == "TABLE" else NO_REPLY
@@ -352,7 +352,7 @@ class PossibleTurns:
 
 
 def context_at(now: datetime, env: Mapping[str, str], dials: int = NO_DIAL_LIMIT) -> TurnContext:
-    """The context of a turn. `dials`: maximum number of dials in a call."""
+    """`dials`: maximum number of dials in a call."""
     return TurnContext(now, _link, _mask, env, FAILSAFE, ALL_PREFIXES, dials, _CIPHER)
 
 
@@ -365,7 +365,7 @@ def _mask(session: str, secret: str) -> str:
 
 
 class _PlainCipher:
-    """Keeps the values of placed calls readable, because nothing is stored."""
+    """Nothing is stored, so values stay readable."""
 
     def encrypt(self, text: str) -> str:
         return f"{_KEPT}{text}"

@@ -14,7 +14,7 @@ from ncco_server.flow.templates.values import Expression, Value
 from ncco_server.verify.prove.expressions import RETURNED, Path
 
 SPOKEN: Final = 1
-"""The value is only spoken or sent. It affects the path only if it is missing or has the wrong type."""
+"""The value affects the path only if it is missing or has the wrong type."""
 DECIDES: Final = 2
 """The value affects where a call goes or how an action is built."""
 
@@ -42,7 +42,7 @@ def sent_by(step: Step) -> Iterator[Use]:
 
 
 def sent_later(flow: Flow, step: Step) -> Iterator[Use]:
-    """The values that the hooks of events send, which can happen while the call waits in a step."""
+    """Events can happen while the call waits in a step."""
     yield from (*_sent(flow.events), *_uses(step.effects, "event"))
 
 
@@ -65,7 +65,7 @@ def tested_by(step: Step) -> Iterator[Use]:
 
 
 def collected_digits(root: Flow, path: Path) -> Iterator[int]:
-    """The minimum number of digits that each `collect` asks for; `path` is (flow, variable)."""
+    """Yield the minimum number of digits that each `collect` asks for; `path` is (flow, variable)."""
     flow = flows_run_from(root).get(path[0])
     for step in flow.steps.values() if flow is not None else ():
         asked = step.exit.asked
@@ -75,10 +75,7 @@ def collected_digits(root: Flow, path: Path) -> Iterator[int]:
 
 
 def assigned(flow: Flow, step: Step) -> Iterator[tuple[Path, Value]]:
-    """Every assignment of a step and its exits, as (path, value); the path is (flow, variable).
-
-    The path of a value that this flow returns starts with RETURNED.
-    """
+    """The path of an assignment is (flow, variable); that of a value that this flow returns starts with RETURNED."""
     error = () if step.error is not None or flow.error is None else flow.error.effects("error")
     for effect in (*step.effects, *error):
         if effect.kind in ("set", "give", "return") and not effect.is_repeated:
@@ -87,7 +84,7 @@ def assigned(flow: Flow, step: Step) -> Iterator[tuple[Path, Value]]:
 
 
 def uses_in(flow: Flow) -> Iterator[Use]:
-    """Every value and condition of a flow. Assigned values get the weight SPOKEN."""
+    """Assigned values get the weight SPOKEN."""
     for step in flow.steps.values():
         yield from (*asked_by(step), *sent_by(step), *played_by(step), *tested_by(step))
         yield from (Use(value, SPOKEN) for _, value in assigned(flow, step))
@@ -111,5 +108,5 @@ def heard_by_parties(step: Step) -> Iterator[Runs]:
 
 
 def ways_here(step: Step) -> Iterator[Way]:
-    """The ways out of a step, except a way into a flow that returns to the step."""
+    """Leave out a way into a flow that returns to the step."""
     yield from (way for way, _ in step.leaving if way.target.runs is None or not way.target.runs.comes_back)

@@ -103,7 +103,7 @@ class FlowVerdict:
 
 
 def placed_forever(project: Project, verdicts: Iterable[FlowVerdict]) -> list[FoundViolation]:
-    """A violation for each loop of proved flows that place calls to each other without anybody's input (W298)."""
+    """Find loops of proved flows that place calls to each other without anybody's input (W298)."""
     proved = {name for verdict in verdicts for name in verdict.flows}
     names = {flow.place.file: flow.name for flow in project.flows.values() if flow.name in proved}
     return [
@@ -114,7 +114,7 @@ def placed_forever(project: Project, verdicts: Iterable[FlowVerdict]) -> list[Fo
 
 
 def never_run(flows: Mapping[str, Flow], verdicts: Iterable[FlowVerdict]) -> list[FoundViolation]:
-    """A violation for each step of a sub-flow that no proof reaches; [] if any exploration stopped early."""
+    """Return [] if any exploration stopped early."""
     verdicts = list(verdicts)
     if any(verdict.stopped for verdict in verdicts):
         return []

@@ -30,8 +30,8 @@ class Answer:
     """An answer in `given`.
 
     Attributes:
-        node: it is read with the types that the lookup declares; None for a function that returns None, and for a row
-            that a table does not have.
+        node: read with the types that the lookup declares; None for a function that returns None, and for a missing
+            row.
         is_free: whether the answer may have fields that the lookup does not declare.
     """
 
@@ -80,11 +80,11 @@ def _is_single(node: Node) -> TypeGuard[Map]:
 
 
 FAILED: Final = "it failed"
-"""The reason for a failed lookup if the scenario does not give one."""
+"""The reason if the scenario does not give one."""
 
 
 def no_answer(error: str, timeout_ms: int) -> LookupAnswer:
-    """The answer that the engine gets for a failed lookup. `error` is a status or a reason; "" is a timeout."""
+    """`error` is a status or a reason; "" is a timeout."""
     if not error:
         return LookupAnswer(None, f"timed out after {timeout_ms} ms", timeout_ms)
     is_status = error.isascii() and error.isdigit()
@@ -124,7 +124,7 @@ class LookupAnswers:
         return self.ask
 
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-        """The answers are in order, and the same whenever a turn is tried again."""
+        """Return the same answers whenever a turn is tried again."""
         new = [lookup for lookup in lookups if lookup.id not in self._known]
         chosen = {lookup.id: await self.chosen(lookup) for lookup in new}
         left = tuple(lookup for lookup in new if chosen[lookup.id] is None)
@@ -145,7 +145,7 @@ class LookupAnswers:
         return tuple(rows)
 
     async def chosen(self, _: Lookup) -> LookupAnswer | None:
-        """The answer to use without sending the lookup; None to send it."""
+        """Return None to send the lookup."""
         return None
 
     def as_given(self) -> Mapping[str, list[Any]]:
@@ -157,7 +157,6 @@ class LookupAnswers:
 
 
 def _as_given(answer: LookupAnswer, definition: Answering) -> Mapping[str, Any] | None:
-    """Return None if the lookup was not sent."""
     if answer is NOBODY:
         return None
     if answer.value is None and not answer.problem:
@@ -186,7 +185,7 @@ class ScenarioAnswers(LookupAnswers):
 
     @property
     def notes(self) -> Iterator[str]:
-        """One sentence for each lookup that took its default although the scenario does not ask for it."""
+        """Yield a sentence for each lookup that took its default although the scenario does not ask for it."""
         for name in dict.fromkeys(lookup.name for lookup, answer in self.answered if answer is NOBODY):
             yield f'the lookup "{name}" had no answer, so its default was used; `given: {{{name}: ..}}` provides one'
         misfits = {

@@ -21,22 +21,22 @@ from ncco_server.verify.scenarios.server import PlacedCall
 from ncco_server.verify.scenarios.values import Excerpt
 
 ENDLESS_AFTER_S: Final = 2 * 3600
-"""A call that is still running this many seconds after its script is considered endless."""
+"""A call that runs so long after its script is considered endless."""
 ENDLESS_AFTER_WEBHOOKS: Final = 2_000
-"""A call that causes this many webhooks after its script is considered endless."""
+"""A call that causes so many webhooks after its script is considered endless."""
 _MOST_WEBHOOKS: Final = 5_000
-"""Maximum number of webhooks during one step. That many take a few seconds of real time."""
+"""The limit for one step. That many take a few seconds of real time."""
 _LONGEST_S: Final = 24 * 3600
-"""Maximum length of a call in seconds. Source: Voice API specification, length_timer."""
+"""Source: Voice API specification, length_timer."""
 _LOOK_AHEAD: Final = 4
 """How many more sounds to play after a difference, to look for the expected text."""
 LATER: Final = " first: talks are heard in order, and this one comes later"
 UNSCRIPTED: Final = Behaviour("completed")
-"""The behaviour of parties dialled after the last `dial` of a script."""
+"""What parties do that are dialled after the last `dial` of a script."""
 
 
 def parties_of(steps: Iterable[ScriptStep]) -> Parties:
-    """The parties of a call. If the script has a `dial`, it decides what they do; otherwise they all answer."""
+    """Without any `dial` in the script, all parties answer."""
     return Parties(other=None if any(isinstance(step, DialStep) for step in steps) else UNSCRIPTED)
 
 
@@ -49,12 +49,7 @@ class ScriptMismatch(Exception):
 
 
 class Caller:
-    """Acts as the caller.
-
-    Args:
-        placed: an answered call.
-        result: receives the differences, and the prompts of each `hear` without a text.
-    """
+    """Acts as the caller of a call that was answered."""
 
     def __init__(self, placed: PlacedCall, result: Result) -> None:
         self._call = PlayedCall(placed, result=result)
@@ -118,7 +113,7 @@ class Caller:
         return ScriptMismatch(Difference(place, message, expected, found, at=self._leg.at))
 
     async def _listen(self) -> CallMoment:
-        """Continue the call until it waits for the caller; `idle` if too many webhooks arrive first."""
+        """Return an `idle` moment if too many webhooks arrive before the call waits for the caller."""
         moment = await self._call.play_to_wait(_LONGEST_S, ENDLESS_AFTER_WEBHOOKS)
         self._listener.take(self._leg)
         return moment
@@ -152,7 +147,7 @@ class Caller:
         return bool(found)
 
     def _differs_in(self, excerpt: Excerpt, moment: CallMoment | None = None) -> ScriptMismatch:
-        """A difference with the actual prompt or, if there was none, the place where the call stopped."""
+        """Report the actual prompt or, without one, the place where the call stopped."""
         found = self._listener.next_piece
         entry = self._listener.next_entry
         nothing = f"nothing is heard: {described(moment)}" if moment is not None else ""
@@ -186,7 +181,7 @@ class Caller:
             raise self._differs(place, f"the call is over before {at_s:g} s")
 
     async def _pass(self, until_s: float, place: Place) -> None:
-        """Let time pass, up to a second of the call or to its end."""
+        """Stop at a second of the call, or at its end."""
         await self._call.reach(until_s, _MOST_WEBHOOKS)
         left_s = round(until_s, 3) - self._leg.at
         if left_s > TOLERANCE_S and not self._leg.is_over:

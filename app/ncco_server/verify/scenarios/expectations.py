@@ -17,7 +17,7 @@ from ncco_server.verify.scenarios.result import Decided, Difference, Result, fai
 
 
 def check_expectations(result: Result, *, is_explained: bool = False) -> Iterator[Difference]:
-    """Every unmet expectation. Server errors and an unexpected failsafe are always reported.
+    """Report server errors and an unexpected failsafe in any case.
 
     Once a call differs from its script, nothing else is checked. `is_explained`: another difference already gives the
     reason for the failsafe.
@@ -119,7 +119,7 @@ def _check_ncco(result: Result) -> Iterator[Difference]:
 
 
 def is_part(expected: Any, found: Any) -> bool:
-    """Whether `found` has all of `expected`: maps may have more entries; numbers and texts are compared as written."""
+    """Maps may have more entries than expected; numbers and texts are compared as written."""
     if isinstance(expected, Mapping):
         return isinstance(found, Mapping) and all(
             key in found and is_part(value, found[key]) for key, value in expected.items()
@@ -178,7 +178,7 @@ def check_without(result: Result, flows: Sequence[Flow]) -> Iterator[Difference]
 
 
 def sounds(transcript: Iterable[Heard], end: float) -> list[AudibleSpan]:
-    """The sounds and recordings of a call, sorted by time. A conversation is a sound until the other party leaves."""
+    """Sort by time. A conversation is a sound until the other party leaves."""
     found: list[AudibleSpan] = []
     joined: float | None = None
     for heard in transcript:
@@ -195,7 +195,7 @@ def sounds(transcript: Iterable[Heard], end: float) -> list[AudibleSpan]:
 
 
 def _pieces(heard: Heard, end: float) -> list[AudibleSpan]:
-    """A prompt as one span, or as two if it contains a pause."""
+    """Split a prompt that contains a pause."""
     over = end if heard.seconds is None else heard.at + heard.seconds
     longest = longest_pause(heard.text)
     if longest <= 0 or longest >= over - heard.at:

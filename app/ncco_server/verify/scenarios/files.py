@@ -36,7 +36,7 @@ def files_of(project: Path) -> tuple[Path, ...]:
 
 
 def files_in(folder: Path) -> Iterator[Path]:
-    """Every scenario file in a folder and below it; names that start with a dot are skipped."""
+    """Look below the folder too; skip names that start with a dot."""
     if folder.is_dir():
         for path in sorted(folder.rglob("*")):
             is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
@@ -45,12 +45,12 @@ def files_in(folder: Path) -> Iterator[Path]:
 
 
 def read_files(paths: Iterable[Path]) -> tuple[ScenarioFile, ...]:
-    """Each file with its scenarios and issues; S110 for an unreadable file."""
+    """Report S110 for an unreadable file."""
     return tuple(read_file(path) for path in paths)
 
 
 def read_file(path: Path) -> ScenarioFile:
-    """A file with its scenarios and issues; S110 if unreadable."""
+    """Report S110 if the file is unreadable."""
     name = path.as_posix()
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -66,7 +66,7 @@ _BREAK: Final = re.compile(r"(\r\n|\r|\n)")
 
 
 def updated(text: str, heard: Iterable[tuple[Excerpt, str]]) -> str:
-    """The text of a file, with what was heard written into each `hear` without a text; nothing else changes."""
+    """Write what was heard into each `hear` without a text; nothing else changes."""
     pieces = _BREAK.split(text)
     for excerpt, found in sorted(heard, key=lambda pair: pair[0].place[1:3], reverse=True):
         place = excerpt.place
@@ -96,7 +96,7 @@ class WrittenScenario:
 
     @property
     def text(self) -> str:
-        """The scenario as YAML, below its comments, with escapes for invisible characters."""
+        """The scenario as YAML, with escapes for invisible characters."""
         remarks = "".join(f"# {' '.join(remark.split())}\n" for remark in self.remarks)
         text = self._as_yaml(is_plain=True)
         return remarks + (text if text.replace("\n", "").isprintable() else self._as_yaml(is_plain=False))
@@ -115,6 +115,6 @@ def numbered(scenarios: Iterable[WrittenScenario]) -> list[WrittenScenario]:
 
 
 def free_name(name: str, taken: Container[str]) -> str:
-    """The name, with a number if it is taken."""
+    """Add a number if the name is taken."""
     numbers = (f"{name} ({number})" for number in count(2))
     return next(each for each in chain((name,), numbers) if each not in taken)

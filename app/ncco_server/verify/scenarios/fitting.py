@@ -30,7 +30,7 @@ from ncco_server.verify.scenarios.tables import check_rows
 _ENV: Final = re.compile(r"(?<!call\.)\benv\.(\w+)")
 _NAME: Final = re.compile(r"\w+")
 DIRECTION: Final = "direction"
-"""The key that is allowed in the query of an answer URL, in addition to params."""
+"""The key that the query of an answer URL may have in addition to params."""
 _WHAT: Final = {"S107": "lookup or function", "S108": "hook", "S109": "variable", "S113": "result"}
 EXPECTED_RESULTS: Final[tuple[ResultName, ...]] = ("person", "message", "served", "missed", "answered")
 """The results that a scenario can expect, in addition to those of its flows."""
@@ -58,7 +58,7 @@ class Fitting:
                 self._variables.setdefault(name, []).append(variable.type)
 
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
-        """The scenario with its number and flow filled in.
+        """Fill in the number and the flow.
 
         Reports unknown names (S106 to S109, S113), values (S112) and wrong rows of tables (S114).
         """
@@ -79,7 +79,7 @@ class Fitting:
         return self.fit_call(scenario, reader)
 
     def fit_call(self, call: AnyCall, reader: Reader) -> AnyCall:
-        """The call with its number and flow filled in; reports S106 if no flow takes it."""
+        """Fill in the number and the flow; report S106 if no flow takes the call."""
         startable = [flow for flow in self._flows.values() if flow.is_startable]
         default = next((flow for flow in startable if flow.default), None)
         if call.places:
@@ -105,7 +105,7 @@ class Fitting:
         return replace(call, to=ANY_NUMBER, flow="" if only.default else only.name)
 
     def _fit_placed(self, call: AnyCall, reader: Reader) -> AnyCall:
-        """Check a call that the server places: its flow must have `outbound` and accept the values."""
+        """The flow must have `outbound` and accept the values."""
         call = replace(call, to=call.to or FROM)
         for word in ("flow", "from", "query", "sip", "user", "custom_data", "endpoint_type"):
             if word in call.written.values:
@@ -144,7 +144,7 @@ class Fitting:
 
 
 def _check(code: str, name: str, known: Iterable[str], place: Place, reader: Reader) -> bool:
-    """Whether any flow has this lookup, hook, variable or result; reports `code` if not."""
+    """Report `code` if no flow has this lookup, hook, variable or result."""
     names = set(known)
     if name not in names:
         reader.report(code, place, f'no flow has a {_WHAT[code]} "{name}"', near_or_all(name, names))
@@ -194,7 +194,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def named(scenarios: Iterable[Scenario], words: str) -> tuple[Scenario, ...]:
-    """The scenarios that have each of the words in their name or file; all scenarios for ""."""
+    """Return the scenarios that have each of the words in their name or file; all scenarios for ""."""
     wanted = words.lower().split()
     return tuple(
         scenario
@@ -204,7 +204,6 @@ def named(scenarios: Iterable[Scenario], words: str) -> tuple[Scenario, ...]:
 
 
 def env_names(flows: Iterable[Flow]) -> list[str]:
-    """The environment variables that the flows read, sorted by name."""
     flows = tuple(flows)
     texts = {path: text for flow in flows for path, text in flow.sources.items()}
     by_handlers = {name for flow in flows if flow.handler is not None for name in flow.handler.env}
@@ -212,10 +211,7 @@ def env_names(flows: Iterable[Flow]) -> list[str]:
 
 
 def placeholder_env(flows: Iterable[Flow]) -> dict[str, str]:
-    """A placeholder for each environment variable that the flows read.
-
-    It is a phone number or a mail address if the variable is used as one, and otherwise a URL.
-    """
+    """Return a phone number or a mail address if the variable is used as one, and otherwise a URL."""
     flows = tuple(flows)
     names = env_names(flows)
     found = {name: f"https://{name.lower().replace('_', '-')}.example" for name in names}

@@ -21,13 +21,12 @@ class PromptListener:
     def __init__(self) -> None:
         self._pieces: list[str] = []
         self._starts: list[int] = []
-        """The start of each piece in `_text`."""
+        """Where each piece starts in `_text`."""
         self._entries: list[int] = []
         """The transcript index of each piece."""
         self._text = ""
-        """All pieces, joined with spaces."""
         self._at = 0
-        """The read position in `_text`: matching continues here."""
+        """Matching continues here in `_text`."""
         self._seen = 0
 
     def take(self, leg: Leg) -> None:
@@ -45,7 +44,7 @@ class PromptListener:
     def finds(self, wanted: str) -> bool:
         """Whether a text is heard next; if so, move past it.
 
-        The text must start in the rest of the current piece or in the next piece, and can span several pieces.
+        It must start in the rest of the current piece or in the next piece, and can span several pieces.
         """
         number = self._next
         sought = plain(wanted)

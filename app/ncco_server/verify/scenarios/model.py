@@ -17,7 +17,7 @@ from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.flow.language.schema import resolved
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq
 from ncco_server.flow.source import read_yaml
-from ncco_server.simulator.parties import AfterConnect
+from ncco_server.simulator.assumptions import After
 from ncco_server.value_types import JsonSchema
 from ncco_server.verify.faults import FAULTS, LIMITS
 from ncco_server.verify.scenarios.answers import GivenAnswers, read_given
@@ -41,11 +41,11 @@ from ncco_server.verify.scenarios.values import (
 )
 
 AT: Final = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
-"""The default time of calls: a Wednesday morning."""
+"""A Wednesday morning."""
 FROM: Final = "447700900123"
-"""The default calling number, which is reserved for fiction."""
+"""Reserved for fiction."""
 ANY_NUMBER: Final = "442079460000"
-"""The called number if neither the scenario nor its flow has one. It is reserved for fiction."""
+"""Called if neither the scenario nor its flow has a number; reserved for fiction."""
 DEFAULTS: Final = "defaults"
 YEARS: Final = range(2000, 2101)
 """The years in which calls can be made; opening hours need dates before and after."""
@@ -53,7 +53,7 @@ ENDLESS: Final = float("inf")
 
 _IN_CALLS: Final = tuple(name for name, each in FAULTS.items() if each.in_call)
 _SHOWN: Final = 60
-"""Maximum number of characters of a name in a message."""
+"""In characters of a name in a message."""
 _NUMBER: Final = r"(\d{1,6}(?:\.\d{1,3})?)"
 _LIMIT: Final = re.compile(rf"([<>]=?)\s*{_NUMBER}")
 _BETWEEN: Final = re.compile(rf"{_NUMBER}\s*\.\.\s*{_NUMBER}")
@@ -86,7 +86,7 @@ class ExpectedVariable(NamedTuple):
 
 
 def _moment(text: str) -> datetime | None:
-    """A point in time; without a time zone it is UTC."""
+    """Without a time zone it is UTC."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -138,7 +138,7 @@ class ScenarioCall(ScenarioModel):
 
 
 def _range(written: str) -> Range | None:
-    """Read `<40`, `>10`, `30..40`, or `35`, which allows half a second more or less; None if it is none of these."""
+    """Read `<40`, `>10`, `30..40`, or `35`, which allows half a second more or less."""
     if found := _LIMIT.fullmatch(written):
         limit = float(found[2])
         ends = {
@@ -159,7 +159,7 @@ _read_range = read_as(_range, 'write "<40", ">10", 30..40 or 35')
 
 
 def _read_hooks(node: Node, what: str, reader: Reader) -> tuple[ExpectedHook, ...]:
-    """Read hooks: names, or `{name: a part of its body}`."""
+    """Read names, or `{name: a part of its body}`."""
     found: list[ExpectedHook] = []
     for item in items(node):
         if isinstance(item, Map):
@@ -193,7 +193,7 @@ def _read_action(node: Node, what: str, reader: Reader) -> Any:
 
 
 def _read_attempts(node: Node, what: str, reader: Reader) -> dict[datetime, str]:
-    """Read the expected attempts: time → outcome, with the times in UTC."""
+    """Convert the times to UTC."""
     found: dict[datetime, str] = {}
     for entry in reader.entries(node, what, "write `attempts: {2026-03-04T10:00: busy}`"):
         at = _read_time(entry.key, "the time of an attempt", reader)
@@ -211,7 +211,7 @@ class GivenRow(NamedTuple):
 
 
 def _read_rows(node: Node, what: str, reader: Reader) -> tuple[GivenRow, ...]:
-    """Read a list of rows; [] for a table without rows."""
+    """Return [] for a table without rows."""
     found = (reader.map(item, f"a row of {what}", "write `- {number: ..}`") for item in items(node))
     return tuple(GivenRow(row.place, row) for row in found if row is not None)
 
@@ -297,8 +297,8 @@ class ScenarioDefaults(ScenarioCall):
         ),
     ] = field(default_factory=dict)
     """the lengths of audio files, by URL, such as 12s"""
-    after_connect: AfterConnect = "continues"
-    """whether Vonage continues or ends the call when a connected party hangs up; its documents disagree"""
+    after_connect: After | None = None
+    """whether Vonage continues or ends the call when a connected party hangs up, instead of what is assumed"""
     expect: Expect = Expect()
     """expectations about the finished call"""
 
@@ -314,7 +314,7 @@ class Scenario(ScenarioDefaults):
 
     @property
     def expects_something(self) -> bool:
-        """Whether the scenario expects anything, so that it can fail."""
+        """Whether the scenario can fail."""
         expect = self.expect
         found = (expect.end, expect.result, expect.seconds, expect.variables, expect.tables, expect.said, expect.ncco)
         return (
@@ -337,7 +337,7 @@ _MERGED: Final[Mapping[str, Any]] = {
 
 
 def read_scenarios(file: str, text: str) -> tuple[tuple[Scenario, ...], list[FlowIssue]]:
-    """The scenarios of a file, and its issues sorted by place. `file` is the path to show. Never raises.
+    """Return the issues sorted by place; never raise. `file` is the path to show.
 
     Scenarios with an error are left out. If `defaults` has an error, all scenarios are.
     """
@@ -369,7 +369,7 @@ def _read_file(node: Node, reader: Reader) -> tuple[Scenario, ...]:
 
 
 def _read_scenario(entry: Entry, shared: Map, reader: Reader) -> Scenario | None:
-    """One scenario merged with `defaults`; None if it has an error."""
+    """Return None if the scenario has an error."""
     before = len(reader.issues)
     name = entry.key
     what = f'the scenario "{name.value[:_SHOWN]}"'
@@ -386,7 +386,7 @@ def _read_scenario(entry: Entry, shared: Map, reader: Reader) -> Scenario | None
 
 
 def _words_of(node: Node, what: str, reader: Reader) -> Map | None:
-    """The fields of a scenario, with those under `call` moved to the top level."""
+    """Move the fields under `call` to the top level."""
     found = reader.map(node, what, "write `script:` below it, and one step per line")
     inner = found.get("call") if found else None
     call = reader.map(inner, "`call`", 'write `call: {to: "44.."}`') if inner is not None else None
@@ -403,7 +403,7 @@ def _words_of(node: Node, what: str, reader: Reader) -> Map | None:
 
 
 def _merged(own: Map, shared: Map, within: Mapping[str, Any]) -> Map:
-    """A map merged with the shared map: its own entries replace shared entries.
+    """Let the map's own entries replace shared ones.
 
     Only the fields in `within` are merged entry by entry or concatenated.
     """

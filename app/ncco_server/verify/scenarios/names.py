@@ -48,7 +48,7 @@ def names_in_scenarios(file: str, text: str) -> Iterator[ScenarioName]:
 
 
 def name_written_at(file: str, text: str, line: int, column: int) -> Name | None:
-    """The incomplete name at a position, with a letter added; None if no name can be there.
+    """Return the incomplete name at a position, with a letter added; None if no name can be there.
 
     Adding a letter, as a value or a key, makes unfinished YAML valid. Lines and columns count from 1.
     """
@@ -73,13 +73,13 @@ class Meanings:
         self._reached = cache(self._reached_from)
 
     def references(self, definition: Name) -> list[Name]:
-        """The names that refer to a definition, including ambiguous ones."""
+        """Include ambiguous names."""
         return [each.name for each in self._written if definition.place in self._meant_by(each)]
 
     def renamed(self, definition: Name, new: str) -> list[Name]:
-        """The names to change when a definition is renamed. Raises CannotRename.
+        """Return the names to change.
 
-        Renaming is refused if a name refers to two definitions, or if the new name would.
+        Raises CannotRename if a name refers to two definitions, or the new name would.
         """
         kind, old = definition[:2]
         for each in self._written:
@@ -99,7 +99,7 @@ class Meanings:
         return [each.name for each in found]
 
     def _meant_by(self, written: ScenarioName) -> set[Place]:
-        """The places of a name's definitions; if no flow of the call uses the name, of its only definition."""
+        """If no flow of the call uses the name, its only definition counts."""
         kind, name = written.name[:2]
         if kind == "flows":
             return {_head(self._flows[name]).place} if name in self._flows else set()
@@ -117,13 +117,13 @@ class Meanings:
         return {defined.place} if defined else set()
 
     def _files(self, written: ScenarioName) -> list[FileNames]:
-        """The files that can define a name: the file of its flow, or of each flow that its calls can reach."""
+        """Return the file of the name's flow, or of each flow that its calls can reach."""
         starts = [written.flow] if written.flow else chain.from_iterable(map(self._taken_by, written.calls))
         reached = {flow for start in starts for flow in ([start] if written.flow else self._reached(start))}
         return [*(self._flows[flow] for flow in sorted(reached) if flow in self._flows), *self._shared]
 
     def _taken_by(self, call: Iterable[Map]) -> list[str]:
-        """The flows that can answer a call: the named flow, else those with its number, else the default, else all."""
+        """Return the named flow, else those with the call's number, else the default, else all."""
         flow, to = (next(filter(None, (text_of(each.get(word)) for each in call)), "") for word in ("flow", "to"))
         if flow:
             return [flow]
@@ -163,7 +163,7 @@ def _named(kind: NameKind, node: Node | None, calls: tuple[tuple[Map, ...], ...]
 
 
 def _lookup(key: Text, calls: tuple[tuple[Map, ...], ...]) -> Iterator[ScenarioName]:
-    """The names in a key of `given`: `lookup`, or `flow.lookup` if two flows have a lookup with this name."""
+    """Read `lookup`, or `flow.lookup` if two flows have a lookup with this name."""
     flow, dot, lookup = key.value.rpartition(".")
     if dot:
         yield ScenarioName(Name("flows", flow, key.at(0, len(flow)), is_definition=False))

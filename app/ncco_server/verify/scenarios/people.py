@@ -51,7 +51,7 @@ class CalledPerson(ScenarioModel):
 
 
 def _read_person(entry: Entry, reader: Reader) -> tuple[Behaviour, ...] | None:
-    """What the person with a number does, call by call; None with an error."""
+    """Return None with an error."""
     what = f'"{entry.key.value}"'
     found = [CalledPerson.read(each, what, reader) for each in items(entry.value)]
     for person in found:
@@ -77,7 +77,7 @@ class People(ScenarioModel):
 
 
 def read_people(file: str, text: str) -> tuple[dict[str, tuple[Behaviour, ...]], list[FlowIssue]]:
-    """The behaviour of people by address (phone numbers as digits), and the file's issues, sorted by place."""
+    """Return behaviours by address (phone numbers as digits), and the file's issues, sorted by place."""
     node, found = read_yaml(file, text)
     reader = ScenarioReader(issues=[replace(issue, cure=_HOW) if issue.code == "E120" else issue for issue in found])
     people = People.read(node, "a file of people", reader) if node is not None else None
@@ -86,7 +86,6 @@ def read_people(file: str, text: str) -> tuple[dict[str, tuple[Behaviour, ...]],
 
 
 def _address(name: str) -> str:
-    """The address to which a name in the file refers."""
     return re.sub(r"\D", "", name) if _PHONE.fullmatch(name) else name
 
 

@@ -26,7 +26,7 @@ LIMITS: Final = PlacingLimits(1_000_000, 1_000_000)
 ANSWERS: Final = Behaviour("completed", talks_s=ENDLESS)
 """What the called phone does if the script does not begin with a `dial`."""
 _LOOK_S: Final = 5
-"""Seconds between checks whether an attempt with lost webhooks has been given up."""
+"""The interval of checks whether an attempt with lost webhooks has been given up."""
 
 
 def phone_of(script: Sequence[ScriptStep], flow: Flow | None) -> tuple[tuple[Behaviour, ...], tuple[ScriptStep, ...]]:
@@ -49,17 +49,13 @@ def is_heard(behaviour: Behaviour, flow: Flow | None) -> bool:
 
 
 def row_of(call: ScenarioCall, flows: Iterable[Flow], allowed: Sequence[str], keys: Sequence[bytes]) -> PlacedRow:
-    """The number to call is always allowed. Raises RefusedRequest."""
+    """Always allow the number to call. Raises RefusedRequest."""
     request = WantedCall(flow=call.places, to=call.to, values=call.values, origin="cli")
     return checked(request, {flow.name: flow for flow in flows}, (*allowed, digits_of(call.to)), call.made_at, keys)
 
 
 class VirtualCalls:
-    """The Voice API of a virtual Vonage, without HTTP; see `PlacesCalls`.
-
-    Attributes:
-        legs: the legs of all attempts, in order.
-    """
+    """The Voice API of a virtual Vonage, without HTTP; see `PlacesCalls`."""
 
     def __init__(self, vonage: Vonage) -> None:
         self.vonage = vonage
@@ -92,7 +88,7 @@ class PlacedAttempts:
     async def ring(self, row: PlacedRow, flow: Flow) -> Leg:
         """Call until somebody hears the flow, or until no attempt is left; return the leg of the last attempt.
 
-        Without any attempt, such as to a number that must not be called, the leg is one that is over.
+        Without any attempt, such as to a number that must not be called, return a leg that is over.
         """
         (row,) = await self._store.placed.add([row])
         self._id = row.id
@@ -117,7 +113,7 @@ class PlacedAttempts:
                 await self._placer.run_one(attempt)
 
     async def _pass(self, row: PlacedRow, flow: Flow) -> None:
-        """Let time pass until the next attempt is due, or until the phone of the current attempt has acted."""
+        """Stop when the next attempt is due, or when the phone of the current attempt has acted."""
         clock = self._vonage.clock
         advance = self._vonage.scheduler.advance
         legs = self._api.legs

@@ -27,15 +27,12 @@ CODES: Final = {"red": "31", "green": "32", "dim": "2", "bold": "1", "yellow": "
 
 
 def ink(text: str, colour: str) -> str:
-    """The text in a colour of `CODES`. `click.echo` removes colours if the terminal cannot show them."""
+    """`click.echo` removes colours if the terminal cannot show them."""
     return f"\x1b[{CODES[colour]}m{text}\x1b[0m" if text else text
 
 
 def as_text(result: Result, *, is_shown: bool = False) -> str:
-    """The report of one scenario: its differences, the deciding flow lines, the transcript and the unchecked parts.
-
-    `is_shown`: include the transcript and the notes even if the scenario holds.
-    """
+    """`is_shown`: include the transcript and the notes even if the scenario holds."""
     name = printable(result.scenario.name)
     place = result.scenario.place
     where = f"  {place.file}:{place.line}"
@@ -82,7 +79,7 @@ def _transcript(result: Result, first: Difference) -> Iterator[str]:
 
 
 def _joined(transcript: Iterable[Heard]) -> Iterable[tuple[int, Heard]]:
-    """The entries with their numbers; keys pressed quickly one after another become one entry."""
+    """Join keys pressed quickly one after another; keep the entries' numbers."""
     found: list[tuple[int, Heard]] = []
     pressed_at = -ENDLESS
     for number, heard in enumerate(transcript):
@@ -96,7 +93,7 @@ def _joined(transcript: Iterable[Heard]) -> Iterable[tuple[int, Heard]]:
 
 
 def as_json(suites: Sequence[Suite], short: Sequence[str] = ()) -> str:
-    """All results as one JSON document. `short`: one sentence for each flow with too little coverage."""
+    """`short`: one sentence for each flow with too little coverage."""
     results = [result for suite in suites for result in suite.results]
     document = {
         "played": len(results),
@@ -153,7 +150,7 @@ def _json_coverage(coverage: Coverage) -> dict[str, Any]:
 
 
 def as_github(suites: Sequence[Suite], *, needs_all: bool) -> str:
-    """GitHub workflow commands: an error for each difference and, with `needs_all`, for each outcome never taken."""
+    """Report an error for each difference and, with `needs_all`, for each outcome never taken."""
     lines = []
     for suite in suites:
         lines.append(report(suite.issues, {}, "github"))
@@ -182,7 +179,7 @@ def _annotation(level: str, text: str, place: Place, title: str) -> str:
 
 
 def as_junit(suites: Sequence[Suite]) -> str:
-    """JUnit XML for CI servers: one `testsuite` for each file, one `testcase` for each scenario."""
+    """Write one `testsuite` for each file, one `testcase` for each scenario."""
     root = Element("testsuites")
     for suite in suites:
         for file in suite.files:
@@ -216,5 +213,5 @@ def _child(parent: Element, tag: str, **values: object) -> Element:
 
 
 def _printable_lines(text: str) -> str:
-    """A multi-line text without characters that XML does not allow."""
+    """Remove characters that XML does not allow."""
     return "\n".join(printable(line) for line in text.split("\n"))

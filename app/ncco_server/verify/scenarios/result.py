@@ -20,7 +20,6 @@ from ncco_server.verify.scenarios.values import Excerpt
 
 Line = TypeVar("Line", bound=TraceLine)
 DECIDING: Final = ("decided", "failed", "refused")
-"""Kinds of trace lines that report a decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,6 @@ class Difference:
     """A difference from the scenario.
 
     Attributes:
-        place: the place in the scenario file.
         expected, found: the expected and the actual value; "" if the message is enough.
         entry: the transcript index of the difference; None: after the last entry.
         at: seconds since the call was answered.
@@ -71,7 +69,6 @@ class Result:
         records: the sessions of the call: the caller's, then those of called parties.
         decided: every trace line, sorted by time.
         is_answered: whether an NCCO was played at all.
-        seconds: how long the call lasted.
         broken: internal errors of the server.
         notes: further hints, such as log lines and lookups without an answer.
         heard: each `hear` without a text, with the prompt that was heard.
@@ -79,7 +76,7 @@ class Result:
         answered_s: when the call was answered, on the clock of `webhooks`.
         unjudged: the parts of the scenario that cannot be checked on this server, with the reason.
         is_endless: whether the call was still running hours after the script; only checked if the scenario asks for it.
-        took_s: how long playing the scenario took, in seconds of real time.
+        took_s: seconds of real time.
         became: what became of the call, if the scenario asks for it.
         attempts: when each attempt of a placed call was made, and its outcome; None for an incoming call.
         rows: the rows of tables at the end, by the row's name.
@@ -114,10 +111,7 @@ class Result:
 
     @property
     def ended(self) -> str:
-        """How the call ended: `hangup`, `completed`, or `failsafe` if the failsafe NCCO or nothing was played.
-
-        `not_reached` if it was placed, and no attempt reached anybody.
-        """
+        """One of `hangup`, `completed`, `failsafe` (or nothing was played) and `not_reached` (by no attempt)."""
         if self.attempts is not None and all(outcome != ANSWERED for _, outcome in self.attempts):
             return "not_reached"
         if not self.is_answered or failsafe_in(self.decided) is not None:
@@ -126,7 +120,7 @@ class Result:
 
 
 def failsafe_in(lines: Iterable[Line]) -> Line | None:
-    """None if the failsafe is not played."""
+    """Return None if the failsafe is not played."""
     return next((line for line in lines if line.did == "failed" and line.what == "failsafe"), None)
 
 
@@ -135,10 +129,7 @@ def trace_of(turn: TurnRow) -> list[TraceLine]:
 
 
 def decided_in(turns: Iterable[TurnRow], zero_ms: int, path_of: Callable[[str], str]) -> list[Decided]:
-    """Sort the trace lines of the turns by time.
-
-    `zero_ms` is when the call was answered, in milliseconds since 1970.
-    """
+    """Sort by time. `zero_ms` is when the call was answered, in milliseconds since 1970."""
     found = []
     for turn in turns:
         at = (turn.created_at - zero_ms) / 1000

@@ -23,7 +23,7 @@ class Suite:
     """The results of the scenarios of a project.
 
     Attributes:
-        issues: the issues of the scenario files, sorted by place; a scenario with an error is not played.
+        issues: of the scenario files, sorted by place; a scenario with an error is not played.
         left_out: the number of scenarios that were not selected.
     """
 
@@ -43,7 +43,7 @@ class Suite:
 
 
 def fitted(stage: Stage, files: Sequence[ScenarioFile]) -> tuple[tuple[Scenario, ...], tuple[FlowIssue, ...]]:
-    """The scenarios that can be played, and all issues, sorted by place; a file with an error gives no scenarios."""
+    """Return the playable scenarios, and all issues sorted by place; a file with an error gives no scenarios."""
     ready = list[Scenario]()
     issues = list[FlowIssue]()
     for file in files:
@@ -66,7 +66,7 @@ async def run_suite(
 ) -> Suite:
     """Play the scenarios whose name or file contains each of the `words`; "" plays all.
 
-    `leaves_open` accepts a `hear` without a text, which is filled in afterwards. `played` is called with each result.
+    `leaves_open` accepts a `hear` without a text, which is filled in afterwards.
     """
     ready, issues = fitted(stage, files)
     wanted = named(ready, words)

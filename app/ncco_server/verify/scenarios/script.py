@@ -1,4 +1,4 @@
-"""The steps of a script: what the caller hears and does, and what happens to the call. Each step is one list item."""
+"""The steps of a script: what the caller hears and does, and what happens to the call."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ OUTCOMES: Final[tuple[str, ...]] = get_args(Outcome)
 STATUSES: Final = (*WEBHOOK_STATUSES, "transcribed", "success", "failure")
 """Source: webhook reference, Call status events, Transcription and Payment."""
 _ADDRESS: Final = re.compile(r"\+?[\d ]+|.*[:@].*")
-"""A text with this form is an address, not an outcome. The name of an app user must be written under `to`."""
+"""An address, not an outcome. The name of an app user must be written under `to`."""
 _EXPECTED: Final = "this is an expectation, not a step"
 _NO_WORD: Final = re.compile(r"[^\w ]")
 UNSURE: Final = 0.5
@@ -99,7 +99,7 @@ class ScriptStep(ScenarioModel):
         return None
 
     def problem_at(self, moment: CallMoment, leg: Leg) -> str:
-        """Return why the step is impossible at a moment of a call, or ""."""
+        """Return "" if the step is possible at a moment of a call."""
         if self.when_done is not None and moment.kind not in self.when_done:
             return self.otherwise
         accepted = leg.open.takes if leg.open is not None and leg.open.kind == "input" else {self.takes}
@@ -110,7 +110,7 @@ class ScriptStep(ScenarioModel):
 
     @classmethod
     def is_alone(cls) -> bool:
-        """Whether the word alone is enough: the step has no value, or a default."""
+        """Whether the step has no value, or a default."""
         return not cls.required()
 
     @classmethod
@@ -134,7 +134,7 @@ class HearStep(ScriptStep):
 
     @classmethod
     def alone(cls, place: Place) -> Self:
-        """A `hear` without a text, which matches anything."""
+        """A `hear` without a text matches anything."""
         return cls(texts=(Excerpt(None, place),), written=Fields(cls.word, place, {}, {}))
 
     def as_written(self) -> Any:
@@ -253,14 +253,14 @@ class Spoken(ScenarioModel):
 
 
 def _read_pressed(node: Node, what: str, reader: Reader) -> str | Spoken | None:
-    """A called party's input when its flow asks: keys, "" for nothing, or `{speak: text}`."""
+    """Read keys, "" for nothing, or `{speak: text}`."""
     if isinstance(node, Map):
         return Spoken.read(node, "an entry of `presses`", reader)
     return "" if isinstance(node, Text) and not node.value else read_keys(node, what, reader)
 
 
 PRESSES: Final = listed(_read_pressed, {"anyOf": [TEXT, Spoken.json_schema()]})
-"""The notation of a called party's input, each time that its flow asks."""
+"""A called party's input, each time that its flow asks."""
 
 
 def acts_of(presses: Iterable[str | Spoken]) -> tuple[str | Words, ...]:
@@ -294,7 +294,6 @@ class ScriptedParty(ScenarioModel):
 
     @property
     def result(self) -> str:
-        """The outcome of the dial for the caller, as part of a sentence."""
         return f"reaches {self.to}" if self.outcome == "completed" else f"dials {self.to} ({self.outcome})"
 
     @property
@@ -448,11 +447,11 @@ KINDS: Final = (
 )  # fmt: skip
 STEPS: Final[Mapping[str, type[ScriptStep]]] = {kind.word: kind for kind in KINDS}
 EXPECTING: Final = (HearStep, UntilStep, DialStep, EndStep, RecordStep)
-"""Steps that check something and can therefore make a scenario fail."""
+"""Steps that can make a scenario fail."""
 
 
 def read_script(node: Node, what: str, reader: Reader) -> tuple[ScriptStep, ...]:
-    """The steps of a script; reports S101 if it is not a list."""
+    """Report S101 if the script is not a list."""
     found = reader.seq(node, what)
     steps = [_read_step(item, reader) for item in found.items] if found else []
     return tuple(step for step in steps if step is not None)
@@ -487,12 +486,12 @@ class NotAStep(AppError):
 
 
 def step_of(value: object) -> ScriptStep:
-    """Raise NotAStep. The values are plain YAML or JSON: `"silence"`, `{"press": "1"}`."""
+    """Read plain YAML or JSON: `"silence"`, `{"press": "1"}`. Raises NotAStep."""
     return _only_step(node_of(value), [])
 
 
 def step_of_line(line: str) -> ScriptStep:
-    """A step from a typed line of a script. The colon can be missing. Raises NotAStep.
+    """Read a typed line of a script; the colon can be missing. Raises NotAStep.
 
     A value is read as YAML only if it starts with a brace, a bracket or a quote; otherwise it is taken literally.
     """

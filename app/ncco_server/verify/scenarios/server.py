@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 from ncco_server.errors import AppError, StoreUnavailable
 from ncco_server.flow.model import Flow
 from ncco_server.service.functions import AnswerLookups
+from ncco_server.simulator.assumptions import After
 from ncco_server.simulator.clock import VirtualClock
 from ncco_server.simulator.delivery import NOT_RETRIEVED, SYNTAX_ERROR, Application, Chaos, WebhookDelivery
 from ncco_server.simulator.durations import Durations
 from ncco_server.simulator.legs import Leg
-from ncco_server.simulator.parties import AfterConnect, Behaviour, Parties
+from ncco_server.simulator.parties import Behaviour, Parties
 from ncco_server.simulator.platform import Vonage
 from ncco_server.simulator.servers import Request, Response, Server
 from ncco_server.store import (
@@ -39,11 +40,7 @@ from ncco_server.verify.scenarios.script import FaultKind, ScriptStep
 
 
 class NoServer(AppError):
-    """There is no server at the answer URL.
-
-    Attributes:
-        url: the answer URL.
-    """
+    """There is no server at the answer URL, `url`."""
 
     def __init__(self, url: str) -> None:
         cure = "start it, or write its answer URL as you would enter it at Vonage"
@@ -56,7 +53,6 @@ class Outside:
     """The real environment, lookups and hooks, for `--live`.
 
     Attributes:
-        env: the environment variables for flows.
         look_ups: returns a function that answers lookups without a given answer.
         post: sends a hook; returns the error, "" if it was sent.
     """
@@ -71,13 +67,11 @@ class CallConditions:
     """The parties, the platform and the network of a call.
 
     Attributes:
-        parties: the parties that can be dialled.
         streams: the length of audio files in seconds, by URL.
         chaos: the seed of random network faults; None: no faults.
         faults: the faults of the first webhooks, in order.
-        script: what the caller does.
         phone: what the called phone does at each attempt of a placed call; the last behaviour repeats.
-        after_connect: as in `Application`.
+        after_connect: as in `Assumptions`; None for what the platform is assumed to do.
     """
 
     parties: Parties
@@ -86,17 +80,13 @@ class CallConditions:
     faults: Sequence[FaultKind] = ()
     script: tuple[ScriptStep, ...] = ()
     phone: tuple[Behaviour, ...] = ()
-    after_connect: AfterConnect = "continues"
+    after_connect: After | None = None
 
 
 class PlacedCall:
     """A call to a server, observed from outside.
 
     Args:
-        application: the URLs of the server.
-        network: the connection to the server.
-        clock: the virtual clock.
-        conditions: the parties and the network faults.
         seed: determines the ids of the call.
 
     Attributes:
@@ -119,7 +109,9 @@ class PlacedCall:
         self.pending_faults = network.pending_faults
         self.pending_faults += conditions.faults
         self.phone = conditions.phone
-        application = replace(application, after_connect=conditions.after_connect)
+        if conditions.after_connect is not None:
+            assumes = replace(application.assumes, after_connect=conditions.after_connect)
+            application = replace(application, assumes=assumes)
         parties = conditions.parties
         self.vonage = Vonage(application, network, clock, parties, durations=durations, chaos=chaos, seed=seed)
 
@@ -137,7 +129,7 @@ class PlacedCall:
         )
 
     async def attempts(self) -> Sequence[tuple[datetime, str]]:
-        """The time and outcome ("" for none yet) of each attempt of a placed call; () for an incoming call."""
+        """Return the time and outcome ("" for none yet) of each attempt of a placed call; () for an incoming call."""
         return ()
 
     @property
@@ -157,7 +149,7 @@ class PlacedCall:
 
     @property
     def problems(self) -> Iterator[str]:
-        """NCCOs that the platform could not play, and parties that it could not dial."""
+        """Yield NCCOs that the platform could not play, and parties that it could not dial."""
         yield from filter(None, map(problem_of, self.leg.log))
         yield from (other.problem for other in self.leg.dialled if other.problem)
 
@@ -173,7 +165,7 @@ def problem_of(delivery: WebhookDelivery) -> str:
 
 
 def warnings_of(delivery: WebhookDelivery) -> Iterator[str]:
-    """The issues of an NCCO that is played despite them."""
+    """Yield the issues of an NCCO that is played despite them."""
     if delivery.ncco is not None and delivery.result is not None:
         for issue in delivery.result.issues:
             yield f"{delivery.kind} webhook: {issue.code} {issue.path}: {issue.message}"
@@ -323,7 +315,7 @@ class FaultyServer:
         return self._server.now
 
     async def deliver(self, request: Request) -> Response:
-        """The next fault applies if the reply to the request would be played."""
+        """Apply the next fault if the reply to the request would be played."""
         if self._awaits_fallback:
             return await self._without_database(request)
         if self._gone is not None and (self._gone == (request.url, request.body) or _is_fallback(request)):
@@ -342,7 +334,6 @@ class FaultyServer:
         return _lost(request)
 
     async def _without_database(self, request: Request) -> Response:
-        """Deliver the request, then its retry, then the fallback."""
         if self._database is None:
             self._awaits_fallback = request.is_awaited and not self._awaits_fallback
             return Response(503) if request.is_awaited else await self._server.deliver(request)
@@ -364,5 +355,5 @@ def _lost(request: Request) -> Response:
 
 
 def _unreadable(request: Request) -> Request:
-    """The request with its body cut off or, for a GET, without its query."""
+    """Cut off the body or, for a GET, remove the query."""
     return replace(request, body=b"{") if request.body else replace(request, url=request.url.partition("?")[0])

@@ -30,6 +30,7 @@ from ncco_server.service.phone_numbers import digits_of
 from ncco_server.service.turns import Policy, no_lookups, rows_of
 from ncco_server.settings.values import DEFAULT as DEFAULT_FAILSAFE
 from ncco_server.settings.values import read_failsafe
+from ncco_server.simulator.assumptions import DEFAULTS, Assumptions
 from ncco_server.simulator.clock import VirtualClock
 from ncco_server.simulator.delivery import Application
 from ncco_server.simulator.parties import Behaviour
@@ -59,7 +60,7 @@ from ncco_server.verify.scenarios.tables import changes_of
 from ncco_server.verify.scenarios.values import ScenarioReader
 
 BASE: Final = "https://ncco.example"
-"""The public URL of the server in this process; nothing is sent there."""
+"""Nothing is sent to this public URL."""
 BROKEN: Final = "the server: error: "
 """The start of log lines that report an internal error of the server."""
 DECIDED: Final = frozenset({"error_exit", "invalid_ncco", "failsafe", "steps", "menu_options"})
@@ -74,8 +75,9 @@ PathOf: TypeAlias = Callable[[str], str]
 """Returns the path of a flow file for display: `shop/flows/acme.yaml` for `flows/acme.yaml`."""
 
 MakeApp: TypeAlias = Callable[[CallService, Callable[[], datetime], list[str]], App]
-"""Makes the ASGI application under test from its service, its clock and a list that it appends warnings and errors to.
-It is passed in because `verify` does not import `web`."""
+"""Makes the ASGI application under test from its service, its clock and a list that it appends warnings and errors to;
+passed in because `verify` does not import `web`.
+"""
 
 
 class CannotPlace(AppError):
@@ -104,7 +106,7 @@ class LocalCall(PlacedCall):
         self._before = len(store.turns), len(store.webhooks), len(store.sent), len(server.log)
 
     async def place_out(self, call: ScenarioCall, flow: Flow, phone: Sequence[Behaviour]) -> None:
-        """Let the server call a number, until somebody hears the flow or no attempt is left."""
+        """Call until somebody hears the flow or no attempt is left."""
         service = self._server.service
         self._attempts = PlacedAttempts(service, self.vonage, phone, BASE)
         flows = service.library.current.flows.values()
@@ -174,7 +176,7 @@ class ServerInProcess:
         return found if self.answers is None else await self.answers.of_rows(wanted, found)
 
     async def begin(self, at: datetime, look_ups: Callable[[], AnswerLookups], patience_s: float) -> AsgiServer:
-        """Begin a call at a time; see `LocalStage.ring`. Returns the server that its webhooks are delivered to."""
+        """Return the server that the call's webhooks are delivered to; see `LocalStage.ring`."""
         if not self._is_open:
             await self.store.open()
             await self.service.library.reload()
@@ -188,14 +190,13 @@ class LocalStage:
     """Plays the scenarios of one project, one after another, against the real server in this process.
 
     Args:
-        project: the project, without errors.
-        make_app: see `MakeApp`.
+        project: without errors.
         dial_allow: the default for prefixes of computed numbers that may be dialled.
-        outside: real environment variables, lookups and hooks. None: no request leaves the process, missing environment
-            variables get placeholders, and lookups without an answer take their defaults.
+        outside: None: no request leaves the process, missing environment variables get placeholders, and lookups
+            without an answer take their defaults.
         chaos: the seed of random network faults, the same for each scenario; None: no faults. With faults, the length
             of a call and its hooks are not checked. A scenario with its own `fault` steps gets no random faults.
-        path_of: see `PathOf`.
+        assumes: what the platform does.
     """
 
     def __init__(
@@ -207,6 +208,7 @@ class LocalStage:
         outside: Outside | None = None,
         chaos: int | None = None,
         path_of: PathOf = str,
+        assumes: Assumptions = DEFAULTS,
     ) -> None:
         self._project = project
         self._make_app = make_app
@@ -223,6 +225,7 @@ class LocalStage:
             dial_allow=dial_allow,
         )
         self._chaos = chaos
+        self._assumes = assumes
         self._played = Counter[str]()
         self._server: ServerInProcess | None = None
 
@@ -240,7 +243,7 @@ class LocalStage:
         answers = ScenarioAnswers(scenario.given, self._lookups, self.outside.look_ups if self.outside else None)
         name = f"{scenario.place.file}:{scenario.name}"
         self._played[name] += 1
-        # The ids are the same in every run, but differ each time that a scenario is repeated within a run.
+        # The ids differ each time that a scenario is repeated within a run, but not between runs.
         seed = f"{self._played[name]}:{name}"
         placed = await self.ring(
             scenario,
@@ -282,10 +285,10 @@ class LocalStage:
         rows: Sequence[RowChange] | None = None,
         answers: LookupAnswers | None = None,
     ) -> LocalCall:
-        """Place a call whose number and flow are filled in.
+        """Place a call.
 
         Args:
-            call: the call.
+            call: its number and flow are filled in.
             conditions: the parties and the network.
             look_ups: returns a function that answers the lookups of one turn.
             env: environment variables that override the default ones.
@@ -308,6 +311,7 @@ class LocalStage:
             answer_url=f"{BASE}/webhooks/answer{f'/{call.flow}' if call.flow else ''}{_query_of(call)}",
             event_url=f"{BASE}/webhooks/event",
             fallback_url=f"{BASE}/webhooks/fallback",
+            assumes=self._assumes,
         )
         placed = LocalCall(server, application, direct, conditions, seed=seed, path_of=self.path_of)
         if flow is None:
@@ -431,7 +435,7 @@ def with_number(stage: Stage, call: ScenarioCall) -> ScenarioCall:
 
 
 async def _play(scenario: Scenario, conditions: CallConditions, placed: PlacedCall, result: Result) -> None:
-    """Play the script after the faults at its start, which are already set."""
+    """The faults at the start of the script are already set."""
     await Caller(placed, result).play(conditions.script)
     await placed.vonage.run()
     placed.observe(result)
@@ -442,7 +446,6 @@ def _query_of(call: ScenarioCall) -> str:
 
 
 def _conditions_of(scenario: Scenario, chaos: int | None, placed: Flow | None = None) -> CallConditions:
-    """There are no random faults if the scenario has its own `fault` steps."""
     first = takewhile(lambda step: isinstance(step, FaultStep), scenario.script)
     faults = [step.fault for step in first if isinstance(step, FaultStep)]
     luck = None if _has(scenario, FaultStep) else chaos
@@ -460,6 +463,5 @@ def _has(scenario: Scenario, kind: type[ScriptStep]) -> bool:
 
 
 def _judged(scenario: Scenario, conditions: CallConditions, **expected: Any) -> Scenario:
-    """With random faults, length and hooks are not checked."""
     expected |= {} if conditions.chaos is None else {"seconds": None, "hooks": None}
     return replace(scenario, expect=replace(scenario.expect, **expected))

@@ -52,7 +52,7 @@ def _check_row(table: TableDefinition, row: GivenRow, reader: Reader) -> None:
 
 
 def changes_of(rows: Rows, tables: Tables) -> Iterator[RowChange]:
-    """The changes that write these rows, which have been checked. Others are left out."""
+    """Leave out wrong rows; they were reported."""
     for name, (_, given) in rows.items():
         for row in given if name in tables else ():
             values = _values(tables[name], row.values)
@@ -63,7 +63,7 @@ def changes_of(rows: Rows, tables: Tables) -> Iterator[RowChange]:
 
 
 def _values(table: TableDefinition, written: Map) -> dict[str, Any]:
-    """The values of a row, cast; those of unknown columns and wrong types are left out."""
+    """Leave out the values of unknown columns and wrong types."""
     found: dict[str, Any] = {}
     for key, value in written.entries:
         if key.value in table.key or key.value in table.columns:
@@ -87,7 +87,6 @@ def _name(table: TableDefinition, values: Mapping[str, Any]) -> str:
 
 
 def check_tables(result: Result, tables: Tables) -> Iterator[Difference]:
-    """A difference for each table whose rows at the end of the call are not the expected ones."""
     for name, (place, expected) in result.scenario.expect.tables.items():
         table = tables.get(name)
         if table is None:
@@ -100,7 +99,7 @@ def check_tables(result: Result, tables: Tables) -> Iterator[Difference]:
 
 
 def _same(wanted: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether each row is expected, and each expected row is there. A row is found by its key, so at most once."""
+    """A row is found by its key, so at most once."""
     return len(wanted) == len(found) and all(any(is_part(one, other) for other in found) for one in wanted)
 
 

@@ -41,7 +41,7 @@ class ScenarioReader(Reader):
     def report(
         self, code: str, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()
     ) -> None:
-        """See `Reader`; codes of flow files are replaced with codes of scenario files."""
+        """Replace codes of flow files with codes of scenario files."""
         self.issues.append(RULES[_CODES.get(code, code)].at(place, message, cure, names))
 
     def _shaped(self, node: Node, shape: type[N], what: str, cure: str | None) -> N | None:
@@ -68,7 +68,7 @@ class ScenarioModel(MapForm):
         return {"anyOf": [TEXT, super().json_schema()]} if cls.short else super().json_schema()
 
     def as_written(self) -> Any:
-        """The fields that differ from their defaults, as plain YAML values."""
+        """Return the fields that differ from their defaults, as plain YAML values."""
         found: dict[str, Any] = {}
         for each in fields(self):
             value = getattr(self, each.name)
@@ -90,8 +90,8 @@ class Excerpt(NamedTuple):
     """Text that must be heard.
 
     Attributes:
-        text: the text; None matches anything, and `ncco test --update` replaces it with what was heard.
-        place: the place of the text in the file, or of the word `hear` if it has no text.
+        text: None matches anything, and `ncco test --update` replaces it with what was heard.
+        place: of the text in the file, or of the word `hear` if it has no text.
     """
 
     text: str | None
@@ -115,7 +115,7 @@ def listed(read: Callable[[Any, str, Reader], Any], schema: JsonSchema) -> Notat
 
 
 def named(read: Callable[[Entry, Reader], Any], cure: str, schema: Mapping[str, Any] | None = None) -> Notation:
-    """The notation of a field that maps names to values; `cure` shows how to write it, `schema` describes a value."""
+    """The notation of a map; `cure` shows how to write it, `schema` describes a value."""
 
     def read_all(node: Node, what: str, reader: Reader) -> dict[str, Any]:
         found = {entry.key.value: read(entry, reader) for entry in reader.entries(node, what, cure)}
@@ -125,7 +125,7 @@ def named(read: Callable[[Entry, Reader], Any], cure: str, schema: Mapping[str, 
 
 
 def json_of(node: Node) -> Any:
-    """A node as JSON; unquoted `true`, `false` and numbers are converted."""
+    """Convert unquoted `true`, `false` and numbers."""
     if isinstance(node, Map):
         return {entry.key.value: json_of(entry.value) for entry in node.entries}
     if isinstance(node, Seq):
@@ -148,7 +148,7 @@ def read_json(node: Node, what: str, reader: Reader) -> Any:
 
 
 def read_as(parse: Callable[[str], T | None], cure: str) -> Callable[[Node, str, Reader], T | None]:
-    """A function that reads a text with `parse`, and reports S104 with this fix if `parse` returns None."""
+    """Report S104 with this fix if `parse` returns None."""
 
     def read(node: Node, what: str, reader: Reader) -> T | None:
         text = reader.text(node, what)
@@ -161,7 +161,7 @@ def read_as(parse: Callable[[str], T | None], cure: str) -> Callable[[Node, str,
 
 
 def seconds_of(text: str) -> float | None:
-    """The seconds of a duration such as `30s` or `2m`, or of a plain number of seconds; None for other texts."""
+    """Read a duration such as `30s` or `2m`, or a plain number of seconds; None for other texts."""
     ms = milliseconds(text)
     if ms is not None:
         return ms / 1000
@@ -169,7 +169,7 @@ def seconds_of(text: str) -> float | None:
 
 
 def read_word(node: Node, known: Collection[str], what: str, reader: Reader) -> str | None:
-    """Read a known word; report S104 for any other."""
+    """Report S104 for an unknown word."""
     text = reader.text(node, what)
     if text is None or text.value in known:
         return text.value if text else None

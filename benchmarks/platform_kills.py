@@ -1,0 +1,153 @@
+"""Kills `ncco platform-check` at random moments and lets it go on, against `ncco vonage`.
+
+    python -m benchmarks.platform_kills
+    python -m benchmarks.platform_kills --kills 30 --seed 1
+
+Prints how many calls were placed, what was spent, and whether the application's URLs were put back. It fails if a
+question placed its call twice, if the budget was not kept, or if the URLs differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from ncco_server.verify.platform_check.journal import Journal, read_journal
+from ncco_server.verify.platform_check.probes import PROBES
+from ncco_server.vonage.application_token import ApplicationTokens
+from tests.support.server import free_port
+
+NCCO: Final = str(Path(sys.executable).with_name("ncco"))
+NUMBERS: Final = ("442079460001", "442079460002")
+ANSWER_URL: Final = "http://127.0.0.1:7/answer"
+SPEED: Final = "20"
+BUDGET_EUR: Final = 0.6
+_CALLS: Final = {probe.name: 1 + sum(act.what == "call" for act in probe.acts) for probe in PROBES}
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualAccount:
+    """A virtual Vonage in a process of its own, and the project's folder with the settings for it."""
+
+    url: str
+    folder: Path
+    application_id: str
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        command = [NCCO, "platform-check", "--yes", "--speed", SPEED, "--budget", str(BUDGET_EUR), *words]
+        with (self.folder / "check.log").open("ab") as log:
+            return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, env=_environment())  # noqa: S603 - our own command
+
+    @property
+    def urls(self) -> Any:
+        reply = httpx.get(f"{self.url}/v2/applications/{self.application_id}", auth=("key", "secret"))
+        return reply.json()["capabilities"]["voice"]["webhooks"]
+
+    def calls(self) -> Iterator[dict[str, Any]]:
+        """All legs that the virtual Vonage has had."""
+        key = (self.folder / ".virtual-vonage" / "private.key").read_text(encoding="ascii")
+        tokens = ApplicationTokens(self.application_id, key)
+        index = 0
+        while True:
+            headers = {"authorization": f"Bearer {tokens.make(datetime.now(UTC))}"}
+            page = httpx.get(f"{self.url}/v1/calls?page_size=100&record_index={index}", headers=headers).json()
+            calls = page["_embedded"]["calls"]
+            yield from calls
+            index += len(calls)
+            if not calls or index >= page["count"]:
+                return
+            time.sleep(0.1)
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("NCCO_", "VONAGE_"))}
+
+
+@contextmanager
+def virtual_account(folder: Path, *more: str, numbers: Sequence[str] = NUMBERS) -> Iterator[VirtualAccount]:
+    """`more` are further words of `ncco vonage`."""
+    port, own_port = free_port(), free_port()
+    words = [*more, *(f"--number={number}" for number in numbers)]
+    command = [NCCO, "vonage", "--port", str(port), "--speed", SPEED, "--answer-url", ANSWER_URL, *words]
+    with (folder / "vonage.log").open("wb") as log:
+        env = _environment() | {"VONAGE_API_KEY": "key"}
+        vonage = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=env)  # noqa: S603
+    try:
+        while not (found := re.search(r"application +(\S+)", (folder / "vonage.log").read_text(encoding="utf-8"))):
+            time.sleep(0.1)
+        settings = {
+            "NCCO_PUBLIC_URL": f"http://127.0.0.1:{own_port}",
+            "NCCO_PORT": own_port,
+            "NCCO_VONAGE_API_URL": f"http://127.0.0.1:{port}",
+            "VONAGE_API_KEY": "key",
+            "VONAGE_API_SECRET": "secret",
+            "VONAGE_APPLICATION_ID": found[1],
+            "VONAGE_PRIVATE_KEY": ".virtual-vonage/private.key",
+        }
+        lines = "".join(f"{name}={value}\n" for name, value in settings.items())
+        (folder / ".env").write_text(lines, encoding="utf-8")
+        yield VirtualAccount(f"http://127.0.0.1:{port}", folder, found[1])
+    finally:
+        vonage.terminate()
+        vonage.wait()
+
+
+def main() -> int:
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--kills", type=int, default=30)
+    words.add_argument("--seed", type=int, default=1)
+    given = words.parse_args()
+    luck = random.Random(given.seed)  # noqa: S311 - reproducible, not secret
+    with tempfile.TemporaryDirectory() as folder, virtual_account(Path(folder)) as account:
+        before = account.urls
+        killed = 0
+        while killed < given.kills:
+            check = account.start()
+            try:
+                check.wait(luck.uniform(0.5, 4))
+                break
+            except subprocess.TimeoutExpired:
+                check.send_signal(signal.SIGKILL)
+                check.wait()
+                killed += 1
+        code = account.start().wait()
+        journal = read_journal(account.folder)
+        if journal is None:
+            return 1
+        return _report(account, journal, killed, code, is_restored=account.urls == before)
+
+
+def _report(account: VirtualAccount, journal: Journal, killed: int, code: int, *, is_restored: bool) -> int:
+    calls = list(account.calls())
+    placed = sum(call["direction"] == "outbound" and call["to"]["number"] == NUMBERS[1] for call in calls)
+    cost_eur = sum(float(call.get("price", 0)) for call in calls)
+    observed = sum(_CALLS[each.probe] for each in journal.observations)
+    cut_off = sum(_CALLS[each.probe] for each in journal.interrupted)
+    repeated = [probe.name for probe in PROBES if journal.times(probe.name) > 1]
+    sys.stdout.write(
+        f"{killed} kills, exit code {code}: {placed} calls placed for {len(journal.observations)} finished and "
+        f"{len(journal.interrupted)} interrupted questions ({observed} to {observed + cut_off} expected), "
+        f"{len(repeated)} questions twice; {cost_eur:.2f} EUR spent, {journal.spent_eur:.2f} noted, budget "
+        f"{BUDGET_EUR:.2f}; URLs {'put back' if is_restored else 'NOT put back'}\n"
+    )
+    is_right = observed <= placed <= observed + cut_off and not repeated and is_restored
+    return 0 if is_right and cost_eur <= journal.spent_eur <= BUDGET_EUR else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

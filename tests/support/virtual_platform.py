@@ -1,0 +1,108 @@
+"""A virtual Vonage in virtual time, behind its REST API and its webhooks only, for checks of the platform."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from ncco_server.simulator.assumptions import Assumptions
+from ncco_server.simulator.clock import VirtualClock
+from ncco_server.simulator.delivery import Application, Chaos, NetworkFault
+from ncco_server.simulator.platform import Vonage
+from ncco_server.simulator.rest.access import Access
+from ncco_server.simulator.rest.api import Platform, calls_api
+from ncco_server.simulator.servers import Request, Response, compact_json
+from ncco_server.verify.platform_check.check import PlatformCheck
+from ncco_server.verify.platform_check.journal import Journal
+from ncco_server.verify.platform_check.probes import PROBES, PlatformProbe, Seen
+from ncco_server.vonage.application_token import ApplicationTokens
+from ncco_server.vonage.voice_api import VoiceApi
+from tests.support.keys import private_pem, rsa_key
+
+NUMBERS: Final = ("442079460001", "442079460002")
+BASE_URL: Final = "https://check.example.com/check"
+APPLICATION_ID: Final = "5f0c3b8e-6d1a-4c7e-9a55-2f1e0b7c9d10"
+RATE_EUR: Final = 0.02
+OTHER_NUMBERS: Final[Mapping[str, tuple[float, ...]]] = {
+    "retries": (0, 2, 3),
+    "retry_after_s": (0.5, 2.0, 3.0),
+    "answer_timeout_s": (2.0, 3.0, 10.0),
+}
+"""Other values of the assumptions that are numbers."""
+MOST_LATE_S: Final = 0.2
+MOST_SLOW_S: Final = 0.1
+
+
+class Internet(Chaos):
+    """Every webhook takes a while to arrive, at most `MOST_LATE_S`, so some of them overtake others."""
+
+    def __init__(self, seed: str) -> None:
+        super().__init__(0)
+        self._luck = random.Random(seed)  # noqa: S311 - reproducible, not secret
+
+    def next_fault(self, *, is_awaited: bool) -> NetworkFault:
+        late_s = self._luck.uniform(0, MOST_LATE_S)
+        return NetworkFault(late_s=round(late_s, 3), slow_s=round(self._luck.uniform(0, MOST_SLOW_S), 3))
+
+
+class VirtualPlatform:
+    """A virtual Vonage whose webhooks reach a check, and the check.
+
+    Attributes:
+        placed: the bodies of the requests that placed calls.
+        journal: of the check.
+    """
+
+    def __init__(
+        self, assumes: Assumptions, *, seed: str = "", secret: str = "s" * 32, journal: Journal | None = None
+    ) -> None:
+        application = Application(
+            f"{BASE_URL}/answer",
+            f"{BASE_URL}/event",
+            f"{BASE_URL}/fallback",
+            signature_secret=secret,
+            application_id=APPLICATION_ID,
+            numbers=NUMBERS,
+            region_url="http://vonage.example",
+            assumes=assumes,
+        )
+        clock = VirtualClock(datetime(2026, 11, 26, 9, tzinfo=UTC))
+        self.vonage = Vonage(application, self, clock, seed=seed, chaos=Internet(seed))
+        key = rsa_key("platform")
+        api = calls_api(Platform(self.vonage, Access(APPLICATION_ID, key.public_key(), clock)))
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(api))
+        tokens = ApplicationTokens(APPLICATION_ID, private_pem(key))
+        voice_api = VoiceApi(client, "http://127.0.0.1:9000", tokens, clock, self.vonage.run)
+        self.journal = journal or Journal(application_id=APPLICATION_ID, numbers=NUMBERS)
+        self.check = PlatformCheck(
+            voice_api, BASE_URL, self.journal, self.save, rate_eur=RATE_EUR, clock=lambda: clock.ms / 1000,
+            pause=self.vonage.run,
+        )  # fmt: skip
+
+    @property
+    def now(self) -> datetime:
+        return self.vonage.clock()
+
+    def save(self, journal: Journal) -> None:
+        """Nothing is kept."""
+
+    async def deliver(self, request: Request) -> Response:
+        url = urlsplit(request.url)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        path = url.path.removeprefix(urlsplit(BASE_URL).path)
+        reply = self.check.receive(path, request.method, url.query, headers, request.body)
+        body = reply.body if isinstance(reply.body, str) else "" if reply.body is None else compact_json(reply.body)
+        sent = {"content-type": reply.content_type} | ({"location": reply.location} if reply.location else {})
+        return Response(reply.status, sent, body.encode(), reply.delay_s)
+
+    async def ask_all(self, probes: Sequence[PlatformProbe] = PROBES) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for probe in probes:
+            seen: Seen = await self.check.ask(probe)
+            found |= seen
+        return found

@@ -1,0 +1,56 @@
+"""Exchanges that `ncco platform-check --record` has kept are played against the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ncco_server.simulator.assumptions import DEFAULTS, Assumptions
+from ncco_server.verify.platform_check.probes import PROBES
+from ncco_server.verify.platform_check.recorded import case_of, differences
+from tests.support.cases import each_case
+from tests.support.virtual_platform import NUMBERS, VirtualPlatform
+
+RECORDED = {
+    path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
+    for path in sorted((Path(__file__).parent / "recorded").glob("*.yaml"))
+}
+
+
+async def played(name: str, assumes: Assumptions) -> dict[str, Any]:
+    platform = VirtualPlatform(assumes)
+    probe = next(each for each in PROBES if each.name == name)
+    seen = await platform.check.ask(probe)
+    ((_, exchange),) = platform.check.exchanges
+    return case_of(probe, exchange, seen, NUMBERS)
+
+
+@each_case("case", RECORDED.values(), ids=RECORDED)
+async def test_the_simulator_sends_what_was_recorded(case: Mapping[str, Any]) -> None:
+    again = await played(case["probe"], replace(DEFAULTS, **case["seen"]))
+    assert [] == list(differences(case, again))
+
+
+@each_case("probe", PROBES, ids=lambda probe: probe.name)
+async def test_a_platform_conforms_to_its_own_recording(probe: Any) -> None:
+    case = await played(probe.name, DEFAULTS)
+    assert [] == list(differences(case, await played(probe.name, DEFAULTS)))
+
+
+async def test_a_recording_of_another_platform_is_told_apart() -> None:
+    case = await played("after_connect", replace(DEFAULTS, after_connect="ends"))
+    found = list(differences(case, await played("after_connect", DEFAULTS)))
+    assert "seen: {'after_connect': 'continues'} instead of {'after_connect': 'ends'}" in found
+    assert any(line.startswith("sent: POST tail") for line in found)
+
+
+async def test_a_recording_has_no_numbers_ids_or_texts() -> None:
+    for probe in PROBES:
+        text = yaml.safe_dump(await played(probe.name, DEFAULTS))
+        assert not [number for number in NUMBERS if number in text], probe.name
+        assert "CON-" not in text
+        assert "2026-" not in text

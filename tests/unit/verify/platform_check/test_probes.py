@@ -1,0 +1,74 @@
+"""Every value of every assumption that webhooks and the REST API can show is seen, and nothing else is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ncco_server.simulator.assumptions import DEFAULTS, assumptions
+from ncco_server.verify.platform_check.probes import PROBES
+from tests.support.cases import each_case
+from tests.support.virtual_platform import OTHER_NUMBERS, VirtualPlatform
+
+NEVER_DONE = {
+    ("retries", 0): {"retry_after_s", "repeated_jti"},
+    ("hung_up_ringing", "completed"): {"completed_after_cancelled"},
+    ("hung_up_ringing", "unanswered"): {"completed_after_cancelled"},
+}
+"""What a platform never shows that has this value."""
+
+
+def observable() -> Iterator[tuple[str, Any]]:
+    for each in assumptions().values():
+        if not each.basis.hidden:
+            yield from ((each.name, value) for value in each.choices or OTHER_NUMBERS[each.name])
+
+
+@each_case("name, value", list(observable()), ids=lambda case: f"{case}")
+async def test_each_value_is_seen_and_nothing_is_invented(name: str, value: Any) -> None:
+    platform = VirtualPlatform(replace(DEFAULTS, **{name: value}), seed=f"{name} {value}")
+    seen = await platform.ask_all()
+    expected = {
+        each.name: getattr(platform.vonage.assumes, each.name)
+        for each in assumptions().values()
+        if not each.basis.hidden and each.name not in NEVER_DONE.get((name, value), ())
+    }
+    assert expected == seen
+
+
+def test_every_assumption_is_asked_once_or_says_why_it_is_not() -> None:
+    asked = [name for probe in PROBES for name in probe.asks]
+    hidden = {each.name for each in assumptions().values() if each.basis.hidden}
+    assert sorted(assumptions().keys() - hidden) == sorted(asked)
+
+
+async def test_only_the_two_numbers_are_dialled() -> None:
+    platform = VirtualPlatform(DEFAULTS)
+    await platform.ask_all()
+    dialled = {leg.identity.to for leg in platform.vonage.legs.values()}
+    assert set(platform.journal.numbers) == dialled
+
+
+async def test_a_check_costs_no_more_than_it_said() -> None:
+    platform = VirtualPlatform(DEFAULTS)
+    for probe in PROBES:
+        before = platform.journal.spent_eur
+        await platform.check.ask(probe)
+        assert platform.journal.spent_eur - before <= platform.check.cost_eur(probe)
+
+
+async def test_no_call_is_left_after_a_probe() -> None:
+    platform = VirtualPlatform(DEFAULTS)
+    for probe in PROBES:
+        await platform.check.ask(probe)
+        assert [] == [leg for leg in platform.vonage.legs.values() if not leg.is_over], probe.name
+
+
+@pytest.mark.parametrize("secret", ["", "s" * 32])
+async def test_signatures_are_only_judged_where_some_are_signed(secret: str) -> None:
+    platform = VirtualPlatform(DEFAULTS, secret=secret)
+    seen = await platform.ask_all()
+    assert {"get_signature", "repeated_jti"} & seen.keys() == ({"get_signature", "repeated_jti"} if secret else set())
