@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime
-from typing import Final
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
 
 from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.loader import load
-from ncco_server.service.learned import Seen, observations
-from ncco_server.service.turns import Policy, no_lookups
+from ncco_server.service.calls import CallService
+from ncco_server.service.learned import Seen, seen_in
+from ncco_server.service.turns import Policy
 from ncco_server.settings.values import DEFAULT, read_failsafe
-from ncco_server.simulator.assumptions import Assumptions
+from ncco_server.simulator.assumptions import DEFAULTS, Assumptions
+from ncco_server.simulator.clock import VirtualClock
 from ncco_server.simulator.delivery import Application, Chaos
 from ncco_server.simulator.outbound import OutboundCall
 from ncco_server.simulator.parties import Behaviour, Parties
 from ncco_server.simulator.platform import Vonage
-from ncco_server.verify.scenarios.stage import BASE, ServerInProcess
+from ncco_server.simulator.servers import AsgiServer
+from ncco_server.store import Store, open_store
+from ncco_server.verify.scenarios.stage import BASE
 
 NUMBER: Final = "442079460001"
 CALLER: Final = "447700900123"
@@ -90,18 +96,38 @@ WAYS: Final = (
 
 async def learned_calls(assumes: Assumptions, calls: int, seed: int) -> AsyncIterator[Seen]:
     """What these calls show, to a platform that behaves like this."""
+    store = open_store("memory://")
+    await _make_calls(store, assumes, calls, seed)
+    async with store.records() as records:
+        async for seen in seen_in(records, calls, datetime.now(UTC)):
+            yield seen
+    await store.close()
+
+
+async def stored_calls(file: Path, calls: int, **differing: Any) -> None:
+    """Store calls in a database."""
+    store = open_store(f"sqlite:///{file}")
+    await _make_calls(store, replace(DEFAULTS, **differing), calls, 1)
+    await store.close()
+
+
+async def _make_calls(store: Store, assumes: Assumptions, calls: int, seed: int) -> None:
     luck = random.Random(seed)  # noqa: S311 - reproducible, not secret
     policy = Policy(keys=(b"a key of the server for calls that nobody makes",), failsafe=read_failsafe(DEFAULT))
-    server = ServerInProcess(load({"flows/desk.yaml": FLOW, "flows/whisper.yaml": WHISPER}, {}), make_app, policy)
+    project = load({"flows/desk.yaml": FLOW, "flows/whisper.yaml": WHISPER}, {})
     application = Application(
         f"{BASE}/webhooks/answer", f"{BASE}/webhooks/event", f"{BASE}/webhooks/fallback", assumes=assumes
     )
+    service = CallService(store, lambda: project, policy)
+    await store.open()
+    await service.library.reload()
     for number in range(calls):
-        direct = await server.begin(datetime(2026, 11, 26, 9, tzinfo=UTC), lambda: no_lookups, 10.0)
+        clock = VirtualClock(datetime(2026, 1, 5, 9, tzinfo=UTC) + timedelta(minutes=5 * number))
         way = WAYS[number % len(WAYS)]
         parties = Parties({OTHER: _behaviour(way), CALLER: Behaviour("human", talks_s=20.0)})
         chaos = Chaos(luck.randrange(10**6), rate=0.1)
-        vonage = Vonage(application, direct, server.clock, parties, chaos=chaos, seed=f"{seed} {number}")
+        server = AsgiServer(make_app(service, clock, []), clock)
+        vonage = Vonage(application, server, clock, parties, chaos=chaos, seed=f"{seed} {number}")
         if way in ("placed", "detected"):
             detection = {"machineDetection": "continue"} if way == "detected" else {}
             action = {
@@ -114,13 +140,6 @@ async def learned_calls(assumes: Assumptions, calls: int, seed: int) -> AsyncIte
         else:
             await _call(vonage, way)
         await vonage.run(200)
-    async with server.store.records() as records:
-        for call in await records.calls(calls):
-            timeline = await records.timeline(call.session.id)
-            if timeline is not None:
-                for seen in observations(timeline):
-                    yield seen
-    await server.store.close()
 
 
 def _behaviour(way: str) -> Behaviour:

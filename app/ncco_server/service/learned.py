@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl
 
 from ncco_server.ncco.webhooks import decode_json_fields
+from ncco_server.store import milliseconds
+from ncco_server.store.records import Records
 from ncco_server.store.rows import Timeline, WebhookRow
 
 Seen: TypeAlias = tuple[str, str]
 """The name of an assumption (`ncco_server.simulator.assumptions`), and the value that was seen."""
 LATE_MS: Final = 30_000
 """How late a webhook may be. Legs whose ends are reported within this time may have ended for the same reason."""
+SETTLED_MS: Final = 120_000
+"""So long after a call, all its webhooks have arrived."""
 FEWEST: Final = 5
 """Fewer calls than that decide nothing."""
 
@@ -51,6 +56,17 @@ class _Received(NamedTuple):
     @property
     def status(self) -> str:
         return str(self.fields.get("status") or "")
+
+
+async def seen_in(records: Records, most: int, now: datetime) -> AsyncIterator[Seen]:
+    """What the newest calls show, at most `most` of them; calls whose webhooks may still arrive are left out."""
+    settled = milliseconds(now) - SETTLED_MS
+    for call in await records.calls(most):
+        if call.session.is_over and call.session.updated_at < settled:
+            timeline = await records.timeline(call.session.id)
+            if timeline is not None:
+                for seen in observations(timeline):
+                    yield seen
 
 
 def observations(timeline: Timeline) -> Iterator[Seen]:

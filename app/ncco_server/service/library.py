@@ -349,7 +349,7 @@ def project_of(row: RevisionRow, read: Project, handlers: Collection[str] = ()) 
 
 
 def _ready(project: Project) -> Project:
-    import_needs(project.flows.values())
+    import_needs(project)
     return project
 
 
