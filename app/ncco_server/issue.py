@@ -51,6 +51,11 @@ class Fix:
         return f"{self.cure[:1].upper()}{self.cure[1:]}"
 
 
+def fix_keys(cure: str) -> dict[str, str]:
+    """The fix as JSON. `cure` is its key of version 0.2, kept for the scripts of one more version."""
+    return {"fix": cure, "cure": cure}
+
+
 def parts_of(cure: str | Fix | None, own: str, fix: Mapping[str, Any] | None) -> tuple[str, Fix | None]:
     """Without a `cure`, the rule's `own` and `fix` are used."""
     cure = own if cure is None else cure

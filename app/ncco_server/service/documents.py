@@ -299,8 +299,10 @@ class RecordingDocument(RowDocument):
     """Like `state`; empty if no transcript was announced."""
     problem: str
     """Why the audio or the transcript is not kept yet, or empty."""
-    cure: str
+    fix: str
     """What to do about it, or empty."""
+    cure: str
+    """Like `fix`: its name in version 0.2."""
     tries: int
     """Number of attempts to fetch it."""
     due_at: Moment | None = Field(serialization_alias="next_try_at")
@@ -322,7 +324,7 @@ class RecordingDocument(RowDocument):
     def of(cls, row: RecordingRow, now_ms: int) -> Self:
         is_deleted = row.deleted_at is not None
         state = "deleted" if is_deleted else "fetching" if row.is_being_fetched(now_ms) else row.state
-        return cls.model_validate(row._asdict() | {"state": state})
+        return cls.model_validate(row._asdict() | {"state": state, "fix": row.cure})
 
 
 class HookDocument(RowDocument):

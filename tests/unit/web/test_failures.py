@@ -137,7 +137,7 @@ async def test_a_repeat_that_the_store_has_spoiled_plays_the_failsafe(stored: by
 async def test_an_event_that_may_not_be_written_is_asked_for_again_and_the_call_goes_on_by_itself(act: Act) -> None:
     response = await client_of(FakeCalls(act), deadline_s=0.05).post("/webhooks/event", json={"status": "busy"})
 
-    assert (503, {"error", "cure"}) == (response.status_code, response.json().keys())
+    assert (503, {"error", "fix", "cure"}) == (response.status_code, response.json().keys())
 
 
 @each_case("status", ["busy", "timeout", "unanswered", "rejected", "failed", "disconnected", "machine", "human"])
@@ -151,14 +151,14 @@ async def test_a_failed_connect_whose_reply_is_played_gets_the_failsafe(status: 
 async def test_an_event_of_an_action_that_is_not_played_is_asked_for_again(fields: dict[str, Any]) -> None:
     response = await client_of(FakeCalls(crash)).post("/webhooks/event/t", json=fields)
 
-    assert (503, {"error", "cure"}) == (response.status_code, response.json().keys())
+    assert (503, {"error", "fix", "cure"}) == (response.status_code, response.json().keys())
 
 
 @each_case("path", [*INSTRUCTIONS[:2], *INSTRUCTIONS[3:], "/webhooks/event", "/webhooks/event/t"])
 async def test_a_lost_store_asks_for_the_webhook_again(path: str) -> None:
     response = await client_of(FakeCalls(lose_store)).post(path, json=FIELDS)
 
-    assert (503, {"error", "cure"}) == (response.status_code, response.json().keys())
+    assert (503, {"error", "fix", "cure"}) == (response.status_code, response.json().keys())
 
 
 async def test_a_lost_store_on_the_fallback_url_is_answered_without_it() -> None:
@@ -171,7 +171,7 @@ async def test_a_lost_store_on_the_fallback_url_is_answered_without_it() -> None
 async def test_a_wait_that_was_never_given_out_is_not_found(path: str) -> None:
     response = await client_of(FakeCalls(not_know_wait)).post(path, json=FIELDS)
 
-    assert (404, {"error", "cure"}) == (response.status_code, response.json().keys())
+    assert (404, {"error", "fix", "cure"}) == (response.status_code, response.json().keys())
 
 
 @each_case("act", [*BROKEN, hang, hang_in_the_store, lose_store, not_know_wait])
@@ -208,7 +208,7 @@ async def test_an_event_that_breaks_before_it_is_read_is_asked_for_again() -> No
 
     response = await client_of(FakeCalls()).post("/webhooks/event/t", content=broken())
 
-    assert (503, {"error", "cure"}) == (response.status_code, response.json().keys())
+    assert (503, {"error", "fix", "cure"}) == (response.status_code, response.json().keys())
 
 
 async def test_a_cancelled_task_answers_nothing() -> None:
