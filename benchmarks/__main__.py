@@ -59,6 +59,9 @@ PROOFS: Final = (
     "placing_hostile",
     "refused",
     "table_hostile",
+    "platforms",
+    "platform_kills",
+    "learned",
 )
 """Each takes seconds with `--short`, and minutes without it."""
 NIGHTLY: Final = ("condition_mutants",)
