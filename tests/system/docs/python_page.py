@@ -48,7 +48,7 @@ def page() -> str:
 
 
 def _others() -> Iterator[str]:
-    exported = ncco_server.ncco
+    exported: Any = ncco_server.ncco
     for name in exported.__all__:
         found = getattr(exported, name)
         if not inspect.isclass(found) and not inspect.isfunction(found):
