@@ -325,7 +325,7 @@ def _author(session: str) -> str:
 
 def _with_rows(keys: Sequence[str], saves: Sequence[RowChange]) -> Sequence[str]:
     """The keys of an operation that also changes rows of tables."""
-    return (*keys, *[each.row for each in saves]) if saves else keys
+    return (*keys, *[each.row for each in saves])
 
 
 def _record(
@@ -346,18 +346,14 @@ def _record(
         is_repeated = bool((yield Keyed(SELECT_DELIVERED, delivery)))
     yield INSERT_WEBHOOK, (*webhook, None)
     if not is_repeated:
-        yield from add_hooks(hooks)
-        yield from _save(saves, webhook.session, webhook.received_at)
+        if hooks:
+            yield from add_hooks(hooks)
+        if saves:
+            yield from write(saves, (), webhook.received_at, _author(webhook.session))
     if recording is not None:
         yield from _add_recording(recording)
     if may_change and is_known:
         yield from refresh_result(webhook.session, webhook.received_at)
-
-
-def _save(saves: Sequence[RowChange], session: str, at: int) -> Work[None]:
-    """Change rows because of an event of a call."""
-    if saves:
-        yield from write(saves, (), at, _author(session))
 
 
 def _end(
@@ -391,7 +387,8 @@ def _end_lost(
     if not found:
         return None
     yield from add_hooks(hooks)
-    yield from _save(saves, call.id, at)
+    if saves:
+        yield from write(saves, (), at, _author(call.id))
     return (yield from end_results([(call, StoredCall(*found[0][1:]))], at, leg=leg, is_lost=True))
 
 
@@ -503,7 +500,7 @@ class Store:
         """
         work = partial(self._open_call, session, turn, webhook, hooks, parent, has_called=has_called, saves=saves)
         keys = (session.id, session.leg, webhook.session, parent)
-        return self.database.write(work, _with_rows(keys, saves))
+        return self.database.write(work, _with_rows(keys, saves) if saves else keys)
 
     def _open_call(
         self,
@@ -561,7 +558,7 @@ class Store:
             _advance, session, turn, webhook, hooks, recording, parent=parent, has_called=has_called, saves=saves
         )
         keys = (session.id, session.leg, webhook.session, parent)
-        return self.database.write(work, _with_rows(keys, saves))
+        return self.database.write(work, _with_rows(keys, saves) if saves else keys)
 
     def record(
         self,
@@ -577,7 +574,8 @@ class Store:
         that the webhook announces is written once.
         """
         work = partial(_record, webhook, hooks, recording, saves)
-        return self.database.write(work, _with_rows((webhook.session,), saves))
+        keys = (webhook.session,)
+        return self.database.write(work, _with_rows(keys, saves) if saves else keys)
 
     def end(
         self,
