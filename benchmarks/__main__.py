@@ -49,6 +49,7 @@ PROOFS: Final = (
     "function_kills",
     "races",
     "result_races",
+    "table_kills",
     "table_races",
     "soak",
     "hosts",
