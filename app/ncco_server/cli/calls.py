@@ -26,7 +26,7 @@ from ncco_server.service.documents import CallDocument, HookDocument
 from ncco_server.service.exports import call_pages, csv_pages
 from ncco_server.service.recorded_calls import action_summary, duration_text, entries_of, json_time
 from ncco_server.service.result_rows import complete_since
-from ncco_server.service.turns import LONGEST_CALL_MS
+from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.store import CallFilter, Records, Timeline, milliseconds
 
 POLL_S: Final = 0.5
@@ -167,7 +167,7 @@ def _filter(zone: tzinfo, *, since: datetime | None, day: date | None, result: s
         earliest = max(earliest, first)
         until = max(until, 1)  # 0 means any
     if values["is_open"]:
-        earliest = max(earliest, _now() - LONGEST_CALL_MS)
+        earliest = max(earliest, _now() - CALL_EXPIRY_MS)
     return CallFilter(since=max(0, earliest), until=until, result=result or "", **values)
 
 

@@ -28,7 +28,7 @@ from ncco_server.service.problems import (
 )
 from ncco_server.service.recording_files import NO_KEY
 from ncco_server.service.recordings import SET_KEY
-from ncco_server.service.turns import LONGEST_CALL_MS
+from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.settings import Settings
 from ncco_server.simulator.assumptions import Assumptions
 from ncco_server.store import milliseconds, open_store
@@ -158,7 +158,7 @@ async def _revisions(console: Console, now: datetime) -> tuple[list[tuple[str, s
         return [], None
     try:
         async with console.records() as records:
-            return await records.open_revisions(milliseconds(now) - LONGEST_CALL_MS), None
+            return await records.open_revisions(milliseconds(now) - CALL_EXPIRY_MS), None
     except StoreError as error:
         return [], error
 

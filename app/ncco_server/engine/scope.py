@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import orjson
 
-from ncco_server.engine.secrets import Secrets, leading_to, masked, without
+from ncco_server.engine.secrets import Secrets, masked, values_at, without
 from ncco_server.engine.session import NOTHING, Call, Cipher, Level, Observer, Session, TurnContext
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Runs, Target
@@ -446,7 +446,7 @@ class Scopes:
         """
         for lookup, answer, problem in read:
             if not problem:
-                for secret in leading_to(answer, self.flow.sensitive_paths.get(lookup.name, ())):
+                for secret in values_at(answer, self.flow.sensitive_paths.get(lookup.name, ())):
                     self.secrets.learn(secret)
         problems = []
         for lookup, answer, problem in read:

@@ -143,7 +143,7 @@ class Offer(Protocol):
 BY_KEYS: Final = "by keys"
 BY_SPEECH: Final = "by speech"
 """The suffixes of outcomes' names: how a choice was made."""
-AT_ONCE: Final = "at once"
+IMMEDIATE: Final = "at once"
 """A way without a decision. Because of the space, no line of `on` can have this name."""
 
 
@@ -342,7 +342,7 @@ class Exit(ABC):
     def outcomes(self) -> Iterator[ExitOutcome]:
         """By default, those of each way."""
         for way in self.ways:
-            yield from (ExitOutcome(name, way.place) for name in way.outcomes if name != AT_ONCE)
+            yield from (ExitOutcome(name, way.place) for name in way.outcomes if name != IMMEDIATE)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
         """Return "" if a decision has no outcome, as when the step asks again without a failed attempt.

@@ -11,7 +11,7 @@ from ncco_server.engine.session import from_json
 from ncco_server.flow.model import Flow
 from ncco_server.service.recorded_calls import json_object
 from ncco_server.service.result_rows import complete_since
-from ncco_server.service.turns import LONGEST_CALL_MS
+from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.service.written_rows import name_of_caller
 from ncco_server.store import QUARTER_MS, CallRow, Records, ResultRow, SessionRow, SummedCalls
 
@@ -27,7 +27,7 @@ def open_result(key: int, session: SessionRow, now_ms: int, flows: Mapping[str, 
     call = state.get("call", {})
     if state.get("parent") or call.get("direction") == "outbound":
         return None
-    is_running = session.leg and now_ms - session.created_at <= LONGEST_CALL_MS
+    is_running = session.leg and now_ms - session.created_at <= CALL_EXPIRY_MS
     step = f"{state.get('at') or session.flow}.{state['step']}" if state.get("step") else ""
     return ResultRow(
         call_key=key,

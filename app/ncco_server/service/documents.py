@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSche
 
 from ncco_server.field_docs import field_docs
 from ncco_server.service.recorded_calls import json_object, utc_text
-from ncco_server.service.turns import LONGEST_CALL_MS
+from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.store import AttemptRow, CallRow, HookRow, PlacedRow, RecordingRow, ResultRow
 
 TIMEZONE: Final = "timezone"
@@ -203,7 +203,7 @@ class CallDocument(RowDocument):
         if ended_at is not None:
             word = "ended" if state.get("is_over") else "hung-up"
         else:
-            is_lost = session.is_over or not session.leg or now_ms - session.created_at > LONGEST_CALL_MS
+            is_lost = session.is_over or not session.leg or now_ms - session.created_at > CALL_EXPIRY_MS
             word = "lost" if is_lost else "open"
         return cls.model_validate(
             (result._asdict() if result is not None else {})

@@ -40,7 +40,7 @@ class Schedule:
         poll_s: between searches for due rows, which other processes may have written.
         slots: concurrent attempts of one process.
         drain_s: for running attempts when the server stops; unfinished ones are repeated.
-        look_s: for claiming rows; later ones are processed another time.
+        claim_s: for claiming rows; later ones are processed another time.
         limit_s: for an attempt, and for storing its result; both must be shorter than the lease.
     """
 
@@ -50,7 +50,7 @@ class Schedule:
     poll_s: float = 1.0
     slots: int = 64
     drain_s: float = 5.0
-    look_s: float = 3.0
+    claim_s: float = 3.0
     limit_s: float = 30.0
 
     def wait_s(self, tries: int, asked_s: float = 0.0) -> float:
@@ -115,8 +115,8 @@ class Poller(ABC, Generic[R, C]):
         try:
             while True:
                 self._woken.clear()
-                is_fine = await self._succeeds(self._look(), self.schedule.look_s)
-                if not (is_fine and await self._succeeds(self._wait(), self.schedule.look_s + self.schedule.poll_s)):
+                is_fine = await self._succeeds(self._claim_due(), self.schedule.claim_s)
+                if not (is_fine and await self._succeeds(self._wait(), self.schedule.claim_s + self.schedule.poll_s)):
                     await asyncio.sleep(self.schedule.poll_s)
         finally:
             await self._drain()
@@ -157,7 +157,7 @@ class Poller(ABC, Generic[R, C]):
             return True
         return False
 
-    async def _look(self) -> None:
+    async def _claim_due(self) -> None:
         await self._count()
         while (free := self.schedule.slots - len(self._running)) > 0:
             claimed = await self.claim(free)

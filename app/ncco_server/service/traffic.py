@@ -32,7 +32,7 @@ from ncco_server.service.outcomes import (
 from ncco_server.service.recorded_calls import json_object
 from ncco_server.store import ConnectStatus, Records, ReportedCall, ResultRow
 
-AT_ONCE: Final = 200
+BATCH: Final = 200
 MOST_CALLS: Final = 10_000
 """Only the newest calls are counted."""
 _HUNG_UP: Final = frozenset({"own", "served", "missed", "answered", "unknown"})
@@ -73,7 +73,7 @@ async def count_traffic(records: Records, flows: Mapping[str, Flow], period: Per
             counter.traffic.is_cut = True
             break
         calls.append(call)
-        if len(calls) == AT_ONCE:
+        if len(calls) == BATCH:
             await counter.add(calls)
             calls = []
     if calls:

@@ -56,7 +56,7 @@ if TYPE_CHECKING:  # loaded with the flows that read tables or record
 
 ATTEMPTS: Final = 5
 """How often to try a webhook while others change its session. Each time, one of the others succeeds."""
-LONGEST_CALL_MS: Final = 48 * 60 * 60 * 1000
+CALL_EXPIRY_MS: Final = 48 * 60 * 60 * 1000
 """After this, a call counts as over: `completed` may be lost. Vonage ends calls after 24 hours.
 
 Source: Voice API specification, length_timer.
@@ -462,7 +462,7 @@ def wait_of(session: Session, ref: WaitRef) -> OpenWait | None:
 
 
 def has_ended(row: SessionRow, delivery: Delivery) -> bool:
-    return row.is_over or delivery.received_ms - row.created_at > LONGEST_CALL_MS
+    return row.is_over or delivery.received_ms - row.created_at > CALL_EXPIRY_MS
 
 
 def session_of(row: SessionRow) -> Session | None:

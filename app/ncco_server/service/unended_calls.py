@@ -14,7 +14,7 @@ from ncco_server.errors import VonageApiError
 from ncco_server.ncco.statuses import OVER
 from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Delivery
-from ncco_server.service.turns import LONGEST_CALL_MS
+from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.service.written_rows import fields_of
 from ncco_server.store import OpenCall, UpkeepReader, milliseconds, moment_of
 
@@ -92,7 +92,7 @@ class UnendedCalls:
     @property
     def _longest(self) -> timedelta:
         """A call is ended at this age in any case, before it is deleted."""
-        longest = timedelta(milliseconds=LONGEST_CALL_MS)
+        longest = timedelta(milliseconds=CALL_EXPIRY_MS)
         return longest if self.kept_for is None else min(longest, self.kept_for - BEFORE_DELETION)
 
     async def _end_early(self, records: UpkeepReader) -> int:

@@ -356,7 +356,7 @@ async def test_end_does_not_wait_forever_and_what_is_late_is_due_at_once(
 async def test_the_sending_outlives_whatever_becomes_of_a_look(
     store: AwayStore, post: ScriptedPost, clock: Clock, heard: Heard, how: str
 ) -> None:
-    sender = Sender(store, post, replace(FIXED, poll_s=0.01, look_s=0.05), heard, clock=clock)
+    sender = Sender(store, post, replace(FIXED, poll_s=0.01, claim_s=0.05), heard, clock=clock)
     store.away.add(how)
     await put(store, hook_row("h1"))
     async with running(sender), asyncio.timeout(30):

@@ -20,7 +20,7 @@ from ncco_server.flow.phrases import fold
 
 _FOLDER: Final = Path(__file__).parent
 
-LONGEST: Final = 10_000
+LONGEST_PROMPT: Final = 10_000
 """Characters of a text to examine. Our choice: a talk speaks at most 1,500."""
 
 _VALUE: Final = "\ue001"
@@ -169,8 +169,8 @@ class PromptText:
 @lru_cache(maxsize=2048)
 def read_prompt(text: str, voice: str) -> PromptText:
     """`voice` is the language code of the voice; "" if it is unknown."""
-    is_long = len(text) > LONGEST
-    text = text[:LONGEST]
+    is_long = len(text) > LONGEST_PROMPT
+    text = text[:LONGEST_PROMPT]
     tokens, places = _tokens(_MARKUP.sub(_placeholder, text))
     words = set(tokens.split())
     each = _by_likelihood(words, voice)

@@ -27,7 +27,7 @@ from ncco_server.flow.templates.parsing import Templates
 from ncco_server.ncco.languages import LANGUAGE_NAMES, RECOGNISED, VOICES
 from ncco_server.value_types import JsonSchema, record
 
-MOST_SHOWN: Final = 80
+LONGEST_EXCERPT: Final = 80
 """Characters of a prompt in a hover text."""
 
 _NOUNS: Final[Mapping[str, str]] = {
@@ -314,7 +314,7 @@ def _played(step: Map) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"
+    return text if len(text) <= LONGEST_EXCERPT else f"{text[: LONGEST_EXCERPT - 1]}…"
 
 
 def _written(node: Node | None) -> str:

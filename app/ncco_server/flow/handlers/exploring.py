@@ -35,7 +35,7 @@ MOST_TRACED: Final = 3_000_000
 MOST_ENTERED: Final = 24
 _NOON: Final = 1_767_614_400_000
 """In milliseconds since 1970: Monday, 5 January 2026, 12:00 UTC; our choice."""
-MOST_SHOWN: Final = 20
+LONGEST_VALUE: Final = 20
 _NO_REPLY: Final = "no reply"
 _NOTHING_KNOWN: Final[Mapping[str, str]] = {}
 _DIGITS: Final = "12345678901234567890"
@@ -293,7 +293,7 @@ class _Exploration:
 
 
 def _shown(value: Any) -> str:
-    is_short = not isinstance(value, (list, dict)) and len(str(value)) <= MOST_SHOWN
+    is_short = not isinstance(value, (list, dict)) and len(str(value)) <= LONGEST_VALUE
     return str(value) if is_short and value != "" else "a result" if value else repr(value)
 
 

@@ -37,7 +37,7 @@ from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import Variable
 from ncco_server.value_types import ANY, E164, TYPES, Kind, record
 
-MOST_STEPS: Final = 1000
+MOST_KEPT_STEPS: Final = 1000
 """Steps of one handler that are kept; our choice. A handler that offers computed menus makes more."""
 
 _SECRET: Final = "secret"  # noqa: S105 - a name
@@ -271,7 +271,7 @@ class StepMaker:
         key = self._key(name, said, values)
         steps = self._made.get(key)
         if steps is None:
-            if len(self._made) >= MOST_STEPS:
+            if len(self._made) >= MOST_KEPT_STEPS:
                 self._made.clear()
                 self.latest.clear()
             steps = self._made[key] = tuple(self._steps(name, said))

@@ -27,7 +27,7 @@ from ncco_server.flow.grammar.targets import RETURNED, FlowName, GivenParams, de
 from ncco_server.flow.issues import RULES, Fix
 from ncco_server.flow.language.exits import StepExit, StepSource
 from ncco_server.flow.nodes import Map, Node, Place, text_of, texts_in
-from ncco_server.flow.runtime import AT_ONCE, Decision, Go, Jump, Next, Outcome, StepShape, TakenDecision, Way
+from ncco_server.flow.runtime import IMMEDIATE, Decision, Go, Jump, Next, Outcome, StepShape, TakenDecision, Way
 from ncco_server.flow.scope import Signature
 from ncco_server.ncco.statuses import DIAL_FAILURES, DIAL_OUTCOMES, DISCONNECTED, STATUSES
 from ncco_server.value_types import Kind
@@ -195,13 +195,13 @@ class RunFlow(StepExit[RunWords]):
 
     def written_ways(self) -> Iterator[Way]:
         entered = Target(None, self.place, runs=self.run)
-        yield Way(entered.shown, entered, self.place, (AT_ONCE,), is_immediate=True, is_alone=True)
+        yield Way(entered.shown, entered, self.place, (IMMEDIATE,), is_immediate=True, is_alone=True)
         for name, line in self.lines.items():
             yield Way(name, line.target, line.place, (name,), is_immediate=True, is_return=True)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
         if is_at_once:
-            return AT_ONCE
+            return IMMEDIATE
         return decision.what if decision.what in self.lines else OTHERWISE
 
     def enter(self, frame: Frame) -> Jump | None:

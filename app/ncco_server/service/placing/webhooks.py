@@ -17,7 +17,7 @@ from ncco_server.ncco.statuses import DETECTIONS, OVER, PICKED_UP
 from ncco_server.ncco.webhooks import StatusWebhook
 from ncco_server.service.delivery import Delivery, Reply, session_id
 from ncco_server.service.placed_values import PlacedCipher
-from ncco_server.service.placing.attempts import ANSWERED, LOOK_S, SILENT_S, missed_outcome
+from ncco_server.service.placing.attempts import ANSWERED, SILENT_S, STATUS_POLL_S, missed_outcome
 from ncco_server.service.placing.ends import end_attempt, values_of
 from ncco_server.service.tokens import make_token, read_token
 from ncco_server.service.turns import ATTEMPTS, Turns
@@ -109,9 +109,9 @@ async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | No
 
 async def _pick_up(turns: Turns, ref: WaitRef, leg: str, delivery: Delivery, *, is_certain: bool) -> AttemptRow | None:
     """Return None if the person must hear a goodbye."""
-    look_at = _later(delivery, LOOK_S)
+    poll_at = _later(delivery, STATUS_POLL_S)
     return await turns.store.placed.answered(
-        ref.session, ref.turn, leg, delivery.received_ms, look_at, is_certain=is_certain
+        ref.session, ref.turn, leg, delivery.received_ms, poll_at, is_certain=is_certain
     )
 
 

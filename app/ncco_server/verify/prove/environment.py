@@ -22,7 +22,7 @@ from ncco_server.flow.templates.values import Evaluator, Value, compiled_express
 from ncco_server.service.delivery import ANSWER_FIELDS
 from ncco_server.value_types import E164, TYPES, Kind, write
 from ncco_server.verify.prove.expressions import Path, expressions_of, paths_of, templates_in
-from ncco_server.verify.prove.literals import LONGEST_TEXT, Compared, Literals, different
+from ncco_server.verify.prove.literals import LONGEST_SAMPLE, Compared, Literals, different
 from ncco_server.verify.prove.samples import Representatives, combined
 from ncco_server.verify.prove.uses import assigned, collected_digits, flows_run_from, played_by, tested_by, uses_in
 from ncco_server.verify.scenarios.model import ANY_NUMBER, FROM
@@ -210,7 +210,7 @@ def _fact(path: Path) -> Path:
 
 def _with_parts(compared: Compared, fact: str) -> list[str]:
     length = len(FROM) if fact in _CALL_FIELDS else 0
-    return different([*compared.made(length, LONGEST_TEXT), *(part.text for part in compared.parts if not length)])
+    return different([*compared.made(length, LONGEST_SAMPLE), *(part.text for part in compared.parts if not length)])
 
 
 def _arrival_of(base: Call, facts: Mapping[Path, Any]) -> Arrival:
