@@ -30,7 +30,7 @@ What Python code can import. `ncco_server` is for [your own application](../how-
 NCCOs and webhooks, without a server. The options of actions are in [Options of actions](options.md).
 """
 NCCO: Final[Any] = ncco_server.ncco
-PACKAGES: Final = (ncco_server, NCCO)
+PACKAGES: Final[tuple[Any, ...]] = (ncco_server, NCCO)
 _MODULE: Final = re.compile(r"\b(?:[a-z_]+\.)+(?=[A-Z_a-z])")
 _HEADINGS: Final = re.compile(r"(Args|Attributes|Raises|Returns):")
 _NOT_RUN: Final = "<!-- not run: a part of the reference -->\n"
@@ -62,7 +62,7 @@ def _is_model(found: Any) -> bool:
 def _sections(package: Any) -> Iterator[str]:
     for name in package.__all__:
         found = getattr(package, name)
-        if package is ncco_server.ncco and name in ncco_server.__all__:
+        if package is NCCO and name in PACKAGES[0].__all__:
             continue
         if not _is_model(found) and (inspect.isclass(found) or inspect.isfunction(found)):
             code = f"{_NOT_RUN}```python\n{_signature(name, found)}\n```"
