@@ -19,7 +19,13 @@ from ncco_server.flow.model import Project
 from ncco_server.flow.report import as_sentence, counted
 from ncco_server.service.figures import LookupFigures, ServerFigures
 from ncco_server.service.learned import SeenValues
-from ncco_server.service.problems import ServerProblem, problems_of_audio, problems_of_placing
+from ncco_server.service.problems import (
+    ServerProblem,
+    problems_of_audio,
+    problems_of_hashes,
+    problems_of_placing,
+    tables_with_hashes,
+)
 from ncco_server.service.recording_files import NO_KEY
 from ncco_server.service.recordings import SET_KEY
 from ncco_server.service.turns import CALL_EXPIRY_MS
@@ -44,6 +50,7 @@ CONSOLE: Final = "how-to/console"
 FAULTS: Final = "explanation/faults"
 LOOKUPS: Final = "how-to/crm"
 MONITOR: Final = "how-to/monitor"
+TABLES: Final = "how-to/tables"
 PLACING: Final = "how-to/place"
 PLATFORM: Final = "how-to/platform"
 RECORDINGS: Final = "how-to/recordings"
@@ -116,7 +123,7 @@ async def problems_of(console: Console, now: datetime, away: StoreError | None) 
         *_of_jobs(figures, now),
         *_of_platform(figures, console.settings),
         *_of_waiting(figures, console.settings),
-        *([_of_store(away)] if away else await _of_placing(console)),
+        *([_of_store(away)] if away else [*await _of_placing(console), *await _of_hashes(console, project)]),
     ]
     return sorted(problems, key=lambda problem: problem.severity)
 
@@ -350,6 +357,21 @@ async def _of_placing(console: Console) -> list[HealthProblem]:
             shown = HealthProblem(problem.severity, plain, _as_text(problem), problem.cure, PLACING, where, link)
             return [shown]
     return []
+
+
+async def _of_hashes(console: Console, project: Project) -> list[HealthProblem]:
+    tables = tables_with_hashes(project)
+    if not tables or console.settings.has_memory_store:
+        return []
+    try:
+        lost = await (await console.opened_store()).tables.without_key(tables)
+    except StoreError:  # reported by `_of_placing`
+        return []
+    plain = "Some people who must not be called are no longer recognised."
+    return [
+        HealthProblem(problem.severity, plain, _as_text(problem), problem.cure, TABLES)
+        for problem in problems_of_hashes(lost)
+    ]
 
 
 def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProblem]:

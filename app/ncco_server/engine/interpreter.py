@@ -108,7 +108,7 @@ def _call_functions(run: Run) -> Playing[None]:
         redact = run.scopes.redactor()
         (answer,) = yield (Lookup(run.step, name, request, key, flow, run.before.turn + 1, run.before.id, redact),)
         value = answer.value if redact is None else redact(answer.value)
-        run.called.append(CalledFunction(flow, name, value, answer.problem))
+        run.called += (CalledFunction(flow, name, value, answer.problem),)
         run.scopes.record(value, answer.problem)
         took = f"not ok: {answer.problem}" if answer.problem else "ok"
         by = "default" if answer.problem else "answer"
@@ -133,7 +133,7 @@ def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
 
 def _play(run: Run, step: Step) -> Target | None:
     """Return the jump target, or None if the step waits. Raises RenderError."""
-    if not step.saves:  # otherwise `_save` has set them
+    if step.sets and not step.saves:  # otherwise `_save` has set them
         set_all(run, step.sets)
     names = run.scopes.names()
     leave = step.exit
@@ -173,7 +173,7 @@ def ask(run: Run, step: Step) -> Playing[None]:
 
 def _lookup(run: Run, step: Step, lookup: AskedLookup, names: Names) -> Lookup:
     """Raises RenderError."""
-    request = lookup.request(names, _milliseconds(run), tuple(run.saves))
+    request = lookup.request(names, _milliseconds(run), run.saves)
     return Lookup(step.name, lookup.name, request, _key(run, step, lookup), run.scopes.flow.name)
 
 
@@ -199,7 +199,7 @@ def _save(run: Run, step: Step) -> Playing[None]:
         if save.into:
             run.scopes.assign(save.into, is_saved)
         if change is not None and is_saved:
-            run.saves.append(change)
+            run.saves += (change,)
         why = "no row can have this key" if change is None else "" if is_saved else "the row exists already"
         run.note("saved", step.name, save.table.name, save.place, f"nothing: {why}" if why else "")
 

@@ -182,36 +182,42 @@ class Turns:
 
     async def begin(
         self,
-        turn: Turn,
+        begin: Callable[[], Playing[Turn]],
         received: WebhookRow,
         delivery: Delivery,
         leg: str = "",
         params: Mapping[str, str] = NOTHING,
     ) -> Reply:
-        """Store the first turn of a call, then reply with it, even if the call was forgotten.
+        """Play the first turn of a call, store it, then reply with it, even if the call was forgotten.
 
-        Raises AlreadyOpen, and RowTaken if a row of a table that had to be new exists. `params` are those of the answer
-        URL, with tokens in place of sensitive values.
+        It is played again if somebody else has added a row of a table that had to be new. `params` are those of the
+        answer URL, with tokens in place of sensitive values. Raises AlreadyOpen.
         """
-        ncco = orjson.dumps(turn.ncco)
         now = received.received_at
-        hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
-        row = session_row(turn.session, 1, now, now, leg)
-        played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks, params=params)
-        is_written = await self.store.open_call(
-            row,
-            played,
-            received,
-            hooks=hooks,
-            parent=turn.session.parent,
-            has_called=bool(turn.called),
-            saves=turn.saves,
-        )
-        if hooks and is_written:
-            self.hooks_written()
-        if turn.session.dialled:
-            self.add_dials(turn.session.dialled)
-        return Reply.of_turn(turn, ncco, received.kind, received)
+        for _ in range(ATTEMPTS):
+            turn = await self.play(begin())
+            ncco = orjson.dumps(turn.ncco)
+            hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
+            row = session_row(turn.session, 1, now, now, leg)
+            played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks, params=params)
+            try:
+                is_written = await self.store.open_call(
+                    row,
+                    played,
+                    received,
+                    hooks=hooks,
+                    parent=turn.session.parent,
+                    has_called=bool(turn.called),
+                    saves=turn.saves,
+                )
+            except RowTaken:
+                continue
+            if hooks and is_written:
+                self.hooks_written()
+            if turn.session.dialled:
+                self.add_dials(turn.session.dialled)
+            return Reply.of_turn(turn, ncco, received.kind, received)
+        raise StoreUnavailable("other calls keep adding the row of a table that this one wants to add")
 
     async def cipher_of(self, flow: Flow, session: Session) -> Cipher | None:
         """Return None if the placed call keeps no params."""
@@ -282,23 +288,6 @@ class Turns:
         rows = iter(await read(tuple([lookup for lookup in wanted if lookup.request.method == "TABLE"])))
         answers = iter(await look_up(others) if others else ())
         return tuple([next(rows if lookup.request.method == "TABLE" else answers) for lookup in wanted])
-
-    async def first_turn(
-        self,
-        begin: Callable[[], Playing[Turn]],
-        received: WebhookRow,
-        delivery: Delivery,
-        leg: str = "",
-        params: Mapping[str, str] = NOTHING,
-    ) -> Reply:
-        """Play the first turn of a call, store it, and reply with it; see `begin`. Raises AlreadyOpen."""
-        for _ in range(ATTEMPTS):
-            turn = await self.play(begin())
-            try:
-                return await self.begin(turn, received, delivery, leg, params)
-            except RowTaken:
-                continue
-        raise StoreUnavailable("other calls keep adding the row of a table that this one wants to add")
 
     def event_rows(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> EventRows:
         """The store ignores those of a repeated delivery."""

@@ -316,7 +316,7 @@ def _add_turn(
 
 
 def _with_rows(keys: Sequence[str], saves: Sequence[RowChange]) -> Sequence[str]:
-    return (*keys, *[each.row for each in saves]) if saves else keys
+    return (*keys, *[each.row for each in saves])
 
 
 def _record(
@@ -337,8 +337,10 @@ def _record(
         is_repeated = bool((yield Keyed(SELECT_DELIVERED, delivery)))
     yield INSERT_WEBHOOK, (*webhook, None)
     if not is_repeated:
-        yield from add_hooks(hooks)
-        yield from _save(saves, webhook.session, webhook.received_at)
+        if hooks:
+            yield from add_hooks(hooks)
+        if saves:
+            yield from _save(saves, webhook.session, webhook.received_at)
     if recording is not None:
         yield from _add_recording(recording)
     if may_change and is_known:
@@ -397,7 +399,8 @@ def _end_lost(
     if not found:
         return None
     yield from add_hooks(hooks)
-    yield from _save(saves, call.id, at)
+    if saves:
+        yield from _save(saves, call.id, at)
     return (yield from end_results([(call, StoredCall(*found[0][1:]))], at, leg=leg, is_lost=True))
 
 
@@ -510,7 +513,7 @@ class Store:
         """
         work = partial(self._open_call, session, turn, webhook, hooks, parent, has_called=has_called, saves=saves)
         keys = (session.id, session.leg, webhook.session, parent)
-        return self.database.write(work, _with_rows(keys, saves))
+        return self.database.write(work, _with_rows(keys, saves) if saves else keys)
 
     def _open_call(
         self,
@@ -567,7 +570,7 @@ class Store:
             _advance, session, turn, webhook, hooks, recording, parent=parent, has_called=has_called, saves=saves
         )
         keys = (session.id, session.leg, webhook.session, parent)
-        return self.database.write(work, _with_rows(keys, saves))
+        return self.database.write(work, _with_rows(keys, saves) if saves else keys)
 
     def record(
         self,
@@ -582,7 +585,8 @@ class Store:
         The hooks are not written if this delivery (the same turn, wait and status) is already recorded.
         """
         work = partial(_record, webhook, hooks, recording, saves)
-        return self.database.write(work, _with_rows((webhook.session,), saves))
+        keys = (webhook.session,)
+        return self.database.write(work, _with_rows(keys, saves) if saves else keys)
 
     def end(
         self,

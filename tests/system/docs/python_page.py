@@ -29,7 +29,8 @@ What Python code can import. `ncco_server` is for [your own application](../how-
 [calls in Python](../how-to/python.md) and [NCCOs](../how-to/ncco-in-python.md); `ncco_server.ncco` has everything about
 NCCOs and webhooks, without a server. The options of actions are in [Options of actions](options.md).
 """
-PACKAGES: Final = (ncco_server, ncco_server.ncco)
+NCCO: Final[Any] = ncco_server.ncco
+PACKAGES: Final[tuple[Any, ...]] = (ncco_server, NCCO)
 _MODULE: Final = re.compile(r"\b(?:[a-z_]+\.)+(?=[A-Z_a-z])")
 _HEADINGS: Final = re.compile(r"(Args|Attributes|Raises|Returns):")
 _NOT_RUN: Final = "<!-- not run: a part of the reference -->\n"
@@ -39,7 +40,7 @@ _QUOTED: Final = re.compile(r"((?:: |-> ))(['\"])(.*?)\2(?=[,) ]|$)")
 
 def page() -> str:
     sections = [f"## `{package.__name__}`\n\n{''.join(_sections(package))}" for package in PACKAGES]
-    models = ", ".join(f"`{name}`" for name in ncco_server.ncco.__all__ if _is_model(getattr(ncco_server.ncco, name)))
+    models = ", ".join(f"`{name}`" for name in NCCO.__all__ if _is_model(getattr(NCCO, name)))
     about = (
         "### Models\n\nThe actions and endpoints, and their parts, as pydantic models; their fields are the options in "
         f"`snake_case`: {models}.\n\nTypes and constants: {', '.join(_others())}."
@@ -48,9 +49,8 @@ def page() -> str:
 
 
 def _others() -> Iterator[str]:
-    exported = ncco_server.ncco
-    for name in exported.__all__:
-        found = getattr(exported, name)
+    for name in NCCO.__all__:
+        found = getattr(NCCO, name)
         if not inspect.isclass(found) and not inspect.isfunction(found):
             yield f"`{name}`"
 
@@ -62,7 +62,7 @@ def _is_model(found: Any) -> bool:
 def _sections(package: Any) -> Iterator[str]:
     for name in package.__all__:
         found = getattr(package, name)
-        if package is ncco_server.ncco and name in ncco_server.__all__:
+        if package is NCCO and name in PACKAGES[0].__all__:
             continue
         if not _is_model(found) and (inspect.isclass(found) or inspect.isfunction(found)):
             code = f"{_NOT_RUN}```python\n{_signature(name, found)}\n```"

@@ -63,7 +63,7 @@ async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
     values = values_of(flow, row, cipher)
     try:
         begin = partial(engine.begin_placed, flow, id_, call, values, context, detected=attempt.outcome)
-        return await turns.first_turn(begin, received, delivery)
+        return await turns.begin(begin, received, delivery)
     except AlreadyOpen:
         repeat = await turns.repeat_answer(id_, delivery, request=ref.session)
         return repeat or turns.failsafe_reply("answer", "the call is known, but not its first turn", delivery.call)
