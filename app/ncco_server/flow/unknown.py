@@ -161,7 +161,7 @@ def _lower(phases: dict[_Key, int], key: _Key, phase: int) -> None:
 
 
 def _is_misspelt(issue: FlowIssue) -> bool:
-    return issue.code in _MISSPELT and issue.fix is not None and issue.fix.kind == "word"
+    return issue.code in _MISSPELT and issue.quick_fix is not None and issue.quick_fix.kind == "word"
 
 
 def _is_about_name(issue: FlowIssue) -> bool:

@@ -199,7 +199,7 @@ def _try(
     for issue in check([as_sent(action, names)]):
         if find(whole, path_of(issue)[1:]) is leaf:
             rule = RULES["E401" if issue.is_error else "W401"]
-            found = rule.at(leaf.place, f"{issue.message} (when {shown})", issue.cure)
+            found = rule.at(leaf.place, f"{issue.message} (when {shown})", issue.fix)
             return replace(found, ncco_rule=issue.code)
     return None
 

@@ -136,7 +136,7 @@ def _is_template(path: str) -> bool:
 
 def quick_fix(issue: FlowIssue, texts: Mapping[str, str]) -> QuickFix | None:
     """The fix is not yet tried."""
-    fix = issue.fix
+    fix = issue.quick_fix
     file = issue.place.file
     if fix is None or file not in texts:
         return None

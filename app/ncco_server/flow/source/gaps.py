@@ -112,7 +112,7 @@ def _without(source: SourceFile, gap: Gap) -> SourceFile:
 
 def _corrections(source: SourceFile, stop: Stop) -> Iterator[tuple[int, Callable[[str], str]]]:
     line = stop.issue.place.line
-    fix = stop.issue.fix
+    fix = stop.issue.quick_fix
     place = Place(*(fix.place or stop.issue.place)) if fix is not None and fix.kind == "characters" else NOWHERE
     if fix is not None and place.line == line and not LINE_BREAK.search(fix.text):
         start, end = place.column - 1, place.column - 1 + place.length

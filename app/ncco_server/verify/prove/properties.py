@@ -109,7 +109,7 @@ def violations(space: StateSpace, call_limits: CallLimits, *, is_certain: bool) 
 def _refused(explored: Explored, turn: Transition) -> Iterator[Violation]:
     for issue in turn.ncco.issues[:1]:
         message = f"Vonage would refuse the NCCO: {issue.code} {issue.path}: {issue.message}"
-        yield explored.found("refused_ncco", turn.where, message, turn, cure=issue.cure)
+        yield explored.found("refused_ncco", turn.where, message, turn, cure=issue.fix)
 
 
 def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
