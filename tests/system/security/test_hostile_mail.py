@@ -67,6 +67,6 @@ async def test_a_name_of_a_caller_stays_in_its_line(name: str) -> None:
     ],
 )
 def test_what_is_no_address_alone_is_refused_without_being_repeated(text: str) -> None:
-    with pytest.raises(ValueError, match="only mail addresses") as refused:
+    with pytest.raises(ValueError, match="only email addresses") as refused:
         addresses(text)
     assert len(text) < 2 or text not in str(refused.value)

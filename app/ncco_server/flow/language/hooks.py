@@ -321,7 +321,7 @@ def read_sent(node: Node, what: str, reader: Resolver) -> tuple[SentHook, ...]:
     found = _read_sent(node, what, reader)
     for hook in found:
         if hook.definition.mail is not None and hook.definition.mail.attach:
-            reader.report("E586", hook.place, f'the mail "{hook.name}" attaches a recording, but {what} has none')
+            reader.report("E586", hook.place, f'the email "{hook.name}" attaches a recording, but {what} has none')
     return found
 
 

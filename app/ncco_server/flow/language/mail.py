@@ -28,7 +28,7 @@ from ncco_server.value_types import TYPES, PlainText
 MOST_ADDRESSES: Final = 20
 """Our choice. To reach more people, use a mailing list on the mail server."""
 _CURE: Final = (
-    f"only mail addresses are allowed, such as office@example.com, at most {MOST_ADDRESSES}, separated by commas"
+    f"only email addresses are allowed, such as office@example.com, at most {MOST_ADDRESSES}, separated by commas"
 )
 _BRACES: Final = re.compile(r"\{\{.*?\}\}")
 
