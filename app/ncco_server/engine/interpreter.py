@@ -17,7 +17,7 @@ from ncco_server.engine.scope import NOT_SHOWN, begun_playback, heard_record, ne
 from ncco_server.engine.session import (
     NOTHING,
     AskedLine,
-    Call,
+    CallData,
     CalledFunction,
     Lookup,
     LookupAnswer,
@@ -268,7 +268,7 @@ def set_all(run: Run, assignments: Iterable[Assignment]) -> None:
 
 
 def begin(
-    flow: Flow, session_id: str, call: Call, context: TurnContext, given: Mapping[str, str] = NOTHING
+    flow: Flow, session_id: str, call: CallData, context: TurnContext, given: Mapping[str, str] = NOTHING
 ) -> Playing[Turn]:
     """Give the params of the flow the texts in `given`; a param keeps its default if its text does not fit."""
     budget = Budget()
@@ -287,7 +287,7 @@ def begin(
 
 
 def begin_placed(
-    flow: Flow, session_id: str, call: Call, values: Mapping[str, Any], context: TurnContext, *, detected: str = ""
+    flow: Flow, session_id: str, call: CallData, values: Mapping[str, Any], context: TurnContext, *, detected: str = ""
 ) -> Playing[Turn]:
     """`detected` is `human`, `machine` or `beep` if the result of machine detection came first, otherwise ""."""
     outbound = flow.outbound
@@ -319,7 +319,7 @@ def awaits_detection(session: Session) -> bool:
     return session.turn - 1 == session.tries + session.asr_errors
 
 
-def new_session(flow: Flow, session_id: str, call: Call, values: Mapping[str, Any] = NOTHING) -> Session:
+def new_session(flow: Flow, session_id: str, call: CallData, values: Mapping[str, Any] = NOTHING) -> Session:
     """`values` has tokens in place of sensitive values."""
     variables = {name: variable.default for name, variable in flow.variables.items()}
     return Session(session_id, flow.name, flow.revision, call, variables=variables | dict(values))
@@ -422,7 +422,7 @@ def fail(flow: Flow, session: Session, context: TurnContext, because: str) -> Pl
     return run.finish("error")
 
 
-def without_store(flow: Flow, session_id: str, call: Call, context: TurnContext) -> Turn | None:
+def without_store(flow: Flow, session_id: str, call: CallData, context: TurnContext) -> Turn | None:
     """Return what the `error` exit of the start step plays before it needs a webhook; None if that is nothing.
 
     Nothing about the call is known: variables and lookups have their defaults.

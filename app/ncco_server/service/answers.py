@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from ncco_server import engine
-from ncco_server.engine import Call, Session, TraceLine, Turn
+from ncco_server.engine import CallData, Session, TraceLine, Turn
 from ncco_server.engine.interpreter import Playing
 from ncco_server.engine.session import from_json
 from ncco_server.errors import AlreadyOpen, StoreUnavailable
@@ -51,7 +51,7 @@ async def _refusing(turns: Turns, delivery: Delivery) -> Flow | None:
     return None
 
 
-async def answered_session(turns: Turns, id_: str, call: Call) -> str:
+async def answered_session(turns: Turns, id_: str, call: CallData) -> str:
     """Return `id_`, or a new ID after a REST transfer into the same flow.
 
     Only then does Vonage ask with another conversation UUID.
@@ -77,7 +77,7 @@ async def _answer_without_flow(turns: Turns, delivery: Delivery, id_: str, flow:
     return turns.failsafe_reply("answer", problem, delivery.call)
 
 
-def _play_failsafe(turns: Turns, call: Call, id_: str, problem: str) -> Playing[Turn]:
+def _play_failsafe(turns: Turns, call: CallData, id_: str, problem: str) -> Playing[Turn]:
     yield from ()
     ncco = [dict(action) for action in turns.policy.failsafe]
     trace = (TraceLine("failed", "", "failsafe", because=problem),)

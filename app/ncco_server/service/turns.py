@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from ncco_server import engine
-from ncco_server.engine import Call, Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef
+from ncco_server.engine import CallData, Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef
 from ncco_server.engine.interpreter import Playing, Result
 from ncco_server.engine.session import NOTHING, Cipher, from_json
 from ncco_server.errors import Conflict, RowTaken, StoreUnavailable
@@ -449,7 +449,7 @@ class Turns:
             flow = {"": flow, flow.name: flow, **flow.subs}.get(place[0])
         return announced(delivery, url, session, place or ("", ""), flow)
 
-    def failsafe_reply(self, kind: str, problem: str, call: Call, *, is_called: bool = False) -> Reply:
+    def failsafe_reply(self, kind: str, problem: str, call: CallData, *, is_called: bool = False) -> Reply:
         """Connect a called party in silence instead."""
         return Reply.failsafe(JOIN_SILENTLY if is_called else self.failsafe, kind, problem, call)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from ncco_server.engine import Call, Session
+from ncco_server.engine import CallData, Session
 from ncco_server.flow.graph import OutcomeKey
 from ncco_server.flow.model import Flow
 from ncco_server.ncco import Issue
@@ -96,7 +96,7 @@ class Transition:
     entered: tuple[StepKey, ...] = ()
     taken: tuple[OutcomeKey, ...] = ()
     failed: tuple[tuple[str, str, str, str], ...] = ()
-    call: Call | None = None
+    call: CallData | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
     dialled_by: Transition | None = None
     is_failsafe: bool = False
