@@ -25,7 +25,7 @@ from ncco_server.flow.grammar.variables import (
 )
 from ncco_server.flow.hours.timezone import zone_written_in
 from ncco_server.flow.issues import Fix, FlowIssue
-from ncco_server.flow.language.choice import Choice
+from ncco_server.flow.language.choice import ChoiceDefinition
 from ncco_server.flow.language.defaults import Defaults, read_defaults
 from ncco_server.flow.language.shared import Context, Declarations, Sections, overlay, read_sections
 from ncco_server.flow.language.step import EXITS, STEP_WORDS, ReadStep, read_step
@@ -390,7 +390,7 @@ def _is_hook(words: Set[str]) -> bool:
 
 
 _STEP_MARKERS: Final = frozenset({"do", *(kind.word for kind in EXITS)})
-_CHOICE_MARKERS: Final = frozenset(Choice.words()).difference(STEP_WORDS)
+_CHOICE_MARKERS: Final = frozenset(ChoiceDefinition.words()).difference(STEP_WORDS)
 _SECTIONS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
     "steps": lambda words: words.isdisjoint({*_CHOICE_MARKERS, "type"}) and not words.isdisjoint(_STEP_MARKERS),
     "vars": lambda words: "type" in words and words <= {*Declaration.words()},
