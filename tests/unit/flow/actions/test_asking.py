@@ -54,7 +54,7 @@ def test_the_appended_input_has_the_defaults_of_the_flow() -> None:
     ] == asked("", MENU, defaults)
 
 
-def test_what_is_written_on_an_input_wins() -> None:
+def test_settings_written_on_an_input_win() -> None:
     do = """
         - input: {type: [dtmf, speech], dtmf: {maxDigits: 3, timeOut: "{{ seconds }}"}, speech: {language: fr-FR}}
         - talk: Nobody answered.
