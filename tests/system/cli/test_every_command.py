@@ -68,7 +68,7 @@ def home(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 @pytest.mark.timeout(3_000)
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_a_command_ends_with_a_sentence_whatever_it_is_given(home: Path, words: tuple[str, ...]) -> None:
+def test_a_command_ends_with_a_sentence_whatever_its_arguments(home: Path, words: tuple[str, ...]) -> None:
     failed = []
     tried = [["--help"], [], *hostile(COMMANDS[words])] if words[0] not in LONG else [["--help"]]
     for more in tried:

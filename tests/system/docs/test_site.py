@@ -54,7 +54,7 @@ def test_links_are_followed_from_the_place_of_their_page() -> None:
     assert "docs/glossary.md" in links_of("CONTRIBUTING.md")
 
 
-def test_a_page_that_shows_a_file_knows_which() -> None:
+def test_a_page_that_shows_a_file_knows_its_path() -> None:
     assert "flows/pin.yaml" == origin_of("files/flows/pin.yaml.md")
     assert "docs/flows.md" == origin_of("flows.md")
     assert shown("flows/pin.yaml").startswith("# flows/pin.yaml\n\n````yaml\n")

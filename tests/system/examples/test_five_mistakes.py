@@ -14,7 +14,7 @@ def _summary(number: int, seed: int) -> tuple[float, float]:
     return reported / number, sum(bool(each.follow_ups) for each in found) / number
 
 
-def test_most_of_five_slips_are_reported_at_once() -> None:
+def test_most_of_five_typos_are_reported_at_once() -> None:
     reported, false = _summary(20, 101)
 
     assert reported >= 4.2
@@ -22,7 +22,7 @@ def test_most_of_five_slips_are_reported_at_once() -> None:
 
 
 @pytest.mark.usefixtures("night")
-def test_four_and_a_half_of_five_slips_are_reported_at_once_on_average() -> None:
+def test_four_and_a_half_of_five_typos_are_reported_at_once_on_average() -> None:
     reported, false = _summary(300, 102)
 
     assert reported >= 4.5

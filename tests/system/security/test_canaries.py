@@ -406,7 +406,7 @@ async def test_a_webhook_that_takes_too_long(tmp_path: Path) -> None:
         assert {} == host.traces_of(KEYS)
 
 
-async def test_what_is_not_sensitive_is_found_by_this_search(host: CanaryHost) -> None:
+async def test_this_search_finds_values_that_are_not_sensitive(host: CanaryHost) -> None:
     await host.post("/webhooks/answer/keys", {"custom_data": {"order": "A-173905"}})
 
     assert {"calls.db-wal"} <= set(host.traces_of("A-173905"))
