@@ -186,7 +186,7 @@ class Server:
         self._guard = None
 
     def crash(self) -> None:
-        """End it at once, as when its host loses power; `stop` must follow before it starts again."""
+        """Kill it, like a power failure of its host; call `stop` before starting it again."""
         os.kill(self._first(), signal.SIGQUIT)
         self.stop()
 
@@ -306,7 +306,7 @@ def running_server(*, is_durable: bool = False) -> Iterator[Server]:
 
 @cache
 def shared_server() -> Server:
-    """The server that the tests of this process share; started when it is first asked for."""
+    """The server shared by the tests of this process; started on first use."""
     server = Server()
     server.start()
     atexit.register(server.remove)

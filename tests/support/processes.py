@@ -12,7 +12,7 @@ def children(pid: int) -> list[int]:
 
 
 def spawned(pid: int) -> list[int]:
-    """The children that multiprocessing has spawned, such as consoles, not its tracker of resources."""
+    """The children spawned by multiprocessing, such as consoles, but not its resource tracker."""
     return [child for child in children(pid) if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 

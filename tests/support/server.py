@@ -1,4 +1,4 @@
-"""The server under test, `ncco serve` in a process of its own, and a stand-in for other servers."""
+"""The server under test, `ncco serve` in a separate process, and a stand-in for other servers."""
 
 from __future__ import annotations
 

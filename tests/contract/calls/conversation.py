@@ -123,7 +123,7 @@ def callback_names(text: str) -> dict[str, str]:
 
 
 def token(signed: Mapping[str, Any], payload: bytes) -> str:
-    """The token of a signed webhook; `signed` holds `secret`, claims that differ, and `age_s`.
+    """The token of a signed webhook; `signed` contains `secret`, claims that differ, and `age_s`.
 
     Source: webhook signing (signed callbacks).
     """

@@ -126,7 +126,7 @@ def test_openapi_document_names_every_route(served: Served) -> None:
     assert FORMATS["routes"] == {path: sorted(methods) for path, methods in paths.items() if path in FORMATS["routes"]}
 
 
-def test_database_file_is_readable_by_its_owner_alone(served: Served) -> None:
+def test_the_database_file_is_readable_only_by_its_owner(served: Served) -> None:
     assert 0 == (served.server.home / "calls.db").stat().st_mode & 0o077
 
 

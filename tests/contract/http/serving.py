@@ -1,4 +1,4 @@
-"""`ncco serve` in a process of its own with one flow, and a raw socket to talk to it."""
+"""`ncco serve` in a separate process with one flow, and a raw socket to talk to it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def whole(answers: bytes) -> int:
 
 @contextmanager
 def running(folder: Path, *words: str, **variables: str) -> Iterator[Running]:
-    """A server on a free port with one flow; ready when this yields, ended when it returns."""
+    """Run a server on a free port with one flow. Yields it once it is ready."""
     (folder / "flows").mkdir(exist_ok=True)
     (folder / "templates").mkdir(exist_ok=True)
     (folder / "flows" / "hello.yaml").write_text(FLOW)

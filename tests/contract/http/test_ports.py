@@ -1,4 +1,4 @@
-"""The limits that hold on every port: webhooks, placing API, console and metrics."""
+"""The limits on every port: webhooks, placing API, console and metrics."""
 
 from __future__ import annotations
 

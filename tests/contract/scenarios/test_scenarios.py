@@ -82,7 +82,7 @@ def test_a_scenario_passes_or_differs_at_its_line(reports: Mapping[str, Any], na
 
 
 @each_case("name", FAULTY)
-def test_faulty_file_is_reported_at_its_place(reports: Mapping[str, Any], name: str) -> None:
+def test_an_error_in_a_file_is_reported_at_its_place(reports: Mapping[str, Any], name: str) -> None:
     found = [f"{issue['line']}:{issue['column']} {issue['code']}" for issue in _of(reports, name, "issues")]
     expected = CASES[name]["issues"]
     if expected == ["*"]:

@@ -1,4 +1,4 @@
-"""`ncco platform-check` against a virtual Vonage: it asks, goes on after a kill, and says what is in the way."""
+"""`ncco platform-check` against a virtual Vonage: it probes, resumes after a kill, and reports obstacles."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def account(tmp_path: Path) -> Iterator[VirtualAccount]:
 
 
 def refusal(account: VirtualAccount, *words: str, **env: str) -> str:
-    """What the command says before it exits with 2."""
+    """The output of the command before it exits with 2."""
     done = ncco("platform-check", "--yes", "--speed", SPEED, *words, cwd=account.folder, env=env)
     assert 2 == done.exit_code, done.output
     return done.output

@@ -1,4 +1,4 @@
-"""Which Python files in flows/ are run, and what is said about the others."""
+"""Which Python files in flows/ are run, and the issues of the others."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ def test_a_lookup_may_be_called_twice_in_one_turn(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("typed", ["47110815\n", "4711; wait 1; 0815\n"])
-def test_what_a_lookup_sends_is_shown_without_sensitive_values(typed: str, tmp_path: Path) -> None:
+def test_requests_of_a_lookup_are_shown_without_sensitive_values(typed: str, tmp_path: Path) -> None:
     pin = """\
 flow: pin
 default: true

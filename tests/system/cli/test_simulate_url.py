@@ -57,7 +57,7 @@ def test_its_second_fault_is_reported(address: str) -> None:
     assert f"input     POST {address}/choice  200 Invalid NCCO" in done.output
 
 
-def test_the_protocol_shows_what_is_played(address: str) -> None:
+def test_the_protocol_shows_played_actions(address: str) -> None:
     done = call(f"{address}/answer", typed="why\nwebhook\nwebhooks\nncco\n1\n")
 
     assert f"answer    GET {address}/answer  200: talk, input" in done.output

@@ -205,7 +205,7 @@ async def test_a_text_that_takes_too_long_is_stopped_while_others_use_the_phone(
     await console.state.console.worker.close()
 
     assert (200, 200) == (page.status_code, setup.status_code)
-    assert first.status_code in (422, 503)  # it has used its time, or on a busy machine has not even begun
+    assert first.status_code in (422, 503)  # it has used its time, or on a busy machine has not even started
     assert first.status_code == 503 or "was stopped" in first.json()["detail"]
     assert before <= 2  # it waited for one or two of these requests, not for all
 

@@ -1,4 +1,4 @@
-"""The console while its database is away: login and Health still work, and nothing hangs."""
+"""The console while its database is unavailable: login and Health still work, and nothing hangs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Proofs are slow, so they run in a subprocess of their own."""
+"""Proofs are slow, so they run in a separate subprocess."""
 
 from __future__ import annotations
 

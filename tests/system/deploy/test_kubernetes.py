@@ -116,7 +116,7 @@ def test_everything_refers_to_what_exists() -> None:
     }
 
 
-def test_what_the_container_reads_and_writes_is_mounted() -> None:
+def test_every_path_that_the_container_reads_or_writes_is_mounted() -> None:
     (container,) = pods()[0]["containers"]
     env = {entry["name"]: entry.get("value", "") for entry in container["env"]}
     mounted = {Path(mount["mountPath"]): mount.get("readOnly", False) for mount in container["volumeMounts"]}

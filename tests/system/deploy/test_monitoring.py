@@ -36,7 +36,7 @@ MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"')
 
 
 def scraped() -> dict[str, dict[str, set[str]]]:
-    """The samples of a server on which everything has happened once: for each, its labels and their values."""
+    """The samples of a server on which everything happened once, each with its labels and their values."""
     metrics = Metrics()
     metrics.webhook("answer", Reply(b"[]", "answer", "answer"), 200, 0.1)
     for outcome in ("unsigned", "wrong-signature"):

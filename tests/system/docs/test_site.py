@@ -27,7 +27,7 @@ def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
     assert [] == [(path.name, found) for path, text in texts.items() for found in LOADED.findall(text)]
 
 
-def test_the_pattern_finds_what_is_loaded_from_elsewhere() -> None:
+def test_the_pattern_finds_resources_from_other_hosts() -> None:
     assert LOADED.search('<script src="https://cdn.example.com/a.js">')
     assert LOADED.search('<link rel="stylesheet" href="//cdn.example.com/a.css">')
 

@@ -1,4 +1,4 @@
-"""Five slips of the keyboard in one project: most are reported at once, with hardly any false issue among them."""
+"""Five typos in one project: most are reported at once, with hardly any false issue among them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.support.mistakes import SLIPS, outcomes
 
 
 def _summary(number: int, seed: int) -> tuple[float, float]:
-    """The mean number of slips reported, and the share of projects with a false issue."""
+    """The mean number of reported typos, and the share of projects with a false issue."""
     found = [*outcomes(number, seed)]
     reported = sum(SLIPS - len(each.missed) for each in found)
     return reported / number, sum(bool(each.follow_ups) for each in found) / number

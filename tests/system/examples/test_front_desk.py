@@ -19,7 +19,7 @@ IN_PYTHON = ROOT / "examples/frontdesk"
 
 
 def nccos_of(project: Path, handlers: Sequence[str] = ()) -> Mapping[str, Sequence[bytes]]:
-    """The replies of the server in each scenario, which must hold."""
+    """The replies of the server in each scenario, which must pass."""
     loaded = load_files(project / "flows", project / "templates", {}, handlers=handlers)
     text = (project / SCENARIOS).read_text(encoding="utf-8")
     scenarios, issues = read_scenarios(SCENARIOS, text)

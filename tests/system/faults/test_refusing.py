@@ -1,4 +1,4 @@
-"""Nobody is called who had been added to a table under `unless`, whoever is killed meanwhile."""
+"""A number added to a table under `unless` is never called, whatever process is killed meanwhile."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_a_server_gets_enough_time_to_stop(name: str) -> None:
     assert DRAINED_S + FINISH_S + LAST_WRITE_S <= grace_s
 
 
-def test_only_the_proxy_is_reached_from_outside_and_from_this_machine_alone() -> None:
+def test_only_the_proxy_is_published_and_only_on_this_machine() -> None:
     assert ["proxy"] == [name for name, service in PROFILE.items() if "ports" in service]
     assert all(port.startswith("127.0.0.1:") for port in SERVICES["proxy"]["ports"])
 

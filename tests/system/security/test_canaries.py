@@ -390,7 +390,7 @@ class Broken(CallService):
 
 
 @pytest.mark.parametrize("error", [ValueError(KEYS), StoreUnavailable("away"), KeyError(KEYS), RuntimeError(KEYS)])
-async def test_a_fault_of_ours_in_the_middle(host: CanaryHost, error: Exception) -> None:
+async def test_an_error_of_ours_during_the_call(host: CanaryHost, error: Exception) -> None:
     url = await host.ring("keys")
     host.service.__class__ = type("OfThisTest", (Broken,), {"error": error})
     await host.post(url, PRESSED)

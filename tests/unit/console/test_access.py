@@ -350,7 +350,7 @@ async def test_only_a_few_simultaneous_logins_wait() -> None:
     assert 303 == right.status_code
 
 
-async def test_without_its_database_people_log_in_and_see_what_is_wrong() -> None:
+async def test_without_the_database_people_can_log_in_and_see_the_problem() -> None:
     app = production(database_url="postgresql://nobody@127.0.0.1:1/nothing", signature_secret="x" * 32)
     async with browser(app, TLS) as client:
         unknown = await client.get("/calls", headers={"Cookie": f"__Host-ncco-console-8001={'x' * 43}"})
@@ -510,7 +510,7 @@ async def status_at(app: FastAPI, cookies: dict[str, str]) -> int:
         return (await client.get("/calls")).status_code
 
 
-async def test_sessions_of_a_link_are_for_development_alone() -> None:
+async def test_sessions_of_a_link_are_only_for_development() -> None:
     async with browser(development()) as client:
         await client.get("/", params={"token": link()})
         cookies = {f"__Host-{name}": value for name, value in client.cookies.items()}

@@ -331,7 +331,7 @@ async def test_call_is_compared_with_what_the_flow_plays_today(shop: Shop) -> No
     assert "We hire bicycles out." in replayed
 
 
-async def test_what_callers_say_and_send_is_never_markup(shop: Shop) -> None:
+async def test_input_of_callers_is_never_markup(shop: Shop) -> None:
     url = await shop.answer("aaaaaaaa-0000", HOSTILE)
     await shop.say(url, "aaaaaaaa-0000", HOSTILE)
     await shop.webhooks.post("/webhooks/event", json={"uuid": "aaaaaaaa-0000", "status": HOSTILE, "reason": HOSTILE})
@@ -371,7 +371,7 @@ async def test_a_spreadsheet_gets_no_formulas(shop: Shop) -> None:
     assert [("aaaaaaaa-0000", "'=1+1")] == [(row["id"], row["from"]) for row in rows]
 
 
-async def test_pages_say_why_there_are_no_calls(client: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_pages_explain_why_there_are_no_calls(client: httpx.AsyncClient, tmp_path: Path) -> None:
     assert "Calls are not kept" in (await client.get("/calls")).text
     (tmp_path / "flows").mkdir()
     async with await logged_in(create_console(settings(tmp_path), Services(), dev=True)) as nothing_yet:

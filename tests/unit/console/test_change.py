@@ -336,7 +336,7 @@ async def test_an_issue_is_shown_without_backticks(owner: httpx.AsyncClient) -> 
     assert "`" not in page
 
 
-async def test_every_faulty_value_is_marked_beside_its_field(owner: httpx.AsyncClient) -> None:
+async def test_every_wrong_value_is_marked_beside_its_field(owner: httpx.AsyncClient) -> None:
     page = (await review(owner, **{"/steps/open/do/1/connect": "07700", "value:/numbers": "none"})).text
     for value in ("07700", "none"):
         assert f"{value}: write the number with its country code" in fault_of(page, value)

@@ -122,7 +122,7 @@ async def test_an_unknown_flow_is_not_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["/flows", "/flows/main"])
-async def test_what_a_flow_says_is_never_markup(tmp_path: Path, path: str) -> None:
+async def test_texts_of_a_flow_are_never_markup(tmp_path: Path, path: str) -> None:
     write(tmp_path, main=main(HOSTILE, target="end\n  other:\n    goto: <b>x</b>"))
     loads = write(tmp_path, good=main(HOSTILE).replace("main", "good").replace("442079460000", "442079460009"))
 

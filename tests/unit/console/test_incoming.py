@@ -182,7 +182,7 @@ async def test_a_call_that_is_not_answered_ends(choice: str, status: str) -> Non
         assert status == (await line.api.call(call.uuid)).status
 
 
-async def test_a_phone_that_nobody_looks_at_rings_until_the_timer_ends(line: Line) -> None:
+async def test_a_phone_that_nobody_watches_rings_until_the_timer_ends(line: Line) -> None:
     await line.place(ringing_timer=1)
 
     await line.webhooks.wait_for("event", status="timeout")
@@ -212,7 +212,7 @@ async def test_a_connect_of_a_placed_call_rings_too(line: Line) -> None:
     assert "ringing-" not in (await line.client.get("/phone/ringing")).text
 
 
-async def test_a_person_who_may_only_look_sees_the_call_ring_and_answers_nothing() -> None:
+async def test_a_read_only_user_sees_the_call_ring_and_cannot_answer() -> None:
     async with placing(may_change=False) as line:
         call = await line.place()
 

@@ -115,7 +115,7 @@ async def test_each_download_of_audio_is_logged_with_its_message(
     assert 422 == (await inbox.console.get(f"/messages/{id_}/audio?use=sold")).status_code
 
 
-async def test_an_empty_page_says_in_words_what_is_missing(inbox: Inbox) -> None:
+async def test_an_empty_page_explains_what_is_missing(inbox: Inbox) -> None:
     shown, _, detail = (await inbox.page()).partition("<main")[2].partition("<details")
 
     assert "no key for your Vonage account" in shown

@@ -181,7 +181,7 @@ async def test_a_key_is_lost_while_nothing_listens(phone: Phone) -> None:
     assert "menu" == phone.state("step")
 
 
-async def test_a_busy_line_is_decided_when_it_rings_and_a_message_is_left(phone: Phone) -> None:
+async def test_a_busy_line_is_chosen_while_it_rings_and_a_message_is_left(phone: Phone) -> None:
     await phone.call()
     await phone.do({"speak": {"text": "sales", "confidence": 0.8}}, at=4.0)
     await phone.skip()

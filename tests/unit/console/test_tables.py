@@ -227,7 +227,7 @@ async def test_a_search_finds_characters_that_databases_treat_specially(tables: 
     assert (1, 1) == (reply.text.count(f"key={ADA}"), reply.text.count("/row?key="))
 
 
-async def test_a_file_is_written_as_a_whole_or_its_faults_are_listed(tables: Tables) -> None:
+async def test_a_file_is_imported_completely_or_its_errors_are_listed(tables: Tables) -> None:
     refused = await tables.send(f"number,name,calls\n{ADA},Ada,1\n447700900124,Bob,two\nsomebody,Eve,3\n")
     page = words_of(refused)
     assert 422 == refused.status_code

@@ -77,7 +77,7 @@ def test_a_choice_from_an_enum_is_its_member(heard: str, result: str) -> None:
     assert result in call.said[0]
 
 
-def test_what_the_caller_enters_is_a_text() -> None:
+def test_the_callers_input_is_a_text() -> None:
     flow = handler("""
         number = await call.collect("Your number.", digits=(3, 5), tries=1)
         reason = await call.collect(None, speech=True, tries=1)
@@ -345,7 +345,7 @@ def test_an_error_takes_the_exit_of_the_handler_or_of_the_project_or_the_failsaf
     assert [said] == HandledCall(project.flows["shop"]).said
 
 
-def test_a_handler_leaves_the_timers_of_the_process_alone() -> None:
+def test_a_handler_does_not_affect_the_timers_of_the_process() -> None:
     before = signal.setitimer(signal.ITIMER_REAL, 200)
     try:
         assert HandledCall(handler(f"while True: {MENU}")).press("1")
@@ -775,7 +775,7 @@ def test_a_wrong_action_is_found_before_anybody_calls(code: str, line: str) -> N
     assert (code, 5) in found, found
 
 
-def test_what_is_wrong_with_computed_actions_is_found_in_the_call() -> None:
+def test_errors_of_computed_actions_are_found_in_the_call() -> None:
     flow = handler("await call.ncco(await call.run(made))", before="def made():\n    return [{'action': 'beep'}]\n")
     assert ["Something went wrong."] == HandledCall(flow).said
 
@@ -986,7 +986,7 @@ def test_fixes_of_questions_are_written_in_python(body: str, code: str, cure: st
     assert cure in found[code]
 
 
-def test_what_only_one_branch_of_a_step_does_is_found_and_checked() -> None:
+def test_actions_of_a_single_branch_of_a_step_are_found_and_checked() -> None:
     code = """
         from ncco_server import Call, Choice, call_flow
 

@@ -161,7 +161,7 @@ def test_fixes_of_single_errors_leave_no_issue_where_the_data_say_so(project: Pa
         ("goto:bye", "goto: bye"),
     ],
 )
-def test_a_fix_keeps_quotes_comments_and_what_is_around_it(line: str, fixed: str) -> None:
+def test_a_fix_keeps_quotes_comments_and_the_text_around_it(line: str, fixed: str) -> None:
     head = "flow: main\ndefault: true\nstart: hello\nsteps:\n  hello:\n    do: [{{talk: Hello.}}]\n"
     text = head + "    {}\n  bye: {{goto: end}}\n"
     texts = {"flows/main.yaml": text.format(line)}

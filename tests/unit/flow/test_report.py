@@ -68,7 +68,7 @@ def test_issues_at_one_place_are_sorted_by_their_length() -> None:
     assert report(issues, {}, "json") == report(issues[::-1], {}, "json")
 
 
-def test_warnings_alone_are_counted_alone() -> None:
+def test_without_errors_only_warnings_are_counted() -> None:
     assert report([issue(1, 1, severity="warning")], {}).endswith("\n1 warning in 1 file\n")
 
 

@@ -47,7 +47,7 @@ def issues_of(
 
 
 @each_case("code", RULES)
-def test_the_bad_example_of_a_rule_breaks_it_alone(code: str, tmp_path: Path) -> None:
+def test_the_bad_example_of_a_rule_breaks_only_this_rule(code: str, tmp_path: Path) -> None:
     issues = issues_of(RULES[code].bad, tmp_path, env={}, modules=(), code=code)
 
     assert [(code, RULES[code].severity)] == [(issue.code, issue.severity) for issue in issues]

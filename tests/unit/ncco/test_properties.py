@@ -160,7 +160,7 @@ ACTIONS: st.SearchStrategy[NccoModel] = st.one_of(
 
 @MODEST
 @given(st.lists(ACTIONS, max_size=5))
-def test_what_the_builder_builds_passes_check(actions: list[NccoModel]) -> None:
+def test_every_result_of_the_builder_passes_check(actions: list[NccoModel]) -> None:
     document = Ncco.build_ncco(actions)
 
     assert [] == errors(document)

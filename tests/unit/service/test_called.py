@@ -180,7 +180,7 @@ async def test_a_party_that_hangs_up_before_being_joined_has_declined(caller: Se
     assert "rejected" == reply.outcome
 
 
-async def test_a_party_that_never_asked_is_reported_by_the_events_alone(caller: ServedCall) -> None:
+async def test_a_party_that_never_requested_its_flow_is_reported_by_events_only(caller: ServedCall) -> None:
     await caller.dial("answered", uuid=PARTY)
     reply = await notify(caller)
 

@@ -221,7 +221,7 @@ async def test_a_repeated_webhook_waits_for_the_function_that_runs(
     assert ["greeting", "7"] == ran
 
 
-async def test_a_function_goes_on_if_its_webhook_is_cancelled(
+async def test_a_function_continues_if_its_webhook_is_cancelled(
     host: Host, project: Project, store: Store, ran: list[str]
 ) -> None:
     caller = await host()

@@ -42,7 +42,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, **variables: str) -> SettingsError:
     return caught.value
 
 
-def test_the_defaults_serve_this_machine_alone() -> None:
+def test_the_defaults_serve_only_this_machine() -> None:
     settings = load_settings()
 
     assert ("127.0.0.1", 8000, "") == (settings.host, settings.port, settings.public_url)

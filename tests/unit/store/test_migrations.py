@@ -262,7 +262,7 @@ async def test_an_owner_becomes_an_origin_and_a_name(make: Callable[[Path], Stor
     assert OWNERS == {row.id: (row.origin, row.owner) for row in rows}
 
 
-# PostgreSQL alone
+# PostgreSQL only
 
 
 async def test_a_newer_schema_is_refused_and_left_unchanged(tmp_path: Path) -> None:

@@ -462,7 +462,7 @@ async def test_database_without_unicode_is_unusable(server: postgres_server.Serv
         await open_store(server.url("ascii")).open()
 
 
-async def test_user_who_may_not_make_tables_is_refused_with_the_reason(
+async def test_a_user_who_may_not_create_tables_is_refused_with_the_reason(
     server: postgres_server.Server, database: str
 ) -> None:
     server.ask("CREATE ROLE poor LOGIN")

@@ -623,7 +623,7 @@ async def test_log_stays_small_while_one_call_follows_another(path: Path) -> Non
     assert size < 24_000_000, "what 3,000 calls change is 100 MB"
 
 
-async def test_open_calls_are_counted_by_their_index_alone(path: Path) -> None:
+async def test_open_calls_are_counted_using_only_their_index(path: Path) -> None:
     await (await store_with_a_call(path)).close()
     connection = sqlite3.connect(path)
     (plan,) = connection.execute(f"EXPLAIN QUERY PLAN {COUNT_OPEN.sqlite}", (0,)).fetchall()

@@ -317,7 +317,7 @@ async def test_a_huge_reply_is_read_only_up_to_a_limit() -> None:
     error = await failure(flood)
 
     assert "unknown" == error.outcome
-    assert written < 20_000_000  # what the buffers of the system hold
+    assert written < 20_000_000  # the capacity of the system's buffers
 
 
 @each_case(

@@ -229,7 +229,7 @@ async def test_a_key_is_replaced_without_a_gap(client: Client, store: Store) -> 
     assert (1, 401, 200) == (removed, old.status_code, (await client.get(f"/calls/{id_}")).status_code)
 
 
-async def test_a_call_is_cancelled_while_it_waits_or_rings_and_not_afterwards(client: Client, store: Store) -> None:
+async def test_a_call_can_be_cancelled_only_while_it_waits_or_rings(client: Client, store: Store) -> None:
     waiting = (await post(client)).json()["id"]
     ringing = (await post(client, "k2", to="447700900124")).json()["id"]
     await under_way(store, ringing)

@@ -39,7 +39,7 @@ def token(hashed: bytes, secret: str = SECRET, **changes: Any) -> dict[str, str]
 def at(seconds: int, claim: str = "iat") -> dict[str, str]:
     """A token with its own time, this many seconds from now.
 
-    Like every token it is made when it is sent: tests are collected long before.
+    Like every token, it is created when it is sent, because tests are collected long before.
     """
     changes: dict[str, Any] = {claim: int(time.time()) + seconds}
     return token(BODY, **changes)
@@ -229,7 +229,7 @@ async def test_nothing_is_checked_without_a_secret() -> None:
     assert 200 == response.status_code
 
 
-async def test_a_body_too_large_to_check_plays_the_failsafe_which_is_no_secret() -> None:
+async def test_a_body_too_large_to_check_plays_the_failsafe_which_is_not_secret() -> None:
     body = b"x" * 2000
 
     response = await signed_client(body_limit=1024).post("/webhooks/answer", content=body, headers=token(body))

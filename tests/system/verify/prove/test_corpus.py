@@ -45,7 +45,7 @@ PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "examples").glob("*/fl
 
 
 @each_case("path", FAULTY, ids=lambda path: path.stem)
-def test_the_fault_is_found_and_its_counter_example_differs_by_nothing_else(path: Path) -> None:
+def test_the_fault_is_found_and_its_counterexample_has_no_other_difference(path: Path) -> None:
     project = project_of(path)
     proofs = proofs_of(project)
     told = {issue.code for issue in project.issues} | {each.kind for each in violations_of(project, proofs)}

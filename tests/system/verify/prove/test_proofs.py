@@ -118,7 +118,7 @@ def test_a_call_that_dials_again_and_again_reaches_the_dial_limit() -> None:
     assert ("test", "sorry") in proof.space.entered
 
 
-def test_a_step_of_another_flow_that_only_faults_lead_to_is_not_unreachable() -> None:
+def test_a_step_of_another_flow_reached_only_by_faults_is_not_unreachable() -> None:
     proof = proof_of(MENU.replace("goto: bye", "goto: {run: sub}"), "", sub=SUB)
 
     assert [] == never_run({"test": proof.flow, **proof.flow.subs}, [FlowVerdict.of(proof)])

@@ -23,7 +23,7 @@ def asked(do: str, needs: InputNeeds, defaults: str = "") -> list[dict[str, Any]
     return play(parts)
 
 
-def test_an_input_is_appended_for_what_is_asked() -> None:
+def test_an_input_is_appended_for_the_question() -> None:
     assert [
         {"action": "talk", "text": "Sales or support?", "bargeIn": True},
         {"action": "input", **MENU_INPUT},

@@ -97,7 +97,7 @@ def test_a_document_that_is_not_an_action_list_takes_the_error_exit(document: st
         ("- ncco: list.json.j2\n  loop: 1", 'E202 2:3 ncco has no "loop" | delete it: ncco takes only a file name'),
     ],
 )
-def test_a_document_is_named_by_its_file_alone(item: str, fault: str) -> None:
+def test_a_document_is_named_by_its_file_only(item: str, fault: str) -> None:
     assert [fault] == faults_of(item, templates={"list.json.j2": "[]"})
 
 

@@ -1,4 +1,4 @@
-"""Changes of single values leave every other character of a YAML text as it is."""
+"""Changing single values keeps every other character of a YAML text."""
 
 from __future__ import annotations
 

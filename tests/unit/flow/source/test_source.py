@@ -364,7 +364,7 @@ PIECES = st.sampled_from(
 
 @examples(200)
 @given(st.one_of(st.text(), st.lists(PIECES, max_size=40).map("".join)))
-def test_no_text_makes_the_reader_raise_and_every_fault_has_a_place(text: str) -> None:
+def test_no_text_makes_the_reader_raise_and_every_error_has_a_place(text: str) -> None:
     node, issues = read_yaml(FILE, text)
 
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")

@@ -22,17 +22,17 @@ def found(faulty: Faulty, loader: type[Any] = LOADER) -> list[tuple[str, int, in
 
 
 @BY_NAME
-def test_a_fault_is_shown_once_and_where_it_is(faulty: Faulty) -> None:
+def test_an_error_is_shown_once_at_its_place(faulty: Faulty) -> None:
     assert [(faulty.code, *faulty.at)] == found(faulty)
 
 
 @each_case("faulty", [one for one in FAULTY if one.name not in C_ONLY], ids=lambda faulty: faulty.name)
-def test_the_python_parser_leads_to_the_same_fault(faulty: Faulty) -> None:
+def test_the_python_parser_reports_the_same_error(faulty: Faulty) -> None:
     assert [(faulty.code, *faulty.at)] == found(faulty, yaml.SafeLoader)
 
 
 @BY_NAME
-def test_a_cure_removes_its_fault(faulty: Faulty) -> None:
+def test_a_cure_removes_its_error(faulty: Faulty) -> None:
     node, issues = read_yaml(FILE, faulty.cured)
 
     assert node is not None
