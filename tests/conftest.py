@@ -1,4 +1,4 @@
-"""What every test finds as the one before found it."""
+"""Keeps tests independent of each other, of this machine's settings and of chance."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ import pytest
 import structlog
 from hypothesis import settings
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what it runs in the background
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in background commands
 
-# Each run tries the same examples, and a busy machine is not a fault.
+# Each run tries the same examples, and a busy machine is not an error.
 settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=33)
-# More examples, others each time: pytest --hypothesis-profile=search
+# More examples, different each time: pytest --hypothesis-profile=search
 settings.register_profile("search", deadline=None, max_examples=100)
 settings.load_profile("repeatable")
 
 for name in [name for name in os.environ if name.startswith(("NCCO_", "VONAGE_", "FLOW_", "AWS_", "OTEL_"))]:
-    del os.environ[name]  # settings of a program on this machine must not reach the tests
+    del os.environ[name]  # settings of other programs on this machine must not reach the tests
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let people run single cases of a test that has many, and what takes too long for each change."""
+    """Add the options for single cases of a test, and for tests that take too long for each change."""
     parser.addoption("--case", default="", metavar="WORD", help="run only cases whose name contains WORD")
     parser.addoption("--night", action="store_true", help="also run tests that take minutes")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Collect the tests, thousands of objects that live until the end, and never look for garbage among them."""
+    """Collect the tests, and freeze these thousands of long-lived objects so the garbage collector skips them."""
     gc.disable()
     collected = yield
     gc.freeze()
@@ -43,14 +43,14 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.fixture
 def night(request: pytest.FixtureRequest) -> None:
-    """Skip what takes minutes, unless `--night` is given."""
+    """Skip tests that take minutes, unless `--night` is given."""
     if not request.config.getoption("--night"):
         pytest.skip("takes minutes: --night")
 
 
 @pytest.fixture(autouse=True)
 def the_log_as_it_was() -> Iterator[None]:
-    """The log belongs to the process: a test that configures it must not change what another one captures."""
+    """Reset the log, which belongs to the process: a test that configures it must not affect another test's capture."""
     loggers = [logging.getLogger(name) for name in (None, "uvicorn", "uvicorn.error", "uvicorn.access")]
     before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in loggers]
     yield

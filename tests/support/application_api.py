@@ -29,7 +29,7 @@ _VOICE: Final = {
 
 @dataclass
 class ApplicationApi:
-    """What the fake replies, and what it was asked.
+    """The replies of the fake, and its requests.
 
     Attributes:
         url: where it listens.
@@ -77,7 +77,7 @@ def application(public_url: str, **changes: Any) -> dict[str, Any]:
 
 @contextmanager
 def fake_application_api(tls: ssl.SSLContext | None = None) -> Iterator[ApplicationApi]:
-    """The fake, while it runs; with `tls` by https."""
+    """Run the fake; with `tls`, it uses https."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -105,12 +105,12 @@ def fake_application_api(tls: ssl.SSLContext | None = None) -> Iterator[Applicat
             headers = {"Date": formatdate(usegmt=True), "Content-Length": str(len(body)), **api.headers}
             for name, value in headers.items():
                 self.send_header(name, value)
-            with suppress(BrokenPipeError):  # the client reads less than it was sent
+            with suppress(BrokenPipeError):  # the client did not read everything
                 self.end_headers()
                 self.wfile.write(body)
 
         def log_message(self, format: str, *_: object) -> None:
-            """Nothing is printed."""
+            """Print nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         if tls is not None:

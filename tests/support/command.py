@@ -17,7 +17,7 @@ from ncco_server.cli import main
 def ncco(
     *words: str | Path, cwd: Path, env: Mapping[str, str] | None = None, stdin: str | bytes | None = None
 ) -> Result:
-    """What a command printed and how it ended. `env` is added to an environment without settings."""
+    """The output and exit code of a command. `env` is added to an environment without settings."""
     own = {name: None for name in os.environ if name.startswith(("NCCO_", "VONAGE_", "FLOW_", "AWS_"))}
     before = Path.cwd()
     os.chdir(cwd)

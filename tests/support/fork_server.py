@@ -42,7 +42,7 @@ _LONGEST: Final = 200_000
 
 
 class Forked:
-    """A process that runs a script, such as `ncco`, with the words behind it."""
+    """A process that runs a script, such as `ncco`, with arguments."""
 
     def __init__(
         self,
@@ -86,14 +86,14 @@ class Forked:
         self.wait()
 
     def poll(self) -> int | None:
-        """Its exit code, negative for a signal; None while it runs."""
+        """The exit code, negative for a signal; None while the process runs."""
         try:
             return self.wait(0)
         except subprocess.TimeoutExpired:
             return None
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for its end, in any number of threads. Returns its exit code; raises TimeoutExpired."""
+        """Wait for the end of the process, in any number of threads. Returns its exit code; raises TimeoutExpired."""
         ends = select.poll()
         ends.register(self._reply, select.POLLIN)
         if not ends.poll(None if timeout is None else timeout * 1000):
@@ -224,7 +224,7 @@ class _Request:
     has_own_session: bool = False
 
     def become(self) -> None:
-        """Make this process the one that was asked for, and run its script."""
+        """Turn this process into the requested one, and run its script."""
         for number, fd in enumerate(self.fds):
             os.dup2(fd, number)
         for fd in self.fds:
@@ -245,7 +245,7 @@ class _Request:
 
 
 def _asked(requests: socket.socket) -> _Request:
-    """Answer requests. Returns in each copy of this process; ends the process when nobody can ask any more."""
+    """Answer requests. Returns in each copy of this process; ends the process when no more requests can come."""
     running: dict[int, tuple[int, socket.socket]] = {}
     selector = selectors.DefaultSelector()
     selector.register(requests, selectors.EVENT_READ)

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 @cache
 def rsa_key(owner: str = "", *, bits: int = 2048) -> RSAPrivateKey:
-    """The key of an owner, made once in a process: that takes longer than most tests."""
+    """The key of an owner, created once per process because that takes longer than most tests."""
     return generate_private_key(65537, bits)
 
 

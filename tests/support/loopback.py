@@ -1,4 +1,4 @@
-"""Plain HTTP to servers on the loopback: as with `httpx`, but patient, and without loading certificates."""
+"""Plain HTTP to servers on the loopback: like `httpx`, but with long time limits and without loading certificates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stand-in for Vonage's media server on the loopback: it wants a valid token, and behaves as it is told."""
+"""A stand-in for Vonage's media server on the loopback: it requires a valid token and has scripted behaviour."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def pem(private: rsa.RSAPrivateKey | None = None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What is sent for a path: after `after_s`, in `pieces` with `every_s` between them.
+    """The reply for a path: sent after `after_s`, in `pieces` with `every_s` between them.
 
     With `dies` the connection is closed before the last piece.
     """
@@ -48,7 +48,7 @@ class File:
 
 @dataclass(slots=True)
 class MediaServer:
-    """Sends for each path the next of its files; the last one again and again.
+    """Sends for each path the next of its files, and repeats the last one.
 
     Attributes:
         requests: path of each request, in their order.
@@ -76,7 +76,7 @@ class MediaServer:
         return self
 
     def put(self, path: str, *files: File) -> str:
-        """The URL at which these files can be had, one after the other."""
+        """The URL that returns these files one after another."""
         self.files[path] = list(files or (File(),))
         return f"{self.url}{path}"
 
@@ -128,7 +128,7 @@ async def _send(file: File, send: Callable[[Any], Awaitable[None]]) -> None:
 
 @contextmanager
 def media_server(port: int = 0) -> Iterator[MediaServer]:
-    """One that listens on `port`, or on any free one."""
+    """A media server on `port`, or on any free port."""
     media = MediaServer()
     with serving_thread(media, port) as media.port:
         yield media

@@ -1,4 +1,4 @@
-"""A store in memory whose rows tests can look at."""
+"""A store in memory whose rows tests can inspect."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class MemoryStore(Store):
 
     @property
     def webhooks(self) -> list[WebhookRow]:
-        """Every one, oldest first."""
+        """All of them, oldest first."""
         columns = ", ".join(WebhookRow._fields)
         return [WebhookRow(*row) for row in self._rows(f"SELECT {columns} FROM webhooks ORDER BY key")]
 

@@ -1,4 +1,4 @@
-"""Makes five slips of the keyboard in a project, and compares the report with that of each slip alone."""
+"""Makes five typos in a project, and compares the report with the report of each typo alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TYPED = "abcdefghijklmnopqrstuvwxyz:,[]{}'\""
 
 
 class Slip(NamedTuple):
-    """A changed line (counted from 0), and the issues that it causes when it is the only mistake."""
+    """A changed line (counted from 0), and the issues that it causes if it is the only mistake."""
 
     file: str
     line: int
@@ -24,11 +24,11 @@ class Slip(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The slips in one project, and how the report of all of them compares with the reports of each.
+    """The typos in one project, and how the report of all of them compares with the reports of each.
 
     Attributes:
-        missed: the slips that are not reported.
-        follow_ups: the issues that no slip alone has.
+        missed: the typos that are not reported.
+        follow_ups: the issues that no typo alone has.
     """
 
     slips: list[Slip]
@@ -43,7 +43,7 @@ def projects() -> list[dict[str, str]]:
 
 
 def outcomes(number: int, seed: int) -> Iterator[Outcome]:
-    """`number` projects with five slips each; the same for the same seed."""
+    """`number` projects with five typos each; the same for the same seed."""
     chance = random.Random(seed)  # noqa: S311 - it must be repeatable, not secret
     known = projects()
     for _ in range(number):

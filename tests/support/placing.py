@@ -86,7 +86,7 @@ class Lost(httpx.AsyncBaseTransport):
         self.requested = 0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send it, or not."""
+        """Send the request, or fail."""
         is_new = request.method == "POST"
         self.requested += is_new
         fault = self.faults.pop(0) if is_new and self.faults else ""
@@ -117,7 +117,7 @@ class LossyServer:
         return self._server.now
 
     async def deliver(self, request: Request) -> Response:
-        """Deliver it, or lose it."""
+        """Deliver the webhook, or lose it."""
         status = orjson.loads(request.body).get("status", "answer") if request.body else "answer"
         if status in self.lost:
             return Response(0, failure="closed")
@@ -127,13 +127,13 @@ class LossyServer:
 
 
 class Reports(PollListener[PlacedCounts]):
-    """What the placer reports."""
+    """The reports of the placer."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
 
     def troubled(self, problem: str) -> None:
-        """Keep it."""
+        """Keep the report."""
         self.problems.append(problem)
 
 
@@ -175,7 +175,7 @@ class World:
         return (await self.store.placed.add([row]))[0]
 
     async def place(self) -> None:
-        """Everything that a placer does at the moment."""
+        """Run everything that a placer does at this moment."""
         while claimed := await self.placer.claim(1):
             for attempt in claimed:
                 await self.placer.run_one(attempt)
@@ -201,7 +201,7 @@ class World:
 
     @property
     def legs(self) -> list[Leg]:
-        """Every call that Vonage has placed."""
+        """Every call that Vonage placed."""
         return list(self.vonage.legs.values())
 
     async def known(self, id_: str) -> PlacedRow:
@@ -215,7 +215,7 @@ class World:
         return await self.store.placed.attempts(id_)
 
     async def hooks(self) -> list[tuple[str, Any]]:
-        """The hooks that wait, by name, with their bodies."""
+        """The waiting hooks, by name, with their bodies."""
         return [(hook.name, orjson.loads(hook.body)) for hook in await self.store.hooks(100)]
 
 
@@ -231,7 +231,7 @@ async def placing_world(
     keeps_hours: bool = True,
     speed: float = 1.0,
 ) -> AsyncIterator[World]:
-    """An open world; `store` is opened."""
+    """An open world; opens `store`."""
     clock = VirtualClock(at)
     texts = {f"flows/{number}.yaml": text for number, text in enumerate(flows.split("---\n"))}
     project = load(texts)

@@ -81,7 +81,7 @@ def _signal(processes: Iterable[int], number: signal.Signals) -> None:
 
 
 class NoPostgres(Exception):
-    """There is no PostgreSQL to test with; says where it was looked for."""
+    """There is no PostgreSQL to test with; says where it was searched."""
 
 
 def folders() -> Iterator[Path]:
@@ -108,7 +108,7 @@ def find_programs() -> Path:
 
 
 class Server:
-    """A server in a folder of its own.
+    """A server in its own folder.
 
     Args:
         is_durable: whether commits wait for the disk.
@@ -135,7 +135,7 @@ class Server:
             settings.write(_SETTINGS if is_durable else _SETTINGS + _HASTY)
 
     def _reachable(self, programs: Path) -> Path:
-        """The programs where another user may run them: a copy when a folder above them is private."""
+        """The programs where another user may run them: a copy if a folder above them is private."""
         if not self.who or all(above.stat().st_mode & 0o005 == 0o005 for above in programs.parents):
             return programs
         tree, package, copies = programs.parent, programs.parent.parent, self.home / "copies"
@@ -179,23 +179,23 @@ class Server:
         return True
 
     def stop(self) -> None:
-        """End it as `systemctl stop` does: what runs is rolled back."""
+        """Stop it as `systemctl stop` does: running transactions are rolled back."""
         if self._guard is not None and self._guard.stdin is not None:
             self._guard.stdin.close()
             self._guard.wait(timeout=START_S)
         self._guard = None
 
     def crash(self) -> None:
-        """End it at once, as when its host loses power; `stop` must follow before it starts again."""
+        """Kill it, like a power failure of its host; call `stop` before starting it again."""
         os.kill(self._first(), signal.SIGQUIT)
         self.stop()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """All its processes stand still meanwhile: connections live, and nothing comes back.
+        """Pause all its processes meanwhile: connections stay open, but nothing comes back.
 
-        The first one, which starts the others, stops before them and goes on after them. One that ends by itself in
-        between is let go.
+        The first process, which starts the others, is stopped before them and continued after them. A process
+        that ends in between is ignored.
         """
         first = self._first()
         os.kill(first, signal.SIGSTOP)
@@ -208,7 +208,7 @@ class Server:
 
     @contextmanager
     def locked(self, database: str, *tables: str) -> Iterator[None]:
-        """Another transaction holds tables of a database meanwhile: nobody else reads or writes them."""
+        """Lock tables of a database meanwhile, so nobody else can read or write them."""
         is_locked, is_over = threading.Event(), threading.Event()
 
         async def hold() -> None:
@@ -237,18 +237,18 @@ class Server:
         shutil.rmtree(self.home, ignore_errors=True)
 
     def url(self, database: str, user: str = USER) -> str:
-        """What NCCO_DATABASE_URL is for a database of it."""
+        """The value of NCCO_DATABASE_URL for one of its databases."""
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}?sslmode=disable"
 
     def new_database(self) -> str:
-        """The name of a new empty database."""
+        """Create an empty database. Returns its name."""
         self._databases += 1
         name = f"calls_{self._databases}"
         self.ask(f"CREATE DATABASE {name}")
         return name
 
     def ask(self, sql: str, *values: object, database: str = "postgres") -> list[tuple[Any, ...]]:
-        """What another program reads or writes; waits in a thread, so that a loop may run here."""
+        """Run a statement like another program; waits in a thread, so an event loop may run here."""
 
         async def fetch(connection: asyncpg.Connection[asyncpg.Record]) -> list[tuple[Any, ...]]:
             return [tuple(row) for row in await connection.fetch(sql, *values)]
@@ -295,7 +295,7 @@ class Server:
 
 @contextmanager
 def running_server(*, is_durable: bool = False) -> Iterator[Server]:
-    """A server of one's own, to be stopped and broken."""
+    """A separate server that the test may stop and break."""
     server = Server(is_durable=is_durable)
     try:
         server.start()
@@ -306,7 +306,7 @@ def running_server(*, is_durable: bool = False) -> Iterator[Server]:
 
 @cache
 def shared_server() -> Server:
-    """The server that the tests of this process share; started when it is first asked for."""
+    """The server shared by the tests of this process; started on first use."""
     server = Server()
     server.start()
     atexit.register(server.remove)
@@ -320,12 +320,12 @@ def shared_database() -> str:
 
 
 def empty() -> None:
-    """Let the shared database hold no row."""
+    """Delete all rows of the shared database."""
     shared_server().ask(EMPTY, database=shared_database())
 
 
 def why_not() -> str:
-    """Why no server can be tested with, "" when one can. A machine that builds must have one."""
+    """Why no server is available for tests, "" if one is. A CI machine must have one."""
     try:
         shared_server()
     except (NoPostgres, OSError, subprocess.SubprocessError) as problem:

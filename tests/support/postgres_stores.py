@@ -11,7 +11,7 @@ from tests.support import postgres_server
 
 
 def make_postgres(folder: Path | None = None) -> Store:
-    """A store in the database that the tests of this process share, without a row; skips where no server is."""
+    """A store in the empty database that the tests of this process share; skips the test without a server."""
     return open_store(empty_database())
 
 
@@ -36,5 +36,5 @@ def require_postgres() -> None:
 
 
 def ask(sql: str, *values: object) -> list[tuple[object, ...]]:
-    """What another program reads or writes in the shared database."""
+    """Run a statement like another program in the shared database."""
     return postgres_server.shared_server().ask(sql, *values, database=postgres_server.shared_database())

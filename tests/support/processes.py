@@ -7,17 +7,17 @@ from pathlib import Path
 
 
 def children(pid: int) -> list[int]:
-    """The processes that a process has started and not seen end."""
+    """The running children of a process."""
     return [int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
 
 
 def spawned(pid: int) -> list[int]:
-    """The children that multiprocessing has spawned, such as consoles, not its tracker of resources."""
+    """The children spawned by multiprocessing, such as consoles, but not its resource tracker."""
     return [child for child in children(pid) if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 def left_of(pids: list[int], within_s: float = 60.0) -> list[int]:
-    """Those that do not end within this time; waits for them."""
+    """Wait for processes. Returns those that do not end within this time."""
     until = time.monotonic() + within_s
     while (left := list(filter(_is_running, pids))) and time.monotonic() < until:
         time.sleep(0.05)
@@ -27,5 +27,5 @@ def left_of(pids: list[int], within_s: float = 60.0) -> list[int]:
 def _is_running(pid: int) -> bool:
     try:
         return " Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except OSError:  # it ends while it is looked at
+    except OSError:  # it ended during the check
         return False

@@ -1,6 +1,6 @@
-"""A stand-in for S3-compatible storage on the loopback: it verifies signatures itself, and fails as it is told.
+"""A stand-in for S3-compatible storage on the loopback: it verifies signatures itself, and has scripted failures.
 
-It has what an object store of ours needs: objects whole, in parts and by range, lists, and nothing public.
+It has what our object store needs: whole objects, parts, ranges and lists, and nothing public.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _SIGNED: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is done in place of a request, after `after_s`: an error (0: none, it is only late), or with `dies` half.
+    """What happens instead of a request, after `after_s`: an error (0: only late), or with `dies` half a reply.
 
-    Of status 200 it is a page that has nothing to do with S3, such as a login.
+    With status 200 it is a page that has nothing to do with S3, such as a login.
     """
 
     status: int = 500
@@ -70,7 +70,7 @@ class S3Server:
         is_public: whether anybody may read.
         refused: why signatures were refused.
         requests: method and key of each request with a valid signature.
-        is_endless: whether its list begins again and again.
+        is_endless: whether its list never ends.
         is_held: whether requests wait.
     """
 
@@ -106,7 +106,7 @@ class S3Server:
 
     @property
     def recordings(self) -> dict[str, bytes]:
-        """What is kept under the prefix of `settings`, by name."""
+        """The stored objects under the prefix of `settings`, by name."""
         return {key.removeprefix("ncco/calls/"): stored.content for key, stored in self.objects.items()}
 
     async def __call__(
@@ -270,7 +270,7 @@ async def _send(answer: Answer, method: str, send: Callable[[Any], Awaitable[Non
 
 @contextmanager
 def s3_server(port: int = 0) -> Iterator[S3Server]:
-    """One that listens on `port`, or on any free one."""
+    """A server on `port`, or on any free port."""
     storage = S3Server()
     with serving_thread(storage, port) as storage.port:
         yield storage

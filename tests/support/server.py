@@ -1,4 +1,4 @@
-"""The server under test, `ncco serve` in a process of its own, and a stand-in for other servers."""
+"""The server under test, `ncco serve` in a separate process, and a stand-in for other servers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DEFAULTS: Final[Mapping[str, str]] = {
 
 
 class NotStarted(Exception):
-    """The server ended, or did not serve in time; says what it printed."""
+    """The server ended or was not ready in time; shows its output."""
 
 
 class Server:
@@ -61,7 +61,7 @@ class Server:
         self.lines: list[str] = []
 
     def start(self) -> None:
-        """Start it and wait until it serves. Raises NotStarted."""
+        """Start it and wait until it is ready. Raises NotStarted."""
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), **self.settings}
         self._process = Forked(
             [NCCO, "serve", *self.words],
@@ -85,7 +85,7 @@ class Server:
         self._process.send_signal(number)
 
     def end(self, number: signal.Signals = signal.SIGKILL) -> int:
-        """Send a signal and wait for the end. The exit code; negative after a kill."""
+        """Send a signal and wait for the end. Returns the exit code, negative after a kill."""
         self.send(number)
         code = self._process.wait(timeout=120)
         self._reader.join()
@@ -96,7 +96,7 @@ class Server:
         return [json.loads(line) for line in self.lines if line.startswith("{")]
 
     def wait_for(self, pattern: str) -> str:
-        """What it has printed of this pattern, or of its group, as soon as it is there. Raises NotStarted."""
+        """The first match of this pattern, or of its group, in the output, after waiting for it. Raises NotStarted."""
         until = time.monotonic() + STARTS_WITHIN_S
         while (found := re.search(pattern, "".join(self.lines))) is None:
             if time.monotonic() > until:
@@ -105,7 +105,7 @@ class Server:
         return found[found.lastindex or 0]
 
     def wait_for_lines(self, event: str, number: int) -> None:
-        """Wait until its log has so many lines of this event, at most some seconds."""
+        """Wait some seconds until its log has this many lines of this event."""
         until = time.monotonic() + HOOKS_WITHIN_S
         while sum(line["event"] == event for line in self.log()) < number and time.monotonic() < until:
             time.sleep(0.02)
@@ -123,7 +123,7 @@ class Server:
 
 
 def _own_ports() -> Iterator[int]:
-    """Those of PORTS that no other process of this test run chooses, each once before any comes again."""
+    """The PORTS that no other process of this test run chooses, each once before any is repeated."""
     process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     ports = PORTS[process :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
     return cycle(random.SystemRandom().sample(ports, len(ports)))
@@ -133,10 +133,10 @@ _ports: Final = _own_ports()
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on, and that no other test is given.
+    """A port of the loopback that nobody listens on and no other test gets.
 
-    It is below those that the system gives to connections: a server that is started later, or again, would find one
-    of those taken by any client of this machine.
+    It is below the system's ephemeral ports, because any client on this machine could take one of
+    those before a server starts or restarts.
     """
     while True:
         with socket.socket() as listener, suppress(OSError):
@@ -166,7 +166,7 @@ def running(home: Path, files: Mapping[str, str], settings: Mapping[str, str], *
 
 @dataclass
 class Received:
-    """A request that the stand-in got."""
+    """A request to the stand-in."""
 
     method: str
     path: str
@@ -197,18 +197,18 @@ class StandIn:
     _turns: dict[str, int] = field(default_factory=dict)
 
     def reset(self, answers: Mapping[str, Any]) -> None:
-        """Forget what came, and answer this from now on."""
+        """Forget the requests, and use these answers from now on."""
         self.answers, self.asked, self.hooks, self._turns = answers, [], [], {}
 
     def wait_for_hooks(self, number: int) -> list[Received]:
-        """The hooks that came, when there are so many or after some seconds."""
+        """The received hooks, after waiting some seconds for this many."""
         until = time.monotonic() + HOOKS_WITHIN_S
         while len(self.hooks) < number and time.monotonic() < until:
             time.sleep(0.01)
         return self.hooks
 
     def reply_to(self, request: Received) -> Any:
-        """What is answered; None when nothing is known. Keeps the request."""
+        """The answer, None if there is none. Keeps the request."""
         path = f"{request.method} {request.path.partition('?')[0]}"
         entries = request.json if request.body.startswith(b"{") else {}
         keys = [
@@ -261,13 +261,13 @@ def standing_in() -> Iterator[StandIn]:
             self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
-            """Nothing: the requests are kept."""
+            """Log nothing: the requests are kept."""
 
     class Quiet(ThreadingHTTPServer):
         daemon_threads = True
 
         def handle_error(self, *_: object) -> None:
-            """Nothing: a client that does not wait for a slow answer is part of a test."""
+            """Ignore errors: a client that does not wait for a slow answer is part of a test."""
 
     with Quiet(("127.0.0.1", 0), Handler) as http:
         stand_in.url = f"http://127.0.0.1:{http.server_port}"

@@ -1,4 +1,4 @@
-"""An ASGI application on a port of the loopback, in a thread of the test's own process."""
+"""An ASGI application on a port of the loopback, in a thread of the test process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import uvicorn
 
 @contextmanager
 def serving_thread(app: Any, port: int = 0, **options: Any) -> Iterator[int]:
-    """The port that it listens on: `port`, or any free one. Raises RuntimeError when it cannot.
+    """Yields the port that it listens on: `port`, or any free port. Raises RuntimeError if it cannot.
 
     `options` are more options of uvicorn.
     """

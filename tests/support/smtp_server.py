@@ -16,7 +16,7 @@ from tests.support.server import free_port
 
 
 class Mailbox:
-    """Answers as told, keeps what it has taken."""
+    """Gives scripted replies and keeps accepted mails."""
 
     def __init__(self, *replies: str) -> None:
         self.replies = list(replies)
@@ -38,7 +38,7 @@ class Mailbox:
             message = message_from_bytes(envelope.content, policy=policy.default)
             assert isinstance(message, EmailMessage)
             self.taken.append((list(envelope.rcpt_tos), message))
-        if reply.startswith("lost"):  # taken, but the reply never arrives
+        if reply.startswith("lost"):  # accepted, but the reply never arrives
             assert isinstance(server.transport, Transport)
             server.transport.abort()
         return reply

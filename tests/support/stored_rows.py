@@ -75,18 +75,18 @@ def webhook_row(session: str = "leg-1", turn: int = -1, wait: int = -1, status: 
 
 
 def new_call(id_: str = "leg-1", **changes: Any) -> tuple[SessionRow, TurnRow, WebhookRow]:
-    """What `open_call` takes for a new call."""
+    """The arguments of `open_call` for a new call."""
     return session_row(id_, **changes), turn_row(id_), webhook_row(id_)
 
 
 def next_turn(id_: str, number: int) -> tuple[SessionRow, TurnRow, WebhookRow]:
-    """What `advance` takes for turn `number` of a call in which nothing else happened."""
+    """The arguments of `advance` for turn `number` of a call in which nothing else happened."""
     session = session_row(id_, version=number + 1, state=f"state {number}".encode(), updated_at=NOON_MS + number)
     return session, turn_row(id_, number), webhook_row(id_, number - 1, 0)
 
 
 async def end_call(store: Store, leg: str, webhook: WebhookRow, hooks: Sequence[HookRow] = ()) -> int:
-    """End the open calls of a leg, whichever they are; how many there were."""
+    """End all open calls of a leg. Returns their number."""
     while True:
         calls = [EndOfCall(row.id, row.version, "inbound", NUMBER, "442079460000") for row in await store.calls_of(leg)]
         try:
@@ -114,7 +114,7 @@ def hook_row(id_: str = "hook-1", **changes: Any) -> HookRow:
 
 
 def placed_row(**changes: Any) -> PlacedRow:
-    """A waiting call that another program has requested."""
+    """A waiting call that another program requested."""
     texts = dict.fromkeys(("id", "key", "digest", "owner", "batch", "outcome", "problem"), "")
     times = {"wanted_at": 0, "expires_at": None, "due_at": 0, "cancelled_at": None, "created_at": 0, "updated_at": 0}
     values: dict[str, Any] = {"flow": "reminder", "number": NUMBER, "params": '{"name": "Ada"}', "state": "waiting"}
@@ -122,7 +122,7 @@ def placed_row(**changes: Any) -> PlacedRow:
 
 
 def rows_of(path: Path, sql: str) -> list[tuple[Any, ...]]:
-    """What another program reads in the file."""
+    """Read from the file like another program."""
     connection = sqlite3.connect(path)
     try:
         return connection.execute(sql).fetchall()
@@ -131,7 +131,7 @@ def rows_of(path: Path, sql: str) -> list[tuple[Any, ...]]:
 
 
 def run_in(path: Path, *statements: str) -> None:
-    """What another program writes to the file."""
+    """Write to the file like another program."""
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         for statement in statements:
@@ -141,7 +141,7 @@ def run_in(path: Path, *statements: str) -> None:
 
 
 async def write_calls(store: Store) -> None:
-    """A call of the number, one that dialled it, one whose webhook names it, one that has nothing to do with it."""
+    """A call from the number, one that dialled it, one whose webhook names it, and an unrelated one."""
     await store.open_call(*new_call("from", state=b'{"from": "447700900123"}', is_over=True), hooks=[hook_row("h1")])
     await store.open_call(*new_call("dialled"), hooks=[hook_row("h2", session="dialled")])
     session, _, webhook = next_turn("dialled", 1)
@@ -156,5 +156,5 @@ async def write_calls(store: Store) -> None:
 
 
 async def results_of(records: Records, *ids: str) -> list[ResultRow]:
-    """The results of calls, oldest first; without `ids`, of all."""
+    """The results of calls, oldest first; without `ids`, of all calls."""
     return [row for row in await records.results_between(0, 1 << 40) if not ids or row.id in ids]

@@ -1,4 +1,4 @@
-"""A virtual Vonage in virtual time, behind its REST API and its webhooks only, for checks of the platform."""
+"""A virtual Vonage in virtual time, used only through its REST API and webhooks, for checks of the platform."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MOST_SLOW_S: Final = 0.1
 
 
 class Internet(Chaos):
-    """Every webhook takes a while to arrive, at most `MOST_LATE_S`, so some of them overtake others."""
+    """Every webhook arrives with a delay of at most `MOST_LATE_S`, so some overtake others."""
 
     def __init__(self, seed: str) -> None:
         super().__init__(0)
@@ -89,7 +89,7 @@ class VirtualPlatform:
         return self.vonage.clock()
 
     def save(self, journal: Journal) -> None:
-        """Nothing is kept."""
+        """Keep nothing."""
 
     async def deliver(self, request: Request) -> Response:
         url = urlsplit(request.url)

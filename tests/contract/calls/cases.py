@@ -96,7 +96,7 @@ class Project(Part):
     cases: list[Case]
 
     def with_files(self) -> Project:
-        """The same with the files of its project and of its cases among its files, and what the stand-in knows."""
+        """The same with the files of its project and its cases, and the answers of the stand-in."""
         found: dict[str, str] = {}
         answers: dict[str, Any] = {}
         if self.project:
@@ -116,7 +116,7 @@ class Project(Part):
         return self.model_copy(update={"files": found | self.files, "answers": answers})
 
     def ncco(self, exchange: Exchange) -> Any:
-        """The NCCO that the reply to an exchange holds."""
+        """The NCCO in the reply to an exchange."""
         return self.nccos.get(exchange.ncco) if isinstance(exchange.ncco, str) else exchange.ncco
 
 

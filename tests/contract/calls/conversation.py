@@ -77,7 +77,7 @@ class Conversation:
         return Reply(response.status_code, self.plain(response.json()) if is_ncco else None, response.content)
 
     def named(self, text: str) -> str:
-        """A text with names in place of what differs from run to run."""
+        """A text with names in place of values that differ from run to run."""
         for url, name in callback_names(text).items():
             text = text.replace(url, name)
         for name, value in self._names.items():
@@ -85,7 +85,7 @@ class Conversation:
         return TIME.sub("<time>", MASK.sub("<secret>", text))
 
     def plain(self, document: Any) -> Any:
-        """A JSON document with names in place of what differs from run to run."""
+        """A JSON document with names in place of values that differ from run to run."""
         return json.loads(self.named(json.dumps(document)))
 
     def _request(self, exchange: Exchange) -> httpx.Request:
@@ -123,7 +123,7 @@ def callback_names(text: str) -> dict[str, str]:
 
 
 def token(signed: Mapping[str, Any], payload: bytes) -> str:
-    """The token of a signed webhook; `signed` holds `secret`, claims that differ, and `age_s`.
+    """The token of a signed webhook; `signed` contains `secret`, claims that differ, and `age_s`.
 
     Source: webhook signing (signed callbacks).
     """

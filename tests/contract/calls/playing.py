@@ -1,4 +1,4 @@
-"""Plays cases against a server, and says what came of them."""
+"""Plays cases against a server and returns their results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.server import Server, StandIn, running, standing_in
 
 @dataclass(frozen=True)
 class Played:
-    """What came of a case: the replies, the requests for lookups, and the hooks."""
+    """The result of a case: the replies, the requests for lookups, and the hooks."""
 
     replies: list[Reply]
     asked: list[str]
@@ -27,7 +27,7 @@ class Played:
 
 @dataclass(frozen=True)
 class Stage:
-    """A server, and the project that it serves; `play` needs no more of the project than its answers."""
+    """A server and its project; `play` only needs the project's answers."""
 
     project: Project
     server: Server
@@ -59,6 +59,6 @@ def staged(project: Project, home: Path) -> Iterator[Stage]:
     """A server for a project, in the folder `home`."""
     with standing_in() as stand_in:
         settings = {name: value.replace("{stand_in}", stand_in.url) for name, value in project.settings.items()}
-        settings["NCCO_LOOKUP_BUDGET_MS"] = "3500"  # on a busy machine an answer takes a second
+        settings["NCCO_LOOKUP_BUDGET_MS"] = "3500"  # on a busy machine a reply takes a second
         with running(home, project.files, settings) as server, httpx.Client(base_url=server.url, timeout=30) as client:
             yield Stage(project, server, stand_in, client)

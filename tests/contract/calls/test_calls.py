@@ -1,4 +1,4 @@
-"""What the server replies to webhooks, asks and sends, case by case: see cases.py for how a case is written."""
+"""The replies to webhooks, lookup requests and hooks of the server, case by case; cases.py describes a case."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _cases(file: Path) -> list[Any]:
 
 @pytest.fixture(scope="session")
 def stage_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Project], Stage]]:
-    """Starts the server of a project when a case of it comes first, and ends the one with other settings before."""
+    """Starts the server of a project for its first case, and first stops a server with other settings."""
     stack, stages = ExitStack(), dict[str, Stage]()
 
     def started(project: Project) -> Stage:

@@ -19,7 +19,7 @@ def _cases(file: Path) -> list[Any]:
 
 
 def _files(case: dict[str, Any]) -> dict[str, str | bytes]:
-    """Path → text: what the case holds itself, or a project of `projects/` with one passage replaced."""
+    """Path → text: the files of the case itself, or a project of `projects/` with one passage replaced."""
     if "project" not in case:
         return dict(case["files"])
     root = FOLDER / "projects" / case["project"]

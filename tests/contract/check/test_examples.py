@@ -1,4 +1,4 @@
-"""The sample flows and the examples are free of issues, and their scenarios hold."""
+"""The sample flows and the examples have no issues, and their scenarios pass."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_an_example_has_no_issue(project: Path, tmp_path: Path) -> None:
 
 
 @each_case("project", PROJECTS, ids=lambda path: path.name if path != ROOT else "samples")
-def test_the_scenarios_of_an_example_hold_and_take_every_outcome(project: Path, tmp_path: Path) -> None:
+def test_the_scenarios_of_an_example_pass_and_cover_every_outcome(project: Path, tmp_path: Path) -> None:
     result = ncco("test", project, "--min", "100", "--format", "json", cwd=tmp_path, env=handlers_of(project))
 
     assert 0 == result.exit_code, result.output

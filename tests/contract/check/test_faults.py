@@ -1,7 +1,7 @@
-"""Single faults in whole projects, as people make them: one issue at its place; and what is right.
+"""Single mistakes in whole projects, as people make them: one issue at its place; and correct files.
 
-`applied` is an edit that follows the cure, `left` what remains then. Where a `fixed` fault has a fix, the unit tests of
-fixes apply it.
+`applied` is an edit that follows the cure, `left` the issues that remain then. Where a `fixed` fault has a fix,
+the unit tests of fixes apply it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FILES = sorted(FOLDER.glob("*.yaml"))
 
 @cache
 def _project(name: str) -> dict[str, Any]:
-    """Its settings, its files, the faults and what is right: each an edit of the first file or of the one `in` it."""
+    """Its settings, files, mistakes and correct variants: each is an edit of the first file or of the file in `in`."""
     found: dict[str, Any] = yaml.load((FOLDER / f"{name}.yaml").read_bytes(), yaml.CSafeLoader)
     return found
 
@@ -58,7 +58,7 @@ def _shown(issues: list[dict[str, Any]]) -> list[str]:
 
 
 @each_case(("name", "case"), partial(_cases, "faults"), files=FILES)
-def test_a_fault_is_one_issue_at_its_place(name: str, case: dict[str, Any], tmp_path: Path) -> None:
+def test_a_mistake_is_one_issue_at_its_place(name: str, case: dict[str, Any], tmp_path: Path) -> None:
     assert [case["issue"]] == _shown(_issues(name, _files(name, case, "replace"), tmp_path))
     if "applied" in case:
         after = _files(name, case, "replace", "applied")
@@ -66,5 +66,5 @@ def test_a_fault_is_one_issue_at_its_place(name: str, case: dict[str, Any], tmp_
 
 
 @each_case(("name", "case"), partial(_cases, "right"), files=FILES)
-def test_what_is_right_has_no_issue(name: str, case: dict[str, Any], tmp_path: Path) -> None:
+def test_correct_files_have_no_issue(name: str, case: dict[str, Any], tmp_path: Path) -> None:
     assert [] == _issues(name, _files(name, case, "replace"), tmp_path)

@@ -35,7 +35,7 @@ def _cases(file: str) -> list[Any]:
 
 
 def _marked(path: str, text: str) -> list[tuple[str, int, int, int]]:
-    """The places between «» of a text: file, line, column and length."""
+    """The places between «» in a text: file, line, column and length."""
     places = []
     for number, line in enumerate(text.splitlines(), 1):
         for before, match in enumerate(re.finditer("«(.*?)»", line)):
@@ -44,7 +44,7 @@ def _marked(path: str, text: str) -> list[tuple[str, int, int, int]]:
 
 
 def _check(case: dict[str, Any], home: Path) -> tuple[list[tuple[str, int, int, int]], list[dict[str, Any]]]:
-    """The places that are marked in a project, and the errors that `ncco check` reports for it."""
+    """The marked places in a project, and the errors that `ncco check` reports for it."""
     files = {"flows/main.yaml": HEAD + case["flow"], **case.get("files", {})}
     for path, text in files.items():
         (home / path).parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def test_hosts_of_an_answer_are_checked_when_a_flow_loads(case: dict[str, Any], 
 
 
 @each_case("case", partial(_cases, "calls.yaml"))
-def test_call_plays_only_urls_of_allowed_hosts(case: dict[str, Any], tmp_path: Path) -> None:
+def test_a_call_plays_only_urls_of_allowed_hosts(case: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows/main.yaml").write_text(HEAD + case["flow"])
     (tmp_path / "scenario.yaml").write_text(json.dumps({"a call": case["call"]}))

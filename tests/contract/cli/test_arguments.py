@@ -1,4 +1,4 @@
-"""What the command says about arguments that it cannot use."""
+"""The errors of commands for arguments that they cannot use."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def shop(tmp_path: Path) -> Path:
         ("test shop/missing", "shop/missing does not exist"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_cure(shop: Path, words: str, said: str) -> None:
+def test_a_wrong_argument_is_reported_with_a_fix(shop: Path, words: str, said: str) -> None:
     done = ncco(*words.split(), cwd=shop)
 
     assert 2 == done.exit_code
@@ -38,7 +38,7 @@ def test_what_is_wrong_is_said_with_its_cure(shop: Path, words: str, said: str) 
     assert "%" not in done.output
 
 
-def test_one_flow_is_rendered_whatever_the_faults_of_the_others(tmp_path: Path) -> None:
+def test_one_flow_is_rendered_despite_errors_in_the_others(tmp_path: Path) -> None:
     good = "flow: a\nnumbers: ['442079460000']\nstart: s\nsteps: {s: {goto: {run: b}}}\n"
     sub = "flow: b\nstart: s\nsteps: {s: {do: [{talk: Hello.}], goto: end}}\n"
     (tmp_path / "flows/more").mkdir(parents=True)

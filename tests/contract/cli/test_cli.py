@@ -1,4 +1,4 @@
-"""The commands of `ncco`: exit codes, JSON, what goes to which stream, and the files that they write."""
+"""The commands of `ncco`: exit codes, JSON, output streams, and the files that they write."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def test_commands_behave_as_recorded(case: dict[str, Any], tmp_path: Path) -> No
 
 
 def _written(folder: Path) -> set[str]:
-    """All files but those in caches."""
+    """All files except those in caches."""
     files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     return {path.as_posix() for path in files if ".ncco_cache" not in path.parts}
 
 
 def _matches(found: Any, expected: Any, path: str = "") -> str:
-    """Where the two differ; "" when nowhere. `*` in an expected text stands for any characters, alone for any value."""
+    """Where the two differ; "" if nowhere. `*` in an expected text matches any characters, alone any value."""
     if expected == "*":
         return ""
     if isinstance(expected, dict) and isinstance(found, dict):

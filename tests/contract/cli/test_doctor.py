@@ -1,4 +1,4 @@
-"""`ncco doctor`: what it finds of settings, files, flows, the server, and a fake of Vonage's Application API."""
+"""`ncco doctor`: its findings about settings, files, flows, the server, and a fake of Vonage's Application API."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def asked(server: Server, api: ApplicationApi, **changed: str) -> Report:
     return doctor(server.home, {**server.settings, **access, **changed})
 
 
-def test_a_server_that_is_set_up_is_recognised_through_its_public_url(server: Server, api: ApplicationApi) -> None:
+def test_a_configured_server_is_recognised_through_its_public_url(server: Server, api: ApplicationApi) -> None:
     found = asked(server, api)
 
     assert "leads to this server" in found.of("public url")["ok"]
@@ -129,7 +129,7 @@ def test_a_server_that_is_set_up_is_recognised_through_its_public_url(server: Se
     assert ["GET", "GET"] == [method for method, *_ in api.requests]
 
 
-def test_what_is_configured_at_vonage_is_compared(server: Server, api: ApplicationApi) -> None:
+def test_the_configuration_at_vonage_is_compared(server: Server, api: ApplicationApi) -> None:
     public = server.settings["NCCO_PUBLIC_URL"]
     wrong = application(
         public, answer_url__address=f"{public}/old", event_url__http_method="GET", signed_callbacks=False
@@ -152,7 +152,7 @@ def test_what_is_configured_at_vonage_is_compared(server: Server, api: Applicati
         ((200, b"<html>"), "unchecked", "does not reply with an application"),
     ],
 )
-def test_an_api_that_refuses_and_one_that_fails_are_distinguished(
+def test_a_refusing_api_and_a_failing_one_are_distinguished(
     server: Server, api: ApplicationApi, reply: tuple[int, bytes], status: str, says: str
 ) -> None:
     api.status, api.body = reply
@@ -197,7 +197,7 @@ def test_the_certificate_of_the_public_url_is_checked(project: Path, tmp_path: P
         public = {"NCCO_PUBLIC_URL": secure.url.replace("127.0.0.1", "localhost")}
         untrusted = doctor(project, public)
         environment = {"PATH": os.defpath, **public, "SSL_CERT_FILE": str(certificate)}
-        words = [NCCO, "doctor", "--format", "json"]  # in a process of its own, which reads the certificates again
+        words = [NCCO, "doctor", "--format", "json"]  # in a separate process, which reads the certificates again
         done = run(words, cwd=project, env=environment, capture_output=True, text=True, timeout=60)
         trusted = Report(done.returncode, done.stdout)
 
@@ -240,7 +240,7 @@ def test_port_of_both_listeners_is_found_offline(project: Path) -> None:
     assert "the same port as NCCO_PORT" in doctor(project, clash, "--offline").of("console")["error"]
 
 
-def test_a_value_of_the_guides_is_said_once(project: Path) -> None:
+def test_a_placeholder_from_the_guides_is_reported_once(project: Path) -> None:
     found = doctor(project, {"VONAGE_APPLICATION_ID": "the ID of the application"}, "--offline")
     placeholder = doctor(project, {"VONAGE_SIGNATURE_SECRET": PLACEHOLDER_SECRET}, "--offline")
 
@@ -277,9 +277,7 @@ def test_a_value_of_the_guides_is_said_once(project: Path) -> None:
         ({"NCCO_FLOWS": "nowhere"}, "flows", "error", "nowhere"),
     ],
 )
-def test_what_is_wrong_here_is_found(
-    project: Path, settings: dict[str, str], check: str, status: str, says: str
-) -> None:
+def test_local_problems_are_found(project: Path, settings: dict[str, str], check: str, status: str, says: str) -> None:
     found = doctor(project, settings, "--offline")
 
     same = [each for each in found.findings if (each["check"], each["status"]) == (check, status)]
@@ -300,7 +298,7 @@ def test_flows_with_errors_and_lost_callers_are_found(project: Path) -> None:
     assert "E214" in wrong.of("flows")["error"]
 
 
-def test_what_recordings_need_is_found(project: Path) -> None:
+def test_missing_settings_for_recordings_are_found(project: Path) -> None:
     unused = doctor(project, {}, "--offline")
     flow = FLOW.replace("    goto: end", '      - record: {endOnKey: "1"}\n    goto: end')
     (project / "flows" / "shop.yaml").write_text(flow, encoding="utf-8")
@@ -316,7 +314,7 @@ def test_what_recordings_need_is_found(project: Path) -> None:
     assert "no recordings are kept" == doctor(project, {"NCCO_RECORDINGS": "off"}, "--offline").of("recordings")["ok"]
 
 
-def test_computed_numbers_that_nobody_allows_are_found(project: Path) -> None:
+def test_computed_numbers_without_an_allowed_prefix_are_found(project: Path) -> None:
     agent = '      - connect: "{{ call.custom_data.agent }}"\n'
     (project / "flows" / "shop.yaml").write_text(
         FLOW.replace("    goto: end", f"{agent}    on: {{completed: end, otherwise: end}}"), encoding="utf-8"
@@ -328,7 +326,7 @@ def test_computed_numbers_that_nobody_allows_are_found(project: Path) -> None:
     assert "if they begin with 44, 49" in allowed.of("dialling")["ok"]
 
 
-def test_a_project_that_only_places_calls_is_fine_and_a_pause_is_said(project: Path) -> None:
+def test_a_project_that_only_places_calls_is_fine_and_a_pause_is_reported(project: Path) -> None:
     async def pause(store: Store) -> None:
         await store.placed.pause(1, "anna", "wrong list")
 
@@ -411,7 +409,7 @@ def test_sums_that_differ_from_the_calls_are_found_and_corrected(project: Path) 
     assert {} == doctor(project, {}, "--offline").of("reports")
 
 
-def test_nothing_is_written(project: Path) -> None:
+def test_doctor_writes_nothing(project: Path) -> None:
     before = sorted(path.name for path in project.rglob("*"))
     settings = {"VONAGE_SIGNATURE_SECRET": SECRET, "NCCO_PORT": str(free_port())}
     result = ncco("doctor", "--offline", cwd=project, env=settings)
@@ -422,7 +420,7 @@ def test_nothing_is_written(project: Path) -> None:
     assert "1 error" in result.output
 
 
-def test_a_database_that_must_be_upgraded_stays_as_it_is(project: Path) -> None:
+def test_a_database_that_must_be_upgraded_is_not_changed(project: Path) -> None:
     old = project / "old.db"
     connection = sqlite3.connect(old)
     connection.executescript(SAMPLE.read_text("utf-8"))
@@ -446,7 +444,7 @@ def test_a_database_that_must_be_upgraded_stays_as_it_is(project: Path) -> None:
         ("sip:447700900111@pbx.example.com", ""),
     ],
 )
-def test_numbers_that_nobody_has_are_found(project: Path, dialled: str, warned: str) -> None:
+def test_numbers_that_are_not_linked_are_found(project: Path, dialled: str, warned: str) -> None:
     ring = f'  ring:\n    do: [connect: "{dialled}"]\n    on: {{completed: end, otherwise: end}}\n'
     (project / "flows" / "shop.yaml").write_text(FLOW.replace("goto: end", "goto: ring") + ring, encoding="utf-8")
 

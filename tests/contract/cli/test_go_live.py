@@ -1,4 +1,4 @@
-"""`ncco go-live`: each thing that can be wrong is found and explained, and nothing is changed without a yes."""
+"""`ncco go-live`: every possible problem is found and explained, and nothing is changed without a yes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ DIALS = (
 
 
 class Place(NamedTuple):
-    """A project with a server that runs, and a fake of Vonage's API."""
+    """A project with a running server, and a fake of Vonage's API."""
 
     server: Server
     api: ApplicationApi
@@ -52,12 +52,12 @@ class Place(NamedTuple):
 
     @property
     def before(self) -> Path:
-        """The file with what was there before."""
+        """The file with the previous URLs."""
         return self.server.home / ".ncco-urls-before.json"
 
     @property
     def settings(self) -> dict[str, str]:
-        """What `.env` holds when everything is right."""
+        """The content of `.env` if everything is right."""
         return {
             "NCCO_PUBLIC_URL": self.server.settings["NCCO_PUBLIC_URL"],
             "VONAGE_SIGNATURE_SECRET": SECRET,
@@ -68,7 +68,7 @@ class Place(NamedTuple):
         }
 
     def write(self, **changed: str | None) -> str:
-        """Write `.env`; None leaves a setting out. Its text."""
+        """Write `.env`; None leaves a setting out. Returns the text."""
         settings = {name: value for name, value in {**self.settings, **changed}.items() if value is not None}
         self.env.write_text("".join(f"{name}='{value}'\n" for name, value in settings.items()), encoding="utf-8")
         return self.env.read_text(encoding="utf-8")
@@ -96,7 +96,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture
 def place(running: Place) -> Iterator[Place]:
-    """Everything is right: the public URL is on the loopback, which Vonage's stand-in on this machine can reach."""
+    """Set everything right: the public URL is on the loopback, which Vonage's stand-in on this machine can reach."""
     api, home = running.api, running.server.home
     (home / "private.key").write_text(private_pem(KEY), encoding="ascii")
     (home / "private.key").chmod(0o600)
@@ -112,7 +112,7 @@ def place(running: Place) -> Iterator[Place]:
 
 
 def at_vonage(place: Place, **changes: Any) -> dict[str, Any]:
-    """Configure the application at Vonage; more than this product knows is in it."""
+    """Configure the application at Vonage, with fields that this product does not know."""
     document = application(place.server.url, **changes)
     document["capabilities"]["rtc"] = {"webhooks": {"event_url": {"address": "https://chat.example.com"}}}
     document |= {"privacy": {"improve_ai": False}, "_links": {"self": {"href": "/v2/applications/x"}}}
@@ -120,7 +120,7 @@ def at_vonage(place: Place, **changes: Any) -> dict[str, Any]:
     return document
 
 
-# what .env lacks or has wrong, what is typed, what it says
+# the missing or wrong setting, the input, the output
 ANSWERS: list[tuple[dict[str, str | None], list[str], str]] = [
     ({"NCCO_PUBLIC_URL": None}, ["calls.example.net"], "is not an http or https URL"),
     ({"NCCO_PUBLIC_URL": None}, ["https://x.test/webhooks/answer"], "is the address of a webhook"),
@@ -170,7 +170,7 @@ def test_a_wrong_answer_is_explained_and_not_written(
     assert [] == place.api.requests
 
 
-# an address that Vonage cannot reach, what it says
+# an address that Vonage cannot reach, the output
 UNREACHABLE: list[tuple[str, str]] = [
     ("http://127.0.0.1", "Vonage cannot reach a name or an address of this machine"),
     ("http://127.0.0.1:8000", "Vonage cannot reach a name or an address of this machine"),
@@ -195,7 +195,7 @@ def test_an_address_that_vonage_cannot_reach_is_refused(url: str, says: str, pla
     assert before == place.write(NCCO_PUBLIC_URL=None)
 
 
-# what is wrong at Vonage, what is typed, what it says
+# the problem at Vonage, the input, the output
 APPLICATIONS: list[tuple[dict[str, Any], str]] = [
     ({"voice": None}, 'the application "The shop" has no Voice capability'),
     ({"signed_callbacks": False}, "does not sign the webhooks of the application, so this server refuses all of them"),
@@ -220,7 +220,7 @@ APPLICATIONS: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("changes", "says"), APPLICATIONS)
-def test_what_is_wrong_with_the_application_is_explained_and_not_changed(
+def test_a_wrong_application_setting_is_explained_and_not_changed(
     changes: dict[str, Any], says: str, place: Place
 ) -> None:
     at_vonage(place, **changes)
@@ -236,7 +236,7 @@ def test_what_is_wrong_with_the_application_is_explained_and_not_changed(
     assert API_SECRET not in done.output + before
 
 
-# status of the API's replies, numbers that are linked, what it says
+# status of the API's replies, linked numbers, the output
 REPLIES: list[tuple[int, str, str]] = [
     (401, "442079460000", "does not accept VONAGE_API_KEY with VONAGE_API_SECRET"),
     (404, "442079460000", f"this account has no application {APPLICATION_ID}"),
@@ -247,7 +247,7 @@ REPLIES: list[tuple[int, str, str]] = [
 
 
 @pytest.mark.parametrize(("status", "number", "says"), REPLIES)
-def test_what_the_api_says_is_explained(status: int, number: str, says: str, place: Place) -> None:
+def test_replies_of_the_api_are_explained(status: int, number: str, says: str, place: Place) -> None:
     place.api.status = status
     linked = [{"msisdn": number}] if number else []
     place.api.numbers = json.dumps({"count": len(linked), "numbers": linked}).encode()
@@ -258,14 +258,14 @@ def test_what_the_api_says_is_explained(status: int, number: str, says: str, pla
     assert 130 == done.exit_code
 
 
-def test_a_server_that_does_not_run_is_waited_for(place: Place) -> None:
+def test_the_command_waits_for_a_server_that_is_not_running(place: Place) -> None:
     done = place.go_live("", NCCO_PORT=str(free_port()))
 
     assert 2 == shown(done).count("no server is running on this machine")
     assert "Enter looks again" in done.output
 
 
-def test_a_server_with_earlier_settings_has_to_start_again(place: Place) -> None:
+def test_a_server_with_earlier_settings_has_to_be_restarted(place: Place) -> None:
     place.write(VONAGE_API_KEY=None)
 
     done = place.go_live("k1")
@@ -274,13 +274,13 @@ def test_a_server_with_earlier_settings_has_to_start_again(place: Place) -> None
     assert "VONAGE_API_KEY='k1'" in place.env.read_text(encoding="utf-8")
 
 
-def test_what_the_environment_says_is_not_asked(place: Place) -> None:
+def test_a_setting_in_the_environment_is_not_asked_for(place: Place) -> None:
     done = place.go_live("c", VONAGE_APPLICATION_ID="My line")
 
     assert "VONAGE_APPLICATION_ID comes from the environment, which overrides .env" in shown(done)
 
 
-def test_a_link_in_the_place_of_the_file_is_refused(place: Place) -> None:
+def test_a_symlink_in_place_of_the_file_is_refused(place: Place) -> None:
     text = place.write(VONAGE_API_KEY=None)
     real = place.env.rename(place.server.home / "theirs")
     place.env.symlink_to(real)
@@ -317,7 +317,7 @@ def test_flows_that_compute_numbers_need_prefixes(place: Place) -> None:
 def test_exactly_the_urls_are_replaced_at_vonage(place: Place) -> None:
     timeouts = {"answer_url__socket_timeout": 4900, "answer_url__connect_timeout": 700}
     before = at_vonage(place, answer_url__address="https://old.example.com/a", event_url__http_method="GET", **timeouts)
-    place.api.numbers = b'{"count": 0}'  # so that it does not wait for a call
+    place.api.numbers = b'{"count": 0}'  # so it does not wait for a call
 
     done = place.go_live(API_SECRET, "y")
 
@@ -330,7 +330,7 @@ def test_exactly_the_urls_are_replaced_at_vonage(place: Place) -> None:
     assert ["GET", "GET", "GET", "PUT", "GET"] == [method for method, *_ in place.api.requests][:5]
 
 
-def test_what_was_there_before_is_put_back(place: Place) -> None:
+def test_the_previous_urls_are_restored(place: Place) -> None:
     old = "https://old.example.com/a"
     before = at_vonage(place, answer_url__address=old, answer_url__connect_timeout=700, fallback_answer_url=None)
     place.api.numbers = b'{"count": 0}'
@@ -348,7 +348,7 @@ def test_what_was_there_before_is_put_back(place: Place) -> None:
     assert not place.before.exists()
 
 
-def test_what_was_there_before_the_first_of_several_changes_is_put_back(place: Place) -> None:
+def test_the_urls_from_before_the_first_of_several_changes_are_restored(place: Place) -> None:
     old = "https://old.example.com/a"
     at_vonage(place, answer_url__address=old)
     place.api.numbers = b'{"count": 0}'
@@ -366,7 +366,7 @@ def test_what_was_there_before_the_first_of_several_changes_is_put_back(place: P
 
 
 @pytest.mark.parametrize("is_stored", [False, True])
-def test_a_change_that_was_interrupted_can_be_undone(is_stored: bool, place: Place) -> None:
+def test_an_interrupted_change_can_be_undone(is_stored: bool, place: Place) -> None:
     old = "https://old.example.com/a"
     at_vonage(place, answer_url__address=old)
     place.api.numbers = b'{"count": 0}'
@@ -387,7 +387,7 @@ def test_a_change_that_was_interrupted_can_be_undone(is_stored: bool, place: Pla
     assert old == webhooks["answer_url"]["address"]
 
 
-def test_a_url_that_somebody_changed_since_stays(place: Place) -> None:
+def test_a_url_that_somebody_changed_since_is_kept(place: Place) -> None:
     at_vonage(place, answer_url__address="https://old.example.com/a", event_url__http_method="GET")
     place.api.numbers = b'{"count": 0}'
 
@@ -413,7 +413,7 @@ def test_nothing_is_written_until_a_signed_request_reaches_the_server(place: Pla
     assert [[], 1] == [place.api.stored, done.exit_code]
 
 
-def test_what_vonage_stores_otherwise_is_found(place: Place) -> None:
+def test_a_value_that_vonage_stored_differently_is_found(place: Place) -> None:
     at_vonage(place, answer_url__address="https://old.example.com/a")
     place.api.lost = ("signed_callbacks",)
 
@@ -422,7 +422,7 @@ def test_what_vonage_stores_otherwise_is_found(place: Place) -> None:
     assert "Vonage stored something else: capabilities.voice.signed_callbacks: True -> nothing" in shown(done)
 
 
-def test_an_application_that_somebody_changed_meanwhile_is_left_alone(place: Place) -> None:
+def test_an_application_that_somebody_changed_meanwhile_is_not_touched(place: Place) -> None:
     at_vonage(place, answer_url__address="https://old.example.com/a")
     other = application(place.server.url, region="us-east")
     place.api.edits = {2: json.dumps(other).encode()}
@@ -433,7 +433,7 @@ def test_an_application_that_somebody_changed_meanwhile_is_left_alone(place: Pla
     assert [] == place.api.stored
 
 
-def test_a_setting_that_changes_last_needs_a_new_start_of_the_server(place: Place) -> None:
+def test_a_setting_changed_last_requires_a_restart_of_the_server(place: Place) -> None:
     place.api.status = 401
 
     done = place.go_live(API_SECRET, "c", "k2", "y", API_SECRET, "s")
@@ -452,5 +452,5 @@ def test_a_folder_without_flows_gets_no_settings(tmp_path: Path) -> None:
 
 
 def shown(done: Result) -> str:
-    """What was printed, as one line."""
+    """The output as one line."""
     return " ".join(done.output.split())

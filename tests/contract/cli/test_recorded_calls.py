@@ -1,4 +1,4 @@
-"""`ncco calls`, `replay`, `hooks`, `forget` and `db` on the database of a server that has taken two calls."""
+"""`ncco calls`, `replay`, `hooks`, `forget` and `db` on the database of a server that answered two calls."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _press(played: list[dict[str, Any]], uuid: str, digits: str) -> list[dict[st
 
 
 def _take_calls(address: str) -> None:
-    """One call that is put through to sales and ends, one that keys in a PIN."""
+    """One call that is put through to sales and ends, and one that enters a PIN."""
     caller = {"from": "447700900123", "to": "442079460000"}
     for uuid in (SALES, PIN):
         played = _post(f"{address}/webhooks/answer", {**caller, "uuid": uuid, "conversation_uuid": f"CON-{uuid}"})
@@ -90,7 +90,7 @@ def _take_calls(address: str) -> None:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of a server that has ended, with its database."""
+    """The folder of a stopped server, with its database."""
     folder = tmp_path_factory.mktemp("recorded")
     (folder / "flows").mkdir()
     (folder / "flows" / "desk.yaml").write_text(DESK, encoding="utf-8")
@@ -148,7 +148,7 @@ def test_calls_are_listed_newest_first(recorded: Path) -> None:
         (["--open"], [PIN]),
     ],
 )
-def test_calls_are_chosen(words: list[str], ids: list[str], recorded: Path) -> None:
+def test_calls_can_be_filtered(words: list[str], ids: list[str], recorded: Path) -> None:
     assert ids == [call["id"] for call in _document(recorded, "calls", *words)["calls"]]
 
 
@@ -174,7 +174,7 @@ def test_calls_are_exported_with_their_results_and_the_time_zone(recorded: Path)
         ([SALES, "--word", "pin"], "leave out the options that filter calls"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(words: list[str], fix: str, recorded: Path) -> None:
+def test_options_that_do_not_fit_together_are_refused(words: list[str], fix: str, recorded: Path) -> None:
     refused = ncco("calls", *words, cwd=recorded, env={"NCCO_DATABASE_URL": "sqlite:///calls.db"})
 
     assert (2, True) == (refused.exit_code, fix in refused.output)

@@ -73,7 +73,7 @@ def asked(home: Path, *words: str) -> Result:
     return ncco("recordings", *words, cwd=home)
 
 
-def test_recordings_are_listed_with_what_is_wrong_and_without_their_address(home: Path) -> None:
+def test_recordings_are_listed_with_their_problem_and_without_their_url(home: Path) -> None:
     listed, documents = asked(home), json_of(asked(home, "list", "--format", "json"))
 
     assert 1 == listed.exit_code
@@ -99,7 +99,7 @@ def test_recordings_are_exported_without_formulas(home: Path) -> None:
     assert "secret" not in exported.stdout
 
 
-def test_a_recording_is_written_to_a_new_file_alone(home: Path) -> None:
+def test_a_recording_is_written_only_to_a_new_file(home: Path) -> None:
     assert 0 == asked(home, "get", KEPT).exit_code
     assert MP3 == (home / f"{KEPT}.mp3").read_bytes()
     (home / "mine").write_text("mine")
@@ -113,7 +113,7 @@ def test_a_recording_is_written_to_a_new_file_alone(home: Path) -> None:
     ("id_", "said"),
     [(FAILED, "status 401"), (WAITING, "status 503"), ("../ncco.db", "there is no recording"), ("", "no")],
 )
-def test_what_is_not_there_is_not_written(home: Path, id_: str, said: str) -> None:
+def test_a_missing_recording_is_not_written(home: Path, id_: str, said: str) -> None:
     refused = asked(home, "get", id_, "out")
 
     assert 1 == refused.exit_code
@@ -121,7 +121,7 @@ def test_what_is_not_there_is_not_written(home: Path, id_: str, said: str) -> No
     assert not (home / "out").exists()
 
 
-def test_what_failed_is_fetched_again_on_request(home: Path) -> None:
+def test_a_failed_recording_is_fetched_again_on_request(home: Path) -> None:
     assert 0 == asked(home, "retry").exit_code
     found = in_store(home, lambda store: store.recordings.get(FAILED))
 
@@ -129,7 +129,7 @@ def test_what_failed_is_fetched_again_on_request(home: Path) -> None:
     assert 1 == asked(home, "retry", KEPT).exit_code
 
 
-def test_a_recording_whose_file_is_lost_is_missed_by_a_backup_and_fetched_again(home: Path) -> None:
+def test_a_backup_reports_a_recording_whose_file_is_lost_and_it_is_fetched_again(home: Path) -> None:
     (home / "ncco-20260101T000000Z.tar").touch()
     assert 0 == ncco("backup", "--keep", "2", ".", cwd=home).exit_code
     assert 0 == asked(home, "retry", "--lost").exit_code
@@ -150,7 +150,7 @@ def test_a_recording_whose_file_is_lost_is_missed_by_a_backup_and_fetched_again(
     assert "1 recording is fetched again" in again.stdout
 
 
-def test_a_deleted_recording_leaves_no_file_and_no_word(home: Path) -> None:
+def test_a_deleted_recording_leaves_no_file_and_no_text(home: Path) -> None:
     assert 0 == asked(home, "delete", KEPT).exit_code
     assert [] == list((home / "ncco.db-recordings").iterdir())
     found = in_store(home, lambda store: store.recordings.get(KEPT))
@@ -160,7 +160,7 @@ def test_a_deleted_recording_leaves_no_file_and_no_word(home: Path) -> None:
     assert 1 == asked(home, "get", KEPT).exit_code
 
 
-def test_recordings_of_a_forgotten_number_go_with_their_files(home: Path) -> None:
+def test_recordings_of_a_forgotten_number_are_deleted_with_their_files(home: Path) -> None:
     forgotten = json_of(ncco("forget", "--number", f"+{NUMBER}", "--format", "json", cwd=home))
 
     assert (2, True) == (forgotten["recordings"], forgotten["purged"])

@@ -61,7 +61,7 @@ def test_a_key_may_have_two_values(ncco: Ncco) -> None:
     assert {"ours": "442079460000", "caller": ADA} == row["key"]
 
 
-def test_a_file_is_written_if_all_of_it_is_valid(ncco: Ncco, tmp_path: Path) -> None:
+def test_a_file_is_imported_only_if_all_of_it_is_valid(ncco: Ncco, tmp_path: Path) -> None:
     file = tmp_path / "customers.csv"
     file.write_text("number,name,calls\n447700900123,Ada,1\n447700900124,'=Bob,two\n")
     refused = ncco("table", "customers", "import", str(file))
@@ -86,7 +86,7 @@ def test_a_file_is_written_if_all_of_it_is_valid(ncco: Ncco, tmp_path: Path) -> 
         (("customers", "import", "none.csv"), 2, "none.csv"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_fix(ncco: Ncco, words: tuple[str, ...], exit_code: int, told: str) -> None:
+def test_an_error_is_reported_with_its_fix(ncco: Ncco, words: tuple[str, ...], exit_code: int, told: str) -> None:
     result = ncco("table", *words)
     assert (exit_code, True, True) == (
         result.exit_code,

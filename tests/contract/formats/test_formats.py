@@ -75,7 +75,7 @@ def test_health_pages_have_their_keys(served: Served, page: str) -> None:
 
 
 @each_case(("name", "labels"), FORMATS["metrics"].items())
-def test_metric_has_its_labels(served: Served, name: str, labels: list[str]) -> None:
+def test_a_metric_has_its_labels(served: Served, name: str, labels: list[str]) -> None:
     found = re.search(rf"^{name}(?:{{(.*)}})? ", served.metrics, re.MULTILINE)
 
     assert found
@@ -83,19 +83,19 @@ def test_metric_has_its_labels(served: Served, name: str, labels: list[str]) -> 
 
 
 @each_case("series", FORMATS["counted"])
-def test_series_is_counted(served: Served, series: str) -> None:
+def test_a_series_is_counted(served: Served, series: str) -> None:
     assert f"{series} " in served.metrics
 
 
 @pytest.mark.parametrize(("event", "keys"), FORMATS["log"].items())
-def test_log_line_has_its_keys(served: Served, event: str, keys: list[str]) -> None:
+def test_a_log_line_has_its_keys(served: Served, event: str, keys: list[str]) -> None:
     lines = [line for line in served.server.log() if line["event"] == event]
 
     assert lines
     assert [] == [line for line in lines if set(keys) != set(line) - {"problem"}]
 
 
-def test_log_says_what_came_of_each_webhook(served: Served) -> None:
+def test_the_log_shows_the_outcome_of_each_webhook(served: Served) -> None:
     lines = [line for line in served.server.log() if line["event"] == "webhook"]
     found = [[line[key] for key in ("route", "kind", "outcome", "flow", "step", "status")] for line in lines]
 
@@ -126,7 +126,7 @@ def test_openapi_document_names_every_route(served: Served) -> None:
     assert FORMATS["routes"] == {path: sorted(methods) for path, methods in paths.items() if path in FORMATS["routes"]}
 
 
-def test_database_file_is_readable_by_its_owner_alone(served: Served) -> None:
+def test_the_database_file_is_readable_only_by_its_owner(served: Served) -> None:
     assert 0 == (served.server.home / "calls.db").stat().st_mode & 0o077
 
 

@@ -1,4 +1,4 @@
-"""`ncco serve` in a process of its own with one flow, and a raw socket to talk to it."""
+"""`ncco serve` in a separate process with one flow, and a raw socket to talk to it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PATIENCE_S = 30.0
 
 @dataclass
 class Running:
-    """A server that serves.
+    """A running server.
 
     Attributes:
         log: the file that it prints to.
@@ -43,7 +43,7 @@ class Running:
     def raw(self, *chunks: bytes, answers: int = 1, every_s: float = 0.0) -> bytes:
         """See `received`, for these bytes."""
         with socket.create_connection(("127.0.0.1", self.port), PATIENCE_S) as connection:
-            with suppress(ConnectionError):  # it may answer and close before it has read all
+            with suppress(ConnectionError):  # it may reply and close before it has read everything
                 for chunk in chunks:
                     connection.sendall(chunk)
                     time.sleep(every_s)
@@ -55,7 +55,7 @@ class Running:
 
 
 def received(connection: socket.socket, answers: int = 1) -> bytes:
-    """What comes until so many answers are whole, or the server closes. Raises TimeoutError when it does neither."""
+    """The bytes until this many replies are complete or the server closes. Raises TimeoutError if neither happens."""
     found = b""
     connection.settimeout(PATIENCE_S)
     with suppress(ConnectionError):
@@ -65,7 +65,7 @@ def received(connection: socket.socket, answers: int = 1) -> bytes:
 
 
 def whole(answers: bytes) -> int:
-    """How many answers that say their length are whole."""
+    """The number of complete replies that state their length."""
     count = 0
     while (head := HEAD.match(answers)) and len(answers) >= (end := head.end() + int(head[1])):
         answers, count = answers[end:], count + 1
@@ -74,7 +74,7 @@ def whole(answers: bytes) -> int:
 
 @contextmanager
 def running(folder: Path, *words: str, **variables: str) -> Iterator[Running]:
-    """A server on a free port with one flow; ready when this yields, ended when it returns."""
+    """Run a server on a free port with one flow. Yields it once it is ready."""
     (folder / "flows").mkdir(exist_ok=True)
     (folder / "templates").mkdir(exist_ok=True)
     (folder / "flows" / "hello.yaml").write_text(FLOW)
@@ -97,7 +97,7 @@ def running(folder: Path, *words: str, **variables: str) -> Iterator[Running]:
 
 
 def is_ready(server: Running) -> bool:
-    """Whether `/readyz` says so."""
+    """Whether `/readyz` says that it is ready."""
     try:
         return loopback.get(f"{server.url}/readyz", timeout=STARTS_WITHIN_S).status_code == 200
     except httpx.TransportError:

@@ -1,4 +1,4 @@
-"""The limits that hold on every port: webhooks, placing API, console and metrics."""
+"""The limits on every port: webhooks, placing API, console and metrics."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
         asyncio.run(_add_key(database))
         ports["server"] = server.port
         for port in ports.values():
-            asked(port, "connection: close")  # it serves when it has answered
+            asked(port, "connection: close")  # it serves once it has replied
         yield ports
 
 
@@ -41,7 +41,7 @@ async def _add_key(database: Path) -> None:
 
 
 def connected(port: int) -> socket.socket:
-    """A connection, as soon as something listens."""
+    """A connection, after waiting for a listener."""
     until = time.monotonic() + STARTS_WITHIN_S
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The log for a person: what a call, a secret, a broken file and a lost call look like in it."""
+"""The log for people: how it shows a call, a secret, a broken file and a lost call."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_a_call_is_one_line_for_each_webhook(server: Server) -> None:
     assert not any("\x1b" in line for line in server.lines)
 
 
-def test_what_is_sensitive_is_not_in_it(server: Server) -> None:
+def test_sensitive_values_are_not_in_the_log(server: Server) -> None:
     menu = answer(server, "leg-2", "12125550123")
     card = URL.search(press(menu, "leg-2", "12125550123", "3"))
     assert card is not None
@@ -94,7 +94,7 @@ def test_what_is_sensitive_is_not_in_it(server: Server) -> None:
     assert not any("84021739" in line for line in server.lines)
 
 
-def test_what_a_caller_sends_cannot_rewrite_the_terminal(server: Server) -> None:
+def test_input_of_a_caller_cannot_rewrite_the_terminal(server: Server) -> None:
     menu = answer(server, "leg-3", "\x1b[2Jann")
     said = {"speech": {"results": [{"text": "support\x1b[2J\u202e\nerror", "confidence": "0.9"}]}, "uuid": "leg-3"}
     loopback.post(menu, json=said)

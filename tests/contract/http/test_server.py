@@ -1,4 +1,4 @@
-"""The server as a process: its port, its signals, and bytes that no client should send."""
+"""The server as a process: its port, its signals, and malformed requests."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def statuses(answer: bytes) -> list[int]:
     return [int(found) for found in re.findall(rb"HTTP/1\.1 (\d{3})", answer)]
 
 
-def test_it_answers_without_saying_what_it_is_made_of(server: Running) -> None:
+def test_replies_do_not_reveal_the_server_software(server: Running) -> None:
     response = loopback.post(f"{server.url}/webhooks/answer", json=CALL)
 
     assert (200, HELLO) == (response.status_code, response.content)
@@ -82,7 +82,7 @@ def test_a_slow_body_is_answered_before_vonage_gives_up(server: Running) -> None
     assert 4 <= time.monotonic() - started < 8  # Vonage gives up after 5; the machine may be busy
 
 
-def test_a_client_that_goes_away_is_no_fault(server: Running) -> None:
+def test_a_client_that_disconnects_is_not_an_error(server: Running) -> None:
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(head(content_length="100") + b"x")
 
@@ -112,7 +112,7 @@ def test_a_client_that_goes_away_is_no_fault(server: Running) -> None:
         head("/readyz?x=%ff", "GET"),
     ],
 )
-def test_hostile_requests_get_no_fault_no_422_and_no_html(server: Running, request_bytes: bytes) -> None:
+def test_hostile_requests_get_no_500_no_422_and_no_html(server: Running, request_bytes: bytes) -> None:
     answer = server.raw(request_bytes)
 
     assert not [status for status in statuses(answer) if status >= 500 or status == 422]
@@ -136,7 +136,7 @@ PATHS += ["/webhooks/input/x", "/webhooks/notify/x", "/webhooks/rtc", "/healthz"
         st.none() | st.text(max_size=8), lambda x: st.dictionaries(st.sampled_from(["dtmf", "speech", "status"]), x)
     ).map(lambda value: repr(value).replace("'", '"').encode("utf-8", "replace")),
 )
-def test_any_bytes_on_any_route_get_no_fault_no_422_and_no_html(
+def test_any_bytes_on_any_route_get_no_500_no_422_and_no_html(
     server: Running, path: str, method: str, query: bytes, *, content_type: str, body: bytes
 ) -> None:
     line = f"{method} {path}?".encode() + query + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
@@ -150,7 +150,7 @@ def test_any_bytes_on_any_route_get_no_fault_no_422_and_no_html(
 def test_sigterm_lets_a_running_request_finish_and_be_logged(tmp_path: Path) -> None:
     with running(tmp_path, "--dev") as server, socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(head(content_length="10", expect="100-continue") + b'{"to"')
-        taken = connection.recv(100)  # it is being answered now
+        taken = connection.recv(100)  # the server is handling it now
         server.process.terminate()
         time.sleep(0.3)
         connection.sendall(b':"1"}')
@@ -164,7 +164,7 @@ def test_sigterm_lets_a_running_request_finish_and_be_logged(tmp_path: Path) -> 
     assert answer.endswith(HELLO)
 
 
-def test_a_port_that_is_taken_is_refused(server: Running, tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported(server: Running, tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "hello.yaml").write_text(FLOW)
     second = run(
@@ -180,7 +180,7 @@ def test_a_port_that_is_taken_is_refused(server: Running, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "203.0.113.7", "9" * 5_000])
-def test_an_address_of_another_machine_is_refused(tmp_path: Path, host: str) -> None:
+def test_an_address_of_another_machine_is_reported(tmp_path: Path, host: str) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "hello.yaml").write_text(FLOW)
     words = (NCCO, "serve", "--host", host)
@@ -191,14 +191,14 @@ def test_an_address_of_another_machine_is_refused(tmp_path: Path, host: str) -> 
     assert "NCCO_HOST" in refused.stderr
 
 
-def test_a_head_that_never_ends_is_cut_at_64_kib(server: Running) -> None:
+def test_an_endless_request_head_is_cut_at_64_kib(server: Running) -> None:
     line = server.raw(b"POST /webhooks/answer?" + b"a" * 70_000)
     lines = server.raw(b"POST /webhooks/answer HTTP/1.1\r\n" + b"x: y\r\n" * 12_000)
 
     assert ([431], [431]) == (statuses(line), statuses(lines))
 
 
-def test_a_head_that_is_sent_slowly_is_cut_at_64_kib(server: Running) -> None:
+def test_a_slow_request_head_is_cut_at_64_kib(server: Running) -> None:
     assert [431] == statuses(server.raw(b"POST /webhooks/answer?", *[b"a" * 1000] * 70, every_s=0.001))
     assert 200 == loopback.get(f"{server.url}/healthz").status_code
 
@@ -227,7 +227,7 @@ def test_requests_on_one_connection_are_all_answered(server: Running) -> None:
     assert [200] * 5 == statuses(answer)
 
 
-def test_metrics_have_a_port_of_their_own_that_silent_connections_do_not_exhaust(tmp_path: Path) -> None:
+def test_metrics_have_their_own_port_that_silent_connections_do_not_exhaust(tmp_path: Path) -> None:
     port = free_port()
     variables = {"NCCO_METRICS_PORT": str(port), "NCCO_INSECURE": "1", "NCCO_DATABASE_URL": "memory://"}
     with running(tmp_path, **variables) as server, ExitStack() as stack:

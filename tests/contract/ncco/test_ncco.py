@@ -1,4 +1,4 @@
-"""`ncco_server.ncco`: the issues of documents, the actions of the builder, and the webhooks that it recognises."""
+"""`ncco_server.ncco`: the issues of documents, the actions of the builder, and the recognised webhooks."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_builder_makes_or_refuses_an_action(case: dict[str, Any]) -> None:
         assert [case["ncco"]] == Ncco.build_ncco(build(**case["options"]))
 
 
-def test_the_builder_joins_the_actions_of_the_article() -> None:
+def test_the_builder_builds_the_ncco_of_the_article() -> None:
     talk = Ncco.Talk(text="Please wait while we connect you.")
     connect = Ncco.Connect(endpoint={"type": "phone", "number": "123456789"}, from_="12345678", timeout="20")
 
@@ -77,7 +77,7 @@ def test_the_builder_checks_rules_between_actions() -> None:
 
 
 @each_case("wrong", [{"action": "talk", "text": "Hello"}, [{"action": "talk"}], "talk", None])
-def test_the_builder_takes_actions_only(wrong: Any) -> None:
+def test_the_builder_accepts_only_actions(wrong: Any) -> None:
     with pytest.raises(TypeError):
         Ncco.build_ncco(wrong)
 
@@ -99,7 +99,7 @@ def test_every_sample_of_a_webhook_is_recognised(path: Path) -> None:
 
 
 @each_case("case", _lines(FOLDER / "webhooks.jsonl"), ids=lambda case: json.dumps(case["payload"])[:60])
-def test_a_webhook_is_recognised_whatever_it_lacks(case: dict[str, Any]) -> None:
+def test_a_webhook_is_recognised_whatever_fields_are_missing(case: dict[str, Any]) -> None:
     webhook = recognise(case["payload"])
 
     assert (case["type"], case["problems"]) == (webhook_type(webhook), list(webhook.problems))

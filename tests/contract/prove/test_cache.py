@@ -1,4 +1,4 @@
-"""`ncco prove` keeps verdicts, and proves again only what has changed."""
+"""`ncco prove` caches verdicts and proves only changed flows again."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def write(project: Path, name: str, prompt: str) -> None:
 
 
 def proved(project: Path, *words: str, **env: str) -> dict[str, Any]:
-    """What `ncco prove` finds, by flow."""
+    """The findings of `ncco prove`, by flow."""
     found = json_of(ncco("prove", "--format", "json", *words, cwd=project, env=env))
     return {each["flow"]: each for each in found["flows"]}
 
 
 def mark_kept(project: Path) -> None:
-    """Change the kept verdicts, so that one from the cache has 777 states, and forget what the command printed."""
+    """Change the cached verdicts, so that one from the cache has 777 states, and delete the stored output."""
     for file in (project / ".ncco_cache").glob("*.json"):
         verdict = json.loads(file.read_text("utf-8"))
         if isinstance(verdict, dict):
@@ -68,7 +68,7 @@ def test_only_a_changed_flow_is_proved_again(project: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["text", "json", "github"])
-def test_if_nothing_has_changed_the_same_is_printed(project: Path, form: str) -> None:
+def test_an_unchanged_project_gives_the_same_output(project: Path, form: str) -> None:
     runs = [ncco("prove", "--format", form, cwd=project) for _ in range(2)]
     for file in (project / ".ncco_cache").glob("*.json"):
         if isinstance(json.loads(file.read_text("utf-8")), dict):
@@ -80,7 +80,7 @@ def test_if_nothing_has_changed_the_same_is_printed(project: Path, form: str) ->
 
 
 @pytest.mark.parametrize("words", [("--steps", "400"), ("--silence", "19"), ("--states", "100"), ("--no-cache",)])
-def test_another_question_is_not_answered_from_the_cache(project: Path, words: tuple[str, ...]) -> None:
+def test_a_proof_with_other_options_does_not_use_the_cache(project: Path, words: tuple[str, ...]) -> None:
     proved(project)
     mark_kept(project)
 
@@ -88,7 +88,7 @@ def test_another_question_is_not_answered_from_the_cache(project: Path, words: t
     assert set() == kept(project, FLOW_DESK="441632960000")
 
 
-def test_a_verdict_that_cannot_be_read_is_found_again(project: Path) -> None:
+def test_an_unreadable_verdict_is_computed_again(project: Path) -> None:
     first = proved(project)
     for file in (project / ".ncco_cache").glob("*.json"):
         file.write_text("{", "utf-8")
@@ -98,7 +98,7 @@ def test_a_verdict_that_cannot_be_read_is_found_again(project: Path) -> None:
     }
 
 
-def test_nothing_is_written_through_a_link(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_nothing_is_written_through_a_symlink(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / ".gitignore").write_text("build\n", "utf-8")
     (project / ".ncco_cache").symlink_to(elsewhere)
@@ -108,7 +108,7 @@ def test_nothing_is_written_through_a_link(project: Path, tmp_path_factory: pyte
     assert "build\n" == (elsewhere / ".gitignore").read_text("utf-8")
 
 
-def test_a_proof_that_was_stopped_is_not_kept(project: Path) -> None:
+def test_a_stopped_proof_is_not_cached(project: Path) -> None:
     asks = """
     do: [{talk: "Press 1."}]
     choices: {one: {dtmf: 1, goto: menu}}

@@ -27,13 +27,13 @@ ENDS = """  bye: {do: [{talk: "Goodbye."}], goto: end}
 
 
 def flows_of(sort: str, *files: Path) -> list[Any]:
-    """The flows of a sort, `defective` or `sound`."""
+    """The flows of a kind, `defective` or `sound`."""
     found = (flow for file in files for flow in yaml.load(file.read_bytes(), yaml.CSafeLoader)[sort])
     return [pytest.param(flow, id=flow["name"]) for flow in found]
 
 
 def write_flow(flow: dict[str, Any], folder: Path) -> None:
-    """A whole project, or a flow that is given by its steps."""
+    """A whole project, or a flow given by its steps."""
     files = flow.get("files", {})
     if not files:
         start, head = flow["steps"].partition(":")[0], flow.get("head", "").rstrip("\n")
@@ -48,7 +48,7 @@ def write_flow(flow: dict[str, Any], folder: Path) -> None:
 
 
 def errors_of(flow: dict[str, Any], folder: Path) -> list[str]:
-    """The errors that are found, as `kind step`, warnings that the flow names, and codes of `ncco check`."""
+    """The errors found, as `kind step`, warnings that the flow names, and codes of `ncco check`."""
     write_flow(flow, folder)
     issues = json_of(ncco("check", "--format", "json", cwd=folder))["issues"]
     codes = [issue["code"] for issue in issues if issue["severity"] == "error" or issue["code"] == flow.get("found")]

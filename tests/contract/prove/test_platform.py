@@ -1,4 +1,4 @@
-"""What Vonage was seen to do (NCCO_PLATFORM) decides in proofs, scenarios and simulated calls."""
+"""The observed behaviour of Vonage (NCCO_PLATFORM) decides in proofs, scenarios and simulated calls."""
 
 from __future__ import annotations
 
@@ -54,19 +54,19 @@ def seen(project: Path, text: str) -> dict[str, str]:
         ("after_connect: ends\n", ["as Vonage ends the call when"]),
     ],
 )
-def test_a_proof_warns_as_far_as_nobody_knows_better(text: str, begins: list[str], project: Path) -> None:
+def test_a_proof_warns_about_what_is_unknown_about_the_platform(text: str, begins: list[str], project: Path) -> None:
     found: dict[str, Any] = json_of(ncco("prove", "--format", "json", cwd=project, env=seen(project, text)))
     messages = [each["message"] for each in found["violations"] if each["kind"] == "after_connect"]
     assert begins == [message[: len(begin)] for message, begin in zip(messages, begins, strict=True)]
 
 
-def test_a_scenario_meets_the_platform_that_was_seen(project: Path) -> None:
+def test_a_scenario_plays_on_the_observed_platform(project: Path) -> None:
     assert 0 == ncco("test", cwd=project, env=seen(project, "after_connect: continues\n")).exit_code
     done = ncco("test", cwd=project, env=seen(project, "after_connect: ends\n"))
     assert 1 == done.exit_code, done.output
 
 
-def test_a_scenario_of_its_own_mind_overrides_the_file(project: Path) -> None:
+def test_a_scenario_can_override_the_file(project: Path) -> None:
     file = project / "tests" / "scenarios" / "sales.yaml"
     file.write_text(SCENARIO.replace("  script", "  after_connect: continues\n  script"), encoding="utf-8")
     assert 0 == ncco("test", cwd=project, env=seen(project, "after_connect: ends\n")).exit_code

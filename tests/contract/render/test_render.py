@@ -1,4 +1,4 @@
-"""What templates become in a call, rendered by `ncco render`: values, conditions, escaping and spoken forms."""
+"""Templates rendered by `ncco render`: values, conditions, escaping and spoken forms."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GROUPS: dict[str, dict[str, Any]] = {
 
 @each_case("group", GROUPS)
 def test_templates_become_these_texts(group: str, tmp_path: Path) -> None:
-    """Each template of the group is one action of one call; `*` is where it stands in the action's field."""
+    """Each template of the group is one action of one call; `*` marks its place in the action's field."""
     action, cases = GROUPS[group]["action"], GROUPS[group]["cases"]
     actions = [json.loads(json.dumps(action).replace('"*"', json.dumps(template))) for template in cases]
     (tmp_path / "flows").mkdir()

@@ -1,4 +1,4 @@
-"""Scenario files: what is reported of them, which calls hold, and where the others differ. The cases are data."""
+"""Scenario files: their issues, which calls pass, and where the others differ. The cases are data."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _lines(case: Mapping[str, Any]) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What `ncco test --format json` reports of all cases of each project, played at once."""
+    """The report of `ncco test --format json` for all cases of each project, played at once."""
     found = {}
     for project, files in PROJECTS.items():
         home = tmp_path_factory.mktemp(project)
@@ -67,7 +67,7 @@ def _of(reports: Mapping[str, Any], name: str, kind: str) -> list[Any]:
 
 
 @each_case("name", PLAYED)
-def test_scenario_holds_or_differs_in_its_line(reports: Mapping[str, Any], name: str) -> None:
+def test_a_scenario_passes_or_differs_at_its_line(reports: Mapping[str, Any], name: str) -> None:
     case = CASES[name]
     (found,) = _of(reports, name, "scenarios")
     lines = list(_lines(case))
@@ -82,7 +82,7 @@ def test_scenario_holds_or_differs_in_its_line(reports: Mapping[str, Any], name:
 
 
 @each_case("name", FAULTY)
-def test_faulty_file_is_reported_at_its_place(reports: Mapping[str, Any], name: str) -> None:
+def test_an_error_in_a_file_is_reported_at_its_place(reports: Mapping[str, Any], name: str) -> None:
     found = [f"{issue['line']}:{issue['column']} {issue['code']}" for issue in _of(reports, name, "issues")]
     expected = CASES[name]["issues"]
     if expected == ["*"]:
@@ -91,14 +91,14 @@ def test_faulty_file_is_reported_at_its_place(reports: Mapping[str, Any], name: 
     assert expected == found
 
 
-def test_every_answer_of_a_json_report_has_a_cure(reports: Mapping[str, Any]) -> None:
+def test_every_entry_of_a_json_report_has_a_fix(reports: Mapping[str, Any]) -> None:
     issues = [issue for report in reports.values() for issue in report["issues"]]
 
     assert issues
     assert [] == [issue for issue in issues if not issue["cure"]]
 
 
-def test_schema_accepts_what_is_played_and_refuses_misspelt_words(tmp_path: Path) -> None:
+def test_the_schema_accepts_playable_files_and_refuses_misspelt_keys(tmp_path: Path) -> None:
     schema = jsonschema.Draft7Validator(json_of(ncco("schema", "scenario", cwd=tmp_path)))
     loader = yaml.CBaseLoader  # an editor reads dates as text
     sound = ["\n".join(_lines(CASES[name])) for name in PLAYED]

@@ -1,4 +1,4 @@
-"""A process that moves one call on a number of times, against others that do the same.
+"""A process that advances one call several times while others do the same.
 
 python racing_process.py URL SESSION COUNT
 """
@@ -13,7 +13,7 @@ from tests.support.stored_rows import turn_row, webhook_row
 
 
 async def move_on(store: Store, id_: str) -> None:
-    """Add one turn to the call, whatever its version has become."""
+    """Add one turn to the call, whatever its version is now."""
     while True:
         session = await store.load(id_)
         assert session is not None
@@ -25,7 +25,7 @@ async def move_on(store: Store, id_: str) -> None:
 
 
 async def main(url: str, id_: str, count: int) -> None:
-    """Move the call on `count` times."""
+    """Advance the call `count` times."""
     store = open_store(url)
     await store.open()
     for _ in range(count):

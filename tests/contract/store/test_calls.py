@@ -1,4 +1,4 @@
-"""What a store does with calls, webhooks and revisions."""
+"""How a store handles calls, webhooks and revisions."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from tests.support.stored_rows import (
 # A new call
 
 
-async def test_new_call_is_there_as_it_was_written(store: Store) -> None:
+async def test_a_new_call_is_read_back_as_it_was_written(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
 
     assert session_row("leg-1") == await store.load("leg-1")
     assert b"ncco leg-1 0" == await store.reply("leg-1", -1, -1, None)
 
 
-async def test_session_is_over_is_a_truth_value_after_loading(store: Store) -> None:
+async def test_the_is_over_field_of_a_session_is_a_boolean_after_loading(store: Store) -> None:
     await store.open_call(*new_call("leg-1", is_over=True))
 
     loaded = await store.load("leg-1")
@@ -39,7 +39,7 @@ async def test_session_is_over_is_a_truth_value_after_loading(store: Store) -> N
     assert loaded.is_over is True
 
 
-async def test_unknown_call_is_none(store: Store) -> None:
+async def test_an_unknown_call_is_none(store: Store) -> None:
     assert await store.load("nobody") is None
 
 
@@ -56,7 +56,7 @@ async def test_second_opening_of_a_call_is_refused_and_writes_nothing(store: Sto
     assert () == await store.statuses("leg-1", 0)
 
 
-async def test_of_many_openings_at_once_one_is_written_and_the_others_can_read_it(store: Store) -> None:
+async def test_only_one_of_many_simultaneous_openings_is_written_and_the_others_can_read_it(store: Store) -> None:
     async def open_or_read(number: int) -> bytes | None:
         ncco = f"ncco {number}".encode()
         try:
@@ -84,7 +84,7 @@ async def test_next_turn_replaces_the_session_and_adds_its_reply(store: Store) -
     assert ((0, ""),) == await store.statuses("leg-1", 0)
 
 
-async def test_every_column_of_a_session_can_change_but_its_id(store: Store) -> None:
+async def test_every_column_of_a_session_except_its_id_can_change(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
     changed = session_row(
         "leg-1",
@@ -144,7 +144,7 @@ async def test_turn_whose_number_is_taken_is_a_conflict_and_writes_nothing(store
     assert () == await store.statuses("leg-1", 0)
 
 
-async def test_of_two_turns_at_once_the_first_is_written(store: Store) -> None:
+async def test_only_the_first_of_two_simultaneous_turns_is_written(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
     session, turn, webhook = next_turn("leg-1", 1)
     late = turn_row("leg-1", 1, ncco=b"late")
@@ -172,10 +172,10 @@ async def test_turn_after_a_refused_one_is_written(store: Store) -> None:
     assert ((0, ""),) == await store.statuses("leg-1", 0)
 
 
-# Webhooks that steer nothing
+# Webhooks without an effect on the call
 
 
-async def test_statuses_are_those_of_the_turns_waits_oldest_first(store: Store) -> None:
+async def test_statuses_of_the_waits_of_a_turn_are_listed_oldest_first(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
     await store.open_call(*new_call("leg-2"))
 
@@ -190,7 +190,7 @@ async def test_statuses_are_those_of_the_turns_waits_oldest_first(store: Store) 
     assert ((1, "ringing"), (0, "busy"), (1, "ringing")) == await store.statuses("leg-1", 0)
 
 
-async def test_webhook_of_a_call_that_is_not_stored_is_recorded_and_counts_for_no_call(store: Store) -> None:
+async def test_a_webhook_of_an_unknown_call_is_recorded_without_a_call(store: Store) -> None:
     await store.record(webhook_row("leg-1", 0, 0, "busy"))
     await store.open_call(*new_call("leg-1"))
 
@@ -223,14 +223,14 @@ async def test_second_end_of_a_leg_finds_nothing_open(store: Store) -> None:
     assert session_row("leg-1", version=2, is_over=True) == await store.load("leg-1")
 
 
-async def test_end_leaves_a_call_that_its_flow_ended(store: Store) -> None:
+async def test_the_end_of_a_leg_does_not_change_a_call_that_its_flow_ended(store: Store) -> None:
     await store.open_call(*new_call("leg-1", is_over=True))
 
     assert 0 == await end_call(store, "leg-1", webhook_row("leg-1"))
     assert session_row("leg-1", is_over=True) == await store.load("leg-1")
 
 
-async def test_end_finds_a_call_under_the_leg_that_it_has_now(store: Store) -> None:
+async def test_the_end_of_a_leg_finds_a_call_by_its_current_leg(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
     await store.advance(session_row("leg-1", leg="leg-9", version=2), turn_row("leg-1", 1), webhook_row("leg-1", 0, 0))
 
@@ -252,7 +252,7 @@ async def test_open_calls_of_a_leg_are_found_oldest_first(store: Store) -> None:
     assert [] == await store.calls_of("leg-3")
 
 
-async def test_end_for_calls_that_were_seen_refuses_any_others(store: Store) -> None:
+async def test_an_end_for_known_calls_is_refused_if_there_are_others(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
     await store.open_call(*new_call("leg-1/menu", leg="leg-1"))
     await store.advance(*next_turn("leg-1", 1))
@@ -272,7 +272,7 @@ def _ends(versions: Mapping[str, int]) -> list[EndOfCall]:
     return [EndOfCall(id_, version, "inbound") for id_, version in versions.items()]
 
 
-async def test_flows_of_a_leg_that_are_over_are_known(store: Store) -> None:
+async def test_ended_flows_of_a_leg_are_known(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
     await store.open_call(*new_call("leg-1/menu", leg="leg-1", flow="menu", is_over=True))
     await store.open_call(*new_call("leg-10", is_over=True))
@@ -320,7 +320,7 @@ async def test_reply_is_distinguished_by_wait_and_status(store: Store) -> None:
     assert await store.reply("nobody", 0, 2, "busy") is None
 
 
-async def test_reply_to_any_status_is_the_first(store: Store) -> None:
+async def test_the_reply_for_any_status_is_the_first_one(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
     for number, status in enumerate(("machine", "beep"), start=1):
         await store.advance(
@@ -333,7 +333,7 @@ async def test_reply_to_any_status_is_the_first(store: Store) -> None:
     assert b"beep" == await store.reply("leg-1", 0, 0, "beep")
 
 
-async def test_empty_reply_is_not_a_missing_one(store: Store) -> None:
+async def test_an_empty_reply_differs_from_a_missing_one(store: Store) -> None:
     await store.open_call(session_row("leg-1"), turn_row("leg-1", ncco=b""), webhook_row("leg-1"))
 
     assert b"" == await store.reply("leg-1", -1, -1, None)
@@ -342,7 +342,7 @@ async def test_empty_reply_is_not_a_missing_one(store: Store) -> None:
 # Revisions
 
 
-async def test_revision_is_there_as_it_was_first_written(store: Store) -> None:
+async def test_a_revision_stays_as_it_was_first_written(store: Store) -> None:
     await store.save_revisions([revision_row("c0ffee")])
     await store.save_revisions(iter([revision_row("c0ffee", flow="other"), revision_row("beef")]))
 
@@ -351,7 +351,7 @@ async def test_revision_is_there_as_it_was_first_written(store: Store) -> None:
     assert await store.revision("dead") is None
 
 
-async def test_revision_that_is_replaced_is_there_as_it_was_last_written(store: Store) -> None:
+async def test_a_replaced_revision_is_read_back_as_it_was_last_written(store: Store) -> None:
     newer = revision_row("c0ffee", flow="other", sources=b"{}", created_at=2)
     await store.save_revisions([revision_row("c0ffee")])
     await store.replace_revision(newer)
@@ -361,7 +361,7 @@ async def test_revision_that_is_replaced_is_there_as_it_was_last_written(store: 
     assert revision_row("beef") == await store.revision("beef")
 
 
-async def test_no_revisions_are_no_trouble(store: Store) -> None:
+async def test_saving_no_revisions_is_allowed(store: Store) -> None:
     await store.save_revisions([])
 
     assert await store.revision("c0ffee") is None
@@ -375,7 +375,7 @@ async def test_no_revisions_are_no_trouble(store: Store) -> None:
     ["", "naïve 🂡 日本", 'it\'s "quoted"; DROP TABLE calls --', "nul \0 inside", "%s ? :x", "x" * 100_000],
     ids=["empty", "beyond-ascii", "sql", "nul", "placeholders", "long"],
 )
-async def test_any_text_comes_back_as_it_was(store: Store, text: str) -> None:
+async def test_any_text_is_read_back_unchanged(store: Store, text: str) -> None:
     row = session_row(text, leg=text, conversation=text, flow=text, revision=text)
 
     await store.open_call(row, turn_row(text, cause_status=text, webhook=text), webhook_row(text, 0, 0, text))
@@ -385,7 +385,7 @@ async def test_any_text_comes_back_as_it_was(store: Store, text: str) -> None:
     assert ((0, text),) == await store.statuses(text, 0)
 
 
-async def test_text_that_is_no_unicode_is_found_again(store: Store) -> None:
+async def test_text_that_is_not_valid_unicode_can_be_found_again(store: Store) -> None:
     await store.open_call(*new_call("\ud800"))
     await store.advance(
         session_row("\ud800", version=2),
@@ -399,7 +399,7 @@ async def test_text_that_is_no_unicode_is_found_again(store: Store) -> None:
     assert 1 == await end_call(store, "\ud800", webhook_row("\ud800"))
 
 
-async def test_any_bytes_come_back_as_they_were(store: Store) -> None:
+async def test_any_bytes_are_read_back_unchanged(store: Store) -> None:
     body = bytes(range(256)) * 16_384
     row = session_row("leg-1", state=body)
 
@@ -442,7 +442,7 @@ async def test_closing_a_closed_store_does_nothing(closed_store: Store) -> None:
         await closed_store.load("leg-1")
 
 
-async def test_store_that_is_opened_again_has_what_was_written(closed_store: Store) -> None:
+async def test_a_reopened_store_has_everything_that_was_written(closed_store: Store) -> None:
     await closed_store.open()
     await closed_store.open_call(*new_call("leg-1"))
     await closed_store.close()
@@ -453,7 +453,7 @@ async def test_store_that_is_opened_again_has_what_was_written(closed_store: Sto
     await closed_store.close()
 
 
-async def test_close_finishes_what_was_begun(closed_store: Store) -> None:
+async def test_close_waits_for_started_writes(closed_store: Store) -> None:
     await closed_store.open()
     begun = [asyncio.ensure_future(closed_store.open_call(*new_call(f"leg-{number}"))) for number in range(20)]
     await asyncio.sleep(0)
@@ -467,7 +467,7 @@ async def test_close_finishes_what_was_begun(closed_store: Store) -> None:
     await closed_store.close()
 
 
-async def test_reads_see_the_write_that_was_just_acknowledged(store: Store) -> None:
+async def test_reads_see_a_write_that_was_just_acknowledged(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
     seen = []
     for number in range(1, 30):

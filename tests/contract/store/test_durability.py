@@ -1,4 +1,4 @@
-"""What was acknowledged is still there after kill -9; several processes on one database lose nothing."""
+"""Acknowledged writes survive kill -9; several processes on one database lose nothing."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def rows(url: str, sql: str) -> list[tuple[object, ...]]:
-    """What another program reads."""
+    """The rows that another program reads."""
     return rows_of(Path(url.removeprefix("sqlite:///")), sql) if url.startswith("sqlite") else ask(sql)
 
 
 def half_written(url: str) -> list[object]:
-    """Calls that lack a turn or a webhook of theirs, and webhooks without their call."""
+    """Calls with a missing turn or webhook, and webhooks without their call."""
     lacking: list[object] = [id_ for id_, *counts in rows(url, PARTS) if len(set(counts)) > 1]
     return lacking + rows(url, "SELECT session FROM webhooks WHERE call_key IS NULL")
 
@@ -52,7 +52,7 @@ def start(program: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 def kill_after(process: subprocess.Popen[str], lines: int) -> list[str]:
-    """Kill -9 once it has acknowledged `lines` calls; returns all that it has acknowledged."""
+    """Kill the process after it has acknowledged `lines` calls. Returns all acknowledged calls."""
     assert process.stdout is not None
     seen = [process.stdout.readline() for _ in range(lines)]
     process.kill()
@@ -78,12 +78,12 @@ async def load_all(url: str, ids: list[str]) -> list[tuple[object, ...]]:
 
 
 def as_written(id_: str) -> tuple[object, ...]:
-    """What `load_all` finds of a call that writing_process.py has acknowledged."""
+    """What `load_all` finds for a call that writing_process.py acknowledged."""
     return next_turn(id_, 1)[0], f"ncco {id_} 0".encode(), f"ncco {id_} 1".encode()
 
 
 @pytest.mark.parametrize("lines", [1, 150])
-def test_what_was_acknowledged_is_there_after_kill_9(url: str, lines: int) -> None:
+def test_acknowledged_writes_survive_kill_9(url: str, lines: int) -> None:
     first = kill_after(start("writing_process", url, "first"), lines)
     second = kill_after(start("writing_process", url, "second"), lines)
     found = asyncio.run(load_all(url, first + second))
@@ -119,7 +119,7 @@ async def write_one(store: Store) -> None:
     await store.close()
 
 
-async def test_no_task_waits_forever_when_others_are_cancelled(url: str) -> None:
+async def test_no_task_waits_forever_if_others_are_cancelled(url: str) -> None:
     chance = random.Random(5)  # noqa: S311 - the same moments in each run
     store = open_store(url)
     await store.open()

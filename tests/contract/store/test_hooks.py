@@ -1,4 +1,4 @@
-"""What a store does with hooks that are not sent yet."""
+"""How a store handles hooks that are not sent yet."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ async def put(store: Store, *hooks: HookRow) -> None:
     await store.record(webhook_row(), hooks=hooks)
 
 
-# Coming in
+# Storing
 
 
-async def test_hook_comes_in_with_a_new_call_as_it_was_written(store: Store) -> None:
+async def test_a_hook_is_stored_with_a_new_call_as_it_was_written(store: Store) -> None:
     await store.open_call(*new_call("leg-1"), hooks=[hook_row("h1")])
 
     assert [hook_row("h1")] == await store.hooks(10)
     assert HookCounts(1, 0) == await store.count_hooks()
 
 
-async def test_hook_of_a_call_that_is_open_already_is_not_written(store: Store) -> None:
+async def test_a_hook_of_a_call_that_is_already_open_is_not_written(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
 
     with pytest.raises(AlreadyOpen):
@@ -44,7 +44,7 @@ async def test_hook_of_a_call_that_is_open_already_is_not_written(store: Store) 
     assert [] == await store.hooks(10)
 
 
-async def test_hook_comes_in_with_a_turn_and_not_with_one_that_is_refused(store: Store) -> None:
+async def test_a_hook_is_stored_with_its_turn_and_not_with_a_refused_one(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
     await store.advance(*next_turn("leg-1", 1), hooks=[hook_row("h1")])
 
@@ -64,7 +64,7 @@ async def test_hook_of_a_turn_whose_number_is_taken_is_not_written(store: Store)
     assert [] == await store.hooks(10)
 
 
-async def test_hooks_come_in_with_a_webhook_and_with_the_end_of_a_call(store: Store) -> None:
+async def test_hooks_are_stored_with_a_webhook_and_with_the_end_of_a_call(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
     await store.record(webhook_row("leg-1"), hooks=[hook_row("recorded")])
     await end_call(store, "leg-1", webhook_row("leg-1"), hooks=[hook_row("ended")])
@@ -72,7 +72,7 @@ async def test_hooks_come_in_with_a_webhook_and_with_the_end_of_a_call(store: St
     assert ["recorded", "ended"] == await listed(store)
 
 
-async def test_second_delivery_of_a_webhook_brings_no_hooks(store: Store) -> None:
+async def test_a_second_delivery_of_a_webhook_adds_no_hooks(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
     await store.record(webhook_row("leg-1", 0, 1, "record"), hooks=[hook_row("first")])
     await store.record(webhook_row("leg-1", 0, 1, "record", id="again"), hooks=[hook_row("second")])
@@ -86,7 +86,7 @@ async def test_second_delivery_of_a_webhook_brings_no_hooks(store: Store) -> Non
     ("session", "turn", "wait", "status"),
     [("leg-2", 0, 1, ""), ("leg-1", 1, 1, ""), ("leg-1", 0, 2, ""), ("leg-1", 0, 1, "x")],
 )
-async def test_another_webhook_brings_its_hooks(store: Store, session: str, turn: int, wait: int, status: str) -> None:
+async def test_another_webhook_adds_its_hooks(store: Store, session: str, turn: int, wait: int, status: str) -> None:
     await store.open_call(*new_call("leg-1"))
     await store.open_call(*new_call("leg-2"))
     await store.record(webhook_row("leg-1", 0, 1), hooks=[hook_row("first")])
@@ -95,7 +95,7 @@ async def test_another_webhook_brings_its_hooks(store: Store, session: str, turn
     assert ["first", "second"] == await listed(store)
 
 
-async def test_webhook_of_no_wait_brings_its_hooks_each_time(store: Store) -> None:
+async def test_a_webhook_without_a_wait_adds_its_hooks_each_time(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
     await store.record(webhook_row("leg-1"), hooks=[hook_row("first")])
     await store.record(webhook_row("leg-1", id="again"), hooks=[hook_row("second")])
@@ -103,7 +103,7 @@ async def test_webhook_of_no_wait_brings_its_hooks_each_time(store: Store) -> No
     assert ["first", "second"] == await listed(store)
 
 
-async def test_hooks_of_a_turn_come_in_whatever_was_recorded_before(store: Store) -> None:
+async def test_hooks_of_a_turn_are_stored_whatever_was_recorded_before(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
     session, turn, webhook = next_turn("leg-1", 1)
     await store.record(webhook)
@@ -112,7 +112,7 @@ async def test_hooks_of_a_turn_come_in_whatever_was_recorded_before(store: Store
     assert ["h1"] == await listed(store)
 
 
-async def test_second_end_of_a_call_brings_no_hooks(store: Store) -> None:
+async def test_a_second_end_of_a_call_adds_no_hooks(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
     await end_call(store, "leg-1", webhook_row("leg-1"), hooks=[hook_row("first")])
     await end_call(store, "leg-1", webhook_row("leg-1", id="again"), hooks=[hook_row("second")])
@@ -121,7 +121,7 @@ async def test_second_end_of_a_call_brings_no_hooks(store: Store) -> None:
     assert ["first"] == await listed(store)
 
 
-async def test_deliveries_at_the_same_moment_bring_their_hooks_once(store: Store) -> None:
+async def test_simultaneous_deliveries_add_their_hooks_once(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
     await asyncio.gather(
         *(store.record(webhook_row("leg-1", 0, 1, id=f"w{i}"), hooks=[hook_row(f"told {i}")]) for i in range(20)),
@@ -131,14 +131,14 @@ async def test_deliveries_at_the_same_moment_bring_their_hooks_once(store: Store
     assert ["left", "told"] == sorted(hook.partition(" ")[0] for hook in await listed(store))
 
 
-async def test_texts_and_bytes_of_a_hook_come_back(store: Store) -> None:
+async def test_texts_and_bytes_of_a_hook_are_read_back_unchanged(store: Store) -> None:
     odd = hook_row("h1", session="é\0", name="naïve", url="https://x/%20", headers=b"{}", body=bytes(range(256)))
     await put(store, odd)
 
     assert [odd] == await store.hooks(10)
 
 
-async def test_hook_that_could_not_be_made_comes_in_parked_and_holds_nobody_up(store: Store) -> None:
+async def test_a_hook_that_could_not_be_rendered_is_stored_as_parked_and_blocks_no_other(store: Store) -> None:
     unmade = hook_row("h1", url="", is_parked=True, problem="E391: this call has no ticket")
     await put(store, unmade, hook_row("h2"))
 
@@ -149,7 +149,7 @@ async def test_hook_that_could_not_be_made_comes_in_parked_and_holds_nobody_up(s
 # Claiming
 
 
-async def test_hook_that_is_not_due_is_not_claimed(store: Store) -> None:
+async def test_a_hook_that_is_not_due_is_not_claimed(store: Store) -> None:
     await put(store, hook_row("h1", due_at=NOON_MS + 1))
 
     assert not await store.has_due_hooks(NOON_MS)
@@ -158,14 +158,14 @@ async def test_hook_that_is_not_due_is_not_claimed(store: Store) -> None:
     assert ["h1"] == await claimed(store, NOON_MS + 1)
 
 
-async def test_claimed_hook_says_how_often_it_was_tried_and_until_when_it_is_leased(store: Store) -> None:
+async def test_a_claimed_hook_has_its_number_of_tries_and_the_end_of_its_lease(store: Store) -> None:
     await put(store, hook_row("h1"))
 
     assert [hook_row("h1", tries=1, leased_until=LEASED)] == await store.claim_hooks(NOON_MS, LEASED, 10)
     assert [hook_row("h1", tries=1, leased_until=LEASED)] == await store.hooks(10)
 
 
-async def test_claimed_hook_is_nobody_elses_until_its_lease_ends(store: Store) -> None:
+async def test_a_claimed_hook_is_claimed_by_no_other_until_its_lease_ends(store: Store) -> None:
     await put(store, hook_row("h1"))
     await store.claim_hooks(NOON_MS, LEASED, 10)
 
@@ -175,7 +175,7 @@ async def test_claimed_hook_is_nobody_elses_until_its_lease_ends(store: Store) -
     assert ["h1"] == await claimed(store, LEASED)
 
 
-async def test_of_two_that_claim_at_once_one_gets_each_hook(store: Store) -> None:
+async def test_each_hook_goes_to_only_one_of_two_simultaneous_claims(store: Store) -> None:
     await put(store, hook_row("h1"), hook_row("h2", session="leg-2"))
 
     first, second = await asyncio.gather(claimed(store), claimed(store))
@@ -183,7 +183,7 @@ async def test_of_two_that_claim_at_once_one_gets_each_hook(store: Store) -> Non
     assert ["h1", "h2"] == sorted(first + second)
 
 
-async def test_claim_takes_no_more_than_it_may_and_the_longest_due_first(store: Store) -> None:
+async def test_a_claim_takes_at_most_its_limit_and_the_longest_due_first(store: Store) -> None:
     await put(store, hook_row("late", session="a", due_at=NOON_MS), hook_row("early", session="b", due_at=NOON_MS - 5))
 
     assert ["early"] == await claimed(store, limit=1)
@@ -223,7 +223,7 @@ async def test_later_hook_of_a_call_waits_while_the_earlier_fails(store: Store) 
 # Sent
 
 
-async def test_sent_hook_is_gone(store: Store) -> None:
+async def test_a_sent_hook_is_deleted(store: Store) -> None:
     await put(store, hook_row("h1"))
     await claimed(store)
     await store.hook_sent("h1", NOON_MS)
@@ -265,14 +265,14 @@ async def test_failure_reported_after_the_lease_was_lost_changes_nothing(store: 
     assert [hook_row("h1", tries=2, leased_until=LEASED + LEASE_MS)] == await store.hooks(10)
 
 
-async def test_failure_of_a_hook_that_is_gone_changes_nothing(store: Store) -> None:
+async def test_a_failure_of_a_deleted_hook_changes_nothing(store: Store) -> None:
     await store.hook_failed("nobody", 1, NOON_MS, "status 500")
     await store.park_hook("nobody", 1, "status 410", NOON_MS)
 
     assert [] == await store.hooks(10)
 
 
-async def test_hook_that_is_put_off_has_not_been_tried(store: Store) -> None:
+async def test_postponing_a_hook_does_not_count_as_a_try(store: Store) -> None:
     await put(store, hook_row("h1"))
     await claimed(store)
     await store.put_off_hook("h1", 1, NOON_MS + 5)
@@ -307,7 +307,7 @@ async def test_parked_hook_cannot_fail(store: Store) -> None:
     assert ["status 410"] == [hook.problem for hook in await store.hooks(10)]
 
 
-async def test_parked_hook_does_not_hold_up_a_new_one(store: Store) -> None:
+async def test_a_parked_hook_does_not_block_a_new_one(store: Store) -> None:
     await put(store, hook_row("h1"))
     await claimed(store)
     await store.park_hook("h1", 1, "status 410", NOON_MS)
@@ -316,10 +316,10 @@ async def test_parked_hook_does_not_hold_up_a_new_one(store: Store) -> None:
     assert ["h2"] == await claimed(store)
 
 
-# Tried again
+# Retried
 
 
-async def test_parked_hook_that_is_tried_again_has_all_its_tries(store: Store) -> None:
+async def test_a_retried_parked_hook_has_all_its_tries_again(store: Store) -> None:
     await put(store, hook_row("h1"))
     await claimed(store)
     await store.park_hook("h1", 1, "status 410", NOON_MS)
@@ -330,7 +330,7 @@ async def test_parked_hook_that_is_tried_again_has_all_its_tries(store: Store) -
     assert ["h1"] == await claimed(store, NOON_MS + 9)
 
 
-async def test_waiting_hook_that_is_tried_again_is_due_and_keeps_its_tries(store: Store) -> None:
+async def test_a_retried_waiting_hook_is_due_and_keeps_its_tries(store: Store) -> None:
     await put(store, hook_row("h1"))
     await claimed(store)
     await store.hook_failed("h1", 1, NOON_MS + 99_999, "status 500")
@@ -339,7 +339,7 @@ async def test_waiting_hook_that_is_tried_again_is_due_and_keeps_its_tries(store
     assert 2 == (await store.claim_hooks(NOON_MS, LEASED, 1))[0].tries
 
 
-async def test_retry_of_all_takes_parked_and_waiting_ones_but_none_behind_another(store: Store) -> None:
+async def test_retrying_all_includes_parked_and_waiting_hooks_but_none_after_another(store: Store) -> None:
     await put(store, hook_row("h1"), hook_row("h2"), hook_row("h3"))
     await claimed(store)
     await store.park_hook("h1", 1, "status 410", NOON_MS)
@@ -348,21 +348,21 @@ async def test_retry_of_all_takes_parked_and_waiting_ones_but_none_behind_anothe
     assert ["h1"] == await claimed(store)
 
 
-async def test_retry_of_nothing_named_tries_nothing(store: Store) -> None:
+async def test_retrying_without_ids_tries_nothing(store: Store) -> None:
     await put(store, hook_row("h1", due_at=NOON_MS + 5))
 
     assert 0 == await store.retry_hooks([], NOON_MS)
     assert [] == await claimed(store)
 
 
-async def test_hook_behind_another_cannot_be_tried_before_it(store: Store) -> None:
+async def test_a_hook_after_another_cannot_be_tried_before_it(store: Store) -> None:
     await put(store, hook_row("h1"), hook_row("h2"))
 
     assert 0 == await store.retry_hooks(["h2"], NOON_MS)
     assert ["h1"] == await claimed(store)
 
 
-async def test_hook_in_flight_that_is_to_be_tried_again_is_not_sent_twice(store: Store) -> None:
+async def test_retrying_a_hook_that_is_being_sent_does_not_send_it_twice(store: Store) -> None:
     await put(store, hook_row("h1"))
     await claimed(store)
 
@@ -370,7 +370,7 @@ async def test_hook_in_flight_that_is_to_be_tried_again_is_not_sent_twice(store:
     assert [] == await claimed(store, NOON_MS + 1)
 
 
-async def test_parked_hook_that_is_tried_again_goes_before_the_later_ones(store: Store) -> None:
+async def test_a_retried_parked_hook_is_sent_before_the_later_ones(store: Store) -> None:
     await put(store, hook_row("h1"), hook_row("h2"), hook_row("h3"))
     await claimed(store)
     await store.park_hook("h1", 1, "status 410", NOON_MS)
@@ -400,7 +400,7 @@ async def test_parked_hooks_are_dropped_and_waiting_ones_stay(store: Store) -> N
     assert 0 == await store.drop_hooks([])
 
 
-# Looking
+# Listing
 
 
 async def test_parked_hooks_are_listed_first_each_kind_oldest_first(store: Store) -> None:
@@ -413,7 +413,7 @@ async def test_parked_hooks_are_listed_first_each_kind_oldest_first(store: Store
     assert ["h2", "h4", "h1"] == [hook.id for hook in await store.hooks(3)]
 
 
-async def test_hooks_are_there_after_closing_and_opening(store: Store) -> None:
+async def test_hooks_are_kept_after_closing_and_reopening(store: Store) -> None:
     await put(store, hook_row("h1"))
     await store.close()
 

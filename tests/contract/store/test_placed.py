@@ -102,7 +102,7 @@ async def test_two_writers_of_one_batch_add_each_call_once(placed: PlacedCalls) 
     assert {("waiting", ""): 40} == await placed.count("b")
 
 
-async def test_an_attempt_is_begun_once(placed: PlacedCalls) -> None:
+async def test_an_attempt_is_started_once(placed: PlacedCalls) -> None:
     (row,) = await placed.add([wanted()])
     begun = await asyncio.gather(*(begin(placed, row) for _ in range(8)))
     stored = await known(placed)
@@ -126,7 +126,7 @@ async def test_new_calls_keep_a_distance_over_all_hosts(placed: PlacedCalls) -> 
     assert [400, 800, 1200, 1600] == moments
 
 
-async def test_calls_that_flows_dial_take_the_place_of_new_ones(placed: PlacedCalls) -> None:
+async def test_calls_dialled_by_flows_count_towards_the_rate_of_new_calls(placed: PlacedCalls) -> None:
     (row,) = await placed.add([wanted()])
     await placed.yield_to(3, NOON_MS)
 
@@ -168,7 +168,7 @@ async def test_only_calls_to_free_numbers_with_flows_of_this_host_are_due(placed
     assert ["p2", "p4", "p5"] == await due("reminder")
 
 
-async def test_calls_that_have_expired_are_found_also_those_of_other_hosts(placed: PlacedCalls) -> None:
+async def test_expired_calls_are_found_including_those_of_other_hosts(placed: PlacedCalls) -> None:
     await placed.add([wanted(f"p{at}", number=f"44770090010{at}", expires_at=NOON_MS + at) for at in range(3)])
     await placed.add([wanted("other", number="447700900104", flow="survey", expires_at=NOON_MS), wanted("never")])
 
@@ -201,7 +201,7 @@ async def test_nothing_is_placed_while_vonage_accepts_no_calls(placed: PlacedCal
     assert (await begin(placed, row, NOON_MS + 9)).attempt is not None
 
 
-async def test_a_request_that_reached_nobody_is_repeated(placed: PlacedCalls) -> None:
+async def test_a_request_that_was_not_delivered_is_repeated(placed: PlacedCalls) -> None:
     begun = await attempt(placed)
     assert await placed.not_sent(begun, NOON_MS + 1_000, "connection refused", NOON_MS)
     row = await known(placed)
@@ -220,7 +220,9 @@ async def test_an_attempt_is_not_taken_back_after_its_webhook(placed: PlacedCall
 
 
 @pytest.mark.parametrize("is_webhook_first", [True, False])
-async def test_reply_and_first_webhook_come_in_any_order(placed: PlacedCalls, is_webhook_first: bool) -> None:
+async def test_the_reply_and_the_first_webhook_may_arrive_in_any_order(
+    placed: PlacedCalls, is_webhook_first: bool
+) -> None:
     begun = await attempt(placed)
     if is_webhook_first:
         await placed.adopt("p1", 1, "leg", "CON-1")
@@ -234,7 +236,7 @@ async def test_reply_and_first_webhook_come_in_any_order(placed: PlacedCalls, is
     assert ("answered", "leg", "CON-1", NOON_MS + 9 * MINUTE) == (row.state, row.leg, row.conversation, row.give_up_at)
 
 
-async def test_a_second_leg_of_an_attempt_is_turned_away(placed: PlacedCalls) -> None:
+async def test_a_second_leg_of_an_attempt_is_rejected(placed: PlacedCalls) -> None:
     begun = await attempt(placed)
     await placed.sent(begun, "leg", "CON-1")
     found = await placed.adopt("p1", 1, "other", "CON-2")
@@ -301,7 +303,7 @@ async def test_the_hooks_of_the_last_attempt_are_written_with_its_end(store: Sto
     assert ["h1"] == [each.id for each in await store.hooks(9)]
 
 
-async def test_a_waiting_call_is_cancelled_and_a_ringing_one_answers_nobody(placed: PlacedCalls) -> None:
+async def test_a_waiting_call_can_be_cancelled_and_a_ringing_one_plays_no_flow(placed: PlacedCalls) -> None:
     begun = await attempt(placed, "p1")
     (row,) = await placed.add([wanted("p2")])
     before = [await placed.cancel("p1", NOON_MS + 1), await placed.cancel("p2", NOON_MS + 1)]
@@ -319,7 +321,7 @@ async def test_a_waiting_call_is_cancelled_and_a_ringing_one_answers_nobody(plac
     ("due_at", "end"),
     [(None, ("over", "unknown", "")), (NOON_MS + 9 * MINUTE, ("over", "answered", ""))],
 )
-async def test_who_picks_up_late_hears_the_flow_and_is_not_called_again(
+async def test_a_person_who_answers_late_hears_the_flow_and_is_not_called_again(
     placed: PlacedCalls, due_at: int | None, end: tuple[str, ...]
 ) -> None:
     first = await attempt(placed, salt="salt")
@@ -329,7 +331,7 @@ async def test_who_picks_up_late_hears_the_flow_and_is_not_called_again(
     assert end == await ended(placed)
 
 
-async def test_who_picks_up_while_another_attempt_rings_hears_a_goodbye(placed: PlacedCalls) -> None:
+async def test_a_person_who_answers_while_another_attempt_rings_hears_a_goodbye(placed: PlacedCalls) -> None:
     first = await attempt(placed)
     await placed.finish(first, AttemptResult("unknown"), NOON_MS + MINUTE, NOON_MS + 2 * MINUTE)
     assert (await begin(placed, await known(placed), NOON_MS + 2 * MINUTE)).attempt is not None
@@ -346,7 +348,7 @@ async def test_an_attempt_answered_meanwhile_does_not_end_as_unanswered(placed: 
     assert await placed.finish(answered, AttemptResult("answered"), NOON_MS + 2)
 
 
-async def test_an_attempt_over_at_vonage_waits_for_what_shows_how_it_ended(placed: PlacedCalls) -> None:
+async def test_an_attempt_that_ended_at_vonage_waits_for_its_outcome(placed: PlacedCalls) -> None:
     begun = await attempt(placed)
     await placed.sent(begun, "leg", "CON-1")
     completed = await placed.completed(begun, NOON_MS + 7)
@@ -388,7 +390,7 @@ async def test_calls_are_found_by_digits_anywhere_in_their_number(placed: Placed
     assert [["p2", "p1"], ["p2"], [], []] == [await found(each) for each in ("0090", "0002", "4_7", "%")]
 
 
-async def test_a_bulk_write_gives_way_to_others(placed: PlacedCalls) -> None:
+async def test_a_bulk_write_lets_other_writes_go_first(placed: PlacedCalls) -> None:
     rows = [wanted(f"p{number}", batch="b", due_at=NOON_MS - number) for number in range(600)]
     seen = list[str]()
     tasks = list[asyncio.Task[None]]()
@@ -414,7 +416,7 @@ class Enough(Exception):
     """Ends a batch after its first transaction."""
 
 
-async def test_the_calls_of_a_batch_that_are_due_next_are_stopped_first(placed: PlacedCalls) -> None:
+async def test_the_next_due_calls_of_a_batch_are_stopped_first(placed: PlacedCalls) -> None:
     await placed.add_many([wanted(f"p{number}", batch="b", due_at=NOON_MS - number) for number in range(501)])
 
     def end(_: int) -> None:
@@ -480,7 +482,7 @@ async def test_old_calls_are_swept_once_they_are_over(store: Store) -> None:
 
 
 async def test_random_orders_never_call_twice(placed: PlacedCalls) -> None:
-    """Two hosts, cancellations, webhooks and results in random order: one request for each committed attempt."""
+    """Two hosts, cancellations, webhooks and results in random order give one request for each committed attempt."""
     chance = random.Random(7)  # noqa: S311 - not for secrets
     numbers = [f"4477009001{index:02}" for index in range(6)]
     rows = await placed.add([wanted(f"p{index}", number=chance.choice(numbers)) for index in range(30)])
@@ -520,7 +522,7 @@ async def test_random_orders_never_call_twice(placed: PlacedCalls) -> None:
     assert len(under_way) == len(set(under_way))
 
 
-async def test_nobody_is_called_whose_row_was_committed_before_the_attempt(store: Store) -> None:
+async def test_a_number_whose_row_was_committed_before_the_attempt_is_not_called(store: Store) -> None:
     numbers = [f"4477009{number:05}" for number in range(60)]
     rows = await store.placed.add([wanted(str(index), number=number) for index, number in enumerate(numbers)])
     committed = set[str]()
@@ -549,12 +551,12 @@ async def test_nobody_is_called_whose_row_was_committed_before_the_attempt(store
                 assert row.number not in before
 
     shuffled = [*numbers]
-    random.Random(7).shuffle(shuffled)  # noqa: S311 - which of them are added first
+    random.Random(7).shuffle(shuffled)  # noqa: S311 - which numbers are added first
     await asyncio.gather(call(), block(shuffled[0:20]), block(shuffled[20:40]), block(shuffled[40:50]))
     assert set(shuffled[50:]) <= called
 
 
-async def test_a_row_that_has_expired_keeps_nobody_from_being_called(store: Store) -> None:
+async def test_an_expired_row_does_not_stop_a_call(store: Store) -> None:
     (row,) = await store.placed.add([wanted("1")])
     name = f'blocked["{row.number}"]'
     await store.tables.change([RowChange(name, keep_ms=MINUTE)], NOON_MS, "a test")

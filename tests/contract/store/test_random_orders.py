@@ -1,4 +1,4 @@
-"""Random orders of what a server does, on SQLite and on PostgreSQL at once: both must give the same results."""
+"""Random sequences of operations on SQLite and PostgreSQL at once: both must give the same results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STATUSES = st.sampled_from(["", "busy"])
 
 
 class Databases(RuleBasedStateMachine):
-    """Each rule asks both. Hooks have growing numbers, so that the order of each session can be checked."""
+    """Each rule runs on both. Hooks have increasing numbers, so the order in each session can be checked."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -89,7 +89,7 @@ async def test_a_transcript_that_is_announced_while_the_audio_is_fetched_is_due_
     assert ("kept", "0f", "waiting", NOON_MS + 7) == (found.state, found.sha256, found.transcript_state, found.due_at)
 
 
-async def test_of_several_hosts_one_fetches(recordings: Recordings) -> None:
+async def test_only_one_of_several_hosts_fetches(recordings: Recordings) -> None:
     for number in range(20):
         await recordings.add(announced(f"r{number}"))
     claims = await asyncio.gather(
@@ -138,7 +138,7 @@ async def test_pages_are_newest_first_and_filtered(recordings: Recordings) -> No
     assert RecordingCounts(new=2, waiting=6) == await recordings.count()
 
 
-async def test_the_first_listener_is_kept_and_what_is_done_can_be_undone(recordings: Recordings) -> None:
+async def test_the_first_listener_is_kept_and_done_can_be_undone(recordings: Recordings) -> None:
     await recordings.add(announced())
     assert [True, False] == [await recordings.mark_heard("r1", NOON_MS + at, f"{at}") for at in (1, 2)]
     assert [True, False] == [await recordings.mark_done(id_, NOON_MS, "anna") for id_ in ("r1", "r2")]
@@ -149,7 +149,7 @@ async def test_the_first_listener_is_kept_and_what_is_done_can_be_undone(recordi
     assert announced(heard_at=NOON_MS + 1, heard_by="1") == await recordings.get("r1")
 
 
-async def test_what_is_given_up_is_tried_again_on_request(recordings: Recordings) -> None:
+async def test_a_recording_that_was_given_up_is_retried_on_request(recordings: Recordings) -> None:
     await recordings.add(announced())
     await keep(recordings)
     assert 0 == await recordings.retry(NOON_MS)
@@ -163,7 +163,7 @@ async def test_what_is_given_up_is_tried_again_on_request(recordings: Recordings
     assert ("waiting", NOON_MS + 5, 0) == (found.state, found.due_at, found.tries)
 
 
-async def test_all_that_waits_says_why(recordings: Recordings) -> None:
+async def test_every_waiting_recording_has_its_reason(recordings: Recordings) -> None:
     await recordings.add(announced("r1"))
     await keep(recordings)
     await recordings.add(announced("r2"))
@@ -173,7 +173,7 @@ async def test_all_that_waits_says_why(recordings: Recordings) -> None:
     assert [("", None), ("there is no key", NOON_MS + 60_000)] == [(row.problem, row.due_at) for row in rows]
 
 
-async def test_what_is_deleted_for_good_leaves_only_its_id(recordings: Recordings) -> None:
+async def test_a_permanently_deleted_recording_leaves_only_its_id(recordings: Recordings) -> None:
     for id_ in ("old", "deleted", "undone", "new"):
         await recordings.add(announced(id_, created_at=NOON_MS - (id_ == "old"), transcript="please call me"))
     await recordings.mark_deleted("deleted", NOON_MS - 5, "anna")
@@ -191,7 +191,7 @@ async def test_what_is_deleted_for_good_leaves_only_its_id(recordings: Recording
     assert not await recordings.finish(busy._replace(state="kept"), NOON_MS) or busy.id not in erased[1]
 
 
-async def test_the_files_of_what_is_deleted_are_named_until_they_are_removed(recordings: Recordings) -> None:
+async def test_files_of_deleted_recordings_are_listed_until_they_are_removed(recordings: Recordings) -> None:
     for id_ in ("fetched", "never fetched"):
         await recordings.add(announced(id_))
         if id_ == "fetched":

@@ -1,4 +1,4 @@
-"""What a store shows of its calls."""
+"""Reading the calls of a store."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def test_calls_are_listed_newest_first_with_their_turns(store: Store, reco
     assert (next_turn("leg-1", 1)[0], 2) == (oldest.session, oldest.turns)
 
 
-async def test_list_goes_on_behind_a_key(store: Store, records: Records) -> None:
+async def test_a_list_continues_after_a_key(store: Store, records: Records) -> None:
     for number in range(5):
         await store.open_call(*new_call(f"leg-{number}"))
 
@@ -49,7 +49,7 @@ async def test_list_goes_on_behind_a_key(store: Store, records: Records) -> None
     assert ["leg-2", "leg-1"] == await ids(records, 2, first[-1].key)
 
 
-async def test_what_is_wanted_is_listed_alone(store: Store, records: Records) -> None:
+async def test_filters_limit_the_list(store: Store, records: Records) -> None:
     await store.open_call(*new_call("old", created_at=NOON_MS - 1))
     await store.open_call(*new_call("from", state=b'{"from_number":"447700900123"}'))
     await store.open_call(*new_call("other", flow="other"))
@@ -69,10 +69,10 @@ async def test_what_is_wanted_is_listed_alone(store: Store, records: Records) ->
 @pytest.mark.parametrize(
     "wanted", [{"flow": "acme"}, {"number": NUMBER}, {"since": NOON_MS - 100}, {"result": "missed"}]
 )
-async def test_pages_contain_each_call_once_although_keys_and_times_differ(
+async def test_pages_contain_each_call_once_even_if_keys_and_times_differ_in_order(
     store: Store, records: Records, wanted: dict[str, object]
 ) -> None:
-    """Hosts store calls in another order than they begin."""
+    """Hosts store calls in a different order than they begin."""
     began = [0, 5, 4, 9, 7, 8, 3, 12, 11, 10]
     for number, at in enumerate(began):
         id_ = f"leg-{number}"
@@ -89,10 +89,10 @@ async def test_pages_contain_each_call_once_although_keys_and_times_differ(
 
 
 @pytest.mark.parametrize("is_over", [False, True])
-async def test_a_call_is_found_by_every_combination_of_what_is_true_of_it(
+async def test_a_call_is_found_by_every_combination_of_its_facts(
     store: Store, records: Records, *, is_over: bool
 ) -> None:
-    """Each combination is a statement of its own."""
+    """Each combination is a separate statement."""
     turn = turn_row("leg-1", heard=0, has_failed=True, result="sold")
     session = session_row("leg-1", state=f'{{"from_number":"{NUMBER}"}}'.encode())
     await store.open_call(session, turn, webhook_row("leg-1"))
@@ -161,9 +161,7 @@ async def test_words_are_found_in_upper_or_lower_case(store: Store, records: Rec
     assert [] == await records.holding("sell", [key for key, id_ in keys.items() if id_ == "raw"])
 
 
-async def test_the_trace_of_a_turn_says_whether_it_failed_only_if_0_2_has_written_it(
-    store: Store, records: Records
-) -> None:
+async def test_the_trace_of_a_turn_says_whether_it_failed_only_if_0_2_wrote_it(store: Store, records: Records) -> None:
     trace = b'[{"did":"failed"}]'
     for name, has_failed in (("failed", None), ("fine", False)):
         turn = turn_row(name, trace=trace, has_failed=has_failed)
@@ -177,7 +175,9 @@ async def test_the_trace_of_a_turn_says_whether_it_failed_only_if_0_2_has_writte
     assert (["failed"], ["failed"]) == (running, await ids(records, has_failed=True))
 
 
-async def test_version_changes_with_each_call_also_if_a_hosts_clock_is_behind(store: Store, records: Records) -> None:
+async def test_the_version_changes_with_each_call_even_if_a_hosts_clock_is_behind(
+    store: Store, records: Records
+) -> None:
     versions = [await records.version(NOON_MS, 9)]
     for id_, ended_at in (("leg-1", NOON_MS + 1000), ("leg-2", NOON_MS)):
         await store.open_call(*new_call(id_))
@@ -191,7 +191,7 @@ async def test_version_changes_with_each_call_also_if_a_hosts_clock_is_behind(st
     assert versions[-1] == await records.version(NOON_MS, 9)
 
 
-async def test_open_calls_are_counted_that_began_since_a_moment(store: Store, records: Records) -> None:
+async def test_open_calls_that_began_after_a_time_are_counted(store: Store, records: Records) -> None:
     for place, (id_, is_over) in enumerate((("a", False), ("b", True), ("c", False), ("d", False))):
         await store.open_call(*new_call(id_, is_over=is_over, created_at=NOON_MS + place))
     all_, later = await records.count_open(0), await records.count_open(NOON_MS + 2)
@@ -209,7 +209,7 @@ async def test_open_calls_are_counted_by_their_revisions(store: Store, records: 
     assert [("acme", "r0", 1), ("shop", "r2", 2), ("shop", "r1", 1)] == await records.open_revisions(NOON_MS)
 
 
-async def test_traces_and_statuses_are_those_of_some_calls(store: Store, records: Records) -> None:
+async def test_traces_and_statuses_of_the_given_calls_are_returned(store: Store, records: Records) -> None:
     for id_ in ("a", "b", "c"):
         await store.open_call(*new_call(id_))
         await store.record(webhook_row(id_, turn=0, wait=2, status="answered"))
@@ -275,11 +275,11 @@ async def test_events_of_the_leg_are_in_the_timeline_of_a_call_to_a_named_flow(s
     assert ended == timeline.webhooks[-1]
 
 
-async def test_call_that_is_not_there_has_no_timeline(records: Records) -> None:
+async def test_an_unknown_call_has_no_timeline(records: Records) -> None:
     assert await records.timeline("leg-1") is None
 
 
-async def test_revisions_are_there_to_be_read(store: Store, records: Records) -> None:
+async def test_revisions_can_be_read(store: Store, records: Records) -> None:
     await store.save_revisions([revision_row("c0ffee")])
 
     assert revision_row("c0ffee") == await records.revision("c0ffee")
@@ -308,7 +308,9 @@ async def test_open_calls_are_listed_by_the_time_that_they_began(store: Store, r
     assert ["second", "curl", "late"] == after_first
 
 
-async def test_end_that_came_before_its_call_is_found_until_the_call_is_over(store: Store, records: Records) -> None:
+async def test_an_end_that_arrived_before_its_call_is_found_until_the_call_is_over(
+    store: Store, records: Records
+) -> None:
     early = webhook_row("leg-1", status="completed", kind="event-completed")
     named = webhook_row("leg-2", status="completed", kind="event-completed")
     start = await records.last_webhook()

@@ -1,6 +1,6 @@
 """Two hosts that change the result of one call at the same moment: the second one waits, and nothing is lost.
 
-The other host is a connection whose transaction stays open for as long as the test wants.
+The other host is a connection whose transaction the test keeps open.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ async def test_first_reported_end_of_a_lost_call_stays(store: Store) -> None:
 
 
 async def test_forgetting_does_not_block_a_later_fact(store: Store) -> None:
-    """A later fact locks the call, then its row. If forgetting did so in another order, one of them would fail."""
+    """A later fact locks the call, then its row. If forgetting locked them in another order, one would fail."""
     await store.open_call(*new_call(state=NUMBER.encode()))
     await end_call(store, "leg-1", webhook_row("leg-1"))
     while await store.results.count():

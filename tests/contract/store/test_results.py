@@ -1,4 +1,4 @@
-"""The results of calls: written when a call ends, and kept right by every later fact, in any order."""
+"""The results of calls are written when a call ends and kept correct by every later fact, in any order."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ async def test_result_follows_from_the_facts_of_turns_and_from_webhooks(
 
 
 @pytest.mark.parametrize("name", ENDS)
-async def test_result_is_the_same_if_webhooks_arrive_after_the_end(store: Store, records: Records, name: str) -> None:
+async def test_the_result_is_the_same_if_webhooks_arrive_after_the_end(
+    store: Store, records: Records, name: str
+) -> None:
     turns, webhooks, result = ENDS[name]
     await open_with(store, *turns)
     await end_call(store, "leg-1", webhook_row("leg-1", kind="event-completed"))
@@ -148,7 +150,7 @@ async def test_only_the_last_session_of_a_leg_counts(store: Store, records: Reco
 
 
 async def sums(records: Records) -> dict[tuple[str, str, str, str, int], int]:
-    """The calls that the sums and the uncounted rows contain, by everything but the time."""
+    """The calls in the sums and the uncounted rows, by everything except the time."""
     return {
         (each.flow, each.line, each.result, each.own, each.until_s): each.calls
         for each in await records.result_sums(0, NOON_MS * 2)
@@ -176,7 +178,7 @@ async def test_sums_are_right_at_every_moment(store: Store, records: Records) ->
         assert expected == await sums(records)
 
 
-async def test_sums_of_any_period_are_those_of_its_calls(store: Store, records: Records) -> None:
+async def test_the_sums_of_any_period_match_its_calls(store: Store, records: Records) -> None:
     """A period begins and ends with any quarter of an hour, as days do in other time zones."""
     draw = random.Random(11)  # noqa: S311 - the same calls in every run
     quarters = [NOON_MS // QUARTER_MS + draw.randrange(4 * 96) for _ in range(80)]
@@ -221,7 +223,7 @@ async def test_forgotten_call_leaves_the_sums(store: Store, records: Records) ->
     assert [] == await results_of(records, "leg-1")
 
 
-async def test_wrong_sums_are_corrected_and_those_of_deleted_calls_stay(store: Store, records: Records) -> None:
+async def test_wrong_sums_are_corrected_and_sums_of_deleted_calls_are_kept(store: Store, records: Records) -> None:
     for number, hours in enumerate((0, 1, 3, 4)):
         at = NOON_MS + hours * 3_600_000
         row = session_row(f"leg-{number}", created_at=at, updated_at=at)
@@ -238,7 +240,7 @@ async def test_wrong_sums_are_corrected_and_those_of_deleted_calls_stay(store: S
     assert 4 == await store.results.recount()
     assert (0, fine) == (await records.count_wrong_sums(), await sums(records))
     await end_call(store, "leg-3", webhook_row("leg-3", kind="event-completed"))
-    assert 0 == await records.count_wrong_sums()  # what is not counted yet is no error
+    assert 0 == await records.count_wrong_sums()  # rows that are not counted yet are not an error
 
 
 async def spoil(store: Store, since: int) -> None:
@@ -262,7 +264,9 @@ async def test_deleted_call_stays_in_the_sums(store: Store, records: Records, *,
     assert 1 == sum((await sums(records)).values())
 
 
-async def test_call_whose_end_was_never_reported_is_deleted_as_early_as_others(store: Store, records: Records) -> None:
+async def test_a_call_whose_end_was_never_reported_is_deleted_as_early_as_others(
+    store: Store, records: Records
+) -> None:
     await open_with(store, {"heard": 0})
     await store.end_lost(EndOfCall("leg-1", 1, "inbound", NUMBER, LINE), "leg-1", NOON_MS + 9000)
 

@@ -1,4 +1,4 @@
-"""What a store deletes: a number with all its calls, and what is old."""
+"""What a store deletes: a number with all its calls, and old data."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_the_hooks_of_a_forgotten_call_are_never_sent(store: Store) -> Non
     assert ["another"] == [hook.id for hook in await store.hooks(10)]
 
 
-async def test_a_hook_behind_one_that_is_forgotten_is_due(store: Store) -> None:
+async def test_a_hook_after_a_forgotten_one_is_due(store: Store) -> None:
     hooks = [hook_row("names it", body=NUMBER.encode()), hook_row("behind it"), hook_row("last")]
     await store.open_call(*new_call("leg-1"), hooks=hooks)
     gone = await store.forget([NUMBER])
@@ -53,7 +53,7 @@ async def test_a_hook_behind_one_that_is_forgotten_is_due(store: Store) -> None:
 
 
 @pytest.mark.parametrize("name", ["leg", "conversation", "session"])
-async def test_what_comes_late_of_a_forgotten_call_is_not_written(store: Store, name: str) -> None:
+async def test_late_webhooks_of_a_forgotten_call_are_not_written(store: Store, name: str) -> None:
     await write_calls(store)
     forgotten = await store.load("from")
     assert forgotten is not None
@@ -91,7 +91,7 @@ async def test_a_forgotten_call_is_not_opened_again(store: Store, name: str) -> 
     assert Forgotten() == (await store.forget([NUMBER]))._replace(purged=None)
 
 
-async def test_what_follows_a_call_that_is_not_opened_again_is_not_written(store: Store) -> None:
+async def test_turns_of_a_call_that_is_not_opened_again_are_not_written(store: Store) -> None:
     await write_calls(store)
     await store.forget([NUMBER])
     await store.open_call(*new_call("transferred", leg="from", conversation="CON-new"))
@@ -109,7 +109,7 @@ async def test_another_call_is_opened_after_one_was_forgotten(store: Store) -> N
     assert await store.open_call(*new_call("leg-newer", leg="", conversation=""))
 
 
-async def test_what_another_host_forgets_and_sweeps_counts_at_once(store: Store) -> None:
+async def test_deletions_by_another_host_take_effect_at_once(store: Store) -> None:
     host = Store(store.database)
     await write_calls(store)
     assert await host.open_call(*new_call("before"))
@@ -134,7 +134,7 @@ async def test_a_call_is_not_opened_twice_after_another_was_forgotten(store: Sto
     assert not await store.open_call(*new_call("from"))
 
 
-async def test_a_forgotten_name_is_dropped_when_its_call_would_have_been(store: Store) -> None:
+async def test_a_forgotten_id_is_dropped_when_its_call_would_have_been(store: Store) -> None:
     await write_calls(store)
     await store.forget([NUMBER])
     await store.sweep(NOON_MS + DAY_MS, 100, NOON_MS + DAY_MS)
@@ -143,7 +143,7 @@ async def test_a_forgotten_name_is_dropped_when_its_call_would_have_been(store: 
     assert 1 == (await store.forget([NUMBER])).webhooks
 
 
-async def test_what_comes_of_another_call_is_written_after_one_was_forgotten(store: Store) -> None:
+async def test_webhooks_of_other_calls_are_written_after_one_was_forgotten(store: Store) -> None:
     await write_calls(store)
     await store.forget([NUMBER])
     await store.record(webhook_row(session="other", leg="other", body=NUMBER.encode()))
@@ -173,7 +173,7 @@ async def test_a_revision_that_names_the_number_is_reported_and_stays(store: Sto
     assert await store.revision("c0ffee") is not None
 
 
-async def test_old_calls_go_little_by_little_with_all_that_is_theirs(store: Store) -> None:
+async def test_old_calls_are_deleted_in_batches_with_all_their_data(store: Store) -> None:
     for number in range(5):
         await store.open_call(*new_call(f"old-{number}"), hooks=[hook_row(f"hook-{number}", session=f"old-{number}")])
     await store.open_call(*new_call("young", created_at=NOON_MS + DAY_MS, updated_at=NOON_MS + DAY_MS))
@@ -183,7 +183,7 @@ async def test_old_calls_go_little_by_little_with_all_that_is_theirs(store: Stor
     assert await store.load("young") is not None
 
 
-async def test_a_call_that_was_changed_lately_stays_whenever_it_began(store: Store) -> None:
+async def test_a_recently_changed_call_is_kept_whenever_it_began(store: Store) -> None:
     await store.open_call(*new_call("old", updated_at=NOON_MS + DAY_MS))
     await store.open_call(*new_call("older"))
 
@@ -191,7 +191,7 @@ async def test_a_call_that_was_changed_lately_stays_whenever_it_began(store: Sto
     assert await store.load("old") is not None
 
 
-async def test_old_webhooks_of_no_call_go(store: Store) -> None:
+async def test_old_webhooks_without_a_call_are_deleted(store: Store) -> None:
     await store.open_call(*new_call("leg-1", updated_at=NOON_MS + DAY_MS))
     await store.record(webhook_row("leg-1", 0, 0, "ringing"))
     await store.record(webhook_row(""))
@@ -201,7 +201,7 @@ async def test_old_webhooks_of_no_call_go(store: Store) -> None:
     assert ((0, "ringing"),) == await store.statuses("leg-1", 0)
 
 
-async def test_a_hook_behind_one_that_is_too_old_is_due(store: Store) -> None:
+async def test_a_hook_after_one_that_is_too_old_is_due(store: Store) -> None:
     hooks = [hook_row("old"), hook_row("young", created_at=NOON_MS + 1), hook_row("last", created_at=NOON_MS + 1)]
     await store.open_call(*new_call("leg-1", updated_at=NOON_MS + 1), hooks=hooks)
 
@@ -209,7 +209,7 @@ async def test_a_hook_behind_one_that_is_too_old_is_due(store: Store) -> None:
     assert ["young"] == [hook.id for hook in await store.claim_hooks(NOON_MS + 1, NOON_MS + 2, 10)]
 
 
-async def test_old_webhooks_of_no_call_go_once_the_old_calls_are_gone(store: Store) -> None:
+async def test_old_webhooks_without_a_call_are_deleted_after_the_old_calls(store: Store) -> None:
     for number in range(3):
         await store.open_call(*new_call(f"old-{number}"))
     await store.record(webhook_row(""))
@@ -217,7 +217,7 @@ async def test_old_webhooks_of_no_call_go_once_the_old_calls_are_gone(store: Sto
     assert [2, 1 + 1, 0] == [await store.sweep(NOON_MS + 1, 2, NOON_MS + 1) for _ in range(3)]
 
 
-async def test_a_call_from_the_future_keeps_no_old_one(store: Store) -> None:
+async def test_a_call_dated_in_the_future_does_not_keep_old_ones(store: Store) -> None:
     await store.open_call(*new_call("future", created_at=NOON_MS + 9 * DAY_MS, updated_at=NOON_MS + 9 * DAY_MS))
     await store.open_call(*new_call("old"))
     await store.open_call(*new_call("young", created_at=NOON_MS + DAY_MS, updated_at=NOON_MS + DAY_MS))
@@ -228,8 +228,8 @@ async def test_a_call_from_the_future_keeps_no_old_one(store: Store) -> None:
 
 
 @pytest.mark.parametrize("days", [1, 9])
-async def test_rows_that_a_wrong_clock_dated_too_late_keep_no_old_ones(store: Store, days: int) -> None:
-    """Their time may be in the future, or may have come since."""
+async def test_rows_dated_too_late_by_a_wrong_clock_do_not_keep_old_ones(store: Store, days: int) -> None:
+    """Their time may be in the future or may have passed since."""
     late = NOON_MS + days * DAY_MS
     await store.open_call(
         *new_call("late", created_at=late, updated_at=late), hooks=[hook_row("late", created_at=late)]
@@ -242,12 +242,12 @@ async def test_rows_that_a_wrong_clock_dated_too_late_keep_no_old_ones(store: St
     assert (None, ["late"]) == (await store.load("old"), [hook.id for hook in await store.hooks(10)])
 
 
-async def test_nothing_is_swept_where_nothing_is(store: Store) -> None:
+async def test_sweeping_an_empty_store_deletes_nothing(store: Store) -> None:
     assert 0 == await store.sweep(NOON_MS, 10, NOON_MS)
     assert 0 == await store.sweep_revisions(NOON_MS, ())
 
 
-async def test_old_revisions_go_that_nobody_uses(store: Store) -> None:
+async def test_old_unused_revisions_are_deleted(store: Store) -> None:
     rows = [revision_row(hash_) for hash_ in ("used", "current", "unused")]
     await store.save_revisions([*rows, revision_row("young", created_at=NOON_MS + DAY_MS)])
     await store.open_call(*new_call("leg-1", revision="used"))

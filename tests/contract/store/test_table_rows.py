@@ -40,7 +40,7 @@ async def test_a_turn_writes_its_changes_with_its_call_and_a_repeat_writes_none(
     assert (2, "call leg-1") == (row.version, row.changed_by)
 
 
-async def test_a_change_leaves_other_columns_and_other_rows_as_they_are(store: Store) -> None:
+async def test_a_change_does_not_affect_other_columns_and_rows(store: Store) -> None:
     first = [RowChange(ADA, {"name": "Ada", "tier": "gold"}), RowChange(BOB, {"name": "Bob"})]
     await store.tables.change(first, NOON_MS, "a test")
     await store.tables.change([RowChange(ADA, {"tier": "standard"})], NOON_MS, "a test")
@@ -67,7 +67,7 @@ async def test_a_row_that_must_be_new_and_exists_writes_nothing(store: Store) ->
     row = await store.load("leg-1")
     assert row is not None
     assert 1 == row.version
-    with pytest.raises(AlreadyOpen):  # the rows that it has claimed are released
+    with pytest.raises(AlreadyOpen):  # the rows that it claimed are released
         await store.open_call(*new_call("leg-2"), saves=saves[:1])
     with pytest.raises(Conflict):
         await store.advance(*next_turn("leg-2", 2), saves=saves[:1])
@@ -116,7 +116,7 @@ async def test_a_person_is_forgotten_by_the_key_and_by_the_columns(store: Store)
     assert ['shifts["tuesday"]'] == [row.name for row in await store.tables.of_table("shifts")]
 
 
-async def test_the_rows_of_a_table_are_read_in_order_and_piece_by_piece(store: Store) -> None:
+async def test_the_rows_of_a_table_are_read_in_order_and_in_pages(store: Store) -> None:
     rows = [RowChange(f'customers["{number}"]') for number in range(447700900100, 447700900107)]
     await store.tables.change([*rows, RowChange('customers2["1"]'), RowChange('aaa["1"]')], NOON_MS, "a test")
     first = await store.tables.of_table("customers", limit=4)
@@ -163,7 +163,7 @@ async def test_a_counter_of_two_hosts_counts_every_call_once(hosts: list[Store])
     assert 2 * RACES == sum(found.values())
 
 
-async def test_of_two_hosts_that_add_the_same_row_one_does(hosts: list[Store]) -> None:
+async def test_only_one_of_two_hosts_adds_the_same_row(hosts: list[Store]) -> None:
     won: list[int] = []
 
     async def call(number: int) -> None:

@@ -1,4 +1,4 @@
-"""A process that writes calls until it is killed, and prints the id of each one that was acknowledged.
+"""A process that writes calls until it is killed and prints the ID of each acknowledged call.
 
 python writing_process.py URL NAME [COUNT]      eight tasks write COUNT calls in all, or go on forever
 """
@@ -17,7 +17,7 @@ TASKS = 8
 
 
 async def write(store: Store, ids: itertools.chain[str]) -> None:
-    """Write each call with two turns; a line is out before the next call begins."""
+    """Write each call with two turns; its line is printed before the next call begins."""
     for id_ in ids:
         await store.open_call(*new_call(id_))
         await store.advance(*next_turn(id_, 1))

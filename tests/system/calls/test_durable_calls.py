@@ -51,7 +51,7 @@ def press(server: RunningServer, answer: httpx.Response, digits: str) -> httpx.R
     return post(callback(server, answer, "input"), {"dtmf": {"digits": digits, "timed_out": False}, "uuid": "leg"})
 
 
-def test_a_call_that_was_acknowledged_goes_on_after_a_kill_and_a_restart(tmp_path: Path, project: Path) -> None:
+def test_an_acknowledged_call_continues_after_a_kill_and_a_restart(tmp_path: Path, project: Path) -> None:
     acknowledged: dict[str, bytes] = {}
     stop = threading.Event()
 
@@ -89,7 +89,9 @@ def test_a_call_that_was_acknowledged_goes_on_after_a_kill_and_a_restart(tmp_pat
     assert "Connecting you to sales." == said(connected)[0]
 
 
-def test_a_call_finishes_on_the_flow_it_began_with_and_the_next_gets_the_new_one(tmp_path: Path, project: Path) -> None:
+def test_a_call_finishes_on_the_flow_it_started_with_and_the_next_call_gets_the_new_one(
+    tmp_path: Path, project: Path
+) -> None:
     flow = project / "flows" / "reception.yaml"
     with running_server(tmp_path, cwd=project) as server:
         old = ring(server, "old")
@@ -104,7 +106,7 @@ def test_a_call_finishes_on_the_flow_it_began_with_and_the_next_gets_the_new_one
     assert "Ringing the sales desk." == said(new_call)[0]
 
 
-def test_a_broken_save_keeps_the_old_flow_and_prints_the_issues(tmp_path: Path, project: Path) -> None:
+def test_a_broken_save_keeps_the_previous_flow_and_prints_the_issues(tmp_path: Path, project: Path) -> None:
     flow = project / "flows" / "reception.yaml"
     with running_server(tmp_path, cwd=project, env={"NCCO_LOG": "console"}) as server:
         before = ring(server, "before")

@@ -92,7 +92,7 @@ def hang_up(server: RunningServer, ncco: list[dict[str, Any]], leg: str) -> list
     return post(server, action(ncco, "notify")["eventUrl"][0], reached)
 
 
-def test_who_declines_passes_the_call_on_and_who_takes_it_ends_the_search(tmp_path: Path) -> None:
+def test_declining_passes_the_call_on_and_accepting_ends_the_search(tmp_path: Path) -> None:
     project = tmp_path / "project"
     (project / "flows").mkdir(parents=True)
     (project / "templates").mkdir()

@@ -28,7 +28,7 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", DATABASES)
-def test_a_handler_goes_on_after_kill_9_with_the_text_that_the_call_began_with(
+def test_a_handler_continues_after_kill_9_with_the_version_that_the_call_started_with(
     tmp_path: Path, project: Path, kind: str
 ) -> None:
     database = f"sqlite:///{tmp_path}/calls.db" if kind == "sqlite" else empty_database()

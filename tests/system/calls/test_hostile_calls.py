@@ -49,7 +49,7 @@ async def host() -> AsyncIterator[Host]:
         yield host
 
 
-async def test_a_computed_number_behind_an_input_is_only_dialled_when_it_is_allowed(tmp_path: Path) -> None:
+async def test_a_computed_number_after_an_input_is_only_dialled_if_it_is_allowed(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "toll.yaml").write_text(TOLL)
     async with serving(tmp_path / "flows", dial_allow="44") as host:
@@ -71,7 +71,7 @@ async def test_a_computed_number_behind_an_input_is_only_dialled_when_it_is_allo
         {"dtmf": {"digits": ""}, "keys": "739184205617"},
     ],
 )
-async def test_a_pin_in_any_field_is_written_nowhere(host: Host, fields: dict[str, object]) -> None:
+async def test_a_pin_in_any_field_is_never_stored_or_logged(host: Host, fields: dict[str, object]) -> None:
     caller = Caller(host)
     await caller.ring("pin")
     await caller.send(caller.url("input"), {**caller.common, **fields})
@@ -89,7 +89,7 @@ async def test_a_pin_in_any_field_is_written_nowhere(host: Host, fields: dict[st
         ("/webhooks/fallback", {"reason": "Socket timeout.", "original_request": "nonsense"}),
     ],
 )
-async def test_keys_that_come_on_another_url_are_written_nowhere(
+async def test_keys_sent_to_another_url_are_never_stored_or_logged(
     host: Host, path: str, more: dict[str, object]
 ) -> None:
     caller = Caller(host)
@@ -99,7 +99,7 @@ async def test_keys_that_come_on_another_url_are_written_nowhere(
     assert "739184205617" not in host.written
 
 
-async def test_a_refusal_does_not_open_an_ended_call_again(host: Host) -> None:
+async def test_a_refusal_does_not_reopen_an_ended_call(host: Host) -> None:
     caller = Caller(host)
     await caller.ring()
     menu = caller.url("input")
@@ -114,7 +114,7 @@ async def test_a_refusal_does_not_open_an_ended_call_again(host: Host) -> None:
 @pytest.mark.parametrize(
     "data", ['{"a": 123456789012345678901234567890}', '{"a": "\\ud800"}', '{"a":' * 500 + "1" + "}" * 500]
 )
-async def test_nested_text_that_json_can_hardly_say_costs_no_call(host: Host, data: str) -> None:
+async def test_deeply_nested_text_breaks_no_call(host: Host, data: str) -> None:
     caller = Caller(host, form="query")
     await caller.ring(custom_data=data)
 
@@ -122,7 +122,7 @@ async def test_nested_text_that_json_can_hardly_say_costs_no_call(host: Host, da
 
 
 @pytest.mark.parametrize("nested", [{"dtmf": '{"digits":"\\ud800"}'}, {"speech": '{"results":[{"text":"\\ud800"}]}'}])
-async def test_half_a_letter_in_an_input_is_a_wrong_answer(host: Host, nested: dict[str, object]) -> None:
+async def test_half_a_character_in_an_input_is_a_wrong_answer(host: Host, nested: dict[str, object]) -> None:
     caller = Caller(host, form="query")
     await caller.ring()
     await caller.send(caller.url("input"), {**caller.common, **nested})
@@ -139,7 +139,7 @@ class Away(MemoryStore):
         await super().save_revisions(revisions)  # type: ignore[arg-type]  # it passes on what it got
 
 
-async def test_flows_that_were_saved_while_the_store_was_away_are_taken_over_later(tmp_path: Path) -> None:
+async def test_flows_saved_while_the_store_was_unavailable_are_used_later(tmp_path: Path) -> None:
     flows = tmp_path / "flows"
     flows.mkdir()
     file = flows / "a.yaml"
@@ -172,7 +172,7 @@ async def _until(holds: Callable[[], bool]) -> None:
     raise AssertionError("it did not happen")
 
 
-async def test_a_log_line_stays_short_and_holds_no_control_characters(capfd: pytest.CaptureFixture[str]) -> None:
+async def test_a_log_line_stays_short_and_contains_no_control_characters(capfd: pytest.CaptureFixture[str]) -> None:
     settings = load_settings(None, log="console", public_url=BASE, database_url="memory://")
     configure_log(settings)
     async with serving(FLOWS) as host:

@@ -152,7 +152,7 @@ async def test_a_known_customer_is_greeted_and_put_through_to_the_account_manage
         (answering(b'{"name": ["SECRET"], "tier": "gold"}'), "`name` is not text"),
     ],
 )
-async def test_a_server_that_is_slow_dead_or_lying_costs_a_greeting_and_nothing_else(
+async def test_a_lookup_server_that_is_slow_dead_or_wrong_costs_only_the_greeting(
     acme: Office, behaviour: Behaviour, problem: str
 ) -> None:
     acme.crm.behaviours[CALLER] = behaviour
@@ -167,7 +167,7 @@ async def test_a_server_that_is_slow_dead_or_lying_costs_a_greeting_and_nothing_
     assert "SECRET" not in acme.written
 
 
-async def test_a_server_that_is_down_is_left_alone_until_it_is_back(acme: Office, pauses: StandingClock) -> None:
+async def test_a_lookup_server_that_is_down_is_not_asked_until_it_is_back(acme: Office, pauses: StandingClock) -> None:
     await acme.crm.stop()
     lost = [(await acme.ring()).said[0] for _ in range(6)]
     await acme.crm.start()
@@ -199,7 +199,7 @@ async def test_a_hostile_number_stays_one_segment_of_the_path(acme: Office, numb
 
 
 @pytest.mark.parametrize("number", ["../../admin", "1\r\nX-Admin: yes"])
-async def test_a_number_that_may_be_decoded_to_another_path_is_asked_nowhere(acme: Office, number: str) -> None:
+async def test_a_number_that_may_be_decoded_to_another_path_is_not_looked_up(acme: Office, number: str) -> None:
     for path in ("callers/..%2F..%2Fadmin", "callers/1%0D%0AX-Admin%3A%20yes", "admin"):
         acme.crm.behaviours[path] = good
 
@@ -209,7 +209,7 @@ async def test_a_number_that_may_be_decoded_to_another_path_is_asked_nowhere(acm
     assert [] == acme.crm.requests
 
 
-async def test_a_number_that_leads_up_the_path_is_not_asked_for(acme: Office) -> None:
+async def test_a_number_that_goes_up_the_path_is_not_looked_up(acme: Office) -> None:
     call = await acme.ring(**{"from": ".."})
 
     assert WELCOME == call.said[0]
@@ -259,7 +259,7 @@ def written(tmp_path: Path, files: Mapping[str, str]) -> Path:
 
 
 @pytest.mark.parametrize(("answer", "said"), [(b'{"right": true}', "Your account."), (b'{"right": false}', "Goodbye.")])
-async def test_a_pin_is_sent_to_be_checked_and_kept_nowhere(
+async def test_a_pin_is_sent_for_a_check_and_never_stored(
     tmp_path: Path, crm: LookUpServer, office_of: OpenOffice, answer: bytes, said: str
 ) -> None:
     crm.behaviours["pins"] = answering(answer)
@@ -275,7 +275,7 @@ async def test_a_pin_is_sent_to_be_checked_and_kept_nowhere(
     assert "t0ken" not in office.written
 
 
-async def test_a_setting_that_is_missing_costs_the_lookup_alone(
+async def test_a_missing_setting_fails_only_the_lookup(
     tmp_path: Path, crm: LookUpServer, office_of: OpenOffice
 ) -> None:
     office = await office_of(written(tmp_path, {"test.yaml": STEPS}))

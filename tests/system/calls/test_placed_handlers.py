@@ -1,4 +1,4 @@
-"""Handlers that a program places over HTTP, on a real server and a virtual Vonage in processes of their own."""
+"""Handlers that a program places over HTTP, on a real server and a virtual Vonage in separate processes."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(("to", "keys"), CALLS.values(), ids=CALLS)
-async def test_a_call_is_replayed_with_the_results_of_each_handler_that_it_was_in(
+async def test_a_call_is_replayed_with_the_results_of_each_of_its_handlers(
     project: Path, to: str, keys: tuple[str, ...]
 ) -> None:
     env = {"NCCO_PYTHON_FLOWS": "stock.py", "NCCO_DATABASE_URL": f"sqlite:///{project}/calls.db"}

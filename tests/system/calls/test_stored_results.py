@@ -108,14 +108,14 @@ async def shown(url: str, project: Path) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
-async def test_stored_results_are_those_of_the_oracle_and_stay_when_flows_change(tmp_path: Path, database: str) -> None:
+async def test_stored_results_match_the_oracle_and_stay_when_flows_change(tmp_path: Path, database: str) -> None:
     await agree_and_stay(tmp_path, database, calls=36, kills=1)
 
 
 @pytest.mark.usefixtures("night")
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
-async def test_stored_results_of_a_thousand_calls_are_those_of_the_oracle(tmp_path: Path, database: str) -> None:
+async def test_stored_results_of_a_thousand_calls_match_the_oracle(tmp_path: Path, database: str) -> None:
     await agree_and_stay(tmp_path, database, calls=1_000, kills=10)
 
 

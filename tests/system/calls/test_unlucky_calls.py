@@ -68,7 +68,7 @@ def talkative(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("form", ["json", "form", "query"])
-async def test_a_whole_call_goes_by_json_by_form_and_by_query(host: Host, form: str) -> None:
+async def test_a_whole_call_works_by_json_by_form_and_by_query(host: Host, form: str) -> None:
     caller = Caller(host, form=form)
     await caller.ring()
     menu = caller.url("input")
@@ -86,7 +86,7 @@ async def test_a_whole_call_goes_by_json_by_form_and_by_query(host: Host, form: 
     assert EMPTY == (ended.status_code, ended.content)
 
 
-async def test_fifty_deliveries_at_once_hear_one_ncco(host: Host) -> None:
+async def test_fifty_simultaneous_deliveries_get_the_same_ncco(host: Host) -> None:
     caller = Caller(host)
     await caller.ring()
     menu = caller.url("input")
@@ -97,7 +97,7 @@ async def test_fifty_deliveries_at_once_hear_one_ncco(host: Host) -> None:
     assert 2 == len(host.store.turns[caller.leg])
 
 
-async def test_a_busy_that_comes_after_the_timeout_changes_nothing(host: Host) -> None:
+async def test_a_busy_event_after_the_timeout_changes_nothing(host: Host) -> None:
     caller = Caller(host)
     await caller.ring()
     await caller.press("1")
@@ -110,7 +110,7 @@ async def test_a_busy_that_comes_after_the_timeout_changes_nothing(host: Host) -
     assert timeout.content == again.content
 
 
-async def test_what_comes_after_the_end_of_a_call_gets_nothing(host: Host) -> None:
+async def test_webhooks_after_the_end_of_a_call_get_an_empty_reply(host: Host) -> None:
     caller = Caller(host)
     await caller.ring()
     menu = caller.url("input")
@@ -123,7 +123,7 @@ async def test_what_comes_after_the_end_of_a_call_gets_nothing(host: Host) -> No
 
 @pytest.mark.parametrize("form", ["json", "query"])
 @pytest.mark.parametrize("reason", LOST)
-async def test_the_fallback_goes_on_where_the_lost_reply_was(host: Host, reason: str, form: str) -> None:
+async def test_the_fallback_continues_where_the_reply_was_lost(host: Host, reason: str, form: str) -> None:
     caller = Caller(host, form=form)
     answered = await caller.fall_back(ANSWER_URL, reason)
     repeated = await caller.ring()
@@ -138,7 +138,7 @@ async def test_the_fallback_goes_on_where_the_lost_reply_was(host: Host, reason:
 
 
 @pytest.mark.parametrize("form", ["json", "query"])
-async def test_what_vonage_refused_is_never_sent_again(host: Host, form: str) -> None:
+async def test_an_ncco_that_vonage_refused_is_never_sent_again(host: Host, form: str) -> None:
     caller = Caller(host, form=form)
     await caller.ring()
     menu = caller.url("input")
@@ -155,7 +155,7 @@ async def test_what_vonage_refused_is_never_sent_again(host: Host, form: str) ->
 @pytest.mark.parametrize(
     "original", [None, "", {}, [], 5, {"url": None}, {"url": "https://"}, {"url": "/webhooks/input/AAAA"}]
 )
-async def test_a_fallback_that_says_nothing_useful_still_says_something(
+async def test_a_fallback_without_useful_fields_still_plays_something(
     host: Host, reason: object, original: object
 ) -> None:
     caller = Caller(host)
@@ -183,7 +183,7 @@ async def test_a_fallback_that_says_nothing_useful_still_says_something(
         "<!--",
     ],
 )
-async def test_what_a_caller_says_stays_words(talkative: Path, words: str) -> None:
+async def test_words_of_a_caller_stay_plain_text(talkative: Path, words: str) -> None:
     async with serving(talkative) as host:
         caller = Caller(host)
         await caller.ring()
@@ -215,7 +215,7 @@ async def test_a_call_dials_ten_times_and_then_hears_the_error_exit(talkative: P
     ("number", "played"),
     [("447700900999", ["connect"]), ("1900123456", ["talk"]), ("447700900999;postd=1", ["talk"]), ("", ["talk"])],
 )
-async def test_a_number_of_the_caller_is_only_dialled_when_it_is_allowed(
+async def test_a_number_from_the_caller_is_only_dialled_if_it_is_allowed(
     talkative: Path, number: str, played: list[str]
 ) -> None:
     async with serving(talkative, dial_allow="44") as host:
@@ -228,7 +228,7 @@ async def test_a_number_of_the_caller_is_only_dialled_when_it_is_allowed(
 
 
 @pytest.mark.parametrize("form", ["json", "form", "query"])
-async def test_a_pin_is_found_nowhere_once_it_was_keyed_in(host: Host, form: str) -> None:
+async def test_a_pin_that_was_entered_is_found_nowhere(host: Host, form: str) -> None:
     caller = Caller(host, form=form)
     await caller.ring("pin")
     pin = caller.url("input")

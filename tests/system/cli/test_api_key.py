@@ -19,7 +19,7 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_program_asks_a_running_server_for_a_call(home: Path) -> None:
+def test_a_program_requests_a_call_from_a_running_server(home: Path) -> None:
     port = free_port()
     server = Server(home, {"NCCO_API_PORT": str(port), "NCCO_DIAL_ALLOW": "44"})
     env = {"NCCO_DATABASE_URL": server.settings["NCCO_DATABASE_URL"]}
@@ -51,7 +51,7 @@ def test_a_program_asks_a_running_server_for_a_call(home: Path) -> None:
         (["CRM", "--flows", "reminder"], "CRM is not a valid name for a key"),
     ],
 )
-def test_a_key_that_would_never_work_is_not_made(home: Path, words: list[str], message: str) -> None:
+def test_an_unusable_key_is_not_created(home: Path, words: list[str], message: str) -> None:
     result = ncco("api-key", "add", *words, cwd=home, env={"NCCO_DATABASE_URL": f"sqlite:///{home}/calls.db"})
 
     assert 2 == result.exit_code

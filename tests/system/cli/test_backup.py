@@ -199,7 +199,7 @@ def rows_of(home: Home) -> str:
     [("sqlite", "sqlite"), ("sqlite", "postgres"), ("postgres", "postgres")],
     indirect=["made_under_load"],
 )
-def test_calls_acknowledged_before_a_backup_are_played_on_after_its_restore(
+def test_calls_acknowledged_before_a_backup_continue_after_its_restore(
     target: str, made_under_load: Backup, tmp_path: Path
 ) -> None:
     archive, before = made_under_load.archive, made_under_load.before
@@ -224,7 +224,7 @@ def test_calls_acknowledged_before_a_backup_are_played_on_after_its_restore(
 
 
 @pytest.mark.parametrize("made_under_load", ["postgres"], indirect=True)
-def test_a_backup_of_postgres_is_no_sqlite_file(made_under_load: Backup, tmp_path: Path) -> None:
+def test_a_backup_of_postgres_is_not_a_sqlite_file(made_under_load: Backup, tmp_path: Path) -> None:
     new = new_home(tmp_path / "new", "sqlite")
     refused = new.ncco("restore", made_under_load.archive)
 
@@ -274,7 +274,7 @@ def state_of(home: Home) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in sorted((home.path / "data").rglob("*")) if path.is_file()}
 
 
-def test_restore_brings_back_what_was_deleted_and_asks_before_it_deletes(backed_up: tuple[Home, Path]) -> None:
+def test_a_restore_recovers_deleted_data_and_asks_before_it_deletes(backed_up: tuple[Home, Path]) -> None:
     home, archive = backed_up
     data = home.path / "data"
     key = (data / "ncco.db-key").read_text()
@@ -314,7 +314,7 @@ def test_restore_refuses_while_a_server_runs(kind: str, tmp_path: Path, backed_u
     assert "For the end, press 1." == played[0]["text"]
 
 
-def test_restore_leaves_the_log_of_a_database_that_was_moved_away(backed_up: tuple[Home, Path]) -> None:
+def test_a_restore_keeps_the_log_of_a_database_that_was_moved_away(backed_up: tuple[Home, Path]) -> None:
     home, archive = backed_up
     home.env["NCCO_RETENTION_DAYS"] = "0"  # otherwise the server empties the WAL file some time after it starts
     database = home.path / "data" / "ncco.db"
@@ -431,7 +431,7 @@ def test_a_backup_on_a_full_disk_names_that_disk_and_leaves_nothing(
     assert re.search(r"fix: free (some )?space", tried.stderr)
 
 
-def test_a_restore_on_a_full_disk_blames_the_disk_and_leaves_nothing(
+def test_a_restore_on_a_full_disk_names_the_disk_and_leaves_nothing(
     disk: SmallDisk, backed_up: tuple[Home, Path]
 ) -> None:
     folder, shell = disk
@@ -462,7 +462,7 @@ def test_a_database_on_a_full_disk_is_backed_up_elsewhere(disk: SmallDisk, tmp_p
     assert "and verified" in tried.stdout
 
 
-def test_backup_into_a_folder_names_the_file_and_keeps_what_is_there(backed_up: tuple[Home, Path]) -> None:
+def test_a_backup_into_a_folder_names_the_file_and_keeps_existing_files(backed_up: tuple[Home, Path]) -> None:
     home, archive = backed_up
     (home.path / "backups").mkdir()
     first = json.loads(home.ncco("backup", "backups", "--format", "json").stdout)

@@ -96,7 +96,7 @@ def document(id_: str) -> dict[str, Any]:
 # One call
 
 
-def test_timeline_says_what_came_in_why_and_what_went_out() -> None:
+def test_the_timeline_shows_webhooks_decisions_and_replies() -> None:
     record(to_sales)
 
     shown = ncco("calls", LEG[:6])
@@ -136,7 +136,7 @@ call {LEG}
     )
 
 
-def test_call_that_no_flow_took_is_listed_too() -> None:
+def test_a_call_without_a_flow_is_listed_too() -> None:
     async def unknown(call: ServedCall) -> None:
         await call.service.answer(delivery({"to": "15550100", "from": "447700900123", "uuid": "aa09"}))
 
@@ -162,7 +162,7 @@ def test_failed_step_is_reported_with_its_place() -> None:
 @pytest.mark.parametrize(
     ("keys", "told"), [("1", "pressed 1"), ("2", "pressed 2")], ids=["a menu", "another choice of it"]
 )
-def test_key_press_that_came_by_the_fallback_url_says_so_and_why(keys: str, told: str) -> None:
+def test_a_key_press_through_the_fallback_url_is_shown_with_the_reason(keys: str, told: str) -> None:
     async def lost(call: ServedCall) -> None:
         await call.ring()
         await call.service.fallback(delivery(by_fallback(call, keys)))
@@ -184,7 +184,7 @@ def by_fallback(call: ServedCall, keys: str) -> dict[str, Any]:
 # Databases that cannot be read
 
 
-def test_foreign_database_is_reported() -> None:
+def test_a_database_of_another_program_is_reported() -> None:
     connection = sqlite3.connect("ncco.db")
     connection.execute("CREATE TABLE songs (name TEXT)")
     connection.close()
@@ -228,7 +228,7 @@ def interrupted(process: Forked) -> tuple[int, str]:
     return process.wait(), said
 
 
-def test_new_calls_are_shown_as_they_come_until_it_is_interrupted() -> None:
+def test_new_calls_are_shown_as_they_arrive_until_interrupted() -> None:
     record(to_sales)
     process = following("--format", "json")
     assert process.stdout is not None
@@ -241,7 +241,7 @@ def test_new_calls_are_shown_as_they_come_until_it_is_interrupted() -> None:
     assert (0, "") == interrupted(process)
 
 
-def test_new_turns_of_a_call_are_shown_as_they_come() -> None:
+def test_new_turns_of_a_call_are_shown_as_they_arrive() -> None:
     async def rings(call: ServedCall) -> None:
         await call.ring()
 
@@ -260,7 +260,7 @@ def test_new_turns_of_a_call_are_shown_as_they_come() -> None:
     assert (0, "") == interrupted(process)
 
 
-def test_following_in_text_ends_when_nobody_reads_any_more() -> None:
+def test_following_as_text_ends_when_nobody_reads_the_output() -> None:
     record(to_sales)
     process = following()
     assert process.stdout is not None

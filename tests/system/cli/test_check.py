@@ -25,7 +25,7 @@ except SystemExit:
 """
 
 
-def test_a_file_that_may_not_be_read_ends_with_2(tmp_path: Path) -> None:
+def test_an_unreadable_file_ends_with_2(tmp_path: Path) -> None:
     (tmp_path / "pipe.yaml").symlink_to("/proc/self/mem")
 
     shown = ncco("check", "pipe.yaml")
@@ -82,7 +82,7 @@ def test_watching_checks_again_on_every_save(watching: Forked, tmp_path: Path) -
     assert "changed: flows/shop.yaml" in mended
 
 
-def test_watching_waits_for_a_folder_that_is_gone(watching: Forked, tmp_path: Path) -> None:
+def test_watching_waits_for_a_missing_folder(watching: Forked, tmp_path: Path) -> None:
     (tmp_path / "flows").rename(tmp_path / "away")
     read_until(watching, "there is no flow folder at flows")
     (tmp_path / "away").rename(tmp_path / "flows")
@@ -105,5 +105,5 @@ def test_watching_ends_on_ctrl_c_with_the_code_of_the_last_check(watching: Forke
     assert (1, "") == (watching.returncode, rest)
 
 
-def test_watching_what_is_not_there_ends_with_2(tmp_path: Path) -> None:
+def test_watching_a_missing_path_ends_with_2(tmp_path: Path) -> None:
     assert 2 == ncco("check", "--watch").exit_code

@@ -25,7 +25,7 @@ def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_status_of_an_older_schema_names_the_cure_and_changes_nothing(old: Path) -> None:
+def test_the_status_of_an_older_schema_names_the_fix_and_changes_nothing(old: Path) -> None:
     shown = ncco("db", "status")
 
     assert 1 == shown.exit_code
@@ -34,7 +34,7 @@ def test_status_of_an_older_schema_names_the_cure_and_changes_nothing(old: Path)
     assert shown.output == ncco("db", "status").output
 
 
-def test_upgrade_brings_it_to_the_newest_once(old: Path) -> None:
+def test_an_upgrade_migrates_to_the_newest_schema_once(old: Path) -> None:
     first, second, status = ncco("db", "upgrade"), ncco("db", "upgrade"), ncco("db", "status")
 
     assert [0, 0, 0] == [ran.exit_code for ran in (first, second, status)]
@@ -75,7 +75,7 @@ def test_postgresql_is_named_without_its_user(monkeypatch: pytest.MonkeyPatch) -
     assert "ncco@" not in made.output + status.output
 
 
-def test_postgresql_that_is_away_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unavailable_postgresql_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NCCO_DATABASE_URL", "postgresql://ann:s3cret@127.0.0.1:1/ncco")
 
     refused = ncco("db", "upgrade")

@@ -27,7 +27,7 @@ LONG: Final = frozenset({"serve", "vonage", "lsp", "go-live"})
 
 
 def commands(group: click.Group, *words: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Every command that is no group, with the words that name it."""
+    """Every command that is not a group, with its full name."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
@@ -38,11 +38,11 @@ def commands(group: click.Group, *words: str) -> Iterator[tuple[tuple[str, ...],
 
 
 def hostile(command: click.Command) -> Iterator[list[str]]:
-    """The words behind a command: one hostile value each, for an argument or an option."""
+    """The arguments of a command: one hostile value each, for an argument or an option."""
     needed = [param for param in command.params if param.required and isinstance(param, click.Argument)]
     for param in command.params:
         for text in HOSTILE_TEXTS:
-            value = text.replace("\0", "")  # no word of a command line contains it
+            value = text.replace("\0", "")  # command lines cannot contain it
             others = ["none" for each in needed if each is not param]
             if isinstance(param, click.Argument):
                 yield ["--", value, *others]
@@ -68,7 +68,7 @@ def home(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 @pytest.mark.timeout(3_000)
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_a_command_ends_with_a_sentence_whatever_it_is_given(home: Path, words: tuple[str, ...]) -> None:
+def test_a_command_ends_with_a_sentence_whatever_its_arguments(home: Path, words: tuple[str, ...]) -> None:
     failed = []
     tried = [["--help"], [], *hostile(COMMANDS[words])] if words[0] not in LONG else [["--help"]]
     for more in tried:

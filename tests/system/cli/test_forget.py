@@ -94,7 +94,7 @@ def test_a_program_that_holds_the_log_is_reported(database: Path) -> None:
         ("447700900123,447700900124", "is not a phone number"),
     ],
 )
-def test_a_number_that_may_mean_somebody_else_is_refused(database: Path, number: str, said: str) -> None:
+def test_an_ambiguous_number_is_refused(database: Path, number: str, said: str) -> None:
     write_calls(database)
     done = ncco("forget", "--number", number)
 
@@ -104,7 +104,7 @@ def test_a_number_that_may_mean_somebody_else_is_refused(database: Path, number:
 
 
 @pytest.mark.parametrize("number", ["+4930123456", "00447700900123", "447700900123", "+1 (202) 555-0123"])
-def test_a_whole_number_is_taken(database: Path, number: str) -> None:
+def test_a_complete_number_is_accepted(database: Path, number: str) -> None:
     write_calls(database)
 
     assert 0 == ncco("forget", "--number", number, "--dry-run").exit_code
@@ -183,7 +183,7 @@ async def write_to_postgres() -> str:
     return url
 
 
-def test_postgres_is_promised_no_more_than_was_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_for_postgres_only_verified_deletion_is_promised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NCCO_DATABASE_URL", asyncio.run(write_to_postgres()))
     counted = ncco("forget", "--number", NUMBER, "--dry-run")
@@ -198,7 +198,7 @@ def test_postgres_is_promised_no_more_than_was_looked_at(tmp_path: Path, monkeyp
 
 
 @pytest.mark.parametrize("setting", ["30", ""])
-def test_a_running_server_deletes_what_is_too_old(tmp_path: Path, setting: str) -> None:
+def test_a_running_server_deletes_old_data(tmp_path: Path, setting: str) -> None:
     project = write_project(tmp_path / "project", hello=FLOW)
     database = tmp_path / "ncco.db"
     write_calls(database)  # the calls are from March 2026

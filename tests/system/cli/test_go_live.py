@@ -173,7 +173,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
             screen.close()
 
 
-def test_the_whole_way_to_the_first_call(shop: Shop) -> None:
+def test_go_live_works_up_to_the_first_call(shop: Shop) -> None:
     screen = shop.go_live()
     for question, answer in shop.answers:
         screen.expect(question)
@@ -225,7 +225,7 @@ def test_ctrl_c_at_a_question_keeps_every_answer_before_it(answered: int, shop: 
     assert {".env", "flows", "templates", "private.key"} >= {path.name for path in shop.home.iterdir()} - {"ncco.db"}
 
 
-def test_it_goes_on_where_it_was_left(shop: Shop) -> None:
+def test_an_interrupted_run_continues_where_it_stopped(shop: Shop) -> None:
     first = shop.go_live()
     for question, answer in shop.answers[:3]:
         first.expect(question)

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.system.cli.projects import SHOP, ncco, write_project
 
 
-def test_errors_are_drawn_when_asked_for(tmp_path: Path) -> None:
+def test_error_exits_are_drawn_with_an_option(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP.replace("start: menu\n", "start: menu\ndefaults: {on: {error: sales}}\n"))
 
     assert "any error" not in ncco("graph").stdout

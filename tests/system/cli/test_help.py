@@ -32,7 +32,7 @@ def test_every_option_says_what_it_does(command: click.Command) -> None:
     assert [] == [option.name for option in options if not option.help]
 
 
-def test_the_command_imports_no_room_before_its_work_begins() -> None:
+def test_a_command_imports_no_package_before_its_work_starts() -> None:
     code = f"import sys, ncco_server.cli; print(sorted({HEAVY} & set(sys.modules)))"
 
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
@@ -41,7 +41,7 @@ def test_the_command_imports_no_room_before_its_work_begins() -> None:
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"]])
-def test_help_imports_no_room_either(words: list[str]) -> None:
+def test_help_imports_no_package_either(words: list[str]) -> None:
     code = f"import atexit, sys; atexit.register(lambda: print('imported:', sorted({HEAVY} & set(sys.modules)))); "
 
     shown = subprocess.run(

@@ -94,7 +94,7 @@ def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # Listing
 
 
-def test_hooks_are_listed_for_a_program_without_what_they_say(database: Path) -> None:
+def test_hooks_are_listed_for_a_program_without_their_content(database: Path) -> None:
     put(database, hook_row("msg_1"), hook_row("msg_2"), parked=["msg_1"])
 
     shown, found = listing()
@@ -159,7 +159,7 @@ def test_hook_that_could_not_be_computed_is_not_tried_again(
     assert {"msg_2"} <= {hook.id for hook in listed(database) if hook.is_parked}
 
 
-def test_hook_that_is_not_there_is_said(database: Path) -> None:
+def test_an_unknown_hook_is_reported(database: Path) -> None:
     put(database, hook_row("msg_1"), hook_row("msg_2"))
 
     shown = ncco("hooks", "retry", "msg_2", "msg_9", "msg_1")
@@ -171,7 +171,7 @@ def test_hook_that_is_not_there_is_said(database: Path) -> None:
 
 @pytest.mark.parametrize("words", [[], ["--all", "msg_1"]])
 @pytest.mark.parametrize("word", ["retry", "drop"])
-def test_either_some_or_all_are_named(word: str, words: list[str], database: Path) -> None:
+def test_a_retry_needs_some_ids_or_all(word: str, words: list[str], database: Path) -> None:
     shown = ncco("hooks", word, *words)
 
     assert 2 == shown.exit_code
@@ -223,7 +223,7 @@ def test_hooks_of_a_call_arrive_signed_and_in_order(tmp_path: Path, database: Pa
     assert (0, "no hooks are waiting: all of them were sent\n") == (ncco("hooks").exit_code, ncco("hooks").stdout)
 
 
-def test_parked_hook_is_sent_by_the_running_server_once_it_is_asked_to(tmp_path: Path, database: Path) -> None:
+def test_a_parked_hook_is_sent_by_the_running_server_after_a_retry(tmp_path: Path, database: Path) -> None:
     write_project(tmp_path, telling=TELLING)
     with receiving() as receiver, running_server(tmp_path, cwd=tmp_path, env=environment(receiver.url)) as server:
         receiver.answering(Answer(410), Answer(200))

@@ -57,7 +57,7 @@ def test_the_state_says_why_it_is_closed_and_when_it_opens(now: str, state: str)
     assert state == state_of(moment)
 
 
-def test_turns_that_never_come_are_null_for_a_program() -> None:
+def test_times_that_never_occur_are_null_for_a_program() -> None:
     listed = json.loads(ncco("hours", "--format", "json").stdout)
 
     assert ["hotline", "office"] == [each["name"] for each in listed]

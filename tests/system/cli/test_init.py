@@ -31,7 +31,7 @@ OF_CALLERS = (
 SECRETS = ("ncco.db-key", "ncco.db-console-key", "private.key", "key.pem", ".env", "secrets/VONAGE_PRIVATE_KEY")
 
 
-def test_what_it_says_to_do_next_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_steps_that_it_prints_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ncco("init", "shop")
     monkeypatch.chdir(tmp_path / "shop")
     called, tested, proved = (ncco(*command.split()[1:]) for command, _ in NEXT_COMMANDS[2:5])
@@ -90,7 +90,7 @@ def test_its_editor_finds_the_schemas_in_both_ways(kind: str, folder: str, tmp_p
     assert [f"{folder}/**/*.yaml", f"{folder}/**/*.yml"] == settings["yaml.schemas"][schema]
 
 
-def test_its_compose_file_is_that_of_the_server_with_another_image(tmp_path: Path) -> None:
+def test_its_compose_file_equals_the_servers_except_for_the_image(tmp_path: Path) -> None:
     ncco("init", "shop")
     service = yaml.safe_load((tmp_path / "shop/docker-compose.yml").read_text())["services"]["ncco"]
 
@@ -99,7 +99,7 @@ def test_its_compose_file_is_that_of_the_server_with_another_image(tmp_path: Pat
     assert [*mounts, "./tests/scenarios:/srv/tests/scenarios"] == service["volumes"]
 
 
-def test_its_scenarios_take_every_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_scenarios_cover_every_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ncco("init", "shop")
     monkeypatch.chdir(tmp_path / "shop")
 
@@ -114,7 +114,7 @@ def told_of_messages(shop: Path) -> None:
     shared.write_text(before + re.sub("^# ?", "", hooks + after, flags=re.MULTILINE))
 
 
-def test_a_message_is_sent_once_the_lines_for_it_are_taken_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_is_sent_once_its_lines_are_uncommented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ncco("init", "shop")
     monkeypatch.chdir(tmp_path / "shop")
     told_of_messages(tmp_path / "shop")
@@ -131,7 +131,7 @@ def test_a_message_is_sent_once_the_lines_for_it_are_taken_in(tmp_path: Path, mo
 OF_THE_REPOSITORY = ("build", "depends_on", "healthcheck")
 
 
-def test_its_compose_file_runs_the_server_as_that_of_the_server_does(tmp_path: Path) -> None:
+def test_its_compose_file_runs_the_server_like_the_servers_own(tmp_path: Path) -> None:
     ncco("init", "shop")
     ours = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["ncco"]
     service = yaml.safe_load((tmp_path / "shop/docker-compose.yml").read_text())["services"]["ncco"]
@@ -139,7 +139,7 @@ def test_its_compose_file_runs_the_server_as_that_of_the_server_does(tmp_path: P
     assert {name: option for name, option in ours.items() if name not in OF_THE_REPOSITORY} == service
 
 
-def test_its_settings_are_settings_and_say_what_a_real_number_needs(tmp_path: Path) -> None:
+def test_its_settings_exist_and_say_what_a_real_number_needs(tmp_path: Path) -> None:
     ncco("init", "shop")
     named = re.findall(r"^#(\w+)=", (tmp_path / "shop/.env.example").read_text(), re.MULTILINE)
     known = re.findall(r"^#(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)

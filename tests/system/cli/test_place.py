@@ -54,7 +54,7 @@ def placed(home: Path) -> list[PlacedRow]:
     return asyncio.run(read()) if (home / "calls.db").exists() else []
 
 
-def test_a_call_is_wanted_with_its_params(home: Path) -> None:
+def test_a_call_is_requested_with_its_params(home: Path) -> None:
     result = place(home, "reminder", "--to", "+44 7700 900123", "--with", "name=Ada")
     (row,) = placed(home)
 
@@ -63,7 +63,7 @@ def test_a_call_is_wanted_with_its_params(home: Path) -> None:
     assert ("447700900123", '{"name":"Ada","day":"tomorrow"}', "waiting") == (row.number, row.params, row.state)
 
 
-def test_a_call_that_waits_says_why_and_how_to_try_it_now(home: Path) -> None:
+def test_a_waiting_call_says_why_and_how_to_try_it_now(home: Path) -> None:
     day = (datetime.now(UTC) + timedelta(days=2)).strftime("%a").lower()
     flow = home / "flows/reminder.yaml"
     hours = f"hours: {{office: {{timezone: UTC, week: {{{day}: '10:00-11:00'}}}}}}\n"
@@ -91,7 +91,7 @@ def test_a_call_that_waits_says_why_and_how_to_try_it_now(home: Path) -> None:
         (["--to", "447700900123"], "no flow is named"),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_is_written(home: Path, words: list[str], message: str) -> None:
+def test_errors_are_reported_and_nothing_is_written(home: Path, words: list[str], message: str) -> None:
     result = place(home, *words)
 
     assert 0 != result.exit_code
@@ -99,7 +99,7 @@ def test_what_is_wrong_is_said_and_nothing_is_written(home: Path, words: list[st
     assert [] == placed(home)
 
 
-def test_one_wrong_row_keeps_the_whole_file_out(home: Path) -> None:
+def test_one_wrong_row_rejects_the_whole_file(home: Path) -> None:
     (home / "people.csv").write_text(f"{PEOPLE}112,Eve\n")
     result = place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
 
@@ -136,7 +136,7 @@ def test_every_wrong_cell_of_a_file_is_named_before_anybody_is_called(home: Path
 
 
 @pytest.mark.parametrize("text", ["name\nAda\n", 'number,name\n"447700900101,Ada\n', "\udcff"])
-def test_what_is_no_csv_file_is_refused(home: Path, text: str) -> None:
+def test_a_file_that_is_not_csv_is_refused(home: Path, text: str) -> None:
     (home / "people.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
 
     assert 2 == place(home, "reminder", "--csv", "people.csv", "--batch", "monday").exit_code
@@ -154,7 +154,7 @@ def test_what_is_no_csv_file_is_refused(home: Path, text: str) -> None:
         ("number,name\n447700900101,A\x00da\n", "with: contains control characters"),
     ],
 )
-def test_a_row_that_would_be_misread_keeps_the_file_out(home: Path, text: str, message: str) -> None:
+def test_an_ambiguous_row_rejects_the_whole_file(home: Path, text: str, message: str) -> None:
     (home / "people.csv").write_text(text)
     result = place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
 
@@ -204,7 +204,7 @@ def test_a_batch_is_shown_and_stopped_and_all_placing_is_paused(home: Path) -> N
     assert "paused" not in resumed.output
 
 
-def test_placing_that_vonage_refuses_says_until_when(home: Path) -> None:
+def test_a_pause_by_vonage_is_shown_with_its_end(home: Path) -> None:
     place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
 
     async def hold() -> None:

@@ -1,4 +1,4 @@
-"""`ncco platform-check` against a virtual Vonage: it asks, goes on after a kill, and says what is in the way."""
+"""`ncco platform-check` against a virtual Vonage: it probes, resumes after a kill, and reports obstacles."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def account(tmp_path: Path) -> Iterator[VirtualAccount]:
 
 
 def refusal(account: VirtualAccount, *words: str, **env: str) -> str:
-    """What the command says before it exits with 2."""
+    """The output of the command before it exits with 2."""
     done = ncco("platform-check", "--yes", "--speed", SPEED, *words, cwd=account.folder, env=env)
     assert 2 == done.exit_code, done.output
     return done.output
 
 
-def test_it_writes_what_it_has_seen_and_leaves_the_urls_as_they_were(account: VirtualAccount) -> None:
+def test_it_writes_its_observations_and_restores_the_urls(account: VirtualAccount) -> None:
     before = account.urls
     asked = ("--only", "silent_digits", "--only", "inbound_answered")
     files = ("--report", "report.md", "--record", "exchanges", "--format", "json")
@@ -58,7 +58,7 @@ def test_it_writes_what_it_has_seen_and_leaves_the_urls_as_they_were(account: Vi
     assert ANSWER_URL == before["answer_url"]["address"]
 
 
-def test_a_killed_check_goes_on_without_calling_twice(account: VirtualAccount) -> None:
+def test_a_killed_check_resumes_without_calling_twice(account: VirtualAccount) -> None:
     before = account.urls
     words = ("--only", "silent_digits", "--only", "after_connect", "--only", "hash_key")
     check = account.start(*words)
@@ -82,7 +82,7 @@ def test_a_killed_check_goes_on_without_calling_twice(account: VirtualAccount) -
     assert before == account.urls
 
 
-def test_undo_only_puts_back_the_urls(account: VirtualAccount) -> None:
+def test_undo_only_restores_the_urls(account: VirtualAccount) -> None:
     before = account.urls
     check = account.start("--only", "silent_digits")
     while account.urls == before:
@@ -125,7 +125,7 @@ def test_a_number_of_somebody_else_is_refused(account: VirtualAccount) -> None:
     assert "447700900123 is not linked to the application" in refusal(account, "--to", "447700900123")
 
 
-def test_a_budget_that_is_too_small_is_said_before_the_first_call(account: VirtualAccount) -> None:
+def test_a_budget_that_is_too_small_is_reported_before_the_first_call(account: VirtualAccount) -> None:
     assert "the budget of 0.00 EUR is spent" in refusal(account, "--budget", "0")
     assert [] == list(account.calls())
 

@@ -13,7 +13,7 @@ from tests.system.cli.projects import SHOP, write_project
 FAULTY = SHOP.replace("dtmf: 1, goto: sales}\n", "dtmf: 1, goto: sales}\n    tail: false\n")
 
 
-def test_saved_faults_hold_when_the_flow_is_fixed(tmp_path: Path) -> None:
+def test_saved_violations_pass_once_the_flow_is_fixed(tmp_path: Path) -> None:
     folder = write_project(tmp_path, shop=FAULTY)
     invoke_in(folder, "prove", "--save", "tests/scenarios")
     (folder / "flows" / "shop.yaml").write_text(SHOP, encoding="utf-8")
@@ -57,7 +57,7 @@ steps:
     assert [] == [value for value in (*given.values(), "84021739") if value in shown + written]
 
 
-def test_texts_that_depend_on_the_way_are_those_of_the_call(tmp_path: Path) -> None:
+def test_texts_that_depend_on_the_path_are_the_ones_of_the_call(tmp_path: Path) -> None:
     menus = "".join(
         f"""  ask{number}:
     do: [{{talk: "Press 2 or 3."}}]
@@ -109,7 +109,7 @@ steps:
 """
 
 
-def test_an_outcome_that_only_other_values_take_is_not_said_to_be_taken_by_nobody(tmp_path: Path) -> None:
+def test_an_outcome_that_only_other_values_take_is_not_reported_as_unused(tmp_path: Path) -> None:
     folder = write_project(tmp_path, lottery=LOTTERY)
     text, document = invoke_in(folder, "prove"), invoke_in(folder, "prove", "--format", "json")
     (proof,) = json.loads(document.stdout)["flows"]

@@ -1,4 +1,4 @@
-"""Which Python files in flows/ are run, and what is said about the others."""
+"""Which Python files in flows/ are run, and the issues of the others."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_one_fix_lists_all_files_with_handlers(project: Path) -> None:
     assert "no issues: 3 flows" in found.output
 
 
-def test_links_out_of_the_folder_are_not_followed(project: Path) -> None:
+def test_symlinks_out_of_the_folder_are_not_followed(project: Path) -> None:
     write(project.parent / "outside/bar.py", "bar", 2)
     (project / "flows/bar.py").symlink_to(project.parent / "outside/bar.py")
     (project / "flows/more").symlink_to(project.parent / "outside")
@@ -86,7 +86,7 @@ def test_links_out_of_the_folder_are_not_followed(project: Path) -> None:
     assert not (project.parent / "outside/bar.ran").exists()
 
 
-def test_a_link_within_the_folder_is_the_same_flow_again(project: Path) -> None:
+def test_a_symlink_within_the_folder_is_the_same_flow(project: Path) -> None:
     (project / "flows/alias.py").symlink_to("pizza.py")
     found = ncco("check", cwd=project, env={"NCCO_PYTHON_FLOWS": "pizza.py,alias.py"})
     assert 'the flow "pizza" already exists in flows/alias.py' in found.output
@@ -138,7 +138,7 @@ def test_a_listed_module_without_a_handler_need_not_be_listed(project: Path) -> 
     assert 0 == ncco("check", cwd=project, env={"NCCO_PYTHON_FLOWS": "pizza.py"}).exit_code
 
 
-def test_commands_take_the_file_of_a_handler(project: Path) -> None:
+def test_commands_accept_the_file_of_a_handler(project: Path) -> None:
     env = {"NCCO_PYTHON_FLOWS": "pizza.py"}
     (project / "flows/faulty.yaml").write_text("flow: faulty\n")
     assert "no issues: 1 flow in 1 file" in ncco("check", "flows/pizza.py", cwd=project, env=env).output
@@ -159,7 +159,7 @@ def test_a_file_is_checked_with_the_flows_that_it_names(project: Path) -> None:
     assert "bar.py" not in found.output
 
 
-def test_simulate_shows_the_call_of_a_function_and_what_becomes_of_it(project: Path) -> None:
+def test_simulate_shows_the_call_of_a_function_and_its_result(project: Path) -> None:
     text = (project / "flows/pizza.py").read_text()
     text = text.replace(
         "import Call, call_flow", "import Call, RunFailed, call_flow\n\nasync def find(n: str) -> int: ..."

@@ -27,7 +27,7 @@ def test_the_same_call_has_the_same_ncco(tmp_path: Path) -> None:
     assert ncco("render", "shop").stdout == ncco("render", "shop").stdout
 
 
-def test_a_word_that_is_not_utf_8_does_no_harm(tmp_path: Path) -> None:
+def test_an_argument_that_is_not_utf_8_does_no_harm(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
 
     shown = ncco("render", "shop", "--from", "\udcff", "--digits", "1")
@@ -36,7 +36,7 @@ def test_a_word_that_is_not_utf_8_does_no_harm(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("at", ["0001-01-01T00:00", "1999-12-31", "2101-01-01", "9999-12-31T23:59"])
-def test_a_moment_far_from_now_is_refused(at: str, tmp_path: Path) -> None:
+def test_a_time_far_from_now_is_refused(at: str, tmp_path: Path) -> None:
     write_project(tmp_path, clinic=CLINIC)
 
     shown = ncco("render", "clinic", "--at", at)

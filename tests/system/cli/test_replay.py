@@ -91,7 +91,7 @@ def replayed() -> dict[int, dict[str, Any]]:
     return {turn["number"]: turn for turn in turns}
 
 
-def test_flow_on_disk_does_not_matter() -> None:
+def test_the_flow_on_disk_does_not_matter() -> None:
     record(to_sales)
     write_project(Path(), desk=DESK.replace("Hello", "Goodbye"))
 
@@ -99,7 +99,7 @@ def test_flow_on_disk_does_not_matter() -> None:
 
 
 @each_case("path", ["abcde", "a", "abcdefgh", "not-one-of-our-tokens-but-long-enough"])
-def test_a_foreign_address_that_looks_like_ours_is_compared_literally(path: str) -> None:
+def test_another_url_that_looks_like_ours_is_compared_literally(path: str) -> None:
     record(to_sales, DESK.replace("Sorry.", f"Write to https://crm.example.com/webhooks/event/{path} then."))
 
     done = ncco("replay", LEG)
@@ -107,7 +107,7 @@ def test_a_foreign_address_that_looks_like_ours_is_compared_literally(path: str)
     assert 0 == done.exit_code, done.output
 
 
-def test_lookup_that_failed_fails_again() -> None:
+def test_a_failed_lookup_fails_again() -> None:
     async def is_down(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
         return tuple(LookupAnswer(None, "status 500") for _ in wanted)
 
@@ -116,7 +116,7 @@ def test_lookup_that_failed_fails_again() -> None:
     assert 0 == ncco("replay", LEG).exit_code
 
 
-def test_checkpoint_and_what_vonage_refused_are_played_again() -> None:
+def test_checkpoints_and_refused_nccos_are_replayed() -> None:
     async def refused(call: ServedCall) -> None:
         await call.ring()
         token = call.token("input")
@@ -130,7 +130,7 @@ def test_checkpoint_and_what_vonage_refused_are_played_again() -> None:
     assert [True, True, True] == [turn["same"] for turn in replayed().values()]
 
 
-def test_key_press_that_came_by_the_fallback_url_is_played_again() -> None:
+def test_a_key_press_through_the_fallback_url_is_replayed() -> None:
     async def lost(call: ServedCall) -> None:
         await call.ring()
         url = f"https://x/webhooks/input/{call.token('input')}"
@@ -142,7 +142,7 @@ def test_key_press_that_came_by_the_fallback_url_is_played_again() -> None:
     assert [True, True] == [turn["same"] for turn in replayed().values()]
 
 
-def test_first_difference_is_shown() -> None:
+def test_the_first_difference_is_shown() -> None:
     record(to_sales)
     change("UPDATE turns SET ncco = CAST(replace(CAST(ncco AS TEXT), 'Ada', 'Eve') AS BLOB) WHERE number = 1")
 
@@ -156,7 +156,7 @@ def test_first_difference_is_shown() -> None:
     assert "/0/text" == replayed()[1]["differs"]["path"]
 
 
-def test_sensitive_input_ends_it() -> None:
+def test_a_sensitive_input_ends_the_replay() -> None:
     async def with_pin(call: ServedCall) -> None:
         await call.ring()
         await call.press("2")
@@ -182,7 +182,7 @@ def test_sensitive_input_ends_it() -> None:
         "cards: [{brand: text, number: {type: text, sensitive: true}}]",
     ],
 )
-def test_sensitive_answer_of_a_lookup_ends_it(returns: str) -> None:
+def test_a_sensitive_lookup_answer_ends_the_replay(returns: str) -> None:
     answer = {"name": "Ada", "vip": True, "card": "49", "home": {"code": "1"}, "cards": [{"brand": "V", "number": "2"}]}
 
     async def asks(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
@@ -193,7 +193,7 @@ def test_sensitive_answer_of_a_lookup_ends_it(returns: str) -> None:
     assert "the answer of the lookup customer is sensitive" in ncco("replay", LEG).stdout
 
 
-def test_wait_that_is_not_there_now_ends_it() -> None:
+def test_a_missing_wait_ends_the_replay() -> None:
     record(to_sales)
     change("UPDATE webhooks SET wait = 9 WHERE kind = 'input-dtmf'")
 
@@ -222,7 +222,7 @@ def answered_with(method: str, **params: str) -> Play:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_params_of_the_answer_url_are_those_of_the_call(method: str) -> None:
+def test_params_of_the_answer_url_are_used_in_the_replay(method: str) -> None:
     record(answered_with(method, who="Ann"), GREETING)
 
     assert [(1, True)] == [(number, turn["same"]) for number, turn in replayed().items()]
@@ -230,7 +230,7 @@ def test_params_of_the_answer_url_are_those_of_the_call(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_sensitive_params_of_the_answer_url_are_not_stored_and_end_it(method: str) -> None:
+def test_sensitive_params_of_the_answer_url_are_not_stored_and_end_the_replay(method: str) -> None:
     record(answered_with(method, pin="258014"), GREETING)
 
     assert "a param in the answer URL is sensitive, so it was not stored" in ncco("replay", LEG).stdout
@@ -252,7 +252,7 @@ def test_leg_of_a_dialled_party_is_not_played() -> None:
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM revisions", "UPDATE revisions SET sources = '{}'"])
-def test_revision_that_is_lost_is_reported(statement: str) -> None:
+def test_a_lost_revision_is_reported(statement: str) -> None:
     record(to_sales)
     change(statement)
 

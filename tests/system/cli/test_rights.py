@@ -49,7 +49,7 @@ def test_a_scenario_file_that_cannot_be_updated_is_reported(tmp_path: Path) -> N
     )
 
 
-def test_where_a_call_cannot_be_kept_is_reported_before_the_call(tmp_path: Path) -> None:
+def test_an_unwritable_place_for_a_scenario_is_reported_before_the_call(tmp_path: Path) -> None:
     (project(tmp_path) / "tests/scenarios").chmod(0o555)
     code, heard, said = run(tmp_path, "simulate", "--save", "tests/scenarios/calls.yaml")
 
@@ -57,7 +57,7 @@ def test_where_a_call_cannot_be_kept_is_reported_before_the_call(tmp_path: Path)
     assert said.startswith("Error: tests/scenarios/calls.yaml cannot be written\n  fix: name a file in a folder of ")
 
 
-def test_a_folder_that_cannot_be_looked_into_is_reported(tmp_path: Path) -> None:
+def test_an_unreadable_folder_is_reported(tmp_path: Path) -> None:
     folder = project(tmp_path) / "tests/scenarios"
     folder.chmod(0)
     code, _, said = run(tmp_path, "test", "tests/scenarios/shop.yaml")

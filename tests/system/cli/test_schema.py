@@ -14,7 +14,7 @@ def test_names_of_the_project_are_offered_unless_plain(tmp_path: Path) -> None:
     assert '"menu",\n' not in ncco("schema", "flow", "--plain").stdout
 
 
-def test_names_of_a_project_with_faults_are_offered_too(tmp_path: Path) -> None:
+def test_names_of_a_project_with_errors_are_offered_too(tmp_path: Path) -> None:
     write_project(tmp_path / "a", shop=TYPO)
 
     assert '"menu",\n' in ncco("schema", "flow", "--flows", "a/flows").stdout

@@ -52,7 +52,7 @@ def test_the_workers_of_earlier_versions_are_one_process_and_a_warning(tmp_path:
     assert "fix: leave it out. To use more cores, run several servers" in server.printed
 
 
-def test_a_reader_of_the_log_that_goes_away_costs_no_call(tmp_path: Path) -> None:
+def test_a_closed_log_reader_breaks_no_call(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
     reading, writing = os.pipe()
 
@@ -66,7 +66,7 @@ def test_a_reader_of_the_log_that_goes_away_costs_no_call(tmp_path: Path) -> Non
     assert "Traceback" not in server.printed
 
 
-def test_faults_in_the_flows_are_shown_in_full_and_nothing_is_served(tmp_path: Path) -> None:
+def test_errors_in_the_flows_are_shown_in_full_and_nothing_is_served(tmp_path: Path) -> None:
     write_project(tmp_path, shop=TYPO)
 
     shown = ncco("serve", "--dev", "--port", "0")
@@ -76,7 +76,7 @@ def test_faults_in_the_flows_are_shown_in_full_and_nothing_is_served(tmp_path: P
     assert "listens on" not in shown.output
 
 
-def test_flows_that_were_saved_with_a_fault_cost_no_caller_anything_after_a_restart_either(tmp_path: Path) -> None:
+def test_flows_saved_with_an_error_affect_no_caller_after_a_restart_either(tmp_path: Path) -> None:
     insecure = {"NCCO_INSECURE": "1"}
     write_project(tmp_path, shop=SHOP)
     with running_server(tmp_path, "--port", "0", cwd=tmp_path, env=insecure) as server:
@@ -97,7 +97,7 @@ def test_flows_that_were_saved_with_a_fault_cost_no_caller_anything_after_a_rest
     assert 1 == shown.exit_code
 
 
-async def test_flows_that_take_long_to_read_are_not_waited_for_if_there_are_earlier_ones(
+async def test_a_server_does_not_wait_for_slow_flow_files_if_it_has_earlier_flows(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     is_readable = threading.Event()
@@ -131,7 +131,7 @@ async def test_flows_that_take_long_to_read_are_not_waited_for_if_there_are_earl
         (["--dev", "--flows", "nowhere"], {}, "there is no flow folder at nowhere\n  fix: "),
     ],
 )
-def test_what_keeps_the_server_from_starting_is_said_with_its_cure(
+def test_the_reason_that_stops_the_start_is_reported_with_a_fix(
     words: list[str], env: dict[str, str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_project(tmp_path, shop=SHOP)
@@ -146,7 +146,7 @@ def test_what_keeps_the_server_from_starting_is_said_with_its_cure(
     assert "\n  fix: " in shown.stderr
 
 
-def test_every_wrong_setting_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_wrong_setting_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_project(tmp_path, shop=SHOP)
     monkeypatch.setenv("NCCO_PORT", "eighty")
     monkeypatch.setenv("NCCO_LOG", "xml")
@@ -187,7 +187,7 @@ def test_a_terminal_shows_how_to_have_a_console(tmp_path: Path) -> None:
     assert b"http://127.0.0.1:8765/" in shown
 
 
-def test_the_greeting_says_that_a_value_of_the_guides_was_left() -> None:
+def test_the_greeting_reports_a_placeholder_from_the_guides() -> None:
     shown = greeting(load_settings(None, public_url="https://calls.example.com"), FLOWS, dev=True)
 
     assert (
@@ -229,7 +229,7 @@ def test_the_greeting_says_what_is_missing_for_real_calls() -> None:
         ("memory://", "Calls are kept in the memory of this process, and are lost when it ends."),
     ],
 )
-def test_where_calls_are_kept_is_said_before_the_first_one(url: str, told: str, tmp_path: Path) -> None:
+def test_the_database_of_calls_is_shown_before_the_first_one(url: str, told: str, tmp_path: Path) -> None:
     project = write_project(tmp_path, shop=SHOP)
     asyncio.run(made(project / "known.db"))
     with running_server(tmp_path, cwd=project, env={"NCCO_DATABASE_URL": url}) as server:
@@ -262,7 +262,7 @@ def test_the_greeting_says_that_computed_numbers_are_not_dialled(connect: str, a
     assert is_told == ("computed numbers (masked.ring) are never dialled: set the allowed prefixes" in shown)
 
 
-def test_an_address_of_version_6_is_in_brackets() -> None:
+def test_an_ipv6_address_is_in_brackets() -> None:
     assert "listens on http://[::1]:8000" in greeting(load_settings(None, host="::1"), FLOWS, dev=True)
 
 
@@ -291,7 +291,7 @@ def test_the_greeting_says_where_placed_calls_ring(
     assert bool(says) == ("calls are placed" in shown or "Placed calls" in shown)
 
 
-def test_real_calls_are_a_choice_of_development_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_real_calls_are_an_option_only_in_development(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_project(tmp_path, shop=SHOP)
     monkeypatch.chdir(tmp_path)
 
@@ -301,7 +301,7 @@ def test_real_calls_are_a_choice_of_development_only(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("words", [(), ("--dev", "--real-calls")])
-def test_real_people_are_not_called_again_sooner(
+def test_retries_to_real_people_are_not_sped_up(
     words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_project(tmp_path, shop=SHOP)
@@ -314,7 +314,7 @@ def test_real_people_are_not_called_again_sooner(
     assert "--speed would call real people again sooner" in refused.output
 
 
-def test_server_says_that_it_brought_an_old_database_to_the_newest_schema(tmp_path: Path) -> None:
+def test_the_server_reports_that_it_migrated_an_old_database(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
     sample = Path(__file__).parents[2] / "samples" / "store" / "sqlite-0001.sql"
     connection = sqlite3.connect(tmp_path / "ncco.db")

@@ -45,7 +45,7 @@ def test_the_first_line_names_caller_called_number_and_time() -> None:
     assert "447700900999 calls flow shop at 4420" == call("shop", "--from", "+44 7700 900999").output[:36]
 
 
-def test_speech_may_be_unsure() -> None:
+def test_speech_may_have_a_low_confidence() -> None:
     assert '    3.6 s  says      "sales"' in call(typed="speak sales\n").output
     assert '    3.6 s  says      "I want to buy"' in call(typed="speak: I want to buy\n").output
     assert "I did not hear you." in call(typed="speak {text: sales, confidence: 0.1}\n").output
@@ -103,7 +103,7 @@ def test_a_first_line_that_waits_counts_from_the_answer() -> None:
     assert 0 == ncco("test", "calls.yaml").exit_code
 
 
-def test_a_kept_call_does_not_take_the_answers_of_others_in_its_file() -> None:
+def test_a_saved_call_does_not_use_the_answers_of_others_in_its_file() -> None:
     shared = "defaults: {given: {customer: {name: Ann, tier: gold}}}\nAnn calls:\n  script: [hear: Hello Ann.]\n"
     Path("calls.yaml").write_text(shared, encoding="utf-8")
     call("--save", "calls.yaml", typed="1\n")
@@ -122,7 +122,7 @@ def test_callers_may_have_no_number(caller: str) -> None:
     assert caller == saved(Path("calls.yaml"))["call"]["from"]
 
 
-def test_a_kept_call_elsewhere_is_played_with_the_flows(tmp_path: Path) -> None:
+def test_a_call_saved_elsewhere_is_played_with_the_flows(tmp_path: Path) -> None:
     (tmp_path / "other" / "flows").mkdir(parents=True)
 
     assert "play it again with: ncco test other/calls.yaml --flows flows" in call("--save", "other/calls.yaml").output
@@ -147,7 +147,7 @@ steps:
 """
 
 
-def test_a_lookup_may_be_asked_twice_in_one_turn(tmp_path: Path) -> None:
+def test_a_lookup_may_be_called_twice_in_one_turn(tmp_path: Path) -> None:
     (tmp_path / "flows" / "shop.yaml").unlink()
     write_project(tmp_path, queue=QUEUE)
     done = call(typed="wait 30; hangup\n")
@@ -157,7 +157,7 @@ def test_a_lookup_may_be_asked_twice_in_one_turn(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("typed", ["47110815\n", "4711; wait 1; 0815\n"])
-def test_what_a_lookup_sends_is_shown_without_sensitive_values(typed: str, tmp_path: Path) -> None:
+def test_requests_of_a_lookup_are_shown_without_sensitive_values(typed: str, tmp_path: Path) -> None:
     pin = """\
 flow: pin
 default: true
@@ -178,7 +178,7 @@ steps:
     assert 'lookup account asks POST https://bank.example.com {"pin": "***"}' in shown
 
 
-def test_a_call_that_never_waits_for_the_caller_is_left_after_an_hour(tmp_path: Path) -> None:
+def test_a_call_that_never_waits_for_the_caller_ends_after_an_hour(tmp_path: Path) -> None:
     (tmp_path / "flows" / "shop.yaml").unlink()
     minutes = ", ".join(["talk: " + "Please wait. " * 100] * 5)
     write_project(tmp_path, queue=QUEUE.replace("talk: Please wait.", minutes))
@@ -188,7 +188,7 @@ def test_a_call_that_never_waits_for_the_caller_is_left_after_an_hour(tmp_path: 
     assert 3_400 < float(lines(done.output)[-1].split()[0]) <= 3_600.1
 
 
-def test_enter_goes_on_after_a_wait() -> None:
+def test_enter_continues_after_a_wait() -> None:
     done = call(typed="1; wait 0.3\n\ndial busy\n")
 
     assert "[press or speak to interrupt; Enter: keep listening; ?: help]" in done.output
@@ -226,14 +226,14 @@ def test_enter_goes_on_after_a_wait() -> None:
         ("wait 1; silence; wait 1; silence; 1; dial busy\n", "nothing waits for the caller now; let time pass"),
     ],
 )
-def test_what_cannot_be_done_is_reported(typed: str, told: str) -> None:
+def test_an_impossible_input_is_reported(typed: str, told: str) -> None:
     done = call(typed=typed)
 
     assert 0 == done.exit_code, done.output
     assert told in done.output
 
 
-def test_a_fault_is_a_step_that_the_saved_call_has_too() -> None:
+def test_a_simulated_fault_is_saved_as_a_step() -> None:
     done = call("--save", "calls.yaml", typed="fault lost; 1\ndial busy\nhangup\n")
 
     assert {"fault": "lost"} in saved(Path("calls.yaml"))["script"]
@@ -260,7 +260,7 @@ def test_the_ncco_and_the_webhooks_are_shown_on_demand() -> None:
     assert "    3.6 s  input     POST https://ncco.example/webhooks/input/" in done.output
 
 
-def test_everything_may_be_shown_all_along() -> None:
+def test_everything_may_be_shown_throughout_the_call() -> None:
     done = call("--show", "why", "--show", "ncco", "--show", "webhooks", typed="1\n")
     told = [line.strip() for line in done.output.splitlines()]
 
@@ -281,7 +281,7 @@ def test_hooks_are_shown_and_not_sent() -> None:
     assert "hook sold to https://crm-url.example/sales (not sent): " in call(typed="1\n").output
 
 
-def test_variables_are_given() -> None:
+def test_variables_can_be_given() -> None:
     done = call("--env", "CRM_URL=https://crm.example.com")
 
     assert "lookup customer asks GET https://crm.example.com/callers/" in done.output
@@ -308,7 +308,7 @@ def test_variables_are_given() -> None:
         (["--signature-secret", "shh"], "--signature-secret only applies to a server at a URL"),
     ],
 )
-def test_what_cannot_be_called_ends_with_2(words: list[str], told: str, tmp_path: Path) -> None:
+def test_a_flow_that_cannot_be_called_ends_with_2(words: list[str], told: str, tmp_path: Path) -> None:
     (tmp_path / "flows.yaml").mkdir()
     done = ncco("simulate", *words)
 
@@ -344,7 +344,7 @@ def test_a_project_and_a_file_of_it_can_be_called(tmp_path: Path) -> None:
     assert 'elsewhere/flows/shop.yaml:19: step "menu"' in call("elsewhere", typed="1\nwhy\n").output
 
 
-def test_a_flow_comes_before_a_folder_of_its_name(tmp_path: Path) -> None:
+def test_a_flow_has_priority_over_a_folder_of_the_same_name(tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
 
     assert "calls flow shop" in call("shop").output
@@ -391,7 +391,7 @@ steps:
 """
 
 
-def test_free_speech_takes_no_keys(tmp_path: Path) -> None:
+def test_free_speech_accepts_no_keys(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SPEECH)
     done = call(typed="1\nspeak: busy lines\n")
 
@@ -401,7 +401,7 @@ def test_free_speech_takes_no_keys(tmp_path: Path) -> None:
     assert '"Thank you."' in done.output
 
 
-def test_colours_are_for_terminals_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_colours_are_only_for_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR")
 
     assert "\x1b" not in call(typed="1\n").output
@@ -436,7 +436,7 @@ def test_calls_to_the_samples_and_examples(
     assert 0 == again.exit_code, again.output
 
 
-def test_what_a_dialled_party_hears_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prompts_of_a_dialled_party_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     done = call("examples/findme", typed="dial {presses: 1}\n")
 
@@ -463,7 +463,7 @@ def crm() -> FastAPI:
     return own
 
 
-def test_what_the_world_answers_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_answers_of_real_servers_are_saved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP.replace("    returns:", "    timeout: 3500ms\n    returns:"))
     with served(crm()) as address:
         monkeypatch.setenv("FLOW_CRM_URL", address)
@@ -474,14 +474,14 @@ def test_what_the_world_answers_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert 0 == ncco("test", "calls.yaml").exit_code
 
 
-def test_input_that_is_no_utf_8_is_no_fault() -> None:
+def test_input_that_is_not_utf_8_is_not_an_error() -> None:
     done = ncco("simulate", *AT, stdin=b"speak \xff\xfe\nhangup\n")
 
     assert 0 == done.exit_code
     assert "says      " in done.output
 
 
-def test_phrases_are_offered_as_they_are_written(tmp_path: Path) -> None:
+def test_phrases_are_offered_as_written(tmp_path: Path) -> None:
     flow = tmp_path / "shop.yaml"
     more = "      desk: {speech: Jürgen's desk, goto: end}\n    min_confidence:"
     flow.write_text(SHOP.replace("[sales, buy]", "[销售, buy]").replace("    min_confidence:", more), "utf-8")
@@ -497,7 +497,7 @@ def test_phrases_are_offered_as_they_are_written(tmp_path: Path) -> None:
         ("machine, human, beep; Enter", "advancedMachineDetection: {behavior: continue}"),
     ],
 )
-def test_what_machine_detection_distinguishes_is_offered(expected: str, option: str, tmp_path: Path) -> None:
+def test_the_outcomes_of_machine_detection_are_offered(expected: str, option: str, tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP.replace("        timeout: 20\n", f"        timeout: 20\n        {option}\n"))
 
     assert expected in call(typed="1\n").output

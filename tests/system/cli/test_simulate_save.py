@@ -10,7 +10,7 @@ from tests.system.cli.projects import ncco, write_project
 from tests.system.cli.simulated import SHOP, call
 
 
-def test_a_call_is_kept_behind_those_of_a_file(tmp_path: Path) -> None:
+def test_a_call_is_saved_after_the_others_in_a_file(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
     saved = Path("tests/scenarios/calls.yaml")
     first = call("--save", saved, typed="1\ndial busy\n\n")
@@ -27,7 +27,7 @@ def test_a_call_is_kept_behind_those_of_a_file(tmp_path: Path) -> None:
     assert {"CRM_URL": "https://crm.example.com"} == second_saved["env"]
 
 
-def test_a_file_with_faults_is_left_alone(tmp_path: Path) -> None:
+def test_a_file_with_errors_is_not_changed(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
     Path("calls.yaml").write_text("a: [\n")
     done = call("--save", "calls.yaml")
@@ -37,7 +37,7 @@ def test_a_file_with_faults_is_left_alone(tmp_path: Path) -> None:
     assert "a: [\n" == Path("calls.yaml").read_text()
 
 
-def test_a_file_that_cannot_be_written_is_reported_before_the_call(tmp_path: Path) -> None:
+def test_an_unwritable_file_is_reported_before_the_call(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
     Path("file").write_text("")
     done = call("--save", "file/calls.yaml")
@@ -46,7 +46,7 @@ def test_a_file_that_cannot_be_written_is_reported_before_the_call(tmp_path: Pat
     assert "Error: file/calls.yaml cannot be written\n  fix: name a file in a folder of your own" in done.stderr
 
 
-def test_a_file_that_cannot_be_written_is_reported_in_the_call_which_goes_on(tmp_path: Path) -> None:
+def test_an_unwritable_file_is_reported_during_the_call_which_continues(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
     Path("file").write_text("")
     done = call(typed="save file/calls.yaml\nhangup\n")

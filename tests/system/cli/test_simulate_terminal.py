@@ -83,7 +83,7 @@ def called(folder: Path, *words: str, **env: str) -> Terminal:
     return terminal
 
 
-def test_a_person_answers_lookups_and_is_asked_again_for_what_does_not_fit(folder: Path) -> None:
+def test_a_person_answers_lookups_and_is_asked_again_after_a_wrong_answer(folder: Path) -> None:
     terminal = asked(folder, "--save", "calls.yaml")
     terminal.types("name=Ann tier=silver")
     terminal.sees("that is not an answer: `tier` is not one of gold, standard")
@@ -116,7 +116,7 @@ def test_a_person_says_how_a_lookup_fails(folder: Path, typed: str, given: objec
     assert [given] == saved(folder / "calls.yaml")["given"]["customer"]
 
 
-def test_colours_unless_nobody_wants_them(folder: Path) -> None:
+def test_colours_are_shown_unless_turned_off(folder: Path) -> None:
     coloured, plain = called(folder), called(folder, NO_COLOR="1")
     coloured.types("hangup")
     plain.types("hangup")

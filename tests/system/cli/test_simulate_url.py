@@ -34,7 +34,7 @@ def address() -> Iterator[str]:
         yield address
 
 
-def test_a_call_to_a_server_that_somebody_else_wrote(address: str) -> None:
+def test_a_call_to_an_independent_server_is_simulated(address: str) -> None:
     done = call(f"{address}/answer", "--event-url", f"{address}/event", typed="1\n")
 
     assert 0 == done.exit_code, done.output
@@ -57,7 +57,7 @@ def test_its_second_fault_is_reported(address: str) -> None:
     assert f"input     POST {address}/choice  200 Invalid NCCO" in done.output
 
 
-def test_the_protocol_shows_what_is_played(address: str) -> None:
+def test_the_protocol_shows_played_actions(address: str) -> None:
     done = call(f"{address}/answer", typed="why\nwebhook\nwebhooks\nncco\n1\n")
 
     assert f"answer    GET {address}/answer  200: talk, input" in done.output
@@ -65,7 +65,7 @@ def test_the_protocol_shows_what_is_played(address: str) -> None:
     assert f"    0.0 s  answer    GET {address}/answer  200: talk, input" in done.output
 
 
-def test_bad_luck_is_reported(address: str) -> None:
+def test_network_faults_are_reported(address: str) -> None:
     done = call(
         f"{address}/answer", "--event-url", f"{address}/event", "--chaos", "7", "--show", "webhooks", typed="1\n"
     )
@@ -75,7 +75,7 @@ def test_bad_luck_is_reported(address: str) -> None:
     assert "(late by " in done.output
 
 
-def test_a_call_that_is_kept_plays_again(address: str, tmp_path: Path) -> None:
+def test_a_saved_call_plays_again(address: str, tmp_path: Path) -> None:
     saved = tmp_path / "kept" / "calls.yaml"
     done = call(f"{address}/answer", "--save", saved, typed="wait 0.5; speak the weather\n")
     again = ncco("test", saved, "--url", f"{address}/answer", "--show")
@@ -160,7 +160,7 @@ def interrupted(folder: Path, url: str, asked: threading.Event) -> tuple[int, st
         return process.wait(), seen.decode()
 
 
-def test_a_signal_hangs_up_while_the_server_takes_its_time(tmp_path: Path) -> None:
+def test_a_signal_hangs_up_while_the_server_is_slow(tmp_path: Path) -> None:
     asked = threading.Event()
     with served(slow_server(asked)) as address:
         code, seen = interrupted(tmp_path, f"{address}/answer", asked)
@@ -170,7 +170,7 @@ def test_a_signal_hangs_up_while_the_server_takes_its_time(tmp_path: Path) -> No
     assert "- hangup" in (tmp_path / "calls.yaml").read_text()
 
 
-def test_a_signal_before_the_call_is_answered_leaves_it(tmp_path: Path) -> None:
+def test_a_signal_before_the_call_is_answered_ends_it(tmp_path: Path) -> None:
     asked = threading.Event()
     with served(slow_server(asked)) as address:
         code, seen = interrupted(tmp_path, f"{address}/slow", asked)
@@ -269,7 +269,7 @@ CARELESS: dict[str, list[dict[str, Any]]] = {
         ("music", "", "[press a key; nothing more will happen on its own; Enter: hang up; ?: help]", 0),
     ],
 )
-def test_what_a_careless_server_should_not_do_is_reported(what: str, typed: str, told: str, code: int) -> None:
+def test_questionable_replies_of_a_server_are_reported(what: str, typed: str, told: str, code: int) -> None:
     with served(careless_server()) as address:
         done = call(f"{address}/{what}", typed=typed)
 

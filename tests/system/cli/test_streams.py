@@ -41,7 +41,7 @@ def status_of(url: str) -> int:
 
 
 @each_case(("words", "code"), [("check", 0), ("simulate <&-", 0), ("validate - <&-", 2)])
-def test_a_closed_stream_leads_nowhere(tmp_path: Path, words: str, code: int) -> None:
+def test_a_closed_stream_is_handled(tmp_path: Path, words: str, code: int) -> None:
     done = shell(tmp_path, f"NCCO {words} </dev/null >&-")
 
     assert (code, "") == (done.returncode, done.stdout)
@@ -62,7 +62,7 @@ def test_output_that_cannot_be_written_ends_with_2(tmp_path: Path, words: str) -
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="the system has no device that is always full")
-def test_a_server_that_can_print_nothing_still_answers(tmp_path: Path) -> None:
+def test_a_server_that_cannot_print_still_answers(tmp_path: Path) -> None:
     env = plain_environment(write_project(tmp_path, shop=SHOP), NCCO_PORT=str(free_port()))
     with FULL.open("wb") as full:
         server = subprocess.Popen([NCCO, "serve", "--dev"], cwd=tmp_path, env=env, stdout=full, stderr=full)
@@ -72,7 +72,7 @@ def test_a_server_that_can_print_nothing_still_answers(tmp_path: Path) -> None:
     assert (200, 0) == (status, server.wait(timeout=60))
 
 
-def test_a_reader_that_goes_away_is_no_fault(tmp_path: Path) -> None:
+def test_a_closed_reader_is_not_an_error(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     words, env = [NCCO, "schema", "ncco"], plain_environment(tmp_path)
@@ -82,7 +82,7 @@ def test_a_reader_that_goes_away_is_no_fault(tmp_path: Path) -> None:
     assert (141, b"") == (done.returncode, done.stderr)
 
 
-def test_what_ctrl_c_ends_is_no_fault(tmp_path: Path) -> None:
+def test_ctrl_c_is_not_an_error(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "answer.json")
     words, env = [NCCO, "validate", "answer.json"], plain_environment(tmp_path)
     reading = subprocess.Popen(words, cwd=tmp_path, env=env, stderr=subprocess.PIPE)

@@ -14,7 +14,7 @@ from tests.system.cli.played_projects import DIFFERS, HOLDS, invoke_in, project
 from tests.system.cli.projects import SHOP, write_project
 
 
-def test_scenarios_that_hold_end_with_0(tmp_path: Path) -> None:
+def test_passing_scenarios_end_with_0(tmp_path: Path) -> None:
     done = invoke_in(project(tmp_path), "test")
 
     assert 0 == done.exit_code, done.output
@@ -32,7 +32,7 @@ def test_a_difference_ends_with_1(tmp_path: Path) -> None:
     assert "2 scenarios played, 1 differ, " in done.output
 
 
-def test_what_is_heard_is_written_where_it_is_left_open(tmp_path: Path) -> None:
+def test_recorded_prompts_replace_open_expectations(tmp_path: Path) -> None:
     folder = project(tmp_path, "\ufeff# mine\na:\n  script:\n    - hear  # what?\n    - press: 1\n")
     file = folder / "tests" / "scenarios" / "shop.yaml"
     before = invoke_in(folder, "test")
@@ -47,7 +47,7 @@ def test_what_is_heard_is_written_where_it_is_left_open(tmp_path: Path) -> None:
     assert "written" not in invoke_in(folder, "test", "--update").output
 
 
-def test_the_graph_is_painted(tmp_path: Path) -> None:
+def test_the_graph_shows_the_coverage(tmp_path: Path) -> None:
     folder = project(tmp_path)
     done = [invoke_in(folder, "test", "--graph", name) for name in ("a.mmd", "a.dot", "a.png", "no/a.mmd")]
 
@@ -80,7 +80,7 @@ def test_several_projects_are_distinguished(tmp_path: Path) -> None:
     assert "2 scenarios played, all hold, " in lines[-1]
 
 
-def test_flows_may_be_somewhere_else(tmp_path: Path) -> None:
+def test_flows_may_be_in_another_folder(tmp_path: Path) -> None:
     write_project(tmp_path / "x", shop=SHOP)
     (tmp_path / "y").mkdir()
     (tmp_path / "y" / "shop.yaml").write_text(HOLDS)
@@ -149,9 +149,7 @@ steps:
 """
 
 
-def test_live_each_turn_has_the_time_of_the_settings_for_its_lookups(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_live_turn_has_the_configured_time_for_its_lookups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = project(tmp_path, "a:\n  script: [hear: Hello Ann, press: 1, hear: Goodbye Ann]\n", SLOW)
     (folder / "names.py").write_text("import time\ndef slowly():\n    time.sleep(1.8)\n    return {'said': 'Ann'}\n")
     monkeypatch.setenv("NCCO_LOOKUP_BUDGET_MS", "3500")
@@ -160,7 +158,7 @@ def test_live_each_turn_has_the_time_of_the_settings_for_its_lookups(
     assert 0 == live.exit_code, live.output
 
 
-def test_a_scenario_that_holds_is_shown_line_by_line(tmp_path: Path) -> None:
+def test_a_passing_scenario_is_shown_line_by_line(tmp_path: Path) -> None:
     done = invoke_in(project(tmp_path, HOLDS + DIFFERS), "test", "-k", "a sale", "--show")
 
     assert "✓ a sale  tests/scenarios/shop.yaml:1\n        0.0 s  hears " in done.output
@@ -182,7 +180,7 @@ def test_live_asks_servers_sends_hooks_and_says_so(tmp_path: Path, monkeypatch: 
     assert "live: hooks are sent, and lookups that a scenario does not answer are made" in live.output
 
 
-def test_refused_number_is_allowed_by_the_line_that_the_report_shows(tmp_path: Path) -> None:
+def test_the_line_shown_in_the_report_allows_a_refused_number(tmp_path: Path) -> None:
     flow = "flow: main\ndefault: true\nstart: hello\nsteps:\n  hello:\n"
     flow += '    do: [connect: "{{ env.AGENT }}"]\n    on: {completed: end, otherwise: end}\n'
     call = 'a:\n  script: [dial: "447700900200"]\n'

@@ -36,7 +36,7 @@ def _calls(tmp_path: Path) -> None:
     (tmp_path / "scenarios" / "holds.yaml").write_text(HOLDS)
 
 
-def test_scenarios_find_both_faults_of_a_server_that_somebody_else_wrote(address: str) -> None:
+def test_scenarios_find_both_faults_of_an_independent_server(address: str) -> None:
     done = ncco("test", "calls.yaml", "--url", f"{address}/answer", "--event-url", f"{address}/event")
 
     assert 1 == done.exit_code
@@ -47,7 +47,7 @@ def test_scenarios_find_both_faults_of_a_server_that_somebody_else_wrote(address
     assert "2 scenarios played, 2 differ, " in done.output
 
 
-def test_what_is_not_judged_is_said_aloud(address: str) -> None:
+def test_unchecked_expectations_are_reported(address: str) -> None:
     done = ncco("test", "--url", f"{address}/answer")
 
     assert 0 == done.exit_code, done.output
@@ -58,7 +58,7 @@ def test_what_is_not_judged_is_said_aloud(address: str) -> None:
     assert "outcomes" not in done.output
 
 
-def test_a_flow_of_the_project_at_hand_is_called_on_its_number(address: str, tmp_path: Path) -> None:
+def test_a_flow_of_the_current_project_is_called_on_its_number(address: str, tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
     (tmp_path / "scenarios" / "holds.yaml").write_text("a call:\n  flow: shop\n  script: [press: 1, end]\n")
     done = ncco("test", "scenarios", "--url", f"{address}/answer", "--format", "json")
@@ -80,7 +80,9 @@ def test_a_flow_of_the_project_at_hand_is_called_on_its_number(address: str, tmp
         ("  expect: {end: failsafe}\n", "expect.end: failsafe (a server at a URL does not show it)"),
     ],
 )
-def test_what_cannot_be_judged_is_reported(more: str, unjudged: str, address: str, tmp_path: Path) -> None:
+def test_expectations_that_cannot_be_checked_are_reported(
+    more: str, unjudged: str, address: str, tmp_path: Path
+) -> None:
     (tmp_path / "scenarios" / "holds.yaml").write_text(f"{NEWS}{more}")
     done = ncco("test", "scenarios", "--url", f"{address}/answer", "--format", "json")
 
@@ -88,7 +90,7 @@ def test_what_cannot_be_judged_is_reported(more: str, unjudged: str, address: st
     assert [unjudged] == json.loads(done.stdout)["scenarios"][0]["unjudged"]
 
 
-def test_everything_of_a_plain_scenario_is_judged(address: str, tmp_path: Path) -> None:
+def test_everything_in_a_plain_scenario_is_checked(address: str, tmp_path: Path) -> None:
     expected = "  expect: {end: completed, seconds: <20, said: [news], ncco: [talk, input]}\n"
     (tmp_path / "scenarios" / "holds.yaml").write_text(f"{NEWS}{expected}")
     done = ncco("test", "scenarios", "--url", f"{address}/answer", "--format", "json")
@@ -96,7 +98,7 @@ def test_everything_of_a_plain_scenario_is_judged(address: str, tmp_path: Path) 
     assert [] == json.loads(done.stdout)["scenarios"][0]["unjudged"]
 
 
-def test_the_length_of_a_call_is_judged_save_on_an_unlucky_network(address: str, tmp_path: Path) -> None:
+def test_the_length_of_a_call_is_checked_except_on_an_unreliable_network(address: str, tmp_path: Path) -> None:
     (tmp_path / "scenarios" / "holds.yaml").write_text(f"{NEWS}  expect: {{seconds: <1}}\n")
     words = ("test", "scenarios", "--url", f"{address}/answer")
 
@@ -114,7 +116,7 @@ def test_the_length_of_a_call_is_judged_save_on_an_unlucky_network(address: str,
         ("[hear: Press 1, fault: unreadable, press: 1, hear: x]", "Invalid response code."),
     ],
 )
-def test_faults_fall_on_the_next_webhook_that_is_waited_for(
+def test_faults_affect_the_next_webhook_that_the_call_waits_for(
     script: str, told: str, address: str, tmp_path: Path
 ) -> None:
     (tmp_path / "scenarios" / "holds.yaml").write_text(f"a call:\n  script: {script}\n")
@@ -122,7 +124,7 @@ def test_faults_fall_on_the_next_webhook_that_is_waited_for(
     assert told in ncco("test", "scenarios", "--url", f"{address}/answer").output
 
 
-def test_a_json_report_lists_what_was_not_judged(address: str) -> None:
+def test_a_json_report_lists_unchecked_expectations(address: str) -> None:
     words = ("test", "scenarios", "--url", f"{address}/answer", "--format")
     told = json.loads(ncco(*words, "json").output)["scenarios"][0]["unjudged"]
 
@@ -131,7 +133,7 @@ def test_a_json_report_lists_what_was_not_judged(address: str) -> None:
     assert "<system-out>not judged: given (the server" in ncco(*words, "junit").output
 
 
-def test_what_is_heard_is_written(address: str, tmp_path: Path) -> None:
+def test_recorded_prompts_are_written(address: str, tmp_path: Path) -> None:
     (tmp_path / "open.yaml").write_text("a call:\n  script: [press: 1, hear, end]\n")
     done = ncco("test", "open.yaml", "--url", f"{address}/answer", "--update")
 
@@ -153,7 +155,7 @@ def test_what_is_heard_is_written(address: str, tmp_path: Path) -> None:
         (["--url", "http://127.0.0.1:1/answer", "calls.txt"], "there are no scenarios in calls.txt"),
     ],
 )
-def test_what_cannot_be_played_ends_with_2(words: list[str], told: str, tmp_path: Path) -> None:
+def test_unplayable_scenarios_end_with_2(words: list[str], told: str, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "calls.txt").write_text("")
     done = ncco("test", *words)
@@ -162,5 +164,5 @@ def test_what_cannot_be_played_ends_with_2(words: list[str], told: str, tmp_path
     assert told in done.output
 
 
-def test_words_that_no_scenario_holds_end_with_2(address: str) -> None:
+def test_words_that_match_no_scenario_end_with_2(address: str) -> None:
     assert 2 == ncco("test", "--url", f"{address}/answer", "-k", "pony").exit_code

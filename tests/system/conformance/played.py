@@ -1,4 +1,4 @@
-"""The result of a case, whatever platform has played it."""
+"""The result of a case, on any platform."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ async def told(**fields: Any) -> list[str]:
     return differences(wanted, await Simulated().play(wanted), SECRET)
 
 
-async def test_a_case_that_is_right_has_no_differences() -> None:
+async def test_a_correct_case_has_no_differences() -> None:
     assert [] == await told(
         hears=[{"talk": "one two", "at": 0, "lasts": 1, "cut": True}, {"talk": "thanks", "at": 1}],
         webhooks=[{"to": "answer"}, {"to": "input", "at": 1, "signed": True, "with": {"dtmf": {"digits": "1"}}}],
@@ -89,7 +89,7 @@ async def test_other_webhooks_are_reported(webhook: dict[str, Any], problem: str
     assert problem in difference
 
 
-async def test_webhooks_too_many_and_too_few_are_reported() -> None:
+async def test_extra_and_missing_webhooks_are_reported() -> None:
     few = await told(webhooks=[{"to": "answer"}])
     many = await told(webhooks=[{"to": "answer"}, {"to": "input"}, {"to": "input"}])
 
@@ -97,20 +97,20 @@ async def test_webhooks_too_many_and_too_few_are_reported() -> None:
     assert ['no webhook {"to": "input"}: nothing more was sent'] == many
 
 
-async def test_the_order_of_webhooks_counts_unless_they_stand_in_a_group() -> None:
+async def test_the_order_of_webhooks_counts_unless_they_are_in_a_group() -> None:
     swapped = [{"to": "input"}, {"to": "answer"}]
 
     assert 2 == len(await told(webhooks=swapped))
     assert [] == await told(webhooks=[swapped])
 
 
-async def test_another_end_is_reported() -> None:
+async def test_a_different_end_is_reported() -> None:
     assert ["the call ended by platform, not by user"] == await told(ends={"by": "user"})
     assert ["the call ended at 2 s, not at 3 s"] == await told(ends={"by": "platform", "at": 3})
     assert ["the call was answered"] == await told(ends={"by": "platform"}, answered=False)
 
 
-async def test_acts_that_cannot_be_done_are_reported() -> None:
+async def test_impossible_acts_are_reported() -> None:
     late = await told(does=[{"press": "1"}, {"listen": "end"}, {"press": "2"}], ends={"by": "platform"})
     nobody = await told(does=[{"press": "1", "who": "447700900456"}], ends={"by": "platform"})
     other = await told(does=[{"listen": "record"}], ends={"by": "platform"})
@@ -124,7 +124,7 @@ async def test_acts_that_cannot_be_done_are_reported() -> None:
     ("header", "problem"),
     [("", "unsigned"), ("Basic abc", "its token does not hold"), ("Bearer a.b.c", "its token does not hold")],
 )
-async def test_tokens_that_do_not_hold_are_reported(header: str, problem: str) -> None:
+async def test_invalid_tokens_are_reported(header: str, problem: str) -> None:
     wanted = case(webhooks=[{"to": "answer"}, {"to": "input", "signed": True}])
     played = await Simulated().play(wanted)
     forged = [replace(sent, headers={"Authorization": header}) for sent in played.webhooks]
@@ -151,7 +151,7 @@ async def test_a_token_of_another_body_is_reported() -> None:
         ({"heard": []}, "Extra inputs are not permitted"),
     ],
 )
-def test_a_case_with_a_fault_is_refused(fields: dict[str, Any], problem: str) -> None:
+def test_a_case_with_an_error_is_refused(fields: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         case(**fields)
 
@@ -162,7 +162,7 @@ def test_a_platform_that_does_nothing_conforms_to_nothing() -> None:
     assert [] == [known.case for _, known in load() if not differences(known, silent, SECRET)]
 
 
-def test_there_are_at_least_150_cases_with_names_of_their_own() -> None:
+def test_there_are_at_least_150_cases_with_unique_names() -> None:
     names = [known.case for _, known in load()]
 
     assert 150 <= len(set(names)) == len(names)
@@ -180,7 +180,7 @@ def test_the_table_counts_every_case_once() -> None:
     assert "| **all** | **1** | **1** |" in table([("a", case(hears=[])), ("b", case(hears=[], unverified="why"))])
 
 
-async def test_a_server_whose_replies_the_platform_takes_has_no_faults() -> None:
+async def test_a_server_with_acceptable_replies_has_no_faults() -> None:
     played = await Simulated().play(case(hears=[]))
     ncco = [{"action": "talk", "text": "Hello"}]
     server = httpx.MockTransport(
@@ -207,7 +207,7 @@ async def test_a_server_is_sent_signed_webhooks_with_its_own_urls() -> None:
     assert "the status is 404" in faults[0]
 
 
-async def test_a_server_that_answers_with_an_object_is_found_out() -> None:
+async def test_a_server_that_replies_with_an_object_is_detected() -> None:
     played = await Simulated().play(case(hears=[]))
     server = httpx.MockTransport(lambda _: httpx.Response(200, content=json.dumps({"status": "ok"})))
 

@@ -24,5 +24,5 @@ def test_every_sound_has_its_place_on_the_page() -> None:
     assert [] == [sound for sound in sorted(SOUNDS) if f"`{sound}`" not in PAGE]
 
 
-def test_the_page_counts_the_cases_as_they_are() -> None:
+def test_the_page_has_the_current_number_of_cases() -> None:
     assert table(load()) == PAGE.partition("<!-- counted -->\n")[2]

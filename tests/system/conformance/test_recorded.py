@@ -41,7 +41,7 @@ async def test_a_platform_conforms_to_its_own_recording(probe: Any) -> None:
     assert [] == list(differences(case, await played(probe.name, DEFAULTS)))
 
 
-async def test_a_recording_of_another_platform_is_told_apart() -> None:
+async def test_a_recording_of_another_platform_is_distinguished() -> None:
     case = await played("after_connect", replace(DEFAULTS, after_connect="ends"))
     found = list(differences(case, await played("after_connect", DEFAULTS)))
     assert "seen: {'after_connect': 'continues'} instead of {'after_connect': 'ends'}" in found

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Request, Route, expect
 from tests.system.console.browser import NARROW, check_page
 
 
-def test_the_list_follows_the_filters_and_its_address_can_be_shared(page: Page) -> None:
+def test_the_list_follows_the_filters_and_its_url_can_be_shared(page: Page) -> None:
     page.goto("/calls")
     expect(page.locator("tbody tr")).to_have_count(3)
     page.get_by_label("Number, name, flow or spoken words").press_sequentially("07700 900456")
@@ -32,7 +32,7 @@ TYPED = """words => new Promise((resolve) => {
 """Types into the search field and waits until the page begins to search."""
 
 
-def test_what_is_typed_while_a_search_is_slow_is_searched_for(page: Page) -> None:
+def test_text_typed_during_a_slow_search_is_searched_for(page: Page) -> None:
     page.goto("/calls")
     search, held = page.get_by_label("Number, name, flow or spoken words"), list[Route]()
     page.route("**/calls?q=a*", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
@@ -47,7 +47,7 @@ def test_what_is_typed_while_a_search_is_slow_is_searched_for(page: Page) -> Non
     expect(page.locator("tbody tr")).to_have_count(1)
 
 
-def test_on_a_telephone_all_of_a_call_is_in_view(page: Page) -> None:
+def test_a_whole_call_is_in_view_on_a_phone(page: Page) -> None:
     page.set_viewport_size({"width": NARROW, "height": 800})
     page.goto("/calls")
     row = page.locator("tbody tr").first
@@ -71,7 +71,7 @@ def test_on_a_telephone_all_of_a_call_is_in_view(page: Page) -> None:
     check_page(page)
 
 
-def test_what_is_unfolded_stays_so_when_a_call_goes_on(page: Page) -> None:
+def test_unfolded_details_stay_open_while_a_call_continues(page: Page) -> None:
     page.clock.install(time=0)
     page.clock.pause_at(1)  # the page asks the server only when the test advances the clock
     page.goto("/calls/aaaaaaaa-0")
@@ -88,7 +88,7 @@ def test_what_is_unfolded_stays_so_when_a_call_goes_on(page: Page) -> None:
     expect(page.locator("#conversation > li")).to_have_count(3)
 
 
-def test_only_a_tab_that_is_seen_asks(page: Page) -> None:
+def test_only_a_visible_tab_polls(page: Page) -> None:
     page.clock.install()
     asked = list[str]()
 
@@ -111,7 +111,7 @@ def test_only_a_tab_that_is_seen_asks(page: Page) -> None:
     assert (0, 200) == (hidden, seen.value.status)
 
 
-def test_a_call_is_kept_as_a_scenario_by_keyboard(page: Page, project: Path) -> None:
+def test_a_call_is_saved_as_a_scenario_by_keyboard(page: Page, project: Path) -> None:
     page.goto("/calls/aaaaaaaa-0")
     page.get_by_role("button", name="Keep as scenario").press("Enter")
     command = page.get_by_role("region", name="Command")
@@ -123,7 +123,7 @@ def test_a_call_is_kept_as_a_scenario_by_keyboard(page: Page, project: Path) -> 
     check_page(page)
 
 
-def test_a_webhook_has_an_address(page: Page) -> None:
+def test_a_webhook_has_a_url(page: Page) -> None:
     page.goto("/calls/aaaaaaaa-0")
     last = page.locator("#conversation > li").last
     last.locator("summary").click()
@@ -131,7 +131,7 @@ def test_a_webhook_has_an_address(page: Page) -> None:
     expect(page).to_have_url(re.compile(f"#{last.get_attribute('id')}$"))
 
 
-def test_a_search_that_finds_nothing_leads_back_to_all_calls(page: Page) -> None:
+def test_a_search_without_results_links_back_to_all_calls(page: Page) -> None:
     page.goto("/calls?q=nobody+says+this")
     expect(page.get_by_text("No matching calls.")).to_be_visible()
     page.get_by_role("link", name="Show all calls").click()

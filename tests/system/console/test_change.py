@@ -92,7 +92,7 @@ def test_owners_change_by_meaning(form: Page, project: Path) -> None:
     assert "# never on Sundays" in (project / "flows" / "bakery.yaml").read_text(encoding="utf-8")
 
 
-def test_hours_in_a_file_of_their_own_are_found_by_what_they_are(page: Page, project: Path) -> None:
+def test_hours_in_a_separate_file_are_found_by_their_meaning(page: Page, project: Path) -> None:
     hours, steps = FLOW.index("hours:"), FLOW.index("steps:")
     (project / "flows" / "bakery.yaml").write_text(FLOW[:hours] + FLOW[steps:], encoding="utf-8")
     (project / "flows" / "common.yaml").write_text("shared: true\n" + FLOW[hours:steps], encoding="utf-8")
@@ -106,7 +106,7 @@ def test_hours_in_a_file_of_their_own_are_found_by_what_they_are(page: Page, pro
     expect(page.get_by_role("textbox", name="Monday to Friday")).to_be_visible()
 
 
-def test_all_sections_of_a_long_flow_are_in_sight_at_first(page: Page, project: Path) -> None:
+def test_all_sections_of_a_long_flow_are_in_view_at_first(page: Page, project: Path) -> None:
     more = "".join(f'  s{n}:\n    do: [{{talk: "Part {n}."}}]\n    goto: end\n' for n in range(40))
     (project / "flows" / "bakery.yaml").write_text(FLOW + more, encoding="utf-8")
     page.set_viewport_size({"width": NARROW, "height": 844})
@@ -118,7 +118,7 @@ def test_all_sections_of_a_long_flow_are_in_sight_at_first(page: Page, project: 
     expect(page.get_by_role("textbox", name="says").filter(visible=True)).to_have_count(1)
 
 
-def test_what_a_prompt_fills_in_is_explained(form: Page, project: Path) -> None:
+def test_variables_in_a_prompt_are_explained(form: Page, project: Path) -> None:
     hint = form.get_by_text("is filled in during the call")
     expect(hint).to_have_count(0)
     text = FLOW.replace("We are closed.", "We open {{ hours.shop.next_open | spoken }}.")
@@ -127,7 +127,7 @@ def test_what_a_prompt_fills_in_is_explained(form: Page, project: Path) -> None:
     expect(hint).to_have_count(1)
 
 
-def test_what_is_wrong_is_said_in_its_section(form: Page, watch: Watch) -> None:
+def test_an_error_is_shown_in_its_section(form: Page, watch: Watch) -> None:
     watch.expected.append("422")
     section(form, "Menu keys").get_by_role("textbox", name="key for orders").fill("one")
     form.get_by_role("button", name="Review changes").click()
@@ -186,7 +186,7 @@ def test_a_prompt_and_the_hours_change_and_go_back(page: Page, project: Path) ->
     expect(page.locator("#call").get_by_text("We are open.")).to_be_visible()
 
 
-def test_leaving_with_changes_that_are_not_saved_asks_first(page: Page, watch: Watch, project: Path) -> None:
+def test_leaving_with_unsaved_changes_asks_first(page: Page, watch: Watch, project: Path) -> None:
     watch.expected.append("422")
     flow = project / "flows" / "bakery.yaml"
     flow.write_text(FLOW, encoding="utf-8")

@@ -52,7 +52,7 @@ def value(editor: Locator) -> str:
     return text
 
 
-def test_a_text_has_no_issues_only_once_it_was_checked(page: Page) -> None:
+def test_a_text_is_shown_without_issues_only_after_a_check(page: Page) -> None:
     held = list[Route]()
     page.route("**/editor/check", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
     with page.expect_request("**/editor/check"):
@@ -64,7 +64,7 @@ def test_a_text_has_no_issues_only_once_it_was_checked(page: Page) -> None:
     expect(page.locator("flow-editor section")).to_have_text("No issues")
 
 
-def test_a_pasted_ncco_is_underlined_cured_by_a_click_and_heard(page: Page) -> None:
+def test_a_pasted_ncco_is_underlined_fixed_by_a_click_and_played(page: Page) -> None:
     editor = pasted(page, NCCO)
     expect(editor.locator(".cm-lintRange-error")).to_have_text('"maxDigit"')
     editor.locator(".cm-lintRange-error").hover()
@@ -78,7 +78,7 @@ def test_a_pasted_ncco_is_underlined_cured_by_a_click_and_heard(page: Page) -> N
     expect(page.locator(".bubble").first).to_have_text("Press 1 for sales.")
 
 
-def test_a_flow_is_cured_and_called_with_the_keyboard_alone(page: Page) -> None:
+def test_a_flow_is_fixed_and_called_by_keyboard_only(page: Page) -> None:
     page.set_viewport_size({"width": NARROW, "height": 844})
     editor = pasted(page, FLOW)
     expect(editor.get_by_role("textbox", name="Press Escape, then Tab to leave the editor")).to_be_focused()
@@ -121,7 +121,7 @@ def test_a_fix_is_applied_where_the_text_has_moved_to(page: Page) -> None:
     assert "{dtmf: 1, goto: sales}" in value(editor)
 
 
-def test_words_are_completed_explained_and_followed(page: Page) -> None:
+def test_keys_are_completed_explained_and_linked(page: Page) -> None:
     editor = pasted(page, FLOW.replace("gotoo", "goto"))
     editor.evaluate("editor => editor.goTo(13, 14)")
     page.keyboard.press("Control+Backspace")
@@ -168,7 +168,7 @@ def test_a_text_of_a_megabyte_stays_usable(page: Page, shape: str) -> None:
     expect(editor.locator("section .issue").first).to_be_visible()
 
 
-def test_enter_after_a_key_begins_its_value_one_level_in(page: Page) -> None:
+def test_enter_after_a_key_indents_its_value(page: Page) -> None:
     editor = pasted(page, "steps:\n  address:")
     page.route("**/editor/complete", lambda route: route.fulfill(json={}))  # otherwise Enter would accept a completion
     page.keyboard.press("Enter")

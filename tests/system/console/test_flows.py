@@ -62,7 +62,7 @@ def test_buttons_keys_wheel_and_drag_move_and_zoom(page: Page, picture: Locator)
     assert seen(picture)[2] < fitted[2]
 
 
-def test_on_a_telephone_the_page_scrolls_through_all_of_a_picture(page: Page) -> None:
+def test_the_page_scrolls_through_the_whole_picture_on_a_phone(page: Page) -> None:
     page.set_viewport_size({"width": NARROW, "height": 844})
     page.goto("/flows/reception")
     expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
@@ -99,7 +99,7 @@ def test_a_picture_that_was_moved_stays_where_it_is_when_calls_are_painted(page:
     assert pytest.approx(zoomed) == seen(picture)
 
 
-def test_a_click_on_a_step_shows_its_details_and_leads_to_its_line(page: Page, picture: Locator) -> None:
+def test_a_click_on_a_step_shows_its_details_with_a_link_to_its_line(page: Page, picture: Locator) -> None:
     node(page, "operator").click()
 
     details = page.locator('details[data-step="operator"]')
@@ -112,7 +112,7 @@ def test_a_click_on_a_step_shows_its_details_and_leads_to_its_line(page: Page, p
     expect(page).to_have_url("/phone?file=flows%2Freception.yaml&line=93")
 
 
-def test_the_search_finds_steps_by_what_they_say(page: Page, picture: Locator) -> None:
+def test_the_search_finds_steps_by_their_prompts(page: Page, picture: Locator) -> None:
     page.get_by_label("Find a step").fill("open today")
 
     expect(page.locator("#steps details:visible")).to_have_count(1)
@@ -158,7 +158,7 @@ def test_a_wide_picture_is_not_cut_off_on_the_left(page: Page, project: Path, ch
     assert box["x"] + box["width"] <= frame["x"] + frame["width"]
 
 
-def test_by_keyboard_alone_a_step_is_chosen(page: Page, picture: Locator) -> None:
+def test_a_step_can_be_chosen_by_keyboard_only(page: Page, picture: Locator) -> None:
     page.locator("#steps summary").first.focus()
     page.keyboard.press("Enter")
 
@@ -236,7 +236,7 @@ def test_the_painted_picture_replaces_the_plain_one(page: Page, picture: Locator
     expect(page.get_by_text("No step contains these words.")).to_be_visible()
 
 
-def test_a_paint_that_does_not_arrive_says_so(page: Page, watch: Watch) -> None:
+def test_missing_call_counts_are_reported(page: Page, watch: Watch) -> None:
     watch.expected += ["ERR_FAILED", "Failed to fetch"]
     page.route("**/painted?*", lambda route: route.abort())
     page.goto("/flows/reception?paint=traffic")

@@ -17,7 +17,7 @@ MISSED: Final[Sequence[tuple[str, str, Sequence[dict[str, Any]]]]] = (
 )
 
 
-def test_done_can_be_taken_back_at_once_or_later(browser: Browser, tmp_path: Path) -> None:
+def test_done_can_be_undone_at_once_or_later(browser: Browser, tmp_path: Path) -> None:
     with running_console(tmp_path, MISSED) as link:
         context = browser.new_context(**open_console(browser, link))
         watch = Watch(context)

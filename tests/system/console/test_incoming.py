@@ -98,7 +98,7 @@ def test_a_placed_call_rings_on_every_page_and_is_answered_on_the_phone(desk: Pa
     assert "completed" == over.status
 
 
-def test_a_call_is_declined_and_the_page_is_quiet_again(desk: Page, process: ConsoleProcess) -> None:
+def test_a_call_can_be_declined_and_the_page_stops_ringing(desk: Page, process: ConsoleProcess) -> None:
     desk.goto("/phone")
     call = asked(process.voice_access, "create_call", NewCall(to=TO, from_=FROM, ncco=PLAYED))
     desk.get_by_role("button", name="Decline").click()
@@ -125,7 +125,9 @@ steps:
 """
 
 
-def test_a_flow_calls_and_is_answered_also_with_a_real_key_and_a_public_url(browser: Browser, tmp_path: Path) -> None:
+def test_a_flow_places_a_call_that_is_answered_even_with_a_real_key_and_a_public_url(
+    browser: Browser, tmp_path: Path
+) -> None:
     write_project(tmp_path, reminder=REMINDER)
     (tmp_path / "real.key").write_text(new_private_key(), encoding="ascii")
     env = {

@@ -48,7 +48,7 @@ def log_in(page: Page, password: str, name: str = "") -> None:
     page.get_by_label("Password").press("Enter")
 
 
-def test_a_wrong_password_is_said_and_the_right_one_leads_on(window: Page, address: str) -> None:
+def test_a_wrong_password_is_reported_and_the_right_one_continues(window: Page, address: str) -> None:
     window.goto(f"{address}/calls?q=0044")
     expect(window.get_by_label("Password")).to_be_focused()
     check_page(window)
@@ -85,7 +85,7 @@ def test_a_link_from_another_site_opens_its_page(browser: Browser, address: str)
         expect(page).to_have_url(f"{address}/calls?q=7")
 
 
-def test_a_right_password_passes_soon_after_many_wrong_ones(window: Page, address: str) -> None:
+def test_the_right_password_works_soon_after_many_wrong_ones(window: Page, address: str) -> None:
     window.goto(f"{address}/calls")
     for _ in range(6):
         with window.expect_event("load"), window.expect_response("**/login") as refused:

@@ -59,7 +59,7 @@ def test_a_message_appears_plays_is_done_deleted_and_brought_back(page: Page, in
     expect(message).to_be_visible()
 
 
-def test_a_page_that_got_no_answer_says_so_and_asks_again(page: Page, watch: Watch, inbox: Inbox) -> None:
+def test_a_page_without_a_reply_says_so_and_retries(page: Page, watch: Watch, inbox: Inbox) -> None:
     watch.expected.append("502")
     page.goto("/messages")
     page.route("**/messages?*", lambda route: route.fulfill(status=502))
@@ -70,7 +70,7 @@ def test_a_page_that_got_no_answer_says_so_and_asks_again(page: Page, watch: Wat
     expect(page.locator("#status")).to_be_empty()
 
 
-def test_undo_is_offered_where_the_list_is_there_before_the_answer(page: Page, inbox: Inbox) -> None:
+def test_undo_is_offered_even_if_the_list_arrives_before_the_reply(page: Page, inbox: Inbox) -> None:
     def answer_late(route: Route) -> None:
         answer = route.fetch()
         expect(message).to_have_count(0)
@@ -95,7 +95,7 @@ def test_the_next_new_message_follows(page: Page, inbox: Inbox) -> None:
     expect(page.locator(".message.new")).to_have_count(0)
 
 
-def test_a_telephone_that_calls_back_and_saves(page: Page, inbox: Inbox) -> None:
+def test_a_phone_calls_back_and_saves(page: Page, inbox: Inbox) -> None:
     id_ = inbox.put("447700900300")
     page.goto("/messages")
     message = page.locator(f"#m-{id_}")
@@ -185,7 +185,7 @@ def test_a_message_that_cannot_be_played_says_why_and_is_fetched_again(
     check_page(page)
 
 
-def test_who_reads_a_call_sees_its_recording_arrive(page: Page, inbox: Inbox) -> None:
+def test_the_open_page_of_a_call_shows_its_recording_when_it_arrives(page: Page, inbox: Inbox) -> None:
     page.goto("/calls/aaaaaaaa-2")
     expect(page.locator("#conversation")).to_contain_text("a message")
     inbox.put("447700900500", uuid="rec-2", session="aaaaaaaa-2")

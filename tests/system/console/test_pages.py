@@ -35,7 +35,7 @@ def test_a_page_is_accessible_and_fits(page: Page, path: str) -> None:
     check_budget(page)
 
 
-def test_a_report_fits_on_a_telephone(page: Page) -> None:
+def test_a_report_fits_on_a_phone(page: Page) -> None:
     page.set_viewport_size({"width": NARROW, "height": 900})
     page.goto("/report")
     counts = page.get_by_role("region", name="Counts")
@@ -75,7 +75,7 @@ def test_the_switch_shows_the_same_page_for_owners_and_is_remembered(page: Page)
     check_page(page)
 
 
-def test_owners_come_from_a_box_to_the_form_that_changes_it(page: Page) -> None:
+def test_a_box_links_owners_to_the_form_that_changes_it(page: Page) -> None:
     page.goto("/flows/reception")
     show_to_owners(page)
     expect(page.get_by_text("3 calls began in reception from")).to_be_visible()  # traffic is shown by default
@@ -93,7 +93,7 @@ def test_owners_come_from_a_box_to_the_form_that_changes_it(page: Page) -> None:
         "/change/flows/reception.yaml", "/flows/reception", "/phone",
     ],
 )  # fmt: skip
-def test_pages_of_owners_are_accessible_and_say_nothing_technical(page: Page, path: str) -> None:
+def test_pages_for_owners_are_accessible_and_not_technical(page: Page, path: str) -> None:
     page.goto(path)
     show_to_owners(page)
     expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
@@ -103,7 +103,7 @@ def test_pages_of_owners_are_accessible_and_say_nothing_technical(page: Page, pa
     assert not re.findall(r"(?i:webhook|uuid|\byaml\b|\bNCCO\b|revision)|\bline \d|[A-Z]+_[A-Z_]+", shown)
 
 
-def test_on_a_telephone_the_pages_are_behind_a_button(page: Page) -> None:
+def test_the_pages_are_behind_a_button_on_a_phone(page: Page) -> None:
     page.set_viewport_size({"width": NARROW, "height": 844})
     page.goto("/home")
     expect(page.get_by_role("link", name="Messages", exact=True)).to_have_count(0)
@@ -121,7 +121,7 @@ def test_a_missing_page_is_accessible_too(page: Page, watch: Watch) -> None:
     check_page(page)
 
 
-def test_the_first_tab_leads_to_the_content(page: Page) -> None:
+def test_the_first_tab_key_skips_to_the_content(page: Page) -> None:
     page.goto("/calls")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
@@ -130,7 +130,7 @@ def test_the_first_tab_leads_to_the_content(page: Page) -> None:
     expect(page.get_by_role("main")).to_be_focused()
 
 
-def test_markup_of_others_runs_no_code(page: Page, watch: Watch) -> None:
+def test_markup_from_outside_runs_no_code(page: Page, watch: Watch) -> None:
     page.goto("/flows")
     watch.expected.append("Content Security Policy")
     with page.expect_console_message(lambda said: "script-src-attr" in said.text or "event handler" in said.text):

@@ -75,7 +75,7 @@ def test_a_call_is_made_in_the_time_zone_of_the_flow(browser: Browser, console: 
         expect(heard(page, "We are closed.")).to_be_visible()
 
 
-def test_on_a_telephone_a_call_can_be_hung_up_without_scrolling(page: Page) -> None:
+def test_a_call_can_be_hung_up_on_a_phone_without_scrolling(page: Page) -> None:
     page.set_viewport_size({"width": NARROW, "height": 844})
     opened(page)
     call_and_press(page, "1")
@@ -84,7 +84,7 @@ def test_on_a_telephone_a_call_can_be_hung_up_without_scrolling(page: Page) -> N
     expect(page.locator('[data-key="0"]')).to_be_in_viewport(ratio=1)
 
 
-def test_a_caller_meets_a_busy_line_and_leaves_a_message_by_keyboard(page: Page) -> None:
+def test_a_caller_gets_a_busy_line_and_leaves_a_message_by_keyboard(page: Page) -> None:
     page.clock.install()
     opened(page)
     call_and_press(page, "1")
@@ -107,7 +107,7 @@ def test_a_caller_meets_a_busy_line_and_leaves_a_message_by_keyboard(page: Page)
     check_page(page)
 
 
-def test_on_a_telephone_the_keys_are_in_view_while_a_call_goes_on(page: Page) -> None:
+def test_the_keys_are_in_view_on_a_phone_during_a_call(page: Page) -> None:
     page.set_viewport_size({"width": NARROW, "height": 844})
     opened(page)
     for key in ("3", "1"):
@@ -117,7 +117,7 @@ def test_on_a_telephone_the_keys_are_in_view_while_a_call_goes_on(page: Page) ->
     check_page(page)
 
 
-def test_time_passes_by_itself_and_the_voice_follows(page: Page) -> None:
+def test_time_passes_automatically_and_the_voice_follows(page: Page) -> None:
     page.add_init_script(VOICE)
     opened(page)
     call_and_press(page, "3")
@@ -132,7 +132,7 @@ def test_time_passes_by_itself_and_the_voice_follows(page: Page) -> None:
     expect(heard(page, "The caller hangs up.")).to_be_visible()
 
 
-def test_a_paused_clock_stays_paused_though_an_answer_is_late(page: Page) -> None:
+def test_a_paused_clock_stays_paused_even_if_a_reply_is_late(page: Page) -> None:
     opened(page)
     clock, held = page.locator("#clock"), list[Route]()
     page.route("**/advance", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
@@ -196,7 +196,7 @@ def test_a_browser_without_recognition_has_no_switch_for_it(page: Page) -> None:
     expect(page.get_by_label("Use the microphone")).to_be_hidden()
 
 
-def test_an_edited_prompt_is_heard_at_the_same_inputs_and_another_way_stops_it(page: Page) -> None:
+def test_an_edited_prompt_is_replayed_with_the_same_inputs_until_the_path_differs(page: Page) -> None:
     opened(page)
     call_and_press(page, "1")
     page.get_by_role("button", name="is busy").click()
@@ -243,7 +243,7 @@ def test_a_shared_link_opens_as_text_and_waits_for_call(page: Page, context: Bro
     expect(heard(other, "Thank you for calling Grüße & Söhne.")).to_be_visible()
 
 
-def test_a_text_is_saved_and_a_call_of_it_is_kept(page: Page, project: Path, watch: Watch) -> None:
+def test_a_text_is_saved_and_a_call_to_it_is_saved(page: Page, project: Path, watch: Watch) -> None:
     opened(page, "flows/pin.yaml")
     edit(page, "Please key in your four-digit PIN.", "Your PIN, please.")
     page.get_by_role("button", name="Save").click()
@@ -322,7 +322,7 @@ steps:
 """
 
 
-def test_real_services_are_asked_by_a_switch_that_an_edit_takes_away(page: Page, project: Path) -> None:
+def test_real_services_are_asked_with_a_switch_that_an_edit_hides(page: Page, project: Path) -> None:
     (project / "points_of_shop.py").write_text("def points():\n    return {'count': 40}\n")
     (project / "flows/crm.yaml").write_text(CRM)
     switch = page.get_by_label("Use the real services")
@@ -348,7 +348,7 @@ def test_real_services_are_asked_by_a_switch_that_an_edit_takes_away(page: Page,
     expect(switch).not_to_be_checked()
 
 
-def test_what_cannot_be_sent_is_said_beside_its_field(page: Page) -> None:
+def test_an_invalid_input_is_reported_beside_its_field(page: Page) -> None:
     opened(page)
     page.get_by_role("button", name="Settings").click()
     page.get_by_label("Everyone who is dialled").select_option("timeout")
@@ -368,7 +368,7 @@ def test_what_cannot_be_sent_is_said_beside_its_field(page: Page) -> None:
     expect(heard(page, "speaks for 7 s")).to_be_visible()
 
 
-def test_a_second_click_does_nothing_while_the_answer_is_late(page: Page) -> None:
+def test_a_second_click_does_nothing_while_the_reply_is_pending(page: Page) -> None:
     opened(page)
     call_and_press(page, "1")
     acts = list[Route]()
@@ -384,7 +384,7 @@ def test_a_second_click_does_nothing_while_the_answer_is_late(page: Page) -> Non
     expect(page.locator("#status")).to_be_empty()
 
 
-def test_words_that_were_refused_are_not_lost(page: Page, watch: Watch) -> None:
+def test_refused_words_are_not_lost(page: Page, watch: Watch) -> None:
     watch.expected += ["503"]
     opened(page)
     call(page)
@@ -399,7 +399,7 @@ def test_words_that_were_refused_are_not_lost(page: Page, watch: Watch) -> None:
     expect(heard(page, "sales")).not_to_have_count(0)
 
 
-def test_two_tabs_play_calls_of_their_own(page: Page, context: BrowserContext) -> None:
+def test_two_tabs_play_separate_calls(page: Page, context: BrowserContext) -> None:
     other = context.new_page()
     opened(page)
     opened(other)

@@ -54,7 +54,7 @@ def moments(page: Page) -> Iterator[str]:
     yield "over"
 
 
-def test_the_whole_call_fits_a_telephone_in_each_moment(phone: Page) -> None:
+def test_the_whole_call_fits_on_a_phone_at_each_moment(phone: Page) -> None:
     phone.set_viewport_size({"width": NARROW, "height": 844})
     for moment in moments(phone):
         button = "Call" if moment in ("idle", "over") else "Hang up"
@@ -68,7 +68,7 @@ def test_the_whole_call_fits_a_telephone_in_each_moment(phone: Page) -> None:
         assert 0 == phone.evaluate("scrollY"), moment
 
 
-def test_it_is_accessible_in_each_moment(phone: Page) -> None:
+def test_it_is_accessible_at_each_moment(phone: Page) -> None:
     for moment in moments(phone):
         if moment in ("ringing", "over"):
             check_page(phone)

@@ -103,7 +103,7 @@ def test_a_wrong_number_is_explained_at_its_field_and_the_rest_is_kept(desk: Pag
     check_page(desk)
 
 
-def test_what_waits_is_cancelled_and_what_is_paused_rings_only_once_it_is_resumed(desk: Page, folder: Path) -> None:
+def test_waiting_calls_can_be_cancelled_and_paused_ones_ring_only_after_resuming(desk: Page, folder: Path) -> None:
     desk.goto("/calls/placed")
     desk.locator("summary", has_text="Pause placing").click()
     desk.get_by_label("Why").fill("wrong list")

@@ -68,7 +68,7 @@ def bakery(page: Page, project: Path) -> None:
     (project / "flows" / "bakery.yaml").write_text(FLOW, encoding="utf-8")
 
 
-def test_a_call_that_takes_long_to_begin_says_so_at_once(page: Page) -> None:
+def test_a_call_that_starts_slowly_says_so_at_once(page: Page) -> None:
     opened(page)
     button = page.locator("#place")
     with slow(page, "**/phone/calls"):
@@ -84,7 +84,7 @@ def test_a_call_that_takes_long_to_begin_says_so_at_once(page: Page) -> None:
     expect(page.locator("#call")).not_to_have_attribute("aria-busy", "true")
 
 
-def test_a_call_that_does_not_begin_can_be_tried_again(page: Page, watch: Watch) -> None:
+def test_a_call_that_does_not_start_can_be_retried(page: Page, watch: Watch) -> None:
     watch.expected = ["503"]
     opened(page)
     page.route("**/phone/calls", lambda route: route.fulfill(status=503, body="{}"))
@@ -96,7 +96,7 @@ def test_a_call_that_does_not_begin_can_be_tried_again(page: Page, watch: Watch)
 
 
 @pytest.mark.usefixtures("bakery")
-def test_hear_it_says_at_once_that_a_call_begins(page: Page) -> None:
+def test_hear_it_shows_at_once_that_a_call_starts(page: Page) -> None:
     page.goto("/change/flows/bakery.yaml?saved=")
     hear = page.locator("#hear")
     requests = list[Any]()
@@ -110,7 +110,7 @@ def test_hear_it_says_at_once_that_a_call_begins(page: Page) -> None:
 
 
 @pytest.mark.usefixtures("bakery")
-def test_a_form_that_takes_long_says_so_and_is_sent_once(page: Page, watch: Watch) -> None:
+def test_a_slow_form_says_so_and_is_sent_once(page: Page, watch: Watch) -> None:
     watch.expected = ["422"]  # nothing was changed
     page.goto("/change/flows/bakery.yaml")
     button = page.get_by_role("button", name="Review changes")
@@ -122,7 +122,7 @@ def test_a_form_that_takes_long_says_so_and_is_sent_once(page: Page, watch: Watc
     assert "disabled" in left
 
 
-def test_a_button_that_changes_a_part_of_the_page_says_at_once_that_it_works(page: Page) -> None:
+def test_a_button_that_updates_part_of_the_page_shows_at_once_that_it_works(page: Page) -> None:
     page.goto("/calls/aaaaaaaa-0")
     button = page.locator("[hx-post$='/keep']")
     with slow(page, "**/keep"):

@@ -52,7 +52,7 @@ def link(server: RunningServer, number: int = 0) -> str:
     return str(re.findall(r"http://\S+token=\S+", server.printed)[number])
 
 
-def test_a_link_opens_the_console_which_costs_no_call_when_it_is_killed(tmp_path: Path) -> None:
+def test_a_link_opens_the_console_and_killing_the_console_breaks_no_call(tmp_path: Path) -> None:
     with server_with_console(tmp_path) as server, httpx.Client(follow_redirects=False, timeout=WITHIN_S) as browser:
         address = link(server).partition("?")[0]
         assert 303 == browser.get(link(server)).status_code
@@ -80,7 +80,7 @@ def test_a_link_opens_the_console_which_costs_no_call_when_it_is_killed(tmp_path
             loopback.get(address)
 
 
-def test_console_link_leads_to_the_console_of_the_running_server(tmp_path: Path) -> None:
+def test_console_link_opens_the_console_of_the_running_server(tmp_path: Path) -> None:
     """Wherever that is: its port is not set, and the one beside the server's may be in use."""
     port, other = port_with_a_free_one_above()
     with other:
@@ -117,7 +117,7 @@ def test_no_process_is_left_when_the_server_ends(
     assert "Traceback" not in server.printed
 
 
-def test_a_port_in_use_is_said_and_the_server_serves(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_and_the_server_still_serves(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -144,7 +144,7 @@ def port_with_a_free_one_above() -> tuple[int, socket.socket]:
 
 
 @pytest.mark.parametrize("is_taken", [False, True])
-def test_a_console_whose_port_is_not_set_is_beside_its_server_or_anywhere(tmp_path: Path, is_taken: bool) -> None:
+def test_a_console_without_a_configured_port_uses_the_next_or_any_free_port(tmp_path: Path, is_taken: bool) -> None:
     port, other = port_with_a_free_one_above()
     with other:
         if is_taken:

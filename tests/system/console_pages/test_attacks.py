@@ -67,7 +67,7 @@ async def owner(project: Path) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.mark.parametrize("path", ["/phone/save", "/phone/setup", "/phone/calls", "/editor/check"])
 @pytest.mark.parametrize("body", [NOT_UNICODE, NOT_JSON])
-async def test_a_body_that_is_no_text_is_refused(owner: httpx.AsyncClient, path: str, body: bytes) -> None:
+async def test_a_body_that_is_not_text_is_refused(owner: httpx.AsyncClient, path: str, body: bytes) -> None:
     reply = await owner.post(path, content=body, headers={"Content-Type": "application/json"})
     assert 422 == reply.status_code, reply.text
     assert "input" not in reply.json()["detail"][0]
@@ -81,7 +81,7 @@ async def test_a_body_that_is_no_text_is_refused(owner: httpx.AsyncClient, path:
         *("flows/out/new.yaml", "flows/out.yaml", "FLOWS/new.yaml", "templates/..\\new"),
     ],
 )
-async def test_a_file_out_of_the_project_is_not_written(owner: httpx.AsyncClient, project: Path, file: str) -> None:
+async def test_a_file_outside_the_project_is_not_written(owner: httpx.AsyncClient, project: Path, file: str) -> None:
     if not (project / "outside").exists():
         (project / "outside").mkdir()
         (project / "flows/out").symlink_to(project / "outside")
@@ -94,7 +94,7 @@ async def test_a_file_out_of_the_project_is_not_written(owner: httpx.AsyncClient
     assert before == files_in(project)
 
 
-async def test_of_two_who_save_the_same_file_at_once_one_is_refused(owner: httpx.AsyncClient) -> None:
+async def test_one_of_two_simultaneous_saves_of_the_same_file_is_refused(owner: httpx.AsyncClient) -> None:
     file = "flows/reception.yaml"
     opened = (await owner.get("/phone/text", params={"file": file})).json()
     saved = [owner.post("/phone/save", json={**opened, "text": f"{opened['text']}# {number}\n"}) for number in range(8)]
@@ -102,7 +102,9 @@ async def test_of_two_who_save_the_same_file_at_once_one_is_refused(owner: httpx
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of the size of files")
-async def test_a_full_disk_leaves_the_file_and_no_half_version(owner: httpx.AsyncClient, project: Path) -> None:
+async def test_a_full_disk_leaves_the_file_unchanged_and_no_partial_version(
+    owner: httpx.AsyncClient, project: Path
+) -> None:
     file = "flows/reception.yaml"
     opened = (await owner.get("/phone/text", params={"file": file})).json()
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -117,9 +119,7 @@ async def test_a_full_disk_leaves_the_file_and_no_half_version(owner: httpx.Asyn
     assert [] == files_in(project / "flows/.history")
 
 
-async def test_an_earlier_version_can_be_read_by_nobody_else_than_the_file(
-    owner: httpx.AsyncClient, project: Path
-) -> None:
+async def test_an_earlier_version_has_the_same_permissions_as_the_file(owner: httpx.AsyncClient, project: Path) -> None:
     (project / "flows/reception.yaml").chmod(0o600)
     opened = (await owner.get("/phone/text", params={"file": "flows/reception.yaml"})).json()
     await owner.post("/phone/save", json={**opened, "text": f"{opened['text']}# more"})
@@ -143,11 +143,11 @@ async def test_a_line_is_added_only_where_the_form_offers_one(owner: httpx.Async
 
 
 @each_case("address", ["/calls", "/calls.csv", "/calls.json"])
-async def test_a_page_behind_a_key_that_no_database_has_is_refused(owner: httpx.AsyncClient, address: str) -> None:
+async def test_a_page_after_an_unknown_key_is_refused(owner: httpx.AsyncClient, address: str) -> None:
     assert 422 == (await owner.get(address, params={"before": "9" * 30})).status_code
 
 
-async def test_calls_that_are_kept_at_once_are_all_kept(owner: httpx.AsyncClient, project: Path) -> None:
+async def test_calls_saved_at_the_same_time_are_all_saved(owner: httpx.AsyncClient, project: Path) -> None:
     calls = [await owner.post("/phone/calls", json={"file": "flows/reception.yaml"}) for _ in range(3)]
     ids = [re.findall('data-call="(.*?)"', call.text)[0] for call in calls]
     kept = await asyncio.gather(*(owner.post(f"/phone/calls/{id_}/keep") for id_ in ids))
@@ -157,7 +157,7 @@ async def test_calls_that_are_kept_at_once_are_all_kept(owner: httpx.AsyncClient
     assert all(f"{name}:" in text for name in names)
 
 
-async def test_a_scenario_is_not_kept_out_of_the_project(
+async def test_a_scenario_is_not_saved_outside_the_project(
     owner: httpx.AsyncClient, project: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     outside = tmp_path_factory.mktemp("outside")
@@ -172,7 +172,7 @@ async def test_a_scenario_is_not_kept_out_of_the_project(
     assert [] == files_in(outside)
 
 
-async def test_what_a_caller_says_adds_nothing_else_to_a_scenario_file(owner: httpx.AsyncClient, project: Path) -> None:
+async def test_input_of_a_caller_adds_nothing_else_to_a_scenario_file(owner: httpx.AsyncClient, project: Path) -> None:
     said = ('"]}\n\nevil:\n  script: []', "a\nb: c\n- d", "# x", "---", "!!x", ": ", "\u2028\x85", "{{ 1 }}")
     for text in said:
         call = await owner.post("/phone/calls", json={"file": "flows/reception.yaml"})
@@ -205,12 +205,12 @@ async def test_a_text_that_takes_too_long_is_stopped_while_others_use_the_phone(
     await console.state.console.worker.close()
 
     assert (200, 200) == (page.status_code, setup.status_code)
-    assert first.status_code in (422, 503)  # it has used its time, or on a busy machine has not even begun
+    assert first.status_code in (422, 503)  # it has used its time, or on a busy machine has not even started
     assert first.status_code == 503 or "was stopped" in first.json()["detail"]
     assert before <= 2  # it waited for one or two of these requests, not for all
 
 
-async def test_a_proof_that_takes_long_keeps_nobody_from_typing(project: Path) -> None:
+async def test_a_slow_proof_blocks_no_typing(project: Path) -> None:
     app = create_console(settings_for(project), Services(prove=prove_when_allowed), dev=True)
     app.state.console.project.env = proof_env(project)
     async with await logged_in(app) as client:
@@ -227,7 +227,7 @@ async def test_a_proof_that_takes_long_keeps_nobody_from_typing(project: Path) -
         await app.state.console.prover.close()
 
 
-async def test_a_message_is_served_to_sessions_alone_and_never_as_a_page(project: Path) -> None:
+async def test_a_message_is_served_only_to_sessions_and_never_as_a_page(project: Path) -> None:
     app = create_console(settings_for(project, database_url=f"sqlite:///{project}/calls.db"), Services(), dev=True)
     row = message(content_type="audio/mpeg")
     page = b"ID3<html><script>alert(1)</script>"
@@ -257,7 +257,7 @@ FORGED: Final = (
 )
 
 
-async def test_another_page_changes_no_message(project: Path) -> None:
+async def test_a_page_of_another_origin_changes_no_message(project: Path) -> None:
     app = create_console(settings_for(project, database_url=f"sqlite:///{project}/calls.db"), Services(), dev=True)
     row = message()
     async with await logged_in(app) as owner:

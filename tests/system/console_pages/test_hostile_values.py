@@ -218,7 +218,7 @@ async def call(webhooks: httpx.AsyncClient, leg: str, caller: str) -> None:
         assert 200 == (await webhooks.post("/webhooks/event", json={**event, **names})).status_code
 
 
-def test_every_address_that_shows_something_is_tried(tmp_path: Path) -> None:
+def test_every_url_that_shows_something_is_tested(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     routes = iter_route_contexts(create_console(settings, console_services()).routes)
     pages = (route for route in routes if isinstance(route.original_route, APIRoute))
@@ -241,7 +241,7 @@ def filled(address: str, value: str, call_id: str) -> str:
 
 
 @pytest.mark.parametrize("accept", ["text/html", "*/*"])
-async def test_what_is_hostile_is_text_and_what_is_sensitive_is_not_shown(
+async def test_hostile_values_are_text_and_sensitive_ones_are_not_shown(
     people: dict[str, httpx.AsyncClient], accept: str
 ) -> None:
     known = people["known"]
@@ -285,7 +285,7 @@ async def test_what_is_hostile_is_text_and_what_is_sensitive_is_not_shown(
     }
 
 
-async def test_what_is_hostile_is_text_in_answers_to_forms(people: dict[str, httpx.AsyncClient]) -> None:
+async def test_hostile_values_are_text_in_replies_to_forms(people: dict[str, httpx.AsyncClient]) -> None:
     known = people["known"]
     text = FLOW.replace("goto: word", f"goto: {json.dumps(HOSTILE)}")
     (digest,) = re.findall('name="digest" value="(.*?)"', (await known.get("/change/flows/shop.yaml")).text)

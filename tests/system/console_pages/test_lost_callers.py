@@ -130,7 +130,7 @@ async def test_lost_caller_is_marked_with_the_line_to_fix(tmp_path: Path, name: 
     assert page.index(f'id="{jump}"') < page.index(mark)
 
 
-async def test_call_that_no_flow_took_says_what_to_do(tmp_path: Path) -> None:
+async def test_a_call_without_a_flow_says_what_to_do(tmp_path: Path) -> None:
     page = await call(tmp_path, "442079469999", [END])
 
     assert "The caller was lost here" in page

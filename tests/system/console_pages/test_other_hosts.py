@@ -72,7 +72,7 @@ FETCH = """async path => {
 }"""
 
 
-def test_a_foreign_name_that_leads_to_this_machine_shows_nothing(tmp_path: Path) -> None:
+def test_a_foreign_name_that_resolves_to_this_machine_shows_nothing(tmp_path: Path) -> None:
     if why_not():
         return
     rules = "--host-resolver-rules=MAP rebound.example 127.0.0.1"

@@ -1,4 +1,4 @@
-"""The console while its database is away: login and Health still work, and nothing hangs."""
+"""The console while its database is unavailable: login and Health still work, and nothing hangs."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def stopped(server: Server) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("away", [stopped, Server.frozen])
-async def test_people_log_in_and_see_health_while_postgresql_is_away(
+async def test_people_log_in_and_see_health_while_postgresql_is_unavailable(
     postgres: Server, tmp_path: Path, away: Callable[[Server], AbstractContextManager[None]]
 ) -> None:
     (tmp_path / "flows").mkdir()
@@ -81,7 +81,7 @@ async def test_people_log_in_and_see_health_while_postgresql_is_away(
     assert 200 == again.status_code, again.text
 
 
-async def test_people_log_in_and_see_health_while_a_sqlite_file_is_no_database(tmp_path: Path) -> None:
+async def test_people_log_in_and_see_health_while_a_sqlite_file_is_not_a_database(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     file = tmp_path / "calls.db"
     file.write_text("This is no database. " * 500)

@@ -1,4 +1,4 @@
-"""Proofs are slow, so they run in a subprocess of their own."""
+"""Proofs are slow, so they run in a separate subprocess."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def somebody(project: Path, proof: Callable[..., Any], seconds: float = 60
     await app.state.console.prover.close()
 
 
-async def test_a_page_is_there_before_a_proof_which_two_tabs_share(tmp_path: Path) -> None:
+async def test_a_page_opens_before_its_proof_which_two_tabs_share(tmp_path: Path) -> None:
     async with somebody(tmp_path, worker_tasks.prove_when_allowed) as client:
         tabs = [asyncio.create_task(client.post(PROOF)) for _ in range(2)]
         await proof_begins(tmp_path)
@@ -69,7 +69,7 @@ async def test_a_proof_that_fails_says_why_and_what_to_do(
     assert "ncco prove on the command line does not have these limits." in reply.text
 
 
-async def test_a_flow_that_is_saved_meanwhile_is_proved_again(tmp_path: Path) -> None:
+async def test_a_flow_saved_meanwhile_is_proved_again(tmp_path: Path) -> None:
     async with somebody(tmp_path, worker_tasks.prove_when_allowed) as client:
         before = asyncio.create_task(client.post(PROOF))
         await proof_begins(tmp_path)

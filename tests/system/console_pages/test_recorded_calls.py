@@ -208,7 +208,7 @@ CASES: Final[Sequence[tuple[str, str, Acts, Behaviour]]] = (
 
 
 @pytest.mark.parametrize(("to", "acts", "other"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-async def test_kept_call_is_a_scenario_that_passes(project: Path, to: str, acts: Acts, other: Behaviour) -> None:
+async def test_a_saved_call_is_a_scenario_that_passes(project: Path, to: str, acts: Acts, other: Behaviour) -> None:
     id_ = await record(project, to, acts, other=other)
 
     reply = await keep(project, id_)
@@ -221,7 +221,7 @@ async def test_kept_call_is_a_scenario_that_passes(project: Path, to: str, acts:
     assert [step.word for step in read.scenarios[0].script if step.word != "hear"]
 
 
-async def test_kept_call_reads_in_the_order_in_which_it_went(project: Path) -> None:
+async def test_a_saved_call_lists_events_in_their_order(project: Path) -> None:
     async def leaving_the_meeting(leg: Leg) -> None:
         await leg.listen(until=60)
         await leg.hang_up()
@@ -260,7 +260,7 @@ REFUSED: Final[Sequence[tuple[str, str, Acts, tuple[str, str], str]]] = (
 @pytest.mark.parametrize(
     ("to", "acts", "change", "why"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
 )
-async def test_call_that_cannot_be_played_again_is_not_kept(
+async def test_a_call_that_cannot_be_replayed_is_not_saved(
     project: Path, to: str, acts: Acts, change: tuple[str, str], why: str
 ) -> None:
     id_ = await record(project, to, acts)
@@ -275,7 +275,7 @@ async def test_call_that_cannot_be_played_again_is_not_kept(
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_the_query_of_the_answer_url_is_kept_unless_it_is_sensitive(method: str, tmp_path: Path) -> None:
+async def test_the_query_of_the_answer_url_is_saved_unless_it_is_sensitive(method: str, tmp_path: Path) -> None:
     write_project(tmp_path, greet=GREET)
     store = Store(SqliteDatabase(tmp_path / "calls.db"))
     await store.open()
@@ -300,7 +300,7 @@ async def test_the_query_of_the_answer_url_is_kept_unless_it_is_sensitive(method
     assert "84021739" not in kept
 
 
-async def test_call_that_the_server_placed_is_not_kept(project: Path) -> None:
+async def test_a_call_placed_by_the_server_is_not_saved(project: Path) -> None:
     id_ = await record(project, "442079460001", hanging_up)
     with closing(sqlite3.connect(project / "calls.db")) as calls, calls:
         calls.execute("UPDATE calls SET state = CAST(json_set(CAST(state AS TEXT), '$.call.request', 'r') AS BLOB)")
@@ -310,7 +310,7 @@ async def test_call_that_the_server_placed_is_not_kept(project: Path) -> None:
     assert (422, True) == (reply.status_code, "the server placed it" in reply.text)
 
 
-async def test_somebody_who_may_only_look_keeps_nothing(project: Path) -> None:
+async def test_a_read_only_user_can_save_nothing(project: Path) -> None:
     id_ = await record(project, "442079460001", pressing("3"))
     settings = settings_for(project, database_url=database(project))
     app = create_console(settings, console_services(), dev=True)
@@ -320,7 +320,7 @@ async def test_somebody_who_may_only_look_keeps_nothing(project: Path) -> None:
     assert not (project / "tests").exists()
 
 
-async def test_call_that_no_flow_took_is_not_kept(project: Path) -> None:
+async def test_a_call_without_a_flow_is_not_saved(project: Path) -> None:
     path = project / "flows/reception.yaml"
     path.write_text(path.read_text().replace("default: true", "# default"))
     id_ = await record(project, "442079469999", pressing())
@@ -338,7 +338,7 @@ async def page_of(project: Path, id_: str) -> str:
     return " ".join(html.unescape(re.sub("<[^>]*>", " ", page)).split()).replace(" ,", ",")
 
 
-async def test_call_shows_what_lookups_answered_how_long_they_took_and_its_hooks(project: Path) -> None:
+async def test_a_call_shows_lookup_answers_their_durations_and_its_hooks(project: Path) -> None:
     page = await page_of(project, await record(project, "442079460009", pressing("84021739", "1")))
 
     assert re.search(r'lookup account: ok, in \d+ ms, \{"owner": "Ann", "balance": "••••", "ok": true\}', page), page
@@ -348,7 +348,7 @@ async def test_call_shows_what_lookups_answered_how_long_they_took_and_its_hooks
     assert not [secret for secret in ("84021739", "4711835529") if secret in page]
 
 
-async def test_call_shows_why_a_lookup_has_failed_without_what_is_sensitive(project: Path) -> None:
+async def test_a_call_shows_why_a_lookup_failed_without_sensitive_values(project: Path) -> None:
     page = await page_of(project, await record(project, "442079460009", pressing("00000000", "1")))
 
     assert re.search(r"lookup account: not ok: .*OSError.*, in \d+ ms", page)
@@ -383,7 +383,7 @@ async def test_call_of_an_older_version_is_shown_without_what_it_did_not_store(p
         {"dtmf": 7, "speech": 7},
     ],
 )
-async def test_whatever_was_received_a_call_is_kept_or_refused_in_words(project: Path, given: dict[str, Any]) -> None:
+async def test_any_received_call_is_saved_or_refused_with_a_reason(project: Path, given: dict[str, Any]) -> None:
     settings = settings_for(project, database_url=database(project), insecure=True, python_lookups=MODULE)
     app = create_app(settings, dev=True)
     names = {"uuid": "aaaaaaaa-0", "conversation_uuid": "CON-a"}
@@ -405,7 +405,7 @@ async def test_whatever_was_received_a_call_is_kept_or_refused_in_words(project:
         assert (1, ()) == (len(read.scenarios), read.issues)
 
 
-async def test_a_damaged_call_is_shown_and_not_kept(project: Path) -> None:
+async def test_a_damaged_call_is_shown_and_not_saved(project: Path) -> None:
     id_ = await record(project, "442079460001", pressing("3"))
     with closing(sqlite3.connect(project / "calls.db")) as calls, calls:
         calls.execute("UPDATE calls SET state = ?", (b"{",))

@@ -143,7 +143,7 @@ async def test_calls_of_an_earlier_version_have_results(kind: str, url: str, tmp
     assert RESULTS == await results_in(url)
 
 
-def test_calls_of_an_earlier_version_go_on(kind: str, url: str, tmp_path: Path, receiver: HTTPServer) -> None:
+def test_calls_of_an_earlier_version_continue(kind: str, url: str, tmp_path: Path, receiver: HTTPServer) -> None:
     """Repeated webhooks get the same bytes, open waits get the earlier version's replies, and hooks are sent."""
     with serving(tmp_path, url, "second") as address:
         again = [sent(address, webhook) for webhook in webhooks(kind, "before")]

@@ -70,7 +70,7 @@ def home() -> Iterator[Path]:
 
 
 @needs_root
-def test_the_image_saves_flows_once_the_lines_of_the_page_gave_it_the_folders(home: Path) -> None:
+def test_the_image_can_save_flows_after_the_commands_of_the_page(home: Path) -> None:
     if as_user(USER, sys.executable, "-c", "import ncco_server.errors").returncode:
         pytest.skip("other users of this machine may not read the server")
     shop = home / "flows/shop.yaml"
@@ -89,7 +89,7 @@ def test_the_image_saves_flows_once_the_lines_of_the_page_gave_it_the_folders(ho
 
 
 @needs_root
-def test_a_folder_that_is_mounted_read_only_is_said_to_be_so(home: Path) -> None:
+def test_a_read_only_mount_is_reported_as_such(home: Path) -> None:
     mounts = f"""
         mount --make-rprivate /
         mount --bind {home}/flows {home}/flows && mount -o remount,ro,bind {home}/flows && exec "$@"
@@ -114,7 +114,7 @@ def config_map(folder: Path, text: str, version: str) -> None:
         (folder / "shop.yaml").symlink_to("..data/shop.yaml")
 
 
-def test_flows_of_a_config_map_are_loaded_and_loaded_again(tmp_path: Path) -> None:
+def test_flows_of_a_config_map_are_loaded_and_reloaded(tmp_path: Path) -> None:
     flows = tmp_path / "flows"
     config_map(flows, SHOP, "2026_11_21")
 

@@ -67,7 +67,7 @@ def test_every_container_has_few_rights_and_limits() -> None:
         assert volumes == {mount["name"] for mount in container["volumeMounts"]}
 
 
-def test_only_prometheus_reaches_the_figures_and_nothing_the_console() -> None:
+def test_only_prometheus_reaches_the_metrics_and_nothing_reaches_the_console() -> None:
     (container,) = pods()[0]["containers"]
     policy = OBJECTS["NetworkPolicy"]["spec"]
     open_to_all = {port["port"] for rule in policy["ingress"] if "from" not in rule for port in rule["ports"]}
@@ -116,7 +116,7 @@ def test_everything_refers_to_what_exists() -> None:
     }
 
 
-def test_what_the_container_reads_and_writes_is_mounted() -> None:
+def test_every_path_that_the_container_reads_or_writes_is_mounted() -> None:
     (container,) = pods()[0]["containers"]
     env = {entry["name"]: entry.get("value", "") for entry in container["env"]}
     mounted = {Path(mount["mountPath"]): mount.get("readOnly", False) for mount in container["volumeMounts"]}
@@ -128,7 +128,7 @@ def test_what_the_container_reads_and_writes_is_mounted() -> None:
     assert {Path(env["NCCO_CONSOLE_LOGINS"]).name, "private-key"} == made
 
 
-def test_the_page_and_the_file_make_the_same_secrets() -> None:
+def test_the_page_and_the_file_create_the_same_secrets() -> None:
     said = [set(re.findall(r"--from-(?:literal|file)=\S+[.=]\S+", text)) for text in (MANIFEST, PAGE)]
 
     assert said[0] == said[1]

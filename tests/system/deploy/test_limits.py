@@ -61,7 +61,7 @@ def test_nginx_limits_the_connections_of_an_address_with_a_status_that_vonage_re
     assert [["429"]] == nginx("limit_conn_status", text)  # a 503 would go to the next host
 
 
-def test_nginx_knows_whom_the_proxy_before_it_speaks_for() -> None:
+def test_nginx_uses_the_client_address_from_the_proxy_before_it() -> None:
     assert [["X-Forwarded-For"]] == nginx("real_ip_header")
 
 

@@ -36,7 +36,7 @@ MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"')
 
 
 def scraped() -> dict[str, dict[str, set[str]]]:
-    """The samples of a server on which everything has happened once: for each, its labels and their values."""
+    """The samples of a server on which everything happened once, each with its labels and their values."""
     metrics = Metrics()
     metrics.webhook("answer", Reply(b"[]", "answer", "answer"), 200, 0.1)
     for outcome in ("unsigned", "wrong-signature"):
@@ -99,7 +99,7 @@ def grouped(expression: str) -> set[str]:
 
 
 @each_case(("where", "expression"), list(expressions()))
-def test_everything_that_is_asked_for_is_exposed(where: str, expression: str) -> None:
+def test_every_queried_metric_is_exposed(where: str, expression: str) -> None:
     known = scraped()
     wrong = [
         (name, label, value)
@@ -111,7 +111,7 @@ def test_everything_that_is_asked_for_is_exposed(where: str, expression: str) ->
 
 
 @each_case(("where", "expression"), list(expressions()))
-def test_everything_that_is_grouped_by_is_a_label(where: str, expression: str) -> None:
+def test_every_grouping_is_a_label(where: str, expression: str) -> None:
     known = scraped()
     labels = {label for name, _, _ in asked(expression) for label in known.get(name, ())}
 
@@ -160,7 +160,7 @@ def overlap(one: dict[str, int], other: dict[str, int]) -> bool:
     return not is_beside and one["y"] < other["y"] + other["h"] and other["y"] < one["y"] + one["h"]
 
 
-def test_no_panel_lies_on_another() -> None:
+def test_no_panel_overlaps_another() -> None:
     places = [(panel["title"], panel["gridPos"]) for panel in dashboard()["panels"]]
 
     assert [] == [(one[0], other[0]) for one, other in combinations(places, 2) if overlap(one[1], other[1])]
@@ -178,7 +178,7 @@ def test_every_alert_says_what_it_means_and_what_to_do() -> None:
 @pytest.mark.parametrize(
     "words", [("check", "rules", "../../../deploy/alerts.yml"), ("test", "rules", "alerts_test.yml")]
 )
-def test_promtool_finds_no_fault(words: tuple[str, ...]) -> None:
+def test_promtool_finds_no_error(words: tuple[str, ...]) -> None:
     done = subprocess.run(["promtool", *words], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
 
     assert 0 == done.returncode, done.stdout + done.stderr

@@ -58,7 +58,7 @@ def done(*words: str, home: Path) -> subprocess.CompletedProcess[str]:
 
 
 @needs_systemd
-def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
+def test_systemd_finds_no_error_in_the_unit(tmp_path: Path) -> None:
     for name in UNITS:
         unit = (ROOT / "deploy" / name).read_text(encoding="utf-8")
         (tmp_path / name).write_text(unit.replace("/opt/ncco/bin/ncco", NCCO))
@@ -93,7 +93,7 @@ def test_the_unit_runs_as_one_user_and_writes_where_the_page_puts_the_database()
     assert f"ln -s {said('ExecStart').split()[0]} " in PAGE
 
 
-def test_the_unit_lets_the_server_end_and_always_starts_it_again() -> None:
+def test_the_unit_lets_the_server_stop_and_always_restarts_it() -> None:
     assert DRAINED_S + FINISH_S + LAST_WRITE_S <= int(said("TimeoutStopSec").removesuffix("s"))
     assert ("always", "0", "mixed") == tuple(map(said, ("Restart", "StartLimitIntervalSec", "KillMode")))
 
@@ -106,7 +106,7 @@ def test_the_proxy_waits_longer_than_the_server_and_less_long_than_vonage() -> N
 
 
 @needs_caddy
-def test_caddy_finds_no_fault(tmp_path: Path) -> None:
+def test_caddy_finds_no_error(tmp_path: Path) -> None:
     words = ("caddy", "validate", "--adapter", "caddyfile", "--config", f"{ROOT}/deploy/Caddyfile")
     validated = done(*words, home=tmp_path)
 
@@ -152,7 +152,7 @@ def home(tmp_path: Path) -> Path:
 
 
 @needs_caddy
-def test_webhooks_come_through_whole_and_nothing_else_does(home: Path) -> None:
+def test_webhooks_pass_unchanged_and_nothing_else_does(home: Path) -> None:
     with running_server(home, cwd=home / "srv") as server, caddy(home, server.address) as proxy:
         answered = loopback.post(f"{proxy}/webhooks/answer", json=CALL)
         large = [loopback.post(f"{proxy}/webhooks/event", content=b"x" * size) for size in (1_500_000, 9_000_000)]
@@ -165,7 +165,7 @@ def test_webhooks_come_through_whole_and_nothing_else_does(home: Path) -> None:
 
 
 @needs_caddy
-def test_a_server_that_is_away_gets_a_status_that_vonage_repeats(home: Path) -> None:
+def test_a_server_that_is_down_gives_a_status_that_vonage_retries(home: Path) -> None:
     with caddy(home, f"127.0.0.1:{free_port()}") as proxy:
         started = time.monotonic()
         status = loopback.post(f"{proxy}/webhooks/answer", json=CALL).status_code
@@ -176,7 +176,7 @@ def test_a_server_that_is_away_gets_a_status_that_vonage_repeats(home: Path) -> 
 
 
 @pytest.mark.parametrize("command", IN_CONTAINER)
-def test_what_the_page_runs_in_the_container_works_beside_the_server(command: str, home: Path) -> None:
+def test_commands_that_the_page_runs_in_the_container_work_beside_the_server(command: str, home: Path) -> None:
     here = command.replace("/tmp/", f"{home}/tmp/")  # noqa: S108 - of the page
     here = here.replace("/backups", str(home))
     env = plain_environment(home)
@@ -188,7 +188,7 @@ def test_what_the_page_runs_in_the_container_works_beside_the_server(command: st
     assert 0 == ran.returncode, ran.stdout + ran.stderr
 
 
-def test_a_release_of_several_files_comes_in_one_step(home: Path) -> None:
+def test_a_release_of_several_files_is_applied_in_one_step(home: Path) -> None:
     folder = home / "srv"
     (folder / "flows").rename(folder / "flows-41")
     (folder / "flows").symlink_to("flows-41")
@@ -250,7 +250,7 @@ def nginx(home: Path, server: str) -> Iterator[httpx.Client]:
 
 
 @needs_nginx
-def test_nginx_for_one_host_lets_webhooks_through_whole_and_nothing_else(home: Path) -> None:
+def test_nginx_for_one_host_passes_webhooks_unchanged_and_nothing_else(home: Path) -> None:
     with running_server(home, cwd=home / "srv") as server, nginx(home, server.address) as proxy:
         answered = proxy.post("/webhooks/answer", json=CALL)
         large = [proxy.post("/webhooks/event", content=b"x" * size) for size in (1_500_000, 9_000_000)]
@@ -263,7 +263,7 @@ def test_nginx_for_one_host_lets_webhooks_through_whole_and_nothing_else(home: P
 
 
 @needs_nginx
-def test_nginx_for_one_host_says_503_while_the_server_is_away(home: Path) -> None:
+def test_nginx_for_one_host_replies_503_while_the_server_is_down(home: Path) -> None:
     with nginx(home, f"127.0.0.1:{free_port()}") as proxy:
         statuses = [proxy.post("/webhooks/answer", json=CALL).status_code for _ in range(3)]
 

@@ -85,7 +85,7 @@ def until(holds: Callable[[], bool]) -> bool:
     return False
 
 
-def test_it_answers_takes_new_flows_and_ends_well(home: Path) -> None:
+def test_it_answers_loads_new_flows_and_stops_cleanly(home: Path) -> None:
     def answer(leg: str) -> httpx.Response:
         call = {"to": "442079460000", "from": "447700900123", "uuid": leg}
         return loopback.post(f"http://{server.address}/webhooks/answer", json=call)
@@ -104,7 +104,7 @@ def test_it_answers_takes_new_flows_and_ends_well(home: Path) -> None:
     assert {"ncco.db"} == {path.name for path in (home / "data").iterdir()}
 
 
-def test_a_volume_that_cannot_be_written_is_reported_before_anything_listens(home: Path) -> None:
+def test_a_read_only_volume_is_reported_before_anything_listens(home: Path) -> None:
     command = [*sealed(home / "data", home / "tmp", is_data_writable=False), NCCO, "serve"]
     env = plain_environment(home, **environment(home))
     ended = subprocess.run(command, cwd=home / "srv", env=env, capture_output=True, text=True, check=False, timeout=60)

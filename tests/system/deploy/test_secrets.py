@@ -38,7 +38,7 @@ def merged(name: str) -> dict[str, Any]:
     return own | {"environment": environment, "volumes": own.get("volumes", []) + added["volumes"]}
 
 
-def test_the_file_fits_the_schema() -> None:
+def test_the_file_matches_the_schema() -> None:
     schemas = importlib.resources.files("check_jsonschema") / "builtin_schemas" / "vendor"
     schema = json.loads((schemas / "compose-spec.json").read_text(encoding="utf-8"))
 
@@ -52,7 +52,7 @@ def test_every_server_of_the_compose_file_reads_the_secrets_and_no_other_service
 
 
 @each_case("name", SERVERS)
-def test_every_file_that_is_named_lies_in_the_folder_that_is_mounted(name: str) -> None:
+def test_every_named_file_is_in_the_mounted_folder(name: str) -> None:
     service = merged(name)
     files = {key: value for key, value in service["environment"].items() if key.endswith(FILE_SUFFIX)}
 
@@ -70,7 +70,7 @@ def test_the_compose_file_alone_asks_for_no_file_of_a_secret() -> None:
     ]
 
 
-def test_the_files_come_neither_into_git_nor_into_the_image() -> None:
+def test_the_files_are_neither_in_git_nor_in_the_image() -> None:
     asked = subprocess.run(["git", "check-ignore", "-q", "secrets/signature_secret"], cwd=ROOT, check=False)
 
     assert 0 == asked.returncode

@@ -30,7 +30,7 @@ def test_every_make_target_that_a_page_names_exists() -> None:
     assert set() == {first or second for first, second in told} - targets
 
 
-def test_every_link_to_a_file_leads_somewhere() -> None:
+def test_every_link_to_a_file_has_a_target() -> None:
     links = [
         (page, target)
         for page in tracked_files()

@@ -9,7 +9,7 @@ from tests.system.docs.commands_page import PAGE, commands, page
 from tests.system.docs.headings import things_of
 
 
-def test_the_page_has_the_commands_as_they_are() -> None:
+def test_the_page_has_the_current_commands() -> None:
     assert page() == PAGE.read_text(encoding="utf-8"), "run `make docs`"
 
 

@@ -7,7 +7,7 @@ import re
 from tests.system.docs.errors_page import PAGE, page, rules
 
 
-def test_the_page_is_as_new_as_the_rules() -> None:
+def test_the_page_has_the_current_rules() -> None:
     assert page() == PAGE.read_text(encoding="utf-8"), "run `make docs`"
 
 

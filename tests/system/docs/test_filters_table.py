@@ -21,12 +21,12 @@ goto: end
 """
 
 
-def test_the_table_has_the_filters_as_they_are() -> None:
+def test_the_table_has_the_current_filters() -> None:
     assert page() == PAGE.read_text(encoding="utf-8"), "run `make docs`"
 
 
 @each_case("name", FILTERS)
-def test_the_example_of_a_filter_can_be_said(name: str) -> None:
+def test_the_example_of_a_filter_can_be_spoken(name: str) -> None:
     example = FILTERS[name].example
     project = load(as_project(STEP.format(text=json.dumps(f"Said: {example}."))))
     assert [] == [str(issue) for issue in project.issues if issue.is_error]

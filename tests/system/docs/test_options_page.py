@@ -18,7 +18,7 @@ def told(heading: str) -> set[str]:
     return {name for name in re.findall(r"^\| `([^`]+)`", section(NAME, heading), re.M) if "." not in name}
 
 
-def test_the_page_has_the_options_as_they_are() -> None:
+def test_the_page_has_the_current_options() -> None:
     assert page() == PAGE.read_text(encoding="utf-8"), "run `make docs`"
 
 
@@ -28,10 +28,10 @@ def test_every_action_and_endpoint_has_its_heading() -> None:
 
 
 @each_case("action", ACTIONS)
-def test_the_options_of_an_action_are_those_of_the_flow_language(action: str) -> None:
+def test_the_options_of_an_action_match_the_flow_language(action: str) -> None:
     assert set(action_shape(action).fields) - OLD_SPELLINGS == told(f"### `{action}`")
 
 
 @each_case("endpoint", ENDPOINT_TYPES)
-def test_the_options_of_an_endpoint_are_those_of_the_flow_language(endpoint: str) -> None:
+def test_the_options_of_an_endpoint_match_the_flow_language(endpoint: str) -> None:
     assert set(endpoint_shape(endpoint).fields) - OLD_SPELLINGS == told(f"### `{endpoint}`")

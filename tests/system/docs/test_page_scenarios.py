@@ -23,7 +23,7 @@ BLOCKS = [block for block in blocks_of(PAGE) if block.title.startswith("tests/sc
 
 
 @each_case("block", BLOCKS, ids=[block.title for block in BLOCKS])
-def test_the_scenarios_of_the_page_hold(block: object) -> None:
+def test_the_scenarios_of_the_page_pass(block: object) -> None:
     flows = {each.title: each.code for each in blocks_of(PAGE) if each.title.startswith("flows/")}
     (shown,) = [each for each in BLOCKS if each is block]
     scenarios, issues = read_scenarios(shown.title, shown.code)
@@ -34,11 +34,11 @@ def test_the_scenarios_of_the_page_hold(block: object) -> None:
     assert [] == [(result.scenario.name, result.differences) for result in suite.differing]
 
 
-def test_every_word_has_its_heading() -> None:
+def test_every_key_has_its_heading() -> None:
     assert {*Scenario.words(), *STEPS} - {"script"} == {*things_of(PAGE, "")}
 
 
-def test_the_words_within_a_word_are_reported() -> None:
+def test_the_keys_within_a_key_are_reported() -> None:
     dial, expect, fault = (section(PAGE, f"### `{word}`") for word in ("dial", "expect", "fault"))
 
     assert [] == [word for word in (*ScriptedParty.words(), *OUTCOMES) if f"`{word}`" not in dial]

@@ -5,5 +5,5 @@ from __future__ import annotations
 from tests.system.docs.platform_page import PAGE, page
 
 
-def test_the_page_has_the_assumptions_as_they_are() -> None:
+def test_the_page_has_the_current_assumptions() -> None:
     assert page() == PAGE.read_text(encoding="utf-8"), "run `make docs`"

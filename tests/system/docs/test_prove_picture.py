@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.system.docs.prove_picture import PICTURE, picture
 
 
-def test_the_picture_shows_what_is_printed() -> None:
+def test_the_picture_shows_the_printed_output() -> None:
     assert picture() == PICTURE.read_text(encoding="utf-8"), "run `make docs`"
 
 

@@ -52,7 +52,7 @@ def test_each_thing_has_its_heading_and_each_heading_its_thing(page: str, chapte
 
 
 @pytest.mark.parametrize(("heading", "words"), LISTED)
-def test_the_words_within_a_word_are_described(heading: str, words: tuple[str, ...]) -> None:
+def test_the_keys_within_a_key_are_described(heading: str, words: tuple[str, ...]) -> None:
     told = section(FLOW, heading)
 
     assert [] == [word for word in words if f"`{word}`" not in told and f"`{word}:" not in told]
@@ -65,7 +65,7 @@ def test_every_exit_is_described_in_the_chapter_of_exits() -> None:
     assert set() == described.difference(*(kind.form.words() for kind in EXITS))
 
 
-def test_the_table_of_outcomes_has_every_line_of_on() -> None:
+def test_the_table_of_outcomes_has_every_key_of_on() -> None:
     told = re.findall(r"`(\w+)`", section(STEPS, "## Outcomes"))
 
     assert set() == {*OUTCOMES, *HoldOutcomes.words(), "error", "noinput", "nomatch"} - {*told}
@@ -78,7 +78,7 @@ def test_the_table_of_events_has_every_event_and_no_other() -> None:
 
 
 @each_case("page", [FLOW, STEPS, ACTS, TEXT])
-def test_every_word_has_an_example(page: str) -> None:
+def test_every_key_has_an_example(page: str) -> None:
     headings = [line for line in text_of(page).splitlines() if re.fullmatch(r"### (`[^`]+`(, )?)+", line)]
     unshown = [heading for heading in headings if "```yaml" not in section(page, heading)]
 

@@ -27,7 +27,7 @@ def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
     assert [] == [(path.name, found) for path, text in texts.items() for found in LOADED.findall(text)]
 
 
-def test_the_pattern_finds_what_is_loaded_from_elsewhere() -> None:
+def test_the_pattern_finds_resources_from_other_hosts() -> None:
     assert LOADED.search('<script src="https://cdn.example.com/a.js">')
     assert LOADED.search('<link rel="stylesheet" href="//cdn.example.com/a.css">')
 
@@ -54,7 +54,7 @@ def test_links_are_followed_from_the_place_of_their_page() -> None:
     assert "docs/glossary.md" in links_of("CONTRIBUTING.md")
 
 
-def test_a_page_that_shows_a_file_knows_which() -> None:
+def test_a_page_that_shows_a_file_knows_its_path() -> None:
     assert "flows/pin.yaml" == origin_of("files/flows/pin.yaml.md")
     assert "docs/flows.md" == origin_of("flows.md")
     assert shown("flows/pin.yaml").startswith("# flows/pin.yaml\n\n````yaml\n")

@@ -35,7 +35,7 @@ def test_the_table_is_found() -> None:
 
 
 @each_case(("written", "language", "told"), CASES)
-def test_the_page_shows_what_is_said(written: str, language: str, told: str) -> None:
+def test_the_page_shows_the_spoken_texts(written: str, language: str, told: str) -> None:
     text = Text(f"{{{{ {written} }}}}", Place("docs/reference/text.md", 1, 1))
     value, issues = compile_value(text, TYPES["text"], "talk", SCOPE, Templates(), language=language)
 

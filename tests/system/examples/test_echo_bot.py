@@ -51,7 +51,7 @@ async def test_callers_hear_themselves_until_they_press_the_star_key() -> None:
     assert [audio(0)["bytes"], audio(1)["bytes"]] == [it["bytes"] for it in sent[1:3]]
 
 
-async def test_it_answers_what_the_handler_asks() -> None:
+async def test_it_answers_the_request_of_the_handler() -> None:
     names = runpy.run_path(str(ROOT / "examples" / "bot" / "echo.py"))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(names["app"]), base_url="http://bot") as client:
         assert {"topic": "other"} == (await client.get("/calls/leg-1")).json()

@@ -19,7 +19,7 @@ IN_PYTHON = ROOT / "examples/frontdesk"
 
 
 def nccos_of(project: Path, handlers: Sequence[str] = ()) -> Mapping[str, Sequence[bytes]]:
-    """The replies of the server in each scenario, which must hold."""
+    """The replies of the server in each scenario, which must pass."""
     loaded = load_files(project / "flows", project / "templates", {}, handlers=handlers)
     text = (project / SCENARIOS).read_text(encoding="utf-8")
     scenarios, issues = read_scenarios(SCENARIOS, text)
@@ -31,7 +31,7 @@ def nccos_of(project: Path, handlers: Sequence[str] = ()) -> Mapping[str, Sequen
     }
 
 
-def test_callers_of_the_handler_get_the_bytes_that_those_of_the_flow_file_get() -> None:
+def test_callers_of_the_handler_get_the_same_bytes_as_callers_of_the_flow_file() -> None:
     expected = nccos_of(ROOT)
     assert len(expected) > 15
     assert expected == nccos_of(IN_PYTHON, ["reception.py"])

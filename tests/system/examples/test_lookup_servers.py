@@ -94,7 +94,7 @@ async def test_a_queue_announces_the_place_that_the_server_gives(asked: LookUpSe
     assert f"GET /callers/{LEG}?from={CALLER} HTTP/1.1" in asked.requests[0]
 
 
-async def test_a_queue_whose_server_hangs_holds_the_caller_on(asked: LookUpServer, ring: Ring) -> None:
+async def test_a_queue_whose_server_hangs_keeps_the_caller_on_hold(asked: LookUpServer, ring: Ring) -> None:
     asked.behaviours[f"callers/{LEG}"] = silent
 
     call = await ring("queue", "442079460400", "QUEUE_URL")
@@ -123,7 +123,9 @@ async def test_a_customer_reaches_the_account_manager_that_the_crm_names(asked: 
 
 
 @pytest.mark.parametrize("behaviour", [silent, html, answering({**CUSTOMER, "kind": "platinum"}), answering([])])
-async def test_a_crm_that_hangs_or_lies_leaves_the_desk(asked: LookUpServer, ring: Ring, behaviour: Behaviour) -> None:
+async def test_a_crm_that_hangs_or_returns_nonsense_leads_to_the_desk(
+    asked: LookUpServer, ring: Ring, behaviour: Behaviour
+) -> None:
     asked.behaviours["customers"] = behaviour
 
     call = await ring("crm", "442079460700", "CRM_URL")
@@ -132,7 +134,7 @@ async def test_a_crm_that_hangs_or_lies_leaves_the_desk(asked: LookUpServer, rin
     assert ["447700900701"] == dialled(call)
 
 
-async def test_a_survey_asks_what_the_server_gives_however_much_it_is(asked: LookUpServer, ring: Ring) -> None:
+async def test_a_survey_asks_all_questions_of_the_server_however_many(asked: LookUpServer, ring: Ring) -> None:
     questions = [{"ask": f"Question {number}?", "highest": 5} for number in range(1, 41)]
     asked.behaviours["surveys/visit"] = answering({"questions": questions})
 

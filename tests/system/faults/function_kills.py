@@ -1,4 +1,4 @@
-"""Kills a server again and again while functions of handlers run, and finds which of them ran more than once."""
+"""Kills a server repeatedly while functions of handlers run, and finds which of them ran more than once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Run(NamedTuple):
 
 @dataclass
 class RanFunctions:
-    """What the functions have done.
+    """What the functions did.
 
     Attributes:
         runs: each run, by what identifies it, in the order in which they began.

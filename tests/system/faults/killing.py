@@ -1,4 +1,4 @@
-"""Kills a server again and again under load, and checks that everything it acknowledged was kept."""
+"""Kills a server repeatedly under load, and checks that everything it acknowledged was kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Places calls while others change whom nobody may call, and all of them are killed; then judges who was called."""
+"""Places calls while others change the table of blocked numbers and all of them are killed; then checks the calls."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _lines(log: Path) -> list[Line]:
 
 
 async def _judge(found: RefusedCalls, store: Store, logs: Mapping[str, Sequence[Line]], calls: int) -> None:
-    tries = defaultdict[str, list[tuple[int, float, str]]](list)  # when it began and ended, and what came out
+    tries = defaultdict[str, list[tuple[int, float, str]]](list)  # its start, its end and its result
     changes = defaultdict[str, list[Line]](list)
     for name, lines in logs.items():
         for line, following in zip(lines, [*lines[1:], Line("", "", 0)], strict=True):
@@ -133,7 +133,7 @@ async def _judge(found: RefusedCalls, store: Store, logs: Mapping[str, Sequence[
 
 
 def _refused_periods(changes: Sequence[Line]) -> list[tuple[int, float]]:
-    """From when until when a number was certainly in the table: from a commit to the beginning of a removal."""
+    """The times when a number was certainly in the table: from a commit to the beginning of a removal."""
     periods = list[tuple[int, float]]()
     start: int | None = None
     for line in changes:

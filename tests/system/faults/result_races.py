@@ -23,7 +23,7 @@ Act: TypeAlias = Callable[[], Awaitable[Any]]
 
 @dataclass
 class Expected:
-    """What is known of a call by itself: everything that was written, in no order.
+    """What is known about a single call: everything that was written, in no order.
 
     Attributes:
         heard: the facts of its turns.

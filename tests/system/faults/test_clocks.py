@@ -77,7 +77,7 @@ def hang_up(stage: Stage) -> Request:
 
 
 @pytest.mark.parametrize("off", [-HOUR, HOUR, -timedelta(days=1)])
-async def test_a_call_goes_on_when_the_clock_jumps_in_the_middle(world: World, off: timedelta) -> None:
+async def test_a_call_continues_when_the_clock_jumps(world: World, off: timedelta) -> None:
     async with world.host(world.clock) as stage:
         await stage.ring()
         world.clock.off = off
@@ -95,7 +95,7 @@ async def test_a_call_goes_on_when_the_clock_jumps_in_the_middle(world: World, o
     assert 200 == ended.status
 
 
-async def test_a_hook_that_waits_when_the_clock_jumps_back_is_sent_when_its_time_has_come_again(world: World) -> None:
+async def test_a_hook_waiting_when_the_clock_jumps_back_is_sent_when_it_is_due_again(world: World) -> None:
     asked: list[str] = []
 
     def fail(path: str) -> Mood:
@@ -125,7 +125,7 @@ def cure(heard: Heard) -> str:
 
 
 @pytest.mark.parametrize("off", [-HOUR, timedelta(minutes=-10), timedelta(minutes=10)])
-async def test_signatures_are_refused_while_the_clock_is_off_and_hold_when_it_is_right(
+async def test_signatures_are_refused_while_the_clock_is_wrong_and_accepted_once_it_is_right(
     world: World, off: timedelta
 ) -> None:
     own = Clock()
@@ -178,7 +178,7 @@ async def test_two_hosts_whose_clocks_differ_by_ten_minutes_play_one_call_and_se
     assert [6, 6] == [len(set(each)) for each in bodies] == [len(each) for each in bodies]
 
 
-async def test_a_call_whose_end_is_lost_is_told_by_the_next_server_after_two_days(world: World) -> None:
+async def test_a_call_whose_end_is_lost_is_reported_by_the_next_server_after_two_days(world: World) -> None:
     async with world.host(world.clock) as stage:
         await stage.ring()
     world.clock.off = timedelta(hours=49)
@@ -188,7 +188,7 @@ async def test_a_call_whose_end_is_lost_is_told_by_the_next_server_after_two_day
     assert ([1], ["/over"]) == (told, [*world.office.told])
 
 
-async def test_a_sweep_behind_a_clock_that_has_jumped_back_deletes_nothing_too_early(world: World) -> None:
+async def test_a_sweep_after_the_clock_jumped_back_deletes_nothing_too_early(world: World) -> None:
     async with world.host(world.clock) as stage:
         await stage.ring()
         leg = stage.leg

@@ -72,7 +72,7 @@ def a_minute_passes(server: Server) -> None:
         shared_server().run(ends, urlsplit(url).path.lstrip("/"))
 
 
-def test_call_goes_on_after_a_kill_and_a_new_key(server: Server, stand_in: StandIn) -> None:
+def test_a_call_continues_after_a_kill_and_with_a_new_key(server: Server, stand_in: StandIn) -> None:
     stand_in.reset({"POST /began": {"reply": {}, "after_s": 60}})
     with httpx.Client(base_url=server.url, timeout=30) as client:
         conversation = Conversation(client, {"call": "leg-1"})

@@ -54,7 +54,7 @@ async def stop_under_load(server: Served) -> tuple[Counter[int], dict[str, str],
     return statuses, lost, await asyncio.to_thread(server.process.wait, 60)
 
 
-def test_no_webhook_that_was_begun_fails_when_the_server_stops(tmp_path: Path) -> None:
+def test_no_webhook_in_progress_fails_when_the_server_stops(tmp_path: Path) -> None:
     with served(tmp_path) as server:
         statuses, lost, code = asyncio.run(stop_under_load(server))
     with closing(sqlite3.connect(server.database)) as database:
@@ -79,7 +79,7 @@ async def call_through(servers: list[Served], folder: Path) -> Tally:
     return tally
 
 
-def test_calls_are_whole_after_a_restart(tmp_path: Path) -> None:
+def test_calls_are_complete_after_a_restart(tmp_path: Path) -> None:
     with served(tmp_path) as server:
         first = asyncio.run(call_through([server], tmp_path))
         server.stop()

@@ -93,7 +93,7 @@ async def counted(store: Store) -> tuple[int, int, int]:
 
 
 async def until(store: Store, claim: Callable[[tuple[int, int, int]], bool]) -> tuple[int, int, int]:
-    """What is counted once the claim holds, or in the end."""
+    """The counts once the claim is true, or at the end."""
     found = await counted(store)
     try:
         async with asyncio.timeout(WITHIN_S):

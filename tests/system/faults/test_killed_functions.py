@@ -11,7 +11,7 @@ from tests.system.faults.function_kills import kill_while_functions_run
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-async def test_no_function_that_has_finished_runs_again_after_a_kill(tmp_path: Path, kind: str) -> None:
+async def test_a_finished_function_never_runs_again_after_a_kill(tmp_path: Path, kind: str) -> None:
     url = empty_database() if kind == "postgres" else ""
     ran = await kill_while_functions_run(tmp_path, kills=2, webhooks=300, url=url, phones=8)
 

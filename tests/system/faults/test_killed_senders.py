@@ -42,7 +42,7 @@ async def all_sent(file: Path) -> None:
                 await asyncio.sleep(0.02)
 
 
-async def test_a_hook_whose_sender_was_killed_before_it_was_marked_comes_again_under_its_id(tmp_path: Path) -> None:
+async def test_a_hook_whose_sender_was_killed_before_marking_it_is_sent_again_with_the_same_id(tmp_path: Path) -> None:
     mood: list[Mood] = ["deaf"]
     async with Office(lambda _: mood[0]) as office:
         with served(tmp_path, office=office.url) as server:
@@ -64,7 +64,7 @@ async def test_a_hook_whose_sender_was_killed_before_it_was_marked_comes_again_u
     assert 1 == len(office.told["/routed"])
 
 
-async def test_each_call_that_is_over_is_told_once_in_spite_of_kills(tmp_path: Path) -> None:
+async def test_each_ended_call_is_reported_once_despite_kills(tmp_path: Path) -> None:
     losses = await kill_again_and_again(tmp_path, kills=3, webhooks=1_200, phones=8)
 
     assert {} == losses.faults

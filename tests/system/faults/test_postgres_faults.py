@@ -180,7 +180,7 @@ FAULTS: tuple[Fault, ...] = (*(stopped, frozen, read_only, renamed, another_pass
 
 
 @each_case("fault", FAULTS)
-def test_a_database_that_fails_is_asked_again_and_the_server_heals(line: Line, fault: Fault) -> None:
+def test_the_server_recovers_after_a_database_failure(line: Line, fault: Fault) -> None:
     before = post(line.server, "/webhooks/answer")
     with fault(line):
         refused = post(line.server, "/webhooks/answer")
@@ -197,7 +197,7 @@ def test_a_database_that_fails_is_asked_again_and_the_server_heals(line: Line, f
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="a small disk can be made by root alone")
-def test_a_database_whose_disk_is_full_is_asked_again_and_the_server_heals(postgres: Server, tmp_path: Path) -> None:
+def test_the_server_recovers_after_a_full_disk_of_the_database(postgres: Server, tmp_path: Path) -> None:
     with ExitStack() as stack:
         disk = stack.enter_context(small_disk(postgres.home / "small"))
         postgres.ask(f"CREATE TABLESPACE small LOCATION '{disk}'")
@@ -242,7 +242,7 @@ def fill(file: Path) -> None:
             filler.write(b"x" * 4096)
 
 
-def test_time_outs_that_the_database_has_set_for_others_end_nothing_here(line: Line) -> None:
+def test_timeouts_configured_in_the_database_do_not_affect_the_server(line: Line) -> None:
     names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
     for name in names:
         line.postgres.ask(f"ALTER DATABASE {line.database} SET {name} = '1ms'")
@@ -256,7 +256,7 @@ def test_time_outs_that_the_database_has_set_for_others_end_nothing_here(line: L
     assert {200, 503} >= {*statuses}
 
 
-def test_connections_that_are_ended_all_the_time_lose_nothing_that_was_acknowledged(line: Line) -> None:
+def test_constantly_closed_connections_lose_nothing_that_was_acknowledged(line: Line) -> None:
     is_over = threading.Event()
 
     def end_again_and_again() -> None:

@@ -85,7 +85,7 @@ def asked(server: Server) -> httpx.Response:
 
 
 @pytest.mark.parametrize("fault", [locked, full, moved])
-def test_a_store_that_cannot_be_written_is_asked_again_and_heals(server: Served, fault: Any) -> None:
+def test_the_server_recovers_when_its_store_can_be_written_again(server: Served, fault: Any) -> None:
     before = post(server, "/webhooks/answer")
     with fault(server):
         refused = post(server, "/webhooks/answer")
@@ -100,7 +100,7 @@ def test_a_store_that_cannot_be_written_is_asked_again_and_heals(server: Served,
         assert ("ok",) == connection.execute("PRAGMA integrity_check").fetchone()
 
 
-def test_a_store_that_stays_away_costs_callers_no_time_and_not_the_way_to_a_person(tmp_path: Path) -> None:
+def test_an_unavailable_store_delays_no_caller_and_callers_still_reach_a_person(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "desk.yaml").write_text(DESK)
     server = Server(tmp_path, {})
@@ -124,7 +124,7 @@ def test_a_store_that_stays_away_costs_callers_no_time_and_not_the_way_to_a_pers
     assert seconds < HEALS_S
 
 
-def test_a_burst_at_a_store_that_is_away_is_not_stored(server: Served) -> None:
+def test_a_burst_while_the_store_is_unavailable_is_not_stored(server: Served) -> None:
     async def burst() -> list[bool]:
         async def ask() -> bool:
             wire = Wire("127.0.0.1", server.port)
@@ -141,7 +141,7 @@ def test_a_burst_at_a_store_that_is_away_is_not_stored(server: Served) -> None:
     assert (False, [True] * 700) == (before, unstored)
 
 
-def test_a_commit_that_takes_a_second_is_waited_for(server: Served) -> None:
+def test_the_server_waits_for_a_commit_of_one_second(server: Served) -> None:
     async def ask() -> Answer:
         wire = Wire("127.0.0.1", server.port)
         with closing(sqlite3.connect(server.database, isolation_level=None, timeout=10)) as other:
@@ -158,7 +158,7 @@ def test_a_commit_that_takes_a_second_is_waited_for(server: Served) -> None:
     assert (200, []) == (answer.status, errors(answer))
 
 
-def test_a_damaged_file_is_no_reason_to_say_nothing(tmp_path: Path) -> None:
+def test_callers_still_hear_something_with_a_damaged_file(tmp_path: Path) -> None:
     with served(tmp_path) as server:
         post(server, "/webhooks/answer")
         whole = server.database.read_bytes()
@@ -172,7 +172,7 @@ def test_a_damaged_file_is_no_reason_to_say_nothing(tmp_path: Path) -> None:
     assert [] == [code for answer in fallbacks for code in errors(answer)]
 
 
-def test_a_server_that_starts_without_its_store_says_the_failsafe_and_takes_it_when_it_comes(tmp_path: Path) -> None:
+def test_a_server_that_starts_without_its_store_plays_the_failsafe_until_the_store_is_back(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "calls.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with served(tmp_path) as server:
@@ -207,7 +207,7 @@ def without_log(database: Path) -> None:
 
 
 @pytest.mark.parametrize(("damage", "keeps_calls"), [(deleted, False), (replaced, True), (without_log, True)])
-def test_what_would_lose_writes_takes_none_until_a_restart(
+def test_a_store_that_would_lose_writes_accepts_none_until_a_restart(
     tmp_path: Path, damage: Callable[[Path], None], keeps_calls: bool
 ) -> None:
     with served(tmp_path) as server:
@@ -240,7 +240,7 @@ def _reader_of(database: Path) -> sqlite3.Connection:
     return connection
 
 
-def test_a_server_without_the_database_of_its_log_keeps_the_log_and_takes_calls_once_it_is_back(
+def test_a_server_without_the_database_of_its_log_keeps_the_log_and_answers_calls_once_it_is_back(
     tmp_path: Path,
 ) -> None:
     with served(tmp_path) as server, closing(_reader_of(server.database)):  # so the server cannot empty its log
@@ -288,7 +288,7 @@ def volume(folder: Path) -> Iterator[Callable[[], None]]:
 
 
 @pytest.mark.skipif(shutil.which("mount") is None, reason="there is no mount")
-def test_a_volume_that_goes_away_and_comes_back_needs_no_restart(tmp_path: Path) -> None:
+def test_a_volume_that_disappears_and_returns_needs_no_restart(tmp_path: Path) -> None:
     with volume(tmp_path / "volume") as mount, served(tmp_path / "volume") as server:
         before = post(server, "/webhooks/answer", uuid="leg-1")
         subprocess.run(["umount", "-l", tmp_path / "volume"], check=True)

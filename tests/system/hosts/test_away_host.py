@@ -61,7 +61,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("server", ["https://no-such-name.invalid", "http://127.0.0.1:1"])
-def test_the_file_is_served_when_the_server_is_away_or_its_name_is_known_to_nobody(folder: Path, server: str) -> None:
+def test_the_file_is_served_when_the_server_is_down_or_its_name_does_not_resolve(folder: Path, server: str) -> None:
     call = {"to": "442079460099", "from": "447700900123", "reason": "Socket timeout."}
     with web_host(folder, server) as host:
         replies = [

@@ -29,7 +29,7 @@ async def test_call_whose_webhooks_alternate_finishes_on_its_revision(two_hosts:
     assert [(2,)] == ask("SELECT count(*) FROM revisions WHERE flow <> ''")
 
 
-async def test_call_goes_on_when_its_host_dies(two_hosts: list[Host]) -> None:
+async def test_a_call_continues_when_its_host_dies(two_hosts: list[Host]) -> None:
     async with Vonage([host.address for host in two_hosts]) as vonage:
         ncco = await vonage.press(await vonage.answer("leg-1", 0), "leg-1", first=0)
         two_hosts[0].kill()
@@ -50,7 +50,7 @@ def holders() -> list[object]:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM])
 @pytest.mark.usefixtures("night")
-def test_another_host_looks_after_the_calls_of_one_that_ends_or_freezes(tmp_path: Path, number: signal.Signals) -> None:
+def test_another_host_takes_over_the_calls_of_one_that_ends_or_freezes(tmp_path: Path, number: signal.Signals) -> None:
     url = empty_database()
     with hosts(tmp_path / "first", url, (1,)) as (host,):
         assert happens(lambda: holders() != [])
@@ -63,7 +63,7 @@ def test_another_host_looks_after_the_calls_of_one_that_ends_or_freezes(tmp_path
     assert is_taken_over
 
 
-async def test_deliveries_that_race_at_both_hosts_get_the_same_bytes_and_count_once(two_hosts: list[Host]) -> None:
+async def test_racing_deliveries_at_both_hosts_get_the_same_bytes_and_count_once(two_hosts: list[Host]) -> None:
     legs = [f"leg-{number}" for number in range(60)]
 
     async def race(leg: str) -> list[tuple[bytes, bytes]]:

@@ -35,7 +35,7 @@ def answered(server: RunningServer) -> httpx.Response:
     return answer
 
 
-def test_a_host_that_starts_before_its_database_says_the_failsafe_and_takes_the_database_when_it_comes(
+def test_a_host_that_starts_before_its_database_plays_the_failsafe_until_the_database_is_up(
     tmp_path: Path,
 ) -> None:
     write_project(tmp_path, shop=SHOP)
@@ -63,7 +63,7 @@ def test_a_host_that_starts_before_its_database_says_the_failsafe_and_takes_the_
     ("message", "user", "database"),
     [("refuses the user", f"{postgres_server.GUARDED}:wr0ng", "postgres"), ("does not exist", "", "nowhere")],
 )
-def test_a_database_that_no_waiting_cures_is_no_start(
+def test_an_unusable_database_fails_the_start(
     message: str, user: str, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = postgres_server.shared_server()

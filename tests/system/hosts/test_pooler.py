@@ -11,15 +11,15 @@ from tests.support.pooler import running_pooler
 from tests.support.postgres_stores import empty_database
 from tests.system.hosts.host import Host, hosts
 from tests.system.hosts.test_hosts import (
-    test_call_goes_on_when_its_host_dies,
+    test_a_call_continues_when_its_host_dies,
     test_call_whose_webhooks_alternate_finishes_on_its_revision,
-    test_deliveries_that_race_at_both_hosts_get_the_same_bytes_and_count_once,
+    test_racing_deliveries_at_both_hosts_get_the_same_bytes_and_count_once,
 )
 
 __all__ = [
-    "test_call_goes_on_when_its_host_dies",
+    "test_a_call_continues_when_its_host_dies",
     "test_call_whose_webhooks_alternate_finishes_on_its_revision",
-    "test_deliveries_that_race_at_both_hosts_get_the_same_bytes_and_count_once",
+    "test_racing_deliveries_at_both_hosts_get_the_same_bytes_and_count_once",
 ]
 
 

@@ -168,7 +168,7 @@ def line(tmp_path: Path) -> Iterator[Line]:
             yield Line(tmp_path, address, homes, servers)
 
 
-def test_unsigned_webhooks_take_no_host_out_of_the_line(line: Line) -> None:
+def test_unsigned_webhooks_remove_no_host_from_the_group(line: Line) -> None:
     strangers = line.answers(10, is_signed=False)
     calls = line.answers(10)
 
@@ -190,7 +190,7 @@ def test_without_a_store_all_hosts_stay_in_use_and_answer(line: Line) -> None:
     assert {True} == {is_unstored(reply) for reply in (first, *fallbacks, *answers)}
 
 
-def test_hosts_that_restart_one_right_after_the_other_cost_nothing(line: Line) -> None:
+def test_hosts_that_restart_one_after_another_lose_nothing(line: Line) -> None:
     port = int(line.servers[0].address.rpartition(":")[2])
     line.servers[0].stop()
     with_one = line.answers(6)
@@ -201,7 +201,7 @@ def test_hosts_that_restart_one_right_after_the_other_cost_nothing(line: Line) -
     assert ({200: 6}, {200: 6}) == (with_one, with_the_other)
 
 
-def test_a_host_that_is_killed_and_takes_long_to_start_costs_no_caller(line: Line) -> None:
+def test_a_killed_host_that_starts_slowly_affects_no_caller(line: Line) -> None:
     host, _, port = line.servers[0].address.rpartition(":")
     with ThreadPoolExecutor(4) as callers:
         before = callers.map(lambda _: line.status(), range(20))
@@ -216,7 +216,7 @@ def test_a_host_that_is_killed_and_takes_long_to_start_costs_no_caller(line: Lin
     assert ({200}, []) == (statuses, asked_meanwhile)
 
 
-def test_a_frozen_host_costs_one_caller_a_second_and_is_left_alone(line: Line) -> None:
+def test_a_frozen_host_costs_one_caller_a_second_and_is_then_skipped(line: Line) -> None:
     with line.frozen() as waits:
         statuses = [line.status() for _ in range(30)]
 
@@ -234,7 +234,7 @@ def test_a_host_that_freezes_during_calls_delays_few_of_them(line: Line) -> None
     assert len([seconds for seconds in waits if seconds > MOST_S]) <= 6
 
 
-def test_a_host_that_takes_its_time_to_answer_is_asked_once_and_goes_on(tmp_path: Path) -> None:
+def test_a_slow_host_is_asked_once_and_stays_in_use(tmp_path: Path) -> None:
     with (
         slow_host() as one,
         slow_host() as two,
@@ -248,7 +248,7 @@ def test_a_host_that_takes_its_time_to_answer_is_asked_once_and_goes_on(tmp_path
     assert 8 == len(one.webhooks) + len(two.webhooks)
 
 
-def test_a_503_of_one_host_is_asked_of_the_line_once_more(line: Line) -> None:
+def test_a_503_of_one_host_is_retried_once_on_the_group(line: Line) -> None:
     (line.homes[0] / "ncco.db").rename(line.homes[0] / "away.db")
     answers = [line.post("/webhooks/answer") for _ in range(24)]
 
@@ -281,7 +281,7 @@ def test_the_head_of_a_request_is_limited(line: Line) -> None:
     assert (414, 400) == (long_line.status_code, many_lines.status_code)
 
 
-def test_while_every_host_is_frozen_vonage_is_asked_to_try_again(line: Line) -> None:
+def test_while_every_host_is_frozen_vonage_is_asked_to_retry(line: Line) -> None:
     for server in line.servers:
         server.process.send_signal(signal.SIGSTOP)
     statuses = line.answers(1)
@@ -291,7 +291,7 @@ def test_while_every_host_is_frozen_vonage_is_asked_to_try_again(line: Line) -> 
     assert {504: 1} == statuses
 
 
-def test_while_no_host_answers_vonage_is_asked_to_try_again(line: Line) -> None:
+def test_while_no_host_answers_vonage_is_asked_to_retry(line: Line) -> None:
     for server in line.servers:
         server.stop()
 

@@ -74,7 +74,7 @@ async def editor(started: Editor) -> AsyncIterator[Editor]:
     await started.until_checked()
 
 
-async def test_issues_of_unsaved_texts_appear_in_every_file_that_they_break_and_go_when_cured(editor: Editor) -> None:
+async def test_issues_of_unsaved_texts_appear_in_every_affected_file_and_disappear_when_fixed(editor: Editor) -> None:
     editor.edit(SUB, PROJECT[SUB].replace("flow: sub", "flow: other"))
     await editor.until(lambda: [["E272"]] == editor.codes(MAIN))
     (issue,) = editor.issues(MAIN)
@@ -167,7 +167,7 @@ async def test_completion_in_a_scenario_offers_names_of_the_project(
     assert offered == (sorted(item.label for item in found.items) if isinstance(found, types.CompletionList) else [])
 
 
-async def test_hover_describes_words_and_shows_the_ncco_of_a_step(editor: Editor) -> None:
+async def test_hover_describes_keys_and_shows_the_ncco_of_a_step(editor: Editor) -> None:
     async def hover(text: str, more: int = 0) -> str:
         asked = types.HoverParams(editor.document(MAIN), editor.at(MAIN, text, more=more))
         found = await editor.client.text_document_hover_async(asked)
@@ -187,7 +187,7 @@ async def test_hover_describes_words_and_shows_the_ncco_of_a_step(editor: Editor
     assert "filter upper" in await hover("upper")
 
 
-async def test_names_lead_to_their_definition_and_to_every_use(editor: Editor) -> None:
+async def test_names_link_to_their_definition_and_every_use(editor: Editor) -> None:
     at = editor.at(TEMPLATE, "customer.name", more=3)
     found = await editor.client.text_document_definition_async(types.DefinitionParams(editor.document(TEMPLATE), at))
     assert isinstance(found, types.Location)
@@ -242,7 +242,7 @@ async def test_symbols_of_a_file_and_of_the_workspace(editor: Editor) -> None:
     assert [("customer", editor.uri(SHARED))] == [(each.name, each.location.uri) for each in found]
 
 
-async def test_folders_have_projects_of_their_own_or_a_message(tmp_path: Path) -> None:
+async def test_each_folder_has_its_own_project_or_a_message(tmp_path: Path) -> None:
     one, two = write(tmp_path / "one", PROJECT), write(tmp_path / "two", PROJECT)
     write(two, {SUB: "flow: [\n"})
     empty = write(tmp_path / "empty", {"README.md": "Nothing."})

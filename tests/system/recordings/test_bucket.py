@@ -131,7 +131,7 @@ def keep_old(server: Server, storage: S3Server) -> str:
 
 
 @pytest.mark.timeout(600)
-def test_a_message_goes_through_a_bucket_that_fails(
+def test_a_message_survives_failures_of_the_bucket(
     server: Server, storage: S3Server, media: MediaServer, mailbox: Mailbox
 ) -> None:
     storage.fault = lambda method, _: DENIED if method == "PUT" else None
@@ -225,7 +225,7 @@ def test_a_backup_holds_the_bucket_and_is_restored_into_another(
         ({"NCCO_S3_ENDPOINT": "http://127.0.0.1:9"}, "the bucket does not answer as expected: HTTP error"),
     ],
 )
-def test_doctor_tries_the_bucket_out(tmp_path: Path, storage: S3Server, changes: dict[str, str], said: str) -> None:
+def test_doctor_tests_the_bucket(tmp_path: Path, storage: S3Server, changes: dict[str, str], said: str) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "line.yaml").write_text(FLOW, encoding="utf-8")
     given = {"VONAGE_APPLICATION_ID": APPLICATION_ID, "VONAGE_PRIVATE_KEY": pem(), "NCCO_INSECURE": "1"}

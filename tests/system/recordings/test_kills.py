@@ -166,7 +166,7 @@ async def fetched(url: str) -> list[RecordingRow]:
 
 
 @pytest.mark.timeout(900)
-def test_no_recording_is_lost_or_kept_twice_when_servers_are_killed(
+def test_no_recording_is_lost_or_stored_twice_when_servers_are_killed(
     servers: list[Server], media: MediaServer, storage: S3Server, tmp_path: Path
 ) -> None:
     in_bucket = servers[0].settings["NCCO_RECORDINGS"].startswith("s3://")

@@ -76,7 +76,7 @@ def mail_settings(port: int, media: MediaServer) -> dict[str, str]:
     }
 
 
-def test_a_mail_waits_for_its_recording_and_goes_without_one_that_is_gone(tmp_path: Path) -> None:
+def test_a_mail_waits_for_its_recording_and_is_sent_without_one_that_is_gone(tmp_path: Path) -> None:
     expected = {"447700900123": [MP3], "447700900124": []}
     mailbox = Mailbox("421 busy", "421 busy")
     with media_server() as media, serving(mailbox) as port:
@@ -129,7 +129,7 @@ def test_a_mail_does_not_wait_for_a_recording_that_no_key_can_fetch(tmp_path: Pa
     assert "The recording is not attached: the server has no key to fetch it." in text.get_content()
 
 
-def test_a_mail_that_waits_holds_back_no_hook_and_is_never_sent_once_its_caller_is_forgotten(tmp_path: Path) -> None:
+def test_a_waiting_mail_blocks_no_hook_and_is_not_sent_after_its_caller_is_forgotten(tmp_path: Path) -> None:
     mailbox = Mailbox()
     with media_server() as media, serving(mailbox) as port, standing_in() as crm:
         settings = {**mail_settings(port, media), "FLOW_CRM": crm.url}

@@ -116,7 +116,7 @@ def keep_message(server: Server, media: MediaServer, leg: str) -> list[dict[str,
     return list(until(kept))
 
 
-def test_a_message_is_kept_with_what_was_said_and_its_place_in_the_flow(server: Server, media: MediaServer) -> None:
+def test_a_message_is_stored_with_its_transcript_and_its_place_in_the_flow(server: Server, media: MediaServer) -> None:
     message, said = keep_message(server, media, "leg-1")
 
     assert ("record", "line", "message", 34.0) == tuple(message[name] for name in ("kind", "flow", "step", "seconds"))
@@ -130,7 +130,7 @@ def test_a_message_is_kept_with_what_was_said_and_its_place_in_the_flow(server: 
     assert [] == media.refused
 
 
-def test_nothing_of_a_caller_is_in_log_metrics_and_names_of_files(server: Server, media: MediaServer) -> None:
+def test_log_metrics_and_file_names_contain_nothing_of_a_caller(server: Server, media: MediaServer) -> None:
     keep_message(server, media, "leg-3")
     metrics = loopback.get(f"http://127.0.0.1:{server.settings['NCCO_METRICS_PORT']}/metrics").text
     names = [str(path) for path in (server.home / "calls.db-recordings").iterdir()]
@@ -166,7 +166,7 @@ def test_a_simulated_call_on_a_running_server_fetches_nothing(server: Server, me
     assert [] == [path for path in media.requests if "elsewhere" in path]
 
 
-def test_ids_of_other_recordings_replace_none_and_bring_none_back(server: Server, media: MediaServer) -> None:
+def test_ids_of_other_recordings_replace_and_restore_none(server: Server, media: MediaServer) -> None:
     audio, other = media.put("/v1/files/first"), media.put("/v1/files/other", File(WAV))
     events = {leg: leave_message(server, leg, media.put("/v1/files/n", File(WAV)), other) for leg in ("leg-8", "leg-9")}
     about = {"recording_uuid": "uuid-canary-8", "conversation_uuid": "CON-leg-8"}

@@ -19,7 +19,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("what", FOREIGN)
-def test_no_file_names(what: str) -> None:
+def test_no_file_contains_forbidden_names(what: str) -> None:
     pattern = re.compile(FOREIGN[what])
 
     found = [f"{name}: {hit[0]}" for name in tracked_files() if name != HERE for hit in pattern.finditer(text_of(name))]
@@ -43,7 +43,7 @@ def test_every_exception_from_a_rule_says_why() -> None:
     assert [] == found
 
 
-def test_no_module_is_a_drawer_for_everything() -> None:
+def test_no_module_is_a_collection_of_helpers() -> None:
     drawers = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 
     assert [] == [name for name in tracked_files() if drawers & set(re.split(r"[/._]", name)) and name.endswith(".py")]

@@ -14,7 +14,7 @@ from tests.system.cli.running import plain_environment
 
 
 @each_case("words", ["--version", "explain E240", "chek", "check --format json", "validate -"])
-def test_a_forked_command_does_what_a_started_one_does(tmp_path: Path, words: str) -> None:
+def test_a_forked_command_behaves_like_a_started_one(tmp_path: Path, words: str) -> None:
     command, env = [NCCO, *words.split()], plain_environment(tmp_path)
 
     forked = run(command, cwd=tmp_path, env=env, input="[]", capture_output=True, text=True, timeout=60)

@@ -47,19 +47,19 @@ def test_hosts_are_alike_and_wait_for_the_schema() -> None:
 
 
 @pytest.mark.parametrize("name", ["ncco", *HOSTS])
-def test_a_server_is_given_the_time_that_it_takes_to_end(name: str) -> None:
+def test_a_server_gets_enough_time_to_stop(name: str) -> None:
     grace_s = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
 
     assert DRAINED_S + FINISH_S + LAST_WRITE_S <= grace_s
 
 
-def test_only_the_proxy_is_reached_from_outside_and_from_this_machine_alone() -> None:
+def test_only_the_proxy_is_published_and_only_on_this_machine() -> None:
     assert ["proxy"] == [name for name, service in PROFILE.items() if "ports" in service]
     assert all(port.startswith("127.0.0.1:") for port in SERVICES["proxy"]["ports"])
 
 
 @each_case("name", [name for name, service in SERVICES.items() for _ in service.get("volumes", ())])
-def test_what_is_mounted_is_there(name: str) -> None:
+def test_mounted_files_exist(name: str) -> None:
     mounts = [mount.partition(":")[0] for mount in SERVICES[name]["volumes"]]
 
     assert [] == [
@@ -67,7 +67,7 @@ def test_what_is_mounted_is_there(name: str) -> None:
     ]
 
 
-def test_no_host_is_left_out_for_what_it_answered_a_webhook_and_nobody_says_502() -> None:
+def test_no_host_is_skipped_for_its_reply_to_a_webhook_and_no_client_gets_502() -> None:
     remembering, forgetting = location("upstream hosts"), location("upstream anybody")
 
     assert [("1", "60s")] * 2 == re.findall(r"max_fails=(\d) fail_timeout=(\w+);", remembering)

@@ -40,7 +40,7 @@ def environment() -> dict[str, str]:
 
 
 @each_case("source", SOURCES)
-def test_what_is_copied_exists_and_is_sent(source: str) -> None:
+def test_copied_files_exist_and_are_in_the_build_context(source: str) -> None:
     files = [name for name in tracked_files() if name == source or name.startswith(f"{source}/")]
 
     assert [] != files
@@ -51,7 +51,7 @@ def test_what_is_copied_exists_and_is_sent(source: str) -> None:
     "name",
     [".env", ".git/config", "ncco.db", "tests/system/repository/test_image.py", "app/x/__pycache__/x.pyc"],
 )
-def test_what_has_no_place_in_an_image_is_not_sent(name: str) -> None:
+def test_unneeded_files_are_not_in_the_build_context(name: str) -> None:
     assert not is_sent(name)
 
 
@@ -77,7 +77,7 @@ def test_the_health_check_is_code_that_compiles() -> None:
     assert isinstance(ast.parse(SERVICE["healthcheck"]["test"][3]), ast.Module)
 
 
-def test_the_compose_file_fits_the_schema() -> None:
+def test_the_compose_file_matches_the_schema() -> None:
     schemas = importlib.resources.files("check_jsonschema") / "builtin_schemas" / "vendor"
     schema = json.loads((schemas / "compose-spec.json").read_text(encoding="utf-8"))
 
@@ -145,7 +145,7 @@ def test_the_commit_goes_from_the_build_into_the_settings_and_the_label() -> Non
     assert "COMMIT=$(git rev-parse HEAD) docker compose up --build" in (ROOT / "docs/how-to/docker.md").read_text()
 
 
-def test_pinning_writes_the_digest_behind_each_tag_and_replaces_an_earlier_one(tmp_path: Path) -> None:
+def test_pinning_writes_the_digest_after_each_tag_and_replaces_an_earlier_one(tmp_path: Path) -> None:
     docker = tmp_path / "docker"
     docker.write_text("#!/bin/sh\necho sha256:$DIGEST\n")
     docker.chmod(0o755)

@@ -42,7 +42,7 @@ def test_every_pin_has_its_hashes(lock: str) -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_no_lock_holds_an_address(lock: str) -> None:
+def test_no_lock_file_contains_a_url(lock: str) -> None:
     assert [] == re.findall(r"\S*://\S*|^--?\w.*$", (ROOT / lock).read_text(encoding="utf-8"), re.M)
 
 
@@ -57,7 +57,7 @@ def test_no_lock_holds_an_address(lock: str) -> None:
         ("requirements-build.txt", named("build")),
     ],
 )
-def test_what_the_project_asks_for_is_pinned_in_its_range(lock: str, requirements: list[Requirement]) -> None:
+def test_every_requirement_is_pinned_within_its_range(lock: str, requirements: list[Requirement]) -> None:
     pins = pins_of(lock)
 
     outside = [str(each) for each in requirements if pins.get(canonicalize_name(each.name), "") not in each.specifier]

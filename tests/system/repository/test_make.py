@@ -47,7 +47,7 @@ def test_check_runs_each_test_once() -> None:
     assert folders == {word.removeprefix("tests/") for word in [*kept, rest.split()[0]] if not word.startswith("--")}
 
 
-def test_a_python_that_does_not_fit_is_refused_with_a_cure(tmp_path: os.PathLike[str]) -> None:
+def test_an_unsupported_python_is_refused_with_a_fix(tmp_path: os.PathLike[str]) -> None:
     made = run("make", "setup", "PYTHON=no-such-python", f"VENV={tmp_path}/venv")
 
     assert 2 == made.returncode
@@ -60,7 +60,7 @@ def test_the_integration_script_can_be_run() -> None:
     assert 0 == run("sh", "-n", ".ci/run").returncode
 
 
-def test_the_workflow_fits_its_schema_and_tests_every_python() -> None:
+def test_the_workflow_matches_its_schema_and_tests_every_python() -> None:
     path = ROOT / ".github" / "workflows" / "check.yml"
     schemas = importlib.resources.files("check_jsonschema") / "builtin_schemas" / "vendor"
     schema = json.loads((schemas / "github-workflows.json").read_text(encoding="utf-8"))

@@ -44,7 +44,7 @@ def refused(kind: str, text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ALLOWED)
-def test_tests_import_what_their_folder_may_know(kind: str) -> None:
+def test_tests_import_only_what_their_folder_allows(kind: str) -> None:
     files = [name for name in tracked_files() if name.startswith(f"tests/{kind}/") and name.endswith(".py")]
     assert files
     assert {} == {name: found for name in files if (found := refused(kind, text_of(name)))}
@@ -99,7 +99,7 @@ def turned_around(text: str) -> list[int]:
     ]
 
 
-def test_expected_values_stand_on_the_left() -> None:
+def test_expected_values_are_on_the_left() -> None:
     files = [name for name in tracked_files() if name.startswith("tests/") and name.endswith(".py")]
     assert [] == [f"{name}:{line}" for name in files for line in turned_around(text_of(name))]
 
@@ -107,5 +107,5 @@ def test_expected_values_stand_on_the_left() -> None:
 @each_case(
     "line", ["assert found == 3", "assert found(1) == [1, 'a']", "assert found == {'a': NOON}", "assert None is found"]
 )
-def test_an_assertion_that_is_turned_around_is_found(line: str) -> None:
+def test_a_reversed_assertion_is_found(line: str) -> None:
     assert [1] == turned_around(line)

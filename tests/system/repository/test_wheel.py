@@ -152,7 +152,7 @@ def next_asset(replies: Mapping[str, httpx.Response]) -> str | None:
     return None
 
 
-def test_the_wheel_holds_every_file_of_the_package(installed: Installed) -> None:
+def test_the_wheel_contains_every_file_of_the_package(installed: Installed) -> None:
     with zipfile.ZipFile(installed.wheel) as wheel:
         held = {name for name in wheel.namelist() if name.startswith("ncco_server/")}
 
@@ -160,7 +160,7 @@ def test_the_wheel_holds_every_file_of_the_package(installed: Installed) -> None
     assert {page, *(name.removeprefix("app/") for name in tracked_files() if name.startswith("app/"))} == held
 
 
-def test_a_new_project_of_the_installed_wheel_has_no_faults(installed: Installed) -> None:
+def test_a_new_project_of_the_installed_wheel_has_no_issues(installed: Installed) -> None:
     assert "no issues" in installed.ncco("check")
     assert "main" in installed.ncco("test")
     assert re.search("proved|walked", installed.ncco("prove"))
@@ -349,14 +349,14 @@ def answered(url: str, call: Mapping[str, str], server: subprocess.Popen[bytes],
     raise AssertionError(log.read_text())
 
 
-def test_mypy_knows_the_types_of_the_public_face(installed: Installed, crm: Path) -> None:
+def test_mypy_knows_the_types_of_the_public_api(installed: Installed, crm: Path) -> None:
     words = [sys.executable, "-m", "mypy", "--strict", "--python-executable", f"{installed.environment}/bin/python"]
     checked = subprocess.run([*words, "app"], cwd=crm, capture_output=True, text=True, check=False)
 
     assert REVEALED == checked.stdout.splitlines()[:-1], checked.stderr
 
 
-def test_mypy_knows_the_results_of_what_a_handler_awaits(installed: Installed, crm: Path) -> None:
+def test_mypy_knows_the_results_of_awaited_calls_in_a_handler(installed: Installed, crm: Path) -> None:
     lines = [
         f"    await {each}" if expected.startswith("error") else f"    reveal_type(await {each})"
         for each, expected in HANDLER_TYPES.items()

@@ -81,7 +81,7 @@ JUNK = {
 
 
 @each_case("text", JUNK.values(), ids=JUNK)
-def test_junk_is_read_in_the_time_that_its_size_takes(text: str) -> None:
+def test_junk_is_read_in_linear_time(text: str) -> None:
     begun = time.process_time()
     read = load({"flows/a.yaml": text}, extent="project")
     report(read.issues, read.texts)
@@ -122,7 +122,7 @@ def test_a_template_that_includes_itself_is_refused() -> None:
     assert read.has_errors
 
 
-async def test_a_result_that_grows_with_a_caller_is_cut_off(tmp_path: Path) -> None:
+async def test_a_result_that_grows_with_input_of_a_caller_is_limited(tmp_path: Path) -> None:
     text = "{% for a in call.custom_data.l %}{% for b in call.custom_data.l %}{{ b }}{% endfor %}{% endfor %}"
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "a.yaml").write_text(FLOW.replace("TEXT", text))
@@ -146,7 +146,7 @@ OUTSIDE = [
 
 @pytest.mark.parametrize("name", [*OUTSIDE, "file:///etc/passwd", "linked.j2", "folder/secret.j2", "C:/secret.j2"])
 @pytest.mark.parametrize("written", ["{template: NAME}", "\"{% include 'NAME' %}\""])
-def test_no_name_of_a_template_leads_out_of_its_folder(tmp_path: Path, name: str, written: str) -> None:
+def test_no_template_name_leads_out_of_its_folder(tmp_path: Path, name: str, written: str) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "templates").mkdir()
     (tmp_path / "outside").mkdir()
@@ -162,7 +162,7 @@ def test_no_name_of_a_template_leads_out_of_its_folder(tmp_path: Path, name: str
     assert "the secret" not in repr(read)
 
 
-def test_a_flow_that_is_a_link_to_elsewhere_is_not_read(tmp_path: Path) -> None:
+def test_a_flow_that_is_a_symlink_to_another_folder_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "elsewhere.yaml").write_text(FLOW.replace("TEXT", "the secret"))
     (tmp_path / "flows" / "a.yaml").symlink_to(tmp_path / "elsewhere.yaml")
@@ -174,7 +174,7 @@ def test_a_flow_that_is_a_link_to_elsewhere_is_not_read(tmp_path: Path) -> None:
 
 
 @each_case("name", ["..", "../a", "%2e%2e%2fa", "a%00", "a.yaml", "/etc/passwd", "shared"])
-async def test_no_name_of_a_flow_in_a_url_leads_anywhere(tmp_path: Path, name: str) -> None:
+async def test_no_flow_name_in_a_url_opens_a_file(tmp_path: Path, name: str) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "a.yaml").write_text(FLOW.replace("TEXT", "Hello."))
     async with serving(tmp_path / "flows") as host:

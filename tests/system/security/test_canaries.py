@@ -390,7 +390,7 @@ class Broken(CallService):
 
 
 @pytest.mark.parametrize("error", [ValueError(KEYS), StoreUnavailable("away"), KeyError(KEYS), RuntimeError(KEYS)])
-async def test_a_fault_of_ours_in_the_middle(host: CanaryHost, error: Exception) -> None:
+async def test_an_error_of_ours_during_the_call(host: CanaryHost, error: Exception) -> None:
     url = await host.ring("keys")
     host.service.__class__ = type("OfThisTest", (Broken,), {"error": error})
     await host.post(url, PRESSED)
@@ -406,7 +406,7 @@ async def test_a_webhook_that_takes_too_long(tmp_path: Path) -> None:
         assert {} == host.traces_of(KEYS)
 
 
-async def test_what_is_not_sensitive_is_found_by_this_search(host: CanaryHost) -> None:
+async def test_this_search_finds_values_that_are_not_sensitive(host: CanaryHost) -> None:
     await host.post("/webhooks/answer/keys", {"custom_data": {"order": "A-173905"}})
 
     assert {"calls.db-wal"} <= set(host.traces_of("A-173905"))

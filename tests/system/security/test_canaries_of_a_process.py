@@ -33,7 +33,7 @@ def sent(server: RunningServer, request: str) -> bytes:
         return connection.recv(65_536)
 
 
-def test_nothing_of_a_secret_is_printed_or_kept(tmp_path: Path) -> None:
+def test_no_secret_is_printed_or_stored(tmp_path: Path) -> None:
     settings = {
         "NCCO_INSECURE": "1",
         "NCCO_PYTHON_LOOKUPS": "canary_functions",

@@ -225,7 +225,7 @@ def kept(server: Server, storage: S3Server) -> list[str]:
     return list(storage.recordings) if "AWS_REGION" in server.settings else [path.name for path in folder.iterdir()]
 
 
-async def test_no_secret_comes_out(server: Server, mailbox: Mailbox, media: MediaServer, storage: S3Server) -> None:
+async def test_no_secret_is_revealed(server: Server, mailbox: Mailbox, media: MediaServer, storage: S3Server) -> None:
     [(_, mail)] = mailbox.taken
     places = {**await asyncio.to_thread(commands, server), **await pages(server), **in_archive(server)}
     places |= {"files": " ".join(path.name for path in server.home.rglob("*")), "mail": mail.as_string()}
@@ -241,7 +241,7 @@ async def test_no_secret_comes_out(server: Server, mailbox: Mailbox, media: Medi
     assert [MP3] == [part.get_content() for part in mail.iter_attachments()]
 
 
-def test_what_is_forgotten_is_gone_from_audio_and_transcripts(server: Server, storage: S3Server) -> None:
+def test_forgotten_callers_are_gone_from_audio_and_transcripts(server: Server, storage: S3Server) -> None:
     (row,) = listed(server)
     gone = [b"Please call me back.", CALLER.encode(), b"uuid-1"]
     assert [row["id"]] == kept(server, storage)

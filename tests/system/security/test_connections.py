@@ -75,7 +75,7 @@ def head(path: str = "/", *lines: str) -> bytes:
         (head(), b"200"),  # idle
     ],
 )
-def test_what_stalls_is_closed(port: int, sent: bytes, status: bytes) -> None:
+def test_stalled_connections_are_closed(port: int, sent: bytes, status: bytes) -> None:
     with connected(port) as connection:
         began = time.monotonic()
         connection.sendall(sent)
@@ -88,7 +88,7 @@ def test_what_stalls_is_closed(port: int, sent: bytes, status: bytes) -> None:
 @each_case(
     "sent", [b"GET / HTTP/1.1\r\nx: ", head("/body", "content-length: 100000"), head(*["/", "content-length: 9"])]
 )
-def test_bytes_that_trickle_in_win_no_time(port: int, sent: bytes) -> None:
+def test_trickling_bytes_do_not_extend_the_time_limit(port: int, sent: bytes) -> None:
     began = time.monotonic()
     with connected(port) as connection, suppress(ConnectionError):
         connection.sendall(sent)
@@ -160,7 +160,7 @@ def test_more_connections_are_refused_until_one_ends(port: int) -> None:
         (head("/?" + "y" * 66_000), b"431"),
     ],
 )
-def test_a_head_that_is_wrong_or_too_large_is_refused(port: int, sent: bytes, status: bytes) -> None:
+def test_a_wrong_or_too_large_request_head_is_refused(port: int, sent: bytes, status: bytes) -> None:
     with connected(port) as connection:
         connection.sendall(sent)
         found = everything(connection)

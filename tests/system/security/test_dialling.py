@@ -111,7 +111,7 @@ async def dialled(folder: Path, number: object, *, allow: str, flow: str = FLOW)
 
 
 @each_case("number", [HOME, int(HOME), *WRITTEN_OTHERWISE])
-async def test_an_allowed_number_is_dialled_however_it_is_written(tmp_path: Path, number: object) -> None:
+async def test_an_allowed_number_is_dialled_in_any_notation(tmp_path: Path, number: object) -> None:
     assert [{"type": "phone", "number": HOME}] == await dialled(tmp_path, number, allow="44")
 
 
@@ -224,7 +224,7 @@ ENDPOINTS = {
         "",
     ],
 )
-async def test_no_part_of_an_endpoint_leads_to_another_one(tmp_path: Path, shape: str, value: str) -> None:
+async def test_no_part_of_an_endpoint_changes_its_target(tmp_path: Path, shape: str, value: str) -> None:
     written, allow = ENDPOINTS[shape]
     flow = FLOW.replace('"{{ call.custom_data.number }}"', written)
 

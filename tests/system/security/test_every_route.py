@@ -234,7 +234,7 @@ async def test_no_hostile_value_breaks_a_route_of_the_webhooks(tmp_path: Path, i
 
 
 @pytest.mark.parametrize("owner", ["crm", "console", "hook", "cli", "api"])
-async def test_a_key_shows_only_what_it_has_placed(tmp_path: Path, owner: str) -> None:
+async def test_a_key_shows_only_its_own_calls(tmp_path: Path, owner: str) -> None:
     """Whatever it is called, and whatever is asked of the API."""
     failed = []
     async with api(tmp_path, owner) as client:

@@ -19,7 +19,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 
 @pytest.mark.parametrize("name", ["webhooks", API])
-def test_replies_to_generated_requests_are_those_of_the_document(server: Target, name: str) -> None:
+def test_replies_to_generated_requests_match_the_document(server: Target, name: str) -> None:
     found = fuzz(server, name, SECONDS, seed=1)
 
     assert 0 == found.returncode, found.stdout + found.stderr

@@ -124,7 +124,7 @@ def changed(folder: Path, database: bytes, sql: str) -> bytes:
 
 
 @pytest.mark.parametrize("kind", DATABASES)
-async def test_a_database_that_is_not_wholly_ours_is_refused(kind: str, tmp_path: Path, database: bytes) -> None:
+async def test_a_database_with_foreign_parts_is_refused(kind: str, tmp_path: Path, database: bytes) -> None:
     with pytest.raises(NotABackup) as refused:
         await restored(tmp_path, archive_of(changed(tmp_path, database, DATABASES[kind])))
 
@@ -163,7 +163,7 @@ def bomb(files: dict[str, int]) -> bytes:
     [{"manifest.json": 100 << 20}, {f"recordings/{number:032x}": 0 for number in range(20_000)}],
     ids=["manifest", "entries"],
 )
-def test_what_a_small_file_becomes_is_bounded(files: dict[str, int], tmp_path: Path) -> None:
+def test_the_unpacked_size_of_a_small_file_is_limited(files: dict[str, int], tmp_path: Path) -> None:
     file = tmp_path / "given.tar.gz"
     file.write_bytes(bomb(files))
     tracemalloc.start()

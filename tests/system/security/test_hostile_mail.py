@@ -38,7 +38,7 @@ NAMES: Final = (
 
 
 @each_case("name", NAMES, ids=range(len(NAMES)))
-async def test_a_name_of_a_caller_stays_in_its_line(name: str) -> None:
+async def test_a_callers_name_stays_on_its_line(name: str) -> None:
     mailbox = Mailbox()
     body = {"to": ["office@example.com"], "subject": " ".join(f"From {name}".split()), "text": f"{name}\nEnd"}
     hook = hook_row("msg_1", url="mailto:office@example.com", body=orjson.dumps(body))
@@ -66,7 +66,7 @@ async def test_a_name_of_a_caller_stays_in_its_line(name: str) -> None:
         ",".join(f"a{number}@example.com" for number in range(21)),
     ],
 )
-def test_what_is_no_address_alone_is_refused_without_being_repeated(text: str) -> None:
+def test_an_invalid_mail_address_is_refused_without_being_repeated(text: str) -> None:
     with pytest.raises(ValueError, match="only email addresses") as refused:
         addresses(text)
     assert len(text) < 2 or text not in str(refused.value)

@@ -43,7 +43,7 @@ def post(server: Server, body: str) -> int:
     return loopback.post(f"{server.url}/webhooks/event", content=body, headers=headers).status_code
 
 
-def test_hostile_webhooks_are_answered_and_what_is_kept_can_be_shown(tmp_path: Path) -> None:
+def test_hostile_webhooks_are_answered_and_stored_values_can_be_shown(tmp_path: Path) -> None:
     known = {"recording_url": "https://api.nexmo.com/v1/files/1", "conversation_uuid": "CON-1"}
     with running(tmp_path, {"flows/line.yaml": FLOW}, {}) as server:
         bodies = [json.dumps({**known, "recording_uuid": f"u{n}", **fields}) for n, fields in enumerate(FIELDS)]

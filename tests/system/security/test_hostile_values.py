@@ -12,7 +12,7 @@ CALLS = 40
 
 
 @each_case("folder", PROJECTS, ids=lambda folder: folder.name)
-async def test_nothing_of_a_caller_becomes_a_number_a_host_a_tag_or_an_action(folder: Path) -> None:
+async def test_no_input_of_a_caller_becomes_a_number_a_host_a_tag_or_an_action(folder: Path) -> None:
     sample = await open_sample(folder, seed=1)
     for number in range(CALLS):
         await play_call(sample, number)
@@ -39,7 +39,7 @@ def test_the_same_seed_makes_the_same_values() -> None:
         ({"action": "say"}, "say"),
     ],
 )
-async def test_what_may_not_come_is_noticed(action: dict[str, object], fault: str) -> None:
+async def test_forbidden_output_is_noticed(action: dict[str, object], fault: str) -> None:
     sample = await open_sample(PROJECTS[0], seed=1)
     sample.judge([action])
 

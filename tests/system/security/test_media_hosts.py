@@ -109,7 +109,7 @@ async def test_no_other_host_gets_it(url: str) -> None:
 
 
 @each_case("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "::ffff:10.0.0.1", "fd00::1"])
-async def test_a_name_of_vonage_that_leads_to_a_private_address_gets_nothing(address: str) -> None:
+async def test_a_vonage_name_that_resolves_to_a_private_address_gets_no_token(address: str) -> None:
     http = new_client(resolve=lambda host, port: [address])
     media = MediaClient(http, ApplicationTokens(APPLICATION_ID, pem()))
     with pytest.raises(DownloadFailed, match="has only private or link-local addresses"):

@@ -45,7 +45,7 @@ def test_every_secret_may_be_in_a_file(tmp_path: Path, monkeypatch: pytest.Monke
     assert () == tuple(line for line in settings.warnings if "is no setting" in line)
 
 
-def test_callbacks_that_calls_have_been_given_hold_when_the_signature_secret_changes() -> None:
+def test_callback_urls_of_running_calls_stay_valid_when_the_signature_secret_changes() -> None:
     before, after = load_settings(None, signature_secret=OLD), load_settings(None, signature_secret=NEW)
     old, new = wait_keys(before), wait_keys(after)
     wait = WaitRef("input", "leg", 1, 0)

@@ -140,7 +140,7 @@ def written(text: str, place: str) -> str:
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(TEXTS, st.sampled_from(PLACES))
-def test_no_text_that_loads_says_what_is_sensitive(text: str, place: str) -> None:
+def test_no_text_that_loads_speaks_a_sensitive_value(text: str, place: str) -> None:
     assert CANARY not in written(text, place)
 
 

@@ -38,7 +38,7 @@ async def token_of(host: Host) -> str:
     return caller.url("input").rpartition("/")[2]
 
 
-async def test_its_own_token_is_taken(host: Host) -> None:
+async def test_its_own_token_is_accepted(host: Host) -> None:
     assert 200 == await status(host, "input", await token_of(host))
 
 
@@ -83,7 +83,7 @@ async def test_any_text_is_unknown(host: Host, kind: str, token: str) -> None:
         ("/webhooks/event", {"recording_url": "https://api.nexmo.com/v1/files/1", "recording_uuid": "1"}),
     ],
 )
-async def test_ids_of_another_call_move_nothing_without_its_token(
+async def test_ids_of_another_call_have_no_effect_without_its_token(
     host: Host, path: str, fields: dict[str, object]
 ) -> None:
     other, own = Caller(host), Caller(host, "0" * 32)

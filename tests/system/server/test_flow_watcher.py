@@ -66,14 +66,14 @@ def said(library: Library) -> str:
     return library.current.texts.get("flows/hello.yaml", "")
 
 
-async def test_a_saved_flow_is_taken_over(library: Library, tmp_path: Path) -> None:
+async def test_a_saved_flow_is_loaded(library: Library, tmp_path: Path) -> None:
     write(tmp_path / "flows", "two")
     await until(lambda: "two" in said(library))
 
     assert ["hello"] == list(library.current.flows)
 
 
-async def test_a_broken_save_leaves_the_last_good_flow_until_it_is_mended(library: Library, tmp_path: Path) -> None:
+async def test_a_broken_save_keeps_the_last_good_flow_until_it_is_fixed(library: Library, tmp_path: Path) -> None:
     write(tmp_path / "flows", 'two"\n      - tlak: "x')
     await until(lambda: library.rejected > 0)
     kept = said(library)
@@ -95,7 +95,7 @@ async def test_a_folder_that_is_replaced_is_read_and_watched(library: Library, t
     assert ["hello"] == list(library.current.flows)
 
 
-async def test_a_folder_that_comes_later_is_watched(library: Library, tmp_path: Path) -> None:
+async def test_a_folder_that_appears_later_is_watched(library: Library, tmp_path: Path) -> None:
     (tmp_path / "templates").mkdir()
     await asyncio.sleep(0.5)
     (tmp_path / "templates" / "greeting.j2").write_text("Hello.")
@@ -117,7 +117,7 @@ async def test_without_any_folder_it_waits_for_one(tmp_path: Path) -> None:
         await task
 
 
-async def test_issues_are_written_with_place_and_cure() -> None:
+async def test_issues_are_logged_with_place_and_fix() -> None:
     store = MemoryStore()
     await store.open()
     library = Library(store, lambda: load_files(Path(os.devnull), Path(os.devnull)))
@@ -128,7 +128,7 @@ async def test_issues_are_written_with_place_and_cure() -> None:
 
 
 @pytest.mark.parametrize("fault", [StoreUnavailable("disk full"), OSError("gone"), TypeError("a fault of the loader")])
-async def test_a_read_that_fails_is_written_and_ends_nothing(fault: Exception) -> None:
+async def test_a_failed_read_is_logged_and_stops_nothing(fault: Exception) -> None:
     def read() -> Project:
         raise fault
 

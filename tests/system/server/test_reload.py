@@ -103,7 +103,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_file_that_is_gone_for_a_moment_and_comes_back_broken_costs_no_caller(project: Path) -> None:
+def test_a_file_that_disappears_and_returns_broken_affects_no_caller(project: Path) -> None:
     with serving(project) as server:
         (server.flows / "main.yaml").unlink()
         time.sleep(0.5)
@@ -196,7 +196,7 @@ def test_a_restart_does_not_confirm_a_removal_and_a_confirmation_outlives_it(pro
         assert [] == server.readyz()["rejected"]
 
 
-def test_in_development_a_restart_takes_what_is_there(project: Path) -> None:
+def test_in_development_a_restart_uses_the_files_as_they_are(project: Path) -> None:
     with serving(project, "--dev"):
         pass
     (project / "flows" / "sales.yaml").unlink()
@@ -204,7 +204,7 @@ def test_in_development_a_restart_takes_what_is_there(project: Path) -> None:
         assert (["main"], []) == (server.readyz()["flows"], server.readyz()["rejected"])
 
 
-def test_all_servers_of_a_database_refuse_a_removal_and_take_over_a_confirmed_one(project: Path) -> None:
+def test_all_servers_of_a_database_refuse_a_removal_and_apply_a_confirmed_one(project: Path) -> None:
     shared = {"NCCO_DATABASE_URL": empty_database(), "NCCO_KEY": "k" * 32}
     with serving(project, **shared) as one, serving(project, **shared) as other:
         (project / "flows" / "main.yaml").unlink()

@@ -30,7 +30,7 @@ def test_it_reports_once_that_it_is_ready_and_then_that_it_is_alive(tmp_path: Pa
     assert (b"READY=1", True, [b"WATCHDOG=1"] * 2, 0) == (first, was_ready, later, code)
 
 
-def test_a_systemd_that_does_not_listen_costs_nothing(tmp_path: Path) -> None:
+def test_a_systemd_that_does_not_listen_does_no_harm(tmp_path: Path) -> None:
     with running(tmp_path, "--dev", NOTIFY_SOCKET=f"{tmp_path}/nobody") as server:
         code = server.stop()
 

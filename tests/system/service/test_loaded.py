@@ -75,7 +75,7 @@ def test_nothing_is_loaded_that_its_flows_and_settings_do_not_need(loaded: froze
         ("mail", "    send: told\n", "hooks:\n  told: {mail: {to: 'office@example.com', subject: A call}}\n"),
     ],
 )
-def test_what_a_flow_needs_later_is_loaded_before_a_call_gets_there(
+def test_modules_that_a_flow_needs_later_are_loaded_before_a_call_gets_there(
     tmp_path: Path, what: str, later: str, sections: str
 ) -> None:
     flows = tmp_path / "flows"

@@ -53,7 +53,7 @@ async def test_a_public_name_with_a_private_address_is_refused(server: LookUpSer
     assert [] == server.requests
 
 
-async def test_a_name_that_was_named_is_reached_under_its_own_name(server: LookUpServer) -> None:
+async def test_an_allowed_name_is_reached_under_its_own_name(server: LookUpServer) -> None:
     names = Names(["127.0.0.1"])
 
     async with new_client(["CRM.example.com"], names) as client:
@@ -63,7 +63,7 @@ async def test_a_name_that_was_named_is_reached_under_its_own_name(server: LookU
     assert f"Host: crm.example.com:{server.port}\r\n" in server.requests[0]
 
 
-async def test_a_name_that_changes_its_mind_is_checked_each_time(server: LookUpServer) -> None:
+async def test_a_name_whose_address_changes_is_checked_each_time(server: LookUpServer) -> None:
     names = Names(["10.255.255.1"], ["127.0.0.1"])
 
     async with new_client(resolve=names) as client:
@@ -74,7 +74,7 @@ async def test_a_name_that_changes_its_mind_is_checked_each_time(server: LookUpS
     assert (2, []) == (names.asked, server.requests)
 
 
-async def test_what_was_checked_is_what_is_reached(server: LookUpServer) -> None:
+async def test_the_checked_address_is_the_one_reached(server: LookUpServer) -> None:
     names = Names(["127.0.0.1"], [NOWHERE])
 
     async with new_client(["crm.example.com"], names) as client:
@@ -135,7 +135,7 @@ async def test_no_redirect_is_followed(server: LookUpServer) -> None:
     assert (302, 1) == (answer.status_code, len(server.requests))
 
 
-async def test_the_faults_of_a_connection_have_the_names_of_httpx(server: LookUpServer) -> None:
+async def test_connection_errors_have_the_names_of_httpx(server: LookUpServer) -> None:
     async with new_client() as client:
         with pytest.raises(httpx.RemoteProtocolError):
             await client.get(server.url("closing_early"))
@@ -163,13 +163,13 @@ class GarbledNetwork(httpcore.AsyncMockBackend):
 
 
 @pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nabc"])
-async def test_what_cannot_be_deciphered_is_a_connection_that_broke(sent: bytes) -> None:
+async def test_undecryptable_data_counts_as_a_broken_connection(sent: bytes) -> None:
     async with new_client(network=GarbledNetwork([sent])) as client:
         with pytest.raises(httpx.ReadError, match="the TLS connection failed"):
             await client.get("http://crm.example.com/")
 
 
-async def test_a_handshake_that_nobody_waits_for_is_ended(server: LookUpServer) -> None:
+async def test_an_abandoned_handshake_is_closed(server: LookUpServer) -> None:
     async with new_client() as client:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
@@ -211,7 +211,7 @@ async def test_one_connection_serves_one_request_after_another(server: LookUpSer
     assert 1 == server.connections
 
 
-async def test_what_comes_behind_an_answer_is_not_the_answer_to_the_next_request(server: LookUpServer) -> None:
+async def test_data_after_a_reply_is_not_taken_for_the_next_reply(server: LookUpServer) -> None:
     async with new_client() as client:
         answers = [await ask(client, server.url("surplus")) for _ in range(3)]
 
@@ -220,7 +220,7 @@ async def test_what_comes_behind_an_answer_is_not_the_answer_to_the_next_request
 
 
 @each_case("path", ["good", "slow", "silent", "closing_early", "dribbling", "failing"])
-async def test_a_request_given_up_at_any_step_keeps_no_place_and_no_connection(server: LookUpServer, path: str) -> None:
+async def test_a_request_cancelled_at_any_step_keeps_no_slot_and_no_connection(server: LookUpServer, path: str) -> None:
     async with new_client() as client:
         given_up = [await ask_and_give_up(client, server.url(path), steps) for steps in range(STEPS)]
         await asyncio.gather(*(ask_and_give_up(client, server.url(path), steps) for steps in range(STEPS)))
@@ -233,7 +233,7 @@ async def test_a_request_given_up_at_any_step_keeps_no_place_and_no_connection(s
     assert [GOOD] * REQUESTS_PER_HOST == answers
 
 
-async def test_requests_that_are_given_up_while_the_server_is_busy_lose_nothing(server: LookUpServer) -> None:
+async def test_requests_cancelled_while_the_server_is_busy_leak_nothing(server: LookUpServer) -> None:
     chance = Random(7)  # noqa: S311 - the same moments in each run
 
     async def ask_impatiently(client: httpx.AsyncClient) -> None:
@@ -251,14 +251,14 @@ async def test_requests_that_are_given_up_while_the_server_is_busy_lose_nothing(
     assert [GOOD] * REQUESTS_PER_HOST == answers
 
 
-async def test_more_requests_than_places_wait_for_their_turn(server: LookUpServer) -> None:
+async def test_more_requests_than_slots_wait_for_their_turn(server: LookUpServer) -> None:
     async with new_client() as client, asyncio.timeout(30):
         answers = await asyncio.gather(*(ask(client, server.url("good")) for _ in range(REQUESTS_PER_HOST + 50)))
 
     assert [GOOD] * (REQUESTS_PER_HOST + 50) == answers
 
 
-async def test_an_old_connection_is_not_used_again_and_one_that_is_left_over_is_closed(server: LookUpServer) -> None:
+async def test_an_old_connection_is_not_reused_and_a_leftover_one_is_closed(server: LookUpServer) -> None:
     async with new_client() as client:
         await asyncio.gather(*(ask(client, server.url("slow")) for _ in range(IDLE_PER_HOST + 10)))
         await until(lambda: held(server.port) == IDLE_PER_HOST)
@@ -269,7 +269,7 @@ async def test_an_old_connection_is_not_used_again_and_one_that_is_left_over_is_
     assert GOOD == answer
 
 
-async def test_a_slow_host_takes_no_place_from_another(server: LookUpServer) -> None:
+async def test_a_slow_host_takes_no_slot_from_another(server: LookUpServer) -> None:
     async with new_client() as client:
         slow = [asyncio.create_task(ask(client, server.url("silent"))) for _ in range(REQUESTS_PER_HOST + 50)]
         await asyncio.sleep(0.2)

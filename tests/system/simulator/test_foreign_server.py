@@ -30,7 +30,7 @@ async def line(request: pytest.FixtureRequest) -> AsyncIterator[Vonage]:
     yield Vonage(application, server, clock)
 
 
-async def test_who_presses_1_hears_the_news(line: Vonage) -> None:
+async def test_a_caller_who_presses_1_hears_the_news(line: Vonage) -> None:
     call = await line.call("442079460000", "447700900123")
     await call.listen()
     await call.press("1")
@@ -51,7 +51,7 @@ async def test_its_first_fault_drops_a_silent_caller(line: Vonage) -> None:
     ]
 
 
-async def test_its_second_fault_is_an_action_that_there_is_not(line: Vonage) -> None:
+async def test_its_second_fault_is_an_unknown_action(line: Vonage) -> None:
     call = await line.call("442079460000", "447700900123")
     await call.listen(until=1)
     await call.press("2")

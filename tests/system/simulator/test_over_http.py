@@ -38,7 +38,7 @@ def raising(error: type[Exception]) -> Callable[[httpx.Request], httpx.Response]
         (httpx.ReadError, "reset"),
     ],
 )
-async def test_what_fails_on_the_way_has_its_name(error: type[Exception], failure: str) -> None:
+async def test_each_connection_failure_has_its_name(error: type[Exception], failure: str) -> None:
     async with HttpServer(transport=httpx.MockTransport(raising(error))) as server:
         response = await server.deliver(REQUEST)
 
@@ -55,7 +55,7 @@ async def test_patience_replaces_the_limits_of_a_request() -> None:
     assert {60} == set(json.loads(response.body).values())
 
 
-async def test_an_address_that_is_none_fails_too() -> None:
+async def test_an_invalid_url_fails_too() -> None:
     async with HttpServer() as server:
         response = await server.deliver(Request("GET", "http://[::1", {}))
 
@@ -75,7 +75,7 @@ async def test_tokens_are_issued_at_the_real_time() -> None:
         assert abs((server.now - datetime.now(UTC)).total_seconds()) < 5
 
 
-async def test_our_own_server_is_played_over_a_socket(tmp_path: Path) -> None:
+async def test_our_own_server_works_over_a_socket(tmp_path: Path) -> None:
     with running_server(tmp_path, cwd=ROOT) as running:
         base = f"http://{running.address}/webhooks"
         application = Application(f"{base}/answer", f"{base}/event", f"{base}/fallback")

@@ -53,7 +53,7 @@ async def test_a_caller_says_support_while_the_menu_plays() -> None:
     assert call.transcript[1].is_cut
 
 
-async def test_a_silent_caller_is_asked_again_and_comes_to_a_person() -> None:
+async def test_a_silent_caller_is_asked_again_and_reaches_a_person() -> None:
     async with own_line(FLOWS) as line:
         call = await line.call("442079460001", CALLER)
         await call.silence()
@@ -66,7 +66,7 @@ async def test_a_silent_caller_is_asked_again_and_comes_to_a_person() -> None:
 
 
 @each_case("outcome", ["busy", "timeout", "unanswered", "rejected", "failed"])
-async def test_whatever_comes_of_the_dial_the_caller_can_leave_a_message(outcome: Any) -> None:
+async def test_the_caller_can_leave_a_message_after_any_failed_dial(outcome: Any) -> None:
     parties = {"447700900111": Behaviour(outcome)}
     async with own_line(FLOWS, parties) as line:
         call = await line.call("442079460001", CALLER)
@@ -150,7 +150,7 @@ async def test_a_recorded_message_of_an_example_is_transcribed() -> None:
     assert [] == failures(call)
 
 
-async def test_opening_hours_are_those_of_the_virtual_clock() -> None:
+async def test_opening_hours_follow_the_virtual_clock() -> None:
     said = []
     for hour in (11, 23):
         start = datetime(2026, 3, 4, hour, tzinfo=UTC)
@@ -174,7 +174,7 @@ async def test_two_hours_in_a_queue_take_no_time() -> None:
     assert seconds < 30
 
 
-async def test_the_same_call_has_the_same_course() -> None:
+async def test_the_same_call_always_goes_the_same_way() -> None:
     courses = []
     for _ in range(2):
         async with own_line(FLOWS) as line:
@@ -188,7 +188,7 @@ async def test_the_same_call_has_the_same_course() -> None:
 
 
 @each_case("seed", range(20))
-async def test_bad_luck_of_the_network_is_not_heard(seed: int) -> None:
+async def test_network_faults_are_not_heard(seed: int) -> None:
     """Webhooks come late, twice, out of order, unsigned or not at all, but the caller hears the same."""
     heard = []
     for chaos in (None, Chaos(seed)):

@@ -27,7 +27,7 @@ def seeds(request: pytest.FixtureRequest) -> range:
 
 
 @each_case("line", lambda: [line for line in lines() if line.name not in BY_CLOCK], ids=str)
-async def test_bad_luck_is_not_heard(line: Line, seeds: range) -> None:
+async def test_network_faults_do_not_change_what_callers_hear(line: Line, seeds: range) -> None:
     found = await compare(line, seeds)
 
     assert [] == [str(noticed) for noticed in found.noticed]
@@ -35,7 +35,7 @@ async def test_bad_luck_is_not_heard(line: Line, seeds: range) -> None:
 
 
 @each_case("line", lambda: [line for line in lines() if line.name in BY_CLOCK], ids=str)
-async def test_bad_luck_is_heard_only_as_far_as_it_takes_time(line: Line, seeds: range) -> None:
+async def test_network_faults_are_heard_only_as_delays(line: Line, seeds: range) -> None:
     found = await compare(line, seeds)
 
     assert [] == [str(noticed) for noticed in found.noticed]

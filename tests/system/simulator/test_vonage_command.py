@@ -96,7 +96,7 @@ def test_the_key_is_private(vonage: RunningServer, home: Path) -> None:
     assert 0o600 == (home / KEY).stat().st_mode & 0o777
 
 
-def test_without_a_token_nothing_is_told(vonage: RunningServer, home: Path) -> None:
+def test_without_a_token_nothing_is_returned(vonage: RunningServer, home: Path) -> None:
     trusted = ssl.create_default_context(cafile=home / CERTIFICATE)
     with httpx.Client(verify=trusted, base_url=f"https://{vonage.address}", trust_env=False) as client:
         replies = [client.get("/v1/calls"), client.post("/v1/calls", json={}), client.get("/docs")]
@@ -119,7 +119,7 @@ def test_a_call_can_end_when_the_connected_party_hangs_up(tmp_path: Path) -> Non
     assert "Still here." not in server.printed
 
 
-def test_a_port_in_use_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_in_use_is_reported_by_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     leave_settings_behind(monkeypatch, tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

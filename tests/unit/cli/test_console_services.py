@@ -1,4 +1,4 @@
-"""What the console knows of the program that started it."""
+"""The command that the console shows for the program that started it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ncco_server.cli.console_services import program_of
 
 @pytest.fixture
 def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with two programs, of which a shell finds the one in `bin`."""
+    """A folder with two programs; a shell finds the one in `bin`."""
     for folder in ("bin", "my project"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "ncco").touch(mode=0o755)

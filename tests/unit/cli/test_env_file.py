@@ -1,4 +1,4 @@
-"""`.env` is written whole or not at all, for its owner alone, and read back as it was meant."""
+"""`.env` is written completely or not at all, only for its owner, and read back as intended."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_only_its_owner_reads_it(mode: int | None, tmp_path: Path) -> None:
     assert [".env"] == [path.name for path in tmp_path.iterdir()]
 
 
-def test_a_link_is_not_followed(tmp_path: Path) -> None:
+def test_a_symlink_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "theirs").write_text("A=1\n", encoding="utf-8")
     (tmp_path / ".env").symlink_to("theirs")
 

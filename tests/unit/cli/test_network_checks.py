@@ -1,4 +1,4 @@
-"""What `ncco doctor` says of an application, a certificate, a clock and a plain http URL."""
+"""What `ncco doctor` reports about an application, a certificate, a clock and a plain http URL."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ CONSOLE = Probe(status=421, headers={"content-security-policy": POLICY})
         ({"region": None}, "vonage", ("ok", "no region")),
     ],
 )
-async def test_each_part_of_an_application_is_compared(
+async def test_every_setting_of_an_application_is_checked(
     changes: dict[str, Any], check: str, expected: tuple[str, str]
 ) -> None:
     settings = load_settings(None, public_url=PUBLIC, signature_secret="an-invented-secret")
@@ -101,7 +101,9 @@ async def test_each_part_of_an_application_is_compared(
         (Probe("its certificate is not valid: expired", is_untrusted=True), "tls", ("error", "expired")),
     ],
 )
-def test_a_public_url_leads_here_by_a_valid_certificate(there: Probe, check: str, expected: tuple[str, str]) -> None:
+def test_a_public_url_reaches_this_server_with_a_valid_certificate(
+    there: Probe, check: str, expected: tuple[str, str]
+) -> None:
     status, says = expected
     settings = load_settings(None, public_url=PUBLIC)
     found = {
@@ -163,7 +165,7 @@ def test_a_clock_that_differs_is_reported_before_signatures_fail(off_s: int, sta
 
 
 @each_case("date", ["", "yesterday", "Sat, 99 Nov 2026 16:50:13 GMT", "Fri, 31 Dec 99999 23:59:59 GMT"])
-def test_a_date_that_is_none_is_not_compared(date: str) -> None:
+def test_an_invalid_date_is_ignored(date: str) -> None:
     assert "unchecked" == check_clock((date, "Vonage's")).status
 
 
@@ -205,7 +207,7 @@ TAKES_ONE = TAKES_ALL.replace("default: true", 'numbers: ["442079460000"]')
         (["442079460000"], PLACES, {"ok": "no flow takes calls, so calls to 442079460000 hear an apology"}),
     ],
 )
-def test_linked_numbers_are_compared_with_those_of_the_flows(
+def test_linked_numbers_are_compared_with_the_numbers_in_the_flows(
     linked: list[str], flow: str, expected: dict[str, str]
 ) -> None:
     owned = OwnedNumbers.model_validate({"count": len(linked), "numbers": [{"msisdn": number} for number in linked]})
@@ -259,7 +261,7 @@ async def test_the_console_has_a_password_and_a_port(
         ({"http://calls.example.com:8001/": 421}, {"error": "reached from outside"}),
     ],
 )
-async def test_a_console_that_answers_at_the_public_host_is_an_error(
+async def test_a_console_reachable_at_the_public_host_is_an_error(
     answering: dict[str, int], expected: dict[str, str]
 ) -> None:
     async with httpx.AsyncClient(transport=consoles_at(answering)) as client:
@@ -271,7 +273,7 @@ async def test_a_console_that_answers_at_the_public_host_is_an_error(
 
 
 @each_case(("replied", "status"), [(200, "ok"), (421, "warning"), (None, "warning")])
-async def test_a_proxy_of_the_console_leads_to_it(replied: int | None, status: str) -> None:
+async def test_a_console_proxy_must_reach_the_console(replied: int | None, status: str) -> None:
     values = {"console_password_hash": HASH, "console_url": "https://console.example.com"}
     answering = {"https://console.example.com/login": replied} if replied else {}
     async with httpx.AsyncClient(transport=consoles_at(answering)) as client:
@@ -309,7 +311,7 @@ steps: {hello: {send: missed, do: [{talk: Hello.}], goto: end}}
 """
 
 
-async def test_mail_is_checked_by_logging_in_and_sent_only_if_asked() -> None:
+async def test_mail_is_checked_by_logging_in_and_sent_only_on_request() -> None:
     mailing = load({"flows/main.yaml": FLOW}).flows.values()
     mailbox = Mailbox()
     with serving(mailbox) as port:

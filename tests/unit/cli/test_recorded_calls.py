@@ -1,4 +1,4 @@
-"""Recorded calls in words, and what `ncco calls --follow` shows."""
+"""Descriptions of recorded calls, and the output of `ncco calls --follow`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def test_open_call_waits_in_its_step() -> None:
         ("the end was not reported", {"step": ""}, False, 49 * 3_600_000),
     ],
 )
-def test_state_of_a_call_in_words(expected: str, state: dict[str, Any], is_over: bool, later: int) -> None:
+def test_the_state_of_a_call_is_described_in_words(
+    expected: str, state: dict[str, Any], is_over: bool, later: int
+) -> None:
     call = open_call(**state)
     call = call._replace(session=call.session._replace(is_over=is_over))
 
@@ -66,7 +68,7 @@ def test_state_of_a_call_in_words(expected: str, state: dict[str, Any], is_over:
         ("Invalid NCCO.", "error", {"reason": "Invalid NCCO."}),
     ],
 )
-def test_webhook_in_a_few_words(expected: str, kind: str, fields: dict[str, Any]) -> None:
+def test_a_webhook_is_summarised_in_a_few_words(expected: str, kind: str, fields: dict[str, Any]) -> None:
     assert expected == summary(kind, fields)
 
 
@@ -87,11 +89,11 @@ def test_webhook_in_a_few_words(expected: str, kind: str, fields: dict[str, Any]
         ("dance", {"action": "dance"}),
     ],
 )
-def test_action_in_a_line(expected: str, action: dict[str, Any]) -> None:
+def test_an_action_is_summarised_in_one_line(expected: str, action: dict[str, Any]) -> None:
     assert expected == action_summary(action)
 
 
-def test_a_call_whose_end_was_never_reported_has_no_length() -> None:
+def test_a_call_whose_end_was_never_reported_has_no_duration() -> None:
     row = open_call()
     call = CallDocument.of(row._replace(session=row.session._replace(is_over=True), is_lost=True), None, NOON_MS)
 

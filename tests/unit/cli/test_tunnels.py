@@ -1,4 +1,4 @@
-"""Tunnels are recognised by the replies of ngrok and cloudflared, as they were recorded with other names."""
+"""Tunnels are recognised by the recorded replies of ngrok and cloudflared, with names replaced."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLOUDFLARED = "https://four-random-invented-words.trycloudflare.com"
 
 
 async def found(file: str, path: str) -> list[Tunnel]:
-    """The tunnels when one program replies, and nothing else does."""
+    """The tunnels found when only this program replies."""
 
     def reply(request: httpx.Request) -> httpx.Response:
         if request.url.path != path:
@@ -41,7 +41,7 @@ async def test_a_running_tunnel_is_recognised(file: str, path: str, tunnels: lis
     assert tunnels == await found(file, path)
 
 
-async def test_programs_that_do_not_run_are_no_tunnels() -> None:
+async def test_a_program_that_is_not_running_is_not_a_tunnel() -> None:
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused", request=request)
 
@@ -50,7 +50,7 @@ async def test_programs_that_do_not_run_are_no_tunnels() -> None:
 
 
 @each_case("reply", [b"[]", b'{"tunnels": 3}', b'{"tunnels": [null, {"public_url": 1}]}', b"<html>"])
-async def test_another_program_on_the_port_is_no_tunnel(reply: bytes) -> None:
+async def test_another_program_on_the_port_is_not_a_tunnel(reply: bytes) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=reply))
     async with httpx.AsyncClient(transport=transport) as client:
         assert [] == await running_tunnels(client)

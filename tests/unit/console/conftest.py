@@ -1,4 +1,4 @@
-"""The console as an ASGI application, and people who are logged in to it."""
+"""The console as an ASGI application, with clients that are logged in."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def make_console(project: Path = REPOSITORY, **more: Any) -> FastAPI:
 
 
 class SameProcess:
-    """Does here what the console's subprocess does (`Worker`): quick, and without its limits."""
+    """Runs the work of the console's subprocess (`Worker`) in this process: fast, and without its limits."""
 
     async def run(self, function: Callable[..., Any], values: Mapping[str, Any], **_: object) -> Any:
         found = await asyncio.to_thread(function, **json.loads(json.dumps(values)))
@@ -59,13 +59,13 @@ class SameProcess:
 
 
 def with_worker_here(app: FastAPI) -> FastAPI:
-    """The same console, which reads texts in this process: a subprocess for each test takes most of its time."""
+    """The same console, but it reads texts in this process: starting a subprocess takes most of a test's time."""
     app.state.console.worker = SameProcess()
     return app
 
 
 class OwnPlayer(SameProcess):
-    """Plays here what a person's subprocess plays."""
+    """Plays the calls of a person's subprocess in this process."""
 
     open: ClassVar[list[PhonePlayer]] = []
 
@@ -112,7 +112,7 @@ async def logged_in(app: FastAPI, *, may_change: bool = True) -> httpx.AsyncClie
 
 @pytest.fixture(autouse=True)
 def _no_open_calls() -> Iterator[None]:
-    """End the calls that a test has left."""
+    """End the calls that a test left open."""
     yield
     while OwnPlayer.open:
         OwnPlayer.open.pop().close()
@@ -126,13 +126,13 @@ def console() -> FastAPI:
 
 @pytest.fixture
 async def client(console: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """Somebody who may look and change."""
+    """A client that may view and change."""
     async with await logged_in(console) as known:
         yield known
 
 
 @pytest.fixture
 async def look_only(console: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """Somebody who may look."""
+    """A client that may only view."""
     async with await logged_in(console, may_change=False) as known:
         yield known

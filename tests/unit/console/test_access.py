@@ -1,4 +1,4 @@
-"""Who gets what from the console: nothing without a session, and nothing for pages of other origins."""
+"""Access to the console: nothing without a session, and nothing for pages of other origins."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ KEY = "a-secret-that-all-hosts-share-with-each-other"
 
 
 class Clock:
-    """A time that only the test moves."""
+    """A clock that only the test moves."""
 
     def __init__(self) -> None:
         self.now = NOON
@@ -56,7 +56,7 @@ class Clock:
 
 
 def development(clock: Clock | None = None, proxied_since: datetime | None = None, **settings: Any) -> FastAPI:
-    """A console without passwords, which a link opens. Its server started at noon."""
+    """A console without passwords that is opened by a link. Its server started at noon."""
     known = {"console_password_hash": "", "console_viewer_password_hash": "", "key": KEY, **settings}
     since: dict[str, Any] = {"links_since": NOON, "proxied_since": proxied_since}
     return create_console(settings_for(REPOSITORY, **known), Services(), dev=True, **since, clock=clock or Clock())
@@ -71,7 +71,7 @@ def production(clock: Clock | None = None, **settings: Any) -> FastAPI:
 
 
 def requests_of(app: FastAPI) -> Iterator[tuple[str, str]]:
-    """Method and path of every route, with something in place of the parameters of its path."""
+    """Method and path of every route, with sample values for the path parameters."""
     for route in iter_route_contexts(app.routes):
         assert isinstance(route.original_route, APIRoute | Mount)
         path = route.path or ""
@@ -90,7 +90,7 @@ async def test_no_route_answers_without_a_session(console: FastAPI) -> None:
         assert {"detail", "fix", "cure"} == script.json().keys()
 
 
-async def test_no_route_is_served_for_a_false_cookie(console: FastAPI, client: httpx.AsyncClient) -> None:
+async def test_no_route_accepts_a_forged_cookie(console: FastAPI, client: httpx.AsyncClient) -> None:
     (name,) = client.cookies.keys()
     for method, path in requests_of(console):
         async with browser(console) as stranger:
@@ -106,7 +106,7 @@ async def test_every_route_that_changes_something_needs_the_token_of_the_session
         if method not in ("GET", "HEAD"):
             for token in ("", "0" * 64):
                 response = await client.request(method, path, headers={"X-CSRF-Token": token})
-                assert response.status_code in (403, 422), f"{method} {path}"  # 422: it was not even run
+                assert response.status_code in (403, 422), f"{method} {path}"  # 422: the route did not run
                 assert "token" not in response.text
             checked += 1
     assert checked
@@ -159,7 +159,7 @@ async def test_only_known_names_are_served(host: str, status: int) -> None:
         assert status == (await client.get("/login", headers={"Host": host})).status_code
 
 
-async def test_two_names_are_none() -> None:
+async def test_a_request_with_two_host_names_is_refused() -> None:
     """A proxy may have checked the other one."""
     hosts = [("Host", "127.0.0.1:8001"), ("Host", "evil.example.com")]
     async with browser(production()) as client:
@@ -195,7 +195,7 @@ async def test_a_form_carries_its_token_in_a_field(client: httpx.AsyncClient) ->
     assert (403, 303) == (refused.status_code, accepted.status_code)
 
 
-async def test_a_login_in_production_sets_a_strict_cookie_and_its_page_leads_on() -> None:
+async def test_a_login_in_production_sets_a_strict_cookie_and_redirects() -> None:
     async with browser(production(), TLS) as client:
         page = await client.get("/calls?flow=shop")
         assert 'name="next" value="/calls?flow=shop"' in page.text
@@ -211,7 +211,7 @@ async def test_a_login_in_production_sets_a_strict_cookie_and_its_page_leads_on(
 
 
 @each_case("path", ["//evil.example.com", "/\\evil.example.com", EVIL, "/a\r\nSet-Cookie: x=y", ""])
-async def test_a_login_never_leads_elsewhere(path: str) -> None:
+async def test_a_login_never_redirects_to_another_site(path: str) -> None:
     async with browser(production()) as client:
         response = await client.post("/login", data={"password": PASSWORDS["look"], "next": path})
     assert "/" == response.headers["location"]
@@ -219,7 +219,7 @@ async def test_a_login_never_leads_elsewhere(path: str) -> None:
 
 
 class Pauses(list[float]):
-    """How long each try of a password was held up; it takes no time."""
+    """The delay of each password attempt; the test itself does not wait."""
 
     async def __call__(self, seconds: float) -> None:
         self.append(seconds)
@@ -231,7 +231,7 @@ def counting(app: FastAPI, clock: Clock | None = None) -> Pauses:
     return pauses
 
 
-async def test_wrong_passwords_make_the_login_slow_and_a_right_one_passes() -> None:
+async def test_wrong_passwords_slow_the_login_and_the_right_one_still_works() -> None:
     clock = Clock()
     app = production(clock)
     pauses = counting(app, clock)
@@ -268,14 +268,14 @@ async def test_logins_and_saves_are_logged_without_the_password(tmp_path: Path) 
 
 
 def remote(app: FastAPI, peer: str, forwarded: str = "", base_url: str = BASE_URL) -> httpx.AsyncClient:
-    """Somebody at another address, as a proxy reports it."""
+    """A client at another address, as a proxy reports it."""
     headers = {"Accept": "text/html"} | ({"X-Forwarded-For": forwarded} if forwarded else {})
     transport = httpx.ASGITransport(app, client=(peer, 40000))
     return httpx.AsyncClient(transport=transport, base_url=base_url, headers=headers)
 
 
 async def pause_after_ten_failures(app: FastAPI, first: httpx.AsyncClient, second: httpx.AsyncClient) -> float:
-    """How long the second client is held up, when the first one has failed ten times."""
+    """The delay of the second client after ten failures of the first one."""
     pauses = counting(app)
     async with first, second:
         for _ in range(10):
@@ -312,7 +312,7 @@ async def test_wrong_passwords_are_counted_for_each_address(
     assert pause_s == await pause_after_ten_failures(app, *clients)
 
 
-async def test_a_clock_that_is_set_back_does_not_keep_the_login_slow() -> None:
+async def test_setting_the_clock_back_does_not_keep_the_login_slow() -> None:
     clock = Clock()
     app = production(clock)
     pauses = counting(app, clock)
@@ -324,7 +324,7 @@ async def test_a_clock_that_is_set_back_does_not_keep_the_login_slow() -> None:
     assert [4, 0] == pauses[-2:]
 
 
-async def test_a_hundred_wrong_passwords_from_many_addresses_make_it_slow_for_everybody() -> None:
+async def test_a_hundred_wrong_passwords_from_many_addresses_slow_the_login_for_everybody() -> None:
     clock = Clock()
     app = production(clock)
     pauses = counting(app, clock)
@@ -340,7 +340,7 @@ async def test_a_hundred_wrong_passwords_from_many_addresses_make_it_slow_for_ev
     assert [4, 0] == pauses[-2:]
 
 
-async def test_of_many_logins_at_once_few_wait() -> None:
+async def test_only_a_few_simultaneous_logins_wait() -> None:
     app = production()
     async with browser(app) as stranger:
         tried = await asyncio.gather(*(log_in(stranger, "wrong") for _ in range(40)))
@@ -350,7 +350,7 @@ async def test_of_many_logins_at_once_few_wait() -> None:
     assert 303 == right.status_code
 
 
-async def test_without_its_database_people_log_in_and_see_what_is_wrong() -> None:
+async def test_without_the_database_people_can_log_in_and_see_the_problem() -> None:
     app = production(database_url="postgresql://nobody@127.0.0.1:1/nothing", signature_secret="x" * 32)
     async with browser(app, TLS) as client:
         unknown = await client.get("/calls", headers={"Cookie": f"__Host-ncco-console-8001={'x' * 43}"})
@@ -369,10 +369,10 @@ async def test_without_its_database_people_log_in_and_see_what_is_wrong() -> Non
         assert "NCCO_DATABASE_URL" in page.text
 
 
-async def test_who_may_look_is_refused_exactly_where_something_is_kept(
+async def test_a_read_only_user_is_refused_exactly_where_something_is_saved(
     look_only: httpx.AsyncClient, console: FastAPI
 ) -> None:
-    """What security.md and colleagues.md promise of the role `listen`, for every route that is not only read."""
+    """What security.md and colleagues.md promise for the role `listen`, on every route that changes something."""
     routes = {
         (method, route.path or "")
         for route in iter_route_contexts(console.routes)
@@ -406,7 +406,7 @@ async def test_who_may_look_is_refused_exactly_where_something_is_kept(
     assert len(keeping) < len(routes)
 
 
-async def test_who_may_look_changes_nothing(look_only: httpx.AsyncClient, console: FastAPI) -> None:
+async def test_a_read_only_user_can_change_nothing(look_only: httpx.AsyncClient, console: FastAPI) -> None:
     @console.post("/change-something")
     async def change(_: CanChange) -> None: ...
 
@@ -418,7 +418,7 @@ async def test_who_may_look_changes_nothing(look_only: httpx.AsyncClient, consol
     assert "lets you view" in refused.json()["detail"]
 
 
-async def test_a_link_opens_the_console_as_often_as_one_likes_and_leaves_no_token_behind() -> None:
+async def test_a_link_opens_the_console_any_number_of_times_and_leaves_no_token_behind() -> None:
     clock = Clock()
     app, token = development(clock), link()
     async with browser(app) as first, browser(app) as second:
@@ -444,7 +444,7 @@ async def test_a_link_opens_the_console_as_often_as_one_likes_and_leaves_no_toke
     ],
     ids=str,
 )
-async def test_through_a_tunnel_a_link_works_once(headers: dict[str, str], settings: dict[str, Any]) -> None:
+async def test_a_link_works_once_through_a_tunnel(headers: dict[str, str], settings: dict[str, Any]) -> None:
     app, token = development(**settings), link()
     async with browser(app, TLS) as first, browser(app, TLS) as second:
         opened = await first.get("/", params={"token": token}, headers=headers)
@@ -456,7 +456,7 @@ async def test_through_a_tunnel_a_link_works_once(headers: dict[str, str], setti
     assert "works only once" in refused.text
 
 
-async def test_a_link_that_was_opened_here_does_not_open_the_console_through_a_tunnel() -> None:
+async def test_a_link_opened_locally_does_not_open_the_console_through_a_tunnel() -> None:
     app, token = development(), link()
     async with browser(app) as here, browser(app) as stranger:
         await here.get("/", params={"token": token})
@@ -495,8 +495,8 @@ async def test_other_links_open_nothing(token: str, after: timedelta, headers: d
         assert 403 == (await client.get("/", params={"token": link()})).status_code
 
 
-async def test_after_a_restart_of_the_console_alone_a_link_works_here_only() -> None:
-    """The former process may have seen it used through a tunnel."""
+async def test_after_a_restart_of_the_console_alone_a_link_works_only_locally() -> None:
+    """It may have been used through a tunnel before the restart."""
     app = development(proxied_since=NOON + timedelta(hours=1))
     async with browser(app) as client:
         tunnelled = await client.get("/", params={"token": link()}, headers={"Via": "1.1 proxy"})
@@ -510,7 +510,7 @@ async def status_at(app: FastAPI, cookies: dict[str, str]) -> int:
         return (await client.get("/calls")).status_code
 
 
-async def test_sessions_of_a_link_are_for_development_alone() -> None:
+async def test_sessions_of_a_link_are_only_for_development() -> None:
     async with browser(development()) as client:
         await client.get("/", params={"token": link()})
         cookies = {f"__Host-{name}": value for name, value in client.cookies.items()}
@@ -521,7 +521,7 @@ async def test_sessions_of_a_link_are_for_development_alone() -> None:
 @each_case(
     ("settings", "status"),
     [
-        ({}, 200),  # another host, or the same one after a restart
+        ({}, 200),  # another host, or the same host after a restart
         ({"console_password_hash": CHEAP.hash(PASSWORDS["change"])}, 401),
         ({"console_password_hash": ""}, 401),
         ({"key": "another-secret-of-enough-characters"}, 401),
@@ -529,7 +529,7 @@ async def test_sessions_of_a_link_are_for_development_alone() -> None:
     ],
     ids=["the same", "password set again", "no password", "another key", "rotated key"],
 )
-async def test_a_session_goes_on_where_key_and_password_are_the_same(settings: dict[str, Any], status: int) -> None:
+async def test_a_session_stays_valid_where_key_and_password_are_the_same(settings: dict[str, Any], status: int) -> None:
     async with browser(production(key=KEY), TLS) as client:
         await log_in(client, PASSWORDS["change"])
         cookies = dict(client.cookies)
@@ -547,8 +547,8 @@ async def test_a_changed_cookie_opens_nothing() -> None:
     assert [401] * 5 == [await status_at(production(key=KEY), {name: each}) for each in altered]
 
 
-async def test_a_row_of_a_restored_database_logs_nobody_in(tmp_path: Path) -> None:
-    """Consoles of version 0.2 kept sessions in this table; with `--dev`, the credential was the same everywhere."""
+async def test_a_session_row_in_a_restored_database_logs_nobody_in(tmp_path: Path) -> None:
+    """Version 0.2 kept sessions in this table; with `--dev`, the credential was the same everywhere."""
     id_, now = "chosen by those who made the archive", int(datetime.now(UTC).timestamp() * 1000)
     with closing(sqlite3.connect(tmp_path / "calls.db")) as database:
         database.execute("CREATE TABLE ncco_console_sessions (hash PRIMARY KEY, credential, created_at, used_at)")
@@ -590,7 +590,7 @@ async def test_a_session_ends_when_it_is_idle_and_at_the_latest_after_twelve_hou
     assert is_open == (200 == response.status_code)
 
 
-async def test_what_a_page_asks_by_itself_keeps_no_session_open() -> None:
+async def test_background_requests_of_a_page_do_not_keep_a_session_open() -> None:
     clock = Clock()
     async with browser(development(clock)) as client:
         await client.get("/", params={"token": link()})
@@ -619,7 +619,7 @@ async def test_the_last_page_before_logging_out_renews_nothing() -> None:
     assert not client.cookies
 
 
-async def test_a_link_from_another_site_comes_again_with_its_cookie(console: FastAPI) -> None:
+async def test_a_link_from_another_site_is_reloaded_with_its_cookie(console: FastAPI) -> None:
     async with browser(console) as client:
         response = await client.get("/calls?flow=a", headers={"Sec-Fetch-Site": "cross-site"})
         assert "0; url=/login?next=%2Fcalls%3Fflow%3Da" == response.headers["refresh"]

@@ -1,4 +1,4 @@
-"""The files that browsers load: what they were bundled from, and their addresses."""
+"""The files that browsers load: their sources and their URLs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VENDOR = STATIC / "vendor"
 SOURCES = json.loads((VENDOR / "sources.json").read_text(encoding="utf-8"))
 
 
-def test_bundles_are_those_that_make_vendor_wrote() -> None:
+def test_bundles_are_the_ones_that_make_vendor_wrote() -> None:
     listed = {source["file"]: source["sha256"] for source in SOURCES}
 
     assert listed == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in VENDOR.glob("*.js")}
@@ -40,7 +40,7 @@ def test_bundled_packages_have_the_locked_version_and_their_licence_is_included(
     assert {"MIT", "0BSD", "BSD-0-Clause"} >= {package["licence"] for package in bundled}
 
 
-async def test_an_address_has_the_version_of_all_files() -> None:
+async def test_a_url_contains_the_version_of_all_files() -> None:
     console: FastAPI = create_console(Settings(database_url="memory://"), Services(), dev=True)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(console), base_url="http://127.0.0.1:8001") as client:
         got = await client.get(f"/static/{static_version()}/console.css")

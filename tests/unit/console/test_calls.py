@@ -1,4 +1,4 @@
-"""The pages of recorded calls, over calls that the webhook server has answered."""
+"""The pages of recorded calls, for calls that the webhook server answered."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
         yield Shop(webhooks, console, tmp_path)
 
 
-async def test_list_finds_and_shows_the_name_of_a_caller_that_a_flow_knows(shop: Shop) -> None:
+async def test_the_list_finds_and_shows_the_name_of_a_caller_that_a_flow_knows(shop: Shop) -> None:
     await shop.answer("aaaaaaaa-0000")
     await shop.press(await shop.answer("bbbbbbbb-0000", to="442079460099"), "bbbbbbbb-0000", "1")
 
@@ -124,7 +124,7 @@ async def test_list_finds_and_shows_the_name_of_a_caller_that_a_flow_knows(shop:
     assert [] == (await shop.console.get("/calls.json?q=Opal Fruit")).json()["calls"]
 
 
-async def test_a_missed_caller_is_off_the_list_once_somebody_has_called_back(shop: Shop) -> None:
+async def test_a_missed_caller_leaves_the_list_once_somebody_calls_back(shop: Shop) -> None:
     for leg, number in (("aaaaaaaa-0000", "447700900111"), ("bbbbbbbb-0000", "447700900222")):
         await shop.answer(leg, number)
         await shop.hang_up(leg)
@@ -141,7 +141,7 @@ async def test_a_missed_caller_is_off_the_list_once_somebody_has_called_back(sho
     assert 404 == (await shop.console.post("/calls/aaaaaaaa/called-back")).status_code
 
 
-async def test_a_caller_who_was_not_called_back_after_all_is_on_the_list_again(shop: Shop) -> None:
+async def test_undoing_a_call_back_puts_the_caller_back_on_the_list(shop: Shop) -> None:
     await shop.answer("aaaaaaaa-0000", "447700900111")
     await shop.hang_up("aaaaaaaa-0000")
     await shop.console.post("/calls/aaaaaaaa-0000/called-back")
@@ -233,7 +233,7 @@ async def test_list_shows_the_text_of_an_own_result_beside_the_person(shop: Shop
 
 
 @pytest.mark.parametrize("is_due", [False, True])
-async def test_page_of_a_call_asks_again_only_while_a_recording_is_awaited(shop: Shop, *, is_due: bool) -> None:
+async def test_the_page_of_a_call_polls_only_while_it_waits_for_a_recording(shop: Shop, *, is_due: bool) -> None:
     now = milliseconds(datetime.now(UTC))
     due_at = now + 3_600_000 if is_due else None  # not now, or the server would fetch it
     row = RecordingRow(id="ab" * 16, uuid="rec", kind="record", created_at=now, session="aaaaaaaa", due_at=due_at)
@@ -282,7 +282,7 @@ async def test_search_ignores_upper_and_lower_case(shop: Shop) -> None:
     assert [] == await found("frau meier")
 
 
-async def test_the_address_of_a_list_holds_what_was_chosen_only(shop: Shop) -> None:
+async def test_the_url_of_a_list_contains_only_the_chosen_filters(shop: Shop) -> None:
     rows = await shop.console.get("/calls?q=&flow=shop&since=&state=", headers={"HX-Request": "true"})
 
     assert "/calls?flow=shop" == rows.headers["hx-replace-url"]
@@ -306,7 +306,7 @@ async def test_numbers_are_written_as_in_their_country(shop: Shop) -> None:
         assert "+44" not in page.replace("tel:+44", ""), path
 
 
-async def test_call_is_a_conversation_with_the_line_that_decided(shop: Shop) -> None:
+async def test_a_call_is_shown_as_a_conversation_with_the_line_that_decided(shop: Shop) -> None:
     await shop.press(await shop.answer("aaaaaaaa-0000"), "aaaaaaaa-0000", "1")
 
     page = (await shop.console.get("/calls/aaaaaaaa-0000")).text
@@ -331,7 +331,7 @@ async def test_call_is_compared_with_what_the_flow_plays_today(shop: Shop) -> No
     assert "We hire bicycles out." in replayed
 
 
-async def test_what_callers_say_and_send_is_never_markup(shop: Shop) -> None:
+async def test_input_of_callers_is_never_markup(shop: Shop) -> None:
     url = await shop.answer("aaaaaaaa-0000", HOSTILE)
     await shop.say(url, "aaaaaaaa-0000", HOSTILE)
     await shop.webhooks.post("/webhooks/event", json={"uuid": "aaaaaaaa-0000", "status": HOSTILE, "reason": HOSTILE})
@@ -362,7 +362,7 @@ async def test_every_call_is_downloaded_with_its_result(shop: Shop) -> None:
     assert 1 == len((await shop.console.get("/calls.csv?flow=none")).text.splitlines())
 
 
-async def test_spreadsheet_gets_no_formula(shop: Shop) -> None:
+async def test_a_spreadsheet_gets_no_formulas(shop: Shop) -> None:
     await shop.answer("aaaaaaaa-0000", "=1+1")
 
     reply = await shop.console.get("/calls.csv")
@@ -371,7 +371,7 @@ async def test_spreadsheet_gets_no_formula(shop: Shop) -> None:
     assert [("aaaaaaaa-0000", "'=1+1")] == [(row["id"], row["from"]) for row in rows]
 
 
-async def test_pages_say_why_there_are_no_calls(client: httpx.AsyncClient, tmp_path: Path) -> None:
+async def test_pages_explain_why_there_are_no_calls(client: httpx.AsyncClient, tmp_path: Path) -> None:
     assert "Calls are not kept" in (await client.get("/calls")).text
     (tmp_path / "flows").mkdir()
     async with await logged_in(create_console(settings(tmp_path), Services(), dev=True)) as nothing_yet:
@@ -382,7 +382,7 @@ async def test_pages_say_why_there_are_no_calls(client: httpx.AsyncClient, tmp_p
         assert 503 == (await nothing_yet.get("/calls/x")).status_code
 
 
-async def test_unknown_call_is_a_page(shop: Shop) -> None:
+async def test_an_unknown_call_gets_a_not_found_page(shop: Shop) -> None:
     reply = await shop.console.get("/calls/nobody")
 
     assert 404 == reply.status_code
@@ -393,7 +393,7 @@ UNATTENDED = {"HX-Request": "true", "X-Unattended": "true"}
 
 
 @pytest.mark.parametrize("path", ["/calls", "/calls?flow=shop", "/calls/aaaaaaaa-0000", "/messages"])
-async def test_a_page_that_asks_by_itself_gets_only_what_has_changed(shop: Shop, path: str) -> None:
+async def test_a_polling_page_gets_only_what_has_changed(shop: Shop, path: str) -> None:
     await shop.answer("aaaaaaaa-0000")
     first = await shop.console.get(path, headers=UNATTENDED)
     seen = UNATTENDED | {"If-None-Match": first.headers["etag"]}
@@ -408,7 +408,7 @@ async def test_a_page_that_asks_by_itself_gets_only_what_has_changed(shop: Shop,
     assert first.headers["etag"] != then.headers["etag"]
 
 
-async def test_a_search_for_words_is_not_repeated_by_itself(shop: Shop) -> None:
+async def test_a_text_search_is_not_repeated_automatically(shop: Shop) -> None:
     await shop.press(await shop.answer("aaaaaaaa-0000"), "aaaaaaaa-0000", "1")
 
     assert 204 == (await shop.console.get("/calls?q=sell bicycles", headers=UNATTENDED)).status_code
@@ -416,7 +416,7 @@ async def test_a_search_for_words_is_not_repeated_by_itself(shop: Shop) -> None:
     assert "aaaaaaaa" in (await shop.console.get("/calls?q=900123", headers=UNATTENDED)).text
 
 
-async def test_all_who_ask_share_one_look_at_the_database(shop: Shop) -> None:
+async def test_simultaneous_requests_share_one_database_query(shop: Shop) -> None:
     store = open_store(settings(shop.project).database_url)
     shared, fresh = CallChanges(store, ttl_s=3600), CallChanges(store, ttl_s=0)
     versions = []
@@ -429,7 +429,7 @@ async def test_all_who_ask_share_one_look_at_the_database(shop: Shop) -> None:
     assert [1, 3] == [len(set(found)) for found in zip(*versions, strict=True)]
 
 
-async def test_a_database_that_is_away_is_looked_at_once_for_all(tmp_path: Path) -> None:
+async def test_simultaneous_requests_share_one_try_of_an_unavailable_database(tmp_path: Path) -> None:
     file = tmp_path / "calls.db"
     file.write_text("This is no database. " * 500)
     changes = CallChanges(open_store(f"sqlite:///{file}"), ttl_s=3600)

@@ -1,4 +1,4 @@
-"""The form for prompts, hours and numbers: what it changes in a file, and what it refuses."""
+"""The form for prompts, hours and numbers: its changes to a file, and its refusals."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ async def review(owner: httpx.AsyncClient, **form: str) -> httpx.Response:
 
 
 def form_of(reviewed: httpx.Response) -> dict[str, str]:
-    """What the page for a review sends with each of its buttons."""
+    """What each button of the review page sends."""
     text = re.search(r'<textarea name="text" hidden>\n(.*?)</textarea>', reviewed.text, re.DOTALL)
     assert text is not None
     inputs = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', reviewed.text)
@@ -95,7 +95,7 @@ def form_of(reviewed: httpx.Response) -> dict[str, str]:
 
 
 def fault_of(page: str, value: str, *, is_error: bool = True) -> str:
-    """What stands beside the input with a value."""
+    """The text beside the input with this value."""
     mark = ' aria-invalid="true"' if is_error else ""
     marked = re.search(rf'value="{re.escape(value)}"[^>]*{mark} aria-describedby="([^"]*)"', page)
     assert marked is not None, page
@@ -150,7 +150,7 @@ async def test_change_is_reviewed_then_saved_and_nothing_else_changes(owner: htt
 
 @pytest.mark.parametrize("kept", [0, 20])
 async def test_saved_change_can_be_undone(owner: httpx.AsyncClient, flow: Path, kept: int) -> None:
-    """Also when versions are there that were made while the clock was ahead."""
+    """Even if there are versions from a time when the clock was ahead."""
     (flow.parent / ".history").mkdir()
     for number in range(kept):
         (flow.parent / f".history/{flow.name}.20990101T0000000000{number:02}").write_text("flow: other")
@@ -181,7 +181,7 @@ async def test_saved_change_can_be_undone(owner: httpx.AsyncClient, flow: Path, 
         ({}, "Nothing was changed"),
     ],
 )
-async def test_form_says_what_it_cannot_take(
+async def test_the_form_says_which_values_it_cannot_change(
     owner: httpx.AsyncClient, flow: Path, changes: dict[str, str], says: str
 ) -> None:
     reply = await review(owner, **changes)
@@ -191,7 +191,7 @@ async def test_form_says_what_it_cannot_take(
     assert FLOW == text_of(flow)
 
 
-async def test_error_is_shown_beside_its_field_with_all_that_was_typed_and_is_not_saved(
+async def test_an_error_is_shown_beside_its_field_and_the_form_keeps_the_input_unsaved(
     owner: httpx.AsyncClient, flow: Path
 ) -> None:
     typed = {
@@ -232,7 +232,7 @@ async def test_error_in_another_file_is_shown_above_the_form(owner: httpx.AsyncC
     assert "aria-invalid" not in page
 
 
-async def test_warning_stays_beside_its_field_when_editing_goes_on(owner: httpx.AsyncClient) -> None:
+async def test_a_warning_stays_beside_its_field_while_editing_continues(owner: httpx.AsyncClient) -> None:
     reviewed = await review(
         owner, **{"/hours/office/week/mon-fri": "17:30-09:00", "value:/numbers": "+44 20 7946 0001"}
     )
@@ -278,7 +278,7 @@ async def test_days_may_be_written_in_full(owner: httpx.AsyncClient, flow: Path,
         ("28 Dec 2030 to 2 January 2031", "2030-12-28..2031-01-02", "28 December 2030 to 2 January 2031"),
     ],
 )
-async def test_dates_and_hours_are_written_as_people_do(
+async def test_dates_and_hours_are_shown_the_way_people_write_them(
     owner: httpx.AsyncClient, flow: Path, typed: str, key: str, shown: str
 ) -> None:
     added = {"key:/hours/office/override": typed, "value:/hours/office/override": "9am to noon, 9-12.30, 2pm-4pm"}
@@ -304,7 +304,7 @@ async def test_dates_and_hours_are_written_as_people_do(
         ("Midday till 8pm", "12:00-20:00"),
     ],
 )
-async def test_hours_may_be_written_as_people_say_them(
+async def test_hours_may_be_written_the_way_people_say_them(
     owner: httpx.AsyncClient, flow: Path, typed: str, hours: str
 ) -> None:
     saved = await save(owner, await review(owner, **{"/hours/office/week/mon-fri": typed}))
@@ -329,20 +329,20 @@ async def test_a_number_without_a_country_needs_its_code(owner: httpx.AsyncClien
     assert 'value="+44 7700 900111"' in (await owner.get(PAGE)).text
 
 
-async def test_what_an_issue_says_has_no_backticks(owner: httpx.AsyncClient) -> None:
+async def test_an_issue_is_shown_without_backticks(owner: httpx.AsyncClient) -> None:
     page = (await review(owner, **{"/steps/open/do/0/talk": "Hello {{ nobody }}"})).text
 
     assert "nobody" in page
     assert "`" not in page
 
 
-async def test_every_faulty_value_is_marked_beside_its_field(owner: httpx.AsyncClient) -> None:
+async def test_every_wrong_value_is_marked_beside_its_field(owner: httpx.AsyncClient) -> None:
     page = (await review(owner, **{"/steps/open/do/1/connect": "07700", "value:/numbers": "none"})).text
     for value in ("07700", "none"):
         assert f"{value}: write the number with its country code" in fault_of(page, value)
 
 
-async def test_day_of_a_range_gets_hours_of_its_own(owner: httpx.AsyncClient, flow: Path) -> None:
+async def test_a_day_within_a_range_can_get_its_own_hours(owner: httpx.AsyncClient, flow: Path) -> None:
     added = {"key:/hours/office/week": "Wednesday", "value:/hours/office/week": "09:00-12:00"}
 
     reviewed = await review(owner, **added)
@@ -392,7 +392,7 @@ async def test_holidays_change_like_other_exceptions(
     assert f'id="{label[1]}" name="{holidays}' in page
 
 
-async def test_form_names_the_public_holidays_and_takes_them_away(owner: httpx.AsyncClient, flow: Path) -> None:
+async def test_the_form_lists_the_public_holidays_and_can_remove_them(owner: httpx.AsyncClient, flow: Path) -> None:
     write(flow, FLOW.replace("    week:", "    holidays: [{country: GB, subdivision: ENG}, 2030-08-14]\n    week:"))
     page = (await owner.get(PAGE)).text
     assert re.search(r"25 Dec 20\d\d: Christmas Day", page)
@@ -407,7 +407,7 @@ async def test_form_names_the_public_holidays_and_takes_them_away(owner: httpx.A
     assert FLOW == text_of(flow)
 
 
-async def test_review_says_first_in_words_what_changes(owner: httpx.AsyncClient) -> None:
+async def test_the_review_starts_with_the_changes_in_words(owner: httpx.AsyncClient) -> None:
     changes = {
         "/hours/office/week/mon-fri": "09:00-18:00",
         "/steps/closed/do/0/talk": "We are <closed>.",
@@ -439,7 +439,7 @@ async def test_saved_step_is_played_on_the_phone(tmp_path: Path, flow: Path) -> 
         assert "calls continue with the last good flow" in (await owner.get(saved.headers["location"])).text
 
 
-async def test_who_may_only_look_finds_no_form_to_send(flow: Path) -> None:
+async def test_a_read_only_user_gets_no_form_to_submit(flow: Path) -> None:
     app = with_worker_here(create_console(settings_for(flow.parents[1]), Services(), dev=True))
     async with await logged_in(app, may_change=False) as viewer:
         page = (await viewer.get(PAGE)).text
@@ -455,7 +455,7 @@ async def test_who_may_only_look_finds_no_form_to_send(flow: Path) -> None:
         assert 403 == (await viewer.post(PAGE, data={"digest": "x"})).status_code
 
 
-async def test_prompt_in_a_file_of_its_own_leads_to_the_editor(owner: httpx.AsyncClient, flow: Path) -> None:
+async def test_a_prompt_in_a_file_of_its_own_links_to_the_editor(owner: httpx.AsyncClient, flow: Path) -> None:
     write(flow, FLOW.replace('"For sales, hold on."', "{template: sales.txt.j2}"))
     missing = (await owner.get(PAGE)).text
     (flow.parents[1] / "templates").mkdir()
@@ -466,11 +466,11 @@ async def test_prompt_in_a_file_of_its_own_leads_to_the_editor(owner: httpx.Asyn
     assert "Hold on." in (await owner.get("/phone?file=templates/sales.txt.j2")).text
 
 
-async def test_folder_that_cannot_be_written_is_said_before_somebody_types(
+async def test_a_read_only_folder_is_reported_before_anybody_types(
     owner: httpx.AsyncClient, flow: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "is not writable" not in (await owner.get(PAGE)).text + (await owner.get("/phone")).text
-    monkeypatch.setattr(os, "access", lambda *_: False)  # for root every folder can be written
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root can write to every folder
     page = (await owner.get(PAGE)).text
     assert "is not writable by the server" in page
     assert "Review changes" not in page
@@ -490,7 +490,7 @@ async def test_file_that_changed_meanwhile_is_kept(owner: httpx.AsyncClient, flo
     assert theirs == text_of(flow)
 
 
-async def test_text_with_which_the_project_exceeds_a_limit_is_not_saved(owner: httpx.AsyncClient, flow: Path) -> None:
+async def test_a_text_that_takes_the_project_over_a_limit_is_not_saved(owner: httpx.AsyncClient, flow: Path) -> None:
     other = flow.with_name("other.yaml")
     other.write_text("#" * 1_000_000)
     before = text_of(flow)
@@ -503,7 +503,7 @@ async def test_text_with_which_the_project_exceeds_a_limit_is_not_saved(owner: h
     assert before == text_of(flow)
 
 
-async def test_project_beyond_a_limit_can_be_shortened(owner: httpx.AsyncClient, flow: Path) -> None:
+async def test_a_project_over_a_limit_can_be_shortened(owner: httpx.AsyncClient, flow: Path) -> None:
     long = f"{text_of(flow)}#{'x' * 500_000}\n"
     flow.with_name("other.yaml").write_text("#" * 1_000_000)
     write(flow, long)

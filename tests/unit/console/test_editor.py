@@ -1,4 +1,4 @@
-"""What an editor asks over HTTP while somebody types."""
+"""The requests of an editor over HTTP while somebody types."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def editor(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
-    """Somebody who looks at a small project. All tests share the subprocess, which takes a second to start."""
+    """A viewer of a small project. All tests share the subprocess, which takes a second to start."""
     root = tmp_path_factory.mktemp("project")
     for name, text in PROJECT.items():
         path = root / name
@@ -84,7 +84,7 @@ async def test_columns_count_utf16_units(editor: httpx.AsyncClient) -> None:
     assert "inptu" == line[2 * (edit["column"] - 1) : 2 * (edit["end_column"] - 1)].decode("utf-16-le")
 
 
-async def test_the_editor_gets_what_fits_what_it_is_and_where_it_is_defined(editor: httpx.AsyncClient) -> None:
+async def test_the_editor_gets_completions_hovers_and_definitions(editor: httpx.AsyncClient) -> None:
     text = FLOW.replace('"Hello."', '"\U0001f600\U0001f600 {{ cal }}"').replace("goto: bye", "goto: bye # \U0001f600")
     where = text.split("\n")[6]
     column = len(where[: where.index("cal") + 3].encode("utf-16-le")) // 2 + 1
@@ -200,7 +200,7 @@ async def test_a_hostile_text_gets_issues_or_a_clear_refusal(editor: httpx.Async
             assert is_clear, (file, text[:20], reply.status_code)
 
 
-async def test_a_body_or_a_file_name_that_cannot_be_taken_is_refused(editor: httpx.AsyncClient) -> None:
+async def test_an_invalid_body_or_file_name_is_refused(editor: httpx.AsyncClient) -> None:
     asked = [
         (413, {"file": "pasted.json", "text": "", "unsaved": {f"flows/{n}.yaml": "x" * (1 << 20) for n in range(9)}}),
         (422, {"file": "pasted.json", "text": "x" * ((1 << 20) + 1)}),
@@ -216,7 +216,7 @@ async def test_a_body_or_a_file_name_that_cannot_be_taken_is_refused(editor: htt
 async def test_checking_unsaved_text_runs_no_function_and_sends_nothing(
     editor: httpx.AsyncClient, tmp_path: Path
 ) -> None:
-    """A file would be written when the module of the function is imported."""
+    """Importing the module of the function would write a file."""
     (tmp_path / "canary.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()")
     lookups = 'lookups:\n  name:\n    python: "canary:name"\n    returns: {name: text}\nsteps:\n'
     text = FLOW.replace("steps:\n", lookups).replace("do:", "lookup: name\n    do:", 1)
@@ -254,7 +254,7 @@ async def test_a_misspelt_word_of_a_pasted_ncco_is_fixed(editor: httpx.AsyncClie
 
 
 @pytest.mark.parametrize("path", ["/editor/check", "/editor/complete", "/editor/hover", "/editor/definition"])
-async def test_a_form_is_no_question_of_an_editor(client: httpx.AsyncClient, path: str) -> None:
+async def test_a_form_is_not_accepted_as_an_editor_request(client: httpx.AsyncClient, path: str) -> None:
     token = client.headers.pop("X-CSRF-Token")
     question = json.dumps({"file": "flows/a.yaml", "text": "flow: a"})
     headers = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -46,7 +46,7 @@ def words(page: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
 
 
-async def test_the_list_says_where_calls_begin_and_what_loads(tmp_path: Path) -> None:
+async def test_the_list_shows_which_flows_start_calls_and_which_ones_load(tmp_path: Path) -> None:
     write(
         tmp_path,
         main=main(),
@@ -89,7 +89,7 @@ async def test_a_flow_is_shown_as_a_picture_with_its_steps(client: httpx.AsyncCl
     assert " style=" not in page
 
 
-async def test_where_faults_lead_is_shown_when_asked_for(client: httpx.AsyncClient) -> None:
+async def test_error_exits_are_shown_on_request(client: httpx.AsyncClient) -> None:
     assert "any error" not in (await client.get("/flows/reception")).text
     assert "any error" in (await client.get("/flows/reception?errors=true")).text
 
@@ -105,7 +105,7 @@ async def test_a_changed_flow_is_drawn_again(tmp_path: Path) -> None:
     assert "Before." not in after
 
 
-async def test_a_flow_with_errors_shows_place_and_cure(tmp_path: Path) -> None:
+async def test_a_flow_with_errors_shows_the_place_and_the_fix(tmp_path: Path) -> None:
     answer = await read(write(tmp_path, main=main(target="helo")), "/flows/main")
 
     assert 200 == answer.status_code
@@ -122,7 +122,7 @@ async def test_an_unknown_flow_is_not_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["/flows", "/flows/main"])
-async def test_what_a_flow_says_is_never_markup(tmp_path: Path, path: str) -> None:
+async def test_texts_of_a_flow_are_never_markup(tmp_path: Path, path: str) -> None:
     write(tmp_path, main=main(HOSTILE, target="end\n  other:\n    goto: <b>x</b>"))
     loads = write(tmp_path, good=main(HOSTILE).replace("main", "good").replace("442079460000", "442079460009"))
 
@@ -141,7 +141,7 @@ async def test_without_a_session_nothing_is_shown(path: str) -> None:
     assert "447700900333" not in answer.text
 
 
-async def test_who_may_only_look_sees_flows(look_only: httpx.AsyncClient) -> None:
+async def test_a_read_only_user_sees_flows(look_only: httpx.AsyncClient) -> None:
     assert 200 == (await look_only.get("/flows/reception")).status_code
 
 
@@ -223,7 +223,9 @@ async def test_a_flow_that_does_not_load_is_not_proved(tmp_path: Path) -> None:
         assert 403 == (await client.post("/flows/main/proof", headers={"X-CSRF-Token": ""})).status_code
 
 
-async def test_a_picture_stands_alone_and_shows_numbers_as_people_write_them(client: httpx.AsyncClient) -> None:
+async def test_a_downloaded_picture_is_complete_and_shows_numbers_as_people_write_them(
+    client: httpx.AsyncClient,
+) -> None:
     picture = await client.get("/flows/reception/picture.svg")
 
     assert "image/svg+xml" == picture.headers["content-type"]
@@ -232,7 +234,7 @@ async def test_a_picture_stands_alone_and_shows_numbers_as_people_write_them(cli
     assert 404 == (await client.get("/flows/nobody/picture.svg")).status_code
 
 
-async def test_a_picture_has_words_in_place_of_the_address_of_a_flow(tmp_path: Path) -> None:
+async def test_a_picture_shows_words_instead_of_the_path_of_a_flow(tmp_path: Path) -> None:
     linked = main().replace('numbers: ["442079460000"]', "entry: true")
 
     picture = await read(write(tmp_path, main=linked), "/flows/main/picture.svg")
@@ -241,7 +243,7 @@ async def test_a_picture_has_words_in_place_of_the_address_of_a_flow(tmp_path: P
     assert "/webhooks/" not in picture.text
 
 
-async def test_owners_see_no_files_and_lines(client: httpx.AsyncClient) -> None:
+async def test_owners_do_not_see_files_and_lines(client: httpx.AsyncClient) -> None:
     await client.post("/view", data={"view": "owner"})
 
     for path in ("/flows", "/flows/reception", "/calls", "/report", "/home", "/messages", "/health"):

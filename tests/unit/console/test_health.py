@@ -1,4 +1,4 @@
-"""The page of the server's health, over a webhook server that it reads as in production."""
+"""The health page of a webhook server, read as in production."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ steps:
 
 
 class Watched:
-    """A webhook server, and the console that reads it."""
+    """A webhook server and its console."""
 
     def __init__(self, server: FastAPI, webhooks: httpx.AsyncClient, console: httpx.AsyncClient) -> None:
         self.server = server
@@ -65,7 +65,7 @@ class Watched:
         return " ".join(re.sub(r"<[^>]*>", " ", reply.text).split())
 
     async def call(self, leg: str) -> None:
-        """A call that asks the lookup."""
+        """A call that uses the lookup."""
         fields = {"to": "442079460000", "from": "447700900123", "uuid": leg, "conversation_uuid": f"CON-{leg}"}
         reply = await self.webhooks.post("/webhooks/answer", json=fields)
         url = next(action["eventUrl"][0] for action in reply.json() if action["action"] == "input")
@@ -103,12 +103,12 @@ async def test_a_healthy_server_is_one_reassuring_line(watched: Watched) -> None
     assert "answered 1 request without a signature in the last hour" in page
 
 
-async def test_a_server_in_development_says_that_no_telephone_reaches_it(watched: Watched) -> None:
+async def test_a_server_in_development_says_that_no_phone_can_reach_it(watched: Watched) -> None:
     assert "All is well. The server" in (page := await watched.page())
     assert "No phone number reaches it yet" in page
 
 
-async def test_a_broken_lookup_is_named_with_its_step_and_a_cure(watched: Watched) -> None:
+async def test_a_broken_lookup_is_shown_with_its_step_and_a_fix(watched: Watched) -> None:
     for leg in ("a", "b", "c"):
         await watched.call(leg)
 
@@ -188,7 +188,7 @@ async def test_hashes_of_forgotten_numbers_without_their_key_are_said(tmp_path: 
     assert "Restore the row #key of ncco_rows from a backup" in page
 
 
-async def test_what_waits_for_somebody_is_said(tmp_path: Path) -> None:
+async def test_pending_work_is_shown(tmp_path: Path) -> None:
     shown = ServerFigures(hooks={"parked": 1}, recordings={"failed": 2, "lost": 3})
     page = await page_of(settings(tmp_path), shown)
 
@@ -214,8 +214,8 @@ async def test_what_waits_for_somebody_is_said(tmp_path: Path) -> None:
     ],
     ids=["late", "daily and late", "never", "elsewhere", "in time", "a new server"],
 )
-async def test_a_backup_that_is_due_is_said(tmp_path: Path, backed_up: float, due: float, words: str) -> None:
-    """`backed_up` and `due` are days from now; 0: never."""
+async def test_an_overdue_backup_is_reported(tmp_path: Path, backed_up: float, due: float, words: str) -> None:
+    """`backed_up` and `due` are days from now; 0 means never."""
     now = datetime.now(UTC).timestamp()
     last, next_ = (moment and now + 86400 * moment for moment in (backed_up, due))
     page = await page_of(settings(tmp_path), ServerFigures(last_backup=last, backup_due=next_))
@@ -236,7 +236,7 @@ async def test_a_backup_that_is_due_is_said(tmp_path: Path, backed_up: float, du
         (True, {"failed": 4, "kept": 1}, "All is well."),
     ],
 )
-async def test_a_recording_that_does_not_come_is_said(
+async def test_a_recording_that_does_not_arrive_is_reported(
     tmp_path: Path, has_key: bool, tries: dict[str, int], words: str
 ) -> None:
     given = {"private_key": private_pem(rsa_key()), "application_id": APPLICATION_ID} if has_key else {}
@@ -249,7 +249,7 @@ async def test_a_recording_that_does_not_come_is_said(
     ("hours", "words"),
     [(0.9, "All is well."), (3.5, "The job <code>delete-calls</code> has failed, or has not ended, for 3 hours.")],
 )
-async def test_a_job_that_is_stuck_is_said(tmp_path: Path, hours: float, words: str) -> None:
+async def test_a_stuck_job_is_reported(tmp_path: Path, hours: float, words: str) -> None:
     since = datetime.now(UTC).timestamp() - 3600 * hours
 
     assert words in await page_of(settings(tmp_path), ServerFigures(jobs_failing_since={"delete-calls": since}))
@@ -276,13 +276,13 @@ async def test_callers_who_were_answered_without_the_database_are_counted(tmp_pa
     assert "The error exit of a flow was played 3 times, the emergency announcement (failsafe) 1 times." in page
 
 
-async def test_a_hook_that_is_tried_in_vain_is_said_before_it_is_given_up(tmp_path: Path) -> None:
+async def test_a_failing_hook_is_reported_before_it_is_given_up(tmp_path: Path) -> None:
     page = await page_of(settings(tmp_path), ServerFigures(hooks={"waiting": 2}, hook_tries={"failed": 6}))
 
     assert "2 hooks wait: 6 attempts failed in the last hour." in page
 
 
-async def test_a_server_that_is_down_is_said_before_all_else(tmp_path: Path) -> None:
+async def test_a_server_that_is_down_is_reported_first(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     console = create_console(settings(tmp_path), Services(served=Served("http://127.0.0.1:9", "")), dev=True)
     async with await logged_in(console) as client:
@@ -293,7 +293,7 @@ async def test_a_server_that_is_down_is_said_before_all_else(tmp_path: Path) -> 
     assert "All is well" not in page
 
 
-def test_each_page_of_the_documentation_that_is_named_exists() -> None:
+def test_every_linked_page_of_the_documentation_exists() -> None:
     pages = re.findall(r'^[A-Z]+: Final = "([a-z-]+(?:/[a-z-]+)?)"$', Path(health.__file__).read_text("utf-8"), re.M)
     assert len(pages) > 5
     assert [] == [page for page in pages if not (REPOSITORY / "docs" / f"{page}.md").is_file()]

@@ -55,7 +55,7 @@ async def test_logins_in_production_begin_in_the_owners_view(production: FastAPI
         assert DEVELOPER in (await client.get("/messages")).text
 
 
-async def test_a_view_gives_no_permission(console: FastAPI) -> None:
+async def test_a_view_grants_no_permission(console: FastAPI) -> None:
     async with await logged_in(console, may_change=False) as client:
         await choose(client, "developer")
 
@@ -67,11 +67,11 @@ async def test_another_view_is_refused(client: httpx.AsyncClient, view: str) -> 
     assert 422 == (await choose(client, view)).status_code
 
 
-async def test_the_switch_leads_nowhere_else(client: httpx.AsyncClient) -> None:
+async def test_the_switch_redirects_to_no_other_site(client: httpx.AsyncClient) -> None:
     assert "/" == (await choose(client, "owner", next="//example.com/")).headers["location"]
 
 
-async def test_a_cookie_that_somebody_has_written_is_a_choice_or_nothing(client: httpx.AsyncClient) -> None:
+async def test_an_invalid_view_cookie_is_ignored(client: httpx.AsyncClient) -> None:
     client.cookies.set("ncco-view-8001", "<script>", domain="127.0.0.1")
 
     assert DEVELOPER in (await client.get("/messages")).text
@@ -102,7 +102,7 @@ steps: {hello: {do: [{talk: "{{ 'Open' if hours.shop.open else 'Closed' }}."}], 
         ("2026-12-25 10:00", "Closed until Tuesday 9:00", "Today is Christmas Day."),
     ],
 )
-def test_opening_hours_are_a_sentence_with_its_reason(at: str, words: str, why: str) -> None:
+def test_opening_hours_are_a_sentence_with_the_reason(at: str, words: str, why: str) -> None:
     flows = load({"flows/salon.yaml": SALON}).flows.values()
     now = datetime.fromisoformat(at).replace(tzinfo=ZoneInfo("Europe/London"))
 
@@ -130,7 +130,7 @@ async def recent(store: Store) -> RecentCalls:
         return await recent_calls(records, UTC, NOW)
 
 
-async def test_who_got_through_later_is_not_to_be_called_back() -> None:
+async def test_a_caller_who_got_through_later_is_not_listed_for_a_call_back() -> None:
     hours = timedelta(hours=1)
     async with MemoryStore() as store:
         await add_call(store, "447700900001", 4 * 24 * hours, "missed")  # too long ago

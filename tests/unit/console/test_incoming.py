@@ -1,4 +1,4 @@
-"""Calls that the server places in development: they ring on every page, and are answered on the phone."""
+"""Calls that the server places in development ring on every page and are answered on the phone page."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FAST: Final = 4.0
 
 
 class Webhooks:
-    """A server that asks for a key, and keeps what it is sent."""
+    """A server that asks for a key and keeps what it receives."""
 
     def __init__(self) -> None:
         self.app = FastAPI()
@@ -56,7 +56,7 @@ class Webhooks:
         return [{"action": "talk", "text": "Thank you.", "loop": 0}] if name == "keys" else []
 
     async def wait_for(self, name: str, **fields: Any) -> dict[str, Any]:
-        """The first such webhook, once it has come."""
+        """The first such webhook, after waiting for it."""
         async with asyncio.timeout(WITHIN_S):
             while True:
                 for sent, body in self.sent:
@@ -79,7 +79,7 @@ class Line:
         return await self.api.create_call(NewCall(to=TO, from_=FROM, **urls, **more))
 
     async def ringing(self) -> str:
-        """The fragment of every page, once something rings."""
+        """The fragment on every page, after waiting for a ringing call."""
         async with asyncio.timeout(WITHIN_S):
             while True:
                 reply = await self.client.get("/phone/ringing", headers={"x-unattended": "true"})
@@ -98,7 +98,7 @@ class Line:
         return reply.text
 
     async def see(self, call: CreatedCall, text: str) -> str:
-        """The page of a call, once it shows a text."""
+        """The page of a call, after waiting for a text on it."""
         async with asyncio.timeout(WITHIN_S):
             while True:
                 reply = await self.client.post(f"/phone/calls/placed-{call.uuid}/advance", json={"at": 0})
@@ -110,7 +110,7 @@ class Line:
 
 @asynccontextmanager
 async def placing(*, may_change: bool = True, speed: float = 1.0) -> AsyncIterator[Line]:
-    """A line whose pages somebody sees."""
+    """A line whose pages are open in a browser."""
     webhooks = Webhooks()
     settings = settings_for(REPOSITORY, public_url=PUBLIC, signature_secret=SECRET)
     with serving_thread(webhooks.app) as port:
@@ -182,7 +182,7 @@ async def test_a_call_that_is_not_answered_ends(choice: str, status: str) -> Non
         assert status == (await line.api.call(call.uuid)).status
 
 
-async def test_a_phone_that_nobody_looks_at_rings_until_the_timer_ends(line: Line) -> None:
+async def test_a_phone_that_nobody_watches_rings_until_the_timer_ends(line: Line) -> None:
     await line.place(ringing_timer=1)
 
     await line.webhooks.wait_for("event", status="timeout")
@@ -212,7 +212,7 @@ async def test_a_connect_of_a_placed_call_rings_too(line: Line) -> None:
     assert "ringing-" not in (await line.client.get("/phone/ringing")).text
 
 
-async def test_a_person_who_may_only_look_sees_the_call_ring_and_answers_nothing() -> None:
+async def test_a_read_only_user_sees_the_call_ring_and_cannot_answer() -> None:
     async with placing(may_change=False) as line:
         call = await line.place()
 
@@ -238,7 +238,7 @@ async def test_an_unknown_call_is_not_found(line: Line, path: str, status: int) 
     assert status == (await line.client.post(path, json={})).status_code
 
 
-async def test_what_is_not_possible_is_said(line: Line) -> None:
+async def test_an_impossible_action_is_explained(line: Line) -> None:
     call = await line.place()
     await line.choose(call, "answer")
     await line.see(call, "Hi.")

@@ -1,4 +1,4 @@
-"""The messages page, over recordings in a database and their files."""
+"""The messages page, with recordings in a database and their files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOW = int(time.time() * 1000)
 
 
 def message(caller: str = "447700900123", **changes: Any) -> RecordingRow:
-    """A message of 34 seconds that is kept."""
+    """A stored message of 34 seconds."""
     row = RecordingRow(
         new_recording_id(),
         new_recording_id(),
@@ -45,7 +45,7 @@ def message(caller: str = "447700900123", **changes: Any) -> RecordingRow:
 
 
 class Inbox:
-    """A console, and the recordings that it shows."""
+    """A console and the recordings that it shows."""
 
     def __init__(self, console: httpx.AsyncClient, recordings: Recordings, folder: RecordingFolder) -> None:
         self.console = console
@@ -105,7 +105,7 @@ async def test_the_first_words_of_a_transcript_are_shown(inbox: Inbox, transcrip
 
 
 @pytest.mark.parametrize("use", ["downloaded", "shared"])
-async def test_whose_audio_leaves_the_console_is_logged(
+async def test_each_download_of_audio_is_logged_with_its_message(
     inbox: Inbox, capsys: pytest.CaptureFixture[str], use: str
 ) -> None:
     id_ = await inbox.put()
@@ -115,7 +115,7 @@ async def test_whose_audio_leaves_the_console_is_logged(
     assert 422 == (await inbox.console.get(f"/messages/{id_}/audio?use=sold")).status_code
 
 
-async def test_an_empty_page_says_in_words_what_is_missing(inbox: Inbox) -> None:
+async def test_an_empty_page_explains_what_is_missing(inbox: Inbox) -> None:
     shown, _, detail = (await inbox.page()).partition("<main")[2].partition("<details")
 
     assert "no key for your Vonage account" in shown
@@ -123,7 +123,9 @@ async def test_an_empty_page_says_in_words_what_is_missing(inbox: Inbox) -> None
     assert "VONAGE_PRIVATE_KEY" in detail
 
 
-async def test_listening_makes_it_old_and_is_logged(inbox: Inbox, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_listening_marks_a_message_as_heard_and_is_logged(
+    inbox: Inbox, capsys: pytest.CaptureFixture[str]
+) -> None:
     id_ = await inbox.put()
     whole = await inbox.console.get(f"/messages/{id_}/audio")
     part = await inbox.console.get(f"/messages/{id_}/audio", headers={"range": "bytes=100-199"})
@@ -161,7 +163,7 @@ async def test_done_and_deleted_messages_move_and_come_back(inbox: Inbox) -> Non
         ({"from_number": HOSTILE, "transcript": HOSTILE}, "&lt;script&gt;"),
     ],
 )
-async def test_what_is_missing_is_said(inbox: Inbox, changes: dict[str, Any], said: str) -> None:
+async def test_a_missing_file_or_transcript_is_reported(inbox: Inbox, changes: dict[str, Any], said: str) -> None:
     id_ = await inbox.put(**changes)
     page = await inbox.page()
     audio = await inbox.console.get(f"/messages/{id_}/audio")
@@ -216,7 +218,7 @@ async def test_messages_come_in_pages_newest_first(inbox: Inbox) -> None:
     assert [False] * 50 + [True] * 3 == [f"m-{id_}" in older for id_ in ids]
 
 
-async def test_who_may_only_look_listens_and_changes_nothing(tmp_path: Path) -> None:
+async def test_a_read_only_user_can_listen_and_changes_nothing(tmp_path: Path) -> None:
     app = create_console(settings(tmp_path), Services(), dev=True)
     await app.state.console.store.open()
     async with await logged_in(app, may_change=False) as client:
@@ -263,7 +265,7 @@ steps:
 
 
 async def recorded(webhooks: httpx.AsyncClient, leg: str, key: str) -> None:
-    """Call, press a key, and report what is recorded then."""
+    """Call, press a key, and report the recording that follows."""
     call = {"uuid": leg, "conversation_uuid": f"CON-{leg}", "from": "447700900123", "to": "442079460000"}
     asked = next(
         action for action in (await webhooks.post("/webhooks/answer", json=call)).json() if "eventUrl" in action
@@ -275,7 +277,9 @@ async def recorded(webhooks: httpx.AsyncClient, leg: str, key: str) -> None:
     assert (await webhooks.post(record["eventUrl"][0], json=told)).is_success
 
 
-async def test_a_message_names_its_team_and_a_recorded_talk_is_no_message(inbox: Inbox, tmp_path: Path) -> None:
+async def test_a_message_shows_its_team_and_a_recorded_conversation_is_not_a_message(
+    inbox: Inbox, tmp_path: Path
+) -> None:
     await record_both(tmp_path)
 
     page = await inbox.page()
@@ -298,7 +302,7 @@ async def test_a_message_names_the_caller_unless_that_is_sensitive(
 
 
 async def record_both(tmp_path: Path, flows: str = FLOWS) -> None:
-    """A message, and a talk of people."""
+    """A message, and a recorded conversation."""
     (tmp_path / "flows").mkdir()
     for number, text in enumerate(flows.split("---\n")):
         (tmp_path / "flows" / f"{number}.yaml").write_text(text, encoding="utf-8")

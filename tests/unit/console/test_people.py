@@ -1,4 +1,4 @@
-"""People with a name and a password of their own: what they may, whose guesses hold up whom, and whose session ends."""
+"""People with their own name and password: their rights, delays after wrong guesses, and the end of their sessions."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def give(project: Path, name: str, role: Role, password: str) -> None:
 
 
 def console(project: Path, **more: Any) -> FastAPI:
-    """A console whose people have names; with `shared`, also the passwords without a name."""
+    """A console with named people; with `shared`, also with the passwords without a name."""
     known = {"console_logins": project / "logins.json", "key": "a-key-that-all-hosts-share-with-each-other"}
     if not more.pop("shared", False):
         known |= {"console_password_hash": "", "console_viewer_password_hash": ""}
@@ -67,7 +67,7 @@ async def is_in(client: httpx.AsyncClient) -> bool:
     return 404 == (await client.get("/no/such/page")).status_code
 
 
-async def test_each_logs_in_with_the_own_password_alone(project: Path) -> None:
+async def test_everybody_logs_in_with_their_own_password_only(project: Path) -> None:
     found = {}
     for name in ("anna", "ANNA ", "ben", "", "nobody", "../anna", "anna\x00", "link"):
         for password in (ANNA, BEN, PASSWORDS["change"]):
@@ -81,7 +81,7 @@ async def test_each_logs_in_with_the_own_password_alone(project: Path) -> None:
     ("has_people", "shared", "asks"),
     [(True, False, "required"), (True, True, "optional"), (False, True, "nothing")],
 )
-async def test_the_page_asks_for_a_name_where_somebody_has_one(
+async def test_the_page_asks_for_a_name_if_any_person_has_one(
     project: Path, has_people: bool, shared: bool, asks: str
 ) -> None:
     if not has_people:
@@ -107,7 +107,7 @@ async def test_rights_come_from_the_role(project: Path) -> None:
         assert not await is_in(ben), "a new password"
 
 
-async def test_a_new_password_or_none_ends_the_sessions_of_that_person_alone(project: Path) -> None:
+async def test_changing_or_removing_a_password_ends_only_that_persons_sessions(project: Path) -> None:
     app = console(project, shared=True)
     async with (
         logged_in(app, "anna", ANNA) as anna,
@@ -124,7 +124,7 @@ async def test_a_new_password_or_none_ends_the_sessions_of_that_person_alone(pro
     assert [[True, True, True], [False, True, True], [False, False, True]] == found
 
 
-async def test_a_session_is_good_on_another_host_with_the_same_file(project: Path, tmp_path: Path) -> None:
+async def test_a_session_is_valid_on_another_host_with_the_same_file(project: Path, tmp_path: Path) -> None:
     async with logged_in(console(project), "anna", ANNA) as anna:
         found = []
         for file in ("logins.json", "other.json"):
@@ -135,8 +135,8 @@ async def test_a_session_is_good_on_another_host_with_the_same_file(project: Pat
     assert [True, False] == found
 
 
-async def test_a_login_of_the_same_hash_and_another_name_is_another_login(project: Path) -> None:
-    """Somebody has copied a line of the file."""
+async def test_the_same_hash_under_another_name_is_another_login(project: Path) -> None:
+    """Somebody copied a line of the file."""
     app = console(project)
     async with logged_in(app, "anna", ANNA) as anna:
         with changed_logins(project / "logins.json") as logins:
@@ -144,7 +144,7 @@ async def test_a_login_of_the_same_hash_and_another_name_is_another_login(projec
         assert not await is_in(anna)
 
 
-async def test_what_people_do_has_their_name(project: Path) -> None:
+async def test_every_change_carries_the_name_of_the_person(project: Path) -> None:
     app = console(project)
     with capture_logs() as lines:
         async with logged_in(app, "anna", ANNA) as anna, browser(app) as stranger:
@@ -174,8 +174,8 @@ def cheap(name: str, password: str, role: Role = "change") -> Login:
     return Login(name, role, _CHEAP.hash(password))
 
 
-async def test_guesses_at_one_name_hold_up_nobody_else() -> None:
-    """Not at the same address, and not when they come from everywhere."""
+async def test_wrong_guesses_for_one_name_delay_nobody_else() -> None:
+    """Neither at the same address nor if the guesses come from many addresses."""
     checked, pauses = passwords_of(cheap("anna", ANNA), cheap("ben", BEN), cheap("", "shared"))
     for number in range(150):
         assert await checked.matching("anna", "wrong", f"192.0.2.{number % 4}") is None
@@ -189,7 +189,7 @@ async def test_guesses_at_one_name_hold_up_nobody_else() -> None:
     assert [4] == pauses[3:]
 
 
-async def test_many_who_wait_for_one_name_let_others_in() -> None:
+async def test_many_waiting_logins_for_one_name_let_others_in() -> None:
     held_up = asyncio.Event()
     logins = (cheap("anna", ANNA), cheap("ben", BEN))
     checked = Passwords(lambda: logins, Clock(), lambda _: held_up.wait())
@@ -206,7 +206,7 @@ async def test_many_who_wait_for_one_name_let_others_in() -> None:
     assert {"anna": 24, "nobody": 24} == refused
 
 
-async def test_a_name_that_nobody_has_is_held_up_like_any_other() -> None:
+async def test_an_unknown_name_is_delayed_like_any_other() -> None:
     checked, pauses = passwords_of(cheap("anna", ANNA))
     for name in ("anna", "nobody"):
         for _ in range(9):
@@ -214,7 +214,7 @@ async def test_a_name_that_nobody_has_is_held_up_like_any_other() -> None:
     assert pauses[:9] == pauses[9:] == [0, 0, 0, 0, 0, 1, 2, 4, 4]
 
 
-async def test_a_name_that_nobody_has_costs_the_same_work() -> None:
+async def test_an_unknown_name_takes_the_same_work() -> None:
     checked, _ = passwords_of(Login("anna", "change", hash_password(ANNA)))
     seconds: dict[str, float] = {}
     for name in ("anna", "nobody", "") * 3:
@@ -224,7 +224,7 @@ async def test_a_name_that_nobody_has_costs_the_same_work() -> None:
     assert max(seconds.values()) < 3 * min(seconds.values()), seconds
 
 
-async def test_the_hash_of_nobody_is_no_password() -> None:
+async def test_no_password_matches_the_placeholder_hash() -> None:
     checked, _ = passwords_of(cheap("anna", ANNA))
     for password in ("", "\x00" * 32, "A" * 43):
         assert await checked.matching("nobody", password, "192.0.2.1") is None

@@ -1,4 +1,4 @@
-"""The phone: calls that a person plays over HTTP, as the page does it."""
+"""The phone: calls that a person plays over HTTP, as the page does."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7777 * 77
 
 @dataclass
 class Phone:
-    """The page: it calls, and sees the call of each reply."""
+    """The page: it calls, and shows the call in each reply."""
 
     client: httpx.AsyncClient
     shown: str = ""
@@ -84,14 +84,14 @@ def phone_console(project: Path = REPOSITORY, **more: Any) -> FastAPI:
 
 @pytest.fixture
 async def phone() -> AsyncIterator[Phone]:
-    """A phone for the flows of this repository."""
+    """A phone with the flows of this repository."""
     async with await logged_in(phone_console()) as client:
         yield Phone(client)
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project of its own, which may be changed."""
+    """A separate project that may be changed."""
     for folder in ("flows", "templates"):
         shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns(".*"))
     return tmp_path
@@ -107,7 +107,7 @@ async def phone_at(example: str) -> Phone:
     return Phone(await logged_in(phone_console(REPOSITORY / "examples" / example)))
 
 
-async def test_the_first_prompt_is_there_as_soon_as_one_has_called(phone: Phone) -> None:
+async def test_the_first_prompt_is_shown_as_soon_as_the_call_starts(phone: Phone) -> None:
     page = await phone.client.get("/phone")
     assert "option selected>flows/reception.yaml</option>" in page.text
     await phone.call()
@@ -158,7 +158,7 @@ async def test_numbers_are_called_as_people_write_them(phone: Phone) -> None:
     assert "447700900456" in explained
 
 
-async def test_a_key_interrupts_a_prompt_at_its_moment_and_says_what_decided(phone: Phone) -> None:
+async def test_a_key_interrupts_a_prompt_at_its_time_and_shows_what_decided(phone: Phone) -> None:
     await phone.call()
     await phone.do({"press": "2"}, at=5.0)
     assert "cut short after 2.7 s" in phone.shown
@@ -181,7 +181,7 @@ async def test_a_key_is_lost_while_nothing_listens(phone: Phone) -> None:
     assert "menu" == phone.state("step")
 
 
-async def test_a_busy_line_is_decided_when_it_rings_and_a_message_is_left(phone: Phone) -> None:
+async def test_a_busy_line_is_chosen_while_it_rings_and_a_message_is_left(phone: Phone) -> None:
     await phone.call()
     await phone.do({"speak": {"text": "sales", "confidence": 0.8}}, at=4.0)
     await phone.skip()
@@ -200,7 +200,7 @@ async def test_a_busy_line_is_decided_when_it_rings_and_a_message_is_left(phone:
     assert "No message was left" not in phone.shown
 
 
-async def test_a_call_in_which_the_caller_leaves_nothing_says_so(phone: Phone) -> None:
+async def test_a_call_without_a_message_says_so(phone: Phone) -> None:
     await phone.call(world={"parties": {"*": "busy"}})
     await phone.do({"press": "0"}, at=3.0)
     await phone.skip()
@@ -211,7 +211,7 @@ async def test_a_call_in_which_the_caller_leaves_nothing_says_so(phone: Phone) -
     assert "No message was left" in phone.shown
 
 
-async def test_who_answers_can_be_said_in_advance(phone: Phone) -> None:
+async def test_the_outcome_of_a_dial_can_be_set_in_advance(phone: Phone) -> None:
     await phone.call(world={"parties": {"*": "timeout", "447700900111": "busy"}})
     await phone.do({"press": "1"}, at=3.0)
     await phone.skip()
@@ -222,9 +222,7 @@ async def test_who_answers_can_be_said_in_advance(phone: Phone) -> None:
     assert "447700900333: timeout → voicemail, reception.yaml line 99" in phone.bubbles
 
 
-async def test_the_page_lists_who_is_dialled_and_whom_only_a_call_decides_is_left_out(
-    own_phone: Phone, project: Path
-) -> None:
+async def test_the_page_lists_the_dialled_parties_except_computed_ones(own_phone: Phone, project: Path) -> None:
     (project / "flows/bot.yaml").write_text("""
 flow: bot
 entry: true
@@ -279,7 +277,7 @@ async def test_it_is_sunday_and_the_office_is_closed() -> None:
     assert not any("closed" in bubble for bubble in phone.bubbles)
 
 
-async def test_lookups_answer_what_was_chosen() -> None:
+async def test_lookups_return_the_chosen_answers() -> None:
     phone = await phone_at("acme")
     said = {}
     ann = {"value": {"name": "Ann", "tier": "gold"}}
@@ -328,7 +326,7 @@ async def echo(call: Call) -> None:
         (None, "It failed."),
     ],
 )
-async def test_functions_of_handlers_return_what_was_chosen(
+async def test_handler_functions_return_the_chosen_results(
     tmp_path: Path, given: dict[str, Any] | None, said: str
 ) -> None:
     for folder in ("flows", "templates"):
@@ -359,7 +357,7 @@ async def test_the_same_inputs_are_played_on_an_edited_text_and_changes_are_mark
     assert "another way" not in phone.shown
 
 
-async def test_a_step_that_names_its_second_is_done_then_and_repeated(phone: Phone) -> None:
+async def test_an_input_with_a_time_is_sent_at_that_time_and_replayed(phone: Phone) -> None:
     await phone.call()
     await phone.do({"press": "2", "at": 5})
     before = phone.bubbles
@@ -384,7 +382,7 @@ async def test_a_replay_stops_where_the_call_goes_another_way(phone: Phone) -> N
     assert phone.bubbles[-1].startswith("We are")
 
 
-async def test_a_text_with_errors_is_not_called_and_the_call_before_goes_on(phone: Phone) -> None:
+async def test_a_text_with_errors_is_not_played_and_the_previous_call_continues(phone: Phone) -> None:
     await phone.call()
     text = (REPOSITORY / "flows/reception.yaml").read_text().replace("goto: voicemail", "goto: voicemial")
     reply = await phone.post("/phone/calls", file="flows/reception.yaml", text=text)
@@ -394,7 +392,7 @@ async def test_a_text_with_errors_is_not_called_and_the_call_before_goes_on(phon
     assert "Connecting you to sales." == phone.bubbles[-1]
 
 
-async def test_a_flow_for_placed_calls_only_leads_to_the_way_to_place_one() -> None:
+async def test_a_flow_for_placed_calls_only_links_to_the_form_that_places_one() -> None:
     phone = await phone_at("reminder")
     page = await phone.client.get("/phone", params={"file": "flows/reminder.yaml"})
     reply = await phone.call("flows/reminder.yaml")
@@ -432,7 +430,7 @@ async def test_a_pasted_flow_and_a_pasted_ncco_are_played(phone: Phone) -> None:
     assert "1 error" not in setup.text
 
 
-async def test_a_call_is_kept_as_a_scenario_that_holds(own_phone: Phone, project: Path) -> None:
+async def test_a_call_is_saved_as_a_scenario_that_passes(own_phone: Phone, project: Path) -> None:
     phone = own_phone
     await phone.call(made_at=SUNDAY)
     await phone.do({"press": "1"}, at=5.0)
@@ -457,7 +455,7 @@ async def test_a_call_is_kept_as_a_scenario_that_holds(own_phone: Phone, project
     assert 0 == tested.exit_code, tested.output
 
 
-async def test_a_call_on_the_phone_and_in_the_terminal_is_kept_as_the_same_script(
+async def test_a_call_on_the_phone_and_in_the_terminal_is_saved_as_the_same_script(
     own_phone: Phone, project: Path
 ) -> None:
     steps = ({"press": "1"}, {"dial": {"outcome": "busy"}}, {"record": {"seconds": 4.0, "key": "#"}})
@@ -478,7 +476,7 @@ async def test_a_call_on_the_phone_and_in_the_terminal_is_kept_as_the_same_scrip
     assert by_phone["script"] == by_terminal["script"]
 
 
-async def test_a_scenario_holds_though_the_caller_thinks_before_acting(own_phone: Phone, project: Path) -> None:
+async def test_a_scenario_passes_although_the_caller_thinks_before_acting(own_phone: Phone, project: Path) -> None:
     phone = own_phone
     await phone.call()
     await phone.skip()
@@ -497,7 +495,7 @@ async def test_a_scenario_holds_though_the_caller_thinks_before_acting(own_phone
     assert "changed" not in phone.shown
 
 
-async def test_a_call_is_kept_once_the_text_that_it_played_is_saved(own_phone: Phone, project: Path) -> None:
+async def test_a_call_is_saved_once_the_text_that_it_played_is_saved(own_phone: Phone, project: Path) -> None:
     file = project / "flows/reception.yaml"
     text = file.read_text().replace("Northgate", "Southgate")
     await own_phone.call(text=text)
@@ -510,7 +508,7 @@ async def test_a_call_is_kept_once_the_text_that_it_played_is_saved(own_phone: P
     assert (project / "tests/scenarios/reception.yaml").exists()
 
 
-async def test_a_folder_that_cannot_be_written_is_said_before_a_call_is_kept(
+async def test_a_read_only_folder_is_reported_before_a_call_is_saved(
     own_phone: Phone, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (project / "tests").write_text("no folder")
@@ -530,12 +528,12 @@ async def test_a_folder_that_cannot_be_written_is_said_before_a_call_is_kept(
     await own_phone.post(f"/phone/calls/{own_phone.id}/advance")
     assert "false" == own_phone.state("blocked")
     assert "or keep the call as a scenario" in own_phone.shown
-    monkeypatch.setattr(os, "access", lambda *_: False)  # for root every folder can be written
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root can write to every folder
     opened = (await own_phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})).json()
     assert "so nothing can be saved here" in opened["blocked"]
 
 
-async def test_nothing_is_offered_that_cannot_be_done(phone: Phone) -> None:
+async def test_impossible_actions_are_not_offered(phone: Phone) -> None:
     await phone.call("pasted.json", text='[{"action": "talk", "text": "Bye"}]')
     await phone.skip()
     assert "false" == phone.state("kept")
@@ -557,7 +555,7 @@ async def test_a_text_with_errors_is_saved_and_it_says_that_calls_do_not_use_it(
     assert "" == (await own_phone.post("/phone/save", **opened | {"digest": saved["digest"]})).json()["problem"]
 
 
-async def test_what_has_no_picture_says_so(phone: Phone) -> None:
+async def test_a_flow_without_a_picture_says_so(phone: Phone) -> None:
     ncco = await phone.post("/phone/picture", file="pasted.json", text='[{"action": "talk", "text": "Hello"}]')
     assert "There is no picture of an NCCO" in ncco.text
     steps = "".join(f"  s{n}: {{do: [{{talk: Hello}}], goto: s{n + 1}}}\n" for n in range(201))
@@ -582,7 +580,7 @@ async def test_a_text_that_takes_too_long_to_read_is_not_saved(project: Path, fi
     assert opened["text"] == (project / file).read_text()
 
 
-async def test_a_file_is_saved_only_on_what_was_opened(own_phone: Phone, project: Path) -> None:
+async def test_a_file_is_saved_only_if_it_has_not_changed_since_it_was_opened(own_phone: Phone, project: Path) -> None:
     opened = (await own_phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})).json()
     text = opened["text"].replace("four-digit PIN", "PIN of four digits")
     saved = await own_phone.post("/phone/save", file="flows/pin.yaml", text=text, digest=opened["digest"])
@@ -595,13 +593,13 @@ async def test_a_file_is_saved_only_on_what_was_opened(own_phone: Phone, project
     assert text == (project / "flows/pin.yaml").read_text()
 
 
-async def test_a_flow_that_the_text_no_longer_has_is_not_called(phone: Phone) -> None:
+async def test_a_flow_that_is_no_longer_in_the_text_is_not_called(phone: Phone) -> None:
     flow = "flow: tiny\ndefault: true\nstart: a\nsteps:\n  a:\n    do:\n      - talk: Hello\n    goto: end\n"
-    await phone.call("pasted.yaml", text=flow, flow="reception")  # the form is filled in later than the text
+    await phone.call("pasted.yaml", text=flow, flow="reception")  # the form is filled in after the text
     assert "Hello" in phone.bubbles
 
 
-async def test_what_callers_and_lookups_say_is_text(phone: Phone) -> None:
+async def test_input_of_callers_and_lookups_is_shown_as_text(phone: Phone) -> None:
     await phone.call(caller=HOSTILE)
     await phone.do({"speak": {"text": HOSTILE}}, at=4.0)
     await phone.skip()
@@ -642,7 +640,7 @@ steps:
 
 @pytest.fixture
 def crm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[StandIn]:
-    """A service on this machine, and in `tmp_path` a project whose flow asks it."""
+    """A service on this machine, and a project in `tmp_path` whose flow calls it."""
     for folder in ("flows", "templates"):
         (tmp_path / folder).mkdir()
     (tmp_path / "flows/crm.yaml").write_text(CRM)
@@ -661,7 +659,9 @@ def crm_console(project: Path, modules: str = "loyalty, counting") -> FastAPI:
     return with_worker_here(create_console(settings, console_services(), dev=True))
 
 
-async def test_real_services_are_asked_for_a_saved_text_by_the_switch_only(crm: StandIn, tmp_path: Path) -> None:
+async def test_real_services_are_asked_only_for_a_saved_text_and_with_the_switch_on(
+    crm: StandIn, tmp_path: Path
+) -> None:
     file, console = "flows/crm.yaml", crm_console(tmp_path)
     async with console.router.lifespan_context(console), await logged_in(console) as client:
         phone = Phone(client)
@@ -685,7 +685,7 @@ async def test_real_services_are_asked_for_a_saved_text_by_the_switch_only(crm: 
         assert [("services asked", file)] == [(line["event"], line["file"]) for line in lines]
 
 
-async def test_real_services_are_asked_only_with_the_password_that_may_change(crm: StandIn, tmp_path: Path) -> None:
+async def test_real_services_are_asked_only_with_the_password_that_allows_changes(crm: StandIn, tmp_path: Path) -> None:
     async with await logged_in(crm_console(tmp_path), may_change=False) as client:
         refused = await client.post("/phone/calls", json={"file": "flows/crm.yaml", "is_live": True})
         assert 403 == refused.status_code
@@ -809,13 +809,13 @@ steps:
     assert "canary" not in pages
 
 
-async def test_a_text_that_computes_for_long_stops_no_page(phone: Phone) -> None:
+async def test_a_text_that_computes_for_long_blocks_no_page(phone: Phone) -> None:
     loops = "{% for a in l.xs %}{% for b in l.xs %}{% if a == b %}x{% endif %}{% endfor %}{% endfor %}"
     steps = "".join(f'  s{n}: {{do: [{{talk: "{loops}"}}], goto: s{n + 1}}}\n' for n in range(20))
     flow = "flow: slow\ndefault: true\nstart: first\nlookups:\n  l: {get: 'https://x.example/', returns: {xs: [int]}}\n"
     flow += f"steps:\n  first: {{lookup: l, goto: s0}}\n{steps}  s20: {{do: [{{talk: end}}], goto: end}}\n"
     answer = {"l": {"value": {"xs": list(range(200))}}}
-    await phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})  # the project is loaded by then
+    await phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})  # the project is loaded by now
     calling = asyncio.create_task(phone.post("/phone/calls", file="pasted.yaml", text=flow, world={"given": answer}))
     answered = 0
     while not calling.done():
@@ -825,7 +825,7 @@ async def test_a_text_that_computes_for_long_stops_no_page(phone: Phone) -> None
     assert answered > 5
 
 
-async def test_a_call_that_is_played_for_long_is_stopped(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_call_that_takes_too_long_to_play_is_stopped(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ncco_server.console.phone.call.LONGEST_ACT_S", 0.5)
     loops = "{% for a in l.xs %}{% for b in l.xs %}{% if a == b %}{% endif %}{% endfor %}{% endfor %}"
     flow = "flow: slow\ndefault: true\nstart: wait\nlookups:\n"
@@ -840,7 +840,7 @@ async def test_a_call_that_is_played_for_long_is_stopped(phone: Phone, monkeypat
     assert "The call cannot continue: playing it took longer than 0.5 seconds." in phone.shown
 
 
-async def test_an_act_that_is_not_possible_says_what_is(phone: Phone) -> None:
+async def test_an_impossible_input_lists_the_possible_ones(phone: Phone) -> None:
     await phone.call()
     for step, reason in (
         ("silence", "Nothing waits for the caller now"),
@@ -860,7 +860,7 @@ async def test_an_act_that_is_not_possible_says_what_is(phone: Phone) -> None:
         assert 422 == reply.status_code
 
 
-async def test_the_failsafe_is_said_with_its_reason(phone: Phone) -> None:
+async def test_the_failsafe_is_shown_with_its_reason(phone: Phone) -> None:
     text = "flow: t\ndefault: true\nstart: a\nsteps:\n  a:\n    do:\n      - talk: \"{{ 'a' | int }}\"\n    goto: end\n"
     await phone.call("pasted.yaml", text=text)
     assert "the caller hears the failsafe" in phone.bubbles[0]
@@ -883,7 +883,7 @@ async def test_a_call_belongs_to_the_session_that_placed_it() -> None:
         assert 403 == (await theirs.post("/phone/save", json={"file": "a", "text": "b", "digest": ""})).status_code
 
 
-async def test_sessions_with_many_calls_keep_nobody_from_calling() -> None:
+async def test_a_session_with_many_calls_does_not_stop_others_from_calling() -> None:
     console, placed = phone_console(), []
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(await logged_in(console)) for _ in range(8)]
@@ -898,7 +898,7 @@ async def test_sessions_with_many_calls_keep_nobody_from_calling() -> None:
             (await phone.post(f"/phone/calls/{phone.id}/advance", at=1)).status_code for phone in (*placed, late)
         ]
     gone = [number for number, status in enumerate(statuses) if status == 404]
-    assert [*range(15)] == gone  # those of the five who have called first
+    assert [*range(15)] == gone  # the calls of the five who called first
     assert 7 == statuses.count(200)
 
 

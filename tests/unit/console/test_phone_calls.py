@@ -1,4 +1,4 @@
-"""The people who call on the phone, each with a real subprocess."""
+"""People who call on the phone page, each with a real subprocess."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ WORLD = {"given": {"l": {"value": {"xs": list(range(200)), "free": False}}}}
 
 @pytest.fixture
 async def console() -> AsyncIterator[FastAPI]:
-    """A console whose calls may be played for three seconds of a processor; those of people who look only, longer."""
+    """A console whose calls may use three seconds of processor time; calls of read-only users may use more."""
     app = with_worker_here(make_console(REPOSITORY))
     calls: PhoneCalls = app.state.console.phone_calls
     calls.make_worker = lambda session: Worker(seconds=3 if session.role == "change" else 600)
@@ -49,7 +49,7 @@ async def console() -> AsyncIterator[FastAPI]:
     await calls.close()
 
 
-async def test_a_call_that_takes_too_long_is_ended_and_holds_up_nobody(console: FastAPI) -> None:
+async def test_a_call_that_takes_too_long_is_ended_and_delays_nobody(console: FastAPI) -> None:
     async with await logged_in(console) as one, await logged_in(console, may_change=False) as other:
         slow, quick = Phone(one), Phone(other)
         await quick.call("flows/pin.yaml")
@@ -63,7 +63,7 @@ async def test_a_call_that_takes_too_long_is_ended_and_holds_up_nobody(console: 
         gone = await slow.post(f"/phone/calls/{slow.id}/advance", at=1)
         await slow.call("flows/pin.yaml")
 
-    # Where others have the processors, ten seconds pass first, or nothing can be begun.
+    # On a busy machine ten seconds pass first, or nothing can be started.
     said = {
         422: "This call took too long, so it was ended",
         503: "This machine has too much to do at the moment",
@@ -71,7 +71,7 @@ async def test_a_call_that_takes_too_long_is_ended_and_holds_up_nobody(console: 
     }
     assert said[ended.status_code] in ended.text
     assert answered > 3
-    is_shown = ended.status_code == 200  # then it is there, and over
+    is_shown = ended.status_code == 200  # by then it exists and has ended
     assert (200 if is_shown else 404) == gone.status_code
     assert (said[200] if is_shown else "This call no longer exists; call again") in gone.text
 
@@ -86,7 +86,7 @@ SECRETS = (
 
 
 @pytest.mark.parametrize("modules", ["", "loyalty"])
-async def test_a_subprocess_knows_no_secret_of_the_server(monkeypatch: pytest.MonkeyPatch, modules: str) -> None:
+async def test_a_subprocess_has_no_secret_of_the_server(monkeypatch: pytest.MonkeyPatch, modules: str) -> None:
     settings = settings_for(REPOSITORY, python_lookups=modules)
     for name in (*SECRETS, "LOYALTY_URL"):
         monkeypatch.setenv(name, "canary")
@@ -100,8 +100,8 @@ async def test_a_subprocess_knows_no_secret_of_the_server(monkeypatch: pytest.Mo
     assert bool(modules) == ("LOYALTY_URL" in known)
 
 
-async def test_two_who_call_at_the_same_moment_end_the_calls_of_two_others() -> None:
-    """Whoever waits for that is not the one who is idle, though the others are all asking."""
+async def test_two_simultaneous_new_callers_end_the_calls_of_two_others() -> None:
+    """The idle person is not the one who waits, even if all others send requests."""
     closed: list[str] = []
     calls = PhoneCalls(None)
     calls.make_worker = lambda session: cast(Worker, SlowToEnd(session.id, closed))
@@ -123,7 +123,7 @@ async def test_two_who_call_at_the_same_moment_end_the_calls_of_two_others() -> 
 
 
 class SlowToEnd:
-    """A worker whose end takes some rounds of the event loop."""
+    """A worker that takes some rounds of the event loop to stop."""
 
     def __init__(self, name: str, closed: list[str]) -> None:
         self.name = name
@@ -134,7 +134,7 @@ class SlowToEnd:
         self.closed.append(self.name)
 
 
-async def test_a_closed_page_stops_the_playing(console: FastAPI) -> None:
+async def test_closing_the_page_stops_the_call(console: FastAPI) -> None:
     console.state.console.phone_calls.make_worker = lambda _: Worker(seconds=600)
     async with await logged_in(console) as client:
         phone = Phone(client)
@@ -151,12 +151,12 @@ async def test_a_closed_page_stops_the_playing(console: FastAPI) -> None:
         gone = await phone.post(f"/phone/calls/{phone.id}/advance", at=1)
 
     assert 503 == closed.status_code
-    assert took_s < 8  # of ten, after which it would be stopped anyway
+    assert took_s < 8  # of the ten after which it would be stopped anyway
     assert 404 == gone.status_code
 
 
 def _left_after(app: ASGIApp, seconds: float) -> ASGIApp:
-    """The same application, of which every page is closed after some seconds."""
+    """The same application; every page is closed after some seconds."""
 
     async def left(scope: Scope, receive: Receive, send: Send) -> None:
         is_read = False

@@ -1,4 +1,4 @@
-"""The pages of placed calls: the list, a call with its attempts, and the form that asks for one."""
+"""The pages of placed calls: the list, a call with its attempts, and the request form."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ FILLED = {"flow": "reminder", "to": "+44 7700 900123", "with.name": "Ada", "with
 
 
 class Line:
-    """A console, and the placed calls that it shows."""
+    """A console and the placed calls that it shows."""
 
     def __init__(self, client: httpx.AsyncClient, placed: PlacedCalls) -> None:
         self.client = client
@@ -70,7 +70,7 @@ class Line:
         return " ".join(unescape(re.sub(r"<[^>]*>", " ", main)).split())
 
     async def add(self, number: str = NUMBER, **changes: Any) -> PlacedRow:
-        """A call that waits, as another program has requested it."""
+        """A waiting call, as another program requested it."""
         known = len(await self.placed.list(999))
         now = round(time.time() * 1000) + known
         row = PlacedRow(
@@ -163,7 +163,7 @@ async def test_a_number_may_be_written_as_in_the_country_of_the_line(line: Line)
     assert [NUMBER] == [row.number for row in await line.placed.list(9)]
 
 
-async def test_a_form_that_is_sent_twice_asks_for_one_call(line: Line) -> None:
+async def test_a_form_submitted_twice_requests_one_call(line: Line) -> None:
     first = await line.client.post("/calls/placed", data=FILLED)
     again = await line.client.post("/calls/placed", data=FILLED)
     other = await line.client.post("/calls/placed", data={**FILLED, "with.name": "Ben"})
@@ -230,7 +230,7 @@ async def test_attempts_are_listed_with_the_call_of_the_one_that_was_answered(li
     assert "being hung up" in await line.text(f"/calls/placed/{row.id}")
 
 
-async def test_sensitive_params_and_those_of_a_flow_that_is_gone_are_not_shown(line: Line) -> None:
+async def test_sensitive_params_and_params_of_a_deleted_flow_are_not_shown(line: Line) -> None:
     page = await line.text(f"/calls/placed/{(await line.add()).id}")
     gone = await line.text(f"/calls/placed/{(await line.add(flow='gone')).id}")
     assert "Name Ada" in page
@@ -275,7 +275,7 @@ async def test_placing_is_paused_and_resumed_for_all_hosts(line: Line) -> None:
     assert "paused" not in (await line.text()).replace("Pause placing", "")
 
 
-async def test_a_batch_shows_how_far_it_is_and_can_be_stopped(line: Line) -> None:
+async def test_a_batch_shows_its_progress_and_can_be_stopped(line: Line) -> None:
     for _ in range(3):
         await line.add(batch="monday")
     kept = await line.add(batch="tuesday")
@@ -322,7 +322,7 @@ async def test_a_page_that_polls_gets_new_rows_only_after_a_change(line: Line) -
 
 @asynccontextmanager
 async def line_that_waits(tmp_path: Path, *, is_virtual: bool) -> AsyncIterator[Line]:
-    """A line that places calls only in two days; to real phones, or to the one in its console."""
+    """A line that places calls only in two days, to real phones or to the phone in its console."""
     day = (datetime.now(UTC) + timedelta(days=2)).strftime("%a").lower()
     hours = f"hours: {{office: {{timezone: UTC, week: {{{day}: '10:00-11:00'}}}}}}\n"
     waiting = FLOW.replace("quiet: false", "quiet: false, retry: {on: [busy], within: office}") + hours
@@ -341,7 +341,7 @@ async def line_that_waits(tmp_path: Path, *, is_virtual: bool) -> AsyncIterator[
         await console.state.console.store.close()
 
 
-async def test_a_call_to_a_real_phone_waits_for_its_hours_and_says_so(tmp_path: Path) -> None:
+async def test_a_call_to_a_real_phone_waits_for_the_allowed_hours_and_says_so(tmp_path: Path) -> None:
     async with line_that_waits(tmp_path, is_virtual=False) as line:
         sent = await line.client.post("/calls/placed", data=FILLED)
         page = await line.text(sent.headers["location"])
@@ -379,7 +379,7 @@ async def test_a_line_without_such_flows_or_without_a_database_says_so(tmp_path:
         await console.state.console.store.close()
 
 
-async def test_the_phone_page_leads_to_calls_that_only_the_server_begins(line: Line) -> None:
+async def test_the_phone_page_links_to_flows_that_only_placed_calls_use(line: Line) -> None:
     reminder = await line.text("/phone?file=flows/reminder.yaml")
     other = await line.text("/phone?file=flows/other.yaml")
     assert "The server uses this flow to call people. ncco simulate reminder --place plays such a call." in reminder

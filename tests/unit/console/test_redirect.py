@@ -1,4 +1,4 @@
-"""`/` on the port of the webhooks, which tunnels publish: only a browser on this machine learns of the console."""
+"""`/` on the webhook port, which tunnels publish: only a browser on this machine is redirected to the console."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def answer(headers: dict[str, str], method: str = "GET", *, dev: bool = Tr
 
 
 @each_case("host", ["127.0.0.1:8000", "localhost:8000", "[::1]:8000"])
-async def test_a_browser_on_this_machine_is_led_to_the_console(host: str) -> None:
+async def test_a_browser_on_this_machine_is_redirected_to_the_console(host: str) -> None:
     response = await answer({"Host": host})
     assert (302, "http://127.0.0.1:8001/") == (response.status_code, response.headers["location"])
 
@@ -42,7 +42,7 @@ async def test_a_browser_on_this_machine_is_led_to_the_console(host: str) -> Non
         {"X-Real-IP": "192.0.2.1"},
     ],
 )
-async def test_a_tunnel_shows_nothing_of_the_console(headers: dict[str, str]) -> None:
+async def test_a_tunnel_does_not_reveal_the_console(headers: dict[str, str]) -> None:
     response = await answer(headers)
     assert 404 == response.status_code
     assert response.content.startswith(NOTHING)
@@ -50,7 +50,7 @@ async def test_a_tunnel_shows_nothing_of_the_console(headers: dict[str, str]) ->
 
 
 @each_case("method", ["POST", "PUT", "DELETE", "OPTIONS"])
-async def test_other_methods_find_nothing(method: str) -> None:
+async def test_other_methods_get_404(method: str) -> None:
     assert 404 == (await answer({}, method)).status_code
 
 
@@ -62,6 +62,6 @@ async def test_other_methods_find_nothing(method: str) -> None:
         (False, {"console_viewer_password_hash": "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$" + "A" * 43}, 302),
     ],
 )
-async def test_nothing_is_found_where_no_console_runs(dev: bool, settings: dict[str, Any], status: int) -> None:
+async def test_the_redirect_needs_a_running_console(dev: bool, settings: dict[str, Any], status: int) -> None:
     response = await answer({}, dev=dev, signature_secret="x" * 32, public_url="https://calls.example.com", **settings)
     assert status == response.status_code

@@ -1,4 +1,4 @@
-"""The pages of tables: a searchable list, a form for a row, files in and out, and buttons beside a call."""
+"""The pages of tables: a searchable list, a form for a row, import and export, and buttons beside a call."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ SECRET = "83726451"
 
 
 class Tables:
-    """A console, and the rows that it shows."""
+    """A console and the rows that it shows."""
 
     def __init__(self, client: httpx.AsyncClient, store: Store, settings: Settings) -> None:
         self.client = client
@@ -73,7 +73,7 @@ class Tables:
         return await self.store.tables.get(row, round(NOON.timestamp() * 1000))
 
     async def form(self, path: str = f"/tables/customers/row?key={ADA}") -> dict[str, str]:
-        """The fields of a row's form, as a browser sends them."""
+        """The fields of a row's form, as a browser submits them."""
         page = (await self.client.get(path)).text
         fields = re.findall(r'<input id="field[^>]*name="([^"]*)"[^>]*value="([^"]*)"', page)
         fields += re.findall(r'<textarea [^>]*name="([^"]*)"[^>]*>\n([^<]*)</textarea>', page)
@@ -115,14 +115,14 @@ async def tables(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterato
 may_only_look = pytest.mark.parametrize("tables", ["look"], indirect=True)
 
 
-async def test_the_tables_are_listed_with_what_the_server_uses_them_for(tables: Tables) -> None:
+async def test_the_tables_are_listed_with_their_use(tables: Tables) -> None:
     page = await tables.text("/tables")
     for words in ("Blocked callers whose calls are not taken", "Do not call numbers that are not called", "Pairs"):
         assert words in page
     assert "No rows yet" in await tables.text("/tables/customers")
 
 
-async def test_a_row_is_added_changed_and_removed_and_says_by_whom(tables: Tables) -> None:
+async def test_a_row_is_added_changed_and_removed_and_shows_who_did_it(tables: Tables) -> None:
     saved = await tables.save(FILLED)
     assert (303, f"/tables/customers/row?key={ADA}") == (saved.status_code, saved.headers["location"])
     assert {"name": "Ada", "tier": "gold", "is_known": True} == await tables.columns()
@@ -183,7 +183,7 @@ async def test_every_wrong_field_is_explained_and_nothing_is_written(tables: Tab
     assert [] == await tables.store.tables.of_table("customers")
 
 
-async def test_nobody_overwrites_or_removes_what_somebody_else_has_changed(tables: Tables) -> None:
+async def test_a_row_that_somebody_else_changed_is_not_overwritten_or_removed(tables: Tables) -> None:
     await tables.save(FILLED)
     form = await tables.form()
     again = await tables.save(FILLED)
@@ -227,7 +227,7 @@ async def test_a_search_finds_characters_that_databases_treat_specially(tables: 
     assert (1, 1) == (reply.text.count(f"key={ADA}"), reply.text.count("/row?key="))
 
 
-async def test_a_file_is_written_as_a_whole_or_its_faults_are_listed(tables: Tables) -> None:
+async def test_a_file_is_imported_completely_or_its_errors_are_listed(tables: Tables) -> None:
     refused = await tables.send(f"number,name,calls\n{ADA},Ada,1\n447700900124,Bob,two\nsomebody,Eve,3\n")
     page = words_of(refused)
     assert 422 == refused.status_code
@@ -246,7 +246,7 @@ async def test_a_file_is_written_as_a_whole_or_its_faults_are_listed(tables: Tab
 
 
 @each_case("content", [b"number\n\xff\xfe\n", b"", b'number,name\n1,"x', b"\0"])
-async def test_what_is_no_csv_file_is_refused(tables: Tables, content: bytes) -> None:
+async def test_a_file_that_is_not_csv_is_refused(tables: Tables, content: bytes) -> None:
     page = await tables.send(content)
     assert (422, True) == (page.status_code, "Nothing was written" in words_of(page))
 
@@ -279,13 +279,13 @@ def words_of_fragment(reply: httpx.Response) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", reply.text).split())
 
 
-async def test_a_number_is_spared_beside_a_placed_call(tables: Tables) -> None:
+async def test_a_number_can_be_blocked_beside_a_placed_call(tables: Tables) -> None:
     (placed,) = await tables.store.placed.add([placed_row(number=ADA, key="1", id="1" * 32, flow="main")])
     assert "Never call again" in await tables.text(f"/calls/placed/{placed.id}")
 
 
 @may_only_look
-async def test_who_may_only_look_changes_nothing(tables: Tables) -> None:
+async def test_a_read_only_user_cannot_change_rows(tables: Tables) -> None:
     row = RowChange(f'customers["{ADA}"]', {"name": "Ada"})
     await tables.store.tables.change([row, RowChange(f'blocked["{ADA}"]')], 1, "api")
     page = (await tables.client.get(f"/tables/customers/row?key={ADA}")).text
@@ -320,11 +320,11 @@ async def test_a_form_of_another_site_changes_nothing(tables: Tables) -> None:
         ("/tables/customers?after=nothing", 200),
     ],
 )
-async def test_an_address_that_leads_nowhere_is_explained(tables: Tables, path: str, status: int) -> None:
+async def test_an_unknown_url_is_explained(tables: Tables, path: str, status: int) -> None:
     assert status == (await tables.client.get(path)).status_code
 
 
-async def test_the_log_says_who_has_changed_which_table_but_not_whom(tables: Tables) -> None:
+async def test_the_log_says_who_changed_which_table_but_not_which_row(tables: Tables) -> None:
     with capture_logs() as logs:
         await tables.save(FILLED)
         await tables.client.get("/tables/customers/rows.csv")

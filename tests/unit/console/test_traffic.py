@@ -1,4 +1,4 @@
-"""The picture of a flow, painted with calls that the webhook server has answered."""
+"""The picture of a flow with the counts of calls that the webhook server answered."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Line:
         self.console = console
 
     async def call(self, leg: str, keys: Sequence[str]) -> list[dict[str, Any]]:
-        """Call, press the keys one after another (`""`: none in time), and hang up; the last NCCO."""
+        """Call, press the keys in order (`""`: none in time), and hang up. Returns the last NCCO."""
         fields = {"to": "442079460000", "from": "447700900123", "uuid": leg, "conversation_uuid": f"CON-{leg}"}
         ncco = (await self.webhooks.post("/webhooks/answer", json=fields)).json()
         for digits in keys:
@@ -86,20 +86,20 @@ class Line:
         await self.webhooks.post("/webhooks/event", json={**fields, "disconnected_by": "user"})
 
     async def report(self, ncco: list[dict[str, Any]], status: str) -> None:
-        """An event of the dialled party."""
+        """Send an event of the dialled party."""
         url = next(action["eventUrl"][0] for action in ncco if action["action"] == "connect")
         fields = {"uuid": "other", "status": status, "direction": "outbound", "to": "447700900333"}
         await self.webhooks.post(url, json=fields)
 
     async def page(self, query: str = "paint=traffic&days=7") -> str:
-        """What the page of the flow fetches once it is there."""
+        """What the page of the flow fetches after it has loaded."""
         reply = await self.console.get(f"/flows/shop/painted?{query}")
         assert 200 == reply.status_code, reply.text
         return reply.text
 
 
 def painted(page: str) -> dict[str, int]:
-    """The arrows that calls took, and how many."""
+    """The arrows that calls took, with their number."""
     found: Counter[str] = Counter()
     for width, title in _EDGE.findall(page):
         arrow, _, said = title.partition(": ")
@@ -127,7 +127,7 @@ async def line(tmp_path: Path) -> AsyncIterator[Line]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_counts_are_those_of_a_naive_count(line: Line, seed: int) -> None:
+async def test_counts_match_a_naive_count(line: Line, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - the same calls in each run
     ways, hung_up = Counter[str](), Counter[tuple[str, str]]()
     for number in range(25):
@@ -166,7 +166,7 @@ async def test_a_call_that_reached_a_person_was_not_hung_up(line: Line) -> None:
     assert "1 caller hung up before the end" in page
 
 
-async def test_calls_of_an_older_revision_count_where_their_ways_still_exist(line: Line, tmp_path: Path) -> None:
+async def test_calls_of_an_older_revision_count_on_arrows_that_still_exist(line: Line, tmp_path: Path) -> None:
     await line.call("a", ["1"])
     await line.call("b", ["2", "1"])
     renamed = SHOP.replace("goto: bicycles", "goto: bikes").replace("bad: bicycles", "bad: bikes")
@@ -181,7 +181,7 @@ async def test_calls_of_an_older_revision_count_where_their_ways_still_exist(lin
     assert "1 call used steps or paths of shop that no longer exist." in page
 
 
-async def test_other_days_have_other_calls(line: Line) -> None:
+async def test_each_day_counts_its_own_calls(line: Line) -> None:
     await line.call("a", ["1"])
 
     page = await line.page("paint=traffic&from=2020-01-01&to=2020-01-02")

@@ -1,4 +1,4 @@
-"""Code that somebody has only typed is never run: not by the console, the editor or the language server."""
+"""Unsaved code is never run by the console, the editor or the language server."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def codes(issues: Any) -> set[tuple[str, str]]:
 
 
 @each_case("file", ["flows/shop.py", "flows/new.py"])
-def test_a_text_that_is_not_on_disk_is_not_run(folder: ProjectFolder, tmp_path: Path, file: str) -> None:
+def test_unsaved_code_is_not_run(folder: ProjectFolder, tmp_path: Path, file: str) -> None:
     typed = f"open({str(tmp_path / 'ran')!r}, 'w').close()\n{HANDLER}"
     unsaved = {file: typed}
     values = {**folder.as_values(), "root": str(tmp_path), "roots": []}
@@ -46,13 +46,13 @@ def test_a_text_that_is_not_on_disk_is_not_run(folder: ProjectFolder, tmp_path: 
     assert not (tmp_path / "ran").exists()
 
 
-def test_the_text_on_disk_is_run(folder: ProjectFolder) -> None:
+def test_saved_code_is_run(folder: ProjectFolder) -> None:
     read = folder.with_texts({"flows/other.yaml": "flow: other\nstart: a\nsteps: {a: {do: [talk: Hi.], goto: end}}\n"})
     assert {"shop", "other"} == read.project.flows.keys()
     assert not [issue for issue in read.issues if issue.is_error]
 
 
-def test_the_console_writes_no_code(folder: ProjectFolder) -> None:
+def test_the_console_does_not_write_code(folder: ProjectFolder) -> None:
     for file in ("flows/shop.py", "flows/new.py", "templates/shop.py"):
         with pytest.raises(CannotSave):
             folder.save(file, HANDLER, "")

@@ -1,4 +1,4 @@
-"""The subprocess that works on unsaved texts: limits, order, and the next request after a failure."""
+"""The subprocess for unsaved texts: limits, order, and the next request after a failure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def reason_of(worker: Worker, task: Callable[..., object], *, limit_s: flo
     return caught.value.reason
 
 
-async def test_after_work_that_was_stopped_or_failed_the_next_is_done(worker: Worker) -> None:
+async def test_after_a_stopped_or_failed_request_the_next_one_works(worker: Worker) -> None:
     assert await reason_of(worker, tasks.spin, limit_s=0.5) in ("time", "busy")  # busy: others have the processors
     assert "busy" == await reason_of(worker, tasks.sleep, limit_s=0.1, seconds=600)
     assert "memory" == await reason_of(worker, tasks.allocate, size=8 << 30)
@@ -38,7 +38,7 @@ async def test_after_work_that_was_stopped_or_failed_the_next_is_done(worker: Wo
     assert 42 == await worker.run(tasks.double, {"number": 21})
 
 
-async def test_time_in_which_others_have_the_processor_does_not_count(worker: Worker) -> None:
+async def test_time_without_the_processor_does_not_count(worker: Worker) -> None:
     await worker.run(tasks.double, {"number": 1})
 
     assert await worker.run(tasks.sleep, {"seconds": 0.8}, seconds=0.5) is None
@@ -51,7 +51,7 @@ async def test_the_subprocess_sees_no_setting_and_no_secret(worker: Worker, monk
     assert {"PYTHONPATH", "PYTHONUTF8"} >= {*await worker.run(tasks.environment, {})} - {"LC_CTYPE"}
 
 
-async def test_a_subprocess_that_somebody_kills_has_not_taken_too_much_memory(worker: Worker) -> None:
+async def test_a_killed_subprocess_is_not_reported_as_out_of_memory(worker: Worker) -> None:
     process = await worker.run(tasks.pid, {})
     sleeping = asyncio.create_task(reason_of(worker, tasks.sleep, seconds=600))
     await asyncio.sleep(0.2)
@@ -69,15 +69,15 @@ def test_the_subprocess_does_not_inherit_the_port_of_the_console() -> None:
             await worker.close()
 
     with socket.create_server(("127.0.0.1", 0)) as bound:
-        bound.set_inheritable(True)  # as it is in a process that multiprocessing has started
+        bound.set_inheritable(True)  # as in a process started by multiprocessing
         assert os.fstat(bound.fileno()).st_ino not in uvloop.run(of_worker())
 
 
-async def test_what_work_prints_is_not_taken_for_its_reply(worker: Worker) -> None:
+async def test_printed_output_is_not_taken_for_the_reply(worker: Worker) -> None:
     assert "heard" == await worker.run(tasks.chatter, {})
 
 
-async def test_a_newer_request_of_the_same_editor_replaces_one_that_waits(worker: Worker) -> None:
+async def test_a_newer_request_of_the_same_editor_replaces_a_waiting_one(worker: Worker) -> None:
     running = asyncio.create_task(worker.run(tasks.sleep, {"seconds": 0.2}))
     await asyncio.sleep(0)
     asked = [worker.run(tasks.double, {"number": each}, asker="an editor") for each in range(3)]
@@ -90,7 +90,7 @@ async def test_a_newer_request_of_the_same_editor_replaces_one_that_waits(worker
     await running
 
 
-async def test_requests_beyond_the_bound_are_refused_at_once(worker: Worker) -> None:
+async def test_requests_over_the_limit_are_refused_at_once(worker: Worker) -> None:
     running = [asyncio.create_task(worker.run(tasks.double, {"number": 1})) for _ in range(MOST_WAITING)]
     await asyncio.sleep(0)
 

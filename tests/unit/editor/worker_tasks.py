@@ -1,4 +1,4 @@
-"""What the tests let the subprocess do."""
+"""Tasks that the tests run in the subprocess."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def sleep(seconds: float) -> None:
 
 
 def prove_when_allowed(env: dict[str, str], **_: object) -> dict[str, Any]:
-    """A proof that says that it has begun, and waits for `allow_proof`."""
+    """A proof that signals its start and waits for `allow_proof`."""
     with Path(env["BEGUN"]).open("a") as begun:
         begun.write("begun\n")
     while not Path(env["ALLOWED"]).exists():
@@ -39,7 +39,7 @@ def proofs_begun(folder: Path) -> int:
 
 
 async def proof_begins(folder: Path) -> None:
-    """Wait until a proof has begun."""
+    """Wait until a proof has started."""
     async with asyncio.timeout(60):
         while not proofs_begun(folder):  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.01)
@@ -60,7 +60,7 @@ def allocate(size: int) -> int:
 
 
 def open_files() -> list[int]:
-    """The inodes of what is open."""
+    """The inodes of the open files."""
     found = []
     for descriptor in os.listdir("/proc/self/fd"):  # noqa: PTH208 - of numbers
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Flows and callers made by chance: every kind of step, in any order, with values that some calls do not have."""
+"""Random flows and callers: every kind of step, in any order, with values that some calls lack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Projects made by chance: flows that run each other, hold, look things up, keep secrets and break in the middle."""
+"""Random projects: flows that run each other, hold callers, use lookups, keep secrets and fail midway."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ GIVEN = st.builds(
 
 @st.composite
 def _targets(draw: st.DrawFn, flow: str, steps: tuple[str, ...]) -> str:
-    """Where a flow goes next, to one of `steps` or out of it."""
+    """Where a flow goes next: to one of `steps`, or out of the flow."""
     step = draw(st.sampled_from((*steps, "z")))
     sets = draw(st.sampled_from((f"team: '{draw(VALUES)}'", f"count: '{draw(COUNTS)}'", "locale: fr")))
     returned = f"{{return: {draw(st.sampled_from(('done', 'failed')))}, set: {{team: '{draw(VALUES)}'}}}}"

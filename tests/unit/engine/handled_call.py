@@ -29,7 +29,7 @@ def project_of(code: str, others: Mapping[str, str] | None = None) -> Project:
 
 
 def handler_issues(project: Project) -> list[FlowIssue]:
-    """Those at the handler of `project_of`."""
+    """The issues at the handler of `project_of`."""
     return [issue for issue in project.issues if issue.place.file == "flows/shop.py"]
 
 
@@ -45,7 +45,7 @@ def handler(body: str, others: Mapping[str, str] | None = None, options: str = "
 
 
 class HandledCall(ScriptedCall):
-    """A call in which functions are really called; `called` has their names."""
+    """A call that really calls functions; `called` has their names."""
 
     called: list[str]
 

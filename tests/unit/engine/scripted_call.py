@@ -1,4 +1,4 @@
-"""A scripted caller: plays a flow through the engine alone, webhook by webhook."""
+"""A scripted caller: plays a flow with the engine only, webhook by webhook."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LEG = "3f9a1c77d2e84b0c9a5566778899aabb"
 
 
 def load_flow(text: str, templates: Mapping[str, str] | None = None) -> Flow:
-    """The one flow of a text, which must have no errors."""
+    """The only flow of a text, which must have no errors."""
     project = load({"flows/test.yaml": text, **(templates or {})})
 
     errors = [f"{issue.place}: {issue.code} {issue.message}" for issue in project.issues if issue.is_error]
@@ -62,7 +62,7 @@ class ScriptedCall:
         at: datetime = NOON,
         **around: Any,
     ) -> None:
-        """`given`: the params of a call that the server places; None for a call that it answers."""
+        """`given` are the params of a placed call; None for an incoming call."""
         self.flow = flow
         self.answers = dict(answers or {})
         self.asked: list[Lookup] = []
@@ -80,7 +80,7 @@ class ScriptedCall:
 
     @property
     def session(self) -> Session:
-        """After a round through JSON, as the store would give it back."""
+        """After a round trip through JSON, as from the store."""
         return from_json(to_json(self.turn.session))
 
     @property
@@ -124,7 +124,7 @@ class ScriptedCall:
         return self.ncco
 
     def detect(self, outcome: str) -> list[dict[str, Any]] | None:
-        """The result of machine detection arrives."""
+        """Send the result of machine detection."""
         turn = self._drive(detected(self.flow, self.session, outcome, self.given or {}, self.next_context()))
         if turn is None:
             return None
@@ -132,7 +132,7 @@ class ScriptedCall:
         return self.ncco
 
     def send(self, fields: Mapping[str, object] | None, kind: str = "input") -> list[dict[str, Any]] | None:
-        """Send a webhook to the last open wait of this kind; None stands for a body that cannot be read."""
+        """Send a webhook to the last open wait of this kind; None is an unreadable body."""
         return self.send_to(self.wait(kind), fields)
 
     def send_to(self, wait: OpenWait, fields: Mapping[str, object] | None) -> list[dict[str, Any]] | None:

@@ -1,4 +1,4 @@
-"""What the trace stores of the requests of lookups."""
+"""What the trace stores about the requests of lookups."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_every_body_has_a_token(json: str) -> None:
     assert {"order", "again"} == {name for name, token in asked("1234", json).items() if token}
 
 
-def test_a_line_of_an_older_version_has_none() -> None:
+def test_a_trace_line_of_an_older_version_has_no_token() -> None:
     line = orjson.loads(orjson.dumps(TraceLine("asked", "one", "order")))
 
     assert "" == AskedLine.read(line).request

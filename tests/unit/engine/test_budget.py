@@ -1,4 +1,4 @@
-"""No flow holds up other callers, whatever its texts compute: a turn has a budget of steps."""
+"""No flow delays other callers, whatever its texts compute: a turn has a budget of steps."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ TALKS: Final = {name: LOOPS.replace("BODY", body) for name, body in BODIES.items
 
 
 def playing(step: str, *, head: str = HEAD) -> tuple[list[str], list[str], float]:
-    """What a caller hears, why steps failed, and the seconds of the processor that it took."""
+    """What a caller hears, why steps failed, and the processor time in seconds."""
     flow = load_flow(f"{head}  hello:\n{step}")
     before = time.process_time()
     caller = ScriptedCall(

@@ -46,7 +46,7 @@ def test_a_computed_number_is_dialled_when_a_prefix_allows_it(number: str, allow
 
 @st.composite
 def premium_numbers(draw: st.DrawFn) -> tuple[str, str, str]:
-    """A premium-rate number with zeros behind its country code, the plain number, and the country code."""
+    """A premium-rate number with zeros after its country code, the plain number, and the country code."""
     codes = {str(code) for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE}
     prefix = draw(st.sampled_from([prefix for prefix in PREMIUM_PREFIXES if prefix not in codes]))
     code = next(prefix[:length] for length in (1, 2, 3) if prefix[:length] in codes)
@@ -73,6 +73,6 @@ def test_the_typical_numbers_of_a_country_have_no_trunk_prefix(region: str) -> N
     assert digits == [without_trunk_prefix(number) for number in digits]
 
 
-def test_what_is_asked_and_answered_shows_no_values() -> None:
+def test_requests_and_answers_show_no_values_in_the_repr() -> None:
     assert "<lookup by GET>" == repr(LookupRequest("GET", "https://crm.example.com/4711"))
     assert "<answer: there, in 3 ms>" == repr(LookupAnswer("4711", "", 3))

@@ -88,7 +88,7 @@ def test_a_number_that_holds_a_secret_is_found(secret: str, number: Any, is_foun
     assert is_found is echoes(secret).are_part_of(number)
 
 
-def test_nothing_is_known_at_first() -> None:
+def test_no_secret_is_known_at_first() -> None:
     assert not Secrets()
     assert echoes("1")
 

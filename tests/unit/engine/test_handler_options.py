@@ -1,4 +1,4 @@
-"""A handler can give every step and action the options that a flow file can, or this file says why not."""
+"""A handler can use every option of a step or action that a flow file can, or this file says why not."""
 
 from __future__ import annotations
 
@@ -124,12 +124,12 @@ def test_none_leaves_an_option_out(code: str, action: dict[str, Any]) -> None:
     assert action == {name: value for name, value in found.items() if name != "eventMethod"}
 
 
-def test_what_a_handler_cannot_send_is_an_option() -> None:
+def test_every_field_that_a_handler_cannot_send_is_an_option() -> None:
     known = {f"{action}.{option}" for action, shape in SHAPES.items() for option in shape.options}
     assert {*NOT_SENT, *FIRST, *RENAMED} <= known
 
 
-# words of steps
+# keys of steps
 
 SAID: Final = {
     "do": "ncco",
@@ -174,7 +174,7 @@ NOT_SAID: Final = {
 
 
 def declared() -> set[str]:
-    """Every word of a step, and of what is written under some of them."""
+    """Every key of a step, and the keys below some of them."""
     under: dict[str, type[MapForm]] = {
         "choices": ChoiceDefinition,
         "collect": DataEntry,
@@ -184,19 +184,19 @@ def declared() -> set[str]:
     return {*STEP_WORDS} | {f"{word}.{inner}" for word, form in under.items() for inner in form.words()}
 
 
-def test_every_word_of_a_step_is_said_in_a_handler_too_or_left_out_for_a_reason() -> None:
+def test_a_handler_supports_every_key_of_a_step_or_omits_it_for_a_reason() -> None:
     assert declared() == SAID.keys() | NOT_SAID.keys()
     assert SAID.keys().isdisjoint(NOT_SAID)
 
 
 @each_case("said", SAID.values(), ids=SAID.keys())
-def test_a_handler_has_a_method_or_an_option_for_each_word(said: str) -> None:
+def test_a_handler_has_a_method_or_an_option_for_each_key(said: str) -> None:
     name, _, option = said.partition(".")
     function = Choice if name == "Choice" else getattr(call(), name)
     assert not option or option in params_of(function)
 
 
-# the same call in both
+# the same call in both forms
 
 
 FLOW: Final = """
@@ -238,7 +238,7 @@ QUESTIONS: Final = {
 
 
 @each_case(("code", "written"), QUESTIONS.values(), ids=QUESTIONS.keys())
-def test_a_question_is_that_of_a_flow_file(code: str, written: dict[str, str]) -> None:
+def test_a_question_sends_the_same_ncco_as_a_flow_file(code: str, written: dict[str, str]) -> None:
     own = HandledCall(handler(f"await call.{code}"))
     project = load({"flows/other.yaml": FLOW.format(**{"more": "", **written}), "flows/sorry.yaml": SORRY}, {})
     other = ScriptedCall(project.flows["other"])
@@ -250,5 +250,5 @@ def test_a_question_is_that_of_a_flow_file(code: str, written: dict[str, str]) -
 
 
 def played(each: ScriptedCall) -> list[dict[str, Any]]:
-    """The NCCO, without the URLs of webhooks, which name the wait."""
+    """The NCCO without the webhook URLs, which name the wait."""
     return [{name: value for name, value in action.items() if name != "eventUrl"} for action in each.ncco]

@@ -1,4 +1,4 @@
-"""Sensitive values in handlers: they exist in one turn, and only functions get them."""
+"""Sensitive values in handlers exist in one turn only, and only functions get them."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ ASK = 'pin = await call.collect("Your PIN.", digits=8, sensitive=True)\n'
 
 
 def pin() -> str:
-    """The PIN as another object than the text in a handler's file."""
+    """The PIN as an object different from the text in a handler's file."""
     return "".join([*PIN])
 
 
 def written(call: HandledCall) -> str:
-    """All that is stored of the latest turn."""
+    """Everything that is stored of the latest turn."""
     turn = call.turn
     parts = (orjson.loads(to_json(turn.session)), turn.trace, turn.stored_ncco or turn.ncco, turn.lookups)
     return repr(parts) + repr(call.asked)
@@ -84,7 +84,7 @@ def test_the_result_of_a_function_that_repeats_a_secret_is_masked() -> None:
         'await call.choose("Again.", {"same": Choice(pin.reveal())})',
     ],
 )
-def test_a_handler_that_says_a_secret_or_reveals_it_too_late_fails_without_showing_it(line: str) -> None:
+def test_a_handler_that_speaks_a_secret_or_reveals_it_too_late_fails_without_showing_it(line: str) -> None:
     code = f"""
         from ncco_server import Call, Choice, call_flow
         {BEFORE.strip().replace(chr(10), chr(10) + "        ")}
@@ -245,7 +245,7 @@ def test_another_flow_gets_a_secret_in_a_sensitive_param(pin: str, said: str, fl
 
 
 def test_a_call_is_handed_over_with_a_secret() -> None:
-    """Nobody comes back, so it does not matter which outcome the other flow returns."""
+    """The call does not return, so the outcome of the other flow does not matter."""
     project = with_check('await call.goto("check", pin=pin)', "flow file")
     call = HandledCall(project.flows["shop"])
     assert call.press("12345678") is not None
@@ -281,7 +281,7 @@ def test_checks_find_a_secret_for_another_flow_that_would_be_stored_or_is_gone(
         assert PIN not in written(call)
 
 
-def test_a_secret_shows_and_stores_nothing() -> None:
+def test_a_secret_is_masked_as_text_and_cannot_be_serialised() -> None:
     secret = Secret("token", {"token": PIN})
     assert (PIN, "***", "***", "***") == (secret.reveal(), str(secret), repr(secret), f"{secret}")
     assert {secret} == {Secret("token", {})}

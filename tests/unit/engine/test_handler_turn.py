@@ -1,4 +1,4 @@
-"""Handlers with given results: what they do next, for tests of handlers."""
+"""Handlers with given results, and their next action, as tests of handlers use them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def asking(call: Call) -> None:
         await call.talk(f"It was {error.outcome}.")
 
 
-def test_a_question_without_an_answer_has_the_reason_that_is_given() -> None:
+def test_a_question_without_an_answer_gets_the_given_reason() -> None:
     assert ["It was noinput."] == turn_of(asking, [None]).said
     assert ["It was nomatch."] == turn_of(asking, [NoInput("", "nomatch")]).said
 
@@ -81,7 +81,7 @@ async def checked(call: Call) -> None:
         ([None], ["Goodbye, 447700900123, from 442079460150."], ""),
     ],
 )
-def test_a_handler_goes_on_with_the_results(results: list[Any], said: list[str], waits_for: str) -> None:
+def test_a_handler_continues_with_the_results(results: list[Any], said: list[str], waits_for: str) -> None:
     turn = turn_of(shop, results)
     assert (said, waits_for, "") == (turn.said, turn.waits_for, turn.problem)
 

@@ -1,4 +1,4 @@
-"""Hooks, results, opening hours and outcomes of calls in Python: the words that a flow file has for them."""
+"""Hooks, results, opening hours and outcomes of calls in Python, as in a flow file."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def test_a_hook_is_sent_with_the_turn_and_its_computed_params() -> None:
     assert ["Thank you."] == call.said
 
 
-def test_a_hook_has_no_results_of_the_handler() -> None:
-    """What the handler has got is no variable of the flow: it may be a secret of another system."""
+def test_a_hook_does_not_contain_results_of_the_handler() -> None:
+    """A result of the handler is not a variable of the flow, because it may be a secret of another system."""
     call = HandledCall(
         handler(
             """
@@ -121,7 +121,7 @@ def test_after_a_recording_of_unknown_length_a_hook_is_sent_when_the_caller_gets
         ('await call.result("boked")', "E281"),
     ],
 )
-def test_a_wrong_word_is_found_before_anybody_calls(body: str, code: str) -> None:
+def test_a_wrong_name_is_found_before_anybody_calls(body: str, code: str) -> None:
     try:
         shop(body)
     except AssertionError as error:
@@ -168,8 +168,8 @@ def test_a_handler_reads_opening_hours(at: str, heard: str) -> None:
     assert heard == HandledCall(shop(OPEN), at=datetime.fromisoformat(at)).said[0]
 
 
-def test_opening_hours_are_those_of_when_the_handler_read_them() -> None:
-    """The shop closes while the caller thinks: the handler runs again, and must not come to another question."""
+def test_opening_hours_keep_the_value_that_the_handler_first_read() -> None:
+    """The shop closes while the caller thinks. The handler runs again and must not reach another question."""
     flow = shop("""
         first = call.hours("shop").open
         choice = await call.choose(f"Open: {first}.", {"a": Choice(1)})
@@ -185,7 +185,7 @@ def test_opening_hours_are_those_of_when_the_handler_read_them() -> None:
     assert ["True, False"] == call.said
 
 
-def test_opening_hours_that_nobody_declares_are_an_error() -> None:
+def test_undeclared_opening_hours_are_an_error() -> None:
     with pytest.raises(AssertionError, match=r'shop.py:5.*E304 there are no opening hours "shp": shop, till'):
         shop("await call.talk(f\"{call.hours('shp').open}\")")
 
@@ -241,7 +241,7 @@ CAUGHT = "try: found = await call.run({})\nexcept RunFailed: found = 'late'\n"
         ('await call.talk("Right." if await call.collect("Code?", digits=4) == "4711" else "Wrong.")', "walked"),
     ],
 )
-def test_only_a_handler_whose_every_value_was_tried_is_proved(body: str, status: str) -> None:
+def test_a_handler_is_proved_only_if_every_value_was_tried(body: str, status: str) -> None:
     assert status == prove(handler(body, before=STATUS), NOON).status
 
 
@@ -315,7 +315,7 @@ def test_an_exception_that_nobody_catches_takes_the_error_exit() -> None:
 @each_case(
     ("detect", "written", "heard"), [('"machine"', "machine", ["A mailbox."]), ('["beep"]', "beep", ["A beep."])]
 )
-def test_machine_detection_is_that_of_a_flow_file(detect: str, written: str, heard: list[str]) -> None:
+def test_machine_detection_works_as_in_a_flow_file(detect: str, written: str, heard: list[str]) -> None:
     body = f"""
         result = await call.connect("447700900111", detect={detect})
         if result in ("machine", "beep"):
@@ -341,7 +341,7 @@ def test_machine_detection_is_that_of_a_flow_file(detect: str, written: str, hea
     assert heard == call.said
 
 
-def test_random_numbers_are_the_same_whenever_a_handler_runs_again() -> None:
+def test_random_numbers_are_the_same_each_time_a_handler_runs() -> None:
     body = """
         drawn = [call.random() for _ in range(3)]
         await call.choose(str(drawn), {"one": Choice(1)})
@@ -357,7 +357,7 @@ def test_random_numbers_are_the_same_whenever_a_handler_runs_again() -> None:
     assert all(0 <= number < 1 for number in again)
 
 
-def test_a_caller_who_is_lost_by_a_draw_is_found() -> None:
+def test_a_caller_lost_after_a_random_draw_is_found() -> None:
     lost = 'if call.random() < 0.9:\n    await call.talk("Hello.")'
     sound = 'await call.talk("Hello." if call.random() < 0.9 else "Good day.")'
 
@@ -365,7 +365,7 @@ def test_a_caller_who_is_lost_by_a_draw_is_found() -> None:
     assert "walked" == prove(shop(sound), NOON).status
 
 
-def test_a_handler_knows_of_its_call_what_a_flow_file_knows() -> None:
+def test_a_handler_knows_the_same_about_its_call_as_a_flow_file() -> None:
     names = call_record(HandledCall(shop('await call.talk("Hello.")')).session.call).keys()
     own = {"from_": "from"}
     known = {own.get(name, name) for name in vars(Call(SAMPLE_CALL, {})) if not name.startswith("_")}

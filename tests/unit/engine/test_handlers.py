@@ -1,4 +1,4 @@
-"""Calls in Python: a handler runs again at each webhook, with the results that the session has kept."""
+"""Calls in Python: a handler runs again at each webhook with the results stored in the session."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def said(flow: Any, *pressed: str) -> list[str]:
     return call.said
 
 
-def test_everything_up_to_a_wait_is_one_ncco_and_only_the_question_is_repeated() -> None:
+def test_a_handler_plays_one_ncco_up_to_each_wait_and_repeats_only_the_question() -> None:
     call = HandledCall(handler(f'await call.talk("Welcome.")\nawait {MENU.removeprefix("await ")}'))
     assert ["Welcome.", "Press 1 or 2."] == call.said
     assert {"maxDigits": 1} == call.ncco[2]["dtmf"]
@@ -77,7 +77,7 @@ def test_a_choice_from_an_enum_is_its_member(heard: str, result: str) -> None:
     assert result in call.said[0]
 
 
-def test_what_the_caller_enters_is_a_text() -> None:
+def test_the_callers_input_is_a_text() -> None:
     flow = handler("""
         number = await call.collect("Your number.", digits=(3, 5), tries=1)
         reason = await call.collect(None, speech=True, tries=1)
@@ -90,7 +90,7 @@ def test_what_the_caller_enters_is_a_text() -> None:
     assert ["'0042': because"] == call.said
 
 
-def test_each_computed_text_of_a_question_is_said_in_its_place() -> None:
+def test_each_computed_text_of_a_question_is_spoken_in_its_place() -> None:
     flow = handler("""
         await call.talk(f"You call from {call.from_}.")
         for highest in (2, 3):
@@ -114,7 +114,7 @@ def test_each_computed_text_of_a_question_is_said_in_its_place() -> None:
 
 
 @each_case("status", ["busy", "timeout", "unanswered", "rejected", "failed"])
-def test_the_result_of_a_connect_is_what_came_of_it(status: str) -> None:
+def test_the_result_of_a_connect_is_its_outcome(status: str) -> None:
     call = HandledCall(handler('outcome = await call.connect("447700900111", timeout=20)\nawait call.talk(outcome)'))
     assert ["dials 447700900111"] == call.said
     assert 20 == call.ncco[0]["timeout"]
@@ -270,14 +270,14 @@ steps:
     assert ["Gladly."] == call.said
 
 
-def test_a_text_of_another_class_is_computed_too() -> None:
+def test_a_subclass_of_str_counts_as_computed() -> None:
     before = "from enum import StrEnum\nclass Size(StrEnum):\n    BIG = 'big'"
     body = 'await call.talk(Size.BIG)\nawait call.talk(str.__new__(type("Text", (str,), {}), call.from_))'
     assert ["big", "447700900123"] == HandledCall(handler(body, before=before)).said
 
 
 def test_a_handler_that_fails_is_run_once_in_a_turn() -> None:
-    """It may have taken all the time that other callers can wait."""
+    """It may have used all the time that other callers can wait."""
     flow = handler("RAN.append(1)\nraise ValueError", before="RAN = []")
     assert isinstance(flow.handler, LoadedHandler)
     ran = flow.handler.flow.function.__globals__["RAN"]
@@ -302,13 +302,13 @@ FAULTS = {
 
 
 @each_case("body", FAULTS.values(), ids=FAULTS.keys())
-def test_after_a_fault_the_caller_hears_the_flow_for_errors(body: str) -> None:
+def test_after_an_error_the_caller_hears_the_flow_for_errors(body: str) -> None:
     code = "\n".join(f"    {line}" for line in body.split("\n"))
     head = "from ncco_server import Call, Choice, call_flow\n\n"
     project = project_of(f'{head}@call_flow(default=True, on_error="sorry")\nasync def shop(call: Call):\n{code}\n')
     assert "shop.py" in str([issue.place.file for issue in project.issues])
     flow = project.flows.get("shop")
-    if flow is None:  # the check refuses it, so no caller hears it
+    if flow is None:  # refused by the check, so no caller hears it
         assert [issue for issue in project.issues if issue.is_error]
         return
     assert ["Something went wrong."] == HandledCall(flow).said
@@ -345,7 +345,7 @@ def test_an_error_takes_the_exit_of_the_handler_or_of_the_project_or_the_failsaf
     assert [said] == HandledCall(project.flows["shop"]).said
 
 
-def test_a_handler_leaves_the_timers_of_the_process_alone() -> None:
+def test_a_handler_does_not_affect_the_timers_of_the_process() -> None:
     before = signal.setitimer(signal.ITIMER_REAL, 200)
     try:
         assert HandledCall(handler(f"while True: {MENU}")).press("1")
@@ -367,8 +367,10 @@ def test_a_handler_leaves_the_timers_of_the_process_alone() -> None:
         ("[{checkpoint: sorry}]", None),
     ],
 )
-def test_after_a_question_comes_what_the_flow_for_errors_plays_in_all_calls(do: str, said: list[str] | None) -> None:
-    """The failsafe NCCO comes instead if nobody can say now what that flow would play."""
+def test_an_error_after_a_question_plays_what_the_flow_for_errors_plays_in_all_calls(
+    do: str, said: list[str] | None
+) -> None:
+    """The failsafe NCCO plays instead if it is unknown what that flow would play."""
     sorry = f"flow: sorry\nstart: sorry\nsteps: {{sorry: {{do: {do}, goto: end}}}}\n"
     call = HandledCall(handler(MENU, {"flows/sorry.yaml": sorry}))
     tail = [each.get("text") or each["endpoint"][0]["number"] for each in call.ncco[2:]]
@@ -391,8 +393,8 @@ CHANGES = {
 
 @each_case(("old", "new"), CHANGES.values(), ids=CHANGES.keys())
 @pytest.mark.parametrize("is_answered", [True, False])
-def test_a_handler_that_does_something_else_than_before_is_found(old: str, new: str, *, is_answered: bool) -> None:
-    """The same call goes on with another text of the handler, as if the handler depended on something outside."""
+def test_a_handler_that_behaves_differently_than_before_is_detected(old: str, new: str, *, is_answered: bool) -> None:
+    """The same call continues with a changed handler, as if the handler depended on something outside."""
     code = f"""
 from ncco_server import Call, Choice, call_flow
 
@@ -420,7 +422,7 @@ async def shop(call: Call):
     [("find, 1", "find, 2"), ("find, 1", "other, 1"), ("ready, 1", "ready, 2")],
     ids=["other arguments", "another function", "other arguments of a hold"],
 )
-def test_a_function_that_is_called_otherwise_than_before_is_found(old: str, new: str) -> None:
+def test_a_function_called_differently_than_before_is_detected(old: str, new: str) -> None:
     body = """
         await call.run(find, 1)
         await call.hold(ready, 1, up_to_s=60, talk="One moment.")
@@ -435,7 +437,7 @@ def test_a_function_that_is_called_otherwise_than_before_is_found(old: str, new:
     assert "R111" in [line.what for line in call.turn.trace]
 
 
-def test_a_changed_question_is_found_before_its_answer_counts_and_both_places_are_named() -> None:
+def test_a_changed_question_is_detected_before_its_answer_counts_and_both_places_are_named() -> None:
     call = HandledCall(handler(MENU))
     call.flow = handler(f'await call.talk("Hello.")\n{MENU}')
     assert call.press("1")
@@ -443,7 +445,7 @@ def test_a_changed_question_is_found_before_its_answer_counts_and_both_places_ar
     assert 'as number 1, it came to "line 5", and now to "line 6"' in problem
 
 
-def test_a_changed_flow_that_a_handler_runs_is_found_before_its_outcome_counts() -> None:
+def test_a_changed_flow_that_a_handler_runs_is_detected_before_its_outcome_counts() -> None:
     age = """
         flow: age
         outcomes: [adult, child]
@@ -462,7 +464,7 @@ def test_a_changed_flow_that_a_handler_runs_is_found_before_its_outcome_counts()
     assert "R111" in [line.what for line in call.turn.trace]
 
 
-def test_a_session_of_an_earlier_version_says_nothing_about_its_wait_and_goes_on() -> None:
+def test_a_session_of_an_earlier_version_continues_without_details_of_its_wait() -> None:
     call = HandledCall(handler(f'{MENU}\nawait call.talk("Thank you.")'))
     session = call.turn.session
     variables = {name: value for name, value in session.variables.items() if name != AWAITED}
@@ -484,7 +486,7 @@ def test_a_function_may_change_its_argument_if_nothing_depends_on_it() -> None:
     assert ["Thank you."] == call.said
 
 
-def test_a_call_goes_on_in_another_process_with_what_the_session_keeps() -> None:
+def test_a_call_continues_in_another_process_with_what_the_session_keeps() -> None:
     code = f"""
 from ncco_server import Call, Choice, call_flow
 
@@ -578,7 +580,7 @@ def test_a_variable_that_is_not_set_is_a_warning_where_it_is_read_without_a_defa
     assert ["KITCHEN"] == env_names(project.flows.values())
 
 
-def test_the_steps_of_a_handler_are_those_of_every_way_through_it() -> None:
+def test_the_steps_of_a_handler_cover_every_path_through_it() -> None:
     flow = handler(f"""
         await call.talk("Welcome.")
         choice = {MENU}
@@ -610,7 +612,7 @@ def test_each_end_of_a_handler_is_a_step_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("tries", [1, 2])
-def test_a_loop_ends_with_its_condition_and_its_states_are_few(tries: int) -> None:
+def test_a_loop_ends_with_its_condition_and_has_few_states(tries: int) -> None:
     flow = handler(f"""
         while (choice := {MENU}) != "two":
             await call.talk("Once more.")
@@ -647,11 +649,11 @@ ACTIONS: dict[str, tuple[str, Any]] = {
 
 
 @each_case(("code", "action"), ACTIONS.values(), ids=ACTIONS.keys())
-def test_an_action_is_that_of_the_ncco(code: str, action: dict[str, Any]) -> None:
+def test_an_action_produces_the_same_action_in_the_ncco(code: str, action: dict[str, Any]) -> None:
     assert [action] == HandledCall(handler(f"await call.{code}")).ncco
 
 
-def test_after_a_conversation_the_handler_goes_on() -> None:
+def test_a_handler_continues_after_a_conversation() -> None:
     flow = handler('await call.conversation("team")\nawait call.talk("Goodbye.")')
     assert ["conversation", "Goodbye."] == HandledCall(flow).said
 
@@ -745,7 +747,7 @@ def test_the_outcomes_of_a_hold_lead_to_what_follows() -> None:
     assert 60 == flow.steps["queue"].exit.longest_wait_s
 
 
-def test_a_list_in_which_nobody_may_be_dialled_has_failed() -> None:
+def test_connecting_a_list_without_an_allowed_number_fails() -> None:
     flow = handler("outcome = await call.connect([call.from_, call.from_])\nawait call.talk(outcome)")
     assert ["failed"] == HandledCall(flow).said
 
@@ -773,7 +775,7 @@ def test_a_wrong_action_is_found_before_anybody_calls(code: str, line: str) -> N
     assert (code, 5) in found, found
 
 
-def test_what_is_wrong_with_computed_actions_is_found_in_the_call() -> None:
+def test_errors_of_computed_actions_are_found_in_the_call() -> None:
     flow = handler("await call.ncco(await call.run(made))", before="def made():\n    return [{'action': 'beep'}]\n")
     assert ["Something went wrong."] == HandledCall(flow).said
 
@@ -818,7 +820,7 @@ FLOWS = {
     ],
 )
 def test_a_handler_goes_only_to_flows_that_its_file_names(result: str, heard: str) -> None:
-    """So a caller or another server cannot choose any flow, and the revision of the handler has all of them."""
+    """So neither a caller nor another server can choose any flow, and the handler's revision contains all of them."""
     before = f"FLOWS = ['sales']\n\ndef find() -> str:\n    return ''.join({list(result)})\n"
     for code in ("call.goto(await call.run(find))", "call.run_flow(await call.run(find), outcomes=['return'])"):
         flow = handler(f"await {code}", FLOWS, before=before)
@@ -915,7 +917,7 @@ def test_a_call_keeps_the_variables_that_its_handler_reads_and_no_others() -> No
     assert b"12345678" not in to_json(call.session)
 
 
-def test_what_led_to_an_exception_is_said_once_for_each_line() -> None:
+def test_the_cause_of_an_exception_is_reported_once_per_line() -> None:
     code = """
         from ncco_server import Call, Choice, call_flow
 
@@ -984,7 +986,7 @@ def test_fixes_of_questions_are_written_in_python(body: str, code: str, cure: st
     assert cure in found[code]
 
 
-def test_what_only_one_form_of_a_step_does_counts_and_is_checked() -> None:
+def test_actions_of_a_single_branch_of_a_step_are_found_and_checked() -> None:
     code = """
         from ncco_server import Call, Choice, call_flow
 

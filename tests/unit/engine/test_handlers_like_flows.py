@@ -1,4 +1,4 @@
-"""A handler in Python and a flow file that say the same give every caller the same NCCOs."""
+"""Equivalent handlers and flow files give every caller the same NCCOs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Callers who wait for something: whole calls."""
+"""Whole calls of callers on hold."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def waiting(position: int, *, free: bool = False) -> dict[str, Any]:
     return {"place": {"agent_free": free, "position": position}}
 
 
-def test_nobody_is_held_longer_than_the_flow_says() -> None:
+def test_a_hold_is_never_longer_than_the_flow_says() -> None:
     caller = ScriptedCall(load_flow(QUEUE), answers=waiting(2))
     for _ in range(3):
         caller.reach("held")
@@ -72,7 +72,7 @@ steps:
 """
 
 
-def test_opening_hours_are_looked_at_each_time() -> None:
+def test_opening_hours_are_checked_on_every_repeat() -> None:
     caller = ScriptedCall(load_flow(OPENING))
     first = caller.said
     caller.now += timedelta(minutes=1)
@@ -82,7 +82,7 @@ def test_opening_hours_are_looked_at_each_time() -> None:
     assert ["We are open."] == caller.said
 
 
-def test_a_clock_that_goes_back_holds_nobody_longer_for_it() -> None:
+def test_setting_the_clock_back_does_not_extend_a_hold() -> None:
     caller = ScriptedCall(load_flow(QUEUE), answers=waiting(2))
     caller.now -= timedelta(hours=1)
     caller.reach("held")
@@ -104,7 +104,7 @@ def test_a_clock_that_goes_back_holds_nobody_longer_for_it() -> None:
         ("    lookup: place\n", "    lookup: [{other: {}}]\n", "add `lookup: place` to this step"),
     ],
 )
-def test_a_wait_for_what_never_changes_is_reported(old: str, new: str, cure: str) -> None:
+def test_waiting_for_a_value_that_never_changes_is_reported(old: str, new: str, cure: str) -> None:
     other = '  other: {get: "https://queue.example.com/other", returns: {free: bool}}\n'
     project = load({"flows/queue.yaml": QUEUE.replace("steps:\n", f"{other}steps:\n").replace(old, new)})
 
@@ -121,5 +121,5 @@ def test_a_wait_for_what_never_changes_is_reported(old: str, new: str, cure: str
         ("until: place.agent_free", "until: now == now"),
     ],
 )
-def test_what_may_change_while_a_caller_waits_is_fine(old: str, new: str) -> None:
+def test_waiting_for_a_value_that_may_change_is_fine(old: str, new: str) -> None:
     assert () == load({"flows/queue.yaml": QUEUE.replace(old, new)}).issues

@@ -1,6 +1,6 @@
-"""Jumps that come from outside the innermost flow, wherever the call waits: in every depth, way in and kind of wait.
+"""Jumps from outside the innermost flow, for every depth, entry and kind of wait.
 
-A jump finds its step or its hook in the flow that declares it, although every other flow has a step of the same name.
+A jump finds its step or hook in the flow that declares it, although every other flow has a step of the same name.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ WAYS_IN = [way for depth in range(4) for way in product(ENTRIES, repeat=depth)]
 
 @cache
 def project(way_in: tuple[str, ...], wait: str) -> Flow:
-    """A flow that is placed; the call waits in the flow that the way in leads to."""
+    """A placed call that waits in the flow reached by this entry."""
     texts = {"another": ANOTHER}
     for depth in range(len(way_in) + 1):
         name = f"level{depth}" if depth else "root"
@@ -112,7 +112,7 @@ def test_machine_detection_runs_the_flow_with_the_values_of_the_flow_with_outbou
         assert ["Good day, Ada."] == call.said
 
 
-def test_machine_detection_moves_a_call_that_asked_its_first_question_again() -> None:
+def test_machine_detection_moves_a_call_that_repeated_its_first_question() -> None:
     for way_in in WAYS_IN:
         call = ScriptedCall(project(way_in, "choices"), given={"name": "Ada"})
         call.silence()
@@ -145,7 +145,7 @@ def test_an_unreadable_webhook_leads_to_the_same_error_exit(wait: str) -> None:
         assert ([FAILSAFE[0]["text"]] if "goto" in way_in else ["Sorry, Ada."]) == call.said
 
 
-def test_hooks_are_those_of_the_flow_with_the_events() -> None:
+def test_hooks_come_from_the_flow_that_declares_the_events() -> None:
     over = recognise({"status": "completed", "uuid": "leg", "disconnected_by": "user"})
     for way_in, _, call in each_wait():
         is_left = "goto" in way_in
@@ -157,7 +157,7 @@ def test_hooks_are_those_of_the_flow_with_the_events() -> None:
         assert [{"name": "" if is_left else "Ada"}] == [hook.json for hook in at_end.hooks]
 
 
-def test_events_of_a_dial_are_those_of_the_flow_that_dials() -> None:
+def test_events_of_a_dial_belong_to_the_flow_that_dials() -> None:
     rings = recognise({"status": "ringing", "uuid": "aa01", "direction": "outbound"})
     for way_in in WAYS_IN:
         call = ScriptedCall(project(way_in, "connect"), given={"name": "Ada"})

@@ -29,7 +29,7 @@ ANSWER = {"pin": "12", "home": {"city": "Leeds", "code": 5}, "cards": [{"name": 
     ],
     ids=range(5),
 )
-def test_what_paths_lead_to_is_a_token_when_kept_and_not_seen(paths: list[Path], kept: Any, seen: Any) -> None:
+def test_a_value_at_a_sensitive_path_becomes_a_token_that_hides_it(paths: list[Path], kept: Any, seen: Any) -> None:
     assert kept == masked(ANSWER, paths, lambda text: f"<{text}>")
     assert seen == without(ANSWER, paths)
 
@@ -47,7 +47,7 @@ def test_a_map_as_a_whole_is_one_token() -> None:
     ],
     ids=range(3),
 )
-def test_what_paths_lead_to(paths: list[Path], found: list[Any]) -> None:
+def test_paths_select_these_values(paths: list[Path], found: list[Any]) -> None:
     assert found == list(values_at(ANSWER, paths))
 
 
@@ -85,7 +85,7 @@ steps:
         ("((card.old[0].code | last) | int) > 1", False),
     ],
 )
-def test_an_error_is_shown_unless_it_may_quote_what_is_sensitive(condition: str, is_shown: bool) -> None:
+def test_an_error_is_shown_unless_it_may_quote_a_sensitive_value(condition: str, is_shown: bool) -> None:
     answer = {"until": "May", "code": "x-ray", "old": [{"code": "zebra"}]}
     call = ScriptedCall(load_flow(FLOW.format(condition=condition)), answers={"card": answer})
 

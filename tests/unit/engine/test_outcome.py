@@ -34,11 +34,11 @@ def test_digits_that_equal_a_choice_are_that_choice_also_when_timed_out(timed_ou
     assert ("choice", "support", "") == hear(MENU, dtmf={"digits": "22", "timed_out": timed_out})
 
 
-def test_digits_sent_as_a_plain_string_by_old_traffic_are_read() -> None:
+def test_digits_sent_as_a_plain_string_as_in_old_traffic_are_read() -> None:
     assert ("choice", "sales", "") == hear(MENU, dtmf="1", timed_out=True)
 
 
-def test_a_closing_hash_that_no_choice_uses_does_not_count() -> None:
+def test_a_closing_hash_without_its_own_choice_is_ignored() -> None:
     assert ("choice", "sales", "") == hear(MENU, dtmf={"digits": "1#"})
 
 
@@ -46,7 +46,7 @@ def test_a_hash_can_be_a_choice() -> None:
     assert ("choice", "repeat", "") == hear(MENU, dtmf={"digits": "#"})
 
 
-def test_digits_without_such_a_choice_are_a_nomatch() -> None:
+def test_digits_that_match_no_choice_are_a_nomatch() -> None:
     assert ("nomatch", "", "dtmf") == hear(MENU, dtmf={"digits": "9"})
 
 
@@ -55,7 +55,7 @@ def test_digits_where_only_speech_was_asked_for_are_a_nomatch() -> None:
 
 
 @pytest.mark.parametrize("digits", [None, ""])
-def test_a_phrase_in_the_best_result_is_its_choice(digits: str | None) -> None:
+def test_a_phrase_in_the_best_result_selects_its_choice(digits: str | None) -> None:
     assert ("choice", "support", "") == hear(
         MENU, dtmf={"digits": digits}, speech=speech(("I have a Question, please!", "0.9"))
     )
@@ -69,15 +69,15 @@ def test_a_phrase_must_be_whole_words() -> None:
     assert ("nomatch", "", "speech") == hear(MENU, speech=speech(("wholesales", "0.9")))
 
 
-def test_the_next_best_result_decides_when_the_best_holds_no_phrase() -> None:
+def test_the_next_best_result_decides_when_the_best_contains_no_phrase() -> None:
     assert ("choice", "sales", "") == hear(MENU, speech=speech(("sails", "0.9"), ("sales", "0.7")))
 
 
-def test_results_below_the_least_confidence_do_not_count() -> None:
+def test_results_below_the_minimum_confidence_are_ignored() -> None:
     assert ("nomatch", "", "low_confidence") == hear(MENU, speech=speech(("sales", "0.49")))
 
 
-def test_a_result_at_the_least_confidence_counts() -> None:
+def test_a_result_at_the_minimum_confidence_counts() -> None:
     assert ("choice", "sales", "") == hear(MENU, speech=speech(("sales", "0.5")))
 
 
@@ -85,7 +85,7 @@ def test_a_result_without_confidence_counts() -> None:
     assert ("choice", "sales", "") == hear(MENU, speech={"results": [{"text": "sales"}]})
 
 
-def test_results_that_fit_nothing_are_a_nomatch_by_speech() -> None:
+def test_results_without_a_matching_phrase_are_a_nomatch_by_speech() -> None:
     assert ("nomatch", "", "speech") == hear(MENU, speech=speech(("pizza", "0.9")))
 
 
@@ -97,11 +97,11 @@ def test_missing_results_are_noinput() -> None:
     assert ("noinput", "", "noinput") == hear(MENU, dtmf={"digits": None}, speech={"timeout_reason": "start_timeout"})
 
 
-def test_a_fault_of_the_recogniser_blames_nobody() -> None:
+def test_an_error_of_the_recogniser_is_an_asr_error() -> None:
     assert ("asr_error", "", "asr_error") == hear(MENU, speech={"error": "ERR1: failed to analyze audio"})
 
 
-def test_an_error_about_speech_that_nobody_asked_for_is_silence() -> None:
+def test_a_speech_error_without_a_request_for_speech_is_silence() -> None:
     assert ("noinput", "", "noinput") == hear(
         KEYS_ONLY, dtmf={"digits": "", "timed_out": True}, speech={"error": "Speech was not enabled"}
     )
@@ -148,15 +148,15 @@ def test_free_speech_without_words_is_a_nomatch() -> None:
         ({}, ""),
     ],
 )
-def test_a_call_status_is_its_own_outcome_but_for_the_beep(fields: dict[str, Any], name: str) -> None:
+def test_every_call_status_except_the_beep_is_its_own_outcome(fields: dict[str, Any], name: str) -> None:
     assert name == hear_status(StatusWebhook.read(fields)).name
 
 
-def test_the_notify_behind_a_connect_is_completed_when_somebody_had_answered() -> None:
+def test_the_notify_after_a_connect_means_completed_if_somebody_answered() -> None:
     assert "completed" == hear_connected(frozenset({"ringing", "answered"})).name
 
 
-def test_the_notify_behind_a_connect_without_an_answer_is_a_lost_failure() -> None:
+def test_the_notify_after_an_unanswered_connect_means_a_lost_failure() -> None:
     assert "failed" == hear_connected(frozenset({"ringing"})).name
 
 
@@ -172,7 +172,7 @@ def test_speech_is_compared_up_to_a_bounded_length() -> None:
     assert time.process_time() - started < 0.5
 
 
-def test_of_very_many_results_the_first_are_read() -> None:
+def test_only_the_first_of_very_many_results_are_read() -> None:
     results = [{"text": f"sales {number}", "confidence": "0.5"} for number in range(10_000)]
 
     assert MOST_RESULTS == len(InputWebhook.read({"speech": {"results": results}}).results)

@@ -1,4 +1,4 @@
-"""The flow's own result of a call: the last step that was entered, and not rolled back, decides."""
+"""The flow's own result of a call is decided by the last entered step that was not rolled back."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_last_step_of_a_turn_decides(start: str, own: str) -> None:
 
 
 @each_case(("step", "own"), [("plain", ""), ("first", "booked"), ("broken", "")])
-def test_each_turn_says_what_its_own_steps_set(step: str, own: str) -> None:
+def test_each_turn_reports_what_its_own_steps_set(step: str, own: str) -> None:
     played = call("menu", step)
     played.press("2")
 

@@ -1,4 +1,4 @@
-"""What flows see of a call."""
+"""The data of a call that flows can read."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_caller_with_a_number_is_not_hidden(caller: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(("caller", "said"), [("anonymous", "Sorry."), ("", "You call from .")])
-def test_who_reads_out_the_number_of_a_hidden_caller_says_nothing_wrong(caller: str, said: str) -> None:
+def test_a_flow_never_reads_out_a_hidden_number(caller: str, said: str) -> None:
     asking = FLOW.replace("start: hello", "start: shown\ndefaults: {on: {error: sorry}}")
     flow = load_flow(f"{asking}  sorry:\n    do: [{{talk: Sorry.}}]\n    goto: end\n")
 

@@ -31,16 +31,16 @@ SELDOM = SESSION._replace(
 
 
 @each_case("session", [SESSION, SELDOM, Session("leg", "acme", "", CallData())])
-def test_a_session_comes_back_as_it_was(session: Session) -> None:
+def test_a_session_survives_a_round_trip_through_json(session: Session) -> None:
     assert session == from_json(to_json(session))
 
 
 @each_case("state", [b"[]", b"{}", b'{"call": {}, "waits": [1]}', b'{"call": {"age": 3}, "waits": []}'])
-def test_what_is_no_session_is_refused(state: bytes) -> None:
+def test_an_invalid_session_is_refused(state: bytes) -> None:
     with pytest.raises(ValueError, match="not the state of a session"):
         from_json(state)
 
 
-def test_what_is_no_json_is_refused() -> None:
+def test_invalid_json_is_refused() -> None:
     with pytest.raises(ValueError, match="empty document"):
         from_json(b"")

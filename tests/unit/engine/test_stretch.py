@@ -1,4 +1,4 @@
-"""A stretch plays what the interpreter plays: every turn is the same with stretches and without."""
+"""Every turn is the same with and without stretches."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class NoStretches(dict[Any, tuple[None]]):
 
 
 def interpreted(flow: Flow) -> Flow:
-    """The same flow, all of which the interpreter plays."""
+    """The same flow, played entirely by the interpreter."""
     subs = {name: replace(sub, stretches=NoStretches()) for name, sub in flow.subs.items()}
     return replace(flow, stretches=NoStretches(), subs=subs)
 
@@ -90,7 +90,7 @@ def flows() -> Iterator[Any]:
         yield pytest.param(flows_of(folder)[name], id=f"{folder.parent.name}-{name}")
 
 
-def test_every_flow_of_the_folders_is_played() -> None:
+def test_every_flow_in_the_folders_is_played() -> None:
     loaded = {(folder, name) for folder in FOLDERS for name in flows_of(folder)}
 
     assert loaded == set(FLOWS)
@@ -108,7 +108,7 @@ def driven(playing: Playing[Result]) -> Result:
 
 
 def both(flow: Flow, turn_of: Any) -> Turn | None:
-    """A turn, made with stretches, which is the same without."""
+    """A turn with stretches, after checking that it is the same without them."""
     played, stepwise = driven(turn_of(flow)), driven(turn_of(interpreted(flow)))
     if played is None or stepwise is None:
         assert stepwise is played
@@ -134,7 +134,7 @@ def answered(flow: Flow, caller: str, **around: Any) -> Turn:
 
 
 def follow(flow: Flow, turn: Turn, depth: int, **around: Any) -> None:
-    """Every webhook on every wait of a turn, and of the turns that follow."""
+    """Send every webhook to every wait of a turn and of the turns that follow."""
     session = from_json(to_json(turn.session))
     for wait in session.waits if depth else ():
         for fields in WEBHOOKS[wait.kind]:
@@ -215,7 +215,7 @@ def test_one_turn_enters_a_limited_number_of_steps(length: int) -> None:
 
 
 @each_case("change", ["lookup", "if", "number", "bargeIn"])
-def test_what_depends_on_the_call_is_no_stretch(change: str) -> None:
+def test_steps_that_depend_on_the_call_are_not_in_a_stretch(change: str) -> None:
     text = {
         "lookup": PLAIN.replace("    goto: menu", "    branch: [{if: bleep, goto: menu}, {else: end}]", 1),
         "if": PLAIN.replace("goto: menu", "branch: [{if: call.is_hidden, goto: menu}, {else: end}]"),
@@ -227,7 +227,7 @@ def test_what_depends_on_the_call_is_no_stretch(change: str) -> None:
     assert stretch_of(flow, flow.steps["welcome"], is_root=True) is None
 
 
-def test_a_tail_that_comes_to_a_hold_is_the_same() -> None:
+def test_a_tail_that_reaches_a_hold_is_the_same() -> None:
     hold = """
   sorry:
     do:

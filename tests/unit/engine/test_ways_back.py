@@ -1,4 +1,4 @@
-"""A queue that leads back to its hold, what stays of a turn that ends in the failsafe, and tails that decide early."""
+"""A queue that returns to its hold, what remains of a turn that ends in the failsafe, and tails that decide early."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def answer(*numbers: str) -> dict[str, Any]:
     return {"agents": {"free": True, "numbers": list(numbers)}}
 
 
-def test_a_caller_whom_nobody_can_be_rung_for_is_held() -> None:
+def test_a_caller_is_held_while_nobody_can_be_dialled() -> None:
     caller = ScriptedCall(load_flow(QUEUE), answers=answer())
 
     assert ["wait", "ring", "wait"] == entered(caller.turn)
@@ -48,7 +48,7 @@ def test_a_caller_whom_nobody_can_be_rung_for_is_held() -> None:
     assert not [issue for issue in check(caller.ncco) if issue.severity == "error"]
 
 
-def test_a_held_caller_is_put_through_as_soon_as_somebody_can_be_rung() -> None:
+def test_a_held_caller_is_put_through_as_soon_as_somebody_can_be_dialled() -> None:
     caller = ScriptedCall(load_flow(QUEUE), answers=answer(), dial_allow=("4477",))
     caller.reach("held")
     assert ["Please hold."] == caller.said

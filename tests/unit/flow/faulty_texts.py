@@ -1,4 +1,4 @@
-"""What people write who do not know YAML: the fault that is shown, where, and the text with the cure followed."""
+"""Typical YAML mistakes: the reported error, its place, and the text after following the cure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Faulty(NamedTuple):
-    """`at` is line, column, length; `cured` is `text` after its cure was followed."""
+    """`at` is line, column, length; `cured` is `text` after following its cure."""
 
     name: str
     text: str

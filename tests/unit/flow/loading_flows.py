@@ -1,4 +1,4 @@
-"""Loads one small flow, for the tests of what stands in it."""
+"""Loads one small flow, for tests of its content."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HEAD = "flow: test\ndefault: true\nstart: hello\n"
 
 
 def text_of(steps: str, head: str = "") -> str:
-    """A flow file that starts at the step `hello`; `head` stands in front of its steps."""
+    """A flow file that starts at the step `hello`; `head` comes before its steps."""
     return f"{HEAD}{dedent(head)}steps:\n{indent(dedent(steps).strip(), '  ')}\n"
 
 
@@ -22,7 +22,7 @@ def project_of(steps: str, head: str = "") -> Project:
 
 
 def flow_of(steps: str, head: str = "") -> Flow:
-    """The flow, which has no issue."""
+    """The flow, which must have no issue."""
     project = project_of(steps, head)
     assert not project.issues, project.issues
     return project.flows["test"]

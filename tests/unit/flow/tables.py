@@ -1,4 +1,4 @@
-"""Tables of cases: YAML files beside the tests, with a list of cases under the name of each test."""
+"""Tables of cases: a YAML file beside each test module with a list of cases under the name of each test."""
 
 from __future__ import annotations
 

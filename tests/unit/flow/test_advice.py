@@ -1,4 +1,4 @@
-"""The advice for words and notations of other systems names what was meant, and its fix leaves no issue."""
+"""The advice for words and notations of other systems names ours, and its fix leaves no issue."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def said(value: str) -> str:
         ("", "  hello:\n    do:\n      - talk: Hello.\n    on: OTHERerror: end}\n    goto: end\n", "", "{"),
     ],
 )
-def test_a_word_of_another_system_becomes_what_is_meant(head: str, steps: str, written: str, meant: str) -> None:
+def test_a_word_of_another_system_becomes_ours(head: str, steps: str, written: str, meant: str) -> None:
     text = f"{HEAD}{head}steps:\n{steps}"
     texts = project(text.replace("OTHER", written))
     issues = load(texts, {}, extent="project").issues
@@ -110,7 +110,7 @@ def test_the_fence_of_a_page_is_deleted(text: str) -> None:
         ("", said("call.number"), "its fields are: to, from"),
     ],
 )
-def test_the_advice_names_where_a_word_belongs(head: str, steps: str, named: str) -> None:
+def test_the_advice_says_where_a_key_belongs(head: str, steps: str, named: str) -> None:
     cures = issues_of(project(f"{HEAD}{head}steps:\n{steps}"))
 
     assert any(named in cure for cure in cures), cures
@@ -152,7 +152,7 @@ SHOWN: Final = 'outbound:\n  from: "442079460000"\n  unless: []\n'
         ("hours:\n  office:\n    week:\n      timezone: Europe/London\n      mon: 09:00-17:00\n", OPEN, ["7:7 E504"]),
     ],
 )
-def test_a_slip_is_reported_once_where_it_is(head: str, steps: str, found: list[str]) -> None:
+def test_a_mistake_is_reported_once_at_its_place(head: str, steps: str, found: list[str]) -> None:
     issues = load(project(f"{HEAD}{head}steps:\n{steps}"), {}, extent="project").issues
 
     assert found == [f"{each.place.line}:{each.place.column} {each.code}" for each in issues if each.code != "W635"]
@@ -201,7 +201,7 @@ def test_the_advice_can_be_copied(head: str, steps: str, lacking: str) -> None:
     assert [] == issues_of(project(text.replace("WRITTEN", ", " + cure.split("`")[1])))
 
 
-def test_a_setting_that_is_not_set_is_reported_once() -> None:
+def test_an_unset_setting_is_reported_once() -> None:
     streams = '[{stream: "{{ env.CDN }}/a.mp3"}, {stream: "{{ env.CDN }}/b.mp3"}]'
     steps = f"  hello: {{do: {streams}, goto: end}}\n"
 

@@ -1,4 +1,4 @@
-"""What an editor is told at the cursor, from the data file; and how fast, and of any text."""
+"""What an editor gets at the cursor: cases from the data file, large projects and random texts."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def placed(case: dict[str, Any]) -> tuple[dict[str, str], str, int, int]:
 
 
 @each_case("case", CASES, ids=lambda case: case["name"])
-def test_an_editor_is_offered(case: dict[str, Any]) -> None:
+def test_an_editor_gets_these_completions(case: dict[str, Any]) -> None:
     texts, file, line, column = placed(case)
     if "hover" in case:
         assert case["hover"] == hover(texts, file, line, column)
@@ -88,7 +88,7 @@ def test_the_settings_of_the_server_are_offered(file: str) -> None:
     assert ["CRM_URL", "OFFICE_MAIL"] == [option.label for option in found.options]
 
 
-def test_steps_of_the_own_flow_are_offered_in_a_project_of_fifty_flows() -> None:
+def test_steps_of_the_same_flow_are_offered_in_a_project_of_fifty_flows() -> None:
     steps = "".join(f"  s{number}: {{do: [{{talk: Hello.}}], goto: bye}}\n" for number in range(20))
     others = {f"flows/f{number}.yaml": f"{HEAD}    goto: bye\n{steps}{MORE}" for number in range(50)}
     texts = {**PROJECT, **others, "flows/main.yaml": f"{HEAD}    goto: bye\n{steps}{MORE}"}
@@ -100,7 +100,7 @@ def test_steps_of_the_own_flow_are_offered_in_a_project_of_fifty_flows() -> None
 
 @given(text=st.text("abc:-{}[]|\"'#&*!%@` \n\t\ud7ff.^0", max_size=60), at=st.integers(0, 60))
 @examples(150)
-def test_whatever_is_written_an_answer_is_given(text: str, at: int) -> None:
+def test_any_text_gets_an_answer(text: str, at: int) -> None:
     whole = f"{HEAD}{text}{MORE}"
     line, column = whole.count("\n", 0, len(HEAD) + at) + 1, at % 7 + 1
     texts = {**PROJECT, "flows/main.yaml": whole}

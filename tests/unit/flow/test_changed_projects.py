@@ -1,4 +1,4 @@
-"""A slip of the keyboard anywhere in a project gives issues, never an exception."""
+"""A typo anywhere in a project gives issues, never an exception."""
 
 from pathlib import Path
 from typing import Final
@@ -66,7 +66,7 @@ PROJECTS: Final = [project_in(folder) for folder in FOLDERS]
 
 @examples(150)
 @given(st.data())
-def test_a_slip_anywhere_in_a_project_never_raises(data: st.DataObject) -> None:
+def test_a_typo_anywhere_in_a_project_never_raises(data: st.DataObject) -> None:
     texts = dict(data.draw(st.sampled_from(PROJECTS)))
     path = data.draw(st.sampled_from(sorted(texts)))
     at = data.draw(st.integers(0, len(texts[path])))

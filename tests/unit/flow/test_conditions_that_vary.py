@@ -1,4 +1,4 @@
-"""Conditions that may hold or not: `ncco check` reports none of them."""
+"""`ncco check` does not report conditions that may be true or false."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ steps:
         "now > hours.office.next_open or days == []",
     ],
 )
-def test_a_condition_that_may_hold_or_not_is_not_reported(condition: str) -> None:
+def test_a_condition_that_may_be_true_or_false_is_not_reported(condition: str) -> None:
     project = load({"flows/main.yaml": FLOW.replace("CONDITION", condition)}, extent="files")
 
     reported = {issue.code for issue in project.issues}
@@ -136,7 +136,7 @@ NAMES = st.fixed_dictionaries(
 
 
 @given(CONDITIONS, st.lists(NAMES, min_size=5, max_size=20))
-def test_whatever_holds_in_a_call_holds_in_some_world(condition: str, calls: list[dict[str, object]]) -> None:
+def test_every_condition_true_in_a_call_is_true_for_some_sample(condition: str, calls: list[dict[str, object]]) -> None:
     expression, issues = compile_expression(Text(condition, PLACE), SCOPE)
     domains = Domains(SCOPE)
 

@@ -1,4 +1,4 @@
-"""What is written in a list or a map is text: it is checked as such where nothing changes the variable."""
+"""Entries of a list or map are text, and are checked as text if nothing changes the variable."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_an_entry_of_a_constant_is_text(talk: str, fault: str) -> None:
         "{{ mixed[0] + 1 }}",
     ],
 )
-def test_what_fits_a_text_is_right(talk: str) -> None:
+def test_operations_on_text_are_valid(talk: str) -> None:
     assert [] == codes_of(steps_of(talk), HEAD)
 
 
@@ -79,17 +79,17 @@ def test_what_fits_a_text_is_right(talk: str) -> None:
         "set: {prices: '{{ prices }}'}\n  goto: end",
     ],
 )
-def test_the_entries_of_what_is_set_somewhere_are_not_known(more: str) -> None:
+def test_the_entries_of_a_variable_that_is_set_elsewhere_are_unknown(more: str) -> None:
     assert [] == codes_of(steps_of("Press 1. {{ total + prices[key] }}", more), HEAD)
 
 
-def test_the_entries_of_a_param_are_not_known() -> None:
+def test_the_entries_of_a_param_are_unknown() -> None:
     head = HEAD + 'params: {given: {type: list, default: ["1"]}}\n'
 
     assert [] == codes_of(steps_of("{{ given[0] + 1 }}"), head)
 
 
-def test_the_entries_of_what_a_flow_gives_back_are_not_known() -> None:
+def test_the_entries_of_a_returned_value_are_unknown() -> None:
     main = """
 flow: main
 default: true
@@ -127,7 +127,7 @@ steps:
         ),
     ],
 )
-def test_a_bare_true_in_a_list_or_a_map_is_warned_of(head: str, steps: str) -> None:
+def test_a_bare_true_in_a_list_or_a_map_gets_a_warning(head: str, steps: str) -> None:
     cure = 'write "true" in quotes, and compare it as text: == "true"'
 
     assert [f"W265 values in a list or a map are text, and so is true → {cure}"] == faults_of(steps, head)

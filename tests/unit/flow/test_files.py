@@ -34,7 +34,7 @@ def faults(flows: Path, templates: Path) -> list[tuple[str, str]]:
     return [(issue.code, str(issue.place)) for issue in read_project(flows, templates)[1]]
 
 
-def test_display_paths_name_the_sort_of_file_not_the_folder(flows: Path, templates: Path) -> None:
+def test_display_paths_start_with_the_kind_of_file(flows: Path, templates: Path) -> None:
     (flows / "more").mkdir()
     (flows / "more" / "b.YML").write_text("flow: b\n")
     (templates / "deep").mkdir()
@@ -53,7 +53,7 @@ def test_display_paths_name_the_sort_of_file_not_the_folder(flows: Path, templat
     assert [] == issues
 
 
-def test_other_files_are_left_alone(flows: Path, templates: Path) -> None:
+def test_other_files_are_ignored(flows: Path, templates: Path) -> None:
     for name in ("notes.md", ".hidden.yaml", "a.yaml~", "b.yaml.bak"):
         (flows / name).write_text("x")
     (flows / ".git").mkdir()
@@ -75,7 +75,7 @@ def test_a_project_without_a_flows_folder_is_reported(tmp_path: Path, templates:
     assert f"{tmp_path / 'none'} does not exist" == issues[0].message
 
 
-def test_a_file_is_no_folder(flows: Path, templates: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_reported(flows: Path, templates: Path) -> None:
     _, issues = read_project(flows / "a.yaml", templates)
 
     assert [f"{flows / 'a.yaml'} is a file, not a folder"] == [issue.message for issue in issues]
@@ -98,7 +98,7 @@ def test_a_flow_with_a_text_editors_ending_is_reported_with_its_right_name(flows
     ]
 
 
-def test_a_template_may_end_in_anything(flows: Path, templates: Path) -> None:
+def test_a_template_may_have_any_extension(flows: Path, templates: Path) -> None:
     (templates / "b.yaml.txt").write_text("x")
 
     assert [] == faults(flows, templates)
@@ -110,7 +110,7 @@ def test_a_byte_order_mark_is_dropped(flows: Path, templates: Path) -> None:
     assert ({"flows/a.yaml": FLOW}, []) == read_project(flows, templates)
 
 
-def test_line_ends_stay_as_they_are(flows: Path, templates: Path) -> None:
+def test_line_endings_are_kept(flows: Path, templates: Path) -> None:
     (flows / "a.yaml").write_bytes(b"flow: a\r\n")
 
     assert ({"flows/a.yaml": "flow: a\r\n"}, []) == read_project(flows, templates)
@@ -142,7 +142,7 @@ def test_a_link_inside_the_folder_is_followed(flows: Path, templates: Path) -> N
     assert ({"flows/a.yaml": FLOW, "flows/b.yaml": FLOW}, []) == read_project(flows, templates)
 
 
-def test_a_folder_of_a_container_platform_is_read_through_its_links(flows: Path, templates: Path) -> None:
+def test_a_mounted_config_folder_is_read_through_its_symlinks(flows: Path, templates: Path) -> None:
     (flows / "..2024").mkdir()
     (flows / "..2024" / "b.yaml").write_text("flow: b\n")
     (flows / "..data").symlink_to("..2024")
@@ -209,7 +209,7 @@ def test_a_file_in_utf_16_has_one_issue_and_is_read(flows: Path, templates: Path
 
 @contextmanager
 def without_rights(root: Path) -> Iterator[None]:
-    """Work as somebody who is not root, for whom no file is closed; everything above `root` is opened to them."""
+    """Run as another user, because root can read every file; the folders above `root` are opened for that user."""
     if os.geteuid() != 0:
         yield
         return
@@ -225,7 +225,7 @@ def without_rights(root: Path) -> Iterator[None]:
             folder.chmod(mode)
 
 
-def test_what_may_not_be_read_is_reported(flows: Path, templates: Path) -> None:
+def test_an_unreadable_file_is_reported(flows: Path, templates: Path) -> None:
     (flows / "b.yaml").write_text(FLOW)
     (flows / "b.yaml").chmod(0)
     (flows / "c").mkdir(mode=0)

@@ -1,4 +1,4 @@
-"""A fix that is offered removes its issue and makes no new one."""
+"""An offered fix removes its issue and causes no new one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LEADS_TO_ANOTHER: Final = {"E231", "W288"}
 
 
 def example_of(code: str) -> dict[str, str]:
-    """The texts of the bad example of a rule; none if it is not made of texts."""
+    """The texts of a rule's bad example; none if it does not consist of texts."""
     example = RULES[code].bad
     if isinstance(example, bytes) or " -> " in example:
         return {}
@@ -61,7 +61,7 @@ def kinds_of(issues: Iterable[FlowIssue]) -> Counter[tuple[str, str, str]]:
 
 
 def is_later(code: str, other: str) -> bool:
-    """Whether issues of a code are looked for only in files without those of the other."""
+    """Whether issues of one code are reported only in files without issues of the other."""
     return PHASES.index(RULES[code].found_in) > PHASES.index(RULES[other].found_in)
 
 
@@ -84,7 +84,7 @@ def test_an_offered_fix_removes_its_issue_and_makes_no_new_one() -> None:
 
 
 @each_case("code", RULES)
-def test_nothing_is_left_after_the_fix_of_a_bad_example(code: str) -> None:
+def test_no_issue_is_left_after_the_fix_of_a_bad_example(code: str) -> None:
     assert [] == left_behind(example_of(code), ())
 
 
@@ -92,7 +92,7 @@ SLIPS: Final = 500
 
 
 def slipped(chance: random.Random, text: str) -> str:
-    """The text with one slip: a character lost, doubled, swapped or added, or a line lost or indented."""
+    """The text with one typo: a character lost, doubled, swapped or added, or a line lost or indented."""
     at = chance.choice([at for at in range(len(text) - 1) if "\n" not in text[at : at + 2]])
     lines = text.split("\n")
     line = chance.randrange(len(lines) - 1)
@@ -109,8 +109,8 @@ def slipped(chance: random.Random, text: str) -> str:
     )
 
 
-def test_nothing_is_left_after_the_fix_of_a_random_slip(pytestconfig: pytest.Config) -> None:
-    chance = random.Random(SLIPS)  # noqa: S311 - no secret, and the same slips in every run
+def test_no_issue_is_left_after_the_fix_of_a_random_typo(pytestconfig: pytest.Config) -> None:
+    chance = random.Random(SLIPS)  # noqa: S311 - no secret, and the same typos in every run
     written = [texts for texts in PROJECTS if any(path.endswith(".yaml") for path in texts)]
     left, sound = [], [issues_of(texts) for texts in written]
     for number in range(SLIPS if pytestconfig.getoption("--night") else SLIPS // 3):
@@ -122,7 +122,7 @@ def test_nothing_is_left_after_the_fix_of_a_random_slip(pytestconfig: pytest.Con
 
 
 def left_behind(texts: Mapping[str, str], known: Iterable[FlowIssue]) -> list[tuple[str, str, set[object]]]:
-    """For each offered fix that leaves its issue or makes one: the code, the title, and the issues that follow."""
+    """For each offered fix that leaves or causes an issue: the code, the title, and the remaining issues."""
     before = issues_of(texts)
     known_kinds = kinds_of((*before, *known))
     left = []
@@ -136,7 +136,7 @@ def left_behind(texts: Mapping[str, str], known: Iterable[FlowIssue]) -> list[tu
 
 
 @each_case("project", sorted((CHECKED / "faults").glob("*.yaml")), ids=lambda path: path.stem)
-def test_fixes_of_single_faults_leave_no_issue_where_the_data_say_so(project: Path) -> None:
+def test_fixes_of_single_errors_leave_no_issue_where_the_data_say_so(project: Path) -> None:
     data = yaml.load(project.read_bytes(), yaml.CSafeLoader)
     found, expected = set(), {title for title, case in data["faults"].items() if case.get("fixed")}
     for title, case in data["faults"].items():
@@ -161,7 +161,7 @@ def test_fixes_of_single_faults_leave_no_issue_where_the_data_say_so(project: Pa
         ("goto:bye", "goto: bye"),
     ],
 )
-def test_a_fix_keeps_quotes_comments_and_what_is_around_it(line: str, fixed: str) -> None:
+def test_a_fix_keeps_quotes_comments_and_the_text_around_it(line: str, fixed: str) -> None:
     head = "flow: main\ndefault: true\nstart: hello\nsteps:\n  hello:\n    do: [{{talk: Hello.}}]\n"
     text = head + "    {}\n  bye: {{goto: end}}\n"
     texts = {"flows/main.yaml": text.format(line)}
@@ -182,7 +182,7 @@ def test_a_fix_keeps_quotes_comments_and_what_is_around_it(line: str, fixed: str
         *(("array", "list"), ("object", "map"), ("dict", "map")),
     ],
 )
-def test_a_type_of_another_language_becomes_the_one_that_is_meant(section: str, written: str, meant: str) -> None:
+def test_a_type_of_another_language_becomes_ours(section: str, written: str, meant: str) -> None:
     step = "  hello: {{do: [{{talk: 'Hello {{{{ x }}}}.'}}], goto: end}}\n"
     text = "flow: main\ndefault: true\nstart: hello\n{}\nsteps:\n" + step
     texts = {"flows/main.yaml": text.format(section.format(written))}
@@ -238,7 +238,7 @@ def test_a_fix_changes_the_same_lines_whatever_ends_them(line_break: str, goto: 
     ]
     + [("numbers: OTHER", "442079460000, 442079460001", '["442079460000", "442079460001"]')],
 )
-def test_what_is_written_elsewhere_becomes_what_is_meant(head: str, written: str, meant: str) -> None:
+def test_a_notation_of_another_system_becomes_ours(head: str, written: str, meant: str) -> None:
     start = "" if "numbers" in head else "default: true\n"
     text = f"flow: main\n{start}start: hello\n{head}\nsteps:\n  hello: {{do: [{{talk: Hello.}}], goto: end}}\n"
     texts = {"flows/main.yaml": text.replace("OTHER", written)}
@@ -250,7 +250,7 @@ def test_what_is_written_elsewhere_becomes_what_is_meant(head: str, written: str
 
 
 @pytest.mark.parametrize("zone", ["Europe/Valencia", "Europe/Manchester", "America/Boston", "England", "BST"])
-def test_a_city_without_a_zone_of_its_own_is_taken_for_no_other(zone: str) -> None:
+def test_a_city_without_a_time_zone_is_not_replaced_by_another_city(zone: str) -> None:
     head = f"hours: {{o: {{timezone: {zone}, week: {{mon: closed}}}}}}"
     step = "  hello: {do: [{talk: Hello.}], goto: end}\n"
     texts = {"flows/main.yaml": f"flow: main\ndefault: true\nstart: hello\n{head}\nsteps:\n{step}"}

@@ -1,4 +1,4 @@
-"""The layered layout: what holds for every graph, and what a reader expects of a small one."""
+"""The layered layout: claims about every graph, and what a reader expects of a small one."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_only_the_edge_that_closes_a_cycle_points_up() -> None:
     assert [False, False, False, True] == [route.points[0][1] > route.points[-1][1] for route in routes]
 
 
-def test_a_way_back_leaves_and_arrives_beside_the_ways_down() -> None:
+def test_an_upward_edge_leaves_and_arrives_beside_the_downward_edges() -> None:
     down, back = laid_out(2, (0, 1), (1, 0)).routes
 
     assert not {x for x, _ in (down.points[0], down.points[-1])} & {x for x, _ in (back.points[0], back.points[-1])}
@@ -116,7 +116,7 @@ def test_the_branches_of_a_tree_keep_their_order_and_do_not_cross() -> None:
     assert middle(nodes[1]) < middle(nodes[2])
 
 
-def test_a_chain_is_straight_and_so_is_an_edge_that_passes_it() -> None:
+def test_a_chain_and_an_edge_beside_it_are_straight() -> None:
     layout = laid_out(4, (0, 1), (1, 2), (2, 3), (0, 3))
 
     assert 1 == len({middle(rect) for rect in layout.nodes[1:3]})
@@ -139,13 +139,13 @@ def test_edges_of_different_groups_do_not_join() -> None:
 
 
 def test_a_node_is_as_near_to_its_neighbours_as_their_ranks_allow() -> None:
-    """A node without predecessors stands right above its only successor, not in the first rank."""
+    """A node without predecessors is directly above its only successor, not in the first rank."""
     nodes = laid_out(5, (0, 1), (1, 2), (2, 3), (4, 3)).nodes
 
     assert nodes[4].y == nodes[2].y
 
 
-def test_edges_to_the_same_node_have_their_labels_below_one_another() -> None:
+def test_labels_of_edges_to_the_same_node_are_stacked() -> None:
     routes = laid_out(1, (0, 0), (0, 0)).routes
 
     assert all(route.is_loop for route in routes)

@@ -77,7 +77,7 @@ def test_the_limits_of_a_project_are_named_at_the_first_file_that_exceeds_them(
     assert not found.flows
 
 
-def test_nobody_is_advised_to_split_a_file_that_alone_exceeds_a_limit_of_the_project() -> None:
+def test_splitting_is_not_suggested_for_a_file_over_the_project_limit() -> None:
     text = f"{flow('a')}x: [{'1,' * MAX_VALUES}]\n"
 
     assert ["shorten it: a project may not have more"] == [

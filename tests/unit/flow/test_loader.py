@@ -39,11 +39,11 @@ def test_the_sample_flows_have_no_issue() -> None:
     assert all(each.is_startable for each in project.flows.values())
 
 
-def test_a_project_without_texts_is_empty() -> None:
+def test_a_project_without_files_is_empty() -> None:
     assert Project({}, (), {}) == load({})
 
 
-def test_a_flow_is_what_its_file_says() -> None:
+def test_a_flow_has_the_content_of_its_file() -> None:
     text = 'flow: a\nnumbers: ["+44 20 7946 0000"]\ndefault: true\nstart: hello\nvars: {n: {type: int}}\n' + (
         "defaults: {on: {error: sorry}}\nsteps:\n"
         "  hello: {set: {n: '3'}, do: [{talk: Hello.}], goto: sorry}\n"
@@ -66,7 +66,7 @@ def test_a_flow_is_what_its_file_says() -> None:
     assert "sorry" == found.error.step
 
 
-def test_files_that_are_no_flows_are_left_alone() -> None:
+def test_files_that_are_not_flows_are_ignored() -> None:
     project = load(
         {"flows/readme.md": "Hello.", "other/a.yaml": "x", "templates/a.yaml": "x", "flows/b.YML": flow("b")}
     )
@@ -75,7 +75,7 @@ def test_files_that_are_no_flows_are_left_alone() -> None:
     assert ["b"] == list(project.flows)
 
 
-def test_faults_of_all_files_come_sorted_by_place() -> None:
+def test_issues_of_all_files_are_sorted_by_place() -> None:
     project = load({"flows/b.yaml": "flow: B\n", "flows/a.yaml": "flow: A\n", "flows/c.yaml": flow("c")})
 
     assert sorted(project.issues, key=by_place) == list(project.issues)
@@ -96,14 +96,14 @@ def test_a_flow_with_a_warning_is_kept() -> None:
     assert not project.has_errors
 
 
-def test_a_file_that_is_no_map_says_how_a_flow_begins() -> None:
+def test_the_issue_of_a_file_that_is_not_a_map_shows_how_a_flow_begins() -> None:
     (issue,) = load({"flows/a.yaml": "- hello\n"}).issues
 
     assert "E201" == issue.code
     assert "begin with `flow: name`, `start: step` and `steps:`" == issue.cure
 
 
-def test_a_flow_is_made_of_its_file_and_the_templates_that_it_uses() -> None:
+def test_a_flow_consists_of_its_file_and_the_templates_that_it_uses() -> None:
     texts = {
         "flows/a.yaml": flow("a", "{template: a.j2}"),
         "flows/b.yaml": flow("b", "{template: b.j2}"),
@@ -145,7 +145,7 @@ def test_a_shelf_knows_which_templates_were_taken() -> None:
     assert [{"templates/a.j2": "A"}, {}] == [tracked.pop_used(), tracked.pop_used()]
 
 
-def test_a_fault_of_the_text_brings_no_other_fault_at_its_place() -> None:
+def test_a_syntax_error_causes_no_second_error_at_its_place() -> None:
     text = flow("a").replace("goto: end", "goto:")
 
     assert ["E103"] == [issue.code for issue in load({"flows/a.yaml": text}).issues]
@@ -225,7 +225,7 @@ def test_a_revision_takes_any_text() -> None:
     assert 64 == len(revision_of({"flows/a.yaml": "\ud800"}))
 
 
-def test_what_only_follows_from_a_fault_of_its_text_is_not_reported() -> None:
+def test_errors_caused_only_by_a_syntax_error_are_not_reported() -> None:
     text = flow("a", "Hello.").replace("    goto: end", '      - talk:"Bye."\n    goto: end')
 
     assert ["E116"] == [issue.code for issue in load({"flows/a.yaml": text}).issues]
@@ -245,7 +245,7 @@ def test_a_missing_indentation_is_reported_once(text: str) -> None:
     assert ["E103"] == [issue.code for issue in issues]
 
 
-def test_a_menu_whose_text_has_a_fault_is_not_compared_with_its_prompts() -> None:
+def test_a_menu_with_a_syntax_error_is_not_compared_with_its_prompts() -> None:
     text = """\
 flow: a
 default: true
@@ -264,7 +264,7 @@ steps:
     assert ["W600"] == [issue.code for issue in load({"flows/a.yaml": text.replace("*", '"*"')}).issues]
 
 
-def test_what_cannot_be_read_from_disk_is_an_issue(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_an_issue(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
 
     project = load_files(tmp_path / "flows", tmp_path / "templates")
@@ -395,7 +395,7 @@ steps:
 """
 
 
-def test_mistakes_of_every_phase_are_reported_at_once() -> None:
+def test_errors_of_every_phase_are_reported_together() -> None:
     found = load({"flows/shop.yaml": MISTAKES}, extent="project").issues
 
     assert [(5, "E203"), (9, "E113"), (15, "E402"), (16, "E303"), (17, "E214"), (20, "E402")] == [
@@ -420,7 +420,7 @@ def test_the_syntax_errors_of_a_project_share_one_limit_of_work() -> None:
     assert [1] * 10 == [found[f"flows/shop{number:02}.yaml"] for number in range(10, 20)]
 
 
-def test_nothing_is_said_about_what_a_line_with_a_syntax_error_may_declare() -> None:
+def test_names_that_a_line_with_a_syntax_error_may_declare_are_not_reported() -> None:
     text = MISTAKES.replace('"Press 1.', '"Press 1."').replace("  bye:", "  b ye").replace("byebye", "bye")
     found = load({"flows/shop.yaml": text}, extent="project").issues
 

@@ -1,4 +1,4 @@
-"""The maps of a flow file as records: each fault is reported once, at its place, and nothing else is lost."""
+"""The maps of a flow file as records: each error is reported once, at its place, and the rest is read."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def read(text: str, **made: Any) -> tuple[Queue | None, list[str]]:
     return queue, [f"{each.place.line}:{each.place.column} {each.code} {each.cure}" for each in reader.issues]
 
 
-def test_words_become_fields_of_their_types() -> None:
+def test_keys_become_fields_of_their_types() -> None:
     queue, issues = read("{most: 5, order: last, open: false, title: help}", number=3)
 
     assert [] == issues
@@ -64,7 +64,7 @@ def test_words_become_fields_of_their_types() -> None:
         ("{most: 5, title: {a: b}}", "1:18 E201 write a text here"),
     ],
 )
-def test_a_fault_is_reported_once_and_the_rest_is_read(text: str, issue: str) -> None:
+def test_an_error_is_reported_once_and_the_rest_is_read(text: str, issue: str) -> None:
     queue, issues = read(text)
 
     assert [issue] == issues
@@ -80,21 +80,21 @@ def test_a_fault_is_reported_once_and_the_rest_is_read(text: str, issue: str) ->
         ("{most: many}", "1:8 E203 write a whole number from 1 to 10"),
     ],
 )
-def test_a_fault_in_a_required_word_leaves_no_model(text: str, issue: str) -> None:
+def test_an_error_in_a_required_key_leaves_no_model(text: str, issue: str) -> None:
     assert (None, [issue]) == read(text)
 
 
-def test_what_is_missing_is_not_reported_when_an_unknown_word_may_be_meant_for_it() -> None:
+def test_a_missing_key_is_not_reported_if_an_unknown_one_may_be_its_misspelling() -> None:
     assert (None, ["1:2 E202 write one of: most, order, open, title"]) == read("{colour: red}")
 
 
-def test_every_fault_of_a_map_is_reported() -> None:
+def test_every_error_of_a_map_is_reported() -> None:
     _, issues = read("{most: 0, order: third, open: maybe, titel: x}")
 
     assert ["E202", "E203", "E203", "E203"] == sorted(issue.split()[1] for issue in issues)
 
 
-def test_the_schema_has_the_words_with_their_ranges_and_defaults() -> None:
+def test_the_schema_has_the_keys_with_their_ranges_and_defaults() -> None:
     schema = Queue.json_schema()
 
     assert ["most", "order", "open", "title"] == list(schema["properties"])

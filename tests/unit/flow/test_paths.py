@@ -19,19 +19,19 @@ from tests.support.cases import each_case
         (("",), 'customer[""]'),
     ],
 )
-def test_a_way_is_written_as_a_flow_writes_it(path: Path, text: str) -> None:
+def test_a_path_is_written_as_in_a_flow(path: Path, text: str) -> None:
     assert text == written("customer", path)
     assert bool(path) is has_path(text)
 
 
 @given(st.lists(st.none() | st.text()).map(tuple))
-def test_what_is_written_is_read_again(path: Path) -> None:
+def test_a_written_path_can_be_read_back(path: Path) -> None:
     text = written("customer", path)
 
     assert ("customer", path) == (root_of(text), path_of(text))
 
 
-def test_ways_are_distinguished_by_their_first_step() -> None:
+def test_paths_are_distinguished_by_their_first_step() -> None:
     assert {"a": {("b",), ()}, None: {("c",)}} == by_first_key([("a", "b"), ("a",), (None, "c"), ()])
 
 
@@ -46,5 +46,5 @@ def test_ways_are_distinguished_by_their_first_step() -> None:
         (("a",), ("b",), False),
     ],
 )
-def test_two_ways_meet_when_one_may_lead_to_the_other(one: Path, other: Path, do_meet: bool) -> None:
+def test_two_paths_overlap_if_one_may_contain_the_other(one: Path, other: Path, do_meet: bool) -> None:
     assert do_meet is may_overlap(one, other)

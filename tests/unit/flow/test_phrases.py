@@ -36,9 +36,9 @@ def test_a_phrase_is_found_in_the_scripts_of_the_world(phrase: str, said: str, f
     assert found is find(fold(phrase), fold(said))
 
 
-def test_a_mark_without_a_letter_is_no_word() -> None:
+def test_a_mark_without_a_letter_is_not_a_word() -> None:
     assert "" == fold("☎\ufe0f")
 
 
-def test_a_vowel_sign_behind_a_sign_of_another_script_is_nothing() -> None:
+def test_a_vowel_sign_after_a_letter_of_another_script_is_ignored() -> None:
     assert "か" == fold("か\u07a6")

@@ -1,4 +1,4 @@
-"""A renamed project is the same project; every name that would change it is refused."""
+"""Renaming keeps a project equivalent; a name that would change its meaning is refused."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_renamed_project_is_checked_as_before_and_renaming_back_restores_it(
         ("flows", "sub", "flows/sub.yaml", {"flows/sub.yaml": 1, "flows/main.yaml": 1}),
     ],
 )  # fmt: skip
-def test_every_file_that_uses_a_name_is_changed_and_no_text_that_only_says_it(
+def test_a_rename_changes_every_use_of_a_name_and_no_text_that_only_mentions_it(
     kind: str, name: str, file: str, changed: dict[str, int]
 ) -> None:
     edits = rename(SHARED, definition(kind, name, file), "renamed")
@@ -146,7 +146,7 @@ def test_an_invalid_name_can_be_corrected() -> None:
     assert SHARED == with_edits(texts, rename(texts, old, "sub"))
 
 
-def test_what_is_at_the_cursor_is_found_in_templates_too() -> None:
+def test_the_name_at_the_cursor_is_found_in_templates_too() -> None:
     names = ProjectNames(SHARED)
     at, defined = name_at(names, "templates/more.j2", 1, 24)
     assert ("customer", 21, "flows/shared.yaml") == (at.name, at.place.column, defined.place.file)

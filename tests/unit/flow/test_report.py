@@ -38,7 +38,7 @@ def test_an_issue_shows_its_line_a_caret_and_the_cure() -> None:
     assert expected == report([SUPPRT], {"flows/acme.yaml": ACME})
 
 
-def test_no_issues_are_no_text() -> None:
+def test_a_report_without_issues_is_empty() -> None:
     assert "" == report([], {})
 
 
@@ -68,7 +68,7 @@ def test_issues_at_one_place_are_sorted_by_their_length() -> None:
     assert report(issues, {}, "json") == report(issues[::-1], {}, "json")
 
 
-def test_warnings_alone_are_counted_alone() -> None:
+def test_without_errors_only_warnings_are_counted() -> None:
     assert report([issue(1, 1, severity="warning")], {}).endswith("\n1 warning in 1 file\n")
 
 
@@ -97,12 +97,12 @@ def test_a_line_that_does_not_exist_is_not_shown() -> None:
         ("a:", 9, 1, "   1 | a:", "     |   ^ write b"),
     ],
 )
-def test_the_caret_is_under_the_fault(line: str, column: int, length: int, shown: str, caret: str) -> None:
+def test_the_caret_is_under_the_error(line: str, column: int, length: int, shown: str, caret: str) -> None:
     assert [shown, caret] == caret_lines(line, column, length)
 
 
 @each_case("breaks", ["\n", "\r\n", "\r"])
-def test_lines_end_with_any_sort_of_line_break(breaks: str) -> None:
+def test_any_kind_of_line_break_ends_a_line(breaks: str) -> None:
     text = report([issue(2, 1)], {"flows/a.yaml": f"a{breaks}b{breaks}c"})
 
     assert "   2 | b\n     | ^ write b\n" in text
@@ -112,14 +112,14 @@ def test_a_byte_order_mark_moves_no_caret() -> None:
     assert "   1 | ab\n     |  ^ write b\n" in report([issue(1, 2)], {"flows/a.yaml": "\ufeffab"})
 
 
-def test_a_long_line_is_cut_around_the_fault() -> None:
+def test_a_long_line_is_cut_around_the_error() -> None:
     shown, caret = caret_lines("x" * 300 + "FAULT" + "y" * 300, 301, 5)
 
     assert "   1 | ..." + "x" * 50 + "FAULT" + "y" * 55 + "..." == shown
     assert "     | " + " " * 53 + "^^^^^ write b" == caret
 
 
-def test_a_long_line_is_cut_behind_a_fault_at_its_start() -> None:
+def test_a_long_line_is_cut_after_an_error_at_its_start() -> None:
     shown, caret = caret_lines("FAULT" + "y" * 300, 1, 305)
 
     assert "   1 | FAULT" + "y" * 105 + "..." == shown
@@ -132,7 +132,7 @@ def test_numbers_of_many_digits_keep_the_caret_in_line() -> None:
     assert "12345 | ab\n      |  ^ write b\n" in text
 
 
-def test_colours_are_for_the_terminal_only() -> None:
+def test_colours_appear_only_on_a_terminal() -> None:
     text = report([issue(1, 1)], {"flows/a.yaml": "x"}, colour=True)
 
     assert text.startswith("\x1b[1mflows/a.yaml:1:1\x1b[0m  \x1b[31mE101\x1b[0m  wrong\n")

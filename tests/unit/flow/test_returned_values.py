@@ -1,4 +1,4 @@
-"""What a flow gives back and takes, against what the flow that runs it declares."""
+"""Returned values and params of a flow, compared with the declarations of the flow that runs it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def faults(variable: str, returned: str, value: str = '"4711"') -> list[tuple[st
         ("{type: text, sensitive: true}", "text"),
     ],
 )
-def test_a_returned_value_that_fits_the_variable_is_right(variable: str, returned: str) -> None:
+def test_a_returned_value_of_the_type_of_the_variable_is_valid(variable: str, returned: str) -> None:
     assert [] == faults(variable, returned, '"447700900123"' if returned == "phone" else '"4711"')
 
 
@@ -77,7 +77,7 @@ def test_a_returned_value_of_another_type_is_an_error(variable: str, returned: s
     assert "declare both with the same type, or rename one of them" == cure
 
 
-def test_a_secret_that_comes_back_into_the_open_is_an_error() -> None:
+def test_returning_a_secret_into_a_public_variable_is_an_error() -> None:
     [(code, message, cure)] = faults("{type: text}", "{type: text, sensitive: true}", '"{{ entered }}"')
 
     assert ("E226", 'the flow "sub" returns the sensitive "pin", but this flow stores it unmasked') == (
@@ -87,13 +87,13 @@ def test_a_secret_that_comes_back_into_the_open_is_an_error() -> None:
     assert "declare `pin` with `sensitive: true` under `vars`" == cure
 
 
-def test_the_cure_of_a_secret_that_is_given_back_names_what_is_returned() -> None:
+def test_the_cure_for_a_returned_secret_names_the_returned_value() -> None:
     [(code, _, cure)] = faults("{type: text}", "text", '"{{ entered }}"')
 
     assert ("E226", "declare `pin` with `sensitive: true` under `returns`") == (code, cure)
 
 
-def test_the_cure_of_a_secret_that_is_given_names_the_param() -> None:
+def test_the_cure_for_a_passed_secret_names_the_param() -> None:
     main = """
 flow: main
 default: true

@@ -1,4 +1,4 @@
-"""Every rule has an example that breaks it alone, one that breaks none, and a cure that removes the issue."""
+"""Every rule has an example that breaks only this rule, one that breaks none, and a cure that removes the issue."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def issues_of(
     *,
     code: str = "",
 ) -> tuple[FlowIssue, ...]:
-    """What is found in an example; without `env` its settings and its Python modules are whatever it names.
+    """The issues of an example; without `env` its settings and Python modules are the ones that it names.
 
-    `code` is that of the rule that it breaks, if any.
+    `code` is the code of the rule that it breaks, if any.
     """
     root.mkdir(exist_ok=True)
     write_example(example, root)
@@ -47,7 +47,7 @@ def issues_of(
 
 
 @each_case("code", RULES)
-def test_the_bad_example_of_a_rule_breaks_it_alone(code: str, tmp_path: Path) -> None:
+def test_the_bad_example_of_a_rule_breaks_only_this_rule(code: str, tmp_path: Path) -> None:
     issues = issues_of(RULES[code].bad, tmp_path, env={}, modules=(), code=code)
 
     assert [(code, RULES[code].severity)] == [(issue.code, issue.severity) for issue in issues]
@@ -56,17 +56,17 @@ def test_the_bad_example_of_a_rule_breaks_it_alone(code: str, tmp_path: Path) ->
 
 
 @each_case("code", RULES)
-def test_the_good_example_of_a_rule_breaks_none(code: str, tmp_path: Path) -> None:
+def test_the_good_example_of_a_rule_breaks_no_rule(code: str, tmp_path: Path) -> None:
     assert [] == [f"{issue.code} {issue.place} {issue.message}" for issue in issues_of(RULES[code].good, tmp_path)]
 
 
 def is_cured(code: str, issues: tuple[FlowIssue, ...]) -> bool:
-    """Whether the issue is gone, and no error has come."""
+    """Whether the issue is gone and there is no error."""
     return not [each for each in issues if each.code == code or each.is_error]
 
 
 def applied(code: str, root: Path) -> bool:
-    """Whether the bad example is cured by the edits that are recorded."""
+    """Whether the recorded edits cure the bad example."""
     bad = RULES[code].bad
     text = bad if isinstance(bad, str) else bad.decode("latin-1")
     for old, new in zip(APPLIED[code][::2], APPLIED[code][1::2], strict=True):
@@ -76,7 +76,7 @@ def applied(code: str, root: Path) -> bool:
 
 
 def fixed(code: str, root: Path) -> bool:
-    """Whether a fix that is offered for the bad example cures it."""
+    """Whether an offered fix cures the bad example."""
     (issue,) = issues_of(RULES[code].bad, root, env={})
     texts, _ = read_project(root / "flows", root / "templates")
     fix = quick_fix(issue, texts)
@@ -104,7 +104,7 @@ def test_the_good_example_of_a_rule_loses_no_caller(code: str, tmp_path: Path) -
 
 @each_case("code", RUNNING_RULES)
 @pytest.mark.parametrize("kind", ["bad", "good"])
-def test_examples_of_what_only_a_call_breaks_can_be_loaded(code: str, kind: str, tmp_path: Path) -> None:
+def test_examples_of_rules_that_only_a_call_breaks_can_be_loaded(code: str, kind: str, tmp_path: Path) -> None:
     rule = RUNNING_RULES[code]
 
     issues = issues_of(rule.bad if kind == "bad" else rule.good, tmp_path)
@@ -113,7 +113,7 @@ def test_examples_of_what_only_a_call_breaks_can_be_loaded(code: str, kind: str,
 
 
 @each_case("code", [*RULES, *RUNNING_RULES])
-def test_a_rule_says_why_it_is_there(code: str) -> None:
+def test_a_rule_says_why_it_exists(code: str) -> None:
     rule = RULES.get(code) or RUNNING_RULES[code]
 
     assert len(rule.about) > 40

@@ -16,26 +16,26 @@ def test_settings_and_sensitive_variables_may_not_be_spoken() -> None:
     assert {"env": "a server setting", "pin": "a sensitive variable"} == SCOPE.unspoken
 
 
-def test_a_name_that_is_added_may_be_unspoken_too() -> None:
+def test_an_added_name_may_be_unspeakable_too() -> None:
     added = SCOPE.with_name("code", ANY, "a secret").with_name("pin", ANY)
 
     assert {"env": "a server setting", "code": "a secret"} == added.unspoken
     assert SCOPE.get("code") is None
 
 
-def test_no_variable_hides_what_every_call_has() -> None:
+def test_no_variable_may_hide_a_name_that_every_call_has() -> None:
     shadowed = scope_types({"call": VARIABLES["tries"]})
 
     assert SCOPE.get("call") == shadowed.get("call")
 
 
 @each_case("name", ["ticket", "_x", "Ticket2"])
-def test_letters_digits_and_underscores_are_a_name(name: str) -> None:
+def test_a_name_consists_of_letters_digits_and_underscores(name: str) -> None:
     assert is_name(name)
 
 
 @each_case("name", ["", "2x", "a-b", "a b", "é", "x\n", *sorted(RESERVED)])
-def test_other_texts_and_reserved_words_are_no_name(name: str) -> None:
+def test_other_texts_and_reserved_words_are_not_names(name: str) -> None:
     assert not is_name(name)
 
 
@@ -44,7 +44,7 @@ def test_a_header_is_found_in_any_case_and_empty_when_not_sent(name: str, expect
     assert expected == header({"X-Tenant": "blue"}, name)
 
 
-def test_every_name_has_a_sample_to_try_a_step_out_with() -> None:
+def test_every_name_has_a_sample_value() -> None:
     samples = SCOPE.samples
 
     assert set(SCOPE) == set(samples)

@@ -1,4 +1,4 @@
-"""A setting of the server in a variable is spoken no more than `env` itself."""
+"""A server setting in a variable may not be spoken, like `env` itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SAID = "k would be spoken; it is filled with a server setting"
 
 
 def spoken(sets: str, said: str = "{{ k }}", do: str = "", **others: str) -> list[str]:
-    """Code and message of every error where a step sets and the next says."""
+    """Code and message of every error in a flow where one step sets a variable and the next speaks."""
     steps = f"hello:\n  set: {sets}\n  goto: next\nnext:\n  do: [{do}{{talk: 'This is {said}.'}}]\n  goto: end"
     return errors(steps, **others)
 
@@ -48,7 +48,7 @@ def errors(steps: str, head: str = HEAD, **others: str) -> list[str]:
         "{k: \"{{ env.KEY if call.is_hidden else 'no' }}\"}",
     ],
 )
-def test_what_is_filled_with_a_setting_is_not_spoken(sets: str) -> None:
+def test_a_variable_that_contains_a_setting_is_not_spoken(sets: str) -> None:
     assert [f"E330 {SAID}"] == spoken(sets)
 
 
@@ -67,16 +67,16 @@ def test_what_is_filled_with_a_setting_is_not_spoken(sets: str) -> None:
         '{k: "{{ call.sip[env.NAME] }}"}',
     ],
 )
-def test_what_only_depends_on_a_setting_is_spoken(sets: str) -> None:
+def test_a_value_that_only_depends_on_a_setting_is_spoken(sets: str) -> None:
     assert [] == spoken(sets)
 
 
 @each_case("said", ["{{ 'k' }}", "{% if k == 'a' %}A{% else %}B{% endif %}", "k"])
-def test_what_is_not_the_value_is_spoken(said: str) -> None:
+def test_a_value_that_does_not_reveal_the_setting_is_spoken(said: str) -> None:
     assert [] == errors(f"hello:\n  set: {{k: '{{{{ env.KEY }}}}'}}\n  do: [{{talk: \"Say {said}.\"}}]\n  goto: end")
 
 
-def test_what_is_set_on_the_way_is_followed() -> None:
+def test_a_setting_is_followed_through_several_variables() -> None:
     steps = """\
 hello:
   do: [{talk: Press 1.}]
@@ -88,7 +88,7 @@ last: {do: [{talk: "{{ k }}"}], goto: end}
     assert [f"E330 {SAID}"] == errors(steps)
 
 
-def test_a_file_of_actions_is_looked_at_too() -> None:
+def test_a_file_of_actions_is_checked_too() -> None:
     steps = 'hello: {set: {k: "{{ env.KEY }}"}, do: [{ncco: a.json.j2}], goto: end}'
     texts = {
         "flows/test.yaml": flow_text(steps, HEAD),
@@ -107,7 +107,7 @@ def test_the_setting_is_reported_where_it_would_be_spoken() -> None:
     assert [f"flows/test.yaml:11:27 E330 {SAID}"] == reported(texts, "files")
 
 
-def test_a_number_of_the_settings_may_be_kept_and_dialled() -> None:
+def test_a_number_from_the_settings_may_be_stored_and_dialled() -> None:
     steps = """\
 hello:
   set: {k: "{{ env.AGENT }}"}
@@ -118,7 +118,7 @@ hello:
     assert [] == errors(steps)
 
 
-def test_a_setting_goes_along_with_a_flow_that_is_run() -> None:
+def test_a_setting_is_followed_into_a_flow_that_is_run() -> None:
     steps = 'hello: {run: other, with: {key: "{{ env.KEY }}"}, on: {done: end, otherwise: end}}'
     other = "flow: other\nstart: a\nparams: {key: text}\noutcomes: [done]\ndefaults: {on: {error: end}}\nsteps:\n"
     other += '  a: {do: [{talk: "It is {{ key }}."}], goto: {return: done}}\n'
@@ -126,7 +126,7 @@ def test_a_setting_goes_along_with_a_flow_that_is_run() -> None:
     assert ["E330 key would be spoken; it is filled with a server setting"] == errors(steps, other=other)
 
 
-def test_a_setting_comes_back_from_a_flow() -> None:
+def test_a_setting_is_followed_out_of_a_flow() -> None:
     steps = 'hello: {run: other, on: {done: say, otherwise: end}}\nsay: {do: [{talk: "It is {{ k }}."}], goto: end}'
     other = "flow: other\nstart: a\noutcomes: [done]\nreturns: {k: text}\ndefaults: {on: {error: end}}\nsteps:\n"
     other += '  a: {goto: {return: done, set: {k: "{{ env.KEY }}"}}}\n'
@@ -134,7 +134,7 @@ def test_a_setting_comes_back_from_a_flow() -> None:
     assert [f"E330 {SAID}"] == errors(steps, other=other)
 
 
-def test_a_name_that_is_only_given_back_is_not_the_variable_of_that_name() -> None:
+def test_a_returned_name_is_not_the_variable_of_the_same_name() -> None:
     steps = 'hello: {goto: {return: done, set: {k: "{{ env.KEY }}"}}}'
     head = f"{HEAD}outcomes: [done]\nreturns: {{k: text}}\n"
     said = "next: {do: [{talk: 'This is {{ k }}.'}], goto: hello}"
@@ -149,7 +149,7 @@ def test_a_flow_that_was_checked_before_is_not_checked_again() -> None:
     assert [] == reported(texts, "revision")
 
 
-def test_what_is_sensitive_as_well_is_reported_as_that() -> None:
+def test_a_setting_that_is_also_sensitive_is_reported_as_sensitive() -> None:
     found = errors('hello:\n  set: {pin: "{{ env.KEY }}"}\n  do: [{talk: "It is {{ pin }}."}]\n  goto: end')
 
     assert ["E331 pin would be spoken; it is a sensitive variable"] == found

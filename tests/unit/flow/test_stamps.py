@@ -22,7 +22,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def later(path: Path, text: str) -> None:
-    """Saved again, at another time, however coarse the clock of the file system is."""
+    """Save the file with another time, even if the clock of the file system is coarse."""
     path.write_text(text)
     os.utime(path, ns=(1, 1))
 
@@ -52,7 +52,7 @@ def replaced(folder: Path) -> None:
     ],
     ids=["saved", "saved below", "longer", "gone", "new", "the target saved", "another target", "another folder"],
 )
-def test_a_change_changes_them(folder: Path, change: Callable[[Path], object]) -> None:
+def test_every_change_changes_the_stamps(folder: Path, change: Callable[[Path], object]) -> None:
     before = stamps([folder])
     unchanged = stamps([folder])
     change(folder)
@@ -61,7 +61,7 @@ def test_a_change_changes_them(folder: Path, change: Callable[[Path], object]) -
     assert before != stamps([folder])
 
 
-def test_what_is_not_there_is_left_out_and_seen_when_it_comes(tmp_path: Path) -> None:
+def test_a_missing_file_is_left_out_and_noticed_when_it_appears(tmp_path: Path) -> None:
     missing = (tmp_path / "templates", tmp_path / ".env")
     before = stamps(missing[:1], missing[1:])
     missing[1].write_text("KEY=1")

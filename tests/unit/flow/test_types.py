@@ -188,14 +188,14 @@ URL = "a URL is needed, such as https://example.com/hold.mp3"
         ("map", {str(n): n for n in range(MAX_ITEMS + 1)}, f"a map of at most {MAX_ITEMS} entries is needed"),
     ],
 )
-def test_what_does_not_fit_gets_a_sentence(type_name: str, written: object, sentence: str) -> None:
+def test_a_mismatched_value_is_explained_in_a_sentence(type_name: str, written: object, sentence: str) -> None:
     with pytest.raises(ValueError, match="needed") as caught:
         TYPES[type_name].cast(written)
 
     assert sentence == str(caught.value)
 
 
-def test_a_word_is_one_of_the_allowed() -> None:
+def test_a_value_is_one_of_the_allowed_words() -> None:
     tier = Word(("gold", "standard"))
 
     assert "gold" == tier.cast("gold")
@@ -211,14 +211,14 @@ def test_a_word_is_one_of_the_allowed() -> None:
         (3, "one of gold, standard is needed"),
     ],
 )
-def test_another_word_gets_the_list(written: object, sentence: str) -> None:
+def test_any_other_word_is_refused_with_the_list(written: object, sentence: str) -> None:
     with pytest.raises(ValueError, match="needed") as caught:
         Word(("gold", "standard")).cast(written)
 
     assert sentence == str(caught.value)
 
 
-def test_a_point_in_time_is_written_by_iso_8601() -> None:
+def test_a_point_in_time_is_written_in_iso_8601() -> None:
     moment = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 
     assert moment == TYPES["datetime"].operand(TYPES["datetime"].cast(moment))
@@ -250,7 +250,7 @@ def test_a_point_in_time_is_in_the_time_zone_of_its_file(zone: str, written: str
         ("Pacific/Apia", "2011-12-30T12:00"),
     ],
 )
-def test_a_time_that_the_clocks_skip_is_refused(zone: str, written: str) -> None:
+def test_a_time_skipped_by_daylight_saving_is_refused(zone: str, written: str) -> None:
     with pytest.raises(ValueError, match=f"the clocks in {zone} skip this one"):
         TYPES["datetime"].with_zone(zone).cast(written)
 
@@ -262,7 +262,7 @@ MOMENTS = st.datetimes(timezones=st.timezones() | st.just(UTC), allow_imaginary=
 
 
 @given(ZONES, MOMENTS)
-def test_a_point_in_time_stays_the_same_through_its_text(zone: str, moment: datetime) -> None:
+def test_a_point_in_time_survives_a_round_trip_through_text(zone: str, moment: datetime) -> None:
     type_ = TYPES["datetime"].with_zone(zone)
     stored = type_.cast(moment)
 
@@ -271,7 +271,7 @@ def test_a_point_in_time_stays_the_same_through_its_text(zone: str, moment: date
 
 
 @given(st.dates(), st.times())
-def test_dates_and_times_stay_the_same_through_their_text(day: date, hour: time) -> None:
+def test_dates_and_times_survive_a_round_trip_through_text(day: date, hour: time) -> None:
     hour = hour.replace(microsecond=0)
 
     assert day == TYPES["date"].operand(TYPES["date"].cast(write(day)))
@@ -279,9 +279,7 @@ def test_dates_and_times_stay_the_same_through_their_text(day: date, hour: time)
 
 
 @given(ZONES, MOMENTS, MOMENTS, st.sampled_from(["eq", "ne", "lt", "lteq", "gt", "gteq"]))
-def test_points_in_time_are_ordered_as_they_follow_each_other(
-    zone: str, first: datetime, second: datetime, op: str
-) -> None:
+def test_points_in_time_are_ordered_chronologically(zone: str, first: datetime, second: datetime, op: str) -> None:
     type_ = TYPES["datetime"].with_zone(zone)
     left, right = (type_.operand(type_.cast(each)) for each in (first, second))
     expected = COMPARISONS[op][1](in_utc(first), in_utc(second))
@@ -308,7 +306,7 @@ def test_types_of_the_same_form_are_the_same() -> None:
     assert Word(("a", "b")) == Word(("a", "b"))
 
 
-def test_anything_is_of_any_type() -> None:
+def test_any_value_has_the_type_any() -> None:
     assert ANY.cast(None) is None
 
 

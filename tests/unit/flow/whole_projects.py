@@ -1,4 +1,4 @@
-"""Loads whole projects, for the tests of what shows only when every step is known."""
+"""Loads whole projects, for tests of checks that need every step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ncco_server.flow.loader import Extent, load
 
 
 def flow_text(steps: str, head: str = "", name: str = "test") -> str:
-    """A flow that starts at the step `hello`; `head` stands in front of its steps."""
+    """A flow that starts at the step `hello`; `head` comes before its steps."""
     top = f"flow: {name}\ndefault: true\nstart: hello\n" if name == "test" else f"flow: {name}\nstart: hello\n"
     return f"{top}{dedent(head)}steps:\n{indent(dedent(steps).strip(), '  ')}\n"
 

@@ -24,7 +24,7 @@ def test_each_value_and_name_has_its_characters() -> None:
     ("text", "offset"),
     [("", 0), ("[1,]", 2), ("[NaN]", 1), ("[1 2]", 3), ('["NaN", -Infinity]', 8), ("[" * 100_000, 0), ("9" * 5_000, 0)],
 )
-def test_what_is_no_json_has_a_place(text: str, offset: int) -> None:
+def test_a_json_syntax_error_has_a_place(text: str, offset: int) -> None:
     with pytest.raises(NotJsonError) as caught:
         read_json(text)
 

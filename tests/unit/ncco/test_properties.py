@@ -1,4 +1,4 @@
-"""What holds for every document, however it was made."""
+"""Claims about every document, however it was made."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def mutated(draw: st.DrawFn) -> Any:
 
 
 def mutate(draw: st.DrawFn, container: Any, key: Any, change: str) -> None:
-    """Change one place of a container as told."""
+    """Change one place of a container."""
     if change == "replace" and container is not None:
         container[key] = draw(VALUES)
     elif change == "wrap" and container is not None:
@@ -96,7 +96,7 @@ def test_check_never_raises_on_arbitrary_json(document: object) -> None:
 
 @MODEST
 @given(mutated())
-def test_check_never_raises_on_changed_nccos_and_what_it_says_can_be_printed(document: Any) -> None:
+def test_check_never_raises_on_changed_nccos_and_its_messages_can_be_printed(document: Any) -> None:
     issues = check(document)
 
     assert json.dumps([(issue.path, issue.message, issue.cure) for issue in issues], ensure_ascii=False).encode()
@@ -105,13 +105,13 @@ def test_check_never_raises_on_changed_nccos_and_what_it_says_can_be_printed(doc
 
 @MODEST
 @given(mutated())
-def test_a_document_without_errors_fits_the_schema(document: Any) -> None:
+def test_a_document_without_errors_matches_the_schema(document: Any) -> None:
     assert errors(document) or VALIDATOR.is_valid(document)
 
 
 @MODEST
 @given(mutated())
-def test_a_document_without_errors_stays_so_when_it_is_read_and_written(document: Any) -> None:
+def test_a_valid_document_stays_valid_when_it_is_read_and_written(document: Any) -> None:
     assert errors(document) or errors(Ncco.build_ncco(Ncco.read_ncco(document))) == []
 
 
@@ -160,7 +160,7 @@ ACTIONS: st.SearchStrategy[NccoModel] = st.one_of(
 
 @MODEST
 @given(st.lists(ACTIONS, max_size=5))
-def test_what_the_builder_builds_passes_check(actions: list[NccoModel]) -> None:
+def test_every_result_of_the_builder_passes_check(actions: list[NccoModel]) -> None:
     document = Ncco.build_ncco(actions)
 
     assert [] == errors(document)

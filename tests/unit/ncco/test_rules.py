@@ -1,4 +1,4 @@
-"""Every rule has an example that breaks it alone, one that does not, and a cure that removes the issue."""
+"""Every rule has an example that breaks only this rule, one that does not, and a cure that removes the issue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ APPLIED: dict[str, list[str]] = yaml.load(Path(__file__).with_name("applied_cure
 
 
 @each_case("code", RULES)
-def test_the_bad_example_breaks_its_rule_alone_and_the_good_one_none(code: str) -> None:
+def test_the_bad_example_breaks_only_its_rule_and_the_good_one_none(code: str) -> None:
     found = check(json.loads(RULES[code].bad))
 
     assert {(code, RULES[code].severity)} == {(issue.code, issue.severity) for issue in found}
@@ -47,7 +47,7 @@ def test_the_cure_removes_the_issue(code: str) -> None:
     assert [] == [issue for issue in check(json.loads(text)) if issue.code == code or issue.is_error]
 
 
-def test_only_a_cure_that_no_editor_applies_needs_an_author() -> None:
+def test_only_cures_without_an_automatic_fix_have_recorded_edits() -> None:
     needed = [code for code, rule in RULES.items() if any(found.change is None for found in check_text(rule.bad)[0])]
 
     assert sorted(APPLIED) == sorted(needed)

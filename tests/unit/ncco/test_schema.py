@@ -1,4 +1,4 @@
-"""The JSON Schema says what `check` says, as far as a JSON Schema can."""
+"""The JSON Schema agrees with `check`, as far as a JSON Schema can."""
 
 from __future__ import annotations
 
@@ -64,6 +64,6 @@ def test_examples_with_warnings_are_valid(code: str) -> None:
 
 
 @each_case("code", IN_THE_SCHEMA)
-def test_examples_of_a_wrong_shape_are_invalid(code: str) -> None:
+def test_examples_with_the_wrong_structure_are_invalid(code: str) -> None:
     assert check(bad(code))
     assert not VALIDATOR.is_valid(bad(code))

@@ -1,4 +1,4 @@
-"""What a fix changes in the text of an NCCO. That each removes its issue is shown in test_rules.py."""
+"""What a fix changes in the text of an NCCO. test_rules.py shows that each fix removes its issue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Short ways to ask."""
+"""Shortcuts for lookups."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def get(url: str, *, timeout_ms: int = PATIENCE_MS, **more: Any) -> LookupReques
 
 
 async def ask(client: LookupClient, *requests: LookupRequest) -> tuple[LookupAnswer, ...]:
-    """The answers of a turn that asks all of them at once."""
+    """The answers of a turn that sends all lookups at once."""
     return await lookups_of_turn(client.answer, client.budget_ms)(tuple(lookup(request) for request in requests))
 
 
 async def ask_one(client: LookupClient, request: LookupRequest) -> LookupAnswer:
-    """The answer of a turn that asks one."""
+    """The answer of a turn with one lookup."""
     return (await ask(client, request))[0]

@@ -16,7 +16,7 @@ from tests.unit.service.receiver import Receiver, receiving
 
 @dataclass(slots=True)
 class StandingClock:
-    """Seconds that pass when a test says so."""
+    """A clock in seconds that the test moves."""
 
     now: float = 0.0
 
@@ -48,7 +48,7 @@ def pauses() -> StandingClock:
 
 @pytest.fixture
 async def client(pauses: StandingClock) -> AsyncIterator[LookupClient]:
-    """A client that has as much time as a busy machine takes."""
+    """A client with time limits for a busy machine."""
     modules = PythonModules(
         {"math", *(f"tests.unit.service.{name}" for name in ("sample_functions", "sample_broken", "nowhere"))}
     )

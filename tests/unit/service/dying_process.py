@@ -1,4 +1,4 @@
-"""Dies by SIGKILL with a hook in its store: `write` before anybody sends it, `send` while it is being sent.
+"""Kills itself by SIGKILL with a hook in its store: with `write` before it is sent, with `send` during the sending.
 
 python dying_process.py write|send DATABASE URL
 """

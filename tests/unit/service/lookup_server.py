@@ -1,4 +1,4 @@
-"""A real server on a real socket that answers well, slowly, wrongly or not at all."""
+"""A real server on a real socket that replies correctly, slowly, wrongly or not at all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GOOD = b'{"name": "Ann", "tier": "gold"}'
 
 
 class Connection:
-    """What a behaviour answers with."""
+    """The reply of a behaviour."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self.writer = writer
@@ -32,7 +32,7 @@ class Connection:
         await self.send("\r\n".join(lines).encode() + body)
 
     def reset(self) -> None:
-        """End the connection as a server does that is killed."""
+        """Close the connection like a killed server."""
         sock = self.writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.close()
@@ -138,7 +138,7 @@ async def overloaded(connection: Connection) -> None:
 
 
 async def surplus(connection: Connection) -> None:
-    """One answer more than was asked for."""
+    """Send one reply more than requested."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
     await connection.send(head % len(GOOD) + GOOD + head % 2 + b"{}")
 
@@ -180,7 +180,7 @@ async def babbling(connection: Connection) -> None:
 
 
 class LookUpServer:
-    """Behaves by the path that is asked; `requests` holds each head and body as it came."""
+    """Behaves by the requested path; `requests` contains each head and body as received."""
 
     def __init__(self) -> None:
         self.requests: list[str] = []
@@ -192,7 +192,7 @@ class LookUpServer:
         self._serving: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Listen; after `stop` on the same port again."""
+        """Listen; after `stop`, on the same port again."""
         self.port = self.port or free_port()
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
 
@@ -202,7 +202,7 @@ class LookUpServer:
         for task in self._serving:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
-        await asyncio.sleep(0.01)  # in which the closed connections end
+        await asyncio.sleep(0.01)  # time for the closed connections to end
 
     def url(self, path: str, host: str = "127.0.0.1") -> str:
         return f"http://{host}:{self.port}/{path}"

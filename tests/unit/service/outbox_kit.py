@@ -1,4 +1,4 @@
-"""A clock to be turned, a scripted receiver, and a listener that keeps what it is told."""
+"""A clock that tests set, a scripted receiver, and a listener that records its calls."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Clock:
 
 @dataclass(slots=True)
 class ScriptedPost:
-    """Gives each hook the next of its verdicts, the last one again and again; `held` hooks wait for their event."""
+    """Gives each hook the next of its verdicts and repeats the last one; `held` hooks wait for their event."""
 
     verdicts: dict[str, list[Verdict]] = field(default_factory=dict)
     held: dict[str, asyncio.Event] = field(default_factory=dict)
@@ -87,5 +87,5 @@ async def put(store: Store, *hooks: HookRow) -> None:
 
 async def until(is_so: Callable[[], object], within_s: float = 30.0) -> None:
     async with asyncio.timeout(within_s):
-        while not is_so():  # noqa: ASYNC110 - what is waited for may be in another thread
+        while not is_so():  # noqa: ASYNC110 - the condition may be set by another thread
             await asyncio.sleep(0.005)

@@ -1,4 +1,4 @@
-"""A receiver of hooks: a real HTTP server on a port of its own, which answers as it is told and keeps what came."""
+"""A receiver of hooks: a real HTTP server on its own port with scripted replies, which records its requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.serving_thread import serving_thread
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One request that came in."""
+    """One received request."""
 
     path: str
     headers: dict[str, str]
@@ -24,7 +24,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is answered: after `after_s`, with `chunks` of `chunk` bytes, one every `every_s`."""
+    """A reply: after `after_s`, with `chunks` of `chunk` bytes, one every `every_s`."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Answer:
 
 @dataclass(slots=True)
 class Receiver:
-    """Answers each post with the next of `answers`; the last one again and again."""
+    """Replies to each POST with the next of `answers`, and repeats the last one."""
 
     port: int = 0
     answers: list[Answer] = field(default_factory=lambda: [Answer()])
@@ -51,7 +51,7 @@ class Receiver:
         return [post.path for post in self.posts]
 
     def reset(self) -> Receiver:
-        """Forget what came, and answer 200 again."""
+        """Forget the requests, and reply 200 again."""
         self.posts = []
         return self.answering(Answer())
 
@@ -60,7 +60,7 @@ class Receiver:
         return self
 
     def wait_for(self, count: int, within_s: float = 30.0) -> list[Post]:
-        """The posts, once there are so many."""
+        """The POSTs, after waiting for this many."""
         until = time.monotonic() + within_s
         while len(self.posts) < count and time.monotonic() < until:
             time.sleep(0.01)
@@ -97,7 +97,7 @@ async def _answer(answer: Answer, send: Callable[[Any], Awaitable[None]]) -> Non
 
 @contextmanager
 def receiving(port: int = 0) -> Iterator[Receiver]:
-    """A receiver that listens on `port`, or on any free one, also when it comes back."""
+    """A receiver on `port`, or on any free port, also after a restart."""
     receiver = Receiver()
     with serving_thread(receiver, port or free_port()) as receiver.port:
         yield receiver

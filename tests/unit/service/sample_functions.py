@@ -1,4 +1,4 @@
-"""Functions that flows of the tests name."""
+"""Functions used by flows of the tests."""
 
 from __future__ import annotations
 

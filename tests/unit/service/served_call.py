@@ -1,4 +1,4 @@
-"""A service over a real store with real flow files, and a caller who sends it webhooks as Vonage would."""
+"""A service with a real store and real flow files, and a caller that sends webhooks as Vonage would."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
 
 def delivery(fields: Mapping[str, Any] | None, problem: str = "") -> Delivery:
-    """A POST with these fields; None is a body that could not be read."""
+    """A POST with these fields; None is an unreadable body."""
     known = fields or {}
     return Delivery("POST", orjson.dumps(known), known, "https://calls.example.com", NOON, problem)
 
 
 async def service_at(store: Store, flows: Path, policy: Policy = POLICY, **more: Any) -> CallService:
-    """A service of an open store with the flow files in `flows`, which have no errors."""
+    """A service of an open store with the flow files in `flows`, which must have no errors."""
     service = CallService(store, reader(flows), policy, **more)
     read = await service.library.reload()
     assert not read.has_errors, read.issues
@@ -45,7 +45,7 @@ async def service_at(store: Store, flows: Path, policy: Policy = POLICY, **more:
 
 
 def reader(flows: Path) -> Callable[[], Project]:
-    """Reads `flows`, with `templates` beside it. The same texts are loaded once in a process."""
+    """Reads `flows`, with `templates` beside it. The same texts are loaded once per process."""
 
     def read() -> Project:
         texts, issues = read_project(flows, flows.parent / "templates")

@@ -9,7 +9,7 @@ from tests.unit.service.lookup_server import LookUpServer, broken_json, failing,
 
 
 class Clock:
-    """Stands still until it is moved."""
+    """A clock that stands still until the test moves it."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -26,7 +26,7 @@ def lacks_number(value: Any) -> str:
     return "" if isinstance(value, dict) and "number" in value else "`number` is missing"
 
 
-async def test_a_good_answer_is_given_again(client: LookupClient, server: LookUpServer) -> None:
+async def test_a_valid_answer_is_cached(client: LookupClient, server: LookUpServer) -> None:
     request = get(server.url("good"), cache_ms=30_000, misfit=lacks_name)
 
     first, second = [await ask_one(client, request) for _ in range(2)]
@@ -37,7 +37,7 @@ async def test_a_good_answer_is_given_again(client: LookupClient, server: LookUp
     assert 1 == len(server.requests)
 
 
-async def test_an_answer_gets_old(server: LookUpServer) -> None:
+async def test_a_cached_answer_expires(server: LookUpServer) -> None:
     clock = Clock()
     client = LookupClient(PATIENCE_MS, clock=clock)
     request = get(server.url("good"), cache_ms=30_000)
@@ -52,7 +52,7 @@ async def test_an_answer_gets_old(server: LookUpServer) -> None:
     assert (True, False) == (young.is_cached, old.is_cached)
 
 
-async def test_without_cache_nothing_is_kept(client: LookupClient, server: LookUpServer) -> None:
+async def test_without_the_cache_option_no_answer_is_kept(client: LookupClient, server: LookUpServer) -> None:
     for _ in range(2):
         await ask_one(client, get(server.url("good")))
 
@@ -69,7 +69,7 @@ async def test_a_bad_answer_is_not_kept(client: LookupClient, server: LookUpServ
     assert ["not JSON (HTML)", "not JSON", "status 503", ""] == problems
 
 
-async def test_an_answer_that_lacks_what_is_declared_is_not_kept(client: LookupClient, server: LookUpServer) -> None:
+async def test_an_answer_without_the_declared_fields_is_not_kept(client: LookupClient, server: LookUpServer) -> None:
     lying = get(server.url("good"), cache_ms=30_000, misfit=lacks_number)
 
     answers = [await ask_one(client, lying) for _ in range(2)]
@@ -78,7 +78,9 @@ async def test_an_answer_that_lacks_what_is_declared_is_not_kept(client: LookupC
     assert 2 == len(server.requests)
 
 
-async def test_what_is_kept_serves_only_who_accepts_it(client: LookupClient, server: LookUpServer) -> None:
+async def test_a_cached_answer_is_used_only_if_it_has_the_required_fields(
+    client: LookupClient, server: LookUpServer
+) -> None:
     await ask_one(client, get(server.url("good"), cache_ms=30_000, misfit=lacks_name))
 
     answer = await ask_one(client, get(server.url("good"), cache_ms=30_000, misfit=lacks_number))
@@ -86,14 +88,14 @@ async def test_what_is_kept_serves_only_who_accepts_it(client: LookupClient, ser
     assert not answer.is_cached
 
 
-async def test_who_asks_the_same_at_the_same_time_asks_once(client: LookupClient, server: LookUpServer) -> None:
+async def test_simultaneous_equal_requests_are_sent_once(client: LookupClient, server: LookUpServer) -> None:
     answers = await ask(client, *[get(server.url("slow"), cache_ms=30_000)] * 10)
 
     assert {""} == {answer.problem for answer in answers}
     assert 1 == len(server.requests)
 
 
-async def test_one_who_has_no_time_left_does_not_spoil_it_for_the_others(
+async def test_a_request_that_times_out_does_not_affect_others_waiting_for_the_same_answer(
     client: LookupClient, server: LookUpServer
 ) -> None:
     request = lookup(get(server.url("slow"), cache_ms=30_000))
@@ -110,7 +112,7 @@ async def test_one_who_has_no_time_left_does_not_spoil_it_for_the_others(
     assert 1 == len(server.requests)
 
 
-async def test_the_oldest_answer_goes_first() -> None:
+async def test_the_oldest_answer_is_evicted_first() -> None:
     memory = AnswerCache(Clock(), size=2)
     for key in (b"a", b"b"):
         memory.put(key, key, 1000)
@@ -121,7 +123,7 @@ async def test_the_oldest_answer_goes_first() -> None:
     assert (b"a", None, b"c") == (memory.get(b"a"), memory.get(b"b"), memory.get(b"c"))
 
 
-def test_whatever_is_sent_distinguishes_two_requests() -> None:
+def test_requests_that_differ_in_anything_sent_are_cached_separately() -> None:
     url = "https://crm.example.com"
     requests = [
         get(url),

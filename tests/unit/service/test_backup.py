@@ -1,4 +1,4 @@
-"""What a restore leaves behind when its last step fails."""
+"""A restore whose last step fails leaves everything as before."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.stored_rows import new_call
 
 
 class Refusing(SqliteDatabase):
-    """A database that somebody else takes at the last moment."""
+    """A database that another process locks at the last moment."""
 
     async def replace_by(self, path: Path) -> None:
         raise StoreUnavailable("it is in use")
@@ -50,7 +50,7 @@ def files_of(folder: Path) -> dict[str, str]:
     }
 
 
-async def test_a_restore_that_fails_at_the_end_puts_everything_back(tmp_path: Path) -> None:
+async def test_a_restore_that_fails_at_the_end_undoes_everything(tmp_path: Path) -> None:
     for name in ("old", "new"):
         (tmp_path / name).mkdir()
     await fill(old := places_in(tmp_path / "old"), "old")

@@ -30,7 +30,7 @@ def call_of(fields: Mapping[str, Any], **query: str) -> CallData:
 
 
 @given(FIELDS, CUSTOM_DATA)
-def test_the_facts_are_those_of_the_webhook_model(fields: dict[str, Any], custom_data: object) -> None:
+def test_the_facts_match_the_webhook_model(fields: dict[str, Any], custom_data: object) -> None:
     fields = {**fields, "custom_data": custom_data}
     webhook = recognise(fields)
     call = call_of(fields)
@@ -53,18 +53,18 @@ def test_the_facts_are_those_of_the_webhook_model(fields: dict[str, Any], custom
         (["x"], ""),
     ],
 )
-def test_numbers_are_read_as_text_and_what_is_no_text_as_nothing(sent: object, read: str) -> None:
+def test_numbers_are_read_as_text_and_other_values_are_ignored(sent: object, read: str) -> None:
     assert read == call_of({"to": sent}).to
 
 
-def test_a_webhook_of_another_shape_on_the_answer_route_is_read_all_the_same() -> None:
+def test_an_unexpected_webhook_on_the_answer_route_is_still_read() -> None:
     call = call_of({"status": "ringing", "to": "442079460000", "call_uuid": "leg-1", "payload": {}})
 
     assert ("442079460000", "leg-1") == (call.to, call.uuid)
     assert "leg-1" == call_of({"uuid": None, "call_uuid": "leg-1"}).uuid
 
 
-def test_a_number_without_end_is_nothing() -> None:
+def test_an_infinite_number_is_ignored() -> None:
     assert "" == call_of({"to": 10**5000}).to
 
 
@@ -74,7 +74,7 @@ def test_a_number_is_read_as_digits(sent: str) -> None:
 
 
 @each_case("sent", ["anonymous", "+", "sip:+44@example.com", "0044 7700"])
-def test_what_is_no_number_is_read_as_it_is(sent: str) -> None:
+def test_a_value_that_is_not_a_number_is_read_unchanged(sent: str) -> None:
     assert sent == call_of({"from": sent}).from_number
 
 

@@ -11,12 +11,12 @@ MINUTE_MS = 60_000
 
 
 async def found_with(records: Records, before: int | None = None, **wanted: int) -> FoundCalls:
-    """What a search that has no time left after its first part finds."""
+    """The result of a search that runs out of time after its first part."""
     now = NOON_MS + WORD_CALLS * MINUTE_MS
     return await find_calls(records, CallFilter(**wanted), 50, now, before=before, word="Bicycle", within_s=0)  # type: ignore[arg-type]  # names of fields
 
 
-async def test_a_search_for_a_word_says_how_far_it_has_looked_and_goes_on_there() -> None:
+async def test_a_text_search_reports_how_far_it_got_and_continues_there() -> None:
     async with MemoryStore() as store:
         for number in range(WORD_CALLS + 1):
             ncco = b'[{"action":"talk","text":"A bicycle."}]' if number in (0, 400) else b"[]"

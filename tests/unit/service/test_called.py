@@ -1,4 +1,4 @@
-"""Parties that a connect has called: what they hear, what comes of them, and when their session ends."""
+"""Parties called by a connect: what they hear, their outcome, and the end of their session."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def caller(service: CallService) -> ServedCall:
 
 
 class Party(ServedCall):
-    """Who is called by a caller's connect."""
+    """A party called by a caller's connect."""
 
     def __init__(self, caller: ServedCall) -> None:
         super().__init__(caller.service)
@@ -98,7 +98,7 @@ class Party(ServedCall):
 
 
 async def notify(caller: ServedCall) -> Reply:
-    """The caller's connect is over."""
+    """End the caller's connect."""
     return await caller.post("notify", {"payload": {"checkpoint": "connected"}, "conversation_uuid": "CON-1"})
 
 
@@ -145,7 +145,7 @@ async def test_the_session_of_a_called_party_is_kept_by_its_own_leg(caller: Serv
     assert (PARTY, 2, False) == (row.leg, row.version, row.is_over)
 
 
-async def test_who_takes_the_call_is_joined_and_the_call_ends_after_it(caller: ServedCall) -> None:
+async def test_a_party_that_accepts_is_joined_and_the_call_ends_afterwards(caller: ServedCall) -> None:
     party = Party(caller)
     await party.ask()
     joined = await party.press("1")
@@ -156,7 +156,7 @@ async def test_who_takes_the_call_is_joined_and_the_call_ends_after_it(caller: S
     assert ("completed", None) == (over.outcome, over.ncco)
 
 
-async def test_after_who_declines_the_next_of_the_list_rings(caller: ServedCall) -> None:
+async def test_if_a_party_declines_the_next_in_the_list_is_dialled(caller: ServedCall) -> None:
     party = Party(caller)
     await party.ask()
     apart = await party.press("2")
@@ -171,7 +171,7 @@ async def test_after_who_declines_the_next_of_the_list_rings(caller: ServedCall)
     assert ["Nobody is here."] == caller.said
 
 
-async def test_who_hangs_up_before_being_joined_has_declined(caller: ServedCall) -> None:
+async def test_a_party_that_hangs_up_before_being_joined_has_declined(caller: ServedCall) -> None:
     await Party(caller).ask()
     await caller.dial("answered", uuid=PARTY)
     await caller.dial("completed", uuid=PARTY)
@@ -180,14 +180,14 @@ async def test_who_hangs_up_before_being_joined_has_declined(caller: ServedCall)
     assert "rejected" == reply.outcome
 
 
-async def test_a_party_that_never_asked_is_reported_by_the_events_alone(caller: ServedCall) -> None:
+async def test_a_party_that_never_requested_its_flow_is_reported_by_events_only(caller: ServedCall) -> None:
     await caller.dial("answered", uuid=PARTY)
     reply = await notify(caller)
 
     assert "completed" == reply.outcome
 
 
-async def test_the_end_of_the_leg_ends_its_session_and_reports_who_left_in_the_middle(
+async def test_the_end_of_the_leg_ends_its_session_and_reports_a_party_that_left_early(
     caller: ServedCall, store: Store
 ) -> None:
     party = Party(caller)
@@ -203,7 +203,9 @@ async def test_the_end_of_the_leg_ends_its_session_and_reports_who_left_in_the_m
     assert ["left"] == [hook.name for hook in hooks]
 
 
-async def test_the_end_of_the_callers_leg_leaves_the_party_to_its_own_end(caller: ServedCall, store: Store) -> None:
+async def test_the_end_of_the_callers_leg_does_not_end_the_session_of_the_party(
+    caller: ServedCall, store: Store
+) -> None:
     party = Party(caller)
     await party.ask()
     await party.service.event(delivery({"status": "completed", "uuid": LEG, "direction": "inbound"}))
@@ -213,7 +215,7 @@ async def test_the_end_of_the_callers_leg_leaves_the_party_to_its_own_end(caller
     assert (False, True) == (between, (await party.row(store)).is_over)
 
 
-async def test_an_event_of_the_application_ends_the_session_of_a_party_too(caller: ServedCall, store: Store) -> None:
+async def test_an_application_event_ends_the_session_of_a_party_too(caller: ServedCall, store: Store) -> None:
     party = Party(caller)
     await party.ask()
     await party.service.event(delivery({"status": "completed", "uuid": PARTY, "direction": "outbound"}))
@@ -221,7 +223,7 @@ async def test_an_event_of_the_application_ends_the_session_of_a_party_too(calle
     assert (await party.row(store)).is_over
 
 
-async def test_who_asks_for_a_call_that_has_gone_on_is_joined_without_a_word(caller: ServedCall) -> None:
+async def test_a_party_of_a_call_that_has_moved_on_is_joined_silently(caller: ServedCall) -> None:
     party = Party(caller)
     await caller.dial("busy")
     late = await party.ask()
@@ -230,14 +232,14 @@ async def test_who_asks_for_a_call_that_has_gone_on_is_joined_without_a_word(cal
     assert "the call that dialled this party has moved on" == late.problem
 
 
-async def test_who_asks_for_a_call_that_is_over_is_joined_without_a_word(caller: ServedCall) -> None:
+async def test_a_party_of_a_call_that_is_over_is_joined_silently(caller: ServedCall) -> None:
     party = Party(caller)
     await party.service.event(delivery({"status": "completed", "uuid": LEG, "direction": "inbound"}))
 
     assert SILENT == (await party.ask()).ncco
 
 
-async def test_who_asks_for_a_call_that_nobody_knows_is_joined_without_a_word(service: CallService) -> None:
+async def test_a_party_of_an_unknown_call_is_joined_silently(service: CallService) -> None:
     token = make_token(POLICY.keys[0], WaitRef("onanswer", "f" * 32, 1, 1))
     reply = await service.resume("onanswer", token, delivery(ASKED))
 
@@ -245,12 +247,12 @@ async def test_who_asks_for_a_call_that_nobody_knows_is_joined_without_a_word(se
     assert "the call that dialled this party is not stored" == reply.problem
 
 
-async def test_a_token_that_was_never_given_out_is_none(service: CallService) -> None:
+async def test_a_token_that_was_never_issued_is_not_found(service: CallService) -> None:
     with pytest.raises(UnknownWait):
         await service.resume("onanswer", "AAAA", delivery(ASKED))
 
 
-async def test_a_revision_that_is_lost_joins_the_parties(caller: ServedCall, store: Store) -> None:
+async def test_if_the_revision_is_lost_the_parties_are_joined(caller: ServedCall, store: Store) -> None:
     party = Party(caller)
     lost_store: Any = NoRevisions(store)
     emptied = CallService(lost_store, lambda: caller.service.library.last, POLICY)
@@ -260,7 +262,7 @@ async def test_a_revision_that_is_lost_joins_the_parties(caller: ServedCall, sto
     assert lost.problem.endswith("of flow main is lost")
 
 
-async def test_a_party_in_the_middle_of_a_lost_revision_is_joined(caller: ServedCall, store: Store) -> None:
+async def test_a_party_whose_revision_is_lost_during_its_flow_is_joined(caller: ServedCall, store: Store) -> None:
     party = Party(caller)
     await party.ask()
     lost_store: Any = NoRevisions(store)
@@ -296,7 +298,7 @@ async def test_a_refused_ncco_of_a_party_takes_its_error_exit_and_joins(caller: 
     assert PARTY == (await party.row(store)).leg
 
 
-async def test_a_refused_ncco_of_a_party_that_nobody_knows_joins(service: CallService) -> None:
+async def test_a_refused_ncco_of_an_unknown_party_joins(service: CallService) -> None:
     token = make_token(POLICY.keys[0], WaitRef("onanswer", "f" * 32, 1, 1))
     url = f"https://calls.example.com/webhooks/onanswer/{token}"
     fields = {**ASKED, "reason": "Invalid NCCO.", "original_request": {"url": url, "type": "answer"}}
@@ -304,7 +306,7 @@ async def test_a_refused_ncco_of_a_party_that_nobody_knows_joins(service: CallSe
     assert SILENT == (await service.fallback(delivery(fields))).ncco
 
 
-async def test_a_party_that_asks_two_days_later_is_joined_without_a_word(caller: ServedCall) -> None:
+async def test_a_request_two_days_later_joins_the_party_silently(caller: ServedCall) -> None:
     party = Party(caller)
     late = replace(delivery(ASKED), received_at=NOON + timedelta(days=3))
 

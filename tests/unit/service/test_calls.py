@@ -138,7 +138,7 @@ async def test_callback_urls_start_with_the_base_url(call: ServedCall) -> None:
     )
 
 
-async def test_deliveries_that_race_get_the_same_bytes_and_count_one_try(call: ServedCall) -> None:
+async def test_racing_deliveries_get_the_same_bytes_and_count_as_one_try(call: ServedCall) -> None:
     await call.ring()
     token, wrong = call.token("input"), {"dtmf": {"digits": "9"}, "uuid": LEG}
     replies = await asyncio.gather(*(call.post("input", wrong, token) for _ in range(8)))
@@ -147,7 +147,7 @@ async def test_deliveries_that_race_get_the_same_bytes_and_count_one_try(call: S
     assert 7 == sum(reply.is_repeat for reply in replies)
 
 
-async def test_answers_that_race_get_the_same_bytes(call: ServedCall) -> None:
+async def test_racing_answer_webhooks_get_the_same_bytes(call: ServedCall) -> None:
     replies = await asyncio.gather(*(call.ring() for _ in range(8)))
 
     assert 1 == len({reply.ncco for reply in replies})
@@ -169,7 +169,7 @@ async def test_an_event_names_the_user_who_calls_without_a_number(call: ServedCa
     assert "ann" == reply.caller
 
 
-async def test_a_named_flow_is_another_call_of_the_same_leg(call: ServedCall) -> None:
+async def test_a_named_flow_starts_another_call_on_the_same_leg(call: ServedCall) -> None:
     await call.ring()
     await call.ring("pin")
 
@@ -183,7 +183,7 @@ async def test_a_flow_that_cannot_be_started_by_name_gives_the_failsafe(call: Se
     assert "there is no such flow" in reply.problem
 
 
-async def test_a_webhook_without_a_leg_opens_a_call_of_its_own(call: ServedCall) -> None:
+async def test_a_webhook_without_a_leg_opens_its_own_call(call: ServedCall) -> None:
     first = await call.ring(uuid=None)
     second = await call.ring(uuid=None)
 
@@ -192,7 +192,7 @@ async def test_a_webhook_without_a_leg_opens_a_call_of_its_own(call: ServedCall)
 
 
 @pytest.mark.parametrize("leg", ["x" * 5000, "debug", "ü/../..", " "])
-async def test_any_text_can_be_a_leg(call: ServedCall, leg: str) -> None:
+async def test_any_text_is_accepted_as_a_leg_id(call: ServedCall, leg: str) -> None:
     await call.ring(uuid=leg)
     await call.press("1")
     again = await call.ring(uuid=leg)
@@ -208,7 +208,7 @@ async def test_a_signed_wait_that_the_store_does_not_know_gets_the_failsafe(call
     assert reply.is_failsafe
 
 
-async def test_a_step_that_cannot_be_played_is_named_by_code_and_place(store: Store, flows: Path) -> None:
+async def test_a_step_that_cannot_be_played_is_logged_with_code_and_place(store: Store, flows: Path) -> None:
     dialling = "flow: menu\ndefault: true\nstart: dial\nsteps:\n  dial:\n    do: [{connect: '{{ call.from }}'}]\n"
     (flows / "menu.yaml").write_text(f"{dialling}    on: {{completed: end, otherwise: end}}\n")
     reply = await ServedCall(await service_at(store, flows)).ring()
@@ -218,7 +218,7 @@ async def test_a_step_that_cannot_be_played_is_named_by_code_and_place(store: St
 
 
 class _Watched:
-    """Passes everything on to a store and keeps what was written."""
+    """Passes everything on to a store and records what was written."""
 
     def __init__(self, store: Any) -> None:
         self._store = store
@@ -236,7 +236,7 @@ class _Watched:
         return call
 
 
-async def test_a_sensitive_input_is_written_nowhere(store: Store, flows: Path) -> None:
+async def test_a_sensitive_input_is_never_stored_or_logged(store: Store, flows: Path) -> None:
     watched: Any = _Watched(store)
     call = ServedCall(await service_at(watched, flows))
     await call.ring("pin")
@@ -277,7 +277,7 @@ async def test_a_call_finishes_on_its_revision_at_a_host_that_never_read_it(
     assert ["Connecting you to sales."] == call.said
 
 
-async def test_a_revision_that_nobody_has_gives_the_failsafe(call: ServedCall, store: Store) -> None:
+async def test_a_revision_that_no_host_has_gives_the_failsafe(call: ServedCall, store: Store) -> None:
     await call.ring()
     row = await store.load(LEG)
     assert row is not None
@@ -315,7 +315,7 @@ async def test_a_broken_file_keeps_the_last_good_flows_and_shows_the_issues(call
     assert "Welcome, 447700900123." == call.said[0]
 
 
-async def test_a_caller_of_a_flow_that_has_gone_still_gets_the_stored_bytes(call: ServedCall, flows: Path) -> None:
+async def test_a_caller_in_a_deleted_flow_still_gets_the_stored_bytes(call: ServedCall, flows: Path) -> None:
     first = await call.ring()
     (flows / "menu.yaml").unlink()
     await call.service.library.reload(confirms_removals=True)
@@ -351,14 +351,14 @@ def _fallback(reason: str, url: str, fields: dict[str, Any]) -> Any:
     return delivery({**fields, "reason": reason, "original_request": {"url": url, "type": "answer"}})
 
 
-async def test_the_fallback_of_an_answer_of_a_named_flow_goes_on_in_it(call: ServedCall) -> None:
+async def test_the_fallback_of_an_answer_continues_in_the_named_flow(call: ServedCall) -> None:
     reply = await call.service.fallback(_fallback("Socket timeout.", "https://x/webhooks/answer/pin", ANSWER))
 
     assert reply.ncco is not None
     assert b"enter your PIN" in reply.ncco
 
 
-async def test_the_fallback_of_a_refused_call_that_nobody_knows_gives_the_failsafe(call: ServedCall) -> None:
+async def test_the_fallback_of_an_unknown_refused_call_gives_the_failsafe(call: ServedCall) -> None:
     reply = await call.service.fallback(_fallback("Invalid NCCO.", "https://x/webhooks/answer", ANSWER))
 
     assert reply.is_failsafe

@@ -36,7 +36,7 @@ async def test_a_host_is_asked_again_after_its_pause(
     assert ["", "", ""] == [answer.problem for answer in answers]
 
 
-async def test_after_a_pause_one_asks_for_all(
+async def test_after_a_pause_one_request_probes_for_all(
     client: LookupClient, server: LookUpServer, pauses: StandingClock
 ) -> None:
     await fail_often(client, server)
@@ -49,7 +49,7 @@ async def test_after_a_pause_one_asks_for_all(
     assert 6 == len(server.requests)
 
 
-async def test_who_asks_for_all_and_stops_waiting_leaves_that_to_the_next(
+async def test_a_probe_that_is_cancelled_is_left_to_the_next_request(
     client: LookupClient, server: LookUpServer, pauses: StandingClock
 ) -> None:
     await fail_often(client, server)
@@ -65,7 +65,7 @@ async def test_who_asks_for_all_and_stops_waiting_leaves_that_to_the_next(
     assert "" == (await ask_one(client, get(server.url("c")))).problem
 
 
-async def test_a_host_that_fails_still_gets_another_pause(
+async def test_a_host_that_still_fails_gets_another_pause(
     client: LookupClient, server: LookUpServer, pauses: StandingClock
 ) -> None:
     await fail_often(client, server)
@@ -77,7 +77,7 @@ async def test_a_host_that_fails_still_gets_another_pause(
     assert second.problem.startswith("not asked: ")
 
 
-async def test_a_host_that_says_no_does_not_fail(client: LookupClient, server: LookUpServer) -> None:
+async def test_a_client_error_does_not_count_as_a_failure(client: LookupClient, server: LookUpServer) -> None:
     await fail_often(client, server, 4)
     server.behaviours["c"] = missing
     await ask_one(client, get(server.url("c")))
@@ -88,7 +88,7 @@ async def test_a_host_that_says_no_does_not_fail(client: LookupClient, server: L
     assert "status 503" == answer.problem
 
 
-async def test_another_host_is_asked_all_the_same(client: LookupClient, server: LookUpServer) -> None:
+async def test_other_hosts_are_still_asked(client: LookupClient, server: LookUpServer) -> None:
     await fail_often(client, server)
 
     answer = await ask_one(client, get(server.url("good", "localhost")))
@@ -96,7 +96,9 @@ async def test_another_host_is_asked_all_the_same(client: LookupClient, server: 
     assert "" == answer.problem
 
 
-async def test_a_host_that_was_cut_short_by_another_has_not_failed(client: LookupClient, server: LookUpServer) -> None:
+async def test_a_host_whose_requests_are_cut_short_by_the_budget_has_not_failed(
+    client: LookupClient, server: LookUpServer
+) -> None:
     for _ in range(6):
         await lookups_of_turn(client.answer, 20)((lookup(get(server.url("silent"))),))
 

@@ -1,6 +1,6 @@
-"""A call that is swept or forgotten while a webhook of it is on its way: a listening caller hears something.
+"""A call that is swept or forgotten while a webhook is on its way: a listening caller still hears something.
 
-The deletion comes at the worst moment: when the call has been read, and before what comes of it is written.
+The deletion happens at the worst moment: after the call was read and before the result is written.
 """
 
 from __future__ import annotations
@@ -73,12 +73,12 @@ async def call(interrupted: Interrupted) -> ServedCall:
 
 
 async def swept(store: Store) -> int:
-    """The retention is over, by a clock that has jumped ahead."""
+    """The retention has ended because the clock jumped ahead."""
     return await store.sweep(milliseconds(NOON) + 1, 100, milliseconds(NOON) + 1)
 
 
 async def forgotten(store: Store) -> Forgotten:
-    """What `ncco forget` does."""
+    """Run what `ncco forget` runs."""
     return await store.forget([NUMBER])
 
 
@@ -93,7 +93,7 @@ class Late(NamedTuple):
 
 
 async def nothing(call: ServedCall) -> None:
-    """The call has only begun."""
+    """The call has just started."""
 
 
 async def choose_sales(call: ServedCall) -> None:
@@ -131,13 +131,13 @@ async def refuse_ncco(call: ServedCall) -> Reply:
 
 
 def errors(reply: Reply) -> list[str]:
-    """What is wrong with an NCCO; an empty reply, after which the call goes on, is right."""
+    """The errors of an NCCO; an empty reply, after which the call continues, is valid."""
     return [issue.code for issue in check(orjson.loads(reply.ncco or b"[]")) if issue.severity == "error"][:1]
 
 
 @pytest.mark.parametrize("delete", [swept, forgotten])
 @pytest.mark.parametrize("late", [Late(nothing, press), Late(choose_sales, report_busy), Late(nothing, refuse_ncco)])
-async def test_who_waits_for_an_ncco_of_a_call_that_is_deleted_hears_one(
+async def test_a_caller_still_gets_an_ncco_if_the_call_is_deleted(
     store: Store,
     interrupted: Interrupted,
     call: ServedCall,
@@ -162,7 +162,7 @@ async def test_who_waits_for_an_ncco_of_a_call_that_is_deleted_hears_one(
 @pytest.mark.parametrize(
     "late", [Late(choose_sales, report_ringing), Late(choose_message, bring_recording), Late(nothing, hang_up)]
 )
-async def test_what_comes_late_for_a_call_that_is_deleted_brings_nothing_of_it_back(
+async def test_a_late_webhook_restores_nothing_of_a_deleted_call(
     store: Store,
     interrupted: Interrupted,
     call: ServedCall,
@@ -197,7 +197,9 @@ async def ring_where_no_flow_is(call: ServedCall) -> Reply:
 Ring = Callable[[ServedCall], Awaitable[Reply]]
 
 
-async def test_a_call_that_is_swept_may_ring_again(store: Store, interrupted: Interrupted, call: ServedCall) -> None:
+async def test_a_caller_whose_call_was_swept_may_call_again(
+    store: Store, interrupted: Interrupted, call: ServedCall
+) -> None:
     first = await call.ring()
     interrupted.before_write = lambda: swept(store)
     second = await call.ring()
@@ -207,7 +209,7 @@ async def test_a_call_that_is_swept_may_ring_again(store: Store, interrupted: In
 
 
 @pytest.mark.parametrize("ring", [ring_in_the_same_flow, ring_in_a_named_flow, ring_where_no_flow_is])
-async def test_who_was_forgotten_and_rings_again_hears_an_ncco_of_which_nothing_is_kept(
+async def test_a_forgotten_caller_who_calls_again_gets_an_ncco_and_nothing_is_stored(
     store: Store, interrupted: Interrupted, call: ServedCall, ring: Ring
 ) -> None:
     first = await call.ring()
@@ -222,9 +224,7 @@ async def test_who_was_forgotten_and_rings_again_hears_an_ncco_of_which_nothing_
     assert Forgotten() == (await store.forget([NUMBER]))._replace(purged=None)
 
 
-async def test_of_who_was_forgotten_and_transferred_nothing_that_follows_is_kept(
-    store: Store, call: ServedCall
-) -> None:
+async def test_nothing_is_stored_after_the_transfer_of_a_forgotten_caller(store: Store, call: ServedCall) -> None:
     await call.ring()
     await forgotten(store)
     await ring_in_a_named_flow(call)
@@ -236,9 +236,7 @@ async def test_of_who_was_forgotten_and_transferred_nothing_that_follows_is_kept
     assert Forgotten() == (await store.forget([NUMBER]))._replace(purged=None)
 
 
-async def test_of_a_party_that_was_dialled_for_who_was_forgotten_nothing_is_kept(
-    store: Store, call: ServedCall
-) -> None:
+async def test_nothing_is_stored_about_a_party_dialled_for_a_forgotten_caller(store: Store, call: ServedCall) -> None:
     await call.ring()
     await call.press("3")
     url = next(action for action in call.ncco if action["action"] == "connect")["endpoint"][0]["onAnswer"]["url"]

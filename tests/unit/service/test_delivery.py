@@ -1,4 +1,4 @@
-"""From a SQLite file to a real receiver, through everything that can go wrong between them."""
+"""From a SQLite file to a real receiver, with everything that can go wrong in between."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 @asynccontextmanager
 async def sending(store: Store, ahead_s: float = 0.0, try_s: float = 5.0) -> AsyncIterator[Heard]:
-    """A sender on `store`, whose clock is `ahead_s` ahead."""
+    """A sender for `store` whose clock is `ahead_s` ahead."""
     heard = Heard()
     async with new_client() as client:
         poster = Poster(client, [SECRET], try_s=try_s)
@@ -76,7 +76,7 @@ async def test_hook_waits_for_a_receiver_that_is_down_and_comes_back(store: Stor
     assert ["/leg-1/h1", "/leg-1/h2"] == back.paths
 
 
-async def test_receiver_that_is_too_slow_gets_it_again(store: Store, receiver: Receiver) -> None:
+async def test_a_hook_is_sent_again_to_a_receiver_that_is_too_slow(store: Store, receiver: Receiver) -> None:
     receiver.answering(Answer(after_s=30), Answer(200))
     await put(store, hook(receiver, "h1"))
     async with sending(store, try_s=1) as heard:
@@ -134,7 +134,7 @@ async def test_hook_of_a_server_that_was_killed_is_sent_by_the_next(
 
 
 def kill_it(how: str, path: Path, receiver: Receiver, posts: int) -> int:
-    """Run the dying process until so many posts came; the code that it ended with."""
+    """Run the dying process until this many POSTs arrived. Returns its exit code."""
     words = [sys.executable, "-m", "tests.unit.service.dying_process", how, str(path), receiver.url]
     with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, env=dict(os.environ)) as process:
         receiver.wait_for(posts)

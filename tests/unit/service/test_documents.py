@@ -1,4 +1,4 @@
-"""Documents of stored rows: what programs read says the same as what was stored."""
+"""Documents of stored rows contain what was stored."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def documents(store: Store, **wanted: str) -> list[CallDocument]:
     return [CallDocument.of(row, result, LATER_MS) for row, result in found.calls]
 
 
-async def test_a_call_whose_end_is_reported_late_ends_when_reports_count_it() -> None:
+async def test_a_call_reported_late_ends_when_reports_count_it() -> None:
     async with MemoryStore() as store:
         await store.open_call(*new_call("leg-1"))
         await store.end_lost(EndOfCall("leg-1", 1, "inbound"), "leg-1", NOON_MS + 1)
@@ -76,11 +76,11 @@ async def test_a_call_that_is_found_by_its_result_shows_it(direction: Any) -> No
 
 
 def personal(kind: type[RowDocument]) -> list[str]:
-    """The fields that say something about a person."""
+    """The fields with personal data."""
     return [name for name, field in kind.model_fields.items() if field.json_schema_extra]
 
 
-async def test_nothing_personal_is_left_of_what_is_forgotten() -> None:
+async def test_no_personal_data_is_left_of_a_forgotten_person() -> None:
     async with MemoryStore() as store:
         texts = dict.fromkeys(personal(RecordingDocument), NUMBER)
         await store.recordings.add(RecordingRow("1", "uuid", "record", NOON_MS, **texts))  # type: ignore[arg-type]  # names of fields
@@ -111,7 +111,7 @@ def test_every_column_of_a_table_is_a_field_or_the_time_zone() -> None:
         ("parked", {"is_parked": True, "due_at": None}),
     ],
 )
-def test_a_hook_says_the_same_of_itself_in_its_call_and_in_the_list(expected: str, changes: dict[str, Any]) -> None:
+def test_a_hook_is_the_same_document_in_its_call_and_in_the_list(expected: str, changes: dict[str, Any]) -> None:
     row = hook_row(**changes)
     listed = AddressedHook.of(row, LATER_MS).as_json()
 

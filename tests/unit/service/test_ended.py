@@ -1,4 +1,4 @@
-"""The end of a call, reported once: whoever hung up, and in whatever flow."""
+"""The end of a call is reported once, whoever hung up and in whatever flow."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ async def test_the_outcome_of_the_flow_is_the_result(call: ServedCall, store: St
         ("09", ("completed", "booked", "person")),
     ],
 )
-async def test_own_result_of_the_call_comes_before_the_outcome_of_the_flow(
+async def test_the_flows_own_result_wins_over_the_outcome(
     call: ServedCall, store: Store, keys: str, words: tuple[str, str, str]
 ) -> None:
     await call.ring()
@@ -192,7 +192,7 @@ async def test_own_result_of_the_call_comes_before_the_outcome_of_the_flow(
     assert words == (event["how"], event["result"], event["call_result"])
 
 
-async def test_a_dial_that_completes_ends_the_call_with_its_caller_only(call: ServedCall, store: Store) -> None:
+async def test_a_completed_dial_ends_the_call_only_when_the_caller_leaves(call: ServedCall, store: Store) -> None:
     await call.ring()
     await call.press("2")
     token = call.ncco[0]["endpoint"][0]["onAnswer"]["url"].rpartition("/")[2]
@@ -232,7 +232,7 @@ async def test_a_conversation_ends_the_call(call: ServedCall, store: Store, by: 
     assert how == (await over(store))["event"]["how"]
 
 
-async def test_the_flow_that_waits_reports_the_end_in_a_flow_without_the_event(call: ServedCall, store: Store) -> None:
+async def test_the_waiting_flow_reports_an_end_in_a_flow_without_the_event(call: ServedCall, store: Store) -> None:
     await call.ring()
     await call.press("4")
     await hang_up(call)
@@ -250,7 +250,7 @@ async def test_the_flow_that_the_call_was_handed_to_reports_the_end(call: Served
     assert {"how": "hangup", "flow": "other"} == orjson.loads((await sent(store))[0].body)
 
 
-async def test_the_flow_that_the_call_began_in_reports_the_end_otherwise(call: ServedCall, store: Store) -> None:
+async def test_otherwise_the_flow_that_started_the_call_reports_the_end(call: ServedCall, store: Store) -> None:
     await call.ring()
     await call.press("6")
     await hang_up(call)

@@ -1,4 +1,4 @@
-"""What the log is told of an error that Vonage reports."""
+"""The log line for an error that Vonage reports."""
 
 from __future__ import annotations
 

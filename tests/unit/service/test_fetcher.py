@@ -1,4 +1,4 @@
-"""What the fetcher makes of what a media server sends, or fails to send."""
+"""How the fetcher handles the replies and failures of a media server."""
 
 from __future__ import annotations
 
@@ -97,15 +97,15 @@ async def fetching(
 
 
 async def settled(store: Store, within_s: float = 30.0) -> Sequence[RecordingRow]:
-    """The recordings, once nothing is left to fetch."""
+    """The recordings, after waiting until nothing is left to fetch."""
     async with asyncio.timeout(within_s):
-        while (await store.recordings.count()).waiting:  # noqa: ASYNC110 - what happens is seen in the store
+        while (await store.recordings.count()).waiting:  # noqa: ASYNC110 - only the store shows the progress
             await asyncio.sleep(0.01)
     return await store.recordings.list(100)
 
 
 async def fetched(store: Store, folder: RecordingFolder, server: MediaServer, *rows: RecordingRow) -> RecordingRow:
-    """The newest of the rows, once nothing is left to fetch."""
+    """The newest row, after waiting until nothing is left to fetch."""
     for each in rows:
         await store.recordings.add(each)
     async with fetching(store, folder, server.url):
@@ -113,7 +113,7 @@ async def fetched(store: Store, folder: RecordingFolder, server: MediaServer, *r
 
 
 @pytest.mark.parametrize(("body", "type_"), [(MP3, "audio/mpeg"), (WAV, "audio/wav"), (OGG, "audio/ogg")])
-async def test_a_recording_is_kept_with_its_type_and_checksum(
+async def test_a_recording_is_stored_with_its_type_and_checksum(
     store: Store, folder: RecordingFolder, server: MediaServer, body: bytes, type_: str
 ) -> None:
     url = server.put("/v1/files/1", File(body, content_type="application/octet-stream", pieces=5))
@@ -128,7 +128,7 @@ async def test_a_recording_is_kept_with_its_type_and_checksum(
     assert "identity" == server.headers["accept-encoding"]
 
 
-async def test_a_transcript_is_kept_as_text(store: Store, folder: RecordingFolder, server: MediaServer) -> None:
+async def test_a_transcript_is_stored_as_text(store: Store, folder: RecordingFolder, server: MediaServer) -> None:
     found = await fetched(
         *(store, folder, server),
         row(server.put("/1")),
@@ -163,7 +163,7 @@ LONG_WAV = b"RIFF" + (9_992).to_bytes(4, "little") + b"WAVEfmt " + bytes(9_984)
     ("sizes", "state", "kept"),
     [((500, 600, None), "kept", None), ((500, 500), "kept", 500), ((5, 600, 50), "failed", 0)],
 )
-async def test_a_part_of_a_file_is_fetched_again_until_it_is_whole_or_comes_the_same(
+async def test_an_incomplete_file_is_fetched_again_until_it_is_complete_or_unchanged(
     *,
     store: Store,
     folder: RecordingFolder,
@@ -185,7 +185,7 @@ async def test_a_part_of_a_file_is_fetched_again_until_it_is_whole_or_comes_the_
         assert [] == list(folder.path.iterdir())
 
 
-async def test_the_newest_and_the_oldest_are_fetched_in_turns(
+async def test_the_newest_and_the_oldest_are_fetched_alternately(
     store: Store, folder: RecordingFolder, server: MediaServer
 ) -> None:
     rows = [row(server.put(f"/{number}"), number, due_at=number) for number in range(1, 7)]
@@ -197,7 +197,7 @@ async def test_the_newest_and_the_oldest_are_fetched_in_turns(
     assert ["/6", "/1", "/5", "/2", "/4", "/3"] == server.requests
 
 
-async def test_a_lost_file_that_is_there_again_is_not_fetched(
+async def test_a_lost_file_that_reappears_is_not_fetched(
     store: Store, folder: RecordingFolder, server: MediaServer
 ) -> None:
     found = await fetched(store, folder, server, row(server.put("/1", File(), File(status=404))))
@@ -223,9 +223,9 @@ async def test_a_slow_download_stays_with_its_process(
 async def test_a_download_that_outlives_its_lease_does_not_disturb_the_next_one(
     store: Store, folder: RecordingFolder, server: MediaServer
 ) -> None:
-    """The clock is set forward meanwhile, so the same process takes the recording for abandoned."""
+    """The clock is set forward meanwhile, so the same process considers the recording abandoned."""
     off = timedelta(minutes=-1)
-    audio = MP3 * 4  # a piece is more than a file holds back, and comes at once: each read renews the claim
+    audio = MP3 * 4  # a piece is larger than the file buffer and arrives at once: each read renews the claim
     slow, slower = (File(audio, pieces=2, every_s=every_s) for every_s in (2, 4))
     await store.recordings.add(row(server.put("/1", slow, slower)))
     async with fetching(store, folder, server.url, clock=lambda: datetime.now(UTC) + off):
@@ -248,7 +248,7 @@ async def test_a_download_that_outlives_its_lease_does_not_disturb_the_next_one(
         File(status=302, headers={"location": "/other"}),
     ],
 )
-async def test_what_fails_is_tried_again(
+async def test_a_failed_download_is_retried(
     store: Store, folder: RecordingFolder, server: MediaServer, fault: File
 ) -> None:
     found = await fetched(store, folder, server, row(server.put("/1", fault, File())))
@@ -271,7 +271,7 @@ async def test_what_fails_is_tried_again(
         ),
     ],
 )
-async def test_what_never_comes_is_given_up_with_its_reason(
+async def test_a_recording_that_never_arrives_is_given_up_with_its_reason(
     store: Store, folder: RecordingFolder, server: MediaServer, fault: File, because: str
 ) -> None:
     found = await fetched(store, folder, server, row(server.put("/1", fault)))
@@ -363,7 +363,7 @@ async def test_a_file_that_is_too_large_is_given_up_at_once(server: MediaServer)
     assert ("failed", True) == (failed.value.state, size <= 1_000)
 
 
-async def test_without_a_key_all_that_waits_says_so(store: Store, folder: RecordingFolder) -> None:
+async def test_without_a_key_every_waiting_recording_says_so(store: Store, folder: RecordingFolder) -> None:
     await store.recordings.add(row("https://api.nexmo.com/1"))
     fetcher = Fetcher(store.recordings, folder, None, QUICK)
 
@@ -389,7 +389,7 @@ async def test_a_recording_that_is_deleted_while_it_is_fetched_leaves_no_file(
 
 
 @pytest.mark.parametrize("is_deleted", [False, True])
-async def test_a_long_upload_stays_claimed_and_leaves_nothing_of_what_is_deleted(
+async def test_a_long_upload_stays_claimed_and_leaves_no_file_of_a_deleted_recording(
     store: Store, server: MediaServer, is_deleted: bool
 ) -> None:
     await store.recordings.add(row(server.put("/1", File())))
@@ -413,7 +413,7 @@ async def test_a_long_upload_stays_claimed_and_leaves_nothing_of_what_is_deleted
     assert ("deleted" if is_deleted else "kept") == found.state
 
 
-async def test_a_stopped_server_leaves_the_rest_to_the_next_one(
+async def test_recordings_left_by_a_stopped_server_are_fetched_by_the_next(
     store: Store, folder: RecordingFolder, server: MediaServer
 ) -> None:
     await store.recordings.add(row(server.put("/1", File(pieces=10, every_s=1), File())))
@@ -431,13 +431,13 @@ class FullFolder(RecordingFolder):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-async def test_a_full_disk_is_said(store: Store, tmp_path: Path, server: MediaServer) -> None:
+async def test_a_full_disk_is_reported(store: Store, tmp_path: Path, server: MediaServer) -> None:
     found = await fetched(store, FullFolder(tmp_path), server, row(server.put("/1")))
 
     assert ("failed", "the disk is full", []) == (found.state, found.problem, server.requests)
 
 
-async def test_what_is_deleted_or_old_is_removed_with_its_file(store: Store, folder: RecordingFolder) -> None:
+async def test_deleted_and_old_recordings_are_removed_with_their_files(store: Store, folder: RecordingFolder) -> None:
     now = datetime.now(UTC)
     ages = {"old": timedelta(days=91), "deleted": timedelta(days=2), "just deleted": timedelta(days=2)}
     ids = {name: f"{number:032x}" for number, name in enumerate([*ages, "unknown"])}
@@ -460,7 +460,7 @@ async def test_what_is_deleted_or_old_is_removed_with_its_file(store: Store, fol
 
 
 @pytest.mark.parametrize("name", ["../calls", "a" * 31, "A" * 32, "", "0" * 32 + "/.."])
-def test_a_file_has_the_name_of_an_id_alone(folder: RecordingFolder, name: str) -> None:
+def test_a_file_is_named_by_its_id_only(folder: RecordingFolder, name: str) -> None:
     with pytest.raises(ValueError, match="not the id of a recording"):
         folder.file(name)
 
@@ -471,7 +471,7 @@ def test_a_transcript_that_cannot_be_read_is_refused(document: bytes) -> None:
         transcript_text(document)
 
 
-def test_a_transcript_is_bounded_and_its_channels_are_lines() -> None:
+def test_a_transcript_is_limited_and_each_channel_is_a_line() -> None:
     channel = {"transcript": [{"sentence": " Hello. "}, {"sentence": 1}, "?", {"sentence": "Bye."}]}
 
     assert "Hello. Bye.\nHello. Bye." == transcript_text(orjson.dumps({"channels": [channel, None, {}, channel]}))
@@ -480,6 +480,6 @@ def test_a_transcript_is_bounded_and_its_channels_are_lines() -> None:
 
 
 @pytest.mark.parametrize("beginning", [b"", b"RIFF", b"RIFF0000AVI ", b"<html>", b"\xff\x00", b"%PDF", b"Ogg"])
-def test_only_audio_is_audio(beginning: bytes) -> None:
+def test_only_audio_is_accepted_as_audio(beginning: bytes) -> None:
     with pytest.raises(DownloadFailed, match="the response is"):
         audio_type(beginning)

@@ -1,4 +1,4 @@
-"""Functions of handlers: one that has finished never runs again, whatever happens to its turn."""
+"""Functions of handlers: a finished function never runs again, whatever happens to its turn."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def shop(call: Call) -> None:
 
 
 class DyingStore(Store):
-    """Fails to store the next turn if it `dies`, as if the process had died before."""
+    """Fails to store the next turn if it `dies`, as if the process had died first."""
 
     dies = False
 
@@ -80,7 +80,7 @@ class DyingStore(Store):
 
 
 class BrokenResults(FunctionResults):
-    """Does not answer while it `hangs` in this method, and stores nothing while it `fails`."""
+    """Blocks in this method while it `hangs`, and stores nothing while it `fails`."""
 
     hangs = ""
     is_hanging = False
@@ -119,7 +119,7 @@ def project() -> Project:
 
 @pytest.fixture
 def ran(project: Project) -> list[str]:
-    """What the functions have done."""
+    """A log of the functions' work."""
     ran: list[str] = globals_of(project)["RAN"]
     return ran
 
@@ -138,7 +138,7 @@ async def store() -> AsyncIterator[DyingStore]:
 
 @pytest.fixture
 async def host(store: Store, project: Project, client: LookupClient) -> Host:
-    """Makes a caller at a host of its own, with the store or with another connection to its database."""
+    """Creates a caller at a separate host, with this store or another connection to its database."""
 
     async def made(connection: Store = store) -> ServedCall:
         service = CallService(
@@ -193,7 +193,7 @@ async def test_a_function_that_has_failed_is_not_called_again_either(
     assert ["greeting", "9"] == ran
 
 
-async def test_another_input_in_the_same_place_does_not_get_the_results_of_the_first(
+async def test_another_input_at_the_same_place_does_not_get_the_results_of_the_first(
     store: DyingStore, host: Host, ran: list[str]
 ) -> None:
     caller = await host()
@@ -221,7 +221,7 @@ async def test_a_repeated_webhook_waits_for_the_function_that_runs(
     assert ["greeting", "7"] == ran
 
 
-async def test_a_function_goes_on_if_its_webhook_is_cancelled(
+async def test_a_function_continues_if_its_webhook_is_cancelled(
     host: Host, project: Project, store: Store, ran: list[str]
 ) -> None:
     caller = await host()
@@ -285,7 +285,7 @@ async def test_a_function_that_runs_again_has_the_same_key_and_any_other_call_an
     assert all(re.fullmatch(rf"{LEG}:[12]:[!-~]{{1,200}}", key) for key in keys[:4])
 
 
-def test_there_is_no_key_where_no_function_of_a_handler_runs() -> None:
+def test_there_is_no_key_outside_a_function_of_a_handler() -> None:
     with pytest.raises(RuntimeError, match=r"call\.run"):
         idempotency_key()
 
@@ -322,7 +322,7 @@ async def test_a_webhook_whose_turn_another_host_has_stored_meanwhile_gets_its_b
     assert ["greeting", "4"] == ran
 
 
-async def test_a_function_that_the_end_of_its_server_cuts_off_runs_again(
+async def test_a_function_interrupted_by_the_end_of_its_server_runs_again(
     store: DyingStore, host: Host, client: LookupClient, ran: list[str]
 ) -> None:
     caller = await host()
@@ -336,7 +336,7 @@ async def test_a_function_that_the_end_of_its_server_cuts_off_runs_again(
     assert 0 == await count_results(store)
 
 
-async def test_only_so_many_results_are_kept_that_could_not_be_stored(
+async def test_the_number_of_results_waiting_to_be_stored_is_limited(
     store: DyingStore, host: Host, ran: list[str]
 ) -> None:
     caller = await host()
@@ -349,7 +349,7 @@ async def test_only_so_many_results_are_kept_that_could_not_be_stored(
     assert [UNSTORED_LIMIT + 1, UNSTORED_LIMIT + 1, UNSTORED_LIMIT + 2] == called[-3:]
 
 
-async def test_the_results_go_with_the_turn(store: DyingStore, host: Host) -> None:
+async def test_the_results_are_deleted_with_the_turn(store: DyingStore, host: Host) -> None:
     caller = await host()
     store.dies = True
     with pytest.raises(StoreUnavailable):

@@ -1,4 +1,4 @@
-"""What is written for hooks."""
+"""The stored rows of hooks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ncco_server.service.written_rows import hook_rows
 AT = 1_772_625_600_000
 
 
-def test_hook_is_written_as_it_is_sent_and_due_at_once() -> None:
+def test_a_hook_is_stored_as_it_is_sent_and_due_at_once() -> None:
     [row] = hook_rows([Hook("told", "https://x.example/é", {"a": "é"}, {"X-A": "b"})], "leg-1", AT)
 
     assert ("leg-1", "told", "https://x.example/é") == (row.session, row.name, row.url)
@@ -16,7 +16,7 @@ def test_hook_is_written_as_it_is_sent_and_due_at_once() -> None:
     assert (AT, AT, 0, "", False) == (row.created_at, row.due_at, row.tries, row.problem, row.is_parked)
 
 
-def test_every_hook_has_an_id_of_its_own_and_its_place() -> None:
+def test_every_hook_has_its_own_id_and_its_position() -> None:
     rows = hook_rows([Hook("a", "https://x"), Hook("b", "https://x"), Hook("a", "https://x")], "leg-1", AT)
 
     assert ["a", "b", "a"] == [row.name for row in rows]
@@ -30,7 +30,7 @@ def test_hook_that_could_not_be_rendered_is_parked_with_its_problem() -> None:
     assert ("", True, "E391: this call has no ticket") == (row.url, row.is_parked, row.problem)
 
 
-def test_hook_that_no_json_can_hold_is_parked() -> None:
+def test_a_hook_that_json_cannot_represent_is_parked() -> None:
     [body, header] = hook_rows(
         [Hook("a", "https://x", {"a": "\ud800"}), Hook("b", "https://x", 1, {"X-A": "\ud800"})], "leg-1", AT
     )
@@ -39,5 +39,5 @@ def test_hook_that_no_json_can_hold_is_parked() -> None:
     assert "its body or headers contain something that JSON cannot express" == body.problem == header.problem
 
 
-def test_no_hooks_are_no_rows() -> None:
+def test_without_hooks_no_rows_are_stored() -> None:
     assert () == hook_rows([], "leg-1", AT)

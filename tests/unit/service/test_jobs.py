@@ -1,4 +1,4 @@
-"""Jobs run at intervals whatever happens, and those of a lease in one process at a time."""
+"""Jobs run at intervals whatever happens; jobs with a lease run in one process at a time."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_a_job_that_raises_runs_again(error: BaseException, problem: str) 
     assert "" == heard.events[-1]
 
 
-async def test_a_job_says_when_it_runs_again() -> None:
+async def test_a_job_returns_when_it_runs_again() -> None:
     runs = 0
 
     async def job() -> float | None:
@@ -111,7 +111,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 class Broken(Leases):
-    """The leases, seen from a host that cannot reach its database or is paused, as long as the test says so."""
+    """The leases for a host that cannot reach its database or is paused until the test ends that."""
 
     is_away = False
     reached: asyncio.Event
@@ -141,7 +141,7 @@ class Host:
             self._running.remove(self)
 
 
-async def test_one_host_works_and_another_one_when_it_ends(store: Store) -> None:
+async def test_one_host_works_at_a_time_and_another_takes_over_when_it_ends(store: Store) -> None:
     running: list[Host] = []
     hosts = [Host(store, running) for _ in range(3)]
     for _ in range(3):
@@ -198,7 +198,7 @@ async def test_a_lease_that_was_taken_over_stops_the_work(store: Store) -> None:
     assert "another host" == taken.holder
 
 
-async def test_work_that_fails_begins_again(store: Store) -> None:
+async def test_failed_work_starts_again(store: Store) -> None:
     begun = 0
 
     async def work() -> None:
@@ -229,7 +229,7 @@ async def test_leases_have_different_holders(store: Store) -> None:
 Change = Callable[[Leases], Awaitable[bool]]
 
 
-async def test_one_of_many_that_want_a_free_lease_gets_it(store: Store) -> None:
+async def test_only_one_of_many_hosts_gets_a_free_lease(store: Store) -> None:
     leases = Leases(store.database)
     for seen in (LeaseRow(), LeaseRow("", 1)):
         if seen.beat:

@@ -32,7 +32,7 @@ steps:
 
 
 def project(text: str) -> Project:
-    """Two flows that lead to each other: both are made of the same files."""
+    """Two flows that lead to each other, so both consist of the same files."""
     flows = {
         f"flows/{name}.yaml": ASKING.replace("NAME", name).replace("OTHER", other).replace("TEXT", text)
         for name, other in (("left", "right"), ("right", "left"))
@@ -41,7 +41,7 @@ def project(text: str) -> Project:
 
 
 class CountingStore(MemoryStore):
-    """Counts how often the revision of a flow is asked for."""
+    """Counts the requests for the revision of a flow."""
 
     asked = 0
 
@@ -60,7 +60,7 @@ async def store() -> AsyncIterator[CountingStore]:
 
 
 async def reloaded(store: CountingStore, *projects: Project) -> Library:
-    """A library that has read these projects, one after the other."""
+    """A library that read these projects one after another."""
     coming = iter(projects)
     library = Library(store, lambda: next(coming))
     for _ in projects:
@@ -116,7 +116,7 @@ async def test_a_revision_is_loaded_once_however_many_calls_need_it_at_once(stor
     assert ("left", before.flows["left"].revision) == facts(found[0])
 
 
-async def test_a_revision_or_a_flow_that_nobody_has_is_none(store: CountingStore) -> None:
+async def test_an_unknown_revision_or_flow_is_none(store: CountingStore) -> None:
     before = project("Before.")
     library = await reloaded(store, before)
 
@@ -127,7 +127,7 @@ async def test_a_revision_or_a_flow_that_nobody_has_is_none(store: CountingStore
 BROKEN: Final = load({"flows/left.yaml": "flow: left\nstart: nowhere\nsteps: {}\n"})
 
 
-async def test_a_server_that_starts_on_faulty_flows_begins_with_those_that_were_last_good(store: CountingStore) -> None:
+async def test_a_server_that_starts_on_faulty_flows_uses_the_last_good_ones(store: CountingStore) -> None:
     before = project("Before.")
     await reloaded(store, project("Long ago."), before)
     library = await reloaded(store, BROKEN)
@@ -137,7 +137,7 @@ async def test_a_server_that_starts_on_faulty_flows_begins_with_those_that_were_
     assert (1, False, True) == (library.rejected, library.is_stale, library.last.has_errors)
 
 
-async def test_a_server_that_runs_goes_on_with_its_own_flows_whatever_another_one_has(store: CountingStore) -> None:
+async def test_a_running_server_keeps_its_own_flows_whatever_another_one_has(store: CountingStore) -> None:
     own = project("Own.")
     coming = iter([own, BROKEN])
     library = Library(store, lambda: next(coming))
@@ -149,23 +149,21 @@ async def test_a_server_that_runs_goes_on_with_its_own_flows_whatever_another_on
 
 
 @pytest.mark.parametrize("sources", [b'{"flows/left.yaml": "flow: left\\nstart: nowhere\\nsteps: {}\\n"}', b"{}"])
-async def test_flows_that_were_good_for_another_version_only_are_not_begun_with(
-    store: CountingStore, sources: bytes
-) -> None:
+async def test_flows_that_were_good_only_for_another_version_are_not_used(store: CountingStore, sources: bytes) -> None:
     await store.replace_revision(RevisionRow(RELEASED, "", sources, 0))
     library = await reloaded(store, BROKEN)
 
     assert {} == library.current.flows
 
 
-async def test_nothing_is_begun_with_where_nothing_was_good(store: CountingStore) -> None:
+async def test_without_good_flows_in_the_store_a_server_starts_without_flows(store: CountingStore) -> None:
     library = await reloaded(store, BROKEN)
 
     assert {} == library.current.flows
     assert not library.is_awaited
 
 
-async def test_a_server_whose_files_are_slow_answers_with_what_was_good_until_they_are_read(
+async def test_a_server_with_slow_files_uses_the_last_good_flows_until_they_are_read(
     store: CountingStore,
 ) -> None:
     await reloaded(store, project("good"))
@@ -207,7 +205,7 @@ def test_a_server_ends_without_waiting_for_files_that_cannot_be_read() -> None:
     is_readable.set()
 
 
-async def test_a_store_that_is_away_is_asked_again_for_what_was_good(store: CountingStore) -> None:
+async def test_an_unavailable_store_is_asked_again_for_the_last_good_flows(store: CountingStore) -> None:
     await reloaded(store, project("Before."))
     library = Library(store, lambda: BROKEN)
     await store.close()
@@ -257,7 +255,7 @@ async def test_the_revision_of_the_oldest_call_is_loaded_however_many_calls_are_
     assert 1 == store.asked
 
 
-def test_older_revisions_are_bounded_by_the_size_of_their_sources() -> None:
+def test_the_cache_of_older_revisions_is_limited_by_the_size_of_their_sources() -> None:
     pinned = PinnedFlows(limit=2 * len(ASKING))
     revisions = [replace(project(str(n)).flows["left"], revision=str(n)) for n in range(3)]
     for flow in revisions:

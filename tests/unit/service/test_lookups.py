@@ -23,7 +23,7 @@ async def test_a_good_server_answers(client: LookupClient, server: LookUpServer)
     assert 0 <= answer.ms < PATIENCE_MS
 
 
-async def test_a_get_says_who_asks_and_under_which_key(client: LookupClient, server: LookUpServer) -> None:
+async def test_a_get_has_the_headers_of_the_client_and_its_key(client: LookupClient, server: LookUpServer) -> None:
     await ask_one(client, get(server.url("good?number=%2B44"), headers={"Authorization": "Bearer t", "X-Name": "Zoë"}))
 
     head = server.requests[0]
@@ -36,7 +36,7 @@ async def test_a_get_says_who_asks_and_under_which_key(client: LookupClient, ser
     assert "\r\nAccept-Encoding: identity\r\n" in head
 
 
-async def test_what_the_author_writes_wins(client: LookupClient, server: LookUpServer) -> None:
+async def test_headers_written_by_the_author_win(client: LookupClient, server: LookUpServer) -> None:
     headers = {"accept": "application/vnd.crm+json", "content-type": "application/vnd.crm+json"}
 
     await ask_one(client, LookupRequest("POST", server.url("good"), {"a": [1, None]}, headers))
@@ -59,7 +59,7 @@ async def test_a_post_sends_json_and_none_sends_nothing(client: LookupClient, se
     assert second.endswith("\r\n\r\n")
 
 
-async def test_a_key_with_strange_characters_or_too_many_is_a_header_all_the_same(
+async def test_a_key_that_is_too_long_or_has_strange_characters_is_still_a_valid_header(
     client: LookupClient, server: LookUpServer
 ) -> None:
     request = get(server.url("good"))
@@ -82,7 +82,7 @@ async def test_connections_stay_open(client: LookupClient, server: LookUpServer)
 
 
 @pytest.mark.parametrize("path", ["good", "created", "packed", "deflated", "marked"])
-async def test_what_is_right_in_its_way_is_an_answer(client: LookupClient, server: LookUpServer, path: str) -> None:
+async def test_unusual_but_valid_replies_are_answers(client: LookupClient, server: LookUpServer, path: str) -> None:
     answer = await ask_one(client, get(server.url(path)))
 
     assert (ANN, "") == (answer.value, answer.problem)
@@ -130,7 +130,7 @@ async def test_a_bad_server_is_reported_in_one_sentence(
     assert 1 >= len(server.requests)
 
 
-async def test_a_server_that_is_not_there_is_reported(client: LookupClient, server: LookUpServer) -> None:
+async def test_an_unreachable_server_is_reported(client: LookupClient, server: LookUpServer) -> None:
     await server.stop()
 
     assert "the host cannot be reached" == (await ask_one(client, get(server.url("good")))).problem
@@ -142,7 +142,7 @@ async def test_a_host_without_an_address_is_reported(client: LookupClient) -> No
     assert answer.problem in {"the host has no address", "timed out after 1900 ms"}
 
 
-async def test_a_plain_server_is_no_tls_server(client: LookupClient, server: LookUpServer) -> None:
+async def test_a_plain_http_server_is_reported_for_an_https_url(client: LookupClient, server: LookUpServer) -> None:
     answer = await ask_one(client, get(server.url("good").replace("http:", "https:"), timeout_ms=500))
 
     assert answer.value is None
@@ -160,7 +160,7 @@ async def test_a_header_that_cannot_be_sent_is_reported(client: LookupClient, se
     assert "the URL or a header cannot be sent" == answer.problem
 
 
-async def test_no_proxy_of_the_environment_is_asked(server: LookUpServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_proxies_of_the_environment_are_ignored(server: LookUpServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     client = LookupClient(PATIENCE_MS)
@@ -171,7 +171,7 @@ async def test_no_proxy_of_the_environment_is_asked(server: LookUpServer, monkey
     assert "" == answer.problem
 
 
-async def test_the_lookups_of_a_step_are_asked_side_by_side(client: LookupClient, server: LookUpServer) -> None:
+async def test_the_lookups_of_a_step_are_sent_concurrently(client: LookupClient, server: LookUpServer) -> None:
     answers = await ask(client, *[get(server.url("slow"))] * 5, get(server.url("missing")))
 
     assert ["", "", "", "", "", "status 404"] == [answer.problem for answer in answers]
@@ -196,7 +196,7 @@ async def test_all_steps_of_a_turn_share_one_budget(server: LookUpServer) -> Non
     assert "" == another.problem
 
 
-async def test_a_time_limit_beyond_the_budget_is_the_budget(server: LookUpServer) -> None:
+async def test_a_time_limit_is_capped_by_the_budget(server: LookUpServer) -> None:
     client = LookupClient(budget_ms=100)
 
     answer = await ask_one(client, get(server.url("silent"), timeout_ms=3000))
@@ -206,7 +206,7 @@ async def test_a_time_limit_beyond_the_budget_is_the_budget(server: LookUpServer
     assert answer.ms < 1000
 
 
-async def test_who_stops_waiting_stops_asking(client: LookupClient, server: LookUpServer) -> None:
+async def test_cancelling_a_lookup_cancels_its_request(client: LookupClient, server: LookUpServer) -> None:
     asking = asyncio.create_task(ask_one(client, get(server.url("silent"))))
     while not server.requests:  # noqa: ASYNC110 - the server is a task of its own
         await asyncio.sleep(0.01)
@@ -236,14 +236,14 @@ def answering(handler: Callable[[httpx.Request], httpx.Response]) -> LookupClien
         (KeyError("secret"), "failed: KeyError"),
     ],
 )
-async def test_why_a_host_cannot_be_asked_is_reported(error: Exception, problem: str) -> None:
+async def test_the_reason_why_a_host_cannot_be_asked_is_reported(error: Exception, problem: str) -> None:
     def fail(request: httpx.Request) -> httpx.Response:
         raise error
 
     assert problem == (await ask_one(answering(fail), get("https://crm.example.com"))).problem
 
 
-async def test_closing_ends_what_is_still_asked(server: LookUpServer) -> None:
+async def test_closing_the_client_ends_open_requests(server: LookUpServer) -> None:
     client = LookupClient(PATIENCE_MS)
     asking = asyncio.create_task(ask_one(client, get(server.url("silent"))))
     while not server.requests:  # noqa: ASYNC110 - the server is a task of its own

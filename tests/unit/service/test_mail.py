@@ -1,4 +1,4 @@
-"""Hooks that are mails, handed in at a real SMTP server, from a SQLite file through what can go wrong between."""
+"""Hooks sent as mail: from a SQLite file to a real SMTP server, with what can go wrong in between."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ async def test_mail_arrives_as_it_was_written() -> None:
         (None, RECORDING_WAIT_S + 1, "not attached: it did not arrive within 10 minutes.", []),
     ],
 )
-async def test_mail_takes_its_recording_or_says_why_not(
+async def test_mail_attaches_its_recording_or_says_why_not(
     found: Attachment | str | None, age_s: float, said: str, attached: list[tuple[str, str, bytes]]
 ) -> None:
     mailbox = Mailbox()
@@ -102,7 +102,7 @@ async def test_mail_waits_for_a_recording_that_may_still_come() -> None:
         ("lost", Verdict("again", "the mail server closed the connection")),
     ],
 )
-async def test_refused_mail_is_tried_again_unless_it_is_for_good(reply: str, expected: Verdict) -> None:
+async def test_refused_mail_is_retried_unless_the_refusal_is_permanent(reply: str, expected: Verdict) -> None:
     with serving(Mailbox(reply)) as port:
         assert expected == await Mailer(at(port))(mail(), NOW)
 
@@ -144,7 +144,7 @@ async def test_refused_addresses(refused: dict[str, str], expected: Verdict) -> 
         ),
     ],
 )
-async def test_a_wrong_server_is_said_and_tried_again(greeting: bytes, is_tls: bool, problem: str) -> None:
+async def test_a_wrong_server_is_reported_and_tried_again(greeting: bytes, is_tls: bool, problem: str) -> None:
     async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(greeting)
         await writer.drain()
@@ -156,7 +156,7 @@ async def test_a_wrong_server_is_said_and_tried_again(greeting: bytes, is_tls: b
 
 
 class SlowToLeave(Mailbox):
-    """Takes a mail, and does not answer QUIT, by which time the clock is an hour later."""
+    """Accepts a mail and does not reply to QUIT; meanwhile the clock moves an hour ahead."""
 
     ahead_s = 0.0
 
@@ -166,7 +166,7 @@ class SlowToLeave(Mailbox):
         return "221 Bye"
 
 
-async def test_mail_that_was_taken_is_sent_however_the_connection_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_accepted_mail_counts_as_sent_however_the_connection_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     mailbox, loop = SlowToLeave(), asyncio.get_running_loop()
     monkeypatch.setattr(loop, "time", lambda: time.monotonic() + mailbox.ahead_s)
     with serving(mailbox) as port:
@@ -174,11 +174,11 @@ async def test_mail_that_was_taken_is_sent_however_the_connection_ends(monkeypat
     assert 1 == len(mailbox.taken)
 
 
-def test_password_is_in_no_log() -> None:
+def test_the_password_never_appears_in_the_log() -> None:
     assert "hunter2" not in repr(at(25, password="hunter2"))
 
 
-async def test_server_that_is_down_gets_it_later_and_one_that_is_not_set_when_asked() -> None:
+async def test_mail_is_retried_if_the_server_is_down_and_fails_if_no_server_is_set() -> None:
     with serving(Mailbox()) as port:
         pass
     assert Verdict("again", "the mail server cannot be reached") == await Mailer(at(port))(mail(), NOW)
@@ -225,7 +225,7 @@ def allow(server: SMTP, session: Session, envelope: Envelope, mechanism: str, lo
 
 @pytest.mark.filterwarnings("ignore:Requiring AUTH:UserWarning")  # within TLS from the first byte
 @pytest.mark.parametrize("is_tls", [True, False])
-async def test_password_goes_over_tls_alone(
+async def test_the_password_is_sent_only_over_tls(
     *, is_tls: bool, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
@@ -291,7 +291,7 @@ async def test_mail_whose_reply_is_lost_comes_again_with_the_same_id(store: Stor
     assert ["<msg_1@example.com>"] * 2 == [message["Message-ID"] for _, message in mailbox.taken]
 
 
-async def test_wait_for_a_recording_is_no_try(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_waiting_for_a_recording_does_not_count_as_a_try(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ncco_server.service.mail.LOOK_AGAIN_S", 0.001)
     looks = iter([*[None] * 20, Attachment("message.wav", "audio/x-wav", WAV)])
 

@@ -89,7 +89,7 @@ def heard(reply: Reply) -> list[dict[str, Any]]:
 
 
 @each_case("case", CASES, ids=lambda case: case["case"])
-async def test_without_a_store_the_error_exit_is_played_as_far_as_it_needs_no_webhook(case: dict[str, Any]) -> None:
+async def test_without_a_store_the_error_exit_is_played_up_to_its_first_webhook(case: dict[str, Any]) -> None:
     words = {"lookups": case["lookups"]} if "lookups" in case else {}
     files = {"acme": flow(default="true", steps=case["steps"], error=case.get("error", "sorry"), **words)}
     files |= {name: yaml.safe_dump(text) for name, text in case.get("others", {}).items()}
@@ -128,7 +128,7 @@ CALLED: Final = "442079460000"
         (f"/webhooks/input/{LEG}", {"default": "true", **PLACING}, "447700900123", False),
     ],
 )
-async def test_a_fallback_without_a_store_plays_the_error_exit_of_the_flow_that_is_certain(
+async def test_a_fallback_without_a_store_plays_the_error_exit_if_the_flow_is_certain(
     original: str, words: dict[str, Any], to: str, is_person: bool
 ) -> None:
     service = await service_of({"acme": flow(**words)})

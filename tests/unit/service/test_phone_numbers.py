@@ -20,7 +20,7 @@ from tests.support.cases import each_case
         ("", "", ""),
     ],
 )
-def test_a_number_is_written_as_people_write_it(number: str, line: str, shown: str) -> None:
+def test_a_number_is_formatted_the_way_people_write_it(number: str, line: str, shown: str) -> None:
     assert shown == readable(number, line)
 
 
@@ -38,5 +38,5 @@ def test_a_number_is_written_as_people_write_it(number: str, line: str, shown: s
         ("", "", ""),
     ],
 )
-def test_what_people_write_is_read_as_a_number(words: str, line: str, digits: str) -> None:
+def test_a_number_is_read_the_way_people_write_it(words: str, line: str, digits: str) -> None:
     assert digits == digits_of(words, line)

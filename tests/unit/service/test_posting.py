@@ -81,13 +81,15 @@ async def test_signature_holds_for_each_secret(receiver: Receiver, client: httpx
         (Verdict("again", "status 503"), Answer(503, {"retry-after": f"Thu, 01 Jan 2026 00:00:00 +{10**20}"})),
     ],
 )
-async def test_status_decides(expected: Verdict, answer: Answer, receiver: Receiver, client: httpx.AsyncClient) -> None:
+async def test_the_status_decides_whether_a_hook_is_retried(
+    expected: Verdict, answer: Answer, receiver: Receiver, client: httpx.AsyncClient
+) -> None:
     receiver.answering(answer)
 
     assert expected == await Poster(client)(hook(receiver), NOW)
 
 
-async def test_receiver_may_name_the_moment_to_come_again(receiver: Receiver, client: httpx.AsyncClient) -> None:
+async def test_a_receiver_may_set_the_time_of_the_next_try(receiver: Receiver, client: httpx.AsyncClient) -> None:
     now = NOW.replace(microsecond=0)
     receiver.answering(Answer(503, {"retry-after": format_datetime(now + timedelta(seconds=90), usegmt=True)}))
 
@@ -103,7 +105,7 @@ async def test_redirect_is_not_followed(receiver: Receiver, client: httpx.AsyncC
     assert ["/voicemails"] == receiver.paths
 
 
-async def test_slow_receiver_is_not_waited_for(receiver: Receiver, client: httpx.AsyncClient) -> None:
+async def test_a_slow_receiver_times_out(receiver: Receiver, client: httpx.AsyncClient) -> None:
     receiver.answering(Answer(after_s=1.0))
 
     verdict = await Poster(client, try_s=0.1)(hook(receiver), NOW)
@@ -123,7 +125,7 @@ async def test_dripping_answer_is_cut_off_and_its_status_counts(receiver: Receiv
     assert Verdict("sent") == await Poster(client, try_s=3)(hook(receiver), NOW)
 
 
-async def test_receiver_that_is_away_is_tried_again(client: httpx.AsyncClient) -> None:
+async def test_a_receiver_that_is_down_is_retried(client: httpx.AsyncClient) -> None:
     verdict = await Poster(client)(hook_row(url=f"http://127.0.0.1:{free_port()}/"), NOW)
 
     assert "again" == verdict.outcome
@@ -140,7 +142,9 @@ async def test_receiver_that_is_away_is_tried_again(client: httpx.AsyncClient) -
         ("the connection was lost", b"HTTP/1.1 200 OK\r\nX-Card: CANARY-77"),
     ],
 )
-async def test_what_a_receiver_sends_is_in_no_fault(problem: str, answer: bytes, client: httpx.AsyncClient) -> None:
+async def test_the_content_of_a_reply_never_appears_in_an_error(
+    problem: str, answer: bytes, client: httpx.AsyncClient
+) -> None:
     async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
@@ -153,7 +157,7 @@ async def test_what_a_receiver_sends_is_in_no_fault(problem: str, answer: bytes,
     assert Verdict("again", problem) == verdict
 
 
-async def test_public_name_that_leads_into_our_network_is_not_reached(receiver: Receiver) -> None:
+async def test_a_public_name_that_resolves_to_our_network_is_refused(receiver: Receiver) -> None:
     async with new_client(resolve=lambda host, port: ["127.0.0.1"]) as client:
         row = hook_row(url=f"http://crm.example.com:{receiver.port}/")
 

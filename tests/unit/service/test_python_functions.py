@@ -34,7 +34,7 @@ async def test_a_function_answers(client: LookupClient, name: str) -> None:
     assert ({"name": "Ann 447700900123"}, "") == (answer.value, answer.problem)
 
 
-async def test_a_plain_function_runs_beside_the_server(client: LookupClient) -> None:
+async def test_a_synchronous_function_does_not_block_the_server(client: LookupClient) -> None:
     assert {"is_main": False} == (await ask_one(client, calling("thread_of"))).value
 
 
@@ -85,7 +85,7 @@ async def test_a_module_that_cannot_be_imported_is_reported(client: LookupClient
     assert problem == (await ask_one(client, request)).problem
 
 
-async def test_arguments_that_it_does_not_take_are_named(client: LookupClient) -> None:
+async def test_unexpected_arguments_are_named(client: LookupClient) -> None:
     answer = await ask_one(client, calling("customer", name="x", n=1))
 
     assert "the function does not take the arguments name, n" == answer.problem
@@ -98,7 +98,7 @@ async def test_a_function_of_a_c_library_is_called_as_it_is(client: LookupClient
 
 
 @pytest.mark.parametrize("name", ["stuck", "async_stuck", "stubborn", "late"])
-async def test_a_function_that_is_slow_is_given_up_in_time(client: LookupClient, name: str, released: None) -> None:
+async def test_a_slow_function_times_out(client: LookupClient, name: str, released: None) -> None:
     answer = await ask_one(client, calling(name, 100))
 
     assert "timed out after 100 ms" == answer.problem
@@ -119,14 +119,14 @@ async def test_a_function_that_never_returns_blocks_no_other_lookup(client: Look
     assert "written" == store
 
 
-async def test_a_lookup_that_waits_for_others_has_its_whole_limit_afterwards(client: LookupClient) -> None:
+async def test_a_queued_lookup_gets_its_full_time_limit_afterwards(client: LookupClient) -> None:
     answers = await ask(client, *[calling("unhurried", 1000)] * (2 * CALLS_PER_FUNCTION))
 
     assert {""} == {answer.problem for answer in answers}
     assert max(answer.ms for answer in answers) > 1000
 
 
-async def test_a_lookup_that_waited_is_not_asked_when_those_in_front_have_failed(released: None) -> None:
+async def test_a_queued_lookup_is_skipped_if_the_ones_before_it_failed(released: None) -> None:
     client = LookupClient(30_000, modules=PythonModules({MODULE}))
 
     asked = [asyncio.create_task(ask_one(client, calling("held", 200))) for _ in range(2 * CALLS_PER_FUNCTION)]

@@ -7,7 +7,7 @@ SLOW = Verdict("again", "no answer within 15 s", is_slow=True)
 
 
 def after(*verdicts: Verdict | None, url: str = "https://crm.example.com/a") -> Receivers:
-    """Two tries at once are all that a slow receiver gets; each verdict was that of one before."""
+    """A slow receiver gets at most two tries at once; each verdict belongs to an earlier try."""
     receivers = Receivers(2)
     for verdict in verdicts:
         receivers.may_begin(url)
@@ -30,7 +30,7 @@ def begun(receivers: Receivers, url: str, count: int = 5) -> int:
         (5, [None]),
     ],
 )
-def test_slow_receiver_gets_its_share_until_it_answers(expected: int, verdicts: list[Verdict | None]) -> None:
+def test_a_slow_receiver_gets_its_share_until_it_answers(expected: int, verdicts: list[Verdict | None]) -> None:
     assert expected == begun(after(*verdicts), "https://CRM.example.com/b?c")
 
 
@@ -41,5 +41,5 @@ def test_other_receivers_are_not_slow(url: str) -> None:
     assert 5 == begun(after(SLOW), url)
 
 
-def test_url_that_cannot_be_read_is_a_receiver_of_its_own() -> None:
+def test_an_invalid_url_counts_as_its_own_receiver() -> None:
     assert 2 == begun(after(SLOW, url="http://[x/"), "http://[x/")

@@ -1,4 +1,4 @@
-"""The folder and the bucket of recordings: one contract for both, and what a bucket does when it fails."""
+"""The folder and the bucket of recordings: one contract for both, and the failures of a bucket."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def server() -> Iterator[S3Server]:
 
 @pytest.fixture
 def storage(server: S3Server) -> Iterator[S3Server]:
-    """The server without objects and faults; every request to it is signed as it must be."""
+    """The server without objects and faults; every request to it must be signed correctly."""
     for seen in (server.objects, server.uploads, server.refused, server.requests):
         seen.clear()
     server.fault, server.is_public, server.is_endless = lambda *_: None, False, False
@@ -56,7 +56,7 @@ def content(files: RecordingFiles, id_: str) -> bytes:
         return audio.read()
 
 
-def test_a_sweep_is_not_ended_by_a_fetch(tmp_path: Path) -> None:
+def test_a_fetch_does_not_interrupt_a_sweep(tmp_path: Path) -> None:
     folder, is_over = RecordingFolder(tmp_path), threading.Event()
 
     def fetch() -> None:
@@ -73,7 +73,7 @@ def test_a_sweep_is_not_ended_by_a_fetch(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, LONG])
-def test_what_is_kept_can_be_read_from_anywhere(files: RecordingFiles, size: int) -> None:
+def test_a_stored_file_can_be_read_from_any_offset(files: RecordingFiles, size: int) -> None:
     id_, audio = new_recording_id(), os.urandom(size)
     with closing(files.begin(id_)) as file:
         for at in range(0, size, 1 << 20):
@@ -92,7 +92,7 @@ def test_what_is_kept_can_be_read_from_anywhere(files: RecordingFiles, size: int
     assert abs(time.time() - next(files.stored()).changed_s) < 60
 
 
-def test_what_is_not_kept_or_removed_is_not_there(files: RecordingFiles) -> None:
+def test_a_missing_or_removed_file_is_not_found(files: RecordingFiles) -> None:
     removed, unfinished = new_recording_id(), new_recording_id()
     files.put(removed, b"audio")
     with closing(files.begin(unfinished)) as file:
@@ -173,7 +173,7 @@ def test_an_upload_that_fails_leaves_nothing_and_says_why(
     assert SECRET not in f"{failed.value!r}"
 
 
-def test_reading_goes_on_after_a_fault_and_says_when_it_cannot(storage: S3Server) -> None:
+def test_reading_continues_after_an_error_or_reports_that_it_cannot(storage: S3Server) -> None:
     id_, faults = new_recording_id(), [Fault(500), Fault(dies=True)]
     files = bucket(storage)
     files.put(id_, bytes(1000))
@@ -212,7 +212,7 @@ class Endless(BaseHTTPRequestHandler):
         """Log nothing."""
 
 
-def test_of_an_endless_answer_no_more_is_read_than_was_asked_for() -> None:
+def test_no_more_of_an_endless_answer_is_read_than_requested() -> None:
     with HTTPServer(("127.0.0.1", 0), Endless) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         with bucket(S3Server(port=server.server_port)).open(new_recording_id()) as audio:
@@ -224,7 +224,7 @@ def test_of_an_endless_answer_no_more_is_read_than_was_asked_for() -> None:
     assert sum(Endless.sent) < 64 << 20
 
 
-def test_a_login_page_in_the_place_of_the_bucket_is_no_success(storage: S3Server) -> None:
+def test_a_login_page_instead_of_the_bucket_is_an_error(storage: S3Server) -> None:
     files, id_ = bucket(storage), new_recording_id()
     storage.fault = lambda *_: Fault(200, "Login")
     for ask in (
@@ -241,7 +241,7 @@ def test_a_login_page_in_the_place_of_the_bucket_is_no_success(storage: S3Server
         assert "check NCCO_S3_ENDPOINT" in failed.value.cure
 
 
-def test_a_list_that_never_ends_is_a_fault(storage: S3Server) -> None:
+def test_an_endless_list_is_an_error(storage: S3Server) -> None:
     storage.objects |= {f"ncco/calls/{new_recording_id()}": Stored(b"audio", 0) for _ in range(70)}
     storage.is_endless = True
     with pytest.raises(BucketError, match="its list never ends"):
@@ -253,7 +253,7 @@ def test_a_list_that_never_ends_is_a_fault(storage: S3Server) -> None:
     ("name", "secret", "problem"),
     [("other", SECRET, "NoSuchBucket"), (BUCKET, "wrong", "SignatureDoesNotMatch")],
 )
-def test_a_wrong_bucket_or_key_is_said(storage: S3Server, name: str, secret: str, problem: str) -> None:
+def test_a_wrong_bucket_or_key_is_reported(storage: S3Server, name: str, secret: str, problem: str) -> None:
     files = bucket(storage, name, secret)
     with pytest.raises(BucketError, match=problem):
         files.put(new_recording_id(), b"audio")
@@ -261,7 +261,7 @@ def test_a_wrong_bucket_or_key_is_said(storage: S3Server, name: str, secret: str
         files.remove([new_recording_id()])
 
 
-def test_keys_are_read_again_and_those_before_stay_while_they_cannot_be(
+def test_keys_are_reloaded_and_the_previous_ones_stay_while_they_cannot_be_read(
     storage: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secrets = {name: value for name, value in storage.settings.items() if "KEY" in name}
@@ -285,7 +285,7 @@ def test_keys_are_read_again_and_those_before_stay_while_they_cannot_be(
     assert b"audio" == content(files, id_)
 
 
-def test_a_bucket_is_tried_out_for_real(storage: S3Server) -> None:
+def test_a_bucket_is_tested_with_a_real_upload(storage: S3Server) -> None:
     assert [] == list(bucket(storage).problems())
     assert {"PUT", "GET", "DELETE"} <= {method for method, _ in storage.requests}
     assert {} == storage.objects
@@ -296,16 +296,14 @@ def test_a_bucket_is_tried_out_for_real(storage: S3Server) -> None:
     assert {} == storage.objects
 
 
-def test_without_room_for_what_is_uploaded_the_place_is_said(
-    storage: S3Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_without_space_for_uploads_is_named(storage: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", "/proc")  # which has no space
     (problem,) = bucket(storage).problems()
     assert (True, "/proc: No space left on device") == (problem.is_error, problem.message)
     assert "make room there" in problem.cure
 
 
-def test_without_a_server_the_bucket_is_away() -> None:
+def test_without_a_server_the_bucket_is_unavailable() -> None:
     nobody = S3Server(port=9)
     with pytest.raises(BucketError, match="does not answer as expected"):
         bucket(nobody).put(new_recording_id(), b"audio")

@@ -1,4 +1,4 @@
-"""Whom a flow tells of what Vonage reports: once, however often and whenever that is delivered."""
+"""Hooks for events that Vonage reports are sent once, however often and whenever an event is delivered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls that an older version answered or ended get the same results as those of this version."""
+"""Calls answered or ended by an older version get the same results as calls of this version."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def late_record(id_: str) -> str:
 
 
 def told(row: ResultRow) -> dict[str, object]:
-    """What a row says about its call."""
+    """The facts of a row about its call."""
     return {name: value for name, value in row._asdict().items() if name not in UPKEEP | {"counted_until_s"}}
 
 
@@ -77,7 +77,7 @@ async def complete(store: Store, now_ms: int = 0) -> None:
     await rows.count()
 
 
-async def test_rows_of_an_older_versions_calls_are_those_that_this_version_writes(line: Line, store: Store) -> None:
+async def test_an_older_versions_calls_get_the_rows_that_this_version_writes(line: Line, store: Store) -> None:
     for leg, (acts, _) in CALLS.items():
         await line.call(leg, acts)
     before = await rows_of(line)
@@ -106,7 +106,7 @@ async def test_an_older_hosts_end_and_late_webhook_are_found(line: Line, store: 
     assert ("missed", "message") == (rows["is over"].result, rows["leaves a message"].result)
 
 
-async def test_what_older_hosts_noted_among_the_webhooks_is_kept(line: Line, store: Store) -> None:
+async def test_notes_of_older_hosts_among_the_webhooks_are_kept(line: Line, store: Store) -> None:
     for leg in ("lost", "called back", "ended late"):
         await line.call(leg, [])
     await change(line, *AS_BEFORE, "DELETE FROM ncco_result_progress")
@@ -122,7 +122,7 @@ async def test_what_older_hosts_noted_among_the_webhooks_is_kept(line: Line, sto
     assert "missed" == rows["ended late"].result
 
 
-async def test_a_call_whose_flow_cannot_be_read_any_more_is_not_missed(line: Line, store: Store) -> None:
+async def test_a_call_whose_flow_can_no_longer_be_read_is_not_a_missed_call(line: Line, store: Store) -> None:
     await line.call("hangs up", [])
     await line.call("reaches nobody", ["1", "timeout"])
     await line.call("leaves a message", ["4", "record"])
@@ -148,8 +148,8 @@ async def test_pages_know_since_when_results_are_complete(line: Line, store: Sto
     assert (None, 1) == (after.complete_since, sum(each.calls for each in after.calls))
 
 
-async def test_a_round_that_a_wrong_clock_dated_in_the_future_stops_nobody(line: Line, store: Store) -> None:
-    """An earlier host of this version was killed in it."""
+async def test_a_round_dated_in_the_future_by_a_wrong_clock_blocks_nobody(line: Line, store: Store) -> None:
+    """A host of this version was killed during that round."""
     await line.call("old", [])
     await change(line, *AS_BEFORE, "UPDATE ncco_result_progress SET oldest = 1 << 40, leased_until = 1 << 60")
     await complete(store)
@@ -171,9 +171,7 @@ class PausedResults(Results):
         await super().write(calls, now, progress, fence)
 
 
-async def test_a_process_that_was_paused_in_a_round_does_not_undo_what_somebody_has_changed_since(
-    line: Line, store: Store
-) -> None:
+async def test_a_process_paused_during_a_round_does_not_undo_later_changes(line: Line, store: Store) -> None:
     await line.call("back", [])
     await complete(store)
     await store.record(webhook_row("back", kind=CALLED_BACK, body=b"anna", received_at=5))
@@ -211,7 +209,9 @@ async def test_one_damaged_call_does_not_stop_the_others(line: Line, store: Stor
 
 
 @pytest.mark.parametrize("sources", ["[", "7", '{"flows/salon.yaml": 7}'])
-async def test_a_damaged_revision_stops_no_call_of_another_one(line: Line, store: Store, sources: str) -> None:
+async def test_a_damaged_revision_does_not_stop_calls_of_other_revisions(
+    line: Line, store: Store, sources: str
+) -> None:
     await line.call("damaged", [])
     await change(
         line,
@@ -241,7 +241,7 @@ async def test_an_older_host_undoes_a_call_back_and_this_version_undoes_the_next
     assert [5, None, 7, None] == marks
 
 
-async def test_an_older_hosts_note_is_kept_although_this_version_added_a_fact(line: Line, store: Store) -> None:
+async def test_an_older_hosts_note_is_kept_even_if_this_version_added_a_fact(line: Line, store: Store) -> None:
     await line.call("back", [])
     await complete(store)
     await store.record(webhook_row("back", kind=CALLED_BACK, body=b"anna", received_at=5))
@@ -251,7 +251,7 @@ async def test_an_older_hosts_note_is_kept_although_this_version_added_a_fact(li
     assert 5 == (await rows_of(line))["back"].returned_at
 
 
-async def test_a_lost_call_gets_its_end_from_an_older_host_and_none_from_another_fact(line: Line, store: Store) -> None:
+async def test_a_lost_call_gets_its_end_only_from_an_older_hosts_end(line: Line, store: Store) -> None:
     await line.call("lost", ["4", "stays"])
     await complete(store)
     (open_call,) = await store.calls_of("lost")
@@ -293,8 +293,8 @@ async def test_a_later_session_that_an_older_host_ended_is_the_last_one(line: Li
     assert [("", False), ("leg", True)] == [(rows[id_].previous, rows[id_].is_last) for id_ in ("leg", "leg/2")]
 
 
-async def test_an_older_hosts_end_of_a_leg_is_that_of_every_session(line: Line, store: Store) -> None:
-    """Those that named answer URLs opened, even if no other session has the leg's ID."""
+async def test_an_older_hosts_end_of_a_leg_ends_every_session_of_it(line: Line, store: Store) -> None:
+    """Also sessions opened by named answer URLs, even if no other session has the leg's ID."""
     legs = {"named/sales": "named", "moved": "moved", "moved/sales": "moved"}
     now = milliseconds(datetime.now(UTC))  # old calls would be deleted
     for id_, leg in legs.items():
@@ -337,7 +337,7 @@ async def test_a_lost_call_gets_the_facts_of_an_older_hosts_turns(line: Line, st
     assert ("lost", "message") == (lost, (await rows_of(line))["lost"].result)
 
 
-async def test_an_older_hosts_end_is_found_although_a_newer_webhook_was_committed_earlier(
+async def test_an_older_hosts_end_is_found_even_if_a_newer_webhook_was_committed_earlier(
     line: Line, store: Store
 ) -> None:
     await line.call("late", ["4", "stays"])
@@ -350,7 +350,7 @@ async def test_an_older_hosts_end_is_found_although_a_newer_webhook_was_committe
     assert "missed" == (await rows_of(line))["late"].result
 
 
-async def test_one_round_looks_at_all_new_webhooks(line: Line, store: Store) -> None:
+async def test_one_round_reads_all_new_webhooks(line: Line, store: Store) -> None:
     await complete(store)
     await change(
         line,

@@ -1,4 +1,4 @@
-"""What came of calls that the webhook server has answered, beside what somebody who listened would say."""
+"""The results of calls that the webhook server answered, compared with what a listener would report."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ CALLS = {
 
 
 class Line:
-    """A webhook server on a database, and what it has recorded."""
+    """A webhook server on a database, and its records."""
 
     def __init__(self, folder: Path, week: str) -> None:
         (folder / "flows").mkdir()
@@ -141,7 +141,7 @@ async def judged(line: Line) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("line", [ALWAYS], indirect=True)
-async def test_what_came_of_a_call_is_what_a_listener_would_say(line: Line) -> None:
+async def test_the_result_of_a_call_is_what_a_listener_would_report(line: Line) -> None:
     for leg, (acts, _) in CALLS.items():
         await line.call(leg, acts)
 
@@ -161,7 +161,7 @@ async def test_own_result_stays_after_the_flow_was_edited(line: Line, tmp_path: 
 
 
 @pytest.mark.parametrize("line", [NEVER], indirect=True)
-async def test_a_caller_who_was_asked_for_a_message_and_left_none_was_missed(line: Line) -> None:
+async def test_a_caller_who_left_no_message_is_a_missed_caller(line: Line) -> None:
     await line.call("hangs up", [])
     await line.call("leaves a message", ["record"])
 
@@ -169,7 +169,7 @@ async def test_a_caller_who_was_asked_for_a_message_and_left_none_was_missed(lin
 
 
 @pytest.mark.parametrize("line", [ALWAYS], indirect=True)
-async def test_a_person_who_was_called_is_no_caller_who_was_missed(line: Line) -> None:
+async def test_a_person_called_by_the_server_is_not_a_missed_caller(line: Line) -> None:
     await line.call("called us", [])
     await line.call("was called", [], direction="outbound")
 

@@ -10,7 +10,7 @@ from tests.support.cases import each_case
     ("expected", "tries"),
     [(5.0, 1), (20.0, 2), (80.0, 3), (320.0, 4), (LONGEST_BACKOFF_S, 9), (LONGEST_BACKOFF_S, 10_000)],
 )
-def test_each_wait_is_four_times_the_one_before_up_to_a_bound(expected: float, tries: int) -> None:
+def test_each_wait_is_four_times_the_previous_one_up_to_a_limit(expected: float, tries: int) -> None:
     assert expected == Schedule(draw=lambda: 0.5).wait_s(tries)
 
 

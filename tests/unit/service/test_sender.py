@@ -23,7 +23,7 @@ FIXED = Schedule(tries=3, draw=lambda: 0.5)
 
 
 class AwayStore(MemoryStore):
-    """Is away whenever `away` holds the name of the method."""
+    """Is unavailable for each method named in `away`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ def sender(store: AwayStore, post: ScriptedPost, clock: Clock, heard: Heard) -> 
     return Sender(store, post, replace(FIXED, poll_s=0.01, slots=4, drain_s=0.2), heard, clock=clock)
 
 
-async def test_hook_that_waits_at_the_start_is_sent_and_gone(
+async def test_a_hook_waiting_at_the_start_is_sent_and_deleted(
     store: AwayStore, sender: Sender, post: ScriptedPost, heard: Heard
 ) -> None:
     await put(store, hook_row("h1"))
@@ -98,7 +98,7 @@ async def test_hooks_of_one_call_go_out_one_after_another_and_in_order(
     assert 1 == post.most_at_once
 
 
-async def test_hooks_of_several_calls_go_out_at_once_but_not_too_many(
+async def test_hooks_of_several_calls_are_sent_concurrently_up_to_a_limit(
     store: AwayStore, sender: Sender, post: ScriptedPost, heard: Heard
 ) -> None:
     await put(store, *(hook_row(f"h{number}", session=f"leg-{number}") for number in range(9)))
@@ -148,7 +148,7 @@ async def test_later_hook_of_the_call_waits_until_the_failing_one_is_sent(
     assert ["h1", "h1", "h2"] == [id_ for id_ in post.tried if id_ != "other"]
 
 
-async def test_hook_that_nobody_wants_is_parked_at_once_and_the_next_goes(
+async def test_a_rejected_hook_is_parked_at_once_and_the_next_one_is_sent(
     store: AwayStore, sender: Sender, post: ScriptedPost, heard: Heard
 ) -> None:
     post.verdicts["h1"] = [GONE]
@@ -173,7 +173,7 @@ async def test_receiver_that_asks_for_time_gets_it(
     assert NOON_MS + 3_600_000 == waiting.due_at
 
 
-async def test_hook_whose_tries_never_ended_is_parked_without_another(
+async def test_a_hook_whose_tries_never_finished_is_parked_without_another_try(
     store: AwayStore, sender: Sender, post: ScriptedPost, clock: Clock, heard: Heard
 ) -> None:
     await put(store, hook_row("h1"))
@@ -187,7 +187,7 @@ async def test_hook_whose_tries_never_ended_is_parked_without_another(
     assert ["3 attempts did not finish"] == [hook.problem for hook in await store.hooks(10)]
 
 
-async def test_wake_up_sends_without_waiting_for_the_next_look(
+async def test_a_wake_up_sends_without_waiting_for_the_next_poll(
     store: AwayStore, post: ScriptedPost, clock: Clock, heard: Heard
 ) -> None:
     sender = Sender(store, post, replace(FIXED, poll_s=60), heard, clock=clock)
@@ -204,7 +204,7 @@ async def test_wake_up_sends_without_waiting_for_the_next_look(
     assert ["h1"] == post.tried
 
 
-async def test_what_is_kept_is_counted(store: AwayStore, sender: Sender, post: ScriptedPost, heard: Heard) -> None:
+async def test_stored_hooks_are_counted(store: AwayStore, sender: Sender, post: ScriptedPost, heard: Heard) -> None:
     await put(store, hook_row("h1"), hook_row("h2", is_parked=True))
     async with running(sender):
         await until(lambda: heard.counts)
@@ -212,7 +212,7 @@ async def test_what_is_kept_is_counted(store: AwayStore, sender: Sender, post: S
     assert HookCounts(1, 1) == heard.counts[0]
 
 
-async def test_receiver_that_does_not_answer_leaves_room_for_the_others(
+async def test_an_unresponsive_receiver_does_not_block_the_others(
     store: AwayStore, sender: Sender, post: ScriptedPost, clock: Clock, heard: Heard
 ) -> None:
     slow = [hook_row(f"slow{number}", session=f"slow-{number}", url="https://slow.example/") for number in range(9)]
@@ -237,7 +237,7 @@ async def test_receiver_that_does_not_answer_leaves_room_for_the_others(
 # Trouble
 
 
-async def test_store_that_is_away_is_asked_again(
+async def test_an_unavailable_store_is_asked_again(
     store: AwayStore, sender: Sender, post: ScriptedPost, heard: Heard
 ) -> None:
     store.away = {"has_due_hooks"}
@@ -251,7 +251,7 @@ async def test_store_that_is_away_is_asked_again(
     assert [("h1", "sent", None)] == heard.told
 
 
-async def test_fault_of_the_store_ends_nothing(
+async def test_an_error_of_the_store_does_not_stop_the_sender(
     store: AwayStore, sender: Sender, post: ScriptedPost, heard: Heard
 ) -> None:
     store.away = {"faulty"}
@@ -264,7 +264,7 @@ async def test_fault_of_the_store_ends_nothing(
     assert "RuntimeError: a fault" == heard.problems[0]
 
 
-async def test_hook_whose_sending_cannot_be_written_down_is_sent_again_after_its_lease(
+async def test_a_hook_whose_success_cannot_be_stored_is_sent_again_after_its_lease(
     store: AwayStore, sender: Sender, post: ScriptedPost, clock: Clock, heard: Heard
 ) -> None:
     store.away = {"hook_sent"}
@@ -280,7 +280,7 @@ async def test_hook_whose_sending_cannot_be_written_down_is_sent_again_after_its
 
 
 class StuckStore(AwayStore):
-    """Says nothing of hooks that were sent, as long as it is stuck."""
+    """Does not confirm sent hooks while it is stuck."""
 
     is_stuck = True
 
@@ -290,7 +290,7 @@ class StuckStore(AwayStore):
         await super().hook_sent(id_, now)
 
 
-async def test_what_hangs_forever_keeps_no_slot(clock: Clock, heard: Heard) -> None:
+async def test_a_hanging_request_frees_its_slot(clock: Clock, heard: Heard) -> None:
     store, post = StuckStore(), ScriptedPost(held={"h0": asyncio.Event()})
     await store.open()
     await put(store, *(hook_row(f"h{number}", session=f"leg-{number}") for number in range(3)))
@@ -306,7 +306,7 @@ async def test_what_hangs_forever_keeps_no_slot(clock: Clock, heard: Heard) -> N
     assert [] == await store.hooks(10)
 
 
-async def test_fault_of_one_try_stops_nothing_else(
+async def test_an_error_in_one_try_does_not_stop_the_others(
     store: AwayStore, post: ScriptedPost, clock: Clock, heard: Heard
 ) -> None:
     async def faulty(hook: HookRow, now: datetime) -> Verdict:
@@ -325,7 +325,7 @@ async def test_fault_of_one_try_stops_nothing_else(
 # The end
 
 
-async def test_end_waits_for_what_is_being_sent(
+async def test_the_shutdown_waits_for_hooks_being_sent(
     store: AwayStore, post: ScriptedPost, clock: Clock, heard: Heard
 ) -> None:
     sender = Sender(store, post, replace(FIXED, poll_s=0.01, drain_s=30), heard, clock=clock)
@@ -340,7 +340,7 @@ async def test_end_waits_for_what_is_being_sent(
     assert ["h2"] == [hook.id for hook in await store.hooks(10)]
 
 
-async def test_end_does_not_wait_forever_and_what_is_late_is_due_at_once(
+async def test_the_shutdown_does_not_wait_forever_and_unsent_hooks_are_due_at_once(
     store: AwayStore, sender: Sender, post: ScriptedPost, clock: Clock
 ) -> None:
     post.held["h1"] = asyncio.Event()
@@ -353,7 +353,7 @@ async def test_end_does_not_wait_forever_and_what_is_late_is_due_at_once(
 
 
 @pytest.mark.parametrize("how", ["faulty", "cancelled", "silent", "has_due_hooks"])
-async def test_the_sending_outlives_whatever_becomes_of_a_look(
+async def test_the_sender_survives_any_failed_poll(
     store: AwayStore, post: ScriptedPost, clock: Clock, heard: Heard, how: str
 ) -> None:
     sender = Sender(store, post, replace(FIXED, poll_s=0.01, claim_s=0.05), heard, clock=clock)
@@ -362,7 +362,7 @@ async def test_the_sending_outlives_whatever_becomes_of_a_look(
     async with running(sender), asyncio.timeout(30):
         await until(lambda: heard.problems)
         store.away.clear()
-        while not heard.told:  # a look that was too slow has claimed it for a minute
+        while not heard.told:  # a slow poll claimed it for a minute
             clock.turn(0.1)
             await asyncio.sleep(0.005)
 
@@ -370,7 +370,7 @@ async def test_the_sending_outlives_whatever_becomes_of_a_look(
 
 
 class BusyStore(MemoryStore):
-    """Another host holds all that is due, and has not said so yet."""
+    """Another host holds all due hooks and has not stored its claim yet."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -385,7 +385,7 @@ class BusyStore(MemoryStore):
         return []
 
 
-async def test_what_another_host_holds_is_not_asked_for_all_the_time(post: ScriptedPost) -> None:
+async def test_hooks_claimed_by_another_host_are_not_polled_constantly(post: ScriptedPost) -> None:
     store = BusyStore()
     await store.open()
     async with running(Sender(store, post, replace(FIXED, poll_s=60))):

@@ -1,4 +1,4 @@
-"""What is too old is deleted while calls go on."""
+"""Old data is deleted while calls continue."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOW = datetime.fromtimestamp(NOON_MS / 1000, UTC) + timedelta(days=31)
 
 
 async def made(store: MemoryStore) -> Library:
-    """The library of a store that is then open."""
+    """The library of a store, which is opened."""
     await store.open()
     library = Library(store, lambda: load({"flows/a.yaml": FLOW}))
     await library.reload()
@@ -26,7 +26,7 @@ async def swept(store: MemoryStore, library: Library) -> Swept:
     return await sweep_calls(store, library, NOW, timedelta(days=30))
 
 
-async def test_all_that_is_too_old_goes_and_the_flows_in_use_stay() -> None:
+async def test_old_data_is_deleted_and_the_flows_in_use_stay() -> None:
     store = MemoryStore()
     library = await made(store)
     in_use = frozenset(store.revisions)
@@ -50,7 +50,7 @@ async def test_a_flow_in_use_that_another_host_has_deleted_is_saved_again() -> N
     assert 1 == len(store.revisions)
 
 
-async def test_a_sweep_of_nothing_reports_nothing() -> None:
+async def test_a_sweep_without_deletions_reports_nothing() -> None:
     store = MemoryStore()
     library = await made(store)
 

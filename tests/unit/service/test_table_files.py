@@ -1,4 +1,4 @@
-"""Rows of tables as CSV: what is exported can be imported, and each fault of a file is named before it is written."""
+"""Rows of tables as CSV: an export can be imported, and each error in a file is reported before anything is written."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ async def exported(notes: Table) -> str:
 
 @examples(60)
 @given(rows=st.lists(ROWS, max_size=6, unique_by=lambda row: (row["title"], row["number"])))
-async def test_what_is_exported_is_imported_as_it_was(rows: list[dict[str, Any]]) -> None:
+async def test_an_exported_table_is_imported_unchanged(rows: list[dict[str, Any]]) -> None:
     async with Store(SqliteDatabase(None)) as store:
         notes = table(store)
         try:
             changes = notes.changes((str(number), row) for number, row in enumerate(rows))
-        except RefusedRows:  # a text that cannot be stored, or keys that are equal once they are read
+        except RefusedRows:  # a text that cannot be stored, or keys that are equal after parsing
             return
         await notes.write(changes, NOW, "a test")
         before = [row.columns for row in (await notes.page(NOW)).rows]
@@ -83,7 +83,7 @@ async def test_what_is_exported_is_imported_as_it_was(rows: list[dict[str, Any]]
         ("title,number,day,calls\nx,1,yesterday,many\n", ["line 2: column day", "line 2: column calls"]),
     ],
 )
-async def test_every_fault_of_a_file_is_named_with_its_line_and_column(text: str, faults: list[str]) -> None:
+async def test_every_error_in_a_file_is_reported_with_its_line_and_column(text: str, faults: list[str]) -> None:
     async with Store(SqliteDatabase(None)) as store:
         with pytest.raises(RefusedRows) as refused:
             changes_in(table(store), text)

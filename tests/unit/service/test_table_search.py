@@ -1,4 +1,4 @@
-"""Lookups that choose rows of a table: what they find in the turn, and in which order."""
+"""Lookups that choose rows of a table: what they find in the turn and in which order."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_rows_are_chosen_and_sorted(store: Store, words: str, found: list[
     assert found == await names_found(words, store)
 
 
-async def test_a_lookup_sees_what_its_turn_has_changed_before(store: Store) -> None:
+async def test_a_lookup_sees_earlier_changes_of_its_turn(store: Store) -> None:
     pending = (
         RowChange('shifts["Bob"]', is_removal=True),
         RowChange('shifts["Eve"]', {"rank": 3}),

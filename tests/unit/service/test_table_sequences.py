@@ -1,4 +1,4 @@
-"""Any sequence of saves and lookups, in turns, calls and time: each answer and each row is what a plain dict gives."""
+"""Any sequence of saves and lookups across turns, calls and time gives the same answers and rows as a plain dict."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ class Model:
         return {key: columns for key, (columns, until) in sorted(self.rows.items()) if until > now}
 
     def play(self, index: int, act: Act, now: datetime) -> Iterator[str]:
-        """Do what a step does; yields what it says."""
+        """Run a step on the dicts; yields the spoken texts."""
         rows = self.at(now)
         match act:
             case Save():
@@ -225,14 +225,14 @@ def _plain(text: str) -> str:
 
 @given(calls=CALLS)
 @examples(150, deadline=None)
-def test_tables_answer_as_plain_rows_do(calls: Calls) -> None:
+def test_tables_behave_like_plain_dicts(calls: Calls) -> None:
     _try(calls)
 
 
 @pytest.mark.usefixtures("night")
 @given(calls=CALLS)
 @examples(30_000, deadline=None)
-def test_tables_answer_as_plain_rows_do_many_times(calls: Calls) -> None:
+def test_tables_behave_like_plain_dicts_many_times(calls: Calls) -> None:
     _try(calls)
 
 

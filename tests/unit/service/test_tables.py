@@ -88,7 +88,7 @@ async def save(store: Store, row: str, **columns: Any) -> None:
     await store.tables.change([RowChange(row, columns)], 0, "a test")
 
 
-async def test_a_repeated_webhook_hears_the_same_and_changes_nothing(store: Store, flows: Path) -> None:
+async def test_a_repeated_webhook_gets_the_same_reply_and_changes_nothing(store: Store, flows: Path) -> None:
     call = ServedCall(await service_at(store, flows))
     await call.ring()
     first = call.said
@@ -106,7 +106,7 @@ async def test_a_repeated_webhook_hears_the_same_and_changes_nothing(store: Stor
     assert {'jobs["today"]': {"by": "447700900123"}} == await rows(store, "jobs")
 
 
-async def test_of_calls_that_accept_at_the_same_time_one_hears_that_it_is_first(store: Store, flows: Path) -> None:
+async def test_only_one_of_several_calls_that_accept_at_once_hears_that_it_is_first(store: Store, flows: Path) -> None:
     services = [await service_at(store, flows) for _ in range(2)]
     calls = []
     for number in range(20):
@@ -131,7 +131,7 @@ async def test_a_caller_who_withholds_the_number_has_no_row(store: Store, flows:
     assert {} == await rows(store, "customers")
 
 
-async def test_a_sensitive_column_is_stored_with_no_call(store: Store, flows: Path) -> None:
+async def test_a_sensitive_column_is_not_stored_with_any_call(store: Store, flows: Path) -> None:
     await save(store, ADA, name="Ada", pin=PIN)
     call = ServedCall(await service_at(store, flows))
     await call.ring()
@@ -169,7 +169,7 @@ async def test_a_call_is_replayed_with_the_rows_that_it_saw(store: Store, flows:
     assert (True, "") == (turn["same"], turn["because"])
 
 
-async def test_a_store_that_is_away_is_a_webhook_to_deliver_again(flows: Path, tmp_path: Path) -> None:
+async def test_a_webhook_is_requested_again_if_the_store_is_unavailable(flows: Path, tmp_path: Path) -> None:
     store = Store(SqliteDatabase(tmp_path / "calls.db"))
     async with store:
         service: CallService = await service_at(store, flows)
@@ -188,7 +188,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("old", CHANGES)
-async def test_a_change_that_would_lose_what_rows_contain_is_refused(store: Store, old: str) -> None:
+async def test_a_schema_change_that_would_lose_data_is_refused(store: Store, old: str) -> None:
     new, loses = CHANGES[old]
     before = load({"flows/shared.yaml": SHARED, "flows/main.yaml": MAIN})
     main = MAIN.replace(", call {{ customer.calls }}", "").replace("Hello {{ customer.name }}", "Hello")
@@ -260,7 +260,7 @@ async def dialling(store: Store, flows: Path) -> ServedCall:
     return call
 
 
-async def test_what_an_event_saves_is_written_once(store: Store, dialling: ServedCall) -> None:
+async def test_a_row_saved_by_an_event_is_written_once(store: Store, dialling: ServedCall) -> None:
     token = dialling.token("event")
     for status in ("ringing", "ringing", "busy", "busy", "ringing"):
         await dialling.post("event", {"status": status, "uuid": "aa01", "direction": "outbound"}, token)
@@ -272,7 +272,7 @@ async def test_what_an_event_saves_is_written_once(store: Store, dialling: Serve
     } == await rows(store, "reported")
 
 
-async def test_what_the_end_of_a_call_saves_is_written_once(store: Store, dialling: ServedCall) -> None:
+async def test_a_row_saved_at_the_end_of_a_call_is_written_once(store: Store, dialling: ServedCall) -> None:
     await asyncio.gather(*(dialling.service.event(delivery(ENDED)) for _ in range(5)))
     assert {
         'reported["calls"]': {"times": 2},
@@ -281,7 +281,7 @@ async def test_what_the_end_of_a_call_saves_is_written_once(store: Store, dialli
     } == await rows(store, "reported")
 
 
-async def test_a_call_whose_end_was_lost_saves_it_once(store: Store, dialling: ServedCall) -> None:
+async def test_a_call_whose_end_was_lost_saves_its_row_once(store: Store, dialling: ServedCall) -> None:
     for _ in range(2):
         await dialling.service.end_lost(LEG, NOON)
     await dialling.service.event(delivery(ENDED))
@@ -291,7 +291,7 @@ async def test_a_call_whose_end_was_lost_saves_it_once(store: Store, dialling: S
     } == await rows(store, "reported")
 
 
-async def test_what_an_event_cannot_save_is_kept_as_a_failed_hook(store: Store, flows: Path) -> None:
+async def test_a_row_that_an_event_cannot_save_is_kept_as_a_failed_hook(store: Store, flows: Path) -> None:
     late = EVENTS.replace('increase: {times: "{{ calls }}"}', 'set: {times: "{{ event.price }}"}')
     (flows / "main.yaml").write_text(late)
     (flows / "shared.yaml").write_text(EVENT_TABLES)

@@ -35,14 +35,14 @@ async def test_a_function_runs_in_a_thread_of_its_own() -> None:
     ("function", "error", "text"),
     [(fail, ValueError, "no"), (stop, RuntimeError, "Stop"), (leave, RuntimeError, "Exit")],
 )
-async def test_what_it_raises_is_raised_as_an_exception(function: object, error: type[Exception], text: str) -> None:
+async def test_an_exception_of_the_function_is_raised(function: object, error: type[Exception], text: str) -> None:
     assert callable(function)
 
     with pytest.raises(error, match=text):
         await Threads(1).run("a", function)
 
 
-async def test_only_so_many_of_a_key_run_at_once() -> None:
+async def test_the_number_of_simultaneous_runs_per_key_is_limited() -> None:
     threads, running, most = Threads(2), [0], [0]
 
     def work() -> None:
@@ -56,7 +56,7 @@ async def test_only_so_many_of_a_key_run_at_once() -> None:
     assert 2 == most[0]
 
 
-async def test_one_that_hangs_stops_only_its_own_key() -> None:
+async def test_a_hanging_function_blocks_only_its_own_key() -> None:
     threads, release = Threads(1), threading.Event()
     hanging = asyncio.create_task(threads.run("a", lambda: release.wait(60)))
     await asyncio.sleep(0.02)
@@ -69,7 +69,7 @@ async def test_one_that_hangs_stops_only_its_own_key() -> None:
     assert "after" == await waiting
 
 
-def test_a_thread_that_ends_after_its_loop_says_nothing() -> None:
+def test_a_thread_that_ends_after_its_loop_prints_nothing() -> None:
     release, ended = threading.Event(), threading.Event()
 
     def work() -> None:
@@ -87,7 +87,7 @@ def test_a_thread_that_ends_after_its_loop_says_nothing() -> None:
     assert ended.wait(30)
 
 
-async def test_a_machine_without_threads_keeps_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_thread_start_frees_its_slot(monkeypatch: pytest.MonkeyPatch) -> None:
     threads = Threads(1)
 
     def refuse(self: threading.Thread) -> None:
@@ -105,7 +105,7 @@ async def nothing() -> None:
     """Return at once."""
 
 
-async def test_a_coroutine_that_comes_in_the_moment_of_a_cancellation_is_closed() -> None:
+async def test_a_coroutine_returned_at_the_moment_of_a_cancellation_is_closed() -> None:
     loop, coroutine = asyncio.get_running_loop(), nothing()
 
     def cancel_later(thread: threading.Thread) -> None:

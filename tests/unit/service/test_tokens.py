@@ -51,7 +51,7 @@ def test_the_previous_key_still_reads_tokens() -> None:
     assert wait == read_token((KEY, OTHER), "event", make_token(OTHER, wait))
 
 
-def test_a_token_of_a_foreign_key_is_refused() -> None:
+def test_a_token_of_another_key_is_refused() -> None:
     token = make_token(OTHER, WaitRef("event", "leg", 3, 1))
 
     with pytest.raises(UnknownWait):

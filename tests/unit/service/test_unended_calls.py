@@ -1,4 +1,4 @@
-"""Calls whose end went unnoticed: `completed` came before the call was stored, or never."""
+"""Calls whose end went unnoticed: `completed` arrived before the call was stored, or never."""
 
 from __future__ import annotations
 
@@ -97,12 +97,12 @@ async def hang_up(call: ServedCall, **fields: Any) -> None:
 
 
 async def events(store: Store) -> list[dict[str, Any]]:
-    """What each unsent hook says about its event."""
+    """The event data of each unsent hook."""
     return [orjson.loads(hook.body)["data"]["event"] for hook in await store.hooks(100)]
 
 
 def voice_of(**details: Any) -> tuple[VoiceApi, list[str]]:
-    """A client of a Vonage that knows this about every call, and the paths of its requests."""
+    """A client of a fake Vonage that knows this about every call, and the paths of its requests."""
     asked = list[str]()
 
     def reply(request: httpx.Request) -> httpx.Response:
@@ -115,12 +115,10 @@ def voice_of(**details: Any) -> tuple[VoiceApi, list[str]]:
 
 
 async def no_wait(_: float) -> None:
-    """Sleep not at all."""
+    """Do not sleep."""
 
 
-async def test_a_call_that_ended_before_it_was_stored_ends_at_the_next_look_but_one(
-    call: ServedCall, store: Store
-) -> None:
+async def test_a_call_that_ended_before_it_was_stored_ends_at_the_second_check(call: ServedCall, store: Store) -> None:
     unended = UnendedCalls(call.service)
     await unended.look(NOON)
     await hang_up(call, disconnected_by="user")
@@ -178,7 +176,7 @@ async def test_a_call_ends_before_it_may_be_deleted(call: ServedCall, store: Sto
     assert [0, 1] == [look.lost for look in looks]
 
 
-async def test_a_call_whose_flow_reports_no_end_is_over_too(call: ServedCall, store: Store) -> None:
+async def test_a_call_whose_flow_does_not_report_its_end_ends_too(call: ServedCall, store: Store) -> None:
     await call.ring("other")
     unended = UnendedCalls(call.service)
     look = await unended.look(LATER)
@@ -233,7 +231,7 @@ async def test_vonage_is_asked_before_a_call_counts_as_lost(call: ServedCall, st
     assert "65" == (await events(store))[-1]["duration"]
 
 
-async def test_vonage_is_asked_about_a_hundred_calls_in_each_look(call: ServedCall, store: Store) -> None:
+async def test_vonage_is_asked_about_at_most_a_hundred_calls_per_check(call: ServedCall, store: Store) -> None:
     for number in range(110):
         await call.ring(uuid=f"leg-{number}", conversation_uuid=f"CON-{number}")
     voice, asked = voice_of(uuid=LEG, status="answered")
@@ -247,7 +245,7 @@ async def test_vonage_is_asked_about_a_hundred_calls_in_each_look(call: ServedCa
 
 
 @pytest.mark.parametrize(("code", "is_problem"), [(404, False), (401, True), (500, True)])
-async def test_a_call_that_vonage_tells_nothing_about_ends_by_its_age(
+async def test_a_call_unknown_to_vonage_ends_by_its_age(
     call: ServedCall, store: Store, code: int, is_problem: bool
 ) -> None:
     await call.ring()
@@ -277,7 +275,7 @@ class AnyCall:
         self.told: list[str] = []
 
     async def play(self, what: str) -> None:
-        """One webhook, or a look."""
+        """One webhook, or one check."""
         match what:
             case "ring" | "ring again":
                 await self.call.ring()
@@ -299,7 +297,7 @@ class AnyCall:
                     await self.call.press(digits)
 
     async def send(self) -> None:
-        """Send the hooks, which are deleted then."""
+        """Send the hooks, which deletes them."""
         for hook in await self.store.hooks(100):
             self.told.append(hook.name)
             await self.store.hook_sent(hook.id, 0)

@@ -1,4 +1,4 @@
-"""Each setting: its default, its range, and what is said when it is wrong."""
+"""Each setting: its default, its range, and the message for a wrong value."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, **variables: str) -> SettingsError:
     return caught.value
 
 
-def test_the_defaults_serve_this_machine_alone() -> None:
+def test_the_defaults_serve_only_this_machine() -> None:
     settings = load_settings()
 
     assert ("127.0.0.1", 8000, "") == (settings.host, settings.port, settings.public_url)
@@ -63,7 +63,7 @@ def test_every_setting_is_explained(field: str) -> None:
 
 
 @each_case("field", sorted(set(Variables.model_fields) - {"application_id", "api_key"}))
-def test_every_setting_that_can_be_wrong_has_a_cure(field: str) -> None:
+def test_every_setting_that_can_be_wrong_has_a_fix(field: str) -> None:
     assert [item.text for item in Variables.model_fields[field].metadata if isinstance(item, Cure)]
 
 
@@ -193,7 +193,7 @@ def test_a_variable_is_read(
         ("NCCO_PORT", "9" * 5_000, '"' + "9" * 100 + '…" is not valid'),
     ],
 )
-def test_a_wrong_value_is_named_with_its_cure(
+def test_a_wrong_value_is_reported_with_its_fix(
     name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = refused(monkeypatch, **{name: value})
@@ -233,7 +233,9 @@ def test_the_older_name_of_the_signature_secret_is_read(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("text", [PEM, PEM.replace("\n", "\\n"), "private.key"])
-def test_the_private_key_is_a_path_or_itself(text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_private_key_is_a_path_or_the_key_itself(
+    text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "private.key").write_text(PEM)
 
     assert PEM == loaded(monkeypatch, VONAGE_PRIVATE_KEY=text).private_key.get_secret_value()
@@ -256,7 +258,7 @@ def test_the_failsafe_is_a_text_or_an_ncco(expected: list[Any], text: str, monke
     assert expected == json.loads(json.dumps(settings.failsafe))
 
 
-def test_the_default_failsafe_is_heard() -> None:
+def test_the_default_failsafe_is_a_talk() -> None:
     assert ["talk"] == [action["action"] for action in load_settings().failsafe]
 
 
@@ -269,7 +271,7 @@ def test_calls_are_placed_with_the_application_and_its_key(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("virtual", [None, VoiceAccess("http://127.0.0.1:9", "another", "key")])
-def test_a_virtual_vonage_takes_the_place_of_the_real_one_also_in_child_processes(
+def test_a_virtual_vonage_replaces_the_real_one_in_child_processes_too(
     virtual: VoiceAccess | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = loaded(monkeypatch, VONAGE_APPLICATION_ID="an-application", VONAGE_PRIVATE_KEY=PEM)
@@ -281,7 +283,7 @@ def test_a_virtual_vonage_takes_the_place_of_the_real_one_also_in_child_processe
     assert PEM == settings.private_key.get_secret_value()  # that of recordings
 
 
-def test_settings_reach_a_child_process_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_settings_reach_a_child_process(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = loaded(monkeypatch, NCCO_KEY="a-key-of-more-than-16", FLOW_CRM_URL="https://crm.example.com")
     copy = pickle.loads(pickle.dumps(settings))  # noqa: S301 - our own
 

@@ -1,4 +1,4 @@
-"""The keys of callback URLs: the same after a restart, and nobody else's."""
+"""The keys of callback URLs: the same after a restart, and known to no one else."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def keys_of(**values: Any) -> tuple[bytes, ...]:
     return wait_keys(load_settings(None, **values))
 
 
-def test_every_secret_gives_a_key_and_the_own_one_signs() -> None:
+def test_every_secret_gives_a_key_and_the_first_one_signs() -> None:
     given = keys_of(key=KEY, key_previous=OLD_KEY, signature_secret=SECRET, signature_secret_previous=OLD_SECRET)
 
     assert given == derived_keys([KEY, OLD_KEY, SECRET, OLD_SECRET])
 
 
-def test_a_key_is_no_secret_itself() -> None:
+def test_a_key_does_not_reveal_its_secret() -> None:
     [key] = keys_of(signature_secret=SECRET)
 
     assert (32, False) == (len(key), SECRET.encode() in key)
 
 
-def test_a_secret_that_is_set_twice_gives_one_key() -> None:
+def test_a_secret_set_twice_gives_one_key() -> None:
     assert 1 == len(keys_of(key=KEY, key_previous=KEY))
 
 
@@ -51,11 +51,11 @@ def test_another_database_has_another_key(tmp_path: Path) -> None:
     assert keys_of(database_url=f"sqlite:///{tmp_path}/a.db") != keys_of(database_url=f"sqlite:///{tmp_path}/b.db")
 
 
-def test_calls_in_memory_have_a_key_that_is_forgotten_with_them() -> None:
+def test_calls_in_memory_have_a_temporary_key() -> None:
     assert keys_of(database_url="memory://") != keys_of(database_url="memory://")
 
 
-def test_processes_that_start_together_take_one_key(tmp_path: Path) -> None:
+def test_processes_that_start_together_use_the_same_key(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/calls.db"
     with ThreadPoolExecutor(8) as pool:
         found = set(pool.map(lambda _: stored_secret(url), range(32)))
@@ -64,7 +64,7 @@ def test_processes_that_start_together_take_one_key(tmp_path: Path) -> None:
 
 
 @each_case("content", [b"", b"short", b"\xff" * 64])
-def test_a_key_file_that_holds_no_key_is_reported(content: bytes, tmp_path: Path) -> None:
+def test_an_invalid_key_file_is_reported(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "calls.db-key").write_bytes(content)
     with pytest.raises(SettingsError) as caught:
         keys_of(database_url=f"sqlite:///{tmp_path}/calls.db")
@@ -73,13 +73,13 @@ def test_a_key_file_that_holds_no_key_is_reported(content: bytes, tmp_path: Path
     assert "NCCO_KEY" in caught.value.cure
 
 
-def test_a_place_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
+def test_a_read_only_folder_for_the_key_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="NCCO_KEY"):
         keys_of(database_url=f"sqlite:///{tmp_path}/file/calls.db")
 
 
-def test_a_database_that_hosts_share_needs_a_key_that_they_share() -> None:
+def test_a_shared_database_needs_a_shared_key() -> None:
     with pytest.raises(SettingsError, match="several hosts"):
         stored_secret("postgresql:///calls")
 

@@ -1,4 +1,4 @@
-"""Where settings come from, and what is noticed on the way."""
+"""The sources of settings, and the problems noticed while loading."""
 
 from __future__ import annotations
 
@@ -127,20 +127,20 @@ def test_a_known_variable_in_small_letters_is_read(monkeypatch: pytest.MonkeyPat
         ("NCCO_FLOWS: there is no folder missing", {"flows": Path("missing")}),
     ],
 )
-def test_what_is_probably_not_meant_is_noticed(said: str, values: dict[str, Any]) -> None:
+def test_probable_mistakes_in_settings_are_noticed(said: str, values: dict[str, Any]) -> None:
     [warning] = load_settings(None, **values).warnings
 
     assert said in warning
 
 
-def test_what_is_as_it_should_be_is_not_doubted() -> None:
+def test_correct_settings_get_no_warning() -> None:
     application = "7d0e1f2a-3333-4444-8555-666677778888"
     secret, url = STRONG, "https://x.example"
 
     assert () == load_settings(None, signature_secret=secret, public_url=url, application_id=application).warnings
 
 
-def test_an_env_file_that_is_no_text_is_reported(in_a_project: Path) -> None:
+def test_an_env_file_that_is_not_text_is_reported(in_a_project: Path) -> None:
     (in_a_project / ".env").write_bytes(b"NCCO_PORT=\xff\xfe")
     with pytest.raises(SettingsError) as caught:
         load_settings()
@@ -148,7 +148,7 @@ def test_an_env_file_that_is_no_text_is_reported(in_a_project: Path) -> None:
     assert ".env" == caught.value.setting
 
 
-def test_a_folder_in_place_of_the_env_file_is_no_matter(in_a_project: Path) -> None:
+def test_a_folder_named_like_the_env_file_is_ignored(in_a_project: Path) -> None:
     (in_a_project / ".env").mkdir()
 
     assert 8000 == load_settings().port

@@ -1,4 +1,4 @@
-"""The file of logins: who may read it, two who change it at once, and what others may have put in its place."""
+"""The file of logins: permissions, simultaneous changes, and files that others may have put in its place."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_only_its_owner_may_read_it_and_nothing_else_is_left(file: Path) -> None
     assert HASH not in repr(read_logins(file))
 
 
-def test_the_last_login_takes_the_file_with_it(file: Path) -> None:
+def test_removing_the_last_login_deletes_the_file(file: Path) -> None:
     add(file, "anna")
     with changed_logins(file) as logins:
         logins.clear()
@@ -64,7 +64,7 @@ def test_the_last_login_takes_the_file_with_it(file: Path) -> None:
     assert () == read_logins(file)
 
 
-def test_of_many_who_write_at_once_none_is_lost(file: Path) -> None:
+def test_simultaneous_changes_are_all_kept(file: Path) -> None:
     people = [f"anna{number:02}" for number in range(24)]
     words = [sys.executable, "-c", ADD, str(file), HASH]
     processes = [subprocess.Popen([*words, *people[half::2]]) for half in (0, 1)]
@@ -81,7 +81,7 @@ def test_a_reader_beside_a_writer_sees_the_old_file_or_the_new_one(file: Path) -
     assert ["anna", "ben"] == names(file)
 
 
-def test_a_change_that_fails_changes_nothing_and_keeps_nobody_waiting(file: Path) -> None:
+def test_a_failed_change_changes_nothing_and_releases_the_lock(file: Path) -> None:
     add(file, "anna")
     with pytest.raises(RuntimeError), changed_logins(file) as logins:
         logins.clear()
@@ -90,7 +90,7 @@ def test_a_change_that_fails_changes_nothing_and_keeps_nobody_waiting(file: Path
     assert ["anna", "ben"] == names(file)
 
 
-def test_what_a_killed_command_leaves_is_named(file: Path) -> None:
+def test_the_leftover_of_a_killed_command_is_named(file: Path) -> None:
     draft = file.with_name(".logins.json.new")
     draft.touch()
     with pytest.raises(SettingsError) as raised, changed_logins(file, wait_s=0):
@@ -111,7 +111,7 @@ def test_no_link_is_followed(file: Path, is_there: bool) -> None:
     assert file.is_symlink()
 
 
-def test_a_draft_that_is_a_link_is_not_written_through(file: Path) -> None:
+def test_a_draft_that_is_a_symlink_is_not_followed(file: Path) -> None:
     target = file.with_name("target")
     file.with_name(".logins.json.new").symlink_to(target)
     with pytest.raises(SettingsError), changed_logins(file, wait_s=0):
@@ -145,7 +145,7 @@ def test_a_folder_that_is_missing_is_reported(tmp_path: Path) -> None:
         " " * 2_000_000 + '{"anna": {"role": "change", "hash": "%s"}}',
     ],
 )
-def test_a_file_of_anything_else_logs_nobody_in_and_is_not_quoted(file: Path, text: str) -> None:
+def test_a_file_with_other_content_logs_nobody_in_and_is_not_quoted(file: Path, text: str) -> None:
     file.write_text(text.replace("%s", HASH))
     with pytest.raises(SettingsError) as raised:
         read_logins(file)
@@ -156,7 +156,7 @@ def test_a_file_of_anything_else_logs_nobody_in_and_is_not_quoted(file: Path, te
     assert ["logins cannot be used"] == [line["event"] for line in lines]
 
 
-def test_a_pipe_or_a_folder_is_no_file(file: Path) -> None:
+def test_a_pipe_or_a_folder_is_not_read_as_a_file(file: Path) -> None:
     os.mkfifo(file)
     with pytest.raises(SettingsError, match="is not a file"):
         read_logins(file)

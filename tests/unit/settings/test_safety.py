@@ -1,4 +1,4 @@
-"""Who may be served: nobody unknown, unless it is meant so."""
+"""Which servers may start: none that accepts unknown senders, unless it is meant to."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PUBLIC = "https://calls.example.com"
         (True, {"signature_secret": SECRET, "host": EVERYWHERE}),
     ],
 )
-def test_what_is_safe_or_meant_may_be_served(dev: bool, values: dict[str, Any]) -> None:
+def test_a_safe_or_deliberately_open_server_may_start(dev: bool, values: dict[str, Any]) -> None:
     settings = load_settings(None, **values)
     require_safe(settings, dev)
 
@@ -51,7 +51,7 @@ def test_what_is_safe_or_meant_may_be_served(dev: bool, values: dict[str, Any]) 
         (True, {"host": "calls.internal"}),
     ],
 )
-def test_without_a_secret_strangers_are_not_served(dev: bool, values: dict[str, Any]) -> None:
+def test_without_a_signature_secret_a_public_server_does_not_start(dev: bool, values: dict[str, Any]) -> None:
     with pytest.raises(SettingsError) as caught:
         require_safe(load_settings(None, **values), dev)
 
@@ -60,7 +60,7 @@ def test_without_a_secret_strangers_are_not_served(dev: bool, values: dict[str, 
     assert "--dev" in caught.value.cure
 
 
-def test_all_reasons_against_serving_are_said_at_once() -> None:
+def test_all_reasons_against_starting_are_reported_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         require_safe(load_settings(None), dev=False)
 
@@ -77,7 +77,9 @@ def test_all_reasons_against_serving_are_said_at_once() -> None:
         ("VONAGE_API_KEY", {"api_key": "the API key of the Vonage dashboard"}),
     ],
 )
-def test_values_of_the_guide_that_refuse_every_webhook_are_not_served(setting: str, values: dict[str, Any]) -> None:
+def test_placeholder_values_that_would_refuse_every_webhook_stop_the_start(
+    setting: str, values: dict[str, Any]
+) -> None:
     settings = load_settings(
         None, **{"signature_secret": SECRET, "public_url": "https://calls.northgate.test"} | values
     )
@@ -91,7 +93,7 @@ def test_values_of_the_guide_that_refuse_every_webhook_are_not_served(setting: s
     )
 
 
-def test_values_of_the_guide_that_answer_calls_are_said() -> None:
+def test_placeholder_values_that_still_answer_calls_are_reported() -> None:
     settings = load_settings(None, public_url=PUBLIC, api_secret="...", api_key="...")
 
     assert ["NCCO_PUBLIC_URL", "VONAGE_API_SECRET", "VONAGE_API_KEY"] == [
@@ -161,10 +163,10 @@ def test_a_server_of_real_calls_must_know_its_address_also_behind_a_proxy(host: 
 
 
 @each_case("host", ["127.0.0.1", "localhost", "LOCALHOST", "::1", "127.1.2.3"])
-def test_these_hosts_are_this_machine_alone(host: str) -> None:
+def test_these_hosts_are_loopback_only(host: str) -> None:
     assert is_loopback(host)
 
 
 @each_case("host", [EVERYWHERE, "::", "localhost.example.com", "10.0.0.1", ""])
-def test_these_hosts_are_not(host: str) -> None:
+def test_these_hosts_are_not_loopback(host: str) -> None:
     assert not is_loopback(host)

@@ -48,7 +48,7 @@ def dial(number: str = "447700900456", path: str = "connect", **options: Any) ->
 
 
 class ScriptedServer:
-    """Gives each path its replies in order, the last forever; every other path an empty reply.
+    """Gives each path its replies in order and repeats the last one; every other path gets an empty reply.
 
     Args:
         replies: by path: an NCCO, a response, or a tuple of them.
@@ -64,7 +64,7 @@ class ScriptedServer:
         return self._clock()
 
     def reply(self, path: str, ncco: object) -> None:
-        """From now on a path gets this NCCO."""
+        """Reply with this NCCO on a path from now on."""
         self._replies[path] = [ncco]
 
     async def deliver(self, request: Request) -> Response:
@@ -75,7 +75,7 @@ class ScriptedServer:
 
 
 class Line:
-    """A virtual platform with a scripted server; with `asks` dials wait for a decision."""
+    """A virtual platform with a scripted server; with `asks`, dials wait for a decision."""
 
     def __init__(
         self,
@@ -108,13 +108,13 @@ class Line:
         return [told(request) for request in self.server.requests]
 
     def bodies(self, path: str) -> list[dict[str, Any]]:
-        """What was sent to a path."""
+        """The requests to a path."""
         found = [request for request in self.server.requests if urlsplit(request.url).path == f"/{path}"]
         return [fields_of(request) for request in found]
 
 
 def fields_of(request: Request) -> dict[str, Any]:
-    """What a request says."""
+    """The fields of a request."""
     if request.method == "POST":
         fields: dict[str, Any] = json.loads(request.body)
         return fields
@@ -128,10 +128,10 @@ def told(request: Request) -> str:
 
 
 def heard(call: Leg) -> list[tuple[float, str, str]]:
-    """What the party has heard and done."""
+    """What the party heard and did."""
     return [(entry.at, entry.kind, entry.text) for entry in call.transcript]
 
 
 def sounds(call: Leg) -> list[str]:
-    """The same without times, in words."""
+    """The same in words, without times."""
     return [f"{entry.kind} {entry.text}".strip() for entry in call.transcript]

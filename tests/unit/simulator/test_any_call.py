@@ -1,4 +1,4 @@
-"""Claims that hold for every NCCO that may be sent, and whatever a caller does."""
+"""Claims about every NCCO that may be sent, whatever a caller does."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def course(call: Leg) -> tuple[Heard, ...]:
 
 @examples(150)
 @given(nccos, nccos, acts, st.sampled_from(OUTCOMES), st.integers(0, 1000) | st.none())
-def test_every_call_ends_and_says_so_once_for_each_leg(
+def test_every_call_ends_and_reports_it_once_per_leg(
     ncco: Any, replies: Any, doings: list[str], outcome: str, seed: int | None
 ) -> None:
     chaos = None if seed is None else Chaos(seed)
@@ -93,7 +93,7 @@ def test_every_call_ends_and_says_so_once_for_each_leg(
 
 @examples(50)
 @given(nccos, nccos, acts, st.sampled_from(OUTCOMES))
-def test_the_same_call_has_always_the_same_course(ncco: Any, replies: Any, doings: list[str], outcome: str) -> None:
+def test_the_same_call_always_goes_the_same_way(ncco: Any, replies: Any, doings: list[str], outcome: str) -> None:
     (first_line, first), (second_line, second) = [asyncio.run(played(ncco, replies, doings, outcome)) for _ in range(2)]
 
     assert course(first) == course(second)

@@ -13,7 +13,7 @@ GET = Request("GET", "http://calls.example.com:8000/", {})
 
 
 class Application:
-    """Notes what it is asked, and replies."""
+    """Records its requests and replies."""
 
     def __init__(self) -> None:
         self.scopes: list[Any] = []
@@ -34,7 +34,7 @@ async def waiting(scope: Any, receive: Any, send: Any) -> None:
         pass
 
 
-async def test_an_application_gets_the_request_as_a_web_server_would_pass_it() -> None:
+async def test_an_application_gets_the_request_as_from_a_web_server() -> None:
     application, clock = Application(), VirtualClock()
 
     server = AsgiServer(application, clock)
@@ -52,7 +52,7 @@ async def test_an_application_gets_the_request_as_a_web_server_would_pass_it() -
     assert clock() == server.now
 
 
-async def test_what_an_application_raises_is_a_500_and_is_kept() -> None:
+async def test_an_exception_of_an_application_becomes_a_500_and_is_kept() -> None:
     server = AsgiServer(Application(), VirtualClock())
 
     response = await server.deliver(GET)
@@ -62,7 +62,7 @@ async def test_what_an_application_raises_is_a_500_and_is_kept() -> None:
     )  # fmt: skip
 
 
-async def test_an_application_that_hangs_is_a_time_out() -> None:
+async def test_an_application_that_hangs_times_out() -> None:
     server = AsgiServer(waiting, VirtualClock(), patience_s=0.01)
 
     response = await asyncio.wait_for(server.deliver(POST), 5)

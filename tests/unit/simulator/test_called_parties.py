@@ -1,4 +1,4 @@
-"""Called parties with an NCCO of their own, machines, and WebSockets.
+"""Called parties with their own NCCO, machines, and WebSockets.
 
 Source: NCCO reference, Phone (onAnswer) and Connect; webhook reference, Machine detection; WebSocket guide.
 """
@@ -49,7 +49,7 @@ async def test_the_called_party_follows_its_script() -> None:
 
 
 @pytest.mark.parametrize(("talks_s", "left_at"), [(20.0, 20.0), (ENDLESS, 7200.0)])
-async def test_a_party_that_is_kept_waiting_hangs_up_at_last(talks_s: float, left_at: float) -> None:
+async def test_a_party_kept_waiting_eventually_hangs_up(talks_s: float, left_at: float) -> None:
     line = Line(
         {"answer": [whispering()], "whisper": [{"action": "wait", "timeout": 7200}]},
         {PARTY: Behaviour(talks_s=talks_s)},
@@ -72,7 +72,7 @@ async def test_a_called_party_can_be_played_by_hand() -> None:
     assert [(4.0 + 0.5, "joined", PARTY)] == heard(call)[1:2]
 
 
-async def test_a_caller_that_hangs_up_ends_the_whisper() -> None:
+async def test_a_caller_who_hangs_up_ends_the_whisper() -> None:
     line = Line({"answer": [whispering()], "whisper": [talk("long " * 50)]})
 
     call = await line.call()
@@ -83,7 +83,7 @@ async def test_a_caller_that_hangs_up_ends_the_whisper() -> None:
     assert ["talk " + ("long " * 50).strip(), "ended"] == sounds(call.dialled[0])
 
 
-async def test_a_caller_may_hang_up_while_the_whisper_is_asked_for() -> None:
+async def test_a_caller_may_hang_up_while_the_whisper_is_requested() -> None:
     line = Line({"answer": [whispering()], "whisper": playing([talk("one")], seconds=2)})
 
     call = await line.call()

@@ -1,4 +1,4 @@
-"""Bad luck: what happens to a delivery, and that it is the same for the same seed."""
+"""Network faults: what happens to a delivery, and that the same seed gives the same faults."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ async def played(luck: NetworkFault) -> tuple[Line, list[str]]:
         NetworkFault(loses_reply=True),
     ],
 )
-async def test_a_caller_hears_the_same(luck: NetworkFault) -> None:
+async def test_a_caller_hears_the_same_with_any_fault(luck: NetworkFault) -> None:
     _, heard = await played(luck)
 
     assert ["talk one", *["pressed " + digit for digit in "1234"], "talk two", "ended"] == heard
 
 
-async def test_a_doubled_delivery_comes_twice_with_the_same_bytes() -> None:
+async def test_a_duplicated_delivery_arrives_twice_with_the_same_bytes() -> None:
     line, _ = await played(NetworkFault(is_doubled=True))
 
     twice = [request for request in line.server.requests if request.url.endswith("/input")]
     assert (2, twice[0]) == (len(twice), twice[1])
 
 
-async def test_a_lost_reply_is_asked_for_again_with_a_new_token() -> None:
+async def test_after_a_lost_reply_the_webhook_is_sent_again_with_a_new_token() -> None:
     line, _ = await played(NetworkFault(loses_reply=True))
 
     twice = [request for request in line.server.requests if request.url.endswith("/input")]
@@ -62,7 +62,7 @@ async def test_a_lost_reply_is_asked_for_again_with_a_new_token() -> None:
     assert twice[0].headers["authorization"] != twice[1].headers["authorization"]
 
 
-async def test_a_delivery_that_loses_every_reply_is_answered_by_the_fallback() -> None:
+async def test_if_every_reply_is_lost_the_fallback_url_is_used() -> None:
     luck = Luck(NetworkFault(loses_reply=True, loses_every_reply=True))
     line = Line({"answer": [talk("never said")], "fallback": [talk("two")]}, chaos=luck)
 
@@ -74,14 +74,14 @@ async def test_a_delivery_that_loses_every_reply_is_answered_by_the_fallback() -
     assert ["Socket timeout."] == [body["reason"] for body in line.bodies("fallback")]
 
 
-def test_only_what_the_call_waits_for_loses_every_reply() -> None:
+def test_only_webhooks_that_the_call_waits_for_lose_every_reply() -> None:
     chaos = Chaos(1, rate=0, fallback_rate=1)
 
     assert NetworkFault(loses_reply=True, loses_every_reply=True) == chaos.next_fault(is_awaited=True)
     assert NetworkFault() == chaos.next_fault(is_awaited=False)
 
 
-async def test_a_delivery_may_come_without_its_signature_at_first() -> None:
+async def test_a_delivery_may_first_arrive_without_its_signature() -> None:
     line, _ = await played(NetworkFault(is_unsigned=True))
 
     assert not [request for request in line.server.requests if "authorization" in request.headers]
@@ -93,7 +93,7 @@ async def test_the_log_says_what_happened_to_a_delivery() -> None:
     assert "late by 1.5 s, slow by 1 s, sent again 2 s later" == line.vonage.log[0].attempts[0].fault
 
 
-def test_a_seed_has_always_the_same_luck() -> None:
+def test_the_same_seed_always_gives_the_same_faults() -> None:
     first, second, other = Chaos(7), Chaos(7), Chaos(8)
 
     lucks = [[chaos.next_fault(is_awaited=True) for _ in range(50)] for chaos in (first, second, other)]
@@ -101,7 +101,7 @@ def test_a_seed_has_always_the_same_luck() -> None:
     assert lucks[0] != lucks[2]
 
 
-def test_never_more_goes_wrong_than_a_retry_cures() -> None:
+def test_faults_never_exceed_what_retries_can_handle() -> None:
     chaos = Chaos(1, rate=1.0)
 
     lucks = [chaos.next_fault(is_awaited=True) for _ in range(100)]

@@ -27,12 +27,12 @@ async def answered(*replies: Any, fallback: Any = HELLO, **settings: Any) -> Lin
 
 
 def asked(line: Line) -> list[str]:
-    """Which of answer and fallback were asked, in order."""
+    """The requests to the answer and fallback URLs, in order."""
     return [sent for sent in line.sent if not sent.startswith("event")]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_our_own_verifier_finds_nothing_wrong_with_the_signature(method: Any) -> None:
+async def test_our_own_verifier_accepts_the_signature(method: Any) -> None:
     accounts = {"signature_secret": SECRET, "api_key": "ab12cd34", "application_id": "app-1"}
     line = await answered(HELLO, answer_method=method, **accounts)
 
@@ -44,7 +44,7 @@ async def test_our_own_verifier_finds_nothing_wrong_with_the_signature(method: A
     assert ("Vonage", 36) == (claims["iss"], len(claims["jti"]))
 
 
-async def test_a_get_with_letters_beyond_ascii_and_a_query_of_its_own_is_signed_as_well() -> None:
+async def test_a_get_with_non_ascii_letters_and_its_own_query_is_signed_too() -> None:
     line = Line(
         {"answer": [talk("one")]}, answer_method="GET", answer_url=f"{ANSWER}?campaign=7", signature_secret=SECRET
     )
@@ -59,7 +59,7 @@ async def test_a_get_with_letters_beyond_ascii_and_a_query_of_its_own_is_signed_
     assert query.startswith("campaign=7&to=442079460000")
 
 
-async def test_the_log_says_what_was_sent_what_came_and_what_it_meant() -> None:
+async def test_the_log_shows_the_request_the_reply_and_its_meaning() -> None:
     line = await answered(Response(503), HELLO)
 
     delivery = next(delivery for delivery in line.vonage.log if delivery.kind == "answer")
@@ -84,7 +84,7 @@ async def test_a_fragment_of_a_url_is_not_sent() -> None:
     assert "#" not in next(request.url for request in line.server.requests if request.method == "GET")
 
 
-async def test_a_state_without_an_event_url_changes_nothing() -> None:
+async def test_a_status_without_an_event_url_changes_nothing() -> None:
     line = Line({"answer": [dial(eventType="synchronous", eventUrl=[]), talk("on")]}, asks=True, event_url="")
     call = await line.call()
     await call.listen()
@@ -104,7 +104,7 @@ async def test_an_error_without_an_event_url_is_in_the_log() -> None:
     ]
 
 
-async def test_what_others_report_of_a_call_goes_where_events_go() -> None:
+async def test_reports_from_elsewhere_go_to_the_event_url() -> None:
     line = Line({"answer": [ask()]}, chaos=Chaos(1, rate=1.0))
     call = await line.call()
     await line.vonage.send_event(call, {"status": "ringing", "more": 1})

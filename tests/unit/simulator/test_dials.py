@@ -70,7 +70,7 @@ async def test_a_dial_without_a_decision_times_out() -> None:
 
 
 @pytest.mark.parametrize("options", [{"from": "442079999999"}, {"from": None}])
-async def test_a_phone_does_not_ring_from_a_number_that_is_not_ours(options: dict[str, Any]) -> None:
+async def test_a_phone_does_not_ring_if_the_from_number_is_not_ours(options: dict[str, Any]) -> None:
     """Source: NCCO reference, Connect (from)."""
     action = {name: value for name, value in (dial() | options).items() if value is not None}
     line = Line({"answer": [action, talk("next")]}, numbers=(TO,))

@@ -1,4 +1,4 @@
-"""How long speech lasts: near enough, and the same in every run."""
+"""How long speech lasts: a good estimate that is the same in every run."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_words_take_their_time_by_language(text: str, language: str, seconds: fl
         ("one < two", 0.774),
     ],
 )
-def test_ssml_changes_it(ssml: str, seconds: float) -> None:
+def test_ssml_changes_the_duration(ssml: str, seconds: float) -> None:
     """Source: Text-To-Speech guide, break and prosody."""
     assert seconds == Durations().talk(ssml)
 
@@ -58,7 +58,7 @@ def test_streams_last_as_declared() -> None:
     assert (2.5, 7) == (durations.stream("https://example.com/a.mp3"), durations.stream("https://example.com/b.mp3"))
 
 
-def test_tags_may_be_nested_as_deep_as_anybody_likes() -> None:
+def test_tags_may_be_nested_to_any_depth() -> None:
     deep = 5000
 
     assert 0.387 == Durations().talk(f"<speak>{'<emphasis>' * deep}one{'</emphasis>' * deep}</speak>")

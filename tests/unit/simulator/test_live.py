@@ -40,7 +40,7 @@ async def test_a_process_continues_at_the_time_of_its_reply() -> None:
     assert moments["heard"] == moments["replied"] + 1000
 
 
-async def test_another_call_goes_on_while_one_waits_for_a_reply() -> None:
+async def test_another_call_continues_while_one_waits_for_a_reply() -> None:
     asked = asyncio.Event()
     gone_on = asyncio.Event()
 

@@ -22,7 +22,7 @@ def socket(**options: Any) -> dict[str, Any]:
 
 
 async def told(line: Line, act: Callable[[Leg], Any] | None = None) -> list[dict[str, Any]]:
-    """Everything that a call of 3 seconds tells the application."""
+    """All webhooks of a call of 3 seconds."""
     call = await line.call()
     await (act(call) if act is not None else call.listen())
     await line.vonage.run()
@@ -34,7 +34,7 @@ def status_of(bodies: list[dict[str, Any]], status: str) -> dict[str, Any]:
 
 
 def dialled(**options: Any) -> dict[str, Any]:
-    """A connect whose states go to the application."""
+    """A connect whose statuses go to the application."""
     return {name: value for name, value in dial(**options).items() if name != "eventUrl"}
 
 
@@ -61,18 +61,18 @@ STATES = [
 
 
 @each_case(("like", "status", "line"), STATES, ids=[like for like, *_ in STATES])
-async def test_states_of_a_leg(like: str, status: str, line: Line) -> None:
+async def test_a_leg_reports_these_statuses(like: str, status: str, line: Line) -> None:
     assert shape(sample(like)) == shape(status_of(await told(line), status))
 
 
-async def test_a_busy_party() -> None:
-    """`sip_code` is of newer traffic."""
+async def test_a_busy_party_is_reported() -> None:
+    """`sip_code` appears in newer traffic."""
     bodies = await told(Line({"answer": [dialled()]}, party("busy")))
 
     assert shape(sample("own-busy")) | {"sip_code": "int"} == shape(status_of(bodies, "busy"))
 
 
-async def test_a_cancelled_dial() -> None:
+async def test_a_cancelled_dial_is_reported() -> None:
     async def give_up(call: Leg) -> None:
         await call.listen(until=1)
         await call.hang_up()
@@ -126,7 +126,9 @@ OTHERS: list[tuple[str, str, str, Line, Act | None]] = [
 
 
 @each_case(("like", "path", "key", "line", "act"), OTHERS, ids=[like for like, *_ in OTHERS])
-async def test_other_webhooks(like: str, path: str, key: str, line: Line, act: Act | None) -> None:
+async def test_other_webhooks_have_the_documented_shape(
+    like: str, path: str, key: str, line: Line, act: Act | None
+) -> None:
     await told(line, act)
 
     assert shape(sample(like)) == shape(next(body for body in line.bodies(path) if not key or key in body))
@@ -187,7 +189,7 @@ async def test_times_are_virtual_and_of_the_documented_precision() -> None:
     assert ("2", "0.00390000", "0.00010062") == (last["duration"], last["rate"], last["price"])
 
 
-async def test_ids_look_like_live_ones_and_are_the_same_in_every_run() -> None:
+async def test_ids_look_real_and_are_the_same_in_every_run() -> None:
     first, second = Line({"answer": [talk("one")]}), Line({"answer": [talk("one")]})
 
     calls = await first.call(), await second.call()

@@ -1,4 +1,4 @@
-"""What a caller can do, and what goes wrong when it cannot be done."""
+"""The actions of a caller, and the errors of impossible ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def test_listening_until_a_time_stops_there() -> None:
     assert ("until", 0.5, None) == (moment.kind, moment.at, moment.waited)
 
 
-async def test_silence_plays_on_to_the_input_first() -> None:
+async def test_silence_first_plays_up_to_the_input() -> None:
     line = Line({"answer": [talk("one two three"), ask()]})
 
     call = await line.call()
@@ -39,7 +39,7 @@ async def test_silence_plays_on_to_the_input_first() -> None:
     assert 4.161 == call.at
 
 
-async def test_silence_after_the_end_is_no_fault() -> None:
+async def test_silence_after_the_end_is_not_an_error() -> None:
     line = Line({"answer": [talk("one")]})
 
     call = await line.call()
@@ -58,7 +58,7 @@ async def test_nobody_listens_after_the_end() -> None:
         await call.press("1")
 
 
-async def test_ringing_of_an_unanswered_call_has_its_time_from_the_beginning() -> None:
+async def test_ringing_of_an_unanswered_call_is_timed_from_the_beginning() -> None:
     line = Line({"answer": playing([{"action": "hangup"}])}, fallback_url="")
 
     call = await line.call()
@@ -66,7 +66,7 @@ async def test_ringing_of_an_unanswered_call_has_its_time_from_the_beginning() -
     assert (False, True, [(0.0, "ended", "")]) == (call.is_answered, call.is_over, heard(call))
 
 
-async def test_numbers_of_confidence_are_sent_as_text() -> None:
+async def test_confidence_is_sent_as_text() -> None:
     line = Line({"answer": [ask(type=["speech"])]})
 
     call = await line.call()
@@ -76,14 +76,14 @@ async def test_numbers_of_confidence_are_sent_as_text() -> None:
     assert ["0.5", "0.9"] == [result["confidence"] for result in line.bodies("input")[0]["speech"]["results"]]
 
 
-def test_a_party_without_a_behaviour_is_one_of_the_others() -> None:
+def test_a_party_without_a_behaviour_gets_the_default_one() -> None:
     other = Behaviour("busy")
 
     assert other is Parties({"447700900456": []}, other).next_dial("447700900456")
 
 
 async def test_a_day_is_long_enough_for_a_caller() -> None:
-    """An NCCO that goes round forever, taking time."""
+    """An NCCO that loops forever and takes time."""
     loop = [
         {"action": "wait", "timeout": 600},
         {"action": "notify", "payload": {}, "eventUrl": ["https://c.example.com/n"]},
@@ -154,7 +154,7 @@ async def test_silence_in_an_idle_call_changes_nothing() -> None:
         ([{"action": "record", "endOnKey": "#"}], "record"),
     ],
 )
-async def test_what_changes_nothing_leaves_the_party_waited_for(doing: str, ncco: list[Any], kind: str) -> None:
+async def test_an_input_without_effect_leaves_the_party_waiting(doing: str, ncco: list[Any], kind: str) -> None:
     line = Line({"answer": ncco}, asks=True)
 
     call = await line.call()
@@ -177,7 +177,7 @@ async def test_a_dial_is_decided_after_a_key() -> None:
     assert [(3.0, "talk", "bye")] == heard(call)[2:3]
 
 
-async def test_hearing_stops_where_something_more_begins() -> None:
+async def test_listening_stops_where_something_new_begins() -> None:
     call = await Line({"answer": [talk("One."), talk("Two.")]}).call()
 
     begun = [text for _, kind, text in heard(call) if kind == "talk"]
@@ -187,7 +187,7 @@ async def test_hearing_stops_where_something_more_begins() -> None:
     assert ["One.", "Two."] == [text for _, kind, text in heard(call) if kind == "talk"]
 
 
-async def test_what_is_open_is_known_while_a_prompt_plays() -> None:
+async def test_the_open_inputs_are_known_while_a_prompt_plays() -> None:
     call = await Line({"answer": [talk("Press one.", bargeIn=True), ask(type=["dtmf", "speech"])]}).call()
 
     during = call.open
@@ -198,7 +198,7 @@ async def test_what_is_open_is_known_while_a_prompt_plays() -> None:
     assert frozenset({"dtmf", "speech"}) == during.takes
 
 
-async def test_who_hangs_up_within_an_input_sends_none() -> None:
+async def test_a_caller_who_hangs_up_during_an_input_sends_none() -> None:
     line = Line({"answer": [ask()]})
     call = await line.call()
     await call.press("1")

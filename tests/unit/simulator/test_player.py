@@ -1,4 +1,4 @@
-"""The virtual Vonage plays whatever an NCCO may hold."""
+"""The virtual Vonage plays every action of an NCCO."""
 
 from __future__ import annotations
 

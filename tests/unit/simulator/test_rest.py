@@ -64,7 +64,7 @@ async def problem(reply: httpx.Response) -> tuple[int, str]:
     return reply.status_code, reply.json()["title"]
 
 
-async def test_a_placed_call_rings_and_plays_its_ncco_to_who_answers() -> None:
+async def test_a_placed_call_rings_and_plays_its_ncco_when_answered() -> None:
     client = Client(line := Line({}))
 
     reply = await client.ask("POST", body=NEW)
@@ -88,7 +88,7 @@ async def test_a_call_from_a_random_number_rings_without_known_numbers_too() -> 
     assert line.bodies("event")[0]["from"].isdigit()
 
 
-async def test_the_answer_url_is_asked_once_somebody_has_answered() -> None:
+async def test_the_answer_url_is_requested_after_somebody_answers() -> None:
     client = Client(line := Line({"placed": [talk("Hello.")]}))
 
     call = await client.place(**ASKED, answer_method="POST")
@@ -101,7 +101,7 @@ async def test_the_answer_url_is_asked_once_somebody_has_answered() -> None:
 
 
 @each_case("outcome", ["busy", "timeout", "unanswered", "rejected", "failed"])
-async def test_a_call_that_nobody_answers_says_why(outcome: Any) -> None:
+async def test_a_call_that_nobody_answers_reports_why(outcome: Any) -> None:
     client = Client(line := Line({}, {FROM: Behaviour(outcome)}))
 
     call = await client.place()
@@ -153,7 +153,7 @@ async def test_the_ringing_timer_and_the_length_timer_end_a_call() -> None:
     ],
     ids=["talk", "talk, whole", "break", "stream", "wait", "wait, whole"],
 )
-async def test_what_would_take_longer_than_a_clock_can_count_ends_with_the_call(action: dict[str, Any]) -> None:
+async def test_a_duration_beyond_the_range_of_the_clock_ends_with_the_call(action: dict[str, Any]) -> None:
     client = Client(line := Line({}))
 
     call = await client.place(**{**NEW, "ncco": [action]}, length_timer=9)
@@ -182,7 +182,7 @@ async def test_the_called_person_presses_keys() -> None:
         ({"advanced_machine_detection": {"mode": "detect_beep"}}, "beep", ["talk After the beep.", "ended"]),
     ],
 )
-async def test_machine_detection(options: dict[str, Any], outcome: Any, expected: list[str]) -> None:
+async def test_machine_detection_reports_its_result(options: dict[str, Any], outcome: Any, expected: list[str]) -> None:
     beep = Response(200, {"content-type": "application/json"}, b'[{"action": "talk", "text": "After the beep."}]')
     replies = {"event": (*[Response(200)] * 3, beep, Response(200))} if outcome == "beep" else {}
     client = Client(line := Line(replies, {FROM: Behaviour(outcome)}))
@@ -215,7 +215,7 @@ def transfer(**destination: Any) -> dict[str, Any]:
     return {"action": "transfer", "destination": {"type": "ncco", **destination}}
 
 
-async def test_who_was_dialled_is_let_go_when_the_call_is_transferred() -> None:
+async def test_a_dialled_party_is_released_when_the_call_is_transferred() -> None:
     client = Client(line := Line({"answer": [dial()]}))
     call = await line.call()
     await call.listen(until=10)
@@ -287,7 +287,7 @@ async def test_a_party_with_earmuffs_hears_nobody(action: str, *, is_heard: bool
     assert is_heard == ("voice Hello?" in sounds(call))
 
 
-async def test_hanging_up() -> None:
+async def test_hanging_up_ends_the_call() -> None:
     client = Client(line := Line({}))
     ringing = await client.place()
     await client.ask("PUT", f"/{ringing.uuid}", {"action": "hangup"})
@@ -339,7 +339,7 @@ async def test_a_call_that_has_just_begun_or_is_over_cannot_be_changed() -> None
         ({"ncco": None, "answer_url": ["http://x.test:0x50/"]}, "answer_url[0]"),
     ],
 )
-async def test_a_wrong_body_is_refused_with_the_place(change: dict[str, Any], name: str) -> None:
+async def test_a_wrong_body_is_refused_with_the_place_of_the_error(change: dict[str, Any], name: str) -> None:
     client = Client(line := Line({}))
 
     reply = await client.ask("POST", body={**NEW, **change})
@@ -349,7 +349,7 @@ async def test_a_wrong_body_is_refused_with_the_place(change: dict[str, Any], na
     assert {} == line.vonage.legs
 
 
-async def test_three_calls_and_fifteen_other_requests_a_second() -> None:
+async def test_three_calls_and_fifteen_other_requests_are_allowed_per_second() -> None:
     client = Client(line := Line({}))
 
     placed = [(await client.ask("POST", body=NEW)).status_code for _ in range(4)]
@@ -375,7 +375,7 @@ async def test_three_calls_and_fifteen_other_requests_a_second() -> None:
         {"exp": 10**400},
     ],
 )
-async def test_a_token_must_be_the_application_s(claims: dict[str, Any]) -> None:
+async def test_a_token_must_belong_to_the_application(claims: dict[str, Any]) -> None:
     client = Client(Line({}))
 
     reply = await client.ask("GET", token=client.token(**claims))
@@ -412,7 +412,7 @@ async def test_calls_are_listed_by_pages_and_filters() -> None:
     assert [leg.uuid for leg in reversed(later)] == [call["uuid"] for call in since["_embedded"]["calls"]]
 
 
-async def test_a_uuid_may_have_dashes_or_none() -> None:
+async def test_a_uuid_may_be_written_with_or_without_dashes() -> None:
     client = Client(Line({}))
     call = await client.place()
     dashed = str(UUID(call.uuid))
@@ -425,7 +425,7 @@ async def test_a_uuid_may_have_dashes_or_none() -> None:
     assert call.is_over
 
 
-async def test_a_plus_sign_is_no_part_of_a_number() -> None:
+async def test_a_plus_sign_is_not_part_of_a_number() -> None:
     client = Client(line := Line({}, {FROM: Behaviour("busy")}))
     numbers = {"to": [{"type": "phone", "number": f"+{FROM}"}], "from": {"type": "phone", "number": f"+{TO}"}}
 
@@ -470,7 +470,7 @@ async def test_a_problem_has_the_documented_fields() -> None:
     assert {"name", "reason"} == set(invalid["invalid_parameters"][0])
 
 
-async def test_calls_that_ended_first_are_forgotten_with_their_webhooks() -> None:
+async def test_the_oldest_ended_calls_are_dropped_with_their_webhooks() -> None:
     client = Client(line := Line({}))
     ended = [await client.place() for _ in range(3)]
     await line.vonage.run(120)

@@ -26,7 +26,7 @@ async def run(scheduler: Scheduler, until_ms: int | None = None) -> None:
     await scheduler.advance(lambda: False, until_ms)
 
 
-async def test_time_passes_only_where_somebody_waits(scheduler: Scheduler) -> None:
+async def test_time_passes_only_while_a_process_waits(scheduler: Scheduler) -> None:
     log: list[tuple[str, int]] = []
 
     def steps(name: str, seconds: float) -> Steps[None]:
@@ -121,7 +121,7 @@ async def test_a_process_that_is_cancelled_before_its_first_step_never_begins(sc
     assert [] == log
 
 
-async def test_a_stop_comes_after_all_that_happens_at_the_moment(scheduler: Scheduler) -> None:
+async def test_a_stop_takes_effect_after_all_events_of_that_moment(scheduler: Scheduler) -> None:
     log: list[int] = []
 
     def steps(number: int) -> Steps[None]:
@@ -136,7 +136,7 @@ async def test_a_stop_comes_after_all_that_happens_at_the_moment(scheduler: Sche
 
 
 @pytest.mark.parametrize(("until_ms", "latest_ms", "now_ms"), [(500, None, 500), (None, 500, 0), (3000, None, 3000)])
-async def test_two_ways_to_say_how_long(
+async def test_until_moves_the_clock_and_latest_only_limits_it(
     scheduler: Scheduler, until_ms: int | None, latest_ms: int | None, now_ms: int
 ) -> None:
     scheduler.spawn(pause(1))

@@ -10,13 +10,13 @@ SAMPLES = Path(__file__).parents[2] / "samples" / "webhooks"
 
 
 def sample(name: str) -> dict[str, Any]:
-    """What a real or documented webhook says."""
+    """The fields of a real or documented webhook."""
     found: dict[str, Any] = json.loads((SAMPLES / f"{name}.json").read_text(encoding="utf-8"))["payload"]
     return found
 
 
 def shape(value: Any) -> Any:
-    """The value with the name of its JSON type in place of each plain value; of a list the shape of its entries."""
+    """The value with each plain value replaced by its JSON type; a list becomes the shape of its entries."""
     if isinstance(value, dict):
         return {name: shape(entry) for name, entry in value.items() if name != "headers"}
     if isinstance(value, list):

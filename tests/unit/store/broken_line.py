@@ -1,4 +1,4 @@
-"""A wire to a server that can be cut at a chosen moment."""
+"""A connection to a server that can be cut at a chosen moment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 
 
 class Line:
-    """Passes bytes on, both ways.
+    """Passes bytes on in both directions.
 
     Attributes:
         port: to connect to.
@@ -65,7 +65,7 @@ async def line_to(port: int) -> AsyncIterator[Line]:
         task = asyncio.current_task()
         assert task is not None
         joined.add(task)
-        with suppress(asyncio.CancelledError, OSError):  # the end of the test, or a server that is away
+        with suppress(asyncio.CancelledError, OSError):  # the end of the test, or a server that is down
             await line.take(reader, writer, port)
 
     server = await asyncio.start_server(take, "127.0.0.1", 0)

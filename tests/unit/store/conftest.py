@@ -17,7 +17,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest_asyncio.fixture
 async def sqlite_store(path: Path) -> AsyncIterator[Store]:
-    """An open store that waits 30 s for others."""
+    """An open store that waits up to 30 s for locks."""
     store = Store(SqliteDatabase(path, busy_ms=30_000))
     await store.open()
     yield store
@@ -26,7 +26,7 @@ async def sqlite_store(path: Path) -> AsyncIterator[Store]:
 
 @pytest.fixture
 def other(path: Path) -> Iterator[sqlite3.Connection]:
-    """What another process on the same file can do."""
+    """A connection like one of another process to the same file."""
     connection = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
     yield connection
     connection.close()

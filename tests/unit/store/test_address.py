@@ -20,11 +20,11 @@ DSN = "postgresql://ann:s%2Fcret@db.example.com:6432/ncco"
         ("postgresql://db/ncco", "postgresql://ann:secret@db/ncco?sslmode=verify-full&sslrootcert=/ca.pem"),
     ],
 )
-def test_label_names_host_and_database_and_nobody(label: str, url: str) -> None:
+def test_a_label_names_the_host_and_the_database_but_no_user(label: str, url: str) -> None:
     assert label == read_address(url).label
 
 
-def test_what_it_connects_to_keeps_the_password_and_is_not_shown() -> None:
+def test_the_connection_string_keeps_the_password_and_is_not_shown() -> None:
     address = read_address(f"{DSN}?sslmode=require")
 
     assert f"{DSN}?sslmode=require" == address.dsn
@@ -32,7 +32,7 @@ def test_what_it_connects_to_keeps_the_password_and_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize(("is_pooled", "pooler"), [(True, "transaction"), (False, "session")])
-def test_pooler_is_ours_and_not_sent_on(is_pooled: bool, pooler: str) -> None:
+def test_the_pooler_option_is_ours_and_not_passed_on(is_pooled: bool, pooler: str) -> None:
     address = read_address(f"{DSN}?pooler={pooler}")
 
     assert (is_pooled, DSN) == (address.is_pooled, address.dsn)
@@ -54,7 +54,7 @@ def test_pooler_is_ours_and_not_sent_on(is_pooled: bool, pooler: str) -> None:
         ("pooler is transaction or session", "postgresql://ann:secret@db/ncco?pooler=pgbouncer"),
     ],
 )
-def test_what_is_no_address_is_refused_with_the_cure_and_without_the_password(expected: str, url: str) -> None:
+def test_an_invalid_url_is_refused_with_a_fix_and_without_the_password(expected: str, url: str) -> None:
     with pytest.raises(ValueError, match="write") as refused:
         read_address(url)
 

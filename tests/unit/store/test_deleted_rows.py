@@ -1,4 +1,4 @@
-"""What deleting costs, and what it leaves in a SQLite file."""
+"""The cost of deleting, and what remains in a SQLite file."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ DAY_MS = 86_400_000
         b'{"from":"sip:447700900123@pbx.example.com"}',
     ],
 )
-def test_a_number_is_found_however_it_is_written(document: bytes) -> None:
+def test_a_number_is_found_in_any_notation(document: bytes) -> None:
     assert Numbers([NUMBER]).are_in(document)
 
 
 @each_case("document", [b"", b"1447700900123", b"4477009001234", b"44770090012", b"447700%20900123"])
-def test_another_number_is_not_taken_for_it(document: bytes) -> None:
+def test_another_number_does_not_match(document: bytes) -> None:
     assert not Numbers([NUMBER]).are_in(document)
 
 
 async def steps_of_a_piece(path: Path, calls: int) -> int:
-    """What SQLite does, in thousands of its steps, to delete two of so many old calls."""
+    """The work of SQLite, in thousands of its steps, to delete two of this many old calls."""
     store = Store(SqliteDatabase(path))
     await store.open()
     hooks = [hook_row(f"hook-{number}", session=f"{number}") for number in range(calls)]
@@ -49,20 +49,20 @@ async def steps_of_a_piece(path: Path, calls: int) -> int:
     await asyncio.gather(*(store.open_call(*new_call(f"old-{number}")) for number in range(calls)))
     await store.close()
     connection, steps = sqlite3.connect(path), list[int]()
-    connection.set_progress_handler(lambda: steps.append(1), 1_000)  # what is None goes on
+    connection.set_progress_handler(lambda: steps.append(1), 1_000)  # None continues
     run(connection, sweep(NOON_MS + 1, 2, NOON_MS + 1))
     connection.close()
     return len(steps)
 
 
-async def test_a_piece_costs_the_same_however_much_is_too_old(tmp_path: Path) -> None:
+async def test_a_batch_costs_the_same_however_much_is_too_old(tmp_path: Path) -> None:
     few, many = await steps_of_a_piece(tmp_path / "few.db", 100), await steps_of_a_piece(tmp_path / "many.db", 1_500)
 
     assert many <= few + 1
 
 
 def bytes_of(path: Path) -> bytes:
-    """Whatever stands in the file, in its log and in the index of that."""
+    """The bytes of the file, its log and the log's index."""
     return b"".join(file.read_bytes() for file in sorted(path.parent.glob(f"{path.name}*")))
 
 
@@ -83,7 +83,7 @@ async def test_no_byte_of_the_number_is_left_in_the_file(path: Path, sqlite_stor
     assert 0 < bytes_of(path).count(b"447700900124")
 
 
-async def test_what_another_program_has_deleted_is_gone_once_the_file_is_rewritten(tmp_path: Path) -> None:
+async def test_rows_deleted_by_another_program_are_gone_once_the_file_is_rewritten(tmp_path: Path) -> None:
     path = tmp_path / "calls.db"
     store = Store(SqliteDatabase(path))
     await store.open()
@@ -102,7 +102,7 @@ async def test_what_another_program_has_deleted_is_gone_once_the_file_is_rewritt
     assert 0 == bytes_of(path).count(NUMBER.encode())
 
 
-async def test_a_reader_that_holds_the_log_keeps_nobody_from_forgetting(path: Path, other: sqlite3.Connection) -> None:
+async def test_a_reader_that_holds_the_log_does_not_stop_a_deletion(path: Path, other: sqlite3.Connection) -> None:
     store = Store(SqliteDatabase(path, open_wait_ms=100))
     await store.open()
     await write_calls(store)
@@ -118,7 +118,7 @@ async def test_a_reader_that_holds_the_log_keeps_nobody_from_forgetting(path: Pa
     assert not re.search(rb"447700900123(?!4)", bytes_of(path))
 
 
-async def test_what_was_swept_is_gone_from_file_and_log_while_the_store_is_open(path: Path) -> None:
+async def test_swept_rows_are_gone_from_file_and_log_while_the_store_is_open(path: Path) -> None:
     store = Store(SqliteDatabase(path))
     await store.open()
     await write_calls(store)
@@ -136,7 +136,7 @@ async def test_what_was_swept_is_gone_from_file_and_log_while_the_store_is_open(
     assert found is not None
 
 
-async def test_a_log_that_cannot_be_cut_behind_a_sweep_is_cut_behind_the_next(path: Path) -> None:
+async def test_a_log_that_cannot_be_truncated_after_a_sweep_is_truncated_after_the_next(path: Path) -> None:
     store = Store(SqliteDatabase(path))
     await store.open()
     await write_calls(store)

@@ -1,4 +1,4 @@
-"""A person is forgotten in tables by their declared types, and a hash still matches a number that was forgotten."""
+"""A person is forgotten in tables by the declared types, and a hash still matches a forgotten number."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ BLOCKED = 'do_not_call["447700900123"]'
 
 
 async def _forgotten(store: Store, keep_ms: int = 0) -> None:
-    """A person who must not be called, and whose number is forgotten."""
+    """Block a person's number, and forget it."""
     await store.tables.change([RowChange(BLOCKED, {"why": "asked on the phone"}, keep_ms=keep_ms)], NOON_MS, "a test")
     found = await store.forget(["447700900123"], tables=DECLARED, now=NOON_MS)
     assert (1, 1) == (found.rows, found.hashes)
@@ -96,7 +96,7 @@ async def test_a_hash_of_a_forgotten_number_still_matches_and_nobody_can_read_it
     assert 0 == (await store.forget(["447700900123"], tables=DECLARED)).rows
 
 
-async def test_a_hash_counts_as_the_row_until_that_is_removed(store: Store) -> None:
+async def test_a_hash_counts_as_the_row_until_the_row_is_removed(store: Store) -> None:
     await _forgotten(store)
     new = (RowChange(BLOCKED, is_new=True), RowChange(ADA, {"name": "Ada"}, is_new=True))
     with pytest.raises(RowTaken):
@@ -131,7 +131,7 @@ LOSE_KEY = Sql(f"DELETE FROM ncco_rows WHERE name = '{HASH_KEY}'")
 
 
 @pytest.mark.parametrize("other_key", [None, '{"key": "00"}'])
-async def test_a_key_that_is_lost_or_replaced_is_never_created_again(store: Store, other_key: str | None) -> None:
+async def test_a_lost_or_replaced_key_is_never_recreated(store: Store, other_key: str | None) -> None:
     await _forgotten(store)
     ((_, key),) = await store.database.read(SELECT_KEY, "")
 

@@ -1,4 +1,4 @@
-"""Databases of earlier versions, with calls in them, become databases of the newest one; nothing of theirs is lost."""
+"""Databases of earlier versions with calls in them are migrated to the newest version without losing anything."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 @pytest.mark.parametrize("kind", OLD)
-async def test_schema_is_shown_before_and_after_and_changes_only_by_opening(kind: str, tmp_path: Path) -> None:
+async def test_the_schema_is_shown_before_and_after_and_changes_only_on_opening(kind: str, tmp_path: Path) -> None:
     store, known = OLD[kind](tmp_path), KNOWN[kind]
     before = [await store.schema(), await store.schema()]
     await store.open()
@@ -91,7 +91,7 @@ async def test_schema_is_shown_before_and_after_and_changes_only_by_opening(kind
 
 
 @pytest.mark.parametrize("kind", BARE)
-async def test_store_that_is_not_there_has_no_schema_and_gets_none_by_asking(kind: str, tmp_path: Path) -> None:
+async def test_a_missing_store_has_no_schema_and_asking_does_not_create_one(kind: str, tmp_path: Path) -> None:
     store, known = BARE[kind](tmp_path), KNOWN[kind]
 
     assert [Schema("", known[-1], known, additions=ADDED)] * 2 == [await store.schema(), await store.schema()]
@@ -112,7 +112,7 @@ async def test_only_a_new_database_deletes_calls_by_default(kind: str, tmp_path:
     assert 90 == (await new.schema()).retention_days
 
 
-async def test_calls_of_the_first_schema_are_there(store: Store) -> None:
+async def test_calls_of_the_first_schema_are_kept(store: Store) -> None:
     await store.open()
 
     call = await store.load("leg-1")
@@ -126,7 +126,7 @@ async def test_calls_of_the_first_schema_are_there(store: Store) -> None:
     assert revision_row(sources=b'{"flows/acme.yaml":"flow: acme"}') == await store.revision("c0ffee")
 
 
-async def test_calls_of_the_first_schema_go_on(store: Store) -> None:
+async def test_calls_of_the_first_schema_continue(store: Store) -> None:
     await store.open()
     call = await store.load("leg-1")
     assert call is not None
@@ -142,7 +142,7 @@ async def test_calls_of_the_first_schema_go_on(store: Store) -> None:
 
 
 @pytest.mark.parametrize("kind", OLD)
-async def test_hosts_that_start_at_once_bring_the_schema_up_once(kind: str, tmp_path: Path) -> None:
+async def test_hosts_that_start_at_once_migrate_the_schema_once(kind: str, tmp_path: Path) -> None:
     first = OLD[kind](tmp_path)
     url = f"sqlite:///{first.path}" if first.path else empty_url()
     stores = [first, *(open_store(url) for _ in range(5))]
@@ -155,7 +155,7 @@ async def test_hosts_that_start_at_once_bring_the_schema_up_once(kind: str, tmp_
 
 
 @pytest.mark.parametrize("kind", BARE)
-async def test_hosts_that_start_at_once_make_the_tables_once(kind: str, tmp_path: Path) -> None:
+async def test_hosts_that_start_at_once_create_the_tables_once(kind: str, tmp_path: Path) -> None:
     first = BARE[kind](tmp_path)
     url = f"sqlite:///{first.path}" if first.path else empty_url()
     stores = [first, *(open_store(url) for _ in range(5))]
@@ -184,7 +184,7 @@ async def failed_calls(store: Store) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", OF_0_2)
-async def test_a_database_of_0_2_keeps_its_schema_and_all_that_it_holds(kind: str, tmp_path: Path) -> None:
+async def test_a_database_of_0_2_keeps_its_schema_and_all_its_data(kind: str, tmp_path: Path) -> None:
     store = OF_0_2[kind](tmp_path)
     before = await store.schema()
     failed_before = await failed_calls(store)
@@ -207,7 +207,7 @@ async def test_a_database_of_0_2_keeps_its_schema_and_all_that_it_holds(kind: st
 
 
 @pytest.mark.parametrize("kind", OF_0_2)
-async def test_a_host_of_0_2_goes_on_beside_a_new_one(kind: str, tmp_path: Path) -> None:
+async def test_a_host_of_0_2_keeps_working_beside_a_new_one(kind: str, tmp_path: Path) -> None:
     store = OF_0_2[kind](tmp_path)
     await store.open()
     await store.open_call(session_row("new"), turn_row("new", has_failed=True), webhook_row("new"))
@@ -262,10 +262,10 @@ async def test_an_owner_becomes_an_origin_and_a_name(make: Callable[[Path], Stor
     assert OWNERS == {row.id: (row.origin, row.owner) for row in rows}
 
 
-# PostgreSQL alone
+# PostgreSQL only
 
 
-async def test_newer_schema_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+async def test_a_newer_schema_is_refused_and_left_unchanged(tmp_path: Path) -> None:
     store = old_postgres(tmp_path)
     ask("UPDATE ncco_schema SET version_num = '9999'")
 
@@ -278,7 +278,7 @@ async def test_newer_schema_is_refused_and_left_as_it_is(tmp_path: Path) -> None
     assert [("9999",)] == ask("SELECT version_num FROM ncco_schema")
 
 
-async def test_tables_of_another_program_are_left_alone(tmp_path: Path) -> None:
+async def test_tables_of_another_program_are_not_touched(tmp_path: Path) -> None:
     store = bare_postgres(tmp_path)
     ask("CREATE TABLE turns (whose text)")
 

@@ -1,4 +1,4 @@
-"""PostgreSQL alone: groups, hosts that write at once, and what happens when it goes away."""
+"""PostgreSQL only: groups, hosts that write at once, and outages."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ async def other_host(store: Store) -> AsyncIterator[Store]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[postgres_server.Server]:
-    """One that tests may stop; it runs before and after each of them."""
+    """A server that tests may stop; it runs before and after each test."""
     reason = postgres_server.why_not()
     if reason:
         pytest.skip(reason)
@@ -79,7 +79,7 @@ def database(server: postgres_server.Server) -> str:
 
 @contextmanager
 def held(table: str = "webhooks") -> Iterator[None]:
-    """Let nobody write to a table meanwhile."""
+    """Block writes to a table meanwhile."""
     with postgres_server.shared_server().locked(postgres_server.shared_database(), table):
         yield
 
@@ -89,9 +89,9 @@ def empty_url() -> str:
 
 
 async def until(claim: Callable[[], bool]) -> None:
-    """Wait for what a process does that nobody waits for."""
+    """Wait for a condition that nothing signals."""
     async with asyncio.timeout(30):
-        while not claim():  # noqa: ASYNC110 - it tells nobody
+        while not claim():  # noqa: ASYNC110 - nothing signals it
             await asyncio.sleep(0.01)
 
 
@@ -155,7 +155,7 @@ async def test_refused_items_leave_nothing_and_their_neighbours_stay(store: Stor
     assert ((0, ""), (0, "last")) == await store.statuses("leg-1", 0)
 
 
-async def test_flood_of_one_call_does_not_hold_up_others_for_long(store: Store) -> None:
+async def test_a_flood_of_one_call_does_not_delay_others_for_long(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
     flood = [asyncio.ensure_future(store.record(webhook_row("leg-1", 0, 0, str(number)))) for number in range(300)]
     await store.open_call(*new_call("leg-2"))
@@ -186,7 +186,7 @@ async def test_full_queue_refuses_at_once() -> None:
 
 
 class Unreadable(Sequence[HookRow]):
-    """Hooks that raise when the writer reads them."""
+    """Hooks that raise an error when the writer reads them."""
 
     def __init__(self, error: BaseException) -> None:
         self._error = error
@@ -202,7 +202,7 @@ class Unreadable(Sequence[HookRow]):
         raise self._error
 
 
-async def test_what_nobody_foresees_ends_no_writing(store: Store) -> None:
+async def test_an_unexpected_error_does_not_stop_the_writer(store: Store) -> None:
     with pytest.raises(RuntimeError, match="odd"):
         await store.record(webhook_row(), hooks=Unreadable(RuntimeError("odd")))
     await store.open_call(*new_call("a"))
@@ -224,7 +224,7 @@ async def test_operation_that_raises_leaves_nothing_and_its_neighbours_stay(stor
     assert [("a", 1, 1), ("b", 1, 1)] == ask(WHAT_CALLS_HAVE)
 
 
-async def test_rows_without_a_key_reach_no_operation(store: Store) -> None:
+async def test_a_statement_without_a_key_may_not_return_rows(store: Store) -> None:
     def ask_without_key() -> Work[None]:
         yield Sql("SELECT id FROM calls WHERE id = $1"), ("leg-1",)
 
@@ -234,7 +234,7 @@ async def test_rows_without_a_key_reach_no_operation(store: Store) -> None:
         await store.database.write(ask_without_key, ("leg-1",))
 
 
-async def test_cancelled_before_its_turn_is_not_written(store: Store) -> None:
+async def test_an_operation_cancelled_before_its_turn_is_not_written(store: Store) -> None:
     with held():
         first, second, third = await start(
             store.record(webhook_row("")), store.open_call(*new_call("a")), store.open_call(*new_call("b"))
@@ -246,7 +246,7 @@ async def test_cancelled_before_its_turn_is_not_written(store: Store) -> None:
     assert [("b", 1, 1)] == ask(WHAT_CALLS_HAVE)
 
 
-async def test_cancelled_while_it_is_written_is_whole_and_disturbs_nobody(store: Store) -> None:
+async def test_an_operation_cancelled_while_being_written_is_complete_and_disturbs_nobody(store: Store) -> None:
     with held():
         (first,) = await start(store.open_call(*new_call("a")))
         first.cancel()
@@ -256,7 +256,7 @@ async def test_cancelled_while_it_is_written_is_whole_and_disturbs_nobody(store:
     assert [("a", 1, 1), ("b", 1, 1)] == ask(WHAT_CALLS_HAVE)
 
 
-async def test_lock_that_does_not_end_is_unavailable_after_a_bounded_wait(store: Store) -> None:
+async def test_an_endless_lock_is_unavailable_after_a_limited_wait(store: Store) -> None:
     await store.open_call(*new_call("a"))
     with held(), pytest.raises(StoreUnavailable, match="is locked by another transaction"):
         await asyncio.wait_for(store.open_call(*new_call("b")), BOUND_S)
@@ -265,14 +265,14 @@ async def test_lock_that_does_not_end_is_unavailable_after_a_bounded_wait(store:
     assert [("a", 1, 1), ("b", 1, 1)] == ask(WHAT_CALLS_HAVE)
 
 
-async def test_read_that_does_not_end_is_unavailable_after_a_bounded_wait(store: Store) -> None:
+async def test_an_endless_read_is_unavailable_after_a_limited_wait(store: Store) -> None:
     with held("calls"), pytest.raises(StoreUnavailable, match=r"does not answer in time|is locked"):
         await asyncio.wait_for(store.load("a"), BOUND_S)
 
     assert await store.load("a") is None
 
 
-async def test_cancelled_read_leaves_a_pool_that_works() -> None:
+async def test_a_cancelled_read_leaves_the_pool_working() -> None:
     store = open_store(empty_database())
     await store.open()
     with held("calls"):
@@ -285,7 +285,7 @@ async def test_cancelled_read_leaves_a_pool_that_works() -> None:
     await store.close()
 
 
-def test_loop_that_ends_in_the_middle_leaves_nobody_waiting() -> None:
+def test_a_loop_that_ends_during_a_write_leaves_nobody_waiting() -> None:
     store = make_postgres()
     heard: list[BaseException] = []
     listening: list[asyncio.Task[None]] = []
@@ -311,7 +311,7 @@ def test_loop_that_ends_in_the_middle_leaves_nobody_waiting() -> None:
 # Several hosts
 
 
-async def test_of_two_hosts_that_open_a_call_one_does(store: Store, other_host: Store) -> None:
+async def test_only_one_of_two_hosts_opens_a_call(store: Store, other_host: Store) -> None:
     async def open_or_read(host: Store, id_: str) -> bytes | None:
         ncco = f"ncco {id(host)}".encode()
         try:
@@ -328,7 +328,7 @@ async def test_of_two_hosts_that_open_a_call_one_does(store: Store, other_host: 
     assert [(100,)] == ask("SELECT count(*) FROM turns")
 
 
-async def test_of_two_hosts_that_move_calls_on_in_any_order_one_does(store: Store, other_host: Store) -> None:
+async def test_only_one_of_two_hosts_advances_a_call_in_any_order(store: Store, other_host: Store) -> None:
     ids = [f"leg-{number}" for number in range(100)]
     await asyncio.gather(*(store.open_call(*new_call(id_)) for id_ in ids))
     hosts = (store, other_host)
@@ -354,9 +354,7 @@ async def test_hooks_of_a_delivery_are_written_once_by_two_hosts_at_once(store: 
     assert [(200,)] == ask("SELECT count(*) FROM webhooks WHERE turn = 0")
 
 
-async def test_hook_behind_one_that_another_host_has_just_sent_is_never_forgotten(
-    store: Store, other_host: Store
-) -> None:
+async def test_a_hook_after_one_that_another_host_just_sent_is_never_skipped(store: Store, other_host: Store) -> None:
     sent: list[str] = []
 
     async def come_in(host: Store, name: str) -> None:
@@ -385,7 +383,7 @@ async def test_two_hosts_never_claim_the_same_hook(store: Store, other_host: Sto
     assert {1} == {tries for (tries,) in ask("SELECT tries FROM hooks WHERE leased_until > 0")}
 
 
-async def test_call_ends_once_by_two_hosts(store: Store, other_host: Store) -> None:
+async def test_two_hosts_end_a_call_only_once(store: Store, other_host: Store) -> None:
     ids = [f"leg-{number}" for number in range(40)]
     await asyncio.gather(*(store.open_call(*new_call(id_)) for id_ in ids))
     ends = [
@@ -400,7 +398,7 @@ async def test_call_ends_once_by_two_hosts(store: Store, other_host: Store) -> N
     assert {2} == {version for (version,) in ask("SELECT version FROM calls")}
 
 
-async def test_pooler_by_transactions_needs_no_prepared_statements() -> None:
+async def test_a_transaction_pooler_works_without_prepared_statements() -> None:
     store = open_store(f"{empty_database()}&pooler=transaction")
     await store.open()
     await store.open_call(*new_call("a"))
@@ -412,7 +410,7 @@ async def test_pooler_by_transactions_needs_no_prepared_statements() -> None:
     await store.close()
 
 
-async def test_commits_wait_for_the_disk_whatever_the_database_says(store: Store) -> None:
+async def test_commits_wait_for_the_disk_even_if_the_database_turns_that_off(store: Store) -> None:
     ask(f"ALTER DATABASE {postgres_server.shared_database()} SET synchronous_commit = off")
     fresh = PostgresDatabase(read_address(empty_url()))
     await fresh.open()
@@ -433,7 +431,7 @@ async def test_commits_wait_for_the_disk_whatever_the_database_says(store: Store
         ("does not exist", postgres_server.USER, "nowhere"),
     ],
 )
-async def test_what_no_waiting_cures_is_unusable(
+async def test_a_permanent_error_makes_the_store_unusable(
     server: postgres_server.Server, expected: str, user: str, database: str
 ) -> None:
     server.ask("DROP ROLE IF EXISTS guarded")
@@ -464,7 +462,7 @@ async def test_database_without_unicode_is_unusable(server: postgres_server.Serv
         await open_store(server.url("ascii")).open()
 
 
-async def test_user_who_may_not_make_tables_is_refused_with_the_reason(
+async def test_a_user_who_may_not_create_tables_is_refused_with_the_reason(
     server: postgres_server.Server, database: str
 ) -> None:
     server.ask("CREATE ROLE poor LOGIN")
@@ -485,7 +483,7 @@ async def test_database_that_cannot_be_reached_is_unavailable() -> None:
     assert "s3cret" not in str(refused.value)
 
 
-async def test_standby_is_unavailable_until_it_can_be_written(server: postgres_server.Server, database: str) -> None:
+async def test_a_standby_is_unavailable_until_it_is_writable(server: postgres_server.Server, database: str) -> None:
     store = open_store(server.url(database))
     await store.open()
     await store.open_call(*new_call("a"))
@@ -559,7 +557,7 @@ async def test_crash_under_load_loses_nothing_that_was_acknowledged(
     assert whole == stored
 
 
-async def test_line_that_is_cut_behind_a_commit_leaves_the_outcome_to_the_second_delivery(
+async def test_a_connection_cut_after_a_commit_is_resolved_by_the_second_delivery(
     server: postgres_server.Server, database: str
 ) -> None:
     async with line_to(server.port) as line:
@@ -579,7 +577,7 @@ async def test_line_that_is_cut_behind_a_commit_leaves_the_outcome_to_the_second
         await store.close()
 
 
-async def test_network_that_swallows_everything_is_unavailable_after_a_bounded_wait(
+async def test_a_silent_network_is_unavailable_after_a_limited_wait(
     server: postgres_server.Server, database: str
 ) -> None:
     async with line_to(server.port) as line:
@@ -600,10 +598,10 @@ async def test_network_that_swallows_everything_is_unavailable_after_a_bounded_w
         await store.close()
 
 
-async def test_who_waits_behind_a_group_that_hangs_hears_of_it_with_the_group(
+async def test_writes_that_wait_for_a_hanging_group_fail_together_with_it(
     server: postgres_server.Server, database: str
 ) -> None:
-    """In a group of their own they would wait for about twice as long as a group may take."""
+    """In a separate group they would wait about twice as long as a group may take."""
     loop = asyncio.get_running_loop()
 
     async def waited_s(number: int) -> float:
@@ -627,7 +625,7 @@ async def test_who_waits_behind_a_group_that_hangs_hears_of_it_with_the_group(
     assert max(waits_s) < 1.5 * COMMIT_S
 
 
-async def test_a_probe_needs_more_room_than_a_page(store: Store) -> None:
+async def test_a_probe_needs_more_space_than_a_page(store: Store) -> None:
     ask(INSERT_PROBE.postgres, PROBE)
     sizes = ask("SELECT pg_column_size(body) FROM probes WHERE pg_column_size(body) > 8192")
     await store.check()

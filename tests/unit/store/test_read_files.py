@@ -1,4 +1,4 @@
-"""Reading the calls of a SQLite file that another process writes, or that is something else."""
+"""Reading the calls of a SQLite file that another process writes, or of another kind of file."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ async def refusal(store: Store) -> StoreUnusable:
 
 
 async def found(store: Store) -> list[str]:
-    """The ids of the calls that it holds."""
+    """The IDs of its calls."""
     async with store.records() as records:
         return [call.session.id for call in await records.calls(10)]
 
 
-def test_file_that_is_not_there_is_not_made(path: Path) -> None:
+def test_a_missing_file_is_not_created(path: Path) -> None:
     refused = asyncio.run(refusal(Store(SqliteDatabase(path))))
 
     assert f"there is no database at {path}" == str(refused)
     assert not path.exists()
 
 
-def test_moved_file_whose_log_stayed_is_distinguished_from_one_that_never_was(path: Path) -> None:
+def test_a_moved_file_whose_log_stayed_is_distinguished_from_one_that_never_existed(path: Path) -> None:
     log = path.with_name(f"{path.name}-wal")
     log.write_bytes(b"calls")
 
@@ -79,7 +79,7 @@ async def test_file_of_another_program_is_refused(path: Path) -> None:
         ("has schema 9999, but this version knows only versions up to", "9999"),
     ],
 )
-async def test_file_of_another_schema_is_refused_and_left_as_it_is(expected: str, schema: str, path: Path) -> None:
+async def test_a_file_of_another_schema_is_refused_and_left_unchanged(expected: str, schema: str, path: Path) -> None:
     store = prepared(path, "CREATE TABLE ncco_schema (version_num TEXT)")
     with sqlite3.connect(path) as connection:
         connection.execute("INSERT INTO ncco_schema VALUES (?)", (schema,))
@@ -91,13 +91,13 @@ async def test_file_of_another_schema_is_refused_and_left_as_it_is(expected: str
     assert refused.cure
 
 
-def test_file_that_is_no_database_is_refused(path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_refused(path: Path) -> None:
     path.write_bytes(b"no database at all, and long enough to be taken for one" * 20)
 
     assert "is not a SQLite database" in str(asyncio.run(refusal(Store(SqliteDatabase(path)))))
 
 
-async def test_file_that_another_program_holds_alone_is_not_available(path: Path) -> None:
+async def test_a_file_locked_by_another_program_is_unavailable(path: Path) -> None:
     store = Store(SqliteDatabase(path))
     await store.open()
     await store.close()
@@ -124,7 +124,7 @@ def test_reading_writes_nothing(path: Path) -> None:
     assert before == path.read_bytes()
 
 
-async def test_webhooks_far_away_are_not_looked_for(path: Path) -> None:
+async def test_webhooks_far_from_the_call_are_not_searched(path: Path) -> None:
     store = Store(SqliteDatabase(path))
     await store.open()
     await store.record(webhook_row("leg-1", status="started"))

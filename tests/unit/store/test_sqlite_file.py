@@ -1,4 +1,4 @@
-"""A SQLite file: where it may be, who may read it, what may be in it, and what happens when it cannot be used."""
+"""A SQLite file: its place, permissions and content, and what happens if it cannot be used."""
 
 # ruff: noqa: ASYNC240 - nothing else runs in the loops of these tests
 from __future__ import annotations
@@ -46,7 +46,7 @@ def refusal(path: Path) -> StoreUnusable:
 
 
 def absence(path: Path) -> StoreUnavailable:
-    """Why a store on `path` does not open now, and may later."""
+    """Why a store on `path` does not open now but may later."""
     with pytest.raises(StoreUnavailable) as absent:
         asyncio.run(Store(SqliteDatabase(path, open_wait_ms=100)).open())
     return absent.value
@@ -71,7 +71,7 @@ def make_calls(path: Path, count: int, size: int = 900) -> None:
 
 
 async def store_with_a_call(path: Path, busy_ms: int = 300) -> Store:
-    """A store that holds no lock yet, since it was just opened."""
+    """A store that holds no lock yet because it was just opened."""
     store = Store(SqliteDatabase(path, busy_ms=busy_ms))
     await store.open()
     await store.open_call(*new_call("leg-1"))
@@ -80,11 +80,11 @@ async def store_with_a_call(path: Path, busy_ms: int = 300) -> Store:
     return store
 
 
-# Places and rights
+# Places and permissions
 
 
 @each_case("name", ["var/lib/calls.db", "a b?c#d%20e.db", "é日.db", "it's.db", "x&mode=ro"])
-def test_any_name_is_taken_literally_and_missing_folders_are_made(tmp_path: Path, name: str) -> None:
+def test_any_name_is_taken_literally_and_missing_folders_are_created(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     asyncio.run(opened_and_closed(SqliteDatabase(path)))
 
@@ -110,7 +110,7 @@ async def test_working_directory_may_change_while_it_runs(tmp_path: Path, monkey
     assert [("leg-0",)] == rows_of(tmp_path / "calls.db", "SELECT id FROM calls")
 
 
-async def test_new_files_are_their_owners_alone(path: Path) -> None:
+async def test_new_files_are_accessible_only_to_their_owner(path: Path) -> None:
     mask = os.umask(0o022)
     try:
         store = await store_with_a_call(path)
@@ -123,7 +123,7 @@ async def test_new_files_are_their_owners_alone(path: Path) -> None:
     assert {"calls.db": 0o600, "calls.db-wal": 0o600, "calls.db-shm": 0o600} == modes
 
 
-async def test_rights_of_an_existing_file_are_left_alone(path: Path) -> None:
+async def test_permissions_of_an_existing_file_are_not_changed(path: Path) -> None:
     path.touch()
     path.chmod(0o640)
     await (await store_with_a_call(path)).close()
@@ -131,7 +131,7 @@ async def test_rights_of_an_existing_file_are_left_alone(path: Path) -> None:
     assert 0o640 == stat.S_IMODE(path.stat().st_mode)
 
 
-def test_folder_below_a_file_cannot_be_made(tmp_path: Path) -> None:
+def test_a_folder_below_a_file_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     refused = refusal(tmp_path / "file" / "below" / "calls.db")
 
@@ -140,7 +140,7 @@ def test_folder_below_a_file_cannot_be_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFDIR])
-def test_what_is_no_file_is_no_database(path: Path, kind: int) -> None:
+def test_a_path_that_is_not_a_file_is_not_a_database(path: Path, kind: int) -> None:
     path.mkdir() if kind == stat.S_IFDIR else os.mknod(path, kind | 0o600)
     refused = refusal(path)
 
@@ -160,7 +160,7 @@ def public_folder() -> Iterator[Path]:
 
 @contextmanager
 def without_privileges() -> Iterator[None]:
-    """Tests that run as root are nobody in here: root may do everything."""
+    """Run as `nobody` if the tests run as root, because root may do everything."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(65_534)
@@ -171,7 +171,7 @@ def without_privileges() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("expected", "name"), [("cannot be opened", "calls.db"), ("cannot be reached", "new/calls.db")]
 )
-def test_folder_without_the_right_to_write_is_refused(public_folder: Path, expected: str, name: str) -> None:
+def test_a_folder_without_write_permission_is_refused(public_folder: Path, expected: str, name: str) -> None:
     public_folder.chmod(0o555)
     with without_privileges():
         refused = refusal(public_folder / name)
@@ -181,7 +181,7 @@ def test_folder_without_the_right_to_write_is_refused(public_folder: Path, expec
 
 
 @pytest.mark.parametrize(("expected", "mode"), [("cannot be written", 0o444), ("cannot be opened", 0o000)])
-def test_file_without_the_right_to_write_is_refused(public_folder: Path, expected: str, mode: int) -> None:
+def test_a_file_without_write_permission_is_refused(public_folder: Path, expected: str, mode: int) -> None:
     path = public_folder / "calls.db"
     make_calls(path, 1)
     path.chmod(mode)
@@ -203,7 +203,7 @@ def test_empty_file_is_a_new_store(path: Path) -> None:
     assert [("leg-0",)] == rows_of(path, "SELECT id FROM calls")
 
 
-def test_text_file_is_no_database(path: Path) -> None:
+def test_a_text_file_is_not_a_database(path: Path) -> None:
     path.write_text("flow: acme\n" * 500)
 
     assert "is not a SQLite database" in str(refusal(path))
@@ -224,14 +224,14 @@ def test_damaged_file_is_refused(path: Path, first_page: int, pages: int) -> Non
     assert "restore a backup" in refused.cure
 
 
-def test_large_file_is_not_read_whole(path: Path) -> None:
+def test_a_large_file_is_not_read_completely(path: Path) -> None:
     make_calls(path, 1)
-    os.truncate(path, CHECKED_BYTES + 4096)  # read whole, it would be damaged
+    os.truncate(path, CHECKED_BYTES + 4096)  # it would be damaged if it were read completely
 
     make_calls(path, 0)
 
 
-def test_database_of_another_program_is_left_alone(path: Path) -> None:
+def test_a_database_of_another_program_is_not_touched(path: Path) -> None:
     make(path, "CREATE TABLE places (url TEXT)")
 
     assert "belongs to another program" in str(refusal(path))
@@ -259,7 +259,7 @@ def test_schema_that_lacks_its_tables_is_refused(path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
-def test_file_that_stays_locked_is_away(path: Path, other: sqlite3.Connection, how: str) -> None:
+def test_a_file_that_stays_locked_is_unavailable(path: Path, other: sqlite3.Connection, how: str) -> None:
     make_calls(path, 1)
     other.execute(how)
     before = time.monotonic()
@@ -291,7 +291,7 @@ async def test_many_stores_can_open_a_new_file_at_once(tmp_path: Path) -> None:
     assert [f"writer of {path.name}_0"] * 4 == writers
 
 
-async def test_locked_file_is_unavailable_after_a_bounded_wait_and_works_when_free(
+async def test_a_locked_file_is_unavailable_after_a_limited_wait_and_works_when_free(
     path: Path, other: sqlite3.Connection
 ) -> None:
     store = await store_with_a_call(path)
@@ -354,7 +354,9 @@ async def test_read_waits_for_an_exclusive_lock_without_blocking_the_loop(
     await store.close()
 
 
-async def test_read_of_a_locked_file_is_unavailable_after_a_bounded_wait(path: Path, other: sqlite3.Connection) -> None:
+async def test_a_read_of_a_locked_file_is_unavailable_after_a_limited_wait(
+    path: Path, other: sqlite3.Connection
+) -> None:
     store = await store_with_a_call(path)
     lock_exclusively(other)
 
@@ -375,7 +377,7 @@ def lock_exclusively(connection: sqlite3.Connection) -> None:
 
 
 def a_writer_waits() -> bool:
-    """Whether a group has begun, which another process holds up."""
+    """Whether a group has started that another process blocks."""
     return any(task.get_name().startswith("writer of ") for task in asyncio.all_tasks())
 
 
@@ -383,7 +385,7 @@ async def start(*writes: Coroutine[Any, Any, object]) -> list[asyncio.Task[objec
     """Begin writes in this order, the first alone; the others wait for its commit and then share one."""
     first = asyncio.ensure_future(writes[0])
     async with asyncio.timeout(30):
-        while not a_writer_waits():  # noqa: ASYNC110 - it tells nobody
+        while not a_writer_waits():  # noqa: ASYNC110 - nothing signals it
             await asyncio.sleep(0.01)
     others = [asyncio.ensure_future(write) for write in writes[1:]]
     await asyncio.sleep(0)
@@ -421,12 +423,12 @@ async def test_refused_operations_leave_nothing_and_their_neighbours_stay(
 async def test_operation_that_raises_leaves_nothing_and_its_neighbours_stay(
     sqlite_store: Store, other: sqlite3.Connection, path: Path
 ) -> None:
-    odd = [None]  # no hook: the error comes behind the first rows of the call
+    odd = [None]  # no hook: the error comes after the first rows of the call
     other.execute("BEGIN IMMEDIATE")
     begun = await start(
         sqlite_store.check(),
         sqlite_store.open_call(*new_call("a")),
-        sqlite_store.open_call(*new_call("odd"), hooks=odd),  # type: ignore[arg-type]  # a fault of our own
+        sqlite_store.open_call(*new_call("odd"), hooks=odd),  # type: ignore[arg-type]  # a bug of our own
         sqlite_store.open_call(*new_call("b")),
     )
     other.execute("COMMIT")
@@ -455,7 +457,7 @@ async def test_full_queue_refuses_at_once(path: Path, other: sqlite3.Connection)
     assert [(3,)] == rows_of(path, "SELECT count(*) FROM webhooks")
 
 
-async def test_cancelled_writes_are_whole_or_missing_and_disturb_nobody(
+async def test_cancelled_writes_are_complete_or_missing_and_disturb_nobody(
     sqlite_store: Store, other: sqlite3.Connection, path: Path
 ) -> None:
     other.execute("BEGIN IMMEDIATE")
@@ -470,7 +472,7 @@ async def test_cancelled_writes_are_whole_or_missing_and_disturb_nobody(
     assert [("a", 1, 1), ("c", 1, 1)] == rows_of(path, WHAT_CALLS_HAVE)
 
 
-def test_loop_that_is_gone_does_not_stop_the_writer(path: Path, other: sqlite3.Connection) -> None:
+def test_a_closed_loop_does_not_stop_the_writer(path: Path, other: sqlite3.Connection) -> None:
     store = Store(SqliteDatabase(path, busy_ms=30_000))
 
     async def leave_a_write_behind() -> None:
@@ -494,7 +496,7 @@ def test_loop_that_is_gone_does_not_stop_the_writer(path: Path, other: sqlite3.C
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """No file of this process grows beyond `size` bytes: what a quota or a full disk does to a write."""
+    """Limit files of this process to `size` bytes, like a quota or a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -503,7 +505,7 @@ def largest_file(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-async def test_full_disk_is_unavailable_and_heals(path: Path) -> None:
+async def test_a_full_disk_is_unavailable_until_there_is_space(path: Path) -> None:
     store = await store_with_a_call(path)
     acknowledged = ["leg-1"]
     with largest_file(400_000), pytest.raises(StoreUnavailable, match=r"cannot be read from or written|has no room"):
@@ -521,7 +523,7 @@ async def test_full_disk_is_unavailable_and_heals(path: Path) -> None:
     assert [("ok",)] == rows_of(path, "PRAGMA integrity_check")
 
 
-def test_new_file_on_a_full_disk_is_away(path: Path) -> None:
+def test_a_new_file_on_a_full_disk_is_unavailable(path: Path) -> None:
     with largest_file(8_000):
         absent = absence(path)
 
@@ -561,7 +563,7 @@ async def test_moved_file_takes_no_writes_until_it_is_back(path: Path) -> None:
     await store.close()
 
 
-async def test_deleted_log_takes_no_writes_and_what_it_held_is_there_after_a_restart(path: Path) -> None:
+async def test_a_deleted_log_takes_no_writes_and_its_rows_are_there_after_a_restart(path: Path) -> None:
     store = open_store(f"sqlite:///{path}")
     await store.open()
     await store.open_call(*new_call("leg-1"))
@@ -583,7 +585,7 @@ async def test_deleted_log_takes_no_writes_and_what_it_held_is_there_after_a_res
 
 
 async def kill_after_calls(path: Path, last: int) -> None:
-    """Leave the files of a server that was killed; its last calls are in the log alone."""
+    """Leave the files of a killed server; its last calls are only in the log."""
     draft = path.with_name("draft.db")
     store = open_store(f"sqlite:///{draft}")
     await store.open()
@@ -602,7 +604,7 @@ def log_of(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("found", ["nothing", "empty", "other"])
-def test_log_of_another_database_is_kept_until_its_own_is_back(path: Path, found: str) -> None:
+def test_the_log_of_another_database_is_kept_until_its_database_is_back(path: Path, found: str) -> None:
     asyncio.run(kill_after_calls(path, last=60))
     away = path.rename(path.with_name("away.db"))
     log = log_of(path).read_bytes()
@@ -649,7 +651,7 @@ async def test_log_stays_small_while_one_call_follows_another(path: Path) -> Non
     assert size < 24_000_000, "what 3,000 calls change is 100 MB"
 
 
-async def test_open_calls_are_counted_by_their_index_alone(path: Path) -> None:
+async def test_open_calls_are_counted_using_only_their_index(path: Path) -> None:
     await (await store_with_a_call(path)).close()
     connection = sqlite3.connect(path)
     (plan,) = connection.execute(f"EXPLAIN QUERY PLAN {COUNT_OPEN.sqlite}", (0,)).fetchall()

@@ -88,7 +88,7 @@ def assert_only_few_read_all(whole: dict[str, list[str]]) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from("\0\x1a01\ud800")))
-def test_text_that_is_unicode_comes_back_and_holds_no_nul(text: str) -> None:
+def test_unicode_text_is_read_back_without_nul_characters(text: str) -> None:
     kept = stored_text(text)
 
     assert "\0" not in kept

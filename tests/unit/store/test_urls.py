@@ -30,7 +30,7 @@ def test_sqlite_url_names_a_file(expected: Path, url: str) -> None:
 
 
 @each_case("url", ["memory://", "memory:///", "Memory://"])
-def test_memory_url_keeps_nothing(url: str) -> None:
+def test_a_memory_url_persists_nothing(url: str) -> None:
     assert not open_store(url).is_durable
 
 
@@ -54,7 +54,7 @@ def test_memory_url_keeps_nothing(url: str) -> None:
         ("memory:// takes no path; write memory://", "memory://calls.db"),
     ],
 )
-def test_url_that_names_no_store_is_refused_with_the_cure(expected: str, url: str) -> None:
+def test_an_unsupported_url_is_refused_with_a_fix(expected: str, url: str) -> None:
     with pytest.raises(ValueError, match="write") as refused:
         open_store(url)
 

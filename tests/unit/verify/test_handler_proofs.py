@@ -1,4 +1,4 @@
-"""Mistakes in handlers in Python are found at their line by `ncco check` or `ncco prove`; sound ones raise no alarm."""
+"""`ncco check` or `ncco prove` finds mistakes in Python handlers at their line; correct handlers have no findings."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Found(NamedTuple):
 
 
 def checked(code: str, others: Mapping[str, str]) -> tuple[list[Found], str]:
-    """What is found in a handler, and the result of its proof; "" if it has errors."""
+    """The findings in a handler, and the result of its proof; "" if it has errors."""
     project = project_of(code, others)
     found = [Found(each.code, each.place.file, each.place.line, each.message) for each in project.issues]
     if project.has_errors:
@@ -76,7 +76,7 @@ def test_a_mistake_is_found_at_its_line(case: Mapping[str, Any]) -> None:
 
 
 @each_case("case", SOUND.values(), ids=SOUND.keys())
-def test_a_sound_handler_raises_no_alarm(case: Mapping[str, Any]) -> None:
+def test_a_correct_handler_has_no_findings(case: Mapping[str, Any]) -> None:
     found, status = checked(code_of(case), {})
 
     assert ([], case["is"]) == ([each for each in found if each.file == "flows/shop.py"], status)

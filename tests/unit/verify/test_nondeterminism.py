@@ -1,4 +1,4 @@
-"""A handler that depends on something outside is found: by `ncco check` at its line, and in a call by its next run."""
+"""A handler that depends on something outside is detected: by `ncco check` at its line, in a call by its next run."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def found_in_the_next_turn(code: str, after: str) -> str:
         other.start()
         other.join()
     else:
-        exec(after, {})  # noqa: S102 - of this test
+        exec(after, {})  # noqa: S102 - code of this test
         call.press("1")
     return str([line.because for line in call.turn.trace if line.what == "R111"])
 
 
 @each_case("case", KINDS.values(), ids=KINDS.keys())
-def test_what_differs_when_a_handler_runs_again_is_found(case: Mapping[str, Any]) -> None:
+def test_a_difference_when_a_handler_runs_again_is_detected(case: Mapping[str, Any]) -> None:
     code = code_of({**case, "body": case["body"] + ASKS})
     lines = code.splitlines()
     (line,) = [number for number, text in enumerate(lines, 1) if "# here" in text]

@@ -1,4 +1,4 @@
-"""Files of people, whom a virtual Vonage calls."""
+"""Files that describe the people whom a virtual Vonage calls."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_file_says_what_each_person_does_call_by_call() -> None:
         ('people: {"44": {picks_up: true, outcome: busy}}', (1, 33), "`picks_up` is written too", "delete one"),
     ],
 )
-def test_a_mistake_is_reported_with_its_place_and_its_fix(
+def test_a_mistake_is_reported_with_its_place_and_a_fix(
     text: str, place: tuple[int, int], says: str, cure: str
 ) -> None:
     [issue] = read_people("people.yaml", text)[1]

@@ -15,7 +15,7 @@ from ncco_server.verify.platform_file import platform_schema, read_platform, set
 from tests.support.cases import each_case
 
 
-def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
+def test_a_file_changes_only_the_settings_that_it_names(tmp_path: Path) -> None:
     file = tmp_path / "platform.yaml"
     file.write_text("after_connect: ends\nretries: 2\nretry_after_s: 0.5  # 3 of 3\n", encoding="utf-8")
     assert {"after_connect": "ends", "retries": 2, "retry_after_s": 0.5} == settings_in(file)
@@ -34,7 +34,7 @@ def test_a_file_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
         ("- after_connect\n", (1, 1), "a platform is a list", "write `after_connect: ends`"),
     ],
 )
-def test_a_mistake_is_reported_where_it_is(text: str, place: tuple[int, int], says: str, cure: str) -> None:
+def test_a_mistake_is_reported_at_its_place(text: str, place: tuple[int, int], says: str, cure: str) -> None:
     settings, (issue,) = read_platform("platform.yaml", text)
     assert ({}, place, says, cure) == (settings, (issue.place.line, issue.place.column), issue.message, f"{issue.cure}")
 

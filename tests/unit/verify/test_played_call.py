@@ -13,7 +13,7 @@ from ncco_server.verify.played_call import PlayedCall
 
 
 class StoppedLeg:
-    """A leg whose clock stands still although something is always about to happen."""
+    """A leg whose clock stands still although an event is always pending."""
 
     at = 12.0
     zero_ms = 0
@@ -28,7 +28,7 @@ class StoppedLeg:
 
 
 @pytest.mark.parametrize("play", [lambda call: call.reach(60.0), lambda call: call.play_to_wait(60.0)])
-async def test_a_call_that_gets_no_further_is_an_error_that_names_its_second(play: Any) -> None:
+async def test_a_stuck_call_is_an_error_that_names_the_second(play: Any) -> None:
     placed: Any = SimpleNamespace(leg=StoppedLeg(), turns=[])
     with pytest.raises(NoProgress, match=r"^the call does not continue past 12\.000 s: nothing more happens in it$"):
         await play(PlayedCall(placed))

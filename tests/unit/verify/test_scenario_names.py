@@ -1,4 +1,4 @@
-"""A lookup or a hook that gets another name gets it in the scenarios that mean it, and only there."""
+"""Renaming a lookup or a hook renames it in the scenarios that refer to it, and only there."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ def test_a_name_of_another_flow_of_the_call_is_refused() -> None:
         scenarios_after("c: {flow: one, given: {b: {x: 1}}}", "lookups", "b", "one", "fee", flows=flows)
 
 
-def test_an_answer_that_no_flow_of_the_call_asks_for_keeps_its_lookup() -> None:
+def test_an_answer_that_no_flow_of_the_call_needs_keeps_its_lookup_name() -> None:
     flows = {path: text for path, text in FLOWS.items() if path not in ("flows/one.yaml", "flows/sub.yaml")}
     flows["flows/other.yaml"] = "flow: other\nentry: true\nstart: a\nsteps: {a: {goto: end}}\n"
     text = "c: {flow: other, given: {b: {x: 1}}}"
     assert text.replace("b:", "fee:") == scenarios_after(text, "lookups", "b", "two", "fee", flows=flows)
 
 
-def test_references_are_those_of_the_same_thing() -> None:
+def test_references_include_only_the_same_thing() -> None:
     names = ProjectNames(FLOWS)
     text = "c: {flow: one, given: {one.b: 1, sub.b: 2, two.b: 3}}\nd: {flow: one, given: {b: 1}}\n"
     definition: Name = names.definitions("lookups", "flows/one.yaml")["b"]

@@ -1,4 +1,4 @@
-"""What `ncco simulate` and `ncco test --update` write into scenario files is read as the same."""
+"""What `ncco simulate` and `ncco test --update` write into scenario files is read back unchanged."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ STEPS = (
 
 
 @each_case("step", STEPS, ids=lambda step: type(step).__name__)
-def test_a_step_that_is_written_is_read_as_the_same(step: ScriptStep) -> None:
+def test_a_written_step_is_read_back_unchanged(step: ScriptStep) -> None:
     body = {"call": {"flow": "shop"}, "script": [step.as_written()], "expect": {"end": "hangup"}}
     (read,), issues = read_scenarios("calls.yaml", WrittenScenario("yes", body).text)
 
@@ -52,7 +52,7 @@ def test_a_step_that_is_written_is_read_as_the_same(step: ScriptStep) -> None:
     assert [step.as_written()] == [each.as_written() for each in read.script]
 
 
-def test_what_was_heard_is_written_where_it_was_left_open() -> None:
+def test_recorded_prompts_replace_the_open_expectations() -> None:
     text = 'a:\r\n  # first\r\n  script: [hear, press: 25, hear: "?"]  # "?"\nb:\n  script:\n  - hear\n'
     scenarios, _ = read_scenarios("calls.yaml", text)
     excerpts = [

@@ -1,4 +1,4 @@
-"""The words for what happens in a call."""
+"""The description of what happens in a call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.cases import each_case
 
 
 @each_case("kind", get_args(HeardKind))
-def test_whatever_is_heard_has_words(kind: HeardKind) -> None:
+def test_everything_that_is_heard_has_a_description(kind: HeardKind) -> None:
     heard = Heard(1.0, "leg", kind, "447700900111", 2.0)
     assert line_of(heard).startswith("    1.0 s  ")
     assert sentence_of(heard)
@@ -39,7 +39,7 @@ def test_a_line_and_a_sentence_say_the_same(heard: Heard, line: str, sentence: s
     assert (line, sentence) == (line_of(heard), sentence_of(heard))
 
 
-def test_a_webhook_stands_between_what_the_caller_does_and_its_effect() -> None:
+def test_a_webhook_is_listed_between_the_callers_input_and_its_effect() -> None:
     order = Order([Heard(0.0, "leg", "talk"), Heard(3.0, "leg", "pressed"), Heard(3.0, "leg", "talk")])
     assert 2 == order.index_at(3.001)
     assert 0 == order.index_at(0.0)

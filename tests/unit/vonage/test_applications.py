@@ -1,4 +1,4 @@
-"""What is read of an application, and what is said when it cannot be read."""
+"""Reading an application, and the errors when it cannot be read."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_one_get_with_basic_authentication_reads_the_application(api: Appl
     assert found.date
 
 
-async def test_what_is_null_or_unknown_counts_as_not_set(api: ApplicationApi) -> None:
+async def test_null_or_unknown_values_count_as_not_set(api: ApplicationApi) -> None:
     changed = application("https://calls.example.com", fallback_answer_url=None, region=None, answer_url__new_key=1)
     api.body = json.dumps(changed).encode()
 
@@ -93,7 +93,7 @@ async def test_a_reply_without_numbers_is_an_error(api: ApplicationApi, body: by
         (302, "status 302"),
     ],
 )
-async def test_a_refusal_is_an_error_with_a_cure_and_without_the_secret(
+async def test_a_refusal_is_an_error_with_a_fix_and_without_the_secret(
     api: ApplicationApi, status: int, says: str
 ) -> None:
     api.status, api.headers = status, {"Location": f"{api.url}/elsewhere"}
@@ -112,14 +112,14 @@ async def test_a_refusal_is_an_error_with_a_cure_and_without_the_secret(
     [b"", b"null", b"[]", b"<html>", b"\xff\xfe", b'{"id": 7}', b'{"id": "a", "capabilities": {"voice": "on"}}',
      b"[" * 100_000, b'{"id": "' + b"a" * 2_000_000],
 )  # fmt: skip
-async def test_a_reply_that_is_no_application_is_an_error(api: ApplicationApi, body: bytes) -> None:
+async def test_a_reply_that_is_not_an_application_is_an_error(api: ApplicationApi, body: bytes) -> None:
     api.body = body
 
     with pytest.raises(VonageApiError, match="does not reply with an application"):
         await read(api)
 
 
-async def test_a_reply_that_does_not_come_is_an_error(api: ApplicationApi) -> None:
+async def test_a_missing_reply_is_an_error(api: ApplicationApi) -> None:
     api.wait_s = 0.6
 
     with pytest.raises(VonageApiError, match="does not reply in time") as caught:
@@ -129,7 +129,7 @@ async def test_a_reply_that_does_not_come_is_an_error(api: ApplicationApi) -> No
 
 
 @each_case("webhooks", [None, {}, {"answer_url": None}])
-def test_urls_are_written_where_there_were_none(webhooks: dict[str, object] | None) -> None:
+def test_urls_are_written_where_there_are_none(webhooks: dict[str, object] | None) -> None:
     document = {"name": "shop", "capabilities": {"voice": {"webhooks": webhooks, "signed_callbacks": True}}}
 
     answer = {"address": "https://x.test/a", "http_method": "POST"}

@@ -39,6 +39,6 @@ def test_a_small_key_has_its_size() -> None:
     ],
     ids=["ec", "ed25519", "encrypted", "encrypted traditional", "half", "not base64", "cut off", "nothing"],
 )
-def test_what_is_no_whole_rsa_key_says_why(pem: str, says: str) -> None:
+def test_an_incomplete_rsa_key_is_refused_with_a_reason(pem: str, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         rsa_modulus(pem)

@@ -8,7 +8,7 @@ from ncco_server.vonage.pace import Pace
 
 
 class Clock:
-    """Seconds that pass when a test says so."""
+    """A clock in seconds that the test moves."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -17,7 +17,7 @@ class Clock:
         return self.now
 
 
-def test_three_go_at_once_and_each_further_one_a_second_after_the_third_before_it() -> None:
+def test_three_requests_go_at_once_and_each_later_one_a_second_after_the_third_before_it() -> None:
     pace = Pace(3, Clock())
 
     waits = [pace.wait_s() for _ in range(7)]
@@ -37,7 +37,7 @@ def test_no_second_has_more_than_the_limit_whenever_requests_come() -> None:
     assert sent == sorted(sent)
 
 
-def test_what_others_send_counts_and_never_waits() -> None:
+def test_other_requests_count_and_never_wait() -> None:
     clock = Clock()
     pace = Pace(3, clock)
     for _ in range(5):
@@ -48,7 +48,7 @@ def test_what_others_send_counts_and_never_waits() -> None:
     assert 0 == pace.wait_s()
 
 
-def test_a_long_pause_leaves_nothing_to_wait_for() -> None:
+def test_after_a_long_pause_nothing_waits() -> None:
     clock = Clock()
     pace = Pace(15, clock)
     for _ in range(40):

@@ -1,4 +1,4 @@
-"""The check list of signed webhooks, one claim a line."""
+"""The checklist of signed webhooks, one claim per test."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def refusal(token: bytes, payload: bytes = POST_BODY, method: str = "POST", now_
     return caught.value.reason
 
 
-def test_the_published_token_holds_for_its_body() -> None:
+def test_the_published_token_is_valid_for_its_body() -> None:
     claims = Verifier([SECRET], API_KEY, APPLICATION_ID).verify(TOKEN, "POST", POST_BODY, NOW)
 
     assert CLAIMS == claims
@@ -77,14 +77,14 @@ def test_a_query_is_hashed_as_compact_json_in_url_order() -> None:
     assert GET_HASH in hashes_of_query(GET_QUERY)
 
 
-def test_a_signed_get_holds() -> None:
+def test_a_signed_get_is_accepted() -> None:
     token = signed(claims_with(payload_hash=GET_HASH))
 
     assert "Vonage" == Verifier([SECRET]).verify(token, "GET", GET_QUERY, NOW)["iss"]
 
 
 @pytest.mark.parametrize("escaped", [False, True])
-def test_a_query_beyond_ascii_holds_with_and_without_escapes(escaped: bool) -> None:
+def test_a_non_ascii_query_is_accepted_with_and_without_escapes(escaped: bool) -> None:
     fields = {"from_user": "Zoë", "SipHeader_X-Note": "", "custom_data": '{"a": 1}'}
     text = json.dumps(fields, separators=(",", ":"), ensure_ascii=escaped)
     token = signed(claims_with(payload_hash=hashlib.sha256(text.encode()).hexdigest()))
@@ -129,12 +129,12 @@ def test_an_altered_body_is_refused(body: bytes) -> None:
         (signatures.Refusal.NOT_VALID_NOW, {"nbf": CLAIMS["iat"] + 60}),
     ],
 )
-def test_a_claim_that_does_not_hold_is_refused(reason: str, changes: dict[str, Any]) -> None:
+def test_a_wrong_claim_is_refused(reason: str, changes: dict[str, Any]) -> None:
     assert reason == refusal(signed(claims_with(**changes)))
 
 
 @pytest.mark.parametrize("claim", ["api_key", "application_id"])
-def test_a_claim_that_is_missing_is_distinguished_from_another_one(claim: str) -> None:
+def test_a_missing_claim_is_distinguished_from_a_wrong_one(claim: str) -> None:
     with pytest.raises(WrongSignature, match=f"the token has no {claim}"):
         Verifier([SECRET], API_KEY, APPLICATION_ID).verify_token(signed(claims_with(**{claim: None})), NOW)
 
@@ -152,7 +152,7 @@ def test_five_minutes_both_ways_are_allowed(iat: float) -> None:
     assert Verifier([SECRET]).verify(signed(claims_with(iat=iat)), "POST", POST_BODY, NOW)
 
 
-def test_exp_and_nbf_hold_when_they_come() -> None:
+def test_exp_and_nbf_are_checked_if_present() -> None:
     token = signed(claims_with(exp=CLAIMS["iat"] + 60, nbf=CLAIMS["iat"]))
 
     assert Verifier([SECRET]).verify(token, "POST", POST_BODY, NOW)
@@ -164,7 +164,7 @@ def test_api_key_and_application_count_only_when_configured() -> None:
     assert Verifier([SECRET]).verify(token, "POST", POST_BODY, NOW)
 
 
-def test_a_hash_in_capitals_holds() -> None:
+def test_a_hash_in_capitals_is_accepted() -> None:
     assert Verifier([SECRET]).verify(signed(claims_with(payload_hash=POST_HASH.upper())), "POST", POST_BODY, NOW)
 
 
@@ -172,7 +172,7 @@ def test_another_secret_is_refused() -> None:
     assert signatures.Refusal.SIGNATURE == refusal(signed(CLAIMS, "some-other-secret-that-is-long-enough"))
 
 
-def test_the_secret_before_still_holds_while_it_is_changed() -> None:
+def test_the_previous_secret_is_accepted_during_a_rotation() -> None:
     verifier = Verifier(["a-new-signature-secret-of-some-length", SECRET])
 
     assert CLAIMS == verifier.verify(TOKEN, "POST", POST_BODY, NOW)
@@ -185,7 +185,7 @@ def test_a_short_secret_works_without_a_warning_per_request() -> None:
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
-def test_only_hs256_holds(algorithm: str) -> None:
+def test_only_hs256_is_accepted(algorithm: str) -> None:
     assert signatures.Refusal.ALGORITHM == refusal(signed(CLAIMS, algorithm=algorithm))
 
 
@@ -215,7 +215,7 @@ def test_an_unsigned_token_is_refused() -> None:
         jwt.api_jws.encode(b"{", SECRET, "HS256").encode(),
     ],
 )
-def test_what_is_no_token_is_refused(token: bytes) -> None:
+def test_a_malformed_token_is_refused(token: bytes) -> None:
     assert signatures.Refusal.MALFORMED == refusal(token)
 
 
@@ -258,7 +258,7 @@ def test_a_request_without_a_token_is_unsigned(reason: str, header: bytes | None
         "",
     ],
 )
-def test_a_private_key_is_no_signature_secret(secret: str) -> None:
+def test_a_private_key_is_not_accepted_as_the_signature_secret(secret: str) -> None:
     with pytest.raises(SettingsError, match="VONAGE_SIGNATURE_SECRET"):
         Verifier([secret])
 
@@ -269,7 +269,7 @@ def test_any_bytes_are_refused_with_a_known_reason(token: bytes, payload: bytes,
 
 
 @given(st.integers(0, len(TOKEN) - 1), st.integers(0, 255))
-def test_a_changed_byte_anywhere_is_refused(position: int, byte: int) -> None:
+def test_a_change_of_any_byte_is_refused(position: int, byte: int) -> None:
     forged = TOKEN[:position] + bytes([byte ^ 1 if TOKEN[position] == byte else byte]) + TOKEN[position + 1 :]
 
     assert refusal(forged) in list(signatures.Refusal)

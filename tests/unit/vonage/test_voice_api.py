@@ -1,4 +1,4 @@
-"""The REST client: with the virtual Vonage over HTTP, and with servers that misbehave."""
+"""The REST client with the virtual Vonage over HTTP, and with servers that misbehave."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Answer = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
 
 async def no_wait(_: float) -> None:
-    """Sleep not at all."""
+    """Do not sleep."""
 
 
 @asynccontextmanager
@@ -67,7 +67,7 @@ async def virtual_vonage(behaviour: Behaviour | None = None) -> AsyncIterator[tu
 
 @asynccontextmanager
 async def stand_in(answer: Answer) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """A server that answers each request as told, its URL, and the heads of the requests."""
+    """A server with scripted replies, its URL, and the heads of the requests."""
     heads = list[bytes]()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -84,7 +84,7 @@ async def stand_in(answer: Answer) -> AsyncIterator[tuple[str, list[bytes]]]:
 
 
 def replying(status: int, body: bytes = b"", *headers: str) -> Answer:
-    """One reply, and the end of the connection."""
+    """Send one reply and close the connection."""
 
     async def answer(_: bytes, writer: asyncio.StreamWriter) -> None:
         lines = [f"HTTP/1.1 {status} -", f"content-length: {len(body)}", "connection: close", *headers, "", ""]
@@ -95,7 +95,7 @@ def replying(status: int, body: bytes = b"", *headers: str) -> Answer:
 
 
 async def failure(answer: Answer, doing: Callable[[VoiceApi], Awaitable[Any]] | None = None) -> VoiceApiError:
-    """The error of a request that is answered so."""
+    """The error of a request that gets this reply."""
     async with stand_in(answer) as (url, _), api_at(url, sleep=no_wait) as api:
         with pytest.raises(VoiceApiError) as caught:
             await (api.create_call(NEW) if doing is None else doing(api))
@@ -125,7 +125,7 @@ async def test_a_call_is_placed_read_talked_to_transferred_and_hung_up() -> None
 
 
 @pytest.mark.parametrize("outcome", ["busy", "timeout", "unanswered", "rejected", "failed"])
-async def test_a_call_that_nobody_answers_is_over(outcome: Any) -> None:
+async def test_a_call_that_nobody_answers_ends(outcome: Any) -> None:
     async with virtual_vonage(Behaviour(outcome, rings_s=0.5)) as (url, _), api_at(url) as api:
         created = await api.create_call(NewCall(to=TO, random_from_number=True, ncco=ENDLESS, ringing_timer=1))
         await asyncio.sleep(4 / SPEED)
@@ -150,7 +150,7 @@ async def test_a_hang_up_right_after_the_call_was_placed_is_repeated_until_it_co
     assert sum(waits) <= 2
 
 
-async def test_a_hang_up_that_stays_refused_ends_after_two_seconds() -> None:
+async def test_a_hang_up_that_stays_refused_is_given_up_after_two_seconds() -> None:
     waits = list[float]()
 
     async def sleep(seconds: float) -> None:
@@ -193,7 +193,7 @@ async def test_a_call_that_is_over_cannot_be_hung_up() -> None:
     assert (404, "refused", "Not Found") == (caught.value.status, caught.value.outcome, caught.value.title)
 
 
-async def test_calls_are_placed_three_a_second() -> None:
+async def test_calls_are_placed_at_three_per_second() -> None:
     waits = list[float]()
 
     async def sleep(seconds: float) -> None:
@@ -228,7 +228,7 @@ async def test_a_redirect_is_not_followed() -> None:
     assert (307, "unknown", []) == (error.status, error.outcome, asked)
 
 
-async def test_nobody_who_listens_is_certainly_no_call() -> None:
+async def test_a_refused_connection_certainly_placed_no_call() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
     async with api_at(url) as api:
@@ -238,7 +238,7 @@ async def test_nobody_who_listens_is_certainly_no_call() -> None:
     assert ("not_sent", None) == (caught.value.outcome, caught.value.status)
 
 
-async def test_a_name_that_is_not_resolved_in_time_is_certainly_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_name_that_is_not_resolved_in_time_certainly_placed_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(voice_api, "CONNECT_S", 0.05)
     late = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -303,7 +303,7 @@ async def test_a_reply_that_drips_ends_at_the_time_limit(monkeypatch: pytest.Mon
     assert "unknown" == (await failure(drip)).outcome
 
 
-async def test_a_huge_reply_is_read_up_to_a_limit() -> None:
+async def test_a_huge_reply_is_read_only_up_to_a_limit() -> None:
     written = 0
 
     async def flood(_: bytes, writer: asyncio.StreamWriter) -> None:
@@ -317,7 +317,7 @@ async def test_a_huge_reply_is_read_up_to_a_limit() -> None:
     error = await failure(flood)
 
     assert "unknown" == error.outcome
-    assert written < 20_000_000  # what the buffers of the system hold
+    assert written < 20_000_000  # the capacity of the system's buffers
 
 
 @each_case(
@@ -367,7 +367,7 @@ async def test_a_hostile_id_sends_nothing(uuid: str) -> None:
      "https://api.nexmo.com@evil.example", "https://user@api.nexmo.com", "https://api.nexmo.com:444", "http://127.0.0.1:1",
      "//api.nexmo.com", "file:///etc/passwd", "https://\ud800.vonage.com", "\0"],
 )  # fmt: skip
-async def test_a_foreign_region_gets_no_token(region_url: str) -> None:
+async def test_a_region_url_outside_vonage_gets_no_token(region_url: str) -> None:
     asked = list[str]()
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -389,7 +389,7 @@ async def test_a_foreign_region_gets_no_token(region_url: str) -> None:
     ] == asked
 
 
-def test_a_stand_in_gets_the_token_at_its_own_port_only() -> None:
+def test_a_stand_in_gets_the_token_only_at_its_own_port() -> None:
     own = "http://127.0.0.1:9000/base"
 
     assert token_url("http://127.0.0.1:9000/other", own) is not None
@@ -434,7 +434,7 @@ def test_a_new_call_is_checked_before_it_is_sent(wrong: dict[str, Any]) -> None:
         NewCall(**{"to": TO, "from_": FROM, "ncco": ENDLESS, **wrong})
 
 
-def test_the_body_of_a_new_call_is_that_of_the_specification() -> None:
+def test_the_body_of_a_new_call_matches_the_specification() -> None:
     by_url = NewCall(
         to="sip:shop@pbx.example",
         random_from_number=True,

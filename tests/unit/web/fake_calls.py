@@ -1,4 +1,4 @@
-"""A service that plays what a test tells it to."""
+"""A service whose replies the test sets."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def give(result: object) -> Act:
 
 
 class FakeCalls:
-    """Keeps every delivery, and does for each what `act` does."""
+    """Keeps every delivery, and runs `act` for each."""
 
     def __init__(self, act: Act = play, *, fallback: Act | None = None, store: MemoryStore | None = None) -> None:
         self.act = act
@@ -112,7 +112,7 @@ class FakeCalls:
 
     @property
     def delivery(self) -> Delivery:
-        """The last one."""
+        """The last delivery."""
         return self.asked[-1][2]
 
 
@@ -128,7 +128,7 @@ def client_of(
     write_line: WriteLine | None = None,
     **values: Any,
 ) -> httpx.AsyncClient:
-    """A client in process; what the server raises becomes its 500, as with a real one."""
+    """A client in this process; an exception of the server becomes a 500, as with a real one."""
     service = cast(CallService, calls)
     app = create_app(settings_with(**values), service=service, dev=dev, deadline_s=deadline_s, write_line=write_line)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)

@@ -1,4 +1,4 @@
-"""The application with the real rooms behind it: whole calls over HTTP."""
+"""The application with the real service and store: whole calls over HTTP."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def test_a_call_goes_from_menu_to_connect_to_the_end(project: Path) -> Non
     assert (200, b"") == (over.status_code, over.content)
 
 
-async def test_webhooks_leave_nothing_to_the_garbage_collector(project: Path) -> None:
+async def test_webhooks_leave_no_work_for_the_garbage_collector(project: Path) -> None:
     async with served(project) as client:
         await client.post("/webhooks/answer", json=CALL | {"uuid": "leg-0"})
         gc.collect()
@@ -108,7 +108,7 @@ async def test_webhooks_leave_nothing_to_the_garbage_collector(project: Path) ->
     assert set() == ours
 
 
-async def test_a_call_goes_on_after_a_restart(project: Path) -> None:
+async def test_a_call_continues_after_a_restart(project: Path) -> None:
     async with served(project) as client:
         menu = (await client.post("/webhooks/answer", json=CALL)).json()
     async with served(project) as client:
@@ -117,7 +117,7 @@ async def test_a_call_goes_on_after_a_restart(project: Path) -> None:
     assert "connect" == pressed.json()[-1]["action"]
 
 
-async def test_a_form_and_a_query_steer_a_call_like_json(project: Path) -> None:
+async def test_a_form_and_a_query_work_like_json(project: Path) -> None:
     async with served(project) as client:
         menu = (await client.post("/webhooks/answer", data=CALL)).json()
         pressed = await client.get(
@@ -153,7 +153,7 @@ async def test_an_unknown_flow_name_is_answered_with_the_failsafe(project: Path)
     assert [{"action": "talk", "text": "Nobody is here."}] == response.json()
 
 
-async def test_flows_that_are_broken_at_the_start_leave_the_server_up_and_not_ready(project: Path) -> None:
+async def test_with_broken_flows_the_server_starts_but_is_not_ready(project: Path) -> None:
     (project / "flows" / "desk.yaml").write_text("flow: [")
     async with served(project, reload=True) as client:
         ready = await client.get("/readyz")
@@ -163,7 +163,7 @@ async def test_flows_that_are_broken_at_the_start_leave_the_server_up_and_not_re
     assert "talk" == answer.json()[0]["action"]
 
 
-async def test_a_store_that_cannot_be_used_stops_the_start(project: Path) -> None:
+async def test_an_unusable_store_stops_the_start(project: Path) -> None:
     (project / "calls.db").write_bytes(b"this is no database, but it is long enough to be told from one" * 20)
     with pytest.raises(StoreUnusable):
         async with served(project):
@@ -171,7 +171,7 @@ async def test_a_store_that_cannot_be_used_stops_the_start(project: Path) -> Non
 
 
 class BreakingStore(MemoryStore):
-    """A store that refuses from a moment on."""
+    """A store that refuses everything from some moment on."""
 
     is_broken = False
 
@@ -197,7 +197,7 @@ class BreakingStore(MemoryStore):
 
 
 @pytest.mark.parametrize("begins_broken", [True, False])
-async def test_with_a_lost_store_a_caller_hears_an_ncco_in_the_end(project: Path, begins_broken: bool) -> None:
+async def test_a_caller_eventually_hears_an_ncco_without_the_store(project: Path, begins_broken: bool) -> None:
     chosen = settings_with(flows=project / "flows", templates=project / "templates")
     policy, store = policy_of(chosen), BreakingStore()
     await store.open()
@@ -213,7 +213,7 @@ async def test_with_a_lost_store_a_caller_hears_an_ncco_in_the_end(project: Path
     assert [] == check(ncco)
 
 
-async def test_a_service_that_was_handed_over_is_neither_opened_nor_closed(project: Path) -> None:
+async def test_a_given_service_is_neither_opened_nor_closed(project: Path) -> None:
     calls = FakeCalls()
     await calls.store.open()
     app = create_app(settings_with(), service=cast(CallService, calls))
@@ -244,7 +244,7 @@ ROUTES = ["answer", "answer/desk", "fallback", "event", "event/{wait}", "input/{
 
 @examples(100)
 @given(st.lists(st.tuples(st.sampled_from(ROUTES), FIELDS, st.booleans()), min_size=1, max_size=5))
-def test_whatever_comes_in_on_any_route_a_real_call_is_answered(
+def test_a_real_call_is_answered_whatever_else_arrives_on_any_route(
     webhooks: list[tuple[str, dict[str, Any], bool]],
 ) -> None:
     async def run() -> list[httpx.Response]:
@@ -278,7 +278,7 @@ async def sent(client: httpx.AsyncClient, path: str, fields: dict[str, Any], *, 
 
 @each_case("name", SAMPLES)
 @pytest.mark.parametrize("as_query", [False, True])
-async def test_every_webhook_that_public_documents_show_is_taken(name: str, as_query: bool) -> None:
+async def test_every_webhook_in_public_documents_is_accepted(name: str, as_query: bool) -> None:
     app, _ = await real_app()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000") as client:
         response = await sent(client, "event", SAMPLES[name], as_query=as_query)

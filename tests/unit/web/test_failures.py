@@ -62,7 +62,7 @@ async def test_a_broken_service_plays_the_failsafe(path: str, act: Act) -> None:
 
 
 @each_case("act", BROKEN)
-async def test_a_called_party_is_joined_without_a_word_when_the_service_breaks(act: Act) -> None:
+async def test_a_called_party_is_joined_silently_when_the_service_breaks(act: Act) -> None:
     response = await client_of(FakeCalls(act), deadline_s=0.05).get("/webhooks/onanswer/t", params=FIELDS)
 
     assert [{"action": "wait", "timeout": 0.1}] == response.json()
@@ -101,7 +101,7 @@ async def test_a_webhook_that_takes_too_long_is_requested_again_except_on_the_fa
     assert (is_store and status == 503) == counted
 
 
-async def test_a_reply_without_the_store_that_breaks_too_is_the_failsafe() -> None:
+async def test_if_the_reply_without_the_store_breaks_too_the_failsafe_plays() -> None:
     calls = FakeCalls(hang_in_the_store)
     calls.without_store = crash  # type: ignore[assignment,method-assign]  # fails as a bug in the engine would
 
@@ -126,7 +126,7 @@ async def test_the_repeat_of_an_empty_ncco_is_the_same() -> None:
 
 
 @each_case("stored", [b"[garbage]", b"[]x", b'[{"action":"talk"'])
-async def test_a_repeat_that_the_store_has_spoiled_plays_the_failsafe(stored: bytes) -> None:
+async def test_a_damaged_stored_reply_plays_the_failsafe(stored: bytes) -> None:
     reply = Reply(stored, "answer", "repeat", is_repeat=True)
     response = await client_of(FakeCalls(give(reply))).post("/webhooks/answer", json=FIELDS)
 
@@ -134,7 +134,7 @@ async def test_a_repeat_that_the_store_has_spoiled_plays_the_failsafe(stored: by
 
 
 @each_case("act", BROKEN)
-async def test_an_event_that_may_not_be_written_is_asked_for_again_and_the_call_goes_on_by_itself(act: Act) -> None:
+async def test_an_event_that_could_not_be_stored_is_requested_again_and_the_call_continues(act: Act) -> None:
     response = await client_of(FakeCalls(act), deadline_s=0.05).post("/webhooks/event", json={"status": "busy"})
 
     assert (503, {"error", "fix", "cure"}) == (response.status_code, response.json().keys())
@@ -148,27 +148,27 @@ async def test_a_failed_connect_whose_reply_is_played_gets_the_failsafe(status: 
 
 
 @each_case("fields", [{"status": "ringing"}, {"status": "completed"}, {"recording_url": "https://x"}, {}])
-async def test_an_event_of_an_action_that_is_not_played_is_asked_for_again(fields: dict[str, Any]) -> None:
+async def test_an_event_of_an_unplayed_action_is_requested_again(fields: dict[str, Any]) -> None:
     response = await client_of(FakeCalls(crash)).post("/webhooks/event/t", json=fields)
 
     assert (503, {"error", "fix", "cure"}) == (response.status_code, response.json().keys())
 
 
 @each_case("path", [*INSTRUCTIONS[:2], *INSTRUCTIONS[3:], "/webhooks/event", "/webhooks/event/t"])
-async def test_a_lost_store_asks_for_the_webhook_again(path: str) -> None:
+async def test_without_the_store_the_webhook_is_requested_again(path: str) -> None:
     response = await client_of(FakeCalls(lose_store)).post(path, json=FIELDS)
 
     assert (503, {"error", "fix", "cure"}) == (response.status_code, response.json().keys())
 
 
-async def test_a_lost_store_on_the_fallback_url_is_answered_without_it() -> None:
+async def test_without_the_store_the_fallback_url_still_replies() -> None:
     response = await client_of(FakeCalls(lose_store)).post("/webhooks/fallback", json=FIELDS)
 
     assert (200, NCCO) == (response.status_code, response.content)
 
 
 @each_case("path", ["/webhooks/input/x", "/webhooks/notify/x", "/webhooks/event/x"])
-async def test_a_wait_that_was_never_given_out_is_not_found(path: str) -> None:
+async def test_a_wait_that_was_never_issued_is_not_found(path: str) -> None:
     response = await client_of(FakeCalls(not_know_wait)).post(path, json=FIELDS)
 
     assert (404, {"error", "fix", "cure"}) == (response.status_code, response.json().keys())
@@ -176,7 +176,7 @@ async def test_a_wait_that_was_never_given_out_is_not_found(path: str) -> None:
 
 @each_case("act", [*BROKEN, hang, hang_in_the_store, lose_store, not_know_wait])
 @pytest.mark.parametrize("path", ["/webhooks/answer", "/webhooks/input/t", "/webhooks/notify/t"])
-async def test_by_the_rules_of_the_platform_a_caller_hears_an_ncco_in_the_end(path: str, act: Act) -> None:
+async def test_the_rules_of_the_platform_give_every_caller_an_ncco(path: str, act: Act) -> None:
     client = client_of(FakeCalls(act), deadline_s=0.02)
 
     assert await vonage_platform.heard(client, path, FIELDS)
@@ -201,7 +201,7 @@ async def test_a_body_that_never_ends_is_not_waited_for(status: int, path: str) 
     assert "the body did not arrive within 0.05 seconds" == response.headers["ncco-problem"]
 
 
-async def test_an_event_that_breaks_before_it_is_read_is_asked_for_again() -> None:
+async def test_an_event_that_fails_before_it_is_read_is_requested_again() -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield b"{"
         raise KeyError
@@ -211,7 +211,7 @@ async def test_an_event_that_breaks_before_it_is_read_is_asked_for_again() -> No
     assert (503, {"error", "fix", "cure"}) == (response.status_code, response.json().keys())
 
 
-async def test_a_cancelled_task_answers_nothing() -> None:
+async def test_a_cancelled_task_sends_no_reply() -> None:
     asking = asyncio.create_task(client_of(FakeCalls(hang)).post("/webhooks/answer", json=FIELDS))
     await asyncio.sleep(0.05)
     asking.cancel()

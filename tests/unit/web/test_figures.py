@@ -23,7 +23,7 @@ ANSWERED = Reply(b"[]", "answer", "answer", "acme", "menu", "leg-1", "CON-1")
 
 @examples(30)
 @given(counted=st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20)), max_size=20))
-def test_an_hour_is_what_was_counted_in_it(counted: list[tuple[int, int]]) -> None:
+def test_the_last_hour_contains_what_was_counted_in_it(counted: list[tuple[int, int]]) -> None:
     """Each entry: how many webhooks came, and how many minutes later the counters are marked."""
     now = 0.0
     seen = list[tuple[float, int]]()
@@ -40,7 +40,7 @@ def test_an_hour_is_what_was_counted_in_it(counted: list[tuple[int, int]]) -> No
         assert sum(count for at, count in seen if at > begins) == hour.figures().webhooks
 
 
-async def test_the_figures_arrive_as_they_were_counted() -> None:
+async def test_the_figures_are_transferred_unchanged() -> None:
     metrics = Metrics()
     metrics.webhook("answer", ANSWERED._replace(is_failsafe=True), 200, 0.02)
     metrics.refused_signatures.labels(Refusal.SIGNATURE).inc(2)
@@ -85,7 +85,7 @@ async def test_the_figures_arrive_as_they_were_counted() -> None:
         ({"0.1": 5, "0.2": 5, "+Inf": 10}, 0.99, 0.2),
     ],
 )
-def test_times_are_interpolated_in_their_bucket(
+def test_times_are_interpolated_within_their_bucket(
     buckets: Mapping[str, float], share: float, expected: float | None
 ) -> None:
     found = quantile(buckets, share)

@@ -1,4 +1,4 @@
-"""Up, ready, and the pages that no caller waits for."""
+"""The health and readiness pages, and other pages that no caller waits for."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def project(text: str = GOOD) -> Project:
 
 
 async def calls_with(*reads: Project) -> FakeCalls:
-    """A service whose store is open and whose library has read these, one after the other."""
+    """A service whose store is open and whose library read these projects one after another."""
     calls = FakeCalls(store=MemoryStore())
     await calls.store.open()
     coming = iter(reads)
@@ -40,13 +40,13 @@ async def calls_with(*reads: Project) -> FakeCalls:
 
 
 async def readyz(calls: FakeCalls) -> httpx.Response:
-    """What `/readyz` says after the store has been probed."""
+    """The reply of `/readyz` after the store was probed."""
     app = create_app(settings_with(), service=cast(CallService, calls))
     await calls.store_probe.run()
     return await httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x").get("/readyz")
 
 
-async def test_the_process_is_up_whatever_else_is_not() -> None:
+async def test_the_process_is_up_whatever_else_fails() -> None:
     response = await client_of(FakeCalls()).get("/healthz")
 
     assert (200, "up") == (response.status_code, response.json()["status"])
@@ -72,7 +72,7 @@ async def test_a_server_whose_first_flows_are_broken_is_not_ready() -> None:
     assert response.json()["rejected"][0].startswith("flows/hello.yaml:3:8 ")
 
 
-async def test_a_broken_save_leaves_a_server_ready_and_is_shown() -> None:
+async def test_a_broken_flow_file_leaves_a_server_ready_and_is_shown() -> None:
     calls = await calls_with(project(), project(GOOD.replace("goto: end", "goto: nowhere")))
     response = await readyz(calls)
 
@@ -137,7 +137,7 @@ async def test_a_draining_server_is_not_ready() -> None:
 
 
 @each_case("path", ["/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"])
-async def test_head_is_answered_like_get(path: str) -> None:
+async def test_head_works_like_get(path: str) -> None:
     client = client_of(FakeCalls())
 
     assert (await client.get(path)).status_code == (await client.head(path)).status_code in (200, 503)
@@ -172,7 +172,7 @@ def broken_app() -> FastAPI:
     return app
 
 
-async def test_a_fault_of_a_page_is_json_without_its_values() -> None:
+async def test_an_error_of_a_page_is_json_without_its_values() -> None:
     transport = httpx.ASGITransport(broken_app(), raise_app_exceptions=False)
     response = await httpx.AsyncClient(transport=transport, base_url="http://x").get("/broken")
 
@@ -180,7 +180,7 @@ async def test_a_fault_of_a_page_is_json_without_its_values() -> None:
     assert "447700900123" not in response.text
 
 
-async def test_a_fault_of_middleware_is_json_too() -> None:
+async def test_an_error_of_middleware_is_json_too() -> None:
     app = create_app(settings_with(), service=cast(CallService, FakeCalls()), dev=True)
 
     @app.middleware("http")

@@ -1,4 +1,4 @@
-"""Hooks go out while the application runs; each try is counted and logged."""
+"""Hooks are sent while the application runs; each try is counted and logged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
 
 def told(verdict: Verdict, next_s: float | None) -> tuple[Metrics, list[Any]]:
-    """What is counted and logged of one try."""
+    """The counters and log lines of one try."""
     metrics = Metrics()
     with capture_logs() as lines:
         HookLog(metrics, structlog.get_logger()).tried(hook_row("msg_1", tries=3), verdict, next_s)
@@ -49,7 +49,7 @@ def test_failed_hook_is_counted_and_logged_with_its_next_try() -> None:
 
 
 @pytest.mark.parametrize("verdict", [Verdict("never", "status 410"), Verdict("again", "status 410")])
-def test_parked_hook_is_counted_and_logged_with_its_cure(verdict: Verdict) -> None:
+def test_a_parked_hook_is_counted_and_logged_with_a_fix(verdict: Verdict) -> None:
     metrics, lines = told(verdict, None)
 
     cure = "check its receiver, then `ncco hooks retry msg_1`"
@@ -58,7 +58,7 @@ def test_parked_hook_is_counted_and_logged_with_its_cure(verdict: Verdict) -> No
     assert [{"event": "hook parked", "log_level": "error", **ABOUT, "problem": "status 410", "cure": cure}] == lines
 
 
-def test_what_is_kept_is_a_gauge() -> None:
+def test_the_number_of_stored_hooks_is_a_gauge() -> None:
     metrics = Metrics()
     HookLog(metrics, structlog.get_logger()).counted(HookCounts(5, 2))
 
@@ -66,7 +66,7 @@ def test_what_is_kept_is_a_gauge() -> None:
     assert 2 == metrics.registry.get_sample_value("ncco_hooks", {"state": "parked"})
 
 
-def test_store_that_is_away_is_logged() -> None:
+def test_an_unavailable_store_is_logged() -> None:
     with capture_logs() as lines:
         HookLog(Metrics(), structlog.get_logger()).troubled("the disk is full")
 

@@ -1,4 +1,4 @@
-"""The jobs of a server: what they log, what the metrics show, and that none keeps the server from ending."""
+"""The jobs of a server: their log and metrics, and that none stops the server from ending."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_job_that_does_not_end_is_shown() -> None:
     assert since(metrics, "delete-calls")
 
 
-async def test_a_server_ends_while_a_job_runs(tmp_path: Path) -> None:
+async def test_a_server_can_stop_while_a_job_runs(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     url = f"sqlite:///{tmp_path}/calls.db"
     at = milliseconds(datetime.now(UTC) - timedelta(days=1))

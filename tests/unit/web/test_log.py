@@ -1,4 +1,4 @@
-"""What the log says of a webhook, and what it never says."""
+"""The log lines of a webhook, and what they never contain."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ async def test_a_problem_is_a_warning() -> None:
     assert [("warning", "no flow takes this call")] == [(line["log_level"], line["problem"]) for line in lines]
 
 
-async def test_a_fault_is_an_error_with_its_place_and_without_its_values() -> None:
+async def test_an_exception_is_logged_with_its_place_and_without_its_values() -> None:
     with capture_logs() as lines:
         await client_of(FakeCalls(crash), dev=False).post("/webhooks/input/t", json=INPUT)
 
@@ -87,7 +87,7 @@ async def test_a_fault_is_an_error_with_its_place_and_without_its_values() -> No
     assert "84021739" not in json.dumps(line)
 
 
-async def test_in_development_a_fault_shows_its_values() -> None:
+async def test_in_development_an_exception_shows_its_values() -> None:
     with capture_logs() as lines:
         await client_of(FakeCalls(crash)).post("/webhooks/input/t", json=INPUT)
 
@@ -97,7 +97,7 @@ async def test_in_development_a_fault_shows_its_values() -> None:
 @pytest.mark.parametrize(
     "given", [{"dtmf": {"digits": "447700900123"}}, {"speech": {"results": [{"text": "447700900123"}]}}]
 )
-async def test_in_development_a_fault_does_not_show_what_a_caller_gave(given: dict[str, Any]) -> None:
+async def test_in_development_an_exception_does_not_show_input_of_a_caller(given: dict[str, Any]) -> None:
     with capture_logs() as lines:
         await client_of(FakeCalls(crash)).post("/webhooks/input/t", json={**INPUT, **given})
 
@@ -146,7 +146,7 @@ def test_a_terminal_in_development_gets_the_pretty_log(
     assert form == with_log_form(settings_with(log=log), dev=dev).log
 
 
-async def test_a_pretty_log_shows_faults_with_their_place_and_colours_on_a_terminal_only() -> None:
+async def test_a_pretty_log_shows_exceptions_with_their_place_and_colours_only_on_a_terminal() -> None:
     written = []
     for is_terminal in (False, True):
         out = Terminal(is_terminal=is_terminal)
@@ -159,7 +159,7 @@ async def test_a_pretty_log_shows_faults_with_their_place_and_colours_on_a_termi
     assert "fake_calls.py" in written[0]
 
 
-async def test_the_level_leaves_lines_out() -> None:
+async def test_lines_below_the_level_are_left_out() -> None:
     out = Terminal(is_terminal=False)
     write_line = configure_log(settings_with(log_level="warning"), out)
     await client_of(FakeCalls(play), write_line=write_line).post("/webhooks/input/t", json=INPUT)
@@ -186,8 +186,8 @@ def test_a_line_has_the_same_bytes_with_and_without_a_bound_logger(log: str, lev
 
 
 @pytest.mark.parametrize("log", ["json", "console"])
-def test_lines_of_libraries_come_in_the_same_form(log: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("uvicorn", "uvicorn.error"):  # a server that another test started has loggers of its own
+def test_lines_of_libraries_have_the_same_format(log: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("uvicorn", "uvicorn.error"):  # a server that another test started has its own loggers
         monkeypatch.setattr(logging.getLogger(name), "handlers", [])
         monkeypatch.setattr(logging.getLogger(name), "propagate", True)
         monkeypatch.setattr(logging.getLogger(name), "disabled", False)
@@ -250,7 +250,7 @@ def test_an_exception_on_a_terminal_shows_no_variables() -> None:
     assert "in the text" in out.written
 
 
-async def test_a_log_that_cannot_be_written_costs_no_call() -> None:
+async def test_a_log_that_cannot_be_written_breaks_no_call() -> None:
     out = Terminal(is_terminal=False)
     write_line = configure_log(settings_with(log="json"), out)
     out.close()
@@ -270,7 +270,7 @@ def test_an_exception_is_written_as_json_text() -> None:
     assert "ValueError: bad" in json.loads(out.written)["exception"]
 
 
-async def test_a_fault_is_written_to_a_terminal_too(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_exception_is_written_to_a_terminal_too(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = Terminal(is_terminal=True)
     console = structlog.dev.ConsoleRenderer(colors=False)
     logger = structlog.wrap_logger(
@@ -296,7 +296,7 @@ def test_control_and_bidirectional_characters_are_escaped(log: str) -> None:
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[io.TextIOWrapper, int]]:
-    """A stream into a pipe, and the end that is read from."""
+    """A stream into a pipe, and the reading end."""
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     with os.fdopen(writing, "w", encoding="utf-8") as stream:
@@ -317,7 +317,7 @@ def test_a_full_pipe_blocks_nobody_and_the_lost_lines_are_counted(pipe: tuple[io
     assert b"next" == rest[-1]
 
 
-def test_a_line_that_was_cut_ends_before_the_next_one(pipe: tuple[io.TextIOWrapper, int]) -> None:
+def test_a_truncated_line_ends_before_the_next_one(pipe: tuple[io.TextIOWrapper, int]) -> None:
     stream, reading = pipe
     lines = LineStream(stream)
     lines.write("x" * 1_000_000 + "\n")
@@ -330,7 +330,7 @@ def test_a_line_that_was_cut_ends_before_the_next_one(pipe: tuple[io.TextIOWrapp
     ]
 
 
-async def test_lines_of_one_round_are_all_written_at_its_end(pipe: tuple[io.TextIOWrapper, int]) -> None:
+async def test_all_lines_of_one_round_are_written_at_its_end(pipe: tuple[io.TextIOWrapper, int]) -> None:
     stream, reading = pipe
     lines = LineStream(stream)
     lines.write("one\n")
@@ -342,7 +342,7 @@ async def test_lines_of_one_round_are_all_written_at_its_end(pipe: tuple[io.Text
     assert [b"one", b"from a thread", b"two", b"three"] == os.read(reading, 1_000).splitlines()
 
 
-def test_a_reader_that_has_gone_raises_nothing(pipe: tuple[io.TextIOWrapper, int]) -> None:
+def test_a_closed_reader_raises_nothing(pipe: tuple[io.TextIOWrapper, int]) -> None:
     stream, reading = pipe
     lines = LineStream(stream)
     os.dup2(os.open(os.devnull, os.O_RDONLY), reading)

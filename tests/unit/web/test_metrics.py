@@ -1,4 +1,4 @@
-"""What is counted, under a bounded number of names."""
+"""The counters, under a limited number of names."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def count(metrics: Metrics, name: str, /, **labels: str) -> float | None:
 
 
 def giving(answer: LookupAnswer) -> Ask:
-    """Whatever is asked, this comes of it."""
+    """Give this result to every request."""
 
     async def ask(lookup: Lookup, left_ms: float) -> LookupAnswer:
         return answer
@@ -102,7 +102,7 @@ def test_repeats_fallbacks_and_failsafes_are_counted() -> None:
     )
 
 
-def test_a_kind_that_nobody_knows_is_counted_as_other() -> None:
+def test_an_unknown_kind_is_counted_as_other() -> None:
     metrics = counted(Reply(None, "event-made-up", "recorded"))
 
     assert 1 == count(metrics, "ncco_webhooks_total", kind="other", outcome="recorded")
@@ -123,7 +123,7 @@ def test_results_of_incoming_calls_are_counted_once_they_have_ended() -> None:
     )
 
 
-def test_own_results_stop_growing() -> None:
+def test_the_number_of_counted_own_results_is_limited() -> None:
     metrics = Metrics()
     for number in range(SERIES_LIMIT + 7):
         metrics.call_ended(RESULT._replace(result="own", own=f"own-{number}"))
@@ -131,7 +131,7 @@ def test_own_results_stop_growing() -> None:
     assert 7 == count(metrics, "ncco_call_results_total", flow="other", result="own", own="other")
 
 
-def test_names_stop_growing() -> None:
+def test_the_number_of_counted_names_is_limited() -> None:
     metrics = counted(*(Reply(None, "input-dtmf", f"choice-{number}") for number in range(SERIES_LIMIT + 50)))
 
     assert 50 == count(metrics, "ncco_webhooks_total", kind="input-dtmf", outcome="other")
@@ -142,7 +142,7 @@ def heard(outcome: str, step: str = "menu", **changes: Any) -> Reply:
     return Reply(NCCO, "input-dtmf", outcome, "acme", "next", heard_in=step)._replace(**changes)
 
 
-def test_what_comes_of_asking_is_counted_by_the_step_that_asked() -> None:
+def test_outcomes_of_questions_are_counted_by_the_step_that_asked() -> None:
     metrics = counted(
         heard("nomatch"), heard("noinput"), heard("sales"), heard("support"), heard("", ""), route="input"
     )
@@ -154,7 +154,7 @@ def test_what_comes_of_asking_is_counted_by_the_step_that_asked() -> None:
     assert 3 == metrics.render().count(b"ncco_inputs_total{")
 
 
-def test_steps_stop_growing() -> None:
+def test_the_number_of_counted_steps_is_limited() -> None:
     metrics = counted(*(heard("sales", f"step-{number}") for number in range(SERIES_LIMIT + 7)), route="input")
 
     assert 7 == count(metrics, "ncco_inputs_total", flow="other", step="other", result="understood")
@@ -171,7 +171,7 @@ def test_steps_stop_growing() -> None:
         ("failed", LookupAnswer(None, "status 500", 12)),
     ],
 )
-def test_lookups_are_counted_by_what_came_of_them(expected: str, answer: LookupAnswer) -> None:
+def test_lookups_are_counted_by_result(expected: str, answer: LookupAnswer) -> None:
     metrics = Metrics()
     metrics.count_lookup("customer", answer)
 
@@ -179,7 +179,7 @@ def test_lookups_are_counted_by_what_came_of_them(expected: str, answer: LookupA
     assert answer.ms / 1000 == count(metrics, "ncco_lookup_seconds_sum", name="customer")
 
 
-def test_lookups_stop_growing() -> None:
+def test_the_number_of_counted_lookups_is_limited() -> None:
     metrics = Metrics()
     for number in range(SERIES_LIMIT + 7):
         metrics.count_lookup(f"look-up-{number}", LookupAnswer({}))
@@ -219,7 +219,7 @@ async def test_a_default_that_nobody_intended_is_logged(answer: LookupAnswer, pr
     ]
 
 
-async def test_the_log_advises_what_the_failure_needs() -> None:
+async def test_the_log_gives_advice_for_the_failure() -> None:
     answers = (LookupAnswer(None, "not listed", cure="list it"), LookupAnswer(None, "status 500"))
     with capture_logs() as lines:
         for answer in answers:
@@ -265,10 +265,10 @@ NOON = datetime.fromtimestamp(NOON_MS / 1000, UTC)
 
 
 async def counted_calls(store: Store, metrics: Metrics, backup_days: int = 7) -> float | None:
-    """The gauge, once it was set."""
+    """The gauge, after waiting until it is set."""
     count_once = partial(count_calls, store, metrics, lambda: NOON, backup_days, 0.01)
     task = asyncio.create_task(every(0.01, count_once, "count-calls", JobListener()))
-    async with asyncio.timeout(60):  # a count that took long is followed by a long rest
+    async with asyncio.timeout(60):  # a slow count is followed by a long pause
         while not (found := count(metrics, "ncco_open_calls")):  # noqa: ASYNC110 - seen in the metrics
             await asyncio.sleep(0.01)
     task.cancel()
@@ -298,7 +298,7 @@ async def test_open_calls_are_counted_in_the_store(tmp_path: Path) -> None:
     ],
     ids=["never, since the first flows", "never", "since the last one", "elsewhere"],
 )
-async def test_a_backup_is_due(
+async def test_an_overdue_backup_is_counted(
     tmp_path: Path, backup_days: int, backed_up_at: datetime | None, due_at: datetime | None
 ) -> None:
     store, metrics = Store(SqliteDatabase(tmp_path / "calls.db")), Metrics()
@@ -315,7 +315,7 @@ async def test_a_backup_is_due(
     await store.close()
 
 
-async def test_store_that_is_away_is_counted_later(tmp_path: Path) -> None:
+async def test_open_calls_are_counted_later_if_the_store_is_unavailable(tmp_path: Path) -> None:
     store = Store(SqliteDatabase(tmp_path / "calls.db"))
     metrics = Metrics()
     counting = asyncio.create_task(counted_calls(store, metrics))
@@ -328,7 +328,7 @@ async def test_store_that_is_away_is_counted_later(tmp_path: Path) -> None:
 
 
 class OutOfFiles(Store):
-    """A store whose records cannot be read at first: the process has no file left to open."""
+    """A store whose records cannot be read at first because the process has no file descriptor left."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(SqliteDatabase(path))
@@ -343,7 +343,7 @@ class OutOfFiles(Store):
             yield records
 
 
-async def test_a_moment_without_files_does_not_end_the_counting(tmp_path: Path) -> None:
+async def test_a_moment_without_file_descriptors_does_not_stop_the_counting(tmp_path: Path) -> None:
     store = OutOfFiles(tmp_path / "calls.db")
     await store.open()
     await store.open_call(*new_call("leg-1"))
@@ -359,7 +359,7 @@ def test_refused_signatures_are_counted_by_reason() -> None:
     assert 1 == count(metrics, "ncco_signature_rejections_total", reason="issued too long ago")
 
 
-def test_every_reason_to_refuse_is_there_with_0_so_that_its_first_refusal_is_seen_as_a_rise() -> None:
+def test_every_reason_for_a_refusal_starts_at_0_so_that_the_first_one_shows_as_a_rise() -> None:
     metrics = Metrics()
 
     assert {0} == {count(metrics, "ncco_signature_rejections_total", reason=reason) for reason in Refusal}
@@ -382,7 +382,7 @@ async def test_the_page_shows_the_counters_in_development() -> None:
     assert page.headers["content-type"].startswith("text/plain")
 
 
-async def test_the_page_is_not_there_when_the_server_is_public() -> None:
+async def test_a_public_server_has_no_metrics_page() -> None:
     response = await client_of(FakeCalls(), dev=False).get("/metrics")
 
     assert 404 == response.status_code
@@ -394,7 +394,7 @@ async def test_the_documentation_is_for_development(path: str, dev: bool, status
     assert status == (await client_of(FakeCalls(), dev=dev).get(path)).status_code
 
 
-async def test_a_refused_signature_and_a_failsafe_are_counted_at_the_door() -> None:
+async def test_refused_signatures_and_failsafes_are_counted_in_the_middleware() -> None:
     values: dict[str, Any] = {"signature_secret": "a-secret-of-sufficient-length"}
     signed = client_of(FakeCalls(), **values)
     await signed.post("/webhooks/answer")

@@ -1,4 +1,4 @@
-"""A store that is away when the server starts."""
+"""A store that is unavailable when the server starts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STRANGE = StoreUnusable("it belongs to another program", "name another one")
 
 
 class Scripted(MemoryStore):
-    """A store that opens as it is told: what raises is raised, a number is slept."""
+    """A store with a scripted opening: exceptions are raised, numbers are slept."""
 
     def __init__(self, *script: Exception | float) -> None:
         super().__init__()
@@ -47,14 +47,14 @@ async def seen(store: Scripted, patience_s: float = 30.0) -> tuple[list[bool], l
             return [at_first, opened.is_set()], lines
 
 
-async def test_a_store_that_is_there_is_open_at_once() -> None:
+async def test_an_available_store_is_open_at_once() -> None:
     store = Scripted()
 
     assert ([True, True], []) == await seen(store)
     assert 1 == store.closed
 
 
-async def test_a_store_that_is_away_is_used_when_it_comes_and_reported_once_with_its_cure() -> None:
+async def test_an_unavailable_store_is_reported_once_with_a_fix_and_used_when_it_is_back() -> None:
     states, lines = await seen(Scripted(AWAY, AWAY, AWAY))
 
     assert [False, True] == states
@@ -70,7 +70,7 @@ async def test_another_problem_is_reported_too() -> None:
     ]
 
 
-async def test_a_store_that_is_wrong_is_no_start() -> None:
+async def test_an_unusable_store_fails_the_start() -> None:
     with capture_logs() as lines, pytest.raises(StoreUnusable):
         async with opened_store(Scripted(STRANGE), structlog.get_logger()):
             pass
@@ -80,14 +80,14 @@ async def test_a_store_that_is_wrong_is_no_start() -> None:
     ]
 
 
-async def test_a_store_that_takes_long_holds_up_nobody() -> None:
+async def test_a_slow_store_delays_nobody() -> None:
     states, lines = await seen(Scripted(0.2), patience_s=0.01)
 
     assert [False, True] == states
     assert ["store opened"] == [line["event"] for line in lines]
 
 
-async def test_nobody_waits_on_for_a_store_when_the_server_ends() -> None:
+async def test_waiting_for_a_store_stops_when_the_server_stops() -> None:
     store = Scripted(300.0)
     async with asyncio.timeout(30), opened_store(store, structlog.get_logger(), patience_s=0.01) as opened:
         is_done = opened.is_set()

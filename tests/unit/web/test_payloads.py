@@ -1,4 +1,4 @@
-"""Bodies and queries as they come, not as they should be."""
+"""Bodies and queries as they arrive, not as they should be."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ def test_a_form_is_read_whatever_the_content_type_says(content_type: bytes) -> N
         ("the body is nested deeper than 64 levels", b'{"x":"]]]","a":' + b"[" * 200),
     ],
 )
-def test_what_cannot_be_read_is_said(problem: str, body: bytes) -> None:
+def test_an_unreadable_body_is_reported(problem: str, body: bytes) -> None:
     assert ({}, problem) == read_fields(body, JSON)
 
 
 @each_case("body", [b"{", b'{"a":1}}', b"to=1", b"hello", b"\xff\xfe", b"{'a': 1}", b'{"a":' + b"9" * 5000])
-def test_what_is_no_json_is_said_with_its_place(body: bytes) -> None:
+def test_invalid_json_is_reported_with_its_place(body: bytes) -> None:
     fields, problem = read_fields(body, JSON)
 
     assert ({}, "the body is not JSON: ") == (fields, problem[:22])
     assert "at byte" in problem
 
 
-def test_a_multipart_body_is_said_to_be_one() -> None:
+def test_a_multipart_body_is_reported_as_such() -> None:
     assert "multipart" in read_fields(b"--x\r\n", b"multipart/form-data; boundary=x")[1]
 
 
@@ -74,11 +74,11 @@ def test_a_multipart_body_is_said_to_be_one() -> None:
         ({"a": "2"}, b'{"a":"1","a":"2"}'),
     ],
 )
-def test_a_call_is_not_lost_to_one_bad_letter(fields: dict[str, Any], body: bytes) -> None:
+def test_one_invalid_byte_does_not_lose_a_call(fields: dict[str, Any], body: bytes) -> None:
     assert (fields, "") == read_fields(body, JSON)
 
 
-def test_many_shallow_lists_are_not_deep() -> None:
+def test_many_shallow_lists_do_not_count_as_deep_nesting() -> None:
     body = orjson.dumps({"speech": {"results": [{"text": "[{[{", "n": [i]} for i in range(100)]}})
 
     assert "" == read_fields(body, JSON)[1]
@@ -96,12 +96,12 @@ def test_many_shallow_lists_are_not_deep() -> None:
         ({"a": "%zz"}, b"a=%zz"),
     ],
 )
-def test_a_query_is_read_as_it_comes_and_the_last_of_a_name_counts(fields: dict[str, str], query: bytes) -> None:
+def test_a_query_is_read_as_sent_and_the_last_value_of_a_name_counts(fields: dict[str, str], query: bytes) -> None:
     assert (fields, "") == read_query(query)
 
 
 @pytest.mark.parametrize("content_type", [FORM, b""])
-def test_too_many_fields_are_said(content_type: bytes) -> None:
+def test_too_many_fields_are_reported(content_type: bytes) -> None:
     assert ({}, "the form has more than 1000 fields") == read_fields(b"a=1&" * 1001, content_type)
     assert ({}, "the query has more than 1000 fields") == read_query(b"a=1&" * 1001)
 
@@ -119,7 +119,7 @@ def test_any_bytes_are_read_or_refused_and_never_raise(body: bytes, content_type
         st.none() | st.booleans() | st.floats() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
     )
 )
-def test_what_was_read_can_be_written_again(value: object) -> None:
+def test_a_body_that_was_read_can_be_written_back(value: object) -> None:
     fields, _ = read_fields(json.dumps({"a": value}).encode(), JSON)
 
     assert orjson.dumps(fields)

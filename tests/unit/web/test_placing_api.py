@@ -1,4 +1,4 @@
-"""The API for programs that ask for calls."""
+"""The API for programs that request calls."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Client = httpx.AsyncClient
 
 @pytest_asyncio.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    """What a server has written."""
+    """The rows that a server wrote."""
     async with Store(SqliteDatabase(tmp_path / "calls.db")) as store:
         flows = {f"flows/{name}.yaml": FLOW.format(name=name) for name in ("reminder", "alarm")}
         await store.replace_revision(released_row(load(flows), datetime.now(UTC)))
@@ -69,7 +69,7 @@ async def post(client: Client, key: str = "k1", **changes: Any) -> httpx.Respons
 
 
 async def under_way(store: Store, id_: str) -> AttemptRow:
-    """Its first attempt."""
+    """The first attempt of a call."""
     row = await store.placed.get(id_)
     assert row is not None
     begun = await store.placed.begin(row, "revision", NOW_MS, NOW_MS, PlacingLimits(9, 9))
@@ -96,7 +96,7 @@ async def test_dates_and_times_are_iso_8601(client: Client, given: dict[str, Any
     assert 202 == taken.status_code
 
 
-async def test_everything_that_is_wrong_is_named_at_once(client: Client) -> None:
+async def test_all_errors_are_reported_at_once(client: Client) -> None:
     wrong: dict[str, Any] = {"to": "112", "with": {"day": "soon", "nmae": "Ada"}}
     document = (await post(client, **wrong)).json()
 
@@ -163,7 +163,7 @@ async def test_a_call_can_wait(client: Client, at: str | None) -> None:
         ({"flow": "nothing"}, 403, None),
     ],
 )
-async def test_a_wrong_request_is_explained_and_written_nowhere(
+async def test_a_wrong_request_is_explained_and_not_stored(
     client: Client, changes: dict[str, Any], status: int, where: str | None
 ) -> None:
     response = await post(client, **changes)
@@ -176,21 +176,21 @@ async def test_a_wrong_request_is_explained_and_written_nowhere(
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong", "Basic key of crm", "key of crm"])
-async def test_nobody_comes_in_without_a_key(client: Client, header: str) -> None:
+async def test_nobody_has_access_without_a_key(client: Client, header: str) -> None:
     client.headers["Authorization"] = header
 
     for response in (await post(client), await client.get("/calls"), await client.delete("/calls/x")):
         assert 401 == response.status_code
 
 
-async def test_a_key_sees_its_own_calls_only(client: Client) -> None:
+async def test_a_key_sees_only_its_own_calls(client: Client) -> None:
     id_ = (await post(client)).json()["id"]
     client.headers["Authorization"] = "Bearer key of other"
 
     assert 404 == (await client.get(f"/calls/{id_}")).status_code
     assert 404 == (await client.delete(f"/calls/{id_}")).status_code
     assert [] == (await client.get("/calls")).json()["calls"]
-    assert id_ != (await post(client)).json()["id"]  # the same Idempotency-Key of another program
+    assert id_ != (await post(client)).json()["id"]  # the same Idempotency-Key from another program
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ async def test_a_key_sees_its_own_calls_only(client: Client) -> None:
         ("", "crm", "crm"),
     ],
 )
-async def test_no_name_of_a_key_shows_what_others_requested(
+async def test_no_key_name_gives_access_to_requests_of_others(
     client: Client, store: Store, origin: Origin, owner: str, name: str
 ) -> None:
     await store.api_keys.add("another key", ApiKeyRow(name, ("reminder",), NOW_MS))
@@ -229,7 +229,7 @@ async def test_a_key_is_replaced_without_a_gap(client: Client, store: Store) -> 
     assert (1, 401, 200) == (removed, old.status_code, (await client.get(f"/calls/{id_}")).status_code)
 
 
-async def test_a_call_is_cancelled_while_it_waits_or_rings_and_not_afterwards(client: Client, store: Store) -> None:
+async def test_a_call_can_be_cancelled_only_while_it_waits_or_rings(client: Client, store: Store) -> None:
     waiting = (await post(client)).json()["id"]
     ringing = (await post(client, "k2", to="447700900124")).json()["id"]
     await under_way(store, ringing)
@@ -264,7 +264,7 @@ async def test_a_list_has_pages_and_filters(client: Client) -> None:
         (413, b"[" * 70_000),
     ],
 )
-async def test_every_refusal_has_one_form(client: Client, status: int, content: bytes) -> None:
+async def test_every_refusal_has_the_same_form(client: Client, status: int, content: bytes) -> None:
     headers = {"Idempotency-Key": "k1", "Content-Type": "application/json"}
     refused = await client.post("/calls", content=content, headers=headers)
     assert status == refused.status_code
@@ -323,7 +323,7 @@ async def test_a_page_after_an_unknown_call_is_an_error_and_not_the_end(client: 
     assert (422, "before") == (refused.status_code, refused.json()["detail"]["where"])
 
 
-async def test_what_is_refused_is_described(client: Client) -> None:
+async def test_refusals_are_described(client: Client) -> None:
     described = (await client.get("/openapi.json")).json()["paths"]["/calls"]["post"]["responses"]
     assert {"202", "400", "401", "403", "408", "409", "413", "422", "503"} <= described.keys()
 

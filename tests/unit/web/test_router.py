@@ -1,4 +1,4 @@
-"""Calls in a FastAPI application of somebody else, who gives the handlers as objects."""
+"""Calls in another FastAPI application that passes the handlers as objects."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def phone(call: Call) -> None:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder whose modules can be imported, and are forgotten afterwards."""
+    """A folder whose modules can be imported and are unloaded afterwards."""
     monkeypatch.syspath_prepend(tmp_path)
     before = set(sys.modules)
     yield tmp_path
@@ -48,7 +48,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def imported(home: Path, name: str, code: str) -> ModuleType:
-    """A module of the program, written or written again."""
+    """A module of the program, written or rewritten."""
     path = home.joinpath(*name.split(".")).with_suffix(".py")
     path.parent.mkdir(exist_ok=True)
     path.write_text(dedent(code))
@@ -61,7 +61,7 @@ def imported(home: Path, name: str, code: str) -> ModuleType:
 
 
 def program(home: Path, *handlers: Any, prefix: str = "", **values: Any) -> FastAPI:
-    """A program with a route of its own, and calls. Its folder of flows is that of `home`."""
+    """A program with its own route, and calls. Its flows folder is in `home`."""
     values = {"database_url": f"sqlite:///{home}/calls.db"} | values
     settings = settings_with(flows=home / "flows", templates=home / "templates", **values)
     app = FastAPI()
@@ -130,7 +130,7 @@ async def test_a_computed_number_needs_an_allowed_prefix(home: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("signed", [False, True])
-async def test_a_request_gets_the_reply_of_the_server(
+async def test_a_request_gets_the_same_reply_as_from_the_server(
     home: Path, signed: bool, method: str, path: str, content: bytes
 ) -> None:
     secret: dict[str, Any] = {"signature_secret": SecretStr("a" * 32)} if signed else {}
@@ -187,7 +187,7 @@ SHOP = """
 """
 
 
-async def test_calls_in_progress_finish_with_the_text_of_the_file_that_they_began_with(
+async def test_calls_in_progress_finish_with_the_version_of_the_file_they_started_with(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     imported(home, "shop.times", 'def opening() -> str:\n    return " At nine."\n')
@@ -216,7 +216,7 @@ async def test_without_its_lifespan_a_program_says_what_is_missing(home: Path) -
     assert "with TestClient(app):" in reply.json()["cure"]
 
 
-def test_handlers_of_one_file_are_refused(home: Path) -> None:
+def test_two_handlers_in_one_file_are_refused(home: Path) -> None:
     two = PHONE + PHONE.replace("async def phone", "async def other")
     module = imported(home, "phone", two)
     with pytest.raises(ValueError, match='"phone" and "other" are in one file'):

@@ -1,4 +1,4 @@
-"""Signed webhooks over HTTP: which come in, and what the others are told."""
+"""Signed webhooks over HTTP: which ones are accepted, and the replies to the others."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def token(hashed: bytes, secret: str = SECRET, **changes: Any) -> dict[str, str]
 
 
 def at(seconds: int, claim: str = "iat") -> dict[str, str]:
-    """A token that has a time of its own, so many seconds from now.
+    """A token with its own time, this many seconds from now.
 
-    Like every token it is made when it is sent: tests are collected long before.
+    Like every token, it is created when it is sent, because tests are collected long before.
     """
     changes: dict[str, Any] = {claim: int(time.time()) + seconds}
     return token(BODY, **changes)
@@ -68,7 +68,7 @@ async def test_only_a_signed_challenge_is_returned() -> None:
 
 
 @each_case("path", PATHS)
-async def test_a_signed_post_comes_in(path: str) -> None:
+async def test_a_signed_post_is_accepted(path: str) -> None:
     response = await signed_client().post(path, content=BODY, headers=token(BODY))
 
     assert (200, NCCO) == (response.status_code, response.content)
@@ -76,7 +76,7 @@ async def test_a_signed_post_comes_in(path: str) -> None:
 
 @pytest.mark.parametrize("ascii_only", [False, True])
 @each_case("path", PATHS)
-async def test_a_signed_get_comes_in(path: str, ascii_only: bool) -> None:
+async def test_a_signed_get_request_is_accepted(path: str, ascii_only: bool) -> None:
     response = await signed_client().get(f"{path}?{QUERY}", headers=query_token(QUERY, ascii_only=ascii_only))
 
     assert (200, NCCO) == (response.status_code, response.content)
@@ -84,7 +84,7 @@ async def test_a_signed_get_comes_in(path: str, ascii_only: bool) -> None:
 
 @pytest.mark.parametrize("dev", [False, True])
 @each_case("path", PATHS)
-async def test_an_unsigned_webhook_is_asked_for_again_in_every_mode(path: str, dev: bool) -> None:
+async def test_an_unsigned_webhook_is_requested_again_in_every_mode(path: str, dev: bool) -> None:
     calls = FakeCalls()
 
     response = await client_of(calls, dev=dev, signature_secret=SECRET).post(path, content=BODY)
@@ -109,7 +109,7 @@ async def test_an_unsigned_webhook_is_asked_for_again_in_every_mode(path: str, d
         (partial(token, BODY, application_id=None), "another application$", "VONAGE_APPLICATION_ID"),
     ],
 )
-async def test_each_fault_of_a_signature_has_its_own_cure(
+async def test_each_problem_of_a_signature_has_its_own_fix(
     sign: Callable[[], dict[str, str]], error: str, cure: str
 ) -> None:
     response = await signed_client().post("/webhooks/answer", content=BODY, headers=sign())
@@ -129,9 +129,7 @@ STRANGERS: Final = [
 
 @each_case("path", PATHS)
 @pytest.mark.parametrize(("headers", "status"), STRANGERS)
-async def test_no_body_of_a_stranger_is_too_large_for_a_refusal(
-    path: str, headers: dict[str, str], status: int
-) -> None:
+async def test_a_large_unsigned_body_is_refused_like_any_other(path: str, headers: dict[str, str], status: int) -> None:
     response = await signed_client(body_limit=1024).post(path, content=b"x" * 2048, headers=headers)
 
     assert (status, "close") == (response.status_code, response.headers["connection"])
@@ -139,7 +137,7 @@ async def test_no_body_of_a_stranger_is_too_large_for_a_refusal(
 
 @each_case("path", PATHS)
 @pytest.mark.parametrize(("headers", "status"), STRANGERS)
-async def test_nobody_waits_for_the_body_of_a_stranger(path: str, headers: dict[str, str], status: int) -> None:
+async def test_an_unsigned_body_is_not_read(path: str, headers: dict[str, str], status: int) -> None:
     app = create_app(settings_with(signature_secret=SECRET), service=cast(CallService, FakeCalls()), deadline_s=300)
     raw = [(name.encode(), text.encode()) for name, text in headers.items()]
     scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": raw, "scheme": "http"}
@@ -159,7 +157,7 @@ async def test_nobody_waits_for_the_body_of_a_stranger(path: str, headers: dict[
     assert (b"connection", b"close") in sent[0]["headers"]
 
 
-async def test_strangers_are_no_callers_who_heard_the_failsafe() -> None:
+async def test_refused_webhooks_do_not_count_as_failsafes() -> None:
     client = client_of(FakeCalls(), signature_secret=SECRET, body_limit=1024)
     for headers, _ in STRANGERS:
         await client.post("/webhooks/answer", content=b"x" * 2048, headers=headers)
@@ -204,7 +202,7 @@ async def test_an_altered_query_is_refused(query: str) -> None:
     assert 401 == response.status_code
 
 
-async def test_the_query_of_a_signed_post_does_not_count() -> None:
+async def test_the_query_of_a_signed_post_is_ignored() -> None:
     calls = FakeCalls()
 
     await signed_client(calls).post("/webhooks/answer?to=1", content=b"", headers=token(b""))
@@ -212,14 +210,14 @@ async def test_the_query_of_a_signed_post_does_not_count() -> None:
     assert ({}, "the body is empty") == (calls.delivery.fields, calls.delivery.problem)
 
 
-async def test_the_same_token_comes_in_twice_since_a_retry_may_carry_it() -> None:
+async def test_the_same_token_is_accepted_twice_because_a_retry_may_carry_it() -> None:
     client, headers = signed_client(), token(BODY)
     responses = [await client.post("/webhooks/answer", content=BODY, headers=headers) for _ in range(2)]
 
     assert [200, 200] == [response.status_code for response in responses]
 
 
-async def test_the_secret_before_comes_in_too() -> None:
+async def test_the_previous_secret_is_accepted_too() -> None:
     client = signed_client(signature_secret="a-new-secret-of-sufficient-length", signature_secret_previous=SECRET)
 
     assert 200 == (await client.post("/webhooks/answer", content=BODY, headers=token(BODY))).status_code
@@ -231,7 +229,7 @@ async def test_nothing_is_checked_without_a_secret() -> None:
     assert 200 == response.status_code
 
 
-async def test_a_body_too_large_to_check_plays_the_failsafe_which_is_no_secret() -> None:
+async def test_a_body_too_large_to_check_plays_the_failsafe_which_is_not_secret() -> None:
     body = b"x" * 2000
 
     response = await signed_client(body_limit=1024).post("/webhooks/answer", content=body, headers=token(body))

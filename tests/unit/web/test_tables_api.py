@@ -67,14 +67,14 @@ async def test_a_row_is_added_changed_replaced_and_removed(client: Client) -> No
     assert 404 == await columns(client)
 
 
-async def test_a_row_says_who_has_changed_it_last_and_how_often(client: Client) -> None:
+async def test_a_row_says_who_changed_it_last_and_how_often(client: Client) -> None:
     for name in ("Ada", "Eve"):
         await client.patch(ADA, json={"name": name})
     row = (await client.get(ADA)).json()
     assert (2, "API key crm", {"number": "447700900123"}) == (row["version"], row["changed_by"], row["key"])
 
 
-async def test_nobody_overwrites_what_somebody_else_has_changed(client: Client) -> None:
+async def test_a_row_that_somebody_else_changed_is_not_overwritten(client: Client) -> None:
     assert 412 == (await client.put(ADA, json={}, headers={"If-Match": "*"})).status_code
     etag = (await client.put(ADA, json={"name": "Ada"}, headers={"If-None-Match": "*"})).headers["etag"]
     assert 412 == (await client.put(ADA, json={}, headers={"If-None-Match": "*"})).status_code
@@ -86,7 +86,7 @@ async def test_nobody_overwrites_what_somebody_else_has_changed(client: Client) 
     assert 412 == (await client.patch(ADA, json={"name": "Ada"}, headers={"If-Match": etag})).status_code
 
 
-async def test_of_several_that_want_to_add_a_row_one_does(client: Client) -> None:
+async def test_only_one_of_several_clients_adds_a_row(client: Client) -> None:
     async def add(name: str) -> int:
         return (await client.put(ADA, json={"name": name}, headers={"If-None-Match": "*"})).status_code
 
@@ -94,7 +94,7 @@ async def test_of_several_that_want_to_add_a_row_one_does(client: Client) -> Non
     assert [204] + [412] * 11 == sorted(replies)
 
 
-async def test_a_key_of_several_values_is_a_path_of_several_parts(client: Client) -> None:
+async def test_a_composite_key_is_a_path_of_several_segments(client: Client) -> None:
     path = "/tables/pairs/442079460000/447700900123"
     await client.put(path, json={"other": "447700900124"})
     row = (await client.get(path)).json()
@@ -124,7 +124,7 @@ async def test_any_text_on_one_line_can_be_a_key(client: Client, title: str) -> 
         (ADA, [], [""]),
     ],
 )
-async def test_each_value_that_is_wrong_is_named_and_nothing_is_written(
+async def test_each_wrong_value_is_named_and_nothing_is_written(
     client: Client, path: str, given: Any, where: list[str]
 ) -> None:
     reply = await client.put(path, json=given)
@@ -147,7 +147,7 @@ async def test_several_rows_are_changed_together_or_not_at_all(client: Client) -
     assert [{"name": "Bob"}, {"tier": "gold"}] == [row["columns"] for row in found]
 
 
-async def test_pages_follow_each_other(client: Client) -> None:
+async def test_each_page_gives_the_start_of_the_next(client: Client) -> None:
     rows = [{"number": f"4477009{number:05}", "name": f"Caller {number}"} for number in range(25)]
     await client.post("/tables/customers", json={"rows": rows})
     found: list[dict[str, Any]] = []
@@ -164,7 +164,7 @@ async def test_pages_follow_each_other(client: Client) -> None:
     ]
 
 
-async def test_a_key_uses_only_its_tables(client: Client) -> None:
+async def test_a_key_can_use_only_its_tables(client: Client) -> None:
     named = {each["name"]: each["can_change"] for each in (await client.get("/tables")).json()}
     assert {"customers": True, "pairs": True, "notes": True, "blocked": False} == named
     assert 200 == (await client.get("/tables/blocked")).status_code

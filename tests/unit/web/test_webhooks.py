@@ -1,4 +1,4 @@
-"""What comes in at which URL, and in which form it goes to the service."""
+"""Which webhook arrives at which URL, and in which form the service gets it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ANSWER = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conver
         ("/webhooks/notify/t0ken", "notify", "t0ken"),
     ],
 )
-async def test_each_url_asks_its_part_of_the_service(
+async def test_each_url_calls_its_method_of_the_service(
     method: str, slash: str, path: str, what: str, argument: str
 ) -> None:
     calls = FakeCalls()
@@ -41,7 +41,7 @@ async def test_each_url_asks_its_part_of_the_service(
     assert [(what, argument)] == [asked[:2] for asked in calls.asked]
 
 
-async def test_an_ncco_goes_out_as_json() -> None:
+async def test_an_ncco_is_sent_as_json() -> None:
     response = await client_of(FakeCalls()).post("/webhooks/answer", json=ANSWER)
 
     assert "application/json" == response.headers["content-type"]
@@ -56,7 +56,7 @@ async def test_an_empty_reply_is_200_without_a_body_or_a_content_type() -> None:
 
 
 @pytest.mark.parametrize("path", ["/webhooks/rtc", "/webhooks/rtc/"])
-async def test_events_of_the_other_interface_are_let_go(path: str) -> None:
+async def test_rtc_events_are_acknowledged_and_ignored(path: str) -> None:
     calls = FakeCalls()
 
     response = await client_of(calls).post(path, json={"type": "rtc:hangup"})
@@ -72,7 +72,7 @@ async def test_head_is_refused_too() -> None:
 
 
 @each_case("method", ["PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"])
-async def test_other_methods_are_refused_with_what_is_allowed(method: str) -> None:
+async def test_other_methods_are_refused_with_the_allowed_ones(method: str) -> None:
     response = await client_of(FakeCalls()).request(method, "/webhooks/answer")
 
     assert (405, "GET, POST") == (response.status_code, response.headers["allow"])
@@ -102,7 +102,7 @@ async def test_an_unknown_path_is_refused_as_json(path: str) -> None:
     assert {"error", "fix", "cure"} == response.json().keys()
 
 
-async def test_a_post_is_handed_over_raw_and_read() -> None:
+async def test_a_post_is_passed_on_raw_and_parsed() -> None:
     calls = FakeCalls()
     body = b'{"to": "442079460000",\n "from": "447700900123"}'
 
@@ -115,7 +115,7 @@ async def test_a_post_is_handed_over_raw_and_read() -> None:
     assert delivery.received_at.tzinfo is not None
 
 
-async def test_a_get_is_handed_over_as_its_query() -> None:
+async def test_a_get_is_passed_on_as_its_query() -> None:
     calls = FakeCalls()
     query = "dtmf=%7B%22digits%22%3A%221%22%7D&speech=&to=%2B44"
 
@@ -128,7 +128,7 @@ async def test_a_get_is_handed_over_as_its_query() -> None:
     assert "1" == delivery.webhook.digits
 
 
-async def test_the_body_of_a_get_does_not_count() -> None:
+async def test_the_body_of_a_get_is_ignored() -> None:
     calls = FakeCalls()
 
     await client_of(calls).request("GET", "/webhooks/answer?to=1", json={"to": "2"})
@@ -144,7 +144,7 @@ async def test_the_query_of_an_empty_unsigned_post_is_read() -> None:
     assert isinstance(calls.delivery.webhook, StatusWebhook)
 
 
-async def test_a_body_that_cannot_be_read_is_for_the_service_to_decide() -> None:
+async def test_an_unreadable_body_is_left_to_the_service() -> None:
     calls = FakeCalls()
 
     response = await client_of(calls).post("/webhooks/input/t0ken", content=b"\x00\xff")
@@ -176,7 +176,7 @@ async def test_callback_urls_start_with_the_public_url_and_never_with_a_stranger
     assert expected == calls.delivery.base_url
 
 
-async def test_what_went_wrong_is_a_header_that_no_text_can_split() -> None:
+async def test_the_problem_is_a_header_that_no_text_can_split() -> None:
     reply = Reply(FAILSAFE, "answer", "failsafe", problem="no flow\r\nset-cookie: x=1é" + "x" * 300)
 
     response = await client_of(FakeCalls(give(reply))).post("/webhooks/answer", json=ANSWER)
@@ -200,7 +200,7 @@ async def test_a_large_body_on_another_url_is_refused(path: str) -> None:
     assert (413, {"error", "fix", "cure"}) == (response.status_code, response.json().keys())
 
 
-async def test_a_body_of_just_the_limit_is_read() -> None:
+async def test_a_body_of_exactly_the_limit_is_read() -> None:
     calls = FakeCalls()
     body = b'{"to":"1"}'.ljust(1024)
 
@@ -209,7 +209,7 @@ async def test_a_body_of_just_the_limit_is_read() -> None:
     assert (200, NCCO, {"to": "1"}) == (response.status_code, response.content, calls.delivery.fields)
 
 
-async def test_a_body_in_pieces_is_put_together() -> None:
+async def test_a_body_in_chunks_is_assembled() -> None:
     async def pieces() -> Any:
         for piece in (b'{"to"', b':"1"', b"", b"}"):
             yield piece

@@ -1,4 +1,4 @@
-"""How the platform goes on when a reply fails: one retry, then the fallback URL twice, then silence."""
+"""How the platform continues when a reply fails: one retry, then the fallback URL twice, then silence."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RETRIED = frozenset({429, 503, 504})
 
 
 async def heard(client: httpx.AsyncClient, path: str, fields: dict[str, Any]) -> list[Any] | None:
-    """The NCCO that is played in the end; None when the caller hears nothing."""
+    """The NCCO that is finally played; None if the caller hears nothing."""
     if (ncco := await _asked(client, path, fields)) is not None:
         return ncco
     request = {"reason": "Invalid response code.", "original_request": {"url": path, "type": "event"}}

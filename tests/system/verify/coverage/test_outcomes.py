@@ -270,7 +270,7 @@ def test_a_percentage_is_100_only_when_nothing_is_missing() -> None:
     assert ["0.0 %", "99.9 %", "100 %"] == [percent(0), percent(99.99), percent(100)]
 
 
-def test_the_drawing_is_painted_with_the_calls_that_went_along_each_way() -> None:
+def test_the_drawing_shows_the_calls_along_each_arrow() -> None:
     drawing = paint(coverage_of(ALL))
     labels = {arrow.lines: arrow.stroke for arrow in drawing.arrows if arrow.lines}
 

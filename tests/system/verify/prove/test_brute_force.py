@@ -62,7 +62,7 @@ def _keys(proof: Proof) -> list[str]:
 
 @given(text=flow_texts())
 @MODEST
-def test_a_proof_comes_to_what_a_walk_of_every_session_comes_to(text: str) -> None:
+def test_a_proof_reaches_what_a_walk_of_every_session_reaches(text: str) -> None:
     project = load({"flows/test.yaml": text, **TEMPLATES})
     assume(not project.has_errors)
 
@@ -80,7 +80,7 @@ def test_a_proof_forgets_nothing_that_decides(files: dict[str, str]) -> None:
     agree(walk(project.flows["test"], proof.ranges, _calls(proof), _keys(proof)), proof)
 
 
-def test_what_numbers_come_to_that_grow_by_each_other_is_not_claimed() -> None:
+def test_nothing_is_claimed_about_numbers_that_grow_by_each_other() -> None:
     folder = Path(__file__).parent / "missed"
     flow = load({f"flows/{path.name}": path.read_text() for path in folder.glob("*.yaml")}).flows["test"]
     proof = prove(flow, NOW)

@@ -17,7 +17,7 @@ LOOKUP = 'lookups: {{it: {{get: "https://example.com/it", returns: {{{0}}}}}}}\n
 
 
 @each_case(("group", "case"), CASES, ids=[case["case"] for _, case in CASES])
-def test_a_proof_says_of_a_flow(group: dict[str, Any], case: dict[str, Any]) -> None:
+def test_a_proof_has_the_expected_verdict(group: dict[str, Any], case: dict[str, Any]) -> None:
     steps = indent(group["steps"].replace("$if", case.get("if", "")), "  ")
     head = LOOKUP.format(case["returns"]) if "returns" in case else case.get("head", "")
     proof = proof_of(steps, head, **group.get("others", {}))

@@ -45,7 +45,7 @@ PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "examples").glob("*/fl
 
 
 @each_case("path", FAULTY, ids=lambda path: path.stem)
-def test_the_fault_is_found_and_its_counter_example_differs_by_nothing_else(path: Path) -> None:
+def test_the_fault_is_found_and_its_counterexample_has_no_other_difference(path: Path) -> None:
     project = project_of(path)
     proofs = proofs_of(project)
     told = {issue.code for issue in project.issues} | {each.kind for each in violations_of(project, proofs)}
@@ -62,7 +62,7 @@ def test_the_fault_is_found_and_its_counter_example_differs_by_nothing_else(path
 
 
 @each_case("path", GOOD, ids=lambda path: path.stem)
-def test_a_good_flow_raises_no_alarm_and_a_few_scenarios_take_every_outcome(path: Path) -> None:
+def test_a_good_flow_has_no_findings_and_a_few_scenarios_cover_every_outcome(path: Path) -> None:
     project = project_of(path)
     proofs = proofs_of(project)
     wanted = {(each.flow, each.step, each.name) for flow in project.flows.values() for each in outcomes_of(flow)}
@@ -78,7 +78,7 @@ def test_a_good_flow_raises_no_alarm_and_a_few_scenarios_take_every_outcome(path
 
 
 @each_case("folder", PROJECTS, ids=lambda path: path.name)
-def test_the_flows_of_the_project_and_its_examples_raise_no_alarm(folder: Path) -> None:
+def test_the_flows_of_the_project_and_its_examples_have_no_findings(folder: Path) -> None:
     handlers = [path.name for path in (folder / "flows").glob("*.py")]
     project = load_files(folder / "flows", folder / "templates", handlers=handlers)
 

@@ -37,7 +37,7 @@ def is_heard(edge: Transition) -> bool:
 
 
 @each_case("path", GOOD, ids=lambda path: path.stem)
-def test_a_store_that_is_away_is_walked_wherever_a_call_waits_and_somebody_speaks(path: Path) -> None:
+def test_an_unavailable_store_is_explored_at_every_wait_and_a_caller_always_hears_something(path: Path) -> None:
     _, proof = proved(path)
     waiting = {state for state in proof.space.states if not state.session.parent}
     away = faulty(proof, "away")
@@ -47,7 +47,7 @@ def test_a_store_that_is_away_is_walked_wherever_a_call_waits_and_somebody_speak
 
 
 @each_case("path", WAITING, ids=lambda path: path.stem)
-def test_every_fault_plays_to_what_the_proof_says_is_heard(path: Path) -> None:
+def test_every_fault_plays_as_the_proof_predicts(path: Path) -> None:
     project, proof = proved(path)
     edges = [(fault, number, edge) for fault in FAULTS for number, edge in enumerate(faulty(proof, fault)[:4])]
     written = [scenario_of(proof, proof.paths.to(edge), f"{fault} {number}") for fault, number, edge in edges]

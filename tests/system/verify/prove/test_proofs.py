@@ -69,7 +69,7 @@ def test_a_large_proof_names_the_step_with_most_states_and_the_values_in_which_t
     assert proof_of(MENU).growth is None
 
 
-def test_the_silence_and_the_steps_that_a_caller_may_bear_can_be_set() -> None:
+def test_the_limits_of_silence_and_steps_can_be_set() -> None:
     flow = flow_of(MENU)
 
     assert {("silence", "menu")} == found(prove(flow, NOW, call_limits=CallLimits(silence_s=5)))
@@ -101,7 +101,7 @@ def test_a_variable_of_the_server_is_a_number_where_it_is_dialled_unless_it_is_s
     assert {"DESK": "441632960000"} == prove(flow_of(steps), NOW, env={"DESK": "441632960000"}).env
 
 
-def test_a_counter_that_nothing_tests_makes_no_states() -> None:
+def test_a_counter_that_nothing_tests_adds_no_states() -> None:
     counted = MENU.replace("goto: bye", 'set: {n: "{{ n + 1 }}"}, goto: menu')
     proof = proof_of(counted, "vars: {n: {type: int}}\n")
 
@@ -118,7 +118,7 @@ def test_a_call_that_dials_again_and_again_reaches_the_dial_limit() -> None:
     assert ("test", "sorry") in proof.space.entered
 
 
-def test_a_step_of_another_flow_that_only_faults_lead_to_is_not_unreachable() -> None:
+def test_a_step_of_another_flow_reached_only_by_faults_is_not_unreachable() -> None:
     proof = proof_of(MENU.replace("goto: bye", "goto: {run: sub}"), "", sub=SUB)
 
     assert [] == never_run({"test": proof.flow, **proof.flow.subs}, [FlowVerdict.of(proof)])

@@ -29,7 +29,7 @@ def problem_of(**body: object) -> str:
     return rehearsed.problem
 
 
-def test_what_is_heard_is_written_as_it_was_heard() -> None:
+def test_prompts_are_written_as_heard() -> None:
     script = [{"hear": "Press two."}, {"press": "1"}, {"hear": "Welcome."}]
     written = WrittenScenario("a call", {"call": {"to": "442079460000"}, "script": script})
     (rehearsed,) = rehearse(PROJECT, [written], make_app)
@@ -38,7 +38,7 @@ def test_what_is_heard_is_written_as_it_was_heard() -> None:
     assert [{"hear": "Press one."}, {"press": "1"}, {"hear": "Goodbye."}] == rehearsed.written.body["script"]
 
 
-def test_a_call_that_has_another_course_is_reported() -> None:
+def test_a_call_that_goes_another_way_is_reported() -> None:
     problem = problem_of(script=[{"hear": "Press one."}, {"dial": "busy"}])
 
     assert "no phone is ringing now" == problem

@@ -15,7 +15,7 @@ from tests.system.verify.prove.simulated_walk import Walk
 
 @given(files=played_flows())
 @examples(30, suppress_health_check=list(HealthCheck))
-def test_a_proof_comes_to_what_calls_come_to_that_are_played(files: dict[str, str]) -> None:
+def test_a_proof_reaches_what_played_calls_reach(files: dict[str, str]) -> None:
     project = load(files)
     assume(not project.has_errors)
 

@@ -91,7 +91,7 @@ def test_a_line_of_the_transcript(heard: Heard, line: str) -> None:
     assert line == line_of(heard)
 
 
-def test_keys_that_are_pressed_apart_stand_apart() -> None:
+def test_keys_pressed_separately_are_shown_separately() -> None:
     asking = FLOW.replace("pin: {dtmf: 25,", "pin: {dtmf: 258,")
     script = "a call:\n  script: [{press: 2, at: 1s}, {press: 58, at: 2s}, hear: nothing]\n"
     lines = unstyle(as_text(run(asking, script).results[0])).splitlines()

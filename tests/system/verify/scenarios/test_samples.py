@@ -14,7 +14,7 @@ EVERY = 4
 LEAST = 0.95
 
 
-def test_scenarios_notice_nearly_every_faulty_flow() -> None:
+def test_scenarios_detect_nearly_every_faulty_flow() -> None:
     templates = {path.as_posix(): path.read_text() for path in Path("templates").iterdir()}
     texts = {f"flows/{name}.yaml": Path(f"flows/{name}.yaml").read_text() for name in FLOWS}
     mutants = [(file, mutant) for file, text in texts.items() for mutant in mutants_of(file, text)][::EVERY]

@@ -1,4 +1,4 @@
-"""Reads a `do` the way the loader does, and plays what came of it."""
+"""Reads a `do` as the loader does, and plays the result."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def read(do: str, defaults: str = "", templates: Mapping[str, str] | None = None
 
 
 def parts_of(do: str, defaults: str = "", templates: Mapping[str, str] | None = None) -> tuple[Part, ...]:
-    """The parts of a `do` without faults."""
+    """The parts of a `do` that has no issues."""
     parts, issues = read(do, defaults, templates)
 
     assert not issues
@@ -99,7 +99,7 @@ def drafts(parts: tuple[Part, ...], position: int = 0, names: Mapping[str, Any] 
 
 
 def play(parts: tuple[Part, ...], position: int = 0, names: Mapping[str, Any] = NAMES) -> list[dict[str, Any]]:
-    """What the parts are as NCCO actions."""
+    """The parts as NCCO actions."""
     return [draft.action for draft in drafts(parts, position, names)]
 
 

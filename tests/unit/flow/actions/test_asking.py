@@ -23,7 +23,7 @@ def asked(do: str, needs: InputNeeds, defaults: str = "") -> list[dict[str, Any]
     return play(parts)
 
 
-def test_an_input_is_appended_for_what_is_asked() -> None:
+def test_an_input_is_appended_for_the_question() -> None:
     assert [
         {"action": "talk", "text": "Sales or support?", "bargeIn": True},
         {"action": "input", **MENU_INPUT},
@@ -54,7 +54,7 @@ def test_the_appended_input_has_the_defaults_of_the_flow() -> None:
     ] == asked("", MENU, defaults)
 
 
-def test_what_is_written_on_an_input_wins() -> None:
+def test_settings_written_on_an_input_win() -> None:
     do = """
         - input: {type: [dtmf, speech], dtmf: {maxDigits: 3, timeOut: "{{ seconds }}"}, speech: {language: fr-FR}}
         - talk: Nobody answered.

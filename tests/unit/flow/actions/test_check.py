@@ -10,7 +10,7 @@ from tests.unit.flow.actions.reading_parts import EXIT, a_reader, nodes
 
 
 def faults(do: str, *, goes_on: bool = False, templates: Mapping[str, str] | None = None) -> list[str]:
-    """What is wrong with a step that plays this, as `code line:column message`."""
+    """The issues of a step that plays this, as `code line:column message`."""
     reader = a_reader(templates)
     parts = read_do(nodes(do), reader)
 
@@ -41,7 +41,7 @@ def faults(do: str, *, goes_on: bool = False, templates: Mapping[str, str] | Non
         ("- talk: a\n- talk: b\n  loop: 0\n- talk: c", "E401 4:3 A talk before this one loops forever, "),
     ],
 )
-def test_a_broken_rule_is_reported_at_its_field(do: str, fault: str) -> None:
+def test_breaking_a_rule_is_reported_at_its_field(do: str, fault: str) -> None:
     (found,) = faults(do)
 
     assert found.startswith(fault)
@@ -64,7 +64,7 @@ def test_a_broken_rule_is_reported_at_its_field(do: str, fault: str) -> None:
         "- record: {}",
     ],
 )
-def test_what_a_call_decides_is_not_held_against_the_author(do: str) -> None:
+def test_values_known_only_in_a_call_are_not_reported(do: str) -> None:
     assert [] == faults(do + "\n- talk: a")
 
 
@@ -77,7 +77,7 @@ def test_what_a_call_decides_is_not_held_against_the_author(do: str) -> None:
         ("- talk: a\n  loop: 0", []),
     ],
 )
-def test_a_step_at_the_end_of_a_call_is_judged_alone(do: str, found: list[str]) -> None:
+def test_a_step_at_the_end_of_a_call_is_checked_alone(do: str, found: list[str]) -> None:
     assert found == [" ".join(fault.split(" ")[:2]) + " " for fault in faults(do)]
 
 
@@ -91,7 +91,7 @@ def test_a_step_at_the_end_of_a_call_is_judged_alone(do: str, found: list[str]) 
         ("- talk: a\n  loop: 0", ["W401 1:3 "]),
     ],
 )
-def test_a_step_that_goes_on_is_judged_with_something_behind_it(do: str, found: list[str]) -> None:
+def test_a_step_that_continues_is_checked_with_an_action_after_it(do: str, found: list[str]) -> None:
     assert found == [" ".join(fault.split(" ")[:2]) + " " for fault in faults(do, goes_on=True)]
 
 
@@ -108,13 +108,13 @@ def test_a_step_that_goes_on_is_judged_with_something_behind_it(do: str, found: 
         ('[{"action": "talk", "text": "{{ caller }}"}', ["W413 1:9 "]),
     ],
 )
-def test_a_document_is_tried_out(document: str, found: list[str]) -> None:
+def test_a_document_is_checked_with_sample_values(document: str, found: list[str]) -> None:
     shown = faults("- ncco: list.json.j2", templates={"list.json.j2": document})
 
     assert found == [fault[: len(start)] for fault, start in zip(shown, found, strict=True)]
 
 
-def test_each_target_of_a_list_is_tried_out() -> None:
+def test_each_target_of_a_list_is_checked_with_sample_values() -> None:
     reader = a_reader()
     parts = read_do(nodes("- talk: a\n- connect: [{user: ann}, {user: bob, timeout: 900}]\n  limit: 9000"), reader)
     dialling = DialNeeds(frozenset({"completed"}), completed_ends=False).complete(parts, EXIT, reader)
@@ -123,7 +123,7 @@ def test_each_target_of_a_list_is_tried_out() -> None:
     assert [("E401", 2, 47), ("E401", 3, 10)] == sorted((i.code, i.place.line, i.place.column) for i in issues)
 
 
-def test_lists_of_different_lengths_are_tried_out_to_their_ends() -> None:
+def test_lists_of_different_lengths_are_checked_to_their_ends() -> None:
     reader = a_reader()
     item = "- connect: '447700900111'\n- connect: [{user: ann}, {user: bob, timeout: 900}]\n  limit: 9000"
     parts = read_do(nodes(item), reader)
@@ -132,7 +132,7 @@ def test_lists_of_different_lengths_are_tried_out_to_their_ends() -> None:
     assert {("E401", 2), ("E401", 3)} == {(issue.code, issue.place.line) for issue in issues if issue.is_error}
 
 
-def test_the_input_of_a_menu_meets_its_prompts() -> None:
+def test_the_input_of_a_menu_is_checked_with_its_prompts() -> None:
     reader = a_reader()
     parts = read_do(nodes("- talk: a\n- talk: b"), reader)
     asking = InputNeeds(("dtmf",), max_digits=1).complete(parts, EXIT, reader)
@@ -140,5 +140,5 @@ def test_the_input_of_a_menu_meets_its_prompts() -> None:
     assert [] == check_step(asking, reader.scope, goes_on=False)
 
 
-def test_a_step_that_plays_nothing_has_no_fault() -> None:
+def test_a_step_that_plays_nothing_has_no_issue() -> None:
     assert [] == check_step((), a_reader().scope, goes_on=False)

@@ -28,7 +28,7 @@ def test_naming_an_outcome_makes_the_connect_the_wait() -> None:
     assert [None, Callback("event", "connect", steers=True)] == [draft.callback for draft in drafts(parts)]
 
 
-def test_a_notify_behind_the_connect_decides_what_completed_leads_to() -> None:
+def test_a_notify_after_the_connect_decides_what_follows_completed() -> None:
     parts, faults = dial("- connect: {user: ann}", "completed", "otherwise", completed_ends=False)
 
     assert not faults
@@ -36,7 +36,7 @@ def test_a_notify_behind_the_connect_decides_what_completed_leads_to() -> None:
     assert Callback("notify", "connected", steers=True) == drafts(parts)[-1].callback
 
 
-def test_only_the_next_target_is_rung_after_a_failure() -> None:
+def test_only_the_next_target_is_dialled_after_a_failure() -> None:
     do = "- talk: One moment.\n- connect: [{user: ann}, {user: bob}]"
     parts, _ = dial(do, "completed", "otherwise", completed_ends=False)
 
@@ -80,7 +80,7 @@ def test_a_document_before_a_list_is_played_once() -> None:
         ("machineDetection: hangup", ("busy",), {"machineDetection": "hangup"}),
     ],
 )
-def test_machine_detection_follows_from_the_outcomes_named(
+def test_naming_its_outcomes_turns_on_machine_detection(
     fields: str, names: tuple[str, ...], detection: dict[str, Any]
 ) -> None:
     (action,) = dialled(f"- connect: {{user: ann}}\n  {fields}", *names)
@@ -89,14 +89,14 @@ def test_machine_detection_follows_from_the_outcomes_named(
     assert {"action": "connect", "endpoint": endpoint, "eventType": "synchronous", **detection} == action
 
 
-def test_a_checkpoint_named_in_on_steers() -> None:
+def test_a_checkpoint_named_in_on_decides_what_follows() -> None:
     parts, faults = dial("- talk: One moment.\n- checkpoint: heard", "heard", "error")
 
     assert not faults
     assert Callback("notify", "heard", steers=True) == drafts(parts)[-1].callback
 
 
-def test_a_checkpoint_that_is_not_named_is_only_recorded() -> None:
+def test_a_checkpoint_not_named_in_on_is_only_recorded() -> None:
     parts, faults = dial("- checkpoint: ringing_out\n- connect: {user: ann}", "completed")
 
     assert not faults
@@ -161,7 +161,7 @@ def test_a_synchronous_connect_may_be_written() -> None:
         ),
     ],
 )
-def test_outcomes_that_cannot_come_are_cured(do: str, names: tuple[str, ...], fault: str) -> None:
+def test_impossible_outcomes_get_a_fix(do: str, names: tuple[str, ...], fault: str) -> None:
     _, (found,) = dial(do, *names)
 
     assert found.startswith(fault)

@@ -54,14 +54,14 @@ def test_actions_of_a_document_ask_for_their_webhooks() -> None:
         ("[]", ""),
     ],
 )
-def test_what_a_computed_document_dials_is_named_for_the_allow_list(endpoint: str, dials: str) -> None:
+def test_numbers_in_a_computed_document_are_checked_against_the_allow_list(endpoint: str, dials: str) -> None:
     document = '[{"action": "connect", "endpoint": ' + endpoint + '}, {"action": "talk", "text": "{{ caller }}"}]'
     found = drafts(parts_of(ITEM, templates={"list.json.j2": document}))
 
     assert [dials, ""] == [draft.dials for draft in found]
 
 
-def test_a_literal_document_dials_what_its_author_wrote() -> None:
+def test_numbers_in_a_literal_document_are_dialled_as_written() -> None:
     document = '[{"action": "connect", "endpoint": [{"type": "phone", "number": "447700900111"}]}]'
 
     (draft,) = drafts(parts_of(ITEM, templates={"list.json.j2": document}))
@@ -79,7 +79,7 @@ def test_a_literal_document_dials_what_its_author_wrote() -> None:
         ('[{"action": "input", "type": ["dtmf"]}]', "its `input` has no `eventUrl`"),
     ],
 )
-def test_what_is_no_action_list_takes_the_error_exit(document: str, message: str) -> None:
+def test_a_document_that_is_not_an_action_list_takes_the_error_exit(document: str, message: str) -> None:
     parts = parts_of(ITEM, templates={"list.json.j2": document})
 
     with pytest.raises(RenderError, match=message) as caught:
@@ -97,7 +97,7 @@ def test_what_is_no_action_list_takes_the_error_exit(document: str, message: str
         ("- ncco: list.json.j2\n  loop: 1", 'E202 2:3 ncco has no "loop" | delete it: ncco takes only a file name'),
     ],
 )
-def test_a_document_is_named_by_its_file_alone(item: str, fault: str) -> None:
+def test_a_document_is_named_by_its_file_only(item: str, fault: str) -> None:
     assert [fault] == faults_of(item, templates={"list.json.j2": "[]"})
 
 

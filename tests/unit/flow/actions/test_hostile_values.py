@@ -1,4 +1,4 @@
-"""What a caller controls fills a field; it never adds an action, a field or a tag."""
+"""A value from a caller fills a field but never adds an action, a field or a tag."""
 
 from __future__ import annotations
 

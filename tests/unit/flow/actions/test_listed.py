@@ -27,7 +27,7 @@ def steps(item: str, end: str = "goto: end") -> str:
         ("[]", []),
     ],
 )
-def test_the_legs_that_are_heard_may_be_a_computed_list(written: str, legs: list[str]) -> None:
+def test_the_legs_that_can_be_heard_may_be_a_computed_list(written: str, legs: list[str]) -> None:
     parts = flow_of(steps(f"conversation: {{name: board, canHear: {written}}}"), HEAD).steps["hello"].parts
 
     assert [{"action": "conversation", "name": "board", "canHear": legs}] == play(

@@ -36,7 +36,7 @@ hello:
 
 
 def targets_of(connect: str) -> list[bool]:
-    """Of each target, whether it is a list of numbers."""
+    """For each target, whether it is a list of numbers."""
     part = flow_of(steps(connect), HEAD).steps["hello"].parts[0]
     assert isinstance(part, ConnectPart)
     return [target.numbers is not None for target in part.targets]
@@ -67,25 +67,25 @@ def test_a_list_is_recognised_by_its_type(connect: str, lists: list[bool]) -> No
     ("connect", "what"),
     [('"{{ oncall.flags }}"', "true or false"), ('"{{ oncall.people }}"', "a map")],
 )
-def test_a_list_of_anything_else_cannot_be_rung(connect: str, what: str) -> None:
+def test_a_list_of_anything_else_cannot_be_dialled(connect: str, what: str) -> None:
     message = f"E287 the value to dial is {what}, not a phone number"
 
     assert [f"{message} → use a phone number, or a list of them"] == faults_of(steps(connect), HEAD)
 
 
 @pytest.mark.parametrize("connect", ['"{{ oncall.tier }}"', '{number: "{{ oncall.tier }}", timeout: 15}'])
-def test_a_word_of_which_none_is_a_number_cannot_be_rung(connect: str) -> None:
+def test_a_variable_without_a_possible_number_cannot_be_dialled(connect: str) -> None:
     message = "E287 the value to dial is one of a, b, not a phone number"
 
     assert [f"{message} → use a phone number, or a list of them"] == faults_of(steps(connect), HEAD)
 
 
 @each_case("connect", ['"{{ oncall.desk }}"', '"44{{ oncall.tier }}"', '"{{ agent }}"'])
-def test_a_word_that_may_be_a_number_is_fine(connect: str) -> None:
+def test_a_variable_that_may_be_a_number_is_fine(connect: str) -> None:
     assert [] == faults_of(steps(connect), HEAD)
 
 
-def test_a_list_without_on_rings_only_one() -> None:
+def test_a_list_without_on_dials_only_one_number() -> None:
     found = steps('"{{ oncall.phones }}"').replace("on: {completed: end, otherwise: end}", "goto: end")
 
     assert ["E265"] == codes_of(found, HEAD)

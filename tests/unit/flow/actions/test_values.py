@@ -21,13 +21,13 @@ def test_a_connect_shows_our_side_of_the_call(direction: str, number: str) -> No
 
 
 @each_case("to", ["", "support", "sip:a@b"])
-def test_a_call_to_no_phone_number_shows_the_first_number_of_the_flow(to: str) -> None:
+def test_a_call_to_an_endpoint_without_a_number_shows_the_first_number_of_the_flow(to: str) -> None:
     names = {"call": {"to": to, "from": "", "direction": "inbound"}, OUR_NUMBERS: ("442079460001", "442079460002")}
 
     assert "442079460001" == OurNumber(HERE).render(names)
 
 
-def test_a_call_to_no_phone_number_needs_a_written_from() -> None:
+def test_a_call_to_an_endpoint_without_a_number_needs_an_explicit_from() -> None:
     with pytest.raises(RenderError) as raised:
         OurNumber(HERE).render({"call": {"to": "sip:a@b", "from": "", "direction": "inbound"}})
 

@@ -1,4 +1,4 @@
-"""Circles through several flows: which are told of, and which are none."""
+"""Cycles through several flows: which ones are reported."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def step(exit_: str) -> str:
 
 
 def found(main: str, sub: str) -> list[tuple[str, str]]:
-    """Code and file of each issue of two flows; OTHER stands for each other's name."""
+    """Code and file of each issue of two flows; OTHER is replaced by the other flow's name."""
     texts = {
         "flows/main.yaml": main.replace("NAME", "main").replace("OTHER", "sub").replace("DEFAULT", "true"),
         "flows/sub.yaml": sub.replace("NAME", "sub").replace("OTHER", "main").replace("DEFAULT", "false"),
@@ -63,7 +63,7 @@ def found(main: str, sub: str) -> list[tuple[str, str]]:
         ),
     ],
 )
-def test_a_circle_that_the_caller_or_time_passes_is_right(main: str, sub: str) -> None:
+def test_a_cycle_with_caller_input_or_a_pause_is_valid(main: str, sub: str) -> None:
     assert [] == found(main, sub)
 
 
@@ -81,13 +81,13 @@ def test_a_circle_that_the_caller_or_time_passes_is_right(main: str, sub: str) -
         ),
     ],
 )
-def test_a_cycle_that_nothing_stops_is_reported_once(main: str, sub: str) -> None:
+def test_an_endless_cycle_is_reported_once(main: str, sub: str) -> None:
     [(code, _)] = found(main, sub)
 
     assert "E216" == code
 
 
-def test_flows_that_wait_for_each_other_are_reported_even_when_they_ask_the_caller() -> None:
+def test_flows_that_run_each_other_are_reported_even_if_they_ask_the_caller() -> None:
     asking = menu(one="b") + "  b:\n" + RUN + "\n"
 
     assert [("E280", "flows/main.yaml")] == found(step(RUN), asking)

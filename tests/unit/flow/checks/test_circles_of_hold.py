@@ -1,4 +1,4 @@
-"""Circles through a `hold` that is over as soon as it begins: no time passes there."""
+"""Cycles through a `hold` that ends as soon as it starts, so no time passes."""
 
 from __future__ import annotations
 
@@ -57,15 +57,15 @@ def test_a_hold_that_leads_back_to_itself_through_another_flow_is_an_error() -> 
 
 
 @pytest.mark.parametrize("next_", [DIALS, ASKS])
-def test_a_hold_that_leads_back_to_itself_behind_a_webhook_is_right(next_: str) -> None:
+def test_a_hold_that_leads_back_to_itself_after_a_webhook_is_valid(next_: str) -> None:
     assert [] == messages(next_)
 
 
-def test_a_hold_that_leads_back_to_itself_behind_a_dial_of_another_flow_is_right() -> None:
+def test_a_hold_that_leads_back_to_itself_after_a_dial_of_another_flow_is_valid() -> None:
     dials = '    do: [{connect: "447700900111"}]\n    on: {completed: end, otherwise: {return: done}}'
 
     assert [] == messages(RUNS, dials)
 
 
-def test_a_hold_that_is_too_long_may_begin_again() -> None:
+def test_a_hold_that_times_out_may_start_again() -> None:
     assert [] == messages("    goto: end\n  again:\n    goto: wait", late="again")

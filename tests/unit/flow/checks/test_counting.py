@@ -1,4 +1,4 @@
-"""A circle that a counter leads out of is no fault of the file."""
+"""A cycle that a counter ends is not an error."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def codes(sets: str = 'n: "{{ n + 1 }}"', test: str = "n >= 3", out: str = "bye"
         ('n: "{{ n + 1 }}"', "n in [3, 4]"),
     ],
 )
-def test_a_counter_that_a_branch_asks_for_leads_out(sets: str, test: str) -> None:
+def test_a_counter_tested_by_a_branch_ends_the_cycle(sets: str, test: str) -> None:
     assert [] == codes(sets, test)
 
 
@@ -64,18 +64,18 @@ def test_a_counter_that_a_branch_asks_for_leads_out(sets: str, test: str) -> Non
         ('n: "{{ n + 0 }}"', "n > 3", "bye"),
     ],
 )
-def test_what_does_not_count_up_to_a_way_out_does_not(sets: str, test: str, out: str) -> None:
+def test_a_variable_that_does_not_count_up_to_an_exit_does_not_end_the_cycle(sets: str, test: str, out: str) -> None:
     assert ["E216"] == codes(sets, test, out)
 
 
-def test_a_counter_that_is_set_back_on_the_way_does_not() -> None:
+def test_a_counter_reset_within_the_cycle_does_not_end_it() -> None:
     text = ROUND.format(sets='n: "{{ n + 1 }}"', test="n >= 3", out="bye")
     reset = text.replace("otherwise: count", "otherwise: {set: {n: 0}, goto: count}")
 
     assert ["E216"] == [issue.code for issue in load({"flows/main.yaml": reset}).issues if issue.is_error]
 
 
-def test_a_circle_that_passes_the_counter_by_is_a_fault() -> None:
+def test_a_cycle_that_bypasses_the_counter_is_an_error() -> None:
     text = ROUND.format(sets='n: "{{ n + 1 }}"', test="n >= 3", out="bye")
     beside = text.replace("{completed: end, otherwise: count}", "{completed: end, busy: ask, otherwise: count}")
 

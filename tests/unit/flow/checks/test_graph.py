@@ -21,19 +21,19 @@ def menu(name: str, goto: str, then: str) -> str:
 """
 
 
-def test_only_the_first_of_a_lost_chain_is_reported() -> None:
+def test_only_the_first_of_a_chain_of_unreachable_steps_is_reported() -> None:
     steps = said("hello", "end") + said("lost", "further") + said("further", "last") + said("last", "end")
 
     assert ['W215 no caller can reach step "lost" → make another step lead to it, or delete it'] == faults_of(steps)
 
 
-def test_of_lost_steps_in_a_circle_the_first_is_reported() -> None:
+def test_only_the_first_of_a_cycle_of_unreachable_steps_is_reported() -> None:
     steps = said("hello", "end") + menu("lost", "found", "end") + menu("found", "lost", "end")
 
     assert ["W215 lost"] == marked(steps)
 
 
-def test_a_step_that_leads_to_itself_alone_is_lost() -> None:
+def test_a_step_reached_only_from_itself_is_unreachable() -> None:
     steps = said("hello", "end") + menu("lost", "lost", "end")
 
     assert ["W215 lost"] == marked(steps)
@@ -52,13 +52,13 @@ def test_choices_and_last_tries_lead_to_steps() -> None:
     assert [] == codes_of(steps)
 
 
-def test_a_misspelt_target_is_taken_for_the_nearest_step() -> None:
+def test_a_misspelt_target_is_treated_as_the_nearest_step() -> None:
     steps = said("hello", "suport") + said("support", "end")
 
     assert ["E214"] == codes_of(steps)
 
 
-def test_while_a_way_out_is_unknown_no_step_is_called_lost() -> None:
+def test_while_a_target_is_unknown_no_step_is_reported_as_unreachable() -> None:
     steps = said("hello", "nowhere") + said("support", "end")
 
     assert ["E214"] == codes_of(steps)
@@ -71,17 +71,17 @@ def test_while_a_way_out_is_unknown_no_step_is_called_lost() -> None:
         (said("hello", "end") + said("lost", "nowhere"), "E214 nowhere"),
     ],
 )
-def test_a_lost_step_is_reported_once_every_target_is_known(steps: str, issue: str) -> None:
+def test_an_unreachable_step_is_reported_as_soon_as_every_target_is_known(steps: str, issue: str) -> None:
     assert [issue] == marked(steps)
 
 
-def test_a_step_without_its_exit_hides_where_it_leads() -> None:
+def test_no_step_is_reported_as_unreachable_while_an_exit_is_missing() -> None:
     steps = 'hello:\n  do:\n    - talk: "Hello."\n' + said("next", "end")
 
     assert ["W217"] == codes_of(steps)
 
 
-def test_a_circle_of_steps_names_its_way() -> None:
+def test_a_cycle_is_reported_with_its_path() -> None:
     steps = said("hello", "a") + said("a", "b") + said("b", "a")
 
     assert [
@@ -89,7 +89,7 @@ def test_a_circle_of_steps_names_its_way() -> None:
     ] == faults_of(steps)
 
 
-def test_a_circle_through_silence_is_one_too() -> None:
+def test_a_cycle_through_silence_is_reported_too() -> None:
     steps = menu("hello", "end", "wait") + said("wait", "hello")
 
     assert [
@@ -98,32 +98,32 @@ def test_a_circle_through_silence_is_one_too() -> None:
     ] == faults_of(steps)
 
 
-def test_a_circle_through_a_choice_is_fine() -> None:
+def test_a_cycle_through_a_choice_is_fine() -> None:
     steps = menu("hello", "hours", "end") + said("hours", "hello")
 
     assert [] == codes_of(steps)
 
 
-def test_a_circle_of_dials_is_one_too() -> None:
+def test_a_cycle_of_dials_is_reported_too() -> None:
     def dial(name: str, otherwise: str) -> str:
         return f'{name}:\n  do: [{{connect: "447700900111"}}]\n  on: {{completed: end, otherwise: {otherwise}}}\n'
 
     assert ["E216"] == codes_of(dial("hello", "second") + dial("second", "hello"))
 
 
-def test_two_circles_that_share_a_step_are_reported_once() -> None:
+def test_two_cycles_that_share_a_step_are_reported_once() -> None:
     branch = "hello:\n  branch: [{if: call.from == '1', goto: a}, {else: b}]\n"
 
     assert ["E216"] == codes_of(branch + said("a", "hello") + said("b", "hello"))
 
 
-def test_two_circles_apart_are_reported_each() -> None:
+def test_two_separate_cycles_are_both_reported() -> None:
     branch = "hello:\n  branch: [{if: call.from == '1', goto: a}, {else: b}]\n"
 
     assert ["E216", "E216"] == codes_of(branch + said("a", "a") + said("b", "b"))
 
 
-def test_a_step_in_front_of_a_circle_is_not_part_of_it() -> None:
+def test_a_step_before_a_cycle_is_not_part_of_it() -> None:
     steps = said("hello", "a") + said("a", "a")
 
     assert ["E216 a call can loop forever without valid input from the caller: a → a (a: goto) → " + CURE] == faults_of(

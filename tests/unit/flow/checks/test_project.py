@@ -11,7 +11,7 @@ def faults(*heads: str) -> list[str]:
     return [f"{issue.place} {issue.code} {issue.message}" for issue in load(texts).issues]
 
 
-def test_a_name_that_is_taken_names_both_places() -> None:
+def test_a_duplicate_name_is_reported_with_both_places() -> None:
     assert ['flows/1.yaml:1:7 E210 the flow "a" already exists in flows/0.yaml:1'] == faults(
         "flow: a\ndefault: true", "flow: a\nentry: true"
     )
@@ -40,13 +40,13 @@ steps:
         ("flow b", "flows/b.yaml:1:1 E101 this line has no colon"),
     ],
 )
-def test_a_flow_without_a_name_of_its_own_may_be_meant_by_that_of_its_file(head: str, fault: str) -> None:
+def test_a_flow_without_a_valid_name_may_be_referenced_by_its_file_name(head: str, fault: str) -> None:
     (found,) = load({"flows/a.yaml": RUNS, "flows/b.yaml": f"{head}\n{STEPS}"}).issues
 
     assert f"{found.place} {found.code} {found.message}".startswith(fault)
 
 
-def test_of_two_flows_with_one_name_the_first_is_kept() -> None:
+def test_the_first_of_two_flows_with_the_same_name_is_kept() -> None:
     texts = {
         f"flows/{name}.yaml": f"flow: a\n{word}: true\n{STEPS}" for name, word in (("x", "default"), ("y", "entry"))
     }
@@ -54,7 +54,7 @@ def test_of_two_flows_with_one_name_the_first_is_kept() -> None:
     assert load(texts).flows["a"].default
 
 
-def test_a_number_that_is_taken_names_both_places() -> None:
+def test_a_duplicate_number_is_reported_with_both_places() -> None:
     assert ["flows/1.yaml:2:11 E211 calls to 442079460000 already start in flows/0.yaml:2"] == faults(
         'flow: a\nnumbers: ["442079460000"]', 'flow: b\nnumbers: ["+44 20 7946 0000"]'
     )
@@ -66,7 +66,7 @@ def test_a_number_that_is_given_twice_in_one_flow_is_reported_once() -> None:
     )
 
 
-def test_a_second_default_names_the_first() -> None:
+def test_a_second_default_is_reported_with_the_first() -> None:
     assert ["flows/1.yaml:2:1 E212 flows/0.yaml:2 is already the default"] == faults(
         "flow: a\ndefault: true", "flow: b\ndefault: true"
     )

@@ -1,4 +1,4 @@
-"""Texts that filters take, where a text of letters does not do."""
+"""Sample texts for filters that do not accept a text of letters."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def test_all_texts_of_a_value_get_the_same_text() -> None:
 
 
 @each_case("names", [{}, {"n": 1}, {"env": Sample("https://example.com")}, {"word": "gold"}])
-def test_what_is_no_typical_text_is_left_alone(names: dict[str, Any]) -> None:
+def test_other_values_keep_their_sample(names: dict[str, Any]) -> None:
     assert all(names == each for each in others(names, set(names)))
 
 
-def test_fields_that_nobody_has_declared_are_texts_too() -> None:
+def test_undeclared_fields_are_texts_too() -> None:
     assert list(TEXTS) == [each["sip"]["X-At"] for each in others({"sip": Sample(SAMPLE)}, {"sip"})]
 
 
 @each_case("name", [name for name, each in FILTERS.items() if "text" in each.takes])
-def test_every_filter_of_texts_takes_one_of_them(name: str) -> None:
+def test_every_text_filter_accepts_one_of_the_samples(name: str) -> None:
     args = {"in_zone": ["Europe/London"], "replace": ["-", " "], "contains": ["a"], "starts_with": ["a"]}
     filter_ = FILTERS[name]
     given = ["en-GB"] if filter_.is_localised else []

@@ -1,4 +1,4 @@
-"""Flows as drawings: what stands in a node, what on an arrow, and where it leads."""
+"""Flows as drawings: the texts of nodes and arrows, and the targets of arrows."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def drawn(flow: str = "main", *, errors: bool = False) -> Drawing:
 
 
 def arrows(drawing: Drawing) -> list[str]:
-    """Each arrow as a line, nodes by their first lines."""
+    """Each arrow as a line; nodes are named by their first lines."""
     names = {node.key: node.lines[0] for frame in drawing.subgraphs for node in frame.nodes}
     return [f"{names[each.start]} {each.stroke} {names[each.end]}: {' | '.join(each.lines)}" for each in drawing.arrows]
 
@@ -100,7 +100,7 @@ def test_a_flow_that_is_run_by_another_is_drawn_once() -> None:
     assert ["child", "main"] == [frame.title for frame in draw([flows["child"], flows["main"]]).subgraphs]
 
 
-def test_nodes_say_what_they_are_and_what_is_heard() -> None:
+def test_nodes_show_their_type_and_what_callers_hear() -> None:
     main, child = drawn().subgraphs
 
     assert [
@@ -122,7 +122,7 @@ def test_nodes_say_what_they_are_and_what_is_heard() -> None:
     ] == [(node.kind, node.lines) for node in child.nodes]
 
 
-def test_steps_carry_their_place_and_what_they_play_in_full() -> None:
+def test_steps_have_their_place_and_the_full_text_that_they_play() -> None:
     main, _ = drawn().subgraphs
     menu = next(node for node in main.nodes if node.step == "menu")
 
@@ -131,7 +131,7 @@ def test_steps_carry_their_place_and_what_they_play_in_full() -> None:
     assert [None] == [node.place for node in main.nodes if node.kind == "end"]
 
 
-def test_arrows_say_what_leads_where() -> None:
+def test_arrows_are_labelled_with_their_outcomes() -> None:
     assert [
         "call to 442079460000 plain menu: ",
         "menu plain sales: sales | 1, “sales”, “buy”, “order”, …",
@@ -157,7 +157,7 @@ def test_arrows_say_what_leads_where() -> None:
     ] == arrows(drawn())
 
 
-def test_where_errors_lead_is_drawn_when_asked_for() -> None:
+def test_error_exits_are_drawn_on_request() -> None:
     plain, more = arrows(drawn()), arrows(drawn(errors=True))
 
     assert ["check error end: error", "any error error sorry: "] == [line for line in more if line not in plain]
@@ -193,7 +193,7 @@ def test_the_flow_that_a_called_party_hears_is_drawn_once() -> None:
     assert ["ring dotted run whisper: onAnswer"] == [line for line in lines if "onAnswer" in line]
 
 
-def test_what_is_said_in_each_locale_is_shown_in_the_default_one() -> None:
+def test_texts_are_shown_in_the_default_locale() -> None:
     text = """
 flow: main
 default: true

@@ -1,4 +1,4 @@
-"""Which outcomes lead along each arrow of a picture."""
+"""The outcomes of each arrow in a picture."""
 
 from __future__ import annotations
 
@@ -56,16 +56,16 @@ FLOWS = load({"flows/main.yaml": MAIN, "flows/child.yaml": CHILD, "flows/who.yam
 
 
 def along(flow: str) -> list[tuple[str, ...]]:
-    """The outcomes along each arrow of a flow that begins at a step."""
+    """The outcomes of each arrow in a flow, starting at a step."""
     found = [arrow.outcomes for arrow in draw([FLOWS[flow]]).arrows]
     return [tuple(name for _, _, name in each) for each in found if each[0][0] == flow and each[0][1]]
 
 
-def test_a_way_has_every_outcome_of_its_lines_however_long_its_label_is() -> None:
+def test_an_arrow_has_every_outcome_of_its_lines_however_long_its_label_is() -> None:
     assert ("busy", "timeout", "unanswered", "rejected", "failed", "machine") in along("main")
 
 
-def test_a_line_that_hands_the_call_over_is_an_outcome() -> None:
+def test_a_line_that_hands_over_the_call_is_an_outcome() -> None:
     assert [("at once",), ("at once",), ("done",), ("denied",)] == along("main")[-4:]
 
 
@@ -75,12 +75,12 @@ def test_each_line_of_a_branch_has_its_own_outcome() -> None:
     assert [(condition,), (condition,), ("else",)] == along("who")[:3]
 
 
-def test_a_way_that_two_outcomes_take_has_both() -> None:
+def test_an_arrow_shared_by_two_outcomes_has_both() -> None:
     assert ("ready", "too_long") in along("who")
     assert ("noinput, last try", "nomatch, last try") in along("child")
 
 
-def test_every_outcome_that_leads_on_is_on_an_arrow() -> None:
+def test_every_outcome_with_a_target_is_on_an_arrow() -> None:
     for flow in FLOWS.values():
         drawn = {key for arrow in draw([flow], errors=True).arrows for key in arrow.outcomes}
         missing = [each.name for each in outcomes_of(flow) if each[:3] not in drawn]

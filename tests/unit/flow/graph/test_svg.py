@@ -99,7 +99,7 @@ def test_an_edge_to_another_flow_ends_at_a_node_that_names_it() -> None:
     }
 
 
-def test_a_style_sheet_makes_the_file_stand_alone() -> None:
+def test_a_style_sheet_makes_the_file_self_contained() -> None:
     text = as_svg(drawing("x"), ".a > .b::after { content: '<&'; }")
 
     style = ET.fromstring(text).findtext(f"{XMLNS}style")  # noqa: S314 - our own text
@@ -107,7 +107,7 @@ def test_a_style_sheet_makes_the_file_stand_alone() -> None:
     assert "<style" not in as_svg(drawing("x"))
 
 
-def test_a_file_has_a_view_around_the_start() -> None:
+def test_the_initial_view_of_a_file_shows_the_start() -> None:
     root = ET.fromstring(as_svg(drawing("x"), ".a {}"))  # noqa: S314 - our own text
 
     (view,) = root.iter(f"{XMLNS}view")
@@ -132,7 +132,7 @@ def test_any_text_is_drawn(text: str) -> None:
 
 
 def shape(drawn: Drawing) -> list[tuple[str, list[str]]]:
-    """Tags and names of attributes, each once in a row, since a long text is broken into lines."""
+    """Tags and attribute names, without repetitions in a row, because a long text is broken into lines."""
     root = ET.fromstring(as_svg(drawn))  # noqa: S314 - our own text
     found = [(each.tag, sorted(each.attrib)) for each in root.iter()]
     return [each for before, each in zip([None, *found], found, strict=False) if each != before]
@@ -167,7 +167,7 @@ def box(element: ET.Element) -> tuple[float, float, float, float]:
 
 
 def is_at(point: tuple[float, float], shape: tuple[float, float, float, float]) -> bool:
-    """Whether an edge that ends there touches a shape; its line ends within its arrowhead."""
+    """Whether an edge that ends there touches a shape; the line ends within the arrowhead."""
     left, top, right, bottom = shape
     return left - 1 <= point[0] <= right + 1 and top - 5 <= point[1] <= bottom + 5
 

@@ -1,4 +1,4 @@
-"""Drawings in Mermaid and in DOT: their structure, and that no text of a flow can change it."""
+"""Drawings in Mermaid and DOT have a structure that no text of a flow can change."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_no_text_changes_the_structure_of_mermaid(text: str) -> None:
 
 @examples(100)
 @given(st.text(max_size=30))
-def test_a_text_of_mermaid_holds_nothing_that_means_something(text: str) -> None:
+def test_a_text_in_mermaid_contains_no_syntax(text: str) -> None:
     line = as_mermaid(drawing(text)).split("\n")[2]
     label = line.removeprefix('    a(["').removesuffix('"])')
 
@@ -92,7 +92,7 @@ def test_quotes_and_line_ends_are_kept_as_numbers_in_mermaid() -> None:
     assert 'a(["say #34;hi#34; #38; 1 #60; 2"])' in text
 
 
-def test_what_looks_like_a_markdown_list_is_none() -> None:
+def test_a_text_that_looks_like_a_markdown_list_stays_text() -> None:
     assert 'a(["1#46; First"])' in as_mermaid(drawing("1. First"))
     assert 'a(["#45; First"])' in as_mermaid(drawing("- First"))
 
@@ -102,7 +102,7 @@ def test_letters_of_every_language_are_kept() -> None:
     assert 'label="Größe 你好 🚀"' in as_dot(drawing("Größe 你好 🚀"))
 
 
-def test_an_arrow_without_a_label_and_a_stroke_is_short() -> None:
+def test_an_arrow_without_a_label_or_a_style_is_short() -> None:
     flat = Drawing((), (Arrow("a", "b"), Arrow("b", "a", ("x",), "dotted")))
 
     assert '  a --> b\n  b -.->|"x"| a\n' in as_mermaid(flat)

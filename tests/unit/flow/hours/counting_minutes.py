@@ -1,4 +1,4 @@
-"""Opening hours counted minute by minute, in the plainest way: nothing of it is shared with the calendar."""
+"""Opening hours counted minute by minute in the simplest way, without any code of the calendar."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Times = list[tuple[str, str]]
 
 
 class Plan(NamedTuple):
-    """Hours as pairs of texts: by day of the week (0 is Monday), by date, and dates that are closed."""
+    """Hours as pairs of texts: by weekday (0 is Monday), by date, and closed dates."""
 
     week: Mapping[int, Times]
     override: Mapping[date, Times]
@@ -27,7 +27,7 @@ class Plan(NamedTuple):
 
 
 def is_open(today: Times, yesterday: Times, clock: str) -> bool:
-    """Whether it is open when a clock on the wall shows `clock` (`HH:MM`)."""
+    """Whether it is open at the local time `clock` (`HH:MM`)."""
     if any(start <= clock < end or (end < start <= clock) for start, end in today):
         return True
     return any(end < start and clock < end for start, end in yesterday)
@@ -37,7 +37,7 @@ CLOCKS = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(1440)]
 
 
 def on_the_wall(plan: Plan, first: date, days: int) -> bytes:
-    """One byte for each minute that a clock on the wall can show: 1 when it is open."""
+    """One byte for each minute of local time: 1 means open."""
     seen: dict[tuple[str, str], bytes] = {}
     whole = bytearray()
     for number in range(days):
@@ -51,7 +51,7 @@ def on_the_wall(plan: Plan, first: date, days: int) -> bytes:
 
 
 def walk(plan: Plan, zone: ZoneInfo, start: datetime, minutes: int) -> bytes:
-    """One byte for each minute from `start` (UTC) on: 1 when it is open by the clocks of the zone."""
+    """One byte for each minute from `start` (UTC) on: 1 means open in the local time of the zone."""
     first = start.date() - timedelta(days=2)
     wall = on_the_wall(plan, first, minutes // 1440 + 6)
     midnight = datetime(first.year, first.month, first.day, tzinfo=UTC)
@@ -67,7 +67,7 @@ def walk(plan: Plan, zone: ZoneInfo, start: datetime, minutes: int) -> bytes:
 
 
 def turns(lived: bytes, at: int) -> tuple[bool, int, int]:
-    """Whether minute `at` is open, and the next minutes in which it opens and closes; -1 when there is none."""
+    """Whether minute `at` is open, and the minutes of the next opening and closing; -1 means none."""
     if lived[at]:
         closes = lived.find(0, at)
         return True, lived.find(1, closes) if closes >= 0 else -1, closes
@@ -76,7 +76,7 @@ def turns(lived: bytes, at: int) -> tuple[bool, int, int]:
 
 
 def painted(openings: Iterator[tuple[int, int]], start: datetime, minutes: int) -> bytes:
-    """Openings (seconds since 1970) as one byte a minute; they must begin and end on whole minutes, in order."""
+    """Openings (seconds since 1970) as one byte per minute; they are in order and start and end on whole minutes."""
     origin = int(start.timestamp())
     canvas = bytearray(minutes)
     before = -1

@@ -1,4 +1,4 @@
-"""Reads calendars from YAML, as a flow file holds them."""
+"""Reads calendars from YAML, as in a flow file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ hours:
 
 
 def read(text: str, dates: Mapping[str, str] | None = None) -> tuple[dict[str, Calendar], list[FlowIssue]]:
-    """The calendars under `hours:` of a file, and every issue of it."""
+    """The calendars under `hours:` of a file, and all its issues."""
     node, issues = read_yaml("flows/shared.yaml", text)
     reader = Reader()
     hours = node.get("hours") if isinstance(node, Map) else None
@@ -31,7 +31,7 @@ def read(text: str, dates: Mapping[str, str] | None = None) -> tuple[dict[str, C
 
 
 def calendar(week: str, zone: str = "Europe/London", **more: str) -> Calendar:
-    """One calendar; `more` are `holidays` and `override`. Raises AssertionError when it has any issue."""
+    """One calendar; `more` are `holidays` and `override`. Raises AssertionError if it has an issue."""
     calendars, issues = read(text_of(week, zone, **more))
     if issues:
         raise AssertionError(issues)
@@ -39,7 +39,7 @@ def calendar(week: str, zone: str = "Europe/London", **more: str) -> Calendar:
 
 
 def text_of(week: str, zone: str = "Europe/London", **more: str) -> str:
-    """A file with one calendar, each part on a line of its own: timezone 3, week 4, the others 5."""
+    """A file with one calendar and each part on its own line: timezone 3, week 4, the others 5."""
     lines = [f"    {word}: {value}\n" for word, value in more.items()]
     return f"hours:\n  office:\n    timezone: {zone}\n    week: {week}\n{''.join(lines)}"
 

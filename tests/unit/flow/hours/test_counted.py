@@ -1,4 +1,4 @@
-"""The calendar agrees with a count of every minute."""
+"""The calendar matches a count of every minute."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def calendar_of(plan: Plan, zone: str) -> Calendar:
 
 
 def told(calendar: Calendar, start: datetime, at: int) -> tuple[bool, int, int]:
-    """What the calendar says of a minute: whether it is open, and in which minutes it opens and closes next."""
+    """What the calendar says about a minute: whether it is open, and the minutes of the next opening and closing."""
     moment = calendar.at(start + timedelta(minutes=at, seconds=30))
     next_open, next_close = (
         int((turn - start).total_seconds()) // 60 for turn in (moment.next_open, moment.next_close)
@@ -79,7 +79,7 @@ def told(calendar: Calendar, start: datetime, at: int) -> tuple[bool, int, int]:
 
 
 @each_case(("zone", "year"), [(zone, year) for zone, years in YEARS_OF.items() for year in years])
-def test_every_minute_of_a_year_is_open_when_the_count_says_so(zone: str, year: int) -> None:
+def test_every_minute_of_a_year_matches_the_count(zone: str, year: int) -> None:
     calendar = calendar_of(PLAN, zone)
     start, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
     minutes = int((end - start).total_seconds()) // 60

@@ -1,4 +1,4 @@
-"""No text, however strange, makes the reading of hours raise."""
+"""Reading hours never raises, however strange the text."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def entries(**values: Node) -> Map:
 @examples(15)
 @given(NODES, NODES, NODES, NODES)
 @example(text("UTC"), entries(mon=text("09:00-10:00")), Seq((), PLACE), entries())
-def test_whatever_is_written_gives_calendars_that_can_be_asked(
+def test_any_text_gives_calendars_that_can_be_queried(
     timezone: Node, week: Node, holidays: Node, override: Node
 ) -> None:
     node = entries(office=entries(timezone=timezone, week=week, holidays=holidays, override=override))
@@ -57,7 +57,7 @@ def test_whatever_is_written_gives_calendars_that_can_be_asked(
 
 @examples(60)
 @given(NODES)
-def test_whatever_is_under_hours_is_read(node: Node) -> None:
+def test_any_value_under_hours_is_read(node: Node) -> None:
     reader = Reader()
 
     calendars = read_hours(node, reader, {})

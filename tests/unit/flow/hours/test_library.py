@@ -1,4 +1,4 @@
-"""Computed dates, and their text among the sources of a flow."""
+"""Computed holidays, and their text among the sources of a flow."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def test_computed_dates_are_a_source() -> None:
     assert sorted(written["dates"]) == list(written["dates"])
 
 
-def test_sources_make_the_same_calendar() -> None:
+def test_the_sources_give_the_same_calendar() -> None:
     calendars, _ = read(SAMPLE)
 
     assert calendars == read(SAMPLE, calendar_sources(calendars.values()))[0]
 
 
-def test_dates_that_are_there_are_taken_and_the_library_is_not_asked() -> None:
+def test_existing_dates_are_used_without_asking_the_library() -> None:
     text = dates_to_json({date(2026, 7, 1): "Founding Day"})
     written = SAMPLE.replace("ENG", "NOWHERE")
 
@@ -53,7 +53,7 @@ def test_a_country_without_holidays_is_a_source_too() -> None:
     assert {PATH: dates_to_json({})} == calendar_sources(calendars.values())
 
 
-def test_own_dates_are_no_source() -> None:
+def test_dates_written_in_the_flow_are_not_a_source() -> None:
     own = Calendar("x", ZoneInfo("UTC"), ((),) * 7, {date(2026, 1, 1): ""}, {}, read(SAMPLE)[0]["office"].place)
 
     assert {} == calendar_sources([own])
@@ -74,14 +74,14 @@ def test_the_path_names_the_region(region: str, path: str) -> None:
     assert [path] == list(calendar_sources(calendars.values()))
 
 
-def test_what_is_written_is_read() -> None:
+def test_written_dates_can_be_read_back() -> None:
     dates = library_dates("FR")
 
     assert dates == dates_from_json(dates_to_json(dates))
     assert "F\u00eate du Travail" == dates[date(2026, 5, 1)]
 
 
-def test_names_are_fit_to_be_said() -> None:
+def test_names_of_holidays_can_be_spoken() -> None:
     english = library_dates("GB", "ENG")
     saudi = library_dates("SA", "", "en_US")
     malaysian = library_dates("MY", "", "en_US")
@@ -91,7 +91,7 @@ def test_names_are_fit_to_be_said() -> None:
     assert "Malaysia Day, Prophet Muhammad's Birthday" == malaysian[date(2024, 9, 16)]
 
 
-def test_a_calendar_that_knows_fewer_years_gives_what_it_knows() -> None:
+def test_a_calendar_that_knows_fewer_years_gives_those_years() -> None:
     assert date(2040, 1, 26) in library_dates("IN")
 
 

@@ -1,4 +1,4 @@
-"""What a flow sees of opening hours at one moment."""
+"""The opening hours that a flow reads at one moment."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BAR = calendar(
         ("2026-07-01T12:30-04:00", "closed", ""),
     ],
 )
-def test_why_it_is_open_or_closed(now: str, reason: str, holiday: str) -> None:
+def test_the_reason_for_being_open_or_closed_is_given(now: str, reason: str, holiday: str) -> None:
     moment = at(now, OFFICE)
 
     assert (reason == "open", reason, holiday) == (moment["open"], moment["reason"], moment["holiday"])
@@ -59,13 +59,13 @@ def test_why_it_is_open_or_closed(now: str, reason: str, holiday: str) -> None:
         ("2027-01-02T01:00Z", "override", ""),
     ],
 )
-def test_a_night_belongs_to_the_day_on_which_it_begins(now: str, reason: str, holiday: str) -> None:
+def test_hours_past_midnight_belong_to_the_day_on_which_they_begin(now: str, reason: str, holiday: str) -> None:
     moment = at(now, BAR)
 
     assert (reason, holiday) == (moment.reason, moment.holiday)
 
 
-def test_the_name_of_an_override_comes_before_that_of_the_holiday() -> None:
+def test_the_name_of_an_override_replaces_the_name_of_the_holiday() -> None:
     named = calendar(
         "{mon: 09:00-10:00}",
         holidays="{2026-12-24: Eve, 2026-12-25: Day}",
@@ -90,7 +90,7 @@ def test_the_name_of_an_override_comes_before_that_of_the_holiday() -> None:
         ("2027-10-30T20:00Z", "2027-11-01T09:00+00:00", "2027-11-01T17:30+00:00"),
     ],
 )
-def test_when_it_opens_and_closes_the_next_time(now: str, next_open: str, next_close: str) -> None:
+def test_the_next_opening_and_closing_times_are_given(now: str, next_open: str, next_close: str) -> None:
     moment = at(now, OFFICE)
 
     assert next_open == moment["next_open"].isoformat(timespec="minutes")
@@ -106,7 +106,7 @@ def test_hours_that_touch_at_midnight_are_one_opening() -> None:
     assert "2027-01-09T10:00+00:00" == moment.next_open.isoformat(timespec="minutes")
 
 
-def test_what_is_always_open_opens_and_closes_beyond_400_days() -> None:
+def test_a_calendar_that_is_always_open_gives_times_after_400_days() -> None:
     moment = at("2026-01-01T12:00Z", calendar("{mon-sun: 00:00-24:00}"))
 
     assert (True, "open", True) == (moment.open, moment.reason, moment.reopens)
@@ -116,7 +116,7 @@ def test_what_is_always_open_opens_and_closes_beyond_400_days() -> None:
     }
 
 
-def test_what_never_opens_again_says_so() -> None:
+def test_a_calendar_that_never_opens_again_says_so() -> None:
     moment = at("2026-01-01T12:00Z", calendar("{mon: 09:00-10:00}", override="{2026-01-01..2026-12-31: closed}"))
     closed = read("hours: {x: {timezone: Asia/Tokyo, week: {mon: closed}}}\n")[0]["x"]
     never = at("2026-01-01T12:00Z", closed)
@@ -132,7 +132,7 @@ def test_what_never_opens_again_says_so() -> None:
 @each_case(
     ("week", "now", "next_open", "next_close"),
     [
-        # 2027-03-28: 01:00 to 02:00 is left out; 2027-10-31: 01:00 to 02:00 comes twice
+        # 2027-03-28: 01:00 to 02:00 is skipped; 2027-10-31: 01:00 to 02:00 occurs twice
         ("{sun: 01:30-03:00}", "2027-03-28T00:00Z", "2027-03-28T02:00+01:00", "2027-03-28T03:00+01:00"),
         ("{sun: 00:30-01:30}", "2027-03-28T00:00Z", "2027-03-28T00:30+00:00", "2027-03-28T02:00+01:00"),
         ("{sun: 01:10-01:40}", "2027-03-28T00:00Z", "2027-04-04T01:10+01:00", "2027-04-04T01:40+01:00"),
@@ -143,7 +143,7 @@ def test_what_never_opens_again_says_so() -> None:
         ("{sun: 01:10-01:40}", "2027-10-31T00:40Z", "2027-10-31T01:10+00:00", "2027-10-31T01:40+00:00"),
     ],
 )
-def test_a_time_left_out_never_comes_and_a_doubled_one_comes_twice(
+def test_a_skipped_time_never_occurs_and_a_repeated_time_occurs_twice(
     week: str, now: str, next_open: str, next_close: str
 ) -> None:
     moment = at(now, calendar(week))
@@ -152,7 +152,7 @@ def test_a_time_left_out_never_comes_and_a_doubled_one_comes_twice(
     assert next_close == moment.next_close.isoformat(timespec="minutes")
 
 
-def test_a_night_over_the_doubled_hour_lasts_one_hour_longer() -> None:
+def test_a_night_with_the_repeated_hour_is_one_hour_longer() -> None:
     night = calendar("{sat: 22:00-04:00}")
     opening = next(
         night.openings(datetime.fromisoformat("2027-10-30T12:00Z"), datetime.fromisoformat("2027-11-01T12:00Z"))
@@ -162,7 +162,7 @@ def test_a_night_over_the_doubled_hour_lasts_one_hour_longer() -> None:
 
 
 @pytest.mark.parametrize("week", ["{mon-sun: 00:00-24:00}", "{mon: closed}"])
-def test_what_does_not_come_is_missing_for_a_flow(week: str) -> None:
+def test_a_time_that_never_occurs_is_missing_for_a_flow(week: str) -> None:
     source = f"hours: {{x: {{timezone: Asia/Tokyo, week: {week}}}}}\n"
     moment = at("2026-01-01T12:00Z", read(source)[0]["x"])
 
@@ -178,7 +178,7 @@ def test_a_moment_is_a_map_of_its_fields() -> None:
         moment["closed"]
 
 
-def test_the_types_are_those_of_the_values() -> None:
+def test_the_declared_types_match_the_values() -> None:
     shape = Calendar.type
     moment = at("2026-12-25T12:00Z", OFFICE)
 

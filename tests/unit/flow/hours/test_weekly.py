@@ -1,4 +1,4 @@
-"""What hours are taken for that were probably meant otherwise."""
+"""Suggestions for hours that were probably meant differently."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ steps: {open: {branch: [{if: hours.office.open, goto: end}, {else: end}]}}
     ("written", "meant"),
     [("9 to 5", "09:00-17:00"), ("9-5", "09:00-17:00"), ("9-17", "09:00-17:00"), ("22-6", "22:00-06:00")],
 )
-def test_the_cure_is_what_was_probably_meant(written: str, meant: str) -> None:
+def test_the_cure_is_the_probable_intention(written: str, meant: str) -> None:
     issues = load({"flows/shop.yaml": FLOW.replace("HOURS", written)}).issues
 
     assert [("E501", f"write {meant}")] == [(issue.code, str(issue.cure)) for issue in issues]
@@ -29,10 +29,10 @@ def test_the_cure_is_what_was_probably_meant(written: str, meant: str) -> None:
     [
         *("12:00-01:00", "11:00-02:00", "08:00-02:00", "12:00-05:59", "17:59-05:59"),  # restaurants, bars
         *("18:00-08:00", "23:59-08:00", "20:00-08:00"),  # night services
-        *("18:01-06:01", "17:59-05:59", "12:00-24:00", "00:00-24:00", "20:00-00:00"),  # half a day, or no night at all
+        *("18:01-06:01", "17:59-05:59", "12:00-24:00", "00:00-24:00", "20:00-00:00"),  # half a day, or not a night
     ],
 )
-def test_hours_of_a_night_are_right(written: str) -> None:
+def test_night_hours_are_valid(written: str) -> None:
     assert () == load({"flows/shop.yaml": FLOW.replace("HOURS", written)}).issues
 
 
@@ -46,7 +46,7 @@ def test_hours_of_a_night_are_right(written: str) -> None:
         *(("11:59-11:58", "11:59-23:58"), ("10:00-09:00", "10:00-21:00")),
     ],
 )
-def test_hours_that_last_too_long_past_midnight_were_meant_otherwise(written: str, meant: str) -> None:
+def test_hours_that_last_too_long_past_midnight_are_reported(written: str, meant: str) -> None:
     found = load({"flows/shop.yaml": FLOW.replace("HOURS", written)}).issues
 
     assert [("W520", f"did you mean {meant}?")] == [(issue.code, str(issue.cure)) for issue in found]

@@ -1,4 +1,4 @@
-"""Loads a flow with one lookup and a step that asks it, for the tests of both."""
+"""Loads a flow with one lookup and a step that uses it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def marked(definition: str, step: str = STEP) -> list[str]:
 
 
 def asked_of(definition: str, lookup: str = "customer") -> tuple[AskedLookup, ...]:
-    """What a step asks, in a flow without errors."""
+    """The lookups of a step, in a flow without errors."""
     step = f"hello:\n  lookup: {lookup}\n  do: [{{talk: Hello.}}]\n  goto: end\n"
     project = project_of(definition, step)
     assert not project.has_errors, project.issues
@@ -75,5 +75,5 @@ def asked_of(definition: str, lookup: str = "customer") -> tuple[AskedLookup, ..
 
 
 def definition_of(definition: str) -> LookupDefinition:
-    """The lookup, which has no error."""
+    """The lookup, which must have no error."""
     return asked_of(definition)[0].definition

@@ -1,4 +1,4 @@
-"""What hooks are rendered with, in the tests of hooks."""
+"""Renders hooks with sample values for the tests."""
 
 from __future__ import annotations
 

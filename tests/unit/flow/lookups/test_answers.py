@@ -33,7 +33,7 @@ REAL = {
 UNKNOWN = {"name": "unknown", "tier": "standard", "n": 0, "ok": False}
 
 
-def test_an_answer_that_fits_is_ok() -> None:
+def test_a_matching_answer_is_ok() -> None:
     assert ({"name": "Ann", "tier": "gold", "n": 3, "ok": True}, "") == CUSTOMER.cast_answer(
         {"name": "Ann", "tier": "gold", "n": 3, "more": 1}
     )
@@ -45,20 +45,20 @@ def test_values_are_cast_to_their_types() -> None:
     )
 
 
-def test_a_field_named_ok_in_the_answer_says_nothing() -> None:
+def test_a_field_named_ok_in_the_answer_is_ignored() -> None:
     record, _ = CUSTOMER.cast_answer({"name": "Ann", "tier": "gold", "n": 3, "ok": False})
 
     assert record["ok"] is True
 
 
-def test_every_type_may_come_back() -> None:
+def test_an_answer_may_contain_every_type() -> None:
     record, problem = WIDE.cast_answer(REAL)
 
     assert "" == problem
     assert {**REAL, "p": "447700900123", "at": {"city": "Bath"}, "ok": True} == record
 
 
-def test_a_phone_number_and_a_url_are_empty_only_where_that_is_declared() -> None:
+def test_a_phone_number_or_a_url_is_empty_only_if_declared_so() -> None:
     optional = definition_of(URL + "returns: {p: phone?, u: url?}")
     record, problem = optional.cast_answer({"p": "", "u": ""})
 
@@ -67,7 +67,7 @@ def test_a_phone_number_and_a_url_are_empty_only_where_that_is_declared() -> Non
     assert "`u` is not a URL" == WIDE.cast_answer({**REAL, "u": ""})[1]
 
 
-def test_without_an_answer_the_default_holds() -> None:
+def test_without_an_answer_the_default_applies() -> None:
     assert (UNKNOWN, "timed out after 700 ms") == CUSTOMER.cast_answer(None, "timed out after 700 ms")
 
 
@@ -101,7 +101,7 @@ def test_a_step_reads_what_its_lookup_returns() -> None:
         ({"name": "Ann", "tier": "gold", "n": {}}, "`n` is not a whole number"),
     ],
 )
-def test_a_lie_is_reported_without_its_value(answer: object, problem: str) -> None:
+def test_a_mismatched_answer_is_reported_without_its_value(answer: object, problem: str) -> None:
     assert (UNKNOWN, problem) == CUSTOMER.cast_answer(answer)
     assert CUSTOMER.misfit(answer)
 
@@ -126,7 +126,7 @@ def test_a_lie_is_reported_without_its_value(answer: object, problem: str) -> No
         ("at", "Bath", "`at` is not a map"),
     ],
 )
-def test_the_way_to_what_does_not_fit_is_reported(field: str, value: object, problem: str) -> None:
+def test_the_path_to_a_mismatched_value_is_reported(field: str, value: object, problem: str) -> None:
     assert problem == WIDE.cast_answer({**REAL, field: value})[1]
 
 
@@ -134,18 +134,18 @@ def nested(depth: int) -> Any:
     return [nested(depth - 1)] if depth else "x"
 
 
-def test_what_is_nested_too_deep_is_not_kept() -> None:
+def test_an_answer_nested_too_deeply_is_refused() -> None:
     with pytest.raises(ValueError, match="at most 20 levels"):
         plain_json(nested(21))
 
 
 @each_case("value", [object(), {1: 2}, 10**30, float("inf"), float("nan"), b"x"])
-def test_what_json_does_not_have_is_refused(value: object) -> None:
+def test_values_unknown_to_json_are_refused(value: object) -> None:
     with pytest.raises(ValueError, match="JSON"):
         plain_json(value)
 
 
-def test_a_point_in_time_is_its_text() -> None:
+def test_a_point_in_time_becomes_its_text() -> None:
     assert ["2026-03-04T12:00:00+00:00", None, 1.5] == plain_json((datetime(2026, 3, 4, 12, tzinfo=UTC), None, 1.5))
 
 

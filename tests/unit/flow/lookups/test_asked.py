@@ -59,7 +59,7 @@ def test_a_lookup_is_asked_by_its_name(lookup: str) -> None:
         ),
     ],
 )
-def test_what_cannot_be_asked_is_an_error(lookup: str, fault: str) -> None:
+def test_a_lookup_that_cannot_be_called_is_an_error(lookup: str, fault: str) -> None:
     assert [fault] == faults_of(TWO, step(lookup))
 
 
@@ -83,18 +83,18 @@ def test_what_cannot_be_asked_is_an_error(lookup: str, fault: str) -> None:
         ),
     ],
 )
-def test_params_are_given_and_fit(lookup: str, fault: str) -> None:
+def test_params_are_given_and_have_the_declared_types(lookup: str, fault: str) -> None:
     assert [fault] == faults_of(STOCK, step(lookup))
 
 
-def test_a_lookup_may_be_called_as_a_word_of_declarations_is() -> None:
+def test_a_lookup_may_have_the_name_of_a_declaration_key() -> None:
     head = 'lookups: {get: {params: {item: text}, get: "https://x.example/{{ item }}", returns: {name: text}}}\n'
     steps = 'hello: {lookup: {get: {item: a}}, do: [{talk: "{{ get.name }}"}], goto: end}'
 
     assert ("get",) == tuple(asked.name for asked in flow_of(steps, head).steps["hello"].asks)
 
 
-def test_a_faulty_lookup_may_be_asked_all_the_same() -> None:
+def test_a_faulty_lookup_may_still_be_called() -> None:
     assert ["E530 customer"] == marked("returns: {name: text}", step("customer"))
 
 
@@ -105,7 +105,7 @@ def test_without_any_lookup_the_cure_declares_one() -> None:
     ] == faults_without(step("weather"))
 
 
-def test_a_field_without_its_lookup_or_a_calendar_without_hours_is_reported_with_its_owner() -> None:
+def test_a_field_without_its_lookup_or_an_undeclared_calendar_is_reported_with_its_owner() -> None:
     head = (
         "hours: {clinic: {timezone: UTC, week: {mon: 09:00-17:00}}}\n"
         'lookups: {place: {get: "https://x.example", returns: {position: int}}}\n'

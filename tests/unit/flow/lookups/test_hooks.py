@@ -1,4 +1,4 @@
-"""What a hook says, and to whom."""
+"""The content and the receiver of a hook."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.unit.flow.lookups.sent_hooks import sent
 CRM = 'hooks: {told: {post: "{{ env.CRM_URL }}/told"}}\n'
 
 
-def test_hook_without_a_body_says_what_happened_as_standard_webhooks_do() -> None:
+def test_hook_without_a_body_follows_standard_webhooks() -> None:
     hook = sent(CRM)
 
     data = {
@@ -47,7 +47,7 @@ def test_default_body_has_the_params() -> None:
     assert {"team": "447700900123", "stars": 3} == hook.json["data"]["params"]
 
 
-def test_body_that_is_written_is_the_whole_body_and_keeps_types() -> None:
+def test_an_explicit_body_is_the_whole_body_and_keeps_types() -> None:
     head = """
         vars: {answers: {type: list}, stars: {type: int, default: 4}}
         hooks:
@@ -100,7 +100,7 @@ def test_param_hides_a_variable_of_the_same_name() -> None:
 # What cannot be rendered
 
 
-def test_hook_that_cannot_be_rendered_says_why_and_costs_no_call() -> None:
+def test_a_hook_that_cannot_be_rendered_says_why_and_does_not_break_the_call() -> None:
     hook = sent('hooks: {told: {post: "https://x.example/{{ call.custom_data.order }}"}}\n')
 
     assert ("told", "", None) == (hook.name, hook.url, hook.json)

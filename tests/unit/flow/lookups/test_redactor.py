@@ -39,7 +39,7 @@ PHONE = "447700900999"
 
 
 class Known:
-    """Knows a word, and a number."""
+    """Knows a word and a number."""
 
     def are_in(self, text: str) -> bool:
         return "secret" in text
@@ -53,7 +53,7 @@ def redacted(**fields: Any) -> tuple[Any, str]:
     return definition_of(RETURNS).redact({**OPEN, **fields}, Known(), lambda text: f"<{text}>")
 
 
-def test_what_reveals_nothing_stays_and_so_does_what_is_declared_sensitive() -> None:
+def test_harmless_and_declared_sensitive_values_stay() -> None:
     assert (OPEN, "") == redacted()
 
 
@@ -80,7 +80,7 @@ def test_a_text_that_reveals_something_is_a_token(name: str, value: Any, kept: A
 @each_case(
     ("name", "value"), [("count", 999), ("share", 999.5), ("number", PHONE), ("url", "https://secret.example.com/")]
 )
-def test_where_no_token_can_stand_the_answer_is_none(name: str, value: Any) -> None:
+def test_an_answer_that_cannot_contain_a_token_is_none(name: str, value: Any) -> None:
     answer, problem = redacted(**{name: value})
 
     assert f"`{name}` contains something sensitive, but is not declared `sensitive`" == problem

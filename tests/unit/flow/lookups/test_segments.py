@@ -1,4 +1,4 @@
-"""An empty value in the path of a lookup would ask for something else: for the list of everything."""
+"""An empty value in the path of a lookup would request something else, such as the list of all items."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RETURNS = "\nreturns: {name: text}\n"
 
 
 def url(written: str, item: str) -> str:
-    """The URL that is asked when `item` has this value."""
+    """The requested URL if `item` has this value."""
     found = definition_of(f'get: "{written}"{RETURNS}')
     request = found.render({**NAMES, "item": item})
     assert isinstance(request, LookupRequest)
@@ -48,5 +48,5 @@ def test_an_empty_segment_is_not_asked_for(written: str) -> None:
         ("{{ env.CRM_URL }}/", "https://crm.example.com/"),
     ],
 )
-def test_what_may_be_empty_is_fine(written: str, asked: str) -> None:
+def test_a_value_that_may_be_empty_is_fine(written: str, asked: str) -> None:
     assert asked == url(written, "")

@@ -43,7 +43,7 @@ def flow_of(case: Case) -> str:
 
 
 def issues_of(text: str, templates: dict[str, str] | None = None) -> list[FlowIssue]:
-    """What is found in a flow file, but for what it declares and does not use."""
+    """The issues of a flow file, except unused declarations."""
     files = {f"templates/{name}": content for name, content in (templates or {}).items()}
     return [issue for issue in load({PATH: text, **files}).issues if not issue.code.startswith("W63")]
 

@@ -1,4 +1,4 @@
-"""Reading a prompt never fails, whatever it says, and its issues point into it."""
+"""Reading a prompt never fails, whatever its text, and the issues point into the text."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LANGUAGES = st.sampled_from(["", "en-GB", "de-DE", "fr-FR", "es-MX", "it-IT", "p
 
 
 @each_case("words", ["key the the the", "1,", "press the", "for a press 1", "- 1", "{{x}}", "one or"])
-def test_a_text_of_repeated_words_is_read_at_once(words: str) -> None:
+def test_a_text_of_repeated_words_is_read_quickly(words: str) -> None:
     begun = time.process_time()
     read_prompt(f"{words} " * (LONGEST_PROMPT // len(words)), "en-GB")
 

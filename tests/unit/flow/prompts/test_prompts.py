@@ -10,7 +10,7 @@ RIGHT = cases("right.yaml")
 
 
 @each_case("case", FAULTS, ids=lambda case: case["say"])
-def test_the_fault_of_a_menu_is_found_at_its_words(case: Case) -> None:
+def test_the_error_of_a_menu_is_found_at_its_words(case: Case) -> None:
     code, _, words = case["expected"].partition(" ")
 
     found = marked(flow_of(case))
@@ -20,5 +20,5 @@ def test_the_fault_of_a_menu_is_found_at_its_words(case: Case) -> None:
 
 
 @each_case("case", RIGHT, ids=lambda case: case["say"])
-def test_a_right_menu_is_left_alone(case: Case) -> None:
+def test_a_correct_menu_has_no_issue(case: Case) -> None:
     assert [] == marked(flow_of(case))

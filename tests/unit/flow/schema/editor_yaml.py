@@ -15,7 +15,7 @@ _NULLS = {"", "~", "null", "Null", "NULL"}
 
 
 def as_editor_reads(text: str) -> Any:
-    """The JSON value of a file without faults."""
+    """The JSON value of a file without errors."""
     node, _ = read_yaml("flows/test.yaml", text)
     assert node is not None, text
     return _value(node)

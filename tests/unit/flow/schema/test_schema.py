@@ -1,4 +1,4 @@
-"""The JSON Schema of flow files: what loads is valid, common slips are not, and every word is told."""
+"""The JSON Schema of flow files: files that load are valid, common mistakes are not, and every key is described."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ PROJECTS = sorted(
 
 
 @pytest.mark.parametrize("schema", [PLAIN, FOREIGN_NAMES], ids=["plain", "foreign names"])
-def test_it_is_a_schema(schema: dict[str, Any]) -> None:
+def test_the_schema_is_valid(schema: dict[str, Any]) -> None:
     draft = jsonschema.Draft7Validator(jsonschema.Draft7Validator.META_SCHEMA)
 
     assert [] == [error.message for error in draft.iter_errors(schema)]
@@ -75,7 +75,7 @@ def test_a_project_that_loads_is_valid(name: str) -> None:
 
 
 def faults_of(root: Path) -> list[str]:
-    """What is wrong with the flow files of a project, also for an editor that offers the names of another one."""
+    """The schema errors of a project's flow files, also with a schema that offers the names of another project."""
     texts = load_files(root / "flows", root / "templates", None).texts
     flows = [read(text) for path, text in texts.items() if is_flow_file(path)]
 
@@ -233,7 +233,7 @@ def test_every_form_of_every_word_is_valid(text: str) -> None:
         ("steps:\n", "stages:\n"),
     ],
 )
-def test_common_slips_are_invalid(right: str, wrong: str) -> None:
+def test_common_mistakes_are_invalid(right: str, wrong: str) -> None:
     text = RICH.replace(right, wrong, 1)
 
     assert RICH != text
@@ -263,7 +263,9 @@ def test_a_shared_file_has_no_steps_and_variables(wrong: str) -> None:
         (("item",), (*ITEM_WORDS, "action")),
     ],
 )
-def test_every_word_of_the_loader_is_there_and_described(place: tuple[str, ...], words: tuple[str, ...]) -> None:
+def test_every_key_of_the_loader_is_in_the_schema_with_a_description(
+    place: tuple[str, ...], words: tuple[str, ...]
+) -> None:
     node = DEFINITIONS
     for key in place:
         node = node[key]
@@ -280,7 +282,7 @@ def test_every_option_of_an_action_is_described(word: str) -> None:
 
 
 @each_case("kind", ENDPOINT_TYPES)
-def test_every_endpoint_takes_its_own_fields_and_those_of_the_connect(kind: str) -> None:
+def test_every_endpoint_accepts_its_own_fields_and_the_fields_of_connect(kind: str) -> None:
     properties = DEFINITIONS[f"{kind}_target"]["properties"]
 
     assert {"type", "timeout", "from"} <= set(properties)
@@ -305,5 +307,5 @@ def test_the_names_of_a_project_are_offered() -> None:
 
 
 @each_case("text", ["", "- a\n", "flow: [a]\nsteps: [b]\noutcomes: {a: b}\nvars: x\n", "{{{", "\x00"])
-def test_names_of_what_is_no_flow_are_none(text: str) -> None:
+def test_a_file_that_is_not_a_flow_gives_no_names(text: str) -> None:
     assert not any(ProjectNames({"flows/x.yaml": text}).offered().values())

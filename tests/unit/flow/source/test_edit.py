@@ -1,4 +1,4 @@
-"""Changes of single values leave every other character of a YAML text as it is."""
+"""Changing single values keeps every other character of a YAML text."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def edited(path: str) -> tuple[YamlText, tuple[str, ...]]:
 
 
 def changed_lines(after: str) -> tuple[list[str], list[str]]:
-    """The lines that are gone, and those that are new."""
+    """The removed lines and the new ones."""
     before, now = TEXT.split("\n"), after.split("\n")
     return [line for line in before if line not in now], [line for line in now if line not in before]
 
@@ -69,7 +69,7 @@ def changed_lines(after: str) -> tuple[list[str], list[str]]:
         ("steps/menu/do/1/talk", 'Say "hi"', ["      - talk: 'It''s \"us\".'"], ['      - talk: "Say \\"hi\\""']),
     ],
 )
-def test_a_value_is_replaced_alone(path: str, value: str, gone: list[str], new: list[str]) -> None:
+def test_only_the_given_value_is_replaced(path: str, value: str, gone: list[str], new: list[str]) -> None:
     text, where = edited(path)
     text.set(where, value)
     assert (gone, new) == changed_lines(text.text)
@@ -97,7 +97,7 @@ def test_a_value_is_replaced_alone(path: str, value: str, gone: list[str], new: 
         ("steps/menu/do", "", "talk: Bye.", [], ["      - talk: Bye."]),
     ],
 )
-def test_an_entry_is_added_behind_the_last(path: str, key: str, value: str, gone: list[str], new: list[str]) -> None:
+def test_an_entry_is_added_after_the_last_one(path: str, key: str, value: str, gone: list[str], new: list[str]) -> None:
     text, where = edited(path)
     text.add(where, key, value)
     assert (gone, new) == changed_lines(text.text)
@@ -127,7 +127,7 @@ def test_an_entry_is_removed_with_its_line(path: str, gone: list[str], new: list
     assert (gone, new) == changed_lines(text.text)
 
 
-def test_unknown_path_is_refused() -> None:
+def test_an_unknown_path_is_refused() -> None:
     text, where = edited("steps/nobody")
     with pytest.raises(NoSuchValue):
         text.set(where, "x")
@@ -147,7 +147,7 @@ SPOKEN = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, m
 
 
 @given(st.sampled_from(FLOWS), st.data(), SPOKEN)
-def test_any_text_of_any_flow_takes_any_value(file: Path, data: st.DataObject, value: str) -> None:
+def test_any_text_of_any_flow_can_be_replaced_with_any_value(file: Path, data: st.DataObject, value: str) -> None:
     text = YamlText(file.read_text(encoding="utf-8"))
     paths = scalars(yaml.compose(text.text, LOADER))
     path = data.draw(st.sampled_from(paths))

@@ -45,7 +45,7 @@ def written(source: str, place: Place) -> str:
 @each_case(
     "plain", ["on", "no", "yes", "true", "17:30", "09:00-17:30", "0044", "0", "1_000", "1e3", "+44", "2026-12-24", ".5"]
 )
-def test_a_text_without_quotes_stays_what_was_written(plain: str) -> None:
+def test_a_text_without_quotes_stays_as_written(plain: str) -> None:
     assert plain == value(f"key: {plain}\n").value
 
 
@@ -103,7 +103,7 @@ def test_a_comment_is_a_comment(commented: str) -> None:
         "a:\tb\n",
     ],
 )
-def test_unusual_but_clear_yaml_is_read(legit: str) -> None:
+def test_unusual_but_unambiguous_yaml_is_read(legit: str) -> None:
     node, issues = read_yaml(FILE, legit)
 
     assert node is not None
@@ -111,7 +111,7 @@ def test_unusual_but_clear_yaml_is_read(legit: str) -> None:
 
 
 @each_case("quoted", ['""', "''", '"~"', "'null'", '"null"'])
-def test_quotes_make_a_text_of_nothing(quoted: str) -> None:
+def test_empty_quotes_are_an_empty_text(quoted: str) -> None:
     assert quoted[1:-1] == value(f"key: {quoted}\n").value
 
 
@@ -123,7 +123,7 @@ def test_keys_are_texts(key: str) -> None:
     assert (key,) == node.keys()
 
 
-def test_nodes_know_where_they_stand() -> None:
+def test_nodes_know_their_position() -> None:
     node = read('steps:\n  - a: {b: "c", d: [e]}\n')
 
     assert isinstance(node, Map)
@@ -177,7 +177,7 @@ def test_a_list_over_several_lines_is_placed_on_its_first() -> None:
         ("key: one\r\n  two\r\n", "one two"),
     ],
 )
-def test_scalars_of_every_style_say_what_yaml_says(source: str, meant: str) -> None:
+def test_scalars_of_every_style_have_their_yaml_value(source: str, meant: str) -> None:
     assert meant == value(source).value
 
 
@@ -202,18 +202,18 @@ def test_scalars_of_every_style_say_what_yaml_says(source: str, meant: str) -> N
         ("key: one\n", -1, (1, 6)),
     ],
 )
-def test_each_character_of_a_text_knows_its_place(source: str, offset: int, at: tuple[int, int]) -> None:
+def test_each_character_of_a_text_knows_its_position(source: str, offset: int, at: tuple[int, int]) -> None:
     place = value(source).at(offset)
 
     assert at == (place.line, place.column)
 
 
-def test_a_byte_order_mark_is_no_part_of_the_file() -> None:
+def test_a_byte_order_mark_is_not_part_of_the_text() -> None:
     assert Place(FILE, 1, 1, 3) == read("\ufeffkey: x\n").place
 
 
 @each_case("breaks", ["\n", "\r\n", "\r"])
-def test_every_sort_of_line_end_counts_as_one_line(breaks: str) -> None:
+def test_every_kind_of_line_ending_ends_one_line(breaks: str) -> None:
     node = read(f"a: b{breaks}{breaks}c: d{breaks}")
 
     assert [1, 1, 3, 3] == [text.place.line for text in texts(node)]
@@ -250,7 +250,7 @@ def test_an_empty_value_is_an_unquoted_empty_text() -> None:
     assert ["E103"] == [issue.code for issue in issues]
 
 
-def test_only_the_first_of_two_like_keys_is_kept() -> None:
+def test_only_the_first_of_two_equal_keys_is_kept() -> None:
     node, issues = read_yaml(FILE, "a: first\na: second\n")
 
     assert isinstance(node, Map)
@@ -259,7 +259,7 @@ def test_only_the_first_of_two_like_keys_is_kept() -> None:
 
 
 @each_case("path", sorted(Path("flows").glob("*.yaml")), ids=str)
-def test_both_parsers_read_alike(path: Path) -> None:
+def test_both_parsers_read_the_same(path: Path) -> None:
     text = path.read_text()
 
     assert read_yaml(FILE, text) == read_yaml(FILE, text, loader=yaml.SafeLoader)
@@ -275,7 +275,7 @@ def test_both_parsers_read_alike(path: Path) -> None:
         "{a: : b}",
     ],
 )
-def test_texts_that_once_led_astray_are_faulty_and_no_more(text: str) -> None:
+def test_texts_that_once_crashed_the_reader_are_only_reported(text: str) -> None:
     node, issues = read_yaml(FILE, text)
 
     assert node is None
@@ -364,7 +364,7 @@ PIECES = st.sampled_from(
 
 @examples(200)
 @given(st.one_of(st.text(), st.lists(PIECES, max_size=40).map("".join)))
-def test_no_text_makes_the_reader_raise_and_every_fault_has_a_place(text: str) -> None:
+def test_no_text_makes_the_reader_raise_and_every_error_has_a_place(text: str) -> None:
     node, issues = read_yaml(FILE, text)
 
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
@@ -381,7 +381,7 @@ TEXTS = st.lists(st.one_of(WORDS, st.sampled_from([" ", "\n", "'", '"', "\\", ":
 
 @examples(200)
 @given(TEXTS.map("".join), st.sampled_from([None, "'", '"', "|", ">"]), st.sampled_from(["\n", "\r\n"]))
-def test_every_character_of_a_text_is_found_at_its_place(text: str, style: str | None, breaks: str) -> None:
+def test_every_character_of_a_text_is_found_at_its_position(text: str, style: str | None, breaks: str) -> None:
     source = yaml.dump({"key": [text]}, default_style=style, width=20, allow_unicode=True, line_break=breaks)
     node, _ = read_yaml(FILE, source)
 

@@ -22,17 +22,17 @@ def found(faulty: Faulty, loader: type[Any] = LOADER) -> list[tuple[str, int, in
 
 
 @BY_NAME
-def test_a_fault_is_shown_once_and_where_it_is(faulty: Faulty) -> None:
+def test_an_error_is_shown_once_at_its_place(faulty: Faulty) -> None:
     assert [(faulty.code, *faulty.at)] == found(faulty)
 
 
 @each_case("faulty", [one for one in FAULTY if one.name not in C_ONLY], ids=lambda faulty: faulty.name)
-def test_the_python_parser_leads_to_the_same_fault(faulty: Faulty) -> None:
+def test_the_python_parser_reports_the_same_error(faulty: Faulty) -> None:
     assert [(faulty.code, *faulty.at)] == found(faulty, yaml.SafeLoader)
 
 
 @BY_NAME
-def test_a_cure_removes_its_fault(faulty: Faulty) -> None:
+def test_a_cure_removes_its_error(faulty: Faulty) -> None:
     node, issues = read_yaml(FILE, faulty.cured)
 
     assert node is not None
@@ -41,11 +41,11 @@ def test_a_cure_removes_its_fault(faulty: Faulty) -> None:
 
 @pytest.mark.parametrize("breaks", ["\r\n", "\r"])
 @BY_NAME
-def test_other_line_ends_change_nothing(faulty: Faulty, breaks: str) -> None:
+def test_other_line_endings_change_nothing(faulty: Faulty, breaks: str) -> None:
     assert [(faulty.code, *faulty.at)] == found(faulty._replace(text=faulty.text.replace("\n", breaks)))
 
 
-def test_every_rule_of_text_is_broken_by_a_text_or_is_about_files() -> None:
+def test_every_text_rule_has_a_faulty_text_or_is_about_files() -> None:
     about_files = {"E121", "E122", "E123", "W126"}
 
     assert {code for code in RULES if code < "E200" or code == "W126"} - about_files == {
@@ -81,7 +81,7 @@ def test_a_cure_says_what_to_write_here(text: str, cure: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["{a: b in [c\n", "{a: 1, b [c]}\n"])
-def test_a_list_that_is_no_part_of_a_text_is_not_quoted(text: str) -> None:
+def test_a_list_that_is_not_part_of_a_text_is_not_quoted(text: str) -> None:
     _, issues = read_yaml(FILE, text)
 
     assert [] != issues

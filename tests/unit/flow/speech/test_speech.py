@@ -1,4 +1,4 @@
-"""What is said in each language, from cases.yaml, and what holds for any value."""
+"""Spoken values in each language, from cases.yaml, and claims about any value."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def value_of(written: Any) -> Any:
 
 
 @each_case("case", CASES, ids=str)
-def test_a_value_is_said_as_the_case_says(case: dict[str, Any]) -> None:
+def test_a_value_is_spoken_as_the_case_says(case: dict[str, Any]) -> None:
     value, args = value_of(case["value"]), case.get("args", ())
     if "refused" in case:
         with pytest.raises(Unfit, match=r"\w") as caught:
@@ -49,7 +49,7 @@ def test_a_value_is_said_as_the_case_says(case: dict[str, Any]) -> None:
     ("type_name", "form"), [(name, "") for name in POINTS] + [("date", "day"), ("datetime", "time")]
 )
 @pytest.mark.parametrize("zone", ["", "America/New_York"])
-def test_a_date_or_a_time_is_said_like_its_text(type_name: str, form: str, zone: str, language: str) -> None:
+def test_a_date_or_a_time_is_spoken_like_its_text(type_name: str, form: str, zone: str, language: str) -> None:
     type_ = TYPES[type_name].with_zone(zone)
     said = speech.spoken(type_.operand(type_.sample), language, form)
 
@@ -58,13 +58,13 @@ def test_a_date_or_a_time_is_said_like_its_text(type_name: str, form: str, zone:
 
 @examples(150)
 @given(st.text(max_size=30), st.sampled_from(["en-GB", "tr-TR", "xx", "pt-PT"]))
-def test_every_text_can_be_spelt_in_one_line(text: str, language: str) -> None:
+def test_every_text_can_be_spelt_on_one_line(text: str, language: str) -> None:
     assert speech.spelled(text, language).isprintable()
 
 
 @examples(150)
 @given(st.text("0123456789+*# .-", max_size=30), st.none() | st.integers(1, 9))
-def test_no_two_digits_are_said_as_one_number(text: str, size: int | None) -> None:
+def test_two_digits_are_never_spoken_as_one_number(text: str, size: int | None) -> None:
     said = speech.digits(text, "en-GB", size)
 
     assert [sign for sign in text if sign.isdecimal()] == [sign for sign in said if sign.isdecimal()]
@@ -85,7 +85,7 @@ NUMBERS = st.tuples(
 
 @examples(200)
 @given(SAID_POINTS | NUMBERS)
-def test_every_point_in_time_and_every_number_is_said_in_one_line(given_: tuple[Any, str, str]) -> None:
+def test_every_point_in_time_and_every_number_is_spoken_on_one_line(given_: tuple[Any, str, str]) -> None:
     said = speech.spoken(*given_)
 
     assert said.strip() == said != ""

@@ -1,4 +1,4 @@
-"""What the tests of conditions and templates share: a scope, a call, and issues as one line each."""
+"""Shared by the tests of conditions and templates: a scope, a call, and issues as one line each."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ NAMES: dict[str, Any] = {
 
 
 def names(**changed: Any) -> dict[str, Any]:
-    """What a call knows, with some of it changed."""
+    """The names of a call, with some values changed."""
     return {**NAMES, **changed}
 
 
@@ -105,7 +105,7 @@ def expression(source: str) -> Expression:
 
 
 def holds(source: str, known: Mapping[str, Any] = NAMES) -> bool:
-    """Whether an expression holds."""
+    """Whether an expression is true."""
     result = expression(source).evaluate(known)
     assert isinstance(result, bool)
     return result
@@ -129,7 +129,7 @@ def value(
 def rendered(
     source: str, escape: Escape = "talk", known: Mapping[str, Any] = NAMES, type_: Kind = TYPES["text"]
 ) -> Any:
-    """What a value is in a call."""
+    """The rendered value in a call."""
     return value(source, escape, type_).render(known)
 
 
@@ -162,7 +162,7 @@ def refusal(found: Value | Expression, known: Mapping[str, Any] = NAMES) -> str:
 
 
 def blocks(file: str) -> list[tuple[str, list[str]]]:
-    """The blocks of a table in this folder: a source, and under it, indented, what comes of it."""
+    """The blocks of a table in this folder: a source, with its results indented below it."""
     text = (Path(__file__).parent / file).read_text(encoding="utf-8")
     rows = [block.split("\n") for block in text.rstrip("\n").split("\n\n")]
     return [(source, [row.removeprefix("    ") for row in expected]) for source, *expected in rows]

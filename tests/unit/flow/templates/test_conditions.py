@@ -31,29 +31,29 @@ def test_each_mistake_has_its_place_and_its_cure(source: str, expected: list[str
     assert expected == faults(source)
 
 
-@each_case("source", table(__file__, "test_an_expression_holds"))
-def test_an_expression_holds(source: str) -> None:
+@each_case("source", table(__file__, "test_an_expression_is_true"))
+def test_an_expression_is_true(source: str) -> None:
     assert holds(source)
 
 
-@each_case(("source", "code", "message"), table(__file__, "test_what_a_call_lacks_or_cannot_compute_is_an_error"))
-def test_what_a_call_lacks_or_cannot_compute_is_an_error(source: str, code: str, message: str) -> None:
+@each_case(("source", "code", "message"), table(__file__, "test_a_missing_or_uncomputable_value_is_an_error"))
+def test_a_missing_or_uncomputable_value_is_an_error(source: str, code: str, message: str) -> None:
     assert f"{code} flows/test.yaml:1:1: {message}" == refusal(expression(source))
 
 
-def test_a_list_does_not_grow_without_bound() -> None:
+def test_the_size_of_a_list_is_limited() -> None:
     assert ("E395 flows/test.yaml:1:1: a list grew to more than 200 entries") == refusal(
         expression("items + items == items"), names(items=["a"] * 101)
     )
 
 
-def test_what_is_spelt_does_not_grow_without_bound() -> None:
+def test_the_length_of_a_spelt_text_is_limited() -> None:
     assert ("E395 flows/test.yaml:1:1: text grew to more than 10,000 characters") == refusal(
         expression('ticket | spell == ""'), names(ticket="a" * 5_000)
     )
 
 
-def test_filters_speak_the_language_that_the_expression_is_compiled_for() -> None:
+def test_filters_use_the_language_that_the_expression_is_compiled_for() -> None:
     found, _ = compile_expression(Text('now | spoken("weekday") == "lundi"', PLACE), SCOPE, language="fr-FR")
 
     assert found is not None
@@ -64,7 +64,7 @@ def test_a_name_that_the_engine_does_not_give_is_an_error() -> None:
     assert "E391 flows/test.yaml:1:1: this call has no vip" == refusal(expression("vip"), {})
 
 
-def test_headers_that_are_no_map_are_an_error() -> None:
+def test_headers_that_are_not_a_map_are_an_error() -> None:
     known = names(call={"sip": "X"})
 
     assert ("E395 flows/test.yaml:1:1: call.sip is not a map of headers") == refusal(
@@ -73,13 +73,13 @@ def test_headers_that_are_no_map_are_an_error() -> None:
 
 
 @each_case("source", ['ticket + ticket == "x"', 'ticket | upper == "x"', 'ticket | replace("a", ticket) == "x"'])
-def test_a_text_does_not_grow_without_bound(source: str) -> None:
+def test_the_length_of_a_text_is_limited(source: str) -> None:
     assert ("E395 flows/test.yaml:1:1: text grew to more than 10,000 characters") == refusal(
         expression(source), names(ticket="a" * 10_001)
     )
 
 
-def test_an_expression_knows_what_it_looks_up() -> None:
+def test_an_expression_knows_its_lookups() -> None:
     found = expression('vip and env.TEAM == "blue" and env["CRM_URL"] != call.from')
 
     assert {"vip", "env", "call"} == found.used_names
@@ -89,7 +89,7 @@ def test_an_expression_knows_what_it_looks_up() -> None:
     assert found.source.startswith("vip and")
 
 
-def test_settings_are_not_looked_for_when_they_are_not_known() -> None:
+def test_settings_are_not_checked_when_they_are_unknown() -> None:
     scope = SCOPE.__class__(SCOPE.shapes)
 
     assert [] == compile_expression(Text('env.NOPE == ""', PLACE), scope)[1]
@@ -104,13 +104,13 @@ def test_settings_are_not_looked_for_when_they_are_not_known() -> None:
         (f'ticket == "{"x" * 1_000}"', "an expression of more than 1,000 characters"),
     ],
 )
-def test_an_expression_is_bounded(source: str, message: str) -> None:
+def test_the_length_of_an_expression_is_limited(source: str, message: str) -> None:
     (issue,) = read(source)[1]
 
     assert ("E311", message) == (issue.code, issue.message)
 
 
-def test_a_long_chain_within_the_bounds_is_computed() -> None:
+def test_a_long_chain_within_the_limits_is_computed() -> None:
     assert holds(" + ".join(["1"] * 70) + " == 70")
 
 
@@ -138,7 +138,7 @@ def test_any_text_is_an_expression_or_has_issues_and_never_raises(source: str) -
 
 @given(st.lists(SIGNS, max_size=9).map(" ".join))
 @examples(100)
-def test_what_compiles_gives_a_boolean_or_a_render_error(source: str) -> None:
+def test_an_expression_that_compiles_gives_a_boolean_or_a_render_error(source: str) -> None:
     found = read(source)[0] or expression("true")
     try:
         result = found.evaluate(NAMES)

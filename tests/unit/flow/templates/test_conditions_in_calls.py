@@ -1,4 +1,4 @@
-"""Lists, maps and filters that speak in whole calls, and in values of declared forms."""
+"""Lists, maps and speaking filters in whole calls and in values of declared forms."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def survey(questions: Any) -> ScriptedCall:
     return ScriptedCall(load_flow(SURVEY, {"templates/all.j2": ALL}), call=call)
 
 
-def test_a_survey_of_unknown_length_is_asked_to_its_end() -> None:
+def test_a_survey_of_unknown_length_asks_every_question() -> None:
     call = survey(QUESTIONS)
 
     assert ["Question 1. How are you?"] == call.said
@@ -85,7 +85,7 @@ def test_a_survey_of_unknown_length_is_asked_to_its_end() -> None:
     assert ["You said 5 and 2. Thank you very much.", "How are you? 5.\nHow are we? 2."] == call.said
 
 
-def test_a_survey_that_is_left_early_sends_what_there_is() -> None:
+def test_a_survey_that_is_left_early_sends_the_answers_so_far() -> None:
     call = survey(QUESTIONS)
     call.press("1")
     call.silence()
@@ -99,7 +99,7 @@ def test_a_survey_without_questions_ends_at_once() -> None:
 
 
 @each_case("questions", ["none", {"text": "x"}, [{"max": 3}], ["x"], [[]], [None], None, [{}] * 201])
-def test_questions_of_another_form_take_the_error_exit(questions: Any) -> None:
+def test_questions_of_an_undeclared_form_take_the_error_exit(questions: Any) -> None:
     assert ["Something broke."] == survey(questions).said
 
 
@@ -118,8 +118,10 @@ steps:
 """
 
 
-@pytest.mark.parametrize(("language", "plain", "ssml"), table(__file__, "test_a_talk_says_values_in_its_own_language"))
-def test_a_talk_says_values_in_its_own_language(language: str, plain: str, ssml: str) -> None:
+@pytest.mark.parametrize(
+    ("language", "plain", "ssml"), table(__file__, "test_a_talk_speaks_values_in_its_own_language")
+)
+def test_a_talk_speaks_values_in_its_own_language(language: str, plain: str, ssml: str) -> None:
     assert [plain, ssml] == ScriptedCall(load_flow(SPOKEN % language)).said
 
 
@@ -132,8 +134,8 @@ def faults(source: str) -> list[str]:
     return [line(issue, source) for issue in compile_expression(Text(source, PLACE), DECLARED)[1]]
 
 
-@each_case(("source", "expected"), table(__file__, "test_values_of_a_declared_form_are_checked_through_and_through"))
-def test_values_of_a_declared_form_are_checked_through_and_through(source: str, expected: list[str]) -> None:
+@each_case(("source", "expected"), table(__file__, "test_values_of_a_declared_form_are_checked_at_every_level"))
+def test_values_of_a_declared_form_are_checked_at_every_level(source: str, expected: list[str]) -> None:
     assert expected == faults(source)
 
 
@@ -145,7 +147,7 @@ def test_values_of_a_declared_form_are_checked_through_and_through(source: str, 
         ("{{ survey.questions[tries - 1].text }} {{ survey.questions[tries].text | default('Done.') }}", "Why? Done."),
     ],
 )
-def test_templates_go_through_lists_of_a_declared_form(source: str, expected: str) -> None:
+def test_templates_can_loop_over_lists_of_a_declared_form(source: str, expected: str) -> None:
     found, issues = compile_value(Text(source, PLACE), TYPES["text"], "talk", DECLARED, Templates())
 
     assert [] == issues

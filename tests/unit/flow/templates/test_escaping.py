@@ -1,4 +1,4 @@
-"""Hostile values in every place: they stay values."""
+"""Hostile values stay values in every place."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def shape_of(document: Any) -> Any:
-    """A JSON document with its texts left out."""
+    """A JSON document without its texts."""
     if isinstance(document, dict):
         return {key: shape_of(item) for key, item in document.items()}
     if isinstance(document, list):
@@ -93,7 +93,7 @@ def test_ssml_keeps_its_tags_and_stays_well_formed(source: str, hostile: str) ->
 
 
 @given(HOSTILE)
-def test_a_value_in_a_url_is_one_segment(hostile: str) -> None:
+def test_a_value_in_a_url_stays_one_segment(hostile: str) -> None:
     found = value("https://example.com/a/{{ ticket }}/b?c={{ ticket }}&d=1", "url", TYPES["url"])
     try:
         url = urlsplit(found.render(names(ticket=hostile)))
@@ -137,7 +137,7 @@ def test_a_setting_in_a_url_is_a_base_or_refused(hostile: str) -> None:
 @given(HOSTILE)
 @example("+44 (20) 7946-0000")
 @example("*12#p")
-def test_what_is_dialled_is_dialled_signs_or_refused(hostile: str) -> None:
+def test_a_dialled_value_contains_only_dialable_characters_or_is_refused(hostile: str) -> None:
     found = value("{{ ticket }}", "number")
     try:
         dialled = found.render(names(ticket=hostile))
@@ -193,7 +193,7 @@ def test_an_action_list_keeps_its_actions_fields_and_tags(hostile: str) -> None:
 @given(JSON)
 @example('1, "action": "connect"')
 @example("0], {")
-def test_a_value_outside_of_quotes_is_a_number_a_boolean_or_refused(hostile: Any) -> None:
+def test_a_value_outside_quotes_is_a_number_or_a_boolean_or_is_refused(hostile: Any) -> None:
     found = value('[{"a": {{ call.custom_data.x }}, "b": 1}]', "json")
     try:
         (action,) = json.loads(found.render(custom(hostile)))
@@ -205,7 +205,7 @@ def test_a_value_outside_of_quotes_is_a_number_a_boolean_or_refused(hostile: Any
 
 
 @given(HOSTILE)
-def test_a_text_that_goes_nowhere_is_kept(hostile: str) -> None:
+def test_a_text_without_a_destination_is_unchanged(hostile: str) -> None:
     assert rendered("{{ ticket }}", "text", names(ticket=hostile)) == re.sub("[\ud800-\udfff]", "\ufffd", hostile)
 
 
@@ -319,7 +319,7 @@ def test_any_text_is_a_value_or_has_issues_and_never_raises(escape: Escape, sour
     assert found is None or outcome(found, NAMES)
 
 
-def test_the_places_of_the_call_are_what_vonage_sends() -> None:
+def test_the_variables_of_the_call_have_the_values_that_vonage_sends() -> None:
     known = names(call={**CALL, "from": "<x>\r\n", "from_user": '"', "sip": {"X-A": "</speak>"}})
 
     assert 'x   |"| /speak' == rendered('{{ call.from }}|{{ call.from_user }}|{{ call.sip["X-A"] }}', known=known)
@@ -333,6 +333,6 @@ def test_a_value_in_a_url_of_an_action_list_is_percent_encoded(source: str, expe
     assert found in (expected, [expected])
 
 
-@each_case("source", table(__file__, "test_no_value_decides_where_a_url_of_an_action_list_leads"))
-def test_no_value_decides_where_a_url_of_an_action_list_leads(source: str) -> None:
+@each_case("source", table(__file__, "test_no_value_changes_the_host_of_a_url_in_an_action_list"))
+def test_no_value_changes_the_host_of_a_url_in_an_action_list(source: str) -> None:
     assert ["E332"] == [issue.code for issue in make(source, "json")[1]]

@@ -1,4 +1,4 @@
-"""What a filter declares is enough to use it."""
+"""The declaration of a filter is enough to use it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _grouped(value: str, language: str, size: int) -> str:
     return f"{language}: {value[:size]} {value[size:]}"
 
 
-def test_a_new_filter_that_speaks_takes_an_argument(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_speaking_filter_accepts_an_argument(monkeypatch: pytest.MonkeyPatch) -> None:
     grouped = Filter(
         name="grouped",
         summary="In groups.",
@@ -71,7 +71,7 @@ def test_a_new_filter_that_speaks_takes_an_argument(monkeypatch: pytest.MonkeyPa
 
 
 def _instructions(call: Callable[[], Any]) -> int:
-    """How many instructions of Python's virtual machine a call takes. They don't depend on how busy the machine is."""
+    """The number of Python VM instructions of a call, which does not depend on the load of the machine."""
     count = 0
 
     def follow(frame: FrameType, event: str, _: Any) -> Any:
@@ -96,7 +96,7 @@ def _instructions(call: Callable[[], Any]) -> int:
     st.lists(ARGUMENTS, max_size=2),
     st.sampled_from(["en-GB", "de-DE", "ja-JP"]),
 )
-def test_a_filter_takes_no_more_work_than_its_price(name: str, value: Any, args: list[Any], language: str) -> None:
+def test_a_filter_takes_no_more_work_than_its_cost(name: str, value: Any, args: list[Any], language: str) -> None:
     known = FILTERS[name]
     operands = [value, *([language] if known.is_localised else []), *args]
 
@@ -104,7 +104,7 @@ def test_a_filter_takes_no_more_work_than_its_price(name: str, value: Any, args:
         with suppress(Unfit, Absent, TypeError):
             known.apply(*operands)
 
-    apply()  # the first time, it reads the words of the language
+    apply()  # the first run reads the words of the language
     steps = steps_of(ENVIRONMENT.parse(f"{{{{ x | {name} }}}}").body) + sum(map(size_of, operands)) * known.price // 10
 
     assert _instructions(apply) <= steps * MOST_OF_A_STEP, (name, steps)

@@ -1,4 +1,4 @@
-"""What templates run in is closed by itself, even if a check were passed by."""
+"""The template environment is safe by itself, even if a check were bypassed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.unit.flow.templates.cases import PLACE
 
 
 class Trap:
-    """An object with an attribute and a method, as no call has."""
+    """An object with an attribute and a method, which no call has."""
 
     secret = "secret"
 
@@ -30,7 +30,7 @@ KNOWN: dict[str, Any] = {"text": "a", "trap": Trap(), "info": {"items": "entry",
 
 
 def run(source: str) -> str:
-    """What the bare environment makes of a text, without any check."""
+    """A text rendered by the bare environment, without any check."""
     return ENVIRONMENT.from_string(source).render(KNOWN)
 
 
@@ -86,7 +86,7 @@ def test_nothing_can_be_called(source: str) -> None:
         "{% do 1 %}",
     ],
 )
-def test_filters_tests_files_and_extensions_of_jinja_are_not_there(source: str) -> None:
+def test_filters_tests_files_and_extensions_of_jinja_are_unavailable(source: str) -> None:
     with pytest.raises((TemplateError, TypeError)):
         run(source)
 
@@ -94,7 +94,7 @@ def test_filters_tests_files_and_extensions_of_jinja_are_not_there(source: str) 
 @each_case(
     "source", ["{{ 'a' | _add(1) }}", "{{ text | _negative }}", "{{ 3 | _cut(0, 1) }}", "{{ text | _items(1) }}"]
 )
-def test_operators_take_only_what_fits(source: str) -> None:
+def test_operators_accept_only_matching_types(source: str) -> None:
     with pytest.raises(Unfit):
         run(source)
 
@@ -118,7 +118,7 @@ def test_operators_take_only_what_fits(source: str) -> None:
         "{% if x | safe %}{% endif %}",
     ],
 )
-def test_what_the_language_does_not_have_is_not_compiled(source: str) -> None:
+def test_unsupported_syntax_is_not_compiled(source: str) -> None:
     template = Template(Text(source, PLACE))
     template.body = ENVIRONMENT.parse(source).body
 

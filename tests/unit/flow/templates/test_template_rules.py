@@ -24,7 +24,7 @@ BROKEN: dict[str, tuple[str, Escape, str, dict[str, Any]]] = {
 
 
 @each_case("code", BROKEN)
-def test_every_rule_of_a_running_call_can_be_broken(code: str) -> None:
+def test_every_rule_of_a_running_call_has_an_example_that_breaks_it(code: str) -> None:
     source, escape, type_name, known = BROKEN[code]
 
     assert code == refusal(value(source, escape, TYPES[type_name]), known)[:4]

@@ -96,7 +96,7 @@ def test_an_unknown_file_has_an_issue_where_it_is_named() -> None:
     ("templates", "cure"),
     [({}, "put the file into templates/"), ({"other.j2": ""}, "files are: other.j2")],
 )
-def test_an_unknown_file_has_a_cure(templates: dict[str, str], cure: str) -> None:
+def test_an_unknown_file_gets_a_fix(templates: dict[str, str], cure: str) -> None:
     _, issues = file_value("x", templates)
 
     assert cure == issues[0].cure
@@ -116,7 +116,7 @@ def test_issues_in_a_file_have_its_own_place() -> None:
     assert {"E304": Place("templates/faulty.j2", 2, 11, 4), "E322": Place("templates/faulty.j2", 3, 1, 2)} == places
 
 
-def test_includes_are_bounded() -> None:
+def test_the_size_of_includes_is_limited() -> None:
     assert ["E311"] == [fault[:4] for fault in value_faults('{% include "plain.j2" %}' * 51, templates=FILES)]
 
 
@@ -145,7 +145,7 @@ def test_a_value_is_cast_to_its_type(source: str, escape: str, type_name: str, e
     assert type(expected) is type(result)
 
 
-def test_a_word_is_cast_to_one_of_the_allowed() -> None:
+def test_a_value_is_cast_to_one_of_the_allowed_words() -> None:
     assert "gold" == rendered("{{ tier }}", "text", type_=Word(("gold", "silver")))
     assert ("E392 flows/test.yaml:1:1: the result is not valid here: one of gold, silver is needed") == refusal(
         value("{{ ticket }}", "text", Word(("gold", "silver")))
@@ -153,7 +153,7 @@ def test_a_word_is_cast_to_one_of_the_allowed() -> None:
 
 
 @each_case(("case", "expected"), blocks("template_errors.txt"))
-def test_what_a_call_lacks_or_does_not_fit_is_an_error(case: str, expected: list[str]) -> None:
+def test_a_missing_or_mismatched_value_is_an_error(case: str, expected: list[str]) -> None:
     escape, type_name, source = case.split(" ", 2)
 
     assert expected == [refusal(value(source, ESCAPES[escape], TYPES[type_name]))]
@@ -175,7 +175,7 @@ def test_a_line_end_in_a_literal_header_is_an_issue() -> None:
         ),
     ],
 )
-def test_a_result_is_bounded(source: str, known: dict[str, Any], message: str) -> None:
+def test_the_length_of_a_result_is_limited(source: str, known: dict[str, Any], message: str) -> None:
     error = refusal(value(source), known)
 
     assert error.startswith("E394 flows/test.yaml:1:")
@@ -188,7 +188,7 @@ def test_a_loop_over_a_long_list_is_refused() -> None:
     assert "E395 flows/test.yaml:1:1: a loop may have at most 200 entries" == refusal(text, custom([1] * 201))
 
 
-def test_two_loops_over_the_longest_lists_take_no_time() -> None:
+def test_two_loops_over_the_longest_lists_stop_early() -> None:
     text = value("{% for a in call.custom_data.x %}{% for b in call.custom_data.x %}{% endfor %}{% endfor %}a")
 
     assert "a" == text.render(custom([1] * 200))
@@ -210,7 +210,7 @@ def test_a_name_that_the_engine_does_not_give_is_an_error() -> None:
         "{{ env.TEAM | upper }}/a",
     ],
 )
-def test_a_variable_of_the_server_that_is_not_set_is_named_as_it_is_set(text: str) -> None:
+def test_an_unset_server_variable_is_reported_with_its_full_name(text: str) -> None:
     assert refusal(value(text, "url"), {"env": {}, "vip": True}).endswith(": FLOW_TEAM is not set")
 
 
@@ -235,7 +235,7 @@ def test_a_value_knows_whether_it_is_literal(source: str, type_: Kind, kind: typ
     assert PLACE[:3] == found.place[:3]
 
 
-def test_a_value_knows_what_it_looks_up() -> None:
+def test_a_value_knows_its_lookups() -> None:
     text = value("https://example.com/{% set x = ticket %}{{ x }}/{{ env.TEAM }}{% if vip %}{% endif %}", "url")
 
     assert isinstance(text, Computed)
@@ -251,7 +251,7 @@ def test_a_call_is_never_changed() -> None:
 
 
 @each_case("source", ["{{ now | spoken }}", "{% if vip %}{{ now | spoken }}{% endif %}", "{% include 'when.j2' %}"])
-def test_filters_speak_the_language_that_the_value_is_compiled_for(source: str) -> None:
+def test_filters_use_the_language_that_the_value_is_compiled_for(source: str) -> None:
     files = Templates({"when.j2": "{% set when = now | spoken %}{{ when }}"})
     german, _ = compile_value(Text(source, PLACE), TYPES["text"], "talk", SCOPE, files, language="de-DE")
     french, _ = compile_value(Text(source, PLACE), TYPES["text"], "talk", SCOPE, files, language="fr-FR")
@@ -262,7 +262,7 @@ def test_filters_speak_the_language_that_the_value_is_compiled_for(source: str) 
     assert "lundi 5 janvier à 9 heures 30" == french.render(NAMES)
 
 
-def test_filters_of_a_file_speak_its_language() -> None:
+def test_filters_in_a_file_use_its_language() -> None:
     files = Templates({"when.j2": "{{ now | spoken('day') }}"})
     found, _ = compile_file(Text("when.j2", PLACE), TYPES["text"], "talk", SCOPE, files, language="es-ES")
 
@@ -270,7 +270,7 @@ def test_filters_of_a_file_speak_its_language() -> None:
     assert "lunes, 5 de enero" == found.render(NAMES)
 
 
-def test_what_filters_say_is_escaped_like_every_value() -> None:
+def test_the_output_of_filters_is_escaped_like_every_value() -> None:
     plain, ssml = value("{{ items | list }}"), value("<speak>{{ items | list }}{{ ticket | spell }}</speak>")
     known = names(items=["<break/>", "b & c"], ticket="<")
 
@@ -278,7 +278,7 @@ def test_what_filters_say_is_escaped_like_every_value() -> None:
     assert "<speak>&lt;break/&gt; and b &amp; c&lt;</speak>" == ssml.render(known)
 
 
-def test_compile_file_gives_types_too() -> None:
+def test_compile_file_returns_types_too() -> None:
     found, _ = compile_file(Text("n.j2", PLACE), TYPES["int"], "text", SCOPE, Templates({"n.j2": "{{ tries }}"}))
 
     assert found is not None

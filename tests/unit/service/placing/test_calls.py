@@ -1,4 +1,4 @@
-"""Whole calls that the server places: what rings, who is told, and that nobody is called twice."""
+"""Whole placed calls: what rings, which hooks are sent, and that nobody is called twice."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def test_the_end_of_a_placed_call_is_reported_once_with_its_request(any_st
         assert {"name": "Ada"} == data["variables"]
 
 
-async def test_a_busy_line_is_called_again_and_the_third_time_somebody_is_told(any_store: Store) -> None:
+async def test_a_busy_line_is_called_again_and_after_the_third_time_a_hook_is_sent(any_store: Store) -> None:
     async with placing_world(any_store, {TO: BUSY}) as world:
         wanted = await world.want()
         await world.run(25 * 60, step_s=10)
@@ -107,7 +107,7 @@ async def test_the_second_attempt_may_reach_the_person(memory: Store) -> None:
         assert [] == await world.hooks()
 
 
-async def test_a_call_that_expires_before_its_next_attempt_is_over(memory: Store) -> None:
+async def test_a_call_that_expires_before_its_next_attempt_ends(memory: Store) -> None:
     async with placing_world(memory, {TO: BUSY}) as world:
         wanted = await world.want(expires_s=300)
         await world.run(60)
@@ -127,7 +127,7 @@ async def test_nobody_is_called_at_night(memory: Store) -> None:
         assert [(28, 20), (29, 7), (29, 7)] == [(moment.day, moment.hour) for moment in moments]  # the clocks changed
 
 
-async def test_a_call_that_only_a_night_would_allow_is_refused(memory: Store) -> None:
+async def test_a_call_allowed_only_at_night_is_refused(memory: Store) -> None:
     late = datetime(2026, 3, 4, 22, 0, tzinfo=UTC)
     async with placing_world(memory, at=late) as world:
         with pytest.raises(RefusedRequest, match=r"expires: the first time .* 08:00 UTC, is too late: it is night in"):
@@ -146,7 +146,7 @@ async def test_a_request_at_night_says_why_it_waits(memory: Store) -> None:
         assert (1, "") == (placed.tries, placed.problem)
 
 
-async def test_where_nobody_real_is_called_a_call_may_be_placed_at_night(memory: Store) -> None:
+async def test_a_simulated_call_may_be_placed_at_night(memory: Store) -> None:
     at = datetime(2026, 3, 4, 22, 0, tzinfo=UTC)
     async with placing_world(memory, {TO: QUICK}, at=at, keeps_hours=False) as world:
         asked = await world.want(keeps_hours=False)
@@ -161,7 +161,7 @@ async def test_where_nobody_real_is_called_a_call_may_be_placed_at_night(memory:
 
 
 @pytest.mark.parametrize("fault", ["refused", "429"])
-async def test_a_request_that_reached_nobody_is_sent_again(memory: Store, fault: str) -> None:
+async def test_a_request_that_was_not_delivered_is_sent_again(memory: Store, fault: str) -> None:
     async with placing_world(memory, {TO: QUICK}) as world:
         world.requests.faults = [fault, fault]
         wanted = await world.want()
@@ -188,7 +188,7 @@ async def test_retry_after_is_honoured_for_all_calls(any_store: Store) -> None:
 
 
 @pytest.mark.parametrize("fault", ["refused", "429"])
-async def test_requests_become_rarer_until_the_call_expires(memory: Store, fault: str) -> None:
+async def test_requests_are_sent_less_and_less_often_until_the_call_expires(memory: Store, fault: str) -> None:
     async with placing_world(memory) as world:
         world.requests.faults = [fault] * 1000
         wanted = await world.want(expires_s=3600)
@@ -214,7 +214,7 @@ async def test_a_refused_request_is_not_sent_again(memory: Store) -> None:
         assert ["not_reached"] == [name for name, _ in await world.hooks()]
 
 
-async def test_a_wrong_key_pauses_all_placing_and_loses_nothing(any_store: Store) -> None:
+async def test_a_wrong_key_pauses_all_placing_and_no_call_is_lost(any_store: Store) -> None:
     async with placing_world(any_store, {TO: QUICK}) as world:
         world.requests.faults = ["401"]
         wanted = await world.want()
@@ -231,7 +231,7 @@ async def test_a_wrong_key_pauses_all_placing_and_loses_nothing(any_store: Store
 
 
 @pytest.mark.parametrize("fault", ["lost", "500"])
-async def test_an_attempt_of_unknown_fate_is_never_requested_again(any_store: Store, fault: str) -> None:
+async def test_an_attempt_with_an_unknown_outcome_is_never_requested_again(any_store: Store, fault: str) -> None:
     async with placing_world(any_store, {TO: QUICK}) as world:
         world.requests.faults = [fault]
         wanted = await world.want()
@@ -240,7 +240,7 @@ async def test_an_attempt_of_unknown_fate_is_never_requested_again(any_store: St
         hooks = [name for name, _ in await world.hooks()]
 
         assert 1 == world.requests.requested
-        if fault == "lost":  # Vonage had accepted it, and its webhooks tell
+        if fault == "lost":  # Vonage had accepted it, as its webhooks show
             assert ("answered", []) == (placed.outcome, hooks)
         else:
             assert ("unknown", ["check_by_hand"]) == (placed.outcome, hooks)
@@ -272,7 +272,7 @@ async def test_a_cancelled_call_is_hung_up_and_not_repeated(any_store: Store) ->
         assert [] == await world.hooks()
 
 
-async def test_who_answers_a_cancelled_call_hears_a_goodbye(memory: Store) -> None:
+async def test_a_person_who_answers_a_cancelled_call_hears_a_goodbye(memory: Store) -> None:
     async with placing_world(memory, {TO: Behaviour(rings_s=3, talks_s=20)}) as world:
         wanted = await world.want()
         await world.place()
@@ -295,7 +295,7 @@ async def test_one_number_rings_once_at_a_time(memory: Store) -> None:
         assert one.over_at <= other.placing_at
 
 
-async def test_three_calls_begin_in_a_second(memory: Store) -> None:
+async def test_at_most_three_calls_start_per_second(memory: Store) -> None:
     async with placing_world(memory) as world:
         rows = [await world.want(f"4477009001{number:02}") for number in range(12)]
         await world.run(6, step_s=0.1)
@@ -328,7 +328,7 @@ async def test_vonage_is_asked_about_an_attempt_whose_webhooks_are_lost(
 
 
 class Vonage:
-    """Knows every call as answered."""
+    """Reports every call as answered."""
 
     async def create_call(self, call: NewCall) -> CreatedCall:
         return CreatedCall(uuid=f"leg-{call.to}")
@@ -340,7 +340,7 @@ class Vonage:
         raise AssertionError(uuid)
 
 
-async def test_a_call_that_vonage_calls_answered_is_not_repeated(memory: Store) -> None:
+async def test_a_call_that_vonage_reports_as_answered_is_not_repeated(memory: Store) -> None:
     flows = REMINDER.replace("[timeout, busy, unanswered]", "[unknown]")
     async with placing_world(memory, flows=flows) as world:
         wanted = await world.want()
@@ -374,7 +374,7 @@ steps:
 
 
 async def send_hooks(world: World) -> list[Verdict]:
-    """Send every waiting hook, each twice: the first reply may be lost."""
+    """Send every waiting hook twice, because the first reply may be lost."""
     send = places_calls(world.service)
     verdicts = []
     for hook in await world.store.hooks(100):
@@ -413,7 +413,7 @@ async def test_a_call_waits_for_a_host_that_has_its_flow(memory: Store) -> None:
         assert {"answered"} == {(await world.known(row.id)).outcome for row in (early, late)}
 
 
-async def test_a_call_whose_flow_no_host_has_expires_an_hour_late(memory: Store) -> None:
+async def test_a_call_expires_an_hour_late_if_no_host_has_its_flow(memory: Store) -> None:
     async with placing_world(memory) as world:
         wanted = await world.want(expires_s=600)
         world.service.library.current = replace(world.service.library.current, flows={})
@@ -454,7 +454,7 @@ async def test_calls_to_a_busy_number_delay_no_other_call(any_store: Store) -> N
         assert rows == [await world.known(row.id) for row in rows]
 
 
-async def test_calls_that_waited_into_the_night_are_placed_in_the_morning(any_store: Store) -> None:
+async def test_calls_still_waiting_at_night_are_placed_in_the_morning(any_store: Store) -> None:
     late = datetime(2026, 3, 4, 20, 59, tzinfo=UTC)
     async with placing_world(any_store, at=late) as world:
         await world.store.placed.pause(world.clock.ms, "anna", "")
@@ -470,10 +470,8 @@ async def test_calls_that_waited_into_the_night_are_placed_in_the_morning(any_st
 
 @pytest.mark.parametrize("to", [TO, "447700900199"])
 @pytest.mark.parametrize("status", ["ringing", "answered", "completed"])
-async def test_an_event_of_a_foreign_leg_leaves_the_person_who_is_called_alone(
-    memory: Store, status: str, to: str
-) -> None:
-    """It is signed, has the token of the attempt, and comes before the reply to the request."""
+async def test_an_event_of_another_leg_does_not_affect_the_called_person(memory: Store, status: str, to: str) -> None:
+    """It is signed, has the token of the attempt, and arrives before the reply to the request."""
     async with placing_world(memory, {TO: QUICK}) as world:
         wanted = await world.want()
         (attempt,) = await world.placer.claim(1)
@@ -489,7 +487,7 @@ async def test_an_event_of_a_foreign_leg_leaves_the_person_who_is_called_alone(
 
 
 @pytest.mark.parametrize("when", ["waiting", "ringing"])
-async def test_late_webhooks_of_a_forgotten_call_are_not_stored(tmp_path: Path, when: str) -> None:
+async def test_late_webhooks_of_a_deleted_call_are_not_stored(tmp_path: Path, when: str) -> None:
     store = Store(SqliteDatabase(tmp_path / "calls.db"))
     async with placing_world(store, {TO: Behaviour(rings_s=5, talks_s=8)}) as world:
         wanted = await world.want()
@@ -514,7 +512,7 @@ async def test_late_webhooks_of_a_forgotten_call_are_not_stored(tmp_path: Path, 
         assert (0, 0, 0, 0) == (left.calls, left.webhooks, left.hooks, left.placed)
 
 
-async def test_the_fallback_of_a_placed_call_s_event_starts_no_other_flow(memory: Store) -> None:
+async def test_the_fallback_of_an_event_of_a_placed_call_starts_no_other_flow(memory: Store) -> None:
     flows = (
         f"{REMINDER}---\nflow: reception\ndefault: true\nstart: a\nsteps: {{a: {{do: [talk: Reception.], goto: end}}}}"
     )
@@ -601,7 +599,7 @@ async def test_a_number_that_is_added_between_two_attempts_is_not_called_again(m
         assert [] == await world.hooks()  # `otherwise` does not include it
 
 
-async def test_otherwise_does_not_include_an_outcome_that_nobody_knows(memory: Store) -> None:
+async def test_otherwise_does_not_include_an_unknown_outcome(memory: Store) -> None:
     flows = REMINDER.replace("    unknown: {send: check_by_hand}\n", "")
     async with placing_world(memory, {TO: QUICK}, flows=flows) as world:
         world.requests.faults = ["lost"]

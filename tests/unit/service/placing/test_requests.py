@@ -1,4 +1,4 @@
-"""Requests for calls, from anybody and with anything."""
+"""Requests for calls with any content."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_request_is_refused_with_a_reason_or_calls_an_allowed_number(
 
 
 @each_case("name", ["\ud800", ["Ada"], {"first": "Ada"}])
-def test_what_is_no_text_is_refused(name: object) -> None:
+def test_a_value_that_is_not_text_is_refused(name: object) -> None:
     with pytest.raises(RefusedRequest, match="with"):
         wanted = WantedCall(flow="reminder", to="447700900123", values={"name": name}, origin="cli")
         checked(wanted, FLOWS, ALLOWED, NOON, KEYS)

@@ -1,4 +1,4 @@
-"""The sensitive params of placed calls: a token everywhere but in the phone that hears them."""
+"""The sensitive params of placed calls are tokens everywhere except in the prompts that the phone plays."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ End: TypeAlias = Callable[[World, PlacedRow], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Case:
-    """How a placed call ends: what its phone does, what else happens, and the stored outcome."""
+    """How a placed call ends: the behaviour of its phone, other events, and the stored outcome."""
 
     outcome: str
     phone: Behaviour = PERSON
@@ -139,13 +139,13 @@ def backup_of(folder: Path) -> bytes:
 
 
 def assert_hidden(folder: Path, *texts: str) -> None:
-    """A text, by default the code, is in no byte of the database, its write-ahead log and a backup."""
+    """Check that a text, by default the code, is nowhere in the database, its write-ahead log and a backup."""
     written = b"".join(file.read_bytes() for file in folder.iterdir()) + backup_of(folder)
     assert [] == [text for text in texts or SPELLED if text.encode() in written]
 
 
 @each_case("case", ENDS.values(), ids=ENDS.keys())
-async def test_a_code_is_nowhere_in_the_clear_however_its_call_ends(tmp_path: Path, case: Case) -> None:
+async def test_a_code_is_never_stored_in_clear_text_however_its_call_ends(tmp_path: Path, case: Case) -> None:
     store = Store(SqliteDatabase(tmp_path / "calls.db"))
     async with placing_world(store, {TO: case.phone}, flows=case.flows) as world:
         wanted = await world.want(flow="code", values={"code": CODE}, batch="codes", key="one")
@@ -162,7 +162,7 @@ async def test_a_code_is_nowhere_in_the_clear_however_its_call_ends(tmp_path: Pa
         assert CODE not in "".join(world.log + world.reports.problems)
 
 
-async def test_a_repeated_webhook_gets_the_same_bytes_as_long_as_the_call_lasts(memory: Store) -> None:
+async def test_a_repeated_webhook_gets_the_same_bytes_during_the_call(memory: Store) -> None:
     async with placing_world(memory, {TO: PERSON}, flows=FLOWS) as world:
         wanted = await world.want(flow="code", values={"code": CODE})
         await hears_it(world, wanted)
@@ -177,7 +177,7 @@ async def test_a_repeated_webhook_gets_the_same_bytes_as_long_as_the_call_lasts(
         assert b"secret:" not in late.body
 
 
-def test_a_prompt_that_only_looks_like_a_token_is_repeated_as_it_is() -> None:
+def test_a_prompt_that_only_looks_like_a_token_is_repeated_unchanged() -> None:
     ncco = b'[{"action":"talk","text":"secret: nobody knows it"}]'
 
     assert ncco == decrypted(ncco, None)
@@ -269,7 +269,7 @@ PHONES: Final = st.lists(
     lost=st.sets(st.sampled_from(["completed", "answered", "busy", "machine"])),
     is_spoken=st.booleans(),
 )
-def test_no_course_of_a_placed_call_writes_a_sensitive_value(
+def test_no_placed_call_stores_a_sensitive_value_whatever_happens(
     code: str,
     phones: list[Behaviour],
     happens: list[tuple[int, str]],
@@ -278,7 +278,7 @@ def test_no_course_of_a_placed_call_writes_a_sensitive_value(
     *,
     is_spoken: bool,
 ) -> None:
-    """Both while the call goes on and after it."""
+    """Both during the call and after it."""
     flows = FLOWS if is_spoken else COMPARED
 
     async def run(folder: Path) -> None:
@@ -325,7 +325,7 @@ def stored(code: str, keys: tuple[bytes, ...] = KEYS, key: str = "visit-17") -> 
     return checked(wanted, PROJECT, ("44",), AT, keys)
 
 
-def test_a_digest_tells_requests_apart_but_does_not_betray_their_values() -> None:
+def test_a_digest_distinguishes_requests_without_revealing_their_values() -> None:
     first = stored(CODE)
 
     assert first.digest == stored(CODE).digest
@@ -344,7 +344,7 @@ def test_a_refusal_does_not_quote_a_sensitive_value() -> None:
 
 
 @pytest.mark.parametrize(("keys", "outcome"), [((b"new", *KEYS), "answered"), ((b"new",), "failed")])
-async def test_nobody_is_called_whose_code_the_server_cannot_read(
+async def test_a_call_is_not_placed_if_the_server_cannot_read_its_code(
     memory: Store, keys: tuple[bytes, ...], outcome: str
 ) -> None:
     async with placing_world(memory, {TO: PERSON}, flows=FLOWS) as world:
@@ -368,7 +368,9 @@ LITERALS: Final = {
 
 
 @given(type_=st.sampled_from(sorted(LITERALS)), data=st.data(), is_spoken=st.booleans())
-def test_a_placed_call_decides_as_a_called_one(type_: str, data: st.DataObject, *, is_spoken: bool) -> None:
+def test_a_placed_call_takes_the_same_decisions_as_an_incoming_one(
+    type_: str, data: st.DataObject, *, is_spoken: bool
+) -> None:
     literal, values = LITERALS[type_]
     text = data.draw(values)
     placed = COMPARED.replace("type: text", f"type: {type_}").replace('"7777"', literal)

@@ -1,4 +1,4 @@
-"""An attempt's webhooks in every order, and with any of them lost: who picked up is not called again."""
+"""An attempt's webhooks in every order and with any of them lost: a person who answered is not called again."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FLOWS: Final = "---\n".join(
 
 
 def outcome_of(webhooks: Iterable[str], retry: str, detection: str) -> str:
-    """What became of an attempt whose webhooks came in this order, after which nothing else came."""
+    """The outcome of an attempt after these webhooks in this order, and nothing else."""
     picked_up = {ANSWER, "answered", "human", *(["machine"] if detection == "continue" else [])}
     is_answered = False
     outcome = ""
@@ -113,7 +113,7 @@ def check(attempts: Attempts, webhooks: Sequence[str], retry: str, detection: st
 
 @pytest.mark.parametrize("detection", DETECTIONS)
 @pytest.mark.parametrize("retry", RETRIES)
-def test_every_two_webhooks_in_both_orders(attempts: Attempts, retry: str, detection: str) -> None:
+def test_every_pair_of_webhooks_works_in_both_orders(attempts: Attempts, retry: str, detection: str) -> None:
     for number in (0, 1, 2):
         for webhooks in permutations((ANSWER, *STATUSES), number):
             check(attempts, webhooks, retry, detection)
@@ -124,5 +124,5 @@ def test_every_two_webhooks_in_both_orders(attempts: Attempts, retry: str, detec
     retry=st.sampled_from(sorted(RETRIES)),
     detection=st.sampled_from(DETECTIONS),
 )
-def test_any_webhooks_in_any_order(attempts: Attempts, webhooks: list[str], retry: str, detection: str) -> None:
+def test_webhooks_work_in_any_order(attempts: Attempts, webhooks: list[str], retry: str, detection: str) -> None:
     check(attempts, webhooks, retry, detection)

@@ -1,4 +1,4 @@
-"""When a call may be placed, over nights, zones, closing times and changes of the clocks."""
+"""When a call may be placed, across nights, time zones, closing times and clock changes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ def at(text: str) -> datetime:
 @each_case(
     ("number", "zones"),
     [
-        (MOBILE, {"Europe/London", "Europe/Guernsey", "Europe/Isle_of_Man"}),  # of a range for films: by its prefix
+        (
+            MOBILE,
+            {"Europe/London", "Europe/Guernsey", "Europe/Isle_of_Man"},
+        ),  # of a range reserved for films: by its prefix
         ("442079460000", {"Europe/London"}),
         ("12125551234", {"America/New_York"}),
         ("870123456", set()),  # a satellite
@@ -37,7 +40,7 @@ def at(text: str) -> datetime:
         ("", set()),
     ],
 )
-def test_a_number_may_be_in_these_zones(number: str, zones: set[str]) -> None:
+def test_a_number_has_these_possible_time_zones(number: str, zones: set[str]) -> None:
     assert zones == {zone.key for zone in zones_of(number)}
 
 
@@ -52,15 +55,15 @@ def test_a_mobile_number_may_be_anywhere_in_its_country() -> None:
         ("2026-03-27T20:59:59+00:00", "2026-03-27T20:59:59+00:00"),
         ("2026-03-27T21:00+00:00", "2026-03-28T08:00+00:00"),
         ("2026-03-27T07:59+00:00", "2026-03-27T08:00+00:00"),
-        ("2026-03-28T22:30+00:00", "2026-03-29T08:00+01:00"),  # the clocks go forward in that night
-        ("2026-10-24T22:30+01:00", "2026-10-25T08:00+00:00"),  # and back in that one
+        ("2026-03-28T22:30+00:00", "2026-03-29T08:00+01:00"),  # the clocks go forward that night
+        ("2026-10-24T22:30+01:00", "2026-10-25T08:00+00:00"),  # and back this night
     ],
 )
 def test_nobody_is_called_at_night(now: str, moment: str) -> None:
     assert at(moment) == next_moment(at(now), zones_of(MOBILE), None)
 
 
-def test_it_must_be_day_in_every_zone() -> None:
+def test_it_must_be_daytime_in_every_zone() -> None:
     zones = (ZoneInfo("America/New_York"), ZoneInfo("America/Los_Angeles"))
 
     assert at("2026-06-01T08:00-07:00") == next_moment(at("2026-06-01T08:00-04:00"), zones, None)
@@ -76,11 +79,11 @@ def test_it_must_be_day_in_every_zone() -> None:
         ("870123456", "2026-03-27T23:00+00:00", 'the opening hours "office" do not include this time'),
     ],
 )
-def test_it_is_said_why_a_call_waits(number: str, now: str, why: str) -> None:
+def test_the_reason_why_a_call_waits_is_given(number: str, now: str, why: str) -> None:
     assert why == why_not(at(now), zones_of(number), office())
 
 
-def test_no_moment_fits_where_it_is_always_night_somewhere() -> None:
+def test_no_time_is_allowed_if_it_is_always_night_in_one_of_the_zones() -> None:
     zones = tuple(map(ZoneInfo, ("Pacific/Auckland", "Europe/London", "America/New_York")))
 
     assert next_moment(at("2026-06-01T12:00+00:00"), zones, None) is None
@@ -94,7 +97,7 @@ def test_no_moment_fits_where_it_is_always_night_somewhere() -> None:
         ("2026-03-29T10:00+01:00", "2026-03-30T09:00+01:00"),
     ],
 )
-def test_a_try_waits_for_the_office_to_open(now: str, moment: str) -> None:
+def test_an_attempt_waits_for_the_office_to_open(now: str, moment: str) -> None:
     assert at(moment) == next_moment(at(now), (), office())
 
 
@@ -110,7 +113,9 @@ def test_an_office_that_opens_only_at_night_calls_nobody() -> None:
     st.sampled_from([MOBILE, "12125551234", "61412345678", "5511987654321", "919812345678"]),
     st.booleans(),
 )
-def test_a_moment_is_by_day_and_open_and_none_before_it_is(now: datetime, number: str, is_office: bool) -> None:
+def test_the_next_allowed_time_is_the_earliest_in_daytime_and_opening_hours(
+    now: datetime, number: str, is_office: bool
+) -> None:
     zones = zones_of(number)
     calendar = office(zone=zones[0]) if is_office else None
 

@@ -1,4 +1,4 @@
-"""Every value of every assumption that webhooks and the REST API can show is seen, and nothing else is."""
+"""Probes detect every value of every assumption that webhooks and the REST API can show, and nothing else."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def observable() -> Iterator[tuple[str, Any]]:
 
 
 @each_case("name, value", list(observable()), ids=lambda case: f"{case}")
-async def test_each_value_is_seen_and_nothing_is_invented(name: str, value: Any) -> None:
+async def test_every_value_is_observed_and_none_is_invented(name: str, value: Any) -> None:
     platform = VirtualPlatform(replace(DEFAULTS, **{name: value}), seed=f"{name} {value}")
     seen = await platform.ask_all()
     expected = {
@@ -39,7 +39,7 @@ async def test_each_value_is_seen_and_nothing_is_invented(name: str, value: Any)
     assert expected == seen
 
 
-def test_every_assumption_is_asked_once_or_says_why_it_is_not() -> None:
+def test_every_assumption_is_probed_once_or_says_why_it_is_not() -> None:
     asked = [name for probe in PROBES for name in probe.asks]
     hidden = {each.name for each in assumptions().values() if each.basis.hidden}
     assert sorted(assumptions().keys() - hidden) == sorted(asked)
@@ -52,7 +52,7 @@ async def test_only_the_two_numbers_are_dialled() -> None:
     assert set(platform.journal.numbers) == dialled
 
 
-async def test_a_check_costs_no_more_than_it_said() -> None:
+async def test_a_check_costs_no_more_than_announced() -> None:
     platform = VirtualPlatform(DEFAULTS)
     for probe in PROBES:
         before = platform.journal.spent_eur
@@ -60,7 +60,7 @@ async def test_a_check_costs_no_more_than_it_said() -> None:
         assert platform.journal.spent_eur - before <= platform.check.cost_eur(probe)
 
 
-async def test_no_call_is_left_after_a_probe() -> None:
+async def test_no_call_is_left_open_after_a_probe() -> None:
     platform = VirtualPlatform(DEFAULTS)
     for probe in PROBES:
         await platform.check.ask(probe)
@@ -68,7 +68,7 @@ async def test_no_call_is_left_after_a_probe() -> None:
 
 
 @pytest.mark.parametrize("secret", ["", "s" * 32])
-async def test_signatures_are_only_judged_where_some_are_signed(secret: str) -> None:
+async def test_signatures_are_judged_only_if_some_webhooks_are_signed(secret: str) -> None:
     platform = VirtualPlatform(DEFAULTS, secret=secret)
     seen = await platform.ask_all()
     assert {"get_signature", "repeated_jti"} & seen.keys() == ({"get_signature", "repeated_jti"} if secret else set())
