@@ -24,7 +24,7 @@ from ncco_server.vonage.application_token import ApplicationTokens, token_url
 from ncco_server.vonage.applications import ApiDocument
 from ncco_server.vonage.pace import NEW_CALLS_A_SECOND, OTHERS_A_SECOND, Pace
 
-Outcome: TypeAlias = Literal["not_sent", "refused", "unknown"]
+RequestOutcome: TypeAlias = Literal["not_sent", "refused", "unknown"]
 """The effect of a failed request.
 
 - `not_sent`: Vonage did nothing, for a reason unrelated to the request. The request can be sent again.
@@ -70,7 +70,7 @@ class VoiceApiError(VonageApiError):
         self,
         message: str,
         cure: str,
-        outcome: Outcome,
+        outcome: RequestOutcome,
         status: int | None = None,
         *,
         title: str = "",
@@ -80,7 +80,7 @@ class VoiceApiError(VonageApiError):
         super().__init__(
             message, cure, status, setting="VONAGE_PRIVATE_KEY" if status == HTTPStatus.UNAUTHORIZED else ""
         )
-        self.outcome: Outcome = outcome
+        self.outcome: RequestOutcome = outcome
         self.title = title
         self.detail = detail
         self.retry_after = retry_after
@@ -311,7 +311,7 @@ def _path(uuid: str, part: str = "") -> str:
 
 
 def _lost(where: str, error: TimeoutError | httpx.HTTPError) -> VoiceApiError:
-    outcome: Outcome = "not_sent" if isinstance(error, _UNSENT) else "unknown"
+    outcome: RequestOutcome = "not_sent" if isinstance(error, _UNSENT) else "unknown"
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return VoiceApiError(f"{where} does not reply in time", _LATER, outcome)
     reason = str(error) or type(error).__name__
@@ -331,7 +331,7 @@ def _refusal(status: int, retry_after: str, reply: bytes) -> VoiceApiError:
     message = f"Vonage refuses the request: status {status}{explanation and f' ({explanation})'}"
     match status:
         case HTTPStatus.TOO_MANY_REQUESTS:
-            outcome: Outcome = "not_sent"
+            outcome: RequestOutcome = "not_sent"
         case _ if httpx.codes.is_client_error(status):
             outcome = "refused"
         case _:
