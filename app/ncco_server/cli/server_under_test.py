@@ -22,7 +22,7 @@ from ncco_server.cli.output import CannotRun
 from ncco_server.cli.scenario_files import first_numbers
 from ncco_server.flow.model import Project
 from ncco_server.service.calls import CallService
-from ncco_server.service.outbox import by_way
+from ncco_server.service.outbox import by_kind
 from ncco_server.settings import Settings
 from ncco_server.simulator.delivery import Application
 from ncco_server.store import HookRow
@@ -66,7 +66,7 @@ async def local_stage(
         if is_live:
             clients = Clients(settings)
             exits.push_async_callback(clients.close)
-            send = by_way(clients.post, clients.mail)
+            send = by_kind(clients.post, clients.mail)
 
             async def post(hook: HookRow) -> str:
                 return hook.problem or (await send(hook, datetime.now(UTC))).problem

@@ -43,7 +43,7 @@ Post: TypeAlias = Callable[[HookRow, datetime], Awaitable[Verdict]]
 """Makes one attempt to send a hook, at the current time (aware, UTC). Never raises."""
 
 
-def by_way(post: Post, mail: Post, place: Post | None = None) -> Post:
+def by_kind(post: Post, mail: Post, place: Post | None = None) -> Post:
     async def send(hook: HookRow, now: datetime) -> Verdict:
         if place is not None and hook.places_call:
             return await place(hook, now)

@@ -16,7 +16,7 @@ from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.loader import load_files
 from ncco_server.service.calls import CallService
 from ncco_server.service.on_demand import OnDemand
-from ncco_server.service.outbox import Listener, Post, Sender, Verdict, by_way
+from ncco_server.service.outbox import Listener, Post, Sender, Verdict, by_kind
 from ncco_server.service.poller import Schedule
 from ncco_server.settings import Settings
 from ncco_server.store import HookCounts, HookRow, open_store
@@ -97,7 +97,7 @@ class OwnService:
         store = open_store(settings.database_url)
         self._clients = Clients(settings, partial(counted_lookups, metrics=metrics, log=log), store)
         places = OnDemand(self._make_places)
-        post = by_way(self._clients.post, self._clients.mail, sending_with(places))
+        post = by_kind(self._clients.post, self._clients.mail, sending_with(places))
         self.sender = Sender(store, post, Schedule(settings.hook_tries), HookLog(metrics, log), clock=clock)
         self.calls = CallService(
             store,

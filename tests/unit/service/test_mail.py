@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from ncco_server.errors import SettingsError
 from ncco_server.service.mail import RECORDING_WAIT_S, Attach, Attachment, Mailer, MailServer, NoAttachment
-from ncco_server.service.outbox import Sender, Verdict, by_way
+from ncco_server.service.outbox import Sender, Verdict, by_kind
 from ncco_server.service.poller import Schedule
 from ncco_server.settings import load_settings
 from ncco_server.store import HookRow, SqliteDatabase, Store
@@ -275,7 +275,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 @asynccontextmanager
 async def sending(store: Store, mailer: Mailer) -> AsyncIterator[Heard]:
     heard = Heard()
-    sender = Sender(store, by_way(mailer, mailer), Schedule(tries=8, first_s=0.001, poll_s=0.02), heard)
+    sender = Sender(store, by_kind(mailer, mailer), Schedule(tries=8, first_s=0.001, poll_s=0.02), heard)
     async with running(sender):
         yield heard
 
