@@ -11,12 +11,12 @@ from ncco_server.console import conversation, placed
 from ncco_server.console.phone import page, repetition, transcript
 from ncco_server.flow.language.outbound import OutboundWays
 from ncco_server.ncco.statuses import DIAL_FAILURES
-from ncco_server.simulator.parties import DETAILS, Outcome
+from ncco_server.simulator.parties import DETAILS, PartyOutcome
 from ncco_server.verify.played_call import FOR_PHONES
 
 TABLES: dict[str, Collection[str]] = {
     "`on` of `outbound`": OutboundWays.words(),
-    "the outcomes of the simulator": get_args(Outcome),
+    "the outcomes of the simulator": get_args(PartyOutcome),
     "their details": DETAILS,
     "what a simulated phone may do": FOR_PHONES,
     "the dials of a repeated call": {status for status, _ in repetition.DIAL_RESULTS},

@@ -29,7 +29,7 @@ from ncco_server.settings.values import read_private_key
 from ncco_server.simulator.assumptions import After
 from ncco_server.simulator.delivery import Application, WebhookDelivery
 from ncco_server.simulator.legs import Leg
-from ncco_server.simulator.parties import Behaviour, Outcome, Parties
+from ncco_server.simulator.parties import Behaviour, Parties, PartyOutcome
 from ncco_server.simulator.platform import Vonage
 from ncco_server.simulator.rest.server import LiveVonage
 from ncco_server.simulator.servers import HttpServer
@@ -52,9 +52,9 @@ def _parties(_context: click.Context, _parameter: click.Parameter, given: tuple[
     found = {}
     for each in given:
         number, _, outcome = each.partition("=")
-        known = next((name for name in get_args(Outcome) if name == outcome), None)
+        known = next((name for name in get_args(PartyOutcome) if name == outcome), None)
         if known is None:
-            words = ", ".join(get_args(Outcome))
+            words = ", ".join(get_args(PartyOutcome))
             raise click.BadParameter(f"{each} is not NUMBER=OUTCOME; the outcomes are {words}")
         found[options.digits_of(number)] = Behaviour(known)
     return found

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
-Outcome: TypeAlias = Literal[
+PartyOutcome: TypeAlias = Literal[
     "answered", "completed", "human", "machine", "beep", "disconnected",
     "busy", "timeout", "unanswered", "rejected", "failed",
 ]  # fmt: skip
@@ -51,7 +51,7 @@ class Behaviour:
         detail, sip_code: the values in the failure event; None for the usual values of the outcome.
     """
 
-    outcome: Outcome = "answered"
+    outcome: PartyOutcome = "answered"
     rings_s: float = 4.0
     talks_s: float = 30.0
     hangs_up_first: bool = True

@@ -19,7 +19,7 @@ from ncco_server.flow.phrases import fold
 from ncco_server.flow.report import printable
 from ncco_server.flow.runtime import Asked
 from ncco_server.simulator.legs import CallIsOver, Leg
-from ncco_server.simulator.parties import Outcome
+from ncco_server.simulator.parties import PartyOutcome
 from ncco_server.simulator.scheduler import NoProgress
 from ncco_server.simulator.transcript import CallMoment, Waited
 from ncco_server.store import TurnRow
@@ -44,10 +44,10 @@ MOST_WEBHOOKS: Final = 1_000
 LONGEST_PLAY_S: Final = 3600.0
 """How far the clock of an interactive call advances in one step, at most."""
 LISTED_OPTIONS: Final = 8
-FOR_PHONES: Final[tuple[Outcome, ...]] = (
+FOR_PHONES: Final[tuple[PartyOutcome, ...]] = (
     "completed", "busy", "timeout", "rejected", "failed", "unanswered", "machine",
 )  # fmt: skip
-FOR_WEBSOCKETS: Final[tuple[Outcome, ...]] = ("completed", "disconnected", "unanswered", "failed")
+FOR_WEBSOCKETS: Final[tuple[PartyOutcome, ...]] = ("completed", "disconnected", "unanswered", "failed")
 """Source: WebSocket guide."""
 TOLERANCE_S: Final = 0.0005
 """Half the resolution of the virtual clock, which is 1 ms."""
@@ -114,13 +114,13 @@ class AcceptedInput(NamedTuple):
     phrases: tuple[str, ...] = ()
 
 
-def outcomes_of(dialled: Waited) -> tuple[Outcome, ...]:
+def outcomes_of(dialled: Waited) -> tuple[PartyOutcome, ...]:
     """`human` and `beep` are only possible if the `connect` uses machine detection."""
     if dialled.address.startswith(("ws:", "wss:")):
         return FOR_WEBSOCKETS
     is_heard_out = "advancedMachineDetection" in dialled.action
-    detected: tuple[Outcome, ...] = ("human",) if is_heard_out or "machineDetection" in dialled.action else ()
-    beep: tuple[Outcome, ...] = ("beep",) if is_heard_out else ()
+    detected: tuple[PartyOutcome, ...] = ("human",) if is_heard_out or "machineDetection" in dialled.action else ()
+    beep: tuple[PartyOutcome, ...] = ("beep",) if is_heard_out else ()
     return (*FOR_PHONES, *detected, *beep)
 
 
@@ -142,7 +142,7 @@ class PlayedCall:
         self,
         placed: PlacedCall,
         flows: Iterable[Flow] = (),
-        outcome_of: Callable[[str], Outcome | None] = lambda _: None,
+        outcome_of: Callable[[str], PartyOutcome | None] = lambda _: None,
         result: Result | None = None,
     ) -> None:
         self.placed = placed

@@ -16,7 +16,7 @@ from ncco_server.service.result_rows import ResultRows
 from ncco_server.simulator.clock import VirtualClock
 from ncco_server.simulator.delivery import Application
 from ncco_server.simulator.legs import Leg
-from ncco_server.simulator.parties import Behaviour, Outcome, Parties
+from ncco_server.simulator.parties import Behaviour, Parties, PartyOutcome
 from ncco_server.simulator.platform import Vonage
 from ncco_server.simulator.servers import HttpServer, Request, Response
 from ncco_server.simulator.transcript import CallMoment
@@ -139,7 +139,7 @@ async def play_examples(hosts: Sequence[Host], calls: int, *, kills: int, seed: 
 async def _play(line: Line, door: Hosts, seed: int) -> None:
     """Play the call of a seed to its end."""
     luck = Random(f"{line.name} {seed}")  # noqa: S311 - to be repeated
-    outcome: Outcome = luck.choice(OUTCOMES)
+    outcome: PartyOutcome = luck.choice(OUTCOMES)
     parties = Parties(other=Behaviour(outcome, luck.uniform(1, 10), luck.uniform(5, 60), luck.random() < 0.8))
     chaos = NETWORKS[("calm", "unlucky")[seed % 2]](seed)
     vonage = Vonage(APPLICATION, door, VirtualClock(), parties, chaos=chaos, seed=f"{seed}")

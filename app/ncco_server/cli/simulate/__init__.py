@@ -28,7 +28,7 @@ from ncco_server.flow.files import project_of
 from ncco_server.flow.model import Project
 from ncco_server.flow.report import printable
 from ncco_server.simulator.assumptions import After
-from ncco_server.simulator.parties import ENDLESS, Behaviour, Outcome, Parties
+from ncco_server.simulator.parties import ENDLESS, Behaviour, Parties, PartyOutcome
 from ncco_server.verify.kept_call import check_path, keep
 from ncco_server.verify.played_call import PlayedCall
 from ncco_server.verify.scenarios.model import FROM, ScenarioCall
@@ -157,7 +157,7 @@ def command(
     caller: str,
     place: bool,
     given: Mapping[str, str],
-    phone: tuple[Outcome, ...],
+    phone: tuple[PartyOutcome, ...],
     user: str,
     custom_data: Any,
     at: datetime,

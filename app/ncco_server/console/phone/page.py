@@ -26,7 +26,7 @@ from ncco_server.editor.project import CannotSave, ProjectFolder, ReadProject, d
 from ncco_server.editor.source import PASTED, PhoneText, Playable, dialled_in, read_source
 from ncco_server.errors import StoreError
 from ncco_server.flow.files import MAX_BYTES
-from ncco_server.simulator.parties import Outcome
+from ncco_server.simulator.parties import PartyOutcome
 from ncco_server.verify.played_call import FOR_PHONES
 from ncco_server.verify.scenarios.answers import lookups_of
 from ncco_server.verify.scenarios.fitting import env_names
@@ -35,7 +35,7 @@ from ncco_server.verify.scenarios.script import NotAStep, step_of
 
 router = APIRouter()
 
-OUTCOMES: Final[Mapping[Outcome, str]] = {
+OUTCOMES: Final[Mapping[PartyOutcome, str]] = {
     "completed": "answers",
     "answered": "answers",
     "busy": "is busy",

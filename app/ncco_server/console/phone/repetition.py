@@ -22,7 +22,7 @@ from ncco_server.flow.language.returns import OK
 from ncco_server.ncco.webhooks import EXPECTED_SPEECH_ERRORS, AnswerWebhook, InputWebhook, RecordWebhook, recognise
 from ncco_server.service.recorded_calls import TimelineEntry, entries_of, functions_in
 from ncco_server.service.written_rows import MASKED, REFUSED
-from ncco_server.simulator.parties import Outcome
+from ncco_server.simulator.parties import PartyOutcome
 from ncco_server.store import Timeline, TurnRow, moment_of
 from ncco_server.verify.played_call import MOST_INPUTS, CannotDo
 from ncco_server.verify.scenarios.answers import Definitions, lookups_of
@@ -51,7 +51,7 @@ SAMPLE_WORDS: Final = "sample words"
 USUAL_DIGITS: Final = 4
 """Source: NCCO reference, DTMF Input Settings (maxDigits)."""
 _COMPARED: Final = ("entered", "decided", "failed", "heard")
-DIAL_RESULTS: Final[Sequence[tuple[str, Outcome]]] = (
+DIAL_RESULTS: Final[Sequence[tuple[str, PartyOutcome]]] = (
     ("busy", "busy"), ("timeout", "timeout"), ("unanswered", "unanswered"), ("rejected", "rejected"),
     ("failed", "failed"), ("disconnected", "disconnected"),
     ("beep_start", "beep"), ("machine", "machine"), ("human", "human"), ("completed", "completed"),

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.service.lookups import LookupClient, lookups_of_turn
-from ncco_server.simulator.parties import Outcome
+from ncco_server.simulator.parties import PartyOutcome
 from ncco_server.verify.scenarios.answers import Definitions, LookupAnswers, no_answer
 
 ANYBODY: Final = "*"
@@ -40,7 +40,7 @@ class World(BaseModel, extra="forbid"):
         given: the answers by lookup; a lookup without an entry returns its default.
     """
 
-    parties: dict[str, Outcome] = Field({}, max_length=200)
+    parties: dict[str, PartyOutcome] = Field({}, max_length=200)
     given: dict[str, GivenAnswer] = Field({}, max_length=200)
 
 
@@ -56,7 +56,7 @@ class ChosenAnswers(LookupAnswers):
         self.world = world
         self.client = client
 
-    def outcome_of(self, address: str) -> Outcome | None:
+    def outcome_of(self, address: str) -> PartyOutcome | None:
         """Return None if the person decides when the address is dialled."""
         return self.world.parties.get(address, self.world.parties.get(ANYBODY))
 

@@ -12,7 +12,7 @@ from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.flow.language.schema import resolved
 from ncco_server.flow.nodes import Entry
 from ncco_server.flow.source import read_yaml
-from ncco_server.simulator.parties import ENDLESS, Behaviour, Outcome
+from ncco_server.simulator.parties import ENDLESS, Behaviour, PartyOutcome
 from ncco_server.value_types import JsonSchema
 from ncco_server.verify.scenarios.script import PRESSES, Spoken, acts_of
 from ncco_server.verify.scenarios.values import SECONDS, ScenarioModel, ScenarioReader, named
@@ -36,7 +36,7 @@ class CalledPerson(ScenarioModel):
     """how long it rings before the person does something"""
     picks_up: bool = True
     """`false`: it rings until the caller gives up"""
-    outcome: Outcome = "answered"
+    outcome: PartyOutcome = "answered"
     """instead of `picks_up`: any result of a call"""
     presses: Annotated[tuple[str | Spoken, ...], PRESSES] = ()
     """the person's input each time that the call waits for it: keys, `{speak: text}`, or "" for silence"""

@@ -18,7 +18,7 @@ from ncco_server.flow.source import read_yaml
 from ncco_server.ncco.statuses import WEBHOOK_STATUSES
 from ncco_server.simulator.durations import plain
 from ncco_server.simulator.legs import SURE, Leg
-from ncco_server.simulator.parties import Behaviour, Outcome, Words
+from ncco_server.simulator.parties import Behaviour, PartyOutcome, Words
 from ncco_server.simulator.platform import Vonage
 from ncco_server.simulator.transcript import CallMoment, MomentKind
 from ncco_server.suggest import nearest
@@ -52,7 +52,7 @@ class ScriptedCall(Protocol):
 
 
 FAULTS: Final[tuple[FaultKind, ...]] = get_args(FaultKind)
-OUTCOMES: Final[tuple[str, ...]] = get_args(Outcome)
+OUTCOMES: Final[tuple[str, ...]] = get_args(PartyOutcome)
 STATUSES: Final = (*WEBHOOK_STATUSES, "transcribed", "success", "failure")
 """Source: webhook reference, Call status events, Transcription and Payment."""
 _ADDRESS: Final = re.compile(r"\+?[\d ]+|.*[:@].*")
@@ -275,7 +275,7 @@ class ScriptedParty(ScenarioModel):
 
     to: str = ""
     """number, user, URI or extension; without it, whoever is dialled"""
-    outcome: Outcome = "completed"
+    outcome: PartyOutcome = "completed"
     rings: Annotated[float, SECONDS] = 4.0
     talks: Annotated[float, SECONDS] = 30.0
     hangs_up: Literal["caller", "party"] = "party"

@@ -17,7 +17,7 @@ from ncco_server.flow.graph import OutcomeKey
 from ncco_server.flow.language.menu import Choices
 from ncco_server.flow.model import Project
 from ncco_server.flow.nodes import Entry, Map, Place, Text
-from ncco_server.simulator.parties import Outcome
+from ncco_server.simulator.parties import PartyOutcome
 from ncco_server.verify.coverage import OutcomeCounter
 from ncco_server.verify.scenarios.answers import Answer, GivenAnswers, NoAnswer
 from ncco_server.verify.scenarios.model import Scenario
@@ -37,7 +37,7 @@ from tests.system.verify.prove.brute_force import told_apart
 PLACE = Place("walk.yaml", 1, 1, 1)
 KEYS = ("1", "2", "3")
 DIGITS = ("12", "21", "22", "10", "2", "*")
-OUTCOMES: Final[tuple[Outcome, ...]] = ("completed", "busy", "timeout", "unanswered", "rejected", "failed")
+OUTCOMES: Final[tuple[PartyOutcome, ...]] = ("completed", "busy", "timeout", "unanswered", "rejected", "failed")
 WAITS_S = 3.5
 """Seconds until a caller with nothing more to do hangs up: digits have timed out, but no dial was answered yet."""
 MOST = 40
