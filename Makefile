@@ -102,6 +102,7 @@ docs: $(READY) ## generate the reference pages and tables, .env.example, and the
 	$(BIN)/python -m tests.system.docs.options_page
 	$(BIN)/python -m tests.system.docs.voices_page
 	$(BIN)/python -m tests.system.docs.platform_page
+	$(BIN)/python -m tests.system.docs.python_page
 	$(BIN)/python -m tests.system.docs.data_page
 	$(BIN)/python -m tests.system.docs.filters_table
 	$(BIN)/python -m tests.system.docs.prove_picture

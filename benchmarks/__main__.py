@@ -49,6 +49,7 @@ PROOFS: Final = (
     "function_kills",
     "races",
     "result_races",
+    "table_kills",
     "table_races",
     "soak",
     "hosts",
@@ -59,6 +60,9 @@ PROOFS: Final = (
     "placing_hostile",
     "refused",
     "table_hostile",
+    "platforms",
+    "platform_kills",
+    "learned",
 )
 """Each takes seconds with `--short`, and minutes without it."""
 NIGHTLY: Final = ("condition_mutants",)

@@ -39,7 +39,9 @@ async def main() -> int:
     words.add_argument("--platforms", type=int, default=10)
     words.add_argument("--runs", type=int, default=50)
     words.add_argument("--seed", type=int, default=1)
+    words.add_argument("--short", action="store_true", help="one run of each platform")
     given = words.parse_args()
+    given.runs = 1 if given.short else given.runs
     luck = random.Random(given.seed)  # noqa: S311 - reproducible, not secret
     observable = [each for each in assumptions().values() if not each.basis.hidden]
     counts: Counter[str] = Counter()

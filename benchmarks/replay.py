@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from ncco_server.engine import Call, Session, TurnContext, WaitRef, begin, resume
+from ncco_server.engine import CallData, Session, TurnContext, WaitRef, begin, resume
 from ncco_server.engine.scope import call_record
 from ncco_server.flow.loader import load
 from ncco_server.ncco.webhooks import recognise
@@ -43,7 +43,7 @@ def main() -> int:
     def turn(session: Session) -> Any:
         return _result(resume(flow, session, session.waits[0], pressed, context))
 
-    session = _result(begin(flow, "call", Call("442079460000", "447700900123", uuid="call"), context)).session
+    session = _result(begin(flow, "call", CallData("442079460000", "447700900123", uuid="call"), context)).session
     for _ in range(WAITS - 1):
         session = turn(session).session
     handling, recorded = flow.handler, turn(session).session.variables["recorded"]

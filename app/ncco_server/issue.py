@@ -51,12 +51,17 @@ class Fix:
         return f"{self.cure[:1].upper()}{self.cure[1:]}"
 
 
-def parts_of(cure: str | Fix | None, own: str, fix: Mapping[str, Any] | None) -> tuple[str, Fix | None]:
-    """Without a `cure`, the rule's `own` and `fix` are used."""
+def fix_keys(cure: str) -> dict[str, str]:
+    """The fix as JSON. `cure` is its key of version 0.2, kept for the scripts of one more version."""
+    return {"fix": cure, "cure": cure}
+
+
+def parts_of(cure: str | Fix | None, own: str, quick_fix: Mapping[str, Any] | None) -> tuple[str, Fix | None]:
+    """Without a `cure`, the rule's `own` and `quick_fix` are used."""
     cure = own if cure is None else cure
     if isinstance(cure, Fix):
         return cure.cure, cure
-    return cure, Fix(cure, **fix) if fix else None
+    return cure, Fix(cure, **quick_fix) if quick_fix else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +73,23 @@ class Issue:
         severity: "error" if Vonage refuses the NCCO or does not do what it says; "warning" if that can happen.
         path: where the issue is, as a JSON Pointer (RFC 6901); "" is the whole document.
         message: what is wrong, in one sentence.
-        cure: what to write instead, in one sentence.
+        fix: what to write instead, in one sentence.
         span: start and length of the faulty part of the text at `path`, in characters; None for the whole value.
-        fix: the change that applies the cure; None if that cannot be done automatically.
+        quick_fix: the change that applies the fix; None if that cannot be done automatically.
     """
 
     code: str
     severity: Severity
     path: str
     message: str
-    cure: str
+    fix: str
     span: tuple[int, int] | None = None
-    fix: Fix | None = field(default=None, compare=False)
+    quick_fix: Fix | None = field(default=None, compare=False)
+
+    @property
+    def cure(self) -> str:
+        """The name of `fix` in version 0.2, kept for one more version."""
+        return self.fix
 
     @property
     def is_error(self) -> bool:
@@ -97,22 +107,28 @@ class Rule:
     Attributes:
         source: the page that states the rule, e.g. "NCCO reference, Record".
         bad: JSON text that breaks only this rule; `good` is the same text, corrected.
-        fix: the default of its issues: the fields of a `Fix` except `cure`.
+        fix: what to write instead, in one sentence.
+        quick_fix: the default of its issues: the fields of a `Fix` except `cure`.
     """
 
     code: str
     severity: Severity
     title: str
-    cure: str
+    fix: str
     source: str
     bad: str
     good: str
-    fix: Mapping[str, Any] | None = None
+    quick_fix: Mapping[str, Any] | None = None
+
+    @property
+    def cure(self) -> str:
+        """The name of `fix` in version 0.2, kept for one more version."""
+        return self.fix
 
     def at(self, path: str, message: str, cure: str | Fix | None = None) -> Issue:
-        """`cure` replaces the rule's own cure."""
-        words, fix = parts_of(cure, self.cure, self.fix)
-        return Issue(self.code, self.severity, path, message, words, fix=fix)
+        """`cure` replaces the rule's own fix."""
+        words, quick_fix = parts_of(cure, self.fix, self.quick_fix)
+        return Issue(self.code, self.severity, path, message, words, quick_fix=quick_fix)
 
 
 class RuleBook(Mapping[str, R]):

@@ -12,7 +12,7 @@ from typing import Final
 
 ALIKE_NAMES: Final = 0.8
 """Valencia must not match Vienna."""
-LONGEST: Final = 80
+LONGEST_WORD: Final = 80
 MOST_COMPARISONS: Final = 200_000
 """They take about a second."""
 
@@ -48,9 +48,9 @@ def nearest(word: str, known: Iterable[str], alike: float = 0.7) -> str | None:
     `alike` is the minimum similarity, from 0 to 1: higher for place names, most of which are not misspellings.
     """
     comparisons = _comparisons.get()
-    if len(word) > LONGEST or (comparisons is not None and comparisons.left < 0):
+    if len(word) > LONGEST_WORD or (comparisons is not None and comparisons.left < 0):
         return None
-    by_fold = {_fold(candidate): candidate for candidate in known if len(candidate) <= LONGEST}
+    by_fold = {_fold(candidate): candidate for candidate in known if len(candidate) <= LONGEST_WORD}
     if comparisons is not None:
         comparisons.left -= len(by_fold)
     written = _fold(word)
@@ -68,7 +68,7 @@ def folded(word: object) -> str:
 
 
 def near(word: object, names: Collection[str]) -> str | None:
-    return nearest(str(word)[:LONGEST], names)
+    return nearest(str(word)[:LONGEST_WORD], names)
 
 
 def near_or_all(name: str, known: Iterable[str]) -> str:

@@ -26,14 +26,12 @@ from ncco_server.service.documents import CallDocument, HookDocument
 from ncco_server.service.exports import call_pages, csv_pages
 from ncco_server.service.recorded_calls import action_summary, duration_text, entries_of, json_time
 from ncco_server.service.result_rows import complete_since
-from ncco_server.service.turns import LONGEST_CALL_MS
+from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.store import CallFilter, Records, Timeline, milliseconds
 
 POLL_S: Final = 0.5
 FOLLOWED: Final = 200
 """The newest calls that `--follow` watches."""
-SHOWN: Final = 20
-"""Calls that are listed by default, except as CSV."""
 SHORT_ID: Final = 12
 WHOLE_ID: Final = 32
 SHORT_HASH: Final = 8
@@ -97,15 +95,8 @@ shown. Exit codes: 0 shown, 1 there is no such call, 2 no database can be read."
     is_flag=True,
     help="Calls with a step that could not be played as written.",
 )
-@click.option("--limit", type=click.IntRange(1, 100_000), help=f"How many to show [{SHOWN}; all of them as CSV].")
-@click.option(
-    "--timezone",
-    "zone",
-    default="UTC",
-    show_default=True,
-    callback=options.read_zone,
-    help="Time zone for the times shown.",
-)
+@options.limit
+@options.zone
 @click.option("--ncco", "whole", is_flag=True, help="For one call: show the NCCOs as they were sent.")
 @click.option("--follow", is_flag=True, help="Keep showing new calls and changes, until Ctrl-C.")
 @options.output("text", "json", "csv")
@@ -145,14 +136,14 @@ def command(
                 else:
                     screen.print_timeline(timeline, await _document_of(records, timeline))
             elif follow:
-                async for call in follow_calls(records, wanted, limit or SHOWN):
+                async for call in follow_calls(records, wanted, limit or options.SHOWN):
                     screen.print_call(call)
             elif form == "csv":
                 await _note_progress(records, wanted)
                 await _print_csv(records, wanted, word, limit, zone)
             else:
                 await _note_progress(records, wanted)
-                calls, has_more = await _first_calls(records, wanted, word, limit or SHOWN)
+                calls, has_more = await _first_calls(records, wanted, word, limit or options.SHOWN)
                 screen.print_list(calls, has_more=has_more)
 
     with suppress(KeyboardInterrupt, BrokenPipeError):
@@ -176,7 +167,7 @@ def _filter(zone: tzinfo, *, since: datetime | None, day: date | None, result: s
         earliest = max(earliest, first)
         until = max(until, 1)  # 0 means any
     if values["is_open"]:
-        earliest = max(earliest, _now() - LONGEST_CALL_MS)
+        earliest = max(earliest, _now() - CALL_EXPIRY_MS)
     return CallFilter(since=max(0, earliest), until=until, result=result or "", **values)
 
 

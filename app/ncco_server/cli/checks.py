@@ -71,6 +71,7 @@ CHECKS: Final = (
     Check("machine", "recordings", machine.check_recordings),
     Check("machine", "placing", machine.check_placing),
     Check("machine", "recordings", machine.check_audio),
+    Check("machine", "tables", machine.check_hashes),
     Check("machine", "reports", machine.check_sums),
     Check("server", "server", network.check_local_server),
     Check("server", "console", network.check_console),

@@ -19,6 +19,7 @@ from ncco_server.flow.issues import RULES as FLOW_RULES
 from ncco_server.flow.issues import RUNNING_RULES, FlowRule
 from ncco_server.flow.loader import load_files
 from ncco_server.flow.report import printable, report
+from ncco_server.issue import fix_keys
 from ncco_server.ncco import RULES as NCCO_RULES
 from ncco_server.ncco import Rule as NccoRule
 from ncco_server.ncco.json_text import TEXT_RULES
@@ -74,8 +75,8 @@ def command(code: str | None, form: str) -> int:
     about = rule.about if isinstance(rule, FlowRule) else f"Source: {rule.source}."
     wrong, right = _decoded(rule.bad), _decoded(rule.good)
     if form == "json":
-        row = {"code": rule.code, "severity": rule.severity, "title": rule.title, "cure": rule.cure, "about": about}
-        print_json({**row, "wrong": wrong, "right": right})
+        row = {"code": rule.code, "severity": rule.severity, "title": rule.title, **fix_keys(rule.cure)}
+        print_json({**row, "about": about, "wrong": wrong, "right": right})
         return FINE
     ink = {"error": "red", "warning": "yellow"}[rule.severity]
     shown_code = click.style(rule.code, fg=ink, bold=True)
@@ -90,8 +91,8 @@ def command(code: str | None, form: str) -> int:
 def _list_codes(form: str) -> None:
     rules = [RULES[code] for code in sorted(RULES)]
     if form == "json":
-        keys = ("code", "severity", "title", "cure")
-        print_json([{key: getattr(rule, key) for key in keys} for rule in rules])
+        keys = ("code", "severity", "title")
+        print_json([{key: getattr(rule, key) for key in keys} | fix_keys(rule.cure) for rule in rules])
     else:
         click.echo("\n".join(f"{rule.code}  {rule.title.removesuffix('.')}" for rule in rules))
 

@@ -12,6 +12,7 @@ import click
 
 from ncco_server.cli.output import print_json
 from ncco_server.flow.report import counted, printable
+from ncco_server.issue import fix_keys
 
 Status = Literal["ok", "warning", "error", "unchecked"]
 
@@ -53,7 +54,8 @@ def print_findings(findings: Sequence[Finding], form: str) -> None:
     """`form` is `text` or `json`."""
     numbers = {status: count_of(findings, status) for status in _COLOURS}
     if form == "json":
-        print_json({"checks": [{"check": each.check} | asdict(each) for each in findings], "counts": numbers})
+        checks = [{"check": each.check} | asdict(each) | fix_keys(each.cure) for each in findings]
+        print_json({"checks": checks, "counts": numbers})
         return
     for finding in findings:
         print_finding(finding)

@@ -149,14 +149,14 @@ def command(*, undo: bool) -> int:
     )
     guide = Guide()
     try:
-        guide.settle()
-        guide.pass_group("This machine", partial(_findings_of, "machine"))
-        guide.is_reached = guide.pass_group("The server, and its public URL", guide.server)
-        guide.pass_group("The application at Vonage", guide.application)
+        guide.complete_settings()
+        guide.run_checks("This machine", partial(_findings_of, "machine"))
+        guide.is_reached = guide.run_checks("The server, and its public URL", guide.server)
+        guide.run_checks("The application at Vonage", guide.application)
         if guide.is_server_outdated():
-            guide.is_reached = guide.pass_group("The server, with the new settings", guide.server)
+            guide.is_reached = guide.run_checks("The server, with the new settings", guide.server)
         if guide.is_reached:
-            _watch(guide.settle(), guide.numbers)
+            _watch(guide.complete_settings(), guide.numbers)
     except (click.Abort, KeyboardInterrupt):
         click.echo(f"\nStopped. Your answers are in {DOTENV}.")
         return INTERRUPTED
@@ -182,7 +182,8 @@ class Guide:
     _outdated: str = ""
     _declined: Mapping[str, Any] | None = None
 
-    def settle(self) -> Settings:
+    def complete_settings(self) -> Settings:
+        """Ask once for each setting that is missing or wrong."""
         while True:
             try:
                 settings = load_settings()
@@ -244,14 +245,14 @@ class Guide:
                 click.echo(error.message)
         return ""
 
-    def pass_group(self, title: str, find: Callable[[Settings], list[Finding]]) -> bool:
+    def run_checks(self, title: str, find: Callable[[Settings], list[Finding]]) -> bool:
         """Run checks until there are no errors, or the user wants to continue with them.
 
         Return whether there are none.
         """
         click.echo(f"\n{click.style(title, bold=True)}")
         while True:
-            findings = find(self.settle())
+            findings = find(self.complete_settings())
             errors = [each for each in findings if each.status == "error"]
             for finding in findings:
                 if finding.status in ("warning", "unchecked"):

@@ -21,7 +21,13 @@ from ncco_server.cli.work_tree import is_for_git
 from ncco_server.errors import SettingsError, StoreError
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.report import counted, some_of
-from ncco_server.service.problems import ServerProblem, problems_of_audio, problems_of_placing
+from ncco_server.service.problems import (
+    ServerProblem,
+    problems_of_audio,
+    problems_of_hashes,
+    problems_of_placing,
+    tables_with_hashes,
+)
 from ncco_server.service.recording_files import RecordingFiles
 from ncco_server.service.recordings import count_lost
 from ncco_server.service.result_rows import complete_since
@@ -203,6 +209,14 @@ async def check_audio(files: RecordingFiles, read: ReadRecords) -> list[Finding]
 
 def _finding(problem: ServerProblem) -> Finding:
     return Finding(problem.severity, problem.text, problem.cure)
+
+
+async def check_hashes(project: Project, read: ReadRecords) -> list[Finding]:
+    """Whether numbers that were forgotten still match, if a table keeps their hashes."""
+    if not (tables := tables_with_hashes(project)):
+        return []
+    lost: list[str] = await read(lambda records: records.tables_without_key(tables), [])
+    return [_finding(problem) for problem in problems_of_hashes(lost)] or [ok("forgotten numbers still match")]
 
 
 async def check_sums(read: ReadRecords) -> list[Finding]:

@@ -222,7 +222,7 @@ async def _signed_request(client: httpx.AsyncClient, settings: Settings) -> Find
     reply = await probe(client, f"{settings.public_url}{CHECK_PATH}", body=body, headers=headers)
     if reply.document.get("challenge") == challenge:
         return ok("a signed request comes through unchanged")
-    if {"error", "cure"} <= reply.document.keys():
+    if {"error", "fix"} <= reply.document.keys():
         cure = (
             "Make the proxy or tunnel forward /webhooks/ with all headers and an unchanged body. If a setting or the "
             "version has changed, start the server again."

@@ -16,6 +16,8 @@ Command = TypeVar("Command", bound=Callable[..., object])
 
 YEARS: Final = range(2000, 2101)
 """Calls may be simulated in these years."""
+SHOWN: Final = 20
+"""Newest calls or recordings that are listed by default, except as CSV."""
 
 flows = click.option(
     "--flows",
@@ -32,6 +34,9 @@ chaos = click.option(
     type=click.IntRange(0),
     metavar="SEED",
     help="Play on an unreliable network: webhooks are late, repeated or lost.",
+)
+limit = click.option(
+    "--limit", type=click.IntRange(1, 100_000), help=f"How many to show [{SHOWN}; all of them as CSV]."
 )
 
 
@@ -83,6 +88,16 @@ def read_zone(_: click.Context, __: click.Parameter, name: str) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise click.BadParameter(f"{name} is not a time zone; write one such as Europe/London") from None
+
+
+zone = click.option(
+    "--timezone",
+    "zone",
+    default="UTC",
+    show_default=True,
+    callback=read_zone,
+    help="Time zone of times in text and CSV.",
+)
 
 
 def read_url(_: click.Context, __: click.Parameter, url: str) -> str:

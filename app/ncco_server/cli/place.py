@@ -30,7 +30,7 @@ from ncco_server.store import PlacedRow, Store, moment_of
 
 FIRST_TOLD_S: Final = 0.3
 TOLD_EVERY_S: Final = 1.0
-MOST_SHOWN: Final = 20
+LISTED_PROBLEMS: Final = 20
 """Problems that are shown."""
 MOST_ROWS: Final = 1_000_000
 NUMBER_COLUMNS: Final = ("to", "number", "phone")
@@ -122,9 +122,11 @@ async def command(
     wanted = WantedCall(flow=flow, to=number, values=values, at=at, expires_s=expires, origin="cli", batch=batch)
     rows, problems = placing.read(_rows_of(wanted, file, found))
     if problems:
-        for problem in problems[:MOST_SHOWN]:
+        for problem in problems[:LISTED_PROBLEMS]:
             click.echo("\n".join(map(printable, problem.split("\n"))), err=True)
-        more = f"; there are {len(problems) - MOST_SHOWN:,} more problems" if len(problems) > MOST_SHOWN else ""
+        more = (
+            f"; there are {len(problems) - LISTED_PROBLEMS:,} more problems" if len(problems) > LISTED_PROBLEMS else ""
+        )
         click.echo(f"no call was written{more}", err=True)
         return ISSUES
     async with find_database() as store:

@@ -26,8 +26,6 @@ from ncco_server.service.recordings import lost_recordings, remove_files
 from ncco_server.store import RecordingFilter, Store
 
 BY: Final = "ncco recordings"
-SHOWN: Final = 20
-"""Recordings that are listed by default, except as CSV."""
 
 
 class NoSuchRecording(CannotRun):
@@ -63,15 +61,8 @@ def command(context: click.Context) -> int:
 @command.command("list", short_help="List the newest recordings.")
 @click.option("--number", default="", help="From or to this number, or part of it.")
 @click.option("--flow", default="", help="Recorded in this flow.")
-@click.option("--limit", type=click.IntRange(1, 100_000), help=f"How many to show [{SHOWN}; all of them as CSV].")
-@click.option(
-    "--timezone",
-    "zone",
-    default="UTC",
-    show_default=True,
-    callback=options.read_zone,
-    help="Time zone of times in text and CSV.",
-)
+@options.limit
+@options.zone
 @options.output("text", "json", "csv")
 @asynchronous
 async def list_(*, number: str, flow: str, limit: int | None, zone: tzinfo, form: str) -> int:
@@ -88,7 +79,7 @@ async def list_(*, number: str, flow: str, limit: int | None, zone: tzinfo, form
             async for text in csv_pages(RecordingDocument, pages, zone):
                 click.echo(text, nl=False)
             return ISSUES if counts.failed else FINE
-        rows = await store.recordings.list(limit or SHOWN, wanted=wanted)
+        rows = await store.recordings.list(limit or options.SHOWN, wanted=wanted)
     recordings = [RecordingDocument.of(row, now) for row in rows]
     if form == "json":
         print_json({**counts._asdict(), "recordings": [recording.as_json() for recording in recordings]})

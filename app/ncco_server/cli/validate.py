@@ -14,6 +14,7 @@ from ncco_server.cli.output import CANNOT_RUN, FINE, ISSUES, read_text
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.report import Format, counted, report
+from ncco_server.issue import fix_keys
 from ncco_server.ncco import Issue
 from ncco_server.ncco.json_text import NOT_JSON, TextSpan, check_text
 
@@ -61,12 +62,12 @@ class PlacedIssue:
         where = {"file": place.file, "line": place.line, "column": place.column, "length": place.length}
         issue = self.issue
         fields = {"code": issue.code, "severity": issue.severity, "path": issue.path}
-        return {**where, **fields, "message": issue.message, "cure": issue.cure}
+        return {**where, **fields, "message": issue.message, **fix_keys(issue.fix)}
 
     def as_issue(self) -> FlowIssue:
         issue = self.issue
         message = f"{issue.path}: {issue.message}" if issue.path else issue.message
-        return FlowIssue(issue.code, issue.severity, self.place, message, issue.cure)
+        return FlowIssue(issue.code, issue.severity, self.place, message, issue.fix)
 
 
 def faults_of(name: str, text: str) -> tuple[Sequence[PlacedIssue], Any]:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ncco_server.console.guard import SAFE_METHODS
 from ncco_server.console.pages import refused, render, wants_page
-from ncco_server.console.sessions import LONGEST, ConsoleSession
+from ncco_server.console.sessions import SESSION_LIFETIME, ConsoleSession
 from ncco_server.console.state import console_of
 from ncco_server.settings.values import is_direct, is_loopback
 
@@ -127,7 +127,7 @@ def set_cookie(request: HTTPConnection, response: Response, session: ConsoleSess
     response.set_cookie(
         _cookie_name(request),
         sessions.cookie_of(session) if session else "",
-        max_age=int(LONGEST.total_seconds()) if session else 0,
+        max_age=int(SESSION_LIFETIME.total_seconds()) if session else 0,
         secure=console.has_secure_cookies,
         httponly=True,
         samesite="strict",

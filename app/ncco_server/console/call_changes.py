@@ -12,9 +12,9 @@ from typing import Final
 from ncco_server.errors import StoreError
 from ncco_server.store import Records, Store, milliseconds
 
-LOOK_S: Final = 1.0
-"""The store is read no more often, for any number of pages."""
-WATCHED: Final = 200
+VERSION_TTL_S: Final = 1.0
+"""How long a version is used before the store is read again, for any number of pages."""
+WATCHED_ROWS: Final = 200
 """The newest results, recordings and placed calls to watch for changes."""
 WATCHED_AGE: Final = timedelta(hours=4)
 """Open calls that began earlier are not watched: their end may never be reported."""
@@ -23,16 +23,16 @@ WATCHED_AGE: Final = timedelta(hours=4)
 class CallChanges:
     """The version of the newest calls, recordings and placed calls, from one read of the store for all requests.
 
-    `look_s` is how long a version is valid.
+    `ttl_s` is how long a version is used before the store is read again.
     """
 
-    def __init__(self, store: Store, look_s: float = LOOK_S) -> None:
+    def __init__(self, store: Store, ttl_s: float = VERSION_TTL_S) -> None:
         self._store = store
         self._records: Records | None = None
         self._opened = AsyncExitStack()
-        self._look_s = look_s
+        self._ttl_s = ttl_s
         self._lock = asyncio.Lock()
-        self._looked_at = -math.inf
+        self._read_at = -math.inf
         self._version = ""
         self._problem: StoreError | None = None
 
@@ -40,15 +40,15 @@ class CallChanges:
         """Raises StoreError."""
         time = asyncio.get_running_loop().time
         async with self._lock:
-            if time() - self._looked_at >= self._look_s:
+            if time() - self._read_at >= self._ttl_s:
                 self._version = ""
                 self._problem = None
                 try:
-                    self._version = await self._look()
+                    self._version = await self._read()
                 except StoreError as error:
                     self._problem = error
                     await self.close()
-                self._looked_at = time()
+                self._read_at = time()
             if self._problem is not None:
                 raise self._problem.with_traceback(None)
             return self._version
@@ -58,11 +58,11 @@ class CallChanges:
         self._records = None
         await self._opened.aclose()
 
-    async def _look(self) -> str:
+    async def _read(self) -> str:
         await self._store.open()
         if self._records is None:
             self._records = await self._opened.enter_async_context(self._store.records())
-        calls = await self._records.version(milliseconds(datetime.now(UTC) - WATCHED_AGE), WATCHED)
-        recordings = [tuple(row) for row in await self._store.recordings.changes(WATCHED)]
-        found = calls, recordings, await self._store.placed.changes(WATCHED)
+        calls = await self._records.version(milliseconds(datetime.now(UTC) - WATCHED_AGE), WATCHED_ROWS)
+        recordings = [tuple(row) for row in await self._store.recordings.changes(WATCHED_ROWS)]
+        found = calls, recordings, await self._store.placed.changes(WATCHED_ROWS)
         return hashlib.sha256(repr(found).encode()).hexdigest()[:32]

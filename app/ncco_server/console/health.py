@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -13,16 +14,25 @@ from ncco_server.console.access import CanLook
 from ncco_server.console.pages import render
 from ncco_server.console.server_reader import ServerReader
 from ncco_server.console.state import Console, TheConsole
-from ncco_server.errors import StoreError
+from ncco_server.errors import SettingsError, StoreError
 from ncco_server.flow.model import Project
 from ncco_server.flow.report import as_sentence, counted
 from ncco_server.service.figures import LookupFigures, ServerFigures
-from ncco_server.service.problems import ServerProblem, problems_of_audio, problems_of_placing
+from ncco_server.service.learned import SeenValues
+from ncco_server.service.problems import (
+    ServerProblem,
+    problems_of_audio,
+    problems_of_hashes,
+    problems_of_placing,
+    tables_with_hashes,
+)
 from ncco_server.service.recording_files import NO_KEY
 from ncco_server.service.recordings import SET_KEY
-from ncco_server.service.turns import LONGEST_CALL_MS
+from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.settings import Settings
+from ncco_server.simulator.assumptions import Assumptions
 from ncco_server.store import milliseconds, open_store
+from ncco_server.verify.platform_file import settings_in
 from ncco_server.version import VERSION
 
 router = APIRouter()
@@ -40,7 +50,9 @@ CONSOLE: Final = "how-to/console"
 FAULTS: Final = "explanation/faults"
 LOOKUPS: Final = "how-to/crm"
 MONITOR: Final = "how-to/monitor"
+TABLES: Final = "how-to/tables"
 PLACING: Final = "how-to/place"
+PLATFORM: Final = "how-to/platform"
 RECORDINGS: Final = "how-to/recordings"
 REVISIONS: Final = "explanation/revisions"
 SECURITY: Final = "security"
@@ -109,8 +121,9 @@ async def problems_of(console: Console, now: datetime, away: StoreError | None) 
         *_of_lost(figures),
         *_of_backup(figures, now),
         *_of_jobs(figures, now),
+        *_of_platform(figures, console.settings),
         *_of_waiting(figures, console.settings),
-        *([_of_store(away)] if away else await _of_placing(console)),
+        *([_of_store(away)] if away else [*await _of_placing(console), *await _of_hashes(console, project)]),
     ]
     return sorted(problems, key=lambda problem: problem.severity)
 
@@ -145,7 +158,7 @@ async def _revisions(console: Console, now: datetime) -> tuple[list[tuple[str, s
         return [], None
     try:
         async with console.records() as records:
-            return await records.open_revisions(milliseconds(now) - LONGEST_CALL_MS), None
+            return await records.open_revisions(milliseconds(now) - CALL_EXPIRY_MS), None
     except StoreError as error:
         return [], error
 
@@ -275,6 +288,28 @@ def _of_jobs(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]:
             yield HealthProblem("warning", plain, text, cure, MONITOR)
 
 
+def _of_platform(figures: ServerFigures, settings: Settings) -> Iterator[HealthProblem]:
+    """What calls have shown otherwise than it is assumed, here or in the file of NCCO_PLATFORM."""
+    if not figures.platform:
+        return
+    try:
+        assumed = asdict(Assumptions(**(settings_in(settings.platform) if settings.platform else {})))
+    except SettingsError as error:
+        text = f"The file in NCCO_PLATFORM cannot be used: {error.message}."
+        yield HealthProblem("warning", text, text, error.cure, PLATFORM)
+        return
+    for name, counts in sorted(figures.platform.items()):
+        seen = SeenValues(name, counts)
+        value = seen.most_seen
+        if value is not None and value != assumed[name]:
+            of = sum(counts.values())
+            text = f"Vonage does not do what is assumed: `{name}` was `{value}` in {counts[value]} of {of} calls, "
+            text += f"assumed: `{assumed[name]}`."
+            plain = "Simulated calls may differ from real ones in one point."
+            cure = "`ncco learn --format yaml` prints a file for NCCO_PLATFORM; `ncco platform-check` asks Vonage."
+            yield HealthProblem("warning", plain, text, cure, PLATFORM)
+
+
 def _of_waiting(figures: ServerFigures, settings: Settings) -> Iterator[HealthProblem]:
     """Report what waits after a failed attempt, or cannot be attempted."""
     tries = figures.hook_tries.get("failed", 0)
@@ -322,6 +357,21 @@ async def _of_placing(console: Console) -> list[HealthProblem]:
             shown = HealthProblem(problem.severity, plain, _as_text(problem), problem.cure, PLACING, where, link)
             return [shown]
     return []
+
+
+async def _of_hashes(console: Console, project: Project) -> list[HealthProblem]:
+    tables = tables_with_hashes(project)
+    if not tables or console.settings.has_memory_store:
+        return []
+    try:
+        lost = await (await console.opened_store()).tables.without_key(tables)
+    except StoreError:  # reported by `_of_placing`
+        return []
+    plain = "Some people who must not be called are no longer recognised."
+    return [
+        HealthProblem(problem.severity, plain, _as_text(problem), problem.cure, TABLES)
+        for problem in problems_of_hashes(lost)
+    ]
 
 
 def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProblem]:

@@ -12,7 +12,7 @@ from ncco_server.console.access import LOGIN, CanLook, client_of, is_near, login
 from ncco_server.console.audit import audit
 from ncco_server.console.pages import View, refused, view_cookie, view_of
 from ncco_server.console.passwords import TooManyLogins
-from ncco_server.console.sessions import LONGEST, ConsoleSession
+from ncco_server.console.sessions import SESSION_LIFETIME, ConsoleSession
 from ncco_server.console.state import TheConsole
 from ncco_server.settings.logins import tidy_name
 
@@ -98,7 +98,7 @@ async def choose_view(
     response.set_cookie(
         view_cookie(request),
         view,
-        max_age=int(LONGEST.total_seconds()),
+        max_age=int(SESSION_LIFETIME.total_seconds()),
         secure=console.has_secure_cookies,
         httponly=True,
         samesite="strict",

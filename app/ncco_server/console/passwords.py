@@ -22,14 +22,14 @@ MAX_FAILURES_OF_ALL: Final = 100
 """Failures for one name, from all clients, after which each attempt at it gets the longest delay."""
 _REMEMBERED: Final = 1000
 """Failures of all names. An attacker would need longer to push one out than to wait."""
-LONGEST_S: Final = 4.0
+LONGEST_DELAY_S: Final = 4.0
 """The longest delay of an attempt. It starts at 1 s and doubles each time."""
 MAX_WAITING_OF_ONE: Final = 4
 """Logins that may wait per client and name. They are checked one at a time."""
 MAX_WAITING: Final = 16
 """Simultaneous logins per name, and with all unknown names together.
 
-Together with `LONGEST_S`, this allows four guesses a second.
+Together with `LONGEST_DELAY_S`, this allows four guesses a second.
 """
 
 _HASHER: Final = PasswordHasher()
@@ -96,9 +96,9 @@ class Passwords:
         now = self._clock()  # the clock may have been set back
         counted = [who for at, who, tried in self._failures if tried == name and now - WINDOW < at <= now]
         if len(counted) >= MAX_FAILURES_OF_ALL:
-            return LONGEST_S
+            return LONGEST_DELAY_S
         more = counted.count(client) - FREE_FAILURES
-        return 0.0 if more < 0 else min(2.0**more, LONGEST_S)
+        return 0.0 if more < 0 else min(2.0**more, LONGEST_DELAY_S)
 
     def _verify(self, name: str, password: str) -> Login | None:
         """Block about 50 ms for each password of this name, and as long for an unknown name.

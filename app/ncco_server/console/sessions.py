@@ -16,7 +16,7 @@ from itsdangerous import BadData, URLSafeSerializer
 from ncco_server.settings.logins import Login, Role
 from ncco_server.store import milliseconds
 
-LONGEST: Final = timedelta(hours=12)
+SESSION_LIFETIME: Final = timedelta(hours=12)
 """The lifetime of a session, and of a link through a proxy."""
 IDLE: Final = timedelta(hours=2)
 RENEW_AFTER: Final = timedelta(minutes=1)
@@ -120,7 +120,7 @@ class Sessions:
             return None
         since = self._links_since
         if not is_near:
-            since = max(self._proxied_since, milliseconds(self._clock() - LONGEST) + 1)
+            since = max(self._proxied_since, milliseconds(self._clock() - SESSION_LIFETIME) + 1)
         if not self._has_links or made_at < since or (id_ in self._used_links and not is_near):
             return None
         self._used_links.add(id_)
@@ -131,7 +131,7 @@ class Sessions:
         for credential, login in self._credentials().items():
             with suppress(BadData):
                 id_, began_at, used_at = self._cookies(credential).loads(cookie)
-                if began_at > milliseconds(now - LONGEST) and used_at > milliseconds(now - IDLE):
+                if began_at > milliseconds(now - SESSION_LIFETIME) and used_at > milliseconds(now - IDLE):
                     return ConsoleSession(id_, login.name, login.role, credential, began_at, used_at)
         return None
 

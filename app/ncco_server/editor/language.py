@@ -210,7 +210,7 @@ def _ncco_issue(text: str, file: str, found: TextIssue) -> Json:
         at_line, at_column = utf16_position(text, first)
         end_line, end_column = utf16_position(text, last)
         edit = {"file": file, "line": at_line, "column": at_column, "end_line": end_line, "end_column": end_column}
-        title = issue.fix.title if issue.fix else issue.cure
+        title = issue.quick_fix.title if issue.quick_fix else issue.fix
         fixes = [{"title": title, "edits": [{**edit, "text": written}]}]
     length = max(1, utf16_units(text[start:end]))
     return _as_json(issue, {"file": file, "line": line, "column": column, "length": length}, fixes)
@@ -244,5 +244,6 @@ def _yaml_issue(issue: NccoIssue, ncco: Seq) -> FlowIssue:
         key = entry.key if entry else None
         node = entry.value if entry else cast("Seq", node).items[int(name)]
     place = key.place if key is not None and issue.code == UNKNOWN_OPTION else node.place
-    fix = replace(issue.fix, kind="word") if issue.fix and issue.fix.kind in ("word", "name") else None
-    return FlowIssue(issue.code, issue.severity, place, issue.message, issue.cure, fix=fix)
+    fix = issue.quick_fix
+    fix = replace(fix, kind="word") if fix and fix.kind in ("word", "name") else None
+    return FlowIssue(issue.code, issue.severity, place, issue.message, issue.fix, quick_fix=fix)

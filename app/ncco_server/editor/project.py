@@ -30,7 +30,7 @@ _VERSION: Final = "%Y%m%dT%H%M%S%f"
 """In the name of an earlier version: when it was replaced, in UTC."""
 _VERSION_NAME: Final = re.compile(rf"(.+)\.(\d{{8}}T\d{{12}})(?:,({NAME.pattern}))?")
 """The groups are the file's name, when it was replaced, and by whom, if known."""
-LONGEST_NAME: Final = 190
+LONGEST_PATH: Final = 190
 """Characters in the display path of a saved file; the names of its versions are longer."""
 TEMPLATE_SUFFIXES: Final = (".j2", ".jinja", ".jinja2", ".json", ".md", ".ssml", ".txt", ".xml")
 """Extensions that can be saved in `templates/`. None is executable."""
@@ -209,9 +209,9 @@ class ProjectFolder:
             raise CannotSave(f"{file} is not a flow file", "write a name that ends in .yaml")
         if folder == "templates" and not rest.lower().endswith(TEMPLATE_SUFFIXES):
             raise CannotSave(f"{file} is not a template", "write a name that ends in .j2")
-        if len(file) > LONGEST_NAME or not file.isprintable():
+        if len(file) > LONGEST_PATH or not file.isprintable():
             raise CannotSave(
-                f"{file[:LONGEST_NAME]!r} is not a valid file name", "write a short name without line breaks"
+                f"{file[:LONGEST_PATH]!r} is not a valid file name", "write a short name without line breaks"
             )
         path = root.joinpath(*parts)
         if not path.resolve().is_relative_to(root.resolve()):

@@ -171,7 +171,7 @@ def _flow(project: Project, file: str, issues: Sequence[FlowIssue], source: Phon
 def _ncco(text: str, source: PhoneText) -> Playable:
     found, document = check_text(text)
     issues = tuple(
-        FlowIssue(each.code, each.severity, _place(text, source.file, span.start), each.message, each.cure)
+        FlowIssue(each.code, each.severity, _place(text, source.file, span.start), each.message, each.fix)
         for span, each, _ in found
     )
     ncco = () if any(issue.is_error for issue in issues) else document

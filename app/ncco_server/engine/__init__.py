@@ -27,7 +27,7 @@ from ncco_server.engine.interpreter import (
 from ncco_server.engine.outcome import JOINED, declined
 from ncco_server.engine.scope import person_of
 from ncco_server.engine.session import (
-    Call,
+    CallData,
     Lookup,
     LookupAnswer,
     OpenWait,
@@ -41,7 +41,7 @@ from ncco_server.engine.session import (
 __all__ = [
     "JOINED",
     "NO_EFFECTS",
-    "Call",
+    "CallData",
     "EventEffects",
     "Lookup",
     "LookupAnswer",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ncco_server.engine.interpreter import Playing, begin_placed, resume_with, waiting_handler
-from ncco_server.engine.session import NOTHING, Call, LookupAnswer, Turn, TurnContext, WaitRef
+from ncco_server.engine.session import NOTHING, CallData, LookupAnswer, Turn, TurnContext, WaitRef
 from ncco_server.flow.handlers.api import Called, CallFlow, NoInput, RunFailed
 from ncco_server.flow.handlers.exploring import results_of
 from ncco_server.flow.handlers.given import GivenHandler
@@ -85,7 +85,9 @@ def turn_of(
     """
     flow = _loaded(handler, Path(flows) if flows is not None else None)
     numbers = list(handler.words.get("numbers", ()))
-    call = Call(to or (numbers[0] if numbers else "442079460000"), from_, uuid="leg", sip=sip, custom_data=custom_data)
+    call = CallData(
+        to or (numbers[0] if numbers else "442079460000"), from_, uuid="leg", sip=sip, custom_data=custom_data
+    )
     context = TurnContext(now, _link, lambda session, secret: "secret", env, _SORRY, tuple(dial_allow))
     left = list(enumerate(results, 1))
     try:

@@ -17,7 +17,7 @@ from ncco_server.engine.scope import NOT_SHOWN, begun_playback, heard_record, ne
 from ncco_server.engine.session import (
     NOTHING,
     AskedLine,
-    Call,
+    CallData,
     CalledFunction,
     Lookup,
     LookupAnswer,
@@ -108,7 +108,7 @@ def _call_functions(run: Run) -> Playing[None]:
         redact = run.scopes.redactor()
         (answer,) = yield (Lookup(run.step, name, request, key, flow, run.before.turn + 1, run.before.id, redact),)
         value = answer.value if redact is None else redact(answer.value)
-        run.called.append(CalledFunction(flow, name, value, answer.problem))
+        run.called += (CalledFunction(flow, name, value, answer.problem),)
         run.scopes.record(value, answer.problem)
         took = f"not ok: {answer.problem}" if answer.problem else "ok"
         by = "default" if answer.problem else "answer"
@@ -133,7 +133,7 @@ def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
 
 def _play(run: Run, step: Step) -> Target | None:
     """Return the jump target, or None if the step waits. Raises RenderError."""
-    if not step.saves:  # otherwise `_save` has set them
+    if step.sets and not step.saves:  # otherwise `_save` has set them
         set_all(run, step.sets)
     names = run.scopes.names()
     leave = step.exit
@@ -173,7 +173,7 @@ def ask(run: Run, step: Step) -> Playing[None]:
 
 def _lookup(run: Run, step: Step, lookup: AskedLookup, names: Names) -> Lookup:
     """Raises RenderError."""
-    request = lookup.request(names, _milliseconds(run), tuple(run.saves))
+    request = lookup.request(names, _milliseconds(run), run.saves)
     return Lookup(step.name, lookup.name, request, _key(run, step, lookup), run.scopes.flow.name)
 
 
@@ -199,7 +199,7 @@ def _save(run: Run, step: Step) -> Playing[None]:
         if save.into:
             run.scopes.assign(save.into, is_saved)
         if change is not None and is_saved:
-            run.saves.append(change)
+            run.saves += (change,)
         why = "no row can have this key" if change is None else "" if is_saved else "the row exists already"
         run.note("saved", step.name, save.table.name, save.place, f"nothing: {why}" if why else "")
 
@@ -268,7 +268,7 @@ def set_all(run: Run, assignments: Iterable[Assignment]) -> None:
 
 
 def begin(
-    flow: Flow, session_id: str, call: Call, context: TurnContext, given: Mapping[str, str] = NOTHING
+    flow: Flow, session_id: str, call: CallData, context: TurnContext, given: Mapping[str, str] = NOTHING
 ) -> Playing[Turn]:
     """Give the params of the flow the texts in `given`; a param keeps its default if its text does not fit."""
     budget = Budget()
@@ -287,7 +287,7 @@ def begin(
 
 
 def begin_placed(
-    flow: Flow, session_id: str, call: Call, values: Mapping[str, Any], context: TurnContext, *, detected: str = ""
+    flow: Flow, session_id: str, call: CallData, values: Mapping[str, Any], context: TurnContext, *, detected: str = ""
 ) -> Playing[Turn]:
     """`detected` is `human`, `machine` or `beep` if the result of machine detection came first, otherwise ""."""
     outbound = flow.outbound
@@ -319,7 +319,7 @@ def awaits_detection(session: Session) -> bool:
     return session.turn - 1 == session.tries + session.asr_errors
 
 
-def new_session(flow: Flow, session_id: str, call: Call, values: Mapping[str, Any] = NOTHING) -> Session:
+def new_session(flow: Flow, session_id: str, call: CallData, values: Mapping[str, Any] = NOTHING) -> Session:
     """`values` has tokens in place of sensitive values."""
     variables = {name: variable.default for name, variable in flow.variables.items()}
     return Session(session_id, flow.name, flow.revision, call, variables=variables | dict(values))
@@ -422,7 +422,7 @@ def fail(flow: Flow, session: Session, context: TurnContext, because: str) -> Pl
     return run.finish("error")
 
 
-def without_store(flow: Flow, session_id: str, call: Call, context: TurnContext) -> Turn | None:
+def without_store(flow: Flow, session_id: str, call: CallData, context: TurnContext) -> Turn | None:
     """Return what the `error` exit of the start step plays before it needs a webhook; None if that is nothing.
 
     Nothing about the call is known: variables and lookups have their defaults.

@@ -29,12 +29,12 @@ _NO_NUMBER = "an entry of the list is not a phone number"
 
 
 class Savepoint(NamedTuple):
-    """The state of a turn before `step` was entered; `hooks`, `saves` and `entered` are counts."""
+    """The state of a turn before `step` was entered; `hooks` and `entered` are counts."""
 
     step: Step
     built: tuple[int, int, int]
     hooks: int
-    saves: int
+    saves: tuple[RowChange, ...]
     entered: int
     scopes: tuple[tuple[FlowScope, ...], str]
 
@@ -59,6 +59,8 @@ class Run:
     is_failsafe = False
     has_fault = False
     has_chosen = False
+    called: tuple[CalledFunction, ...] = ()
+    saves: tuple[RowChange, ...] = ()
     _decided: tuple[Step, tuple[tuple[FlowScope, ...], str]] | None = None
 
     def __init__(self, root: Flow, before: Session, context: TurnContext, budget: Budget | None = None) -> None:
@@ -67,9 +69,7 @@ class Run:
         self.context = context._replace(failsafe=(JOINED,)) if before.parent else context
         self.scopes = Scopes(root, before, context, budget or Budget())
         self.hooks: list[Any] = []
-        self.saves: list[RowChange] = []
         self.asked: dict[str, int] = {}
-        self.called: list[CalledFunction] = []
         self.entered: list[tuple[Flow, Step]] = []
         self.trace: list[TraceLine] = []
         self._ready: tuple[Stretch, list[dict[str, Any]]] | None = None  # the whole turn, without a builder
@@ -219,8 +219,8 @@ class Run:
 
     def mark(self, step: Step) -> None:
         """Raises RenderError if the step limit is exceeded."""
-        counts = len(self.hooks), len(self.saves), len(self.entered)
-        self._marks.append(Savepoint(step, self._builder.mark(), *counts, self.scopes.state))
+        built = self._builder.mark()
+        self._marks.append(Savepoint(step, built, len(self.hooks), self.saves, len(self.entered), self.scopes.state))
         self.step = step.name
         if len(self._marks) > STEP_LIMIT:
             raise RenderError("R103", f"one turn entered more than {STEP_LIMIT} steps", str(step.place))
@@ -231,7 +231,7 @@ class Run:
     def roll_back(self, mark: Savepoint) -> None:
         del self._marks[self._marks.index(mark) :]
         del self.hooks[mark.hooks :]
-        del self.saves[mark.saves :]
+        self.saves = mark.saves
         del self.entered[mark.entered :]
         self._builder.roll_back(mark.built)
         self.scopes.restore(mark.scopes)
@@ -333,8 +333,8 @@ class Run:
             dials=dialled - before.dialled if before.turn else 0,
             stored_ncco=stored,
             facts=self._facts(is_over=is_over, has_dialled=dialled > before.dialled),
-            called=tuple(self.called),
-            saves=tuple(self.saves),
+            called=self.called,
+            saves=self.saves,
         )
 
     def _facts(self, *, is_over: bool, has_dialled: bool) -> TurnFacts:

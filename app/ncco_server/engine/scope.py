@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import orjson
 
-from ncco_server.engine.secrets import Secrets, leading_to, masked, without
-from ncco_server.engine.session import NOTHING, Call, Cipher, Level, Observer, Session, TurnContext
+from ncco_server.engine.secrets import Secrets, masked, values_at, without
+from ncco_server.engine.session import NOTHING, CallData, Cipher, Level, Observer, Session, TurnContext
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Runs, Target
 from ncco_server.flow.grammar.values import OUR_NUMBERS
@@ -36,13 +36,13 @@ Source: ITU-T E.164 (15 digits at most); the minimum is our choice.
 """
 
 
-def person_of(call: Call) -> str:
+def person_of(call: CallData) -> str:
     """Return "" if the number is withheld or not a phone number."""
     number = call.to if call.direction == "outbound" else call.from_number
     return number if _NUMBER.fullmatch(number) else ""
 
 
-def call_record(call: Call) -> dict[str, Any]:
+def call_record(call: CallData) -> dict[str, Any]:
     person = person_of(call)
     caller = person if call.direction != "outbound" else _NUMBER.fullmatch(call.from_number)
     return {
@@ -216,7 +216,7 @@ def _decrypted(flow: Flow, tokens: Mapping[str, str], cipher: Cipher) -> dict[st
     return {name: flow.variables[name].type.cast(orjson.loads(text)) for name, text in texts.items() if text}
 
 
-def begun_playback(flow: Flow, call: Call, context: TurnContext) -> tuple[PlayedHandler, bool]:
+def begun_playback(flow: Flow, call: CallData, context: TurnContext) -> tuple[PlayedHandler, bool]:
     """Return the handler, and whether it can be played up to its first wait."""
     handling = flow.handler
     assert handling is not None  # noqa: S101 - asked for the flows of handlers only
@@ -446,7 +446,7 @@ class Scopes:
         """
         for lookup, answer, problem in read:
             if not problem:
-                for secret in leading_to(answer, self.flow.sensitive_paths.get(lookup.name, ())):
+                for secret in values_at(answer, self.flow.sensitive_paths.get(lookup.name, ())):
                     self.secrets.learn(secret)
         problems = []
         for lookup, answer, problem in read:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from ncco_server.flow.paths import Path, by_first_key
-from ncco_server.flow.phrases import LONGEST
+from ncco_server.flow.phrases import COMPARED_CHARACTERS
 
 ANYWHERE_LENGTH: Final = 6
 """From this length, a secret is found inside words and numbers."""
@@ -69,7 +69,7 @@ def _texts(value: object) -> Iterator[str]:
         for each in value:
             yield from _texts(each)
     elif isinstance(value, str | int | float) and not isinstance(value, bool) and str(value).strip():
-        yield _folded(str(value)[:LONGEST])
+        yield _folded(str(value)[:COMPARED_CHARACTERS])
 
 
 def _folded(text: str) -> str:
@@ -95,16 +95,16 @@ def masked(value: Any, paths: Collection[Path], mask: Callable[[str], str]) -> A
     return value
 
 
-def leading_to(value: Any, paths: Collection[Path]) -> Iterator[Any]:
+def values_at(value: Any, paths: Collection[Path]) -> Iterator[Any]:
     if () in paths:
         yield value
         return
     for step, inner in by_first_key(paths).items():
         if isinstance(value, dict) and step in value:
-            yield from leading_to(value[step], inner)
+            yield from values_at(value[step], inner)
         elif isinstance(value, list) and step is None:
             for each in value:
-                yield from leading_to(each, inner)
+                yield from values_at(each, inner)
 
 
 def without(value: Any, paths: Collection[Path]) -> Any:

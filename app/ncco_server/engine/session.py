@@ -18,7 +18,7 @@ NOTHING: Final[Mapping[str, Any]] = {}
 """Stands for a map that Vonage did not send; never changed."""
 
 
-class Call(NamedTuple):
+class CallData(NamedTuple):
     """The data of the answer webhook; "" or {} if missing.
 
     Attributes:
@@ -117,7 +117,7 @@ class Session(NamedTuple):
     id: str
     flow: str
     revision: str
-    call: Call
+    call: CallData
     turn: int = 0
     step: str = ""
     tries: int = 0
@@ -138,7 +138,7 @@ class Session(NamedTuple):
     returned: str = ""
 
 
-R = TypeVar("R", Call, OpenWait, Level, Session)
+R = TypeVar("R", CallData, OpenWait, Level, Session)
 
 _FIRST_RARE: Final = Session._fields.index("at")
 """This field and the following ones are written only if they are not empty."""
@@ -173,7 +173,7 @@ def to_json(session: Session) -> bytes:
     return orjson.dumps(fields)
 
 
-def _call_fields(call: Call) -> dict[str, Any]:
+def _call_fields(call: CallData) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "to": call.to,
         "from_number": call.from_number,
@@ -222,7 +222,7 @@ def _reader(kind: type[R]) -> Callable[[Mapping[str, Any]], R]:
     return read
 
 
-_read_call = _reader(Call)
+_read_call = _reader(CallData)
 _read_wait = _reader(OpenWait)
 _read_level = _reader(Level)
 _read_session = _reader(Session)

@@ -25,7 +25,7 @@ from ncco_server.engine.drafts import (
 )
 from ncco_server.engine.facts import facts_of
 from ncco_server.engine.scope import NOTHING_HEARD, FlowScope, call_record
-from ncco_server.engine.session import NOTHING, Call, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
+from ncco_server.engine.session import NOTHING, CallData, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Draft
 from ncco_server.flow.grammar.values import OurNumber
@@ -123,7 +123,7 @@ class Stretch:
 
 
 def first_turn(
-    flow: Flow, session_id: str, call: Call, context: TurnContext, budget: Budget, *, playback: PlayedHandler | None
+    flow: Flow, session_id: str, call: CallData, context: TurnContext, budget: Budget, *, playback: PlayedHandler | None
 ) -> Turn | None:
     """Return None unless one stretch leads to the first wait of the call."""
     step = flow.steps[flow.start] if playback is None else playback.step(flow.start)

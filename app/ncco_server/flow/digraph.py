@@ -12,10 +12,7 @@ N = TypeVar("N")
 def shortest_path(
     start: N, edges: Callable[[N], Iterable[tuple[E, N | None]]], is_last: Callable[[E], bool]
 ) -> list[E]:
-    """Return [] if no path from a node leads to an edge for which `is_last` is true.
-
-    A path has at least one edge, and may lead back to the start.
-    """
+    """Return [] if no path leads to an edge for which `is_last` is true. A path may lead back to the start."""
     before: dict[N, tuple[N, E]] = {}
     waiting = [start]
     for node in waiting:
@@ -56,7 +53,7 @@ def components(successors: Mapping[N, Collection[N]]) -> list[list[N]]:
 
 
 def _depth_first(successors: Mapping[N, Collection[N]], starts: Iterable[N]) -> list[list[N]]:
-    """For each start, the nodes that are newly found, in postorder; empty groups are left out."""
+    """For each start, the new nodes in postorder; empty groups are left out."""
     found: list[list[N]] = []
     seen: set[N] = set()
     for start in starts:

@@ -1,4 +1,4 @@
-"""What a step does, as a list (`Step.effects`): what it computes, sets, plays and sends, and where it waits."""
+"""What a step does, as a list (`Step.effects`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EffectKind: TypeAlias = Literal["read", "play", "dial", "send", "set", "give", "
 - read: it decides, or is sent by a lookup; play: it is in an NCCO action; send: a hook sends it.
 - dial: it is the address of a connect, inside a value that is played.
 - set, give, return: it is assigned to a variable, a param of another flow, or a returned value.
-- receive: a variable or a lookup gets a value from outside.
+- receive: it comes from outside into a variable or a lookup.
 """
 
 Phase: TypeAlias = Literal["lookup", "enter", "early", "do", "again", "retry", "test", "leave", "error", "event"]
@@ -38,7 +38,6 @@ class Effect(NamedTuple):
     Attributes:
         value: NO_VALUE for `receive` and `wait`.
         name: the variable, param, lookup or hook; for `play`, the option of the action, such as `talk.text`.
-        into: the flow whose param is given.
         own: the names with a meaning of their own in the value, such as the params of a lookup.
     """
 

@@ -16,7 +16,7 @@ from ncco_server.flow.nodes import Place
 from ncco_server.flow.source.source_file import SourceFile
 
 MAX_BYTES = 1_048_576
-"""Of a file, and of a project: a hundred times what a flow or a prompt needs."""
+"""The limit of a file, and of a project: a hundred times what a flow needs."""
 MAX_FILES = 500
 """Flow files and templates together; our choice."""
 
@@ -37,7 +37,7 @@ _HANDLER = re.compile(
 )
 
 Stamp = tuple[int, int, int]
-"""The inode, the modification time in nanoseconds and the size in bytes; the last two are 0 for a folder."""
+"""Inode, modification time in nanoseconds, size in bytes; the last two are 0 for a folder."""
 
 Stamps = Mapping[str, Stamp]
 
@@ -46,8 +46,8 @@ def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[Flo
     """Return display path → text of each flow file and template, and the issues of unreadable files.
 
     Display paths start with `flows/` or `templates/`, whatever the folders are called. Names that start with a dot are
-    skipped. Missing templates are not reported. Reading stops at the first file that exceeds a limit of the project,
-    which `load` reports. In a file that is not UTF-8, which is reported, U+FFFD replaces invalid bytes.
+    skipped. Reading stops at the first file that exceeds a limit of the project, which `load` reports. U+FFFD replaces
+    bytes that are not UTF-8.
     """
     reader = _FolderReader()
     reader.read_folder(flows, "flows", _is_flow)
@@ -211,7 +211,7 @@ def _reason(error: Exception) -> str:
 
 
 def _printable(name: str) -> str:
-    """Replace lone surrogates, which stand for bytes that are not UTF-8 and cannot be printed."""
+    """Replace lone surrogates, which stand for bytes that are not UTF-8."""
     return name.encode(errors="replace").decode()
 
 
@@ -230,7 +230,7 @@ def read_handlers(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def search_beside(flows: Path) -> None:
-    """Let code import the modules beside the flows folder. They are found after all others, so they hide none."""
+    """Let code import the modules beside the flows folder. They come last, so they hide none."""
     folder = str(flows.resolve().parent)
     if folder not in sys.path:
         sys.path.append(folder)
@@ -248,7 +248,7 @@ def stamps(folders: Iterable[Path], files: Iterable[Path] = ()) -> Stamps:
     """Include everything in the folders at any depth; missing paths are left out.
 
     If two results are equal, nothing was saved, added, removed or replaced in between. A link has the stamp of its
-    target. Never raises: a folder that cannot be read counts as empty.
+    target. Never raises.
     """
     paths = (path for folder in folders for path in (str(folder), *_below(folder)))
     return {path: stamp for path in (*map(str, files), *paths) if (stamp := _stamp(path))}

@@ -32,7 +32,6 @@ class Frame(NamedTuple):
     """What the parts and the exit of a step can use in a call.
 
     Attributes:
-        position: the index of the target that is ringing, in a connect with a list; 0 on entry.
         waited: seconds since the step was entered.
         may_dial: whether a computed number or address may be dialled; called with "" for a value that is not a number.
     """
@@ -72,8 +71,8 @@ class Draft:
     Attributes:
         dials: the computed number or address to be checked against the allow-list; "" if literal.
         computed: the options computed in each call; None if loading the flow has not checked the others.
-        heard: the flow that the called party hears before being connected, and its params (`{"flow": .., "given":
-            {..}}`). The engine sets the `url` of `onAnswer`.
+        heard: the flow that the called party hears first, and its params (`{"flow": .., "given": {..}}`). The engine
+            sets the `url` of `onAnswer`.
     """
 
     action: dict[str, Any]
@@ -97,7 +96,7 @@ class Assignment:
 class Runs:
     """Another flow, in which the call continues: for good, unless it `comes_back` to the same step.
 
-    The values of `given` are computed in the flow that runs it.
+    The running flow computes the values of `given`.
     """
 
     flow: str
@@ -112,7 +111,6 @@ class Target(NamedTuple):
     """Where a flow goes next: a step, another flow, back to the flow that ran this one, or the end of the call.
 
     Attributes:
-        step: the name of a step of this flow; None for other targets.
         returns: the outcome that this flow returns, or ""; the call ends if no flow waits for it.
         sets: assignments made on the way. Those of a `return` fill variables of the flow that runs this one.
     """

@@ -1,4 +1,4 @@
-"""Flows as a diagram: steps and the ways between them, in Mermaid or in DOT (the language of Graphviz)."""
+"""Flows as a diagram in Mermaid or in DOT (the language of Graphviz)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,6 @@ class GraphNode:
     """One box of the diagram. The texts are not escaped.
 
     Attributes:
-        lines: the short text in the box, the name first.
         step: "" for a start or an end.
         place: None for an end.
         mark: a warning to show in an SVG; "" for none.
@@ -247,7 +246,7 @@ def _texts(step: Step, shown_number: Callable[[str], str]) -> tuple[str, ...]:
 
 
 def _played(part: Part, cut: Callable[[str], str], shown_number: Callable[[str], str]) -> str:
-    """Return "" for an action that belongs to the exit, such as the `input` of a menu."""
+    """Return "" for an action of the exit, such as the `input` of a menu."""
     if part.targets:
         return f"connect {', '.join(cut(_dialled(target, shown_number)) for target in part.targets)}"
     if not part.actions:

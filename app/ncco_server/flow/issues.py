@@ -31,10 +31,10 @@ MOST_LISTED: Final = 60
 MOST_REPORTED: Final = 100
 """Our choice. Nobody reads more before correcting some."""
 LONGEST_TEXT: Final = 1_000
-"""In a message or a fix."""
+"""Characters of a message or a fix."""
 
 PHASES: Final = ("parse", "shape", "resolve", "analyse")
-"""An issue of a later phase is not reported if an error of an earlier one may have caused it: `flow.unknown`."""
+"""An error of an earlier phase may hide issues of a later one: `flow.unknown`."""
 
 __all__ = [
     "EXPRESSION_RULES",
@@ -59,7 +59,7 @@ class FlowIssue:
 
     Attributes:
         ncco_rule: the broken rule of `ncco_server.ncco`, e.g. N108; "" for a rule of the flow language.
-        fix: the cure as a change to the file; None if the cure cannot be applied automatically.
+        quick_fix: the cure as a change to the file; None if the cure cannot be applied automatically.
     """
 
     code: str
@@ -69,7 +69,7 @@ class FlowIssue:
     cure: str
     ncco_rule: str = ""
     names: frozenset[str] = field(default=frozenset(), compare=False)
-    fix: Fix | None = field(default=None, compare=False)
+    quick_fix: Fix | None = field(default=None, compare=False)
 
     @property
     def is_error(self) -> bool:
@@ -104,10 +104,9 @@ class FlowRule:
 
     Attributes:
         phase: "" for the default phase (see `found_in`).
-        fix: the default fix of the rule's issues: the fields of a `Fix` except `cure`.
+        quick_fix: the default of the rule's issues: the fields of a `Fix` except `cure`.
         once_for: reports an undeclared `name`, each `message`, or the rule itself (`file`) once per file.
         declared_by: `any_file` if the issues are about names that any file may declare, even one that cannot be read.
-        waits_for: the files whose errors may cause the issue. Those errors are reported first.
         gives_way_to: rules that describe the same error better. If a file breaks one of them, only that is reported.
     """
 
@@ -119,7 +118,7 @@ class FlowRule:
     bad: str | bytes = ""
     good: str | bytes = ""
     phase: str = ""
-    fix: Mapping[str, Any] | None = None
+    quick_fix: Mapping[str, Any] | None = None
     once_for: Literal["", "name", "message", "file"] = ""
     declared_by: Literal["", "any_file"] = ""
     waits_for: Literal["", "all_files", "called_flows"] = ""
@@ -132,13 +131,12 @@ class FlowRule:
 
     def at(self, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()) -> FlowIssue:
         """Without a `cure`, the rule's own cure is used."""
-        words, fix = parts_of(cure, self.cure, self.fix)
+        words, quick_fix = parts_of(cure, self.cure, self.quick_fix)
         texts = _shortened(message), _shortened(words)
-        return FlowIssue(self.code, self.severity, place, *texts, names=frozenset(names), fix=fix)
+        return FlowIssue(self.code, self.severity, place, *texts, names=frozenset(names), quick_fix=quick_fix)
 
 
 def _shortened(text: str) -> str:
-    """Remove the middle of a very long text."""
     return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT // 2]} ... {text[-LONGEST_TEXT // 4 :]}"
 
 
@@ -161,7 +159,7 @@ EXPRESSION_RULES: Final = _book("expressions")
 PROMPT_RULES: Final = _book("prompts")
 
 RUNNING_RULES: Final = _book("running")
-"""The rules that only a running call can break. `ncco check` never reports them."""
+"""Only a running call can break them."""
 
 
 def unset_variable(place: Place, name: str, known: Iterable[str] = ()) -> FlowIssue:

@@ -3,11 +3,11 @@
 1. Cycles: an edge that leads back to the current path of a depth-first search is reversed.
 2. Ranks: the rank of a node is the length of the longest path to it. Then each node moves to where its edges are
    shortest. Between two ranks of nodes there is a rank of labels.
-3. Long edges: an edge has a dummy node in each rank that it crosses. Edges to the same node share dummy nodes.
-4. Order: the ranks are sorted by the medians of the neighbours, down and up. Source: Gansner, Koutsofios, North and Vo,
-   "A Technique for Drawing Directed Graphs", 1993.
-5. Columns: the mean of the two middle ones of four vertical alignments. Source: Brandes and Köpf, "Fast and Simple
-   Horizontal Coordinate Assignment", 2001.
+3. Long edges have a dummy node in each rank that they cross. Edges to the same node share dummy nodes.
+4. Order: by the medians of the neighbours, in sweeps down and up. Source: Gansner, Koutsofios, North and Vo, "A
+   Technique for Drawing Directed Graphs", 1993.
+5. Columns: the mean of the two middle ones of four alignments. Source: Brandes and Köpf, "Fast and Simple Horizontal
+   Coordinate Assignment", 2001.
 
 The same input always gives the same result. All lengths are in the unit of the given sizes; y grows downwards.
 """
@@ -153,7 +153,6 @@ class _Graph:
     Attributes:
         ranks: nodes have even ranks, labels have odd ranks.
         inner_above, inner_below: the neighbour that should share a dummy node's column.
-        following: for each dummy node, the next vertex on the way to the end of its links.
     """
 
     sizes: list[Size]
@@ -260,7 +259,7 @@ def _improved(graph: _Graph, layers: Layers) -> Layers:
 def _first_order(graph: _Graph, step: int) -> Layers:
     """Follow a depth-first search from the top, so that a tree has no crossings.
 
-    With a `step` of -1, the search follows the last edge first.
+    A `step` of -1 follows the last edge first.
     """
     layers: Layers = [[] for _ in range(max(graph.ranks, default=-1) + 1)]
     seen: set[int] = set()
@@ -294,7 +293,7 @@ def _by_medians(graph: _Graph, layers: Layers, *, upwards: bool) -> Layers:
 
 
 def _crossings(left: Sequence[int], right: Sequence[int]) -> int:
-    """How many edges of two vertices in one rank cross, given the sorted positions of their neighbours."""
+    """Count for the edges of two vertices in one rank, given the sorted positions of their neighbours."""
     if not left or not right or left[-1] <= right[0]:
         return 0
     return sum(len(left) - bisect_right(left, position) for position in right)

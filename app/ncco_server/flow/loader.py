@@ -34,10 +34,7 @@ if TYPE_CHECKING:  # loaded with the files that have opening hours
 
 
 def link(flows: Mapping[str, Flow], sources: Mapping[str, Mapping[str, str]]) -> dict[str, Flow]:
-    """Fill in the `subs`, `sources` and `revision` of the flows.
-
-    A flow is left out if a call can get from it to a flow with an error.
-    """
+    """A flow is left out if a call can get from it to a flow with an error."""
     found: dict[str, Flow] = {}
     for name, flow in flows.items():
         names = _reach(name, flows)
@@ -51,7 +48,7 @@ def link(flows: Mapping[str, Flow], sources: Mapping[str, Mapping[str, str]]) ->
 
 
 def _reach(start: str, flows: Mapping[str, Flow]) -> list[str] | None:
-    """None if a flow that a call can reach has an error. `start` comes first."""
+    """Return None if a flow that a call can reach has an error. `start` comes first."""
     names = list(reachable([start], lambda name: sorted(flows[name].runs) if name in flows else ()))
     return names if flows.keys() >= set(names) else None
 
@@ -256,7 +253,6 @@ class _File:
     """One file of flows/.
 
     Attributes:
-        gaps: the lines that were not read as written because of syntax errors.
         read_handler: None for a YAML file, or if the handler's code could not be run.
     """
 
@@ -363,7 +359,7 @@ def _check_flows(flows: Iterable[_FlowFile]) -> None:
 
 
 def _signatures(files: list[_File]) -> dict[str, Signature]:
-    """If a flow has no name, which is an error, others may refer to it by its file name."""
+    """Use the file name of a flow without a name, which is an error."""
     found: dict[str, Signature] = {}
     nameless: list[Signature] = []
     for file in files:

@@ -83,7 +83,7 @@ class Step:
 
     @property
     def actions(self) -> Iterator[Action]:
-        """The known ones; one for each target of a connect."""
+        """Only the known actions; one for each target of a connect."""
         return chain.from_iterable(part.actions for part in self.parts)
 
     @property
@@ -174,12 +174,10 @@ class Flow:
         sensitive_paths: the paths of the sensitive fields of each lookup; no path is inside another.
         events: like `Step.events`, but for all steps.
         spoken: the sensitive params that a placed call keeps, encrypted, and may speak.
-        zone: an IANA name, or "".
         outbound: None if the flow is not used to place calls.
         limits: what the flow promises; running calls ignore them.
         subs: the flows that a call can reach from here.
         sources: path → text of all its source files; `load` builds the same flow from them again.
-        handler: None for a flow file.
         stretches: the cache of `ncco_server.engine.stretch`.
     """
 
@@ -267,7 +265,7 @@ class Flow:
 
     @property
     def written_numbers(self) -> dict[str, str]:
-        """Each with a step that dials it, as `flow.step`."""
+        """Map each number to a step that dials it, as `flow.step`."""
         return {
             str(address.render({})): f"{self.name}.{step.name}"
             for step in self.steps.values()

@@ -88,7 +88,7 @@ def _first_of_each_file(issues: Iterable[FlowIssue]) -> list[FlowIssue]:
 
 
 def up_to_first_fault(issues: Collection[FlowIssue], path: str) -> list[FlowIssue]:
-    """The issues of one flow, whose file is `path`, up to the end of the first phase with an error in another file.
+    """The issues of the flow in `path`, up to the end of the first phase with an error in another file.
 
     Its templates may lack what an error in the flow has hidden, so their issues end with any error's phase.
     """
@@ -116,7 +116,7 @@ class _Words:
         return lines[place.line - 1][place.column - 1 :][: place.length] if place.line <= len(lines) else ""
 
     def lack_declaration(self, file: str, name: str) -> bool:
-        """Whether a name has no similar key in its file, or one that occurs only once and is probably misspelt."""
+        """Whether no key in its file is similar to a name, or only a single one that is probably misspelt."""
         if file not in self._keys:
             text, node, _ = self.files.get(file, ReadFile(""))
             maps = (inner for inner in walk(node) if isinstance(inner, Map)) if node is not None else ()

@@ -18,8 +18,8 @@ _VOICING = "\u3099\u309a"
 """Marks that turn a kana into another syllable; not accents, so they are kept."""
 
 
-LONGEST: Final = 1_500
-"""Characters that are compared. A minute of speech, which is Vonage's limit, is about 1,000.
+COMPARED_CHARACTERS: Final = 1_500
+"""A minute of speech, which is Vonage's limit, is about 1,000.
 
 Source: NCCO reference, Speech recognition settings (maxDuration).
 """
@@ -28,10 +28,10 @@ Source: NCCO reference, Speech recognition settings (maxDuration).
 def fold(text: str) -> str:
     """Words in lower case, without accents or punctuation, separated by single spaces.
 
-    Only the first `LONGEST` characters are used. One character can become up to 18. In a script without spaces between
+    Only the first `COMPARED_CHARACTERS` are used. One character can become up to 18. In a script without spaces between
     words, each character is a word.
     """
-    text = text[:LONGEST]
+    text = text[:COMPARED_CHARACTERS]
     if text.isascii():
         return _NOT_A_WORD.sub(" ", text.lower().replace("'", "")).strip()
     small = unicodedata.normalize("NFKD", text).casefold()

@@ -16,14 +16,15 @@ from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Expression
 
 DRAWING_LEGS: Final = ("leg-6", "leg-10", "leg-2", "leg-3", "leg-0", "leg-1", "leg-21", "leg-7")
-"""IDs of calls to try for handlers that draw random numbers; the first draws are 0/8 and more, 1/8 and more, ..."""
+"""Calls to try for handlers that draw random numbers: the first draws are 0/8 and more, 1/8 and more, ..."""
 
 
 class PlayedHandler(Protocol):
     """A handler of calls in one call: see `ncco_server.flow.handlers.playback`."""
 
     @property
-    def recorded(self) -> Sequence[Any]: ...
+    def recorded(self) -> Sequence[Any]:
+        """The first result is when the call came to the handler."""
 
     def step(self, name: str) -> Any:
         """Return the first step for an unknown name, and None before a function."""
@@ -49,8 +50,7 @@ class PlayedHandler(Protocol):
     def play(self, recorded: Sequence[Any], awaited: Sequence[Any] = ()) -> None:
         """Run on with these results. Raises RenderError, also if `awaited` was stored for another wait."""
 
-    def item(self, value: Any, problem: str, now: datetime) -> Any:
-        """Return what is stored as the result of the wait."""
+    def item(self, value: Any, problem: str, now: datetime) -> Any: ...
 
 
 Followers: TypeAlias = Mapping[tuple[str, str], Mapping[str, Sequence[str]]]
@@ -62,7 +62,7 @@ class Handling(Protocol):
 
     @property
     def recorded(self) -> str:
-        """A variable."""
+        """The name of a variable."""
 
     @property
     def awaited(self) -> str:
@@ -73,7 +73,8 @@ class Handling(Protocol):
         """The flows that it may run."""
 
     @property
-    def env(self) -> frozenset[str]: ...
+    def env(self) -> frozenset[str]:
+        """Variables for flows that are read without a default."""
 
     @property
     def hours(self) -> frozenset[str]: ...
@@ -84,7 +85,7 @@ class Handling(Protocol):
 
     @property
     def followers(self) -> Followers:
-        """("", "") is the beginning."""
+        """The key ("", "") is the beginning."""
 
     @property
     def sampled(self) -> frozenset[str]:
@@ -92,7 +93,7 @@ class Handling(Protocol):
 
     @property
     def heard(self) -> str:
-        """A variable."""
+        """The name of a variable."""
 
     @property
     def reads(self) -> frozenset[str]:
@@ -105,7 +106,7 @@ class Handling(Protocol):
         """Return JSON values, and whether there is nothing else. `request` is that of a function's `Lookup`."""
 
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
-        """A value that is equal for two calls in which the handler goes on in the same way."""
+        """Equal for two calls in which the handler goes on in the same way."""
 
     def came_so_far(self, recorded: Sequence[Any]) -> str:
         """The results without the times, as JSON."""
@@ -142,8 +143,8 @@ class Offer(Protocol):
 BY_KEYS: Final = "by keys"
 BY_SPEECH: Final = "by speech"
 """The suffixes of outcomes' names: how a choice was made."""
-AT_ONCE: Final = "at once"
-"""The outcome of a way without a decision. Because of the space, no line of `on` can have this name."""
+IMMEDIATE: Final = "at once"
+"""A way without a decision. Because of the space, no line of `on` can have this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,7 +342,7 @@ class Exit(ABC):
     def outcomes(self) -> Iterator[ExitOutcome]:
         """By default, those of each way."""
         for way in self.ways:
-            yield from (ExitOutcome(name, way.place) for name in way.outcomes if name != AT_ONCE)
+            yield from (ExitOutcome(name, way.place) for name in way.outcomes if name != IMMEDIATE)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
         """Return "" if a decision has no outcome, as when the step asks again without a failed attempt.
@@ -360,7 +361,7 @@ class Exit(ABC):
 
     @property
     def asked(self) -> Asked | None:
-        """None without an `input`."""
+        """Return None without an `input`."""
         return None
 
     @property
@@ -373,7 +374,6 @@ class Exit(ABC):
 
     @property
     def plays_again(self) -> bool:
-        """Whether the step's actions may be played again in a later turn."""
         return not self.leaves_at_once
 
     @property

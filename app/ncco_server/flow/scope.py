@@ -123,7 +123,6 @@ class ScopeTypes:
         unspoken: names and paths (`name.list[].field`) that must not be spoken to a caller, each with a description.
         env: None if the names are unknown.
         undeclared: names that flows return, each with what to write if the name is used without being declared.
-        zone: an IANA name, or "".
     """
 
     shapes: Mapping[str, Kind]
@@ -149,7 +148,7 @@ class ScopeTypes:
         return self.shapes.get(name)
 
     def shape_at(self, path: Sequence[str]) -> Kind | None:
-        """None if the type of the name, or of the field within it, is unknown."""
+        """Return None if the type of the name, or of the field within it, is unknown."""
         shape = self.shapes.get(path[0])
         for key in path[1:]:
             shape = shape.at(key) if shape is not None and shape.is_record else None

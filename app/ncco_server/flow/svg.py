@@ -49,7 +49,7 @@ _GROUPS: Final = {
     778: "GOQ", 833: "Mm", 889: "%", 944: "W", 1015: "@…→",
 }  # fmt: skip
 _WIDTHS: Final = {char: width for width, chars in _GROUPS.items() for char in chars}
-"""The widths of Helvetica in thousandths of the font size; Arial and Liberation Sans have the same."""
+"""Widths of Helvetica in thousandths of the font size; Arial and Liberation Sans have the same."""
 _BOLD: Final = 1.08
 
 
@@ -92,7 +92,7 @@ def _start_view(frames: Sequence[_Frame]) -> str:
 
 @dataclass(frozen=True)
 class _Frame:
-    """One flow, laid out. Its nodes include one of kind `link` for each other flow that an arrow leads to."""
+    """One flow, laid out, with a node of kind `link` for each other flow that an arrow leads to."""
 
     flow: Subgraph
     nodes: tuple[GraphNode, ...]

@@ -97,7 +97,7 @@ def _used(node: Node, templates: Templates, zone: str) -> Iterator[str]:
 
 
 class _SourceWalk(Walk):
-    """Finds the names whose values a text may hold. A name that the template sets is replaced with its value."""
+    """Finds the names whose values a text may hold, in place of names that the template sets."""
 
     def __init__(self, template: Template) -> None:
         super().__init__(template)

@@ -3,7 +3,7 @@
 A mistake makes its part of the file (a step, a variable, a lookup, ...) unknown, and the names that this part declares.
 Of the issues that a later phase finds, this hides:
 - those in an unknown part, and those on a line with an unknown name;
-- an issue about one value, such as a name that is not declared, only if its own line has an earlier mistake;
+- an issue about one value, if its own line has an earlier mistake;
 - every issue about the flow as a whole, after any error.
 
 A misspelt word of the language is never hidden: it has no other cause.
@@ -45,7 +45,7 @@ def phase_of(issue: FlowIssue) -> int:
 
 
 class _Part(NamedTuple):
-    """An entry of a file, or of one of its sections, from its key (`at` line and column) to the next part."""
+    """An entry of a file, or of one of its sections, from its key to the next part."""
 
     at: tuple[int, int]
     section: str
@@ -161,7 +161,7 @@ def _lower(phases: dict[_Key, int], key: _Key, phase: int) -> None:
 
 
 def _is_misspelt(issue: FlowIssue) -> bool:
-    return issue.code in _MISSPELT and issue.fix is not None and issue.fix.kind == "word"
+    return issue.code in _MISSPELT and issue.quick_fix is not None and issue.quick_fix.kind == "word"
 
 
 def _is_about_name(issue: FlowIssue) -> bool:

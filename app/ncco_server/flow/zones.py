@@ -16,7 +16,7 @@ _OFFSET: Final = re.compile(r"(?:GMT|UTC|Z)?\s*[+-]\s*[0-9:]+", re.IGNORECASE)
 
 
 def find_zone(name: str) -> ZoneInfo | None:
-    """None for a name that is not in the database."""
+    """Return None for a name that is not in the database."""
     if _OF_THE_HOST.fullmatch(name):
         return None
     try:

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 from ncco_server.editor import language
 from ncco_server.editor.language import read_question, shown_issues
 from ncco_server.editor.project import on_disk
-from ncco_server.engine import Call, LookupAnswer, Turn, begin
+from ncco_server.engine import CallData, LookupAnswer, Turn, begin
 from ncco_server.flow.editing import assist
 from ncco_server.flow.editing.names import ProjectNames
 from ncco_server.flow.editing.rename import CannotRename, edits_of, name_at, rename
@@ -226,7 +226,7 @@ def _ranges(places: Iterable[Place], texts: Mapping[str, str]) -> list[Json]:
 
 def _ncco_of(flow: Flow, step: str) -> str:
     """The NCCO of a call that begins in a step, as JSON, with default values; "" if it is the failsafe NCCO."""
-    call = Call(next(iter(flow.numbers), ANY_NUMBER), FROM, uuid="leg", conversation_uuid="CON-1")
+    call = CallData(next(iter(flow.numbers), ANY_NUMBER), FROM, uuid="leg", conversation_uuid="CON-1")
     playing = begin(replace(flow, start=step), "leg", call, context_at(AT, placeholder_env([flow])))
     try:
         lookups = next(playing)

@@ -19,13 +19,13 @@ from ncco_server.lsp import answers
 from ncco_server.lsp.conversion import Json, completion_item, diagnostic, hover_text, range_of, symbol_of
 from ncco_server.lsp.server import CHECK_S, FlowServer, project_root
 
-WATCHED: Final = ("**/flows/**", "**/templates/**", "**/scenarios/**", "**/.env")
-"""Files that are watched for changes on disk."""
+WATCHED_FILES: Final = ("**/flows/**", "**/templates/**", "**/scenarios/**", "**/.env")
+"""Globs of the files that an editor watches for changes on disk."""
 
 
 async def initialized(ls: FlowServer, _: types.InitializedParams) -> None:
     if get_capability(ls.client_capabilities, "workspace.did_change_watched_files.dynamic_registration"):
-        watchers = [types.FileSystemWatcher(glob) for glob in WATCHED]
+        watchers = [types.FileSystemWatcher(glob) for glob in WATCHED_FILES]
         options = types.DidChangeWatchedFilesRegistrationOptions(watchers)
         registration = types.Registration("files", types.WORKSPACE_DID_CHANGE_WATCHED_FILES, options)
         with suppress(JsonRpcException):  # an editor may refuse

@@ -29,7 +29,7 @@ class Keys(PlainText):
     def check(self, value: object) -> list[Issue]:
         text = as_digits(value)
         if not isinstance(text, str):
-            return [wrong_type(value, "text", RULES[self.code].cure)]
+            return [wrong_type(value, "text", RULES[self.code].fix)]
         if text == "" and self.may_be_blank:
             return [fault("N914", "There is nothing to send.", "Write the keys, or leave the option out.")]
         if re.fullmatch(self.pattern, text):
@@ -65,7 +65,7 @@ class Shaken(PlainText):
 
     def check(self, value: object) -> list[Issue]:
         if not isinstance(value, str):
-            return [wrong_type(value, "text", RULES["N123"].cure)]
+            return [wrong_type(value, "text", RULES["N123"].fix)]
         token, *rest = (part.strip() for part in value.split(";"))
         given = {name.strip().lower(): entry.strip() for name, _, entry in (part.partition("=") for part in rest)}
         missing = [] if re.fullmatch(_JWT, token) else ["a JWT of header, payload and signature"]
@@ -95,7 +95,7 @@ class SipUri(PlainText):
 
     def check(self, value: object) -> list[Issue]:
         if not isinstance(value, str):
-            return [wrong_type(value, "a SIP URI", RULES["N114"].cure)]
+            return [wrong_type(value, "a SIP URI", RULES["N114"].fix)]
         found = _SIP.fullmatch(value)
         if not found:
             bare = re.fullmatch(r"[^\s@:]+@[\w.-]+", value)

@@ -207,7 +207,7 @@ _COMMA_BEFORE: Final = re.compile(r",\s*\Z")
 
 
 def _change_of(issue: Issue, document: JsonText) -> tuple[TextSpan, str] | None:
-    fix = issue.fix
+    fix = issue.quick_fix
     text = document.text
     if fix is None or issue.path not in document.values:
         return None

@@ -117,8 +117,8 @@ class Shape:
             else:
                 for issue in self._check_unusual(key, entry):
                     issues.append(issue.inside(key))
-                    if issue.code == UNKNOWN_OPTION and issue.fix is not None:
-                        meant[key] = issue.fix.text
+                    if issue.code == UNKNOWN_OPTION and issue.quick_fix is not None:
+                        meant[key] = issue.quick_fix.text
         missing = [name for name in self._required if value.get(name) is None]
         if missing:
             given = {self.spellings.get(key, meant.get(key)) for key in value if value[key] is not None}
@@ -351,7 +351,7 @@ def _detail(wire: object, issue: Issue) -> InitErrorDetails:
         else:
             value = value.get(step) if isinstance(value, Mapping) else None
         place.append(step)
-    text = PydanticCustomError(issue.code, "{text}", {"text": f"{issue.message} {issue.cure}"})
+    text = PydanticCustomError(issue.code, "{text}", {"text": f"{issue.message} {issue.fix}"})
     return InitErrorDetails(type=text, loc=tuple(place), input=value)
 
 

@@ -13,7 +13,7 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
 MAX_FIELD_DEPTH = 64
-"""JSON text in a field is decoded up to this many levels. Our choice: real webhooks have four."""
+"""Levels of JSON text in a field that are decoded. Our choice: real webhooks have four."""
 
 MAX_NUMBER_DIGITS: Final = 100
 """Digits of a whole number. Our choice; Python itself reads at most 4,300."""
@@ -113,7 +113,7 @@ class Webhook(BaseModel):
     )
 
     kind: ClassVar[str] = "unknown"
-    """The kind of webhook in one word, the same for all webhooks of a class."""
+    """The same for all webhooks of a class."""
 
     conversation_uuid: Text = None
     timestamp: Text = None
@@ -153,7 +153,6 @@ class Webhook(BaseModel):
 
 
 def _is_too_long(value: object) -> bool:
-    """Whether a whole number has too many digits for Python to convert to text."""
     return isinstance(value, int) and _number_text(value) is None
 
 
@@ -181,7 +180,6 @@ class AnswerWebhook(LegWebhook):
     region_url: Text = None
     """The REST host that controls this call."""
     custom_data: Any = None
-    """Data that a Client SDK application sent."""
 
     @property
     def sip_headers(self) -> Mapping[str, str]:
@@ -259,7 +257,7 @@ class StatusWebhook(LegWebhook):
     start_time: Text = None
     end_time: Text = None
     duration: Whole = None
-    """The length of the call in seconds, with status completed."""
+    """Seconds, with status completed."""
     rate: Text = None
     price: Text = None
     network: Text = None
@@ -271,10 +269,10 @@ class RecordWebhook(Webhook):
     kind: ClassVar[str] = "record"
 
     recording_url: Text = None
-    """The URL of the audio. Fetching it requires the application's JWT."""
+    """Fetching the audio requires the application's JWT."""
     recording_uuid: Text = None
     size: Whole = None
-    """The size of the audio in bytes."""
+    """Bytes."""
     start_time: Text = None
     end_time: Text = None
 
@@ -285,7 +283,7 @@ class TranscriptionWebhook(Webhook):
     kind: ClassVar[str] = "transcription"
 
     transcription_url: Text = None
-    """The URL of the transcript. Fetching it requires the application's JWT."""
+    """Fetching the transcript requires the application's JWT."""
     recording_uuid: Text = None
     status: Text = None
 
@@ -296,7 +294,6 @@ class NotifyWebhook(Webhook):
     kind: ClassVar[str] = "notify"
 
     payload: Any = None
-    """The action's own payload."""
 
 
 class TransferWebhook(Webhook):
@@ -370,7 +367,7 @@ class InputWebhook(LegWebhook):
 
     @property
     def digits(self) -> str | None:
-        """The pressed keys; None or "" if there were none."""
+        """None or "" if no keys were pressed."""
         raw = self.dtmf.get("digits") if isinstance(self.dtmf, Mapping) else self.dtmf
         if isinstance(raw, int) and not isinstance(raw, bool):
             return _number_text(raw)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from ncco_server import engine
-from ncco_server.engine import Call, Session, TraceLine, Turn
+from ncco_server.engine import CallData, Session, TraceLine, Turn
+from ncco_server.engine.interpreter import Playing
 from ncco_server.engine.session import from_json
 from ncco_server.errors import AlreadyOpen, StoreUnavailable
 from ncco_server.flow.model import Flow
@@ -31,7 +32,7 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
             params = {name: mask(key, id_, text) if name in secret else text for name, text in given.items()}
             received = answer_row(delivery, id_, key, secret=secret)
             begin = partial(engine.begin, found, id_, call, context, given)
-            return await turns.first_turn(begin, received, delivery, params=params)
+            return await turns.begin(begin, received, delivery, params=params)
         except AlreadyOpen:
             id_ = await answered_session(turns, id_, call)
         if (repeat := await turns.repeat_answer(id_, delivery, secret=secret)) is not None:
@@ -50,7 +51,7 @@ async def _refusing(turns: Turns, delivery: Delivery) -> Flow | None:
     return None
 
 
-async def answered_session(turns: Turns, id_: str, call: Call) -> str:
+async def answered_session(turns: Turns, id_: str, call: CallData) -> str:
     """Return `id_`, or a new ID after a REST transfer into the same flow.
 
     Only then does Vonage ask with another conversation UUID.
@@ -69,16 +70,19 @@ async def _answer_without_flow(turns: Turns, delivery: Delivery, id_: str, flow:
         return repeat
     problem = _why_no_flow(delivery, flow)
     row = answer_row(delivery, id_, turns.policy.keys[0])
-    session = Session(id_, "", "", delivery.call, turn=1, is_over=True)
-    trace = (TraceLine("failed", "", "failsafe", because=problem),)
-    turn = Turn(
-        [dict(action) for action in turns.policy.failsafe], session, trace, "answer", is_failsafe=True, has_fault=True
-    )
     try:
-        await turns.begin(turn, row, delivery)
+        await turns.begin(partial(_play_failsafe, turns, delivery.call, id_, problem), row, delivery)
     except AlreadyOpen:
         await turns.record(row)
     return turns.failsafe_reply("answer", problem, delivery.call)
+
+
+def _play_failsafe(turns: Turns, call: CallData, id_: str, problem: str) -> Playing[Turn]:
+    yield from ()
+    ncco = [dict(action) for action in turns.policy.failsafe]
+    trace = (TraceLine("failed", "", "failsafe", because=problem),)
+    session = Session(id_, "", "", call, turn=1, is_over=True)
+    return Turn(ncco, session, trace, "answer", is_failsafe=True, has_fault=True)
 
 
 def _why_no_flow(delivery: Delivery, flow: str | None) -> str:

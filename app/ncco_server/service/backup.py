@@ -38,7 +38,7 @@ _RECORDING: Final = re.compile(r"recordings/[0-9a-f]{32}")
 _BLOCK: Final = 1 << 20
 _MANIFEST_BYTES: Final = 1 << 16
 _ENTRY_BYTES: Final = 256
-"""Of one file; the entry of a recording has about 160 bytes."""
+"""The entry of a recording has about 160 bytes."""
 _FEW_FILES: Final = 1_000
 _LEAST_BYTES: Final = 16
 """A recording takes more, even if compressed: its name and its checksum are random."""

@@ -11,7 +11,7 @@ from ncco_server.engine.session import from_json
 from ncco_server.flow.model import Flow
 from ncco_server.service.recorded_calls import json_object
 from ncco_server.service.result_rows import complete_since
-from ncco_server.service.turns import LONGEST_CALL_MS
+from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.service.written_rows import name_of_caller
 from ncco_server.store import QUARTER_MS, CallRow, Records, ResultRow, SessionRow, SummedCalls
 
@@ -27,7 +27,7 @@ def open_result(key: int, session: SessionRow, now_ms: int, flows: Mapping[str, 
     call = state.get("call", {})
     if state.get("parent") or call.get("direction") == "outbound":
         return None
-    is_running = session.leg and now_ms - session.created_at <= LONGEST_CALL_MS
+    is_running = session.leg and now_ms - session.created_at <= CALL_EXPIRY_MS
     step = f"{state.get('at') or session.flow}.{state['step']}" if state.get("step") else ""
     return ResultRow(
         call_key=key,
@@ -89,7 +89,7 @@ async def open_calls(records: Records, since: int, until: int, now_ms: int) -> l
 
 
 async def count_by_result(records: Records, since: int, until: int, open_now: Iterable[ResultRow]) -> Counter[str]:
-    """As `Records.count_results`, with the open calls `open_now`. Raises StoreError."""
+    """Count the calls that began from `since` up to `until` (milliseconds), also of `open_now`. Raises StoreError."""
     counts = Counter[str](call.result for call in open_now if since <= call.began_at < until)
     for _, result, number in await records.result_quarters(since, until):
         counts[result] += number

@@ -19,7 +19,7 @@ WORD_S: Final = 1.5
 
 
 FoundCall: TypeAlias = tuple[CallRow, ResultRow | None]
-"""None for called parties, and for placed calls in progress."""
+"""The result is None for called parties, and for placed calls in progress."""
 
 
 @dataclass

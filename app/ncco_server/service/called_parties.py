@@ -37,7 +37,7 @@ async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     received = answer_row(delivery, id_, turns.policy.keys[0], "onanswer")
     try:
         begin = partial(engine.begin_called, flow, id_, parent, wait, context)
-        return await turns.first_turn(begin, received, delivery, leg=delivery.call.uuid or id_)
+        return await turns.begin(begin, received, delivery, leg=delivery.call.uuid or id_)
     except AlreadyOpen:
         repeat = await turns.repeat_answer(id_, delivery, "onanswer")
         return repeat or await _join_silently(turns, id_, delivery, "the party is known, but not its first turn")

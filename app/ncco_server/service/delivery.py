@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from ncco_server.engine import JOINED, Call, Session, Turn
+from ncco_server.engine import JOINED, CallData, Session, Turn
 from ncco_server.ncco.webhooks import (
     FALLBACK_REASONS,
     Webhook,
@@ -79,18 +79,18 @@ class Delivery:
 
     @cached_property
     def kind(self) -> str:
-        """For logs and metrics: `answer`, `input-dtmf`, `event-busy`, ..."""
+        """Name it for logs and metrics: `answer`, `input-dtmf`, `event-busy`, ..."""
         return "unreadable" if self.problem else webhook_type(self.webhook)
 
     @cached_property
-    def call(self) -> Call:
+    def call(self) -> CallData:
         """A field is "" or {} if missing or unreadable."""
         fields = self.fields
         query = self.query
         custom_data = fields.get("custom_data", query.get("custom_data"))
         if isinstance(custom_data, str):
             custom_data = decode_json_fields({"custom_data": custom_data})["custom_data"]
-        return Call(
+        return CallData(
             _digits(_text(fields, "to")),
             _digits(_text(fields, "from")),
             _text(fields, "from_user"),
@@ -186,7 +186,7 @@ class Reply(NamedTuple):
         )
 
     @classmethod
-    def repeat(cls, stored: bytes, kind: str, call: Call, session: Session | None = None) -> Reply:
+    def repeat(cls, stored: bytes, kind: str, call: CallData, session: Session | None = None) -> Reply:
         return cls._of(call, session, stored or None, kind, "repeat", is_repeat=True)
 
     @classmethod
@@ -194,12 +194,12 @@ class Reply(NamedTuple):
         return cls._of(session.call, session, None, kind, "recorded", row=row)
 
     @classmethod
-    def failsafe(cls, ncco: bytes, kind: str, problem: str, call: Call) -> Reply:
+    def failsafe(cls, ncco: bytes, kind: str, problem: str, call: CallData) -> Reply:
         return cls._of(call, None, ncco, kind, "failsafe", is_failsafe=True, problem=problem)
 
     @classmethod
     def _of(
-        cls, call: Call, session: Session | None, ncco: bytes | None, kind: str, outcome: str, **more: Any
+        cls, call: CallData, session: Session | None, ncco: bytes | None, kind: str, outcome: str, **more: Any
     ) -> Reply:
         flow, step = (session.flow, session.step) if session else ("", "")
         caller = call.from_number or call.from_user
@@ -230,5 +230,5 @@ def session_id(leg: str, flow: str | None) -> str:
 
 
 def transfer_id(id_: str, conversation: str) -> str:
-    """For a leg that is transferred into the flow of session `id_` again."""
+    """Make an ID for a leg that is transferred into the flow of session `id_` again."""
     return f"{id_}/{hashlib.sha256(conversation.encode()).hexdigest()[:16]}"

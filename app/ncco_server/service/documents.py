@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSche
 
 from ncco_server.field_docs import field_docs
 from ncco_server.service.recorded_calls import json_object, utc_text
-from ncco_server.service.turns import LONGEST_CALL_MS
+from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.store import AttemptRow, CallRow, HookRow, PlacedRow, RecordingRow, ResultRow
 
 TIMEZONE: Final = "timezone"
@@ -203,7 +203,7 @@ class CallDocument(RowDocument):
         if ended_at is not None:
             word = "ended" if state.get("is_over") else "hung-up"
         else:
-            is_lost = session.is_over or not session.leg or now_ms - session.created_at > LONGEST_CALL_MS
+            is_lost = session.is_over or not session.leg or now_ms - session.created_at > CALL_EXPIRY_MS
             word = "lost" if is_lost else "open"
         return cls.model_validate(
             (result._asdict() if result is not None else {})
@@ -299,8 +299,10 @@ class RecordingDocument(RowDocument):
     """Like `state`; empty if no transcript was announced."""
     problem: str
     """Why the audio or the transcript is not kept yet, or empty."""
-    cure: str
+    fix: str
     """What to do about it, or empty."""
+    cure: str
+    """Like `fix`: its name in version 0.2."""
     tries: int
     """Number of attempts to fetch it."""
     due_at: Moment | None = Field(serialization_alias="next_try_at")
@@ -322,7 +324,7 @@ class RecordingDocument(RowDocument):
     def of(cls, row: RecordingRow, now_ms: int) -> Self:
         is_deleted = row.deleted_at is not None
         state = "deleted" if is_deleted else "fetching" if row.is_being_fetched(now_ms) else row.state
-        return cls.model_validate(row._asdict() | {"state": state})
+        return cls.model_validate(row._asdict() | {"state": state, "fix": row.cure})
 
 
 class HookDocument(RowDocument):

@@ -14,7 +14,7 @@ from ncco_server.service.call_search import FoundCalls
 from ncco_server.service.documents import TIMEZONE, CallDocument, RecordingDocument, RowDocument
 from ncco_server.store import RecordingFilter, Recordings
 
-AT_ONCE: Final = 500
+BATCH: Final = 500
 
 Pages: TypeAlias = AsyncIterator[Sequence[RowDocument]]
 
@@ -29,7 +29,7 @@ async def call_pages(
     left = limit if limit is not None else sys.maxsize
     found = FoundCalls()
     while left:
-        found = await find(found.next, min(AT_ONCE, left))
+        found = await find(found.next, min(BATCH, left))
         left -= len(found.calls)
         yield [CallDocument.of(row, result, now_ms) for row, result in found.calls]
         if found.next is None:
@@ -43,10 +43,10 @@ async def recording_pages(
     left = limit if limit is not None else sys.maxsize
     before = ""
     while left:
-        rows = await recordings.list(min(AT_ONCE, left), before, wanted)
+        rows = await recordings.list(min(BATCH, left), before, wanted)
         left -= len(rows)
         yield [RecordingDocument.of(row, now_ms) for row in rows]
-        if len(rows) < AT_ONCE:
+        if len(rows) < BATCH:
             return
         before = rows[-1].id
 

@@ -16,7 +16,7 @@ from ncco_server.store import FunctionResultRow, Store, milliseconds
 from ncco_server.store.database import store_wait
 
 AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
-"""In the same order, concurrently. Never raises."""
+"""Answers lookups concurrently, in the same order. Never raises."""
 
 UNSTORED_LIMIT: Final = 500
 """Our choice."""

@@ -27,14 +27,14 @@ PINNED_BYTES: Final = 2 * 1024 * 1024
 A loaded flow takes about 55 times the memory of its source.
 """
 IN_USE_BYTES: Final = 2 * PINNED_BYTES
-"""Of open calls' revisions: loading 2,000 steps takes more than a second, which callers would notice."""
+"""Limits open calls' revisions: callers notice that loading 2,000 steps takes more than a second."""
 FIRST_READ_S: Final = 2.0
 """After this, a starting server uses the released project; our choice.
 
 A usual project is read in a fraction of a second.
 """
 RELEASED: Final = "released"
-"""In the table of revisions, where the keys of flows are 64 hex digits."""
+"""Names it in the table of revisions, where the keys of flows are 64 hex digits."""
 CURE: Final = "put it back, or run `ncco release` to confirm the removal"
 
 _NO_DIGIT = re.compile("[^0-9]")
@@ -215,7 +215,7 @@ class Library:
         return next((flow for flow in flows if flow.default), None)
 
     async def pinned(self, name: str, revision: str) -> Flow | None:
-        """None if the store no longer has the revision."""
+        """Return None if the store no longer has the revision."""
         flow = self.current.flows.get(name)
         if flow is not None and flow.revision == revision:
             return flow
@@ -349,7 +349,7 @@ def project_of(row: RevisionRow, read: Project, handlers: Collection[str] = ()) 
 
 
 def _ready(project: Project) -> Project:
-    import_needs(project.flows.values())
+    import_needs(project)
     return project
 
 

@@ -25,7 +25,7 @@ from ncco_server.service.recording_files import NO_KEY, RecordingFiles, in_threa
 from ncco_server.store import HookRow, Recordings, moment_of
 
 TRY_S: Final = 25.0
-"""Less than the outbox allows."""
+"""The outbox allows more."""
 QUIT_S: Final = 1.0
 READ_S: Final = 15.0
 """The email is then retried later."""

@@ -22,7 +22,7 @@ TRANSCRIPT_LIMIT: Final = 8 * 1024 * 1024
 TEXT_LIMIT: Final = 100_000
 """Our choice: more than two hours of speech."""
 STALL_S: Final = 10.0
-"""Of a download or connection without data."""
+"""A download or connection fails after this long without data."""
 DOWNLOAD_S: Final = 900.0
 
 CHECK_KEY: Final = (

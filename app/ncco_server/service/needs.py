@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from importlib import import_module
 
-from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.model import Flow, Project, Step
 
 
-def import_needs(flows: Iterable[Flow]) -> None:
-    for module in sorted({module for flow in flows for module in _modules_of(flow)}):
+def import_needs(project: Project) -> None:
+    for module in sorted({module for flow in project.flows.values() for module in _modules_of(flow)}):
         import_module(f"{__package__}.{module}")
+    if project.tables:
+        import_module("ncco_server.store.table_rows")
 
 
 def _modules_of(flow: Flow) -> set[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import orjson
 
 from ncco_server import engine
-from ncco_server.engine import Call
+from ncco_server.engine import CallData
 from ncco_server.errors import UnknownWait
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.webhooks import FallbackWebhook
@@ -26,7 +26,7 @@ def reply_without_store(turns: Turns, delivery: Delivery, name: str | None, prob
     return _reply(turns, delivery.original, _flow_of(turns, webhook, delivery.call), "fallback", problem)
 
 
-def _flow_of(turns: Turns, webhook: FallbackWebhook, call: Call) -> Flow | None:
+def _flow_of(turns: Turns, webhook: FallbackWebhook, call: CallData) -> Flow | None:
     """Return None if only the store knows the flow, or Vonage has rejected our NCCO."""
     url = webhook.original_url or ""
     if webhook.reason == INVALID_NCCO or PLACED_PATH.search(url):

@@ -16,7 +16,7 @@ from ncco_server.service.poller import Poller, PollListener, Schedule
 from ncco_server.store import HookCounts, HookRow, Store
 
 LEASE_MS: Final = 60_000
-"""Longer than any attempt. After a crash, another process can then send the hook."""
+"""No attempt takes this long. After a crash, another process can then send the hook."""
 SLOW_SHARE: Final = 4
 """A slow receiver gets one slot in this many; its other hooks are postponed."""
 POSTPONE_S: Final = 30.0

@@ -12,7 +12,7 @@ from ncco_server.flow.graph import ERROR, Arrow, Drawing, OutcomeKey
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.report import counted
-from ncco_server.flow.runtime import AT_ONCE
+from ncco_server.flow.runtime import IMMEDIATE
 
 REAL: Final = "answered"
 DEFAULT: Final = "default"
@@ -58,7 +58,7 @@ def _of_step(flow: Flow, step: Step) -> Iterator[FlowOutcome]:
 
 
 Files: TypeAlias = Mapping[str, Flow]
-"""By file."""
+"""The keys are files."""
 
 
 def by_file(flows: Iterable[Flow]) -> Files:
@@ -118,7 +118,7 @@ class Following:
                 exit_ = flow.steps[line.step].exit
                 name = exit_.outcome_of(line, self._heard_by, is_at_once=self._latest == (flow.name, line.step))
                 if name:
-                    (self.jumped if name == AT_ONCE else self.taken).append((flow.name, line.step, name))
+                    (self.jumped if name == IMMEDIATE else self.taken).append((flow.name, line.step, name))
             case _:
                 pass
 

@@ -54,7 +54,7 @@ def dialable(number: str) -> str:
 
 
 def _parsed(number: str) -> phonenumbers.PhoneNumber | None:
-    """None if the text is not a number, or has an unknown country code."""
+    """Return None if the text is not a number, or has an unknown country code."""
     if not (number.isascii() and number.isdecimal() and _LEAST_DIGITS <= len(number) <= _MOST_DIGITS):
         return None
     try:

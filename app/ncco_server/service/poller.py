@@ -21,7 +21,7 @@ BACKOFF_FACTOR: Final = 4.0
 LONGEST_BACKOFF_S: Final = 6 * 60 * 60.0
 """The waits are 5, 20, 80, ... seconds. Ten attempts take 19 hours, in case the other side is down overnight."""
 JITTER: Final = 0.25
-"""Of each wait, so that rows that failed together are not retried together."""
+"""Varies each wait, so that rows that failed together are not retried together."""
 COUNT_S: Final = 5.0
 WAKE_AFTER_S: Final = 0.05
 """The reply to the webhook is sent first."""
@@ -40,7 +40,7 @@ class Schedule:
         poll_s: between searches for due rows, which other processes may have written.
         slots: concurrent attempts of one process.
         drain_s: for running attempts when the server stops; unfinished ones are repeated.
-        look_s: for claiming rows; later ones are processed another time.
+        claim_s: for claiming rows; later ones are processed another time.
         limit_s: for an attempt, and for storing its result; both must be shorter than the lease.
     """
 
@@ -50,7 +50,7 @@ class Schedule:
     poll_s: float = 1.0
     slots: int = 64
     drain_s: float = 5.0
-    look_s: float = 3.0
+    claim_s: float = 3.0
     limit_s: float = 30.0
 
     def wait_s(self, tries: int, asked_s: float = 0.0) -> float:
@@ -94,7 +94,7 @@ class Poller(ABC, Generic[R, C]):
     async def count(self) -> C: ...
 
     def now(self) -> int:
-        """In milliseconds since 1970."""
+        """Return milliseconds since 1970."""
         return milliseconds(self.clock())
 
     def wake(self) -> None:
@@ -115,8 +115,8 @@ class Poller(ABC, Generic[R, C]):
         try:
             while True:
                 self._woken.clear()
-                is_fine = await self._succeeds(self._look(), self.schedule.look_s)
-                if not (is_fine and await self._succeeds(self._wait(), self.schedule.look_s + self.schedule.poll_s)):
+                is_fine = await self._succeeds(self._claim_due(), self.schedule.claim_s)
+                if not (is_fine and await self._succeeds(self._wait(), self.schedule.claim_s + self.schedule.poll_s)):
                     await asyncio.sleep(self.schedule.poll_s)
         finally:
             await self._drain()
@@ -157,7 +157,7 @@ class Poller(ABC, Generic[R, C]):
             return True
         return False
 
-    async def _look(self) -> None:
+    async def _claim_due(self) -> None:
         await self._count()
         while (free := self.schedule.slots - len(self._running)) > 0:
             claimed = await self.claim(free)

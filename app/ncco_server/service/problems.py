@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
+from ncco_server.errors import HashKeyLost
+from ncco_server.flow.model import Project
 from ncco_server.flow.report import as_sentence, counted
 from ncco_server.service.recordings import NEWEST, PUT_BACK
 from ncco_server.store import PlacingControl
@@ -13,7 +15,7 @@ from ncco_server.store import PlacingControl
 class ServerProblem(NamedTuple):
     """A problem and its fix. `text` is one sentence, without a capital letter and a full stop; `cure` is sentences."""
 
-    kind: Literal["paused", "held", "no access", "lost audio"]
+    kind: Literal["paused", "held", "no access", "lost audio", "lost key"]
     severity: Literal["error", "warning"]
     text: str
     cure: str
@@ -37,3 +39,14 @@ def problems_of_audio(lost: int) -> Iterator[ServerProblem]:
     if lost:
         text = f"the audio of {counted(lost, 'recording')} is lost; only the newest {NEWEST} were checked"
         yield ServerProblem("lost audio", "error", text, f"{as_sentence(PUT_BACK)}.")
+
+
+def tables_with_hashes(project: Project) -> list[str]:
+    return [name for name, table in project.tables.items() if table.after_forget is not None]
+
+
+def problems_of_hashes(tables: Iterable[str]) -> Iterator[ServerProblem]:
+    """`tables` have hashes that match nobody."""
+    for table in tables:
+        lost = HashKeyLost(table)
+        yield ServerProblem("lost key", "error", str(lost), f"{as_sentence(lost.cure)}.")

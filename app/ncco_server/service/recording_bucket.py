@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 CONNECT_S: Final = 5
 REQUEST_S: Final = 30
-"""Of up to 8 MB. After that, the bucket counts as unavailable."""
+"""Limits a request of up to 8 MB. After that, the bucket counts as unavailable."""
 RETRY_S: Final = 5
 """So long, people who play a recording do not notice a fault."""
 PART_BYTES: Final = 8 * 1024 * 1024
@@ -84,7 +84,7 @@ _CURES: Final[Mapping[str, str]] = {
     "XMinioAdminBucketQuotaExceeded": _ROOM,
     "XMinioStorageFull": _ROOM,
 }
-"""By S3 error code. Source: Amazon S3 API Reference, Error responses; MinIO's API errors."""
+"""The keys are S3 error codes. Source: Amazon S3 API Reference, Error responses; MinIO's API errors."""
 _CODE: Final = re.compile(r"<Code>([A-Za-z.]{1,60})</Code>")
 
 

@@ -29,7 +29,7 @@ from ncco_server.store import (
     give_way,
 )
 
-AT_ONCE: Final = 20
+BATCH: Final = 20
 """Replies may wait for the transaction."""
 WEBHOOKS_AT_ONCE: Final = 5_000
 SETTLED_MS: Final = 10_000
@@ -38,7 +38,7 @@ LOOKBACK: Final = 1_000
 """So many webhooks are looked at again, because their commits may have taken longer."""
 WORK_S: Final = 20.0
 REST_FACTOR: Final = 9
-"""After each batch, as a multiple of its time."""
+"""Each batch is followed by a rest of this many times its duration."""
 
 NO_ENDS: Final[Mapping[int, int | None]] = MappingProxyType({})
 
@@ -80,9 +80,9 @@ class ResultRows:
                     latest = await records.last_webhook_before(after, now_ms - SETTLED_MS, WEBHOOKS_AT_ONCE)
                     behind = await records.calls_behind(after - LOOKBACK, latest, called_back_after=after)
                     keys = list(behind)
-                    for start in range(0, len(keys), AT_ONCE):
+                    for start in range(0, len(keys), BATCH):
                         began = time.monotonic()
-                        calls = await records.past_calls(keys[start : start + AT_ONCE])
+                        calls = await records.past_calls(keys[start : start + BATCH])
                         old = await self._old_calls(records, calls, after, behind)
                         await self._store.results.write(old, now_ms, progress, fence)
                         await give_way(began, REST_FACTOR)
@@ -91,7 +91,7 @@ class ResultRows:
                     if latest != after:
                         await self._store.results.write((), now_ms, progress, fence)
                 while progress.oldest and time.monotonic() < until:
-                    keys = await records.calls_without_result(progress.oldest, AT_ONCE)
+                    keys = await records.calls_without_result(progress.oldest, BATCH)
                     began = time.monotonic()
                     calls = await records.past_calls(keys)
                     since = min((call.session.created_at for call in calls), default=now_ms) if keys else None
@@ -136,5 +136,5 @@ def _load(sources: bytes, handlers: Collection[str]) -> Project | None:
 
 
 def complete_since(progress: ResultProgress | None) -> int | None:
-    """In milliseconds since 1970; None if all results are complete."""
+    """Return milliseconds since 1970; None if all results are complete."""
     return progress.complete_since if progress is not None and progress.oldest else None

@@ -10,7 +10,7 @@ from ncco_server.service.jobs import JOBS
 from ncco_server.store import Store
 
 PROBE_S: Final = JOBS["probe-store"]
-"""Also the time limit of a probe."""
+"""This is also the time limit of a probe."""
 AWAY_AFTER: Final = 2
 """So many failed probes in a row are an outage.
 

@@ -22,7 +22,7 @@ from ncco_server.table_rows import MAX_NAME, RowChange, key_of, row_name
 from ncco_server.value_types import Kind
 
 MOST_FAULTS: Final = 100
-"""Of a file; our choice."""
+"""Limits the faults of a file; our choice."""
 
 
 class RowFault(NamedTuple):

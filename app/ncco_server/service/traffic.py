@@ -32,11 +32,11 @@ from ncco_server.service.outcomes import (
 from ncco_server.service.recorded_calls import json_object
 from ncco_server.store import ConnectStatus, Records, ReportedCall, ResultRow
 
-AT_ONCE: Final = 200
+BATCH: Final = 200
 MOST_CALLS: Final = 10_000
 """Only the newest calls are counted."""
 _HUNG_UP: Final = frozenset({"own", "served", "missed", "answered", "unknown"})
-"""Of calls that end in a step only because the caller hung up."""
+"""Calls with these results end in a step only because the caller hung up."""
 WIDEST: Final = 5
 """Line width of the way that most calls took."""
 
@@ -73,7 +73,7 @@ async def count_traffic(records: Records, flows: Mapping[str, Flow], period: Per
             counter.traffic.is_cut = True
             break
         calls.append(call)
-        if len(calls) == AT_ONCE:
+        if len(calls) == BATCH:
             await counter.add(calls)
             calls = []
     if calls:
@@ -115,7 +115,7 @@ class _TrafficCounter:
         await asyncio.to_thread(count)
 
     async def _played_flow(self, call: ReportedCall) -> Flow | None:
-        """None if the call's revision of the flow is lost."""
+        """Return None if the call's revision of the flow is lost."""
         now = self._flows.get(call.flow)
         revision = str(json_object(call.state).get("revision", ""))
         if now is not None and now.revision == revision:

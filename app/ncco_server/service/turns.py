@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from ncco_server import engine
-from ncco_server.engine import Call, Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef
+from ncco_server.engine import CallData, Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef
 from ncco_server.engine.interpreter import Playing, Result
 from ncco_server.engine.session import NOTHING, Cipher, from_json
 from ncco_server.errors import Conflict, RowTaken, StoreUnavailable
@@ -56,13 +56,13 @@ if TYPE_CHECKING:  # loaded with the flows that read tables or record
 
 ATTEMPTS: Final = 5
 """How often to try a webhook while others change its session. Each time, one of the others succeeds."""
-LONGEST_CALL_MS: Final = 48 * 60 * 60 * 1000
+CALL_EXPIRY_MS: Final = 48 * 60 * 60 * 1000
 """After this, a call counts as over: `completed` may be lost. Vonage ends calls after 24 hours.
 
 Source: Voice API specification, length_timer.
 """
 ANSWERED: Final = (-1, -1)
-"""In the row of an answer webhook, which belongs to no turn and wait."""
+"""Stands in the row of an answer webhook, which belongs to no turn and wait."""
 
 
 async def rows_of(store: Store, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
@@ -182,39 +182,45 @@ class Turns:
 
     async def begin(
         self,
-        turn: Turn,
+        begin: Callable[[], Playing[Turn]],
         received: WebhookRow,
         delivery: Delivery,
         leg: str = "",
         params: Mapping[str, str] = NOTHING,
     ) -> Reply:
-        """Store the first turn of a call, then reply with it, even if the call was forgotten.
+        """Play the first turn of a call, store it, then reply with it, even if the call was forgotten.
 
-        Raises AlreadyOpen, and RowTaken if a row of a table that had to be new exists. `params` are those of the answer
-        URL, with tokens in place of sensitive values.
+        It is played again if somebody else has added a row of a table that had to be new. `params` are those of the
+        answer URL, with tokens in place of sensitive values. Raises AlreadyOpen.
         """
-        ncco = orjson.dumps(turn.ncco)
         now = received.received_at
-        hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
-        row = session_row(turn.session, 1, now, now, leg)
-        played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks, params=params)
-        is_written = await self.store.open_call(
-            row,
-            played,
-            received,
-            hooks=hooks,
-            parent=turn.session.parent,
-            has_called=bool(turn.called),
-            saves=turn.saves,
-        )
-        if hooks and is_written:
-            self.hooks_written()
-        if turn.session.dialled:
-            self.add_dials(turn.session.dialled)
-        return Reply.of_turn(turn, ncco, received.kind, received)
+        for _ in range(ATTEMPTS):
+            turn = await self.play(begin())
+            ncco = orjson.dumps(turn.ncco)
+            hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
+            row = session_row(turn.session, 1, now, now, leg)
+            played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks, params=params)
+            try:
+                is_written = await self.store.open_call(
+                    row,
+                    played,
+                    received,
+                    hooks=hooks,
+                    parent=turn.session.parent,
+                    has_called=bool(turn.called),
+                    saves=turn.saves,
+                )
+            except RowTaken:
+                continue
+            if hooks and is_written:
+                self.hooks_written()
+            if turn.session.dialled:
+                self.add_dials(turn.session.dialled)
+            return Reply.of_turn(turn, ncco, received.kind, received)
+        raise StoreUnavailable("other calls keep adding the row of a table that this one wants to add")
 
     async def cipher_of(self, flow: Flow, session: Session) -> Cipher | None:
-        """None if the placed call keeps no params."""
+        """Return None if the placed call keeps no params."""
         keeps = flow.spoken or any(sub.spoken for sub in flow.subs.values())
         return await self._placed_cipher(session.call.request) if keeps else None
 
@@ -282,23 +288,6 @@ class Turns:
         rows = iter(await read(tuple([lookup for lookup in wanted if lookup.request.method == "TABLE"])))
         answers = iter(await look_up(others) if others else ())
         return tuple([next(rows if lookup.request.method == "TABLE" else answers) for lookup in wanted])
-
-    async def first_turn(
-        self,
-        begin: Callable[[], Playing[Turn]],
-        received: WebhookRow,
-        delivery: Delivery,
-        leg: str = "",
-        params: Mapping[str, str] = NOTHING,
-    ) -> Reply:
-        """Play the first turn of a call, store it, and reply with it; see `begin`. Raises AlreadyOpen."""
-        for _ in range(ATTEMPTS):
-            turn = await self.play(begin())
-            try:
-                return await self.begin(turn, received, delivery, leg, params)
-            except RowTaken:
-                continue
-        raise StoreUnavailable("other calls keep adding the row of a table that this one wants to add")
 
     def event_rows(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> EventRows:
         """The store ignores those of a repeated delivery."""
@@ -460,7 +449,7 @@ class Turns:
             flow = {"": flow, flow.name: flow, **flow.subs}.get(place[0])
         return announced(delivery, url, session, place or ("", ""), flow)
 
-    def failsafe_reply(self, kind: str, problem: str, call: Call, *, is_called: bool = False) -> Reply:
+    def failsafe_reply(self, kind: str, problem: str, call: CallData, *, is_called: bool = False) -> Reply:
         """Connect a called party in silence instead."""
         return Reply.failsafe(JOIN_SILENTLY if is_called else self.failsafe, kind, problem, call)
 
@@ -473,7 +462,7 @@ def wait_of(session: Session, ref: WaitRef) -> OpenWait | None:
 
 
 def has_ended(row: SessionRow, delivery: Delivery) -> bool:
-    return row.is_over or delivery.received_ms - row.created_at > LONGEST_CALL_MS
+    return row.is_over or delivery.received_ms - row.created_at > CALL_EXPIRY_MS
 
 
 def session_of(row: SessionRow) -> Session | None:

@@ -14,7 +14,7 @@ from ncco_server.errors import VonageApiError
 from ncco_server.ncco.statuses import OVER
 from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Delivery
-from ncco_server.service.turns import LONGEST_CALL_MS
+from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.service.written_rows import fields_of
 from ncco_server.store import OpenCall, UpkeepReader, milliseconds, moment_of
 
@@ -26,7 +26,7 @@ LOOKBACK: Final = 100_000
 SILENT_MS: Final = 60 * 60 * 1000
 """Vonage is asked about a call after this long without a turn, and then at this interval. Our choice."""
 MOST_ASKED: Final = 100
-"""In one search, which leaves most of Vonage's rate limit to others."""
+"""One search asks no more, which leaves most of Vonage's rate limit to others."""
 BEFORE_DELETION: Final = timedelta(hours=1)
 
 
@@ -92,7 +92,7 @@ class UnendedCalls:
     @property
     def _longest(self) -> timedelta:
         """A call is ended at this age in any case, before it is deleted."""
-        longest = timedelta(milliseconds=LONGEST_CALL_MS)
+        longest = timedelta(milliseconds=CALL_EXPIRY_MS)
         return longest if self.kept_for is None else min(longest, self.kept_for - BEFORE_DELETION)
 
     async def _end_early(self, records: UpkeepReader) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ncco_server import engine
-from ncco_server.engine import Call, OpenWait, Session, WaitRef
+from ncco_server.engine import CallData, OpenWait, Session, WaitRef
 from ncco_server.engine.session import from_json
 from ncco_server.errors import Conflict, StoreUnavailable
 from ncco_server.flow.frame import CallbackKind
@@ -81,7 +81,7 @@ async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery:
 async def _resume_unknown(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     """The token is valid, so a caller is on the line, but the call is not stored."""
     await turns.record(_wait_row(turns, ref, delivery, hides=True), recording=turns.announced(delivery))
-    return turns.failsafe_reply(delivery.kind, "this call is not stored", Call(uuid=ref.session))
+    return turns.failsafe_reply(delivery.kind, "this call is not stored", CallData(uuid=ref.session))
 
 
 async def _seen(turns: Turns, session: Session) -> frozenset[str]:

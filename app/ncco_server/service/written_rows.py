@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # loaded with the flows that have hooks
 _INPUT_FIELDS: Final = frozenset(
     {"dtmf", "speech", "digits", "timed_out", "results", "text", "confidence", "timeout_reason"}
 )
-"""Of an input webhook, these names are stored, the values are not."""
+"""These names of an input webhook are stored, the values are not."""
 
 _PUBLIC_FIELDS: Final = frozenset(
     {"from", "from_user", "to", "uuid", "call_uuid", "conversation_uuid", "timestamp", "status", "type", "direction"}

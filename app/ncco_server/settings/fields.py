@@ -281,6 +281,8 @@ class Variables(BaseModel):
     """File with what Vonage was seen to do, from `ncco platform-check`. The simulator, tests, proofs and the console's
     phone use it. Not set: they use the assumptions of this project.
     """
+    learn: _Switch = True
+    """0: the server does not compare recorded webhooks with what is assumed about Vonage; see `ncco learn`."""
     console: _Switch = True
     """0 disables the console. Without `--dev`, it also needs a password."""
     console_host: _Host = "127.0.0.1"
@@ -354,7 +356,7 @@ class Settings(Variables):
     """The settings of a server, read once: its variables, where they were read, and what a command adds."""
 
     flow_env: Mapping[str, str] = Field(default={}, repr=False)
-    """Without the prefix `FLOW_`."""
+    """The names lack the prefix `FLOW_`."""
     env_file: Path | None = None
     secret_files: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -363,11 +365,11 @@ class Settings(Variables):
     """How many times as fast the pauses between attempts to place a call pass; 1 unless in development."""
     has_virtual_vonage: bool = False
     virtual_vonage: VoiceAccess | None = Field(default=None, repr=False)
-    """None to place no calls if `has_virtual_vonage`."""
+    """None places no calls if `has_virtual_vonage`."""
 
     @property
     def voice_access(self) -> VoiceAccess | None:
-        """None without an application ID and its private key."""
+        """Return None without an application ID and its private key."""
         if self.has_virtual_vonage:
             return self.virtual_vonage
         if self.missing_to_fetch:
@@ -392,7 +394,7 @@ class Settings(Variables):
 
     @property
     def recordings_folder(self) -> Path | None:
-        """None if they are in a bucket or not kept at all."""
+        """Return None if they are in a bucket or not kept at all."""
         if self.recordings:
             return None if self.recordings == "off" or self.bucket is not None else Path(self.recordings).expanduser()
         store = open_store(self.database_url)
@@ -406,7 +408,7 @@ class Settings(Variables):
 
     @property
     def bucket(self) -> BucketAddress | None:
-        """None if they are in a folder or not kept at all."""
+        """Return None if they are in a folder or not kept at all."""
         if not self.recordings.startswith("s3://"):
             return None
         bucket, _, prefix = self.recordings.removeprefix("s3://").partition("/")
@@ -420,7 +422,7 @@ class Settings(Variables):
 
     @property
     def mail_server(self) -> MailServer | None:
-        """None if no server or no sender is set."""
+        """Return None if no server or no sender is set."""
         text = self.smtp_url.get_secret_value()
         if not (text and self.mail_from):
             return None

@@ -24,7 +24,7 @@ PLACEHOLDERS: Final = frozenset(
         "78d335fa-323d-0114-9c3d-d6f0d48968cf",
     }
 )
-"""Those of our guides, and Vonage's for the application ID."""
+"""They come from our guides, and from Vonage's for the application ID."""
 _PLACEHOLDER_HOSTS: Final = (".example.com", ".example.net", ".example.org", ".your-company.com")
 _REFUSING: Final[Mapping[str, str]] = {
     "signature_secret": "Set it to the signature secret from the API settings of the Vonage dashboard.",

@@ -331,7 +331,7 @@ def read_failsafe(text: object) -> tuple[Mapping[str, Any], ...]:
     actions = [document] if isinstance(document, dict) else document
     faults = [issue for issue in check(actions) if issue.severity == "error"]
     if faults:
-        raise ValueError(f"is not a valid NCCO: {faults[0].path or '/'}: {faults[0].message} ({faults[0].cure})")
+        raise ValueError(f"is not a valid NCCO: {faults[0].path or '/'}: {faults[0].message} ({faults[0].fix})")
     if not any(action["action"] in _AUDIBLE_ACTIONS for action in actions):
         raise ValueError("plays nothing that a caller can hear")
     return tuple(actions)

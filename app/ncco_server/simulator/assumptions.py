@@ -175,7 +175,7 @@ class Assumption:
     name: str
     question: str
     default: Any
-    choices: tuple[str, ...]
+    choices: tuple[Any, ...]
     limits: NumberRange | None
     basis: Basis
 

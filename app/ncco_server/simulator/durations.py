@@ -25,7 +25,7 @@ SENTENCE_S: Final = 0.35
 STRENGTHS: Final = {"none": 0.0, "x-weak": 0.1, "weak": 0.2, "medium": 0.4, "strong": 0.7, "x-strong": 1.2}
 RATES: Final = {"x-slow": 0.5, "slow": 0.75, "medium": 1.0, "default": 1.0, "fast": 1.25, "x-fast": 1.6}
 
-LONGEST_S: Final = 604_800.0
+LONGEST_SOUND_S: Final = 604_800.0
 """No call lasts longer, and durations in an NCCO can be too long for the clock."""
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d")
@@ -51,7 +51,7 @@ class Durations:
     def talk(self, text: str, language: str = "en-US") -> float:
         """Return the seconds that a caller or the synthesis takes to say a text, plain or SSML. At least 0.1."""
         seconds = sum(self._seconds(part, language) for part in _parts(text))
-        return max(0.1, round(min(seconds, LONGEST_S), 3))
+        return max(0.1, round(min(seconds, LONGEST_SOUND_S), 3))
 
     def stream(self, url: str) -> float:
         return self.streams.get(url, self.stream_s)
@@ -66,7 +66,7 @@ class Durations:
 
 def repeated(once: float, loop: int) -> float | None:
     """Return the seconds that a prompt lasts; None if `loop` is 0, which means forever."""
-    return round(min(once * min(loop, 10**9), LONGEST_S), 3) if loop else None
+    return round(min(once * min(loop, 10**9), LONGEST_SOUND_S), 3) if loop else None
 
 
 _TAG: Final = re.compile(r"<[^<>]*>")

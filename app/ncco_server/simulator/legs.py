@@ -16,7 +16,7 @@ from ncco_server.simulator.clock import milliseconds
 from ncco_server.simulator.delivery import WebhookDelivery
 from ncco_server.simulator.durations import Durations
 from ncco_server.simulator.parties import Behaviour
-from ncco_server.simulator.scheduler import LONGEST_MS, Process, Scheduler, Signal, Steps, first_of, pause
+from ncco_server.simulator.scheduler import LONGEST_CALL_MS, Process, Scheduler, Signal, Steps, first_of, pause
 from ncco_server.simulator.servers import Target
 from ncco_server.simulator.transcript import (
     Action,
@@ -218,7 +218,7 @@ class Leg:
     def stop_waiting(self) -> None:
         self.open = self.waited = None
 
-    async def listen(self, until: float | None = None, at_most: float = LONGEST_MS / 1000) -> CallMoment:
+    async def listen(self, until: float | None = None, at_most: float = LONGEST_CALL_MS / 1000) -> CallMoment:
         """Continue the call until it waits for the party or ends, or until `until` seconds after the answer.
 
         Without `until`, this returns at once if the call already waits for the party, and the result is `idle` if the

@@ -15,7 +15,7 @@ from ncco_server.simulator.outbound import OutboundCall, run
 from ncco_server.simulator.parties import address_of
 from ncco_server.simulator.playback import Playback
 from ncco_server.simulator.player import play
-from ncco_server.simulator.scheduler import LONGEST_MS, Steps
+from ncco_server.simulator.scheduler import LONGEST_CALL_MS, Steps
 from ncco_server.simulator.transcript import Ncco
 
 RANDOM_NUMBER: Final = "442079460999"
@@ -148,4 +148,4 @@ class Vonage(CallControl):
         After a call, this delivers late webhooks, such as those of recordings.
         """
         until_ms = None if seconds is None else self.clock.ms + milliseconds(seconds)
-        await self.scheduler.advance(lambda: False, until_ms, self.clock.ms + LONGEST_MS)
+        await self.scheduler.advance(lambda: False, until_ms, self.clock.ms + LONGEST_CALL_MS)

@@ -20,10 +20,10 @@ from ncco_server.simulator.servers import Request, Response
 
 T = TypeVar("T")
 
-LONGEST_MS: Final = 24 * 3600 * 1000
+LONGEST_CALL_MS: Final = 24 * 3600 * 1000
 """How far time advances by default; no call lasts longer. Source: Voice API specification, length_timer (maximum)."""
 
-MOST_STEPS: Final = 20_000
+MOST_PROCESS_STEPS: Final = 20_000
 """Maximum number of process steps at one moment of virtual time; more steps raise NoProgress."""
 
 
@@ -175,11 +175,9 @@ class Scheduler:
             process, turn, value = self._ready.popleft()
             if process.turn == turn and not process.is_over:
                 self._steps += 1
-                if self._steps > MOST_STEPS:
-                    message = (
-                        f"{MOST_STEPS:,} steps at one moment: NCCOs keep replacing each other while no time passes"
-                    )
-                    raise NoProgress(message)
+                if self._steps > MOST_PROCESS_STEPS:
+                    steps = f"{MOST_PROCESS_STEPS:,} steps at one moment"
+                    raise NoProgress(f"{steps}: NCCOs keep replacing each other while no time passes")
                 await self._wait(process, process.step(value))
 
     async def _wait(self, process: Process[Any], command: Command | None) -> None:

@@ -87,7 +87,7 @@ QUEUE_LIMIT: Final = 2_000
 """More waiting writes would miss the callers' deadlines."""
 
 SHORTEST_REST_S: Final = 0.02
-"""Longer than a process waits before it tries again to write to a busy SQLite file."""
+"""It is longer than a process waits before it tries again to write to a busy SQLite file."""
 
 
 async def give_way(began: float, factor: float = 1.0) -> None:

@@ -32,7 +32,7 @@ from ncco_server.store.tables import ATTEMPTS_TABLE, PLACED_TABLE, PLACING_TABLE
 from ncco_server.table_rows import table_of
 
 GAP_MS: Final = 400
-"""Between two new calls of an application, on any host.
+"""Lies between two new calls of an application, on any host.
 
 Vonage accepts 3 a second, but counts them when they arrive, and may refuse (429) a call that a flow dials. Source:
 Outbound REST.

@@ -60,12 +60,12 @@ READERS: Final = 4
 BACKGROUND: Final = 2
 
 TRIES: Final = 3
-"""Of a write that conflicts with another host's, or of a read after a lost connection."""
+"""Applies to a write that conflicts with another host's, and to a read after a lost connection."""
 
 CONNECT_S: Final = 3.0
 READ_S: Final = 2.0
 COMMIT_S: Final = 3.5
-"""For a group of writes, with its time in the queue. Vonage gives up after 5 seconds."""
+"""Limits a group of writes, with its time in the queue. Vonage gives up after 5 seconds."""
 
 BACKGROUND_S: Final = 10.0
 SEARCH_S: Final = 30.0

@@ -38,7 +38,7 @@ _FAULTS: Final = {
     "XX002": StoreFault("has a damaged index", "REINDEX DATABASE"),
 }
 _OF_ROWS: Final = ("22", "23", "54")
-"""Of invalid data, violated constraints, and exceeded limits."""
+"""They report invalid data, violated constraints, and exceeded limits."""
 
 _ENDING: Final = ("57P01", "57P02", "57P03")
 """PostgreSQL closed the connection without running the statement."""
@@ -95,7 +95,7 @@ def refused(label: str, error: BaseException) -> StoreError:
 
 
 def own_error(label: str, error: Exception) -> Exception | None:
-    """None if the database fails, and with it the whole group."""
+    """Return None if the database fails, and with it the whole group."""
     if is_row_error(error):
         return refused(label, error)
     return None if isinstance(error, DRIVER_ERRORS) else error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from ncco_server.store.database import Read, Row
@@ -39,6 +39,7 @@ from ncco_server.store.rows import (
     WebhookRow,
 )
 from ncco_server.store.sql import Dialect, ListSql, Sql, contains, has_word
+from ncco_server.store.table_rows import tables_without_key
 from ncco_server.store.tables import RECORDINGS_TABLE, RESULTS_TABLE, SUMS_TABLE
 from ncco_server.store.upkeep import REPORTED, UpkeepReader
 
@@ -385,6 +386,9 @@ class Records(UpkeepReader):
         rows = await self._read(SELECT_CONTROL)
         return PlacingControl._make(rows[0]) if rows else PlacingControl()
 
+    async def tables_without_key(self, tables: Iterable[str]) -> list[str]:
+        return await tables_without_key(self._read, tables)
+
     async def reported(self, since: int, until: int) -> AsyncIterator[ReportedCall]:
         """Return the newest first, from `since` up to `until` (milliseconds)."""
         later = await self._results(SELECT_FIRST_SINCE, until + CLOCKS_MS)
@@ -471,7 +475,7 @@ class Records(UpkeepReader):
         return len(await self._results(SELECT_DIFFERENCES, *comparable_since(oldest)))
 
     async def open_sessions(self, since: int, until: int) -> list[tuple[int, SessionRow]]:
-        """Those that began from `since` up to `until` (milliseconds) and are not over, by key."""
+        """Return those that began from `since` up to `until` (milliseconds) and are not over, by key."""
         rows = await self._read(SELECT_OPEN_SESSIONS, since, until)
         return [(row[0], SessionRow.read(row[1:])) for row in rows]
 

@@ -28,8 +28,8 @@ BY_DAY: Final = 2
 NOBODY_ANSWERED: Final = -1
 TO_COMPLETE: Final = 0
 """The version of rows of calls with turns of older hosts, whose facts `Results.write` adds."""
-AT_ONCE: Final = 200
-LONGEST_NAME: Final = 200
+BATCH: Final = 200
+LONGEST_PARTY: Final = 200
 """Characters of a party or a line: PostgreSQL's indexes refuse long texts."""
 
 LOST: Final = "lost"
@@ -431,7 +431,7 @@ def end_results(
 def _insert(
     call: EndOfCall, stored: StoredCall, previous: str, at: int, *, is_last: bool, is_lost: bool
 ) -> Work[ResultRow]:
-    party = call.party[:LONGEST_NAME]
+    party = call.party[:LONGEST_PARTY]
     is_incoming = call.direction == "inbound"
     facts = _Facts.of((yield Keyed(SELECT_FACTS, (stored.key,))))
     decided = facts.decide(is_incoming=is_incoming, is_lost=is_lost)
@@ -444,7 +444,7 @@ def _insert(
         flow=stored.flow,
         party=party,
         party_end=party[::-1],
-        line=call.line[:LONGEST_NAME],
+        line=call.line[:LONGEST_PARTY],
         name=call.name,
         step=call.step,
         is_played=call.is_played,
@@ -651,7 +651,7 @@ class Results:
         return bool((await self.database.read(SELECT_ANY_UNCOUNTED))[0][0])
 
     @in_one_transaction
-    def count(self, limit: int = AT_ONCE) -> Work[int]:
+    def count(self, limit: int = BATCH) -> Work[int]:
         """Return how many rows were added to the sums."""
         return (yield from _count_rows((yield SELECT_UNCOUNTED, (limit,))))
 

@@ -45,7 +45,7 @@ class ListSql:
 
 
 def marks(count: int, first: int = 1) -> str:
-    """Such as `$1, $2, $3`."""
+    """Return marks such as `$1, $2, $3`."""
     return ", ".join(f"${number}" for number in range(first, first + count))
 
 

@@ -37,7 +37,7 @@ CHECKPOINT_AFTER: Final = 250
 TRIM_S: Final = 1.0
 """Tries to empty a write-ahead log that is in use end after this."""
 
-_PAUSE_S: Final = 0.01
+_PAUSE_S: Final = 0.005
 
 Run: TypeAlias = Callable[[sqlite3.Connection, WriteItem], None]
 
@@ -329,21 +329,50 @@ class _FileWriter(_Writer):
                 await self._apart(sqlite_file.checkpoint, self._connection)
 
     async def _begun(self) -> sqlite3.Connection:
+        """Start a transaction; waits while another process writes.
+
+        It waits in the writer's thread: a busy event loop would ask for the lock too rarely, and so would SQLite, whose
+        own waits become longer.
+        """
+        self._require_in_place()
+        if self._connection is not None and self._connection.in_transaction:
+            self._disconnect()  # the last transaction could not even be rolled back
+        try:
+            if self._connection is None:
+                self._connection = sqlite_file.connect(self._path, 0)
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            if not sqlite_file.is_busy(error):
+                raise
+            await self._wait_and_begin()
+        assert self._connection is not None  # noqa: S101 - for the type
+        return self._connection
+
+    async def _wait_and_begin(self) -> None:
+        gives_up = threading.Event()
+        begun = asyncio.get_running_loop().run_in_executor(self._thread, self._begin_when_free, gives_up)
+        try:
+            await asyncio.shield(begun)
+        except asyncio.CancelledError:
+            gives_up.set()
+            await asyncio.wait({begun})
+            self._disconnect()
+            raise
+
+    def _begin_when_free(self, gives_up: threading.Event) -> None:
+        """Raises sqlite3.Error if another process keeps writing. Blocks."""
+        if self._connection is None:
+            self._connection = sqlite_file.connect(self._path, self._busy_ms)
         until = time.monotonic() + self._busy_ms / 1000
         while True:
             self._require_in_place()
-            if self._connection is not None and self._connection.in_transaction:
-                self._disconnect()  # the last transaction could not even be rolled back
             try:
-                if self._connection is None:
-                    self._connection = sqlite_file.connect(self._path, 0)
                 self._connection.execute("BEGIN IMMEDIATE")
             except sqlite3.Error as error:
-                if not sqlite_file.is_busy(error) or time.monotonic() > until:
+                if not sqlite_file.is_busy(error) or time.monotonic() > until or gives_up.wait(_PAUSE_S):
                     raise
             else:
-                return self._connection
-            await asyncio.sleep(_PAUSE_S)
+                return
 
     async def _apart(self, work: Callable[..., object], *args: object) -> None:
         """Run `work` in the writer's thread. A task that is cancelled still waits for it."""

@@ -65,7 +65,7 @@ _TEMPORARY_FOLDER_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.
 
 
 def _code(error: Exception) -> int:
-    """0 for an error of Python's `sqlite3` module."""
+    """Return 0 for an error of Python's `sqlite3` module."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
@@ -78,7 +78,7 @@ def is_full(error: sqlite3.Error) -> bool:
 
 
 def own_error(label: str, error: Exception) -> Exception | None:
-    """None if the file is the cause, so that all operations fail."""
+    """Return None if the file is the cause, so that all operations fail."""
     is_value = isinstance(error, OverflowError | UnicodeEncodeError | sqlite3.InterfaceError)
     if is_value or isinstance(error, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.ProgrammingError):
         return StoreError(f"{label} refuses the write ({error})")
@@ -203,7 +203,7 @@ def require_no_lost_log(path: Path) -> None:
 
 
 def _size(path: Path) -> int:
-    """0 if it cannot be read, which SQLite reports later."""
+    """Return 0 if it cannot be read, which SQLite reports later."""
     try:
         return path.stat().st_size
     except OSError:

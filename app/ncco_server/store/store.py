@@ -316,7 +316,7 @@ def _add_turn(
 
 
 def _with_rows(keys: Sequence[str], saves: Sequence[RowChange]) -> Sequence[str]:
-    return (*keys, *[each.row for each in saves]) if saves else keys
+    return (*keys, *[each.row for each in saves])
 
 
 def _record(
@@ -337,8 +337,10 @@ def _record(
         is_repeated = bool((yield Keyed(SELECT_DELIVERED, delivery)))
     yield INSERT_WEBHOOK, (*webhook, None)
     if not is_repeated:
-        yield from add_hooks(hooks)
-        yield from _save(saves, webhook.session, webhook.received_at)
+        if hooks:
+            yield from add_hooks(hooks)
+        if saves:
+            yield from _save(saves, webhook.session, webhook.received_at)
     if recording is not None:
         yield from _add_recording(recording)
     if may_change and is_known:
@@ -392,12 +394,13 @@ def _end(
 def _end_lost(
     call: EndOfCall, leg: str, at: int, hooks: Sequence[HookRow], saves: Sequence[RowChange]
 ) -> Work[list[ResultRow] | None]:
-    """None if the call was not open in this version."""
+    """Return None if the call was not open in this version."""
     found = yield Keyed(END_LOST_CALL, (call.id, call.version))
     if not found:
         return None
     yield from add_hooks(hooks)
-    yield from _save(saves, call.id, at)
+    if saves:
+        yield from _save(saves, call.id, at)
     return (yield from end_results([(call, StoredCall(*found[0][1:]))], at, leg=leg, is_lost=True))
 
 
@@ -510,7 +513,7 @@ class Store:
         """
         work = partial(self._open_call, session, turn, webhook, hooks, parent, has_called=has_called, saves=saves)
         keys = (session.id, session.leg, webhook.session, parent)
-        return self.database.write(work, _with_rows(keys, saves))
+        return self.database.write(work, _with_rows(keys, saves) if saves else keys)
 
     def _open_call(
         self,
@@ -567,7 +570,7 @@ class Store:
             _advance, session, turn, webhook, hooks, recording, parent=parent, has_called=has_called, saves=saves
         )
         keys = (session.id, session.leg, webhook.session, parent)
-        return self.database.write(work, _with_rows(keys, saves))
+        return self.database.write(work, _with_rows(keys, saves) if saves else keys)
 
     def record(
         self,
@@ -582,7 +585,8 @@ class Store:
         The hooks are not written if this delivery (the same turn, wait and status) is already recorded.
         """
         work = partial(_record, webhook, hooks, recording, saves)
-        return self.database.write(work, _with_rows((webhook.session,), saves))
+        keys = (webhook.session,)
+        return self.database.write(work, _with_rows(keys, saves) if saves else keys)
 
     def end(
         self,
@@ -624,7 +628,7 @@ class Store:
         return SessionRow.read(rows[0]) if rows else None
 
     async def calls_of(self, leg: str) -> list[SessionRow]:
-        """Oldest first; a missing leg ("") has none."""
+        """Return the oldest first; a missing leg ("") has none."""
         rows = await self.database.read(SELECT_CALLS_OF_LEG, leg) if leg else []
         return sorted(map(SessionRow.read, rows), key=lambda row: (row.created_at, row.id))
 
@@ -710,7 +714,7 @@ class Store:
 
     @in_one_transaction
     def drop_hooks(self, ids: Sequence[str] | None) -> Work[int]:
-        """None drops all; return how many."""
+        """Drop all with None; return how many."""
         if ids is None:
             return len((yield DROP_HOOKS, ()))
         return len((yield Many(DROP_HOOK, [(id_,) for id_ in ids])))

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from ncco_server.errors import HashKeyLost, RowChanged, RowTaken
-from ncco_server.store.database import Database, Keyed, Row, Work, give_way
+from ncco_server.store.database import Database, Keyed, Read, Row, Work, give_way
 from ncco_server.store.sql import Sql
 from ncco_server.store.tables import ROWS_TABLE
 from ncco_server.table_rows import RowChange, has_number_as_key, hash_of_row, key_id, table_of
@@ -196,6 +196,9 @@ class TableRows:
 
         return await self.database.write(work)
 
+    async def without_key(self, tables: Iterable[str]) -> list[str]:
+        return await tables_without_key(self.database.read, tables)
+
     async def change(
         self,
         changes: Sequence[RowChange],
@@ -266,8 +269,15 @@ def lacks_key(table: str, key: str | None) -> Work[bool]:
     return bool((yield SELECT_OTHER_HASH, _other_hashes(table, key)))
 
 
+async def tables_without_key(read: Read, tables: Iterable[str]) -> list[str]:
+    """Those of `tables` with hashes that match nobody, because the key that they were made with is missing."""
+    found = await read(SELECT_KEY, "")
+    key = found[0][1] if found else None
+    return [table for table in tables if await read(SELECT_OTHER_HASH, *_other_hashes(table, key))]
+
+
 def _other_hashes(table: str, key: str | None) -> tuple[str, str, str, str]:
-    """Between which names the hashes of other keys are: `#` comes before `$`, and `.` before `/`."""
+    """Return the names between which the hashes of other keys are: `#` comes before `$`, and `.` before `/`."""
     first = f"{table}#"
     own = first if key is None else first + key_id(_key_in(key))
     return first, own, first if key is None else f"{own}/", f"{table}$"

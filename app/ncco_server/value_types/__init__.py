@@ -93,7 +93,7 @@ _PLAIN: Final[dict[Any, Kind]] = {bool: Flag(), int: WholeNumber(), float: Numbe
 
 
 def kind_of(annotation: Any) -> Kind | None:
-    """None for any other annotation."""
+    """Return None for any other annotation."""
     return Word(get_args(annotation)) if get_origin(annotation) is Literal else _PLAIN.get(annotation)
 
 

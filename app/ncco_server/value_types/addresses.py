@@ -106,7 +106,7 @@ class Phone(Kind):
     def check(self, value: object) -> list[Issue]:
         text = as_digits(value)
         if not isinstance(text, str):
-            return [wrong_type(value, "a phone number", RULES["N113"].cure)]
+            return [wrong_type(value, "a phone number", RULES["N113"].fix)]
         digits = re.sub(r"\(0\)|[\s().\-/]", "", text[:40]).removeprefix("+").removeprefix("00")
         number = _in_e164(digits) if E164.fullmatch(digits) else None
         if number == text:

@@ -124,7 +124,7 @@ class ListOf(Kind):
         wrong = next((issue for issue in found if issue.code == "N107" and issue.path == ""), None)
         words = self.entry.words_in(value)
         if wrong:
-            return [fault("N110", message, f"{wrong.cure.removesuffix('.')}, in square brackets.")]
+            return [fault("N110", message, f"{wrong.fix.removesuffix('.')}, in square brackets.")]
         entries = (shown(each) if isinstance(each, str) else "{ ... }" for each in words or (value,))
         cure = f"Write [{', '.join(entries)}]."
         fix = Fix(cure, "characters", json.dumps(words, ensure_ascii=False)) if words else Fix(cure, "wrap")

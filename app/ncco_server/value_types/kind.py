@@ -65,7 +65,7 @@ class Kind(ABC):
     @property
     @abstractmethod
     def sample(self) -> Any:
-        """For trying a step out."""
+        """Return a typical value, for trying a step out."""
 
     @abstractmethod
     def cast(self, value: object) -> Any:
@@ -121,7 +121,7 @@ class Kind(ABC):
 
     @property
     def cure(self) -> str:
-        """For a flow file; "" if the error message of the cast already says it."""
+        """Return the cure for a flow file; "" if the error message of the cast already says it."""
         return ""
 
     @property
@@ -134,7 +134,7 @@ class Kind(ABC):
         return self.item or ANY
 
     def at(self, key: str) -> Kind | None:
-        """None if the map has no such entry, or the type is not a map."""
+        """Return None if the map has no such entry, or the type is not a map."""
         if self.is_record:
             return self.fields.get(key, self.item)
         return self.entry if self.family == "map" else None

@@ -101,7 +101,7 @@ class Flag(Kind):
 
 
 def as_number(value: object) -> int | float | None:
-    """None unless it is a number or text made of digits."""
+    """Return None unless it is a number or text made of digits."""
     if isinstance(value, str) and _NUMERAL.fullmatch(value):
         number = float(value)
         return int(number) if number.is_integer() else number

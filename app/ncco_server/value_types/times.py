@@ -40,7 +40,7 @@ def point_of(value: object) -> Point | None:
 
 
 def in_utc(moment: datetime) -> datetime | None:
-    """None if it is not in the calendar there.
+    """Return None if it is not in the calendar there.
 
     Python compares two points in time in the same zone by their clocks, which repeat an hour every autumn.
     """

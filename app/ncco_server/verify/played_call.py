@@ -38,12 +38,12 @@ from ncco_server.verify.scenarios.script import (
 )
 from ncco_server.verify.scenarios.server import PlacedCall, StoredTurn
 
-MOST_STEPS: Final = 300
+MOST_INPUTS: Final = 300
 MOST_HEARD: Final = 1_000
 MOST_WEBHOOKS: Final = 1_000
-LONGEST_S: Final = 3600.0
+LONGEST_PLAY_S: Final = 3600.0
 """How far the clock of an interactive call advances in one step, at most."""
-MOST_SHOWN: Final = 8
+LISTED_OPTIONS: Final = 8
 FOR_PHONES: Final[tuple[Outcome, ...]] = (
     "completed", "busy", "timeout", "rejected", "failed", "unanswered", "machine",
 )  # fmt: skip
@@ -61,7 +61,7 @@ class CannotDo(AppError):
     """The step is not possible at this point of the call; the message says which steps are."""
 
 
-class Where(NamedTuple):
+class CallPosition(NamedTuple):
     """The position of a call; flow and step are "" for none."""
 
     flow: str
@@ -76,7 +76,7 @@ class Where(NamedTuple):
         return f"{does} {step}" if self.waits != "end" else "is over"
 
 
-class Noted(NamedTuple):
+class HistoryEntry(NamedTuple):
     """A finished step, or the start of a wait for the caller.
 
     Attributes:
@@ -98,15 +98,15 @@ class Noted(NamedTuple):
     after_s: float
 
 
-class Done(NamedTuple):
-    """A completed step, the call's position before it, and the seconds since the previous action."""
+class FinishedStep(NamedTuple):
+    """A finished step, the call's position before it, and the seconds since the previous action."""
 
     step: ScriptStep
-    where: Where
+    position: CallPosition
     after_s: float
 
 
-class Ways(NamedTuple):
+class AcceptedInput(NamedTuple):
     """What the caller can do at an input: as text, and as lists of the accepted keys and phrases."""
 
     text: str = ""
@@ -133,7 +133,7 @@ class PlayedCall:
 
     Attributes:
         moment: why and when the call last stopped.
-        notes: the finished steps, and the start of each wait.
+        history: the finished steps, and the start of each wait.
         stopped: a sentence that names the limit at which the call was ended, or "".
         diverged: for `repeat`, the second at which a step could not be repeated, and why; or None.
     """
@@ -147,7 +147,7 @@ class PlayedCall:
     ) -> None:
         self.placed = placed
         self.moment = CallMoment(0, "until")
-        self.notes: list[Noted] = []
+        self.history: list[HistoryEntry] = []
         self.stopped = ""
         self.diverged: tuple[float, str] | None = None
         self._result = result or Result(Scenario())
@@ -178,31 +178,35 @@ class PlayedCall:
         return [each.turn for each in self.placed.turns]
 
     @property
-    def done(self) -> list[Done]:
+    def finished_steps(self) -> list[FinishedStep]:
         """Leave out `wait` steps."""
-        return list(self._done_steps())
+        return list(self._finished_steps())
 
     @property
     def lost(self) -> set[int]:
         """Return the transcript indices of keys and speech that were lost because no input was open."""
-        return {note.heard for note in self.notes if isinstance(note.step, PressStep | SpeakStep) and note.open is None}
+        return {
+            entry.heard
+            for entry in self.history
+            if isinstance(entry.step, PressStep | SpeakStep) and entry.open is None
+        }
 
     @property
     def secrets(self) -> Secrets:
         found = Secrets()
         keyed: tuple[Waited | None, str] = (None, "")
-        for note in self.notes:
-            if isinstance(note.step, PressStep):
-                keyed = note.open, keyed[1] * (note.open is keyed[0]) + note.step.keys
-            if not isinstance(note.step, PressStep | SpeakStep):
+        for entry in self.history:
+            if isinstance(entry.step, PressStep):
+                keyed = entry.open, keyed[1] * (entry.open is keyed[0]) + entry.step.keys
+            if not isinstance(entry.step, PressStep | SpeakStep):
                 continue
-            session = _session_after(self.placed.turns[: note.turns])
+            session = _session_after(self.placed.turns[: entry.turns])
             if session is None or not any(wait.sensitive for wait in session.waits):
                 continue
-            if isinstance(note.step, PressStep):
+            if isinstance(entry.step, PressStep):
                 found.learn(keyed[1].rstrip("#"))
             else:
-                found.learn([text for text, _ in note.step.speech.results])
+                found.learn([text for text, _ in entry.step.speech.results])
         return found
 
     @property
@@ -217,15 +221,15 @@ class PlayedCall:
         return None if next_ms is None else (next_ms - self.leg.zero_ms) / 1000
 
     @property
-    def where(self) -> Where:
-        return self._where_at(self.moment, self.turns)
+    def position(self) -> CallPosition:
+        return self._position_at(self.moment, self.turns)
 
-    def ways(self, verb: str = "say") -> Ways:
+    def accepted_input(self, verb: str = "say") -> AcceptedInput:
         """If the flow's step is unknown, the NCCO decides what the caller can do."""
         waited = self.leg.open if self.moment.kind == "idle" else self.moment.waited
         if waited is None or waited.kind != "input":
-            return Ways()
-        return _ways(waited, _asked_in(self.session, self._flows), verb)
+            return AcceptedInput()
+        return _accepted_input(waited, _asked_in(self.session, self._flows), verb)
 
     # playing
 
@@ -243,7 +247,7 @@ class PlayedCall:
         self.moment = await self.leg.hear()
         return self.moment
 
-    async def play_to_wait(self, longest_s: float = LONGEST_S, most_webhooks: int = MOST_WEBHOOKS) -> CallMoment:
+    async def play_to_wait(self, longest_s: float = LONGEST_PLAY_S, most_webhooks: int = MOST_WEBHOOKS) -> CallMoment:
         """Stop at the next wait for the caller, the next dial, the end, or a limit."""
         latest_s = self.leg.at + longest_s
         most = len(self.leg.log) + most_webhooks
@@ -270,11 +274,11 @@ class PlayedCall:
     async def play(
         self, until_s: float | None = None, *, stops_at_wait: bool = False, decides_dials: bool = True
     ) -> None:
-        """Continue to a second of the call (at most `LONGEST_S` from now), or to the next wait for the caller.
+        """Continue to a second of the call (at most `LONGEST_PLAY_S` from now), or to the next wait for the caller.
 
         Stop at the end, at a dial without a given outcome and, with `stops_at_wait`, at a wait for the caller.
         """
-        latest_s = self.leg.at + LONGEST_S if until_s is None else min(until_s, self.leg.at + LONGEST_S)
+        latest_s = self.leg.at + LONGEST_PLAY_S if until_s is None else min(until_s, self.leg.at + LONGEST_PLAY_S)
         await self.reach(self.leg.at)
         while not self._end_if_too_long():
             if until_s is None:
@@ -282,7 +286,7 @@ class PlayedCall:
             if self.leg.is_over or (stops_at_wait and self.moment.kind in ("input", "record")):
                 break
             if self.moment.kind == "dial":
-                self._note_wait()
+                self._append_wait()
                 if not (decides_dials and await self._decide_dial()):
                     break
                 continue
@@ -312,28 +316,28 @@ class PlayedCall:
 
     async def perform(self, step: ScriptStep) -> None:
         """Raises CallIsOver."""
-        self._note(step, CallMoment(self.leg.at, self.moment.kind, self.moment.waited))
+        self._append(step, CallMoment(self.leg.at, self.moment.kind, self.moment.waited))
         try:
             await step.perform(self.placed)
         finally:
             self._acted_at = self.leg.at
 
-    async def repeat(self, steps: Sequence[Done]) -> None:
+    async def repeat(self, steps: Sequence[FinishedStep]) -> None:
         """Stop and set `diverged` when this call differs from the other one."""
-        for done in steps:
-            if problem := await self._repeated(done):
+        for finished in steps:
+            if problem := await self._repeated(finished):
                 self.diverged = self.leg.at, f"From here the call takes another path: {problem}."
                 return
 
-    async def _repeated(self, done: Done) -> str:
+    async def _repeated(self, finished: FinishedStep) -> str:
         """Return an empty text if the step was repeated."""
-        is_awaited = bool(done.where.waits)
-        until_s = None if is_awaited else self._acted_at + done.after_s
+        is_awaited = bool(finished.position.waits)
+        until_s = None if is_awaited else self._acted_at + finished.after_s
         await self.play(until_s, stops_at_wait=True, decides_dials=False)
-        now = self.where if is_awaited else self.where._replace(waits=done.where.waits)
-        if now != done.where:
-            return f"now it {self.where}; before, it {done.where}"
-        step = done.step
+        now = self.position if is_awaited else self.position._replace(waits=finished.position.waits)
+        if now != finished.position:
+            return f"now it {self.position}; before, it {finished.position}"
+        step = finished.step
         if isinstance(step, DialStep) and (outcome := self._outcome_of(step.party.to)) is not None:
             step = DialStep(party=replace(step.party, outcome=outcome))
         try:
@@ -358,7 +362,7 @@ class PlayedCall:
             self.moment = CallMoment(self.moment.at, "end")
         elif self.moment.kind == "until" and (is_idle or self.next_at is None):
             self.moment = CallMoment(self.moment.at, "idle")
-        self._note_wait()
+        self._append_wait()
 
     async def _decide_dial(self) -> bool:
         address = self.moment.waited.address if self.moment.waited else ""
@@ -376,9 +380,9 @@ class PlayedCall:
         turns = len(self.placed.turns)
         await self.reach(at)
         if waited is not None and waited.kind != "dial" and self.leg.open is not waited and not self.leg.is_over:
-            self._note(SilenceStep(), CallMoment(before.at, "until", waited), turns)
+            self._append(SilenceStep(), CallMoment(before.at, "until", waited), turns)
             self._acted_at = self.leg.at
-        self._note_wait()
+        self._append_wait()
 
     def _end_if_too_long(self) -> bool:
         for what, count, most in (
@@ -393,33 +397,33 @@ class PlayedCall:
 
     # the finished steps
 
-    def _note(self, step: ScriptStep | None, moment: CallMoment, turns: int | None = None) -> None:
+    def _append(self, step: ScriptStep | None, moment: CallMoment, turns: int | None = None) -> None:
         """If `step` is None, record the sounds up to the moment. `turns` is the number of turns then; None for now."""
         leg = self.leg
         after_s = round(max(moment.at - self._acted_at, 0.0), 3)
         turns = len(self.placed.turns) if turns is None else turns
-        self.notes.append(Noted(step, moment, leg.at, leg.open, leg.waited, leg.heard_count, turns, after_s))
+        self.history.append(HistoryEntry(step, moment, leg.at, leg.open, leg.waited, leg.heard_count, turns, after_s))
 
-    def _note_wait(self) -> None:
+    def _append_wait(self) -> None:
         waited = self.leg.waited
-        if waited is not None and not (self.notes and waited is self.notes[-1].waited):
-            self._note(None, self.moment)
+        if waited is not None and not (self.history and waited is self.history[-1].waited):
+            self._append(None, self.moment)
 
-    def _done_steps(self) -> Iterator[Done]:
+    def _finished_steps(self) -> Iterator[FinishedStep]:
         turns = self.turns
-        for note in self.notes:
-            if note.step is not None and not isinstance(note.step, WaitStep):
-                yield Done(note.step, self._where_at(note.moment, turns[: note.turns]), note.after_s)
+        for entry in self.history:
+            if entry.step is not None and not isinstance(entry.step, WaitStep):
+                yield FinishedStep(entry.step, self._position_at(entry.moment, turns[: entry.turns]), entry.after_s)
 
-    def _where_at(self, moment: CallMoment, turns: Sequence[TurnRow]) -> Where:
+    def _position_at(self, moment: CallMoment, turns: Sequence[TurnRow]) -> CallPosition:
         kind = moment.waited.kind if moment.waited is not None else moment.kind
         waits = kind if kind in ("input", "record", "dial", "end") else ""
         address = moment.waited.address if moment.waited is not None else ""
         lines = (line for turn in reversed(turns) for line in reversed(trace_of(turn)))
         entered = next((line for line in lines if line.did == "entered"), None)
         if entered is None:
-            return Where("", "", waits, address)
-        return Where(self._flow_of.get(_file_of(entered), ""), entered.step, waits, address)
+            return CallPosition("", "", waits, address)
+        return CallPosition(self._flow_of.get(_file_of(entered), ""), entered.step, waits, address)
 
     def _require_possible(self, step: ScriptStep) -> None:
         problem = step.problem_at(self.moment, self.leg)
@@ -427,9 +431,9 @@ class PlayedCall:
         seconds = step.message.seconds if isinstance(step, RecordStep) else seconds
         if self.leg.is_over:
             problem = "the call is over; call again"
-        elif sum(note.step is not None for note in self.notes) >= MOST_STEPS and not isinstance(step, HangUpStep):
-            problem = f"this call has reached the limit of {MOST_STEPS} inputs; call again"
-        elif seconds > LONGEST_S:
+        elif sum(entry.step is not None for entry in self.history) >= MOST_INPUTS and not isinstance(step, HangUpStep):
+            problem = f"this call has reached the limit of {MOST_INPUTS} inputs; call again"
+        elif seconds > LONGEST_PLAY_S:
             problem = "a caller can wait or speak for at most an hour at once"
         if problem:
             raise CannotDo(problem)
@@ -448,13 +452,13 @@ class PlayedCall:
         until = round(self.leg.at + seconds, 3)
         dialled = begun.waited if begun.kind == "dial" else None
         if begun.kind != "until":
-            self._note(None, begun)
+            self._append(None, begun)
         while not self.leg.is_over and self.leg.at < until:
             next_at = self.next_at
             await self.reach(until if next_at is None else min(next_at, until))
             if self.moment.kind == "dial" and self.moment.waited is not dialled:
                 break
-        self._note(WaitStep(seconds=round(self.leg.at - begun.at, 3)), begun)
+        self._append(WaitStep(seconds=round(self.leg.at - begun.at, 3)), begun)
 
 
 def _file_of(line: TraceLine) -> str:
@@ -474,7 +478,7 @@ def _asked_in(session: Session | None, flows: Mapping[str, Flow]) -> Asked | Non
     return step.exit.asked.by_locale.get(session.locale, step.exit.asked)
 
 
-def _ways(waited: Waited, asked: Asked | None, verb: str) -> Ways:
+def _accepted_input(waited: Waited, asked: Asked | None, verb: str) -> AcceptedInput:
     """Return, for example, `press 1 (sales) or 2 (support), or say sales or support`, with phrases as written."""
     dtmf: Mapping[str, Any] = waited.action.get("dtmf") or {}
     phrases = [str(phrase) for phrase in (waited.action.get("speech") or {}).get("context") or ()]
@@ -496,9 +500,9 @@ def _ways(waited: Waited, asked: Asked | None, verb: str) -> Ways:
         end = ", # ends them" if dtmf.get("submitOnHash") else ""
         press = "press a key" if high == 1 else f"press {low if low == high else f'{low} to {high}'} keys{end}"
     say = f"{verb} {_or(phrases)}" if phrases else f"{verb} something" if listens else ""
-    return Ways(printable(", or ".join(way for way in (press, say) if way)), tuple(keys), tuple(phrases))
+    return AcceptedInput(printable(", or ".join(way for way in (press, say) if way)), tuple(keys), tuple(phrases))
 
 
 def _or(words: Sequence[str]) -> str:
-    shown = [*words[:MOST_SHOWN], "..."] if len(words) > MOST_SHOWN else list(words)
+    shown = [*words[:LISTED_OPTIONS], "..."] if len(words) > LISTED_OPTIONS else list(words)
     return f"{', '.join(shown[:-1])} or {shown[-1]}" if len(shown) > 1 else "".join(shown)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ncco_server.simulator.durations import plain
 from ncco_server.simulator.legs import BETWEEN_KEYS_S, Leg
 from ncco_server.simulator.transcript import CallMoment, Waited
-from ncco_server.verify.played_call import Noted, PlayedCall
+from ncco_server.verify.played_call import HistoryEntry, PlayedCall
 from ncco_server.verify.scenarios.listener import SPOKEN
 from ncco_server.verify.scenarios.script import (
     EndStep,
@@ -25,8 +25,8 @@ from ncco_server.verify.scenarios.values import Excerpt
 def script_of(call: PlayedCall) -> list[ScriptStep]:
     """Write the end of the call too, if it is over."""
     writer = _ScriptWriter(call.leg)
-    for note in call.notes:
-        writer.write(note)
+    for entry in call.history:
+        writer.write(entry)
     writer.end()
     return writer.script
 
@@ -46,32 +46,32 @@ class _ScriptWriter:
         self._thought_s = 0.0
         """Reaction time to leave out: a scenario's caller acts as soon as the call waits for input."""
 
-    def write(self, note: Noted) -> None:
-        """Write the sounds before a note, and its step; keys that continue an input extend the previous step."""
-        step = note.step
-        moment = note.moment
+    def write(self, entry: HistoryEntry) -> None:
+        """Write the sounds before an entry, and its step; keys that continue an input extend the previous step."""
+        step = entry.step
+        moment = entry.moment
         if step is None:
-            self._hear(note.heard, moment)
-            if note.waited is not self._awaited:
-                self._awaited = note.waited
+            self._hear(entry.heard, moment)
+            if entry.waited is not self._awaited:
+                self._awaited = entry.waited
                 self._waits_at = moment.at
             return
         if isinstance(step, WaitStep):  # a scenario skips the prompts in between
             self.script.append(step)
-            self._written = note.heard
-            self._awaited = note.waited
-            self._waits_at = note.at
+            self._written = entry.heard
+            self._awaited = entry.waited
+            self._waits_at = entry.at
             return
         last = self.script[-1] if self.script else None
-        is_continued = self._keyed is not None and self._keyed is note.open
+        is_continued = self._keyed is not None and self._keyed is entry.open
         if isinstance(step, PressStep) and isinstance(last, PressStep) and is_continued:
             self.script[-1] = replace(last, keys=last.keys + step.keys)
-            self._thought_s += note.at - self._key_at - BETWEEN_KEYS_S
+            self._thought_s += entry.at - self._key_at - BETWEEN_KEYS_S
         else:
-            self._hear(note.heard, moment)
+            self._hear(entry.heard, moment)
             self.script.append(self._timed(step, moment))
         self._key_at = moment.at
-        self._keyed = note.open if isinstance(step, PressStep) else None
+        self._keyed = entry.open if isinstance(step, PressStep) else None
 
     def end(self) -> None:
         if self._leg.is_over:

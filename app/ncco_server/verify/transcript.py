@@ -16,7 +16,7 @@ from ncco_server.simulator.transcript import Heard, HeardKind
 from ncco_server.store import TurnRow
 from ncco_server.verify.scenarios.result import DECIDING, Decided, failsafe_in, trace_of
 
-MOST_STEPS: Final = 4
+SHOWN_STEPS: Final = 4
 _DONE: Final = frozenset({"pressed", "spoke", "hung up"})
 """What the caller does comes before its effects."""
 _OF_OTHERS: Final = frozenset({"talk", "stream", "beep", "pressed", "spoke", "keys"})
@@ -157,7 +157,7 @@ class PlayedReply(NamedTuple):
         if result is not None and result.failure:
             return f"{result.failure} {result.problem}".strip()
         if entered:
-            return " → ".join(entered[-MOST_STEPS:])
+            return " → ".join(entered[-SHOWN_STEPS:])
         if decided is None:
             return actions_of(self.delivery) or "the NCCO continues"
         if decided.attempt:

@@ -141,7 +141,7 @@ async def read_document(account: Account, application_id: str) -> tuple[VonageAp
 
 
 def webhooks_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """By the API's names; {} if there are none."""
+    """Return them by the API's names; {} if there are none."""
     voice = (document.get("capabilities") or {}).get("voice") or {}
     return voice.get("webhooks") or {}
 

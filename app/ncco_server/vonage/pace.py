@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 NEW_CALLS_A_SECOND: Final = 3
-"""Of an application: placed calls, and dials of `connect`. Source: delivery rules, Capacity."""
+"""Counts an application's placed calls and dials of `connect`. Source: delivery rules, Capacity."""
 OTHERS_A_SECOND: Final = 15
 """Source: delivery rules, Capacity."""
 _SECOND_S: Final = 1.2

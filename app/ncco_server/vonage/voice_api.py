@@ -33,11 +33,11 @@ Outcome: TypeAlias = Literal["not_sent", "refused", "unknown"]
 """
 
 CONNECT_S: Final = 3.0
-"""For each: resolving the name, connecting, and the TLS handshake."""
+"""Limits each of these: resolving the name, connecting, and the TLS handshake."""
 REPLY_S: Final = 10.0
-"""For the start of the reply, and for each pause in it."""
+"""Limits the start of the reply, and each pause in it."""
 WITHIN_S: Final = 12.0
-"""Without the wait for its turn; longer than connecting can take."""
+"""It excludes the wait for the request's turn, and is longer than connecting can take."""
 MAX_BYTES: Final = 1_000_000
 MAX_CHARACTERS: Final = 300
 TOO_EARLY_S: Final = (0.5, 0.5, 0.5, 0.5)

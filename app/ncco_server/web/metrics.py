@@ -53,6 +53,7 @@ class Metrics:
         placed_calls: `waiting` and `calling`.
         recording_tries: by outcome: `kept`, `failed` (will be retried) or `given up`.
         missing_recordings: of the newest: `waiting`, `failed` (given up, or gone) or `lost`.
+        platform: by assumption (`ncco_server.simulator.assumptions`) and value, in the newest calls.
         jobs_failing_since: since when a job has failed or not ended, in seconds since 1970; 0 if it works.
     """
 
@@ -92,6 +93,9 @@ class Metrics:
             self.placed_calls.labels(calls)
         self.recording_tries = count("ncco_recording_tries", "Attempts to fetch a recording", ["outcome"])
         self.missing_recordings = state("ncco_recordings", "Recordings whose audio is missing", ["state"])
+        self.platform = state(
+            "ncco_platform_seen", "Calls in which Vonage was seen to do this", ["assumption", "value"]
+        )
         self.jobs_failing_since = state(
             "ncco_job_failing_since_timestamp_seconds",
             "Since when a job has failed or not ended; 0 if it works",

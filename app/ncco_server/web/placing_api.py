@@ -21,7 +21,7 @@ PARAMS: Final = (
 ID: Final = "The ID of a call."
 REPEATED: Final = "Identifies a repeated request. Each key of the API has its own."
 MOST_CALLS: Final = 100
-"""Per page."""
+"""Limits a page."""
 
 
 def _dated(written: object) -> object:

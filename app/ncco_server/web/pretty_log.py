@@ -48,7 +48,7 @@ class PrettyRenderer:
 
 
 def _what(line: EventDict) -> str:
-    """Such as `call`, `pressed 2`, `pressed 9 (nomatch)`, `busy, to 447700900111`."""
+    """Return words such as `call`, `pressed 2`, `pressed 9 (nomatch)`, `busy, to 447700900111`."""
     kind, _, detail = line["kind"].partition("-")
     words = {"answer": "call", "input": "", "event": detail, "notify": ""}.get(kind, kind)
     what = ", ".join(part for part in (words, line["told"]) if part) or kind

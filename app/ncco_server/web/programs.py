@@ -15,7 +15,7 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError, computed_field
 from starlette.exceptions import HTTPException as FrameworkRefusal
 from structlog.typing import FilteringBoundLogger
 
@@ -47,7 +47,12 @@ class ApiRefusal(BaseModel):
 
     where: Told = Field(description="The field that is wrong, such as `with.name`; empty if it is none of them.")
     problem: Told
-    cure: Told = Field(description="What to do about it.")
+    fix: Told = Field(description="What to do about it.")
+
+    @computed_field(description="Like `fix`: its name in version 0.2.")  # type: ignore[prop-decorator]
+    @property
+    def cure(self) -> str:
+        return self.fix
 
 
 class RefusalDocument(BaseModel):
@@ -122,7 +127,7 @@ class Refused(HTTPException):
     def __init__(
         self, status: HTTPStatus, problem: str, cure: str, where: str = "", headers: dict[str, str] | None = None
     ) -> None:
-        super().__init__(status, ApiRefusal(where=where, problem=problem, cure=cure), headers)
+        super().__init__(status, ApiRefusal(where=where, problem=problem, fix=cure), headers)
 
 
 async def _state(request: Request) -> ApiState:
@@ -184,13 +189,13 @@ def _reply(status: int, *faults: ApiRefusal, headers: Mapping[str, str] | None =
 
 
 async def _unavailable(_: Request, error: Exception) -> JSONResponse:
-    refusal = ApiRefusal(where="", problem=str(error), cure="Send it again.")
+    refusal = ApiRefusal(where="", problem=str(error), fix="Send it again.")
     return _reply(HTTPStatus.SERVICE_UNAVAILABLE, refusal)
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
     faults = cast(RefusedRequest, error).faults
-    refusals = (ApiRefusal(where=fault.where, problem=fault.message, cure=fault.cure) for fault in faults)
+    refusals = (ApiRefusal(where=fault.where, problem=fault.message, fix=fault.cure) for fault in faults)
     return _reply(HTTPStatus.UNPROCESSABLE_ENTITY, *refusals)
 
 
@@ -198,7 +203,7 @@ async def _refused_rows(_: Request, error: Exception) -> JSONResponse:
     faults = cast(RefusedRows, error).faults
     wheres = (".".join(filter(None, (fault.row, fault.column))) for fault in faults)
     refusals = (
-        ApiRefusal(where=where, problem=fault.problem, cure=fault.cure)
+        ApiRefusal(where=where, problem=fault.problem, fix=fault.cure)
         for where, fault in zip(wheres, faults, strict=True)
     )
     return _reply(HTTPStatus.UNPROCESSABLE_ENTITY, *refusals)
@@ -209,14 +214,14 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     first = cast(RequestValidationError, error).errors()[0]
     status = HTTPStatus.BAD_REQUEST if first["type"] == "json_invalid" else HTTPStatus.UNPROCESSABLE_ENTITY
     where = ".".join(str(part) for part in first["loc"][1:])
-    return _reply(status, ApiRefusal(where=where, problem=first["msg"], cure=COMPARE))
+    return _reply(status, ApiRefusal(where=where, problem=first["msg"], fix=COMPARE))
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     """The framework's own refusals only have a sentence."""
     refused = cast(FrameworkRefusal, error)
     detail: Any = refused.detail
-    refusal = detail if isinstance(detail, ApiRefusal) else ApiRefusal(where="", problem=str(detail), cure=COMPARE)
+    refusal = detail if isinstance(detail, ApiRefusal) else ApiRefusal(where="", problem=str(detail), fix=COMPARE)
     is_method = refused.status_code == HTTPStatus.METHOD_NOT_ALLOWED
     return _reply(refused.status_code, refusal, headers=allow_header(request) if is_method else refused.headers)
 

@@ -26,9 +26,9 @@ from ncco_server.web.log import WriteLine, configure_log, with_log_form
 from ncco_server.web.metrics import Metrics
 
 FINISH_S: Final = 10
-"""For running requests, after the port has closed; more than twice what one may take."""
+"""Running requests get this after the port has closed: more than twice what one may take."""
 KEEP_ALIVE_S: Final = 75
-"""For idle connections. Load balancers usually use 60, so they close them first."""
+"""Load balancers usually use 60, so they close idle connections first."""
 MAX_OPEN_FILES: Final = 65_536
 BACKLOG: Final = 2048
 _OWN_ADDRESS: Final = "Write an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all addresses."

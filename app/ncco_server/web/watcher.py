@@ -15,13 +15,13 @@ from ncco_server.service.library import CURE, Library
 from ncco_server.web.metrics import Metrics
 
 SETTLE_S: Final = 0.1
-"""After the last change, so that saving many files causes only one read."""
+"""Files must be unchanged for this long, so that saving many causes only one read."""
 SETTLE_LIMIT_S: Final = 2.0
 """After this, files are read even if they are still changing."""
 REMOVAL_WAIT_S: Final = 3.0
 """A file that is being replaced is missing for a moment."""
 FIRST_TRIES: Final = 10
-"""At startup, while the store cannot save the flows."""
+"""Startup tries this often while the store cannot save the flows."""
 FIRST_WAIT_S: Final = 0.5
 
 ISSUES_LOGGED: Final = 100

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from ncco_server.engine import Call
+from ncco_server.engine import CallData
 from ncco_server.errors import MissingSignature, SignatureError, StoreUnavailable, UnknownWait
 from ncco_server.ncco.statuses import STEERING
 from ncco_server.ncco.webhooks import StatusWebhook, Webhook
@@ -90,7 +90,7 @@ def failure_response(error: Exception, request: WebhookRequest, path: str) -> We
             return failure_response(broken, request, path)
     closes = not request.is_read
     webhook = delivery.webhook if delivery is not None else None
-    call = delivery.call if delivery is not None else Call()
+    call = delivery.call if delivery is not None else CallData()
     leg = (call.uuid, call.conversation_uuid)
     if not (failure.is_playable and plays_reply(path, webhook)):
         reply = Reply(None, route, failure.outcome, "", "", *leg, problem=failure.problem)

@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope
 from structlog.typing import FilteringBoundLogger
 
 from ncco_server.errors import SignatureError, WrongSignature
+from ncco_server.issue import fix_keys
 from ncco_server.ncco.webhooks import repaired
 from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Delivery, Reply
@@ -27,7 +28,7 @@ from ncco_server.web.log import WriteLine
 from ncco_server.web.metrics import Metrics
 
 DEADLINE_S: Final = 4.0
-"""For a reply. Vonage waits 5 seconds. Source: delivery rules, socket timeout."""
+"""Vonage waits 5 seconds for a reply. Source: delivery rules, socket timeout."""
 
 REFUSED_BODY_S: Final = 0.25
 """How long a request without a valid signature may send its body. A client that is still sending when the connection
@@ -102,7 +103,7 @@ class WebhookRequest(HTTPConnection):
 
     @property
     def verified(self) -> Delivery:
-        """Only for endpoints, which run after it has been verified and parsed."""
+        """Call this only in endpoints, which run after it has been verified and parsed."""
         assert self.delivery is not None  # noqa: S101 - for the type
         return self.delivery
 
@@ -257,4 +258,4 @@ def error_response(status: int, error: str, cure: str, headers: Mapping[str, str
 
 
 def error_body(error: str, cure: str) -> bytes:
-    return orjson.dumps({"error": error, "cure": cure})
+    return orjson.dumps({"error": error, **fix_keys(cure)})

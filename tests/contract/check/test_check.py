@@ -49,6 +49,6 @@ def test_check_reports_exactly_these_issues(case: dict[str, Any], tmp_path: Path
     found = ["{file}:{line}:{column} {code} {severity}".format_map(issue) for issue in report["issues"]]
 
     assert "\n".join(case["issues"]) == "\n".join(found)
-    assert not case.get("cure") or case["cure"] == report["issues"][0]["cure"]
+    assert not case.get("cure") or case["cure"] == report["issues"][0]["fix"]
     errors = sum(issue["severity"] == "error" for issue in report["issues"])
     assert (errors, len(found) - errors, int(errors > 0)) == (report["errors"], report["warnings"], result.exit_code)

@@ -17,6 +17,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from ncco_server.store import Store
+from ncco_server.table_rows import RowChange
 from tests.contract.cli.test_recordings import in_store, row
 from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
 from tests.support.command import ncco
@@ -365,6 +366,23 @@ def test_files_of_recordings_that_are_lost_are_counted(project: Path) -> None:
     assert "ncco recordings retry --lost" in found.output
     (folder / ("2" * 32)).write_bytes(b"audio")
     assert "error" not in doctor(project, {}, "--offline").of("recordings")
+
+
+def test_hashes_of_forgotten_numbers_without_their_key_are_found(project: Path) -> None:
+    tables = "shared: true\ntables: {do_not_call: {key: {number: phone}, after_forget: keep_hash}}\n"
+    (project / "flows" / "shared.yaml").write_text(tables, encoding="utf-8")
+
+    async def add(store: Store) -> None:
+        await store.tables.change([RowChange("do_not_call#0123abcd.4567")], NOON_MS, "a test")
+
+    in_store(project, lambda store: store.check())
+    whole = doctor(project, {}, "--offline")
+    in_store(project, add)
+    lost = doctor(project, {}, "--offline")
+
+    assert "forgotten numbers still match" == whole.of("tables")["ok"]
+    assert "the table do_not_call has hashes of forgotten numbers" in lost.of("tables")["error"]
+    assert "Restore the row #key of ncco_rows from a backup" in lost.output
 
 
 def test_sums_that_differ_from_the_calls_are_found_and_corrected(project: Path) -> None:

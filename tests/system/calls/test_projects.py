@@ -8,7 +8,7 @@ import orjson
 from hypothesis import HealthCheck, assume, event, given
 from hypothesis import strategies as st
 
-from ncco_server.engine import Call, Turn, WaitRef, hang_up, observe
+from ncco_server.engine import CallData, Turn, WaitRef, hang_up, observe
 from ncco_server.engine.session import from_json, to_json
 from ncco_server.engine.stretch import STEP_LIMIT
 from ncco_server.flow.loader import load
@@ -39,7 +39,7 @@ def loaded(texts: dict[str, str]) -> Flow:
 def played(flow: Flow, call: tuple[Any, ...]) -> list[Turn]:
     """All turns of a call."""
     facts, around, answers, webhooks = call
-    scripted = ScriptedCall(flow, call=Call(uuid=LEG, **facts), answers=answers, **around)
+    scripted = ScriptedCall(flow, call=CallData(uuid=LEG, **facts), answers=answers, **around)
     turns = [scripted.turn]
     for (kind, fields), now_answered in webhooks:
         scripted.answers = now_answered

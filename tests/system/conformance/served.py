@@ -59,9 +59,8 @@ async def faults_of(
 
 
 def _delivery(sent: Sent) -> WebhookDelivery:
-    return WebhookDelivery(
-        sent.path, sent.url, sent.method, sent.fields, "", is_played=True, is_answer=_is_answer(sent)
-    )
+    method: Method = "GET" if sent.method == "GET" else "POST"
+    return WebhookDelivery(sent.path, sent.url, method, sent.fields, "", is_played=True, is_answer=_is_answer(sent))
 
 
 def _is_answer(sent: Sent) -> bool:

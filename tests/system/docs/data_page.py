@@ -42,7 +42,7 @@ examples.
 """
 REFUSED: Final = """### Refused requests
 
-The reply is `{"detail": {"where": "with.name", "problem": "..", "cure": ".."}}`. `where` is the field that is wrong, or
+The reply is `{"detail": {"where": "with.name", "problem": "..", "fix": ".."}}`. `where` is the field that is wrong, or
 empty. If several fields of a call are wrong, `others` is a list with the rest of them.
 
 | status | meaning |

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from ncco_server.engine import Call
+from ncco_server.engine import CallData
 from ncco_server.flow.loader import load
 from ncco_server.flow.templates.filters import FILTERS
 from tests.support.cases import each_case
@@ -12,7 +12,7 @@ from tests.system.docs.filters_table import PAGE, page
 from tests.system.docs.flow_blocks import as_project
 from tests.unit.engine.scripted_call import LEG, ScriptedCall
 
-CALL = Call(to="442079460000", from_number="447700900123", from_user="anna", uuid=LEG)
+CALL = CallData(to="442079460000", from_number="447700900123", from_user="anna", uuid=LEG)
 STEP = """\
 set: {{topic: refund-now, account: "1200", tries: 3, answers: [tea, milk, rum]}}
 do:

@@ -67,6 +67,6 @@ async def test_a_callers_name_stays_on_its_line(name: str) -> None:
     ],
 )
 def test_an_invalid_mail_address_is_refused_without_being_repeated(text: str) -> None:
-    with pytest.raises(ValueError, match="only mail addresses") as refused:
+    with pytest.raises(ValueError, match="only email addresses") as refused:
         addresses(text)
     assert len(text) < 2 or text not in str(refused.value)

@@ -132,8 +132,8 @@ def test_several_hosts_need_one_database(database: str, status: str) -> None:
     [
         (200, {"challenge": None}, ("ok", "unchanged")),
         (200, {"challenge": "0" * 32}, ("error", "leads elsewhere")),
-        (401, {"error": "wrong signature: another api key", "cure": "..."}, ("error", "another api key")),
-        (404, {"error": "not found", "cure": "..."}, ("error", "not found")),
+        (401, {"error": "wrong signature: another api key", "fix": "..."}, ("error", "another api key")),
+        (404, {"error": "not found", "fix": "..."}, ("error", "not found")),
         (502, {}, ("error", "status 502")),
     ],
 )

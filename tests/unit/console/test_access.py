@@ -87,7 +87,7 @@ async def test_no_route_answers_without_a_session(console: FastAPI) -> None:
             page = await stranger.request(method, path)
             script = await stranger.request(method, path, headers={"Accept": "application/json"})
         assert (401, 401) == (page.status_code, script.status_code), f"{method} {path}"
-        assert {"detail", "cure"} == script.json().keys()
+        assert {"detail", "fix", "cure"} == script.json().keys()
 
 
 async def test_no_route_accepts_a_forged_cookie(console: FastAPI, client: httpx.AsyncClient) -> None:

@@ -15,11 +15,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from ncco_server.console.app import create_console
-from ncco_server.console.call_changes import LOOK_S, CallChanges
+from ncco_server.console.call_changes import VERSION_TTL_S, CallChanges
 from ncco_server.console.services import Services
 from ncco_server.errors import StoreError
 from ncco_server.results import CHOSEN
-from ncco_server.service.exports import AT_ONCE
+from ncco_server.service.exports import BATCH
 from ncco_server.settings import Settings
 from ncco_server.store import RecordingRow, ResultProgress, milliseconds, moment_of, open_store
 from ncco_server.web import create_app
@@ -343,7 +343,7 @@ async def test_input_of_callers_is_never_markup(shop: Shop) -> None:
 
 
 async def test_every_call_is_downloaded_with_its_result(shop: Shop) -> None:
-    number = AT_ONCE + 2
+    number = BATCH + 2
     now = milliseconds(datetime.now(UTC)) // 1000 * 1000
     async with open_store(settings(shop.project).database_url) as store:
         for leg in range(number):
@@ -399,7 +399,7 @@ async def test_a_polling_page_gets_only_what_has_changed(shop: Shop, path: str) 
     seen = UNATTENDED | {"If-None-Match": first.headers["etag"]}
     same = await shop.console.get(path, headers=seen)
     await shop.answer("bbbbbbbb-0000")
-    await asyncio.sleep(LOOK_S)
+    await asyncio.sleep(VERSION_TTL_S)
     then = await shop.console.get(path, headers=seen)
     by_hand = await shop.console.get(path, headers={"HX-Request": "true", "If-None-Match": then.headers["etag"]})
 
@@ -418,7 +418,7 @@ async def test_a_text_search_is_not_repeated_automatically(shop: Shop) -> None:
 
 async def test_simultaneous_requests_share_one_database_query(shop: Shop) -> None:
     store = open_store(settings(shop.project).database_url)
-    shared, fresh = CallChanges(store, look_s=3600), CallChanges(store, look_s=0)
+    shared, fresh = CallChanges(store, ttl_s=3600), CallChanges(store, ttl_s=0)
     versions = []
     for number in range(3):
         versions.append((await shared.version(), await fresh.version()))
@@ -432,7 +432,7 @@ async def test_simultaneous_requests_share_one_database_query(shop: Shop) -> Non
 async def test_simultaneous_requests_share_one_try_of_an_unavailable_database(tmp_path: Path) -> None:
     file = tmp_path / "calls.db"
     file.write_text("This is no database. " * 500)
-    changes = CallChanges(open_store(f"sqlite:///{file}"), look_s=3600)
+    changes = CallChanges(open_store(f"sqlite:///{file}"), ttl_s=3600)
     for _ in range(2):
         with pytest.raises(StoreError, match="is not a SQLite database"):
             await changes.version()

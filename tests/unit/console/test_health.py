@@ -21,6 +21,7 @@ from ncco_server.service.figures import ServerFigures
 from ncco_server.service.recording_folder import RecordingFolder
 from ncco_server.settings import Settings
 from ncco_server.store import open_store
+from ncco_server.table_rows import RowChange
 from ncco_server.web import create_app
 from ncco_server.web.figures import LastHour, figures_app
 from tests.support.application_api import APPLICATION_ID
@@ -157,8 +158,8 @@ async def test_flows_that_are_refused_are_shown_with_their_place(watched: Watche
     assert "calls continue with the last good ones. flows/shop.yaml:9:" in page
 
 
-async def page_of(settings: Settings, figures: ServerFigures) -> str:
-    """The page for a ready server with these figures, without markup except for `code`."""
+async def page_of(settings: Settings, figures: ServerFigures, shared: str = "") -> str:
+    """The page over a server that is ready and reports these figures, without markup except for `code`."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/readyz":
@@ -166,11 +167,25 @@ async def page_of(settings: Settings, figures: ServerFigures) -> str:
         return httpx.Response(200, text=figures.model_dump_json())
 
     settings.flows.mkdir()
+    if shared:
+        (settings.flows / "shared.yaml").write_text(shared, encoding="utf-8")
+        (settings.flows / "shop.yaml").write_text(FLOWS, encoding="utf-8")
     console = create_console(settings, Services(served=SERVED), dev=True)
     console.state.console.server = ServerReader(SERVED, httpx.AsyncClient(transport=httpx.MockTransport(answer)))
     async with await logged_in(console) as client:
         page = (await client.get("/health")).text
     return " ".join(re.sub(r"<(?!/?code>)[^>]*>", "", page).split())
+
+
+async def test_hashes_of_forgotten_numbers_without_their_key_are_said(tmp_path: Path) -> None:
+    stored = settings_for(tmp_path, insecure=True, database_url=f"sqlite:///{tmp_path}/calls.db")
+    async with open_store(stored.database_url) as store:
+        await store.tables.change([RowChange("do_not_call#0123abcd.4567")], 1, "a test")
+    tables = "shared: true\ntables: {do_not_call: {key: {number: phone}, after_forget: keep_hash}}\n"
+    page = await page_of(stored, ServerFigures(), tables)
+
+    assert "The table do_not_call has hashes of forgotten numbers, but not the key" in page
+    assert "Restore the row #key of ncco_rows from a backup" in page
 
 
 async def test_pending_work_is_shown(tmp_path: Path) -> None:
@@ -238,6 +253,20 @@ async def test_a_stuck_job_is_reported(tmp_path: Path, hours: float, words: str)
     since = datetime.now(UTC).timestamp() - 3600 * hours
 
     assert words in await page_of(settings(tmp_path), ServerFigures(jobs_failing_since={"delete-calls": since}))
+
+
+@each_case(
+    ("counts", "words"),
+    [
+        ({"before": 4}, "All is well."),
+        ({"after": 212}, "All is well."),
+        ({"before": 210, "after": 2}, "<code>inbound_answered</code> was <code>before</code> in 210 of 212 calls"),
+    ],
+)
+async def test_what_calls_show_otherwise_than_assumed_is_said(
+    tmp_path: Path, counts: dict[str, int], words: str
+) -> None:
+    assert words in await page_of(settings(tmp_path), ServerFigures(platform={"inbound_answered": counts}))
 
 
 async def test_callers_who_were_answered_without_the_database_are_counted(tmp_path: Path) -> None:

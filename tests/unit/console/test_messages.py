@@ -15,7 +15,7 @@ import pytest
 from ncco_server.console.app import create_console
 from ncco_server.console.phone.trial_messages import tone
 from ncco_server.console.services import Services
-from ncco_server.service.exports import AT_ONCE
+from ncco_server.service.exports import BATCH
 from ncco_server.service.recording_files import new_recording_id
 from ncco_server.service.recording_folder import RecordingFolder
 from ncco_server.settings import Settings
@@ -195,7 +195,7 @@ async def test_a_page_after_a_deleted_message_is_an_error_instead_of_an_empty_pa
 
 
 async def test_messages_of_a_box_are_downloaded_without_formulas(inbox: Inbox) -> None:
-    ids = [await inbox.put(created_at=NOW - number * 1000, state="waiting") for number in range(AT_ONCE + 2)]
+    ids = [await inbox.put(created_at=NOW - number * 1000, state="waiting") for number in range(BATCH + 2)]
     done = await inbox.put(transcript="=1+1")
     await inbox.act(done, "done")
     new = list(csv.DictReader(io.StringIO((await inbox.console.get("/messages.csv")).text)))

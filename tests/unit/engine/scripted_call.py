@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ncco_server.engine import (
-    Call,
+    CallData,
     Lookup,
     LookupAnswer,
     OpenWait,
@@ -57,7 +57,7 @@ class ScriptedCall:
         flow: Flow,
         *,
         answers: Mapping[str, Any] | None = None,
-        call: Call | None = None,
+        call: CallData | None = None,
         given: Mapping[str, Any] | None = None,
         at: datetime = NOON,
         **around: Any,
@@ -70,7 +70,7 @@ class ScriptedCall:
         self.now = at
         self.seen: set[str] = set()
         self.given = given
-        call = call or Call(to="442079460000", from_number="447700900123", uuid=LEG)
+        call = call or CallData(to="442079460000", from_number="447700900123", uuid=LEG)
         context = self.next_context()
         self.turn: Turn = self._drive(
             begin(flow, LEG, call, context)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from ncco_server.engine import Call
+from ncco_server.engine import CallData
 from tests.support.cases import each_case
 from tests.unit.engine.scripted_call import ScriptedCall, load_flow
 
@@ -76,7 +76,7 @@ def playing(step: str, *, head: str = HEAD) -> tuple[list[str], list[str], float
     caller = ScriptedCall(
         flow,
         answers={"order": ANSWER},
-        call=Call("442079460000", "447700900123", uuid="call", sip={f"X-{n}": "x" for n in range(500)}),
+        call=CallData("442079460000", "447700900123", uuid="call", sip={f"X-{n}": "x" for n in range(500)}),
     )
     failed = [line.what for line in caller.turn.trace if line.did == "failed"]
     return caller.said, failed, time.process_time() - before

@@ -10,7 +10,7 @@ from ncco_server.flow.grammar.map_form import MapForm
 from ncco_server.flow.handlers import options
 from ncco_server.flow.handlers.api import Call, Choice
 from ncco_server.flow.handlers.exploring import SAMPLE_CALL
-from ncco_server.flow.language.choice import Choice as ChoiceWords
+from ncco_server.flow.language.choice import ChoiceDefinition
 from ncco_server.flow.language.collect import DataEntry
 from ncco_server.flow.language.exits import Waiting
 from ncco_server.flow.language.retry import RetryWords
@@ -176,7 +176,7 @@ NOT_SAID: Final = {
 def declared() -> set[str]:
     """Every key of a step, and the keys below some of them."""
     under: dict[str, type[MapForm]] = {
-        "choices": ChoiceWords,
+        "choices": ChoiceDefinition,
         "collect": DataEntry,
         "retry": RetryWords,
         "hold": Waiting,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ncco_server.engine.secrets import leading_to, masked, without
+from ncco_server.engine.secrets import masked, values_at, without
 from ncco_server.flow.paths import Path
 from tests.support.cases import each_case
 from tests.unit.engine.scripted_call import ScriptedCall, load_flow
@@ -48,7 +48,7 @@ def test_a_map_as_a_whole_is_one_token() -> None:
     ids=range(3),
 )
 def test_paths_select_these_values(paths: list[Path], found: list[Any]) -> None:
-    assert found == list(leading_to(ANSWER, paths))
+    assert found == list(values_at(ANSWER, paths))
 
 
 FLOW = """

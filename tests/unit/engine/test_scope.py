@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ncco_server.engine import Call
+from ncco_server.engine import CallData
 from tests.support.cases import each_case
 from tests.unit.engine.scripted_call import ScriptedCall, load_flow
 
@@ -43,13 +43,13 @@ steps:
     ],
 )
 def test_a_caller_without_a_number_is_hidden(caller: str) -> None:
-    played = ScriptedCall(load_flow(FLOW), call=Call(to="442079460000", from_number=caller, uuid="u1"))
+    played = ScriptedCall(load_flow(FLOW), call=CallData(to="442079460000", from_number=caller, uuid="u1"))
 
     assert ["Hidden."] == played.said
 
 
 def test_a_user_of_an_app_is_hidden() -> None:
-    played = ScriptedCall(load_flow(FLOW), call=Call(to="442079460000", from_user="anna", uuid="u1"))
+    played = ScriptedCall(load_flow(FLOW), call=CallData(to="442079460000", from_user="anna", uuid="u1"))
 
     assert ["Hidden."] == played.said
 
@@ -63,7 +63,7 @@ def test_a_user_of_an_app_is_hidden() -> None:
     ],
 )
 def test_a_caller_with_a_number_is_not_hidden(caller: str, said: str) -> None:
-    played = ScriptedCall(load_flow(FLOW), call=Call(to="442079460000", from_number=caller, uuid="u1"))
+    played = ScriptedCall(load_flow(FLOW), call=CallData(to="442079460000", from_number=caller, uuid="u1"))
 
     assert [said] == played.said
 
@@ -73,4 +73,4 @@ def test_a_flow_never_reads_out_a_hidden_number(caller: str, said: str) -> None:
     asking = FLOW.replace("start: hello", "start: shown\ndefaults: {on: {error: sorry}}")
     flow = load_flow(f"{asking}  sorry:\n    do: [{{talk: Sorry.}}]\n    goto: end\n")
 
-    assert [said] == ScriptedCall(flow, call=Call(to="442079460000", from_number=caller, uuid="u1")).said
+    assert [said] == ScriptedCall(flow, call=CallData(to="442079460000", from_number=caller, uuid="u1")).said

@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ncco_server.engine import Call, OpenWait, Session
+from ncco_server.engine import CallData, OpenWait, Session
 from ncco_server.engine.session import OWN_LEG, Level, Observer, from_json, to_json
 from tests.support.cases import each_case
 
 NOON = datetime(2026, 3, 4, 12, 0, 0, 123456, tzinfo=UTC)
-CALL = Call(
+CALL = CallData(
     "442079460000", "447700900123", "ann", "leg", "CON-1", "https://x", "phone", "inbound", {"X-A": "1"}, {"a": [1]}
 )
 WAITS = (
@@ -30,7 +30,7 @@ SELDOM = SESSION._replace(
 )
 
 
-@each_case("session", [SESSION, SELDOM, Session("leg", "acme", "", Call())])
+@each_case("session", [SESSION, SELDOM, Session("leg", "acme", "", CallData())])
 def test_a_session_survives_a_round_trip_through_json(session: Session) -> None:
     assert session == from_json(to_json(session))
 

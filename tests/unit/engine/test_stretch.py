@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 import pytest
 
-from ncco_server.engine import Call, Session, Turn, TurnContext, begin, resume
+from ncco_server.engine import CallData, Session, Turn, TurnContext, begin, resume
 from ncco_server.engine.interpreter import Playing, Result
 from ncco_server.engine.session import LookupAnswer, OpenWait, from_json, to_json
 from ncco_server.engine.stretch import MOST_MADE, STEP_LIMIT, stretch_of
@@ -127,7 +127,7 @@ def context(**around: Any) -> TurnContext:
 
 
 def answered(flow: Flow, caller: str, **around: Any) -> Turn:
-    call = Call("442079460001", caller, "", LEG, "CON-1")
+    call = CallData("442079460001", caller, "", LEG, "CON-1")
     turn = both(flow, lambda played: begin(played, LEG, call, context(**around)))
     assert turn is not None
     return turn
@@ -196,7 +196,7 @@ steps:
 
 def test_a_text_that_cannot_be_spoken_is_left_to_the_interpreter() -> None:
     flow = load_flow(PLAIN)
-    both(flow, lambda played: begin(played, LEG, Call("442079460001", "447700900123"), context()))
+    both(flow, lambda played: begin(played, LEG, CallData("442079460001", "447700900123"), context()))
     stretch = stretch_of(flow, flow.steps["welcome"], is_root=True)
     assert stretch is not None
     names = {"call": {"from": "9" * 1600, "to": "442079460001", "direction": "inbound"}, "locale": ""}
@@ -238,7 +238,7 @@ def test_a_tail_that_reaches_a_hold_is_the_same() -> None:
 """
     flow = load_flow(PLAIN.replace("  sorry:\n", hold.lstrip("\n")))
 
-    both(flow, lambda played: begin(played, LEG, Call("442079460001", "447700900123"), context()))
+    both(flow, lambda played: begin(played, LEG, CallData("442079460001", "447700900123"), context()))
 
 
 def test_prompts_that_an_exit_creates_for_each_call_are_not_mistaken_for_others() -> None:
@@ -255,7 +255,7 @@ def test_a_handler_whose_menus_are_computed_keeps_a_bounded_number_of_stretches(
     flow = handler('await call.choose("Which?", {call.from_: Choice(int(call.from_[-1])), "other": Choice("*")})')
 
     for number in range(MOST_MADE + 10):
-        call = HandledCall(flow, call=Call("442079460000", f"4477009{number:05}", uuid=LEG))
+        call = HandledCall(flow, call=CallData("442079460000", f"4477009{number:05}", uuid=LEG))
 
         assert ["Which?"] == call.said
         assert len(flow.stretches) <= MOST_MADE

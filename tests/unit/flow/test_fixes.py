@@ -79,7 +79,7 @@ def test_an_offered_fix_removes_its_issue_and_makes_no_new_one() -> None:
             if after[kind] == kinds_of(before)[kind] or not all(is_later(code, issue.code) for _, code, _ in new):
                 worse.append((name, fix.title, new))
     assert [] == worse
-    unoffered = {code for code, rule in RULES.items() if rule.fix is not None} - offered.keys()
+    unoffered = {code for code, rule in RULES.items() if rule.quick_fix is not None} - offered.keys()
     assert LEADS_TO_ANOTHER == unoffered
 
 

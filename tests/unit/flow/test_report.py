@@ -160,6 +160,7 @@ def test_json_holds_every_field() -> None:
                 "severity": "error",
                 "code": "E214",
                 "message": 'unknown step "supprt"',
+                "fix": 'did you mean "support"?',
                 "cure": 'did you mean "support"?',
             }
         ],

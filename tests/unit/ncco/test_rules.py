@@ -53,6 +53,12 @@ def test_only_cures_without_an_automatic_fix_have_recorded_edits() -> None:
     assert sorted(APPLIED) == sorted(needed)
 
 
+def test_the_fix_has_its_old_name_too() -> None:
+    (issue,) = check({})
+
+    assert RULES[issue.code].fix == RULES[issue.code].cure == issue.fix == issue.cure
+
+
 def test_the_checker_reports_these_codes_and_no_others() -> None:
     packages = (ncco_server.ncco, ncco_server.value_types)
     files = (path for package in packages for path in Path(package.__path__[0]).glob("*.py"))

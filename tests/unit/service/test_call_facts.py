@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncco_server.engine import Call
+from ncco_server.engine import CallData
 from ncco_server.ncco.webhooks import AnswerWebhook, recognise
 from ncco_server.service.delivery import Delivery
 from tests.support.cases import each_case
@@ -25,7 +25,7 @@ FIELDS = st.fixed_dictionaries({"to": TEXT}, optional=dict.fromkeys((*NAMES[1:],
 CUSTOM_DATA = st.none() | ANY | st.sampled_from(['{"a": 1}', " [1]", "{", '"text"', "[" * 9_000])
 
 
-def call_of(fields: Mapping[str, Any], **query: str) -> Call:
+def call_of(fields: Mapping[str, Any], **query: str) -> CallData:
     return Delivery("POST", b"", fields, "https://calls.example.com", NOON, query=query).call
 
 
@@ -70,7 +70,7 @@ def test_an_infinite_number_is_ignored() -> None:
 
 @each_case("sent", ["+447700900123", " 447700900123", "447700900123"])
 def test_a_number_is_read_as_digits(sent: str) -> None:
-    assert Call(to="447700900123", from_number="447700900123") == call_of({"to": sent, "from": sent})
+    assert CallData(to="447700900123", from_number="447700900123") == call_of({"to": sent, "from": sent})
 
 
 @each_case("sent", ["anonymous", "+", "sip:+44@example.com", "0044 7700"])

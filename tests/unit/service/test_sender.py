@@ -356,7 +356,7 @@ async def test_the_shutdown_does_not_wait_forever_and_unsent_hooks_are_due_at_on
 async def test_the_sender_survives_any_failed_poll(
     store: AwayStore, post: ScriptedPost, clock: Clock, heard: Heard, how: str
 ) -> None:
-    sender = Sender(store, post, replace(FIXED, poll_s=0.01, look_s=0.05), heard, clock=clock)
+    sender = Sender(store, post, replace(FIXED, poll_s=0.01, claim_s=0.05), heard, clock=clock)
     store.away.add(how)
     await put(store, hook_row("h1"))
     async with running(sender), asyncio.timeout(30):

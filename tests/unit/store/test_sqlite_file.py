@@ -309,6 +309,34 @@ async def test_a_locked_file_is_unavailable_after_a_limited_wait_and_works_when_
     await store.close()
 
 
+async def test_write_waits_for_the_lock_even_while_the_event_loop_is_busy(
+    path: Path, other: sqlite3.Connection
+) -> None:
+    store = await store_with_a_call(path, 30_000)
+    other.execute("BEGIN IMMEDIATE")
+    (writing,) = await start(store.open_call(*new_call("leg-2")))
+    other.execute("COMMIT")  # from here, this test keeps the loop busy
+
+    assert is_taken(other)
+
+    await writing
+    await store.close()
+
+
+def is_taken(connection: sqlite3.Connection) -> bool:
+    """Block until another connection has the lock for writing; return False if that takes too long."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        connection.execute("COMMIT")
+        time.sleep(0.01)
+    return False
+
+
 async def test_read_waits_for_an_exclusive_lock_without_blocking_the_loop(
     path: Path, other: sqlite3.Connection
 ) -> None:

@@ -268,8 +268,8 @@ async def test_every_refusal_has_the_same_form(client: Client, status: int, cont
     headers = {"Idempotency-Key": "k1", "Content-Type": "application/json"}
     refused = await client.post("/calls", content=content, headers=headers)
     assert status == refused.status_code
-    assert {"where", "problem", "cure"} == refused.json()["detail"].keys()
-    assert all(refused.json()["detail"][name] for name in ("problem", "cure"))
+    assert {"where", "problem", "fix", "cure"} == refused.json()["detail"].keys()
+    assert all(refused.json()["detail"][name] for name in ("problem", "fix", "cure"))
 
 
 async def test_a_body_is_json_whatever_its_content_type(client: Client) -> None:

@@ -116,14 +116,14 @@ class Hint(NamedTuple):
 
 def hint(call: PlayedCall) -> Hint:
     moment = call.moment
-    ways = call.ways("speak")
+    accepted = call.accepted_input("speak")
     text = "the server is no longer waiting for the caller; Enter: hang up"
     offers: tuple[str, ...] = ("speak ",)
-    if ways.text:
+    if accepted.text:
         then = "silence" if moment.kind == "input" else "hang up"
         more = "" if moment.kind == "input" else "; nothing more will happen on its own"
-        text = f"{ways.text}{more}; Enter: {then}"
-        offers = (*ways.keys, *(f"speak {phrase}" for phrase in ways.phrases), "silence")
+        text = f"{accepted.text}{more}; Enter: {then}"
+        offers = (*accepted.keys, *(f"speak {phrase}" for phrase in accepted.phrases), "silence")
     elif moment.kind == "record":
         text = "you are recorded: record 12; Enter: speak for 5 s"
         offers = ("record ", "silence")

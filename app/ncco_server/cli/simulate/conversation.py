@@ -135,7 +135,7 @@ class TerminalCall:
         await self._call.do(step)
         if not isinstance(step, steps.FaultStep):
             self._is_stale = not isinstance(step, steps.WaitStep)
-        done = self._call.done[-1].step if self._call.done else step
+        done = self._call.finished_steps[-1].step if self._call.finished_steps else step
         if isinstance(step, steps.DialStep) and isinstance(done, steps.DialStep):
             self._screen.say(printable(f"           {done.party.to}: {done.party.outcome}"), "green")
 

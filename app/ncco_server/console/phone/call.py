@@ -98,14 +98,14 @@ class PhoneCall(PlayedCall):
     @property
     def has_only_silence(self) -> bool:
         """Whether the call recorded the caller, but no message was left."""
-        is_recorded = any(done.where.waits == "record" for done in self.done)
-        return is_recorded and not any(isinstance(done.step, RecordStep) for done in self.done)
+        is_recorded = any(each.position.waits == "record" for each in self.finished_steps)
+        return is_recorded and not any(isinstance(each.step, RecordStep) for each in self.finished_steps)
 
     @property
     def decided(self) -> ScriptedParty | None:
         """What the party being called does. None if no party is being called."""
         rings = any(not leg.is_answered and not leg.is_over for leg in self.leg.dialled)
-        last = self.done[-1].step if self.done else None
+        last = self.finished_steps[-1].step if self.finished_steps else None
         return last.party if rings and isinstance(last, DialStep) else None
 
     async def guarded(self, playing: Callable[[], Awaitable[None]]) -> None:

@@ -27,7 +27,7 @@ from ncco_server.service.phone_numbers import digits_of
 from ncco_server.service.written_rows import name_of_caller
 from ncco_server.simulator.assumptions import Assumptions
 from ncco_server.verify.kept_call import CannotKeep
-from ncco_server.verify.played_call import CannotDo, Done, outcomes_of
+from ncco_server.verify.played_call import CannotDo, FinishedStep, outcomes_of
 from ncco_server.verify.scenarios.answers import lookups_of
 from ncco_server.verify.scenarios.model import YEARS, ScenarioCall
 from ncco_server.verify.scenarios.script import RecordStep, step_of
@@ -138,10 +138,10 @@ class PhonePlayer:
         except AppError as error:
             raise NotPlayed(422, f"the call cannot be placed: {error}") from error
         await self._add(placed)
-        steps: Sequence[Done] = ()
+        steps: Sequence[FinishedStep] = ()
         if former is not None:
             placed.former = bubbles_of(former)
-            steps = tuple(former.done)
+            steps = tuple(former.finished_steps)
 
         async def begin() -> None:
             await placed.play(0)
@@ -241,8 +241,8 @@ def _shown(call: PhoneCall, refused: str) -> Json:
         "is_over": call.leg.is_over,
         "is_live": call.is_live,
         "made_at": f"{call.made_at:%A} {call.made_at.day} {call.made_at:%B %Y, %H:%M}{zone}",
-        "where": plain(call.where),
-        "ways": plain(call.ways()),
+        "position": plain(call.position),
+        "accepted_input": plain(call.accepted_input()),
         "bubbles": plain(marked(bubbles_of(call), call.former)),
         "stopped": call.stopped,
         "ended": call.result.ended,
@@ -260,7 +260,7 @@ def _shown(call: PhoneCall, refused: str) -> Json:
 
 def _messages_of(call: PhoneCall) -> Iterator[Json]:
     """Yield each recording with its seconds of speech."""
-    left = sum(isinstance(note.step, RecordStep) for note in call.notes)
+    left = sum(isinstance(entry.step, RecordStep) for entry in call.history)
     reported = (delivery for delivery in call.leg.log if delivery.kind == "record" and delivery.attempts)
     session = call.session
     if not left or session is None or call.playable.project is None:

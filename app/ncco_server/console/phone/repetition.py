@@ -24,7 +24,7 @@ from ncco_server.service.recorded_calls import TimelineEntry, entries_of, functi
 from ncco_server.service.written_rows import MASKED, REFUSED
 from ncco_server.simulator.parties import Outcome
 from ncco_server.store import Timeline, TurnRow, moment_of
-from ncco_server.verify.played_call import MOST_STEPS, CannotDo
+from ncco_server.verify.played_call import MOST_INPUTS, CannotDo
 from ncco_server.verify.scenarios.answers import Definitions, lookups_of
 from ncco_server.verify.scenarios.fitting import DIRECTION
 from ncco_server.verify.scenarios.model import FROM, ScenarioCall
@@ -338,7 +338,7 @@ async def _keep_as(recorded: Mapping[str, Any], caller: str, playable: Playable,
 
 
 async def _play(call: PhoneCall, steps: RecordedSteps, *, is_hung_up: bool) -> None:
-    for _ in range(MOST_STEPS):
+    for _ in range(MOST_INPUTS):
         await call.play()
         if call.leg.is_over:
             return
@@ -348,7 +348,7 @@ async def _play(call: PhoneCall, steps: RecordedSteps, *, is_hung_up: bool) -> N
             await call.do(step)
         except CannotDo as refused:
             raise CannotRepeat(f"on the current flow, the call takes a different path: {refused}") from refused
-    raise CannotRepeat(f"it has more than {MOST_STEPS} events")
+    raise CannotRepeat(f"it has more than {MOST_INPUTS} events")
 
 
 def _require_same(then: Sequence[Sequence[str]], call: PhoneCall, *, is_sampled: bool) -> None:

@@ -38,7 +38,7 @@ PLAIN_STATUS: Final[Mapping[str, str]] = {
     "failed": "cannot be reached",
 }
 """The outcomes of dials in the owner's words."""
-MOST_SHOWN: Final = 20_000
+LONGEST_BODY: Final = 20_000
 """Characters of a displayed body or NCCO."""
 
 
@@ -223,7 +223,9 @@ def _pretty(body: bytes) -> str:
     text = body.decode(errors="replace")
     with suppress(ValueError):
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}\n… {len(text) - MOST_SHOWN:,} characters more"
+    return (
+        text if len(text) <= LONGEST_BODY else f"{text[:LONGEST_BODY]}\n… {len(text) - LONGEST_BODY:,} characters more"
+    )
 
 
 def shown(value: object) -> str:

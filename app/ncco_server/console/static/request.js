@@ -33,8 +33,8 @@ export async function post(url, data = {}, { signal } = {}) {
 export function reason(answer, text) {
   if (answer.status === 401) return "Your login has expired. Load the page again and log in.";
   if (isJson(answer)) {
-    const { detail, cure = "" } = read(text) ?? {};
-    if (typeof detail === "string") return `${detail} ${cure}`.trim();
+    const { detail, fix = "" } = read(text) ?? {};
+    if (typeof detail === "string") return `${detail} ${fix}`.trim();
     if (Array.isArray(detail)) return `The server cannot use this. ${detail.map(({ loc = [], msg }) => `${loc.at(-1)}: ${msg}`).join("; ")}.`;
   }
   if (answer.headers.get("Content-Type")?.startsWith("text/plain") && text) return text;

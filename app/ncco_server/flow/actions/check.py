@@ -29,15 +29,14 @@ _FOLLOWING_INPUT = {"action": "input", "type": ["dtmf"], "eventUrl": _URL}
 _LEFT_OUT = object()
 """Stands for a value that cannot be computed with the sample values."""
 _SPOKEN_RULES = ("N4", "N916")
-"""Prefixes of the codes of SSML rules."""
 _SHORT_TEXT: Final = MAX_TALK_CHARACTERS // 2
-"""A text whose source is no longer than this hardly ever becomes too long by its values."""
+"""Such a text hardly ever becomes too long by its values."""
 _KEEP_ONE = "keep one of them"
 _NO_TEXT: Final = JsonText("", None)
 
 
 class _Tried(NamedTuple):
-    """One action with typical values. `text` is the JSON of a document, `position` the index of the action in it."""
+    """One action with typical values. `position` is its index in the JSON of a document, `text`."""
 
     action: dict[str, Any]
     part: Action | Document
@@ -50,8 +49,8 @@ def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> 
 
     Computed fields are tried out with typical values of their types. An issue is reported only if all values cause it.
 
-    `parts` include the `input` of the exit, and must have been read without errors. `goes_on`: whether actions of
-    another step may follow these in the same NCCO.
+    `parts` include the `input` of the exit, and have no errors. `goes_on`: whether actions of another step may follow
+    these in the same NCCO.
     """
     found: dict[FlowIssue, None] = {}
     for local, names in _in_each_locale(parts, scope):
@@ -208,7 +207,7 @@ def _holds_anyway(issue: NccoIssue, value: Value, names: Mapping[str, Any]) -> b
 
 def _report(issue: NccoIssue, place: Place, *, is_sure: bool = True, note: str = "") -> FlowIssue:
     rule = RULES["E401" if issue.is_error and is_sure else "W401"]
-    return replace(rule.at(place, f"{issue.message}{note}", issue.cure), ncco_rule=issue.code)
+    return replace(rule.at(place, f"{issue.message}{note}", issue.fix), ncco_rule=issue.code)
 
 
 # other typical texts, for filters that reject text made of letters

@@ -94,7 +94,7 @@ _TONES = ("ringbackTone", "ringback")
 _PLACEHOLDER_URL = "https://example.com/webhooks"
 
 _REFUSALS = frozenset({"declined", "decline", "refused", "refuse", "reject", "denied", "unavailable", "no", "not_now"})
-"""Names of outcomes that sound as if the parties were not connected, although these outcomes connect them."""
+"""Outcomes with these names connect the parties, although they sound otherwise."""
 
 _FLOW_KEYS = frozenset({"run", "with", "flow", "goto"})
 
@@ -250,7 +250,7 @@ class ConnectTarget(Action):
     def may_be_dialled(self, frame: Frame) -> bool:
         """Whether a computed address in a list is allowed and fits its type.
 
-        An address that cannot be computed at all counts as allowed, and fails only when it is dialled.
+        An address that cannot be computed counts as allowed, and fails when it is dialled.
         """
         if not self.is_computed:
             return True
@@ -377,7 +377,6 @@ def _read_target(
 
 
 def _read_form(node: Node, reader: Reader) -> tuple[str, Map, tuple[Entry, ...]] | None:
-    """The type of an endpoint, its fields, and the fields of `connect` written with it; None after an error."""
     if isinstance(node, Text):
         kind = _kind_of(node.value)
         if kind is None:

@@ -20,13 +20,12 @@ class Part(Protocol):
 
     @property
     def actions(self) -> tuple[Action, ...]:
-        """As far as they are known; one for each target of a connect."""
+        """Only the known actions; one for each target of a connect."""
 
     @property
     def targets(self) -> tuple[ConnectTarget, ...]: ...
 
-    def effects(self, phase: Phase) -> Iterator[Effect]:
-        """The values that are computed in each call."""
+    def effects(self, phase: Phase) -> Iterator[Effect]: ...
 
     def render(self, frame: Frame) -> list[Draft]:
         """Raises RenderError."""

@@ -43,8 +43,6 @@ class InputNeeds:
     Attributes:
         kinds: `dtmf`, `speech` or both.
         max_digits: 0 if the step takes no keys.
-        ends_on_hash: whether the key # ends an entry that may be shorter.
-        hash_chooses: whether the key # is a choice.
         context: the phrases that the recogniser should expect; a map by locale if the flow has locales.
     """
 

@@ -144,7 +144,7 @@ _COMBINATION_LIMIT: Final = 20
 """Our choice. A value with more combinations is not checked."""
 
 Words: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
-"""(name, field) → the allowed words of the field, or of the name itself if the field is ""."""
+"""(name, field) → the allowed words of the field, or of the name itself for ""."""
 
 
 def _check_words(facts: Facts) -> Iterator[FlowIssue]:
@@ -199,7 +199,7 @@ def _try(
     for issue in check([as_sent(action, names)]):
         if find(whole, path_of(issue)[1:]) is leaf:
             rule = RULES["E401" if issue.is_error else "W401"]
-            found = rule.at(leaf.place, f"{issue.message} (when {shown})", issue.cure)
+            found = rule.at(leaf.place, f"{issue.message} (when {shown})", issue.fix)
             return replace(found, ncco_rule=issue.code)
     return None
 
@@ -211,7 +211,6 @@ _LONGEST: Final[Mapping[str, Any]] = {
     "bool": False,
     "phone": "4" * 15,
 }
-"""A value with the maximum number of characters, by type."""
 
 
 def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:
@@ -340,8 +339,8 @@ def _length(value: Any) -> int:
 def _check_nameless(facts: Facts) -> Iterator[FlowIssue]:
     """Report W639 for each calendar, at the first place where a text speaks the name of a day that may not have one.
 
-    If the flow tests the name anywhere, we assume that it speaks the name only when there is one. We also assume that a
-    step is for holidays, unless a `branch` line that leads to it tests for days with changed hours (`override`).
+    If the flow tests the name anywhere, we assume that it speaks the name only when there is one. A step counts as one
+    for holidays, unless a `branch` line that leads to it tests for days with changed hours (`override`).
     """
     steps = facts.steps if "hours" in facts.read else ()
     if any(_is_day_name(need) for step in steps for test in step.exit.reads() for need in needs_in(test)):

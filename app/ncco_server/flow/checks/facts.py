@@ -57,7 +57,6 @@ class Facts:
     Attributes:
         meant: the names that were probably meant to be filled in, such as a plain `name` instead of `{{ name }}`.
         read: the names that a value or a condition uses, and those in `meant`.
-        assigned: the values that are assigned to variables and `locale`, by name.
         brought: the variables that another flow fills when it returns, or `save` with `into`.
         collected: by variable, the fewest and most digits of each `collect` that fills it; None for speech.
         open: the names of the opening hours that are used; "" for all of `hours`.

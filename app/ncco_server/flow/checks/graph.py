@@ -75,7 +75,7 @@ def check_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 
     Silence and wrong input do not count as input: a caller who says nothing would loop forever. Cycles that a counter
     ends are not reported. Nor are those through a handler in Python, whose variables are not known; `ncco prove` finds
-    them, and the exploration of a handler those of its functions.
+    them.
     """
     seen: set[Node] = set()
     for is_followed in FOLLOWED:

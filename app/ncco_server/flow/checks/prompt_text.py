@@ -20,7 +20,7 @@ from ncco_server.flow.phrases import fold
 
 _FOLDER: Final = Path(__file__).parent
 
-LONGEST: Final = 10_000
+LONGEST_PROMPT: Final = 10_000
 """Characters of a text to examine. Our choice: a talk speaks at most 1,500."""
 
 _VALUE: Final = "\ue001"
@@ -124,7 +124,7 @@ class NamedKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Keys that are named together, in order, with the start and the end of the words that name them.
+    """Keys that are named together, with the start and the end of the words that name them.
 
     `way` is one of the `ways` in the grammar, or `list`.
     """
@@ -144,8 +144,6 @@ class PromptText:
     Attributes:
         tokens: case-folded words, numbers and signs, each with a space before it.
         places: offset of each token in `tokens` → its start and end in the text.
-        mentions: the certain mentions of keys.
-        possible_keys: the keys that the text may name.
         is_open: whether it may name more keys than can be found.
     """
 
@@ -171,8 +169,8 @@ class PromptText:
 @lru_cache(maxsize=2048)
 def read_prompt(text: str, voice: str) -> PromptText:
     """`voice` is the language code of the voice; "" if it is unknown."""
-    is_long = len(text) > LONGEST
-    text = text[:LONGEST]
+    is_long = len(text) > LONGEST_PROMPT
+    text = text[:LONGEST_PROMPT]
     tokens, places = _tokens(_MARKUP.sub(_placeholder, text))
     words = set(tokens.split())
     each = _by_likelihood(words, voice)
@@ -260,7 +258,7 @@ def _is_counted(tokens: str, key: NamedKey, language: Language) -> bool:
 
 
 def _lists(tokens: str, mentions: list[Mention]) -> Iterator[Mention]:
-    """Yield the keys that are named without a verb, after keys with one: `press 1 for sales, 2 for support`."""
+    """Find keys without a verb, after keys with one: `press 1 for sales, 2 for support`."""
     for mention in mentions:
         tokens = _replaced(tokens, mention.start, mention.end, _NAMED)
     patterns = [

@@ -222,7 +222,7 @@ def check_menu(
     """Report keys that a prompt names but no choice has (W600), and choices that no prompt mentions (W601).
 
     `is_complete`: whether nothing else is heard in the step, such as an audio file; otherwise W601 is not reported.
-    `other_keys` are those that another action listens for, such as the key that ends a recording.
+    `other_keys` are those that another action listens for.
     """
     known = {key for entry in menu for key in entry.keys} | other_keys
     unknown = [(prompt, key) for prompt in heard for key in _unknown_keys(prompt.text, known)]

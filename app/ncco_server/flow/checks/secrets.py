@@ -34,7 +34,7 @@ State: TypeAlias = Mapping[str, str]
 _INPUT: Final = "input"
 _BEFORE_TESTS: Final = ("lookup", "enter", "do", "again", "retry")
 _TURN: Final = ""
-"""A made-up value that every flow receives at its start, to show whether a call has waited since then."""
+"""Every flow receives it at its start, to show whether a call has waited since then."""
 
 
 class SensitiveReads:
@@ -84,7 +84,6 @@ class _SensitivePaths:
     Attributes:
         only_placed: the params that are only filled by placing a call, which keeps those that are `spoken`.
         late: for each value that is read too late, its first such read and the step that waited before.
-        returned: for each outcome that the flow returns, the values received on the paths to it.
     """
 
     facts: Facts

@@ -18,7 +18,7 @@ from ncco_server.suggest import nearest
 from ncco_server.value_types import TYPES
 
 _REACHED = frozenset({""})
-"""A made-up name that is set at the start of every call, to show which steps a call can enter."""
+"""It is set at the start of every call, to show which steps a call can enter."""
 
 
 class Passage(NamedTuple):
@@ -46,8 +46,8 @@ class Presence:
 
     Attributes:
         own: the lookups that each step asks, and the names that it sets on entry.
-        entered: the names with values when a call enters each step. In a step that only the flow's `error` exit or
-            nothing leads to, all names count as set, since an error can occur at any time.
+        entered: the names with values on entry. In a step that only the flow's `error` exit or nothing leads to, all
+            names count as set, since an error can occur at any time.
     """
 
     facts: Facts
@@ -119,7 +119,6 @@ class _StepRead(NamedTuple):
 
     Attributes:
         step_place: the place of the step that reads it; None if the lookup takes params.
-        is_early: whether it is read before the step's lookups are answered.
     """
 
     place: Place

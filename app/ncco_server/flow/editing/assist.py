@@ -27,7 +27,7 @@ from ncco_server.flow.templates.parsing import Templates
 from ncco_server.ncco.languages import LANGUAGE_NAMES, RECOGNISED, VOICES
 from ncco_server.value_types import JsonSchema, record
 
-MOST_SHOWN: Final = 80
+LONGEST_EXCERPT: Final = 80
 """Characters of a prompt in a hover text."""
 
 _NOUNS: Final[Mapping[str, str]] = {
@@ -114,7 +114,7 @@ class _Project:
 
     @property
     def scope(self) -> ScopeTypes:
-        """In a template, the names of all flows that use the template."""
+        """That of a template has the names of all flows that use it."""
         shared = tuple((path, self.texts[path]) for path, names in sorted(self.names.files.items()) if not names.flow)
         users = self.names.users_of("templates", self.file.removeprefix("templates/")) or [self.file]
         scopes = [_scope(user, self.texts[user], shared) for user in users]
@@ -170,7 +170,7 @@ def _keys(word: WrittenWord, cursor: Cursor, project: _Project) -> Iterator[Comp
 
 
 def _likely(word: WrittenWord, written: Collection[str]) -> Callable[[str], int]:
-    """The most useful keys come first; the other keys stay in the order of the reference."""
+    """The most useful keys come first; the others keep the order of the reference."""
     first: Sequence[str] = ()
     if word.path[:1] == ("steps",) and len(word.path) == len(("steps", "name", "key")):
         exit_ = next((kind for kind in EXITS if kind.word in written), None)
@@ -314,7 +314,7 @@ def _played(step: Map) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"
+    return text if len(text) <= LONGEST_EXCERPT else f"{text[: LONGEST_EXCERPT - 1]}…"
 
 
 def _written(node: Node | None) -> str:
@@ -377,7 +377,7 @@ def _readable(file: str, text: str, line: int) -> str:
 
 
 def _without_block(lines: list[str], at: int) -> list[str]:
-    """Reduce the step, lookup, ... that contains the line `at` (from 0) to its name."""
+    """`at` counts from 0."""
     heads = [(number, found) for number, each in enumerate(lines) if (found := _CHILD.match(each))]
     inner = min((len(found[1]) for _, found in heads), default=0)
     numbers = [number for number, found in heads if len(found[1]) == inner]

@@ -29,7 +29,7 @@ _WORD: Final = re.compile(r"[\w-]+")
 MOST_TRIED: Final = 20
 """The rest is offered when these issues are gone."""
 MOST_TRIED_CHARACTERS: Final = 150_000
-"""Characters to check again while trying fixes. It takes some seconds."""
+"""To check so many takes some seconds."""
 
 
 class Edit(NamedTuple):
@@ -60,7 +60,7 @@ def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Ch
 
     New issues of a later phase are accepted, since that phase did not run before, but not in changed lines, or in lines
     with a word that was added or removed: there, the fix may be their cause. A fix is tried on the files that it may
-    affect: the issue's file, the flows that this file names or that name it, shared files and templates.
+    affect.
     """
 
     @cache
@@ -136,7 +136,7 @@ def _is_template(path: str) -> bool:
 
 def quick_fix(issue: FlowIssue, texts: Mapping[str, str]) -> QuickFix | None:
     """The fix is not yet tried."""
-    fix = issue.fix
+    fix = issue.quick_fix
     file = issue.place.file
     if fix is None or file not in texts:
         return None
@@ -247,7 +247,7 @@ def _keys(text: str, node: yaml.CollectionNode) -> frozenset[str]:
 
 
 def _deleted(text: str, around: list[_Spot]) -> Splice | None:
-    """Remove the innermost member, or the section around it if that has no other member."""
+    """Remove the section around the innermost member if that is its only one."""
     collection, number, member = around[-1]
     if len(collection.value) > 1:
         return removal(text, collection, number)

@@ -20,7 +20,6 @@ from ncco_server.flow.nodes import Place
 from ncco_server.flow.source.source_file import SourceFile
 
 NOUNS: Final[Mapping[NameKind, str]] = {"steps": "step", "lookups": "lookup", "hooks": "hook", "flows": "flow"}
-"""The kinds of names that can be renamed."""
 _NAME: Final = re.compile(r"[\w.-]+")
 """Names that need no quotes in YAML. A check of the renamed project shows if the kind allows the name."""
 
@@ -65,7 +64,6 @@ def edits_of(found: Iterable[Name], texts: Mapping[str, str], new: str) -> tuple
 
 
 def _refuse_clash(names: ProjectNames, definition: Name, found: Iterable[Name], new: str) -> None:
-    """Raise CannotRename if a file to be changed already has something of this kind with the new name."""
     for file in dict.fromkeys(name.place.file for name in found):
         other = names.definitions(definition.kind, file).get(new)
         if other is not None:
@@ -74,7 +72,7 @@ def _refuse_clash(names: ProjectNames, definition: Name, found: Iterable[Name], 
 
 
 def _refuse_handlers(texts: Mapping[str, str], definition: Name) -> None:
-    """Raise CannotRename if a handler in Python may go to the flow, because its code is not edited."""
+    """The code of a handler is not edited."""
     for path, text in texts.items() if definition.kind == "flows" else ():
         used = path.endswith(HANDLER_SUFFIX) and re.search(rf"([\"']){re.escape(definition.name)}\1", text)
         if used:
@@ -94,10 +92,10 @@ def _edit(name: Name, text: str, new: str) -> Edit:
 def _concerned_by(
     names: ProjectNames, texts: Mapping[str, str], edits: Iterable[Edit], definition: Name, new: str
 ) -> set[str]:
-    """The files to check in order to find out whether the edits are right, and the files that those depend on.
+    """Include the files that the files to check depend on.
 
     A file keeps its meaning if every occurrence of the old name is replaced and the new name did not occur before. So
-    only the file with the definition is checked, and files in which either name occurs outside the edits.
+    only the file with the definition is checked, and files with either name outside the edits.
     """
     is_said = re.compile(rf"(?<!\w)(?:{re.escape(definition.name)}|{re.escape(new)})(?!\w)")
     counts = Counter(edit.file for edit in edits)

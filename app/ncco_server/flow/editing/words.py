@@ -97,7 +97,7 @@ def alternatives(schema: JsonSchema, node: Node) -> Iterator[JsonSchema]:
 
 
 def _is_of_its_kind(schema: JsonSchema, node: Node) -> bool:
-    """Whether the schema describes the kind that a map declares, such as `action: talk`."""
+    """Such as `action: talk`."""
     if not isinstance(node, Map):
         return True
     properties = schema.get("properties", {}).items()
@@ -113,7 +113,7 @@ def _is_empty(node: Node) -> bool:
 
 
 def _holds(condition: JsonSchema, node: Node) -> bool | None:
-    """None at the cursor, where anything may still be written."""
+    """Return None at the cursor, where anything may still be written."""
     if _is_empty(node) or (isinstance(node, Text) and MARK in node.value):
         return None
     if "anyOf" in condition:

@@ -61,7 +61,7 @@ class OrTemplate:
 
 @dataclass(frozen=True, slots=True)
 class SpeechField:
-    """The text of a `talk`: plain or SSML, written here or in a file in templates/ (`{template: greeting.j2}`)."""
+    """The text of a `talk`: plain or SSML, written here or in a file in templates/."""
 
     def read(self, node: Node, what: str, reader: Resolver) -> Value | None:
         is_file = isinstance(node, Map)

@@ -1,7 +1,6 @@
 """Parts of a JSON Schema (draft-07, which every editor supports for YAML).
 
-The server reads every scalar of a flow file as text, but for an editor `1` is a number and `true` a boolean. So the
-schema accepts both forms.
+The server reads every scalar as text, but for an editor `1` is a number and `true` a boolean: both are accepted.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ def ref(name: str) -> JsonSchema:
 
 
 def offered(kind: str, *more: str) -> JsonSchema:
-    """An editor suggests names of the project of this kind, and the names in `more`."""
+    """An editor suggests the project's names of this kind, and those in `more`."""
     return {"offered": kind, "more": list(more)}
 
 
@@ -35,7 +34,7 @@ def computed(schema: JsonSchema) -> JsonSchema:
 
 
 def in_yaml(kind: Kind) -> JsonSchema:
-    """YAML may read the text of a value that cannot be computed as a number or a boolean."""
+    """YAML may read a literal as a number or a boolean."""
     return dict(TEXT) if kind.family == "text" and not kind.words else kind.json_schema()
 
 
@@ -59,7 +58,7 @@ def mapped(properties: Mapping[str, JsonSchema], *, required: Iterable[str] = ()
 
 
 def named(value: JsonSchema, *, names: Iterable[str] = (), offered: str = "") -> JsonSchema:
-    """The schema of a map whose keys the author chooses. Editors suggest `names`, and names of the kind `offered`."""
+    """The author chooses the keys. Editors suggest `names`, and names of the kind `offered`."""
     schema = {"type": "object", "properties": dict.fromkeys(names, value), "additionalProperties": value}
     return schema | {"offered_words": offered} if offered else schema
 

@@ -69,7 +69,7 @@ class Locale(MapForm):
         return {word: value for word in VOICE if (value := getattr(self, word)) is not None}
 
     def place_of(self, *words: str) -> Place:
-        """The place of the first of these words that is written, or else of the locale's name."""
+        """The first of these words that is written, or else the locale's name."""
         return next((self.written.values[word].place for word in words if word in self.written.values), self.place)
 
     @property

@@ -1,7 +1,6 @@
 """The maps of the flow language. Each kind of map is a `MapForm`: a frozen dataclass whose fields are its words.
 
-A field declares the form, default and description of one word, from which reading, the editor's schema and the
-reference are derived.
+Reading, the editor's schema and the reference are derived from the fields.
 """
 
 from __future__ import annotations
@@ -50,8 +49,7 @@ def written_as(name: str, *, default: Any = dataclasses.MISSING, default_factory
 class MapForm(ABC):
     """A map in a flow file whose keys are words of the language. The class itself is the form of such a map.
 
-    A field is annotated with its form, unless its type implies the form. The docstring after a field describes its
-    word.
+    The docstring after a field describes its word.
     """
 
     hints: ClassVar[Mapping[str, str]] = {}
@@ -101,8 +99,8 @@ class MapForm(ABC):
     ) -> Fields:
         """Report an unknown word once, then treat it as the word that was meant.
 
-        `what` is what messages call the map; `place` is where a missing word is reported, by default the place of the
-        map; `hints` are additional hints for this map only.
+        `what` is what messages call the map; a missing word is reported at `place`, by default that of the map; `hints`
+        are for this map only.
         """
         own = {**hints, **cls.hints} if hints else cls.hints
         return read_fields(node, _known(cls), what, reader, place=place, hints=own, code=cls.unknown_code)
@@ -119,7 +117,7 @@ class MapForm(ABC):
     ) -> Self | None:
         """Return None if a required word cannot be read. Other invalid fields get their defaults.
 
-        `cures` are additional cures for this map only; `made` are values of fields that are not read from the file.
+        `cures` are for this map only; `made` are values of fields that are not read from the file.
         """
         for name, cure in {**cls.cures, **(cures or {})}.items():
             fields.need(name, cure, reader)

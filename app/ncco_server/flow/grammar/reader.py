@@ -27,7 +27,7 @@ N = TypeVar("N", Text, Map, Seq)
 HINTS: Final[Mapping[str, Mapping[str, str]]] = yaml.load(
     Path(__file__).with_name("hints.yaml").read_bytes(), yaml.CSafeLoader
 )
-"""For each kind of map: other systems' words, separated by spaces, each with what to write instead."""
+"""For each kind of map: other systems' words, and what to write instead."""
 
 _SHAPES = {Text: "a text", Map: "a map", Seq: "a list"}
 
@@ -82,9 +82,9 @@ class Reader:
         taken_cure: str | None = None,
         is_used: bool = True,
     ) -> bool:
-        """Report E206 if the name is taken, E205 if it has invalid characters.
+        """Report E206 if the name is taken, E205 for invalid characters.
 
-        With `is_used`, the name may also be used elsewhere, so that changing it only here would not fix the issue.
+        If `is_used`, changing the name only here would not fix the issue.
         """
         if name.value in taken:
             self.report("E206", name.place, f'{what} cannot be named "{name.value}"', taken_cure)
@@ -171,7 +171,6 @@ class Fields:
 
     Attributes:
         what: what messages call the map, e.g. `step "menu"`.
-        place: where to report missing words.
         is_whole: whether no entry was left out as unknown, so that missing words are really missing.
     """
 
@@ -215,8 +214,8 @@ def read_fields(
 ) -> Fields:
     """Report any other key once, as `code`, then treat it as the known word that was meant.
 
-    `what` is what messages call the map; `place` is where missing words are reported, by default the place of the map;
-    `hints` are as in `HINTS`.
+    `what` is what messages call the map; missing words are reported at `place`, by default that of the map; `hints` are
+    as in `HINTS`.
     """
     entries = {entry.key.value: entry for entry in node.entries if entry.key.value in known}
     is_whole = True

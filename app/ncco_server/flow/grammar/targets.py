@@ -127,7 +127,7 @@ def read_given(
     *,
     form: str = "with: {..}",
 ) -> tuple[Assignment, ...]:
-    """Read the values for `params`; E270 for unknown names, E271 (at `place`) for missing ones.
+    """Report E270 for unknown names, E271 (at `place`) for missing ones.
 
     `what` is what messages call the part that takes them: `the flow "voicemail"`. `form` is how the params are written,
     for fixes; `..` is replaced with the missing ones.
@@ -152,7 +152,6 @@ def read_given(
 
 
 RETURNED: Final = "return"
-"""The outcome of a flow that returns without naming an outcome."""
 
 _ENDINGS: Final = frozenset({"hangup", "stop", "exit", "quit", "finish", "none", "null"})
 
@@ -186,7 +185,7 @@ def read_flow_name(node: Node, what: str, reader: Resolver) -> Text | None:
 
 FlowName: TypeAlias = Annotated[Text, Notation(read_flow_name, offered("flows"))]
 GivenParams: TypeAlias = Annotated[Node, Unread(named(ANYTHING))]
-"""The types of the params, which only the other flow knows, decide how they are read."""
+"""Only the other flow knows the types of the params, which decide how they are read."""
 
 
 class GotoForm(_Form):

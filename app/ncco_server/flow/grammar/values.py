@@ -56,7 +56,7 @@ class OurNumber(CallField):
     In an outbound call it is the number that called. If it is not a phone number, because an app or a SIP client
     called, it is the first of the flow's `numbers`.
 
-    Source: NCCO reference, Connect: `from` must be one of your Vonage numbers, in E.164 format.
+    Source: NCCO reference, Connect (`from`).
     """
 
     name: str = field(default="to", init=False)

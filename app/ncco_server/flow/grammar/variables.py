@@ -232,7 +232,7 @@ def with_collected(declared: Mapping[str, Variable], steps: Map) -> dict[str, Va
 def constant_types(
     variables: Mapping[str, Variable], flow: Map, own: Signature, flows: Iterable[Signature]
 ) -> Mapping[str, Kind]:
-    """The types of the lists and maps that never change, including the types of their entries.
+    """Types of the lists and maps that never change, with those of their entries.
 
     Empty lists, and lists with entries of different types, are left out. `flow` is the whole file, because `set` and
     `into` may be anywhere in it.
@@ -252,7 +252,7 @@ def _changed(flow: Map) -> Iterator[str]:
 
 
 def undeclared_names(flow: Map, own: Signature, flows: Mapping[str, Signature]) -> Mapping[str, str]:
-    """What this flow, or a flow that it runs, returns, each value with the declaration of a variable for it."""
+    """Each value that this flow, or a flow that it runs, returns, with the declaration of a variable for it."""
     found = {name: f"to read it here too, {_declaring(each)}" for name, each in own.returns.items()}
     returning = {name for name, each in flows.items() if each.returns}
     entries = _entries_in(flow) if returning else ()

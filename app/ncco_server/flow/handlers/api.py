@@ -124,7 +124,7 @@ class SsmlPiece(NamedTuple):
 class Ssml(str):
     """SSML in which values are escaped, as `markupsafe.Markup` does it for HTML.
 
-    await call.talk(Ssml("<speak>Hello <emphasis>{}</emphasis></speak>").format(name))
+        await call.talk(Ssml("<speak>Hello <emphasis>{}</emphasis></speak>").format(name))
 
     The text with the tags must be written in the file of the handler. Join texts with `+` and `join`: what is no `Ssml`
     is escaped. Any other operation gives a computed text, which is spoken as plain words.
@@ -203,8 +203,7 @@ class HandlerEffect(Awaitable[T]):
     Attributes:
         does: `play`: actions before the next wait; `wait`; `leave`: the handler does not go on; `run`: a function.
         first: what the step does before its actions, as in a flow file: `send`, a list, and `result`.
-        do: the actions, as in a flow file.
-        words: how the step ends, as in a flow file.
+        do, words: the actions, and how the step ends, as in a flow file.
         function: what `run` calls, without arguments.
         result: makes the result of the handler's `await` from the stored JSON value.
         asks: whether it may be asked again.
@@ -757,7 +756,6 @@ SECRET: Final = "heard_secret"  # noqa: S105 - a name
 NEXT: Final = WrittenText("next")
 """The name of the step that follows a wait: where the handler goes on."""
 END: Final = WrittenText("end")
-"""The target that ends the call."""
 
 
 def _member(given: Iterable[Any]) -> Callable[[Any], Any]:

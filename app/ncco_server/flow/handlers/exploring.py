@@ -35,7 +35,7 @@ MOST_TRACED: Final = 3_000_000
 MOST_ENTERED: Final = 24
 _NOON: Final = 1_767_614_400_000
 """In milliseconds since 1970: Monday, 5 January 2026, 12:00 UTC; our choice."""
-MOST_SHOWN: Final = 20
+LONGEST_VALUE: Final = 20
 _NO_REPLY: Final = "no reply"
 _NOTHING_KNOWN: Final[Mapping[str, str]] = {}
 _DIGITS: Final = "12345678901234567890"
@@ -52,7 +52,7 @@ class FailedRun(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FunctionDefinition:
-    """A function of a handler, as scenarios know it: like a lookup that may return anything."""
+    """A function of a handler, as scenarios know it."""
 
     timeout_ms: int
     returns: ClassVar = Returned(ANY)
@@ -132,8 +132,7 @@ _Origin: TypeAlias = "tuple[str, str] | Any"
 class _Run(NamedTuple):
     """Results to run the handler with, and what led there: ways out of steps, as (step, way), and functions' states.
 
-    The latest result came at `at_ms`. There are runs for every answer of the opening hours in `tried`. `because` says
-    what came since the latest wait.
+    The latest result came at `at_ms`. There are runs for every answer of the opening hours in `tried`.
     """
 
     facts: Mapping[str, Any]
@@ -176,7 +175,7 @@ class _Exploration:
     def explore(self) -> None:
         """Stop when every outcome of every wait has been tried, or after MOST_RUNS.
 
-        The first runs show which of the fields that differ between calls it reads; then these are varied.
+        Fields that differ between calls are varied only if the first runs read them.
         """
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "coroutine '.*' was never awaited", RuntimeWarning)  # W706 says where
@@ -294,7 +293,7 @@ class _Exploration:
 
 
 def _shown(value: Any) -> str:
-    is_short = not isinstance(value, (list, dict)) and len(str(value)) <= MOST_SHOWN
+    is_short = not isinstance(value, (list, dict)) and len(str(value)) <= LONGEST_VALUE
     return str(value) if is_short and value != "" else "a result" if value else repr(value)
 
 
@@ -325,7 +324,7 @@ def results_of(step: Step, way: str, tested: Sequence[str | int] = ()) -> Sequen
 class HandlerSteps(Mapping[str, Step]):
     """The steps of a handler by name, found when somebody asks for all of them.
 
-    `begin` makes the handler at the beginning of a call. `start`, a step that does nothing, stands for unknown names.
+    `begin` makes the handler at the beginning of a call. `start` stands for unknown names.
     """
 
     def __init__(

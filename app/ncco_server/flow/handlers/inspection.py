@@ -24,7 +24,7 @@ _OUTSIDE: Final = (
     *("datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today"),
     *_BUILT_IN,
 )
-"""What differs from one run to the next, blocks, or has an effect outside; whole modules and single names."""
+"""Whole modules and single names that differ between runs, block, or have an effect outside."""
 _FILES: Final = frozenset({"read_text", "read_bytes", "write_text", "write_bytes", "iterdir", "unlink", "mkdir"})
 _FILES_IF_CALLED: Final = frozenset({"open", "exists", "is_file", "is_dir", "stat", "rglob"})
 """Attributes have these names, too."""
@@ -169,7 +169,7 @@ class HandlerCode:
                     yield _depends(iterated.lineno, "the order of a set", "write `sorted(..)` around it")
 
     def _changes(self, function: Function) -> Iterator[Remark]:
-        """What a function changes and other calls see: names of the module, classes, defaults of arguments."""
+        """What other calls see: names of the module, classes, defaults of arguments."""
         own = _bound_in(function)
         classes = (self._classes.keys() - own) | {"cls"}
         shared = (self._module_names - own) | _mutable(function)
@@ -236,7 +236,7 @@ class HandlerCode:
 
     @cached_property
     def _imported(self) -> dict[str, str]:
-        """What a name stands for: a module, something of a module, or what the module has made with that."""
+        """What a name stands for: a module, something of a module, or what is made with that."""
         found = {name: name for name in _BUILT_IN} | _imports(self._tree)
         for node in self._tree.body:
             if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
@@ -261,7 +261,7 @@ class HandlerCode:
         return {line: found[line] for line in sorted(found.keys() & run)}
 
     def never_run(self, lines: Iterable[int]) -> Iterator[int]:
-        """The first line of each block that is not among `lines`, though all results that it depends on were tried."""
+        """The first line of each block that is not among `lines`, though all its conditions were tried."""
         run = frozenset(lines)
         for function in self.replayed:
             unsure = _unsure_in(function)
@@ -395,7 +395,7 @@ def _imports(tree: ast.AST) -> dict[str, str]:
 
 
 def _dotted(node: ast.AST, known: dict[str, str]) -> str:
-    """Return a name such as `datetime.datetime.now`; "" if unknown."""
+    """Such as `datetime.datetime.now`; "" if unknown."""
     match node:
         case ast.Name(id=name):
             return known.get(name, "")
@@ -459,7 +459,7 @@ def _named_sets(nodes: Iterable[ast.AST]) -> set[str]:
 
 
 def _defaults(function: Function) -> dict[str, ast.expr]:
-    """Argument → default, which is computed once, when the module is loaded."""
+    """Each default is computed once, when the module is loaded."""
     given = function.args
     positional = [*given.posonlyargs, *given.args]
     pairs: list[tuple[ast.arg, ast.expr | None]] = [*zip(reversed(positional), reversed(given.defaults), strict=False)]
@@ -468,7 +468,7 @@ def _defaults(function: Function) -> dict[str, ast.expr]:
 
 
 def _mutable(function: Function) -> set[str]:
-    """The arguments whose default is a list, a map or another object: all calls share it."""
+    """All calls share the default of these arguments."""
     made = (ast.List, ast.Dict, ast.Set, ast.Call)
     return {name for name, value in _defaults(function).items() if isinstance(value, made)}
 

@@ -16,15 +16,15 @@ from types import FrameType
 from typing import Any, Final, TypeVar
 
 LIMIT_S: Final = 0.25
-"""Of processor time of a handler in a turn; our choice. Other callers wait meanwhile."""
+"""Processor time of a handler in a turn; our choice. Other callers wait meanwhile."""
 BLOCKED_S: Final = 2.0
-"""Of real time, in case the handler blocks. A busy machine may be slow without its fault."""
+"""Real time, in case the handler blocks. A busy machine may be slow."""
 TICK_S: Final = 0.05
-"""How often a running handler is looked at; so it may take this much longer."""
+"""How often a running handler is looked at."""
 MOST_LINES: Final = 200_000
-"""Lines of the handler that may be run where the limit cannot be a time; our choice."""
+"""The limit where it cannot be a time; our choice."""
 LOAD_S: Final = 10.0
-"""For a file's own code, and for all runs of its handler while its steps are found; our choice."""
+"""The limit for a file's own code, and for all runs that find the steps of its handler; our choice."""
 _SIGNAL: Final = signal.SIGVTALRM
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ class LineTracer:
 
 
 def in_time(work: Callable[[], T], tracer: LineTracer, limit_s: float = LOAD_S) -> T:
-    """Do work that runs an author's code in a thread of its own. Blocks; raises TooLong, or as the work does.
+    """Do work in a thread of its own. Blocks; raises TooLong, or as the work does.
 
     Work that takes too long is interrupted at the next line of the file. If it blocks, its thread is left alone.
     """
@@ -96,8 +96,8 @@ def in_time(work: Callable[[], T], tracer: LineTracer, limit_s: float = LOAD_S) 
 class Watch:
     """Interrupts a handler in the main thread, where calls are answered.
 
-    A thread looks at it every TICK_S and sends the signal: starting and stopping timers for each turn takes longer than
-    most handlers do, and timers belong to the program that embeds the server.
+    A thread looks at it every TICK_S and sends the signal: timers for each turn take longer than most handlers, and
+    belong to the program that embeds the server.
     """
 
     def __init__(self) -> None:
@@ -168,7 +168,7 @@ def noted_lines() -> Iterator[Mapping[str, Set[int]]]:
 
 
 def limited(file: str, work: Callable[[Any], None], argument: Any) -> None:
-    """Call `work`, and interrupt the code of `file` if it takes too long.
+    """Interrupt the code of `file` if it takes too long.
 
     Outside the main thread, where flows are loaded, and with `noted_lines`, it is interrupted after MOST_LINES.
     """

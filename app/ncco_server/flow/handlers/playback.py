@@ -30,7 +30,7 @@ _ENDED: Final = "the end"
 _REACHED: Final[HandlerEffect[Any]] = HandlerEffect(
     "wait", [{"checkpoint": WrittenText("reached")}], {"on": {"reached": NEXT}}
 )
-"""Waits until the caller has heard everything, if nobody knows how long that takes, before a function is called."""
+"""Waits until what has an unknown length has been heard, before a function is called."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -120,7 +120,7 @@ class HandlerPlayback:
 
     @property
     def wanted(self) -> tuple[str, LookupRequest] | None:
-        """None if the handler waits for a webhook."""
+        """Return None if the handler waits for a webhook."""
         effect = self._waiting
         if effect is None or effect.function is None:
             return None
@@ -145,7 +145,7 @@ class HandlerPlayback:
 
     @property
     def read_hours(self) -> frozenset[str]:
-        """Since its latest result."""
+        """Those read since its latest result."""
         return frozenset(self._call.read_hours)
 
     @property
@@ -172,7 +172,7 @@ class HandlerPlayback:
         return self.item_at(value, problem, milliseconds(now))
 
     def item_at(self, value: Any, problem: str, at_ms: int) -> list[Any]:
-        """In milliseconds since 1970."""
+        """The time is in milliseconds since 1970."""
         return list(Recorded(self._name, self._digest(), value, at_ms, problem, self._place.line))
 
     @property
@@ -254,7 +254,7 @@ class HandlerPlayback:
         self._advance(None)
 
     def _advance(self, result: Recorded | None) -> None:
-        """Run to the next effect that needs a result, or to the end. Raises RenderError."""
+        """Raises RenderError."""
         said = len(self._played)
         waited = self._waiting
         self._waiting = self._made = self._said = None

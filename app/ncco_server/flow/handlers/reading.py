@@ -45,12 +45,12 @@ RECORDED: Final = "recorded"
 AWAITED: Final = "awaited"
 _START: Final = "start"
 _KNOWN: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "direction", "now", "env"})
-"""What a handler reads and does not decide by, or what a proof tries values of, and says so."""
+"""What a handler does not decide by, or what a proof tries values of, and says so."""
 _NOTHING: Final[Mapping[str, str]] = {}
 
 
 class SampleEnv(dict[str, str]):
-    """Has a text for every variable that is read without a default; `lines` has the line that read it first."""
+    """Has a text for every variable that is read without a default; `lines` has the first such line."""
 
     def __init__(self, file: str) -> None:
         self.lines: dict[str, int] = {}
@@ -79,7 +79,7 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "time": time.fromisoformat,
     "datetime": datetime.fromisoformat,
 }
-"""How an argument is made of a param that is stored as text, by its type; "" becomes None."""
+"""Makes an argument of a param that is stored as text, by type; "" becomes None."""
 _SAMPLE_PARAMS: Final = {"date": "2026-01-05", "time": "09:30", "datetime": "2026-01-05T09:30:00+00:00"}
 _TYPES: Final[Mapping[Any, str]] = {
     str: "text",

@@ -21,7 +21,8 @@ class Secret:
     webhook, so give the secret to a function for `Call.run`, and reveal it there:
 
         pin = await call.collect("Your PIN.", digits=4, sensitive=True)
-        if pin is not None and await call.run(check_pin, pin): ...
+        if pin is not None and await call.run(check_pin, pin):
+            ...
 
     Two secrets of a call are equal if their values are.
     """

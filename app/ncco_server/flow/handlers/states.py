@@ -83,7 +83,7 @@ def _read_before(instruction: dis.Instruction, after: Set[str]) -> Set[str]:
 
 
 def _started(coroutine: Any, frame: Any, ignored: Any) -> Iterator[Any]:
-    """What a function has begun to compute and keeps in no variable, such as how far a loop has come."""
+    """This covers, for example, how far a loop has come."""
     kept = frame.f_locals
     own = (coroutine.__name__, coroutine.__qualname__, coroutine.cr_await, kept, frame.f_globals, frame.f_builtins)
     known = [id(each) for each in (ignored, *own, *kept.values())]
@@ -113,7 +113,7 @@ def comparable(value: Any, depth: int = 0) -> Any:
 
 
 def _parts(value: Any, depth: int) -> Any:
-    """The attributes of an object, or what it would be copied from; its identity if nothing is known."""
+    """The identity of an object if nothing is known of it."""
     try:
         _, arguments, *state = value.__reduce_ex__(4)
     except Exception:  # noqa: BLE001 - an object of the author's; most say TypeError

@@ -1,7 +1,6 @@
 """Makes the steps of a handler's flow, by reading what the handler says like a flow file.
 
-A text written in the handler's file is a literal. A computed text is a hole of the step, so that the step is read once
-and filled in for each call.
+A text in the handler's file is a literal. A computed text is a hole: the step is read once and filled in for each call.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import Variable
 from ncco_server.value_types import ANY, E164, TYPES, Kind, record
 
-MOST_STEPS: Final = 1000
+MOST_KEPT_STEPS: Final = 1000
 """Steps of one handler that are kept; our choice. A handler that offers computed menus makes more."""
 
 _SECRET: Final = "secret"  # noqa: S105 - a name
@@ -108,7 +107,7 @@ class Made(NamedTuple):
 
 
 def constants(code: CodeType) -> Mapping[int, str]:
-    """Every text that is written in some code and the functions in it, by its `id`."""
+    """Every text of some code and the functions in it, by its `id`."""
     return {id(each): each for each in _texts(code.co_consts)}
 
 
@@ -133,7 +132,6 @@ class EffectTemplate:
     Attributes:
         literal: see `constants`; None if every text is literal.
         values: the value of each hole. The first letter of a hole's name is that of its type.
-        has_expressions: whether braces mean what they mean in a flow file.
     """
 
     literal: Mapping[int, str] | None
@@ -246,7 +244,6 @@ def _parts(said: Sequence[EffectAt]) -> list[list[EffectAt]]:
 
 
 def as_bytes(said: Any) -> bytes:
-    """JSON that changes if the handler says something else."""
     return orjson.dumps(said, default=repr, option=orjson.OPT_NON_STR_KEYS)
 
 
@@ -269,12 +266,12 @@ class StepMaker:
         self._made: dict[Any, tuple[Step, ...]] = {}
 
     def make(self, name: str, said: Sequence[EffectAt]) -> Made:
-        """The last effect waits or leaves. Raises RenderError if a step has an error."""
+        """The last effect waits or leaves. Raises RenderError."""
         values: dict[str, Any] = {}
         key = self._key(name, said, values)
         steps = self._made.get(key)
         if steps is None:
-            if len(self._made) >= MOST_STEPS:
+            if len(self._made) >= MOST_KEPT_STEPS:
                 self._made.clear()
                 self.latest.clear()
             steps = self._made[key] = tuple(self._steps(name, said))
@@ -328,7 +325,7 @@ class StepMaker:
         yield self._read(name, said[-1].place, self._node(last, name, values), values, ending.held)
 
     def _node(self, said: Sequence[EffectAt], following: str, values: dict[str, Any]) -> Map:
-        """If the last effect neither waits nor leaves, `following` is next."""
+        """`following` is next if the last effect neither waits nor leaves."""
         place = said[-1].place
         first: dict[str, Node] = {}
         items: list[Node] = []

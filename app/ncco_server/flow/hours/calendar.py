@@ -1,4 +1,4 @@
-"""Opening hours, made of a week, holidays and single dates in a time zone, and the values that a flow gets."""
+"""Opening hours: a week, holidays and single dates in a time zone, and the values that a flow gets."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ class Calendar:
     """Named opening hours.
 
     A date has the hours of its `override`; otherwise it is closed if it is a holiday; otherwise it has the hours of its
-    day of the week. Hours past midnight belong to the day on which they start, whatever the next day's hours are. Times
-    are local: a time that a clock change skips does not occur, and a time that occurs twice counts twice.
+    day of the week. Hours past midnight belong to the day on which they start. Times are local: a time that a clock
+    change skips does not occur, and a time that occurs twice counts twice.
 
     Attributes:
         type: the type of the value that a flow gets.

@@ -46,7 +46,7 @@ _HOLIDAY: Final[JsonSchema] = {
 _HOLIDAYS: Final[JsonSchema] = {"anyOf": [_HOLIDAY, {"type": "array", "items": _HOLIDAY}]}
 
 SCHEMAS: Final[Mapping[str, type[MapForm]]] = {"region": Region, "special_date": SpecialDate}
-"""The models within a calendar, by the names that the calendar's schema uses for them."""
+"""By the names that the calendar's schema uses."""
 
 
 class HoursWords(MapForm):
@@ -70,7 +70,7 @@ class HoursWords(MapForm):
 
 
 def read_hours(node: Node, reader: Reader, dates: Mapping[str, str]) -> dict[str, Calendar]:
-    """Report invalid calendars, but return them closed wherever they cannot be read, so that no further issues arise.
+    """Return invalid calendars closed wherever they cannot be read, so that no further issues arise.
 
     An invalid calendar is reported but still returned, closed wherever it cannot be read, so that no further issues
     arise where it is used. `dates` (path → text) may contain holidays computed earlier (`Calendar.sources`).
@@ -149,7 +149,7 @@ def _without_expressions(node: Node, what: str, reader: Reader) -> Node:
 
 
 def _misplaced_hints(node: Map) -> dict[str, str]:
-    """Hints for days and dates written next to `week` and `override` instead of inside them."""
+    """Days and dates belong inside `week` and `override`, not next to them."""
     keys = node.keys()
     days = {key.lower(): f"write it under `week`: {{{key}: 09:00-17:30}}" for key in keys if is_day(key)}
     dates = {key: f"write it under `override`: {{{key}: 09:00-12:00}}" for key in keys if key[:1].isdigit()}

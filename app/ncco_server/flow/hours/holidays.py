@@ -99,7 +99,7 @@ def read_holidays(node: Node, what: str, reader: Reader) -> Holidays:
 
 
 def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) -> tuple[Mapping[date, str], str] | None:
-    """Date → name of the holidays of a region, and the same dates as text for a flow's sources.
+    """Return the dates also as text for a flow's sources.
 
     The dates are read from `computed` (path → text) if it has them. Returns None if the library does not know the
     country (E508), the subdivision (E509) or the language (E510).
@@ -145,7 +145,7 @@ def country_class(code: str) -> Any:
 
 @lru_cache(maxsize=1)
 def countries() -> Mapping[str, str]:
-    """Two-letter codes by each name (`united kingdom`) and code (`gb`, `gbr`, `uk`) of a country."""
+    """Codes by name (`united kingdom`) and code (`gb`, `gbr`, `uk`)."""
     registry = importlib.import_module("holidays.registry").COUNTRIES
     names = {name.replace("_", " "): codes[1] for name, codes in registry.items()}
     return names | _NAMED_AFTER_A_PART | {code.lower(): codes[1] for codes in registry.values() for code in codes[1:]}
@@ -312,7 +312,7 @@ def _read_date(value: str, offset: int, text: Text, what: str, reader: Reader) -
 
 
 def _date_cure(written: str) -> str | Fix | None:
-    """How to write a date that is in another notation (`24.12.2026`, `2026/12/24`); None for anything else.
+    """How to write a date in another notation (`24.12.2026`, `2026/12/24`).
 
     This is an automatic fix only if day and month cannot be confused.
     """

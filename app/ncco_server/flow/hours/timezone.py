@@ -34,7 +34,7 @@ def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
 def zone_written_in(*files: Map) -> str:
     """The `timezone` of a file (an IANA name) or, without one, that of all its opening hours; "" for none, or several.
 
-    The first of the `files` is the file itself; the others, shared with it, count for what it does not say.
+    The first of the `files` is the file itself; the others are shared with it.
     """
     own = [zone for file in files if (zone := _zone_under(file))]
     hours = [each for file in files if isinstance(each := file.get("hours"), Map)]

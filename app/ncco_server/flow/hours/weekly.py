@@ -61,8 +61,8 @@ def read_week(node: Node, what: str, reader: Reader) -> Week:
 def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
     """Sorted; () if the day is closed, None if the hours cannot be read.
 
-    E501: not hours. E502: hours that end at the time they start. E503: two ranges overlap. W520: hours past midnight
-    that were probably meant otherwise.
+    E501: not hours. E502: hours that end when they start. E503: two ranges overlap. W520: hours past midnight that were
+    probably meant otherwise.
     """
     if isinstance(node, Map):
         cure = "write hours such as 09:00-17:30, or a list of them"
@@ -155,7 +155,7 @@ def _read_days(entry: Entry, what: str, reader: Reader) -> list[int]:
 
 
 def _days_of(piece: str) -> list[int] | None:
-    """`fri` or `fri-mon` as numbers; None if a day is unknown."""
+    """Return None if a day is unknown."""
     ends = [_NUMBERS.get(name.strip().lower()) for name in piece.split("-")]
     first, last = ends[0], ends[-1]
     if first is None or last is None or len(ends) > 2:
@@ -220,10 +220,7 @@ def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | Non
 
 
 def _is_doubtful(night: Span) -> bool:
-    """Whether hours past midnight are probably a mistake; our choice.
-
-    A restaurant opens at noon and closes before 06:00; a night service works from 18:00 or later until 08:00.
-    """
+    """Our choice: a restaurant closes before 06:00; a night service works from 18:00 or later until 08:00."""
     length = night.end - night.start
     end = night.end - DAY_MINUTES
     is_night_service = night.start >= _EVENING and end <= _MORNING
@@ -231,7 +228,7 @@ def _is_doubtful(night: Span) -> bool:
 
 
 def _meant_instead(night: Span) -> Span:
-    """`09:00-05:00` is probably from a clock with twelve hours (09:00-17:00); in `17:30-09:00` the ends are swapped."""
+    """`09:00-05:00` is probably 09:00-17:00; in `17:30-09:00` the ends are swapped."""
     end = night.end - DAY_MINUTES
     if night.start < _HALF_DAY:
         return Span(night.start, end + _HALF_DAY)

@@ -73,7 +73,7 @@ def _read_phrases(node: Node, what: str, reader: Reader) -> dict[str, str]:
     return found
 
 
-class Choice(MapForm):
+class ChoiceDefinition(MapForm):
     """One thing that the caller can press or say."""
 
     is_named: ClassVar = True
@@ -123,10 +123,10 @@ def read_menu(node: Node, what: str, reader: Resolver) -> Menu | None:
     return {choice.name: choice for choice in read if choice is not None}
 
 
-Menu: TypeAlias = Annotated[Mapping[str, Choice], Notation(read_menu, ref("choices"))]
+Menu: TypeAlias = Annotated[Mapping[str, ChoiceDefinition], Notation(read_menu, ref("choices"))]
 
 
-def _read_choice(entry: Entry, reader: Resolver) -> Choice | None:
+def _read_choice(entry: Entry, reader: Resolver) -> ChoiceDefinition | None:
     name = entry.key.value
     place = entry.key.place
     what = f'the choice "{name}"'
@@ -138,8 +138,8 @@ def _read_choice(entry: Entry, reader: Resolver) -> Choice | None:
     found = reader.map(entry.value, what, f"write `{name}: {{dtmf: 1, goto: step}}`")
     if found is None:
         return None
-    fields = Choice.read_words(found, what, reader, place=place)
-    choice = Choice.build(fields, reader, name=name)
+    fields = ChoiceDefinition.read_words(found, what, reader, place=place)
+    choice = ChoiceDefinition.build(fields, reader, name=name)
     speech = fields.get("speech")
     sets = fields.get("set")
     chooses_locale = any(isinstance(node, Map) and node.get("locale") is not None for node in (found, sets))

@@ -31,7 +31,7 @@ from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.retry import Retry, RetryWords, merge_retry
 from ncco_server.flow.nodes import Map, Node, Place, Text
 from ncco_server.flow.paths import has_path
-from ncco_server.flow.runtime import AT_ONCE, Again, Decision, Exit, Go, Jump, Outcome, StepShape, TakenDecision, Way
+from ncco_server.flow.runtime import IMMEDIATE, Again, Decision, Exit, Go, Jump, Outcome, StepShape, TakenDecision, Way
 from ncco_server.flow.templates.values import Expression
 from ncco_server.value_types import JsonSchema
 
@@ -114,10 +114,10 @@ class Goto(StepExit[GotoWords]):
     because: str
 
     def written_ways(self) -> Iterator[Way]:
-        yield Way("goto", self.target, self.place, (AT_ONCE,), is_immediate=True, label="")
+        yield Way("goto", self.target, self.place, (IMMEDIATE,), is_immediate=True, label="")
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        return AT_ONCE
+        return IMMEDIATE
 
     def enter(self, frame: Frame) -> Jump | None:
         return Jump(self.target, self.place, self.because)
@@ -427,7 +427,7 @@ def _go(name: str, target: Target, because: str) -> Decision:
 
 
 def _check_changes(until: Expression, shown: str, source: StepSource) -> None:
-    """W289 if nothing in `until` can change while the caller is waiting.
+    """Report W289 if nothing in `until` can change while the caller is waiting.
 
     A condition without names is reported elsewhere (W642, W643).
     """

@@ -25,7 +25,7 @@ from ncco_server.flow.grammar.variables import (
 )
 from ncco_server.flow.hours.timezone import zone_written_in
 from ncco_server.flow.issues import Fix, FlowIssue
-from ncco_server.flow.language.choice import Choice
+from ncco_server.flow.language.choice import ChoiceDefinition
 from ncco_server.flow.language.defaults import Defaults, read_defaults
 from ncco_server.flow.language.shared import Context, Declarations, Sections, overlay, read_sections
 from ncco_server.flow.language.step import EXITS, STEP_WORDS, ReadStep, read_step
@@ -193,7 +193,6 @@ class ReadFlow:
     Attributes:
         flow: None if the file has an error.
         outbound: None if there is none, or it has an error.
-        made: the steps that a handler in Python makes.
     """
 
     words: FlowWords
@@ -236,8 +235,7 @@ class FlowHead:
 
     Attributes:
         node: the file, with missing section lines added.
-        outside: its signature; the name is "" if the file does not give one, and it is incomplete if an unknown word
-            may be a misspelt `params`.
+        outside: its signature, which is incomplete if an unknown word may be a misspelt `params`.
         zone: an IANA name, or "".
     """
 
@@ -392,7 +390,7 @@ def _is_hook(words: Set[str]) -> bool:
 
 
 _STEP_MARKERS: Final = frozenset({"do", *(kind.word for kind in EXITS)})
-_CHOICE_MARKERS: Final = frozenset(Choice.words()).difference(STEP_WORDS)
+_CHOICE_MARKERS: Final = frozenset(ChoiceDefinition.words()).difference(STEP_WORDS)
 _SECTIONS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
     "steps": lambda words: words.isdisjoint({*_CHOICE_MARKERS, "type"}) and not words.isdisjoint(_STEP_MARKERS),
     "vars": lambda words: "type" in words and words <= {*Declaration.words()},
@@ -431,7 +429,7 @@ def _restore_sections(node: Map, reader: Reader) -> Map:
 
 
 def _section_of(entry: Entry, section: str, node: Map) -> str:
-    """The section that an entry belongs to if its line is missing; "" if the entry is in the right place."""
+    """Return "" if the entry is in the right place."""
     words = frozenset(entry.value.keys()) if isinstance(entry.value, Map) else frozenset[str]()
     if not words or _BELONGS[section](words):
         return ""

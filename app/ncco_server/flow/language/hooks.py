@@ -75,7 +75,7 @@ def event_record(name: str, webhook: Webhook, how: str = "", result: str = "", c
 
     `name` is a word under `events`. `how` is `hangup`, `completed` or `lost`, and `call_result` is one of
     `ncco_server.results.RESULTS`; both are "" unless the event is `ended`. `result` is the flow's own result of the
-    call; without one, the outcome that the flow returned in the end.
+    call, or else the outcome that it returned.
     """
     found = {field: getattr(webhook, field, None) for field in _EVENT_FIELDS}
     texts = {field: "" if value is None else str(value) for field, value in found.items()}
@@ -165,7 +165,7 @@ class HookDefinition(Definition):
 
     @property
     def url(self) -> Value | None:
-        """None for an email or a call."""
+        """Return None for an email or a call."""
         return self.post
 
     @property
@@ -183,8 +183,8 @@ class HookDefinition(Definition):
     def render(self, names: Mapping[str, Any], variables: Iterable[str] = ()) -> Hook:
         """Never raises: a hook that cannot be rendered has a problem instead.
 
-        `names` also has the `step`, the `flow`, this hook's params, and `event` if there is one. The default body may
-        contain the `variables`.
+        `names` also has the `step`, the `flow`, this hook's params, and `event`. The default body may contain the
+        `variables`.
         """
         names = {"event": NO_EVENT, **names}
         try:
@@ -264,7 +264,7 @@ def _with_own_names(scope: ScopeTypes) -> ScopeTypes:
 
 
 def _check_hidden(values: Iterable[Value], reader: Resolver) -> None:
-    """E582 for a value of a hook or an event that uses a name of its own as if it was a variable."""
+    """Report E582 for a name of the hook's or event's own that is used as if it was a variable."""
     hidden = OWN_NAMES & reader.variables.keys()
     for at, own in sorted({(each.place, own) for each in values for own in hidden & each.used_names}):
         message = f'in hooks and `events`, "{own}" is not the variable with that name'
@@ -321,7 +321,7 @@ def read_sent(node: Node, what: str, reader: Resolver) -> tuple[SentHook, ...]:
     found = _read_sent(node, what, reader)
     for hook in found:
         if hook.definition.mail is not None and hook.definition.mail.attach:
-            reader.report("E586", hook.place, f'the mail "{hook.name}" attaches a recording, but {what} has none')
+            reader.report("E586", hook.place, f'the email "{hook.name}" attaches a recording, but {what} has none')
     return found
 
 
@@ -348,7 +348,7 @@ Source: webhook reference, Call status, Record, Transcription.
 """
 
 STEP_EVENTS: Final = {event: meaning for event, meaning in EVENTS.items() if event != "ended"}
-"""A call ends in a flow, after its last step, so a step has no `ended`."""
+"""A call ends after its last step, so a step has no `ended`."""
 
 _RECORDING_EVENTS: Final = frozenset({"record", "transcription"})
 

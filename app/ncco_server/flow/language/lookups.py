@@ -60,7 +60,7 @@ def check_segments(written: Value | None, url: str) -> None:
 
 
 def _segments(written: Computed) -> Iterator[str]:
-    """The path segments as written, with `_COMPUTED` for a single computed value; none if the URL contains tags."""
+    """With `_COMPUTED` for a single computed value; none if the URL contains tags."""
     text = ""
     for node in written.template.body:
         if not isinstance(node, nodes.Output):
@@ -109,7 +109,6 @@ class LookupRequest(NamedTuple):
     Attributes:
         url: absolute, http or https; "" for PYTHON.
         json: the body of a POST: any JSON value; None if there is none.
-        headers: values have no line ends.
         function: `package.module:function`; "" for GET and POST.
         cache_ms: how long an accepted answer may be reused; 0 for never.
         code: what a handler calls in place of `function`; then `function` is only its name.
@@ -206,7 +205,7 @@ class LookupDefinition(Definition):
 
     @property
     def url(self) -> Value | None:
-        """None for a Python function or a table."""
+        """Return None for a Python function or a table."""
         return self.get or self.post
 
     @property
@@ -257,7 +256,7 @@ class LookupDefinition(Definition):
         )
 
     def cast_answer(self, value: object, problem: str = "") -> tuple[Answer, str]:
-        """The answer as the flow sees it, and why it is the default ("" if it is real)."""
+        """Return also why the answer is the default ("" if it is real)."""
         if problem:
             return self.default_answer, problem
         if self.table is not None:

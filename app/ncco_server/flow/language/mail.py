@@ -28,7 +28,7 @@ from ncco_server.value_types import TYPES, PlainText
 MOST_ADDRESSES: Final = 20
 """Our choice. To reach more people, use a mailing list on the mail server."""
 _CURE: Final = (
-    f"only mail addresses are allowed, such as office@example.com, at most {MOST_ADDRESSES}, separated by commas"
+    f"only email addresses are allowed, such as office@example.com, at most {MOST_ADDRESSES}, separated by commas"
 )
 _BRACES: Final = re.compile(r"\{\{.*?\}\}")
 
@@ -68,7 +68,7 @@ class Addresses(PlainText):
 
 
 def _read_to(node: Node, what: str, reader: Resolver) -> Value | None:
-    """E585 if a caller or another server could choose who gets the email."""
+    """Report E585 if a caller or another server could choose who gets the email."""
     value = reader.value(node, Addresses(), "text", what)
     if value is not None and isinstance(node, Text) and "{%" not in node.value:
         for part, place in _parts_that_are_no_address(node):

@@ -14,7 +14,7 @@ from ncco_server.flow.actions.part import Part
 from ncco_server.flow.actions.waits import InputNeeds, Needs
 from ncco_server.flow.frame import Frame
 from ncco_server.flow.grammar.reader import Fields, Reader, Resolver
-from ncco_server.flow.language.choice import Choice, Confidence, Menu
+from ncco_server.flow.language.choice import ChoiceDefinition, Confidence, Menu
 from ncco_server.flow.language.exits import AskingWords, StepExit, StepSource
 from ncco_server.flow.language.retry import FAILURES, Retry, input_outcome
 from ncco_server.flow.nodes import Entry, Map, Place
@@ -55,7 +55,7 @@ def restore_menu(step: Fields, reader: Reader) -> Fields:
 
 
 def _is_stray(entry: Entry, step: Fields) -> bool:
-    is_choice = isinstance(entry.value, Map) and not {*Choice.words()}.isdisjoint(entry.value.keys())
+    is_choice = isinstance(entry.value, Map) and not {*ChoiceDefinition.words()}.isdisjoint(entry.value.keys())
     return entry.key.value in {*ChoicesWords.words()} - step.values.keys() and not is_choice
 
 
@@ -159,7 +159,7 @@ class Choices(StepExit[ChoicesWords]):
         return cls(choices, retry, asked, place, tuple(reader.locales))
 
 
-def _reason(choice: Choice, outcome: Outcome, locale: str) -> str:
+def _reason(choice: ChoiceDefinition, outcome: Outcome, locale: str) -> str:
     if outcome.digits:
         return f'digits {outcome.digits} are the key of choice "{choice.name}"'
     heard = fold(outcome.text)
@@ -180,8 +180,8 @@ def _asked(choices: Menu, least: float, reader: Resolver) -> Asked:
     return replace(first, by_locale=each) if any(choice.is_local for choice in every) else first
 
 
-def _distinct(ways: Iterable[tuple[str, Choice]], word: str, reader: Reader) -> dict[str, str]:
-    found: dict[str, Choice] = {}
+def _distinct(ways: Iterable[tuple[str, ChoiceDefinition]], word: str, reader: Reader) -> dict[str, str]:
+    found: dict[str, ChoiceDefinition] = {}
     for value, choice in ways:
         other = found.setdefault(value, choice)
         if other is not choice:

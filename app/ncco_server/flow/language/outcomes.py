@@ -27,7 +27,7 @@ from ncco_server.flow.grammar.targets import RETURNED, FlowName, GivenParams, de
 from ncco_server.flow.issues import RULES, Fix
 from ncco_server.flow.language.exits import StepExit, StepSource
 from ncco_server.flow.nodes import Map, Node, Place, text_of, texts_in
-from ncco_server.flow.runtime import AT_ONCE, Decision, Go, Jump, Next, Outcome, StepShape, TakenDecision, Way
+from ncco_server.flow.runtime import IMMEDIATE, Decision, Go, Jump, Next, Outcome, StepShape, TakenDecision, Way
 from ncco_server.flow.scope import Signature
 from ncco_server.ncco.statuses import DIAL_FAILURES, DIAL_OUTCOMES, DISCONNECTED, STATUSES
 from ncco_server.value_types import Kind
@@ -41,7 +41,7 @@ OUTCOMES: Final = {
 _OBSERVED: Final = STATUSES.keys() - OUTCOMES.keys() | {
     *("record", "recording", "recorded", "transcription", "transcribed", "transfer", "hangup")
 }
-"""Hooks can report them, but they never decide where a call goes."""
+"""Hooks can report them, but they never decide."""
 
 
 class OutcomeTarget(NamedTuple):
@@ -195,13 +195,13 @@ class RunFlow(StepExit[RunWords]):
 
     def written_ways(self) -> Iterator[Way]:
         entered = Target(None, self.place, runs=self.run)
-        yield Way(entered.shown, entered, self.place, (AT_ONCE,), is_immediate=True, is_alone=True)
+        yield Way(entered.shown, entered, self.place, (IMMEDIATE,), is_immediate=True, is_alone=True)
         for name, line in self.lines.items():
             yield Way(name, line.target, line.place, (name,), is_immediate=True, is_return=True)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
         if is_at_once:
-            return AT_ONCE
+            return IMMEDIATE
         return decision.what if decision.what in self.lines else OTHERWISE
 
     def enter(self, frame: Frame) -> Jump | None:
@@ -249,7 +249,7 @@ def steers(node: Map) -> bool:
 
 
 def _read_dial_lines(node: Map, source: StepSource) -> Fields:
-    """E262 for statuses that cannot decide, E263 for words that are not outcomes of this step.
+    """Report E262 for statuses that cannot decide, E263 for words that are not outcomes of this step.
 
     If `do` has an error, an unknown name may be a checkpoint that could not be read.
     """
@@ -281,7 +281,7 @@ def _check_dial(fields: Fields, failures: tuple[str, ...], source: StepSource) -
 def _check_otherwise(
     fields: Fields, outcomes: tuple[str, ...], code: str, reader: Reader, *, may_be_empty: bool = False
 ) -> None:
-    """W267 for an `otherwise` that covers no outcome; `code` for outcomes that lead nowhere."""
+    """Report W267 for an `otherwise` that covers no outcome; `code` for outcomes that lead nowhere."""
     missing = ", ".join(name for name in outcomes if name not in fields.values)
     if OTHERWISE in fields.values and not missing and not may_be_empty:
         reader.report("W267", fields.at(OTHERWISE), "`otherwise` is never used: every outcome has its own line")
@@ -297,7 +297,7 @@ _REFUSED: Final = frozenset(
 
 
 def _check_refused(signature: Signature, lines: Mapping[str, OutcomeTarget], reader: Reader) -> None:
-    """W268 for a refusal such as `denied` that leads to the same step as a success such as `verified`.
+    """Report W268 for a refusal such as `denied` that leads to the same step as a success such as `verified`.
 
     Values that a flow returns can distinguish the two, so it is not checked.
     """

@@ -32,7 +32,7 @@ from ncco_server.value_types.kind import AnyValue, is_encodable
 _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?$")
 _BRACKETS: Final = re.compile(r"\[[^\]]*\](?::[0-9]*)?")
 _NOT_IN_HOST: Final = re.compile(r"[%\s\\\u3002\uff0e\uff61]")
-"""The last three are full stops in other scripts, which become dots when the host is resolved."""
+"""The last three are full stops in other scripts, which become dots in a resolved host."""
 
 
 class RequestUrl(Url):
@@ -191,7 +191,7 @@ Body: TypeAlias = Annotated[Value, JSON]
 
 
 class Definition(MapForm):
-    """A lookup or a hook. A flow declares it once, and its steps refer to it by name. Invalid parts are left out."""
+    """A lookup or a hook. A flow declares it once, and its steps refer to it by name."""
 
     is_named: ClassVar = True
     noun: ClassVar[str]
@@ -233,7 +233,7 @@ class Definition(MapForm):
 
 
 def scope_with(params: Mapping[str, Param], scope: ScopeTypes) -> ScopeTypes:
-    """The params take precedence over other names."""
+    """Params hide other names."""
     for name, param in params.items():
         scope = scope.with_name(name, param.variable.type, "a sensitive param" * param.variable.sensitive)
     return scope
@@ -247,7 +247,7 @@ class Named(Generic[D]):
     """A lookup or a hook that a step or a flow names; `given` are its params, in the scope of whoever names it."""
 
     own_names: ClassVar[frozenset[str]] = NO_NAMES
-    """In scope in it, but not in the place that names it."""
+    """They are in scope in it, but not in the place that names it."""
 
     definition: D
     place: Place

@@ -112,7 +112,7 @@ class Placing:
 
 
 def _read_placing(node: Node, what: str, reader: Resolver) -> Placing | None:
-    """E272 for an unknown flow, E587 for one without `outbound`, E588 for two times."""
+    """Report E272 for an unknown flow, E587 for one without `outbound`, E588 for two times."""
     words = PlaceWords.read(node, what, reader)
     if words is None:
         return None

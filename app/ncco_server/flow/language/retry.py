@@ -215,8 +215,7 @@ def merge_retry(
 ) -> Retry | None:
     """Return None, after reporting E240, if nothing says what follows the last attempt.
 
-    `place` is that of the exit, for when neither is written; `kinds` are the actions that the step plays before its
-    `input`.
+    `place` is that of the exit; `kinds` are the actions that the step plays before its `input`.
     """
     layers = [words for words in (inherited, own) if words is not None]
     then = {name: target for words in layers for name, target in (words.then or {}).items()}
@@ -239,7 +238,7 @@ def merge_retry(
 
 
 def prompt_items(node: Node, reader: Resolver) -> tuple[Node, ...]:
-    """Each is as written, or with its locales under one action."""
+    """Each prompt is as written, or with its locales under one action."""
     found: list[Node | None] = []
     if isinstance(node, Map) and stands_for_locales(node, reader, _OPTIONS):
         lists = {name: items(each) for name, each in (split(node, "this list of prompts", reader) or {}).items()}

@@ -207,7 +207,7 @@ def _check_action(
 
 
 def _check_later(words: SaveWords, reader: Resolver) -> None:
-    """E553 for the question whether a row is new: after an event, no step reads the answer."""
+    """Report E553 if the answer whether a row is new is wanted: after an event, no step reads it."""
     for word in ("only_new", "into"):
         if word in words.written.values:
             message = f"an event cannot ask whether a row is new, so `{word}` has no effect"

@@ -33,7 +33,7 @@ from ncco_server.flow.grammar.targets import FORMS
 from ncco_server.flow.grammar.variables import TYPE, Declaration
 from ncco_server.flow.hours.declaration import SCHEMAS as HOURS_SCHEMAS
 from ncco_server.flow.hours.declaration import HoursWords
-from ncco_server.flow.language.choice import Choice
+from ncco_server.flow.language.choice import ChoiceDefinition
 from ncco_server.flow.language.defaults import Defaults, ErrorLine
 from ncco_server.flow.language.flow import FlowWords, Limits
 from ncco_server.flow.language.hooks import EVENTS, STEP_EVENTS, HookDefinition
@@ -84,7 +84,7 @@ def definitions() -> dict[str, JsonSchema]:
         **action_definitions(),
         "step": StepWords.json_schema(),
         "goto": _goto(),
-        "choices": named(Choice.json_schema()),
+        "choices": named(ChoiceDefinition.json_schema()),
         "phrases": {"if": {"type": "object"}, "then": per_locale(phrases), "else": phrases},
         "on": _on(),
         "retry": RetryWords.json_schema(),

@@ -54,9 +54,8 @@ class Context:
 
     Attributes:
         env: the names of the variables that flows can read; None if unknown.
-        dates: dates of holidays that were computed before, by path; missing ones are computed.
+        dates: dates of holidays that were computed before, by path.
         has_all_flows: see `Resolver`.
-        kept: for each flow, the names of the variables that may contain a setting of the server.
     """
 
     templates: Templates
@@ -73,7 +72,7 @@ class Context:
 
 
 class Declarations(MapForm):
-    """The sections that both flows and shared files may have. Most are read once the names in scope are known."""
+    """The sections that both flows and shared files may have."""
 
     defaults: Annotated[Node | None, Unread(ref("defaults"))] = None
     """What every step inherits, unless it overrides it."""
@@ -176,7 +175,7 @@ def overlay(own: Node | None, shared: Map | None) -> Node | None:
 
 
 def _check_owners(node: Map, owners: dict[tuple[str, str], Text], issues: list[FlowIssue]) -> None:
-    """E282 for a part that another shared file declares too. Locales are one part: the first is the default."""
+    """Report E282 for a part that another shared file declares too. Locales are one part: the first is the default."""
     maps = [(key.value, value) for key, value in node.entries if key.value in SECTIONS and isinstance(value, Map)]
     for section, key in ((section, entry.key) for section, value in maps for entry in value.entries):
         is_one = section == "locales"

@@ -168,7 +168,7 @@ def _goes_on(exit_: Exit) -> bool:
 
 
 def _choose_exit(source: StepSource) -> type[StepExit[Any]] | None:
-    """E218 for a second exit. An `on` that only has `error` is not an exit."""
+    """Report E218 for a second exit. An `on` that only has `error` is not an exit."""
     fields = source.fields
     on = fields.get("on")
     is_exit = {"on": not isinstance(on, Map) or steers(on)}
@@ -186,7 +186,7 @@ def _choose_exit(source: StepSource) -> type[StepExit[Any]] | None:
 
 
 def _check_words(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
-    """Report words without effect, and a missing exit: `choices` or `collect` for an `input`, `on` for a connect."""
+    """Report words without effect, and a missing exit."""
     fields = source.fields
     reader = source.reader
     own = frozenset(kind.form.words() if kind else ())

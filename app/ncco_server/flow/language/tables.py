@@ -98,7 +98,7 @@ class TableDefinition(MapForm):
         return Returned(record(fields), frozenset((name,) for name, column in self.columns.items() if column.sensitive))
 
     def row_of_number(self, number: str) -> str:
-        """In digits; "" unless a row is found by a phone number."""
+        """Return "" unless a row is found by a phone number, which is in digits."""
         return row_name(self.name, [number])
 
     @property
@@ -114,7 +114,7 @@ class TableDefinition(MapForm):
     def row(self, key: Key, names: Mapping[str, Any]) -> str:
         """Return "" if no row can have this key. Raises RenderError.
 
-        No row has an empty value in its key, such as a number that is withheld, or one that does not fit its type.
+        No value of a key is empty, such as a withheld number, or of another type.
         """
         found: list[str | int] = []
         for name, declared in self.key.items():
@@ -223,7 +223,7 @@ TableName: TypeAlias = Annotated[TableDefinition, Notation(read_table_name, offe
 
 
 def read_table_of_numbers(node: Node, what: str, reader: Resolver) -> TableDefinition | None:
-    """E555 for a table that is not found by a phone number."""
+    """Report E555 for a table that is not found by a phone number."""
     table = read_table_name(node, what, reader)
     if table is None or table.is_found_by_number:
         return table
@@ -241,7 +241,7 @@ def named_table(node: Node | None, reader: Resolver) -> TableDefinition | None:
 
 
 def read_key(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[str, Value] | None:
-    """E552 if a value of the key is missing; None if one cannot be read."""
+    """Report E552 if a value of the key is missing; None if one cannot be read."""
     missing = [name for name in table.key if name not in fields.values]
     if missing and fields.is_whole:
         shown = " and ".join(f'"{name}"' for name in missing)

@@ -51,7 +51,6 @@ class Reading(NamedTuple):
 
     Attributes:
         node: without the lines that were left out; None if nothing could be read.
-        gaps: the lines that were not read as written because of syntax errors, from top to bottom.
         parsed: the number of characters that were parsed again after syntax errors.
     """
 

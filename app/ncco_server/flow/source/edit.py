@@ -141,7 +141,6 @@ class YamlText:
         self._splice(names[0].start_mark.index, names[0].end_mark.index, written(key))
 
     def put_into_list(self, path: Path) -> None:
-        """Replace a map with a list whose only item is the map."""
         node = self.node(path)
         if not isinstance(node, yaml.MappingNode):
             raise NoSuchValue(path)

@@ -1,7 +1,7 @@
 """Gets a file past its syntax errors, so that the rest of it can be read.
 
 After each error, a line is corrected if that gets the parser further; otherwise the smallest block around it is left
-out: a list item, an entry or a step. All other lines stay as and where they are, so their places remain right.
+out. All other lines stay where they are, so their places remain right.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def read_on(source: SourceFile, tried: ReadAttempt, most: int) -> tuple[ReadAtte
 
 
 def _passed(source: SourceFile, stop: Stop, left: int) -> tuple[Gap, SourceFile, ReadAttempt, int]:
-    """The attempt that gets the parser furthest, and the number of characters that were parsed for it.
+    """The attempt that gets the parser furthest, and the number of characters parsed for it.
 
     Larger blocks are left out only if nothing else gets the parser past the error. If that fails too, or would take
     more than `left` characters, the rest of the file is left out.
@@ -76,7 +76,7 @@ def _passed(source: SourceFile, stop: Stop, left: int) -> tuple[Gap, SourceFile,
 
 
 def _attempts(source: SourceFile, stop: Stop) -> Iterator[tuple[SourceFile, Gap]]:
-    """The file with its error corrected, then without the blocks around it, from the smallest to the largest."""
+    """Correct the error, then leave out the blocks around it, from the smallest to the largest."""
     line = stop.issue.place.line
     for number, change in _corrections(source, stop):
         gap = Gap(min(line, number), max(line, number), (stop.issue,), is_left_out=False)
@@ -96,7 +96,7 @@ def _is_same(gap: Gap, stop: Stop) -> bool:
 
 
 def _left_out_for(source: SourceFile, issues: Iterable[FlowIssue]) -> list[Gap]:
-    """For errors that do not stop the parser, such as an alias; several may have one gap."""
+    """These errors do not stop the parser, such as an alias. Several may have one gap."""
     found: list[Gap] = []
     for issue in issues:
         if found and found[-1].first <= issue.place.line <= found[-1].last:
@@ -112,7 +112,7 @@ def _without(source: SourceFile, gap: Gap) -> SourceFile:
 
 def _corrections(source: SourceFile, stop: Stop) -> Iterator[tuple[int, Callable[[str], str]]]:
     line = stop.issue.place.line
-    fix = stop.issue.fix
+    fix = stop.issue.quick_fix
     place = Place(*(fix.place or stop.issue.place)) if fix is not None and fix.kind == "characters" else NOWHERE
     if fix is not None and place.line == line and not LINE_BREAK.search(fix.text):
         start, end = place.column - 1, place.column - 1 + place.length
@@ -135,7 +135,7 @@ def _corrections(source: SourceFile, stop: Stop) -> Iterator[tuple[int, Callable
 
 
 def _indented(source: SourceFile, line: int, columns: Set[int]) -> Iterator[tuple[int, Callable[[str], str]]]:
-    """The line at most one column from where it is; a tab may stand for any number of columns."""
+    """A tab may stand for any number of columns."""
     end = _end_of_indentation(source, line)
     has_tab = "\t" in _line(source, line)[:end]
     for column in sorted(columns, key=lambda column: abs(column - end))[:3]:
@@ -180,7 +180,6 @@ def _around(source: SourceFile, gap: Gap) -> Gap | None:
 
 
 def _block(source: SourceFile, first: int) -> tuple[int, int]:
-    """The first and the last line."""
     indent = _indent(source, first)
     if _line(source, first).startswith("<<<<<<<"):  # a conflict in Git is one error
         lines = range(first, len(source.starts) + 1)

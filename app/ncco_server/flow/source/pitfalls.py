@@ -245,7 +245,7 @@ def _missing_value(source: SourceFile, start: int, key: Text | None) -> FlowIssu
 
 
 def _sibling_block(source: SourceFile, key: Text) -> int:
-    """The line below a key if it looks like an unindented part of it; otherwise 0."""
+    """Return the number of the line, or 0."""
     if key.place.line == len(source.starts):
         return 0
     below = source.line(key.place.line + 1)

@@ -46,7 +46,6 @@ class Gap(NamedTuple):
     Attributes:
         issues: none if the gap belongs to the same mistake as the one before.
         is_left_out: whether the lines were left out; otherwise the first or the last one was corrected.
-        is_larger: whether it is more than the smallest block around its error.
     """
 
     first: int
@@ -168,7 +167,7 @@ class _Builder:
         return Map(tuple(entries.values()), place)
 
     def _is_split_text(self, value: yaml.Event) -> bool:
-        """Whether a key without a value is the rest of text in typographic quotes that YAML split at a comma."""
+        """Whether YAML split text in typographic quotes at a comma."""
         is_empty = isinstance(value, yaml.ScalarEvent) and not value.value and not value.style
         return is_empty and bool(self.issues) and self.issues[-1].code == "E118"
 

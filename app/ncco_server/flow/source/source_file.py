@@ -81,7 +81,6 @@ class SourceFile:
         return Place(self.file, line, column, max(1, stop - start))
 
     def extent(self, event: yaml.Event) -> Place:
-        """The part on the first line, if an event has several."""
         start, end = marks(event)
         if start.line == end.line:
             return Place(self.file, start.line + 1, start.column + 1, end.index - start.index or 1)

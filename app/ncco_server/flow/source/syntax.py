@@ -65,7 +65,6 @@ class SyntaxFault:
 
     Attributes:
         context_start: the offset where the construct that the parser was reading starts, or `at` if unknown.
-        in_flow: whether a `[` or `{` is open.
     """
 
     source: SourceFile
@@ -159,7 +158,6 @@ def find_tab(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_escape(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a backslash escape in double quotes that YAML does not recognise."""
     at = fault.source.parsed.rfind("\\", fault.context_start, fault.at + 1)
     if at < 0 or not fault.mentions("escape", "hexdecimal", "hexadecimal"):
         return None
@@ -186,7 +184,7 @@ def find_unclosed_quote(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_missing_colon(fault: SyntaxFault) -> FlowIssue | None:
-    """`talk {text: Hello}`, `{speech [sales, buy], goto: x}`."""
+    """Such as `talk {text: Hello}`, `{speech [sales, buy], goto: x}`."""
     source = fault.source
     line = fault.line
     found = _UNKEYED_BRACKET.match(line.text)
@@ -206,7 +204,7 @@ def find_missing_colon(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_equals(fault: SyntaxFault) -> FlowIssue | None:
-    """`{topic = sales}`."""
+    """Such as `{topic = sales}`."""
     found = _EQUALS_IN_MAP.search(fault.line.bare, 0, fault.at - fault.line.start + 1)
     if not fault.in_flow or not found:
         return None
@@ -282,7 +280,7 @@ _REST_OF_BRACES = re.compile(r"[^{}]*\}\}")
 
 
 def find_expression(fault: SyntaxFault) -> FlowIssue | None:
-    """Find an expression inside a map in braces that begins with a quote or contains brackets: `{if: "a" in b}`."""
+    """Such as `{if: "a" in b}`."""
     source = fault.source
     if not fault.in_flow or not fault.mentions("',' or") or fault.char == ":" or _KEY.match(source.parsed, fault.at):
         return None
@@ -331,11 +329,11 @@ def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
 
 
 _LIST_TYPE = re.compile(r"(?:list|List|array)\[(\w+)\]|(\w+)\[\]")
-"""The notation of list types in other languages: `text[]`, `list[text]`."""
+"""Other languages write list types like this."""
 
 
 def find_list_in_text(fault: SyntaxFault) -> FlowIssue | None:
-    """Find an expression with brackets inside a map in braces: `{check: a in [1, 2]}`."""
+    """Such as `{check: a in [1, 2]}`."""
     source = fault.source
     line = fault.line
     colon = source.parsed.rfind(": ", line.start, fault.at)
@@ -411,7 +409,7 @@ def find_missing_comma(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_second_colon(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a text between brackets that contains a colon and needs quotes: `{talk: Hello: press 1}`."""
+    """Such as `{talk: Hello: press 1}`."""
     head, _, tail = fault.entry.partition(":")
     if not fault.in_flow or fault.char != ":" or fault.context_start < fault.line.start or not tail.strip():
         return None
@@ -438,7 +436,7 @@ def _unclosed(fault: SyntaxFault) -> FlowIssue:
 
 
 def find_colon_in_text(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a text that contains a colon and needs quotes: `talk: Hello: press 1`."""
+    """Such as `talk: Hello: press 1`."""
     line = fault.line
     at = fault.at
     if not fault.mentions("mapping values are not allowed") or not line.key or line.colon == at:
@@ -472,7 +470,7 @@ def find_colon_in_text(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_missing_space(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a line that YAML reads as plain text: `goto:menu`, `-talk: x`, `goto menu`, `goto = menu`."""
+    """Such as `goto:menu`, `-talk: x`, `goto menu`, `goto = menu`."""
     line = _line_without_key(fault)
     if line is None:
         return None
@@ -548,7 +546,6 @@ def _second_value(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_wrong_column(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a line whose indentation does not match any block."""
     line = fault.line
     above = fault.line.above
     problems = ("did not find expected", "expected <block end>", "<document start>")
@@ -639,7 +636,7 @@ FINDERS = (
     find_second_value,
     find_wrong_column,
 )
-"""In the order in which they are tried: first those that examine one character, last those for lines."""
+"""Those that examine one character come first, those for lines last."""
 
 
 LONGEST_LINE = 10_000

@@ -1,9 +1,8 @@
 """Spoken forms of values in each language: dates and times, numbers, amounts of money, digits, spelling, lists.
 
 The result is plain text, escaped like every other value. Some languages have their own word lists (words.yaml), others
-use CLDR's formats (through Babel); an unknown language is spoken as American English. Babel is slow to import, so this
-package is imported only when something is spoken. Every function raises ValueError with a sentence that says what is
-expected, without repeating the value.
+use CLDR's formats (through Babel, which is slow to import); an unknown language is spoken as American English. Every
+function raises ValueError with a sentence that says what is expected, without repeating the value.
 """
 
 from __future__ import annotations

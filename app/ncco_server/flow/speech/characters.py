@@ -35,7 +35,7 @@ _SPANISH = (
     (re.compile(r"h?[ií](?![ae])", re.IGNORECASE), "y", "e"),
     (re.compile(r"h?[oó]|8|11(?!\d)", re.IGNORECASE), "o", "u"),
 )
-"""In Spanish lists: the start of the last entry, the word that precedes it, and the word to write instead."""
+"""The start of the last entry, the word that precedes it, and the word to write instead."""
 
 
 def digits(value: object, language: str, group: object = None) -> str:

@@ -107,7 +107,7 @@ def clock(moment: time, locale: Locale) -> str:
 
 
 def _clock_forms(locale: Locale) -> Mapping[str, Any] | None:
-    """None for a language that uses the CLDR forms."""
+    """Return None for a language that uses the CLDR forms."""
     has_halves = "a" in locale.time_formats["short"].pattern
     found: Mapping[str, Any] | None = word_of(locale, "halves") if has_halves else None
     return found or word_of(locale, "clock")

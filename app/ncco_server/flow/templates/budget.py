@@ -21,7 +21,7 @@ BUDGET: Final = "the budget"
 
 _LOCALISED: Final = 50
 _PER_ENTRY: Final = 50
-"""In a list or a map, so many characters of a text count as one entry, because it is only compared."""
+"""In a list or a map, such a text counts as one entry, because it is only compared."""
 _FREE: Final = (nodes.Name, nodes.Const, nodes.TemplateData, nodes.Operand, nodes.Slice)
 
 

@@ -40,20 +40,19 @@ _CASTS: Final[Mapping[str, Mapping[str, str]]] = {
     "time": {"text": "text"},
     "datetime": {"date": "in_zone('{zone}') | date", "time": "in_zone('{zone}') | time", "text": "text"},
 }
-"""For each kind, the filters that convert its values, by the kind of the result. `now` is in UTC."""
+"""The filters that convert a kind, by the kind of the result. `now` is in UTC."""
 _ZONE: Final = "Europe/London"
 _NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _NUMBER = re.compile(r"\+?[0-9][0-9\s.()\-\u2010-\u2015]*|\([0-9\s.()\-]*|\+")
 _SEPARATORS = re.compile(r"[\s.()\-\u2010-\u2015]")
 _MIN_DIGITS: Final = 7
-"""Of a phone number; shorter numbers may be extensions."""
+"""Shorter numbers may be extensions."""
 
 
 class Checker(NodeVisitor):
     """Checks the expressions of one template.
 
     Attributes:
-        is_bare: whether the expression is a bare condition, without braces.
         locals: the local variables that are set before the expression being checked.
     """
 
@@ -457,7 +456,7 @@ class Checker(NodeVisitor):
     visit_Sub = visit_Add
 
     def _hyphenated(self, node: nodes.Add | nodes.Sub) -> nodes.Getattr | None:
-        """The first part (`call.sip.X`) of a mistake like `call.sip.X-Tenant`; None for other nodes."""
+        """`call.sip.X` of a mistake like `call.sip.X-Tenant`."""
         left: nodes.Node = node
         while isinstance(left, nodes.Sub) and isinstance(left.right, nodes.Name):
             if self.template.end(left.left) + 1 != self.template.start(left.right):

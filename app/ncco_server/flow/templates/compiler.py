@@ -44,7 +44,7 @@ _CASTABLE_KINDS: Final = {
     "moment": ("datetime", "text"),
     "any": ("text", "number", "bool", "list", "map", *POINTS),
 }
-"""The kinds of values that can be cast to each type; a type that is not listed takes only values of its own kind."""
+"""Types that are not listed take only values of their own kind."""
 
 
 class _CompilationUnit(NamedTuple):

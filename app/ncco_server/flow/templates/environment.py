@@ -132,10 +132,7 @@ def _list(entries: list[Any]) -> Any:
 
 @pass_context
 def _items(context: Context, value: Any, steps: int) -> list[Any]:
-    """Spend this number of `steps` for each entry.
-
-    A missing list raises UndefinedError; it does not count as empty.
-    """
+    """Spend this number of `steps` for each entry. A missing list raises UndefinedError; it does not count as empty."""
     if is_absent(value):
         iter(Missing() if value is None else value)
     if not isinstance(value, list | tuple):

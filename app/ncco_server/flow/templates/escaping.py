@@ -137,7 +137,7 @@ ESCAPERS: dict[str, Escaper] = {
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _SCHEME = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*://|(?P<sip>sips?:))")
 _BEHIND_BASE = re.compile(r"/(?!/)|[?#;@]|:(?:[0-9]+(?:[/?#;]|\Z)|\Z)")
-"""What may follow a value that contains a scheme and a host: a path, a query, a port, or a SIP user's host."""
+"""What may follow a scheme and a host: a path, a query, a port, or a SIP user's host."""
 _OPEN_TAG = re.compile(r"<[^<>\s\"]*$")
 
 

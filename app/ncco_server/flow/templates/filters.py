@@ -23,7 +23,7 @@ MAX_TEXT = 10_000
 """Characters; our choice, far more than can be spoken."""
 
 LANGUAGE = "en-US"
-"""That of a talk without `language`. Source: NCCO reference, Talk (`language`, default en-US)."""
+"""A talk without `language` speaks it. Source: NCCO reference, Talk (`language`, default en-US)."""
 
 
 class Unfit(Exception):
@@ -160,7 +160,6 @@ _GIVEN: Final[Mapping[str, Kind | None]] = {
     "Any": ANY,
     "object": None,
 }
-"""The type of a filter's result, by the annotation of its function."""
 _TEXTS: Final = ("text",)
 
 

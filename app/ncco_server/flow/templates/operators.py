@@ -102,7 +102,7 @@ def step_of(node: nodes.Node) -> tuple[nodes.Expr, float] | None:
 
 
 def cut(of: Any, low: int | str, high: int | str) -> Any:
-    """Take "" for no bound."""
+    """A bound of "" means no bound."""
     if not isinstance(of, str | list | tuple):
         raise Unfit("only text or a list can be sliced")
     return of[low if isinstance(low, int) else None : high if isinstance(high, int) else None]

@@ -15,7 +15,7 @@ from ncco_server.flow.templates.syntax import read_template
 from ncco_server.flow.templates.tree import FOLDER, MAX_FILE, Located, Template, TemplateFile, Token, missing_file
 
 MAX_INCLUDES: Final = 50
-"""In a value; our choice."""
+"""The limit of a value; our choice."""
 
 
 class ParsedText(NamedTuple):

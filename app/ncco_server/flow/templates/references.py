@@ -32,7 +32,6 @@ class LocalSource(NamedTuple):
     Attributes:
         is_direct: whether the variable is the value at the path, rather than computed from it.
         is_part: whether the value at the path may be a part of the variable's value.
-        is_passed: whether the value at the path is only counted.
     """
 
     name: str
@@ -331,7 +330,7 @@ def touched_names(occurrence: Occurrence, unspoken: Collection[str]) -> frozense
     """The root names that an expression uses, and each sensitive field in `unspoken` that its value may contain.
 
     A whole record contains all its fields, and a field with a computed name may be any of them. Assigning a record or
-    looping over it does not touch the sensitive fields inside it yet.
+    looping over it touches none of them yet.
     """
     inner = [name for name in unspoken if has_path(name)]
     found = tuple(references_in(occurrence))
@@ -357,7 +356,7 @@ def root_names(node: nodes.Node) -> frozenset[str]:
 
 
 def name_and_path(node: nodes.Node) -> tuple[str, Path] | None:
-    """None for anything but an access such as `cards[0].number`."""
+    """Return None for anything but an access such as `cards[0].number`."""
     match node:
         case nodes.Name(name=name):
             return name, ()

@@ -71,7 +71,6 @@ _CONSTANTS: Final = ("true", "false", "none", "True", "False", "None")
 
 _WORDS: Final = ("if", "else", "or", "and", "not", "in", "is")
 _TIGHT: Final = ("==", "!=", "<", "<=", ">", ">=", "+", "-", "in")
-"""Operators that bind tighter than `not`."""
 _INFIX: Final = (*_TIGHT, "and", "or", "if")
 _BEFORE_OPERANDS: Final = (*_INFIX, "not", "else", "(", "[", ",", ":", "=")
 
@@ -104,11 +103,7 @@ class Fault(NamedTuple):
 
 @dataclass(slots=True)
 class Piece:
-    """Literal text, or a pair of braces with its content.
-
-    Attributes:
-        start, close: offsets.
-    """
+    """Literal text, or a pair of braces with its content."""
 
     opener: str
     start: int
@@ -516,7 +511,7 @@ def _check_alone(piece: Piece, word: Token) -> None:
 
 
 def _word_faults(piece: Piece) -> Iterator[Fault]:
-    """Yield the errors that Jinja2's parser would miss because it reads the words differently."""
+    """Jinja2's parser would miss them, because it reads the words differently."""
     depth = prefixes = 0
     for index, token in enumerate(piece.tokens[piece.expression_start :], piece.expression_start):
         prefixes = prefixes + 1 if token.says("not", "-") else 0

@@ -29,8 +29,7 @@ class Located(Protocol):
     @property
     def value(self) -> str: ...
 
-    def at(self, offset: int, length: int = 1) -> Place:
-        """The place of `length` characters from `offset`."""
+    def at(self, offset: int, length: int = 1) -> Place: ...
 
 
 @dataclass(frozen=True)

@@ -202,7 +202,7 @@ MAX_OUTPUT: Final[dict[str, int]] = {
 """Characters of a rendered value, by kind of text (`Escape`); our choice."""
 
 _SURROUNDINGS: Final = (4, 8, 16, 32, 64)
-"""Numbers of surrounding characters to compare, tried in turn, when looking for the source of rendered text."""
+"""Surrounding characters to compare, tried in turn, when looking for the source of rendered text."""
 
 _DOTS = re.compile(r"/\.{1,2}(?:/|$)")
 _CONTROL = re.compile("%(?:[01][0-9A-Fa-f]|7[Ff])")

@@ -14,11 +14,11 @@ from ncco_server.store import PlacedRow, milliseconds
 
 ANSWERED: Final = "answered"
 SILENT_S: Final = 30
-"""For a webhook after an attempt should have stopped ringing, or after its end."""
-LOOK_S: Final = 10 * 60
-"""For an answered call whose `completed` has not arrived."""
+"""Limits the wait for a webhook after an attempt should have stopped ringing, or after its end."""
+STATUS_POLL_S: Final = 10 * 60
+"""Vonage is asked this often about an answered call whose `completed` has not arrived."""
 LONGEST_CALL_S: Final = 24 * 60 * 60
-"""Even if Vonage reports otherwise. Source: Voice API specification, length_timer."""
+"""A longer call counts as over, even if Vonage reports otherwise. Source: Voice API specification, length_timer."""
 
 
 def missed_outcome(status: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from ncco_server import engine
-from ncco_server.engine import Call
+from ncco_server.engine import CallData
 from ncco_server.flow.model import Flow
 from ncco_server.service.placed_values import PlacedCipher
 from ncco_server.service.placing.attempts import ANSWERED, next_attempt
@@ -17,7 +17,7 @@ from ncco_server.service.written_rows import MASKED, hook_rows
 from ncco_server.store import AttemptResult, AttemptRow, HookRow, PlacedRow, milliseconds
 
 SESSION: Final = "placed:"
-"""Of hooks that report that nobody was reached, which belong to no call."""
+"""Begins the session of hooks that report that nobody was reached, which belong to no call."""
 
 
 async def end_attempt(turns: Turns, attempt: AttemptRow, outcome: str, now: datetime, problem: str = "") -> bool:
@@ -76,9 +76,9 @@ def _params(row: PlacedRow) -> dict[str, Any]:
     return stored
 
 
-def call_of(flow: Flow, row: PlacedRow) -> Call:
+def call_of(flow: Flow, row: PlacedRow) -> CallData:
     from_number = flow.outbound.from_number if flow.outbound is not None else ""
-    return Call(row.number, from_number, direction="outbound", request=row.id)
+    return CallData(row.number, from_number, direction="outbound", request=row.id)
 
 
 def _hooks(turns: Turns, flow: Flow | None, row: PlacedRow, outcome: str, now: datetime) -> tuple[HookRow, ...]:

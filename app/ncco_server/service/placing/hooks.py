@@ -15,7 +15,7 @@ from ncco_server.service.turns import Turns
 from ncco_server.store import HookRow
 
 LIBRARY_S = 5.0
-"""For flows that are not loaded yet because the store is unavailable."""
+"""The flows may not be loaded yet, because the store is unavailable."""
 
 
 def places_calls(turns: Turns) -> Post:
@@ -50,7 +50,7 @@ async def _place(turns: Turns, hook: HookRow, now: datetime) -> Verdict:
 
 
 async def _chain(turns: Turns, session: str) -> int:
-    """0 for an incoming call."""
+    """Return 0 for an incoming call."""
     request = session.removeprefix(SESSION)
     if request == session:
         row = await turns.store.load(session)

@@ -18,8 +18,8 @@ from ncco_server.service.placed_values import PlacedCipher
 from ncco_server.service.placing.attempts import (
     ANSWERED,
     LONGEST_CALL_S,
-    LOOK_S,
     SILENT_S,
+    STATUS_POLL_S,
     first_moment,
     is_too_late,
     missed_outcome,
@@ -33,18 +33,18 @@ from ncco_server.service.turns import Turns
 from ncco_server.store import COMPLETED, AttemptResult, AttemptRow, PlacedCounts, PlacedRow, PlacingLimits, milliseconds
 from ncco_server.vonage.voice_api import CallDetails, CreatedCall, NewCall, VoiceApiError
 
-AT_ONCE: Final = 20
+BATCH: Final = 20
 REPLY_S: Final = 20
-"""Longer than `vonage.voice_api` waits."""
+"""`vonage.voice_api` waits less."""
 POLLING: Final = Schedule(poll_s=1.0, slots=16)
 GONE: Final = "gone"
 FLOW_S: Final = 60 * 60
 """How long an expired call is left to other hosts, which may have its flow."""
 AGAIN_S: Final = 5
 LONGEST_HOLD_S: Final = 5 * 60
-"""Between requests while Vonage accepts none: after 5, 20, 80, ... s."""
+"""While Vonage accepts no calls, requests follow after 5, 20, 80, ... s."""
 LONGEST_ASKED_S: Final = 60 * 60
-"""In `Retry-After`."""
+"""Limits `Retry-After`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,7 +106,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             await self._give_up(attempt)
         flows = self._flows()
         await self._expire(flows)
-        while rows := await self._placed.due(self.now(), AT_ONCE, list(flows)):
+        while rows := await self._placed.due(self.now(), BATCH, list(flows)):
             now = self.clock()
             ready = await self._first_ready(rows, flows, now)
             if ready is not None and (begun := await self._begin(ready, flows[ready.flow], now)) is not None:
@@ -137,7 +137,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
     async def _expire(self, flows: Mapping[str, Flow]) -> None:
         now = self.clock()
         at = milliseconds(now)
-        for row in await self._placed.expired(at, AT_ONCE, list(flows), at - FLOW_S * 1000):
+        for row in await self._placed.expired(at, BATCH, list(flows), at - FLOW_S * 1000):
             problem = row.problem if row.flow in flows else f"no server has the flow {row.flow}"
             await end_waiting(self._turns, row, flows.get(row.flow), AttemptResult(EXPIRED, problem), now)
 
@@ -243,10 +243,10 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         if attempt.leg and not is_old and (status := await self._status_of(attempt)) != GONE:
             if status not in OVER and attempt.outcome != COMPLETED:
                 is_answered = ANSWERED in (outcome, status)
-                look_at = milliseconds(self.clock() + timedelta(seconds=LOOK_S if is_answered else SILENT_S))
+                poll_at = milliseconds(self.clock() + timedelta(seconds=STATUS_POLL_S if is_answered else SILENT_S))
                 if is_answered:
-                    await self._placed.answered(*attempt[:2], attempt.leg, self.now(), look_at, is_certain=False)
-                await self._placed.look_again(attempt, look_at)
+                    await self._placed.answered(*attempt[:2], attempt.leg, self.now(), poll_at, is_certain=False)
+                await self._placed.look_again(attempt, poll_at)
                 return
             if outcome == UNKNOWN:
                 outcome = missed_outcome(status)

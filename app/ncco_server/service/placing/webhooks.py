@@ -17,7 +17,7 @@ from ncco_server.ncco.statuses import DETECTIONS, OVER, PICKED_UP
 from ncco_server.ncco.webhooks import StatusWebhook
 from ncco_server.service.delivery import Delivery, Reply, session_id
 from ncco_server.service.placed_values import PlacedCipher
-from ncco_server.service.placing.attempts import ANSWERED, LOOK_S, SILENT_S, missed_outcome
+from ncco_server.service.placing.attempts import ANSWERED, SILENT_S, STATUS_POLL_S, missed_outcome
 from ncco_server.service.placing.ends import end_attempt, values_of
 from ncco_server.service.tokens import make_token, read_token
 from ncco_server.service.turns import ATTEMPTS, Turns
@@ -25,7 +25,7 @@ from ncco_server.service.written_rows import answer_row, status_of, webhook_row
 from ncco_server.store import AttemptRow, PlacedRow, milliseconds
 
 GOODBYE: Final = orjson.dumps([{"action": "talk", "text": "Goodbye."}])
-"""For somebody whose call was cancelled, or who is called twice for one attempt."""
+"""Played to somebody whose call was cancelled, or who is called twice for one attempt."""
 FORGOTTEN: Final = "forgotten"
 """The outcome of a webhook whose placed call was forgotten or deleted."""
 FIRST_TURN: Final = 1
@@ -63,7 +63,7 @@ async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
     values = values_of(flow, row, cipher)
     try:
         begin = partial(engine.begin_placed, flow, id_, call, values, context, detected=attempt.outcome)
-        return await turns.first_turn(begin, received, delivery)
+        return await turns.begin(begin, received, delivery)
     except AlreadyOpen:
         repeat = await turns.repeat_answer(id_, delivery, request=ref.session)
         return repeat or turns.failsafe_reply("answer", "the call is known, but not its first turn", delivery.call)
@@ -109,9 +109,9 @@ async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | No
 
 async def _pick_up(turns: Turns, ref: WaitRef, leg: str, delivery: Delivery, *, is_certain: bool) -> AttemptRow | None:
     """Return None if the person must hear a goodbye."""
-    look_at = _later(delivery, LOOK_S)
+    poll_at = _later(delivery, STATUS_POLL_S)
     return await turns.store.placed.answered(
-        ref.session, ref.turn, leg, delivery.received_ms, look_at, is_certain=is_certain
+        ref.session, ref.turn, leg, delivery.received_ms, poll_at, is_certain=is_certain
     )
 
 

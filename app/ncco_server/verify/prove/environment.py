@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from jinja2 import UndefinedError, nodes
 
-from ncco_server.engine import Call
+from ncco_server.engine import CallData
 from ncco_server.engine.interpreter import param_of_query
 from ncco_server.flow.actions.connect import ConnectTarget
 from ncco_server.flow.checks.conditions import Key, key_of
@@ -22,7 +22,7 @@ from ncco_server.flow.templates.values import Evaluator, Value, compiled_express
 from ncco_server.service.delivery import ANSWER_FIELDS
 from ncco_server.value_types import E164, TYPES, Kind, write
 from ncco_server.verify.prove.expressions import Path, expressions_of, paths_of, templates_in
-from ncco_server.verify.prove.literals import LONGEST_TEXT, Compared, Literals, different
+from ncco_server.verify.prove.literals import LONGEST_SAMPLE, Compared, Literals, different
 from ncco_server.verify.prove.samples import Representatives, combined
 from ncco_server.verify.prove.uses import assigned, collected_digits, flows_run_from, played_by, tested_by, uses_in
 from ncco_server.verify.scenarios.model import ANY_NUMBER, FROM
@@ -36,7 +36,7 @@ class Arrival(NamedTuple):
         detected: for a placed call, the result of machine detection that changes its first step, or "".
     """
 
-    call: Call
+    call: CallData
     given: Mapping[str, Any]
     detected: str = ""
 
@@ -69,7 +69,7 @@ _CALL_FIELDS: Final[Mapping[str, str]] = {"to": "to", "from": "from_number"}
 def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
     """Each field and param takes the literals that it is compared with."""
     to = root.numbers[0] if root.numbers else ANY_NUMBER
-    base = Call(to=to, from_number=FROM, uuid="leg", conversation_uuid="CON-leg", endpoint_type="phone")
+    base = CallData(to=to, from_number=FROM, uuid="leg", conversation_uuid="CON-leg", endpoint_type="phone")
     rows, how = combined({**dict(_choices(root, values)), **dict(_queries(root, values))}, MOST_CALLS)
     if how:
         values.chosen["call"] = (how,)
@@ -92,7 +92,7 @@ def _shows_our_number(root: Flow) -> bool:
     return any(isinstance(target.fields.get("from"), OurNumber) for target in _dialled(root))
 
 
-def _from_app(call: Call) -> Call:
+def _from_app(call: CallData) -> CallData:
     """Source: webhook reference, Answer (`from_user`)."""
     return call._replace(to=APP_TO, from_number="", from_user=_OTHER_TEXTS[0], endpoint_type="app", sip={})
 
@@ -106,7 +106,7 @@ def placed_calls(root: Flow, values: Representatives) -> list[Arrival]:
     outbound = root.outbound
     if outbound is None:
         return []
-    call = Call(
+    call = CallData(
         FROM, outbound.from_number or ANY_NUMBER, uuid="leg", conversation_uuid="CON-leg", endpoint_type="phone",
         direction=DIRECTIONS[1], request=PLACED,
     )  # fmt: skip
@@ -210,15 +210,15 @@ def _fact(path: Path) -> Path:
 
 def _with_parts(compared: Compared, fact: str) -> list[str]:
     length = len(FROM) if fact in _CALL_FIELDS else 0
-    return different([*compared.made(length, LONGEST_TEXT), *(part.text for part in compared.parts if not length)])
+    return different([*compared.made(length, LONGEST_SAMPLE), *(part.text for part in compared.parts if not length)])
 
 
-def _arrival_of(base: Call, facts: Mapping[Path, Any]) -> Arrival:
+def _arrival_of(base: CallData, facts: Mapping[Path, Any]) -> Arrival:
     given = {path[1]: value for path, value in facts.items() if path[0] == _QUERY and value is not None}
     return Arrival(_call_of(base, {path: value for path, value in facts.items() if path[0] != _QUERY}), given)
 
 
-def _call_of(base: Call, facts: Mapping[Path, Any]) -> Call:
+def _call_of(base: CallData, facts: Mapping[Path, Any]) -> CallData:
     """Keep the fields consistent: a call from an app user has no number, others no custom data.
 
     Source: webhook reference, Answer (`from_user` is never sent together with `from`).

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 import orjson
 
 from ncco_server.engine import (
-    Call,
+    CallData,
     OpenWait,
     Session,
     TraceLine,
@@ -261,7 +261,7 @@ class Explorer:
         )
         self.space.add(lost)
 
-    def _is_known_without_store(self, call: Call) -> bool:
+    def _is_known_without_store(self, call: CallData) -> bool:
         """Whether a webhook of the call shows its flow; see `ncco_server.service.outages`."""
         root = self.root
         is_default = root.default and root.outbound is None

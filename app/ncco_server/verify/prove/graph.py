@@ -15,7 +15,7 @@ from ncco_server.flow.digraph import components, reachable, shortest_path
 from ncco_server.flow.graph import OutcomeKey
 from ncco_server.verify.faults import is_over
 from ncco_server.verify.prove.listening import ENDLESS, RINGS_S, TurnAudio
-from ncco_server.verify.prove.space import State, StateSpace, Transition, Where
+from ncco_server.verify.prove.space import State, StateSpace, StepKey, Transition
 
 Edge: TypeAlias = tuple[Transition, State | None]
 
@@ -162,7 +162,7 @@ class LongestPath:
         self._counts_dials = dials is not None
         groups = components(_targets(out))
         self._group_of = {state: number for number, group in enumerate(groups) for state in group}
-        self._within: list[frozenset[Where]] = []
+        self._within: list[frozenset[StepKey]] = []
         """The steps that the turns within each cycle enter."""
         self._longest: list[list[tuple[int, Transition | None]]] = []
         """For each cycle and each remaining number of dials: how many steps can still be entered, and the turn that
@@ -237,7 +237,7 @@ class LongestPath:
     def _left(self, walked: Sequence[Transition]) -> int:
         return max(0, self._dials - sum(map(self._cost, walked)))
 
-    def _to_new_step(self, state: State, seen: Set[Where], left: int) -> list[Transition]:
+    def _to_new_step(self, state: State, seen: Set[StepKey], left: int) -> list[Transition]:
         """Return the shortest path within a cycle to a turn that enters a new step; [] if there is none."""
 
         def is_new(turn: Transition) -> bool:
@@ -275,7 +275,7 @@ class Paths:
         return list(dict.fromkeys([turns[0].moment, *(each.moment for each in turns if each.is_timed)]))
 
     def to(self, last: Transition) -> list[Transition]:
-        """Include that turn; if possible, all time-dependent turns are at one moment."""
+        """The path includes `last`; if possible, all time-dependent turns are at one moment."""
         if last.dialled_by is not None:
             return [*self.to(last.dialled_by), last]
         if last.source is None:
@@ -328,7 +328,7 @@ class Paths:
     def _search(
         self, after: Transition | None, moment: datetime, is_last: Callable[[Transition], bool]
     ) -> list[Transition]:
-        """Start at the beginning or after a turn."""
+        """Start at the beginning if `after` is None."""
 
         def out(state: State | None) -> Iterator[Edge]:
             turns = (each for each in self._space.out[state] if each.kind not in ("leg", "fault"))

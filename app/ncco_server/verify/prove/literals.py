@@ -60,7 +60,7 @@ MOST_NUMBERS: Final = 24
 """Numbers to try for one value, including those derived by addition or subtraction."""
 MOST_PAIRS: Final = 6
 """Parts of one text that are combined in pairs."""
-LONGEST_TEXT: Final = 40
+LONGEST_SAMPLE: Final = 40
 UNCOMPARED: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "env", "random"})
 """What a handler reads of a call and does not compare with literals."""
 _SHORT_NUMBER: Final = 11
@@ -165,7 +165,7 @@ class Compared:
 
     def written(self, shortest: int = 0) -> list[str]:
         """Return texts for each literal, part and length, and for numbers around literals if texts can be numbers."""
-        texts = [*self.texts, *(part.text for part in self.parts), *self.made(shortest, LONGEST_TEXT)]
+        texts = [*self.texts, *(part.text for part in self.parts), *self.made(shortest, LONGEST_SAMPLE)]
         if self.form == "number" or not self.texts:
             texts += [f"{number:g}" for number in around(self.numbers, is_whole=False)]
         return texts

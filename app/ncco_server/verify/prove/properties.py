@@ -22,7 +22,7 @@ from ncco_server.verify.prove.expressions import ENTRY, LENGTH, RETURNED, Path, 
 from ncco_server.verify.prove.graph import Graph, Paths
 from ncco_server.verify.prove.listening import ENDLESS, listen
 from ncco_server.verify.prove.literals import Literals
-from ncco_server.verify.prove.space import DIALS, StateSpace, Transition, Where
+from ncco_server.verify.prove.space import DIALS, StateSpace, StepKey, Transition
 from ncco_server.verify.prove.states import texts_of
 from ncco_server.verify.prove.uses import DECIDES, flows_run_from, played_by, targets_of, tested_by
 
@@ -81,10 +81,10 @@ class Explored:
     call_limits: CallLimits
     is_certain: bool
 
-    def step(self, where: Where) -> Step:
+    def step(self, where: StepKey) -> Step:
         return self.space.root.named(where[0]).steps[where[1]]
 
-    def found(self, kind: str, where: Where, message: str, turn: Transition | None = None, **other: Any) -> Violation:
+    def found(self, kind: str, where: StepKey, message: str, turn: Transition | None = None, **other: Any) -> Violation:
         """`other` overrides fields, such as the fix of its rule."""
         fields = {"place": self.step(where).place, "cure": FAULTS[kind].cure} | other
         return Violation(kind, *where, message=message, turn=turn, **fields)
@@ -109,7 +109,7 @@ def violations(space: StateSpace, call_limits: CallLimits, *, is_certain: bool) 
 def _refused(explored: Explored, turn: Transition) -> Iterator[Violation]:
     for issue in turn.ncco.issues[:1]:
         message = f"Vonage would refuse the NCCO: {issue.code} {issue.path}: {issue.message}"
-        yield explored.found("refused_ncco", turn.where, message, turn, cure=issue.cure)
+        yield explored.found("refused_ncco", turn.where, message, turn, cure=issue.fix)
 
 
 def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
@@ -276,7 +276,7 @@ _TURN_CHECKS: Final = (
 
 
 def _trapped(explored: Explored) -> Iterator[Violation]:
-    seen = set[Where]()
+    seen = set[StepKey]()
     for state in explored.graph.trapped():
         near = {each.target.where for each in explored.graph.out[state] if each.target is not None}
         if state.where not in seen and not near & seen:
@@ -286,7 +286,7 @@ def _trapped(explored: Explored) -> Iterator[Violation]:
 
 
 def _cycles(explored: Explored) -> Iterator[Violation]:
-    seen = set[Where]()
+    seen = set[StepKey]()
     for cycle in explored.graph.cycles(dialling=False):
         steps = list(dict.fromkeys(each.before for each in cycle))
         if not seen & set(steps):
@@ -306,7 +306,7 @@ def _silences(explored: Explored) -> Iterator[Violation]:
             yield explored.found(kind, where, message, turn, cure=cure)
 
 
-def _quiet_step(explored: Explored, turn: Transition) -> Where:
+def _quiet_step(explored: Explored, turn: Transition) -> StepKey:
     """Return the step that causes the silence of a turn.
 
     This is the last entered step with a `conversation` that is silent forever, or with a `wait` longer than the `input`
@@ -439,7 +439,7 @@ _WHOLE_CHECKS: Final = (_trapped, _never_joined, _too_many_steps, _far_from_a_pe
 """Only valid when everything was explored."""
 
 
-def unreached(flow: Flow, flows: Mapping[str, Flow], entered: Set[Where], *, is_certain: bool) -> Iterator[Violation]:
+def unreached(flow: Flow, flows: Mapping[str, Flow], entered: Set[StepKey], *, is_certain: bool) -> Iterator[Violation]:
     """A step that an error exit leads to counts as reachable."""
     reached = entered | _after_errors(flows, entered)
     yield from _never_given(flow, reached, is_certain=is_certain)
@@ -455,7 +455,7 @@ def unreached(flow: Flow, flows: Mapping[str, Flow], entered: Set[Where], *, is_
             yield Violation("unreachable", flow.name, step.name, step.place, message, cure, severity="warning")
 
 
-def _never_given(flow: Flow, reached: Set[Where], *, is_certain: bool) -> Iterator[Violation]:
+def _never_given(flow: Flow, reached: Set[StepKey], *, is_certain: bool) -> Iterator[Violation]:
     setting = {step.result: step for step in flow.steps.values() if step.result}
     given = {step.result for step in flow.steps.values() if (flow.name, step.name) in reached}
     how = "call" if is_certain else "call with the sample values"
@@ -468,7 +468,7 @@ def _never_given(flow: Flow, reached: Set[Where], *, is_certain: bool) -> Iterat
             yield Violation("unreachable_result", flow.name, step.name, place, message, cure, severity=severity)
 
 
-def _after_errors(flows: Mapping[str, Flow], entered: Set[Where]) -> set[Where]:
+def _after_errors(flows: Mapping[str, Flow], entered: Set[StepKey]) -> set[StepKey]:
     """Follow the error exits of entered steps.
 
     An error exit that sets nothing and leads to an entered step adds nothing.
@@ -476,14 +476,14 @@ def _after_errors(flows: Mapping[str, Flow], entered: Set[Where]) -> set[Where]:
     errors = ((flows[name], flows[name].steps[step].error or flows[name].error) for name, step in entered)
     led_to = ((where, error) for flow, error in errors if error is not None for where in _led_to(flows, flow, error))
 
-    def following(where: Where) -> Iterator[Where]:
+    def following(where: StepKey) -> Iterator[StepKey]:
         flow = flows[where[0]]
         return (each for target in targets_of(flow, flow.steps[where[1]]) for each in _led_to(flows, flow, target))
 
     return set(reachable((where for where, error in led_to if where not in entered or error.sets), following))
 
 
-def _led_to(flows: Mapping[str, Flow], flow: Flow, target: Target) -> Iterator[Where]:
+def _led_to(flows: Mapping[str, Flow], flow: Flow, target: Target) -> Iterator[StepKey]:
     """For a return, this is the next step in every flow that runs `flow`."""
     if target.step is not None:
         yield flow.name, target.step

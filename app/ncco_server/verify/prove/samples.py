@@ -64,7 +64,7 @@ _FAR: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Dates and times far from any other, by kind."""
 _SENSITIVE: Final = "kept to itself"
-"""Must differ from all other samples: a text that is equal to a secret is masked."""
+"""It must differ from all other samples: a text that is equal to a secret is masked."""
 _SHORTEST: Final = {"phone": 11}
 _MANY_ITEMS: Final = 8
 _OUT_OF_RANGE: Final = (7, -1, 0, 1_000_000)

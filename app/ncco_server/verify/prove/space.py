@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from ncco_server.engine import Call, Session
+from ncco_server.engine import CallData, Session
 from ncco_server.flow.graph import OutcomeKey
 from ncco_server.flow.model import Flow
 from ncco_server.ncco import Issue
@@ -22,7 +22,8 @@ TurnKind = Literal["accepted", "held", "other", "leg", "fault"]
 """accepted: the input was a choice or a collected value. held: the hold continues. leg: a dialled party's first turn.
 fault: a webhook or its reply failed. other: everything else, such as silence or a dial outcome.
 """
-Where: TypeAlias = tuple[str, str]
+StepKey: TypeAlias = tuple[str, str]
+"""The names of a flow and of one of its steps."""
 
 
 class PlayedNcco(NamedTuple):
@@ -63,7 +64,7 @@ class State:
         return self.key is None
 
     @property
-    def where(self) -> Where:
+    def where(self) -> StepKey:
         return self.session.at or self.session.flow, self.session.step
 
 
@@ -88,14 +89,14 @@ class Transition:
     trigger: Trigger
     moment: datetime
     env: Mapping[str, str]
-    before: Where
+    before: StepKey
     kind: TurnKind
     ncco: PlayedNcco = NOTHING
     answers: Answers = ()
-    entered: tuple[Where, ...] = ()
+    entered: tuple[StepKey, ...] = ()
     taken: tuple[OutcomeKey, ...] = ()
     failed: tuple[tuple[str, str, str, str], ...] = ()
-    call: Call | None = None
+    call: CallData | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
     dialled_by: Transition | None = None
     is_failsafe: bool = False
@@ -129,7 +130,7 @@ class Transition:
         return str(self.trigger.line.get("dial", {}).get("outcome", ""))
 
     @property
-    def where(self) -> Where:
+    def where(self) -> StepKey:
         """The last step that the turn entered; `before` if it entered none."""
         return self.entered[-1] if self.entered else self.before
 
@@ -185,5 +186,5 @@ class StateSpace:
             made.target.first = made
 
     @property
-    def entered(self) -> frozenset[Where]:
+    def entered(self) -> frozenset[StepKey]:
         return frozenset(where for each in self.transitions for where in each.entered)

@@ -179,7 +179,7 @@ class Triggers:
         return self.values.literals.of("", ("input", name))
 
     def _collected(self, flow: Flow, variable: Variable) -> Compared:
-        """Compared as a variable, `input` or environment variable."""
+        """The value is compared as a variable, `input` or environment variable."""
         compared = self.values.literals.of(flow.name, (variable.name,))
         env = [self.values.env[path[2]] for path in compared.names if path[1] == "env" and len(path) > 2]
         found = replace(compared, literals=dict(compared.literals), parts=dict(compared.parts))

@@ -211,7 +211,7 @@ def env_names(flows: Iterable[Flow]) -> list[str]:
 
 
 def placeholder_env(flows: Iterable[Flow]) -> dict[str, str]:
-    """Return a phone number or a mail address if the variable is used as one, and otherwise a URL."""
+    """Return a phone number or an email address if the variable is used as one, and otherwise a URL."""
     flows = tuple(flows)
     names = env_names(flows)
     found = {name: f"https://{name.lower().replace('_', '-')}.example" for name in names}

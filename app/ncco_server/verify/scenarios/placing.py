@@ -25,7 +25,7 @@ from ncco_server.vonage.voice_api import CallDetails, CreatedCall, NewCall
 LIMITS: Final = PlacingLimits(1_000_000, 1_000_000)
 ANSWERS: Final = Behaviour("completed", talks_s=ENDLESS)
 """What the called phone does if the script does not begin with a `dial`."""
-_LOOK_S: Final = 5
+_POLL_S: Final = 5
 """The interval of checks whether an attempt with lost webhooks has been given up."""
 
 
@@ -125,7 +125,7 @@ class PlacedAttempts:
         elif legs and not legs[-1].is_over:
             await advance(lambda: self._is_heard(flow) or legs[-1].is_over)
         else:
-            await advance(lambda: False, until_ms=clock.ms + _LOOK_S * 1000)
+            await advance(lambda: False, until_ms=clock.ms + _POLL_S * 1000)
 
     def _is_heard(self, flow: Flow) -> bool:
         legs = self._api.legs

@@ -9,14 +9,16 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from ncco_server.engine import Call, Session, Turn, TurnContext, begin, resume
+from ncco_server.engine import CallData, Session, Turn, TurnContext, begin, resume
 from ncco_server.engine.session import to_json
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.webhooks import recognise
 from ncco_server.verify.prove.triggers import ALL_PREFIXES
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
-CALL = Call(to="442079460000", from_number="447700900123", uuid="leg", conversation_uuid="CON", endpoint_type="phone")
+CALL = CallData(
+    to="442079460000", from_number="447700900123", uuid="leg", conversation_uuid="CON", endpoint_type="phone"
+)
 CALLS = [CALL._replace(from_number=number) for number in ("447700900123", "anonymous", "", "sip:ann@example.com")]
 KEYS = (*"012*", "01", "11", "12", "21", "22", "")
 STATUSES = ("busy", "timeout", "unanswered", "rejected", "failed")
@@ -50,7 +52,7 @@ def _line(because: str) -> str:
     return "else" if because.startswith("else: ") else because
 
 
-def walk(flow: Flow, ranges: Ranges = UNBOUND, calls: Sequence[Call] = (CALL,), keys: Sequence[str] = KEYS) -> Seen:
+def walk(flow: Flow, ranges: Ranges = UNBOUND, calls: Sequence[CallData] = (CALL,), keys: Sequence[str] = KEYS) -> Seen:
     """Everything that callers can reach; if there are too many sessions to explore, only what is nearest to the start.
 
     Args:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, assume, given
 
-from ncco_server.engine import Call
+from ncco_server.engine import CallData
 from ncco_server.flow.loader import load
 from ncco_server.verify.prove import Proof, SearchLimits, prove
 from ncco_server.verify.prove.space import Transition
@@ -49,7 +49,7 @@ def _line(name: str) -> str:
     return name if name == "else" else f"{name.removeprefix('if ')} holds"
 
 
-def _calls(proof: Proof) -> list[Call]:
+def _calls(proof: Proof) -> list[CallData]:
     """Calls of every kind, and the calls in the proof."""
     return [*CALLS, *(each.call for each in proof.space.transitions if each.call is not None)]
 

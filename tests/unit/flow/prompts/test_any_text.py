@@ -7,7 +7,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncco_server.flow.checks.prompt_text import LONGEST, read_prompt
+from ncco_server.flow.checks.prompt_text import LONGEST_PROMPT, read_prompt
 from ncco_server.flow.checks.prompts import MenuEntry, SpokenPrompt, check_entry, check_menu
 from ncco_server.flow.nodes import Place, Text
 from tests.support.cases import each_case
@@ -33,7 +33,7 @@ LANGUAGES = st.sampled_from(["", "en-GB", "de-DE", "fr-FR", "es-MX", "it-IT", "p
 @each_case("words", ["key the the the", "1,", "press the", "for a press 1", "- 1", "{{x}}", "one or"])
 def test_a_text_of_repeated_words_is_read_quickly(words: str) -> None:
     begun = time.process_time()
-    read_prompt(f"{words} " * (LONGEST // len(words)), "en-GB")
+    read_prompt(f"{words} " * (LONGEST_PROMPT // len(words)), "en-GB")
 
     assert time.process_time() - begun < 10
 

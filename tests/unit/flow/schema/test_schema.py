@@ -18,7 +18,7 @@ from ncco_server.flow.grammar.locales import Locale
 from ncco_server.flow.grammar.variables import Declaration
 from ncco_server.flow.hours.declaration import HoursWords
 from ncco_server.flow.issues import RULES, RUNNING_RULES
-from ncco_server.flow.language.choice import Choice
+from ncco_server.flow.language.choice import ChoiceDefinition
 from ncco_server.flow.language.collect import DataEntry
 from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.flow import FlowWords
@@ -252,7 +252,7 @@ def test_a_shared_file_has_no_steps_and_variables(wrong: str) -> None:
         (("shared_file",), SharedWords.words()),
         (("step",), STEP_WORDS),
         (("step", "properties", "collect"), DataEntry.words()),
-        (("choices", "additionalProperties"), Choice.words()),
+        (("choices", "additionalProperties"), ChoiceDefinition.words()),
         (("retry",), RetryWords.words()),
         (("defaults",), (*ACTIONS, *Defaults.words())),
         (("vars", "additionalProperties"), Declaration.words()),

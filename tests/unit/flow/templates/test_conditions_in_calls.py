@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ncco_server.engine import Call
+from ncco_server.engine import CallData
 from ncco_server.flow.nodes import Text
 from ncco_server.flow.templates.compiler import compile_expression, compile_value
 from ncco_server.flow.templates.parsing import Templates
@@ -69,7 +69,7 @@ QUESTIONS = [{"text": "How are you?", "max": 5}, {"text": "How are we?", "max": 
 
 
 def survey(questions: Any) -> ScriptedCall:
-    call = Call(to="442079460000", from_number="447700900123", uuid=LEG, custom_data={"questions": questions})
+    call = CallData(to="442079460000", from_number="447700900123", uuid=LEG, custom_data={"questions": questions})
     return ScriptedCall(load_flow(SURVEY, {"templates/all.j2": ALL}), call=call)
 
 

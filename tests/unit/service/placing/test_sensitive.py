@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncco_server import engine
-from ncco_server.engine import Call, Turn, TurnContext
+from ncco_server.engine import CallData, Turn, TurnContext
 from ncco_server.engine.interpreter import Playing
 from ncco_server.flow.loader import load
 from ncco_server.service.placed_values import PlacedCipher
@@ -189,7 +189,7 @@ def test_every_option_that_depends_on_a_code_is_restored_with_its_type() -> None
     cipher = PlacedCipher.of(KEYS, "salt")
     context = TurnContext(AT, lambda ref: "https://ncco.example", lambda session, secret: "hidden", cipher=cipher)
 
-    turn = turn_of(engine.begin_placed(flow, "leg", Call(), {"code": CODE}, context))
+    turn = turn_of(engine.begin_placed(flow, "leg", CallData(), {"code": CODE}, context))
     written = orjson.dumps(turn.stored_ncco)
 
     assert CODE.encode() not in written
@@ -380,8 +380,8 @@ def test_a_placed_call_takes_the_same_decisions_as_an_incoming_one(
     cipher = PlacedCipher.of(KEYS, "salt")
     context = TurnContext(AT, lambda ref: "https://ncco.example", lambda session, secret: "hidden", cipher=cipher)
     value = flow.params["code"].type.cast(text)
-    called = turn_of(engine.begin(flow, "leg", Call(), context, {"code": text}))
-    by_us = turn_of(engine.begin_placed(flow, "leg", Call(), {"code": value}, context))
+    called = turn_of(engine.begin(flow, "leg", CallData(), context, {"code": text}))
+    by_us = turn_of(engine.begin_placed(flow, "leg", CallData(), {"code": value}, context))
 
     assert called.ncco == by_us.ncco
     assert [line.because for line in called.trace] == [line.because for line in by_us.trace]

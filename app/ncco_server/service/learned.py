@@ -1,0 +1,267 @@
+"""What the stored webhooks of a call show about the platform: no content, only names of assumptions and values.
+
+Webhooks may be late, repeated or out of order, so one call proves little; `most_seen` decides by many.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple, TypeAlias
+from urllib.parse import parse_qsl
+
+from ncco_server.ncco.webhooks import decode_json_fields
+from ncco_server.store import milliseconds
+from ncco_server.store.records import Records
+from ncco_server.store.rows import Timeline, WebhookRow
+
+Seen: TypeAlias = tuple[str, str]
+"""The name of an assumption (`ncco_server.simulator.assumptions`), and the value that was seen."""
+LATE_MS: Final = 30_000
+"""How late a webhook may be. Legs whose ends are reported within this time may have ended for the same reason."""
+SETTLED_MS: Final = 120_000
+"""So long after a call, all its webhooks have arrived."""
+FEWEST: Final = 5
+"""Fewer calls than that decide nothing."""
+
+
+class SeenValues(NamedTuple):
+    """How often each value of an assumption was seen."""
+
+    name: str
+    counts: Mapping[str, int]
+
+    @property
+    def most_seen(self) -> str | None:
+        """The value of three quarters of the calls; None if there is none, or too few calls."""
+        value, times = max(self.counts.items(), key=lambda item: item[1])
+        of = sum(self.counts.values())
+        return value if of >= FEWEST and times * 4 >= of * 3 else None
+
+
+def counted(seen: Iterable[Seen]) -> list[SeenValues]:
+    """In the order of `LEARNED`."""
+    counts: dict[str, Counter[str]] = {name: Counter() for name in LEARNED}
+    for name, value in seen:
+        counts[name][value] += 1
+    return [SeenValues(name, found) for name, found in counts.items() if found]
+
+
+class _Received(NamedTuple):
+    row: WebhookRow
+    fields: Mapping[str, Any]
+
+    @property
+    def status(self) -> str:
+        return str(self.fields.get("status") or "")
+
+
+async def seen_in(records: Records, most: int, now: datetime) -> AsyncIterator[Seen]:
+    """What the newest calls show, at most `most` of them; calls whose webhooks may still arrive are left out."""
+    settled = milliseconds(now) - SETTLED_MS
+    for call in await records.calls(most):
+        if call.session.is_over and call.session.updated_at < settled:
+            timeline = await records.timeline(call.session.id)
+            if timeline is not None:
+                for seen in observations(timeline):
+                    yield seen
+
+
+def observations(timeline: Timeline) -> Iterator[Seen]:
+    """What a call that has ended shows; each assumption at most once."""
+    call = _Call(timeline)
+    for name, see in _SEES.items():
+        value = see(call)
+        if value is not None:
+            yield name, value
+
+
+class _Call:
+    """A call's webhooks and NCCOs, as the observations need them."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self.leg = timeline.call.session.leg
+        seen: set[tuple[str, bytes]] = set()
+        self.received: list[_Received] = []
+        for row in timeline.webhooks:
+            if (row.kind, row.body) not in seen:  # a repeated webhook counts once
+                seen.add((row.kind, row.body))
+                self.received.append(_Received(row, _fields(row)))
+        self.nccos = {turn.number: _actions(turn.ncco) for turn in timeline.turns}
+
+    def of(self, kind: str) -> list[_Received]:
+        """Webhooks of this kind: `input` stands for `input-dtmf` and `input-speech`."""
+        return [each for each in self.received if each.row.kind.partition("-")[0] == kind]
+
+    def status(self, status: str, leg: str | None = None) -> _Received | None:
+        """The first event of a leg with this status; by default, of the caller's."""
+        wanted = self.leg if leg is None else leg
+        return next((each for each in self.received if each.status == status and each.row.leg == wanted), None)
+
+    @property
+    def is_placed(self) -> bool | None:
+        """Whether the server placed it; None if no event says so."""
+        own = (each.fields for each in self.received if each.row.leg == self.leg)
+        direction = next((fields["direction"] for fields in own if "direction" in fields), None)
+        return None if direction is None else direction == "outbound"
+
+    def dialled(self) -> Iterator[str]:
+        """The legs that `connect` actions have dialled."""
+        found = {
+            each.row.leg: None for each in self.received if each.status and each.row.leg and each.row.leg != self.leg
+        }
+        yield from found
+
+    def input_of(self, webhook: _Received) -> Mapping[str, Any] | None:
+        """The only input action of the NCCO that a webhook belongs to."""
+        inputs = [each for each in self.nccos.get(webhook.row.turn, ()) if each.get("action") == "input"]
+        return inputs[0] if len(inputs) == 1 else None
+
+
+def _fields(row: WebhookRow) -> Mapping[str, Any]:
+    try:
+        text = row.body.decode()
+        found = dict(parse_qsl(text, keep_blank_values=True)) if row.method == "GET" else json.loads(text)
+    except ValueError:
+        return {}
+    return decode_json_fields(found) if isinstance(found, dict) else {}
+
+
+def _actions(ncco: bytes) -> Sequence[Mapping[str, Any]]:
+    try:
+        found = json.loads(ncco)
+    except ValueError:
+        return ()
+    return found if isinstance(found, list) else ()
+
+
+def _answered(call: _Call, *, is_placed: bool) -> str | None:
+    asked, event = call.of("answer"), call.status("answered")
+    if call.is_placed is not is_placed or not asked or event is None:
+        return None
+    return "before" if call.received.index(event) < call.received.index(asked[0]) else "after"
+
+
+def _completed_after(call: _Call, status: str) -> str | None:
+    """Seen at the legs that were dialled."""
+    if call.status("completed") is None:
+        return None
+    for leg in call.dialled():
+        if call.status(status, leg) is not None:
+            return "not_sent" if call.status("completed", leg) is None else "sent"
+    return None
+
+
+def _detection(call: _Call) -> str | None:
+    asked = call.of("answer")
+    detected = call.status("human") or call.status("machine")
+    if not call.is_placed or not asked or detected is None:
+        return None
+    return "delays" if call.received.index(detected) < call.received.index(asked[0]) else "beside"
+
+
+def _of_keys(call: _Call) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]]:
+    """The inputs that take keys only: the webhook's fields, its keys, and the action's `dtmf`."""
+    for webhook in call.of("input"):
+        action = call.input_of(webhook)
+        keys = webhook.fields.get("dtmf")
+        if action is not None and action.get("type") == ["dtmf"] and isinstance(keys, Mapping):
+            yield webhook.fields, keys, action.get("dtmf") or {}
+
+
+def _hash_key(call: _Call) -> str | None:
+    for _, keys, options in _of_keys(call):
+        digits = str(keys.get("digits") or "")
+        if not options.get("submitOnHash") or keys.get("timed_out") or not digits:
+            continue
+        if digits.endswith("#"):
+            return "included"
+        if len(digits) < int(options.get("maxDigits", 4)):
+            return "left_out"
+    return None
+
+
+def _silent_digits(call: _Call) -> str | None:
+    for _, keys, _ in _of_keys(call):
+        if "digits" in keys and not keys["digits"]:
+            return "null" if keys["digits"] is None else "empty"
+    return None
+
+
+def _unused_speech(call: _Call) -> str | None:
+    for fields, _, _ in _of_keys(call):
+        speech = fields.get("speech")
+        if speech is None:
+            return "missing"
+        return "error" if isinstance(speech, Mapping) and speech.get("error") else "no_results"
+    return None
+
+
+def _asynchronous(call: _Call) -> str | None:
+    for webhook in call.of("input"):
+        action = call.input_of(webhook)
+        keys = webhook.fields.get("dtmf")
+        if action is not None and action.get("mode") == "asynchronous" and isinstance(keys, Mapping):
+            count = len(str(keys.get("digits") or ""))
+            if count:
+                return "one_each" if count == 1 else "together"
+    return None
+
+
+def _after_connect(call: _Call) -> str | None:
+    """Seen if a `notify` follows the only `connect`: it is reached, or the call ends with the called party."""
+    ended = call.status("completed")
+    for number, ncco in call.nccos.items():
+        words = [each.get("action") for each in ncco]
+        if words.count("connect") != 1 or "notify" not in words[words.index("connect") :]:
+            continue
+        for leg in call.dialled():
+            left, talked = call.status("completed", leg), call.status("answered", leg)
+            if left is None or talked is None or left.fields.get("disconnected_by") == "platform":
+                continue
+            if any(each.row.turn == number for each in call.of("notify")):
+                return "continues"
+            is_together = ended is not None and abs(ended.row.received_at - left.row.received_at) < LATE_MS
+            is_by_platform = ended is not None and ended.fields.get("disconnected_by") == "platform"
+            return "ends" if is_together and is_by_platform else None
+    return None
+
+
+def _caller_hangs_up(call: _Call) -> str | None:
+    ended = call.status("completed")
+    if ended is None or ended.fields.get("disconnected_by") != "user":
+        return None
+    for leg in call.dialled():
+        talked, left = call.status("answered", leg), call.status("completed", leg)
+        if talked is None or (left is not None and left.fields.get("disconnected_by") == "user"):
+            continue
+        is_together = left is not None and left.row.received_at - ended.row.received_at < LATE_MS
+        return "ends_both" if is_together else "leaves_called"
+    return None
+
+
+def _on_answer_method(call: _Call) -> str | None:
+    asked = call.of("onanswer")
+    return asked[0].row.method if asked else None
+
+
+_SEES: Final = {
+    "inbound_answered": lambda call: _answered(call, is_placed=False),
+    "outbound_answered": lambda call: _answered(call, is_placed=True),
+    "completed_after_timeout": lambda call: _completed_after(call, "timeout"),
+    "completed_after_cancelled": lambda call: _completed_after(call, "cancelled"),
+    "detection": _detection,
+    "hash_key": _hash_key,
+    "silent_digits": _silent_digits,
+    "unused_speech": _unused_speech,
+    "keys_while_asynchronous": _asynchronous,
+    "after_connect": _after_connect,
+    "caller_hangs_up": _caller_hangs_up,
+    "on_answer_method": _on_answer_method,
+}
+LEARNED: Final = tuple(_SEES)
+"""The assumptions that stored webhooks show. The others concern replies that this server does not give, and webhooks
+that it does not store with a call; `ncco platform-check` asks them.
+"""

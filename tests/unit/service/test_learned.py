@@ -1,0 +1,37 @@
+"""What stored webhooks show about the platform."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ncco_server.service.learned import LEARNED, SeenValues, counted
+from ncco_server.simulator.assumptions import DEFAULTS, assumptions
+from tests.support.cases import each_case
+from tests.support.learned_calls import WAYS, learned_calls
+
+CALLS = 8 * len(WAYS)
+
+
+def others() -> list[tuple[str, Any]]:
+    return [
+        (name, value) for name in LEARNED for value in assumptions()[name].choices if value != getattr(DEFAULTS, name)
+    ]
+
+
+@each_case("name, value", [("", ""), *others()], ids=lambda case: f"{case}")
+async def test_a_difference_is_found_and_none_is_invented(name: str, value: Any) -> None:
+    platform = replace(DEFAULTS, **({name: value} if name else {}))
+    found = counted([seen async for seen in learned_calls(platform, CALLS, 1)])
+    assert [(each, getattr(platform, each)) for each in LEARNED] == [(each.name, each.most_seen) for each in found]
+
+
+def test_each_value_that_can_be_seen_is_one_of_the_assumption() -> None:
+    assert set(LEARNED) <= assumptions().keys()
+
+
+def test_few_calls_and_mixed_ones_decide_nothing() -> None:
+    assert SeenValues("retries", {"a": 4}).most_seen is None
+    assert "a" == SeenValues("retries", {"a": 5}).most_seen
+    assert SeenValues("retries", {"a": 70, "b": 30}).most_seen is None
+    assert "a" == SeenValues("retries", {"a": 75, "b": 25}).most_seen
