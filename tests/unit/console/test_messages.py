@@ -139,7 +139,7 @@ async def test_listening_marks_a_message_as_heard_and_is_logged(
     assert f"message={id_} part='bytes=100-199'" in part_line or f"message={id_} part=bytes=100-199" in part_line
 
 
-async def test_done_and_deleted_messages_move_and_come_back(inbox: Inbox) -> None:
+async def test_done_and_deleted_messages_move_and_can_be_restored(inbox: Inbox) -> None:
     id_ = await inbox.put()
     boxes = []
     for action in ("done", "to-do", "delete", "restore"):
@@ -190,7 +190,7 @@ async def test_a_message_whose_file_is_lost_says_so_and_is_fetched_again(inbox: 
     assert ["waiting", "kept"] == [row.state for id_ in (lost, fine) if (row := await inbox.recordings.get(id_))]
 
 
-async def test_a_page_after_a_deleted_message_is_an_error_and_not_the_end(inbox: Inbox) -> None:
+async def test_a_page_after_a_deleted_message_is_an_error_instead_of_an_empty_page(inbox: Inbox) -> None:
     assert 404 == (await inbox.console.get(f"/messages?before={'0' * 32}")).status_code
 
 

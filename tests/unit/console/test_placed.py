@@ -301,7 +301,7 @@ async def test_calls_are_found_by_number_flow_state_and_page(line: Line) -> None
     assert 60 == len(numbers)
 
 
-async def test_a_page_after_a_deleted_call_is_an_error_and_not_the_end(line: Line) -> None:
+async def test_a_page_after_a_deleted_call_is_an_error_instead_of_an_empty_page(line: Line) -> None:
     assert 404 == (await line.client.get(f"/calls/placed?before={'0' * 32}")).status_code
 
 

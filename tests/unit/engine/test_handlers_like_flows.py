@@ -348,7 +348,7 @@ def played(call: ScriptedCall) -> Any:
 
 @examples(60)
 @given(TREES, WEBHOOKS, st.sampled_from([NOON, NOON + timedelta(seconds=40), NOON + timedelta(hours=5)]))
-def test_a_handler_plays_what_the_same_flow_file_plays(tree: Tree, webhooks: list[str], at: datetime) -> None:
+def test_a_handler_plays_the_same_as_an_equivalent_flow_file(tree: Tree, webhooks: list[str], at: datetime) -> None:
     code = handler_file(tree)
     project = project_of(code, {"flows/all.yaml": SHARED})
     errors = [issue for issue in project.issues if issue.is_error]

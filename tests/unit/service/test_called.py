@@ -127,7 +127,7 @@ async def test_requests_at_the_same_moment_get_the_same_bytes(caller: ServedCall
     assert 4 == len([reply for reply in replies if reply.is_repeat])
 
 
-async def test_a_request_without_anything_in_it_is_answered(caller: ServedCall, store: Store) -> None:
+async def test_an_empty_request_is_answered(caller: ServedCall, store: Store) -> None:
     party = Party(caller)
     empty = await party.service.resume("onanswer", party.asked, delivery(None, problem="not JSON"))
     row = await party.row(store)
@@ -136,7 +136,7 @@ async def test_a_request_without_anything_in_it_is_answered(caller: ServedCall, 
     assert row.id == row.leg
 
 
-async def test_the_session_of_a_called_party_is_kept_by_its_own_leg(caller: ServedCall, store: Store) -> None:
+async def test_the_session_of_a_called_party_is_stored_under_its_own_leg(caller: ServedCall, store: Store) -> None:
     party = Party(caller)
     await party.ask()
     await party.press("1")

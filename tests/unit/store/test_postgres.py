@@ -96,7 +96,7 @@ async def until(claim: Callable[[], bool]) -> None:
 
 
 async def start(*writes: Coroutine[Any, Any, object]) -> list[asyncio.Task[object]]:
-    """Begin writes in this order, the first alone; the others wait for its commit and then share one."""
+    """Start writes in this order: the first one on its own, the others wait for its commit and then share one."""
     first = asyncio.ensure_future(writes[0])
     await until(lambda: bool(ask(WHO_WAITS)))
     others = [asyncio.ensure_future(write) for write in writes[1:]]
@@ -129,7 +129,7 @@ async def test_writes_that_wait_for_a_commit_share_the_next_one(store: Store) ->
     assert [(id_, 1, 1) for id_ in PEOPLE] == ask(WHAT_CALLS_HAVE)
 
 
-async def test_refused_items_leave_nothing_and_their_neighbours_stay(store: Store) -> None:
+async def test_a_refused_item_leaves_no_trace_and_the_others_in_its_group_are_written(store: Store) -> None:
     session, turn, webhook = next_turn("leg-1", 1)
     with held():
         begun = await start(
@@ -210,7 +210,7 @@ async def test_an_unexpected_error_does_not_stop_the_writer(store: Store) -> Non
     assert [("a", 1, 1)] == ask(WHAT_CALLS_HAVE)
 
 
-async def test_operation_that_raises_leaves_nothing_and_its_neighbours_stay(store: Store) -> None:
+async def test_an_operation_that_raises_leaves_no_trace_and_the_others_in_its_group_are_written(store: Store) -> None:
     with held():
         begun = await start(
             store.record(webhook_row("")),
@@ -246,7 +246,7 @@ async def test_an_operation_cancelled_before_its_turn_is_not_written(store: Stor
     assert [("b", 1, 1)] == ask(WHAT_CALLS_HAVE)
 
 
-async def test_an_operation_cancelled_while_being_written_is_complete_and_disturbs_nobody(store: Store) -> None:
+async def test_an_operation_cancelled_while_being_written_is_complete_and_affects_no_other(store: Store) -> None:
     with held():
         (first,) = await start(store.open_call(*new_call("a")))
         first.cancel()
@@ -504,7 +504,9 @@ async def test_a_standby_is_unavailable_until_it_is_writable(server: postgres_se
     await store.close()
 
 
-async def test_restart_of_the_server_needs_no_restart_of_ours(server: postgres_server.Server, database: str) -> None:
+async def test_restarting_postgresql_does_not_require_a_restart_of_the_server(
+    server: postgres_server.Server, database: str
+) -> None:
     store = open_store(server.url(database))
     await store.open()
     await store.open_call(*new_call("a"))

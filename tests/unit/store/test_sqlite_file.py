@@ -382,7 +382,7 @@ def a_writer_waits() -> bool:
 
 
 async def start(*writes: Coroutine[Any, Any, object]) -> list[asyncio.Task[object]]:
-    """Begin writes in this order, the first alone; the others wait for its commit and then share one."""
+    """Start writes in this order: the first one on its own, the others wait for its commit and then share one."""
     first = asyncio.ensure_future(writes[0])
     async with asyncio.timeout(30):
         while not a_writer_waits():  # noqa: ASYNC110 - nothing signals it
@@ -392,7 +392,7 @@ async def start(*writes: Coroutine[Any, Any, object]) -> list[asyncio.Task[objec
     return [first, *others]
 
 
-async def test_refused_operations_leave_nothing_and_their_neighbours_stay(
+async def test_a_refused_operation_leaves_no_trace_and_the_others_in_its_group_are_written(
     sqlite_store: Store, other: sqlite3.Connection
 ) -> None:
     session, turn, webhook = next_turn("leg-1", 1)
@@ -420,7 +420,7 @@ async def test_refused_operations_leave_nothing_and_their_neighbours_stay(
     assert await sqlite_store.load("huge") is None
 
 
-async def test_operation_that_raises_leaves_nothing_and_its_neighbours_stay(
+async def test_an_operation_that_raises_leaves_no_trace_and_the_others_in_its_group_are_written(
     sqlite_store: Store, other: sqlite3.Connection, path: Path
 ) -> None:
     odd = [None]  # no hook: the error comes after the first rows of the call
@@ -457,7 +457,7 @@ async def test_full_queue_refuses_at_once(path: Path, other: sqlite3.Connection)
     assert [(3,)] == rows_of(path, "SELECT count(*) FROM webhooks")
 
 
-async def test_cancelled_writes_are_complete_or_missing_and_disturb_nobody(
+async def test_cancelled_writes_are_complete_or_missing_and_affect_no_other(
     sqlite_store: Store, other: sqlite3.Connection, path: Path
 ) -> None:
     other.execute("BEGIN IMMEDIATE")

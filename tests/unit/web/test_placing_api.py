@@ -315,7 +315,9 @@ async def test_every_get_answers_head_and_405_names_all_methods(
 
 
 @pytest.mark.parametrize("is_anothers", [False, True])
-async def test_a_page_after_an_unknown_call_is_an_error_and_not_the_end(client: Client, is_anothers: bool) -> None:
+async def test_a_page_after_an_unknown_call_is_an_error_instead_of_an_empty_page(
+    client: Client, is_anothers: bool
+) -> None:
     before = (await post(client)).json()["id"] if is_anothers else "none"
     client.headers["Authorization"] = "Bearer key of other"
     refused = await client.get("/calls", params={"before": before})
