@@ -84,7 +84,7 @@ class Leg:
         is_transferred: whether a transfer moved the leg. Then it only ends with its conversation.
         status: in the REST API. Source: Voice API specification, status of a call.
         is_muted: whether others cannot hear this leg; None if the NCCO decides.
-        is_earmuffed: whether this leg cannot hear others; None if the NCCO decides.
+        is_earmuffed: whether this leg cannot hear others.
         performed: for a root, the actions that its call has performed, as written.
         problem: why the leg could not be dialled, or "".
         picked_up: fires when an incoming call has an answer.
