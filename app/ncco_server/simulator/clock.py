@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 START: Final = datetime(2026, 3, 4, 9, 15, 27, tzinfo=UTC)
-"""When a simulation starts by default: on a Wednesday morning."""
+"""A Wednesday morning."""
 
 
 class VirtualClock:
-    """The time of one simulation: `ms` counts whole milliseconds since the start, and only the scheduler changes it."""
+    """The time of one simulation: `ms` counts milliseconds since the start, and only the scheduler changes it."""
 
     def __init__(self, start: datetime = START) -> None:
         self._start = start.astimezone(UTC)

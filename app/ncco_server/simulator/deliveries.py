@@ -57,7 +57,7 @@ class Deliveries:
         self.log: list[WebhookDelivery] = []
 
     def send(self, delivery: WebhookDelivery, leg: Leg) -> None:
-        """Deliver a webhook without waiting. Without a URL, nothing is sent, but an error event is logged anyway."""
+        """Deliver a webhook without waiting. Without a URL, only an error event is logged."""
         if delivery.url:
             self._scheduler.spawn(self._attempts(delivery, leg))
         else:
@@ -66,17 +66,11 @@ class Deliveries:
                 self._begin(delivery, leg)
 
     def ask(self, delivery: WebhookDelivery, leg: Leg) -> Process[ReplyResult]:
-        """Deliver a webhook whose reply is played; the process results in the final reply.
-
-        A hang-up does not cancel it.
-        """
+        """The process results in the final reply. A hang-up does not cancel it."""
         return self._scheduler.spawn(self._deliver_or_fall_back(delivery, leg))
 
     def _deliver_or_fall_back(self, delivery: WebhookDelivery, leg: Leg) -> Steps[ReplyResult]:
-        """If the fallback fails too, a new call ends, and a running NCCO continues.
-
-        Source: webhook reference, Fallback.
-        """
+        """If the fallback fails too, a new call ends, and a running NCCO continues."""
         if not delivery.url:
             return ReplyResult()
         own = self.application
@@ -102,10 +96,7 @@ class Deliveries:
         return replace(result, ncco=[]) if follows == "ends" and not delivery.is_answer else result
 
     def _report(self, leg: Leg, reason: str) -> None:
-        """Send the error event for an invalid NCCO or a failed fallback (unverified in detail for the fallback).
-
-        Source: webhook reference, Answer (reply) and Error.
-        """
+        """It is unverified for a failed fallback. Source: webhook reference, Answer (reply) and Error."""
         if reason == SYNTAX_ERROR and self.application.assumes.invalid_ncco_event == "not_sent":
             return
         self.send(WebhookDelivery("error", *leg.root.target, payloads.error(leg, reason), leg.uuid), leg)
@@ -133,7 +124,7 @@ class Deliveries:
         return result
 
     def _next_fault(self, delivery: WebhookDelivery) -> NetworkFault:
-        """A fallback gets no faults, because it must succeed after another delivery has failed."""
+        """A fallback gets no faults, because it must succeed."""
         if self._chaos is None or delivery.kind == "fallback" or delivery.skips_chaos:
             return NO_FAULT
         return self._chaos.next_fault(is_awaited=delivery.is_played)
@@ -180,7 +171,7 @@ class Deliveries:
 
 
 def replacement(asking: Process[ReplyResult]) -> Steps[list[dict[str, Any]] | None]:
-    """Wait for the reply, and return its NCCO; None if the current one continues."""
+    """None if the current NCCO continues."""
     yield from first_of(asking.done)
     return asking.result.ncco if asking.result is not None else None
 

@@ -15,7 +15,7 @@ from ncco_server.simulator.servers import Method, Request, Response
 
 CONNECT_S: Final = 1.0
 EVENT_S: Final = 10.0
-"""Time limits in seconds for a connection, and for a reply that is not played. Source: delivery rules."""
+"""Seconds for a connection, and for a reply that is not played."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,11 @@ class Application:
     """An application's settings in the dashboard, and what is assumed about the platform.
 
     Attributes:
-        event_url: the URL for all other webhooks that have no URL of their own.
-        fallback_url: the URL that is requested if another request for an NCCO fails; "" for none.
-        answer_method: also used for the fallback. Source: webhook reference, methods (answer and fallback GET, event
-            POST).
-        signature_secret: "" to send unsigned webhooks.
-        numbers: the only numbers from which phones can be called; () for any number. A call to one of them comes back
-            to the application, unless a party with that number is known.
+        fallback_url: "" for none.
+        answer_method: also for the fallback. Source: webhook reference, methods.
+        signature_secret: "" for unsigned webhooks.
+        numbers: the only numbers that phones can be called from; () for any. Unless a party is known by one of them,
+            calls to it come back to the application.
     """
 
     answer_url: str
@@ -47,15 +45,15 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class NetworkFault:
-    """The faults of one delivery. It always succeeds in the end, by a retry or the fallback.
+    """The faults of one delivery, which always succeeds in the end, by a retry or the fallback.
 
     Attributes:
-        late_s: seconds before the webhook is sent; later webhooks may overtake it, unless the call waits for its reply.
+        late_s: seconds before the webhook is sent; later webhooks may overtake it if the call does not wait.
         slow_s: how many seconds late the reply is; less than the timeout.
-        is_doubled: whether the webhook is repeated `again_s` seconds later; the second reply is ignored.
-        loses_reply: whether the server's reply is lost, which causes a timeout and a retry.
-        loses_every_reply: whether the retry times out too, so that the fallback is requested.
-        is_unsigned: whether the first attempt has no signature. Source: webhooks guide (internal signing failure).
+        is_doubled: whether the webhook is repeated after `again_s` seconds; the second reply is ignored.
+        loses_reply: whether the first reply is lost, which causes a retry.
+        loses_every_reply: whether the retry fails too, which causes a fallback.
+        is_unsigned: whether the first attempt has no signature. Source: webhooks guide, internal signing failure.
     """
 
     late_s: float = 0.0
@@ -67,7 +65,7 @@ class NetworkFault:
     is_unsigned: bool = False
 
     def __str__(self) -> str:
-        """What happens, in words; "" for no fault."""
+        """Return "" for no fault."""
         effects = {
             f"late by {self.late_s:g} s": self.late_s,
             f"slow by {self.slow_s:g} s": self.slow_s,
@@ -80,7 +78,6 @@ class NetworkFault:
 
     @property
     def of_retry(self) -> NetworkFault:
-        """The fault of every attempt but the first."""
         return NetworkFault(loses_reply=True) if self.loses_every_reply else NO_FAULT
 
 
@@ -88,9 +85,9 @@ NO_FAULT: Final = NetworkFault()
 
 
 MOST_LATE_S: Final = 20.0
-"""Maximum delay in seconds of a delivery if the call does not wait for its reply."""
+"""Seconds, for a delivery that the call does not wait for."""
 MOST_SLOW_S: Final = 2.0
-"""Maximum delay in seconds of a delivery if the call waits for its reply, and of any reply."""
+"""Seconds, for a reply or a delivery that the call waits for."""
 
 
 class Chaos:
@@ -98,8 +95,7 @@ class Chaos:
 
     Args:
         rate: probability of each kind of fault, from 0 to 1.
-        fallback_rate: probability that a delivery that the call waits for loses every reply; if it is more than 0, the
-            application needs a fallback URL.
+        fallback_rate: probability that every reply is lost; above 0, the application needs a fallback URL.
     """
 
     def __init__(self, seed: int, rate: float = 0.25, fallback_rate: float = 0.0) -> None:
@@ -126,7 +122,7 @@ class Chaos:
 RETRIED: Final = frozenset({429, 503, 504})
 """Source: support article 115016024247."""
 GOOD: Final = range(200, 206)
-"""Source: webhooks guide, 200 to 205."""
+"""Source: webhooks guide."""
 INVALID: Final = "Invalid NCCO."
 BAD_STATUS: Final = "Invalid response code."
 REASONS: Final = {
@@ -135,12 +131,9 @@ REASONS: Final = {
     "closed": "Connection closed.",
     "reset": "Connection reset.",
 }
-"""The `reason` of a fallback request. It is unverified that a connect timeout has no reason of its own.
-
-Source: webhook reference, Fallback.
-"""
+"""It is unverified that a connect timeout has no reason of its own. Source: webhook reference, Fallback."""
 REFUSED_TYPES: Final = ("text/html", "application/xml", "text/xml")
-"""A reply with one of these content types is refused unread. Source: support article 115016024247."""
+"""Refused unread. Source: support article 115016024247."""
 LARGE_BYTES: Final = 100_000
 _ORDER: Final = frozenset({"N301", "N302", "N303"})
 
@@ -152,12 +145,10 @@ def played_anyway(assumes: Assumptions) -> frozenset[str]:
 
 
 def _after_empty(kind: str, assumes: Assumptions) -> After:
-    """What follows an empty reply to a webhook of this kind."""
     return {"input": assumes.empty_reply_to_input, "notify": assumes.empty_reply_to_notify}.get(kind, "continues")
 
 
 def _after_array(kind: str, assumes: Assumptions) -> After:
-    """What follows the reply `[]` to a webhook of this kind."""
     known = {"input": assumes.empty_array_to_input, "notify": assumes.empty_array_to_notify}
     return known.get(kind, assumes.empty_array_to_connect)
 
@@ -167,9 +158,9 @@ class ReplyResult:
     """The effect of a reply.
 
     Attributes:
-        ncco: the NCCO to play now; None if the current one continues.
-        failure: the `reason` of the fallback request; "" if the reply is valid.
-        problem: what is wrong, in one sentence, or "".
+        ncco: None if the current one continues.
+        failure: the `reason` of the fallback request, or "".
+        problem: one sentence, or "".
     """
 
     ncco: list[dict[str, Any]] | None = None
@@ -180,7 +171,7 @@ class ReplyResult:
 
 
 def read_reply(response: Response, delivery: WebhookDelivery, assumes: Assumptions) -> ReplyResult:
-    """Validate a reply. An empty reply is an error if the leg has no NCCO yet."""
+    """An empty reply is an error if the leg has no NCCO yet."""
     if response.failure:
         reason = REASONS[response.failure]
         return ReplyResult(failure=reason, is_retried=True, problem=f"no reply: {response.failure}")
@@ -218,7 +209,7 @@ NOT_RETRIEVED: Final = "failed to retrieve the ncco"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A request of a delivery, sent at `at` seconds of the clock, and the response."""
+    """A request, sent at `at` seconds of the clock, and its response."""
 
     at: float
     request: Request
@@ -232,13 +223,11 @@ class WebhookDelivery:
     """A webhook in the log, with its attempts and its result.
 
     Attributes:
-        kind: answer, onanswer, event, input, notify, record, transcription, transfer, error or fallback.
-        is_played: whether the call waits for the reply, and plays the NCCO in it.
+        is_played: whether the call waits for the reply and plays it.
         is_answer: whether the leg has no NCCO yet.
         at: when the webhook was due, in seconds of the clock.
-        attempts: the requests; the fallback is a separate delivery.
-        result: the result of the last attempt; None before the first.
-        is_over: whether there will be no more attempts.
+        attempts: all but the fallback, which is a separate delivery.
+        result: that of the last attempt; None before the first.
     """
 
     kind: str

@@ -18,18 +18,18 @@ OTHER_WORDS_PER_MINUTE: Final = 140.0
 CHARACTERS_PER_MINUTE: Final[Mapping[str, float]] = {
     "ja": 330, "cmn": 255, "yue": 255, "zh": 255, "ko": 330, "th": 420,
 }  # fmt: skip
-"""For languages that are written without spaces."""
+"""These languages have no spaces."""
 COMMA_S: Final = 0.15
-"""Source: NCCO reference, Talk (text): a comma adds a short pause. Its length is our estimate."""
+"""A comma adds a short pause, whose length is our estimate. Source: NCCO reference, Talk (text)."""
 SENTENCE_S: Final = 0.35
 STRENGTHS: Final = {"none": 0.0, "x-weak": 0.1, "weak": 0.2, "medium": 0.4, "strong": 0.7, "x-strong": 1.2}
 RATES: Final = {"x-slow": 0.5, "slow": 0.75, "medium": 1.0, "default": 1.0, "fast": 1.25, "x-fast": 1.6}
 
 LONGEST_SOUND_S: Final = 604_800.0
-"""No call lasts longer, and durations in an NCCO can be too long for the clock."""
+"""No call lasts longer, and the clock cannot hold every duration."""
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d")
-"""A single digit takes as long as a word, because numbers are read out."""
+"""A single digit takes as long as a word."""
 _TIME: Final = re.compile(r"\s*\+?(\d+(?:\.\d+)?|\.\d+)\s*(ms|s)\s*")
 _PERCENT: Final = re.compile(r"\s*(\d+(?:\.\d+)?)%\s*")
 
@@ -39,9 +39,9 @@ class Durations:
     """How long speech and audio files last.
 
     Attributes:
-        streams: the length of audio files in seconds, by URL.
-        stream_s: the length of every other audio file in seconds.
-        pace: how fast speech is; 2 is twice as fast.
+        streams: seconds by URL.
+        stream_s: seconds of every other audio file.
+        pace: 2 is twice as fast.
     """
 
     streams: Mapping[str, float] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Durations:
     pace: float = 1.0
 
     def talk(self, text: str, language: str = "en-US") -> float:
-        """Return the seconds that a caller or the synthesis takes to say a text, plain or SSML. At least 0.1."""
+        """Return the seconds that it takes to say a text, plain or SSML. At least 0.1."""
         seconds = sum(self._seconds(part, language) for part in _parts(text))
         return max(0.1, round(min(seconds, LONGEST_SOUND_S), 3))
 
@@ -65,7 +65,7 @@ class Durations:
 
 
 def repeated(once: float, loop: int) -> float | None:
-    """Return the seconds that a prompt lasts; None if `loop` is 0, which means forever."""
+    """None is endless."""
     return round(min(once * min(loop, 10**9), LONGEST_SOUND_S), 3) if loop else None
 
 
@@ -75,7 +75,7 @@ _BREAK_TIME: Final = re.compile(r"""\btime\s*=\s*["'](\d+(?:\.\d+)?)(ms|s)["']""
 
 
 def plain(text: str) -> str:
-    """Return a text or SSML as it is read out: without tags and with single spaces."""
+    """Remove tags and repeated spaces."""
     return " ".join((html.unescape(_TAG.sub(" ", text)) if "<" in text else text).split())
 
 
@@ -84,7 +84,7 @@ def is_spoken(text: str) -> bool:
 
 
 def longest_pause(text: str) -> float:
-    """Return the longest silence that `break` tags make in a text, in seconds."""
+    """In seconds."""
     times = (_BREAK_TIME.findall(found[0]) for found in _PAUSES.finditer(text))
     return max((sum(float(time) / (1000 if unit == "ms" else 1) for time, unit in each) for each in times), default=0.0)
 
@@ -97,7 +97,7 @@ def _spoken(text: str, language: str) -> float:
 
 
 def _parts(text: str) -> Iterable[tuple[str, float] | float]:
-    """Yield the parts of a text with their speaking rates, and the pauses in seconds."""
+    """Yield the texts with their speaking rates, and the pauses in seconds."""
     if "<" not in text:
         return [(text, 1.0)]
     try:
@@ -108,7 +108,7 @@ def _parts(text: str) -> Iterable[tuple[str, float] | float]:
 
 
 def _walk(root: ET.Element) -> Iterable[tuple[str, float] | float]:
-    """The parts are in no particular order. Not recursive, because tags can be nested to any depth."""
+    """In no particular order. Not recursive, because tags can be nested to any depth."""
     pending = [(root, 1.0)]
     while pending:
         element, rate = pending.pop()

@@ -56,9 +56,9 @@ class Identity:
     """The fields of webhooks that identify a leg.
 
     Attributes:
-        from_: the calling number or URI; None for a Client SDK user, who is named in `from_user` instead.
+        from_: a number or URI; None for a Client SDK user, whose name is in `from_user`.
         headers: SIP headers, or the metadata of a WebSocket.
-        custom_data: data that a Client SDK application sent.
+        custom_data: data from a Client SDK application.
     """
 
     uuid: str
@@ -72,24 +72,23 @@ class Identity:
 
 
 class Leg:
-    """A party's connection. Its coroutines act as the party, and advance the virtual time of all legs of the platform.
+    """A party's connection. Its coroutines act as the party, and advance the virtual time of the platform.
 
     Attributes:
-        root: the leg of the call that dialled this leg, or the leg itself if it was not dialled by a call.
-        log: the call's webhooks with their replies, including those of legs that the call dialled.
-        open: the input, recording or dial that the party can act on, even if a prompt is still playing before an input.
-        waited: the same as `open`, but only while the call waits for the party: no prompt is playing, and the party has
-            not acted.
-        player: the process that plays the leg's NCCO; None if the leg has no NCCO of its own.
-        processes: the processes that are cancelled when the leg ends, including the player.
-        is_transferred: whether a transfer moved the leg to its conversation. Then it only ends with that conversation.
-        status: the leg's status in the REST API. Source: Voice API specification, status of a call.
-        is_muted: whether others cannot hear this leg, as set by the REST API; None if the NCCO decides.
-        is_earmuffed: whether this leg cannot hear others, as set by the REST API.
-        performed: for a root, the NCCO actions that its call has performed, as written and in order.
+        root: the leg of the call that dialled this leg, or the leg itself.
+        log: the call's webhooks, including those of legs that it dialled.
+        open: what the party can act on, even if a prompt is still playing before an input.
+        waited: the same as `open`, but None while a prompt is playing or once the party has acted.
+        player: plays the leg's own NCCO; None if it has none.
+        processes: cancelled when the leg ends.
+        is_transferred: whether a transfer moved the leg. Then it only ends with its conversation.
+        status: in the REST API. Source: Voice API specification, status of a call.
+        is_muted: whether others cannot hear this leg; None if the NCCO decides.
+        is_earmuffed: whether this leg cannot hear others.
+        performed: for a root, the actions that its call has performed, as written.
         problem: why the leg could not be dialled, or "".
-        picked_up: fires when the answer webhook of an incoming call has been answered.
-        far_end: the other leg of a call from one of the application's numbers to another; otherwise None.
+        picked_up: fires when an incoming call has an answer.
+        far_end: the other leg of a call from one of the application's numbers to another, or None.
     """
 
     def __init__(
@@ -159,12 +158,12 @@ class Leg:
 
     @property
     def zero_ms(self) -> int:
-        """When the leg was answered, or when it began if it was not answered, in milliseconds of the clock."""
+        """Milliseconds of the clock at the answer, or at the start if there was none."""
         return self.started_ms if self.answered_ms is None else self.answered_ms
 
     @property
     def transcript(self) -> tuple[Heard, ...]:
-        """What the party heard and did. Times are relative to `zero_ms`."""
+        """Times are relative to `zero_ms`."""
         return self.heard_since(0)
 
     @property
@@ -176,12 +175,12 @@ class Leg:
         return tuple([replace(heard, at=(ms - zero_ms) / 1000) for ms, heard in self._heard[first:]])
 
     def note(self, kind: HeardKind, text: str = "", seconds: float | None = 0.0, action: Action | None = None) -> int:
-        """Add what the party hears or does now to the transcript, and return the index of the entry."""
+        """Add an entry at this time, and return its index."""
         self._heard.append((self.clock.ms, Heard(0, self.uuid, kind, text, seconds, action=action)))
         return len(self._heard) - 1
 
     def cut(self, number: int) -> None:
-        """End a sound in the transcript now, unless it has ended before."""
+        """Do nothing if the sound has ended before."""
         begun, heard = self._heard[number]
         lasted = (self.clock.ms - begun) / 1000
         if heard.seconds is None or lasted < heard.seconds:
@@ -221,8 +220,7 @@ class Leg:
     async def listen(self, until: float | None = None, at_most: float = LONGEST_CALL_MS / 1000) -> CallMoment:
         """Continue the call until it waits for the party or ends, or until `until` seconds after the answer.
 
-        Without `until`, this returns at once if the call already waits for the party, and the result is `idle` if the
-        call does not wait for the party within `at_most` seconds. With `until`, the party stays silent until then.
+        With `until`, the party stays silent until then. Without it, the result is `idle` after `at_most` seconds.
         """
         if until is not None:
             await self.scheduler.advance(lambda: self.is_over, self.zero_ms + milliseconds(until))
@@ -232,7 +230,6 @@ class Leg:
         return self._moment("idle")
 
     async def hear(self) -> CallMoment:
-        """Continue the call until the transcript grows, the call waits for the party, or it ends."""
         before = len(self._heard)
         await self.scheduler.advance(lambda: self.is_over or self.waited is not None or len(self._heard) > before)
         return self._moment("idle" if len(self._heard) == before else "until")
@@ -249,17 +246,17 @@ class Leg:
         await self._do(self.pressing(digits))
 
     async def speak(self, *results: str | tuple[str, float], seconds: float | None = None, error: str = "") -> None:
-        """Say something. Raises CallIsOver.
+        """Raises CallIsOver.
 
         Args:
             results: the recognised texts, best first, each as text or (text, confidence); none for noise.
-            seconds: how long the speech takes; by default, this is estimated from the first text.
-            error: a speech recognition error, instead of results.
+            seconds: None for an estimate from the first text.
+            error: of speech recognition, instead of results.
         """
         await self._do(self.saying(*results, seconds=seconds, error=error))
 
     def play_keys(self, digits: str) -> None:
-        """Play DTMF tones to the party; `p` is a pause."""
+        """`p` is a pause."""
         self.note("keys", digits)
         if self.far_end is not None and not self.far_end.is_over:
             self.far_end.begin(self.far_end.pressing(digits.replace("p", "")))
@@ -271,14 +268,14 @@ class Leg:
         return self.speaking(lasts, wire, error)
 
     async def silence(self) -> None:
-        """Stay silent until the current input, recording or dial ends; if there is none, until the next one ends."""
+        """Stay silent until the current or next input, recording or dial ends."""
         if self.open is None:
             await self.listen()
         if (waited := self.open) is not None:
             await self.scheduler.advance(lambda: self.open is not waited or self.is_over)
 
     async def decide(self, behaviour: Behaviour) -> None:
-        """Set the behaviour of the party that is being dialled. Raises NothingToDecide."""
+        """Raises NothingToDecide."""
         if self.open is None or self.open.kind != "dial":
             raise NothingToDecide("no dial waits for a decision; `Parties(other=None)` makes dials wait")
         self.waited = None
@@ -286,11 +283,11 @@ class Leg:
         self.decided.fire()
 
     def end(self, by: EndedBy) -> None:
-        """End the leg at once, unless it is over."""
+        """Do nothing if it is over."""
         self._end(self, by)
 
     async def hang_up(self) -> None:
-        """Hang up, unless the call is over. A party that is being dialled declines the call."""
+        """A party that is being dialled declines the call. Does nothing if the call is over."""
         if self.is_answered or self.identity.direction == "inbound":
             self.end("user")
         else:
@@ -298,7 +295,7 @@ class Leg:
         await self.scheduler.advance(lambda: True)
 
     def begin(self, steps: Steps[None]) -> Process[None]:
-        """Start something that the party does, without advancing time. Raises CallIsOver."""
+        """Time does not advance. Raises CallIsOver."""
         if self.is_over:
             ended = ((self.ended_ms or 0) - self.zero_ms) / 1000
             raise CallIsOver(f"the call ended {ended:g} s after the answer")
@@ -312,7 +309,7 @@ class Leg:
 
 
 class InputQueue:
-    """Collects inputs of the given types from the given legs, in order, while it is open. Open it with `with`."""
+    """Collects inputs of the given types from the given legs, in order, between `with` and its end."""
 
     def __init__(self, *sources: tuple[Leg, type[PartyInput]]) -> None:
         self._sources = sources
@@ -333,7 +330,7 @@ class InputQueue:
         self._arrived.fire()
 
     def take(self, within: float | None, unless: Signal | None = None) -> Steps[PartyInput | None]:
-        """Wait for the next input; None if `within` seconds have passed, or `unless` fires first."""
+        """None after `within` seconds, or if `unless` fires first."""
         if not self._items:
             self._arrived = Signal()
             yield from first_of(self._arrived, *([unless] if unless is not None else ()), within=within)
@@ -345,7 +342,7 @@ NO_SETTINGS: Final[Mapping[str, Any]] = {}
 
 @dataclass(eq=False, slots=True)
 class Sound:
-    """A sound that is being played to a conversation; `hearers` has the index of its entry in each leg's transcript."""
+    """A sound in a conversation; `hearers` has the index of its entry in each leg's transcript."""
 
     conversation: SimulatedConversation
     kind: HeardKind
@@ -364,7 +361,7 @@ class Sound:
             leg.cut(self.hearers.pop(leg))
 
     def stop(self) -> None:
-        """Stop the sound for every leg. A leg that joins later does not hear it."""
+        """Legs that join later do not hear it."""
         if self in self.conversation.sounds:
             self.conversation.sounds.remove(self)
         for leg in tuple(self.hearers):
@@ -372,13 +369,13 @@ class Sound:
 
 
 class SimulatedConversation:
-    """One conversation.
+    """The parties that are connected.
 
     Attributes:
-        name: the name of a named conversation; "" for the conversation of a call.
-        legs: the legs in the order in which they joined, each with the action that added it.
-        started: fires when a named conversation starts and its parties hear each other.
-        controller: the leg whose NCCO is played in it; None for a named conversation.
+        name: "" for the conversation of a call.
+        legs: in the order in which they joined, each with the action that added it.
+        started: fires when the parties of a named conversation hear each other.
+        controller: the leg whose NCCO is played; None for a named conversation.
         moderators: the legs that end it when they leave.
         over: fires when a named conversation ends for everyone.
     """
@@ -395,7 +392,7 @@ class SimulatedConversation:
         self.sounds: list[Sound] = []
 
     def join(self, leg: Leg, action: Mapping[str, Any] = NO_SETTINGS) -> None:
-        """Add a leg, which then hears the sounds that are being played."""
+        """The leg hears the sounds that are being played."""
         self.legs[leg] = action
         leg.conversation = self
         for sound in self.sounds:
@@ -407,7 +404,7 @@ class SimulatedConversation:
                 sound.leave(leg)
 
     def play(self, kind: HeardKind, text: str, seconds: float | None, action: Action | None = None) -> Sound:
-        """Play something to everybody in the conversation. Source: NCCO reference, Talk (to a Conversation)."""
+        """Everybody hears it. Source: NCCO reference, Talk (to a Conversation)."""
         sound = Sound(self, kind, text, seconds, action)
         for leg in self.legs:
             sound.reach(leg)
@@ -435,10 +432,7 @@ class SimulatedConversation:
 
 @dataclass(eq=False, slots=True)
 class Recording:
-    """A recording; `ended` is None while it is in progress.
-
-    `action` is the record or conversation action that started it.
-    """
+    """A recording, with the action that started it; `ended` is None while it is in progress."""
 
     uuid: str
     leg: Leg

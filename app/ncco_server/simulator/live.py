@@ -14,10 +14,7 @@ from ncco_server.simulator.servers import Request, Response
 
 
 class LiveScheduler(Scheduler):
-    """Lets virtual time follow real time at `speed` virtual seconds per real second.
-
-    Several calls can wait for replies.
-    """
+    """Lets virtual time follow real time, at `speed` virtual seconds per real second."""
 
     def __init__(self, clock: VirtualClock, ask: Callable[[Request], Awaitable[Response]], speed: float = 1.0) -> None:
         super().__init__(clock, ask)
@@ -27,7 +24,7 @@ class LiveScheduler(Scheduler):
         self._asking: set[asyncio.Task[None]] = set()
 
     async def run(self, after: Callable[[], None]) -> None:
-        """Let time pass until the task is cancelled; `after` is called after each event."""
+        """Run until the task is cancelled, and call `after` after each event."""
         try:
             while True:
                 self._changed.clear()
@@ -44,13 +41,12 @@ class LiveScheduler(Scheduler):
 
     @asynccontextmanager
     async def in_step(self) -> AsyncIterator[None]:
-        """Let virtual time catch up, run the block, then let `run` process the events that the block has caused."""
+        """Let virtual time catch up before the block; `run` processes the events that the block causes."""
         await self.catch_up()
         yield
         self._changed.set()
 
     async def catch_up(self) -> None:
-        """Process all events that are due."""
         self._steps = 0
         await self.advance(lambda: False, until_ms=self._now_ms)
 

@@ -21,11 +21,10 @@ class OutboundCall:
     """The parameters of a call.
 
     Attributes:
-        action: a `connect` action with the same effect: `endpoint`, `from`, `timeout` (for ringing), and machine
-            detection.
-        ncco: the NCCO for the person who answers, or the target that replies with it.
+        action: a `connect` action with the same effect; its `timeout` is the time of ringing.
+        ncco: for the person who answers, or the target that replies with it.
         event: where the status events are sent.
-        longest_s: the platform ends the call this many seconds after the answer.
+        longest_s: seconds from the answer until the platform ends the call.
     """
 
     action: Action
@@ -79,6 +78,5 @@ def _detect_and_play(
 
 
 def _end_at_the_limit(leg: Leg, seconds: float) -> Steps[None]:
-    """Source: Voice API specification, length_timer."""
     yield from first_of(within=seconds)
     leg.end("platform")

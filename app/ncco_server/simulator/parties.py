@@ -13,7 +13,7 @@ PartyOutcome: TypeAlias = Literal[
 """`answered` and `completed` mean the same; `beep` is a machine that beeps."""
 
 UNSPECIFIC: Final = frozenset({"answered", "completed"})
-"""Outcomes that do not imply a machine detection result: a person is detected, unless they hang up first."""
+"""They do not imply a machine detection result: a person is detected, unless they hang up first."""
 MACHINES: Final = frozenset({"machine", "beep"})
 DETAILS: Final[Mapping[str, tuple[str | None, int | None]]] = {
     "busy": (None, 486),
@@ -22,7 +22,7 @@ DETAILS: Final[Mapping[str, tuple[str | None, int | None]]] = {
     "rejected": ("declined", 603),
     "failed": ("cannot_route", 404),
 }
-"""Outcomes that are failures, with their `detail` and `sip_code`. Source: webhook reference, Call status events."""
+"""`detail` and `sip_code` of failures. Source: webhook reference, Call status events."""
 
 ENDLESS: Final = float("inf")
 
@@ -40,15 +40,14 @@ class Behaviour:
     """What a called party does.
 
     Attributes:
-        rings_s: seconds of ringing before the outcome; if that is more than the connect's `timeout`, the outcome is a
-            timeout.
-        talks_s: seconds from being connected until one party hangs up, or `ENDLESS` to wait for `hang_up`; if machine
-            detection takes longer, it has no result unless the outcome implies one.
-        hangs_up_first: whether the called party hangs up first, rather than the caller.
-        script: what the called party does each time its own NCCO (`onAnswer`) waits for it: keys, words, or "" for
-            nothing; after the last entry, it is silent.
-        beeps_s: for `beep`, the seconds from the answer to the beep.
-        detail, sip_code: the values in the failure event; None for the usual values of the outcome.
+        rings_s: more seconds than the connect's `timeout` make the outcome a timeout.
+        talks_s: seconds from being connected until one party hangs up, or `ENDLESS`; if machine detection takes longer,
+            it has no result unless the outcome implies one.
+        hangs_up_first: rather than the caller.
+        script: what the party does each time its own NCCO (`onAnswer`) waits: keys, words, or "" for nothing; after the
+            last entry, it is silent.
+        beeps_s: for `beep`, seconds from the answer.
+        detail, sip_code: None for the usual values of the outcome.
     """
 
     outcome: PartyOutcome = "answered"
@@ -66,9 +65,8 @@ class Parties:
     """The behaviour of all parties that may be dialled.
 
     Attributes:
-        known: for each number, user, URI or extension, either one behaviour for all dials, or one behaviour per dial;
-            the last one repeats.
-        other: the behaviour of all other parties; None if each dial waits for `Leg.decide`.
+        known: by number, user, URI or extension, one behaviour for all dials or one per dial; the last one repeats.
+        other: for everybody else; None if each dial waits for `Leg.decide`.
     """
 
     known: Mapping[str, Behaviour | Sequence[Behaviour]] = field(default_factory=dict)
@@ -86,7 +84,6 @@ class Parties:
 
 
 def address_of(endpoint: Mapping[str, Any]) -> str:
-    """Return the number, user, URI or extension. Source: NCCO reference, Endpoint types."""
     match endpoint["type"]:
         case "phone":
             return str(endpoint["number"]).removeprefix("+")

@@ -19,31 +19,27 @@ from ncco_server.simulator.scheduler import LONGEST_CALL_MS, Steps
 from ncco_server.simulator.transcript import Ncco
 
 RANDOM_NUMBER: Final = "442079460999"
-"""The number for `randomFromNumber` if the application's numbers are not known. It is reserved for fiction."""
+"""For `randomFromNumber` if the application's numbers are unknown. It is reserved for fiction."""
 
 
 class Vonage(CallControl):
     """The simulated platform: its clock, conversations, IDs and deliveries.
 
-    Virtual time only advances while a method of this class or of its legs is awaited, so runs are reproducible. Await
-    one method at a time.
+    Virtual time only advances while a method of this class or of its legs is awaited. Await one method at a time.
 
     Args:
-        application: the URLs of the server, and how webhooks are signed.
-        server: `AsgiServer` or `HttpServer`.
-        clock: the clock, which the server under test should use too, if it can.
-        parties: what called parties do; by default, all of them answer after 4 seconds and talk for 30.
-        durations: how long speech and audio last.
-        chaos: random network faults; None for no faults.
-        seed: determines the IDs, so they are the same in every run.
-        scheduler: how time passes; None for as fast as possible.
+        clock: also for the server under test, if it can use one.
+        parties: by default, all answer after 4 seconds and talk for 30.
+        chaos: None for no faults.
+        seed: determines the IDs.
+        scheduler: None for as fast as possible.
     """
 
     def play(self, leg: Leg, ncco: Ncco) -> Steps[None]:
         return play(Playback(self, leg), ncco)
 
     async def send_event(self, leg: Leg, fields: Mapping[str, Any]) -> None:
-        """Send an event about a leg. `fields` override the usual fields."""
+        """`fields` override the usual fields."""
         now = payloads.stamp(self.clock())
         conversation = leg.conversation.uuid
         fields = {"uuid": leg.uuid, "conversation_uuid": conversation, "timestamp": now, **fields}
@@ -52,7 +48,7 @@ class Vonage(CallControl):
         await self.scheduler.advance(lambda: delivery.is_over)
 
     def forget_ended(self, keep: int) -> None:
-        """Forget the legs that have ended, except the last `keep`, with their webhooks and conversations."""
+        """Keep the last `keep`; the others go with their webhooks and conversations."""
         over = [uuid for uuid, leg in self.legs.items() if leg.is_over]
         for uuid in over[: max(len(over) - keep, 0)]:
             del self.legs[uuid]
@@ -62,7 +58,7 @@ class Vonage(CallControl):
 
     @property
     def log(self) -> tuple[WebhookDelivery, ...]:
-        """All webhooks so far, in the order in which they were due."""
+        """In the order in which they were due."""
         return tuple(self.deliveries.log)
 
     async def call(
@@ -75,15 +71,15 @@ class Vonage(CallControl):
         sip_headers: Mapping[str, str] | None = None,
         custom_data: Any = None,
     ) -> Leg:
-        """Place an inbound call; returns once it has been answered or has ended.
+        """Return an inbound call once it has been answered or has ended.
 
         Args:
             to: the called number.
-            from_: the calling number or SIP URI; None for a Client SDK user.
+            from_: a number or SIP URI; None for a Client SDK user.
             from_user: the name of the Client SDK user.
             endpoint_type: phone, sip, app or vbc.
-            sip_headers: SIP headers under their own names, e.g. `X-Tenant` or `User-to-User`.
-            custom_data: data that a Client SDK application sends.
+            sip_headers: under their own names, e.g. `X-Tenant` or `User-to-User`.
+            custom_data: data from a Client SDK application.
         """
         identity = Identity(
             next(self.ids).hex, "inbound", endpoint_type, to, from_, from_user, sip_headers or {}, custom_data
@@ -100,7 +96,7 @@ class Vonage(CallControl):
         return leg
 
     def place(self, call: OutboundCall) -> Leg:
-        """Place an outbound call, as the REST API does. Nothing happens until virtual time advances."""
+        """Nothing happens until virtual time advances."""
         endpoint = call.action["endpoint"][0]
         from_ = call.action.get("from") or next(iter(self.application.numbers), RANDOM_NUMBER)
         headers = endpoint.get("headers") or {}
@@ -114,7 +110,7 @@ class Vonage(CallControl):
         return leg
 
     def uncalled(self, to: str) -> Leg:
-        """The leg of a call that nobody has placed, for a caller who expects one: it is over, without any webhook."""
+        """Return a leg that is over, without any webhook, for a caller who expects a call that nobody placed."""
         conversation = SimulatedConversation(f"CON-{next(self.ids)}")
         leg = self.new_leg(Identity(next(self.ids).hex, "outbound", "phone", to, None), conversation, self.event_target)
         leg.ended_ms = self.clock.ms
@@ -122,10 +118,7 @@ class Vonage(CallControl):
         return leg
 
     def _answer(self, leg: Leg) -> Steps[None]:
-        """A valid reply answers the call; if the fallback returns no NCCO either, the call ends.
-
-        Source: webhook reference, Answer.
-        """
+        """Without an NCCO, from the fallback either, the call ends. Source: webhook reference, Answer."""
         own = self.application
         self.send_status(leg, "started")
         self.send_status(leg, "ringing")
@@ -143,9 +136,6 @@ class Vonage(CallControl):
         self.end(leg, "platform")
 
     async def run(self, seconds: float | None = None) -> None:
-        """Advance virtual time by `seconds`. Without `seconds`, advance until no event is left, but at most a day.
-
-        After a call, this delivers late webhooks, such as those of recordings.
-        """
+        """Advance virtual time; without `seconds`, until no event is left, but at most a day."""
         until_ms = None if seconds is None else self.clock.ms + milliseconds(seconds)
         await self.scheduler.advance(lambda: False, until_ms, self.clock.ms + LONGEST_CALL_MS)

@@ -13,10 +13,7 @@ from ncco_server.simulator.transcript import Action, HeardKind, Ncco, PartyInput
 
 
 class Playback:
-    """An NCCO that is being played for a leg, and its prompts.
-
-    Prompts can be interrupted (`allows_barge_in`) from the first prompt with `bargeIn` until the next input.
-    """
+    """An NCCO that is being played for a leg; `allows_barge_in` holds from a `bargeIn` until the next input."""
 
     def __init__(self, platform: CallControl, leg: Leg) -> None:
         self.platform = platform
@@ -26,7 +23,7 @@ class Playback:
         self._prompt_process: Process[None] | None = None
 
     def load(self, ncco: Ncco) -> deque[tuple[Action, Action]]:
-        """Stop the prompts of the previous NCCO, and return the new actions, each in normal form and as written.
+        """Stop the previous prompts, and return each action in normal form and as written.
 
         In normal form, numbers are not text, and single values are arrays.
         """
@@ -37,9 +34,9 @@ class Playback:
     def prompt(self, action: Action) -> Steps[None]:
         """Play a `talk` or `stream`, or only start it if it can be interrupted.
 
-        A prompt with `bargeIn` is asynchronous: the NCCO continues, and the input listens while the prompt plays. This
-        also applies to all later prompts before that input, even with `bargeIn: false`. Source: NCCO reference, NCCO
-        actions (Synchronous), Talk and Stream (bargeIn); nexmo-developer pull request 1662.
+        After a `bargeIn`, this also applies to all later prompts before the input, even with `bargeIn: false`. Source:
+        NCCO
+        reference, Synchronous, bargeIn; nexmo-developer pull request 1662.
         """
         is_kept = self.allows_barge_in and self.platform.assumes.sticky_barge_in == "stays"
         self.allows_barge_in = is_kept or bool(action.get("bargeIn"))
@@ -57,7 +54,7 @@ class Playback:
             yield from self._play_prompt(self._queued.popleft())
 
     def _play_prompt(self, action: Action) -> Steps[None]:
-        """`loop` is 1 by default, and 0 repeats forever. Source: NCCO reference, Talk and Stream (loop)."""
+        """`loop` is 1 by default, and 0 repeats forever."""
         durations = self.platform.durations
         kind: HeardKind = "talk" if action["action"] == "talk" else "stream"
         if kind == "talk":
@@ -74,10 +71,7 @@ class Playback:
             sound.stop()
 
     def play_until(self, queue: InputQueue, within: float | None = None) -> Steps[PartyInput | None]:
-        """Play the prompts that have started until the party acts, for at most `within` seconds.
-
-        None if all of them have finished before, or if the input ignores the key that interrupts them.
-        """
+        """None if all prompts have finished, or if the input ignores the key that interrupts them."""
         self.allows_barge_in = False
         is_playing = not self.prompts_over.is_fired
         given: PartyInput | None = yield from queue.take(within=within, unless=self.prompts_over)

@@ -40,7 +40,7 @@ def play(playback: Playback, ncco: Ncco) -> Steps[None]:
 
 
 def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
-    """An NCCO in the reply replaces the current one. Source: NCCO reference, Notify."""
+    """An NCCO in the reply replaces the current one."""
     leg = playback.leg
     platform = playback.platform
     fields = payloads.notify(leg, action["payload"])
@@ -48,10 +48,7 @@ def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
 
 
 def wait(_: Playback, action: Action) -> Steps[None]:
-    """The default is 10 seconds. A value outside 0.1 to 7200 becomes the nearest limit.
-
-    Source: NCCO reference, Wait.
-    """
+    """The default is 10 seconds. A value outside 0.1 to 7200 becomes the nearest limit."""
     timeout = action.get("timeout", 10)
     seconds = float(timeout) if isinstance(timeout, str) else timeout
     yield from pause(float(min(max(seconds, 0.1), 7200.0)))
@@ -60,8 +57,7 @@ def wait(_: Playback, action: Action) -> Steps[None]:
 def record(playback: Playback, action: Action) -> Steps[None]:
     """Without an end condition, the recording lasts until the call ends, while the NCCO continues.
 
-    Source: NCCO reference, Record; its introduction says that the NCCO waits for the condition, but its table of
-    actions says that it does not.
+    Source: NCCO reference, Record: its introduction says that the NCCO waits; its table of actions says the opposite.
     """
     platform = playback.platform
     leg = playback.leg
@@ -99,10 +95,7 @@ def _until_over(playback: Playback, action: Action, recording: Recording) -> Ste
 
 
 def converse(playback: Playback, action: Action) -> Steps[None]:
-    """Recording starts when a moderator joins; in a standard conversation, when anybody joins.
-
-    Source: NCCO reference, Conversation (record).
-    """
+    """Recording starts when a moderator joins; in a standard conversation, when anybody joins."""
     platform = playback.platform
     leg = playback.leg
     conversation = platform.conversation_named(action["name"])
@@ -124,7 +117,6 @@ def converse(playback: Playback, action: Action) -> Steps[None]:
 
 
 def _on_hold(leg: Leg, conversation: SimulatedConversation, action: Action) -> Steps[None]:
-    """Source: NCCO reference, Conversation (musicOnHoldUrl)."""
     if conversation.started.is_fired:
         return
     music = action.get("musicOnHoldUrl")
@@ -137,9 +129,9 @@ def _on_hold(leg: Leg, conversation: SimulatedConversation, action: Action) -> S
 
 
 def transfer(playback: Playback, action: Action) -> Steps[None]:
-    """Move all legs of this conversation into another conversation, whose NCCO controls them from now on.
+    """The other conversation's NCCO controls all legs from now on.
 
-    Source: NCCO reference, Transfer. It is unverified that an unknown conversation ends the call with an error event.
+    It is unverified that an unknown conversation ends the call with an error event.
     """
     platform = playback.platform
     leg = playback.leg

@@ -1,7 +1,6 @@
 """Discrete-event simulation: virtual time, and the processes that run in it.
 
-A process is a generator. It yields what it waits for, and is resumed with the result. Only the HTTP requests that
-processes yield take real time.
+A process is a generator that yields what it waits for. Only HTTP requests take real time.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from ncco_server.simulator.servers import Request, Response
 T = TypeVar("T")
 
 LONGEST_CALL_MS: Final = 24 * 3600 * 1000
-"""How far time advances by default; no call lasts longer. Source: Voice API specification, length_timer (maximum)."""
+"""No call lasts longer. Source: Voice API specification, length_timer."""
 
 MOST_PROCESS_STEPS: Final = 20_000
-"""Maximum number of process steps at one moment of virtual time; more steps raise NoProgress."""
+"""More steps at one moment of virtual time raise NoProgress."""
 
 
 class NoProgress(AppError):
-    """Processes keep running while no virtual time passes, e.g. if the reply to a notify is the same notify again."""
+    """Processes run while no virtual time passes, e.g. if a notify is always answered by the same notify."""
 
 
 class Signal:
@@ -41,7 +40,7 @@ class Signal:
         self._waiting: list[Callable[[], None]] = []
 
     def fire(self) -> None:
-        """Fire the signal. A second call has no effect."""
+        """Do nothing the second time."""
         self.is_fired = True
         waiting = self._waiting
         self._waiting = []
@@ -54,7 +53,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """A wait for the first of several signals, for at most `ms` milliseconds. The result is the signal, or None."""
+    """A wait of at most `ms` milliseconds for the first of several signals. The result is the signal, or None."""
 
     signals: tuple[Signal, ...]
     ms: int | None = None
@@ -62,7 +61,7 @@ class Until:
 
 Command: TypeAlias = Until | Request
 Steps: TypeAlias = Generator[Command, Any, T]
-"""The generator of a process, whose result is `T`. It may yield a request, and is resumed with the response."""
+"""A process whose result is `T`; a request that it yields resumes it with the response."""
 
 
 def pause(seconds: float) -> Steps[None]:
@@ -70,7 +69,7 @@ def pause(seconds: float) -> Steps[None]:
 
 
 def first_of(*signals: Signal, within: float | None = None) -> Steps[Signal | None]:
-    """Wait for the first of several signals, and return it; None after `within` seconds."""
+    """None after `within` seconds."""
     found: Signal | None = yield Until(signals, None if within is None else milliseconds(max(within, 0.0)))
     return found
 
@@ -79,9 +78,9 @@ class Process(Generic[T]):
     """A running generator.
 
     Attributes:
-        done: fires when the process has ended or has been cancelled.
-        result: the return value; None until the process ends, or if it was cancelled.
-        turn: how many times the process has been resumed; timers and signals of an earlier turn are ignored.
+        done: fires when the process ends or is cancelled.
+        result: None until the process ends, or if it was cancelled.
+        turn: how many times the process was resumed; timers and signals of earlier turns are ignored.
     """
 
     def __init__(self, steps: Steps[T]) -> None:
@@ -96,13 +95,13 @@ class Process(Generic[T]):
         return self.done.is_fired
 
     def cancel(self) -> None:
-        """Stop the process, but run its `finally` blocks. A process that cancels itself ends at its next wait."""
+        """Run the `finally` blocks. A process that cancels itself ends at its next wait."""
         self._is_cancelled = True
         if not (self.is_over or self._is_running):
             self._close()
 
     def step(self, value: object) -> Command | None:
-        """Resume the process, and return what it waits for next; None if it is over."""
+        """None if the process is over."""
         self.turn += 1
         self._is_running = True
         try:
@@ -136,7 +135,7 @@ class Scheduler:
         self._count = self._steps = 0
 
     def spawn(self, steps: Steps[T]) -> Process[T]:
-        """Start a process. It first runs after the processes that are already ready."""
+        """The process first runs after those that are ready."""
         process = Process(steps)
         self._ready.append((process, process.turn, None))
         return process
@@ -147,8 +146,8 @@ class Scheduler:
         """Advance virtual time until `stop` returns true. Before each call of `stop`, everything due happens.
 
         Args:
-            stop: returns whether to stop.
-            until_ms: stop at exactly this time, even if no event occurs then.
+            stop: says whether to stop.
+            until_ms: stop at exactly this time, even without an event.
             latest_ms: stop before the first event after this time; None to stop when no event is left.
         """
         await self._settle()
@@ -195,7 +194,7 @@ class Scheduler:
                 self._at(command.ms, process, turn, None)
 
     async def _request(self, process: Process[Any], request: Request) -> None:
-        """Resume the process after the virtual time that the request took."""
+        """The request takes virtual time."""
         await asyncio.sleep(0)  # so that other tasks, time limits and Ctrl-C get a turn too
         turn = process.turn
         response = await self._ask(request)

@@ -19,7 +19,7 @@ from ncco_server.simulator.clock import VirtualClock
 
 Method: TypeAlias = Literal["GET", "POST"]
 Target: TypeAlias = tuple[str, Method]
-"""The URL and the method of a webhook."""
+"""A URL and the method."""
 Failure: TypeAlias = Literal["", "connect timeout", "timeout", "closed", "reset"]
 App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -29,10 +29,10 @@ class Request:
     """One HTTP request.
 
     Attributes:
-        body: the body of a POST; b"" for a GET.
-        connect_s: time limit for the connection in seconds.
-        answer_s: time limit for the reply in seconds.
-        is_awaited: whether the call waits for the reply in order to play it; False for a fallback request.
+        body: b"" for a GET.
+        connect_s: time limit for the connection.
+        answer_s: time limit for the reply.
+        is_awaited: whether the call waits for the reply in order to play it.
     """
 
     method: Method
@@ -67,10 +67,10 @@ class Server(Protocol):
 
     @property
     def now(self) -> datetime:
-        """The current time of the server's clock. Tokens for the server contain it."""
+        """The time of the server's clock, which tokens contain."""
 
     async def deliver(self, request: Request) -> Response:
-        """Send a request. Never raises if the server fails."""
+        """Never raises if the server fails."""
 
 
 async def ask_in_time(server: Server, request: Request) -> Response:
@@ -88,12 +88,12 @@ def in_time(request: Request, response: Response) -> Response:
 
 
 def compact_json(value: object) -> str:
-    """Encode a value as in webhooks: as JSON without spaces, and without escapes for non-ASCII letters."""
+    """Encode without spaces, and without escapes for non-ASCII letters, as in webhooks."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def with_query(url: str, fields: Mapping[str, Any], null: str | None = None) -> str:
-    """A nested value becomes a JSON parameter. A null becomes `null`, or is left out if that is None.
+    """A nested value becomes JSON. A null becomes `null`, or is left out if that is None.
 
     Source: webhook reference, the two kinds of request (GET).
     """
@@ -107,18 +107,14 @@ def with_query(url: str, fields: Mapping[str, Any], null: str | None = None) -> 
 def payload_hash(method: Method, url: str, body: bytes) -> str:
     """Hash a POST's raw body, or a GET's query as compact JSON in URL order.
 
-    It is not documented whether non-ASCII letters are escaped in this JSON; here they are not.
+    It is unverified that non-ASCII letters are not escaped.
     """
     query = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
     return hashlib.sha256(body if method == "POST" else compact_json(query).encode()).hexdigest()
 
 
 def authorization(secret: str, issued_at: datetime, jti: str, hashed: str, **accounts: str) -> Mapping[str, str]:
-    """Sign the `Authorization` header with the account's signature secret.
-
-    `issued_at` is the time of the server's clock, `hashed` the result of `payload_hash`, and `accounts` are `api_key`
-    and `application_id`; empty ones are left out.
-    """
+    """Sign with the account's signature secret; `accounts` are `api_key` and `application_id`, unless empty."""
     claims: dict[str, object] = {"iat": int(issued_at.timestamp()), "jti": jti, "iss": "Vonage", "payload_hash": hashed}
     claims |= {name: value for name, value in accounts.items() if value}
     with warnings.catch_warnings(action="ignore"):  # PyJWT warns of a short secret, which may be the account's
@@ -126,17 +122,16 @@ def authorization(secret: str, issued_at: datetime, jti: str, hashed: str, **acc
 
 
 class HttpServer:
-    """Any webhook server, in any language, at the application's URLs. Use it with `async with`.
+    """Any webhook server, in any language. Use it with `async with`.
 
-    Tokens contain the real time, because the server uses its own clock, but timestamps in webhooks are virtual. A
-    request takes no virtual time.
+    Tokens contain the real time, for the server's clock, but webhooks virtual time. A request takes no virtual time.
 
     Args:
         transport: None for the network.
         patience_s: time limit of a request in real seconds; None for the request's own limits.
 
     Attributes:
-        faults: exceptions raised by an application in this process. Each of them became a reply with status 500.
+        faults: exceptions of an application in this process, each of which became a 500.
     """
 
     def __init__(self, transport: httpx.AsyncBaseTransport | None = None, patience_s: float | None = None) -> None:
@@ -155,7 +150,7 @@ class HttpServer:
         await self._transport.aclose()
 
     async def deliver(self, request: Request) -> Response:
-        """Send a request. Redirects are not followed."""
+        """Redirects are not followed."""
         connect_s, answer_s = self._patience_s or request.connect_s, self._patience_s or request.answer_s
         limits = {"timeout": httpx.Timeout(answer_s, connect=connect_s).as_dict()}
         try:
@@ -180,7 +175,7 @@ class HttpServer:
 
 
 class AsgiServer(HttpServer):
-    """Any ASGI application in this process. This class does not start or stop it.
+    """An ASGI application in this process, which this class neither starts nor stops.
 
     `patience_s` is the time limit of a request in real seconds. The application should use the virtual clock too.
     """

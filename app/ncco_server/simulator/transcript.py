@@ -12,11 +12,8 @@ HeardKind: TypeAlias = Literal[
     "ringing", "talk", "stream", "tone", "music", "beep", "keys", "joined", "left", "voice", "pressed", "spoke",
     "hung up", "ended",
 ]  # fmt: skip
-"""What the kinds mean that do not explain themselves.
-
-ringing: the number that was dialled is ringing. tone: a ringback tone. music: hold music of a conversation that has
-not started. keys: DTMF tones sent to this party. joined, left: another party joined or left. voice: another party
-speaks. pressed, spoke, hung up: this party pressed a key, spoke or hung up. ended: the platform hung up.
+"""Tone is a ringback tone, and music the hold music before a conversation starts. Keys are DTMF tones for this party,
+which itself pressed or spoke; joined, left and voice are other parties. If the call ended, the platform hung up.
 """
 
 
@@ -25,12 +22,12 @@ class Heard:
     """One entry of a party's transcript.
 
     Attributes:
-        at: seconds since the call was answered; negative before that.
+        at: seconds since the answer; negative before.
         leg: the uuid of the leg.
         text: the spoken text, the URL of a file, a number or keys.
-        seconds: the duration, as planned or until the sound was cut; None for an endless sound that is still playing.
-        is_cut: whether a prompt was interrupted by a key, speech or a hang-up.
-        action: the NCCO action that caused the entry; None if there is none.
+        seconds: planned, or until the cut; None for an endless sound that is still playing.
+        is_cut: whether a key, speech or a hang-up interrupted a prompt.
+        action: the NCCO action that caused the entry, or None.
     """
 
     at: float
@@ -54,9 +51,8 @@ class Speech:
     """Something that a party says. The input begins when the party starts to speak.
 
     Attributes:
-        seconds: how long the party speaks.
         results: the recognised texts, best first, each with `text` and `confidence`, both strings.
-        error: the error of speech recognition; "" for none.
+        error: of speech recognition, or "".
     """
 
     seconds: float
@@ -72,10 +68,9 @@ class Waited:
     """What the call waits for.
 
     Attributes:
-        kind: `input`: keys or speech, while nothing is being played. `record`: silence or a key that ends the
-            recording. `dial`: the outcome of a dial (`Leg.decide`).
+        kind: `input`: keys or speech, after all prompts. `record`: silence or a key. `dial`: `Leg.decide`.
         takes: for an input, `dtmf`, `speech` or both.
-        address: for a dial, the dialled number, user, URI or extension.
+        address: for a dial, the number, user, URI or extension.
     """
 
     kind: Literal["input", "record", "dial"]
@@ -84,7 +79,7 @@ class Waited:
     address: str = ""
 
     def is_ended_by(self, given: PartyInput) -> bool:
-        """Whether this input is enough for the call to continue; never for a dial."""
+        """A dial is never ended."""
         if self.kind == "input":
             return ("dtmf" if isinstance(given, PressedKey) else "speech") in self.takes
         if isinstance(given, PressedKey):
@@ -100,10 +95,10 @@ class CallMoment:
     """When and why virtual time stopped in a call.
 
     Attributes:
-        at: seconds since the call was answered.
-        kind: `input`, `record`, `dial`: the call waits for the party; see `Waited`. `until`: the given time is reached.
-            `idle`: nothing happens until somebody acts (an endless loop, a conversation), or a day has passed without
-            waiting for the caller. `end`: the call is over.
+        at: seconds since the answer.
+        kind: that of `waited`. `until`: the given time is reached. `idle`: nothing happens until somebody acts, or a
+            day
+            has passed. `end`: the call is over.
         waited: None for `until`, `idle` and `end`.
     """
 

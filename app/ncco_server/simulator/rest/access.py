@@ -25,13 +25,13 @@ _OPTIONS: Final[Options] = {
     "verify_aud": False,
 }
 _DRIFT_S: Final = 300
-"""Maximum clock difference in seconds. Our choice."""
+"""Our choice of a maximum clock difference."""
 MAX_BODY_BYTES: Final = 1_048_576
 """Our choice: NCCOs are much smaller."""
 
 
 class Access:
-    """Verifies an application's tokens with its public key; `now` returns the time that tokens are compared with."""
+    """Verifies an application's tokens with its public key, at the time that `now` returns."""
 
     def __init__(self, application_id: str, key: RSAPublicKey, now: Callable[[], datetime]) -> None:
         self._application_id = application_id
@@ -39,7 +39,7 @@ class Access:
         self._now = now
 
     def require(self, authorization: str) -> None:
-        """Raise ProblemError unless the header has a valid token for the application."""
+        """Raise ProblemError without a valid token."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise _unauthorized("The request has no bearer token: sign a JWT with the application's private key.")
@@ -78,7 +78,7 @@ class RateLimit:
 
 
 def limited(receive: Receive) -> Receive:
-    """Wrap `receive` so that it raises ProblemError once a request body is larger than `MAX_BODY_BYTES`."""
+    """Raise ProblemError once a request body is larger than `MAX_BODY_BYTES`."""
     size = 0
 
     async def receive_some() -> Message:

@@ -49,7 +49,7 @@ PARAMETERS: Final = {
     "endpoint": "to", "from": "from.number", "timeout": "ringing_timer", "machineDetection": "machine_detection",
     "advancedMachineDetection": "advanced_machine_detection",
 }  # fmt: skip
-"""The options of a `connect` action, and the names of these parameters in the body of a new call."""
+"""By option of a `connect` action."""
 
 
 @dataclass(slots=True)
@@ -57,9 +57,8 @@ class Platform:
     """The shared state of the routes.
 
     Attributes:
-        in_step: a context manager around each request; if virtual time follows real time, it lets time catch up first.
-        balance_eur: what the account has left.
-        running: the processes that requests have started (talk, stream, listening for keys), by leg and name.
+        in_step: opened around each request, so that virtual time can catch up.
+        running: processes that requests have started, by leg and name.
     """
 
     vonage: Vonage
@@ -73,7 +72,7 @@ class Platform:
     def known(self, uuid: str) -> Leg:
         """Return a leg, even if it is over. Raises ProblemError.
 
-        Its UUID may have dashes, as in the reference, or none, as in real webhooks.
+        Real webhooks have UUIDs without dashes; the reference has dashes.
         """
         leg = self.vonage.legs.get(uuid.replace("-", "").lower())
         if leg is None:
@@ -81,10 +80,7 @@ class Platform:
         return leg
 
     def leg(self, uuid: str) -> Leg:
-        """Return a leg that can be changed.
-
-        Raises ProblemError if the leg is unknown or over, or has only just begun.
-        """
+        """Raise ProblemError if the leg is unknown or over, or has only just begun."""
         leg = self.known(uuid)
         if leg.is_over:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"The call {uuid} is over.")
@@ -95,7 +91,7 @@ class Platform:
         return leg
 
     def begin(self, leg: Leg, name: str, steps: Steps[None]) -> None:
-        """Start a process for a leg, which replaces the leg's previous process with this name."""
+        """Replace the leg's previous process with this name."""
         self.stop(leg, name)
         self.running = {key: each for key, each in self.running.items() if not each.is_over}
         self.running[leg.uuid, name] = process = self.vonage.scheduler.spawn(steps)
@@ -128,7 +124,7 @@ def calls_api(platform: Platform) -> FastAPI:
 
 
 class AuthorizedRoute(APIRoute):
-    """A route that verifies the token before it reads the body, and limits the size of the body."""
+    """Verifies the token before it reads the body, and limits the size of the body."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -167,7 +163,7 @@ async def create(platform: InStep, body: CreateCall) -> Reply:
 
 
 def _parameter(issue: Issue) -> str:
-    """Return `to[0].number` for an issue at `/0/endpoint/0/number`."""
+    """Return `to[0].number` for `/0/endpoint/0/number`."""
     _, _, option, *deeper = f"{issue.path}".split("/")
     name = PARAMETERS.get(option, option)
     return name + "".join(f"[{each}]" if each.isdigit() else f".{each}" for each in deeper)
@@ -218,9 +214,9 @@ async def get_call(platform: InStep, uuid: str, request: Request) -> Reply:
 
 
 def _shown(leg: Leg, request: Request) -> Reply:
-    """Links are absolute, because Vonage's SDK for Node reads no others.
+    """Links are absolute for Vonage's SDK for Node.
 
-    Source: Outbound REST: times have no zone; times, rate, price and duration are missing until the call is completed.
+    Times have no zone; times, rate, price and duration are missing until the call is completed.
     """
     identity = leg.identity
     document: Reply = {"_links": {"self": {"href": f"{request.base_url}v1/calls/{leg.uuid}"}}}

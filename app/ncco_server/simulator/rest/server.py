@@ -27,8 +27,7 @@ from ncco_server.simulator.servers import HttpServer, ask_in_time
 class LiveVonage:
     """A virtual Vonage whose time follows real time, at `speed` virtual seconds per real second.
 
-    Tokens are verified with the application's `application_id` and `key`. Change `vonage` only inside
-    `scheduler.in_step()`.
+    Change `vonage` only inside `scheduler.in_step()`.
     """
 
     def __init__(
