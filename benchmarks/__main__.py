@@ -40,10 +40,11 @@ BENCHMARKS: Final = (
     "pages",
     "complete",
     "lookups",
+    "tables",
     "mistakes",
     "placing_load",
 )
-OF_THE_SERVER: Final = frozenset({"served", "latency", "growth", "pages"})
+OF_THE_SERVER: Final = frozenset({"served", "latency", "growth", "pages", "tables"})
 PROOFS: Final = (
     "kills",
     "function_kills",

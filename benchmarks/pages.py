@@ -160,7 +160,7 @@ def _measure(folder: Path, database: str, url: str, args: argparse.Namespace) ->
     print(f"{database}: {args.stored:,} calls stored in {time.perf_counter() - began:.0f} s", flush=True)
     port = serving.free_port()
     env = {"NCCO_CONSOLE_PORT": str(port), "NCCO_CONSOLE_PASSWORD_HASH": hash_password(PASSWORD)}
-    with serving.ours(folder, database, url, env) as server, _browser(port) as client:
+    with serving.ours(folder, database, url, env) as server, browser(port) as client:
         wanted = [*pages(numbers), *deep_pages(args.stored)]
         before = _scans(url)
         found = {}
@@ -197,9 +197,10 @@ def deep_pages(stored: int) -> Iterator[Page]:
 
 
 @contextmanager
-def _browser(port: int) -> Iterator[httpx.Client]:
+def browser(port: int, password: str = PASSWORD) -> Iterator[httpx.Client]:
+    """A client that is logged in to the console."""
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-        reply = client.post("/login", data={"password": PASSWORD})
+        reply = client.post("/login", data={"password": password})
         if reply.status_code != 303:
             raise RuntimeError(f"the console answers {reply.status_code}: {reply.text[:300]}")
         client.headers["cookie"] = "; ".join(f"{each.name}={each.value}" for each in client.cookies.jar)
@@ -224,7 +225,7 @@ def _polling(port: int, console: int, seconds: float) -> float:
     """The share of a core that the console uses while tabs poll: half of them Home, half of them the calls."""
     end = threading.Event()
     with ExitStack() as stack:
-        clients = [stack.enter_context(_browser(port)) for _ in range(TABS)]
+        clients = [stack.enter_context(browser(port)) for _ in range(TABS)]
         tabs = [_tab(client, ("/home", "/calls")[number % 2], end) for number, client in enumerate(clients)]
         threads = [threading.Thread(target=tab) for tab in tabs]
         for thread in threads:

@@ -26,12 +26,12 @@ CREDENTIALS: Final = {
 _HEADER: Final = urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=")
 
 
-def answer_request() -> bytes:
+def answer_request(caller: str = "447700900123") -> bytes:
     """The bytes of a POST of an answer webhook. Its leg is random, like Vonage's."""
     leg = secrets.token_hex(16)
     fields = {
         "to": "442079460000",
-        "from": "447700900123",
+        "from": caller,
         "uuid": leg,
         "conversation_uuid": f"CON-{leg[:8]}-{leg[8:12]}-{leg[12:16]}-{leg[16:20]}-{leg[20:]}",
         "region_url": "https://api-eu-3.vonage.com",
