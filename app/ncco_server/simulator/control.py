@@ -22,9 +22,9 @@ from ncco_server.simulator.transcript import Action, Ncco
 
 RECORDING_S: Final = 0.64
 TRANSCRIPTION_S: Final = 10.0
-"""Our estimate of the seconds before the webhook of a recording, and again before the transcript."""
+"""Seconds from the end of a recording to its webhook, and from that webhook to the transcript. Our estimates."""
 BYTES_A_SECOND: Final = {"mp3": 4000, "ogg": 4000, "wav": 32000}
-"""mp3 has 32 kbit/s. Source: recording guide of 2022. The rest are our estimates."""
+"""For mp3, 32 kbit/s. Source: recording guide of 2022. The rest are our estimates."""
 
 
 class CallControl(ABC):
@@ -54,7 +54,7 @@ class CallControl(ABC):
         self.named: dict[str, SimulatedConversation] = {}
 
     def configure(self, application: Application) -> None:
-        """Also apply to calls in progress."""
+        """Change the application's settings, for calls in progress too."""
         self.application = self.deliveries.application = application
 
     def new_leg(
@@ -72,7 +72,7 @@ class CallControl(ABC):
         conversation.join(leg)
 
     def conversation_named(self, name: str) -> SimulatedConversation:
-        """A name is unique within an application. Source: NCCO reference, Conversation."""
+        """Within an application, the same name means the same conversation. Source: NCCO reference, Conversation."""
         conversation = self.named.get(name)
         if conversation is None or conversation.over.is_fired:
             conversation = self.named[name] = SimulatedConversation(
@@ -86,7 +86,10 @@ class CallControl(ABC):
         return self.application.event_url, self.application.event_method
 
     def target(self, action: Mapping[str, Any], leg: Leg) -> Target:
-        """Source: webhooks guide, precedence."""
+        """The URL of the action precedes that of the request for the call, and that precedes the application's.
+
+        Source: webhooks guide, precedence.
+        """
         written = action.get("eventUrl")
         if not written:
             return leg.root.target
@@ -94,7 +97,7 @@ class CallControl(ABC):
         return url, "GET" if str(action.get("eventMethod", "POST")).upper() == "GET" else "POST"
 
     def new_file(self) -> str:
-        """Neither the file nor the host exists (RFC 2606)."""
+        """Return a URL for a recording or transcription; neither file nor host exists (RFC 2606)."""
         return f"https://files.invalid/v1/files/{next(self.ids)}"
 
     def send(self, kind: str, target: Target, fields: Mapping[str, Any], leg: Leg) -> None:
@@ -111,7 +114,10 @@ class CallControl(ABC):
         return self.deliveries.ask(delivery, leg)
 
     def end(self, leg: Leg, by: EndedBy) -> None:
-        """End a leg, its recordings, and the legs that it dialled; does nothing if it is over. Source: `completed`."""
+        """End a leg, its NCCO, its recordings, and the legs that it has dialled. Does nothing if the leg is over.
+
+        Source: webhook reference, completed.
+        """
         if leg.over.is_fired:
             return
         leg.ended_ms = self.clock.ms
@@ -144,6 +150,7 @@ class CallControl(ABC):
         return self.application.assumes
 
     def hang_up(self, leg: Leg) -> None:
+        """End a leg as the REST API does."""
         if leg.is_answered or leg.identity.direction == "inbound":
             self.end(leg, "platform")
         else:
@@ -152,7 +159,7 @@ class CallControl(ABC):
             self.give_up(leg, self.assumes.hung_up_ringing)
 
     def give_up(self, leg: Leg, status: str = "cancelled", **extra: Any) -> None:
-        """Source: webhook reference, Call status events."""
+        """End a dialled leg that was not answered. Source: webhook reference, Call status events."""
         if leg.over.is_fired:
             return
         leg.ended_ms = self.clock.ms
@@ -166,7 +173,10 @@ class CallControl(ABC):
             self.complete_after(leg, status)
 
     def complete_after(self, leg: Leg, status: str) -> None:
-        """Declined calls have no `completed` event. Source: support article 360057200092."""
+        """Send the `completed` event that follows some failures; it does not follow declined calls.
+
+        Source: support article 360057200092.
+        """
         assumed = {"timeout": self.assumes.completed_after_timeout, "cancelled": self.assumes.completed_after_cancelled}
         if status == "busy" or assumed.get(status) == "sent":
             self.send("event", leg.target, payloads.completed(leg), leg)
@@ -174,7 +184,9 @@ class CallControl(ABC):
     def leave(self, leg: Leg) -> None:
         """Remove a leg from its conversation, and end what depends on the leg.
 
-        It is unverified that a call's conversation ends when its controller leaves. Source: NCCO reference, endOnExit.
+        A named conversation ends for everyone when its last leg, or a leg with `endOnExit`, leaves. A call's
+        conversation ends when the leg that controls it with its NCCO leaves (unverified). Source: NCCO reference,
+        Conversation (endOnExit).
         """
         conversation = leg.conversation
         if leg not in conversation.legs:
@@ -188,7 +200,10 @@ class CallControl(ABC):
             self._end_guests(conversation)
 
     def move(self, leg: Leg, conversation: SimulatedConversation, action: Mapping[str, Any] = NO_SETTINGS) -> None:
-        """The webhook is also sent when a conversation action moves a leg. Source: webhook reference, Transfer."""
+        """The transfer webhook is also sent when a conversation action moves a leg.
+
+        Source: webhook reference, Transfer.
+        """
         left = leg.conversation.uuid
         self.leave(leg)
         for listener in conversation.legs:
@@ -200,9 +215,10 @@ class CallControl(ABC):
             self.send("transfer", leg.root.target, payloads.transfer(leg, left), leg)
 
     def replace(self, leg: Leg, ncco: Ncco | Target) -> None:
-        """End the legs that it dialled, and play another NCCO in a new conversation.
+        """Let a leg play another NCCO in a new conversation, and end the legs that it has dialled.
 
-        What happens to the other parties is unverified. Source: Voice API specification, transfer.
+        If `ncco` is a target, the NCCO is requested there first. What happens to the other parties is unverified.
+        Source: Voice API specification, transfer; webhook reference, Transfer.
         """
         waited = leg.open
         if leg.player is not None:
@@ -219,6 +235,7 @@ class CallControl(ABC):
         self.begin(leg, self.play_to_the_end(leg, ncco))
 
     def end_recordings_of_replaced(self, leg: Leg) -> None:
+        """What follows for recordings when another NCCO replaces the one that started them."""
         if self.assumes.record_after_replacement == "ends":
             for recording in leg.recordings:
                 self.end_recording(recording)
@@ -228,7 +245,7 @@ class CallControl(ABC):
         leg.processes.append(leg.player)
 
     def play_to_the_end(self, leg: Leg, ncco: Ncco | Target, *, is_announced: bool = True) -> Steps[None]:
-        """Send `answered` before, unless it has been sent."""
+        """Play an NCCO, or that of a target; send `answered` before, unless it has been sent."""
         found: Ncco | None
         if isinstance(ncco, tuple):
             fields = payloads.answer(leg, self.application.region_url)
@@ -241,23 +258,26 @@ class CallControl(ABC):
         self.end(leg, "platform")
 
     def close(self, conversation: SimulatedConversation) -> None:
-        """Each leg continues with its own NCCO."""
+        """Close a named conversation: its recordings end, and each leg continues with its own NCCO."""
         for recording in conversation.recordings:
             self.end_recording(recording)
         conversation.over.fire()
         self._end_guests(conversation)
 
     def _end_guests(self, conversation: SimulatedConversation) -> None:
-        """Legs without an NCCO of their own have nothing to continue with."""
+        """End the legs that have no NCCO of their own to continue with."""
         for guest in [leg for leg in conversation.legs if leg.player is None or leg.player.is_over]:
             self.end(guest, "platform")
 
     def new_recording(self, leg: Leg, action: Action) -> Recording:
-        """The caller must ensure that the leg or its conversation ends the recording."""
+        """Start to record a leg. The caller must ensure that the leg or its conversation ends the recording."""
         return Recording(str(next(self.ids)), leg, leg.conversation, action, self.clock())
 
     def end_recording(self, recording: Recording) -> None:
-        """Do nothing if it has ended. Source: webhook reference, Record and Transcription."""
+        """End a recording, if it has not ended; its webhook follows.
+
+        Source: webhook reference, Record and Transcription.
+        """
         if recording.ended is None:
             recording.ended = self.clock()
             self.scheduler.spawn(self._report(recording, (recording.ended - recording.begun).total_seconds()))
@@ -282,6 +302,6 @@ class CallControl(ABC):
 
 
 def _format(action: Mapping[str, Any]) -> str:
-    """More than two channels are wav by default. Source: NCCO reference, Record (format)."""
+    """Source: NCCO reference, Record (format): wav is the default for more than two channels."""
     written = action.get("format")
     return str(written) if written else "wav" if int(action.get("channels") or 1) > 2 else "mp3"

@@ -20,13 +20,13 @@ Collected: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 
 TOGETHER_S: Final = 3.0
-"""Our estimate of the pause that ends keys which are sent together."""
+"""The pause that ends the keys which are sent together. Our estimate."""
 UNUSED_SPEECH: Final[Mapping[str, Mapping[str, Any] | None]] = {
     "no_results": {"results": []},
     "error": {"error": "Speech was not enabled"},
     "missing": None,
 }
-"""By the value of `Assumptions.unused_speech`."""
+"""`speech` in the webhook of an input for keys only, by the value of `Assumptions.unused_speech`."""
 
 
 def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
@@ -48,7 +48,10 @@ def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
 
 
 def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Collected]:
-    """Keypresses take precedence over speech. It is unverified that an input for both uses the timeouts of speech."""
+    """Keypresses take precedence over speech. An input for both uses the timeouts of speech (unverified).
+
+    Source: NCCO reference, DTMF Input Settings, Speech Recognition Settings; webhook reference, Input.
+    """
     clock = playback.platform.clock
     leg = playback.leg
     takes = waited.takes
@@ -102,7 +105,10 @@ def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Coll
 
 
 def _sources(leg: Leg, takes: frozenset[str], speech: Mapping[str, Any]) -> Iterator[tuple[Leg, type[PartyInput]]]:
-    """Speech is only collected from the first leg in `uuid`."""
+    """Speech is only collected from the first leg in `uuid`.
+
+    Source: NCCO reference, Speech Recognition Settings (uuid).
+    """
     if "dtmf" in takes:
         yield leg, PressedKey
     if "speech" in takes:
@@ -111,7 +117,10 @@ def _sources(leg: Leg, takes: frozenset[str], speech: Mapping[str, Any]) -> Iter
 
 
 def _each_key(playback: Playback, action: Action) -> Steps[None]:
-    """In asynchronous mode, the NCCO continues. It is unverified that this lasts until the leg ends."""
+    """Asynchronous mode: the NCCO continues, and each key is sent at once, until the leg ends (unverified).
+
+    Source: NCCO reference, Input (mode).
+    """
     platform = playback.platform
     leg = playback.leg
     with InputQueue((leg, PressedKey)) as queue:  # until the prompts end, or a key interrupts them
@@ -120,7 +129,7 @@ def _each_key(playback: Playback, action: Action) -> Steps[None]:
 
 
 def listen_for_keys(platform: CallControl, leg: Leg, target: Target, first: PartyInput | None = None) -> Steps[None]:
-    """Send each key that a party presses, `first` before the others."""
+    """Send each key that a party presses, beginning with `first` if a key was pressed before."""
     is_together = platform.assumes.keys_while_asynchronous == "together"
     digits = ""
     with InputQueue((leg, PressedKey)) as queue:

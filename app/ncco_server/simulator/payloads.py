@@ -1,4 +1,7 @@
-"""Builds the fields of all webhooks, exactly as the platform sends them. Source: webhook reference, by event."""
+"""Builds the fields of all webhooks, exactly as the platform sends them.
+
+Source: webhook reference; each function names its section.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ def stamp(moment: datetime) -> str:
 
 
 def whole_seconds(moment: datetime, zone: str = ".000Z") -> str:
+    """Format a time as in `start_time` and `end_time`."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}{zone}"
 
 
@@ -31,7 +35,7 @@ def of_leg(leg: Leg) -> Fields:
 
 
 def answer(leg: Leg, region_url: str) -> Fields:
-    """In the order of real requests. Source: webhook reference, Answer."""
+    """The fields are in the order of real requests. Source: webhook reference, Answer."""
     identity = leg.identity
     fields: Fields = {"to": identity.to, "endpoint_type": identity.endpoint_type}
     fields |= {"from_user": identity.from_user} if identity.from_user else {"from": identity.from_}
@@ -45,12 +49,12 @@ def answer(leg: Leg, region_url: str) -> Fields:
 
 
 def fallback(fields: Mapping[str, Any], url: str, kind: str, reason: str) -> Fields:
-    """`kind` is `answer` or `event`."""
+    """`kind` is `answer` or `event`. Source: webhook reference, Fallback."""
     return {"reason": reason, "original_request": {"url": url, "type": kind}, **fields}
 
 
 def status(leg: Leg, name: str, **extra: Any) -> Fields:
-    """WebSocket legs have no direction. Source: WebSocket guide."""
+    """Source: webhook reference, Call status events; WebSocket guide (WebSocket legs have no direction)."""
     is_socket = leg.identity.endpoint_type == "websocket"
     fields: Fields = {}
     if name not in WITHOUT_HEADERS or is_socket:
@@ -68,6 +72,7 @@ def status(leg: Leg, name: str, **extra: Any) -> Fields:
 
 
 def completed(leg: Leg) -> Fields:
+    """Source: webhook reference, Call status events (completed)."""
     end_ms = leg.clock.ms if leg.ended_ms is None else leg.ended_ms
     start_ms = end_ms if leg.answered_ms is None else leg.answered_ms
     seconds = (end_ms - start_ms) / 1000
@@ -86,7 +91,7 @@ def completed(leg: Leg) -> Fields:
 
 
 def collected(leg: Leg, parts: Mapping[str, Any]) -> Fields:
-    """`parts` is `dtmf` and `speech`, or only `dtmf` if the input is asynchronous."""
+    """`parts` is `dtmf` and `speech`, or only `dtmf` if the input is asynchronous. Source: webhook reference, Input."""
     return {**parts} | of_leg(leg) | {"timestamp": stamp(leg.clock())}
 
 
@@ -96,17 +101,21 @@ def notify(leg: Leg, payload: object) -> Fields:
 
 
 def transfer(leg: Leg, left: str) -> Fields:
-    """`left` is the uuid of the former conversation; `type` is as in real requests."""
+    """`left` is the uuid of the former conversation.
+
+    Source: webhook reference, Transfer; `type` as in real requests.
+    """
     joined = {"uuid": leg.uuid, "conversation_uuid_to": leg.conversation.uuid, "timestamp": stamp(leg.clock())}
     return {"conversation_uuid_from": left, "type": "transfer"} | joined
 
 
 def error(leg: Leg, reason: str) -> Fields:
+    """Source: webhook reference, Error."""
     return {"reason": reason, "conversation_uuid": leg.conversation.uuid, "timestamp": stamp(leg.clock())}
 
 
 def record(recording: Recording, url: str, size: int) -> Fields:
-    """`size` is in bytes."""
+    """`size` is in bytes. Source: webhook reference, Record."""
     return {
         "start_time": whole_seconds(recording.begun, "Z"),
         "recording_url": url,
@@ -119,7 +128,7 @@ def record(recording: Recording, url: str, size: int) -> Fields:
 
 
 def transcription(recording: Recording, url: str) -> Fields:
-    """There is no timestamp."""
+    """There is no timestamp. Source: webhook reference, Transcription."""
     return {
         "conversation_uuid": recording.conversation.uuid,
         "type": "record",

@@ -40,7 +40,7 @@ def play(playback: Playback, ncco: Ncco) -> Steps[None]:
 
 
 def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
-    """An NCCO in the reply replaces the current one."""
+    """An NCCO in the reply replaces the current one. Source: NCCO reference, Notify."""
     leg = playback.leg
     platform = playback.platform
     fields = payloads.notify(leg, action["payload"])
@@ -48,7 +48,10 @@ def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
 
 
 def wait(_: Playback, action: Action) -> Steps[None]:
-    """The default is 10 seconds. A value outside 0.1 to 7200 becomes the nearest limit."""
+    """The default is 10 seconds. A value outside 0.1 to 7200 becomes the nearest limit.
+
+    Source: NCCO reference, Wait.
+    """
     timeout = action.get("timeout", 10)
     seconds = float(timeout) if isinstance(timeout, str) else timeout
     yield from pause(float(min(max(seconds, 0.1), 7200.0)))
@@ -57,7 +60,8 @@ def wait(_: Playback, action: Action) -> Steps[None]:
 def record(playback: Playback, action: Action) -> Steps[None]:
     """Without an end condition, the recording lasts until the call ends, while the NCCO continues.
 
-    Source: NCCO reference, Record: its introduction says that the NCCO waits; its table of actions says the opposite.
+    Source: NCCO reference, Record; its introduction says that the NCCO waits for the condition, but its table of
+    actions says that it does not.
     """
     platform = playback.platform
     leg = playback.leg
@@ -95,7 +99,10 @@ def _until_over(playback: Playback, action: Action, recording: Recording) -> Ste
 
 
 def converse(playback: Playback, action: Action) -> Steps[None]:
-    """Recording starts when a moderator joins; in a standard conversation, when anybody joins."""
+    """Recording starts when a moderator joins; in a standard conversation, when anybody joins.
+
+    Source: NCCO reference, Conversation (record).
+    """
     platform = playback.platform
     leg = playback.leg
     conversation = platform.conversation_named(action["name"])
@@ -117,6 +124,7 @@ def converse(playback: Playback, action: Action) -> Steps[None]:
 
 
 def _on_hold(leg: Leg, conversation: SimulatedConversation, action: Action) -> Steps[None]:
+    """Source: NCCO reference, Conversation (musicOnHoldUrl)."""
     if conversation.started.is_fired:
         return
     music = action.get("musicOnHoldUrl")
@@ -129,9 +137,9 @@ def _on_hold(leg: Leg, conversation: SimulatedConversation, action: Action) -> S
 
 
 def transfer(playback: Playback, action: Action) -> Steps[None]:
-    """The other conversation's NCCO controls all legs from now on.
+    """Move all legs of this conversation into another conversation, whose NCCO controls them from now on.
 
-    It is unverified that an unknown conversation ends the call with an error event.
+    Source: NCCO reference, Transfer. It is unverified that an unknown conversation ends the call with an error event.
     """
     platform = playback.platform
     leg = playback.leg

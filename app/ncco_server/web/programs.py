@@ -49,7 +49,7 @@ class ApiRefusal(BaseModel):
     problem: Told
     fix: Told = Field(description="What to do about it.")
 
-    @computed_field(description="Like `fix`: its name in version 0.2.")  # type: ignore[prop-decorator]
+    @computed_field(description="Like `fix`: its name in version 0.2.")  # type: ignore[prop-decorator]  # pydantic reads a property
     @property
     def cure(self) -> str:
         return self.fix

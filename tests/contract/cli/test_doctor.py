@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 
-from ncco_server.store import Store
-from ncco_server.table_rows import RowChange
+from ncco_server.store import RowChange, Store
 from tests.contract.cli.test_recordings import in_store, row
 from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
 from tests.support.command import ncco
