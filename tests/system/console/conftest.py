@@ -59,3 +59,15 @@ def watch(context: BrowserContext) -> Iterator[Watch]:
 def page(context: BrowserContext, watch: Watch) -> Page:
     """An empty tab, watched by `watch`."""
     return context.new_page()
+
+
+@pytest.fixture
+def desk(browser: Browser, session: Console) -> Iterator[Page]:
+    """An empty tab with the `session` of the test's own console; the page may refuse a form."""
+    context = browser.new_context(**session)
+    context.set_default_timeout(PATIENCE_MS)
+    watch = Watch(context)
+    watch.expected.append("422")
+    yield context.new_page()
+    assert [] == watch.unexpected()
+    context.close()

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.support.fork_server import NCCO, run
 from tests.system.cli.projects import write_project
 from tests.system.cli.running import happens, plain_environment, running_server
-from tests.system.console.browser import NARROW, PATIENCE_MS, Console, Watch, check_budget, check_page, open_console
+from tests.system.console.browser import NARROW, Console, check_budget, check_page, open_console
 
 REMINDER = """\
 flow: reminder
@@ -43,17 +43,6 @@ def session(browser: Browser, folder: Path) -> Iterator[Console]:
         assert happens(lambda: "?token=" in server.printed)
         (link,) = re.findall(r"http://\S+token=\S+", server.printed)
         yield open_console(browser, link)
-
-
-@pytest.fixture
-def desk(browser: Browser, session: Console) -> Iterator[Page]:
-    context = browser.new_context(**session)
-    context.set_default_timeout(PATIENCE_MS)
-    watch = Watch(context)
-    watch.expected.append("422")
-    yield context.new_page()
-    assert [] == watch.unexpected()
-    context.close()
 
 
 def ncco(folder: Path, *words: str) -> None:

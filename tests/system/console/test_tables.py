@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.support import loopback
 from tests.system.cli.projects import write_project
 from tests.system.cli.running import happens, running_server
-from tests.system.console.browser import PATIENCE_MS, Console, Watch, check_page, open_console
+from tests.system.console.browser import Console, check_page, open_console
 
 SHARED = """\
 shared: true
@@ -44,17 +44,6 @@ def session(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
         legs = {"uuid": "aaaaaaaa-0", "conversation_uuid": "CON-0", "from": "447700900999", "to": "442079460001"}
         loopback.post(f"http://{server.address}/webhooks/answer", json=legs).raise_for_status()
         yield open_console(browser, link)
-
-
-@pytest.fixture
-def desk(browser: Browser, session: Console) -> Iterator[Page]:
-    context = browser.new_context(**session)
-    context.set_default_timeout(PATIENCE_MS)
-    watch = Watch(context)
-    watch.expected.append("422")
-    yield context.new_page()
-    assert [] == watch.unexpected()
-    context.close()
 
 
 def test_rows_are_added_changed_found_imported_and_removed(desk: Page, tmp_path: Path) -> None:
