@@ -74,7 +74,7 @@ steps:
 """
 KEYS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("person", "leave", "gone", "busy", "timeout"), "1"),
-    **{"room": "2", "number": "3", "keys": "4", "whisper": "5"},
+    **{"room": "2", "number": "3", "hash": "3", "keys": "4", "one_key": "4", "whisper": "5"},
 }
 """What a caller presses who goes this way."""
 WAYS: Final = (
@@ -153,11 +153,13 @@ async def _call(vonage: Vonage, way: str) -> None:
     if way not in KEYS or (await leg.listen()).kind != "input":
         return
     await leg.press(KEYS[way])
-    if way == "number" and (await leg.listen()).kind == "input":
-        await leg.press("123#")
-    elif way in ("keys", "room", "gone"):
+    if way in ("number", "hash"):
+        if (await leg.listen()).kind == "input":
+            await leg.press("123#" if way == "number" else "#")
+        return
+    if way in ("keys", "one_key", "room", "gone"):
         await vonage.run(5)
-        if way == "keys" and not leg.is_over:
-            await leg.press("12")
-        elif way != "keys":
+        if way in ("room", "gone"):
             await leg.hang_up()
+        elif not leg.is_over:
+            await leg.press("12" if way == "keys" else "1")

@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -19,8 +20,12 @@ from ncco_server.store.rows import Timeline, WebhookRow
 
 Seen: TypeAlias = tuple[str, str]
 """The name of an assumption (`ncco_server.simulator.assumptions`), and the value that was seen."""
+TOGETHER_MS: Final = 5_000
+"""Legs that end within this time have ended for the same reason."""
 LATE_MS: Final = 30_000
-"""How late a webhook may be. Legs whose ends are reported within this time may have ended for the same reason."""
+"""A leg that ends so long after another one has not ended with it."""
+BETWEEN_KEYS_MS: Final = 1_500
+"""Keys that are pressed within this time would be sent together, if the platform did that."""
 SETTLED_MS: Final = 120_000
 """So long after a call, all its webhooks have arrived."""
 FEWEST: Final = 5
@@ -56,6 +61,14 @@ class _Received(NamedTuple):
     @property
     def status(self) -> str:
         return str(self.fields.get("status") or "")
+
+    @property
+    def sent_at(self) -> int | None:
+        """By the platform's clock, in milliseconds since 1970; None if it does not say."""
+        try:
+            return round(datetime.fromisoformat(str(self.fields.get("timestamp"))).timestamp() * 1000)
+        except ValueError:
+            return None
 
 
 async def seen_in(records: Records, most: int, now: datetime) -> AsyncIterator[Seen]:
@@ -154,12 +167,11 @@ def _completed_after(call: _Call, status: str) -> str | None:
     return None
 
 
-def _detection(call: _Call) -> str | None:
-    asked = call.of("answer")
-    detected = call.status("human") or call.status("machine")
-    if not call.is_placed or not asked or detected is None:
-        return None
-    return "delays" if call.received.index(detected) < call.received.index(asked[0]) else "beside"
+def _apart(one: _Received, other: _Received) -> float:
+    """Milliseconds between two webhooks, by the platform's clock; infinite if it is unknown."""
+    if one.sent_at is None or other.sent_at is None:
+        return float("inf")
+    return other.sent_at - one.sent_at
 
 
 def _of_keys(call: _Call) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]]:
@@ -185,7 +197,7 @@ def _hash_key(call: _Call) -> str | None:
 
 def _silent_digits(call: _Call) -> str | None:
     for _, keys, _ in _of_keys(call):
-        if "digits" in keys and not keys["digits"]:
+        if keys.get("timed_out") and "digits" in keys and not keys["digits"]:
             return "null" if keys["digits"] is None else "empty"
     return None
 
@@ -200,14 +212,19 @@ def _unused_speech(call: _Call) -> str | None:
 
 
 def _asynchronous(call: _Call) -> str | None:
+    """One key alone shows nothing; two webhooks show something if their keys would have been sent together."""
+    single: list[_Received] = []
     for webhook in call.of("input"):
         action = call.input_of(webhook)
         keys = webhook.fields.get("dtmf")
-        if action is not None and action.get("mode") == "asynchronous" and isinstance(keys, Mapping):
-            count = len(str(keys.get("digits") or ""))
-            if count:
-                return "one_each" if count == 1 else "together"
-    return None
+        if action is None or action.get("mode") != "asynchronous" or not isinstance(keys, Mapping):
+            continue
+        count = len(str(keys.get("digits") or ""))
+        if count > 1:
+            return "together"
+        single += [webhook] * count
+    is_close = any(abs(_apart(one, other)) < BETWEEN_KEYS_MS for one, other in pairwise(single))
+    return "one_each" if is_close else None
 
 
 def _after_connect(call: _Call) -> str | None:
@@ -223,7 +240,7 @@ def _after_connect(call: _Call) -> str | None:
                 continue
             if any(each.row.turn == number for each in call.of("notify")):
                 return "continues"
-            is_together = ended is not None and abs(ended.row.received_at - left.row.received_at) < LATE_MS
+            is_together = ended is not None and abs(_apart(left, ended)) < TOGETHER_MS
             is_by_platform = ended is not None and ended.fields.get("disconnected_by") == "platform"
             return "ends" if is_together and is_by_platform else None
     return None
@@ -235,10 +252,13 @@ def _caller_hangs_up(call: _Call) -> str | None:
         return None
     for leg in call.dialled():
         talked, left = call.status("answered", leg), call.status("completed", leg)
-        if talked is None or (left is not None and left.fields.get("disconnected_by") == "user"):
+        if talked is None or left is None:
             continue
-        is_together = left is not None and left.row.received_at - ended.row.received_at < LATE_MS
-        return "ends_both" if is_together else "leaves_called"
+        apart = _apart(ended, left)
+        if abs(apart) < TOGETHER_MS and left.fields.get("disconnected_by") != "user":
+            return "ends_both"
+        if LATE_MS <= apart < float("inf"):
+            return "leaves_called"
     return None
 
 
@@ -252,7 +272,6 @@ _SEES: Final = {
     "outbound_answered": lambda call: _answered(call, is_placed=True),
     "completed_after_timeout": lambda call: _completed_after(call, "timeout"),
     "completed_after_cancelled": lambda call: _completed_after(call, "cancelled"),
-    "detection": _detection,
     "hash_key": _hash_key,
     "silent_digits": _silent_digits,
     "unused_speech": _unused_speech,

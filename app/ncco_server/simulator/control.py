@@ -20,6 +20,8 @@ from ncco_server.simulator.scheduler import Process, Scheduler, Steps, pause
 from ncco_server.simulator.servers import Server, Target, ask_in_time
 from ncco_server.simulator.transcript import Action, Ncco
 
+ALONE_S: Final = 60.0
+"""How long a called party stays on the line alone. Our estimate."""
 RECORDING_S: Final = 0.64
 TRANSCRIPTION_S: Final = 10.0
 """Seconds from the end of a recording to its webhook, and from that webhook to the transcript. Our estimates."""
@@ -142,8 +144,16 @@ class CallControl(ABC):
         for other in leg.dialled:
             if not other.is_answered:
                 self.give_up(other)
-            elif with_answered and not other.is_transferred:
+            elif other.is_transferred:
+                continue
+            elif with_answered:
                 self.end(other, "platform")
+            else:
+                self.scheduler.spawn(self._leave_alone(other))
+
+    def _leave_alone(self, leg: Leg) -> Steps[None]:
+        yield from pause(ALONE_S)
+        self.end(leg, "user")
 
     @property
     def assumes(self) -> Assumptions:

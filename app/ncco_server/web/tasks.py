@@ -214,6 +214,7 @@ class _CallJobs:
 
         async with self._config.calls.store.records() as records:
             found = counted([seen async for seen in seen_in(records, LEARN_FROM, self._config.clock())])
+        self._config.metrics.platform.clear()
         for each in found:
             for value, times in each.counts.items():
                 self._config.metrics.platform.labels(each.name, value).set(times)

@@ -10,7 +10,7 @@ from ncco_server.simulator.assumptions import DEFAULTS, assumptions
 from tests.support.cases import each_case
 from tests.support.learned_calls import WAYS, learned_calls
 
-CALLS = 8 * len(WAYS)
+CALLS = 10 * len(WAYS)
 
 
 def others() -> list[tuple[str, Any]]:
