@@ -388,7 +388,7 @@ def test_refused_words_are_not_lost(page: Page, watch: Watch) -> None:
     watch.expected += ["503"]
     opened(page)
     call(page)
-    detail = {"detail": "Too many checks are running at the moment.", "cure": "Try it again."}
+    detail = {"detail": "Too many checks are running at the moment.", "fix": "Try it again."}
     page.route("**/steps", lambda route: route.fulfill(status=503, json=detail), times=1)
     page.get_by_label("What the caller says").fill("sales")
     page.get_by_role("button", name="Say").click()
