@@ -28,7 +28,7 @@ from ncco_server.vonage.signatures import MAX_AGE_S
 from ncco_server.web.webhooks import CHECK_PATH
 
 MOST_CLOCK_S: Final = 30
-"""A clock difference of so many seconds causes a warning. From `MAX_AGE_S` on, signatures are refused."""
+"""In seconds. A larger clock difference causes a warning; from `MAX_AGE_S` on, signatures are refused."""
 
 
 def checking_client() -> httpx.AsyncClient:

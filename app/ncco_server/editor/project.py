@@ -29,7 +29,7 @@ HISTORY: Final = ".history"
 _VERSION: Final = "%Y%m%dT%H%M%S%f"
 """In the name of an earlier version: when it was replaced, in UTC."""
 _VERSION_NAME: Final = re.compile(rf"(.+)\.(\d{{8}}T\d{{12}})(?:,({NAME.pattern}))?")
-"""The groups are the file's name, when it was replaced, and by whom, if known."""
+"""Groups: the file's name, the time when it was replaced, and the person who replaced it (optional)."""
 LONGEST_PATH: Final = 190
 """Characters in the display path of a saved file; the names of its versions are longer."""
 TEMPLATE_SUFFIXES: Final = (".j2", ".jinja", ".jinja2", ".json", ".md", ".ssml", ".txt", ".xml")

@@ -21,7 +21,7 @@ BEAT_S: Final = 5.0
 SILENT_BEATS: Final = 4
 """A lease without a renewal is free after 30 seconds at most."""
 FAILED_BEATS: Final = 2
-"""After so many failed renewals, a process stops its work, before another one takes the lease."""
+"""After this many failed renewals, a process stops its work. Another process takes the lease later than that."""
 
 JOBS: Final[Mapping[str, float]] = MappingProxyType(
     {

@@ -23,7 +23,7 @@ Seen: TypeAlias = tuple[str, str]
 TOGETHER_MS: Final = 5_000
 """Legs that end within this time have ended for the same reason."""
 LATE_MS: Final = 30_000
-"""A leg that ends so long after another one has not ended with it."""
+"""A leg that ends this long after another one has not ended with it."""
 BETWEEN_KEYS_MS: Final = 1_500
 """Keys that are pressed within this time would be sent together, if the platform did that."""
 SETTLED_MS: Final = 120_000

@@ -452,8 +452,8 @@ class PlacedCalls:
     def cancel(self, id_: str, now: int) -> Work[PlacedRow | None]:
         """Return the call's previous row, or None if there is no such call.
 
-        A waiting call is then over. An attempt in progress is not hung up, but is the last one, and whoever answers it
-        hears a goodbye.
+        A waiting call is over at once. An attempt in progress is not hung up but is the last one, and a person who
+        answers it hears a goodbye.
         """
         found = yield _LOCK, (id_,)
         if not found:

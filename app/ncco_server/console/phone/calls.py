@@ -22,9 +22,9 @@ from ncco_server.editor.worker import Reason, Worker, WorkNotDone
 from ncco_server.service.jobs import JobListener, every
 
 IDLE_S: Final = 600.0
-"""A person's calls are ended after so many real seconds without a request."""
+"""Real seconds without a request, after which a person's calls are ended."""
 MOST_PEOPLE: Final = 3
-"""If one more person calls, the calls of whoever has been idle longest are ended."""
+"""If another person calls, the calls of the person who has been idle longest are ended."""
 MOST_S: Final = 15.0
 """Processor seconds per request; a call is stopped earlier if possible (`LONGEST_ACT_S`)."""
 LOOKS_S: Final = 2.0

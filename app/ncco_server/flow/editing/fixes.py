@@ -29,7 +29,7 @@ _WORD: Final = re.compile(r"[\w-]+")
 MOST_TRIED: Final = 20
 """The rest is offered when these issues are gone."""
 MOST_TRIED_CHARACTERS: Final = 150_000
-"""To check so many takes some seconds."""
+"""Checking this many takes some seconds."""
 
 
 class Edit(NamedTuple):

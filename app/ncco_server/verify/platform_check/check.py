@@ -222,7 +222,7 @@ class PlatformCheck:
         run.learn("caller", created.uuid)
 
     async def _follow(self, run: ProbeRun) -> None:
-        """Until the calls have ended and no webhook is due any more, or for as long as the probe may take."""
+        """Carry out the acts; end after the last call, after too long without a webhook, or after the probe's time."""
         due = list(run.probe.acts)
         until = run.exchange.placed_at + run.probe.seconds
         while (now := self._clock()) < until:

@@ -21,9 +21,9 @@ from ncco_server.verify.scenarios.server import PlacedCall
 from ncco_server.verify.scenarios.values import Excerpt
 
 ENDLESS_AFTER_S: Final = 2 * 3600
-"""A call that runs so long after its script is considered endless."""
+"""A call that runs this long after its script is considered endless."""
 ENDLESS_AFTER_WEBHOOKS: Final = 2_000
-"""A call that causes so many webhooks after its script is considered endless."""
+"""A call that causes this many webhooks after its script is considered endless."""
 _MOST_WEBHOOKS: Final = 5_000
 """The limit for one step. That many take a few seconds of real time."""
 _LONGEST_S: Final = 24 * 3600

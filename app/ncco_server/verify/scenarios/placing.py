@@ -113,7 +113,7 @@ class PlacedAttempts:
                 await self._placer.run_one(attempt)
 
     async def _pass(self, row: PlacedRow, flow: Flow) -> None:
-        """Stop when the next attempt is due, or when the phone of the current attempt has acted."""
+        """Stop at the time of the next attempt, or when the phone of the current attempt has acted."""
         clock = self._vonage.clock
         advance = self._vonage.scheduler.advance
         legs = self._api.legs
