@@ -46,7 +46,10 @@ async def main() -> int:
         for name in LEARNED:
             is_right = seen.get(name) == getattr(platform, name)
             verdict = ("found" if name in differing else "confirmed") if is_right else "invented"
-            verdicts["missed" if seen.get(name) is None else verdict] += 1
+            verdict = "missed" if seen.get(name) is None else verdict
+            verdicts[verdict] += 1
+            if verdict in ("missed", "invented"):
+                sys.stdout.write(f"platform {number}: {name} {verdict}\n")
     sys.stdout.write(
         f"{given.calls} calls on {PLATFORMS} platforms: {verdicts['found']} differences found, {verdicts['missed']} "
         f"missed, {verdicts['invented']} invented; {verdicts['confirmed']} assumptions confirmed "

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl
 
 from ncco_server.ncco.webhooks import decode_json_fields
+from ncco_server.service.written_rows import MASKED
 from ncco_server.store import milliseconds
 from ncco_server.store.records import Records
 from ncco_server.store.rows import Timeline, WebhookRow
@@ -28,6 +29,8 @@ BETWEEN_KEYS_MS: Final = 1_500
 """Keys that are pressed within this time would be sent together, if the platform did that."""
 SETTLED_MS: Final = 120_000
 """So long after a call, all its webhooks have arrived."""
+PROMPT_MS: Final = 2_000
+"""An event that arrives later than this may have been overtaken by other webhooks."""
 FEWEST: Final = 5
 """Fewer calls than that decide nothing."""
 
@@ -69,6 +72,17 @@ class _Received(NamedTuple):
             return round(datetime.fromisoformat(str(self.fields.get("timestamp"))).timestamp() * 1000)
         except ValueError:
             return None
+
+    @property
+    def is_prompt(self) -> bool:
+        return self.sent_at is not None and self.row.received_at - self.sent_at <= PROMPT_MS
+
+    @property
+    def digits(self) -> str:
+        """The keys that were pressed; "" for none, and if they were a secret when they were stored."""
+        keys = self.fields.get("dtmf")
+        digits = str((keys.get("digits") if isinstance(keys, Mapping) else None) or "")
+        return "" if digits.startswith(MASKED) else digits
 
 
 async def seen_in(records: Records, most: int, now: datetime) -> AsyncIterator[Seen]:
@@ -152,7 +166,7 @@ def _actions(ncco: bytes) -> Sequence[Mapping[str, Any]]:
 
 def _answered(call: _Call, *, is_placed: bool) -> str | None:
     asked, event = call.of("answer"), call.status("answered")
-    if call.is_placed is not is_placed or not asked or event is None:
+    if call.is_placed is not is_placed or not asked or event is None or not event.is_prompt:
         return None
     return "before" if call.received.index(event) < call.received.index(asked[0]) else "after"
 
@@ -174,23 +188,22 @@ def _apart(one: _Received, other: _Received) -> float:
     return other.sent_at - one.sent_at
 
 
-def _of_keys(call: _Call) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]]:
-    """The inputs that take keys only: the webhook's fields, its keys, and the action's `dtmf`."""
+def _of_keys(call: _Call) -> Iterator[tuple[_Received, Mapping[str, Any], Mapping[str, Any]]]:
+    """The inputs that take keys only: the webhook, its `dtmf`, and the action's."""
     for webhook in call.of("input"):
         action = call.input_of(webhook)
         keys = webhook.fields.get("dtmf")
         if action is not None and action.get("type") == ["dtmf"] and isinstance(keys, Mapping):
-            yield webhook.fields, keys, action.get("dtmf") or {}
+            yield webhook, keys, action.get("dtmf") or {}
 
 
 def _hash_key(call: _Call) -> str | None:
-    for _, keys, options in _of_keys(call):
-        digits = str(keys.get("digits") or "")
-        if not options.get("submitOnHash") or keys.get("timed_out") or not digits:
+    for webhook, keys, options in _of_keys(call):
+        if not options.get("submitOnHash") or keys.get("timed_out") or not webhook.digits:
             continue
-        if digits.endswith("#"):
+        if webhook.digits.endswith("#"):
             return "included"
-        if len(digits) < int(options.get("maxDigits", 4)):
+        if len(webhook.digits) < int(options.get("maxDigits", 4)):
             return "left_out"
     return None
 
@@ -203,8 +216,8 @@ def _silent_digits(call: _Call) -> str | None:
 
 
 def _unused_speech(call: _Call) -> str | None:
-    for fields, _, _ in _of_keys(call):
-        speech = fields.get("speech")
+    for webhook, _, _ in _of_keys(call):
+        speech = webhook.fields.get("speech")
         if speech is None:
             return "missing"
         return "error" if isinstance(speech, Mapping) and speech.get("error") else "no_results"
@@ -216,13 +229,11 @@ def _asynchronous(call: _Call) -> str | None:
     single: list[_Received] = []
     for webhook in call.of("input"):
         action = call.input_of(webhook)
-        keys = webhook.fields.get("dtmf")
-        if action is None or action.get("mode") != "asynchronous" or not isinstance(keys, Mapping):
+        if action is None or action.get("mode") != "asynchronous":
             continue
-        count = len(str(keys.get("digits") or ""))
-        if count > 1:
+        if len(webhook.digits) > 1:
             return "together"
-        single += [webhook] * count
+        single += [webhook] * len(webhook.digits)
     is_close = any(abs(_apart(one, other)) < BETWEEN_KEYS_MS for one, other in pairwise(single))
     return "one_each" if is_close else None
 

@@ -26,6 +26,12 @@ async def test_a_difference_is_found_and_none_is_invented(name: str, value: Any)
     assert [(each, getattr(platform, each)) for each in LEARNED] == [(each.name, each.most_seen) for each in found]
 
 
+async def test_keys_that_were_stored_as_a_secret_show_nothing() -> None:
+    """These callers press keys that arrive after the call has ended."""
+    found = counted([seen async for seen in learned_calls(DEFAULTS, CALLS, 7)])
+    assert {"one_each"} == next(each.counts.keys() for each in found if each.name == "keys_while_asynchronous")
+
+
 def test_each_value_that_can_be_seen_is_one_of_the_assumption() -> None:
     assert set(LEARNED) <= assumptions().keys()
 
