@@ -1,10 +1,10 @@
-"""Whether rows of tables stay right when calls on two hosts and a program race: 10,000 times, on both databases.
+"""Whether rows of tables stay right when calls on two servers and a program race: 10,000 times, on both databases.
 
     .venv/bin/python -m benchmarks.table_races [--races 10000] [--short]
 
-In each race, two calls of a person and a request to the API want to add the same row, and change one counter; each
-answer webhook is repeated. One of them must be first and be told so, and the sums must be exact. On a SQLite file, then
-on PostgreSQL. Exits with 1 if anything is wrong.
+In each race, two calls of a person, one at each server, and a request to the API want to add the same row, and change
+one counter; each answer webhook is repeated. One of them must be first and be told so, and the sums must be exact. On a
+SQLite file, then on PostgreSQL. Exits with 1 if anything is wrong.
 """
 
 from __future__ import annotations
