@@ -1,12 +1,16 @@
 """How many thousand instructions a webhook takes, and where: counted by callgrind, so other load has no influence.
 
     .venv/bin/python -m benchmarks.instructions
+    .venv/bin/python -m benchmarks.instructions --rows 1000000
 
 Needs valgrind (Debian package `valgrind`). Two runs differ by about 1 %, so a loss of 5 % is visible, which noise hides
 when you measure time. The benchmark runs the application of `ncco serve` in one process, without sockets, with the flow
 of benchmarks/flows and a database in memory, then with the same flow in Python, of benchmarks/handlers. It sends groups
 of 20 signed answer webhooks, then a press of 1 for each, then the end of each call. A stage is one public function,
-called 20 times in a row; the rest is FastAPI, the route and its deadline. Hashes count for more here than they take in
+called 20 times in a row; the rest is FastAPI, the route and its deadline.
+
+With `--rows`, the calls are stored in SQLite, where a table has so many rows; the same flow is counted with and without
+a lookup of the caller in this table, without stages. Hashes count for more here than they take in
 time, because valgrind lacks the instructions for them.
 """
 
@@ -28,6 +32,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from benchmarks import tables
 from benchmarks.load.requests import CREDENTIALS, answer_request, input_request, status_request
 from benchmarks.load.serving import ROOT
 from ncco_server import engine
@@ -104,23 +109,38 @@ def _control(*words: str) -> None:
 def main() -> int:
     """Print the tables; a second process under valgrind does the counting for each."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--rows", type=int, help="count a lookup in a table with so many rows")
     words.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
-    folder = words.parse_args().inside
-    if folder is not None:
-        asyncio.run(_count(folder))
+    given = words.parse_args()
+    if given.inside is not None:
+        asyncio.run(_count(given.inside, has_stages=given.rows is None))
         return 0
     if shutil.which("callgrind_control") is None:
         print("valgrind is not installed; on Debian: apt-get install valgrind", file=sys.stderr)
         return 2
-    for flows, settings in FLOWS.items():
-        with tempfile.TemporaryDirectory() as folder:
-            command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/counted"]
-            command += [sys.executable, "-m", "benchmarks.instructions", "--inside", folder]
-            given = {**os.environ, **_settings(), **settings, "NCCO_FLOWS": str(ROOT / flows), "PYTHONHASHSEED": "0"}
-            subprocess.run(command, env=given, cwd=ROOT, stderr=subprocess.DEVNULL, check=True)  # noqa: S603 - our own
+    if given.rows is None:
+        for flows, settings in FLOWS.items():
             print(f"{flows}:")
-            _print_table(_counts(Path(folder)))
+            _print_table(_counted({**settings, "NCCO_FLOWS": str(ROOT / flows)}))
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        database = {"NCCO_DATABASE_URL": f"sqlite:///{folder}/calls.db"}
+        tables.fill(database["NCCO_DATABASE_URL"], given.rows, 0)
+        tables.write_flows(Path(folder, "flows"))
+        for name, project in (("without a lookup", ROOT / "benchmarks/flows"), ("with one", Path(folder, "flows"))):
+            print(f"{name}:")
+            _print_table(_counted({**database, "NCCO_FLOWS": str(project)}, "--rows", str(given.rows)))
     return 0
+
+
+def _counted(settings: Mapping[str, str], *words: str) -> dict[str, float]:
+    """Thousands of instructions for one webhook, by stage, counted in a process under valgrind."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/counted"]
+        command += [sys.executable, "-m", "benchmarks.instructions", "--inside", folder, *words]
+        given = {**os.environ, **_settings(), **settings, "PYTHONHASHSEED": "0"}
+        subprocess.run(command, env=given, cwd=ROOT, stderr=subprocess.DEVNULL, check=True)  # noqa: S603 - our own
+        return _counts(Path(folder))
 
 
 def _settings() -> dict[str, str]:
@@ -136,7 +156,6 @@ def _settings() -> dict[str, str]:
 
 
 def _counts(folder: Path) -> dict[str, float]:
-    """Thousands of instructions for one webhook, by stage."""
     counts = {}
     for path in folder.glob("counted.*"):
         text = path.read_text()
@@ -163,7 +182,7 @@ def _print_table(counts: dict[str, float]) -> None:
     print(f"a call from answer to end: {calls:,.0f} thousand instructions")
 
 
-async def _count(folder: Path) -> None:
+async def _count(folder: Path, *, has_stages: bool) -> None:
     settings, counter = load_settings(), Counter(folder)
     with (folder / "log").open("w") as log:
         app = create_app(settings, write_line=configure_log(settings, log))
@@ -186,7 +205,8 @@ async def _count(folder: Path) -> None:
             await _send(app, ends)
             counter.end("end: whole")
             counter.each("nothing", lambda: None)
-            await _count_stages(app, counter)
+            if has_stages:
+                await _count_stages(app, counter)
 
 
 async def _cancel_background() -> None:
@@ -279,7 +299,7 @@ def _fresh(delivery: Delivery) -> Delivery:
 
 
 def _answer() -> Webhook:
-    return _parsed(answer_request())
+    return _parsed(answer_request(str(tables.FIRST)))
 
 
 def _parsed(request: bytes, path: str = "") -> Webhook:

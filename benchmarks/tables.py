@@ -97,17 +97,10 @@ def main() -> int:
 
 def _measure(folder: Path, url: str, args: argparse.Namespace) -> Iterator[tuple[str, str]]:
     began = time.perf_counter()
-    _fill(url, args.rows, args.listed)
+    fill(url, args.rows, args.listed)
     print(f"{args.rows + args.listed:,} rows stored in {time.perf_counter() - began:.0f} s", flush=True)
     flows = folder / "flows"
-    flows.mkdir()
-    flow = (serving.ROOT / "benchmarks/flows/frontdesk.yaml").read_text(encoding="utf-8")
-    lookup, greeting = LOOKUP
-    with_lookup = flow.replace(f"    do:\n{GREETING}", f"{lookup}    do:\n{greeting}")
-    if with_lookup == flow:
-        raise RuntimeError("the flow of benchmarks/flows greets with other words")
-    (flows / "frontdesk.yaml").write_text(with_lookup, encoding="utf-8")
-    (flows / "shared.yaml").write_text(TABLES, encoding="utf-8")
+    write_flows(flows)
     port = serving.free_port()
     password = "a password of the benchmark"  # noqa: S105 - for the benchmark only
     console = {"NCCO_CONSOLE_PORT": str(port), "NCCO_CONSOLE_PASSWORD_HASH": hash_password(password)}
@@ -127,6 +120,18 @@ def _measure(folder: Path, url: str, args: argparse.Namespace) -> Iterator[tuple
                 slow = "" if share(sorted(times), 0.99) < MARK_MS else f", above {MARK_MS}"
                 yield name, _shown(sorted(times)) + slow
                 print(f"{name}: {_shown(sorted(times))}{slow}", flush=True)
+
+
+def write_flows(flows: Path) -> None:
+    """Write the flow of benchmarks/flows, with a lookup, to a new folder."""
+    flows.mkdir()
+    flow = (serving.ROOT / "benchmarks/flows/frontdesk.yaml").read_text(encoding="utf-8")
+    lookup, greeting = LOOKUP
+    with_lookup = flow.replace(f"    do:\n{GREETING}", f"{lookup}    do:\n{greeting}")
+    if with_lookup == flow:
+        raise RuntimeError("the flow of benchmarks/flows greets with other words")
+    (flows / "frontdesk.yaml").write_text(with_lookup, encoding="utf-8")
+    (flows / "shared.yaml").write_text(TABLES, encoding="utf-8")
 
 
 def _answers(plain: serving.Server, looking: serving.Server, args: argparse.Namespace) -> Iterator[tuple[str, str]]:
@@ -162,7 +167,9 @@ def _rows(table: str, count: int) -> Iterator[tuple[str, str, int, int, str, Non
         yield f'{table}["{FIRST + number}"]', columns, 1, 0, "a benchmark", None
 
 
-def _fill(url: str, rows: int, listed: int) -> None:
+def fill(url: str, rows: int, listed: int) -> None:
+    """Store so many rows in each of the two tables of an empty database."""
+
     async def create() -> None:
         async with open_store(url):
             pass

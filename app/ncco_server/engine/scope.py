@@ -503,9 +503,9 @@ class Scopes:
         return NOT_SHOWN if is_hidden or self.secrets.are_in(str(error)) else str(error)
 
     def kept(self) -> list[Level]:
+        scopes = map(self._awaiting, self._scopes) if self._playbacks else self._scopes
         return [
-            Level(each.flow.name, each.step, each.kept(self._hidden), each.kept_lookups(self.mask))
-            for each in map(self._awaiting, self._scopes)
+            Level(each.flow.name, each.step, each.kept(self._hidden), each.kept_lookups(self.mask)) for each in scopes
         ]
 
     def _awaiting(self, scope: FlowScope) -> FlowScope:

@@ -26,12 +26,14 @@ def decode_json_fields(fields: Mapping[str, object]) -> dict[str, object]:
     """Keep text as it is unless it is a JSON object, array or null."""
     decoded = dict(fields)
     for name in JSON_FIELDS & decoded.keys():
-        decoded[name] = _decoded(decoded[name])
+        value = decoded[name]
+        if isinstance(value, str):
+            decoded[name] = _decoded(value)
     return decoded
 
 
-def _decoded(value: object) -> object:
-    if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
+def _decoded(value: str) -> object:
+    if not value.lstrip().startswith(("{", "[")):
         return None if value == "null" else value
     try:
         decoded: object = orjson.loads(value)

@@ -297,7 +297,8 @@ def _advance(
         yield from _release(taken)
         raise Conflict(session.id)
     yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
-    yield from _save(saves, turn.session, turn.created_at, taken)
+    if saves:
+        yield from _save(saves, turn.session, turn.created_at, taken)
     if recording is not None:
         yield from _add_recording(recording)
 
@@ -362,10 +363,9 @@ def _release(taken: Sequence[str]) -> Work[None]:
 
 def _save(saves: Sequence[RowChange], session: str, at: int, taken: Sequence[str] = ()) -> Work[None]:
     """Change rows of tables; `taken` is what `_claim` returned."""
-    if saves:
-        from ncco_server.store.table_rows import write  # noqa: PLC0415 - as above
+    from ncco_server.store.table_rows import write  # noqa: PLC0415 - as above
 
-        yield from write(saves, taken, at, f"call {session}")
+    yield from write(saves, taken, at, f"call {session}")
 
 
 def _end(
@@ -547,7 +547,8 @@ class Store:
                 yield from _release(taken)
                 raise AlreadyOpen(session.id)
         yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
-        yield from _save(saves, turn.session, turn.created_at, taken)
+        if saves:
+            yield from _save(saves, turn.session, turn.created_at, taken)
         return True
 
     def advance(
@@ -605,7 +606,8 @@ class Store:
         Returns the results, oldest first, without called parties.
         """
         return self.database.write(
-            partial(_end, leg, calls, webhook, hooks, saves), _with_rows((leg, webhook.session), saves)
+            partial(_end, leg, calls, webhook, hooks, saves),
+            _with_rows((leg, webhook.session), saves) if saves else (leg, webhook.session),
         )
 
     def end_lost(
