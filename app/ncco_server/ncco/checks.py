@@ -29,7 +29,11 @@ def is_open_ended(action: Options) -> bool:
     Source: NCCO reference, NCCO actions (synchronous) and Record (its conditions).
     """
     word = action.get("action")
-    return word in _OPEN_ENDED or (word == "record" and not RECORD_ENDS.isdisjoint(action))
+    return word in _OPEN_ENDED or (word == "record" and _has_end(action))
+
+
+def _has_end(record: object) -> bool:
+    return any(_option(record, end) is not None for end in RECORD_ENDS)
 
 
 MAX_HEADERS_BYTES = 512
@@ -271,7 +275,7 @@ def _last_record_has_time(actions: Sequence[object], names: Sequence[str]) -> It
         return
     record = actions[last]
     prompts = actions[last + 1 :]
-    if any(_option(record, end) is not None for end in RECORD_ENDS):
+    if _has_end(record):
         return
     if not prompts:
         yield fault("N913", "The call ends as soon as this recording has begun.", path=f"/{last}")

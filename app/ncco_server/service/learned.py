@@ -168,7 +168,9 @@ def _answered(call: _Call, *, is_placed: bool) -> str | None:
     asked, event = call.of("answer"), call.status("answered")
     if call.is_placed is not is_placed or not asked or event is None or not event.is_prompt:
         return None
-    return "before" if call.received.index(event) < call.received.index(asked[0]) else "after"
+    # An answer webhook is stored after its turn: later than an event that came while a lookup was made.
+    first = min((event, asked[0]), key=lambda each: (each.row.received_at, call.received.index(each)))
+    return "before" if first is event else "after"
 
 
 def _completed_after(call: _Call, status: str) -> str | None:
@@ -216,12 +218,15 @@ def _silent_digits(call: _Call) -> str | None:
 
 
 def _unused_speech(call: _Call) -> str | None:
-    for webhook, _, _ in _of_keys(call):
-        speech = webhook.fields.get("speech")
-        if speech is None:
-            return "missing"
-        return "error" if isinstance(speech, Mapping) and speech.get("error") else "no_results"
-    return None
+    return next((unused_speech(webhook.fields) for webhook, _, _ in _of_keys(call)), None)
+
+
+def unused_speech(fields: Mapping[str, Any]) -> str:
+    """The value of the assumption of this name, by the webhook of an input that takes keys only."""
+    speech = fields.get("speech")
+    if speech is None:
+        return "missing"
+    return "error" if isinstance(speech, Mapping) and speech.get("error") else "no_results"
 
 
 def _asynchronous(call: _Call) -> str | None:

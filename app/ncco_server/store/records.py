@@ -471,8 +471,8 @@ class Records(UpkeepReader):
 
     async def count_wrong_sums(self) -> int:
         """See `Results.recount`. Reads all results."""
-        (oldest,) = (await self._read(SELECT_OLDEST_CHANGE))[0]
-        return len(await self._results(SELECT_DIFFERENCES, *comparable_since(oldest)))
+        found = await self._results(SELECT_OLDEST_CHANGE)
+        return len(await self._results(SELECT_DIFFERENCES, *comparable_since(found[0][0]))) if found else 0
 
     async def open_sessions(self, since: int, until: int) -> list[tuple[int, SessionRow]]:
         """Return those that began from `since` up to `until` (milliseconds) and are not over, by key."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
 from ncco_server.ncco.statuses import DIAL_FAILURES
+from ncco_server.service.learned import unused_speech
 from ncco_server.simulator.delivery import LARGE_BYTES
 from ncco_server.verify.platform_check.exchange import Action, ProbeExchange, ProbeReply, Received, Role
 
@@ -282,9 +283,8 @@ def _silent(seen: ProbeExchange) -> Seen:
     collected = seen.first("input")
     if collected is None:
         return {}
-    speech = collected.fields.get("speech", "missing")
-    unused = "missing" if speech == "missing" else "error" if "error" in speech else "no_results"
-    return {"silent_digits": {"": "empty", None: "null"}.get(_digits(seen)), "unused_speech": unused}
+    silent = {"": "empty", None: "null"}.get(_digits(seen))
+    return {"silent_digits": silent, "unused_speech": unused_speech(collected.fields)}
 
 
 def _asynchronous(seen: ProbeExchange) -> Seen:
