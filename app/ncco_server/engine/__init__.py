@@ -1,4 +1,4 @@
-"""Plays calls with pure functions of flow, session and webhook: no clock, network, database or randomness."""
+"""Plays calls with pure functions: no clock, network, database or randomness."""
 
 from __future__ import annotations
 
