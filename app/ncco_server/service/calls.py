@@ -66,7 +66,7 @@ class CallService(Turns):
 
 
 def _reported_error(delivery: Delivery) -> str:
-    """Leave out callers' numbers and input; "" if Vonage reported no error."""
+    """Without callers' numbers and input; "" if Vonage reported no error."""
     webhook = delivery.webhook
     if webhook.kind != "error" or not hasattr(webhook, "reason"):
         return ""

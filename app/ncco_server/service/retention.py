@@ -12,7 +12,7 @@ from ncco_server.store import Store, give_way, milliseconds
 BATCH_SIZE: Final = 20
 
 REST_FACTOR: Final = 9
-"""Each batch is followed by a rest of this many times its duration."""
+"""Rests between batches last this many times a batch's duration."""
 
 
 WORK_S: Final = 60.0

@@ -38,7 +38,7 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Awaitable[Response]])
 
 
 class Deadline:
-    """Like `asyncio.timeout`, which takes more than twice as many instructions (docs/decisions.md)."""
+    """Like `asyncio.timeout`, with less than half its instructions (docs/decisions.md)."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -74,7 +74,7 @@ class WebhookRoute(APIRoute):
         return self.path.split("/")[2]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count and log after the response: an error there can no longer affect the caller."""
+        """Count and log after the response, when an error no longer affects the caller."""
         if scope["method"] not in (self.methods or ()):
             refused = error_response(405, "method not allowed", "See the Allow header.", {"allow": "GET, POST"})
             await refused(scope, receive, send)
@@ -126,7 +126,7 @@ class WebhookRoute(APIRoute):
 
 
 def _require_playable(reply: Reply, *, must_play: bool) -> None:
-    """Raise ValueError if Vonage could not play the reply, or if it is empty and `must_play` is set.
+    """Raise ValueError if Vonage could not play the reply, or it is empty despite `must_play`.
 
     The service validates what it renders; a stored NCCO is parsed here.
     """
@@ -171,7 +171,7 @@ def webhook(path: str, *models: type[Webhook]) -> Callable[[Endpoint], Endpoint]
     return register
 
 
-# Routes are tried in this order: the most frequent first, and each GET after all POSTs (see the last lines).
+# Routes are tried in this order: the most frequent first, and GETs after all POSTs (see the last lines).
 
 
 @webhook("/answer", AnswerWebhook)

@@ -1,7 +1,7 @@
-"""The calls that `ncco platform-check` makes: each asks the platform one question, or a few at once.
+"""The calls of `ncco platform-check`: each asks the platform one question or more.
 
-In the NCCOs and replies, `@name` stands for a URL of the check whose webhooks are then called `name`; `@subject` and
-`@caller` stand for the two numbers. A `notify` to `@tail` shows that the platform got as far as that action.
+In NCCOs and replies, `@name` stands for a URL of the check, whose webhooks get this name; `@subject` and `@caller`
+stand for the two numbers. A `notify` to `@tail` shows that the platform got that far.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Act:
     """A request to the REST API, once the webhook `after` has arrived and `wait_s` seconds have passed.
 
     Attributes:
-        after: the name of a webhook, a status of `whose` leg, or "" for the moment when the call was placed.
+        after: the name of a webhook, a status of `whose` leg, or "" for the placing of the call.
         whose: the leg that is changed.
         what: `hang_up`, `press` (keys), `transfer` (an NCCO, or `@name` for a URL), or `call` (another call).
     """
@@ -43,12 +43,12 @@ class PlatformProbe:
     Attributes:
         asks: the names of the assumptions.
         read: what the exchange shows.
-        replies: to webhooks, by name, in turn; the last one repeats. Every other webhook gets an empty reply.
+        replies: to webhooks, by name, in turn; the last one repeats. Other webhooks get an empty reply.
         caller: the NCCO of the placed call, or `@name` for a URL; without one, it waits.
         options: more of the request that places the call.
         acts: what the check does during the call.
-        seconds: how long the call lasts at most.
-        legs: how many legs are charged at most.
+        seconds: the longest duration of the call.
+        legs: the most legs charged.
     """
 
     asks: tuple[str, ...]
@@ -129,7 +129,7 @@ def _sent(is_due: bool, found: Received | None) -> str | None:
 
 
 def _rounded(seconds: float) -> float:
-    """To half a second: a network and a busy machine take up to a quarter of one."""
+    """To half a second: a network and a busy machine take up to a quarter."""
     return round(seconds * 2) / 2
 
 
@@ -249,7 +249,7 @@ def _detection_reply(seen: ProbeExchange) -> Seen:
 
 
 def _input_within(name: str, limits_s: tuple[float, float], early: str, late: str, since: str) -> Callable[..., Seen]:
-    """Whether the input ended early or late, counted from the act or webhook `since`; in between, nothing is known."""
+    """Whether the input ended early or late after the act or webhook `since`; in between proves nothing."""
 
     def read(seen: ProbeExchange) -> Seen:
         collected = seen.first("input")
@@ -263,14 +263,14 @@ def _input_within(name: str, limits_s: tuple[float, float], early: str, late: st
 
 
 def _digits(seen: ProbeExchange) -> Any:
-    """The digits of the first input; () if there was none, or no key was sent."""
+    """The first input's digits; () without an input or a key."""
     collected = seen.first("input")
     keys = None if collected is None else collected.fields.get("dtmf")
     return keys["digits"] if isinstance(keys, Mapping) and "digits" in keys else ()
 
 
 def _by_digits(name: str, values: Mapping[Any, str], act: str = "") -> Callable[[ProbeExchange], Seen]:
-    """The value for the digits that arrived, if the act succeeded."""
+    """The value for the received digits, if the act succeeded."""
 
     def read(seen: ProbeExchange) -> Seen:
         is_done = not act or seen.statuses.get(act) in range(200, 205)
@@ -306,7 +306,7 @@ def _caller_left(seen: ProbeExchange) -> Seen:
 
 
 def _reached(name: str, yes: str, no: str) -> Callable[[ProbeExchange], Seen]:
-    """Whether a call to the first number came in there."""
+    """Whether a call came in at the first number."""
 
     def read(seen: ProbeExchange) -> Seen:
         if seen.first("answer", "third") is not None:
