@@ -394,7 +394,7 @@ def _refused(settings: Settings) -> list[SettingsError]:
 def _is_missing(question: Question, settings: Settings, wrong: Iterable[str]) -> bool:
     value = getattr(settings, question.field)
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
-    if question.is_for_computed and not any(flow.computing_numbers for flow in _flows(settings)):
+    if question.is_for_computed and not any(flow.steps_with_computed_numbers for flow in _flows(settings)):
         return False
     if question.field == "console_password_hash" and (settings.has_logins or not settings.console):
         return False

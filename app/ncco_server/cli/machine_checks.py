@@ -166,7 +166,7 @@ def _not_writable(file: Path) -> Path | None:
 
 
 def check_dialling(settings: Settings, flows: Iterable[Flow]) -> Iterator[Finding]:
-    steps = [step for flow in flows for step in flow.computing_numbers]
+    steps = [step for flow in flows for step in flow.steps_with_computed_numbers]
     if steps and settings.dial_allow:
         prefixes = ", ".join(settings.dial_allow)
         yield ok(f"computed numbers ({some_of(steps)}) are dialled if they begin with {prefixes}")

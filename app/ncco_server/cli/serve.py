@@ -291,7 +291,7 @@ def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[
     if keeps and settings.is_signed and settings.missing_to_fetch and any(flow.records for flow in flows):
         names = " and ".join(settings.missing_to_fetch)
         yield f"Recordings stay at Vonage, which keeps them for a month: set {names}, or NCCO_RECORDINGS=off."
-    dialling = [step for flow in flows for step in flow.computing_numbers]
+    dialling = [step for flow in flows for step in flow.steps_with_computed_numbers]
     if dialling and not settings.dial_allow:
         yield (
             f"NCCO_DIAL_ALLOW is not set, so computed numbers ({some_of(dialling)}) are never dialled: set the allowed "

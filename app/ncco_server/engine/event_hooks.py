@@ -48,7 +48,7 @@ class _Event(NamedTuple):
 
 def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, context: TurnContext) -> EventEffects:
     """The hooks of the step, or if it has none, of its flow, even if the wait is closed."""
-    where = place_of_wait(session, ref)
+    where = step_of_wait(session, ref)
     if where is None:
         return NO_EFFECTS
     name = event_of(webhook)
@@ -145,7 +145,7 @@ def _dial_was_last(session: Session, ended_by: str | None, seen: frozenset[str])
     return "completed" in seen and "connect" in names and ended_by != "user"
 
 
-def place_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:
+def step_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:
     """The wait's flow and step; None if neither the latest turn nor an observer has it."""
     if ref.turn == session.turn:
         return next(((wait.flow, wait.step) for wait in session.waits if wait.index == ref.index), None)

@@ -495,7 +495,7 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
 
 
 def _heard_by_handler(decision: Decision) -> Any:
-    """None stands for the last failed attempt."""
+    """None after the last failed attempt."""
     if decision.outcome == "collected":
         (value,) = decision.values.values()
         return value

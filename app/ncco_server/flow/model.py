@@ -1,4 +1,4 @@
-"""A loaded flow, as the engine runs it. All of it is frozen."""
+"""A loaded flow, as the engine runs it: frozen, except for the cache `stretches`."""
 
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ class Flow:
         return any(action.word == "record" or "record" in action.fields for action in actions)
 
     @property
-    def computing_numbers(self) -> list[str]:
+    def steps_with_computed_numbers(self) -> list[str]:
         """Steps, as `flow.step`, that dial a number or address known only during a call."""
         return [
             f"{self.name}.{step.name}"

@@ -23,7 +23,7 @@ class CallService(Turns):
     resume = waits.resume
 
     async def answer(self, delivery: Delivery, flow: str | None = None) -> Reply:
-        """Do not ask the store during an outage."""
+        """During an outage, the store is not asked."""
         if problem := self.store_probe.outage:
             return self.without_store(delivery, flow, problem)
         return await answers.answer(self, delivery, flow)

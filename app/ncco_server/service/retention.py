@@ -27,7 +27,7 @@ class Swept(NamedTuple):
 
 
 async def sweep_calls(store: Store, library: Library, now: datetime, kept_for: timedelta) -> Swept:
-    """Raise StoreError; the rest is then deleted next time. `now` is aware, UTC.
+    """Delete old calls. `now` is aware, UTC. After a StoreError, the next sweep deletes the rest.
 
     `kept_for` counts from a call's last change and is at least a day, the maximum duration of a call. Source: Voice API
     specification, length_timer.

@@ -107,7 +107,7 @@ class Policy:
         env: by name without the prefix `FLOW_`.
         dial_allow: the prefixes of computed numbers that may be dialled.
         dial_limit: dials per call.
-        speed: the factor by which pauses between attempts to place a call pass faster.
+        speed: the pauses between attempts to place a call are divided by this.
         handlers: files whose code may be run; see `Library`.
     """
 
@@ -290,7 +290,7 @@ class Turns:
         return tuple([next(rows if lookup.request.method == "TABLE" else answers) for lookup in wanted])
 
     def event_rows(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> EventRows:
-        """The store ignores those of a repeated delivery."""
+        """The rows for the hooks of an event. The store ignores those of a repeated delivery."""
         if flow is None or delivery.problem:
             return NO_ROWS
         context = self.policy.turn_context(delivery.received_at, delivery.base_url)
@@ -444,13 +444,13 @@ class Turns:
             return None
         from ncco_server.service.announced_recordings import announced  # noqa: PLC0415 - most flows record nothing
 
-        place = engine.place_of_wait(session, ref) if session is not None and ref is not None else None
-        if flow is not None and place is not None:
-            flow = {"": flow, flow.name: flow, **flow.subs}.get(place[0])
-        return announced(delivery, url, session, place or ("", ""), flow)
+        at = engine.step_of_wait(session, ref) if session is not None and ref is not None else None
+        if flow is not None and at is not None:
+            flow = {"": flow, flow.name: flow, **flow.subs}.get(at[0])
+        return announced(delivery, url, session, at or ("", ""), flow)
 
     def failsafe_reply(self, kind: str, problem: str, call: CallData, *, is_called: bool = False) -> Reply:
-        """Connect a called party in silence instead."""
+        """The failsafe NCCO; a called party is connected without a word instead."""
         return Reply.failsafe(JOIN_SILENTLY if is_called else self.failsafe, kind, problem, call)
 
 

@@ -71,8 +71,10 @@ class Dial:
         """It is unverified that the default is our own number."""
         written = self._action.get("from")
         is_needed = self._endpoint["type"] == "phone" and self._platform.assumes.caller_id == "fails"
-        if written is not None or (is_needed and not self._action.get("randomFromNumber")):
-            return None if written is None else str(written).removeprefix("+")
+        if written is not None:
+            return str(written).removeprefix("+")
+        if is_needed and not self._action.get("randomFromNumber"):
+            return None
         numbers = self._platform.application.numbers
         return numbers[0] if numbers else self._caller.root.identity.to
 
@@ -124,7 +126,7 @@ class Dial:
         self._join()
         ncco = yield from self._talk(behaviour, events)
         if ncco is None and behaviour.outcome != "disconnected":
-            yield from self._leave_alone()
+            yield from self._end_if_alone()
         return ncco
 
     def _play_on_answer(self, url: str, behaviour: Behaviour) -> Steps[None]:
@@ -192,7 +194,7 @@ class Dial:
             yield from first_of()
         return None
 
-    def _leave_alone(self) -> Steps[None]:
+    def _end_if_alone(self) -> Steps[None]:
         is_alone = self._leg.over.is_fired and len(self._caller.conversation.legs) == 1
         if is_alone and self._platform.assumes.after_connect == "ends":
             self._platform.end(self._caller, "platform")

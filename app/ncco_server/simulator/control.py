@@ -149,9 +149,9 @@ class CallControl(ABC):
             elif with_answered:
                 self.end(other, "platform")
             else:
-                self.scheduler.spawn(self._leave_alone(other))
+                self.scheduler.spawn(self._end_soon(other))
 
-    def _leave_alone(self, leg: Leg) -> Steps[None]:
+    def _end_soon(self, leg: Leg) -> Steps[None]:
         yield from pause(ALONE_S)
         self.end(leg, "user")
 

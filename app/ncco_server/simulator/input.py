@@ -20,7 +20,7 @@ Collected: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 
 TOGETHER_S: Final = 3.0
-"""The pause that ends keys sent together. Our estimate."""
+"""After this pause, the keys so far are sent. Our estimate."""
 UNUSED_SPEECH: Final[Mapping[str, Mapping[str, Any] | None]] = {
     "no_results": {"results": []},
     "error": {"error": "Speech was not enabled"},

@@ -43,7 +43,7 @@ from ncco_server.store.table_rows import tables_without_key
 from ncco_server.store.tables import RECORDINGS_TABLE, RESULTS_TABLE, SUMS_TABLE
 from ncco_server.store.upkeep import REPORTED, UpkeepReader
 
-FAILURES: Final = "0002"
+FAILURES_VERSION: Final = "0002"
 
 MOST_MATCHES: Final = 2_000
 """With more matches for the digits of a search, the newest calls are searched instead."""
@@ -270,7 +270,7 @@ class Records(UpkeepReader):
         super().__init__(read, schema)
         self._dialect = dialect
         failed = has_failed(dialect)
-        if FAILURES in schema.additions:
+        if FAILURES_VERSION in schema.additions:
             failed = contains(dialect, "trace", f"'{FAILURE_IN_0_2}'")
         # For EXISTS, PostgreSQL would read the whole table at once.
         self._has_failed = f"(SELECT true FROM turns WHERE call_key = calls.key AND {failed} LIMIT 1) IS NOT NULL"
@@ -279,7 +279,7 @@ class Records(UpkeepReader):
         self._select_by_id = Sql(f"{self._select} WHERE id = $1")
 
     async def calls(self, limit: int, before: int | None = None, wanted: CallFilter = ANY_CALL) -> list[CallRow]:
-        """Return the newest calls first, after the key `before`."""
+        """The newest calls first, with keys below `before`."""
         if not wanted.needs_result:
             return await self._calls(limit, before, wanted)
         keys = await self._ended_keys(limit, before, wanted) if self._has_results else []

@@ -73,6 +73,10 @@ class WebhookRoute(APIRoute):
     def kind(self) -> str:
         return self.path.split("/")[2]
 
+    @cached_property
+    def begins_call(self) -> bool:
+        return self.kind == "answer" or self.path == "/webhooks/placed/{attempt}"
+
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count and log after the response, when an error no longer affects the caller."""
         if scope["method"] not in (self.methods or ()):
@@ -92,7 +96,7 @@ class WebhookRoute(APIRoute):
             with Deadline(config.deadline_s):
                 await request.receive_webhook()
                 response: WebhookResponse = await self.endpoint(request, **request.scope["path_params"])
-                _require_playable(response.reply, must_play=self.kind == "answer")
+                _require_playable(response.reply, must_play=self.begins_call)
         except ClientDisconnect:
             config.log.debug("client gone", route=self.kind)
             return Response(status_code=400)
@@ -101,7 +105,7 @@ class WebhookRoute(APIRoute):
                 raise
             cancelled = RuntimeError("what it waited for was cancelled").with_traceback(error.__traceback__)
             return failure_response(cancelled, request, self.path)
-        except Exception as error:  # noqa: BLE001 - the one broad except: a caller is on the line
+        except Exception as error:  # noqa: BLE001 - a caller is on the line, who must get a reply
             if isinstance(error, SignatureError):
                 config.metrics.refused_signatures.labels(error.reason).inc()
             return failure_response(error, request, self.path)
@@ -133,7 +137,7 @@ def _require_playable(reply: Reply, *, must_play: bool) -> None:
     ncco = reply.ncco
     if ncco is None:
         if must_play:
-            raise ValueError("an answer webhook got no NCCO")
+            raise ValueError("the webhook that begins a call got no NCCO")
     elif ncco[:1] != b"[" or ncco[-1:] != b"]":
         raise ValueError("a reply is not an NCCO")
     elif reply.is_repeat:

@@ -73,6 +73,8 @@ class PlatformProbe:
 NOTHING: Final = ProbeReply(status=204)
 EMPTY_ARRAY: Final = ProbeReply([])
 LATE: Final = ProbeReply(delay_s=70.0)
+ANSWER_DELAY_S: Final = 1.5
+"""Of the reply to an answer webhook, to see whether `answered` comes before it."""
 TAIL: Final[Action] = {"action": "notify", "payload": {"reached": "tail"}, "eventUrl": ["@tail"]}
 HELLO: Final[Action] = {"action": "talk", "text": "Hello."}
 ROOM: Final[Action] = {"action": "conversation", "name": "@room"}
@@ -416,12 +418,12 @@ PROBES: Final[tuple[PlatformProbe, ...]] = (
     PlatformProbe(
         ("inbound_answered",),
         lambda seen: _one("inbound_answered", _answered(seen, "subject", "answer")),
-        {"answer": [ProbeReply([_wait(2)], delay_s=1.5)]},
+        {"answer": [ProbeReply([_wait(2)], delay_s=ANSWER_DELAY_S)]},
     ),
     PlatformProbe(
         ("outbound_answered",),
         lambda seen: _one("outbound_answered", _answered(seen, "caller", "caller_answer")),
-        {**_answers(_wait(6)), "caller_answer": [ProbeReply([_wait(2)], delay_s=1.5)]},
+        {**_answers(_wait(6)), "caller_answer": [ProbeReply([_wait(2)], delay_s=ANSWER_DELAY_S)]},
         caller="@caller_answer",
     ),
     PlatformProbe(
@@ -567,5 +569,4 @@ def _answered(seen: ProbeExchange, role: Role, asked: str) -> str | None:
     event, question = seen.event("answered", role), seen.first(asked)
     if event is None or question is None:
         return None
-    delay_s = 1.5  # of the reply to `asked`
-    return "before" if event.at < question.at + delay_s / 2 else "after"
+    return "before" if event.at < question.at + ANSWER_DELAY_S / 2 else "after"
