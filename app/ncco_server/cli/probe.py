@@ -16,7 +16,7 @@ from ncco_server.console.guard import POLICY
 
 WITHIN_S: Final = 5.0
 """Vonage waits as long for a reply. Source: delivery rules, socket timeout."""
-MAX_BYTES: Final = 100_000
+MAX_REPLY_BYTES: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ async def probe(
             reply = b""
             async for part in response.aiter_bytes():
                 reply += part
-                if len(reply) > MAX_BYTES:
+                if len(reply) > MAX_REPLY_BYTES:
                     break
     except (TimeoutError, httpx.TimeoutException):
         return Probe(f"no reply within {WITHIN_S:g} seconds", is_late=True)

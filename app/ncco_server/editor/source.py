@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, Field
 
 from ncco_server.editor.project import ProjectFolder
-from ncco_server.flow.files import MAX_BYTES
+from ncco_server.flow.files import MAX_FILE_BYTES
 from ncco_server.flow.grammar.values import Object, find
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import load
@@ -35,7 +35,7 @@ class PhoneText(BaseModel):
     """
 
     file: str = Field(PASTED_YAML, max_length=500)
-    text: str | None = Field(None, max_length=MAX_BYTES)
+    text: str | None = Field(None, max_length=MAX_FILE_BYTES)
     step: str = Field("", max_length=200)
 
 

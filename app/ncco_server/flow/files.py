@@ -15,7 +15,7 @@ from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.source.source_file import SourceFile
 
-MAX_BYTES = 1_048_576
+MAX_FILE_BYTES = 1_048_576
 """Of a file, and of a project: a hundred times what a flow needs."""
 MAX_FILES = 500
 """Flow files and templates together; our choice."""
@@ -89,7 +89,7 @@ class _FolderReader:
             return
         root = folder.resolve()
         for path, shown in self._walk(root, root, display):
-            if self._characters > MAX_BYTES or len(self.texts) > MAX_FILES:
+            if self._characters > MAX_FILE_BYTES or len(self.texts) > MAX_FILES:
                 return
             if is_wanted(path.name):
                 self._read_file(root, path, shown)
@@ -127,7 +127,7 @@ class _FolderReader:
         except (OSError, ValueError) as error:
             self.report("E122", display, f"this file cannot be read: {_reason(error)}")
             return
-        if len(data) > MAX_BYTES:
+        if len(data) > MAX_FILE_BYTES:
             self.issues.append(too_large(display))
             return
         self._characters += len(data)
@@ -153,7 +153,7 @@ class _FolderReader:
 
 
 def _read(path: Path) -> bytes:
-    """At most one byte more than `MAX_BYTES`.
+    """At most one byte more than `MAX_FILE_BYTES`.
 
     Raises OSError, or ValueError if it is not a regular file: reading a pipe could block forever.
     """
@@ -162,7 +162,7 @@ def _read(path: Path) -> bytes:
     if not path.is_file():
         raise ValueError("it is not a regular file")
     with path.open("rb") as file:
-        return file.read(MAX_BYTES + 1)
+        return file.read(MAX_FILE_BYTES + 1)
 
 
 def _other_encoding(data: bytes) -> str:
@@ -177,7 +177,7 @@ def _other_encoding(data: bytes) -> str:
 
 
 def too_large(display: str) -> FlowIssue:
-    message = f"the file has more than {MAX_BYTES >> 20} MiB, so it is not read"
+    message = f"the file has more than {MAX_FILE_BYTES >> 20} MiB, so it is not read"
     return RULES["E119"].at(Place(display, 1, 1), message, "shorten it: a project may not have more")
 
 
@@ -188,8 +188,8 @@ def too_much(texts: Mapping[str, str]) -> FlowIssue | None:
         total += len(text)
         if number > MAX_FILES:
             return of_project(display, f"{MAX_FILES} files")
-        if total > MAX_BYTES:
-            return of_project(display, f"{MAX_BYTES:,} characters")
+        if total > MAX_FILE_BYTES:
+            return of_project(display, f"{MAX_FILE_BYTES:,} characters")
     return None
 
 

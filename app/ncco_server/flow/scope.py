@@ -124,7 +124,7 @@ class ScopeTypes:
         undeclared: names that flows return, each with what to write if it is used undeclared.
     """
 
-    shapes: Mapping[str, Kind]
+    types: Mapping[str, Kind]
     unspoken: Mapping[str, str] = field(default_factory=dict)
     env: frozenset[str] | None = None
     undeclared: Mapping[str, str] = field(default_factory=dict)
@@ -132,7 +132,7 @@ class ScopeTypes:
     zone: str = ""
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.shapes)
+        return iter(self.types)
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -144,25 +144,25 @@ class ScopeTypes:
         return self.unspoken[name] in (_ENV_UNSPOKEN, _KEPT_UNSPOKEN)
 
     def get(self, name: str) -> Kind | None:
-        return self.shapes.get(name)
+        return self.types.get(name)
 
-    def shape_at(self, path: Sequence[str]) -> Kind | None:
+    def type_at(self, path: Sequence[str]) -> Kind | None:
         """Return None if the type of the name, or of the field within it, is unknown."""
-        shape = self.shapes.get(path[0])
+        kind = self.types.get(path[0])
         for key in path[1:]:
-            shape = shape.at(key) if shape is not None and shape.is_record else None
-        return shape
+            kind = kind.at(key) if kind is not None and kind.is_record else None
+        return kind
 
-    def with_name(self, name: str, shape: Kind, unspoken: str = "", secrets: Iterable[Path] = ()) -> ScopeTypes:
+    def with_name(self, name: str, kind: Kind, unspoken: str = "", secrets: Iterable[Path] = ()) -> ScopeTypes:
         """`secrets` are the paths of its sensitive fields."""
         kept = {known: why for known, why in self.unspoken.items() if root_of(known) != name}
         kept |= {name: unspoken} if unspoken else {}
         kept |= dict.fromkeys(sorted(written(name, path) for path in secrets), "a sensitive field of a lookup")
-        return replace(self, shapes={**self.shapes, name: shape}, unspoken=kept, spoken=self.spoken - {name})
+        return replace(self, types={**self.types, name: kind}, unspoken=kept, spoken=self.spoken - {name})
 
     @cached_property
     def samples(self) -> Mapping[str, Any]:
-        return {name: shape.operand(shape.sample) for name, shape in self.shapes.items()}
+        return {name: kind.operand(kind.sample) for name, kind in self.types.items()}
 
 
 def scope_types(
@@ -171,6 +171,6 @@ def scope_types(
     """`env` has the names set on this server, `kept` the variables that may hold one."""
     unspoken = {"env": _ENV_UNSPOKEN} | dict.fromkeys(sorted(variables.keys() & kept), _KEPT_UNSPOKEN)
     unspoken |= {name: "a sensitive variable" for name, variable in variables.items() if variable.sensitive}
-    shapes = {**{name: variable.type for name, variable in variables.items()}, **_BASE}
+    types = {**{name: variable.type for name, variable in variables.items()}, **_BASE}
     spoken = frozenset(name for name, variable in variables.items() if variable.spoken)
-    return ScopeTypes(shapes, unspoken, None if env is None else frozenset(env), spoken=spoken)
+    return ScopeTypes(types, unspoken, None if env is None else frozenset(env), spoken=spoken)

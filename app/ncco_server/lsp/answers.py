@@ -22,7 +22,7 @@ from ncco_server.flow.editing import assist
 from ncco_server.flow.editing.names import ProjectNames
 from ncco_server.flow.editing.rename import CannotRename, edits_of, name_at, rename
 from ncco_server.flow.editing.utf16 import Utf16Columns
-from ncco_server.flow.files import MAX_BYTES, read_project, too_large
+from ncco_server.flow.files import MAX_FILE_BYTES, read_project, too_large
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
@@ -195,7 +195,7 @@ def _scenarios(folder: Json, unsaved: Mapping[str, str]) -> dict[str, str]:
     root = Path(folder["root"])
     for path in files_of(root):
         name = path.relative_to(root).as_posix()
-        is_read = name not in unsaved and path.stat().st_size <= MAX_BYTES
+        is_read = name not in unsaved and path.stat().st_size <= MAX_FILE_BYTES
         found[name] = path.read_bytes().decode("utf-8-sig", "replace") if is_read else ""
     return found | {path: text for path, text in unsaved.items() if not path.startswith(_SOURCES)}
 

@@ -15,7 +15,7 @@ from pygls.uris import to_fs_path
 from pygls.workspace import TextDocument
 
 from ncco_server.editor.worker import Worker, WorkNotDone
-from ncco_server.flow.files import MAX_BYTES, SCENARIO_FOLDERS, SUFFIXES
+from ncco_server.flow.files import MAX_FILE_BYTES, SCENARIO_FOLDERS, SUFFIXES
 from ncco_server.lsp import answers
 from ncco_server.lsp.conversion import Json, diagnostic, range_of
 from ncco_server.version import VERSION
@@ -198,7 +198,7 @@ class FlowServer(LanguageServer):
 
     def too_large(self, project: OpenProject) -> list[str]:
         """Open files over the size limit for files on disk, which the subprocesses do not get."""
-        return [file for file, text in self.texts(project).items() if len(text) > MAX_BYTES]
+        return [file for file, text in self.texts(project).items() if len(text) > MAX_FILE_BYTES]
 
     # checks
 

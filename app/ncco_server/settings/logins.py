@@ -23,7 +23,7 @@ Role: TypeAlias = Literal["listen", "change"]
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,31}")
 """It becomes part of file names and log lines."""
-MAX_BYTES: Final = 1_048_576
+MAX_LOGINS_BYTES: Final = 1_048_576
 WAIT_S: Final = 5.0
 """For another change to finish."""
 _POLL_S: Final = 0.02
@@ -61,7 +61,7 @@ def read_logins(file: Path) -> tuple[Login, ...]:
         if not stat.S_ISREG(file.stat().st_mode):
             raise SettingsError(_VARIABLE, f"{file} is not a file", cure)
         with file.open("rb") as opened:
-            entries = _ENTRIES.validate_json(opened.read(MAX_BYTES))
+            entries = _ENTRIES.validate_json(opened.read(MAX_LOGINS_BYTES))
     except FileNotFoundError:
         return ()
     except OSError as error:

@@ -15,7 +15,7 @@ from ncco_server.errors import SettingsError
 from ncco_server.settings.fields import Settings
 
 FILE_SUFFIX: Final = "_FILE"
-MAX_BYTES: Final = 4096
+MAX_SECRET_BYTES: Final = 4096
 
 
 def named_files(variables: Mapping[str, str], written: Mapping[str, str]) -> dict[str, Path]:
@@ -39,7 +39,7 @@ def read_file(variable: str, file: Path, *, is_optional: bool = False) -> str:
     cure = "Put only the secret in the file, readable by the user who runs the server."
     try:
         with file.open("rb") as secret:
-            text = secret.read(MAX_BYTES + 1).decode("utf-8").strip(" \t\r\n")
+            text = secret.read(MAX_SECRET_BYTES + 1).decode("utf-8").strip(" \t\r\n")
     except (OSError, UnicodeDecodeError, ValueError) as fault:
         if is_optional and isinstance(fault, FileNotFoundError):
             return ""
@@ -47,7 +47,7 @@ def read_file(variable: str, file: Path, *, is_optional: bool = False) -> str:
         raise SettingsError(name, f"{file} cannot be read: {why}", cure) from fault
     if is_optional and not text:
         return ""
-    if not text or len(text) >= MAX_BYTES:
+    if not text or len(text) >= MAX_SECRET_BYTES:
         raise SettingsError(name, f"{file} {'is larger than any secret' if text else 'is empty'}", cure)
     return text
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from ncco_server.errors import VonageApiError
 
 WITHIN_S: Final = 10.0
-MAX_BYTES: Final = 1_000_000
+MAX_REPLY_BYTES: Final = 1_000_000
 _NUMBERS_URL: Final = "https://rest.nexmo.com"
 _REPLY_ONLY: Final = ("id", "_links")
 """The API refuses these."""
@@ -223,7 +223,7 @@ async def _document(account: Account, kind: type[_Reply], path: str, what: str, 
 async def _request(
     account: Account, method: str, url: str, document: Mapping[str, Any] | None = None
 ) -> tuple[httpx.Response, bytes]:
-    """Read little more than `MAX_BYTES` of the body."""
+    """Read little more than `MAX_REPLY_BYTES` of the body."""
     auth = (account.api_key, account.api_secret)
     base = url.partition("?")[0]
     body = b""
@@ -234,7 +234,7 @@ async def _request(
         ):
             async for part in response.aiter_bytes():
                 body += part
-                if len(body) > MAX_BYTES:
+                if len(body) > MAX_REPLY_BYTES:
                     break
     except (TimeoutError, httpx.TimeoutException) as error:
         raise VonageApiError(f"{base} does not reply in time", _LATER) from error

@@ -38,7 +38,7 @@ REPLY_S: Final = 10.0
 """For the start of the reply, and each pause in it."""
 WITHIN_S: Final = 12.0
 """Without the wait for the request's turn; longer than connecting can take."""
-MAX_BYTES: Final = 1_000_000
+MAX_REPLY_BYTES: Final = 1_000_000
 MAX_CHARACTERS: Final = 300
 TOO_EARLY_S: Final = (0.5, 0.5, 0.5, 0.5)
 """The waits before a hang-up is repeated.
@@ -278,7 +278,7 @@ class VoiceApi:
     async def _reply(
         self, method: str, url: httpx.URL, body: Mapping[str, Any] | None
     ) -> tuple[int, httpx.Headers, bytes]:
-        """Read little more than `MAX_BYTES`, over a new connection.
+        """Read little more than `MAX_REPLY_BYTES`, over a new connection.
 
         If an idle one were closed meanwhile, it would be unclear whether the request arrived.
         """
@@ -296,7 +296,7 @@ class VoiceApi:
         try:
             async for part in response.aiter_raw():
                 received += part
-                if len(received) > MAX_BYTES:
+                if len(received) > MAX_REPLY_BYTES:
                     break
         finally:
             await response.aclose()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ncco_server.flow.actions.item import ACTIONS
-from ncco_server.flow.grammar.fields import ENDPOINT_TYPES, action_shape, endpoint_shape
+from ncco_server.flow.grammar.fields import ENDPOINT_TYPES, action_fields, endpoint_fields
 from tests.support.cases import each_case
 from tests.system.docs.headings import section, things_of
 from tests.system.docs.options_page import PAGE, page
@@ -29,9 +29,9 @@ def test_every_action_and_endpoint_has_its_heading() -> None:
 
 @each_case("action", ACTIONS)
 def test_the_options_of_an_action_match_the_flow_language(action: str) -> None:
-    assert set(action_shape(action).fields) - OLD_SPELLINGS == told(f"### `{action}`")
+    assert set(action_fields(action).fields) - OLD_SPELLINGS == told(f"### `{action}`")
 
 
 @each_case("endpoint", ENDPOINT_TYPES)
 def test_the_options_of_an_endpoint_match_the_flow_language(endpoint: str) -> None:
-    assert set(endpoint_shape(endpoint).fields) - OLD_SPELLINGS == told(f"### `{endpoint}`")
+    assert set(endpoint_fields(endpoint).fields) - OLD_SPELLINGS == told(f"### `{endpoint}`")

@@ -45,9 +45,9 @@ def test_an_application_serves_calls_and_its_own_routes_from_its_start_to_its_en
     assert "Please enter the five digits of your order." == number[0]["text"]
     assert ["pizza", "voicemail"] == ready["flows"]
     assert {"status": "in the oven", "minutes": 20} == order
-    log = (home / "log").read_text()
-    assert "Application shutdown complete." in log
-    assert "/webhooks/" not in log
+    printed = (home / "log").read_text()
+    assert "Application shutdown complete." in printed
+    assert "/webhooks/" not in printed
 
 
 def test_the_tests_of_the_handler_pass_as_its_page_says(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ncco_server.flow.files import MAX_BYTES, read_project
+from ncco_server.flow.files import MAX_FILE_BYTES, read_project
 from ncco_server.flow.nodes import Place
 
 FLOW = "flow: a\n"
@@ -188,7 +188,7 @@ def test_a_pipe_is_not_waited_for(flows: Path, templates: Path) -> None:
 
 
 def test_a_huge_file_is_not_read(flows: Path, templates: Path) -> None:
-    (flows / "b.yaml").write_bytes(b"#" * (MAX_BYTES + 1))
+    (flows / "b.yaml").write_bytes(b"#" * (MAX_FILE_BYTES + 1))
 
     texts, issues = read_project(flows, templates)
 

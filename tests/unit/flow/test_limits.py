@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ncco_server.flow.files import MAX_BYTES, MAX_FILES, read_project
+from ncco_server.flow.files import MAX_FILE_BYTES, MAX_FILES, read_project
 from ncco_server.flow.issues import MOST_REPORTED
 from ncco_server.flow.loader import load
 from ncco_server.flow.source import MAX_CHARACTERS, MAX_VALUES, read_yaml
@@ -95,7 +95,7 @@ def test_a_revision_that_was_checked_before_is_loaded_whatever_the_size_of_its_p
 
 def test_files_beyond_a_limit_are_not_read_from_disk(tmp_path: Path) -> None:
     for number in range(5):
-        (tmp_path / f"f{number}.yaml").write_text("#" * (MAX_BYTES // 2))
+        (tmp_path / f"f{number}.yaml").write_text("#" * (MAX_FILE_BYTES // 2))
 
     texts, _ = read_project(tmp_path, tmp_path / "templates")
 

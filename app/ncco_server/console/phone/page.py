@@ -25,7 +25,7 @@ from ncco_server.editor import language
 from ncco_server.editor.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from ncco_server.editor.source import PASTED, PhoneText, Playable, dialled_in, read_source
 from ncco_server.errors import StoreError
-from ncco_server.flow.files import MAX_BYTES
+from ncco_server.flow.files import MAX_FILE_BYTES
 from ncco_server.simulator.parties import PartyOutcome
 from ncco_server.verify.played_call import FOR_PHONES
 from ncco_server.verify.scenarios.answers import lookups_of
@@ -135,7 +135,7 @@ class SaveRequest(BaseModel):
     """A text to save. `digest` is that of the text that was opened."""
 
     file: str
-    text: str = Field(max_length=MAX_BYTES)
+    text: str = Field(max_length=MAX_FILE_BYTES)
     digest: str
 
 

@@ -23,7 +23,7 @@ from ncco_server.flow.actions.action import Action, may_be_true, observer
 from ncco_server.flow.actions.item import Item, gather, has_duplicate
 from ncco_server.flow.effects import Effect, Phase
 from ncco_server.flow.frame import Callback, Draft, Frame, Runs
-from ncco_server.flow.grammar.fields import ENDPOINT_TYPES, action_shape, computed_type, endpoint_shape, read_list
+from ncco_server.flow.grammar.fields import ENDPOINT_TYPES, action_fields, computed_type, endpoint_fields, read_list
 from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver, read_fields
 from ncco_server.flow.grammar.targets import read_flow_name, read_run
 from ncco_server.flow.grammar.values import Array, Constant, Object, OurNumber, Supplied, find
@@ -327,7 +327,7 @@ def read_connect(item: Item, reader: Resolver) -> ConnectPart | None:
     is_map = isinstance(item.main, Map) and item.main.get("endpoint") is not None
     if item.main is not None and has_duplicate(item, ("endpoint",), is_map=False, reader=reader):
         return None
-    if is_map and has_duplicate(item, action_shape("connect").fields, is_map=True, reader=reader):
+    if is_map and has_duplicate(item, action_fields("connect").fields, is_map=True, reader=reader):
         return None
     common = gather(shared, item.inherited, item.place).entries
     nodes = main.items if isinstance(main, Seq) else (main,)
@@ -367,8 +367,8 @@ def _read_target(
     if numbers is not None:
         inner["number"] = CurrentNumber(numbers.place, numbers.used_names)
         endpoint = endpoint.without("number")
-    inner |= endpoint_shape(kind).read_fields(endpoint, reader, f"the {kind} endpoint")
-    written = action_shape("connect").read_fields(fields.without("endpoint"), reader, "connect")
+    inner |= endpoint_fields(kind).read_fields(endpoint, reader, f"the {kind} endpoint")
+    written = action_fields("connect").read_fields(fields.without("endpoint"), reader, "connect")
     is_shown = kind == "phone" and "from" not in written and not may_be_true(written, "randomFromNumber")
     wire: dict[str, Value] = {"from": OurNumber(place)} if is_shown else {}
     wire |= {**written, "endpoint": Array((Object(inner, endpoint.place),), endpoint.place)}
@@ -410,7 +410,7 @@ def _read_form(node: Node, reader: Reader) -> tuple[str, Map, tuple[Entry, ...]]
 
 def _is_of_connect(name: str, kind: str) -> bool:
     """False for a field of the endpoint; a misspelt name counts as the nearest."""
-    inner, outer = endpoint_shape(kind).fields, action_shape("connect").fields
+    inner, outer = endpoint_fields(kind).fields, action_fields("connect").fields
     if name in inner or name == "type":
         return False
     return name in outer or nearest(name, (*inner, *outer)) in outer
@@ -430,5 +430,5 @@ def _with_answer(endpoint: Map, fields: Map, reader: Reader) -> tuple[Map, Map]:
 
 
 def _is_answer(name: str) -> bool:
-    others = action_shape("connect").fields
+    others = action_fields("connect").fields
     return name not in others and nearest(name, (ON_ANSWER, *others)) == ON_ANSWER

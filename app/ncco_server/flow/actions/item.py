@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ncco_server.flow.grammar.fields import MapField, action_shape
+from ncco_server.flow.grammar.fields import MapField, action_fields
 from ncco_server.flow.grammar.reader import HINTS, Reader, meaning_of
 from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, texts_in
@@ -148,7 +148,7 @@ def _names(node: Map) -> list[Entry]:
 
 
 def _is_field(name: str, word: str) -> bool:
-    return word in ACTIONS and name in action_shape(word).fields
+    return word in ACTIONS and name in action_fields(word).fields
 
 
 def _report_nameless(node: Map, reader: Reader) -> None:
@@ -225,7 +225,7 @@ def rename(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
 def check_defaults(actions: Mapping[str, Map], reader: Reader) -> None:
     """Report errors in the default fields of each action, whether or not a step plays it."""
     for word, node in actions.items():
-        fields = action_shape(word)
+        fields = action_fields(word)
         if word == "connect":
             fields = MapField({name: shape for name, shape in fields.fields.items() if name != "endpoint"})
         fields.read_fields(Map(rename(node.entries), node.place), reader, word)

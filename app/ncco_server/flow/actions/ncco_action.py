@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from ncco_server.flow.actions.action import Action, literal, may_be_true, observer
 from ncco_server.flow.actions.item import Item, gather, has_duplicate, rename
-from ncco_server.flow.grammar.fields import JsonField, ListField, LocalField, action_shape
+from ncco_server.flow.grammar.fields import JsonField, ListField, LocalField, action_fields
 from ncco_server.flow.grammar.forms import Form
 from ncco_server.flow.grammar.locales import VOICE, Locale, mixes_locales, speaks_several, stands_for_locales
 from ncco_server.flow.grammar.reader import Reader, Resolver
@@ -40,7 +40,7 @@ def read_talk(item: Item, own: tuple[Entry, ...], reader: Resolver) -> Action:
         }
         inherited = tuple(entry for entry in inherited if entry.key.value not in VOICE)
     fields = gather(own, inherited, item.place)
-    values = {**action_shape("talk").read_fields(fields, speaking, "talk"), **voice}
+    values = {**action_fields("talk").read_fields(fields, speaking, "talk"), **voice}
     if voice:
         check_translated(own, values.get("text"), reader)
     return Action("talk", item.place, values)
@@ -61,7 +61,7 @@ def _speaking(language: str, reader: Resolver) -> Resolver:
 def _by_locale(word: str, inherited: tuple[Entry, ...], reader: Resolver) -> Value | None:
     locales: Mapping[str, Locale] = reader.locales
     node = next((entry.value for entry in inherited if entry.key.value == word), None)
-    default = action_shape("talk").fields[word].read(node, f"`{word}` of talk", reader) if node else None
+    default = action_fields("talk").fields[word].read(node, f"`{word}` of talk", reader) if node else None
     spoken = _literal("language", inherited).lower()
     found: dict[str, Value] = {}
     is_written = False
@@ -95,7 +95,7 @@ def read_action(item: Item, reader: Resolver) -> Action | None:
     if item.word == "talk":
         return read_talk(item, own, reader)
     written = gather(rename(own), rename(item.inherited), item.place)
-    values = action_shape(item.word).read_fields(written, reader, item.word)
+    values = action_fields(item.word).read_fields(written, reader, item.word)
     callback = observer(
         item.word,
         has_url="eventUrl" in values,
@@ -109,7 +109,7 @@ def _own_fields(item: Item, reader: Resolver) -> tuple[Entry, ...] | None:
     main = item.main
     name = SHAPES[item.word].main
     word = item.word
-    fields = action_shape(word).fields
+    fields = action_fields(word).fields
     options = frozenset({"template", *fields})
     field = fields.get(name)
     if main is None:
@@ -147,7 +147,7 @@ def _with_template_as_text(item: Item, entries: tuple[Entry, ...], reader: Reade
 
 def _is_map_of_fields(main: Map, word: str, reader: Resolver) -> bool:
     """Whether a map under the action's name contains the action's fields; otherwise it is the main value."""
-    fields = action_shape(word).fields
+    fields = action_fields(word).fields
     if word == "notify":
         return bool(main.entries) and set(main.keys()) <= set(fields)
     is_local = isinstance(fields.get(SHAPES[word].main), LocalField)

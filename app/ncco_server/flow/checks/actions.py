@@ -22,7 +22,7 @@ from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.scope import ScopeTypes
-from ncco_server.flow.templates.budget import MAX_STEPS, steps_of
+from ncco_server.flow.templates.budget import MAX_OPERATIONS, operations_of
 from ncco_server.flow.templates.checker import known_type
 from ncco_server.flow.templates.filters import FILTERS, Absent, Filter, Unfit, as_text
 from ncco_server.flow.templates.references import Reference, walk
@@ -149,7 +149,7 @@ Words: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
 
 def _check_words(facts: Facts) -> Iterator[FlowIssue]:
     scope = facts.source.reader.scope
-    if not any(map(_has_words, scope.shapes.values())):
+    if not any(map(_has_words, scope.types.values())):
         return
     for step in facts.steps:
         for action in (action for part in step.played for action in part.actions):
@@ -257,9 +257,11 @@ def _check_work(facts: Facts) -> Iterator[FlowIssue]:
     used = (each.value for step in facts.steps for each in uses_of(step))
     texts = (leaf for source in used if not isinstance(source, Expression) for leaf in leaves(source))
     for place, text in {text.place: text for text in texts if isinstance(text, Computed)}.items():
-        steps = steps_of(text.template.body, entries)
-        if steps > MAX_STEPS:
-            yield RULES["W648"].at(place, f"this text takes {steps:,} steps; a turn may take {MAX_STEPS:,}")
+        operations = operations_of(text.template.body, entries)
+        if operations > MAX_OPERATIONS:
+            yield RULES["W648"].at(
+                place, f"this text takes {operations:,} operations; a turn may take {MAX_OPERATIONS:,}"
+            )
 
 
 def _texts_of(step: Step) -> Iterator[Computed]:
@@ -314,10 +316,10 @@ class _Measure:
                 return "x" * (_length(self.longest(left)) + _length(self.longest(right)))
             case nodes.Filter(node=nodes.Expr() as of, name=name, args=args):
                 return self._filtered(FILTERS[name], self.longest(of), [self.longest(each) for each in args])
-        shape = known_type(self.scope, node)
-        if shape is None:
+        kind = known_type(self.scope, node)
+        if kind is None:
             return ""
-        return max(shape.words, key=len) if shape.words else _LONGEST.get(shape.name, "")
+        return max(kind.words, key=len) if kind.words else _LONGEST.get(kind.name, "")
 
     def _filtered(self, known: Filter, value: Any, args: list[Any]) -> Any:
         if known.name == "default":

@@ -144,17 +144,17 @@ class Domains:
     def _with_literal(self, node: nodes.Node, op: str, literal: Any) -> Formula | None:
         key = key_of(node)
         length = self._length_of(node)
-        shape = TYPES["int"] if length is not None else known_type(self.scope, node)
+        kind = TYPES["int"] if length is not None else known_type(self.scope, node)
         written = literal if isinstance(literal, tuple) else (literal,)
-        if shape is None or None in written or (op == "in") != isinstance(literal, tuple):
+        if kind is None or None in written or (op == "in") != isinstance(literal, tuple):
             return None
-        values = _values(shape, written)
-        if values is None or not COMPARISONS[op].takes(shape):
+        values = _values(kind, written)
+        if values is None or not COMPARISONS[op].takes(kind):
             return None
         if length is not None:
             self.lengths[key] = length
         bounds = length or self.bounds.get(key)
-        if bounds is not None and shape.family == "number":
+        if bounds is not None and kind.family == "number":
             values = (*values, *bounds.ends)
         self.values.setdefault(key, {}).update(dict.fromkeys(values))
         return lambda combination: compare(op, combination[key], literal)
@@ -162,8 +162,8 @@ class Domains:
     def _beginning(self, node: nodes.Expr, beginning: str) -> Formula | None:
         """The text to try is the literal followed by another character."""
         key = key_of(node)
-        shape = known_type(self.scope, node)
-        values = _values(shape, (beginning + _OTHER,)) if shape is not None and shape.family == "text" else None
+        kind = known_type(self.scope, node)
+        values = _values(kind, (beginning + _OTHER,)) if kind is not None and kind.family == "text" else None
         if values is None or key in self.bounds:
             return None
         self.values.setdefault(key, {}).update(dict.fromkeys(values))
@@ -174,8 +174,8 @@ class Domains:
         if not isinstance(node, nodes.Filter) or node.name != "length" or node.node is None:
             return None
         bounds = self.bounds.get(key_of(node.node))
-        shape = known_type(self.scope, node.node)
-        is_entry = bounds is not None and bounds.lengths is not None and shape is not None and shape.family == "text"
+        kind = known_type(self.scope, node.node)
+        is_entry = bounds is not None and bounds.lengths is not None and kind is not None and kind.family == "text"
         return bounds.of_length if bounds is not None and is_entry else None
 
 
@@ -188,15 +188,15 @@ def _literal(node: nodes.Node) -> Any:
     return None
 
 
-def _values(shape: Kind, written: tuple[Any, ...]) -> tuple[Any, ...] | None:
+def _values(kind: Kind, written: tuple[Any, ...]) -> tuple[Any, ...] | None:
     """Values that distinguish the written literals; None if the type has no such values."""
-    if shape.words:
-        return shape.words
-    if shape.family == "bool":
+    if kind.words:
+        return kind.words
+    if kind.family == "bool":
         return (True, False)
-    if shape.family == "number" and all(isinstance(each, int | float) for each in written):
+    if kind.family == "number" and all(isinstance(each, int | float) for each in written):
         return written
-    if shape.family == "text" and all(isinstance(each, str) for each in written):
+    if kind.family == "text" and all(isinstance(each, str) for each in written):
         return (*written, _OTHER)
     return None
 

@@ -118,7 +118,7 @@ class _Project:
         shared = tuple((path, self.texts[path]) for path, names in sorted(self.names.files.items()) if not names.flow)
         users = self.names.users_of("templates", self.file.removeprefix("templates/")) or [self.file]
         scopes = [_scope(user, self.texts[user], shared) for user in users]
-        return ScopeTypes({name: shape for scope in scopes for name, shape in scope.shapes.items()}, env=self.env)
+        return ScopeTypes({name: kind for scope in scopes for name, kind in scope.types.items()}, env=self.env)
 
     def lines_of(self, step: str | int) -> tuple[str, ...]:
         """Return () for a step that cannot be read."""
@@ -220,17 +220,17 @@ def _in_expression(before: str, column: int, scope: ScopeTypes) -> tuple[int, li
     if found := _FILTER.search(before):
         return column - len(found[1]), [Completion(name, "filter", signature(name), name) for name in FILTERS]
     if found := _COMPARED.search(before):
-        shape = scope.shape_at(found[1].split("."))
-        return column - len(found[2]), [Completion(each, "value", "", each) for each in (shape.words if shape else ())]
+        kind = scope.type_at(found[1].split("."))
+        return column - len(found[2]), [Completion(each, "value", "", each) for each in (kind.words if kind else ())]
     if found := _MEMBER.search(before):
         if found[1] == "env.":
             settings = [Completion(name, "field", f"FLOW_{name}", name) for name in sorted(scope.env or ())]
             return column - len(found[2]), settings
-        shape = scope.shape_at(found[1][:-1].split("."))
-        fields = shape.fields.items() if shape else ()
+        kind = scope.type_at(found[1][:-1].split("."))
+        fields = kind.fields.items() if kind else ()
         return column - len(found[2]), [Completion(name, "field", type_.described, name) for name, type_ in fields]
     found = _NAME.search(before)
-    names = [Completion(name, "name", shape.described, name) for name, shape in scope.shapes.items()]
+    names = [Completion(name, "name", kind.described, name) for name, kind in scope.types.items()]
     operators = [Completion(word, "value", "", word) for word in _OPERATORS]
     return column - len(found[1] if found else ""), [*names, *operators]
 
@@ -257,19 +257,19 @@ def signature(name: str) -> str:
 def about_key(members: Iterable[JsonSchema]) -> str:
     """Such as `Text or list. Phrases that the caller may say.`."""
     described_by = next((schema["description"] for schema in members if "description" in schema), "")
-    shapes: dict[str, None] = {}
+    types: dict[str, None] = {}
     default = None
     for member in members:
         for schema in alternatives(member, _ANYTHING):
-            shapes |= dict.fromkeys(_shape(schema))
+            types |= dict.fromkeys(_types_in(schema))
             default = schema.get("default", default)
             described_by = described_by or schema.get("description", "")
-    shown = " or ".join(shapes)
+    shown = " or ".join(types)
     ending = "" if default is None else f"Default: {str(default).lower() if isinstance(default, bool) else default}."
     return " ".join(filter(None, (f"{shown}." if shown else "", described_by, ending)))
 
 
-def _shape(schema: JsonSchema) -> Iterator[str]:
+def _types_in(schema: JsonSchema) -> Iterator[str]:
     if schema.get("pattern") == BRACES or schema.get("offered_words") == "locales":
         return  # not worth showing: computed values and values by locale are allowed almost everywhere
     types = schema.get("type", ())
@@ -353,8 +353,8 @@ def _about_expression(text: str, line: int, column: int, scope: ScopeTypes) -> s
             if found[1] and found[2] in FILTERS:
                 return f"filter {found[2]}: {signature(found[2])}"
             path = found[2][: column - 1 - found.start(2)] + found[2][column - 1 - found.start(2) :].partition(".")[0]
-            shape = scope.shape_at(path.split("."))
-            return f"{path}: {shape.described}" if shape else None
+            kind = scope.type_at(path.split("."))
+            return f"{path}: {kind.described}" if kind else None
     return None
 
 

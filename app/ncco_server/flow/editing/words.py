@@ -105,7 +105,7 @@ def _is_of_its_kind(schema: JsonSchema, node: Node) -> bool:
     return all(not isinstance(value, Text) or MARK in value.value or value.value == const for value, const in told)
 
 
-_SHAPES: Final = {"object": Map, "array": Seq}
+_NODE_TYPES: Final = {"object": Map, "array": Seq}
 
 
 def _is_empty(node: Node) -> bool:
@@ -119,8 +119,8 @@ def _holds(condition: JsonSchema, node: Node) -> bool | None:
     if "anyOf" in condition:
         return any(_holds(each, node) is not False for each in condition["anyOf"])
     types = condition.get("type", ())
-    shapes = tuple(_SHAPES.get(each, Text) for each in ([types] if isinstance(types, str) else types))
-    if shapes and not isinstance(node, shapes):
+    node_types = tuple(_NODE_TYPES.get(each, Text) for each in ([types] if isinstance(types, str) else types))
+    if node_types and not isinstance(node, node_types):
         return False
     if isinstance(node, Text):
         return _is_value(condition, node)

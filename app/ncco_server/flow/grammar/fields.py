@@ -295,12 +295,12 @@ ENDPOINT_TYPES = tuple(ENDPOINT.shapes)
 
 
 @cache
-def action_shape(word: str) -> MapField:
+def action_fields(word: str) -> MapField:
     return _record(SHAPES[word])
 
 
 @cache
-def endpoint_shape(kind: str) -> MapField:
+def endpoint_fields(kind: str) -> MapField:
     return _record(ENDPOINT.shapes[kind])
 
 

@@ -29,7 +29,7 @@ HINTS: Final[Mapping[str, Mapping[str, str]]] = yaml.load(
 )
 """For each kind of map: other systems' words, and their replacements."""
 
-_SHAPES = {Text: "a text", Map: "a map", Seq: "a list"}
+_NODE_TYPES = {Text: "a text", Map: "a map", Seq: "a list"}
 
 
 @dataclass(slots=True)
@@ -46,18 +46,20 @@ class Reader:
         self.issues.append(RULES[code].at(place, message, cure, names))
 
     def map(self, node: Node, what: str, cure: str | None = None) -> Map | None:
-        return self._shaped(node, Map, what, cure)
+        return self._of_type(node, Map, what, cure)
 
     def seq(self, node: Node, what: str) -> Seq | None:
-        return self._shaped(node, Seq, what, None)
+        return self._of_type(node, Seq, what, None)
 
     def text(self, node: Node, what: str, cure: str | None = None) -> Text | None:
-        return self._shaped(node, Text, what, cure)
+        return self._of_type(node, Text, what, cure)
 
-    def _shaped(self, node: Node, shape: type[N], what: str, cure: str | None) -> N | None:
-        if isinstance(node, shape):
+    def _of_type(self, node: Node, wanted: type[N], what: str, cure: str | None) -> N | None:
+        if isinstance(node, wanted):
             return node
-        self.report("E201", node.place, f"{what} is {_SHAPES[type(node)]}", cure or f"write {_SHAPES[shape]} here")
+        self.report(
+            "E201", node.place, f"{what} is {_NODE_TYPES[type(node)]}", cure or f"write {_NODE_TYPES[wanted]} here"
+        )
         return None
 
     def entries(self, node: Node | None, what: str, cure: str | None = None) -> tuple[Entry, ...]:

@@ -344,7 +344,7 @@ def _scope(declared: Mapping[str, Variable], flow: Map, outside: Signature, cont
     types = constant_types(declared, flow, outside, context.flows.values())
     texts = {name: NO_BEGINNING for name in declared if scope.get(name) == TYPES["url"]}
     undeclared = undeclared_names(flow, outside, context.flows)
-    return replace(scope, shapes={**scope.shapes, **types, **texts}, undeclared=undeclared)
+    return replace(scope, types={**scope.types, **types, **texts}, undeclared=undeclared)
 
 
 def _declare(declared: Mapping[str, Variable], outside: Signature, steps: Map, reader: Reader) -> dict[str, Variable]:

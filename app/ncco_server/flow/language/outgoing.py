@@ -73,7 +73,7 @@ def without_urls(scope: ScopeTypes) -> ScopeTypes:
 
     A variable may come from outside, but only the flow file and `env` may determine the server.
     """
-    return replace(scope, shapes={name: _without_url(shape) for name, shape in scope.shapes.items()})
+    return replace(scope, types={name: _without_url(kind) for name, kind in scope.types.items()})
 
 
 def _without_url(type_: Kind) -> Kind:

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from ncco_server.flow.actions.connect import BY_FIELDS, ON_ANSWER
 from ncco_server.flow.actions.item import ACTIONS, ITEM_WORDS
-from ncco_server.flow.grammar.fields import ENDPOINT_TYPES, action_shape, endpoint_shape
+from ncco_server.flow.grammar.fields import ENDPOINT_TYPES, action_fields, endpoint_fields
 from ncco_server.flow.grammar.json_schema import (
     ANYTHING,
     FILE,
@@ -212,7 +212,7 @@ def action_definitions() -> dict[str, JsonSchema]:
 
 
 def options_of(word: str) -> dict[str, JsonSchema]:
-    found = action_shape(word).schemas()
+    found = action_fields(word).schemas()
     if word == "connect":
         found |= options_around()
         found["endpoint"] = about(listed(ref("target_of_connect")), "Where the call is connected to.")
@@ -263,12 +263,12 @@ def _any_target() -> JsonSchema:
 
 
 def options_around() -> dict[str, JsonSchema]:
-    fields = action_shape("connect").schemas()
+    fields = action_fields("connect").schemas()
     return {name: schema for name, schema in fields.items() if name != "endpoint"} | {ON_ANSWER: _on_answer()}
 
 
 def _target(kind: str) -> JsonSchema:
-    fields = endpoint_shape(kind).schemas()
+    fields = endpoint_fields(kind).schemas()
     if ON_ANSWER in fields:
         fields[ON_ANSWER] = _on_answer()
     kind_is = about({"const": kind}, ENDPOINT.shapes[kind].about)
@@ -276,7 +276,7 @@ def _target(kind: str) -> JsonSchema:
 
 
 def _on_answer() -> JsonSchema:
-    phone = endpoint_shape("phone")
+    phone = endpoint_fields("phone")
     plain = phone.fields[ON_ANSWER].json_schema()
     run = about(offered("flows"), "The flow that the called party hears before being connected.")
     tones = {name: schema for name, schema in plain["properties"].items() if name != "url"}

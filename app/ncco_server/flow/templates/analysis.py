@@ -117,7 +117,7 @@ class Analysis(Walk):
         self.check.scope = self.state.scope
         self.check.locals = occurrence.locals
         touched = touched_names(occurrence, self._flow_scope.unspoken)
-        self.used_names |= {name for name in touched if root_of(name) in self._flow_scope.shapes}
+        self.used_names |= {name for name in touched if root_of(name) in self._flow_scope.types}
         self.used_env |= used_env(node)
         if occurrence.role == "test":
             self.check.check_test(node)
@@ -141,12 +141,12 @@ class Analysis(Walk):
         before = self.state.scope
         if is_entry:
             self._outer_names = frozenset(before)
-        if is_name(name) and name not in self._flow_scope.shapes and name not in outside:
+        if is_name(name) and name not in self._flow_scope.types and name not in outside:
             super().on_name(target, of, is_entry=is_entry)
             self.state = self.state._replace(scope=before.with_name(name, type_.entry if is_entry else type_))
             return
-        message = f'"{name}" is a name of the flow' if name in self._flow_scope.shapes else f'"{name}" cannot be a name'
-        if is_name(name) and name not in self._flow_scope.shapes:
+        message = f'"{name}" is a name of the flow' if name in self._flow_scope.types else f'"{name}" cannot be a name'
+        if is_name(name) and name not in self._flow_scope.types:
             message = f'"{name}" is set outside the loop, and a loop cannot change anything outside itself'
         self.check.report("E325", target, message)
 
@@ -205,7 +205,7 @@ class Analysis(Walk):
 class _Value(NamedTuple):
     check: Checker
     node: nodes.Node
-    shape: Kind
+    kind: Kind
 
     @property
     def is_fixed(self) -> bool:

@@ -1,7 +1,7 @@
 """The budget of a turn: how much its templates may compute, so that no call delays others.
 
-A filter, a comparison, a tag or an entry of a loop is one step, about half a microsecond. A loop's body is paid for
-once per entry, before it starts. A filter whose work grows with a text or a list also pays for its size.
+A filter, a comparison, a tag or an entry of a loop is one operation, about half a microsecond. A loop's body is paid
+for once per entry, before it starts. A filter whose work grows with a text or a list also pays for its size.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from jinja2 import nodes
 
 from ncco_server.flow.templates.filters import FILTERS, Unfit
 
-MAX_STEPS: Final = 300_000
+MAX_OPERATIONS: Final = 300_000
 """Our choice: about a sixth of a second, and far more than any prompt needs."""
 
 BUDGET: Final = "the budget"
@@ -26,48 +26,48 @@ _FREE: Final = (nodes.Name, nodes.Const, nodes.TemplateData, nodes.Operand, node
 
 
 class Budget:
-    """The steps that a turn has left."""
+    """The operations that a turn has left."""
 
-    _most = MAX_STEPS
-    _left = MAX_STEPS
+    _most = MAX_OPERATIONS
+    _left = MAX_OPERATIONS
 
-    def spend(self, steps: int) -> None:
+    def spend(self, operations: int) -> None:
         """If the budget is used up, raise Unfit and free a quarter of it for the `error` exit."""
-        self._left -= steps
+        self._left -= operations
         if self._left < 0:
             self._most //= 4
             self._left = self._most
-            raise Unfit(f"the texts of this turn take more than {MAX_STEPS:,} steps", "E396")
+            raise Unfit(f"the texts of this turn take more than {MAX_OPERATIONS:,} operations", "E396")
 
 
-def spend(names: Mapping[str, Any], steps: int) -> None:
+def spend(names: Mapping[str, Any], operations: int) -> None:
     """Do nothing if `names` has no budget. Raises Unfit if it is used up."""
     budget = names.get(BUDGET)
     if budget is not None:
-        budget.spend(steps)
+        budget.spend(operations)
 
 
-def steps_of(body: Iterable[nodes.Node], entries: Callable[[nodes.Node], int] = lambda of: 0) -> int:
+def operations_of(body: Iterable[nodes.Node], entries: Callable[[nodes.Node], int] = lambda of: 0) -> int:
     """`entries` returns the length of a loop's list."""
-    return sum(_steps(node, entries) for node in body)
+    return sum(_operations(node, entries) for node in body)
 
 
-def repeated_steps(loop: nodes.For, entries: Callable[[nodes.Node], int] = lambda of: 0) -> int:
-    return 1 + steps_of(loop.body, entries)
+def repeated_operations(loop: nodes.For, entries: Callable[[nodes.Node], int] = lambda of: 0) -> int:
+    return 1 + operations_of(loop.body, entries)
 
 
-def _steps(node: nodes.Node, entries: Callable[[nodes.Node], int]) -> int:
+def _operations(node: nodes.Node, entries: Callable[[nodes.Node], int]) -> int:
     match node:
         case nodes.For():
-            own = 1 + steps_of([node.iter, *node.else_], entries)
-            return own + entries(node.iter) * repeated_steps(node, entries)
+            own = 1 + operations_of([node.iter, *node.else_], entries)
+            return own + entries(node.iter) * repeated_operations(node, entries)
         case nodes.Output():
             own = sum(not isinstance(child, nodes.TemplateData) for child in node.nodes)
         case nodes.Filter():
             own = _LOCALISED if FILTERS[node.name].is_localised else 1
         case _:
             own = 0 if isinstance(node, _FREE) else 1
-    return own + steps_of(node.iter_child_nodes(), entries)
+    return own + operations_of(node.iter_child_nodes(), entries)
 
 
 def size_of(value: object) -> int:

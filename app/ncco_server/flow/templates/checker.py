@@ -328,7 +328,7 @@ class Checker(NodeVisitor):
             cure = f"write {self.shown(left)} {COMPARISONS[op].sign} {shown} and {last}"
             self.report("E310", sign, "two comparisons in a row", cure)
             return None
-        is_unknown = isinstance(left, nodes.Name) and left.name not in self.scope.shapes
+        is_unknown = isinstance(left, nodes.Name) and left.name not in self.scope.types
         first, second = (right, left) if is_unknown else (left, right)
         types = self.type_of(first), self.type_of(second, self.types[first])
         if None in types:

@@ -144,12 +144,12 @@ def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIss
         is_plain = unit.escape == "talk" and not _SPEAK.search(text)
         value = unit.type.cast(without_tags(text).strip() if is_plain else text)
     except ValueError as error:
-        is_name = re.split(r"\W", text, maxsplit=1)[0] in unit.scope.shapes
+        is_name = re.split(r"\W", text, maxsplit=1)[0] in unit.scope.types
         cure = f'{error}; to compute it, write "{{{{ {shorten(text)} }}}}"' if is_name else str(error)
         check.issues.append(RULES["E313"].at(_whole_place(unit.text), f'{unit.what} cannot be "{shorten(text)}"', cure))
     if check.has_errors:
         return None, check.issues
-    if (path := _PATH.fullmatch(text)) and unit.scope.shape_at(names := path[1].split(".")) is not None:
+    if (path := _PATH.fullmatch(text)) and unit.scope.type_at(names := path[1].split(".")) is not None:
         message = f'"{text}" is plain text here, not the value of {path[1]}'
         fix = Fix(f'write "{{{{ {text} }}}}"', "word", f"{{{{ {text} }}}}")
         check.issues.append(RULES["W305"].at(_whole_place(unit.text), message, fix, names[:1]))
@@ -164,10 +164,10 @@ def _compile_native(
     unit: _CompilationUnit, template: Template, node: nodes.Expr
 ) -> tuple[Value | None, list[FlowIssue]]:
     check = Checker(template, unit.scope)
-    shape = check.type_of(node)
+    kind = check.type_of(node)
     wanted = unit.type
-    if shape is not None and shape.family not in ("any", *_CASTABLE_KINDS.get(wanted.name, (wanted.family,))):
-        message = f"{check.shown(node)} is {shape.described}; {wanted.described} is needed"
+    if kind is not None and kind.family not in ("any", *_CASTABLE_KINDS.get(wanted.name, (wanted.family,))):
+        message = f"{check.shown(node)} is {kind.described}; {wanted.described} is needed"
         cure = check.converted(node, (wanted.family,)) or f"compute {wanted.described}"
         check.report("E313", node, message, cure)
     if check.has_errors:

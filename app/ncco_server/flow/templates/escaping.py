@@ -158,7 +158,7 @@ class WrittenValue(Protocol):
     """A value inserted into a text."""
 
     @property
-    def shape(self) -> Kind: ...
+    def kind(self) -> Kind: ...
 
     @property
     def is_fixed(self) -> bool:
@@ -324,9 +324,9 @@ def _json_escaper(context: str, value: WrittenValue) -> str:
         raise Misplaced("E332", f"{value.shown} determines the URL's host")
     if context in _WITHIN:
         return "_json_ssml" if context == "speak" else "_json"
-    if value.shape.family not in ("number", "bool", "any"):
+    if value.kind.family not in ("number", "bool", "any"):
         cure = f'put quotes around the braces: "{{{{ {value.shown} }}}}"'
-        raise Misplaced("E334", f"{value.shown} is {value.shape.described} and is outside quotes", cure)
+        raise Misplaced("E334", f"{value.shown} is {value.kind.described} and is outside quotes", cure)
     return "_json_bare"
 
 

@@ -191,9 +191,9 @@ class Walk:
         for end in ends:
             for name, sources in end.locals.items():
                 local_sources[name] = tuple(dict.fromkeys((*local_sources.get(name, ()), *sources)))
-            for name, type_ in end.scope.shapes.items():
+            for name, type_ in end.scope.types.items():
                 types[name] = common_type(types.get(name, type_), type_)
-        scope = replace(ends[0].scope, shapes=types)
+        scope = replace(ends[0].scope, types=types)
         return WalkState(self.on_join(node, [end.context for end in ends]), local_sources, scope)
 
     def _occurrence(self, node: nodes.Node, role: Role, tested: frozenset[str] = _NOTHING) -> Occurrence:

@@ -16,7 +16,7 @@ from jinja2.runtime import Context
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.nodes import Place
-from ncco_server.flow.templates.budget import BUDGET, Budget, repeated_steps, spend, steps_of
+from ncco_server.flow.templates.budget import BUDGET, Budget, operations_of, repeated_operations, spend
 from ncco_server.flow.templates.environment import ENVIRONMENT
 from ncco_server.flow.templates.escaping import without_tags
 from ncco_server.flow.templates.filters import FILTERS, Unfit
@@ -85,7 +85,7 @@ class Program:
     def __init__(self, template: Template, language: str, escapers: Mapping[int, str]) -> None:
         rewriter = _Rewriter(template, language, escapers)
         self._compiled = _compile_nodes([nodes.Scope([rewriter.rewritten(node) for node in template.body])])
-        self.steps = steps_of(template.body)
+        self.operations = operations_of(template.body)
         self.has_loop = any(node.find(nodes.For) is not None or isinstance(node, nodes.For) for node in template.body)
 
     def pieces(self, names: Mapping[str, Any]) -> Iterator[str]:
@@ -139,7 +139,7 @@ class _Rewriter:
                 return nodes.Output([self._written(child) for child in node.nodes], lineno=node.lineno)
             case nodes.For():
                 plain = self._copy(node)
-                plain.iter = _call("_items", plain.iter, repeated_steps(node))
+                plain.iter = _call("_items", plain.iter, repeated_operations(node))
                 return plain
             case nodes.List():
                 return _call("_list", self._copy(node))
@@ -367,7 +367,7 @@ class Computed(_ComputedBase):
         pieces = program.pieces(names)
         text = "".join(self._measured(pieces) if program.has_loop else pieces)
         self._require_short(len(text))
-        spend(names, program.steps + len(text) // 10)
+        spend(names, program.operations + len(text) // 10)
         return text
 
     def _measured(self, pieces: Iterable[str]) -> Iterator[str]:

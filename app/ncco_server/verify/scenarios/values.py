@@ -44,8 +44,8 @@ class ScenarioReader(Reader):
         """Replace codes of flow files with codes of scenario files."""
         self.issues.append(RULES[_CODES.get(code, code)].at(place, message, cure, names))
 
-    def _shaped(self, node: Node, shape: type[N], what: str, cure: str | None) -> N | None:
-        return None if is_missing(node) else super()._shaped(node, shape, what, cure)
+    def _of_type(self, node: Node, wanted: type[N], what: str, cure: str | None) -> N | None:
+        return None if is_missing(node) else super()._of_type(node, wanted, what, cure)
 
 
 class ScenarioModel(MapForm):

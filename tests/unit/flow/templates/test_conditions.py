@@ -90,7 +90,7 @@ def test_an_expression_knows_its_lookups() -> None:
 
 
 def test_settings_are_not_checked_when_they_are_unknown() -> None:
-    scope = SCOPE.__class__(SCOPE.shapes)
+    scope = SCOPE.__class__(SCOPE.types)
 
     assert [] == compile_expression(Text('env.NOPE == ""', PLACE), scope)[1]
 
