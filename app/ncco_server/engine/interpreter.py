@@ -195,7 +195,7 @@ def _save(run: Run, step: Step) -> Playing[None]:
         if save.asks is not None and change is not None:
             (answer,) = yield (_lookup(run, step, save.asks, names),)
             is_saved = answer.value is None
-            run.scopes.answers[save.asks.name] = {"ok": not is_saved}
+            run.scopes.note_answer(save.asks.name, {"ok": not is_saved})
         if save.into:
             run.scopes.assign(save.into, is_saved)
         if change is not None and is_saved:
@@ -217,6 +217,8 @@ def _keep_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, str, Lo
         [(lookup, *lookup.definition.cast_answer(answer.value, answer.problem)) for lookup, _, answer in answers]
     )
     for (lookup, token, answer), problem in zip(answers, problems, strict=True):
+        if token:
+            run.scopes.note_answer(lookup.name)
         took = "from memory" if answer.is_cached else f"in {answer.ms} ms"
         what = f"not ok: {problem}" if problem else "ok"
         by = "default" if problem else "answer"

@@ -328,7 +328,7 @@ class Run:
             outcome,
             self.is_failsafe,
             tuple(self.hooks),
-            scopes.answers,
+            tuple(scopes.answers),
             has_fault=self.has_fault,
             dials=dialled - before.dialled if before.turn else 0,
             stored_ncco=stored,

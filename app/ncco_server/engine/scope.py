@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import orjson
 
 from ncco_server.engine.secrets import Secrets, masked, values_at, without
-from ncco_server.engine.session import NOTHING, CallData, Cipher, Level, Observer, Session, TurnContext
+from ncco_server.engine.session import NOTHING, CallData, Cipher, Level, Observer, Session, StoredAnswer, TurnContext
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Runs, Target
 from ncco_server.flow.grammar.values import OUR_NUMBERS
@@ -243,7 +243,7 @@ class Scopes:
         locale: "" until the caller has chosen one.
         heard: the caller's input before the current step was entered.
         entered_at: when the current step was entered (aware, UTC).
-        answers: by name, masked for the store.
+        answers: of all lookups, in order.
     """
 
     def __init__(self, root: Flow, before: Session, context: TurnContext, budget: Budget) -> None:
@@ -255,7 +255,7 @@ class Scopes:
         self.locale = before.locale
         self.heard: Mapping[str, Any] = before.heard or NOTHING_HEARD
         self.entered_at = context.now
-        self.answers: dict[str, Any] = {}
+        self.answers: list[StoredAnswer] = []
         self._names: Names
         self._names_of: tuple[Any, ...] = (None, None, None, None)
         self._playbacks: dict[str, PlayedHandler] = {}
@@ -455,9 +455,13 @@ class Scopes:
             if self.secrets and not problem:
                 known, why = lookup.definition.redact(answer, self.secrets, self.mask)
             self._change(self._scope.with_answer(lookup.name, known))
-            self.answers[lookup.name] = self._scope.masked(lookup.name, self.mask)
             problems.append(why)
         return problems
+
+    def note_answer(self, name: str, value: Mapping[str, Any] | None = None) -> None:
+        """Store an answer; by default, the one in scope."""
+        answer = self._scope.masked(name, self.mask) if value is None else value
+        self.answers.append(StoredAnswer(self.flow.name, name, answer))
 
     def begin(self, runs: Runs, step: str) -> None:
         """Start another flow; the current one waits for it in `step`, or is left for good. Raises RenderError."""
