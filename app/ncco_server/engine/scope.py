@@ -393,14 +393,12 @@ class Scopes:
             self.assign(handling.recorded, begun)
 
     def wanted_result(self) -> tuple[str, Any] | None:
-        """Return the function that the handler waits for, and its request, or None. Raises RenderError."""
+        """Return the function or the row that the handler waits for, or None. Raises RenderError."""
         return self._playback(self._scope).wanted
 
     def came_so_far(self) -> str:
         """Return a token that is the same if a webhook is repeated."""
-        handling = self._scope.flow.handler
-        assert handling is not None  # noqa: S101 - asked for the flows of handlers only
-        return self.mask(handling.came_so_far(self._scope.variables[handling.recorded]))
+        return self.mask(self._playback(self._scope).came_so_far)
 
     def record(self, value: Any, problem: str = "", *, sensitive: bool = False) -> None:
         """Raises RenderError."""
@@ -411,6 +409,22 @@ class Scopes:
         assert handling is not None  # noqa: S101 - asked for the flows of handlers only
         item = playback.item(value, problem, self._context.now)
         self.assign(handling.recorded, [*self._scope.variables[handling.recorded], item])
+
+    def record_row(self, lookup: AskedLookup, answer: Mapping[str, Any], problem: str) -> str:
+        """Record what a handler has read; return why it is only a default. Raises RenderError."""
+        definition = lookup.definition
+        secrets = definition.returns.secrets
+        known, why = answer, problem
+        if not problem:
+            for secret in values_at(answer, secrets):
+                self.secrets.learn(secret)
+            if self.secrets:
+                known, why = definition.redact(answer, self.secrets, self.mask)
+        kept = {**masked(known, secrets, self.mask if why else self._token_of)}
+        self.note_answer(lookup.name, kept)
+        is_there = kept.pop("ok")
+        self.record(kept if is_there else None)
+        return why
 
     def waiting(self) -> Iterator[tuple[Flow, Step, Names]]:
         """The innermost comes first."""
