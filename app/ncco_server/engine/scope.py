@@ -420,11 +420,14 @@ class Scopes:
                 self.secrets.learn(secret)
             if self.secrets:
                 known, why = definition.redact(answer, self.secrets, self.mask)
-        kept = {**masked(known, secrets, self.mask if why else self._token_of)}
+        if why:
+            self.note_answer(lookup.name, {"ok": False})
+            self.record(None)
+            return why
+        kept = masked(known, secrets, self._token_of)
         self.note_answer(lookup.name, kept)
-        is_there = kept.pop("ok")
-        self.record(kept if is_there else None)
-        return why
+        self.record({name: value for name, value in kept.items() if name != "ok"})
+        return ""
 
     def waiting(self) -> Iterator[tuple[Flow, Step, Names]]:
         """The innermost comes first."""
