@@ -40,8 +40,7 @@ class Secret:
         except KeyError:
             raise SecretGone(GONE) from None
 
-    @property
-    def state(self) -> tuple[str, bool]:
+    def __getstate__(self) -> tuple[str, bool]:
         """Equal for two secrets that code cannot tell apart."""
         return self._token, self._token in self._known
 

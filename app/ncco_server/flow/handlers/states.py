@@ -100,7 +100,7 @@ def comparable(value: Any, depth: int = 0) -> Any:
     """A hashable value that is equal for two values that code cannot tell apart; unequal if that is not known."""
     kind = type(value).__qualname__
     if isinstance(value, Secret):
-        return kind, value.state
+        return kind, value.__getstate__()
     if isinstance(value, _ATOMS):
         return kind, value if value == value else repr(value)  # noqa: PLR0124 - not a number
     if isinstance(value, _NAMED):
