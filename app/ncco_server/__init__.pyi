@@ -3,6 +3,7 @@ from ncco_server.flow.handlers.api import Call as Call
 from ncco_server.flow.handlers.api import Choice as Choice
 from ncco_server.flow.handlers.api import DialFailed as DialFailed
 from ncco_server.flow.handlers.api import NoInput as NoInput
+from ncco_server.flow.handlers.api import Row as Row
 from ncco_server.flow.handlers.api import RunFailed as RunFailed
 from ncco_server.flow.handlers.api import Ssml as Ssml
 from ncco_server.flow.handlers.api import call_flow as call_flow

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from ncco_server.engine.session import CalledFunction
+from ncco_server.engine.session import CalledFunction, StoredAnswer
 from ncco_server.service.documents import HookDocument
 from ncco_server.service.phone_numbers import readable
 from ncco_server.service.recorded_calls import TimelineEntry, action_summary, entries_of, json_object
@@ -65,27 +65,31 @@ def said_in(ncco: Sequence[Mapping[str, Any]] | None) -> Iterator[Said]:
 
 
 def reasons_in(
-    trace: Sequence[Mapping[str, Any]], answers: Mapping[str, Any], called: Sequence[CalledFunction] = ()
+    trace: Sequence[Mapping[str, Any]], answers: Sequence[StoredAnswer], called: Sequence[CalledFunction] = ()
 ) -> Iterator[Reason]:
-    """Decisions, lookups, functions and failures, in order; `answers`: the turn's lookup answers by name."""
+    """Decisions, lookups, functions and failures, in order; `answers` are those of the turn's lookups."""
     left = deque(called)
+    known = list(answers)
     for line in trace:
         did = line["did"]
         what = line["what"]
         because = str(line["because"])
         place = _place(line)
         step = f"{line['step']} → " if line["step"] else ""
-        if did == "asked" and left and left[0].name == what and what not in answers:
-            answer = _shown(left.popleft().value)
-            yield Reason(f"function {what}", because, *place, answer, line.get("by") == "default")
-        elif did == "asked":
-            yield Reason(f"lookup {what}", because, *place, _shown(answers.get(what)), line.get("by") == "default")
+        if did == "asked":
+            kind, value = "lookup", None
+            if answer := next((each for each in known if each.name == what), None):
+                known.remove(answer)
+                value = answer.value
+            elif left and left[0].name == what:
+                kind, value = "function", left.popleft().value
+            yield Reason(f"{kind} {what}", because, *place, _shown(value), line.get("by") == "default")
         elif did in ("failed", "refused"):
             yield Reason(f"{did}: {step}{what}", because, *place, has_failed=True)
         elif did in ("decided", "answered"):
             yield Reason(f"{step}{what}", because, *place)
-    for name in answers.keys() - {line["what"] for line in trace if line["did"] == "asked"}:
-        yield Reason(f"lookup {name}", "", answer=_shown(answers[name]))  # older versions did not trace the reason
+    for answer in known:  # older versions did not trace the reason
+        yield Reason(f"lookup {answer.name}", "", answer=_shown(answer.value))
 
 
 def _shown(answer: Any) -> str:
@@ -123,7 +127,7 @@ def conversation(timeline: Timeline, hooks: Sequence[HookDocument]) -> list[dict
             | {
                 "id": entry.webhook.id,
                 "plain": _plain(entry, timeline),
-                "reasons": list(reasons_in(trace, turn["lookups"] if turn else {}, entry.functions)),
+                "reasons": list(reasons_in(trace, entry.answers, entry.functions)),
                 "said": list(said_in(turn["ncco"])) if turn else [],
                 "hooks": [_hook(id_, name, unsent) for id_, name in entry.inputs.get("hooks", {}).items()],
                 "has_failed": any(line["did"] == "failed" for line in trace),

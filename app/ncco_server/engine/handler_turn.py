@@ -69,7 +69,8 @@ def turn_of(
     Args:
         handler: the handler, in a module that can be imported.
         results: what each `await` gave that waits for the caller, another flow or a function, in order: a choice or
-            None, digits, an outcome, what a function returned, `RunFailed("why")`, or `NoInput("", "nomatch")`.
+            None, digits, an outcome, what a function returned, `RunFailed("why")`, or `NoInput("", "nomatch")`. A row
+            is a dict of its columns, or None. Only a `save` with `only_new` has a result: whether the row was new.
         flows: the folder of the flow files that the handler goes to or runs; None if there are none.
         params: the handler's arguments after the call.
         to: the number that was called; "" for the first of the handler's numbers.
@@ -91,7 +92,7 @@ def turn_of(
     context = TurnContext(now, _link, lambda session, secret: "secret", env, _SORRY, tuple(dial_allow))
     left = list(enumerate(results, 1))
     try:
-        turn = _played(begin_placed(flow, "call", call, params, context), left)
+        turn = _played(begin_placed(flow, "call", call, params, context), flow.name, left)
         while left:
             number, result = left.pop(0)
             step = waiting_handler(flow, turn.session, context)
@@ -100,7 +101,7 @@ def turn_of(
             problem = result.outcome if isinstance(result, NoInput) else ""
             known = _checked(number, step, None if problem else result)
             playing = resume_with(flow, turn.session, step, known, context, problem=problem)
-            turn = _played(playing, left)
+            turn = _played(playing, flow.name, left)
     except _NoMoreResults as waiting:
         name, arguments = waiting.args
         return HandlerTurn([], name, arguments)
@@ -136,24 +137,32 @@ def _checked(number: int, step: Step, result: Any) -> Any:
     raise ValueError(f'result {number}: "{step.name}" waits for {" or ".join(shown)}, and not for {result!r}')
 
 
-def _played(playing: Playing[Turn], left: list[tuple[int, Any]]) -> Turn:
-    """Take the results of functions from `left`. Raises _NoMoreResults, ValueError."""
+def _played(playing: Playing[Turn], handler: str, left: list[tuple[int, Any]]) -> Turn:
+    """Take the results of functions and rows from `left`. Raises _NoMoreResults, ValueError."""
     try:
         wanted = next(playing)
         while True:
             answers = []
             for lookup in wanted:
-                code = lookup.request.code
-                if not isinstance(code, Called):
+                code: Called | None = getattr(lookup.request, "code", None)
+                if code is None and lookup.flow != handler:
                     answers.append(LookupAnswer(None, "lookups of flow files are not made"))
                     continue
                 if not left:
-                    raise _NoMoreResults(lookup.name, code.arguments)
-                answers.append(_answer(code, *left.pop(0)))
+                    raise _NoMoreResults(lookup.name, () if code is None else code.arguments)
+                number, result = left.pop(0)
+                answers.append(_row(number, result) if code is None else _answer(code, number, result))
             wanted = playing.send(tuple(answers))
     except StopIteration as done:
         turn: Turn = done.value
         return turn
+
+
+def _row(number: int, result: Any) -> LookupAnswer:
+    """Return a row, or whether it is new. Raises ValueError."""
+    if result is not None and not isinstance(result, bool | Mapping):
+        raise ValueError(f"result {number}: a row is a dict of its columns, or None, and not {result!r}")
+    return LookupAnswer({} if result is False else None if result is True else result)
 
 
 def _answer(code: Called, number: int, result: Any) -> LookupAnswer:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ncco_server.engine.drafts import without_webhooks
@@ -40,7 +41,9 @@ from ncco_server.ncco.webhooks import Webhook
 from ncco_server.value_types import Kind
 
 if TYPE_CHECKING:  # loaded with the flows that use them
+    from ncco_server.flow.handlers.steps import RowOfTable
     from ncco_server.flow.language.lookups import AskedLookup
+    from ncco_server.flow.language.saves import Save
 
 Result = TypeVar("Result")
 Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Result]
@@ -56,6 +59,7 @@ def _enter(run: Run, target: Target, step: Step | None = None) -> Playing[None]:
 def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
     following: Target | None = target
     while following is not None:
+        saves = run.saves
         try:
             left = run.scopes.flow
             entering = run.come_back(following) if following.returns else (yield from _follow(run, following))
@@ -63,7 +67,7 @@ def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
                 run.end()
                 return
             step = entering
-            run.mark(step)
+            run.mark(step, saves)
             if following.returns:
                 following = _decide_on(run, step, following, left)
                 continue
@@ -78,6 +82,7 @@ def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
                 yield from _save(run, step)
             following = _play(run, step)
         except RenderError as error:
+            run.saves = saves
             following, step = _roll_back(run, step, error)
 
 
@@ -97,12 +102,15 @@ def _follow(run: Run, target: Target) -> Playing[Step | None]:
 
 
 def _call_functions(run: Run) -> Playing[None]:
-    """One after the other. Raises RenderError."""
+    """Call functions, and read and change rows, in order. Raises RenderError."""
     run.scopes.begin_handler()
     while (wanted := run.scopes.wanted_result()) is not None:
         name, request = wanted
+        if request.method == "TABLE":
+            yield from _go_to_row(run, request)
+            continue
         flow = run.scopes.flow.name
-        asked = f"{flow}.{name}:{run.scopes.came_so_far()}"
+        asked = f"{flow}.{name}:{run.scopes.progress_key()}"
         times = run.asked[asked] = run.asked.get(asked, 0) + 1
         key = f"{asked}:{times}"
         redact = run.scopes.redactor()
@@ -113,6 +121,20 @@ def _call_functions(run: Run) -> Playing[None]:
         took = f"not ok: {answer.problem}" if answer.problem else "ok"
         by = "default" if answer.problem else "answer"
         run.trace.append(AskedLine("asked", run.step, name, "", f"{took}, in {answer.ms} ms", by=by))
+
+
+def _go_to_row(run: Run, row: RowOfTable) -> Playing[None]:
+    """Read or change a row for a handler. Raises RenderError."""
+    names = Names({**run.scopes.names(), **row.values})
+    if row.save is not None:
+        run.scopes.record((yield from _change_row(run, run.step, row.save, names)))
+    elif row.asks is not None:
+        wanted = _lookup(run, run.step, row.asks, names)
+        (answer,) = yield (wanted,)
+        found, problem = row.asks.definition.cast_answer(answer.value, answer.problem)
+        token = run.scopes.mask(wanted.request.sent())
+        line = AskedLine("asked", run.step, row.asks.name, written_at(row.asks.place), request=token)
+        run.trace.append(_with_answer(line, answer, run.scopes.record_row(row.asks, found, problem)))
 
 
 def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
@@ -161,7 +183,7 @@ def ask(run: Run, step: Step) -> Playing[None]:
     asked = []
     for lookup in step.asks:
         try:
-            asked.append((lookup, _lookup(run, step, lookup, names)))
+            asked.append((lookup, _lookup(run, step.name, lookup, names)))
         except RenderError as error:
             problem = f"it could not be made: {run.scopes.shown(error)}"
             _keep_answers(run, step, [(lookup, "", LookupAnswer(None, problem))])
@@ -171,10 +193,10 @@ def ask(run: Run, step: Step) -> Playing[None]:
         _keep_answers(run, step, list(zip((lookup for lookup, _ in asked), tokens, answers, strict=True)))
 
 
-def _lookup(run: Run, step: Step, lookup: AskedLookup, names: Names) -> Lookup:
+def _lookup(run: Run, step: str, lookup: AskedLookup, names: Names) -> Lookup:
     """Raises RenderError."""
     request = lookup.request(names, _milliseconds(run), run.saves)
-    return Lookup(step.name, lookup.name, request, _key(run, step, lookup), run.scopes.flow.name)
+    return Lookup(step, lookup.name, request, _key(run, step, lookup), run.scopes.flow.name)
 
 
 def _milliseconds(run: Run) -> int:
@@ -182,31 +204,36 @@ def _milliseconds(run: Run) -> int:
 
 
 def _save(run: Run, step: Step) -> Playing[None]:
-    """Raises RenderError.
+    """Raises RenderError."""
+    set_all(run, step.sets)
+    for save in step.saves:
+        is_saved = yield from _change_row(run, step.name, save, run.scopes.names())
+        if save.into:
+            run.scopes.assign(save.into, is_saved)
+
+
+def _change_row(run: Run, step: str, save: Save, names: Names) -> Playing[bool]:
+    """Return whether the row is changed. Raises RenderError.
 
     Whether a row that must be new exists is read now. If somebody else adds it before the turn is stored, the turn is
     played again.
     """
-    set_all(run, step.sets)
-    for save in step.saves:
-        names = run.scopes.names()
-        change = save.change(names)
-        is_saved = change is not None
-        if save.asks is not None and change is not None:
-            (answer,) = yield (_lookup(run, step, save.asks, names),)
-            is_saved = answer.value is None
-            run.scopes.answers[save.asks.name] = {"ok": not is_saved}
-        if save.into:
-            run.scopes.assign(save.into, is_saved)
-        if change is not None and is_saved:
-            run.saves += (change,)
-        why = "no row can have this key" if change is None else "" if is_saved else "the row exists already"
-        run.note("saved", step.name, save.table.name, save.place, f"nothing: {why}" if why else "")
+    change = save.change(names)
+    is_saved = change is not None
+    if save.asks is not None and change is not None:
+        (answer,) = yield (_lookup(run, step, save.asks, names),)
+        is_saved = answer.value is None
+        run.scopes.note_answer(save.asks.name, {"ok": not is_saved})
+    if change is not None and is_saved:
+        run.saves += (change,)
+    why = "no row can have this key" if change is None else "" if is_saved else "the row exists already"
+    run.note("saved", step, save.table.name, save.place, f"nothing: {why}" if why else "")
+    return is_saved
 
 
-def _key(run: Run, step: Step, lookup: AskedLookup) -> str:
+def _key(run: Run, step: str, lookup: AskedLookup) -> str:
     """The same if the turn is tried again, and different for each lookup in it."""
-    asked = f"{run.before.id}:{run.before.turn + 1}:{run.scopes.flow.name}.{step.name}.{lookup.name}"
+    asked = f"{run.before.id}:{run.before.turn + 1}:{run.scopes.flow.name}.{step}.{lookup.name}"
     times = run.asked[asked] = run.asked.get(asked, 0) + 1
     return asked if times == 1 else f"{asked}:{times}"
 
@@ -216,11 +243,16 @@ def _keep_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, str, Lo
         [(lookup, *lookup.definition.cast_answer(answer.value, answer.problem)) for lookup, _, answer in answers]
     )
     for (lookup, token, answer), problem in zip(answers, problems, strict=True):
-        took = "from memory" if answer.is_cached else f"in {answer.ms} ms"
-        what = f"not ok: {problem}" if problem else "ok"
-        by = "default" if problem else "answer"
-        where = written_at(lookup.place)
-        run.trace.append(AskedLine("asked", step.name, lookup.name, where, f"{what}, {took}", by=by, request=token))
+        if token:
+            run.scopes.note_answer(lookup.name)
+        line = AskedLine("asked", step.name, lookup.name, written_at(lookup.place), request=token)
+        run.trace.append(_with_answer(line, answer, problem))
+
+
+def _with_answer(line: AskedLine, answer: LookupAnswer, problem: str) -> AskedLine:
+    took = "from memory" if answer.is_cached else f"in {answer.ms} ms"
+    what = f"not ok: {problem}" if problem else "ok"
+    return replace(line, because=f"{what}, {took}", by="default" if problem else "answer")
 
 
 def _roll_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target | None, Step | None]:
@@ -511,6 +543,6 @@ def _play_again(run: Run, step: Step, decision: Decision) -> Playing[None]:
         run.position += 1
         again = Again()
     if not run.play_stretch(step, again):
-        run.mark(step)
+        run.mark(step, run.saves)
         run.play(step, run.frame(run.scopes.names(), run.position), again)
         yield from replace_refused_steps(run)

@@ -217,10 +217,13 @@ class Run:
             self._ready = stretch, ncco
         return True
 
-    def mark(self, step: Step) -> None:
-        """Raises RenderError above the step limit."""
+    def mark(self, step: Step, saves: tuple[RowChange, ...]) -> None:
+        """Raises RenderError above the step limit.
+
+        `saves` are those of earlier steps. A handler has made its own before it comes to its step.
+        """
         built = self._builder.mark()
-        self._marks.append(Savepoint(step, built, len(self.hooks), self.saves, len(self.entered), self.scopes.state))
+        self._marks.append(Savepoint(step, built, len(self.hooks), saves, len(self.entered), self.scopes.state))
         self.step = step.name
         if len(self._marks) > STEP_LIMIT:
             raise RenderError("R103", f"one turn entered more than {STEP_LIMIT} steps", str(step.place))
@@ -328,7 +331,7 @@ class Run:
             outcome,
             self.is_failsafe,
             tuple(self.hooks),
-            scopes.answers,
+            tuple(scopes.answers),
             has_fault=self.has_fault,
             dials=dialled - before.dialled if before.turn else 0,
             stored_ncco=stored,

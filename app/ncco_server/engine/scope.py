@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import orjson
 
 from ncco_server.engine.secrets import Secrets, masked, values_at, without
-from ncco_server.engine.session import NOTHING, CallData, Cipher, Level, Observer, Session, TurnContext
+from ncco_server.engine.session import NOTHING, CallData, Cipher, Level, Observer, Session, StoredAnswer, TurnContext
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Runs, Target
 from ncco_server.flow.grammar.values import OUR_NUMBERS
@@ -244,7 +244,8 @@ NOT_SHOWN = "not shown: it may contain a sensitive value"
 class Scopes:
     """The flows that a call is in during a turn, and the names for values in the innermost one.
 
-    `locale`, `heard` and `entered_at` are as in `Session`; `answers` are by name, masked for the store.
+    `locale`, `heard` and `entered_at` are as in `Session`; `answers` are those of all lookups, in order, masked for the
+    store.
     """
 
     def __init__(self, root: Flow, before: Session, context: TurnContext, budget: Budget) -> None:
@@ -256,7 +257,7 @@ class Scopes:
         self.locale = before.locale
         self.heard: Mapping[str, Any] = before.heard or NOTHING_HEARD
         self.entered_at = context.now
-        self.answers: dict[str, Any] = {}
+        self.answers: list[StoredAnswer] = []
         self._names: Names
         self._names_of: tuple[Any, ...] = (None, None, None, None)
         self._playbacks: dict[str, PlayedHandler] = {}
@@ -393,13 +394,12 @@ class Scopes:
             self.assign(handling.recorded, begun)
 
     def wanted_result(self) -> tuple[str, Any] | None:
-        """The function that the handler waits for, and its request. Raises RenderError."""
+        """The function or the row that the handler waits for, or None. Raises RenderError."""
         return self._playback(self._scope).wanted
 
-    def came_so_far(self) -> str:
-        """A token that is the same if a webhook is repeated."""
-        handling = _handling_of(self._scope.flow)
-        return self.mask(handling.came_so_far(self._scope.variables[handling.recorded]))
+    def progress_key(self) -> str:
+        """Identifies the results so far: the same if a webhook is repeated."""
+        return self.mask(self._playback(self._scope).progress_key)
 
     def record(self, value: Any, problem: str = "", *, sensitive: bool = False) -> None:
         """Raises RenderError."""
@@ -409,6 +409,25 @@ class Scopes:
         handling = _handling_of(self._scope.flow)
         item = playback.item(value, problem, self._context.now)
         self.assign(handling.recorded, [*self._scope.variables[handling.recorded], item])
+
+    def record_row(self, lookup: AskedLookup, answer: Mapping[str, Any], problem: str) -> str:
+        """Record what a handler has read; return why it is only a default. Raises RenderError."""
+        definition = lookup.definition
+        secrets = definition.returns.secrets
+        known, why = answer, problem
+        if not problem:
+            for secret in values_at(answer, secrets):
+                self.secrets.learn(secret)
+            if self.secrets:
+                known, why = definition.redact(answer, self.secrets, self.mask)
+        if why:
+            self.note_answer(lookup.name, {"ok": False})
+            self.record(None)
+            return why
+        kept = masked(known, secrets, self._token_of)
+        self.note_answer(lookup.name, kept)
+        self.record({name: value for name, value in kept.items() if name != "ok"})
+        return ""
 
     def waiting(self) -> Iterator[tuple[Flow, Step, Names]]:
         """Innermost first."""
@@ -453,9 +472,13 @@ class Scopes:
             if self.secrets and not problem:
                 known, why = lookup.definition.redact(answer, self.secrets, self.mask)
             self._change(self._scope.with_answer(lookup.name, known))
-            self.answers[lookup.name] = self._scope.masked(lookup.name, self.mask)
             problems.append(why)
         return problems
+
+    def note_answer(self, name: str, value: Mapping[str, Any] | None = None) -> None:
+        """Store an answer; by default, the one in scope."""
+        answer = self._scope.masked(name, self.mask) if value is None else value
+        self.answers.append(StoredAnswer(self.flow.name, name, answer))
 
     def begin(self, runs: Runs, step: str) -> None:
         """Start another flow; the current one waits in `step`, or is left for good. Raises RenderError."""

@@ -329,6 +329,14 @@ class LookupAnswer(NamedTuple):
         return f"<answer: {self.problem or 'there'}, in {self.ms} ms>"
 
 
+class StoredAnswer(NamedTuple):
+    """The answer of a lookup, with tokens in place of sensitive values."""
+
+    flow: str
+    name: str
+    value: Any
+
+
 class CalledFunction(NamedTuple):
     """The result of a handler's function as JSON, or the `problem`."""
 
@@ -349,7 +357,8 @@ class Turn(NamedTuple):
         trace_json: if the trace is the same in every call; otherwise b"".
         dials: in this turn; for a first turn, see its session.
         stored_ncco: the NCCO with tokens for `spoken` params; None if it has none.
-        called: in order. The store keeps the results until the turn is stored.
+        answers: in the order in which they were given: one turn can make a lookup several times.
+        called: in order. The store keeps the functions' results until the turn is stored.
     """
 
     ncco: list[dict[str, Any]]
@@ -358,7 +367,7 @@ class Turn(NamedTuple):
     outcome: str
     is_failsafe: bool = False
     hooks: tuple[Any, ...] = ()
-    lookups: Mapping[str, Any] = NOTHING
+    answers: tuple[StoredAnswer, ...] = ()
     has_fault: bool = False
     trace_json: bytes = b""
     dials: int = 0
@@ -366,6 +375,11 @@ class Turn(NamedTuple):
     facts: TurnFacts = NO_FACTS
     called: tuple[CalledFunction, ...] = ()
     saves: tuple[RowChange, ...] = ()
+
+    @property
+    def lookups(self) -> dict[str, Any]:
+        """The last answer of each lookup, by name."""
+        return {answer.name: answer.value for answer in self.answers}
 
 
 @dataclass

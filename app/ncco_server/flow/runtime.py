@@ -35,7 +35,11 @@ class PlayedHandler(Protocol):
 
     @property
     def wanted(self) -> tuple[str, Any] | None:
-        """The name of a function, and what a `Lookup` requests."""
+        """The name of a function or of a row, and what a `Lookup` requests, or what happens to the row."""
+
+    @property
+    def progress_key(self) -> str:
+        """The results, as they are when a webhook is repeated."""
 
     @property
     def values(self) -> Mapping[str, Any]: ...
@@ -102,14 +106,11 @@ class Handling(Protocol):
     @property
     def tested(self) -> Sequence[str | int]: ...
 
-    def samples(self, request: Any) -> tuple[tuple[Any, ...], bool]:
-        """JSON values, and whether there are no others. `request` is that of a function's `Lookup`."""
+    def samples(self, name: str, request: Any) -> tuple[tuple[Any, ...], bool]:
+        """JSON values for the `Lookup` of a function or of an existing row, and whether there are no others."""
 
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
         """Equal for calls in which the handler goes on in the same way."""
-
-    def came_so_far(self, recorded: Sequence[Any]) -> str:
-        """The results without the times, as JSON."""
 
     def begun(self, now: datetime, env: Mapping[str, str]) -> Sequence[Any]: ...
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from ncco_server.engine.session import CalledFunction
+from ncco_server.engine.session import CalledFunction, StoredAnswer
 from ncco_server.ncco.actions import ACTIONS
 from ncco_server.ncco.webhooks import FALLBACK_REASONS, as_text
 from ncco_server.service.delivery import ANSWER_FIELDS
@@ -34,6 +34,13 @@ def functions_in(inputs: Mapping[str, Any]) -> list[CalledFunction]:
     return [CalledFunction(*each) for each in inputs.get("functions", ())]
 
 
+def answers_in(inputs: Mapping[str, Any]) -> list[StoredAnswer]:
+    """The answers of lookups, in order. They are stored by name, without the flow, if each was made once."""
+    if "answers" in inputs:
+        return [StoredAnswer(*each) for each in inputs["answers"]]
+    return [StoredAnswer("", name, answer) for name, answer in inputs.get("lookups", {}).items()]
+
+
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
     """One webhook of a call. `turn` is what it caused, if anything; `is_again`: it repeats an earlier webhook."""
@@ -50,6 +57,10 @@ class TimelineEntry:
     @property
     def functions(self) -> list[CalledFunction]:
         return functions_in(self.inputs)
+
+    @property
+    def answers(self) -> list[StoredAnswer]:
+        return answers_in(self.inputs)
 
     @property
     def params(self) -> Mapping[str, str]:

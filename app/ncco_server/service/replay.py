@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 
 from ncco_server.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, begin, fail, resume
-from ncco_server.engine.session import CalledFunction, from_json
+from ncco_server.engine.session import CalledFunction, StoredAnswer, from_json
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.webhooks import FallbackWebhook, recognise
 from ncco_server.service.recorded_calls import TimelineEntry, entries_of
@@ -64,12 +64,12 @@ def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str,
 
 
 def _played(playing: Playing, entry: TimelineEntry) -> Turn:
-    recorded = entry.inputs.get("lookups", {})
+    recorded = entry.answers
     called = iter(entry.functions)
     try:
         lookups = next(playing)
         while True:
-            lookups = playing.send(tuple(_answer(lookup, recorded.get(lookup.name), called) for lookup in lookups))
+            lookups = playing.send(tuple(_answer(lookup, recorded, called) for lookup in lookups))
     except StopIteration as done:
         if done.value is None:
             raise CannotReplay("its webhook no longer steers the call") from done
@@ -110,14 +110,19 @@ def _resumed(
     return resume(flow, session, wait, webhook, context, seen=frozenset(seen if row.kind == "notify" else ()))
 
 
-def _answer(lookup: Lookup, record: Any, called: Iterator[CalledFunction]) -> LookupAnswer:
+def _answer(lookup: Lookup, recorded: list[StoredAnswer], called: Iterator[CalledFunction]) -> LookupAnswer:
+    """Remove the answer from `recorded`, unless it is stored by name only."""
     if lookup.is_function:
         function = next((each for each in called if each[:2] == (lookup.flow, lookup.name)), None)
         if function is None:
             raise CannotReplay(f"the recorded call did not call the function {lookup.name} here")
         return LookupAnswer(function.value, function.problem)
-    if not isinstance(record, dict):
+    answer = next((each for each in recorded if each.name == lookup.name and each.flow in ("", lookup.flow)), None)
+    if answer is None:
         raise CannotReplay(f"the recorded call did not make the lookup {lookup.name}")
+    if answer.flow:
+        recorded.remove(answer)
+    record = answer.value
     if f'"{MASKED}'.encode() in orjson.dumps(record):
         raise CannotReplay(f"the answer of the lookup {lookup.name} is sensitive, so it was not stored")
     if not record.get("ok"):

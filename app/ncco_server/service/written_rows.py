@@ -178,8 +178,10 @@ def turn_row(
     inputs: dict[str, Any] = {"now": delivery.received_at, "base_url": delivery.base_url, "outcome": turn.outcome}
     if params:
         inputs["params"] = params
-    if turn.lookups:
-        inputs["lookups"] = turn.lookups
+    if turn.answers:
+        inputs["lookups"] = lookups = turn.lookups
+        if len(turn.answers) > len(lookups):
+            inputs["answers"] = [tuple(each) for each in turn.answers]
     if turn.called:
         inputs["functions"] = [tuple(each) for each in turn.called]
     if hooks:

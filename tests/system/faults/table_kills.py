@@ -1,6 +1,7 @@
 """Kills a server again and again while calls change rows of tables, and compares the rows with the calls.
 
-Each call counts in its variables, which are stored by the same transaction, what it has written to the rows.
+Each call counts in its variables, or in a handler's results, what it has written to the rows: the same transaction
+stores them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from tests.system.faults.killing import Losses, Rows, kill_again_and_again
 from tests.system.faults.phone import Luck
 
 TILL: Final = Path(__file__).with_name("till") / "flows"
+TILL_IN_PYTHON: Final = Path(__file__).with_name("till_in_python") / "flows"
 TWICE: Final = 0.2
 """The share of webhooks that come twice at the same moment."""
 
@@ -37,8 +39,9 @@ class Saved:
         ends = Counter[str]()
         for id_, is_over, state in rows("SELECT id, is_over, state FROM calls"):
             variables = orjson.loads(state)["variables"]
-            visits[id_] = variables["visits"]
-            firsts[id_] = variables["firsts"]
+            results = [(name, value) for name, _, value, *_ in variables.get("recorded", [])[1:]]
+            visits[id_] = variables.get("visits", results.count(("save in sums", True)))
+            firsts[id_] = variables.get("firsts", results.count(("save in moments", True)))
             ends[id_] = int(is_over)
         tables: dict[str, dict[str, tuple[dict[str, Any], int]]] = {"sums": {}, "visitors": {}, "moments": {}}
         for name, columns, version in rows("SELECT name, columns, version FROM ncco_rows"):
@@ -61,7 +64,7 @@ class Saved:
 
 
 async def kill_while_calls_save(
-    folder: Path, kills: int, webhooks: int, *, url: str = "", seed: int = 1, phones: int = 24
+    folder: Path, kills: int, webhooks: int, *, url: str = "", seed: int = 1, phones: int = 24, flows: Path = TILL
 ) -> Saved:
     """Kill and restart a server; `url` is that of its database, by default a SQLite file in `folder`."""
     saved = Saved()
@@ -75,7 +78,8 @@ async def kill_while_calls_save(
         url=url,
         look=lambda rows, _: saved.compare(rows),
         tells_ends=False,
-        NCCO_FLOWS=str(TILL),
+        NCCO_FLOWS=str(flows),
+        NCCO_PYTHON_FLOWS="till.py" if flows == TILL_IN_PYTHON else "",
         NCCO_KEY="a key of the till, which is not secret",
     )
     saved.faults = +(saved.faults + saved.losses.faults)

@@ -298,6 +298,10 @@ HANDLER_TYPES = {
     "call.run(find, team, 3)": "app.handler.Order | None",
     "call.run(count, team, limit_ms=50)": "int",
     "call.run(count, 3)": 'error: Argument 1 to "run" of "Call" has incompatible type',
+    'call.row("callers", number=call.person)': "ncco_server.flow.handlers.api.Row",
+    'call.row("callers", number=[1])': 'error: Argument "number" to "row" of "Call" has incompatible type',
+    'call.save("callers", number="1", set={"day": call.now, "name": None}, only_new=True)': "bool",
+    'call.save("callers", number="1", increase={"calls": "1"})': "error: Dict entry 0 has incompatible type",
     'call.run_flow("pay", outcomes=("paid", "refused"))': "str",
     'call.run_flow("pay", outcomes=tuple(Topic))': "app.handler.Topic",
 }

@@ -119,3 +119,28 @@ def test_a_flow_that_the_handler_runs_is_heard_and_its_outcome_goes_to_the_handl
     assert ["wrong"] == turn_of(handler, ["wrong"], flows=tmp_path).said
     with pytest.raises(ValueError, match=r'there is no flow "pin".*give their folder'):
         turn_of(handler)
+
+
+CALLERS = """
+shared: true
+tables:
+  callers: {key: {number: phone}, columns: {name: text, calls: int}}
+  first: {key: {day: date}}
+"""
+
+
+@call_flow
+async def regular(call: Call) -> None:
+    await call.save("callers", number=call.person, increase={"calls": 1})
+    row = await call.row("callers", number=call.person)
+    is_first = await call.save("first", day=call.now.date(), only_new=True)
+    await call.talk(f"{row.ok}, {row['name']}, {is_first}, {await call.run(count, row['name'])}")
+
+
+def test_the_results_of_rows_are_their_columns_and_whether_they_are_new(tmp_path: Path) -> None:
+    (tmp_path / "shared.yaml").write_text(CALLERS)
+    assert ["True, Ada, False, 3"] == turn_of(regular, [{"name": "Ada"}, False, 3], flows=tmp_path).said
+    assert ["False, , True, 0"] == turn_of(regular, [None, True, 0], flows=tmp_path).said
+    assert "row of callers" == turn_of(regular, [], flows=tmp_path).waits_for
+    with pytest.raises(ValueError, match="result 1: a row is a dict"):
+        turn_of(regular, ["Ada"], flows=tmp_path)

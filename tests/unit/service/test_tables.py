@@ -60,6 +60,24 @@ steps:
   second: {do: [talk: It is taken.], goto: end}
   wrong: {do: [talk: That is wrong.], goto: end}
 """
+TWICE = """
+flow: main
+default: true
+start: before
+vars: {calls: int, one: {type: bool}, two: {type: bool}}
+steps:
+  before: {lookup: customer, set: {calls: "{{ customer.calls }}"}, goto: count}
+  count:
+    save:
+      - {table: customers, number: "{{ call.person }}", increase: {calls: 1}}
+      - {table: jobs, job: today, only_new: true, into: one}
+      - {table: jobs, job: today, only_new: true, into: two}
+    goto: after
+  after:
+    lookup: customer
+    do: [talk: "{{ calls }} calls, then {{ customer.calls }} calls.", talk: "It is yours: {{ one }}, {{ two }}."]
+    goto: end
+"""
 PIN = "84021739"
 ADA = 'customers["447700900123"]'
 
@@ -162,6 +180,21 @@ async def test_a_call_is_replayed_with_the_rows_that_it_saw(store: Store, flows:
     await call.ring()
     assert "Hello Ada, call 5." == call.said[0]
     await save(store, ADA, name="Bob", calls=90)
+    async with store.records() as records:
+        timeline = await records.timeline(LEG)
+    assert timeline is not None
+    (turn,) = replay(timeline, service.library.current.flows["main"], POLICY)
+    assert (True, "") == (turn["same"], turn["because"])
+
+
+async def test_each_of_several_answers_in_one_turn_is_replayed(store: Store, flows: Path) -> None:
+    (flows / "shared.yaml").write_text(SHARED.replace(", pin: {type: text, sensitive: true}", ""))
+    (flows / "main.yaml").write_text(TWICE)
+    service = await service_at(store, flows)
+    await save(store, ADA, name="Ada", calls=4)
+    call = ServedCall(service)
+    await call.ring()
+    assert ["4 calls, then 5 calls.", "It is yours: true, false."] == call.said
     async with store.records() as records:
         timeline = await records.timeline(LEG)
     assert timeline is not None

@@ -20,7 +20,7 @@ from ncco_server.engine.session import CalledFunction, from_json
 from ncco_server.errors import AppError
 from ncco_server.flow.language.returns import OK
 from ncco_server.ncco.webhooks import EXPECTED_SPEECH_ERRORS, AnswerWebhook, InputWebhook, RecordWebhook, recognise
-from ncco_server.service.recorded_calls import TimelineEntry, entries_of, functions_in
+from ncco_server.service.recorded_calls import TimelineEntry, answers_in, entries_of, functions_in
 from ncco_server.service.written_rows import MASKED, REFUSED
 from ncco_server.simulator.parties import PartyOutcome
 from ncco_server.store import Timeline, TurnRow, moment_of
@@ -250,8 +250,8 @@ def recorded_of(timeline: Timeline) -> dict[str, Any]:
     answers = defaultdict[str, list[Mapping[str, Any]]](list)
     called: list[CalledFunction] = []
     for inputs in (orjson.loads(turn.inputs) for turn in timeline.turns):
-        for name, answer in inputs.get("lookups", {}).items():
-            answers[name].append(answer)
+        for answer in answers_in(inputs):
+            answers[answer.name].append(answer.value)
         called += functions_in(inputs)
     named = row.flow if row.id.endswith(f"/{row.flow}") else ""
     first = next(entries_of(timeline), None)

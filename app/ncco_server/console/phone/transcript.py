@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, NamedTuple
 from ncco_server.engine import TraceLine
 from ncco_server.flow.nodes import Place
 from ncco_server.service.phone_numbers import readable
-from ncco_server.service.recorded_calls import functions_in
+from ncco_server.service.recorded_calls import answers_in, functions_in
 from ncco_server.simulator.delivery import WebhookDelivery
 from ncco_server.simulator.legs import Leg
 from ncco_server.simulator.transcript import Heard
@@ -183,7 +183,7 @@ def explain(call: PlayedCall, number: int, base_url: str) -> Explanation:
     return Explanation(
         [(line, place_of(line.where)) for line in played.trace],
         [
-            *((name, shown(answer)) for name, answer in inputs.get("lookups", {}).items()),
+            *((each.name, shown(each.value)) for each in answers_in(inputs)),
             *((each.name, shown(each.value)) for each in functions_in(inputs)),
         ],
         [(name, shown(value)) for name, value in variables.items()],

@@ -52,6 +52,8 @@ from ncco_server.flow.handlers.options import (
 from ncco_server.flow.handlers.results import as_json, restored
 from ncco_server.flow.handlers.secret import Secret
 from ncco_server.flow.hours.calendar import Calendar, CurrentHours
+from ncco_server.flow.language.tables import TableDefinition
+from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.escaping import ssml
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE
 from ncco_server.ncco import is_open_ended
@@ -77,6 +79,8 @@ class RunFailed(Exception):
     """A function for `Call.run` raised an error, returned no JSON, or took too long. The message says which."""
 
 
+Column: TypeAlias = str | float | date | time | None
+"""A value of a column of a table, or of its key; also a `datetime` or a bool. None is a value that is missing."""
 FailedTry: TypeAlias = Literal["noinput", "nomatch"]
 
 
@@ -196,12 +200,39 @@ class Choice:
     speech: str | Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table, as a handler has read it. It is true if it exists.
+
+        caller = await call.row("callers", number=call.person)
+        if caller and caller["calls"] > 3:
+            ...
+
+    Attributes:
+        columns: all columns by name. A date or a time is a `date`, `time` or `datetime`, a sensitive value a `Secret`.
+            A column without a value has its default: by default, "" for a text, 0 for a number, None for a date.
+        ok: whether there is such a row. If not, all columns have their defaults.
+    """
+
+    columns: Mapping[str, Any]
+    ok: bool = True
+
+    def __getitem__(self, column: str) -> Any:
+        if column not in self.columns:
+            raise KeyError(f"the row has no column {column}, only {', '.join(self.columns) or 'its key'}")
+        return self.columns[column]
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+
 @dataclass(slots=True, eq=False)
 class HandlerEffect(Awaitable[T]):
     """What a handler does next: it plays something, waits, leaves, or runs a function.
 
     Attributes:
-        does: `play`: actions before the next wait; `wait`; `leave`: the handler does not go on; `run`: a function.
+        does: `play`: actions before the next wait; `wait`; `leave`: the handler does not go on; `run`: a function, or
+            a row of a table, with `row` or `save` in `words`.
         first: what the step does before its actions, as in a flow file: `send`, a list, and `result`.
         do, words: the actions, and how the step ends, as in a flow file.
         function: what `run` calls, without arguments.
@@ -357,6 +388,8 @@ class Call:
         calendars: Mapping[str, Calendar] = MappingProxyType({}),
         language: str = LANGUAGE,
         known: Mapping[str, str] = MappingProxyType({}),
+        *,
+        tables: Mapping[str, TableDefinition] = MappingProxyType({}),
     ) -> None:
         self.to: str = facts["to"]
         self.from_: str = facts["from"]
@@ -377,6 +410,7 @@ class Call:
         self._calendars = calendars
         self._language = language
         self._known = known
+        self._tables = tables
         self._uuid: str = facts["uuid"]
         self._drawn = 0
 
@@ -565,6 +599,60 @@ class Call:
         """Set the result of the call, declared under `results` in `call_flow` or a shared file. The last one counts."""
         return self._make(HandlerEffect("play", first={"result": name}))
 
+    def row(self, table: str, /, **key: Column) -> Awaitable[Row]:
+        """Read a row of a table, with what this turn has saved.
+
+        After an action of unknown length, such as a `record` with `endOnSilence`, it is read when the caller gets
+        there.
+
+        Args:
+            table: the table, which a shared file declares.
+            key: the values of its key, by name. No row has an empty one, such as a withheld number.
+        """
+        row = {"table": WrittenText(table), **_columns(key)}
+        return self._make(HandlerEffect("run", words={"row": row}, name=f"row of {table}", result=self._row_of(table)))
+
+    def save(
+        self,
+        table: str,
+        /,
+        *,
+        set: Mapping[str, Column | Secret] = MappingProxyType({}),
+        increase: Mapping[str, float] = MappingProxyType({}),
+        remove: bool = False,
+        only_new: bool = False,
+        **key: Column,
+    ) -> Awaitable[bool]:
+        """Change a row of a table. It is written with the turn: exactly once, whatever is repeated or dies.
+
+        If the handler fails before it waits again, nothing that it has saved since the last wait is written. The result
+        is False if no row can have this key, or if `only_new` has found a row. After an action of unknown length, the
+        row is changed when the caller gets there.
+
+        Args:
+            table: as in `row`.
+            set: the new values of columns. Others stay as they are; a row that is missing is added.
+            increase: what to add to columns with numbers.
+            remove: whether to remove the row.
+            only_new: whether to do it only if there is no such row yet. If several calls try at once, one of them does.
+            key: as in `row`.
+        """
+        words: dict[str, Any] = {"table": WrittenText(table), **_columns(key)}
+        words |= {word: _columns(values) for word, values in (("set", set), ("increase", increase)) if values}
+        words |= {word: True for word, is_given in (("remove", remove), ("only_new", only_new)) if is_given}
+        return self._make(HandlerEffect("run", words={"save": words}, name=f"save in {table}"))
+
+    def _row_of(self, table: str) -> Callable[[Any], Row]:
+        def row(stored: Any) -> Row:
+            """None stands for no row."""
+            definition = self._tables[table]
+            values = definition.row_defaults if stored is None else stored
+            known = self._known if stored is not None else {str(each): str(each) for each in values.values()}
+            columns = {name: _column(definition.columns[name], each, known) for name, each in values.items()}
+            return Row(columns, stored is not None)
+
+        return row
+
     @overload
     def choose(
         self, text: str | None, choices: Mapping[Name, Choice], **options: Unpack[AskOptions]
@@ -747,6 +835,26 @@ class Call:
         return self._make(
             HandlerEffect("run", function=called, limit_ms=limit_ms, name=called.name, result=called.restored)
         )
+
+
+def _column(column: Variable, stored: Any, known: Mapping[str, str]) -> Any:
+    if column.sensitive:
+        return Secret(str(stored), known)
+    if not column.type.is_timed:
+        return stored
+    return column.type.operand(stored) if stored != "" else None
+
+
+def _columns(values: Mapping[str, Column | Secret]) -> dict[str, Any]:
+    """Texts, numbers and secrets; the others as texts."""
+    return {
+        name: value if isinstance(value, str | Secret) or type(value) in (int, float) else _text_of(value)
+        for name, value in values.items()
+    }
+
+
+def _text_of(value: Any) -> str:
+    return WrittenText(write(value)) if isinstance(value, bool) else "" if value is None else write(value)
 
 
 HEARD: Final = "heard"

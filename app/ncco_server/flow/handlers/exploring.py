@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -18,14 +18,16 @@ from ncco_server.flow.handlers.api import Call, WrittenText
 from ncco_server.flow.handlers.inspection import HandlerCode, Remark
 from ncco_server.flow.handlers.limits import LineTracer, TooLong, in_time
 from ncco_server.flow.handlers.playback import HandlerPlayback, Recorded, at, milliseconds
-from ncco_server.flow.handlers.samples import samples_of
+from ncco_server.flow.handlers.samples import SECRET, samples_of, samples_of_row
 from ncco_server.flow.handlers.states import comparable
-from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker
+from ncco_server.flow.handlers.steps import EffectAt, Made, RowOfTable, StepMaker
 from ncco_server.flow.hours.calendar import Calendar, changes
+from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.model import Step
 from ncco_server.flow.runtime import DRAWING_LEGS, Followers
 from ncco_server.ncco.statuses import DIAL_FAILURES
+from ncco_server.table_rows import RowChange, applied
 from ncco_server.value_types import ANY
 
 MOST_RUNS: Final = 2000
@@ -105,8 +107,8 @@ def facts_of(facts: Mapping[str, Any], reads: Collection[str]) -> tuple[Any, ...
 class WatchedCall(Call):
     """A call that notes what the handler reads of it: fields of `call` in flows, `now` and `env`."""
 
-    def __init__(self, reads: set[str], *known: Any) -> None:
-        super().__init__(*known)
+    def __init__(self, reads: set[str], *known: Any, **tables: Any) -> None:
+        super().__init__(*known, **tables)
         self.reads = reads
 
     def __getattribute__(self, name: str) -> Any:
@@ -129,6 +131,23 @@ _BEGINNING: Final = ("", "")
 _Origin: TypeAlias = "tuple[str, str] | Any"
 
 
+class _LatestRow(NamedTuple):
+    """The row that the turn has read or changed last: what it was before the turn (None if not known), and changes."""
+
+    name: str = ""
+    before: tuple[Any] | None = None
+    changes: tuple[RowChange, ...] = ()
+
+    def changed(self, change: RowChange) -> _LatestRow:
+        """The same change counts once, so that a loop ends."""
+        return self if change in self.changes else self._replace(changes=(*self.changes, change))
+
+
+_NO_ROW: Final = _LatestRow()
+_Result: TypeAlias = tuple[Any, str, _LatestRow]
+"""Of a function or a row: the value, or why there is none; and the row that the turn has read or changed last."""
+
+
 class _Run(NamedTuple):
     """Results to run the handler with, and what led there: ways out of steps, as (step, way), and functions' states.
 
@@ -142,11 +161,17 @@ class _Run(NamedTuple):
     tried: frozenset[str] = frozenset()
     known: Mapping[str, str] = _NOTHING_KNOWN
     because: tuple[str, ...] = ()
+    row: _LatestRow = _NO_ROW
 
     def then(
-        self, item: Any, came_from: tuple[_Origin, ...], known: Mapping[str, str], because: tuple[str, ...] = ()
+        self,
+        item: Any,
+        came_from: tuple[_Origin, ...],
+        known: Mapping[str, str],
+        because: tuple[str, ...] = (),
+        row: _LatestRow = _NO_ROW,
     ) -> _Run:
-        return _Run(self.facts, [*self.recorded, item], came_from, self.at_ms, known=known, because=because)
+        return _Run(self.facts, [*self.recorded, item], came_from, self.at_ms, known=known, because=because, row=row)
 
     def moved(self, at_ms: int, tried: frozenset[str], because: tuple[str, ...]) -> _Run:
         *before, latest = self.recorded
@@ -168,7 +193,7 @@ class _Exploration:
     merged: list[tuple[tuple[_Origin, ...], _Origin]] = field(default_factory=list)
     order: dict[str, None] = field(default_factory=dict)
     variants: dict[int, Step] = field(default_factory=dict)
-    functions: dict[str, FunctionDefinition] = field(default_factory=dict)
+    functions: dict[str, FunctionDefinition | LookupDefinition] = field(default_factory=dict)
     failures: dict[FailedRun, str] = field(default_factory=dict)
     is_whole: bool = True
 
@@ -202,6 +227,7 @@ class _Exploration:
             try:
                 playback.play(run.recorded)
                 made = _made(playback)
+                results = self._results(playback, run.row) if made is None else []
             except RenderError as error:
                 usual = {**SAMPLE_CALL, "uuid": run.facts["uuid"]}
                 caller = next(who for who, other in _CALLERS.items() if run.facts == {**usual, **other})
@@ -213,14 +239,14 @@ class _Exploration:
             finally:
                 waiting += self._at_other_times(run, playback.read_hours)
             when = run.at_ms if "now" in varied else 0
-            state = (*playback.state(), when, *facts_of(run.facts, varied))
+            state = (*playback.state(), when, *facts_of(run.facts, varied), comparable(run.row))
             if made is not None:
                 self._note(made, run)
             elif state in seen:
                 self._merge(playback, run, state)
             if state not in seen:
                 seen.add(state)
-                waiting += self._following(playback, run, state)
+                waiting += self._following(playback, run, state, results)
         self.is_whole = not waiting
         for came_from, state in self.merged:
             for origin in came_from:
@@ -235,10 +261,12 @@ class _Exploration:
             message = f"a call can run {name} forever without a wait: with the same result, it comes here again"
             self.failures.setdefault(FailedRun("E216", message, str(playback.place)), "")
 
-    def _following(self, playback: HandlerPlayback, run: _Run, state: Any) -> Iterator[_Run]:
+    def _following(
+        self, playback: HandlerPlayback, run: _Run, state: Any, results: Iterable[_Result]
+    ) -> Iterator[_Run]:
         made = playback.made
         if made is None:
-            return self._after_function(playback, run, (*run.came_from, state))
+            return self._after_function(playback, run, (*run.came_from, state), results)
         return self._after_wait(playback, made.steps[-1], run) if playback.is_waiting else iter(())
 
     def _at_other_times(self, run: _Run, read: frozenset[str]) -> Iterator[_Run]:
@@ -264,20 +292,51 @@ class _Exploration:
         for origin in run.came_from:
             self.led.setdefault(origin, {}).setdefault(made.steps[0].name, {})[", ".join(run.because)] = None
 
-    def _after_function(self, playback: HandlerPlayback, run: _Run, came_from: tuple[_Origin, ...]) -> Iterator[_Run]:
+    def _after_function(
+        self, playback: HandlerPlayback, run: _Run, came_from: tuple[_Origin, ...], results: Iterable[_Result]
+    ) -> Iterator[_Run]:
         name, request = playback.wanted or ("", None)
+        known = {**run.known, SECRET: SECRET} if isinstance(request, RowOfTable) else run.known
+        for value, problem, row in results:
+            because = (*run.because, f"{name}: {problem or _shown(value)}")
+            yield run.then(playback.item_at(value, problem, run.at_ms), came_from, known, because, row)
+
+    def _results(self, playback: HandlerPlayback, row: _LatestRow) -> list[_Result]:
+        """What a function or a row may give; `row` is the latest one. Raises RenderError."""
+        name, request = playback.wanted or ("", None)
+        if isinstance(request, RowOfTable):
+            return self._results_of_row(name, request, row)
         if request is not None:
             self.functions[name] = FunctionDefinition(request.timeout_ms)
-        results = [(sample, "") for sample in samples_of(playback.function, self.code.tested).values]
-        for value, problem in (*results, (None, _NO_REPLY)):
-            because = (*run.because, f"{name}: {problem or _shown(value)}")
-            yield run.then(playback.item_at(value, problem, run.at_ms), came_from, run.known, because)
+        samples = samples_of(playback.function, self.code.tested).values
+        return [*((sample, "", row) for sample in samples), (None, _NO_REPLY, row)]
+
+    def _results_of_row(self, name: str, row: RowOfTable, before: _LatestRow) -> list[_Result]:
+        change = row.save.change(row.values) if row.save is not None else None
+        full = change.row if change is not None else row.name
+        latest = before if before.name == full else _LatestRow(full)
+        asks = row.asks or (row.save.asks if row.save is not None else None)
+        if row.save is not None and (change is None or asks is None):
+            return [(change is not None, "", latest if change is None else latest.changed(change))]
+        assert asks is not None  # noqa: S101 - a row is read or saved
+        self.functions[name] = asks.definition
+        samples = [*samples_of_row(asks.definition, self.code.tested).values, None] if full else [None]
+        results: list[_Result] = []
+        for sample in latest.before or samples:
+            known = latest._replace(before=(sample,))
+            found = applied(sample, full, latest.changes)
+            if change is None:
+                results.append(({**asks.definition.default, **found} if found is not None else None, "", known))
+            else:
+                results.append((found is None, "", known.changed(change) if found is None else known))
+        return results
 
     def _after_wait(self, playback: HandlerPlayback, step: Step, run: _Run) -> Iterator[_Run]:
         for way in [way for way in step.exit.ways if not way.target.is_end]:
-            for value in results_of(step, way.name, self.code.tested):
-                is_secret = way.fills is not None and way.fills.sensitive
-                known = {value: value} if is_secret else _NOTHING_KNOWN
+            is_secret = way.fills is not None and way.fills.sensitive
+            secrets = [SECRET] if is_secret and self.maker.has_sensitive_columns else []
+            for value in [*results_of(step, way.name, self.code.tested), *secrets]:
+                known = {value: value} if is_secret and value is not None else _NOTHING_KNOWN
                 problem = way.name if value is None else ""
                 yield run.then(playback.item_at(value, problem, run.at_ms), ((step.name, way.name),), known)
 
@@ -389,7 +448,7 @@ class HandlerSteps(Mapping[str, Step]):
         }
 
     @property
-    def functions(self) -> Mapping[str, FunctionDefinition]:
+    def functions(self) -> Mapping[str, FunctionDefinition | LookupDefinition]:
         return self._explored.functions
 
     @property

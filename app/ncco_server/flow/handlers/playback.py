@@ -18,7 +18,7 @@ from ncco_server.flow.handlers.api import END, NEXT, Call, Called, CallFlow, Han
 from ncco_server.flow.handlers.limits import LIMIT_S, LineTracer, TooLong, limited
 from ncco_server.flow.handlers.secret import SecretGone
 from ncco_server.flow.handlers.states import state_of
-from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker, as_bytes
+from ncco_server.flow.handlers.steps import EffectAt, Made, RowOfTable, StepMaker, as_bytes
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.flow.model import Step
@@ -81,7 +81,7 @@ class HandlerPlayback:
         self._maker = maker
         self._file = flow.file
         self._path = flow.path or flow.file
-        self._call = call(facts, env, calendars, maker.language, known)
+        self._call = call(facts, env, calendars, maker.language, known, tables=maker.tables)
         self._tracer = tracer
         self._params = params
         self._coroutine: Any = None
@@ -91,6 +91,7 @@ class HandlerPlayback:
         self._said: tuple[EffectAt, ...] | None = None
         self._made: Made | None = None
         self._recorded: list[Any] = []
+        self._rows: set[int] = set()
         self._failure: RenderError | None = None
         self._name = ""
         self._said_since: Sequence[EffectAt] = ()
@@ -116,12 +117,23 @@ class HandlerPlayback:
 
     @property
     def computed(self) -> Iterator[str]:
-        return self._maker.computed(self._said or ())
+        return self._maker.computed(self._said or [EffectAt(each, self._place) for each in (self._row,) if each])
 
     @property
-    def wanted(self) -> tuple[str, LookupRequest] | None:
-        """Return None if the handler waits for a webhook."""
+    def progress_key(self) -> str:
+        """As JSON, without what may differ when a webhook is repeated: times, and rows with what depends on them."""
+        recorded = self._recorded[1:]
+        if not self._rows:
+            return orjson.dumps([each[:3] + each[4:] for each in recorded]).decode()
+        found = [(each[0], None if at in self._rows else each[2], each[4]) for at, each in enumerate(recorded, 1)]
+        return orjson.dumps(found).decode()
+
+    @property
+    def wanted(self) -> tuple[str, LookupRequest | RowOfTable] | None:
+        """Return None if the handler waits for a webhook. Raises RenderError."""
         effect = self._waiting
+        if self._row is not None:
+            return self._row.name, self._maker.row(EffectAt(self._row, self._place))
         if effect is None or effect.function is None:
             return None
         source = f"{self._path}:{effect.name}"
@@ -158,6 +170,11 @@ class HandlerPlayback:
         if effect is None or effect.held is None:
             return effect.function if effect is not None else None
         return effect.held.called
+
+    @property
+    def _row(self) -> HandlerEffect[Any] | None:
+        effect = self._waiting
+        return effect if effect is not None and effect.does == "run" and effect.function is None else None
 
     def state(self) -> Any:
         """Equal for two runs that go on in the same way."""
@@ -216,6 +233,8 @@ class HandlerPlayback:
                 self._begin(stored)
                 continue
             self._call.now = at(result.at_ms)
+            if self._row is not None and "row" in self._row.words:
+                self._rows.add(len(self._recorded) - 1)
             self._advance(result)
 
     def _digest(self) -> str:

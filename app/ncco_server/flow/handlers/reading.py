@@ -18,8 +18,6 @@ from pathlib import PurePosixPath
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
-import orjson
-
 from ncco_server.flow.handlers.api import HEARD, SECRET, Call, Called, CallFlow
 from ncco_server.flow.handlers.arguments import WrittenArguments
 from ncco_server.flow.handlers.exploring import FailedRun, HandlerSteps, WatchedCall, WatchedRun, facts_of
@@ -27,7 +25,7 @@ from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.inspection import HandlerCode
 from ncco_server.flow.handlers.limits import LOAD_S, LineTracer, TooLong, in_time
 from ncco_server.flow.handlers.playback import HandlerPlayback, milliseconds
-from ncco_server.flow.handlers.samples import Samples, samples_of
+from ncco_server.flow.handlers.samples import Samples, samples_of, samples_of_row
 from ncco_server.flow.handlers.secret import Secret
 from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants
 from ncco_server.flow.hours.calendar import Calendar
@@ -35,6 +33,7 @@ from ncco_server.flow.issues import RULES, FlowIssue, unset_variable
 from ncco_server.flow.language.flow import FlowHead, ReadFlow, read_flow
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.flow.language.shared import Context
+from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Map, Node, Place
 from ncco_server.flow.runtime import Followers
@@ -125,7 +124,9 @@ class LoadedHandler:
     def tested(self) -> Sequence[str | int]:
         return self.code.tested
 
-    def samples(self, request: LookupRequest) -> Samples:
+    def samples(self, name: str, request: LookupRequest | TableRead) -> Samples:
+        if isinstance(request, TableRead):
+            return samples_of_row(self.maker.rows[name].definition, self.tested)
         return samples_of(request.code.function, self.tested) if isinstance(request.code, Called) else Samples((), True)
 
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
@@ -136,9 +137,6 @@ class LoadedHandler:
     def begun(self, now: datetime, env: Mapping[str, str]) -> Sequence[Any]:
         ms = milliseconds(now)
         return [[ms, {name: env.get(name) for name in self.kept}] if self.kept else ms]
-
-    def came_so_far(self, recorded: Sequence[Any]) -> str:
-        return orjson.dumps([each[:3] + each[4:] for each in recorded[1:]]).decode()
 
     def playback(
         self,

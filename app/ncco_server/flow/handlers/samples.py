@@ -1,4 +1,4 @@
-"""Sample results of functions, by their return types: what a handler may get from `Call.run`."""
+"""Sample results of functions, by their return types, and sample rows: what a handler may get."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import enum
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
+
+from ncco_server.flow.language.lookups import LookupDefinition
+from ncco_server.value_types import Kind
 
 MOST: Final = 24
 _WHOLE: Final = (bool, type(None))
@@ -24,8 +28,23 @@ _PLAIN: Final[Mapping[Any, tuple[Any, ...]]] = {
 }
 
 
+_COLUMNS: Final[Mapping[str, Sequence[Any]]] = {
+    "text": ("text", ""),
+    "phone": ("447700900999", ""),
+    "url": ("https://example.com", ""),
+    "int": (1, 0),
+    "number": (1.5, 0),
+    "bool": (True, False),
+    "date": ("2026-01-05", ""),
+    "time": ("09:30", ""),
+    "datetime": ("2026-01-05T09:30:00+00:00", ""),
+}
+SECRET: Final = "kept to itself"  # noqa: S105 - a sample
+"""Of every sensitive column. It must differ from all other samples: a text that is equal to a secret is masked."""
+
+
 class Samples(NamedTuple):
-    """JSON values that a function may return, and whether there are no others."""
+    """JSON values that a function may return or a row contain, and whether there are no others."""
 
     values: tuple[Any, ...]
     are_all: bool
@@ -42,6 +61,27 @@ def samples_of(function: Callable[..., Any], tested: Sequence[str | int] = ()) -
     known = {str: tuple(dict.fromkeys(["text", *texts, ""])), int: tuple(dict.fromkeys([1, 0, *near]))}
     found = _of(hint, 0, {**_PLAIN, **known})
     return Samples(tuple(found[:MOST]), _is_whole(hint) and len(found) <= MOST)
+
+
+def samples_of_row(definition: LookupDefinition, tested: Sequence[str | int] = ()) -> Samples:
+    """Rows that differ from the first one in one column each. `tested` is what columns may be compared with."""
+    secrets = definition.returns.secrets
+    columns = {
+        name: (SECRET,) if (name,) in secrets else _of_column(type_, tested)
+        for name, type_ in definition.returns.fields.items()
+    }
+    first = {name: samples[0] for name, samples in columns.items()}
+    rows = [first, *({**first, name: other} for name, samples in columns.items() for other in samples[1:])]
+    is_whole = all(each.words or each.name == "bool" for each in definition.returns.fields.values())
+    return Samples(tuple(rows[:MOST]), is_whole and len(columns) <= 1 and len(rows) <= MOST)
+
+
+def _of_column(type_: Kind, tested: Sequence[str | int]) -> Sequence[Any]:
+    found = list(type_.words or _COLUMNS[type_.name])
+    for each in tested:
+        with suppress(ValueError, OverflowError):
+            found.append(type_.cast(each))
+    return list(dict.fromkeys(found))
 
 
 def _is_whole(hint: Any) -> bool:

@@ -40,6 +40,10 @@ class Secret:
         except KeyError:
             raise SecretGone(GONE) from None
 
+    def __getstate__(self) -> tuple[str, bool]:
+        """Equal for two secrets that code cannot tell apart."""
+        return self._token, self._token in self._known
+
     def __repr__(self) -> str:
         return "***"
 

@@ -10,6 +10,8 @@ from functools import lru_cache
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
+from ncco_server.flow.handlers.secret import Secret
+
 _BY_NAME: Final = frozenset({"locals", "vars", "eval", "exec"})
 _LEAVES: Final = ("RETURN_", "RAISE_", "RERAISE", "JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_ABSOLUTE")
 """How the names of instructions begin that the next one does not follow."""
@@ -97,6 +99,8 @@ def _started(coroutine: Any, frame: Any, ignored: Any) -> Iterator[Any]:
 def comparable(value: Any, depth: int = 0) -> Any:
     """A hashable value that is equal for two values that code cannot tell apart; unequal if that is not known."""
     kind = type(value).__qualname__
+    if isinstance(value, Secret):
+        return kind, value.__getstate__()
     if isinstance(value, _ATOMS):
         return kind, value if value == value else repr(value)  # noqa: PLR0124 - not a number
     if isinstance(value, _NAMED):

@@ -15,7 +15,7 @@ import orjson
 from jinja2 import StrictUndefined
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.grammar.reader import Fields, Resolver
+from ncco_server.flow.grammar.reader import Fields, Resolver, read_fields
 from ncco_server.flow.handlers.api import (
     HEARD,
     READY,
@@ -29,11 +29,13 @@ from ncco_server.flow.handlers.api import (
 from ncco_server.flow.handlers.secret import GONE, Secret, SecretGone
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.defaults import Defaults
-from ncco_server.flow.language.lookups import Answer, LookupDefinition, LookupRequest
+from ncco_server.flow.language.lookups import Answer, AskedLookup, LookupDefinition, LookupRequest
 from ncco_server.flow.language.returns import OK, Returned
+from ncco_server.flow.language.saves import Save, asked_row, read_saves
 from ncco_server.flow.language.step import ReadStep, read_step
+from ncco_server.flow.language.tables import TableRead, read_key, read_table_name
 from ncco_server.flow.model import Step
-from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import Variable
 from ncco_server.value_types import ANY, E164, TYPES, Kind, record
 
@@ -79,6 +81,21 @@ class HeldLookup(LookupDefinition):
         """Any result that is true counts as true. `value` may also be a stored answer."""
         found = value[READY] if isinstance(value, Mapping) and value.keys() == {READY} else value
         return (self.default_answer, problem) if problem else ({READY: bool(found), OK: True}, "")
+
+
+class RowOfTable(NamedTuple):
+    """A row that a handler reads or changes: one of `asks` and `save`. `values` are those that were computed."""
+
+    asks: AskedLookup | None
+    save: Save | None
+    values: Mapping[str, Any]
+    method: str = "TABLE"
+
+    @property
+    def name(self) -> str:
+        """The full name of a row to read; "" if no row can have this key. Raises RenderError."""
+        found = self.asks.request(self.values) if self.asks is not None else None
+        return found.row if isinstance(found, TableRead) else ""
 
 
 class EffectAt(NamedTuple):
@@ -243,6 +260,13 @@ def _parts(said: Sequence[EffectAt]) -> list[list[EffectAt]]:
     return parts
 
 
+def _raise_first(reader: Resolver) -> None:
+    """Raise RenderError for the first error that was reported."""
+    issue = next((issue for issue in reader.issues if issue.is_error), None)
+    if issue is not None:
+        raise RenderError(issue.code, f"{issue.message}: {issue.cure}", str(issue.place), frozenset())
+
+
 def as_bytes(said: Any) -> bytes:
     return orjson.dumps(said, default=repr, option=orjson.OPT_NON_STR_KEYS)
 
@@ -252,6 +276,7 @@ class StepMaker:
 
     Attributes:
         read: the steps that have been read, by name, with their sources; None to keep none.
+        rows: the rows that were read last, by the names of their effects.
     """
 
     def __init__(self, reader: Resolver, defaults: Defaults, literal: Mapping[int, str]) -> None:
@@ -259,11 +284,19 @@ class StepMaker:
         self.language = reader.language
         self.read: dict[str, ReadStep] | None = {}
         self.warnings: dict[FlowIssue, None] = {}
+        self.tables = reader.tables
+        self.rows: dict[str, AskedLookup] = {}
         self._reader = reader
         self._defaults = defaults
         self._literal = literal
         self._flows = frozenset(reader.flows.keys() & {*literal.values()})
         self._made: dict[Any, tuple[Step, ...]] = {}
+        self._rows: dict[Any, AskedLookup | Save] = {}
+        self._not_empty = {id_: text for id_, text in literal.items() if text}  # an empty text may be computed
+
+    @property
+    def has_sensitive_columns(self) -> bool:
+        return any(column.sensitive for table in self.tables.values() for column in table.columns.values())
 
     def make(self, name: str, said: Sequence[EffectAt]) -> Made:
         """The last effect waits or leaves. Raises RenderError."""
@@ -285,6 +318,52 @@ class StepMaker:
             "PYTHON", function=f"{place.file}:{held.name}", code=held.called, timeout_ms=held.limit_ms
         )
         return Made(steps, {**values, _HELD: request}, said)
+
+    def row(self, effect: EffectAt) -> RowOfTable:
+        """Raises RenderError."""
+        values: dict[str, Any] = {}
+        key: list[Any] = [effect.place.line]
+        EffectTemplate(self._not_empty, effect.place, values).add_words(key, effect.effect.words)
+        if any(isinstance(value, StrictUndefined) for value in values.values()):
+            raise RenderError("R110", GONE, str(effect.place), frozenset())
+        found = self._rows.get(tuple(key))
+        if found is None:
+            if len(self._rows) >= MOST_KEPT_STEPS:
+                self._rows.clear()
+            found = self._rows[tuple(key)] = self._read_row(effect)
+        asks = found.asks if isinstance(found, Save) else found
+        if asks is not None:
+            self.rows[asks.name] = asks
+        return RowOfTable(None, found, values) if isinstance(found, Save) else RowOfTable(found, None, values)
+
+    def _read_row(self, effect: EffectAt) -> AskedLookup | Save:
+        name, place = effect.effect.name, effect.place
+        ((word, written),) = effect.effect.words.items()
+        template = EffectTemplate(self._not_empty, place)
+        parts = {part: template.node(value, _PARAMS if part == "set" else "") for part, value in written.items()}
+        node = Map(tuple(Entry(Text(part, place), value) for part, value in parts.items()), place)
+        reader = self._reader_with(template.values, self._reader.variables)
+        saves: Sequence[Save] = read_saves(node, reader) if word == "save" else ()
+        table = read_table_name(parts["table"], "`row`", reader) if word == "row" else None
+        fields = read_fields(node, ("table", *table.key), "`row`", reader) if table is not None else None
+        key = read_key(table, fields, reader) if table is not None and fields is not None else None
+        _raise_first(reader)
+        if table is not None and key is not None:
+            columns = {column: replace(each.type, may_be_empty=True) for column, each in table.columns.items()}
+            returns = Returned(record(columns), table.returned.secrets)
+            return asked_row(table, key, place, name, returns=returns, default=table.row_defaults)
+        (save,) = saves
+        return save if save.asks is None else replace(save, asks=asked_row(save.table, save.key, place, name))
+
+    def _reader_with(self, holes: Iterable[str], variables: Mapping[str, Variable]) -> Resolver:
+        scope = self._reader.scope
+        known = dict(variables)
+        for hole in holes:
+            is_secret = hole.startswith(_SECRET)
+            scope = scope.with_name(hole, _TYPES[hole[0]], "a Secret" if is_secret else "")
+            if is_secret:
+                known[hole] = Variable(hole, _TYPES["s"], "", NOWHERE, sensitive=True, is_declared=False)
+        return replace(self._reader, issues=[], scope=scope, steps={}, variables=known)
 
     def computed(self, said: Sequence[EffectAt]) -> Iterator[str]:
         for effect, _ in said:
@@ -347,25 +426,18 @@ class StepMaker:
         return Map(tuple(Entry(Text(word, place), value) for word, value in entries.items()), place)
 
     def _read(self, name: str, place: Place, node: Map, values: Mapping[str, str], held: HeldFunction | None) -> Step:
-        scope = self._reader.scope
-        lookups = self._reader.lookups
-        if held is not None:
-            lookups = {held.name: HeldLookup.of(held, place)}
-            scope = scope.with_name(held.name, lookups[held.name].type)
         variables = dict(self._reader.variables)
-        for hole in values:
-            is_secret = hole.startswith(_SECRET)
-            scope = scope.with_name(hole, _TYPES[hole[0]], "a Secret" if is_secret else "")
-            if is_secret:
-                variables[hole] = Variable(hole, _TYPES["s"], "", place, sensitive=True, is_declared=False)
         if node.get("collect") is None:
             del variables[HEARD], variables[SECRET]  # hooks send the variables
-        reader = replace(self._reader, issues=[], scope=scope, steps={}, variables=variables, lookups=lookups)
+        reader = self._reader_with(values, variables)
+        if held is not None:
+            lookup = HeldLookup.of(held, place)
+            scope = reader.scope.with_name(held.name, lookup.type)
+            reader = replace(reader, scope=scope, lookups={held.name: lookup})
         read = read_step(Entry(Text(name, place), node), self._defaults, reader)
-        issue = next((issue for issue in reader.issues if issue.is_error), None)
-        if issue is not None or read is None:
-            code, message = (issue.code, f"{issue.message}: {issue.cure}") if issue else ("E201", "no step")
-            raise RenderError(code, message, str(issue.place if issue else place), frozenset())
+        _raise_first(reader)
+        if read is None:
+            raise RenderError("E201", "no step", str(place), frozenset())
         if self.read is not None:
             self.read[name] = read
             self.warnings |= dict.fromkeys(reader.issues)

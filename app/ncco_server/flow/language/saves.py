@@ -145,7 +145,7 @@ def _read_save(node: Node, reader: Resolver, *, is_later: bool) -> Save | None:
     if key is None:
         return None
     _check_secrets(words.table, key, reader)
-    asks = _asking(words.table, key, into, fields.place) if words.only_new else None
+    asks = asked_row(words.table, key, fields.place, into or words.table.name) if words.only_new else None
     return Save(words.table, fields.at("table"), key, sets, increases, words.remove, into, asks)
 
 
@@ -239,11 +239,21 @@ def _check_secrets(table: TableDefinition, key: Key, reader: Resolver) -> None:
 
 
 _NO_COLUMNS: Final = Returned(record({}))
+_NOTHING: Final[Mapping[str, Any]] = {}
 
 
-def _asking(table: TableDefinition, key: Key, into: str, place: Place) -> AskedLookup:
-    written = Fields(f"`save` of {table.name}", place, {}, {})
+def asked_row(
+    table: TableDefinition,
+    key: Key,
+    place: Place,
+    name: str,
+    *,
+    returns: Returned = _NO_COLUMNS,
+    default: Mapping[str, Any] = _NOTHING,
+) -> AskedLookup:
+    """A lookup that no flow declares. By default, it only asks whether the row exists."""
+    written = Fields(name, place, {}, {})
     definition = LookupDefinition(
-        written=written, name=into or table.name, method="TABLE", table=table, key=key, returns=_NO_COLUMNS
+        written=written, name=name, method="TABLE", table=table, key=key, returns=returns, default=default
     )
     return AskedLookup(definition, place)

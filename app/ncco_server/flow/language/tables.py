@@ -107,6 +107,11 @@ class TableDefinition(MapForm):
         return {name: each.default for name, each in columns if not each.type.words or each.default in each.type.words}
 
     @property
+    def row_defaults(self) -> dict[str, Any]:
+        """The columns of a row without any value; "" for those without a default."""
+        return {**dict.fromkeys(self.columns, ""), **self.defaults}
+
+    @property
     def shown_key(self) -> str:
         samples = {name: "call.person" if each.type.name == "phone" else name for name, each in self.key.items()}
         return ", ".join(f'{name}: "{{{{ {value} }}}}"' for name, value in samples.items())

@@ -18,6 +18,7 @@ from ncco_server.engine.interpreter import Playing
 from ncco_server.flow.actions.action import CONNECTED, HELD
 from ncco_server.flow.actions.waits import connect_of
 from ncco_server.flow.grammar.values import Object
+from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import Asked
 from ncco_server.flow.scope import Variable
@@ -25,12 +26,16 @@ from ncco_server.ncco.statuses import STATUSES
 from ncco_server.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook
 from ncco_server.service.outcomes import Following
 from ncco_server.settings.values import DEFAULT, read_failsafe
+from ncco_server.table_rows import applied
 from ncco_server.verify.prove.literals import Compared, around
 from ncco_server.verify.prove.samples import Representatives
 
 TriggerKind = Literal["call", "detected", "input", "dial", "checkpoint", "held", "leg", "fault"]
 Answers: TypeAlias = tuple[tuple[str, LookupAnswer], ...]
 """As (name, answer), in order."""
+
+Rows: TypeAlias = dict[str, tuple[str, str, LookupAnswer]]
+"""The rows that a turn has read, as they were before it, with the flow and the name of the lookup."""
 
 KEYS: Final = "1234567890*#"
 CONFIDENT: Final = 0.9
@@ -309,22 +314,27 @@ class PossibleTurns:
             known = waiting.pop()
             playing = begin()
             given = known[:0]
+            rows: Rows = {}
             answers = list[tuple[str, LookupAnswer]]()
             others = []
             try:
                 lookups = next(playing)
                 while True:
-                    chosen, *rest = known[len(given) :][:1] or self._choices(lookups)
+                    chosen, *rest = known[len(given) :][:1] or self._choices(lookups, rows)
                     others += [(*given, other) for other in rest]
                     given = (*given, chosen)
-                    answers += [(lookup.name, answer) for lookup, answer in zip(lookups, chosen, strict=True)]
-                    lookups = playing.send(chosen)
+                    for lookup, answer in zip(lookups, chosen, strict=True):
+                        if isinstance(lookup.request, TableRead):
+                            rows.setdefault(lookup.request.row, (lookup.flow, lookup.name, answer))
+                    sent = tuple(map(_with_changes, lookups, chosen))
+                    answers += [(lookup.name, answer) for lookup, answer in zip(lookups, sent, strict=True)]
+                    lookups = playing.send(sent)
             except StopIteration as done:
                 yield PlayedTurn(done.value, tuple(answers))
             waiting += reversed(others)
 
-    def _choices(self, lookups: tuple[Lookup, ...]) -> list[tuple[LookupAnswer, ...]]:
-        each = [self._of(lookup) for lookup in lookups]
+    def _choices(self, lookups: tuple[Lookup, ...], rows: Rows) -> list[tuple[LookupAnswer, ...]]:
+        each = [_as_before(lookup, self._of(lookup), rows) for lookup in lookups]
         if prod(map(len, each)) <= MOST_TOGETHER:
             return list(product(*each))
         self.values.chosen[", ".join(lookup.name for lookup in lookups)] = ("each answer of each lookup once",)
@@ -343,12 +353,34 @@ class PossibleTurns:
     def _real(self, lookup: Lookup) -> Sequence[Any]:
         flow = self.root.named(lookup.flow)
         if flow.handler is not None:
-            samples, are_all = flow.handler.samples(lookup.request)
+            samples, are_all = flow.handler.samples(lookup.name, lookup.request)
             if not are_all:
                 self.values.chosen[f"{flow.name}.{lookup.name}"] = samples
             return samples
         asked = next(each for each in flow.steps[lookup.step].all_asks if each.name == lookup.name)
         return self.values.answers(lookup.flow, lookup.name, asked.definition.returns)
+
+
+def _as_before(lookup: Lookup, answers: tuple[LookupAnswer, ...], rows: Rows) -> Sequence[LookupAnswer]:
+    """Leave out what a row cannot be, if its key is missing, or if the turn has read it before."""
+    request = lookup.request
+    if not isinstance(request, TableRead):
+        return answers
+    if not request.row:
+        return answers[-1:]
+    if request.row not in rows:
+        return answers
+    *reader, before = rows[request.row]
+    if reader == [lookup.flow, lookup.name]:
+        return [before]
+    return [answer for answer in answers if (answer.value is None) == (before.value is None)]
+
+
+def _with_changes(lookup: Lookup, answer: LookupAnswer) -> LookupAnswer:
+    request = lookup.request
+    if not isinstance(request, TableRead) or not request.pending:
+        return answer
+    return answer._replace(value=applied(answer.value, request.row, request.pending))
 
 
 def context_at(now: datetime, env: Mapping[str, str], dials: int = NO_DIAL_LIMIT) -> TurnContext:
