@@ -45,6 +45,10 @@ class SettingsError(AppError):
         self.setting = setting
         self.message = message
 
+    def __reduce__(self) -> tuple[type[SettingsError], tuple[str, str, str]]:
+        """Settings, with their warnings, are sent to the process of the console."""
+        return type(self), (self.setting, self.message, self.cure)
+
 
 class RenderError(AppError):
     """A value of a running call could not be computed.

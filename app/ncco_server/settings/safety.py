@@ -39,6 +39,9 @@ Source: RFC 7518, section 3.2 (a key of HS256 has at least 256 bits); Vonage's r
 """
 _MIN_DIFFERENT: Final = 8
 """A random secret of hexadecimal digits has about 14."""
+PUBLIC_URL_CURE: Final = (
+    "Set it to the https:// address of your tunnel or proxy, such as https://calls.your-company.com."
+)
 _PORTS: Final = ("port", "metrics_port", "console_port")
 _EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
@@ -122,17 +125,17 @@ def unreachable(settings: Settings) -> Iterator[SettingsError]:
     host = url.hostname or ""
     if not host or settings.has_local_vonage:
         return
-    cure = "Set it to the https:// address of your tunnel or proxy, such as https://calls.your-company.com."
     is_local_name = not is_address(host) and "." not in host.strip(".")
     if values.is_loopback(host) or is_private_address(host) or is_local_name:
         where = "this machine" if values.is_loopback(host) else "your own network"
         yield SettingsError(
             "NCCO_PUBLIC_URL",
             f"is {settings.public_url}: Vonage cannot reach a name or an address of {where}",
-            cure,
+            PUBLIC_URL_CURE,
         )
     elif url.scheme != "https":
-        yield SettingsError("NCCO_PUBLIC_URL", "begins with http://, so what callers press is sent unencrypted", cure)
+        message = "begins with http://, so what callers press is sent unencrypted"
+        yield SettingsError("NCCO_PUBLIC_URL", message, PUBLIC_URL_CURE)
 
 
 def is_private_address(text: str) -> bool:

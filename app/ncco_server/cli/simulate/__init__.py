@@ -260,7 +260,7 @@ class Simulation:
             try:
                 await talk.hold()
             except AppError as error:
-                self.screen.say(f"the call cannot continue: {printable(str(error))}", "red")
+                self.screen.say_problem(error, "the call cannot continue: ")
                 return ISSUES
             if fitted.places:
                 call.result.attempts = await placed.attempts()
