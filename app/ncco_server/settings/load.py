@@ -93,8 +93,7 @@ def _written(env_file: Path | None) -> Mapping[str, str]:
 def _settings_error(fault: ValidationError, written: Mapping[str, str]) -> SettingsError:
     errors = [_translated(error, written) for error in fault.errors(include_url=False)]
     first, *others = {error.setting: error for error in errors}.values()
-    first.others = tuple(others)
-    return first
+    return first.with_others(others)
 
 
 def _translated(error: Mapping[str, Any], written: Mapping[str, str]) -> SettingsError:
