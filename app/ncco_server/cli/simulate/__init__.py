@@ -243,7 +243,7 @@ class Simulation:
         if save is not None:
             check_path(save)
         prompt = Prompt()
-        fitted = with_number(self.stage, self.call)
+        fitted = with_number(self.stage, self.call, "`ncco simulate {}`")
         stage = self.stage if isinstance(self.stage, LocalStage) else None
         outside = stage.outside if stage is not None else None
         look_ups = outside.look_ups if outside is not None else None
