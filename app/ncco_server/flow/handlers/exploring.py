@@ -14,8 +14,8 @@ from functools import cached_property
 from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.handlers.api import Call, WrittenText
-from ncco_server.flow.handlers.inspection import HandlerCode, Remark
+from ncco_server.flow.handlers.api import Call, Effect, HandlerEffect, WrittenText
+from ncco_server.flow.handlers.inspection import WITHOUT_AWAIT, HandlerCode, Remark
 from ncco_server.flow.handlers.limits import LineTracer, TooLong, in_time
 from ncco_server.flow.handlers.playback import HandlerPlayback, Recorded, at, milliseconds
 from ncco_server.flow.handlers.samples import samples_of
@@ -42,12 +42,18 @@ _DIGITS: Final = "12345678901234567890"
 
 
 class FailedRun(NamedTuple):
-    """A run that ended in an error; `caller` says who called, if unusual."""
+    """A run that ended in an error.
+
+    Attributes:
+        caller: who called, if unusual.
+        is_certain: whether every call that gets there fails.
+    """
 
     code: str
     message: str
     where: str
     caller: str = ""
+    is_certain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +109,25 @@ def facts_of(facts: Mapping[str, Any], reads: Collection[str]) -> tuple[Any, ...
 
 
 class WatchedCall(Call):
-    """A call that notes what the handler reads of it: fields of `call` in flows, `now` and `env`."""
+    """A call that notes what the handler reads of it: fields of `call` in flows, `now` and `env`.
 
-    def __init__(self, reads: set[str], *known: Any) -> None:
+    A handler that has not awaited a method goes on, so that what follows is explored too.
+    """
+
+    def __init__(self, run: WatchedRun, *known: Any) -> None:
         super().__init__(*known)
-        self.reads = reads
+        self.reads = run.reads
+        self._tracer = run.tracer
+        self._forgotten = run.forgotten
+        self._lines: dict[int, int] = {}
+
+    def _make(self, effect: Effect) -> Effect:
+        self._lines[id(effect)] = self._tracer.latest
+        return super()._make(effect)
+
+    def forgives(self, forgotten: Sequence[HandlerEffect[Any]]) -> bool:
+        self._forgotten.update(self._lines[id(each)] for each in forgotten)
+        return True
 
     def __getattribute__(self, name: str) -> Any:
         if name in _ATTRIBUTES:
@@ -117,12 +137,18 @@ class WatchedCall(Call):
 
 @dataclass(frozen=True, slots=True)
 class WatchedRun:
-    """One run of a handler, to find its steps. `known` has the sensitive values of its latest turn, by token."""
+    """One run of a handler, to find its steps.
+
+    Attributes:
+        known: the sensitive values of its latest turn, by token.
+        forgotten: the lines that call a method of the call without awaiting it.
+    """
 
     facts: Mapping[str, Any]
     known: Mapping[str, str]
     reads: set[str]
     tracer: LineTracer
+    forgotten: set[int]
 
 
 _BEGINNING: Final = ("", "")
@@ -163,6 +189,7 @@ class _Exploration:
     calendars: Mapping[str, Calendar]
     reads: set[str] = field(default_factory=set)
     hours: set[str] = field(default_factory=set)
+    forgotten: set[int] = field(default_factory=set)
     made: dict[tuple[str, ...], Sequence[EffectAt]] = field(default_factory=dict)
     led: dict[_Origin, dict[str, dict[str, None]]] = field(default_factory=dict)
     merged: list[tuple[tuple[_Origin, ...], _Origin]] = field(default_factory=list)
@@ -178,7 +205,7 @@ class _Exploration:
         Fields that differ between calls are varied only if the first runs read them.
         """
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "coroutine '.*' was never awaited", RuntimeWarning)  # W706 says where
+            warnings.filterwarnings("ignore", "coroutine '.*' was never awaited", RuntimeWarning)  # E706 says where
             varied: Set[str] = frozenset()
             self._explore(varied)
             while not self.reads & _VARYING <= varied:
@@ -198,7 +225,7 @@ class _Exploration:
             if not waiting or self.tracer.count > MOST_TRACED:
                 break
             run = waiting.popleft()
-            playback = self.begin(WatchedRun(run.facts, run.known, self.reads, self.tracer))
+            playback = self.begin(WatchedRun(run.facts, run.known, self.reads, self.tracer, self.forgotten))
             try:
                 playback.play(run.recorded)
                 made = _made(playback)
@@ -208,7 +235,9 @@ class _Exploration:
                 raised = error.__context__  # nothing in these runs is secret
                 why = f": {raised}" if raised is not None and error.code == "R110" and str(raised) else ""
                 after = f", after {', '.join(run.because)}" if run.because else ""
-                self.failures.setdefault(FailedRun(error.code, str(error), error.where, caller), f"{why}{after}")
+                is_certain = self.code.always_raises(raised) if raised is not None else not playback.has_begun
+                failed = FailedRun(error.code, str(error), error.where, caller, is_certain)
+                self.failures.setdefault(failed, why if is_certain else f"{why}{after}")
                 continue
             finally:
                 waiting += self._at_other_times(run, playback.read_hours)
@@ -370,8 +399,9 @@ class HandlerSteps(Mapping[str, Step]):
         return frozenset(self._explored.reads)
 
     def remarks(self) -> Iterator[Remark]:
-        yield from self._code.remarks()
-        if self.is_whole and not self.failures:
+        found = list(self._code.remarks(self._explored.forgotten))
+        yield from found
+        if self.is_whole and not self.failures and not any(each.code in WITHOUT_AWAIT for each in found):
             for line in self._code.never_run(self._explored.tracer.lines):
                 yield Remark("W704", line, "no outcome of a wait leads to this line")
 
