@@ -18,6 +18,7 @@ from ncco_server.flow.handlers.api import Call, Effect, HandlerEffect, WrittenTe
 from ncco_server.flow.handlers.inspection import WITHOUT_AWAIT, HandlerCode, Remark
 from ncco_server.flow.handlers.limits import LineTracer, TooLong, in_time
 from ncco_server.flow.handlers.playback import HandlerPlayback, Recorded, at, milliseconds
+from ncco_server.flow.handlers.results import misfits
 from ncco_server.flow.handlers.samples import samples_of
 from ncco_server.flow.handlers.states import comparable
 from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker
@@ -58,9 +59,10 @@ class FailedRun(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FunctionDefinition:
-    """A function of a handler, as scenarios know it."""
+    """A function of a handler, as scenarios know it. Without `function`, any result fits."""
 
     timeout_ms: int
+    function: Callable[..., Any] | None = None
     returns: ClassVar = Returned(ANY)
     default: ClassVar[Mapping[str, Any]] = {}
 
@@ -68,8 +70,16 @@ class FunctionDefinition:
         """Return the result, and why there is none, or ""."""
         return value, problem
 
+    def misfits(self, value: Any) -> Mapping[str, str]:
+        """Return what is wrong, by the path of each field; "" is the whole value."""
+        return {} if self.function is None else misfits(self.function, value)
+
     def misfit(self, value: Any) -> str:
-        return ""
+        return "; ".join(f"{path} {problem}" if path else problem for path, problem in self.misfits(value).items())
+
+    @property
+    def examples(self) -> Sequence[Any]:
+        return () if self.function is None else samples_of(self.function).values
 
 
 SAMPLE_CALL: Final[Mapping[str, Any]] = {
@@ -296,7 +306,7 @@ class _Exploration:
     def _after_function(self, playback: HandlerPlayback, run: _Run, came_from: tuple[_Origin, ...]) -> Iterator[_Run]:
         name, request = playback.wanted or ("", None)
         if request is not None:
-            self.functions[name] = FunctionDefinition(request.timeout_ms)
+            self.functions[name] = FunctionDefinition(request.timeout_ms, playback.function)
         results = [(sample, "") for sample in samples_of(playback.function, self.code.tested).values]
         for value, problem in (*results, (None, _NO_REPLY)):
             because = (*run.because, f"{name}: {problem or _shown(value)}")
