@@ -1,8 +1,8 @@
 """A webhook server that answers Vonage voice calls from flow files.
 
-`Ncco` builds an NCCO and `check` finds its issues; `create_app` makes the FastAPI application of the server.
-`call_flow` makes a flow of a Python function, and `ncco_router` serves it in a FastAPI application of yours.
-`turn_of` plays it in a test.
+`Ncco` builds NCCOs, and `check` finds their issues; `create_app` makes the FastAPI application of the server.
+`call_flow` makes a flow of a Python function, `ncco_router` serves it in your own application, and `turn_of` plays
+it in a test.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """`__init__.pyi` has the types, so that `import ncco_server` is quick."""
+    """For types, see `__init__.pyi`: `import ncco_server` must be quick."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_MODULES[name]), name)

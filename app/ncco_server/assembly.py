@@ -1,4 +1,4 @@
-"""Builds the parts of the service from the settings, for the server, its console and commands."""
+"""Builds the parts of the service from the settings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # most servers need only some of them
 
 
 def policy_of(settings: Settings, keys: tuple[bytes, ...] = ()) -> Policy:
-    """Without `keys`, those of the server are used; see `wait_keys`."""
+    """By default, `keys` are those of the server; see `wait_keys`."""
     if settings.python_flows:
         search_beside(settings.flows)
     return Policy(
@@ -46,7 +46,7 @@ def policy_of(settings: Settings, keys: tuple[bytes, ...] = ()) -> Policy:
 def recording_files_of(settings: Settings) -> RecordingFiles | None:
     """None if recordings are not kept. Raises SettingsError."""
     if (bucket := settings.bucket) is not None:
-        from ncco_server.service.recording_files import opened_bucket  # noqa: PLC0415 - most servers have no bucket
+        from ncco_server.service.recording_files import opened_bucket  # noqa: PLC0415 - only for buckets
 
         try:
             return opened_bucket(bucket, partial(with_current_keys, settings.env_file))
@@ -61,14 +61,14 @@ def recording_files_of(settings: Settings) -> RecordingFiles | None:
 
 
 def with_current_keys(env_file: Path | None, bucket: BucketAddress) -> BucketAddress:
-    """Read the keys again, because others may replace them. Raises SettingsError, OSError."""
+    """Read keys that others may have replaced. Raises SettingsError, OSError."""
     fresh = load_settings(env_file)
     key_id, secret_key, token = (getattr(fresh, name).get_secret_value() for name in BUCKET_SECRETS)
     return bucket._replace(key_id=key_id, secret_key=secret_key, token=token)
 
 
 class Clients:
-    """What calls other systems, as the settings say; imported and made on first use.
+    """What calls other systems; imported and made on first use.
 
     `watch` wraps the function that answers a lookup. Without a `store`, emails have no recordings attached.
     """

@@ -25,7 +25,7 @@ from typing import Self
 
 
 class AppError(Exception):
-    """Base class of the errors that this server raises on purpose.
+    """An error that this server raises on purpose.
 
     `cure` says what to do, in one sentence; "" if nothing can be done. Tracebacks show it too.
     """
@@ -40,7 +40,7 @@ class AppError(Exception):
 class SettingsError(AppError):
     """A setting is missing or wrong.
 
-    `setting` is the environment variable's name; `others` are the errors of other settings.
+    `setting` is the environment variable; `others` are the errors of other settings.
     """
 
     others: tuple[SettingsError, ...] = ()
@@ -90,15 +90,15 @@ class SignatureError(AppError):
 
 
 class MissingSignature(SignatureError):
-    """The webhook has no signature, which Vonage omits in rare cases."""
+    """Vonage omits the signature in rare cases."""
 
 
 class WrongSignature(SignatureError):
-    """The signature is wrong: forged, altered, too old, or from another account."""
+    """Forged, altered, too old, or from another account."""
 
 
 class UnknownWait(AppError):
-    """The callback token was not issued by this server."""
+    """This server has not issued the callback token."""
 
 
 class VonageApiError(AppError):
@@ -106,8 +106,8 @@ class VonageApiError(AppError):
 
     Attributes:
         status: of the reply; None without one.
-        date: the `Date` header of the reply; "" without one.
-        setting: the environment variable that is wrong, if known; otherwise "".
+        date: the reply's `Date` header; "" without one.
+        setting: the environment variable that is wrong, or "".
     """
 
     def __init__(self, message: str, cure: str, status: int | None = None, date: str = "", setting: str = "") -> None:
@@ -122,15 +122,15 @@ class StoreError(AppError):
 
 
 class StoreUnavailable(StoreError):
-    """The store is down, full, read-only or locked; the same request may succeed later."""
+    """Down, full, read-only or locked; the same request may succeed later."""
 
 
 class StoreUnusable(StoreError):
-    """The store cannot be used at all: corrupt, not a database, or a newer schema."""
+    """Corrupt, not a database, or with a newer schema."""
 
 
 class HashKeyLost(StoreError):
-    """Hashes of forgotten numbers match nobody, because their key is missing or is another one."""
+    """Hashes of forgotten numbers match nobody: their key is missing or another one."""
 
     def __init__(self, table: str) -> None:
         message = f"the table {table} has hashes of forgotten numbers, but not the key that they were made with"
@@ -147,8 +147,8 @@ class Conflict(StoreError):
 
 
 class RowTaken(Conflict):
-    """A row of a table that had to be new exists."""
+    """A row that had to be new exists."""
 
 
 class RowChanged(Conflict):
-    """A row of a table has changed since it was read. Nothing was written."""
+    """A row has changed since it was read. Nothing was written."""

@@ -1,4 +1,4 @@
-"""Reads the docstrings after the fields of classes from the source, only when they are wanted: it takes long."""
+"""Reads the docstrings after the fields of classes from the source. It takes long."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def field_docs(owner: type[T], base: type[T]) -> Mapping[str, str]:
-    """The docstring after each field of a class and of its base classes, from `base` on."""
+    """The docs of a class and its bases, from `base` on."""
     found: dict[str, str] = {}
     for each in reversed(owner.__mro__):
         if issubclass(each, base):

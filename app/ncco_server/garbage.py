@@ -1,4 +1,4 @@
-"""How often the product's processes collect garbage."""
+"""How often processes collect garbage."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gc
 from typing import Final
 
 GC_THRESHOLD: Final = 50_000
-"""Python's default is 700. Scanning the many long-lived objects so often costs much time (docs/performance.md)."""
+"""Python's default is 700. Scanning many long-lived objects costs much time (docs/performance.md)."""
 
 
 def collect_rarely() -> None:

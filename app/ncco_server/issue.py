@@ -1,4 +1,4 @@
-"""Issues found in NCCOs and the rules that they break, and fixes for NCCOs and flow files."""
+"""Issues found in NCCOs, the rules that they break, and fixes for NCCOs and flow files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Fix:
             an NCCO, replace the value's key. `characters`: replace exactly these. `wrap`: in an NCCO, put the value
             into a list. `delete`: delete the entry or item with its contents. `delete_item`: delete the list item that
             contains the place. `add`: add the entry or item `text` to the map or list, or below the key. `add_beside`:
-            add the entry to the map that contains the place.
+            add it to the map that contains the place.
         place: where to change a flow file, if not at the issue's own place. For `characters`, the length can be 0.
     """
 
@@ -52,12 +52,12 @@ class Fix:
 
 
 def fix_keys(cure: str) -> dict[str, str]:
-    """The fix as JSON. `cure` is its key of version 0.2, kept for the scripts of one more version."""
+    """`cure` is the key of version 0.2, kept for scripts for one more version."""
     return {"fix": cure, "cure": cure}
 
 
 def parts_of(cure: str | Fix | None, own: str, quick_fix: Mapping[str, Any] | None) -> tuple[str, Fix | None]:
-    """Without a `cure`, the rule's `own` and `quick_fix` are used."""
+    """The rule's `own` and `quick_fix` are the defaults."""
     cure = own if cure is None else cure
     if isinstance(cure, Fix):
         return cure.cure, cure
@@ -96,7 +96,7 @@ class Issue:
         return self.severity == "error"
 
     def inside(self, key: object) -> Issue:
-        """The same issue relative to the enclosing value; `key` is the member's key or the item's index there."""
+        """The same issue relative to the enclosing value, in which the value has this key or index."""
         return replace(self, path=pointer(key) + self.path)
 
 
@@ -122,7 +122,7 @@ class Rule:
 
     @property
     def cure(self) -> str:
-        """The name of `fix` in version 0.2, kept for one more version."""
+        """As `Issue.cure`."""
         return self.fix
 
     def at(self, path: str, message: str, cure: str | Fix | None = None) -> Issue:
@@ -174,7 +174,7 @@ def wrong_type(value: object, expected: str, cure: str | Fix) -> Issue:
 
 
 def shown(value: object) -> str:
-    """At most 60 characters of JSON; an array is shown as "an array", an object as "an object"."""
+    """At most 60 characters of JSON; "an array" or "an object" stands for one."""
     if isinstance(value, (dict, list, tuple)):
         return "an object" if isinstance(value, dict) else "an array"
     if isinstance(value, str):

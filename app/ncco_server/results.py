@@ -25,10 +25,10 @@ So is one that was asked for a message and left none, unless the caller heard so
 
 PLAYED: Final = 1
 HOURS: Final = 2
-"""Opening hours, or an announcement because the flow was closed."""
+"""Or an announcement because the flow was closed."""
 ASKED: Final = 4
 CHOSEN: Final = 8
-"""What the caller chose from a menu."""
+"""From a menu."""
 UNKNOWN: Final = 16
 """An older version's turn whose flow cannot be read any more."""
 
@@ -79,10 +79,9 @@ class DecidedResult(NamedTuple):
 def decide(
     turns: Sequence[tuple[int, TurnFacts | None]], events: Iterable[ResultEvent], *, is_incoming: bool, is_lost: bool
 ) -> DecidedResult:
-    """Decide the result of a call that is over.
+    """`turns` are in order; None stands for the facts of an older version's turn.
 
-    `turns` are in order; None stands for the facts of an older version's turn. `is_lost` means that the end of the call
-    was not reported.
+    `is_lost` means that the end of the call was not reported.
     """
     known = [facts if facts is not None else TurnFacts(UNKNOWN) for _, facts in turns]
     rang = next((facts.rang for facts in reversed(known) if facts.rang), "")

@@ -1,4 +1,4 @@
-"""Finds the known word that is most similar to an unknown one, for "did you mean"."""
+"""Finds the known word that is most similar to another one, for "did you mean"."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _comparisons: ContextVar[_Comparisons | None] = ContextVar("comparisons", defaul
 
 @contextmanager
 def limited_comparisons(most: int = MOST_COMPARISONS) -> Iterator[None]:
-    """Let `nearest` compare at most this many words within this context; after that, it finds nothing.
+    """Let `nearest` compare at most this many words within this context, and then find nothing.
 
     Otherwise, a text with thousands of unknown words could take minutes.
     """
@@ -43,7 +43,7 @@ def _fold(word: str) -> str:
 
 
 def nearest(word: str, known: Iterable[str], alike: float = 0.7) -> str | None:
-    """The known word that `word` probably stands for, or None. Case, `_` and `-` are ignored.
+    """The known word that `word` probably stands for. Case, `_` and `-` are ignored.
 
     `alike` is the minimum similarity, from 0 to 1: higher for place names, most of which are not misspellings.
     """
@@ -72,7 +72,6 @@ def near(word: object, names: Collection[str]) -> str | None:
 
 
 def near_or_all(name: str, known: Iterable[str]) -> str:
-    """The nearest known name, or else a list of all."""
     names = sorted(known)
     near = nearest(name, names)
     return f'did you mean "{near}"?' if near else f"there are: {', '.join(names) or 'none'}"

@@ -1,7 +1,7 @@
 """Changes of a table's rows, which a turn makes and its transaction writes.
 
-A row's name, such as `customers["447700900123"]`, is its table and the JSON of its key, so a table's rows sort next to
-each other. A row contains only the columns that have a value.
+A row's name, such as `customers["447700900123"]`, is its table and the JSON of its key, so a table's rows sort
+together. A row contains only the columns that have a value.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class RowChange(NamedTuple):
     """A change of one row.
 
     Attributes:
-        sets: the new values of columns, as JSON values; others stay.
+        sets: new values of columns, as JSON values; others stay.
         increases: what is added to columns with numbers, which start from `starts` if they have none.
         is_new: whether the turn has seen no such row; if there is one, the turn is played again.
         keep_ms: how long the row is kept after this change; 0 for ever.
@@ -40,11 +40,11 @@ class RowChange(NamedTuple):
     keep_ms: int = 0
 
     def __repr__(self) -> str:
-        """Leave out the key and values, which may be sensitive."""
+        """The key and values may be sensitive."""
         return f"<change of a row of {table_of(self.row)}>"
 
     def apply(self, columns: Mapping[str, Any] | None) -> dict[str, Any] | None:
-        """None, before or after the change, stands for no row."""
+        """None stands for no row."""
         if self.is_removal:
             return None
         merged = {**(columns or {}), **self.sets}
@@ -60,8 +60,8 @@ class StoredTypes(NamedTuple):
     """The types of a table's values, by which `ncco forget` finds a person.
 
     Attributes:
-        key: the types of the key's values.
-        columns: the type of each column, by name.
+        key: of the key's values, in order.
+        columns: by name.
         keeps_hash: whether the number must match even once it is forgotten.
     """
 
@@ -84,22 +84,22 @@ def key_of(row: str) -> list[str | int]:
 
 
 def has_number_as_key(row: str) -> bool:
-    """Return whether one number is the key, so that a hash can take the row's place."""
+    """Whether one number is the key, so that a hash can take the row's place."""
     return bool(_NAME_BY_NUMBER.fullmatch(row))
 
 
 def key_id(key: bytes) -> str:
-    """It is in the name of each hash."""
+    """In the name of each hash."""
     return sha256(key).hexdigest()[:8]
 
 
 def hash_of_row(row: str, key: bytes) -> str:
-    """The name of the hash that replaces the row when its number is forgotten."""
+    """The name of the hash that replaces a row when its number is forgotten."""
     return f"{table_of(row)}#{key_id(key)}.{hmac.new(key, row.encode(), sha256).hexdigest()}"
 
 
 def applied(columns: Mapping[str, Any] | None, row: str, changes: Iterable[RowChange]) -> Mapping[str, Any] | None:
-    """Apply those `changes` that are the row's own; None stands for no row."""
+    """Apply the row's own `changes`; None stands for no row."""
     for change in changes:
         if change.row == row:
             columns = change.apply(columns)

@@ -1,4 +1,4 @@
-"""Changes the webhook URLs of an application at Vonage, and puts back those that were there before."""
+"""Changes an application's webhook URLs at Vonage, and puts back the former ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ncco_server.vonage.applications import (
 )
 
 RECORD: Final = Path(".ncco-urls-before.json")
-"""The URLs that were at Vonage before `ncco go-live`, in the project's folder. Only its owner can read it."""
+"""The URLs at Vonage before `ncco go-live`, in the project's folder, readable only by its owner."""
 _SENTENCES: Final = {
     "answer_url": "At the start of a call, Vonage requests",
     "fallback_answer_url": "If that fails, Vonage requests",
@@ -33,18 +33,18 @@ _SENTENCES: Final = {
 
 
 class ConfiguredEntry(BaseModel):
-    """The parts of a webhook URL that `ncco go-live` changes. None if they are not set."""
+    """The parts of a webhook URL that `ncco go-live` changes; None if not set."""
 
     address: str | None = None
     http_method: str | None = None
 
 
 class UrlHistory(BaseModel):
-    """One webhook URL of an application.
+    """A webhook URL of an application.
 
     Attributes:
-        before: what was there; None if nothing was.
-        written: everything that `ncco go-live` has written there or tried to write, the oldest first.
+        before: the former one; None for none.
+        written: all that `ncco go-live` has written or tried to write, oldest first.
     """
 
     before: ConfiguredEntry | None
@@ -82,7 +82,7 @@ async def numbers_of(account: Account, application_id: str) -> str:
 async def replace_document(
     account: Account, application_id: str, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> None:
-    """Write `after` if the application is still as in `before`, and check what was stored. Raises VonageApiError."""
+    """Write `after` if the application is still as `before`, and check what was stored. Raises VonageApiError."""
     if (await read_document(account, application_id))[1] != before:
         raise VonageApiError(
             "the application has changed at Vonage in the meantime, so nothing was written", "Look again."
@@ -94,9 +94,9 @@ async def replace_document(
 
 
 def record(application_id: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    """Store what is there before it is replaced, so that it can be put back even if this process dies now.
+    """Store what is about to be replaced, so that it can be put back even if this process dies now.
 
-    What is there is not remembered if an earlier `ncco go-live` wrote it: then, what was there before that one is.
+    What an earlier `ncco go-live` wrote is not remembered, but what was there before it.
     """
     records = _records()
     note_changes(records.setdefault(application_id, {}), before, after)
@@ -104,7 +104,7 @@ def record(application_id: str, before: Mapping[str, Any], after: Mapping[str, A
 
 
 def note_changes(history: History, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    """Add to a history that one document of an application replaces another."""
+    """Note that a document of an application replaces another."""
     old = _entries(before)
     for name, entry in _entries(after).items():
         if entry is None or entry == old[name]:
@@ -122,9 +122,9 @@ def forget(application_id: str) -> None:
 
 
 def put_back(document: Mapping[str, Any], history: History) -> tuple[dict[str, Any], list[str]]:
-    """Return a copy with the URLs that were there before `ncco go-live`.
+    """Return a copy with the URLs from before `ncco go-live`.
 
-    Also returns a sentence for each URL that somebody else has changed since, and which therefore stays.
+    Also returns a sentence for each URL that stays because somebody else has changed it since.
     """
     now = _entries(document)
     entries: dict[str, dict[str, Any] | None] = {}
@@ -183,7 +183,7 @@ def _records() -> dict[str, History]:
 
 
 def _store(records: Mapping[str, History]) -> None:
-    """Replace the file atomically and durably, or remove it if there is nothing left to put back."""
+    """Replace the file atomically and durably, or remove it if nothing is left to put back."""
     if not any(records.values()):
         RECORD.unlink(missing_ok=True)
         return

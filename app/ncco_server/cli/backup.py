@@ -1,4 +1,4 @@
-"""`ncco backup`: everything that the server must keep, in one file."""
+"""`ncco backup`: everything the server must keep, in one file."""
 
 from __future__ import annotations
 

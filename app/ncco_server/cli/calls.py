@@ -40,7 +40,7 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def _since(_: click.Context, __: click.Parameter, text: str | None) -> datetime | None:
-    """Read a duration before now (`90m`), or a point in time, with or without a time zone. Raises BadParameter."""
+    """Read a duration before now (`90m`), or a point in time, maybe with a time zone. Raises BadParameter."""
     if text is None:
         return None
     if ago := re.fullmatch(r"(\d{1,5})\s*([smhd])", text.strip()):
@@ -177,7 +177,7 @@ async def _document_of(records: Records, timeline: Timeline) -> CallDocument:
 
 
 async def _note_progress(records: Records, wanted: CallFilter) -> None:
-    """Warn if calls may be missing because their results have not been written yet."""
+    """Warn if calls may be missing because their results are not written yet."""
     since = complete_since(await records.result_progress())
     if since is not None and since > wanted.since and (wanted.result or wanted.own):
         click.echo(f"results of calls before {json_time(since)} are still being prepared", err=True)
@@ -207,7 +207,7 @@ async def _print_csv(records: Records, wanted: CallFilter, word: str, limit: int
 
 
 async def follow_call(records: Records, call: Timeline, screen: CallPrinter, *, to_its_end: bool = False) -> None:
-    """Print webhooks as they arrive, until the call is deleted or, with `to_its_end`, is over."""
+    """Print webhooks as they arrive, until the call is deleted or, with `to_its_end`, over."""
     screen.print_heading(await _document_of(records, call))
     timeline: Timeline | None = call
     seen: set[str] = set()
@@ -225,7 +225,7 @@ async def follow_call(records: Records, call: Timeline, screen: CallPrinter, *, 
 async def follow_calls(
     records: Records, wanted: CallFilter, limit: int, poll_s: float = POLL_S
 ) -> AsyncGenerator[CallDocument, None]:
-    """Yield up to `limit` calls, newest last. Then yield new calls, and recent ones again when they change."""
+    """Yield up to `limit` calls, newest last; then new calls, and recent ones again when they change."""
     known: dict[int, FoundCall] = {}
     most: int | None = limit
     while True:

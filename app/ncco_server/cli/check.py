@@ -78,8 +78,8 @@ def _joined(sources: Iterable[Source]) -> tuple[Source, ...]:
 def _check(sources: Sequence[Source], form: Format, today: date | None) -> tuple[int, str]:
     """Return the exit code and the report of all sources on a day (None: today). Raises CannotRun.
 
-    Garbage collection is off while flows are loaded, and ignores them afterwards: nothing could be freed, and it takes
-    a third of the time.
+    Garbage collection, a third of the time, is off while flows are loaded, and ignores them afterwards: nothing could
+    be freed.
     """
     day = today or datetime.now(UTC).date()
     gc.disable()
@@ -105,7 +105,7 @@ def _no_issues(findings: list[LoadedProject]) -> str:
 def _watch(sources: Sequence[Source], form: Format, today: date | None) -> int:
     """Check until Ctrl-C; returns the exit code of the last check.
 
-    Raises CannotRun if nothing can be read at first. Later, that is only printed until the next change.
+    Raises CannotRun if nothing can be read at first; later, that is only printed.
     """
     watched = tuple(dict.fromkeys(folder for source in sources for folder in (source.flows, source.templates)))
     seen = stamps(watched, [Path(DOTENV)])

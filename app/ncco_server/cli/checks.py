@@ -44,11 +44,11 @@ class Check(NamedTuple):
     """One check.
 
     Attributes:
-        group: what it is about. `ncco go-live` passes one group after the other.
+        group: its subject. `ncco go-live` passes the groups one by one.
         name: the name of its findings.
-        find: returns a finding or several, each with what to do about it. Its parameters are what it needs: attributes
-            of `Surroundings`. It does not apply if one of them is None.
-        is_online: whether it sends requests to other machines, so `--offline` leaves it out.
+        find: returns one finding or more, each with its cure. Its parameters are the attributes of `Surroundings` that
+            it needs; if one is None, it does not apply.
+        is_online: it sends requests to other machines, so `--offline` leaves it out.
     """
 
     group: Group
@@ -109,7 +109,7 @@ class Surroundings:
 
     Attributes:
         client: sends requests; see `checking_client`.
-        is_offline: whether to check only this machine and the database.
+        is_offline: check only this machine and the database.
         mail_to: where to send a test email; "" to send none.
     """
 
@@ -164,7 +164,7 @@ class Surroundings:
 
     @_once
     async def addresses(self) -> list[str] | None:
-        """Return [] if the name of the public URL's host cannot be resolved."""
+        """Return [] if the public URL's host cannot be resolved."""
         public_url = self.settings.public_url
         return await network.addresses_of(public_url) if public_url else None
 
@@ -221,7 +221,7 @@ class Surroundings:
 
     @_once
     async def date(self) -> tuple[str, str]:
-        """Return the `Date` header of Vonage's reply, or of the public URL's without one; and whose it is."""
+        """Return the `Date` header of Vonage's reply, or else the public URL's; and whose it is."""
         found = await self.application
         if found is not None and found.date:
             return found.date, "Vonage's"

@@ -117,7 +117,7 @@ def login_name(text: str) -> str:
 
 
 def give_login(file: Path, name: str, role: Role | None, hash_: str) -> None:
-    """Give a person a login or a new password. If the role is None, it stays as it is. Raises SettingsError."""
+    """Give a person a login or a new password; None keeps the role. Raises SettingsError."""
     with changed_logins(file) as logins:
         before = logins.get(name)
         given = role or (before.role if before else ROLES[0])
@@ -175,7 +175,7 @@ def link() -> int:
 
 
 def _running_console(server_url: str) -> str:
-    """Return the URL of the console to which a server on this machine leads browsers, or ""."""
+    """The URL to which a server on this machine leads browsers, or ""."""
     with suppress(httpx.HTTPError):
         reply = httpx.get(f"{server_url}/", timeout=WITHIN_S, trust_env=False)
         return str(reply.headers.get("location", "")).rstrip("/")

@@ -33,12 +33,12 @@ from ncco_server.web.server import config_of, listening
 FINISH_S: Final = 2
 """How long console requests get on shutdown."""
 KILL_AFTER_S: Final = 5
-"""A console that does not exit is killed after this many seconds."""
+"""Seconds until a console that does not exit is killed."""
 FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 60.0
-"""The pause before a console that failed is restarted doubles each time, up to this."""
+"""Limits the pause before a failed console is restarted, which doubles each time."""
 NICE: Final = 10
-"""How much lower the priority of the console and its subprocesses is: on a busy processor, callers come first."""
+"""The lower priority of the console and its subprocesses: on a busy processor, callers come first."""
 
 _LOOPBACK: Final = "127.0.0.1"
 _SPAWN: Final = multiprocessing.get_context("spawn")
@@ -50,10 +50,10 @@ def console_address(settings: Settings, token: str = "") -> str:
 
 
 class ConsoleProcess:
-    """The console's process. It is restarted if it fails, but not if it was stopped.
+    """The console's process, restarted if it fails, but not if it was stopped.
 
     Args:
-        bound: the socket that it listens on. The socket outlives the process, so browsers wait for the next one.
+        bound: its listening socket, which outlives it, so browsers wait for the next process.
         figures: the socket of the server's figures, which the pages show.
         virtual_vonage: how the server places calls that ring in the console, with the socket of the virtual Vonage;
             None if they do not ring there.
@@ -151,8 +151,8 @@ class ConsoleProcess:
 def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None]) -> Iterator[ConsoleProcess | None]:
     """Run the console of a server that has not started yet. It stops when the context ends.
 
-    Its port is bound, and so are those of the figures and of a virtual Vonage. None if the console is off, or if its
-    port cannot be used, which is reported.
+    Its port and those of the figures and a virtual Vonage are bound. None if the console is off, or its port cannot be
+    used, which is reported.
     """
     with ExitStack() as stack:
         if not settings.has_console(dev):
@@ -181,7 +181,7 @@ def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None])
 def _listening(settings: Settings, *, dev: bool) -> Iterator[socket.socket]:
     """Bind the console's port; in development, the one after the server's.
 
-    If that port is not configured and is in use, any free one is used instead. Raises SettingsError.
+    If that one is in use and not configured, use any free one. Raises SettingsError.
     """
     names = (variable("console_host"), variable("console_port"))
     is_free = dev and "console_port" not in settings.model_fields_set
@@ -202,7 +202,7 @@ def _listening(settings: Settings, *, dev: bool) -> Iterator[socket.socket]:
 def _end_with_parent() -> None:
     """Kill this process when its parent exits, even during a call.
 
-    A parent that is killed cannot stop its children, and they would keep the port.
+    A killed parent cannot stop its children, which would keep the port.
     """
 
     def wait(parent: BaseProcess) -> None:

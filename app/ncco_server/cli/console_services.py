@@ -16,7 +16,7 @@ def console_services(served: Served | None = None) -> Services:
 
 
 def program_of(script: str) -> str:
-    """Return the path of the running script, unless a shell finds it by its name."""
+    """The path of the running script, unless a shell finds it by its name."""
     path, found = Path(script), shutil.which("ncco")
     is_found = found is not None and path.exists() and path.samefile(found)
     return "ncco" if is_found or path.name != "ncco" else shlex.quote(script)

@@ -46,7 +46,7 @@ def prove_flow(
     handlers: Collection[str],
     flows: str,
 ) -> dict[str, Any]:
-    """The verdict on a flow, and its violations, each with the shortest call in which it happens.
+    """The verdict on a flow, and its violations, each with the shortest call that shows it.
 
     Args:
         texts: the texts of the whole project by display path; the flow must have no error.
@@ -100,7 +100,7 @@ def _conversation(written: WrittenScenario) -> Iterator[tuple[str, str]]:
 
 
 def _played(written: WrittenScenario, flow: str) -> dict[str, Any] | None:
-    """Return the call as the console's phone plays it (`play` in proof.js); None if the phone cannot play it."""
+    """The call as the console's phone plays it (`play` in proof.js); None if it cannot."""
     (scenario,), _ = read_scenarios("call.yaml", written.text)
     call = scenario.call or ScenarioCall()
     given = written.body.get("given", {})

@@ -50,7 +50,7 @@ def require_file(database: Store) -> None:
 
 
 class NoSuchCall(CannotRun):
-    """No call has this ID, or several calls do. Exits with 1."""
+    """No call, or several, have this ID. Exits with 1."""
 
     exit_code = ISSUES
 

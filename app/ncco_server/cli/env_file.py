@@ -18,8 +18,8 @@ _BY_HAND: Final = "write the line by hand"
 def write_setting(file: Path, name: str, value: str) -> None:
     """Add or replace `name` in a file, in single quotes, and keep all other lines.
 
-    The file is replaced atomically, and only its owner can read it. Raises CannotRun, and changes nothing, if the file
-    is a link, belongs to somebody else, or would not be read as intended.
+    The file is replaced atomically, readable only by its owner. Raises CannotRun, and changes nothing, if it is a link,
+    belongs to somebody else, or would not be read as intended.
     """
     if file.is_symlink():
         raise CannotRun(
@@ -40,7 +40,7 @@ def write_setting(file: Path, name: str, value: str) -> None:
 
 
 def _create(draft: Path, file: Path) -> None:
-    """Copy a file to a draft, only for its owner. Raises CannotRun if others have access to the file."""
+    """Copy a file to a private draft. Raises CannotRun if others have access to the file."""
     text = b""
     if file.exists():
         found = file.stat()

@@ -30,18 +30,18 @@ def variables(folder: Path = Path()) -> Mapping[str, str]:
 
 
 def flow_variables(folder: Path = Path()) -> Mapping[str, str]:
-    """Return the variables that flows may read, without the prefix. Raises CannotRun."""
+    """The variables that flows may read, without the prefix. Raises CannotRun."""
     known = variables(folder).items()
     return {name.removeprefix(FLOW_PREFIX): value for name, value in known if name.startswith(FLOW_PREFIX)}
 
 
 def python_lookups(folder: Path = Path()) -> tuple[str, ...]:
-    """Return the modules whose functions lookups may call. Raises CannotRun."""
+    """The modules whose functions lookups may call. Raises CannotRun."""
     return named_modules(variables(folder).get("NCCO_PYTHON_LOOKUPS", ""))
 
 
 def python_flows(folder: Path = Path()) -> tuple[str, ...]:
-    """Return the files of flows/ with handlers whose code may be run. Raises CannotRun."""
+    """The files of flows/ with handlers whose code may be run. Raises CannotRun."""
     try:
         return read_handlers(variables(folder).get("NCCO_PYTHON_FLOWS", ""))
     except ValueError as error:

@@ -43,7 +43,7 @@ RULES: Final[Mapping[str, Rule]] = {
     **SCENARIO_RULES,
     **FAULTS,
 }
-"""All codes that a command, the log or a trace may show."""
+"""All codes in commands, the log and traces."""
 
 
 @click.command(
@@ -115,7 +115,7 @@ def write_example(example: str | bytes, root: Path) -> None:
 
 
 def listed_in(root: Path, code: str = "") -> list[str]:
-    """Return what `NCCO_PYTHON_FLOWS` lists in an example, which breaks the rule with this code if it has one."""
+    """What `NCCO_PYTHON_FLOWS` lists in an example, which breaks this rule if it has one."""
     found = sorted(path.name for path in (root / "flows").glob("*.py"))
     return {"E702": [], "W707": ["bakery.py", *found]}.get(code, found)
 
@@ -125,7 +125,7 @@ def _decoded(example: str | bytes) -> str:
 
 
 def _report(rule: Rule) -> str:
-    """Return what the commands print for the wrong example; "" if the issue only appears in a call."""
+    """The commands' output for the wrong example; "" if the issue only appears in a call."""
     if rule.code in FLOW_RULES:
         with TemporaryDirectory() as folder:
             root = Path(folder)

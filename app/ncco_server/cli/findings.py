@@ -27,10 +27,10 @@ class Finding:
 
     Attributes:
         status: `unchecked` if it could not be checked; the message says why.
-        message: what was found, in one sentence without secrets.
+        message: one sentence without secrets.
         cure: what to do; "" if nothing.
         setting: the setting to change, or "".
-        check: one or two words; its entry in the table of checks sets it.
+        check: one or two words, set by the table of checks.
     """
 
     status: Status

@@ -54,7 +54,7 @@ from ncco_server.vonage.applications import Account, OwnedNumbers, read_document
 T = TypeVar("T")
 
 PATIENCE_S: Final = 30.0
-"""How long to wait for a webhook before hints are printed."""
+"""How long to wait for a webhook before printing hints."""
 _DASHBOARD: Final = "in the Vonage dashboard, https://dashboard.vonage.com"
 
 
@@ -65,9 +65,9 @@ class Question:
     Attributes:
         field: the name of the setting in `Settings`.
         text: what to ask, and where to find the answer.
-        is_needed: whether no call can be answered without it.
-        is_for_computed: whether to ask only if a flow computes the numbers that it dials.
-        prepared: converts an answer to the value to store; raises CannotRun if it cannot be used.
+        is_needed: no call can be answered without it.
+        is_for_computed: ask only if a flow computes the numbers that it dials.
+        prepared: converts an answer to the stored value; raises CannotRun if it is unusable.
     """
 
     field: str
@@ -169,7 +169,7 @@ class Guide:
 
     Attributes:
         is_incomplete: whether an error was left.
-        is_reached: whether a signed request to the public URL has reached the server.
+        is_reached: a signed request to the public URL has reached the server.
         numbers: the application's numbers that a flow answers.
     """
 
@@ -183,7 +183,7 @@ class Guide:
     _declined: Mapping[str, Any] | None = None
 
     def complete_settings(self) -> Settings:
-        """Ask once for each setting that is missing or wrong."""
+        """Ask once for each missing or wrong setting."""
         while True:
             try:
                 settings = load_settings()
@@ -203,7 +203,7 @@ class Guide:
             self.ask(question, can_keep=fault is None)
 
     def ask(self, question: Question, *, can_keep: bool = True) -> None:
-        """Ask until the answer can be used, and write it to `.env`. Enter skips the question, if that is possible.
+        """Ask until the answer is usable, and write it to `.env`. Enter skips the question if possible.
 
         Without `can_keep`, the present value cannot be used.
         """
@@ -246,10 +246,7 @@ class Guide:
         return ""
 
     def run_checks(self, title: str, find: Callable[[Settings], list[Finding]]) -> bool:
-        """Run checks until there are no errors, or the user wants to continue with them.
-
-        Return whether there are none.
-        """
+        """Run checks until there are no errors (return True), or the user continues with them."""
         click.echo(f"\n{click.style(title, bold=True)}")
         while True:
             findings = find(self.complete_settings())
@@ -265,7 +262,7 @@ class Guide:
                 return False
 
     def _decide(self, errors: list[Finding], *, can_skip: bool = True) -> bool:
-        """Show errors and ask what to do; return False if the user wants to continue with them."""
+        """Show errors and ask what to do; return False to continue with them."""
         for each in errors:
             print_finding(each)
         named = [_BY_SETTING[name] for name in dict.fromkeys(each.setting for each in errors) if name in _BY_SETTING]
@@ -397,7 +394,7 @@ def _refused(settings: Settings) -> list[SettingsError]:
 def _is_missing(question: Question, settings: Settings, wrong: Iterable[str]) -> bool:
     value = getattr(settings, question.field)
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
-    if question.is_for_computed and not any(flow.computing_numbers for flow in _flows(settings)):
+    if question.is_for_computed and not any(flow.steps_with_computed_numbers for flow in _flows(settings)):
         return False
     if question.field == "console_password_hash" and (settings.has_logins or not settings.console):
         return False
@@ -417,7 +414,7 @@ def _check(field: str, text: str) -> None:
 
 
 def _flows(settings: Settings) -> list[Flow]:
-    """Return the flows without errors; none if they cannot be read, which another finding reports."""
+    """The flows without errors; none if they cannot be read, which another finding reports."""
     with suppress(CannotRun):
         return list(Source(settings.flows, settings.templates).load(settings.flow_env).project.flows.values())
     return []

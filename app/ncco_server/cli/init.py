@@ -18,7 +18,7 @@ from ncco_server.verify.scenarios.model import scenario_schema
 
 SKELETON: Final = Path(__file__).parent / "skeleton"
 HIDDEN: Final = "dot-"
-"""A file `dot-env.example` in the skeleton becomes `.env.example` in the project."""
+"""`dot-env.example` in the skeleton becomes `.env.example` in the project."""
 NEXT_COMMANDS: Final = (
     ("ncco serve --dev", "open the address that it prints, and make a call in the browser"),
     ("ncco check", "check the flows; there are no issues yet"),

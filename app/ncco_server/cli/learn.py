@@ -1,4 +1,4 @@
-"""`ncco learn`: what recorded calls show about Vonage, beside what is assumed."""
+"""`ncco learn`: what recorded calls show about Vonage, beside the assumptions."""
 
 from __future__ import annotations
 

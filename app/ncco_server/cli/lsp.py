@@ -47,5 +47,5 @@ def _settings_of(project: Path) -> Mapping[str, Sequence[str]]:
     try:
         python = {"modules": python_lookups(project), "handlers": python_flows(project)}
         return {"env": sorted(flow_variables(project)), **python}
-    except CannotRun:  # ignore a `.env` that cannot be read: `ncco check` reports it
+    except CannotRun:  # `ncco check` reports an unreadable `.env`
         return {"env": (), "modules": (), "handlers": ()}

@@ -67,7 +67,7 @@ def refused_setting(fault: SettingsError) -> Finding:
 
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
-    """Check whether the server would start in production, and report questionable settings."""
+    """Check whether the server would start in production; report questionable settings."""
     wrong = (*unsafe(settings, dev=False), *placeholders(settings))
     errors = [refused_setting(each) for each in wrong]
     doubts = [warning(str(each), each.cure, each.setting) for each in settings.warnings]
@@ -158,7 +158,7 @@ async def check_database(settings: Settings) -> Finding:
 
 
 def _not_writable(file: Path) -> Path | None:
-    """Return the path that prevents writing: the file, or the nearest folder that exists; None if there is none."""
+    """The path that prevents writing: the file, or the nearest existing folder; None for none."""
     if file.exists() and not os.access(file, os.W_OK):
         return file
     folder = next(each for each in file.absolute().parents if each.exists())
@@ -166,7 +166,7 @@ def _not_writable(file: Path) -> Path | None:
 
 
 def check_dialling(settings: Settings, flows: Iterable[Flow]) -> Iterator[Finding]:
-    steps = [step for flow in flows for step in flow.computing_numbers]
+    steps = [step for flow in flows for step in flow.steps_with_computed_numbers]
     if steps and settings.dial_allow:
         prefixes = ", ".join(settings.dial_allow)
         yield ok(f"computed numbers ({some_of(steps)}) are dialled if they begin with {prefixes}")
@@ -212,7 +212,7 @@ def _finding(problem: ServerProblem) -> Finding:
 
 
 async def check_hashes(project: Project, read: ReadRecords) -> list[Finding]:
-    """Whether numbers that were forgotten still match, if a table keeps their hashes."""
+    """Whether forgotten numbers still match, if a table keeps their hashes."""
     if not (tables := tables_with_hashes(project)):
         return []
     lost: list[str] = await read(lambda records: records.tables_without_key(tables), [])
@@ -220,7 +220,7 @@ async def check_hashes(project: Project, read: ReadRecords) -> list[Finding]:
 
 
 async def check_sums(read: ReadRecords) -> list[Finding]:
-    """Check whether reports count the stored calls, once all of these have results."""
+    """Check whether reports count the stored calls, once all have results."""
 
     async def count_wrong(records: Records) -> int:
         progress = await records.result_progress()

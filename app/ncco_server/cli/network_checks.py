@@ -28,7 +28,7 @@ from ncco_server.vonage.signatures import MAX_AGE_S
 from ncco_server.web.webhooks import CHECK_PATH
 
 MOST_CLOCK_S: Final = 30
-"""In seconds. A larger clock difference causes a warning; from `MAX_AGE_S` on, signatures are refused."""
+"""A larger clock difference causes a warning; from `MAX_AGE_S` on, signatures are refused."""
 
 
 def checking_client() -> httpx.AsyncClient:
@@ -55,7 +55,7 @@ async def check_local_server(client: httpx.AsyncClient, settings: Settings, here
 
 
 async def check_console(client: httpx.AsyncClient, settings: Settings, here: Probe) -> Finding:
-    """Check whether the console has a password and listens on its port. Sends only a request for a page."""
+    """Check whether the console has a password and listens on its port, by requesting a page."""
     if not settings.has_console(dev=False):
         why = "no password is set (`ncco console password`)" if settings.console else "NCCO_CONSOLE is 0"
         return ok(f"it is off without `--dev`: {why}")
@@ -109,9 +109,9 @@ async def check_console_url(client: httpx.AsyncClient, settings: Settings) -> li
 
 
 async def check_mail(settings: Settings, flows: Collection[Flow], mail_to: str) -> list[Finding]:
-    """Check whether the mail server accepts hooks' emails, if a hook sends any and there is a mail server.
+    """Check whether the mail server, if there is one, accepts hooks' emails, if any.
 
-    If `mail_to` is given, a test email is sent there.
+    A test email is sent to `mail_to`, if given.
     """
     if settings.mail_server is None:
         if mail_to:
@@ -147,7 +147,7 @@ def check_has_public_url(settings: Settings) -> list[Finding]:
 
 
 def check_address(settings: Settings, addresses: Collection[str]) -> Finding:
-    """Check whether the host of the public URL resolves to an address that Vonage can reach."""
+    """Check whether Vonage can reach the address of the public URL's host."""
     host = urlsplit(settings.public_url).hostname or ""
     if not addresses:
         cure = "Correct NCCO_PUBLIC_URL, or add the name to the DNS. A tunnel's name disappears with the tunnel."
@@ -170,7 +170,7 @@ def check_certificate(settings: Settings, there: Probe) -> list[Finding]:
 
 
 def check_public_url(settings: Settings, here: Probe, there: Probe, addresses: Collection[str]) -> list[Finding]:
-    """Check whether the public URL leads to this server, if its name and its certificate are right."""
+    """Check whether the public URL leads to this server, with the right name and certificate."""
     return [_identity(settings, here, there)] if addresses and not there.is_untrusted else []
 
 
@@ -204,9 +204,9 @@ def _identity(settings: Settings, here: Probe, there: Probe) -> Finding:
 
 
 async def check_webhooks(client: httpx.AsyncClient, settings: Settings, there: Probe) -> list[Finding]:
-    """Check whether a request signed as Vonage signs it reaches the server unchanged: it returns a random text.
+    """Check whether a request signed like Vonage's reaches the server unchanged: it returns a random text.
 
-    `there` is the reply of `/healthz` at the public URL; without a server there, nothing is sent.
+    `there` is the reply of `/healthz` at the public URL; without one, nothing is sent.
     """
     return [await _signed_request(client, settings)] if there.server else []
 

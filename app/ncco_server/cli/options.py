@@ -17,7 +17,7 @@ Command = TypeVar("Command", bound=Callable[..., object])
 YEARS: Final = range(2000, 2101)
 """Calls may be simulated in these years."""
 SHOWN: Final = 20
-"""Newest calls or recordings that are listed by default, except as CSV."""
+"""Newest calls or recordings listed by default, except as CSV."""
 
 flows = click.option(
     "--flows",
@@ -67,7 +67,7 @@ def read_day(_: click.Context, __: click.Parameter, text: str | None) -> date | 
 
 
 def read_time(_: click.Context, __: click.Parameter, text: str | None) -> datetime:
-    """Read a point in time, in UTC unless it has a time zone. The default is now. Raises BadParameter."""
+    """Read a point in time, in UTC without a time zone. The default is now. Raises BadParameter."""
     if text is None:
         return datetime.now(UTC).replace(microsecond=0)
     try:

@@ -20,7 +20,7 @@ CANNOT_RUN: Final = 2
 INTERRUPTED: Final = 130
 """The exit code after Ctrl-C, as in shells. 1 would mean that there are issues."""
 BROKEN_PIPE: Final = 141
-"""The exit code if nobody reads the output anymore (`| head`), as in shells."""
+"""The exit code if nobody reads the output (`| head`), as in shells."""
 
 _LONGEST_NAME: Final = 200
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
@@ -39,7 +39,7 @@ class CannotRun(click.ClickException):
 
 
 def exit_code_of(command: Callable[[], int | None]) -> int:
-    """Return the command's exit code, even if it is interrupted or nobody reads its output anymore.
+    """The command's exit code, even if it is interrupted or nobody reads its output.
 
     Raises CannotRun, also if a setting, the database or a file cannot be used.
     """
@@ -74,7 +74,7 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
 
 
 def open_closed_streams() -> None:
-    """Connect a standard stream that is closed (`>&-`), which is None in Python, to /dev/null."""
+    """Connect a closed standard stream (`>&-`), which is None in Python, to /dev/null."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - open for as long as the process
@@ -82,7 +82,7 @@ def open_closed_streams() -> None:
 
 
 def _flush_streams() -> None:
-    """Drop output that cannot be written. Otherwise Python would exit with 120 instead of the command's code."""
+    """Drop unwritable output: otherwise Python would exit with 120 instead of the command's code."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -108,7 +108,7 @@ def read_text(file: str | Path) -> str:
 
 
 def print_json(document: Any, *, is_line: bool = False) -> None:
-    """Use one line if the document is one of several."""
+    """One line if the document is one of several."""
     click.echo(json_text(document, is_line=is_line), nl=False)
 
 

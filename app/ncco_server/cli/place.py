@@ -134,21 +134,21 @@ async def command(
 
 
 class Progress:
-    """Prints what a long command has done so far, from its first second on."""
+    """Prints a long command's progress, from its first second on."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._next = clock() + FIRST_TOLD_S
 
     def tell(self, text: str) -> None:
-        """Print a line on stderr, unless another one has just been printed."""
+        """Print a line on stderr, unless another one was just printed."""
         if self._clock() >= self._next:
             self._next = self._clock() + TOLD_EVERY_S
             click.echo(text, err=True)
 
 
 class _RowPlace(NamedTuple):
-    """Where a call is requested: in a row of a file, whose `column` has the number, or on the command line."""
+    """Where a call is requested: a row of a file, whose `column` has the number, or the command line."""
 
     row: str = ""
     column: str = ""
@@ -172,7 +172,7 @@ class _Placing:
     progress: Progress
 
     def read(self, calls: Iterable[tuple[_RowPlace, WantedCall | RefusedRequest]]) -> tuple[list[PlacedRow], list[str]]:
-        """Return the rows that can be stored, and every problem of all other rows, with its row and its column."""
+        """The rows that can be stored, and every problem of all others, with its row and column."""
         rows = []
         problems = []
         for number, (place, call) in enumerate(calls):
@@ -189,7 +189,7 @@ class _Placing:
 def _rows_of(
     wanted: WantedCall, file: Path | None, flows: Mapping[str, Flow]
 ) -> Iterator[tuple[_RowPlace, WantedCall | RefusedRequest]]:
-    """Yield each requested call with its place, or the problem of its row.
+    """Each requested call with its place, or its row's problem.
 
     Raises CannotRun if the file is not a CSV file.
     """
@@ -228,7 +228,7 @@ def _number_column(file: Path, columns: Sequence[str]) -> str:
 def _call_of(
     wanted: WantedCall, row: Mapping[str | None, Any], column: str, params: Mapping[str, Variable]
 ) -> WantedCall | RefusedRequest:
-    """Every column is a param, except the number, the ID, and empty ones that no param has."""
+    """Every column is a param, except the number, the ID, and empty ones without a param."""
     if row.get(None):
         return RefusedRequest("row", "has more cells than the first line", "Put text that contains commas in quotes.")
     cells = {name: text for name, text in row.items() if name is not None and text is not None}

@@ -1,4 +1,4 @@
-"""`ncco platform-check`: asks Vonage itself how it behaves, by short calls between two numbers of the application."""
+"""`ncco platform-check`: tests how Vonage itself behaves, by short calls between two of the application's numbers."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ class CheckLimits:
 
     Attributes:
         budget_eur: what it may cost.
-        rate_eur: the price of a minute of one leg at most; None for the account's price.
+        rate_eur: the highest price of a minute of one leg; None for the account's.
         times: how often each question is asked.
         only: the probes to ask; () for all.
-        again: the probes to ask even though they were interrupted.
+        again: the probes to ask even after an interruption.
         record: the folder for the exchanges; None for none.
-        speed: how many seconds of a call pass per second.
+        speed: seconds of a call per second.
     """
 
     budget_eur: float
@@ -241,7 +241,7 @@ def _account(settings: Settings, missing: Sequence[str], client: Any) -> Account
 
 
 async def _numbers(account: Account, application_id: str, chosen: tuple[str, str]) -> tuple[str, str]:
-    """The number that calls, and the number that is called. Raises CannotRun."""
+    """The calling and the called number. Raises CannotRun."""
     linked = [each.msisdn for each in (await read_numbers(account, application_id)).numbers]
     wanted = [options.digits_of(each) for each in chosen if each]
     for each in wanted:
@@ -268,7 +268,7 @@ async def _rate(account: Account, application_id: str) -> float:
 
 
 def _due(journal: Journal, limits: CheckLimits) -> Iterator[PlatformProbe]:
-    """The probes to ask, one for each time. An interrupted one is only asked if that is wanted."""
+    """The probes to ask, one for each time. An interrupted one needs `again`."""
     cut_off = {each.probe for each in journal.interrupted} - set(limits.again)
     for probe in PROBES:
         if (not limits.only or probe.name in limits.only) and probe.name not in cut_off:
@@ -285,7 +285,7 @@ async def _agree(
     *,
     is_agreed: bool,
 ) -> None:
-    """Say what will happen, and ask. Raises CannotRun, also if the account cannot pay for it."""
+    """Say what will happen, and ask. Raises CannotRun, also if the account cannot pay."""
     caller, called = map(readable, journal.numbers)
     cost_eur = sum(map(check.cost_eur, due))
     minutes = sum(each.seconds for each in due) / 60
@@ -364,7 +364,7 @@ async def _require_reachable(client: Any, url: str) -> None:
 
 
 async def _set_urls(account: Account, journal: Journal, base_url: str) -> None:
-    """Let the application's URLs lead to the check. What was there is stored first."""
+    """Lead the application's URLs to the check, after storing the former ones."""
     _, before = await read_document(account, journal.application_id)
     entries = {
         name: {"address": f"{base_url}/{path}", "http_method": "POST"}

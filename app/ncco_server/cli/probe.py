@@ -25,8 +25,8 @@ class Probe:
 
     Attributes:
         problem: why there was no reply, or "".
-        is_untrusted: whether the certificate is not valid.
-        is_late: whether there was no reply in time.
+        is_untrusted: the certificate is invalid.
+        is_late: there was no reply in time.
         status: 0 without a reply.
         document: the reply, if it is a JSON object.
         ms: milliseconds until the reply was complete.
@@ -42,7 +42,7 @@ class Probe:
 
     @property
     def is_console(self) -> bool:
-        """Whether a console replied, even if it refused the request."""
+        """Whether a console replied, even with a refusal."""
         return self.headers.get("content-security-policy") == POLICY
 
     @property

@@ -1,4 +1,4 @@
-"""Finds and loads the project that a command works on. Issues have the paths that the user can open."""
+"""Finds and loads a command's project. Issues have paths that the user can open."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _RUN: Final = re.compile(r"\brun[\"']?\s*:\s*[\"']?([\w-]+)")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A project on disk: its folders, and `files` if only some of its flow files are meant."""
+    """A project on disk: its folders, and `files` if only some are meant."""
 
     flows: Path
     templates: Path
@@ -45,7 +45,7 @@ class Source:
 
     @classmethod
     def here(cls, flows: Path | None, templates: Path | None) -> Self:
-        """Take the project of the options or the environment, or else the one in this folder. Raises CannotRun."""
+        """The project of the options or the environment, or else in this folder. Raises CannotRun."""
         return cls(*folders(flows, templates))
 
     def path_of(self, name: str) -> str:
@@ -84,9 +84,9 @@ class Source:
         return self._read_files() if self.files else read_project(self.flows, self.templates)
 
     def load_flow(self, name: str) -> LoadedProject:
-        """Load a flow and what it needs, even if other flows have errors.
+        """Load a flow and what it needs, even if others have errors.
 
-        If there is no such flow, load the whole project. Raises CannotRun, FlowsHaveErrors.
+        Without such a flow, load the whole project. Raises CannotRun, FlowsHaveErrors.
         """
         texts = read_project(self.flows, self.templates)[0] if self.flows.is_dir() and not self.files else {}
         file = named_flows(texts).get(name)
@@ -125,12 +125,12 @@ class LoadedProject:
 
     @property
     def has_errors(self) -> bool:
-        """Whether the project cannot be used, because of errors or because a file cannot be read."""
+        """Whether errors or an unreadable file prevent using the project."""
         return any(issue.is_error for issue in self.issues)
 
 
 class FlowsHaveErrors(click.ClickException):
-    """The flows have errors, which are printed to standard error; exits with 1. `ncco check` also warns."""
+    """The flows have errors, printed to standard error; exits with 1. `ncco check` also warns."""
 
     exit_code = ISSUES
 
@@ -143,7 +143,7 @@ class FlowsHaveErrors(click.ClickException):
 
 
 def source_at(path: Path, templates: Path | None) -> Source:
-    """The path is the project's folder, its flows folder, or one of its flow files. Raises CannotRun."""
+    """The path is a project's folder, its flows folder, or a flow file. Raises CannotRun."""
     if not path.exists():
         raise CannotRun(f"{path} does not exist", "name a project folder, a folder of flow files, or a flow file")
     if (home := _home_of_scenarios(path)) is not None:
@@ -170,7 +170,7 @@ def _home_of_scenarios(path: Path) -> Path | None:
 
 
 def source_of(what: str | None, flows: Path | None, templates: Path | None) -> tuple[Source, str]:
-    """Return the project and the flow that an argument names, "" for a whole project. Raises CannotRun."""
+    """The project and the flow that an argument names, "" for a whole project. Raises CannotRun."""
     here = Source.here(flows, templates)
     path = Path(what or "")
     if not what or flows is not None or not (path.exists() or path.suffix.lower() in FLOW_FILES or "/" in what):
@@ -194,9 +194,9 @@ def flow_of_file(loaded: LoadedProject) -> str:
 
 
 def _needed_by(texts: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
-    """Return the shared parts and the flows that the flows in `texts` need.
+    """The shared parts and flows that the flows in `texts` need.
 
-    So the user sees no issues of files that they did not ask about.
+    Users then see no issues of files that they did not ask about.
     """
     file_of_flow = named_flows(others)
     own = named_flows(texts)

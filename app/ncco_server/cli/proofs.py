@@ -1,4 +1,4 @@
-"""Proves the flows of a project, and makes the text that `ncco prove` prints."""
+"""Proves the flows of a project, and makes the output of `ncco prove`."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ from ncco_server.verify.prove.rehearsal import coverings
 from ncco_server.verify.scenarios.files import WrittenScenario, numbered
 
 MOST_SCENARIOS: Final = 100
-"""Scenarios in a file. A larger file might not load."""
+"""Per file; a larger one might not load."""
 MOST_VALUES: Final = 6
 MOST_OUTCOMES: Final = 5
 
 
 class Found(NamedTuple):
-    """What the command has found.
+    """The results of the command.
 
     Attributes:
-        shown, notes: what it has printed on standard output and standard error.
-        is_stopped: whether a proof was stopped, so that another run may find more.
+        shown, notes: its standard output and standard error.
+        is_stopped: a proof was stopped, so another run may find more.
     """
 
     shown: str
@@ -131,7 +131,7 @@ def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
 
 
 def _verdicts(flows: Sequence[Flow], request: ProofRequest, kept: KeptResults | None) -> list[FlowVerdict]:
-    """Sort by name of flow; show a progress bar in a terminal. Raises CannotRun."""
+    """Sorted by flow; a terminal shows a progress bar. Raises CannotRun."""
     proving = prove_all(flows, request, kept, _report_progress)
     hidden = len(flows) == 1 or not sys.stderr.isatty()
     try:
@@ -143,7 +143,7 @@ def _verdicts(flows: Sequence[Flow], request: ProofRequest, kept: KeptResults | 
 
 
 def _unique(*groups: Iterable[FoundViolation]) -> list[FoundViolation]:
-    """Keep a violation in a sub-flow that several flows run once."""
+    """Keep one violation in a sub-flow of several flows."""
     found = dict[tuple[str, ...], FoundViolation]()
     for each in chain.from_iterable(groups):
         found.setdefault(each.key, each)
@@ -208,7 +208,7 @@ def _document(fault: FoundViolation, source: Source) -> dict[str, Any]:
 
 
 def _counter_examples(faults: Iterable[FoundViolation]) -> dict[str, list[WrittenScenario]]:
-    """Return scenarios by file name, one file per entry flow."""
+    """Scenarios by file name, one file per entry flow."""
     files: dict[str, list[WrittenScenario]] = {}
     for fault in faults:
         if fault.example is not None:
@@ -217,7 +217,7 @@ def _counter_examples(faults: Iterable[FoundViolation]) -> dict[str, list[Writte
 
 
 def _coverings(project: Project, proofs: Iterable[Proof]) -> dict[str, list[WrittenScenario]]:
-    """Return scenarios that together take all outcomes, by file name."""
+    """Scenarios that together take all outcomes, by file name."""
     played, missing = coverings(project, proofs, make_app)
     for outcome in missing:
         taken = f"{outcome.flow}, step {outcome.step}: {outcome.name}"

@@ -18,7 +18,7 @@ from ncco_server.verify.faults import LIMITS
 from ncco_server.verify.kept import KeptResults, key_of
 
 CACHE: Final = ".ncco_cache"
-"""The folder beside the flow folder that keeps verdicts, and what the command printed about a whole project."""
+"""The folder beside the flow folder for verdicts, and the command's output about a whole project."""
 
 
 @click.command(

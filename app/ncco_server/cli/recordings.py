@@ -183,7 +183,7 @@ async def delete(ids: tuple[str, ...]) -> int:
 
 
 async def remove_audio(store: Store, files: RecordingFiles) -> bool:
-    """Remove the audio of recordings deleted for good. If a server has to do it later, warn and return False."""
+    """Remove the audio of recordings deleted for good. If a server must do it later, warn and return False."""
     try:
         await remove_files(store.recordings, files, datetime.now(UTC))
     except OSError as error:

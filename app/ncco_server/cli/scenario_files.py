@@ -52,7 +52,7 @@ def find_files(paths: Sequence[Path], home: Path = Path()) -> tuple[Path, ...]:
 
 
 def first_numbers(files: Iterable[Path]) -> dict[str, str]:
-    """Return flow → number, without the issues of the projects of the scenario files."""
+    """Flow → number, without issues of the scenario files' projects."""
     found: dict[str, str] = {}
     for home in dict.fromkeys(home for file in files if (home := project_of(file)) is not None):
         flows = Source(home / "flows", home / "templates").load({}).project.flows

@@ -132,7 +132,7 @@ def command(
 
 
 def _say(text: str, *, is_line: bool = True) -> None:
-    """Print to standard error. Errors are ignored: a full disk, for example, must not cost a call."""
+    """Print to standard error, ignoring errors: a full disk, for example, must not cost a call."""
     with suppress(OSError):
         click.echo(text, nl=is_line, err=True)
 
@@ -145,11 +145,11 @@ async def project_at_start(
     first_read_s: float = FIRST_READ_S,
     handlers: Collection[str] = (),
 ) -> Project | None:
-    """Return the flows on disk, or those served before; None if both have errors. Prints the issues.
+    """The flows on disk, or those served before; None if both have errors. Prints the issues.
 
-    The earlier flows stay in use if those on disk have errors, take long to read, or no longer have something that
-    callers can reach. Not in development: there are no callers, and the author can fix the flows. `read` reads the
-    flows on disk, and blocks; `handlers` are the files with handlers whose code may be run.
+    Outside development, the earlier flows stay in use if those on disk have errors, take long to read, or lack
+    something that callers can reach. In development there are no callers, and the author can fix the flows. `read`
+    reads the flows on disk, and blocks; `handlers` are the files whose code may be run.
     """
     reading = asyncio.create_task(Threads(1).run("flows", read))
     await asyncio.wait({reading}, timeout=None if dev else first_read_s)
@@ -185,7 +185,7 @@ def _since(time: datetime) -> str:
 
 
 async def last_served(database_url: str, read: Project, handlers: Collection[str]) -> tuple[Project, datetime] | None:
-    """Return the flows that a server last used with this database, and since when; None if there are none.
+    """The flows that a server last used with this database, and since when, or None.
 
     Writes and creates nothing. `read` are the flows on disk.
     """
@@ -207,7 +207,7 @@ def _database(url: str) -> str:
 
 
 def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: str = "", console: str = "") -> str:
-    """Return what the server prints first: its address, the console, the URLs for Vonage, and missing settings."""
+    """The server's first output: its address, the console, the URLs for Vonage, and missing settings."""
     flows = tuple(flows)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"http://{host}:{settings.port}"
@@ -229,7 +229,7 @@ def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: 
 
 
 def _how_to_have_a_console(settings: Settings, *, dev: bool) -> str:
-    """Return "" if the console is off for another reason than a missing password."""
+    """Return "" if the console is off for another reason than its password."""
     if not settings.console or settings.has_console(dev):
         return ""
     address = settings.console_url or settings.console_address
@@ -240,7 +240,7 @@ def _how_to_have_a_console(settings: Settings, *, dev: bool) -> str:
 
 
 def _console_beside(settings: Settings, *, dev: bool) -> AbstractContextManager[ConsoleProcess | None]:
-    """See `console_beside`; a server without a console does not import what starts it."""
+    """See `console_beside`; without a console, its code is not imported."""
     if not settings.has_console(dev):
         return nullcontext()
     from ncco_server.cli.console_process import console_beside  # noqa: PLC0415 - only with a console
@@ -291,7 +291,7 @@ def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[
     if keeps and settings.is_signed and settings.missing_to_fetch and any(flow.records for flow in flows):
         names = " and ".join(settings.missing_to_fetch)
         yield f"Recordings stay at Vonage, which keeps them for a month: set {names}, or NCCO_RECORDINGS=off."
-    dialling = [step for flow in flows for step in flow.computing_numbers]
+    dialling = [step for flow in flows for step in flow.steps_with_computed_numbers]
     if dialling and not settings.dial_allow:
         yield (
             f"NCCO_DIAL_ALLOW is not set, so computed numbers ({some_of(dialling)}) are never dialled: set the allowed "

@@ -1,4 +1,4 @@
-"""The server that simulated calls use: the real one in this process, or one at a URL."""
+"""The server of simulated calls: the real one in this process, or one at a URL."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def remote_stage(
 ) -> RemoteStage:
     """Sign webhooks with the secret in the environment, if there is one.
 
-    A scenario that names a flow of a project calls the flow's number. The default method is GET.
+    A scenario that names a project's flow calls its number. The default method is GET.
     """
     known = variables()
     secrets = ("VONAGE_SIGNATURE_SECRET", "VONAGE_API_SIGNATURE_SECRET")

@@ -1,4 +1,4 @@
-"""`ncco test`: plays scenarios against the real server, and reports the outcomes that they do not cover."""
+"""`ncco test`: plays scenarios against the real server, and reports outcomes that they do not cover."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def _play_projects(
     live: bool,
     chaos: int | None,
 ) -> Iterator[Suite]:
-    """Print the errors of a project's flows instead of playing its scenarios. Raises CannotRun."""
+    """Print the errors of flows instead of playing their scenarios. Raises CannotRun."""
     if live:
         click.echo("live: hooks are sent, and lookups that a scenario does not answer are made", err=True)
     for source, files in scenarios.items():

@@ -1,4 +1,4 @@
-"""Finds a running ngrok or cloudflared, through the API that each of them has on this machine."""
+"""Finds a running ngrok or cloudflared, through its API on this machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CURE: Final = (
 
 
 class Tunnel(NamedTuple):
-    """A tunnel from the internet to `port` of this machine. `port` is None if it is unknown."""
+    """A tunnel from the internet to `port` of this machine; None if unknown."""
 
     program: str
     url: str
@@ -50,7 +50,7 @@ def _of_ngrok(listed: dict[str, Any]) -> Tunnel:
 
 
 def check_tunnels(settings: Settings, tunnels: Collection[Tunnel]) -> Iterator[Finding]:
-    """Check whether a tunnel to this server has the public URL. Report nothing if there is no tunnel."""
+    """Check whether a tunnel to this server has the public URL; nothing without a tunnel."""
     for tunnel in tunnels:
         if tunnel.url == settings.public_url and tunnel.port not in (None, settings.port):
             message = f"{tunnel.program} leads to port {tunnel.port}, but the server uses port {settings.port}"

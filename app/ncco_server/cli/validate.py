@@ -71,7 +71,7 @@ class PlacedIssue:
 
 
 def faults_of(name: str, text: str) -> tuple[Sequence[PlacedIssue], Any]:
-    """Sort the issues by place; return only J100 and None if the text is not JSON."""
+    """Sorted by place; only J100 and None if the text is not JSON."""
 
     def place(span: TextSpan) -> Place:
         line = text.count("\n", 0, span.start) + 1

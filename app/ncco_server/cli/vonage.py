@@ -172,7 +172,7 @@ def _listen(port: int) -> socket.socket:
 
 
 def _private_key(text: str) -> RSAPrivateKey:
-    """Read VONAGE_PRIVATE_KEY, or the folder's key, which is created if missing. Raises CannotRun."""
+    """Read VONAGE_PRIVATE_KEY, or the folder's key, created if missing. Raises CannotRun."""
     try:
         if text:
             return rsa_private_key(read_private_key(text))
@@ -195,7 +195,7 @@ def _write_private(file: Path, pem: str) -> None:
 
 
 def _write_certificate() -> None:
-    """Create a certificate for this address that is valid for a day, and that clients can trust."""
+    """Create a certificate for this address, valid for a day, that clients can trust."""
     pem = new_private_key()
     key = rsa_private_key(pem)
     now = datetime.now(UTC)

@@ -71,7 +71,7 @@ def check_numbers(numbers: OwnedNumbers | VonageApiError, flows: Collection[Flow
 
 
 def urls_to_change(settings: Settings, voice: VoiceCapability) -> dict[str, str]:
-    """Return the webhook URLs that should change, by the API's names, with the new values: this server's, by POST."""
+    """The webhook URLs to change, by the API's names, with the new values: this server's, by POST."""
     api_names = {"answer": "answer_url", "fallback": "fallback_answer_url", "event": "event_url"}
     return {
         api_names[name]: wanted
@@ -81,7 +81,7 @@ def urls_to_change(settings: Settings, voice: VoiceCapability) -> dict[str, str]
 
 
 def _urls(settings: Settings, voice: VoiceCapability) -> Iterator[tuple[str, str, ConfiguredUrl]]:
-    """Yield a webhook's name, the URL that it should have ("" without a public URL), and the one that it has."""
+    """A webhook's name, its right URL ("" without a public URL), and its present one."""
     urls = voice.webhooks
     configured = (urls.answer_url, urls.fallback_answer_url, urls.event_url)
     for (name, path), url in zip(URLS, configured, strict=True):
@@ -89,7 +89,7 @@ def _urls(settings: Settings, voice: VoiceCapability) -> Iterator[tuple[str, str
 
 
 def check_url(settings: Settings, voice: VoiceCapability, name: str) -> Iterator[Finding]:
-    """Check whether the URL (`answer`, `fallback` or `event`) is this server's, and requested by POST."""
+    """Check whether the URL (`answer`, `fallback` or `event`) is this server's, by POST."""
     wanted, url = next((wanted, url) for each, wanted, url in _urls(settings, voice) if each == name)
     label = f"the {name} URL"
     wrong = warning if name == "fallback" else error

@@ -36,7 +36,7 @@ _NO_TOKEN: Final = "The page is out of date. Reload it."  # noqa: S105 - a messa
 class RequireSession:
     """Middleware: finds the session of a request (`request.state.session`), and refuses a request without one.
 
-    It also refuses a request whose header lacks the token against request forgery, before its body is read.
+    A header without the token against request forgery is refused before the body is read.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -60,7 +60,7 @@ class RequireSession:
 
 
 def _renewing(request: Request, session: ConsoleSession, send: Send) -> Send:
-    """Give the browser a new cookie, unless the current one is recent enough or the route sets one."""
+    """Give the browser a new cookie, unless its own is recent enough or the route sets one."""
     renewed = console_of(request).sessions.renewed(session)
     if renewed is None:
         return send
@@ -95,15 +95,15 @@ def login_page(request: Request, path: str, problem: str = "", status: int = 200
 
 
 def is_near(request: HTTPConnection) -> bool:
-    """Whether a browser on this machine sent the request itself. A tunnel on this machine adds headers."""
+    """Whether a browser on this machine sent the request itself: a tunnel adds headers."""
     return request.client is not None and is_loopback(request.client.host) and is_direct(request.headers)
 
 
 def client_of(request: HTTPConnection) -> str:
-    """Return the client's address, or its IPv6 network, as the key for counting failed logins.
+    """The client's address, or its IPv6 network, for counting failed logins.
 
-    Behind the proxy of NCCO_CONSOLE_URL it is the last address in X-Forwarded-For: added by the proxy, while a client
-    can forge earlier ones.
+    Behind the proxy of NCCO_CONSOLE_URL it is the last address in X-Forwarded-For, which the proxy adds: a client can
+    forge earlier ones.
     """
     console = console_of(request)
     peer = request.client.host if request.client else ""
@@ -120,7 +120,7 @@ def client_of(request: HTTPConnection) -> str:
 def set_cookie(request: HTTPConnection, response: Response, session: ConsoleSession | None) -> None:
     """Remove the cookie if the session is None.
 
-    In development without TLS it lacks `Secure`: Safari refuses such a cookie from http://127.0.0.1.
+    In development without TLS it lacks `Secure`, which Safari refuses from http://127.0.0.1.
     """
     console = console_of(request)
     sessions = console.sessions
@@ -157,7 +157,7 @@ async def _may_look(request: Request) -> ConsoleSession:
 
 
 def _may_have_token(request: Request, session: ConsoleSession) -> bool:
-    """Whether a request has the CSRF token, or may have it in its form, which has not been read yet."""
+    """Whether a request has the CSRF token, or may have it in its unread form."""
     if request.method in SAFE_METHODS or request.url.path in PUBLIC:
         return True
     token = request.headers.get(_TOKEN)

@@ -1,4 +1,4 @@
-"""Sends audio to a browser's player: a whole file, or the part that the player requests, streamed from storage."""
+"""Sends audio to a browser's player: a file, or the part that the player requests, streamed from storage."""
 
 from __future__ import annotations
 

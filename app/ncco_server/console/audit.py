@@ -18,9 +18,9 @@ _MOST_CHARACTERS: Final = 100
 def audit(
     request: Request, event: str, *, is_refused: bool = False, session: ConsoleSession | None = None, **values: Any
 ) -> None:
-    """Log an action, or its refusal, with the client's address; `session` is None for the session of the request.
+    """Log an action, or its refusal, with the client's address; `session` is None for the request's.
 
-    Behind a proxy, the address is the proxy's, and `forwarded_for` is the client's, as reported by the proxy.
+    Behind a proxy, the address is the proxy's, and `forwarded_for` is the client's, as the proxy reports it.
     """
     known: ConsoleSession | None = session or getattr(request.state, "session", None)
     forwarded = request.headers.get("x-forwarded-for", "")[:_MOST_CHARACTERS]

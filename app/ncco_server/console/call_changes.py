@@ -21,9 +21,9 @@ WATCHED_AGE: Final = timedelta(hours=4)
 
 
 class CallChanges:
-    """The version of the newest calls, recordings and placed calls, from one read of the store for all requests.
+    """The version of the newest calls, recordings and placed calls, read once for all requests.
 
-    `ttl_s` is how long a version is used before the store is read again.
+    `ttl_s` is how long a version is used.
     """
 
     def __init__(self, store: Store, ttl_s: float = VERSION_TTL_S) -> None:

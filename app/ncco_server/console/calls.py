@@ -79,7 +79,7 @@ class CallSearch(BaseModel):
     """The filters of the list of calls, as in the URL's query."""
 
     q: Annotated[str, Query(max_length=200)] = ""
-    """The first or last digits of a number, the name of a caller or a flow, spoken words, or the start of an ID."""
+    """A number's first or last digits, a name of a caller or flow, spoken words, or the start of an ID."""
     flow: Annotated[str, Query(max_length=100)] = ""
     state: Literal["", "open", "missed", "message", "person", "served", "own", "failed"] = ""
     result: Annotated[str, Query(max_length=100)] = ""
@@ -129,7 +129,7 @@ Search: TypeAlias = Annotated[CallSearch, Query()]
 
 
 async def _find(records: Records, search: CallSearch, limit: int, now: datetime, project: Project) -> FoundCalls:
-    """Return the call whose ID is the text of the search, or the calls of its filters, newest first."""
+    """The call whose ID is the text of the search, or the filtered calls, newest first."""
     now_ms = milliseconds(now)
     if _ID.fullmatch(search.q.strip()) and (named := await records.calls_like(search.q.strip(), limit)):
         known = await results_of(records, named, now_ms, project.flows)
@@ -176,9 +176,9 @@ def _shown(row: CallRow, result: ResultRow | None, now_ms: int, texts: Mapping[s
 
 @router.get("/calls")
 async def calls(request: Request, search: Search, _: CanLook) -> Response:
-    """Show the list, or only its rows if the page polls for changes: all polling pages get the same rows.
+    """Show the list, or only its rows, the same for all polling pages.
 
-    The rows of a search for words do not change by themselves, because finding them takes long.
+    A search for words is not repeated, because it takes long.
     """
     if not request.headers.get("hx-request"):
         return await _listed(request, search, "calls.html")
@@ -221,7 +221,7 @@ async def _listed(request: Request, search: CallSearch, template: str) -> Respon
 
 
 def _pages(console: Console, search: CallSearch, project: Project) -> Pages:
-    """Yield all calls of a search; a slow download does not keep a connection to the database open."""
+    """All calls of a search; a slow download keeps no connection to the database open."""
     now = datetime.now(UTC)
 
     async def find(before: int | None, limit: int) -> FoundCalls:
@@ -301,7 +301,7 @@ async def call(request: Request, console: TheConsole, name: str, session: CanLoo
 
 
 def _replayed(console: Console, timeline: Timeline) -> dict[str, Any]:
-    """Return the turns that today's flow plays for the recorded inputs, or why they cannot be played."""
+    """The turns of today's flow for the recorded inputs, or why it cannot play them."""
     name = timeline.call.session.flow
     flow = console.project.current().project.flows.get(name)
     if flow is None:

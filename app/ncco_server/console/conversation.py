@@ -36,7 +36,7 @@ class Reason(NamedTuple):
     Attributes:
         because: the reason; for a lookup `ok, in 12 ms`, or why its default was used.
         file, line: the place in the flow, or "".
-        answer: the lookup's answer as JSON, with dots for sensitive values; "" if it was not stored.
+        answer: the lookup's, as JSON, with dots for sensitive values; "" if not stored.
     """
 
     text: str
@@ -48,7 +48,7 @@ class Reason(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """How the flow lost its caller: the reason, and the file and line to fix ("" if no line is wrong)."""
+    """How the flow lost its caller: the reason, and the file and line to fix, or ""."""
 
     why: str
     file: str = ""
@@ -67,7 +67,7 @@ def said_in(ncco: Sequence[Mapping[str, Any]] | None) -> Iterator[Said]:
 def reasons_in(
     trace: Sequence[Mapping[str, Any]], answers: Mapping[str, Any], called: Sequence[CalledFunction] = ()
 ) -> Iterator[Reason]:
-    """Yield decisions, lookups, functions and failures, in order; `answers`: the turn's lookup answers by name."""
+    """Decisions, lookups, functions and failures, in order; `answers`: the turn's lookup answers by name."""
     left = deque(called)
     for line in trace:
         did = line["did"]
@@ -106,9 +106,9 @@ def _place(line: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def conversation(timeline: Timeline, hooks: Sequence[HookDocument]) -> list[dict[str, Any]]:
-    """Return each webhook with what the caller did, the decision, and the prompts that followed.
+    """Each webhook with what the caller did, the decision, and the prompts that followed.
 
-    `hooks` are those of the call that have not been sent.
+    `hooks` are the call's unsent ones.
     """
     shown: list[dict[str, Any]] = []
     unsent = {hook.id: hook for hook in hooks}
@@ -149,7 +149,7 @@ HAPPENS: Final = {
 
 
 def _plain(entry: TimelineEntry, timeline: Timeline) -> str:
-    """Return "" if the webhook is of no interest to people, or if the conversation already shows it."""
+    """Return "" if the webhook interests nobody, or the conversation already shows it."""
     kind, _, status = entry.webhook.kind.partition("-")
     fields = entry.fields
     match kind:
@@ -176,7 +176,7 @@ def _hook(id_: str, name: str, unsent: Mapping[str, HookDocument]) -> HookDocume
 
 
 def _lost(entry: TimelineEntry, document: Mapping[str, Any], entered: Mapping[str, Any], call: Timeline) -> Lost | None:
-    """The caller is lost if no part of the flow could be played, or if an error ended the call."""
+    """The caller is lost if no part of the flow could be played, or an error ended the call."""
     row = entry.webhook
     turn = document["turn"]
     failed = [line for line in turn["why"] if line["did"] == "failed"] if turn else []

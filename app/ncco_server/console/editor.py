@@ -35,10 +35,10 @@ class EditorQuestion(BaseModel):
     """A request from an editor.
 
     Attributes:
-        file: a path in the project, which may not exist, or `pasted.json` or `pasted.yaml`.
+        file: a path in the project, maybe a new one, or `pasted.json` or `pasted.yaml`.
         unsaved: other unsaved files of the project.
         line, column: the cursor's position, from 1; the column in UTF-16 code units.
-        editor: an ID, since a file may be open in two editors. A new request cancels an older one from the same editor.
+        editor: an ID, since a file may be open in two. A new request cancels an older one.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -77,7 +77,7 @@ async def definition(request: Request, question: EditorQuestion, session: CanLoo
 async def _answer(
     request: Request, function: Callable[..., Any], question: EditorQuestion, session: ConsoleSession
 ) -> JSONResponse:
-    """Drop an older request of the same editor that is still waiting."""
+    """Drop the editor's older request if it still waits."""
     asker = f"{function.__name__} {session.csrf_token} {question.editor} {question.file}"
     return JSONResponse(await ask(request, session, function, asker, question=question.model_dump()))
 
@@ -95,9 +95,9 @@ async def ask(
 
 
 async def check_size(request: Request, session: ConsoleSession, file: str, text: str) -> None:
-    """Refuse to save a text with which the project exceeds a limit, or takes too long to check. Raises HTTPException.
+    """Raise HTTPException if the text makes the project exceed a limit, or take too long to check.
 
-    Every page and every start of a server reads saved files, so such a text would block them all.
+    Saved, it would block every page and every start of a server.
     """
     if limit := await ask(request, session, language.exceeded_limit, file=file, text=text):
         raise HTTPException(422, f"Not saved: {limit}.")

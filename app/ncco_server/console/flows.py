@@ -1,4 +1,4 @@
-"""The flows of the project: a list with their issues, and each flow as a picture with the details of its steps."""
+"""The flows of the project: a list with issues, and each flow as a picture with its steps' details."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class ShownStep(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture of a flow and the flows it runs: the SVG, the steps of each flow by title, and the kinds of nodes."""
+    """A picture of a flow and those it runs: the SVG, each flow's steps by title, and the kinds of nodes."""
 
     svg: Markup
     steps: dict[str, list[ShownStep]]
@@ -197,7 +197,7 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
 
 @router.get("/flows/{name}/painted")
 async def painted(request: Request, console: TheConsole, name: str, _: CanLook, wanted: Wanted) -> Response:
-    """Send the picture with an overlay of calls, or the reason why there is none. Pages load it later."""
+    """Send the picture with an overlay of calls, or why there is none. Pages load it later."""
     read = await console.read_project()
     flow = read.project.flows.get(name)
     paint = Paint(problem=f"The flow {name} was removed or now has errors. Reload the page.")

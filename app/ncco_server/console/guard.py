@@ -48,9 +48,9 @@ _KEPT: Final = "public, max-age=31536000, immutable"
 class Guard:
     """Middleware around the whole console.
 
-    The Host of a request must be a loopback name or the host of `url` (behind a proxy, or ""): this prevents DNS
-    rebinding. Ports are not compared, since an SSH tunnel may use another one. A request that may change something must
-    come from a page of the same origin.
+    To prevent DNS rebinding, the Host must be a loopback name or the host of `url` (behind a proxy, or ""). Ports are
+    not compared: an SSH tunnel may use another. A request that may change something must come from a page of the same
+    origin.
     """
 
     def __init__(self, app: ASGIApp, url: str = "") -> None:

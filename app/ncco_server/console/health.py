@@ -42,7 +42,7 @@ OFTEN: Final = 0.1
 MANY_FAILED_TRIES: Final = 3
 """Failed attempts in an hour that are a problem; a few are normal, since a first attempt may be too early."""
 STUCK: Final = timedelta(hours=1)
-"""A job that has failed, or has not ended, for longer is a problem. Most take less than a minute."""
+"""A job that fails or runs for longer is a problem. Most take less than a minute."""
 SLOW_S: Final = 2.5
 """Webhooks are too slow above this; Vonage gives up after 5 s."""
 BACKUP: Final = "how-to/backup"
@@ -153,7 +153,7 @@ def _sentences(figures: ServerFigures, settings: Settings) -> Iterator[str]:
 
 
 async def _revisions(console: Console, now: datetime) -> tuple[list[tuple[str, str, int]], StoreError | None]:
-    """Return open calls by flow and revision, and the problem if they cannot be read."""
+    """Open calls by flow and revision, and the problem if they cannot be read."""
     if console.settings.has_memory_store:
         return [], None
     try:
@@ -289,7 +289,7 @@ def _of_jobs(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]:
 
 
 def _of_platform(figures: ServerFigures, settings: Settings) -> Iterator[HealthProblem]:
-    """What calls have shown otherwise than it is assumed, here or in the file of NCCO_PLATFORM."""
+    """What calls have shown against the assumptions, here or in the file of NCCO_PLATFORM."""
     if not figures.platform:
         return
     try:
@@ -311,7 +311,7 @@ def _of_platform(figures: ServerFigures, settings: Settings) -> Iterator[HealthP
 
 
 def _of_waiting(figures: ServerFigures, settings: Settings) -> Iterator[HealthProblem]:
-    """Report what waits after a failed attempt, or cannot be attempted."""
+    """What waits after a failed attempt, or cannot be attempted."""
     tries = figures.hook_tries.get("failed", 0)
     if (waiting := figures.hooks.get("waiting")) and tries >= MANY_FAILED_TRIES:
         waits = f"{counted(waiting, 'hook')} {'waits' if waiting == 1 else 'wait'}"

@@ -102,7 +102,7 @@ class RecentCalls:
         today: by result.
         before: number of calls on the same day last week, up to the same time.
         callers: who should be called back, and who was.
-        complete_since: calls that began earlier (milliseconds since 1970) may be missing; None if none are.
+        complete_since: earlier calls (milliseconds since 1970) may be missing; None if none are.
     """
 
     today: Counter[str]

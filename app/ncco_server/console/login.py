@@ -82,7 +82,7 @@ async def log_in(
 
 @router.post("/logout")
 async def log_out(request: Request, _: CanLook) -> Response:
-    """Remove the session from the browser. A copy of its cookie is valid until the session would have ended."""
+    """Remove the session from the browser. A copy of its cookie stays valid until the session ends."""
     audit(request, "console logout")
     response = RedirectResponse(LOGIN, 303)
     set_cookie(request, response, None)
@@ -113,6 +113,6 @@ def _logged_in(request: Request, path: str, session: ConsoleSession) -> Response
 
 
 def local_path(path: str) -> str:
-    """Return `/` instead of anything that might lead elsewhere than to a console page."""
+    """Return `/` for anything that might not lead to a console page."""
     is_local = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
     return path if is_local else "/"

@@ -29,7 +29,7 @@ router = APIRouter(route_class=PolledRoute)
 
 PAGE: Final = 50
 MOST_WORDS: Final = 500
-"""Characters of a transcript on the *Messages* page. The call's page shows all of it."""
+"""Characters of a transcript on the *Messages* page; the call's page shows all."""
 _BOXES: Final = {
     "new": RecordingFilter(kind="record", is_done=False),
     "done": RecordingFilter(kind="record", is_done=True),
@@ -79,7 +79,7 @@ async def messages(
 
 
 async def inbox_values(console: Console, box: Box = "new", before: str = "", few: int = 0) -> dict[str, Any]:
-    """Return the values for `messages_rows.html`; with `few`, only the newest messages. Raises StoreError."""
+    """The values for `messages_rows.html`; with `few`, only the newest messages. Raises StoreError."""
     recordings = (await console.opened_store()).recordings
     settings = console.settings
     if before and await recordings.get(before) is None:

@@ -107,12 +107,12 @@ _TEMPLATES: Final = Jinja2Templates(
 
 
 def render(request: Request, template: str, status: int = 200, /, **values: Any) -> Response:
-    """Render a page or a fragment of one, from `app/ncco_server/console/templates/`. All values are escaped."""
+    """Render a page or a fragment from `app/ncco_server/console/templates/`. All values are escaped."""
     return _TEMPLATES.TemplateResponse(request, template, values, status_code=status)
 
 
 def wants_page(request: Request) -> bool:
-    """Whether the request is from a person who wants a page. Scripts want JSON."""
+    """Whether a person wants a page; scripts want JSON."""
     return "text/html" in request.headers.get("accept", "") and "hx-request" not in request.headers
 
 

@@ -26,7 +26,7 @@ PERIODS: Final = {"1": "today", "7": "the last 7 days", "30": "the last 30 days"
 STALE_S: Final = 60
 """How long counts of calls are cached."""
 PAINT_S: Final = 50.0
-"""How long a page waits for its overlay, including the wait for other overlays."""
+"""How long a page waits for its overlay, also behind other overlays."""
 
 
 class PaintQuery(PeriodQuery):

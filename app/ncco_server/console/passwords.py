@@ -21,7 +21,7 @@ FREE_FAILURES: Final = 5
 MAX_FAILURES_OF_ALL: Final = 100
 """Failures for one name, from all clients, after which each attempt at it gets the longest delay."""
 _REMEMBERED: Final = 1000
-"""Failures of all names. An attacker would need longer to push one out than to wait."""
+"""Failures of all names. An attacker would sooner wait than push one out."""
 LONGEST_DELAY_S: Final = 4.0
 """The longest delay of an attempt. It starts at 1 s and doubles each time."""
 MAX_WAITING_OF_ONE: Final = 4
@@ -29,7 +29,7 @@ MAX_WAITING_OF_ONE: Final = 4
 MAX_WAITING: Final = 16
 """Simultaneous logins per name, and with all unknown names together.
 
-Together with `LONGEST_DELAY_S`, this allows four guesses a second.
+With `LONGEST_DELAY_S`, this allows four guesses a second.
 """
 
 _HASHER: Final = PasswordHasher()
@@ -46,8 +46,8 @@ def hash_password(password: str) -> str:
 class Passwords:
     """Checks passwords one after another. Failures cause delays, but a correct password always passes.
 
-    Each name has its own count and queue, so guesses at one name do not delay others. Failures are counted in this
-    process: requests without a session write nothing to the database. A correct password does not reset the count.
+    Each name has its own count and queue, so guesses at one do not delay others. This process counts failures: requests
+    without a session write nothing to the database. A correct password does not reset the count.
     """
 
     def __init__(
@@ -68,8 +68,7 @@ class Passwords:
     async def matching(self, name: str, password: str, client: str) -> Login | None:
         """Return the login with this name and password, or None. Raises TooManyLogins.
 
-        `name` is `tidy_name` of the typed name, "" for the passwords without a name; failures are counted under
-        `client`.
+        `name` is `tidy_name` of the typed name, or ""; failures are counted under `client`.
         """
         who = (client, name)
         queue = name if any(login.name == name for login in self._logins()) else None
@@ -103,7 +102,7 @@ class Passwords:
     def _verify(self, name: str, password: str) -> Login | None:
         """Block about 50 ms for each password of this name, and as long for an unknown name.
 
-        All of them are compared, so that the time does not reveal which one matches.
+        All are compared, so that the time does not reveal which one matches.
         """
         logins = self._logins()
         known = [login for login in logins if login.name == name]
@@ -113,7 +112,7 @@ class Passwords:
 
 
 def _like(hash_: str) -> str:
-    """Return a hash that no password matches, and that takes as long to check as a real one."""
+    """A hash without a password, which takes as long to check as a real one."""
     parameters, salt, digest = hash_.rsplit("$", 2)
     return "$".join((parameters, "A" * len(salt), "A" * len(digest)))
 

@@ -1,1 +1,1 @@
-"""What an editor of flows needs: texts, their issues and pictures. The console and the language server use it."""
+"""What an editor of flows needs, for the console and the language server: texts, issues and pictures."""

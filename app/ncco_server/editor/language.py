@@ -1,6 +1,6 @@
 """Answers an editor's questions about texts, in the subprocess of `ncco_server.editor.worker`.
 
-An editor counts columns in UTF-16 code units. The language server of `ncco_server.lsp` uses the same functions.
+An editor counts columns in UTF-16 code units.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from ncco_server.service.phone_numbers import readable
 Json: TypeAlias = dict[str, Any]
 
 MOST_ISSUES: Final = 500
-"""Issues sent to an editor; a text with more is not a flow file."""
+"""A text with more is not a flow file."""
 MOST_OPTIONS: Final = 1000
 MOST_DRAWN: Final = 200
-"""Steps of a picture; more take too long to lay out while somebody types."""
+"""More steps take too long to lay out while somebody types."""
 NO_PICTURE: Final = '<p class="hint">{}</p>'
 _SAYS: Final = """
 flow: pasted
@@ -46,7 +46,7 @@ start: says
 steps: {{says: {{do: [{{talk: {{template: {template}}}}}], goto: end}}}}
 """
 _BETWEEN_FILES: Final = frozenset({"E210", "E211", "E212", "W213"})
-"""Rules about how calls enter a project's flows, which do not apply to a pasted flow."""
+"""About how calls enter a project's flows, not a pasted one."""
 
 
 def check(folder: Json, question: Json) -> Json:
@@ -82,7 +82,7 @@ def check(folder: Json, question: Json) -> Json:
 
 
 def complete(folder: Json, question: Json) -> Json:
-    """Return the completions at the cursor, and the column from which they replace text."""
+    """Return completions at the cursor, and the column from which they replace text."""
     path, texts, line, column = read_question(folder, question)
     found = assist.completions(texts, path, line, column, folder["env"])
     options = [option._asdict() for option in found.options[:MOST_OPTIONS]]
@@ -105,15 +105,15 @@ def definition(folder: Json, question: Json) -> Json:
 
 
 def read(folder: Json, source: Json) -> bool:
-    """Whether a text can be called. Runs here first, because reading the text may take too long."""
+    """Whether a text can be called. Runs here first, because reading may take too long."""
     return read_source(project_in(folder), PhoneText(**source)).is_ready
 
 
 def exceeded_limit(folder: Json, file: str, text: str) -> str:
-    """Return the limit that a text exceeds, alone or with the rest of the project, or "".
+    """The limit that a text exceeds, alone or with the rest of the project, or "".
 
-    A text that is shorter than the one on disk is not refused, because it may be one of several that must be shortened.
-    A template is read as if a flow spoke it.
+    One shorter than on disk is not refused, because it may be one of several that must be shortened. A template is
+    read as if a flow spoke it.
     """
     project = project_in(folder)
     says = {PASTED_FLOW: _SAYS.format(template=json.dumps(file.removeprefix("templates/")))}
@@ -124,7 +124,7 @@ def exceeded_limit(folder: Json, file: str, text: str) -> str:
 
 
 def picture(folder: Json, source: Json) -> str:
-    """Return an SVG diagram, or a paragraph that says why there is none; "" while the text has errors."""
+    """An SVG diagram, or a paragraph that says why there is none; "" while the text has errors."""
     playable = read_source(project_in(folder), PhoneText(**source))
     if playable.project is None:
         return NO_PICTURE.format("There is no picture of an NCCO: its actions are played one after the other.")
@@ -137,10 +137,7 @@ def picture(folder: Json, source: Json) -> str:
 
 
 def read_question(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:
-    """If the `text` of a question is None, use the one in `unsaved` or on disk.
-
-    The column returned is in characters.
-    """
+    """A `text` of None is the one in `unsaved` or on disk. The column returned is in characters."""
     path = question["file"]
     text = question["text"]
     line = question["line"]
@@ -235,7 +232,6 @@ def _json_value(node: Node) -> Any:
 
 
 def _yaml_issue(issue: NccoIssue, ncco: Seq) -> FlowIssue:
-    """Report the issue at the key or value that its JSON Pointer names."""
     node = cast("Node", ncco)
     key = None
     for part in issue.path.split("/")[1:]:

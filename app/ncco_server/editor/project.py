@@ -27,13 +27,13 @@ from ncco_server.settings.logins import NAME
 HISTORY: Final = ".history"
 """Earlier versions of saved files, next to the flows; the loader skips names with a leading dot."""
 _VERSION: Final = "%Y%m%dT%H%M%S%f"
-"""In the name of an earlier version: when it was replaced, in UTC."""
+"""When the version was replaced, in UTC."""
 _VERSION_NAME: Final = re.compile(rf"(.+)\.(\d{{8}}T\d{{12}})(?:,({NAME.pattern}))?")
-"""Groups: the file's name, the time when it was replaced, and the person who replaced it (optional)."""
+"""The file's name, when it was replaced, and by whom (optional)."""
 LONGEST_PATH: Final = 190
-"""Characters in the display path of a saved file; the names of its versions are longer."""
+"""Characters in the display path of a saved file; its versions have longer names."""
 TEMPLATE_SUFFIXES: Final = (".j2", ".jinja", ".jinja2", ".json", ".md", ".ssml", ".txt", ".xml")
-"""Extensions that can be saved in `templates/`. None is executable."""
+"""For `templates/`. None is executable."""
 KEPT_VERSIONS: Final = 20
 
 
@@ -58,7 +58,7 @@ class ReadProject:
     _nodes: dict[str, Node | None] = field(default_factory=dict, compare=False, repr=False)
 
     def node(self, file: str) -> Node | None:
-        """Parse the file only once; None if that fails."""
+        """Parse a file only once; None if that fails."""
         if file not in self._nodes:
             self._nodes[file] = read_yaml(file, self.texts[file])[0]
         return self._nodes[file]
@@ -68,7 +68,7 @@ class ReadProject:
         return tuple(flow.revision for flow in self.project.flows.values())
 
     def unreleased(self, file: str) -> str:
-        """Return why real calls do not use the file on disk, or "". One error holds back the whole project."""
+        """Why real calls do not use the file on disk, or "". One error holds back the whole project."""
         errors = [issue.place.file for issue in self.issues if issue.is_error]
         if not errors:
             return ""
@@ -78,7 +78,7 @@ class ReadProject:
 
 
 def on_disk(handlers: Iterable[str], flows: Path, texts: Mapping[str, str]) -> list[str]:
-    """Return the files with handlers whose texts are those on disk, which may import the modules beside `flows`.
+    """The files with handlers whose texts are those on disk, which may import the modules beside `flows`.
 
     Code that somebody has only typed is never run.
     """
@@ -129,7 +129,7 @@ class ProjectFolder:
             return self._read
 
     def with_texts(self, unsaved: Mapping[str, str]) -> ReadProject:
-        """Replace or complete the texts on disk with unsaved ones (display path → text). Blocks."""
+        """Unsaved texts (by display path) replace or complete those on disk. Blocks."""
         texts, issues = read_project(self.flows, self.templates)
         texts |= unsaved
         unread = [issue for issue in issues if issue.place.file not in unsaved]
@@ -142,7 +142,7 @@ class ProjectFolder:
         return load(texts, self.env, modules=self.modules, extent=extent, today=today, handlers=handlers)
 
     def as_values(self) -> dict[str, Any]:
-        """Return plain values, for functions in a subprocess; without the values of `env`."""
+        """For functions in a subprocess; without the values of `env`."""
         return {
             "flows": str(self.flows),
             "templates": str(self.templates),
@@ -175,7 +175,7 @@ class ProjectFolder:
             ) from error
 
     def blocked(self, file: str) -> str:
-        """Return why a file cannot be saved, for display, or ""."""
+        """Why a file cannot be saved, for display, or ""."""
         try:
             folder = self._path(file).parent
         except CannotSave as error:
@@ -191,7 +191,7 @@ class ProjectFolder:
         )
 
     def versions(self, file: str) -> dict[str, Version]:
-        """Return when (ISO 8601, UTC) → version, newest first."""
+        """When (ISO 8601, UTC) → version, newest first."""
         try:
             kept = reversed(self._versions(self._path(file)))
         except CannotSave:  # e.g. a link's target in another folder
@@ -219,7 +219,6 @@ class ProjectFolder:
         return path
 
     def _versions(self, path: Path) -> list[tuple[datetime, str, Path]]:
-        """Sort by the time of replacement, oldest first."""
         found = []
         for kept in (path.parent / HISTORY).glob("*"):
             if (parts := _VERSION_NAME.fullmatch(kept.name)) and parts[1] == path.name:
@@ -232,7 +231,7 @@ class ProjectFolder:
         folder.mkdir(exist_ok=True)
         now = datetime.now(UTC)
         kept = self._versions(path)
-        if kept:  # the new version stays the newest, even if the clock was set back
+        if kept:  # the clock may have been set back
             now = max(now, kept[-1][0] + timedelta(microseconds=1))
         who = f",{by}" if by else ""
         replace_text(folder / f"{path.name}.{now:{_VERSION}}{who}", text, like=path)
@@ -241,7 +240,7 @@ class ProjectFolder:
 
 
 def project_in(values: Mapping[str, Any]) -> ProjectFolder:
-    """Return the same object for the same values, so that files are read once."""
+    """The same object for the same values, so that files are read once."""
     python = tuple(values["modules"]), tuple(values["handlers"])
     return _project_in(values["flows"], values["templates"], tuple(values["env"]), *python)
 
@@ -258,5 +257,5 @@ def digest_of(text: str) -> str:
 
 
 def _read(path: Path) -> str:
-    """Decode a text as the loader does: keep its line breaks, drop a byte order mark."""
+    """As the loader does: keep line breaks, drop a byte order mark."""
     return path.read_bytes().decode("utf-8-sig", errors="replace")

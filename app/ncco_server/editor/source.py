@@ -1,4 +1,4 @@
-"""The text that a call plays: a flow file of the project, saved or not, or a pasted flow or NCCO."""
+"""The text that a call plays: a flow file, saved or not, or a pasted flow or NCCO."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ncco_server.simulator.parties import address_of
 PASTED_YAML: Final = "pasted.yaml"
 PASTED_JSON: Final = "pasted.json"
 PASTED: Final = (PASTED_YAML, PASTED_JSON)
-"""The paths of pasted texts, which have no file: a flow and an NCCO."""
+"""The paths of a pasted flow and NCCO, which have no file."""
 PASTED_FLOW: Final = "flows/pasted.yaml"
 
 
@@ -43,8 +43,7 @@ class PhoneText(BaseModel):
 class TextNotice:
     """What the page says about a text: its errors, or how else a call with it can start.
 
-    `errors` and `others` are the numbers of errors in the text and in other files; the other fields belong to the
-    text's first error.
+    `errors` counts those in the text, `others` those in other files; the other fields belong to the first error.
     """
 
     flow: str
@@ -64,8 +63,8 @@ class Playable:
 
     Attributes:
         project: None for an NCCO.
-        flow: the name of the text's own flow; "" if it has errors or is an NCCO.
-        ncco: the actions, if the text is an NCCO; otherwise ().
+        flow: the text's own flow; "" if it has errors or is an NCCO.
+        ncco: the actions of an NCCO.
         others: number of errors in other files.
     """
 
@@ -90,7 +89,7 @@ class Playable:
         return self.project is not None and not self.source.step
 
     def is_saved(self, folder: ProjectFolder) -> bool:
-        """Whether the file on disk has this text. Blocks."""
+        """Blocks."""
         file = self.source.file
         text = self.source.text
         if text is None:
@@ -121,7 +120,7 @@ class Playable:
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone of the opening hours, or UTC."""
+        """Of the opening hours, or UTC."""
         flows = self.startable
         return zone_of(self.project, flows[0].name) if self.project is not None and flows else ZoneInfo("UTC")
 
@@ -130,7 +129,7 @@ _ADDRESS: Final = frozenset({"type", "number", "uri", "user", "domain", "extensi
 
 
 def dialled_in(project: Project) -> list[str]:
-    """Leave out computed addresses."""
+    """Without computed addresses."""
     found: dict[str, None] = {}
     for step in (step for flow in project.flows.values() for step in flow.steps.values()):
         for target in step.targets:
@@ -142,7 +141,7 @@ def dialled_in(project: Project) -> list[str]:
 
 
 def read_source(folder: ProjectFolder, source: PhoneText) -> Playable:
-    """Read a text. A large one may take seconds."""
+    """A large text may take seconds."""
     text = source.text or ""
     if source.file in PASTED and text.lstrip().startswith("["):
         return _ncco(text, source)

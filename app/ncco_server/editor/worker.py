@@ -1,7 +1,7 @@
 """Runs work on texts in one subprocess, which is killed if it takes too long or too much memory.
 
-By default the subprocess does not get the server's environment, so it has no settings and no secrets. It exits when its
-standard input is closed.
+By default the subprocess does not get the server's environment, so it has no settings and no secrets. It exits when
+its standard input is closed.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from ncco_server.errors import AppError
 from ncco_server.garbage import collect_rarely
 
 MOST_WAITING: Final = 16
-"""Waiting requests per person; more are refused."""
+"""Per person; more requests are refused."""
 MEMORY_BYTES: Final = 1 << 30
 SECONDS: Final = 10.0
 """About twice the processor time that the largest project takes."""
 BUSY: Final = 6
-"""The time limit is multiplied by this if other processes keep the processors busy."""
+"""Multiplies the time limit if other processes keep the processors busy."""
 START_SECONDS: Final = 60
-"""The time limit for starting the subprocess on a busy machine."""
+"""For starting the subprocess on a busy machine."""
 _LENGTH_BYTES: Final = 4
 """A message is its length, followed by JSON."""
 
@@ -52,7 +52,7 @@ _CURES: Final[Mapping[Reason, str]] = {
 
 
 class WorkNotDone(AppError):
-    """Work in the subprocess was stopped or refused, or failed. The next request gets a working subprocess."""
+    """Work was stopped or refused, or failed. The next request gets a working subprocess."""
 
     def __init__(self, reason: Reason, seconds: float = 0) -> None:
         super().__init__(_CURES[reason].format(seconds=seconds))
@@ -64,9 +64,8 @@ class Worker:
 
     Args:
         seconds: processor time of a task, unless its request sets another limit.
-        memory_bytes: memory limit of the subprocess.
-        module: imported when the subprocess starts; this does not count as time of a task.
-        env: its environment; by default without the server's variables.
+        module: imported when the subprocess starts, which does not count as time of a task.
+        env: its environment.
     """
 
     def __init__(
@@ -132,7 +131,7 @@ class Worker:
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise WorkNotDone(await self._why_it_ended(), seconds) from error
         finally:
-            if not is_done:  # even if this request is cancelled, or the next request would get this reply
+            if not is_done:  # or the next request would get this reply
                 await self.close()
         if not is_done:
             raise WorkNotDone(reply["failed"])
@@ -183,8 +182,7 @@ async def _receive(process: Process) -> dict[str, Any]:
 
 
 def _serve(memory_bytes: int, module: str) -> None:
-    """Process requests from standard input until it ends."""
-    if sys.platform != "win32":  # uvloop leaves inheritable descriptors open, such as the console's port
+    if sys.platform != "win32":  # uvloop leaves descriptors open, such as the console's port
         os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # stray output must not be mistaken for a reply
@@ -203,13 +201,13 @@ def _serve(memory_bytes: int, module: str) -> None:
 def _reply(request: Mapping[str, Any]) -> dict[str, Any]:
     if sys.platform != "win32":
         signal.setitimer(signal.ITIMER_PROF, request["seconds"])
-        signal.alarm(int(request["seconds"] * BUSY) + 5)  # it also exits if the server was killed and cannot kill it
+        signal.alarm(int(request["seconds"] * BUSY) + 5)  # for when the server was killed
     try:
         function: Callable[..., Any] = getattr(import_module(request["module"]), request["name"])
         reply = {"value": function(**request["values"])}
     except MemoryError:
         reply = {"failed": "memory"}
-    except Exception:  # noqa: BLE001 - any text may be sent, and the server must hear of it
+    except Exception:  # noqa: BLE001 - the server must hear of it
         sys.excepthook(*sys.exc_info())
         reply = {"failed": "failed"}
     if sys.platform != "win32":

@@ -1,4 +1,4 @@
-"""Plays calls with pure functions of flow, session and webhook: no clock, network, database or randomness."""
+"""Plays calls with pure functions: no clock, network, database or randomness."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ncco_server.engine.event_hooks import (
     may_report_hang_up,
     not_reached,
     observe,
-    place_of_wait,
+    step_of_wait,
 )
 from ncco_server.engine.interpreter import (
     awaits_detection,
@@ -66,7 +66,7 @@ __all__ = [
     "not_reached",
     "observe",
     "person_of",
-    "place_of_wait",
     "resume",
+    "step_of_wait",
     "without_store",
 ]

@@ -1,4 +1,4 @@
-"""Builds and checks the NCCO of a turn: actions, waits, and the tail after an `input`."""
+"""Builds and checks the NCCO of a turn, with its waits and the tail after an `input`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ncco_server.ncco import Issue, check, options_are_clean, order_is_clean
 
 
 class Origin(NamedTuple):
-    """A step, its flow, and the frame for computing its values."""
+    """A step, its flow, and the frame that computes its values."""
 
     flow: Flow
     step: Step
@@ -30,11 +30,11 @@ class Origin(NamedTuple):
 
 
 _NO_TAIL = 1 << 30
-"""The index of the tail if an NCCO has none, or has the failsafe NCCO as its tail."""
+"""The index of the tail if there is none, or it is the failsafe NCCO."""
 
 
 class NccoBuilder:
-    """Collects the actions of one turn and the waits that they open. `dialled` counts the dials of all turns."""
+    """Collects the actions and waits of one turn. `dialled` counts the dials of all turns."""
 
     def __init__(self, root: Flow, session: str, turn: int, dialled: int, context: TurnContext) -> None:
         self._root = root
@@ -58,10 +58,7 @@ class NccoBuilder:
         del self.waits[waits:]
 
     def play(self, origin: Origin, waiting: Callable[[], Iterator[Origin]], again: Again) -> None:
-        """Raises RenderError.
-
-        `waiting` returns the steps that wait for the flow of `origin` to return, innermost first.
-        """
+        """Raises RenderError. `waiting` returns the steps that wait for this flow, innermost first."""
         flow, step, frame = origin
         drafts = _marked(flow, drafts_of(step, again, frame))
         self._add_all(flow, step, drafts)
@@ -78,14 +75,12 @@ class NccoBuilder:
         self._is_checked = True
 
     def _named(self, flow: Flow) -> str:
-        """Return "" for the flow that the call began in."""
         return "" if flow is self._root else flow.name
 
     def _link(self, wait: OpenWait) -> str:
         return self._context.link(WaitRef(wait.kind, self._session, self._turn, wait.index))
 
     def _tail(self, origin: Origin) -> list[Draft]:
-        """Return the failsafe NCCO if the actions of the `error` exit cannot be played."""
         failsafe = failsafe_tail(self._context.failsafe)
         try:
             drafts = tail_of(origin.flow, origin.step, origin.frame._replace(position=0))
@@ -103,7 +98,6 @@ class NccoBuilder:
         return not draft.dials or not self._refusal(draft.dials)
 
     def _refusal(self, number: str) -> str:
-        """Return "" if dialling is allowed."""
         return refusal(number, self._context.dial_allow)
 
     def _add_all(self, flow: Flow, step: Step, drafts: list[Draft]) -> None:
@@ -120,7 +114,7 @@ class NccoBuilder:
             self.drafts.append(draft)
 
     def _open_leg(self, flow: Flow, step: Step, draft: Draft, heard: Mapping[str, Any]) -> None:
-        """Add the URL of the called party's NCCO. Its wait follows the wait for the events of the `connect`."""
+        """Its wait follows that for the events of the `connect`."""
         where = self._named(flow)
         wait = OpenWait(len(self.waits), "onanswer", "onAnswer", step.name, steers=False, flow=where, runs=heard)
         self.waits.append(wait)
@@ -157,9 +151,9 @@ class NccoBuilder:
         self.waits.clear()
 
     def fault(self) -> tuple[int, Issue] | None:
-        """Return the first error for which Vonage would refuse the NCCO, with its action's index, or None.
+        """The first error for which Vonage would refuse the NCCO, with its action's index.
 
-        An error in the tail replaces the tail by the failsafe NCCO, so that the `input` is played.
+        If it is in the tail, the failsafe NCCO replaces the tail, so that the `input` is played.
         """
         found = None if self._is_checked else self._fault()
         if found is None or found[0] < self._tail_at:
@@ -178,7 +172,7 @@ class NccoBuilder:
         return [draft.action for draft in self.drafts]
 
     def stored_actions(self, hide: Callable[[Any], str]) -> list[dict[str, Any]] | None:
-        """Return the NCCO with tokens in place of options that contain a `spoken` param; None if there are none."""
+        """As `Turn.stored_ncco`."""
         if not any(draft.secret for draft in self.drafts):
             return None
         return [{**draft.action, **{name: hide(draft.action[name]) for name in draft.secret}} for draft in self.drafts]

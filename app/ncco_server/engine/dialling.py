@@ -1,4 +1,4 @@
-"""Checks whether `NCCO_DIAL_ALLOW` allows a computed number or address."""
+"""Which computed numbers and addresses `NCCO_DIAL_ALLOW` allows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ADDRESS: Final = re.compile(
     r"(?:;(?:transport|media|user)=[A-Za-z0-9]+)*",
     re.IGNORECASE,
 )
-"""One user at most, one host, and nothing that redirects the call, such as `maddr` or `Route`.
+"""At most one user, one host, and nothing that redirects the call, such as `maddr` or `Route`.
 
 Source: RFC 3261, 19.1.1; NCCO reference, SIP (transport, media).
 """
@@ -44,7 +44,7 @@ _NO_PREFIX: Final = "has none of the prefixes in NCCO_DIAL_ALLOW"
 
 
 def refusal(number: str, allowed: Sequence[str]) -> str:
-    """Return why a computed number or address must not be dialled; "" if it may be.
+    """Why a number or address must not be dialled; "" if it may be.
 
     A prefix excludes the numbers with a longer prefix in `PREMIUM_PREFIXES`: `44` allows the United Kingdom except
     premium numbers, which need `449`. Text that is not a number is an address: `sip:` allows all, `sip:desk` users

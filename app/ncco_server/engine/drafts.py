@@ -1,4 +1,4 @@
-"""Renders the actions of a step, and the tail after its `input`, for one call or for all."""
+"""Renders the actions of a step, and the tail after its `input`."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ncco_server.ncco import RECORD_ENDS, is_open_ended
 
 _IN_TAIL: Final = frozenset({"talk", "stream", "connect"})
 _NOT_IN_TAIL: Final = frozenset({"eventUrl", "eventMethod", "eventType", "bargeIn"})
-"""Removed in a tail, because these options need a webhook or a following `input`."""
+"""They need a webhook or a following `input`."""
 _PASSED_OVER: Final = frozenset({"notify", "record"})
 """Left out of an NCCO without webhooks, unless the call's way depends on them."""
 
 
 class DependsOnCall(Exception):
-    """The actions depend on the call, so they cannot be precomputed."""
+    """The actions cannot be precomputed."""
 
 
 class EveryCall:
-    """A frame without a call: values that differ between calls are None. The methods raise DependsOnCall."""
+    """A frame without a call: values that differ between calls are None. Its methods raise DependsOnCall."""
 
     def render(self, parts: Iterable[Part]) -> list[Draft]:
         drafts = []
@@ -39,7 +39,7 @@ class EveryCall:
         return drafts
 
     def enter(self, leave: Exit) -> Jump | None:
-        """Return None if a webhook decides."""
+        """None if a webhook decides."""
         if (leave.leaves_at_once or leave.is_early) and any(leave.reads()):
             raise DependsOnCall("where the step leads")
         return leave.enter(Frame({})) if leave.leaves_at_once else None
@@ -49,7 +49,7 @@ EVERY_CALL: Final = EveryCall()
 
 
 def drafts_of(step: Step, again: Again, frame: Frame | EveryCall) -> list[Draft]:
-    """Return the prompts of `again`, then the whole step, or only its `input` without `reprompt`."""
+    """The prompts of `again`, then the whole step, or only its `input` without `reprompt`."""
     drafts = frame.render(step.parts)
     if not again.reprompt:
         drafts = drafts[next((index for index, draft in enumerate(drafts) if asks(draft)), 0) :]
@@ -65,7 +65,7 @@ def are_open_ended(drafts: Iterable[Draft]) -> bool:
 
 
 def wait_for(draft: Draft, index: int, step: Step, flow: str) -> OpenWait | None:
-    """Return None if the action has no webhook."""
+    """None if the action has no webhook."""
     callback = draft.callback
     if callback is None:
         return None
@@ -73,7 +73,7 @@ def wait_for(draft: Draft, index: int, step: Step, flow: str) -> OpenWait | None
 
 
 def tail_of(flow: Flow, step: Step, frame: Frame | EveryCall) -> list[Draft] | None:
-    """Return what the `error` exit of a step plays, if webhooks fail, before it needs the next webhook.
+    """What the `error` exit of a step plays, if webhooks fail, before it needs the next webhook.
 
     None stands for the failsafe NCCO: also if the exit leads to another flow, unless that flow plays the same in all
     calls.
@@ -82,7 +82,7 @@ def tail_of(flow: Flow, step: Step, frame: Frame | EveryCall) -> list[Draft] | N
     if target is None or target.step == step.name:
         return None
     if target.runs is not None:
-        runs = flow.subs.get(target.runs.flow)  # only the flow that a call began in has these
+        runs = flow.subs.get(target.runs.flow)  # empty in flows that a call did not begin in
         return None if runs is None else _tail_in(runs)
     return None if target.step is None else _as_tail(_played_from(flow, target.step, frame))
 
@@ -118,7 +118,7 @@ def failsafe_tail(failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
 
 
 def without_webhooks(ncco: Iterable[Mapping[str, Any]], callbacks: Mapping[str, bool]) -> list[dict[str, Any]]:
-    """Return the beginning of an NCCO, up to the prompts for the first action that needs a webhook of ours.
+    """The beginning of an NCCO, up to the prompts for the first action that needs a webhook of ours.
 
     `callbacks` maps each callback URL to whether its webhook decides how the call continues.
     """
@@ -137,7 +137,7 @@ def without_webhooks(ncco: Iterable[Mapping[str, Any]], callbacks: Mapping[str, 
 
 
 def _plain(action: Mapping[str, Any], *, is_heard: bool) -> dict[str, Any]:
-    """Remove what needs a webhook. If `is_heard`, the called party would hear a flow of ours."""
+    """`is_heard`: the called party would hear a flow of ours."""
     plain = {name: value for name, value in action.items() if name not in _NOT_IN_TAIL}
     if is_heard:  # the URL of `onAnswer` would lead to a server that does not respond
         (endpoint,) = plain["endpoint"]

@@ -1,4 +1,4 @@
-"""What a call's events cause, during the call, when the caller leaves, and at its end: hooks, and changes of rows."""
+"""The hooks and the changes of rows that a call's events cause."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:  # loaded with the flows that have hooks
 HANGUP = "hangup"
 ENDED = "ended"
 NO_WEBHOOK = Webhook()
-"""Used if the end of a call was never reported."""
+"""For a call whose end was never reported."""
 
 UNSAVED = "save"
-"""The name of the hook that stands for a row that cannot be saved: it is parked for somebody to look at."""
+"""The hook that stands for a row that cannot be saved. It is parked for somebody to look at."""
 
 
 class EventEffects(NamedTuple):
@@ -37,7 +37,7 @@ NO_EFFECTS = EventEffects()
 
 
 class _Event(NamedTuple):
-    """What `event_record` takes."""
+    """The arguments of `event_record`."""
 
     name: str
     webhook: Webhook
@@ -47,8 +47,8 @@ class _Event(NamedTuple):
 
 
 def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, context: TurnContext) -> EventEffects:
-    """Return the hooks of the step, or if it has none, of its flow, even if the wait is closed."""
-    where = place_of_wait(session, ref)
+    """The hooks of the step, or if it has none, of its flow, even if the wait is closed."""
+    where = step_of_wait(session, ref)
     if where is None:
         return NO_EFFECTS
     name = event_of(webhook)
@@ -62,7 +62,7 @@ def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, contex
 def hang_up(
     flow: Flow, session: Session, webhook: Webhook, context: TurnContext, seen: frozenset[str] = frozenset()
 ) -> EventEffects:
-    """Return no hooks once the flow has ended; a last `conversation` ends only when the platform ends it.
+    """No hooks once the flow has ended; a last `conversation` ends only when the platform ends it.
 
     The first `events` with such hooks are used: the step's, its flow's, then those of each step and flow that waits.
     `seen` contains the statuses recorded for the waits of the latest turn.
@@ -137,16 +137,16 @@ def not_reached(flow: Flow, session: Session, outcome: str, context: TurnContext
 def _dial_was_last(session: Session, ended_by: str | None, seen: frozenset[str]) -> bool:
     """Whether the call ended because the called party hung up.
 
-    After most dials a notify follows, but Vonage's contact centre tutorial says that the call ends all the same. When
-    the caller hangs up, the platform ends the called party's leg too. Source: webhook reference, Completed
+    A notify follows most dials, but Vonage's contact centre tutorial says that the call ends all the same. When the
+    caller hangs up, the platform ends the called party's leg too. Source: webhook reference, Completed
     (`disconnected_by`).
     """
     names = {wait.name for wait in session.waits if wait.steers}
     return "completed" in seen and "connect" in names and ended_by != "user"
 
 
-def place_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:
-    """Return the wait's flow and step; None if neither the latest turn nor an observer has the wait."""
+def step_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:
+    """The wait's flow and step; None if neither the latest turn nor an observer has it."""
     if ref.turn == session.turn:
         return next(((wait.flow, wait.step) for wait in session.waits if wait.index == ref.index), None)
     known = (observer for observer in session.observers if (observer.turn, observer.wait) == (ref.turn, ref.index))
@@ -154,7 +154,6 @@ def place_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:
 
 
 def _render(scopes: Scopes, later: tuple[Later, ...], event: _Event, step: str, flow: str = "") -> EventEffects:
-    """With "" as `flow`, the hooks report the flow of `scopes`."""
     if not later:
         return NO_EFFECTS
     from ncco_server.flow.language.hooks import Hook, SentHook, event_record  # noqa: PLC0415 - loaded with the flow's hooks

@@ -1,4 +1,4 @@
-"""What a caller got from a turn, found from the steps that it entered."""
+"""What a caller got from a turn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ncco_server.results import ASKED, CHOSEN, HOURS, PLAYED, TurnFacts
 def facts_of(
     entered: Iterable[tuple[Flow, Step]], now: datetime, *, has_chosen: bool = False, is_over: bool = False
 ) -> TurnFacts:
-    """`entered` is in order; `is_over` says that the flow is played to its end after this turn."""
+    """`entered` is in order; `is_over`: the flow is played to its end after this turn."""
     heard = PLAYED if is_over else 0
     rang = ""
     own = ""

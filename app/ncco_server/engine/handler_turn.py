@@ -1,4 +1,4 @@
-"""Plays a handler with given results, for tests of handlers: without a server, a store, settings or webhooks."""
+"""Plays a handler with given results, for tests: without a server, a store, settings or webhooks."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class HandlerTurn:
 
 
 class _NoMoreResults(Exception):
-    """The handler waits for a function, and there is no result for it."""
+    """There is no result for a function that the handler waits for."""
 
 
 def turn_of(
@@ -70,12 +70,12 @@ def turn_of(
         handler: the handler, in a module that can be imported.
         results: what each `await` gave that waits for the caller, another flow or a function, in order: a choice or
             None, digits, an outcome, what a function returned, `RunFailed("why")`, or `NoInput("", "nomatch")`.
-        flows: the folder with flow files that the handler goes to or runs; None if there are none.
+        flows: the folder of the flow files that the handler goes to or runs; None if there are none.
         params: the handler's arguments after the call.
         to: the number that was called; "" for the first of the handler's numbers.
         from_: the caller's number.
         sip: the SIP headers, by name.
-        custom_data: the custom data from the Client SDK.
+        custom_data: from the Client SDK.
         env: the variables for flows, by name without the prefix `FLOW_`.
         dial_allow: the prefixes of computed numbers that may be dialled, as in `NCCO_DIAL_ALLOW`.
         now: the time of the whole call (aware).
@@ -127,7 +127,7 @@ def _loaded(handler: CallFlow, folder: Path | None) -> Flow:
 
 
 def _checked(number: int, step: Step, result: Any) -> Any:
-    """Return the result as it is stored. Raises ValueError if the wait cannot have it."""
+    """The result as it is stored. Raises ValueError if the wait cannot have it."""
     ways = [way.name for way in step.exit.ways if not way.target.is_end]
     results = [each for way in ways if way != "collected" for each in results_of(step, way)]
     if result in results or ("collected" in ways and isinstance(result, str)):
@@ -157,7 +157,7 @@ def _played(playing: Playing[Turn], left: list[tuple[int, Any]]) -> Turn:
 
 
 def _answer(code: Called, number: int, result: Any) -> LookupAnswer:
-    """Return the result as it is stored. Raises ValueError."""
+    """The result as it is stored. Raises ValueError."""
     if isinstance(result, RunFailed):
         return LookupAnswer(None, str(result) or "the function failed")
     try:

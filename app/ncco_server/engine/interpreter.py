@@ -1,7 +1,7 @@
 """Plays a flow, from one webhook to the next NCCO.
 
-Functions that play a turn are generators: each yields a tuple of `Lookup`s, to be made concurrently, is sent a tuple of
-the answers, and returns a `Turn`. Nothing is stored before it returns.
+Functions that play a turn are generators: each yields `Lookup`s, to be made concurrently, is sent the answers, and
+returns a `Turn`. Nothing is stored before that.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
 
 
 def _follow(run: Run, target: Target) -> Playing[Step | None]:
-    """Return None if the call ends. Raises RenderError."""
+    """None if the call ends. Raises RenderError."""
     name = target.step
     if target.runs is not None:
         run.note("ran", run.step, target.runs.flow, where=target.place)
@@ -97,7 +97,7 @@ def _follow(run: Run, target: Target) -> Playing[Step | None]:
 
 
 def _call_functions(run: Run) -> Playing[None]:
-    """Call the functions that a handler waits for, one after the other. Raises RenderError."""
+    """One after the other. Raises RenderError."""
     run.scopes.begin_handler()
     while (wanted := run.scopes.wanted_result()) is not None:
         name, request = wanted
@@ -116,7 +116,7 @@ def _call_functions(run: Run) -> Playing[None]:
 
 
 def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
-    """Decide on the outcome in `target`, which the sub-flow of `step` has returned. Raises RenderError."""
+    """Decide on the outcome that the sub-flow of `step` has returned. Raises RenderError."""
     outcome = Outcome(target.returns, because=f"{left.name} returned {target.returns}")
     if run.scopes.flow.handler is not None:
         run.scopes.step_of(step.name)  # raises what keeps the handler from getting here again
@@ -132,7 +132,7 @@ def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
 
 
 def _play(run: Run, step: Step) -> Target | None:
-    """Return the jump target, or None if the step waits. Raises RenderError."""
+    """None if the step waits. Raises RenderError."""
     if step.sets and not step.saves:  # otherwise `_save` has set them
         set_all(run, step.sets)
     names = run.scopes.names()
@@ -156,7 +156,7 @@ def _play(run: Run, step: Step) -> Target | None:
 
 
 def ask(run: Run, step: Step) -> Playing[None]:
-    """Make a step's lookups concurrently. If one fails, its `ok` is false and the call continues."""
+    """Make lookups concurrently. If one fails, its `ok` is false and the call continues."""
     names = run.scopes.names()
     asked = []
     for lookup in step.asks:
@@ -205,14 +205,13 @@ def _save(run: Run, step: Step) -> Playing[None]:
 
 
 def _key(run: Run, step: Step, lookup: AskedLookup) -> str:
-    """Stay the same if the turn is tried again, and differ for each lookup in the turn."""
+    """The same if the turn is tried again, and different for each lookup in it."""
     asked = f"{run.before.id}:{run.before.turn + 1}:{run.scopes.flow.name}.{step.name}.{lookup.name}"
     times = run.asked[asked] = run.asked.get(asked, 0) + 1
     return asked if times == 1 else f"{asked}:{times}"
 
 
 def _keep_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, str, LookupAnswer]]) -> None:
-    """Put all answers into scope together, since one may contain a sensitive value of another."""
     problems = run.scopes.keep(
         [(lookup, *lookup.definition.cast_answer(answer.value, answer.problem)) for lookup, _, answer in answers]
     )
@@ -225,7 +224,7 @@ def _keep_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, str, Lo
 
 
 def _roll_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target | None, Step | None]:
-    """Return the target of the failed step's error exit (None for the failsafe) and the step with that exit."""
+    """Return what `Run.error_target` does."""
     where = step.place if step else None
     run.note("failed", step.name if step else "", error.code, where=where, because=run.scopes.shown(error))
     run.roll_back_last(step)
@@ -261,7 +260,7 @@ def replace_refused_steps(run: Run) -> Playing[None]:
 
 
 def set_all(run: Run, assignments: Iterable[Assignment]) -> None:
-    """Assign in order: each value sees the assignments before it. Raises RenderError."""
+    """Each value sees the assignments before it. Raises RenderError."""
     for assignment in assignments:
         value = assignment.value
         run.scopes.assign(assignment.name, value.render(run.scopes.names()), is_literal=value.is_literal)
@@ -270,7 +269,7 @@ def set_all(run: Run, assignments: Iterable[Assignment]) -> None:
 def begin(
     flow: Flow, session_id: str, call: CallData, context: TurnContext, given: Mapping[str, str] = NOTHING
 ) -> Playing[Turn]:
-    """Give the params of the flow the texts in `given`; a param keeps its default if its text does not fit."""
+    """`given` has texts for the flow's params; one that does not fit is ignored."""
     budget = Budget()
     is_handler = flow.handler is not None and not given
     playback, is_playable = begun_playback(flow, call, context) if is_handler else (None, not given)
@@ -289,7 +288,7 @@ def begin(
 def begin_placed(
     flow: Flow, session_id: str, call: CallData, values: Mapping[str, Any], context: TurnContext, *, detected: str = ""
 ) -> Playing[Turn]:
-    """`detected` is `human`, `machine` or `beep` if the result of machine detection came first, otherwise ""."""
+    """`detected`: `human`, `machine` or `beep` if the result of machine detection came first, or ""."""
     outbound = flow.outbound
     target = Target(flow.start, flow.place) if outbound is None else outbound.ways.get(detected, outbound.answered)
     run = Run(flow, new_session(flow, session_id, call), context)
@@ -300,7 +299,7 @@ def begin_placed(
 def detected(
     flow: Flow, session: Session, outcome: str, values: Mapping[str, Any], context: TurnContext
 ) -> Playing[Turn | None]:
-    """Return None if the result of machine detection (`human`, `machine` or `beep`) does not steer the call.
+    """None if the result of machine detection (`human`, `machine` or `beep`) does not steer the call.
 
     The turn leads out of all flows that were run, to a step of the flow that declares `outbound`.
     """
@@ -320,7 +319,7 @@ def awaits_detection(session: Session) -> bool:
 
 
 def new_session(flow: Flow, session_id: str, call: CallData, values: Mapping[str, Any] = NOTHING) -> Session:
-    """`values` has tokens in place of sensitive values."""
+    """`values` has tokens for sensitive values."""
     variables = {name: variable.default for name, variable in flow.variables.items()}
     return Session(session_id, flow.name, flow.revision, call, variables=variables | dict(values))
 
@@ -365,7 +364,7 @@ def resume(
     *,
     seen: frozenset[str] = frozenset(),
 ) -> Playing[Turn | None]:
-    """Return None if the webhook does not steer.
+    """None if the webhook does not steer.
 
     `webhook` is None if it is unreadable, which takes the `error` exit. `seen` contains the statuses recorded for the
     waits of the latest turn.
@@ -389,7 +388,7 @@ def resume(
 
 
 def waiting_handler(flow: Flow, session: Session, context: TurnContext) -> Step | None:
-    """Return the step that a handler waits in, which may run another flow; None if the handler does not go on."""
+    """The step that a handler waits in, which may run another flow; None if the handler does not go on."""
     scopes = Run(flow, session, context).scopes
     name = session.step
     while not scopes.is_outermost:
@@ -400,7 +399,7 @@ def waiting_handler(flow: Flow, session: Session, context: TurnContext) -> Step 
 def resume_with(
     flow: Flow, session: Session, step: Step, result: Any, context: TurnContext, *, problem: str = ""
 ) -> Playing[Turn]:
-    """The turn after a handler got a result without a webhook: for tests of handlers.
+    """For tests of handlers: the turn after a result that came without a webhook.
 
     `problem` says why a question got no answer.
     """
@@ -416,14 +415,14 @@ def resume_with(
 
 
 def fail(flow: Flow, session: Session, context: TurnContext, because: str) -> Playing[Turn]:
-    """Take the `error` exit of the current step, because Vonage refused an NCCO."""
+    """Take the current step's `error` exit, because Vonage refused an NCCO."""
     run = Run(flow, session, context)
     yield from take_error_exit(run, run.scopes.flow.steps.get(session.step), because)
     return run.finish("error")
 
 
 def without_store(flow: Flow, session_id: str, call: CallData, context: TurnContext) -> Turn | None:
-    """Return what the `error` exit of the start step plays before it needs a webhook; None if that is nothing.
+    """What the `error` exit of the start step plays before it needs a webhook; None if nothing.
 
     Nothing about the call is known: variables and lookups have their defaults.
     """
@@ -446,7 +445,7 @@ def without_store(flow: Flow, session_id: str, call: CallData, context: TurnCont
 
 
 def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[Turn | None]:
-    """Return None if the exit ignores the outcome."""
+    """None if the exit ignores the outcome."""
     before = run.before
     if wait.sensitive:
         run.scopes.secrets.learn([outcome.digits, outcome.text])
@@ -496,7 +495,7 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
 
 
 def _heard_by_handler(decision: Decision) -> Any:
-    """None stands for the last failed attempt."""
+    """None after the last failed attempt."""
     if decision.outcome == "collected":
         (value,) = decision.values.values()
         return value

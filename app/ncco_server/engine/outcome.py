@@ -1,4 +1,4 @@
-"""Determines the outcome that a webhook reports, for the server, the simulator and the prover.
+"""The outcome that a webhook reports, for the server, the simulator and the prover.
 
 The called party of a `connect` may first hear a flow of its own. When its NCCO ends, the parties are connected, and no
 action can hang up: so a party that declines is kept waiting until it hangs up. Source: NCCO reference, Phone
@@ -19,35 +19,25 @@ from ncco_server.ncco.statuses import BEEP, DIAL_FAILURES, PICKED_UP
 from ncco_server.ncco.webhooks import AnswerWebhook, InputWebhook, NotifyWebhook, SpeechResult, StatusWebhook, Webhook
 
 REACHED = "step.reached"
-"""The name of the notify before a step that starts when the caller reaches it. Flows cannot use it."""
+"""The notify before a step that starts when the caller reaches it. Flows cannot use this name."""
 
 JOINED: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 0.1}
-"""Plays nothing: an NCCO needs at least one action.
-
-Source: NCCO reference, Wait (the shortest timeout).
-"""
+"""Plays nothing: an NCCO needs at least one action. Source: NCCO reference, Wait (the shortest timeout)."""
 
 APART: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 7200}
-"""Keeps a party that declined from being connected. Source: NCCO reference, Wait (the longest timeout)."""
+"""For a party that declined. Source: NCCO reference, Wait (the longest timeout)."""
 
 MOST_RESULTS = 10
-"""Speech results to compare, best first; our choice."""
+"""Speech results to compare; our choice."""
 
 _SOMEBODY_ANSWERED = PICKED_UP | {"completed"}
 
 
 def hear_input(asked: Asked, webhook: InputWebhook) -> Outcome:
-    """Decide by the first rule that applies.
+    """Digits win over speech, even if `timed_out` is true, and a key of the menu over data entry.
 
-    1. digits that are a key of the menu, even if `timed_out` is true: that choice; digits win over speech.
-    2. digits, if a number was requested: collected.
-    3. other digits: nomatch (dtmf).
-    4. a speech result with sufficient confidence that contains a phrase as whole words: that choice, the longest phrase
-       first, then the next-best result; any such result if free speech was requested: collected.
-    5. other speech results: nomatch (speech, or low_confidence if all are below the confidence).
-    6. no results and `speech.error`, if speech was requested: asr_error, which is not the caller's fault.
-    7. nothing at all: noinput.
-
+    A speech result must have sufficient confidence. The best one that contains a phrase as whole words is that choice,
+    the longest phrase first; for free speech, the best one is collected. `speech.error` is not the caller's fault.
     Source: webhook reference, Input event (`timed_out` says nothing about digits; `results` may be missing).
     """
     digits = webhook.digits or ""
@@ -116,7 +106,7 @@ def hear_status(webhook: StatusWebhook) -> Outcome:
 
 
 def event_of(webhook: Webhook) -> str:
-    """Return a call status, `beep`, `record`, `transcription`, ..., as in `on` and `events`."""
+    """A call status, `beep`, `record`, `transcription`, ..., as in `on` and `events`."""
     if not isinstance(webhook, StatusWebhook):
         return webhook.kind
     is_beep = BEEP.fields == {"status": webhook.status, "sub_state": webhook.sub_state}
@@ -124,7 +114,7 @@ def event_of(webhook: Webhook) -> str:
 
 
 def hear_connected(seen: frozenset[str]) -> Outcome:
-    """Return `failed` without a reported answer, and if a party that answered has declined.
+    """`failed` without a reported answer, and if a party that answered has declined.
 
     The caller also reaches the `notify` after a connect if the event of a failed dial was lost: so a lost `busy` never
     takes the path of a completed call.
@@ -140,7 +130,7 @@ def hear_connected(seen: frozenset[str]) -> Outcome:
 def declined(returned: str, *, is_over: bool) -> str:
     """Return "" if the called party was connected after its own flow.
 
-    `returned` is the outcome that the flow returned, "" for none; `is_over` says that it was played to the end.
+    `returned` is that flow's outcome, "" for none; `is_over`: it was played to the end.
     """
     if returned in DIAL_FAILURES:
         return returned
@@ -148,11 +138,11 @@ def declined(returned: str, *, is_over: bool) -> str:
 
 
 ASR_ERRORS = 2
-"""Speech recognition errors in a step that do not count as failed attempts."""
+"""How many in a step do not count as failed attempts."""
 
 
 def hear(step: Step, session: Session, wait: OpenWait, webhook: Webhook | None, seen: frozenset[str]) -> Outcome | None:
-    """Return None if the webhook does not steer, the outcome `error` if it is unreadable."""
+    """None if the webhook does not steer, the outcome `error` if it is unreadable."""
     match wait.kind:
         case "input":
             return _hear_answer(step, session, webhook)
@@ -166,7 +156,7 @@ def hear(step: Step, session: Session, wait: OpenWait, webhook: Webhook | None, 
 
 def _hear_answer(step: Step, session: Session, webhook: Webhook | None) -> Outcome:
     asked = step.exit.asked
-    if isinstance(webhook, AnswerWebhook):  # `dtmf` and `speech` are both missing: there are only numbers
+    if isinstance(webhook, AnswerWebhook):  # it has neither `dtmf` nor `speech`, only numbers
         webhook = InputWebhook()
     if asked is None or not isinstance(webhook, InputWebhook):
         return Outcome("error", because="the input webhook could not be read")

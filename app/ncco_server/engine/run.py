@@ -1,4 +1,4 @@
-"""One turn in progress: the position of the call, its actions so far, and the rollback of failed steps."""
+"""One turn in progress, and the rollback of failed steps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NO_NUMBER = "an entry of the list is not a phone number"
 
 
 class Savepoint(NamedTuple):
-    """The state of a turn before `step` was entered; `hooks` and `entered` are counts."""
+    """A turn before `step` was entered; `hooks` and `entered` are counts."""
 
     step: Step
     built: tuple[int, int, int]
@@ -44,9 +44,9 @@ class Run:
 
     Attributes:
         asked: how often each lookup was made, for idempotency keys.
-        entered: the entered steps, without those that were rolled back.
+        entered: the steps, without those that were rolled back.
         step: "" after the last one.
-        returned: the outcome that the flow of a called party has returned.
+        returned: the outcome of the flow of a called party.
         last_conversation: the step whose `conversation` ends the NCCO; "" if none does.
     """
 
@@ -105,7 +105,7 @@ class Run:
         self.scopes.entered_at = now
 
     def come_back(self, target: Target) -> Step | None:
-        """Return to the step that ran the current flow; None if no step waits. Raises RenderError."""
+        """None if no step waits. Raises RenderError."""
         if self.scopes.is_outermost:
             self.returned = target.returns
             return None
@@ -114,7 +114,7 @@ class Run:
         return step
 
     def end(self) -> None:
-        """A called party is connected after the actions so far, unless it declined."""
+        """A called party is connected next, unless it declined."""
         self.last_conversation = self.step if self._builder.ends_in_conversation else ""
         self.step = ""
         if self.before.parent and self.returned in DIAL_FAILURES:
@@ -141,7 +141,7 @@ class Run:
         return Frame(names, position, waited, self._may_dial, self.context.dial_limit - dialled)
 
     def _may_dial(self, number: str) -> bool:
-        """Show each refused number once in the trace."""
+        """The trace shows each refused number once."""
         refused = refusal(number, self.context.dial_allow)
         if refused and self.step and number not in self._refused:
             self._refused.add(number)
@@ -153,8 +153,8 @@ class Run:
     def begins_later(self, step: Step) -> bool:
         """Whether a step starts only when the caller reaches it, not while the NCCO before it is built.
 
-        A step with lookups or effects does so after an action of unknown length. After prompts it starts at once, so
-        that its data is ready in time. Our choice.
+        One with lookups or effects does so after an action of unknown length, but after prompts starts at once, so that
+        its data is ready in time. Our choice.
         """
         return (
             bool(step.asks or step.sends or step.saves or step.result or step.exit.asks_again)
@@ -183,7 +183,7 @@ class Run:
             yield Origin(flow, step, self.frame(names))
 
     def enter_stretch(self, target: Target) -> bool:
-        """Enter a step and play everything up to the next wait or the end of the call.
+        """Play everything up to the next wait or the end of the call.
 
         Returns False and plays nothing if not all steps are precomputed, or the actions do not fit this call.
         """
@@ -200,7 +200,7 @@ class Run:
         return stretch is not None and self._play_ready(stretch, entered=1)
 
     def _play_ready(self, stretch: Stretch, *, entered: int) -> bool:
-        """`entered` says how many steps of the stretch (0 or 1) were entered before."""
+        """`entered`: how many steps of the stretch (0 or 1) were entered before."""
         if len(self._marks) + len(stretch.steps) > STEP_LIMIT or (self._built and self._built.drafts):
             return False
         before = self.before
@@ -218,7 +218,7 @@ class Run:
         return True
 
     def mark(self, step: Step) -> None:
-        """Raises RenderError if the step limit is exceeded."""
+        """Raises RenderError above the step limit."""
         built = self._builder.mark()
         self._marks.append(Savepoint(step, built, len(self.hooks), self.saves, len(self.entered), self.scopes.state))
         self.step = step.name
@@ -245,7 +245,7 @@ class Run:
             self.scopes.restore(self._decided[1])
 
     def error_target(self, step: Step | None) -> tuple[Target | None, Step | None]:
-        """Return where the call goes if `step` fails, and the step with that error exit; None for the failsafe.
+        """Where the call goes if `step` fails, and the step with that error exit; None for the failsafe.
 
         If a flow does not handle the failure, the step that runs the flow fails.
         """
@@ -268,7 +268,7 @@ class Run:
         return None
 
     def fault(self) -> tuple[Savepoint, Issue] | None:
-        """Return the first error for which Vonage would refuse the NCCO, and the step that caused it."""
+        """As `NccoBuilder.fault`, but with the step that caused the error."""
         found = None if self._ready else self._builder.fault()
         if found is None:
             return None
@@ -285,7 +285,7 @@ class Run:
             stretch, ncco = self._ready
             waits = stretch.waits
             is_over = stretch.is_over
-            dialled = before.dialled + stretch.dials  # the turn played nothing else
+            dialled = before.dialled + stretch.dials
         else:
             ncco = self._builder.actions()
             stored = self._builder.stored_actions(scopes.hide_option)
@@ -338,7 +338,6 @@ class Run:
         )
 
     def _facts(self, *, is_over: bool, has_dialled: bool) -> TurnFacts:
-        """The failsafe gives the caller nothing."""
         if self.is_failsafe:
             return NO_FACTS
         facts = facts_of(self.entered, self.context.now, has_chosen=self.has_chosen, is_over=is_over)

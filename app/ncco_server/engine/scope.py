@@ -1,4 +1,4 @@
-"""The names that values can use during a turn: variables, lookups, and names such as `call`."""
+"""The names that values can use during a turn."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ncco_server.flow.frame import Runs, Target
 from ncco_server.flow.grammar.values import OUR_NUMBERS
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.paths import written
-from ncco_server.flow.runtime import Outcome, PlayedHandler
+from ncco_server.flow.runtime import Handling, Outcome, PlayedHandler
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.values import Names
@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # loaded with the flows that use them
 NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
 
 _NUMBER = re.compile(r"\+?[1-9][0-9]{6,14}")
-"""Matches a number that can be called back, but not `anonymous`, a SIP address, or "".
+"""A number that can be called back: not `anonymous`, a SIP address, or "".
 
 Source: ITU-T E.164 (15 digits at most); the minimum is our choice.
 """
@@ -63,7 +63,7 @@ def call_record(call: CallData) -> dict[str, Any]:
 
 
 def heard_record(outcome: Outcome, *, sensitive: bool) -> dict[str, Any]:
-    """Leave out a sensitive value, which is only in its variable."""
+    """A sensitive value is only in its variable."""
     confidence = {"confidence": outcome.confidence or 0.0}
     return confidence if sensitive else {"digits": outcome.digits, "text": outcome.text, **confidence}
 
@@ -80,8 +80,8 @@ class FlowScope(NamedTuple):
     Attributes:
         variables: without those in `tokens`.
         step: the step that runs another flow; "" in the flow that the call is in now.
-        secrets: the sensitive variables that were assigned in this turn.
-        tokens: of the sensitive variables assigned in earlier turns, invisible to flows.
+        secrets: the sensitive variables assigned in this turn.
+        tokens: of those assigned in earlier turns, invisible to flows.
         hidden: the stored answers, with tokens, of earlier lookups with sensitive fields, invisible to flows.
     """
 
@@ -95,7 +95,7 @@ class FlowScope(NamedTuple):
     hidden: Mapping[str, Mapping[str, Any]] = NOTHING
 
     def __repr__(self) -> str:
-        """Leave out the values, which may be sensitive."""
+        """Values may be sensitive."""
         return f"<scope of {self.flow.name}>"
 
     def names(
@@ -177,7 +177,7 @@ def new_scope(flow: Flow, given: Mapping[str, Any]) -> FlowScope:
 
 
 def scopes_of(root: Flow, session: Session, cipher: Cipher | None) -> tuple[FlowScope, ...]:
-    """Return the outermost flow first. The cipher decrypts `spoken` params."""
+    """Outermost flow first. The cipher decrypts `spoken` params."""
     flow = root.named(session.at) if session.at else root
     current = _restored(flow, cipher, session.variables, session.lookups)
     if not session.callers:
@@ -216,10 +216,15 @@ def _decrypted(flow: Flow, tokens: Mapping[str, str], cipher: Cipher) -> dict[st
     return {name: flow.variables[name].type.cast(orjson.loads(text)) for name, text in texts.items() if text}
 
 
-def begun_playback(flow: Flow, call: CallData, context: TurnContext) -> tuple[PlayedHandler, bool]:
-    """Return the handler, and whether it can be played up to its first wait."""
+def _handling_of(flow: Flow) -> Handling:
     handling = flow.handler
     assert handling is not None  # noqa: S101 - asked for the flows of handlers only
+    return handling
+
+
+def begun_playback(flow: Flow, call: CallData, context: TurnContext) -> tuple[PlayedHandler, bool]:
+    """Return also whether the handler can be played up to its first wait."""
+    handling = _handling_of(flow)
     params = {name: flow.variables[name].default for name in flow.params}
     playback = handling.playback(call_record(call), context.env, params, NOTHING)
     try:
@@ -231,19 +236,15 @@ def begun_playback(flow: Flow, call: CallData, context: TurnContext) -> tuple[Pl
 
 
 LEVEL_LIMIT = 20
-"""Only a bug can reach this limit, because the loader refuses recursion."""
+"""Only a bug can reach it, because the loader refuses recursion."""
 
 NOT_SHOWN = "not shown: it may contain a sensitive value"
 
 
 class Scopes:
-    """The flows that a call is in during a turn, and the names that values in the innermost flow can use.
+    """The flows that a call is in during a turn, and the names for values in the innermost one.
 
-    Attributes:
-        locale: "" until the caller has chosen one.
-        heard: the caller's input before the current step was entered.
-        entered_at: when the current step was entered (aware, UTC).
-        answers: by name, masked for the store.
+    `locale`, `heard` and `entered_at` are as in `Session`; `answers` are by name, masked for the store.
     """
 
     def __init__(self, root: Flow, before: Session, context: TurnContext, budget: Budget) -> None:
@@ -275,7 +276,7 @@ class Scopes:
 
     @cached_property
     def secrets(self) -> Secrets:
-        """The sensitive values received so far. Rolling back a step does not remove any."""
+        """The sensitive values so far. Rolling back a step does not remove any."""
         return Secrets()
 
     @property
@@ -298,7 +299,7 @@ class Scopes:
         self.flow = self._scope.flow
 
     def names(self, now: datetime | None = None, heard: Mapping[str, Any] | None = None) -> Names:
-        """Return names that are cached until a value changes; callers must not modify them.
+        """Cached until a value changes; callers must not modify them.
 
         By default, `now` is when the step was entered, and `heard` the input before that.
         """
@@ -321,13 +322,13 @@ class Scopes:
         return self._names
 
     def step_of(self, name: str) -> Step:
-        """In a handler, return the step that it waits in. Raises RenderError."""
+        """In a handler, the step that it waits in. Raises RenderError."""
         flow = self._scope.flow
         step: Step | None = None if flow.handler is None else self._playback(self._scope).step(name)
         return flow.steps[name] if step is None else step
 
     def handler_step(self, name: str) -> Step | None:
-        """Return None if the handler must call a function first, or fails."""
+        """None if the handler must call a function first, or fails."""
         self.begin_handler()
         try:
             step: Step | None = self._playback(self._scope).step(name)
@@ -336,7 +337,7 @@ class Scopes:
         return step
 
     def _step_in(self, scope: FlowScope, name: str) -> Step:
-        """Return a step that does nothing if a handler does not get there anymore."""
+        """A step that does nothing if a handler does not get there anymore."""
         if scope.flow.handler is not None:
             with suppress(RenderError):
                 step: Step | None = self._playback(scope).step(name)
@@ -346,8 +347,7 @@ class Scopes:
 
     def _playback(self, scope: FlowScope) -> PlayedHandler:
         """Raises RenderError."""
-        handling = scope.flow.handler
-        assert handling is not None  # noqa: S101 - asked for the flows of handlers only
+        handling = _handling_of(scope.flow)
         recorded = scope.variables[handling.recorded]
         playback = self._playbacks.get(scope.flow.name)
         if playback is None or not playback.follows(recorded):
@@ -375,10 +375,10 @@ class Scopes:
         return token
 
     def redactor(self) -> Callable[[Any], Any] | None:
-        """Return None if the turn has no sensitive value."""
+        """None if the turn has no sensitive value."""
         if not self.secrets:
             return None
-        from ncco_server.flow.language.returns import Redactor  # noqa: PLC0415 - only for handlers, and loaded with them
+        from ncco_server.flow.language.returns import Redactor  # noqa: PLC0415 - only for handlers
 
         redactor = Redactor(self.secrets, self.mask)
         return lambda result: redactor.redact(ANY, result, ())
@@ -393,13 +393,12 @@ class Scopes:
             self.assign(handling.recorded, begun)
 
     def wanted_result(self) -> tuple[str, Any] | None:
-        """Return the function that the handler waits for, and its request, or None. Raises RenderError."""
+        """The function that the handler waits for, and its request. Raises RenderError."""
         return self._playback(self._scope).wanted
 
     def came_so_far(self) -> str:
-        """Return a token that is the same if a webhook is repeated."""
-        handling = self._scope.flow.handler
-        assert handling is not None  # noqa: S101 - asked for the flows of handlers only
+        """A token that is the same if a webhook is repeated."""
+        handling = _handling_of(self._scope.flow)
         return self.mask(handling.came_so_far(self._scope.variables[handling.recorded]))
 
     def record(self, value: Any, problem: str = "", *, sensitive: bool = False) -> None:
@@ -407,13 +406,12 @@ class Scopes:
         if sensitive and value is not None:
             value = self._token_of(value)
         playback = self._playback(self._scope)
-        handling = self._scope.flow.handler
-        assert handling is not None  # noqa: S101 - asked for the flows of handlers only
+        handling = _handling_of(self._scope.flow)
         item = playback.item(value, problem, self._context.now)
         self.assign(handling.recorded, [*self._scope.variables[handling.recorded], item])
 
     def waiting(self) -> Iterator[tuple[Flow, Step, Names]]:
-        """The innermost comes first."""
+        """Innermost first."""
         for scope in reversed(self._scopes[:-1]):
             names = scope.names(
                 self._call,
@@ -427,7 +425,7 @@ class Scopes:
             yield scope.flow, self._step_in(scope, scope.step), names
 
     def assign(self, name: str, value: Any, *, is_literal: bool = False) -> None:
-        """Set a variable, or the locale. `is_literal` means that the value is written in the flow."""
+        """`is_literal`: the value is written in the flow."""
         if name == "locale":
             self.locale = str(value)
             return
@@ -460,7 +458,7 @@ class Scopes:
         return problems
 
     def begin(self, runs: Runs, step: str) -> None:
-        """Start another flow; the current one waits for it in `step`, or is left for good. Raises RenderError."""
+        """Start another flow; the current one waits in `step`, or is left for good. Raises RenderError."""
         names = self.names()
         given = {assignment.name: assignment.value.render(names) for assignment in runs.given}
         sub = new_scope(self._root.named(runs.flow), given)
@@ -473,7 +471,7 @@ class Scopes:
             raise RenderError("R103", f"more than {LEVEL_LIMIT} flows wait for each other", runs.flow)
 
     def come_back(self, target: Target) -> Step:
-        """Return to the step that waits, with the result in `target`. Raises RenderError."""
+        """Raises RenderError."""
         names = self.names()
         returned = {assignment.name: assignment.value.render(names) for assignment in target.sets}
         step = self.leave()
@@ -488,7 +486,7 @@ class Scopes:
         return self._step_in(scope, scope.step)
 
     def leave_all(self, params: Mapping[str, Any]) -> None:
-        """Return to the flow that the call began in; if the call has left it, it begins again with these params."""
+        """If the call has left the flow in which it began, that flow begins again with these params."""
         outermost = self._scopes[0]
         if outermost.flow is self._root:
             self._set((outermost._replace(step=""),))
@@ -497,7 +495,7 @@ class Scopes:
             self.give(params)
 
     def shown(self, error: RenderError) -> str:
-        """Return `NOT_SHOWN` if the message may quote a sensitive value."""
+        """`NOT_SHOWN` if the message may quote a sensitive value."""
         secrets = {name for scope in self._scopes for name in scope.secret_names}
         is_hidden = bool(secrets) if error.reads is None else not secrets.isdisjoint(error.reads)
         return NOT_SHOWN if is_hidden or self.secrets.are_in(str(error)) else str(error)
@@ -509,7 +507,6 @@ class Scopes:
         ]
 
     def _awaiting(self, scope: FlowScope) -> FlowScope:
-        """With what the flow waits for, if it is a handler that has run in this turn."""
         handling = scope.flow.handler
         playback = self._playbacks.get(scope.flow.name)
         if handling is None or playback is None or len(playback.recorded) != len(scope.variables[handling.recorded]):
@@ -529,7 +526,7 @@ class Scopes:
 
 
 def observers(root: Flow, before: Session) -> tuple[Observer, ...]:
-    """Return the oldest first."""
+    """Oldest first."""
     observed = list(before.observers)
     for wait in before.waits:
         if wait.kind != "event":

@@ -1,8 +1,8 @@
 """Finds sensitive values that a lookup answer repeats in fields not declared sensitive.
 
-A server that receives a PIN may return it in any text. Case, width and URL encoding are ignored. A value of four or
-five characters must be a whole word or number, because one phone number in a thousand contains 2580 by chance; a
-shorter one must be the whole text. Our choice.
+A server that receives a PIN may return it in any text. Case, width, URL encoding and the script of digits are
+ignored. A value of four or five characters must be a whole word or number, because one phone number in a thousand
+contains 2580 by chance; a shorter one must be the whole text. Our choice.
 """
 
 from __future__ import annotations
@@ -17,14 +17,12 @@ from ncco_server.flow.paths import Path, by_first_key
 from ncco_server.flow.phrases import COMPARED_CHARACTERS
 
 ANYWHERE_LENGTH: Final = 6
-"""From this length, a secret is found inside words and numbers."""
 
 PART_LENGTH: Final = 4
-"""From this length, a secret is found as a word or number of a longer text."""
 
 
 class Secrets:
-    """The sensitive values that a turn has received."""
+    """The sensitive values of a turn."""
 
     def __init__(self) -> None:
         self._whole: set[str] = set()
@@ -34,7 +32,6 @@ class Secrets:
         return bool(self._whole)
 
     def learn(self, value: object) -> None:
-        """For a list or a map, add each entry."""
         for text in _texts(value):  # the start of a long text is enough to find it
             self._whole.add(text)
             if len(text) >= PART_LENGTH:
@@ -73,7 +70,6 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _folded(text: str) -> str:
-    """Remove differences in case, width, URL encoding and the script of digits."""
     decoded = unquote_plus(text) if "%" in text else text
     if not decoded.isascii():
         decoded = "".join(_digit(char) for char in unicodedata.normalize("NFKC", decoded))

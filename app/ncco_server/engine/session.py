@@ -1,4 +1,4 @@
-"""The state of a call between two webhooks, and the input, the result and the trace of a turn."""
+"""The state of a call between two webhooks, and the input, result and trace of a turn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ncco_server.results import NO_FACTS, TurnFacts
 from ncco_server.table_rows import RowChange
 
 NOTHING: Final[Mapping[str, Any]] = {}
-"""Stands for a map that Vonage did not send; never changed."""
+"""A map that Vonage did not send; never changed."""
 
 
 class CallData(NamedTuple):
@@ -55,9 +55,9 @@ class OpenWait(NamedTuple):
     Attributes:
         index: counts within the turn, from 0.
         steers: whether the reply to the webhook may replace the NCCO.
-        sensitive: whether the digits and words in its webhook must never be stored.
+        sensitive: whether its digits and words must never be stored.
         flow: "" for the flow that the call began in.
-        runs: the flow that the called party of a `connect` hears and its params, or None.
+        runs: the flow that the called party of a `connect` hears and its params.
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index, which is not used
@@ -71,7 +71,7 @@ class OpenWait(NamedTuple):
 
 
 class Level(NamedTuple):
-    """A flow that waits in `step` for the return of a flow that it runs."""
+    """A flow that waits in `step` for another flow to return."""
 
     flow: str
     step: str
@@ -80,7 +80,7 @@ class Level(NamedTuple):
 
 
 OWN_LEG: Final = -1
-"""Used instead of a wait's number for the caller's own leg."""
+"""The number of a wait, for the caller's own leg."""
 
 
 class Observer(NamedTuple):
@@ -100,18 +100,18 @@ class Session(NamedTuple):
 
     Attributes:
         id: made from the leg UUID of the answer webhook, or random.
-        turn: number of the latest turn, from 1.
+        turn: the latest one, from 1.
         step: the step that waits; "" once the call is over.
         tries: failed attempts in that step, without the speech recognition errors in `asr_errors`.
-        position: the index of the current target in a list of a connect.
+        position: the index of the current target in a connect's list.
         variables: sensitive values are tokens.
-        entered_at: `now` when the step was entered (aware, UTC), so that a repeated prompt is the same.
+        entered_at: when the step was entered (aware, UTC): its `now`, so that a repeated prompt is the same.
         heard: the value of `input` when the step was entered.
         at: the flow of `step`; "" for the flow that the call began in.
-        callers: the flows that wait for the flow of `step`, the outermost first.
+        callers: the flows that wait for that flow, outermost first.
         locale: "" until the caller has chosen one.
         parent: the session whose `connect` created this leg; "" for an incoming call.
-        returned: the outcome that the flow returned if no other flow waited for it.
+        returned: the flow's outcome if no other flow waited for it.
     """
 
     id: str
@@ -141,7 +141,7 @@ class Session(NamedTuple):
 R = TypeVar("R", CallData, OpenWait, Level, Session)
 
 _FIRST_RARE: Final = Session._fields.index("at")
-"""This field and the following ones are written only if they are not empty."""
+"""From this field on, only those that are not empty are written."""
 _NOTHING_RARE: Final = tuple(Session._field_defaults.values())[_FIRST_RARE - len(Session._fields) :]
 
 
@@ -186,7 +186,7 @@ def _call_fields(call: CallData) -> dict[str, Any]:
         "sip": call.sip,
         "custom_data": call.custom_data,
     }
-    if call.request:  # hosts with the previous version do not know this field
+    if call.request:  # hosts with the previous version do not know it
         fields["request"] = call.request
     return fields
 
@@ -208,7 +208,7 @@ def _wait_fields(wait: OpenWait) -> dict[str, Any]:
 
 
 def _reader(kind: type[R]) -> Callable[[Mapping[str, Any]], R]:
-    """Create records of `kind` from maps. Raises TypeError for unknown fields, KeyError for missing ones."""
+    """Raises TypeError for unknown fields, KeyError for missing ones."""
     defaults = kind._field_defaults
     size = len(kind._fields)
     values = itemgetter(*kind._fields)
@@ -249,10 +249,10 @@ class Cipher(Protocol):
     """Encrypts the values that a placed call keeps until its last attempt is over."""
 
     def encrypt(self, text: str) -> str:
-        """The token of a text."""
+        """Return a token."""
 
     def decrypt(self, token: str) -> str | None:
-        """Return None for a text that is not a token."""
+        """None for a text that is not a token."""
 
 
 class TurnContext(NamedTuple):
@@ -261,7 +261,7 @@ class TurnContext(NamedTuple):
     Attributes:
         now: aware, UTC.
         env: by name, without the prefix `FLOW_`.
-        mask: returns the token that replaces a secret, given the session's ID and the secret.
+        mask: the session's ID and a secret → the token that replaces it.
         cipher: encrypts the call's `spoken` params; None if it keeps none.
     """
 
@@ -282,7 +282,7 @@ class Lookup(NamedTuple):
         request: a `LookupRequest`, or a `TableRead` of `ncco_server.flow.language`.
         key: the idempotency key, the same for each attempt of a turn.
         turn, session: of a handler's function, whose result is stored before the turn; otherwise 0 and "".
-        redact: replaces what repeats a sensitive value in the result of such a function, or None.
+        redact: replaces what repeats a sensitive value in such a result.
     """
 
     step: str
@@ -307,7 +307,7 @@ class LookupAnswer(NamedTuple):
     """The answer to a lookup.
 
     Attributes:
-        value: the decoded JSON of the response, or the result of the function; None if there is none.
+        value: the response's JSON, decoded, or the function's result; None if there is none.
         problem: why the value is missing, or "".
         status: the HTTP status of an error; 0 for none.
         cure: what the operator can do; "" if the lookup's source must change.
@@ -325,12 +325,12 @@ class LookupAnswer(NamedTuple):
     is_cut_off: bool = False
 
     def __repr__(self) -> str:
-        """Leave out the value, which may be sensitive."""
+        """The value may be sensitive."""
         return f"<answer: {self.problem or 'there'}, in {self.ms} ms>"
 
 
 class CalledFunction(NamedTuple):
-    """The result of a handler's function as JSON, or the `problem` why there is none."""
+    """The result of a handler's function as JSON, or the `problem`."""
 
     flow: str
     name: str
@@ -339,17 +339,17 @@ class CalledFunction(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """The work between two decisions: one webhook in, one NCCO out.
+    """One webhook in, one NCCO out.
 
     Attributes:
         ncco: valid; empty if there is nothing to play.
         outcome: what the webhook meant (`answer`, `sales`, `noinput`, `busy`, ...).
         is_failsafe: whether no part of the flow could be played.
         has_fault: whether a line of the trace says `failed` or `refused`.
-        trace_json: the trace as JSON if it is the same in every call; otherwise b"".
+        trace_json: if the trace is the same in every call; otherwise b"".
         dials: in this turn; for a first turn, see its session.
-        stored_ncco: the NCCO with tokens in place of `spoken` params; None if it has none.
-        called: in order. The store keeps the functions' results until the turn is stored.
+        stored_ncco: the NCCO with tokens for `spoken` params; None if it has none.
+        called: in order. The store keeps the results until the turn is stored.
     """
 
     ncco: list[dict[str, Any]]
@@ -394,13 +394,13 @@ class TraceLine:
 
     @classmethod
     def read(cls, line: Mapping[str, Any]) -> Self:
-        """Fields that older lines lack get their defaults."""
+        """Older lines lack some fields."""
         return cls(**{each.name: line[each.name] for each in fields(cls) if each.name in line})
 
 
 @dataclass
 class AskedLine(TraceLine):
-    """The line of a lookup; `request` is the token of everything that was sent, "" if no request could be made.
+    """A lookup; `request` is the token of what was sent, "" if no request could be made.
 
     Comparing tokens shows whether another revision of the flow would send the same.
     """

@@ -1,8 +1,8 @@
 """The actions from one step to the next wait, precomputed when the first call reaches the step.
 
-Most steps use values of a call only in fields of their actions, which each call fills in. If anything else depends on
-the call (a condition, a lookup, a computed number) or a field cannot be filled in, the interpreter plays the steps one
-by one, and rolls back those that fail.
+Most steps use values of a call only in fields that each call fills in. If anything else depends on the call (a
+condition, a lookup, a computed number) or a field cannot be filled in, the interpreter plays the steps one by one,
+and rolls back those that fail.
 """
 
 from __future__ import annotations
@@ -39,16 +39,15 @@ from ncco_server.results import TurnFacts
 
 ENTERED: Final = Again()
 EVERY_TIME: Final = datetime.min.replace(tzinfo=UTC)
-"""Stands for the time of every call."""
 STEP_LIMIT: Final = 200
-"""Only a bug can reach this limit: a loaded flow has no cycle without input."""
+"""Only a bug can reach it: a loaded flow has no cycle without input."""
 
 MOST_MADE: Final = 2000
-"""How many stretches are kept for a handler, whose computed menus are new steps in each call; our choice."""
+"""Stretches kept for a handler, whose computed menus are new steps in each call; our choice."""
 
 
 class ReadyAction(NamedTuple):
-    """One precomputed action; each hole, an option that each call computes, is None in `constant`."""
+    """A precomputed action; the holes, which each call fills in, are None in `constant`."""
 
     constant: dict[str, Any]
     holes: Mapping[str, Value]
@@ -62,11 +61,11 @@ class Stretch:
 
     Attributes:
         ends: whether the last step leads to the end of the call.
-        is_over: whether none of the waits steers, so that the call ends after the actions.
+        is_over: whether the call ends after the actions, because no wait steers.
         actions: with the tail after an `input`.
-        trace: the first line reports the start of a call, the second one the entry of the first step.
-        facts: None if what the caller got depends on the time.
-        is_enterable: whether the first step can be played on entry without doing anything else first.
+        trace: begins with the start of a call, and the entry of the first step.
+        facts: None if they depend on the time.
+        is_enterable: whether the first step does nothing before it is played.
         dials: without the tail.
         is_checked: whether the NCCO was valid in one call. After that, only filled-in values can be invalid.
     """
@@ -93,7 +92,7 @@ class Stretch:
     def play(
         self, names: Mapping[str, Any], context: TurnContext, session: str, turn: int, dialled: int
     ) -> list[dict[str, Any]] | None:
-        """Return None if an action cannot be computed or dialled, or Vonage would refuse it.
+        """None if an action cannot be computed or dialled, or Vonage would refuse it.
 
         `dialled` is the number of dials of the call so far.
         """
@@ -125,7 +124,7 @@ class Stretch:
 def first_turn(
     flow: Flow, session_id: str, call: CallData, context: TurnContext, budget: Budget, *, playback: PlayedHandler | None
 ) -> Turn | None:
-    """Return None unless one stretch leads to the first wait of the call."""
+    """None unless one stretch leads to the first wait of the call."""
     step = flow.steps[flow.start] if playback is None else playback.step(flow.start)
     stretch = stretch_of(flow, step, is_root=True) if step is not None else None
     if stretch is None or stretch.ends or not stretch.is_enterable:
@@ -173,10 +172,10 @@ def first_turn(
 
 
 def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED) -> Stretch | None:
-    """Return None if there is no stretch that starts when `step` is played or repeated.
+    """None if there is no stretch that starts when `step` is played or repeated.
 
-    Its lookups, assignments and hooks have been done already. `is_root` says that no other flow waits for this one,
-    which never changes: a sub-flow is a separate object.
+    Its lookups, assignments and hooks have been done already. `is_root`: no other flow waits for this one, which never
+    changes: a sub-flow is a separate object.
     """
     key = id(step), id(again.prompts), again.reprompt, again is ENTERED
     if key not in flow.stretches:
@@ -236,7 +235,7 @@ def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
 
 
 def _walked(flow: Flow, step: Step) -> tuple[list[Step], list[TraceLine], bool]:
-    """Return the steps to a wait or to the end, and whether the call ends after them. Raises DependsOnCall."""
+    """Return the steps to a wait or to the end, and whether the call then ends. Raises DependsOnCall."""
     steps = [step]
     trace = [_entered(step)]
     while step.exit.leaves_at_once:
@@ -281,5 +280,4 @@ def decided(step: Step, jump: Jump) -> TraceLine:
 
 
 def written_at(place: Place | None) -> str:
-    """Return "" for None."""
     return f"{place.file}:{place.line}" if place else ""

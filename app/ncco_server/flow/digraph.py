@@ -12,7 +12,7 @@ N = TypeVar("N")
 def shortest_path(
     start: N, edges: Callable[[N], Iterable[tuple[E, N | None]]], is_last: Callable[[E], bool]
 ) -> list[E]:
-    """Return [] if no path leads to an edge for which `is_last` is true. A path may lead back to the start."""
+    """Return [] if no path leads to an edge that `is_last`. A path may lead back to the start."""
     before: dict[N, tuple[N, E]] = {}
     waiting = [start]
     for node in waiting:
@@ -31,7 +31,7 @@ def shortest_path(
 
 
 def reachable(starts: Iterable[N], successors: Callable[[N], Iterable[N]]) -> dict[N, None]:
-    """In the order of a depth-first search, beginning with the start nodes."""
+    """In the order of a depth-first search, from the start nodes."""
     found = dict.fromkeys(starts)
     waiting = list(found)
     while waiting:
@@ -53,7 +53,7 @@ def components(successors: Mapping[N, Collection[N]]) -> list[list[N]]:
 
 
 def _depth_first(successors: Mapping[N, Collection[N]], starts: Iterable[N]) -> list[list[N]]:
-    """For each start, the new nodes in postorder; empty groups are left out."""
+    """Each start's new nodes in postorder; empty groups are left out."""
     found: list[list[N]] = []
     seen: set[N] = set()
     for start in starts:

@@ -18,7 +18,7 @@ EffectKind: TypeAlias = Literal["read", "play", "dial", "send", "set", "give", "
 """
 
 Phase: TypeAlias = Literal["lookup", "enter", "early", "do", "again", "retry", "test", "leave", "error", "event"]
-"""When it happens, in the order of a call.
+"""When it happens, in a call's order.
 
 - lookup, enter: on entry, before and after the lookups are answered.
 - early: before anything is played; do, again, retry: what is played on entry, after the wait, and after a failed
@@ -50,5 +50,5 @@ class Effect(NamedTuple):
 
     @property
     def is_repeated(self) -> bool:
-        """Whether another effect of the step has this value, or contains it."""
+        """Whether another effect of the step has or contains this value."""
         return self.kind == "dial" or self.phase in ("early", "again")

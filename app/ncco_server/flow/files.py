@@ -1,4 +1,4 @@
-"""Reads flows/ and templates/ from disk, and replaces files; no other module of `ncco_server.flow` opens them."""
+"""Reads flows/ and templates/ from disk, and replaces files; nothing else in `ncco_server.flow` opens them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ncco_server.flow.nodes import Place
 from ncco_server.flow.source.source_file import SourceFile
 
 MAX_BYTES = 1_048_576
-"""The limit of a file, and of a project: a hundred times what a flow needs."""
+"""Of a file, and of a project: a hundred times what a flow needs."""
 MAX_FILES = 500
 """Flow files and templates together; our choice."""
 
@@ -43,11 +43,11 @@ Stamps = Mapping[str, Stamp]
 
 
 def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[FlowIssue]]:
-    """Return display path → text of each flow file and template, and the issues of unreadable files.
+    """Display path → text of each flow file and template, and issues of unreadable files.
 
-    Display paths start with `flows/` or `templates/`, whatever the folders are called. Names that start with a dot are
-    skipped. Reading stops at the first file that exceeds a limit of the project, which `load` reports. U+FFFD replaces
-    bytes that are not UTF-8.
+    Display paths start with `flows/` or `templates/`, whatever the folders' names. Names with a leading dot are
+    skipped. Reading stops at the first file over a project limit, which `load` reports. U+FFFD replaces bytes that are
+    not UTF-8.
     """
     reader = _FolderReader()
     reader.read_folder(flows, "flows", _is_flow)
@@ -95,7 +95,7 @@ class _FolderReader:
                 self._read_file(root, path, shown)
 
     def _walk(self, root: Path, folder: Path, display: str) -> Iterator[tuple[Path, str]]:
-        """A linked folder is not entered, since it could form a cycle."""
+        """A linked folder could form a cycle and is not entered."""
         try:
             paths = [(path, path.is_dir(), path.is_symlink()) for path in sorted(folder.iterdir())]
         except OSError as error:
@@ -153,7 +153,7 @@ class _FolderReader:
 
 
 def _read(path: Path) -> bytes:
-    """Return at most one byte more than `MAX_BYTES`.
+    """At most one byte more than `MAX_BYTES`.
 
     Raises OSError, or ValueError if it is not a regular file: reading a pipe could block forever.
     """
@@ -166,7 +166,7 @@ def _read(path: Path) -> bytes:
 
 
 def _other_encoding(data: bytes) -> str:
-    """UTF-16 or UTF-32, recognised by a byte order mark or mostly Latin letters; otherwise ""."""
+    """UTF-16 or UTF-32, by a byte order mark or mostly Latin letters; otherwise ""."""
     for encoding, mark in _MARKS.items():
         if data.startswith(mark):
             return encoding
@@ -182,7 +182,7 @@ def too_large(display: str) -> FlowIssue:
 
 
 def too_much(texts: Mapping[str, str]) -> FlowIssue | None:
-    """The issue of the first file, by path, with which a project is too large."""
+    """The issue of the first file, by path, that makes a project too large."""
     total = 0
     for number, (display, text) in enumerate(sorted(texts.items()), 1):
         total += len(text)
@@ -230,7 +230,7 @@ def read_handlers(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def search_beside(flows: Path) -> None:
-    """Let code import the modules beside the flows folder. They come last, so they hide none."""
+    """Let code import modules beside the flows folder. They come last, so they hide none."""
     folder = str(flows.resolve().parent)
     if folder not in sys.path:
         sys.path.append(folder)
@@ -247,8 +247,7 @@ def project_of(path: Path) -> Path | None:
 def stamps(folders: Iterable[Path], files: Iterable[Path] = ()) -> Stamps:
     """Include everything in the folders at any depth; missing paths are left out.
 
-    If two results are equal, nothing was saved, added, removed or replaced in between. A link has the stamp of its
-    target. Never raises.
+    Equal results mean that nothing was saved, added, removed or replaced. A link has its target's stamp. Never raises.
     """
     paths = (path for folder in folders for path in (str(folder), *_below(folder)))
     return {path: stamp for path in (*map(str, files), *paths) if (stamp := _stamp(path))}
@@ -269,7 +268,7 @@ def _stamp(path: str) -> Stamp | None:
 
 
 def replace_text(path: Path, text: str, *, like: Path | None = None) -> None:
-    """Write a file so that readers never see part of it. Its mode is kept, or copied from `like`. Raises OSError."""
+    """Readers never see part of the file. Its mode is kept, or copied from `like`. Raises OSError."""
     target = path.resolve()  # not the link itself
     like = like or target
     number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")

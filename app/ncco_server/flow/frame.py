@@ -29,11 +29,11 @@ class Entered(Protocol[T_co]):
 
 
 class Frame(NamedTuple):
-    """What the parts and the exit of a step can use in a call.
+    """What a step's parts and exit can use in a call.
 
     Attributes:
         waited: seconds since the step was entered.
-        may_dial: whether a computed number or address may be dialled; called with "" for a value that is not a number.
+        may_dial: decides on a computed number or address; called with "" for a value that is not a number.
     """
 
     names: Mapping[str, Any]
@@ -69,10 +69,10 @@ class Draft:
     """One NCCO action of a turn, which the engine can still change.
 
     Attributes:
-        dials: the computed number or address to be checked against the allow-list; "" if literal.
-        computed: the options computed in each call; None if loading the flow has not checked the others.
-        heard: the flow that the called party hears first, and its params (`{"flow": .., "given": {..}}`). The engine
-            sets the `url` of `onAnswer`.
+        dials: the computed number or address, for the allow-list; "" if literal.
+        computed: options computed in each call; None if loading has not checked the others.
+        heard: the called party's flow and its params (`{"flow": .., "given": {..}}`). The engine sets the `url` of
+            `onAnswer`.
     """
 
     action: dict[str, Any]
@@ -108,11 +108,11 @@ class Runs:
 
 
 class Target(NamedTuple):
-    """Where a flow goes next: a step, another flow, back to the flow that ran this one, or the end of the call.
+    """Where a flow goes next: a step, another flow, back to the flow that ran it, or the end of the call.
 
     Attributes:
         returns: the outcome that this flow returns, or ""; the call ends if no flow waits for it.
-        sets: assignments made on the way. Those of a `return` fill variables of the flow that runs this one.
+        sets: assignments on the way. Those of a `return` fill variables of the flow that runs this one.
     """
 
     step: str | None

@@ -1,4 +1,4 @@
-"""Flows as a diagram in Mermaid or in DOT (the language of Graphviz)."""
+"""Flows as a diagram in Mermaid or DOT (Graphviz)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ ARROW_STYLES: Final[Mapping[Stroke, tuple[str, str, str]]] = {
     "missed": ('color="#cc0000"', "-->", "#c00"),
 }
 OutcomeKey: TypeAlias = tuple[str, str, str]
-"""Flow, step, and outcome. For BEGUN, and for ERROR of a whole flow, the step is ""."""
+"""Flow, step, and outcome. For BEGUN, and a whole flow's ERROR, the step is ""."""
 BEGUN: Final = "begun"
 ERROR: Final = "error"
 
@@ -77,8 +77,8 @@ class Arrow:
     """An arrow from one node to another, by their keys.
 
     Attributes:
-        outcomes: the outcomes after which a call takes this way; () if unknown.
-        width: in an SVG that shows calls, from 1 (few) to 5 (most), or 0 (no call); None in other drawings.
+        outcomes: those after which a call takes this way; () if unknown.
+        width: in an SVG of calls, from 1 (few) to 5 (most), or 0 (none); None in other drawings.
     """
 
     start: str
@@ -109,7 +109,7 @@ class Drawing:
         return replace(self, arrows=tuple(map(change, self.arrows)))
 
     def marked(self, mark_of: Callable[[str, str], str]) -> Drawing:
-        """`mark_of` takes a flow and a step, and returns "" for no mark."""
+        """`mark_of` takes a flow and a step; "" for no mark."""
         subgraphs = (
             replace(flow, nodes=tuple(replace(node, mark=mark_of(flow.title, node.step)) for node in flow.nodes))
             for flow in self.subgraphs
@@ -124,7 +124,7 @@ def draw(
     shown_number: Callable[[str], str] = str,
     has_addresses: bool = True,
 ) -> Drawing:
-    """Draw the flows and all flows that a call can reach from them.
+    """Draw the flows and all that calls can reach from them.
 
     Without `has_addresses`, a phrase replaces the path of the webhook that answers a flow's linked numbers.
     """
@@ -142,7 +142,7 @@ def draw(
 
 @dataclass
 class _FlowDrawer:
-    """Draws one flow. An end node is added to `ends` when an arrow first leads to it."""
+    """Draws one flow. The first arrow to an end adds its node to `ends`."""
 
     key: str
     flow: Flow
@@ -185,7 +185,7 @@ class _FlowDrawer:
                 target = ways[0].target
                 stroke: Stroke = "dotted" if target.runs else "plain"
                 outcomes = tuple((flow, step.name, name) for way in ways for name in way.outcomes)
-                # only in a flow file, what the caller has entered has a name
+                # only in a flow file, entered input has a name
                 label = ("entered",) if ways[0].fills is not None and self.flow.handler is not None else _label(ways)
                 arrow = Arrow(here, self._target_key(target, drawers), label, stroke, outcomes)
                 yield from self._to_each(arrow, [(step.name, way.name) for way in ways])
@@ -246,7 +246,7 @@ def _texts(step: Step, shown_number: Callable[[str], str]) -> tuple[str, ...]:
 
 
 def _played(part: Part, cut: Callable[[str], str], shown_number: Callable[[str], str]) -> str:
-    """Return "" for an action of the exit, such as the `input` of a menu."""
+    """Return "" for an action of the exit, such as a menu's `input`."""
     if part.targets:
         return f"connect {', '.join(cut(_dialled(target, shown_number)) for target in part.targets)}"
     if not part.actions:
@@ -324,7 +324,7 @@ _LIST = re.compile(r"^(\s*\d+(?=\.)|\s*(?=[-+*]))(.)")
 
 
 def _in_mermaid(lines: Iterable[str]) -> str:
-    """Escape what Mermaid, HTML or a Markdown list would read, as in `1.` or `-`."""
+    """Escape what Mermaid, HTML or a Markdown list (`1.` or `-`) would read."""
     coded = (_SPECIAL.sub(lambda found: f"#{ord(found[0])};", printable(line)) for line in lines)
     return "<br/>".join(_LIST.sub(lambda found: f"{found[1]}#{ord(found[2])};", line) for line in coded)
 

@@ -34,7 +34,7 @@ LONGEST_TEXT: Final = 1_000
 """Characters of a message or a fix."""
 
 PHASES: Final = ("parse", "shape", "resolve", "analyse")
-"""An error of an earlier phase may hide issues of a later one: `flow.unknown`."""
+"""An error of an earlier phase may hide later issues: `flow.unknown`."""
 
 __all__ = [
     "EXPRESSION_RULES",
@@ -58,8 +58,8 @@ class FlowIssue:
     """An issue found in the files of a project.
 
     Attributes:
-        ncco_rule: the broken rule of `ncco_server.ncco`, e.g. N108; "" for a rule of the flow language.
-        quick_fix: the cure as a change to the file; None if the cure cannot be applied automatically.
+        ncco_rule: the rule of `ncco_server.ncco`, e.g. N108; "" for one of the flow language.
+        quick_fix: the cure as a change to the file; None if it cannot be applied automatically.
     """
 
     code: str
@@ -104,10 +104,10 @@ class FlowRule:
 
     Attributes:
         phase: "" for the default phase (see `found_in`).
-        quick_fix: the default of the rule's issues: the fields of a `Fix` except `cure`.
+        quick_fix: by default: the fields of a `Fix` except `cure`.
         once_for: reports an undeclared `name`, each `message`, or the rule itself (`file`) once per file.
-        declared_by: `any_file` if the issues are about names that any file may declare, even one that cannot be read.
-        gives_way_to: rules that describe the same error better. If a file breaks one of them, only that is reported.
+        declared_by: `any_file` for issues about names that any file, even an unreadable one, may declare.
+        gives_way_to: rules that describe the error better. If a file breaks one, only that is reported.
     """
 
     code: str

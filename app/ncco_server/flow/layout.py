@@ -1,6 +1,6 @@
 """A layered layout of a directed graph: nodes in ranks from top to bottom, with few crossings and straight long lines.
 
-1. Cycles: an edge that leads back to the current path of a depth-first search is reversed.
+1. Cycles: an edge back to the current path of a depth-first search is reversed.
 2. Ranks: the rank of a node is the length of the longest path to it. Then each node moves to where its edges are
    shortest. Between two ranks of nodes there is a rank of labels.
 3. Long edges have a dummy node in each rank that they cross. Edges to the same node share dummy nodes.
@@ -54,7 +54,7 @@ class Rect(NamedTuple):
 
 
 class Link(NamedTuple):
-    """An edge between two nodes, by their indices. Only edges of the same `group` can join."""
+    """An edge between two nodes, by index. Only edges of one `group` can join."""
 
     start: int
     end: int
@@ -66,8 +66,7 @@ class Route(NamedTuple):
     """The course of an edge.
 
     Attributes:
-        points: from border to border. Between two points the edge is a vertical line, or a curve that is vertical at
-            both ends.
+        points: from border to border. Between two, the edge is a vertical line, or a curve with vertical ends.
     """
 
     points: tuple[Point, ...]
@@ -76,7 +75,7 @@ class Route(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """The nodes and edges in the order of the input, all between (0, 0) and `size`."""
+    """Nodes and edges in the input's order, all between (0, 0) and `size`."""
 
     size: Size
     nodes: tuple[Rect, ...]
@@ -148,7 +147,7 @@ def _ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
 
 @dataclass
 class _Graph:
-    """The graph with dummy nodes. Vertices are numbered: first the nodes, then the dummy nodes.
+    """A graph whose vertices are numbered: first the nodes, then the dummy nodes.
 
     Attributes:
         ranks: nodes have even ranks, labels have odd ranks.
@@ -172,7 +171,7 @@ class _Graph:
         self._shared: dict[tuple[Hashable, ...], int] = {}
 
     def add(self, index: int, link: Link) -> None:
-        """Add dummy nodes up to the link's end, or to the point where it joins another link."""
+        """Add dummy nodes up to the link's end, or to where it joins another link."""
         if link.start == link.end:
             self.loops.setdefault(link.start, {})[index] = link.label or Size(0, 0)
             return
@@ -205,7 +204,7 @@ class _Graph:
         return len(self.sizes) - 1
 
     def _connect(self, vertex: int, following: int, *, is_back: bool) -> None:
-        """Where lines join at a dummy node, the longest (or first) of them goes straight on."""
+        """Of lines that join at a dummy node, the longest (or first) goes straight on."""
         high, low = (following, vertex) if is_back else (vertex, following)
         if low not in self.below.get(high, ()):
             self.above.setdefault(low, []).append(high)
@@ -293,7 +292,7 @@ def _by_medians(graph: _Graph, layers: Layers, *, upwards: bool) -> Layers:
 
 
 def _crossings(left: Sequence[int], right: Sequence[int]) -> int:
-    """Count for the edges of two vertices in one rank, given the sorted positions of their neighbours."""
+    """For two vertices in one rank, given their neighbours' sorted positions."""
     if not left or not right or left[-1] <= right[0]:
         return 0
     return sum(len(left) - bisect_right(left, position) for position in right)
@@ -331,9 +330,9 @@ def _columns(graph: _Graph, layers: Layers) -> list[int]:
 
 
 def _aligned(graph: _Graph, layers: Layers, *, upwards: bool) -> list[int]:
-    """For each vertex, the first of its column: itself, or that of its median neighbour in the previous layer.
+    """Each vertex's first of its column: itself, or that of its median neighbour in the previous layer.
 
-    The dummy nodes of a long edge are aligned first; no other alignment may cross such an edge.
+    Long edges' dummy nodes are aligned first; no other alignment may cross such an edge.
     """
     inner = graph.inner_above if upwards else graph.inner_below
     position = _positions(layers)

@@ -1,4 +1,4 @@
-"""Turns flow files and templates into a project: every flow without errors, and every issue."""
+"""Turns flow files and templates into a project: flows without errors, and every issue."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ if TYPE_CHECKING:  # loaded with the files that have opening hours
 
 
 def link(flows: Mapping[str, Flow], sources: Mapping[str, Mapping[str, str]]) -> dict[str, Flow]:
-    """A flow is left out if a call can get from it to a flow with an error."""
+    """Flows from which a call can get to one with an error are left out."""
     found: dict[str, Flow] = {}
     for name, flow in flows.items():
         names = _reach(name, flows)
         if names is None:
             continue
-        # a wait contains the name of its flow unless the call began there, so each sub-flow needs its own cache
+        # a wait names its flow unless the call began there, so each sub-flow needs its own cache
         subs = {other: replace(flows[other], stretches={}) for other in names if other != name}
         texts = {path: text for other in names for path, text in sources[other].items()}
         found[name] = replace(flow, subs=subs, sources=texts, revision=revision_of(texts))
@@ -48,7 +48,7 @@ def link(flows: Mapping[str, Flow], sources: Mapping[str, Mapping[str, str]]) ->
 
 
 def _reach(start: str, flows: Mapping[str, Flow]) -> list[str] | None:
-    """Return None if a flow that a call can reach has an error. `start` comes first."""
+    """None if a call can reach a flow with an error. `start` comes first."""
     names = list(reachable([start], lambda name: sorted(flows[name].runs) if name in flows else ()))
     return names if flows.keys() >= set(names) else None
 
@@ -70,7 +70,7 @@ def load_files(
     today: date | None = None,
     handlers: Collection[str] = (),
 ) -> Project:
-    """Report files that cannot be read from disk, too. Handlers given as objects are enough for a project."""
+    """Also report unreadable files. Handlers given as objects are enough for a project."""
     texts, issues = read_project(flows, templates)
     if any(type(each) is not str for each in handlers):
         from ncco_server.flow.handlers.given import texts_of  # noqa: PLC0415 - only for programs that give some
@@ -92,16 +92,16 @@ def load(
 ) -> Project:
     """Load the project in `texts`. Never raises; flows with errors are left out.
 
-    A project that exceeds a limit (E119) has no flows. The limits of a project do not apply to a `revision`.
+    A project over a limit (E119) has no flows. A `revision` has no such limits.
 
     Args:
         texts: path → text, from `read_project`. `calendars/*` are holiday dates computed earlier.
         env: the variables that flows may read (without `FLOW_`); None skips the check that they are set.
-        modules: the Python modules whose functions lookups may call (`NCCO_PYTHON_LOOKUPS`); None skips that check.
-            Even then, the service does not call functions of other modules.
-        extent: what the texts cover: the `revision` of a flow, which was checked before; some `files` of a project; or
-            the whole `project`. A revision lacks the flows that its hooks place calls with. Unused names and names read
-            too early are reported for `files` and `project`; unused shared parts only for `project`.
+        modules: the Python modules whose functions lookups may call (`NCCO_PYTHON_LOOKUPS`); None skips that check, but
+            the service never calls functions of other modules.
+        extent: what the texts cover: a flow's `revision`, which was checked before; some `files` of a project; or the
+            whole `project`. A revision lacks the flows that its hooks place calls with. Unused names and names read too
+            early are reported for `files` and `project`; unused shared parts only for `project`.
         today: overrides before this date are reported as past; None skips that check.
         handlers: the files of flows/ whose code may be run (`NCCO_PYTHON_FLOWS`), or `GivenHandler`s. Nobody but the
             operator may have written their texts.
@@ -146,7 +146,7 @@ def _load(
         issues |= {*_check_listed(texts, handlers)}
     if extent != "revision":
         is_whole = extent == "project" and len(flows) + len(parts) == len(files)
-        if not any(file.gaps for file in parts):  # else the gap may contain what uses a variable or gives it a value
+        if not any(file.gaps for file in parts):  # otherwise the gap may use a variable or give it a value
             issues |= {*check_usage(reads, context.shared, tracked.unused(), issues, is_whole=is_whole)}
         if calendars and today is not None:
             from ncco_server.flow.hours.declaration import check_overrides  # noqa: PLC0415 - as in `read_sections`
@@ -240,7 +240,7 @@ def _shown(
 
 
 def _at_its_line(issue: FlowIssue, texts: Mapping[str, str]) -> FlowIssue:
-    """Move an issue of a handler to the beginning of its line, unless its column is known, as that of an argument."""
+    """Move a handler's issue to the start of its line, unless its column is known, as that of an argument."""
     place = issue.place
     if not place.file.endswith(HANDLER_SUFFIX) or place.column > 1 or issue.code == "E701" or place.file not in texts:
         return issue
@@ -274,7 +274,7 @@ class _File:
 
     @classmethod
     def of_unlisted(cls, path: str, text: str, handlers: Iterable[str]) -> Self:
-        """A file with a handler whose code must not be run; `handlers` are all files with handlers."""
+        """The code of `path` must not be run; `handlers` are all files with handlers."""
         every = ",".join(sorted(each.removeprefix(_FLOWS) for each in handlers))
         message = "the server may not run the code of this file"
         cure = f"if it is yours, set NCCO_PYTHON_FLOWS={every}"
@@ -319,7 +319,7 @@ class _File:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _FlowFile:
-    """A file, its content, and the templates that it uses, by path."""
+    """A file, its content, and its templates, by path."""
 
     file: _File
     read: ReadFlow
@@ -359,7 +359,7 @@ def _check_flows(flows: Iterable[_FlowFile]) -> None:
 
 
 def _signatures(files: list[_File]) -> dict[str, Signature]:
-    """Use the file name of a flow without a name, which is an error."""
+    """A nameless flow, which is an error, has its file's name."""
     found: dict[str, Signature] = {}
     nameless: list[Signature] = []
     for file in files:
@@ -392,7 +392,7 @@ def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calenda
 
 
 def calendar_sources(calendars: Iterable[Calendar]) -> dict[str, str]:
-    """The computed dates, by path: they are part of the revision of the flows that use them."""
+    """Computed dates, by path: part of the revision of flows that use them."""
     return {path: text for calendar in calendars for path, text in calendar.sources.items()}
 
 

@@ -1,4 +1,4 @@
-"""A loaded flow, as the engine runs it. All of it is frozen."""
+"""A loaded flow, as the engine runs it: frozen, except for the cache `stretches`."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Offers(NamedTuple):
     """What a step gives a caller who enters it.
 
     Attributes:
-        announces: whether it says something and continues without input, and neither dials nor records.
-        asks_for_message: whether it records a message. A recording of the whole call is none.
+        announces: it says something and continues without input, and neither dials nor records.
+        asks_for_message: it records a message, not the whole call.
     """
 
     announces: bool
@@ -52,7 +52,7 @@ class Step:
         parts: include the `input` of its menu or data entry.
         error: the target if a value cannot be computed; None for the flow's `error` target.
         tail: whether the error exit's actions follow the step's `input`.
-        events: the hooks sent when Vonage reports an event later, by event (`record`, `transcription`, `hangup`).
+        events: the hooks of later events (`record`, `transcription`, `hangup`).
         result: "" if the step sets none.
     """
 
@@ -96,7 +96,7 @@ class Step:
 
     @cached_property
     def effects(self) -> tuple[Effect, ...]:
-        """The order is that of a call; on the ways out, that of the file."""
+        """In a call's order; on the ways out, in the file's."""
         return tuple(self._effects())
 
     def _effects(self) -> Iterator[Effect]:
@@ -169,15 +169,15 @@ class Flow:
 
     Attributes:
         numbers: digits without `+`.
-        entry: whether calls with the answer URL `/webhooks/answer/{name}` start here.
+        entry: calls with the answer URL `/webhooks/answer/{name}` start here.
         locales: by name; the first is the default.
-        sensitive_paths: the paths of the sensitive fields of each lookup; no path is inside another.
+        sensitive_paths: of each lookup's sensitive fields; none is inside another.
         events: like `Step.events`, but for all steps.
-        spoken: the sensitive params that a placed call keeps, encrypted, and may speak.
+        spoken: sensitive params that a placed call keeps, encrypted, and may speak.
         outbound: None if the flow is not used to place calls.
         limits: what the flow promises; running calls ignore them.
         subs: the flows that a call can reach from here.
-        sources: path → text of all its source files; `load` builds the same flow from them again.
+        sources: path → text of all its files; `load` builds the same flow from them.
         stretches: the cache of `ncco_server.engine.stretch`.
     """
 
@@ -214,7 +214,7 @@ class Flow:
         return self if name in {"", self.name} else self.subs[name]
 
     def locale_for(self, chosen: str) -> str:
-        """The call's locale if this flow has it; otherwise the flow's default, or "" without locales."""
+        """The call's locale if this flow has it; otherwise its default, or "" without locales."""
         return chosen if chosen in self.locales else next(iter(self.locales), "")
 
     @property
@@ -227,7 +227,7 @@ class Flow:
 
     @property
     def entered(self) -> tuple[str, ...]:
-        """The steps where calls can begin: the flow's start, and those of placed calls."""
+        """Where calls can begin: the flow's start, and those of placed calls."""
         placed = self.outbound.targets if self.outbound is not None else ()
         return tuple(dict.fromkeys((self.start, *(target.step for target in placed if target.step is not None))))
 
@@ -255,8 +255,8 @@ class Flow:
         return any(action.word == "record" or "record" in action.fields for action in actions)
 
     @property
-    def computing_numbers(self) -> list[str]:
-        """The steps, as `flow.step`, that dial a number or address known only during a call."""
+    def steps_with_computed_numbers(self) -> list[str]:
+        """Steps, as `flow.step`, that dial a number or address known only during a call."""
         return [
             f"{self.name}.{step.name}"
             for step in self.steps.values()
@@ -281,9 +281,9 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The result of loading: the flows without errors, and every issue.
+    """The flows without errors, and every issue.
 
-    In `calendars`, the hours of a single flow are named `flow.name`. `tables` are those of the shared files.
+    In `calendars`, a single flow's hours are named `flow.name`. `tables` are the shared files'.
     """
 
     flows: Mapping[str, Flow]

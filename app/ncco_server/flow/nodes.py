@@ -1,4 +1,4 @@
-"""YAML as text with positions. Every scalar is a `Text`: a field of another type converts it itself."""
+"""YAML as text with positions. Every scalar is a `Text`: other types' fields convert it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
 
 
 class Place(NamedTuple):
-    """A position in a file. `line` and `column` count from 1; `length` is a number of characters on that line."""
+    """A position in a file. `line` and `column` count from 1; `length` is in characters of that line."""
 
     file: str
     line: int
@@ -22,7 +22,7 @@ class Place(NamedTuple):
 
     @property
     def is_in_python(self) -> bool:
-        """Whether the file is that of a handler, whose fixes are written in Python."""
+        """Whether it is a handler's file, with fixes in Python."""
         return self.file.endswith(".py")
 
     def covers(self, line: int, column: int) -> bool:
@@ -60,7 +60,7 @@ class Entry(NamedTuple):
 
 
 class Map(NamedTuple):
-    """A mapping in the order of its file. A repeated key is reported, and only its first value is kept."""
+    """A mapping in its file's order. Of a repeated key, which is reported, the first value is kept."""
 
     entries: tuple[Entry, ...]
     place: Place

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 PathKey: TypeAlias = str | None
-"""None: any entry of a list, or an entry whose key is computed."""
+"""None: any list entry, or one with a computed key."""
 
 Path: TypeAlias = tuple[PathKey, ...]
 
@@ -45,7 +45,7 @@ def path_of(name: str) -> Path:
 
 
 def may_overlap(one: Path, other: Path) -> bool:
-    """Whether the values at two paths may be the same, or one may contain the other."""
+    """Whether values at two paths may be the same, or one contain the other."""
     return all(left == right or left is None or right is None for left, right in zip(one, other, strict=False))
 
 

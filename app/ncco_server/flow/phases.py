@@ -1,4 +1,4 @@
-"""Selects the issues of a project to show: those that no other mistake may have caused."""
+"""Selects a project's issues to show: those that no other mistake may have caused."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class ReadFile(NamedTuple):
 def first_faults(
     issues: Collection[FlowIssue], files: Mapping[str, ReadFile], unread: Set[str], callers: Set[str]
 ) -> list[FlowIssue]:
-    """Return at most `MOST_REPORTED` issues of a file, and an undeclared name only once.
+    """At most `MOST_REPORTED` issues of a file, and an undeclared name only once.
 
-    `unread` has the names that files with a syntax error, or of no known kind, may declare. `callers` has the files of
-    flows that run a flow with an error.
+    `unread` has names that files with a syntax error, or of unknown kind, may declare. `callers` has files of flows
+    that run one with an error.
     """
     errors: dict[str, list[FlowIssue]] = {issue.place.file: [] for issue in issues}
     for issue in issues:
@@ -88,9 +88,9 @@ def _first_of_each_file(issues: Iterable[FlowIssue]) -> list[FlowIssue]:
 
 
 def up_to_first_fault(issues: Collection[FlowIssue], path: str) -> list[FlowIssue]:
-    """The issues of the flow in `path`, up to the end of the first phase with an error in another file.
+    """The issues of the flow in `path`, up to the first phase with an error in another file.
 
-    Its templates may lack what an error in the flow has hidden, so their issues end with any error's phase.
+    Its templates may lack what an error in the flow hides, so their issues end with any error's phase.
     """
     last = min((phase_of(issue) for issue in issues if issue.is_error), default=len(PHASES))
     outside = (phase_of(issue) for issue in issues if issue.is_error and issue.place.file != path)
@@ -100,7 +100,7 @@ def up_to_first_fault(issues: Collection[FlowIssue], path: str) -> list[FlowIssu
 
 @dataclass
 class _Words:
-    """Finds the names in some files, each of which is searched only once."""
+    """Finds the names in some files, each searched only once."""
 
     files: Mapping[str, ReadFile]
     _lines: dict[str, list[str]] = field(default_factory=dict)
@@ -116,7 +116,7 @@ class _Words:
         return lines[place.line - 1][place.column - 1 :][: place.length] if place.line <= len(lines) else ""
 
     def lack_declaration(self, file: str, name: str) -> bool:
-        """Whether no key in its file is similar to a name, or only a single one that is probably misspelt."""
+        """Whether no key in its file is similar to a name, or only one that is probably misspelt."""
         if file not in self._keys:
             text, node, _ = self.files.get(file, ReadFile(""))
             maps = (inner for inner in walk(node) if isinstance(inner, Map)) if node is not None else ()

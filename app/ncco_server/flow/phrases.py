@@ -1,4 +1,4 @@
-"""Compares what a caller says with the phrases that a flow expects."""
+"""Compares a caller's words with a flow's phrases."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ Source: NCCO reference, Speech recognition settings (maxDuration).
 
 
 def fold(text: str) -> str:
-    """Words in lower case, without accents or punctuation, separated by single spaces.
+    """Lower-case words, without accents or punctuation, separated by single spaces.
 
-    Only the first `COMPARED_CHARACTERS` are used. One character can become up to 18. In a script without spaces between
-    words, each character is a word.
+    Only the first `COMPARED_CHARACTERS` are used. One can become up to 18. In a script without spaces between words,
+    each character is a word.
     """
     text = text[:COMPARED_CHARACTERS]
     if text.isascii():

@@ -30,8 +30,8 @@ def report(
 ) -> str:
     """Sort by place. Ends with a line break, but is "" as text without issues.
 
-    A file that is missing in `sources` (display path → text) is shown without an excerpt. `colour` adds terminal
-    colours to the text format; escape sequences in a file are never printed.
+    Files missing in `sources` (display path → text) have no excerpt. `colour` adds terminal colours to text; escape
+    sequences in a file are never printed.
     """
     ordered = sorted(issues, key=by_place)
     if format == "json":

@@ -16,7 +16,7 @@ from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Expression
 
 DRAWING_LEGS: Final = ("leg-6", "leg-10", "leg-2", "leg-3", "leg-0", "leg-1", "leg-21", "leg-7")
-"""Calls to try for handlers that draw random numbers: the first draws are 0/8 and more, 1/8 and more, ..."""
+"""Calls to try for handlers with random numbers: the first draws are 0/8 and more, 1/8 and more, ..."""
 
 
 class PlayedHandler(Protocol):
@@ -31,7 +31,7 @@ class PlayedHandler(Protocol):
 
     @property
     def computed(self) -> Iterator[str]:
-        """The texts that the handler says up to the wait and that are not written in its file."""
+        """The texts up to the wait that are not written in the handler's file."""
 
     @property
     def wanted(self) -> tuple[str, Any] | None:
@@ -41,11 +41,11 @@ class PlayedHandler(Protocol):
     def values(self) -> Mapping[str, Any]: ...
 
     def follows(self, recorded: Sequence[Any]) -> bool:
-        """Whether the first of these results are those that the handler has got."""
+        """Whether the handler has got the first of these results."""
 
     @property
     def awaited(self) -> Sequence[Any]:
-        """What is stored of the wait, to be compared when its result arrives; empty if the handler does not go on."""
+        """What is stored of the wait, for comparison when its result arrives; empty if the handler ends."""
 
     def play(self, recorded: Sequence[Any], awaited: Sequence[Any] = ()) -> None:
         """Run on with these results. Raises RenderError, also if `awaited` was stored for another wait."""
@@ -54,11 +54,11 @@ class PlayedHandler(Protocol):
 
 
 Followers: TypeAlias = Mapping[tuple[str, str], Mapping[str, Sequence[str]]]
-"""Step and way out of it → step that follows → what decides on it: `find_order: no reply`, `office: closed`."""
+"""Step and way out → next step → what decides on it: `find_order: no reply`, `office: closed`."""
 
 
 class Handling(Protocol):
-    """A handler of calls in Python, which makes the steps of its flow as a call goes on."""
+    """A handler of calls in Python, which makes its flow's steps during the call."""
 
     @property
     def recorded(self) -> str:
@@ -81,7 +81,7 @@ class Handling(Protocol):
 
     @property
     def variants(self) -> Sequence[Any]:
-        """Its steps (`Step`) in each form: what is said before a wait may differ."""
+        """Its steps (`Step`) in each form: what comes before a wait may differ."""
 
     @property
     def followers(self) -> Followers:
@@ -103,10 +103,10 @@ class Handling(Protocol):
     def tested(self) -> Sequence[str | int]: ...
 
     def samples(self, request: Any) -> tuple[tuple[Any, ...], bool]:
-        """Return JSON values, and whether there is nothing else. `request` is that of a function's `Lookup`."""
+        """JSON values, and whether there are no others. `request` is that of a function's `Lookup`."""
 
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
-        """Equal for two calls in which the handler goes on in the same way."""
+        """Equal for calls in which the handler goes on in the same way."""
 
     def came_so_far(self, recorded: Sequence[Any]) -> str:
         """The results without the times, as JSON."""
@@ -144,20 +144,20 @@ BY_KEYS: Final = "by keys"
 BY_SPEECH: Final = "by speech"
 """The suffixes of outcomes' names: how a choice was made."""
 IMMEDIATE: Final = "at once"
-"""A way without a decision. Because of the space, no line of `on` can have this name."""
+"""A way without a decision. Because of the space, no line of `on` has this name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way out of a step: a line of its exit, and where it leads.
+    """A way out of a step: a line of its exit, and where it leads.
 
     Attributes:
         outcomes: include those that only an older revision had.
-        passes_input: whether the caller takes this way by valid input, or by a wait of limited length.
-        is_immediate: whether a call can take this way without any webhook.
+        passes_input: the caller takes it by valid input, or by a wait of limited length.
+        is_immediate: a call can take it without any webhook.
         fills: the variable that receives the caller's input. It is named at `filled_at`.
         label, detail: in a picture; without a label the name is shown, with "" none.
-        is_alone: whether a picture draws a separate arrow even if other ways have the same target.
+        is_alone: a picture draws a separate arrow even if other ways have its target.
     """
 
     name: str
@@ -186,14 +186,14 @@ class ExitOutcome(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What an `input` accepts: everything needed to turn its webhook into an outcome.
+    """What an `input` accepts: all that turns its webhook into an outcome.
 
     Attributes:
         keys: digits, `*` or `#` → their choice.
         phrases: folded phrase (`ncco_server.flow.phrases.fold`) → its choice.
         lengths: minimum and maximum of digits; None for a menu, or if only speech is accepted.
         min_confidence: 0 to 1; speech results below it do not count.
-        by_locale: what each locale accepts; empty if all accept the same. This object is for the other locales.
+        by_locale: what each locale accepts; empty if all accept the same. Others use this object.
     """
 
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -229,7 +229,7 @@ class Outcome(NamedTuple):
 
 
 class Jump(NamedTuple):
-    """The result of an exit that decides immediately. `others` says why each earlier line did not match."""
+    """An exit's immediate decision. `others` says why each earlier line did not match."""
 
     target: Target
     place: Place
@@ -266,13 +266,13 @@ NOTHING_COLLECTED: Final[Mapping[str, Any]] = {}
 
 
 class Decision(NamedTuple):
-    """The decision of an exit about an outcome.
+    """An exit's decision about an outcome.
 
     Attributes:
         outcome: its name in scenarios, logs and coverage.
         sets: assignments, in order, before the move.
-        attempt, attempts: the number of this failed attempt, and the allowed tries; 0 if no attempt failed.
-        next_target: the index in a list of targets; 0 if no other is rung.
+        attempt, attempts: this failed attempt, and the allowed tries; 0 if none failed.
+        next_target: its index in the list of targets; 0 if no other is rung.
     """
 
     move: Go | Again | Next
@@ -318,11 +318,11 @@ class Exit(ABC):
     """How a step ends; the exits are in `ncco_server.flow.language`.
 
     Attributes:
-        leaves_at_once: whether a call leaves the step on entry, without a webhook. The exit's conditions are then
-            tested after the step's actions.
-        is_early: whether the exit can decide before the step plays anything.
-        asks_again: whether the step's lookups are made again before the exit decides on a webhook.
-        decides_by_name: whether only the name of an outcome decides, not the caller's input or the time.
+        leaves_at_once: a call leaves the step on entry, without a webhook. The exit's conditions are then tested after
+            the step's actions.
+        is_early: it can decide before the step plays anything.
+        asks_again: the step's lookups are made again before it decides on a webhook.
+        decides_by_name: only an outcome's name decides, not the caller's input or the time.
     """
 
     word: ClassVar[str]
@@ -345,9 +345,9 @@ class Exit(ABC):
             yield from (ExitOutcome(name, way.place) for name in way.outcomes if name != IMMEDIATE)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """Return "" if a decision has no outcome, as when the step asks again without a failed attempt.
+        """Return "" without an outcome, as when the step asks again without a failed attempt.
 
-        `heard_by` is `keys` or `speech`, "" without input. `is_at_once` says that the step decided on entry.
+        `heard_by` is `keys` or `speech`, "" without input. `is_at_once`: the step decided on entry.
         """
         return decision.what
 

@@ -1,4 +1,4 @@
-"""The names that a flow declares and that its values can use, each with its type."""
+"""The typed names that a flow declares and its values can use."""
 
 from __future__ import annotations
 
@@ -76,11 +76,10 @@ _KEPT_UNSPOKEN = "filled with a server setting"
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable of a flow. `default` already has the variable's type.
+    """A flow's variable. `default` has its type.
 
-    The value of a `sensitive` variable exists only in the turn that received it; elsewhere a token replaces it. With
-    `spoken`, a placed call keeps it, encrypted, and may speak it. Without `is_declared`, it is only named in a
-    `collect`.
+    A `sensitive` value exists only in the turn that received it; elsewhere a token replaces it. With `spoken`, a placed
+    call keeps it, encrypted, and may speak it. Without `is_declared`, only a `collect` names it.
     """
 
     name: str
@@ -103,7 +102,7 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """The interface of a flow for other flows. Unless `is_whole`, the flow may declare more than could be read."""
+    """A flow's interface for other flows. Unless `is_whole`, it may declare more than could be read."""
 
     name: str
     place: Place
@@ -120,9 +119,9 @@ class ScopeTypes:
     """The names in scope, with their types.
 
     Attributes:
-        unspoken: names and paths (`name.list[].field`) that must not be spoken to a caller, each with a description.
+        unspoken: names and paths (`name.list[].field`) that must not be spoken, each with a description.
         env: None if the names are unknown.
-        undeclared: names that flows return, each with what to write if the name is used without being declared.
+        undeclared: names that flows return, each with what to write if it is used undeclared.
     """
 
     shapes: Mapping[str, Kind]
@@ -141,7 +140,7 @@ class ScopeTypes:
         return frozenset(name for name in self.unspoken if not self.is_setting(name))
 
     def is_setting(self, name: str) -> bool:
-        """Whether the value of an unspoken name contains one server setting, or all of them."""
+        """Whether an unspoken name holds one server setting, or all."""
         return self.unspoken[name] in (_ENV_UNSPOKEN, _KEPT_UNSPOKEN)
 
     def get(self, name: str) -> Kind | None:
@@ -169,7 +168,7 @@ class ScopeTypes:
 def scope_types(
     variables: Mapping[str, Variable], env: Iterable[str] | None = None, kept: Iterable[str] = ()
 ) -> ScopeTypes:
-    """`env` has the names set on this server, `kept` the variables that may hold a server setting."""
+    """`env` has the names set on this server, `kept` the variables that may hold one."""
     unspoken = {"env": _ENV_UNSPOKEN} | dict.fromkeys(sorted(variables.keys() & kept), _KEPT_UNSPOKEN)
     unspoken |= {name: "a sensitive variable" for name, variable in variables.items() if variable.sensitive}
     shapes = {**{name: variable.type for name, variable in variables.items()}, **_BASE}

@@ -1,6 +1,6 @@
 """Flows as an SVG: a separate picture, or part of a page, with classes and attributes for a style sheet.
 
-No element has a `style` attribute: it would not work under a strict Content-Security-Policy.
+No element has a `style` attribute, which a strict Content-Security-Policy forbids.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LABEL_SIZE: Final = 11.0
 LEADING: Final = 1.35
 MAX_TEXT_WIDTH: Final = 150.0
 MAX_LABEL_WIDTH: Final = 110.0
-"""Narrow, so that most flows fit across a window at full size."""
+"""Narrow, so that most flows fit a window at full size."""
 FRAME_PADDING: Final = 14.0
 TITLE_HEIGHT: Final = 30.0
 FRAME_GAP: Final = 28.0
@@ -49,7 +49,7 @@ _GROUPS: Final = {
     778: "GOQ", 833: "Mm", 889: "%", 944: "W", 1015: "@…→",
 }  # fmt: skip
 _WIDTHS: Final = {char: width for width, chars in _GROUPS.items() for char in chars}
-"""Widths of Helvetica in thousandths of the font size; Arial and Liberation Sans have the same."""
+"""In thousandths of the font size, for Helvetica; Arial and Liberation Sans have the same."""
 _BOLD: Final = 1.08
 
 
@@ -70,7 +70,7 @@ THUMBNAIL: Final = Size(420, 190)
 def as_svg(drawing: Drawing, stylesheet: str = "") -> str:
     """Ends with a line break.
 
-    With a style sheet, the SVG has a view `#start` of the area around the start of its first flow.
+    With a style sheet, the SVG has a view `#start` around its first flow's start.
     """
     frames = [_Frame.of(flow, drawing) for flow in drawing.subgraphs]
     places, size = _packed([frame.size for frame in frames])
@@ -92,7 +92,7 @@ def _start_view(frames: Sequence[_Frame]) -> str:
 
 @dataclass(frozen=True)
 class _Frame:
-    """One flow, laid out, with a node of kind `link` for each other flow that an arrow leads to."""
+    """One flow, laid out, with a node of kind `link` for each other flow an arrow leads to."""
 
     flow: Subgraph
     nodes: tuple[GraphNode, ...]
@@ -284,7 +284,7 @@ def _shape(node: GraphNode, rect: Rect) -> str:
 
 
 def _at_border(point: tuple[float, float], node: GraphNode, rect: Rect) -> tuple[float, float]:
-    """Move a point on the border of the rectangle to the outline of the node."""
+    """Move a point from the rectangle's border to the node's outline."""
     if node.kind != "decide":
         return point
     middle = rect.y + rect.height / 2

@@ -1,7 +1,7 @@
-"""Finds the variables that may hold a server setting (`env`): they must not be spoken (E330).
+"""Finds variables that may hold a server setting (`env`), which must not be spoken (E330).
 
-Templates are followed. Conditions are not, since they only choose among values. A `bool` or one of a list of words does
-not reveal a setting. What may be spoken must be known before the values are read, so the input is YAML nodes.
+Templates are followed, conditions are not, since they only choose among values. A `bool` or one of a list of words
+reveals no setting. What may be spoken must be known before values are read, so the input is YAML nodes.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _used(node: Node, templates: Templates, zone: str) -> Iterator[str]:
 
 
 class _SourceWalk(Walk):
-    """Finds the names whose values a text may hold, in place of names that the template sets."""
+    """Finds names whose values a text may hold, in place of names that the template sets."""
 
     def __init__(self, template: Template) -> None:
         super().__init__(template)

@@ -1,6 +1,6 @@
 """Decides which issues of a file may only be consequences of its other mistakes.
 
-A mistake makes its part of the file (a step, a variable, a lookup, ...) unknown, and the names that this part declares.
+A mistake makes its part of the file (a step, a variable, a lookup, ...) unknown, with the names it declares.
 Of the issues that a later phase finds, this hides:
 - those in an unknown part, and those on a line with an unknown name;
 - an issue about one value, if its own line has an earlier mistake;
@@ -28,7 +28,7 @@ _COLLECTED: Final = re.compile(r"\binto\W*(\w+)")
 _NAMING: Final = frozenset(
     ["vars", "params", "outcomes", "returns", "locales", "hours", "lookups", "hooks", "results", "tables", "events"]
 )
-"""The sections, apart from `steps`, with names that the rest of the file may use."""
+"""Sections besides `steps` with names that the rest of the file may use."""
 _MISSPELT: Final = frozenset({"E202", "E263", "E402"})
 _INHERITED: Final = frozenset({"E240", "E260"})
 """About something missing that steps may inherit from `defaults`."""
@@ -45,7 +45,7 @@ def phase_of(issue: FlowIssue) -> int:
 
 
 class _Part(NamedTuple):
-    """An entry of a file, or of one of its sections, from its key to the next part."""
+    """An entry of a file or its section, from its key to the next part."""
 
     at: tuple[int, int]
     section: str
@@ -58,7 +58,7 @@ class Unknown:
     def __init__(
         self, text: str, node: Node | None, gaps: Sequence[Gap] = (), errors: Iterable[FlowIssue] = ()
     ) -> None:
-        """`node` is None if the file cannot be parsed; `gaps` are the lines that were not read as written."""
+        """`node` is None if the file cannot be parsed; `gaps` are lines not read as written."""
         self._lines = LINE_BREAK.split(text.removeprefix("\ufeff"))
         self._parts = [*_parts(node)] or [_Part((1, 1), "", "")]
         self._of_file = self._of_defaults = self._of_declarations = _NEVER

@@ -11,7 +11,7 @@ from ncco_server.flow.issues import Fix, did_you_mean
 from ncco_server.suggest import ALIKE_NAMES, nearest
 
 _OF_THE_HOST: Final = re.compile(r"localtime|posixrules|Factory|(?:posix|right)/.*")
-"""Names that a host may define in addition to those in the database."""
+"""Names that a host may define besides those in the database."""
 _OFFSET: Final = re.compile(r"(?:GMT|UTC|Z)?\s*[+-]\s*[0-9:]+", re.IGNORECASE)
 
 
@@ -41,6 +41,6 @@ def zone_cure(name: str) -> str | Fix:
 
 @cache
 def _known_zones() -> tuple[list[str], dict[str, str]]:
-    """All zone names, and city → zone name. Cached, since listing the database, a folder, takes milliseconds."""
+    """All zone names, and city → zone name. Cached, since listing the database's folder takes milliseconds."""
     known = sorted(zone for zone in available_timezones() if not _OF_THE_HOST.fullmatch(zone))
     return known, {zone.rpartition("/")[2]: zone for zone in reversed(known) if "/" in zone}

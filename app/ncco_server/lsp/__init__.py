@@ -1,1 +1,1 @@
-"""The language server, which supports flows, templates and scenario files in editors other than the console's."""
+"""The language server: flows, templates and scenario files in editors other than the console's."""

@@ -1,7 +1,7 @@
-"""Functions that answer the language server's questions. They run in the subprocesses of `ncco_server.editor.worker`.
+"""Answers the language server's questions, in the subprocesses of `ncco_server.editor.worker`.
 
-As in `ncco_server.editor.language`, the functions take `folder` and `question`; lines and columns count from 1,
-columns in UTF-16 code units. A subprocess has no settings, makes no lookups and runs no functions named in flows.
+As in `ncco_server.editor.language`, functions take `folder` and `question`; lines and columns count from 1, columns in
+UTF-16 code units. A subprocess has no settings, makes no lookups and runs no functions of flows.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from ncco_server.verify.scenarios.values import ScenarioReader
 Json: TypeAlias = dict[str, Any]
 
 MOST_LINES: Final = 80
-"""Maximum number of lines of an NCCO in a hover text."""
+"""Of an NCCO in a hover text."""
 MOST_SYMBOLS: Final = 1000
 _SOURCES: Final = ("flows/", "templates/")
 
@@ -46,8 +46,8 @@ def check(folder: Json, question: Json) -> list[Json]:
     """Every issue of the project and its scenarios, with fixes.
 
     Args:
-        folder: the folders `root`, `flows` and `templates`; `env`, the names of settings; `modules`, the Python
-            modules whose functions lookups may call; and `handlers`, the files of flows/ whose code may be run.
+        folder: the folders `root`, `flows` and `templates`; `env`, the names of settings; `modules`, whose functions
+            lookups may call; and `handlers`, the files of flows/ whose code may be run.
         question: `unsaved`, path → text of open documents; and `too_large`, the paths of open documents that were not
             sent. Other functions use `file`, `line` and `column`; `text` is None.
     """
@@ -75,7 +75,7 @@ def check(folder: Json, question: Json) -> list[Json]:
 
 
 def complete(folder: Json, question: Json) -> Json:
-    """Completions at the cursor; in a scenario file, the flows, lookups and hooks that are allowed there."""
+    """Completions at the cursor; in a scenario file, the flows, lookups and hooks allowed there."""
     if question["file"].startswith(_SOURCES):
         return language.complete(folder, question)
     path, texts, line, column = read_question(folder, question)
@@ -140,7 +140,7 @@ def renamed(folder: Json, question: Json, new: str) -> Json:
 
 
 def symbols(folder: Json, question: Json, query: str | None = None) -> list[Json]:
-    """The symbols of a file or, with a `query`, all symbols with the query in their name, ignoring case."""
+    """The symbols of a file or, with a `query`, all with the query in their name, ignoring case."""
     _, texts, _, _ = read_question(folder, question)
     names = ProjectNames(texts)
     column = Utf16Columns(texts)
@@ -188,7 +188,7 @@ def _sources(unsaved: Mapping[str, str]) -> dict[str, str]:
 
 
 def _scenarios(folder: Json, unsaved: Mapping[str, str]) -> dict[str, str]:
-    """Path → text of the scenario files of the project; "" for a file that is too large."""
+    """Path → text of the project's scenario files; "" for one that is too large."""
     found: dict[str, str] = {}
     root = Path(folder["root"])
     for path in files_of(root):
@@ -199,7 +199,7 @@ def _scenarios(folder: Json, unsaved: Mapping[str, str]) -> dict[str, str]:
 
 
 def _scenario_issues(path: str, text: str, fitting: Fitting | None) -> list[FlowIssue]:
-    """The issues of a scenario file; names are checked only if the flows have no errors."""
+    """A scenario file's issues; names are checked only if the flows have no errors."""
     scenarios, issues = read_scenarios(path, text)
     reader = ScenarioReader(issues=[])
     if fitting is not None:
@@ -223,7 +223,7 @@ def _ranges(places: Iterable[Place], texts: Mapping[str, str]) -> list[Json]:
 
 
 def _ncco_of(flow: Flow, step: str) -> str:
-    """The NCCO of a call that begins in a step, as JSON, with default values; "" if it is the failsafe NCCO."""
+    """The NCCO of a call that begins in a step, as JSON, with default values; "" for the failsafe NCCO."""
     call = CallData(next(iter(flow.numbers), ANY_NUMBER), FROM, uuid="leg", conversation_uuid="CON-1")
     playing = begin(replace(flow, start=step), "leg", call, context_at(AT, placeholder_env([flow])))
     try:

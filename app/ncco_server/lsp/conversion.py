@@ -56,7 +56,7 @@ def diagnostic(issue: Json) -> types.Diagnostic:
 
 @cache
 def documented() -> Mapping[str, str]:
-    """The URI of each code in docs/errors.md; the fragment is the number of the line."""
+    """The URI of each code in docs/errors.md; the fragment is the line's number."""
     package = Path(ncco_server.__file__).parent
     pages = (package / "lsp" / "errors.md", package.parents[1] / "docs" / "errors.md")
     page = next((page for page in pages if page.is_file()), None)
@@ -77,7 +77,7 @@ def completion_item(option: Json, number: int, replaced: types.Range) -> types.C
 
 
 def hover_text(text: str, ncco: str) -> str:
-    """The hover text of a word, in Markdown. `ncco` is the NCCO of a step; "" for none."""
+    """In Markdown. `ncco` is a step's NCCO; "" for none."""
     escaped = _MARKED.sub(lambda found: f"\\{found[1]}" if found[1] else found[0], text)
     shown = f"\n\nThe NCCO when a call starts here, with every lookup at its default:\n```json\n{ncco}\n```"
     return escaped + (shown if ncco else "")

@@ -20,7 +20,7 @@ from ncco_server.lsp.conversion import Json, completion_item, diagnostic, hover_
 from ncco_server.lsp.server import CHECK_S, FlowServer, project_root
 
 WATCHED_FILES: Final = ("**/flows/**", "**/templates/**", "**/scenarios/**", "**/.env")
-"""Globs of the files that an editor watches for changes on disk."""
+"""Globs of files that an editor watches for changes on disk."""
 
 
 async def initialized(ls: FlowServer, _: types.InitializedParams) -> None:
@@ -112,11 +112,11 @@ async def prepare_rename(ls: FlowServer, params: types.PrepareRenameParams) -> t
 
 
 async def rename(ls: FlowServer, params: types.RenameParams) -> types.WorkspaceEdit | None:
-    """The edits that rename the symbol at the cursor. Raises JsonRpcException with the reason if that is impossible."""
+    """The edits that rename the symbol at the cursor. Raises JsonRpcException with the reason against it."""
     known = ls.project_of(params.text_document.uri)
     before = ls.versions(known[0]) if known else {}
     new = params.new_name
-    # The subprocess that answers questions has already loaded the names.
+    # The subprocess for questions has already loaded the names.
     uri = params.text_document.uri
     at = params.position
     found = await ls.ask_at(ls.answers, answers.renamed, uri, at, new=new, seconds=CHECK_S)
@@ -140,7 +140,7 @@ def refused(reason: str) -> JsonRpcException:
 
 
 def is_unexpected(record: logging.LogRecord) -> bool:
-    """Whether to keep a log record. False for a refused request, which pygls would log with a traceback."""
+    """False for a refused request, which pygls would log with a traceback."""
     error = record.exc_info[1] if record.exc_info else None
     return not (isinstance(error, JsonRpcException) and error.code == types.LSPErrorCodes.RequestFailed)
 

@@ -38,10 +38,10 @@ class OpenProject:
     """A project that is open in the editor.
 
     Attributes:
-        checked: the value of `changes` that `issues` belong to.
+        checked: the value of `changes` for `issues`.
         versions: the versions of the checked texts, by path.
         published: the files whose issues the editor shows.
-        is_stuck: whether the last check timed out, which is reported once.
+        is_stuck: the last check timed out, which is reported once.
     """
 
     def __init__(self, root: Path) -> None:
@@ -54,7 +54,7 @@ class OpenProject:
         self.is_stuck = False
 
     def file_at(self, uri: str) -> str:
-        """Return the path (`flows/acme.yaml`) of a flow, a template or a scenario file; "" for other files."""
+        """The path (`flows/acme.yaml`) of a flow, a template or a scenario file; "" for others."""
         found = to_fs_path(uri)
         if not found or not Path(found).is_relative_to(self.root) or project_root(Path(found)) != self.root:
             return ""
@@ -73,8 +73,7 @@ class OpenProject:
     def folder(self, settings: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
         """The `folder` argument of functions in `ncco_server.lsp.answers` and `ncco_server.editor.language`.
 
-        `settings` has the items `env`, `modules` and `handlers`: the names of the variables that flows may read, of the
-        Python modules whose functions lookups may call, and of the files with handlers whose code may be run.
+        `settings` has `env`, `modules` and `handlers`; see `ncco_server.lsp.answers.check`.
         """
         root = self.root
         folders = {"root": root, "flows": root / "flows", "templates": root / "templates"}
@@ -117,7 +116,7 @@ class FlowServer(LanguageServer):
         return self._projects.setdefault(root, OpenProject(root))
 
     def forget(self, root: Path) -> None:
-        """Close the project and clear its issues; it is reopened when one of its files is opened."""
+        """Close the project and clear its issues; opening one of its files reopens it."""
         if project := self._projects.pop(root, None):
             project.changes += 1  # makes the result of a check in progress obsolete
             self.publish(project, ())
@@ -135,7 +134,7 @@ class FlowServer(LanguageServer):
         return {file: document.source for file, document in documents}
 
     def versions(self, project: OpenProject) -> dict[str, int | None]:
-        """The versions of the documents that are open in the editor, by path. Edits apply only to these versions."""
+        """The versions of documents open in the editor, by path. Edits apply only to these."""
         return {file: document.version for file, document in project.documents(self.workspace.text_documents.values())}
 
     def uri_of(self, project: OpenProject, file: str) -> tuple[str, int | None]:
@@ -198,7 +197,7 @@ class FlowServer(LanguageServer):
         return {"file": file, "text": None, "unsaved": unsaved, "line": at.line + 1, "column": at.character + 1}
 
     def too_large(self, project: OpenProject) -> list[str]:
-        """The open files that exceed the size limit for files on disk. They are not sent to the subprocesses."""
+        """Open files over the size limit for files on disk, which the subprocesses do not get."""
         return [file for file, text in self.texts(project).items() if len(text) > MAX_BYTES]
 
     # checks

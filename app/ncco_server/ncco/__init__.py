@@ -1,4 +1,4 @@
-"""NCCOs: the models of their actions, the checker, the builder and the JSON Schema, and Vonage's webhooks."""
+"""NCCOs: models of their actions, checker, builder and JSON Schema; and Vonage's webhooks."""
 
 from __future__ import annotations
 

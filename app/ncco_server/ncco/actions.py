@@ -1,7 +1,7 @@
 """The nine actions, the five endpoints of `connect`, and the settings objects inside them.
 
-Each field has a type, a kind that describes its values, and Vonage's default. The checker, the builder, the JSON
-Schema, the fields of a flow's steps and their editor schema are derived from these classes.
+Each field has a type, a kind that describes its values, and Vonage's default. The checker, the JSON Schema, and the
+steps of flows with their editor schema are derived from these classes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ncco_server.value_types import ListOf, Number, Phone, Url, WholeNumber, Wor
 
 EVENT_URL = ListOf(Url(), usually_one=True, noun="URL")
 METHOD = Word(("GET", "POST"), any_case=True)
-"""The HTTP methods. Source: Voice API specification and Application API. The NCCO reference does not list them."""
+"""Source: Voice API specification and Application API. The NCCO reference does not list the methods."""
 Method = Literal["GET", "POST"]
 LEG_UUIDS = ListOf(NonBlank("the uuid of a leg"))
 
@@ -220,10 +220,9 @@ class VbcEndpoint(NccoModel):
 Endpoint = Annotated[
     PhoneEndpoint | AppEndpoint | WebSocketEndpoint | SipEndpoint | VbcEndpoint, Field(discriminator="type")
 ]
-"""Any endpoint."""
 
 ENDPOINT = Tagged({model.model_fields["type"].default: model.shape() for model in get_args(get_args(Endpoint)[0])})
-"""The kind of an endpoint, with the shapes of all types in the reference's order."""
+"""In the reference's order."""
 
 
 _NO_EVENTS = {
@@ -479,10 +478,8 @@ class Transfer(NccoModel):
 Action = Annotated[
     Record | Conversation | Connect | Talk | Stream | Input | Notify | Wait | Transfer, Field(discriminator="action")
 ]
-"""Any action."""
 
 ACTIONS: Mapping[str, type[NccoModel]] = {model.title: model for model in get_args(get_args(Action)[0])}
-"""The class of each action, by name, in the reference's order."""
+"""In the reference's order."""
 
 SHAPES: Mapping[str, Shape] = {name: model.shape() for name, model in ACTIONS.items()}
-"""The shape of each action, by name."""

@@ -1,4 +1,4 @@
-"""The kinds of values for keys, Identity headers and SIP URIs in `connect` and `record`; see also `value_types`."""
+"""The kinds of values for keys, Identity headers and SIP URIs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ncco_server.value_types.addresses import as_digits, digits_as_number
 
 @dataclass(frozen=True)
 class Keys(PlainText):
-    """Keys to press: a single key that ends a recording, or a sequence to send. A JSON number causes a warning.
+    """One key that ends a recording, or several to send. A JSON number causes a warning.
 
     Attributes:
         code: the rule for invalid text.
-        pattern: a regular expression, without anchors, that the whole text must match.
+        pattern: a regular expression for the whole text, without anchors.
         may_be_blank: whether empty text causes only a warning.
     """
 

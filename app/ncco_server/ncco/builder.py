@@ -71,7 +71,6 @@ class Ncco:
 
 
 def _each(given: object) -> Iterator[NccoModel]:
-    """Raises TypeError for anything but an action or a list of actions."""
     if isinstance(given, NccoModel):
         yield given
     elif isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping)):

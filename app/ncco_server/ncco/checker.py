@@ -16,7 +16,7 @@ _DISTINCTIVE_OPTIONS = {
     name: {option.name for option in shape.options.values() if option.required} - {"name", "type"}
     for name, shape in SHAPES.items()
 }
-"""The required options show which action an object without a name means."""
+"""Required options, which show what an object without a name means."""
 
 
 def check(document: object) -> list[Issue]:
@@ -36,9 +36,9 @@ def check(document: object) -> list[Issue]:
 
 
 def options_are_clean(action: Mapping[str, Any], names: Iterable[str]) -> bool:
-    """Whether the options `names` of an action have no issues, alone and together with its other options.
+    """Whether the options `names` have no issues, alone and together with the action's other options.
 
-    The other options must be valid on their own. The order of actions is not checked.
+    The others must be valid on their own. The order of actions is not checked.
     """
     if action["action"] == "talk" and list(names) == ["text"] and is_plain(action["text"]):
         return True
@@ -46,7 +46,7 @@ def options_are_clean(action: Mapping[str, Any], names: Iterable[str]) -> bool:
 
 
 def order_is_clean(actions: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether there is no issue with the order of the actions. Their options are not checked."""
+    """Whether the order of the actions has no issue. Their options are not checked."""
     return next(check_order(actions, SHAPES), None) is None
 
 

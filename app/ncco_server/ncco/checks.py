@@ -1,6 +1,6 @@
-"""Rules about how the options of one object fit together, and about the order of the actions of one NCCO.
+"""Rules about the options of one object together, and about the order of the actions of one NCCO.
 
-The function of a rule accepts any values, even wrong ones. The paths of its issues are relative to the object.
+A rule accepts any values, even wrong ones. The paths of its issues are relative to the object.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ def is_open_ended(action: Options) -> bool:
     Source: NCCO reference, NCCO actions (synchronous) and Record (its conditions).
     """
     word = action.get("action")
-    return word in _OPEN_ENDED or (word == "record" and not RECORD_ENDS.isdisjoint(action))
+    return word in _OPEN_ENDED or (word == "record" and _has_end(action))
+
+
+def _has_end(record: object) -> bool:
+    return any(_option(record, end) is not None for end in RECORD_ENDS)
 
 
 MAX_HEADERS_BYTES = 512
@@ -87,7 +91,7 @@ def _calls_a_phone(options: Options) -> bool:
 
 
 def sip_target(options: Options) -> Iterator[Issue]:
-    """A SIP endpoint needs `uri`, or `user` with `domain`. Source: NCCO reference, SIP."""
+    """Source: NCCO reference, SIP."""
     uri, user, domain = (options.get(name) is not None for name in ("uri", "user", "domain"))
     if uri and (user or domain):
         yield fault("N205", "uri is given together with user or domain.")
@@ -196,11 +200,10 @@ def one_ringback(options: Options) -> Iterator[Issue]:
 
 PROMPTS = ("talk", "stream")
 UNKNOWN = "?"
-"""Stands for an unknown action, after which the order cannot be checked."""
+"""An unknown action, after which the order cannot be checked."""
 
 
 def check_order(actions: Sequence[object], known: Collection[str]) -> Iterator[Issue]:
-    """`known` are the names of all actions."""
     names = [_name(action, known) for action in actions]
     yield from _barge_in_needs_input(actions, names)
     if "transfer" in names[:-1]:
@@ -220,10 +223,10 @@ def _option(action: object, name: str) -> object:
 
 
 def _barge_in_needs_input(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
-    """A prompt with bargeIn can be interrupted until the next input, which must directly follow the prompts.
+    """An input must directly follow the prompts that it can interrupt.
 
-    The reference requires an input after one or more talks, or one or more streams. A mixture of both causes only a
-    warning. Source: NCCO reference, Talk (bargeIn) and Stream (bargeIn).
+    They may be one or more talks, or one or more streams. A mixture causes only a warning. Source: NCCO reference, Talk
+    (bargeIn) and Stream (bargeIn).
     """
     index = 0
     while index < len(names):
@@ -241,7 +244,7 @@ def _barge_in_needs_input(actions: Sequence[object], names: Sequence[str]) -> It
 
 
 def _nothing_after_endless_loop(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
-    """Loop 0 never ends, unless the caller can interrupt it. Source: NCCO reference, Talk (loop) and Stream (loop)."""
+    """Loop 0 ends only if the caller interrupts it. Source: NCCO reference, Talk (loop) and Stream (loop)."""
     is_interruptible = False
     for index, name in enumerate(names[:-1]):
         if name == "input":
@@ -261,9 +264,9 @@ def _nothing_after_endless_loop(actions: Sequence[object], names: Sequence[str])
 
 
 def _last_record_has_time(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
-    """A record without an end condition lasts as long as the call, and the call does not wait for it.
+    """A record without an end condition lasts as long as the call, which does not wait for it.
 
-    A record with a beep is meant to take a message, but the call ends before anybody can leave one. Source: NCCO
+    With a beep it is meant to take a message, but the call ends before anybody can leave one. Source: NCCO
     reference, Record.
     """
     last = max((at for at, name in enumerate(names) if name not in PROMPTS), default=None)
@@ -271,7 +274,7 @@ def _last_record_has_time(actions: Sequence[object], names: Sequence[str]) -> It
         return
     record = actions[last]
     prompts = actions[last + 1 :]
-    if any(_option(record, end) is not None for end in RECORD_ENDS):
+    if _has_end(record):
         return
     if not prompts:
         yield fault("N913", "The call ends as soon as this recording has begun.", path=f"/{last}")

@@ -1,4 +1,4 @@
-"""Guesses what an author meant: a similar name, a name in another case, or a word of another platform."""
+"""Guesses what an author meant, even by a word of another platform."""
 
 from __future__ import annotations
 
@@ -23,20 +23,19 @@ def _cures(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 ACTION_HINTS: Final = _cures(_DATA["actions"])
-"""Folded name of another platform's action → fix."""
+"""Folded name on another platform → fix."""
 
 ENDPOINT_NAMES: Final = _by_word(_DATA["endpoints"])
-"""Folded name of another platform's endpoint type → Vonage's name."""
+"""Folded name on another platform → Vonage's name."""
 
 OPTION_NAMES: Final = {title: _by_word(names) for title, names in _DATA["options"].items()}
-"""Shape and folded name of another platform's option → Vonage's name."""
+"""Shape and folded name on another platform → Vonage's name."""
 
 OPTION_HINTS: Final = {title: _cures(entries) for title, entries in _DATA["elsewhere"].items()}
 """Shape and folded name of an option that belongs elsewhere → fix."""
 
 
 def meant_action(word: str, names: Collection[str]) -> str | Fix | None:
-    """Return None if there is no guess. `names` are the known actions."""
     target = folded(word)
     by_fold = {folded(name): name for name in names}
     if target in by_fold:
@@ -48,7 +47,7 @@ def meant_action(word: str, names: Collection[str]) -> str | Fix | None:
 
 
 def meant_option(word: object, title: str, names: Collection[str], inside: Mapping[str, str]) -> str | Fix | None:
-    """Return None if there is no guess; `title` is that of the shape, such as `talk`.
+    """Guess an option of the shape `title`, such as `talk`.
 
     `inside` has the options of nested objects, each with the option that contains it.
     """

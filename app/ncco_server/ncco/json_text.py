@@ -1,4 +1,4 @@
-"""An NCCO as JSON text: its values with their positions, all its issues, and the fixes as text edits."""
+"""An NCCO as JSON text, with places, issues, and fixes as text edits."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ncco_server.ncco.model import UNKNOWN_OPTION
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _CHARACTER: Final = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|.", re.DOTALL)
-"""A character of a JSON string: as it is, as an escape, or as the escapes of a surrogate pair."""
+"""One character of a JSON string, which may be an escape, or two for a surrogate pair."""
 _COMMON_MISTAKES: Final = (
     (re.compile(r"(True|False|None)\b"), "Python, not JSON", {"True": "true", "False": "false", "None": "null"}.get),
     (re.compile(r"'([^']*)'"), "a string in single quotes", lambda text: f'"{text}"'),
     (re.compile(r"[\u201c-\u201e]([^\u201c-\u201e]*)[\u201c-\u201e]"), "a text in typographic quotes", '"{}"'.format),
     (re.compile(r"([A-Za-z_]\w*)\s*:"), "a name without quotes", '"{}"'.format),
 )
-"""The pattern, the name of the mistake, and the correct JSON."""
+"""The pattern, the mistake, and the correct JSON."""
 
 
 class TextSpan(NamedTuple):
-    """A range of characters from `start` (counted from 0) up to but not including `end`."""
+    """A range of characters, counted from 0, without the one at `end`."""
 
     start: int
     end: int
@@ -36,7 +36,7 @@ class NotJsonError(ValueError):
     """The text is not JSON. Parsing stopped at `offset`. If `cure` is None, the rule's cure applies.
 
     Attributes:
-        change: the characters to replace, and the text to replace them with; None without a fix.
+        change: the characters to replace, and their replacement; None without a fix.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class JsonText:
         value: if an object repeats a name, the last one counts.
         values: where each value is, by JSON Pointer; of an object or a list, the opening bracket.
         names: where each name is, with its quotes, by JSON Pointer.
-        repeated: each repeated name in an object: its JSON Pointer, and where it is.
+        repeated: the JSON Pointers of repeated names, and where they are.
     """
 
     text: str
@@ -103,7 +103,7 @@ def read_json(text: str) -> JsonText:
 
 @dataclass(slots=True)
 class _Container:
-    """An object or list that is being parsed. `key` is None before the next name of an object."""
+    """`key` is None before the next name of an object."""
 
     pointer: str
     is_object: bool
@@ -143,7 +143,7 @@ def open_closers(text: str) -> str:
 
 
 def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
-    """The fix is the same in all Python versions: only newer ones recognise a trailing comma."""
+    """Give the same fix in all Python versions: only newer ones recognise a trailing comma."""
     before = text[: error.pos].rstrip()
     at = error.pos
     if error.msg.startswith("Illegal trailing comma"):
@@ -168,17 +168,12 @@ def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
 
 
 TEXT_RULES: Final[Mapping[str, Rule]] = RuleBook(Rule, Path(__file__).with_name("text_rules.yaml"))
-"""Rules about the JSON text itself."""
 NOT_JSON: Final = "J100"
 REPEATED_NAME: Final = "J101"
 
 
 class TextIssue(NamedTuple):
-    """An issue in a text.
-
-    Attributes:
-        change: the characters to replace, and the text to replace them with; None without a fix.
-    """
+    """An issue in a text. `change` is as in `NotJsonError`."""
 
     span: TextSpan
     issue: Issue
@@ -238,7 +233,6 @@ def _whole(document: JsonText, path: str) -> TextSpan:
 
 
 def _without(document: JsonText, path: str) -> TextSpan:
-    """Include the comma after the member or item, or else the one before it."""
     start, end = _whole(document, path)
     if path in document.names:
         start = document.names[path].start

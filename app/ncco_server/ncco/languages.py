@@ -1,4 +1,4 @@
-"""The languages that Vonage speaks and recognises. The lists may be outdated, so another language is only a warning."""
+"""The languages that Vonage speaks and recognises. The lists may be outdated, so others only cause warnings."""
 
 from __future__ import annotations
 
@@ -11,12 +11,7 @@ import yaml
 
 @dataclass(frozen=True, slots=True)
 class VoiceStyles:
-    """The styles of one language.
-
-    Attributes:
-        styles: the numbers of all styles, standard and premium; None if unknown.
-        ssml_styles: the styles that support SSML; None if unknown.
-    """
+    """The styles of one language, by number; None if unknown."""
 
     styles: frozenset[int] | None = None
     ssml_styles: frozenset[int] | None = None
@@ -46,15 +41,14 @@ VOICES: Final = {
 LANGUAGE_NAMES: Final[dict[str, str]] = _DATA["names"]
 
 SAME_LANGUAGE: Final[list[list[str]]] = _DATA["same"]
-"""Groups of codes that mean the same language."""
+"""Codes that mean the same language."""
 
 USUAL_CODES: Final[list[str]] = _DATA["usual"]
-"""A fix suggests these codes first if the region is missing or not listed."""
+"""Suggested first if the region is missing or not listed."""
 
 RECOGNISED: Final[tuple[str, ...]] = tuple(_DATA["recognised"].split())
-"""The languages that Vonage recognises and transcribes."""
 
 VOICES_BY_CODE: Final = {code.lower(): voice for code, voice in VOICES.items()}
-"""Lower-case codes, because case does not matter."""
+"""In lower case, because case does not matter."""
 
 RECOGNISED_CODES: Final = frozenset(code.lower() for code in RECOGNISED)

@@ -1,4 +1,4 @@
-"""The base class of all NCCO models, and the shape that the checker derives from each model."""
+"""The base class of NCCO models, and the shape that the checker derives from each."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OptionRule = Callable[[Mapping[str, Any]], Iterable[Issue]]
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """The value that Vonage assumes if the option is missing. It is documented, but never sent."""
+    """The value that Vonage assumes if the option is missing. It is never sent."""
 
     value: object
 
@@ -39,10 +39,8 @@ class Option:
     """One option of an object in an NCCO.
 
     Attributes:
-        name: the option's name in an NCCO.
-        field: the option's name in Python.
-        model: the class of the object.
-        default: the value that Vonage assumes if the option is missing; None if Vonage assumes none.
+        field: its name in Python.
+        default: what Vonage assumes if the option is missing; None if nothing.
     """
 
     name: str
@@ -54,11 +52,9 @@ class Option:
 
     @property
     def description(self) -> str:
-        """One or two sentences."""
         return " ".join(field_docs(self.model, NccoModel)[self.field].split())
 
     def json_schema(self) -> JsonSchema:
-        """If the option is not required, null is a value too."""
         schema = self.kind.json_schema() | {"description": self.description}
         if not self.required:
             if "enum" in schema:
@@ -73,7 +69,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A warning for objects that contain a certain key. The key is not reported as an unknown option too."""
+    """A warning about a key, which is then not reported as an unknown option too."""
 
     code: str
     message: str
@@ -82,16 +78,15 @@ class Note:
 
 @dataclass(frozen=True)
 class Shape:
-    """The shape of an object in an NCCO: its options, and the rules about them.
+    """An object in an NCCO: its options, and the rules about them.
 
     Attributes:
-        title: the object's name in messages, e.g. `talk` or `phone endpoint`.
-        about: what the object is, in a sentence.
-        tag: the key that identifies the object (`action` or `type`), and the key's value; None for settings.
-        main: the option whose value may stand for the whole object in a flow; "" for none.
-        spellings: other accepted spellings, each with the option that it stands for.
+        title, main: as in `NccoModel`; `main` is "" for none.
+        about: one sentence.
+        tag: the key that identifies the object (`action` or `type`), and its value; None for settings.
+        spellings: other accepted spellings of options.
         notes: warnings by key.
-        rules: the rules about how options fit together, including the options of settings inside the object.
+        rules: about how options fit together, including those of settings inside the object.
     """
 
     title: str
@@ -104,7 +99,7 @@ class Shape:
     rules: tuple[OptionRule, ...] = ()
 
     def check(self, value: Mapping[Any, Any]) -> list[Issue]:
-        """Return first the issues of single options, then those of options together."""
+        """Return issues of single options first, then those of options together."""
         issues: list[Issue] = []
         meant: dict[Any, str] = {}
         for key, entry in value.items():
@@ -141,7 +136,6 @@ class Shape:
         return fault("N106", f"{self.title} needs {name}.", f'Add "{name}": {about[:1].lower()}{about[1:]}')
 
     def _check_unusual(self, key: object, entry: object) -> list[Issue]:
-        """Report a key that is unknown, has a note, is spelt differently, or is null."""
         note = self.notes.get(str(key))
         issues = [fault(note.code, note.message, note.cure)] if note else []
         option = self.options.get(self.spellings.get(str(key), str(key)))
@@ -177,17 +171,17 @@ class Shape:
 
     @cached_property
     def python_names(self) -> Mapping[str, str]:
-        """Other names that the models accept for an option → the option."""
+        """Other accepted names of an option → the option."""
         return dict(self.spellings) | {option.field: option.name for option in self.options.values()}
 
     @cached_property
     def inside(self) -> Mapping[str, str]:
-        """The options of nested objects, each with the option that contains it."""
+        """The options of nested objects → the option that contains them."""
         held = ((name, shape) for name, option in self.options.items() for shape in _shapes_in(option.kind))
         return {inner: name for name, shape in held for inner in ((shape.tag or ())[:1] + tuple(shape.options))}
 
     def read(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the options under their NCCO names, with values in the form that the models use.
+        """Return the options under their NCCO names, with values in the models' form.
 
         Leaves out null values, options without effect, and a second spelling of an option. Keeps what `check` refuses:
         unknown options, and an option under its Python name if it is also given under its NCCO name.
@@ -223,7 +217,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Nested(MapOf):
-    """A settings object, described by its shape."""
+    """A settings object."""
 
     shape: Shape
 
@@ -258,7 +252,7 @@ class Tagged(MapOf):
         return [fault("N121", f"{shown(kind)} is not an endpoint type.", cure, "/type")]
 
     def _type_cure(self, value: Mapping[Any, Any]) -> Fix | None:
-        """Return None unless exactly one type has all options of this endpoint that are known."""
+        """Return None unless exactly one type has all known options of this endpoint."""
         known = {str(key) for key in value} & {name for shape in self.shapes.values() for name in shape.options}
         uri = value.get("uri")
         scheme = uri.partition(":")[0] if isinstance(uri, str) else ""
@@ -316,7 +310,6 @@ class NccoModel(BaseModel):
 
     @classmethod
     def shape(cls) -> Shape:
-        """The shape of this object for the checker, derived from the fields."""
         return _shape_of(cls)
 
     @model_validator(mode="before")
@@ -337,7 +330,7 @@ class NccoModel(BaseModel):
 
 
 def validation_error(title: str, wire: object, faults: list[Issue]) -> ValidationError:
-    """The issues as pydantic's error. Each message ends with the fix."""
+    """Each message ends with the fix."""
     return ValidationError.from_exception_data(title, [_detail(wire, issue) for issue in faults])
 
 
@@ -388,7 +381,6 @@ def _option(model: type[NccoModel], name: str, info: FieldInfo) -> Option:
 
 
 def _kind(info: FieldInfo) -> Kind:
-    """Take the kind in a field's annotation, or else that of its type: a bool, a Literal, a settings model."""
     if named := next((entry for entry in info.metadata if isinstance(entry, Kind)), None):
         return named
     is_union = get_origin(info.annotation) in (Union, UnionType)

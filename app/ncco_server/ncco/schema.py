@@ -1,4 +1,4 @@
-"""The JSON Schema of an NCCO, for editors, made from the same models as `check`."""
+"""The JSON Schema of an NCCO, for editors."""
 
 from __future__ import annotations
 

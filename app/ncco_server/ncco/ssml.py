@@ -10,16 +10,16 @@ from xml.parsers import expat
 from ncco_server.issue import Issue, fault, listed, shown
 
 MAX_TALK_CHARACTERS = 1500
-"""Tags do not count. Source: NCCO reference, Talk (text)."""
+"""Without tags. Source: NCCO reference, Talk (text)."""
 
 TAGS = frozenset({"speak", "break", "emphasis", "lang", "p", "phoneme", "prosody", "s", "say-as", "sub"})
 """Source: Text-To-Speech guide, customizing spoken text."""
 
 SILENT = frozenset({"speak", "p", "s", "lang", "emphasis", "prosody", "phoneme", "say-as", "voice"})
-"""Tags that make no sound of their own. Not included: break, which is a pause, and sub, which speaks its alias."""
+"""They make no sound of their own, unlike break, which is a pause, and sub, which speaks its alias."""
 
 OTHER_TAGS = frozenset({"audio", "mark", "voice", "w", "amazon:effect", "google:style", "desc", "par", "seq", "media"})
-"""Tags of other SSML dialects, which Vonage does not list. A text with one of them is probably meant as SSML."""
+"""Vonage does not list these. A text with one of them is probably meant as SSML."""
 
 _ROOT = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:speak[\s>/]|!DOCTYPE)", re.DOTALL)
 _NAMES = "|".join(sorted((re.escape(name) for name in TAGS | OTHER_TAGS), key=len, reverse=True))
@@ -27,7 +27,7 @@ _TAG = re.compile(rf"</?({_NAMES})(?=[\s/>])[^<>]*>", re.IGNORECASE)
 
 
 class _DoctypeFound(Exception):
-    """Raised at a document type declaration."""
+    """The SSML has a document type."""
 
 
 @dataclass(slots=True)
@@ -36,9 +36,9 @@ class _Content:
     characters: int = 0
     is_blank: bool = True
     starts: dict[str, int] = field(default_factory=dict)
-    """In bytes, where each tag first occurs."""
+    """Tag → its first offset in bytes."""
     open: list[tuple[str, int]] = field(default_factory=list)
-    """The open tags, each with its offset in bytes."""
+    """Each with its offset in bytes."""
 
     def start(self, name: str, _: object) -> None:
         at = self.parser.CurrentByteIndex
@@ -65,7 +65,7 @@ def is_plain(text: str) -> bool:
 
 
 def check_text(text: str) -> Iterator[Issue]:
-    """It must be possible to encode `text` as UTF-8."""
+    """The text must be encodable as UTF-8."""
     if "<" not in text:
         yield from _check_length(len(text))
     elif is_ssml(text):
@@ -132,7 +132,6 @@ def _refuse_doctype(*_: object) -> None:
 
 
 def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) -> Issue:
-    """Report N403 at the tag that is not closed, or where the parser stopped."""
     lines = data.split(b"\n")
     at = min(sum(len(line) + 1 for line in lines[: error.lineno - 1]) + error.offset, len(data))
     if ampersand := _BARE_AMPERSAND.search(text):

@@ -10,11 +10,11 @@ class Status(NamedTuple):
     """A status that event webhooks report.
 
     Attributes:
-        name: its name in `on`, `events` and `outbound`.
+        name: as written in `on`, `events` and `outbound`.
         picked_up: whether somebody, or a machine, has answered.
         fails: whether a dial has failed with it.
         steers: whether Vonage plays an NCCO in the reply. Source: webhook reference, synchronous connect.
-        decides: whether the way after a connect can depend on it, so that it may have a line in `on`.
+        decides: whether `on` may have a line for it after a connect.
         in_rest: whether the REST API has it too. Source: Voice API specification, getCall.
         sub_state: of the webhook, whose `status` then is `machine`. Source: webhook reference, Machine detection.
     """
@@ -83,7 +83,6 @@ BEEP: Final = STATUSES["beep"]
 DISCONNECTED: Final = "disconnected"
 WEBHOOK_STATUSES: Final = tuple(name for name, status in STATUSES.items() if not status.sub_state)
 DIAL_OUTCOMES: Final = tuple(name for name, status in STATUSES.items() if status.decides)
-"""The lines that `on` may have after a connect."""
 DIAL_FAILURES: Final = tuple(name for name, status in STATUSES.items() if status.fails)
 DETECTIONS: Final = tuple(name for name, status in STATUSES.items() if status.detects)
 PICKED_UP: Final = frozenset(name for name, status in STATUSES.items() if status.picked_up)

@@ -1,4 +1,4 @@
-"""The kinds of values that only NCCO options have; see `ncco_server.value_types` for the others."""
+"""The kinds of values that only NCCO options have."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class NonBlank(PlainText):
 
 
 class SpokenText(PlainText):
-    """Spoken text, plain or SSML. Empty text causes a warning. For length and tags, see `ncco_server.ncco.ssml`."""
+    """Plain text or SSML; `ncco_server.ncco.ssml` checks more. Empty text causes a warning."""
 
     def check(self, value: object) -> list[Issue]:
         if not isinstance(value, str):
@@ -67,12 +67,12 @@ class SpokenText(PlainText):
 
 @dataclass(frozen=True)
 class LanguageCode(PlainText):
-    """A BCP-47 code, in upper or lower case. A code that is not in the list of languages causes a warning.
+    """A BCP-47 code, in upper or lower case. One that is not in the list causes a warning.
 
     Attributes:
         code: the rule for a language that is not in the list, such as `N905`.
-        known: the codes in the list, in lower case.
-        codes: the codes in the list, spelt as in the guides.
+        known: the list, in lower case.
+        codes: the list, spelt as in the guides.
     """
 
     code: str
@@ -89,7 +89,6 @@ class LanguageCode(PlainText):
         return [fault(self.code, f"{shown(value)} is not in the list of languages.", self._cure(value))]
 
     def _cure(self, value: str) -> str | Fix | None:
-        """Suggest a hyphen, or other codes of the language: the code with the same region first, then common ones."""
         hyphened = value.strip().replace("_", "-").lower()
         if hyphened in self.known:
             code = next(code for code in self.codes if code.lower() == hyphened)
@@ -117,11 +116,10 @@ def _in_quotes(value: object) -> Fix | None:
 
 @dataclass(frozen=True)
 class FreeForm(MapOf):
-    """An object with any keys and values.
+    """An object with any keys and values; with `or_list`, an array is valid too.
 
     Attributes:
         text_only: whether a value that is not text causes a warning.
-        or_list: whether an array is valid too.
     """
 
     text_only: bool = False
@@ -144,7 +142,7 @@ class FreeForm(MapOf):
 
 
 class StandardHeaders(MapOf):
-    """The standard SIP headers: only User-to-User, with at most 256 printable ASCII characters.
+    """Standard SIP headers: only User-to-User, with at most 256 printable ASCII characters.
 
     Source: NCCO reference, SIP (standardHeaders).
     """
@@ -179,7 +177,7 @@ class StandardHeaders(MapOf):
 
 
 class OneOrList(ListOf):
-    """A value that Vonage's documents show both on its own and in an array of one."""
+    """A value that Vonage's documents show both alone and in an array of one."""
 
     def check(self, value: object) -> list[Issue]:
         kind = ListOf(self.entry, usually_one=True) if isinstance(value, list) else self.entry

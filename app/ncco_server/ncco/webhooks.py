@@ -13,17 +13,17 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
 MAX_FIELD_DEPTH = 64
-"""Levels of JSON text in a field that are decoded. Our choice: real webhooks have four."""
+"""Decoded levels of JSON text in a field. Our choice: real webhooks have four."""
 
 MAX_NUMBER_DIGITS: Final = 100
-"""Digits of a whole number. Our choice; Python itself reads at most 4,300."""
+"""Our choice; Python itself reads at most 4,300."""
 
 JSON_FIELDS = frozenset({"dtmf", "speech", "payload", "custom_data", "original_request", "headers"})
-"""Fields that a GET request has as one query parameter with JSON text. Source: webhook reference."""
+"""A GET request has each as one query parameter with JSON text. Source: webhook reference."""
 
 
 def decode_json_fields(fields: Mapping[str, object]) -> dict[str, object]:
-    """Keep text as it is unless it is a JSON object, array or null."""
+    """Keep text that is not a JSON object, array or null."""
     decoded = dict(fields)
     for name in JSON_FIELDS & decoded.keys():
         value = decoded[name]
@@ -43,7 +43,7 @@ def _decoded(value: str) -> object:
 
 
 def repaired(text: str) -> object:
-    """Decode JSON text leniently, so that no call is lost because of a bad character; None if the text is not JSON.
+    """Decode JSON leniently, so that no bad character loses a call; None if the text is not JSON.
 
     Lone surrogates become replacement characters; NaN, Infinity and numbers that are too large become null.
     """
@@ -72,7 +72,7 @@ def _is_deep(value: object, left: int) -> bool:
 
 
 def as_text(value: object) -> str:
-    """Convert a number to text; return "" for anything else. This is how `Text` reads a value."""
+    """Convert a number to text; return "" for anything else."""
     if isinstance(value, str):
         return value
     try:
@@ -93,12 +93,11 @@ Whole = Annotated[int | None, BeforeValidator(_as_number)]
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """Return an empty object for any other value."""
     return value if isinstance(value, Mapping) else {}
 
 
 PYTHON_NAMES = frozenset({"from_", "type_"})
-"""The Python names of fields that have another name when sent. A field sent under such a name is ignored."""
+"""A field that is sent under its Python name is ignored."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -106,8 +105,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class Webhook(BaseModel):
     """A request from Vonage, parsed leniently.
 
-    No field is required, because real webhooks leave fields out and add others: a missing or mistyped value is None.
-    Source: webhook reference.
+    Real webhooks leave fields out and add others, so none is required: a missing or mistyped value is None. Source:
+    webhook reference.
     """
 
     model_config = ConfigDict(
@@ -115,7 +114,6 @@ class Webhook(BaseModel):
     )
 
     kind: ClassVar[str] = "unknown"
-    """The same for all webhooks of a class."""
 
     conversation_uuid: Text = None
     timestamp: Text = None
@@ -123,19 +121,19 @@ class Webhook(BaseModel):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """The sent names of the fields whose values cannot be read."""
+        """The names, as sent, of fields that cannot be read."""
         named = {field.alias or name for name, field in type(self).model_fields.items()}
         return tuple(name for name in self.extras if name in named or _SURROGATE.search(name))
 
     @property
     def extras(self) -> dict[str, Any]:
-        """Fields that the class does not have, and the raw values of fields that cannot be read."""
+        """Unknown fields, and the raw values of fields that cannot be read."""
         extras = self.model_extra
         return {} if extras is None else extras
 
     @classmethod
     def read(cls, fields: Mapping[str, object]) -> Self:
-        """Build the webhook from its fields. Never raises: a wrong value becomes None and is listed in `problems`."""
+        """Never raises: a wrong value becomes None and is listed in `problems`."""
         wire = fields
         if not PYTHON_NAMES.isdisjoint(fields):
             wire = {name: value for name, value in fields.items() if name not in PYTHON_NAMES}
@@ -144,10 +142,8 @@ class Webhook(BaseModel):
         except ValidationError as fault:
             errors = fault.errors(include_url=False, include_input=False, include_context=False)
             wrong = dict.fromkeys(str(error["loc"][0]) for error in errors if error["loc"])
-            wrong |= dict.fromkeys(
-                name for name in wire if _SURROGATE.search(name)
-            )  # pydantic does not accept this name
-        except ValueError:  # a number with too many digits for Python to convert
+            wrong |= dict.fromkeys(name for name in wire if _SURROGATE.search(name))  # pydantic accepts no such name
+        except ValueError:  # more digits than Python converts
             wrong = dict.fromkeys(name for name, value in wire.items() if _is_too_long(value))
         webhook = cls.read({name: value for name, value in wire.items() if name not in wrong})
         webhook.extras.update({name: wire[name] for name in wrong})
@@ -162,13 +158,13 @@ class LegWebhook(Webhook):
     """A webhook about one leg."""
 
     uuid: Text = None
-    """The leg. `human` and `machine` events send `call_uuid` instead, which is copied to `uuid`."""
+    """`human` and `machine` events send it as `call_uuid`."""
     from_: Text = Field(default=None, alias="from")
     to: Text = None
 
 
 class AnswerWebhook(LegWebhook):
-    """A call has reached one of our numbers, or an outbound call was answered. The reply is the call's first NCCO.
+    """A call has reached one of our numbers, or an outbound call was answered. The reply is its first NCCO.
 
     The webhook has no status, direction or timestamp. Source: webhook reference, Answer.
     """
@@ -185,7 +181,7 @@ class AnswerWebhook(LegWebhook):
 
     @property
     def sip_headers(self) -> Mapping[str, str]:
-        """The custom SIP headers under their own names (`X-Tenant`, `User-to-User`), without Vonage's `SipHeader_`."""
+        """The custom SIP headers under their own names (`X-Tenant`, `User-to-User`)."""
         prefix = "SipHeader_"
         return {
             name.removeprefix(prefix): value
@@ -207,7 +203,7 @@ FALLBACK_REASONS: Final = (
 class FallbackWebhook(LegWebhook):
     """A webhook that expects an NCCO has failed, so Vonage asks the fallback URL for one.
 
-    It repeats the fields of the failed request; see `original`. Source: webhook reference, Fallback.
+    It repeats the fields of the failed request. Source: webhook reference, Fallback.
     """
 
     kind: ClassVar[str] = "fallback"
@@ -219,7 +215,6 @@ class FallbackWebhook(LegWebhook):
 
     @property
     def original(self) -> Webhook:
-        """The webhook that failed, made from the fields that are repeated."""
         return self._original
 
     def add_original(self, webhook: Webhook) -> None:
@@ -266,12 +261,12 @@ class StatusWebhook(LegWebhook):
 
 
 class RecordWebhook(Webhook):
-    """A recording is ready. The webhook names no leg. Source: webhook reference, Record."""
+    """A recording is ready. No leg is named. Source: webhook reference, Record."""
 
     kind: ClassVar[str] = "record"
 
     recording_url: Text = None
-    """Fetching the audio requires the application's JWT."""
+    """Fetching it requires the application's JWT."""
     recording_uuid: Text = None
     size: Whole = None
     """Bytes."""
@@ -285,13 +280,13 @@ class TranscriptionWebhook(Webhook):
     kind: ClassVar[str] = "transcription"
 
     transcription_url: Text = None
-    """Fetching the transcript requires the application's JWT."""
+    """Fetching it requires the application's JWT."""
     recording_uuid: Text = None
     status: Text = None
 
 
 class NotifyWebhook(Webhook):
-    """A call has reached a `notify` action. The webhook names no leg. Source: webhook reference, Notify."""
+    """A call has reached a `notify` action. No leg is named. Source: webhook reference, Notify."""
 
     kind: ClassVar[str] = "notify"
 
@@ -326,13 +321,13 @@ class PaymentWebhook(LegWebhook):
 
 
 class UnknownWebhook(Webhook):
-    """A webhook that matches no other class. Its fields are in `extras`."""
+    """Any other webhook. Its fields are in `extras`."""
 
     kind: ClassVar[str] = "unknown"
 
 
 EXPECTED_SPEECH_ERRORS = ("Speech was not enabled", "Speech overridden by DTMF")
-"""The texts of `speech.error` when keys were expected or pressed. Any other text is a speech recognition error.
+"""The values of `speech.error` when keys were expected or pressed. Any other one is a recognition error.
 
 Source: webhook reference, Input (speech recognition results).
 """
@@ -377,7 +372,7 @@ class InputWebhook(LegWebhook):
 
     @property
     def timed_out(self) -> bool:
-        """Whether a timeout ended the input. It may be true even if there are digits."""
+        """Whether a timeout ended the input, perhaps after some digits."""
         source = self.dtmf if isinstance(self.dtmf, Mapping) else self.extras
         return str(source.get("timed_out")).lower() == "true"
 
@@ -390,7 +385,7 @@ class InputWebhook(LegWebhook):
 
     @property
     def speech_error(self) -> str | None:
-        """Why speech was not recognised, in Vonage's words; None if Vonage gives no reason."""
+        """Why speech was not recognised, in Vonage's words; None if no reason is given."""
         return _text(self.speech, "error")
 
     @property
@@ -405,7 +400,7 @@ class InputWebhook(LegWebhook):
 
     @property
     def is_speech(self) -> bool:
-        """Whether the input is speech: words without digits, or listening that ended or failed without a keypress."""
+        """Whether there are words without digits, or listening ended or failed without a keypress."""
         if self.digits:
             return False
         listened = bool(self.results) or self.timeout_reason is not None
@@ -419,7 +414,7 @@ class InputWebhook(LegWebhook):
 def _number_text(number: int) -> str | None:
     try:
         return str(number)
-    except ValueError:  # too many digits for Python to convert, and more than any keypad sends
+    except ValueError:  # more digits than Python converts, and than any keypad sends
         return None
 
 
@@ -444,7 +439,7 @@ def _confidence(value: object) -> float | None:
 
 
 def _confidence_order(guess: SpeechResult) -> float:
-    """The most confident first, unknown confidence last, otherwise as sent."""
+    """Unknown confidence comes last."""
     return math.inf if guess.confidence is None else -guess.confidence
 
 
@@ -460,7 +455,7 @@ def _is_transfer(fields: Fields) -> bool:
 
 
 def _is_transcription(fields: Fields) -> bool:
-    """Whether the URL, the status or the type shows a transcription. A failed one has only the type `record`."""
+    """A failed transcription has only the type `record`."""
     if "transcription_url" in fields or fields.get("status") == "transcribed":
         return True
     return fields.get("type") == "record" and "recording_url" not in fields
@@ -494,7 +489,7 @@ RECOGNITION_ORDER: tuple[tuple[type[Webhook], Callable[[Fields], bool]], ...] = 
     (ErrorWebhook, lambda fields: fields.get("reason") is not None),
     (AnswerWebhook, _is_answer),
 )
-"""The first class whose test is true is used. Source: webhook reference; the order is that of the official SDKs."""
+"""Source: webhook reference; the order is that of the official SDKs."""
 
 
 def recognise(fields: Fields) -> Webhook:

@@ -72,7 +72,7 @@ def _kind(webhook: Webhook, step: Step | None) -> RecordingKind:
 
 
 def about_call(flow: Flow, session: Session) -> str:
-    """The values of the text params, such as the team that a message is for; "" after a handover."""
+    """The text params' values, such as a message's team; "" after a handover."""
     if flow.name != (session.at or session.flow):
         return ""
     given = [name for name, param in flow.params.items() if not param.sensitive and name != CALLER_NAME]
@@ -87,7 +87,7 @@ def _uuid(webhook: Webhook, url: str) -> str:
 
 
 def _time(text: str | None) -> datetime | None:
-    """Return None if it is invalid or not in this century."""
+    """None if it is invalid or not in this century."""
     try:
         found = datetime.fromisoformat(text or "")
     except ValueError:

@@ -26,7 +26,7 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
     given = {} if flow is None else delivery.params(found.params)
     secret = [name for name, param in found.params.items() if param.sensitive and flow is not None]
     context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
-    for _ in range(2):  # the second time with a new session, for a leg that was transferred into the same flow
+    for _ in range(2):  # again with a new session, for a leg transferred into the same flow
         try:
             key = turns.policy.keys[0]
             params = {name: mask(key, id_, text) if name in secret else text for name, text in given.items()}

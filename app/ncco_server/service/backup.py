@@ -1,6 +1,6 @@
 """Backups: the database, its key file and the recordings in one tar archive.
 
-The manifest, with a checksum of each file, is last. Memory use does not depend on the size of the data.
+The manifest, with a checksum of each file, is last. Large data takes no more memory.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _ENTRY_BYTES: Final = 256
 """The entry of a recording has about 160 bytes."""
 _FEW_FILES: Final = 1_000
 _LEAST_BYTES: Final = 16
-"""A recording takes more, even if compressed: its name and its checksum are random."""
+"""A recording takes more, even compressed: its name and checksum are random."""
 
 
 class NotABackup(AppError):
@@ -60,7 +60,7 @@ class FileSum:
 
 
 class Manifest(BaseModel):
-    """The manifest of an archive. `keys` are fingerprints of the keys of its callback URLs."""
+    """`keys` are fingerprints of the keys of the archive's callback URLs."""
 
     made_by: Literal["ncco backup"] = "ncco backup"
     format: Literal[1] = 1
@@ -115,10 +115,10 @@ class _HashedFile:
 async def write_backup(
     target: Path, places: BackupPlaces, keys: Iterable[bytes], version: str, now: datetime
 ) -> tuple[int, list[str]]:
-    """Write an archive, even while servers are running; return its size in bytes, and the IDs of lost recordings.
+    """Write an archive, even while servers run; return its size in bytes, and the IDs of lost recordings.
 
-    `target` is an absolute path; a file there is replaced once the new one is verified. Everything acknowledged before
-    `now` is included. Raises StoreError, OSError, NotABackup.
+    `target` is absolute; a file there is replaced once the new one is verified. Includes everything acknowledged before
+    `now`. Raises StoreError, OSError, NotABackup.
     """
     prints = tuple(fingerprint(key) for key in keys)
     manifest = Manifest(version=version, made_at=now, database=places.store.label, keys=prints, files={})
@@ -128,7 +128,7 @@ async def write_backup(
     if (await places.store.schema()).missing:  # opening it would migrate it
         return size, []
     lost: list[str] = []
-    with suppress(StoreUnavailable):  # the disk may be full: only the time of the backup is then missing
+    with suppress(StoreUnavailable):  # the disk may be full: only the backup's time is then missing
         async with places.store as store:
             await Backups(store.database).add(BackupRow(milliseconds(now), size))
             if places.recordings is not None:
@@ -166,7 +166,7 @@ def _archive(target: Path, folder: Path, places: BackupPlaces, about: Manifest) 
 
 @contextmanager
 def _written_to(folder: Path) -> Iterator[None]:
-    """Name the folder in an OSError without a file, such as that of a full disk."""
+    """Name the folder in an OSError without a file, as from a full disk."""
     try:
         yield
     except OSError as error:
@@ -252,7 +252,7 @@ def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]
 
 
 class _BackupEntry(tarfile.TarInfo):
-    """Limits extra headers, such as a long name: tarfile reads each into memory as a whole."""
+    """Limits extra headers, such as a long name: tarfile reads each one whole into memory."""
 
     @classmethod
     def frombuf(cls, *header: Any) -> Self:

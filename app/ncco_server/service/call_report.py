@@ -23,7 +23,7 @@ COUNTED: Final = tuple(name for name in RESULTS if name != "answered")
 COLUMNS: Final = ("by", "name", "calls", "minutes", *COUNTED, "person_median_s", "person_p90_s")
 
 MOST_NAMES: Final = 1_000
-"""The rest of the flows and of the called numbers are counted as `other`."""
+"""The remaining flows and called numbers are counted as `other`."""
 
 DAYS: Final = 7
 """The default of a report, up to today."""
@@ -31,10 +31,10 @@ DAYS: Final = 7
 
 @dataclass(slots=True)
 class CallCounts:
-    """The counts of a group of calls.
+    """Counts of a group of calls.
 
-    `ms` is the duration of the calls whose end is known; `until_person` counts calls by the seconds, rounded down,
-    until a person answered.
+    `ms` is the duration of calls with a known end; `until_person` counts calls by the seconds, rounded down, until a
+    person answered.
     """
 
     ms: int = 0
@@ -71,7 +71,7 @@ def percentile(counts: Counter[int], share: float) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The days from `first` up to but not including `end`. Raises ValueError if there are none."""
+    """The days from `first` to before `end`. Raises ValueError if there are none."""
 
     first: date
     end: date
@@ -105,7 +105,7 @@ def read_period(first: date | None, last: date | None, zone: tzinfo, now: dateti
 
 
 def zone_of(project: Project, flow: str = "") -> ZoneInfo:
-    """Return UTC if the flows (or the one flow) have no time zone, or more than one."""
+    """UTC if the flows (or the one flow) do not have exactly one time zone."""
     flows = [project.flows[flow]] if flow in project.flows else [] if flow else project.flows.values()
     zones = {calendar.zone for each in flows for calendar in each.calendars.values() if not each.zone}
     zones |= {ZoneInfo(each.zone) for each in flows if each.zone}
@@ -114,7 +114,7 @@ def zone_of(project: Project, flow: str = "") -> ZoneInfo:
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """The counts of a period's calls: of all, of each flow, called number, and own result; most calls first.
+    """A period's counts: of all, of each flow, called number, and own result; most calls first.
 
     `complete_since`: calls that began earlier (milliseconds since 1970) may be missing.
     """

@@ -1,4 +1,4 @@
-"""Reads the results of calls for people. Those of open calls come from their sessions."""
+"""Reads the results of calls for people; open calls' come from their sessions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NO_FLOWS: Final[Mapping[str, Flow]] = MappingProxyType({})
 def open_result(key: int, session: SessionRow, now_ms: int, flows: Mapping[str, Flow] = NO_FLOWS) -> ResultRow | None:
     """Return None for a called party's leg or a placed call.
 
-    A call that cannot be running any more is `lost`. The caller's name needs the call's flow in `flows`.
+    A call that must be over is `lost`. The caller's name needs the call's flow in `flows`.
     """
     state = json_object(session.state)
     call = state.get("call", {})
@@ -68,7 +68,7 @@ def _name_of_caller(row: SessionRow, flows: Mapping[str, Flow]) -> str:
 async def results_of(
     records: Records, calls: Sequence[CallRow], now_ms: int, flows: Mapping[str, Flow] = NO_FLOWS
 ) -> dict[int, ResultRow]:
-    """The results by the calls' keys, without called parties' legs and placed calls in progress. Raises StoreError.
+    """Results by call key, without called parties' legs and placed calls in progress. Raises StoreError.
 
     `flows` give the names of callers in open calls.
     """
@@ -83,13 +83,13 @@ async def results_of(
 
 
 async def open_calls(records: Records, since: int, until: int, now_ms: int) -> list[ResultRow]:
-    """Return the incoming calls that began from `since` up to `until` (milliseconds). Raises StoreError."""
+    """Incoming calls that began from `since` up to `until` (milliseconds). Raises StoreError."""
     rows = await records.open_sessions(since, until)
     return [result for key, row in rows if (result := open_result(key, row, now_ms)) is not None]
 
 
 async def count_by_result(records: Records, since: int, until: int, open_now: Iterable[ResultRow]) -> Counter[str]:
-    """Count the calls that began from `since` up to `until` (milliseconds), also of `open_now`. Raises StoreError."""
+    """Calls that began from `since` up to `until` (milliseconds), also of `open_now`. Raises StoreError."""
     counts = Counter[str](call.result for call in open_now if since <= call.began_at < until)
     for _, result, number in await records.result_quarters(since, until):
         counts[result] += number
@@ -125,8 +125,8 @@ class MissedCallers(NamedTuple):
     """Who should be called back, latest first.
 
     Attributes:
-        missed: the last call of each caller, and how often they called.
-        more: number of such callers who are not in `missed`.
+        missed: each caller's last call, and how often they called.
+        more: number of such callers not in `missed`.
         returned: calls whose callers were called back.
     """
 
@@ -140,7 +140,7 @@ class MissedCallers(NamedTuple):
 async def missed_callers(
     records: Records, since: int, open_now: Iterable[ResultRow], *, most: int, most_returned: int
 ) -> MissedCallers:
-    """Leave out callers who got through later, were called back or are on the line (`open_now`).
+    """Leave out callers who got through, were called back or are on the line (`open_now`).
 
     `since` is in milliseconds. Raises StoreError.
     """

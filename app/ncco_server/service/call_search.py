@@ -19,7 +19,7 @@ WORD_S: Final = 1.5
 
 
 FoundCall: TypeAlias = tuple[CallRow, ResultRow | None]
-"""The result is None for called parties, and for placed calls in progress."""
+"""No result for called parties and for placed calls in progress."""
 
 
 @dataclass
@@ -27,8 +27,8 @@ class FoundCalls:
     """Calls that match a search, newest first.
 
     Attributes:
-        next: the key after which more calls may match; None if there are none.
-        searched_until: where a stopped search for a word got to (milliseconds since 1970).
+        next: more calls may match after this key; None if there are none.
+        searched_until: how far a stopped search for a word got (milliseconds since 1970).
     """
 
     calls: list[FoundCall] = field(default_factory=list)

@@ -49,7 +49,7 @@ async def _join_silently(turns: Turns, session: str, delivery: Delivery, problem
 
 
 async def refusals(turns: Turns, session: Session) -> frozenset[str]:
-    """The outcomes of this turn's dials for which somebody answered but was not connected."""
+    """The outcomes of this turn's dials that somebody answered without being connected."""
     found = set()
     for wait in session.waits:
         if wait.runs is not None:

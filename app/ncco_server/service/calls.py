@@ -23,7 +23,7 @@ class CallService(Turns):
     resume = waits.resume
 
     async def answer(self, delivery: Delivery, flow: str | None = None) -> Reply:
-        """Do not ask the store during an outage."""
+        """During an outage, the store is not asked."""
         if problem := self.store_probe.outage:
             return self.without_store(delivery, flow, problem)
         return await answers.answer(self, delivery, flow)
@@ -66,7 +66,7 @@ class CallService(Turns):
 
 
 def _reported_error(delivery: Delivery) -> str:
-    """Leave out callers' numbers and input; "" if Vonage reported no error."""
+    """Without callers' numbers and input; "" if Vonage reported no error."""
     webhook = delivery.webhook
     if webhook.kind != "error" or not hasattr(webhook, "reason"):
         return ""

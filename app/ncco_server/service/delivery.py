@@ -1,4 +1,4 @@
-"""A webhook as `ncco_server.web` passes it on, and the reply to it."""
+"""A webhook from `ncco_server.web`, and the reply to it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ncco_server.ncco.webhooks import (
 from ncco_server.store import WebhookRow
 
 JOIN_SILENTLY: Final = orjson.dumps([JOINED])
-"""Connects a called party without letting them hear anything first."""
+"""Connects a called party, who hears nothing first."""
 
 END_OF_INPUT: Final = JOIN_SILENTLY
 """The shortest wait, after the last input of a call.
@@ -39,10 +39,10 @@ _SIP_HEADER: Final = "SipHeader_"
 ANSWER_FIELDS: Final = frozenset(
     {"to", "from", "from_user", "uuid", "call_uuid", "conversation_uuid", "region_url", "endpoint_type", "custom_data"}
 )
-"""Params that the query of an answer URL cannot set."""
+"""Params that an answer URL's query cannot set."""
 
 ID_LIMIT: Final = 64
-"""A longer UUID of a leg is replaced with its SHA-256."""
+"""A longer leg UUID is replaced with its SHA-256."""
 
 
 @dataclass
@@ -54,9 +54,9 @@ class Delivery:
         base_url: without a trailing slash.
         received_at: aware, UTC.
         problem: why the body could not be read, or "".
-        came_at: of its last byte, in seconds of `time.perf_counter`; 0 if not measured.
+        came_at: when its last byte came, by `time.perf_counter`; 0 if not measured.
         reason: Vonage's reason for sending it to the fallback URL, or "".
-        query: what the operator added to the URL of a POST; {} for a GET.
+        query: the operator's addition to the URL of a POST; {} for a GET.
     """
 
     method: str
@@ -79,7 +79,7 @@ class Delivery:
 
     @cached_property
     def kind(self) -> str:
-        """Name it for logs and metrics: `answer`, `input-dtmf`, `event-busy`, ..."""
+        """For logs and metrics: `answer`, `input-dtmf`, `event-busy`, ..."""
         return "unreadable" if self.problem else webhook_type(self.webhook)
 
     @cached_property
@@ -102,7 +102,7 @@ class Delivery:
             {
                 name.removeprefix(_SIP_HEADER): value
                 for name, value in fields.items()
-                if _SIP_HEADER in name  # costs a third of the next test, and is nearly always enough
+                if _SIP_HEADER in name  # a third of the next test's cost, and nearly always enough
                 and name.startswith(_SIP_HEADER)
                 and isinstance(value, str)
             },
@@ -128,7 +128,7 @@ def _text(fields: Mapping[str, object], name: str) -> str:
 
 
 def _digits(number: str) -> str:
-    """Drop the `+` of a number, which a query turns into a space."""
+    """A query turns the `+` of a number into a space."""
     if number.isdecimal() and number.isascii():
         return number
     digits = number.strip().removeprefix("+")
@@ -136,7 +136,7 @@ def _digits(number: str) -> str:
 
 
 class Reply(NamedTuple):
-    """The reply to Vonage, with data for the log and the metrics.
+    """The reply to Vonage, with data for log and metrics.
 
     Attributes:
         ncco: the JSON bytes to send; None for an empty 200.
@@ -144,7 +144,7 @@ class Reply(NamedTuple):
         flow, step: where the call is afterwards; "" if no call is known.
         problem: one sentence, also for the `ncco-problem` response header.
         heard_in: the step that was waiting for the input; "" for none.
-        row: with sensitive values masked; None if it is a repeat or no call is known.
+        row: with sensitive values masked; None for a repeat or an unknown call.
         is_unstored: whether the caller hears an NCCO although the store is unavailable.
     """
 
@@ -208,7 +208,7 @@ class Reply(NamedTuple):
 
 
 def _problem_of(turn: Turn) -> str:
-    """Return the code and place only: the full message may quote a caller's input."""
+    """Only the code and place: the full message may quote a caller's input."""
     refused = ""
     for line in turn.trace:
         if line.did == "failed" and line.step:
@@ -219,7 +219,7 @@ def _problem_of(turn: Turn) -> str:
 
 
 def session_id(leg: str, flow: str | None) -> str:
-    """Add the flow if the URL names one, because a transfer may give another flow the same leg.
+    """Add the flow that the URL names, because a transfer may give another flow the same leg.
 
     Without a leg, the ID is random.
     """
@@ -230,5 +230,5 @@ def session_id(leg: str, flow: str | None) -> str:
 
 
 def transfer_id(id_: str, conversation: str) -> str:
-    """Make an ID for a leg that is transferred into the flow of session `id_` again."""
+    """For a leg that is transferred into the flow of session `id_` again."""
     return f"{id_}/{hashlib.sha256(conversation.encode()).hexdigest()[:16]}"

@@ -24,7 +24,7 @@ _METADATA_SERVERS: Final = _networks(
     "fd00:42::42",  # Scaleway
     "fd20:ce::254",  # Google Compute Engine
 )
-"""These are outside link-local networks. Source: the clouds' pages about them."""
+"""Those outside link-local networks. Source: the clouds' pages about them."""
 _NEVER: Final = _METADATA_SERVERS + _networks(
     "0.0.0.0/8",  # this host
     "169.254.0.0/16",  # link-local
@@ -57,11 +57,11 @@ _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
 """The third 32-bit word of a tunnel's address, which ends with the IPv4 address. Source: RFC 5214, 6.1."""
 _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)$")
 _LOCAL_ZONES: Final = ("localhost", "local", "internal", "home.arpa")
-"""They are outside the public DNS. Source: RFC 6761, RFC 6762, RFC 8375, and ICANN's reservation of `internal`."""
+"""Outside the public DNS. Source: RFC 6761, RFC 6762, RFC 8375, and ICANN's reservation of `internal`."""
 
 
 def is_allowed(host: str, address: str, private_hosts: Collection[str] = ()) -> bool:
-    """Return whether connecting to `host` at `address`, one of its addresses, is allowed.
+    """Decide on connecting to `host` at `address`, one of its addresses.
 
     Never for link-local addresses, metadata servers, and addresses of no single host. A private address is allowed if
     `host` is that address, a name of local networks (`localhost`, `crm`, `crm.local`), or one of `private_hosts`, in

@@ -1,7 +1,7 @@
-"""What is stored about calls, as programs and people read it: one document for each kind of row.
+"""Stored data about calls for programs and people: one document for each kind of row.
 
 The HTTP API, JSON, CSV, the console's templates and docs/reference/documents.md follow from the fields declared here.
-An attribute has the name of the row's column; programs read it under its alias, if it has one.
+An attribute is named after the row's column; programs read its alias, if any.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.store import AttemptRow, CallRow, HookRow, PlacedRow, RecordingRow, ResultRow
 
 TIMEZONE: Final = "timezone"
-"""The column of CSV with the time zone of all times in the row."""
+"""The column of CSV with the time zone of the row's times."""
 
 Moment: TypeAlias = Annotated[
     datetime,
@@ -28,7 +28,7 @@ Moment: TypeAlias = Annotated[
 """In JSON: ISO 8601, UTC, with milliseconds, such as `2026-03-04T12:00:00.000Z`."""
 
 Personal: TypeAlias = Annotated[str, Field(json_schema_extra={"x-personal": True})]
-"""It says something about a person; `ncco forget` and the end of the retention period delete it."""
+"""About a person; `ncco forget` and the end of the retention period delete it."""
 
 
 def _describe(schema: dict[str, Any], kind: type[RowDocument]) -> None:

@@ -52,9 +52,9 @@ async def recording_pages(
 
 
 async def csv_pages(kind: type[RowDocument], pages: Pages, zone: tzinfo) -> AsyncIterator[str]:
-    """Begin with the names of the columns.
+    """The columns' names come first.
 
-    Times are in `zone`, which a column names, without an offset, as spreadsheets read them.
+    Times are in `zone`, named in a column, without an offset, as spreadsheets read them.
     """
     has_names = False
     async for page in pages:
@@ -66,7 +66,7 @@ async def csv_pages(kind: type[RowDocument], pages: Pages, zone: tzinfo) -> Asyn
 def csv_text(
     names: Sequence[str], rows: Iterable[Mapping[str, object]], zone: tzinfo = UTC, *, has_names: bool = True
 ) -> str:
-    """Mark with an apostrophe what a spreadsheet would read as a formula. Times are in `zone`."""
+    """An apostrophe marks what a spreadsheet would read as a formula. Times are in `zone`."""
     text = io.StringIO()
     table = csv.writer(text)
     if has_names:

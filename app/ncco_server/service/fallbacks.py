@@ -19,7 +19,7 @@ from ncco_server.service.written_rows import REFUSED, webhook_row
 from ncco_server.store import SessionRow
 
 INVALID_NCCO: Final = "Invalid NCCO."
-"""Why Vonage refused a reply. An "Invalid response code." was never that of an NCCO of ours.
+"""Why Vonage refused a reply. An "Invalid response code." never came with our NCCO.
 
 Source: webhook reference, Fallback.
 """

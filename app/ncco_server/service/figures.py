@@ -21,13 +21,13 @@ class ServerFigures(BaseModel):
     """The figures of the server on one host, of the last hour or since it started.
 
     Attributes:
-        unanswered: webhooks that got 503 because the store was unavailable.
+        unanswered: webhooks that got 503 without the store.
         unstored: callers answered without the store, by what they heard: `error` or `failsafe`.
         refused: webhooks without a valid signature, by reason.
         median_s, p99_s: None without webhooks.
         lookups: most problems first.
         hook_tries, recording_tries, hooks, recordings: by outcome or state; see `web.metrics.Metrics`.
-        platform: the calls in which Vonage was seen to do something, by assumption and value.
+        platform: the calls that showed something about Vonage, by assumption and value.
         last_backup, backup_due, jobs_failing_since: in seconds since 1970; 0 for never, or if none is expected.
     """
 

@@ -25,9 +25,9 @@ _Key: TypeAlias = tuple[str, int, str]
 
 
 class Functions:
-    """The functions that run now in this process, and the stored results of others.
+    """Functions running in this process, and others' stored results.
 
-    A repeated webhook waits for the running function, and gets even a result that could not be stored.
+    A repeated webhook waits for the running function, and gets its result even if it could not be stored.
     """
 
     def __init__(self, store: Store) -> None:
@@ -39,7 +39,7 @@ class Functions:
     async def answer(self, lookup: Lookup, look_up: AnswerLookups) -> LookupAnswer:
         """Raise Conflict or AlreadyOpen if the turn has been stored, and StoreUnavailable.
 
-        If cancelled, the function goes on within its time limit, and its result is stored. See `is_store_wait`.
+        A cancelled function goes on within its time limit, and its result is stored. See `is_store_wait`.
         """
         key = lookup.id
         task = self._running.get(key)

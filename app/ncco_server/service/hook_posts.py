@@ -113,7 +113,7 @@ def retry_after_s(answer: httpx.Response, now: datetime) -> float:
 
 
 def seconds_until(text: str, now: datetime) -> float:
-    """Read a number or a date, without an upper limit; 0 if missing or unreadable.
+    """Read a number or a date, unlimited; 0 if missing or unreadable.
 
     Source: RFC 9110, 10.2.3.
     """

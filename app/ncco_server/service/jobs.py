@@ -1,7 +1,6 @@
 """Runs jobs at intervals: `every` in each process, `hold` in one process of all hosts.
 
-A lease protects no data (docs/decisions.md), so each transaction of a job must be right if another process has done the
-same meanwhile.
+A lease protects no data (docs/decisions.md): each transaction must be right even if another process has done the same.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from ncco_server.errors import AppError
 from ncco_server.store import LeaseRow, Leases
 
 BEAT_S: Final = 5.0
-"""How often a lease is renewed, and read by the other processes."""
+"""Between renewals of a lease, and between reads by other processes."""
 SILENT_BEATS: Final = 4
 """A lease without a renewal is free after 30 seconds at most."""
 FAILED_BEATS: Final = 2
-"""After this many failed renewals, a process stops its work. Another process takes the lease later than that."""
+"""A process then stops its work, before another process takes the lease."""
 
 JOBS: Final[Mapping[str, float]] = MappingProxyType(
     {
@@ -38,19 +37,19 @@ JOBS: Final[Mapping[str, float]] = MappingProxyType(
         "remove-recordings": 60.0,
     }
 )
-"""The jobs of a server, with the seconds between their runs."""
+"""A server's jobs, with the seconds between their runs."""
 
 Job: TypeAlias = Callable[[], Awaitable[float | None]]
 """Returns the seconds until the next run, or None for its interval."""
 
 
 class JobListener:
-    """Receives events for the log and the metrics; ignores them by default. Its methods must not raise."""
+    """Events for the log and the metrics, ignored by default. Methods must not raise."""
 
     def began(self, job: str) -> None: ...
 
     def ended(self, job: str, problem: str) -> None:
-        """Also called when the job will not run again; `problem` is "" unless the run failed."""
+        """Also called when the job will not run again; `problem` is "" after a success."""
 
 
 async def every(seconds: float, job: Job, name: str, listener: JobListener) -> None:
@@ -80,7 +79,7 @@ async def every(seconds: float, job: Job, name: str, listener: JobListener) -> N
 async def hold(
     leases: Leases, name: str, work: Callable[[], Awaitable[None]], listener: JobListener, *, beat_s: float = BEAT_S
 ) -> None:
-    """Try to hold a lease until cancelled; meanwhile, run `work`, which never ends by itself."""
+    """Try to hold a lease until cancelled, running `work`, which never ends, meanwhile."""
     lease = _LeaseHolder(leases, name, work, beat_s / 2)
     try:
         await every(beat_s, lease.beat, f"lease-{name}", listener)
@@ -89,10 +88,10 @@ async def hold(
 
 
 class _LeaseHolder:
-    """A lease that this process holds or would like to hold.
+    """A lease that this process holds or wants.
 
-    Without answers of the database, the work stops in `FAILED_BEATS * (2 * limit_s + limit_s)` seconds; others wait for
-    `SILENT_BEATS * 2 * limit_s`. `limit_s` is the time limit of a renewal.
+    If the database does not answer, the work stops in `FAILED_BEATS * (2 * limit_s + limit_s)` seconds; others wait for
+    `SILENT_BEATS * 2 * limit_s`. `limit_s` limits a renewal.
     """
 
     def __init__(self, leases: Leases, name: str, work: Callable[[], Awaitable[None]], limit_s: float) -> None:

@@ -1,6 +1,6 @@
-"""What the stored webhooks of a call show about the platform: no content, only names of assumptions and values.
+"""What a call's stored webhooks show about the platform: no content, only assumptions' names and values.
 
-Webhooks may be late, repeated or out of order, so one call proves little; `most_seen` decides by many.
+Late, repeated or unordered webhooks make one call prove little; `most_seen` decides by many.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from ncco_server.store.records import Records
 from ncco_server.store.rows import Timeline, WebhookRow
 
 Seen: TypeAlias = tuple[str, str]
-"""The name of an assumption (`ncco_server.simulator.assumptions`), and the value that was seen."""
+"""The name of an assumption (`ncco_server.simulator.assumptions`), and a seen value."""
 TOGETHER_MS: Final = 5_000
-"""Legs that end within this time have ended for the same reason."""
+"""Legs that end within this time ended for the same reason."""
 LATE_MS: Final = 30_000
-"""A leg that ends this long after another one has not ended with it."""
+"""Legs that end this far apart did not end together."""
 BETWEEN_KEYS_MS: Final = 1_500
-"""Keys that are pressed within this time would be sent together, if the platform did that."""
+"""If the platform sends keys together, then those within this time."""
 SETTLED_MS: Final = 120_000
 """So long after a call, all its webhooks have arrived."""
 PROMPT_MS: Final = 2_000
-"""An event that arrives later than this may have been overtaken by other webhooks."""
+"""A later event may have been overtaken by other webhooks."""
 FEWEST: Final = 5
 """Fewer calls than that decide nothing."""
 
@@ -43,7 +43,7 @@ class SeenValues(NamedTuple):
 
     @property
     def most_seen(self) -> str | None:
-        """The value of three quarters of the calls; None if there is none, or too few calls."""
+        """The value of three quarters of the calls; None without one, or with too few calls."""
         value, times = max(self.counts.items(), key=lambda item: item[1])
         of = sum(self.counts.values())
         return value if of >= FEWEST and times * 4 >= of * 3 else None
@@ -67,7 +67,7 @@ class _Received(NamedTuple):
 
     @property
     def sent_at(self) -> int | None:
-        """By the platform's clock, in milliseconds since 1970; None if it does not say."""
+        """By the platform's clock, in milliseconds since 1970; None if missing."""
         try:
             return round(datetime.fromisoformat(str(self.fields.get("timestamp"))).timestamp() * 1000)
         except ValueError:
@@ -79,14 +79,14 @@ class _Received(NamedTuple):
 
     @property
     def digits(self) -> str:
-        """The keys that were pressed; "" for none, and if they were a secret when they were stored."""
+        """The pressed keys; "" for none, or if they were stored as a secret."""
         keys = self.fields.get("dtmf")
         digits = str((keys.get("digits") if isinstance(keys, Mapping) else None) or "")
         return "" if digits.startswith(MASKED) else digits
 
 
 async def seen_in(records: Records, most: int, now: datetime) -> AsyncIterator[Seen]:
-    """What the newest calls show, at most `most` of them; calls whose webhooks may still arrive are left out."""
+    """What the newest calls show, at most `most`, without those whose webhooks may still arrive."""
     settled = milliseconds(now) - SETTLED_MS
     for call in await records.calls(most):
         if call.session.is_over and call.session.updated_at < settled:
@@ -97,7 +97,7 @@ async def seen_in(records: Records, most: int, now: datetime) -> AsyncIterator[S
 
 
 def observations(timeline: Timeline) -> Iterator[Seen]:
-    """What a call that has ended shows; each assumption at most once."""
+    """What an ended call shows; each assumption at most once."""
     call = _Call(timeline)
     for name, see in _SEES.items():
         value = see(call)
@@ -123,13 +123,13 @@ class _Call:
         return [each for each in self.received if each.row.kind.partition("-")[0] == kind]
 
     def status(self, status: str, leg: str | None = None) -> _Received | None:
-        """The first event of a leg with this status; by default, of the caller's."""
+        """A leg's first event with this status; by default, the caller's."""
         wanted = self.leg if leg is None else leg
         return next((each for each in self.received if each.status == status and each.row.leg == wanted), None)
 
     @property
     def is_placed(self) -> bool | None:
-        """Whether the server placed it; None if no event says so."""
+        """Placed by the server; None if no event says so."""
         own = (each.fields for each in self.received if each.row.leg == self.leg)
         direction = next((fields["direction"] for fields in own if "direction" in fields), None)
         return None if direction is None else direction == "outbound"
@@ -142,7 +142,7 @@ class _Call:
         yield from found
 
     def input_of(self, webhook: _Received) -> Mapping[str, Any] | None:
-        """The only input action of the NCCO that a webhook belongs to."""
+        """The only input action of a webhook's NCCO."""
         inputs = [each for each in self.nccos.get(webhook.row.turn, ()) if each.get("action") == "input"]
         return inputs[0] if len(inputs) == 1 else None
 
@@ -168,7 +168,9 @@ def _answered(call: _Call, *, is_placed: bool) -> str | None:
     asked, event = call.of("answer"), call.status("answered")
     if call.is_placed is not is_placed or not asked or event is None or not event.is_prompt:
         return None
-    return "before" if call.received.index(event) < call.received.index(asked[0]) else "after"
+    # An answer webhook is stored after its turn: later than an event that came while a lookup was made.
+    first = min((event, asked[0]), key=lambda each: (each.row.received_at, call.received.index(each)))
+    return "before" if first is event else "after"
 
 
 def _completed_after(call: _Call, status: str) -> str | None:
@@ -182,14 +184,14 @@ def _completed_after(call: _Call, status: str) -> str | None:
 
 
 def _apart(one: _Received, other: _Received) -> float:
-    """Milliseconds between two webhooks, by the platform's clock; infinite if it is unknown."""
+    """Milliseconds between two webhooks by the platform's clock; infinite if unknown."""
     if one.sent_at is None or other.sent_at is None:
         return float("inf")
     return other.sent_at - one.sent_at
 
 
 def _of_keys(call: _Call) -> Iterator[tuple[_Received, Mapping[str, Any], Mapping[str, Any]]]:
-    """The inputs that take keys only: the webhook, its `dtmf`, and the action's."""
+    """Inputs that take keys only: the webhook, its `dtmf`, and the action's."""
     for webhook in call.of("input"):
         action = call.input_of(webhook)
         keys = webhook.fields.get("dtmf")
@@ -216,16 +218,19 @@ def _silent_digits(call: _Call) -> str | None:
 
 
 def _unused_speech(call: _Call) -> str | None:
-    for webhook, _, _ in _of_keys(call):
-        speech = webhook.fields.get("speech")
-        if speech is None:
-            return "missing"
-        return "error" if isinstance(speech, Mapping) and speech.get("error") else "no_results"
-    return None
+    return next((unused_speech(webhook.fields) for webhook, _, _ in _of_keys(call)), None)
+
+
+def unused_speech(fields: Mapping[str, Any]) -> str:
+    """The value of the assumption of this name, by the webhook of an input that takes keys only."""
+    speech = fields.get("speech")
+    if speech is None:
+        return "missing"
+    return "error" if isinstance(speech, Mapping) and speech.get("error") else "no_results"
 
 
 def _asynchronous(call: _Call) -> str | None:
-    """One key alone shows nothing; two webhooks show something if their keys would have been sent together."""
+    """One key alone shows nothing; two webhooks do if their keys would have been sent together."""
     single: list[_Received] = []
     for webhook in call.of("input"):
         action = call.input_of(webhook)
@@ -292,6 +297,6 @@ _SEES: Final = {
     "on_answer_method": _on_answer_method,
 }
 LEARNED: Final = tuple(_SEES)
-"""The assumptions that stored webhooks show. The others concern replies that this server does not give, and webhooks
-that it does not store with a call; `ncco platform-check` asks them.
+"""Assumptions that stored webhooks show. `ncco platform-check` asks the others: they concern replies that this server
+does not give, and webhooks that it does not store with a call.
 """

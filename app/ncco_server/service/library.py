@@ -22,19 +22,19 @@ from ncco_server.service.threads import Threads
 from ncco_server.store import RevisionRow, Store, milliseconds
 
 PINNED_BYTES: Final = 2 * 1024 * 1024
-"""The total source size of loaded older revisions; the least recently used are reloaded on demand.
+"""Limits the source of loaded older revisions; the least recently used are reloaded on demand.
 
 A loaded flow takes about 55 times the memory of its source.
 """
 IN_USE_BYTES: Final = 2 * PINNED_BYTES
 """Limits open calls' revisions: callers notice that loading 2,000 steps takes more than a second."""
 FIRST_READ_S: Final = 2.0
-"""After this, a starting server uses the released project; our choice.
+"""A starting server then uses the released project; our choice.
 
-A usual project is read in a fraction of a second.
+Usual projects load in a fraction of a second.
 """
 RELEASED: Final = "released"
-"""Names it in the table of revisions, where the keys of flows are 64 hex digits."""
+"""A row's key in the table of revisions; flows' keys are 64 hex digits."""
 CURE: Final = "put it back, or run `ncco release` to confirm the removal"
 
 _NO_DIGIT = re.compile("[^0-9]")
@@ -42,7 +42,7 @@ _EMPTY = Project({}, (), {})
 
 
 class Removal(NamedTuple):
-    """Something that callers can reach, or rows of a table contain, and that the new files lack.
+    """What callers can reach or table rows contain, but the new files lack.
 
     `place` is in the files in use.
     """
@@ -52,16 +52,16 @@ class Removal(NamedTuple):
 
 
 class Library:
-    """Loads the project, replaces it as a whole on a reload, and finds the flow of a call.
+    """Loads the project, replaces it as a whole on a reload, and finds a call's flow.
 
     The released project is the last good one of any server on the same store. A starting server uses it if its flows
-    have errors, while reading them takes long, and until a removal of what callers can reach is confirmed. `handlers`
-    are the files whose code may be run, also that of stored revisions.
+    have errors, while reading them takes long, and until removals of what callers can reach are confirmed. Code of
+    `handlers` files may be run, also from stored revisions.
 
     Attributes:
         loaded_at: when `current` came into use (aware, UTC); None before.
-        removed: what callers can reach in `current` but not in `last`, which is therefore not used.
-        is_stale: whether the store was unavailable, so that `last` is not in use yet.
+        removed: what callers can reach only in `current`, so that `last` is not used.
+        is_stale: the store was unavailable, so `last` is not in use yet.
     """
 
     def __init__(
@@ -97,10 +97,10 @@ class Library:
         return self.is_stale and self.loaded_at is None
 
     async def reload(self, *, confirms_removals: bool = False) -> Project:
-        """Read the files again, and use them if they have no errors and nothing that callers can reach was removed.
+        """Use the files if they have no errors and nothing that callers can reach was removed.
 
-        If the revisions cannot be saved or found, the last good project stays in use, because every host must be able
-        to finish a call; this then raises StoreUnavailable.
+        Raises StoreUnavailable if revisions cannot be saved or found; the last good project then stays in use, because
+        every host must be able to finish a call.
         """
         async with self._reloading:
             project = await self._read_files()
@@ -191,7 +191,7 @@ class Library:
         return frozenset((RELEASED, *(flow.revision for flow in self.current.flows.values())))
 
     def find(self, to: str, name: str | None = None) -> Flow | None:
-        """Return the flow with this name, if given; else the one for the number, or the default."""
+        """The flow with this name, if given; else the number's, or the default."""
         if name is not None:
             flow = self.current.flows.get(name)
             return flow if flow is not None and flow.is_startable else None
@@ -200,8 +200,8 @@ class Library:
     def find_unstored(self, to: str, name: str | None = None, *, is_open: bool = False) -> Flow | None:
         """As `find`, while the store is unavailable.
 
-        If it never was available, the files' flows are used, unless they have errors. For an open call (`is_open`), the
-        number must be listed, as it may be that of a person this server called.
+        If it never was available, the files' flows are used unless they have errors. An open call's number (`is_open`)
+        must be listed, as it may be that of a person this server called.
         """
         project = self.current if self.loaded_at is not None or self.last.has_errors else self.last
         digits = _NO_DIGIT.sub("", to)
@@ -230,7 +230,7 @@ class Library:
         return await asyncio.shield(loading)
 
     async def _load(self, name: str, revision: str) -> Flow | None:
-        """Load one flow at a time, so that other calls do not wait."""
+        """One flow at a time, so that other calls do not wait."""
         row = await self._store.revision(revision)
         if row is None:
             return None
@@ -272,7 +272,7 @@ class Library:
 
 
 class PinnedFlows:
-    """The loaded older revisions, limited by the total size of their sources. At least one is kept.
+    """Loaded older revisions, limited by their sources' total size. At least one is kept.
 
     Flows of open calls (`in_use`) are unloaded last.
     """
@@ -312,7 +312,7 @@ class PinnedFlows:
 
 
 def removals(before: Project, after: Project) -> tuple[Removal, ...]:
-    """A number or the default that moves to another flow is not removed."""
+    """A number or default that moves to another flow is not removed."""
     numbers = {number for flow in after.flows.values() for number in flow.numbers}
     has_default = any(flow.default for flow in after.flows.values())
     found: list[Removal] = []
@@ -338,7 +338,7 @@ def released_row(project: Project, now: datetime) -> RevisionRow:
 
 
 def project_of(row: RevisionRow, read: Project, handlers: Collection[str] = ()) -> Project | None:
-    """Return None without flows, or if this version of the program finds errors.
+    """Return None without flows, or if this program finds errors.
 
     `read` is returned if it has the same sources and no errors: loading a large project takes seconds.
     """

@@ -41,12 +41,12 @@ _DEFAULT_HEADERS: Final[Mapping[str, str]] = {"Accept": "application/json", "Acc
 
 
 class LookupFailure(Exception):
-    """A lookup failed. The message is shown in the trace, so it contains nothing from the request or response.
+    """The trace shows the message, so it contains nothing from the request or response.
 
     Attributes:
         is_outage: whether the source is down or overloaded, which its circuit breaker counts.
         status: the HTTP error status; 0 for none.
-        cure: for the operator, if it is not the source that must change.
+        cure: for the operator, unless the source must change.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class LookupFailure(Exception):
 async def fetch(client: httpx.AsyncClient, request: LookupRequest, key: str, begins: Callable[[], None]) -> bytes:
     """Return JSON text, without a time limit. Raises LookupFailure.
 
-    `begins` is called when no other requests to the same host are waited for.
+    `begins` is called when it waits for no other requests to the host.
     """
     try:
         asked = _http_request(client, request, key)
@@ -189,7 +189,7 @@ class PythonModules:
     writable: Collection[Path] = ()
 
     def function(self, name: str) -> Callable[..., Any]:
-        """Import `package.module:name` from an allowed module: an import runs its code. Raises LookupFailure.
+        """Import `package.module:name` from an allowed module, which runs its code. Raises LookupFailure.
 
         The module must define the function, or list it in `__all__`.
         """
@@ -231,7 +231,7 @@ class PythonFunctions:
     async def call(self, request: LookupRequest, key: str, begins: Callable[[], None]) -> bytes:
         """Return JSON, without a time limit. Raises LookupFailure.
 
-        `begins` is called when no other calls of the same function are waited for.
+        `begins` is called when it waits for no other calls of the function.
         """
         function = request.function
         running_key.set(header_key(key))
@@ -281,7 +281,7 @@ async def _awaited(result: Awaitable[Any]) -> Any:
 
 
 def _failure_from(error: BaseException) -> LookupFailure:
-    """Give the type and line of the error; its message may quote the arguments."""
+    """The error's type and line only: its message may quote the arguments."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename != __file__]
     where = f" in {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""

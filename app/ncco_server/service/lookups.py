@@ -39,7 +39,7 @@ Ask: TypeAlias = Callable[[Lookup, float], Awaitable[LookupAnswer]]
 def lookups_of_turn(ask: Ask, budget_ms: int) -> Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]:
     """Answer the lookups of a turn within one budget, those of one step concurrently.
 
-    Nothing is raised: a failed lookup has a problem instead of a value.
+    A failed lookup has a problem instead of a value.
     """
     left_ms = float(budget_ms)
 
@@ -59,7 +59,7 @@ NO_MODULES: Final = PythonModules()
 class LookupClient:
     """Answers the lookups of all calls of a process.
 
-    `budget_ms` is for all lookups of a turn together; `private_hosts` may resolve to private addresses.
+    `budget_ms` is for all lookups of a turn; `private_hosts` may resolve to private addresses.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class LookupClient:
         await self.http.aclose()
 
     async def answer(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
-        """Answer within the lookup's own time limit and `left_ms`. Never raises."""
+        """Answer within the lookup's time limit and `left_ms`. Never raises."""
         start = self._clock()
         request: LookupRequest = lookup.request
         key = ":".join(map(str, lookup.id)) if lookup.is_function else lookup.key
@@ -275,7 +275,7 @@ class CircuitBreakers:
         if is_test and self._clock() < self._open_until[name]:
             raise LookupFailure(paused)
         if is_test:
-            self._open_until[name] = math.inf  # stays open for others until this request has a result
+            self._open_until[name] = math.inf  # others wait for this request's result
 
         def check_again() -> None:
             if name in self._open_until and not is_test:

@@ -163,7 +163,7 @@ class Mailer:
 
 @asynccontextmanager
 async def _connected(server: MailServer) -> AsyncIterator[aiosmtplib.SMTP]:
-    """Ignore errors on closing, so that an accepted email is not sent twice."""
+    """Ignore errors on closing: an accepted email must not be sent twice."""
     client = aiosmtplib.SMTP(
         hostname=server.host,
         port=server.port,
@@ -195,7 +195,7 @@ async def problem_with(server: MailServer, within_s: float) -> str:
 
 
 async def send_test(server: MailServer, to: str) -> str:
-    """Return the mail server's reason for refusing the email, or ""."""
+    """Return the mail server's reason for refusal, or ""."""
     message = EmailMessage()
     message["From"] = server.sender
     message["To"] = to
@@ -216,7 +216,7 @@ async def _send(message: EmailMessage, server: MailServer, until: float) -> Verd
     try:
         async with asyncio.timeout_at(until) as limit, _connected(server) as client:
             refused, _ = await client.send_message(message)
-            limit.reschedule(None)  # the email is accepted, however long closing the connection takes
+            limit.reschedule(None)  # accepted, however long closing the connection takes
     except TimeoutError:
         return Verdict("again", "the mail server did not answer in time", is_slow=True)
     except aiosmtplib.SMTPRecipientsRefused as error:
@@ -256,7 +256,7 @@ def _problem_of(error: Exception) -> str:
             return "the mail server closed the connection"
         case OSError() | aiosmtplib.SMTPConnectError():
             return "the mail server cannot be reached"
-    return f"the mail server cannot be used: {error}"  # for example, the server does not offer STARTTLS or a login
+    return f"the mail server cannot be used: {error}"  # such as a server without STARTTLS or a login
 
 
 def _domain(server: MailServer) -> str:

@@ -41,7 +41,7 @@ class DownloadFailed(AppError):
     """The file is missing, or not ready.
 
     Attributes:
-        state: `waiting`: it may arrive later; `gone`: Vonage no longer has it; `failed`: it will never arrive.
+        state: `waiting`: it may arrive later; `gone` at Vonage; `failed`: it will never arrive.
         wait_s: how long Vonage asks to wait; 0 if it does not.
         sha256: of the discarded response; "" if there was none.
     """
@@ -144,8 +144,8 @@ def audio_type(beginning: bytes) -> str:
 def shortage(beginning: bytes, size: int, announced: int) -> str:
     """Why audio of `size` bytes cannot be complete, or "".
 
-    The webhook has `announced` the full size (0: it has not). A WAV file also contains it, but may say 0 or too much if
-    it was written as it was recorded. Source: webhook reference, Record (`size`); RIFF.
+    The webhook `announced` the full size (0: it did not). A WAV file also contains it, or 0 or too much if it was
+    written while recording. Source: webhook reference, Record (`size`); RIFF.
     """
     named = 8 + int.from_bytes(beginning[4:8], "little") if beginning[:4] == b"RIFF" else 0
     whole = max(announced, named if named <= AUDIO_LIMIT else 0)

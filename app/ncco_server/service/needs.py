@@ -1,4 +1,4 @@
-"""Imports what flows need beyond answering calls, in the thread that loads them, so that no caller waits for it."""
+"""Imports what flows need beyond answering calls, while they load, so that no caller waits for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the results of calls need that older versions stored or ended."""
+"""What results need of calls that older versions stored or ended."""
 
 from __future__ import annotations
 

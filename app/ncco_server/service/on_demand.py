@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class OnDemand(Generic[T]):
-    """Makes something when it is first needed, in a thread, because the imports of `make` may take 0.1 s."""
+    """Makes something when first needed, in a thread: imports of `make` may take 0.1 s."""
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make

@@ -36,7 +36,7 @@ def _flow_of(turns: Turns, webhook: FallbackWebhook, call: CallData) -> Flow | N
         named = ANSWER_PATH.search(url)
         is_answer = named is not None or webhook.original_type != "event"
         return library.find_unstored(call.to, named and named[1]) if is_answer else None
-    if found[1] != "input":  # a webhook of another kind does not contain the number that the caller dialled
+    if found[1] != "input":  # only an input webhook contains the number that the caller dialled
         return None
     try:
         ref = read_token(turns.policy.keys, "input", found[2])

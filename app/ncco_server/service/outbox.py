@@ -23,14 +23,14 @@ POSTPONE_S: Final = 30.0
 
 
 class Verdict(NamedTuple):
-    """The result of one attempt to send a hook.
+    """The result of one attempt.
 
     Attributes:
         outcome: `sent`, `again` (a retry may succeed), `later` (not possible yet; does not count as an attempt), or
             `never` (a retry would fail too).
         problem: without values of the call.
         wait_s: before the next attempt: exact for `later`, otherwise the receiver's minimum (0 for none).
-        is_slow: whether the receiver did not reply in time.
+        is_slow: the receiver did not reply in time.
     """
 
     outcome: Literal["sent", "again", "later", "never"]
@@ -40,7 +40,7 @@ class Verdict(NamedTuple):
 
 
 Post: TypeAlias = Callable[[HookRow, datetime], Awaitable[Verdict]]
-"""Makes one attempt to send a hook, at the current time (aware, UTC). Never raises."""
+"""Makes one attempt to send a hook at this time (aware, UTC). Never raises."""
 
 
 def by_kind(post: Post, mail: Post, place: Post | None = None) -> Post:
@@ -56,11 +56,11 @@ class Listener(PollListener[HookCounts]):
     """Receives the results of attempts."""
 
     def tried(self, hook: HookRow, verdict: Verdict, next_s: float | None) -> None:
-        """The next attempt is in `next_s` seconds, or None if the hook was sent or parked."""
+        """`next_s`: seconds until the next attempt; None if the hook was sent or parked."""
 
 
 class Receivers:
-    """Prevents a slow receiver from taking all slots: it gets `share` of them at most."""
+    """Limits a slow receiver to `share` of the slots."""
 
     def __init__(self, share: int) -> None:
         self._share = share
@@ -68,7 +68,7 @@ class Receivers:
         self._slow: set[str] = set()
 
     def may_begin(self, url: str) -> bool:
-        """If so, the attempt counts as running until `ended` is called."""
+        """A begun attempt runs until `ended` is called."""
         receiver = _origin(url)
         if receiver in self._slow and self._running[receiver] >= self._share:
             return False
@@ -96,7 +96,7 @@ def _origin(url: str) -> str:
 
 
 class Sender(Poller[HookRow, HookCounts]):
-    """Sends the hooks in a store, which must be open while the sender runs."""
+    """Sends the hooks of a store, which must be open meanwhile."""
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class Sender(Poller[HookRow, HookCounts]):
         return await self._store.count_hooks()
 
     async def run_one(self, row: HookRow) -> None:
-        if row.tries > self.schedule.tries:  # in every attempt, the process died or could not store the result
+        if row.tries > self.schedule.tries:  # each attempt died with the process, or could not be stored
             await self._conclude(row, Verdict("never", f"{self.schedule.tries} attempts did not finish"))
         elif self._receivers.may_begin(row.url):
             verdict: Verdict | None = None

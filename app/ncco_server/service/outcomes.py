@@ -21,7 +21,7 @@ RESULT: Final = "result"
 
 
 class FlowOutcome(NamedTuple):
-    """One of the ways a call can continue after a step; `place` is the line that decides.
+    """A way for a call to continue after a step; `place` is the deciding line.
 
     Names are `sales by keys`, `noinput, try 1`, `busy`, `if vip`, `else`, `customer default`, `result booked`, ...
     """
@@ -33,7 +33,7 @@ class FlowOutcome(NamedTuple):
 
 
 def outcomes_of(flow: Flow) -> tuple[FlowOutcome, ...]:
-    """Keep the order of the steps, without the flows that it runs.
+    """In the order of steps, without the flows it runs.
 
     A lookup has two outcomes, with and without a real answer; a flow without any has one: that it was entered.
     """
@@ -74,7 +74,7 @@ class Following:
     Attributes:
         begun: the flow that answered in this turn, if any.
         jumped: the steps that were left without a decision, by `goto` or by running another flow.
-        failed: the step is "" if unknown.
+        failed: with step "" if unknown.
     """
 
     def __init__(self, files: Files, at: Flow | None = None) -> None:

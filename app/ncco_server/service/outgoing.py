@@ -24,10 +24,10 @@ Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 
 REQUESTS_PER_HOST: Final = 500
 CONNECTING_PER_HOST: Final = 16
-"""The event loop opens about a thousand connections a second: more at once would slow each other down."""
+"""The event loop opens about a thousand a second: more at once would slow each other down."""
 IDLE_PER_HOST: Final = 50
 IDLE_S: Final = 4.0
-"""Most servers keep an idle connection longer, so a request rarely uses one that the server is closing."""
+"""Most servers keep idle connections longer, so a request rarely uses one that is being closed."""
 FIRST_TRY_S: Final = 0.25
 """Source: RFC 8305, 8."""
 ADDRESS_LIMIT: Final = 4
@@ -66,7 +66,7 @@ def new_client(
     resolve: Resolve | None = None,
     network: httpcore.AsyncNetworkBackend | None = None,
 ) -> httpx.AsyncClient:
-    """Connect to private addresses only for `private_hosts`. Each caller sets a time limit."""
+    """Only `private_hosts` may have private addresses. Callers set time limits."""
     return httpx.AsyncClient(
         transport=CheckedTransport(private_hosts, resolve or resolve_by_system, network),
         headers={"User-Agent": "ncco-server"},
@@ -132,7 +132,7 @@ def _nothing() -> None: ...
 
 
 class HostConnections:
-    """The connections to one host: each request has its own connection until its response is read.
+    """One host's connections: each request has its own until its response is read.
 
     Only idle ones are listed, so a cancelled request leaves nothing to clean up (docs/decisions.md).
     """
@@ -210,7 +210,7 @@ class HostConnections:
             self._close(connection)
 
     def _close(self, connection: httpcore.AsyncHTTPConnection) -> None:
-        """Close it in a task, which goes on if the request is cancelled."""
+        """Use a task, which goes on if the request is cancelled."""
         task = asyncio.create_task(connection.aclose())
         self._closing.add(task)
         task.add_done_callback(self._closed)
@@ -222,7 +222,7 @@ class HostConnections:
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body of a response, as it arrives. Closing it, even twice, gives its connection back."""
+    """Closing a body, even twice, gives its connection back."""
 
     def __init__(
         self, host: HostConnections, connection: httpcore.AsyncHTTPConnection, answer: httpcore.Response
@@ -258,7 +258,7 @@ def _as_httpx() -> Iterator[None]:
         elif isinstance(error, httpcore.RemoteProtocolError) and error.__cause__ is None:
             kind = Disconnected
         raise kind(str(error)) from error
-    except OSError as error:  # a TLS record that cannot be decrypted; httpcore does not convert this
+    except OSError as error:  # an undecryptable TLS record, which httpcore does not convert
         raise httpx.ReadError("the TLS connection failed") from error
 
 
@@ -325,9 +325,9 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
 
 
 class _Stream(httpcore.AsyncNetworkStream):
-    """A connection that closes if its TLS handshake is cancelled, and that is not reused after unexpected data.
+    """Closes if its TLS handshake is cancelled, and is not reused after unexpected data.
 
-    Otherwise another request would read the surplus as its response.
+    Another request would read that as its response.
     """
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
@@ -361,7 +361,7 @@ class _Stream(httpcore.AsyncNetworkStream):
             raise
 
     def get_extra_info(self, info: str) -> Any:
-        """Report unread data, so that httpcore does not reuse the connection."""
+        """Report unread data: httpcore then does not reuse the connection."""
         if info == "is_readable":
             if self._received:
                 self._has_surplus = not _is_one_answer(bytes(self._received))

@@ -35,7 +35,7 @@ class PlacedCipher:
 
     @classmethod
     def of(cls, keys: Sequence[bytes], salt: str) -> PlacedCipher | None:
-        """Return None if the call keeps nothing. The first key encrypts, all of them decrypt."""
+        """None if the call keeps nothing. The first key encrypts, all decrypt."""
         return cls(tuple(AESGCM(_derived(key, salt)) for key in keys)) if salt else None
 
     def encrypt(self, text: str) -> str:

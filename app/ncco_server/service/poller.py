@@ -19,7 +19,7 @@ from ncco_server.store import milliseconds
 
 BACKOFF_FACTOR: Final = 4.0
 LONGEST_BACKOFF_S: Final = 6 * 60 * 60.0
-"""The waits are 5, 20, 80, ... seconds. Ten attempts take 19 hours, in case the other side is down overnight."""
+"""The waits are 5, 20, 80, ... seconds. Ten attempts outlast a night: 19 hours."""
 JITTER: Final = 0.25
 """Varies each wait, so that rows that failed together are not retried together."""
 COUNT_S: Final = 5.0
@@ -32,7 +32,7 @@ C = TypeVar("C")
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When, and how many, attempts are made, and within which time limits.
+    """The number, times and time limits of attempts.
 
     Attributes:
         draw: returns a random number from 0 to 1.
@@ -61,13 +61,13 @@ class Schedule:
 
 
 class PollListener(Generic[C]):
-    """Receives events for the log and the metrics; ignores them by default. Its methods must not raise."""
+    """Events for the log and the metrics, ignored by default. Methods must not raise."""
 
     def counted(self, counts: C) -> None:
         """Called every few seconds."""
 
     def troubled(self, problem: str) -> None:
-        """Called when something that an attempt needs is unavailable. Nothing is lost."""
+        """Something that an attempt needs is unavailable. Nothing is lost."""
 
 
 class Poller(ABC, Generic[R, C]):
@@ -84,7 +84,7 @@ class Poller(ABC, Generic[R, C]):
 
     @abstractmethod
     async def claim(self, limit: int) -> Sequence[R]:
-        """If no row is due, nothing is written to the store."""
+        """Writes nothing to the store if no row is due."""
 
     @abstractmethod
     async def run_one(self, row: R) -> None:
@@ -111,7 +111,7 @@ class Poller(ABC, Generic[R, C]):
         self._woken.set()
 
     async def run(self) -> None:
-        """Work until cancelled; running attempts then get some time to finish."""
+        """Work until cancelled; running attempts then get time to finish."""
         try:
             while True:
                 self._woken.clear()
@@ -122,7 +122,7 @@ class Poller(ABC, Generic[R, C]):
             await self._drain()
 
     async def write(self, written: Awaitable[object]) -> bool:
-        """Return False if the store has not written in time: the row is then processed again."""
+        """Return False if the store took too long: the row is then processed again."""
         try:
             async with asyncio.timeout(self.schedule.limit_s):
                 await written

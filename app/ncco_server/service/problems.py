@@ -1,4 +1,4 @@
-"""Problems that both `ncco doctor` and the console's Health report, in the same words."""
+"""Problems that `ncco doctor` and the console's Health report in the same words."""
 
 from __future__ import annotations
 

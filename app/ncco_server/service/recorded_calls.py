@@ -22,7 +22,7 @@ _TAG: Final = re.compile("<[^>]*>")
 
 
 def json_object(text: bytes) -> Mapping[str, Any]:
-    """Return {} for anything else, so that damaged rows can still be shown."""
+    """{} for anything else, so that damaged rows can still be shown."""
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -53,7 +53,7 @@ class TimelineEntry:
 
     @property
     def params(self) -> Mapping[str, str]:
-        """Earlier versions kept the params of the answer URL only in the query of a GET."""
+        """Earlier versions kept an answer URL's params only in the query of a GET."""
         if "params" in self.inputs or self.webhook.method != "GET":
             return dict(self.inputs.get("params", {}))
         return {name: as_text(value) for name, value in self.fields.items() if name not in ANSWER_FIELDS}
@@ -178,7 +178,7 @@ def json_time(at_ms: int) -> str:
 
 
 def duration_text(seconds: float | None) -> str:
-    """Write a duration as `42 s`, `3:05` or `1:02:03`; `?` if it is not known."""
+    """As `42 s`, `3:05` or `1:02:03`; `?` if unknown."""
     if seconds is None:
         return "?"
     minutes, rest = divmod(max(0, round(seconds)), 60)

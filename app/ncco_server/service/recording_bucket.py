@@ -1,7 +1,6 @@
 """The bucket of recordings in S3-compatible storage. Requires obstore: `pip install ".[s3]"`.
 
-Results are verified, because something else at the address, such as a login page, might report success for every
-request.
+Results are verified: something else at the address, such as a login page, might report success for every request.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
 CONNECT_S: Final = 5
 REQUEST_S: Final = 30
-"""Limits a request of up to 8 MB. After that, the bucket counts as unavailable."""
+"""Limits a request of up to 8 MB; the bucket then counts as unavailable."""
 RETRY_S: Final = 5
 """So long, people who play a recording do not notice a fault."""
 PART_BYTES: Final = 8 * 1024 * 1024
@@ -90,7 +89,7 @@ _CODE: Final = re.compile(r"<Code>([A-Za-z.]{1,60})</Code>")
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Raise FileNotFoundError if an object does not exist, and BucketError for other errors."""
+    """Raise FileNotFoundError for a missing object, and BucketError for other errors."""
     try:
         yield
     except (BaseError, OSError) as error:
@@ -264,7 +263,7 @@ def _size_of(store: S3Store, id_: str) -> int | None:
 
 
 class _Upload(UnfinishedFile):
-    """New audio, which `keep` uploads once the type is known."""
+    """New audio; `keep` uploads it, with its type."""
 
     def __init__(self, store: S3Store, id_: str) -> None:
         super().__init__(cast(IO[bytes], SpooledTemporaryFile(max_size=PART_BYTES)))  # noqa: SIM115 - `close` does
@@ -281,7 +280,7 @@ class _Upload(UnfinishedFile):
 
 
 class _Object(RawIOBase):
-    """An object that can be read in pieces from any position, without reading ahead."""
+    """An object read in pieces from any position, without reading ahead."""
 
     def __init__(self, store: S3Store, id_: str) -> None:
         with _translated():

@@ -74,7 +74,7 @@ class StorageProblem(NamedTuple):
 
 
 class UnfinishedFile(ABC):
-    """A new audio file, which `close` removes unless `keep` was called before. `beginning` reveals the type."""
+    """A new audio file; `close` removes it unless it was kept. `beginning` reveals the type."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -154,7 +154,7 @@ def opened_bucket(
 ) -> RecordingFiles:
     """Raise ValueError for unusable options or if the library is missing.
 
-    `current` is called regularly for the current keys. If it raises AppError or OSError, the previous keys stay in use.
+    `current` is called regularly for new keys. If it raises AppError or OSError, the previous ones stay in use.
     """
     try:
         module = import_module("ncco_server.service.recording_bucket")

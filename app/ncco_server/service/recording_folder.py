@@ -48,7 +48,7 @@ class RecordingFolder(RecordingFiles):
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         require_space(self.path)
         file = self.file(id_)
-        for part in self.path.glob(f"{id_}.*{_PART}"):  # from a process that died; the caller has the claim
+        for part in self.path.glob(f"{id_}.*{_PART}"):  # from a dead process; the caller has the claim
             part.unlink(missing_ok=True)
         return _PartFile(file)
 

@@ -56,13 +56,13 @@ class FetchListener(PollListener[RecordingCounts]):
     """Receives the results of downloads."""
 
     def fetched(self, row: RecordingRow, next_s: float | None) -> None:
-        """The next attempt is in `next_s` seconds; None if there is none."""
+        """`next_s`: seconds until the next attempt; None if there is none."""
 
 
 class Fetcher(Poller[RecordingRow, RecordingCounts]):
     """Fetches the recordings and transcripts that a store lists as pending.
 
-    `media` is None if the application's key is missing, which waiting recordings then report.
+    `media` is None without the application's key, which waiting recordings then report.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
             await self._media.http.aclose()
 
     async def claim(self, limit: int) -> Sequence[RecordingRow]:
-        """Claim newest and oldest in turn, so that no message waits behind a thousand others."""
+        """Alternate newest and oldest, so that no message waits behind a thousand others."""
         now = self.now()
         if not await self._recordings.has_due(now):
             return ()
@@ -120,7 +120,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
                 except DownloadFailed as failure:
                     row = self._failed(row, "transcript_state", failure)
                     wait_s = max(wait_s, failure.wait_s)
-        except LostClaim:  # the recording was deleted, or another process is fetching it
+        except LostClaim:  # it was deleted, or another process is fetching it
             return
         except asyncio.CancelledError:
             stopped = row._replace(problem="the server was stopped", cure=WAIT)
@@ -156,7 +156,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
         return row._replace(state="kept", size=file.size, content_type=content_type, sha256=file.sha256)
 
     async def _keep(self, file: UnfinishedFile, lease: _Lease) -> None:
-        """Extend the claim, because an upload may take minutes. Raises OSError, LostClaim."""
+        """Extend the claim: an upload may take minutes. Raises OSError, LostClaim."""
         keeping = asyncio.ensure_future(in_thread(file.keep))
         try:
             while not (await asyncio.wait([keeping], timeout=self._lease_ms / 3000))[0]:
@@ -226,7 +226,7 @@ class _Lease:
         self._renewed_at = now()
 
     async def renew(self, *, is_forced: bool = False) -> None:
-        """Renew the claim if a third of its time has passed, or if `is_forced`. Raises LostClaim."""
+        """Renew after a third of the claim's time, or if `is_forced`. Raises LostClaim."""
         now = self._now()
         if is_forced or now - self._renewed_at > self._lease_ms / 3:
             if not await self._recordings.renew(self.row.id, self.row.claim, now + self._lease_ms):
@@ -282,7 +282,7 @@ async def sweep_recordings(
 ) -> int:
     """Remove recordings older than `kept_for` (None: no limit), or deleted longer ago than `UNDO_FOR`.
 
-    Returns the number of removed files. Raises OSError and StoreUnavailable; the rest is removed next time.
+    Returns the number of files. Raises OSError and StoreUnavailable; the rest is removed next time.
     """
     now_ms = milliseconds(now)
     before = milliseconds(now - kept_for) if kept_for is not None else 0

@@ -78,7 +78,7 @@ def _played(playing: Playing, entry: TimelineEntry) -> Turn:
 
 
 def _begun(final: Session, entry: TimelineEntry, flow: Flow, context: TurnContext) -> Playing:
-    """`final` is the call's last session, `entry` its answer webhook."""
+    """`final` is the call's last session, `entry` its answer."""
     if final.parent:
         raise CannotReplay("it is the leg of a called party, whose parameters belong to another call")
     if final.call.request:
@@ -134,7 +134,7 @@ def _unsigned(ncco: bytes) -> bytes:
             payload = urlsafe_b64decode(token + b"=" * (-len(token) % 4))[:-MAC_BYTES]
         except ValueError:
             return url[0]
-        # An empty payload: the token is not ours, because a flow can name any URL.
+        # With an empty payload, the token is not ours: flows can name any URL.
         return b"/webhooks/" + url[1] + b"/" + payload.hex().encode() if payload else url[0]
 
     return _CALLBACK_URL.sub(without_mac, ncco)

@@ -1,4 +1,4 @@
-"""Keeps the results of calls complete: counts changed rows, and writes those that older versions did not.
+"""Keeps calls' results complete: counts changed rows, and writes those that older versions did not.
 
 Calls from before an upgrade get their rows in the background, newest first.
 """
@@ -33,18 +33,18 @@ BATCH: Final = 20
 """Replies may wait for the transaction."""
 WEBHOOKS_AT_ONCE: Final = 5_000
 SETTLED_MS: Final = 10_000
-"""Hosts may commit webhooks in another order, so newer ones are left for later."""
+"""Hosts may commit webhooks in another order; newer ones are left for later."""
 LOOKBACK: Final = 1_000
-"""So many webhooks are looked at again, because their commits may have taken longer."""
+"""Webhooks looked at again, because their commits may have taken longer."""
 WORK_S: Final = 20.0
 REST_FACTOR: Final = 9
-"""Each batch is followed by a rest of this many times its duration."""
+"""Rests between batches last this many times a batch's duration."""
 
 NO_ENDS: Final[Mapping[int, int | None]] = MappingProxyType({})
 
 
 class ResultRows:
-    """Keeps the results in an open store complete. If several processes do this at once, one of them gets on."""
+    """Keeps an open store's results complete. Of several processes at once, one gets on."""
 
     def __init__(self, store: Store, handlers: Collection[str] = ()) -> None:
         self._store = store
@@ -65,9 +65,9 @@ class ResultRows:
         return counted
 
     async def complete(self, now_ms: int) -> bool:
-        """Write missing rows for some time, first those of calls that older hosts changed since the last round.
+        """Write missing rows for some time, calls changed by older hosts since the last round first.
 
-        Returns whether there are more; False if another process is writing them. Raises StoreError.
+        Returns whether there are more, False if another process writes them. Raises StoreError.
         """
         fence = -randbits(62)
         progress = await self._store.results.begin(fence, now_ms)
@@ -105,7 +105,7 @@ class ResultRows:
     async def _old_calls(
         self, records: UpkeepReader, calls: Sequence[PastCall], after: int = 0, ends: Mapping[int, int | None] = NO_ENDS
     ) -> list[OldCall]:
-        """Webhooks with keys above `after` have not been looked at; `ends` are those of the leg, by key."""
+        """Webhook keys above `after` are new; `ends` are those of the leg, by key."""
         if not calls:
             return []
         from ncco_server.service.old_results import old_call  # noqa: PLC0415 - only after an upgrade

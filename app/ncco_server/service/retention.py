@@ -12,7 +12,7 @@ from ncco_server.store import Store, give_way, milliseconds
 BATCH_SIZE: Final = 20
 
 REST_FACTOR: Final = 9
-"""Each batch is followed by a rest of this many times its duration."""
+"""Rests between batches last this many times a batch's duration."""
 
 
 WORK_S: Final = 60.0
@@ -27,7 +27,7 @@ class Swept(NamedTuple):
 
 
 async def sweep_calls(store: Store, library: Library, now: datetime, kept_for: timedelta) -> Swept:
-    """Raise StoreError; the rest is then deleted next time. `now` is aware, UTC.
+    """Delete old calls. `now` is aware, UTC. After a StoreError, the next sweep deletes the rest.
 
     `kept_for` counts from a call's last change and is at least a day, the maximum duration of a call. Source: Voice API
     specification, length_timer.

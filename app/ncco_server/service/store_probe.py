@@ -14,12 +14,12 @@ PROBE_S: Final = JOBS["probe-store"]
 AWAY_AFTER: Final = 2
 """So many failed probes in a row are an outage.
 
-A shorter one is left to Vonage's retry, which gets the whole flow; our choice.
+Vonage's retry outlasts a shorter one and gets the whole flow; our choice.
 """
 
 
 class StoreProbe:
-    """The latest probes of the store. They run in the background, because a probe writes."""
+    """The latest probes of the store, in the background, because a probe writes."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -28,7 +28,7 @@ class StoreProbe:
 
     @property
     def outage(self) -> str:
-        """Return "" if the store is not known to be unavailable for some time."""
+        """Return "" until the store has been unavailable for some time."""
         return self.problem if self._failed >= AWAY_AFTER else ""
 
     async def run(self) -> None:

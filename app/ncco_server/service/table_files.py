@@ -14,7 +14,7 @@ from ncco_server.table_rows import RowChange
 
 
 async def csv_of(table: Table, now: datetime) -> AsyncIterator[str]:
-    """Leave out sensitive columns; the first piece begins with the names of the others.
+    """Leave out sensitive columns; the others' names come first.
 
     Raises StoreUnavailable.
     """

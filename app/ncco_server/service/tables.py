@@ -29,7 +29,7 @@ class RowFault(NamedTuple):
     """What is wrong with a value of a row.
 
     Attributes:
-        row: which row of several, such as `line 3`; "" for a single one.
+        row: of several, such as `line 3`; "" for a single one.
         column: the column or the value of the key; "" if the whole row is wrong.
     """
 
@@ -44,7 +44,7 @@ class RowFault(NamedTuple):
 
 
 class RefusedRows(AppError):
-    """Rows that cannot be written, with every fault of all of them. Nothing was written."""
+    """Every fault of rows that cannot be written. Nothing was written."""
 
     def __init__(self, faults: Sequence[RowFault]) -> None:
         super().__init__(str(faults[0]), faults[0].cure)
@@ -80,19 +80,19 @@ class TableRowDocument(BaseModel):
 
     @property
     def stamp(self) -> str:
-        """The version and its time: a row that is removed and added again begins with version 1 again."""
+        """Version and time: a row that is removed and added again restarts at version 1."""
         return f"{self.version}-{milliseconds(self.changed_at)}"
 
 
 class RowsPage(NamedTuple):
-    """Some rows in the order of their keys; `after` is where the next page starts, "" if this is the last one."""
+    """Rows in the order of their keys; `after` is where the next page starts, "" on the last one."""
 
     rows: Sequence[TableRowDocument]
     after: str
 
 
 class Table:
-    """One declared table in an open store. Every method that reads or writes may raise StoreUnavailable."""
+    """A declared table in an open store. Reading and writing may raise StoreUnavailable."""
 
     def __init__(self, store: Store, definition: TableDefinition) -> None:
         self.definition = definition
@@ -173,7 +173,7 @@ class Table:
         return None if row is None else TableRowDocument.of(self.definition, row)
 
     async def page(self, now: datetime, *, after: str = "", limit: int = PIECE, text: str = "") -> RowsPage:
-        """Up to `limit` rows after the row `after` that contain `text` in a value that is shown."""
+        """Up to `limit` rows after the row `after` with `text` in a shown value."""
         found = list[TableRowDocument]()
         at = milliseconds(now)
         wanted = text.lower()

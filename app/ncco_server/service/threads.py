@@ -14,7 +14,7 @@ T = TypeVar("T")
 class Threads:
     """Runs blocking functions in threads, at most `each` at a time per key.
 
-    One that never returns only occupies a slot, and the process can exit without it.
+    One that never returns only occupies a slot; the process can exit without it.
     """
 
     def __init__(self, each: int) -> None:

@@ -1,4 +1,4 @@
-"""The token in a callback URL: it identifies a wait, signed so that only this server can have created it.
+"""The token in a callback URL identifies a wait; only this server can have signed it.
 
 It is the URL-safe base64 of: one byte for the wait's kind and the session ID's encoding, the turn and the index as
 varints, the session ID, and a keyed 16-byte BLAKE2b hash. Rendering a turn twice gives the same URLs.
@@ -28,7 +28,7 @@ _DASHED_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-
 
 
 def make_token(key: bytes, ref: WaitRef) -> str:
-    """About 50 characters if the session ID is a leg's UUID."""
+    """About 50 characters for a leg's UUID."""
     packing, session = _pack(ref.session)
     head = _KINDS.index(ref.kind) << 4 | packing
     payload = bytes((head,)) + _varints(ref.turn, ref.index) + session

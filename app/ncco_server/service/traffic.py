@@ -1,6 +1,6 @@
-"""Counts which ways the calls of a period took through the current flows, and where callers hung up.
+"""Counts the ways of a period's calls through the current flows, and where callers hung up.
 
-Each way counts once per call; one of an older revision counts if its step and exit still exist.
+Each counts once per call; one of an older revision counts if its step and exit still exist.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ WIDEST: Final = 5
 
 @dataclass(slots=True)
 class Traffic:
-    """The counted ways and hang-ups of the calls of a period.
+    """The counted ways and hang-ups of a period's calls.
 
     Attributes:
         calls: by the flow they began in, without the legs of called parties.
         ways: by the way's first outcome (`Arrow.outcomes`).
         hung_up: by (flow, step): before the flow's end and before a person answered.
-        gone: calls with steps or ways that the flow no longer has, by flow.
-        until_person: by the flow that a call began in, the number of calls by the seconds until a person answered.
+        gone: calls with steps or ways that their flow no longer has, by flow.
+        until_person: calls by seconds until a person answered, by the flow they began in.
         is_cut: whether there were more than `MOST_CALLS` calls.
     """
 

@@ -55,18 +55,18 @@ if TYPE_CHECKING:  # loaded with the flows that read tables or record
     from ncco_server.store import RecordingRow
 
 ATTEMPTS: Final = 5
-"""How often to try a webhook while others change its session. Each time, one of the others succeeds."""
+"""Tries of a webhook while others change its session. Each time, another one succeeds."""
 CALL_EXPIRY_MS: Final = 48 * 60 * 60 * 1000
-"""After this, a call counts as over: `completed` may be lost. Vonage ends calls after 24 hours.
+"""A call then counts as over: `completed` may be lost. Vonage ends calls after 24 hours.
 
 Source: Voice API specification, length_timer.
 """
 ANSWERED: Final = (-1, -1)
-"""Stands in the row of an answer webhook, which belongs to no turn and wait."""
+"""For an answer webhook, which belongs to no turn and wait."""
 
 
 async def rows_of(store: Store, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-    """Include the changes that the turn has made before; None for a missing row.
+    """Include the turn's own changes; None for a missing row.
 
     Raises StoreUnavailable.
     """
@@ -103,12 +103,12 @@ class Policy:
 
     Attributes:
         keys: for wait tokens and masks, of at most 64 bytes each; the first one signs, all of them verify.
-        failsafe: a valid NCCO, for when no flow can be played.
+        failsafe: a valid NCCO if no flow can be played.
         env: by name without the prefix `FLOW_`.
         dial_allow: the prefixes of computed numbers that may be dialled.
         dial_limit: dials per call.
-        speed: how many times as fast the pauses between attempts to place a call pass.
-        handlers: the files with handlers whose code may be run; see `Library`.
+        speed: the pauses between attempts to place a call are divided by this.
+        handlers: files whose code may be run; see `Library`.
     """
 
     keys: tuple[bytes, ...] = field(repr=False)
@@ -131,7 +131,7 @@ class Policy:
 
 
 def ncco_of_reply(turn: Turn, *, is_input: bool) -> bytes:
-    """Return b"" if there is nothing to play, unless the turn replies to an input, which needs an action."""
+    """Return b"" with nothing to play, unless the turn replies to an input, which needs an action."""
     return orjson.dumps(turn.ncco) if turn.ncco else END_OF_INPUT if is_input else b""
 
 
@@ -147,7 +147,7 @@ class Turns:
         read: reads the flow files; see `Library`.
         look_ups: answers the lookups of one turn within one budget.
         hooks_written: called after hooks have been stored.
-        ended: called with the result of each call that has ended.
+        ended: called with each ended call's result.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class Turns:
         self._dials += dials
 
     def take_dials(self) -> int:
-        """Return the number of dials since the last time. Vonage counts dials as new calls."""
+        """Dials since the last time, which Vonage counts as new calls."""
         dials, self._dials = self._dials, 0
         return dials
 
@@ -190,8 +190,8 @@ class Turns:
     ) -> Reply:
         """Play the first turn of a call, store it, then reply with it, even if the call was forgotten.
 
-        It is played again if somebody else has added a row of a table that had to be new. `params` are those of the
-        answer URL, with tokens in place of sensitive values. Raises AlreadyOpen.
+        It is played again if somebody else has added a row that had to be new. `params` are the answer URL's, with
+        tokens for sensitive values. Raises AlreadyOpen.
         """
         now = received.received_at
         for _ in range(ATTEMPTS):
@@ -235,7 +235,7 @@ class Turns:
     async def stored_reply(self, id_: str, turn: int, wait: int, status: str | None, request: str = "") -> bytes | None:
         """The NCCO that answered a delivery; see `Store.reply`.
 
-        If a sensitive param of the placed call `request` can no longer be decrypted, the failsafe NCCO is returned.
+        Returns the failsafe NCCO if a sensitive param of the placed call `request` cannot be decrypted.
         """
         stored = await self.store.reply(id_, turn, wait, status)
         if stored is None or not request or MASKED.encode() not in stored:
@@ -254,7 +254,7 @@ class Turns:
     ) -> Reply | None:
         """The stored reply to a repeated answer webhook; None if it is not a repeat.
 
-        `request` is the placed call, and `secret` are the sensitive params of the URL's flow.
+        `request` is the placed call, `secret` the sensitive params of the URL's flow.
         """
         stored = await self.stored_reply(id_, *ANSWERED, "", request)
         if stored is None:
@@ -263,9 +263,9 @@ class Turns:
         return Reply.repeat(stored, kind, delivery.call)
 
     async def play(self, playing: Playing[Result]) -> Result:
-        """Drive the interpreter and answer its lookups until it returns. Rows of tables are read as they are now.
+        """Answer the interpreter's lookups until it returns. Table rows are read as they are now.
 
-        Raises Conflict or AlreadyOpen if the turn needs a function of a turn that is already stored.
+        Raises Conflict or AlreadyOpen if the turn needs a function of an already stored turn.
         """
         try:
             wanted = next(playing)
@@ -290,7 +290,7 @@ class Turns:
         return tuple([next(rows if lookup.request.method == "TABLE" else answers) for lookup in wanted])
 
     def event_rows(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> EventRows:
-        """The store ignores those of a repeated delivery."""
+        """The rows for the hooks of an event. The store ignores those of a repeated delivery."""
         if flow is None or delivery.problem:
             return NO_ROWS
         context = self.policy.turn_context(delivery.received_at, delivery.base_url)
@@ -339,7 +339,7 @@ class Turns:
         raise StoreUnavailable("other webhooks keep moving the calls of this leg")
 
     async def end_lost(self, id_: str, now: datetime) -> bool:
-        """Store that the end of a call was never reported, with what the end causes; False if the call moved on."""
+        """Store the unreported end of a call, with what it causes; False if the call moved on."""
         row = await self.store.load(id_)
         if row is None or row.is_over:
             return False
@@ -368,7 +368,7 @@ class Turns:
         return await self.store.results.decided(session.id, is_incoming=is_incoming, is_lost=is_lost)
 
     async def _has_reported_end(self, leg: str) -> bool:
-        """Return whether an ended call of the leg has already sent the hooks for the leg's end.
+        """Whether an ended call has already sent the hooks for the leg's end.
 
         A transfer that is answered after the leg's end opens another session.
         """
@@ -444,13 +444,13 @@ class Turns:
             return None
         from ncco_server.service.announced_recordings import announced  # noqa: PLC0415 - most flows record nothing
 
-        place = engine.place_of_wait(session, ref) if session is not None and ref is not None else None
-        if flow is not None and place is not None:
-            flow = {"": flow, flow.name: flow, **flow.subs}.get(place[0])
-        return announced(delivery, url, session, place or ("", ""), flow)
+        at = engine.step_of_wait(session, ref) if session is not None and ref is not None else None
+        if flow is not None and at is not None:
+            flow = {"": flow, flow.name: flow, **flow.subs}.get(at[0])
+        return announced(delivery, url, session, at or ("", ""), flow)
 
     def failsafe_reply(self, kind: str, problem: str, call: CallData, *, is_called: bool = False) -> Reply:
-        """Connect a called party in silence instead."""
+        """The failsafe NCCO; a called party is connected without a word instead."""
         return Reply.failsafe(JOIN_SILENTLY if is_called else self.failsafe, kind, problem, call)
 
 
@@ -466,7 +466,7 @@ def has_ended(row: SessionRow, delivery: Delivery) -> bool:
 
 
 def session_of(row: SessionRow) -> Session | None:
-    """Return None if the session is damaged, or of a version that this one cannot read."""
+    """None if the session is damaged, or of an unreadable version."""
     try:
         return from_json(row.state)
     except ValueError:

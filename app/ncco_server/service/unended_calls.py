@@ -1,4 +1,4 @@
-"""Ends calls whose end was not noticed, because `completed` came before the call was stored, or never came."""
+"""Ends calls whose end went unnoticed: `completed` came before the call was stored, or never."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:  # only a server with an application's key asks
     from ncco_server.vonage.voice_api import VoiceApi
 
 LOOKBACK: Final = 100_000
-"""Webhooks to search for early ends at the start: more than arrive between two searches."""
+"""Webhooks searched for early ends at the start: more than arrive between two searches."""
 SILENT_MS: Final = 60 * 60 * 1000
 """Vonage is asked about a call after this long without a turn, and then at this interval. Our choice."""
 MOST_ASKED: Final = 100
-"""One search asks no more, which leaves most of Vonage's rate limit to others."""
+"""Calls per search, to leave most of Vonage's rate limit to others."""
 BEFORE_DELETION: Final = timedelta(hours=1)
 
 
@@ -49,7 +49,7 @@ class Looked:
 
 @dataclass
 class UnendedCalls:
-    """Searches for calls that are over but not marked as over, also on several hosts at once.
+    """Finds calls that are over but not marked so, also on several hosts at once.
 
     `voice` is None without a private key; `kept_for` is None if calls are kept forever.
     """
@@ -60,7 +60,7 @@ class UnendedCalls:
     _webhooks: tuple[int, int] | None = None
     """The next search for early ends covers the webhooks after the first key, up to the second."""
     _done: tuple[int, int] = (-1, -1)
-    """The start time and the key of the last call that was too old."""
+    """Start time and key of the last call that was too old."""
     _asked_at: dict[str, int] = field(default_factory=dict)
 
     async def look(self, now: datetime) -> Looked:
@@ -91,14 +91,14 @@ class UnendedCalls:
 
     @property
     def _longest(self) -> timedelta:
-        """A call is ended at this age in any case, before it is deleted."""
+        """Calls are ended at this age at the latest, before they are deleted."""
         longest = timedelta(milliseconds=CALL_EXPIRY_MS)
         return longest if self.kept_for is None else min(longest, self.kept_for - BEFORE_DELETION)
 
     async def _end_early(self, records: UpkeepReader) -> int:
-        """Process every `completed` again that came before its call was stored.
+        """Process each `completed` again that came before its call was stored.
 
-        Leave those since the previous search for the next one: their calls may not be stored yet.
+        The next search takes those since the last one: their calls may not be stored yet.
         """
         last = await records.last_webhook()
         if self._webhooks is None:

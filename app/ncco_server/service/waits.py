@@ -1,4 +1,4 @@
-"""The webhooks of waits: each resumes its call, gets the same reply as its first delivery, or is only recorded."""
+"""Webhooks of waits: each resumes its call, gets its first delivery's reply, or is only recorded."""
 
 from __future__ import annotations
 

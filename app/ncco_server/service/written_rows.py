@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # loaded with the flows that have hooks
 _INPUT_FIELDS: Final = frozenset(
     {"dtmf", "speech", "digits", "timed_out", "results", "text", "confidence", "timeout_reason"}
 )
-"""These names of an input webhook are stored, the values are not."""
+"""Input webhooks are stored with these names, without the values."""
 
 _PUBLIC_FIELDS: Final = frozenset(
     {"from", "from_user", "to", "uuid", "call_uuid", "conversation_uuid", "timestamp", "status", "type", "direction"}
@@ -70,7 +70,7 @@ def decrypted(ncco: bytes, cipher: Cipher | None) -> bytes | None:
 
 
 def status_of(webhook: Webhook) -> str:
-    """Tells the webhooks of one wait apart: a status with its sub-state, "" for an input, or the kind."""
+    """Distinguishes a wait's webhooks: a status with its sub-state, "" for an input, or the kind."""
     if not isinstance(webhook, StatusWebhook):
         return "" if isinstance(webhook, InputWebhook) else webhook.kind
     return f"{webhook.status or ''}:{webhook.sub_state}" if webhook.sub_state else webhook.status or ""
@@ -108,7 +108,7 @@ def answer_row(
 ) -> WebhookRow:
     """The session is "" if the webhook opened none.
 
-    `secret` are the flow's sensitive params, which may be in the query.
+    `secret` are the flow's sensitive params; the query may contain them.
     """
     call = delivery.call
     body = body_of(delivery, session, key)
@@ -173,8 +173,7 @@ def turn_row(
 ) -> TurnRow:
     """Store what a replay needs: the time, webhook, results of lookups and functions, and URL params.
 
-    Also the names of the turn's hooks by ID, because hooks are deleted once sent, and the microseconds from receiving
-    the webhook to finishing the turn (`us`).
+    Also the turn's hooks by ID, because they are deleted once sent, and its microseconds since the webhook (`us`).
     """
     inputs: dict[str, Any] = {"now": delivery.received_at, "base_url": delivery.base_url, "outcome": turn.outcome}
     if params:
@@ -206,13 +205,13 @@ def turn_row(
 def hook_rows(hooks: Iterable[Hook], session: str, now: int) -> tuple[HookRow, ...]:
     """`now` is in milliseconds since 1970.
 
-    The IDs are random, so that receivers recognise repeats. A hook that cannot be rendered is parked.
+    Random IDs let receivers recognise repeats. A hook that cannot be rendered is parked.
     """
     return tuple([_hook_row(hook, session, now) for hook in hooks])
 
 
 class EventRows(NamedTuple):
-    """What an event causes, as it is written with its webhook."""
+    """What an event causes, written with its webhook."""
 
     hooks: tuple[HookRow, ...] = ()
     saves: tuple[RowChange, ...] = ()
@@ -229,7 +228,7 @@ def event_rows(effects: EventEffects, session: str, now: int) -> EventRows:
 
 
 def end_rows(effects: EventEffects, call: SessionRow, now: int) -> EventRows:
-    """Derive the IDs from the leg alone, so that receivers recognise repeats."""
+    """IDs follow from the leg alone, so that receivers recognise repeats."""
     rows = enumerate(hook_rows(effects.hooks, call.id, now))
     hooks = tuple([row._replace(id=f"msg_{_digest(call.leg, 'ended', number)}") for number, row in rows])
     return EventRows(hooks, effects.saves)

@@ -36,9 +36,9 @@ SECRETS: Final = (
     "smtp_url",
     *BUCKET_SECRETS,
 )
-"""Their values may be in files, and may change while the server runs."""
+"""They may be in files, and may change while the server runs."""
 PLACEHOLDER_SECRET: Final = "the signature secret of the Vonage dashboard"  # noqa: S105 - a placeholder
-"""The guides use it for the signature secret."""
+"""As written in the guides."""
 UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
@@ -372,7 +372,7 @@ class Settings(Variables):
 
     @property
     def voice_access(self) -> VoiceAccess | None:
-        """Return None without an application ID and its private key."""
+        """None without an application ID and its private key."""
         if self.has_virtual_vonage:
             return self.virtual_vonage
         if self.missing_to_fetch:
@@ -397,7 +397,7 @@ class Settings(Variables):
 
     @property
     def recordings_folder(self) -> Path | None:
-        """Return None if they are in a bucket or not kept at all."""
+        """None if recordings are in a bucket or not kept."""
         if self.recordings:
             return None if self.recordings == "off" or self.bucket is not None else Path(self.recordings).expanduser()
         store = open_store(self.database_url)
@@ -411,7 +411,7 @@ class Settings(Variables):
 
     @property
     def bucket(self) -> BucketAddress | None:
-        """Return None if they are in a folder or not kept at all."""
+        """None if recordings are in a folder or not kept."""
         if not self.recordings.startswith("s3://"):
             return None
         bucket, _, prefix = self.recordings.removeprefix("s3://").partition("/")
@@ -425,14 +425,14 @@ class Settings(Variables):
 
     @property
     def mail_server(self) -> MailServer | None:
-        """Return None if no server or no sender is set."""
+        """None without a server or a sender."""
         text = self.smtp_url.get_secret_value()
         if not (text and self.mail_from):
             return None
         url = urlsplit(text)
         host = url.hostname or ""
         is_tls = url.scheme == "smtps"
-        from ncco_server.service.mail import MailServer  # noqa: PLC0415 - only for servers that send mail
+        from ncco_server.service.mail import MailServer  # noqa: PLC0415 - only for mail
 
         return MailServer(
             host,
@@ -472,7 +472,7 @@ class Settings(Variables):
 
     @property
     def base_url(self) -> str:
-        """The public URL, or the address to listen on. No trailing slash."""
+        """Without a trailing slash."""
         return self.public_url or self.address
 
     @property
@@ -481,7 +481,7 @@ class Settings(Variables):
 
     @property
     def has_local_vonage(self) -> bool:
-        """Return whether Vonage is a stand-in on this machine, which can reach the loopback address."""
+        """A stand-in on this machine can reach the loopback address."""
         return values.is_loopback(urlsplit(self.vonage_api_url).hostname or "")
 
     @property
@@ -490,7 +490,7 @@ class Settings(Variables):
 
     @property
     def shared_secrets(self) -> tuple[str, ...]:
-        """The secrets that all hosts share, the current ones first; empty if none is set.
+        """Those that all hosts share, the current ones first.
 
         The public URL is part of them, because all deployments of an account have the same signature secret.
         """
@@ -500,7 +500,6 @@ class Settings(Variables):
 
     @property
     def python_modules(self) -> PythonModules:
-        """The modules can be next to the flows folder."""
         from ncco_server.service.lookup_sources import PythonModules  # noqa: PLC0415 - only for flows with lookups
 
         return PythonModules(self.python_lookups, self.flows, (self.flows, self.templates))

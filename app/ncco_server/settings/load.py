@@ -1,4 +1,4 @@
-"""Loads the settings and reports wrong values with their fixes."""
+"""Loads the settings, and reports wrong values with their fixes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DOTENV: Final = Path(".env")
 PREVIOUS_SUFFIX: Final = "_previous"
 MAX_SHOWN_CHARACTERS: Final = 100
 _SHARED_PREFIXES: Final = ("VONAGE_", "AWS_")
-"""Other programs use these too, so an unknown variable is reported only if it nearly matches a setting."""
+"""Other programs use these too, so only a name that nearly matches a setting is reported."""
 _OWN_PREFIXES: Final = (PREFIX, "VONAGE_")
 _ALMOST_THE_SAME: Final = 0.9
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -62,7 +62,7 @@ def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
 
 
 def _by_field(written: Mapping[str, str]) -> dict[str, str]:
-    """The names of the variables may be in lower case."""
+    """Variables may be in lower case."""
     known = {name.upper(): text for name, text in written.items() if text}
     found = {}
     for name, field in Variables.model_fields.items():
@@ -80,7 +80,6 @@ def _secrets() -> dict[str, str]:
 
 
 def _written(env_file: Path | None) -> Mapping[str, str]:
-    """The environment takes precedence over the file."""
     try:
         from_file = dotenv_values(env_file) if env_file is not None and env_file.is_file() else {}
     except (OSError, UnicodeDecodeError) as fault:
@@ -104,7 +103,7 @@ def _translated(error: Mapping[str, Any], written: Mapping[str, str]) -> Setting
     if error["type"] == "value_error":
         said = str(error["ctx"]["error"]).replace(value, shown)
     elif Variables.model_fields[field].annotation is SecretStr:
-        said = "is not text"  # the value is left out, because it is a secret
+        said = "is not text"  # the value is a secret
     else:
         said = f'"{shown}" is not valid'
     cure = next((item.text for item in Variables.model_fields[field].metadata if isinstance(item, Cure)), "")
@@ -142,7 +141,6 @@ def _not_a_setting(name: str, meant: str | None) -> SettingsError:
 
 
 def _questionable(settings: Settings) -> Iterator[SettingsError]:
-    """Warn about values that are valid but probably not intended."""
     if settings.insecure and settings.is_signed:
         message = "does nothing: a signature secret is set, so signatures are checked"
         yield SettingsError("NCCO_INSECURE", message, "Remove it.")

@@ -22,17 +22,17 @@ Role: TypeAlias = Literal["listen", "change"]
 """`change` includes everything that `listen` allows."""
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,31}")
-"""Names become part of file names and log lines."""
+"""It becomes part of file names and log lines."""
 MAX_BYTES: Final = 1_048_576
 WAIT_S: Final = 5.0
-"""How long a change waits for another one to finish."""
+"""For another change to finish."""
 _POLL_S: Final = 0.02
 _VARIABLE: Final = "NCCO_CONSOLE_LOGINS"
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A person who may log in. `name` is in lower case, "" for a shared password; `hash` is Argon2's."""
+    """A person who may log in; `name` is in lower case, "" for a shared password, and `hash` is Argon2's."""
 
     name: str
     role: Role
@@ -50,12 +50,12 @@ _ENTRIES: Final = TypeAdapter(dict[Annotated[str, StringConstraints(pattern=f"^{
 
 
 def tidy_name(text: str) -> str:
-    """`Anna` and `anna` are the same name."""
+    """Case does not matter."""
     return text.strip().lower()
 
 
 def read_logins(file: Path) -> tuple[Login, ...]:
-    """Sort by name; () if the file does not exist. Raises SettingsError."""
+    """By name; () if the file does not exist. Raises SettingsError."""
     cure = "Let the server's user read it; or remove it, and set everybody's password again."
     try:
         if not stat.S_ISREG(file.stat().st_mode):
@@ -73,7 +73,7 @@ def read_logins(file: Path) -> tuple[Login, ...]:
 
 @contextmanager
 def changed_logins(file: Path, wait_s: float = WAIT_S) -> Iterator[dict[str, Login]]:
-    """The logins by name; changes to this map are written on exit. If no login is left, the file is removed.
+    """The logins by name; changes to this map are written on exit. Without any login, the file is removed.
 
     The file is replaced atomically, and only its owner can read it. If root writes it, its owner stays, or is that of
     the folder. Raises SettingsError: the file is a link or fails, or another change takes longer than `wait_s`.
@@ -109,7 +109,7 @@ def changed_logins(file: Path, wait_s: float = WAIT_S) -> Iterator[dict[str, Log
 
 
 def _flush_folder(folder: Path) -> None:
-    """Sync the folder, so that a removed login does not come back after a power failure."""
+    """A removed login must not come back after a power failure."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -118,7 +118,7 @@ def _flush_folder(folder: Path) -> None:
 
 
 def _created(draft: Path, wait_s: float) -> int:
-    """Create the draft; wait up to `wait_s` seconds while it exists. Raises SettingsError, OSError."""
+    """Wait up to `wait_s` seconds while the draft exists. Raises SettingsError, OSError."""
     end = time.monotonic() + wait_s
     while True:
         try:

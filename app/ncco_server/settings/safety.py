@@ -1,4 +1,4 @@
-"""Refuses to start a server whose settings are valid on their own, but unsafe together."""
+"""Refuses settings that are valid on their own, but unsafe together."""
 
 from __future__ import annotations
 
@@ -53,13 +53,12 @@ _EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
 def require_safe(settings: Settings, dev: bool, *, in_program: bool = False) -> None:
-    """Raise the first error of `unsafe`, with the others attached."""
     if errors := list(unsafe(settings, dev, in_program=in_program)):
         raise errors[0].with_others(errors[1:])
 
 
 def unsafe(settings: Settings, dev: bool, *, in_program: bool = False) -> Iterator[SettingsError]:
-    """Find reasons not to start: without signatures, for example, anyone could control calls and run up a bill.
+    """Reasons not to start: without signatures, anyone could control calls and run up a bill.
 
     `in_program` is for an application of somebody else, which listens itself, on a port of its own.
     """
@@ -84,7 +83,7 @@ def unsafe(settings: Settings, dev: bool, *, in_program: bool = False) -> Iterat
 
 
 def placeholders(settings: Settings) -> Iterator[SettingsError]:
-    """Report placeholders that do not prevent the start."""
+    """Those that do not prevent the start."""
     host = urlsplit(settings.public_url).hostname or ""
     if f".{host}".endswith(_PLACEHOLDER_HOSTS):
         yield SettingsError(
@@ -114,7 +113,7 @@ def weak_secrets(settings: Settings) -> Iterator[SettingsError]:
 
 
 def _weakness(secret: str) -> str:
-    """Why a signature secret could be guessed; "" if it is good or not set."""
+    """Why a signature secret could be guessed, or ""."""
     length = len(secret)
     if 0 < length < MIN_SECRET_CHARACTERS:
         return f"has {length} character{'s' * (length > 1)}, which is short enough to guess"
@@ -124,7 +123,7 @@ def _weakness(secret: str) -> str:
 
 
 def unreachable(settings: Settings) -> Iterator[SettingsError]:
-    """Report a public URL that Vonage cannot reach, or only without TLS. A stand-in on this machine can."""
+    """A public URL that Vonage cannot reach, or only without TLS. A stand-in on this machine can."""
     url = urlsplit(settings.public_url)
     host = url.hostname or ""
     if not host or settings.has_local_vonage:
@@ -143,7 +142,7 @@ def unreachable(settings: Settings) -> Iterator[SettingsError]:
 
 
 def is_private_address(text: str) -> bool:
-    """Return whether a text is an IP address that cannot be reached from the internet."""
+    """Whether a text is an IP address that cannot be reached from the internet."""
     if not is_address(text):
         return False
     address = ipaddress.ip_address(text.partition("%")[0])
@@ -151,7 +150,7 @@ def is_private_address(text: str) -> bool:
 
 
 def console_fault(settings: Settings) -> SettingsError | None:
-    """Why the console cannot start, or None. Webhooks are answered even so."""
+    """Why the console cannot start. Webhooks are answered even so."""
     if not settings.has_logins and not values.is_loopback(settings.console_host):
         where = f"{settings.console_host}:{settings.console_port}"
         return SettingsError(

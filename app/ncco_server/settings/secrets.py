@@ -55,7 +55,7 @@ def read_file(variable: str, file: Path, *, is_optional: bool = False) -> str:
 WAIT_TOKENS: Final = b"ncco-server: wait tokens, first version"
 CONSOLE: Final = b"ncco-server: console, first version"
 KEY_SUFFIX: Final = "-key"
-"""The key file is named after the SQLite database. Every backup includes it."""
+"""For a file beside the SQLite database, which every backup includes."""
 CONSOLE_KEY_SUFFIX: Final = "-console-key"
 """No backup includes this file: who can read or forge a backup could otherwise log in."""
 _KEY_BYTES: Final = 32
@@ -63,7 +63,7 @@ _CURE: Final = "Set NCCO_KEY to at least 32 random characters."
 
 
 def derived_keys(texts: Iterable[str], label: bytes = WAIT_TOKENS) -> tuple[bytes, ...]:
-    """Derive one key from each text, in order, without duplicates.
+    """One from each text, in order, without duplicates.
 
     The label keeps a signature from being valid for another purpose of the same secret.
     """
@@ -72,9 +72,9 @@ def derived_keys(texts: Iterable[str], label: bytes = WAIT_TOKENS) -> tuple[byte
 
 
 def stored_secret(database_url: str, suffix: str = KEY_SUFFIX) -> str:
-    """The generated secret of a server whose settings have none, in a file that only its owner can read.
+    """The generated secret of a server without one, in a file that only its owner can read.
 
-    A memory store keeps neither. Raises SettingsError if the file cannot be used, or several hosts may share the
+    A memory store keeps no secret. Raises SettingsError if the file cannot be used, or several hosts may share the
     database.
     """
     scheme, _, path = database_url.partition(":///")
@@ -95,10 +95,7 @@ def wait_keys(settings: Settings) -> tuple[bytes, ...]:
 
 
 def console_keys(settings: Settings) -> tuple[bytes, ...]:
-    """The current one first. May create the key file. Raises SettingsError.
-
-    Without a secret and with calls in memory, each call returns a new key.
-    """
+    """As `wait_keys`. With calls in memory and no secret, the key is a new one each time."""
     return derived_keys(settings.shared_secrets or [stored_secret(settings.database_url, CONSOLE_KEY_SUFFIX)], CONSOLE)
 
 
@@ -112,7 +109,7 @@ def _read(file: Path) -> str:
 
 
 def _create(file: Path) -> str:
-    """Write another file and link it, so that all processes use one key and none reads half a key."""
+    """Link a finished draft, so that all processes use one key and none reads half a key."""
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(f"{file.name}.{os.getpid()}.{token_hex(4)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,4 +1,4 @@
-"""Parsers for settings. Each raises ValueError, with a message that does not name the setting; "" stays ""."""
+"""Parsers for settings. Each raises ValueError, whose message does not name the setting; "" stays ""."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def read_host(text: str) -> str:
 
 
 def read_hosts(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Convert to lower case. Commas separate names."""
+    """In lower case. Commas separate names."""
     parts = text.split(",") if isinstance(text, str) else text
     hosts = tuple(part.strip().lower() for part in parts if part.strip())
     for host in hosts:
@@ -65,7 +65,7 @@ def read_modules(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def read_public_url(text: str) -> str:
-    """Parse an http or https URL without a query or fragment; remove its trailing slash.
+    """An http or https URL without a query, fragment or trailing slash.
 
     Lower case, and without a default port: keys are derived from it, and must be the same on every host.
     """
@@ -85,25 +85,22 @@ def read_public_url(text: str) -> str:
 
 
 def _quoted(url: str) -> str:
-    """Leave out user and password."""
+    """Without user and password."""
     return f'"{_USER.sub("//***@", url)}"'
 
 
 def read_console_url(text: str) -> str:
-    """Parse an https URL without a path; http is allowed on this machine."""
+    """An https URL without a path; http is allowed on this machine."""
     return _read_origin(text, "so browsers would not keep its cookie")
 
 
 def read_media_url(text: str) -> str:
-    """As `read_console_url`, because the application's token is sent to this URL."""
+    """As `read_console_url`: the application's token is sent there."""
     return _read_origin(text, "so others could read the token")
 
 
 def _read_origin(text: str, because: str, may_be_plain: Callable[[str], bool] = is_loopback) -> str:
-    """Parse a URL that only has a scheme, host and port.
-
-    http is refused unless `may_be_plain` accepts the host; `because` ends the message.
-    """
+    """Only a scheme, host and port; `because` ends the message if http is refused."""
     written = read_public_url(text)
     url = urlsplit(written)
     if url.path or url.username is not None:
@@ -114,7 +111,7 @@ def _read_origin(text: str, because: str, may_be_plain: Callable[[str], bool] = 
 
 
 def read_recordings(text: str) -> str:
-    """Parse a folder, `off`, or `s3://bucket` with an optional prefix that is valid in any URL."""
+    """A folder, `off`, or `s3://bucket` with an optional prefix that is valid in any URL."""
     scheme, separator, rest = text.partition("://")
     if not separator and not text.lower().startswith("s3:"):
         return text
@@ -132,7 +129,7 @@ def read_recordings(text: str) -> str:
 
 
 def read_s3_endpoint(text: str) -> str:
-    """Parse an https URL. http is allowed for this machine, private addresses and names without dots."""
+    """An https URL; http is allowed for this machine, private addresses and names without dots."""
     return _read_origin(text, "so others could hear the recordings", _is_near)
 
 
@@ -141,7 +138,7 @@ def _is_near(host: str) -> bool:
 
 
 def read_api_url(text: str) -> str:
-    """Refuse all but an https URL of Vonage, and this machine: the API secret is sent there."""
+    """An https URL of Vonage, or one of this machine: the API secret is sent there."""
     found = read_public_url(text)
     url = urlsplit(found)
     host = url.hostname or ""
@@ -153,7 +150,7 @@ def read_api_url(text: str) -> str:
 def _split(text: str) -> SplitResult:
     try:
         url = urlsplit(text)
-        url.port  # noqa: B018 - reading it is what checks it
+        _ = url.port  # raises ValueError
     except ValueError as fault:
         raise ValueError(f"{_quoted(text)} is not a URL: {fault}") from fault
     if re.search(r"[\s<>\"{}|\\^`]", text) or not text.isascii():
@@ -167,7 +164,7 @@ def read_database_url(text: str) -> str:
 
 
 def read_smtp_url(text: str) -> str:
-    """Require either both user and password or neither."""
+    """With both user and password, or neither."""
     if not text.strip():
         return ""
     try:
@@ -187,7 +184,7 @@ def read_smtp_url(text: str) -> str:
 def read_mail_address(text: str) -> str:
     if not text.strip():
         return ""
-    from ncco_server.flow.language.mail import addresses  # noqa: PLC0415 - only for servers that send mail
+    from ncco_server.flow.language.mail import addresses  # noqa: PLC0415 - only for mail
 
     found = addresses(text)
     if len(found) > 1:
@@ -196,7 +193,7 @@ def read_mail_address(text: str) -> str:
 
 
 def read_prefixes(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Parse digits with the country code, or `sip:...`, separated by commas. Removes a leading + or 00."""
+    """Digits with the country code, or `sip:...`, separated by commas. A leading + or 00 is removed."""
     parts = text.split(",") if isinstance(text, str) else text
     prefixes = tuple(part.strip().removeprefix("+").removeprefix("00") for part in parts if part.strip())
     for prefix in prefixes:
@@ -212,7 +209,7 @@ def read_word(text: object) -> object:
 
 
 def read_plain(text: str) -> str:
-    """Refuse spaces and quotes."""
+    """Without spaces and quotes."""
     if not re.fullmatch(r"[!-~]*", text) or re.search("[\"'<>]", text):
         raise ValueError(f'"{text}" has spaces, quotes or other characters that are not allowed in a name')
     return text
@@ -235,7 +232,7 @@ def secret_text(text: str) -> str:
 
 
 def read_secret(text: str) -> str:
-    """Vonage determines the length of a signature secret."""
+    """Vonage determines its length."""
     if "-----BEGIN" in text:
         raise ValueError("is a private or public key, not a signature secret")
     return secret_text(text)
@@ -268,7 +265,7 @@ def read_hook_secret(text: str) -> str:
 
 
 def read_password_hash(text: str) -> str:
-    """Parse an Argon2 hash. Removes quotes, because some tools read `.env` literally."""
+    """Remove quotes, because some tools read `.env` literally."""
     written = text.strip().strip("'\"")
     if written and not _ARGON2.fullmatch(written):
         raise ValueError("is not an Argon2 hash; in double quotes or none, some tools replace $ and the name after it")
@@ -276,7 +273,7 @@ def read_password_hash(text: str) -> str:
 
 
 def read_private_key(text: str) -> str:
-    """Parse PEM text, which may be in one line, or read it from the path."""
+    """PEM text, which may be in one line, or the path of its file."""
     if not text.strip():
         return ""
     pem = text.replace("\\n", "\n") if "-----BEGIN" in text else _file_text(Path(text.strip()))
@@ -296,10 +293,10 @@ def _file_text(file: Path) -> str:
 
 
 def name_in_host(header: str) -> str:
-    """Leave out the port; "" if there is no name or address."""
+    """Without the port; "" if there is no name or address."""
     try:
         url = urlsplit(f"//{header}")
-        url.port  # noqa: B018 - reading it is what checks it
+        _ = url.port  # raises ValueError
     except ValueError:
         return ""
     return (url.hostname or "") if url.netloc == header and "@" not in header else ""
@@ -309,11 +306,11 @@ _FORWARDING: Final = (
     *("x-forwarded", "forwarded", "via", "x-real-ip", "x-original-", "x-client-ip", "true-client-ip"),
     *("cf-", "ngrok-", "tailscale-"),
 )
-"""What proxies and tunnels add, in lower case."""
+"""Proxies and tunnels add these, in lower case."""
 
 
 def is_direct(headers: Mapping[str, str]) -> bool:
-    """Return whether a request names this machine, without a proxy or tunnel. Headers are in lower case."""
+    """Whether a request names this machine, without a proxy or tunnel. Headers are in lower case."""
     host = name_in_host(headers.get("host", ""))
     return is_loopback(host) and not any(name.startswith(_FORWARDING) for name in headers)
 
@@ -323,9 +320,9 @@ _AUDIBLE_ACTIONS: Final = frozenset({"talk", "stream", "connect", "conversation"
 
 
 def read_failsafe(text: object) -> tuple[Mapping[str, Any], ...]:
-    """Parse an NCCO as JSON if it starts with `[` or `{`, otherwise as the text of one `talk`.
+    """An NCCO as JSON if it starts with `[` or `{`, otherwise the text of one `talk`.
 
-    Raises ValueError also if it plays nothing that a caller can hear.
+    Raises ValueError also if a caller can hear nothing.
     """
     document = _document(text)
     actions = [document] if isinstance(document, dict) else document

@@ -1,4 +1,4 @@
-"""A simulated Vonage: calls any webhook server in virtual time. The caller can press keys, speak and hang up.
+"""A simulated Vonage, which calls any webhook server in virtual time.
 
 async with HttpServer() as server:
     vonage = Vonage(Application(answer_url=..., event_url=...), server, VirtualClock())

@@ -1,4 +1,4 @@
-"""What is assumed about the platform where its documents are silent, disagree, or nobody has checked them."""
+"""What is assumed about the platform where its documents are silent, disagree, or were never checked."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Basis:
 
 @dataclass(frozen=True, slots=True)
 class NumberRange:
-    """The range of a number."""
+    """Both ends are included."""
 
     least: float
     most: float
@@ -164,13 +164,7 @@ DEFAULTS: Final = Assumptions()
 
 @dataclass(frozen=True, slots=True)
 class Assumption:
-    """One field of `Assumptions`.
-
-    Attributes:
-        question: one sentence.
-        choices: the possible values; () for a number.
-        limits: the range of a number; None for a choice.
-    """
+    """One field of `Assumptions`; `choices` is () for a number, and `limits` None for a choice."""
 
     name: str
     question: str
@@ -181,7 +175,7 @@ class Assumption:
 
 
 def assumptions() -> Mapping[str, Assumption]:
-    """All of them, in the order of `Assumptions`."""
+    """In the order of `Assumptions`."""
     hints = get_type_hints(Assumptions, include_extras=True)
     questions = field_docs(Assumptions, Assumptions)
     return {each.name: _assumption(each.name, hints[each.name], questions[each.name]) for each in fields(Assumptions)}

@@ -10,7 +10,7 @@ START: Final = datetime(2026, 3, 4, 9, 15, 27, tzinfo=UTC)
 
 
 class VirtualClock:
-    """The time of one simulation: `ms` counts milliseconds since the start, and only the scheduler changes it."""
+    """The time of one simulation; only the scheduler changes `ms`, the milliseconds since the start."""
 
     def __init__(self, start: datetime = START) -> None:
         self._start = start.astimezone(UTC)

@@ -18,7 +18,7 @@ from ncco_server.simulator.scheduler import Process, Signal, Steps, first_of
 from ncco_server.simulator.transcript import Action, Ncco, Waited
 
 DETECTION_S: Final = 5.0
-"""Seconds from the answer until machine detection has a result. Our estimate."""
+"""From the answer to the result of machine detection. Our estimate."""
 
 
 def connect(playback: Playback, action: Action) -> Steps[Ncco | None]:
@@ -55,7 +55,7 @@ class Dial:
         self.ringing = self._ring()
 
     def run(self) -> Steps[Ncco | None]:
-        """Return the NCCO in the reply to an event, which replaces the current one; None if that continues."""
+        """The NCCO in the reply to an event, which replaces the current one; None if that continues."""
         self._platform.send_status(self._leg, "started")
         self._platform.send_status(self._leg, "ringing")
         if self._has_plus and self._platform.assumes.plus_sign == "refused":
@@ -68,25 +68,24 @@ class Dial:
         return (yield from self._answered(behaviour))
 
     def _from(self) -> str | None:
-        """The caller ID that the called party sees. It is unverified that the default is our own number."""
+        """It is unverified that the default is our own number."""
         written = self._action.get("from")
         is_needed = self._endpoint["type"] == "phone" and self._platform.assumes.caller_id == "fails"
-        if written is not None or (is_needed and not self._action.get("randomFromNumber")):
-            return None if written is None else str(written).removeprefix("+")
+        if written is not None:
+            return str(written).removeprefix("+")
+        if is_needed and not self._action.get("randomFromNumber"):
+            return None
         numbers = self._platform.application.numbers
         return numbers[0] if numbers else self._caller.root.identity.to
 
     def _ring(self) -> Sound:
-        """Play ringing or a ringback tone. Source: NCCO reference, Connect (ringbackTone), Phone (onAnswer)."""
+        """Source: NCCO reference, Connect (ringbackTone), Phone (onAnswer)."""
         on_answer = self._endpoint.get("onAnswer") or {}
         tone = self._action.get("ringbackTone") or on_answer.get("ringbackTone") or on_answer.get("ringback")
         return self._caller.conversation.play("tone" if tone else "ringing", tone or self._address, None, self._action)
 
     def _fail(self, behaviour: Behaviour) -> Steps[Ncco | None]:
-        """With a synchronous eventType, play the replies to some statuses.
-
-        Source: webhook reference, Connect events.
-        """
+        """Source: webhook reference, Connect events."""
         platform = self._platform
         status = behaviour.outcome
         detail, sip_code = (None, None) if self._is_socket else DETAILS[status]
@@ -105,7 +104,7 @@ class Dial:
         return self._platform.ask("event", self._leg.target, payloads.status(self._leg, status, **extra), self._leg)
 
     def _answered(self, behaviour: Behaviour) -> Steps[Ncco | None]:
-        """The digits of `dtmfAnswer` are sent at once. Source: NCCO reference, Phone (dtmfAnswer)."""
+        """`dtmfAnswer` is sent at once. Source: NCCO reference, Phone (dtmfAnswer)."""
         leg = self._leg
         platform = self._platform
         leg.answered_ms = platform.clock.ms
@@ -123,15 +122,15 @@ class Dial:
             if ncco is not None:
                 return ncco
         if leg.over.is_fired or leg.is_transferred:
-            return None  # the party hung up, or its own NCCO moved it into another conversation
+            return None  # its own NCCO may have moved it into another conversation
         self._join()
         ncco = yield from self._talk(behaviour, events)
         if ncco is None and behaviour.outcome != "disconnected":
-            yield from self._leave_alone()
+            yield from self._end_if_alone()
         return ncco
 
     def _play_on_answer(self, url: str, behaviour: Behaviour) -> Steps[None]:
-        """Play the called party an NCCO of its own before connecting it. Source: NCCO reference, Phone (onAnswer).
+        """The called party hears its own NCCO before it is connected. Source: NCCO reference, Phone (onAnswer).
 
         The request is not documented; here it has the fields of an answer webhook. Without a ringback tone, the caller
         hears nothing meanwhile.
@@ -158,8 +157,7 @@ class Dial:
     def _hangs_up_before(self, detection: Detection, behaviour: Behaviour) -> bool:
         """A party with the outcome `human` or a machine always stays for the detection result.
 
-        Source: webhook reference, Machine detection (about 5 s of analysis). We infer that no event is sent after a
-        hang-up.
+        Source: webhook reference, Machine detection (about 5 s of analysis). We infer that no event follows a hang-up.
         """
         return behaviour.outcome in UNSPECIFIC and behaviour.talks_s < detection.after_s - self._leg.at
 
@@ -196,14 +194,14 @@ class Dial:
             yield from first_of()
         return None
 
-    def _leave_alone(self) -> Steps[None]:
+    def _end_if_alone(self) -> Steps[None]:
         is_alone = self._leg.over.is_fired and len(self._caller.conversation.legs) == 1
         if is_alone and self._platform.assumes.after_connect == "ends":
             self._platform.end(self._caller, "platform")
-            yield from first_of()  # never returns, because this player has been cancelled
+            yield from first_of()  # never returns: this player is cancelled
 
     def _disconnect(self) -> Steps[Ncco | None]:
-        """A WebSocket server closed the connection: the reply to the event is played, whatever the `eventType`.
+        """The reply to the event is played, whatever the `eventType`.
 
         Source: webhook reference, Call status events (disconnected); WebSocket guide.
         """
@@ -219,7 +217,7 @@ class Dial:
 
 
 def ring(platform: CallControl, leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
-    """Return the behaviour of the dialled party, with the outcome; `decider.decide` sets it if it is unknown."""
+    """`decider.decide` sets the outcome if it is unknown."""
     behaviour = yield from _behaviour(platform, leg, decider, action)
     longest = float(action.get("timeout", 60))
     rung = leg.at
@@ -233,10 +231,7 @@ def ring(platform: CallControl, leg: Leg, decider: Leg, action: Action) -> Steps
 
 
 def _behaviour(platform: CallControl, leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
-    """Dialling a phone fails if the caller ID is not the application's number.
-
-    Source: NCCO reference, Connect (from).
-    """
+    """Source: NCCO reference, Connect (from)."""
     endpoint = action["endpoint"][0]
     own = platform.application.numbers
     shown = leg.identity.from_
@@ -251,7 +246,7 @@ def _behaviour(platform: CallControl, leg: Leg, decider: Leg, action: Action) ->
 
 
 def _reach_own_number(platform: CallControl, leg: Leg, action: Action) -> Steps[Behaviour]:
-    """A call to a number of the application comes in at the application. It fails if it gets no NCCO (unverified)."""
+    """The call comes in at the application. It fails if it gets no NCCO (unverified)."""
     identity = Identity(next(platform.ids).hex, "inbound", "phone", leg.identity.to, leg.identity.from_)
     incoming = platform.call_in(identity)
     leg.far_end, incoming.far_end = incoming, leg
@@ -275,7 +270,7 @@ def _end_together(platform: CallControl, leg: Leg, incoming: Leg) -> Steps[None]
 
 
 def _decided(leg: Leg, action: Action) -> Steps[Behaviour]:
-    """Wait for `Leg.decide`. If that takes too long, the outcome is a timeout."""
+    """Wait for `Leg.decide`; after the ringing time, the outcome is a timeout."""
     leg.decision = Behaviour("timeout")
     leg.decided = Signal()
     leg.wait_for_party(Waited("dial", action, address=address_of(action["endpoint"][0])))
@@ -287,10 +282,7 @@ def _decided(leg: Leg, action: Action) -> Steps[Behaviour]:
 
 
 def detect(platform: CallControl, leg: Leg, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
-    """Send the events of machine detection, and return the first NCCO in a reply.
-
-    Source: webhook reference, Machine detection.
-    """
+    """Return the first NCCO in a reply. Source: webhook reference, Machine detection."""
     for event in events:
         if (yield from first_of(leg.over, within=event.after_s - leg.at)) is not None:
             return None
@@ -306,7 +298,7 @@ def detect(platform: CallControl, leg: Leg, events: tuple[Detection, ...]) -> St
 
 
 def follow(platform: CallControl, leg: Leg, behaviour: Behaviour) -> Steps[None]:
-    """Follow a called party's script while its own NCCO plays. Then hang up, unless the party is connected first."""
+    """Act as a called party while its own NCCO plays. Then hang up, unless the party is connected first."""
     for act in behaviour.script:
         while leg.waited is None:
             yield from first_of(leg.waits)
@@ -322,7 +314,7 @@ def follow(platform: CallControl, leg: Leg, behaviour: Behaviour) -> Steps[None]
 
 
 BEEP_TIMEOUT_S: Final = 45.0
-"""Default time to wait for a beep, in seconds. No default is documented."""
+"""No default is documented."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,8 +322,8 @@ class Detection:
     """One event of machine detection, `after_s` seconds after the answer.
 
     Attributes:
-        hangs_up: whether the platform ends the leg after the event.
-        delays_joining: whether the parties are only connected after the event.
+        hangs_up: whether the platform then ends the leg.
+        delays_joining: whether the parties are only connected afterwards.
     """
 
     after_s: float

@@ -1,4 +1,4 @@
-"""Call control: ends, moves and reports legs, and keeps the state that calls share."""
+"""Ends, moves and reports legs, and keeps the state that calls share."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from ncco_server.simulator.servers import Server, Target, ask_in_time
 from ncco_server.simulator.transcript import Action, Ncco
 
 ALONE_S: Final = 60.0
-"""How long a called party stays on the line alone. Our estimate."""
+"""A called party stays on the line alone for this long. Our estimate."""
 RECORDING_S: Final = 0.64
 TRANSCRIPTION_S: Final = 10.0
-"""Seconds from the end of a recording to its webhook, and from that webhook to the transcript. Our estimates."""
+"""From the end of a recording to its webhook, and from that to the transcript. Our estimates."""
 BYTES_A_SECOND: Final = {"mp3": 4000, "ogg": 4000, "wav": 32000}
 """For mp3, 32 kbit/s. Source: recording guide of 2022. The rest are our estimates."""
 
 
 class CallControl(ABC):
-    """Ends, moves and reports legs. The arguments are those of `Vonage`."""
+    """Its arguments are those of `Vonage`."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class CallControl(ABC):
         self.named: dict[str, SimulatedConversation] = {}
 
     def configure(self, application: Application) -> None:
-        """Change the application's settings, for calls in progress too."""
+        """Also change calls in progress."""
         self.application = self.deliveries.application = application
 
     def new_leg(
@@ -74,7 +74,7 @@ class CallControl(ABC):
         conversation.join(leg)
 
     def conversation_named(self, name: str) -> SimulatedConversation:
-        """Within an application, the same name means the same conversation. Source: NCCO reference, Conversation."""
+        """The name is unique within an application. Source: NCCO reference, Conversation."""
         conversation = self.named.get(name)
         if conversation is None or conversation.over.is_fired:
             conversation = self.named[name] = SimulatedConversation(
@@ -88,7 +88,7 @@ class CallControl(ABC):
         return self.application.event_url, self.application.event_method
 
     def target(self, action: Mapping[str, Any], leg: Leg) -> Target:
-        """The URL of the action precedes that of the request for the call, and that precedes the application's.
+        """The URL of the action precedes that of the call, and that precedes the application's.
 
         Source: webhooks guide, precedence.
         """
@@ -99,7 +99,7 @@ class CallControl(ABC):
         return url, "GET" if str(action.get("eventMethod", "POST")).upper() == "GET" else "POST"
 
     def new_file(self) -> str:
-        """Return a URL for a recording or transcription; neither file nor host exists (RFC 2606)."""
+        """Neither file nor host exists (RFC 2606)."""
         return f"https://files.invalid/v1/files/{next(self.ids)}"
 
     def send(self, kind: str, target: Target, fields: Mapping[str, Any], leg: Leg) -> None:
@@ -116,7 +116,7 @@ class CallControl(ABC):
         return self.deliveries.ask(delivery, leg)
 
     def end(self, leg: Leg, by: EndedBy) -> None:
-        """End a leg, its NCCO, its recordings, and the legs that it has dialled. Does nothing if the leg is over.
+        """Its NCCO, its recordings and the legs that it has dialled end too. Do nothing the second time.
 
         Source: webhook reference, completed.
         """
@@ -149,9 +149,9 @@ class CallControl(ABC):
             elif with_answered:
                 self.end(other, "platform")
             else:
-                self.scheduler.spawn(self._leave_alone(other))
+                self.scheduler.spawn(self._end_soon(other))
 
-    def _leave_alone(self, leg: Leg) -> Steps[None]:
+    def _end_soon(self, leg: Leg) -> Steps[None]:
         yield from pause(ALONE_S)
         self.end(leg, "user")
 
@@ -183,20 +183,17 @@ class CallControl(ABC):
             self.complete_after(leg, status)
 
     def complete_after(self, leg: Leg, status: str) -> None:
-        """Send the `completed` event that follows some failures; it does not follow declined calls.
-
-        Source: support article 360057200092.
-        """
+        """Source: support article 360057200092."""
         assumed = {"timeout": self.assumes.completed_after_timeout, "cancelled": self.assumes.completed_after_cancelled}
         if status == "busy" or assumed.get(status) == "sent":
             self.send("event", leg.target, payloads.completed(leg), leg)
 
     def leave(self, leg: Leg) -> None:
-        """Remove a leg from its conversation, and end what depends on the leg.
+        """Remove a leg from its conversation, and end what depends on it.
 
-        A named conversation ends for everyone when its last leg, or a leg with `endOnExit`, leaves. A call's
-        conversation ends when the leg that controls it with its NCCO leaves (unverified). Source: NCCO reference,
-        Conversation (endOnExit).
+        A named conversation ends for everyone when its last leg, or one with `endOnExit`, leaves. A call's conversation
+        ends when the leg that controls it with its NCCO leaves (unverified). Source: NCCO reference, Conversation
+        (endOnExit).
         """
         conversation = leg.conversation
         if leg not in conversation.legs:
@@ -210,10 +207,7 @@ class CallControl(ABC):
             self._end_guests(conversation)
 
     def move(self, leg: Leg, conversation: SimulatedConversation, action: Mapping[str, Any] = NO_SETTINGS) -> None:
-        """The transfer webhook is also sent when a conversation action moves a leg.
-
-        Source: webhook reference, Transfer.
-        """
+        """Source: webhook reference, Transfer."""
         left = leg.conversation.uuid
         self.leave(leg)
         for listener in conversation.legs:
@@ -225,7 +219,7 @@ class CallControl(ABC):
             self.send("transfer", leg.root.target, payloads.transfer(leg, left), leg)
 
     def replace(self, leg: Leg, ncco: Ncco | Target) -> None:
-        """Let a leg play another NCCO in a new conversation, and end the legs that it has dialled.
+        """Play another NCCO in a new conversation, and end the legs that this one has dialled.
 
         If `ncco` is a target, the NCCO is requested there first. What happens to the other parties is unverified.
         Source: Voice API specification, transfer; webhook reference, Transfer.
@@ -245,7 +239,6 @@ class CallControl(ABC):
         self.begin(leg, self.play_to_the_end(leg, ncco))
 
     def end_recordings_of_replaced(self, leg: Leg) -> None:
-        """What follows for recordings when another NCCO replaces the one that started them."""
         if self.assumes.record_after_replacement == "ends":
             for recording in leg.recordings:
                 self.end_recording(recording)
@@ -255,7 +248,7 @@ class CallControl(ABC):
         leg.processes.append(leg.player)
 
     def play_to_the_end(self, leg: Leg, ncco: Ncco | Target, *, is_announced: bool = True) -> Steps[None]:
-        """Play an NCCO, or that of a target; send `answered` before, unless it has been sent."""
+        """Send `answered` before the NCCO, unless it has been sent."""
         found: Ncco | None
         if isinstance(ncco, tuple):
             fields = payloads.answer(leg, self.application.region_url)
@@ -268,26 +261,23 @@ class CallControl(ABC):
         self.end(leg, "platform")
 
     def close(self, conversation: SimulatedConversation) -> None:
-        """Close a named conversation: its recordings end, and each leg continues with its own NCCO."""
+        """Each leg of a named conversation continues with its own NCCO."""
         for recording in conversation.recordings:
             self.end_recording(recording)
         conversation.over.fire()
         self._end_guests(conversation)
 
     def _end_guests(self, conversation: SimulatedConversation) -> None:
-        """End the legs that have no NCCO of their own to continue with."""
+        """Guests are legs without an NCCO to continue with."""
         for guest in [leg for leg in conversation.legs if leg.player is None or leg.player.is_over]:
             self.end(guest, "platform")
 
     def new_recording(self, leg: Leg, action: Action) -> Recording:
-        """Start to record a leg. The caller must ensure that the leg or its conversation ends the recording."""
+        """The caller must ensure that the leg or its conversation ends the recording."""
         return Recording(str(next(self.ids)), leg, leg.conversation, action, self.clock())
 
     def end_recording(self, recording: Recording) -> None:
-        """End a recording, if it has not ended; its webhook follows.
-
-        Source: webhook reference, Record and Transcription.
-        """
+        """Do nothing the second time. Source: webhook reference, Record and Transcription."""
         if recording.ended is None:
             recording.ended = self.clock()
             self.scheduler.spawn(self._report(recording, (recording.ended - recording.begun).total_seconds()))
@@ -312,6 +302,6 @@ class CallControl(ABC):
 
 
 def _format(action: Mapping[str, Any]) -> str:
-    """Source: NCCO reference, Record (format): wav is the default for more than two channels."""
+    """Source: NCCO reference, Record (format)."""
     written = action.get("format")
     return str(written) if written else "wav" if int(action.get("channels") or 1) > 2 else "mp3"

@@ -57,7 +57,7 @@ class Deliveries:
         self.log: list[WebhookDelivery] = []
 
     def send(self, delivery: WebhookDelivery, leg: Leg) -> None:
-        """Deliver a webhook without waiting. Without a URL, only an error event is logged."""
+        """Do not wait. Without a URL, only an error event is logged."""
         if delivery.url:
             self._scheduler.spawn(self._attempts(delivery, leg))
         else:
@@ -66,7 +66,7 @@ class Deliveries:
                 self._begin(delivery, leg)
 
     def ask(self, delivery: WebhookDelivery, leg: Leg) -> Process[ReplyResult]:
-        """The process results in the final reply. A hang-up does not cancel it."""
+        """The process returns the final reply. A hang-up does not cancel it."""
         return self._scheduler.spawn(self._deliver_or_fall_back(delivery, leg))
 
     def _deliver_or_fall_back(self, delivery: WebhookDelivery, leg: Leg) -> Steps[ReplyResult]:
@@ -124,7 +124,7 @@ class Deliveries:
         return result
 
     def _next_fault(self, delivery: WebhookDelivery) -> NetworkFault:
-        """A fallback gets no faults, because it must succeed."""
+        """A fallback must succeed."""
         if self._chaos is None or delivery.kind == "fallback" or delivery.skips_chaos:
             return NO_FAULT
         return self._chaos.next_fault(is_awaited=delivery.is_played)

@@ -15,7 +15,7 @@ from ncco_server.simulator.servers import Method, Request, Response
 
 CONNECT_S: Final = 1.0
 EVENT_S: Final = 10.0
-"""Seconds for a connection, and for a reply that is not played."""
+"""For a reply that is not played."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,12 @@ class NetworkFault:
     """The faults of one delivery, which always succeeds in the end, by a retry or the fallback.
 
     Attributes:
-        late_s: seconds before the webhook is sent; later webhooks may overtake it if the call does not wait.
-        slow_s: how many seconds late the reply is; less than the timeout.
-        is_doubled: whether the webhook is repeated after `again_s` seconds; the second reply is ignored.
-        loses_reply: whether the first reply is lost, which causes a retry.
-        loses_every_reply: whether the retry fails too, which causes a fallback.
-        is_unsigned: whether the first attempt has no signature. Source: webhooks guide, internal signing failure.
+        late_s: later webhooks may overtake this one if the call does not wait.
+        slow_s: the reply's delay, less than the timeout.
+        is_doubled: the copy is sent after `again_s`, and its reply ignored.
+        loses_reply: which causes a retry.
+        loses_every_reply: which causes a fallback.
+        is_unsigned: at the first attempt. Source: webhooks guide, internal signing failure.
     """
 
     late_s: float = 0.0
@@ -65,7 +65,6 @@ class NetworkFault:
     is_unsigned: bool = False
 
     def __str__(self) -> str:
-        """Return "" for no fault."""
         effects = {
             f"late by {self.late_s:g} s": self.late_s,
             f"slow by {self.slow_s:g} s": self.slow_s,
@@ -85,9 +84,9 @@ NO_FAULT: Final = NetworkFault()
 
 
 MOST_LATE_S: Final = 20.0
-"""Seconds, for a delivery that the call does not wait for."""
+"""For a delivery that the call does not wait for."""
 MOST_SLOW_S: Final = 2.0
-"""Seconds, for a reply or a delivery that the call waits for."""
+"""For a reply or a delivery that the call waits for."""
 
 
 class Chaos:
@@ -160,7 +159,6 @@ class ReplyResult:
     Attributes:
         ncco: None if the current one continues.
         failure: the `reason` of the fallback request, or "".
-        problem: one sentence, or "".
     """
 
     ncco: list[dict[str, Any]] | None = None
@@ -220,7 +218,7 @@ class Attempt:
 
 @dataclass(eq=False, slots=True)
 class WebhookDelivery:
-    """A webhook in the log, with its attempts and its result.
+    """A webhook in the log.
 
     Attributes:
         is_played: whether the call waits for the reply and plays it.

@@ -1,4 +1,4 @@
-"""How long speech and audio last. The platform documents no durations, so these are our own estimates."""
+"""How long speech and audio last. The platform documents no durations: these are our estimates."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ OTHER_WORDS_PER_MINUTE: Final = 140.0
 CHARACTERS_PER_MINUTE: Final[Mapping[str, float]] = {
     "ja": 330, "cmn": 255, "yue": 255, "zh": 255, "ko": 330, "th": 420,
 }  # fmt: skip
-"""These languages have no spaces."""
+"""Languages without spaces."""
 COMMA_S: Final = 0.15
-"""A comma adds a short pause, whose length is our estimate. Source: NCCO reference, Talk (text)."""
+"""The length is our estimate. Source: NCCO reference, Talk (text)."""
 SENTENCE_S: Final = 0.35
 STRENGTHS: Final = {"none": 0.0, "x-weak": 0.1, "weak": 0.2, "medium": 0.4, "strong": 0.7, "x-strong": 1.2}
 RATES: Final = {"x-slow": 0.5, "slow": 0.75, "medium": 1.0, "default": 1.0, "fast": 1.25, "x-fast": 1.6}
@@ -40,7 +40,7 @@ class Durations:
 
     Attributes:
         streams: seconds by URL.
-        stream_s: seconds of every other audio file.
+        stream_s: for every other audio file.
         pace: 2 is twice as fast.
     """
 
@@ -49,7 +49,7 @@ class Durations:
     pace: float = 1.0
 
     def talk(self, text: str, language: str = "en-US") -> float:
-        """Return the seconds that it takes to say a text, plain or SSML. At least 0.1."""
+        """In seconds, at least 0.1, for plain text or SSML."""
         seconds = sum(self._seconds(part, language) for part in _parts(text))
         return max(0.1, round(min(seconds, LONGEST_SOUND_S), 3))
 
@@ -75,7 +75,7 @@ _BREAK_TIME: Final = re.compile(r"""\btime\s*=\s*["'](\d+(?:\.\d+)?)(ms|s)["']""
 
 
 def plain(text: str) -> str:
-    """Remove tags and repeated spaces."""
+    """Without tags and repeated spaces."""
     return " ".join((html.unescape(_TAG.sub(" ", text)) if "<" in text else text).split())
 
 
@@ -97,7 +97,7 @@ def _spoken(text: str, language: str) -> float:
 
 
 def _parts(text: str) -> Iterable[tuple[str, float] | float]:
-    """Yield the texts with their speaking rates, and the pauses in seconds."""
+    """Texts with their speaking rates, and pauses in seconds."""
     if "<" not in text:
         return [(text, 1.0)]
     try:
@@ -108,7 +108,7 @@ def _parts(text: str) -> Iterable[tuple[str, float] | float]:
 
 
 def _walk(root: ET.Element) -> Iterable[tuple[str, float] | float]:
-    """In no particular order. Not recursive, because tags can be nested to any depth."""
+    """Not recursive, because tags can be nested to any depth."""
     pending = [(root, 1.0)]
     while pending:
         element, rate = pending.pop()
@@ -127,7 +127,7 @@ def _walk(root: ET.Element) -> Iterable[tuple[str, float] | float]:
 
 
 def _break_s(element: ET.Element) -> float:
-    """The default is a medium pause. Source: Text-To-Speech guide, break (time, strength)."""
+    """Source: Text-To-Speech guide, break (time, strength)."""
     if found := _TIME.fullmatch(element.get("time", "")):
         return float(found[1]) / (1000 if found[2] == "ms" else 1)
     return STRENGTHS.get(element.get("strength", "medium"), STRENGTHS["medium"])

@@ -1,4 +1,4 @@
-"""Performs `input`: what it collects, and when it ends. Source: NCCO reference, Input."""
+"""Performs `input`. Source: NCCO reference, Input."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from ncco_server.simulator.servers import Target
 from ncco_server.simulator.transcript import Action, Ncco, PartyInput, PressedKey, Speech, Waited
 
 Collected: TypeAlias = Mapping[str, Mapping[str, Any]]
-"""The `speech` and `dtmf` fields of the webhook."""
+"""The webhook's fields."""
 
 
 TOGETHER_S: Final = 3.0
-"""The pause that ends the keys which are sent together. Our estimate."""
+"""After this pause, the keys so far are sent. Our estimate."""
 UNUSED_SPEECH: Final[Mapping[str, Mapping[str, Any] | None]] = {
     "no_results": {"results": []},
     "error": {"error": "Speech was not enabled"},
     "missing": None,
 }
-"""`speech` in the webhook of an input for keys only, by the value of `Assumptions.unused_speech`."""
+"""For keys only, by the value of `Assumptions.unused_speech`."""
 
 
 def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
@@ -105,10 +105,7 @@ def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Coll
 
 
 def _sources(leg: Leg, takes: frozenset[str], speech: Mapping[str, Any]) -> Iterator[tuple[Leg, type[PartyInput]]]:
-    """Speech is only collected from the first leg in `uuid`.
-
-    Source: NCCO reference, Speech Recognition Settings (uuid).
-    """
+    """Only the first `uuid` is heard. Source: NCCO reference, Speech Recognition Settings (uuid)."""
     if "dtmf" in takes:
         yield leg, PressedKey
     if "speech" in takes:
@@ -117,7 +114,7 @@ def _sources(leg: Leg, takes: frozenset[str], speech: Mapping[str, Any]) -> Iter
 
 
 def _each_key(playback: Playback, action: Action) -> Steps[None]:
-    """Asynchronous mode: the NCCO continues, and each key is sent at once, until the leg ends (unverified).
+    """Send each key at once, while the NCCO continues, until the leg ends (unverified).
 
     Source: NCCO reference, Input (mode).
     """
@@ -129,7 +126,7 @@ def _each_key(playback: Playback, action: Action) -> Steps[None]:
 
 
 def listen_for_keys(platform: CallControl, leg: Leg, target: Target, first: PartyInput | None = None) -> Steps[None]:
-    """Send each key that a party presses, beginning with `first` if a key was pressed before."""
+    """Send each key that a party presses; `first` was pressed before."""
     is_together = platform.assumes.keys_while_asynchronous == "together"
     digits = ""
     with InputQueue((leg, PressedKey)) as queue:

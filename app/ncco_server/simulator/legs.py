@@ -1,4 +1,4 @@
-"""Legs and conversations: which parties are connected, what each of them hears, and what it can do."""
+"""Legs and conversations: who hears whom, and what each party can do."""
 
 from __future__ import annotations
 
@@ -34,11 +34,10 @@ EndedBy: TypeAlias = Literal["user", "platform"]
 BETWEEN_KEYS_S: Final = 0.25
 """Our estimate."""
 SURE: Final = 0.9
-"""The default confidence of speech."""
 
 
 class CallIsOver(AppError):
-    """A party cannot act, because the call is over."""
+    """A party can no longer act."""
 
 
 class NothingToDecide(AppError):
@@ -46,7 +45,7 @@ class NothingToDecide(AppError):
 
 
 def ids_of(seed: str) -> Iterator[uuid.UUID]:
-    """Yield IDs without end, the same for the same seed. Source: webhook reference, identifiers (opaque)."""
+    """The same for the same seed, without end. Source: webhook reference, identifiers (opaque)."""
     for count in itertools.count(1):
         yield uuid.UUID(bytes=hashlib.sha256(f"{seed}:{count}".encode()).digest()[:16], version=4)
 
@@ -58,7 +57,7 @@ class Identity:
     Attributes:
         from_: a number or URI; None for a Client SDK user, whose name is in `from_user`.
         headers: SIP headers, or the metadata of a WebSocket.
-        custom_data: data from a Client SDK application.
+        custom_data: from the Client SDK.
     """
 
     uuid: str
@@ -72,23 +71,23 @@ class Identity:
 
 
 class Leg:
-    """A party's connection. Its coroutines act as the party, and advance the virtual time of the platform.
+    """A party's connection. Its coroutines act as the party, and advance virtual time.
 
     Attributes:
         root: the leg of the call that dialled this leg, or the leg itself.
         log: the call's webhooks, including those of legs that it dialled.
         open: what the party can act on, even if a prompt is still playing before an input.
-        waited: the same as `open`, but None while a prompt is playing or once the party has acted.
-        player: plays the leg's own NCCO; None if it has none.
+        waited: as `open`, but None while a prompt is playing or once the party has acted.
+        player: plays the leg's own NCCO, if it has one.
         processes: cancelled when the leg ends.
-        is_transferred: whether a transfer moved the leg. Then it only ends with its conversation.
+        is_transferred: then it only ends with its conversation.
         status: in the REST API. Source: Voice API specification, status of a call.
-        is_muted: whether others cannot hear this leg; None if the NCCO decides.
-        is_earmuffed: whether this leg cannot hear others.
-        performed: for a root, the actions that its call has performed, as written.
+        is_muted: None if the NCCO decides.
+        is_earmuffed: whether it cannot hear others.
+        performed: for a root, the actions of its call so far, as written.
         problem: why the leg could not be dialled, or "".
         picked_up: fires when an incoming call has an answer.
-        far_end: the other leg of a call from one of the application's numbers to another, or None.
+        far_end: the other leg of a call between two of the application's numbers.
     """
 
     def __init__(
@@ -158,7 +157,7 @@ class Leg:
 
     @property
     def zero_ms(self) -> int:
-        """Milliseconds of the clock at the answer, or at the start if there was none."""
+        """The answer, or the start if there was none, in milliseconds of the clock."""
         return self.started_ms if self.answered_ms is None else self.answered_ms
 
     @property
@@ -175,12 +174,11 @@ class Leg:
         return tuple([replace(heard, at=(ms - zero_ms) / 1000) for ms, heard in self._heard[first:]])
 
     def note(self, kind: HeardKind, text: str = "", seconds: float | None = 0.0, action: Action | None = None) -> int:
-        """Add an entry at this time, and return its index."""
+        """Return the entry's index."""
         self._heard.append((self.clock.ms, Heard(0, self.uuid, kind, text, seconds, action=action)))
         return len(self._heard) - 1
 
     def cut(self, number: int) -> None:
-        """Do nothing if the sound has ended before."""
         begun, heard = self._heard[number]
         lasted = (self.clock.ms - begun) / 1000
         if heard.seconds is None or lasted < heard.seconds:
@@ -201,7 +199,7 @@ class Leg:
             self.dispatch(PressedKey(digit))
 
     def speaking(self, seconds: float, results: Sequence[Mapping[str, str]], error: str = "") -> Steps[None]:
-        """`results` are the recognised texts, best first."""
+        """`results` has the best first."""
         text = results[0]["text"] if results else ""
         self.note("spoke", text, seconds)
         self.conversation.relay_speech(self, text, seconds)
@@ -218,7 +216,7 @@ class Leg:
         self.open = self.waited = None
 
     async def listen(self, until: float | None = None, at_most: float = LONGEST_CALL_MS / 1000) -> CallMoment:
-        """Continue the call until it waits for the party or ends, or until `until` seconds after the answer.
+        """Continue until the call waits for the party or ends, or until `until` seconds after the answer.
 
         With `until`, the party stays silent until then. Without it, the result is `idle` after `at_most` seconds.
         """
@@ -242,7 +240,7 @@ class Leg:
         return CallMoment(self.at, otherwise)
 
     async def press(self, digits: str) -> None:
-        """Press keys (0 to 9, * and #). Raises CallIsOver."""
+        """The keys are 0 to 9, * and #. Raises CallIsOver."""
         await self._do(self.pressing(digits))
 
     async def speak(self, *results: str | tuple[str, float], seconds: float | None = None, error: str = "") -> None:
@@ -283,11 +281,10 @@ class Leg:
         self.decided.fire()
 
     def end(self, by: EndedBy) -> None:
-        """Do nothing if it is over."""
         self._end(self, by)
 
     async def hang_up(self) -> None:
-        """A party that is being dialled declines the call. Does nothing if the call is over."""
+        """Decline a call that still rings. Does nothing if the call is over."""
         if self.is_answered or self.identity.direction == "inbound":
             self.end("user")
         else:
@@ -309,7 +306,7 @@ class Leg:
 
 
 class InputQueue:
-    """Collects inputs of the given types from the given legs, in order, between `with` and its end."""
+    """Collects inputs of some types from some legs, in order, between `with` and its end."""
 
     def __init__(self, *sources: tuple[Leg, type[PartyInput]]) -> None:
         self._sources = sources
@@ -342,7 +339,7 @@ NO_SETTINGS: Final[Mapping[str, Any]] = {}
 
 @dataclass(eq=False, slots=True)
 class Sound:
-    """A sound in a conversation; `hearers` has the index of its entry in each leg's transcript."""
+    """`hearers` has the index of its entry in each leg's transcript."""
 
     conversation: SimulatedConversation
     kind: HeardKind
@@ -392,7 +389,7 @@ class SimulatedConversation:
         self.sounds: list[Sound] = []
 
     def join(self, leg: Leg, action: Mapping[str, Any] = NO_SETTINGS) -> None:
-        """The leg hears the sounds that are being played."""
+        """The leg hears the sounds that are playing."""
         self.legs[leg] = action
         leg.conversation = self
         for sound in self.sounds:
@@ -412,7 +409,7 @@ class SimulatedConversation:
         return sound
 
     def relay_speech(self, speaker: Leg, text: str, seconds: float) -> None:
-        """Before a named conversation starts, nobody hears the speaker."""
+        """Nobody hears it before a named conversation starts."""
         if self.name and not self.started.is_fired:
             return
         for listener in self.legs:
@@ -432,7 +429,7 @@ class SimulatedConversation:
 
 @dataclass(eq=False, slots=True)
 class Recording:
-    """A recording, with the action that started it; `ended` is None while it is in progress."""
+    """A recording; `ended` is None while it is in progress."""
 
     uuid: str
     leg: Leg

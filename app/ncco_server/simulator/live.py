@@ -14,7 +14,7 @@ from ncco_server.simulator.servers import Request, Response
 
 
 class LiveScheduler(Scheduler):
-    """Lets virtual time follow real time, at `speed` virtual seconds per real second."""
+    """Virtual time passes at `speed` virtual seconds per real second."""
 
     def __init__(self, clock: VirtualClock, ask: Callable[[Request], Awaitable[Response]], speed: float = 1.0) -> None:
         super().__init__(clock, ask)
@@ -24,7 +24,7 @@ class LiveScheduler(Scheduler):
         self._asking: set[asyncio.Task[None]] = set()
 
     async def run(self, after: Callable[[], None]) -> None:
-        """Run until the task is cancelled, and call `after` after each event."""
+        """Run until cancelled; call `after` after each event."""
         try:
             while True:
                 self._changed.clear()
@@ -41,7 +41,7 @@ class LiveScheduler(Scheduler):
 
     @asynccontextmanager
     async def in_step(self) -> AsyncIterator[None]:
-        """Let virtual time catch up before the block; `run` processes the events that the block causes."""
+        """Let virtual time catch up before the block; `run` processes what the block causes."""
         await self.catch_up()
         yield
         self._changed.set()

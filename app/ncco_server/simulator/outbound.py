@@ -21,10 +21,10 @@ class OutboundCall:
     """The parameters of a call.
 
     Attributes:
-        action: a `connect` action with the same effect; its `timeout` is the time of ringing.
+        action: a `connect` with the same effect; its `timeout` limits the ringing.
         ncco: for the person who answers, or the target that replies with it.
-        event: where the status events are sent.
-        longest_s: seconds from the answer until the platform ends the call.
+        event: the target of status events.
+        longest_s: from the answer until the platform ends the call.
     """
 
     action: Action

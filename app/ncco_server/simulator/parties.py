@@ -13,7 +13,7 @@ PartyOutcome: TypeAlias = Literal[
 """`answered` and `completed` mean the same; `beep` is a machine that beeps."""
 
 UNSPECIFIC: Final = frozenset({"answered", "completed"})
-"""They do not imply a machine detection result: a person is detected, unless they hang up first."""
+"""A person is detected, unless they hang up first."""
 MACHINES: Final = frozenset({"machine", "beep"})
 DETAILS: Final[Mapping[str, tuple[str | None, int | None]]] = {
     "busy": (None, 486),
@@ -22,7 +22,7 @@ DETAILS: Final[Mapping[str, tuple[str | None, int | None]]] = {
     "rejected": ("declined", 603),
     "failed": ("cannot_route", 404),
 }
-"""`detail` and `sip_code` of failures. Source: webhook reference, Call status events."""
+"""`detail` and `sip_code`. Source: webhook reference, Call status events."""
 
 ENDLESS: Final = float("inf")
 
@@ -40,9 +40,9 @@ class Behaviour:
     """What a called party does.
 
     Attributes:
-        rings_s: more seconds than the connect's `timeout` make the outcome a timeout.
-        talks_s: seconds from being connected until one party hangs up, or `ENDLESS`; if machine detection takes longer,
-            it has no result unless the outcome implies one.
+        rings_s: longer than the connect's `timeout` is a timeout.
+        talks_s: from being connected until one party hangs up, or `ENDLESS`; if machine detection takes longer, it
+            has no result unless the outcome implies one.
         hangs_up_first: rather than the caller.
         script: what the party does each time its own NCCO (`onAnswer`) waits: keys, words, or "" for nothing; after the
             last entry, it is silent.
@@ -74,7 +74,6 @@ class Parties:
     _dials: dict[str, int] = field(default_factory=dict)
 
     def next_dial(self, address: str) -> Behaviour | None:
-        """None if the dial waits for `Leg.decide`."""
         found = self.known.get(address, self.other)
         if found is None or isinstance(found, Behaviour):
             return found

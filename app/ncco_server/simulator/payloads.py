@@ -1,4 +1,4 @@
-"""Builds the fields of all webhooks, exactly as the platform sends them.
+"""Builds the fields of webhooks, exactly as the platform sends them.
 
 Source: webhook reference; each function names its section.
 """
@@ -14,7 +14,7 @@ from ncco_server.simulator.legs import Leg, Recording
 Fields: TypeAlias = dict[str, Any]
 
 RATE_EUR: Final = 0.0039
-"""The price per minute. Only its format matters."""
+"""Per minute. Only its format matters."""
 NETWORK: Final = "GB-FIXED"
 WITHOUT_HEADERS: Final = frozenset({"busy", "cancelled", "unanswered", "timeout", "rejected", "human", "machine"})
 """Source: the samples of the webhook reference."""
@@ -25,7 +25,7 @@ def stamp(moment: datetime) -> str:
 
 
 def whole_seconds(moment: datetime, zone: str = ".000Z") -> str:
-    """Format a time as in `start_time` and `end_time`."""
+    """As in `start_time` and `end_time`."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}{zone}"
 
 
@@ -35,7 +35,7 @@ def of_leg(leg: Leg) -> Fields:
 
 
 def answer(leg: Leg, region_url: str) -> Fields:
-    """The fields are in the order of real requests. Source: webhook reference, Answer."""
+    """In the order of real requests. Source: webhook reference, Answer."""
     identity = leg.identity
     fields: Fields = {"to": identity.to, "endpoint_type": identity.endpoint_type}
     fields |= {"from_user": identity.from_user} if identity.from_user else {"from": identity.from_}
@@ -54,7 +54,7 @@ def fallback(fields: Mapping[str, Any], url: str, kind: str, reason: str) -> Fie
 
 
 def status(leg: Leg, name: str, **extra: Any) -> Fields:
-    """Source: webhook reference, Call status events; WebSocket guide (WebSocket legs have no direction)."""
+    """WebSocket legs have no direction. Source: webhook reference, Call status events; WebSocket guide."""
     is_socket = leg.identity.endpoint_type == "websocket"
     fields: Fields = {}
     if name not in WITHOUT_HEADERS or is_socket:
@@ -91,12 +91,12 @@ def completed(leg: Leg) -> Fields:
 
 
 def collected(leg: Leg, parts: Mapping[str, Any]) -> Fields:
-    """`parts` is `dtmf` and `speech`, or only `dtmf` if the input is asynchronous. Source: webhook reference, Input."""
+    """`parts` has `dtmf`, and `speech` unless the input is asynchronous. Source: webhook reference, Input."""
     return {**parts} | of_leg(leg) | {"timestamp": stamp(leg.clock())}
 
 
 def notify(leg: Leg, payload: object) -> Fields:
-    """The payload is nested, and no leg is named. Source: webhook reference, Notify."""
+    """No leg is named. Source: webhook reference, Notify."""
     return {"payload": payload, "conversation_uuid": leg.conversation.uuid, "timestamp": stamp(leg.clock())}
 
 

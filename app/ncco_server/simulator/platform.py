@@ -1,4 +1,4 @@
-"""The simulated platform: places calls, and plays their NCCOs."""
+"""The simulated platform, which places calls and plays their NCCOs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ncco_server.simulator.scheduler import LONGEST_CALL_MS, Steps
 from ncco_server.simulator.transcript import Ncco
 
 RANDOM_NUMBER: Final = "442079460999"
-"""For `randomFromNumber` if the application's numbers are unknown. It is reserved for fiction."""
+"""If the application's numbers are unknown. It is reserved for fiction."""
 
 
 class Vonage(CallControl):
@@ -30,7 +30,6 @@ class Vonage(CallControl):
     Args:
         clock: also for the server under test, if it can use one.
         parties: by default, all answer after 4 seconds and talk for 30.
-        chaos: None for no faults.
         seed: determines the IDs.
         scheduler: None for as fast as possible.
     """
@@ -39,7 +38,7 @@ class Vonage(CallControl):
         return play(Playback(self, leg), ncco)
 
     async def send_event(self, leg: Leg, fields: Mapping[str, Any]) -> None:
-        """`fields` override the usual fields."""
+        """`fields` override the usual ones."""
         now = payloads.stamp(self.clock())
         conversation = leg.conversation.uuid
         fields = {"uuid": leg.uuid, "conversation_uuid": conversation, "timestamp": now, **fields}
@@ -58,7 +57,6 @@ class Vonage(CallControl):
 
     @property
     def log(self) -> tuple[WebhookDelivery, ...]:
-        """In the order in which they were due."""
         return tuple(self.deliveries.log)
 
     async def call(
@@ -73,13 +71,8 @@ class Vonage(CallControl):
     ) -> Leg:
         """Return an inbound call once it has been answered or has ended.
 
-        Args:
-            to: the called number.
-            from_: a number or SIP URI; None for a Client SDK user.
-            from_user: the name of the Client SDK user.
-            endpoint_type: phone, sip, app or vbc.
-            sip_headers: under their own names, e.g. `X-Tenant` or `User-to-User`.
-            custom_data: data from a Client SDK application.
+        `from_` is a number or SIP URI, or None for a Client SDK user, whose name is `from_user`. `endpoint_type` is
+        phone, sip, app or vbc. `sip_headers` are under their own names, e.g. `X-Tenant` or `User-to-User`.
         """
         identity = Identity(
             next(self.ids).hex, "inbound", endpoint_type, to, from_, from_user, sip_headers or {}, custom_data
@@ -110,7 +103,7 @@ class Vonage(CallControl):
         return leg
 
     def uncalled(self, to: str) -> Leg:
-        """Return a leg that is over, without any webhook, for a caller who expects a call that nobody placed."""
+        """A leg that is over, without any webhook, for a caller who expects a call that nobody placed."""
         conversation = SimulatedConversation(f"CON-{next(self.ids)}")
         leg = self.new_leg(Identity(next(self.ids).hex, "outbound", "phone", to, None), conversation, self.event_target)
         leg.ended_ms = self.clock.ms
@@ -118,7 +111,7 @@ class Vonage(CallControl):
         return leg
 
     def _answer(self, leg: Leg) -> Steps[None]:
-        """Without an NCCO, from the fallback either, the call ends. Source: webhook reference, Answer."""
+        """Without an NCCO, even from the fallback, the call ends. Source: webhook reference, Answer."""
         own = self.application
         self.send_status(leg, "started")
         self.send_status(leg, "ringing")
@@ -136,6 +129,6 @@ class Vonage(CallControl):
         self.end(leg, "platform")
 
     async def run(self, seconds: float | None = None) -> None:
-        """Advance virtual time; without `seconds`, until no event is left, but at most a day."""
+        """Without `seconds`, until no event is left, but at most a day."""
         until_ms = None if seconds is None else self.clock.ms + milliseconds(seconds)
         await self.scheduler.advance(lambda: False, until_ms, self.clock.ms + LONGEST_CALL_MS)

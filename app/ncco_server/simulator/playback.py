@@ -1,4 +1,4 @@
-"""The prompts of an NCCO that is being played for a leg."""
+"""The prompts of an NCCO while it is played for a leg."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ncco_server.simulator.transcript import Action, HeardKind, Ncco, PartyInput
 
 
 class Playback:
-    """An NCCO that is being played for a leg; `allows_barge_in` holds from a `bargeIn` until the next input."""
+    """An NCCO that is played for a leg; `allows_barge_in` holds from a `bargeIn` until the next input."""
 
     def __init__(self, platform: CallControl, leg: Leg) -> None:
         self.platform = platform
@@ -34,8 +34,7 @@ class Playback:
     def prompt(self, action: Action) -> Steps[None]:
         """Play a `talk` or `stream`, or only start it if it can be interrupted.
 
-        After a `bargeIn`, this also applies to all later prompts before the input, even with `bargeIn: false`. Source:
-        NCCO
+        After a `bargeIn`, all later prompts before the input can be, even with `bargeIn: false`. Source: NCCO
         reference, Synchronous, bargeIn; nexmo-developer pull request 1662.
         """
         is_kept = self.allows_barge_in and self.platform.assumes.sticky_barge_in == "stays"

@@ -28,7 +28,7 @@ def play(playback: Playback, ncco: Ncco) -> Steps[None]:
     try:
         while pending:
             action, written = pending.popleft()
-            # An action is added when its turn comes, because later actions may never be performed.
+            # Later actions may never be performed.
             playback.leg.root.performed.append(written)
             following = yield from PERFORMERS[action["action"]](playback, action)
             if following is not None:
@@ -40,7 +40,7 @@ def play(playback: Playback, ncco: Ncco) -> Steps[None]:
 
 
 def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
-    """An NCCO in the reply replaces the current one. Source: NCCO reference, Notify."""
+    """Source: NCCO reference, Notify."""
     leg = playback.leg
     platform = playback.platform
     fields = payloads.notify(leg, action["payload"])
@@ -48,10 +48,7 @@ def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
 
 
 def wait(_: Playback, action: Action) -> Steps[None]:
-    """The default is 10 seconds. A value outside 0.1 to 7200 becomes the nearest limit.
-
-    Source: NCCO reference, Wait.
-    """
+    """Source: NCCO reference, Wait."""
     timeout = action.get("timeout", 10)
     seconds = float(timeout) if isinstance(timeout, str) else timeout
     yield from pause(float(min(max(seconds, 0.1), 7200.0)))
@@ -99,7 +96,7 @@ def _until_over(playback: Playback, action: Action, recording: Recording) -> Ste
 
 
 def converse(playback: Playback, action: Action) -> Steps[None]:
-    """Recording starts when a moderator joins; in a standard conversation, when anybody joins.
+    """Record once a moderator joins; in a standard conversation, once anybody joins.
 
     Source: NCCO reference, Conversation (record).
     """
@@ -117,7 +114,7 @@ def converse(playback: Playback, action: Action) -> Steps[None]:
     yield from first_of(conversation.over)
     if platform.assumes.conversation_over == "ends":
         platform.end(leg, "platform")
-        yield from first_of()  # never returns, because this player has been cancelled
+        yield from first_of()  # never returns: this player is cancelled
     if leg in conversation.legs:
         conversation.leave(leg)
         platform.own_conversation(leg, SimulatedConversation(conversation.uuid))
@@ -137,7 +134,7 @@ def _on_hold(leg: Leg, conversation: SimulatedConversation, action: Action) -> S
 
 
 def transfer(playback: Playback, action: Action) -> Steps[None]:
-    """Move all legs of this conversation into another conversation, whose NCCO controls them from now on.
+    """Move all legs of this conversation into another one, whose NCCO then controls them.
 
     Source: NCCO reference, Transfer. It is unverified that an unknown conversation ends the call with an error event.
     """
@@ -155,7 +152,7 @@ def transfer(playback: Playback, action: Action) -> Steps[None]:
             moved.is_transferred = True
             if moved.player is not None:
                 moved.player.cancel()
-    yield from first_of()  # never returns, because this player has been cancelled
+    yield from first_of()  # never returns: this player is cancelled
 
 
 PERFORMERS: Final[Mapping[str, Perform]] = {

@@ -23,15 +23,15 @@ LONGEST_CALL_MS: Final = 24 * 3600 * 1000
 """No call lasts longer. Source: Voice API specification, length_timer."""
 
 MOST_PROCESS_STEPS: Final = 20_000
-"""More steps at one moment of virtual time raise NoProgress."""
+"""At one moment of virtual time."""
 
 
 class NoProgress(AppError):
-    """Processes run while no virtual time passes, e.g. if a notify is always answered by the same notify."""
+    """No virtual time passes, e.g. because the reply to a notify is always the same notify."""
 
 
 class Signal:
-    """An event that fires once and resumes every process that waits for it."""
+    """Fires once and resumes every process that waits for it."""
 
     __slots__ = ("_waiting", "is_fired")
 
@@ -53,7 +53,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """A wait of at most `ms` milliseconds for the first of several signals. The result is the signal, or None."""
+    """A wait of at most `ms` milliseconds for the first of several signals, which is the result, or None."""
 
     signals: tuple[Signal, ...]
     ms: int | None = None
@@ -80,7 +80,7 @@ class Process(Generic[T]):
     Attributes:
         done: fires when the process ends or is cancelled.
         result: None until the process ends, or if it was cancelled.
-        turn: how many times the process was resumed; timers and signals of earlier turns are ignored.
+        turn: how many times it was resumed; timers and signals of earlier turns are ignored.
     """
 
     def __init__(self, steps: Steps[T]) -> None:
@@ -135,7 +135,6 @@ class Scheduler:
         self._count = self._steps = 0
 
     def spawn(self, steps: Steps[T]) -> Process[T]:
-        """The process first runs after those that are ready."""
         process = Process(steps)
         self._ready.append((process, process.turn, None))
         return process
@@ -143,7 +142,7 @@ class Scheduler:
     async def advance(
         self, stop: Callable[[], bool], until_ms: int | None = None, latest_ms: int | None = None
     ) -> None:
-        """Advance virtual time until `stop` returns true. Before each call of `stop`, everything due happens.
+        """Before each call of `stop`, everything due happens.
 
         Args:
             stop: says whether to stop.
@@ -194,7 +193,6 @@ class Scheduler:
                 self._at(command.ms, process, turn, None)
 
     async def _request(self, process: Process[Any], request: Request) -> None:
-        """The request takes virtual time."""
         await asyncio.sleep(0)  # so that other tasks, time limits and Ctrl-C get a turn too
         turn = process.turn
         response = await self._ask(request)

@@ -1,4 +1,4 @@
-"""The servers under test (an ASGI application, or any server at a URL), and signed requests to them."""
+"""The servers under test, and signed requests to them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,10 @@ App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request.
+    """One HTTP request. `connect_s` and `answer_s` limit the time for the connection and the reply.
 
     Attributes:
         body: b"" for a GET.
-        connect_s: time limit for the connection.
-        answer_s: time limit for the reply.
         is_awaited: whether the call waits for the reply in order to play it.
     """
 
@@ -67,14 +65,14 @@ class Server(Protocol):
 
     @property
     def now(self) -> datetime:
-        """The time of the server's clock, which tokens contain."""
+        """For the tokens."""
 
     async def deliver(self, request: Request) -> Response:
         """Never raises if the server fails."""
 
 
 async def ask_in_time(server: Server, request: Request) -> Response:
-    """A response that comes too late becomes a timeout."""
+    """A late response becomes a timeout."""
     return in_time(request, await server.deliver(request))
 
 
@@ -88,12 +86,12 @@ def in_time(request: Request, response: Response) -> Response:
 
 
 def compact_json(value: object) -> str:
-    """Encode without spaces, and without escapes for non-ASCII letters, as in webhooks."""
+    """Without spaces and escapes of non-ASCII letters, as in webhooks."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def with_query(url: str, fields: Mapping[str, Any], null: str | None = None) -> str:
-    """A nested value becomes JSON. A null becomes `null`, or is left out if that is None.
+    """A nested value becomes JSON. None becomes the text in `null`, or is left out if there is none.
 
     Source: webhook reference, the two kinds of request (GET).
     """
@@ -114,7 +112,7 @@ def payload_hash(method: Method, url: str, body: bytes) -> str:
 
 
 def authorization(secret: str, issued_at: datetime, jti: str, hashed: str, **accounts: str) -> Mapping[str, str]:
-    """Sign with the account's signature secret; `accounts` are `api_key` and `application_id`, unless empty."""
+    """`accounts` are `api_key` and `application_id`, which may be ""."""
     claims: dict[str, object] = {"iat": int(issued_at.timestamp()), "jti": jti, "iss": "Vonage", "payload_hash": hashed}
     claims |= {name: value for name, value in accounts.items() if value}
     with warnings.catch_warnings(action="ignore"):  # PyJWT warns of a short secret, which may be the account's
@@ -168,7 +166,7 @@ class HttpServer:
             return Response(0, failure="closed")
         except (httpx.HTTPError, httpx.InvalidURL):
             return Response(0, failure="reset")
-        except Exception as fault:  # noqa: BLE001 - a web server replies 500 to whatever an application raises
+        except Exception as fault:  # noqa: BLE001 - as a web server does
             self.faults.append(fault)
             return Response(500)
         return Response(reply.status_code, {name.lower(): value for name, value in reply.headers.items()}, body)
@@ -177,7 +175,7 @@ class HttpServer:
 class AsgiServer(HttpServer):
     """An ASGI application in this process, which this class neither starts nor stops.
 
-    `patience_s` is the time limit of a request in real seconds. The application should use the virtual clock too.
+    `patience_s` is in real seconds. The application should use the virtual clock too.
     """
 
     def __init__(self, app: App, clock: VirtualClock, patience_s: float = 10.0) -> None:

@@ -12,7 +12,7 @@ HeardKind: TypeAlias = Literal[
     "ringing", "talk", "stream", "tone", "music", "beep", "keys", "joined", "left", "voice", "pressed", "spoke",
     "hung up", "ended",
 ]  # fmt: skip
-"""Tone is a ringback tone, and music the hold music before a conversation starts. Keys are DTMF tones for this party,
+"""Tone is a ringback tone, music the hold music before a conversation starts. Keys are DTMF tones for this party,
 which itself pressed or spoke; joined, left and voice are other parties. If the call ended, the platform hung up.
 """
 
@@ -23,11 +23,11 @@ class Heard:
 
     Attributes:
         at: seconds since the answer; negative before.
-        leg: the uuid of the leg.
+        leg: its uuid.
         text: the spoken text, the URL of a file, a number or keys.
         seconds: planned, or until the cut; None for an endless sound that is still playing.
         is_cut: whether a key, speech or a hang-up interrupted a prompt.
-        action: the NCCO action that caused the entry, or None.
+        action: what caused the entry.
     """
 
     at: float
@@ -41,14 +41,14 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class PressedKey:
-    """One key: a digit, * or #."""
+    """A digit, * or #."""
 
     digit: str
 
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """Something that a party says. The input begins when the party starts to speak.
+    """What a party says. The input begins when the party starts to speak.
 
     Attributes:
         results: the recognised texts, best first, each with `text` and `confidence`, both strings.
@@ -97,8 +97,7 @@ class CallMoment:
     Attributes:
         at: seconds since the answer.
         kind: that of `waited`. `until`: the given time is reached. `idle`: nothing happens until somebody acts, or a
-            day
-            has passed. `end`: the call is over.
+            day has passed. `end`: the call is over.
         waited: None for `until`, `idle` and `end`.
     """
 

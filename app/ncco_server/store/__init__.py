@@ -90,7 +90,7 @@ _LATER: Final = {
     }.items()
     for name in names.split()
 }
-"""Each name with its module, imported when the name is first used: most servers need none."""
+"""Imported when first used: most servers need none."""
 
 __all__ = [
     "ANY_CALL",
@@ -178,7 +178,7 @@ def __getattr__(name: str) -> Any:
 
 
 def open_store(url: str) -> Store:
-    """Make the store for a database URL, without opening it. Raises ValueError, with the fix in its message.
+    """Make a store, without opening it. Raises ValueError with the fix.
 
     The path after `sqlite:///` is literal, without escapes or options. `memory://` lasts until the process ends.
     """

@@ -77,7 +77,7 @@ def _split(url: str) -> SplitResult:
 
 
 def _port_of(host: str) -> str | None:
-    """Return None if there is no colon. An IPv6 address has brackets."""
+    """None without a colon. IPv6 addresses have brackets."""
     _, found, port = host.rpartition("]")[2].rpartition(":")
     return port if found else None
 

@@ -1,4 +1,4 @@
-"""API keys of the programs that may request calls, as plain hashes: enough for 32 random bytes."""
+"""API keys of programs that request calls, as plain hashes: enough for 32 random bytes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DELETE_OLD: Final = Sql(f"""
 
 
 READ: Final = ":read"
-"""After the name of a table that a key may only read."""
+"""Follows the name of a read-only table."""
 
 
 class ApiKeyRow(NamedTuple):

@@ -41,9 +41,9 @@ def opened_copy(path: Path, *, is_new: bool = False) -> Iterator[sqlite3.Connect
 
 
 def copy_file(source: Path, target: Path) -> None:
-    """Copy a database even while servers write. Raises StoreError. Blocks.
+    """Copy a database, even while servers write. Raises StoreError. Blocks.
 
-    In one step, because any write in between would restart the copy.
+    It takes one step, because any write in between would restart it.
     """
     try:
         with (
@@ -114,7 +114,7 @@ def require_unused(path: Path) -> None:
 def replace_file(path: Path, copy: Path) -> None:
     """Raise StoreUnavailable if a process uses the database. Blocks."""
     require_unused(path)
-    for name in ("-wal", "-shm"):  # a log left by a damaged file would be applied to the copy
+    for name in ("-wal", "-shm"):  # a damaged file's log would be applied to the copy
         path.with_name(f"{path.name}{name}").unlink(missing_ok=True)
     copy.replace(path)
     sync_folder(path.parent)

@@ -87,14 +87,11 @@ QUEUE_LIMIT: Final = 2_000
 """More waiting writes would miss the callers' deadlines."""
 
 SHORTEST_REST_S: Final = 0.02
-"""It is longer than a process waits before it tries again to write to a busy SQLite file."""
+"""Longer than the pause between two attempts to write to a busy SQLite file."""
 
 
 async def give_way(began: float, factor: float = 1.0) -> None:
-    """Rest `factor` times as long as a part of a bulk write took, so that calls can use the database.
-
-    It began at `began` (`time.monotonic`).
-    """
+    """Let calls use the database: rest `factor` times as long as has passed since `began` (`time.monotonic`)."""
     await asyncio.sleep(max(SHORTEST_REST_S, factor * (time.monotonic() - began)))
 
 
@@ -106,7 +103,7 @@ class StoreFault(NamedTuple):
 
 
 class Read(Protocol):
-    """Reads a database, even while servers write to it, in queries that may take long."""
+    """Reads a database, even while servers write to it; queries may take long."""
 
     async def __call__(self, sql: Sql, *values: object) -> list[Row]: ...
 
@@ -114,8 +111,8 @@ class Read(Protocol):
 class Database(Protocol):
     """Runs the store's reads and writes. Every method may raise StoreUnavailable.
 
-    `label` is for messages, without user and password; `path` is the file of a SQLite database; `is_durable` data
-    outlives the process.
+    `label` contains neither user nor password; `path` is the file of a SQLite database; `is_durable` data outlives the
+    process.
     """
 
     label: str
@@ -130,9 +127,9 @@ class Database(Protocol):
         """A closed database can be opened again."""
 
     async def schema(self) -> Schema:
-        """Read the schema of a database, which need not be open.
+        """The database need not be open.
 
-        Raises StoreUnusable if it is too new or belongs to another program.
+        Raises StoreUnusable if its schema is too new or another program's.
         """
 
     async def read(self, sql: Sql, *values: object) -> list[Row]:
@@ -145,8 +142,8 @@ class Database(Protocol):
 
         Args:
             work: makes the generator; called again if the transaction is retried.
-            keys: the sessions and legs of all calls that the operation may touch. An operation with keys is short, has
-                priority, is grouped, and must not contain `Many`.
+            keys: the sessions and legs of all calls it may touch. An operation with keys is short, has priority, is
+                grouped, and must not contain `Many`.
         """
 
     async def trim(self) -> None:
@@ -162,13 +159,13 @@ class Database(Protocol):
         """Atomically replace everything with a checked copy. Neither this object nor a server may have it open."""
 
     async def purge(self, *, rewrite: bool) -> bool | None:
-        """Remove deleted data from the files too; `rewrite` rewrites all data, and blocks writers meanwhile.
+        """Remove deleted data from the files too; `rewrite` rewrites everything, which blocks writers.
 
         Returns False if another program prevents that, and None if the data stays until its space is reused.
         """
 
     def reading(self) -> AbstractAsyncContextManager[tuple[Read, Schema]]:
-        """Yield a reader with its own connection; the database need not be open.
+        """The reader has its own connection; the database need not be open.
 
         Raises StoreUnusable if this version cannot read it.
         """
@@ -192,7 +189,7 @@ class WriteItem:
             self.done.set_result(self.result)
         else:
             self.done.set_exception(self.error)
-            self.done.exception()  # mark it as seen: a task that is being cancelled never reads it
+            self.done.exception()  # mark it as seen: a cancelled task never reads it
 
 
 class GroupWriter(ABC):

@@ -24,7 +24,7 @@ from ncco_server.store.tables import PLACED_TABLE, RECORDINGS_TABLE
 from ncco_server.table_rows import StoredTypes, key_of, table_of
 
 ROUNDS: Final = 3
-"""A call may write rows while it is being deleted, so the search is repeated."""
+"""A call may write rows while it is being deleted."""
 
 Key = TypeVar("Key", int, str)
 
@@ -111,8 +111,8 @@ class _FoundRow(NamedTuple):
 class _MatchingRows:
     """The keys of the rows that contain a phone number.
 
-    `counted` has the result of `_COUNTED` for each call; `names` the sessions, legs and conversations with their latest
-    time in milliseconds.
+    `counted` has each call's result of `_COUNTED`; `names` the sessions, legs and conversations with their latest time
+    in milliseconds.
     """
 
     calls: set[int]
@@ -149,7 +149,7 @@ async def forget(
     dry_run: bool,
     rewrite: bool,
 ) -> Forgotten:
-    """See `Store.forget`. Transactions are short, so others can write meanwhile."""
+    """See `Store.forget`. Short transactions let others write meanwhile."""
     wanted = Numbers(numbers)
     total = Forgotten()
     hashed = [name for name, table in tables.items() if table.keeps_hash]

@@ -1,6 +1,6 @@
-"""Stores what handlers' functions have returned in turns that are not stored yet.
+"""What handlers' functions have returned in turns that are not stored yet.
 
-If the process dies, a repeated webhook finds the result here. The turn's transaction deletes it.
+A webhook repeated after the process died finds the result here. The turn's transaction deletes it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SELECT_ALL: Final = Sql(f"SELECT session, result FROM {FUNCTION_RESULTS_TABLE}")
 
 
 class FunctionResultRow(NamedTuple):
-    """What a function has returned, as JSON; `name` is the call within the turn."""
+    """A result as JSON; `name` is the call within the turn."""
 
     session: str
     turn: int

@@ -9,7 +9,8 @@ from ncco_server.store.database import Keyed, Work
 from ncco_server.store.rows import HOOK_COLUMNS, IS_MAIL, HookRow
 from ncco_server.store.sql import Sql
 
-# Otherwise another host could send the last waiting hook before the new hook is written, which would never become due.
+# Without the lock, another host could send the last waiting hook before the new one is written, which would never
+# become due.
 LOCK_LAST_WAITING: Final = Sql(
     f"""
     SELECT session FROM hooks
@@ -32,8 +33,8 @@ INSERT_HOOK: Final = Sql(f"""
     ON CONFLICT (id) DO NOTHING
 """)
 
-# Frees the first waiting hook of a session at $2, or at once (NULL). A statement of its own sees hooks that were
-# written during the DELETE.
+# Frees the first waiting hook of a session at $2, or at once (NULL): a separate statement sees hooks written during the
+# DELETE.
 FREE_NEXT: Final = Sql(
     f"""
     UPDATE hooks

@@ -1,4 +1,4 @@
-"""Leases for work that one process at a time should do: rows that the holder changes every few seconds.
+"""Leases for work of one process at a time: rows that the holder changes every few seconds.
 
 They contain no time, because the clocks of hosts differ (docs/decisions.md).
 """

@@ -23,7 +23,7 @@ DEFAULT_RETENTION_DAYS: Final = 90
 FIRST_READABLE: Final = "0002"
 
 PROBE: Final = hashlib.shake_256(b"probe").digest(16_384)
-"""A row that fails on a full disk: larger than any page's free space, and PostgreSQL cannot compress it."""
+"""A row that fails on a full disk: larger than a page's free space, and incompressible."""
 
 LIST_TABLES: Final = Sql(
     f"""
@@ -77,7 +77,7 @@ ADDITIONS: Final[dict[Dialect, tuple[Migration, ...]]] = {
 
 
 def find_schema(dialect: Dialect, label: str) -> Work[Schema]:
-    """Raise StoreUnusable for a newer version, or another program's database."""
+    """Raise StoreUnusable for a newer version or another program's database."""
     tables = {row[0] for row in (yield LIST_TABLES, ())}
     found = yield from _version(VERSION_TABLE, tables)
     added = yield from _version(ADDITIONS_TABLE, tables)
@@ -129,7 +129,7 @@ def _run(migrations: tuple[Migration, ...], missing: tuple[str, ...], version_ta
 
 
 def require_readable(schema: Schema, label: str) -> None:
-    """Raise StoreUnusable if the database is empty, or must be migrated first."""
+    """Raise StoreUnusable if the database is empty or must be migrated first."""
     if not schema.found:
         raise StoreUnusable(f"{label} is empty", "name the server's database in NCCO_DATABASE_URL, or start the server")
     if schema.found < FIRST_READABLE:

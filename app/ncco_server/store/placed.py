@@ -32,13 +32,13 @@ from ncco_server.store.tables import ATTEMPTS_TABLE, PLACED_TABLE, PLACING_TABLE
 from ncco_server.table_rows import table_of
 
 GAP_MS: Final = 400
-"""Lies between two new calls of an application, on any host.
+"""Between two new calls of an application, on any host.
 
-Vonage accepts 3 a second, but counts them when they arrive, and may refuse (429) a call that a flow dials. Source:
-Outbound REST.
+Vonage accepts 3 a second, counted when they arrive, and may refuse (429) a call that a flow dials. Source: Outbound
+REST.
 """
 BUSY_MS: Final = 5_000
-"""How long a call waits if placing is paused or at a limit, or its flow is calling the same number."""
+"""Delays a call while placing is paused or at a limit, or its flow is calling the same number."""
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 24 * 60 * MINUTE_MS
 ADDED_SIZE: Final = 200
@@ -48,7 +48,7 @@ STOPPED_SIZE: Final = 500
 HUNG_UP: Final = "hung up, because the call was cancelled"
 
 COMPLETED: Final = "completed"
-"""The `outcome` of an ended attempt while a webhook that shows how it ended may still arrive."""
+"""The `outcome` of an ended attempt until a webhook shows how it ended."""
 
 Origin: TypeAlias = Literal["api", "cli", "console", "hook"]
 PlacedState: TypeAlias = Literal["waiting", "calling", "over"]
@@ -61,9 +61,9 @@ class PlacedRow(NamedTuple):
 
     Attributes:
         key: identifies a repeated request; kept even if the call is forgotten.
-        digest: tells a repeated request from a different one with the same key.
+        digest: differs if another request has the same key.
         owner: the name of the API key or of the login, or "".
-        number: digits with the country code; "" once the call was forgotten.
+        number: digits with the country code; "" once forgotten.
         params: JSON, with sensitive values encrypted.
         outcome: `answered`, the status of the last attempt, `cancelled`, `expired` or `unknown`; "" until it is over.
         problem: why it failed or is waiting, or "".
@@ -103,7 +103,7 @@ class AttemptRow(NamedTuple):
     """One attempt of a placed call. All times are milliseconds since 1970.
 
     Attributes:
-        flow, to_number: no two attempts in progress have the same; "" once the call was forgotten.
+        flow, to_number: no two attempts in progress have the same; "" once forgotten.
         leg, conversation: "" until known. While `placing`, only an event has named them.
         placing_at: right before its request.
         give_up_at: when it is given up without webhooks; None once it is over.
@@ -139,7 +139,7 @@ class PlacingLimits(NamedTuple):
 
 
 class PlacingControl(NamedTuple):
-    """Whether, and from when, calls may be placed; None means not paused or held.
+    """When calls may be placed; None means not paused or held.
 
     `next_at` leaves a gap between new calls.
     """
@@ -170,7 +170,7 @@ class CalledCounts(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """An attempt, or None and when to try again (otherwise 0) if a limit or a pause prevented it."""
+    """An attempt; or None, and when to try again (otherwise 0) after a limit or a pause."""
 
     attempt: AttemptRow | None
     look_at: int = 0
@@ -363,7 +363,7 @@ def _ignore(_: int) -> None: ...
 
 
 def erase_placed(ids: Sequence[str]) -> Work[None]:
-    """Keep the keys, for repeated requests, and the attempts, which count towards the limits."""
+    """Keep the keys, for repeated requests, and the attempts, which count towards limits."""
     yield Many(_ERASE, [(id_,) for id_ in ids])
     yield Many(_ERASE_ATTEMPTS, [(id_,) for id_ in ids])
 
@@ -419,7 +419,7 @@ class PlacedCalls:
 
     @in_one_transaction
     def add(self, rows: Sequence[PlacedRow]) -> Work[list[PlacedRow]]:
-        """Return the stored calls in order. A call whose key exists is not changed."""
+        """Return the stored calls in order. An existing key's call is not changed."""
         yield Many(_INSERT, sorted(rows, key=attrgetter("key")))  # sorted, so that two hosts do not deadlock
         found = yield Many(_SELECT_BY_KEY, [(row.key,) for row in rows])
         return list(map(PlacedRow._make, found))
@@ -452,8 +452,8 @@ class PlacedCalls:
     def cancel(self, id_: str, now: int) -> Work[PlacedRow | None]:
         """Return the call's previous row, or None if there is no such call.
 
-        A waiting call is over at once. An attempt in progress is not hung up but is the last one, and a person who
-        answers it hears a goodbye.
+        A waiting call is over at once. An attempt in progress goes on as the last one, and a person who answers it
+        hears a goodbye.
         """
         found = yield _LOCK, (id_,)
         if not found:
@@ -466,7 +466,7 @@ class PlacedCalls:
         return row
 
     async def stop_batch(self, batch: str, now: int, listener: Callable[[int], None] = _ignore) -> int:
-        """Use several transactions, and begin with the next due; return how many were cancelled."""
+        """Use several transactions, next due first; return how many were cancelled."""
         stopped = 0
         while True:
             began = time.monotonic()
@@ -513,7 +513,7 @@ class PlacedCalls:
 
     @in_one_transaction
     def hold(self, until: int, reason: str) -> Work[None]:
-        """Place no calls before `until`, on any host, because Vonage accepts none."""
+        """Place no calls before `until` on any host: Vonage accepts none."""
         yield _ADD_CONTROL, ()
         yield _HOLD, (until, reason)
 
@@ -551,10 +551,9 @@ class PlacedCalls:
         *,
         refusing: Sequence[str] = (),
     ) -> Work[Begun]:
-        """Commit the next attempt of a waiting call, unless a limit, a pause or another attempt prevents it.
+        """Commit a waiting call's next attempt, unless a limit, a pause or another attempt prevents it.
 
-        Exactly one request may be sent for it. Rows of tables named in `refusing` prevent it if they were committed
-        before. Raises HashKeyLost.
+        Exactly one request may be sent for it. Committed rows named in `refusing` also prevent it. Raises HashKeyLost.
         """
         control = yield from _locked_control()
         if control.paused_at is not None:
@@ -651,7 +650,7 @@ class PlacedCalls:
         *,
         is_certain: bool = True,
     ) -> Work[AttemptRow | None]:
-        """Mark the attempt of this leg as answered, and return it; None if the person must hear a goodbye instead.
+        """Mark this leg's attempt as answered; return it, or None if the person must hear a goodbye.
 
         That is so if the call was cancelled, another leg has the attempt, a later attempt is in progress, or Vonage had
         hung up on a machine. If this attempt had been given up, the call ends without the waiting next one; if it was
@@ -715,7 +714,7 @@ class PlacedCalls:
 
     @in_one_transaction
     def finish(self, attempt: AttemptRow, result: AttemptResult, now: int, due_at: int | None = None) -> Work[bool]:
-        """Store how an attempt ended. Without a next attempt (`due_at`), or if it was cancelled, the call ends too.
+        """Without a next attempt (`due_at`), or if it was cancelled, the call ends too.
 
         Returns False, and writes nothing, if the attempt is over, or was answered after `attempt` was read.
         """

@@ -74,7 +74,7 @@ OPEN_S: Final = 60.0
 """Another host may be migrating a large database."""
 
 LOCK: Final = 7_093_221_054_881
-"""The advisory lock for schema changes: any number that nobody else uses."""
+"""The advisory lock for schema changes: any unused number."""
 
 _CALLS: Final = 709_322
 """The namespace of the advisory locks for calls."""
@@ -87,7 +87,7 @@ _SETTINGS: Final = {
     "idle_in_transaction_session_timeout": "5000",
     "jit": "off",
 }
-"""In milliseconds: PostgreSQL itself ends the transactions of hosts that hang or have died."""
+"""In milliseconds: PostgreSQL ends the transactions of hosts that hang or have died."""
 
 _DURABLE: Final = (
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
@@ -220,7 +220,7 @@ class _Connections:
     async def use(self, work: Callable[[Connection], Awaitable[T]], may_retry: Callable[[BaseException], bool]) -> T:
         """Run `work` on a connection. Raises its errors, StoreUnavailable, and StoreError if a row cannot be stored.
 
-        A restart of PostgreSQL breaks all connections of the pool, each of which is replaced at its next use.
+        After a restart of PostgreSQL, each connection of the pool is replaced at its next use.
         """
         try:
             async with asyncio.timeout(self._limit_s):
@@ -263,8 +263,7 @@ class _Connections:
 class _PostgresWriter(GroupWriter):
     """Writes groups over a connection of its own.
 
-    If it is lost during a commit, the group gets StoreUnavailable; a repeated webhook then finds its rows or writes
-    them.
+    A group whose commit loses it gets StoreUnavailable; a repeated webhook then finds its rows or writes them.
     """
 
     def __init__(self, connections: _Connections, queue_limit: int) -> None:
@@ -276,7 +275,7 @@ class _PostgresWriter(GroupWriter):
         await self._connections.close()
 
     def next_group(self) -> list[WriteItem]:
-        """Take operations on different calls, sorted alike on all hosts. Operations on one call keep their order."""
+        """Take operations on different calls, sorted alike on all hosts. One call's operations keep their order."""
         group: list[WriteItem] = []
         later: list[WriteItem] = []
         names: set[str] = set()
@@ -409,7 +408,7 @@ async def _fetch(connection: Connection, sql: str, values: Sequence[object]) -> 
 
 @asynccontextmanager
 async def _transaction(connection: Connection) -> AsyncIterator[None]:
-    """Replace asyncpg's transaction, whose ROLLBACK is awaited even if the network is down and the task cancelled."""
+    """Unlike this one, asyncpg's awaits ROLLBACK even if the network is down and the task cancelled."""
     await connection.execute("BEGIN")
     try:
         yield
@@ -449,7 +448,7 @@ async def _make_durable(connection: Connection) -> None:
 
 
 async def _keep(_: object) -> None:
-    """Skip the reset of a returned connection: nothing here leaves state in it."""
+    """Skip the reset of a returned connection: it keeps no state."""
 
 
 async def _on_a_connection(

@@ -27,7 +27,7 @@ SELECT_COLUMNS: Final = """
     WHERE table_schema = current_schema() AND table_name = $1
 """
 
-# A running server always has a connection, because it probes the database.
+# A running server always has a connection for its probes.
 COUNT_OTHERS: Final = """
     SELECT count(*)
     FROM pg_stat_activity

@@ -1,4 +1,4 @@
-"""Describes problems of a PostgreSQL database without its password or rows, so callers' input is not logged."""
+"""Describes problems of a PostgreSQL database without its password or callers' input, for logs."""
 
 from __future__ import annotations
 

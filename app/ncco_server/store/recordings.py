@@ -1,4 +1,4 @@
-"""Recordings of `record` actions, and of speech input if its audio is kept.
+"""Recordings of `record` actions, and of speech input with kept audio.
 
 Combinations of the columns:
 
@@ -9,7 +9,7 @@ Combinations of the columns:
     deleted              deleted_at set, all else as before
     deleted for good     state deleted, all data about the call erased; has_file 1 until its file is removed
 
-The audio is a file or an object named after the ID.
+Files and objects are named after the ID.
 """
 
 from __future__ import annotations
@@ -26,9 +26,8 @@ RecordingKind: TypeAlias = Literal["record", "conversation", "voice-input"]
 """`conversation`: a recorded conversation. `voice-input`: the audio of an `input` with `saveAudio`."""
 
 RecordingState: TypeAlias = Literal["waiting", "kept", "failed", "gone", "deleted"]
-"""`failed`: given up; `gone`: Vonage no longer has it; `deleted` for good: only its ID is left.
-
-Thus a second webhook does not restore it.
+"""`failed`: given up; `gone` at Vonage; `deleted` for good: only its ID is left, so a second webhook does not restore
+it.
 """
 
 
@@ -41,13 +40,13 @@ class RecordingRow(NamedTuple):
     Attributes:
         uuid: Vonage's ID, or a hash of the URL if there is none.
         session, flow, step: "" if unknown.
-        about, caller_name: the flow's text parameters, such as the team that a message is for; never sensitive.
+        about, caller_name: the flow's text parameters, such as a message's team; never sensitive.
         from_number, to_number: digits with the country code, or a user's name.
         url, transcript_url: never shown. "" until a webhook announces them: the transcript may come first.
         size: in bytes, first as announced and later as fetched.
         content_type: "" until the audio is kept.
-        sha256: of the last audio that was fetched, whether kept or not.
-        problem, cure: why the audio or transcript is not kept yet, and the fix, without values of the call; or "".
+        sha256: of the last fetched audio, kept or not.
+        problem, cure: why the audio or transcript is not kept yet, without values of the call; or "".
         due_at: when to fetch it next.
         leased_until: before this time, only the process that claimed it may fetch it.
         claim: of the recordings that are claimed together; "" while no process fetches it.
@@ -126,11 +125,11 @@ ANY_RECORDING: Final = RecordingFilter()
 
 
 class RecordingCounts(NamedTuple):
-    """How many recordings there are.
+    """Numbers of recordings.
 
     Attributes:
         new: messages (kind `record`) that nobody has listened to, marked as done or deleted.
-        waiting: recordings and transcripts that have yet to be fetched.
+        waiting: recordings and transcripts to be fetched.
         failed: given up, or gone at Vonage, and not deleted.
     """
 
@@ -152,8 +151,8 @@ _INSERT: Final = f"""
     ON CONFLICT (uuid)
 """
 
-# A second webhook finds the URL of the first one. It never restores what was deleted for good, or changes another
-# call's recording.
+# A second webhook finds the URL of the first one. It never restores what was deleted for good or changes another call's
+# recording.
 _MAY_ADD: Final = "known.state <> 'deleted' AND (known.session = '' OR excluded.session IN ('', known.session))"
 
 ADD_AUDIO: Final = Sql(f"""
@@ -236,7 +235,7 @@ EXPLAIN: Final = Sql(f"""
     UPDATE {RECORDINGS_TABLE} SET problem = $1, cure = $2, due_at = $4
     WHERE id IN (SELECT id FROM {RECORDINGS_TABLE} WHERE due_at <= $3 AND leased_until <= $3 LIMIT 1000)
 """)
-"""In SQLite, calls wait for the transaction, so it changes at most 1,000 rows."""
+"""At most 1,000 rows, because in SQLite calls wait for the transaction."""
 
 RETRY: Final = Sql(f"""
     UPDATE {RECORDINGS_TABLE}
@@ -346,7 +345,7 @@ class Recordings:
         return list(map(RecordingRow._make, rows))
 
     async def changes(self, limit: int) -> Sequence[Row]:
-        """A value that changes whenever one of the newest `limit` recordings does."""
+        """Changes whenever one of the newest `limit` recordings does."""
         return await self.database.read(SELECT_CHANGES, limit)
 
     async def get(self, id_: str) -> RecordingRow | None:
@@ -364,7 +363,7 @@ class Recordings:
         return await self._changed(HEAR, id_, now, by)
 
     async def mark_done(self, id_: str, now: int | None, by: str) -> bool:
-        """Undo this with `now` None. Returns False if the recording is missing or deleted for good."""
+        """`now` None undoes this. Returns False if the recording is missing or deleted for good."""
         return await self._changed(SET_DONE, id_, now, by if now is not None else "")
 
     async def mark_deleted(self, id_: str, now: int | None, by: str) -> bool:
@@ -373,11 +372,11 @@ class Recordings:
 
     @in_one_transaction
     def retry(self, now: int, id_: str = "") -> Work[int]:
-        """Begin again with unfetched recordings (without an ID, all); return how many."""
+        """Begin again with unfetched recordings (no ID: all); return how many."""
         return len((yield RETRY, (now, id_)))
 
     async def kept(self) -> Sequence[str]:
-        """Reads the whole table, so only commands may use it."""
+        """Reads the whole table: only for commands."""
         return [id_ for (id_,) in await self.database.read(SELECT_KEPT)]
 
     async def mark_lost(self, id_: str, now: int) -> bool:
@@ -417,7 +416,7 @@ class Recordings:
         if not found:
             return False
         now = RecordingRow._make(found[0])
-        audio = row if row.url else now  # `now` may have a URL, if the audio was announced in the meantime
+        audio = row if row.url else now  # `now` may have a URL announced in the meantime
         text = row if row.transcript_url else now
         is_waiting = (now.url and audio.state == "waiting") or text.transcript_state == "waiting"
         yield (
@@ -445,7 +444,7 @@ class Recordings:
 
     @in_one_transaction
     def erase_expired(self, now: int, deleted_until: int, before: int, limit: int) -> Work[Sequence[str]]:
-        """Leave the files, and take what was deleted by `deleted_until` or created before `before`."""
+        """Leave the files; take what was deleted by `deleted_until` or created before `before`."""
         found = yield SELECT_EXPIRED, (now, deleted_until, before, limit)
         expired = yield Many(LOCK_EXPIRED, [(id_, now, deleted_until, before) for (id_,) in found])
         return (yield from erase([id_ for (id_,) in expired]))

@@ -1,4 +1,4 @@
-"""Reads recorded calls for people, in commands and the console. Read-only."""
+"""Reads recorded calls for people, in commands and the console."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ from ncco_server.store.table_rows import tables_without_key
 from ncco_server.store.tables import RECORDINGS_TABLE, RESULTS_TABLE, SUMS_TABLE
 from ncco_server.store.upkeep import REPORTED, UpkeepReader
 
-FAILURES: Final = "0002"
+FAILURES_VERSION: Final = "0002"
 
 MOST_MATCHES: Final = 2_000
-"""If this many calls match the digits of a search, the newest calls are searched instead."""
+"""With more matches for the digits of a search, the newest calls are searched instead."""
 
 FEW_LINES: Final = 20
-"""Up to this many lines are searched one by one: the newest calls of one line are found at once."""
+"""Up to this many lines are searched one by one, which finds the newest calls of one line at once."""
 
 NEAR: Final = 2_000
-"""How many webhooks before and after a call are searched for more of its webhooks: `started` and `ringing` may come
-before the request for the NCCO, and are then stored without a call.
+"""How many webhooks around a call are searched for more of its webhooks: `started` and `ringing` may come before the
+request for the NCCO, and are then stored without a call.
 """
 
 _PLAIN: Final = re.compile(r"[ !#-\[\]-~]+")
@@ -65,7 +65,7 @@ SELECT_HOOKS_OF_SESSION: Final = Sql(
     f"SELECT {HOOK_COLUMNS} FROM hooks WHERE session = $1 ORDER BY is_parked DESC, key"
 )
 
-# SQLite only uses an index of open calls if the query repeats the index's condition.
+# SQLite only uses a partial index if the query repeats its condition.
 _IS_OPEN: Final[dict[Dialect, str]] = {"postgres": "NOT is_over", "sqlite": "is_over = 0"}
 
 # The index by time makes it fast enough for a server.
@@ -89,7 +89,7 @@ SELECT_NEAR: Final = Sql(f"""
 
 
 CLOCKS_MS: Final = 3_600_000
-"""Maximum clock difference between hosts. Apart from this difference, keys grow with time."""
+"""Maximum clock difference between hosts. Apart from it, keys grow with time."""
 
 SELECT_REPORTED: Final = Sql("""
     SELECT key, flow, leg, state, is_over, created_at, updated_at FROM calls WHERE key < $1 ORDER BY key DESC LIMIT $2
@@ -138,7 +138,7 @@ SELECT_CONNECT_STATUSES: Final = Sql("""
 """)
 
 
-# Changed rows, in place of what the sums contain of them.
+# Changed rows replace what the sums contain of them.
 _UNCOUNTED: Final = f"""
     SELECT began_at / {QUARTER_MS} AS quarter, result, flow, line, own,
         CASE WHEN person_at IS NULL THEN -1 WHEN person_at < began_at THEN 0 ELSE (person_at - began_at) / 1000 END
@@ -225,7 +225,7 @@ COUNT_RESULTS: Final = Sql(f"""
 
 
 def last_before(moment: str) -> str:
-    """SQL for the key of the last call that began before a moment; -1 if there is none."""
+    """SQL for the key of the last call that began before a moment, or -1."""
     return (
         f"coalesce((SELECT call_key FROM {RESULTS_TABLE} WHERE began_at < {moment} ORDER BY began_at DESC LIMIT 1), -1)"
     )
@@ -252,7 +252,7 @@ COUNT_RETURNED: Final = Sql(f"SELECT count(*) {_RETURNED}")
 
 
 class SummedCalls(NamedTuple):
-    """The calls that have all of these in common, with their total duration."""
+    """Calls with all of these in common, and their total duration."""
 
     flow: str
     line: str
@@ -270,7 +270,7 @@ class Records(UpkeepReader):
         super().__init__(read, schema)
         self._dialect = dialect
         failed = has_failed(dialect)
-        if FAILURES in schema.additions:
+        if FAILURES_VERSION in schema.additions:
             failed = contains(dialect, "trace", f"'{FAILURE_IN_0_2}'")
         # For EXISTS, PostgreSQL would read the whole table at once.
         self._has_failed = f"(SELECT true FROM turns WHERE call_key = calls.key AND {failed} LIMIT 1) IS NOT NULL"
@@ -279,7 +279,7 @@ class Records(UpkeepReader):
         self._select_by_id = Sql(f"{self._select} WHERE id = $1")
 
     async def calls(self, limit: int, before: int | None = None, wanted: CallFilter = ANY_CALL) -> list[CallRow]:
-        """Return the newest calls first, after the key `before`."""
+        """The newest calls first, with keys below `before`."""
         if not wanted.needs_result:
             return await self._calls(limit, before, wanted)
         keys = await self._ended_keys(limit, before, wanted) if self._has_results else []
@@ -307,7 +307,7 @@ class Records(UpkeepReader):
             where.require(f"flow = {where.mark(wanted.flow)}")
         if wanted.number:
             where.require(contains(self._dialect, "state", where.mark(wanted.number.encode())))
-        if wanted.is_open or is_unended:  # they are few; the newest calls would be searched for them one by one
+        if wanted.is_open or is_unended:  # they are few; a search of the newest calls would check each one
             is_open = _IS_OPEN[self._dialect]
             where.require(
                 f"key IN (SELECT key FROM calls WHERE {is_open} AND created_at >= {where.mark(wanted.since)})"
@@ -358,7 +358,7 @@ class Records(UpkeepReader):
         return [key for (key,) in await self._read(Sql(sql), *where.values)]
 
     async def _keys_of_number(self, number: str, where: _Conditions, limit: int) -> list[int]:
-        """Return the newest first; the number begins or ends with the digits."""
+        """Newest first; the number begins or ends with the digits."""
         ends = (("party", number), ("party_end", number[::-1]))
         keys = set[int]()
         for column, digits in ends:
@@ -410,10 +410,7 @@ class Records(UpkeepReader):
         return [(key, bytes(trace)) for key, trace in rows]
 
     async def holding(self, word: str, keys: Sequence[int]) -> list[tuple[int, bytes]]:
-        """The NCCOs and webhooks of calls that contain a word, each with its call's key.
-
-        Only the longest ASCII part is searched for, so some may not contain the word.
-        """
+        """NCCOs and webhooks with the longest ASCII part of `word`, which some may not contain, by call key."""
         found: list[Row] = []
         for table, column in (("turns", "ncco"), ("webhooks", "body")):
             holds = has_word(self._dialect, column, "$1")
@@ -425,7 +422,7 @@ class Records(UpkeepReader):
         return [ConnectStatus(*row) for row in await self._read(SELECT_CONNECT_STATUSES, first, last)]
 
     async def version(self, since: int, limit: int) -> Row:
-        """A value that changes with the open calls since `since` (milliseconds) and the newest `limit` results."""
+        """Changes with the open calls since `since` (milliseconds) and the newest `limit` results."""
         return (await self._read(SELECT_VERSION, since, limit))[0]
 
     async def results_of(self, keys: Sequence[int]) -> list[ResultRow]:
@@ -452,9 +449,9 @@ class Records(UpkeepReader):
         return int(rows[0][0]) if rows else 0
 
     async def missed(self, since: int) -> list[tuple[str, int]]:
-        """The missed calls since a time (milliseconds) whose callers have neither got through nor been called back.
+        """Missed calls since a time (milliseconds) whose callers have neither got through nor been called back.
 
-        Each is its `ResultRow.party` and its key, latest first; withheld numbers too.
+        `ResultRow.party` and key, latest first; withheld numbers too.
         """
         rows = await self._results(SELECT_MISSED, since, since - CLOCKS_MS)
         return [(party, key) for party, key in rows]
@@ -471,8 +468,8 @@ class Records(UpkeepReader):
 
     async def count_wrong_sums(self) -> int:
         """See `Results.recount`. Reads all results."""
-        (oldest,) = (await self._read(SELECT_OLDEST_CHANGE))[0]
-        return len(await self._results(SELECT_DIFFERENCES, *comparable_since(oldest)))
+        found = await self._results(SELECT_OLDEST_CHANGE)
+        return len(await self._results(SELECT_DIFFERENCES, *comparable_since(found[0][0]))) if found else 0
 
     async def open_sessions(self, since: int, until: int) -> list[tuple[int, SessionRow]]:
         """Return those that began from `since` up to `until` (milliseconds) and are not over, by key."""
@@ -483,7 +480,7 @@ class Records(UpkeepReader):
         return [id_ for (id_,) in await self._read(SELECT_KEPT_RECORDINGS, limit)]
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
-        """The call with this ID, or else up to `limit` calls whose IDs start with it, sorted."""
+        """The call with this ID, or up to `limit` calls whose IDs start with it, sorted."""
         found = await self._read(self._select_by_id, name)
         if not found and name:
             sql = Sql(f"{self._select} WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3")
@@ -542,7 +539,7 @@ def _after(digits: str) -> str:
 
 
 def _plain_part(word: str) -> bytes:
-    """The longest ASCII part of a word that JSON does not escape; the whole word if there is none.
+    """The longest ASCII part that JSON does not escape, or the whole word.
 
     Databases do not always change other letters to lower case.
     """

@@ -1,7 +1,7 @@
 """The results of calls: one row per ended call, and sums for each quarter of an hour.
 
-The transaction that ends a call, or stores a later fact, writes its row. The sums are updated later, by one process at
-a time, so that no call waits for a counter.
+The transaction that ends a call, or stores a later fact, writes its row. One process at a time updates the sums later,
+so that no call waits for a counter.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ BY_QUARTER: Final = 1
 BY_DAY: Final = 2
 NOBODY_ANSWERED: Final = -1
 TO_COMPLETE: Final = 0
-"""The version of rows of calls with turns of older hosts, whose facts `Results.write` adds."""
+"""The version of rows of calls with older hosts' turns, whose facts `Results.write` adds."""
 BATCH: Final = 200
 LONGEST_PARTY: Final = 200
-"""Characters of a party or a line: PostgreSQL's indexes refuse long texts."""
+"""Characters of a party or a line: PostgreSQL's indexes refuse longer texts."""
 
 LOST: Final = "lost"
 CALLED_BACK: Final = "called-back"
 TO_CALL_BACK: Final = "to-call-back"
 NOTES: Final = (LOST, CALLED_BACK, TO_CALL_BACK)
-"""What older versions add to a call's webhooks: its end was never reported; its caller was called back by the person
-whose name is the body; the latter is undone.
+"""Older versions' additions to a call's webhooks: its end was never reported; the person named in the body called its
+caller back; the latter is undone.
 """
 
 Direction: TypeAlias = Literal["inbound", "outbound"]
 
 
 class EndOfCall(NamedTuple):
-    """What the row of a call needs from its session when it ends.
+    """What a call's row needs from the ended session.
 
     Attributes:
         version: the stored version that ends.
@@ -73,10 +73,10 @@ class StoredCall(NamedTuple):
 
 
 class OldCall(NamedTuple):
-    """What the row of a call of an older version needs; a time is None if unknown.
+    """What an older version's call needs for its row; unknown times are None.
 
-    `facts` are those of its turns that have none. `is_returned_newly`: an older host has changed `returned_at` or
-    `returned_by` since the last round.
+    `facts` are those its turns lack. `is_returned_newly`: an older host has changed `returned_at` or `returned_by`
+    since the last round.
     """
 
     call: EndOfCall
@@ -93,13 +93,13 @@ class ResultRow(NamedTuple):
 
     Attributes:
         previous: the ID of the leg's previous session, or "".
-        is_last: whether it is the leg's last session, the only one in lists and counts.
+        is_last: of the leg's sessions, the only one in lists and counts.
         party_end: `party` backwards.
         result, own, rang, person_at: see `ncco_server.results.DecidedResult`.
         ended_at: None if the end was never reported.
-        release, cohort: for comparisons of revisions; "" for now.
-        version, webhook: the call's version, and the key of its last webhook, that the row covers.
-        is_counted: whether the sums contain the row as it is; if not, they contain the fields `counted_*`.
+        release, cohort: to compare revisions; "" for now.
+        version, webhook: the row covers the call up to this version and its webhooks up to this key.
+        is_counted: the sums contain the row as it is, and not the fields `counted_*`.
     """
 
     call_key: int
@@ -203,7 +203,7 @@ INSERT_RESULT: Final = Sql(f"""
     ON CONFLICT (call_key) DO NOTHING
 """)
 
-# The second host to record the same delivery waits here for the first.
+# A second host that records the same delivery waits here.
 LOCK_CALL: Final = Sql("SELECT id FROM calls WHERE id = $1").locking("FOR NO KEY UPDATE")
 
 SET_RESULT: Final = Sql("""
@@ -213,7 +213,7 @@ SET_RESULT: Final = Sql("""
         AND number = (SELECT max(number) FROM turns WHERE call_key = (SELECT key FROM calls WHERE id = $1))
 """)
 
-# $1 is the call's key in the statements that change a row.
+# $1 is the call's key in statements that change a row.
 ADD_FACTS: Final = Sql("""
     UPDATE turns SET heard = $3, rang = $4, result = coalesce(result, $5)
     WHERE call_key = $1 AND number = $2 AND heard IS NULL
@@ -288,7 +288,7 @@ START_PROGRESS: Final = Sql(f"""
     ON CONFLICT (id) DO NOTHING
 """)
 
-# `leased_until` identifies the latest round. Older servers take it for a time; one less than 0 is past.
+# `leased_until` identifies the latest round. Older servers take it for a time, which is past below 0.
 BEGIN_ROUND: Final = Sql(f"""
     UPDATE {PROGRESS_TABLE} SET leased_until = $1 WHERE id = 1
     RETURNING oldest, webhook, complete_since
@@ -355,7 +355,7 @@ SET_COUNTED: Final = Sql(f"""
     WHERE call_key = $1
 """)
 
-# Calls are deleted by their last change, so those that began after the oldest remaining one are there.
+# Calls are deleted by their last change, so all that began after the oldest remaining change are there.
 SELECT_OLDEST_CHANGE: Final = Sql("SELECT min(updated_at) FROM calls")
 
 # What quarters and days lack compared with their rows; negative if they are too great.
@@ -389,12 +389,12 @@ SELECT_DIFFERENCES: Final = Sql(f"""
 
 
 class ResultProgress(NamedTuple):
-    """How far the upkeep of the rows has come.
+    """Progress of the upkeep of rows.
 
     Attributes:
         oldest: calls with smaller keys may have no row yet; 0 if all ended calls have one.
         webhook: up to this key, older hosts' webhooks have been checked.
-        complete_since: calls from then on (milliseconds since 1970) have complete results; None if all do.
+        complete_since: later calls (milliseconds since 1970) have complete results; None if all do.
     """
 
     oldest: int
@@ -465,7 +465,7 @@ def _insert(
 
 
 class _Facts(NamedTuple):
-    """What decides a call's result; the facts of a turn are None if an older version stored it."""
+    """Facts for a call's result; those of a turn are None if an older version stored it."""
 
     turns: list[tuple[int, TurnFacts | None]]
     has_failed: bool
@@ -501,14 +501,14 @@ def set_result(id_: str, result: str, at: int) -> Work[None]:
 
 
 def may_change_result(webhook: WebhookRow) -> bool:
-    """Return whether a webhook that does not move its call can change its result."""
+    """Only for webhooks that do not move their call."""
     return webhook.kind in EVENTS and bool(webhook.session)
 
 
 def refresh_result(id_: str, at: int, ended_at: int | None = None) -> Work[None]:
-    """Decide the result of a locked call again after a later fact, if it has a row.
+    """Decide a locked call's result again after a later fact, if it has a row.
 
-    `ended_at` is the time of an end that was reported late; the first one counts.
+    `ended_at` is a late report of its end; the first one counts.
     """
     for _, version, key, direction, known_end in (yield Keyed(SELECT_RESULT, (id_,))):
         end = known_end if known_end is not None else ended_at
@@ -596,14 +596,14 @@ def read_result(row: Sequence[object]) -> ResultRow:
 
 
 def _write_sums(changes: Mapping[SumKey, Sequence[int]]) -> Work[None]:
-    """Keep the same order on all hosts, so that they do not deadlock."""
+    """The same order on all hosts prevents deadlocks."""
     kept = sorted((key, change) for key, change in changes.items() if any(change))
     yield Many(ADD_TO_SUMS, [(*key, *change) for key, change in kept])
     yield Many(DELETE_EMPTY_SUM, [key for key, change in kept if change[0] < 0])
 
 
 def count_before_deletion(keys: Iterable[int]) -> Work[None]:
-    """Add the changed rows of locked calls to the sums, before the calls are deleted."""
+    """Add locked calls' changed rows to the sums first."""
     yield from _count_rows((yield Many(SELECT_UNCOUNTED_OF, [(key,) for key in keys])))
 
 

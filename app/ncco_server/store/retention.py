@@ -17,7 +17,7 @@ PIECE: Final = 500
 
 _OLDEST_ROWS: Final = 64
 
-# Each of these queries returns a row's key, when it was created, and whether it may be deleted.
+# Each query returns a row's key, when it was created, and whether it may be deleted.
 OLDEST_CALLS: Final = Sql("SELECT key, created_at, updated_at < $1 FROM calls WHERE key > $2 ORDER BY key LIMIT $3")
 
 OLDEST_WEBHOOKS: Final = Sql("""
@@ -60,7 +60,7 @@ _DELETE_OLD_PLACED: Final = Sql(f"""
     RETURNING id
 """)
 
-# Rows that a turn is changing are left for the next sweep, which so never waits for a turn.
+# Rows that a turn is changing are left for the next sweep, so that it never waits.
 _DELETE_EXPIRED_ROWS: Final = Sql(
     f"""
     DELETE FROM {ROWS_TABLE}
@@ -78,7 +78,7 @@ _DELETE_EXPIRED_ROWS: Final = Sql(
 def sweep(before: int, limit: int, now: int) -> Work[int]:
     """Delete up to `limit` calls, then webhooks without a call, then placed calls and hooks, older than `before`.
 
-    Also expired rows of tables, and hashes of forgotten calls when the calls would be deleted.
+    Also expired rows of tables, and forgotten calls' hashes at the same age.
     """
     calls = yield from _old_keys(OLDEST_CALLS, before, limit, now)
     old = [key for (key,) in (yield Many(LOCK_OLD_CALL, [(key, before) for key in calls]))]
@@ -96,9 +96,9 @@ def sweep(before: int, limit: int, now: int) -> Work[int]:
 
 
 def _old_keys(sql: Sql, before: int, limit: int, now: int) -> Work[list[int]]:
-    """Find the keys of up to `limit` rows that may be deleted.
+    """The keys of up to `limit` rows that may be deleted.
 
-    Only a whole read of newer rows ends the search: a wrong clock may have dated a few too late.
+    Only a read of newer rows alone ends the search: a wrong clock may have dated a few too late.
     """
     found: list[int] = []
     key = -1

@@ -24,7 +24,7 @@ class WebhookRow(NamedTuple):
     """A webhook as received, with secrets masked. `leg` and `conversation` are "" if missing.
 
     Attributes:
-        id: chosen at random by the code that stores the webhook.
+        id: random.
         kind: `answer`, `fallback`, `input`, `notify`, `event`, ...
         session: "" if unknown.
         turn, wait: what it arrived on; -1 for none.
@@ -72,9 +72,9 @@ SESSION_COLUMNS: Final = ", ".join(SessionRow._fields)
 class TurnRow(NamedTuple):
     """One turn. `ncco` is the reply; `webhook` is the ID of the webhook that caused the turn.
 
-    `cause_turn`, `cause_wait` and `cause_status` are the delivery's, so that a repeated one gets the same bytes; -1, -1
-    and "" for the answer webhook. `has_failed`: a part of it could not be played. It and the facts
-    (`ncco_server.results.TurnFacts`) are None if an older host wrote the row.
+    `cause_turn`, `cause_wait` and `cause_status` give a repeated delivery the same bytes; -1, -1 and "" for the answer
+    webhook. `has_failed`: a part of it could not be played. It and the facts (`ncco_server.results.TurnFacts`) are None
+    if an older host wrote the row.
     """
 
     session: str
@@ -103,7 +103,7 @@ class RevisionRow(NamedTuple):
 
 
 class HookRow(NamedTuple):
-    """An unsent hook. Its row is deleted once it is sent.
+    """An unsent hook, deleted once it is sent.
 
     Attributes:
         id: random; lets the receiver recognise repeats.
@@ -112,7 +112,7 @@ class HookRow(NamedTuple):
         leased_until: before this time, only the process that claimed it may send it.
         tries: how many times it was claimed.
         problem: of the last attempt, or "".
-        is_parked: given up until somebody retries it, as when it cannot be rendered.
+        is_parked: not sent until somebody retries it, as when it cannot be rendered.
     """
 
     id: str
@@ -179,7 +179,7 @@ class CallFilter(NamedTuple):
     """Which calls to list; "", 0 and False mean any.
 
     Attributes:
-        number: the first or the last digits of a number that called or was called.
+        number: the first or last digits of the calling or called number.
         flow: the flow in which the call began.
         since, until: it began at or after `since`, and before `until` (milliseconds since 1970).
         is_open: it has a leg and is not marked as over.
@@ -277,7 +277,7 @@ class ConnectStatus(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """Everything about a call, in the order in which it was written, and its unsent hooks.
+    """Everything about a call in the order of writing, with its unsent hooks.
 
     Parked hooks come before waiting ones, each from oldest to newest.
     """

@@ -54,7 +54,7 @@ def contains(dialect: Dialect, column: str, value: str) -> str:
 
 
 def has_word(dialect: Dialect, column: str, word: str) -> str:
-    """The condition that a binary column, maybe no valid text, contains a word in any ASCII case."""
+    """The condition that a binary column, maybe invalid text, contains a word in any ASCII case."""
     if dialect == "postgres":
         column, word = (f"lower(encode({each}, 'escape') COLLATE \"C\")" for each in (column, word))
         return contains(dialect, column, word)

@@ -1,6 +1,6 @@
 """A SQLite database: in one file, which several processes of a host can share, or in memory.
 
-Single calls' statements run in the event loop: a thread takes ten times as long. COMMIT waits for the disk, in a
+A single call's statements run in the event loop: a thread takes ten times as long. COMMIT waits for the disk in a
 thread.
 """
 
@@ -24,7 +24,7 @@ from ncco_server.store.rows import Schema
 from ncco_server.store.sql import Dialect, Sql
 
 BUSY_MS: Final = 1_500
-"""How long a write waits for another process. Two such waits fit into Vonage's time limit (5 s)."""
+"""Limits a write's wait for another process. Two of them fit into Vonage's time limit (5 s)."""
 
 OPEN_WAIT_MS: Final = 5_000
 """Another process may be migrating the same file."""
@@ -32,10 +32,10 @@ OPEN_WAIT_MS: Final = 5_000
 GROUP_LIMIT: Final = 256
 
 CHECKPOINT_AFTER: Final = 250
-"""The write-ahead log is then about 2 MB long and is written back."""
+"""The write-ahead log, then about 2 MB long, is written back."""
 
 TRIM_S: Final = 1.0
-"""Tries to empty a write-ahead log that is in use end after this."""
+"""Limits the tries to empty a write-ahead log that is in use."""
 
 _PAUSE_S: Final = 0.005
 
@@ -81,7 +81,7 @@ class SqliteDatabase:
             self._writer = _FileWriter(path, self._busy_ms, self._queue_limit)
 
     async def close(self) -> None:
-        """A database in memory keeps its data until the process ends."""
+        """In memory, data lasts until the process ends."""
         writer = self._writer
         connection = self._connection
         self._writer = self._connection = self._place = None
@@ -94,7 +94,7 @@ class SqliteDatabase:
         return await asyncio.to_thread(lambda: sqlite_file.schema_of(self._absolute(), self._open_wait_ms))
 
     async def read(self, sql: Sql, *values: object) -> list[Row]:
-        """Waits briefly if another process is recovering the log after a crash."""
+        """Waits briefly while another process recovers the log after a crash."""
         until = time.monotonic() + self._busy_ms / 1000
         while True:
             try:
@@ -167,7 +167,7 @@ class SqliteDatabase:
         return schema
 
     def connect_apart(self) -> sqlite3.Connection:
-        """Open read-only; a database in memory has only one. Raises sqlite3.Error. Blocks."""
+        """Read-only; a database in memory has only one connection. Raises sqlite3.Error. Blocks."""
         return self._memory or sqlite_file.connect(self._absolute(), self._busy_ms, "ro")
 
     def _absolute(self) -> Path:
@@ -237,7 +237,7 @@ class _Writer(GroupWriter):
     async def commit(self, group: list[WriteItem]) -> None:
         """If the database fails, all operations get that error.
 
-        Savepoints take time, so they are only used after one operation has failed.
+        Savepoints take time, so they are used only after an operation has failed.
         """
         try:
             try:
@@ -288,7 +288,7 @@ class _Writer(GroupWriter):
 class _FileWriter(_Writer):
     """Writes groups to a file.
 
-    If the file or its log is moved, replaced or deleted, writes would be lost and are refused.
+    It refuses writes, which would be lost, if the file or its log is moved, replaced or deleted.
     """
 
     def __init__(self, path: Path, busy_ms: int, queue_limit: int) -> None:
@@ -310,7 +310,7 @@ class _FileWriter(_Writer):
         self._thread.shutdown()
 
     async def commit(self, group: list[WriteItem]) -> None:
-        """Write groups, and write a long log back, because SQLite would do so while callers wait.
+        """Also write a long log back: SQLite would do so while callers wait.
 
         A thread writes most of it back during commits, and the last pages when no write is waiting: SQLite only
         restarts a log that is written back completely.
@@ -325,14 +325,14 @@ class _FileWriter(_Writer):
                 self._written_back = loop.run_in_executor(None, sqlite_file.write_back, self._path)
         elif self._written_back.done() and not self.queue and self._connection is not None:
             self._written_back = None
-            with suppress(sqlite3.Error):  # a failure is harmless: the next checkpoint writes the log back
+            with suppress(sqlite3.Error):  # harmless: the next checkpoint writes the log back
                 await self._apart(sqlite_file.checkpoint, self._connection)
 
     async def _begun(self) -> sqlite3.Connection:
         """Start a transaction; waits while another process writes.
 
-        It waits in the writer's thread: a busy event loop would ask for the lock too rarely, and so would SQLite, whose
-        own waits become longer.
+        It waits in the writer's thread: a busy event loop would ask for the lock too rarely, as would SQLite with its
+        growing waits.
         """
         self._require_in_place()
         if self._connection is not None and self._connection.in_transaction:
@@ -375,7 +375,7 @@ class _FileWriter(_Writer):
                 return
 
     async def _apart(self, work: Callable[..., object], *args: object) -> None:
-        """Run `work` in the writer's thread. A task that is cancelled still waits for it."""
+        """Run `work` in the writer's thread. Even a cancelled task waits for it."""
         done = asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
         try:
             await asyncio.shield(done)

@@ -20,7 +20,7 @@ from ncco_server.store.sql import Sql
 MIN_SQLITE_VERSION: Final = (3, 35)
 
 CHECKED_BYTES: Final = 64 * 1024 * 1024
-"""Up to this size (about 0.1 s), files are checked completely when they are opened."""
+"""Larger files are not checked completely when opened; this many bytes take about 0.1 s."""
 
 _PAUSE_S: Final = 0.02
 
@@ -29,8 +29,8 @@ _PRAGMAS: Final = (
     "PRAGMA fullfsync = ON",  # on macOS, a plain fsync leaves data in the drive's cache
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",
-    "PRAGMA wal_autocheckpoint = 16384",  # in pages; the writer makes a checkpoint much earlier, when nobody waits
-    "PRAGMA journal_size_limit = 67108864",  # in bytes, so that the log shrinks again after a burst
+    "PRAGMA wal_autocheckpoint = 16384",  # in pages; the writer makes checkpoints earlier, when nobody waits
+    "PRAGMA journal_size_limit = 67108864",  # in bytes: the log shrinks after a burst
 )
 
 _RIGHTS: Final = "give the user who runs the server permission to write to the file and its folder"
@@ -132,7 +132,7 @@ def run(connection: sqlite3.Connection, work: Work[T]) -> T:
         return result
 
 
-# Without adapters, the driver would search for one and two methods for each value.
+# Without adapters, the driver would search for one for each value.
 sqlite3.register_adapter(bytes, bytes)
 sqlite3.register_adapter(bool, int)
 
@@ -191,9 +191,9 @@ def schema_of(path: Path, wait_ms: int) -> Schema:
 
 
 def require_no_lost_log(path: Path) -> None:
-    """Raise StoreUnavailable if a missing or empty file has a write-ahead log, which SQLite would delete.
+    """Raise StoreUnavailable if a missing or empty file has a log, which SQLite would delete.
 
-    A database with a log is never empty, so the log's size is read first. Opening and closing the file would drop the
+    The log's size is read first: a database with a log is never empty. Opening and closing the file would drop the
     locks of this process's other connections.
     """
     log = _log_of(path)
@@ -203,7 +203,7 @@ def require_no_lost_log(path: Path) -> None:
 
 
 def _size(path: Path) -> int:
-    """Return 0 if it cannot be read, which SQLite reports later."""
+    """0 if it cannot be read, which SQLite reports later."""
     try:
         return path.stat().st_size
     except OSError:
@@ -211,7 +211,7 @@ def _size(path: Path) -> int:
 
 
 def _require_ours(path: Path, connection: sqlite3.Connection) -> Schema:
-    connection.execute("BEGIN")  # one snapshot, because another server may be creating the tables
+    connection.execute("BEGIN")  # one snapshot: another server may be creating the tables
     try:
         return run(connection, find_schema("sqlite", str(path)))
     finally:
@@ -242,7 +242,7 @@ def _make_file(path: Path) -> None:
 
 
 def _switch_to_wal(path: Path, connection: sqlite3.Connection, wait_ms: int) -> None:
-    """Wait while another process switches to WAL mode: SQLite itself does not."""
+    """Wait while another process switches: SQLite itself does not."""
     until = time.monotonic() + wait_ms / 1000
     while True:
         try:

@@ -55,7 +55,7 @@ if TYPE_CHECKING:  # imported when they are first used
 
 
 def _insert_call_if(condition: str) -> Sql:
-    """With OR FAIL, SQLite keeps no undo log, which a single row does not need."""
+    """SQLite's OR FAIL saves an undo log, which a single row does not need."""
     call = f"""calls ({SESSION_COLUMNS})
     SELECT {marks(len(SessionRow._fields))}
     WHERE {condition}
@@ -64,7 +64,7 @@ def _insert_call_if(condition: str) -> Sql:
     return Sql(f"\n    INSERT INTO {call}", sqlite=f"INSERT OR FAIL INTO {call}")
 
 
-# Enough until a call is forgotten for the first time: it needs no hashes.
+# Enough until a call is first forgotten: it needs no hashes.
 INSERT_CALL_IF_NONE_FORGOTTEN: Final = _insert_call_if(f"NOT EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE})")
 
 # Three conditions, because SQLite builds a table for `name IN (...)`.
@@ -91,7 +91,7 @@ INSERT_TURN: Final = Sql("""
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 """)
 
-# call_key is NULL if the webhook belongs to no stored call. $12 is the call's key, if known.
+# call_key is NULL without a stored call. $12 is the call's key, if known.
 INSERT_WEBHOOK: Final = Sql("""
     INSERT INTO webhooks (
         call_key, id, kind, session, turn, wait, status, leg, conversation, method, body, received_at
@@ -121,8 +121,8 @@ SELECT_DELIVERED: Final = Sql("""
 
 SELECT_CALL: Final = Sql(f"SELECT {SESSION_COLUMNS} FROM calls WHERE id = $1")
 
-# The ID of nearly every call is its leg; the index of legs only contains the others. Each part is searched for in its
-# own index, because SQLite would sort or store the rows of `key IN (...)`. PostgreSQL checks the condition again after
+# Nearly every call's ID is its leg; the index of legs only contains the others. Each part is searched for in its own
+# index, because SQLite would sort or store the rows of `key IN (...)`. PostgreSQL checks the condition again after
 # another host's change; its index contains a leg's first 200 characters, because it refuses long texts.
 SELECT_CALLS_OF_LEG: Final = Sql(
     f"""
@@ -158,7 +158,7 @@ LOCK_OPEN_CALLS: Final = Sql(
 
 END_CALL: Final = Sql("UPDATE calls SET is_over = true, version = version + 1, updated_at = $2 WHERE key = $1")
 
-# The time of the last change stays, so that the call is deleted as soon as others of its age.
+# The time of the last change stays, so that the call is deleted with others of its age.
 END_LOST_CALL: Final = Sql("""
     UPDATE calls SET is_over = true, version = version + 1
     WHERE id = $1 AND version = $2 AND NOT is_over
@@ -205,9 +205,9 @@ REPLACE_REVISION: Final = Sql("""
     SET flow = excluded.flow, sources = excluded.sources, created_at = excluded.created_at
 """)
 
-# `due_at` is only set for the first waiting hook of a session, so that a long queue behind a failing hook is not
-# searched. Two may be due at once, if an earlier one is retried or two hosts write at the same time: the search skips
-# the later one. Emails do not queue, because an email may wait for its recording.
+# `due_at` is only set for a session's first waiting hook, so that a long queue behind a failing hook is not searched.
+# Two may be due if an earlier one is retried or two hosts write at once: the search skips the later one. Emails do not
+# queue, because they may wait for recordings.
 
 _DUE: Final = f"""
     FROM hooks AS hook
@@ -290,7 +290,7 @@ def _advance(
     has_called: bool,
     saves: Sequence[RowChange],
 ) -> Work[None]:
-    """Write the next turn, unless another version or turn is stored. Raises Conflict, RowTaken."""
+    """Raise Conflict if another version or turn is stored, or RowTaken."""
     taken = (yield from _claim(saves, turn.session, turn.created_at)) if saves else ()
     written = yield Keyed(UPDATE_CALL, (*session, turn.number))
     if not written:
@@ -505,10 +505,10 @@ class Store:
         has_called: bool = False,
         saves: Sequence[RowChange] = (),
     ) -> Coroutine[Any, Any, bool]:
-        """Write a new call with its first turn, and the rows of tables that it changes. Raises AlreadyOpen, RowTaken.
+        """Write a new call, its first turn, and the table rows it changes. Raises AlreadyOpen, RowTaken.
 
         The call `parent` gets the turn's own result, if any. Returns False if the call's ID, leg or conversation was
-        forgotten; then only hashes of all three are written. If the turn `has_called` functions of handlers, their
+        forgotten; then only hashes of all three are written. If the turn `has_called` handlers' functions, their
         results are deleted from `functions`.
         """
         work = partial(self._open_call, session, turn, webhook, hooks, parent, has_called=has_called, saves=saves)
@@ -563,7 +563,7 @@ class Store:
         has_called: bool = False,
         saves: Sequence[RowChange] = (),
     ) -> Coroutine[Any, Any, None]:
-        """Write the next turn if it is new and the stored version is `session.version - 1`.
+        """Write the next turn if it is new and follows the stored version.
 
         Raises Conflict otherwise, and RowTaken. For `parent`, `has_called` and `saves`, see `open_call`.
         """
@@ -583,7 +583,7 @@ class Store:
     ) -> Coroutine[Any, Any, None]:
         """Write a webhook that does not change the call; nothing is written for a forgotten call.
 
-        The hooks are not written if this delivery (the same turn, wait and status) is already recorded.
+        A repeated delivery (the same turn, wait and status) writes no hooks.
         """
         work = partial(_record, webhook, hooks, recording, saves)
         keys = (webhook.session,)
@@ -601,9 +601,9 @@ class Store:
         """Write `webhook`, mark the open calls of `leg` as over (version + 1), and write their results.
 
         Raises Conflict if `calls`, oldest first, are not the leg's open calls; a missing leg ("") has none. The calls'
-        `updated_at` becomes the webhook's `received_at`. Not written are the hooks of a repeated delivery, and, if no
-        call was open, of a webhook without a wait; then the leg's calls whose end had not been reported get this end.
-        Returns the results, oldest first, without called parties.
+        `updated_at` becomes the webhook's `received_at`. Hooks of a repeated delivery are not written, nor, if no call
+        was open, those of a webhook without a wait; the leg's calls with an unreported end then get this end. Returns
+        the results, oldest first, without called parties.
         """
         return self.database.write(
             partial(_end, leg, calls, webhook, hooks, saves),
@@ -619,7 +619,7 @@ class Store:
         hooks: Sequence[HookRow] = (),
         saves: Sequence[RowChange] = (),
     ) -> Coroutine[Any, Any, list[ResultRow] | None]:
-        """Mark a call as over whose end was not reported, and write its result, hooks and rows. Its `updated_at` stays.
+        """Mark a call with an unreported end as over, and write its result, hooks and rows. Its `updated_at` stays.
 
         Returns None, and writes nothing, if the call has changed.
         """
@@ -640,15 +640,15 @@ class Store:
     async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:
         """The NCCO that answered a delivery with this wait and status (None: any), or None.
 
-        A turn and wait of -1 mean the answer webhook.
+        Turn and wait -1 mean the answer webhook.
         """
         rows = await self.database.read(SELECT_REPLY, session, turn, wait, status)
         return bytes(rows[0][0]) if rows else None
 
     async def statuses(self, session: str, turn: int) -> tuple[tuple[int, str], ...]:
-        """The wait and status of each webhook of a turn's waits, oldest first.
+        """The wait and status of each webhook, oldest first.
 
-        Leave out those that came before their call was opened.
+        Webhooks that came before their call was opened are left out.
         """
         rows = await self.database.read(SELECT_STATUSES, session, turn)
         return tuple((wait, status) for wait, status in rows)
@@ -674,7 +674,7 @@ class Store:
 
     @in_one_transaction
     def claim_hooks(self, now: int, leased_until: int, limit: int) -> Work[list[HookRow]]:
-        """Claim up to `limit` due, unclaimed hooks, longest due first; apart from emails, at most one per session.
+        """Claim due hooks, longest due first; apart from emails, at most one per session.
 
         `tries` grows by one.
         """
@@ -690,7 +690,7 @@ class Store:
 
     @in_one_transaction
     def hook_failed(self, id_: str, tries: int, due_at: int, problem: str) -> Work[None]:
-        """Change nothing if another process has claimed the hook (`tries` differs)."""
+        """Change nothing if another process has claimed it (`tries` differs)."""
         yield FAIL_HOOK, (id_, tries, due_at, problem)
 
     @in_one_transaction
@@ -700,7 +700,7 @@ class Store:
 
     @in_one_transaction
     def park_hook(self, id_: str, tries: int, problem: str, now: int) -> Work[None]:
-        """Change nothing if another process has claimed the hook. The next one of its session becomes due."""
+        """Change nothing if another process has claimed it. The next one of its session becomes due."""
         for (session,) in (yield PARK_HOOK, (id_, tries, problem)):
             yield FREE_NEXT, (session, now)
 
@@ -722,7 +722,7 @@ class Store:
         return len((yield Many(DROP_HOOK, [(id_,) for id_ in ids])))
 
     async def hooks(self, limit: int) -> list[HookRow]:
-        """Return the parked hooks, then the waiting ones, each from oldest to newest."""
+        """Parked hooks come first, then waiting ones, each from oldest to newest."""
         return [HookRow.read(row) for row in await self.database.read(SELECT_HOOKS, limit)]
 
     async def count_hooks(self) -> HookCounts:
@@ -742,8 +742,7 @@ class Store:
         """Delete all calls that contain one of the numbers (digits with the country code), with their rows.
 
         Their webhooks and lookup results count too. Hashes of the calls' sessions, legs and conversations are kept as
-        long as calls are, so that late webhooks are not written. `rewrite` blocks writers while it rewrites all data,
-        to remove deleted data from the files too.
+        long as calls, so that late webhooks are not written. `rewrite` blocks writers; see `Database.purge`.
         """
         from ncco_server.store.forgetting import forget  # noqa: PLC0415 - only for `ncco forget`
 
@@ -755,11 +754,11 @@ class Store:
         Times are in milliseconds since 1970. A call's age is that of its last change. Webhooks without a call are only
         deleted once fewer than `limit` calls are left.
         """
-        self._has_forgotten = False  # the last forgotten call's hashes may be deleted now; `open_call` will notice
+        self._has_forgotten = False  # the last forgotten call's hashes may be deleted; `open_call` will notice
         return await self.database.write(partial(retention.sweep, before, limit, now))
 
     async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:
-        """Delete revisions older than `before` that no call uses and that are not in `keep`; return how many.
+        """Delete older, unused revisions that are not in `keep`; return how many.
 
         Call this last: it also removes deleted data from the files.
         """

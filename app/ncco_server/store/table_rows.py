@@ -38,7 +38,7 @@ SELECT_ROW: Final = Sql(f"""
     SELECT name, columns FROM {ROWS_TABLE} WHERE name = $1 AND (expires_at IS NULL OR expires_at > $2)
 """)
 
-# One statement, because another transaction may replace the row by a hash, and create the key.
+# One statement: another transaction may replace the row by a hash and create the key.
 SELECT_ROW_OR_KEY: Final = Sql(f"""
     SELECT name, columns
     FROM {ROWS_TABLE}
@@ -94,12 +94,12 @@ UPDATE_ROW: Final = Sql(f"""
 
 DELETE_ROW: Final = Sql(f"DELETE FROM {ROWS_TABLE} WHERE name = $1")
 
-# The names of a table's rows begin with its name and `[`; `\` is the next character.
+# A table's rows are named with its name and `[`; `\` is the next character.
 SELECT_ROWS: Final = Sql(f"""
     SELECT {_COLUMNS} FROM {ROWS_TABLE} WHERE name > $1 AND name < $2 ORDER BY name LIMIT $3
 """)
 
-# Ignores the case of ASCII letters; with C as its locale, PostgreSQL knows no others either.
+# Only ignores the case of ASCII letters; with C as its locale, PostgreSQL knows no others.
 SELECT_ROWS_LIKE: Final = Sql(
     f"""
     SELECT {_COLUMNS} FROM {ROWS_TABLE}
@@ -117,7 +117,7 @@ SELECT_ALL_ROWS: Final = Sql(f"SELECT name, columns FROM {ROWS_TABLE} WHERE name
 class TableRow(NamedTuple):
     """A stored row. `columns` without a value are missing; `version` counts the changes from 1.
 
-    `changed_by` is `call` and the call's ID, or who else has changed it. `expires_at` is when the row counts as removed
+    `changed_by` is `call` and the call's ID, or someone else's name. `expires_at` is when the row counts as removed
     (None: never). Times are milliseconds since 1970.
     """
 
@@ -136,7 +136,7 @@ class TableRows:
         self.database = database
 
     async def get(self, name: str, now: int) -> dict[str, Any] | None:
-        """The columns as of the last commit; None if there is no row, or if it expired before `now`.
+        """The columns as of the last commit; None without a row, or if it expired before `now`.
 
         A row whose number is forgotten has no columns.
         """
@@ -153,7 +153,7 @@ class TableRows:
         return list(map(_row, found))
 
     async def search(self, table: str, text: str, after: str = "") -> AsyncIterator[TableRow]:
-        """Yield the rows, after the row `after`, whose key or columns contain a text, whatever its case.
+        """Yield the rows after the row `after` whose key or columns contain a text in any case.
 
         Expired rows and sensitive columns count too.
         """
@@ -169,7 +169,7 @@ class TableRows:
                     yield _row(row)
 
     async def row(self, name: str, now: int) -> TableRow | None:
-        """The hash in its place counts; None if there is none, or if it expired before `now`."""
+        """A hash in its place counts; None without either, or if it expired before `now`."""
         rows = await self.database.read(SELECT_ROW_WITH_VERSION, name, now)
         if not rows and (key := await self.database.read(SELECT_KEY, name)):
             hashed = _hash_of(name, key[0][1])
@@ -208,8 +208,8 @@ class TableRows:
     ) -> None:
         """Change rows in one transaction.
 
-        `versions` are those that rows must still have, by name; 0 for a row that must not exist. Raises RowTaken or
-        RowChanged, and writes nothing, if a row is not as it must be.
+        Rows must still have the `versions`, by name; 0 for a row that must not exist. Otherwise raises RowTaken or
+        RowChanged, and writes nothing.
         """
 
         def work() -> Work[None]:
@@ -270,14 +270,14 @@ def lacks_key(table: str, key: str | None) -> Work[bool]:
 
 
 async def tables_without_key(read: Read, tables: Iterable[str]) -> list[str]:
-    """Those of `tables` with hashes that match nobody, because the key that they were made with is missing."""
+    """Those with hashes that match nobody, because their key is missing."""
     found = await read(SELECT_KEY, "")
     key = found[0][1] if found else None
     return [table for table in tables if await read(SELECT_OTHER_HASH, *_other_hashes(table, key))]
 
 
 def _other_hashes(table: str, key: str | None) -> tuple[str, str, str, str]:
-    """Return the names between which the hashes of other keys are: `#` comes before `$`, and `.` before `/`."""
+    """Hashes of other keys are between these names: `#` comes before `$`, and `.` before `/`."""
     first = f"{table}#"
     own = first if key is None else first + key_id(_key_in(key))
     return first, own, first if key is None else f"{own}/", f"{table}$"
@@ -288,7 +288,7 @@ def names_of(changes: Iterable[RowChange]) -> tuple[str, ...]:
 
 
 def claim(changes: Sequence[RowChange], now: int, changed_by: str) -> Work[tuple[str, ...]]:
-    """Write the rows that must be new, before anything else is written; return their names.
+    """Write the rows that must be new, before anything else; return their names.
 
     Raises RowTaken, after undoing what it has written, if one exists.
     """

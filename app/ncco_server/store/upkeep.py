@@ -137,10 +137,10 @@ class UpkeepReader:
         return ResultProgress(*rows[0]) if rows else None
 
     async def calls_behind(self, after: int, until: int, *, called_back_after: int) -> dict[int, int | None]:
-        """Find the ended calls whose result lacks something that an older host wrote.
+        """Ended calls whose result lacks what an older host wrote.
 
-        A call has its time of end (milliseconds) if a webhook after `after`, and up to `until`, reports it. Call-backs
-        up to `called_back_after` are left out.
+        A call has its end (milliseconds) if a webhook after `after`, up to `until`, reports it. Call-backs up to
+        `called_back_after` are left out.
         """
         rows = await self._results(SELECT_BEHIND, after, until, called_back_after)
         return {row[0]: row[1] for row in rows}

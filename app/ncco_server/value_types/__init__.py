@@ -1,4 +1,4 @@
-"""The types of values in NCCO options, flow files, variables, params and lookup results. Each is a `Kind`."""
+"""The types of values in NCCO options, flow files, variables, params and lookup results."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ TYPES: Final[dict[str, Kind]] = {
 DATETIME: Final = TYPES["datetime"]
 
 POINTS: Final = ("datetime", "date", "time")
-"""Expressions use their values as `Point`s."""
+"""Expressions use them as `Point`s."""
 
 
 @dataclass(frozen=True)
@@ -93,17 +93,15 @@ _PLAIN: Final[dict[Any, Kind]] = {bool: Flag(), int: WholeNumber(), float: Numbe
 
 
 def kind_of(annotation: Any) -> Kind | None:
-    """Return None for any other annotation."""
     return Word(get_args(annotation)) if get_origin(annotation) is Literal else _PLAIN.get(annotation)
 
 
 def list_of(item: Kind) -> ListOf:
-    """ANY if the type of the entries is unknown."""
     return ListOf(None if item == ANY else item)
 
 
 def common_type(left: Kind | None, right: Kind | None) -> Kind:
-    """None stands for an unknown type."""
+    """None is an unknown type."""
     if left is None or right is None or left.family != right.family:
         return ANY
     if left == right:

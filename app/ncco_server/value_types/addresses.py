@@ -20,12 +20,11 @@ _FILLING = re.compile(r"[\s.\-\u2010-\u2015()]")
 
 
 def as_digits(value: object) -> object:
-    """Anything but a whole number is returned unchanged."""
+    """Only a whole number changes."""
     return shown(value) if is_whole_number(value) else value
 
 
 def digits_as_number(value: object, text: str) -> list[Issue]:
-    """[] if the digits are text."""
     return [] if isinstance(value, str) else [fault("N953", f"{text} is a number.", write_text(text))]
 
 
@@ -54,7 +53,6 @@ def without_trunk_prefix(digits: str) -> str:
 
 @lru_cache
 def _may_begin_with_zero(country_code: int) -> bool:
-    """Whether typical numbers of some of the code's countries begin with 0."""
     regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[country_code]
     kinds = (phonenumbers.PhoneNumberType.FIXED_LINE, phonenumbers.PhoneNumberType.MOBILE)
     typical = [phonenumbers.example_number_for_type(region, kind) for region in regions for kind in kinds]
@@ -62,14 +60,14 @@ def _may_begin_with_zero(country_code: int) -> bool:
 
 
 def _in_e164(digits: str) -> str:
-    """Return the digits unchanged if the result has a length that its country does not use."""
+    """Only if the result has a length that its country uses."""
     plain = without_trunk_prefix(digits)
     return plain if plain == digits or phonenumbers.is_possible_number(phonenumbers.parse(f"+{plain}")) else digits
 
 
 @dataclass(frozen=True)
 class Phone(Kind):
-    """A phone number: 7 to 15 digits, the first not 0, and no digits that are only dialled within the country.
+    """A phone number: 7 to 15 digits, the first not 0, and none that are only dialled within the country.
 
     In an NCCO it must be in E.164 format. A plus sign or a JSON number causes a warning.
     """
@@ -142,15 +140,15 @@ _BROKEN_SCHEME = re.compile(
 _BARE_HOST = re.compile(
     r"(?![^/]*\.(?:wav|ogg|php|html?|json)$)(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?", re.IGNORECASE
 )
-"""A host without a scheme, with an optional port and path. Names of files do not match."""
+"""A host without a scheme, perhaps with a port and a path. Names of files do not match."""
 
 
 @dataclass(frozen=True)
 class Url(Kind):
     """An absolute URL. In an NCCO, characters that should be percent-encoded cause a warning.
 
-    A cast accepts http, https, ws and wss in any case, whatever `schemes` the NCCO option allows. With `array_of_one`,
-    an array with one URL causes only a warning.
+    A cast accepts http, https, ws and wss in any case, whatever `schemes` the NCCO option allows. With
+    `array_of_one`, an array with one URL causes only a warning.
     """
 
     schemes: tuple[str, ...] = ("http", "https")

@@ -17,13 +17,13 @@ MAX_ITEMS = 200
 """Our choice, so that data from callers cannot cause long loops."""
 
 MAX_ENTRIES = 5_000
-"""Includes all nested entries. Our choice."""
+"""With all nested entries. Our choice."""
 
 MAX_NESTING = 10
 
 
 def entries(value: object) -> list[object] | tuple[object, ...]:
-    """Raises ValueError if `value` is not a list of allowed length."""
+    """Raises ValueError."""
     if not isinstance(value, list | tuple):
         raise ValueError("a list is needed")
     if len(value) > MAX_ITEMS:
@@ -32,7 +32,7 @@ def entries(value: object) -> list[object] | tuple[object, ...]:
 
 
 def pairs(value: object) -> ItemsView[str, object]:
-    """Raises ValueError if `value` is not a map of allowed size."""
+    """Raises ValueError."""
     if not isinstance(value, Mapping):
         raise ValueError("a map is needed")
     if len(value) > MAX_ITEMS:
@@ -41,13 +41,11 @@ def pairs(value: object) -> ItemsView[str, object]:
 
 
 class _SizeBudget:
-    """Limits the size and depth of one list or map."""
-
     def __init__(self) -> None:
         self.left = MAX_ENTRIES + 1
 
     def copied(self, value: object, depth: int = 1) -> Any:
-        """Copy to what JSON can store: dates and times become text."""
+        """For JSON: dates and times become text."""
         self.left -= 1
         if self.left < 0:
             raise ValueError(f"lists and maps with at most {MAX_ENTRIES:,} entries in total are needed")
@@ -69,7 +67,7 @@ class _SizeBudget:
 
 @dataclass(frozen=True)
 class ListOf(Kind):
-    """A list whose entries have the type `item`, or any type if `item` is None. The attributes matter only in NCCOs.
+    """A list whose entries have the type `item`; None for any. The attributes matter only in NCCOs.
 
     `high` is None for no limit. With `usually_one`, more than one entry causes a warning. `noun` names the entries.
     """
@@ -116,7 +114,6 @@ class ListOf(Kind):
         return issues
 
     def _check_single(self, value: object) -> list[Issue]:
-        """If the value is not a valid entry either, the cure describes one."""
         message = f"{shown(value)} is not an array."
         if isinstance(value, str) and value.lstrip().startswith("["):
             return [fault("N110", message, "Write the array itself, not text that contains it.")]
@@ -156,7 +153,7 @@ class ListOf(Kind):
 
 
 class Sample(dict[str, Any]):
-    """A map that has the same typical text for every key."""
+    """Every key has the same text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -168,7 +165,7 @@ class Sample(dict[str, Any]):
 
 @dataclass(frozen=True)
 class MapOf(Kind):
-    """A map. A record has the entries in `fields`, and other entries only if `item` gives their type."""
+    """A map, or a record (see `record`)."""
 
     typical: str = field(default=SAMPLE, kw_only=True)
 
@@ -178,7 +175,6 @@ class MapOf(Kind):
 
     @property
     def sample(self) -> Any:
-        """For an open record, every key gives the typical text."""
         if self.is_record and self.item is not None and not self.fields:
             return Sample(self.typical)
         return {name: inner.sample for name, inner in self.fields.items()}

@@ -1,4 +1,4 @@
-"""The base class of value types, which cast, check, write and describe values."""
+"""The base class of value types."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ncco_server.issue import Issue, fault, shown, wrong_type
 JsonSchema: TypeAlias = dict[str, Any]
 
 Escape: TypeAlias = Literal["talk", "ssml", "url", "number", "header", "json", "text", "kept"]
-"""How values are escaped in a text with braces, which depends on what the text is used for."""
+"""How values are escaped in a text with braces, by what the text is used for."""
 
 SAMPLE = "sample"
 
@@ -31,15 +31,15 @@ class LiteralReader(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Kind(ABC):
-    """One type of value. It reads literals, casts values of calls, checks values in NCCOs, and has a JSON Schema.
+    """One type of value.
 
     Attributes:
-        words: the allowed words; () for any text.
-        hosts: of a URL, in lower case; () for any host.
-        item: the type of the entries of a list or map, if known.
+        words: () for any text.
+        hosts: of a URL, in lower case; () for any.
+        item: the type of a list's or map's entries, if known.
         is_record: whether entries besides `fields` need a type in `item`.
         may_be_empty: whether a lookup may return "" instead.
-        escape: how values are escaped when they are inserted into a value of this type.
+        escape: of values that are inserted into one of this type.
     """
 
     words: tuple[str, ...] = ()
@@ -52,20 +52,20 @@ class Kind(ABC):
 
     name: ClassVar[str]
     family: ClassVar[str]
-    """Values of the same family can be compared: phone, url and words belong to text, int to number."""
+    """Its values can be compared: phone, url and words belong to text, int to number."""
     begins_unknown: ClassVar[bool] = False
-    """Whether a variable without a default begins as `""`, although that is not a value of the type."""
+    """Whether a variable without a default begins as `""`, which is not a value of the type."""
     input_type: ClassVar[str] = "text"
 
     @property
     @abstractmethod
     def described(self) -> str:
-        """A phrase for messages: `text`, `a number`, `a list`, ..."""
+        """For messages: `text`, `a number`, `a list`, ..."""
 
     @property
     @abstractmethod
     def sample(self) -> Any:
-        """Return a typical value, for trying a step out."""
+        """For trying a step out."""
 
     @abstractmethod
     def cast(self, value: object) -> Any:
@@ -88,7 +88,7 @@ class Kind(ABC):
 
     @property
     def is_timed(self) -> bool:
-        """Return whether expressions use the value, or a part of it, as a date or a time."""
+        """Whether expressions use the value, or a part of it, as a date or a time."""
         return any(inner.is_timed for inner in (*self.fields.values(), *filter(None, (self.item,))))
 
     def with_zone(self, zone: str) -> Kind:
@@ -96,15 +96,15 @@ class Kind(ABC):
         return self
 
     def read(self, node: Any, what: str, source: LiteralReader) -> Any:
-        """Report a wrong value and return None. `what` is what messages call the value."""
+        """Report a wrong value and return None. Messages call it `what`."""
         return source.literal(node, self, what)
 
     def literal(self, text: str) -> Any:
-        """Raises ValueError for a text outside the limits."""
+        """Raises ValueError outside the limits."""
         return self.cast(text)
 
     def check(self, value: object) -> list[Issue]:
-        """The paths of the issues are relative to the value, which may have any type."""
+        """Paths are relative to the value, which may have any type."""
         try:
             self.cast(value)
         except ValueError:
@@ -112,7 +112,7 @@ class Kind(ABC):
         return []
 
     def normalised(self, value: object) -> object:
-        """The form of the NCCO models, if possible: a number for "45", an array for a single URL."""
+        """As in the NCCO models, if possible: a number for "45", an array for a single URL."""
         return value
 
     def words_in(self, value: object) -> tuple[str, ...]:
@@ -121,7 +121,7 @@ class Kind(ABC):
 
     @property
     def cure(self) -> str:
-        """Return the cure for a flow file; "" if the error message of the cast already says it."""
+        """For a flow file; "" if the cast's error already says it."""
         return ""
 
     @property
@@ -134,7 +134,7 @@ class Kind(ABC):
         return self.item or ANY
 
     def at(self, key: str) -> Kind | None:
-        """Return None if the map has no such entry, or the type is not a map."""
+        """None if the map has no such entry, or the type is not a map."""
         if self.is_record:
             return self.fields.get(key, self.item)
         return self.entry if self.family == "map" else None
@@ -142,7 +142,7 @@ class Kind(ABC):
 
 @dataclass(frozen=True)
 class AnyValue(Kind):
-    """A value whose type is only known during the call: an entry of a list, of a map or of `call.custom_data`."""
+    """Its type is only known during the call: an entry of a list, of a map or of `call.custom_data`."""
 
     name = "any"
     family = "any"
@@ -166,7 +166,7 @@ def check_value(kind: Kind, value: object) -> list[Issue]:
 
 
 def unwritable(value: object) -> str | None:
-    """Why the value cannot be written as JSON in UTF-8, or None. It may be nested to any depth."""
+    """Why the value cannot be written as JSON in UTF-8. It may be nested to any depth."""
     layer = [value]
     depth = 0
     while layer:

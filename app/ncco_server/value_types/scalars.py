@@ -14,7 +14,7 @@ from ncco_server.suggest import folded, near, nearest
 from ncco_server.value_types.kind import SAMPLE, JsonSchema, Kind
 
 LARGE = 10**18
-"""Larger numbers are refused, because some JSON parsers lose their last digits."""
+"""Some JSON parsers lose the last digits of larger numbers, which are refused."""
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
@@ -101,7 +101,7 @@ class Flag(Kind):
 
 
 def as_number(value: object) -> int | float | None:
-    """Return None unless it is a number or text made of digits."""
+    """None unless it is a number or text made of digits."""
     if isinstance(value, str) and _NUMERAL.fullmatch(value):
         number = float(value)
         return int(number) if number.is_integer() else number
@@ -197,7 +197,7 @@ class Number(Kind):
         return value if number is None else number
 
     def json_schema(self) -> JsonSchema:
-        """There are no limits if a value out of range causes only a warning."""
+        """Without limits if a value out of range causes only a warning."""
         kind = "integer" if self.name == "int" else "number"
         limits = self.disputed if self.low is None else (*self.disputed, self.low)
         bounds = {} if self.clamps else {"minimum": min(limits, default=None), "maximum": self.high}
@@ -238,7 +238,7 @@ class WholeNumber(Number):
 
 
 def _in_seconds(value: object) -> str:
-    """The end of the message for a number with a unit, such as `5 min`; "" for anything else."""
+    """The end of the message for a text such as `5 min`, or ""."""
     found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         return ""
@@ -250,7 +250,7 @@ class Word(Kind):
     """One of a few allowed words.
 
     Attributes:
-        disputed: words that only some of Vonage's documents allow, each with its fix; they cause a warning in an NCCO.
+        disputed: words that only some of Vonage's documents allow → fix; they cause a warning in an NCCO.
         any_case: whether a word in another case causes only a warning in an NCCO.
         other_words: words of other platforms, folded → Vonage's word.
     """

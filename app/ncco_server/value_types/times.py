@@ -1,4 +1,4 @@
-"""Dates, times of day, and points in time: ISO 8601, which expressions read as Python's `datetime` values."""
+"""Dates, times of day, and points in time, in ISO 8601."""
 
 from __future__ import annotations
 
@@ -20,10 +20,7 @@ _TIME: Final = re.compile(r"\d\d?:\d\d(:\d\d)?", re.ASCII)
 
 
 def point_of(value: object) -> Point | None:
-    """A point in time, a date or a time of day: `2026-03-05T09:30`, `2026-03-05`, `09:30`.
-
-    None for anything else, such as the 30th of February.
-    """
+    """None for anything but `2026-03-05T09:30`, `2026-03-05` or `09:30`, such as the 30th of February."""
     if isinstance(value, datetime | date | time):
         return value
     text = value.strip() if isinstance(value, str) else ""
@@ -40,7 +37,7 @@ def point_of(value: object) -> Point | None:
 
 
 def in_utc(moment: datetime) -> datetime | None:
-    """Return None if it is not in the calendar there.
+    """None if it is not in the calendar there.
 
     Python compares two points in time in the same zone by their clocks, which repeat an hour every autumn.
     """
@@ -63,7 +60,7 @@ class Date(Kind):
     input_type = "date"
 
     def cast(self, value: object) -> str:
-        """Refuse a point in time, which has a different date in each time zone."""
+        """A point in time has a different date in each time zone."""
         point = point_of(value)
         if isinstance(point, date) and not isinstance(point, datetime):
             return write(point)
@@ -78,7 +75,7 @@ class Date(Kind):
 
 @dataclass(frozen=True)
 class TimeOfDay(Kind):
-    """A time of day without a date or a time zone: `09:30`, `09:30:15`."""
+    """Without a date or a time zone: `09:30`, `09:30:15`."""
 
     name = "time"
     family = "time"
@@ -127,7 +124,7 @@ class PointInTime(Kind):
         return replace(self, zone=zone)
 
     def cast(self, value: object) -> str:
-        """Refuse an hour that the clocks skip. In an hour that they repeat, the first one is meant."""
+        """Refuse an hour that the clocks skip. In one that they repeat, the first is meant."""
         point = point_of(value)
         if not isinstance(point, datetime):
             raise ValueError("a point in time is needed, such as 2026-03-05T09:30")

@@ -1,4 +1,4 @@
-"""Counts the outcomes of each flow that scenarios take, and reports or draws the counts."""
+"""Counts the outcomes of flows that scenarios take, and reports or draws the counts."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class FlowCoverage:
     """The coverage of one flow.
 
     Attributes:
-        outcomes: every outcome of the flow, with the number of scenarios that took it.
-        error_exits: every error exit, with the same number; not included in `percent`.
+        outcomes: every outcome, with the number of scenarios that took it.
+        error_exits: every error exit, with the same number; not in `percent`.
         statements: the first line of each statement of a handler in Python; none for a flow file.
-        never_run: the first and last line of each part of a handler that no scenario runs.
+        never_run: the first and last line of each part of a handler that never ran.
     """
 
     flow: Flow
@@ -95,7 +95,7 @@ class Coverage:
 
 
 class OutcomeCounter:
-    """Counts the outcomes that calls take in the flows of a project."""
+    """Counts the outcomes that calls take in a project's flows."""
 
     def __init__(self, flows: Iterable[Flow], path_of: Callable[[str], str] = str) -> None:
         self._path_of = path_of
@@ -152,7 +152,7 @@ class OutcomeCounter:
 
 
 def _left_out(statements: Mapping[int, int], run: Set[int]) -> Iterator[tuple[int, int]]:
-    """Yield the first and last line of each row of statements that were not run."""
+    """The first and last line of each row of statements that did not run."""
     first = last = 0
     for line, end in [*statements.items(), (0, 0)]:
         if line and line not in run:
@@ -168,7 +168,7 @@ def _lines_of(trace: bytes) -> tuple[TraceLine, ...]:
 
 
 def coverage_lines(coverage: Coverage, *, is_whole: bool = True) -> Iterator[str]:
-    """Unless `is_whole`, not all scenarios were played, so the outcomes never taken are omitted."""
+    """Unless `is_whole`, some scenarios were not played, so outcomes never taken are omitted."""
     if not coverage.flows:
         return
     width = max(len(name) for name in coverage.flows)

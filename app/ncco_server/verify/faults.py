@@ -15,7 +15,7 @@ from ncco_server.ncco.statuses import DETECTIONS, DISCONNECTED
 _TOLERANCE: Final = 0.01
 """Times in a call are rounded."""
 _AFTER_CONVERSATION: Final = frozenset({"completed", DISCONNECTED, *DETECTIONS})
-"""Dial outcomes after which the caller has talked to somebody, or is talking.
+"""Dial outcomes of callers who have talked, or are talking, to somebody.
 
 After machine detection, the party is connected unless the reply is an NCCO. Source: webhook reference, machine
 detection (`continue`).
@@ -27,10 +27,10 @@ class CallFault(FlowRule):
     """A fault; `code` is its name.
 
     Attributes:
-        message: the message about a measure that is over its limit; "" for other faults.
-        limit: the default limit; None if the fault has none.
+        message: about a measure over its limit; "" for other faults.
+        limit: the default; None if there is none.
         in_call: whether a single call can show it.
-        lasts: whether a call shows it only by continuing after its script.
+        lasts: whether only a call that outlasts its script shows it.
     """
 
     message: str = ""

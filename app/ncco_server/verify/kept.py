@@ -14,7 +14,7 @@ from typing import Final
 import ncco_server
 
 KEPT: Final = timedelta(days=30)
-"""How long a result that nobody asks for is kept."""
+"""How long an unused result is kept."""
 _IGNORING: Final = ".gitignore"
 
 
@@ -34,7 +34,7 @@ class KeptResults:
         return found
 
     def put(self, key: str, result: bytes) -> None:
-        """Do nothing if the folder cannot be written, or is a link, which may lead to any folder."""
+        """Do nothing if the folder cannot be written, or is a link, which may lead anywhere."""
         with suppress(OSError):
             if self._folder.is_symlink():
                 return
@@ -54,7 +54,7 @@ class KeptResults:
 
 
 def key_of(*about: object) -> str:
-    """Hash everything that a result depends on, compared by its `repr`, and the installed code."""
+    """Hash everything that a result depends on, by its `repr`, and the installed code."""
     return hashlib.sha256(repr((_code(), *about)).encode(errors="surrogatepass")).hexdigest()
 
 

@@ -21,7 +21,7 @@ from ncco_server.verify.scenarios.script import DialStep, ScriptedParty, ScriptS
 MOST_ACTS: Final = 6
 """In the name of a scenario."""
 _WRITING: Final = Lock()
-"""Two calls can be saved to the same file at the same time."""
+"""Two calls can be saved to one file at the same time."""
 
 
 class CannotKeep(AppError):
@@ -49,10 +49,10 @@ def keep(
     env: Mapping[str, str] | None = None,
     note: str = "",
 ) -> str:
-    """Append a call as a scenario to a file, which is created if missing; return the scenario's name.
+    """Append a call as a scenario to a file, which may be new; return the scenario's name.
 
-    Lookups that got no answer are omitted, unless the `defaults` of the file could answer them. If the call is not
-    over, the scenario does not check how it ends. `note` is a comment. Raises CannotKeep, OSError.
+    Lookups without an answer are omitted, unless the file's `defaults` could answer them. The scenario of a call that
+    is not over does not check its end. `note` is a comment. Raises CannotKeep, OSError.
     """
     result = played.result
     phone = [DialStep(party=ScriptedParty(outcome=each.outcome)) for each in played.placed.phone]
@@ -90,7 +90,7 @@ def name_of(script: Sequence[ScriptStep]) -> str:
 
 
 def _read(path: Path) -> tuple[str, tuple[Scenario, ...]]:
-    """Return nothing if the file does not exist. Raises CannotKeep if it has errors."""
+    """Nothing if the file does not exist. Raises CannotKeep if it has errors."""
     if not path.exists():
         return "", ()
     file = read_file(path)

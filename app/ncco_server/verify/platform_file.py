@@ -19,7 +19,7 @@ _HOW: Final = "write `after_connect: ends`"
 
 
 def read_platform(file: str, text: str) -> tuple[Mapping[str, Any], list[FlowIssue]]:
-    """The settings by name, and the file's issues, sorted by place. An empty file has no settings."""
+    """Settings by name (none for an empty file), and issues sorted by place."""
     node, found = read_yaml(file, text)
     reader = ScenarioReader(issues=[issue for issue in found if issue.code != "E120"])
     known = assumptions()

@@ -1,6 +1,6 @@
-"""A call played step by step: at a terminal, on the console's phone, from a recording, or by a scenario.
+"""A call played step by step: at a terminal, the console's phone, from a recording, or by a scenario.
 
-Each action is a script step, so the call can be saved as a scenario.
+Its actions are script steps, so it can be saved as a scenario.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ MOST_INPUTS: Final = 300
 MOST_HEARD: Final = 1_000
 MOST_WEBHOOKS: Final = 1_000
 LONGEST_PLAY_S: Final = 3600.0
-"""How far the clock of an interactive call advances in one step, at most."""
+"""The most that an interactive call's clock advances in one step."""
 LISTED_OPTIONS: Final = 8
 FOR_PHONES: Final[tuple[PartyOutcome, ...]] = (
     "completed", "busy", "timeout", "rejected", "failed", "unanswered", "machine",
@@ -58,7 +58,7 @@ _PIECE_S: Final = 60.0
 
 
 class CannotDo(AppError):
-    """The step is not possible at this point of the call; the message says which steps are."""
+    """The step is not possible now; the message says which steps are."""
 
 
 class CallPosition(NamedTuple):
@@ -80,11 +80,11 @@ class HistoryEntry(NamedTuple):
     """A finished step, or the start of a wait for the caller.
 
     Attributes:
-        step: the finished step; None for the start of a wait, and for the moment before a `wait` step.
+        step: the finished step; None for the start of a wait, and before a `wait` step.
         moment: why and when the call stopped before the step.
         at: seconds since the answer.
         open, waited: as in `Leg`.
-        heard, turns: the number of transcript entries and of turns before the step; for a `wait` step, after it.
+        heard, turns: the numbers of transcript entries and turns before the step; for a `wait` step, after it.
         after_s: seconds since the previous action or the answer.
     """
 
@@ -107,7 +107,7 @@ class FinishedStep(NamedTuple):
 
 
 class AcceptedInput(NamedTuple):
-    """What the caller can do at an input: as text, and as lists of the accepted keys and phrases."""
+    """What an input accepts: as text, and as lists of keys and phrases."""
 
     text: str = ""
     keys: tuple[str, ...] = ()
@@ -115,7 +115,7 @@ class AcceptedInput(NamedTuple):
 
 
 def outcomes_of(dialled: Waited) -> tuple[PartyOutcome, ...]:
-    """`human` and `beep` are only possible if the `connect` uses machine detection."""
+    """`human` and `beep` need machine detection in the `connect`."""
     if dialled.address.startswith(("ws:", "wss:")):
         return FOR_WEBSOCKETS
     is_heard_out = "advancedMachineDetection" in dialled.action
@@ -129,13 +129,13 @@ class PlayedCall:
 
     Args:
         flows: the flows of the server; () if unknown.
-        outcome_of: returns the outcome of dialling an address; None if a separate `dial` step decides it.
+        outcome_of: decides the outcome of dialling an address; None if a separate `dial` step does.
 
     Attributes:
         moment: why and when the call last stopped.
-        history: the finished steps, and the start of each wait.
-        stopped: a sentence that names the limit at which the call was ended, or "".
-        diverged: for `repeat`, the second at which a step could not be repeated, and why; or None.
+        history: the finished steps, and each wait's start.
+        stopped: names the limit at which the call was ended, as a sentence, or "".
+        diverged: for `repeat`, the second when a step could not be repeated, and why; or None.
     """
 
     def __init__(
@@ -170,7 +170,7 @@ class PlayedCall:
 
     @property
     def session(self) -> Session | None:
-        """None before the answer, or if the server's turns are not accessible."""
+        """None before the answer, or if the server's turns are inaccessible."""
         return _session_after(self.placed.turns)
 
     @property
@@ -184,7 +184,7 @@ class PlayedCall:
 
     @property
     def lost(self) -> set[int]:
-        """Return the transcript indices of keys and speech that were lost because no input was open."""
+        """Transcript indices of keys and speech lost without an open input."""
         return {
             entry.heard
             for entry in self.history
@@ -216,7 +216,7 @@ class PlayedCall:
 
     @property
     def next_at(self) -> float | None:
-        """Seconds since the answer; None if nothing happens until somebody acts."""
+        """Seconds since the answer; None if nothing happens by itself."""
         next_ms = None if self.leg.is_over else self.leg.scheduler.next_moment()
         return None if next_ms is None else (next_ms - self.leg.zero_ms) / 1000
 
@@ -225,7 +225,7 @@ class PlayedCall:
         return self._position_at(self.moment, self.turns)
 
     def accepted_input(self, verb: str = "say") -> AcceptedInput:
-        """If the flow's step is unknown, the NCCO decides what the caller can do."""
+        """If the flow's step is unknown, the NCCO decides."""
         waited = self.leg.open if self.moment.kind == "idle" else self.moment.waited
         if waited is None or waited.kind != "input":
             return AcceptedInput()
@@ -248,7 +248,7 @@ class PlayedCall:
         return self.moment
 
     async def play_to_wait(self, longest_s: float = LONGEST_PLAY_S, most_webhooks: int = MOST_WEBHOOKS) -> CallMoment:
-        """Stop at the next wait for the caller, the next dial, the end, or a limit."""
+        """Stop at the next wait for the caller, dial, end, or limit."""
         latest_s = self.leg.at + longest_s
         most = len(self.leg.log) + most_webhooks
         await self._play_on(at_most=min(_PIECE_S, longest_s))
@@ -274,7 +274,7 @@ class PlayedCall:
     async def play(
         self, until_s: float | None = None, *, stops_at_wait: bool = False, decides_dials: bool = True
     ) -> None:
-        """Continue to a second of the call (at most `LONGEST_PLAY_S` from now), or to the next wait for the caller.
+        """Continue to a second of the call (at most `LONGEST_PLAY_S` ahead), or to the next wait for the caller.
 
         Stop at the end, at a dial without a given outcome and, with `stops_at_wait`, at a wait for the caller.
         """
@@ -300,7 +300,7 @@ class PlayedCall:
         await self._settle(is_idle=until_s is None)
 
     async def do(self, step: ScriptStep, at_s: float | None = None) -> None:
-        """Perform a step at a second of the call (None: at the step's own second, or now). Raises CannotDo."""
+        """Perform a step at a second of the call (None: its own, or now). Raises CannotDo."""
         if step.moment_s is not None and step.moment_s < self.leg.at:
             raise CannotDo(f"{step.moment_s:g} s have already passed: it is {self.leg.at:.1f} s since the answer")
         at_s = step.moment_s if at_s is None else at_s
@@ -323,7 +323,7 @@ class PlayedCall:
             self._acted_at = self.leg.at
 
     async def repeat(self, steps: Sequence[FinishedStep]) -> None:
-        """Stop and set `diverged` when this call differs from the other one."""
+        """Stop and set `diverged` when this call differs."""
         for finished in steps:
             if problem := await self._repeated(finished):
                 self.diverged = self.leg.at, f"From here the call takes another path: {problem}."
@@ -352,7 +352,7 @@ class PlayedCall:
         self._observed = self.moment
 
     async def _settle(self, *, is_idle: bool = False) -> None:
-        """Set the kind of the moment: with `is_idle`, it is `idle` even if more events are due.
+        """Set the moment's kind: with `is_idle`, `idle` even if more events are due.
 
         At the end, deliver late webhooks.
         """
@@ -398,7 +398,7 @@ class PlayedCall:
     # the finished steps
 
     def _append(self, step: ScriptStep | None, moment: CallMoment, turns: int | None = None) -> None:
-        """If `step` is None, record the sounds up to the moment. `turns` is the number of turns then; None for now."""
+        """Without a step, record the sounds up to the moment. `turns` is their number then; None for now."""
         leg = self.leg
         after_s = round(max(moment.at - self._acted_at, 0.0), 3)
         turns = len(self.placed.turns) if turns is None else turns
@@ -479,7 +479,7 @@ def _asked_in(session: Session | None, flows: Mapping[str, Flow]) -> Asked | Non
 
 
 def _accepted_input(waited: Waited, asked: Asked | None, verb: str) -> AcceptedInput:
-    """Return, for example, `press 1 (sales) or 2 (support), or say sales or support`, with phrases as written."""
+    """As in `press 1 (sales) or 2 (support), or say sales or support`, with phrases as written."""
     dtmf: Mapping[str, Any] = waited.action.get("dtmf") or {}
     phrases = [str(phrase) for phrase in (waited.action.get("speech") or {}).get("context") or ()]
     keys: Mapping[str, str] = {}

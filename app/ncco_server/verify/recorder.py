@@ -42,9 +42,9 @@ class _ScriptWriter:
         self._awaited: Waited | None = None
         self._key_at = 0.0
         self._keyed: Waited | None = None
-        """The input that was open when the last step pressed keys; None if the last step was something else."""
+        """The open input when the last step pressed keys; None after any other step."""
         self._thought_s = 0.0
-        """Reaction time to leave out: a scenario's caller acts as soon as the call waits for input."""
+        """Reaction time to leave out: a scenario's caller acts as soon as the call waits."""
 
     def write(self, entry: HistoryEntry) -> None:
         """Write the sounds before an entry, and its step; keys that continue an input extend the previous step."""
@@ -80,9 +80,9 @@ class _ScriptWriter:
                 self.script.append(EndStep())
 
     def _timed(self, step: ScriptStep, moment: CallMoment) -> ScriptStep:
-        """Keep the time of a step only if the call is not waiting for it.
+        """Keep a step's time unless the call waits for it.
 
-        The time leaves out how long the person took to react at earlier waits.
+        It leaves out reaction times at earlier waits.
         """
         now = round(max(moment.at - self._thought_s, 0.0), 3)
         is_awaited = moment.kind in ("input", "record")
@@ -97,7 +97,7 @@ class _ScriptWriter:
         return step
 
     def _hear(self, heard: int, moment: CallMoment) -> None:
-        """Write the sounds up to a moment. Sounds that started after an `until` are written later."""
+        """Write the sounds up to a moment. Those that start after an `until` come later."""
         for each in self._transcript[self._written : heard]:
             if moment.kind == "until" and each.at > moment.at:
                 return

@@ -1,4 +1,4 @@
-"""Words a call's transcript, in the same way for terminals, reports and pages."""
+"""Words a call's transcript alike for terminals, reports and pages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHOWN_STEPS: Final = 4
 _DONE: Final = frozenset({"pressed", "spoke", "hung up"})
 """What the caller does comes before its effects."""
 _OF_OTHERS: Final = frozenset({"talk", "stream", "beep", "pressed", "spoke", "keys"})
-"""What is shown of a called party for the time before it is connected."""
+"""Shown of a called party before it is connected."""
 _VERB_WIDTH: Final = 10
 
 HeardAs: TypeAlias = Literal["said", "sound", "did", "note"]
@@ -89,7 +89,7 @@ def one_line(text: str) -> str:
 
 
 def heard_by_others(leg: Leg) -> Iterator[tuple[str, Heard]]:
-    """Yield what called parties hear and do before being connected: a key, and the entry on the caller's clock."""
+    """What called parties hear and do before being connected: a key, and the entry on the caller's clock."""
     for number, other in enumerate(leg.dialled):
         for index, heard in enumerate(other.transcript):
             if heard.kind in _OF_OTHERS:
@@ -97,26 +97,26 @@ def heard_by_others(leg: Leg) -> Iterator[tuple[str, Heard]]:
 
 
 class Order:
-    """Finds the position in a transcript for an event that the transcript does not contain."""
+    """Finds the position of an event that a transcript does not contain."""
 
     def __init__(self, transcript: Sequence[Heard]) -> None:
         self._transcript = transcript
         self._moments = [_moment(heard.at) for heard in transcript]
 
     def index_at(self, at: float) -> int:
-        """Return the index after the caller's actions at the same time."""
+        """The index after the caller's actions at this time."""
         first = bisect_left(self._moments, _moment(at))
         same = range(first, bisect_right(self._moments, _moment(at)))
         return max((index + 1 for index in same if self._transcript[index].kind in _DONE), default=first)
 
 
 def _moment(at: float) -> int:
-    """In hundredths of a second, because rounding can make equal times differ by less."""
+    """In hundredths of a second: rounding can make equal times differ by less."""
     return round(at * 100)
 
 
 class PlayedReply(NamedTuple):
-    """A webhook whose reply is played, and the turn that produced the reply (None if no flow produced it)."""
+    """A webhook whose reply is played, and the turn behind it (None if no flow produced it)."""
 
     delivery: WebhookDelivery
     turn: TurnRow | None

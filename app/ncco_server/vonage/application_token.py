@@ -23,7 +23,7 @@ _HOSTS: Final = re.compile(r"([a-z0-9-]+\.)+(vonage|nexmo)\.com")
 
 
 def token_url(url: str, own_url: str = "") -> httpx.URL | None:
-    """Return None if the host may not get a token.
+    """None if the host may not get a token.
 
     `own_url` is the scheme, host and port of a proxy or stand-in that may; "" for none.
     """
@@ -42,7 +42,7 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 
 class ApplicationTokens:
-    """Creates tokens for an application. Raises ValueError if the key cannot be used."""
+    """Raises ValueError if the key cannot be used."""
 
     def __init__(self, application_id: str, private_key: str) -> None:
         self._key = rsa_private_key(private_key)

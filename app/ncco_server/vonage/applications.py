@@ -20,12 +20,12 @@ WITHIN_S: Final = 10.0
 MAX_BYTES: Final = 1_000_000
 _NUMBERS_URL: Final = "https://rest.nexmo.com"
 _REPLY_ONLY: Final = ("id", "_links")
-"""The API replies with these, but refuses them."""
+"""The API refuses these."""
 _LATER: Final = "Try again later, or check the application in the Vonage dashboard."
 
 
 class ApiDocument(BaseModel):
-    """Part of an API reply. Unknown keys are ignored, and null is treated as missing."""
+    """Part of an API reply. Unknown keys are ignored, and null is missing."""
 
     @model_validator(mode="before")
     @classmethod
@@ -36,7 +36,7 @@ class ApiDocument(BaseModel):
 
 
 class ConfiguredUrl(ApiDocument):
-    """A webhook URL of an application; "" if none is set."""
+    """A webhook URL; "" if none is set."""
 
     address: str = ""
     http_method: str = ""
@@ -45,7 +45,7 @@ class ConfiguredUrl(ApiDocument):
 
 
 class VoiceUrls(ApiDocument):
-    """The webhook URLs of the Voice capability."""
+    """Webhook URLs for calls."""
 
     answer_url: ConfiguredUrl = ConfiguredUrl()
     fallback_answer_url: ConfiguredUrl = ConfiguredUrl()
@@ -53,7 +53,7 @@ class VoiceUrls(ApiDocument):
 
 
 class VoiceCapability(ApiDocument):
-    """The Voice capability of an application."""
+    """What an application has for calls."""
 
     webhooks: VoiceUrls = VoiceUrls()
     signed_callbacks: bool | None = None
@@ -73,7 +73,7 @@ class ApplicationKeys(ApiDocument):
 
 
 class VonageApplication(ApiDocument):
-    """An application. `date` is the `Date` header of the reply, or ""."""
+    """`date` is the `Date` header of the reply, or ""."""
 
     id: str
     name: str = ""
@@ -83,14 +83,14 @@ class VonageApplication(ApiDocument):
 
 
 class OwnedNumber(ApiDocument):
-    """A number that the account owns: digits with the country code; `country` is such as GB, or ""."""
+    """A number with its country code; `country` is such as GB, or ""."""
 
     msisdn: str
     country: str = ""
 
 
 class OwnedNumbers(ApiDocument):
-    """The first page of the numbers, and the total count."""
+    """The first page, and the total count."""
 
     count: int = 0
     numbers: tuple[OwnedNumber, ...] = ()
@@ -141,7 +141,7 @@ async def read_document(account: Account, application_id: str) -> tuple[VonageAp
 
 
 def webhooks_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return them by the API's names; {} if there are none."""
+    """By the API's names."""
     voice = (document.get("capabilities") or {}).get("voice") or {}
     return voice.get("webhooks") or {}
 
@@ -149,7 +149,7 @@ def webhooks_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
 def with_webhooks(document: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
     """Copy an application's document with other webhook URLs. The application must have Voice.
 
-    Keys of an entry replace those in the document, and None removes them, or the URL. Everything else is kept: a `PUT`
+    Keys of an entry replace those in the document; None removes a key or a URL. Everything else is kept: a `PUT`
     replaces the whole application, and without `signed_callbacks` would disable signatures.
     """
     changed = deepcopy(dict(document))
@@ -183,7 +183,7 @@ async def _read(account: Account, application_id: str) -> tuple[VonageApplicatio
 
 
 async def read_numbers(account: Account, application_id: str) -> OwnedNumbers:
-    """Read the first 100 numbers of an application. Raises VonageApiError.
+    """Only the first 100. Raises VonageApiError.
 
     Source: Numbers API 1.1.0, `GET /account/numbers`: Basic authentication.
     """
@@ -192,10 +192,7 @@ async def read_numbers(account: Account, application_id: str) -> OwnedNumbers:
 
 
 async def read_balance(account: Account) -> float:
-    """The account's balance in EUR. Raises VonageApiError.
-
-    Source: Account API 1.0.4, `GET /account/get-balance`.
-    """
+    """In EUR. Raises VonageApiError. Source: Account API 1.0.4, `GET /account/get-balance`."""
     return (await _document(account, _Balance, "/account/get-balance", "a balance", _NUMBERS_URL)).value
 
 
@@ -212,7 +209,7 @@ async def read_rate(account: Account, country: str) -> float:
 
 
 async def _document(account: Account, kind: type[_Reply], path: str, what: str, host: str = "") -> _Reply:
-    """A document of another API; `host` is where it is at Vonage, if that is not the API's own address."""
+    """`host` is where it is at Vonage, if not at the API's own address."""
     base = host if host and account.api_url.startswith("https:") else account.api_url
     response, body = await _request(account, "GET", f"{base}{path}")
     if response.status_code != httpx.codes.OK:
@@ -226,7 +223,7 @@ async def _document(account: Account, kind: type[_Reply], path: str, what: str, 
 async def _request(
     account: Account, method: str, url: str, document: Mapping[str, Any] | None = None
 ) -> tuple[httpx.Response, bytes]:
-    """Read at most a little more than `MAX_BYTES` of the body."""
+    """Read little more than `MAX_BYTES` of the body."""
     auth = (account.api_key, account.api_secret)
     base = url.partition("?")[0]
     body = b""

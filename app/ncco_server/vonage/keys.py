@@ -1,4 +1,4 @@
-"""Reads and creates RSA keys in PEM form."""
+"""RSA keys in PEM form."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PEM: Final = re.compile(r"-----BEGIN ([A-Z ]*KEY)-----\s.*-----END \1-----", re
 
 
 def rsa_private_key(pem: str) -> RSAPrivateKey:
-    """Raise ValueError for a key that is encrypted, damaged, or not PKCS #1 or PKCS #8."""
+    """Raise ValueError unless it is a sound, unencrypted PKCS #1 or PKCS #8 key."""
     key = _loaded(pem)
     if not isinstance(key, RSAPrivateKey):
         raise ValueError("is not an RSA key" if "PRIVATE KEY" in pem else "is a public key")
@@ -43,7 +43,7 @@ def new_private_key() -> str:
 
 @lru_cache(maxsize=8)
 def _loaded(pem: str) -> object:
-    """Cached, because checking a key takes 50 ms."""
+    """Checking a key takes 50 ms."""
     found = _PEM.search(pem)
     if found is None:
         raise ValueError("does not contain a complete key in PEM format")

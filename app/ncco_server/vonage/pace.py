@@ -8,18 +8,17 @@ from collections.abc import Callable
 from typing import Final
 
 NEW_CALLS_A_SECOND: Final = 3
-"""Counts an application's placed calls and dials of `connect`. Source: delivery rules, Capacity."""
+"""An application's placed calls and dials of `connect`. Source: delivery rules, Capacity."""
 OTHERS_A_SECOND: Final = 15
 """Source: delivery rules, Capacity."""
 _SECOND_S: Final = 1.2
-"""On a busy machine, 12% of new calls were refused (429) with 1.05 and none with 1.2.
-
-Requests take different times to arrive.
+"""Requests take different times to arrive: on a busy machine, 12% of new calls were refused (429) with 1.05, and none
+with 1.2.
 """
 
 
 class Pace:
-    """Allows at most `most` requests in any second, within this process. `clock` is monotonic."""
+    """At most `most` requests in any second, within this process. `clock` is monotonic."""
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._most = most
@@ -34,7 +33,7 @@ class Pace:
         return earliest - now
 
     def count(self) -> None:
-        """Count a dial of a `connect`, which does not wait."""
+        """A dial of a `connect` does not wait."""
         now = self._clock()
         self._add(now, now)
 

@@ -1,6 +1,6 @@
 """Checks the signed token in the `Authorization` header, which proves that a webhook comes from Vonage.
 
-A token is valid for one request of one account for a few minutes. Source: webhook signing (signed callbacks); support
+It is valid for one request of one account for a few minutes. Source: webhook signing (signed callbacks); support
 article 19033783342876.
 """
 
@@ -25,12 +25,12 @@ from ncco_server.errors import MissingSignature, SettingsError, WrongSignature
 MAX_AGE_S: Final = 300
 """Our choice: Vonage states no maximum, and five minutes is usual."""
 MAX_AHEAD_S: Final = 305
-"""As far as in the past, plus a little for inaccurate clocks."""
+"""A little more than `MAX_AGE_S`, for inaccurate clocks."""
 MAX_TOKEN_BYTES: Final = 8192
 
 
 class Refusal(StrEnum):
-    """Why a signature is refused, for `SignatureError.reason` and the metrics."""
+    """For `SignatureError.reason` and the metrics."""
 
     NO_HEADER = "no authorization header"
     SEVERAL = "several authorization headers"
@@ -51,9 +51,9 @@ class Refusal(StrEnum):
 _PLAIN: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _ASCII_ONLY: Final = json.JSONEncoder(separators=(",", ":"))
 _SWAP_ALPHABETS: Final = bytes.maketrans(b"+/-_", b"-_+/")
-"""Characters of the other alphabet become invalid."""
+"""The other alphabet's characters become invalid."""
 _KEY_FILE: Final = re.compile(r'\s*(?:$|ssh-|ecdsa-sha2-)|.*(?:---- ?BEGIN [A-Z0-9 ]+ ?----|"kty")', re.DOTALL)
-"""Matches a key file or an empty text. Anyone could sign with a public key."""
+"""A key file or an empty text. Anyone could sign with a public key."""
 
 
 class Verifier:
@@ -69,7 +69,7 @@ class Verifier:
         self._application_id = application_id
 
     def token(self, authorization: bytes | None) -> bytes:
-        """Raise MissingSignature if there is no token."""
+        """Raise MissingSignature if there is none."""
         if authorization is None:
             raise MissingSignature(Refusal.NO_HEADER)
         scheme, _, token = authorization.strip().partition(b" ")
@@ -98,8 +98,7 @@ class Verifier:
     def _signed_claims(self, token: bytes) -> dict[str, Any]:
         """Raise WrongSignature.
 
-        Base64url text is compared, so that only one encoding of the signature is accepted. PyJWT is slower
-        (docs/decisions.md).
+        Base64url text is compared, so that the signature has only one encoding. PyJWT is slower (docs/decisions.md).
         """
         if len(token) > MAX_TOKEN_BYTES or token.count(b".") != 2:
             raise WrongSignature(Refusal.MALFORMED)
@@ -153,7 +152,7 @@ def _prepared(secret: str) -> bytes:
 
 @lru_cache(maxsize=64)
 def _header_problem(part: bytes) -> str | None:
-    """Cached, because nearly all tokens have the same header."""
+    """Nearly all tokens have the same header."""
     document = _decoded(part)
     header = None if document is None else _object(document)
     if header is None:
@@ -164,14 +163,14 @@ def _header_problem(part: bytes) -> str | None:
 
 
 def _signature(keyed: hmac.HMAC, signed: bytes) -> bytes:
-    """Copying a keyed HMAC is faster than keying a new one."""
+    """Copying a keyed HMAC is faster than keying one."""
     made = keyed.copy()
     made.update(signed)
     return _encoded(made.digest())
 
 
 def _decoded(part: bytes) -> bytes | None:
-    """Return None unless it is base64url without padding."""
+    """None unless it is base64url without padding."""
     plain = part.translate(_SWAP_ALPHABETS)
     try:
         return binascii.a2b_base64(plain + b"=" * (-len(plain) % 4), strict_mode=True)

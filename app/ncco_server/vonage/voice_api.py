@@ -25,19 +25,19 @@ from ncco_server.vonage.applications import ApiDocument
 from ncco_server.vonage.pace import NEW_CALLS_A_SECOND, OTHERS_A_SECOND, Pace
 
 RequestOutcome: TypeAlias = Literal["not_sent", "refused", "unknown"]
-"""The effect of a failed request.
+"""What a failed request did.
 
-- `not_sent`: Vonage did nothing, for a reason unrelated to the request. The request can be sent again.
-- `refused`: Vonage did nothing, and would refuse the same request again.
-- `unknown`: Vonage may have done what was requested.
+- `not_sent`: nothing, for a reason unrelated to the request, which can be sent again.
+- `refused`: nothing, and Vonage would refuse it again.
+- `unknown`: perhaps what was requested.
 """
 
 CONNECT_S: Final = 3.0
-"""Limits each of these: resolving the name, connecting, and the TLS handshake."""
+"""Each for resolving the name, connecting, and the TLS handshake."""
 REPLY_S: Final = 10.0
-"""Limits the start of the reply, and each pause in it."""
+"""For the start of the reply, and each pause in it."""
 WITHIN_S: Final = 12.0
-"""It excludes the wait for the request's turn, and is longer than connecting can take."""
+"""Without the wait for the request's turn; longer than connecting can take."""
 MAX_BYTES: Final = 1_000_000
 MAX_CHARACTERS: Final = 300
 TOO_EARLY_S: Final = (0.5, 0.5, 0.5, 0.5)
@@ -63,7 +63,7 @@ class VoiceApiError(VonageApiError):
     Attributes:
         status: None if there was no reply.
         title, detail: from Vonage's problem document, or "".
-        retry_after: the header `Retry-After`, or "".
+        retry_after: the header, or "".
     """
 
     def __init__(
@@ -155,12 +155,12 @@ class CreatedCall(ApiDocument):
 
 
 class CallDetails(CreatedCall):
-    """Vonage's data about a call; a field is "" if Vonage has no value for it (yet).
+    """Vonage's data about a call; "" for what Vonage does not know (yet).
 
     Attributes:
         start_time, end_time: UTC as `2026-03-04 09:15:27`. Source: Outbound REST, GET (no zone).
         duration: seconds.
-        price, rate: amounts in EUR.
+        price, rate: in EUR.
     """
 
     model_config = ConfigDict(coerce_numbers_to_str=True)
@@ -221,14 +221,14 @@ class VoiceApi:
         self.others = Pace(OTHERS_A_SECOND)
 
     async def create_call(self, new: NewCall) -> CreatedCall:
-        """Webhooks can arrive before this method returns."""
+        """Webhooks can arrive before it returns."""
         return _read(CreatedCall, await self._request("POST", "", body=new.body))
 
     async def call(self, uuid: str, region_url: str = "") -> CallDetails:
         return _read(CallDetails, await self._request("GET", _path(uuid), region_url))
 
     async def hang_up(self, uuid: str, region_url: str = "", repeats_s: Sequence[float] = TOO_EARLY_S) -> None:
-        """Repeat the request after these waits if Vonage refuses it because the call has just begun."""
+        """Repeat the request after these waits if the call has just begun, which Vonage refuses."""
         waits_s = iter(repeats_s)
         while True:
             try:
@@ -241,17 +241,17 @@ class VoiceApi:
             await self._sleep(wait_s)
 
     async def transfer(self, uuid: str, ncco: Sequence[Mapping[str, Any]] | str, region_url: str = "") -> None:
-        """Play another NCCO in a call: this one, or the one at a URL."""
+        """Play another NCCO, or the one at a URL."""
         source = {"url": [ncco]} if isinstance(ncco, str) else {"ncco": ncco}
         body = {"action": "transfer", "destination": {"type": "ncco"} | source}
         await self._request("PUT", _path(uuid), region_url, body)
 
     async def press(self, uuid: str, digits: str, region_url: str = "") -> None:
-        """Play DTMF tones in a call: 0 to 9, * and #, and `p` for a pause."""
+        """Play DTMF tones: 0 to 9, * and #, and `p` for a pause."""
         await self._request("PUT", _path(uuid, "/dtmf"), region_url, {"digits": digits})
 
     async def talk(self, uuid: str, text: str, region_url: str = "", *, language: str = "en-US") -> None:
-        """Speak a text in a call, over any audio that is playing."""
+        """Speak over any audio that is playing."""
         await self._request("PUT", _path(uuid, "/talk"), region_url, {"text": text, "language": language})
 
     async def _request(
@@ -278,7 +278,7 @@ class VoiceApi:
     async def _reply(
         self, method: str, url: httpx.URL, body: Mapping[str, Any] | None
     ) -> tuple[int, httpx.Headers, bytes]:
-        """Read at most a little more than `MAX_BYTES`, over a new connection.
+        """Read little more than `MAX_BYTES`, over a new connection.
 
         If an idle one were closed meanwhile, it would be unclear whether the request arrived.
         """
@@ -304,7 +304,7 @@ class VoiceApi:
 
 
 def _path(uuid: str, part: str = "") -> str:
-    """Raise VoiceApiError if the ID has characters that could change the path."""
+    """Raise VoiceApiError if the ID could change the path."""
     if not _ID.fullmatch(uuid):
         raise VoiceApiError("this is not the ID of a call", "Use the uuid of a webhook or of a new call.", "refused")
     return f"/{uuid}{part}"
@@ -341,7 +341,7 @@ def _refusal(status: int, retry_after: str, reply: bytes) -> VoiceApiError:
 
 
 def _read(kind: type[_Reply], reply: bytes) -> _Reply:
-    """Raise VoiceApiError if the reply cannot be parsed, since the request's effect is then unknown."""
+    """Without a readable reply, the request's effect is unknown."""
     try:
         return kind.model_validate_json(reply)
     except ValidationError as error:

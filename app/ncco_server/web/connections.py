@@ -1,4 +1,4 @@
-"""Limits what clients can make a server hold, on all ports. uvicorn only limits how long a connection is idle."""
+"""Limits what clients can make a server hold, on all ports: uvicorn only limits idle connections."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TOO_SLOW: Final = "408 Request Timeout"
 _TOO_MANY: Final = "503 Service Unavailable"
 
 _LOG: Final = logging.getLogger("uvicorn.error.connections")
-_LOG.setLevel(logging.ERROR)  # a warning for every malformed request would let clients fill the log
+_LOG.setLevel(logging.ERROR)  # warnings for malformed requests would let clients fill the log
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -82,7 +82,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Drop the trailers of a chunked body, which would otherwise be reported as headers."""
+        """Drop a chunked body's trailers, which would otherwise be reported as headers."""
         self._awaited = "body"
         refused = _refusal(self.url, self.headers, self.parser.get_http_version())
         self.app = refused or self.config.loaded_app
@@ -126,7 +126,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 def _refusal(url: bytes, headers: Sequence[tuple[bytes, bytes]], version: str) -> Response | None:
-    """Return None unless a complete head is too large or names no host."""
+    """None unless a complete head is too large or names no host."""
     size = len(url) + sum(len(name) + len(value) for name, value in headers)
     if len(headers) > MAX_HEADERS or size > MAX_HEAD_BYTES:
         problem = f"the request has more than {MAX_HEADERS} headers, or more than {MAX_HEAD_BYTES} bytes of them"

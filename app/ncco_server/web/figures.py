@@ -39,14 +39,14 @@ _LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "ncco_job_failing_since_timestamp_seconds": ("name",),
     "ncco_platform_seen": ("assumption", "value"),
 }
-"""The labels to distinguish; values with other labels are added up."""
+"""Labels to distinguish; values with other labels are added up."""
 
 Totals: TypeAlias = Mapping[tuple[str, ...], float]
 """The keys are the counter's name and the values of its labels."""
 
 
 class LastHour:
-    """Compares the counters with those of an hour ago, or with zero in the first hour. They must never decrease."""
+    """Compares the counters with those of an hour ago (zero in the first hour). They must never decrease."""
 
     def __init__(self, registry: CollectorRegistry, clock: Callable[[], float] = time.monotonic) -> None:
         self._registry = registry

@@ -32,9 +32,9 @@ from ncco_server.web.watcher import FlowReader
 from ncco_server.web.webhook_http import WebhookConfig
 
 LONGEST_PRELOAD_S: Final = 5.0
-"""Startup waits for the older revisions of open calls, and turns all callers away until then; our choice.
+"""Startup waits for open calls' older revisions, and turns all callers away until then; our choice.
 
-The rest are loaded while the server runs, and callers who need them wait.
+Callers who need the rest wait while they are loaded later.
 """
 FIND_S: Final = 2.0
 
@@ -105,7 +105,7 @@ async def _look_after_store(
 
 
 async def _keep_recordings(config: WebhookConfig, jobs: Jobs) -> None:
-    """Start once there are recordings: most servers record nothing, and load nothing for it."""
+    """Start once there are recordings: most servers record nothing, and so load nothing."""
     for label in ("waiting", "failed", "lost"):
         config.metrics.missing_recordings.labels(label).set(0)
     folder = config.settings.recordings_folder

@@ -57,7 +57,7 @@ def with_log_form(settings: Settings, *, dev: bool) -> Settings:
 
 
 def configure_log(settings: Settings, out: TextIO | None = None) -> WriteLine:
-    """Send the log of this process and its libraries to `out` (None: standard output).
+    """Send this process's log, with its libraries', to `out` (None: standard output).
 
     The returned function writes lines as structlog does, without the cost of its bound loggers.
     """
@@ -126,8 +126,8 @@ def writing_to(log: FilteringBoundLogger) -> WriteLine:
 class LineStream:
     """A text stream that never blocks or raises, so a failing log cannot break a call.
 
-    While nobody reads it, lines are dropped and counted. They are written at the end of each round of the event loop,
-    because each write is a system call.
+    Without a reader, lines are dropped and counted. They are written once per round of the event loop, because each
+    write is a system call.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -307,7 +307,7 @@ def _place(error: BaseException) -> dict[str, Any]:
 
 
 def _message(error: BaseException, delivery: Delivery | None) -> str:
-    """Return "" if the message contains the caller's input, which may be sensitive."""
+    """Return "" if it contains the caller's input, which may be sensitive."""
     given = Secrets()
     fields = delivery.fields if delivery is not None else {}
     given.learn([fields.get("dtmf"), fields.get("speech")])

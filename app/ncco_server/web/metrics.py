@@ -28,7 +28,7 @@ from ncco_server.vonage.signatures import Refusal
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 SERIES_LIMIT: Final = 500
-"""Pairs of kind and outcome that are counted by name, because authors choose the names of outcomes."""
+"""Pairs of kind and outcome counted by name, because authors choose the names of outcomes."""
 
 KINDS: Final = frozenset(
     {
@@ -53,8 +53,8 @@ class Metrics:
         placed_calls: `waiting` and `calling`.
         recording_tries: by outcome: `kept`, `failed` (will be retried) or `given up`.
         missing_recordings: of the newest: `waiting`, `failed` (given up, or gone) or `lost`.
-        platform: by assumption (`ncco_server.simulator.assumptions`) and value, in the newest calls.
-        jobs_failing_since: since when a job has failed or not ended, in seconds since 1970; 0 if it works.
+        platform: by assumption (`ncco_server.simulator.assumptions`) and value, of the newest calls.
+        jobs_failing_since: when a job began to fail or hang, in seconds since 1970; 0 if it works.
     """
 
     def __init__(self, commit: str = "") -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # most servers make no lookups
 
 
 class HookLog(Listener):
-    """Logs and counts hook deliveries. The log contains no data of calls."""
+    """Logs and counts hook deliveries, without data of calls."""
 
     def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
         self._metrics = metrics
@@ -77,7 +77,7 @@ def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> As
 
 
 class OwnService:
-    """The service made from the settings, with its clients and its hook sender. Raises SettingsError.
+    """The service from the settings, with its clients and hook sender. Raises SettingsError.
 
     Attributes:
         calls: its store is not open yet and its flows are not loaded.

@@ -1,4 +1,4 @@
-"""Makes the placer of calls, with its log and its metrics."""
+"""Makes the placer of calls, with its log and metrics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ncco_server.web.metrics import Metrics
 
 
 class PlacingLog(PollListener[PlacedCounts]):
-    """Logs and counts placed calls. The log contains no data of calls."""
+    """Logs and counts placed calls, without data of calls."""
 
     def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
         self._metrics = metrics
@@ -36,7 +36,7 @@ class PlacingLog(PollListener[PlacedCounts]):
 def make_voice_api(
     settings: Settings, client: httpx.AsyncClient, log: FilteringBoundLogger, clock: Callable[[], datetime]
 ) -> VoiceApi | None:
-    """Return None if the settings lack the application or a valid key."""
+    """None if the settings lack the application or a valid key."""
     access = settings.voice_access
     if access is None:
         return None

@@ -72,7 +72,7 @@ class PlacedPage(BaseModel):
 
 
 async def _body(request: Request, _: Key) -> NewPlacedCall:
-    """Read the body, as JSON whatever its Content-Type, only if the key is valid."""
+    """Read JSON, whatever the Content-Type, only if the key is valid."""
     body: NewPlacedCall = await read_body(request, NEW_CALL)
     return body
 

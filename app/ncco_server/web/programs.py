@@ -35,7 +35,7 @@ _BEARER: Final = HTTPBearer(auto_error=False, description="A key from `ncco api-
 
 
 def _unicode(text: str) -> str:
-    """Drop what is not Unicode in names from the request."""
+    """Drop what is not Unicode in the request's names."""
     return text.encode("utf-8", "replace").decode()
 
 
@@ -83,7 +83,7 @@ _EMPTY: Final = Project({}, (), {})
 
 
 class ReleasedProject:
-    """The project that the servers use. It is loaded again after a server starts to use another one."""
+    """The project that the servers use, loaded again once a server uses another one."""
 
     def __init__(self, store: Store, handlers: Collection[str] = ()) -> None:
         self._store = store
@@ -108,7 +108,7 @@ class ApiState:
 
     Attributes:
         store: open while the API runs.
-        project: what the servers of this database use.
+        project: that of this database's servers.
         allowed: the setting `NCCO_DIAL_ALLOW`.
         keys: the server's keys, which encrypt sensitive params.
         clock: returns the current time, in UTC.

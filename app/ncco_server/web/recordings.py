@@ -20,11 +20,11 @@ from ncco_server.web.tasks import Jobs, kept_for, running
 from ncco_server.web.webhook_http import WebhookConfig
 
 LOST_S: Final = 60.0
-"""While files are lost, so that a fix shows up soon."""
+"""While files are lost, so that a fix shows soon."""
 
 
 class RecordingLog(FetchListener):
-    """Logs and counts recordings. The log contains no data of calls."""
+    """Logs and counts recordings, without data of calls."""
 
     def __init__(self, metrics: Metrics, log: FilteringBoundLogger) -> None:
         self._metrics = metrics

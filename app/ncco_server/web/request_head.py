@@ -18,8 +18,7 @@ _URL_ATTRIBUTES: Final = ("http.target", "http.url", "url.full", "url.path", "ur
 class RequestHeadMiddleware:
     """Normalises webhook paths, shortens URLs in OpenTelemetry's spans, and closes connections while draining.
 
-    Clients then connect to another host. Webhooks go straight to their routes, which answer every error
-    (docs/decisions.md).
+    Clients then connect elsewhere. Webhooks go straight to their routes, which answer every error (docs/decisions.md).
     """
 
     def __init__(self, app: ASGIApp, readiness: Readiness, webhooks: Sequence[BaseRoute]) -> None:
@@ -42,7 +41,7 @@ class RequestHeadMiddleware:
 
 
 def _shorten_url(span: trace.Span, path: str) -> None:
-    """Cut the path after two segments, because wait tokens and callers' numbers follow."""
+    """Cut the path after two segments: wait tokens and callers' numbers follow."""
     shown = "/" + "/".join([part for part in path.split("/") if part][:2])
     known = getattr(span, "attributes", None) or {}
     span.set_attributes({name: shown for name in _URL_ATTRIBUTES if name in known})

@@ -24,7 +24,7 @@ PATHS: Final = (f"/webhooks/{_REST}", "/readyz")
 _SCOPE: Final = (
     *("type", "asgi", "http_version", "method", "scheme", "query_string", "headers", "client", "server", "extensions"),
 )
-"""Frameworks keep things of their own in a scope; the server's application needs only these."""
+"""Frameworks keep their own things in a scope; the server's application needs only these."""
 
 
 @dataclass(slots=True, eq=False)

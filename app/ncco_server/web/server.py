@@ -108,7 +108,7 @@ def listening(host: str, port: int, *, names: tuple[str, str] = ("NCCO_HOST", "N
 async def _try_store(settings: Settings) -> Schema | None:
     """Open the store once before the server listens, so that an error is reported in one sentence.
 
-    Returns its previous schema; None for a store that is in memory or unavailable, which is tried again later.
+    Returns its previous schema; None for one in memory, or an unavailable one, which is tried again later.
     """
     store = open_store(settings.database_url)
     with suppress(StoreUnavailable):
@@ -172,7 +172,7 @@ def _stopped_by_sigterm(server: Server) -> Iterator[Server]:
 
 
 def config_of(app: Callable[..., Any], *, lifespan: Literal["on", "off"] = "on", **own: Any) -> Config:
-    """The configuration that all servers (of webhooks, console, metrics, ...) share, updated with `own`."""
+    """What all servers (of webhooks, console, metrics, ...) share, updated with `own`."""
     return Config(
         app,
         http=LimitedProtocol,

@@ -1,4 +1,4 @@
-"""Tells systemd when the server is ready, and that its event loop does not hang. Source: sd_notify(3)."""
+"""Tells systemd when the server is ready and that its event loop runs. Source: sd_notify(3)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ALIVE_EVERY_S: Final = 5.0
 
 
 async def report_to_systemd() -> None:
-    """Report until cancelled; do nothing unless a unit of `Type=notify` has started this process."""
+    """Report until cancelled; do nothing unless a `Type=notify` unit has started this process."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return

@@ -77,7 +77,7 @@ CHANGED: Final = TypeAdapter(ChangedRows)
 async def _table(
     api: Api, key: Key, name: Annotated[str, Path(alias="table", description="The name of a table.")]
 ) -> Table:
-    """The table in the path. Raises Refused if there is none, or if the key may not read it."""
+    """Raise Refused if there is no such table, or the key may not read it."""
     if not key.may_read(name):
         raise Refused(HTTPStatus.FORBIDDEN, "this key may not use this table", "Use a key that may.")
     definition = (await api.project.current()).tables.get(name)
@@ -99,13 +99,13 @@ ChangedTable: TypeAlias = Annotated[Table, Depends(_changed_table)]
 
 
 async def _key_values(request: Request, _: Annotated[str, Path(alias="key", description=KEY)]) -> Sequence[str]:
-    """The values of the key in the path, which may contain an encoded `/`."""
+    """The key's values in the path, which may contain an encoded `/`."""
     path: str = request.scope["raw_path"].decode("ascii")
     return [unquote(part) for part in path.partition("/tables/")[2].split("/")[1:]]
 
 
 class NamedRow(NamedTuple):
-    """The row in the path: its table, its name, and the values of its key."""
+    """The row in the path: its table, its name, and its key's values."""
 
     table: Table
     name: str
@@ -127,7 +127,7 @@ async def _versions(
     if_match: Annotated[str, Header(max_length=100, description=IF_MATCH)] = "",
     if_none_match: Annotated[str, Header(max_length=100, description=IF_NONE_MATCH)] = "",
 ) -> Mapping[str, int]:
-    """The version that the row must still have when it is changed, by its name. Raises Refused if it has another."""
+    """The version that the row must still have, by name. Raises Refused if it has another."""
     if if_none_match == "*":
         return {row.name: 0}
     if not if_match:
@@ -213,7 +213,7 @@ async def _columns(request: Request, row: NamedRow) -> Mapping[str, Any]:
 async def _write(  # noqa: PLR0917 - what three routes have in common
     request: Request, api: ApiState, key: ApiKeyRow, row: NamedRow, change: RowChange, versions: Mapping[str, int]
 ) -> Response:
-    """Change a row; the reply has its new ETag. Raises Refused if it is another one now."""
+    """Change a row; the reply has its new ETag. Raises Refused if it has changed."""
     try:
         await row.table.write([change], api.clock(), f"API key {key.name}", versions)
     except RowChanged as error:

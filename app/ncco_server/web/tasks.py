@@ -29,7 +29,7 @@ PATIENCE_S: Final = 2.0
 COUNT_SHARE: Final = 0.01
 """The time spent on counting: after a slow count, the next one comes later."""
 COUNTED_AGE: Final = timedelta(hours=4)
-"""Older calls are not counted, because their end may never be reported.
+"""Older calls are not counted: their end may never be reported.
 
 Our choice: a call is connected for at most two hours. Source: NCCO reference, Connect (limit).
 """
@@ -71,8 +71,8 @@ async def opened_store(
 ) -> AsyncIterator[asyncio.Event]:
     """The event is set as soon as the store is open.
 
-    Without the store, the server starts anyway: if it did not listen, callers would not even hear the failsafe NCCO.
-    Raises StoreUnusable if a retry would not help.
+    The server starts even without the store: otherwise, callers would not even hear the failsafe NCCO. Raises
+    StoreUnusable if a retry would not help.
     """
     opened = asyncio.Event()
     attempt = asyncio.create_task(store.open())
@@ -111,7 +111,7 @@ async def _open_later(
 
 
 class Jobs(JobListener):
-    """Runs the jobs of a server. Logs each problem once, and shows in the metrics since when a job has failed."""
+    """Runs a server's jobs. Logs each problem once, and shows in the metrics since when a job has failed."""
 
     def __init__(self, leases: Leases, metrics: Metrics, log: FilteringBoundLogger) -> None:
         self._leases = leases
@@ -147,7 +147,7 @@ async def count_calls(
 ) -> float:
     """Return the seconds until the next count.
 
-    `backup_days` is the greatest age of the last backup (0: any); without a backup, days count from the first data.
+    `backup_days` limits the age of the last backup (0: any) or, without one, of the first data.
     """
     begun = time.monotonic()
     async with store.upkeep() as records:
@@ -170,13 +170,13 @@ async def kept_for(setting: int | None, store: Store) -> timedelta | None:
 
 LEARN_AFTER_S: Final = 600.0
 LEARN_FROM: Final = 500
-"""The number of calls that are looked at for what they show about the platform."""
+"""Newest calls to learn from about the platform."""
 
 
 class _CallJobs:
-    """The jobs that look after stored calls.
+    """The jobs for stored calls.
 
-    Calls are only deleted once missed ends and results have been searched for.
+    Calls are deleted only after missed ends and results have been searched for.
     """
 
     def __init__(self, config: WebhookConfig, voice: VoiceApi | None, kept: timedelta | None) -> None:
@@ -206,7 +206,7 @@ class _CallJobs:
         return 0.0 if has_more else None
 
     async def learn(self) -> float | None:
-        """Count what the newest calls show about the platform; not at once, because a start has more to do."""
+        """Count what the newest calls show about the platform, but not while the server starts."""
         if not self._is_learning:
             self._is_learning = True
             return LEARN_AFTER_S

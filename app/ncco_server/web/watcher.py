@@ -15,20 +15,20 @@ from ncco_server.service.library import CURE, Library
 from ncco_server.web.metrics import Metrics
 
 SETTLE_S: Final = 0.1
-"""Files must be unchanged for this long, so that saving many causes only one read."""
+"""Files must stay unchanged for this long, so that saving many causes one read."""
 SETTLE_LIMIT_S: Final = 2.0
-"""After this, files are read even if they are still changing."""
+"""Files are then read even while they change."""
 REMOVAL_WAIT_S: Final = 3.0
 """A file that is being replaced is missing for a moment."""
 FIRST_TRIES: Final = 10
-"""Startup tries this often while the store cannot save the flows."""
+"""Tries at startup while the store cannot save the flows."""
 FIRST_WAIT_S: Final = 0.5
 
 ISSUES_LOGGED: Final = 100
 
 
 class FlowReader:
-    """Reads the flow files into the library, and reports the result to the log and the metrics.
+    """Reads the flow files into the library, and reports to the log and the metrics.
 
     With `is_pretty`, the issues of a read are logged together, with the lines of the files.
     """
@@ -57,9 +57,9 @@ class FlowReader:
         return await self.stamps() != self._seen
 
     async def read(self, *, confirms_removals: bool = False, removal_wait_s: float = 0.0) -> None:
-        """Never raise: if anything is wrong, the last good flows stay in use.
+        """Never raises: after a problem, the last good flows stay in use.
 
-        A removal of what callers can reach is only refused if it still exists `removal_wait_s` seconds later.
+        A removal of what callers can reach is refused only if it lasts `removal_wait_s` seconds.
         """
         library = self.library
         log = self._log

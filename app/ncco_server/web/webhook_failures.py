@@ -26,7 +26,7 @@ _CURES: Final[Mapping[str, str]] = {
     Refusal.PAYLOAD: "Find out what changes the body or the query on the way: a proxy must forward both unchanged.",
     Refusal.SEVERAL: "Find out what adds a header on the way: a proxy must forward only Vonage's header.",
 }
-"""For any other reason, the secret is the most likely cause."""
+"""Other reasons most likely come from the secret."""
 _SEND_AGAIN: Final = "Send it again; the server's log has the details."
 _OWN_URLS: Final = "This server writes callback URLs into its NCCOs; they cannot be made up."
 
@@ -36,8 +36,8 @@ class Failure(NamedTuple):
 
     Attributes:
         outcome: its name in the log and the metrics.
-        is_playable: whether a caller on the line hears the failsafe NCCO instead.
-        is_fault: whether the server is at fault; then the stack is logged.
+        is_playable: a caller on the line hears the failsafe NCCO instead.
+        is_fault: the server is at fault, and logs the stack.
     """
 
     outcome: str

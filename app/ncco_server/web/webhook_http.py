@@ -31,17 +31,17 @@ DEADLINE_S: Final = 4.0
 """Vonage waits 5 seconds for a reply. Source: delivery rules, socket timeout."""
 
 REFUSED_BODY_S: Final = 0.25
-"""How long a request without a valid signature may send its body. A client that is still sending when the connection
-closes may miss the response.
+"""How long a request without a valid signature may send its body: a client still sending when the connection closes may
+miss the response.
 """
 
 DISCARDED_LIMITS: Final = 16
-"""A body that is too large is read up to this many times the limit, so that the client still gets the response."""
+"""A body is read up to this many times the limit, so that its client still gets the response."""
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
 DEPTH_LIMIT: Final = 64
-"""Our choice: real webhooks have four levels, and deeper JSON may be an attack on the parser."""
+"""Our choice: real webhooks have four levels; deeper JSON may attack the parser."""
 FIELD_LIMIT: Final = 1000
 _FORM: Final = re.compile(rb"[\w.+%~*\[\]-]+=")
 
@@ -80,7 +80,7 @@ class WebhookConfig:
         self.verifier = verifier if settings.is_signed else None
 
     def base_url(self, request: HTTPConnection) -> str:
-        """Use the Host header only in development, because any client can forge it."""
+        """Use the Host header only in development: any client can forge it."""
         if self.dev and not self.settings.public_url:
             host = request.headers.get("host", "")
             if _HOST.fullmatch(host):
@@ -103,7 +103,7 @@ class WebhookRequest(HTTPConnection):
 
     @property
     def verified(self) -> Delivery:
-        """Call this only in endpoints, which run after it has been verified and parsed."""
+        """Only for endpoints, which run after it has been verified and parsed."""
         assert self.delivery is not None  # noqa: S101 - for the type
         return self.delivery
 
@@ -178,7 +178,7 @@ Fields: TypeAlias = tuple[dict[str, Any], str]
 
 
 def read_query(query: bytes, source: str = "query") -> Fields:
-    """Of a repeated name, the last value counts, because Vonage appends its parameters to those of the URL."""
+    """The last of repeated names counts, because Vonage appends its parameters to those of the URL."""
     try:
         text = query.decode("utf-8", "replace")
         return dict(parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=FIELD_LIMIT)), ""
@@ -187,7 +187,7 @@ def read_query(query: bytes, source: str = "query") -> Fields:
 
 
 def read_fields(body: bytes, content_type: bytes) -> Fields:
-    """Parse what looks like a form as one unless the content type is JSON, and anything else as JSON."""
+    """What looks like a form is one unless the content type is JSON; anything else is JSON."""
     if not body or body.isspace():
         return {}, "the body is empty"
     if content_type.startswith(b"multipart/"):
@@ -240,7 +240,7 @@ class WebhookResponse(Response):
         error: BaseException | None = None,
         closes: bool = False,
     ) -> None:
-        """`failure` names the failure because of which nothing is stored. `content` replaces the reply's NCCO."""
+        """`failure` names the failure that prevented storing. `content` replaces the reply's NCCO."""
         body = content if content is not None else reply.ncco or b""
         super().__init__(body, status_code, media_type="application/json" if body else None)
         self.reply = reply

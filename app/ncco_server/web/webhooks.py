@@ -38,7 +38,7 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Awaitable[Response]])
 
 
 class Deadline:
-    """Like `asyncio.timeout`, which takes more than twice as many instructions (docs/decisions.md)."""
+    """Like `asyncio.timeout`, with less than half its instructions (docs/decisions.md)."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -73,8 +73,12 @@ class WebhookRoute(APIRoute):
     def kind(self) -> str:
         return self.path.split("/")[2]
 
+    @cached_property
+    def begins_call(self) -> bool:
+        return self.kind == "answer" or self.path == "/webhooks/placed/{attempt}"
+
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count and log after the response: an error there can no longer affect the caller."""
+        """Count and log after the response, when an error no longer affects the caller."""
         if scope["method"] not in (self.methods or ()):
             allowed = ", ".join(sorted(_methods_of(self.path)))
             refused = error_response(405, "method not allowed", "See the Allow header.", {"allow": allowed})
@@ -93,7 +97,7 @@ class WebhookRoute(APIRoute):
             with Deadline(config.deadline_s):
                 await request.receive_webhook()
                 response: WebhookResponse = await self.endpoint(request, **request.scope["path_params"])
-                _require_playable(response.reply, must_play=self.kind == "answer")
+                _require_playable(response.reply, must_play=self.begins_call)
         except ClientDisconnect:
             config.log.debug("client gone", route=self.kind)
             return Response(status_code=400)
@@ -102,7 +106,7 @@ class WebhookRoute(APIRoute):
                 raise
             cancelled = RuntimeError("what it waited for was cancelled").with_traceback(error.__traceback__)
             return failure_response(cancelled, request, self.path)
-        except Exception as error:  # noqa: BLE001 - the one broad except: a caller is on the line
+        except Exception as error:  # noqa: BLE001 - a caller is on the line, who must get a reply
             if isinstance(error, SignatureError):
                 config.metrics.refused_signatures.labels(error.reason).inc()
             return failure_response(error, request, self.path)
@@ -133,14 +137,14 @@ def _methods_of(path: str) -> set[str]:
 
 
 def _require_playable(reply: Reply, *, must_play: bool) -> None:
-    """Raise ValueError if Vonage could not play the reply, or if it is empty and `must_play` is set.
+    """Raise ValueError if Vonage could not play the reply, or it is empty despite `must_play`.
 
     The service validates what it renders; a stored NCCO is parsed here.
     """
     ncco = reply.ncco
     if ncco is None:
         if must_play:
-            raise ValueError("an answer webhook got no NCCO")
+            raise ValueError("the webhook that begins a call got no NCCO")
     elif ncco[:1] != b"[" or ncco[-1:] != b"]":
         raise ValueError("a reply is not an NCCO")
     elif reply.is_repeat:
@@ -178,7 +182,7 @@ def webhook(path: str, *models: type[Webhook]) -> Callable[[Endpoint], Endpoint]
     return register
 
 
-# Routes are tried in this order: the most frequent first, and each GET after all POSTs (see the last lines).
+# Routes are tried in this order: the most frequent first, and GETs after all POSTs (see the last lines).
 
 
 @webhook("/answer", AnswerWebhook)

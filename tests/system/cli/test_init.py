@@ -146,6 +146,7 @@ def test_its_settings_exist_and_say_what_a_real_number_needs(tmp_path: Path) -> 
 
     assert {"FLOW_OFFICE_URL"} == set(named) - set(known)
     assert {"NCCO_PUBLIC_URL", "VONAGE_SIGNATURE_SECRET", "VONAGE_APPLICATION_ID", "NCCO_RETENTION_DAYS"} <= set(named)
+    assert "VONAGE_PRIVATE_KEY" in named, "the project's flow records messages"
 
 
 def test_git_ignores_secrets_and_data_of_callers(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema
 import yaml
 
+from ncco_server.cli.init import SKELETON
 from ncco_server.settings.secrets import FILE_SUFFIX
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT
@@ -24,6 +25,7 @@ FILE = ROOT / "deploy" / "compose.secrets.yml"
 SECRET_FILES = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 PAGE = (ROOT / "docs" / "how-to" / "secrets.md").read_text(encoding="utf-8")
+DOCKER_PAGE = (ROOT / "docs" / "how-to" / "docker.md").read_text(encoding="utf-8")
 SERVERS = ("ncco", "ncco-1", "ncco-2", "migrate")
 MOUNT = "/run/secrets"
 OLD, NEW = "the-old-signature-secret-of-the-account", "the-new-signature-secret-of-the-account"
@@ -68,6 +70,15 @@ def test_the_compose_file_alone_asks_for_no_file_of_a_secret() -> None:
         for key in service.get("environment", ())
         if key.endswith(FILE_SUFFIX)
     ]
+
+
+def test_a_project_gets_the_overlay_with_its_only_server_as_the_page_says() -> None:
+    expression = re.findall(r"^sed -E '(.*)' \.\./ncco-server/deploy/compose\.secrets\.yml", DOCKER_PAGE, re.M)[0]
+    kept = subprocess.run(["sed", "-E", expression, FILE], capture_output=True, text=True, check=True).stdout
+    project = yaml.safe_load((SKELETON / "docker-compose.yml").read_text(encoding="utf-8"))
+
+    assert {"ncco"} == set(project["services"])
+    assert {"ncco": SECRET_FILES["services"]["ncco"]} == yaml.safe_load(kept)["services"]
 
 
 def test_the_files_are_neither_in_git_nor_in_the_image() -> None:

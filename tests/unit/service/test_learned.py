@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
-from ncco_server.service.learned import LEARNED, SeenValues, counted
+from ncco_server.service.learned import LEARNED, SeenValues, counted, observations
 from ncco_server.simulator.assumptions import DEFAULTS, assumptions
+from ncco_server.store.rows import CallRow, SessionRow, Timeline, WebhookRow
 from tests.support.cases import each_case
 from tests.support.learned_calls import WAYS, learned_calls
 
@@ -30,6 +32,19 @@ async def test_keys_that_were_stored_as_a_secret_show_nothing() -> None:
     """These callers press keys that arrive after the call has ended."""
     found = counted([seen async for seen in learned_calls(DEFAULTS, CALLS, 7)])
     assert {"one_each"} == next(each.counts.keys() for each in found if each.name == "keys_while_asynchronous")
+
+
+def received(kind: str, at: int, **fields: Any) -> WebhookRow:
+    return WebhookRow(kind, kind, "leg", -1, -1, "", "leg", "CON-1", "POST", json.dumps(fields).encode(), at)
+
+
+def test_webhooks_are_in_the_order_in_which_they_came_not_that_of_the_store() -> None:
+    """An answer webhook whose turn has a slow lookup is stored after an event that came later."""
+    session = SessionRow("leg", "leg", "CON-1", "desk", "", 1, b"", True, 0, 0)
+    event = {"status": "answered", "direction": "inbound", "timestamp": "1970-01-01T00:00:01.500Z"}
+    webhooks = received("event-answered", 1600, **event), received("answer", 1000)
+    timeline = Timeline(CallRow(1, session, 1, has_failed=False), webhooks, (), ())
+    assert [("inbound_answered", "after")] == list(observations(timeline))
 
 
 def test_each_value_that_can_be_seen_is_one_of_the_assumption() -> None:

@@ -110,7 +110,7 @@ async def test_if_the_reply_without_the_store_breaks_too_the_failsafe_plays() ->
     assert (200, FAILSAFE) == (response.status_code, response.content)
 
 
-@pytest.mark.parametrize("path", ["/webhooks/answer", "/webhooks/answer/acme"])
+@pytest.mark.parametrize("path", ["/webhooks/answer", "/webhooks/answer/acme", "/webhooks/placed/t"])
 async def test_an_answer_without_an_ncco_plays_the_failsafe(path: str) -> None:
     response = await client_of(FakeCalls(give(Reply(None, "answer", "recorded")))).post(path, json=FIELDS)
 

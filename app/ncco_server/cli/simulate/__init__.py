@@ -38,11 +38,11 @@ from ncco_server.verify.scenarios.server import CallConditions, PlacedCall
 from ncco_server.verify.scenarios.stage import LocalStage, RemoteStage, Stage, with_number
 
 PATIENCE_S: Final = 24 * 3600.0
-"""How long a webhook may take. A person may have to type the result of a lookup."""
+"""For a webhook. A person may have to type the result of a lookup."""
 SEED: Final = "ncco simulate"
 """Makes the call IDs on our own server reproducible."""
 WITHHELD: Final = frozenset({"", "anonymous", "unknown", "restricted", "private", "unavailable"})
-"""What is sent as the caller if the number is withheld."""
+"""Sent as the caller if the number is withheld."""
 
 
 def _digits(number: str) -> str:
@@ -57,7 +57,7 @@ def _called_at(context: click.Context, parameter: click.Parameter, what: str | N
 
 
 def _called(_: click.Context, __: click.Parameter, called: str | None) -> str:
-    """Read a number, or the name of an app user, which contains a letter; "" if neither is given."""
+    """Read a number, or an app user's name, which contains a letter; "" without either."""
     text = (called or "").strip()
     return text if called is None or re.search(r"[^\W\d_]", text) else _digits(text)
 
@@ -227,7 +227,7 @@ class Simulation:
 
     Attributes:
         source: the project; None for a server at a URL.
-        call: the call as given on the command line.
+        call: as given on the command line.
         env: the variables of the flows.
     """
 
@@ -239,7 +239,7 @@ class Simulation:
     screen: Screen
 
     async def run(self, save: Path | None) -> int:
-        """Return FINE if the server did nothing wrong. Raises CannotPlace, CannotKeep, NoServer."""
+        """FINE if the server did nothing wrong. Raises CannotPlace, CannotKeep, NoServer."""
         if save is not None:
             check_path(save)
         prompt = Prompt()

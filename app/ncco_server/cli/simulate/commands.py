@@ -24,7 +24,7 @@ from ncco_server.verify.scenarios.script import (
 )
 
 COMMANDS: Final = ("why", "ncco", "webhook", "webhooks", "save", "help", "quit")
-"""Commands that are not steps, because they do not change the call."""
+"""Not steps, because they do not change the call."""
 
 _KEYS: Final = re.compile(r"[0-9*# ]{1,40}")
 HELP: Final = f"""\
@@ -56,7 +56,7 @@ class Command(NamedTuple):
 
 
 class Mistake(AppError):
-    """The input is neither a step nor a command. The message suggests what to type."""
+    """The input is no step or command. The message suggests what to type."""
 
 
 Typed: TypeAlias = ScriptStep | Command

@@ -1,4 +1,4 @@
-"""A call in which a person is the caller, who listens, presses keys, speaks, stays silent or hangs up."""
+"""A call with a person as the caller, who listens, presses keys, speaks, stays silent or hangs up."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ncco_server.verify.scenarios.server import Outside
 from ncco_server.verify.scenarios.stage import LocalStage
 
 _AHEAD = steps.WaitStep | steps.HangUpStep | steps.FaultStep | steps.EventStep
-"""Steps that are done at once, even if the server does not wait for the caller."""
+"""Steps done at once, even if the server does not wait for the caller."""
 
 
 class TerminalCall:
@@ -25,7 +25,7 @@ class TerminalCall:
 
     Args:
         call: the call.
-        stage: the stage of a server in this process; None if it is at a URL.
+        stage: that of a server in this process; None for one at a URL.
 
     Attributes:
         save: the file to which the call is saved; "" for none.
@@ -41,7 +41,7 @@ class TerminalCall:
         self.save = ""
 
     async def hold(self) -> None:
-        """Play until one side hangs up. Ctrl-C means that the caller hangs up."""
+        """Play until one side hangs up. Ctrl-C is the caller's hang-up."""
         is_left = False
         leg = self._call.leg
         try:
@@ -67,7 +67,7 @@ class TerminalCall:
                 return
 
     async def show_news(self) -> None:
-        """Print what has happened since the last time. With `--live`, also send the hooks."""
+        """Print what has happened since. With `--live`, also send the hooks."""
         self._call.observe()
         result = self._call.result
         leg = self._call.leg

@@ -26,15 +26,15 @@ from ncco_server.verify.played_call import PlayedCall
 from ncco_server.verify.scenarios.answers import FAILED, NOBODY, Answering, LookupAnswers, lookups_of, no_answer
 
 _COMMAND: Final = re.compile(r"[^;]*[^;\s]")
-"""The last command on a line is completed. The completer reads it from right to left."""
+"""Completes the last command on a line, read from right to left."""
 _ERROR: Final = re.compile(r"error(?:\s+(.+))?")
 
 
 class Prompt:
     """Reads lines; at a terminal, with a line editor.
 
-    The history is not saved, because callers' digits may be PINs. `is_person` says that somebody is typing, who can be
-    asked questions; `offers` is what can be typed now.
+    The history is not saved: callers' digits may be PINs. `is_person`: somebody is typing, and can be asked; `offers`
+    is what can be typed now.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Prompt:
             self._session = PromptSession(completer=completer, complete_while_typing=False)
 
     async def read(self, ask: str = "> ") -> str | None:
-        """Return None at the end of the input, or after Ctrl-C or Ctrl-D."""
+        """None at the end of the input, or after Ctrl-C or Ctrl-D."""
         if self._session is None:
             return self._plain_line(ask)
         try:
@@ -75,14 +75,14 @@ class Prompt:
 
 
 class PromptedLookups(LookupAnswers):
-    """Asks the person at the terminal for the results of lookups. If there is none, uses the defaults.
+    """Asks the person at the terminal for lookups' results; without one, uses the defaults.
 
     Args:
         flows: the project's flows.
-        look_ups: makes a function that sends the lookups of one turn; None if lookups are not sent.
+        look_ups: makes a function that sends one turn's lookups; None to send none.
 
     Attributes:
-        show_news: prints what has happened in the call; None before the call begins.
+        show_news: prints what has happened; None before the call begins.
         call: its sensitive values are not printed; None before it begins.
     """
 

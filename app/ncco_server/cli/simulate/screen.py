@@ -30,10 +30,10 @@ class News(NamedTuple):
     """A line that is printed once.
 
     Attributes:
-        at: the time in seconds of the call.
-        order: the order among lines with the same time.
-        key: identifies the line, so that it is not printed again.
-        entry: the line's index in the transcript; None if it is not part of the transcript.
+        at: in seconds of the call.
+        order: among lines with the same time.
+        key: prevents printing the line again.
+        entry: its index in the transcript; None if it is not there.
     """
 
     at: float
@@ -49,7 +49,7 @@ def noted(at: float, order: int, key: object, text: str, colour: str = "dim") ->
 
 
 class Screen:
-    """Prints each line of a call once, as soon as it is new; `shows` is always printed: `why`, `ncco`, `webhooks`."""
+    """Prints each new line of a call once; `shows` is always printed: `why`, `ncco`, `webhooks`."""
 
     def __init__(self, shows: Iterable[str]) -> None:
         self._shows = frozenset(shows)
@@ -115,7 +115,7 @@ class Screen:
         self.say("\n".join(map(printable, json.dumps(value, indent=2, ensure_ascii=False).splitlines())))
 
     def _decisions(self, result: Result) -> Sequence[tuple[float, int, str]]:
-        """Return the decisions, with time and turn; or the replies, if the server does not show its decisions."""
+        """The decisions, with time and turn; or the replies, if the server does not show decisions."""
         if result.records:
             deciding = (line for line in result.decided if line.did in DECIDING)
             return [(line.at, line.turn, decision(line)) for line in deciding]
@@ -127,7 +127,7 @@ class Screen:
 
 
 def faults_of(line: PlacedCall, *, is_local: bool) -> Iterator[News]:
-    """Report what the platform noticed of the server's warnings and errors, and what other parties hear."""
+    """What the platform noticed of the server's warnings and errors, and what other parties hear."""
     for delivery in line.vonage.log:
         at = (delivery.attempts[-1].at if delivery.attempts else delivery.at) - line.leg.zero_ms / 1000
         if problem := problem_of(delivery):

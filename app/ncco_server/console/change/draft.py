@@ -1,4 +1,4 @@
-"""A changed flow file before it is saved: the differences for people, and the issues that the change causes."""
+"""A changed flow file before it is saved: the differences for people, and the issues it causes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def a_number(read: ReadProject) -> str:
 
 
 class FieldChange(NamedTuple):
-    """One change in the form. `before` is "" for an added value, `after` is "" for a removed one."""
+    """A change in the form. `before` is "" for an added value, `after` for a removed one."""
 
     group: str
     label: str
@@ -68,7 +68,7 @@ class FileChange:
     Attributes:
         before, text: the old and the new text.
         fields, after: the form fields of the old and the new text.
-        issues: the issues of the project that the change adds; an error prevents saving.
+        issues: those that the change adds to the project; an error prevents saving.
     """
 
     file: str
@@ -105,9 +105,9 @@ class FileChange:
         return next(steps, "")
 
     def by_input(self, form: Mapping[str, str]) -> dict[str, list[FlowIssue]]:
-        """Return the issues by the name of the form's input; "" for issues that belong to no input.
+        """The issues by the name of their input; "" for those without one.
 
-        Lines of the form keep their order in the file, and new ones come last.
+        Lines keep their order in the file, and new ones come last.
         """
         inputs: dict[Path, list[str]] = {}
         for field in self.fields:

@@ -1,4 +1,4 @@
-"""The parts of a flow file that owners can change in a form: prompts, opening hours, numbers and keys."""
+"""The parts of a flow file that owners can change: prompts, opening hours, numbers and keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ncco_server.flow.source.edit import Path
 from ncco_server.service.phone_numbers import is_number, readable
 
 FieldKind: TypeAlias = Literal["prompt", "hours", "number", "key", "date", "name", "country", "template"]
-"""A `template` contains the name of a file, which the form shows but cannot change."""
+"""A `template` is the name of a file, shown but not changed."""
 _LINE: Final = "Numbers of this line"
 _HOURS_OF: Final = "Opening hours: "
 SECTIONS: Final = ("What callers hear", "Opening hours", "Who is called", "Menu keys", _LINE)
@@ -55,7 +55,7 @@ class FormField(NamedTuple):
 
     @property
     def days(self) -> frozenset[int]:
-        """The days of a line of the week, where Monday is 0; empty for any other line."""
+        """The days of a line of the week, where Monday is 0; empty for other lines."""
         return (
             frozenset(days_of(self.path[3]) or ())
             if self.path[0] == "hours" and self.path[2] == "week"
@@ -68,14 +68,14 @@ def _section_of(path: Path) -> str:
 
 
 class NewLine(NamedTuple):
-    """A place where the form can add a line: a number, a day of the week, or a date."""
+    """A place for a new line: a number, a day of the week, or a date."""
 
     path: Path
     group: str
 
     @property
     def name(self) -> str:
-        """The prefix of the names of the inputs of a new line."""
+        """The prefix of the names of a new line's inputs."""
         return pointer(self.path)
 
     @property
@@ -88,7 +88,7 @@ class NewLine(NamedTuple):
 
 
 class NewPart(NamedTuple):
-    """A kind of line to add, with an example and a description of its key ("" if it has none) and its value."""
+    """A kind of line to add: an example, and descriptions of its key ("" if it has none) and value."""
 
     label: str
     key: str
@@ -137,7 +137,7 @@ def path_of(name: str) -> Path:
 def fields_in(root: Node | None, line: str = "") -> Iterator[FormField]:
     """Yield numbers, opening hours and prompts, in this order.
 
-    `line` is a number of the project: others in its country are shown in national form.
+    `line` is a number of the project; others in its country have the national form.
     """
     for field in _fields_in(root) if isinstance(root, Map) else ():
         shown = readable(field.value, line) if field.kind == "number" else field.value
@@ -210,7 +210,7 @@ def _of_holiday(node: Node, path: Path, group: str) -> Iterator[FormField]:
 
 
 def _of_step(step: Node | None, path: Path, group: str) -> Iterator[FormField]:
-    """Yield the fields of a step, or of the defaults of all steps: prompts, dialled numbers and keys."""
+    """The fields of a step, or of all steps' defaults: prompts, dialled numbers and keys."""
     if not isinstance(step, Map):
         return
     for place, part in _items(step.get("do"), (*path, "do")):
@@ -246,7 +246,7 @@ def _dialled(connect: Entry, path: Path, group: str) -> Iterator[FormField]:
 def _texts(
     entry: Entry, path: Path, kind: FieldKind, group: str, label: str, *, removes: Path | None = None
 ) -> Iterator[FormField]:
-    """Read a text, a list of texts or a text per locale. Audio files can be changed only in the editor."""
+    """A text, a list of texts or a text per locale. Only the editor can change audio files."""
     items = _items(entry.value, path)
     for number, (place, item) in enumerate(items, 1):
         name = label if len(items) == 1 else f"{label}, {number}"

@@ -38,8 +38,8 @@ class CannotChange(Exception):
 def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str], line: str = "") -> str:
     """Apply a form's changes to the text of a file. Raises CannotChange.
 
-    `form` has the new value of each field under its name, `remove:NAME` for removed lines, and `key:NAME` and
-    `value:NAME` for added lines. `line` is a number of the project, which determines how national numbers are read.
+    `form` has each field's new value under its name, `remove:NAME` for removed lines, and `key:NAME` and `value:NAME`
+    for added lines. National numbers are read as in the country of `line`, a number of the project.
     """
     known = [field for field in fields if field.kind != "template"]
     yaml_text = YamlText(text)
@@ -72,7 +72,7 @@ def is_removed(field: FormField, form: Mapping[str, str]) -> bool:
 
 
 def tidied(value: str) -> str:
-    """Return the normal form, in which values are compared and written to the file."""
+    """The form in which values are compared and written."""
     return value.replace("\r\n", "\n").strip()
 
 
@@ -102,7 +102,7 @@ def _number(value: str, line: str) -> str:
 
 
 def _add_all(text: YamlText, names: Iterable[str], form: Mapping[str, str], faults: dict[str, str], line: str) -> None:
-    """Add the lines whose inputs are not empty. Raises CannotChange, NoSuchValue."""
+    """Lines with empty inputs are left out. Raises CannotChange, NoSuchValue."""
     for name in names:
         path = path_of(name)
         key = form.get(f"key:{name}", "").strip()

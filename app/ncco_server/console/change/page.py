@@ -1,4 +1,4 @@
-"""The form that changes prompts, opening hours and phone numbers in flow files without showing YAML."""
+"""The form that changes prompts, opening hours and phone numbers in flow files, without YAML."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ router = APIRouter()
 MOST_FIELDS: Final = 20_000
 """Inputs of a form."""
 SHOWN_HOLIDAYS: Final = timedelta(days=366)
-"""How far ahead the form lists the holidays of a calendar."""
+"""How far ahead the form lists a calendar's holidays."""
 
 
 class FormGroup(NamedTuple):
@@ -82,7 +82,7 @@ def sections_of(fields: Iterable[FormField], new_lines: Iterable[NewLine]) -> li
 
 
 def title_of(read: ReadProject, file: str, fields: Iterable[FormField]) -> str:
-    """Join the names of the file's flows as words; a shared file is named by its section if it has only one."""
+    """The names of the file's flows, as words; a shared file with one section has its name."""
     flows = [flow.name for flow in read.project.flows.values() if flow.place.file == file]
     flows = flows or list(filter(None, [names_written_in(read.texts[file])[0]]))
     if flows:
@@ -173,7 +173,7 @@ def _form(
 
 
 def _holidays(read: ReadProject, file: str) -> dict[str, list[tuple[date, str]]]:
-    """Return the holidays in the next year on which each calendar is closed, by the calendar's group."""
+    """Next year's holidays on which each calendar is closed, by the calendar's group."""
     today = datetime.now(UTC).date()
     return {
         f"Opening hours: {calendar.name}": [
@@ -188,7 +188,7 @@ def _holidays(read: ReadProject, file: str) -> dict[str, list[tuple[date, str]]]
 
 @router.post("/change/{file:path}")
 async def change_review(request: Request, file: str, _: CanChange) -> Response:
-    """Show the changes for confirmation, or the form again if it has errors or the owner chose `edit`."""
+    """Show the changes for confirmation, or the form if it has errors or the owner chose `edit`."""
     return await run_in_threadpool(_review, request, file, await _posted(request))
 
 

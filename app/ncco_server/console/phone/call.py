@@ -97,19 +97,19 @@ class PhoneCall(PlayedCall):
 
     @property
     def has_only_silence(self) -> bool:
-        """Whether the call recorded the caller, but no message was left."""
+        """Whether the call recorded only silence."""
         is_recorded = any(each.position.waits == "record" for each in self.finished_steps)
         return is_recorded and not any(isinstance(each.step, RecordStep) for each in self.finished_steps)
 
     @property
     def decided(self) -> ScriptedParty | None:
-        """What the party being called does. None if no party is being called."""
+        """What the called party does; None if nobody is being called."""
         rings = any(not leg.is_answered and not leg.is_over for leg in self.leg.dialled)
         last = self.finished_steps[-1].step if self.finished_steps else None
         return last.party if rings and isinstance(last, DialStep) else None
 
     async def guarded(self, playing: Callable[[], Awaitable[None]]) -> None:
-        """Play the call, for at most `LONGEST_ACT_S`. An error ends the call; `stopped` then has the reason.
+        """Play for at most `LONGEST_ACT_S`. An error ends the call, with the reason in `stopped`.
 
         Raises CannotDo.
         """
@@ -133,7 +133,7 @@ class PhoneCall(PlayedCall):
         await self.play(self.leg.at)
 
     def keep(self, note: str = "") -> Kept:
-        """Write the call as a scenario, with `note` as a one-line comment above it. Raises CannotKeep."""
+        """Write the call as a scenario, below the one-line comment `note`. Raises CannotKeep."""
         if self._stage is None:
             raise CannotKeep("an NCCO without a flow cannot become a scenario", "paste a flow")
         project = self._folder.parent
@@ -151,7 +151,7 @@ class PhoneCall(PlayedCall):
         return Kept(str(path), name, shlex.join(("ncco", "test", str(path))))
 
     def blocked(self) -> str:
-        """Return why the call cannot be written as a scenario, for display, or ""."""
+        """Why the call cannot become a scenario, for display, or ""."""
         if self._stage is None:
             return "An NCCO without a flow cannot become a scenario."
         folder = self._folder.absolute().parent / SCENARIO_FOLDERS[0]
@@ -167,9 +167,9 @@ class PhoneCall(PlayedCall):
 
 @dataclass(frozen=True, slots=True)
 class PhoneServer:
-    """The server for calls of the phone. `dial_allow` has the prefixes of computed numbers that may be dialled.
+    """The server for the phone's calls. `dial_allow` has prefixes of computed numbers that may be dialled.
 
-    `assumes` returns what is assumed about the platform; it raises SettingsError.
+    `assumes` returns the assumptions about the platform, or raises SettingsError.
     """
 
     make_app: MakeApp
@@ -205,7 +205,7 @@ class PhoneServer:
 
 
 class NccoServer:
-    """A server that replies to the answer webhook with an NCCO, and to all other webhooks with nothing."""
+    """Replies to the answer webhook with an NCCO, and to all others with nothing."""
 
     def __init__(self, ncco: Sequence[Mapping[str, Any]], clock: VirtualClock) -> None:
         self._body = json.dumps(list(ncco)).encode()

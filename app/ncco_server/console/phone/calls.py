@@ -1,6 +1,6 @@
 """The people who use the phone. Each has a subprocess that plays their calls.
 
-A call that computes for a long time therefore delays nobody else, and can be killed.
+A call that computes for long delays nobody else, and can be killed.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ncco_server.editor.worker import Reason, Worker, WorkNotDone
 from ncco_server.service.jobs import JobListener, every
 
 IDLE_S: Final = 600.0
-"""Real seconds without a request, after which a person's calls are ended."""
+"""Real seconds without a request until a person's calls are ended."""
 MOST_PEOPLE: Final = 3
-"""If another person calls, the calls of the person who has been idle longest are ended."""
+"""One more person ends the calls of whoever has been idle longest."""
 MOST_S: Final = 15.0
 """Processor seconds per request; a call is stopped earlier if possible (`LONGEST_ACT_S`)."""
 LOOKS_S: Final = 2.0
-"""The interval of checks whether the page that waits is still open. Shorter work always runs to the end."""
+"""Between checks whether the waiting page is still open. Shorter work always runs to the end."""
 _LOST: Final[Mapping[Reason, tuple[int, str]]] = {
     "time": (422, "this call took too long, so it was ended; call again"),
     "memory": (422, "this call took too much memory, so it was ended; call again"),
@@ -55,7 +55,7 @@ class Person:
 
     @property
     def order(self) -> tuple[bool, float]:
-        """The calls of the person with the smallest key are ended first."""
+        """The calls of the person with the smallest key end first."""
         return self.asking > 0, self.used_at
 
 
@@ -81,7 +81,7 @@ class PhoneCalls:
         self._ending: asyncio.Task[None] | None = None
 
     async def person(self, session: ConsoleSession) -> Person:
-        """Return the person with this session; end somebody else's calls if there are too many people."""
+        """The person of this session; somebody else's calls end if there are too many people."""
         while session.id not in self._people and len(self._people) >= MOST_PEOPLE:
             ended = min(self._people, key=lambda id_: self._people[id_].order)
             await self._people.pop(ended).worker.close()
@@ -127,7 +127,7 @@ class PhoneCalls:
 
 
 async def _while_open(request: Request, work: Awaitable[T]) -> T:
-    """Await `work`; cancel it if the page that waits is closed."""
+    """Await `work`; cancel it if the waiting page is closed."""
     task = asyncio.ensure_future(work)
     try:
         while not (await asyncio.wait((task,), timeout=LOOKS_S))[0]:

@@ -83,7 +83,7 @@ class IncomingCalls:
         return [RingingCall(leg.uuid, leg.identity.from_ or "", leg.identity.to) for leg, _ in self._ringing_legs()]
 
     def _ringing_legs(self) -> Iterator[tuple[Leg, Leg]]:
-        """Yield ringing legs, each with the leg whose dial waits for a decision: itself, or the one that dials it."""
+        """Ringing legs, each with the leg whose dial waits for a decision: itself, or the one that dials it."""
         for leg in self._live.vonage.legs.values():
             if leg.waited is not None and leg.waited.kind == "dial":
                 yield (leg.dialled[-1] if leg.is_answered else leg), leg
@@ -97,7 +97,7 @@ class IncomingCalls:
             await decider.decide(CHOICES[choice])
 
     async def show(self, id_: str) -> Json:
-        """Return the same form as for the phone's own calls. Raises HTTPException."""
+        """In the same form as the phone's own calls. Raises HTTPException."""
         async with self._live.scheduler.in_step():
             return _shown(self._leg(id_))
 
@@ -131,7 +131,7 @@ class IncomingCalls:
 
 
 def _shown(leg: Leg) -> Json:
-    """Leave blank the fields that only the phone's own calls have."""
+    """Fields that only the phone's own calls have stay blank."""
     caller = leg.identity.from_
     waited = leg.waited
     takes = waited.takes if waited is not None else frozenset()
@@ -165,7 +165,7 @@ def _shown(leg: Leg) -> Json:
 
 
 class LocalServer(HttpServer):
-    """Reaches the server on this machine, even if the URLs of its webhooks begin with the public URL."""
+    """Reaches the server on this machine, even if its webhooks' URLs begin with the public URL."""
 
     def __init__(self, public_url: str, server_url: str) -> None:
         super().__init__()

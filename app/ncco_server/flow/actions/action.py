@@ -1,7 +1,7 @@
-"""An NCCO action of a step, compiled: constant fields are ready to send, the other fields are computed in each call.
+"""A step's NCCO action, compiled: constant fields are ready to send, others are computed in each call.
 
-A checkpoint is an NCCO `notify` that reports how far the call has got. If `on` names it, it decides how the call
-continues; otherwise it is only recorded.
+A checkpoint is a `notify` that reports how far the call has got. If `on` names it, it decides how the call continues;
+otherwise it is only recorded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Action:
     Attributes:
         fields: by NCCO name, in the order in which they are sent.
         checkpoint: the name of the checkpoint; "" for any other action.
-        is_opening: whether it is played only when the step is entered, not again for later targets of a connect list.
+        is_opening: it is played only on entry, not again for later targets of a connect list.
     """
 
     word: str
@@ -67,7 +67,7 @@ class Action:
 
     @cached_property
     def constant(self) -> dict[str, Any]:
-        """The action, with None for each field that can be filled in only during a call. Do not modify the result."""
+        """With None for each field that only a call can fill in. Do not modify the result."""
         known = {name: value.render({}) if value.is_literal else None for name, value in self.fields.items()}
         return {"action": self.word, **known}
 
@@ -105,9 +105,9 @@ _OBSERVED = frozenset({"record", "connect", "conversation"})
 
 
 def observer(word: str, *, has_url: bool, records: bool, is_asynchronous: bool = False) -> Callback | None:
-    """The webhook that the server adds to an action; None if none is needed, or if the author wrote an `eventUrl`.
+    """The webhook that the server adds; None if none is needed, or the author wrote an `eventUrl`.
 
-    `records`: whether a `conversation` is recorded; `is_asynchronous`: whether an `input` only reports keys.
+    `records`: a `conversation` is recorded; `is_asynchronous`: an `input` only reports keys.
     """
     if has_url or (word == "conversation" and not records):
         return None
@@ -121,7 +121,7 @@ def observer(word: str, *, has_url: bool, records: bool, is_asynchronous: bool =
 
 
 CONNECTED = "connected"
-"""The name of the notify after a connect. It decides the outcome if no event has decided it before."""
+"""The notify after a connect. It decides the outcome if no event has before."""
 
 HELD = "held"
 _RESERVED = frozenset({*DIAL_OUTCOMES, "cancelled", CONNECTED, HELD, "otherwise", "error", "record"})
@@ -146,7 +146,7 @@ def read_checkpoint(item: Item, reader: Reader) -> Action | None:
 
 
 def checkpoint(name: str, place: Place, *, steers: bool) -> Action:
-    """The payload names the leg, since the webhook itself names only the conversation.
+    """The payload names the leg, since the webhook only names the conversation.
 
     Source: webhook reference, Notify event.
     """

@@ -1,4 +1,4 @@
-"""Checks the NCCO that a step would play, with typical values for everything that only a call can supply."""
+"""Checks the NCCO that a step would play, with typical values where only a call has real ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _Sampling: TypeAlias = Callable[[Value, Mapping[str, Any]], Any]
 _URL = ["https://example.com/webhooks"]
 _FOLLOWING_INPUT = {"action": "input", "type": ["dtmf"], "eventUrl": _URL}
 _LEFT_OUT = object()
-"""Stands for a value that cannot be computed with the sample values."""
+"""A value that the samples cannot compute."""
 _SPOKEN_RULES = ("N4", "N916")
 _SHORT_TEXT: Final = MAX_TALK_CHARACTERS // 2
 """Such a text hardly ever becomes too long by its values."""
@@ -36,7 +36,7 @@ _NO_TEXT: Final = JsonText("", None)
 
 
 class _Tried(NamedTuple):
-    """One action with typical values. `position` is its index in the JSON of a document, `text`."""
+    """An action with typical values. `position` is its index in a document's JSON, `text`."""
 
     action: dict[str, Any]
     part: Action | Document
@@ -45,9 +45,9 @@ class _Tried(NamedTuple):
 
 
 def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> list[FlowIssue]:
-    """Report fields that make Vonage refuse an action (E401) or probably not carry it out (W401).
+    """Report fields that make Vonage refuse an action (E401) or probably ignore it (W401).
 
-    Computed fields are tried out with typical values of their types. An issue is reported only if all values cause it.
+    Computed fields are tried with typical values of their types. An issue is reported only if all values cause it.
 
     `parts` include the `input` of the exit, and have no errors. `goes_on`: whether actions of another step may follow
     these in the same NCCO.
@@ -103,10 +103,10 @@ def as_sent(part: Action, names: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sample(value: Value, names: Mapping[str, Any]) -> Any:
-    """`_LEFT_OUT` if the value cannot be computed with any of the data tried.
+    """`_LEFT_OUT` if none of the data tried can compute it.
 
     A short text without tags can be spoken with any values, so it is returned as written: compiling all texts of a
-    large flow just to render them once would take a third of the time of its check.
+    large flow to render them once would take a third of its check.
     """
     if isinstance(value, Computed) and value.escape == "talk":
         source = value.template.source
@@ -120,7 +120,7 @@ def _sample(value: Value, names: Mapping[str, Any]) -> Any:
 def _computed(value: Value, names: Mapping[str, Any], inner: _Sampling | None = None) -> Any:
     """`_LEFT_OUT` if the value cannot be computed. `inner` computes its members and items.
 
-    With `inner`, a text is as its author wrote it, so that tags outside SSML are reported.
+    With `inner`, a text is as written, so that tags outside SSML are reported.
     """
     sample = inner or _computed
     if isinstance(value, Object):
@@ -199,7 +199,7 @@ def path_of(issue: NccoIssue) -> list[str]:
 
 
 def _holds_anyway(issue: NccoIssue, value: Value, names: Mapping[str, Any]) -> bool:
-    """Whether every call breaks the rule, because of the author's SSML or something missing in a map or a list."""
+    """Whether every call breaks the rule, by the author's SSML or a gap in a map or list."""
     if isinstance(value, Object | Array):
         return all(_sample(leaf, names) is not _LEFT_OUT for leaf in leaves(value))
     return issue.code.startswith(_SPOKEN_RULES)

@@ -6,7 +6,7 @@ do:
 on: {completed: end, otherwise: voicemail}
 ```
 
-Unless `from` or `randomFromNumber` is written, `from` is the number that the caller dialled.
+Without `from` and `randomFromNumber`, `from` is the number that the caller dialled.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ _FLOW_KEYS = frozenset({"run", "with", "flow", "goto"})
 
 
 def read_answering(endpoint: Map, reader: Resolver) -> tuple[Map, Runs | None]:
-    """The endpoint as it is written in an NCCO, and the flow that its `onAnswer` names."""
+    """The endpoint as in an NCCO, and the flow that its `onAnswer` names."""
     entry = endpoint.entry(ON_ANSWER)
     if entry is None:
         return endpoint, None
@@ -135,9 +135,9 @@ def _read_runs(node: Map, place: Place, reader: Resolver) -> Runs | None:
 
 
 def _check_answering(runs: Runs, place: Place, reader: Resolver) -> None:
-    """Report E286 for a sensitive param, because its value would be stored until the other party answers.
+    """Report E286 for a sensitive param, which would be stored until the other party answers.
 
-    Report W286 for an outcome that sounds like a refusal, but connects the parties.
+    Report W286 for an outcome that sounds like a refusal but connects the parties.
     """
     signature = reader.flows.get(runs.flow)
     for given in runs.given if signature else ():
@@ -170,7 +170,7 @@ class CurrentNumber(Supplied):
 
 
 def read_numbers(endpoint: Map, reader: Resolver) -> Value | None:
-    """Return None for a single number. E287: what a phone's `number` computes is never a number."""
+    """None for a single number. E287: what a phone's `number` computes is never a number."""
     text = endpoint.get("number")
     computed = computed_type(text, reader)
     is_list = computed is not None and computed.family == "list" and computed.entry is not None
@@ -187,7 +187,7 @@ def _never_fits(type_: Kind) -> bool:
 
 
 def each_number(numbers: Value, frame: Frame) -> Iterator[Mapping[str, Any]]:
-    """Yield the names in scope for each number in the list that may be dialled. Raises RenderError."""
+    """Yield names in scope for each listed number that may be dialled. Raises RenderError."""
     for entry in numbers.render(frame.names):
         number = _digits(entry)
         if frame.may_dial(number) and number:
@@ -223,9 +223,9 @@ class ConnectTarget(Action):
 
     @cached_property
     def is_computed(self) -> bool:
-        """Whether the number or address to dial is known only during a call.
+        """Whether only a call knows the number or address to dial.
 
-        A websocket rings no phone, and its host is written in the flow (E332), so its path may be computed freely.
+        A websocket rings no phone, and the flow names its host (E332), so its path may be computed freely.
         """
         if self.kind == "websocket":
             return False
@@ -272,12 +272,12 @@ class ConnectTarget(Action):
 
 
 _AUDIO = "audio/l16;rate=16000"
-"""The default format of a websocket: the specification requires one, and the reference lists this one first."""
+"""A websocket's default format: the specification requires one, and the reference lists this one first."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectPart:
-    """A `connect`, with one action for each target that it dials; `is_list` if the targets are written as a list."""
+    """A `connect`, with an action for each target; `is_list` if the targets are written as a list."""
 
     place: Place
     targets: tuple[ConnectTarget, ...]
@@ -304,9 +304,9 @@ class ConnectPart:
         return any(target.heard is not None for target in self.targets)
 
     def rung(self, frame: Frame) -> Iterator[tuple[ConnectTarget, Mapping[str, Any]]]:
-        """One target per turn, each with its names in scope. Raises RenderError.
+        """One target per turn, with its names in scope. Raises RenderError.
 
-        In a list, numbers that must not be dialled are skipped, and so are entries that are not numbers.
+        Forbidden numbers of a list are skipped, and so are entries that are not numbers.
         """
         for target in self.targets:
             if target.numbers is not None or not self.may_ring_nobody or target.may_be_dialled(frame):
@@ -349,7 +349,7 @@ def read_connect(item: Item, reader: Resolver) -> ConnectPart | None:
 def _read_target(
     node: Node, common: tuple[Entry, ...], answers: tuple[Entry, ...], place: Place, reader: Resolver
 ) -> ConnectTarget | None:
-    """`common` are the fields of `connect` next to the list; `answers` is the `onAnswer` there, for phones only."""
+    """`common` are the fields next to the list; `answers` is the `onAnswer` there, for phones only."""
     found = _read_form(node, reader)
     if found is None:
         return None
@@ -409,7 +409,7 @@ def _read_form(node: Node, reader: Reader) -> tuple[str, Map, tuple[Entry, ...]]
 
 
 def _is_of_connect(name: str, kind: str) -> bool:
-    """False if a target's field belongs to the endpoint; a misspelt name counts as the nearest."""
+    """False for a field of the endpoint; a misspelt name counts as the nearest."""
     inner, outer = endpoint_shape(kind).fields, action_shape("connect").fields
     if name in inner or name == "type":
         return False
@@ -417,7 +417,7 @@ def _is_of_connect(name: str, kind: str) -> bool:
 
 
 def _with_answer(endpoint: Map, fields: Map, reader: Reader) -> tuple[Map, Map]:
-    """Move an `onAnswer` written next to a phone's endpoint into the endpoint; return it and the other fields."""
+    """Move an `onAnswer` next to a phone's endpoint into it; return it and the other fields."""
     beside = tuple(entry for entry in fields.entries if _is_answer(entry.key.value))
     for entry in beside:
         if entry.key.value != ON_ANSWER:

@@ -1,7 +1,7 @@
 """`do`: the items that a step plays.
 
-`ncco: queue.json.j2` takes a whole action list from a file in templates/, for things that the flow language cannot
-express. Values in the file are JSON-escaped, so a caller's words cannot add an action or a field.
+`ncco: queue.json.j2` takes a whole action list from templates/, for what the flow language cannot express. Values there
+are JSON-escaped, so a caller's words cannot add an action or a field.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Document:
     value: Value
     is_opening: bool = False
     source: str = ""
-    """The text of the list's files. The author wrote every address that appears in it, so it may be dialled."""
+    """The text of the list's files, whose author wrote every address in it, so it may be dialled."""
 
     @property
     def actions(self) -> tuple[()]:

@@ -27,7 +27,7 @@ class Item:
     """One item of `do`.
 
     Attributes:
-        main: the value under the action's name; None if the item is an action written as in an NCCO (`action: talk`).
+        main: the value under the action's name; None for an action written as in an NCCO (`action: talk`).
         beside: the fields next to that name; for an action written as in an NCCO, all its fields.
         inherited: fields from `defaults`, used unless overridden.
     """
@@ -60,7 +60,7 @@ class Item:
         return isinstance(mode, Text) and mode.value == "asynchronous"
 
     def field(self, name: str) -> Node | None:
-        """Return None if the field is written neither under the action's name nor next to it."""
+        """None if the field is neither under the action's name nor next to it."""
         inner = self.main.get(name) if isinstance(self.main, Map) else None
         return inner or Map(self.beside, self.place).get(name)
 
@@ -76,7 +76,7 @@ def refuse_fields(item: Item, what: str, reader: Reader) -> None:
 
 
 def has_duplicate(item: Item, names: Collection[str], *, is_map: bool, reader: Reader) -> bool:
-    """Report E403 if one of `names` is written next to a value that already contains it.
+    """Report E403 if one of `names` is next to a value that already contains it.
 
     The value is that field itself or, with `is_map`, a map of fields.
     """
@@ -140,7 +140,7 @@ def _parse_named(node: Map, reader: Reader) -> Item | None:
 
 
 def _names(node: Map) -> list[Entry]:
-    """A `record` next to a `conversation` is a field of the conversation instead."""
+    """A `record` next to a `conversation` is one of its fields."""
     named = [entry for entry in node.entries if entry.key.value in ITEM_WORDS]
     if len(named) < 2:
         return named
@@ -174,7 +174,7 @@ def _foreign_cure(word: str) -> str | Fix | None:
 
 
 def restore_items(do: Node, step_words: Collection[str], reader: Reader) -> Node:
-    """Remove the step's keys that are wrongly indented into items of `do`, and report E403 for each of them."""
+    """Remove the step's keys that are wrongly indented into items of `do`, reporting E403 for each."""
     if not isinstance(do, Seq):
         return do
     restored = [_without(step_words, item, reader) for item in do.items]

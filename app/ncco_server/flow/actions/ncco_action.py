@@ -1,7 +1,7 @@
 """Reads the NCCO actions except `connect`, and chooses the voice of a talk.
 
-The voice is taken from the talk itself, else from the locale, else from the flow's defaults. A style belongs to the
-language it is written with, so neither `style` nor `premium` is inherited from `defaults` with another language.
+The voice comes from the talk, else the locale, else the flow's defaults. A style belongs to its language, so neither
+`style` nor `premium` is inherited from `defaults` with another language.
 """
 
 from __future__ import annotations

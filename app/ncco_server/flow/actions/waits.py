@@ -1,4 +1,4 @@
-"""Completes the action that a step waits for: its `input`, its connect, its checkpoint or the notify of a `hold`."""
+"""Completes the action a step waits for: its `input`, its connect, its checkpoint or the notify of a `hold`."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class Needs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class InputNeeds:
-    """The needs of a step that asks the caller: a single `input`.
+    """A step that asks the caller needs a single `input`.
 
-    Fields that the author wrote on an `input` in `do` are checked (E406, E407, E412) and kept. If there is no `input`,
-    one is appended, with the flow's defaults.
+    Fields of an `input` in `do` are checked (E406, E407, E412) and kept. Otherwise one is appended, with the flow's
+    defaults.
 
     Attributes:
         kinds: `dtmf`, `speech` or both.
         max_digits: 0 if the step takes no keys.
-        context: the phrases that the recogniser should expect; a map by locale if the flow has locales.
+        context: phrases for the recogniser; a map by locale if the flow has locales.
     """
 
     kinds: tuple[str, ...]
@@ -129,7 +129,7 @@ def _texts(content: Sequence[str] | Mapping[str, Sequence[str]], place: Place) -
 def _language(before: tuple[Part, ...], place: Place, reader: Resolver) -> Value | None:
     """None leaves the choice to Vonage.
 
-    It is the language of the locale or, in a flow without locales, that of the last talk if Vonage can recognise it.
+    Otherwise the locale's language or, without locales, that of the last talk if Vonage can recognise it.
     """
     if reader.locales:
         return _recognition_language(reader)
@@ -155,7 +155,7 @@ def _recognition_language(reader: Resolver) -> Value:
 
 
 def _interruptible(before: tuple[Part, ...], place: Place) -> tuple[Part, ...]:
-    """Add `bargeIn: true` to the prompts at the end, as far back as they are of the same kind.
+    """Add `bargeIn: true` to the prompts of one kind at the end.
 
     Source: NCCO reference, Talk and Stream (bargeIn): the next action of another kind must be an input, and once true
     it stays true, even if a following prompt says false.
@@ -211,15 +211,15 @@ _FILLED_FOR_CONNECT = ("eventUrl", "eventMethod", "eventType")
 
 @dataclass(frozen=True, slots=True)
 class DialNeeds:
-    """The needs of an `on` with outcomes: a connect or a checkpoint as the last action of the step.
+    """An `on` with outcomes needs a connect or a checkpoint as the step's last action.
 
-    Anything that does not fit is reported (E408 to E410, E412).
+    Misfits are reported (E408 to E410, E412).
 
     Attributes:
         names: the outcomes named in `on`, except `error`.
-        completed_ends: whether the call ends when the called party hangs up, and nothing is set then. Otherwise, or if
-            that party first hears a flow and may decline, a notify after the connect decides the outcome, because a
-            lost `busy` event must not lead to the `completed` path.
+        completed_ends: the call ends when the called party hangs up, and nothing is set then. Otherwise, or if that
+            party first hears a flow and may decline, a notify after the connect decides the outcome: a lost `busy`
+            event must not lead to the `completed` path.
     """
 
     names: frozenset[str]
@@ -235,7 +235,7 @@ class DialNeeds:
 
 @dataclass(frozen=True, slots=True)
 class HeldNeeds:
-    """The needs of a step that holds the caller: a notify, which reports that the parts before it have been played."""
+    """A step that holds the caller needs a notify, which reports that the parts before it were played."""
 
     def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
         words = {part.word for part in parts if isinstance(part, Action)}
@@ -272,7 +272,7 @@ def _with_connect(
 
 
 def _only_connect(parts: tuple[Part, ...], place: Place, reader: Reader) -> ConnectPart | None:
-    """Return None, after reporting E408, unless the step has exactly one connect and it comes last."""
+    """None, after reporting E408, unless the step's only connect comes last."""
     connects = [part for part in parts if isinstance(part, ConnectPart)]
     if len(connects) == 1 and parts[-1] is connects[0]:
         return connects[0]
@@ -307,7 +307,7 @@ def _opening(part: Part) -> Part:
 
 
 def _with_checkpoint(parts: tuple[Part, ...], name: str, place: Place, reader: Resolver) -> tuple[Part, ...]:
-    """Turn the checkpoint `name` into a wait; report E409 if there is no such checkpoint or it does not come last."""
+    """Turn the checkpoint `name` into a wait; report E409 unless it exists and comes last."""
     found = [part for part in parts if isinstance(part, Action) and part.checkpoint == name]
     last = parts[-1] if parts else None
     if not found:

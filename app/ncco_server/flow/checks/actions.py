@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # loaded with the flows that have opening hours
     from ncco_server.flow.hours.calendar import Calendar
 
 _OUR_NUMBER = "to"
-"""The field of `call` that contains our own number, which the caller dialled."""
+"""The field of `call` with our number, which the caller dialled."""
 
 
 def check_actions(facts: Facts) -> Iterator[FlowIssue]:
@@ -96,7 +96,7 @@ def _reads_our_number(node: nodes.Node) -> bool:
 
 
 def _check_from(target: ConnectTarget) -> Iterator[FlowIssue]:
-    """Report W647 if `from` is the caller's number or input; for a phone, it must be one of your Vonage numbers.
+    """Report W647 if a phone's `from`, which must be one of your Vonage numbers, is the caller's number or input.
 
     Source: NCCO reference, Connect (`from`).
     """
@@ -111,7 +111,7 @@ def _check_from(target: ConnectTarget) -> Iterator[FlowIssue]:
 def _check_errors(facts: Facts) -> Iterator[FlowIssue]:
     """Report W645 for an `error` exit that leads to a step that fails for the same reason.
 
-    A failed step is not entered again in the same turn.
+    A turn does not enter a failed step again.
     """
     error = facts.flow.error
     steps = facts.flow.steps
@@ -216,7 +216,7 @@ _LONGEST: Final[Mapping[str, Any]] = {
 def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:
     """Report W641 for every talk that is too long when its values are at their longest.
 
-    The maximum length is known for allowed words, numbers, true or false, and the digits of a `collect`. Any other text
+    Maximum lengths are known of allowed words, numbers, true or false, and the digits of a `collect`. Any other text
     counts as empty.
     """
     written = facts.written
@@ -238,10 +238,9 @@ def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:
 
 
 def _check_work(facts: Facts) -> Iterator[FlowIssue]:
-    """Report W648 for every text that takes more steps than the budget of a turn allows.
+    """Report W648 for every text with more steps than a turn's budget.
 
-    The length of a list is known if it is written in the text or in a variable that nothing sets. Any other list counts
-    as one entry.
+    A list's length is known if it is in the text, or in a variable that nothing sets. Other lists count as one entry.
     """
 
     def entries(of: nodes.Node) -> int:
@@ -271,9 +270,9 @@ def _texts_of(step: Step) -> Iterator[Computed]:
 
 @dataclass(frozen=True, slots=True)
 class _Measure:
-    """Computes the maximum length of texts in characters, and values of the maximum length.
+    """Computes the maximum length of texts in characters, and values of that length.
 
-    `entered` is the maximum number of digits of each variable that only a caller's keypresses fill.
+    `entered` has the most digits of variables that only keypresses fill.
     """
 
     scope: ScopeTypes
@@ -337,10 +336,10 @@ def _length(value: Any) -> int:
 
 
 def _check_nameless(facts: Facts) -> Iterator[FlowIssue]:
-    """Report W639 for each calendar, at the first place where a text speaks the name of a day that may not have one.
+    """Report W639 for each calendar, where a text first speaks the name of a day that may have none.
 
-    If the flow tests the name anywhere, we assume that it speaks the name only when there is one. A step counts as one
-    for holidays, unless a `branch` line that leads to it tests for days with changed hours (`override`).
+    A flow that tests the name anywhere is assumed to speak it only when there is one. A step counts as one for
+    holidays, unless a `branch` line that leads to it tests for days with changed hours (`override`).
     """
     steps = facts.steps if "hours" in facts.read else ()
     if any(_is_day_name(need) for step in steps for test in step.exit.reads() for need in needs_in(test)):

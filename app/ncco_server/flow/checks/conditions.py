@@ -1,4 +1,4 @@
-"""Finds conditions that never hold (W642) or always hold (W643), and branch lines that never decide (W644)."""
+"""Finds conditions that never (W642) or always (W643) hold, and branch lines that never decide (W644)."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def key_of(node: nodes.Node) -> Key:
 
 @dataclass(frozen=True, slots=True)
 class ValueBounds:
-    """The limits of the values that a name can have.
+    """The limits of a name's values.
 
     Attributes:
-        lengths: the lowest and the highest number of digits of a text; None if it can be any text.
+        lengths: the fewest and most digits of a text; None for any text.
         initial: may be outside the other limits.
     """
 
@@ -82,8 +82,8 @@ class Domains:
     """Turns conditions into formulas, and collects the values to try for their names.
 
     Attributes:
-        known: the key of a name → every value that the name can have.
-        values: the key of a name, a field, a length, or a condition that is not analysed further → the values to try.
+        known: the key of a name → all its values.
+        values: the key of a name, a field, a length, or an unanalysed condition → the values to try.
     """
 
     scope: ScopeTypes
@@ -170,7 +170,7 @@ class Domains:
         return lambda combination: bool(FILTERS["starts_with"].apply(combination[key], beginning))
 
     def _length_of(self, node: nodes.Node) -> ValueBounds | None:
-        """The bounds of `entry | length`; None for any other expression, and for a text that can have any length."""
+        """The bounds of `entry | length`; None for other expressions, and for a text of any length."""
         if not isinstance(node, nodes.Filter) or node.name != "length" or node.node is None:
             return None
         bounds = self.bounds.get(key_of(node.node))
@@ -180,7 +180,7 @@ class Domains:
 
 
 def _literal(node: nodes.Node) -> Any:
-    """Return a tuple for a list of literals, and None for anything that is no literal."""
+    """A tuple for a list of literals, None for anything that is no literal."""
     if isinstance(node, nodes.Const):
         return node.value
     if isinstance(node, nodes.List) and all(isinstance(item, nodes.Const) for item in node.items):
@@ -189,7 +189,7 @@ def _literal(node: nodes.Node) -> Any:
 
 
 def _values(shape: Kind, written: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """The values to try, which distinguish the written literals; None if the type has no such values."""
+    """Values that distinguish the written literals; None if the type has no such values."""
     if shape.words:
         return shape.words
     if shape.family == "bool":
@@ -202,7 +202,7 @@ def _values(shape: Kind, written: tuple[Any, ...]) -> tuple[Any, ...] | None:
 
 
 def _with_between(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """For numbers, add one below all of them, one above, and one between every two neighbours."""
+    """For numbers, add one below all, one above, and one between every two neighbours."""
     if any(isinstance(value, bool | str) for value in values):
         return values
     found = sorted(values)
@@ -226,9 +226,9 @@ def check_conditions(facts: Facts) -> Iterator[FlowIssue]:
 
 
 def _values_of_variables(facts: Facts) -> tuple[dict[Key, tuple[Any, ...]], dict[Key, ValueBounds]]:
-    """All values of a variable that is only set to literals, and bounds for other variables.
+    """The values of variables only set to literals, and bounds for others.
 
-    Variables that nothing sets are left out: they are constants, which the author may change.
+    Variables that nothing sets are left out, as constants that the author may change.
     """
     known: dict[Key, tuple[Any, ...]] = {}
     bounds: dict[Key, ValueBounds] = {}
@@ -290,7 +290,7 @@ def _never_fits(exit_: Exit) -> FlowIssue | None:
 
 
 def _entered(exit_: Exit) -> tuple[Variable | None, tuple[int, int] | None]:
-    """The variable that a caller fills by keypresses alone, and the lowest and highest number of digits."""
+    """The variable filled by keypresses alone, and its fewest and most digits."""
     asked = exit_.asked
     if asked is None or asked.free_speech:
         return None, None

@@ -25,7 +25,7 @@ def uses_of(step: Step) -> Iterator[Effect]:
 
 
 def tested_on_leaving(step: Step) -> Iterator[Expression]:
-    """The conditions that are tested whichever way a call leaves a step, whether or not they hold."""
+    """Conditions tested whichever way a call leaves a step, whether or not they hold."""
     if step.exit.leaves_at_once:
         yield from step.exit.reads()
 
@@ -40,7 +40,7 @@ def reads_in(source: Value | Expression) -> Iterator[Reference]:
 
 
 def needs_in(source: Value | Expression) -> Iterator[Reference]:
-    """A name with a `default` filter is not needed, nor is a name that the same text tests with `is defined`."""
+    """Names with a `default` filter are not needed, nor those that the text tests with `is defined`."""
     found = tuple(reads_in(source))
     asked = names_asked_for(found)
     return (each for each in found if each.is_needed and each.name not in asked)
@@ -55,11 +55,11 @@ class Facts:
     """A flow without errors, with a summary of what its steps do.
 
     Attributes:
-        meant: the names that were probably meant to be filled in, such as a plain `name` instead of `{{ name }}`.
-        read: the names that a value or a condition uses, and those in `meant`.
-        brought: the variables that another flow fills when it returns, or `save` with `into`.
+        meant: names probably meant to be filled in, such as a plain `name` instead of `{{ name }}`.
+        read: names in values and conditions, and in `meant`.
+        brought: variables filled by another flow's return, or by `save` with `into`.
         collected: by variable, the fewest and most digits of each `collect` that fills it; None for speech.
-        open: the names of the opening hours that are used; "" for all of `hours`.
+        open: the names of opening hours in use; "" for all of `hours`.
     """
 
     source: ReadFlow
@@ -160,7 +160,7 @@ def facts_of(flows: Iterable[ReadFlow], meant: Iterable[str] = ()) -> list[Facts
 
 
 def returned_by(facts: Facts) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
-    """For each outcome, the names that every return with this outcome sets, and the names that at least one sets."""
+    """For each outcome, the names that every return with it sets, and those that at least one sets."""
     found: dict[str, list[frozenset[str]]] = {}
     for target in facts.flow.targets:
         if target.returns:
@@ -172,7 +172,7 @@ def returned_by(facts: Facts) -> dict[str, tuple[frozenset[str], frozenset[str]]
 def brought_back(
     returned: Mapping[str, tuple[frozenset[str], frozenset[str]]], label: str
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """The names certainly set and possibly set after a return with `label`; if no return has it, after any return."""
+    """Names certainly and possibly set after a return with `label`, or after any return if none has it."""
     each = [returned[label]] if label in returned else list(returned.values())
     surely = frozenset.intersection(*(sure for sure, _ in each)) if each else NO_NAMES
     return surely, NO_NAMES.union(*(maybe for _, maybe in each))

@@ -29,9 +29,9 @@ IsFollowed: TypeAlias = Callable[[Way], bool]
 
 
 def check_reachable(flow: ReadFlow) -> Iterator[FlowIssue]:
-    """Report W215 for each step that no call reaches, except steps that another unreachable step leads to.
+    """Report W215 for each step that no call reaches, except after another unreachable step.
 
-    Nothing is reported if a reachable step does not have an exit yet: the exit may be meant to lead there.
+    Nothing is reported while a reachable step lacks an exit, which may lead there.
     """
     if flow.start is None:
         return
@@ -64,18 +64,17 @@ def _targets(step: Step) -> list[str]:
 Node: TypeAlias = tuple[str, str]
 
 FOLLOWED: Final[tuple[IsFollowed, ...]] = (lambda way: not way.passes_input, lambda way: way.is_immediate)
-"""The ways that can form an endless cycle: those without input from the caller, and those without a webhook.
+"""Ways that can form an endless cycle: without input from the caller, and without a webhook.
 
-A cycle of the first kind is not reported again for the second kind.
+A cycle of both kinds is reported once.
 """
 
 
 def check_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """Report E216 once for each group of steps, in one flow or several, that can loop without input from the caller.
+    """Report E216 once for each group of steps, in one flow or more, that can loop without the caller's input.
 
-    Silence and wrong input do not count as input: a caller who says nothing would loop forever. Cycles that a counter
-    ends are not reported. Nor are those through a handler in Python, whose variables are not known; `ncco prove` finds
-    them.
+    Silence and wrong input do not count: a caller who says nothing would loop forever. Not reported are cycles that a
+    counter ends, and those through a handler in Python, whose variables are unknown; `ncco prove` finds them.
     """
     seen: set[Node] = set()
     for is_followed in FOLLOWED:
@@ -132,10 +131,10 @@ def _path(start: N, goal: N, graph: Graph[N]) -> list[tuple[N, Way]]:
 
 
 def _is_counted(group: Set[str], graph: Graph[str], steps: Mapping[str, ReadStep]) -> bool:
-    """Whether a counter ends every cycle within a group of steps.
+    """Whether a counter ends every cycle within a group.
 
-    Each cycle must change the counter, always in the same direction, and test it in a branch that leads out of the
-    group. Whether the limit is ever reached is not checked: that depends on the values of a call.
+    Each cycle must change it, always in one direction, and test it in a branch that leads out of the group. Whether the
+    limit is ever reached depends on the values of a call.
     """
     assigned = {name: tuple(_assigned(steps[name].step)) for name in group}
     for counter in {name for sets in assigned.values() for name, _ in sets}:
@@ -177,7 +176,7 @@ def _has_cycle(among: Set[str], graph: Graph[str]) -> bool:
 
 
 def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """Report E280 once for each cycle of flows that wait for each other: none of them would ever return."""
+    """Report E280 for each cycle of flows that wait for each other: none would ever return."""
     graph: dict[str, dict[str, Way]] = {name: {} for name in flows}
     for name, flow in flows.items():
         ways = (way for step in flow.played.values() for way, _ in step.leaving)
@@ -192,7 +191,7 @@ def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 
 
 def check_placing(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """Report W298 once for each group of flows that can place calls for each other without input from anyone."""
+    """Report W298 for each group of flows that can place calls for each other without anyone's input."""
     followed = _FlowWays(flows, FOLLOWED[0])
     graph = {name: dict(_placed_unasked(name, flows, followed)) for name in flows}
     for group in components(graph):
@@ -204,7 +203,7 @@ def check_placing(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 
 
 def _placed_unasked(name: str, flows: Mapping[str, ReadFlow], followed: _FlowWays) -> Iterator[tuple[str, SentHook]]:
-    """Yield each flow that calls of a flow place calls for without input from the person called, and the hook."""
+    """Each flow for which a flow's calls place calls without input from the person called, and the hook."""
     begun = flows[name].flow
     if begun is None or begun.outbound is None:
         return
@@ -237,7 +236,7 @@ class _FlowWays:
         yield from found.items()
 
     def _open(self, step: Step) -> list[Way]:
-        """After a `run`, follow the way for an outcome only if the other flow can return it by such ways."""
+        """After a `run`, follow an outcome's way only if the other flow can return it by such ways."""
         ways = [way for way, _ in step.leaving if self._is_followed(way)]
         ran = step.exit.runs
         if ran is None:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:  # loaded with the flows that use them
 def check_project(
     flows: Iterable[ReadFlow], shared: Sections, refusals: Iterable[CallerRefusal] = ()
 ) -> Iterator[FlowIssue]:
-    """Report names, numbers and defaults that occur twice (E210, E211, E212), then the issues between flows.
+    """Report repeated names, numbers and defaults (E210, E211, E212), then issues between flows.
 
-    A repetition is reported at the later place; its message names the first one.
+    A repetition is reported at its place; the message names the first one.
     """
     flows = tuple(flows)
     names = ((flow.words.name.value, flow.words.name.place) for flow in flows if flow.words.name)
@@ -63,7 +63,7 @@ def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[FlowIssue]:
 
 
 def _check_refusals(flows: tuple[ReadFlow, ...], refusals: Iterable[CallerRefusal]) -> Iterator[FlowIssue]:
-    """Report E557 for a flow that takes refused callers although no call can start in it."""
+    """Report E557 for a flow for refused callers in which no call can start."""
     closed = {flow.name: flow for flow in flows if not flow.words.has_entrance}
     for refusal in refusals:
         if (flow := closed.get(refusal.flow)) is not None:
@@ -91,7 +91,7 @@ def _repeated(found: Iterable[tuple[str, Place]]) -> Iterator[tuple[str, Place, 
 
 
 def check_conversations(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """Report W287 for each conversation that nobody starts, unless one with a computed name may be the same.
+    """Report W287 for each conversation that nobody starts, unless a computed name may be its name.
 
     Source: NCCO reference, Conversation: with `startOnEnter: false` a participant waits until one without it joins.
     """

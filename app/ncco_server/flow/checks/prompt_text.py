@@ -1,7 +1,7 @@
 """Finds what a prompt says about keys: `press 1`, `the star key`, `1, 2 or 3`, `1 to 5`.
 
-A grammar of regular expressions, filled in with the words of a language, finds mentions of keys in the tokens of a
-text (`" press 1 for sales , 2 for support ."`).
+A grammar of regular expressions, filled with a language's words, finds mentions of keys in a text's tokens (`" press 1
+for sales , 2 for support ."`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ncco_server.flow.phrases import fold
 _FOLDER: Final = Path(__file__).parent
 
 LONGEST_PROMPT: Final = 10_000
-"""Characters of a text to examine. Our choice: a talk speaks at most 1,500."""
+"""Characters examined of a text. Our choice: a talk speaks at most 1,500."""
 
 _VALUE: Final = "\ue001"
 """Replaces each character of a `{{ value }}`."""
@@ -46,7 +46,7 @@ GRAMMAR: Final[Mapping[str, Any]] = yaml.load(_FOLDER.joinpath("prompt_grammar.y
 
 @dataclass(frozen=True, eq=False)
 class Language:
-    """The case-folded words of one language, by purpose, and the number (0 to 12) of each numeral."""
+    """A language's case-folded words, by purpose, and the number (0 to 12) of each numeral."""
 
     code: str
     words: Mapping[str, frozenset[str]]
@@ -96,7 +96,7 @@ def _language(code: str, lists: Mapping[str, str]) -> Language:
 
 
 def _by_likelihood(words: Iterable[str], voice: str) -> list[Language]:
-    """The most likely language for these words comes first; `voice` is the language code of the voice, or ""."""
+    """The most likely language for these words first; `voice` is the voice's language code, or ""."""
     weights: Counter[str] = Counter()
     for word in set(words):
         weights.update(_weights().get(word, {}))
@@ -115,7 +115,7 @@ def _weights() -> dict[str, dict[str, int]]:
 
 
 class NamedKey(NamedTuple):
-    """A key, with the start and the end of the words that name it, as offsets in `PromptText.tokens`."""
+    """A key, and where the words that name it start and end in `PromptText.tokens`."""
 
     key: str
     start: int
@@ -124,7 +124,7 @@ class NamedKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Keys that are named together, with the start and the end of the words that name them.
+    """Keys named together, and where their words start and end.
 
     `way` is one of the `ways` in the grammar, or `list`.
     """
@@ -142,9 +142,9 @@ class PromptText:
     """A text with its mentions of keys.
 
     Attributes:
-        tokens: case-folded words, numbers and signs, each with a space before it.
+        tokens: case-folded words, numbers and signs, each after a space.
         places: offset of each token in `tokens` → its start and end in the text.
-        is_open: whether it may name more keys than can be found.
+        is_open: it may name more keys than can be found.
     """
 
     tokens: str
@@ -168,7 +168,7 @@ class PromptText:
 
 @lru_cache(maxsize=2048)
 def read_prompt(text: str, voice: str) -> PromptText:
-    """`voice` is the language code of the voice; "" if it is unknown."""
+    """`voice` is the voice's language code; "" if unknown."""
     is_long = len(text) > LONGEST_PROMPT
     text = text[:LONGEST_PROMPT]
     tokens, places = _tokens(_MARKUP.sub(_placeholder, text))
@@ -252,13 +252,13 @@ def _keys(tokens: str, start: int, end: int, language: Language) -> Iterator[Nam
 
 
 def _is_counted(tokens: str, key: NamedKey, language: Language) -> bool:
-    """Whether a number is not a key but means something else: `room 3`, `from 9 to 5`."""
+    """Whether a number means something other than a key: `room 3`, `from 9 to 5`."""
     before = language.pattern(rf"(?:{{before_quantities}}|[\d{_AMOUNT}]{{range_words}})$")
     return len(key.key) > 1 or before.search(tokens[: key.start]) is not None
 
 
 def _lists(tokens: str, mentions: list[Mention]) -> Iterator[Mention]:
-    """Find keys without a verb, after keys with one: `press 1 for sales, 2 for support`."""
+    """Keys without a verb, after keys with one: `press 1 for sales, 2 for support`."""
     for mention in mentions:
         tokens = _replaced(tokens, mention.start, mention.end, _NAMED)
     patterns = [

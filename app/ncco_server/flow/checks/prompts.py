@@ -1,7 +1,7 @@
-"""Compares the prompts of a step with its input (W600 to W609).
+"""Compares a step's prompts with its input (W600 to W609).
 
-A caller who is told to press 3 when there is no key 3 is lost. When in doubt, the check does not warn: a false alarm
-costs more than a missed error.
+A caller told to press a missing key 3 is lost. When in doubt, the check does not warn: a false alarm costs more than a
+missed error.
 """
 
 from __future__ import annotations
@@ -150,9 +150,9 @@ def _promised(text: PromptText) -> Iterator[NamedKey]:
 
 
 def _menu_without(key: str, start: str, steps: Mapping[str, ReadStep]) -> str:
-    """The name of a menu that lacks a key, if a call can get there without pressing that key or dialling; else "".
+    """The name of a menu that lacks a key, if a call can get there without pressing it or dialling; else "".
 
-    The menu of the step `start` itself is left out: its keys are compared with its own prompts.
+    The menu of `start` itself is left out: its keys are compared with its own prompts.
     """
     seen = {start}
     waiting = [start]
@@ -186,7 +186,7 @@ def _prompts(part: Part, locale: str, reader: Resolver, *, is_inherited: bool = 
 
 
 def _voice(talk: Action, locale: str, reader: Resolver) -> str:
-    """The language code of a talk's voice; "" if it is unknown or the same text is spoken in several languages."""
+    """The language code of a talk's voice; "" if it is unknown, or one text is spoken in several languages."""
     text = talk.fields["text"]
     first = in_locale(text, locale).place
     is_one = not isinstance(text, Localised) or all(in_locale(text, each).place == first for each in reader.locales)
@@ -219,10 +219,10 @@ class MenuEntry:
 def check_menu(
     heard: Sequence[SpokenPrompt], menu: Sequence[MenuEntry], *, is_complete: bool, other_keys: frozenset[str]
 ) -> Iterator[FlowIssue]:
-    """Report keys that a prompt names but no choice has (W600), and choices that no prompt mentions (W601).
+    """Report keys that prompts name but no choice has (W600), and choices that no prompt mentions (W601).
 
-    `is_complete`: whether nothing else is heard in the step, such as an audio file; otherwise W601 is not reported.
-    `other_keys` are those that another action listens for.
+    `is_complete`: nothing else is heard in the step, such as an audio file; otherwise W601 is not reported.
+    `other_keys` are those of another action.
     """
     known = {key for entry in menu for key in entry.keys} | other_keys
     unknown = [(prompt, key) for prompt in heard for key in _unknown_keys(prompt.text, known)]
@@ -245,7 +245,7 @@ def _unknown_keys(text: PromptText, known: set[str]) -> Iterator[NamedKey]:
 
 
 def _pressed_in_turn(text: PromptText, known: set[str]) -> list[Mention]:
-    """The mentions that together name one choice with several keys: `press 1 and then 2`, `press 1, then press 2`."""
+    """Mentions that together name one choice with several keys: `press 1 and then 2`, `press 1, then press 2`."""
     found: list[Mention] = []
     for first, start in enumerate(text.mentions):
         pressed = ""
@@ -272,7 +272,7 @@ def _unknown_key(prompt: SpokenPrompt, key: NamedKey, menu: Sequence[MenuEntry])
 
 
 def _unmentioned(heard: Sequence[SpokenPrompt], menu: Sequence[MenuEntry]) -> list[MenuEntry]:
-    """Return [] if a prompt may mean any choice, or no prompt offers one."""
+    """[] if a prompt may mean any choice, or none offers one."""
     own = [prompt.text for prompt in heard if not prompt.is_inherited]
     entries = [entry for entry in menu if not entry.is_inherited]
     terms = [term for entry in menu for term in entry.terms]
@@ -302,7 +302,7 @@ def _not_mentioned(entry: MenuEntry) -> FlowIssue:
 
 
 Lengths: TypeAlias = tuple[int, int] | None
-"""The minimum and maximum number of digits that a `collect` takes; None if it does not take digits."""
+"""The fewest and most digits of a `collect`; None if it takes no digits."""
 
 
 def check_entry(prompt: SpokenPrompt, lengths: Lengths, *, ends_with_hash: bool) -> Iterator[FlowIssue]:
@@ -336,7 +336,7 @@ def _check_keys(prompt: SpokenPrompt, lengths: Lengths) -> Iterator[FlowIssue]:
 
 
 def _ends_or_explains(text: PromptText, mention: Mention) -> bool:
-    """Whether a mention really means a key, as in `press 0 for help`, not a number, as in `enter the 8 figures`."""
+    """Whether a mention means a key, as in `press 0 for help`, not a number, as in `enter the 8 figures`."""
     return mention.language.pattern("{end}|{after_key}").match(text.tokens, mention.end) is not None
 
 
@@ -347,7 +347,7 @@ def _is_taken(key: str, lengths: Lengths) -> bool:
 
 
 class _Count(NamedTuple):
-    """How many digits a text asks for: minimum and maximum, with the start and the end of the words that say so."""
+    """The fewest and most digits a text asks for, and where the words that say so start and end."""
 
     low: int
     high: int
@@ -405,7 +405,7 @@ def _check_count(prompt: SpokenPrompt, low: int, high: int) -> Iterator[FlowIssu
 
 
 def _counts(text: PromptText, start: int, end: int) -> Iterator[_Count]:
-    """Yield the numbers of digits in a sentence: `4 digits`, `4-digit`, `6 to 8 digits`, `vierstellig`."""
+    """The numbers of digits in a sentence: `4 digits`, `4-digit`, `6 to 8 digits`, `vierstellig`."""
     language = text.language
     for found in language.pattern(GRAMMAR["digits"]).finditer(text.tokens, start, end):
         high = _number(found["high"] or found["compound"], language)

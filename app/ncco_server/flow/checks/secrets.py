@@ -29,12 +29,12 @@ from ncco_server.flow.templates.references import Reference
 from ncco_server.flow.templates.values import Expression
 
 State: TypeAlias = Mapping[str, str]
-"""For each sensitive value received on the path so far, by name: the step that has waited since then; "" if none."""
+"""The step that has waited since each sensitive value on the path was received, by name; "" if none."""
 
 _INPUT: Final = "input"
 _BEFORE_TESTS: Final = ("lookup", "enter", "do", "again", "retry")
 _TURN: Final = ""
-"""Every flow receives it at its start, to show whether a call has waited since then."""
+"""Received by every flow at its start, to show whether a call has waited since."""
 
 
 class SensitiveReads:
@@ -51,7 +51,7 @@ class SensitiveReads:
         yield from (_issue(name, *each) for name, each in sorted(late, key=lambda found: found[1][0].place))
 
     def paths_of(self, flow: str) -> _SensitivePaths | None:
-        """Return None if the flow could not be read or its paths are still being followed."""
+        """None if the flow could not be read or is still being followed."""
         if flow not in self._flows or (flow in self._paths and not self._paths[flow].is_done):
             return None
         return self._of(self._flows[flow])
@@ -79,11 +79,11 @@ def _issue(name: str, need: Reference, waited: str) -> FlowIssue:
 
 @dataclass(slots=True)
 class _SensitivePaths:
-    """Follows the sensitive values of one flow.
+    """Follows one flow's sensitive values.
 
     Attributes:
-        only_placed: the params that are only filled by placing a call, which keeps those that are `spoken`.
-        late: for each value that is read too late, its first such read and the step that waited before.
+        only_placed: params that only placing a call fills, which keeps those that are `spoken`.
+        late: for each value read too late, its first such read and the step that waited before.
     """
 
     facts: Facts
@@ -111,7 +111,7 @@ class _SensitivePaths:
         self.is_done = True
 
     def back(self, label: str) -> tuple[bool, frozenset[str], frozenset[str]]:
-        """Whether a call may wait before the flow returns `label`, the names certainly set, and those possibly set."""
+        """Whether a call may wait before the flow returns `label`, and the names certainly and possibly set."""
         sets = {name: each for name, each in returned_by(self.facts).items() if name in self.returned}
         waits = any(self.returned[name][_TURN] for name in ([label] if label in sets else sets))
         return waits, *brought_back(sets, label)
@@ -206,7 +206,7 @@ def _asked_for(tests: Iterable[Expression]) -> frozenset[str]:
 
 
 def _gone(need: Reference, gone: State) -> str:
-    """What a read needs but no longer exists: `input`, a variable, or a sensitive field of a lookup; "" if nothing."""
+    """What a read needs but no longer exists: `input`, a variable, a lookup's sensitive field, or ""."""
     if need.name == _INPUT:
         return _INPUT if _INPUT in gone and need.field not in ("confidence", "") else ""
     if need.name in gone:

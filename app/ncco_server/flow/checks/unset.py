@@ -18,14 +18,14 @@ from ncco_server.suggest import nearest
 from ncco_server.value_types import TYPES
 
 _REACHED = frozenset({""})
-"""It is set at the start of every call, to show which steps a call can enter."""
+"""Set at the start of every call, to show which steps it can enter."""
 
 
 class Passage(NamedTuple):
     """A way from one step to another.
 
     Attributes:
-        sets: the names that certainly have values on this way, because they are assigned or tested.
+        sets: names that certainly have values, because they are assigned or tested on this way.
     """
 
     to: str
@@ -34,7 +34,7 @@ class Passage(NamedTuple):
 
 
 class Present(NamedTuple):
-    """The names that certainly have values, and those that may have values, when a call enters a step."""
+    """The names that certainly or possibly have values when a call enters a step."""
 
     surely: frozenset[str]
     maybe: frozenset[str]
@@ -42,12 +42,12 @@ class Present(NamedTuple):
 
 @dataclass(slots=True)
 class Presence:
-    """Computes which variables and lookup answers exist in each step of a flow, in one pass over its graph.
+    """Computes the variables and lookup answers in each step of a flow, in one pass over its graph.
 
     Attributes:
-        own: the lookups that each step asks, and the names that it sets on entry.
-        entered: the names with values on entry. In a step that only the flow's `error` exit or nothing leads to, all
-            names count as set, since an error can occur at any time.
+        own: each step's lookups, and the names it sets on entry.
+        entered: names with values on entry: all in a step that only the flow's `error` exit or nothing leads to, since
+            an error can occur at any time.
     """
 
     facts: Facts
@@ -118,7 +118,7 @@ class _StepRead(NamedTuple):
     """A read of a lookup, or of a text that may be empty.
 
     Attributes:
-        step_place: the place of the step that reads it; None if the lookup takes params.
+        step_place: of the step that reads it; None if the lookup takes params.
     """
 
     place: Place
@@ -143,10 +143,10 @@ def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[FlowIssue]
 
 
 def check_never_set(facts: Facts) -> Iterator[FlowIssue]:
-    """Report W646 for each variable that is read but never set, and is therefore always empty.
+    """Report W646 for each variable that is read but never set, and so always empty.
 
-    A variable with a non-empty default is a constant, and so is one with an explicit `default: false`. Texts that are
-    spoken or dialled are covered by W639.
+    A variable with a non-empty default or an explicit `default: false` is a constant. W639 covers spoken and dialled
+    texts.
     """
     filled = facts.written | facts.collected.keys() | facts.flow.params.keys() | facts.meant
     names = [name for name in facts.flow.variables if name in facts.read and name not in filled]
@@ -187,7 +187,7 @@ def _begins_empty(variable: Variable) -> bool:
 
 
 def _lookup_reads(facts: Facts) -> Iterator[_StepRead]:
-    """In a template file, which other flows may use too, yield only the unguarded reads."""
+    """Of a template file, which other flows may use too, only the unguarded reads."""
     names = facts.read & facts.source.sections.lookups.keys()
     file = facts.flow.place.file
     for step in facts.flow.steps.values() if names else ():
@@ -215,9 +215,9 @@ def _own_reads(source: Value | Expression) -> Iterator[Reference]:
 
 
 def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]) -> FlowIssue | None:
-    """Report E630 or W638 if a lookup may not have been made before it is read.
+    """Report E630 or W638 if a lookup may be read before it is made.
 
-    A guarded read in a text that several steps share is fine if one of them has made the lookup.
+    A guarded read in a text of several steps is fine if one of them has made the lookup.
     """
     name = read.name
     step = read.step

@@ -41,10 +41,10 @@ def check_usage(
     *,
     is_whole: bool,
 ) -> Iterator[FlowIssue]:
-    """Check the flows without errors. In a flow with errors, a name may seem unused because it is misspelt elsewhere.
+    """Check the flows without errors: in others, a name may seem unused because it is misspelt elsewhere.
 
-    `unused` are the template files that no flow uses. Only if the flows are the whole project can a shared part, a
-    template or a locale be reported as unused.
+    `unused` are the template files that no flow uses. Only in a whole project are shared parts, templates and locales
+    reported as unused.
     """
     meant = frozenset[str]().union(*(issue.names for issue in found))
     each = facts_of(flows, meant)

@@ -1,6 +1,6 @@
-"""Answers an editor or a language server about flow files: completions, hover texts, definitions.
+"""Completions, hover texts and definitions in flow files, for editors and language servers.
 
-Lines and columns count from 1, in characters. `texts` are all files of a project. No function raises an exception.
+Lines and columns count from 1, in characters. `texts` are all files of a project. No function raises.
 """
 
 from __future__ import annotations
@@ -71,14 +71,14 @@ class Completion(NamedTuple):
 
 
 class Completions(NamedTuple):
-    """The possible completions at the cursor; each replaces the text from `column` on."""
+    """The completions at the cursor; each replaces the text from `column` on."""
 
     column: int
     options: tuple[Completion, ...]
 
 
 def completions(texts: Mapping[str, str], file: str, line: int, column: int, env: Iterable[str] = ()) -> Completions:
-    """All that can be written at a place; the editor picks what matches. `env` has the settings that flows can read."""
+    """All that can be written at a place; the editor picks what matches. `env` has the flows' settings."""
     text = texts.get(file, "")
     project = _Project(texts, file, line, env)
     if file.startswith("templates/"):
@@ -104,7 +104,7 @@ def _as_json(option: Completion, word: Text) -> Completion:
 
 
 class _Project:
-    """A project with a line being edited, and the names that values in the edited file can use."""
+    """A project with a line being edited, and the names that its file can use."""
 
     def __init__(self, texts: Mapping[str, str], file: str, line: int, env: Iterable[str] = ()) -> None:
         self.texts = {**texts, file: _readable(file, texts.get(file, ""), line)}
@@ -170,7 +170,7 @@ def _keys(word: WrittenWord, cursor: Cursor, project: _Project) -> Iterator[Comp
 
 
 def _likely(word: WrittenWord, written: Collection[str]) -> Callable[[str], int]:
-    """The most useful keys come first; the others keep the order of the reference."""
+    """The most useful keys first; the others in the order of the reference."""
     first: Sequence[str] = ()
     if word.path[:1] == ("steps",) and len(word.path) == len(("steps", "name", "key")):
         exit_ = next((kind for kind in EXITS if kind.word in written), None)
@@ -365,7 +365,7 @@ def definition(texts: Mapping[str, str], file: str, line: int, column: int) -> P
 
 
 def _readable(file: str, text: str, line: int) -> str:
-    """Leave out the cursor's line or the step around it if this is needed to read the text as YAML."""
+    """Leave out the cursor's line or its step if the text is not YAML otherwise."""
     if file.startswith("templates/"):
         return text
     lines = LINE_BREAK.split(text)

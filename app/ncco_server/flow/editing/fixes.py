@@ -1,4 +1,4 @@
-"""Quick fixes: turns the fix of an issue into edits of its file, which are tried out before they are offered."""
+"""Quick fixes: turns an issue's fix into edits of its file, tried out before they are offered."""
 
 from __future__ import annotations
 
@@ -52,15 +52,14 @@ class QuickFix:
 
 
 Checked: TypeAlias = Callable[[Mapping[str, str]], Iterable[FlowIssue]]
-"""Takes the texts of some files (path → text) and returns the issues found in them."""
+"""Returns the issues in the texts of some files (path → text)."""
 
 
 def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Checked) -> dict[FlowIssue, QuickFix]:
-    """Keep a fix if applying it removes the issue and causes no new one.
+    """Keep fixes that remove their issue and cause no new one.
 
-    New issues of a later phase are accepted, since that phase did not run before, but not in changed lines, or in lines
-    with a word that was added or removed: there, the fix may be their cause. A fix is tried on the files that it may
-    affect.
+    New issues of a later phase, which did not run before, are accepted, but not in changed lines, or in lines with an
+    added or removed word: there, the fix may be their cause. A fix is tried on the files that it may affect.
     """
 
     @cache
@@ -236,7 +235,7 @@ def _escaped(text: str, quote: str) -> str:
 
 
 def _respelt(written: str, text: str) -> str:
-    """Keep the quotes of the text that it replaces, or add double quotes if needed."""
+    """Keep the replaced text's quotes, or add double quotes if needed."""
     if written.startswith("'"):
         return "'" + text.replace("'", "''") + "'"
     return text if not written.startswith('"') and _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
@@ -257,7 +256,7 @@ def _deleted(text: str, around: list[_Spot]) -> Splice | None:
 
 
 def _target(around: list[_Spot], start: int, text: str) -> yaml.CollectionNode | None:
-    """The map below the key at an offset, or at the offset itself; the list there if an item is added."""
+    """The map below the key at an offset, or at the offset; the list there if an item is added."""
     wanted = yaml.SequenceNode if text.startswith("- ") else yaml.MappingNode
     below = [spot.member.value for spot in around if spot.member.start == start]
     there = [*(spot.collection for spot in around), *(spot.member.value for spot in around[-1:])]

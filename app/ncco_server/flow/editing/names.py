@@ -1,4 +1,4 @@
-"""The names in a project, and where each is defined and used: for completion, definitions, renaming and symbols."""
+"""The names in a project, with their definitions and uses: for completion, definitions, renaming and symbols."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Name(NamedTuple):
 class FileNames(NamedTuple):
     """The names of one file; `flow` is "" for a shared file and for a template.
 
-    `problem` says why the file could not be read. An unreadable file may have more names.
+    `problem` says why the file, which may have more names, could not be read.
     """
 
     path: str
@@ -61,7 +61,7 @@ class FileNames(NamedTuple):
 
 
 class ProjectNames:
-    """The names of a project. Files that did not change are not read again."""
+    """The names of a project. Unchanged files are not read again."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self.files = {path: names_in_file(path, text) for path, text in texts.items() if is_flow_file(path)}
@@ -139,7 +139,7 @@ class ProjectNames:
 
 @lru_cache(maxsize=1024)
 def names_in_file(path: str, text: str) -> FileNames:
-    """If the file is not YAML, only the definitions that can be found by their indentation."""
+    """If the file is not YAML, only the definitions that its indentation shows."""
     node, issues = read_yaml(path, text)
     if not isinstance(node, Map):
         return _scanned(path, text)._replace(problem=issues[0] if node is None and issues else None)
@@ -202,7 +202,7 @@ def _in_braces(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _scanned(path: str, text: str) -> FileNames:
-    """Find definitions in a file that is not YAML: keys with the same indentation below a section."""
+    """Definitions in a file that is not YAML: keys of one indentation below a section."""
     names: list[Name] = []
     flow = ""
     kind = None

@@ -21,7 +21,7 @@ from ncco_server.flow.source.source_file import SourceFile
 
 NOUNS: Final[Mapping[NameKind, str]] = {"steps": "step", "lookups": "lookup", "hooks": "hook", "flows": "flow"}
 _NAME: Final = re.compile(r"[\w.-]+")
-"""Names that need no quotes in YAML. A check of the renamed project shows if the kind allows the name."""
+"""Names that need no quotes in YAML. A check of the renamed project shows whether the kind allows them."""
 
 
 class CannotRename(AppError):
@@ -39,7 +39,7 @@ def name_at(names: ProjectNames, file: str, line: int, column: int) -> tuple[Nam
 
 
 def rename(texts: Mapping[str, str], definition: Name, new: str) -> tuple[Edit, ...]:
-    """Raises CannotRename if a file cannot be read, or if the project would have different issues afterwards."""
+    """Raise CannotRename if a file cannot be read, or the project would have different issues."""
     if not _NAME.fullmatch(new):
         raise CannotRename(f'"{new}" cannot be a name: use letters, digits and _')
     if new == definition.name:
@@ -94,15 +94,15 @@ def _concerned_by(
 ) -> set[str]:
     """Include the files that the files to check depend on.
 
-    A file keeps its meaning if every occurrence of the old name is replaced and the new name did not occur before. So
-    only the file with the definition is checked, and files with either name outside the edits.
+    A file keeps its meaning if every occurrence of the old name is replaced and the new one did not occur before. So
+    only the defining file is checked, and files with either name outside the edits.
     """
     is_said = re.compile(rf"(?<!\w)(?:{re.escape(definition.name)}|{re.escape(new)})(?!\w)")
     counts = Counter(edit.file for edit in edits)
     concerned = {definition.place.file}
     if definition.kind == "flows" or not names.files[definition.place.file].flow:
         concerned |= {path for path, text in texts.items() if len(is_said.findall(text)) > counts[path]}
-    else:  # no other flow can refer to this name, but several flows may use the same template
+    else:  # no other flow can refer to this name, but several may use the same template
         concerned |= counts.keys()
     for template in concerned & names.templates.keys():
         concerned |= {*names.users_of("templates", template.removeprefix("templates/"))} or {*names.files}
@@ -113,9 +113,9 @@ def _concerned_by(
 
 
 def _refuse_change(texts: Mapping[str, str], edits: tuple[Edit, ...], defined: Place) -> None:
-    """Raise CannotRename if the new name is invalid or is already in use, or if a use of the old name was missed.
+    """Raise CannotRename if the new name is invalid or in use, or a use of the old one was missed.
 
-    An issue at the name itself may disappear, since the old name may have been invalid.
+    An issue at the name may disappear: the old one may have been invalid.
     """
     before, after = _issues(texts), _issues(with_edits(texts, (edit for edit in edits if edit.file in texts)))
     for key in sorted(after.keys() - before.keys(), key=lambda key: (key[:2] != defined[:2], key)):

@@ -1,4 +1,4 @@
-"""Converts columns between characters, as `ncco_server` counts, and UTF-16 code units, as in JavaScript and LSP."""
+"""Converts columns between characters, as here, and UTF-16 code units, as in JavaScript and LSP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds the keys and values in a flow file or an NCCO, and what can be written in place of the one at the cursor."""
+"""Finds keys and values in a flow file or an NCCO, and what can replace the one at the cursor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ncco_server.ncco.json_text import open_closers
 from ncco_server.value_types import JsonSchema
 
 MARK: Final = "\ue001"
-"""Marks the cursor; ordinary text to a YAML parser. Texts that contain it do not rule out any part of the schema."""
+"""The cursor, as ordinary text to a YAML parser. Texts with it rule out no part of the schema."""
 
 _FLOW_FILE: Final[JsonSchema] = {"if": has("shared"), "then": ref("shared_file"), "else": ref("flow_file")}
 _FILE: Final[JsonSchema] = {"if": {"type": "array"}, "then": {"$ref": "#/$defs/ncco"}, "else": _FLOW_FILE}
@@ -36,8 +36,8 @@ class WrittenWord(NamedTuple):
     """A key or a value of a flow file.
 
     Attributes:
-        path: the keys and the indexes of list items that lead to it, from the top of the file.
-        map: the map that it is a key of, or a value in; None for an item of a list.
+        path: keys and list indexes from the top of the file.
+        map: the map that it is in; None for an item of a list.
         schemas: every schema that it may match; for a key, the schemas that its map may match.
     """
 
@@ -136,7 +136,7 @@ def _is_value(condition: JsonSchema, text: Text) -> bool:
     return (words is None or text.value in words) and bool(re.search(condition.get("pattern", ""), text.value))
 
 
-# the text at the cursor: while it is being written, the file is often not valid
+# the text at the cursor: a file being written is often not valid
 
 _OPENING: Final = re.compile(r"([ \t]*)((?:-[ \t]+)*)(?:([\w*#.\"'-]+)[ \t]*:(?=[ \t]|$)[ \t]*(.*))?")
 _PLAIN: Final = re.compile(r"[\w.+-]+")
@@ -145,7 +145,7 @@ _QUOTED: Final = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:''|[^'])*'")
 
 
 class Cursor(NamedTuple):
-    """A key or value that contains the cursor, with its text before and after the cursor."""
+    """The key or value at the cursor, with its text before and after it."""
 
     word: WrittenWord
     before: str
@@ -155,8 +155,7 @@ class Cursor(NamedTuple):
 def cursors(text: str, line: int, column: int) -> tuple[Cursor, ...]:
     """What can be written at a place: a key, a value, or both. Lines and columns count from 1, in characters.
 
-    If the text with a mark at the cursor is not YAML, only the cursor's line is read, below the keys that it belongs to
-    by its indentation.
+    If the text with a mark at the cursor is not YAML, only the cursor's line is read, below its keys by indentation.
     """
     lines = LINE_BREAK.split(text)
     if line > len(lines):
@@ -178,7 +177,7 @@ def _marked(text: str) -> Iterator[Cursor]:
 
 
 def _with_mark(line: str, column: int) -> Iterator[str]:
-    """If the line contains only a word, yield it first with that word as a key."""
+    """If the line is a single word, yield it first as a key."""
     before, after = line[:column], line[column:]
     if _KEY_START.fullmatch(before) and not after.strip():
         yield f"{before}{MARK}: x"
@@ -191,7 +190,7 @@ def _whole(lines: list[str], at: int, column: int) -> Iterator[str]:
 
 
 def _reduced(lines: list[str], at: int, column: int) -> Iterator[str]:
-    """Keep the cursor's line, the keys above that it belongs to, and the keys next to it."""
+    """Keep the cursor's line, the keys above that it belongs to, and those next to it."""
     line = lines[at][:column]
     opening = cast("re.Match[str]", _OPENING.match(line))  # always matches: each part is optional
     level = opening.end(2)

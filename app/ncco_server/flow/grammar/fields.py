@@ -40,7 +40,7 @@ from ncco_server.suggest import nearest
 from ncco_server.value_types import TYPES, Escape, JsonSchema, Kind, ListOf, PlainText, Url, list_of
 
 _SSML = re.compile(r"(?:\s|(?>\{#.*?#\})|(?>\{%.*?%\}))*+<speak\b", re.DOTALL)
-"""Possessive and atomic groups: otherwise the pattern would backtrack forever in a text with many tags."""
+"""Possessive and atomic groups prevent endless backtracking in a text with many tags."""
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _JSON_WORDS = {"true": True, "false": False}
 
@@ -93,7 +93,7 @@ def speech_escape(text: str) -> Escape:
 
 @dataclass(frozen=True, slots=True)
 class ListField:
-    """A list. A single value counts as a list of one, and a template may compute a list of texts."""
+    """A list. A single value counts as one entry, and a template may compute a list of texts."""
 
     item: Form
 
@@ -113,7 +113,7 @@ class ListField:
 
 @dataclass(frozen=True, slots=True)
 class SingleField:
-    """A single value. A list with one item counts as that item, because some SDKs write it that way."""
+    """A single value. A list of one counts as its item, because some SDKs write that."""
 
     item: Form
 
@@ -161,7 +161,7 @@ class MapField:
 class JsonField:
     """Anything that JSON can express, e.g. the `payload` of a notify.
 
-    Numbers, `true` and `false` without quotes mean the same as in JSON; everything in quotes is text.
+    Numbers, `true` and `false` without quotes are as in JSON; everything in quotes is text.
     """
 
     escape: Escape
@@ -202,7 +202,7 @@ def _json_literal(text: str) -> bool | int | float | None:
 
 
 def read_list(node: Node, type_: Kind, reader: Resolver, what: str) -> Value | None:
-    """Report E331 if the list contains secrets, because everything that is played is stored."""
+    """Report E331 for secrets in the list, because everything played is stored."""
     value = reader.value(node, type_, "kept", what)
     for name in sorted(value.used_names & reader.scope.secrets) if value is not None else ():
         message = f"{name} would be sent and stored unmasked; it is {reader.scope.unspoken[name]}"
@@ -217,9 +217,9 @@ def entries_in(node: Node | None, reader: Resolver) -> Kind | None:
 
 
 def computed_type(node: Node | None, reader: Resolver) -> Kind | None:
-    """Return None unless the text is a single pair of braces with a known type.
+    """None unless the text is a single pair of braces of a known type.
 
-    Reports nothing: errors in the text are reported when it is compiled.
+    Reports nothing: compiling reports errors in the text.
     """
     if not isinstance(node, Text) or not node.value.startswith("{{"):
         return None
@@ -322,7 +322,7 @@ def _hints(shape: NccoShape) -> dict[str, str]:
 
 
 def _owners(shape: NccoShape) -> dict[str, str]:
-    """What to write instead of an option of other actions that resembles no option of this one."""
+    """What to write instead of other actions' options that resemble none of this one's."""
     found: dict[str, list[str]] = {}
     for title, other in SHAPES.items():
         for name in other.options:

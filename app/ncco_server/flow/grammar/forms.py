@@ -19,7 +19,7 @@ class Form(Protocol):
     """How one part of a flow file is written."""
 
     def read(self, node: Any, what: str, reader: Any) -> Any:
-        """Return None after reporting errors. `what` is what messages call the node.
+        """Return None after reporting errors. `what` names the node in messages.
 
         `reader` is a `Reader`, or a `Resolver` for a part that names something.
         """
@@ -40,7 +40,7 @@ class Notation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unread:
-    """A form for parts that stay nodes, to be read later when more of the file is known."""
+    """A form for parts that stay nodes, to be read when more of the file is known."""
 
     schema: Mapping[str, Any]
 
@@ -72,9 +72,9 @@ _MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """The form of a duration, which is read as milliseconds; E534 for anything else.
+    """A duration, read as milliseconds; E534 for anything else.
 
-    `unit` is the most likely unit of a number without one.
+    `unit` is the likeliest for a number without one.
     """
 
     low: str

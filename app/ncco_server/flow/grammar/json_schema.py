@@ -21,7 +21,7 @@ def ref(name: str) -> JsonSchema:
 
 
 def offered(kind: str, *more: str) -> JsonSchema:
-    """An editor suggests the project's names of this kind, and those in `more`."""
+    """An editor suggests the project's names of this kind, and `more`."""
     return {"offered": kind, "more": list(more)}
 
 
@@ -64,7 +64,7 @@ def named(value: JsonSchema, *, names: Iterable[str] = (), offered: str = "") ->
 
 
 def choose(cases: Iterable[tuple[JsonSchema, JsonSchema]], otherwise: JsonSchema) -> JsonSchema:
-    """Select a schema by the first true condition. Unlike `anyOf`, this gives exact error messages."""
+    """The first true condition selects a schema. Unlike `anyOf`, this gives exact error messages."""
     schema = otherwise
     for condition, then in reversed(list(cases)):
         schema = {"if": condition, "then": then, "else": schema}

@@ -69,7 +69,7 @@ class Locale(MapForm):
         return {word: value for word in VOICE if (value := getattr(self, word)) is not None}
 
     def place_of(self, *words: str) -> Place:
-        """The first of these words that is written, or else the locale's name."""
+        """The first written one of these words, or else the locale's name."""
         return next((self.written.values[word].place for word in words if word in self.written.values), self.place)
 
     @property
@@ -156,7 +156,7 @@ def mixes_locales(node: Map, reader: Resolver, options: Collection[str]) -> bool
 
 
 def split(node: Map, what: str, reader: Resolver) -> dict[str, Node] | None:
-    """In the order of `locales`; None after reporting what is wrong with them."""
+    """In the order of `locales`; None after reporting errors."""
     if not reader.locales:
         shown = ", ".join(
             f"{entry.key.value}: {{language: {_language_for(entry.key.value)}}}" for entry in node.entries

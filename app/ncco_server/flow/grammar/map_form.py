@@ -99,8 +99,8 @@ class MapForm(ABC):
     ) -> Fields:
         """Report an unknown word once, then treat it as the word that was meant.
 
-        `what` is what messages call the map; a missing word is reported at `place`, by default that of the map; `hints`
-        are for this map only.
+        `what` names the map in messages; missing words are reported at `place`, by default the map's; `hints` are for
+        this map only.
         """
         own = {**hints, **cls.hints} if hints else cls.hints
         return read_fields(node, _known(cls), what, reader, place=place, hints=own, code=cls.unknown_code)
@@ -117,7 +117,7 @@ class MapForm(ABC):
     ) -> Self | None:
         """Return None if a required word cannot be read. Other invalid fields get their defaults.
 
-        `cures` are for this map only; `made` are values of fields that are not read from the file.
+        `cures` are for this map only; `made` are fields that are not read from the file.
         """
         for name, cure in {**cls.cures, **(cures or {})}.items():
             fields.need(name, cure, reader)

@@ -1,6 +1,6 @@
-"""Reads the nodes of a flow file, and checks required and unknown keys, types and references to names.
+"""Reads the nodes of a flow file; checks required and unknown keys, types and references to names.
 
-Nothing here raises, so that one load finds all errors: a method adds them to `issues` and returns None.
+Nothing here raises, so that one load finds all errors: methods add them to `issues` and return None.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ N = TypeVar("N", Text, Map, Seq)
 HINTS: Final[Mapping[str, Mapping[str, str]]] = yaml.load(
     Path(__file__).with_name("hints.yaml").read_bytes(), yaml.CSafeLoader
 )
-"""For each kind of map: other systems' words, and what to write instead."""
+"""For each kind of map: other systems' words, and their replacements."""
 
 _SHAPES = {Text: "a text", Map: "a map", Seq: "a list"}
 
@@ -66,7 +66,7 @@ class Reader:
         return found.entries if found else ()
 
     def unknown(self, code: str, text: Text, known: Iterable[str], message: str, cure: str | Fix | None = None) -> None:
-        """By default, the fix is the nearest known word, or else the whole list."""
+        """The default fix is the nearest known word, or else the whole list."""
         known = tuple(known)
         cure = cure or meant_word(text.value, known, write_one_of(known))
         self.report(code, text.place, message, cure)
@@ -84,7 +84,7 @@ class Reader:
     ) -> bool:
         """Report E206 if the name is taken, E205 for invalid characters.
 
-        If `is_used`, changing the name only here would not fix the issue.
+        If `is_used`, changing the name here would not be enough.
         """
         if name.value in taken:
             self.report("E206", name.place, f'{what} cannot be named "{name.value}"', taken_cure)
@@ -114,12 +114,12 @@ class Reader:
 
 @dataclass(slots=True, kw_only=True)
 class Resolver(Reader):
-    """A reader that knows the names that its nodes may use, from this flow and from other files.
+    """A reader that knows the names that its nodes may use, from this flow and other files.
 
     Attributes:
         steps: all steps of the flow, sorted; empty outside of a flow.
-        has_all_flows: whether `flows` is complete. In a stored revision, it lacks flows that hooks place calls with.
-        locales: empty if the flow speaks only one language.
+        has_all_flows: `flows` is complete. In a stored revision, it lacks flows that hooks place calls with.
+        locales: empty if the flow speaks one language.
         language: that of spoken values (BCP 47).
     """
 
@@ -170,8 +170,8 @@ class Fields:
     """The known words of one map.
 
     Attributes:
-        what: what messages call the map, e.g. `step "menu"`.
-        is_whole: whether no entry was left out as unknown, so that missing words are really missing.
+        what: its name in messages, e.g. `step "menu"`.
+        is_whole: no entry was left out as unknown, so missing words are really missing.
     """
 
     what: str
@@ -184,7 +184,7 @@ class Fields:
         return self.values.get(word)
 
     def at(self, word: str) -> Place:
-        """The place of a word's key, or of the map if the word is missing."""
+        """The place of a word's key, or of the map without it."""
         key = self.keys.get(word)
         return key.place if key else self.place
 
@@ -192,7 +192,7 @@ class Fields:
         return replace(self, values={word: node for word, node in self.values.items() if word not in words})
 
     def need(self, word: str, cure: str | Fix, reader: Reader) -> Node | None:
-        """Report E204 if `word` is missing, unless an entry that was left out may have been meant for it."""
+        """Report E204 if `word` is missing, unless an omitted entry may have been meant for it."""
         node = self.values.get(word)
         if node is None and self.is_whole:
             reader.report("E204", self.place, f"{self.what} has no `{word}`", cure)
@@ -212,10 +212,10 @@ def read_fields(
     hints: Mapping[str, str] | None = None,
     code: str = "E202",
 ) -> Fields:
-    """Report any other key once, as `code`, then treat it as the known word that was meant.
+    """Report any other key once, as `code`, then treat it as the intended known word.
 
-    `what` is what messages call the map; missing words are reported at `place`, by default that of the map; `hints` are
-    as in `HINTS`.
+    `what` names the map in messages; missing words are reported at `place`, by default the map's; `hints` are as in
+    `HINTS`.
     """
     entries = {entry.key.value: entry for entry in node.entries if entry.key.value in known}
     is_whole = True
@@ -246,7 +246,7 @@ def meaning_of(word: str, hints: Mapping[str, str]) -> str | None:
 
 
 def items(node: Node | None) -> tuple[Node, ...]:
-    """Any node that is not a list counts as a list with one item."""
+    """A node that is not a list counts as a list of one."""
     if node is None:
         return ()
     return node.items if isinstance(node, Seq) else (node,)

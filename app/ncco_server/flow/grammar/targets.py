@@ -33,7 +33,7 @@ _TEXTS_ONLY = JsonField("kept", texts_only=True)
 
 
 def read_sets(node: Node, what: str, reader: Resolver) -> tuple[Assignment, ...]:
-    """Report E562 if `locale` is set in a flow without locales, E561 if the flow lacks the locale."""
+    """Report E562 if a flow without locales sets `locale`, E561 if the flow lacks the locale."""
     locales = tuple(reader.locales)
     known = {name: variable for name, variable in reader.variables.items() if name not in RESERVED}
     entries: list[Entry] = []
@@ -73,7 +73,7 @@ def _report_undeclared(entry: Entry, known: Mapping[str, Variable], reader: Reso
 def assigned(
     entries: Iterable[Entry], known: Mapping[str, Variable], where: str, reader: Resolver
 ) -> tuple[Assignment, ...]:
-    """`where` is the word under which all `known` variables are declared; "" for those of this flow."""
+    """`where` is the word under which `known` variables are declared; "" for this flow's."""
     found: list[Assignment] = []
     for entry in entries:
         variable = known.get(entry.key.value)
@@ -107,7 +107,7 @@ def _check_secrecy(value: Value, variable: Variable, reader: Resolver, where: st
 
 
 def read_returned(node: Node, what: str, reader: Resolver) -> tuple[Assignment, ...]:
-    """Read the `set` of a return, with values that the flow declares under `returns`; E274 for anything else."""
+    """Read the `set` of a return: values declared under `returns`; E274 for anything else."""
     own = reader.own
     entries = reader.entries(node, f"{what} of a return", "write `set: {name: value}`")
     if own is None:
@@ -129,8 +129,8 @@ def read_given(
 ) -> tuple[Assignment, ...]:
     """Report E270 for unknown names, E271 (at `place`) for missing ones.
 
-    `what` is what messages call the part that takes them: `the flow "voicemail"`. `form` is how the params are written,
-    for fixes; `..` is replaced with the missing ones.
+    `what` names their part in messages: `the flow "voicemail"`. `form` is how fixes write the params; `..` stands for
+    the missing ones.
     """
     shown = ", ".join(f"{name}: .." for name in params)
     whole = f"write `{form.replace('..', shown, 1)}`" if params else "delete it: there are no params"
@@ -185,7 +185,7 @@ def read_flow_name(node: Node, what: str, reader: Resolver) -> Text | None:
 
 FlowName: TypeAlias = Annotated[Text, Notation(read_flow_name, offered("flows"))]
 GivenParams: TypeAlias = Annotated[Node, Unread(named(ANYTHING))]
-"""Only the other flow knows the types of the params, which decide how they are read."""
+"""Read later, by the types of the params, which only the other flow knows."""
 
 
 class GotoForm(_Form):
@@ -220,10 +220,10 @@ FORMS: Final[dict[str, type[_Form]]] = {"goto": GotoForm, "run": RunForm, "retur
 
 
 def read_target(node: Node, what: str, reader: Resolver) -> Target | None:
-    """Return None, after reporting E201, if `node` cannot be a target.
+    """None, after reporting E201, if `node` cannot be a target.
 
-    An unknown step is reported (E214) but still returned, so that this way out is not lost. If `reader.steps` is empty,
-    names of steps are not checked.
+    An unknown step is reported (E214) but returned, so that this way out is not lost. Without `reader.steps`, names of
+    steps are not checked.
     """
     if isinstance(node, Text):
         return _read_word(node, reader)
@@ -293,7 +293,7 @@ def _report_step(text: Text, reader: Resolver) -> None:
 
 
 def read_run(name: Text, given: Node | None, reader: Resolver, *, comes_back: bool = False) -> Runs | None:
-    """Report E272 if there is no such flow, which is still returned."""
+    """Report E272 for an unknown flow, which is still returned."""
     signature = reader.flows.get(name.value)
     if signature is None:
         is_step = name.value in reader.steps

@@ -1,4 +1,4 @@
-"""Values that the server adds to an action, and actions' maps, lists, and values by locale."""
+"""Values that the server adds to an action; actions' maps, lists, and values by locale."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ncco_server.value_types import E164
 
 
 class Supplied:
-    """A value that the server adds, at the place of the line that needs it."""
+    """A value that the server adds, at the line that needs it."""
 
     used_names: frozenset[str] = frozenset()
     is_literal: bool = False
@@ -22,7 +22,7 @@ class Supplied:
 
 @dataclass(frozen=True)
 class Constant(Supplied):
-    """A value that is the same in every call. Do not change the object that `render` returns."""
+    """The same value in every call. Do not change the object that `render` returns."""
 
     content: Any
     place: Place
@@ -74,7 +74,7 @@ class OurNumber(CallField):
 
 
 class Whole:
-    """A value that consists of other values, its `parts`. It is no ABC, because `isinstance` takes longer with one."""
+    """A value that consists of `parts`. It is no ABC, because `isinstance` takes longer with one."""
 
     @property
     def parts(self) -> tuple[Value, ...]:
@@ -147,7 +147,7 @@ class Localised(Whole):
 
 
 def localised(by_locale: Mapping[str, Value], place: Place) -> Value:
-    """A value that is the same in all locales is returned as a plain one."""
+    """A value that all locales share is returned as a plain one."""
     first, *others = by_locale.values()
     if all(value.is_literal for value in by_locale.values()):
         content = first.render({})
@@ -173,7 +173,7 @@ def leaves(value: Value) -> Iterator[Value]:
 
 
 def find(value: Value, path: Iterable[str]) -> Value:
-    """A path consists of field names and list positions. Return the innermost value that exists."""
+    """The innermost value that exists. A path has field names and list positions."""
     for segment in path:
         inner: Value | None = None
         if isinstance(value, Object):

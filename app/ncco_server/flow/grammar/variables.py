@@ -1,4 +1,4 @@
-"""Reads what a flow declares with a type: `vars`, `params`, `returns`, and variables that a `collect` fills.
+"""Reads typed declarations: `vars`, `params`, `returns`, and variables that a `collect` fills.
 
 vars: {ticket: {type: text, default: ""}}
 params: {team: text, tries: {type: int, default: 3}}      # one without a default has to be given
@@ -75,7 +75,7 @@ def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
 def read_variables(node: Node, what: str, reader: Reader) -> Mapping[str, Variable]:
     """Leave out invalid variables.
 
-    A variable without a `default` starts empty (`""`, 0, false, an empty list or map), but a list of words needs one.
+    Without a `default`, variables start empty (`""`, 0, false, an empty list or map), but a list of words needs one.
     """
     entries = reader.entries(node, what, "write `vars: {name: {type: text}}`")
     named = [entry for entry in entries if is_variable_name(entry.key, "a variable", reader)]
@@ -86,7 +86,7 @@ def read_variables(node: Node, what: str, reader: Reader) -> Mapping[str, Variab
 
 
 def refuse_spoken(variables: Iterable[Variable], reader: Reader) -> None:
-    """Report E227 for each variable with `spoken`, because these are not params of a placed call."""
+    """Report E227 for each variable with `spoken`: it is no param of a placed call."""
     for variable in variables:
         if variable.spoken:
             message = f'"{variable.name}" is not a param of a flow that only places calls, so it cannot be `spoken`'
@@ -175,7 +175,7 @@ def guess_type(value: Node | None) -> str:
 
 
 def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
-    """Report E203 if the default cannot be cast. It may be "" as long as the value is unknown."""
+    """Report E203 if the default cannot be cast. It may be "", for a value not known yet."""
     if computed := [text for text in texts_in(node) if has_braces(text)]:
         cure = f"write the value itself; a step computes one: `set: {{{variable.name}: ..}}`"
         for text in computed:
@@ -213,8 +213,8 @@ def plain(node: Node) -> object:
 def with_collected(declared: Mapping[str, Variable], steps: Map) -> dict[str, Variable]:
     """Add the variables that a `collect` in `steps` fills.
 
-    One that is not declared is text, and sensitive if any `collect` that fills it is. Issues are reported when the
-    `collect` is read.
+    An undeclared one is text, and sensitive if any `collect` that fills it is. Issues are reported when the `collect`
+    is read.
     """
     found = dict(declared)
     for entry in steps.entries:
@@ -232,10 +232,9 @@ def with_collected(declared: Mapping[str, Variable], steps: Map) -> dict[str, Va
 def constant_types(
     variables: Mapping[str, Variable], flow: Map, own: Signature, flows: Iterable[Signature]
 ) -> Mapping[str, Kind]:
-    """Types of the lists and maps that never change, with those of their entries.
+    """Types of lists and maps that never change, with their entries'.
 
-    Empty lists, and lists with entries of different types, are left out. `flow` is the whole file, because `set` and
-    `into` may be anywhere in it.
+    Empty lists and lists of different types are left out. `flow` is the whole file: `set` and `into` may be anywhere.
     """
     types = {name: _type_of(each.default) for name, each in variables.items() if name not in own.params}
     found = {name: type_ for name, type_ in types.items() if type_ is not None and type_.item is not None}
@@ -252,7 +251,7 @@ def _changed(flow: Map) -> Iterator[str]:
 
 
 def undeclared_names(flow: Map, own: Signature, flows: Mapping[str, Signature]) -> Mapping[str, str]:
-    """Each value that this flow, or a flow that it runs, returns, with the declaration of a variable for it."""
+    """Each value that this flow, or one it runs, returns, with the declaration of a variable for it."""
     found = {name: f"to read it here too, {_declaring(each)}" for name, each in own.returns.items()}
     returning = {name for name, each in flows.items() if each.returns}
     entries = _entries_in(flow) if returning else ()

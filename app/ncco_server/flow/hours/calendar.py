@@ -78,14 +78,14 @@ class SpecialHours:
 class Calendar:
     """Named opening hours.
 
-    A date has the hours of its `override`; otherwise it is closed if it is a holiday; otherwise it has the hours of its
-    day of the week. Hours past midnight belong to the day on which they start. Times are local: a time that a clock
-    change skips does not occur, and a time that occurs twice counts twice.
+    A date has the hours of its `override`; otherwise it is closed on a holiday, or else has the hours of its day of the
+    week. Hours past midnight belong to the day on which they start. Times are local: one that a clock change skips does
+    not occur, and one that occurs twice counts twice.
 
     Attributes:
-        type: the type of the value that a flow gets.
+        type: of the value that a flow gets.
         holidays: date → name of the holiday; "" if it has none.
-        sources: path → text of the computed holiday dates in this calendar.
+        sources: path → text of its computed holiday dates.
     """
 
     type: ClassVar[Kind] = _TYPE
@@ -117,7 +117,7 @@ class Calendar:
         return any(minute + DAY_MINUTES < span.end for span in self.spans_on(date.fromordinal(today - 1)))
 
     def holiday_on(self, day: date) -> str:
-        """The name of the day's override, or else of its holiday; "" if neither has a name."""
+        """The name of the day's override or else holiday; "" if neither has one."""
         special = self.override.get(day)
         return (special.name if special else "") or self.holidays.get(day, "")
 
@@ -145,7 +145,7 @@ class Calendar:
 
 
 def merged(openings: Iterable[Opening]) -> Iterator[Opening]:
-    """Merge openings that adjoin or overlap, which must be sorted by start."""
+    """Merge adjoining or overlapping openings, sorted by start."""
     current: Opening | None = None
     for opening in openings:
         if current is None or opening.start > current.end:
@@ -165,7 +165,7 @@ def seconds(moment: datetime) -> int:
 
 
 LOOKAHEAD_DAYS: Final = 400
-"""More than a year, because a calendar may open only once a year."""
+"""More than a year: a calendar may open only once a year."""
 
 Reason = Literal["open", "closed", "holiday", "override"]
 
@@ -287,7 +287,7 @@ def offset_periods(zone: ZoneInfo, start: int, end: int) -> Iterator[OffsetPerio
 
 @lru_cache(maxsize=512)
 def offset_changes(zone: ZoneInfo, year: int) -> tuple[OffsetChange, ...]:
-    """The changes in a year (UTC). Two changes less than twelve hours apart may be missed."""
+    """A year's changes (UTC). Two less than twelve hours apart may be missed."""
     found: list[OffsetChange] = []
     before = _new_year(year) - 1
     offset = offset_at(zone, before)

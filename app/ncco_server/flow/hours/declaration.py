@@ -70,10 +70,9 @@ class HoursWords(MapForm):
 
 
 def read_hours(node: Node, reader: Reader, dates: Mapping[str, str]) -> dict[str, Calendar]:
-    """Return invalid calendars closed wherever they cannot be read, so that no further issues arise.
+    """Return invalid calendars too, closed wherever they cannot be read, so that no further issues arise.
 
-    An invalid calendar is reported but still returned, closed wherever it cannot be read, so that no further issues
-    arise where it is used. `dates` (path → text) may contain holidays computed earlier (`Calendar.sources`).
+    `dates` (path → text) may contain holidays computed earlier (`Calendar.sources`).
     """
     found = reader.map(node, "`hours`", _EXAMPLE)
     entries = found.entries if found else ()
@@ -114,7 +113,7 @@ def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Ca
 
 
 def _check_summer_time(words: HoursWords, reader: Reader) -> None:
-    """Report W523 if the zone is UTC, but the clocks of the holidays' country change."""
+    """Report W523 for UTC if the clocks of the holidays' country change."""
     countries = {region.country for region in words.holidays.regions}
     written = words.written.get("timezone")
     if not isinstance(written, Text) or written.value not in _UTC_NAMES or not countries:
@@ -131,7 +130,7 @@ def _check_summer_time(words: HoursWords, reader: Reader) -> None:
 
 
 def _without_expressions(node: Node, what: str, reader: Reader) -> Node:
-    """Put "" in place of each value that contains an expression, and report it (E512)."""
+    """Replace each value that contains an expression with "", and report it (E512)."""
     if isinstance(node, Map):
         return node._replace(
             entries=tuple(
@@ -157,7 +156,7 @@ def _misplaced_hints(node: Map) -> dict[str, str]:
 
 
 def _check_openings(calendar: Calendar, reader: Reader) -> None:
-    """Report W522 if no day of the week is open, so the calendar never opens after the last open date in `override`."""
+    """Report W522 if every weekday is closed, so that nothing opens after the last open `override`."""
     if any(calendar.week):
         return
     last = max((day for day, special in calendar.override.items() if special.spans), default=None)

@@ -1,7 +1,7 @@
 """Reads a calendar's `holidays:` and its `override:`.
 
-A date is written `2026-12-24`; a range, `2026-12-24..2027-01-01`, includes both dates. Public holidays come from the
-`holidays` library, which is imported only when a flow uses them.
+A date is `2026-12-24`; a range, `2026-12-24..2027-01-01`, includes both dates. Public holidays come from the `holidays`
+library, imported only when a flow uses them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NAMED_AFTER_A_PART: Final = dict.fromkeys(("britain", "england", "great britain
     "america": "US",
     "holland": "NL",
 }
-"""Other names that people use for a country → its two-letter code."""
+"""People's other names for a country → its two-letter code."""
 _LABELS: Final = ("observed_label", "estimated_label", "observed_estimated_label")
 
 
@@ -74,7 +74,7 @@ class Region(MapForm):
 
 @dataclass(frozen=True, slots=True)
 class Holidays:
-    """What is written under `holidays`: single dates with their names ("" for none), and regions."""
+    """Single dates with their names ("" for none), and regions."""
 
     own: dict[date, str] = field(default_factory=dict)
     regions: list[Region] = field(default_factory=list)
@@ -99,10 +99,10 @@ def read_holidays(node: Node, what: str, reader: Reader) -> Holidays:
 
 
 def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) -> tuple[Mapping[date, str], str] | None:
-    """Return the dates also as text for a flow's sources.
+    """The dates, and their text for a flow's sources.
 
-    The dates are read from `computed` (path → text) if it has them. Returns None if the library does not know the
-    country (E508), the subdivision (E509) or the language (E510).
+    They are read from `computed` (path → text) if it has them. None if the library does not know the country (E508),
+    the subdivision (E509) or the language (E510).
     """
     text = computed.get(region.path)
     found = dates_from_json(text) if text is not None else None
@@ -215,7 +215,7 @@ def _check_known(
 
 
 def _spoken_name(found: str, endings: list[str]) -> str:
-    """Remove endings such as "(observed)"; two names are joined with a comma."""
+    """Remove endings such as "(observed)"; a comma joins two names."""
     names: list[str] = []
     for name in found.split("; "):
         for ending in endings:
@@ -225,7 +225,7 @@ def _spoken_name(found: str, endings: list[str]) -> str:
 
 
 def read_dates(text: Text, what: str, reader: Reader) -> tuple[date, ...]:
-    """Return each date of a range, and () if the text cannot be read.
+    """Each date of a range; () if the text cannot be read.
 
     E506: not a date, or not in the years 2000 to 2100. E511: a range that ends before it starts, or is longer than 366
     days.
@@ -259,7 +259,7 @@ def read_dates(text: Text, what: str, reader: Reader) -> tuple[date, ...]:
 
 
 def new_dates(dates: tuple[date, ...], seen: Mapping[date, object], text: Text, what: str, reader: Reader) -> set[date]:
-    """The dates that are not in `seen`; E507 reports the first repeated one."""
+    """The dates not in `seen`; E507 reports the first repeated one."""
     repeated = [day for day in dates if day in seen]
     if repeated:
         reader.report("E507", text.place, f"{what}: {repeated[0]} is written twice", "delete one of the two")
@@ -297,7 +297,7 @@ def _read_special(entry: Entry, what: str, reader: Reader) -> SpecialHours:
 
 
 def _read_date(value: str, offset: int, text: Text, what: str, reader: Reader) -> date | None:
-    """`value` starts at `offset` of `text`. Return None after reporting that it cannot be read (E506)."""
+    """`value` starts at `offset` of `text`. None after reporting E506."""
     written = value.strip()
     try:
         day = date.fromisoformat(written) if _DATE.fullmatch(written) else None
@@ -314,7 +314,7 @@ def _read_date(value: str, offset: int, text: Text, what: str, reader: Reader) -
 def _date_cure(written: str) -> str | Fix | None:
     """How to write a date in another notation (`24.12.2026`, `2026/12/24`).
 
-    This is an automatic fix only if day and month cannot be confused.
+    It is an automatic fix only if day and month are certain.
     """
     found = _OTHER_DATE.fullmatch(written)
     if found is None or _DATE.fullmatch(written):

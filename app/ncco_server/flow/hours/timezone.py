@@ -19,7 +19,7 @@ _FIXED_OFFSET: Final = re.compile(r"EST|MST|Etc/GMT[+-].*")
 
 
 def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
-    """Report E500 for an unknown zone, W523 for a zone whose clocks never change."""
+    """Report E500 for an unknown zone, W523 for one whose clocks never change."""
     text = reader.text(node, what)
     if text is None or is_missing(text):
         return None
@@ -32,7 +32,7 @@ def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
 
 
 def zone_written_in(*files: Map) -> str:
-    """The `timezone` of a file (an IANA name) or, without one, that of all its opening hours; "" for none, or several.
+    """A file's `timezone` (an IANA name) or, without one, that of all its opening hours; "" for none or several.
 
     The first of the `files` is the file itself; the others are shared with it.
     """

@@ -37,7 +37,7 @@ _DATE: Final = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}.*")
 def read_week(node: Node, what: str, reader: Reader) -> Week:
     """A day that is not listed is closed.
 
-    E504: not a day. E505: a day is named twice. W521: a day's hours start before the previous day's hours have ended.
+    E504: not a day. E505: a day is named twice. W521: a day's hours start before the previous day's have ended.
     """
     found = reader.map(node, what, "write `week: {mon-fri: 09:00-17:30}`")
     week: dict[int, Spans] = {}
@@ -59,10 +59,10 @@ def read_week(node: Node, what: str, reader: Reader) -> Week:
 
 
 def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
-    """Sorted; () if the day is closed, None if the hours cannot be read.
+    """Sorted; () for a closed day, None if they cannot be read.
 
-    E501: not hours. E502: hours that end when they start. E503: two ranges overlap. W520: hours past midnight that were
-    probably meant otherwise.
+    E501: not hours. E502: hours that end when they start. E503: overlapping ranges. W520: hours past midnight, probably
+    meant otherwise.
     """
     if isinstance(node, Map):
         cure = "write hours such as 09:00-17:30, or a list of them"
@@ -246,7 +246,7 @@ def _meant_span(text: str) -> str:
 def _span_of(text: str) -> Span | None:
     """Read two times in any notation: `9:00-17:30`, `9am-5.30pm`, `8-16h`.
 
-    An end at 00:00 is the end of the day. None if the text is not a valid span.
+    An end at 00:00 is the day's end. None if the text is invalid.
     """
     found = _ANY_NOTATION.fullmatch(text)
     times = []

@@ -47,7 +47,7 @@ def _read_keys(node: Node, what: str, reader: Reader) -> tuple[str, ...]:
 
 
 def _read_speech(node: Node, what: str, reader: Resolver) -> dict[str, dict[str, str]]:
-    """Folded phrases by locale and phrase as written. Phrases for every locale are under ""."""
+    """Folded phrases by locale ("" for every locale) and phrase as written."""
     by_locale = (split(node, what, reader) or {}) if isinstance(node, Map) else {"": node}
     return {locale: _read_phrases(each, what, reader) for locale, each in by_locale.items()}
 

@@ -3,8 +3,7 @@
 hold: {until: place.agent_free, up_to: 10m}
 on: {ready: agent, too_long: voicemail}
 
-`hold` plays `do` until its condition is true. The step's lookups are made on entry, and again each time `do` has been
-played.
+`hold` plays `do` until its condition is true. The step's lookups are made on entry, and again after each `do`.
 """
 
 from __future__ import annotations
@@ -38,9 +37,9 @@ from ncco_server.value_types import JsonSchema
 
 @dataclass(frozen=True, slots=True)
 class StepSource:
-    """A step that is being read, as its exit sees it.
+    """A step being read, as its exit sees it.
 
-    `parts` could be read; `played` also has items with fields that could not be read.
+    `parts` could be read; `played` also has items with unreadable fields.
     """
 
     name: str
@@ -54,7 +53,7 @@ class StepSource:
         return next((item for item in self.played if item.word == kind), None)
 
     def retry(self, own: RetryWords | None, place: Place) -> Retry | None:
-        """Complete the step's `retry` with that of the flow's defaults; None if neither has `then` (E240)."""
+        """Complete the step's `retry` from the flow's defaults; None if neither has `then` (E240)."""
         kinds = frozenset(item.word for item in self.played if item.word != "input")
         return merge_retry(own, self.defaults.retry, place, kinds, self.reader)
 
@@ -76,7 +75,7 @@ W = TypeVar("W", bound=MapForm)
 
 
 class StepExit(Exit, Generic[W]):
-    """An exit, as written in a step. `on_words` are the lines of the `on` next to it, if their names are fixed."""
+    """An exit, as written in a step. `on_words` are the fixed lines of the `on` next to it, if any."""
 
     form: ClassVar[type[MapForm]]
     on_words: ClassVar[type[MapForm] | None] = None
@@ -90,7 +89,7 @@ class StepExit(Exit, Generic[W]):
 
     @classmethod
     def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
-        """The lines that the `on` of a step that is being written may have, without `error`."""
+        """The possible lines, without `error`, of the `on` of a step being written."""
         yield from () if cls.on_words is None else cls.on_words.words()
 
 
@@ -139,7 +138,7 @@ Condition: TypeAlias = Annotated[Expression, Notation(lambda node, what, reader:
 
 
 def _shown(condition: Expression, reader: Resolver) -> str:
-    """A condition as the trace shows it. If it uses a sensitive value, only its line is shown."""
+    """A condition as the trace shows it: only its line if it uses a sensitive value."""
     used = (reader.variables[name] for name in condition.used_names if name in reader.variables)
     if any(variable.sensitive for variable in used) or any(map(has_path, condition.used_names)):
         return f"the condition on line {condition.place.line}"
@@ -175,7 +174,7 @@ class Else(MapForm):
 
 @dataclass(frozen=True, slots=True)
 class BranchLines:
-    """The lines under `branch` with a condition, and the target of `else`. The class is its own form."""
+    """The conditional lines under `branch`, and the target of `else`. The class is its own form."""
 
     is_at_key: ClassVar = True
 
@@ -213,7 +212,7 @@ class BranchWords(MapForm):
 
 @dataclass(frozen=True, slots=True)
 class Branch(StepExit[BranchWords]):
-    """Leads to the target of the first line whose condition is true, or else of the last line."""
+    """Leads to the target of the first line that is true, or else of the last line."""
 
     word: ClassVar = "branch"
     form: ClassVar = BranchWords
@@ -351,7 +350,7 @@ class HoldWords(MapForm):
 
 @dataclass(frozen=True, slots=True)
 class Hold(StepExit[HoldWords]):
-    """Waits until a condition is true, but no longer than `up_to`. `shown` is the condition as the trace shows it."""
+    """Waits until a condition is true, at most `up_to`. `shown` is the condition in the trace."""
 
     word: ClassVar = "hold"
     form: ClassVar = HoldWords
@@ -367,7 +366,7 @@ class Hold(StepExit[HoldWords]):
     shown: str
 
     def written_ways(self) -> Iterator[Way]:
-        """Both count as ways with input, because the wait takes time and is limited."""
+        """Both count as ways with input, because the wait takes a limited time."""
         ready = self.lines.ready
         too_long = self.lines.too_long
         yield Way(
@@ -427,9 +426,9 @@ def _go(name: str, target: Target, because: str) -> Decision:
 
 
 def _check_changes(until: Expression, shown: str, source: StepSource) -> None:
-    """Report W289 if nothing in `until` can change while the caller is waiting.
+    """Report W289 if nothing in `until` can change while the caller waits.
 
-    A condition without names is reported elsewhere (W642, W643).
+    W642 and W643 cover conditions without names.
     """
     if not until.used_names or until.used_names & {"hours", "now", *asked_names(source.fields.get("lookup"))}:
         return

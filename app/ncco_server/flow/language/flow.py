@@ -1,4 +1,4 @@
-"""Reads a flow file: the words at its top level, then its steps."""
+"""Reads a flow file: its top-level words, then its steps."""
 
 from __future__ import annotations
 
@@ -231,11 +231,11 @@ _NO_FLOW_CURE: Final = "write `shared: true` if it contains parts for all flows;
 
 @dataclass(frozen=True, slots=True)
 class FlowHead:
-    """The contents of a flow file before the names in its values are resolved.
+    """A flow file before the names in its values are resolved.
 
     Attributes:
         node: the file, with missing section lines added.
-        outside: its signature, which is incomplete if an unknown word may be a misspelt `params`.
+        outside: its signature, incomplete if an unknown word may be a misspelt `params`.
         zone: an IANA name, or "".
     """
 
@@ -248,7 +248,7 @@ class FlowHead:
 def read_head(node: Node, issues: list[FlowIssue], shared: Iterable[Map] = ()) -> FlowHead | None:
     """Return None if the file is not a map. Errors are added to `issues`.
 
-    A file without a time zone has that of the `shared` files.
+    Files without a time zone have that of the `shared` files.
     """
     zone = zone_written_in(node, *shared) if isinstance(node, Map) else ""
     reader = Reader(issues, zone)
@@ -278,7 +278,7 @@ def read_head(node: Node, issues: list[FlowIssue], shared: Iterable[Map] = ()) -
 
 
 def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> ReadFlow:
-    """Errors are added to `issues`, which already contain those of the file's YAML and its head."""
+    """Errors are added to `issues`, after those of the file's YAML and its head."""
     words = head.words
     outside = head.outside
     steps = _read_steps_map(words, Reader(issues))
@@ -482,7 +482,7 @@ def _read_steps(steps: Map, defaults: Defaults, reader: Resolver) -> dict[str, R
 def restore_steps(steps: Map, reader: Reader) -> Map:
     """Move misplaced lines to where they belong, so that a wrong indentation is one issue (E201, E202).
 
-    If a step has a word as its name, its value is a step.
+    A step named like a word has a step as its value.
     """
     kept: list[Entry] = []
     for entry in (each for written in steps.entries for each in _split_nested_steps(written, reader)):

@@ -73,9 +73,9 @@ NO_EVENT: Final[Mapping[str, str]] = MappingProxyType(dict.fromkeys(EVENT.fields
 def event_record(name: str, webhook: Webhook, how: str = "", result: str = "", call_result: str = "") -> dict[str, str]:
     """The value of `event` for a webhook, such as one that reports a recording.
 
-    `name` is a word under `events`. `how` is `hangup`, `completed` or `lost`, and `call_result` is one of
-    `ncco_server.results.RESULTS`; both are "" unless the event is `ended`. `result` is the flow's own result of the
-    call, or else the outcome that it returned.
+    `name` is a word under `events`. `how` is `hangup`, `completed` or `lost`, and `call_result` one of
+    `ncco_server.results.RESULTS`; both are "" unless the event is `ended`. `result` is the flow's own result, or else
+    the outcome that it returned.
     """
     found = {field: getattr(webhook, field, None) for field in _EVENT_FIELDS}
     texts = {field: "" if value is None else str(value) for field, value in found.items()}
@@ -101,8 +101,8 @@ class Hook(NamedTuple):
             if there is a problem.
         json: any JSON value; for an email or a call, the result of `MailDefinition.render` or `Placing.render`.
         headers: values have no line ends.
-        problem: why it could not be rendered, without values of the call, or ""; such a hook is not sent, but kept for
-            people to see.
+        problem: why it could not be rendered, without values of the call, or ""; such a hook is kept unsent for people
+            to see.
     """
 
     name: str
@@ -121,7 +121,7 @@ def _read_post(node: Node, what: str, reader: Resolver) -> Value | None:
 
 
 def _read_body(node: Node, what: str, reader: Resolver) -> Value | None:
-    """The body is stored until it is sent: E331 for callers' secrets, E583 for all of `env`."""
+    """The body is stored until sent: E331 for callers' secrets, E583 for all of `env`."""
     json = JSON.read(node, what, reader)
     for leaf in leaves(json) if json else ():
         for name in sorted(leaf.used_names & reader.scope.secrets):
@@ -181,7 +181,7 @@ class HookDefinition(Definition):
         return {**super().json_schema(), "anyOf": [has(way) for way in _WAYS]}
 
     def render(self, names: Mapping[str, Any], variables: Iterable[str] = ()) -> Hook:
-        """Never raises: a hook that cannot be rendered has a problem instead.
+        """Never raises: a hook that cannot be rendered has a problem.
 
         `names` also has the `step`, the `flow`, this hook's params, and `event`. The default body may contain the
         `variables`.
@@ -208,7 +208,7 @@ class HookDefinition(Definition):
 
 
 def _default_body(name: str, names: Mapping[str, Any], params: Iterable[str], variables: Iterable[str]) -> Any:
-    """`params` and `variables` have no sensitive names. Raises ValueError if a value cannot be written as JSON."""
+    """`params` and `variables` exclude sensitive names. Raises ValueError if a value cannot be JSON."""
     event = {field: text for field, text in names["event"].items() if text}
     data = {
         "call": {field: names["call"][field] for field in _CALL_FIELDS if names["call"].get(field)},
@@ -225,7 +225,7 @@ def _default_body(name: str, names: Mapping[str, Any], params: Iterable[str], va
 def read_hooks(node: Node, reader: Resolver) -> dict[str, HookDefinition]:
     """An invalid hook is reported, but still defined.
 
-    The scope of `reader` is that of the flow; for shared hooks, it contains the names that every call has.
+    `reader` has the flow's scope or, for shared hooks, the names that every call has.
     """
     read = [_read_hook(entry, reader) for entry in HookDefinition.entries(node, reader)]
     return {hook.name: hook for hook in read if hook is not None}
@@ -264,7 +264,7 @@ def _with_own_names(scope: ScopeTypes) -> ScopeTypes:
 
 
 def _check_hidden(values: Iterable[Value], reader: Resolver) -> None:
-    """Report E582 for a name of the hook's or event's own that is used as if it was a variable."""
+    """Report E582 for a name of the hook's or event's own used like a variable."""
     hidden = OWN_NAMES & reader.variables.keys()
     for at, own in sorted({(each.place, own) for each in values for own in hidden & each.used_names}):
         message = f'in hooks and `events`, "{own}" is not the variable with that name'
@@ -294,7 +294,7 @@ def _way_of(fields: Fields, reader: Reader) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SentHook(Named[HookDefinition]):
-    """A hook that a step or a flow sends; `variables` are the names of the flow's variables that it may send."""
+    """A hook that a step or a flow sends, with the names of variables that it may send."""
 
     own_names: ClassVar[frozenset[str]] = OWN_NAMES
 
@@ -317,7 +317,7 @@ class SentHook(Named[HookDefinition]):
 
 
 def read_sent(node: Node, what: str, reader: Resolver) -> tuple[SentHook, ...]:
-    """Return them in order. E580: an unknown hook. E586: an email with a recording that does not exist."""
+    """In order. E580: an unknown hook. E586: an email with a recording that does not exist."""
     found = _read_sent(node, what, reader)
     for hook in found:
         if hook.definition.mail is not None and hook.definition.mail.attach:

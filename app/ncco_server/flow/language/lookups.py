@@ -51,7 +51,7 @@ _COMPUTED = "\0"
 
 
 def check_segments(written: Value | None, url: str) -> None:
-    """Raise RenderError (E392) if a computed value is a whole segment of the URL's path and is empty."""
+    """Raise RenderError (E392) if a computed value that is a whole path segment is empty."""
     meant = list(_segments(written)) if isinstance(written, Computed) else []
     rendered = _PATH_END.split(url)[0].split("/")
     for index in range(1, min(len(meant), len(rendered)) + 1):
@@ -111,8 +111,8 @@ class LookupRequest(NamedTuple):
         json: the body of a POST: any JSON value; None if there is none.
         function: `package.module:function`; "" for GET and POST.
         cache_ms: how long an accepted answer may be reused; 0 for never.
-        code: what a handler calls in place of `function`; then `function` is only its name.
-        misfit: returns why an answer does not match `returns`, or ""; such an answer is never cached.
+        code: what a handler calls; `function` is then only its name.
+        misfit: why an answer does not match `returns`, or ""; such an answer is never cached.
     """
 
     method: Method
@@ -127,7 +127,7 @@ class LookupRequest(NamedTuple):
     code: Callable[[], Any] | None = None
 
     def sent(self) -> str:
-        """Everything that is sent, as JSON; equal requests are equal texts. It can contain secrets."""
+        """Everything sent, as JSON that is equal for equal requests. It can contain secrets."""
         parts = (self.method, self.url, self.json, dict(self.headers), self.function, dict(self.arguments))
         return json.dumps(parts, sort_keys=True)
 
@@ -236,7 +236,7 @@ class LookupDefinition(Definition):
         return {**self.default, OK: False}
 
     def render(self, names: Mapping[str, Any]) -> LookupRequest | TableRead | TableSearch:
-        """Raises RenderError, also for an empty value that is a whole path segment. `names` has the params, too."""
+        """Raises RenderError, also for an empty value that is a whole path segment. `names` includes params."""
         if self.selection is not None:
             return self.selection.search(names)
         if self.table is not None:
@@ -269,7 +269,7 @@ class LookupDefinition(Definition):
             return self.default_answer, str(misfit)
 
     def redact(self, answer: Answer, sensitive: SensitiveValues, mask: Callable[[str], str]) -> tuple[Answer, str]:
-        """The answer with sensitive values masked; and why masking failed, or ""."""
+        """The answer with masked values; and why masking failed, or ""."""
         try:
             masked = Redactor(sensitive, mask).redact(self.returns.type, answer, self.returns.secrets)
             return {**masked, OK: answer[OK]}, ""
@@ -373,7 +373,7 @@ def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: 
 
 @dataclass(frozen=True, slots=True)
 class AskedLookup(Named[LookupDefinition]):
-    """A lookup that a step makes when it is entered. Its answer is in scope under its name."""
+    """A lookup that a step makes on entry. Its name is in scope, with the answer."""
 
     def request(
         self, names: Mapping[str, Any], at_ms: int = 0, pending: tuple[RowChange, ...] = ()
@@ -385,7 +385,7 @@ class AskedLookup(Named[LookupDefinition]):
         )
 
     def effects(self, kind: EffectKind, phase: Phase) -> Iterator[Effect]:
-        yield from Named.effects(self, kind, phase)  # a class with slots is made twice, so `super()` is another one
+        yield from Named.effects(self, kind, phase)  # slots make the class twice, so `super()` would be another one
         selection = self.definition.selection
         if selection is not None and selection.where is not None:
             own = frozenset((*self.definition.params, *selection.types))

@@ -36,7 +36,7 @@ _BRACES: Final = re.compile(r"\{\{.*?\}\}")
 def addresses(text: str) -> tuple[str, ...]:
     """Split at commas.
 
-    Raises ValueError, without the text, if there is no address, if one is invalid, or if there are too many.
+    Raises ValueError, without the text, for no, too many, or invalid addresses.
     """
     found = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not 0 < len(found) <= MOST_ADDRESSES or not all(map(_is_address, found)):
@@ -45,7 +45,7 @@ def addresses(text: str) -> tuple[str, ...]:
 
 
 def _is_address(text: str) -> bool:
-    """True for one ASCII address without a name, whose domain only has letters, digits, dots and hyphens."""
+    """One ASCII address without a name, with only letters, digits, dots and hyphens in its domain."""
     if not text.isascii() or len(text) > 254:  # Source: RFC 5321, 4.5.3.1.3
         return False
     try:

@@ -74,7 +74,7 @@ class Choices(StepExit[ChoicesWords]):
     place: Place
     locales: tuple[str, ...] = ()
     needed: dict[str, dict[str, str]] = field(default_factory=dict, init=False, compare=False, repr=False)
-    """By locale, the keys and phrases of each choice; `decide` uses them for its reasons."""
+    """Keys and phrases of each choice, by locale; `decide` uses them for its reasons."""
 
     @property
     def asked(self) -> Asked:
@@ -169,7 +169,7 @@ def _reason(choice: ChoiceDefinition, outcome: Outcome, locale: str) -> str:
 
 
 def _asked(choices: Menu, least: float, reader: Resolver) -> Asked:
-    """The input in the default locale. If the locales differ, `by_locale` has that of each."""
+    """The default locale's input. If locales differ, `by_locale` has each one's."""
     every = choices.values()
     keys = _distinct(((key, choice) for choice in every for key in choice.keys), "dtmf", reader)
     each: dict[str, Asked] = {}

@@ -43,12 +43,12 @@ MOST_TRIES: Final = 10
 
 QUIET_FROM: Final = time(21)
 QUIET_UNTIL: Final = time(8)
-"""In the called number's time zones. Our choice: many countries allow calls from 8 or 9 until 20 or 21."""
+"""In the called number's zones. Our choice: many countries allow calls from 8 or 9 until 20 or 21."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutboundRetry:
-    """When to make another attempt. `within` names the opening hours of all attempts; "" for any time."""
+    """When to try again. `within` names the opening hours of all attempts; "" for any time."""
 
     on: frozenset[str] = frozenset()
     after_s: int = 600
@@ -63,9 +63,9 @@ class Outbound:
     Attributes:
         from_number: in digits; "" for a random number of the application.
         machine_detection: "" for none.
-        expires_s: seconds after the wanted time until the call expires; None if it never does.
+        expires_s: seconds from the wanted time until the call expires; None for never.
         ways: where the call goes after machine detection, by `human`, `machine` and `beep`.
-        hooks: what is sent if nobody was reached, by outcome; `otherwise` is for the rest, except `unknown`.
+        hooks: sent if nobody was reached, by outcome; `otherwise` is for the rest, except `unknown`.
     """
 
     place: Place
@@ -88,7 +88,7 @@ class Outbound:
         return self.hooks.get(outcome) or (() if outcome in _APART else self.hooks.get(OTHERWISE, ()))
 
     def rings_within(self, start: int, end: int) -> bool:
-        """Whether any of these minutes of a day, which may continue on the next day, is outside the quiet hours."""
+        """Whether any of these minutes of a day, which may go past midnight, is outside the quiet hours."""
         begins, ends = (60 * at.hour + at.minute for at in (QUIET_UNTIL, QUIET_FROM))
         return any(start < ends + day and begins + day < end for day in (0, 24 * 60))
 
@@ -215,11 +215,11 @@ _REPORTED: Final[Mapping[MachineDetection | None, frozenset[str]]] = {
     "detect": frozenset(DETECTIONS) - {"beep"},
     "detect_beep": frozenset(DETECTIONS),
 }
-"""The results that can redirect a call, by mode. Source: webhook reference, Machine detection (`continue`, `mode`)."""
+"""Results that can redirect a call, by mode. Source: webhook reference, Machine detection (`continue`, `mode`)."""
 
 
 def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set[str]) -> Outbound | None:
-    """Return None after an error. `hours` are the names of the opening hours that the flow may use."""
+    """None after an error. `hours` are the opening hours that the flow may use."""
     place = words.written.place
     before = len(reader.issues)
     if ("from" in words.written.values) == (words.random_from_number is True):

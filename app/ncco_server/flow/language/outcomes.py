@@ -5,8 +5,7 @@ on:
   otherwise: reception     # busy, timeout, unanswered, rejected, failed
 
 If `on` names an outcome of the connect, every failure must lead somewhere; `machine`, `human` and `beep` only decide if
-they are named. For a flow under `run`, the lines are the `outcomes` that it declares; `error` is an error that it does
-not handle.
+named. For a flow under `run`, the lines are its declared `outcomes`; `error` is an error that it does not handle.
 """
 
 from __future__ import annotations
@@ -111,7 +110,7 @@ class On(StepExit[OnWords]):
         return OTHERWISE if OTHERWISE in self.lines else "failed"
 
     def enter(self, frame: Frame) -> Jump | None:
-        """If no number in a list may be dialled, follow the line for a failure at once. Raises RenderError."""
+        """If no listed number may be dialled, follow a failure's line at once. Raises RenderError."""
         if self.connect is None or not self.connect.may_ring_nobody:
             return None
         if frame.dials_left > 0 and next(self.connect.rung(frame), None) is not None:
@@ -251,7 +250,7 @@ def steers(node: Map) -> bool:
 def _read_dial_lines(node: Map, source: StepSource) -> Fields:
     """Report E262 for statuses that cannot decide, E263 for words that are not outcomes of this step.
 
-    If `do` has an error, an unknown name may be a checkpoint that could not be read.
+    After an error in `do`, an unknown name may be an unreadable checkpoint.
     """
     reader = source.reader
     observed = [entry for entry in node.entries if entry.key.value in _OBSERVED - source.checkpoints]
@@ -281,7 +280,7 @@ def _check_dial(fields: Fields, failures: tuple[str, ...], source: StepSource) -
 def _check_otherwise(
     fields: Fields, outcomes: tuple[str, ...], code: str, reader: Reader, *, may_be_empty: bool = False
 ) -> None:
-    """Report W267 for an `otherwise` that covers no outcome; `code` for outcomes that lead nowhere."""
+    """Report W267 for an `otherwise` without an outcome, `code` for outcomes that lead nowhere."""
     missing = ", ".join(name for name in outcomes if name not in fields.values)
     if OTHERWISE in fields.values and not missing and not may_be_empty:
         reader.report("W267", fields.at(OTHERWISE), "`otherwise` is never used: every outcome has its own line")
@@ -297,9 +296,9 @@ _REFUSED: Final = frozenset(
 
 
 def _check_refused(signature: Signature, lines: Mapping[str, OutcomeTarget], reader: Reader) -> None:
-    """Report W268 for a refusal such as `denied` that leads to the same step as a success such as `verified`.
+    """Report W268 if a refusal such as `denied` leads to the step of a success such as `verified`.
 
-    Values that a flow returns can distinguish the two, so it is not checked.
+    Returned values can distinguish the two, so a flow with any is not checked.
     """
     steps = {name: line.target.step for name, line in lines.items() if line.target.is_plain}
     led = {name: steps.get(name if name in lines else OTHERWISE) for name in signature.outcomes}
@@ -313,7 +312,7 @@ def _check_refused(signature: Signature, lines: Mapping[str, OutcomeTarget], rea
 
 
 def _check_returned(signature: Signature, place: Place, reader: Resolver) -> None:
-    """Returned values go into variables with the same names: E203 if the type differs, E226 if a secret is exposed."""
+    """Returned values go into variables of the same name: E203 for a different type, E226 for an exposed secret."""
     for name, returned in signature.returns.items():
         variable = reader.variables.get(name)
         if variable is None:

@@ -69,9 +69,9 @@ def _check_host(url: str) -> None:
 
 
 def without_urls(scope: ScopeTypes) -> ScopeTypes:
-    """Make values of type url ordinary text.
+    """Make url values ordinary text.
 
-    A variable may come from a caller or another server, but only the flow file and `env` may determine the server.
+    A variable may come from outside, but only the flow file and `env` may determine the server.
     """
     return replace(scope, shapes={name: _without_url(shape) for name, shape in scope.shapes.items()})
 
@@ -145,9 +145,9 @@ def read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
 
 
 def plain_json(value: object, depth: int = 0) -> Any:
-    """Return only JSON types: dates and times become text in ISO 8601.
+    """Dates and times become text in ISO 8601.
 
-    Raises ValueError; its message never contains the value.
+    Raises ValueError, without the value.
     """
     if isinstance(value, str):
         return plain_text(value)
@@ -179,10 +179,10 @@ class JsonValue(AnyValue):
 
 
 JSON: Final = JsonField("kept", computed=JsonValue())
-"""Anything that JSON can express, with braces in values. A key with braces is reported (E411) and left out.
+"""Any JSON, with braces in values. A key with braces is reported (E411) and left out.
 
-Numbers, `true` and `false` without quotes keep their type, and so does `"{{ answers }}"` alone. Braces inside other
-text produce text. Sensitive values are allowed, because this is sent but never stored.
+Numbers, `true` and `false` without quotes keep their type, as does `"{{ answers }}"` alone. Braces inside other text
+produce text. Sensitive values are allowed: this is sent but never stored.
 """
 
 HttpUrl: TypeAlias = Annotated[Value, Notation(read_url, TEXT)]
@@ -210,7 +210,7 @@ class Definition(MapForm):
 
     @classmethod
     def entries(cls, node: Node, reader: Reader) -> tuple[Entry, ...]:
-        """If the line with a name is missing, this is one issue, and there are no entries."""
+        """A missing line with a name is one issue, and there are no entries."""
         entries = reader.entries(node, f"`{cls.section}`", f"write `{cls.section}: {{name: {cls.example}}}`")
         words = frozenset(cls.words())
         is_inner = [isinstance(value, Map) and not words.isdisjoint(value.keys()) for _, value in entries]
@@ -244,10 +244,10 @@ D = TypeVar("D", bound=Definition)
 
 @dataclass(frozen=True, slots=True)
 class Named(Generic[D]):
-    """A lookup or a hook that a step or a flow names; `given` are its params, in the scope of whoever names it."""
+    """A named lookup or hook; `given` are its params, in the scope of the step or flow that names it."""
 
     own_names: ClassVar[frozenset[str]] = NO_NAMES
-    """They are in scope in it, but not in the place that names it."""
+    """In scope inside, but not where it is named."""
 
     definition: D
     place: Place
@@ -271,9 +271,9 @@ class Named(Generic[D]):
 
 
 def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Resolver, what: str) -> Iterator[Named[D]]:
-    """A lookup or a hook that is named twice is yielded twice.
+    """What is named twice is yielded twice.
 
-    `node` is a name, a map from a name to its params, or a list of these.
+    `node` is a name, a map from it to its params, or a list of these.
     """
     declaring = {*kind.words(), "url"} - known.keys()
     for item in items(node):

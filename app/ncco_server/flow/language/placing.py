@@ -55,7 +55,7 @@ def _form(kind: Kind) -> Notation:
 
 
 def _refuse_secrets(value: Value, reader: Resolver) -> None:
-    """Report E331 for each caller's secret, because the value is stored until the call is placed."""
+    """Report E331 for callers' secrets, because the value is stored until the call is placed."""
     for leaf in leaves(value):
         for name in sorted(leaf.used_names & reader.scope.secrets):
             message = f"{name} would be stored until the call is placed; it is {reader.scope.unspoken[name]}"
@@ -102,7 +102,7 @@ class Placing:
     def render(self, names: Mapping[str, Any]) -> dict[str, Any]:
         """The call as JSON: `flow`, `to`, `with`, and `at` (ISO 8601; "" for as soon as possible).
 
-        Raises RenderError, or ValueError without any value of the call.
+        Raises RenderError, or ValueError without values of the call.
         """
         at = self.at.render(names) if self.at is not None else ""
         if self.after_ms is not None:

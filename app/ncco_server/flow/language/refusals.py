@@ -1,4 +1,4 @@
-"""Callers who are handed to another flow before anything else, because a table contains their number.
+"""Callers who are handed to another flow first, because a table contains their number.
 
 refuse: {table: blocked, run: refused}
 """

@@ -5,8 +5,8 @@ retry:
   tries: 3              # how often the caller is asked in total
   then: reception       # after the last attempt; or {noinput: a, nomatch: b}
 
-Failed attempts of both kinds are counted together. Every step that asks has a `then`, its own or the flow's, so that no
-menu asks forever.
+Both kinds of failed attempts count together. Every step that asks has a `then`, its own or the flow's, so that no menu
+asks forever.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class RetryPrompt:
     def before(self, kinds: frozenset[str]) -> tuple[Part, ...]:
         """The prompt before actions of these `kinds` and the `input`.
 
-        The caller can interrupt it, unless it forbids that or actions of another kind follow. Source: NCCO reference,
-        Talk and Stream (bargeIn).
+        Callers can interrupt it, unless it forbids that or actions of another kind follow. Source: NCCO reference, Talk
+        and Stream (bargeIn).
         """
         return self._interruptible if kinds <= {self.kind} else self.parts
 
@@ -163,7 +163,7 @@ def input_outcome(decision: TakenDecision, heard_by: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """What a step does after a failed attempt. `tries` includes the first time that it asks."""
+    """What follows a failed attempt. `tries` includes the first question."""
 
     prompts: Mapping[str, tuple[tuple[Part, ...], ...]]
     then: Mapping[str, Target]
@@ -213,9 +213,9 @@ def merge_retry(
     kinds: frozenset[str],
     reader: Reader,
 ) -> Retry | None:
-    """Return None, after reporting E240, if nothing says what follows the last attempt.
+    """None, after reporting E240, if nothing follows the last attempt.
 
-    `place` is that of the exit; `kinds` are the actions that the step plays before its `input`.
+    `place` is the exit's; `kinds` are the actions before the step's `input`.
     """
     layers = [words for words in (inherited, own) if words is not None]
     then = {name: target for words in layers for name, target in (words.then or {}).items()}
@@ -267,7 +267,7 @@ def as_item(node: Node) -> Map | None:
 
 
 def _merge_locales(by_locale: Mapping[str, Node], place: Place, reader: Reader) -> Map | None:
-    """Make the prompts for one attempt one item of `do`; E564 unless all are spoken or all are streamed."""
+    """Make one attempt's prompts one item of `do`; E564 unless all are spoken or all streamed."""
     made = {name: as_item(node) for name, node in by_locale.items()}
     entries = {name: item.entries[0] for name, item in made.items() if item is not None and len(item.entries) == 1}
     kinds = {entry.key.value for entry in entries.values()}

@@ -3,7 +3,7 @@
 returns: {name: text, tier: [gold, standard], agents: [{name: text, number: phone}]}
 returns: {card: {number: {type: text, sensitive: true}}}      # at any depth; kept for one turn
 
-An error in an answer is reported with the field and the expected type, but never with the value, which may be secret.
+An error in an answer names the field and the expected type, but never the value, which may be secret.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ OK = "ok"
 class Misfit(Exception):
     """An answer that does not match its declaration.
 
-    `path` leads to the part that does not match: `.city`, `[3]`, or "" for all of it. `problem` is e.g. `is missing`.
+    `path` leads to the wrong part: `.city`, `[3]`, or "" for all of it. `problem` is e.g. `is missing`.
     """
 
     def __init__(self, path: str, problem: str) -> None:
@@ -47,9 +47,8 @@ class Returned:
     """The declared result of a lookup.
 
     Attributes:
-        type: a map with the declared fields; other fields of an answer are left out, unless a declaration could not be
-            read.
-        secrets: the paths of sensitive values in an answer; none of them is inside another.
+        type: a map with the declared fields; an answer's others are left out, unless a declaration was unreadable.
+        secrets: the paths of sensitive values; none is inside another.
     """
 
     type: Kind
@@ -117,7 +116,7 @@ class Redactor:
         self._mask = mask
 
     def redact(self, type_: Kind, value: Any, secrets: Collection[Path], path: str = "") -> Any:
-        """Leave values at the paths `secrets` as they are. Raises Misfit if a type allows no token."""
+        """Leave values at the paths `secrets`. Raises Misfit if a type allows no token."""
         if () in secrets or type_.name in _PUBLIC:
             return value
         inner = by_first_key(secrets)
@@ -147,7 +146,7 @@ MAX_NESTED: Final = 5
 """Levels of declared maps; our choice."""
 
 OPTIONAL: Final = {f"{name}?": name for name, kind in TYPES.items() if kind.begins_unknown}
-"""Types for which an answer may use "" if there is no value."""
+"""Types for which an answer may have "", without a value."""
 
 _NOTHING: Final[Mapping[str, Any]] = {}
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
@@ -244,9 +243,9 @@ def _entry_type(node: Node) -> Node | None:
 
 
 def is_described(node: Node) -> bool:
-    """Whether a map describes one field: its `type`, with `sensitive` or the `hosts` of a URL.
+    """Whether a map describes one field: its `type`, with `sensitive` or a URL's `hosts`.
 
-    `{type: text, sensitive: bool}` and `{type: url, hosts: [text]}` do not: they declare two fields.
+    `{type: text, sensitive: bool}` and `{type: url, hosts: [text]}` declare two fields.
     """
     if not isinstance(node, Map) or not {"type"} < set(node.keys()) <= {*_DESCRIPTION, _HOSTS}:
         return False
@@ -303,7 +302,7 @@ def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
 def read_default(
     fields: Fields, returns: Returned, reader: Resolver, given: Mapping[str, Any] = _NOTHING
 ) -> dict[str, Any]:
-    """Complete `default` with `given` and empty values. E533 for values that do not fit."""
+    """Complete `default` with `given` and empty values. E533 for misfits."""
     node = fields.get("default")
     within = f"the default of {fields.what}"
     if node is None:
@@ -349,7 +348,7 @@ def _read_value(node: Node, inner: Kind, within: str, reader: Resolver) -> Any:
         reader.report("E533", node.place, f"{within} is computed", "write the value itself, without braces")
         return inner.empty
     if isinstance(node, Text) and not node.value and inner.empty == "":
-        return ""  # if there is no answer, a phone number or a URL is empty, as text is
+        return ""  # without an answer, a phone number or a URL is empty, as text is
     try:
         return read_answer(inner, node.value if isinstance(node, Text) else value.render({}))
     except Misfit as misfit:

@@ -1,4 +1,4 @@
-"""Changes of a table's rows by a step, written with the turn: exactly once, whatever is repeated or dies.
+"""A step's changes of table rows, written with the turn: exactly once, whatever is repeated or dies.
 
 save: {table: customers, number: "{{ call.person }}", increase: {calls: 1}}
 """
@@ -28,7 +28,7 @@ from ncco_server.table_rows import RowChange
 from ncco_server.value_types import TYPES, JsonSchema, Kind, record
 
 OWN_NAMES: Final = frozenset({"event", "flow", "step"})
-"""Names that are in scope in a hook or an event, but not in the flow."""
+"""Names in scope in a hook or an event, but not in the flow."""
 
 
 class SaveWords(MapForm):
@@ -60,7 +60,7 @@ class SaveWords(MapForm):
 class Save:
     """A change of a row that a step makes.
 
-    `into` is the variable that gets the result of `only_new`, "" for none; `asks` reads whether the row exists.
+    `into` is the variable for the result of `only_new`, or ""; `asks` reads whether the row exists.
     """
 
     table: TableDefinition
@@ -117,7 +117,7 @@ def _cast(column: Variable, value: Value, names: Mapping[str, Any]) -> Any:
 
 
 def read_saves(node: Node, reader: Resolver, *, is_later: bool = False) -> tuple[Save, ...]:
-    """The changes under `save` of a step, or of an event, in order."""
+    """The changes under a step's or an event's `save`, in order."""
     read = [_read_save(item, reader, is_later=is_later) for item in items(node)]
     return tuple(save for save in read if save is not None)
 
@@ -182,7 +182,7 @@ def _written_type(column: Variable) -> Kind:
 
 
 def _fits(written: Assignment, column: Variable, entries: Iterable[Entry], reader: Resolver) -> bool:
-    """Whether a value can be in a column. One that may be "" was read as text."""
+    """Whether a column can have a value. One that may be "" was read as text."""
     if not column.type.begins_unknown or (written.value.is_literal and written.value.render({}) == ""):
         return True
     node = next(value for key, value in entries if key.value == column.name)
@@ -207,7 +207,7 @@ def _check_action(
 
 
 def _check_later(words: SaveWords, reader: Resolver) -> None:
-    """Report E553 if the answer whether a row is new is wanted: after an event, no step reads it."""
+    """Report E553 for a question whether a row is new: after an event, no step reads the answer."""
     for word in ("only_new", "into"):
         if word in words.written.values:
             message = f"an event cannot ask whether a row is new, so `{word}` has no effect"

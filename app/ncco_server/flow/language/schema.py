@@ -1,4 +1,4 @@
-"""The JSON Schema of flow files, for editors. Every file that loads is valid; expressions and names are not checked."""
+"""The JSON Schema of flow files, for editors. Every loadable file is valid; expressions and names are not checked."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ from ncco_server.value_types import TYPES, JsonSchema
 OfferedNames: TypeAlias = Mapping[str, Iterable[str]]
 
 _PLACEHOLDERS: Final = frozenset({"offered", "more", "offered_words"})
-"""Our own keys in a schema, which are replaced with standard ones in the end."""
+"""Our own keys in a schema, replaced with standard ones in the end."""
 _HOSTS: Final = "The hosts allowed in the URL; any other host makes the answer invalid."
 
 
@@ -61,7 +61,7 @@ _SHORT_TYPE: Final = {"type": ["object", "string"], "if": {"type": "string"}, "t
 
 
 def flow_schema(names: OfferedNames | None = None) -> JsonSchema:
-    """An editor suggests the `names`. Other names are allowed, because a file may be newer than the schema."""
+    """Editors suggest the `names`. Others are allowed, because a file may be newer than the schema."""
     schema = {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Flow",
@@ -178,7 +178,7 @@ def _returned() -> JsonSchema:
 
 
 def resolved(schema: Any, names: OfferedNames) -> Any:
-    """Nested alternatives become one list, because editors suggest nothing from the inner ones."""
+    """Nested alternatives become one list: editors suggest nothing from the inner ones."""
     if isinstance(schema, list):
         return [resolved(each, names) for each in schema]
     if not isinstance(schema, dict):
@@ -224,7 +224,7 @@ def options_of(word: str) -> dict[str, JsonSchema]:
 
 
 def _any_item() -> JsonSchema:
-    """The first of these words decides what an item is. `record` beside a `conversation` is one of its fields."""
+    """The first of these words decides an item's kind. `record` beside a `conversation` is its field."""
     pasted = [(_has_value("action", word), ref(f"{word}_pasted")) for word in ACTIONS]
     cases = [(has("action"), choose(pasted, {"properties": {"action": one_of(ACTIONS)}}))]
     first = sorted(ITEM_WORDS, key=lambda word: word != "conversation")

@@ -1,4 +1,4 @@
-"""Rows of a table that a lookup reads without their key: those for which a condition holds, in an order.
+"""Table rows that a lookup reads without their key: those for which a condition holds, in an order.
 
 duty: {table: on_duty, where: until > now, order: until, first: true}
 open: {table: tickets, where: state == "open", order: -since}              # `open.rows`, at most 100
@@ -57,7 +57,7 @@ class Selection:
 
     Attributes:
         order: a column or a value of the key; "" for the order of the keys.
-        is_first: whether the answer is the first row, instead of a list.
+        is_first: the answer is the first row, not a list.
     """
 
     table: TableDefinition
@@ -112,7 +112,7 @@ class Selection:
                 yield row
 
     def _holds(self, names: Mapping[str, Any]) -> bool:
-        """False if a value that the condition needs is missing in the row."""
+        """False if the row lacks a value that the condition needs."""
         try:
             return self.where is None or bool(self.where.evaluate(names))
         except RenderError:
@@ -120,7 +120,7 @@ class Selection:
 
 
 class _Missing(str):
-    """A date or a time that a row does not have. It equals "", and is neither before nor after anything, also text."""
+    """A row's missing date or time. It equals "", and is neither before nor after anything, also text."""
 
     __slots__ = ()
 
@@ -138,7 +138,7 @@ def _operand(type_: Kind, value: Any) -> Any:
 
 
 def _present(condition: nodes.Node) -> Iterator[str]:
-    """The names that have a value wherever a condition holds: without one, `until > now` and `number != ""` do not."""
+    """Names with a value wherever a condition holds: without one, `until > now` and `number != ""` do not."""
     match condition:
         case nodes.And(left=left, right=right):
             yield from (*_present(left), *_present(right))
@@ -149,7 +149,7 @@ def _present(condition: nodes.Node) -> Iterator[str]:
 
 
 def read_selection(table: TableDefinition, fields: Fields, reader: Resolver) -> Selection | None:
-    """Return None if `where`, `order` and `first` are not there, or have an error."""
+    """None if `where`, `order` and `first` are missing or wrong."""
     written = [word for word in WORDS if word in fields.values]
     if not written:
         return None

@@ -38,7 +38,7 @@ SECTIONS: Final = ("locales", "hours", "lookups", "hooks", "results", "tables")
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """The parts of a flow, by name. Its own parts take precedence over shared ones."""
+    """A flow's parts, by name. Its own take precedence over shared ones."""
 
     locales: Mapping[str, Locale] = field(default_factory=dict)
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Context:
 
     Attributes:
         env: the names of the variables that flows can read; None if unknown.
-        dates: dates of holidays that were computed before, by path.
+        dates: dates of holidays computed before, by path.
         has_all_flows: see `Resolver`.
     """
 
@@ -168,14 +168,14 @@ def _joined(node: Node | None, word: str, sample: str, before: Map | None, reade
 
 
 def overlay(own: Node | None, shared: Map | None) -> Node | None:
-    """Merge a map with a shared one: its own entries win. Anything other than a map replaces the shared one."""
+    """Merge a map with a shared one: its own entries win. Anything else replaces the shared one."""
     if isinstance(own, Map) and shared is not None:
         return gather(own.entries, shared.entries, own.place)
     return own or shared
 
 
 def _check_owners(node: Map, owners: dict[tuple[str, str], Text], issues: list[FlowIssue]) -> None:
-    """Report E282 for a part that another shared file declares too. Locales are one part: the first is the default."""
+    """Report E282 for a part that two shared files declare. Locales are one part: the first is the default."""
     maps = [(key.value, value) for key, value in node.entries if key.value in SECTIONS and isinstance(value, Map)]
     for section, key in ((section, entry.key) for section, value in maps for entry in value.entries):
         is_one = section == "locales"

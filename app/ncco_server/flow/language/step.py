@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # loaded with the steps that use them
     from ncco_server.flow.language.saves import Save
 
 EXITS: Final[tuple[type[StepExit[Any]], ...]] = (Choices, Collect, Hold, RunFlow, Branch, Goto, On)
-"""A step with two exits is read with the first one in this order."""
+"""Of two exits of a step, the first in this order is read."""
 
 
 def _read_do(node: Node, what: str, reader: Resolver) -> tuple[Item, ...]:
@@ -76,7 +76,7 @@ _BESIDE_EXITS: Final = frozenset(StepWords.others).difference(kind.word for kind
 
 
 class ReadStep(NamedTuple):
-    """A step and its source. `lacks_exit`: nothing says where the call goes, which is reported (W217)."""
+    """A step and its source. `lacks_exit`: nothing says where the call goes (W217)."""
 
     step: Step
     source: StepSource
@@ -168,7 +168,7 @@ def _goes_on(exit_: Exit) -> bool:
 
 
 def _choose_exit(source: StepSource) -> type[StepExit[Any]] | None:
-    """Report E218 for a second exit. An `on` that only has `error` is not an exit."""
+    """Report E218 for a second exit. An `on` with only `error` is no exit."""
     fields = source.fields
     on = fields.get("on")
     is_exit = {"on": not isinstance(on, Map) or steers(on)}

@@ -1,4 +1,4 @@
-"""Tables: small typed rows that outlive a call, in the server's own database. Shared files declare them.
+"""Tables: small typed rows that outlive calls, in the server's database. Shared files declare them.
 
 tables:
   customers: {key: {number: phone}, columns: {name: text, pin: {type: text, sensitive: true}, calls: int}, keep: 180d}
@@ -32,7 +32,7 @@ _MOST_KEYS: Final = 4
 TAKEN: Final = frozenset(
     ["table", "params", "default", "where", "order", "first", "set", "increase", "remove", "only_new", "into", OK]
 )
-"""A lookup or a `save` writes the values of the key beside these words."""
+"""Lookups and `save` write the key's values beside these words."""
 
 Key: TypeAlias = Mapping[str, Value]
 
@@ -41,9 +41,9 @@ class TableRead(NamedTuple):
     """A lookup's request for a row, rendered for a call.
 
     Attributes:
-        row: "" if no row can have this key, because a value is missing or does not fit its type.
-        at_ms: milliseconds since 1970: rows that were kept until then are not seen.
-        pending: the changes that the turn has made before, and that are not written yet.
+        row: "" if a value of its key is missing or does not fit its type.
+        at_ms: milliseconds since 1970; rows kept until then are not seen.
+        pending: the turn's earlier changes, not written yet.
     """
 
     row: str
@@ -98,7 +98,7 @@ class TableDefinition(MapForm):
         return Returned(record(fields), frozenset((name,) for name, column in self.columns.items() if column.sensitive))
 
     def row_of_number(self, number: str) -> str:
-        """Return "" unless a row is found by a phone number, which is in digits."""
+        """Return "" unless a phone number, in digits, finds a row."""
         return row_name(self.name, [number])
 
     @property
@@ -130,7 +130,7 @@ class TableDefinition(MapForm):
         return row if len(row) <= MAX_NAME else ""
 
     def lost_by(self, after: TableDefinition) -> Iterator[str]:
-        """What the stored rows would lose if the table was declared like this, in words."""
+        """What the stored rows would lose if the table were declared like this."""
         old = [each.type for each in self.key.values()]
         new = [each.type for each in after.key.values()]
         if len(old) != len(new) or not all(_holds(one, other) for one, other in zip(old, new, strict=True)):
@@ -145,7 +145,7 @@ class TableDefinition(MapForm):
 
 
 def read_tables(node: Node, reader: Reader) -> dict[str, TableDefinition | None]:
-    """A table that cannot be read is None, so that others can name it."""
+    """An unreadable table is None, so that others can name it."""
     entries = reader.entries(node, "`tables`", f"write `tables: {{customers: {TableDefinition.example}}}`")
     return {entry.key.value: _read_table(entry, reader) for entry in entries}
 
@@ -223,7 +223,7 @@ TableName: TypeAlias = Annotated[TableDefinition, Notation(read_table_name, offe
 
 
 def read_table_of_numbers(node: Node, what: str, reader: Resolver) -> TableDefinition | None:
-    """Report E555 for a table that is not found by a phone number."""
+    """Report E555 unless a phone number finds rows."""
     table = read_table_name(node, what, reader)
     if table is None or table.is_found_by_number:
         return table
@@ -258,9 +258,9 @@ def read_key(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[s
 
 
 def fits(value: Value, type_: Kind, what: str, node: Node, reader: Resolver) -> bool:
-    """Report a literal that cannot be in a row (E203), and a computed date or time of another type (E313).
+    """Report a literal that a row cannot have (E203), and a computed date or time of another type (E313).
 
-    `value` was read as text, because it may be "" in some calls.
+    `value` was read as text: it may be "" in some calls.
     """
     if value.is_literal:
         return reader.literal(node, type_, what) is not None

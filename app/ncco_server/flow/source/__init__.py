@@ -34,8 +34,8 @@ _FLOW_NAME = re.compile(r"^flow:[ \t]*[\"']?([\w-]+)", re.MULTILINE)
 def read_yaml(file: str, text: str, *, loader: type[Any] = LOADER) -> tuple[Node | None, list[FlowIssue]]:
     """The first document of `text` as nodes, and its issues sorted by place. Never raises.
 
-    The node is None without a document and after a syntax error, of which only the first is reported. After other
-    errors there may be a node: in it, an unquoted `Text` with the value "" is a missing value, already reported.
+    The node is None without a document and after a syntax error, of which only the first is reported. In a node with
+    other errors, an unquoted `Text` with the value "" is a missing value, already reported.
     """
     source = SourceFile(file, text)
     if problem := _too_long(source):
@@ -50,7 +50,7 @@ class Reading(NamedTuple):
     """What could be read of a file.
 
     Attributes:
-        node: without the lines that were left out; None if nothing could be read.
+        node: without omitted lines; None if nothing could be read.
         parsed: the number of characters that were parsed again after syntax errors.
     """
 
@@ -63,7 +63,7 @@ class Reading(NamedTuple):
 def read_past_errors(file: str, text: str, most: int = MAX_PARSED) -> Reading:
     """Like `read_yaml`, but reading continues after a syntax error: see `ncco_server.flow.source.gaps`.
 
-    Once about `most` characters have been parsed again, what follows the next error is left out.
+    After about `most` characters parsed again, what follows the next error is left out.
     """
     source = SourceFile(file, text)
     if problem := _too_long(source):

@@ -41,7 +41,7 @@ def members_of(text: str, node: yaml.CollectionNode) -> list[Member]:
 
 
 def end_of(text: str, node: yaml.Node) -> int:
-    """The end mark of a block comes after the comments and blank lines that follow it."""
+    """A block's end mark comes after the comments and blank lines that follow it."""
     while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         node = last[1] if isinstance(last, tuple) else last

@@ -1,7 +1,7 @@
-"""Gets a file past its syntax errors, so that the rest of it can be read.
+"""Gets a file past its syntax errors, to read the rest.
 
-After each error, a line is corrected if that gets the parser further; otherwise the smallest block around it is left
-out. All other lines stay where they are, so their places remain right.
+At each error, a line is corrected if that gets the parser further; otherwise the smallest block around it is left out.
+All other lines, and so their places, stay.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ INDENTATION: Final = frozenset({"E109", "E110", "E115"})
 _MOST_ABOVE: Final = 200
 """Our choice."""
 _INDENTED: Final = re.compile(r"[ \t]*(?:[^\s-][ \t]+(?=(?:- |[\w-]+:)))?")
-"""The indentation of a line, together with a stray character in it."""
+"""A line's indentation, with a stray character in it."""
 _KEY_ALONE: Final = re.compile(r"([ \t]*(?:- )?)([\w-]+)(?::([\w-]+))?[ \t]*")
-"""A line with only a key, whose colon is missing or stands before its last letters."""
+"""A line with only a key, whose colon is missing or before its last letters."""
 _KEY_WITH_VALUE: Final = re.compile(r"[ \t]*(?:- )?[\w-]+:(?=[ \t])")
 
 
 def read_on(source: SourceFile, tried: ReadAttempt, most: int) -> tuple[ReadAttempt, list[Gap], list[FlowIssue], int]:
-    """Return the last attempt, the gaps, their issues, and how many characters were parsed again: about `most`."""
+    """The last attempt, the gaps, their issues, and how many characters were parsed again: about `most`."""
     gaps: list[Gap] = []
     left = most
     while isinstance(tried.stopped, Stop) and tried.stopped.issue.code != "E119":
@@ -53,10 +53,10 @@ def read_on(source: SourceFile, tried: ReadAttempt, most: int) -> tuple[ReadAtte
 
 
 def _passed(source: SourceFile, stop: Stop, left: int) -> tuple[Gap, SourceFile, ReadAttempt, int]:
-    """The attempt that gets the parser furthest, and the number of characters parsed for it.
+    """The attempt that gets the parser furthest, and the characters parsed for it.
 
-    Larger blocks are left out only if nothing else gets the parser past the error. If that fails too, or would take
-    more than `left` characters, the rest of the file is left out.
+    Larger blocks are left out only if nothing else gets past the error. If that fails too, or takes more than `left`
+    characters, the rest of the file is left out.
     """
     parsed = 0
     best: tuple[int, Gap, SourceFile, ReadAttempt] | None = None
@@ -76,7 +76,7 @@ def _passed(source: SourceFile, stop: Stop, left: int) -> tuple[Gap, SourceFile,
 
 
 def _attempts(source: SourceFile, stop: Stop) -> Iterator[tuple[SourceFile, Gap]]:
-    """Correct the error, then leave out the blocks around it, from the smallest to the largest."""
+    """Correct the error, then leave out blocks around it, the smallest first."""
     line = stop.issue.place.line
     for number, change in _corrections(source, stop):
         gap = Gap(min(line, number), max(line, number), (stop.issue,), is_left_out=False)
@@ -88,7 +88,7 @@ def _attempts(source: SourceFile, stop: Stop) -> Iterator[tuple[SourceFile, Gap]
 
 
 def _is_same(gap: Gap, stop: Stop) -> bool:
-    """Whether an error is probably the same mistake as that of the gap before it."""
+    """Whether an error is probably the same mistake as the gap before it."""
     before = gap.issues[-1] if gap.issues else stop.issue
     is_alike = before.code == stop.issue.code or {before.code, stop.issue.code} <= INDENTATION
     is_adjacent = is_alike and stop.issue.place.line == gap.last + 1

@@ -1,4 +1,4 @@
-"""Finds text that YAML accepts but does not read as its author meant it."""
+"""Finds text that YAML accepts but reads differently than its author."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _KEYPRESS_KEYS = frozenset({"dtmf", "endOnKey"})
 _OPEN = re.compile(r"[\[{]")
 _OWN_LINE = re.compile(r"(?:- +)*[\w-]+:(?:[ \t]|$)|- ")
 _UNSUPPORTED = re.compile(r"(?:^|[\s\[{,])[&!*]|(?:^|[\r\n:\-\[,{])[ \t]*\{\{")
-"""Quick test: a file without a match has no tag, anchor, alias or braces without quotes."""
+"""A quick test: without a match, there is no tag, anchor, alias or unquoted braces."""
 _COLON = re.compile(r"[ \t]*:")
 _COMMENT = re.compile(r"([ \t]*)#([^\r\n]*)")
 _TYPOGRAPHIC_QUOTES = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2018\u2019\u201a\u201b"
@@ -115,7 +115,7 @@ def check_scalar(source: SourceFile, event: yaml.ScalarEvent, key: str) -> FlowI
 
 
 def check_missing_space(source: SourceFile, event: yaml.ScalarEvent) -> FlowIssue | None:
-    """Text without quotes on a line of its own that looks like a key: `- talk:Hello`."""
+    """Unquoted text on its own line that looks like a key: `- talk:Hello`."""
     found = None if event.style else _GLUED_KEY.match(event.value)
     start = marks(event)[0]
     if not found or source.parsed[source.starts[start.line] : start.index].strip(" -"):
@@ -138,7 +138,7 @@ def _typographic_quotes(source: SourceFile, start: int, end: int) -> FlowIssue |
 
 
 def _continued(source: SourceFile, start: yaml.Mark, end: yaml.Mark) -> FlowIssue | None:
-    """A line that was meant as a key or a list item, but is read as the rest of the text above it."""
+    """A line meant as a key or a list item, but read as the rest of the text above."""
     first = start.line + 1
     for number in range(first + 1, end.line + 2):
         line = source.line(number)
@@ -156,7 +156,7 @@ def _continued(source: SourceFile, start: yaml.Mark, end: yaml.Mark) -> FlowIssu
 
 
 def _late_closing_quote(source: SourceFile, start: yaml.Mark, end: yaml.Mark) -> FlowIssue | None:
-    """A quote that was not closed, so that the text continues to the next quote below."""
+    """An unclosed quote, so that the text continues to the next quote below."""
     above = source.line(start.line + 1)
     lines = [source.line(number) for number in range(above.number + 1, end.line + 2)]
     if not any(_OWN_LINE.match(line.text, line.indent) for line in lines if line.indent <= above.indent):
@@ -205,7 +205,7 @@ def check_key(source: SourceFile, event: yaml.ScalarEvent) -> FlowIssue | None:
 
 
 def check_empty(source: SourceFile, event: yaml.ScalarEvent, key: Text | None) -> tuple[FlowIssue, str] | None:
-    """The issue that a required value is missing (or YAML's null), and the text that was probably meant."""
+    """The issue of a missing required value (or YAML's null), and the text that was probably meant."""
     if is_quoted(event) or event.value not in _NULL:
         return None
     start = marks(event)[0].index

@@ -1,4 +1,4 @@
-"""Reads the YAML text of one document into nodes, up to its first syntax error."""
+"""Reads one document's YAML into nodes, up to its first syntax error."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from ncco_server.flow.source.source_file import FILLER, SourceFile, is_quoted, m
 
 MAX_CHARACTERS = 524_288
 MAX_VALUES = 100_000
-"""Keys, texts, lists and maps, in a file and in all files of a project together."""
+"""Keys, texts, lists and maps, in a file and in a whole project."""
 MAX_DEPTH = 64
 """A larger or more deeply nested file is refused (E119)."""
 
 MAX_PARSED = 4 * MAX_CHARACTERS
-"""Characters that are parsed again after syntax errors, in all files of a project together."""
+"""Characters parsed again after syntax errors, in a whole project."""
 
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -41,11 +41,11 @@ class Stop(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """Lines (the first and the last one, from 1) that were not read as written because of syntax errors.
+    """Lines (first and last, from 1) not read as written because of syntax errors.
 
     Attributes:
-        issues: none if the gap belongs to the same mistake as the one before.
-        is_left_out: whether the lines were left out; otherwise the first or the last one was corrected.
+        issues: none if it is the same mistake as the gap before.
+        is_left_out: the lines were left out; otherwise the first or last was corrected.
     """
 
     first: int
@@ -56,7 +56,7 @@ class Gap(NamedTuple):
 
 
 class ReadAttempt(NamedTuple):
-    """The root node, its issues, and what keeps the file from being read; [] if nothing does."""
+    """The root node, its issues, and what prevents reading; [] if nothing does."""
 
     node: Node | None
     issues: list[FlowIssue]
@@ -109,7 +109,7 @@ _ESCAPE = re.compile(r"\\(?:(?P<fold>(?:\r\n|\r|\n)[ \t]*)|x.{2}|u.{4}|U.{8}|.)"
 class _Builder:
     """Builds nodes from the parser's events, and reports issues as it goes.
 
-    In its methods, `key` is the key of a value (None for a list item), and `name` is the nearest key around it.
+    In its methods, `key` is a value's key (None for a list item), and `name` the nearest key around it.
     """
 
     source: SourceFile
@@ -117,7 +117,7 @@ class _Builder:
     issues: list[FlowIssue]
 
     def document(self) -> Node | None:
-        """Return None without a document, or with two: the second may contain what is missing in the first."""
+        """None without a document, or with two: the second may have what the first lacks."""
         next(self.events)
         if not isinstance(next(self.events), yaml.DocumentStartEvent):
             self.issues.append(RULES["E120"].at(self.source.place(0), "the file is empty"))

@@ -1,4 +1,4 @@
-"""The text of one flow file, the places of its characters, and its lines split into key and value."""
+"""The text of one flow file, its characters' places, and its lines split into key and value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FILLER = "\ue000"
 """A private-use letter: ordinary text to a YAML parser."""
 
 _DIRECTION = "\u200e\u200f\u202a-\u202e\u2066-\u2069"
-"""They are copied along with a phone number from a contact list."""
+"""Copied along with a phone number from a contact list."""
 _HIDDEN = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u2029\u2060\ufeff\ufffe\uffff\ud800-\udfff"
 """Characters that YAML forbids, and characters that are always invisible."""
 _SPACES = "\xa0\u2000-\u200a\u202f\u205f\u3000"
@@ -34,7 +34,7 @@ _MAX_QUOTED = 72
 
 
 def marks(event: yaml.Event) -> tuple[yaml.Mark, yaml.Mark]:
-    """The C parser has its own class for marks, with the same attributes."""
+    """The C parser's marks have their own class, with the same attributes."""
     return event.start_mark, event.end_mark  # type: ignore[return-value]  # the parsers set both in every event
 
 
@@ -45,8 +45,8 @@ def is_quoted(event: yaml.Event) -> bool:
 class SourceFile:
     """One file: its text as written (`text`) and as the parser sees it (`parsed`), of the same length.
 
-    In `parsed`, characters that YAML does not allow are replaced: spaces with a space, others with `FILLER`. Neither
-    contains a byte order mark from the start of the file. Lines end with LF, CRLF or CR.
+    In `parsed`, characters that YAML forbids are replaced: spaces with a space, others with `FILLER`. Neither contains
+    an initial byte order mark. Lines end with LF, CRLF or CR.
     """
 
     def __init__(self, file: str, text: str) -> None:
@@ -75,7 +75,7 @@ class SourceFile:
         return line, index - self.starts[line - 1] + 1
 
     def place(self, start: int, end: int | None = None) -> Place:
-        """Cut at the end of the first line; at least one character."""
+        """Cut at the first line's end; at least one character."""
         line, column = self.position(start)
         stop = min(start + 1 if end is None else end, self.line_end(line))
         return Place(self.file, line, column, max(1, stop - start))
@@ -125,7 +125,7 @@ class SourceFile:
         return [each for each in _INVALID.finditer(self.text) if not self._is_allowed(each, right_to_left)]
 
     def _is_allowed(self, found: re.Match[str], right_to_left: dict[int, bool]) -> bool:
-        """Allow a direction mark in a line with Hebrew or Arabic letters, which is determined once per line."""
+        """Allow a direction mark in a line with Hebrew or Arabic letters; tested once per line."""
         if found.lastgroup != "direction":
             return False
         line, _ = self.position(found.start())
@@ -183,10 +183,10 @@ OPTION_KEYS = COMMON_KEYS.union(*(shape.options for shape in SHAPES.values()))
 
 
 class Line:
-    """One line as the parser sees it, split up: `indent` spaces (or tabs), dashes, a key with its colon, the rest.
+    """A line as the parser sees it: `indent` spaces (or tabs), dashes, a key with its colon, the rest.
 
     Attributes:
-        key: "" if it does not have one.
+        key: "" without one.
         start, first, content, colon, value, end: the offsets in the source's text of: its first character; the first
             that is not a space; the text after its dashes; the colon after its key (-1 without a key); the text after
             that colon (after its dashes, if there is no key); and the position after its last character.
@@ -228,12 +228,12 @@ class Line:
 
     @cached_property
     def bare(self) -> str:
-        """Quoted texts and the comment are replaced by spaces of the same length."""
+        """Spaces replace quoted texts and the comment."""
         return _QUOTED_OR_COMMENT.sub(lambda found: FILLER * len(found[0]), self.text)
 
     @cached_property
     def content_end(self) -> int:
-        """The offset after its last character that is neither part of a comment nor blank."""
+        """The offset after its last character outside comments and blanks."""
         comments = (found for found in _QUOTED_OR_COMMENT.finditer(self.text) if found[0].startswith("#"))
         comment = next((found.start() for found in comments), len(self.text))
         return self.start + len(self.text[:comment].rstrip())

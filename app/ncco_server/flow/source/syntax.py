@@ -1,6 +1,6 @@
 """Explains a YAML syntax error more clearly than the parser ("did not find expected key").
 
-Each `find_*` looks for one kind of error, and returns None if the error is of another kind.
+Each `find_*` looks for one kind of error, and returns None for others.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class SyntaxFault:
     """Where the parser stopped.
 
     Attributes:
-        context_start: the offset where the construct that the parser was reading starts, or `at` if unknown.
+        context_start: the start of what the parser was reading, or `at` if unknown.
     """
 
     source: SourceFile
@@ -96,7 +96,7 @@ class SyntaxFault:
 
     @property
     def entry(self) -> str:
-        """The text from the last comma or opening bracket to the place where the parser stopped."""
+        """The text from the last comma or opening bracket to where the parser stopped."""
         begin = max(self.source.parsed.rfind(char, self.context_start, self.at) for char in ",[{") + 1
         return self.source.text[begin : self.at]
 
@@ -105,7 +105,7 @@ class SyntaxFault:
 
 
 def enclosing(line: Line, bare: str, start: int, *, in_flow: bool) -> tuple[int, int]:
-    """Where the text around `start` begins and ends in its author's mind. `bare` is the line without quotes."""
+    """Where the author's text around `start` begins and ends. `bare` is the line without quotes."""
     if not in_flow:
         return start, line.content_end
     at = start - line.start
@@ -217,7 +217,7 @@ def find_equals(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_braces(fault: SyntaxFault) -> FlowIssue | None:
-    """Find text without quotes that starts with `{{` or `{%`, or contains them between brackets."""
+    """Unquoted text that starts with `{{` or `{%`, or contains them between brackets."""
     line = fault.line
     for found in _BRACES.finditer(line.bare, 0, fault.at - line.start + 2):
         if line.start + found.start() <= fault.at and (
@@ -257,7 +257,7 @@ def find_reserved(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_hash(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a `#` between brackets that turned the closing bracket into a comment."""
+    """A `#` between brackets that made the closing bracket a comment."""
     for number in range(fault.first_line.number, fault.line.number + 1) if fault.in_flow else ():
         line = fault.source.line(number)
         found = _CLOSING_COMMENT.match(line.text, line.content_end - line.start)
@@ -272,7 +272,7 @@ def find_hash(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def _on_next_line(fault: SyntaxFault, start: int, end: int, line: Line) -> Fix:
-    """Move a second key to a line of its own, instead of the blanks from `start` to `end`."""
+    """Move a second key to its own line, instead of the blanks from `start` to `end`."""
     return fault.source.rewritten(start, end, f"\n{' ' * line.column}", "write it on a line of its own")
 
 
@@ -294,7 +294,7 @@ def find_expression(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
-    """Find an apostrophe, a quote inside quotes, or two texts in a row."""
+    """An apostrophe, a quote inside quotes, or two texts in a row."""
     line = fault.line
     at = fault.at
     if not is_quoted(fault.last) or not line.start < at < line.end:
@@ -305,7 +305,7 @@ def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
     if between.strip(" ") or fault.char in ":]}" or is_next_item:
         return None
     if not fault.in_flow and _UNKEYED_BRACKET.match(line.text):
-        return None  # the quoted text belongs to a map whose key has lost its colon
+        return None  # it belongs to a map whose key has lost its colon
     if not fault.in_flow and between and (key := _KEY.match(fault.source.parsed, at)):
         fix = _on_next_line(fault, end, at, line)
         return fault.issue("E112", at, key.end(1), f'"{key[1]}" follows a value on the same line', fix)
@@ -354,7 +354,7 @@ def find_list_in_text(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def _value(rest: str) -> str:
-    """The part up to the comma or bracket that ends the value, including nested brackets; "" if it continues below."""
+    """The part up to the comma or bracket that ends the value; "" if it continues below."""
     depth = 0
     for index, char in enumerate(_QUOTED.sub(lambda found: FILLER * len(found[0]), rest)):
         depth += (char in "[{") - (char in "]}")
@@ -364,7 +364,7 @@ def _value(rest: str) -> str:
 
 
 def find_mismatch(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a list closed with `}`, a map closed with `]`, or a closing bracket that belongs to an outer opening one."""
+    """A list closed with `}`, a map closed with `]`, or a closing bracket of an outer opening one."""
     opener = fault.opener
     char = fault.char
     line = fault.line
@@ -384,7 +384,7 @@ def find_mismatch(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_missing_comma(fault: SyntaxFault) -> FlowIssue | None:
-    """Find two entries in brackets without a comma, on one line. On several lines, they look like an open bracket."""
+    """Two entries in brackets on one line without a comma. On several lines, they look like an open bracket."""
     source = fault.source
     at = fault.at
     if not fault.mentions("',' or") or fault.first_line.number != fault.line.number:
@@ -421,7 +421,7 @@ def find_second_colon(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_unclosed(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a bracket that was never closed. The key in the next line, or the end of the file, shows it."""
+    """An unclosed bracket, shown by the key in the next line or the file's end."""
     problems = ("',' or", "node content", "end of stream", "expected ':'")
     if not fault.in_flow or not fault.mentions(*problems) or fault.opener not in _CLOSERS or fault.char == ",":
         return None
@@ -640,11 +640,11 @@ FINDERS = (
 
 
 LONGEST_LINE = 10_000
-"""In a longer line no error is explained; some searches examine each character repeatedly."""
+"""Errors in longer lines are not explained; some searches examine each character repeatedly."""
 
 
 def diagnose(source: SourceFile, error: yaml.MarkedYAMLError, events: list[yaml.Event]) -> FlowIssue:
-    """The message of the parser is used if nothing better is found. `events` are those before the error."""
+    """Use the parser's message if nothing better is found. `events` are those before the error."""
     at = error.problem_mark.index if error.problem_mark else 0
     context_start = error.context_mark.index if error.context_mark else at
     bracket = _open_bracket(events)

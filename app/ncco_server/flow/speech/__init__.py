@@ -1,8 +1,8 @@
-"""Spoken forms of values in each language: dates and times, numbers, amounts of money, digits, spelling, lists.
+"""Spoken forms of values by language: dates and times, numbers, amounts of money, digits, spelling, lists.
 
-The result is plain text, escaped like every other value. Some languages have their own word lists (words.yaml), others
-use CLDR's formats (through Babel, which is slow to import); an unknown language is spoken as American English. Every
-function raises ValueError with a sentence that says what is expected, without repeating the value.
+The result is plain text, escaped like every other value. Some languages have word lists (words.yaml), others use CLDR's
+formats (through Babel, which is slow to import); an unknown one is spoken as American English. Functions raise
+ValueError with a sentence that says what is expected, without the value.
 """
 
 from __future__ import annotations

@@ -21,28 +21,28 @@ from ncco_server.value_types import Point
 MAX_GROUP = 9
 _SEPARATORS = re.compile(r"[\s./()\u2010-\u2015-]+")
 _INTERNATIONAL_LENGTHS = range(11, 16)
-"""So many digits are treated as a phone number with a country code."""
+"""So many digits count as a phone number with a country code."""
 
 _COUNTRY_CODES = frozenset(map(str, COUNTRY_CODE_TO_REGION_CODE))
 _WRITTEN = re.compile(rf"(?:[0-9+*#]|{_SEPARATORS.pattern})*")
 _DOTTED = frozenset({"az", "tr"})
 WORDS: Mapping[str, Literal["standard", "or"]] = {"and": "standard", "or": "or"}
-"""The words that can precede the last entry of a list, each with the name of the list style in CLDR."""
+"""Words before the last entry of a list, each with its CLDR list style."""
 
 _BRITISH = Locale("en", "GB")
-"""Used for all lists in English: British English has no comma before `and`."""
+"""For all English lists: British English has no comma before `and`."""
 _SPANISH = (
     (re.compile(r"h?[ií](?![ae])", re.IGNORECASE), "y", "e"),
     (re.compile(r"h?[oó]|8|11(?!\d)", re.IGNORECASE), "o", "u"),
 )
-"""The start of the last entry, the word that precedes it, and the word to write instead."""
+"""The last entry's beginning, the word before it, and the word to write instead."""
 
 
 def digits(value: object, language: str, group: object = None) -> str:
     """`value` digit by digit: `4 4, 7 7 0 0, 9 0 0, 1 2 3`.
 
-    Each group has `group` digits (1 to 9). Without `group`, the text's own groups are used (`12-34-56`), or groups of
-    three or four digits. `+`, `*` and `#` are spoken by name.
+    Groups have `group` digits (1 to 9). By default, they are the text's own (`12-34-56`), or of three or four digits.
+    `+`, `*` and `#` are spoken by name.
     """
     if group is not None and (not isinstance(group, int) or isinstance(group, bool) or not 1 <= group <= MAX_GROUP):
         raise ValueError(f"groups of 1 to {MAX_GROUP} digits are needed")
@@ -90,7 +90,7 @@ def _chunks(whole: str, size: int) -> list[str]:
 
 
 def _grouped(whole: str) -> list[str]:
-    """Groups of three, with groups of four at the end if needed.
+    """Groups of three, the last ones of four if needed.
 
     Up to five digits are one group. 16 digits, as in a card number, are four groups of four.
     """
@@ -123,7 +123,7 @@ def _character(sign: str, locale: Locale) -> str:
 
 
 def listed(value: object, language: str, word: object = "and") -> str:
-    """`a, b and c`, or with the word `or`: `a, b or c`. An empty list gives ""."""
+    """`a, b and c`, or with `or`: `a, b or c`. An empty list gives ""."""
     if not isinstance(value, list | tuple):
         raise ValueError("a list is needed")
     if not isinstance(word, str) or word not in WORDS:

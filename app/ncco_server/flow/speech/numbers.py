@@ -51,7 +51,7 @@ def locale_of(language: str) -> Locale:
 
 
 def word_of(locale: Locale, *keys: str) -> Any:
-    """The entry of words.yaml for the country or else for the language."""
+    """The entry of words.yaml for the country or else the language."""
     for name in (str(locale), locale.language):
         found: Any = _WORDS.get(name, {})
         for key in keys[:-1]:
@@ -66,7 +66,7 @@ def plain(text: str) -> str:
 
 
 def number_of(value: object) -> Decimal | None:
-    """Return None unless it is a number, or text with a number."""
+    """None unless it is a number, or text with one."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         return Decimal(value.strip())
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE:

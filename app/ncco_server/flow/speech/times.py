@@ -1,4 +1,4 @@
-"""Spoken forms of points in time, dates, times of day, numbers and amounts of money, as a person would say them."""
+"""Spoken forms of points in time, dates, times of day, numbers and amounts, as people say them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _LONG: Final = {"E": "EEEE", "c": "cccc", "M": "MMMM", "L": "LLLL"}
 
 
 def spoken(value: object, language: str, form: object = "") -> str:
-    """Speak a point in time, a date, a time of day, a number, or the text of one of these (ISO 8601).
+    """Speak a point in time, a date, a time of day, a number, or the text of one (ISO 8601).
 
-    `form` is one of `FORMS`, a currency (`GBP`), or "" for the weekday, day, month and time of a point in time, or the
-    day, month and year of a date.
+    `form` is one of `FORMS`, a currency (`GBP`), or "": the weekday, day, month and time of a point in time, or a
+    date's day, month and year.
     """
     locale = locale_of(language)
     if not isinstance(form, str):

@@ -1,1 +1,1 @@
-"""Templates and conditions: texts of a flow that are computed for each call."""
+"""Templates and conditions: texts that are computed for each call."""

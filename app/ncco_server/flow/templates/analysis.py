@@ -1,4 +1,4 @@
-"""Checks a template: its expressions and names, and the context that each value is inserted in."""
+"""Checks a template: its expressions and names, and the context of each value."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ncco_server.flow.templates.tree import Token
 from ncco_server.value_types import ANY, POINTS, TYPES, Kind, record
 
 MAX_LOOPS: Final = 2
-"""With the limit on list lengths, it limits how much work a template can cause."""
+"""Limits a template's work, with the limit on list lengths."""
 
 MAX_NESTED: Final = 40
 """Across all included files; our choice, well below Python's recursion limit."""
@@ -42,7 +42,7 @@ _SINGLE = re.compile(
 
 
 class Analysis(Walk):
-    """Checks a template; `escapers` has the name of each value's escaper, by the value's offset."""
+    """Checks a template; `escapers` names each value's escaper, by the value's offset."""
 
     def __init__(self, check: Checker, contexts: Contexts, *, is_json: bool) -> None:
         super().__init__(check.template, WalkState(scope=check.scope))
@@ -73,7 +73,7 @@ class Analysis(Walk):
         self._outer_names = outside
 
     def _enter_block(self, node: nodes.If | nodes.For) -> bool:
-        """Return False if the block is nested too deep; E311 is reported only once."""
+        """False for a block nested too deep; E311 is reported once."""
         self._depth += 1
         if self._depth == MAX_NESTED + 1:
             self.check.report("E311", self._tag(node), f"tags nested more than {MAX_NESTED} deep")
@@ -172,10 +172,10 @@ class Analysis(Walk):
         self.check.report(fault.code, where, fault.message, fault.cure)
 
     def _may_be_written(self, node: nodes.Node, touched: Collection[str]) -> bool:
-        """Report E330 or E331, and return False, if a value must not be inserted here.
+        """Return False, after E330 or E331, if a value must not be inserted here.
 
-        Text that is sent is also stored with the call, so it must not contain sensitive values. What a `spoken` param
-        adds to a spoken text is stored encrypted.
+        Sent text is also stored with the call, so it must not contain sensitive values. A `spoken` param in a spoken
+        text is stored encrypted.
         """
         is_heard = self.state.context in self._contexts.spoken
         unspoken = self._flow_scope.unspoken

@@ -1,7 +1,7 @@
-"""The budget of a turn: how much its templates may compute, so that one call does not delay the others.
+"""The budget of a turn: how much its templates may compute, so that no call delays others.
 
-A filter, a comparison, a tag or an entry of a loop is one step, about half a microsecond. Before a loop starts, a
-template pays for its body once per entry. A filter whose work grows with the size of a text or a list also pays for it.
+A filter, a comparison, a tag or an entry of a loop is one step, about half a microsecond. A loop's body is paid for
+once per entry, before it starts. A filter whose work grows with a text or a list also pays for its size.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_STEPS: Final = 300_000
 """Our choice: about a sixth of a second, and far more than any prompt needs."""
 
 BUDGET: Final = "the budget"
-"""The key contains a space, so a flow cannot use it as a name."""
+"""With a space, no flow can use it as a name."""
 
 _LOCALISED: Final = 50
 _PER_ENTRY: Final = 50
@@ -32,7 +32,7 @@ class Budget:
     _left = MAX_STEPS
 
     def spend(self, steps: int) -> None:
-        """If the budget is used up, raise Unfit and make a quarter of it available again, for the `error` exit."""
+        """If the budget is used up, raise Unfit and free a quarter of it for the `error` exit."""
         self._left -= steps
         if self._left < 0:
             self._most //= 4

@@ -40,7 +40,7 @@ _CASTS: Final[Mapping[str, Mapping[str, str]]] = {
     "time": {"text": "text"},
     "datetime": {"date": "in_zone('{zone}') | date", "time": "in_zone('{zone}') | time", "text": "text"},
 }
-"""The filters that convert a kind, by the kind of the result. `now` is in UTC."""
+"""Filters that convert a kind, by the kind of the result. `now` is in UTC."""
 _ZONE: Final = "Europe/London"
 _NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _NUMBER = re.compile(r"\+?[0-9][0-9\s.()\-\u2010-\u2015]*|\([0-9\s.()\-]*|\+")
@@ -53,7 +53,7 @@ class Checker(NodeVisitor):
     """Checks the expressions of one template.
 
     Attributes:
-        locals: the local variables that are set before the expression being checked.
+        locals: the local variables before the current expression.
     """
 
     def __init__(
@@ -74,15 +74,15 @@ class Checker(NodeVisitor):
         return touched_names(Occurrence(self.template, node, "output"), self.scope.unspoken), used_env(node)
 
     def type_of(self, node: nodes.Node, beside: Kind | None = None) -> Kind | None:
-        """Return None after reporting an error. `beside` is the type of the other operand, if there is one."""
+        """None after reporting an error. `beside` is the other operand's type, if there is one."""
         found: Kind | None = self._name(node, beside) if isinstance(node, nodes.Name) else self.visit(node)
         self.types[node] = found
         return found
 
     def check_test(self, node: nodes.Node, before: nodes.Compare | None = None) -> Kind | None:
-        """Return the type of a condition.
+        """The type of a condition.
 
-        A bare condition must be true or false. In braces, as in Jinja2, empty text, an empty list and 0 count as false.
+        Bare, it must be true or false. In braces, as in Jinja2, empty text, an empty list and 0 count as false.
         `before` is the comparison to its left, as in `x == "a" or "b"`.
         """
         type_ = self.type_of(node)
@@ -114,12 +114,12 @@ class Checker(NodeVisitor):
         return ", ".join(f"{self.shown(node)} is {(self.types[node] or ANY).described}" for node in each)
 
     def require(self, node: nodes.Node, kinds: tuple[str, ...], what: str, code: str = "E308") -> bool:
-        """Return False after reporting a value that is not of one of these kinds. `what` is the filter or operator."""
+        """False after reporting a value of another kind. `what` is the filter or operator."""
         type_ = self.types[node]
         if type_ is None or type_.family in (*kinds, "any"):
             return True
         wanted = " or ".join(_KINDS[kind] for kind in kinds)
-        cast = self.converted(node, kinds)  # only as text, not as an edit: the other operand may have to change too
+        cast = self.converted(node, kinds)  # only as text: the other operand may have to change too
         self.report(code, node, f"{what} takes {wanted}; {self.described(node)}", cast.cure if cast else None)
         return False
 
@@ -298,7 +298,7 @@ class Checker(NodeVisitor):
         return TYPES["bool"]
 
     def visit_And(self, node: nodes.And | nodes.Or) -> Kind:
-        """In braces, the result is one of the two values, so its type is their common type."""
+        """In braces, the result is one of the values, so its type is their common one."""
         left = self.check_test(node.left)
         if not self.is_bare:
             return common_type(left, self.type_of(node.right))
@@ -376,7 +376,7 @@ class Checker(NodeVisitor):
         return False
 
     def _check_point(self, node: nodes.Const, op: str, beside: nodes.Expr) -> bool:
-        """Report E307 for a literal that cannot be compared with a date or a time. "" is a value not known yet."""
+        """Report E307 for a literal that cannot be compared with a date or time. "" is a value not known yet."""
         type_ = (self.types[beside] or ANY).with_zone(self.scope.zone)
         if node.value == "" and not COMPARISONS[op].needs_order:
             return True
@@ -558,9 +558,9 @@ class Checker(NodeVisitor):
         return common_type(type_, args[0] if args else TYPES["text"])
 
     def _is_always_there(self, node: nodes.Node) -> bool:
-        """True for a name, a known field, and a SIP header (which is "" if it was not sent).
+        """True for a name, a known field, and a SIP header ("" if it was not sent).
 
-        A sensitive value, even in `input`, no longer exists in a later turn.
+        A sensitive value, even in `input`, is gone in a later turn.
         """
         secrets = self.scope.secrets
         touched = touched_names(Occurrence(self.template, node, "set", locals=self.locals), secrets)
@@ -602,7 +602,7 @@ def _refusal(known: Filter, value: Any, arg: Any) -> str:
 def may_be_missing(node: nodes.Node | None) -> bool:
     """Whether `default` or `is defined` may follow a value.
 
-    They may follow names, entries and slices, and filters and choices (`a if test else b`) applied to them.
+    They may follow names, entries and slices, and filters and choices (`a if test else b`) of them.
     """
     if isinstance(node, nodes.CondExpr):
         return may_be_missing(node.expr1) or may_be_missing(node.expr2)
@@ -616,7 +616,7 @@ def literal_type(value: Any) -> Kind:
 
 
 def known_type(scope: ScopeTypes, node: nodes.Node) -> Kind | None:
-    """Return None for anything but a name or a declared field of a record."""
+    """None for anything but a name or a record's declared field."""
     if isinstance(node, nodes.Name):
         return scope.get(node.name)
     of = known_type(scope, node.node) if isinstance(node, nodes.Getattr) else None

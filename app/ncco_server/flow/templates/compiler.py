@@ -27,7 +27,7 @@ _OPENER = re.compile(r"\{[{%#]")
 _SPEAK = re.compile(r"<speak[\s>]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNSPOKEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-"""Control characters, which YAML escapes can produce. They become spaces, as in values from callers."""
+"""Control characters, which YAML escapes can produce, become spaces, as in values from callers."""
 _PATH = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\s*\|\s*\w+(?:\([^()]*\))?)*")
 _BEGINNING = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://[^{]*")
 _PORT = re.compile(r"://[^/?#]*:[0-9]*$")
@@ -44,7 +44,7 @@ _CASTABLE_KINDS: Final = {
     "moment": ("datetime", "text"),
     "any": ("text", "number", "bool", "list", "map", *POINTS),
 }
-"""Types that are not listed take only values of their own kind."""
+"""Other types only take values of their own kind."""
 
 
 class _CompilationUnit(NamedTuple):
@@ -70,10 +70,9 @@ def compile_value(
     what: str = "the value",
     language: str = LANGUAGE,
 ) -> tuple[Value | None, list[FlowIssue]]:
-    """Compile one field: either a literal, cast to `type_`, or text with braces, which is computed in each call.
+    """Compile one field: a literal, cast to `type_`, or text with braces, computed in each call.
 
-    `what` names the field in messages; `language` is that of localised filters. The value is None if one of the issues
-    is an error.
+    `what` names the field in messages; `language` is that of localised filters. The value is None after an error.
     """
     if escape in ("talk", "ssml") and _UNSPOKEN.search(text.value):
         text = text._replace(value=_UNSPOKEN.sub(" ", text.value))
@@ -89,7 +88,7 @@ def compile_file(
     *,
     language: str = LANGUAGE,
 ) -> tuple[Value | None, list[FlowIssue]]:
-    """The place of an issue in the file is in that file, not in the flow. The value is None as in `compile_value`."""
+    """Issues are at their places in the file, not in the flow. The value is None as in `compile_value`."""
     if name.value not in templates:
         return None, [RULES["E323"].at(name.place, *missing_file(name.value, templates))]
     text = TemplateFile(name.value, templates[name.value])

@@ -4,7 +4,7 @@
 - Nothing can be called. There are no globals, no loader, no extensions, and no tests except `defined`.
 - A value that the call does not have is `Missing`: `default` and `is defined` accept it, any other use of it fails.
 
-The functions in `OPERATORS` replace operators. They limit the size of results, and raise `Unfit` for a wrong operand.
+Functions in `OPERATORS` replace operators. They limit results' size, and raise `Unfit` for a wrong operand.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def missing_message(path: str) -> str:
 
 
 class Missing(StrictUndefined):
-    """A value that this call does not have. Using it raises UndefinedError with the message of `missing_message`."""
+    """A value that this call lacks. Using it raises UndefinedError with `missing_message`."""
 
     __slots__ = ()
 
@@ -74,7 +74,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 
 def _propagating_missing(apply: Callable[..., Any], price: int) -> Callable[..., Any]:
-    """Return a missing operand unchanged, so that a `default` after it can replace that operand."""
+    """Return a missing operand unchanged, so that a later `default` can replace it."""
 
     @pass_context
     def passing(context: Context, *operands: Any) -> Any:
@@ -132,7 +132,7 @@ def _list(entries: list[Any]) -> Any:
 
 @pass_context
 def _items(context: Context, value: Any, steps: int) -> list[Any]:
-    """Spend this number of `steps` for each entry. A missing list raises UndefinedError; it does not count as empty."""
+    """Spend `steps` for each entry. A missing list raises UndefinedError; it does not count as empty."""
     if is_absent(value):
         iter(Missing() if value is None else value)
     if not isinstance(value, list | tuple):
@@ -153,6 +153,6 @@ OPERATORS: Final[dict[str, tuple[Callable[..., Any], int]]] = {
     "_sip_header": (_sip_header, 3),
     "_subtract": (subtract, 0),
 }
-"""Each function has its price. They are filters whose names authors cannot write."""
+"""Each function with its price, as filters whose names authors cannot write."""
 
 ENVIRONMENT: Final = Sandbox()

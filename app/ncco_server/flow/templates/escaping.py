@@ -1,7 +1,7 @@
-"""Contextual escaping: each value is escaped for its context in the text, so that it cannot break out of the context.
+"""Contextual escaping: each value is escaped for its context in the text, so that it cannot break out.
 
-A context is a short word: "" at the start of a text, changed by the literal text before a value. Escapers never repeat
-the value in a message, since it may be a caller's PIN. A missing value raises UndefinedError.
+A context is a short word: "" at the start of a text, changed by the literal text before a value. Escapers' messages
+omit the value, which may be a caller's PIN. A missing value raises UndefinedError.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _BASE = re.compile(r"[^\x00-\x20\x7f-\x9f\"<>\\^`{|}\ud800-\udfff]*")
 _BEGINS_URL = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]|sips?:)", re.IGNORECASE)
 _HOST = re.compile(r"[A-Za-z0-9.:-]*")
 _XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"})
-"""As in `xml.sax.saxutils`, which is not used because importing it imports an HTTP client."""
+"""As in `xml.sax.saxutils`, which would import an HTTP client."""
 
 
 def _written(value: object) -> str:
@@ -51,9 +51,9 @@ def talk(value: object) -> str:
 
 
 def without_tags(text: str) -> str:
-    """Plain speech in which nothing can be read as XML: each `<` becomes a space, and so does the `>` that ends it.
+    """Plain speech without XML: each `<` becomes a space, and so does the `>` that ends it.
 
-    It needs the whole text, since a tag may begin in a written part and end in a value. The length stays the same.
+    It needs the whole text, since a tag may begin in a written part and end in a value. The length stays.
     """
     return _TAG.sub(lambda tag: tag[0].translate(_BRACKETS), text) if "<" in text or "]]>" in text else text
 
@@ -137,7 +137,7 @@ ESCAPERS: dict[str, Escaper] = {
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _SCHEME = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*://|(?P<sip>sips?:))")
 _BEHIND_BASE = re.compile(r"/(?!/)|[?#;@]|:(?:[0-9]+(?:[/?#;]|\Z)|\Z)")
-"""What may follow a scheme and a host: a path, a query, a port, or a SIP user's host."""
+"""What may follow scheme and host: a path, a query, a port, or a SIP user's host."""
 _OPEN_TAG = re.compile(r"<[^<>\s\"]*$")
 
 
@@ -145,7 +145,7 @@ _OPEN_TAG = re.compile(r"<[^<>\s\"]*$")
 class Misplaced(Exception):
     """A value in a context that does not allow one.
 
-    With `is_all_before`, the issue is about the text before the value, not the value itself.
+    With `is_all_before`, the issue is about the text before the value.
     """
 
     code: str
@@ -180,13 +180,13 @@ def _joined(contexts: set[str]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
-    """The escaping rules of one kind of text (`Escape`): how its contexts change, and how values are escaped.
+    """The escaping rules of a kind of text (`Escape`): how contexts change, and how values are escaped.
 
     Attributes:
         after: (context, literal text) → the context after the text.
-        escaper: (context, value) → the name of the value's escaper. Raises Misplaced if no value is allowed there.
-        joined: contexts at the ends of branches → the context after them; None if they contradict each other.
-        is_sent: whether the text is sent in an NCCO, which is also stored with the call.
+        escaper: (context, value) → the escaper's name. Raises Misplaced if no value is allowed there.
+        joined: contexts at the ends of branches → the context after them; None if they conflict.
+        is_sent: it is sent in an NCCO, which is also stored with the call.
     """
 
     after: Callable[[str, str], str]
@@ -302,7 +302,7 @@ def _after_json_value(context: str) -> str:
 
 
 def _joined_json(contexts: set[str]) -> str | None:
-    """The strictest of the contexts if all are inside a string or all are outside; otherwise None."""
+    """The strictest context if all are inside a string or all outside; otherwise None."""
     if len(contexts) == 1:
         return next(iter(contexts))
     for context in (*_STRICTEST_WITHIN, *_STRICTEST_OUTSIDE):

@@ -27,7 +27,7 @@ LANGUAGE = "en-US"
 
 
 class Unfit(Exception):
-    """A value that does not fit where it is used. The message never contains the value, which may be a caller's PIN."""
+    """A value that does not fit its use. The message never contains it, since it may be a caller's PIN."""
 
     def __init__(self, message: str, code: str = "E395") -> None:
         super().__init__(message)
@@ -39,7 +39,7 @@ class Absent(Exception):
 
 
 class ArgumentCheck(NamedTuple):
-    """How a literal argument is checked when a file is loaded: the filter is applied to typical values with it.
+    """Checks a literal argument on loading: the filter is applied to typical values with it.
 
     Attributes:
         tried: the typical values, by kind; "" means any kind.
@@ -53,21 +53,21 @@ class ArgumentCheck(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A filter, and the properties that the checks and `prove` rely on. By default, they assume nothing about it.
+    """A filter, and the properties that checks and `prove` rely on. By default, they assume nothing.
 
     Attributes:
         apply: (operand, arguments) → result. Raises Unfit or Absent.
         takes: the kinds of operands (`Kind.family`); () means any.
-        gives: the type of the result; None if it has the type of the operand.
+        gives: the result's type; None for the operand's type.
         args: the kind of each argument; "" means any.
         is_localised: whether the language is the second argument of `apply`.
-        reads: `entry` if it returns an entry of a list or a letter of a text; `length` if it returns the length.
+        reads: `entry` if it returns an entry or a letter; `length` if it returns the length.
         part: which part of a text it returns, or compares with its argument.
-        keeps: what it preserves. `emptiness`: it never fails, an empty value stays empty, and no other value becomes
-            empty. `ends`: the start of a text stays at the start, and the end at the end. `number`: the result can only
-            grow if the number grows.
-        form, argument_form: the form that a text must have as an operand, or as an argument; "" for any text.
-        price: the steps (`templates.budget`) that it takes for ten characters or entries of its operands.
+        keeps: what it preserves. `emptiness`: it never fails, and the result is empty exactly if the value is. `ends`:
+            a text's start stays at the start, and its end at the end. `number`: the result can only grow if the number
+            grows.
+        form, argument_form: the form of a text as an operand or argument; "" for any text.
+        price: its steps (`templates.budget`) for ten characters or entries of its operands.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Filter:
 
 
 def speech_package() -> ModuleType:
-    """Import the package only when it is used: it imports Babel, which most flows do not need."""
+    """Import the package on demand: most flows do not need Babel."""
     return importlib.import_module("ncco_server.flow.speech")
 
 
@@ -128,7 +128,7 @@ def _text(value: object) -> str:
 
 
 def _cast(type_: Kind, value: object, *otherwise: object) -> Any:
-    """If the value does not fit the type, return `otherwise`, or raise ValueError if there is none."""
+    """A value that does not fit becomes `otherwise`; without that, raise ValueError."""
     try:
         return type_.cast(value)
     except ValueError:
@@ -168,8 +168,8 @@ def _filter(
 ) -> Callable[[Callable[..., Any]], Filter]:
     """Declare a filter. The rest is read from its function.
 
-    The first parameter is the operand. A parameter `language` makes the filter localised. The others are the arguments;
-    those with a default are optional. The function may raise ValueError instead of Unfit.
+    The first parameter is the operand; `language` makes the filter localised. The others are arguments; those with a
+    default are optional. The function may raise ValueError instead of Unfit.
     """
 
     def declare(function: Callable[..., Any]) -> Filter:

@@ -17,8 +17,8 @@ class Comparison(NamedTuple):
     """A comparison operator. Operators are named as in Jinja2.
 
     Attributes:
-        swapped: "" if no operator has the same result for swapped sides.
-        negated: the operator with the opposite result, if that one is simpler; otherwise "".
+        swapped: with the same result for swapped sides, or "".
+        negated: with the opposite result, if simpler; otherwise "".
     """
 
     sign: str
@@ -45,9 +45,9 @@ COMPARISONS: Final[Mapping[str, Comparison]] = {
 
 
 def compare(op: str, left: Any, right: Any, zone: str = "") -> bool:
-    """Raise Unfit if two values cannot be compared this way.
+    """Raise Unfit for values that cannot be compared this way.
 
-    Text that is compared with a date or a time is read in ISO 8601; without a UTC offset, it is in `zone` (IANA name).
+    Text compared with a date or a time is read in ISO 8601; without a UTC offset, it is in `zone` (IANA name).
     """
     if op in ("in", "notin") and not isinstance(right, list | tuple | Mapping):
         raise Unfit(f'"{COMPARISONS[op].sign}" needs a list')
@@ -125,7 +125,7 @@ _TYPE_NAMES: Final = (
 
 
 def _described(left: Any, right: Any) -> str:
-    """The values themselves may come from a caller, so they are not shown."""
+    """Without the values themselves, which may come from a caller."""
     types = [
         next((name for type_, name in _TYPE_NAMES if isinstance(side, type_)), "nothing") for side in (left, right)
     ]

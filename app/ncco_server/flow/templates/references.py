@@ -127,7 +127,7 @@ class Walk:
 
     def on_name(self, target: nodes.Name, of: nodes.Node, *, is_entry: bool) -> None:
         """With `is_entry`, the local variable is set to an entry of the value of `of`."""
-        sources = dict[LocalSource, None]()  # no duplicates: a variable that is set from itself would double them
+        sources = dict[LocalSource, None]()  # no duplicates: a variable set from itself would double them
         for each in references_in(self._occurrence(of, "set")):
             is_direct = each.is_part and name_and_path(of) is not None
             path = (*each.path, None) if is_direct and is_entry else each.path
@@ -226,7 +226,7 @@ class _Usage(NamedTuple):
     """How the value of a part of an expression is used. See `Reference` for the flags.
 
     Attributes:
-        is_truth: in a condition, whether a name without an operator only tests that there is a value; None elsewhere.
+        is_truth: in a condition, whether a name without an operator only tests for a value; None elsewhere.
     """
 
     tested: frozenset[str]
@@ -238,7 +238,7 @@ class _Usage(NamedTuple):
     whole: nodes.Node | None = None
 
     def beside(self, *, is_truth: bool | None = None) -> _Usage:
-        """The usage of a part that only decides which value is used, and does not become part of the result."""
+        """For a part that only decides which value is used, and is not in the result."""
         return self._replace(is_truth=is_truth, is_part=False)
 
     def asking(self, node: nodes.Node) -> _Usage:
@@ -312,7 +312,7 @@ def _parts(node: nodes.Node, state: _Usage, whole: nodes.Node) -> Iterator[tuple
 
 
 def _asked_in(node: nodes.Node) -> frozenset[str]:
-    """The names that a condition checks for being set: `x.ok`, `x is defined`, `x.name != ""`."""
+    """Names that a condition checks for being set: `x.ok`, `x is defined`, `x.name != ""`."""
     found: set[str] = set()
     for part in walk(node):
         match part:
@@ -327,10 +327,10 @@ def _asked_in(node: nodes.Node) -> frozenset[str]:
 
 
 def touched_names(occurrence: Occurrence, unspoken: Collection[str]) -> frozenset[str]:
-    """The root names that an expression uses, and each sensitive field in `unspoken` that its value may contain.
+    """The root names in an expression, and each sensitive field in `unspoken` that its value may contain.
 
-    A whole record contains all its fields, and a field with a computed name may be any of them. Assigning a record or
-    looping over it touches none of them yet.
+    A whole record contains all its fields, and a computed name may be any of them. Assigning or looping over a record
+    touches none yet.
     """
     inner = [name for name in unspoken if has_path(name)]
     found = tuple(references_in(occurrence))
@@ -369,7 +369,7 @@ def name_and_path(node: nodes.Node) -> tuple[str, Path] | None:
 
 
 def whole_values(node: nodes.Node) -> Iterator[nodes.Node]:
-    """The expressions that `node` may evaluate to, unchanged: both values of a choice, or a value and its default."""
+    """Expressions that `node` may evaluate to, unchanged: both values of a choice, or a value and its default."""
     match node:
         case nodes.CondExpr(expr1=then, expr2=nodes.Expr() as other):
             yield from (*whole_values(then), *whole_values(other))
@@ -380,7 +380,7 @@ def whole_values(node: nodes.Node) -> Iterator[nodes.Node]:
 
 
 def operand_of(node: nodes.Filter) -> nodes.Expr:
-    """Only Jinja2's block filters have no operand, and the parser never produces them."""
+    """Only Jinja2's block filters, which the parser never produces, have no operand."""
     assert node.node is not None  # noqa: S101 - only a filter of a block has none
     return node.node
 

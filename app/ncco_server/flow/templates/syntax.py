@@ -1,6 +1,6 @@
-"""Parses texts with Jinja2's lexer and expression parser, and reports where and why a text cannot be read.
+"""Parses texts with Jinja2's lexer and expression parser, and reports where and why one cannot be read.
 
-Each pair of braces is parsed separately and has at most one error, so the errors of all pairs are reported together.
+Each pair of braces is parsed separately and has at most one error, so all pairs' errors come together.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from ncco_server.suggest import nearest
 
 @dataclass(frozen=True, slots=True)
 class ForeignSyntax:
-    """Notations from other languages and systems, and their replacements here: the tables in `foreign.yaml`.
+    """Other languages' notations, and their replacements here: the tables in `foreign.yaml`.
 
     Attributes:
-        misplaced: what is found where an operator or the end is expected, with the rule, the problem and the fix.
-        missing: what is found where a value is expected, with the fix.
-        words, literals: words found in place of an operator, or of a value, with their fixes.
+        misplaced: in place of an operator or the end, with the rule, the problem and the fix.
+        missing: in place of a value, with the fix.
+        words, literals: words in place of an operator, or of a value, with their fixes.
         currencies: names and signs of currencies in lower case, with their codes.
-        instead: operators and words with a different spelling here, with that spelling.
+        instead: operators and words, with their spelling here.
     """
 
     operators: Mapping[str, tuple[str, str]]
@@ -65,7 +65,7 @@ MAX_BLOCKS: Final = 10
 
 _TAGS: Final = ("if", "elif", "for", "set", "include", "else", "endif", "endfor")
 _HEADS: Final = {"if": 1, "elif": 1, "include": 1, "for": 3, "set": 3}
-"""The number of tokens before the expression of each tag that has one."""
+"""The tokens before the expression of each tag with one."""
 _CLOSERS: Final = {"{{": "}}", "{%": "%}", "{#": "#}", "(": ")", "[": "]"}
 _CONSTANTS: Final = ("true", "false", "none", "True", "False", "None")
 
@@ -93,7 +93,7 @@ _NO_MAP: Final = 'maps cannot be written here; for an entry of a map, write name
 
 
 class Fault(NamedTuple):
-    """A part of a text that cannot be read. A cure of None means the rule's own fix."""
+    """An unreadable part of a text. A cure of None means the rule's own fix."""
 
     code: str
     at: Token
@@ -141,9 +141,9 @@ class Piece:
 
 
 def read_template(template: Template, text: Located) -> tuple[list[nodes.Node], list[Fault]]:
-    """Append a text to `template`; return its nodes and its errors.
+    """Append a text to `template`; return its nodes and errors.
 
-    Blocks that are never closed are left out of the nodes.
+    Unclosed blocks are left out.
     """
     return _TreeBuilder(template, text, is_bare=False).read()
 
@@ -155,7 +155,7 @@ def read_expression(template: Template, text: Located) -> tuple[nodes.Expr | Non
 
 
 class _Scanner:
-    """Splits a text into pieces with Jinja2's lexer. After an error within braces, it continues after those braces."""
+    """Splits a text with Jinja2's lexer. After an error in braces, it continues after them."""
 
     def __init__(self, source: str, begin: int, *, is_bare: bool) -> None:
         self.source = source
@@ -169,7 +169,7 @@ class _Scanner:
             at = yield from self._split(at)
 
     def _split(self, begin: int) -> Generator[Piece, None, int]:
-        """Stop at the first braces with an error; return the offset after those braces."""
+        """Stop at the first braces with an error; return the offset after them."""
         piece = Piece("{{", self.begin - 1, close=self.end) if self.is_bare else None
         kind = "data"
         opened = ""
@@ -254,7 +254,7 @@ class _Scanner:
         return None
 
     def _lexer_fault(self, token: Token) -> Fault:
-        """At a closing bracket, the cause may be a control character after it."""
+        """A control character after a closing bracket may be the cause."""
         if token.text in ")]" and (control := _CONTROL.search(self.source, token.start, self.end)):
             return _meaningless(Token(control.start(), "", control[0]))
         if token.text in ")]":
@@ -439,7 +439,7 @@ class _TreeBuilder:
             piece.refuse("E322", word, f'nothing opens this "{word.text}"', cure)
 
     def _close(self) -> None:
-        """A loop whose head cannot be read is left out, with its contents."""
+        """A loop with an unreadable head is left out, with its contents."""
         block = self.blocks.pop()
         if block.word == "if" or block.head.fault is None:
             self._open_body().append(block.node)
@@ -460,7 +460,7 @@ class _TreeBuilder:
         return nodes.Name(name.text, "store", lineno=name.start)
 
     def _unknown(self, piece: Piece, word: Token) -> None:
-        """Report an unknown tag and its end tag once. A misspelt `if`, `for` or end tag is read as the intended one."""
+        """Report an unknown tag and its end tag once; read a misspelt `if`, `for` or end tag as meant."""
         opened = f"end{self.blocks[-1].word}" if self.blocks else ""
         meant = opened if word.text in ("end", "fi") else nearest(word.text.replace("foreach", "for"), _TAGS)
         if word.kind == "end":

@@ -1,6 +1,6 @@
-"""A template as a tree of Jinja2 nodes, with the place of each node.
+"""A template as a tree of Jinja2 nodes, each with its place.
 
-The `lineno` of every node is an offset, because the parser gets tokens with offsets instead of line numbers.
+A node's `lineno` is an offset, because the parser gets tokens with offsets instead of line numbers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_FILE = 100_000
 
 
 class Located(Protocol):
-    """Text with a known place for each of its characters: a scalar of a flow file, or a template file."""
+    """Text with a known place for each character: a scalar of a flow file, or a template file."""
 
     @property
     def value(self) -> str: ...
@@ -78,8 +78,8 @@ class Template:
     """A text with everything that it includes, as one tree. Offsets count on from one text to the next.
 
     Attributes:
-        body: Jinja2's nodes. An entry named by a fixed text is a `Getattr`, however it is written.
-        zone: that of literals without a UTC offset (an IANA name), or "".
+        body: Jinja2's nodes. An entry with a fixed name is a `Getattr`, however it is written.
+        zone: of literals without a UTC offset (an IANA name), or "".
     """
 
     def __init__(self, text: Located, zone: str = "") -> None:
@@ -156,7 +156,7 @@ class Template:
         return self._tokens[index]
 
     def token(self, start: int, further: int = 0) -> Token:
-        """The token `further` tokens after the one at `start`, or before it if negative."""
+        """The token `further` tokens after the one at `start` (before it if negative)."""
         return self._tokens[self._index[start] + further]
 
     def written(self) -> Iterator[nodes.Expr]:

@@ -31,15 +31,15 @@ NO_NAMES: Final[Mapping[str, Any]] = {}
 
 
 class Names(dict[str, Any]):
-    """The names that the values of a turn use, and the turn's budget.
+    """The names for a turn's values, and the turn's budget.
 
-    The names never change, so all values of the turn share one Jinja2 context.
+    They never change, so all values of the turn share one Jinja2 context.
     """
 
     _context: Context | None = None
 
     def __init__(self, known: Mapping[str, Any] = NO_NAMES, budget: Budget | None = None) -> None:
-        """Without `budget`, the one among the `known` names is used, or else a new one."""
+        """Without `budget`, use the one in `known`, or else a new one."""
         super().__init__(known)
         if budget is not None or BUDGET not in self:
             self[BUDGET] = budget or Budget()
@@ -77,9 +77,9 @@ _RESULT: Final = "result"
 
 
 class Program:
-    """A compiled template; `escapers` names the escaper of each value by the value's offset.
+    """A compiled template; `escapers` names each value's escaper by its offset.
 
-    `steps` is what it takes from the turn's budget, not counting loops.
+    `steps` is its part of the turn's budget, without loops.
     """
 
     def __init__(self, template: Template, language: str, escapers: Mapping[int, str]) -> None:
@@ -94,7 +94,7 @@ class Program:
         return self._compiled.root_render_func(context)
 
     def offset_of(self, error: BaseException) -> int | None:
-        """The offset of the value or the tag that raised an error; None if the error is not from this template."""
+        """The offset of the value or tag that raised an error; None for an error from elsewhere."""
         name = self._compiled.filename or "<template>"
         frames = traceback.walk_tb(error.__traceback__)
         lines = [line for frame, line in frames if frame.f_code.co_filename == name]
@@ -122,7 +122,7 @@ def _compile_nodes(body: list[nodes.Node]) -> jinja2.Template:
 
 
 class _Rewriter:
-    """Copies checked nodes, replacing operators and localised filters with calls of our functions."""
+    """Copies checked nodes; our functions replace operators and localised filters."""
 
     def __init__(self, template: Template, language: str, escapers: Mapping[int, str]) -> None:
         self.template = template
@@ -202,14 +202,14 @@ MAX_OUTPUT: Final[dict[str, int]] = {
 """Characters of a rendered value, by kind of text (`Escape`); our choice."""
 
 _SURROUNDINGS: Final = (4, 8, 16, 32, 64)
-"""Surrounding characters to compare, tried in turn, when looking for the source of rendered text."""
+"""Surrounding characters to compare, in turn, to find the source of rendered text."""
 
 _DOTS = re.compile(r"/\.{1,2}(?:/|$)")
 _CONTROL = re.compile("%(?:[01][0-9A-Fa-f]|7[Ff])")
 
 
 class Value(Protocol):
-    """A compiled field of a flow file: a literal, or text with braces."""
+    """A compiled field: a literal, or text with braces."""
 
     @property
     def place(self) -> Place: ...
@@ -227,7 +227,7 @@ class Value(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A value that is the same in every call; `text` is its source."""
+    """The same value in every call; `text` is its source."""
 
     value: Any
     place: Place
@@ -251,10 +251,10 @@ class Literal:
 
 @dataclass(frozen=True)
 class _ComputedBase:
-    """A value or a condition that is computed in each call.
+    """A value or condition computed in each call.
 
     Attributes:
-        used_env: the settings that it uses (`CRM_URL` for `env.CRM_URL`).
+        used_env: its settings (`CRM_URL` for `env.CRM_URL`).
     """
 
     place: Place
@@ -306,7 +306,7 @@ class Expression(_SingleExpression):
 
 @dataclass(frozen=True)
 class Native(_SingleExpression):
-    """A field that is only `{{ expression }}` and need not be text: the expression's value, cast to its type."""
+    """A field that is only `{{ expression }}` and need not be text: its value, cast to its type."""
 
     def render(self, names: Mapping[str, Any]) -> Any:
         try:
@@ -371,7 +371,7 @@ class Computed(_ComputedBase):
         return text
 
     def _measured(self, pieces: Iterable[str]) -> Iterator[str]:
-        """Raise RenderError once the pieces are too long together: loops can produce very long texts."""
+        """Raise RenderError once the pieces are too long together, as loops can make them."""
         size = 0
         for piece in pieces:
             size += len(piece)
@@ -399,7 +399,7 @@ class Computed(_ComputedBase):
         return text if self.type.name == "text" else self.type.cast(text)
 
     def _check_path(self, path: str) -> None:
-        """Refuse a path that a server may read as a different one after decoding: `..%2F`, line breaks."""
+        """Refuse a path that servers may decode as a different one: `..%2F`, line breaks."""
         if _DOTS.search(path) or ("%" in path and _DOTS.search(unquote(path).replace("\\", "/"))):
             raise self._error("E393", 'a URL whose path goes up with ".."')
         if _CONTROL.search(path):

@@ -1,4 +1,4 @@
-"""Places calls. Most servers place none, so each function imports the rest when it is called."""
+"""Places calls. Most servers place none, so each function imports the rest when called."""
 
 from __future__ import annotations
 

@@ -16,13 +16,13 @@ ANSWERED: Final = "answered"
 SILENT_S: Final = 30
 """Limits the wait for a webhook after an attempt should have stopped ringing, or after its end."""
 STATUS_POLL_S: Final = 10 * 60
-"""Vonage is asked this often about an answered call whose `completed` has not arrived."""
+"""Between questions to Vonage about an answered call without `completed`."""
 LONGEST_CALL_S: Final = 24 * 60 * 60
 """A longer call counts as over, even if Vonage reports otherwise. Source: Voice API specification, length_timer."""
 
 
 def missed_outcome(status: str) -> str:
-    """Tell the outcome of an attempt that was not answered from its last status.
+    """The outcome of an unanswered attempt with this last status.
 
     Vonage may send `completed` before other events, so it alone shows nothing.
     """

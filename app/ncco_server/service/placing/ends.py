@@ -17,7 +17,7 @@ from ncco_server.service.written_rows import MASKED, hook_rows
 from ncco_server.store import AttemptResult, AttemptRow, HookRow, PlacedRow, milliseconds
 
 SESSION: Final = "placed:"
-"""Begins the session of hooks that report that nobody was reached, which belong to no call."""
+"""Begins the session of hooks without a call: nobody was reached."""
 
 
 async def end_attempt(turns: Turns, attempt: AttemptRow, outcome: str, now: datetime, problem: str = "") -> bool:
@@ -46,7 +46,7 @@ async def end_waiting(turns: Turns, row: PlacedRow, flow: Flow | None, result: A
 
 
 def values_of(flow: Flow, row: PlacedRow, cipher: PlacedCipher | None) -> dict[str, Any]:
-    """Leave out a stored value that no longer has the param's type, or cannot be decrypted."""
+    """Leave out stored values that no longer have the param's type or cannot be decrypted."""
     values = {}
     stored = _params(row)
     for name in flow.params.keys() & stored.keys():
@@ -64,7 +64,7 @@ def values_of(flow: Flow, row: PlacedRow, cipher: PlacedCipher | None) -> dict[s
 
 
 def is_readable(flow: Flow, row: PlacedRow, cipher: PlacedCipher | None) -> bool:
-    """Return whether the server has the key of the sensitive params."""
+    """Whether the server has the sensitive params' key."""
     stored = _params(row)
     tokens = [stored[name] for name, param in flow.params.items() if param.sensitive and name in stored]
     tokens = [token for token in tokens if str(token).startswith(MASKED)]

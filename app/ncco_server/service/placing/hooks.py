@@ -1,4 +1,4 @@
-"""Hooks that place calls. Each writes its placed call once, even if it is sent several times."""
+"""Hooks that place calls: each writes its placed call once, even if sent several times."""
 
 from __future__ import annotations
 

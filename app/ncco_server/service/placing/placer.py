@@ -51,8 +51,8 @@ LONGEST_ASKED_S: Final = 60 * 60
 class PlacingPolicy:
     """The settings of a placer.
 
-    `limits` are for all hosts together. `keeps_hours`: whether calls wait for hours in which a number may be called;
-    not if nobody real is called. The number of attempts in `schedule` does not apply.
+    `limits` are for all hosts together. `keeps_hours`: calls wait for hours in which a number may be called; False if
+    nobody real is called. The number of attempts in `schedule` does not apply.
     """
 
     base_url: str
@@ -68,7 +68,7 @@ class PlacesCalls(Protocol):
         """Raise VoiceApiError."""
 
     async def call(self, uuid: str) -> CallDetails:
-        """Read a call, even one that has ended. Raises VoiceApiError."""
+        """Also works for an ended call. Raises VoiceApiError."""
 
     async def hang_up(self, uuid: str) -> None:
         """Raise VonageApiError."""
@@ -95,7 +95,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         self._hang_up_at = 0
 
     async def claim(self, limit: int) -> Sequence[AttemptRow]:
-        """Commit only one attempt at a time, because calls are placed at intervals.
+        """Commit one attempt at a time: calls are placed at intervals.
 
         The dials of flows have priority: new calls wait until there is room.
         """
@@ -208,12 +208,12 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             await self.write(self._placed.note(row, problem, self._give_up_at(outbound)))
 
     async def _pause(self, problem: str) -> None:
-        """Place no calls until a person has solved the problem."""
+        """Place no calls until somebody has solved the problem."""
         self._reports.troubled(f"placing is paused: {problem}")
         await self.write(self._placed.pause(self.now(), "this server", problem))
 
     async def _hold(self, problem: str, asked_s: float) -> None:
-        """Place no calls for a while, longer each time, because Vonage accepts none."""
+        """Place no calls for a while, longer each time: Vonage accepts none."""
         now = self.now()
         if now >= self._held_until:
             self._refusals += 1

@@ -1,4 +1,4 @@
-"""Requests to place calls. They are checked before they are stored, so that every stored call can be placed."""
+"""Requests to place calls, checked before they are stored, so that every stored call can be placed."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ LONGEST_AHEAD: Final = timedelta(days=400)
 
 
 class RefusedRequest(AppError):
-    """A call was requested that cannot be placed.
+    """The requested call cannot be placed.
 
     Attributes:
         where: the wrong field of the request, such as `with.name`.
-        faults: this one, and all others of the same request.
+        faults: this and all others of the request.
     """
 
     def __init__(self, where: str, message: str, cure: str) -> None:
@@ -55,9 +55,9 @@ class WantedCall:
         values: of the flow's params; text is converted to their types.
         at: the earliest time (aware); None for now.
         expires_s: seconds after `at`; None for the value in the flow.
-        key: identifies repeats by the same owner; "" if it is never repeated.
-        keeps_hours: whether it waits for the hours in which the number may be called.
-        chain: how many placed calls led to this one.
+        key: identifies repeats by the same owner; "" if there are none.
+        keeps_hours: wait for the hours in which the number may be called.
+        chain: number of placed calls that led to this one.
     """
 
     flow: str
@@ -204,7 +204,7 @@ def _json(value: Any) -> bytes:
 
 
 def _digest(request: WantedCall, number: str, values: Mapping[str, Any], key: bytes) -> str:
-    """With a key, nobody can find a short secret by trying all."""
+    """With a key, nobody can find short secrets by trying all."""
     at = request.at.astimezone(UTC).isoformat() if request.at else ""
     document = [request.flow, number, values, at, request.expires_s]
     written = orjson.dumps(document, default=str, option=orjson.OPT_SORT_KEYS)

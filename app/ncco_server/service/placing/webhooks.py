@@ -1,4 +1,4 @@
-"""Webhooks of placed calls. Their URLs contain the signed ID of an attempt, which accepts only one leg: the first."""
+"""Webhooks of placed calls. Their URLs contain an attempt's signed ID; it accepts only its first leg."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ncco_server.service.written_rows import answer_row, status_of, webhook_row
 from ncco_server.store import AttemptRow, PlacedRow, milliseconds
 
 GOODBYE: Final = orjson.dumps([{"action": "talk", "text": "Goodbye."}])
-"""Played to somebody whose call was cancelled, or who is called twice for one attempt."""
+"""For somebody whose call was cancelled, or who is called twice for one attempt."""
 FORGOTTEN: Final = "forgotten"
 """The outcome of a webhook whose placed call was forgotten or deleted."""
 FIRST_TURN: Final = 1
@@ -122,7 +122,7 @@ async def _hangs_up(turns: Turns, attempt: AttemptRow) -> bool:
 
 
 async def _detected(turns: Turns, placed: PlacedRow, attempt: AttemptRow, delivery: Delivery) -> Reply | None:
-    """The result is stored for later if the call has not begun yet."""
+    """A result from before the call is stored for later."""
     id_ = session_id(attempt.leg, None)
     outcome = event_of(delivery.webhook)
     ref = WaitRef("event", id_, FIRST_TURN, OWN_LEG)

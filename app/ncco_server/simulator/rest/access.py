@@ -25,13 +25,13 @@ _OPTIONS: Final[Options] = {
     "verify_aud": False,
 }
 _DRIFT_S: Final = 300
-"""Our choice of a maximum clock difference."""
+"""The maximum clock difference. Our choice."""
 MAX_BODY_BYTES: Final = 1_048_576
 """Our choice: NCCOs are much smaller."""
 
 
 class Access:
-    """Verifies an application's tokens with its public key, at the time that `now` returns."""
+    """Verifies an application's tokens at the time that `now` returns."""
 
     def __init__(self, application_id: str, key: RSAPublicKey, now: Callable[[], datetime]) -> None:
         self._application_id = application_id
@@ -61,7 +61,7 @@ def _unauthorized(detail: str) -> ProblemError:
 
 
 class RateLimit:
-    """Limits the number of requests per second of virtual time."""
+    """In requests per second of virtual time."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -78,7 +78,7 @@ class RateLimit:
 
 
 def limited(receive: Receive) -> Receive:
-    """Raise ProblemError once a request body is larger than `MAX_BODY_BYTES`."""
+    """Raise ProblemError if a body is larger than `MAX_BODY_BYTES`."""
     size = 0
 
     async def receive_some() -> Message:

@@ -1,4 +1,4 @@
-"""The APIs of an account, as far as they concern calls: its application, numbers, balance and prices.
+"""The APIs of an account: its application, numbers, balance and prices.
 
 Source: Application API 2.4.1; Numbers API 1.1.0; Account API 1.0.4; Pricing API 2.0.0.
 """
@@ -42,7 +42,6 @@ Account = Annotated[Vonage, Depends(_vonage)]
 
 @ROUTER.get("/v2/applications/{application_id}")
 async def get_application(vonage: Account, application_id: str) -> dict[str, Any]:
-    """Return the application with its webhook URLs."""
     own = _known(vonage, application_id)
     webhooks = {
         "answer_url": _url(own.answer_url, own.answer_method),
@@ -57,7 +56,6 @@ async def get_application(vonage: Account, application_id: str) -> dict[str, Any
 async def put_application(
     vonage: Account, application_id: str, document: Annotated[dict[str, Any], Body()]
 ) -> dict[str, Any]:
-    """Replace the webhook URLs of the application."""
     webhooks = document.get("capabilities", {}).get("voice", {}).get("webhooks", {})
     answer, event = webhooks.get("answer_url") or {}, webhooks.get("event_url") or {}
     changed = replace(
@@ -74,20 +72,19 @@ async def put_application(
 
 @ROUTER.get("/account/numbers")
 async def get_numbers(vonage: Account) -> dict[str, Any]:
-    """Return the numbers that are linked to the application."""
     numbers = [{"country": COUNTRY, "msisdn": each} for each in vonage.application.numbers]
     return {"count": len(numbers), "numbers": numbers}
 
 
 @ROUTER.get("/account/get-balance")
 async def get_balance(_: Account, request: Request) -> dict[str, Any]:
-    """Return the balance, which does not change."""
+    """It does not change."""
     return {"value": request.app.state.platform.balance_eur, "autoReload": False}
 
 
 @ROUTER.get("/v2/account/pricing/voice-outbound")
 async def get_prices(vonage: Account, country: str) -> dict[str, Any]:
-    """Return the price of a minute, which is the same everywhere."""
+    """Per minute, the same everywhere."""
     price = {"country": country, "currency": "EUR", "price": f"{RATE_EUR:.8f}"}
     return {"_embedded": {"countries": [price]}}
 

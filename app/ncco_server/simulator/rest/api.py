@@ -1,4 +1,4 @@
-"""The REST API of a virtual Vonage, as an application: `/v1/calls`, and what belongs to an account.
+"""`/v1/calls` of a virtual Vonage, as an application, and what belongs to an account.
 
     api = calls_api(Platform(vonage, Access(application_id, public_key, vonage.clock)))
 
@@ -44,7 +44,7 @@ from ncco_server.simulator.scheduler import Process, Steps, first_of
 from ncco_server.simulator.transcript import HeardKind
 
 NOT_BEFORE_MS: Final = 1000
-"""A call cannot be changed for this time after its start. Source: support article 10359615124380 (1 to 2 s)."""
+"""A call cannot be changed before. Source: support article 10359615124380 (1 to 2 s)."""
 PARAMETERS: Final = {
     "endpoint": "to", "from": "from.number", "timeout": "ringing_timer", "machineDetection": "machine_detection",
     "advancedMachineDetection": "advanced_machine_detection",
@@ -70,7 +70,7 @@ class Platform:
     running: dict[tuple[str, str], Process[None]] = field(default_factory=dict)
 
     def known(self, uuid: str) -> Leg:
-        """Return a leg, even if it is over. Raises ProblemError.
+        """Find a leg, even if it is over. Raises ProblemError.
 
         Real webhooks have UUIDs without dashes; the reference has dashes.
         """
@@ -80,7 +80,7 @@ class Platform:
         return leg
 
     def leg(self, uuid: str) -> Leg:
-        """Raise ProblemError if the leg is unknown or over, or has only just begun."""
+        """Raise ProblemError if the leg is unknown, over, or has only just begun."""
         leg = self.known(uuid)
         if leg.is_over:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"The call {uuid} is over.")
@@ -91,7 +91,7 @@ class Platform:
         return leg
 
     def begin(self, leg: Leg, name: str, steps: Steps[None]) -> None:
-        """Replace the leg's previous process with this name."""
+        """Replace the leg's process with this name."""
         self.stop(leg, name)
         self.running = {key: each for key, each in self.running.items() if not each.is_over}
         self.running[leg.uuid, name] = process = self.vonage.scheduler.spawn(steps)
@@ -104,7 +104,6 @@ class Platform:
 
 
 def _playing(leg: Leg, kind: HeardKind, text: str, once: float, loop: int) -> Steps[None]:
-    """If `loop` is 0, the sound plays until it is stopped."""
     seconds = repeated(once, loop)
     number = leg.note(kind, text, seconds)
     try:
@@ -124,7 +123,7 @@ def calls_api(platform: Platform) -> FastAPI:
 
 
 class AuthorizedRoute(APIRoute):
-    """Verifies the token before it reads the body, and limits the size of the body."""
+    """Verifies the token before it reads the body, and limits the body's size."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -152,7 +151,7 @@ _ROUTER = APIRouter(prefix="/v1/calls", route_class=AuthorizedRoute)
 
 @_ROUTER.post("", status_code=HTTPStatus.CREATED)
 async def create(platform: InStep, body: CreateCall) -> Reply:
-    """Place a call. It starts to ring after the reply is sent."""
+    """The call starts to ring after the reply is sent."""
     vonage = platform.vonage
     invalid = {_parameter(issue): issue.message for issue in check([body.connect]) if issue.is_error}
     if invalid:
@@ -163,7 +162,7 @@ async def create(platform: InStep, body: CreateCall) -> Reply:
 
 
 def _parameter(issue: Issue) -> str:
-    """Return `to[0].number` for `/0/endpoint/0/number`."""
+    """`/0/endpoint/0/number` is `to[0].number`."""
     _, _, option, *deeper = f"{issue.path}".split("/")
     name = PARAMETERS.get(option, option)
     return name + "".join(f"[{each}]" if each.isdigit() else f".{each}" for each in deeper)
@@ -171,7 +170,6 @@ def _parameter(issue: Issue) -> str:
 
 @_ROUTER.get("")
 async def list_calls(platform: InStep, wanted: Annotated[ListedCalls, Query()], request: Request) -> Reply:
-    """The calls that match the query, starting at `record_index`."""
     found = list(_found(platform.vonage, wanted))
     if wanted.order == "desc":
         found.reverse()
@@ -209,7 +207,7 @@ def _aware(moment: datetime) -> datetime:
 
 @_ROUTER.get("/{uuid}")
 async def get_call(platform: InStep, uuid: str, request: Request) -> Reply:
-    """A call, even if it is over."""
+    """Even if it is over."""
     return _shown(platform.known(uuid), request)
 
 
@@ -240,7 +238,6 @@ def _endpoint(kind: str, address: str) -> Reply:
 
 @_ROUTER.put("/{uuid}", status_code=HTTPStatus.NO_CONTENT, response_class=Response)
 async def update(platform: InStep, uuid: str, body: UpdateCall) -> None:
-    """Hang up, mute, earmuff or transfer a leg."""
     leg = platform.leg(uuid)
     vonage = platform.vonage
     if isinstance(body, TransferCall):
@@ -259,7 +256,6 @@ async def update(platform: InStep, uuid: str, body: UpdateCall) -> None:
 
 @_ROUTER.put("/{uuid}/talk")
 async def play_talk(platform: InStep, uuid: str, body: PlayTalk) -> Reply:
-    """Speak text to a leg."""
     leg = platform.leg(uuid)
     once = platform.vonage.durations.talk(body.text, body.language)
     platform.begin(leg, "talk", _playing(leg, "talk", body.text, once, body.loop))
@@ -268,7 +264,6 @@ async def play_talk(platform: InStep, uuid: str, body: PlayTalk) -> Reply:
 
 @_ROUTER.delete("/{uuid}/talk")
 async def stop_talk(platform: InStep, uuid: str) -> Reply:
-    """Stop speaking a text."""
     leg = platform.leg(uuid)
     platform.stop(leg, "talk")
     return _message("Talk stopped", leg)
@@ -276,7 +271,6 @@ async def stop_talk(platform: InStep, uuid: str) -> Reply:
 
 @_ROUTER.put("/{uuid}/stream")
 async def play_stream(platform: InStep, uuid: str, body: PlayStream) -> Reply:
-    """Play audio to a leg."""
     leg = platform.leg(uuid)
     url = body.stream_url[0]
     platform.begin(leg, "stream", _playing(leg, "stream", url, platform.vonage.durations.stream(url), body.loop))
@@ -285,7 +279,6 @@ async def play_stream(platform: InStep, uuid: str, body: PlayStream) -> Reply:
 
 @_ROUTER.delete("/{uuid}/stream")
 async def stop_stream(platform: InStep, uuid: str) -> Reply:
-    """Stop playing audio."""
     leg = platform.leg(uuid)
     platform.stop(leg, "stream")
     return _message("Stream stopped", leg)
@@ -293,7 +286,6 @@ async def stop_stream(platform: InStep, uuid: str) -> Reply:
 
 @_ROUTER.put("/{uuid}/dtmf")
 async def send_dtmf(platform: InStep, uuid: str, body: SendDtmf) -> Reply:
-    """Send keys to a leg."""
     leg = platform.leg(uuid)
     leg.play_keys(body.digits)
     return _message("DTMF sent", leg)
@@ -309,7 +301,6 @@ async def listen_for_dtmf(platform: InStep, uuid: str, body: ListenForDtmf) -> R
 
 @_ROUTER.delete("/{uuid}/input/dtmf")
 async def stop_listening(platform: InStep, uuid: str) -> Reply:
-    """Stop sending keys."""
     leg = platform.leg(uuid)
     platform.stop(leg, "input")
     return _message("DTMF listener stopped", leg)

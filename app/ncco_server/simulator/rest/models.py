@@ -44,7 +44,7 @@ class ShownNumber(BaseModel):
 
 
 class CreateCall(BaseModel):
-    """The body of `POST /v1/calls`."""
+    """`POST /v1/calls`."""
 
     to: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=1)]
     from_: Annotated[ShownNumber | None, Field(alias="from")] = None
@@ -57,9 +57,9 @@ class CreateCall(BaseModel):
     machine_detection: Literal["continue", "hangup"] | None = None
     advanced_machine_detection: dict[str, Any] | None = None
     length_timer: Annotated[int, Field(ge=1, le=86_400)] = 7_200
-    """Maximum length of the call, in seconds."""
+    """Maximum seconds of the call."""
     ringing_timer: Annotated[int, Field(ge=1, le=120)] = 60
-    """Maximum ringing time, in seconds."""
+    """Maximum seconds of ringing."""
 
     @model_validator(mode="after")
     def _one_of_each(self) -> CreateCall:
@@ -81,7 +81,7 @@ class CreateCall(BaseModel):
         return {"action": "connect", "endpoint": self.to, **given}
 
     def outbound(self, event: Target) -> OutboundCall:
-        """Status events are sent to `event` unless the body names another URL."""
+        """`event` is used unless the body names another URL."""
         event = (self.event_url[0], self.event_method) if self.event_url else event
         ncco = self.ncco if self.answer_url is None else (self.answer_url[0], self.answer_method)
         return OutboundCall(self.connect, ncco or [], event, self.length_timer)
@@ -102,14 +102,14 @@ class Destination(BaseModel):
 
 
 class TransferCall(BaseModel):
-    """The body of `PUT /v1/calls/{uuid}` for a transfer."""
+    """`PUT /v1/calls/{uuid}`, for a transfer."""
 
     action: Literal["transfer"]
     destination: Destination
 
 
 class ControlCall(BaseModel):
-    """The body of `PUT /v1/calls/{uuid}` for everything else."""
+    """`PUT /v1/calls/{uuid}`, for everything else."""
 
     action: Literal["hangup", "mute", "unmute", "earmuff", "unearmuff"]
 
@@ -118,7 +118,7 @@ UpdateCall: TypeAlias = Annotated[TransferCall | ControlCall, Field(discriminato
 
 
 class PlayTalk(BaseModel):
-    """The body of `PUT /v1/calls/{uuid}/talk`."""
+    """`PUT /v1/calls/{uuid}/talk`."""
 
     text: Annotated[str, Field(min_length=1)]
     language: str = "en-US"
@@ -126,20 +126,20 @@ class PlayTalk(BaseModel):
 
 
 class PlayStream(BaseModel):
-    """The body of `PUT /v1/calls/{uuid}/stream`."""
+    """`PUT /v1/calls/{uuid}/stream`."""
 
     stream_url: OneUrl
     loop: Annotated[int, Field(ge=0)] = 1
 
 
 class SendDtmf(BaseModel):
-    """The body of `PUT /v1/calls/{uuid}/dtmf`."""
+    """`PUT /v1/calls/{uuid}/dtmf`."""
 
     digits: Annotated[str, Field(pattern=r"^[0-9*#p]+$")]
 
 
 class ListenForDtmf(BaseModel):
-    """The body of `PUT /v1/calls/{uuid}/input/dtmf`."""
+    """`PUT /v1/calls/{uuid}/input/dtmf`."""
 
     event_url: OneUrl
 

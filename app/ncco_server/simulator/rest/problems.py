@@ -43,6 +43,6 @@ def _of_parameters(error: RequestValidationError) -> ProblemError:
 
 
 def _name(place: Sequence[str | int]) -> str:
-    """Return `to[0].number` for `("body", "to", 0, "number")`."""
+    """For `("body", "to", 0, "number")`, `to[0].number`."""
     text = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in place[1:])
     return text.removeprefix(".") or "body"

@@ -1,4 +1,4 @@
-"""A virtual Vonage that serves its API in real time, for clients outside this process."""
+"""A virtual Vonage that serves its API in real time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ncco_server.simulator.servers import HttpServer, ask_in_time
 
 
 class LiveVonage:
-    """A virtual Vonage whose time follows real time, at `speed` virtual seconds per real second.
+    """Time passes at `speed` virtual seconds per real second.
 
     Change `vonage` only inside `scheduler.in_step()`.
     """
@@ -59,7 +59,7 @@ class LiveVonage:
 
 
 class PartOfAProcess(Server):
-    """A uvicorn server that leaves signals to the process that it runs in."""
+    """Leaves signals to the process that it runs in."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,1 +1,1 @@
-"""Asks the platform itself, by short calls between two numbers of one application, how it behaves."""
+"""Tests how the platform itself behaves, by short calls between two numbers of one application."""

@@ -1,4 +1,4 @@
-"""Runs probes: places their calls, replies to their webhooks, and keeps a journal of what they show."""
+"""Runs probes: places calls, replies to webhooks, and keeps a journal of what they show."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from ncco_server.vonage.voice_api import NewCall, VoiceApi, VoiceApiError
 
 TICK_S: Final = 0.25
 SETTLE_S: Final = 7.0
-"""How long webhooks may still arrive after the calls of a run have ended."""
+"""How long webhooks may still arrive after a run's calls have ended."""
 CLEAN_UP_S: Final = 6.0
 SILENCE_S: Final = 20.0
-"""Without any webhook for this long after a call was placed, none will come."""
+"""So long after a placed call without any webhook, none will come."""
 MARGIN_S: Final = 15.0
-"""How much longer than planned the platform lets a call last, before it ends it itself."""
+"""How much longer than planned the platform lets a call last."""
 _SUCCEEDED: Final = {"hang_up": 204, "transfer": 204, "press": 200, "call": 201}
 _TESTED: Final[Sequence[Action]] = (
     {"action": "talk", "text": "This number is being tested. Please call again in a few minutes."},
 )
-"""What anybody else hears who calls one of the numbers meanwhile."""
+"""For anybody else who calls one of the numbers meanwhile."""
 
 
 class CheckStopped(AppError):
@@ -45,8 +45,8 @@ class ProbeRun:
     Attributes:
         roles: whose leg each UUID is.
         placed: the UUIDs of the placed calls.
-        ended: the UUIDs of the legs that have had their last status.
-        prices: what each leg has cost, in EUR.
+        ended: the UUIDs of legs that have had their last status.
+        prices: of each leg, in EUR.
         replied: how often each reply was used, by name.
     """
 
@@ -60,7 +60,7 @@ class ProbeRun:
     replied: Counter[str] = field(default_factory=Counter)
 
     def learn(self, role: Role | None, uuid: str) -> Role | None:
-        """The role of a leg, which is a second one of its kind if the first one is another leg."""
+        """The role of a leg, or the second role of its kind if another leg has it."""
         if uuid not in self.roles:
             is_taken = role is not None and role in self.roles.values()
             second: Mapping[Role | None, Role] = {"caller": "second_caller", "subject": "second_subject"}
@@ -76,9 +76,9 @@ class PlatformCheck:
     """Asks probes, one after another.
 
     Args:
-        api: of the application whose webhook URLs lead to `receive`.
+        api: of the application whose webhooks go to `receive`.
         base_url: the URL whose paths lead to `receive`.
-        journal, save: the record, whose numbers are the only ones that are dialled, and what keeps it.
+        journal, save: the record, whose numbers alone are dialled, and what keeps it.
         rate_eur: the highest price of a minute of one leg.
         clock: in seconds.
         pause: lets seconds pass.
@@ -108,7 +108,7 @@ class PlatformCheck:
 
     @property
     def exchanges(self) -> Iterator[tuple[PlatformProbe, ProbeExchange]]:
-        """What was sent in the runs of this check so far."""
+        """What the runs so far have sent."""
         return ((run.probe, run.exchange) for run in self._runs.values())
 
     def cost_eur(self, probe: PlatformProbe) -> float:
@@ -116,7 +116,7 @@ class PlatformCheck:
         return probe.legs * (probe.seconds + MARGIN_S) / 60 * self._rate_eur
 
     async def ask(self, probe: PlatformProbe) -> Seen:
-        """Place the probe's calls, and return what they show. Raises CheckStopped."""
+        """Place the probe's calls; return what they show. Raises CheckStopped."""
         run = ProbeRun(next(self._numbers), probe, ProbeExchange(self._clock(), probe.patience_s))
         self._runs[run.number] = self._run = run
         self._journal.placing = UnfinishedRun(probe=probe.name, cost_eur=self.cost_eur(probe))
@@ -137,7 +137,7 @@ class PlatformCheck:
         return seen
 
     async def end_interrupted(self) -> None:
-        """Hang up the calls that an earlier check has left, as far as they are known."""
+        """Hang up an earlier check's calls, as far as they are known."""
         for placing in self._journal.interrupted:
             for uuid in placing.uuids:
                 await self._hang_up(uuid)
@@ -164,7 +164,7 @@ class PlatformCheck:
         return next((run for run in self._runs.values() if uuid and uuid in run.roles), self._run)
 
     def _guess(self, fields: Mapping[str, Any]) -> Role | None:
-        """Whose leg a webhook is about, from its numbers alone; None for the legs that a `connect` dials."""
+        """Whose leg a webhook is about, by its numbers; None for legs that a `connect` dials."""
         caller, subject = self._journal.numbers
         to, from_ = str(fields.get("to")), str(fields.get("from"))
         if {to, from_} - {caller, subject}:
@@ -222,7 +222,7 @@ class PlatformCheck:
         run.learn("caller", created.uuid)
 
     async def _follow(self, run: ProbeRun) -> None:
-        """Carry out the acts; end after the last call, after too long without a webhook, or after the probe's time."""
+        """Carry out the acts until the last call has ended, webhooks stay away too long, or time is up."""
         due = list(run.probe.acts)
         until = run.exchange.placed_at + run.probe.seconds
         while (now := self._clock()) < until:
@@ -265,7 +265,7 @@ class PlatformCheck:
             exchange.statuses[act.what] = _SUCCEEDED[act.what]
 
     async def _clean_up(self, run: ProbeRun) -> None:
-        """Hang up every leg that is left, and wait until the platform has reported its end."""
+        """Hang up every remaining leg, and wait until the platform has reported its end."""
         for uuid in run.live:
             await self._hang_up(uuid)
         until = self._clock() + CLEAN_UP_S

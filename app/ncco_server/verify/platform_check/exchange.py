@@ -10,9 +10,9 @@ from ncco_server.ncco.statuses import STATUSES
 
 Action: TypeAlias = Mapping[str, Any]
 Role: TypeAlias = Literal["caller", "subject", "third", "second_caller", "second_subject"]
-"""Who a leg belongs to: `caller` is placed by the REST API, `subject` is the incoming call that it becomes at the
-second number, and `third` is the incoming call at the first number if the subject connects to it. If a probe places a
-second call, its legs have roles of their own.
+"""The party of a leg: `caller` is placed by the REST API, `subject` is the incoming call that it becomes at the second
+number, and `third` is the incoming call at the first number if the subject connects to it. A second placed call has
+roles of its own.
 """
 FINAL: Final = frozenset(name for name, status in STATUSES.items() if status.ends)
 
@@ -39,9 +39,9 @@ class Received:
     """A webhook.
 
     Attributes:
-        name: the last part of its path: `answer`, `event`, `fallback`, or a name that the NCCO of a probe uses.
-        role: whose webhook it is; None if that is unknown.
-        at: when it arrived, in seconds of the check's clock.
+        name: the last part of its path: `answer`, `event`, `fallback`, or a name from a probe's NCCO.
+        role: whose webhook it is; None if unknown.
+        at: its arrival, in seconds of the check's clock.
         fields: of its body or query, as sent.
         claims: of its token, unverified; None without one.
     """
@@ -67,9 +67,9 @@ class ProbeExchange:
     """One run of a probe.
 
     Attributes:
-        placed_at: when the first call was placed, in seconds of the check's clock.
-        patience_s: how long the placed call stays on the line; later, its end says nothing about the subject.
-        statuses: of the requests that the probe made to the REST API, by name; 0 if there was no reply.
+        placed_at: of the first call, in seconds of the check's clock.
+        patience_s: how long the placed call stays; its end then says nothing about the subject.
+        statuses: of the probe's requests to the REST API, by name; 0 without a reply.
         acted_at: when the probe made them.
     """
 
@@ -99,7 +99,7 @@ class ProbeExchange:
         return any(each.role == role and each.status in FINAL for each in self.received)
 
     def after(self, asked: str, role: Role = "subject") -> str | None:
-        """What follows the webhook `asked`: the rest of the NCCO, which sends `tail`, or the end of the call."""
+        """What follows `asked`: the rest of the NCCO, which sends `tail`, or the end of the call."""
         if self.first(asked) is None:
             return None
         if self.first("tail") is not None:
@@ -108,7 +108,7 @@ class ProbeExchange:
         return "ends" if ended is not None and ended.at - self.placed_at < self.patience_s else None
 
     def reaction(self, name: str) -> str | None:
-        """Whether the NCCO of `answer` was played, which sends `name`, or refused."""
+        """Whether the answer's NCCO, which sends `name`, was played or refused."""
         if self.first(name) is not None:
             return "played"
         return "refused" if self.first("answer", "subject") is not None and self.is_given_up else None

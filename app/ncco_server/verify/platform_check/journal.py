@@ -14,7 +14,7 @@ FILE: Final = Path(".ncco-platform-check.json")
 
 
 class Observation(BaseModel):
-    """What one run of a probe showed: values by the names of assumptions, without those that stayed unknown."""
+    """One run's values by the names of assumptions, without those that stayed unknown."""
 
     probe: str
     seen: dict[str, Any]
@@ -43,12 +43,11 @@ class Journal(BaseModel):
 
     Attributes:
         numbers: the two numbers that call each other.
-        urls: the application's webhook URLs before and since, as `ncco_server.cli.application_urls` notes them; {} once
-            they have been put back.
+        urls: the application's webhook URLs before and since, as in `ncco_server.cli.application_urls`; {} once put
+            back.
         observations: of finished runs, in order.
         placing: the run in progress; None between runs.
-        interrupted: the probes whose run was cut off. They are not asked again by themselves: their call may have
-            been placed.
+        interrupted: probes with a run that was cut off, not repeated by itself: its call may have been placed.
     """
 
     application_id: str
@@ -70,7 +69,7 @@ class Journal(BaseModel):
         return asked.count(probe)
 
     def save(self, folder: Path) -> None:
-        """Replace the file atomically and durably. Only its owner can read it, since it holds numbers."""
+        """Replace the file atomically and durably, readable only by its owner, since it holds numbers."""
         replace_text(folder / FILE, self.model_dump_json(indent=2) + "\n")
 
 

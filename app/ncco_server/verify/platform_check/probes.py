@@ -1,7 +1,7 @@
-"""The calls that `ncco platform-check` makes: each asks the platform one question, or a few at once.
+"""The calls of `ncco platform-check`: each asks the platform one question or more.
 
-In the NCCOs and replies, `@name` stands for a URL of the check whose webhooks are then called `name`; `@subject` and
-`@caller` stand for the two numbers. A `notify` to `@tail` shows that the platform got as far as that action.
+In NCCOs and replies, `@name` stands for a URL of the check, whose webhooks get this name; `@subject` and `@caller`
+stand for the two numbers. A `notify` to `@tail` shows that the platform got that far.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
 from ncco_server.ncco.statuses import DIAL_FAILURES
+from ncco_server.service.learned import unused_speech
 from ncco_server.simulator.delivery import LARGE_BYTES
 from ncco_server.verify.platform_check.exchange import Action, ProbeExchange, ProbeReply, Received, Role
 
@@ -23,7 +24,7 @@ class Act:
     """A request to the REST API, once the webhook `after` has arrived and `wait_s` seconds have passed.
 
     Attributes:
-        after: the name of a webhook, a status of `whose` leg, or "" for the moment when the call was placed.
+        after: the name of a webhook, a status of `whose` leg, or "" for the placing of the call.
         whose: the leg that is changed.
         what: `hang_up`, `press` (keys), `transfer` (an NCCO, or `@name` for a URL), or `call` (another call).
     """
@@ -42,12 +43,12 @@ class PlatformProbe:
     Attributes:
         asks: the names of the assumptions.
         read: what the exchange shows.
-        replies: to webhooks, by name, in turn; the last one repeats. Every other webhook gets an empty reply.
+        replies: to webhooks, by name, in turn; the last one repeats. Other webhooks get an empty reply.
         caller: the NCCO of the placed call, or `@name` for a URL; without one, it waits.
         options: more of the request that places the call.
         acts: what the check does during the call.
-        seconds: how long the call lasts at most.
-        legs: how many legs are charged at most.
+        seconds: the longest duration of the call.
+        legs: the most legs charged.
     """
 
     asks: tuple[str, ...]
@@ -72,6 +73,8 @@ class PlatformProbe:
 NOTHING: Final = ProbeReply(status=204)
 EMPTY_ARRAY: Final = ProbeReply([])
 LATE: Final = ProbeReply(delay_s=70.0)
+ANSWER_DELAY_S: Final = 1.5
+"""Of the reply to an answer webhook, to see whether `answered` comes before it."""
 TAIL: Final[Action] = {"action": "notify", "payload": {"reached": "tail"}, "eventUrl": ["@tail"]}
 HELLO: Final[Action] = {"action": "talk", "text": "Hello."}
 ROOM: Final[Action] = {"action": "conversation", "name": "@room"}
@@ -128,7 +131,7 @@ def _sent(is_due: bool, found: Received | None) -> str | None:
 
 
 def _rounded(seconds: float) -> float:
-    """To half a second: a network and a busy machine take up to a quarter of one."""
+    """To half a second: a network and a busy machine take up to a quarter."""
     return round(seconds * 2) / 2
 
 
@@ -248,7 +251,7 @@ def _detection_reply(seen: ProbeExchange) -> Seen:
 
 
 def _input_within(name: str, limits_s: tuple[float, float], early: str, late: str, since: str) -> Callable[..., Seen]:
-    """Whether the input ended early or late, counted from the act or webhook `since`; in between, nothing is known."""
+    """Whether the input ended early or late after the act or webhook `since`; in between proves nothing."""
 
     def read(seen: ProbeExchange) -> Seen:
         collected = seen.first("input")
@@ -262,14 +265,14 @@ def _input_within(name: str, limits_s: tuple[float, float], early: str, late: st
 
 
 def _digits(seen: ProbeExchange) -> Any:
-    """The digits of the first input; () if there was none, or no key was sent."""
+    """The first input's digits; () without an input or a key."""
     collected = seen.first("input")
     keys = None if collected is None else collected.fields.get("dtmf")
     return keys["digits"] if isinstance(keys, Mapping) and "digits" in keys else ()
 
 
 def _by_digits(name: str, values: Mapping[Any, str], act: str = "") -> Callable[[ProbeExchange], Seen]:
-    """The value for the digits that arrived, if the act succeeded."""
+    """The value for the received digits, if the act succeeded."""
 
     def read(seen: ProbeExchange) -> Seen:
         is_done = not act or seen.statuses.get(act) in range(200, 205)
@@ -282,9 +285,8 @@ def _silent(seen: ProbeExchange) -> Seen:
     collected = seen.first("input")
     if collected is None:
         return {}
-    speech = collected.fields.get("speech", "missing")
-    unused = "missing" if speech == "missing" else "error" if "error" in speech else "no_results"
-    return {"silent_digits": {"": "empty", None: "null"}.get(_digits(seen)), "unused_speech": unused}
+    silent = {"": "empty", None: "null"}.get(_digits(seen))
+    return {"silent_digits": silent, "unused_speech": unused_speech(collected.fields)}
 
 
 def _asynchronous(seen: ProbeExchange) -> Seen:
@@ -306,7 +308,7 @@ def _caller_left(seen: ProbeExchange) -> Seen:
 
 
 def _reached(name: str, yes: str, no: str) -> Callable[[ProbeExchange], Seen]:
-    """Whether a call to the first number came in there."""
+    """Whether a call came in at the first number."""
 
     def read(seen: ProbeExchange) -> Seen:
         if seen.first("answer", "third") is not None:
@@ -416,12 +418,12 @@ PROBES: Final[tuple[PlatformProbe, ...]] = (
     PlatformProbe(
         ("inbound_answered",),
         lambda seen: _one("inbound_answered", _answered(seen, "subject", "answer")),
-        {"answer": [ProbeReply([_wait(2)], delay_s=1.5)]},
+        {"answer": [ProbeReply([_wait(2)], delay_s=ANSWER_DELAY_S)]},
     ),
     PlatformProbe(
         ("outbound_answered",),
         lambda seen: _one("outbound_answered", _answered(seen, "caller", "caller_answer")),
-        {**_answers(_wait(6)), "caller_answer": [ProbeReply([_wait(2)], delay_s=1.5)]},
+        {**_answers(_wait(6)), "caller_answer": [ProbeReply([_wait(2)], delay_s=ANSWER_DELAY_S)]},
         caller="@caller_answer",
     ),
     PlatformProbe(
@@ -567,5 +569,4 @@ def _answered(seen: ProbeExchange, role: Role, asked: str) -> str | None:
     event, question = seen.event("answered", role), seen.first(asked)
     if event is None or question is None:
         return None
-    delay_s = 1.5  # of the reply to `asked`
-    return "before" if event.at < question.at + delay_s / 2 else "after"
+    return "before" if event.at < question.at + ANSWER_DELAY_S / 2 else "after"

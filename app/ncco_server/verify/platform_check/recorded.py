@@ -1,6 +1,6 @@
-"""Exchanges with the platform as cases that can be published: without numbers, IDs, keys, times of day and texts.
+"""Exchanges with the platform as public cases: without numbers, IDs, keys, times of day and texts.
 
-A case can be played against any platform: its probe is asked again, and the webhooks must be of the same kinds.
+A case can be played against any platform: its probe is repeated, and the webhooks must be of the same kinds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ncco_server.verify.platform_check.probes import PlatformProbe, Seen
 KEPT: Final = frozenset(
     {"status", "direction", "detail", "sip_code", "disconnected_by", "type", "endpoint_type", "sub_state", "dtmf"}
 )
-"""The fields whose values are kept: the platform's words, and the keys that a probe presses itself."""
+"""Fields with their values: the platform's words, and the keys that a probe presses itself."""
 REASONS: Final = frozenset(
     {
         "Connection closed.", "Connection reset.", "Socket timeout.", "Invalid NCCO.", "Invalid response code.",
@@ -26,7 +26,7 @@ REASONS: Final = frozenset(
 
 
 def case_of(probe: PlatformProbe, exchange: ProbeExchange, seen: Seen, numbers: tuple[str, str]) -> dict[str, Any]:
-    """A case as plain YAML values. Times are in seconds since the call was placed."""
+    """As plain YAML values. Times are in seconds since the call was placed."""
     return {
         "probe": probe.name,
         "seen": dict(seen),

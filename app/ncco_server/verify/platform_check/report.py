@@ -18,9 +18,9 @@ class Evidence:
     """What was seen of one assumption.
 
     Attributes:
-        seen: the value that most runs have seen; None if there is none, or not only one.
-        times: how many runs have seen it.
-        of: how many runs have seen anything.
+        seen: what most runs have seen; None without a single such value.
+        times: number of runs that have seen it.
+        of: number of runs that have seen anything.
     """
 
     assumption: Assumption
@@ -58,7 +58,7 @@ def _finding(assumption: Assumption, counts: Counter[Any]) -> Evidence:
 
 
 def rows_of(findings: Sequence[Evidence]) -> Iterator[tuple[str, str, str, str, str]]:
-    """Name, assumed, seen, how often, and source: first what differs, last what was not seen."""
+    """Name, assumed, seen, how often, and source: differences first, unseen last."""
     for each in sorted(findings, key=lambda found: (not found.differs, not found.is_confirmed)):
         seen = "-" if each.seen is None else str(each.seen)
         hidden = each.assumption.basis.hidden

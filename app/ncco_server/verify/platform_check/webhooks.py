@@ -11,11 +11,11 @@ from fastapi import FastAPI, Request, Response
 from ncco_server.verify.platform_check.check import PlatformCheck
 
 REACHABLE: Final = "reachable"
-"""A path below the prefix that shows that this server is reached."""
+"""A path below the prefix that proves this server reachable."""
 
 
 def webhook_app(check: PlatformCheck, prefix: str, pause: Callable[[float], Awaitable[None]]) -> FastAPI:
-    """Passes every request below `prefix`, a path that cannot be guessed, to the check.
+    """Passes every request below `prefix`, an unguessable path, to the check.
 
     `pause` lets seconds pass before a late reply.
     """

@@ -1,4 +1,4 @@
-"""Explores every call that a flow allows, with the same engine as the server, and reports violated properties."""
+"""Explores every call that a flow allows, with the server's engine, and reports violated properties."""
 
 from __future__ import annotations
 

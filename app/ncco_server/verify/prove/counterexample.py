@@ -26,9 +26,9 @@ from ncco_server.verify.scenarios.model import FROM
 
 _MARGIN_S: Final = 0.2
 _SPOKEN_S: Final = 3
-"""How long a caller speaks into a recording: the shortest `timeOut` that Vonage accepts."""
+"""How long a caller speaks into a recording: Vonage's shortest `timeOut`."""
 _TALKS_S: Final = 25
-"""Slightly less than the default `talks` of a scenario. Longer calls need an explicit `talks`."""
+"""Slightly less than a scenario's default `talks`. Longer calls need an explicit one."""
 _HANGS_UP_AFTER: Final = "2s"
 """`talks` of a party that hangs up before machine detection has finished.
 
@@ -37,14 +37,14 @@ Source: webhook reference, Machine detection (about 5 s of analysis).
 _EXCERPT_LENGTH: Final = 60
 """Characters of an excerpt in `hear`."""
 _CHANGES_AUDIO: Final = frozenset({"error_exit", "invalid_ncco", "refused_ncco", "failsafe"})
-"""Violations whose fix changes the last prompt of the call, so the scenario must not expect that prompt."""
+"""Violations whose fix changes the call's last prompt, which the scenario must not expect."""
 _SILENT: Final = frozenset({"silence", "silent_party"})
 _SHORT_WAIT: Final = {"wait": f"{_MARGIN_S}s"}
-"""Written before a fault at the start of a script; otherwise the fault would apply to the answer webhook."""
+"""Before a fault at the start of a script, which would otherwise apply to the answer webhook."""
 
 
 def counter_example(proof: Proof, violation: Violation) -> WrittenScenario | None:
-    """Return the shortest call with this violation; None if no call can show it, such as an unreachable step."""
+    """The shortest call with this violation; None if no call can show it, as for an unreachable step."""
     if violation.turn is None or not FAULTS[violation.kind].in_call:
         return None
     first, *rest = violation.path or (violation.turn,)
@@ -100,7 +100,7 @@ def _limit(proof: Proof, kind: str) -> float:
 
 
 def scenario_of(proof: Proof, path: list[Transition], name: str, at: datetime | None = None) -> WrittenScenario:
-    """`at` is when the call is made; None for the moment of the last time-dependent turn."""
+    """`at` is the time of the call; None for the last time-dependent turn's."""
     moment = at or next((each.moment for each in reversed(path) if each.is_timed), path[0].moment)
     body: dict[str, Any] = {"call": _call(proof, path[0], moment)}
     if path[0].env:
@@ -177,7 +177,7 @@ def _answer(answer: LookupAnswer) -> Any:
 
 
 def _hold(proof: Proof, path: list[Transition], number: int) -> tuple[int, float]:
-    """Return how many times a hold's prompt is played before this turn, and how many seconds that takes."""
+    """How often a hold's prompt is played before this turn, and for how many seconds."""
     first = path[number - 1].heard.prompt_s
     each = path[number]
     again = next((other.heard.prompt_s for other in proof.paths.held_at(each.source)), first)
@@ -215,7 +215,7 @@ def _turn(proof: Proof, path: list[Transition], number: int, joining: list[Any])
     is_automatic = _is_automatic(each)
     if fault and not is_automatic:
         if before is not None and before.trigger.kind == each.trigger.kind == "dial":
-            yield {"wait": "5s"}  # so that the end of the first dial is reported before the next one starts
+            yield {"wait": "5s"}  # so that the first dial's end is reported before the next dial
         yield {"fault": fault}
     if each.trigger.kind == "held" and before is not None and not fault:
         yield _until_held(_hold(proof, path, number)[1], before)
@@ -241,13 +241,13 @@ def _turn(proof: Proof, path: list[Transition], number: int, joining: list[Any])
 
 
 def _is_moved(flow: Flow, first: Transition) -> bool:
-    """Whether machine detection has moved a placed call to this turn, after another prompt has begun."""
+    """Whether machine detection moved a placed call to this turn, after another prompt had begun."""
     outbound = flow.outbound
     return outbound is not None and outbound.machine_detection == "continue" and first.detected != ""
 
 
 def _fault_of(path: list[Transition], number: int) -> str:
-    """Return the fault of a turn's webhook or, for `refused`, of the reply to it; "" for none."""
+    """The fault of a turn's webhook or, for `refused`, of its reply; "" for none."""
     if number >= len(path):
         return ""
     own = path[number].trigger.fault
@@ -277,7 +277,7 @@ def _pressed(trigger: Trigger) -> Any:
 
 
 def _party_of(root: Flow, transition: Transition, joining: list[Any]) -> dict[str, Any]:
-    """`joining` is what a party that hears a flow enters to accept the call; [] if the party hears no flow."""
+    """`joining` is what a party enters to accept the call; [] if it hears no flow."""
     outcome = transition.dial_outcome
     party = dict[str, Any]()
     if outcome == "completed":
@@ -302,7 +302,7 @@ def _lines_of(trigger: Trigger, party: Mapping[str, Any], *, is_automatic: bool)
 
 
 def _recordings(ncco: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield a `record` line for each synchronous recording up to the first `input`, `connect` or `conversation`.
+    """A `record` line for each synchronous recording before the first `input`, `connect` or `conversation`.
 
     Source: NCCO reference, Record: with an option in RECORD_ENDS, the next action waits for the recording to end.
     """
@@ -336,7 +336,7 @@ def shortened(text: str) -> str:
 
 
 def _first_text(ncco: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
-    """Return None if something else is played before the first prompt."""
+    """None if something else is played before the first prompt."""
     for action in ncco:
         if action["action"] == "talk":
             return str(action["text"]), str(action.get("language", "en-US"))

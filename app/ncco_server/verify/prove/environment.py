@@ -32,8 +32,8 @@ class Arrival(NamedTuple):
     """A call to explore, as it begins.
 
     Attributes:
-        given: the params: texts from the query of the answer URL or, for a placed call, typed values.
-        detected: for a placed call, the result of machine detection that changes its first step, or "".
+        given: the params: texts from the answer URL's query or, for a placed call, typed values.
+        detected: the result of machine detection that changes a placed call's first step, or "".
     """
 
     call: CallData
@@ -47,12 +47,12 @@ class Arrival(NamedTuple):
 
 MOST_CALLS: Final = 128
 MOST_SETTINGS: Final = 8
-"""If there are more combinations of environment variables, only some are explored."""
+"""Of more combinations of environment variables, only some are explored."""
 NUMBERLESS_CALLERS: Final = ("anonymous", "", "sip:caller@example.com")
 ENDPOINTS: Final = ("phone", "sip", "app", "vbc", "websocket")
 """Source: webhook reference, Answer (endpoint_type)."""
 APP_TO: Final = "support"
-"""The `to` of a call from an app, which is a name or missing."""
+"""The `to` of a call from an app: a name, or missing."""
 _OTHER_NUMBERS: Final = ("447700900456", "33199000123", "15550100123", "8618812345678")
 _USUAL: Final = {"to": (ANY_NUMBER, *_OTHER_NUMBERS), "from": (FROM, *_OTHER_NUMBERS)}
 _OTHER_TEXTS: Final = ("something", "anything else", "xyz")
@@ -62,12 +62,12 @@ _FROM: Final = ("call", "from")
 _TO: Final = ("call", "to")
 _QUERY: Final = "query"
 DIRECTIONS: Final = ("inbound", "outbound")
-"""Our choice: the query of the answer URL gives the direction, the answer webhook does not."""
+"""Our choice: the answer URL's query gives the direction, the answer webhook does not."""
 _CALL_FIELDS: Final[Mapping[str, str]] = {"to": "to", "from": "from_number"}
 
 
 def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
-    """Each field and param takes the literals that it is compared with."""
+    """Fields and params take the literals that they are compared with."""
     to = root.numbers[0] if root.numbers else ANY_NUMBER
     base = CallData(to=to, from_number=FROM, uuid="leg", conversation_uuid="CON-leg", endpoint_type="phone")
     rows, how = combined({**dict(_choices(root, values)), **dict(_queries(root, values))}, MOST_CALLS)
@@ -102,7 +102,7 @@ PLACED: Final = "placed"
 
 
 def placed_calls(root: Flow, values: Representatives) -> list[Arrival]:
-    """Combine all samples of the flow's params with each result of machine detection."""
+    """Combine all samples of the params with each result of machine detection."""
     outbound = root.outbound
     if outbound is None:
         return []
@@ -124,7 +124,7 @@ def _given_to(root: Flow, name: str, values: Representatives) -> list[Any]:
 
 
 def _queries(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[Any]]]:
-    """Yield the texts to try in the query for each param that is read; None for a param missing from the query."""
+    """Texts to try in the query for each param that is read; None for a missing param."""
     for name, param in root.params.items():
         if name not in ANSWER_FIELDS and values.literals.of(root.name, (name,)).names:
             samples = values.samples(root.name, name, param.type)
@@ -191,7 +191,7 @@ def _is_numbered(root: Flow) -> bool:
 
 
 def _endpoints(compared: Compared) -> list[str]:
-    """Return the types in comparisons and one other; all if the flow uses the type in another way."""
+    """The types in comparisons and one other; all types if the flow uses them otherwise."""
     is_all = not compared.texts or compared.parts
     tested = [each for each in ENDPOINTS if is_all or not compared.excludes(each)]
     return [*[each for each in ENDPOINTS if each not in tested][:1], *tested]
@@ -219,7 +219,7 @@ def _arrival_of(base: CallData, facts: Mapping[Path, Any]) -> Arrival:
 
 
 def _call_of(base: CallData, facts: Mapping[Path, Any]) -> CallData:
-    """Keep the fields consistent: a call from an app user has no number, others no custom data.
+    """Keep fields consistent: a call from an app user has no number, others no custom data.
 
     Source: webhook reference, Answer (`from_user` is never sent together with `from`).
     """
@@ -245,10 +245,10 @@ def _call_of(base: CallData, facts: Mapping[Path, Any]) -> CallData:
 
 
 def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> dict[str, str]:
-    """Keep the given value of a variable that a step plays or tests; the others get samples.
+    """Keep given values of variables that a step plays or tests; others get samples.
 
-    Counterexamples show these values. Values that are used only in requests and hooks, compared with a caller's input,
-    or read by a handler in Python can be secret, so samples replace them, unless they are phone numbers.
+    Counterexamples show these values. Values only used in requests and hooks, compared with a caller's input, or read
+    by a handler in Python can be secret, so samples replace them, unless they are phone numbers.
     """
     steps = [(flow, step) for flow in flows_run_from(root).values() for step in flow.steps.values()]
     uses = [use.source for _, step in steps for use in (*played_by(step), *tested_by(step))]
@@ -302,7 +302,7 @@ def _other_settings(literals: Literals, name: str, value: str) -> list[str]:
 
 
 def _fitting(root: Flow, compared: Compared, name: str, number: int) -> str:
-    """Return digits if the variable is compared with entered digits, else the first literal, or a URL."""
+    """Digits if it is compared with entered digits, else the first literal, or a URL."""
     lengths = [length for path in compared.names for length in collected_digits(root, path)]
     if lengths:
         return str(number % 9 + 1) * lengths[0]
@@ -314,9 +314,9 @@ def _sample_url(name: str) -> str:
 
 
 _HANDLER_HOURS: Final = (0, 7, 14, 21, 60, 84, 108, 132)
-"""How many hours ahead of a proof calls come to a handler in Python that reads the time; our choice."""
+"""Hours ahead of a proof at which calls come to a handler that reads the time; our choice."""
 MOST_RESULTS: Final = 32
-"""If an expression over `now` has more results, the value is assumed to be only spoken."""
+"""An expression over `now` with more results counts as only spoken."""
 _WEEK_MINUTES: Final = 7 * 24 * 60
 _STEP_MINUTES: Final = 30
 _YEAR_DAYS: Final = 366
@@ -327,8 +327,8 @@ _OPTIONAL: Final = ("reopens", "next_open", "next_close")
 def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[datetime, ...]:
     """Return one moment, `now` or later, for each situation that the flow can distinguish.
 
-    Two moments are in the same situation if every calendar is open or closed for the same reason and every expression
-    over `now` has the same result.
+    In one situation, every calendar is open or closed for the same reason, and every expression over `now` has the same
+    result.
     """
     handlers = [flow.handler for flow in flows_run_from(root).values() if flow.handler is not None]
     if any("env" in handler.reads for handler in handlers):
@@ -372,7 +372,7 @@ def _kind_in(calendar: Calendar, literals: Literals) -> Callable[[datetime], tup
 
 
 def _questions_of(root: Flow) -> tuple[Evaluator, ...]:
-    """Return every condition that reads only `now`, and every stored value that is computed only from `now`."""
+    """Conditions that read only `now`, and stored values computed from it alone."""
     found: dict[tuple[str, Key], Evaluator] = {}
     for flow in flows_run_from(root).values():
         languages = dict.fromkeys((LANGUAGE, *(locale.language for locale in flow.locales.values())))
@@ -395,7 +395,7 @@ def _questions(flow: Flow) -> Iterator[Occurrence]:
 
 
 def _asked_at(root: Flow, values: Representatives, now: datetime) -> Iterator[datetime]:
-    """Try each half hour of the next week, each day of the next year, and moments around literals."""
+    """Each half hour of the next week, each day of the next year, and moments around literals."""
     type_ = TYPES["datetime"].with_zone(root.zone)
     for text in values.literals.of("", ("now",)).texts:
         try:

@@ -1,4 +1,4 @@
-"""Computes the hooks of events that can happen while a call waits or ends, to see whether they can be sent."""
+"""Computes the hooks of events while a call waits or ends, to see whether they can be sent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WEBHOOKS: Final[dict[str, Webhook]] = {
 
 
 def event_hooks(root: Flow, session: Session, context: TurnContext) -> Iterator[Any]:
-    """Yield the hooks of every event that can happen after a turn, for the values that the call then has.
+    """The hooks of every event that can happen after a turn, for the call's values then.
 
     A row that cannot be saved is a hook with a problem. Called parties have no end of their own.
     """

@@ -1,6 +1,6 @@
 """Plays every possible trigger in every state in which a call can wait.
 
-Calls that behave the same from now on share a state, so the number of states stays small.
+Calls that will behave the same share a state, which keeps the number of states small.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ Play: TypeAlias = Callable[[datetime], Playing[Turn] | Playing[Turn | None]]
 
 
 class Explorer:
-    """Explores one flow within the bounds; `progress` gets the number of states found and of those still to explore."""
+    """Explores one flow within bounds; `progress` gets the numbers of states found and still to explore."""
 
     def __init__(
         self,
@@ -107,14 +107,14 @@ class Explorer:
         self._taken = set[Any]()
         """By state and number of failed attempts."""
         self._left_alike: dict[Any, list[Transition]] = {}
-        """Turns that do not depend on the number of failed attempts, by the key of the state and by trigger."""
+        """Turns that ignore the number of failed attempts, by the key of the state and by trigger."""
         self._heard_by_parties = set[Any]()
         """Keys of the flows already played to dialled parties."""
         self._nccos: dict[Any, PlayedNcco] = {}
         self._began = self._reported = time.monotonic()
 
     def explore(self) -> StateSpace:
-        """Explore first without faults, then with one fault in each state."""
+        """Explore without faults, then with one fault in each state."""
         for arrival, env in product((*self._arrivals, *self.placed), self.envs):
             self._begin_call(arrival, env)
         self._explore_waiting()
@@ -168,7 +168,7 @@ class Explorer:
         """Add every turn that a trigger can lead to from a state.
 
         Accepted input and faults have the same result after any number of failed attempts, so they are played once.
-        Failed attempts with the same outcome have the same result, however often the recogniser has failed before.
+        Failed attempts with the same outcome have the same result, however often the recogniser has failed.
         """
         key: Any = (state.key, trigger.kind, trigger.fault, frozen(trigger.line))
         tried = None if key in self._left_alike else self._failed_try(state, trigger)
@@ -189,7 +189,7 @@ class Explorer:
             self._was_taken(state, tried)
 
     def _failed_try(self, state: State, trigger: Trigger) -> Any:
-        """Return the values that determine the turns after a failed attempt; None for other triggers."""
+        """What determines the turns after a failed attempt; None for other triggers."""
         if trigger.kind != "input" or trigger.fault:
             return None
         session = state.session
@@ -200,7 +200,7 @@ class Explorer:
         return outcome.name, session.tries, session.position, frozen(trigger.line) if self._reads_input else ()
 
     def _was_taken(self, state: State, outcome: Any) -> bool:
-        """Mark an outcome as taken. Return whether it already was, if only the outcome decides what follows."""
+        """Mark an outcome as taken. Return whether it was before, if it alone decides what follows."""
         key = (state, outcome)
         is_known = key in self._taken
         self._taken.add(key)
@@ -270,7 +270,7 @@ class Explorer:
     def _unroll_dial_loop(self, loop: list[Transition]) -> None:
         """Unroll a cycle that dials without accepted input, until the dial limit is reached.
 
-        The cycle itself would never end, since the key of a state does not include the number of dials.
+        The cycle would never end, since a state's key ignores the number of dials.
         """
         source = loop[0].source
         assert source is not None  # noqa: S101 - a cycle begins in a state
@@ -292,9 +292,9 @@ class Explorer:
     # turns
 
     def _at_moments(self, first: datetime, before: State | None, play: Play) -> Iterator[tuple[datetime, PlayedTurn]]:
-        """Play at the first moment, and at the other moments only if a step reads the clock or opening hours.
+        """Play at the first moment, and at others only if a step reads the clock or opening hours.
 
-        If the outcome was already taken in this state, one turn is enough.
+        One turn is enough for an outcome already taken in this state.
         """
         playing = self._followed(before, partial(play, first))
         turns = [next(playing)]
@@ -348,7 +348,7 @@ class Explorer:
         dialled_by: Transition | None = None,
         target: State | None = None,
     ) -> Transition | None:
-        """Return None if the webhook changed nothing. `target` is the copied state while a dial loop is unrolled."""
+        """None if the webhook changed nothing. `target` is the copied state while a dial loop is unrolled."""
         turn = played.turn
         if turn is None:
             return None
@@ -383,7 +383,7 @@ class Explorer:
         return made
 
     def _failures(self, failed: Iterable[tuple[str, str, TraceLine]]) -> Iterator[tuple[str, str, str, str]]:
-        """A handler that fails before its first wait has no steps yet, so its start is given instead."""
+        """A handler that fails before its first wait has no step, so its start is given."""
         for name, step, line in failed:
             flow = self.root.named(name)
             if step or flow.handler is not None:
@@ -417,7 +417,7 @@ class Explorer:
             self._add(None, Trigger("leg"), moment, dialling.env, played, dialled_by=dialling)
 
     def _played(self, actions: list[dict[str, Any]], *, is_party: bool) -> PlayedNcco:
-        """A declining party is alone in a conversation until it hangs up. This does not count as silence."""
+        """A declining party waits alone until it hangs up, which does not count as silence."""
         key = (orjson.dumps(actions), is_party)
         if key not in self._nccos:
             errors = tuple(issue for issue in check(actions) if issue.severity == "error")

@@ -1,4 +1,4 @@
-"""Finds the values that a flow's expressions read, and the values that they are compared with."""
+"""Finds the values that a flow's expressions read and compare."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ncco_server.flow.templates.values import Computed, Expression, Native, Valu
 ENTRY: Final = "[]"
 LENGTH: Final = "#"
 RETURNED: Final = "\0returned"
-"""The first element of the path of a value that a sub-flow returns."""
+"""Begins the path of a value that a sub-flow returns."""
 
 Path: TypeAlias = tuple[str, ...]
-"""A variable name and the fields below it; ENTRY stands for any list entry, LENGTH for a length."""
+"""A variable and the fields below it; ENTRY stands for any list entry, LENGTH for a length."""
 
 Position: TypeAlias = Literal["begins", "ends", "holds", "at"]
 Pieces: TypeAlias = tuple[str | None, ...]
-"""The pieces of a concatenated text: literal texts, and None for each computed piece."""
+"""A concatenated text: literal texts, and None for each computed piece."""
 
 LONGEST_JOINED: Final = 24
 """Characters of a text that is split into pieces."""
@@ -37,7 +37,7 @@ _TESTS: Final = {known.part: known for known in FILTERS.values() if known.is_tes
 
 
 class TextPart(NamedTuple):
-    """A compared part of a text: the beginning, the end, any substring, or the substring from index `low` on."""
+    """A compared part of a text: its beginning, its end, any substring, or that from index `low`."""
 
     where: Position
     text: str = ""
@@ -70,7 +70,7 @@ def templates_in(source: Value | Expression) -> Iterator[Native | Computed]:
 
 
 def paths_of(source: Value | Expression) -> Iterator[Path]:
-    """Each path has its full length: `a.b`, but not `a`."""
+    """Paths have their full length: `a.b`, but not `a`."""
     for occurrence in expressions_of(source):
         yield from paths_in(occurrence.node)
 
@@ -108,10 +108,10 @@ def path_of(node: nodes.Node) -> Path | None:
 
 
 def reads(source: Value | Expression) -> Iterator[tuple[Path, bool]]:
-    """Yield every path that is read, and whether its value can affect where the call goes.
+    """Every path that is read, and whether its value can affect where the call goes.
 
-    A value that is only output cannot. A value that is cast, indexed, sliced, counted or used in a computation can,
-    because the error exit may be taken for some values.
+    One that is only output cannot. One that is cast, indexed, sliced, counted or computed with can, because some values
+    may take the error exit.
     """
     for occurrence in expressions_of(source):
         yield from _weighed(occurrence.node, decides=occurrence.role != "output")
@@ -127,7 +127,7 @@ def reads(source: Value | Expression) -> Iterator[tuple[Path, bool]]:
 
 
 def names_that_may_fail(value: Value) -> set[str]:
-    """The names whose values can make an assignment fail. A sum of numbers never fails."""
+    """Names whose values can make an assignment fail. A sum of numbers never fails."""
     found: set[str] = set()
     for each in expressions_of(value):
         weighed = _weighed(each.node, decides=each.role != "output", sums=False)
@@ -165,10 +165,10 @@ def is_plain(node: nodes.Node) -> bool:
 
 
 def part_of(node: nodes.Node) -> TextPart | None:
-    """`text` is still empty. Return None if the expression reads the whole text."""
+    """With an empty `text`; None if the expression reads the whole text."""
     match node:
         case nodes.Getitem(arg=nodes.Slice(start=nodes.Const(value=low), stop=nodes.Const(value=high))):
-            if (low or 0) < 0:  # `[-2:]` is the end; `[-4:-2]` may be anywhere, depending on the length
+            if (low or 0) < 0:  # `[-2:]` is the end; where `[-4:-2]` is depends on the length
                 return TextPart("ends") if high is None else TextPart("holds")
             return TextPart("at", low=low) if low else TextPart("begins")
         case nodes.Filter(node=nodes.Expr() as of, name=name):
@@ -191,7 +191,7 @@ def offsets_in(node: nodes.Node) -> Iterator[float]:
 
 
 def growth_of(node: nodes.Node) -> set[str]:
-    """Return `rises`, `sinks`, or `free` if an assignment computes a number in another way."""
+    """`rises`, `sinks`, or `free` if an assignment computes a number otherwise."""
     match node:
         case nodes.Const():
             return set()

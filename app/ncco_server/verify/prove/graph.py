@@ -21,7 +21,7 @@ Edge: TypeAlias = tuple[Transition, State | None]
 
 
 class Graph:
-    """A state space without faults and without the copies of states from unrolled dial loops."""
+    """A state space without faults and copies from unrolled dial loops."""
 
     def __init__(self, space: StateSpace) -> None:
         self._beginnings = space.out[None]
@@ -44,9 +44,9 @@ class Graph:
         return [state for state in self.out if state not in free]
 
     def cycles(self, *, dialling: bool) -> Iterator[list[Transition]]:
-        """Find the shortest cycle of each strongly connected component that a call can stay in without accepted input.
+        """The shortest cycle of each strongly connected component that calls can stay in without accepted input.
 
-        If `dialling` is false, only cycles that dial nobody are returned.
+        Unless `dialling`, only cycles that dial nobody are found.
         """
         passing = {
             state: [each for each in out if each.kind == "other" and (dialling or not each.dials)]
@@ -56,9 +56,9 @@ class Graph:
         return filter(None, cycles)
 
     def silences(self, most: float) -> Iterator[tuple[Transition, float]]:
-        """Yield each turn with the longest silence heard in it, in seconds, including the silence just before it.
+        """Each turn with its longest silence, in seconds, including that just before it.
 
-        A silence before the turn that is already longer than `most` is reported for the earlier turn only.
+        A silence that was longer than `most` before the turn is reported for the earlier turn only.
         """
         quiet: dict[State | None, float] = defaultdict(float)
         turns = [*self._beginnings, *(each for out in self.out.values() for each in out)]
@@ -73,7 +73,7 @@ class Graph:
                 quiet[each.target] = max(quiet[each.target], 0.0 if behind == ENDLESS else behind)
 
     def party_waits(self) -> Iterator[tuple[Transition, float]]:
-        """Yield the last turn of each dialled party that only listens, and the seconds until its NCCOs have ended."""
+        """The last turn of each dialled party that only listens, and the seconds until its NCCOs have ended."""
         for first in (each for each in self._beginnings if each.kind == "leg"):
             path = list[Transition]()
             following = [first]
@@ -86,14 +86,14 @@ class Graph:
         """Find the path that enters the most steps.
 
         Args:
-            moment: the moment of all time-dependent turns; None: each turn has its own moment.
-            dials: maximum number of dials in a call; None: dials are not counted.
+            moment: of all time-dependent turns; None: each has its own.
+            dials: the most in a call; None: they are not counted.
         """
         out = {state: [each for each in turns if _happens_at(each, moment)] for state, turns in self.out.items()}
         return LongestPath([each for each in self._beginnings if _happens_at(each, moment)], out, dials)
 
     def soonest_dial(self) -> tuple[float, Transition | None]:
-        """Return the fewest seconds until a phone rings, and the turn that dials; (inf, None) if no path dials."""
+        """The fewest seconds until a phone rings, and the dialling turn; (inf, None) if no path dials."""
         best: tuple[float, Transition | None] = (ENDLESS, None)
         tie_breaker = count()
         waiting = [(0.0, next(tie_breaker), each) for each in self._beginnings if each.kind != "leg"]
@@ -147,12 +147,12 @@ def _happens_at(turn: Transition, moment: datetime | None) -> bool:
 
 
 class LongestPath:
-    """The path that enters the most steps; each step of a cycle counts once.
+    """The path with the most steps; each step of a cycle counts once.
 
     Args:
         beginnings: the first turns.
         out: the turns that leave each state.
-        dials: maximum number of dials in a call; None: dials are not counted.
+        dials: the most in a call; None: they are not counted.
     """
 
     def __init__(
@@ -165,9 +165,7 @@ class LongestPath:
         self._within: list[frozenset[StepKey]] = []
         """The steps that the turns within each cycle enter."""
         self._longest: list[list[tuple[int, Transition | None]]] = []
-        """For each cycle and each remaining number of dials: how many steps can still be entered, and the turn that
-        leaves the cycle.
-        """
+        """For each cycle and remaining number of dials: the most steps to enter, and the turn that leaves the cycle."""
         for number, group in enumerate(groups):  # in reverse topological order
             turns = [each for state in group for each in out[state]]
             leaving = [each for each in turns if not self._stays(each, number)]
@@ -187,9 +185,9 @@ class LongestPath:
     def _best(
         self, leaving: Sequence[Transition], inner: Sequence[Transition], left: int
     ) -> tuple[int, Transition | None]:
-        """Return how many steps a path enters in and after a cycle, at most, and the turn that leaves the cycle.
+        """The most steps a path enters in and after a cycle, and the turn that leaves the cycle.
 
-        All dials within the cycle are made before the path leaves it.
+        All dials in the cycle come first.
         """
         free = {where for each in inner if not self._cost(each) for where in each.entered}
         dialling = {where for each in inner if self._cost(each) for where in each.entered} - free
@@ -199,7 +197,7 @@ class LongestPath:
         return len(free) + made + max(0, steps), turn
 
     def _steps_from(self, turn: Transition, left: int) -> int:
-        """Return how many steps a path enters from this turn to its end; negative if it dials too often."""
+        """The steps a path enters from this turn to its end; negative if it dials too often."""
         cost = self._cost(turn)
         if cost > left:
             return -1
@@ -212,7 +210,7 @@ class LongestPath:
         )
 
     def walk(self, most: int) -> list[Transition]:
-        """Stop when more than `most` steps are entered; [] if the path does not enter that many."""
+        """Stop after more than `most` steps; [] if the path does not enter that many."""
         walked = [self._first]
         entered = len(self._first.entered)
         while entered <= most and (state := walked[-1].target) is not None:
@@ -238,7 +236,7 @@ class LongestPath:
         return max(0, self._dials - sum(map(self._cost, walked)))
 
     def _to_new_step(self, state: State, seen: Set[StepKey], left: int) -> list[Transition]:
-        """Return the shortest path within a cycle to a turn that enters a new step; [] if there is none."""
+        """The shortest path within a cycle to a turn that enters a new step; [] if there is none."""
 
         def is_new(turn: Transition) -> bool:
             return any(where not in seen for where in turn.entered)
@@ -263,7 +261,7 @@ class LongestPath:
 
 
 class Paths:
-    """Finds the shortest paths that one call can take, with all time-dependent turns at the same moment."""
+    """Finds a call's shortest paths, with all time-dependent turns at the same moment."""
 
     def __init__(self, space: StateSpace) -> None:
         self._space = space
@@ -289,9 +287,9 @@ class Paths:
         return [each for each in self._space.out[state] if each.kind == "held"]
 
     def covering(self, wanted: Set[OutcomeKey]) -> list[tuple[datetime, list[Transition]]]:
-        """Return a small set of paths that together take every outcome of `wanted` that can be taken.
+        """A small set of paths that take every possible outcome of `wanted`.
 
-        Each path continues as long as it can reach another outcome.
+        A path continues while it can reach another outcome.
         """
         left = set(wanted)
         found = list[tuple[datetime, list[Transition]]]()
@@ -305,11 +303,11 @@ class Paths:
         return found
 
     def joining(self) -> list[Transition]:
-        """Return the turns of a called party from hearing a flow to being connected; [] if none is ever connected."""
+        """A called party's turns from hearing a flow to being connected; [] if none ever is."""
         return next((path for leg in self._legs if (path := self.to_joined(leg))), [])
 
     def to_joined(self, leg: Transition) -> list[Transition]:
-        """Return [] if no path leads from the first turn of a called party to the turn that connects it."""
+        """[] if no path leads from a called party's first turn to its connection."""
         if _is_joined(leg):
             return [leg]
         return self._search(leg, leg.moment, _is_joined)

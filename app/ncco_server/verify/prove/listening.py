@@ -1,6 +1,6 @@
 """The audio of an NCCO as a caller hears it: sound, silence, and when a phone starts to ring.
 
-The simulator estimates how long speech takes. Recording and ringing do not count as silence, waiting for input does.
+The simulator estimates the duration of speech. Waiting for input counts as silence, recording and ringing do not.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ class TurnAudio(NamedTuple):
     """The audio of a turn, as durations in seconds.
 
     Attributes:
-        lead_silence_s: silence before the first sound; the whole duration if there is no sound.
+        lead_silence_s: before the first sound; the whole duration if there is none.
         longest_silence_s: between two sounds.
         trailing_silence_s: after the last sound.
         prompt_s: the time until the caller can answer, a phone rings, or the NCCO ends.
-        input_s: how long the `input` waits for an answer; 0 without an `input`.
+        input_s: how long the `input` waits; 0 without an `input`.
         rings_s: how long the dialled phone rings; 0 without a `connect`.
         rings_at_s: when the dialled phone starts to ring; None without a `connect`.
-        survives_loss: whether the caller still hears something if the reply to the `input` is lost or, without an
-            `input`, the reply to a `notify`.
-        is_endless: whether a prompt repeats forever and cannot be interrupted.
+        survives_loss: whether the caller hears something if the reply to the `input` or, without one, to a `notify` is
+            lost.
+        is_endless: a prompt repeats forever and cannot be interrupted.
     """
 
     lead_silence_s: float
@@ -54,7 +54,7 @@ CONVERSATION: Final = TurnAudio(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, True, True)
 
 
 class _Sound(NamedTuple):
-    """A period of sound or, if not `is_heard`, of silence. `pause`: seconds of the longest silence in the sound."""
+    """A period of sound or silence. `pause`: seconds of the longest silence in the sound."""
 
     seconds: float
     is_heard: bool = True

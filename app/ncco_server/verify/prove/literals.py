@@ -1,6 +1,6 @@
-"""Collects the literals that each value is compared with, in a flow and in all flows that it can run.
+"""Collects the literals that each value is compared with, in a flow and all flows it can run.
 
-Values that are compared with or assigned to each other share their literals (union-find over paths).
+Values compared with or assigned to each other share literals (union-find over paths).
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ _FORM_BY_FIELD: Final = {"language": "language", "user": "user"}
 """The form of text that a field accepts; for `uri` see `_forms_in`."""
 _FORM_BY_ENDPOINT: Final = {"websocket": "websocket", "sip": "sip"}
 MOST_NUMBERS: Final = 24
-"""Numbers to try for one value, including those derived by addition or subtraction."""
+"""Numbers to try for one value, including those derived by sums."""
 MOST_PAIRS: Final = 6
 """Parts of one text that are combined in pairs."""
 LONGEST_SAMPLE: Final = 40
 UNCOMPARED: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "env", "random"})
-"""What a handler reads of a call and does not compare with literals."""
+"""What a handler reads of a call without comparing it with literals."""
 _SHORT_NUMBER: Final = 11
-"""The length to which the beginning of a phone number is filled."""
+"""The beginning of a phone number is filled to this length."""
 _FILLERS: Final = "2345678901"
 
 
@@ -121,12 +121,12 @@ class Compared:
 
     @property
     def is_exact(self) -> bool:
-        """Whether the value is only compared unmodified with literals, so its samples represent all other values."""
+        """Whether it is only compared unmodified with literals, so its samples represent all values."""
         return "changed" not in self.marks
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """The numbers among the literals, and those that an addition or subtraction turns into one of them.
+        """The literal numbers, and those that an addition or subtraction turns into one.
 
         A text of digits counts as a number.
         """
@@ -134,7 +134,7 @@ class Compared:
 
     @property
     def borders(self) -> tuple[float, ...]:
-        """The numbers at which the result of a comparison changes."""
+        """Numbers at which a comparison's result changes."""
         return self._moved(self.offsets)
 
     def _moved(self, offsets: Iterable[float]) -> tuple[float, ...]:
@@ -151,7 +151,7 @@ class Compared:
         return not parts and text not in self.literals and len(text) not in self.lengths
 
     def made(self, low: int, high: int) -> Iterator[str]:
-        """Yield texts of `low` to `high` characters: one for each part, each pair of parts and each length."""
+        """Texts of `low` to `high` characters: one for each part, pair of parts and length."""
         for part in self.parts:
             length = max(low, part.low + len(part.text))
             if length <= high:
@@ -164,14 +164,14 @@ class Compared:
             yield from (self._filler() * each for each in (number - 1, number, number + 1) if low <= each <= high)
 
     def written(self, shortest: int = 0) -> list[str]:
-        """Return texts for each literal, part and length, and for numbers around literals if texts can be numbers."""
+        """Texts for each literal, part and length, and for numbers around literals if texts can be numbers."""
         texts = [*self.texts, *(part.text for part in self.parts), *self.made(shortest, LONGEST_SAMPLE)]
         if self.form == "number" or not self.texts:
             texts += [f"{number:g}" for number in around(self.numbers, is_whole=False)]
         return texts
 
     def _filler(self, beside: str = "") -> str:
-        """Return a digit that does not occur in any part, if there is one."""
+        """A digit that occurs in no part, if there is one."""
         known = beside + "".join(part.text for part in self.parts)
         return next((digit for digit in _FILLERS if digit not in known), _FILLERS[0])
 
@@ -183,7 +183,7 @@ def _number(value: object) -> float | None:
 
 
 def around(numbers: Iterable[float], *, is_whole: bool) -> list[Any]:
-    """Return each number and its neighbours; unless `is_whole`, also the midpoint of each adjacent pair."""
+    """Each number and its neighbours; unless `is_whole`, also the midpoint of each adjacent pair."""
     found = list(dict.fromkeys(numbers))
     if is_whole:
         whole = ((ceil(each) - 1, floor(each), ceil(each), floor(each) + 1) for each in found)
@@ -202,7 +202,7 @@ def different(values: Iterable[Any]) -> list[Any]:
 
 
 def _as_number(literal: str | int) -> str:
-    """Return a phone number that a handler may be looking for when it compares one with this literal; or ""."""
+    """The phone number that a handler may seek with this literal, or ""."""
     digits = str(literal).removeprefix("+")
     return digits.ljust(_SHORT_NUMBER, "0") if digits.isascii() and digits.isdigit() else ""
 
@@ -300,7 +300,7 @@ class Literals:
                 notes.literals |= dict.fromkeys(leaf.type.words)
 
     def _note_fields(self, flow: str, step: Step) -> None:
-        """Note what the fields of actions require: text forms, numbers in a range, headers without line breaks."""
+        """What fields of actions require: text forms, numbers in a range, headers without line breaks."""
         for leaf, form in (each for action in step.actions for each in _forms_in(action)):
             for path in paths_of(leaf):
                 self._notes_at(flow, path).form = form
@@ -312,7 +312,7 @@ class Literals:
                     self._notes_at(flow, path).marks.add(mark)
 
     def _index(self, flow: str, node: nodes.Getitem) -> None:
-        """The entry of a list or map that is read may be missing."""
+        """The entry of a list or map may be missing."""
         of = path_of(node.node)
         if is_computed(node.arg):
             known = dict.fromkeys((0, 1, *_declared_keys(flows_run_from(self.root)[flow], of)))
@@ -365,7 +365,7 @@ class Literals:
         return paths
 
     def _mark_changed(self, paths: Iterable[Path]) -> None:
-        """Mark values that are compared only in part, in a sum or after a filter."""
+        """For values compared only in part, in a sum or after a filter."""
         for path in paths:
             self._notes_of(path).marks.add("changed")
             if path[-1] in (ENTRY, LENGTH):
@@ -419,7 +419,7 @@ class Literals:
         self._parent[self._find(second)] = self._find(first)
 
     def _join_fields(self) -> None:
-        """Join the fields of joined values, down to the depth of the longest path that is read."""
+        """Join the fields of joined values, as deep as the longest path that is read."""
         known = 0
         deepest = max(map(len, self._parent), default=0)
         while known != len(self._parent):
@@ -486,7 +486,7 @@ def _forms_below(name: str, value: Value, form: str) -> Iterator[tuple[Value, st
 
 
 def _declared_keys(flow: Flow, path: Path | None) -> Iterator[str | int]:
-    """Yield the keys in a variable's default map; for a list, its last index and the next one."""
+    """The keys in a variable's default map; for a list, its last index and the next."""
     variable = flow.variables.get(path[0]) if path else None
     value = variable.default if variable is not None else None
     for name in path[1:] if path else ():
@@ -498,7 +498,7 @@ def _declared_keys(flow: Flow, path: Path | None) -> Iterator[str | int]:
 
 
 def _common_texts(root: Flow, path: Path) -> Iterator[str]:
-    """Yield texts that values compared with each other can share: phone numbers, and digits that a caller can enter."""
+    """Texts that compared values can share: phone numbers, and digits that a caller can enter."""
     if path == ("", "call", "from"):
         yield FROM
     elif path == ("", "call", "to"):

@@ -1,6 +1,6 @@
 """Live variable analysis: which values can still affect a waiting call.
 
-It works backwards from the ends of the flows, and repeats until nothing changes.
+It works backwards from the flows' ends until nothing changes.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ Live: TypeAlias = dict[Path, int]
 When: TypeAlias = Literal["entering", "waiting", "ran"]
 
 _NOT_KEPT: Final = frozenset({"env", "hours", "now", "locale"})
-"""Names that are not stored in a session, or that are part of every state key anyway."""
+"""Names outside the session, or in every state key anyway."""
 _SHARED: Final = ("call", "input")
 """Names with the same value in every flow of a call."""
 
 
 @dataclass(slots=True)
 class Liveness:
-    """The live values at each step of a flow and of all flows that it can run.
+    """The live values at each step of a flow and all flows it can run.
 
     Attributes:
-        live: by (flow, step, when). `entering`: before the step is entered; `waiting`: while the call waits in it;
-            `ran`: while the flow that it runs has not returned.
-        replays_by_time: the steps with prompts that read the clock or opening hours; a repeat may sound different.
-        reads_time: the steps that read the clock or opening hours at all.
-        tests_now: whether the value of `now` itself affects the path of any call.
-        deciding: the variables that can affect the path of a waiting call, as (flow, name).
-        kept: as `live`, but sorted and without values that are not stored in a session.
+        live: by (flow, step, when). `entering`: before the step is entered; `waiting`: while the call waits in
+            it; `ran`: until the flow that it runs has returned.
+        replays_by_time: steps with prompts that read the clock or opening hours; repeats may sound different.
+        reads_time: steps that read the clock or opening hours at all.
+        tests_now: whether `now` itself affects any call's path.
+        deciding: variables that can affect a waiting call's path, as (flow, name).
+        kept: as `live`, but sorted, and only with values of a session.
     """
 
     root: Flow
@@ -146,7 +146,7 @@ class _StepLiveness:
         return _joined(_reads(Use(each.value, DECIDES) for each in runs.given), shared)
 
     def moved(self) -> Live:
-        """Return the values that are live if machine detection moves a placed call while it waits in the step."""
+        """Values live if machine detection moves a placed call that waits in the step."""
         outbound = self.flow.outbound
         return _joined(*map(self._at, outbound.ways.values())) if outbound is not None else {}
 
@@ -181,7 +181,7 @@ def _without(live: Live, names: set[str]) -> Live:
 
 
 def _before(sets: tuple[Assignment, ...], live: Live) -> Live:
-    """A variable that is read only to compute its own new value is not live."""
+    """A variable read only for its own new value is not live."""
     for assignment in reversed(sets):
         name = assignment.name
         weight = max((weight for path, weight in live.items() if path[0] == name), default=0)

@@ -1,4 +1,4 @@
-"""Proves many flows: in several processes if it takes long, and only those that have changed since the last time."""
+"""Proves many flows: in several processes if it takes long, and only those that have changed."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from ncco_server.verify.prove.verdict import FlowVerdict
 from ncco_server.verify.scenarios.stage import MakeApp, PathOf
 
 _KEPT_OBJECTS: Final = 200_000
-"""New objects that start a garbage collection: many, because every state is kept, so little is found."""
+"""New objects before a garbage collection: many, since every state is kept and little is found."""
 ALONE_S: Final = 2.0
-"""How long the first process works before others are started, which takes each of them about a second."""
+"""Seconds until other processes are started, which takes each of them about one."""
 _VERDICT: Final = TypeAdapter(FlowVerdict)
 
 Progress = Callable[[str, int, int], None]
-"""Called every few seconds with a flow, its number of states found, and the number still to explore."""
+"""Called every few seconds with a flow and its numbers of states found and still to explore."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProofRequest:
-    """What is to be proved of each flow: the arguments of `prove` and `confirmed`, and the `handlers` of `load`."""
+    """What to prove of each flow: the arguments of `prove` and `confirmed`, and `load`'s `handlers`."""
 
     now: datetime
     env: Mapping[str, str]
@@ -50,13 +50,13 @@ class ProofRequest:
     handlers: tuple[str, ...] = ()
 
     def key_of(self, flow: Flow) -> str:
-        """The key depends on the flow, on the request, and on the day, as opening hours do."""
+        """It depends on the flow, the request, and the day, as opening hours do."""
         about = (flow.name, flow.revision, self.now.date(), sorted(self.env.items()), self.bounds, self.call_limits)
         return key_of("flow", *about)
 
 
 def prove_flow(name: str, sources: Mapping[str, str], request: ProofRequest, progress: Progress) -> FlowVerdict:
-    """Load the flow again, so that another process can prove it."""
+    """Load the flow again: this may be another process."""
     gc.set_threshold(_KEPT_OBJECTS)
     project = load(sources, request.env, handlers=request.handlers)
     proof = prove(
@@ -78,10 +78,10 @@ def prove_all(
     *,
     alone_s: float = ALONE_S,
 ) -> Iterator[FlowVerdict]:
-    """Yield the verdicts in the order in which they are found; `kept` has earlier ones, None to prove all flows.
+    """Yield verdicts as they are found; `kept` has earlier ones, None to prove all flows.
 
-    Raises BrokenProcessPool if one of the processes was killed, for example because memory ran out. `progress` is
-    called in this process or another one.
+    Raises BrokenProcessPool if a process was killed, for example because memory ran out. `progress` may be called in
+    another process.
     """
     waiting = []
     for flow in flows:
@@ -127,7 +127,7 @@ def _proved(
 
 
 def _end_quietly() -> None:
-    """Let Ctrl-C, which reaches all processes of a terminal, end this one without a traceback."""
+    """Ctrl-C, which reaches all processes of a terminal, ends this one without a traceback."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

@@ -1,4 +1,4 @@
-"""Checks that the hooks of placed calls that reach nobody can be sent."""
+"""Checks that hooks of placed calls that reach nobody can be sent."""
 
 from __future__ import annotations
 

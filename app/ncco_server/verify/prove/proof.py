@@ -1,4 +1,4 @@
-"""The proof of a flow: the explored state space, its violations, and how complete the exploration was."""
+"""The proof of a flow: the explored state space, its violations, and its completeness."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Proof:
     """The result of exploring a flow.
 
     Attributes:
-        representatives: input → the sample values that represent all its values; empty if every value was tried.
-        env: the environment variables of the server during the exploration.
-        ranges: the explored range of each variable that can leave it, by (flow, name).
-        is_certain: whether it is certain that no call takes the outcomes in `never`.
-        growth: what makes the exploration large; None if it is not.
+        representatives: input → samples that represent all its values; empty if every value was tried.
+        env: the server's environment variables during the exploration.
+        ranges: the explored range of variables that can leave it, by (flow, name).
+        is_certain: whether certainly no call takes the outcomes in `never`.
+        growth: the cause of a large exploration, or None.
     """
 
     flow: Flow
@@ -55,7 +55,7 @@ class Proof:
     def status(self) -> Status:
         """`refuted`: a property is violated. `stopped`: the exploration ended early.
 
-        `walked`: everything was explored, but some inputs only with sample values. `proved`: everything was explored.
+        `walked`: everything, but some inputs only with samples, was explored. `proved`: everything was.
         """
         is_refuted = any(each.is_error for each in self.violations)
         return status_of(self.space.stopped, self.representatives, is_refuted=is_refuted)
@@ -89,11 +89,10 @@ def prove(
     call_limits: CallLimits | None = None,
     progress: Callable[[int, int], None] = lambda _found, _waiting: None,
 ) -> Proof:
-    """Explore a flow of a project without errors, and all flows that it can run.
+    """Explore a flow of a project without errors, and all flows it can run.
 
-    `now` is the earliest time of a call, with a time zone. `env` has the variables of the server that are set; the
-    others get suitable values. `progress` gets the number of states found and the number still to explore, every few
-    seconds.
+    `now` is the earliest time of a call (aware). `env` has the server's variables; others get suitable values.
+    `progress` gets the numbers of states found and still to explore, every few seconds.
     """
     literals = Literals(flow)
     values = Representatives(literals, now, variables_for(flow, literals, env or {}))
@@ -116,7 +115,7 @@ def prove(
 
 
 def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:
-    """Return the entry flows; if there are none, the flows that no other flow runs."""
+    """The entry flows; if there are none, the flows that no other runs."""
     startable = [flow for flow in flows.values() if flow.is_startable or flow.outbound is not None]
     run = {name for flow in flows.values() for name in flows_run_from(flow) if name != flow.name}
     return startable or [flow for flow in flows.values() if flow.name not in run] or list(flows.values())

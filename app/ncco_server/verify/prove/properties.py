@@ -38,7 +38,7 @@ _UNESCAPABLE: Final = "E393"
 class CallLimits(NamedTuple):
     """Limits of a call: seconds of silence, and number of steps.
 
-    `after_connect` is what Vonage was seen to do when a connected party hangs up; "" if nobody has seen it.
+    `after_connect` is what Vonage was seen to do when a connected party hangs up, or "".
     """
 
     silence_s: float = float(LIMITS["silence"])
@@ -51,10 +51,10 @@ class Violation(NamedTuple):
 
     Attributes:
         place: the step or line to change.
-        turn: the turn in which the violation occurs; None if no turn shows it, such as for an unreachable step.
-        path: the turns that lead to the violation, if the shortest path to `turn` does not show it; otherwise ().
-        severity: `warning` if the violation is not certain, for example because only sample values were tried.
-        code: the issue code of a failed step or the name of a hook that cannot be sent, or "".
+        turn: where it occurs; None if no turn shows it, as for an unreachable step.
+        path: the turns that lead to it, if the shortest path to `turn` does not show it; otherwise ().
+        severity: `warning` if uncertain, for example because only samples were tried.
+        code: a failed step's issue code or an unsendable hook's name, or "".
     """
 
     kind: str
@@ -75,7 +75,7 @@ class Violation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """Everything that the checks read. If `is_certain`, no call takes the outcomes that were not found."""
+    """What the checks read. If `is_certain`, no call takes the outcomes that were not found."""
 
     space: StateSpace
     graph: Graph
@@ -114,7 +114,7 @@ def _refused(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
-    """Find error exits taken without a delivery fault, unless the step has its own error exit."""
+    """Error exits taken without a delivery fault, unless the step has its own."""
     found = turn.failed if turn.kind != "fault" else ()
     endless = [each for each in found if each[2] == "R103"]  # the error exit's steps then fail for the same reason
     for flow, step, code, because in endless[:1] or found:
@@ -146,7 +146,7 @@ def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _is_to_name(turn: Transition) -> bool:
-    """Whether only calls from an app lead to the turn. Only a warning: no app may call the flow."""
+    """Whether only calls from an app lead here, of which there may be none: only a warning."""
     call = turn.first_path[0].call
     return call is not None and call.to == APP_TO
 
@@ -165,9 +165,9 @@ def _endless(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _dead_ends(explored: Explored, turn: Transition) -> Iterator[Violation]:
-    """Find calls that end without a prompt, unless the caller chose to end them or has talked to somebody.
+    """Calls that end without a prompt, unless the caller ended them or has talked to somebody.
 
-    A sub-flow with outcomes does not end the call: it returns to the calling flow.
+    A sub-flow with outcomes returns to the calling flow.
     """
     root = explored.space.root
     returns = bool(root.outcomes) and not root.is_startable
@@ -187,7 +187,7 @@ def _dead_ends(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _dead_dials(explored: Explored, turn: Transition) -> Iterator[Violation]:
-    """Find calls that end without a prompt if the last dial fails, since the step has no `on`."""
+    """Calls that end without a prompt if the last dial fails, since the step has no `on`."""
     if turn.target is None and not turn.is_party and turn.kind != "fault" and undecided_dials(turn):
         message = f'if nobody answers the connect of step "{turn.where[1]}", the call ends without a word'
         cure = "add `on` to it: `completed: end`, and `otherwise` with a step that says something"
@@ -195,7 +195,7 @@ def _dead_dials(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def undecided_dials(turn: Transition) -> int:
-    """Return how many dials must fail for the call to end without another prompt; 0 if that cannot happen."""
+    """How many dials must fail for the call to end without another prompt; 0 if it cannot."""
     actions = turn.ncco.actions
     dials = [at for at, action in enumerate(actions) if action["action"] == "connect"]
     is_decided = any(actions[at].get("eventType") == "synchronous" for at in dials)
@@ -311,10 +311,10 @@ def _silences(explored: Explored) -> Iterator[Violation]:
 
 
 def _quiet_step(explored: Explored, turn: Transition) -> StepKey:
-    """Return the step that causes the silence of a turn.
+    """The step that causes a turn's silence.
 
-    This is the last entered step with a `conversation` that is silent forever, or with a `wait` longer than the `input`
-    of the turn; otherwise the last step of the turn.
+    It is the last entered step with an endlessly silent `conversation`, or with a `wait` longer than the turn's
+    `input`; otherwise the turn's last step.
     """
     waits = [float(action.get("timeout", 0)) for action in turn.ncco.actions if action["action"] == "wait"]
     silent = "wait" if max(waits, default=0.0) > turn.heard.input_s else ""
@@ -327,7 +327,7 @@ def _quiet_step(explored: Explored, turn: Transition) -> StepKey:
 
 
 def _silent_while_party_is_asked(explored: Explored) -> Iterator[Violation]:
-    """Find callers who hear silence while the dialled party hears a flow (`onAnswer`).
+    """Callers who hear silence while the dialled party hears a flow (`onAnswer`).
 
     Source: NCCO reference, Phone (onAnswer: without a ringbackTone the caller hears silence).
     """
@@ -351,9 +351,9 @@ def _duration(seconds: float) -> str:
 
 
 def _relying_on_continuing(explored: Explored) -> Iterator[Violation]:
-    """Find what happens only if Vonage continues the call after a connect: once per flow.
+    """What happens only if Vonage continues a call after a connect: once per flow.
 
-    If Vonage ends the call instead, its turns are a part of those that are explored, so no other check differs.
+    If Vonage ends it instead, its turns are among the explored ones, so no other check differs.
     """
     seen = explored.call_limits.after_connect
     flows: dict[str, dict[str, Transition]] = {}
@@ -376,7 +376,7 @@ def _completed(explored: Explored, turn: Transition) -> Way:
 
 
 def _effects(explored: Explored, turn: Transition) -> str:
-    """Return what does not happen without a turn after a dial, or "". Hooks of `ended` are sent anyway."""
+    """What does not happen without a turn after a dial, or "". Hooks of `ended` are sent anyway."""
     entered = [explored.step(where) for where in turn.entered]
     flows = [explored.space.root.named(flow) for flow in (turn.before[0], explored.space.root.name)]
     ended = {hook.name for flow in flows for hook in flow.events.get(ENDED, ()) if isinstance(hook, SentHook)}
@@ -389,7 +389,7 @@ def _effects(explored: Explored, turn: Transition) -> str:
 
 
 def _never_joined(explored: Explored) -> Iterator[Violation]:
-    """Find dials with an `onAnswer` flow that never connects the party, whatever the party does."""
+    """Dials with an `onAnswer` flow that never connects the party."""
     space = explored.space
     paths = Paths(explored.space)
     legs: dict[tuple[str, str, str], list[Transition]] = {}
@@ -432,7 +432,7 @@ def _far_from_a_person(explored: Explored) -> Iterator[Violation]:
 
 
 def _unreachable(explored: Explored) -> Iterator[Violation]:
-    """For the flows that the explored flow runs, see `never_run`."""
+    """For flows that the explored one runs, see `never_run`."""
     root = explored.space.root
     entered = explored.space.entered
     return unreached(root, flows_run_from(root), entered, is_certain=explored.is_certain)
@@ -444,7 +444,7 @@ _WHOLE_CHECKS: Final = (_trapped, _never_joined, _too_many_steps, _far_from_a_pe
 
 
 def unreached(flow: Flow, flows: Mapping[str, Flow], entered: Set[StepKey], *, is_certain: bool) -> Iterator[Violation]:
-    """A step that an error exit leads to counts as reachable."""
+    """A step reached by an error exit counts as reachable."""
     reached = entered | _after_errors(flows, entered)
     yield from _never_given(flow, reached, is_certain=is_certain)
     for step in flow.steps.values():
@@ -473,9 +473,9 @@ def _never_given(flow: Flow, reached: Set[StepKey], *, is_certain: bool) -> Iter
 
 
 def _after_errors(flows: Mapping[str, Flow], entered: Set[StepKey]) -> set[StepKey]:
-    """Follow the error exits of entered steps.
+    """Follow entered steps' error exits.
 
-    An error exit that sets nothing and leads to an entered step adds nothing.
+    One that sets nothing and leads to an entered step adds nothing.
     """
     errors = ((flows[name], flows[name].steps[step].error or flows[name].error) for name, step in entered)
     led_to = ((where, error) for flow, error in errors if error is not None for where in _led_to(flows, flow, error))
@@ -506,10 +506,10 @@ def _led_to(flows: Mapping[str, Flow], flow: Flow, target: Target) -> Iterator[S
 
 
 def is_certain(space: StateSpace, literals: Literals, chosen: Mapping[str, tuple[Any, ...]]) -> bool:
-    """Whether it is certain that no call takes the outcomes that were not found.
+    """Whether certainly no call takes the outcomes that were not found.
 
-    It is not if the exploration stopped early, or if a step with a missed outcome depends on a sampled value, or may
-    depend on one, as a step of a handler in Python.
+    Not if the exploration stopped early, or a step with a missed outcome depends on a sampled value, as a step of a
+    handler in Python may.
     """
     if space.stopped:
         return False
@@ -522,7 +522,7 @@ def is_certain(space: StateSpace, literals: Literals, chosen: Mapping[str, tuple
 
 
 def _deciding(step: Step) -> Iterator[Path]:
-    """Yield the paths in the step's conditions and in the parties that it dials."""
+    """The paths in the step's conditions and dialled parties."""
     dialled = (use for use in played_by(step) if use.weight == DECIDES and step.exit.dials)
     for use in (*tested_by(step), *dialled):
         yield from paths_of(use.source)
@@ -537,7 +537,7 @@ def _missed(flows: Iterable[Flow], space: StateSpace) -> Iterator[FlowOutcome]:
 
 
 def _is_sampled(chosen: Mapping[str, tuple[Any, ...]], literals: Literals, flow: str, path: Path) -> bool:
-    """Samples are exact for a value that is only compared with literals, unless only some combinations were tried."""
+    """Samples are exact for values only compared with literals, unless only some combinations were tried."""
     compared = literals.of(flow, path)
     names = [path, *((name[1:] if name[0] == RETURNED else name) for name in compared.names)]
     written = {".".join(part for part in name[cut:] if part not in (ENTRY, LENGTH)) for name in names for cut in (0, 1)}

@@ -1,4 +1,4 @@
-"""Plays the scenarios of a proof before they are shown or written, to check that the simulator agrees with it."""
+"""Plays a proof's scenarios before they are shown or written: the simulator must agree with it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Rehearsed:
 
     Attributes:
         written: the scenario with the prompts that were heard.
-        problem: why playing it did not have the expected result, or "".
+        problem: why it did not have the expected result, or "".
         result: None if the call could not be played.
     """
 
@@ -39,7 +39,7 @@ class Rehearsed:
 
 
 def confirmed(project: Project, proof: Proof, make_app: MakeApp, path_of: PathOf = str) -> FlowVerdict:
-    """A violation that the simulator does not reproduce is left out, and stops the proof."""
+    """Violations that the simulator does not reproduce are left out and stop the proof."""
     first = dict[tuple[str, ...], Violation]()
     for violation in proof.violations:
         first.setdefault(FoundViolation.of(violation).key, violation)
@@ -60,10 +60,10 @@ def confirmed(project: Project, proof: Proof, make_app: MakeApp, path_of: PathOf
 def coverings(
     project: Project, proofs: Iterable[Proof], make_app: MakeApp
 ) -> tuple[dict[str, list[Rehearsed]], list[FlowOutcome]]:
-    """Return the scenarios that cover all outcomes, by flow; and the outcomes still missing after playing them.
+    """Scenarios that cover all outcomes, by flow; and outcomes still missing after playing them.
 
-    Each outcome is covered in the first flow that reaches it. An outcome is missing if a proof reaches it, but no
-    played scenario took it.
+    The first flow that reaches an outcome covers it. An outcome is missing if a proof reaches it, but no played
+    scenario did.
     """
     played: dict[str, list[Rehearsed]] = {}
     taken: set[tuple[str, str, str]] = set()
@@ -90,7 +90,7 @@ def rehearse(project: Project, scenarios: Iterable[WrittenScenario], make_app: M
 
 
 async def _play(stage: LocalStage, written: WrittenScenario) -> Rehearsed:
-    """Write the prompts that were heard into the scenario, since similar calls can start differently."""
+    """Write the heard prompts into the scenario, since similar calls can start differently."""
     (scenario,), _ = read_scenarios("rehearsal.yaml", written.text)
     reader = ScenarioReader()
     fitted = stage.fit(scenario, reader)

@@ -1,4 +1,4 @@
-"""Sample values of each type, chosen from the literals that a value is compared with, and combinations of them."""
+"""Sample values of each type, chosen from the literals that they are compared with, and their combinations."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ncco_server.verify.prove.literals import Compared, Literals, around, differ
 Name = TypeVar("Name", bound=Hashable)
 
 MOST_ANSWERS: Final = 256
-"""If there are more combinations of field values, only some are tried (see `combined`)."""
+"""Of more combinations of field values, only some are tried (see `combined`)."""
 LONGEST_LIST: Final = 2
 """Unless the flow tests for a longer one."""
 MOST_ENTRIES: Final = 25
 """Even if the flow tests for a longer one."""
 MOST_DISTANCES: Final = 3
-"""Distances to try between two numbers that are compared with each other."""
+"""Distances to try between two compared numbers."""
 SAMPLES: Final[Mapping[str, Any]] = {
     "text": "something",
     "int": 7,
@@ -64,7 +64,7 @@ _FAR: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Dates and times far from any other, by kind."""
 _SENSITIVE: Final = "kept to itself"
-"""It must differ from all other samples: a text that is equal to a secret is masked."""
+"""It must differ from all other samples: a text equal to a secret is masked."""
 _SHORTEST: Final = {"phone": 11}
 _MANY_ITEMS: Final = 8
 _OUT_OF_RANGE: Final = (7, -1, 0, 1_000_000)
@@ -74,11 +74,11 @@ _TWO_LINES: Final = "one line\nand another"
 
 @dataclass(slots=True)
 class Representatives:
-    """Chooses sample values, and records the inputs for which they represent other values.
+    """Chooses sample values, and records the inputs where they represent others.
 
     Attributes:
         now: the earliest time of a call.
-        chosen: the sample values that represent all values of an input, by its dotted name.
+        chosen: the samples for all values of an input, by its dotted name.
     """
 
     literals: Literals
@@ -134,7 +134,7 @@ class Representatives:
         return [{}, *combined(choices, MOST_ANSWERS)[0]] if choices else [{}]
 
     def untyped(self, flow: str, path: Path) -> list[Any]:
-        """Return maps if a field below a path of unknown type is read, otherwise texts and numbers."""
+        """Maps if a field below a path of unknown type is read, otherwise texts and numbers."""
         if self._fields_read(flow, path) - {ENTRY, LENGTH}:
             return self._maps(flow, path)
         compared = self.literals.of(flow, path)
@@ -171,7 +171,7 @@ class Representatives:
 
 
 def _with_another(items: list[Any], item: Kind) -> list[Any]:
-    """Include a second usual value, since a list can hold two valid numbers or URLs."""
+    """Include a second usual value: a list can hold two valid numbers or URLs."""
     usual = () if item.hosts else _USUAL.get(item.name, ())
     is_alone = len([each for each in items if each in usual]) == 1
     return [*items[:1], *(each for each in usual[:2] if is_alone and each not in items), *items[1:]]
@@ -205,9 +205,9 @@ def _numbers(name: str, compared: Compared) -> list[Any]:
 
 
 def _points(type_: Kind, compared: Compared, now: datetime) -> list[str]:
-    """Return each literal and its neighbours; the sample if there are none.
+    """Each literal and its neighbours, or the sample.
 
-    For a value that is compared with another one, such as `now`: also the present date or time of day, and far values.
+    For a value compared with another one, such as `now`: also the present date or time of day, and far values.
     """
     known = [each for text in compared.texts if (each := _cast(type_, text)) is not None]
     found = [each for stored in known for steps in (0, -1, 1) if (each := _moved(type_, stored, steps)) is not None]
@@ -218,7 +218,7 @@ def _points(type_: Kind, compared: Compared, now: datetime) -> list[str]:
 
 
 def _moved(type_: Kind, stored: str, steps: int) -> str | None:
-    """Move by days or minutes; None if the result is not in the calendar."""
+    """Move by days or minutes; None if the calendar ends."""
     point = type_.operand(stored)
     try:
         if isinstance(point, time):
@@ -254,7 +254,7 @@ def _others(type_: Kind, compared: Compared) -> list[Any]:
 
 
 def _cast(type_: Kind, literal: object) -> Any:
-    if literal == "" and type_.name in ("phone", "url"):  # a date or a time that is not known cannot be compared
+    if literal == "" and type_.name in ("phone", "url"):  # an unknown date or time cannot be compared
         return literal
     try:
         return type_.cast(literal)
@@ -265,16 +265,16 @@ def _cast(type_: Kind, literal: object) -> Any:
 # combinations
 
 MOST_PAIR_ROWS: Final = 4
-"""Rows for pairs, at most, as a multiple of the argument `most` of `combined`."""
+"""The most rows for pairs, as a multiple of `combined`'s `most`."""
 EACH_ONCE: Final = "each value of each field once"
 EACH_PAIR: Final = "each pair of values of two fields"
 
 
 def combined(choices: Mapping[Name, list[Any]], most: int) -> tuple[list[dict[Name, Any]], str]:
-    """Return rows with a value for each name, and how they were chosen: "" for every combination.
+    """Rows with a value for each name, and how they were chosen: "" for every combination.
 
-    If there are more than `most` combinations, the rows contain each pair of values of two names or, if there are too
-    many pairs, each value once.
+    With more than `most` combinations, the rows contain each pair of values of two names or, with too many pairs, each
+    value once.
     """
     if prod(map(len, choices.values())) <= most:
         return [dict(zip(choices, row, strict=True)) for row in product(*choices.values())], ""

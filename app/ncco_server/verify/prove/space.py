@@ -1,4 +1,4 @@
-"""The state space of a flow: the states in which calls wait, and the turns between them."""
+"""A flow's state space: the states in which calls wait, and the turns between them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ TurnKind = Literal["accepted", "held", "other", "leg", "fault"]
 fault: a webhook or its reply failed. other: everything else, such as silence or a dial outcome.
 """
 StepKey: TypeAlias = tuple[str, str]
-"""The names of a flow and of one of its steps."""
+"""The names of a flow and one of its steps."""
 
 
 class PlayedNcco(NamedTuple):
-    """An NCCO, the errors for which Vonage would refuse it, and its audio. `is_party`: a dialled party hears it."""
+    """An NCCO, the errors for which Vonage would refuse it, and its audio. `is_party`: for a dialled party."""
 
     actions: Sequence[Mapping[str, Any]]
     issues: tuple[Issue, ...]
@@ -38,7 +38,7 @@ class PlayedNcco(NamedTuple):
 NO_PARAMS: Final[Mapping[str, Any]] = {}
 
 NOTHING: Final = PlayedNcco((), (), CONVERSATION)
-"""Stands for the empty reply at the end of a conversation."""
+"""The empty reply at the end of a conversation."""
 
 
 @dataclass(eq=False, slots=True)
@@ -46,10 +46,10 @@ class State:
     """A point at which calls wait for a webhook.
 
     Attributes:
-        number: counts from 0, in the order of discovery.
-        session: the session of the first call that reached the state.
-        first: the first turn found that leads to the state.
-        key: identifies the state without its failed attempts; None for a copy made while a dial loop is unrolled.
+        number: from 0, in the order of discovery.
+        session: of the first call in the state.
+        first: the first turn found that leads to it.
+        key: identifies the state, apart from failed attempts; None for a copy from an unrolled dial loop.
         given: the params of a placed call that machine detection can still move.
     """
 
@@ -77,10 +77,10 @@ class Transition:
         target: None when the call is over.
         call: only for its first turn.
         is_timed: whether the turn depends on the time.
-        before: the step in which the call waited; for the first turn, the step that it entered first.
+        before: the step in which the call waited; for the first turn, the first step entered.
         failed: the failed steps, as (flow, step, code, reason).
-        dialled_by: for the first turn of a dialled party, the turn that dialled it.
-        is_failsafe: whether only the failsafe NCCO could be played.
+        dialled_by: for a dialled party's first turn, the turn that dialled it.
+        is_failsafe: only the failsafe NCCO could be played.
         unsent: the names of hooks that cannot be sent, each with its problem.
     """
 
@@ -105,7 +105,7 @@ class Transition:
 
     @property
     def detected(self) -> str:
-        """The result of machine detection that a placed call begins with, or that moves it; otherwise ""."""
+        """The result of machine detection that begins or moves a placed call, or ""."""
         return self._outcome if self.trigger.kind in ("call", "detected") else ""
 
     @property
@@ -131,12 +131,12 @@ class Transition:
 
     @property
     def where(self) -> StepKey:
-        """The last step that the turn entered; `before` if it entered none."""
+        """The last step entered; `before` if there is none."""
         return self.entered[-1] if self.entered else self.before
 
     @property
     def previous(self) -> Transition | None:
-        """The previous turn on the first path found; for a dialled party's first turn, the turn that dialled it."""
+        """The previous turn on the first path found; for a dialled party's first turn, the dialling turn."""
         return self.source.first if self.source is not None else self.dialled_by
 
     @property
@@ -161,9 +161,9 @@ class StateSpace:
     """Every state and turn that was found.
 
     Attributes:
-        out: the turns that leave each state; under None the first turns of all calls and dialled parties.
-        nccos: how many different NCCOs were played.
-        stopped: the limit that ended the exploration early; "" if none did.
+        out: the turns that leave each state; under None, all first turns of calls and dialled parties.
+        nccos: the number of different NCCOs played.
+        stopped: the limit that ended the exploration early, or "".
     """
 
     root: Flow

@@ -22,16 +22,16 @@ from ncco_server.verify.prove.uses import DECIDES
 Key: TypeAlias = tuple[Any, ...]
 
 MOST_ITEMS: Final = LONGEST_LIST + 1
-"""The length at which a growing list is cut, unless the flow uses longer ones. Lists in lookup answers are shorter."""
+"""A growing list is cut to this length, unless the flow uses longer ones. Lists in lookup answers are shorter."""
 MARGIN: Final = 5
-"""How far a number that can grow without limit is tracked beyond the literals that it is compared with."""
+"""How far a number that can grow without limit is tracked beyond its literals."""
 SMALL_MARGIN: Final = 2
 """Replaces MARGIN once there are MANY_STATES."""
 MANY_STATES: Final = 1_000
 
 
 class Growth(NamedTuple):
-    """Why an exploration is large: the step with the most states, and the values in which these states differ.
+    """Why an exploration is large: the step with the most states, and the values in which they differ.
 
     The `names`, such as `name` or `customer.tier`, are sorted by their number of variants.
     """
@@ -48,12 +48,12 @@ class Growth(NamedTuple):
 
 @dataclass(slots=True)
 class States:
-    """Computes the keys of states, and bounds counters, texts and lists so that the number of states is finite.
+    """Computes the keys of states, and bounds counters, texts and lists to keep states finite.
 
     Attributes:
         margin: MARGIN, or SMALL_MARGIN once there are many states.
         clamped: the tracked range of each number that left it, by (flow, name).
-        shortened: the remaining length of each list or text that was cut, by (flow, name).
+        shortened: the length of each list or text that was cut, by (flow, name).
     """
 
     root: Flow
@@ -64,7 +64,7 @@ class States:
     shortened: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def key(self, session: Session, moment: datetime, env: Mapping[str, str]) -> Key:
-        """Equal for two waiting sessions that behave the same from here on."""
+        """Equal for two waiting sessions that will behave the same."""
         here = (session.at or self.root.name, session.step)
         is_coming = any(wait.name == REACHED for wait in session.waits)
         common = {"input": session.heard, "call": call_record(session.call)}
@@ -92,7 +92,7 @@ class States:
         )
 
     def _handled(self, flow: str, session: Session, variables: Mapping[str, Any], env: Mapping[str, str]) -> Any:
-        """Return where a handler waits, and with which local variables; None in a flow file."""
+        """Where a handler waits, with which local variables; None in a flow file."""
         handler = self.root.named(flow).handler
         return None if handler is None else handler.state(call_record(session.call), env, variables)
 
@@ -110,7 +110,7 @@ class States:
         return tuple(_seen(names, path, weight) for path, weight in self.liveness.kept.get((*where, when), ()))
 
     def growth(self, states: Sequence[State]) -> Growth | None:
-        """Return None if there are no more than `MANY_STATES` states."""
+        """None up to `MANY_STATES` states."""
         if len(states) <= MANY_STATES:
             return None
         ((flow, step), count) = Counter(state.where for state in states).most_common(1)[0]
@@ -131,7 +131,7 @@ class States:
         )
         faults = min(session.asr_errors, ASR_ERRORS)
         turn = 1
-        if self.root.outbound is not None:  # the number of the turn decides whether machine detection can move the call
+        if self.root.outbound is not None:  # the number of the turn decides whether machine detection can move it
             turn += session.tries + faults + (not awaits_detection(session))
         return session._replace(
             variables=variables, callers=callers, asr_errors=faults, dialled=0, observers=(), turn=turn
@@ -164,12 +164,12 @@ class States:
         return value[:most]
 
     def _clamp(self, flow: str, name: str, value: float) -> float:
-        """The range of the literals is extended by one and, if the number can grow, by the margin."""
+        """The literals' range is extended by one and, if the number can grow, by the margin."""
         compared = self.literals.of(flow, (name,))
         numbers = [0.0, *compared.borders]
         if any(path[-1] == LENGTH for path in compared.names):
             numbers.append(MOST_ITEMS)
-        is_free = compared.has("free")  # a sum of other values can become too large in any step
+        is_free = compared.has("free")  # a sum of others can become too large in any step
         is_open = is_free or compared.has("related")
         below = self.margin if is_open or compared.has("rises") else 0
         above = self.margin if is_open or compared.has("sinks") else 0
@@ -181,7 +181,7 @@ class States:
 
 
 def _is_given(session: Session, value: Any) -> bool:
-    """Whether a value is a text that also occurs in the call, the caller's input or a lookup."""
+    """Whether a value is a text from the call, the caller's input or a lookup."""
     given = (call_record(session.call), session.heard, session.lookups, [level.lookups for level in session.callers])
     return isinstance(value, str) and any(value == text for each in given for text in texts_of(each))
 

@@ -1,6 +1,6 @@
-"""Events that can happen while a call waits: keys, speech, silence, dial outcomes, checkpoints, delivery faults.
+"""Events while a call waits: keys, speech, silence, dial outcomes, checkpoints, delivery faults.
 
-The engine plays the turn that a `Trigger` causes once for every combination of lookup answers.
+The engine plays a `Trigger`'s turn once for every combination of lookup answers.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ CONFIDENT: Final = 0.9
 """The default confidence of speech, as in a scenario."""
 NO_REPLY: Final = LookupAnswer(None, "timed out after 2000 ms")
 MOST_TOGETHER: Final = 512
-"""If concurrent lookups have more combinations of answers, each answer is tried once."""
+"""Of more combinations of concurrent lookups' answers, each answer is tried once."""
 FAILSAFE: Final[tuple[Mapping[str, Any], ...]] = read_failsafe(DEFAULT)
 NO_DIAL_LIMIT: Final = 1_000_000
-"""States do not distinguish how often a call has dialled."""
+"""States ignore how often a call has dialled."""
 ALL_PREFIXES: Final = ("sip:", "sips:", *"123456789", *PREMIUM_PREFIXES)
-"""Allow every number and address. What a server may dial is a setting, not part of the flow."""
+"""Every number and address: what a server may dial is a setting, not part of the flow."""
 _DIGITS: Final = "2345678901"
 _UNUSUAL: Final = ("something nobody would say here", "blue elephants", "xyz", "quite different words", "88888888")
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -52,8 +52,8 @@ class Trigger(NamedTuple):
     """Something that happens at a wait.
 
     Attributes:
-        line: the line of a scenario's script that causes it; empty if nobody acts.
-        wait: the index of the wait that receives the webhook.
+        line: the script line that causes it; empty if nobody acts.
+        wait: the index of the webhook's wait.
         webhook: None if it cannot be parsed.
         seen: the dial statuses reported so far.
         waited: seconds since the step was entered.
@@ -118,7 +118,7 @@ class Triggers:
         yield silence(wait)
 
     def _confidences(self, asked: Asked) -> tuple[list[float], list[float]]:
-        """Return confidences that are accepted, the default first, and confidences for speech that matches nothing."""
+        """Accepted confidences, the default first, and those of speech that matches nothing."""
         numbers = sorted({number for number in self._input("confidence").numbers if 0 <= number <= 1})
         near = around([0.0, *numbers, asked.min_confidence, 1.0], is_whole=False)
         found = list(dict.fromkeys([CONFIDENT, *(each for each in near if numbers and 0 <= each <= 1)]))
@@ -136,7 +136,7 @@ class Triggers:
         return found
 
     def _digits(self, flow: Flow, step: Step, asked: Asked) -> list[str]:
-        """Return valid lengths, one digit too few, and a `*`. Vonage never sends more than `maxDigits`.
+        """Valid lengths, one digit too few, and a `*`. Vonage never sends more than `maxDigits`.
 
         Source: NCCO reference, DTMF Input Settings (maxDigits).
         """
@@ -157,7 +157,7 @@ class Triggers:
         return [*found, *(["2" * (low - 1)] if low > 1 else []), "*"]
 
     def _speech(self, flow: Flow, step: Step, asked: Asked) -> list[str]:
-        """Return free speech; in a menu, the texts that `input.text` is compared with, alone and after a phrase."""
+        """Free speech; in a menu, the texts compared with `input.text`, alone and after a phrase."""
         unusual = self._unusual(flow, step)
         variable = step.exit.fills
         if not asked.free_speech or variable is None:
@@ -222,7 +222,7 @@ def _statuses(step: Step, wait: OpenWait) -> Iterator[Trigger]:
 
 
 def _decides_before_a_beep(step: Step) -> bool:
-    """Whether `machine` has its own line and is reported first, so that the dial is decided before the beep.
+    """Whether `machine` has its own line and comes first, so that it decides the dial before the beep.
 
     Source: webhook reference, Machine detection (mode default: the status event, then the beep event).
     """
@@ -253,9 +253,9 @@ def _notified(step: Step, wait: OpenWait) -> Iterator[Trigger]:
 
 
 def detections_at(root: Flow, session: Session, given: Mapping[str, Any]) -> Iterator[Trigger]:
-    """Yield the results of machine detection that can arrive while a placed call waits.
+    """Results of machine detection that can arrive while a placed call waits.
 
-    In the other modes the result is known before the call begins. Source: webhook reference, Machine detection.
+    In other modes the result comes before the call begins. Source: webhook reference, Machine detection.
     """
     outbound = root.outbound
     if outbound is not None and outbound.machine_detection == "continue" and may_be_moved(root, session):
@@ -263,7 +263,7 @@ def detections_at(root: Flow, session: Session, given: Mapping[str, Any]) -> Ite
 
 
 def may_be_moved(root: Flow, session: Session) -> bool:
-    """Whether a result of machine detection can still lead the call to another step."""
+    """Whether machine detection can still lead the call to another step."""
     ways = root.outbound.ways if root.outbound is not None and session.call.request else {}
     return bool(ways) and not session.parent and awaits_detection(session)
 
@@ -284,7 +284,7 @@ class PlayedTurn(NamedTuple):
 
     Attributes:
         turn: None if the webhook changed nothing.
-        follow: the steps and outcomes of the turn's trace; None before the trace is read.
+        follow: its trace's steps and outcomes; None before the trace is read.
         is_timed: whether the turn depends on the time.
     """
 
@@ -296,7 +296,7 @@ class PlayedTurn(NamedTuple):
 
 @dataclass(slots=True)
 class PossibleTurns:
-    """Plays turns of a flow with every combination of lookup answers."""
+    """Plays a flow's turns with every combination of lookup answers."""
 
     root: Flow
     values: Representatives
@@ -333,7 +333,7 @@ class PossibleTurns:
         return [first, *((*first[:at], answer, *first[at + 1 :]) for at, answer in others)]
 
     def _of(self, lookup: Lookup) -> tuple[LookupAnswer, ...]:
-        """The last answer is a timeout, or that a table has no such row."""
+        """The last answer is a timeout or, for a table, a missing row."""
         key = (lookup.flow, lookup.name)
         if key not in self._answers:
             missing = LookupAnswer(None) if lookup.request.method == "TABLE" else NO_REPLY

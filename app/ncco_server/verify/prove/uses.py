@@ -1,4 +1,4 @@
-"""The values and conditions of a flow, each with its weight: only spoken or sent, or able to affect the path."""
+"""A flow's values and conditions, with their weight: only spoken or sent, or able to affect the path."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ncco_server.flow.templates.values import Expression, Value
 from ncco_server.verify.prove.expressions import RETURNED, Path
 
 SPOKEN: Final = 1
-"""The value affects the path only if it is missing or has the wrong type."""
+"""It affects the path only if it is missing or has the wrong type."""
 DECIDES: Final = 2
-"""The value affects where a call goes or how an action is built."""
+"""It affects where a call goes or how an action is built."""
 
 
 class Use(NamedTuple):
@@ -65,7 +65,7 @@ def tested_by(step: Step) -> Iterator[Use]:
 
 
 def collected_digits(root: Flow, path: Path) -> Iterator[int]:
-    """Yield the minimum number of digits that each `collect` asks for; `path` is (flow, variable)."""
+    """The minimum digits of each `collect`; `path` is (flow, variable)."""
     flow = flows_run_from(root).get(path[0])
     for step in flow.steps.values() if flow is not None else ():
         asked = step.exit.asked
@@ -75,7 +75,7 @@ def collected_digits(root: Flow, path: Path) -> Iterator[int]:
 
 
 def assigned(flow: Flow, step: Step) -> Iterator[tuple[Path, Value]]:
-    """The path of an assignment is (flow, variable); that of a value that this flow returns starts with RETURNED."""
+    """An assignment's path is (flow, variable); that of a returned value starts with RETURNED."""
     error = () if step.error is not None or flow.error is None else flow.error.effects("error")
     for effect in (*step.effects, *error):
         if effect.kind in ("set", "give", "return") and not effect.is_repeated:

@@ -1,4 +1,4 @@
-"""The verdict on a flow: what is left of a proof when the explored states are gone."""
+"""The verdict on a flow: what remains of a proof without its states."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ncco_server.verify.scenarios.files import WrittenScenario
 class FoundViolation:
     """A violation, and a call that shows it.
 
-    `proved` is the flow whose proof found it; "" if no single proof did, such as for an unreachable step. `example` is
-    the shortest call that shows the violation, as played; None if no call can.
+    `proved` is the flow whose proof found it; "" if no single proof did, as for an unreachable step. `example` is the
+    shortest call that shows it, as played; None if no call can.
     """
 
     kind: str
@@ -43,7 +43,7 @@ class FoundViolation:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Equal for one violation in a sub-flow that several flows run."""
+        """Equal for a violation in a sub-flow of several flows."""
         return self.kind, self.flow, self.step, self.message
 
 
@@ -52,11 +52,11 @@ class FlowVerdict:
     """The result of a proof. It can be sent from another process, and stored as JSON.
 
     Attributes:
-        violations: those that the simulator reproduces, and those that no call can show.
-        stopped: why the exploration ended early; "" if it did not.
+        violations: those that the simulator reproduces, or no call can show.
+        stopped: why the exploration ended early, or "".
         representatives, is_certain: as in `Proof`.
         never: the outcomes that no caller takes.
-        growth: what makes the exploration large; "" if it is not.
+        growth: the cause of a large exploration, or "".
         entered: the steps that some call enters, as (flow, step).
     """
 
@@ -103,7 +103,7 @@ class FlowVerdict:
 
 
 def placed_forever(project: Project, verdicts: Iterable[FlowVerdict]) -> list[FoundViolation]:
-    """Find loops of proved flows that place calls to each other without anybody's input (W298)."""
+    """Loops of proved flows that place calls to each other without anybody's input (W298)."""
     proved = {name for verdict in verdicts for name in verdict.flows}
     names = {flow.place.file: flow.name for flow in project.flows.values() if flow.name in proved}
     return [

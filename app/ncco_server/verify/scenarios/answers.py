@@ -20,7 +20,7 @@ from ncco_server.verify.scenarios.values import json_of
 
 ANSWERS: Final = ("timeout", "error", "value", "none")
 NOBODY: Final = LookupAnswer(None, "nobody was asked")
-"""The answer of a lookup that is not sent; a saved scenario omits it."""
+"""The answer of an unsent lookup; a saved scenario omits it."""
 
 Answering: TypeAlias = LookupDefinition | FunctionDefinition
 Definitions: TypeAlias = Mapping[tuple[str, str], Answering]
@@ -31,9 +31,8 @@ class Answer:
     """An answer in `given`.
 
     Attributes:
-        node: read with the types that the lookup declares; None for a function that returns None, and for a missing
-            row.
-        is_free: whether the answer may have fields that the lookup does not declare.
+        node: with the lookup's declared types; None for a function's None, and a missing row.
+        is_free: undeclared fields are allowed.
     """
 
     node: Node | None
@@ -102,9 +101,9 @@ def lookups_of(flows: Iterable[Flow]) -> Definitions:
 
 
 class LookupAnswers:
-    """Answers the lookups of one call, and remembers the answers.
+    """Answers one call's lookups, and remembers the answers.
 
-    `look_ups` returns a function that sends the lookups of one turn; None to send nothing.
+    `look_ups` returns a function that sends one turn's lookups; None to send nothing.
     """
 
     def __init__(self, definitions: Definitions, look_ups: Callable[[], AnswerLookups] | None = None) -> None:
@@ -115,7 +114,7 @@ class LookupAnswers:
         self._known: dict[tuple[str, int, str], LookupAnswer] = {}
 
     def definition(self, lookup: Lookup) -> Answering:
-        """A handler may call a function that nobody has found before."""
+        """A handler may call an unknown function."""
         found = self.definitions.get((lookup.flow, lookup.name))
         if found is not None:
             return found
@@ -128,7 +127,7 @@ class LookupAnswers:
         return self.ask
 
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-        """Return the same answers whenever a turn is tried again."""
+        """The same answers if a turn is tried again."""
         new = [lookup for lookup in lookups if lookup.id not in self._known]
         chosen = {lookup.id: await self.chosen(lookup) for lookup in new}
         left = tuple(lookup for lookup in new if chosen[lookup.id] is None)
@@ -153,7 +152,7 @@ class LookupAnswers:
         return None
 
     def as_given(self) -> Mapping[str, list[Any]]:
-        """Return the answers of each lookup in order; None if a lookup was not sent."""
+        """Each lookup's answers in order; None if it was not sent."""
         given: dict[str, list[Any]] = {}
         for lookup, answer in self.answered:
             given.setdefault(lookup.name, []).append(_as_given(answer, self.definition(lookup)))
@@ -175,7 +174,7 @@ def _as_given(answer: LookupAnswer, definition: Answering) -> Mapping[str, Any] 
 
 
 class ScenarioAnswers(LookupAnswers):
-    """Answers lookups from a scenario; other lookups are sent, if `look_ups` is not None."""
+    """Answers from a scenario; other lookups are sent, unless `look_ups` is None."""
 
     def __init__(
         self,
@@ -189,7 +188,7 @@ class ScenarioAnswers(LookupAnswers):
 
     @property
     def notes(self) -> Iterator[str]:
-        """Yield a sentence for each lookup that took its default although the scenario does not ask for it."""
+        """A sentence for each lookup that took its default without being asked to."""
         for name in dict.fromkeys(lookup.name for lookup, answer in self.answered if answer is NOBODY):
             yield f'the lookup "{name}" had no answer, so its default was used; `given: {{{name}: ..}}` provides one'
         misfits = {

@@ -23,16 +23,16 @@ from ncco_server.verify.scenarios.values import Excerpt
 ENDLESS_AFTER_S: Final = 2 * 3600
 """A call that runs this long after its script is considered endless."""
 ENDLESS_AFTER_WEBHOOKS: Final = 2_000
-"""A call that causes this many webhooks after its script is considered endless."""
+"""A call with this many webhooks after its script counts as endless."""
 _MOST_WEBHOOKS: Final = 5_000
-"""The limit for one step. That many take a few seconds of real time."""
+"""For one step. That many take a few seconds of real time."""
 _LONGEST_S: Final = 24 * 3600
 """Source: Voice API specification, length_timer."""
 _LOOK_AHEAD: Final = 4
-"""How many more sounds to play after a difference, to look for the expected text."""
+"""Sounds to play after a difference, to look for the expected text."""
 LATER: Final = " first: talks are heard in order, and this one comes later"
 UNSCRIPTED: Final = Behaviour("completed")
-"""What parties do that are dialled after the last `dial` of a script."""
+"""Of parties dialled after a script's last `dial`."""
 
 
 def parties_of(steps: Iterable[ScriptStep]) -> Parties:
@@ -113,7 +113,7 @@ class Caller:
         return ScriptMismatch(Difference(place, message, expected, found, at=self._leg.at))
 
     async def _listen(self) -> CallMoment:
-        """Return an `idle` moment if too many webhooks arrive before the call waits for the caller."""
+        """The moment is `idle` if too many webhooks arrive before the call waits."""
         moment = await self._call.play_to_wait(_LONGEST_S, ENDLESS_AFTER_WEBHOOKS)
         self._listener.take(self._leg)
         return moment
@@ -125,7 +125,7 @@ class Caller:
             await self._hear_excerpt(excerpt)
 
     async def _hear_excerpt(self, excerpt: Excerpt) -> None:
-        """Look for a text in what was already heard; then continue prompt by prompt, no further than needed."""
+        """Look for a text in what was heard; then continue prompt by prompt, no further than needed."""
         self._listener.take(self._leg)
         while not self._matches(excerpt):
             if self._listener.next_piece and not self._listener.may_find(excerpt.text or ""):
@@ -147,7 +147,7 @@ class Caller:
         return bool(found)
 
     def _differs_in(self, excerpt: Excerpt, moment: CallMoment | None = None) -> ScriptMismatch:
-        """Report the actual prompt or, without one, the place where the call stopped."""
+        """Report the actual prompt or, without one, where the call stopped."""
         found = self._listener.next_piece
         entry = self._listener.next_entry
         nothing = f"nothing is heard: {described(moment)}" if moment is not None else ""
@@ -156,7 +156,7 @@ class Caller:
         return ScriptMismatch(Difference(excerpt.place, message, excerpt.text or "anything", found, entry, at))
 
     async def _with_lookahead(self, difference: Difference) -> Difference:
-        """Listen a little longer after a difference, and add to it if the expected text follows later."""
+        """Listen a little longer, and report if the expected text follows later."""
         for _ in range(_LOOK_AHEAD):
             if (await self._call.hear()).kind != "until":
                 break
@@ -188,7 +188,7 @@ class Caller:
             raise self._differs(place, f"{_MOST_WEBHOOKS:,} webhooks have arrived with {left_s:.1f} s still to wait")
 
     def _meet(self, party: script.ScriptedParty) -> None:
-        """Note who is being dialled. After the last `dial` of the script, set how all further parties behave."""
+        """Note who is dialled. After the script's last `dial`, set how all further parties behave."""
         self._scripted -= 1
         if not self._scripted:
             self._parties.other = party.behaviour if self._continues_after_script else UNSCRIPTED
@@ -208,7 +208,7 @@ class Caller:
         self._listener.skip()
 
     async def _until(self, step: script.UntilStep) -> None:
-        """Stay silent until a text is heard. Inputs, recordings and dials time out in the meantime."""
+        """Stay silent until a text is heard. Inputs, recordings and dials time out meanwhile."""
         most = len(self._leg.log) + _MOST_WEBHOOKS
         moment = None
         self._listener.take(self._leg)
@@ -234,7 +234,7 @@ class Caller:
     async def _finish(self) -> None:
         moment = await self._listen()
         if self._continues_after_script:
-            if moment.kind != "idle":  # the caller stays silent; further dialled parties behave as the last one did
+            if moment.kind != "idle":  # the caller stays silent; further parties behave as the last one
                 await self._call.reach(self._leg.at + ENDLESS_AFTER_S, ENDLESS_AFTER_WEBHOOKS)
             self._result.is_endless = not self._leg.is_over
         if not self._leg.is_over:

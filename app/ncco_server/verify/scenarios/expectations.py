@@ -19,8 +19,8 @@ from ncco_server.verify.scenarios.result import Decided, Difference, Result, fai
 def check_expectations(result: Result, *, is_explained: bool = False) -> Iterator[Difference]:
     """Report server errors and an unexpected failsafe in any case.
 
-    Once a call differs from its script, nothing else is checked. `is_explained`: another difference already gives the
-    reason for the failsafe.
+    Nothing else is checked after a difference from the script. `is_explained`: another difference explains the
+    failsafe.
     """
     place = result.scenario.place
     expect = result.scenario.expect
@@ -119,7 +119,7 @@ def _check_ncco(result: Result) -> Iterator[Difference]:
 
 
 def is_part(expected: Any, found: Any) -> bool:
-    """Maps may have more entries than expected; numbers and texts are compared as written."""
+    """Maps may have more entries; numbers and texts are compared as written."""
     if isinstance(expected, Mapping):
         return isinstance(found, Mapping) and all(
             key in found and is_part(value, found[key]) for key, value in expected.items()
@@ -139,18 +139,18 @@ def shown(value: Any) -> str:
 _RINGS: Final = frozenset({"ringing", "tone"})
 _SOUNDS: Final = frozenset({"talk", "stream", "tone", "music", "beep", "ringing", "voice"})
 _NEED_CONTENT: Final = frozenset({"talk", "stream", "music"})
-"""Kinds of transcript entries that are sounds only if they have a text or a file."""
+"""Sounds only if they have a text or a file."""
 _CHOSEN: Final = frozenset({"choice", "collected"})
 """Outcomes of an input that the flow accepts."""
 _TOLERANCE_S: Final = 0.01
 
 
 Moment: TypeAlias = tuple[float, str]
-"""The time of an event, in seconds of the call, and a message about it."""
+"""The second of the call at which something happened, and a message about it."""
 
 
 class AudibleSpan(NamedTuple):
-    """A sound (`is_heard`) or a recording of the caller, from `start` to `end` in seconds of the call."""
+    """A sound (`is_heard`) or a recording of the caller, in seconds of the call."""
 
     start: float
     end: float
@@ -204,7 +204,7 @@ def _pieces(heard: Heard, end: float) -> list[AudibleSpan]:
 
 
 def _dead_end(result: Result) -> Moment | None:
-    """Check that the platform did not end the call without a sound since the last decision, NCCO request or ringing."""
+    """The platform must not end the call without a sound since the last decision, NCCO request or ringing."""
     if not any(heard.kind == "ended" for heard in result.transcript):
         return None
     decided = [line.at for line in result.decided]
@@ -234,7 +234,7 @@ def _forever(result: Result) -> Moment | None:
 
 
 def _silent_party(result: Result, bound: float) -> Moment | None:
-    """Check the silence that called parties hear before being connected; silence until a hang-up does not count."""
+    """The silence before called parties are connected; silence until a hang-up does not count."""
     for heard in result.called:
         end = max((each.at for each in heard if each.kind != "hung up"), default=0.0)
         found = _silence("silent_party", heard, end, bound)
@@ -294,14 +294,14 @@ def _step_of(line: Decided, flows: Sequence[Flow]) -> Step | None:
 
 
 def _person(result: Result, bound: float) -> Moment | None:
-    """Check the seconds until a phone rings or, if none does, until the call ends."""
+    """Seconds until a phone rings or else the call ends."""
     rung = min((each.at for each in result.transcript if each.kind in ("ringing", "joined")), default=result.seconds)
     problem = FAULTS["seconds_to_person"].exceeded(rung, bound, f"{rung:.1f}", call="no phone rings for")
     return (bound, problem) if problem else None
 
 
 def _prompt(result: Result, bound: float) -> Moment | None:
-    """Check how long prompts last from a reply until the caller can answer, a phone rings or the call ends."""
+    """How long prompts last from a reply until the caller can answer, a phone rings or the call ends."""
     turns = sorted({line.at for line in result.decided})
     for at, following in zip(turns, [*turns[1:], result.seconds], strict=True):
         heard = [each for each in result.transcript if at - _TOLERANCE_S <= each.at < following]

@@ -80,7 +80,7 @@ def updated(text: str, heard: Iterable[tuple[Excerpt, str]]) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes repeated values instead of anchors, which scenario files do not support."""
+    """Writes repeated values in full: scenario files have no anchors."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
@@ -88,7 +88,7 @@ class _Dumper(yaml.SafeDumper):
 
 @dataclass(frozen=True, slots=True)
 class WrittenScenario:
-    """A scenario to write: its name, its fields as plain YAML values, and comments for the reader."""
+    """A scenario to write: its name, fields as plain YAML values, and comments."""
 
     name: str
     body: Mapping[str, Any]

@@ -30,16 +30,16 @@ _ENV: Final = re.compile(r"(?<!call\.)\benv\.(\w+)")
 _NAME: Final = re.compile(r"\w+")
 NAMING: Final = "write `flow: {}` under `defaults`"
 DIRECTION: Final = "direction"
-"""The key that the query of an answer URL may have in addition to params."""
+"""A key of an answer URL's query besides params."""
 _WHAT: Final = {"S107": "lookup or function", "S108": "hook", "S109": "variable", "S113": "result"}
 EXPECTED_RESULTS: Final[tuple[ResultName, ...]] = ("person", "message", "served", "missed", "answered")
-"""The results that a scenario can expect, in addition to those of its flows."""
+"""What a scenario can expect besides its flows' results."""
 
 AnyCall = TypeVar("AnyCall", bound=ScenarioCall)
 
 
 class Fitting:
-    """Checks the names in scenarios against the flows of a project, and fills in the called number."""
+    """Checks names in scenarios against a project's flows, and fills in the called number."""
 
     def __init__(self, project: Project) -> None:
         self._tables = project.tables
@@ -80,7 +80,7 @@ class Fitting:
         return self.fit_call(scenario, reader)
 
     def fit_call(self, call: AnyCall, reader: Reader, naming: str = NAMING) -> AnyCall:
-        """Fill in the number and the flow; report S106 if no flow takes the call.
+        """Fill in number and flow; report S106 if no flow takes the call.
 
         `naming` says how to name a flow. The flow of `refuse` takes only calls that name it.
         """
@@ -159,7 +159,7 @@ def _check(code: str, name: str, known: Iterable[str], place: Place, reader: Rea
 
 
 def _check_answers(name: str, given: GivenAnswers, returned: list[Kind], reader: Reader) -> None:
-    """Report answer fields that the lookup does not declare, and values of the wrong type.
+    """Report undeclared answer fields, and values of the wrong type.
 
     An answer under `value` is not checked.
     """
@@ -201,7 +201,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def named(scenarios: Iterable[Scenario], words: str) -> tuple[Scenario, ...]:
-    """Return the scenarios that have each of the words in their name or file; all scenarios for ""."""
+    """Scenarios with each of the words in their name or file; all for ""."""
     wanted = words.lower().split()
     return tuple(
         scenario
@@ -218,7 +218,7 @@ def env_names(flows: Iterable[Flow]) -> list[str]:
 
 
 def placeholder_env(flows: Iterable[Flow]) -> dict[str, str]:
-    """Return a phone number or an email address if the variable is used as one, and otherwise a URL."""
+    """A phone number or email address if the variable is used as one, otherwise a URL."""
     flows = tuple(flows)
     names = env_names(flows)
     found = {name: f"https://{name.lower().replace('_', '-')}.example" for name in names}

@@ -12,11 +12,11 @@ from ncco_server.simulator.transcript import Heard
 from ncco_server.verify.scenarios.values import Excerpt
 
 SPOKEN: Final = frozenset({"talk", "stream", "music"})
-"""The transcript kinds that texts match: speech by its text, audio files by their URL."""
+"""Transcript kinds that texts match: speech by its text, audio files by their URL."""
 
 
 class PromptListener:
-    """Matches texts against what is heard in a call, from start to end. A piece is the prompt of one action."""
+    """Matches texts against what a call plays, from start to end. A piece is one action's prompt."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -55,7 +55,7 @@ class PromptListener:
         return self._move_past(plain(wanted), len(self._text) + 1)
 
     def may_find(self, wanted: str) -> bool:
-        """Whether the unread part ends with the beginning of a text, whose rest may still follow."""
+        """Whether the unread part ends with a text's beginning; the rest may follow."""
         sought = plain(wanted)
         rest = f"{self._text[self._at :]} "
         return any(rest.endswith(sought[:size]) for size in range(1, len(sought)))

@@ -48,7 +48,7 @@ ANY_NUMBER: Final = "442079460000"
 """Called if neither the scenario nor its flow has a number; reserved for fiction."""
 DEFAULTS: Final = "defaults"
 YEARS: Final = range(2000, 2101)
-"""The years in which calls can be made; opening hours need dates before and after."""
+"""The years of calls; opening hours need dates before and after."""
 ENDLESS: Final = float("inf")
 
 _IN_CALLS: Final = tuple(name for name, each in FAULTS.items() if each.in_call)
@@ -221,7 +221,7 @@ def _read_table(entry: Entry, reader: Reader) -> tuple[Place, tuple[GivenRow, ..
 
 
 Rows: TypeAlias = Mapping[str, tuple[Place, tuple[GivenRow, ...]]]
-"""Rows by table, each with the place of the table's name."""
+"""By table, each with the place of the table's name."""
 _ROWS = named(
     _read_table,
     'write `tables: {customers: [{number: "447700900123", name: Ada}]}`',
@@ -333,13 +333,13 @@ _MERGED: Final[Mapping[str, Any]] = {
     "streams": {},
     "expect": {"variables": {}, "tables": {}, "without": None},
 }
-"""The fields in which a scenario is merged with `defaults` entry by entry; None: the lists are concatenated."""
+"""Fields that a scenario merges with `defaults` entry by entry; None: the lists are concatenated."""
 
 
 def read_scenarios(file: str, text: str) -> tuple[tuple[Scenario, ...], list[FlowIssue]]:
     """Return the issues sorted by place; never raise. `file` is the path to show.
 
-    Scenarios with an error are left out. If `defaults` has an error, all scenarios are.
+    Scenarios with an error are left out; with an error in `defaults`, all are.
     """
     node, found = read_yaml(file, text)
     cure = "write a scenario, or delete the file"
@@ -403,9 +403,9 @@ def _words_of(node: Node, what: str, reader: Reader) -> Map | None:
 
 
 def _merged(own: Map, shared: Map, within: Mapping[str, Any]) -> Map:
-    """Let the map's own entries replace shared ones.
+    """The map's own entries replace shared ones.
 
-    Only the fields in `within` are merged entry by entry or concatenated.
+    Only fields in `within` are merged entry by entry or concatenated.
     """
     mine = {entry.key.value: entry for entry in own.entries}
     found = dict(mine)

@@ -1,4 +1,4 @@
-"""The names of flows, lookups and hooks that a scenario file uses: for completion, references and renaming."""
+"""Names of flows, lookups and hooks in scenario files: for completion, references and renaming."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ncco_server.verify.scenarios.model import DEFAULTS
 
 
 class ScenarioName(NamedTuple):
-    """A name in a scenario file, with the data that shows which flow the name belongs to.
+    """A name in a scenario file, with what shows its flow.
 
     Attributes:
         flow: the flow in `flow.lookup`; "" for other names.
-        calls: the calls that use the name, each as the maps that describe the call, most important first.
+        calls: the calls that use it, each as the maps that describe it, most important first.
     """
 
     name: Name
@@ -30,7 +30,7 @@ class ScenarioName(NamedTuple):
 
 
 def names_in_scenarios(file: str, text: str) -> Iterator[ScenarioName]:
-    """Return the names even if the file has errors; none if it is not YAML."""
+    """Even if the file has errors; none if it is not YAML."""
     node, _ = read_yaml(file, text)
     maps = {key.value: value for key, value in node.entries if isinstance(value, Map)} if isinstance(node, Map) else {}
     shared = _described_by(maps[DEFAULTS]) if DEFAULTS in maps else ()
@@ -63,7 +63,7 @@ def name_written_at(file: str, text: str, line: int, column: int) -> Name | None
 
 
 class Meanings:
-    """The definitions that names in a project's scenarios refer to. The scenarios are given as path → text."""
+    """The definitions of names in a project's scenarios, which are given as path → text."""
 
     def __init__(self, scenarios: Mapping[str, str], names: ProjectNames) -> None:
         self._names = names
@@ -117,7 +117,7 @@ class Meanings:
         return {defined.place} if defined else set()
 
     def _files(self, written: ScenarioName) -> list[FileNames]:
-        """Return the file of the name's flow, or of each flow that its calls can reach."""
+        """The file of the name's flow, or of each flow that its calls can reach."""
         starts = [written.flow] if written.flow else chain.from_iterable(map(self._taken_by, written.calls))
         reached = {flow for start in starts for flow in ([start] if written.flow else self._reached(start))}
         return [*(self._flows[flow] for flow in sorted(reached) if flow in self._flows), *self._shared]

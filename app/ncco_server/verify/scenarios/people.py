@@ -1,4 +1,4 @@
-"""The people that a virtual Vonage calls, as described in a file: whether they pick up, and what they press and say."""
+"""The people that a virtual Vonage calls, from a file: whether they pick up, and what they press and say."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class People(ScenarioModel):
 
 
 def read_people(file: str, text: str) -> tuple[dict[str, tuple[Behaviour, ...]], list[FlowIssue]]:
-    """Return behaviours by address (phone numbers as digits), and the file's issues, sorted by place."""
+    """Behaviours by address (phone numbers as digits), and issues sorted by place."""
     node, found = read_yaml(file, text)
     reader = ScenarioReader(issues=[replace(issue, cure=_HOW) if issue.code == "E120" else issue for issue in found])
     people = People.read(node, "a file of people", reader) if node is not None else None

@@ -1,4 +1,4 @@
-"""Calls that the server places: its real placer requests each attempt from the virtual Vonage, in virtual time."""
+"""Calls that the server places: its real placer requests attempts from the virtual Vonage, in virtual time."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ LIMITS: Final = PlacingLimits(1_000_000, 1_000_000)
 ANSWERS: Final = Behaviour("completed", talks_s=ENDLESS)
 """What the called phone does if the script does not begin with a `dial`."""
 _POLL_S: Final = 5
-"""The interval of checks whether an attempt with lost webhooks has been given up."""
+"""Between checks whether an attempt with lost webhooks was given up."""
 
 
 def phone_of(script: Sequence[ScriptStep], flow: Flow | None) -> tuple[tuple[Behaviour, ...], tuple[ScriptStep, ...]]:
-    """Split a script; the attempts are its first `dial` steps, up to the first in which somebody hears the flow."""
+    """Split a script; the attempts are its first `dial` steps, until somebody hears the flow."""
     found = list[Behaviour]()
     for step in script:
         if not isinstance(step, DialStep):
@@ -42,7 +42,7 @@ def phone_of(script: Sequence[ScriptStep], flow: Flow | None) -> tuple[tuple[Beh
 
 
 def is_heard(behaviour: Behaviour, flow: Flow | None) -> bool:
-    """The called party must answer, and machine detection must not hang up."""
+    """The party must answer, and machine detection must not hang up."""
     outbound = flow.outbound if flow is not None else None
     hangs_up = outbound is not None and outbound.machine_detection == "hangup" and behaviour.outcome in MACHINES
     return behaviour.outcome not in DETAILS and not hangs_up
@@ -74,7 +74,7 @@ class VirtualCalls:
 
 
 class PlacedAttempts:
-    """The attempts of one placed call. The last of the phone's `behaviours` repeats."""
+    """The attempts of a placed call. The last of `behaviours` repeats."""
 
     def __init__(self, turns: Turns, vonage: Vonage, behaviours: Sequence[Behaviour], base_url: str) -> None:
         self._store = turns.store
@@ -86,9 +86,9 @@ class PlacedAttempts:
         self._id = ""
 
     async def ring(self, row: PlacedRow, flow: Flow) -> Leg:
-        """Call until somebody hears the flow, or until no attempt is left; return the leg of the last attempt.
+        """Call until somebody hears the flow or no attempt is left; return the last attempt's leg.
 
-        Without any attempt, such as to a number that must not be called, return a leg that is over.
+        Without an attempt, as to a number that must not be called, the leg is over.
         """
         (row,) = await self._store.placed.add([row])
         self._id = row.id
@@ -113,7 +113,7 @@ class PlacedAttempts:
                 await self._placer.run_one(attempt)
 
     async def _pass(self, row: PlacedRow, flow: Flow) -> None:
-        """Stop at the time of the next attempt, or when the phone of the current attempt has acted."""
+        """Stop at the next attempt's time, or when the current attempt's phone has acted."""
         clock = self._vonage.clock
         advance = self._vonage.scheduler.advance
         legs = self._api.legs

@@ -33,7 +33,7 @@ def ink(text: str, colour: str) -> str:
 
 
 def as_text(result: Result, *, is_shown: bool = False) -> str:
-    """`is_shown`: include the transcript and the notes even if the scenario holds."""
+    """`is_shown`: include transcript and notes even if the scenario holds."""
     name = printable(result.scenario.name)
     place = result.scenario.place
     where = f"  {place.file}:{place.line}"
@@ -80,7 +80,7 @@ def _transcript(result: Result, first: Difference) -> Iterator[str]:
 
 
 def _joined(transcript: Iterable[Heard]) -> Iterable[tuple[int, Heard]]:
-    """Join keys pressed quickly one after another; keep the entries' numbers."""
+    """Join keys pressed in quick succession; keep the entries' numbers."""
     found: list[tuple[int, Heard]] = []
     pressed_at = -ENDLESS
     for number, heard in enumerate(transcript):

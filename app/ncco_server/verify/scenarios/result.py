@@ -27,7 +27,7 @@ class Difference:
     """A difference from the scenario.
 
     Attributes:
-        expected, found: the expected and the actual value; "" if the message is enough.
+        expected, found: both values; "" if the message is enough.
         entry: the transcript index of the difference; None: after the last entry.
         at: seconds since the call was answered.
         fault: the entry of `without` that occurred; "" for any other difference.
@@ -44,7 +44,7 @@ class Difference:
 
 @dataclass
 class Decided(TraceLine):
-    """A line of a turn's trace, `at` seconds since the answer; `shown` is "" if no flow line decided."""
+    """A trace line, `at` seconds since the answer; `shown` is "" if no flow line decided."""
 
     at: float = 0.0
     turn: int = 0
@@ -53,7 +53,7 @@ class Decided(TraceLine):
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """One session of a call, as stored by the server; `statuses` are those reported for the waits of its last turn."""
+    """A session as stored by the server; `statuses` are those of its last turn's waits."""
 
     session: Session
     turns: tuple[TurnRow, ...]
@@ -66,19 +66,19 @@ class Result:
 
     Attributes:
         differences: empty if the scenario holds; the first is the most important.
-        records: the sessions of the call: the caller's, then those of called parties.
+        records: the sessions: the caller's, then called parties'.
         decided: every trace line, sorted by time.
         is_answered: whether an NCCO was played at all.
         broken: internal errors of the server.
         notes: further hints, such as log lines and lookups without an answer.
-        heard: each `hear` without a text, with the prompt that was heard.
-        webhooks: every webhook of the call, in order of their due times.
+        heard: each `hear` without a text, with its prompt.
+        webhooks: all of the call, in order of their due times.
         answered_s: when the call was answered, on the clock of `webhooks`.
-        unjudged: the parts of the scenario that cannot be checked on this server, with the reason.
-        is_endless: whether the call was still running hours after the script; only checked if the scenario asks for it.
+        unjudged: what cannot be checked on this server, with the reason.
+        is_endless: the call still ran hours after the script; only checked if the scenario asks for it.
         took_s: seconds of real time.
         became: what became of the call, if the scenario asks for it.
-        attempts: when each attempt of a placed call was made, and its outcome; None for an incoming call.
+        attempts: the time and outcome of each attempt of a placed call; None for an incoming call.
         rows: the rows of tables at the end, by the row's name.
     """
 
@@ -111,7 +111,7 @@ class Result:
 
     @property
     def ended(self) -> str:
-        """One of `hangup`, `completed`, `failsafe` (or nothing was played) and `not_reached` (by no attempt)."""
+        """`hangup`, `completed`, `failsafe` (or nothing was played) or `not_reached` (by no attempt)."""
         if self.attempts is not None and all(outcome != ANSWERED for _, outcome in self.attempts):
             return "not_reached"
         if not self.is_answered or failsafe_in(self.decided) is not None:
@@ -129,7 +129,7 @@ def trace_of(turn: TurnRow) -> list[TraceLine]:
 
 
 def decided_in(turns: Iterable[TurnRow], zero_ms: int, path_of: Callable[[str], str]) -> list[Decided]:
-    """Sort by time. `zero_ms` is when the call was answered, in milliseconds since 1970."""
+    """Sorted by time. `zero_ms` is the answer, in milliseconds since 1970."""
     found = []
     for turn in turns:
         at = (turn.created_at - zero_ms) / 1000

@@ -23,7 +23,7 @@ class Suite:
     """The results of the scenarios of a project.
 
     Attributes:
-        issues: of the scenario files, sorted by place; a scenario with an error is not played.
+        issues: of the files, sorted by place; a scenario with an error is not played.
         left_out: the number of scenarios that were not selected.
     """
 
@@ -43,7 +43,7 @@ class Suite:
 
 
 def fitted(stage: Stage, files: Sequence[ScenarioFile]) -> tuple[tuple[Scenario, ...], tuple[FlowIssue, ...]]:
-    """Return the playable scenarios, and all issues sorted by place; a file with an error gives no scenarios."""
+    """The playable scenarios, none from a file with an error, and all issues sorted by place."""
     ready = list[Scenario]()
     issues = list[FlowIssue]()
     for file in files:

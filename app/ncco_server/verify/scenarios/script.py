@@ -44,7 +44,7 @@ FaultKind = Literal["unreadable", "lost", "refused", "away", "gone"]
 
 
 class ScriptedCall(Protocol):
-    """The call that a script's steps act on; `pending_faults` apply to the next webhooks, in order."""
+    """The call of a script; `pending_faults` apply to the next webhooks, in order."""
 
     leg: Leg
     vonage: Vonage
@@ -56,7 +56,7 @@ OUTCOMES: Final[tuple[str, ...]] = get_args(PartyOutcome)
 STATUSES: Final = (*WEBHOOK_STATUSES, "transcribed", "success", "failure")
 """Source: webhook reference, Call status events, Transcription and Payment."""
 _ADDRESS: Final = re.compile(r"\+?[\d ]+|.*[:@].*")
-"""An address, not an outcome. The name of an app user must be written under `to`."""
+"""An address, not an outcome. An app user's name needs `to`."""
 _EXPECTED: Final = "this is an expectation, not a step"
 _NO_WORD: Final = re.compile(r"[^\w ]")
 UNSURE: Final = 0.5
@@ -95,7 +95,7 @@ class ScriptStep(ScenarioModel):
 
     @property
     def moment_s(self) -> float | None:
-        """Seconds from the answer to the step, which can be during a prompt; None: after the previous step."""
+        """Seconds from the answer, which can be during a prompt; None: after the previous step."""
         return None
 
     def problem_at(self, moment: CallMoment, leg: Leg) -> str:
@@ -118,7 +118,7 @@ class ScriptStep(ScenarioModel):
         return cls(written=Fields(cls.word, place, {}, {}))
 
     def as_written(self) -> Any:
-        """See `ScenarioModel`; a step without a value is written as its word."""
+        """See `ScenarioModel`; a step without a value becomes its word."""
         return super().as_written() or self.word
 
 
@@ -260,7 +260,7 @@ def _read_pressed(node: Node, what: str, reader: Reader) -> str | Spoken | None:
 
 
 PRESSES: Final = listed(_read_pressed, {"anyOf": [TEXT, Spoken.json_schema()]})
-"""A called party's input, each time that its flow asks."""
+"""A called party's input each time its flow asks."""
 
 
 def acts_of(presses: Iterable[str | Spoken]) -> tuple[str | Words, ...]:
@@ -493,7 +493,7 @@ def step_of(value: object) -> ScriptStep:
 def step_of_line(line: str) -> ScriptStep:
     """Read a typed line of a script; the colon can be missing. Raises NotAStep.
 
-    A value is read as YAML only if it starts with a brace, a bracket or a quote; otherwise it is taken literally.
+    A value is YAML if it starts with a brace, a bracket or a quote, and otherwise literal.
     """
     line = line.removeprefix("- ")
     found = _TYPED.fullmatch(line)

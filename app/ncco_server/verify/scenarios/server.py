@@ -53,7 +53,7 @@ class Outside:
     """The real environment, lookups and hooks, for `--live`.
 
     Attributes:
-        look_ups: returns a function that answers lookups without a given answer.
+        look_ups: makes a function for lookups without a given answer.
         post: sends a hook; returns the error, "" if it was sent.
     """
 
@@ -70,8 +70,8 @@ class CallConditions:
         streams: the length of audio files in seconds, by URL.
         chaos: the seed of random network faults; None: no faults.
         faults: the faults of the first webhooks, in order.
-        phone: what the called phone does at each attempt of a placed call; the last behaviour repeats.
-        after_connect: as in `Assumptions`; None for what the platform is assumed to do.
+        phone: the called phone's behaviour at each attempt of a placed call; the last one repeats.
+        after_connect: as in `Assumptions`; None for the assumed behaviour.
     """
 
     parties: Parties
@@ -129,12 +129,12 @@ class PlacedCall:
         )
 
     async def attempts(self) -> Sequence[tuple[datetime, str]]:
-        """Return the time and outcome ("" for none yet) of each attempt of a placed call; () for an incoming call."""
+        """The time and outcome ("" for none yet) of a placed call's attempts; () for an incoming call."""
         return ()
 
     @property
     def turns(self) -> Sequence[StoredTurn]:
-        """The turns of the call and of its called parties, in order; () if the server does not show them."""
+        """Of the call and its called parties, in order; () if the server does not show them."""
         return ()
 
     def observe(self, result: Result) -> None:
@@ -149,13 +149,13 @@ class PlacedCall:
 
     @property
     def problems(self) -> Iterator[str]:
-        """Yield NCCOs that the platform could not play, and parties that it could not dial."""
+        """NCCOs that the platform could not play, and parties that it could not dial."""
         yield from filter(None, map(problem_of, self.leg.log))
         yield from (other.problem for other in self.leg.dialled if other.problem)
 
 
 def problem_of(delivery: WebhookDelivery) -> str:
-    """Return "" if there is no problem with the reply, and the webhook reports none."""
+    """Return "" unless the reply failed or the webhook reports an error."""
     result = delivery.result
     if result is not None and result.failure and delivery.is_over:
         return f"{delivery.kind} webhook to {delivery.url}: {result.failure} {result.problem}".rstrip()
@@ -165,7 +165,7 @@ def problem_of(delivery: WebhookDelivery) -> str:
 
 
 def warnings_of(delivery: WebhookDelivery) -> Iterator[str]:
-    """Yield the issues of an NCCO that is played despite them."""
+    """Issues of an NCCO that is played despite them."""
     if delivery.ncco is not None and delivery.result is not None:
         for issue in delivery.result.issues:
             yield f"{delivery.kind} webhook: {issue.code} {issue.path}: {issue.message}"
@@ -204,7 +204,7 @@ class StoredTurn(NamedTuple):
 
 
 class CallStore(Store):
-    """A store that also collects turns, webhooks of waits and sent hooks in the order in which they are written."""
+    """Also collects turns, webhooks of waits and sent hooks in the order of writing."""
 
     def __init__(self, database: FailingDatabase) -> None:
         super().__init__(database)
@@ -285,7 +285,7 @@ class CallStore(Store):
             await self.tables.change(changes, now, "the scenario")
 
     async def _remember(self, webhook: WebhookRow, hooks: Sequence[HookRow]) -> None:
-        """Hooks are read from the database, since the hooks of a repeated delivery are not written to it."""
+        """Read hooks from the database, which does not get those of a repeated delivery."""
         if webhook.wait >= 0:
             self.webhooks.append(webhook)
         if hooks:
@@ -300,7 +300,7 @@ class CallStore(Store):
 class FaultyServer:
     """A server behind a network that injects the `pending_faults`, in order.
 
-    `database` is made unavailable for `away`; None: `away` is simulated by a 503.
+    `away` makes `database` unavailable; without one, it replies 503.
     """
 
     def __init__(self, server: Server, database: FailingDatabase | None = None) -> None:

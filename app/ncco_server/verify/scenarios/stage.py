@@ -62,9 +62,9 @@ from ncco_server.verify.scenarios.values import ScenarioReader
 BASE: Final = "https://ncco.example"
 """Nothing is sent to this public URL."""
 BROKEN: Final = "the server: error: "
-"""The start of log lines that report an internal error of the server."""
+"""Begins log lines about an internal error of the server."""
 DECIDED: Final = frozenset({"error_exit", "invalid_ncco", "failsafe", "steps", "menu_options"})
-"""Entries of `without` that need the trace of a flow."""
+"""Entries of `without` that need a flow's trace."""
 _DIAL_ALLOW: Final = 'to allow computed numbers, list their first digits next to `script`, such as `dial_allow: ["44"]`'
 _KEY: Final = b"scenarios sign the callbacks of calls that nobody makes"
 """Constant, so that NCCOs are reproducible."""
@@ -72,11 +72,11 @@ _NOT_VISIBLE: Final = "a server at a URL does not show it"
 _OWN_SETTINGS: Final = "the server has its own"
 
 PathOf: TypeAlias = Callable[[str], str]
-"""Returns the path of a flow file for display: `shop/flows/acme.yaml` for `flows/acme.yaml`."""
+"""Makes a flow file's path for display: `shop/flows/acme.yaml` for `flows/acme.yaml`."""
 
 MakeApp: TypeAlias = Callable[[CallService, Callable[[], datetime], list[str]], App]
-"""Makes the ASGI application under test from its service, its clock and a list that it appends warnings and errors to;
-passed in because `verify` does not import `web`.
+"""Makes the ASGI application under test from its service, clock and a list for its warnings and errors; passed in
+because `verify` does not import `web`.
 """
 
 
@@ -85,7 +85,7 @@ class CannotPlace(AppError):
 
 
 class LocalCall(PlacedCall):
-    """A call to the server in this process. The server's sessions, hooks and log are visible too."""
+    """A call to the server in this process, with its sessions, hooks and log."""
 
     def __init__(
         self,
@@ -154,7 +154,7 @@ def _record_of(turns: Sequence[StoredTurn], came: Iterable[WebhookRow]) -> Sessi
 
 
 class ServerInProcess:
-    """The real server, for calls under one policy. Its store is in memory, and it sends no hooks."""
+    """The real server under one policy, with a store in memory. It sends no hooks."""
 
     def __init__(self, project: Project, make_app: MakeApp, policy: Policy) -> None:
         self.clock = VirtualClock(AT)
@@ -176,7 +176,7 @@ class ServerInProcess:
         return found if self.answers is None else await self.answers.of_rows(wanted, found)
 
     async def begin(self, at: datetime, look_ups: Callable[[], AnswerLookups], patience_s: float) -> AsgiServer:
-        """Return the server that the call's webhooks are delivered to; see `LocalStage.ring`."""
+        """The server for the call's webhooks; see `LocalStage.ring`."""
         if not self._is_open:
             await self.store.open()
             await self.service.library.reload()
@@ -187,15 +187,15 @@ class ServerInProcess:
 
 
 class LocalStage:
-    """Plays the scenarios of one project, one after another, against the real server in this process.
+    """Plays one project's scenarios, one after another, against the real server in this process.
 
     Args:
         project: without errors.
-        dial_allow: the default for prefixes of computed numbers that may be dialled.
-        outside: None: no request leaves the process, missing environment variables get placeholders, and lookups
-            without an answer take their defaults.
-        chaos: the seed of random network faults, the same for each scenario; None: no faults. With faults, the length
-            of a call and its hooks are not checked. A scenario with its own `fault` steps gets no random faults.
+        dial_allow: default prefixes of computed numbers that may be dialled.
+        outside: None: no request leaves the process, missing variables get placeholders, and unanswered lookups take
+            their defaults.
+        chaos: the seed of random network faults for each scenario; None: no faults. With faults, a call's length and
+            hooks are not checked. A scenario with its own `fault` steps gets none.
         assumes: what the platform does.
     """
 
@@ -230,7 +230,7 @@ class LocalStage:
         self._server: ServerInProcess | None = None
 
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
-        """Fill in the number and the flow; problems are reported to `reader`."""
+        """Fill in number and flow; `reader` gets problems."""
         return self._fitting.fit(scenario, reader)
 
     def fit_call(self, call: AnyCall, reader: Reader, naming: str = NAMING) -> AnyCall:
@@ -243,7 +243,7 @@ class LocalStage:
         answers = ScenarioAnswers(scenario.given, self._lookups, self.outside.look_ups if self.outside else None)
         name = f"{scenario.place.file}:{scenario.name}"
         self._played[name] += 1
-        # The ids differ each time that a scenario is repeated within a run, but not between runs.
+        # The ids differ when a run repeats a scenario, but not between runs.
         seed = f"{self._played[name]}:{name}"
         placed = await self.ring(
             scenario,
@@ -291,12 +291,12 @@ class LocalStage:
             call: its number and flow are filled in.
             conditions: the parties and the network.
             look_ups: returns a function that answers the lookups of one turn.
-            env: environment variables that override the default ones.
+            env: overrides the default environment variables.
             dial_allow: prefixes of computed numbers that may be dialled; None: the default.
             seed: determines the ids of the call.
             patience_s: see `AsgiServer`.
-            rows: the rows of all tables when the call begins; None for those that earlier calls have left.
-            answers: chooses the rows that lookups of tables find; None for those of the tables.
+            rows: of all tables when the call begins; None for those that earlier calls left.
+            answers: chooses the rows that lookups of tables find; None for the stored ones.
         """
         flow = self._flow_named(call.places)
         allowed = self._policy.dial_allow if dial_allow is None else dial_allow
@@ -321,7 +321,7 @@ class LocalStage:
         return placed
 
     async def _server_for(self, policy: Policy, *, is_new: bool) -> ServerInProcess:
-        """A placed call gets a new server, because the placer reads all calls and expects time to move forward only."""
+        """A placed call gets a new server: the placer reads all calls, and its time only moves forward."""
         if self._server is None or is_new or self._server.service.policy != policy:
             await self.close()
             self._server = ServerInProcess(self._project, self._make_app, policy)
@@ -336,9 +336,9 @@ class LocalStage:
 
 
 class RemoteStage:
-    """Plays scenarios against a server at a URL. Parts that cannot be set or seen there go into `Result.unjudged`.
+    """Plays scenarios against a server at a URL. What cannot be set or seen there goes into `Result.unjudged`.
 
-    `numbers` has the number to call for each flow, if the project is known.
+    `numbers` has each flow's number, if the project is known.
     """
 
     flows: tuple[Flow, ...] = ()
@@ -369,7 +369,7 @@ class RemoteStage:
 
     @asynccontextmanager
     async def ring(self, call: ScenarioCall, conditions: CallConditions) -> AsyncIterator[PlacedCall]:
-        """Place a call with random ids, since the server may remember earlier calls. Raises NoServer."""
+        """Use random ids, since the server may remember earlier calls. Raises NoServer."""
         clock = VirtualClock(call.made_at)
         seed = secrets.token_hex(16)
         async with HttpServer(self._transport) as http:
@@ -435,7 +435,7 @@ def with_number(stage: Stage, call: ScenarioCall, naming: str = "") -> ScenarioC
 
 
 async def _play(scenario: Scenario, conditions: CallConditions, placed: PlacedCall, result: Result) -> None:
-    """The faults at the start of the script are already set."""
+    """The faults at the script's start are already set."""
     await Caller(placed, result).play(conditions.script)
     await placed.vonage.run()
     placed.observe(result)

@@ -1,4 +1,4 @@
-"""Rows of tables in scenarios: those that a call begins with, and those that are expected at its end."""
+"""Rows of tables in scenarios: at a call's beginning, and expected at its end."""
 
 from __future__ import annotations
 

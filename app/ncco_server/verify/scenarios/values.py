@@ -1,4 +1,4 @@
-"""Reads the keys and values of scenario files; every error is reported at its place with an S code."""
+"""Reads keys and values of scenario files; every error is reported at its place with an S code."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _OPEN: Final = ("?", "")
 
 @dataclass
 class ScenarioReader(Reader):
-    """Reads the nodes of a scenario file. Empty values are not reported, since the YAML reader already did."""
+    """Reads a scenario file's nodes. The YAML reader has already reported empty values."""
 
     def report(
         self, code: str, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()
@@ -68,7 +68,7 @@ class ScenarioModel(MapForm):
         return {"anyOf": [TEXT, super().json_schema()]} if cls.short else super().json_schema()
 
     def as_written(self) -> Any:
-        """Return the fields that differ from their defaults, as plain YAML values."""
+        """The fields without their defaults, as plain YAML values."""
         found: dict[str, Any] = {}
         for each in fields(self):
             value = getattr(self, each.name)
@@ -90,8 +90,8 @@ class Excerpt(NamedTuple):
     """Text that must be heard.
 
     Attributes:
-        text: None matches anything, and `ncco test --update` replaces it with what was heard.
-        place: of the text in the file, or of the word `hear` if it has no text.
+        text: None matches anything; `ncco test --update` replaces it with what was heard.
+        place: of the text, or of the word `hear` without one.
     """
 
     text: str | None
@@ -106,7 +106,7 @@ class UpperLimit(NamedTuple):
 
 
 def listed(read: Callable[[Any, str, Reader], Any], schema: JsonSchema) -> Notation:
-    """The notation of a field that has one value or a list of values."""
+    """The notation of a field with one value or a list."""
 
     def read_all(node: Node, what: str, reader: Reader) -> tuple[Any, ...]:
         return tuple(found for item in items(node) if (found := read(item, what, reader)) is not None)
@@ -161,7 +161,7 @@ def read_as(parse: Callable[[str], T | None], cure: str) -> Callable[[Node, str,
 
 
 def seconds_of(text: str) -> float | None:
-    """Read a duration such as `30s` or `2m`, or a plain number of seconds; None for other texts."""
+    """A duration such as `30s` or `2m`, or a plain number of seconds; None for other texts."""
     ms = milliseconds(text)
     if ms is not None:
         return ms / 1000
