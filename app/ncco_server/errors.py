@@ -20,16 +20,21 @@ AppError
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Self
+
 
 class AppError(Exception):
     """An error that this server raises on purpose.
 
-    `cure` says what to do, in one sentence; "" if nothing can be done.
+    `cure` says what to do, in one sentence; "" if nothing can be done. Tracebacks show it too.
     """
 
     def __init__(self, message: str = "", cure: str = "") -> None:
         super().__init__(message)
         self.cure = cure
+        if cure:
+            self.add_note(f"fix: {cure}")
 
 
 class SettingsError(AppError):
@@ -44,6 +49,16 @@ class SettingsError(AppError):
         super().__init__(f"{setting}: {message}", cure)
         self.setting = setting
         self.message = message
+
+    def with_others(self, others: Iterable[SettingsError]) -> Self:
+        self.others = tuple(others)
+        for other in self.others:
+            self.add_note(f"{other}\nfix: {other.cure}")
+        return self
+
+    def __reduce__(self) -> tuple[type[SettingsError], tuple[str, str, str]]:
+        """Settings, with their warnings, are sent to the process of the console."""
+        return type(self), (self.setting, self.message, self.cure)
 
 
 class RenderError(AppError):

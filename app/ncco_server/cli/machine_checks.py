@@ -70,7 +70,7 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
     """Check whether the server would start in production; report questionable settings."""
     wrong = (*unsafe(settings, dev=False), *placeholders(settings))
     errors = [refused_setting(each) for each in wrong]
-    doubts = [warning(text) for text in settings.warnings]
+    doubts = [warning(str(each), each.cure, each.setting) for each in settings.warnings]
     yield from [*errors, *doubts] or [ok("the settings are valid")]
 
 

@@ -162,7 +162,7 @@ def _report_progress(flow: str, found: int, waiting: int) -> None:
 def _examples(faults: Iterable[FoundViolation]) -> Iterator[str]:
     for number, fault in enumerate(faults, 1):
         if fault.example is not None:
-            yield f"\nthe shortest call to {number}, {fault.kind} in {fault.step}:\n"
+            yield f"\nfault {number}, {fault.kind} in {fault.step}; the shortest call that causes it:\n"
             yield textwrap.indent(fault.example.text, "  ")
 
 

@@ -222,9 +222,9 @@ def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: 
         *(f"  {line}" for line in _flow_lines(flows)),
         *(["", f"Calls are kept in {database}."] if database else []),
     ]
-    left = [f"{each}. {each.cure}" for each in placeholders(settings)]
+    left, doubts = ([f"{each}. {each.cure}" for each in found] for found in (placeholders(settings), settings.warnings))
     placing = [_on_placing(settings, dev=dev)] if any(flow.outbound is not None for flow in flows) else []
-    notes = [*left, *_notes(settings, flows, address), *filter(None, placing), *settings.warnings]
+    notes = [*left, *_notes(settings, flows, address), *filter(None, placing), *doubts]
     return "\n".join([*lines, *(["", *notes] if notes else []), ""])
 
 

@@ -29,6 +29,7 @@ from ncco_server.console.state import Console, TheConsole, console_of
 from ncco_server.console.tables import tables_of_number
 from ncco_server.errors import StoreError
 from ncco_server.flow.model import Project
+from ncco_server.flow.report import as_sentence
 from ncco_server.results import RESULTS
 from ncco_server.service.call_report import zone_of
 from ncco_server.service.call_results import results_of
@@ -274,7 +275,8 @@ async def call(request: Request, console: TheConsole, name: str, session: CanLoo
             project = (await console.read_project()).project
             results = await results_of(records, found, now_ms, project.flows)
     except StoreError as error:
-        return render(request, "call_missing.html", 503, name=name, problem=str(error))
+        problem = f"{error}. {as_sentence(error.cure)}" if error.cure else str(error)
+        return render(request, "call_missing.html", 503, name=name, problem=problem)
     if timeline is None:
         problem = "several calls begin with this" if found else "there is no such call"
         return render(request, "call_missing.html", 404, name=name, problem=problem)

@@ -59,9 +59,7 @@ def check(folder: Json, question: Json) -> list[Json]:
         issues.append(too_large(path))
     project = _project(folder, texts)
     scenarios = {path: text for path, text in _scenarios(folder, question["unsaved"]).items() if path not in texts}
-    fitting = (
-        Fitting(project.flows.values(), project.tables) if not any(issue.is_error for issue in project.issues) else None
-    )
+    fitting = Fitting(project) if not any(issue.is_error for issue in project.issues) else None
     for path, text in scenarios.items():
         issues += _scenario_issues(path, text, fitting)
 

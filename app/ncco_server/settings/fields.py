@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from ncco_server.errors import SettingsError
 from ncco_server.flow.files import HANDLERS_CURE, read_handlers
 from ncco_server.service.bucket_address import BucketAddress
 from ncco_server.settings import values
@@ -355,12 +356,14 @@ class Variables(BaseModel):
 class Settings(Variables):
     """The settings of a server, read once: its variables, where they were read, and what a command adds."""
 
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
     flow_env: Mapping[str, str] = Field(default={}, repr=False)
     """The names lack the prefix `FLOW_`."""
     env_file: Path | None = None
     secret_files: tuple[Path, ...] = ()
-    warnings: tuple[str, ...] = ()
-    """Values that are valid but probably not intended, each in one sentence."""
+    warnings: tuple[SettingsError, ...] = ()
+    """Values that are valid but probably not intended."""
     speed: float = 1.0
     """How many times as fast the pauses between attempts to place a call pass; 1 unless in development."""
     has_virtual_vonage: bool = False

@@ -15,7 +15,7 @@ from pydantic import AliasChoices, SecretStr, ValidationError
 from ncco_server.errors import SettingsError
 from ncco_server.settings import values
 from ncco_server.settings.fields import PREFIX, SECRETS, Cure, Settings, Variables, variable
-from ncco_server.settings.safety import unreachable, weak_secrets
+from ncco_server.settings.safety import PUBLIC_URL_CURE, unreachable, weak_secrets
 from ncco_server.settings.secrets import FILE_SUFFIX, named_files, read_file
 from ncco_server.suggest import nearest
 
@@ -92,8 +92,7 @@ def _written(env_file: Path | None) -> Mapping[str, str]:
 def _settings_error(fault: ValidationError, written: Mapping[str, str]) -> SettingsError:
     errors = [_translated(error, written) for error in fault.errors(include_url=False)]
     first, *others = {error.setting: error for error in errors}.values()
-    first.others = tuple(others)
-    return first
+    return first.with_others(others)
 
 
 def _translated(error: Mapping[str, Any], written: Mapping[str, str]) -> SettingsError:
@@ -126,28 +125,37 @@ def _known() -> frozenset[str]:
     return frozenset({*names, *_secrets(), "AWS_DEFAULT_REGION"})
 
 
-def _unknown(written: Iterable[str]) -> Iterator[str]:
+def _unknown(written: Iterable[str]) -> Iterator[SettingsError]:
     known = _known()
     for name in sorted(written):
         if name.upper().startswith(PREFIX) and name.upper() not in known:
-            meant = nearest(name, known)
-            yield f"{name} is not a setting" + (f"; did you mean {meant}?" if meant else " and has no effect.")
+            yield _not_a_setting(name, nearest(name, known))
         for prefix in _SHARED_PREFIXES if name not in known else ():
             if name.startswith(prefix) and (found := get_close_matches(name, known, n=1, cutoff=_ALMOST_THE_SAME)):
-                yield f"{name} is not a setting; did you mean {found[0]}?"
+                yield _not_a_setting(name, found[0])
 
 
-def _questionable(settings: Settings) -> Iterator[str]:
+def _not_a_setting(name: str, meant: str | None) -> SettingsError:
+    cure = f"Did you mean {meant}?" if meant else "Remove it: it has no effect."
+    return SettingsError(name, "is not a setting", cure)
+
+
+def _questionable(settings: Settings) -> Iterator[SettingsError]:
     if settings.insecure and settings.is_signed:
-        yield "NCCO_INSECURE does nothing: a signature secret is set, so signatures are checked."
+        message = "does nothing: a signature secret is set, so signatures are checked"
+        yield SettingsError("NCCO_INSECURE", message, "Remove it.")
     elif settings.insecure:
-        yield "NCCO_INSECURE is set: signatures are not checked, so anyone can send webhooks."
+        message = "is set: signatures are not checked, so anyone can send webhooks"
+        yield SettingsError("NCCO_INSECURE", message, "Set VONAGE_SIGNATURE_SECRET instead.")
     if settings.is_signed and not settings.public_url and values.is_loopback(settings.host):
-        yield f"NCCO_PUBLIC_URL is not set: callback URLs start with {settings.base_url}, which Vonage cannot reach."
+        message = f"is not set: callback URLs start with {settings.base_url}, which Vonage cannot reach"
+        yield SettingsError("NCCO_PUBLIC_URL", message, PUBLIC_URL_CURE)
     elif settings.is_signed:
-        yield from map(str, unreachable(settings))
+        yield from unreachable(settings)
     if settings.hook_secret_previous.get_secret_value() and not settings.hook_secret.get_secret_value():
-        yield "NCCO_HOOK_SECRET is not set: hooks are signed only with NCCO_HOOK_SECRET_PREVIOUS."
-    yield from (f"{weak}. {weak.cure}" for weak in weak_secrets(settings))
+        message = "is not set: hooks are signed only with NCCO_HOOK_SECRET_PREVIOUS"
+        yield SettingsError("NCCO_HOOK_SECRET", message, "Set it to the new secret, or rename the previous one.")
+    yield from weak_secrets(settings)
     if not settings.flows.is_dir():
-        yield f"NCCO_FLOWS: there is no folder {settings.flows}."
+        message = f"is {settings.flows}, and there is no such folder"
+        yield SettingsError("NCCO_FLOWS", message, "Create it, or set it to the folder of your flow files.")

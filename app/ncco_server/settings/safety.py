@@ -39,26 +39,33 @@ Source: RFC 7518, section 3.2 (a key of HS256 has at least 256 bits); Vonage's r
 """
 _MIN_DIFFERENT: Final = 8
 """A random secret of hexadecimal digits has about 14."""
+PUBLIC_URL_CURE: Final = (
+    "Set it to the https:// address of your tunnel or proxy, such as https://calls.your-company.com."
+)
+_SIGN: Final = (
+    "Set it to the signature secret from the API settings of the Vonage dashboard. To try things out, use `ncco serve "
+    "--dev` with NCCO_HOST=127.0.0.1; NCCO_INSECURE=1 accepts unsigned webhooks everywhere."
+)
+_PROGRAM: Final = "Set VONAGE_SIGNATURE_SECRET and NCCO_PUBLIC_URL, or pass dev=True to try things out."
+_PROGRAM_IN_DEV: Final = "Set it, or NCCO_HOST=127.0.0.1 if only this machine can reach the application."
 _PORTS: Final = ("port", "metrics_port", "console_port")
 _EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
 
-def require_safe(settings: Settings, dev: bool) -> None:
-    if errors := list(unsafe(settings, dev)):
-        errors[0].others = tuple(errors[1:])
-        raise errors[0]
+def require_safe(settings: Settings, dev: bool, *, in_program: bool = False) -> None:
+    if errors := list(unsafe(settings, dev, in_program=in_program)):
+        raise errors[0].with_others(errors[1:])
 
 
-def unsafe(settings: Settings, dev: bool) -> Iterator[SettingsError]:
-    """Reasons not to start: without signatures, anyone could control calls and run up a bill."""
+def unsafe(settings: Settings, dev: bool, *, in_program: bool = False) -> Iterator[SettingsError]:
+    """Reasons not to start: without signatures, anyone could control calls and run up a bill.
+
+    `in_program` is for an application of somebody else, which listens itself, on a port of its own.
+    """
     if not settings.is_signed and not settings.insecure and not (dev and values.is_loopback(settings.host)):
-        where = f"{settings.host}:{settings.port}"
-        yield SettingsError(
-            "VONAGE_SIGNATURE_SECRET",
-            f"is not set, so anybody who can reach {where} could send webhooks",
-            "Set it to the signature secret from the API settings of the Vonage dashboard. To try things out, use "
-            "`ncco serve --dev` with NCCO_HOST=127.0.0.1; NCCO_INSECURE=1 accepts unsigned webhooks everywhere.",
-        )
+        message = "is not set, so anybody who can reach the server could send webhooks"
+        cure = (_PROGRAM_IN_DEV if dev else _PROGRAM) if in_program else _SIGN
+        yield SettingsError("VONAGE_SIGNATURE_SECRET", message, cure)
     for field, cure in _REFUSING.items() if settings.is_signed else ():
         if _text(settings, field) in PLACEHOLDERS:
             yield SettingsError(variable(field), "is the guide's placeholder, so every webhook would be refused", cure)
@@ -68,10 +75,10 @@ def unsafe(settings: Settings, dev: bool) -> Iterator[SettingsError]:
         yield SettingsError(
             "NCCO_PUBLIC_URL",
             "is not set, so Vonage would not know where to send what a caller presses",
-            "Set it to the address at which Vonage reaches this server, such as https://calls.example.com; `ncco serve "
-            "--dev` does not need it.",
+            "Set it to the address at which Vonage reaches this server, such as https://calls.example.com; "
+            f"{'dev=True' if in_program else '`ncco serve --dev`'} does not need it.",
         )
-    if (clash := port_clash(settings, "metrics_port")) is not None:
+    if not in_program and (clash := port_clash(settings, "metrics_port")) is not None:
         yield clash
 
 
@@ -121,17 +128,17 @@ def unreachable(settings: Settings) -> Iterator[SettingsError]:
     host = url.hostname or ""
     if not host or settings.has_local_vonage:
         return
-    cure = "Set it to the https:// address of your tunnel or proxy, such as https://calls.your-company.com."
     is_local_name = not is_address(host) and "." not in host.strip(".")
     if values.is_loopback(host) or is_private_address(host) or is_local_name:
         where = "this machine" if values.is_loopback(host) else "your own network"
         yield SettingsError(
             "NCCO_PUBLIC_URL",
             f"is {settings.public_url}: Vonage cannot reach a name or an address of {where}",
-            cure,
+            PUBLIC_URL_CURE,
         )
     elif url.scheme != "https":
-        yield SettingsError("NCCO_PUBLIC_URL", "begins with http://, so what callers press is sent unencrypted", cure)
+        message = "begins with http://, so what callers press is sent unencrypted"
+        yield SettingsError("NCCO_PUBLIC_URL", message, PUBLIC_URL_CURE)
 
 
 def is_private_address(text: str) -> bool:

@@ -67,7 +67,7 @@ def ncco_router(*handlers: CallFlow, settings: Settings | None = None, dev: bool
     if is_running_file():  # the handler's file makes the application too; only its handler is wanted
         return APIRouter()
     settings = load_settings() if settings is None else settings
-    require_safe(settings, dev)
+    require_safe(settings, dev, in_program=True)
     given = given_handlers(handlers, settings.flows)
     app = create_app(settings, dev=dev, log=log_of_program(), handlers=given, owns_process=False)
     running: list[FastAPI] = []

@@ -80,7 +80,8 @@ class WebhookRoute(APIRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count and log after the response, when an error no longer affects the caller."""
         if scope["method"] not in (self.methods or ()):
-            refused = error_response(405, "method not allowed", "See the Allow header.", {"allow": "GET, POST"})
+            allowed = ", ".join(sorted(_methods_of(self.path)))
+            refused = error_response(405, "method not allowed", "See the Allow header.", {"allow": allowed})
             await refused(scope, receive, send)
             return
         started = perf_counter()
@@ -127,6 +128,12 @@ class WebhookRoute(APIRoute):
             shows_values=config.dev,
             shows_call=config.settings.log == "pretty",
         )
+
+
+def _methods_of(path: str) -> set[str]:
+    """A path with GET and POST has a route for each."""
+    same = [each for each in router.routes if isinstance(each, APIRoute) and each.path == path]
+    return set[str]().union(*(each.methods or () for each in same))
 
 
 def _require_playable(reply: Reply, *, must_play: bool) -> None:

@@ -274,6 +274,7 @@ def test_a_placeholder_from_the_guides_is_reported_once(project: Path) -> None:
         ({"NCCO_DATABASE_URL": "memory://"}, "database", "warning", "loses all calls"),
         ({"NCCO_DATABASE_URL": "sqlite:///flows/shop.yaml"}, "database", "error", "shop.yaml"),
         ({"NCCO_FLOWS": "nowhere"}, "flows", "error", "nowhere"),
+        ({"NCCO_PROT": "1"}, "settings", "warning", "NCCO_PROT"),
     ],
 )
 def test_local_problems_are_found(project: Path, settings: dict[str, str], check: str, status: str, says: str) -> None:
@@ -281,7 +282,7 @@ def test_local_problems_are_found(project: Path, settings: dict[str, str], check
 
     same = [each for each in found.findings if (each["check"], each["status"]) == (check, status)]
     assert says in " ".join(each["message"] for each in same)
-    assert all(each["cure"] for each in found.findings if each["status"] == "error")
+    assert all(each["cure"] for each in found.findings if each["status"] in ("error", "warning"))
     assert (1 if any(each["status"] == "error" for each in found.findings) else 0) == found.exit_code
 
 

@@ -98,6 +98,21 @@ def test_every_entry_of_a_json_report_has_a_fix(reports: Mapping[str, Any]) -> N
     assert [] == [issue for issue in issues if not issue["cure"]]
 
 
+def test_the_fix_of_an_unclear_call_can_be_copied(tmp_path: Path) -> None:
+    flow = "flow: {}\nentry: true\nstart: a\nsteps: {{a: {{do: [talk: Hello.], goto: end}}}}\n"
+    (tmp_path / "flows").mkdir()
+    for name in ("shop", "vet"):
+        (tmp_path / "flows" / f"{name}.yaml").write_text(flow.format(name))
+    scenarios = tmp_path / "tests" / "scenarios" / "calls.yaml"
+    scenarios.parent.mkdir(parents=True)
+    scenarios.write_text("a call:\n  script: [end]\n")
+    (issue,) = json_of(ncco("test", "--format", "json", cwd=tmp_path))["issues"]
+    scenarios.write_text("defaults:\n  flow: shop\na call:\n  script: [end]\n")
+
+    assert issue["cure"].endswith("write `flow: shop` under `defaults`")
+    assert [] == json_of(ncco("test", "--format", "json", cwd=tmp_path))["issues"]
+
+
 def test_the_schema_accepts_playable_files_and_refuses_misspelt_keys(tmp_path: Path) -> None:
     schema = jsonschema.Draft7Validator(json_of(ncco("schema", "scenario", cwd=tmp_path)))
     loader = yaml.CBaseLoader  # an editor reads dates as text

@@ -329,10 +329,19 @@ def test_several_flows_need_a_name_or_a_number(tmp_path: Path) -> None:
 
     assert 2 == call().exit_code
     assert "it is unclear which flow takes the call" in call().output
-    assert "name the flow, one of: other, shop" in call().output
+    assert "name the flow, one of: other, shop: `ncco simulate other`" in call().output
     assert 0 == call("other").exit_code
     assert 0 == call("--to", "442079460001").exit_code
     assert "no flow takes calls to 442079460009" in call("--to", "442079460009").output
+
+
+def test_the_flow_for_refused_callers_takes_no_other_call(tmp_path: Path) -> None:
+    refused = SHOP.replace("flow: shop", "flow: refused").replace('numbers: ["442079460000"]', "entry: true")
+    tables = "shared: true\ntables: {blocked: {key: {number: phone}, keep: 180d}}\n"
+    write_project(tmp_path, refused=refused, shared=f"{tables}refuse: {{table: blocked, run: refused}}\n")
+
+    assert "calls 442079460000, " in call(typed="hangup\n").output
+    assert "calls flow refused at" in call("refused", typed="hangup\n").output
 
 
 def test_a_project_and_a_file_of_it_can_be_called(tmp_path: Path) -> None:

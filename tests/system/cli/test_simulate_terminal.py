@@ -97,6 +97,60 @@ def test_a_person_answers_lookups_and_is_asked_again_after_a_wrong_answer(folder
     assert {"customer": [{"value": {"name": "Ann", "tier": "gold"}}]} == saved(folder / "calls.yaml")["given"]
 
 
+HANDLER = """\
+from dataclasses import dataclass
+
+from ncco_server import Call, RunFailed, call_flow
+
+
+@dataclass
+class Order:
+    status: str
+    days: int
+
+
+async def find_order(number: str) -> Order | None:
+    return None
+
+
+@call_flow(default=True)
+async def orders(call: Call) -> None:
+    try:
+        order = await call.run(find_order, "1")
+    except RunFailed:
+        order = None
+    await call.talk(f"It is {order.status}, {order.days} days." if order else "Unknown.")
+"""
+
+
+def test_a_person_answers_a_function_and_is_asked_again_after_a_wrong_answer(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "orders.py").write_text(HANDLER)
+    terminal = Terminal(tmp_path, NCCO_PYTHON_FLOWS="orders.py")
+    terminal.sees("type its answer: status=.. days=.., JSON, timeout or error 503; Enter: no result; ?: help")
+    terminal.types("?")
+    terminal.sees("its fields, such as status=text days=1")
+    terminal.types("status=late")
+    terminal.sees("that is not an answer: days is missing")
+    terminal.types("status=late days=4")
+    terminal.sees("It is late, 4 days.")
+    terminal.sees("Enter: leave]")
+    terminal.types("")
+
+    assert 0 == terminal.ends_with()
+
+
+def test_help_shows_how_to_answer_a_lookup(folder: Path) -> None:
+    terminal = asked(folder)
+    terminal.types("?")
+    terminal.sees("its fields, such as name='' tier=standard")
+    terminal.types("name=Ann")
+    terminal.sees("Hello Ann.")
+    terminal.types("hangup")
+
+    assert 0 == terminal.ends_with()
+
+
 @pytest.mark.parametrize(
     ("typed", "given"),
     [

@@ -42,7 +42,7 @@ def test_every_secret_may_be_in_a_file(tmp_path: Path, monkeypatch: pytest.Monke
 
     assert secret == getattr(settings, field).get_secret_value()
     assert (tmp_path / "secret",) == settings.secret_files
-    assert () == tuple(line for line in settings.warnings if "is no setting" in line)
+    assert () == tuple(line for line in settings.warnings if "is not a setting" in str(line))
 
 
 def test_callback_urls_of_running_calls_stay_valid_when_the_signature_secret_changes() -> None:

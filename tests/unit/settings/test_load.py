@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -47,28 +48,26 @@ def test_the_policy_holds_the_settings_of_the_service() -> None:
 
 
 @pytest.mark.parametrize(
-    ("warning", "name"),
+    ("name", "cure"),
     [
-        ("NCCO_PROT is not a setting; did you mean NCCO_PORT?", "NCCO_PROT"),
-        ("NCCO_DATABASE is not a setting; did you mean NCCO_DATABASE_URL?", "NCCO_DATABASE"),
-        ("ncco_tempaltes is not a setting; did you mean NCCO_TEMPLATES?", "ncco_tempaltes"),
-        (
-            "VONAGE_SIGNATURE_SECRETS is not a setting; did you mean VONAGE_SIGNATURE_SECRET?",
-            "VONAGE_SIGNATURE_SECRETS",
-        ),
-        ("VONAGE_APLICATION_ID is not a setting; did you mean VONAGE_APPLICATION_ID?", "VONAGE_APLICATION_ID"),
-        ("AWS_REGIN is not a setting; did you mean AWS_REGION?", "AWS_REGIN"),
-        ("NCCO_XYZZY_QQ is not a setting and has no effect.", "NCCO_XYZZY_QQ"),
+        ("NCCO_PROT", "Did you mean NCCO_PORT?"),
+        ("NCCO_DATABASE", "Did you mean NCCO_DATABASE_URL?"),
+        ("ncco_tempaltes", "Did you mean NCCO_TEMPLATES?"),
+        ("VONAGE_SIGNATURE_SECRETS", "Did you mean VONAGE_SIGNATURE_SECRET?"),
+        ("VONAGE_APLICATION_ID", "Did you mean VONAGE_APPLICATION_ID?"),
+        ("AWS_REGIN", "Did you mean AWS_REGION?"),
+        ("NCCO_XYZZY_QQ", "Remove it: it has no effect."),
     ],
 )
 @pytest.mark.parametrize("in_file", [False, True])
 def test_an_unknown_variable_is_noticed(
-    in_file: bool, warning: str, name: str, in_a_project: Path, monkeypatch: pytest.MonkeyPatch
+    in_file: bool, name: str, cure: str, in_a_project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (in_a_project / ".env").write_text(f"{name}=1\n" if in_file else "")
     monkeypatch.setenv("OTHER" if in_file else name, "1")
 
-    assert (warning,) == load_settings().warnings
+    [warning] = load_settings().warnings
+    assert (f"{name}: is not a setting", name, cure) == (str(warning), warning.setting, warning.cure)
 
 
 @pytest.mark.parametrize(
@@ -99,9 +98,9 @@ def test_a_known_variable_in_small_letters_is_read(monkeypatch: pytest.MonkeyPat
     ("said", "values"),
     [
         ("which Vonage cannot reach", {"signature_secret": STRONG}),
-        ("NCCO_INSECURE is set: signatures are not checked", {"insecure": True}),
+        ("NCCO_INSECURE: is set: signatures are not checked", {"insecure": True}),
         (
-            "NCCO_INSECURE does nothing",
+            "NCCO_INSECURE: does nothing",
             {"insecure": True, "signature_secret": STRONG, "public_url": "https://x.example"},
         ),
         ("signed only with NCCO_HOOK_SECRET_PREVIOUS", {"hook_secret_previous": f"whsec_{'B' * 32}"}),
@@ -124,13 +123,23 @@ def test_a_known_variable_in_small_letters_is_read(monkeypatch: pytest.MonkeyPat
             "begins with http://, so what callers press",
             {"signature_secret": STRONG, "public_url": "http://calls.example.com"},
         ),
-        ("NCCO_FLOWS: there is no folder missing", {"flows": Path("missing")}),
+        ("NCCO_FLOWS: is missing, and there is no such folder", {"flows": Path("missing")}),
     ],
 )
 def test_probable_mistakes_in_settings_are_noticed(said: str, values: dict[str, Any]) -> None:
     [warning] = load_settings(None, **values).warnings
 
-    assert said in warning
+    assert said in str(warning)
+    assert warning.cure
+    assert str(warning).startswith(f"{warning.setting}: ")
+
+
+def test_warnings_reach_the_process_of_the_console() -> None:
+    settings = load_settings(None, insecure=True)
+
+    [sent] = pickle.loads(pickle.dumps(settings)).warnings  # noqa: S301 - our own
+    [warning] = settings.warnings
+    assert (str(warning), warning.setting, warning.cure) == (str(sent), sent.setting, sent.cure)
 
 
 def test_correct_settings_get_no_warning() -> None:

@@ -75,6 +75,35 @@ def test_a_mistake_is_found_at_its_line(case: Mapping[str, Any]) -> None:
     assert [each for each in found if each.code in case["find"] and (each.file, each.line) == ("flows/shop.py", line)]
 
 
+@each_case("name", ["a missing await", "a missing await before a question", "a missing await in a condition"])
+def test_a_missing_await_is_reported_once_and_nothing_else(name: str) -> None:
+    found, _ = checked(code_of(DEFECTS[name]), {})
+
+    assert ["E706"] == [each.code for each in found]
+
+
+def test_an_issue_of_a_line_that_always_fails_says_what_it_raises() -> None:
+    (issue,) = project_of(code_of(DEFECTS["a name that does not exist"])).issues
+
+    assert "the handler raised NameError: name 'nmae' is not defined" == issue.message
+    assert "correct this line" == issue.cure
+
+
+def test_a_handler_that_is_not_async_fails_in_every_call() -> None:
+    code = code_of({"body": "return None"}).replace("async def", "def")
+
+    assert ["E703"] == [each.code for each in project_of(code).issues]
+
+
+def test_a_fault_of_a_handler_says_what_to_correct() -> None:
+    flow = project_of(code_of(DEFECTS["no word for silence"])).flows["shop"]
+    (fault,) = [each for each in prove(flow, MONDAY).violations if each.kind == "error_exit"]
+
+    assert "the handler raised KeyError" in fault.message
+    assert "cannot be computed" not in fault.message
+    assert "correct the line of the handler" in fault.cure
+
+
 @each_case("case", SOUND.values(), ids=SOUND.keys())
 def test_a_correct_handler_has_no_findings(case: Mapping[str, Any]) -> None:
     found, status = checked(code_of(case), {})

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from textwrap import dedent
+from traceback import format_exception_only
 from types import ModuleType
 from typing import Any
 from uuid import uuid4
@@ -20,6 +21,8 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from ncco_server import create_app, ncco_router
+from ncco_server.errors import SettingsError
+from ncco_server.settings import load_settings
 from tests.support.cases import each_case
 from tests.unit.web.fake_calls import settings_with
 
@@ -214,6 +217,19 @@ async def test_without_its_lifespan_a_program_says_what_is_missing(home: Path) -
 
     assert 503 == reply.status_code
     assert "with TestClient(app):" in reply.json()["cure"]
+
+
+def test_without_a_secret_the_traceback_says_what_to_set(home: Path) -> None:
+    phone = imported(home, "phone", PHONE).phone
+    with pytest.raises(SettingsError) as caught:
+        ncco_router(phone, settings=load_settings(None, metrics_port=8000))
+
+    shown = "".join(format_exception_only(caught.value))
+    assert "fix: Set VONAGE_SIGNATURE_SECRET and NCCO_PUBLIC_URL, or pass dev=True" in shown
+    assert "NCCO_PUBLIC_URL: is not set" in shown
+    assert "127.0.0.1:" not in shown
+    assert "ncco serve" not in shown
+    assert "NCCO_METRICS_PORT" not in shown
 
 
 def test_two_handlers_in_one_file_are_refused(home: Path) -> None:

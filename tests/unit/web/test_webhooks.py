@@ -71,6 +71,13 @@ async def test_head_is_refused_too() -> None:
     assert (405, "GET, POST") == (response.status_code, response.headers["allow"])
 
 
+@each_case("method", ["GET", "HEAD", "PUT"])
+async def test_a_path_with_post_only_allows_nothing_else(method: str) -> None:
+    response = await client_of(FakeCalls()).request(method, "/webhooks/check")
+
+    assert (405, "POST") == (response.status_code, response.headers["allow"])
+
+
 @each_case("method", ["PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"])
 async def test_other_methods_are_refused_with_the_allowed_ones(method: str) -> None:
     response = await client_of(FakeCalls()).request(method, "/webhooks/answer")

@@ -243,7 +243,7 @@ class Simulation:
         if save is not None:
             check_path(save)
         prompt = Prompt()
-        fitted = with_number(self.stage, self.call)
+        fitted = with_number(self.stage, self.call, "`ncco simulate {}`")
         stage = self.stage if isinstance(self.stage, LocalStage) else None
         outside = stage.outside if stage is not None else None
         look_ups = outside.look_ups if outside is not None else None
@@ -260,7 +260,7 @@ class Simulation:
             try:
                 await talk.hold()
             except AppError as error:
-                self.screen.say(f"the call cannot continue: {printable(str(error))}", "red")
+                self.screen.say_problem(error, "the call cannot continue: ")
                 return ISSUES
             if fitted.places:
                 call.result.attempts = await placed.attempts()

@@ -100,6 +100,10 @@ def _is_step(piece: str) -> bool:
 
 
 def _unknown(piece: str) -> str:
+    if piece.partition("=")[0].isidentifier() and "=" in piece:
+        return (
+            f'no lookup or function is waiting for "{piece}": only at a terminal you are asked; --live really runs them'
+        )
     words = (*STEPS, *COMMANDS)
     word = re.split(r"[:\s]", piece, maxsplit=1)[0]
     near = nearest(word, words) or next((each for each in words if sorted(each) == sorted(word)), None)

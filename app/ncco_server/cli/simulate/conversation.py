@@ -126,7 +126,7 @@ class TerminalCall:
                 else:
                     await self._do(typed)
             except (Mistake, CannotDo, CannotKeep) as problem:
-                self._screen.say(printable(str(problem)), "red")
+                self._screen.say_problem(problem)
                 return True
         return True
 

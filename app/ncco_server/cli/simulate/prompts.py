@@ -7,7 +7,7 @@ import re
 import shlex
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from io import TextIOWrapper
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from prompt_toolkit.completion import WordCompleter
 from ncco_server.cli.simulate.screen import INDENT, Screen
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.engine.secrets import Secrets
+from ncco_server.flow.handlers.exploring import FunctionDefinition
 from ncco_server.flow.model import Flow
 from ncco_server.flow.report import printable
 from ncco_server.service.functions import AnswerLookups
@@ -124,17 +125,23 @@ class PromptedLookups(LookupAnswers):
         return await self._typed(self.definition(lookup)) if self._is_asked else None
 
     async def _typed(self, definition: Answering) -> LookupAnswer:
-        names = definition.returns.fields
+        names = _names(definition)
         fields = " ".join(f"{name}=.." for name in names)
-        if fields:
-            self._say(f"answer with {fields}, JSON, timeout or error 503; Enter: its default", "dim")
-        else:
-            self._say("type its result as JSON or text, timeout or error 503; Enter: no result", "dim")
+        left_out = "no result" if isinstance(definition, FunctionDefinition) else "its default"
+        self._say(
+            f"type its answer: {f'{fields}, JSON' if fields else 'JSON or text'}, timeout or error 503; "
+            f"Enter: {left_out}; ?: help",
+            "dim",
+        )
         self._prompt.offers = ("timeout", "error 503", *(f"{name}=" for name in names))
         while True:
             line = await self._prompt.read("answer> ")
+            text = (line or "").strip()
             try:
-                return read_answer((line or "").strip(), definition)
+                if text != "?":
+                    return read_answer(text, definition)
+                for each in _help(definition, left_out):
+                    self._say(each, "")
             except ValueError as error:
                 self._say(f"that is not an answer: {error}", "red")
 
@@ -150,6 +157,8 @@ def read_answer(text: str, definition: Answering) -> LookupAnswer:
         return no_answer("", definition.timeout_ms)
     if found := _ERROR.fullmatch(text):
         return no_answer(found[1] or FAILED, definition.timeout_ms)
+    if isinstance(definition, FunctionDefinition):
+        return LookupAnswer(_result(text, definition))
     if not definition.returns.fields:
         return LookupAnswer(json_or_text(text))
     value = json.loads(text) if text[0] in "{[" else _fields(text, definition)
@@ -169,6 +178,59 @@ def json_or_text(text: str) -> Any:
         return text
 
 
+def _result(text: str, definition: FunctionDefinition) -> Any:
+    """Read `status=late days=4`, JSON or text: whatever fits the return type. Raises ValueError."""
+    readings = [json_or_text(text), text]
+    given = _given(text)
+    if given:
+        read = {name: json_or_text(value) for name, value in given.items()}
+        as_text = {name: given[name] for name in definition.misfits(read) if name in given}
+        readings.insert(0, read | as_text)
+    problems = [definition.misfit(each) for each in readings]
+    if "" not in problems:
+        raise ValueError(problems[0])
+    found = readings[problems.index("")]
+    known = _names(definition)
+    for name in given if known and isinstance(found, dict) else ():
+        if name not in known:
+            raise ValueError(_no_field(name, known))
+    return found
+
+
+def _given(text: str) -> dict[str, str]:
+    """Return nothing unless each word is `name=value`."""
+    try:
+        words = [word.partition("=") for word in shlex.split(text)]
+    except ValueError:
+        return {}
+    is_map = all(equals and name.isidentifier() for name, equals, _ in words)
+    return {name: value for name, _, value in words} if is_map else {}
+
+
+def _names(definition: Answering) -> Sequence[str]:
+    if isinstance(definition, FunctionDefinition):
+        return [*dict.fromkeys(name for each in definition.examples if isinstance(each, dict) for name in each)]
+    return [*definition.returns.fields]
+
+
+def _no_field(word: str, known: Iterable[str]) -> str:
+    return f'"{word}" does not set a field; the fields are: {", ".join(known)}'
+
+
+def _help(definition: Answering, left_out: str) -> Iterator[str]:
+    if isinstance(definition, FunctionDefinition):
+        example = next(iter(definition.examples), None)
+    else:
+        example = dict(definition.default)
+    if isinstance(example, dict) and example:
+        texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in example.items()}
+        yield f"its fields, such as {' '.join(f'{name}={shlex.quote(text)}' for name, text in texts.items())}"
+    yield f"JSON, such as {json.dumps(example, ensure_ascii=False)}"
+    yield "timeout: it does not answer in time"
+    yield "error 503: it fails, with a status or a reason"
+    yield f"Enter: {left_out}"
+
+
 def _call(lookup: Lookup) -> str:
     """Show a `Secret` as asterisks."""
     return f"{lookup.name}({', '.join(map(repr, lookup.request.code.arguments))})"
@@ -181,7 +243,7 @@ def _fields(text: str, definition: Answering) -> dict[str, Any]:
     for word in shlex.split(text):
         name, is_given, value = word.partition("=")
         if not is_given or name not in known:
-            raise ValueError(f'"{word}" does not set a field; the fields are: {", ".join(known)}')
+            raise ValueError(_no_field(word, known))
         found[name] = value if known[name].is_text else json.loads(value)
     return found
 

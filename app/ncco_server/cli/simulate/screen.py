@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import click
 
+from ncco_server.errors import AppError
 from ncco_server.flow.report import printable
 from ncco_server.simulator.delivery import WebhookDelivery
 from ncco_server.simulator.transcript import Heard
@@ -56,6 +57,11 @@ class Screen:
 
     def say(self, text: str, colour: str = "") -> None:
         click.echo(ink(text, colour) if colour else text)
+
+    def say_problem(self, error: AppError, before: str = "") -> None:
+        self.say(printable(f"{before}{error}"), "red")
+        if error.cure:
+            self.say(printable(f"  fix: {error.cure}"))
 
     def show(self, news: Iterable[News], transcript: Sequence[Heard]) -> None:
         """Print in chronological order."""

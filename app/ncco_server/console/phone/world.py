@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import BaseModel, Field
 
 from ncco_server.engine import Lookup, LookupAnswer
+from ncco_server.flow.handlers.exploring import FunctionDefinition
 from ncco_server.service.lookups import LookupClient, lookups_of_turn
 from ncco_server.simulator.parties import PartyOutcome
 from ncco_server.verify.scenarios.answers import Definitions, LookupAnswers, no_answer
@@ -67,6 +68,8 @@ class ChosenAnswers(LookupAnswers):
         definition = self.definition(lookup)
         if given.error or given.timeout or (given.value is None and definition.returns.fields):
             return no_answer(given.error, definition.timeout_ms)
+        if isinstance(definition, FunctionDefinition) and (problem := definition.misfit(given.value)):
+            return LookupAnswer(None, f"the result does not fit the return type: {problem}")
         if not isinstance(given.value, dict):
             return LookupAnswer(given.value)
         return LookupAnswer({**definition.default, **given.value})

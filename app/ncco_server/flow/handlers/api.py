@@ -418,6 +418,10 @@ class Call:
         self.made.append(effect)
         return effect
 
+    def forgives(self, forgotten: Sequence[HandlerEffect[Any]]) -> bool:
+        """Whether a handler may go on though it has not awaited these."""
+        return False
+
     def random(self) -> float:
         """A number from 0 up to but not including 1, for draws and tests of variants; not for secrets.
 

@@ -14,10 +14,11 @@ from functools import cached_property
 from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.handlers.api import Call, WrittenText
-from ncco_server.flow.handlers.inspection import HandlerCode, Remark
+from ncco_server.flow.handlers.api import Call, Effect, HandlerEffect, WrittenText
+from ncco_server.flow.handlers.inspection import WITHOUT_AWAIT, HandlerCode, Remark
 from ncco_server.flow.handlers.limits import LineTracer, TooLong, in_time
 from ncco_server.flow.handlers.playback import HandlerPlayback, Recorded, at, milliseconds
+from ncco_server.flow.handlers.results import misfits
 from ncco_server.flow.handlers.samples import SECRET, samples_of, samples_of_row
 from ncco_server.flow.handlers.states import comparable
 from ncco_server.flow.handlers.steps import EffectAt, Made, RowOfTable, StepMaker
@@ -44,19 +45,26 @@ _DIGITS: Final = "12345678901234567890"
 
 
 class FailedRun(NamedTuple):
-    """A run that ended in an error; `caller` says who called, if unusual."""
+    """A run that ended in an error.
+
+    Attributes:
+        caller: who called, if unusual.
+        is_certain: whether every call that gets there fails.
+    """
 
     code: str
     message: str
     where: str
     caller: str = ""
+    is_certain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionDefinition:
-    """A function of a handler, as scenarios know it."""
+    """A function of a handler, as scenarios know it. Without `function`, any result fits."""
 
     timeout_ms: int
+    function: Callable[..., Any] | None = None
     returns: ClassVar = Returned(ANY)
     default: ClassVar[Mapping[str, Any]] = {}
 
@@ -64,8 +72,16 @@ class FunctionDefinition:
         """Return the result, and why there is none, or ""."""
         return value, problem
 
+    def misfits(self, value: Any) -> Mapping[str, str]:
+        """Return what is wrong, by the path of each field; "" is the whole value."""
+        return {} if self.function is None else misfits(self.function, value)
+
     def misfit(self, value: Any) -> str:
-        return ""
+        return "; ".join(f"{path} {problem}" if path else problem for path, problem in self.misfits(value).items())
+
+    @property
+    def examples(self) -> Sequence[Any]:
+        return () if self.function is None else samples_of(self.function).values
 
 
 SAMPLE_CALL: Final[Mapping[str, Any]] = {
@@ -105,11 +121,25 @@ def facts_of(facts: Mapping[str, Any], reads: Collection[str]) -> tuple[Any, ...
 
 
 class WatchedCall(Call):
-    """A call that notes what the handler reads of it: fields of `call` in flows, `now` and `env`."""
+    """A call that notes what the handler reads of it: fields of `call` in flows, `now` and `env`.
 
-    def __init__(self, reads: set[str], *known: Any, **tables: Any) -> None:
+    A handler that has not awaited a method goes on, so that what follows is explored too.
+    """
+
+    def __init__(self, run: WatchedRun, *known: Any, **tables: Any) -> None:
         super().__init__(*known, **tables)
-        self.reads = reads
+        self.reads = run.reads
+        self._tracer = run.tracer
+        self._forgotten = run.forgotten
+        self._lines: dict[int, int] = {}
+
+    def _make(self, effect: Effect) -> Effect:
+        self._lines[id(effect)] = self._tracer.latest
+        return super()._make(effect)
+
+    def forgives(self, forgotten: Sequence[HandlerEffect[Any]]) -> bool:
+        self._forgotten.update(self._lines[id(each)] for each in forgotten)
+        return True
 
     def __getattribute__(self, name: str) -> Any:
         if name in _ATTRIBUTES:
@@ -119,12 +149,18 @@ class WatchedCall(Call):
 
 @dataclass(frozen=True, slots=True)
 class WatchedRun:
-    """One run of a handler, to find its steps. `known` has the sensitive values of its latest turn, by token."""
+    """One run of a handler, to find its steps.
+
+    Attributes:
+        known: the sensitive values of its latest turn, by token.
+        forgotten: the lines that call a method of the call without awaiting it.
+    """
 
     facts: Mapping[str, Any]
     known: Mapping[str, str]
     reads: set[str]
     tracer: LineTracer
+    forgotten: set[int]
 
 
 _BEGINNING: Final = ("", "")
@@ -188,6 +224,7 @@ class _Exploration:
     calendars: Mapping[str, Calendar]
     reads: set[str] = field(default_factory=set)
     hours: set[str] = field(default_factory=set)
+    forgotten: set[int] = field(default_factory=set)
     made: dict[tuple[str, ...], Sequence[EffectAt]] = field(default_factory=dict)
     led: dict[_Origin, dict[str, dict[str, None]]] = field(default_factory=dict)
     merged: list[tuple[tuple[_Origin, ...], _Origin]] = field(default_factory=list)
@@ -203,7 +240,7 @@ class _Exploration:
         Fields that differ between calls are varied only if the first runs read them.
         """
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "coroutine '.*' was never awaited", RuntimeWarning)  # W706 says where
+            warnings.filterwarnings("ignore", "coroutine '.*' was never awaited", RuntimeWarning)  # E706 says where
             varied: Set[str] = frozenset()
             self._explore(varied)
             while not self.reads & _VARYING <= varied:
@@ -223,7 +260,7 @@ class _Exploration:
             if not waiting or self.tracer.count > MOST_TRACED:
                 break
             run = waiting.popleft()
-            playback = self.begin(WatchedRun(run.facts, run.known, self.reads, self.tracer))
+            playback = self.begin(WatchedRun(run.facts, run.known, self.reads, self.tracer, self.forgotten))
             try:
                 playback.play(run.recorded)
                 made = _made(playback)
@@ -234,7 +271,9 @@ class _Exploration:
                 raised = error.__context__  # nothing in these runs is secret
                 why = f": {raised}" if raised is not None and error.code == "R110" and str(raised) else ""
                 after = f", after {', '.join(run.because)}" if run.because else ""
-                self.failures.setdefault(FailedRun(error.code, str(error), error.where, caller), f"{why}{after}")
+                is_certain = self.code.always_raises(raised) if raised is not None else not playback.has_begun
+                failed = FailedRun(error.code, str(error), error.where, caller, is_certain)
+                self.failures.setdefault(failed, why if is_certain else f"{why}{after}")
                 continue
             finally:
                 waiting += self._at_other_times(run, playback.read_hours)
@@ -307,7 +346,7 @@ class _Exploration:
         if isinstance(request, RowOfTable):
             return self._results_of_row(name, request, row)
         if request is not None:
-            self.functions[name] = FunctionDefinition(request.timeout_ms)
+            self.functions[name] = FunctionDefinition(request.timeout_ms, playback.function)
         samples = samples_of(playback.function, self.code.tested).values
         return [*((sample, "", row) for sample in samples), (None, _NO_REPLY, row)]
 
@@ -429,8 +468,9 @@ class HandlerSteps(Mapping[str, Step]):
         return frozenset(self._explored.reads)
 
     def remarks(self) -> Iterator[Remark]:
-        yield from self._code.remarks()
-        if self.is_whole and not self.failures:
+        found = list(self._code.remarks(self._explored.forgotten))
+        yield from found
+        if self.is_whole and not self.failures and not any(each.code in WITHOUT_AWAIT for each in found):
             for line in self._code.never_run(self._explored.tracer.lines):
                 yield Remark("W704", line, "no outcome of a wait leads to this line")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import symtable
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from types import CodeType
@@ -39,6 +40,9 @@ _CHANGES: Final = frozenset(
 )
 _FINITE: Final = frozenset({"choose", "connect", "run_flow"})
 """The methods of a call whose results are all tried."""
+_IMMEDIATE: Final = frozenset({"hours", "random", "spoken"})
+"""The methods of a call that need no `await`."""
+WITHOUT_AWAIT: Final = ("E706", "W706")
 
 
 class Remark(NamedTuple):
@@ -55,6 +59,7 @@ class HandlerCode:
 
     def __init__(self, text: str, file: str, handler: str) -> None:
         self.file = file
+        self._text = text
         self._tree = ast.parse(text)
         self._functions: dict[str, list[Function]] = {}
         for node in ast.walk(self._tree):
@@ -134,14 +139,80 @@ class HandlerCode:
             if isinstance(node, ast.ClassDef)
         }
 
-    def remarks(self) -> Iterator[Remark]:
-        """Report each kind of mistake once per line."""
+    def remarks(self, forgotten: Set[int]) -> Iterator[Remark]:
+        """Report each kind of mistake once per line.
+
+        On the lines `forgotten`, some run has called a method of its call and gone on without awaiting it.
+        """
         seen: set[tuple[str, int]] = set()
         for function in self.replayed:
             for remark in (*self._outside(function), *self._changes(function), *self._not_awaited(function)):
-                if remark[:2] not in seen:
-                    seen.add(remark[:2])
-                    yield remark
+                code = "E706" if remark.code == "W706" and remark.line in forgotten else remark.code
+                if (code, remark.line) not in seen:
+                    seen.add((code, remark.line))
+                    yield remark._replace(code=code)
+        for line in sorted(forgotten - {line for code, line in seen if code in WITHOUT_AWAIT}):
+            yield Remark("W706", line, "a method of the call may never be awaited, or too late")
+
+    def always_raises(self, error: BaseException) -> bool:
+        """Whether every call fails that gets to the line which raised this.
+
+        So it is for names and methods that do not exist, but not for what values cause: other calls have others.
+        """
+        if isinstance(error, AttributeError) and isinstance(error.obj, Call):
+            return not any(
+                isinstance(each, ast.Attribute) and each.attr == error.name and isinstance(each.ctx, ast.Store)
+                for each in ast.walk(self._tree)
+            )
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        if trace is None or trace.tb_frame.f_code.co_filename != self.file:
+            return False
+        frame = trace.tb_frame
+        match error:
+            case UnboundLocalError():
+                unbound = frozenset(frame.f_code.co_varnames) - frame.f_locals.keys()
+                return self._are_bound_later(unbound, trace.tb_lineno)
+            case NameError(name=str(name)):
+                return name not in frame.f_code.co_freevars and not self._may_be_global(name)
+            case _:
+                return False
+
+    def _may_be_global(self, name: str) -> bool:
+        """Whether some code of the file makes this name, even if it was not run."""
+        own = symtable.symtable(self._text, self.file, "exec")
+        tables = [own]
+        while tables:
+            table = tables.pop()
+            tables += table.get_children()
+            symbol = table.lookup(name) if name in table.get_identifiers() else None
+            if symbol is not None and _makes(symbol) and (table is own or symbol.is_declared_global()):
+                return True
+        for node in ast.walk(self._tree):
+            match node:
+                case ast.ImportFrom(names=[ast.alias(name="*")]) | ast.Name(id="globals" | "exec"):
+                    return True
+                case _:
+                    pass
+        return False
+
+    def _are_bound_later(self, unbound: Set[str], line: int) -> bool:
+        """Whether no loop is around the line, and its function binds the names that the line reads only after it."""
+        around = [
+            each
+            for functions in self._functions.values()
+            for each in functions
+            if each.lineno <= line <= (each.end_lineno or line)
+        ]
+        if not around:
+            return False
+        nodes = list(ast.walk(max(around, key=lambda each: each.lineno)))
+        loops = (each for each in nodes if isinstance(each, ast.For | ast.AsyncFor | ast.While))
+        read = {each.id for each in nodes if isinstance(each, ast.Name) and each.lineno == line and each.id in unbound}
+        bound = [each.lineno for each in nodes if isinstance(each, _PLACED) and not read.isdisjoint(_bound_by(each))]
+        is_in_loop = any(each.lineno <= line <= (each.end_lineno or line) for each in loops)
+        return bool(read) and not is_in_loop and all(each >= line for each in bound)
 
     def _outside(self, function: Function) -> Iterator[Remark]:
         own = _bound_in(function)
@@ -207,22 +278,34 @@ class HandlerCode:
             if isinstance(each, ast.Name)
         }
         for node in nodes:
+            is_kept = isinstance(node, ast.Assign)
             match node:
-                case ast.Expr(value=ast.Call() as made):
-                    pass
-                case ast.Assign(targets=[ast.Name(id=into)], value=ast.Call() as made) if into not in awaited:
-                    pass
+                case ast.Expr(value=value) | ast.If(test=value) | ast.While(test=value) | ast.Match(subject=value):
+                    used = [value]
+                case ast.Compare(left=left, comparators=others):
+                    used = [left, *others]
+                case ast.FormattedValue(value=value) | ast.UnaryOp(operand=value) | ast.IfExp(test=value):
+                    used = [value]
+                case ast.BoolOp(values=values):
+                    used = values
+                case ast.Assign(targets=[ast.Name(id=into)], value=value) if into not in awaited:
+                    used = [value]
                 case _:
                     continue
-            match made.func:
-                case ast.Attribute(value=ast.Name(id=name), attr=method) if name == call and hasattr(Call, method):
-                    yield _without_await(node, f"{name}.{method}")
-                case ast.Name(id=name) if any(
-                    isinstance(each, ast.AsyncFunctionDef) for each in self._functions.get(name, ())
-                ):
-                    yield _without_await(node, name)
-                case _:
-                    pass
+            for made in used:
+                match made:
+                    case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if (
+                        name == call and hasattr(Call, method) and method not in _IMMEDIATE
+                    ):
+                        yield _without_await(made, f"{name}.{method}", is_certain=not is_kept)
+                    case ast.Call(func=ast.Name(id=name)) if self._is_async(name):
+                        yield _without_await(made, name, is_certain=not is_kept)
+                    case _:
+                        pass
+
+    def _is_async(self, name: str) -> bool:
+        found = self._functions.get(name, ())
+        return bool(found) and all(isinstance(each, ast.AsyncFunctionDef) for each in found)
 
     @cached_property
     def _module_names(self) -> set[str]:
@@ -486,5 +569,34 @@ def _depends(line: int, what: str, cure: str | None = None) -> Remark:
     return Remark("W705", line, f"the handler depends on {what}, and runs again at each webhook", cure)
 
 
-def _without_await(node: ast.stmt, name: str) -> Remark:
-    return Remark("W706", node.lineno, f"`{name}(..)` does nothing without `await`", f"write `await {name}(..)`")
+def _without_await(node: ast.expr, name: str, *, is_certain: bool) -> Remark:
+    code = "E706" if is_certain else "W706"
+    return Remark(code, node.lineno, f"`{name}(..)` does nothing without `await`", f"write `await {name}(..)`")
+
+
+def _makes(symbol: symtable.Symbol) -> bool:
+    return symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace()
+
+
+_PLACED: Final = (ast.stmt, ast.expr, ast.pattern, ast.excepthandler)
+"""They have lines."""
+
+
+def _bound_by(node: ast.AST) -> Sequence[str]:
+    match node:
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+            return (name,)
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            return [each.asname or each.name.partition(".")[0] for each in names]
+        case (
+            ast.FunctionDef(name=str(name))
+            | ast.AsyncFunctionDef(name=str(name))
+            | ast.ClassDef(name=str(name))
+            | ast.MatchAs(name=str(name))
+            | ast.MatchStar(name=str(name))
+            | ast.MatchMapping(rest=str(name))
+            | ast.ExceptHandler(name=str(name))
+        ):
+            return (name,)
+        case _:
+            return ()

@@ -151,6 +151,11 @@ class HandlerPlayback:
         return self._place
 
     @property
+    def has_begun(self) -> bool:
+        """False if its function is not `async`."""
+        return self._coroutine is not None
+
+    @property
     def is_waiting(self) -> bool:
         """False if it has ended or left the call to another flow."""
         return self._waiting is not None and self._waiting.does != "leave"
@@ -319,7 +324,7 @@ class HandlerPlayback:
         made = self._call.made
         forgotten = [each for each in made if not each.is_awaited]
         made.clear()
-        if forgotten:
+        if forgotten and not self._call.forgives(forgotten):
             message = "the handler has called a method of its call without `await`"
             raise RenderError("R110", message, str(self._place_now()), frozenset())
 

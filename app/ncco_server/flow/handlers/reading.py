@@ -308,9 +308,7 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
     env = SampleEnv(handler.file)
 
     def begin(run: WatchedRun) -> HandlerPlayback:
-        return handling.playback(
-            run.facts, env, params, run.known, call=partial(WatchedCall, run.reads), tracer=run.tracer
-        )
+        return handling.playback(run.facts, env, params, run.known, call=partial(WatchedCall, run), tracer=run.tracer)
 
     steps = HandlerSteps(begin, maker, code, start, calendars)
     issues.extend(_issue_of(failure) for failure in steps.failures)
@@ -337,11 +335,13 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
 
 
 def _issue_of(failure: FailedRun) -> FlowIssue:
-    """An issue of the step that the run made, or of its code (W703)."""
+    """An issue of the step that the run made, or of its code (E703, W703)."""
     file, _, at = failure.where.rpartition(":")[0].rpartition(":")
     place = Place(file, int(at or 1), 1)
     message = failure.message.removeprefix(f"{failure.where}: ")
+    if failure.is_certain:
+        return RULES["E703"].at(place, message)
     if failure.caller:
         message = f"for {failure.caller}: {message}"
     code = "W703" if failure.caller or failure.code.startswith("R") else failure.code
-    return RULES[code].at(place, message, "correct what the handler does here" if code == "W703" else None)
+    return RULES[code].at(place, message)

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
-from pydantic import PydanticSchemaGenerationError, TypeAdapter
+from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 running_key: ContextVar[str] = ContextVar("running_key")
 
@@ -40,6 +40,20 @@ def _adapter(function: Callable[..., Any]) -> TypeAdapter[Any]:
 def as_json(function: Callable[..., Any], result: Any) -> Any:
     """Raises ValueError if the result cannot be a JSON value."""
     return _adapter(function).dump_python(result, mode="json")
+
+
+def misfits(function: Callable[..., Any], stored: Any) -> dict[str, str]:
+    """Why a result does not fit the return type of a function, by the path of each wrong field; "" is all of it."""
+    try:
+        restored(function, stored)
+    except ValidationError as error:
+        return {
+            ".".join(map(str, each["loc"])): "is missing" if each["type"] == "missing" else each["msg"]
+            for each in error.errors(include_url=False, include_context=False, include_input=False)
+        }
+    except ValueError as error:
+        return {"": str(error)}
+    return {}
 
 
 def restored(function: Callable[..., Any], stored: Any) -> Any:

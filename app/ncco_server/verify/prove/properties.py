@@ -27,6 +27,7 @@ from ncco_server.verify.prove.states import texts_of
 from ncco_server.verify.prove.uses import DECIDES, flows_run_from, played_by, targets_of, tested_by
 
 _COUNTS_AWAY: Final = "change the counter or the condition, so that counting eventually leaves the loop"
+_CORRECT: Final = "correct the line of the handler, or handle this case before it"
 _TURNS_BACK: Final = "make one of the flows return before it runs the next one"
 _NO_NUMBER_SHOWN: Final = "R105"
 """A connect without a number to show: only a warning, since no app may call the flow."""
@@ -123,7 +124,10 @@ def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
         what = "an NCCO that Vonage would refuse" if kind == "invalid_ncco" else "a value that cannot be computed"
         message = f'step "{step}" makes {what} and takes its error exit: {code} {because}'
         other: dict[str, Any] = {}
-        if code == "R102":
+        if code == "R110":
+            message = f'after step "{step}", the handler takes its error exit: {code} {because}'
+            other = {"cure": _CORRECT}
+        elif code == "R102":
             message = f'if a caller does nothing, step "{step}" repeats until it takes its error exit: {code} {because}'
             other = {"cure": FAULTS["circle"].cure}
         elif code == "R103":

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias, TypeGuard
 
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.grammar.reader import Reader, items
+from ncco_server.flow.handlers.api import Called
 from ncco_server.flow.handlers.exploring import FunctionDefinition, HandlerSteps
 from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.flow.model import Flow
@@ -115,7 +116,10 @@ class LookupAnswers:
     def definition(self, lookup: Lookup) -> Answering:
         """A handler may call an unknown function."""
         found = self.definitions.get((lookup.flow, lookup.name))
-        return FunctionDefinition(lookup.request.timeout_ms) if found is None else found
+        if found is not None:
+            return found
+        code = lookup.request.code
+        return FunctionDefinition(lookup.request.timeout_ms, code.function if isinstance(code, Called) else None)
 
     def of_turn(self) -> AnswerLookups:
         """The lookups of one turn share one time limit."""
@@ -188,12 +192,15 @@ class ScenarioAnswers(LookupAnswers):
         for name in dict.fromkeys(lookup.name for lookup, answer in self.answered if answer is NOBODY):
             yield f'the lookup "{name}" had no answer, so its default was used; `given: {{{name}: ..}}` provides one'
         misfits = {
-            lookup.name: problem
+            lookup.name: (problem, isinstance(self.definition(lookup), FunctionDefinition))
             for lookup, answer in self.answered
             if not answer.problem and (problem := self.definition(lookup).misfit(answer.value))
         }
-        for name, problem in misfits.items():
-            yield f'the answer of the lookup "{name}" does not match `returns`, so its default was used: {problem}'
+        for name, (problem, is_function) in misfits.items():
+            if is_function:
+                yield f'the result of the function "{name}" does not fit its return type, so it failed: {problem}'
+            else:
+                yield f'the answer of the lookup "{name}" does not match `returns`, so its default was used: {problem}'
 
     async def chosen(self, lookup: Lookup) -> LookupAnswer | None:
         name = next((name for name in (f"{lookup.flow}.{lookup.name}", lookup.name) if name in self._given), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain
 from typing import Final, TypeVar
@@ -14,8 +14,7 @@ from ncco_server.flow.grammar.values import leaves
 from ncco_server.flow.issues import did_you_mean
 from ncco_server.flow.language.mail import Addresses
 from ncco_server.flow.language.returns import Misfit, read_answer
-from ncco_server.flow.language.tables import TableDefinition
-from ncco_server.flow.model import Flow
+from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.nodes import Map, Node, Place, Seq, Text
 from ncco_server.flow.templates.values import Computed, Expression, Native
 from ncco_server.results import ResultName
@@ -29,6 +28,7 @@ from ncco_server.verify.scenarios.tables import check_rows
 
 _ENV: Final = re.compile(r"(?<!call\.)\benv\.(\w+)")
 _NAME: Final = re.compile(r"\w+")
+NAMING: Final = "write `flow: {}` under `defaults`"
 DIRECTION: Final = "direction"
 """A key of an answer URL's query besides params."""
 _WHAT: Final = {"S107": "lookup or function", "S108": "hook", "S109": "variable", "S113": "result"}
@@ -41,9 +41,10 @@ AnyCall = TypeVar("AnyCall", bound=ScenarioCall)
 class Fitting:
     """Checks names in scenarios against a project's flows, and fills in the called number."""
 
-    def __init__(self, flows: Iterable[Flow], tables: Mapping[str, TableDefinition]) -> None:
-        self._tables = tables
-        self._flows = {flow.name: flow for flow in flows}
+    def __init__(self, project: Project) -> None:
+        self._tables = project.tables
+        self._flows = project.flows
+        self._refusing = {refusal.flow for refusal in project.refusals}
         self._returned: dict[str, list[Kind]] = {}
         for (flow, short), definition in lookups_of(self._flows.values()).items():
             for name in (short, f"{flow}.{short}"):
@@ -78,8 +79,11 @@ class Fitting:
             _check("S113", scenario.expect.result, results, scenario.expect.at("result"), reader)
         return self.fit_call(scenario, reader)
 
-    def fit_call(self, call: AnyCall, reader: Reader) -> AnyCall:
-        """Fill in number and flow; report S106 if no flow takes the call."""
+    def fit_call(self, call: AnyCall, reader: Reader, naming: str = NAMING) -> AnyCall:
+        """Fill in number and flow; report S106 if no flow takes the call.
+
+        `naming` says how to name a flow. The flow of `refuse` takes only calls that name it.
+        """
         startable = [flow for flow in self._flows.values() if flow.is_startable]
         default = next((flow for flow in startable if flow.default), None)
         if call.places:
@@ -95,9 +99,12 @@ class Fitting:
                 cure = f"flows take calls to {', '.join(numbers) or 'no number'}"
                 reader.report("S106", call.place, f"no flow takes calls to {call.to}", cure)
             return call
-        only = default or (startable[0] if len(startable) == 1 else None)
+        beginning = [flow for flow in startable if flow.numbers or flow.name not in self._refusing]
+        only = default or (beginning[0] if len(beginning) == 1 else None)
         if only is None:
-            cure = f"name the flow, one of: {_listed(flow.name for flow in startable)}"
+            names = sorted(flow.name for flow in beginning or startable)
+            how = f": {naming.format(names[0])}" if names and naming else ""
+            cure = f"name the flow, one of: {_listed(names)}{how}"
             reader.report("S106", call.place, "it is unclear which flow takes the call", cure)
             return call
         if only.numbers:

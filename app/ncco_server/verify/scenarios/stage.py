@@ -40,7 +40,7 @@ from ncco_server.store.table_rows import all_rows
 from ncco_server.table_rows import RowChange
 from ncco_server.verify.scenarios.answers import LookupAnswers, ScenarioAnswers, lookups_of
 from ncco_server.verify.scenarios.caller import Caller, parties_of
-from ncco_server.verify.scenarios.fitting import AnyCall, Fitting, placeholder_env
+from ncco_server.verify.scenarios.fitting import NAMING, AnyCall, Fitting, placeholder_env
 from ncco_server.verify.scenarios.model import ANY_NUMBER, AT, Scenario, ScenarioCall
 from ncco_server.verify.scenarios.placing import PlacedAttempts, phone_of, row_of
 from ncco_server.verify.scenarios.result import Result, SessionRecord, decided_in
@@ -216,7 +216,7 @@ class LocalStage:
         self.outside = outside
         self.path_of = path_of
         self.tables = project.tables
-        self._fitting = Fitting(self.flows, project.tables)
+        self._fitting = Fitting(project)
         self._lookups = lookups_of(self.flows)
         self._policy = Policy(
             keys=(_KEY,),
@@ -233,8 +233,8 @@ class LocalStage:
         """Fill in number and flow; `reader` gets problems."""
         return self._fitting.fit(scenario, reader)
 
-    def fit_call(self, call: AnyCall, reader: Reader) -> AnyCall:
-        return self._fitting.fit_call(call, reader)
+    def fit_call(self, call: AnyCall, reader: Reader, naming: str = NAMING) -> AnyCall:
+        return self._fitting.fit_call(call, reader, naming)
 
     async def play(self, scenario: Scenario) -> Result:
         began = time.perf_counter()
@@ -358,8 +358,8 @@ class RemoteStage:
         self._chaos = chaos
         self._transport = transport
 
-    def fit_call(self, call: AnyCall, reader: Reader) -> AnyCall:
-        """The flow is not checked: the server's flows are unknown."""
+    def fit_call(self, call: AnyCall, reader: Reader, naming: str = NAMING) -> AnyCall:
+        """The flow is not checked, since the server's flows are unknown."""
         if call.places:
             cure = "play it with the flows of the project, without a URL"
             reader.report("S106", call.at("place"), "a server at a URL places its own calls", cure)
@@ -425,10 +425,10 @@ class RemoteStage:
 Stage: TypeAlias = LocalStage | RemoteStage
 
 
-def with_number(stage: Stage, call: ScenarioCall) -> ScenarioCall:
-    """Raise CannotPlace."""
+def with_number(stage: Stage, call: ScenarioCall, naming: str = "") -> ScenarioCall:
+    """Raise CannotPlace. `naming` says how to name a flow."""
     reader = ScenarioReader()
-    fit = stage.fit_call(call, reader)
+    fit = stage.fit_call(call, reader, naming)
     for issue in reader.issues:
         raise CannotPlace(issue.message, issue.cure)
     return fit

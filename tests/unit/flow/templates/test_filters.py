@@ -21,6 +21,7 @@ from ncco_server.flow.templates.environment import ENVIRONMENT
 from ncco_server.flow.templates.filters import FILTERS, Absent, Filter, Unfit
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.value_types import MAX_ITEMS, TYPES
+from tests.support.cases import each_case
 from tests.support.examples import examples
 
 MOST_OF_AN_OPERATION: Final = 100
@@ -39,6 +40,7 @@ VALUES: Final = (
     | st.booleans()
     | ENTRIES.flatmap(lambda entry: st.integers(0, MAX_ITEMS).map(lambda count: [entry] * count))
 )
+LONG_VALUES: Final = ("7" * 5_000, "é# " * 1_500, ["77"] * MAX_ITEMS)
 ARGUMENTS: Final = st.sampled_from(["", "-", "é", "or", "GBP", "day", "time", "Europe/London"]) | st.integers(0, 9)
 
 
@@ -100,13 +102,47 @@ def test_a_filter_takes_no_more_work_than_its_cost(name: str, value: Any, args: 
     known = FILTERS[name]
     operands = [value, *([language] if known.is_localised else []), *args]
 
+    assert _is_paid_for(known, operands)
+
+
+@each_case("known", FILTERS.values(), ids=FILTERS.keys())
+def test_a_filter_pays_for_a_long_value(known: Filter) -> None:
+    """In a short one, what any filter costs hides a price that is too low."""
+    for value in LONG_VALUES:
+        for args in ([], ["-"], ["a", "b"], [3]):
+            assert _is_paid_for(known, [value, *(["en-GB"] if known.is_localised else []), *args]), value[:1]
+
+
+def _last_four(value: str) -> str:
+    found = ""
+    for each in value:
+        if each.isdigit():
+            found = (found + each)[-4:]
+    return found
+
+
+@pytest.mark.parametrize(("price", "is_enough"), [(1, False), (5, True)])
+def test_a_price_that_is_too_low_for_a_long_value_is_found(price: int, is_enough: bool) -> None:
+    last4 = Filter(
+        name="digits",
+        summary="",
+        example="",
+        apply=_last_four,
+        takes=("text",),
+        gives=TYPES["text"],
+        usage="",
+        price=price,
+    )
+
+    assert is_enough is _is_paid_for(last4, [LONG_VALUES[0]])
+
+
+def _is_paid_for(known: Filter, operands: list[Any]) -> bool:
     def apply() -> None:
         with suppress(Unfit, Absent, TypeError):
             known.apply(*operands)
 
     apply()  # the first run reads the words of the language
-    operations = (
-        operations_of(ENVIRONMENT.parse(f"{{{{ x | {name} }}}}").body) + sum(map(size_of, operands)) * known.price // 10
-    )
-
-    assert _instructions(apply) <= operations * MOST_OF_AN_OPERATION, (name, operations)
+    body = ENVIRONMENT.parse(f"{{{{ x | {known.name} }}}}").body
+    operations = operations_of(body) + sum(map(size_of, operands)) * known.price // 10
+    return _instructions(apply) <= operations * MOST_OF_AN_OPERATION
