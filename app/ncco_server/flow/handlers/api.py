@@ -406,6 +406,7 @@ class Call:
         self.request: str = facts["request"]
         self.person: str = facts["person"]
         self.made: list[HandlerEffect[Any]] = []
+        self.on_forgotten: Callable[[Sequence[HandlerEffect[Any]]], None] | None = None
         self.read_hours: set[str] = set()
         self._calendars = calendars
         self._language = language
@@ -417,10 +418,6 @@ class Call:
     def _make(self, effect: Effect) -> Effect:
         self.made.append(effect)
         return effect
-
-    def forgives(self, forgotten: Sequence[HandlerEffect[Any]]) -> bool:
-        """Whether a handler may go on though it has not awaited these."""
-        return False
 
     def random(self) -> float:
         """A number from 0 up to but not including 1, for draws and tests of variants; not for secrets.

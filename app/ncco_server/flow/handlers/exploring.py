@@ -132,14 +132,14 @@ class WatchedCall(Call):
         self._tracer = run.tracer
         self._forgotten = run.forgotten
         self._lines: dict[int, int] = {}
+        self.on_forgotten = self._forget
 
     def _make(self, effect: Effect) -> Effect:
         self._lines[id(effect)] = self._tracer.latest
         return super()._make(effect)
 
-    def forgives(self, forgotten: Sequence[HandlerEffect[Any]]) -> bool:
+    def _forget(self, forgotten: Sequence[HandlerEffect[Any]]) -> None:
         self._forgotten.update(self._lines[id(each)] for each in forgotten)
-        return True
 
     def __getattribute__(self, name: str) -> Any:
         if name in _ATTRIBUTES:

@@ -324,7 +324,9 @@ class HandlerPlayback:
         made = self._call.made
         forgotten = [each for each in made if not each.is_awaited]
         made.clear()
-        if forgotten and not self._call.forgives(forgotten):
+        if forgotten and self._call.on_forgotten is not None:
+            self._call.on_forgotten(forgotten)
+        elif forgotten:
             message = "the handler has called a method of its call without `await`"
             raise RenderError("R110", message, str(self._place_now()), frozenset())
 
