@@ -1047,3 +1047,19 @@ async def shop(call: Call):
     assert [(line, each) for each in places] == [
         (issue.place.line, f"{issue.place.column} {issue.code}") for issue in found
     ]
+
+
+def test_calls_stay_in_a_stored_revision_that_a_later_check_finds_wrong() -> None:
+    code = """
+    from ncco_server import Call, Choice, call_flow
+
+    @call_flow(default=True)
+    async def shop(call: Call):
+        if await call.choose("Press 1.", {"one": Choice(1)}) == "one":
+            await call.talk(nmae)
+    """
+    project = project_of(code)
+    assert ["E703"] == [issue.code for issue in handler_issues(project) if issue.is_error]
+    assert not project.flows.get("shop")
+    stored = load({"flows/shop.py": dedent(code)}, {}, handlers=["shop.py"])
+    assert "shop" in stored.flows

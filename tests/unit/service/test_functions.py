@@ -242,7 +242,7 @@ async def test_a_webhook_is_requested_again_if_the_store_keeps_the_result_of_a_f
 ) -> None:
     caller = await host()
     store.functions.hangs = method
-    late = await client_of(caller.service, deadline_s=0.05).post("/webhooks/answer", json=ANSWER)
+    late = await client_of(caller.service, deadline_s=1.0).post("/webhooks/answer", json=ANSWER)
     store.functions.hangs = ""
     again = await client_of(caller.service).post("/webhooks/answer", json=ANSWER)
     assert (503, "no-store") == (late.status_code, late.headers["ncco-failure"])
@@ -298,7 +298,7 @@ async def test_a_function_that_takes_too_long_is_not_called_again_when_its_webho
     caller.ncco = (await patient.post("/webhooks/answer", json=ANSWER)).json()
     path = f"/webhooks/input/{caller.token('input')}"
     fields = {"dtmf": {"digits": "7", "timed_out": False}, "uuid": LEG}
-    late = await client_of(caller.service, deadline_s=0.05).post(path, json=fields)
+    late = await client_of(caller.service, deadline_s=1.0).post(path, json=fields)
     await until(lambda: "7" in ran)
     globals_of(project)["MAY_END"].set()
     again = await patient.post(path, json=fields)

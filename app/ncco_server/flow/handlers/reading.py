@@ -311,10 +311,11 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
         return handling.playback(run.facts, env, params, run.known, call=partial(WatchedCall, run), tracer=run.tracer)
 
     steps = HandlerSteps(begin, maker, code, start, calendars)
-    issues.extend(_issue_of(failure) for failure in steps.failures)
-    issues.extend(
-        RULES[each.code].at(Place(place.file, each.line, 1), each.message, each.cure) for each in steps.remarks()
-    )
+    if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
+        issues.extend(_issue_of(failure) for failure in steps.failures)
+        issues.extend(
+            RULES[each.code].at(Place(place.file, each.line, 1), each.message, each.cure) for each in steps.remarks()
+        )
     first = next(iter(steps), _START)
     issues.extend(maker.warnings)
     made = maker.read or {}
