@@ -28,7 +28,7 @@ from ncco_server.engine.scope import NOTHING_HEARD, FlowScope, call_record
 from ncco_server.engine.session import NOTHING, CallData, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Draft
-from ncco_server.flow.grammar.values import OurNumber
+from ncco_server.flow.grammar.values import Object, Supplied
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import Again, Jump, PlayedHandler
@@ -48,7 +48,10 @@ MOST_MADE: Final = 2000
 
 
 class ReadyAction(NamedTuple):
-    """One precomputed action; each hole, an option that each call computes, is None in `constant`."""
+    """One precomputed action; each hole, an option that each call computes, is None in `constant`.
+
+    `unsure` are the holes that Vonage may refuse.
+    """
 
     constant: dict[str, Any]
     holes: Mapping[str, Value]
@@ -264,8 +267,14 @@ def _is_enterable(step: Step) -> bool:
 
 def _ready(draft: Draft, wait: OpenWait | None = None) -> ReadyAction:
     holes = draft.computed or {}
-    unsure = tuple(name for name, value in holes.items() if not isinstance(value, OurNumber))  # checks itself
+    unsure = tuple(name for name, value in holes.items() if not _is_ours(value))
     return ReadyAction(draft.action, holes, unsure, wait)
+
+
+def _is_ours(value: Value) -> bool:
+    """Whether the server supplies a value or all fields of an object, as of a checkpoint: then it is valid."""
+    parts = value.parts if isinstance(value, Object) else (value,)
+    return all(isinstance(each, Supplied) for each in parts)
 
 
 def _dials(actions: Iterable[ReadyAction]) -> int:
