@@ -216,12 +216,12 @@ def _decrypted(flow: Flow, tokens: Mapping[str, str], cipher: Cipher) -> dict[st
     return {name: flow.variables[name].type.cast(orjson.loads(text)) for name, text in texts.items() if text}
 
 
-def begun_playback(flow: Flow, call: CallData, context: TurnContext) -> tuple[PlayedHandler, bool]:
+def begun_playback(flow: Flow, call: Mapping[str, Any], context: TurnContext) -> tuple[PlayedHandler, bool]:
     """Return the handler, and whether it can be played up to its first wait."""
     handling = flow.handler
     assert handling is not None  # noqa: S101 - asked for the flows of handlers only
     params = {name: flow.variables[name].default for name in flow.params}
-    playback = handling.playback(call_record(call), context.env, params, NOTHING)
+    playback = handling.playback(call, context.env, params, NOTHING)
     try:
         playback.play(handling.begun(context.now, context.env))
         playback.step(flow.start)

@@ -24,7 +24,7 @@ from ncco_server.engine.drafts import (
     wait_for,
 )
 from ncco_server.engine.facts import facts_of
-from ncco_server.engine.scope import NOTHING_HEARD, FlowScope, call_record
+from ncco_server.engine.scope import NOTHING_HEARD, FlowScope
 from ncco_server.engine.session import NOTHING, CallData, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Draft
@@ -126,9 +126,16 @@ class Stretch:
 
 
 def first_turn(
-    flow: Flow, session_id: str, call: CallData, context: TurnContext, budget: Budget, *, playback: PlayedHandler | None
+    flow: Flow,
+    session_id: str,
+    call: CallData,
+    context: TurnContext,
+    *,
+    record: Mapping[str, Any],
+    budget: Budget,
+    playback: PlayedHandler | None,
 ) -> Turn | None:
-    """Return None unless one stretch leads to the first wait of the call."""
+    """Return None unless one stretch leads to the first wait of the call. `record` is that of `call_record`."""
     step = flow.steps[flow.start] if playback is None else playback.step(flow.start)
     stretch = stretch_of(flow, step, is_root=True) if step is not None else None
     if stretch is None or stretch.ends or not stretch.is_enterable:
@@ -140,7 +147,7 @@ def first_turn(
     now = context.now
     scope = FlowScope(flow, variables, NOTHING)
     names = scope.names(
-        call_record(call),
+        record,
         NOTHING_HEARD,
         context.env,
         now=now,
