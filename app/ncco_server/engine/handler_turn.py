@@ -117,7 +117,7 @@ def _loaded(handler: CallFlow, folder: Path | None) -> Flow:
     """Raises ValueError."""
     given = GivenHandler.of(handler, folder or Path(handler.file).parent)
     if folder is None:
-        project = load({f"flows/{given}": given.text}, handlers=(given,))
+        project = load({f"flows/{given}": given.text}, extent="files", handlers=(given,))
     else:
         project = load_files(folder, folder.parent / "templates", handlers=(given,))
     if handler.name not in project.flows:

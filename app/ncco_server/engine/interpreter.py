@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from ncco_server.engine.drafts import without_webhooks
 from ncco_server.engine.outcome import REACHED, hear
 from ncco_server.engine.run import Run
-from ncco_server.engine.scope import NOT_SHOWN, begun_playback, heard_record, new_scope
+from ncco_server.engine.scope import NOT_SHOWN, begun_playback, call_record, heard_record, new_scope
 from ncco_server.engine.session import (
     NOTHING,
     AskedLine,
@@ -304,10 +304,12 @@ def begin(
     """`given` has texts for the flow's params; one that does not fit is ignored."""
     budget = Budget()
     is_handler = flow.handler is not None and not given
-    playback, is_playable = begun_playback(flow, call, context) if is_handler else (None, not given)
-    turn = first_turn(flow, session_id, call, context, budget, playback=playback) if is_playable else None
-    if turn is not None:
-        return turn
+    record = call_record(call)
+    playback, is_playable = begun_playback(flow, record, context) if is_handler else (None, not given)
+    if is_playable:
+        turn = first_turn(flow, session_id, call, context, record=record, budget=budget, playback=playback)
+        if turn is not None:
+            return turn
     run = Run(flow, new_session(flow, session_id, call), context, budget)
     if playback is not None:
         run.scopes.begin_handler(playback)

@@ -222,11 +222,11 @@ def _handling_of(flow: Flow) -> Handling:
     return handling
 
 
-def begun_playback(flow: Flow, call: CallData, context: TurnContext) -> tuple[PlayedHandler, bool]:
+def begun_playback(flow: Flow, call: Mapping[str, Any], context: TurnContext) -> tuple[PlayedHandler, bool]:
     """Return also whether the handler can be played up to its first wait."""
     handling = _handling_of(flow)
     params = {name: flow.variables[name].default for name in flow.params}
-    playback = handling.playback(call_record(call), context.env, params, NOTHING)
+    playback = handling.playback(call, context.env, params, NOTHING)
     try:
         playback.play(handling.begun(context.now, context.env))
         playback.step(flow.start)

@@ -24,11 +24,11 @@ from ncco_server.engine.drafts import (
     wait_for,
 )
 from ncco_server.engine.facts import facts_of
-from ncco_server.engine.scope import NOTHING_HEARD, FlowScope, call_record
+from ncco_server.engine.scope import NOTHING_HEARD, FlowScope
 from ncco_server.engine.session import NOTHING, CallData, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Draft
-from ncco_server.flow.grammar.values import OurNumber
+from ncco_server.flow.grammar.values import Object, Supplied
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import Again, Jump, PlayedHandler
@@ -47,7 +47,7 @@ MOST_MADE: Final = 2000
 
 
 class ReadyAction(NamedTuple):
-    """A precomputed action; the holes, which each call fills in, are None in `constant`."""
+    """A precomputed action; the holes, which each call fills in, are None in `constant`; Vonage may refuse `unsure`."""
 
     constant: dict[str, Any]
     holes: Mapping[str, Value]
@@ -122,9 +122,16 @@ class Stretch:
 
 
 def first_turn(
-    flow: Flow, session_id: str, call: CallData, context: TurnContext, budget: Budget, *, playback: PlayedHandler | None
+    flow: Flow,
+    session_id: str,
+    call: CallData,
+    context: TurnContext,
+    *,
+    record: Mapping[str, Any],
+    budget: Budget,
+    playback: PlayedHandler | None,
 ) -> Turn | None:
-    """None unless one stretch leads to the first wait of the call."""
+    """None unless one stretch leads to the first wait of the call. `record` is that of `call_record`."""
     step = flow.steps[flow.start] if playback is None else playback.step(flow.start)
     stretch = stretch_of(flow, step, is_root=True) if step is not None else None
     if stretch is None or stretch.ends or not stretch.is_enterable:
@@ -136,7 +143,7 @@ def first_turn(
     now = context.now
     scope = FlowScope(flow, variables, NOTHING)
     names = scope.names(
-        call_record(call),
+        record,
         NOTHING_HEARD,
         context.env,
         now=now,
@@ -263,8 +270,14 @@ def _is_enterable(step: Step) -> bool:
 
 def _ready(draft: Draft, wait: OpenWait | None = None) -> ReadyAction:
     holes = draft.computed or {}
-    unsure = tuple(name for name, value in holes.items() if not isinstance(value, OurNumber))  # checks itself
+    unsure = tuple(name for name, value in holes.items() if not _is_ours(value))
     return ReadyAction(draft.action, holes, unsure, wait)
+
+
+def _is_ours(value: Value) -> bool:
+    """Whether the server supplies a value or all fields of an object, as of a checkpoint: then it is valid."""
+    parts = value.parts if isinstance(value, Object) else (value,)
+    return all(isinstance(each, Supplied) for each in parts)
 
 
 def _dials(actions: Iterable[ReadyAction]) -> int:

@@ -370,4 +370,4 @@ def test_a_handler_knows_the_same_about_its_call_as_a_flow_file() -> None:
     own = {"from_": "from"}
     known = {own.get(name, name) for name in vars(Call(SAMPLE_CALL, {})) if not name.startswith("_")}
 
-    assert names == known - {"env", "made", "read_hours"}
+    assert names == known - {"env", "made", "on_forgotten", "read_hours"}

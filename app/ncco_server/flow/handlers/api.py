@@ -353,9 +353,12 @@ def _pasted(value: Any, option: str = "") -> Any:
     return WrittenText(value) if option in _WORDS and isinstance(value, str) and value.isidentifier() else value
 
 
-def _prompt(text: str | None, input: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-    played: list[dict[str, Any]] = [] if text is None else [{"talk": text}]
-    return played if input is None else [*played, {"input": input}]
+def _prompt(text: str | None) -> list[dict[str, Any]]:
+    return [] if text is None else [{"talk": text}]
+
+
+def _prompts(given: Prompt | Sequence[Prompt]) -> list[Prompt]:
+    return [given] if isinstance(given, (str, Mapping)) else list(given)
 
 
 class Call:
@@ -446,8 +449,16 @@ class Call:
 
         The options are those of the action `talk`. Source: NCCO reference, Talk.
         """
-        options = _options(language=language, style=style, premium=premium, level=level, loop=loop, bargeIn=barge_in)
-        options |= _options(provider=provider, providerOptions=provider_options)
+        options = _options(
+            language=language,
+            style=style,
+            premium=premium,
+            level=level,
+            loop=loop,
+            bargeIn=barge_in,
+            provider=provider,
+            providerOptions=provider_options,
+        )
         return self._make(HandlerEffect("play", [{"talk": text, **options}]))
 
     def stream(
@@ -776,9 +787,11 @@ class Call:
         Source: NCCO reference, Connect.
         """
         dialled = {"connect": endpoint, **_options(**options, **{"from": from_, "timeout": timeout})}
-        detected = [detect] if isinstance(detect, str) else detect
-        on = {"completed": END if ends_call else NEXT, "otherwise": NEXT} | dict.fromkeys(detected, NEXT)
-        return self._make(Dialled[Any]("wait", [dialled], {"on": on}, name))
+        on = {"completed": END if ends_call else NEXT, "otherwise": NEXT}
+        if detect:
+            on |= dict.fromkeys([detect] if isinstance(detect, str) else detect, NEXT)
+        effect: Dialled[Any] = Dialled("wait", [dialled], {"on": on}, name)  # `Dialled[Any](..)` takes longer
+        return self._make(effect)
 
     def goto(self, flow: str, **params: Any) -> Awaitable[NoReturn]:
         """Hand the caller over to another flow, with its params; the handler does not go on. None leaves one out.
@@ -868,8 +881,7 @@ END: Final = WrittenText("end")
 
 
 def _member(given: Iterable[Any]) -> Callable[[Any], Any]:
-    members = {str(name): name for name in given}
-    return members.get
+    return lambda stored: next((name for name in given if str(name) == stored), None)
 
 
 def _choice(given: Choice) -> dict[str, Any]:
@@ -896,9 +908,10 @@ def _question(
     name: str = "",
 ) -> CallerQuestion[Any]:
     retry: dict[str, Any] = {"tries": tries, "then": NEXT}
-    for outcome, prompts in (("noinput", noinput), ("nomatch", nomatch)):
-        if prompts:
-            retry[outcome] = [prompts] if isinstance(prompts, (str, Mapping)) else list(prompts)
+    if noinput:
+        retry["noinput"] = _prompts(noinput)
+    if nomatch:
+        retry["nomatch"] = _prompts(nomatch)
     if not reprompt:
         retry["reprompt"] = False
     words: dict[str, Any] = {"retry": retry}
@@ -909,7 +922,9 @@ def _question(
     played = _prompt(text)
     if ncco:
         played += _pasted(ncco)
-    return CallerQuestion("wait", played + _prompt(None, input), words, name, asks=True)
+    if input is not None:
+        played.append({"input": input})
+    return CallerQuestion("wait", played, words, name, asks=True)
 
 
 @dataclass(frozen=True, slots=True)

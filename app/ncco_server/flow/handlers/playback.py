@@ -64,6 +64,16 @@ class Recorded(NamedTuple):
 class HandlerPlayback:
     """A handler in one call. `known` has the sensitive values of this turn, by token."""
 
+    _coroutine: Any = None
+    _waiting: HandlerEffect[Any] | None = None
+    _reached: HandlerEffect[Any] | None = None
+    _said: tuple[EffectAt, ...] | None = None
+    _made: Made | None = None
+    _failure: RenderError | None = None
+    _name = ""
+    _said_since: Sequence[EffectAt] = ()
+    _known_digest = ""
+
     def __init__(
         self,
         flow: CallFlow,
@@ -84,18 +94,9 @@ class HandlerPlayback:
         self._call = call(facts, env, calendars, maker.language, known, tables=maker.tables)
         self._tracer = tracer
         self._params = params
-        self._coroutine: Any = None
         self._played: list[EffectAt] = []
-        self._waiting: HandlerEffect[Any] | None = None
-        self._reached: HandlerEffect[Any] | None = None
-        self._said: tuple[EffectAt, ...] | None = None
-        self._made: Made | None = None
         self._recorded: list[Any] = []
         self._rows: set[int] = set()
-        self._failure: RenderError | None = None
-        self._name = ""
-        self._said_since: Sequence[EffectAt] = ()
-        self._known_digest = ""
         self._place = Place(self._path, flow.line, 1)
 
     @property
@@ -244,7 +245,7 @@ class HandlerPlayback:
 
     def _digest(self) -> str:
         if not self._known_digest:
-            said = [(each.effect.first, each.effect.do, each.effect.words) for each in self._said_since]
+            said = [(effect.first, effect.do, effect.words) for effect, _ in self._said_since]
             called = self._called
             given = [_told(each) for each in called.arguments] if called is not None else []
             self._known_digest = f"{zlib.crc32(as_bytes([self._name, said, *given])):08x}"
@@ -284,12 +285,14 @@ class HandlerPlayback:
         self._waiting = self._made = self._said = None
         try:
             effect = self._send(result, waited)
+            place = self._place_now()
             while effect.does == "play":
-                self._played.append(EffectAt(effect, self._place_now()))
+                self._played.append(EffectAt(effect, place))
                 effect = self._send(None)
+                place = self._place_now()
             if effect.does == "run" and any(each.effect.is_open_ended for each in self._played):
                 self._reached, effect = effect, _REACHED
-            self._stop_at(effect, said)
+            self._stop_at(effect, place, said)
         except StopIteration as ended:
             self._end(ended.value, said)
         except TooLong as error:
@@ -317,7 +320,10 @@ class HandlerPlayback:
         if not isinstance(found, HandlerEffect):
             message = "the handler awaits something that is no method of its call: put it into `call.run`"
             raise RenderError("R110", message, str(self._place_now()), frozenset())
-        self._check_awaited()
+        if self._call.made == [found]:
+            self._call.made.clear()
+        else:
+            self._check_awaited()
         return found
 
     def _check_awaited(self) -> None:
@@ -334,18 +340,18 @@ class HandlerPlayback:
         """The innermost line of the handler's own file."""
         line = self._place.line
         inner = self._coroutine
-        while isinstance(inner, CoroutineType):
+        while type(inner) is CoroutineType:
             frame = inner.cr_frame
             if frame is not None and frame.f_code.co_filename == self._file:
                 line = frame.f_lineno
             inner = inner.cr_await
         return Place(self._path, line, 1)
 
-    def _stop_at(self, effect: HandlerEffect[Any], said: int) -> None:
+    def _stop_at(self, effect: HandlerEffect[Any], place: Place, said: int) -> None:
         self._waiting = effect
-        self._place = self._place_now()
-        self._name = effect.name or f"line {self._place.line}"
-        self._played.append(EffectAt(effect, self._place))
+        self._place = place
+        self._name = effect.name or f"line {place.line}"
+        self._played.append(EffectAt(effect, place))
         self._said_since = self._played[said:]
         self._known_digest = ""
         if self._called is not None:
@@ -372,7 +378,7 @@ class HandlerPlayback:
             *([outcome] if outcome else []),
         ]
         name = ", ".join(parts)
-        self._stop_at(HandlerEffect("leave", words=words, name=name), said)
+        self._stop_at(HandlerEffect("leave", words=words, name=name), self._place, said)
 
     def _fail(self, message: str, error: BaseException, code: str = "R110") -> None:
         frames = traceback.extract_tb(error.__traceback__)

@@ -47,6 +47,8 @@ _PARAMS: Final = "with"
 """The only word that takes secrets."""
 _TYPES: Final[Mapping[str, Kind]] = {"p": TYPES["phone"], "u": TYPES["url"], "t": TYPES["text"], "s": TYPES["text"]}
 _KINDS: Final = re.compile(rf"(?P<p>\+?{E164.pattern}\Z)|(?P<u>(?:https?|wss?)://)")
+_FIRST: Final = "+0123456789hw"
+"""The characters that a text of one of these kinds begins with."""
 LITERAL: Final = frozenset({"choices", "collect", "on", "lookup", "hold", "result"})
 """Their texts are always literal."""
 _BRACES: Final = re.compile(r"\{[{%#]")
@@ -162,14 +164,14 @@ class EffectTemplate:
             kind = type(value)
             if kind is str:
                 key.append(value if self._is_literal(value) else (str, self._hole(value)))
-            elif kind in _CONSTANT:
-                key.append(value)
             elif kind is dict:
-                key += (dict, len(value), *value)
+                key.append((dict, *value))
                 self.add_to(key, value.values())
             elif kind is list or kind is tuple:
-                key += (list, len(value))
+                key.append((list, len(value)))
                 self.add_to(key, value)
+            elif kind in _CONSTANT:
+                key.append(value)
             elif kind is Ssml:
                 key += (Ssml, len(value.pieces))
                 key += [each.text if self._is_written(each) else (str, self._hole(each.text)) for each in value.pieces]
@@ -234,7 +236,7 @@ class EffectTemplate:
         return is_written and ("{" not in text or self.has_expressions or not _BRACES.search(text))
 
     def _hole(self, text: str) -> str:
-        found = _KINDS.match(text)
+        found = text[:1] in _FIRST and _KINDS.match(text)
         name = f"{found.lastgroup if found else 't'}{len(self.values)}"
         self.values[name] = text
         return name
@@ -268,7 +270,10 @@ def _raise_first(reader: Resolver) -> None:
 
 
 def as_bytes(said: Any) -> bytes:
-    return orjson.dumps(said, default=repr, option=orjson.OPT_NON_STR_KEYS)
+    try:
+        return orjson.dumps(said, default=repr)
+    except TypeError:  # a key that is not text: with the option, everything takes longer
+        return orjson.dumps(said, default=repr, option=orjson.OPT_NON_STR_KEYS)
 
 
 class StepMaker:

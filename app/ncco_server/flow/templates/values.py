@@ -18,7 +18,7 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.templates.budget import BUDGET, Budget, operations_of, repeated_operations, spend
 from ncco_server.flow.templates.environment import ENVIRONMENT
-from ncco_server.flow.templates.escaping import without_tags
+from ncco_server.flow.templates.escaping import ESCAPERS, Escaper, without_tags
 from ncco_server.flow.templates.filters import FILTERS, Unfit
 from ncco_server.flow.templates.tree import Located, Template
 from ncco_server.value_types import Escape, Kind
@@ -82,14 +82,26 @@ class Program:
     `steps` is its part of the turn's budget, without loops.
     """
 
+    _only: tuple[str, Escaper] | None = None
+    """The name in a template that is only `{{ name }}`, as of each computed text of a handler, and its escaper."""
+
     def __init__(self, template: Template, language: str, escapers: Mapping[int, str]) -> None:
+        match template.body:
+            case [nodes.Output(nodes=[nodes.Name(name=name) as node])]:
+                self._only = name, ESCAPERS[escapers[template.start(node)]]
         rewriter = _Rewriter(template, language, escapers)
         self._compiled = _compile_nodes([nodes.Scope([rewriter.rewritten(node) for node in template.body])])
         self.operations = operations_of(template.body)
         self.has_loop = any(node.find(nodes.For) is not None or isinstance(node, nodes.For) for node in template.body)
 
-    def pieces(self, names: Mapping[str, Any]) -> Iterator[str]:
+    def pieces(self, names: Mapping[str, Any]) -> Iterable[str]:
         """Raises UndefinedError or Unfit."""
+        if self._only is not None:
+            name, escape = self._only
+            try:
+                return (escape(names[name]),)
+            except (KeyError, UndefinedError, Unfit):
+                pass  # the compiled template raises it at the place of the value
         context = names.context if isinstance(names, Names) else Names(names).context
         return self._compiled.root_render_func(context)
 
