@@ -171,14 +171,20 @@ class EffectTemplate:
                 key.append((list, len(value)))
                 self.add_to(key, value)
             elif kind in _CONSTANT:
-                key.append(value)
+                key += (kind, value)  # True equals 1, and sounds different
             elif kind is Ssml:
                 key += (Ssml, len(value.pieces))
                 key += [each.text if self._is_written(each) else (str, self._hole(each.text)) for each in value.pieces]
             elif kind is Secret:
                 key.append((Secret, self._secret_hole(value)))
+            elif isinstance(value, str):
+                key.append((str, self._hole(value)))
+            elif isinstance(value, Mapping):
+                self.add_to(key, (dict(value),))
+            elif isinstance(value, (list, tuple)):
+                self.add_to(key, (list(value),))
             else:
-                key.append((str, self._hole(value)) if isinstance(value, str) else repr(value))
+                key.append(repr(value))
 
     def add_words(self, key: list[Any], words: Mapping[str, Any]) -> None:
         for word, value in words.items():
@@ -216,7 +222,7 @@ class EffectTemplate:
         return Text(str(value).lower() if isinstance(value, bool) else str(value), place)
 
     def _text(self, value: str) -> Text:
-        """A text all of whose characters are at the place of the effect."""
+        """Every character of the text is at the effect's place."""
         return Text(value, self.place, quoted=True, origins=((self.place.line, self.place.column),))
 
     def _ssml(self, piece: SsmlPiece) -> str:
