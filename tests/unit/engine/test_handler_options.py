@@ -177,12 +177,12 @@ SAID: Final = {
     "run": "run_flow",
     "with": "run_flow.params",
     "goto": "goto",
+    "save": "save",
 }
 """How a handler says each word of a step: the method or class, and its option."""
 NOT_SAID: Final = {
-    "lookup": "functions for `run` ask other systems",
+    "lookup": "functions for `run` ask other systems, and `row` reads tables",
     "set": "variables are those of Python",
-    "save": "a flow that the handler runs reads and changes tables",
     "branch": "conditions are those of Python",
     "events": "`call_flow(events=..)` has the hooks of the whole call",
     "choices.set": "variables are those of Python",

@@ -13,12 +13,12 @@ from tests.support.cases import each_case
 TEAMS = {"kitchen": "447700900111"}
 PIN = """
 flow: pin
-params: {tries: int}
+params: {tries: int, name: text}
 outcomes: [right, wrong]
 start: ask
 steps:
   ask:
-    do: [talk: "Your PIN."]
+    do: [talk: "Your PIN, {{ name }}."]
     collect: {into: pin, digits: 4, sensitive: true}
     goto: {return: right}
     retry: {then: {return: wrong}}
@@ -65,7 +65,9 @@ def _handler(folder: Path) -> Any:
 
 @call_flow
 async def checked(call: Call) -> None:
-    await call.talk(await call.run_flow("pin", outcomes=["right", "wrong"], name="pin", tries=3))
+    await call.talk(
+        await call.run_flow("pin", outcomes=["right", "wrong"], name="pin", params={"name": "Ann"}, tries=3)
+    )
 
 
 @each_case(
@@ -115,7 +117,7 @@ def dialled(turn: Any) -> str:
 
 def test_a_flow_that_the_handler_runs_is_heard_and_its_outcome_goes_to_the_handler(tmp_path: Path) -> None:
     handler = _handler(tmp_path)
-    assert ["Your PIN."] == turn_of(handler, flows=tmp_path).said
+    assert ["Your PIN, Ann."] == turn_of(handler, flows=tmp_path).said
     assert ["wrong"] == turn_of(handler, ["wrong"], flows=tmp_path).said
     with pytest.raises(ValueError, match=r'there is no flow "pin".*give their folder'):
         turn_of(handler)

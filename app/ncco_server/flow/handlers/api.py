@@ -595,7 +595,7 @@ class Call:
         """
         return str(FILTERS["spoken"].apply(value, language or self._language, form))
 
-    def send(self, hook: str, **params: Any) -> Awaitable[None]:
+    def send(self, hook: str, /, **params: Any) -> Awaitable[None]:
         """Send a hook, declared under `hooks` in `call_flow` or a shared file, with its params. None leaves one out.
 
         It is stored with the turn and sent after the reply, at least once. After an action of unknown length, such as a
@@ -793,7 +793,7 @@ class Call:
         effect: Dialled[Any] = Dialled("wait", [dialled], {"on": on}, name)  # `Dialled[Any](..)` takes longer
         return self._make(effect)
 
-    def goto(self, flow: str, **params: Any) -> Awaitable[NoReturn]:
+    def goto(self, flow: str, /, **params: Any) -> Awaitable[NoReturn]:
         """Hand the caller over to another flow, with its params; the handler does not go on. None leaves one out.
 
         The name must be written in this file, for instance in a dict from which a function's result chooses. A param
@@ -804,20 +804,25 @@ class Call:
         return self._make(HandlerEffect("leave", words=words, flow=flow))
 
     @overload
-    def run_flow(self, flow: str, *, outcomes: Sequence[Name], name: str = "", **params: Any) -> Awaitable[Name]: ...
+    def run_flow(
+        self, flow: str, /, *, outcomes: Sequence[Name], name: str = "", params: Mapping[str, Any] = {}, **more: Any
+    ) -> Awaitable[Name]: ...
 
     @overload
     def run_flow(  # type: ignore[overload-cannot-match]  # as in `choose`
-        self, flow: str, *, outcomes: Sequence[str], name: str = "", **params: Any
+        self, flow: str, /, *, outcomes: Sequence[str], name: str = "", params: Mapping[str, Any] = {}, **more: Any
     ) -> Awaitable[str]: ...
 
-    def run_flow(self, flow: str, *, outcomes: Sequence[Any], name: str = "", **params: Any) -> Awaitable[Any]:
+    def run_flow(
+        self, flow: str, /, *, outcomes: Sequence[Any], name: str = "", params: Mapping[str, Any] = {}, **more: Any
+    ) -> Awaitable[Any]:
         """Run another flow, and come back. The result is one of the `outcomes` that the flow declares.
 
-        Its name must be written in this file. For its params, see `goto`.
+        The flow's name must be written in this file. For its params, see `goto`; those called `outcomes` or `name` are
+        given in `params`.
         """
         on = {str(outcome): NEXT for outcome in outcomes}
-        given = _options(**params)
+        given = _options(**params, **more)
         words = {"run": WrittenText(flow), "on": on} | ({"with": given} if given else {})
         return self._make(HandlerEffect("wait", words=words, name=name, result=_member(outcomes), flow=flow))
 

@@ -144,6 +144,12 @@ def _texts(found: Sequence[Any]) -> Iterator[str]:
             yield from _texts(each.co_consts)
 
 
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, (list, tuple)) else value
+
+
 @dataclass(slots=True)
 class EffectTemplate:
     """What a handler says, with holes for computed texts.
@@ -179,10 +185,8 @@ class EffectTemplate:
                 key.append((Secret, self._secret_hole(value)))
             elif isinstance(value, str):
                 key.append((str, self._hole(value)))
-            elif isinstance(value, Mapping):
-                self.add_to(key, (dict(value),))
-            elif isinstance(value, (list, tuple)):
-                self.add_to(key, (list(value),))
+            elif (plain := _plain(value)) is not value:
+                self.add_to(key, (plain,))
             else:
                 key.append(repr(value))
 
