@@ -24,7 +24,7 @@ _HIDDEN = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u2029\u2060\ufeff\uff
 """Characters that YAML forbids, and characters that are always invisible."""
 _SPACES = "\xa0\u2000-\u200a\u202f\u205f\u3000"
 _INVALID = re.compile(
-    rf"(?:^|(?<=[\r\n]))[ ]*(?:- *)*(?:[\w-]+: *)?(?P<space>[{_SPACES}]+)|(?P<break>[\x85\u2028\u2029])"
+    rf"(?:^|(?<=[\r\n]))[ ]*+(?:- *+)*+(?:[\w-]++: *+)?(?P<space>[{_SPACES}]+)|(?P<break>[\x85\u2028\u2029])"
     rf"|(?P<direction>[{_DIRECTION}])|(?P<hidden>[{_HIDDEN}])"
 )
 """Reported: invisible and forbidden characters, and spaces that YAML does not recognise."""
