@@ -246,10 +246,15 @@ def check_flows(loaded: LoadedProject | CannotRun) -> Finding:
         message = f"{counted(len(flows), 'flow')}, with {counted(len(loaded.issues), 'warning')}"
         return warning(message, "Run `ncco check` to see them.")
     numbers = sorted(number for flow in flows for number in flow.numbers)
-    shown = f"they take calls to {', '.join(numbers)}" if numbers else "one of them takes calls to any number"
-    if not any(flow.is_startable for flow in flows):
-        places = sorted(flow.name for flow in flows if flow.outbound is not None)
-        shown = "none takes calls, and calls can be placed with " + ", ".join(places)
+    if numbers:
+        shown = f"they take calls to {', '.join(numbers)}"
+    elif any(flow.default for flow in flows):
+        shown = "one of them takes calls to any number"
+    elif entries := sorted(flow.name for flow in flows if flow.entry):
+        shown = "calls start only at " + ", ".join(f"/webhooks/answer/{name}" for name in entries)
+    else:
+        placing = sorted(flow.name for flow in flows if flow.outbound is not None)
+        shown = "none takes calls, and calls can be placed with " + ", ".join(placing)
     return ok(f"{counted(len(flows), 'flow')} without issues; {shown}")
 
 
