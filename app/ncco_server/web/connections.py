@@ -65,7 +65,8 @@ class LimitedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if self._awaited == "head":
+        is_head_only = before in ((self._requests, "head"), (self._requests - 1, ""))
+        if self._awaited == "head" and is_head_only:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse(_TOO_LARGE)
