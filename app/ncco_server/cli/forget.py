@@ -76,7 +76,7 @@ async def command(
         print_json({"numbers": wanted, "dry_run": dry_run, **found._asdict()})
     else:
         _print(wanted, found, dry_run=dry_run)
-        if found.purged is None and not dry_run:
+        if found.purged is None and not (dry_run or rewrite):
             click.echo("no row contains it anymore; PostgreSQL's files keep deleted rows until their space is reused")
             click.echo("  --rewrite removes them at once, but calls have to wait meanwhile")
     return FINE if is_removed and found.purged is not False else ISSUES
