@@ -70,9 +70,12 @@ def _check_attempts(result: Result) -> Iterator[Difference]:
         made = [(at.replace(second=0), outcome) for at, outcome in made]
     wanted = [*expected.items()]
     if made != wanted:
-        sides = [", ".join(f"{_time_of(at)} {outcome}" for at, outcome in each) or "none" for each in (wanted, made)]
+        shown_wanted, shown_made = (
+            ", ".join(f"{_time_of(at)} {outcome}" for at, outcome in each) or "none" for each in (wanted, made)
+        )
         message = "other attempts are made (times in UTC)"
-        yield Difference(result.scenario.expect.at("attempts"), message, *sides, at=result.seconds)
+        place = result.scenario.expect.at("attempts")
+        yield Difference(place, message, shown_wanted, shown_made, at=result.seconds)
 
 
 def _time_of(moment: datetime) -> str:
