@@ -1,4 +1,4 @@
-"""The `ncco` command. Each command is a module that is imported when it is used."""
+"""The `ncco` command."""
 
 from __future__ import annotations
 

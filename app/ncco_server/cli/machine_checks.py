@@ -62,7 +62,6 @@ def settings_findings(fault: SettingsError) -> list[Finding]:
 
 
 def refused_setting(fault: SettingsError) -> Finding:
-    """Report a setting that is not valid or not safe."""
     return error(str(fault), fault.cure, fault.setting)
 
 
@@ -102,7 +101,7 @@ def check_files(settings: Settings) -> Iterator[Finding]:
 
 
 def check_application_id(settings: Settings) -> Iterator[Finding]:
-    """Also report an ID that is no UUID, unless signatures are checked: then `check_settings` does."""
+    """If signatures are checked, `check_settings` reports an ID that is no UUID."""
     given = settings.application_id
     cure = "Copy the application ID from the Vonage dashboard into VONAGE_APPLICATION_ID."
     if not given:
@@ -262,7 +261,6 @@ def _is_used(flows: Iterable[Flow]) -> bool:
 
 
 async def check_placing(settings: Settings, flows: Iterable[Flow], read: ReadRecords) -> list[Finding]:
-    """Check nothing if no flow can be used to place calls."""
     if not any(flow.outbound is not None for flow in flows):
         return []
     control = await read(lambda records: records.placing(), PlacingControl())
@@ -272,7 +270,7 @@ async def check_placing(settings: Settings, flows: Iterable[Flow], read: ReadRec
 
 
 def check_proof(settings: Settings, loaded: LoadedProject | CannotRun) -> Iterator[Finding]:
-    """Prove the flows for up to `PROOF_S` seconds. Report nothing for flows with errors."""
+    """Report nothing for flows with errors."""
     if isinstance(loaded, CannotRun) or loaded.has_errors or not _is_used(loaded.project.flows.values()):
         return
     until = time.monotonic() + PROOF_S

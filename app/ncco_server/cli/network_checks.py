@@ -109,10 +109,7 @@ async def check_console_url(client: httpx.AsyncClient, settings: Settings) -> li
 
 
 async def check_mail(settings: Settings, flows: Collection[Flow], mail_to: str) -> list[Finding]:
-    """Connect to the mail server; without one, warn if hooks send emails.
-
-    Unless `mail_to` is "", send a test email to it.
-    """
+    """Try the mail server; without one, warn if hooks send emails. Send a test email to `mail_to` unless it is ""."""
     if settings.mail_server is None:
         if mail_to:
             return [error("a test email needs NCCO_SMTP_URL and NCCO_MAIL_FROM", "Set both.")]
@@ -170,7 +167,7 @@ def check_certificate(settings: Settings, there: Probe) -> list[Finding]:
 
 
 def check_public_url(settings: Settings, here: Probe, there: Probe, addresses: Collection[str]) -> list[Finding]:
-    """Check whether the public URL leads to this server, with the right name and certificate."""
+    """Report nothing if the name has no address, or the certificate is untrusted."""
     return [_identity(settings, here, there)] if addresses and not there.is_untrusted else []
 
 

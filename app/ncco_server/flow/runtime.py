@@ -1,4 +1,4 @@
-"""What the engine needs of steps in a call: exits with their decisions, and handlers of calls in Python."""
+"""What the engine needs of flows: exits and their decisions, and handlers in Python."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class PlayedHandler(Protocol):
 
     @property
     def recorded(self) -> Sequence[Any]:
-        """The results so far; the first says when the call came to the handler."""
+        """The first result is the time at which the call came to the handler."""
 
     def step(self, name: str) -> Any:
         """Return the first step if the name is unknown, and None if a function comes next."""
@@ -45,7 +45,7 @@ class PlayedHandler(Protocol):
 
     @property
     def awaited(self) -> Sequence[Any]:
-        """What is stored of the wait, to compare when its result arrives; empty if the handler ends."""
+        """Stored to recognise the wait when its result arrives; empty if the handler ends."""
 
     def play(self, recorded: Sequence[Any], awaited: Sequence[Any] = ()) -> None:
         """Run on with these results. Raises RenderError, also if `awaited` was stored for another wait."""
@@ -54,7 +54,7 @@ class PlayedHandler(Protocol):
 
 
 Followers: TypeAlias = Mapping[tuple[str, str], Mapping[str, Sequence[str]]]
-"""(Step, way out) → next step → the results that lead there, such as `find_order: no reply`, `office: closed`."""
+"""(Step, way out) → next step → the results that lead there, such as `office: closed`."""
 
 
 class Handling(Protocol):
@@ -66,7 +66,7 @@ class Handling(Protocol):
 
     @property
     def awaited(self) -> str:
-        """The variable with `PlayedHandler.awaited`; calls of earlier versions have none."""
+        """The variable with `PlayedHandler.awaited`, which calls of earlier versions lack."""
 
     @property
     def runs(self) -> frozenset[str]:
@@ -81,7 +81,7 @@ class Handling(Protocol):
 
     @property
     def variants(self) -> Sequence[Any]:
-        """Each form (`Step`) of its steps: what a step plays may differ between calls."""
+        """Its steps (`Step`), in each form that calls may hear."""
 
     @property
     def followers(self) -> Followers:
@@ -137,8 +137,7 @@ class Offer(Protocol):
     @property
     def place(self) -> Place: ...
 
-    def said_in(self, locale: str) -> Mapping[str, str]:
-        """As written → folded."""
+    def said_in(self, locale: str) -> Mapping[str, str]: ...
 
 
 BY_KEYS: Final = "by keys"
@@ -288,7 +287,7 @@ class Decision(NamedTuple):
     next_target: int = 0
 
     def __repr__(self) -> str:
-        """Leave out the collected input, which may be sensitive."""
+        """Leave out the collected input."""
         return f"<decision {self.outcome} at {self.place}>"
 
 

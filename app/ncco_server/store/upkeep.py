@@ -29,7 +29,7 @@ from ncco_server.store.rows import (
 from ncco_server.store.sql import ListSql, Sql
 
 RESULTS_ADDED: Final = "0010"
-"""The addition to the schema that creates the tables of results."""
+"""The addition that creates the tables of results."""
 
 SELECT_REVISION: Final = Sql("SELECT hash, flow, sources, created_at FROM revisions WHERE hash = $1")
 
@@ -138,9 +138,9 @@ class UpkeepReader:
         return ResultProgress(*rows[0]) if rows else None
 
     async def calls_behind(self, after: int, until: int, *, called_back_after: int) -> dict[int, int | None]:
-        """Find ended calls whose result lacks what an older host wrote: key → end (milliseconds), if reported.
+        """Find ended calls whose result lacks what an older host wrote: key → reported end (milliseconds).
 
-        Only webhooks after `after`, up to `until`, are searched, and only call-backs after `called_back_after`.
+        Webhooks after `after` are searched, up to `until`, and call-backs after `called_back_after`.
         """
         rows = await self._results(SELECT_BEHIND, after, until, called_back_after)
         return {row[0]: row[1] for row in rows}

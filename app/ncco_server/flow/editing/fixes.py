@@ -58,8 +58,8 @@ FindIssues: TypeAlias = Callable[[Mapping[str, str]], Iterable[FlowIssue]]
 def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: FindIssues) -> dict[FlowIssue, QuickFix]:
     """Keep fixes that remove their issue and cause no new one.
 
-    A new issue is accepted if a later phase, which did not run before, finds it, and the fix is not its likely cause:
-    its line is not changed and has no added or removed word. A fix is tried on the files that it may affect.
+    A later phase, which did not run before, may find new issues, but not in changed lines, nor in lines with an added
+    or removed word: the fix may be their cause. It is tried on the files that it may affect.
     """
 
     @cache

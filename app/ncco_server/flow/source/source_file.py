@@ -27,7 +27,6 @@ _INVALID = re.compile(
     rf"(?:^|(?<=[\r\n]))[ ]*+(?:- *+)*+(?:[\w-]++: *+)?(?P<space>[{_SPACES}]+)|(?P<break>[\x85\u2028\u2029])"
     rf"|(?P<direction>[{_DIRECTION}])|(?P<hidden>[{_HIDDEN}])"
 )
-"""Reported: invisible and forbidden characters, and spaces that YAML does not recognise."""
 _UNUSUAL = re.compile(f"[{_SPACES}{_DIRECTION}{_HIDDEN}]")
 _MAX_ISSUES = 20
 _MAX_QUOTED = 72
@@ -75,7 +74,7 @@ class SourceFile:
         return line, index - self.starts[line - 1] + 1
 
     def place(self, start: int, end: int | None = None) -> Place:
-        """The range, up to the end of its first line, but at least one character."""
+        """Only up to the end of the first line, but at least one character."""
         line, column = self.position(start)
         stop = min(start + 1 if end is None else end, self.line_end(line))
         return Place(self.file, line, column, max(1, stop - start))
@@ -187,10 +186,8 @@ class Line:
 
     Attributes:
         key: "" without one.
-        start, end: the offsets in the source's text of its first character, and after its last.
-        first, content, colon: the offsets of its first character after the indent, and after the dashes, and of the
-            colon after its key (-1 without a key).
-        value: the offset of the text after that colon, or else of `content`.
+        start, end, first, content, colon, value: offsets in the source's text. `first` follows the indent, `content`
+            the dashes, `value` the colon or else the dashes; `colon` is -1 without a key.
     """
 
     def __init__(self, source: SourceFile, number: int) -> None:

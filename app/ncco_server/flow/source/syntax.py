@@ -168,7 +168,7 @@ def find_escape(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_unclosed_quote(fault: SyntaxFault) -> FlowIssue | None:
-    """The parser has read on to the next quote, perhaps in a later line."""
+    """The text may extend to the next quote, in a later line."""
     start = fault.context_start
     if not fault.mentions("unexpected end of stream", "unexpected document"):
         first, end = marks(fault.last)

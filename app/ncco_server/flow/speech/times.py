@@ -22,7 +22,7 @@ _LONG: Final = {"E": "EEEE", "c": "cccc", "M": "MMMM", "L": "LLLL"}
 
 
 def spoken(value: object, language: str, form: object = "") -> str:
-    """Write out, as people say it, a point in time, a date, a time of day or a number, or the text of one (ISO 8601).
+    """Write as people speak: a point in time, a date, a time of day, a number, or the text of one (ISO 8601).
 
     `form` is one of `FORMS`, a currency (`GBP`), or "": the weekday, day, month and time of a point in time, or a
     date's day, month and year.

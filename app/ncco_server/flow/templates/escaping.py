@@ -46,14 +46,14 @@ def _written(value: object) -> str:
 
 
 def talk(value: object) -> str:
-    """Control characters become spaces; `without_tags` does the rest for the whole text."""
+    """Control characters become spaces; see also `without_tags`."""
     return _UNSPOKEN.sub(" ", _written(value))
 
 
 def without_tags(text: str) -> str:
     """Plain speech without XML: each `<` becomes a space, and so does the `>` that ends it or a `]]`.
 
-    A tag may begin in a written part and end in a value, so this takes the whole text. Its length does not change.
+    It takes the whole text, as a tag may begin in a written part and end in a value. The length does not change.
     """
     return _TAG.sub(lambda tag: tag[0].translate(_BRACKETS), text) if "<" in text or "]]>" in text else text
 

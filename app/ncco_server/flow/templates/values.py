@@ -33,7 +33,7 @@ NO_NAMES: Final[Mapping[str, Any]] = {}
 class Names(dict[str, Any]):
     """The names for a turn's values, and the turn's budget.
 
-    Names do not change during a turn, so all its values share one Jinja2 context.
+    They never change, so the values of the turn share one Jinja2 context.
     """
 
     _context: Context | None = None
