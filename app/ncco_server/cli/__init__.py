@@ -1,4 +1,4 @@
-"""The `ncco` command. Each command is a module that is imported when it is used."""
+"""The `ncco` command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from ncco_server.cli.output import exit_code_of, open_closed_streams, shows_colours
 from ncco_server.garbage import collect_rarely
 
-collect_rarely()  # here, so that it holds in processes that `ncco serve` spawns, which import this module first
+collect_rarely()  # here, because the processes that `ncco serve` spawns import this module first
 
 COMMANDS: Final = {
     "init": "Create a project that works out of the box.",

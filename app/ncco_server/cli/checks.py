@@ -67,7 +67,7 @@ CHECKS: Final = (
     Check("machine", "flows", machine.check_flows),
     Check("machine", "proof", machine.check_proof),
     Check("machine", "dialling", machine.check_dialling),
-    Check("machine", "dialling", machine.check_invented),
+    Check("machine", "dialling", machine.check_example_numbers),
     Check("machine", "recordings", machine.check_recordings),
     Check("machine", "placing", machine.check_placing),
     Check("machine", "recordings", machine.check_audio),

@@ -66,7 +66,7 @@ async def command(
     wanted = sorted({international(number) for number in numbers})
     files = recording_files_of(server_settings())
     async with server_store() as store:
-        tables = await _declared(store, Source.here(flows, templates))
+        tables = await _declared_tables(store, Source.here(flows, templates))
         now = milliseconds(datetime.now(UTC))
         found = await store.forget(wanted, tables=tables, now=now, dry_run=dry_run, rewrite=rewrite)
         is_removed = True
@@ -76,14 +76,14 @@ async def command(
         print_json({"numbers": wanted, "dry_run": dry_run, **found._asdict()})
     else:
         _print(wanted, found, dry_run=dry_run)
-        if found.purged is None and not dry_run:
+        if found.purged is None and not (dry_run or rewrite):
             click.echo("no row contains it anymore; PostgreSQL's files keep deleted rows until their space is reused")
             click.echo("  --rewrite removes them at once, but calls have to wait meanwhile")
     return FINE if is_removed and found.purged is not False else ISSUES
 
 
 def international(written: str) -> str:
-    """Return the digits with the country code. Raises CannotRun if the number is ambiguous, or none."""
+    """Return the digits with the country code. Raises CannotRun if that may be missing, or for other text."""
     number = re.sub(r"[ ().\-]", "", written.strip())
     has_prefix = number.startswith(("+", "00"))
     digits = number.removeprefix("+") if number.startswith("+") else number.removeprefix("00")
@@ -97,8 +97,8 @@ def international(written: str) -> str:
     return digits
 
 
-async def _declared(store: Store, source: Source) -> dict[str, StoredTypes]:
-    """Return nothing if no table has rows. Raises CannotRun, FlowsHaveErrors."""
+async def _declared_tables(store: Store, source: Source) -> dict[str, StoredTypes]:
+    """Return {} if no table has rows. Raises CannotRun, FlowsHaveErrors."""
     if await anext(all_rows(store.database), None) is None:
         return {}
     tables = source.load_sound().project.tables
@@ -111,11 +111,11 @@ def _print(numbers: Sequence[str], found: Forgotten, *, dry_run: bool) -> None:
         counted(getattr(found, f"{noun}s"), noun) for noun in ("call", "turn", "webhook", "hook", "recording")
     )
     done = "would be deleted" if dry_run else "deleted"
-    is_named = any(found._replace(revisions=0, purged=None))
+    is_found = any(found._replace(revisions=0, purged=None))
     counts += f", {counted(found.placed, 'placed call')}" if found.placed else ""
     counts += f", {counted(found.rows, 'row')} of tables" if found.rows else ""
     counts += f", {counted(found.texts, 'text')} in other rows of tables" if found.texts else ""
-    click.echo(f"{shown}: {counts} {done}" if is_named else f"{shown}: no call contains it")
+    click.echo(f"{shown}: {counts} {done}" if is_found else f"{shown}: no call contains it")
     if found.hashes:
         kept = "hashes take" if found.hashes > 1 else "hash takes"
         click.echo(f"{found.hashes} {kept} the place of rows, so that the number still matches")

@@ -44,7 +44,7 @@ T = TypeVar("T")
 PROOF_S: Final = 10.0
 """The time limit for all proofs together."""
 LEAST_KEY_BITS: Final = 2048
-_INVENTED: Final = re.compile(
+_EXAMPLE_NUMBER: Final = re.compile(
     r"447700900\d{3}|442079460\d{3}|441632960\d{3}|44(?:11[3-8]|1[2-6]1)4960\d{3}|1\d{3}55501\d{2}"
 )
 """Sources: Ofcom, telephone numbers for drama use; North American Numbering Plan, line numbers 555-0100 to 0199."""
@@ -62,7 +62,6 @@ def settings_findings(fault: SettingsError) -> list[Finding]:
 
 
 def refused_setting(fault: SettingsError) -> Finding:
-    """Report a setting that is not valid or not safe."""
     return error(str(fault), fault.cure, fault.setting)
 
 
@@ -102,7 +101,7 @@ def check_files(settings: Settings) -> Iterator[Finding]:
 
 
 def check_application_id(settings: Settings) -> Iterator[Finding]:
-    """An invalid ID is reported with the settings."""
+    """If signatures are checked, `check_settings` reports an ID that is no UUID."""
     given = settings.application_id
     cure = "Copy the application ID from the Vonage dashboard into VONAGE_APPLICATION_ID."
     if not given:
@@ -158,7 +157,7 @@ async def check_database(settings: Settings) -> Finding:
 
 
 def _not_writable(file: Path) -> Path | None:
-    """The path that prevents writing: the file, or the nearest existing folder; None for none."""
+    """Return the path that prevents writing, if any: the file, or the nearest existing folder."""
     if file.exists() and not os.access(file, os.W_OK):
         return file
     folder = next(each for each in file.absolute().parents if each.exists())
@@ -177,7 +176,6 @@ def check_dialling(settings: Settings, flows: Iterable[Flow]) -> Iterator[Findin
 
 
 def check_recordings(settings: Settings, project: Project, *, is_offline: bool) -> Iterator[Finding]:
-    """Check nothing if no flow makes recordings."""
     if not settings.keeps_recordings or not any(flow.records for flow in project.flows.values()):
         yield ok("no flow records" if settings.keeps_recordings else "no recordings are kept")
         return
@@ -220,7 +218,7 @@ async def check_hashes(project: Project, read: ReadRecords) -> list[Finding]:
 
 
 async def check_sums(read: ReadRecords) -> list[Finding]:
-    """Check whether reports count the stored calls, once all have results."""
+    """Compare the sums of reports with the stored calls, once all have results."""
 
     async def count_wrong(records: Records) -> int:
         progress = await records.result_progress()
@@ -246,10 +244,15 @@ def check_flows(loaded: LoadedProject | CannotRun) -> Finding:
         message = f"{counted(len(flows), 'flow')}, with {counted(len(loaded.issues), 'warning')}"
         return warning(message, "Run `ncco check` to see them.")
     numbers = sorted(number for flow in flows for number in flow.numbers)
-    shown = f"they take calls to {', '.join(numbers)}" if numbers else "one of them takes calls to any number"
-    if not any(flow.is_startable for flow in flows):
-        places = sorted(flow.name for flow in flows if flow.outbound is not None)
-        shown = "none takes calls, and calls can be placed with " + ", ".join(places)
+    if numbers:
+        shown = f"they take calls to {', '.join(numbers)}"
+    elif any(flow.default for flow in flows):
+        shown = "one of them takes calls to any number"
+    elif entries := sorted(flow.name for flow in flows if flow.entry):
+        shown = "calls start only at " + ", ".join(f"/webhooks/answer/{name}" for name in entries)
+    else:
+        placing = sorted(flow.name for flow in flows if flow.outbound is not None)
+        shown = "none takes calls, and calls can be placed with " + ", ".join(placing)
     return ok(f"{counted(len(flows), 'flow')} without issues; {shown}")
 
 
@@ -258,7 +261,6 @@ def _is_used(flows: Iterable[Flow]) -> bool:
 
 
 async def check_placing(settings: Settings, flows: Iterable[Flow], read: ReadRecords) -> list[Finding]:
-    """Check nothing if no flow can be used to place calls."""
     if not any(flow.outbound is not None for flow in flows):
         return []
     control = await read(lambda records: records.placing(), PlacingControl())
@@ -268,7 +270,7 @@ async def check_placing(settings: Settings, flows: Iterable[Flow], read: ReadRec
 
 
 def check_proof(settings: Settings, loaded: LoadedProject | CannotRun) -> Iterator[Finding]:
-    """Check whether a caller can get lost, within `PROOF_S` seconds. Report nothing for flows with errors."""
+    """Report nothing for flows with errors."""
     if isinstance(loaded, CannotRun) or loaded.has_errors or not _is_used(loaded.project.flows.values()):
         return
     until = time.monotonic() + PROOF_S
@@ -292,11 +294,11 @@ def check_proof(settings: Settings, loaded: LoadedProject | CannotRun) -> Iterat
         yield ok(f"no caller gets lost in {counted(len(roots), 'flow')}")
 
 
-def check_invented(flows: Iterable[Flow]) -> Iterator[Finding]:
+def check_example_numbers(flows: Iterable[Flow]) -> Iterator[Finding]:
     """Check whether a flow still dials a number from the examples, which belongs to nobody."""
     written = {number: step for flow in flows for number, step in flow.written_numbers.items()}
-    if invented := [number for number in written if _INVENTED.fullmatch(number)]:
-        message = f"flows dial {some_of(invented)} ({written[invented[0]]}): example numbers, which belong to nobody"
+    if found := [number for number in written if _EXAMPLE_NUMBER.fullmatch(number)]:
+        message = f"flows dial {some_of(found)} ({written[found[0]]}): example numbers, which belong to nobody"
         yield warning(
             message,
             "Write your own phone number, or the number of the person who should answer.",

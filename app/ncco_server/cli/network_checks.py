@@ -27,12 +27,12 @@ from ncco_server.store import open_store
 from ncco_server.vonage.signatures import MAX_AGE_S
 from ncco_server.web.webhooks import CHECK_PATH
 
-MOST_CLOCK_S: Final = 30
+MAX_CLOCK_ERROR_S: Final = 30
 """A larger clock difference causes a warning; from `MAX_AGE_S` on, signatures are refused."""
 
 
 def checking_client() -> httpx.AsyncClient:
-    """Trust public certificates; use no redirects or proxies."""
+    """Trust public certificates; use no proxy, and follow no redirects."""
     return httpx.AsyncClient(trust_env=False, timeout=WITHIN_S, verify=trusted_certificates())
 
 
@@ -109,10 +109,7 @@ async def check_console_url(client: httpx.AsyncClient, settings: Settings) -> li
 
 
 async def check_mail(settings: Settings, flows: Collection[Flow], mail_to: str) -> list[Finding]:
-    """Check whether the mail server, if there is one, accepts hooks' emails, if any.
-
-    A test email is sent to `mail_to`, if given.
-    """
+    """Try the mail server; without one, warn if hooks send emails. Send a test email to `mail_to` unless it is ""."""
     if settings.mail_server is None:
         if mail_to:
             return [error("a test email needs NCCO_SMTP_URL and NCCO_MAIL_FROM", "Set both.")]
@@ -170,7 +167,7 @@ def check_certificate(settings: Settings, there: Probe) -> list[Finding]:
 
 
 def check_public_url(settings: Settings, here: Probe, there: Probe, addresses: Collection[str]) -> list[Finding]:
-    """Check whether the public URL leads to this server, with the right name and certificate."""
+    """Report nothing if the name has no address, or the certificate is untrusted."""
     return [_identity(settings, here, there)] if addresses and not there.is_untrusted else []
 
 
@@ -204,7 +201,7 @@ def _identity(settings: Settings, here: Probe, there: Probe) -> Finding:
 
 
 async def check_webhooks(client: httpx.AsyncClient, settings: Settings, there: Probe) -> list[Finding]:
-    """Check whether a request signed like Vonage's reaches the server unchanged: it returns a random text.
+    """Check whether a request signed like Vonage's reaches the server unchanged, by a random text that it returns.
 
     `there` is the reply of `/healthz` at the public URL; without one, nothing is sent.
     """
@@ -249,7 +246,7 @@ async def check_plain_http(client: httpx.AsyncClient, settings: Settings, there:
 
 
 def check_clock(date: tuple[str, str]) -> Finding:
-    """The second text says whose `Date` header it is."""
+    """`date` is a `Date` header, and whose it is."""
     text, source = date
     try:
         there = parsedate_to_datetime(text)
@@ -257,7 +254,7 @@ def check_clock(date: tuple[str, str]) -> Finding:
     except (ValueError, TypeError, OverflowError):
         cure = "Compare `date -u` with another clock, or run this again once Vonage or the public URL answers."
         return unchecked("there is nothing to compare the clock with", cure)
-    if abs(off_s) <= MOST_CLOCK_S:
+    if abs(off_s) <= MAX_CLOCK_ERROR_S:
         return ok(f"the clock differs from {source} by {abs(off_s):.0f} s")
     cure = "Synchronise the clock (NTP): signatures are valid for five minutes."
     side = "ahead of" if off_s > 0 else "behind"

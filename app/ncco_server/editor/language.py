@@ -14,10 +14,10 @@ from typing import Any, Final, TypeAlias, cast
 
 import yaml
 
-from ncco_server.editor.project import ProjectFolder, project_in
+from ncco_server.editor.project import project_in
 from ncco_server.editor.source import PASTED_FLOW, PASTED_JSON, PASTED_YAML, PhoneText, read_source
 from ncco_server.flow.editing import assist
-from ncco_server.flow.editing.fixes import Checked, Edit, tried_fixes
+from ncco_server.flow.editing.fixes import Edit, FindIssues, tried_fixes
 from ncco_server.flow.editing.utf16 import Utf16Columns, character_column, utf16_position, utf16_units
 from ncco_server.flow.files import read_project
 from ncco_server.flow.graph import draw
@@ -39,14 +39,14 @@ MOST_OPTIONS: Final = 1000
 MOST_DRAWN: Final = 200
 """More steps take too long to lay out while somebody types."""
 NO_PICTURE: Final = '<p class="hint">{}</p>'
-_SAYS: Final = """
+_SPEAKING_FLOW: Final = """
 flow: pasted
 default: true
 start: says
 steps: {{says: {{do: [{{talk: {{template: {template}}}}}], goto: end}}}}
 """
 _BETWEEN_FILES: Final = frozenset({"E210", "E211", "E212", "W213"})
-"""About how calls enter a project's flows, not a pasted one."""
+"""They concern which flow of a project a call starts, so not a pasted flow."""
 
 
 def check(folder: Json, question: Json) -> Json:
@@ -60,24 +60,24 @@ def check(folder: Json, question: Json) -> Json:
     text = question["text"]
     unsaved = question["unsaved"]
     if file == PASTED_JSON:
-        return {"issues": [_ncco_issue(text, file, each) for each in check_text(text)[0]]}
+        return {"issues": [_json_issue(text, file, each) for each in check_text(text)[0]]}
     node, faults = read_yaml(file, text) if file == PASTED_YAML else (None, [])
     if isinstance(node, Seq):  # flows are maps
-        return {"issues": shown_issues(faults or _listed(file, node), {file: text}, _check_listed)}
+        return {"issues": shown_issues(faults or _ncco_issues(node), {file: text}, _check_ncco)}
     project = project_in(folder)
     if file != PASTED_YAML:
         read = project.with_texts({**unsaved, file: text})
-        return {"issues": shown_issues(read.issues, read.texts, lambda texts: _found(project, texts))}
+        return {"issues": shown_issues(read.issues, read.texts, lambda texts: project.load(texts, "project").issues)}
     texts = {**_saved(folder), **unsaved}
     name, _ = names_written_in(text)
     others = {path: other for path, other in texts.items() if not name or names_written_in(other)[0] != name}
 
-    def own(changed: Mapping[str, str]) -> list[FlowIssue]:
+    def own_issues(changed: Mapping[str, str]) -> list[FlowIssue]:
         issues = project.load({**others, **changed}, "files").issues
         return [issue for issue in issues if issue.place.file == PASTED_FLOW and issue.code not in _BETWEEN_FILES]
 
     pasted = {PASTED_FLOW: text}
-    found = shown_issues(own(pasted), pasted, own)
+    found = shown_issues(own_issues(pasted), pasted, own_issues)
     return {"issues": [_renamed(issue, file) for issue in found]}
 
 
@@ -105,19 +105,19 @@ def definition(folder: Json, question: Json) -> Json:
 
 
 def read(folder: Json, source: Json) -> bool:
-    """Whether a text can be called. Runs here first, because reading may take too long."""
+    """Whether calls can be made to a text. Read here first, because that may take too long."""
     return read_source(project_in(folder), PhoneText(**source)).is_ready
 
 
 def exceeded_limit(folder: Json, file: str, text: str) -> str:
     """The limit that a text exceeds, alone or with the rest of the project, or "".
 
-    One shorter than on disk is not refused, because it may be one of several that must be shortened. A template is
-    read as if a flow spoke it.
+    A text shorter than the file on disk is accepted, because several may have to be shortened. A template is read with
+    a flow that speaks it.
     """
     project = project_in(folder)
-    says = {PASTED_FLOW: _SAYS.format(template=json.dumps(file.removeprefix("templates/")))}
-    read = project.with_texts({file: text, **({} if file.startswith("flows/") else says)})
+    speaking = {PASTED_FLOW: _SPEAKING_FLOW.format(template=json.dumps(file.removeprefix("templates/")))}
+    read = project.with_texts({file: text, **({} if file.startswith("flows/") else speaking)})
     exceeded = next((issue.message for issue in read.issues if issue.code == "E119"), "")
     before = read_project(project.flows, project.templates)[0] if exceeded else {}
     return exceeded if len(text) >= len(before.get(file, "")) else ""
@@ -137,7 +137,7 @@ def picture(folder: Json, source: Json) -> str:
 
 
 def read_question(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:
-    """A `text` of None is the one in `unsaved` or on disk. The column returned is in characters."""
+    """If `text` is None, the file in `unsaved` or on disk is used. The column returned is in characters."""
     path = question["file"]
     text = question["text"]
     line = question["line"]
@@ -150,18 +150,14 @@ def _saved(folder: Json) -> dict[str, str]:
     return read_project(Path(folder["flows"]), Path(folder["templates"]))[0]
 
 
-def _found(project: ProjectFolder, texts: Mapping[str, str]) -> Sequence[FlowIssue]:
-    return project.load(texts, "project").issues
-
-
-def _listed(file: str, node: Seq) -> list[FlowIssue]:
+def _ncco_issues(node: Seq) -> list[FlowIssue]:
     return [_yaml_issue(issue, node) for issue in check_ncco(_json_value(node))]
 
 
-def _check_listed(texts: Mapping[str, str]) -> Iterator[FlowIssue]:
+def _check_ncco(texts: Mapping[str, str]) -> Iterator[FlowIssue]:
     for file, text in texts.items():
         node, faults = read_yaml(file, text)
-        yield from faults or (_listed(file, node) if isinstance(node, Seq) else [])
+        yield from faults or (_ncco_issues(node) if isinstance(node, Seq) else [])
 
 
 def _renamed(issue: Json, file: str) -> Json:
@@ -169,7 +165,7 @@ def _renamed(issue: Json, file: str) -> Json:
     return {**issue, "file": file, "fixes": fixes}
 
 
-def shown_issues(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Checked) -> list[Json]:
+def shown_issues(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: FindIssues) -> list[Json]:
     """Keep only fixes that work, and the first `MOST_ISSUES` issues. `texts` is path → text."""
     listed = list(issues)[:MOST_ISSUES]
     helpful = tried_fixes(listed, texts, check)
@@ -197,7 +193,7 @@ def shown_issues(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: C
     return [shown(issue) for issue in listed]
 
 
-def _ncco_issue(text: str, file: str, found: TextIssue) -> Json:
+def _json_issue(text: str, file: str, found: TextIssue) -> Json:
     issue = found.issue
     start, end = found.span
     line, column = utf16_position(text, start)

@@ -1,4 +1,4 @@
-"""Runs a step in a call: renders its parts to `Draft`s, and lets its exit decide where the call goes."""
+"""What the engine needs of flows: exits and their decisions, and handlers in Python."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Expression
 
 DRAWING_LEGS: Final = ("leg-6", "leg-10", "leg-2", "leg-3", "leg-0", "leg-1", "leg-21", "leg-7")
-"""Calls to try for handlers with random numbers: the first draws are 0/8 and more, 1/8 and more, ..."""
+"""Legs to try for handlers that draw random numbers: the first draws are at least 0/8, 1/8, ..., 7/8."""
 
 
 class PlayedHandler(Protocol):
-    """A handler of calls in one call: see `ncco_server.flow.handlers.playback`."""
+    """A handler during one call; see `ncco_server.flow.handlers.playback`."""
 
     @property
     def recorded(self) -> Sequence[Any]:
-        """The first result is when the call came to the handler."""
+        """The first result is the time at which the call came to the handler."""
 
     def step(self, name: str) -> Any:
-        """Return the first step for an unknown name, and None before a function."""
+        """Return the first step if the name is unknown, and None if a function comes next."""
 
     @property
     def computed(self) -> Iterator[str]:
-        """The texts up to the wait that are not written in the handler's file."""
+        """The texts up to the next wait that the handler computes."""
 
     @property
     def wanted(self) -> tuple[str, Any] | None:
-        """The name of a function or of a row, and what a `Lookup` requests, or what happens to the row."""
+        """The function or row that comes next, and its request or what happens to it; None if a webhook decides."""
 
     @property
     def progress_key(self) -> str:
@@ -45,11 +45,11 @@ class PlayedHandler(Protocol):
     def values(self) -> Mapping[str, Any]: ...
 
     def follows(self, recorded: Sequence[Any]) -> bool:
-        """Whether the handler has got the first of these results."""
+        """Whether `recorded` begins with the results that the handler has got."""
 
     @property
     def awaited(self) -> Sequence[Any]:
-        """What is stored of the wait, for comparison when its result arrives; empty if the handler ends."""
+        """Stored to recognise the wait when its result arrives; empty if the handler ends."""
 
     def play(self, recorded: Sequence[Any], awaited: Sequence[Any] = ()) -> None:
         """Run on with these results. Raises RenderError, also if `awaited` was stored for another wait."""
@@ -58,7 +58,7 @@ class PlayedHandler(Protocol):
 
 
 Followers: TypeAlias = Mapping[tuple[str, str], Mapping[str, Sequence[str]]]
-"""Step and way out → next step → what decides on it: `find_order: no reply`, `office: closed`."""
+"""(Step, way out) → next step → the results that lead there, such as `office: closed`."""
 
 
 class Handling(Protocol):
@@ -66,11 +66,11 @@ class Handling(Protocol):
 
     @property
     def recorded(self) -> str:
-        """The name of a variable."""
+        """The variable with `PlayedHandler.recorded`."""
 
     @property
     def awaited(self) -> str:
-        """The variable with `PlayedHandler.awaited`; calls of earlier versions have none."""
+        """The variable with `PlayedHandler.awaited`, which calls of earlier versions lack."""
 
     @property
     def runs(self) -> frozenset[str]:
@@ -78,14 +78,14 @@ class Handling(Protocol):
 
     @property
     def env(self) -> frozenset[str]:
-        """Variables for flows that are read without a default."""
+        """The `env` variables that it reads without a default."""
 
     @property
     def hours(self) -> frozenset[str]: ...
 
     @property
     def variants(self) -> Sequence[Any]:
-        """Its steps (`Step`) in each form: what comes before a wait may differ."""
+        """Its steps (`Step`), in each form that calls may hear."""
 
     @property
     def followers(self) -> Followers:
@@ -97,14 +97,15 @@ class Handling(Protocol):
 
     @property
     def heard(self) -> str:
-        """The name of a variable."""
+        """The variable with the caller's latest input."""
 
     @property
     def reads(self) -> frozenset[str]:
         """Fields of `call`, `now` and `env`."""
 
     @property
-    def tested(self) -> Sequence[str | int]: ...
+    def tested(self) -> Sequence[str | int]:
+        """The literals in its code, to try as values."""
 
     def samples(self, name: str, request: Any) -> tuple[tuple[Any, ...], bool]:
         """JSON values for the `Lookup` of a function or of an existing row, and whether there are no others."""
@@ -137,8 +138,7 @@ class Offer(Protocol):
     @property
     def place(self) -> Place: ...
 
-    def said_in(self, locale: str) -> Mapping[str, str]:
-        """As written → folded."""
+    def said_in(self, locale: str) -> Mapping[str, str]: ...
 
 
 BY_KEYS: Final = "by keys"
@@ -153,11 +153,11 @@ class Way:
     """A way out of a step: a line of its exit, and where it leads.
 
     Attributes:
-        outcomes: include those that only an older revision had.
-        passes_input: the caller takes it by valid input, or by a wait of limited length.
+        outcomes: the names of outcomes that take it, also those of older revisions.
+        passes_input: it is taken after valid input, or after a wait of limited length.
         is_immediate: a call can take it without any webhook.
         fills: the variable that receives the caller's input. It is named at `filled_at`.
-        label, detail: in a picture; without a label the name is shown, with "" none.
+        label, detail: texts in a picture. If `label` is None, the name is shown.
         is_alone: a picture draws a separate arrow even if other ways have its target.
     """
 
@@ -288,7 +288,7 @@ class Decision(NamedTuple):
     next_target: int = 0
 
     def __repr__(self) -> str:
-        """Leave out the collected input, which may be sensitive."""
+        """Leave out the collected input."""
         return f"<decision {self.outcome} at {self.place}>"
 
 
@@ -379,7 +379,7 @@ class Exit(ABC):
 
     @property
     def longest_wait_s(self) -> float:
-        """How long the exit waits for its condition; 0 if for none."""
+        """How long the exit waits for its condition; 0 without one."""
         return 0.0
 
     @cached_property

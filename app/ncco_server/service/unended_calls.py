@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # only a server with an application's key asks
     from ncco_server.vonage.voice_api import VoiceApi
 
 LOOKBACK: Final = 100_000
-"""Webhooks searched for early ends at the start: more than arrive between two searches."""
+"""Webhooks from before the start to search for early ends: more than arrive between two searches."""
 SILENT_MS: Final = 60 * 60 * 1000
 """Vonage is asked about a call after this long without a turn, and then at this interval. Our choice."""
 MOST_ASKED: Final = 100
@@ -31,7 +31,7 @@ BEFORE_DELETION: Final = timedelta(hours=1)
 
 
 @dataclass
-class Looked:
+class EndedCounts:
     """How many calls a search has ended, by reason.
 
     Attributes:
@@ -49,7 +49,7 @@ class Looked:
 
 @dataclass
 class UnendedCalls:
-    """Finds calls that are over but not marked so, also on several hosts at once.
+    """Finds and ends calls that are over but not marked so. Several hosts may do this at once.
 
     `voice` is None without a private key; `kept_for` is None if calls are kept forever.
     """
@@ -63,42 +63,42 @@ class UnendedCalls:
     """Start time and key of the last call that was too old."""
     _asked_at: dict[str, int] = field(default_factory=dict)
 
-    async def look(self, now: datetime) -> Looked:
-        """Raise StoreError."""
+    async def end(self, now: datetime) -> EndedCounts:
+        """Search once. Raises StoreError."""
         now_ms = milliseconds(now)
-        too_old = milliseconds(now - self._longest)
-        looked = Looked()
+        too_old = milliseconds(now - self._max_age)
+        ended = EndedCounts()
         done = self._done
         asked_at = dict[str, int]()
         async with self.service.store.upkeep() as records:
-            looked.early = await self._end_early(records)
+            ended.early = await self._end_early(records)
             async for call in records.open_calls(done, too_old if self.voice is None else now_ms - SILENT_MS):
                 is_too_old = call.created_at < too_old
                 is_over = False
                 is_due = call.leg and self._asked_at.get(call.id, call.updated_at) < now_ms - SILENT_MS
-                if self.voice is not None and is_due and not looked.problem:
+                if self.voice is not None and is_due and not ended.problem:
                     if len(asked_at) == MOST_ASKED:
                         break  # the next search continues here
                     asked_at[call.id] = now_ms
-                    is_over = await self._ask(self.voice, call, now, looked)
+                    is_over = await self._ask(self.voice, call, now, ended)
                 if is_too_old and not is_over:
-                    looked.lost += await self.service.end_lost(call.id, now)
+                    ended.lost += await self.service.end_lost(call.id, now)
                 if is_too_old:
                     done = (call.created_at, call.key)
         self._done = done
         self._asked_at = {id_: at for id_, at in self._asked_at.items() if at > too_old} | asked_at
-        return looked
+        return ended
 
     @property
-    def _longest(self) -> timedelta:
+    def _max_age(self) -> timedelta:
         """Calls are ended at this age at the latest, before they are deleted."""
-        longest = timedelta(milliseconds=CALL_EXPIRY_MS)
-        return longest if self.kept_for is None else min(longest, self.kept_for - BEFORE_DELETION)
+        max_age = timedelta(milliseconds=CALL_EXPIRY_MS)
+        return max_age if self.kept_for is None else min(max_age, self.kept_for - BEFORE_DELETION)
 
     async def _end_early(self, records: UpkeepReader) -> int:
         """Process each `completed` again that came before its call was stored.
 
-        The next search takes those since the last one: their calls may not be stored yet.
+        Webhooks since the previous search wait for the next one, because their calls may not be stored yet.
         """
         last = await records.last_webhook()
         if self._webhooks is None:
@@ -111,7 +111,7 @@ class UnendedCalls:
         self._webhooks = self._webhooks[1], last
         return len(rows)
 
-    async def _ask(self, voice: VoiceApi, call: OpenCall, now: datetime, looked: Looked) -> bool:
+    async def _ask(self, voice: VoiceApi, call: OpenCall, now: datetime, ended: EndedCounts) -> bool:
         """Return whether the call is over according to Vonage."""
         row = await self.service.store.load(call.id)
         if row is None or row.is_over:
@@ -120,10 +120,10 @@ class UnendedCalls:
             details = await voice.call(row.leg, from_json(row.state).call.region_url)
         except VonageApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:
-                looked.problem = str(error)
+                ended.problem = str(error)
             return False
         if details.status in OVER:
             fields = details.model_dump(exclude={"status"}) | {"status": "completed", "uuid": row.leg}
             await self.service.event(Delivery("GET", orjson.dumps(fields), fields, "", now))
-            looked.known += 1
+            ended.known += 1
         return details.status in OVER

@@ -48,12 +48,23 @@ from ncco_server.store.postgres_faults import (
 from ncco_server.store.postgres_text import SUBSTITUTE, loaded_text, stored_text
 from ncco_server.store.rows import Schema
 from ncco_server.store.sql import Dialect, Sql
-from ncco_server.store.tables import RECORDINGS_TABLE
+from ncco_server.store.tables import (
+    ATTEMPTS_TABLE,
+    FUNCTION_RESULTS_TABLE,
+    PLACED_TABLE,
+    RECORDINGS_TABLE,
+    RESULTS_TABLE,
+    ROWS_TABLE,
+)
 
 if TYPE_CHECKING:
     from ncco_server.store.postgres_copy import Connection
 
 GROUP_LIMIT: Final = 128
+TABLES_WITH_NUMBERS: Final = (
+    *("calls", "turns", "webhooks", "hooks", RECORDINGS_TABLE),
+    *(PLACED_TABLE, ATTEMPTS_TABLE, RESULTS_TABLE, FUNCTION_RESULTS_TABLE, ROWS_TABLE),
+)
 
 READERS: Final = 4
 
@@ -153,7 +164,7 @@ class PostgresDatabase:
 
         async def vacuum(connection: Connection, _: str) -> None:
             await connection.execute("SET statement_timeout = 0")
-            for table in ("calls", "turns", "webhooks", "hooks", RECORDINGS_TABLE):
+            for table in TABLES_WITH_NUMBERS:
                 await connection.execute(f"VACUUM (FULL {rewrite}) {table}")
 
         await _on_a_connection(self._address, vacuum, limit_s=None)

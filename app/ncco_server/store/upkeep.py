@@ -29,6 +29,7 @@ from ncco_server.store.rows import (
 from ncco_server.store.sql import ListSql, Sql
 
 RESULTS_ADDED: Final = "0010"
+"""The addition that creates the tables of results."""
 
 SELECT_REVISION: Final = Sql("SELECT hash, flow, sources, created_at FROM revisions WHERE hash = $1")
 
@@ -114,7 +115,7 @@ SELECT_NOTES: Final = ListSql(f"""
 
 
 class UpkeepReader:
-    """Reads the contents of a store; made by `Store.upkeep`."""
+    """Made by `Store.upkeep`."""
 
     def __init__(self, read: Read, schema: Schema) -> None:
         self._read = read
@@ -132,15 +133,14 @@ class UpkeepReader:
         return found
 
     async def result_progress(self) -> ResultProgress | None:
-        """Return None if no server has looked yet."""
+        """Return None if no server has written results yet."""
         rows = await self._results(SELECT_PROGRESS)
         return ResultProgress(*rows[0]) if rows else None
 
     async def calls_behind(self, after: int, until: int, *, called_back_after: int) -> dict[int, int | None]:
-        """Ended calls whose result lacks what an older host wrote.
+        """Find ended calls whose result lacks what an older host wrote: key → reported end (milliseconds).
 
-        A call has its end (milliseconds) if a webhook after `after`, up to `until`, reports it. Call-backs up to
-        `called_back_after` are left out.
+        Webhooks after `after` are searched, up to `until`, and call-backs after `called_back_after`.
         """
         rows = await self._results(SELECT_BEHIND, after, until, called_back_after)
         return {row[0]: row[1] for row in rows}
@@ -149,7 +149,7 @@ class UpkeepReader:
         return [key for (key,) in await self._results(SELECT_WITHOUT_RESULT, before, limit)]
 
     async def last_webhook_before(self, after: int, moment: int, limit: int) -> int:
-        """The greatest of `limit` keys after a key, if its webhook arrived before a moment (milliseconds)."""
+        """Of the first `limit` webhooks after a key, return the last key from before a moment (milliseconds)."""
         return max(after, int((await self._read(SELECT_WEBHOOK_BEFORE, after, moment, limit))[0][0]))
 
     async def past_calls(self, keys: Sequence[int]) -> list[PastCall]:
@@ -165,7 +165,7 @@ class UpkeepReader:
         ]
 
     async def open_calls(self, after: tuple[int, int], before: int) -> AsyncIterator[OpenCall]:
-        """Begin with the start (milliseconds) and key `after`; leave out calls from `before` on."""
+        """Sort by start (milliseconds) and key: those greater than `after`, and started before `before`."""
         while rows := await self._read(SELECT_OPEN_CALLS, *after, before, REPORTED):
             calls = [OpenCall._make(row) for row in rows]
             for call in calls:

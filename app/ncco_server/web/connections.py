@@ -1,4 +1,4 @@
-"""Limits what clients can make a server hold, on all ports: uvicorn only limits idle connections."""
+"""Limits connections, request heads and waiting times on all ports: uvicorn only limits idle connections."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ class LimitedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if self._awaited == "head":
+        is_head_only = before in ((self._requests, "head"), (self._requests - 1, ""))
+        if self._awaited == "head" and is_head_only:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse(_TOO_LARGE)
@@ -82,14 +83,14 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Drop a chunked body's trailers, which would otherwise be reported as headers."""
+        """Answer a refused head in place of the application."""
         self._awaited = "body"
         refused = _refusal(self.url, self.headers, self.parser.get_http_version())
         self.app = refused or self.config.loaded_app
         if refused is not None:
             self.url = b"/"  # the URL may be too long to parse
         super().on_headers_complete()
-        self.headers = deque(maxlen=0)  # type: ignore[assignment]  # accepts appends, and keeps nothing
+        self.headers = deque(maxlen=0)  # type: ignore[assignment]  # drops the trailers of a chunked body
 
     def on_message_complete(self) -> None:
         self._awaited = ""
@@ -126,7 +127,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 def _refusal(url: bytes, headers: Sequence[tuple[bytes, bytes]], version: str) -> Response | None:
-    """None unless a complete head is too large or names no host."""
+    """None for a complete head that is not too large and names one host."""
     size = len(url) + sum(len(name) + len(value) for name, value in headers)
     if len(headers) > MAX_HEADERS or size > MAX_HEAD_BYTES:
         problem = f"the request has more than {MAX_HEADERS} headers, or more than {MAX_HEAD_BYTES} bytes of them"

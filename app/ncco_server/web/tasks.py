@@ -184,13 +184,13 @@ class _CallJobs:
         self._calls = UnendedCalls(config.calls, voice, kept)
         self._rows = ResultRows(config.calls.store, config.calls.policy.handlers)
         self._kept = kept
-        self._looked = asyncio.Event()
+        self._ended = asyncio.Event()
         self._completed = asyncio.Event()
         self._is_learning = False
 
     async def end(self) -> None:
-        found = await self._calls.look(self._config.clock())
-        self._looked.set()
+        found = await self._calls.end(self._config.clock())
+        self._ended.set()
         if found.problem:
             self._config.log.warning("Vonage not asked about calls", problem=found.problem)
         if found.early or found.known or found.lost:
@@ -224,7 +224,7 @@ class _CallJobs:
         await self._rows.count()
 
     async def delete(self) -> float | None:
-        await self._looked.wait()
+        await self._ended.wait()
         await self._completed.wait()
         if self._kept is None:
             return None

@@ -351,6 +351,15 @@ def test_a_project_that_only_places_calls_is_fine_and_a_pause_is_reported(projec
     assert "the account has no credit left" == held.of("placing")["warning"]
 
 
+def test_a_flow_that_only_its_address_starts_is_not_said_to_take_calls_to_any_number(project: Path) -> None:
+    file = project / "flows" / "shop.yaml"
+    file.write_text(FLOW.replace('numbers: ["442079460000"]', "entry: true"), encoding="utf-8")
+
+    found = doctor(project, {}, "--offline")
+
+    assert {"ok": "1 flow without issues; calls start only at /webhooks/answer/shop"} == found.of("flows")
+
+
 def test_files_of_recordings_that_are_lost_are_counted(project: Path) -> None:
     async def write(store: Store) -> None:
         for id_ in ("1" * 32, "2" * 32):

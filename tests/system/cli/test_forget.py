@@ -189,8 +189,10 @@ def test_for_postgres_only_verified_deletion_is_promised(tmp_path: Path, monkeyp
     counted = ncco("forget", "--number", NUMBER, "--dry-run")
     done = ncco("forget", "--number", NUMBER)
     again = ncco("forget", "--number", NUMBER, "--rewrite", "--format", "json")
+    rewritten = ncco("forget", "--number", NUMBER, "--rewrite")
 
     assert [0, 0, 0] == [ran.exit_code for ran in (counted, done, again)]
+    assert f"+{NUMBER}: no call contains it\n" == rewritten.output
     assert "1 call, 1 turn, 1 webhook, 0 hooks, 0 recordings deleted\n" in done.output
     assert "no row contains it anymore; PostgreSQL's files keep deleted rows until their space is reused" in done.output
     assert "no row contains it" not in counted.output

@@ -118,6 +118,16 @@ def test_a_slow_but_steady_request_is_answered(port: int) -> None:
     assert found.startswith(b"HTTP/1.1 200")
 
 
+def test_a_body_does_not_count_as_the_next_requests_head(port: int) -> None:
+    with connected(port) as connection:
+        connection.sendall(head("/body", "content-length: 100000") + b"a" * 100_000 + b"GET / HTTP/1.1\r\nhost")
+        time.sleep(0.1)
+        connection.sendall(b": x\r\nconnection: close\r\n\r\n")
+        found = everything(connection)
+
+    assert (2, True) == (found.count(b"HTTP/1.1 200"), found.endswith(b"hello"))
+
+
 def test_requests_in_a_row_are_answered_beyond_every_time_limit(port: int) -> None:
     with connected(port) as connection:
         for _ in range(10):

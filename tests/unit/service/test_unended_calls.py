@@ -120,13 +120,13 @@ async def no_wait(_: float) -> None:
 
 async def test_a_call_that_ended_before_it_was_stored_ends_at_the_second_check(call: ServedCall, store: Store) -> None:
     unended = UnendedCalls(call.service)
-    await unended.look(NOON)
+    await unended.end(NOON)
     await hang_up(call, disconnected_by="user")
-    await unended.look(NOON)
+    await unended.end(NOON)
     await call.ring()
-    looks = [await unended.look(NOON) for _ in range(3)]
+    searches = [await unended.end(NOON) for _ in range(3)]
 
-    assert [1, 0, 0] == [look.early for look in looks]
+    assert [1, 0, 0] == [ended.early for ended in searches]
     assert [("hangup", ""), ("ended", "hangup")] == [
         (event["name"], event.get("how", "")) for event in await events(store)
     ]
@@ -135,11 +135,11 @@ async def test_a_call_that_ended_before_it_was_stored_ends_at_the_second_check(c
 
 async def test_a_call_of_a_named_flow_that_ended_before_it_was_stored_ends(call: ServedCall, store: Store) -> None:
     unended = UnendedCalls(call.service)
-    await unended.look(NOON)
+    await unended.end(NOON)
     await hang_up(call)
     await call.ring("main")
-    await unended.look(NOON)
-    await unended.look(NOON)
+    await unended.end(NOON)
+    await unended.end(NOON)
 
     assert ["hangup", "ended"] == [event["name"] for event in await events(store)]
 
@@ -148,8 +148,8 @@ async def test_an_early_end_is_found_after_a_restart(call: ServedCall, store: St
     await hang_up(call)
     await call.ring()
     unended = UnendedCalls(call.service)
-    await unended.look(NOON)
-    await unended.look(NOON)
+    await unended.end(NOON)
+    await unended.end(NOON)
 
     assert ["hangup", "ended"] == [event["name"] for event in await events(store)]
 
@@ -157,12 +157,12 @@ async def test_an_early_end_is_found_after_a_restart(call: ServedCall, store: St
 async def test_a_call_whose_end_was_never_reported_ends_by_its_age(call: ServedCall, store: Store) -> None:
     await call.ring()
     unended = UnendedCalls(call.service)
-    before = [await unended.look(NOON + timedelta(hours=hours)) for hours in (0, 24, 48)]
-    looks = [await unended.look(LATER) for _ in range(2)]
+    before = [await unended.end(NOON + timedelta(hours=hours)) for hours in (0, 24, 48)]
+    searches = [await unended.end(LATER) for _ in range(2)]
     await hang_up(call)
     row = await store.load(LEG)
 
-    assert [0, 0, 0, 1, 0] == [look.lost for look in (*before, *looks)]
+    assert [0, 0, 0, 1, 0] == [ended.lost for ended in (*before, *searches)]
     assert [{"name": "ended", "how": "lost", "call_result": "lost"}] == await events(store)
     assert row is not None
     assert row.is_over
@@ -171,24 +171,24 @@ async def test_a_call_whose_end_was_never_reported_ends_by_its_age(call: ServedC
 async def test_a_call_ends_before_it_may_be_deleted(call: ServedCall, store: Store) -> None:
     await call.ring()
     unended = UnendedCalls(call.service, kept_for=timedelta(days=1))
-    looks = [await unended.look(NOON + timedelta(hours=hours)) for hours in (22, 23.5)]
+    searches = [await unended.end(NOON + timedelta(hours=hours)) for hours in (22, 23.5)]
 
-    assert [0, 1] == [look.lost for look in looks]
+    assert [0, 1] == [ended.lost for ended in searches]
 
 
 async def test_a_call_whose_flow_does_not_report_its_end_ends_too(call: ServedCall, store: Store) -> None:
     await call.ring("other")
     unended = UnendedCalls(call.service)
-    look = await unended.look(LATER)
+    found = await unended.end(LATER)
 
-    assert 1 == look.lost
+    assert 1 == found.lost
     assert [] == await store.calls_of(LEG)
     assert [] == await store.hooks(9)
 
 
 async def test_a_lost_call_is_reported_as_lost(call: ServedCall, store: Store) -> None:
     await call.ring()
-    await UnendedCalls(call.service).look(LATER)
+    await UnendedCalls(call.service).end(LATER)
     async with store.records() as records:
         (result,) = await results_of(records, LEG)
         timeline = await records.timeline(LEG)
@@ -202,9 +202,9 @@ async def test_vonage_is_asked_about_a_silent_call(call: ServedCall, store: Stor
     await call.ring(region_url="https://api-eu-3.vonage.com")
     voice, asked = voice_of(uuid=LEG, status="completed", duration="65", price="0.02", end_time="2026-03-04 13:00:00")
     unended = UnendedCalls(call.service, voice)
-    looks = [await unended.look(NOON + timedelta(minutes=minutes)) for minutes in (30, 59, 61, 62)]
+    searches = [await unended.end(NOON + timedelta(minutes=minutes)) for minutes in (30, 59, 61, 62)]
 
-    assert [0, 0, 1, 0] == [look.known for look in looks]
+    assert [0, 0, 1, 0] == [ended.known for ended in searches]
     assert [f"https://api-eu-3.vonage.com/v1/calls/{LEG}"] == asked
     left, over = await events(store)
     assert ("hangup", "ended") == (left["name"], over["name"])
@@ -216,7 +216,7 @@ async def test_vonage_is_asked_hourly_about_a_running_call(call: ServedCall, sto
     voice, asked = voice_of(uuid=LEG, status="answered")
     unended = UnendedCalls(call.service, voice)
     for minutes in range(50, 200, 10):
-        await unended.look(NOON + timedelta(minutes=minutes))
+        await unended.end(NOON + timedelta(minutes=minutes))
 
     assert 2 == len(asked)
     assert [] == await events(store)
@@ -225,9 +225,9 @@ async def test_vonage_is_asked_hourly_about_a_running_call(call: ServedCall, sto
 async def test_vonage_is_asked_before_a_call_counts_as_lost(call: ServedCall, store: Store) -> None:
     await call.ring()
     voice, _ = voice_of(uuid=LEG, status="completed", duration="65")
-    look = await UnendedCalls(call.service, voice).look(LATER)
+    found = await UnendedCalls(call.service, voice).end(LATER)
 
-    assert (1, 0) == (look.known, look.lost)
+    assert (1, 0) == (found.known, found.lost)
     assert "65" == (await events(store))[-1]["duration"]
 
 
@@ -238,8 +238,8 @@ async def test_vonage_is_asked_about_at_most_a_hundred_calls_per_check(call: Ser
     unended = UnendedCalls(call.service, voice)
     counts = []
     for hours in (2, 2, 2, 49, 49, 50):
-        looked = await unended.look(NOON + timedelta(hours=hours))
-        counts.append((len(asked), looked.lost))
+        found = await unended.end(NOON + timedelta(hours=hours))
+        counts.append((len(asked), found.lost))
 
     assert [(100, 0), (110, 0), (110, 0), (210, 100), (220, 10), (220, 0)] == counts
 
@@ -251,8 +251,8 @@ async def test_a_call_unknown_to_vonage_ends_by_its_age(
     await call.ring()
     voice, _ = voice_of(code=code, title="No.")
     unended = UnendedCalls(call.service, voice)
-    first = await unended.look(NOON + timedelta(hours=2))
-    last = await unended.look(LATER)
+    first = await unended.end(NOON + timedelta(hours=2))
+    last = await unended.end(LATER)
 
     assert (is_problem, 1) == (bool(first.problem), last.lost)
 
@@ -260,7 +260,7 @@ async def test_a_call_unknown_to_vonage_ends_by_its_age(
 async def test_two_hosts_end_a_call_once(call: ServedCall, store: Store, tmp_path: Path) -> None:
     await call.ring()
     hosts = [UnendedCalls((await served(store, tmp_path)).service) for _ in range(4)]
-    await asyncio.gather(*(host.look(LATER) for host in hosts), hang_up(call), hang_up(call))
+    await asyncio.gather(*(host.end(LATER) for host in hosts), hang_up(call), hang_up(call))
 
     assert 1 == len([event for event in await events(store) if event["name"] == "ended"])
 
@@ -286,7 +286,7 @@ class AnyCall:
             case "moved":
                 await self.call.service.event(delivery(MOVED))
             case "look":
-                await self.unended.look(NOON)
+                await self.unended.end(NOON)
             case "restart":
                 self.unended = UnendedCalls(self.call.service)
             case status if status.startswith("dial "):
@@ -334,7 +334,7 @@ async def _ends_once(make: Callable[[Path], Store], folder: Path, webhooks: list
                 await call.play(what)
                 await call.send()
         for hours in (0, 1, 49, 50):
-            await call.unended.look(NOON + timedelta(hours=hours))
+            await call.unended.end(NOON + timedelta(hours=hours))
             await call.send()
 
         has_begun = any(what.startswith("ring") for what in webhooks)

@@ -27,7 +27,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_](?:[\w .+/-]*[\w.+/-])?")
 _WORD: Final = re.compile(r"[\w-]+")
 
 MOST_TRIED: Final = 20
-"""The rest is offered when these issues are gone."""
+"""Fixes of later issues are tried once these issues are gone."""
 MOST_TRIED_CHARACTERS: Final = 150_000
 """Checking this many takes some seconds."""
 
@@ -51,19 +51,19 @@ class QuickFix:
     edits: tuple[Edit, ...]
 
 
-Checked: TypeAlias = Callable[[Mapping[str, str]], Iterable[FlowIssue]]
-"""Returns the issues in the texts of some files (path → text)."""
+FindIssues: TypeAlias = Callable[[Mapping[str, str]], Iterable[FlowIssue]]
+"""From the texts of some files (path → text)."""
 
 
-def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Checked) -> dict[FlowIssue, QuickFix]:
+def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: FindIssues) -> dict[FlowIssue, QuickFix]:
     """Keep fixes that remove their issue and cause no new one.
 
-    New issues of a later phase, which did not run before, are accepted, but not in changed lines, or in lines with an
-    added or removed word: there, the fix may be their cause. A fix is tried on the files that it may affect.
+    A later phase, which did not run before, may find new issues, but not in changed lines, nor in lines with an added
+    or removed word: the fix may be their cause. It is tried on the files that it may affect.
     """
 
     @cache
-    def untouched(file: str) -> tuple[Mapping[str, str], Counter[_Kind]]:
+    def checked(file: str) -> tuple[Mapping[str, str], Counter[_Kind]]:
         concerned = _concerned_by(file, texts) if file else texts
         return concerned, Counter(map(_kind_of, check(concerned)))
 
@@ -71,9 +71,9 @@ def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Ch
     found: dict[FlowIssue, QuickFix] = {}
     drafts = ((issue, quick_fix(issue, texts)) for issue in issues)
     for issue, fix in islice(((issue, fix) for issue, fix in drafts if fix is not None), MOST_TRIED):
-        concerned, before = untouched(issue.place.file)
+        concerned, before = checked(issue.place.file)
         if _kind_of(issue) not in before:  # only a check of all files finds this issue
-            concerned, before = untouched("")
+            concerned, before = checked("")
         written = with_edits(concerned, fix.edits)
         left -= sum(map(len, concerned.values()))
         if left < 0:
@@ -246,7 +246,7 @@ def _keys(text: str, node: yaml.CollectionNode) -> frozenset[str]:
 
 
 def _deleted(text: str, around: list[_Spot]) -> Splice | None:
-    """Remove the section around the innermost member if that is its only one."""
+    """Remove the innermost member, or the top-level section whose only member it is."""
     collection, number, member = around[-1]
     if len(collection.value) > 1:
         return removal(text, collection, number)
@@ -256,12 +256,12 @@ def _deleted(text: str, around: list[_Spot]) -> Splice | None:
 
 
 def _target(around: list[_Spot], start: int, text: str) -> yaml.CollectionNode | None:
-    """The map below the key at an offset, or at the offset; the list there if an item is added."""
+    """The map (for an item, the list) below the key at `start`, or that begins there."""
     wanted = yaml.SequenceNode if text.startswith("- ") else yaml.MappingNode
     below = [spot.member.value for spot in around if spot.member.start == start]
     there = [*(spot.collection for spot in around), *(spot.member.value for spot in around[-1:])]
-    each = (*below, *(node for node in there if node.start_mark.index == start))
-    return next((node for node in each if isinstance(node, wanted)), None)
+    candidates = (*below, *(node for node in there if node.start_mark.index == start))
+    return next((node for node in candidates if isinstance(node, wanted)), None)
 
 
 def _added(text: str, to: yaml.CollectionNode | None, entry: str) -> Splice | None:

@@ -86,7 +86,7 @@ class Reader:
     ) -> bool:
         """Report E206 if the name is taken, E205 for invalid characters.
 
-        If `is_used`, changing the name here would not be enough.
+        `is_used`: other places use the name, so a fix of this one would not be enough.
         """
         if name.value in taken:
             self.report("E206", name.place, f'{what} cannot be named "{name.value}"', taken_cure)
@@ -100,7 +100,7 @@ class Reader:
         return False
 
     def literal(self, node: Node, kind: Kind, what: str, *, code: str = "E203") -> Any:
-        """Report `code` if the text cannot be cast to its type."""
+        """Report `code` if the text is no value of the type."""
         text = self.text(node, what, kind.cure or f"write {kind.described}")
         if text is None:
             return None
@@ -108,9 +108,9 @@ class Reader:
             return kind.literal(text.value)
         except ValueError as error:
             near = nearest(text.value, kind.words)
-            words = kind.cure or str(error)
-            needed = Fix(words, "word", near) if near else words
-            self.report(code, text.place, f'{what} cannot be "{text.value}"', needed)
+            cure = kind.cure or str(error)
+            fix = Fix(cure, "word", near) if near else cure
+            self.report(code, text.place, f'{what} cannot be "{text.value}"', fix)
             return None
 
 
@@ -186,7 +186,7 @@ class Fields:
         return self.values.get(word)
 
     def at(self, word: str) -> Place:
-        """The place of a word's key, or of the map without it."""
+        """The place of a word's key; of the map if the word is missing."""
         key = self.keys.get(word)
         return key.place if key else self.place
 

@@ -193,6 +193,7 @@ class ReadFlow:
     Attributes:
         flow: None if the file has an error.
         outbound: None if there is none, or it has an error.
+        made: the steps of a handler in Python.
     """
 
     words: FlowWords
@@ -213,12 +214,12 @@ class ReadFlow:
 
     @property
     def entry(self) -> str | None:
-        """The first of the steps in `played`; None if unknown."""
+        """The step of `played` where the flow begins; None if unknown."""
         return self.flow.start if self.flow is not None and self.flow.handler is not None else self.start
 
     @property
     def played(self) -> Mapping[str, Step]:
-        """Include the steps of a handler in Python, which are not written in `steps`."""
+        """A handler's steps are in `flow`, not in `steps`."""
         if self.flow is not None and self.flow.handler is not None:
             return self.flow.steps
         return {name: each.step for name, each in self.steps.items()}
@@ -391,7 +392,7 @@ def _is_hook(words: Set[str]) -> bool:
 
 _STEP_MARKERS: Final = frozenset({"do", *(kind.word for kind in EXITS)})
 _CHOICE_MARKERS: Final = frozenset(ChoiceDefinition.words()).difference(STEP_WORDS)
-_SECTIONS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
+_FITS_INTO: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
     "steps": lambda words: words.isdisjoint({*_CHOICE_MARKERS, "type"}) and not words.isdisjoint(_STEP_MARKERS),
     "vars": lambda words: "type" in words and words <= {*Declaration.words()},
     "lookups": lambda words: "returns" in words and not words.isdisjoint({"get", "post", "python"}),
@@ -401,8 +402,8 @@ _SECTIONS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
 }
 
 
-_BELONGS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
-    **_SECTIONS,
+_MAY_BE_IN: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
+    **_FITS_INTO,
     "defaults": lambda words: words.isdisjoint(_STEP_MARKERS) or not words <= {*STEP_WORDS},
 }
 
@@ -411,7 +412,7 @@ def _restore_sections(node: Map, reader: Reader) -> Map:
     lost: dict[str, list[Entry]] = {}
     kept: list[Entry] = []
     for key, value in node.entries:
-        if key.value not in _BELONGS or not isinstance(value, Map):
+        if key.value not in _MAY_BE_IN or not isinstance(value, Map):
             kept.append(Entry(key, value))
             continue
         own: list[Entry] = []
@@ -431,9 +432,9 @@ def _restore_sections(node: Map, reader: Reader) -> Map:
 def _section_of(entry: Entry, section: str, node: Map) -> str:
     """Return "" if the entry is in the right place."""
     words = frozenset(entry.value.keys()) if isinstance(entry.value, Map) else frozenset[str]()
-    if not words or _BELONGS[section](words):
+    if not words or _MAY_BE_IN[section](words):
         return ""
-    return next((name for name, fits in _SECTIONS.items() if node.get(name) is None and fits(words)), "")
+    return next((name for name, fits in _FITS_INTO.items() if node.get(name) is None and fits(words)), "")
 
 
 def _fix_default(fields: Fields, reader: Reader) -> Fields:
@@ -482,7 +483,7 @@ def _read_steps(steps: Map, defaults: Defaults, reader: Resolver) -> dict[str, R
 def restore_steps(steps: Map, reader: Reader) -> Map:
     """Move misplaced lines to where they belong, so that a wrong indentation is one issue (E201, E202).
 
-    A step named like a word has a step as its value.
+    The name of a step may be a word, such as `collect`: its value decides.
     """
     kept: list[Entry] = []
     for entry in (each for written in steps.entries for each in _split_nested_steps(written, reader)):
@@ -515,7 +516,7 @@ def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
 
 
 def _is_step(node: Node) -> bool:
-    """False for a choice and a target. A step with `run` also has `on`."""
+    """False for a choice, and for a target, which may have `run` like a step, but no `on`."""
     keys = set(node.keys()) if isinstance(node, Map) else set[str]()
     is_target = keys <= {*RunForm.words()}
     return not is_target and not keys.isdisjoint(STEP_WORDS) and keys.isdisjoint(_CHOICE_MARKERS)

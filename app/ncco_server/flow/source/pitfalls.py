@@ -58,10 +58,10 @@ def check_unsupported(source: SourceFile, events: Sequence[yaml.Event]) -> Itera
         elif all(isinstance(each, yaml.MappingStartEvent) for each in (event, following)):
             line = source.line_at(start)
             if source.parsed.startswith("{{", start) and line.number not in lines_with_braces:
-                from ncco_server.flow.source.syntax import braces  # noqa: PLC0415 - a server's files usually have none
+                from ncco_server.flow.source.syntax import unquoted_braces  # noqa: PLC0415 - rarely needed
 
-                in_flow = bool(_OPEN.search(line.bare[: start - line.start]))
-                yield braces(source, line, start, in_flow=in_flow)
+                in_brackets = bool(_OPEN.search(line.bare[: start - line.start]))
+                yield unquoted_braces(source, line, start, in_brackets=in_brackets)
                 lines_with_braces.add(line.number)
 
 

@@ -19,15 +19,14 @@ FILLER = "\ue000"
 """A private-use letter: ordinary text to a YAML parser."""
 
 _DIRECTION = "\u200e\u200f\u202a-\u202e\u2066-\u2069"
-"""Copied along with a phone number from a contact list."""
+"""Direction marks. Contact lists put them around phone numbers."""
 _HIDDEN = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u2029\u2060\ufeff\ufffe\uffff\ud800-\udfff"
 """Characters that YAML forbids, and characters that are always invisible."""
 _SPACES = "\xa0\u2000-\u200a\u202f\u205f\u3000"
 _INVALID = re.compile(
-    rf"(?:^|(?<=[\r\n]))[ ]*(?:- *)*(?:[\w-]+: *)?(?P<space>[{_SPACES}]+)|(?P<break>[\x85\u2028\u2029])"
+    rf"(?:^|(?<=[\r\n]))[ ]*+(?:- *+)*+(?:[\w-]++: *+)?(?P<space>[{_SPACES}]+)|(?P<break>[\x85\u2028\u2029])"
     rf"|(?P<direction>[{_DIRECTION}])|(?P<hidden>[{_HIDDEN}])"
 )
-"""Reported: invisible and forbidden characters, and spaces that YAML does not recognise."""
 _UNUSUAL = re.compile(f"[{_SPACES}{_DIRECTION}{_HIDDEN}]")
 _MAX_ISSUES = 20
 _MAX_QUOTED = 72
@@ -75,7 +74,7 @@ class SourceFile:
         return line, index - self.starts[line - 1] + 1
 
     def place(self, start: int, end: int | None = None) -> Place:
-        """Cut at the first line's end; at least one character."""
+        """Only up to the end of the first line, but at least one character."""
         line, column = self.position(start)
         stop = min(start + 1 if end is None else end, self.line_end(line))
         return Place(self.file, line, column, max(1, stop - start))
@@ -163,7 +162,7 @@ _OPENING = re.compile(
 """Nothing is tried twice, so a long line is read in one pass."""
 
 EXPRESSION_KEYS = frozenset({"if", "until", "check"})
-"""Quotes inside the value are part of a bare expression."""
+"""Keys of expressions, which may contain quotes without being quoted."""
 
 MAP_KEYS = frozenset(
     ["steps", "defaults", "vars", "params", "returns", "hours", "lookups", "hooks", "results", "locales", "events"],
@@ -187,9 +186,8 @@ class Line:
 
     Attributes:
         key: "" without one.
-        start, first, content, colon, value, end: the offsets in the source's text of: its first character; the first
-            that is not a space; the text after its dashes; the colon after its key (-1 without a key); the text after
-            that colon (after its dashes, if there is no key); and the position after its last character.
+        start, end, first, content, colon, value: offsets in the source's text. `first` follows the indent, `content`
+            the dashes, `value` the colon or else the dashes; `colon` is -1 without a key.
     """
 
     def __init__(self, source: SourceFile, number: int) -> None:
@@ -210,7 +208,7 @@ class Line:
 
     @property
     def column(self) -> int:
-        """The characters before its content, including the dashes of list items."""
+        """The number of characters before its content, including the dashes of list items."""
         return self.content - self.start
 
     @property
@@ -228,7 +226,7 @@ class Line:
 
     @cached_property
     def bare(self) -> str:
-        """Spaces replace quoted texts and the comment."""
+        """The text, with `FILLER` in place of quoted texts and the comment."""
         return _QUOTED_OR_COMMENT.sub(lambda found: FILLER * len(found[0]), self.text)
 
     @cached_property

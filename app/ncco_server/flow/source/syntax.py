@@ -72,7 +72,7 @@ class SyntaxFault:
     at: int
     context_start: int
     last: yaml.Event
-    in_flow: bool
+    in_brackets: bool
 
     def mentions(self, *words: str) -> bool:
         return any(word in self.problem for word in words)
@@ -104,9 +104,9 @@ class SyntaxFault:
         return RULES[code].at(self.source.place(start, end), message, cure)
 
 
-def enclosing(line: Line, bare: str, start: int, *, in_flow: bool) -> tuple[int, int]:
-    """Where the author's text around `start` begins and ends. `bare` is the line without quotes."""
-    if not in_flow:
+def enclosing(line: Line, bare: str, start: int, *, in_brackets: bool) -> tuple[int, int]:
+    """Where the author's text around `start` begins and ends. `bare` is the line with quoted texts masked."""
+    if not in_brackets:
         return start, line.content_end
     at = start - line.start
     begin = max(bare.rfind(char, 0, at) for char in "[{,:") + 1
@@ -135,7 +135,7 @@ def find_fence(fault: SyntaxFault) -> FlowIssue | None:
 
 def find_star(fault: SyntaxFault) -> FlowIssue | None:
     line = fault.first_line
-    if not _STAR.match(line.text, line.indent) or fault.in_flow:
+    if not _STAR.match(line.text, line.indent) or fault.in_brackets:
         return None
     stop = line.end
     for number in range(line.number + 1, len(fault.source.starts) + 1):
@@ -168,7 +168,7 @@ def find_escape(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_unclosed_quote(fault: SyntaxFault) -> FlowIssue | None:
-    """The quote may swallow the lines up to the next quote."""
+    """The text may extend to the next quote, in a later line."""
     start = fault.context_start
     if not fault.mentions("unexpected end of stream", "unexpected document"):
         first, end = marks(fault.last)
@@ -177,7 +177,7 @@ def find_unclosed_quote(fault: SyntaxFault) -> FlowIssue | None:
         start = first.index
     mark = fault.source.text[start]
     cure: str | Fix = f"write {mark} at the end of the text as well"
-    if not fault.in_flow:
+    if not fault.in_brackets:
         at = fault.source.line_at(start).content_end
         cure = fault.source.rewritten(at, at, mark, f"write {mark} at the end of the text as well")
     return fault.issue("E113", start, start + 1, f"this {mark} is not closed", cure)
@@ -189,14 +189,14 @@ def find_missing_colon(fault: SyntaxFault) -> FlowIssue | None:
     line = fault.line
     found = _UNKEYED_BRACKET.match(line.text)
     base = line.start
-    if fault.in_flow:
+    if fault.in_brackets:
         is_unkeyed = fault.mentions("',' or") and fault.char in _CLOSERS and fault.opener == "{"
         found = _LAST_KEY.search(source.parsed, fault.context_start, fault.at) if is_unkeyed else None
         base = 0
     if found is None:
         return None
     start, end = base + found.start(1), base + found.end(1)
-    if fault.in_flow and not (start >= line.start and _value(source.parsed[start : line.end])):
+    if fault.in_brackets and not (start >= line.start and _value(source.parsed[start : line.end])):
         return None
     opener = source.parsed[end : line.end].lstrip()[0]
     fix = source.rewritten(end, end, ":", f"write {found[1]}: {opener}...{_CLOSERS[opener]}")
@@ -206,7 +206,7 @@ def find_missing_colon(fault: SyntaxFault) -> FlowIssue | None:
 def find_equals(fault: SyntaxFault) -> FlowIssue | None:
     """Such as `{topic = sales}`."""
     found = _EQUALS_IN_MAP.search(fault.line.bare, 0, fault.at - fault.line.start + 1)
-    if not fault.in_flow or not found:
+    if not fault.in_brackets or not found:
         return None
     at = fault.line.start + found.start(2)
     front = fault.line.start + found.end(1)
@@ -221,19 +221,19 @@ def find_braces(fault: SyntaxFault) -> FlowIssue | None:
     line = fault.line
     for found in _BRACES.finditer(line.bare, 0, fault.at - line.start + 2):
         if line.start + found.start() <= fault.at and (
-            fault.in_flow or _VALUE_START.search(line.bare[: found.start()])
+            fault.in_brackets or _VALUE_START.search(line.bare[: found.start()])
         ):
-            return braces(fault.source, line, line.start + found.start(), in_flow=fault.in_flow)
+            return unquoted_braces(fault.source, line, line.start + found.start(), in_brackets=fault.in_brackets)
     return None
 
 
-def braces(source: SourceFile, line: Line, start: int, *, in_flow: bool) -> FlowIssue:
-    key = None if in_flow or start != line.content else _BRACED_KEY.match(line.bare, start - line.start)
+def unquoted_braces(source: SourceFile, line: Line, start: int, *, in_brackets: bool) -> FlowIssue:
+    key = None if in_brackets or start != line.content else _BRACED_KEY.match(line.bare, start - line.start)
     if key:
         place = source.place(start, line.start + key.end(1))
         return RULES["E124"].at(place, "a key cannot be computed", "write the word itself")
     bare = _BRACES.sub(lambda found: FILLER * len(found[0]), line.bare)
-    begin, end = enclosing(line, bare, start, in_flow=in_flow)
+    begin, end = enclosing(line, bare, start, in_brackets=in_brackets)
     message = "without quotes, YAML does not see these braces as a value to fill in"
     whole = source.text[begin:end].rstrip()
     cure = f"put quotes around the whole text: {quote(whole)}"
@@ -249,7 +249,7 @@ def find_reserved(fault: SyntaxFault) -> FlowIssue | None:
         at = fault.at
     line = fault.source.line_at(at)
     char = fault.source.text[at]
-    whole = fault.source.text[at : enclosing(line, line.bare, at, in_flow=fault.in_flow)[1]].rstrip()
+    whole = fault.source.text[at : enclosing(line, line.bare, at, in_brackets=fault.in_brackets)[1]].rstrip()
     message = f"text that begins with {char} needs quotes"
     text = whole or char
     fix = fault.source.rewritten(at, at + len(text), in_quotes(text), f"write {quote(text)}")
@@ -258,21 +258,21 @@ def find_reserved(fault: SyntaxFault) -> FlowIssue | None:
 
 def find_hash(fault: SyntaxFault) -> FlowIssue | None:
     """A `#` between brackets that made the closing bracket a comment."""
-    for number in range(fault.first_line.number, fault.line.number + 1) if fault.in_flow else ():
+    for number in range(fault.first_line.number, fault.line.number + 1) if fault.in_brackets else ():
         line = fault.source.line(number)
         found = _CLOSING_COMMENT.match(line.text, line.content_end - line.start)
         if found:
             at = line.text.index("#", found.start())
             code = "E108" if _VALUE_START.search(line.text[:at]) else "E104"
             message = "for YAML, # and the rest of the line are a comment, including the closing bracket"
-            begin, end = enclosing(line, line.text, line.start + at, in_flow=True)
+            begin, end = enclosing(line, line.text, line.start + at, in_brackets=True)
             cure = f"write {quote(fault.source.text[begin:end].rstrip())}"
             return fault.issue(code, line.start + at, line.start + at + 1, message, cure)
     return None
 
 
 def _on_next_line(fault: SyntaxFault, start: int, end: int, line: Line) -> Fix:
-    """Move a second key to its own line, instead of the blanks from `start` to `end`."""
+    """Replace the blanks from `start` to `end`, before a second key, by a line break."""
     return fault.source.rewritten(start, end, f"\n{' ' * line.column}", "write it on a line of its own")
 
 
@@ -282,7 +282,9 @@ _REST_OF_BRACES = re.compile(r"[^{}]*\}\}")
 def find_expression(fault: SyntaxFault) -> FlowIssue | None:
     """Such as `{if: "a" in b}`."""
     source = fault.source
-    if not fault.in_flow or not fault.mentions("',' or") or fault.char == ":" or _KEY.match(source.parsed, fault.at):
+    if not fault.in_brackets or not fault.mentions("',' or"):
+        return None
+    if fault.char == ":" or _KEY.match(source.parsed, fault.at):
         return None
     start = max((found.end() for found in _EXPRESSION.finditer(source.parsed, fault.line.start, fault.at)), default=-1)
     end = start + len(_value(source.parsed[start : fault.line.end]))
@@ -301,18 +303,18 @@ def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
         return None
     start, end = (mark.index for mark in marks(fault.last))
     between = fault.source.parsed[end:at]
-    is_next_item = fault.in_flow and between and fault.char in "'\""
+    is_next_item = fault.in_brackets and between and fault.char in "'\""
     if between.strip(" ") or fault.char in ":]}" or is_next_item:
         return None
-    if not fault.in_flow and _UNKEYED_BRACKET.match(line.text):
-        return None  # it belongs to a map whose key has lost its colon
-    if not fault.in_flow and between and (key := _KEY.match(fault.source.parsed, at)):
+    if not fault.in_brackets and _UNKEYED_BRACKET.match(line.text):
+        return None  # it is in a map whose key has no colon
+    if not fault.in_brackets and between and (key := _KEY.match(fault.source.parsed, at)):
         fix = _on_next_line(fault, end, at, line)
         return fault.issue("E112", at, key.end(1), f'"{key[1]}" follows a value on the same line', fix)
-    if fault.in_flow and (key := _KEY.match(fault.source.parsed, at)):
+    if fault.in_brackets and (key := _KEY.match(fault.source.parsed, at)):
         fix = fault.source.rewritten(end, at, ", ", "write a comma before it")
         return fault.issue("E114", at, key.end(1), f'a comma is missing before "{key[1]}"', fix)
-    rest = (_TO_COMMA if fault.in_flow else _TO_COMMENT).split(fault.source.text[at : line.end])[0]
+    rest = (_TO_COMMA if fault.in_brackets else _TO_COMMENT).split(fault.source.text[at : line.end])[0]
     stop = at + max(1, len(rest.rstrip()))
     mark = fault.source.text[start]
     if braces := _REST_OF_BRACES.match(fault.source.text, at, line.end):
@@ -337,7 +339,7 @@ def find_list_in_text(fault: SyntaxFault) -> FlowIssue | None:
     source = fault.source
     line = fault.line
     colon = source.parsed.rfind(": ", line.start, fault.at)
-    if not fault.in_flow or not fault.mentions("',' or") or fault.char != "[" or colon < 0:
+    if not fault.in_brackets or not fault.mentions("',' or") or fault.char != "[" or colon < 0:
         return None
     before_bracket = source.parsed[colon + 1 : fault.at].strip()
     start = fault.at - len(source.parsed[colon + 1 : fault.at].lstrip())
@@ -364,7 +366,7 @@ def _value(rest: str) -> str:
 
 
 def find_mismatch(fault: SyntaxFault) -> FlowIssue | None:
-    """A list closed with `}`, a map closed with `]`, or a closing bracket of an outer opening one."""
+    """A list closed with `}`, a map closed with `]`, or either still open when an outer one closes."""
     opener = fault.opener
     char = fault.char
     line = fault.line
@@ -411,7 +413,7 @@ def find_missing_comma(fault: SyntaxFault) -> FlowIssue | None:
 def find_second_colon(fault: SyntaxFault) -> FlowIssue | None:
     """Such as `{talk: Hello: press 1}`."""
     head, _, tail = fault.entry.partition(":")
-    if not fault.in_flow or fault.char != ":" or fault.context_start < fault.line.start or not tail.strip():
+    if not fault.in_brackets or fault.char != ":" or fault.context_start < fault.line.start or not tail.strip():
         return None
     rest = fault.source.text[fault.at : fault.line.end]
     cure = f"put quotes around the text: {quote(tail.strip() + _TO_COMMA.split(rest)[0].rstrip())}"
@@ -421,9 +423,9 @@ def find_second_colon(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_unclosed(fault: SyntaxFault) -> FlowIssue | None:
-    """An unclosed bracket, shown by the key in the next line or the file's end."""
+    """A bracket still open at a key in the next line, or at the end of the file."""
     problems = ("',' or", "node content", "end of stream", "expected ':'")
-    if not fault.in_flow or not fault.mentions(*problems) or fault.opener not in _CLOSERS or fault.char == ",":
+    if not fault.in_brackets or not fault.mentions(*problems) or fault.opener not in _CLOSERS or fault.char == ",":
         return None
     return _unclosed(fault)
 

@@ -1,4 +1,4 @@
-"""Spoken forms of points in time, dates, times of day, numbers and amounts, as people say them."""
+"""Spoken forms of points in time, dates, times of day, numbers and amounts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LONG: Final = {"E": "EEEE", "c": "cccc", "M": "MMMM", "L": "LLLL"}
 
 
 def spoken(value: object, language: str, form: object = "") -> str:
-    """Speak a point in time, a date, a time of day, a number, or the text of one (ISO 8601).
+    """Write as people speak: a point in time, a date, a time of day, a number, or the text of one (ISO 8601).
 
     `form` is one of `FORMS`, a currency (`GBP`), or "": the weekday, day, month and time of a point in time, or a
     date's day, month and year.
@@ -32,7 +32,7 @@ def spoken(value: object, language: str, form: object = "") -> str:
         raise ValueError("the spoken form must be text")
     count = number_of(value)
     if count is None:
-        return _point(_point_of(value), form, locale)
+        return _spoken_point(_point_of(value), form, locale)
     if form and not is_currency(form.upper()):
         raise ValueError("a number is spoken as it is or as an amount of money")
     return amount(count, form, locale) if form else number(count, locale)
@@ -61,7 +61,7 @@ def _point_of(value: object) -> Point:
     return point
 
 
-def _point(point: Point, form: str, locale: Locale) -> str:
+def _spoken_point(point: Point, form: str, locale: Locale) -> str:
     if not form and isinstance(point, datetime):
         return _day_and_time(point, locale)
     form = form or ("time" if isinstance(point, time) else "date")
@@ -81,41 +81,41 @@ def _day(moment: date, locale: Locale) -> str:
 def _day_and_time(moment: datetime, locale: Locale) -> str:
     """Such as `Thursday 5 March at 9 AM`."""
     day = _day(moment, locale)
-    forms = _clock_forms(locale)
+    patterns = _clock_patterns(locale)
     said = clock(moment.time(), locale)
-    if forms is None:
+    if patterns is None:
         return plain(str(locale.datetime_formats["medium"]).format(said, day))
-    return f"{day}{_form(forms, 'at', moment.time())}{said}"
+    return f"{day}{_pattern_at(moment.time(), patterns, 'at')}{said}"
 
 
 def clock(moment: time, locale: Locale) -> str:
     """`9 AM`, `17 Uhr 30`, `17 heures 30`, `ore 17 e 30`. Seconds are left out."""
-    forms = _clock_forms(locale)
+    patterns = _clock_patterns(locale)
     hour = moment.hour
     minute = moment.minute
-    if forms is None:
+    if patterns is None:
         return plain(format_time(moment, "short", locale=locale))
-    parts = [part for begin, part in forms.get("parts", {}).items() if begin <= hour]
-    return _form(forms, "minute" if minute else "hour", moment).format(
+    parts = [part for begin, part in patterns.get("parts", {}).items() if begin <= hour]
+    return _pattern_at(moment, patterns, "minute" if minute else "hour").format(
         hour=hour,
         twelfth=hour % 12 or 12,
         minute=minute,
         part=parts[-1] if parts else "",
-        hours=forms.get("hours", ("", ""))[hour > 1],
-        minutes=forms.get("minutes", ("", ""))[minute > 1],
+        hours=patterns.get("hours", ("", ""))[hour > 1],
+        minutes=patterns.get("minutes", ("", ""))[minute > 1],
     )
 
 
-def _clock_forms(locale: Locale) -> Mapping[str, Any] | None:
-    """Return None for a language that uses the CLDR forms."""
+def _clock_patterns(locale: Locale) -> Mapping[str, Any] | None:
+    """Return None for a language that uses the CLDR's. `halves` are those of a 12-hour clock."""
     has_halves = "a" in locale.time_formats["short"].pattern
     found: Mapping[str, Any] | None = word_of(locale, "halves") if has_halves else None
     return found or word_of(locale, "clock")
 
 
-def _form(forms: Mapping[str, Any], name: str, moment: time) -> str:
+def _pattern_at(moment: time, patterns: Mapping[str, Any], name: str) -> str:
     keys = (f"{name} {moment.hour}:{moment.minute:02}", f"{name} {moment.hour}", name)
-    return str(next(forms[key] for key in keys if key in forms))
+    return str(next(patterns[key] for key in keys if key in patterns))
 
 
 def _formatted(moment: date, pattern: str, locale: Locale) -> str:

@@ -46,14 +46,14 @@ def _written(value: object) -> str:
 
 
 def talk(value: object) -> str:
-    """Control characters become spaces, and see `without_tags`."""
+    """Control characters become spaces; see also `without_tags`."""
     return _UNSPOKEN.sub(" ", _written(value))
 
 
 def without_tags(text: str) -> str:
-    """Plain speech without XML: each `<` becomes a space, and so does the `>` that ends it.
+    """Plain speech without XML: each `<` becomes a space, and so does the `>` that ends it or a `]]`.
 
-    It needs the whole text, since a tag may begin in a written part and end in a value. The length stays.
+    It takes the whole text, as a tag may begin in a written part and end in a value. The length does not change.
     """
     return _TAG.sub(lambda tag: tag[0].translate(_BRACKETS), text) if "<" in text or "]]>" in text else text
 
@@ -131,12 +131,12 @@ ESCAPERS: dict[str, Escaper] = {
     "_json_bare": json_bare,
     "_text": text,
 }
-"""Authors cannot write these names."""
+"""By the name of a filter, which authors cannot write."""
 
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _SCHEME = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*://|(?P<sip>sips?:))")
-_BEHIND_BASE = re.compile(r"/(?!/)|[?#;@]|:(?:[0-9]+(?:[/?#;]|\Z)|\Z)")
+_AFTER_BASE = re.compile(r"/(?!/)|[?#;@]|:(?:[0-9]+(?:[/?#;]|\Z)|\Z)")
 """What may follow scheme and host: a path, a query, a port, or a SIP user's host."""
 _OPEN_TAG = re.compile(r"<[^<>\s\"]*$")
 
@@ -205,7 +205,7 @@ def _after_talk(context: str, text: str) -> str:
 
 def _talk_escaper(context: str, value: WrittenValue) -> str:
     if context == "tag":
-        raise _behind_bracket(value)
+        raise _value_after_bracket(value)
     return "_talk"
 
 
@@ -290,8 +290,8 @@ def _after_inside(context: str, sign: str, text: str) -> str:
     if context == "start":
         return "quotes"
     if context in ("user", "base", "host", "link"):
-        behind = _after_url("host" if context in ("base", "link") else context, text)
-        return behind if behind == "path" or context == "user" else context
+        after = _after_url("host" if context in ("base", "link") else context, text)
+        return after if after == "path" or context == "user" else context
     return context
 
 
@@ -314,7 +314,7 @@ def _joined_json(contexts: set[str]) -> str | None:
 
 def _json_escaper(context: str, value: WrittenValue) -> str:
     if context == "tag":
-        raise _behind_bracket(value)
+        raise _value_after_bracket(value)
     if context == "backslash":
         cure = "leave out the backslash; values are escaped automatically"
         raise Misplaced("E334", "a backslash before the braces", cure)
@@ -330,12 +330,13 @@ def _json_escaper(context: str, value: WrittenValue) -> str:
     return "_json_bare"
 
 
-def _behind_bracket(value: WrittenValue) -> Misplaced:
+def _value_after_bracket(value: WrittenValue) -> Misplaced:
     cure = 'leave out the "<", or put a space after it'
     return Misplaced("E333", f'{value.shown} directly follows a "<"', cure)
 
 
 def _after_url(context: str, text: str) -> str:
+    """`odd`: the text does not begin with scheme and host. `torn`: it continues the host of a base."""
     if context == "" and (scheme := _SCHEME.match(text)):
         context = "user" if scheme.group("sip") else "host"
         text = text[scheme.end() :]
@@ -345,7 +346,7 @@ def _after_url(context: str, text: str) -> str:
         context = "host"
         text = text[text.index("@") + 1 :]
     if context == "base" and text.strip():
-        context = "host" if _BEHIND_BASE.match(text) else "torn"
+        context = "host" if _AFTER_BASE.match(text) else "torn"
     if context == "host" and re.search(r"[/?#;]", text):
         return "path"
     return context

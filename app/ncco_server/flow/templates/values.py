@@ -33,7 +33,7 @@ NO_NAMES: Final[Mapping[str, Any]] = {}
 class Names(dict[str, Any]):
     """The names for a turn's values, and the turn's budget.
 
-    They never change, so all values of the turn share one Jinja2 context.
+    They never change, so the values of the turn share one Jinja2 context.
     """
 
     _context: Context | None = None
@@ -150,9 +150,9 @@ class _Rewriter:
             case nodes.Output():
                 return nodes.Output([self._written(child) for child in node.nodes], lineno=node.lineno)
             case nodes.For():
-                plain = self._copy(node)
-                plain.iter = _call("_items", plain.iter, repeated_operations(node))
-                return plain
+                loop = self._copy(node)
+                loop.iter = _call("_items", loop.iter, repeated_operations(node))
+                return loop
             case nodes.List():
                 return _call("_list", self._copy(node))
             case nodes.Filter() if FILTERS[node.name].is_localised:
@@ -174,8 +174,8 @@ class _Rewriter:
 
     def _written(self, child: nodes.Expr) -> nodes.Expr:
         if isinstance(child, nodes.TemplateData):
-            plain: nodes.Expr = self._copy(child)
-            return plain
+            literal: nodes.Expr = self._copy(child)
+            return literal
         start = self.template.start(child)
         written = _call(self.escapers[start], self.rewritten(child))
         written.lineno = start
@@ -196,9 +196,9 @@ class _Rewriter:
         return _call("_computed_entry", of, key, path)
 
 
-def _call(name: str, of: nodes.Expr, *args: Any) -> nodes.Filter:
+def _call(name: str, operand: nodes.Expr, *args: Any) -> nodes.Filter:
     each = [arg if isinstance(arg, nodes.Node) else nodes.Const(arg) for arg in args]
-    return nodes.Filter(of, name, each, [], None, None, lineno=of.lineno)
+    return nodes.Filter(operand, name, each, [], None, None, lineno=operand.lineno)
 
 
 MAX_OUTPUT: Final[dict[str, int]] = {

@@ -1,4 +1,4 @@
-"""`/v1/calls` of a virtual Vonage, as an application, and what belongs to an account.
+"""The REST API of a virtual Vonage: `/v1/calls`, and the routes of an account.
 
     api = calls_api(Platform(vonage, Access(application_id, public_key, vonage.clock)))
 
@@ -44,12 +44,12 @@ from ncco_server.simulator.scheduler import Process, Steps, first_of
 from ncco_server.simulator.transcript import HeardKind
 
 NOT_BEFORE_MS: Final = 1000
-"""A call cannot be changed before. Source: support article 10359615124380 (1 to 2 s)."""
+"""The age from which a call can be changed. Source: support article 10359615124380 (1 to 2 s)."""
 PARAMETERS: Final = {
     "endpoint": "to", "from": "from.number", "timeout": "ringing_timer", "machineDetection": "machine_detection",
     "advancedMachineDetection": "advanced_machine_detection",
 }  # fmt: skip
-"""By option of a `connect` action."""
+"""Option of a `connect` action → parameter."""
 
 
 @dataclass(slots=True)
@@ -103,8 +103,8 @@ class Platform:
             process.cancel()
 
 
-def _playing(leg: Leg, kind: HeardKind, text: str, once: float, loop: int) -> Steps[None]:
-    seconds = repeated(once, loop)
+def _playing(leg: Leg, kind: HeardKind, text: str, once_s: float, loop: int) -> Steps[None]:
+    seconds = repeated(once_s, loop)
     number = leg.note(kind, text, seconds)
     try:
         yield from first_of(leg.over, within=seconds)
@@ -207,7 +207,7 @@ def _aware(moment: datetime) -> datetime:
 
 @_ROUTER.get("/{uuid}")
 async def get_call(platform: InStep, uuid: str, request: Request) -> Reply:
-    """Even if it is over."""
+    """Show a call, even if it is over."""
     return _shown(platform.known(uuid), request)
 
 
@@ -257,8 +257,8 @@ async def update(platform: InStep, uuid: str, body: UpdateCall) -> None:
 @_ROUTER.put("/{uuid}/talk")
 async def play_talk(platform: InStep, uuid: str, body: PlayTalk) -> Reply:
     leg = platform.leg(uuid)
-    once = platform.vonage.durations.talk(body.text, body.language)
-    platform.begin(leg, "talk", _playing(leg, "talk", body.text, once, body.loop))
+    once_s = platform.vonage.durations.talk(body.text, body.language)
+    platform.begin(leg, "talk", _playing(leg, "talk", body.text, once_s, body.loop))
     return _message("Talk started", leg)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -64,14 +65,21 @@ def _check_attempts(result: Result) -> Iterator[Difference]:
     expected = result.scenario.expect.attempts
     if expected is None:
         return
-    found = {at.replace(second=0, microsecond=0): outcome for at, outcome in result.attempts or ()}
-    if [*found.items()] != [*expected.items()]:
-        sides = (
-            ", ".join(f"{at:%Y-%m-%dT%H:%M} {outcome}" for at, outcome in each.items()) for each in (expected, found)
+    made = [(at.replace(microsecond=0), outcome) for at, outcome in result.attempts or ()]
+    if len({at.replace(second=0) for at, _ in made}) == len(made):  # seconds distinguish attempts of the same minute
+        made = [(at.replace(second=0), outcome) for at, outcome in made]
+    wanted = [*expected.items()]
+    if made != wanted:
+        shown_wanted, shown_made = (
+            ", ".join(f"{_time_of(at)} {outcome}" for at, outcome in each) or "none" for each in (wanted, made)
         )
-        wanted, made = (side or "none" for side in sides)
         message = "other attempts are made (times in UTC)"
-        yield Difference(result.scenario.expect.at("attempts"), message, wanted, made, at=result.seconds)
+        place = result.scenario.expect.at("attempts")
+        yield Difference(place, message, shown_wanted, shown_made, at=result.seconds)
+
+
+def _time_of(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S" if moment.second else "%Y-%m-%dT%H:%M")
 
 
 def _check_variables(result: Result) -> Iterator[Difference]:
@@ -145,8 +153,8 @@ _CHOSEN: Final = frozenset({"choice", "collected"})
 _TOLERANCE_S: Final = 0.01
 
 
-Moment: TypeAlias = tuple[float, str]
-"""The second of the call at which something happened, and a message about it."""
+FoundAt: TypeAlias = tuple[float, str]
+"""When a fault happened, in seconds of the call, and a message about it."""
 
 
 class AudibleSpan(NamedTuple):
@@ -158,7 +166,7 @@ class AudibleSpan(NamedTuple):
 
 
 def check_without(result: Result, flows: Sequence[Flow]) -> Iterator[Difference]:
-    checks: Mapping[str, Callable[[float], Moment | None]] = {
+    checks: Mapping[str, Callable[[float], FoundAt | None]] = {
         "silence": lambda bound: _silence("silence", result.transcript, result.seconds, bound),
         "silent_party": lambda bound: _silent_party(result, bound),
         **{name: partial(_failure, name, result, flows) for name in ("error_exit", "invalid_ncco")},
@@ -178,7 +186,7 @@ def check_without(result: Result, flows: Sequence[Flow]) -> Iterator[Difference]
 
 
 def sounds(transcript: Iterable[Heard], end: float) -> list[AudibleSpan]:
-    """Sort by time. A conversation is a sound until the other party leaves."""
+    """A conversation is a sound until the other party leaves."""
     found: list[AudibleSpan] = []
     joined: float | None = None
     for heard in transcript:
@@ -203,7 +211,7 @@ def _pieces(heard: Heard, end: float) -> list[AudibleSpan]:
     return [AudibleSpan(heard.at, over - longest, is_heard=True), AudibleSpan(over, over, is_heard=True)]
 
 
-def _dead_end(result: Result) -> Moment | None:
+def _dead_end(result: Result) -> FoundAt | None:
     """The platform must not end the call without a sound since the last decision, NCCO request or ringing."""
     if not any(heard.kind == "ended" for heard in result.transcript):
         return None
@@ -229,11 +237,11 @@ def _is_intended(last: list[Decided]) -> bool:
     return may_end_silently(heard.what, is_chosen=is_chosen, enters=any(line.did == "entered" for line in turn))
 
 
-def _forever(result: Result) -> Moment | None:
+def _forever(result: Result) -> FoundAt | None:
     return (result.seconds, "the call would never end if nobody did anything more") if result.is_endless else None
 
 
-def _silent_party(result: Result, bound: float) -> Moment | None:
+def _silent_party(result: Result, bound: float) -> FoundAt | None:
     """The silence before called parties are connected; silence until a hang-up does not count."""
     for heard in result.called:
         end = max((each.at for each in heard if each.kind != "hung up"), default=0.0)
@@ -243,12 +251,12 @@ def _silent_party(result: Result, bound: float) -> Moment | None:
     return None
 
 
-def _failsafe(result: Result) -> Moment | None:
+def _failsafe(result: Result) -> FoundAt | None:
     found = failsafe_in(result.decided)
     return None if found is None else (found.at, f"the caller hears only the failsafe: {found.because}")
 
 
-def _silence(fault: str, transcript: Iterable[Heard], end: float, bound: float) -> Moment | None:
+def _silence(fault: str, transcript: Iterable[Heard], end: float, bound: float) -> FoundAt | None:
     quiet_since = 0.0
     for sound in (*sounds(transcript, end), AudibleSpan(end, end, is_heard=False)):
         seconds = sound.start - quiet_since
@@ -258,7 +266,7 @@ def _silence(fault: str, transcript: Iterable[Heard], end: float, bound: float) 
     return None
 
 
-def _failure(fault: str, result: Result, flows: Sequence[Flow], _: float) -> Moment | None:
+def _failure(fault: str, result: Result, flows: Sequence[Flow], _: float) -> FoundAt | None:
     failed = (line for line in result.decided if line.did == "failed" and line.step)
     found = next((line for line in failed if failure_of(line.what, _step_of(line, flows)) == fault), None)
     if found is None:
@@ -266,20 +274,20 @@ def _failure(fault: str, result: Result, flows: Sequence[Flow], _: float) -> Mom
     return found.at, f'step "{found.step}" takes its error exit: {found.what} {found.because}'
 
 
-def _refused(result: Result) -> Moment | None:
+def _refused(result: Result) -> FoundAt | None:
     for sent in result.webhooks:
         if sent.result is not None and sent.result.failure == "Invalid NCCO." and sent.is_over:
             return sent.at - result.answered_s, f"Vonage refuses the NCCO: {sent.result.problem}"
     return None
 
 
-def _steps(result: Result, bound: float) -> Moment | None:
+def _steps(result: Result, bound: float) -> FoundAt | None:
     entered = [line for line in result.decided if line.did == "entered"]
     problem = FAULTS["steps"].exceeded(len(entered), bound, call="the call enters")
     return (entered[int(bound)].at, problem) if problem else None
 
 
-def _options(result: Result, bound: float, flows: Sequence[Flow]) -> Moment | None:
+def _options(result: Result, bound: float, flows: Sequence[Flow]) -> FoundAt | None:
     for line in result.decided:
         step = _step_of(line, flows) if line.did == "entered" else None
         count = len(step.exit.offers) if step is not None else 0
@@ -293,14 +301,14 @@ def _step_of(line: Decided, flows: Sequence[Flow]) -> Step | None:
     return next((step for step in steps if step and f"{step.place.file}:{step.place.line}" == line.where), None)
 
 
-def _person(result: Result, bound: float) -> Moment | None:
-    """Seconds until a phone rings or else the call ends."""
+def _person(result: Result, bound: float) -> FoundAt | None:
+    """How long no phone rings, at most until the call ends."""
     rung = min((each.at for each in result.transcript if each.kind in ("ringing", "joined")), default=result.seconds)
     problem = FAULTS["seconds_to_person"].exceeded(rung, bound, f"{rung:.1f}", call="no phone rings for")
     return (bound, problem) if problem else None
 
 
-def _prompt(result: Result, bound: float) -> Moment | None:
+def _prompt(result: Result, bound: float) -> FoundAt | None:
     """How long prompts last from a reply until the caller can answer, a phone rings or the call ends."""
     turns = sorted({line.at for line in result.decided})
     for at, following in zip(turns, [*turns[1:], result.seconds], strict=True):

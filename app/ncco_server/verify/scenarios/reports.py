@@ -23,13 +23,13 @@ from ncco_server.verify.scenarios.result import DECIDING, Difference, Result
 from ncco_server.verify.scenarios.runner import Suite
 from ncco_server.verify.transcript import decision, line_of, line_start, one_line
 
-MOST_NOTES = 8
-CODES: Final = {"red": "31", "green": "32", "dim": "2", "bold": "1", "yellow": "33"}
+MOST_NOTES: Final = 8
+_ANSI_CODES: Final = {"red": "31", "green": "32", "dim": "2", "bold": "1", "yellow": "33"}
 
 
 def ink(text: str, colour: str) -> str:
     """`click.echo` removes colours if the terminal cannot show them."""
-    return f"\x1b[{CODES[colour]}m{text}\x1b[0m" if text else text
+    return f"\x1b[{_ANSI_CODES[colour]}m{text}\x1b[0m" if text else text
 
 
 def as_text(result: Result, *, is_shown: bool = False) -> str:

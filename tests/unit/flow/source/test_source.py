@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import yaml
@@ -372,6 +373,14 @@ def test_no_text_makes_the_reader_raise_and_every_error_has_a_place(text: str) -
     assert all(1 <= issue.place.line <= len(lines) for issue in issues)
     assert all(1 <= issue.place.column <= len(lines[issue.place.line - 1]) + 1 for issue in issues)
     assert all(issue.message and issue.cure for issue in issues)
+
+
+def test_a_long_line_of_dashes_in_a_text_with_an_invisible_character_is_searched_once() -> None:
+    begun = time.process_time()
+    _, issues = read_yaml(FILE, "-" * 20_000 + "\u200b")
+
+    assert "E117" == issues[0].code
+    assert time.process_time() - begun < 2
 
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs")), min_size=1, max_size=9)
