@@ -46,7 +46,7 @@ start: says
 steps: {{says: {{do: [{{talk: {{template: {template}}}}}], goto: end}}}}
 """
 _BETWEEN_FILES: Final = frozenset({"E210", "E211", "E212", "W213"})
-"""They concern which flow of a project a call starts, so not a pasted flow."""
+"""Which flow of a project a call starts does not concern a pasted one."""
 
 
 def check(folder: Json, question: Json) -> Json:
@@ -105,7 +105,7 @@ def definition(folder: Json, question: Json) -> Json:
 
 
 def read(folder: Json, source: Json) -> bool:
-    """Whether calls can be made to a text. Read here first, because that may take too long."""
+    """Whether the phone can call a text. The worker tries this first, because it may take too long."""
     return read_source(project_in(folder), PhoneText(**source)).is_ready
 
 

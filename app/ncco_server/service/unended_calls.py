@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # only a server with an application's key asks
     from ncco_server.vonage.voice_api import VoiceApi
 
 LOOKBACK: Final = 100_000
-"""Webhooks from before the start to search for early ends: more than arrive between two searches."""
+"""The first search begins this many webhooks back: more than arrive between two searches."""
 SILENT_MS: Final = 60 * 60 * 1000
 """Vonage is asked about a call after this long without a turn, and then at this interval. Our choice."""
 MOST_ASKED: Final = 100

@@ -165,7 +165,7 @@ class UpkeepReader:
         ]
 
     async def open_calls(self, after: tuple[int, int], before: int) -> AsyncIterator[OpenCall]:
-        """Sort by start (milliseconds) and key: those greater than `after`, and started before `before`."""
+        """Sort by start (milliseconds) and key: from the call after `after` to the last before `before`."""
         while rows := await self._read(SELECT_OPEN_CALLS, *after, before, REPORTED):
             calls = [OpenCall._make(row) for row in rows]
             for call in calls:
