@@ -14,14 +14,14 @@ from ncco_server.simulator.delivery import ReplyResult
 from ncco_server.simulator.legs import Identity, Leg, SimulatedConversation, Sound
 from ncco_server.simulator.parties import DETAILS, ENDLESS, MACHINES, UNSPECIFIC, Behaviour, Words, address_of
 from ncco_server.simulator.playback import Playback
-from ncco_server.simulator.scheduler import Process, Signal, Steps, first_of
+from ncco_server.simulator.scheduler import Process, Routine, Signal, first_of
 from ncco_server.simulator.transcript import Action, Ncco, Waited
 
 DETECTION_S: Final = 5.0
 """From the answer to the result of machine detection. Our estimate."""
 
 
-def connect(playback: Playback, action: Action) -> Steps[Ncco | None]:
+def connect(playback: Playback, action: Action) -> Routine[Ncco | None]:
     dial = Dial(playback, action)
     try:
         return (yield from dial.run())
@@ -54,7 +54,7 @@ class Dial:
         caller.dialled.append(self._leg)
         self.ringing = self._ring()
 
-    def run(self) -> Steps[Ncco | None]:
+    def run(self) -> Routine[Ncco | None]:
         """The NCCO in the reply to an event, which replaces the current one; None if that continues."""
         self._platform.send_status(self._leg, "started")
         self._platform.send_status(self._leg, "ringing")
@@ -84,7 +84,7 @@ class Dial:
         tone = self._action.get("ringbackTone") or on_answer.get("ringbackTone") or on_answer.get("ringback")
         return self._caller.conversation.play("tone" if tone else "ringing", tone or self._address, None, self._action)
 
-    def _fail(self, behaviour: Behaviour) -> Steps[Ncco | None]:
+    def _fail(self, behaviour: Behaviour) -> Routine[Ncco | None]:
         """Source: webhook reference, Connect events."""
         platform = self._platform
         status = behaviour.outcome
@@ -103,7 +103,7 @@ class Dial:
     def _ask(self, status: str, **extra: Any) -> Process[ReplyResult]:
         return self._platform.ask("event", self._leg.target, payloads.status(self._leg, status, **extra), self._leg)
 
-    def _answered(self, behaviour: Behaviour) -> Steps[Ncco | None]:
+    def _answered(self, behaviour: Behaviour) -> Routine[Ncco | None]:
         """`dtmfAnswer` is sent at once. Source: NCCO reference, Phone (dtmfAnswer)."""
         leg = self._leg
         platform = self._platform
@@ -129,7 +129,7 @@ class Dial:
             yield from self._end_if_alone()
         return ncco
 
-    def _play_on_answer(self, url: str, behaviour: Behaviour) -> Steps[None]:
+    def _play_on_answer(self, url: str, behaviour: Behaviour) -> Routine[None]:
         """The called party hears its own NCCO before it is connected. Source: NCCO reference, Phone (onAnswer).
 
         The request is not documented; here it has the fields of an answer webhook. Without a ringback tone, the caller
@@ -171,7 +171,7 @@ class Dial:
         caller.conversation.join(leg)
         leg.note("joined", caller.name)
 
-    def _talk(self, behaviour: Behaviour, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
+    def _talk(self, behaviour: Behaviour, events: tuple[Detection, ...]) -> Routine[Ncco | None]:
         """Source: NCCO reference, Connect (limit)."""
         leg = self._leg
         platform = self._platform
@@ -194,13 +194,13 @@ class Dial:
             yield from first_of()
         return None
 
-    def _end_if_alone(self) -> Steps[None]:
+    def _end_if_alone(self) -> Routine[None]:
         is_alone = self._leg.over.is_fired and len(self._caller.conversation.legs) == 1
         if is_alone and self._platform.assumes.after_connect == "ends":
             self._platform.end(self._caller, "platform")
             yield from first_of()  # never returns: this player is cancelled
 
-    def _disconnect(self) -> Steps[Ncco | None]:
+    def _disconnect(self) -> Routine[Ncco | None]:
         """The reply to the event is played, whatever the `eventType`.
 
         Source: webhook reference, Call status events (disconnected); WebSocket guide.
@@ -209,14 +209,14 @@ class Dial:
         self._platform.end(self._leg, "user")
         return (yield from replacement(asking))
 
-    def _detect(self, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
+    def _detect(self, events: tuple[Detection, ...]) -> Routine[Ncco | None]:
         ncco = yield from detect(self._platform, self._leg, events)
         if ncco is not None:
             self._platform.end(self._leg, "platform")
         return ncco
 
 
-def ring(platform: CallControl, leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
+def ring(platform: CallControl, leg: Leg, decider: Leg, action: Action) -> Routine[Behaviour]:
     """`decider.decide` sets the outcome if it is unknown."""
     behaviour = yield from _behaviour(platform, leg, decider, action)
     longest = float(action.get("timeout", 60))
@@ -230,7 +230,7 @@ def ring(platform: CallControl, leg: Leg, decider: Leg, action: Action) -> Steps
     return behaviour
 
 
-def _behaviour(platform: CallControl, leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
+def _behaviour(platform: CallControl, leg: Leg, decider: Leg, action: Action) -> Routine[Behaviour]:
     """Source: NCCO reference, Connect (from)."""
     endpoint = action["endpoint"][0]
     own = platform.application.numbers
@@ -245,7 +245,7 @@ def _behaviour(platform: CallControl, leg: Leg, decider: Leg, action: Action) ->
     return known if known is not None else (yield from _decided(decider, action))
 
 
-def _reach_own_number(platform: CallControl, leg: Leg, action: Action) -> Steps[Behaviour]:
+def _reach_own_number(platform: CallControl, leg: Leg, action: Action) -> Routine[Behaviour]:
     """The call comes in at the application. It fails if it gets no NCCO (unverified)."""
     identity = Identity(next(platform.ids).hex, "inbound", "phone", leg.identity.to, leg.identity.from_)
     incoming = platform.call_in(identity)
@@ -261,7 +261,7 @@ def _reach_own_number(platform: CallControl, leg: Leg, action: Action) -> Steps[
     return Behaviour(rings_s=0, talks_s=ENDLESS)
 
 
-def _end_together(platform: CallControl, leg: Leg, incoming: Leg) -> Steps[None]:
+def _end_together(platform: CallControl, leg: Leg, incoming: Leg) -> Routine[None]:
     yield from first_of(leg.over, incoming.over)
     if not incoming.is_over:
         platform.end(incoming, "user")
@@ -269,7 +269,7 @@ def _end_together(platform: CallControl, leg: Leg, incoming: Leg) -> Steps[None]
         platform.end(leg, "user")
 
 
-def _decided(leg: Leg, action: Action) -> Steps[Behaviour]:
+def _decided(leg: Leg, action: Action) -> Routine[Behaviour]:
     """Wait for `Leg.decide`; after the ringing time, the outcome is a timeout."""
     leg.decision = Behaviour("timeout")
     leg.decided = Signal()
@@ -281,7 +281,7 @@ def _decided(leg: Leg, action: Action) -> Steps[Behaviour]:
     return leg.decision
 
 
-def detect(platform: CallControl, leg: Leg, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
+def detect(platform: CallControl, leg: Leg, events: tuple[Detection, ...]) -> Routine[Ncco | None]:
     """Return the first NCCO in a reply. Source: webhook reference, Machine detection."""
     for event in events:
         if (yield from first_of(leg.over, within=event.after_s - leg.at)) is not None:
@@ -297,7 +297,7 @@ def detect(platform: CallControl, leg: Leg, events: tuple[Detection, ...]) -> St
     return None
 
 
-def follow(platform: CallControl, leg: Leg, behaviour: Behaviour) -> Steps[None]:
+def follow(platform: CallControl, leg: Leg, behaviour: Behaviour) -> Routine[None]:
     """Act as a called party while its own NCCO plays. Then hang up, unless the party is connected first."""
     for act in behaviour.script:
         while leg.waited is None:

@@ -16,7 +16,7 @@ from ncco_server.simulator.delivery import Application, Chaos, ReplyResult, Webh
 from ncco_server.simulator.durations import Durations
 from ncco_server.simulator.legs import NO_SETTINGS, EndedBy, Identity, Leg, Recording, SimulatedConversation, ids_of
 from ncco_server.simulator.parties import Parties
-from ncco_server.simulator.scheduler import Process, Scheduler, Steps, pause
+from ncco_server.simulator.scheduler import Process, Routine, Scheduler, pause
 from ncco_server.simulator.servers import Server, Target, ask_in_time
 from ncco_server.simulator.transcript import Action, Ncco
 
@@ -151,7 +151,7 @@ class CallControl(ABC):
             else:
                 self.scheduler.spawn(self._end_soon(other))
 
-    def _end_soon(self, leg: Leg) -> Steps[None]:
+    def _end_soon(self, leg: Leg) -> Routine[None]:
         yield from pause(ALONE_S)
         self.end(leg, "user")
 
@@ -243,11 +243,11 @@ class CallControl(ABC):
             for recording in leg.recordings:
                 self.end_recording(recording)
 
-    def begin(self, leg: Leg, steps: Steps[None]) -> None:
-        leg.player = self.scheduler.spawn(steps)
+    def begin(self, leg: Leg, routine: Routine[None]) -> None:
+        leg.player = self.scheduler.spawn(routine)
         leg.processes.append(leg.player)
 
-    def play_to_the_end(self, leg: Leg, ncco: Ncco | Target, *, is_announced: bool = True) -> Steps[None]:
+    def play_to_the_end(self, leg: Leg, ncco: Ncco | Target, *, is_announced: bool = True) -> Routine[None]:
         """Send `answered` before the NCCO, unless it has been sent."""
         found: Ncco | None
         if isinstance(ncco, tuple):
@@ -282,7 +282,7 @@ class CallControl(ABC):
             recording.ended = self.clock()
             self.scheduler.spawn(self._report(recording, (recording.ended - recording.begun).total_seconds()))
 
-    def _report(self, recording: Recording, seconds: float) -> Steps[None]:
+    def _report(self, recording: Recording, seconds: float) -> Routine[None]:
         leg, action = recording.leg, recording.action
         yield from pause(RECORDING_S)
         size = int(seconds * BYTES_A_SECOND[_format(action)])
@@ -297,7 +297,7 @@ class CallControl(ABC):
         """Begin an incoming call."""
 
     @abstractmethod
-    def play(self, leg: Leg, ncco: Ncco) -> Steps[None]:
+    def play(self, leg: Leg, ncco: Ncco) -> Routine[None]:
         """Play an NCCO for a leg."""
 
 

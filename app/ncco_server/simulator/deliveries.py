@@ -29,7 +29,7 @@ from ncco_server.simulator.delivery import (
     read_reply,
 )
 from ncco_server.simulator.legs import Leg
-from ncco_server.simulator.scheduler import Process, Scheduler, Steps, first_of, pause
+from ncco_server.simulator.scheduler import Process, Routine, Scheduler, first_of, pause
 from ncco_server.simulator.servers import (
     Request,
     Response,
@@ -69,7 +69,7 @@ class Deliveries:
         """The process returns the final reply. A hang-up does not cancel it."""
         return self._scheduler.spawn(self._deliver_or_fall_back(delivery, leg))
 
-    def _deliver_or_fall_back(self, delivery: WebhookDelivery, leg: Leg) -> Steps[ReplyResult]:
+    def _deliver_or_fall_back(self, delivery: WebhookDelivery, leg: Leg) -> Routine[ReplyResult]:
         """If the fallback fails too, a new call ends, and a running NCCO continues."""
         if not delivery.url:
             return ReplyResult()
@@ -106,7 +106,7 @@ class Deliveries:
         self.log.append(delivery)
         leg.log.append(delivery)
 
-    def _attempts(self, delivery: WebhookDelivery, leg: Leg) -> Steps[ReplyResult]:
+    def _attempts(self, delivery: WebhookDelivery, leg: Leg) -> Routine[ReplyResult]:
         self._begin(delivery, leg)
         fault = self._next_fault(delivery)
         if fault.late_s:
@@ -129,7 +129,7 @@ class Deliveries:
             return NO_FAULT
         return self._chaos.next_fault(is_awaited=delivery.is_played)
 
-    def _attempt(self, delivery: WebhookDelivery, fault: NetworkFault, jti: UUID) -> Steps[ReplyResult]:
+    def _attempt(self, delivery: WebhookDelivery, fault: NetworkFault, jti: UUID) -> Routine[ReplyResult]:
         sent_at = self._scheduler.clock.ms / 1000
         assumes = self.application.assumes
         request = self._request(delivery, jti, is_signed=not fault.is_unsigned)
@@ -170,12 +170,12 @@ class Deliveries:
         return Request(method, url, headers, body, CONNECT_S, answer_s, is_awaited)
 
 
-def replacement(asking: Process[ReplyResult]) -> Steps[list[dict[str, Any]] | None]:
+def replacement(asking: Process[ReplyResult]) -> Routine[list[dict[str, Any]] | None]:
     """None if the current NCCO continues."""
     yield from first_of(asking.done)
     return asking.result.ncco if asking.result is not None else None
 
 
-def _resend(request: Request, seconds: float) -> Steps[None]:
+def _resend(request: Request, seconds: float) -> Routine[None]:
     yield from pause(seconds)
     yield request

@@ -11,7 +11,7 @@ from ncco_server.simulator.control import CallControl
 from ncco_server.simulator.deliveries import replacement
 from ncco_server.simulator.legs import InputQueue, Leg
 from ncco_server.simulator.playback import Playback
-from ncco_server.simulator.scheduler import Steps
+from ncco_server.simulator.scheduler import Routine
 from ncco_server.simulator.servers import Target
 from ncco_server.simulator.transcript import Action, Ncco, PartyInput, PressedKey, Speech, Waited
 
@@ -29,7 +29,7 @@ UNUSED_SPEECH: Final[Mapping[str, Mapping[str, Any] | None]] = {
 """For keys only, by the value of `Assumptions.unused_speech`."""
 
 
-def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
+def collect(playback: Playback, action: Action) -> Routine[Ncco | None]:
     if action.get("mode") == "asynchronous":
         yield from _each_key(playback, action)
         return None
@@ -47,7 +47,7 @@ def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
     return (yield from replacement(platform.ask("input", platform.target(action, leg), fields, leg)))
 
 
-def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Collected]:
+def _collected(playback: Playback, action: Action, waited: Waited) -> Routine[Collected]:
     """Keypresses take precedence over speech. An input for both uses the timeouts of speech (unverified).
 
     Source: NCCO reference, DTMF Input Settings, Speech Recognition Settings; webhook reference, Input.
@@ -113,7 +113,7 @@ def _sources(leg: Leg, takes: frozenset[str], speech: Mapping[str, Any]) -> Iter
         yield from ((other, Speech) for other in leg.conversation.legs if other.uuid == wanted)
 
 
-def _each_key(playback: Playback, action: Action) -> Steps[None]:
+def _each_key(playback: Playback, action: Action) -> Routine[None]:
     """Send each key at once, while the NCCO continues, until the leg ends (unverified).
 
     Source: NCCO reference, Input (mode).
@@ -125,7 +125,7 @@ def _each_key(playback: Playback, action: Action) -> Steps[None]:
     leg.processes.append(platform.scheduler.spawn(listen_for_keys(platform, leg, platform.target(action, leg), first)))
 
 
-def listen_for_keys(platform: CallControl, leg: Leg, target: Target, first: PartyInput | None = None) -> Steps[None]:
+def listen_for_keys(platform: CallControl, leg: Leg, target: Target, first: PartyInput | None = None) -> Routine[None]:
     """Send each key that a party presses; `first` was pressed before."""
     is_together = platform.assumes.keys_while_asynchronous == "together"
     digits = ""

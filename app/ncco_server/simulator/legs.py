@@ -16,7 +16,7 @@ from ncco_server.simulator.clock import milliseconds
 from ncco_server.simulator.delivery import WebhookDelivery
 from ncco_server.simulator.durations import Durations
 from ncco_server.simulator.parties import Behaviour
-from ncco_server.simulator.scheduler import LONGEST_CALL_MS, Process, Scheduler, Signal, Steps, first_of, pause
+from ncco_server.simulator.scheduler import LONGEST_CALL_MS, Process, Routine, Scheduler, Signal, first_of, pause
 from ncco_server.simulator.servers import Target
 from ncco_server.simulator.transcript import (
     Action,
@@ -191,14 +191,14 @@ class Leg:
             if isinstance(given, kind):
                 queue.put(given)
 
-    def pressing(self, digits: str) -> Steps[None]:
+    def pressing(self, digits: str) -> Routine[None]:
         for index, digit in enumerate(digits):
             if index:
                 yield from pause(BETWEEN_KEYS_S)
             self.note("pressed", digit)
             self.dispatch(PressedKey(digit))
 
-    def speaking(self, seconds: float, results: Sequence[Mapping[str, str]], error: str = "") -> Steps[None]:
+    def speaking(self, seconds: float, results: Sequence[Mapping[str, str]], error: str = "") -> Routine[None]:
         """`results` has the best first."""
         text = results[0]["text"] if results else ""
         self.note("spoke", text, seconds)
@@ -259,7 +259,7 @@ class Leg:
         if self.far_end is not None and not self.far_end.is_over:
             self.far_end.begin(self.far_end.pressing(digits.replace("p", "")))
 
-    def saying(self, *results: str | tuple[str, float], seconds: float | None = None, error: str = "") -> Steps[None]:
+    def saying(self, *results: str | tuple[str, float], seconds: float | None = None, error: str = "") -> Routine[None]:
         guesses = [(guess, SURE) if isinstance(guess, str) else guess for guess in results]
         wire = [{"confidence": str(confidence), "text": text} for text, confidence in guesses]
         lasts = self._durations.talk(guesses[0][0] if guesses else "") if seconds is None else seconds
@@ -291,17 +291,17 @@ class Leg:
             self.declined.fire()
         await self.scheduler.advance(lambda: True)
 
-    def begin(self, steps: Steps[None]) -> Process[None]:
+    def begin(self, routine: Routine[None]) -> Process[None]:
         """Time does not advance. Raises CallIsOver."""
         if self.is_over:
             ended = ((self.ended_ms or 0) - self.zero_ms) / 1000
             raise CallIsOver(f"the call ended {ended:g} s after the answer")
-        given = self.scheduler.spawn(steps)
+        given = self.scheduler.spawn(routine)
         self.processes.append(given)
         return given
 
-    async def _do(self, steps: Steps[None]) -> None:
-        given = self.begin(steps)
+    async def _do(self, routine: Routine[None]) -> None:
+        given = self.begin(routine)
         await self.scheduler.advance(lambda: given.is_over)
 
 
@@ -326,7 +326,7 @@ class InputQueue:
         self._items.append(item)
         self._arrived.fire()
 
-    def take(self, within: float | None, unless: Signal | None = None) -> Steps[PartyInput | None]:
+    def take(self, within: float | None, unless: Signal | None = None) -> Routine[PartyInput | None]:
         """None after `within` seconds, or if `unless` fires first."""
         if not self._items:
             self._arrived = Signal()

@@ -47,7 +47,7 @@ class LiveScheduler(Scheduler):
         self._changed.set()
 
     async def catch_up(self) -> None:
-        self._steps = 0
+        self._resumed = 0
         await self.advance(lambda: False, until_ms=self._now_ms)
 
     @property

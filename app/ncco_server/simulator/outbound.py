@@ -11,7 +11,7 @@ from ncco_server.simulator.connect import detect, detections, follow, ring
 from ncco_server.simulator.control import CallControl
 from ncco_server.simulator.legs import Leg
 from ncco_server.simulator.parties import DETAILS, Behaviour
-from ncco_server.simulator.scheduler import Steps, first_of
+from ncco_server.simulator.scheduler import Routine, first_of
 from ncco_server.simulator.servers import Target
 from ncco_server.simulator.transcript import Action, Ncco
 
@@ -33,7 +33,7 @@ class OutboundCall:
     longest_s: float = 7200.0
 
 
-def run(platform: CallControl, leg: Leg, call: OutboundCall) -> Steps[None]:
+def run(platform: CallControl, leg: Leg, call: OutboundCall) -> Routine[None]:
     """It is unverified that synchronous machine detection delays the answer webhook."""
     platform.send_status(leg, "started")
     platform.send_status(leg, "ringing")
@@ -58,7 +58,7 @@ def run(platform: CallControl, leg: Leg, call: OutboundCall) -> Steps[None]:
 
 def _detect_and_play(
     platform: CallControl, leg: Leg, call: OutboundCall, behaviour: Behaviour, *, is_announced: bool
-) -> Steps[None]:
+) -> Routine[None]:
     events = detections(call.action, behaviour)
     ncco = call.ncco
     if events and (events[0].delays_joining or platform.assumes.detection == "delays"):
@@ -67,7 +67,7 @@ def _detect_and_play(
     if leg.is_over:
         return
 
-    def detecting() -> Steps[None]:
+    def detecting() -> Routine[None]:
         replaced = yield from detect(platform, leg, events)
         if replaced is not None and not leg.is_over:
             platform.replace(leg, replaced)
@@ -77,6 +77,6 @@ def _detect_and_play(
     yield from platform.play_to_the_end(leg, ncco, is_announced=is_announced)
 
 
-def _end_at_the_limit(leg: Leg, seconds: float) -> Steps[None]:
+def _end_at_the_limit(leg: Leg, seconds: float) -> Routine[None]:
     yield from first_of(within=seconds)
     leg.end("platform")

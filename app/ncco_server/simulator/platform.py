@@ -15,7 +15,7 @@ from ncco_server.simulator.outbound import OutboundCall, run
 from ncco_server.simulator.parties import address_of
 from ncco_server.simulator.playback import Playback
 from ncco_server.simulator.player import play
-from ncco_server.simulator.scheduler import LONGEST_CALL_MS, Steps
+from ncco_server.simulator.scheduler import LONGEST_CALL_MS, Routine
 from ncco_server.simulator.transcript import Ncco
 
 RANDOM_NUMBER: Final = "442079460999"
@@ -34,7 +34,7 @@ class Vonage(CallControl):
         scheduler: None for as fast as possible.
     """
 
-    def play(self, leg: Leg, ncco: Ncco) -> Steps[None]:
+    def play(self, leg: Leg, ncco: Ncco) -> Routine[None]:
         return play(Playback(self, leg), ncco)
 
     async def send_event(self, leg: Leg, fields: Mapping[str, Any]) -> None:
@@ -110,7 +110,7 @@ class Vonage(CallControl):
         leg.over.fire()
         return leg
 
-    def _answer(self, leg: Leg) -> Steps[None]:
+    def _answer(self, leg: Leg) -> Routine[None]:
         """Without an NCCO, even from the fallback, the call ends. Source: webhook reference, Answer."""
         own = self.application
         self.send_status(leg, "started")

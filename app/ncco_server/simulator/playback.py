@@ -8,7 +8,7 @@ from ncco_server.ncco.actions import ACTIONS
 from ncco_server.simulator.control import CallControl
 from ncco_server.simulator.durations import repeated
 from ncco_server.simulator.legs import InputQueue, Leg
-from ncco_server.simulator.scheduler import Process, Signal, Steps, first_of
+from ncco_server.simulator.scheduler import Process, Routine, Signal, first_of
 from ncco_server.simulator.transcript import Action, HeardKind, Ncco, PartyInput, PressedKey
 
 
@@ -31,7 +31,7 @@ class Playback:
         self.silence()
         return deque((ACTIONS[action["action"]].shape().read(action), action) for action in ncco)
 
-    def prompt(self, action: Action) -> Steps[None]:
+    def prompt(self, action: Action) -> Routine[None]:
         """Play a `talk` or `stream`, or only start it if it can be interrupted.
 
         After a `bargeIn`, all later prompts before the input can be, even with `bargeIn: false`. Source: NCCO
@@ -48,11 +48,11 @@ class Playback:
             self._prompt_process = self.platform.scheduler.spawn(self._play_queued())
             self.leg.processes.append(self._prompt_process)
 
-    def _play_queued(self) -> Steps[None]:
+    def _play_queued(self) -> Routine[None]:
         while self._queued:
             yield from self._play_prompt(self._queued.popleft())
 
-    def _play_prompt(self, action: Action) -> Steps[None]:
+    def _play_prompt(self, action: Action) -> Routine[None]:
         """`loop` is 1 by default, and 0 repeats forever."""
         durations = self.platform.durations
         kind: HeardKind = "talk" if action["action"] == "talk" else "stream"
@@ -69,7 +69,7 @@ class Playback:
         finally:
             sound.stop()
 
-    def play_until(self, queue: InputQueue, within: float | None = None) -> Steps[PartyInput | None]:
+    def play_until(self, queue: InputQueue, within: float | None = None) -> Routine[PartyInput | None]:
         """None if all prompts have finished, or if the input ignores the key that interrupts them."""
         self.allows_barge_in = False
         is_playing = not self.prompts_over.is_fired

@@ -12,17 +12,17 @@ from ncco_server.simulator.deliveries import replacement
 from ncco_server.simulator.input import collect
 from ncco_server.simulator.legs import InputQueue, Leg, Recording, SimulatedConversation
 from ncco_server.simulator.playback import Playback
-from ncco_server.simulator.scheduler import Steps, first_of, pause
+from ncco_server.simulator.scheduler import Routine, first_of, pause
 from ncco_server.simulator.transcript import Action, Ncco, PressedKey, Speech, Waited
 
-Perform: TypeAlias = Callable[[Playback, Action], Steps[Ncco | None]]
+Perform: TypeAlias = Callable[[Playback, Action], Routine[Ncco | None]]
 
 BEEP_S: Final = 0.5
 """Our estimate."""
 CONDITIONS: Final = ("endOnSilence", "timeOut", "endOnKey")
 
 
-def play(playback: Playback, ncco: Ncco) -> Steps[None]:
+def play(playback: Playback, ncco: Ncco) -> Routine[None]:
     """Play a valid NCCO, and each one that replaces it. Does not end the leg."""
     pending = playback.load(ncco)
     try:
@@ -39,7 +39,7 @@ def play(playback: Playback, ncco: Ncco) -> Steps[None]:
         playback.silence()
 
 
-def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
+def notify(playback: Playback, action: Action) -> Routine[Ncco | None]:
     """Source: NCCO reference, Notify."""
     leg = playback.leg
     platform = playback.platform
@@ -47,14 +47,14 @@ def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
     return (yield from replacement(platform.ask("notify", platform.target(action, leg), fields, leg)))
 
 
-def wait(_: Playback, action: Action) -> Steps[None]:
+def wait(_: Playback, action: Action) -> Routine[None]:
     """Source: NCCO reference, Wait."""
     timeout = action.get("timeout", 10)
     seconds = float(timeout) if isinstance(timeout, str) else timeout
     yield from pause(float(min(max(seconds, 0.1), 7200.0)))
 
 
-def record(playback: Playback, action: Action) -> Steps[None]:
+def record(playback: Playback, action: Action) -> Routine[None]:
     """Without an end condition, the recording lasts until the call ends, while the NCCO continues.
 
     Source: NCCO reference, Record; its introduction says that the NCCO waits for the condition, but its table of
@@ -76,7 +76,7 @@ def record(playback: Playback, action: Action) -> Steps[None]:
             leg.stop_waiting()
 
 
-def _until_over(playback: Playback, action: Action, recording: Recording) -> Steps[None]:
+def _until_over(playback: Playback, action: Action, recording: Recording) -> Routine[None]:
     clock = playback.platform.clock
     leg = playback.leg
     silence = action.get("endOnSilence")
@@ -95,7 +95,7 @@ def _until_over(playback: Playback, action: Action, recording: Recording) -> Ste
     playback.platform.end_recording(recording)
 
 
-def converse(playback: Playback, action: Action) -> Steps[None]:
+def converse(playback: Playback, action: Action) -> Routine[None]:
     """Record once a moderator joins; in a standard conversation, once anybody joins.
 
     Source: NCCO reference, Conversation (record).
@@ -120,7 +120,7 @@ def converse(playback: Playback, action: Action) -> Steps[None]:
         platform.own_conversation(leg, SimulatedConversation(conversation.uuid))
 
 
-def _on_hold(leg: Leg, conversation: SimulatedConversation, action: Action) -> Steps[None]:
+def _on_hold(leg: Leg, conversation: SimulatedConversation, action: Action) -> Routine[None]:
     """Source: NCCO reference, Conversation (musicOnHoldUrl)."""
     if conversation.started.is_fired:
         return
@@ -133,7 +133,7 @@ def _on_hold(leg: Leg, conversation: SimulatedConversation, action: Action) -> S
         leg.cut(number)
 
 
-def transfer(playback: Playback, action: Action) -> Steps[None]:
+def transfer(playback: Playback, action: Action) -> Routine[None]:
     """Move all legs of this conversation into another one, whose NCCO then controls them.
 
     Source: NCCO reference, Transfer. It is unverified that an unknown conversation ends the call with an error event.

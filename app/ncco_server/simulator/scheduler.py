@@ -22,8 +22,8 @@ T = TypeVar("T")
 LONGEST_CALL_MS: Final = 24 * 3600 * 1000
 """No call lasts longer. Source: Voice API specification, length_timer."""
 
-MOST_PROCESS_STEPS: Final = 20_000
-"""At one moment of virtual time."""
+MOST_RESUMED: Final = 20_000
+"""How often processes may be resumed at one moment of virtual time."""
 
 
 class NoProgress(AppError):
@@ -60,15 +60,15 @@ class Until:
 
 
 Command: TypeAlias = Until | Request
-Steps: TypeAlias = Generator[Command, Any, T]
+Routine: TypeAlias = Generator[Command, Any, T]
 """A process whose result is `T`; a request that it yields resumes it with the response."""
 
 
-def pause(seconds: float) -> Steps[None]:
+def pause(seconds: float) -> Routine[None]:
     yield Until((), milliseconds(seconds))
 
 
-def first_of(*signals: Signal, within: float | None = None) -> Steps[Signal | None]:
+def first_of(*signals: Signal, within: float | None = None) -> Routine[Signal | None]:
     """None after `within` seconds."""
     found: Signal | None = yield Until(signals, None if within is None else milliseconds(max(within, 0.0)))
     return found
@@ -83,8 +83,8 @@ class Process(Generic[T]):
         turn: how many times it was resumed; timers and signals of earlier turns are ignored.
     """
 
-    def __init__(self, steps: Steps[T]) -> None:
-        self._steps = steps
+    def __init__(self, routine: Routine[T]) -> None:
+        self._routine = routine
         self.done = Signal()
         self.result: T | None = None
         self.turn = 0
@@ -100,12 +100,12 @@ class Process(Generic[T]):
         if not (self.is_over or self._is_running):
             self._close()
 
-    def step(self, value: object) -> Command | None:
+    def resume(self, value: object) -> Command | None:
         """None if the process is over."""
         self.turn += 1
         self._is_running = True
         try:
-            command = self._steps.send(value)
+            command = self._routine.send(value)
         except StopIteration as stop:
             self.result = stop.value
             self.done.fire()
@@ -120,7 +120,7 @@ class Process(Generic[T]):
     def _close(self) -> None:
         self.turn += 1
         self._is_running = True
-        self._steps.close()
+        self._routine.close()
         self.done.fire()
 
 
@@ -132,10 +132,10 @@ class Scheduler:
         self._ask = ask
         self._ready: deque[tuple[Process[Any], int, object]] = deque()
         self._timers: list[tuple[int, int, Process[Any], int, object]] = []
-        self._count = self._steps = 0
+        self._count = self._resumed = 0
 
-    def spawn(self, steps: Steps[T]) -> Process[T]:
-        process = Process(steps)
+    def spawn(self, routine: Routine[T]) -> Process[T]:
+        process = Process(routine)
         self._ready.append((process, process.turn, None))
         return process
 
@@ -157,7 +157,7 @@ class Scheduler:
                 self.clock.ms = max(self.clock.ms, until_ms or 0)
                 return
             if moment > self.clock.ms:
-                self._steps = 0
+                self._resumed = 0
             self.clock.ms = moment
             while self._timers and self._timers[0][0] == moment:
                 self._ready.append(heapq.heappop(self._timers)[2:])
@@ -172,11 +172,10 @@ class Scheduler:
         while self._ready:
             process, turn, value = self._ready.popleft()
             if process.turn == turn and not process.is_over:
-                self._steps += 1
-                if self._steps > MOST_PROCESS_STEPS:
-                    steps = f"{MOST_PROCESS_STEPS:,} steps at one moment"
-                    raise NoProgress(f"{steps}: NCCOs keep replacing each other while no time passes")
-                await self._wait(process, process.step(value))
+                self._resumed += 1
+                if self._resumed > MOST_RESUMED:
+                    raise NoProgress("NCCOs keep replacing each other while no time passes")
+                await self._wait(process, process.resume(value))
 
     async def _wait(self, process: Process[Any], command: Command | None) -> None:
         turn = process.turn

@@ -219,7 +219,7 @@ def loop_server() -> FastAPI:
 
 
 def test_a_call_without_progress_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ncco_server.simulator.scheduler.MOST_PROCESS_STEPS", 50)
+    monkeypatch.setattr("ncco_server.simulator.scheduler.MOST_RESUMED", 50)
     with served(loop_server()) as address:
         done = call(f"{address}/again")
 

@@ -6,7 +6,7 @@ import asyncio
 
 from ncco_server.simulator.clock import VirtualClock
 from ncco_server.simulator.live import LiveScheduler
-from ncco_server.simulator.scheduler import Steps, pause
+from ncco_server.simulator.scheduler import Routine, pause
 from ncco_server.simulator.servers import Request, Response
 
 REQUEST = Request("GET", "https://calls.example.com/", {})
@@ -22,7 +22,7 @@ async def test_a_process_continues_at_the_time_of_its_reply() -> None:
         await asyncio.sleep(SLOW_S)
         return Response(200)
 
-    def asking() -> Steps[None]:
+    def asking() -> Routine[None]:
         yield REQUEST
         moments["replied"] = clock.ms
         yield from pause(1)
@@ -49,10 +49,10 @@ async def test_another_call_continues_while_one_waits_for_a_reply() -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    def asking() -> Steps[None]:
+    def asking() -> Routine[None]:
         yield REQUEST
 
-    def playing() -> Steps[None]:
+    def playing() -> Routine[None]:
         yield from pause(30)
         gone_on.set()
 

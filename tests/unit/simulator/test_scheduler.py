@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ncco_server.simulator.clock import VirtualClock
-from ncco_server.simulator.scheduler import Process, Scheduler, Signal, Steps, first_of, pause
+from ncco_server.simulator.scheduler import Process, Routine, Scheduler, Signal, first_of, pause
 from ncco_server.simulator.servers import Request, Response
 
 REQUEST = Request("GET", "https://calls.example.com/", {})
@@ -29,23 +29,23 @@ async def run(scheduler: Scheduler, until_ms: int | None = None) -> None:
 async def test_time_passes_only_while_a_process_waits(scheduler: Scheduler) -> None:
     log: list[tuple[str, int]] = []
 
-    def steps(name: str, seconds: float) -> Steps[None]:
+    def routine(name: str, seconds: float) -> Routine[None]:
         yield from pause(seconds)
         log.append((name, scheduler.clock.ms))
 
     for name, seconds in (("c", 2), ("a", 1), ("b", 1), ("z", 7200)):
-        scheduler.spawn(steps(name, seconds))
+        scheduler.spawn(routine(name, seconds))
     await run(scheduler)
 
     assert [("a", 1000), ("b", 1000), ("c", 2000), ("z", 7_200_000)] == log
 
 
 async def test_a_request_takes_the_time_of_its_response(scheduler: Scheduler) -> None:
-    def steps() -> Steps[int]:
+    def routine() -> Routine[int]:
         response: Response = yield REQUEST
         return response.status
 
-    process = scheduler.spawn(steps())
+    process = scheduler.spawn(routine())
     await run(scheduler)
 
     assert (200, 1500, True) == (process.result, scheduler.clock.ms, process.is_over)
@@ -55,12 +55,12 @@ async def test_the_first_signal_wins_and_a_later_time_out_is_forgotten(scheduler
     one, two = Signal(), Signal()
     found: list[Any] = []
 
-    def waiting() -> Steps[None]:
+    def waiting() -> Routine[None]:
         found.append((yield from first_of(one, two, within=5)))
         found.append((yield from first_of(one, within=1)))
         found.append((yield from first_of(two, within=10)))
 
-    def firing() -> Steps[None]:
+    def firing() -> Routine[None]:
         yield from pause(2)
         one.fire()
         one.fire()
@@ -76,14 +76,14 @@ async def test_the_first_signal_wins_and_a_later_time_out_is_forgotten(scheduler
 async def test_a_cancelled_process_runs_its_finally_and_nothing_else(scheduler: Scheduler) -> None:
     log: list[str] = []
 
-    def steps() -> Steps[None]:
+    def routine() -> Routine[None]:
         try:
             yield from pause(5)
             log.append("never")
         finally:
             log.append("finally")
 
-    process = scheduler.spawn(steps())
+    process = scheduler.spawn(routine())
     await run(scheduler, 1000)
     process.cancel()
     process.cancel()
@@ -96,13 +96,13 @@ async def test_a_process_that_cancels_itself_ends_at_its_next_wait(scheduler: Sc
     log: list[str] = []
     processes: list[Process[None]] = []
 
-    def steps() -> Steps[None]:
+    def routine() -> Routine[None]:
         processes[0].cancel()
         log.append("before")
         yield from pause(1)
         log.append("never")
 
-    processes.append(scheduler.spawn(steps()))
+    processes.append(scheduler.spawn(routine()))
     await run(scheduler)
 
     assert (["before"], True) == (log, processes[0].is_over)
@@ -111,11 +111,11 @@ async def test_a_process_that_cancels_itself_ends_at_its_next_wait(scheduler: Sc
 async def test_a_process_that_is_cancelled_before_its_first_step_never_begins(scheduler: Scheduler) -> None:
     log: list[str] = []
 
-    def steps() -> Steps[None]:
+    def routine() -> Routine[None]:
         log.append("never")
         yield from pause(1)
 
-    scheduler.spawn(steps()).cancel()
+    scheduler.spawn(routine()).cancel()
     await run(scheduler)
 
     assert [] == log
@@ -124,12 +124,12 @@ async def test_a_process_that_is_cancelled_before_its_first_step_never_begins(sc
 async def test_a_stop_takes_effect_after_all_events_of_that_moment(scheduler: Scheduler) -> None:
     log: list[int] = []
 
-    def steps(number: int) -> Steps[None]:
+    def routine(number: int) -> Routine[None]:
         yield from pause(1)
         log.append(number)
 
     for number in range(3):
-        scheduler.spawn(steps(number))
+        scheduler.spawn(routine(number))
     await scheduler.advance(lambda: bool(log))
 
     assert [0, 1, 2] == log

@@ -40,7 +40,7 @@ from ncco_server.simulator.rest.models import (
     UpdateCall,
 )
 from ncco_server.simulator.rest.problems import ProblemError, refused
-from ncco_server.simulator.scheduler import Process, Steps, first_of
+from ncco_server.simulator.scheduler import Process, Routine, first_of
 from ncco_server.simulator.transcript import HeardKind
 
 NOT_BEFORE_MS: Final = 1000
@@ -90,7 +90,7 @@ class Platform:
             raise ProblemError(HTTPStatus.BAD_REQUEST, detail)
         return leg
 
-    def begin(self, leg: Leg, name: str, steps: Steps[None]) -> None:
+    def begin(self, leg: Leg, name: str, steps: Routine[None]) -> None:
         """Replace the leg's process with this name."""
         self.stop(leg, name)
         self.running = {key: each for key, each in self.running.items() if not each.is_over}
@@ -103,7 +103,7 @@ class Platform:
             process.cancel()
 
 
-def _playing(leg: Leg, kind: HeardKind, text: str, once_s: float, loop: int) -> Steps[None]:
+def _playing(leg: Leg, kind: HeardKind, text: str, once_s: float, loop: int) -> Routine[None]:
     seconds = repeated(once_s, loop)
     number = leg.note(kind, text, seconds)
     try:
