@@ -117,8 +117,10 @@ def _print(numbers: Sequence[str], found: Forgotten, *, dry_run: bool) -> None:
     counts += f", {counted(found.texts, 'text')} in other rows of tables" if found.texts else ""
     click.echo(f"{shown}: {counts} {done}" if is_found else f"{shown}: no call contains it")
     if found.hashes:
-        kept = "hashes take" if found.hashes > 1 else "hash takes"
-        click.echo(f"{found.hashes} {kept} the place of rows, so that the number still matches")
+        kept = "would take" if dry_run else "take" if found.hashes > 1 else "takes"
+        click.echo(
+            f"{counted(found.hashes, 'hash', 'hashes')} {kept} the place of rows, so that the number still matches"
+        )
     if found.running:
         click.echo(f"{counted(found.running, 'call was', 'calls were')} still in progress")
     if found.revisions:

@@ -162,6 +162,7 @@ def test_rows_are_forgotten_by_their_declaration_and_a_hash_survives_a_restore(
     project = write_project(database.parent / "project", hello=FLOW, shared=TABLES)
     counted = ncco("forget", "--number", NUMBER, "--flows", project, "--dry-run")
     assert "2 rows of tables, 1 text in other rows of tables would be deleted" in counted.output
+    assert "1 hash would take the place of rows" in counted.output
     done = ncco("forget", "--number", NUMBER, "--flows", project)
     assert (0, True) == (done.exit_code, "1 hash takes the place of rows" in done.output)
     assert 0 == bytes_of(database).count(NUMBER.encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ncco_server.verify.scenarios.expectations import is_part
 from ncco_server.verify.scenarios.files import WrittenScenario, updated
 from ncco_server.verify.scenarios.model import read_scenarios
 from ncco_server.verify.scenarios.script import (
@@ -62,3 +63,9 @@ def test_recorded_prompts_replace_the_open_expectations() -> None:
     assert (
         'a:\r\n  # first\r\n  script: [hear: "One.", press: 25, hear: "Two."]  # "?"\nb:\n  script:\n  - hear: "One."\n'
     ) == updated(text, zip(excerpts, ("One.", "Two.", "One."), strict=True))
+
+
+def test_the_text_none_is_not_a_missing_value() -> None:
+    assert not is_part("None", None)
+    assert not is_part(None, "None")
+    assert is_part({"name": None}, {"name": None, "id": 1})

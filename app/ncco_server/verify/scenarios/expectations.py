@@ -135,7 +135,7 @@ def is_part(expected: Any, found: Any) -> bool:
     if isinstance(expected, list):
         is_list = isinstance(found, list) and len(found) == len(expected)
         return is_list and all(is_part(one, other) for one, other in zip(expected, found, strict=True))
-    if isinstance(expected, bool) or isinstance(found, bool):
+    if any(isinstance(value, bool | None) for value in (expected, found)):
         return expected is found
     return bool(expected == found) or (not isinstance(found, Mapping | list) and str(expected) == str(found))
 
