@@ -76,7 +76,7 @@ async def numbers_of(account: Account, application_id: str) -> str:
         found = await read_numbers(account, application_id)
     except VonageApiError:
         return ""
-    return " and ".join(readable(each.msisdn) for each in found.numbers)
+    return " and ".join(readable(number.msisdn) for number in found.numbers)
 
 
 async def replace_document(

@@ -68,7 +68,7 @@ def prove_flow(
         "states": verdict.states,
         "growth": verdict.growth,
         "sampled": sorted(verdict.representatives),
-        "violations": [_document(each, flow) for each in verdict.violations],
+        "violations": [_document(violation, flow) for violation in verdict.violations],
     }
 
 

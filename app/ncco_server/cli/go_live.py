@@ -422,7 +422,7 @@ def _flows(settings: Settings) -> list[Flow]:
 
 def _names(findings: Iterable[Finding]) -> Iterator[str]:
     """Yield the checks that found no error, without duplicates."""
-    return iter(dict.fromkeys(each.check for each in findings if each.status == "ok"))
+    return iter(dict.fromkeys(finding.check for finding in findings if finding.status == "ok"))
 
 
 async def _tunnel(settings: Settings | None) -> str:

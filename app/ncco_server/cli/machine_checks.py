@@ -160,7 +160,7 @@ def _not_writable(file: Path) -> Path | None:
     """Return the path that prevents writing, if any: the file, or the nearest existing folder."""
     if file.exists() and not os.access(file, os.W_OK):
         return file
-    folder = next(each for each in file.absolute().parents if each.exists())
+    folder = next(parent for parent in file.absolute().parents if parent.exists())
     return None if os.access(folder, os.W_OK | os.X_OK) else folder
 
 
@@ -195,7 +195,7 @@ def check_recordings(settings: Settings, project: Project, *, is_offline: bool) 
         yield error(str(fault), fault.cure)
         return
     problems = list(files.problems()) if files is not None else []
-    yield from ((error if each.is_error else warning)(each.message, each.cure) for each in problems)
+    yield from ((error if problem.is_error else warning)(problem.message, problem.cure) for problem in problems)
     if not problems and not missing:
         yield ok(f"recordings are kept in {settings.bucket or (folder and folder.absolute())}")
 

@@ -242,7 +242,7 @@ def _account(settings: Settings, missing: Sequence[str], client: Any) -> Account
 
 async def _numbers(account: Account, application_id: str, chosen: tuple[str, str]) -> tuple[str, str]:
     """The calling and the called number. Raises CannotRun."""
-    linked = [each.msisdn for each in (await read_numbers(account, application_id)).numbers]
+    linked = [number.msisdn for number in (await read_numbers(account, application_id)).numbers]
     wanted = [options.digits_of(each) for each in chosen if each]
     for each in wanted:
         if each not in linked:
@@ -262,7 +262,7 @@ async def _rate(account: Account, application_id: str) -> float:
     """The highest price of a minute to the application's numbers. Raises CannotRun."""
     try:
         numbers = (await read_numbers(account, application_id)).numbers
-        return max([await read_rate(account, country) for country in {each.country or "GB" for each in numbers}])
+        return max([await read_rate(account, country) for country in {number.country or "GB" for number in numbers}])
     except VonageApiError as error:
         raise CannotRun(f"the price of a minute cannot be read: {error}", "state it with --rate, in EUR") from error
 
@@ -272,7 +272,7 @@ def _due(journal: Journal, limits: CheckLimits) -> Iterator[PlatformProbe]:
     cut_off = {each.probe for each in journal.interrupted} - set(limits.again)
     for probe in PROBES:
         if (not limits.only or probe.name in limits.only) and probe.name not in cut_off:
-            done = [each.probe for each in journal.observations].count(probe.name)
+            done = [observation.probe for observation in journal.observations].count(probe.name)
             yield from [probe] * max(limits.times - done, 0)
 
 

@@ -95,10 +95,10 @@ def prove_project(
     others = placed_forever(found.project, verdicts) + ([] if name else never_run(found.project.flows, verdicts))
     faults = _unique(chain.from_iterable(verdict.violations for verdict in verdicts), others)
     verdicts = [each.refuted_by(others) for each in verdicts]
-    issues = [_issue(each, source) for each in faults]
+    issues = [_issue(fault, source) for fault in faults]
     summary = "".join(f"{line}\n" for verdict in verdicts for line in _summary(verdict))
     if form == "json":
-        rows = [_document(each, source) for each in faults]
+        rows = [_document(fault, source) for fault in faults]
         shown = json_text({"flows": [_verdict_document(each) for each in verdicts], "violations": rows})
         summary = ""
     else:
@@ -222,12 +222,13 @@ def _coverings(project: Project, proofs: Iterable[Proof]) -> dict[str, list[Writ
     for outcome in missing:
         taken = f"{outcome.flow}, step {outcome.step}: {outcome.name}"
         click.echo(f"left out, because no scenario could reach it: {taken}", err=True)
-    for each in (each for scenarios in played.values() for each in scenarios if each.problem):
+    for each in (scenario for scenarios in played.values() for scenario in scenarios if scenario.problem):
         click.echo(
             f'left out, because the simulator behaves differently: "{each.written.name}": {each.problem}', err=True
         )
     return {
-        f"prove-{flow}": [each.written for each in scenarios if not each.problem] for flow, scenarios in played.items()
+        f"prove-{flow}": [scenario.written for scenario in scenarios if not scenario.problem]
+        for flow, scenarios in played.items()
     }
 
 

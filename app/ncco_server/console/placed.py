@@ -224,7 +224,7 @@ def _form(
         request,
         "placed_new.html",
         422 if faults else 200,
-        flows={each.name: group_title(each.name) for each in placing_flows(project)},
+        flows={flow.name: group_title(flow.name) for flow in placing_flows(project)},
         flow=flow,
         title=group_title(flow.name) if flow is not None else "",
         zone=zone_of(project),
@@ -241,7 +241,7 @@ async def place_call(request: Request, console: TheConsole, session: CanChange) 
     form = await request.form()
     typed = {name: str(value) for name, value in form.items()}
     project = await _project(console)
-    flow = next((each for each in placing_flows(project) if each.name == typed.get("flow")), None)
+    flow = next((flow for flow in placing_flows(project) if flow.name == typed.get("flow")), None)
     if flow is None:
         fault = {"flow": RefusedRequest("flow", "this flow places no calls", "Choose another one.")}
         return _form(request, project, None, typed, fault)

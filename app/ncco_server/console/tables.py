@@ -120,7 +120,7 @@ def _uses(project: Project) -> Mapping[str, Sequence[str]]:
 
 
 def _refusing(project: Project) -> list[str]:
-    return list(dict.fromkeys(each.table.name for each in project.refusals))
+    return list(dict.fromkeys(refusal.table.name for refusal in project.refusals))
 
 
 def _sparing(project: Project) -> list[str]:

@@ -183,7 +183,8 @@ def scopes_of(root: Flow, session: Session, cipher: Cipher | None) -> tuple[Flow
     if not session.callers:
         return (current,)
     waiting = [
-        _restored(root.named(each.flow), cipher, each.variables, each.lookups, each.step) for each in session.callers
+        _restored(root.named(caller.flow), cipher, caller.variables, caller.lookups, caller.step)
+        for caller in session.callers
     ]
     return (*waiting, current)
 
@@ -526,7 +527,8 @@ class Scopes:
     def kept(self) -> list[Level]:
         scopes = map(self._awaiting, self._scopes) if self._playbacks else self._scopes
         return [
-            Level(each.flow.name, each.step, each.kept(self._hidden), each.kept_lookups(self.mask)) for each in scopes
+            Level(scope.flow.name, scope.step, scope.kept(self._hidden), scope.kept_lookups(self.mask))
+            for scope in scopes
         ]
 
     def _awaiting(self, scope: FlowScope) -> FlowScope:

@@ -409,7 +409,7 @@ class TraceLine:
     @classmethod
     def read(cls, line: Mapping[str, Any]) -> Self:
         """Older lines lack some fields."""
-        return cls(**{each.name: line[each.name] for each in fields(cls) if each.name in line})
+        return cls(**{field.name: line[field.name] for field in fields(cls) if field.name in line})
 
 
 @dataclass

@@ -277,11 +277,11 @@ def _ready(draft: Draft, wait: OpenWait | None = None) -> ReadyAction:
 def _is_ours(value: Value) -> bool:
     """Whether the server supplies a value or all fields of an object, as of a checkpoint: then it is valid."""
     parts = value.parts if isinstance(value, Object) else (value,)
-    return all(isinstance(each, Supplied) for each in parts)
+    return all(isinstance(part, Supplied) for part in parts)
 
 
 def _dials(actions: Iterable[ReadyAction]) -> int:
-    return sum(each.constant["action"] == "connect" for each in actions)
+    return sum(action.constant["action"] == "connect" for action in actions)
 
 
 def begun(flow: Flow) -> TraceLine:

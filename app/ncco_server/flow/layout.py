@@ -282,7 +282,7 @@ def _by_medians(graph: _Graph, layers: Layers, *, upwards: bool) -> Layers:
     for layer in layers if upwards else reversed(layers):
         medians = {}
         for vertex in layer:
-            near = sorted(position[each] for each in graph.neighbours(vertex, upwards=upwards))
+            near = sorted(position[neighbour] for neighbour in graph.neighbours(vertex, upwards=upwards))
             if near:
                 medians[vertex] = (near[(len(near) - 1) // 2] + near[len(near) // 2]) / 2
         moved = iter(sorted(medians, key=medians.__getitem__))

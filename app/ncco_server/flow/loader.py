@@ -72,7 +72,7 @@ def load_files(
 ) -> Project:
     """Also report unreadable files. Handlers given as objects are enough for a project."""
     texts, issues = read_project(flows, templates)
-    if any(type(each) is not str for each in handlers):
+    if any(type(handler) is not str for handler in handlers):
         from ncco_server.flow.handlers.given import texts_of  # noqa: PLC0415 - only for programs that give some
 
         texts |= {f"{_FLOWS}{name}": text for name, text in texts_of(handlers).items()}
@@ -130,14 +130,14 @@ def _load(
 
     flows = [_read(file, file.head, context, tracked) for file in files if file.head is not None]
     if modules is not None:
-        _check_lookups(files, [context.shared, *(each.read.sections for each in flows)], modules)
+        _check_lookups(files, [context.shared, *(flow.read.sections for flow in flows)], modules)
     _check_flows(flows)
-    flows = [each.without_faulty_flow() for each in flows]
-    reads = [each.read for each in flows]
+    flows = [flow.without_faulty_flow() for flow in flows]
+    reads = [flow.read for flow in flows]
 
     linked = link(
         {read.name: read.flow for read in reversed(reads) if read.flow is not None},
-        {each.read.name: {**each.sources(context), **shared_sources} for each in reversed(flows)},
+        {flow.read.name: {**flow.sources(context), **shared_sources} for flow in reversed(flows)},
     )
     calendars = _calendars(context, linked)
     issues = {issue for file in files for issue in file.shown_issues}
@@ -153,7 +153,7 @@ def _load(
 
             issues |= {*check_overrides(calendars.values(), today)}
         issues |= {fault for path, text in templates.items() for fault in SourceFile(path, text).invisible_characters()}
-    callers = {each.file.path for each in flows if each.read.flow and each.read.name not in linked}
+    callers = {flow.file.path for flow in flows if flow.read.flow and flow.read.name not in linked}
     tables = {name: table for name, table in context.shared.tables.items() if table is not None}
     return Project(linked, _shown(issues, files, texts, callers), dict(texts), calendars, tables, context.refusals)
 
@@ -275,7 +275,7 @@ class _File:
     @classmethod
     def of_unlisted(cls, path: str, text: str, handlers: Iterable[str]) -> Self:
         """The code of `path` must not be run; `handlers` are all files with handlers."""
-        every = ",".join(sorted(each.removeprefix(_FLOWS) for each in handlers))
+        every = ",".join(sorted(handler.removeprefix(_FLOWS) for handler in handlers))
         message = "the server may not run the code of this file"
         cure = f"if it is yours, set NCCO_PYTHON_FLOWS={every}"
         return cls(path, text, None, None, True, [RULES["E702"].at(Place(path, 1, 1), message, cure)])
@@ -340,14 +340,14 @@ def _read(file: _File, head: FlowHead, context: Context, tracked: Templates) -> 
 
 
 def _check_lookups(files: Iterable[_File], sections: Iterable[Sections], allowed: Collection[str]) -> None:
-    lookups = (lookup for each in sections for lookup in each.lookups.values())
+    lookups = (lookup for section in sections for lookup in section.lookups.values())
     found = {*check_modules(lookups, allowed)}
     for file in files:
         file.issues.extend(issue for issue in found if issue.place.file == file.path)
 
 
 def _check_flows(flows: Iterable[_FlowFile]) -> None:
-    sound = {each.file.path: each for each in flows if not each.file.has_errors}
+    sound = {flow.file.path: flow for flow in flows if not flow.file.has_errors}
     first = {each.read.name: path for path, each in reversed(sound.items())}
     by_name = {
         each.read.name if first[each.read.name] == path else path: each.read for path, each in reversed(sound.items())

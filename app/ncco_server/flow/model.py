@@ -132,7 +132,7 @@ class Step:
         )
         return Offers(
             announces=speaks and not dials and not records and self.exit.asked is None,
-            tells_hours=any("hours" in each.value.used_names for each in self.effects if each.phase == "do"),
+            tells_hours=any("hours" in effect.value.used_names for effect in self.effects if effect.phase == "do"),
             reads_hours=any("hours" in value.used_names for value in self.exit.reads()),
             asks_for_message=records,
             dials=dials,

@@ -385,7 +385,7 @@ class Exit(ABC):
     @cached_property
     def runs(self) -> Runs | None:
         runs = (way.target.runs for way in self.ways if way.target.runs is not None)
-        return next((each for each in runs if each.comes_back), None)
+        return next((run for run in runs if run.comes_back), None)
 
     @cached_property
     def offers(self) -> tuple[Offer, ...]:

@@ -171,11 +171,11 @@ async def code_actions(ls: FlowServer, params: types.CodeActionParams) -> list[t
 async def document_symbols(ls: FlowServer, params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
     found = await ls.ask_at(ls.answers, answers.symbols, params.text_document.uri)
     symbols = [symbol_of(each) for each in found[1]] if found else []
-    flow = next((each for each in symbols if each.kind == types.SymbolKind.Module), None)
+    flow = next((symbol for symbol in symbols if symbol.kind == types.SymbolKind.Module), None)
     if flow is None:
         return symbols
     flow.range.start = types.Position(0, 0)
-    flow.children = [each for each in symbols if each is not flow]
+    flow.children = [symbol for symbol in symbols if symbol is not flow]
     return [flow]
 
 

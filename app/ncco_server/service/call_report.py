@@ -139,7 +139,7 @@ async def count_calls(records: Records, period: Period, now_ms: int, flow: str =
     """`flow` is the one that the calls began in. Raises StoreError."""
     counted = await count_results(records, *period.milliseconds, now_ms, flow)
     tallies = defaultdict[tuple[str, str], CallCounts](CallCounts, {("all", ""): CallCounts()})
-    for calls in sorted(counted.calls, key=lambda each: -each.calls):
+    for calls in sorted(counted.calls, key=lambda call: -call.calls):
         groups = [("all", ""), ("flow", calls.flow), ("number", calls.line)]
         for by, name in [*groups, ("result", calls.own)] if calls.own else groups:
             known = name if (by, name) in tallies or len(tallies) <= MOST_NAMES else "other"

@@ -160,6 +160,6 @@ async def missed_callers(
 
 def total(calls: Iterable[SummedCalls]) -> dict[str, int]:
     found = dict[str, int]()
-    for each in calls:
-        found[each.result] = found.get(each.result, 0) + each.calls
+    for call in calls:
+        found[call.result] = found.get(call.result, 0) + call.calls
     return found

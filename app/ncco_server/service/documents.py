@@ -121,7 +121,7 @@ class PlacedDocument(RowDocument):
 
     @classmethod
     def of(cls, row: PlacedRow, attempts: Sequence[AttemptRow] | None = None) -> Self:
-        shown = None if attempts is None else [PlacedAttempt.of(each) for each in attempts]
+        shown = None if attempts is None else [PlacedAttempt.of(attempt) for attempt in attempts]
         return cls.model_validate(row._asdict() | {"attempts": shown})
 
 

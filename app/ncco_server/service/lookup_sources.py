@@ -214,7 +214,9 @@ class PythonModules:
     def _is_writable(self, module: str, path: Path) -> bool:
         parts = module.split(".")
         folders = (each.resolve() for each in self.writable)
-        below = (each.relative_to(path.resolve()).parts for each in folders if each.is_relative_to(path.resolve()))
+        below = (
+            folder.relative_to(path.resolve()).parts for folder in folders if folder.is_relative_to(path.resolve())
+        )
         return any(each and tuple(parts[: len(each)]) == each for each in below)
 
 

@@ -220,7 +220,7 @@ async def _send(message: EmailMessage, server: MailServer, until: float) -> Verd
     except TimeoutError:
         return Verdict("again", "the mail server did not answer in time", is_slow=True)
     except aiosmtplib.SMTPRecipientsRefused as error:
-        return _refused("every address", min(each.code for each in error.recipients))
+        return _refused("every address", min(recipient.code for recipient in error.recipients))
     except (aiosmtplib.SMTPAuthenticationError, aiosmtplib.SMTPConnectError) as error:
         return Verdict("again", _problem_of(error))
     except aiosmtplib.SMTPSenderRefused as error:

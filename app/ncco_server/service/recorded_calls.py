@@ -80,7 +80,7 @@ class TimelineEntry:
                 "outcome": inputs.get("outcome"),
                 "ms": inputs["us"] / 1000 if inputs.get("us") is not None else None,
                 "lookups": inputs.get("lookups", {}),
-                "functions": [each._asdict() for each in self.functions],
+                "functions": [function._asdict() for function in self.functions],
                 "why": orjson.loads(self.turn.trace),
                 "ncco": orjson.loads(self.turn.ncco or b"null"),
             }
@@ -207,7 +207,7 @@ def action_summary(action: Mapping[str, Any]) -> str:
     match name:
         case "connect":
             endpoints = (each for each in action.get("endpoint") or () if isinstance(each, dict))
-            words = ", ".join(f"{each.get('type', '')} {_address(each)}".strip() for each in endpoints)
+            words = ", ".join(f"{endpoint.get('type', '')} {_address(endpoint)}".strip() for endpoint in endpoints)
             words += f", for {action['timeout']} s" if "timeout" in action else ""
         case "input":
             most = (action.get("dtmf") or {}).get("maxDigits")

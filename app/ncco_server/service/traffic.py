@@ -165,7 +165,7 @@ def _taken_by(
     found = {key for trace in traces for key in _taken_in(trace, flows)}
     if call.is_over and statuses:
         session = from_json(call.state)
-        last = ((each.wait, each.status) for each in statuses if each.turn == session.turn)
+        last = ((statuse.wait, statuse.status) for statuse in statuses if statuse.turn == session.turn)
         found.update(completed_last(flows, session, last))
     return found
 

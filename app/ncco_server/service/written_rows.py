@@ -181,7 +181,7 @@ def turn_row(
     if turn.answers:
         inputs["lookups"] = lookups = turn.lookups
         if len(turn.answers) > len(lookups):
-            inputs["answers"] = [tuple(each) for each in turn.answers]
+            inputs["answers"] = [tuple(answer) for answer in turn.answers]
     if turn.called:
         inputs["functions"] = [tuple(each) for each in turn.called]
     if hooks:

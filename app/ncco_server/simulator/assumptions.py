@@ -178,7 +178,9 @@ def assumptions() -> Mapping[str, Assumption]:
     """In the order of `Assumptions`."""
     hints = get_type_hints(Assumptions, include_extras=True)
     questions = field_docs(Assumptions, Assumptions)
-    return {each.name: _assumption(each.name, hints[each.name], questions[each.name]) for each in fields(Assumptions)}
+    return {
+        field.name: _assumption(field.name, hints[field.name], questions[field.name]) for field in fields(Assumptions)
+    }
 
 
 def _assumption(name: str, annotation: Any, question: str) -> Assumption:

@@ -85,7 +85,7 @@ def _collected(playback: Playback, action: Action, waited: Waited) -> Routine[Co
                 ends_ms = clock.ms + milliseconds(given.seconds)
                 latest_ms = spoken_ms + milliseconds(speech.get("maxDuration", 60))
                 reason = "max_duration" if ends_ms > latest_ms else "end_on_silence_timeout"
-                heard = {"timeout_reason": reason, "results": [dict(each) for each in given.results]}
+                heard = {"timeout_reason": reason, "results": [dict(result) for result in given.results]}
                 said = {"error": given.error} if given.error else heard
                 deadline_ms = min(ends_ms + milliseconds(speech.get("endOnSilence", 2.0)), latest_ms)
             given = yield from queue.take(within=(deadline_ms - clock.ms) / 1000)

@@ -536,7 +536,7 @@ def _write_result(old: OldCall, now: int) -> Work[None]:
             yield RETURN_BY_KEY, (key, old.returned_at, old.returned_by)
         return
     sessions = [(other, id_) for _, id_, other in (yield SELECT_SESSIONS, (leg,))] if leg else []
-    earlier = [each for each in sessions if each[0] < key]
+    earlier = [session for session in sessions if session[0] < key]
     is_last = all(other <= key for other, _ in sessions)
     end = now if old.ended_at is None else old.ended_at
     previous = earlier[-1][1] if earlier else ""
@@ -678,7 +678,7 @@ class Results:
         """
         if not (yield SAVE_PROGRESS, (*progress, fence)):
             raise Conflict("the results of older calls")
-        for old in sorted(calls, key=lambda each: each.call.id):
+        for old in sorted(calls, key=lambda call: call.call.id):
             yield from _write_result(old, now)
 
     @in_one_transaction

@@ -107,7 +107,7 @@ def _execute(cursor: sqlite3.Cursor, sql: Sql, values: Sequence[object]) -> None
         cursor.execute(sql.sqlite, tuple(values))  # with other sequences the driver fetches each value separately
     except UnicodeEncodeError:
         escaped = [
-            each.encode("utf-8", "backslashreplace").decode() if isinstance(each, str) else each for each in values
+            value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value for value in values
         ]
         cursor.execute(sql.sqlite, escaped)
 
@@ -119,7 +119,7 @@ def run(connection: sqlite3.Connection, work: Work[T]) -> T:
         while True:
             sql, values = statement
             if isinstance(statement, Many):
-                rows = [row for each in values for row in fetch(connection, sql, each)]
+                rows = [row for value in values for row in fetch(connection, sql, value)]
             else:
                 _execute(cursor, sql, values)
                 if not isinstance(statement, Insert):

@@ -317,7 +317,7 @@ def _add_turn(
 
 
 def _with_rows(keys: Sequence[str], saves: Sequence[RowChange]) -> Sequence[str]:
-    return (*keys, *[each.row for each in saves])
+    return (*keys, *[save.row for save in saves])
 
 
 def _record(

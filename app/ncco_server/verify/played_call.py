@@ -175,7 +175,7 @@ class PlayedCall:
 
     @property
     def turns(self) -> list[TurnRow]:
-        return [each.turn for each in self.placed.turns]
+        return [turn.turn for turn in self.placed.turns]
 
     @property
     def finished_steps(self) -> list[FinishedStep]:
@@ -467,7 +467,7 @@ def _file_of(line: TraceLine) -> str:
 
 def _session_after(turns: Sequence[StoredTurn]) -> Session | None:
     own = turns[0].session.id if turns else ""
-    return next((from_json(each.session.state) for each in reversed(turns) if each.session.id == own), None)
+    return next((from_json(turn.session.state) for turn in reversed(turns) if turn.session.id == own), None)
 
 
 def _asked_in(session: Session | None, flows: Mapping[str, Flow]) -> Asked | None:

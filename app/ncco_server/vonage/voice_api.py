@@ -189,7 +189,9 @@ class Problem(ApiDocument):
 
     @property
     def explanation(self) -> str:
-        wrong = (f"{each.name}: {each.reason}" for each in self.invalid_parameters)
+        wrong = (
+            f"{invalid_parameter.name}: {invalid_parameter.reason}" for invalid_parameter in self.invalid_parameters
+        )
         return "; ".join(filter(None, (self.detail, *wrong)))
 
 

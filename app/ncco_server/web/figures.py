@@ -76,7 +76,7 @@ class LastHour:
             refused=_counts(hour, "ncco_signature_rejections_total"),
             median_s=median_s,
             p99_s=p99_s,
-            lookups=tuple(sorted(_lookups(hour), key=lambda each: (-each.failed - each.late, each.name))),
+            lookups=tuple(sorted(_lookups(hour), key=lambda lookup: (-lookup.failed - lookup.late, lookup.name))),
             hook_tries=_counts(hour, "ncco_hook_tries_total"),
             recording_tries=_counts(hour, "ncco_recording_tries_total"),
             hooks=_counts(now, "ncco_hooks"),

@@ -147,7 +147,9 @@ router = APIRouter(responses=REFUSALS)
 async def list_tables(api: Api, key: Key) -> list[DeclaredTable]:
     """List the tables that this key may use."""
     tables = (await api.project.current()).tables.values()
-    return [DeclaredTable.of(each, can_change=key.may_change(each.name)) for each in tables if key.may_read(each.name)]
+    return [
+        DeclaredTable.of(table, can_change=key.may_change(table.name)) for table in tables if key.may_read(table.name)
+    ]
 
 
 @router.get("/tables/{table}")

@@ -132,7 +132,7 @@ class WebhookRoute(APIRoute):
 
 def _methods_of(path: str) -> set[str]:
     """A path with GET and POST has a route for each."""
-    same = [each for each in router.routes if isinstance(each, APIRoute) and each.path == path]
+    same = [route for route in router.routes if isinstance(route, APIRoute) and route.path == path]
     return set[str]().union(*(each.methods or () for each in same))
 
 

@@ -186,7 +186,7 @@ def _result(text: str, definition: FunctionDefinition) -> Any:
         read = {name: json_or_text(value) for name, value in given.items()}
         as_text = {name: given[name] for name in definition.misfits(read) if name in given}
         readings.insert(0, read | as_text)
-    problems = [definition.misfit(each) for each in readings]
+    problems = [definition.misfit(reading) for reading in readings]
     if "" not in problems:
         raise ValueError(problems[0])
     found = readings[problems.index("")]
@@ -209,7 +209,9 @@ def _given(text: str) -> dict[str, str]:
 
 def _names(definition: Answering) -> Sequence[str]:
     if isinstance(definition, FunctionDefinition):
-        return [*dict.fromkeys(name for each in definition.examples if isinstance(each, dict) for name in each)]
+        return [
+            *dict.fromkeys(name for example in definition.examples if isinstance(example, dict) for name in example)
+        ]
     return [*definition.returns.fields]
 
 

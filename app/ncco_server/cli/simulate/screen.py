@@ -86,9 +86,9 @@ class Screen:
             yield noted(at, 2, ("decision", number), text)
 
     def show_asked(self, what: str, result: Result) -> None:
-        played = [each for each in result.webhooks if each.is_played]
+        played = [webhook for webhook in result.webhooks if webhook.is_played]
         if what == "ncco":
-            for ncco in [each.ncco for each in result.webhooks if each.ncco is not None][-1:]:
+            for ncco in [webhook.ncco for webhook in result.webhooks if webhook.ncco is not None][-1:]:
                 self._show_json(ncco)
         elif what == "why":
             decisions = self._decisions(result)

@@ -100,7 +100,7 @@ class FileChange:
     @property
     def step(self) -> str:
         """The first step with a changed text, or ""."""
-        changes = {(each.group, each.label) for each in self.differences}
+        changes = {(difference.group, difference.label) for difference in self.differences}
         steps = (each.path[1] for each in self.after if each.path[0] == "steps" and (each.group, each.label) in changes)
         return next(steps, "")
 

@@ -98,8 +98,8 @@ class PhoneCall(PlayedCall):
     @property
     def has_only_silence(self) -> bool:
         """Whether the call recorded only silence."""
-        is_recorded = any(each.position.waits == "record" for each in self.finished_steps)
-        return is_recorded and not any(isinstance(each.step, RecordStep) for each in self.finished_steps)
+        is_recorded = any(finished.position.waits == "record" for finished in self.finished_steps)
+        return is_recorded and not any(isinstance(finished.step, RecordStep) for finished in self.finished_steps)
 
     @property
     def decided(self) -> ScriptedParty | None:

@@ -162,7 +162,9 @@ def _dials_of(leg: str, entries: Sequence[TimelineEntry]) -> Iterator[DialStep]:
         outcome = next((outcome for status, outcome in DIAL_RESULTS if status in said), None)
         if outcome is not None:
             durations = (str(entry.fields.get("duration") or "") for entry in of_party)
-            talks_s = next((float(each) for each in durations if each.isdecimal() and len(each) < 5), 30.0)
+            talks_s = next(
+                (float(duration) for duration in durations if duration.isdecimal() and len(duration) < 5), 30.0
+            )
             yield DialStep(party=ScriptedParty(outcome=outcome, talks=min(max(talks_s, 1.0), 7200.0)))
 
 

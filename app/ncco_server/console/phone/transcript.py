@@ -189,7 +189,7 @@ def explain(call: PlayedCall, number: int, base_url: str) -> Explanation:
         [(name, shown(value)) for name, value in variables.items()],
         inputs["us"] / 1000 if "us" in inputs else None,
         _exchange(call, played.delivery, base_url),
-        [_exchange(call, each, base_url) for each in others],
+        [_exchange(call, other, base_url) for other in others],
     )
 
 

@@ -74,7 +74,7 @@ def _check_refusals(flows: tuple[ReadFlow, ...], refusals: Iterable[CallerRefusa
 
 def _check_results(sections: Iterable[Sections]) -> Iterator[FlowIssue]:
     first: dict[str, OwnResult] = {}
-    for name, result in (declared for each in sections for declared in each.results.items()):
+    for name, result in (declared for section in sections for declared in section.results.items()):
         known = first.setdefault(name, result)
         if known.text != result.text:
             where = f"{known.place.file}:{known.place.line}"

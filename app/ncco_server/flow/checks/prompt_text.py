@@ -214,7 +214,9 @@ def _has_open_value(text: str, tokens: str, places: Mapping[int, tuple[int, int]
     for found in re.finditer(f"(?P<stop>^|[ ][.!?;:]) {_VALUE}+(?=(?P<end>$|[ ][.!?;:])|)", tokens):
         if found["end"] is not None or text[places[found.end()][0]].isupper():
             return True
-    return any(each.pattern(f"(?:{{press}}|{{dial}}|{{nouns}})[ ]{_VALUE}").search(tokens) for each in languages())
+    return any(
+        language.pattern(f"(?:{{press}}|{{dial}}|{{nouns}})[ ]{_VALUE}").search(tokens) for language in languages()
+    )
 
 
 def _mentions(tokens: str, among: list[Language]) -> Iterator[Mention]:

@@ -109,8 +109,10 @@ def _check_asked(source: StepSource, played: tuple[Part, ...], exit_: Exit, loca
     node = source.fields.values[exit_.word]
     names = node.keys() if isinstance(node, Map) else ()
     menu = [
-        MenuEntry(each.name, each.keys, tuple(each.said_in(locale)), each.place, is_inherited=each.name not in names)
-        for each in choices
+        MenuEntry(
+            choice.name, choice.keys, tuple(choice.said_in(locale)), choice.place, is_inherited=choice.name not in names
+        )
+        for choice in choices
     ]
     played_words = {action.word for action in actions}
     is_complete = all(part.actions and not part.targets for part in own) and "stream" not in played_words
@@ -144,7 +146,7 @@ def _check_promises(steps: Mapping[str, ReadStep], reader: Resolver) -> Iterator
 def _promised(text: PromptText) -> Iterator[NamedKey]:
     for start, end in _sentences(text):
         for said in text.language.pattern(GRAMMAR["any time"]).finditer(text.tokens, start, end):
-            near = [each for each in text.mentions if start <= each.start < end and not each.is_range]
+            near = [mention for mention in text.mentions if start <= mention.start < end and not mention.is_range]
             near.sort(key=lambda each: max(each.start - said.end(), said.start() - each.end))
             yield from (near[0].keys if near and not _is_forbidden(text, near[0]) else ())
 

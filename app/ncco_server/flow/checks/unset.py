@@ -61,7 +61,7 @@ class Presence:
         for name, step in flow.steps.items():
             self.own[name] = _given(effect for effect in step.effects if effect.phase in ("lookup", "enter"))
             passages[name] = tuple(self._passages(step))
-        some = NO_NAMES.union(*self.own.values(), *(way.may_set for each in passages.values() for way in each))
+        some = NO_NAMES.union(*self.own.values(), *(way.may_set for passage in passages.values() for way in passage))
         everything = some.union(flow.variables, flow.params, self.facts.source.sections.lookups)
         waiting = [(name, Present(everything, NO_NAMES)) for name in flow.steps]
         waiting += [(name, Present(frozenset(flow.params), _REACHED)) for name in flow.entered]

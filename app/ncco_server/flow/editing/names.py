@@ -98,7 +98,7 @@ class ProjectNames:
         return {kind: sorted(self.all_of(kind)) for kind in NAME_KINDS}
 
     def users_of(self, kind: NameKind, name: str) -> list[str]:
-        used = (each.path for each in self.files.values() if any(known[:2] == (kind, name) for known in each.names))
+        used = (file.path for file in self.files.values() if any(known[:2] == (kind, name) for known in file.names))
         return sorted(used)
 
     def definition_at(self, file: str, line: int, column: int) -> Name | None:

@@ -34,7 +34,11 @@ def name_at(names: ProjectNames, file: str, line: int, column: int) -> tuple[Nam
         raise CannotRename("there is no name here that the project defines: put the cursor on a step or a lookup")
     if definition.kind not in NOUNS:
         raise CannotRename(f'"{definition.name}" cannot be renamed here: only steps, lookups, hooks and flows can')
-    at = (each for each in names.occurrences(definition) if each.place.file == file and each.place.covers(line, column))
+    at = (
+        occurrence
+        for occurrence in names.occurrences(definition)
+        if occurrence.place.file == file and occurrence.place.covers(line, column)
+    )
     return next(at, definition), definition
 
 

@@ -91,7 +91,7 @@ def alternatives(schema: JsonSchema, node: Node) -> Iterator[JsonSchema]:
             if is_taken and isinstance(schema.get(branch), dict):
                 yield from alternatives(schema[branch], node)
     for inner in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
-        yield from (each for each in alternatives(inner, node) if _is_of_its_kind(each, node))
+        yield from (alternative for alternative in alternatives(inner, node) if _is_of_its_kind(alternative, node))
     if not schema.keys() <= {"$ref", "if", "then", "else", "anyOf", "oneOf", "description"}:
         yield schema
 

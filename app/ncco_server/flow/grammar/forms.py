@@ -88,7 +88,9 @@ class Duration:
         found = self._fitting(text.value)
         if found is not None:
             return found
-        meant = [each for each in _probable_durations(text.value, self.unit) if self._fitting(each) is not None]
+        meant = [
+            duration for duration in _probable_durations(text.value, self.unit) if self._fitting(duration) is not None
+        ]
         cure: str | Fix = f"write a duration from {self.low} to {self.high}"
         if meant:
             cure = Fix(f"write {' or '.join(dict.fromkeys(meant))}", "word", meant[0])

@@ -90,9 +90,9 @@ def read_locales(node: Node, what: str, reader: Reader) -> Mapping[str, Locale]:
     read = [_read_locale(entry, reader) for entry in entries]
     if isinstance(node, Seq):
         read = [
-            _assume_locale(base_language(each.value), each.place, each.value)
-            for each in node.items
-            if isinstance(each, Text)
+            _assume_locale(base_language(item.value), item.place, item.value)
+            for item in node.items
+            if isinstance(item, Text)
         ]
     return {locale.name: locale for locale in read if locale is not None}
 

@@ -659,7 +659,7 @@ class Call:
             """None stands for no row."""
             definition = self._tables[table]
             values = definition.row_defaults if stored is None else stored
-            known = self._known if stored is not None else {str(each): str(each) for each in values.values()}
+            known = self._known if stored is not None else {str(value): str(value) for value in values.values()}
             columns = {name: _column(definition.columns[name], each, known) for name, each in values.items()}
             return Row(columns, stored is not None)
 

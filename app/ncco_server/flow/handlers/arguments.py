@@ -28,10 +28,10 @@ class WrittenArguments:
     def placed(self, node: Map) -> Map:
         """The node of a flow, with the place of each argument. What is no argument keeps its place."""
         entries = (
-            Entry(each.key._replace(place=self._place(keyword)), self._at(each.value, keyword.value))
-            if (keyword := self._found.get(each.key.value)) is not None
-            else each
-            for each in node.entries
+            Entry(entry.key._replace(place=self._place(keyword)), self._at(entry.value, keyword.value))
+            if (keyword := self._found.get(entry.key.value)) is not None
+            else entry
+            for entry in node.entries
         )
         return node._replace(entries=tuple(entries))
 
@@ -43,9 +43,9 @@ class WrittenArguments:
             pairs = zip(code.keys, code.values, strict=True) if isinstance(code, ast.Dict) else ()
             written = {str(key.value): (key, value) for key, value in pairs if isinstance(key, ast.Constant)}
             entries = []
-            for each in node.entries:
-                key, value = written.get(each.key.value, (code, code))
-                entries.append(Entry(self._text(each.key, key), self._at(each.value, value)))
+            for entry in node.entries:
+                key, value = written.get(entry.key.value, (code, code))
+                entries.append(Entry(self._text(entry.key, key), self._at(entry.value, value)))
             return Map(tuple(entries), place)
         if isinstance(node, Seq):
             items = code.elts if isinstance(code, ast.List | ast.Tuple) else []

@@ -56,7 +56,7 @@ def given_handlers(flows: Sequence[CallFlow], folder: Path) -> tuple[GivenHandle
 
 
 def texts_of(handlers: Iterable[str]) -> dict[str, str]:
-    return {str(each): each.text for each in handlers if isinstance(each, GivenHandler)}
+    return {str(handler): handler.text for handler in handlers if isinstance(handler, GivenHandler)}
 
 
 def _module_name(module: ModuleType) -> str:

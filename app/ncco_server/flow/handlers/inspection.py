@@ -200,18 +200,18 @@ class HandlerCode:
     def _are_bound_later(self, unbound: Set[str], line: int) -> bool:
         """Whether no loop is around the line, and its function binds the names that the line reads only after it."""
         around = [
-            each
+            function
             for functions in self._functions.values()
-            for each in functions
-            if each.lineno <= line <= (each.end_lineno or line)
+            for function in functions
+            if function.lineno <= line <= (function.end_lineno or line)
         ]
         if not around:
             return False
         nodes = list(ast.walk(max(around, key=lambda each: each.lineno)))
-        loops = (each for each in nodes if isinstance(each, ast.For | ast.AsyncFor | ast.While))
-        read = {each.id for each in nodes if isinstance(each, ast.Name) and each.lineno == line and each.id in unbound}
-        bound = [each.lineno for each in nodes if isinstance(each, _PLACED) and not read.isdisjoint(_bound_by(each))]
-        is_in_loop = any(each.lineno <= line <= (each.end_lineno or line) for each in loops)
+        loops = (node for node in nodes if isinstance(node, ast.For | ast.AsyncFor | ast.While))
+        read = {node.id for node in nodes if isinstance(node, ast.Name) and node.lineno == line and node.id in unbound}
+        bound = [node.lineno for node in nodes if isinstance(node, _PLACED) and not read.isdisjoint(_bound_by(node))]
+        is_in_loop = any(loop.lineno <= line <= (loop.end_lineno or line) for loop in loops)
         return bool(read) and not is_in_loop and all(each >= line for each in bound)
 
     def _outside(self, function: Function) -> Iterator[Remark]:
@@ -325,10 +325,10 @@ class HandlerCode:
             if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
                 continue
             parts = (_dotted(each, found) for each in ast.walk(node.value))
-            made = [each for each in parts if _starts_with(each, _OUTSIDE) and not _starts_with(each, _SAME)]
+            made = [part for part in parts if _starts_with(part, _OUTSIDE) and not _starts_with(part, _SAME)]
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if made and not isinstance(node.value, ast.Lambda):
-                found |= {each.id: made[0] for each in targets if isinstance(each, ast.Name)}
+                found |= {target.id: made[0] for target in targets if isinstance(target, ast.Name)}
         return found
 
     @cached_property
@@ -352,7 +352,7 @@ class HandlerCode:
 
 
 def _lines_of(code: CodeType) -> frozenset[int]:
-    inner = [_lines_of(each) for each in code.co_consts if isinstance(each, CodeType)]
+    inner = [_lines_of(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
     return frozenset(line for *_, line in code.co_lines() if line is not None).union(*inner)
 
 
@@ -387,7 +387,7 @@ def _is_run(statement: ast.stmt, run: frozenset[int]) -> bool:
 
 def _unsure_in(function: Function) -> frozenset[str]:
     arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
-    unsure = {each.arg for each in arguments[1:]}
+    unsure = {argument.arg for argument in arguments[1:]}
     size = -1
     while size != len(unsure):
         size = len(unsure)
@@ -431,7 +431,7 @@ def _is_unsure(expression: ast.expr, unsure: frozenset[str]) -> bool:
             | ast.Set()
         ):
             return any(
-                _is_unsure(each, unsure) for each in ast.iter_child_nodes(expression) if isinstance(each, ast.expr)
+                _is_unsure(child, unsure) for child in ast.iter_child_nodes(expression) if isinstance(child, ast.expr)
             )
         case _:
             return True
@@ -454,7 +454,7 @@ def _run_again(function: Function) -> Iterator[ast.AST]:
 
 def _bound_in(function: Function) -> set[str]:
     arguments = {each.arg for each in ast.walk(function.args) if isinstance(each, ast.arg)}
-    found = {each for node in ast.walk(function) if isinstance(node, ast.Global) for each in node.names}
+    found = {name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names}
     stored = {each.id for each in ast.walk(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
     return arguments | (stored - found)
 
@@ -463,15 +463,15 @@ def _imports(tree: ast.AST) -> dict[str, str]:
     found: dict[str, str] = {}
     for node in ast.walk(tree):
         match node:
-            case ast.Import(names=names):
+            case ast.Import(names=aliases):
                 found |= {
-                    each.asname or each.name.partition(".")[0]: each.name
-                    if each.asname
-                    else each.name.partition(".")[0]
-                    for each in names
+                    alias.asname or alias.name.partition(".")[0]: alias.name
+                    if alias.asname
+                    else alias.name.partition(".")[0]
+                    for alias in aliases
                 }
-            case ast.ImportFrom(module=str(module), names=names, level=0):
-                found |= {each.asname or each.name: f"{module}.{each.name}" for each in names}
+            case ast.ImportFrom(module=str(module), names=aliases, level=0):
+                found |= {alias.asname or alias.name: f"{module}.{alias.name}" for alias in aliases}
             case _:
                 pass
     return found

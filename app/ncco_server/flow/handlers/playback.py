@@ -247,7 +247,7 @@ class HandlerPlayback:
         if not self._known_digest:
             said = [(effect.first, effect.do, effect.words) for effect, _ in self._said_since]
             called = self._called
-            given = [_told(each) for each in called.arguments] if called is not None else []
+            given = [_told(argument) for argument in called.arguments] if called is not None else []
             self._known_digest = f"{zlib.crc32(as_bytes([self._name, said, *given])):08x}"
         return self._known_digest
 

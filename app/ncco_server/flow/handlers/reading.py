@@ -314,7 +314,8 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
     if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
         issues.extend(_issue_of(failure) for failure in steps.failures)
         issues.extend(
-            RULES[each.code].at(Place(place.file, each.line, 1), each.message, each.cure) for each in steps.remarks()
+            RULES[remark.code].at(Place(place.file, remark.line, 1), remark.message, remark.cure)
+            for remark in steps.remarks()
         )
     first = next(iter(steps), _START)
     issues.extend(maker.warnings)

@@ -72,7 +72,7 @@ def samples_of_row(definition: LookupDefinition, tested: Sequence[str | int] = (
     }
     first = {name: samples[0] for name, samples in columns.items()}
     rows = [first, *({**first, name: other} for name, samples in columns.items() for other in samples[1:])]
-    is_whole = all(each.words or each.name == "bool" for each in definition.returns.fields.values())
+    is_whole = all(field.words or field.name == "bool" for field in definition.returns.fields.values())
     return Samples(tuple(rows[:MOST]), is_whole and len(columns) <= 1 and len(rows) <= MOST)
 
 
@@ -102,7 +102,7 @@ def _of(hint: Any, depth: int, known: Mapping[Any, tuple[Any, ...]]) -> Sequence
     if origin is typing.Literal:
         return arguments
     if origin in (typing.Union, types.UnionType):
-        return [sample for each in arguments for sample in _of(each, depth, known)]
+        return [sample for argument in arguments for sample in _of(argument, depth, known)]
     if depth > 3 or hint is Any:
         return ("text", None)
     if origin in (list, tuple, set, frozenset) or hint in (list, tuple):
@@ -116,7 +116,7 @@ def _of(hint: Any, depth: int, known: Mapping[Any, tuple[Any, ...]]) -> Sequence
 def _fields_of(hint: Any) -> dict[str, Any]:
     if is_dataclass(hint) and isinstance(hint, type):
         hints = typing.get_type_hints(hint)
-        return {each.name: hints[each.name] for each in fields(hint) if each.init or each.default is MISSING}
+        return {field.name: hints[field.name] for field in fields(hint) if field.init or field.default is MISSING}
     known = getattr(hint, "model_fields", None)
     if isinstance(known, Mapping):
         return {name: each.annotation for name, each in known.items()}

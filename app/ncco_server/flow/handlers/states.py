@@ -56,8 +56,8 @@ def live_variables(code: CodeType) -> Mapping[int, Set[str]]:
     instructions = list(dis.get_instructions(code))
     shared = {*code.co_cellvars, *code.co_freevars}
     if not _BY_NAME.isdisjoint(code.co_names):
-        return {each.offset: {*code.co_varnames, *shared} for each in instructions}
-    handlers = [each.offset for each in instructions if each.opname == "PUSH_EXC_INFO"]
+        return {instruction.offset: {*code.co_varnames, *shared} for instruction in instructions}
+    handlers = [instruction.offset for instruction in instructions if instruction.opname == "PUSH_EXC_INFO"]
     following: dict[int, list[int]] = {}
     for each, after in zip(instructions, [*instructions[1:], None], strict=True):
         following[each.offset] = [*handlers]  # any instruction may raise; which handler catches it makes no difference
@@ -65,10 +65,12 @@ def live_variables(code: CodeType) -> Mapping[int, Set[str]]:
             following[each.offset].append(each.argval)
         if after is not None and not each.opname.startswith(_LEAVES):
             following[each.offset].append(after.offset)
-    before: dict[int, Set[str]] = {each.offset: frozenset() for each in instructions}
+    before: dict[int, Set[str]] = {instruction.offset: frozenset() for instruction in instructions}
     live: dict[int, Set[str]] = {}
     while live != (live := {offset: shared.union(*(before[each] for each in to)) for offset, to in following.items()}):
-        before = {each.offset: _read_before(each, live[each.offset]) for each in instructions}
+        before = {
+            instruction.offset: _read_before(instruction, live[instruction.offset]) for instruction in instructions
+        }
     return live
 
 
@@ -89,11 +91,11 @@ def _started(coroutine: Any, frame: Any, ignored: Any) -> Iterator[Any]:
     kept = frame.f_locals
     own = (coroutine.__name__, coroutine.__qualname__, coroutine.cr_await, kept, frame.f_globals, frame.f_builtins)
     known = [id(each) for each in (ignored, *own, *kept.values())]
-    for each in gc.get_referents(coroutine):
-        if id(each) in known:
-            known.remove(id(each))
-        elif type(each).__name__ not in _MACHINERY and not hasattr(each, "is_awaited"):
-            yield each
+    for referent in gc.get_referents(coroutine):
+        if id(referent) in known:
+            known.remove(id(referent))
+        elif type(referent).__name__ not in _MACHINERY and not hasattr(referent, "is_awaited"):
+            yield referent
 
 
 def comparable(value: Any, depth: int = 0) -> Any:

@@ -127,7 +127,7 @@ class Made(NamedTuple):
 
 def constants(code: CodeType) -> Mapping[int, str]:
     """Every text of some code and the functions in it, by its `id`."""
-    return {id(each): each for each in _texts(code.co_consts)}
+    return {id(text): text for text in _texts(code.co_consts)}
 
 
 def _texts(found: Sequence[Any]) -> Iterator[str]:
@@ -180,7 +180,9 @@ class EffectTemplate:
                 key += (kind, value)  # True equals 1, and sounds different
             elif kind is Ssml:
                 key += (Ssml, len(value.pieces))
-                key += [each.text if self._is_written(each) else (str, self._hole(each.text)) for each in value.pieces]
+                key += [
+                    piece.text if self._is_written(piece) else (str, self._hole(piece.text)) for piece in value.pieces
+                ]
             elif kind is Secret:
                 key.append((Secret, self._secret_hole(value)))
             elif isinstance(value, str):

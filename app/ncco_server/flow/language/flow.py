@@ -486,7 +486,7 @@ def restore_steps(steps: Map, reader: Reader) -> Map:
     The name of a step may be a word, such as `collect`: its value decides.
     """
     kept: list[Entry] = []
-    for entry in (each for written in steps.entries for each in _split_nested_steps(written, reader)):
+    for entry in (nested for written in steps.entries for nested in _split_nested_steps(written, reader)):
         word = entry.key
         step = kept[-1].value if kept else None
         is_word = word.value in STEP_WORDS and not _is_step(entry.value)
@@ -505,7 +505,7 @@ def restore_steps(steps: Map, reader: Reader) -> Map:
 def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
     key, step = entry
     words = step.entries if isinstance(step, Map) else ()
-    inner = [each for each in words if _is_step(each.value) and not nearest(each.key.value, STEP_WORDS)]
+    inner = [word for word in words if _is_step(word.value) and not nearest(word.key.value, STEP_WORDS)]
     own = step.without(*(each.key.value for each in inner)) if inner and isinstance(step, Map) else step
     yield Entry(key, own)
     for each in inner:

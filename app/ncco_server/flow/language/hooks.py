@@ -174,7 +174,7 @@ class HookDefinition(Definition):
 
     @property
     def values(self) -> tuple[Value, ...]:
-        return (*super().values, *(each for way in (self.mail, self.placing) if way for each in way.values))
+        return (*super().values, *(value for way in (self.mail, self.placing) if way for value in way.values))
 
     @classmethod
     def json_schema(cls) -> JsonSchema:
@@ -266,7 +266,7 @@ def _with_own_names(scope: ScopeTypes) -> ScopeTypes:
 def _check_hidden(values: Iterable[Value], reader: Resolver) -> None:
     """Report E582 for a name of the hook's or event's own used like a variable."""
     hidden = OWN_NAMES & reader.variables.keys()
-    for at, own in sorted({(each.place, own) for each in values for own in hidden & each.used_names}):
+    for at, own in sorted({(value.place, own) for value in values for own in hidden & value.used_names}):
         message = f'in hooks and `events`, "{own}" is not the variable with that name'
         reader.report("E582", at, message, f'give the variable "{own}" another name')
 

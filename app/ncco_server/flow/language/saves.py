@@ -93,7 +93,7 @@ class Save:
         if not row:
             return None
         sets = {each.name: _cast(self.table.columns[each.name], each.value, names) for each in self.sets}
-        increases = {each.name: each.value.render(names) for each in self.increases}
+        increases = {increase.name: increase.value.render(names) for increase in self.increases}
         return RowChange(
             row,
             sets,
@@ -198,7 +198,7 @@ def _check_action(
             if word in fields.values:
                 message = f"`remove` removes the whole row, so `{word}` has no effect"
                 reader.report("E553", fields.at(word), message, f"delete `{word}`, or `remove`")
-    elif twice := sorted({each.name for each in sets} & {each.name for each in increases}):
+    elif twice := sorted({each.name for each in sets} & {increase.name for increase in increases}):
         message = f'"{twice[0]}" is set and increased'
         reader.report("E553", fields.at("increase"), message, "write it under one of the two")
     if "into" in fields.values and not words.only_new and not words.remove:
@@ -231,7 +231,7 @@ def _read_into(words: SaveWords, reader: Resolver) -> str:
 
 def _check_secrets(table: TableDefinition, key: Key, reader: Resolver) -> None:
     for name, value in key.items():
-        used = (each for each in value.used_names if each in reader.variables and reader.variables[each].sensitive)
+        used = (name for name in value.used_names if name in reader.variables and reader.variables[name].sensitive)
         secrets = sorted([*used, *filter(has_path, value.used_names)])
         if secrets:
             message = f'"{name}" of the table {table.name} would store the sensitive "{secrets[0]}" unmasked'

@@ -114,7 +114,7 @@ class SourceFile:
 
     def invisible_characters(self) -> list[FlowIssue]:
         """Unlike YAML, a template may contain any spaces."""
-        found = [each for each in self._invalid_characters() if each.lastgroup != "space"]
+        found = [character for character in self._invalid_characters() if character.lastgroup != "space"]
         return [self._invalid_character(each) for each in found[:_MAX_ISSUES]]
 
     def _invalid_characters(self) -> list[re.Match[str]]:

@@ -184,7 +184,9 @@ def _filter(
         name = function.__name__.rstrip("_")
         parameters = inspect.signature(function).parameters.values()
         needed = [
-            each.name for each in parameters if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD
+            parameter.name
+            for parameter in parameters
+            if parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
         ]
         usage = re.search(rf"\| {name}(\([^)]*\))?", example)
         return Filter(

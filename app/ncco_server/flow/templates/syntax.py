@@ -545,7 +545,7 @@ def _word_faults(piece: Piece) -> Iterator[Fault]:
 
 def _thousands(piece: Piece, start: int, last: str) -> Fault | None:
     """The error for a number like `1,500`, with `last` after the comma at the offset `start`."""
-    before = next((each for each in piece.tokens if each.start + len(each.text) + 1 == start), None)
+    before = next((token for token in piece.tokens if token.start + len(token.text) + 1 == start), None)
     if before is None or before.kind != "integer" or not re.fullmatch(r"[0-9]{3}(?:\.[0-9]+)?", last):
         return None
     message = f"{before.text},{last} has a comma, which numbers cannot have here"

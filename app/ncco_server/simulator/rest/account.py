@@ -72,7 +72,7 @@ async def put_application(
 
 @ROUTER.get("/account/numbers")
 async def get_numbers(vonage: Account) -> dict[str, Any]:
-    numbers = [{"country": COUNTRY, "msisdn": each} for each in vonage.application.numbers]
+    numbers = [{"country": COUNTRY, "msisdn": number} for number in vonage.application.numbers]
     return {"count": len(numbers), "numbers": numbers}
 
 

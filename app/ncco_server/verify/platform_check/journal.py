@@ -61,11 +61,13 @@ class Journal(BaseModel):
     def spent_eur(self) -> float:
         """What has been spent, at most."""
         cut_off = [*self.interrupted, *([self.placing] if self.placing else ())]
-        return sum([each.cost_eur for each in self.observations] + [each.cost_eur for each in cut_off], 0.0)
+        return sum(
+            [observation.cost_eur for observation in self.observations] + [each.cost_eur for each in cut_off], 0.0
+        )
 
     def times(self, probe: str) -> int:
         """How often a probe has placed its call, or may have."""
-        asked = [each.probe for each in self.observations] + [each.probe for each in self.interrupted]
+        asked = [observation.probe for observation in self.observations] + [each.probe for each in self.interrupted]
         return asked.count(probe)
 
     def save(self, folder: Path) -> None:

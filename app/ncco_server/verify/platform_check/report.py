@@ -45,10 +45,10 @@ class Evidence:
 def findings_of(observations: Iterable[Observation]) -> tuple[Evidence, ...]:
     """One finding for each assumption, in order."""
     counts: dict[str, Counter[Any]] = {name: Counter() for name in assumptions()}
-    for each in observations:
-        for name, value in each.seen.items():
+    for observation in observations:
+        for name, value in observation.seen.items():
             counts[name][value] += 1
-    return tuple(_finding(each, counts[each.name]) for each in assumptions().values())
+    return tuple(_finding(assumption, counts[assumption.name]) for assumption in assumptions().values())
 
 
 def _finding(assumption: Assumption, counts: Counter[Any]) -> Evidence:
@@ -59,11 +59,13 @@ def _finding(assumption: Assumption, counts: Counter[Any]) -> Evidence:
 
 def rows_of(findings: Sequence[Evidence]) -> Iterator[tuple[str, str, str, str, str]]:
     """Name, assumed, seen, how often, and source: differences first, unseen last."""
-    for each in sorted(findings, key=lambda found: (not found.differs, not found.is_confirmed)):
-        seen = "-" if each.seen is None else str(each.seen)
-        hidden = each.assumption.basis.hidden
-        times = f"{each.times} of {each.of}" if each.of else f"cannot be seen: {hidden}" if hidden else "not seen"
-        yield each.assumption.name, str(each.assumption.default), seen, times, each.source
+    for finding in sorted(findings, key=lambda found: (not found.differs, not found.is_confirmed)):
+        seen = "-" if finding.seen is None else str(finding.seen)
+        hidden = finding.assumption.basis.hidden
+        times = (
+            f"{finding.times} of {finding.of}" if finding.of else f"cannot be seen: {hidden}" if hidden else "not seen"
+        )
+        yield finding.assumption.name, str(finding.assumption.default), seen, times, finding.source
 
 
 def platform_yaml(findings: Sequence[Evidence], day: date) -> str:
@@ -72,19 +74,19 @@ def platform_yaml(findings: Sequence[Evidence], day: date) -> str:
         f"# What the platform did on {day}, as `ncco platform-check` {VERSION} has seen it.",
         "# With NCCO_PLATFORM, the simulator, tests, proofs and `ncco vonage` use it.",
     ]
-    for each in findings:
-        if each.seen is not None:
-            note = "as assumed" if each.is_confirmed else f"assumed: {each.assumption.default}"
+    for finding in findings:
+        if finding.seen is not None:
+            note = "as assumed" if finding.is_confirmed else f"assumed: {finding.assumption.default}"
             lines += [
-                f"# {each.assumption.question}",
-                f"{each.assumption.name}: {each.seen}  # {each.times} of {each.of}, {note}",
+                f"# {finding.assumption.question}",
+                f"{finding.assumption.name}: {finding.seen}  # {finding.times} of {finding.of}, {note}",
             ]
     return "\n".join([*lines, ""])
 
 
 def public_report(findings: Sequence[Evidence], day: date) -> str:
     """A report without numbers, keys and content, in Markdown."""
-    seen = [each for each in findings if each.seen is not None]
+    seen = [finding for finding in findings if finding.seen is not None]
     differing = [each for each in seen if each.differs]
     head = (
         f"# What Vonage's Voice API did on {day}\n\n"

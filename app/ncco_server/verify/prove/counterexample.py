@@ -68,7 +68,7 @@ def covering(proof: Proof, wanted: Iterable[tuple[str, str, str]]) -> list[Writt
 def _silent_variant(proof: Proof, transition: Transition) -> Transition:
     """Prefer silence if it leads to the same state."""
     others = (each for each in proof.space.out[transition.source] if each.target is transition.target)
-    return next((each for each in others if "silence" in each.trigger.line), transition)
+    return next((other for other in others if "silence" in other.trigger.line), transition)
 
 
 def _expecting(body: dict[str, Any], proof: Proof, violation: Violation) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def _call(proof: Proof, first: Transition, at: datetime) -> dict[str, Any]:
     call = first.call
     if call is None:
         return {}
-    is_timed = any(each.is_timed for each in proof.space.transitions)
+    is_timed = any(transition.is_timed for transition in proof.space.transitions)
     made = {"at": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"} if is_timed else {}
     if call.request:
         given = {"with": dict(first.given)} if first.given else {}

@@ -81,10 +81,10 @@ def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
     calls = [_arrival_of(base, row) for row in rows]
     is_shown = _shows_our_number(root) or _TO in map(_fact, values.literals.paths_of("", "call"))
     if is_shown and not _is_numbered(root):
-        calls += [each._replace(call=_from_app(each.call)) for each in calls[:1]]
+        calls += [call._replace(call=_from_app(call.call)) for call in calls[:1]]
     handlers = [flow.handler for flow in flows_run_from(root).values() if flow.handler is not None]
     if any("random" in handler.reads for handler in handlers):
-        calls += [each._replace(call=each.call._replace(uuid=leg)) for each in calls[:1] for leg in DRAWING_LEGS]
+        calls += [call._replace(call=call.call._replace(uuid=leg)) for call in calls[:1] for leg in DRAWING_LEGS]
     return different(calls)
 
 
@@ -128,7 +128,7 @@ def _queries(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[A
     for name, param in root.params.items():
         if name not in ANSWER_FIELDS and values.literals.of(root.name, (name,)).names:
             samples = values.samples(root.name, name, param.type)
-            texts = dict.fromkeys(text for each in samples if (text := _in_query(param.type, each)) is not None)
+            texts = dict.fromkeys(text for sample in samples if (text := _in_query(param.type, sample)) is not None)
             yield (_QUERY, name), [None, *texts]
 
 
@@ -165,7 +165,7 @@ def _choices(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[A
             continue
         known = [*texts, *([""] if compared.has("truth") or is_optional else [])]
         numbers = root.numbers if path[1] == "to" else ()
-        usual = [each for each in (*numbers, *_USUAL.get(path[1], _OTHER_TEXTS)) if each not in known]
+        usual = [number for number in (*numbers, *_USUAL.get(path[1], _OTHER_TEXTS)) if number not in known]
         other = next((each for each in usual if compared.excludes(each)), "something else")
         found = different([*usual[:1], other, *numbers, *known])
         if path[1] == "to":

@@ -187,7 +187,7 @@ def offsets_in(node: nodes.Node) -> Iterator[float]:
     for part in walk(node):
         if isinstance(part, nodes.Add | nodes.Sub):
             sides = (each.value for each in (part.left, part.right) if isinstance(each, nodes.Const))
-            yield from (each for each in sides if isinstance(each, int | float) and not isinstance(each, bool))
+            yield from (side for side in sides if isinstance(side, int | float) and not isinstance(side, bool))
 
 
 def growth_of(node: nodes.Node) -> set[str]:

@@ -62,19 +62,19 @@ class Graph:
         """
         quiet: dict[State | None, float] = defaultdict(float)
         turns = [*self._beginnings, *(each for out in self.out.values() for each in out)]
-        for each in sorted(turns, key=lambda each: not each.heard.is_heard):
-            heard = each.heard
-            before = quiet[each.source]
+        for turn in sorted(turns, key=lambda turn: not turn.heard.is_heard):
+            heard = turn.heard
+            before = quiet[turn.source]
             carried = 0.0 if is_over(before, most) else before
             last = heard.trailing_silence_s if heard.is_heard else carried + heard.trailing_silence_s
-            yield each, max(carried + heard.lead_silence_s, heard.longest_silence_s, last)
-            if each.target is not None:
+            yield turn, max(carried + heard.lead_silence_s, heard.longest_silence_s, last)
+            if turn.target is not None:
                 behind = heard.trailing_silence_s if heard.is_heard else before + heard.trailing_silence_s
-                quiet[each.target] = max(quiet[each.target], 0.0 if behind == ENDLESS else behind)
+                quiet[turn.target] = max(quiet[turn.target], 0.0 if behind == ENDLESS else behind)
 
     def party_waits(self) -> Iterator[tuple[Transition, float]]:
         """The last turn of each dialled party that only listens, and the seconds until its NCCOs have ended."""
-        for first in (each for each in self._beginnings if each.kind == "leg"):
+        for first in (beginning for beginning in self._beginnings if beginning.kind == "leg"):
             path = list[Transition]()
             following = [first]
             while following:
@@ -89,14 +89,14 @@ class Graph:
             moment: of all time-dependent turns; None: each has its own.
             dials: the most in a call; None: they are not counted.
         """
-        out = {state: [each for each in turns if _happens_at(each, moment)] for state, turns in self.out.items()}
-        return LongestPath([each for each in self._beginnings if _happens_at(each, moment)], out, dials)
+        out = {state: [turn for turn in turns if _happens_at(turn, moment)] for state, turns in self.out.items()}
+        return LongestPath([beginning for beginning in self._beginnings if _happens_at(beginning, moment)], out, dials)
 
     def soonest_dial(self) -> tuple[float, Transition | None]:
         """The fewest seconds until a phone rings, and the dialling turn; (inf, None) if no path dials."""
         best: tuple[float, Transition | None] = (ENDLESS, None)
         tie_breaker = count()
-        waiting = [(0.0, next(tie_breaker), each) for each in self._beginnings if each.kind != "leg"]
+        waiting = [(0.0, next(tie_breaker), beginning) for beginning in self._beginnings if beginning.kind != "leg"]
         done: set[State | None] = {None}
         while waiting:
             at, _, each = heapq.heappop(waiting)
@@ -129,7 +129,7 @@ def _answers_after(turn: Transition, before: Transition) -> float:
 
 
 def _targets(out: Mapping[State, Sequence[Transition]]) -> dict[State, list[State]]:
-    return {state: [each.target for each in turns if each.target is not None] for state, turns in out.items()}
+    return {state: [turn.target for turn in turns if turn.target is not None] for state, turns in out.items()}
 
 
 def _cycle_in(group: Sequence[State], passing: Mapping[State, Sequence[Transition]]) -> list[Transition]:
@@ -168,12 +168,12 @@ class LongestPath:
         """For each cycle and remaining number of dials: the most steps to enter, and the turn that leaves the cycle."""
         for number, group in enumerate(groups):  # in reverse topological order
             turns = [each for state in group for each in out[state]]
-            leaving = [each for each in turns if not self._stays(each, number)]
-            inner = [each for each in turns if self._stays(each, number)]
+            leaving = [turn for turn in turns if not self._stays(turn, number)]
+            inner = [turn for turn in turns if self._stays(turn, number)]
             self._within.append(frozenset(where for each in inner for where in each.entered))
             self._longest.append([self._best(leaving, inner, left) for left in range((dials or 0) + 1)])
         self._dials = dials or 0
-        ways = ((self._steps_from(each, self._dials), each) for each in beginnings)
+        ways = ((self._steps_from(beginning, self._dials), beginning) for beginning in beginnings)
         self.steps, self._first = max(ways, key=itemgetter(0))
 
     def _stays(self, turn: Transition, number: int) -> bool:
@@ -270,7 +270,7 @@ class Paths:
     @property
     def moments(self) -> list[datetime]:
         turns = self._space.transitions
-        return list(dict.fromkeys([turns[0].moment, *(each.moment for each in turns if each.is_timed)]))
+        return list(dict.fromkeys([turns[0].moment, *(turn.moment for turn in turns if turn.is_timed)]))
 
     def to(self, last: Transition) -> list[Transition]:
         """The path includes `last`; if possible, all time-dependent turns are at one moment."""
@@ -330,7 +330,7 @@ class Paths:
 
         def out(state: State | None) -> Iterator[Edge]:
             turns = (each for each in self._space.out[state] if each.kind not in ("leg", "fault"))
-            return ((each, each.target) for each in turns if _happens_at(each, moment))
+            return ((turn, turn.target) for turn in turns if _happens_at(turn, moment))
 
         is_over = after is not None and after.target is None
         return [] if is_over else shortest_path(after.target if after else None, out, is_last)

@@ -138,13 +138,13 @@ class Compared:
         return self._moved(self.offsets)
 
     def _moved(self, offsets: Iterable[float]) -> tuple[float, ...]:
-        found = [number for each in self.literals if (number := _number(each)) is not None]
+        found = [number for literal in self.literals if (number := _number(literal)) is not None]
         moved = [each + step for each in found for offset in offsets for step in (-offset, offset)]
         return tuple(dict.fromkeys([*found, *moved[: max(0, MOST_NUMBERS - len(found))]]))
 
     @property
     def texts(self) -> tuple[str, ...]:
-        return tuple(each for each in self.literals if isinstance(each, str))
+        return tuple(literal for literal in self.literals if isinstance(literal, str))
 
     def excludes(self, text: str) -> bool:
         parts = any(part.text and part.is_in(text) for part in self.parts)
@@ -259,7 +259,7 @@ class Literals:
         for path in (*facts, (handler.heard,)):
             notes = self._notes_at(flow, path)
             literals = map(_as_number, handler.tested) if path[-1] in ("from", "to") else handler.tested
-            notes.literals |= dict.fromkeys(each for each in literals if each != "")
+            notes.literals |= dict.fromkeys(literal for literal in literals if literal != "")
             notes.marks |= {"changed", "decides", "truth"}
 
     def _read(self, flow: str, occurrence: Occurrence) -> None:

@@ -57,7 +57,7 @@ class Proof:
 
         `walked`: everything, but some inputs only with samples, was explored. `proved`: everything was.
         """
-        is_refuted = any(each.is_error for each in self.violations)
+        is_refuted = any(violation.is_error for violation in self.violations)
         return status_of(self.space.stopped, self.representatives, is_refuted=is_refuted)
 
     @cached_property
@@ -66,7 +66,9 @@ class Proof:
 
     @property
     def taken(self) -> frozenset[tuple[str, str, str]]:
-        return frozenset(key for each in self.space.transitions if each.kind != "fault" for key in each.taken)
+        return frozenset(
+            key for transition in self.space.transitions if transition.kind != "fault" for key in transition.taken
+        )
 
     @property
     def never(self) -> tuple[FlowOutcome, ...]:

@@ -529,7 +529,7 @@ def _deciding(step: Step) -> Iterator[Path]:
 
 
 def _missed(flows: Iterable[Flow], space: StateSpace) -> Iterator[FlowOutcome]:
-    taken = {key for each in space.transitions for key in each.taken}
+    taken = {key for transition in space.transitions for key in transition.taken}
     entered = space.entered
     for each in (each for flow in flows for each in outcomes_of(flow)):
         if (each.flow, each.step) in entered and each[:3] not in taken:

@@ -73,7 +73,7 @@ def coverings(
         played[proof.flow.name] = rehearse(project, covering(proof, wanted), make_app)
         taken |= wanted & proof.taken
     counter = OutcomeCounter(project.flows.values())
-    for each in (each for scenarios in played.values() for each in scenarios):
+    for each in (scenario for scenarios in played.values() for scenario in scenarios):
         if each.result is not None and not each.problem:
             counter.add(each.result)
     return played, [outcome for outcome in counter.coverage().missing if outcome[:3] in taken]
@@ -84,7 +84,7 @@ def rehearse(project: Project, scenarios: Iterable[WrittenScenario], make_app: M
 
     async def play_all() -> list[Rehearsed]:
         stage = LocalStage(project, make_app)
-        return [await _play(stage, each) for each in scenarios]
+        return [await _play(stage, scenario) for scenario in scenarios]
 
     return asyncio.run(play_all())
 

@@ -138,7 +138,7 @@ class Representatives:
         if self._fields_read(flow, path) - {ENTRY, LENGTH}:
             return self._maps(flow, path)
         compared = self.literals.of(flow, path)
-        numbers = around([each for each in compared.literals if not isinstance(each, str)], is_whole=False)
+        numbers = around([literal for literal in compared.literals if not isinstance(literal, str)], is_whole=False)
         others = [*_formed(compared), *_others(TYPES["text"], compared)]
         return different([*compared.texts, *numbers, *([] if numbers else others)])
 
@@ -180,7 +180,7 @@ def _with_another(items: list[Any], item: Kind) -> list[Any]:
 def _of_length(items: list[Any], length: int) -> list[Any]:
     """Put each item at each position; return one list if there are many items and positions."""
     if length <= 1:
-        return [[each] for each in items] if length else [[]]
+        return [[item] for item in items] if length else [[]]
     starts = range(len(items)) if length <= LONGEST_LIST or len(items) <= _MANY_ITEMS else range(1)
     return [[items[(start + at) % len(items)] for at in range(length)] for start in starts]
 

@@ -187,4 +187,4 @@ class StateSpace:
 
     @property
     def entered(self) -> frozenset[StepKey]:
-        return frozenset(where for each in self.transitions for where in each.entered)
+        return frozenset(where for transition in self.transitions for where in transition.entered)

@@ -70,12 +70,12 @@ class States:
         common = {"input": session.heard, "call": call_record(session.call)}
         callers = (
             (
-                each.flow,
-                each.step,
-                self._live((each.flow, each.step), "ran", {**common, **each.lookups}, each.variables),
-                self._handled(each.flow, session, each.variables, env),
+                caller.flow,
+                caller.step,
+                self._live((caller.flow, caller.step), "ran", {**common, **caller.lookups}, caller.variables),
+                self._handled(caller.flow, session, caller.variables, env),
             )
-            for each in session.callers
+            for caller in session.callers
         )
         return (
             bool(session.parent),

@@ -357,7 +357,7 @@ class PossibleTurns:
             if not are_all:
                 self.values.chosen[f"{flow.name}.{lookup.name}"] = samples
             return samples
-        asked = next(each for each in flow.steps[lookup.step].all_asks if each.name == lookup.name)
+        asked = next(asks for asks in flow.steps[lookup.step].all_asks if asks.name == lookup.name)
         return self.values.answers(lookup.flow, lookup.name, asked.definition.returns)
 
 

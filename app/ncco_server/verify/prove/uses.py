@@ -38,7 +38,9 @@ def asked_by(step: Step) -> Iterator[Use]:
 
 
 def sent_by(step: Step) -> Iterator[Use]:
-    yield from (Use(each.value, SPOKEN) for each in step.effects if each.kind == "send" and each.phase == "enter")
+    yield from (
+        Use(effect.value, SPOKEN) for effect in step.effects if effect.kind == "send" and effect.phase == "enter"
+    )
 
 
 def sent_later(flow: Flow, step: Step) -> Iterator[Use]:
@@ -104,7 +106,7 @@ def targets_of(flow: Flow, step: Step) -> Iterator[Target]:
 
 
 def heard_by_parties(step: Step) -> Iterator[Runs]:
-    yield from (each.heard for each in step.targets if each.heard is not None)
+    yield from (target.heard for target in step.targets if target.heard is not None)
 
 
 def ways_here(step: Step) -> Iterator[Way]:

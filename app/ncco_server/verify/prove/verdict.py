@@ -95,11 +95,14 @@ class FlowVerdict:
 
     @property
     def status(self) -> Status:
-        is_refuted = any(each.is_error for each in self.violations)
+        is_refuted = any(violation.is_error for violation in self.violations)
         return status_of(self.stopped, self.representatives, is_refuted=is_refuted)
 
     def refuted_by(self, violations: Iterable[FoundViolation]) -> FlowVerdict:
-        return replace(self, violations=(*self.violations, *(each for each in violations if each.flow in self.flows)))
+        return replace(
+            self,
+            violations=(*self.violations, *(violation for violation in violations if violation.flow in self.flows)),
+        )
 
 
 def placed_forever(project: Project, verdicts: Iterable[FlowVerdict]) -> list[FoundViolation]:
@@ -107,9 +110,9 @@ def placed_forever(project: Project, verdicts: Iterable[FlowVerdict]) -> list[Fo
     proved = {name for verdict in verdicts for name in verdict.flows}
     names = {flow.place.file: flow.name for flow in project.flows.values() if flow.name in proved}
     return [
-        FoundViolation("placed_forever", names[each.place.file], "", each.place, each.message, each.cure, "error")
-        for each in project.issues
-        if each.code == "W298" and each.place.file in names
+        FoundViolation("placed_forever", names[issue.place.file], "", issue.place, issue.message, issue.cure, "error")
+        for issue in project.issues
+        if issue.code == "W298" and issue.place.file in names
     ]
 
 

@@ -108,9 +108,9 @@ class WrittenScenario:
 
 def numbered(scenarios: Iterable[WrittenScenario]) -> list[WrittenScenario]:
     found: dict[str, WrittenScenario] = {}
-    for each in scenarios:
-        name = free_name(each.name, found)
-        found[name] = replace(each, name=name)
+    for scenario in scenarios:
+        name = free_name(scenario.name, found)
+        found[name] = replace(scenario, name=name)
     return list(found.values())
 
 

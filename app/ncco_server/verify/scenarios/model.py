@@ -163,7 +163,7 @@ def _read_hooks(node: Node, what: str, reader: Reader) -> tuple[ExpectedHook, ..
     found: list[ExpectedHook] = []
     for item in items(node):
         if isinstance(item, Map):
-            found += [ExpectedHook(each.key.place, each.key.value, json_of(each.value)) for each in item.entries]
+            found += [ExpectedHook(entry.key.place, entry.key.value, json_of(entry.value)) for entry in item.entries]
         elif text := reader.text(item, "a hook"):
             found.append(ExpectedHook(text.place, text.value))
     return tuple(found)

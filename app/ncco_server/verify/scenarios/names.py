@@ -69,7 +69,7 @@ class Meanings:
         self._names = names
         self._flows = {file.flow: file for file in names.files.values() if file.flow}
         self._shared = tuple(file for file in names.files.values() if not file.flow)
-        self._written = [each for file, text in scenarios.items() for each in names_in_scenarios(file, text)]
+        self._written = [names for file, text in scenarios.items() for names in names_in_scenarios(file, text)]
         self._reached = cache(self._reached_from)
 
     def references(self, definition: Name) -> list[Name]:

@@ -53,7 +53,7 @@ class CalledPerson(ScenarioModel):
 def _read_person(entry: Entry, reader: Reader) -> tuple[Behaviour, ...] | None:
     """Return None with an error."""
     what = f'"{entry.key.value}"'
-    found = [CalledPerson.read(each, what, reader) for each in items(entry.value)]
+    found = [CalledPerson.read(item, what, reader) for item in items(entry.value)]
     for person in found:
         if person is not None and person.written.get("picks_up") and person.written.get("outcome"):
             reader.report("S102", person.at("outcome"), "`picks_up` is written too", "delete one of the two")

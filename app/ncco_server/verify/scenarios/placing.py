@@ -100,7 +100,7 @@ class PlacedAttempts:
 
     async def made(self) -> Sequence[tuple[datetime, str]]:
         attempts = await self._store.placed.attempts(self._id)
-        return [(moment_of(each.placing_at), each.outcome) for each in attempts]
+        return [(moment_of(attempt.placing_at), attempt.outcome) for attempt in attempts]
 
     async def _known(self) -> PlacedRow:
         row = await self._store.placed.get(self._id)

@@ -44,10 +44,10 @@ def as_text(result: Result, *, is_shown: bool = False) -> str:
         shown = [f"    {line_of(heard)}" for _, heard in _joined(result.transcript)]
         return "\n".join([first, *((*shown, *notes) if is_shown else ()), *unjudged, *([""] if is_shown else ())])
     lines = [ink(f"✗ {name}", "red") + where]
-    for each in result.differences:
-        lines.append(f"  {each.place.file}:{each.place.line}: {ink(printable(each.message), 'bold')}")
-        lines += [f"      expected: {ink(printable(each.expected), 'green')}"] if each.expected else []
-        lines += [f"      instead:  {ink(printable(each.found), 'red')}"] if each.found else []
+    for difference in result.differences:
+        lines.append(f"  {difference.place.file}:{difference.place.line}: {ink(printable(difference.message), 'bold')}")
+        lines += [f"      expected: {ink(printable(difference.expected), 'green')}"] if difference.expected else []
+        lines += [f"      instead:  {ink(printable(difference.found), 'red')}"] if difference.found else []
     lines += [f"  {line}" for line in deciding_lines(result)]
     lines += ["", *_transcript(result, result.differences[0])]
     lines += notes
@@ -127,7 +127,8 @@ def _json_result(result: Result) -> dict[str, Any]:
         return found
     return found | {
         "differences": [
-            _json_place(each.place) | _fields(each, "at", "message", "expected", "found") for each in result.differences
+            _json_place(difference.place) | _fields(difference, "at", "message", "expected", "found")
+            for difference in result.differences
         ],
         "decided": deciding_lines(result),
         "transcript": [" ".join(line_of(heard).split()) for heard in result.transcript],
@@ -156,11 +157,11 @@ def as_github(suites: Sequence[Suite], *, needs_all: bool) -> str:
     for suite in suites:
         lines.append(report(suite.issues, {}, "github"))
         for result in suite.differing:
-            for each in result.differences:
-                values = {"expected": each.expected, "instead": each.found}
+            for difference in result.differences:
+                values = {"expected": difference.expected, "instead": difference.found}
                 details = [f"{name}: {value}" for name, value in values.items() if value]
-                text = "\n".join([each.message, *details, *deciding_lines(result)])
-                lines.append(_annotation("error", text, each.place, result.scenario.name))
+                text = "\n".join([difference.message, *details, *deciding_lines(result)])
+                lines.append(_annotation("error", text, difference.place, result.scenario.name))
         for result in suite.results:
             place = result.scenario.place
             name = result.scenario.name

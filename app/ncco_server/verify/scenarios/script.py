@@ -195,7 +195,7 @@ class SpokenInput(ScenarioModel):
 
     @property
     def results(self) -> tuple[tuple[str, float], ...]:
-        others = ((each.text, each.confidence) for each in self.alternatives)
+        others = ((alternative.text, alternative.confidence) for alternative in self.alternatives)
         return () if self.error else ((self.text, self.confidence), *others)
 
 
@@ -264,7 +264,7 @@ PRESSES: Final = listed(_read_pressed, {"anyOf": [TEXT, Spoken.json_schema()]})
 
 
 def acts_of(presses: Iterable[str | Spoken]) -> tuple[str | Words, ...]:
-    return tuple(Words(each.speak, SURE) if isinstance(each, Spoken) else each for each in presses)
+    return tuple(Words(press.speak, SURE) if isinstance(press, Spoken) else press for press in presses)
 
 
 class ScriptedParty(ScenarioModel):

@@ -138,7 +138,7 @@ class LocalCall(PlacedCall):
         came = self._server.store.webhooks[webhooks:]
         result.records = tuple([_record_of(turns, came) for turns in written.values()])
         zero_ms = round(self.vonage.clock.at(self.leg.zero_ms).timestamp() * 1000)
-        turns = (turn for each in result.records for turn in each.turns)
+        turns = (turn for record in result.records for turn in record.turns)
         result.decided = tuple(decided_in(turns, zero_ms, self._path_of))
         result.hooks = sorted(self._server.store.sent[hooks:], key=lambda row: row.created_at)
         result.log = tuple(self._server.log[logged:])
@@ -150,7 +150,7 @@ def _record_of(turns: Sequence[StoredTurn], came: Iterable[WebhookRow]) -> Sessi
     state = from_json(turns[-1].session.state)
     own = (each for each in came if (each.session, each.turn) == (state.id, state.turn))
     statuses = tuple([(each.wait, each.status) for each in own])
-    return SessionRecord(state, tuple([each.turn for each in turns]), statuses)
+    return SessionRecord(state, tuple([turn.turn for turn in turns]), statuses)
 
 
 class ServerInProcess:

@@ -70,11 +70,11 @@ class ScenarioModel(MapForm):
     def as_written(self) -> Any:
         """The fields without their defaults, as plain YAML values."""
         found: dict[str, Any] = {}
-        for each in fields(self):
-            value = getattr(self, each.name)
-            default = each.default if each.default_factory is MISSING else each.default_factory()
-            if each.name != "written" and value != default:
-                found[each.metadata.get("word", each.name)] = _plain(value)
+        for field in fields(self):
+            value = getattr(self, field.name)
+            default = field.default if field.default_factory is MISSING else field.default_factory()
+            if field.name != "written" and value != default:
+                found[field.metadata.get("word", field.name)] = _plain(value)
         return found
 
 
