@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import cache
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -84,9 +85,16 @@ def shared() -> str:
 
 @pytest.fixture
 def project(shared: str) -> Project:
-    found = load(
-        {"flows/shop.py": dedent(SHOP), "flows/shared.yaml": shared}, {}, extent="project", handlers=["shop.py"]
-    )
+    found = _loaded(shared)
+    handler: Any = found.flows["shop"].handler
+    handler.flow.function.__globals__["BOOKED"].clear()
+    return found
+
+
+@cache
+def _loaded(shared: str) -> Project:
+    texts = {"flows/shop.py": dedent(SHOP), "flows/shared.yaml": shared}
+    found = load(texts, {}, extent="project", handlers=["shop.py"])
     assert not found.has_errors, found.issues
     return found
 

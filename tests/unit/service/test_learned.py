@@ -15,15 +15,16 @@ from tests.support.learned_calls import WAYS, learned_calls
 CALLS = 10 * len(WAYS)
 
 
-def others() -> list[tuple[str, Any]]:
-    return [
-        (name, value) for name in LEARNED for value in assumptions()[name].choices if value != getattr(DEFAULTS, name)
-    ]
+def platforms() -> list[dict[str, Any]]:
+    """As assumed, and so many others that each value of each assumption is one of some platform."""
+    values = {name: assumptions()[name].choices for name in LEARNED}
+    most = max(map(len, values.values()))
+    return [{name: choices[at % len(choices)] for name, choices in values.items()} for at in range(most)]
 
 
-@each_case("name, value", [("", ""), *others()], ids=lambda case: f"{case}")
-async def test_a_difference_is_found_and_none_is_invented(name: str, value: Any) -> None:
-    platform = replace(DEFAULTS, **({name: value} if name else {}))
+@each_case("values", [{}, *platforms()], ids=str)
+async def test_each_value_is_found_and_none_is_invented(values: dict[str, Any]) -> None:
+    platform = replace(DEFAULTS, **values)
     found = counted([seen async for seen in learned_calls(platform, CALLS, 1)])
     assert [(each, getattr(platform, each)) for each in LEARNED] == [(each.name, each.most_seen) for each in found]
 
