@@ -9,9 +9,10 @@ of benchmarks/flows and a database in memory, then with the same flow in Python,
 of 20 signed answer webhooks, then a press of 1 for each, then the end of each call. A stage is one public function,
 called 20 times in a row; the rest is FastAPI, the route and its deadline.
 
-With `--rows`, the calls are stored in SQLite, where a table has so many rows; the same flow is counted with and without
-a lookup of the caller in this table, without stages. Hashes count for more here than they take in
-time, because valgrind lacks the instructions for them.
+With `--rows`, the calls are stored in SQLite, then in PostgreSQL, whose own processes are not counted; a table has so
+many rows. The same flow is counted with and without a lookup of the caller in this table, without stages.
+
+Hashes count for more here than they take in time, because valgrind lacks the instructions for them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final, NamedTuple
@@ -43,6 +45,7 @@ from ncco_server.settings import load_settings
 from ncco_server.web.app import create_app
 from ncco_server.web.log import configure_log, log_webhook
 from ncco_server.web.webhook_http import WebhookConfig, WebhookRequest
+from tests.support.postgres_server import running_server
 
 GROUP: Final = 20
 WARM_UP: Final = 3
@@ -123,13 +126,16 @@ def main() -> int:
             print(f"{flows}:")
             _print_table(_counted({**settings, "NCCO_FLOWS": str(ROOT / flows)}))
         return 0
-    with tempfile.TemporaryDirectory() as folder:
-        database = {"NCCO_DATABASE_URL": f"sqlite:///{folder}/calls.db"}
-        tables.fill(database["NCCO_DATABASE_URL"], given.rows, 0)
-        tables.write_flows(Path(folder, "flows"))
-        for name, project in (("without a lookup", ROOT / "benchmarks/flows"), ("with one", Path(folder, "flows"))):
-            print(f"{name}:")
-            _print_table(_counted({**database, "NCCO_FLOWS": str(project)}, "--rows", str(given.rows)))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        tables.write_flows(folder / "flows")
+        server = stack.enter_context(running_server())
+        for url in (f"sqlite:///{folder}/calls.db", server.url(server.new_database())):
+            tables.fill(url, given.rows, 0)
+            for name, project in (("without a lookup", ROOT / "benchmarks/flows"), ("with one", folder / "flows")):
+                print(f"{url.partition(':')[0]}, {name}:")
+                settings = {"NCCO_DATABASE_URL": url, "NCCO_FLOWS": str(project)}
+                _print_table(_counted(settings, "--rows", str(given.rows)))
     return 0
 
 

@@ -197,7 +197,7 @@ class Turns:
         for _ in range(ATTEMPTS):
             turn = await self.play(begin())
             ncco = orjson.dumps(turn.ncco)
-            hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
+            hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms) if turn.hooks else ()
             row = session_row(turn.session, 1, now, now, leg)
             played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks, params=params)
             try:
@@ -394,7 +394,8 @@ class Turns:
         Raises Conflict.
         """
         ncco = ncco_of_reply(turn, is_input=kind == "input")
-        hooks = (*before.hooks, *hook_rows(turn.hooks, turn.session.id, delivery.received_ms))
+        own = hook_rows(turn.hooks, turn.session.id, delivery.received_ms) if turn.hooks else ()
+        hooks = (*before.hooks, *own) if before.hooks else own
         moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
         played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks)
         parent = turn.session.parent
