@@ -9,8 +9,8 @@ of benchmarks/flows and a database in memory, then with the same flow in Python,
 of 20 signed answer webhooks, then a press of 1 for each, then the end of each call. A stage is one public function,
 called 20 times in a row; the rest is FastAPI, the route and its deadline.
 
-With `--rows`, the calls are stored in SQLite, then in PostgreSQL, whose own processes are not counted; a table has so
-many rows. The same flow is counted with and without a lookup of the caller in this table, without stages.
+With `--rows`, the calls are stored in SQLite, then in PostgreSQL, whose own processes are not counted; a table has this
+number of rows. The same flow is counted with and without a lookup of the caller in this table, without stages.
 
 Hashes count for more here than they take in time, because valgrind lacks the instructions for them.
 """
@@ -112,7 +112,7 @@ def _control(*words: str) -> None:
 def main() -> int:
     """Print the tables; a second process under valgrind does the counting for each."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("--rows", type=int, help="count a lookup in a table with so many rows")
+    words.add_argument("--rows", type=int, help="count a lookup in a table with this number of rows")
     words.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     given = words.parse_args()
     if given.inside is not None:

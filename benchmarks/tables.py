@@ -168,7 +168,7 @@ def _rows(table: str, count: int) -> Iterator[tuple[str, str, int, int, str, Non
 
 
 def fill(url: str, rows: int, listed: int) -> None:
-    """Store so many rows in each of the two tables of an empty database."""
+    """Fill two tables of an empty database: `people` with `rows` rows, `listed` with `listed`."""
 
     async def create() -> None:
         async with open_store(url):

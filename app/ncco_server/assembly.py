@@ -46,7 +46,7 @@ def policy_of(settings: Settings, keys: tuple[bytes, ...] = ()) -> Policy:
 def recording_files_of(settings: Settings) -> RecordingFiles | None:
     """None if recordings are not kept. Raises SettingsError."""
     if (bucket := settings.bucket) is not None:
-        from ncco_server.service.recording_files import opened_bucket  # noqa: PLC0415 - only for buckets
+        from ncco_server.service.recording_files import opened_bucket  # noqa: PLC0415 - only if recordings are in a bucket
 
         try:
             return opened_bucket(bucket, partial(with_current_keys, settings.env_file))
@@ -95,7 +95,7 @@ class Clients:
             nonlocal answer
             if answer is None:
                 client = await self._lookups.get()
-                from ncco_server.service.lookups import lookups_of_turn  # noqa: PLC0415 - imported with the client
+                from ncco_server.service.lookups import lookups_of_turn  # noqa: PLC0415 - only for flows with lookups
 
                 answer = lookups_of_turn(self._watch(client.answer), self._settings.lookup_budget_ms)
             return await answer(lookups)
@@ -116,7 +116,7 @@ class Clients:
 
     def _make_poster(self) -> Poster:
         from ncco_server.service.hook_posts import Poster  # noqa: PLC0415 - only for flows with hooks
-        from ncco_server.service.outgoing import new_client  # noqa: PLC0415 - the same
+        from ncco_server.service.outgoing import new_client  # noqa: PLC0415 - only for flows with hooks
 
         return Poster(new_client(self._settings.private_hosts), self._settings.hook_secrets)
 

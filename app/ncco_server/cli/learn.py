@@ -41,7 +41,7 @@ async def command(*, calls: int, form: str) -> int:
     if form == "json":
         print_json([_document(each, assumed[each.name]) for each in found])
     elif form == "yaml":
-        today = date.today()  # noqa: DTZ011 - the user's day
+        today = date.today()  # noqa: DTZ011 - the date at the user's place, for a comment
         click.echo(f"# What recorded calls have shown by {today}, where it differs from what is assumed.")
         for each in differing:
             click.echo(f"{each.name}: {each.most_seen}  # {_times(each)}; assumed: {assumed[each.name]}")

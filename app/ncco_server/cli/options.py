@@ -41,7 +41,7 @@ limit = click.option(
 
 
 def after_connect(command: Command) -> Command:
-    from ncco_server.simulator.assumptions import After  # noqa: PLC0415 - not for `ncco serve`
+    from ncco_server.simulator.assumptions import After  # noqa: PLC0415 - `ncco serve` starts faster without the simulator
 
     option = click.option(
         "--after-connect",

@@ -165,7 +165,7 @@ def command(
     if undo:
         return FINE
     findings = findings_of(journal.observations)
-    today = date.today()  # noqa: DTZ011 - the user's day
+    today = date.today()  # noqa: DTZ011 - the date at the user's place, for a comment
     replace_text(output, platform_yaml(findings, today))
     if report is not None:
         replace_text(report, public_report(findings, today))

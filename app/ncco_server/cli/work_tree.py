@@ -14,4 +14,4 @@ def is_for_git(file: Path) -> bool:
         return False
     git = shutil.which("git")
     words = ["check-ignore", "--quiet", str(folder / file.name)]
-    return git is None or subprocess.run([git, *words], cwd=folder, check=False).returncode != 0  # noqa: S603 - no shell
+    return git is None or subprocess.run([git, *words], cwd=folder, check=False).returncode != 0  # noqa: S603 - fixed words, without a shell

@@ -27,9 +27,9 @@ from ncco_server.settings.logins import NAME
 HISTORY: Final = ".history"
 """Earlier versions of saved files, next to the flows; the loader skips names with a leading dot."""
 _VERSION: Final = "%Y%m%dT%H%M%S%f"
-"""When the version was replaced, in UTC."""
+"""The time when this version was replaced, in UTC."""
 _VERSION_NAME: Final = re.compile(rf"(.+)\.(\d{{8}}T\d{{12}})(?:,({NAME.pattern}))?")
-"""The file's name, when it was replaced, and by whom (optional)."""
+"""Groups: the name of the file, the time of the change, and the login of the person (optional)."""
 LONGEST_PATH: Final = 190
 """Characters in the display path of a saved file; its versions have longer names."""
 TEMPLATE_SUFFIXES: Final = (".j2", ".jinja", ".jinja2", ".json", ".md", ".ssml", ".txt", ".xml")

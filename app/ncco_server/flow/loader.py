@@ -149,7 +149,7 @@ def _load(
         if not any(file.gaps for file in parts):  # otherwise the gap may use a variable or give it a value
             issues |= {*check_usage(reads, context.shared, tracked.unused(), issues, is_whole=is_whole)}
         if calendars and today is not None:
-            from ncco_server.flow.hours.declaration import check_overrides  # noqa: PLC0415 - as in `read_sections`
+            from ncco_server.flow.hours.declaration import check_overrides  # noqa: PLC0415 - only for opening hours
 
             issues |= {*check_overrides(calendars.values(), today)}
         issues |= {fault for path, text in templates.items() for fault in SourceFile(path, text).invisible_characters()}
@@ -308,7 +308,7 @@ class _File:
     def shown_issues(self) -> list[FlowIssue]:
         if not self.issues:
             return []
-        from ncco_server.flow.phases import up_to_first_fault  # noqa: PLC0415 - as in `_shown`
+        from ncco_server.flow.phases import up_to_first_fault  # noqa: PLC0415 - only for files with errors
 
         return up_to_first_fault(self.issues, self.path)
 

@@ -30,7 +30,10 @@ BETWEEN_KEYS_MS: Final = 1_500
 SETTLED_MS: Final = 120_000
 """So long after a call, all its webhooks have arrived."""
 PROMPT_MS: Final = 2_000
-"""A later event may have been overtaken by other webhooks."""
+"""An event that arrives later may have been overtaken by other webhooks.
+
+If this server's clock is ahead of Vonage's by more, the order of `answered` is never learned.
+"""
 FEWEST: Final = 5
 """Fewer calls than that decide nothing."""
 

@@ -84,7 +84,7 @@ class Poller(ABC, Generic[R, C]):
 
     @abstractmethod
     async def claim(self, limit: int) -> Sequence[R]:
-        """Writes nothing to the store if no row is due."""
+        """Claim due rows. If there are none, nothing is written to the store."""
 
     @abstractmethod
     async def run_one(self, row: R) -> None:

@@ -1,4 +1,4 @@
-"""Legs and conversations: who hears whom, and what each party can do."""
+"""Legs and conversations: which parties hear each other, and what each can do."""
 
 from __future__ import annotations
 

@@ -356,14 +356,14 @@ def _claim(saves: Sequence[RowChange], session: str, at: int) -> Work[tuple[str,
 
 def _release(taken: Sequence[str]) -> Work[None]:
     if taken:
-        from ncco_server.store.table_rows import release  # noqa: PLC0415 - as above
+        from ncco_server.store.table_rows import release  # noqa: PLC0415 - most flows have no tables
 
         yield from release(taken)
 
 
 def _save(saves: Sequence[RowChange], session: str, at: int, taken: Sequence[str] = ()) -> Work[None]:
     """Change rows of tables; `taken` is what `_claim` returned."""
-    from ncco_server.store.table_rows import write  # noqa: PLC0415 - as above
+    from ncco_server.store.table_rows import write  # noqa: PLC0415 - most flows have no tables
 
     yield from write(saves, taken, at, f"call {session}")
 

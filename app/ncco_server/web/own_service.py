@@ -116,7 +116,7 @@ class OwnService:
         self._voice_client = self.voice = self.placer = None
         if settings.voice_access is not None:
             from ncco_server.service.outgoing import new_client  # noqa: PLC0415 - only with an application's key
-            from ncco_server.web.placing import make_placer, make_voice_api  # noqa: PLC0415 - the same
+            from ncco_server.web.placing import make_placer, make_voice_api  # noqa: PLC0415 - only with an application's key
 
             self._voice_client = new_client(settings.private_hosts)
             self.voice = make_voice_api(settings, self._voice_client, log, clock)

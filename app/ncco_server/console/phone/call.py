@@ -103,7 +103,7 @@ class PhoneCall(PlayedCall):
 
     @property
     def decided(self) -> ScriptedParty | None:
-        """What the called party does; None if nobody is being called."""
+        """What the called party does; None if no phone is ringing."""
         rings = any(not leg.is_answered and not leg.is_over for leg in self.leg.dialled)
         last = self.finished_steps[-1].step if self.finished_steps else None
         return last.party if rings and isinstance(last, DialStep) else None

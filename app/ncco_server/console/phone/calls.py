@@ -24,7 +24,7 @@ from ncco_server.service.jobs import JobListener, every
 IDLE_S: Final = 600.0
 """Real seconds without a request until a person's calls are ended."""
 MOST_PEOPLE: Final = 3
-"""One more person ends the calls of whoever has been idle longest."""
+"""If another person calls, the calls of the one who was idle longest are ended."""
 MOST_S: Final = 15.0
 """Processor seconds per request; a call is stopped earlier if possible (`LONGEST_ACT_S`)."""
 LOOKS_S: Final = 2.0

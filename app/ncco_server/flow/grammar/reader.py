@@ -100,7 +100,7 @@ class Reader:
         return False
 
     def literal(self, node: Node, kind: Kind, what: str, *, code: str = "E203") -> Any:
-        """Report `code` if the text is no value of the type."""
+        """Report `code` if the text is not valid for the type."""
         text = self.text(node, what, kind.cure or f"write {kind.described}")
         if text is None:
             return None

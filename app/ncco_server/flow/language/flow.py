@@ -385,7 +385,7 @@ def _read_outbound(node: Node | None, start: str | None, reader: Resolver, hours
 def _is_hook(words: Set[str]) -> bool:
     if words.isdisjoint({"post", "mail"}):
         return False
-    from ncco_server.flow.language.hooks import HookDefinition  # noqa: PLC0415 - as above
+    from ncco_server.flow.language.hooks import HookDefinition  # noqa: PLC0415 - most flows have no hooks
 
     return words <= {*HookDefinition.words()}
 

@@ -158,7 +158,7 @@ def _read_sends(node: Node | None, reader: Resolver) -> tuple[SentHook, ...]:
 def _read_events(node: Node | None, source: StepSource) -> Mapping[str, tuple[Later, ...]]:
     if node is None:
         return {}
-    from ncco_server.flow.language.hooks import read_step_events  # noqa: PLC0415 - as above
+    from ncco_server.flow.language.hooks import read_step_events  # noqa: PLC0415 - most flows have no hooks
 
     return read_step_events(node, source)
 

@@ -1,4 +1,4 @@
-"""Whole placed calls: what rings, which hooks are sent, and that nobody is called twice."""
+"""Whole placed calls: phones ring, hooks are sent, and nobody is called twice."""
 
 from __future__ import annotations
 
