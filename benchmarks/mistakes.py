@@ -41,6 +41,10 @@ def print_shares(files: list[Path]) -> None:
         print(f"{mark}: {len(mistakes) - len(missed)} of {len(mistakes)}, {share:.1%}, wanted {wanted} %")
         for mistake in missed:
             print(f"  {mistake.base.name}: {mistake.name}")
+    changed = [mistake for mistake in mistakes if mistake.unhelpful not in ("", mistake.cures)]
+    print(f"to be judged again, since the cure has another text now: {len(changed)}")
+    for mistake in changed:
+        print(f"  {mistake.base.name}: {mistake.name}: {mistake.cures}")
 
 
 if __name__ == "__main__":
