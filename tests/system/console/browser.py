@@ -6,11 +6,11 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final, Literal, TypedDict
 from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]  # it has no types
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -23,7 +23,6 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-AXE: Final = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8")
 NAMES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 """The first one draws the same pages, for a third of the processor time."""
 Scheme = Literal["light", "dark"]
@@ -167,7 +166,7 @@ def check_budget(page: Page) -> None:
 def violations(page: Page) -> list[str]:
     """What axe-core finds on the current page: the rule, the element and how to fix it."""
     if not page.evaluate("'axe' in window"):
-        page.evaluate(AXE)
+        page.evaluate(AXE_SCRIPT)
     result: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
         f"{violation['id']} at {node['target']}: {node['failureSummary']}"
