@@ -94,14 +94,14 @@ def read_number(written: object, line: str = "") -> str:
     if not isinstance(written, str | int) or isinstance(written, bool):
         raise ValueError("a phone number is needed, such as 447700900123")
     text = str(as_digits(written))
+    if text.strip() and is_withheld(text):
+        raise ValueError("a phone number is needed: this stands for a withheld one")
     digits = text if E164.fullmatch(text) and not line else _digits(_unwrapped(text), line)
     number = without_trunk_prefix(digits)
     if number != digits and not _TRUNK.search(text):
         raise ValueError(
             f"a phone number is needed without the digits that are only dialled within its country: {number}"
         )
-    if number in _NOBODY:
-        raise ValueError("a phone number is needed: these digits stand for a withheld number")
     return number
 
 
@@ -196,8 +196,9 @@ def _region_of(line: str) -> str:
     """The country of a number, such as GB; "" if it has none."""
     if not E164.fullmatch(line) or (found := _parsed(line)) is None:
         return ""
-    region = phonenumbers.region_code_for_number(found)
-    return region or phonenumbers.region_code_for_country_code(found.country_code)
+    return phonenumbers.region_code_for_number(found) or phonenumbers.region_code_for_country_code(
+        found.country_code or 0
+    )
 
 
 @lru_cache(4096)

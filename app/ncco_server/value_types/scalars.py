@@ -35,6 +35,11 @@ def write(value: object) -> str:
             return str(value)
         case float() if math.isfinite(value):
             return str(int(value)) if value.is_integer() and abs(value) < LARGE else repr(value)
+        case int():
+            raise BeyondLimit(
+                f"has more than {MOST_DIGITS} digits",
+                f"text in quotes, or a number of at most {MOST_DIGITS} digits is needed",
+            )
         case date():
             return value.isoformat()
         case time():
