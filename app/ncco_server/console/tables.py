@@ -31,7 +31,7 @@ from ncco_server.service.call_report import zone_of
 from ncco_server.service.phone_numbers import line_of, readable, sought_digits
 from ncco_server.service.table_files import changes_in, csv_of
 from ncco_server.service.tables import MOST_FAULTS, RefusedRows, RowFault, Table, TableRowDocument
-from ncco_server.table_rows import RowChange
+from ncco_server.table_rows import RowChange, key_of
 from ncco_server.value_types import PointInTime, point_of
 
 router = APIRouter()
@@ -326,7 +326,7 @@ async def save_row(request: Request, opened: Opened, session: CanChange) -> Resp
     except RowChanged:
         return _form(request, opened, session, sent, [_CHANGED if sent.row else _EXISTS])
     audit(request, "row saved", table=opened.definition.name)
-    return RedirectResponse(_url(opened.definition, sent.key.values()), 303)
+    return RedirectResponse(_url(opened.definition, key_of(change.row)), 303)
 
 
 def _changed_columns(opened: OpenTable, sent: SentRow) -> dict[str, Any]:
