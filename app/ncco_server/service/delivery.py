@@ -22,7 +22,7 @@ from ncco_server.ncco.webhooks import (
     webhook_type,
 )
 from ncco_server.store import WebhookRow
-from ncco_server.value_types import digits_in
+from ncco_server.value_types import read_number
 
 JOIN_SILENTLY: Final = orjson.dumps([JOINED])
 """Connects a called party, who hears nothing first."""
@@ -130,7 +130,13 @@ def _text(fields: Mapping[str, object], name: str) -> str:
 
 def _digits(number: str) -> str:
     """A query turns the `+` of a number into a space."""
-    return number if number.isdecimal() and number.isascii() else digits_in(number)
+    if number.isdecimal() and number.isascii() and not number.startswith("00"):
+        return number
+    try:
+        return read_number(number)
+    except ValueError:
+        digits = number.strip().removeprefix("+")
+        return digits if digits.isascii() and digits.isdecimal() else number
 
 
 class Reply(NamedTuple):

@@ -249,7 +249,7 @@ class WholeNumber(Number):
 def _check_digits(value: object, noun: str, where: str = "") -> None:
     """Raises BeyondLimit for a number with more digits than fit."""
     is_longer = isinstance(value, str) and _LONGER.fullmatch(value.strip())
-    if is_longer or (is_number(value) and math.isfinite(value) and abs(value) >= LARGE):
+    if is_longer or (is_number(value) and abs(value) >= LARGE):
         raise BeyondLimit(
             f"has more than {MOST_DIGITS} digits", f"{noun} of at most {MOST_DIGITS} digits{where} is needed"
         )
