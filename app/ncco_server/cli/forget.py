@@ -39,8 +39,8 @@ Examples:
 
 It changes the database in NCCO_DATABASE_URL, and a server may be running. If tables have rows, it reads the project's
 flow files, which declare what the rows contain: a row with the number in its key, or in a column for phone numbers, is
-deleted; a text that mentions it is removed from its row. A table with `after_forget: keep_hash` keeps a hash, so that
-the number still matches. Calls in progress are deleted too; their
+deleted; a text or number that mentions it, however people write it, is removed from its row. A table with
+`after_forget: keep_hash` keeps a hash, so that the number still matches. Calls in progress are deleted too; their
 callers then hear the failsafe NCCO. Later webhooks of the deleted calls are not stored. Backups and hooks that have
 been sent do not change. SQLite overwrites deleted rows; PostgreSQL keeps them until their space is reused. --rewrite
 also removes old copies from unused parts of pages.
@@ -89,7 +89,7 @@ def international(written: str) -> str:
     try:
         number = read_number(written)
     except ValueError as error:
-        raise CannotRun(f'"{written}" is not a whole phone number: {error}', CURE) from error
+        raise CannotRun(f'"{written}" is not a phone number: {error}', CURE) from error
     if len(number) < LEAST_DIGITS and not _MARKED.search(written):
         raise CannotRun(f'"{written}" has no country code', CURE)
     return number

@@ -30,7 +30,7 @@ _QUOTES: Final = "'`\u2018\u2019"
 _CELL: Final = re.compile(r'="(.*)"')
 """A text that a spreadsheet must not change."""
 _SHORTENED: Final = re.compile(r"[+-]?\d+([.,]\d+)?[eE][+-]?\d+")
-_DECIMALS: Final = re.compile(r"(\+?\d{7,})[.,](\d+)")
+_DECIMALS: Final = re.compile(r"(\+?\d{7,})[.,](\d{1,6})")
 _LEAST_UNMARKED: Final = 9
 """Shorter digits are often a date or something else. Our choice."""
 _OFTEN_NATIONAL: Final = 10
