@@ -269,10 +269,12 @@ class Phone(Kind):
 
 
 def _meant(text: str) -> str | None:
-    """Leave out a trunk prefix only if the result has a length that its country uses; None if it is no number."""
+    """Leave out a trunk prefix only if the result has a length that its country uses; None if it is nobody's number."""
     try:
         digits = text if E164.fullmatch(text) else _digits(_unwrapped(text), "")
     except ValueError:
+        return None
+    if digits in _NOBODY:
         return None
     plain = without_trunk_prefix(digits)
     return plain if plain == digits or _is_possible(plain) else digits
