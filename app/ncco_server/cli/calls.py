@@ -24,7 +24,6 @@ from ncco_server.service.call_results import results_of
 from ncco_server.service.call_search import FoundCall, FoundCalls, find_calls
 from ncco_server.service.documents import CallDocument, HookDocument
 from ncco_server.service.exports import call_pages, csv_pages
-from ncco_server.service.phone_numbers import digits_of
 from ncco_server.service.recorded_calls import action_summary, duration_text, entries_of, json_time
 from ncco_server.service.result_rows import complete_since
 from ncco_server.service.turns import CALL_EXPIRY_MS
@@ -56,7 +55,7 @@ def _since(_: click.Context, __: click.Parameter, text: str | None) -> datetime 
 
 def _number(_: click.Context, __: click.Parameter, text: str | None) -> str:
     """Return the digits without leading zeros, so that 07700 900123 matches 447700900123."""
-    digits = digits_in(digits_of(text or ""))
+    digits = digits_in(text or "")
     if text is not None and not re.fullmatch(r"[0-9]{1,15}", digits):
         raise click.BadParameter(f"{text} is not a phone number; write it, or its first or last digits")
     return digits.lstrip("0") or digits

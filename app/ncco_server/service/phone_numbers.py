@@ -55,7 +55,7 @@ def is_number(words: str) -> bool:
 
 def sought_digits(words: str) -> str:
     """The digits of a number or a part of one, as they are stored; "" for any other text."""
-    digits = digits_in(digits_of(words.strip()))
+    digits = digits_in(words.strip())
     return digits.lstrip("0") if _LIKE_A_NUMBER.fullmatch(digits) else ""
 
 

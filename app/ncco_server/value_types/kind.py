@@ -83,6 +83,10 @@ class Kind(ABC):
         Raises ValueError, whose message says what is required, and never contains the value: it may be a PIN.
         """
 
+    def cast_at(self, value: object, line: str) -> Any:
+        """Cast what people and programs write; see `read_number` for `line`."""
+        return self.cast(value)
+
     @abstractmethod
     def json_schema(self) -> JsonSchema:
         """Valid values, as far as JSON Schema can express them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -67,8 +68,11 @@ def number_of_caller(caller: str, line: str = "") -> str:
 
 
 def digits_in(written: str) -> str:
-    """Leave out what is not a digit in the beginning or a part of a number; any other text is unchanged."""
-    digits = _FILLING.sub("", _unwrapped(written))
+    """The digits of a number, or of the beginning or a part of one; any other text is unchanged."""
+    with suppress(ValueError):
+        return read_number(written)
+    text = _unwrapped(written)
+    digits = "" if _DECIMALS.fullmatch(text) else _FILLING.sub("", text)
     bare = digits.removeprefix("+") if digits.startswith("+") else digits.removeprefix("00")
     return bare if bare.isascii() and bare.isdecimal() else written
 
@@ -246,6 +250,9 @@ class Phone(Kind):
     def cast(self, value: object) -> str:
         """Leave out blanks, dashes, dots, slashes, brackets, `(0)`, `tel:`, `.0`, a leading `+`, `00` or apostrophe."""
         return read_number(value)
+
+    def cast_at(self, value: object, line: str) -> str:
+        return read_number(value, line)
 
     def check(self, value: object) -> list[Issue]:
         text = as_digits(value)

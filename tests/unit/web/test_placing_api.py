@@ -27,6 +27,7 @@ params:
   name: text
   day: {{type: date, default: 2026-12-24}}
   until: {{type: datetime, default: "2026-12-24T10:00Z"}}
+  mobile: {{type: phone, default: "447700900999"}}
 outbound:
   from: "442079460001"
   quiet: false
@@ -348,10 +349,11 @@ async def test_the_log_names_the_key_that_asked(client: Client) -> None:
 
 @each_case(("written", "number"), NUMBERS["read"].items())
 async def test_a_number_is_read_however_it_is_written(client: Client, store: Store, written: str, number: str) -> None:
-    placed = await post(client, written.encode("unicode_escape").decode(), to=written)
+    given = {"name": "Ada", "mobile": written}
+    placed = await post(client, written.encode("unicode_escape").decode(), to=written, **{"with": given})
     row = await store.placed.get(placed.json()["id"])
     assert row is not None
-    assert number == row.number
+    assert (number, number) == (row.number, json.loads(row.params)["mobile"])
 
 
 @each_case(("written", "why"), NUMBERS["refused"].items())

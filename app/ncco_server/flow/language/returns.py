@@ -20,7 +20,7 @@ from ncco_server.flow.nodes import Map, Node, Seq, Text
 from ncco_server.flow.paths import Path, by_first_key
 from ncco_server.flow.templates.filters import MAX_TEXT
 from ncco_server.suggest import nearest
-from ncco_server.value_types import ANY, MAX_ITEMS, TYPES, BeyondLimit, Kind, Url, list_of, read_number, record
+from ncco_server.value_types import ANY, MAX_ITEMS, TYPES, BeyondLimit, Kind, Url, list_of, record
 
 OK = "ok"
 """The field of every lookup that shows whether its answer is real."""
@@ -91,7 +91,7 @@ def _cast(type_: Kind, value: object, path: str, line: str) -> Any:
     try:
         if isinstance(value, bool) and type_.family == "text":
             raise ValueError(f"{type_.described} is needed, in quotes")
-        found = read_number(value, line) if line and type_.name == "phone" else type_.cast(value)
+        found = type_.cast_at(value, line)
     except BeyondLimit as error:
         raise Misfit(path, error.problem, str(error)) from None
     except (ValueError, OverflowError) as error:

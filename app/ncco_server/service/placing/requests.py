@@ -88,8 +88,9 @@ def checked(
     if request.chain > LONGEST_CHAIN:
         message = f"{LONGEST_CHAIN} placed calls have led to this one"
         raise RefusedRequest("flow", message, "Shorten the chain of flows that place calls.")
-    number = _number(request.to, allowed, line_of(flows.values(), flow))
-    values, faults = _values(request.values, flow)
+    line = line_of(flows.values(), flow)
+    number = _number(request.to, allowed, line)
+    values, faults = _values(request.values, flow, line)
     if isinstance(number, RefusedRequest):
         faults.insert(0, number)
     if isinstance(number, RefusedRequest) or faults:
@@ -167,7 +168,7 @@ def _number(text: str, allowed: Sequence[str], line: str) -> str | RefusedReques
     return number
 
 
-def _values(given: Mapping[str, Any], flow: Flow) -> tuple[dict[str, Any], list[RefusedRequest]]:
+def _values(given: Mapping[str, Any], flow: Flow, line: str) -> tuple[dict[str, Any], list[RefusedRequest]]:
     faults = []
     for name in [name for name in given if name not in flow.params]:
         near = nearest(name, flow.params)
@@ -177,7 +178,7 @@ def _values(given: Mapping[str, Any], flow: Flow) -> tuple[dict[str, Any], list[
     for name, param in flow.params.items():
         if name in given:
             try:
-                values[name] = param.type.cast(given[name])
+                values[name] = param.type.cast_at(given[name], line)
             except ValueError as error:
                 message = "does not fit its type" if param.sensitive else str(error)
                 faults.append(RefusedRequest(f"with.{name}", message, f"Write {param.type.described}."))
