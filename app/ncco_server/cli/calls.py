@@ -28,6 +28,7 @@ from ncco_server.service.recorded_calls import action_summary, duration_text, en
 from ncco_server.service.result_rows import complete_since
 from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.store import CallFilter, Records, Timeline, milliseconds
+from ncco_server.value_types import digits_in
 
 POLL_S: Final = 0.5
 FOLLOWED: Final = 200
@@ -54,9 +55,9 @@ def _since(_: click.Context, __: click.Parameter, text: str | None) -> datetime 
 
 def _number(_: click.Context, __: click.Parameter, text: str | None) -> str:
     """Return the digits without leading zeros, so that 07700 900123 matches 447700900123."""
-    digits = options.digits_of(text or "").replace("/", "")
+    digits = digits_in(text or "")
     if text is not None and not re.fullmatch(r"[0-9]{1,15}", digits):
-        raise click.BadParameter(f"{text} is not a phone number or a part of one")
+        raise click.BadParameter(f"{text} is not a phone number; write it, or its first or last digits")
     return digits.lstrip("0") or digits
 
 

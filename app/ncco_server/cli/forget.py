@@ -21,10 +21,12 @@ from ncco_server.flow.report import counted
 from ncco_server.store import Forgotten, Store, milliseconds
 from ncco_server.store.table_rows import all_rows
 from ncco_server.table_rows import StoredTypes
+from ncco_server.value_types import read_number
 
 LEAST_DIGITS: Final = 11
 """A shorter number without a + may lack its country code and match somebody else."""
-_PHONE_NUMBER: Final = re.compile(r"[1-9][0-9]{6,14}")
+CURE: Final = "write it with + and the country code, such as +447700900123 for 07700 900123"
+_MARKED: Final = re.compile(r"^[^0-9]*(?:\+|00)")
 
 
 @click.command(
@@ -37,8 +39,8 @@ Examples:
 
 It changes the database in NCCO_DATABASE_URL, and a server may be running. If tables have rows, it reads the project's
 flow files, which declare what the rows contain: a row with the number in its key, or in a column for phone numbers, is
-deleted; a text that mentions it is removed from its row. A table with `after_forget: keep_hash` keeps a hash, so that
-the number still matches. Calls in progress are deleted too; their
+deleted; a text or number that mentions it, however people write it, is removed from its row. A table with
+`after_forget: keep_hash` keeps a hash, so that the number still matches. Calls in progress are deleted too; their
 callers then hear the failsafe NCCO. Later webhooks of the deleted calls are not stored. Backups and hooks that have
 been sent do not change. SQLite overwrites deleted rows; PostgreSQL keeps them until their space is reused. --rewrite
 also removes old copies from unused parts of pages.
@@ -84,17 +86,13 @@ async def command(
 
 def international(written: str) -> str:
     """Return the digits with the country code. Raises CannotRun if that may be missing, or for other text."""
-    number = re.sub(r"[ ().\-]", "", written.strip())
-    has_prefix = number.startswith(("+", "00"))
-    digits = number.removeprefix("+") if number.startswith("+") else number.removeprefix("00")
-    if not (digits.isascii() and digits.isdecimal()):
-        raise CannotRun(f'"{written}" is not a phone number', "write it with + and the country code: +447700900123")
-    if digits.startswith("0") or not (has_prefix or len(digits) >= LEAST_DIGITS):
-        cure = "write it with + and the country code, such as +447700900123 for 07700 900123"
-        raise CannotRun(f'"{written}" has no country code', cure)
-    if not _PHONE_NUMBER.fullmatch(digits):
-        raise CannotRun(f'"{written}" has {len(digits)} digits; phone numbers have 7 to 15', "write the whole number")
-    return digits
+    try:
+        number = read_number(written)
+    except ValueError as error:
+        raise CannotRun(f'"{written}" is not a phone number: {error}', CURE) from error
+    if len(number) < LEAST_DIGITS and not _MARKED.search(written):
+        raise CannotRun(f'"{written}" has no country code', CURE)
+    return number
 
 
 async def _declared_tables(store: Store, source: Source) -> dict[str, StoredTypes]:

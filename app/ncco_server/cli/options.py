@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
@@ -111,8 +110,3 @@ def read_url(_: click.Context, __: click.Parameter, url: str) -> str:
         cure = "write one such as https://calls.example.com/answer"
         raise click.BadParameter(f"{url!r} is not the URL of a server; {cure}")
     return url
-
-
-def digits_of(number: str) -> str:
-    """Remove the +, spaces, brackets and dashes."""
-    return re.sub(r"[\s().-]", "", number).removeprefix("+")

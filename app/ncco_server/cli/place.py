@@ -210,7 +210,8 @@ def _rows_of(
         raise CannotRun(f"{file} is not UTF-8 text: {error}", "export it as CSV in UTF-8") from error
     except csv.Error as error:
         message = f"{file} cannot be read as CSV after line {reader.line_num}: {error}"
-        raise CannotRun(message, "check the quotes there, or export it again") from error
+        cure = f"check the quotes there, or export it again; a cell has at most {csv.field_size_limit():,} characters"
+        raise CannotRun(message, cure) from error
 
 
 def _number_column(file: Path, columns: Sequence[str]) -> str:

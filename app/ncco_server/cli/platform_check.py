@@ -31,6 +31,7 @@ from ncco_server.flow.files import replace_text
 from ncco_server.service.phone_numbers import readable
 from ncco_server.settings import Settings, load_settings
 from ncco_server.simulator.rest.server import PartOfAProcess
+from ncco_server.value_types import digits_in
 from ncco_server.verify.platform_check.check import CheckStopped, PlatformCheck
 from ncco_server.verify.platform_check.journal import Journal, read_journal
 from ncco_server.verify.platform_check.probes import PROBES, PlatformProbe
@@ -243,13 +244,13 @@ def _account(settings: Settings, missing: Sequence[str], client: Any) -> Account
 async def _numbers(account: Account, application_id: str, chosen: tuple[str, str]) -> tuple[str, str]:
     """The calling and the called number. Raises CannotRun."""
     linked = [number.msisdn for number in (await read_numbers(account, application_id)).numbers]
-    wanted = [options.digits_of(each) for each in chosen if each]
+    wanted = [digits_in(each) for each in chosen if each]
     for each in wanted:
         if each not in linked:
             raise CannotRun(f"{each} is not linked to the application", f"choose one of {', '.join(linked) or 'none'}")
     rest = [each for each in linked if each not in wanted]
-    caller = options.digits_of(chosen[0]) or next(iter(rest), "")
-    called = options.digits_of(chosen[1]) or next((each for each in rest if each != caller), "")
+    caller = digits_in(chosen[0]) or next(iter(rest), "")
+    called = digits_in(chosen[1]) or next((each for each in rest if each != caller), "")
     if not caller or not called or caller == called:
         raise CannotRun(
             f"the check needs two numbers that are linked to the application, and there is {len(linked) or 'none'}",

@@ -20,6 +20,7 @@ from ncco_server.cli.output import FINE, ISSUES, CannotRun, print_json
 from ncco_server.flow.report import counted, printable
 from ncco_server.service.documents import RecordingDocument
 from ncco_server.service.exports import csv_pages, recording_pages
+from ncco_server.service.phone_numbers import sought_digits
 from ncco_server.service.recorded_calls import duration_text
 from ncco_server.service.recording_files import RecordingFiles
 from ncco_server.service.recordings import lost_recordings, remove_files
@@ -70,7 +71,7 @@ async def list_(*, number: str, flow: str, limit: int | None, zone: tzinfo, form
 
     Exit codes: 0 none has failed, 1 some have failed, 2 there is no database.
     """
-    wanted = RecordingFilter(number=options.digits_of(number), flow=flow, is_deleted=None)
+    wanted = RecordingFilter(number=sought_digits(number) or number, flow=flow, is_deleted=None)
     async with server_store() as store:
         now = _now()
         counts = await store.recordings.count()

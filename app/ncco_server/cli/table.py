@@ -12,6 +12,7 @@ from ncco_server.cli.database import asynchronous, server_store
 from ncco_server.cli.output import FINE, ISSUES, CannotRun, columns, print_json, read_text
 from ncco_server.cli.project import Source
 from ncco_server.flow.report import counted, printable
+from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.table_files import changes_in, csv_of
 from ncco_server.service.tables import RefusedRows, Table, TableRowDocument
 from ncco_server.suggest import near_or_all
@@ -59,7 +60,8 @@ async def command(
     *, name: str | None, action: str, words: tuple[str, ...], search: str, limit: int, format_: str, folder: Path | None
 ) -> int:
     """Show the rows of a table, change or remove one, or import and export all of them as CSV."""
-    tables = Source.here(folder, None).load_sound().project.tables
+    project = Source.here(folder, None).load_sound().project
+    tables = project.tables
     if name is None:
         for each in tables.values():
             click.echo(f"{each.name:<20} key: {', '.join(each.key)}  columns: {', '.join(each.columns) or 'none'}")
@@ -68,7 +70,7 @@ async def command(
         cure = near_or_all(name, tables) if tables else "declare it in a shared file, under `tables`"
         raise CannotRun(f"there is no table {name}", cure)
     async with server_store() as store:
-        table = Table(store, tables[name])
+        table = Table(store, tables[name], line_of(project.flows.values()))
         now = datetime.now(UTC)
         try:
             match action:

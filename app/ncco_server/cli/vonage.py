@@ -33,6 +33,7 @@ from ncco_server.simulator.parties import Behaviour, Parties, PartyOutcome
 from ncco_server.simulator.platform import Vonage
 from ncco_server.simulator.rest.server import LiveVonage
 from ncco_server.simulator.servers import HttpServer
+from ncco_server.value_types import digits_in
 from ncco_server.verify.scenarios.people import read_people
 from ncco_server.verify.transcript import line_of, line_start, webhook_line
 from ncco_server.vonage.keys import new_private_key, rsa_private_key
@@ -56,12 +57,12 @@ def _parties(_context: click.Context, _parameter: click.Parameter, given: tuple[
         if known is None:
             words = ", ".join(get_args(PartyOutcome))
             raise click.BadParameter(f"{each} is not NUMBER=OUTCOME; the outcomes are {words}")
-        found[options.digits_of(number)] = Behaviour(known)
+        found[digits_in(number)] = Behaviour(known)
     return found
 
 
 def _numbers(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(options.digits_of(number) for number in given)
+    return tuple(digits_in(number) for number in given)
 
 
 def _people(

@@ -36,7 +36,7 @@ from ncco_server.service.call_results import results_of
 from ncco_server.service.call_search import FoundCalls, find_calls
 from ncco_server.service.documents import CallDocument, HookDocument
 from ncco_server.service.exports import Pages, call_pages
-from ncco_server.service.phone_numbers import is_number
+from ncco_server.service.phone_numbers import sought_digits
 from ncco_server.service.recorded_calls import duration_text
 from ncco_server.service.replay import replay
 from ncco_server.service.result_rows import complete_since
@@ -93,8 +93,7 @@ class CallSearch(BaseModel):
     @property
     def number(self) -> str:
         """Return "" if the text is not a number."""
-        text = self.q.strip()
-        return re.sub(r"\D", "", text).lstrip("0") if is_number(text) else ""
+        return sought_digits(self.q)
 
     @property
     def word(self) -> str:

@@ -29,7 +29,6 @@ from ncco_server.flow.model import Flow, Project
 from ncco_server.service.call_report import zone_of
 from ncco_server.service.delivery import session_id
 from ncco_server.service.documents import PlacedAttempt, PlacedDocument
-from ncco_server.service.phone_numbers import digits_of
 from ncco_server.service.placing.attempts import why_later
 from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
 from ncco_server.settings.secrets import wait_keys
@@ -275,7 +274,7 @@ def _wanted(
     expires = typed.get("expires", "")
     return WantedCall(
         flow=flow.name,
-        to=digits_of(typed.get("to", "").strip(), flow.outbound.from_number if flow.outbound is not None else ""),
+        to=typed.get("to", ""),
         values=values,
         at=_moment(typed.get("at", ""), zone),
         expires_s=int(expires) if expires in EXPIRES else None,

@@ -28,10 +28,10 @@ from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.model import Project
 from ncco_server.flow.scope import Variable
 from ncco_server.service.call_report import zone_of
-from ncco_server.service.phone_numbers import digits_of, is_number, readable
+from ncco_server.service.phone_numbers import line_of, readable, sought_digits
 from ncco_server.service.table_files import changes_in, csv_of
 from ncco_server.service.tables import MOST_FAULTS, RefusedRows, RowFault, Table, TableRowDocument
-from ncco_server.table_rows import RowChange
+from ncco_server.table_rows import RowChange, key_of
 from ncco_server.value_types import PointInTime, point_of
 
 router = APIRouter()
@@ -58,7 +58,7 @@ class RowSearch(BaseModel):
     def text(self) -> str:
         """Return the digits of a number as they are stored."""
         text = self.q.strip()
-        return re.sub(r"\D", "", text).lstrip("0") if is_number(text) else text
+        return sought_digits(text) or text
 
 
 Search: TypeAlias = Annotated[RowSearch, Query()]
@@ -92,7 +92,8 @@ async def _open_table(console: TheConsole, name: Annotated[str, Path(alias="tabl
         raise HTTPException(404, "there is no such table")
     if console.settings.has_memory_store:
         raise HTTPException(409, "this server only keeps rows in memory, so they cannot be shown here")
-    return OpenTable(Table(await console.opened_store(), project.tables[name]), project, zone_of(project))
+    table = Table(await console.opened_store(), project.tables[name], line_of(project.flows.values()))
+    return OpenTable(table, project, zone_of(project))
 
 
 Opened: TypeAlias = Annotated[OpenTable, Depends(_open_table)]
@@ -305,18 +306,8 @@ async def _sent(request: Request, opened: OpenTable, now: datetime) -> SentRow:
     """Raises RefusedRows if the form changes a row, and no row can have its key."""
     typed = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
     key = {name: typed.get(f"key.{name}", "").strip() for name in opened.definition.key}
-    for name, value in key.items():
-        if opened.definition.key[name].type.name == "phone":
-            key[name] = digits_of(value, _line(opened.project))
     row = await opened.table.get(opened.table.name_of([*key.values()]), now) if typed.get("stamp") else None
     return SentRow(typed, key, row)
-
-
-def _line(project: Project) -> str:
-    """Return a number of the line, for numbers without a country code; "" if it has none."""
-    flows = project.flows.values()
-    placed = (flow.outbound.from_number for flow in flows if flow.outbound is not None)
-    return next((number for number in (*(each for flow in flows for each in flow.numbers), *placed) if number), "")
 
 
 @router.post("/tables/{table}/row")
@@ -335,7 +326,7 @@ async def save_row(request: Request, opened: Opened, session: CanChange) -> Resp
     except RowChanged:
         return _form(request, opened, session, sent, [_CHANGED if sent.row else _EXISTS])
     audit(request, "row saved", table=opened.definition.name)
-    return RedirectResponse(_url(opened.definition, sent.key.values()), 303)
+    return RedirectResponse(_url(opened.definition, key_of(change.row)), 303)
 
 
 def _changed_columns(opened: OpenTable, sent: SentRow) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from ncco_server.flow.runtime import Handling, Outcome, PlayedHandler
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.values import Names
-from ncco_server.value_types import ANY
+from ncco_server.value_types import ANY, is_withheld
 
 if TYPE_CHECKING:  # loaded with the flows that use them
     from ncco_server.flow.language.lookups import AskedLookup
@@ -30,21 +30,22 @@ if TYPE_CHECKING:  # loaded with the flows that use them
 NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
 
 _NUMBER = re.compile(r"\+?[1-9][0-9]{6,14}")
-"""A number that can be called back: not `anonymous`, a SIP address, or "".
+"""Source: ITU-T E.164 (15 digits at most); the minimum is our choice."""
 
-Source: ITU-T E.164 (15 digits at most); the minimum is our choice.
-"""
+
+def _number(text: str) -> str:
+    """A number that can be called back; "" if it is withheld, a SIP address, or another name."""
+    return text if _NUMBER.fullmatch(text) and not is_withheld(text) else ""
 
 
 def person_of(call: CallData) -> str:
     """Return "" if the number is withheld or not a phone number."""
-    number = call.to if call.direction == "outbound" else call.from_number
-    return number if _NUMBER.fullmatch(number) else ""
+    return _number(call.to if call.direction == "outbound" else call.from_number)
 
 
 def call_record(call: CallData) -> dict[str, Any]:
     person = person_of(call)
-    caller = person if call.direction != "outbound" else _NUMBER.fullmatch(call.from_number)
+    caller = person if call.direction != "outbound" else _number(call.from_number)
     return {
         "to": call.to,
         "from": call.from_number,

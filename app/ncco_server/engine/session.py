@@ -13,6 +13,7 @@ import orjson
 from ncco_server.flow.frame import CallbackKind
 from ncco_server.results import NO_FACTS, TurnFacts
 from ncco_server.table_rows import RowChange
+from ncco_server.value_types import is_withheld
 
 NOTHING: Final[Mapping[str, Any]] = {}
 """A map that Vonage did not send; never changed."""
@@ -38,6 +39,15 @@ class CallData(NamedTuple):
     sip: Mapping[str, str] = NOTHING
     custom_data: Mapping[str, Any] = NOTHING
     request: str = ""
+
+    @property
+    def caller(self) -> str:
+        """The number, or the user; "" if it is withheld."""
+        return caller_of(self.from_number, self.from_user)
+
+
+def caller_of(number: str, user: str) -> str:
+    return user if is_withheld(number) else number
 
 
 class WaitRef(NamedTuple):

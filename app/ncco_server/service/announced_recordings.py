@@ -42,7 +42,7 @@ def announced(
         step=place[1],
         about=about_call(flow, session) if flow is not None and session is not None else "",
         caller_name=name_of_caller(flow, session) if flow is not None and session is not None else "",
-        from_number=call.from_number or call.from_user,
+        from_number=call.caller,
         to_number=call.to,
         due_at=delivery.received_ms,
     )

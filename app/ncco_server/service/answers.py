@@ -13,6 +13,7 @@ from ncco_server.flow.model import Flow
 from ncco_server.service.delivery import Delivery, Reply, session_id, transfer_id
 from ncco_server.service.turns import Turns
 from ncco_server.service.written_rows import answer_row, mask
+from ncco_server.value_types import number_of_caller
 
 
 async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> Reply:
@@ -43,9 +44,10 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
 async def _refusing(turns: Turns, delivery: Delivery) -> Flow | None:
     """Return None unless the caller is in a table of `refuse`. Raises StoreUnavailable."""
     project = turns.library.current
-    person = engine.person_of(delivery.call) if delivery.call.direction != "outbound" else ""
-    for refusal in project.refusals if person else ():
-        row = refusal.table.row_of_number(person.removeprefix("+"))
+    call = delivery.call
+    number = number_of_caller(call.caller, call.to) if call.direction != "outbound" else ""
+    for refusal in project.refusals if number else ():
+        row = refusal.table.row_of_number(number)
         if await turns.store.tables.get(row, delivery.received_ms) is not None:
             return project.flows.get(refusal.flow)
     return None

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from ncco_server.engine.session import from_json
+from ncco_server.engine.session import caller_of, from_json
 from ncco_server.flow.model import Flow
 from ncco_server.service.recorded_calls import json_object
 from ncco_server.service.result_rows import complete_since
 from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.service.written_rows import name_of_caller
 from ncco_server.store import QUARTER_MS, CallRow, Records, ResultRow, SessionRow, SummedCalls
+from ncco_server.value_types import is_withheld
 
 NO_FLOWS: Final[Mapping[str, Flow]] = MappingProxyType({})
 
@@ -36,7 +37,7 @@ def open_result(key: int, session: SessionRow, now_ms: int, flows: Mapping[str, 
         is_last=True,
         direction="inbound",
         flow=session.flow,
-        party=str(call.get("from_number") or call.get("from_user") or ""),
+        party=caller_of(str(call.get("from_number") or ""), str(call.get("from_user") or "")),
         party_end="",
         line=str(call.get("to", "")),
         name=_name_of_caller(session, flows),
@@ -148,7 +149,7 @@ async def missed_callers(
     by_caller = dict[str, list[int]]()
     for caller, key in await records.missed(since):
         if caller not in on_the_line or not caller:
-            by_caller.setdefault(caller, []).append(key)
+            by_caller.setdefault("" if is_withheld(caller) else caller, []).append(key)
     withheld = len(by_caller.pop("", ()))
     shown = list(by_caller.values())[:most]
     last = {row.call_key: row for row in await records.results_of([keys[0] for keys in shown])}

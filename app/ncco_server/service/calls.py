@@ -45,7 +45,7 @@ class CallService(Turns):
             uuid=leg,
             conversation_uuid=webhook.conversation_uuid or "",
             problem=_reported_error(delivery),
-            caller=delivery.call.from_number or delivery.call.from_user,
+            caller=delivery.call.caller,
             row=row,
         )
 

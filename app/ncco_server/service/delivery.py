@@ -22,6 +22,7 @@ from ncco_server.ncco.webhooks import (
     webhook_type,
 )
 from ncco_server.store import WebhookRow
+from ncco_server.value_types import read_number
 
 JOIN_SILENTLY: Final = orjson.dumps([JOINED])
 """Connects a called party, who hears nothing first."""
@@ -129,10 +130,13 @@ def _text(fields: Mapping[str, object], name: str) -> str:
 
 def _digits(number: str) -> str:
     """A query turns the `+` of a number into a space."""
-    if number.isdecimal() and number.isascii():
+    if number.isdecimal() and number.isascii() and not number.startswith("00"):
         return number
-    digits = number.strip().removeprefix("+")
-    return digits if digits.isascii() and digits.isdecimal() else number
+    try:
+        return read_number(number)
+    except ValueError:
+        digits = number.strip().removeprefix("+")
+        return digits if digits.isascii() and digits.isdecimal() else number
 
 
 class Reply(NamedTuple):
@@ -181,7 +185,7 @@ class Reply(NamedTuple):
             problem=_problem_of(turn) if turn.has_fault else "",
             heard_in=first.step if first is not None and first.did == "heard" else "",
             revision=session.revision,
-            caller=call.from_number or call.from_user,
+            caller=call.caller,
             row=row,
         )
 
@@ -202,7 +206,7 @@ class Reply(NamedTuple):
         cls, call: CallData, session: Session | None, ncco: bytes | None, kind: str, outcome: str, **more: Any
     ) -> Reply:
         flow, step = (session.flow, session.step) if session else ("", "")
-        caller = call.from_number or call.from_user
+        caller = call.caller
         place = (flow, step, call.uuid, call.conversation_uuid)
         return cls(ncco, kind, outcome, *place, caller=caller, **more)
 

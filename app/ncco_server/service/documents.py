@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema, computed_field
 
+from ncco_server.engine.session import caller_of
 from ncco_server.field_docs import field_docs
 from ncco_server.service.recorded_calls import json_object, utc_text
 from ncco_server.service.turns import CALL_EXPIRY_MS
@@ -217,7 +218,7 @@ class CallDocument(RowDocument):
                 "began_at": session.created_at,
                 "ended_at": ended_at,
                 "seconds": None if word == "lost" else round(((ended_at or now_ms) - session.created_at) / 1000, 3),
-                "caller": str(call.get("from_number") or call.get("from_user") or ""),
+                "caller": caller_of(str(call.get("from_number") or ""), str(call.get("from_user") or "")),
                 "to": str(call.get("to", "")),
                 "flow": session.flow,
                 "revision": session.revision,

@@ -56,5 +56,5 @@ def _reply(turns: Turns, delivery: Delivery, flow: Flow | None, kind: str, probl
     if turn.session.dialled:
         turns.add_dials(turn.session.dialled)
     place = (flow.name, turn.session.step, call.uuid, call.conversation_uuid)
-    caller = call.from_number or call.from_user
+    caller = call.caller
     return Reply(orjson.dumps(turn.ncco), kind, "no-store", *place, problem=problem, caller=caller, is_unstored=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 import phonenumbers
 
-_WRITTEN: Final = re.compile(r"[+\d ()/.-]+")
-_LIKE_A_NUMBER: Final = re.compile(r"\+?[\d ()/.-]{3,}")
+from ncco_server.flow.model import Flow
+from ncco_server.value_types import digits_in, read_number
+
+_LIKE_A_NUMBER: Final = re.compile(r"[0-9]{3,}")
 _MOST_DIGITS: Final = 15
 _LEAST_DIGITS: Final = 7
 """Source: ITU-T E.164, 6.1. Shorter numbers only work within a network."""
@@ -28,24 +31,32 @@ def readable(number: str, line: str = "") -> str:
     return phonenumbers.format_number(found, form)
 
 
+def line_of(flows: Iterable[Flow], flow: Flow | None = None) -> str:
+    """A number of ours, whose country decides what national numbers mean: of `flow`, which places calls, or of any.
+
+    Return "" if the flows name none.
+    """
+    flows = list(flows)
+    own, *placed = (each.outbound.from_number if each and each.outbound else "" for each in (flow, *flows))
+    return next((number for number in (own, *(each for flow in flows for each in flow.numbers), *placed) if number), "")
+
+
 def digits_of(words: str, line: str = "") -> str:
-    """The inverse of `readable`. Anything but a number is unchanged."""
-    called = _parsed(line)
-    region = phonenumbers.region_code_for_number(called) if called is not None else None
-    if _parsed(words) is not None or not _WRITTEN.fullmatch(words):
-        return words
+    """See `read_number`. Anything but a number is unchanged."""
     try:
-        found = phonenumbers.parse(words, region)
-    except phonenumbers.NumberParseException:
+        return read_number(words, line)
+    except ValueError:
         return words
-    # Short numbers such as 112 stay as they are, because they have no country code.
-    length = phonenumbers.is_possible_number_with_reason(found)
-    is_whole = length == phonenumbers.ValidationResult.IS_POSSIBLE
-    return f"{found.country_code}{phonenumbers.national_significant_number(found)}" if is_whole else words
 
 
 def is_number(words: str) -> bool:
-    return _LIKE_A_NUMBER.fullmatch(words) is not None
+    return _LIKE_A_NUMBER.fullmatch(digits_in(words)) is not None
+
+
+def sought_digits(words: str) -> str:
+    """The digits of a number or a part of one, as they are stored; "" for any other text."""
+    digits = digits_in(words.strip())
+    return digits.lstrip("0") if _LIKE_A_NUMBER.fullmatch(digits) else ""
 
 
 def dialable(number: str) -> str:

@@ -6,11 +6,17 @@ import csv
 import io
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from ncco_server.flow.templates.filters import MAX_TEXT
 from ncco_server.service.exports import cell_text, csv_text
 from ncco_server.service.tables import RefusedRows, RowFault, Table
 from ncco_server.table_rows import RowChange
+
+CELLS: Final = (
+    f"Check the quotes there, or export it again: a cell has at most {csv.field_size_limit():,} characters, and a text "
+    f"of a table {MAX_TEXT:,}."
+)
 
 
 async def csv_of(table: Table, now: datetime) -> AsyncIterator[str]:
@@ -35,7 +41,7 @@ def changes_in(table: Table, text: str) -> list[RowChange]:
         _check_names(table, list(reader.fieldnames or ()))
         return table.changes(_lines(reader))
     except csv.Error as error:
-        fault = RowFault(f"line {reader.line_num + 1}", "", str(error), "Check the quotes there, or export it again.")
+        fault = RowFault(f"line {reader.line_num + 1}", "", str(error), CELLS)
         raise RefusedRows([fault]) from error
 
 

@@ -94,8 +94,10 @@ class RowsPage(NamedTuple):
 class Table:
     """A declared table in an open store. Reading and writing may raise StoreUnavailable."""
 
-    def __init__(self, store: Store, definition: TableDefinition) -> None:
+    def __init__(self, store: Store, definition: TableDefinition, line: str = "") -> None:
+        """`line` is a number of ours: people may write numbers of its country as they dial them there."""
         self.definition = definition
+        self._line = line
         self._rows = store.tables
 
     def name_of(self, key: Sequence[str]) -> str:
@@ -128,10 +130,10 @@ class Table:
                 found[name] = None
                 continue
             try:
-                found[name] = read_answer(self._type_of(name), value)
-            except Misfit:
-                described = self._type_of(name).described
-                faults.append(RowFault(row, name, f"it is not {described}", f"Write {described}."))
+                found[name] = read_answer(self._type_of(name), value, line=self._line)
+            except Misfit as error:
+                cure = f"{as_sentence(error.needed or f'write {self._type_of(name).described}')}."
+                faults.append(RowFault(row, name, f"it {error.problem}", cure))
         for name in table.key:
             if name not in values or found.get(name) == "":
                 faults.append(RowFault(row, name, "it is in the key and has no value", f"Write a value for {name}."))
@@ -139,7 +141,9 @@ class Table:
             raise RefusedRows(faults)
         full = row_name(table.name, [found[name] for name in table.key])
         if len(full) > MAX_NAME:
-            raise RefusedRows([RowFault(row, next(iter(table.key)), "the key is too long", "Shorten it.")])
+            problem = f"the key is {len(full) - MAX_NAME:,} characters too long"
+            cure = f"Shorten it: with the table's name, quotes and commas, it has at most {MAX_NAME} characters."
+            raise RefusedRows([RowFault(row, next(iter(table.key)), problem, cure)])
         sets = {name: value for name, value in found.items() if name in table.columns}
         if replaces:
             sets = {**dict.fromkeys(table.columns), **sets}

@@ -481,7 +481,7 @@ def end_of_call(row: SessionRow, session: Session | None, flow: Flow | None) -> 
     if session.parent:
         return EndOfCall(row.id, row.version, "")
     call = session.call
-    caller = call.from_number or call.from_user
+    caller = call.caller
     is_outbound = call.direction == "outbound"
     at = session.at or session.flow
     return EndOfCall(

@@ -17,6 +17,7 @@ from ncco_server.flow.files import named_modules
 from ncco_server.ncco import check
 from ncco_server.ncco.addresses import is_address
 from ncco_server.store import open_store
+from ncco_server.value_types import digits_in
 
 _WEBHOOK_PATH: Final = re.compile(r"/webhooks/(?:answer|event|fallback)(?:/|$)")
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
@@ -195,7 +196,7 @@ def read_mail_address(text: str) -> str:
 def read_prefixes(text: str | Iterable[str]) -> tuple[str, ...]:
     """Digits with the country code, or `sip:...`, separated by commas. A leading + or 00 is removed."""
     parts = text.split(",") if isinstance(text, str) else text
-    prefixes = tuple(part.strip().removeprefix("+").removeprefix("00") for part in parts if part.strip())
+    prefixes = tuple(digits_in(part.strip()) for part in parts if part.strip())
     for prefix in prefixes:
         if not _PREFIX.fullmatch(prefix):
             raise ValueError(

@@ -22,6 +22,7 @@ from ncco_server.store.rows import Forgotten, hash_of
 from ncco_server.store.sql import Sql
 from ncco_server.store.tables import PLACED_TABLE, RECORDINGS_TABLE
 from ncco_server.table_rows import StoredTypes, key_of, table_of
+from ncco_server.value_types import FILLING, parts_of_number
 
 ROUNDS: Final = 3
 """A call may write rows while it is being deleted."""
@@ -48,7 +49,7 @@ _UNATTACHED: Final = Sql("""
 """)
 _HOOKS: Final = Sql("SELECT key, session, url, headers, body FROM hooks WHERE key > $1 ORDER BY key LIMIT $2")
 _RECORDINGS: Final = Sql(f"""
-    SELECT id, session, conversation, from_number, to_number, transcript
+    SELECT id, session, conversation, from_number, to_number, transcript, about, caller_name
     FROM {RECORDINGS_TABLE}
     WHERE id > $1 AND state <> 'deleted'
     ORDER BY id
@@ -67,31 +68,60 @@ _COUNTED: Final = Sql("""
 """)
 _SOURCES: Final = Sql("SELECT sources FROM revisions")
 
-_TEXTS: Final = frozenset({"text", "url"})
+_TEXTS: Final = frozenset({"text", "url", "int", "number"})
 """The types of columns that may mention a number."""
-_ESCAPED: Final = re.compile(rb"\\u00([0-9a-fA-F]{2})")
+_ESCAPED: Final = re.compile(rb"\\u([0-9a-fA-F]{4})")
+_NO_DIGITS: Final = bytes(set(range(256)) - set(b"0123456789"))
+_BETWEEN: Final = rf"[{FILLING},+]{{0,3}}"
+_CODE: Final = re.compile(rf"(?:\+|%2[Bb]|(?<![0-9])00){_BETWEEN}[1-9][0-9]{{0,2}}{_BETWEEN}\Z")
+"""Another country's code, behind which the same digits are somebody else's number."""
+_NO_PLUS: Final = r"(?<!\+)(?<!%2B)(?<!%2b)"
 
 
 class Numbers:
-    """Finds phone numbers (digits with the country code) in stored data."""
+    """Finds phone numbers (digits with the country code) in stored data, however people write them.
+
+    They may have `+`, `00` or no country code, a trunk prefix, and blanks, dashes, dots or brackets between the digits.
+    """
 
     def __init__(self, numbers: Sequence[str]) -> None:
         self.numbers: Final = frozenset(numbers)
-        written = b"|".join(re.escape(number.encode("ascii")) for number in numbers)
-        self.pattern: Final = re.compile(rb"(?<![0-9])(?:00)?(?:" + written + rb")(?![0-9])")
+        parts = [parts_of_number(number) for number in numbers]
+        self._ends: Final = [national.encode() for _, national, _ in parts]
+        whole = "|".join(f"{_spaced(code)}{_BETWEEN}(?:0{_BETWEEN})?{_spaced(national)}" for code, national, _ in parts)
+        local = [each for *_, dialled in parts for each in dialled]
+        dialled = "|".join(f"{'' if each[0] == '0' else _NO_PLUS}{_spaced(each)}" for each in local) or "(?!)"
+        self._pattern: Final = re.compile(
+            rf"(?<![0-9])(?:(?P<whole>(?:0(?:0|11){_BETWEEN})?(?:{whole}))|{dialled})(?![0-9])"
+        )
 
     def are_in(self, *documents: bytes) -> bool:
         """Find a whole number: verbatim, in a query string, or escaped in JSON."""
-        return any(self.pattern.search(document) or self._is_hidden_in(document) for document in documents)
+        return any(self._is_in(document) or self._is_hidden_in(document) for document in documents)
 
     def _is_hidden_in(self, document: bytes) -> bool:
-        if b"%" in document and self.pattern.search(unquote_to_bytes(document)):
-            return True
-        return b"\\u00" in document and bool(self.pattern.search(_ESCAPED.sub(_character, document)))
+        is_query = b"%" in document or (b"=" in document and document[:1] not in b"{[")
+        plain = unquote_to_bytes(document.replace(b"+", b" ")) if is_query else document
+        plain = _ESCAPED.sub(_character, plain) if b"\\u" in plain else plain
+        return plain is not document and self._is_in(plain)
+
+    def _is_in(self, document: bytes) -> bool:
+        digits = document.translate(None, _NO_DIGITS)  # a first look, which takes a tenth of the time
+        if not any(end in digits for end in self._ends):
+            return False
+        text = document.decode("utf-8", "replace")
+        return any(
+            found["whole"] or not _CODE.search(text, max(0, found.start() - 12), found.start())
+            for found in self._pattern.finditer(text)
+        )
+
+
+def _spaced(digits: str) -> str:
+    return _BETWEEN.join(digits)
 
 
 def _character(escape: re.Match[bytes]) -> bytes:
-    return bytes((int(escape[1], 16),))
+    return chr(int(escape[1], 16)).encode("utf-8", "replace")
 
 
 class _FoundRow(NamedTuple):
@@ -162,7 +192,7 @@ async def forget(
         if dry_run:
             break
         await _delete(database, found, key)
-    revisions = sum(bool(wanted.pattern.search(row[0])) for row in await database.read(_SOURCES))
+    revisions = sum(wanted.are_in(row[0]) for row in await database.read(_SOURCES))
     purged = None if dry_run else await database.purge(rewrite=rewrite)
     return total._replace(revisions=revisions, purged=purged)
 
@@ -220,7 +250,7 @@ def _match(wanted: Numbers, table: StoredTypes | None, name: str, columns: str) 
 
 def _texts_of_key(table: StoredTypes, name: str) -> list[bytes]:
     of_key = zip(table.key, key_of(name), strict=False)
-    return [str(value).encode() for type_, value in of_key if type_ == "text"]
+    return [str(value).encode() for type_, value in of_key if type_ in _TEXTS]
 
 
 async def _find_calls(database: Database, wanted: Numbers) -> set[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args, get_origin
 
-from ncco_server.value_types.addresses import E164, Phone, Url, without_trunk_prefix
+from ncco_server.value_types.addresses import Url
 from ncco_server.value_types.collections import (
     MAX_ENTRIES,
     MAX_ITEMS,
@@ -16,7 +16,19 @@ from ncco_server.value_types.collections import (
     open_record,
     record,
 )
-from ncco_server.value_types.kind import ANY, SAMPLE, Escape, JsonSchema, Kind
+from ncco_server.value_types.kind import ANY, SAMPLE, BeyondLimit, Escape, JsonSchema, Kind
+from ncco_server.value_types.phones import (
+    E164,
+    FILLING,
+    WITHHELD,
+    Phone,
+    digits_in,
+    is_withheld,
+    number_of_caller,
+    parts_of_number,
+    read_number,
+    without_trunk_prefix,
+)
 from ncco_server.value_types.scalars import Flag, Number, PlainText, WholeNumber, Word, write
 from ncco_server.value_types.times import Date, Point, PointInTime, TimeOfDay, in_utc, point_of
 
@@ -24,6 +36,7 @@ __all__ = [
     "ANY",
     "DATETIME",
     "E164",
+    "FILLING",
     "MAX_ENTRIES",
     "MAX_ITEMS",
     "MAX_NESTING",
@@ -31,6 +44,8 @@ __all__ = [
     "POINTS",
     "SAMPLE",
     "TYPES",
+    "WITHHELD",
+    "BeyondLimit",
     "Escape",
     "Flag",
     "JsonSchema",
@@ -47,11 +62,16 @@ __all__ = [
     "WholeNumber",
     "Word",
     "common_type",
+    "digits_in",
     "in_utc",
+    "is_withheld",
     "kind_of",
     "list_of",
+    "number_of_caller",
     "open_record",
+    "parts_of_number",
     "point_of",
+    "read_number",
     "record",
     "without_trunk_prefix",
     "write",

@@ -1,22 +1,15 @@
-"""Phone numbers and URLs."""
+"""URLs, and texts made of digits."""
 
 from __future__ import annotations
 
 import json
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
-import phonenumbers
-
-from ncco_server.issue import RULES, Fix, Issue, fault, listed, shown, wrong_type
+from ncco_server.issue import Fix, Issue, fault, listed, shown, wrong_type
 from ncco_server.value_types.kind import Escape, JsonSchema, Kind
 from ncco_server.value_types.scalars import is_whole_number
-
-E164 = re.compile(r"[1-9][0-9]{6,14}")
-
-_FILLING = re.compile(r"[\s.\-\u2010-\u2015()]")
 
 
 def as_digits(value: object) -> object:
@@ -30,97 +23,6 @@ def digits_as_number(value: object, text: str) -> list[Issue]:
 
 def write_text(text: str) -> Fix:
     return Fix(f'Write "{text}".', "word", text)
-
-
-@lru_cache(4096)
-def without_trunk_prefix(digits: str) -> str:
-    """Leave out digits that are only dialled within the country: 449098790000 for 4409098790000.
-
-    Some networks ignore them, so they would hide which number is dialled. Numbers to which they belong (Italy, free
-    numbers of Botswana), of fewer than 7 digits then, or without a known country code are unchanged.
-    """
-    try:
-        found = phonenumbers.parse(f"+{digits}")
-    except phonenumbers.NumberParseException:
-        return digits
-    national = phonenumbers.national_significant_number(found)
-    is_trunk = not (phonenumbers.is_valid_number(found) or _may_begin_with_zero(found.country_code))
-    if is_trunk and national.startswith("0"):
-        national = national.lstrip("0")
-    plain = f"{found.country_code}{national}"
-    return plain if E164.fullmatch(plain) else digits
-
-
-@lru_cache
-def _may_begin_with_zero(country_code: int) -> bool:
-    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[country_code]
-    kinds = (phonenumbers.PhoneNumberType.FIXED_LINE, phonenumbers.PhoneNumberType.MOBILE)
-    typical = [phonenumbers.example_number_for_type(region, kind) for region in regions for kind in kinds]
-    return any(number is not None and number.italian_leading_zero for number in typical)
-
-
-def _in_e164(digits: str) -> str:
-    """Only if the result has a length that its country uses."""
-    plain = without_trunk_prefix(digits)
-    return plain if plain == digits or phonenumbers.is_possible_number(phonenumbers.parse(f"+{plain}")) else digits
-
-
-@dataclass(frozen=True)
-class Phone(Kind):
-    """A phone number: 7 to 15 digits, the first not 0, and none that are only dialled within the country.
-
-    In an NCCO it must be in E.164 format. A plus sign or a JSON number causes a warning.
-    """
-
-    escape: Escape = field(default="number", compare=False, kw_only=True)
-
-    name = "phone"
-    family = "text"
-    described = "a phone number"
-    sample = "447700900123"
-    begins_unknown = True
-    input_type = "tel"
-
-    def cast(self, value: object) -> str:
-        """Remove spaces, dashes, dots, brackets and a leading `+` or `00`."""
-        if not isinstance(value, str | int) or isinstance(value, bool):
-            raise ValueError("a phone number is needed, such as 447700900123")
-        written = str(value).strip()
-        if "(0)" in written:
-            raise ValueError('a phone number is needed without the "(0)" that is only dialled within the country')
-        digits = _FILLING.sub("", written)
-        digits = digits.removeprefix("+") if digits.startswith("+") else digits.removeprefix("00")
-        if E164.fullmatch(digits):
-            if (number := without_trunk_prefix(digits)) != digits:
-                message = (
-                    f"a phone number is needed without the digits that are only dialled within its country: {number}"
-                )
-                raise ValueError(message)
-            return digits
-        if digits.startswith("0") and digits.isdigit():
-            raise ValueError("a phone number is needed with its country code, such as 447700900123 for 07700 900123")
-        raise ValueError("a phone number is needed: 7 to 15 digits with the country code, such as 447700900123")
-
-    def check(self, value: object) -> list[Issue]:
-        text = as_digits(value)
-        if not isinstance(text, str):
-            return [wrong_type(value, "a phone number", RULES["N113"].fix)]
-        digits = re.sub(r"\(0\)|[\s().\-/]", "", text[:40]).removeprefix("+").removeprefix("00")
-        number = _in_e164(digits) if E164.fullmatch(digits) else None
-        if number == text:
-            return digits_as_number(value, text)
-        if number == text.removeprefix("+"):
-            return [fault("N954", f"{shown(text)} begins with a plus sign.", write_text(number))]
-        cure = write_text(number) if number is not None else None
-        return [fault("N113", f"{shown(text)} is not a number in E.164 format.", cure)]
-
-    def normalised(self, value: object) -> object:
-        text = as_digits(value)
-        is_plus = isinstance(text, str) and text.startswith("+") and E164.fullmatch(text[1:])
-        return text[1:] if isinstance(text, str) and is_plus else text
-
-    def json_schema(self) -> JsonSchema:
-        return {"type": ["string", "integer"], "pattern": "^\\+?[1-9][0-9]{6,14}$", "minimum": 10**6}
 
 
 _URL = re.compile(r"(?:https?|wss?)://[^\s/?#\\\"<>^`{|}@]+(?:[/?#][^\s\\\"<>^`{|}]*)?", re.IGNORECASE)

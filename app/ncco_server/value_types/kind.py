@@ -11,6 +11,15 @@ from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
 from ncco_server.issue import Issue, fault, shown, wrong_type
 
+
+class BeyondLimit(ValueError):
+    """A value of the right type is beyond a limit; the message says what is needed, and never contains the value."""
+
+    def __init__(self, problem: str, needed: str) -> None:
+        super().__init__(needed)
+        self.problem = problem
+
+
 JsonSchema: TypeAlias = dict[str, Any]
 
 Escape: TypeAlias = Literal["talk", "ssml", "url", "number", "header", "json", "text", "kept"]
@@ -73,6 +82,10 @@ class Kind(ABC):
 
         Raises ValueError, whose message says what is required, and never contains the value: it may be a PIN.
         """
+
+    def cast_at(self, value: object, line: str) -> Any:
+        """Cast what people and programs write; see `read_number` for `line`."""
+        return self.cast(value)
 
     @abstractmethod
     def json_schema(self) -> JsonSchema:

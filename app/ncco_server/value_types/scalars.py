@@ -11,14 +11,16 @@ from typing import TypeGuard
 
 from ncco_server.issue import Fix, Issue, fault, listed, shown, wrong_type
 from ncco_server.suggest import folded, near, nearest
-from ncco_server.value_types.kind import SAMPLE, JsonSchema, Kind
+from ncco_server.value_types.kind import SAMPLE, BeyondLimit, JsonSchema, Kind
 
 LARGE = 10**18
 """Some JSON parsers lose the last digits of larger numbers, which are refused."""
+MOST_DIGITS = 18
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
 _NUMERAL = re.compile(r"\s*[-+]?[0-9]{1,15}(?:\.[0-9]{1,15})?\s*", re.ASCII)
+_LONGER = re.compile(r"[+-]?(?=.*[0-9]{19})[0-9]+(\.[0-9]+)?")
 _DURATION = re.compile(r"([0-9]{1,6}) ?(s|m|h)(?:ecs?|econds?|ins?|inutes?|rs?|ours?)?", re.IGNORECASE)
 
 
@@ -33,6 +35,11 @@ def write(value: object) -> str:
             return str(value)
         case float() if math.isfinite(value):
             return str(int(value)) if value.is_integer() and abs(value) < LARGE else repr(value)
+        case int():
+            raise BeyondLimit(
+                f"has more than {MOST_DIGITS} digits",
+                f"text in quotes, or a number of at most {MOST_DIGITS} digits is needed",
+            )
         case date():
             return value.isoformat()
         case time():
@@ -149,6 +156,7 @@ class Number(Kind):
             return float(value) if "." in value else int(value)
         if is_number(value) and abs(value) < LARGE:
             return value
+        _check_digits(value, self.noun, " before and behind the point")
         raise ValueError(f"a number{_in_seconds(value) or ' is needed, such as 2 or 0.5'}")
 
     def literal(self, text: str) -> int | float:
@@ -221,6 +229,7 @@ class WholeNumber(Number):
             return int(value)
         if is_number(value) and abs(value) < LARGE and value == int(value):
             return int(value)
+        _check_digits(value, self.noun)
         raise ValueError(f"a whole number{_in_seconds(value) or ' is needed, such as 2'}")
 
     def _check_fraction(self, number: float) -> list[Issue]:
@@ -235,6 +244,15 @@ class WholeNumber(Number):
     def json_schema(self) -> JsonSchema:
         schema = super().json_schema()
         return schema | {"type": ["number", "string"]} if self.is_usual else schema
+
+
+def _check_digits(value: object, noun: str, where: str = "") -> None:
+    """Raises BeyondLimit for a number with more digits than fit."""
+    is_longer = isinstance(value, str) and _LONGER.fullmatch(value.strip())
+    if is_longer or (is_number(value) and abs(value) >= LARGE):
+        raise BeyondLimit(
+            f"has more than {MOST_DIGITS} digits", f"{noun} of at most {MOST_DIGITS} digits{where} is needed"
+        )
 
 
 def _in_seconds(value: object) -> str:

@@ -9,13 +9,14 @@ from datetime import UTC, date, datetime, time
 from typing import Final, Self, TypeAlias
 from zoneinfo import ZoneInfo
 
-from ncco_server.value_types.kind import JsonSchema, Kind
+from ncco_server.value_types.kind import BeyondLimit, JsonSchema, Kind
 from ncco_server.value_types.scalars import write
 
 Point: TypeAlias = datetime | date | time
 
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d(:?\d\d)?)?", re.ASCII)
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_OTHER_YEAR: Final = re.compile(r"(?:0000|\d{5,6})-\d\d-\d\d(?:[T ].*)?", re.ASCII)
 _TIME: Final = re.compile(r"\d\d?:\d\d(:\d\d)?", re.ASCII)
 
 
@@ -64,6 +65,7 @@ class Date(Kind):
         point = point_of(value)
         if isinstance(point, date) and not isinstance(point, datetime):
             return write(point)
+        _check_year(value, self.described)
         raise ValueError("a date is needed, such as 2026-03-05")
 
     def operand(self, value: object) -> object:
@@ -127,6 +129,7 @@ class PointInTime(Kind):
         """Refuse an hour that the clocks skip. In one that they repeat, the first is meant."""
         point = point_of(value)
         if not isinstance(point, datetime):
+            _check_year(value, self.described)
             raise ValueError("a point in time is needed, such as 2026-03-05T09:30")
         if point.tzinfo is None and not self.zone:
             raise ValueError(
@@ -140,7 +143,7 @@ class PointInTime(Kind):
         except OverflowError:
             moment = None
         if moment is None:
-            raise ValueError("a point in time from the year 1 to 9999 is needed")
+            raise _other_year(self.described)
         if written.tzinfo is None and point.replace(tzinfo=None) != written:
             raise ValueError(f"a time that exists is needed: the clocks in {self.zone} skip this one")
         return write(point)
@@ -153,6 +156,16 @@ class PointInTime(Kind):
 
 
 _WITH_OFFSET: Final[JsonSchema] = {"type": "string", "format": "date-time"}
+
+
+def _check_year(value: object, described: str) -> None:
+    """Raises BeyondLimit for a year without a calendar."""
+    if isinstance(value, str) and _OTHER_YEAR.fullmatch(value.strip()):
+        raise _other_year(described)
+
+
+def _other_year(described: str) -> BeyondLimit:
+    return BeyondLimit("is outside of the years 1 to 9999", f"{described} from the year 1 to 9999 is needed")
 
 
 def _read(read: Callable[[str], Point], value: object) -> object:

@@ -19,7 +19,7 @@ import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ncco_server.errors import VonageApiError
-from ncco_server.value_types.addresses import E164
+from ncco_server.value_types import E164
 from ncco_server.vonage.application_token import ApplicationTokens, token_url
 from ncco_server.vonage.applications import ApiDocument
 from ncco_server.vonage.pace import NEW_CALLS_A_SECOND, OTHERS_A_SECOND, Pace

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from ncco_server.errors import RowChanged
 from ncco_server.flow.language.tables import TableDefinition
+from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.tables import Table, TableRowDocument
 from ncco_server.store.api_keys import ApiKeyRow
 from ncco_server.table_rows import RowChange
@@ -80,10 +81,11 @@ async def _table(
     """Raise Refused if there is no such table, or the key may not read it."""
     if not key.may_read(name):
         raise Refused(HTTPStatus.FORBIDDEN, "this key may not use this table", "Use a key that may.")
-    definition = (await api.project.current()).tables.get(name)
+    project = await api.project.current()
+    definition = project.tables.get(name)
     if definition is None:
         raise Refused(HTTPStatus.NOT_FOUND, "there is no such table", "Check its name, and that a server has started.")
-    return Table(api.store, definition)
+    return Table(api.store, definition, line_of(project.flows.values()))
 
 
 OneTable: TypeAlias = Annotated[Table, Depends(_table)]

@@ -74,6 +74,22 @@ def test_a_file_is_imported_only_if_all_of_it_is_valid(ncco: Ncco, tmp_path: Pat
 
 
 @each_case(
+    ("cell", "told"),
+    [
+        (
+            "x" * 60_000,
+            "column name: it has more than 10,000 characters\n  fix: Text of at most 10,000 characters is needed.",
+        ),
+        ("x" * 200_000, "a cell has at most 131,072 characters, and a text of a table 10,000"),
+    ],
+)
+def test_a_cell_beyond_a_limit_is_told_the_limit(ncco: Ncco, tmp_path: Path, cell: str, told: str) -> None:
+    file = tmp_path / "customers.csv"
+    file.write_text(f"number,name\n{ADA},{cell}\n")
+    assert told in ncco("table", "customers", "import", str(file)).output
+
+
+@each_case(
     ("words", "exit_code", "told"),
     [
         (("nothing",), 2, "there is no table nothing"),

@@ -178,7 +178,7 @@ async def test_every_wrong_field_is_explained_and_nothing_is_written(tables: Tab
     wrong = {"key.number": "112", "column.calls": "many", "column.day": "soon", "column.tier": "silver"}
     page = await tables.save({**FILLED, **wrong})
     assert (422, 4) == (page.status_code, page.text.count('aria-invalid="true"'))
-    assert "It is not a whole number. Write a whole number." in words_of(page)
+    assert "It is not a whole number. A whole number is needed, such as 2." in words_of(page)
     assert 'value="many"' in page.text
     assert [] == await tables.store.tables.of_table("customers")
 

@@ -68,7 +68,9 @@ def test_an_infinite_number_is_ignored() -> None:
     assert "" == call_of({"to": 10**5000}).to
 
 
-@each_case("sent", ["+447700900123", " 447700900123", "447700900123"])
+@each_case(
+    "sent", ["+447700900123", " 447700900123", "447700900123", "+44 7700-900123", "00447700900123", "447700900123.0"]
+)
 def test_a_number_is_read_as_digits(sent: str) -> None:
     assert CallData(to="447700900123", from_number="447700900123") == call_of({"to": sent, "from": sent})
 

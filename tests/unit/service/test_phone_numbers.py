@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from ncco_server.service.phone_numbers import digits_of, readable
+from ncco_server.service.phone_numbers import digits_of, readable, sought_digits
+from ncco_server.value_types import is_withheld, number_of_caller
 from tests.support.cases import each_case
 
 
@@ -33,6 +34,15 @@ def test_a_number_is_formatted_the_way_people_write_it(number: str, line: str, s
         ("(202) 555-0123", "12025550100", "12025550123"),
         ("447700900123", "12025550100", "447700900123"),
         ("12345", "442079460000", "12345"),
+        ("07700 900123", "4420794600", "447700900123"),
+        ("202-555-0123", "12025550100", "12025550123"),
+        ("2025550123", "12025550100", "2025550123"),
+        ("011 44 7700 900123", "12025550100", "447700900123"),
+        ("44 7700 900123", "12025550100", "447700900123"),
+        ("44 7700 900123", "4930123456", "447700900123"),
+        ("030 123456", "4930987654", "4930123456"),
+        ("06 1234 5678", "390661234567", "390612345678"),
+        ("15550100123", "12025550100", "15550100123"),
         ("reception 1", "442079460000", "reception 1"),
         ("+", "442079460000", "+"),
         ("", "", ""),
@@ -40,3 +50,49 @@ def test_a_number_is_formatted_the_way_people_write_it(number: str, line: str, s
 )
 def test_a_number_is_read_the_way_people_write_it(words: str, line: str, digits: str) -> None:
     assert digits == digits_of(words, line)
+
+
+@each_case(
+    ("caller", "number", "is_nobody"),
+    [
+        ("447700900123", "447700900123", False),
+        ("+44 7700 900123", "447700900123", False),
+        ("00447700900123", "447700900123", False),
+        ("sip:447700900123@pbx.example.com", "447700900123", False),
+        ("SIPS:+44-7700-900123@198.51.100.1:5061;user=phone", "447700900123", False),
+        ('"Ada" <sip:%2B447700900123@pbx.example.com>;tag=1', "447700900123", False),
+        ("tel:+447700900123", "447700900123", False),
+        ("07700 900123", "447700900123", False),
+        ("sip:desk@pbx.example.com", "", False),
+        ("wss://example.com/447700900123", "", False),
+        ("ada", "", False),
+        ("", "", True),
+        ("Anonymous", "", True),
+        (" RESTRICTED ", "", True),
+        ("unavailable", "", True),
+        ("sip:anonymous@anonymous.invalid", "", True),
+        ('"Anonymous" <sip:anonymous@anonymous.invalid>', "", True),
+        ("sip:+266696687@198.51.100.1", "", True),
+        ("266696687", "", True),
+        ("+266696687", "", True),
+        ("8656696", "", True),
+    ],
+)
+def test_the_number_of_a_caller_is_read_in_every_form(caller: str, number: str, is_nobody: bool) -> None:
+    assert (number, is_nobody) == (number_of_caller(caller, "442079460000"), is_withheld(caller))
+
+
+@each_case(
+    ("text", "digits"),
+    [
+        ("0123", "123"),
+        ("07700 900", "7700900"),
+        ("+44 (0)7700 900123", "447700900123"),
+        ("447700900123.0", "447700900123"),
+        ("+44\u00a07700", "447700"),
+        ("12", ""),
+        ("Ada 12345", ""),
+    ],
+)
+def test_a_search_for_a_part_of_a_number_uses_its_digits(text: str, digits: str) -> None:
+    assert digits == sought_digits(text)

@@ -16,6 +16,7 @@ from ncco_server.store.database import Work
 from ncco_server.store.sql import Sql
 from ncco_server.store.table_rows import HASH_KEY, INSERT_KEY, SELECT_KEY, all_rows
 from ncco_server.table_rows import StoredTypes
+from tests.support.cases import each_case
 from tests.support.postgres_stores import empty_database
 from tests.support.stored_rows import NOON_MS, new_call
 
@@ -43,7 +44,9 @@ def store(hosts: list[Store]) -> Store:
 
 
 DECLARED = {
-    "customers": StoredTypes(["phone"], {"name": "text", "mobile": "phone", "note": "text", "orders": "int"}),
+    "customers": StoredTypes(
+        ["phone"], {"name": "text", "mobile": "phone", "note": "text", "orders": "int", "price": "number"}
+    ),
     "calls": StoredTypes(["text"], {}),
     "do_not_call": StoredTypes(["phone"], {"why": "text"}, keeps_hash=True),
 }
@@ -54,7 +57,7 @@ async def test_a_person_is_forgotten_by_the_types_of_keys_and_columns(store: Sto
     rows = [
         RowChange('calls["from 447700900123"]'),
         RowChange(ADA, {"name": "Ada"}),
-        RowChange(BOB, {"name": "Bob", "note": "a friend of 447700900123", "orders": 447700900123}),
+        RowChange(BOB, {"name": "Bob", "note": "a friend of 447700900123", "orders": 3}),
         RowChange('customers["447700900125"]', {"name": "Eve", "mobile": number}),
         RowChange('customers["447700900126"]', {"name": "447700900123", "note": "+447700900123"}),
         RowChange('undeclared["1"]', {"note": number}),
@@ -63,10 +66,53 @@ async def test_a_person_is_forgotten_by_the_types_of_keys_and_columns(store: Sto
     counted = await store.forget([number], tables=DECLARED, dry_run=True)
     done = await store.forget([number], tables=DECLARED)
     assert (4, 3) == (counted.rows, counted.texts) == (done.rows, done.texts)
-    assert {"name": "Bob", "orders": 447700900123} == await columns(store, BOB)
+    assert {"name": "Bob", "orders": 3} == await columns(store, BOB)
     assert {} == await columns(store, 'customers["447700900126"]')
     names = [name async for name, _ in all_rows(store.database)]
     assert [BOB, 'customers["447700900126"]'] == names
+
+
+@each_case(
+    ("column", "value", "is_found"),
+    [
+        ("note", "call +44 7700 900123 at 10:30", True),
+        ("note", "07700 900123", True),
+        ("note", "(07700) 900-123", True),
+        ("note", "+44 (0)7700 900123", True),
+        ("note", "0044 7700 900123", True),
+        ("note", "+44\u00a07700\u2011900123", True),
+        ("note", "room 3 07700 900123", True),
+        ("note", "0 7 7 0 0, 9 0 0, 1 2 3", True),
+        ("note", "447700900123.0", True),
+        ("note", "https://example.com/?q=%2B44+7700+900123", True),
+        ("orders", 447700900123, True),
+        ("orders", 7700900123, True),
+        ("price", 447700900123.0, True),
+        ("note", "+49 7700 900123", False),
+        ("note", "+49 (0)7700 900123", False),
+        ("note", "1447700900123", False),
+        ("note", "447700900124", False),
+        ("orders", 900123, False),
+        ("orders", 4477009001230, False),
+    ],
+)
+async def test_a_number_is_found_however_people_write_it(
+    store: Store, column: str, value: object, is_found: bool
+) -> None:
+    await store.tables.change([RowChange(BOB, is_removal=True), RowChange(BOB, {column: value})], NOON_MS, "a test")
+    found = await store.forget(["447700900123"], tables=DECLARED)
+    assert is_found == bool(found.texts)
+    assert ({} if is_found else {column: value}) == await columns(store, BOB)
+
+
+async def test_a_call_is_found_however_its_documents_write_the_number(store: Store) -> None:
+    for leg, state in (
+        ("leg-1", b'{"vars": {"mobile": "07700 900123"}}'),
+        ("leg-2", b'{"vars": {"mobile": "+44\\u00a07700\\u2013900123"}}'),
+        ("leg-3", b'{"vars": {"mobile": "+49 7700 900123"}}'),
+    ):
+        await store.open_call(*new_call(leg, state=state))
+    assert 2 == (await store.forget(["447700900123"])).calls
 
 
 BLOCKED = 'do_not_call["447700900123"]'

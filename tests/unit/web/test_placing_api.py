@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+import yaml
 from structlog.testing import capture_logs
 
 from ncco_server.flow.loader import load
@@ -26,6 +27,7 @@ params:
   name: text
   day: {{type: date, default: 2026-12-24}}
   until: {{type: datetime, default: "2026-12-24T10:00Z"}}
+  mobile: {{type: phone, default: "447700900999"}}
 outbound:
   from: "442079460001"
   quiet: false
@@ -40,6 +42,7 @@ steps:
 """
 NOW_MS = 1_772_618_400_000
 CALL = {"flow": "reminder", "to": "447700900123", "with": {"name": "Ada"}}
+NUMBERS = yaml.safe_load((Path(__file__).parents[2] / "contract/cli/numbers.yaml").read_text(encoding="utf-8"))
 Client = httpx.AsyncClient
 
 
@@ -56,7 +59,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 @pytest_asyncio.fixture
 async def client(store: Store, tmp_path: Path) -> AsyncIterator[Client]:
-    app = programs_app(Store(SqliteDatabase(tmp_path / "calls.db")), ("44",), (b"key of the test",))
+    app = programs_app(Store(SqliteDatabase(tmp_path / "calls.db")), ("44", "49"), (b"key of the test",))
     async with app.router.lifespan_context(app):
         headers = {"Authorization": "Bearer key of crm"}
         async with Client(transport=httpx.ASGITransport(app), base_url="http://api", headers=headers) as client:
@@ -342,3 +345,18 @@ async def test_the_log_names_the_key_that_asked(client: Client) -> None:
         {"event": "placed call cancelled", "log_level": "info", "key": "crm", "placed": placed},
         {"event": "API key refused", "log_level": "warning"},
     ] == [{name: value for name, value in line.items() if name != "client"} for line in lines]
+
+
+@each_case(("written", "number"), NUMBERS["read"].items())
+async def test_a_number_is_read_however_it_is_written(client: Client, store: Store, written: str, number: str) -> None:
+    given = {"name": "Ada", "mobile": written}
+    placed = await post(client, written.encode("unicode_escape").decode(), to=written, **{"with": given})
+    row = await store.placed.get(placed.json()["id"])
+    assert row is not None
+    assert (number, number) == (row.number, json.loads(row.params)["mobile"])
+
+
+@each_case(("written", "why"), NUMBERS["refused"].items())
+async def test_a_number_that_cannot_be_read_is_refused(client: Client, written: str, why: str) -> None:
+    refused = (await post(client, to=written)).json()["detail"]
+    assert ("to", True) == (refused["where"], why in refused["fix"]), refused

@@ -27,8 +27,10 @@ from ncco_server.errors import AppError
 from ncco_server.flow.files import project_of
 from ncco_server.flow.model import Project
 from ncco_server.flow.report import printable
+from ncco_server.service.phone_numbers import line_of
 from ncco_server.simulator.assumptions import After
 from ncco_server.simulator.parties import ENDLESS, Behaviour, Parties, PartyOutcome
+from ncco_server.value_types import digits_in, is_withheld, read_number
 from ncco_server.verify.kept_call import check_path, keep
 from ncco_server.verify.played_call import PlayedCall
 from ncco_server.verify.scenarios.model import FROM, ScenarioCall
@@ -41,33 +43,38 @@ PATIENCE_S: Final = 24 * 3600.0
 """For a webhook. A person may have to type the result of a lookup."""
 SEED: Final = "ncco simulate"
 """Makes the call IDs on our own server reproducible."""
-WITHHELD: Final = frozenset({"", "anonymous", "unknown", "restricted", "private", "unavailable"})
-"""Sent as the caller if the number is withheld."""
+_NUMBER: Final = re.compile(r"tel:|[\d.,]+e\+?\d+$", re.IGNORECASE)
+"""A number in spite of its letters."""
+SHORT: Final = 7
+"""Of fewer digits are numbers within a network, and emergency numbers, which no country code precedes."""
 
 
-def _digits(number: str) -> str:
-    digits = options.digits_of(number)
-    if not (digits.isascii() and digits.isdigit()):
-        raise click.BadParameter(f"{number} is not a phone number; write digits, such as 447700900123")
-    return digits
+def _digits(number: str, option: str, line: str) -> str:
+    """Read a number, with its country code or of the country of `line`. Raises BadParameter."""
+    short = digits_in(number)
+    if short.isdecimal() and len(short) < SHORT:
+        return short
+    try:
+        return read_number(number, line)
+    except ValueError as error:
+        raise click.BadParameter(f"{number}: {error}", param_hint=option) from None
 
 
 def _called_at(context: click.Context, parameter: click.Parameter, what: str | None) -> str | None:
     return options.read_url(context, parameter, what) if what is not None and is_url(what) else what
 
 
-def _called(_: click.Context, __: click.Parameter, called: str | None) -> str:
-    """Read a number, or an app user's name, which contains a letter; "" without either."""
-    text = (called or "").strip()
-    return text if called is None or re.search(r"[^\W\d_]", text) else _digits(text)
+def _called(called: str, line: str) -> str:
+    """Read a number, or an app user's name; "" without either. Raises BadParameter."""
+    is_name = re.search(r"[^\W\d_]", called) and not _NUMBER.match(called)
+    return called if not called or is_name else _digits(called, "--to", line)
 
 
-def _caller(_: click.Context, __: click.Parameter, caller: str) -> str:
-    """Read a number, a `sip:` address, or "", anonymous and the like for a withheld number."""
-    text = caller.strip()
-    if text.lower() in WITHHELD or text.lower().startswith(("sip:", "sips:")):
-        return text
-    return _digits(caller)
+def _caller(caller: str, line: str) -> str:
+    """Read a number, a `sip:` address, or "", anonymous and the like for a withheld number. Raises BadParameter."""
+    if is_withheld(caller) or caller.lower().startswith(("sip:", "sips:")):
+        return caller
+    return _digits(caller, "--from", line)
 
 
 def _custom_data(_: click.Context, __: click.Parameter, text: str | None) -> Any:
@@ -106,13 +113,12 @@ Exit codes: 0 the call was played, 1 the server did something wrong or its flows
 to call.""",
 )
 @click.argument("what", required=False, metavar="[FLOW|PROJECT|URL]", callback=_called_at)
-@click.option("--to", callback=_called, help="The called number or app user [the flow's first number].")
+@click.option("--to", default="", help="The called number or app user [the flow's first number].")
 @click.option(
     "--from",
     "caller",
     default=FROM,
     show_default=True,
-    callback=_caller,
     help="The caller: a number, sip:..., or anonymous.",
 )
 @click.option("--place", is_flag=True, help="Let the server call: FLOW has `outbound`, and --to is called.")
@@ -181,6 +187,7 @@ def command(
     server: AbstractAsyncContextManager[Stage]
     source = None
     name = ""
+    line = ""
     if is_url(what):
         if live or env:
             raise CannotRun("--live and --env are for flows", "leave them out; a server at a URL makes its own lookups")
@@ -190,7 +197,10 @@ def command(
         source, name = source_of(what, flows, templates)
         loaded = source.load_flow(name)
         name = name or flow_of_file(loaded) or (_only_placed(loaded.project) if place else "")
+        line = line_of(loaded.project.flows.values(), loaded.project.flows.get(name) if place else None)
         server = local_stage(loaded.project, source.path_of, is_live=live, chaos=chaos, deadline_s=PATIENCE_S)
+    to = _called(to.strip(), line)
+    caller = _caller(caller.strip(), to or line)
     call = ScenarioCall(to=to, from_=caller, user=user, custom_data=custom_data, made_at=at, flow=name)
     met = CallConditions(Parties(other=None), {}, chaos, after_connect=after_connect)
     if place:

@@ -9,10 +9,11 @@ from typing import Final
 import yaml
 
 from ncco_server.console.change.fields import NEW_PARTS, FieldKind, FormField, path_of, pointer
-from ncco_server.console.change.notation import date_key, day_key, days_in_words, is_date, number_key
+from ncco_server.console.change.notation import date_key, day_key, days_in_words, is_date
 from ncco_server.flow.hours.holidays import countries
 from ncco_server.flow.hours.weekly import days_of, is_hours, meant_hours, shown_days
 from ncco_server.flow.source.edit import NoSuchValue, Path, YamlText, quoted, written
+from ncco_server.value_types import read_number
 
 NOT_SAVED: Final = "Fix the marked fields below. Nothing is saved yet, and nothing that you wrote is lost."
 _NOON: Final = re.compile(r"\b(?:noon|midday)\b", re.IGNORECASE)
@@ -96,9 +97,11 @@ def _checked(value: str, kind: FieldKind, line: str = "") -> str:
 
 
 def _number(value: str, line: str) -> str:
-    if not (digits := number_key(value, line)):
-        raise CannotChange(f"{value}: write the number with its country code, such as +44 20 7946 0000")
-    return digits
+    try:
+        return read_number(value, line)
+    except ValueError as error:
+        cure = "write the number with its country code, such as +44 20 7946 0000"
+        raise CannotChange(f"{value}: {cure}; {error}") from error
 
 
 def _add_all(text: YamlText, names: Iterable[str], form: Mapping[str, str], faults: dict[str, str], line: str) -> None:

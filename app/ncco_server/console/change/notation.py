@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 from ncco_server.flow.hours.weekly import days_of, shown_days
-from ncco_server.service.phone_numbers import digits_of, is_number
 
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:\.\.\d{4}-\d{2}-\d{2})?")
 _DATE_NOTATIONS: Final = ("%d %B %Y", "%d %b %Y", "%B %d %Y", "%b %d %Y", "%d.%m.%Y")
@@ -59,9 +58,3 @@ def _iso_date(words: str) -> str:
         with suppress(ValueError):
             return datetime.strptime(" ".join(plain.split()), notation).replace(tzinfo=UTC).date().isoformat()
     return words
-
-
-def number_key(words: str, line: str) -> str:
-    """Return the digits with the country code, "" if the text is no phone number. `line`: a number of the country."""
-    digits = re.sub(r"\D", "", digits_of(words, line))
-    return digits if is_number(words) and not digits.startswith("0") else ""

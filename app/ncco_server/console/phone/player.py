@@ -273,7 +273,7 @@ def _messages_of(call: PhoneCall) -> Iterator[Json]:
             "flow": name,
             "about": about_call(flow, session) if flow is not None else "",
             "caller_name": name_of_caller(flow, session) if flow is not None else "",
-            "from_number": session.call.from_number or session.call.from_user,
+            "from_number": session.call.caller,
             "to_number": session.call.to,
             "seconds": (ended - began).total_seconds(),
         }

@@ -34,10 +34,10 @@ from ncco_server.flow.templates.values import Value
 from ncco_server.ncco.hints import ENDPOINT_NAMES
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.suggest import nearest
-from ncco_server.value_types import TYPES, Kind
+from ncco_server.value_types import FILLING, TYPES, Kind
 
-_NUMBER = re.compile(r"[+\d(][\d\s().\-/]*")
-_BY_SCHEME = {"sip:": "sip", "sips:": "sip", "ws:": "websocket", "wss:": "websocket"}
+_NUMBER = re.compile(rf"['+\d(\[][\d{FILLING}]*")
+_BY_SCHEME = {"tel:": "phone", "sip:": "sip", "sips:": "sip", "ws:": "websocket", "wss:": "websocket"}
 BY_FIELDS = (
     ("phone", {"number"}),
     ("vbc", {"extension"}),

@@ -29,7 +29,7 @@ from ncco_server.flow.model import Step
 from ncco_server.flow.runtime import DRAWING_LEGS, Followers
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.table_rows import RowChange, applied
-from ncco_server.value_types import ANY
+from ncco_server.value_types import ANY, WITHHELD
 
 MOST_RUNS: Final = 2000
 """Runs of a handler; our choice. A usual one needs less than a hundred."""
@@ -101,7 +101,7 @@ SAMPLE_CALL: Final[Mapping[str, Any]] = {
 }
 _CALLERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "": {},
-    "a caller who withholds the number": {"from": "anonymous", "is_hidden": True, "person": ""},
+    "a caller who withholds the number": {"from": WITHHELD[0], "is_hidden": True, "person": ""},
     "a caller who uses an app": {
         "to": "support", "from": "", "from_user": "anna", "is_hidden": True, "endpoint_type": "app",
         "person": "",

@@ -20,7 +20,7 @@ from ncco_server.flow.nodes import Map, Node, Seq, Text
 from ncco_server.flow.paths import Path, by_first_key
 from ncco_server.flow.templates.filters import MAX_TEXT
 from ncco_server.suggest import nearest
-from ncco_server.value_types import ANY, MAX_ITEMS, TYPES, Kind, Url, list_of, record
+from ncco_server.value_types import ANY, MAX_ITEMS, TYPES, BeyondLimit, Kind, Url, list_of, record
 
 OK = "ok"
 """The field of every lookup that shows whether its answer is real."""
@@ -29,13 +29,15 @@ OK = "ok"
 class Misfit(Exception):
     """An answer that does not match its declaration.
 
-    `path` leads to the wrong part: `.city`, `[3]`, or "" for all of it. `problem` is e.g. `is missing`.
+    `path` leads to the wrong part: `.city`, `[3]`, or "" for all of it. `problem` is e.g. `is missing`, `needed` what
+    is needed instead.
     """
 
-    def __init__(self, path: str, problem: str) -> None:
+    def __init__(self, path: str, problem: str, needed: str = "") -> None:
         super().__init__(problem)
         self.path = path
         self.problem = problem
+        self.needed = needed
 
     def __str__(self) -> str:
         where = self.path.removeprefix(".")
@@ -64,10 +66,10 @@ class Returned:
         return found
 
 
-def read_answer(type_: Kind, value: object, path: str = "") -> Any:
+def read_answer(type_: Kind, value: object, path: str = "", line: str = "") -> Any:
     """Raises Misfit.
 
-    A number is accepted as text, and digits as a number, but a boolean is never text.
+    A number is accepted as text, and digits as a number, but a boolean is never text. See `read_number` for `line`.
     """
     if type_.is_record and isinstance(value, Mapping):
         for name in type_.fields:
@@ -75,25 +77,29 @@ def read_answer(type_: Kind, value: object, path: str = "") -> Any:
                 raise Misfit(f"{path}.{name}", "is null" if name in value else "is missing")
         return {name: read_answer(inner, value[name], f"{path}.{name}") for name, inner in type_.fields.items()}
     if isinstance(value, str) and len(value) > MAX_TEXT:
-        raise Misfit(path, f"has more than {MAX_TEXT:,} characters")
+        raise Misfit(
+            path, f"has more than {MAX_TEXT:,} characters", f"text of at most {MAX_TEXT:,} characters is needed"
+        )
     if isinstance(value, list | Mapping) and len(value) > MAX_ITEMS:
         raise Misfit(path, f"has more than {MAX_ITEMS} entries")
     if type_.item is not None and isinstance(value, list | tuple):
         return [read_answer(type_.item, each, f"{path}[{at}]") for at, each in enumerate(value)]
-    return value if value == "" and type_.may_be_empty else _cast(type_, value, path)
+    return value if value == "" and type_.may_be_empty else _cast(type_, value, path, line)
 
 
-def _cast(type_: Kind, value: object, path: str) -> Any:
+def _cast(type_: Kind, value: object, path: str, line: str) -> Any:
     try:
         if isinstance(value, bool) and type_.family == "text":
-            raise ValueError
-        found = type_.cast(value)
-    except (ValueError, OverflowError):
-        raise Misfit(path, f"is not {type_.described}") from None
+            raise ValueError(f"{type_.described} is needed, in quotes")
+        found = type_.cast_at(value, line)
+    except BeyondLimit as error:
+        raise Misfit(path, error.problem, str(error)) from None
+    except (ValueError, OverflowError) as error:
+        raise Misfit(path, f"is not {type_.described}", str(error)) from None
     try:
         return plain_json(found)
-    except ValueError:
-        raise Misfit(path, "contains something that cannot be stored") from None
+    except ValueError as error:
+        raise Misfit(path, "contains something that cannot be stored", str(error)) from None
 
 
 class SensitiveValues(Protocol):

@@ -27,7 +27,7 @@ from ncco_server.flow.templates.syntax import FOREIGN
 from ncco_server.flow.templates.tree import Template, Token
 from ncco_server.flow.zones import zone_cure
 from ncco_server.suggest import nearest
-from ncco_server.value_types import ANY, POINTS, TYPES, Kind, common_type, list_of
+from ncco_server.value_types import ANY, POINTS, TYPES, Kind, common_type, digits_in, list_of
 
 _PREFIX: Final = "FLOW_"
 _KINDS: Final = {kind: type_.described for kind, type_ in TYPES.items()}
@@ -44,7 +44,6 @@ _CASTS: Final[Mapping[str, Mapping[str, str]]] = {
 _ZONE: Final = "Europe/London"
 _NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _NUMBER = re.compile(r"\+?[0-9][0-9\s.()\-\u2010-\u2015]*|\([0-9\s.()\-]*|\+")
-_SEPARATORS = re.compile(r"[\s.()\-\u2010-\u2015]")
 _MIN_DIGITS: Final = 7
 """Shorter numbers may be extensions."""
 
@@ -405,7 +404,7 @@ class Checker(NodeVisitor):
             self.report(code, node, f'"{node.value}": {message}', cure)
 
     def _check_phone_number(self, node: nodes.Expr, written: str, *, is_beginning: bool = False) -> None:
-        digits = _SEPARATORS.sub("", written).removeprefix("+").removeprefix("00")
+        digits = digits_in(written)
         least = 1 if is_beginning else _MIN_DIGITS
         is_local = not digits or digits.startswith("0")
         if (is_local or digits != written) and _NUMBER.fullmatch(written) and sum(map(str.isdigit, written)) >= least:

@@ -16,12 +16,13 @@ import orjson
 from ncco_server.engine.dialling import refusal
 from ncco_server.errors import AppError
 from ncco_server.flow.model import Flow
-from ncco_server.service.phone_numbers import digits_of
+from ncco_server.flow.report import as_sentence
+from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.placed_values import PlacedCipher, new_salt
 from ncco_server.service.placing.attempts import first_moment, is_too_late, why_later
 from ncco_server.store import Origin, PlacedRow, milliseconds
 from ncco_server.suggest import nearest
-from ncco_server.value_types import TYPES
+from ncco_server.value_types import read_number
 
 LONGEST_CHAIN: Final = 10
 MOST_BYTES: Final = 8_192
@@ -87,8 +88,9 @@ def checked(
     if request.chain > LONGEST_CHAIN:
         message = f"{LONGEST_CHAIN} placed calls have led to this one"
         raise RefusedRequest("flow", message, "Shorten the chain of flows that place calls.")
-    number = _number(request.to, allowed)
-    values, faults = _values(request.values, flow)
+    line = line_of(flows.values(), flow)
+    number = _number(request.to, allowed, line)
+    values, faults = _values(request.values, flow, line)
     if isinstance(number, RefusedRequest):
         faults.insert(0, number)
     if isinstance(number, RefusedRequest) or faults:
@@ -156,17 +158,17 @@ def _flow(name: str, flows: Mapping[str, Flow]) -> Flow:
     return flow
 
 
-def _number(text: str, allowed: Sequence[str]) -> str | RefusedRequest:
+def _number(text: str, allowed: Sequence[str], line: str) -> str | RefusedRequest:
     try:
-        number = str(TYPES["phone"].cast(digits_of(text.strip())))
+        number = read_number(text, line)
     except ValueError as error:
-        return RefusedRequest("to", "is not a phone number", f"{str(error).capitalize()}.")
+        return RefusedRequest("to", "is not a phone number", f"{as_sentence(str(error))}.")
     if why := refusal(number, allowed):
         return RefusedRequest("to", f"the number {why}", "Add its prefix to NCCO_DIAL_ALLOW if it may be called.")
     return number
 
 
-def _values(given: Mapping[str, Any], flow: Flow) -> tuple[dict[str, Any], list[RefusedRequest]]:
+def _values(given: Mapping[str, Any], flow: Flow, line: str) -> tuple[dict[str, Any], list[RefusedRequest]]:
     faults = []
     for name in [name for name in given if name not in flow.params]:
         near = nearest(name, flow.params)
@@ -176,7 +178,7 @@ def _values(given: Mapping[str, Any], flow: Flow) -> tuple[dict[str, Any], list[
     for name, param in flow.params.items():
         if name in given:
             try:
-                values[name] = param.type.cast(given[name])
+                values[name] = param.type.cast_at(given[name], line)
             except ValueError as error:
                 message = "does not fit its type" if param.sensitive else str(error)
                 faults.append(RefusedRequest(f"with.{name}", message, f"Write {param.type.described}."))

@@ -20,7 +20,7 @@ from ncco_server.flow.templates.filters import FILTERS, LANGUAGE, Unfit
 from ncco_server.flow.templates.references import Occurrence, root_names, walk
 from ncco_server.flow.templates.values import Evaluator, Value, compiled_expression
 from ncco_server.service.delivery import ANSWER_FIELDS
-from ncco_server.value_types import E164, TYPES, Kind, write
+from ncco_server.value_types import E164, TYPES, WITHHELD, Kind, write
 from ncco_server.verify.prove.expressions import Path, expressions_of, paths_of, templates_in
 from ncco_server.verify.prove.literals import LONGEST_SAMPLE, Compared, Literals, different
 from ncco_server.verify.prove.samples import Representatives, combined
@@ -48,7 +48,7 @@ class Arrival(NamedTuple):
 MOST_CALLS: Final = 128
 MOST_SETTINGS: Final = 8
 """Of more combinations of environment variables, only some are explored."""
-NUMBERLESS_CALLERS: Final = ("anonymous", "", "sip:caller@example.com")
+NUMBERLESS_CALLERS: Final = (WITHHELD[0], "", "sip:caller@example.com")
 ENDPOINTS: Final = ("phone", "sip", "app", "vbc", "websocket")
 """Source: webhook reference, Answer (endpoint_type)."""
 APP_TO: Final = "support"

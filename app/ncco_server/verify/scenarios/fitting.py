@@ -18,6 +18,7 @@ from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.nodes import Map, Node, Place, Seq, Text
 from ncco_server.flow.templates.values import Computed, Expression, Native
 from ncco_server.results import ResultName
+from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.placing.requests import RefusedRequest
 from ncco_server.suggest import near_or_all, nearest
 from ncco_server.value_types import TYPES, Kind
@@ -72,8 +73,9 @@ class Fitting:
         for name, variable in scenario.expect.variables.items():
             if _check("S109", name, self._variables, variable.place, reader) and variable.node is not None:
                 _check_value(f"the variable {name}", variable.node, self._variables[name], reader)
-        check_rows(scenario.tables, self._tables, reader)
-        check_rows(scenario.expect.tables, self._tables, reader)
+        line = line_of(self._flows.values())
+        check_rows(scenario.tables, self._tables, reader, line)
+        check_rows(scenario.expect.tables, self._tables, reader, line)
         if scenario.expect.result:
             results = {*EXPECTED_RESULTS}.union(*(flow.results for flow in self._flows.values()))
             _check("S113", scenario.expect.result, results, scenario.expect.at("result"), reader)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Final
@@ -13,12 +12,11 @@ from ncco_server.flow.language.schema import resolved
 from ncco_server.flow.nodes import Entry
 from ncco_server.flow.source import read_yaml
 from ncco_server.simulator.parties import ENDLESS, Behaviour, PartyOutcome
-from ncco_server.value_types import JsonSchema
+from ncco_server.value_types import JsonSchema, digits_in
 from ncco_server.verify.scenarios.script import PRESSES, Spoken, acts_of
 from ncco_server.verify.scenarios.values import SECONDS, ScenarioModel, ScenarioReader, named
 
 _HOW: Final = 'write `people: {"447700900123": {after: 6s, presses: 1}}`'
-_PHONE: Final = re.compile(r"\+?[\d\s().-]+")
 
 
 class CalledPerson(ScenarioModel):
@@ -86,7 +84,7 @@ def read_people(file: str, text: str) -> tuple[dict[str, tuple[Behaviour, ...]],
 
 
 def _address(name: str) -> str:
-    return re.sub(r"\D", "", name) if _PHONE.fullmatch(name) else name
+    return digits_in(name)
 
 
 def people_schema() -> JsonSchema:

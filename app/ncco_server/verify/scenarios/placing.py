@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from ncco_server.flow.model import Flow
-from ncco_server.service.phone_numbers import digits_of
+from ncco_server.service.phone_numbers import digits_of, line_of
 from ncco_server.service.placing.placer import Placer, PlacingPolicy
 from ncco_server.service.placing.requests import WantedCall, checked
 from ncco_server.service.poller import PollListener
@@ -51,7 +51,9 @@ def is_heard(behaviour: Behaviour, flow: Flow | None) -> bool:
 def row_of(call: ScenarioCall, flows: Iterable[Flow], allowed: Sequence[str], keys: Sequence[bytes]) -> PlacedRow:
     """Always allow the number to call. Raises RefusedRequest."""
     request = WantedCall(flow=call.places, to=call.to, values=call.values, origin="cli")
-    return checked(request, {flow.name: flow for flow in flows}, (*allowed, digits_of(call.to)), call.made_at, keys)
+    named = {flow.name: flow for flow in flows}
+    called = digits_of(call.to, line_of(named.values(), named.get(call.places)))
+    return checked(request, named, (*allowed, called), call.made_at, keys)
 
 
 class VirtualCalls:

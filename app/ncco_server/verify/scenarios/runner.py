@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ncco_server.flow.handlers.limits import noted_lines
 from ncco_server.flow.issues import FlowIssue, by_place
+from ncco_server.service.phone_numbers import line_of
 from ncco_server.verify.coverage import Coverage, OutcomeCounter
 from ncco_server.verify.scenarios.expectations import check_expectations, check_without
 from ncco_server.verify.scenarios.files import ScenarioFile
@@ -91,7 +92,7 @@ async def play(stage: Stage, scenario: Scenario, *, leaves_open: bool = False) -
     happened = [] if result.differences else list(check_without(result, stage.flows))
     result.differences += check_expectations(result, is_explained=bool(happened))
     if not result.differences:
-        result.differences += check_tables(result, stage.tables)
+        result.differences += check_tables(result, stage.tables, line_of(stage.flows))
     if not result.differences:
         result.differences += happened
     return result

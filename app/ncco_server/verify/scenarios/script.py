@@ -22,7 +22,7 @@ from ncco_server.simulator.parties import Behaviour, PartyOutcome, Words
 from ncco_server.simulator.platform import Vonage
 from ncco_server.simulator.transcript import CallMoment, MomentKind
 from ncco_server.suggest import nearest
-from ncco_server.value_types import Number
+from ncco_server.value_types import Number, digits_in
 from ncco_server.verify.scenarios.values import (
     ANY_MAP,
     EXCERPTS,
@@ -64,7 +64,7 @@ UNSURE: Final = 0.5
 
 
 def same_address(one: str, other: str) -> bool:
-    plain_one, plain_other = (each.removeprefix("+").replace(" ", "").lower() for each in (one, other))
+    plain_one, plain_other = (digits_in(each).lower() for each in (one, other))
     return plain_one == plain_other
 
 

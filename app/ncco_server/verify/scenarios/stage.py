@@ -26,7 +26,7 @@ from ncco_server.flow.model import Flow, Project
 from ncco_server.results import DecidedResult
 from ncco_server.service.calls import CallService
 from ncco_server.service.functions import AnswerLookups
-from ncco_server.service.phone_numbers import digits_of
+from ncco_server.service.phone_numbers import digits_of, line_of
 from ncco_server.service.turns import Policy, no_lookups, rows_of
 from ncco_server.settings.values import DEFAULT as DEFAULT_FAILSAFE
 from ncco_server.settings.values import read_failsafe
@@ -252,7 +252,7 @@ class LocalStage:
             env=scenario.env,
             dial_allow=scenario.dial_allow,
             seed=seed,
-            rows=tuple(changes_of(scenario.tables, self.tables)),
+            rows=tuple(changes_of(scenario.tables, self.tables, line_of(self.flows))),
             answers=answers,
         )
         await _play(scenario, conditions, placed, result)
@@ -300,7 +300,7 @@ class LocalStage:
         """
         flow = self._flow_named(call.places)
         allowed = self._policy.dial_allow if dial_allow is None else dial_allow
-        called = () if flow is None else (digits_of(call.to),)
+        called = () if flow is None else (digits_of(call.to, line_of(self.flows, flow)),)
         policy = replace(self._policy, env={**self._policy.env, **env}, dial_allow=(*allowed, *called))
         server = await self._server_for(policy, is_new=flow is not None)
         direct = await server.begin(call.made_at, look_ups, patience_s)

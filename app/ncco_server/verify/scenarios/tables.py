@@ -20,7 +20,7 @@ from ncco_server.verify.scenarios.result import Difference, Result
 Tables = Mapping[str, TableDefinition]
 
 
-def check_rows(rows: Rows, tables: Tables, reader: Reader) -> None:
+def check_rows(rows: Rows, tables: Tables, reader: Reader, line: str) -> None:
     """Report S114 for unknown tables and columns, incomplete keys, and values of the wrong type."""
     for name, (place, given) in rows.items():
         table = tables.get(name)
@@ -28,10 +28,10 @@ def check_rows(rows: Rows, tables: Tables, reader: Reader) -> None:
             reader.report("S114", place, f'there is no table "{name}"', near_or_all(name, tables))
             continue
         for row in given:
-            _check_row(table, row, reader)
+            _check_row(table, row, reader, line)
 
 
-def _check_row(table: TableDefinition, row: GivenRow, reader: Reader) -> None:
+def _check_row(table: TableDefinition, row: GivenRow, reader: Reader, line: str) -> None:
     known = {**table.key, **table.columns}
     for key, value in row.values.entries:
         if key.value not in known:
@@ -40,36 +40,38 @@ def _check_row(table: TableDefinition, row: GivenRow, reader: Reader) -> None:
             continue
         type_ = _type_of(table, key.value)
         try:
-            read_answer(type_, answer_of(value, type_))
-        except Misfit:
+            read_answer(type_, answer_of(value, type_), line=line)
+        except Misfit as misfit:
             what = f"`{key.value}` of the table {table.name}"
             written = f'"{value.value}"' if isinstance(value, Text) else "a list or a map"
-            reader.report("S114", value.place, f"{what} cannot be {written}", f"write {type_.described}")
+            reader.report(
+                "S114", value.place, f"{what} cannot be {written}", misfit.needed or f"write {type_.described}"
+            )
     missing = [name for name in table.key if row.values.get(name) is None]
     if missing:
         message = f"a row of the table {table.name} has no `{missing[0]}`, which is in its key"
         reader.report("S114", row.place, message, f"add `{missing[0]}: ..`")
 
 
-def changes_of(rows: Rows, tables: Tables) -> Iterator[RowChange]:
+def changes_of(rows: Rows, tables: Tables, line: str) -> Iterator[RowChange]:
     """Leave out wrong rows; they were reported."""
     for name, (_, given) in rows.items():
         for row in given if name in tables else ():
-            values = _values(tables[name], row.values)
+            values = _values(tables[name], row.values, line)
             full = _name(tables[name], values)
             if full:
                 columns = {column: value for column, value in values.items() if column in tables[name].columns}
                 yield RowChange(full, columns, keep_ms=tables[name].keep_ms)
 
 
-def _values(table: TableDefinition, written: Map) -> dict[str, Any]:
+def _values(table: TableDefinition, written: Map, line: str) -> dict[str, Any]:
     """Leave out the values of unknown columns and wrong types."""
     found: dict[str, Any] = {}
     for key, value in written.entries:
         if key.value in table.key or key.value in table.columns:
             type_ = _type_of(table, key.value)
             try:
-                found[key.value] = read_answer(type_, answer_of(value, type_))
+                found[key.value] = read_answer(type_, answer_of(value, type_), line=line)
             except Misfit:
                 continue
     return found
@@ -86,13 +88,13 @@ def _name(table: TableDefinition, values: Mapping[str, Any]) -> str:
     return name if len(name) <= MAX_NAME else ""
 
 
-def check_tables(result: Result, tables: Tables) -> Iterator[Difference]:
+def check_tables(result: Result, tables: Tables, line: str) -> Iterator[Difference]:
     for name, (place, expected) in result.scenario.expect.tables.items():
         table = tables.get(name)
         if table is None:
             continue
         found = [_shown(table, row, result.rows[row]) for row in sorted(result.rows) if table_of(row) == name]
-        wanted = [_values(table, each.values) for each in expected]
+        wanted = [_values(table, each.values, line) for each in expected]
         if not _same(wanted, found):
             sides = (_text(wanted), _text(found))
             yield Difference(place, f"the table {name} has other rows", *sides, at=result.seconds)
