@@ -388,6 +388,9 @@ PROBES: Final[tuple[PlatformProbe, ...]] = (
     ),
     _plays("text_plain", ProbeReply([TAIL], content_type="text/plain")),
     _plays("unknown_option", ProbeReply([{**TAIL, "unknownOption": 1}])),
+    _plays(
+        "input_without_type", ProbeReply([{"action": "input", "dtmf": {"timeOut": 1}, "eventUrl": ["@input"]}, TAIL])
+    ),
     _plays("wrong_order", ProbeReply([{**HELLO, "bargeIn": True}, TAIL])),
     _plays("large_ncco", ProbeReply([TAIL, *_LARGE]), acts=(Act("tail", "hang_up", "subject"),)),
     PlatformProbe(
