@@ -55,6 +55,7 @@ def check_usage(
         yield from check_never_set(facts)
         yield from check_conditions(facts)
         yield from check_actions(facts)
+        yield from _events(facts)
     if secret := [facts for facts in each if facts.has_sensitive_values]:
         from ncco_server.flow.checks.secrets import SensitiveReads  # noqa: PLC0415 - most projects have none
 
@@ -103,6 +104,17 @@ def _outside(facts: Facts) -> Iterator[FlowIssue]:
             written = f"{{return: {name}}}" if facts.flow.handler is None else f'return "{name}"'
             cure = f"write `{written}` where the flow ends that way, or delete it from `outcomes`"
             yield RULES["W634"].at(outside.places[name], f'no step returns the outcome "{name}"', cure)
+
+
+def _events(facts: Facts) -> Iterator[FlowIssue]:
+    read = facts.source
+    lines = [(each.source.fields.get("events"), (each.step,), "step") for each in read.steps.values()]
+    lines.append((read.words.events, facts.steps, "flow"))
+    if any(node is not None for node, _, _ in lines):
+        from ncco_server.flow.language.hooks import check_events  # noqa: PLC0415 - most flows have no hooks
+
+        for node, steps, where in lines:
+            yield from check_events(node, steps, where)
 
 
 def _outcome(facts: Facts) -> str:
