@@ -15,7 +15,8 @@ from ncco_server.flow.grammar.targets import RETURNED
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.language.flow import ReadFlow
 from ncco_server.flow.language.shared import Sections
-from ncco_server.flow.nodes import Place
+from ncco_server.flow.model import Step
+from ncco_server.flow.nodes import Node, Place
 from ncco_server.flow.templates.values import Literal
 
 _USES: Final = (
@@ -108,8 +109,8 @@ def _outside(facts: Facts) -> Iterator[FlowIssue]:
 
 def _events(facts: Facts) -> Iterator[FlowIssue]:
     read = facts.source
-    lines = [(each.source.fields.get("events"), (each.step,), "step") for each in read.steps.values()]
-    lines.append((read.words.events, facts.steps, "flow"))
+    lines: list[tuple[Node | None, Sequence[Step], str]] = [(read.words.events, facts.steps, "flow")]
+    lines += [(each.source.fields.get("events"), (each.step,), "step") for each in read.steps.values()]
     if any(node is not None for node, _, _ in lines):
         from ncco_server.flow.language.hooks import check_events  # noqa: PLC0415 - most flows have no hooks
 
