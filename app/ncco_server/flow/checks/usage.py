@@ -8,6 +8,7 @@ from typing import Final
 
 from ncco_server.flow.checks.actions import check_actions
 from ncco_server.flow.checks.conditions import check_conditions
+from ncco_server.flow.checks.events import check_events
 from ncco_server.flow.checks.facts import Facts, facts_of
 from ncco_server.flow.checks.unset import check_never_set, check_unset
 from ncco_server.flow.grammar.locales import Locale
@@ -111,11 +112,8 @@ def _events(facts: Facts) -> Iterator[FlowIssue]:
     read = facts.source
     lines: list[tuple[Node | None, Sequence[Step], str]] = [(read.words.events, facts.steps, "flow")]
     lines += [(each.source.fields.get("events"), (each.step,), "step") for each in read.steps.values()]
-    if any(node is not None for node, _, _ in lines):
-        from ncco_server.flow.language.hooks import check_events  # noqa: PLC0415 - most flows have no hooks
-
-        for node, steps, where in lines:
-            yield from check_events(node, steps, where)
+    for node, steps, where in lines:
+        yield from check_events(node, steps, where)
 
 
 def _outcome(facts: Facts) -> str:

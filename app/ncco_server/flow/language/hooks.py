@@ -10,15 +10,12 @@ A step sends them (`send: survey_done`), or an event does (`events: {record: voi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.actions.action import Action, literal, may_be_true
-from ncco_server.flow.actions.connect import ConnectTarget
-from ncco_server.flow.actions.do import Document
 from ncco_server.flow.effects import Effect
 from ncco_server.flow.grammar.forms import Notation, Unread
 from ncco_server.flow.grammar.json_schema import ANYTHING, TEXT, has, named, ref
@@ -26,7 +23,7 @@ from ncco_server.flow.grammar.map_form import written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items, read_fields
 from ncco_server.flow.grammar.values import Object, leaves
 from ncco_server.flow.grammar.variables import read_params, refuse_spoken
-from ncco_server.flow.issues import RULES, Fix, FlowIssue
+from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.mail import MailDefinition
 from ncco_server.flow.language.outgoing import (
     JSON,
@@ -40,11 +37,10 @@ from ncco_server.flow.language.outgoing import (
 )
 from ncco_server.flow.language.placing import PlacedFlow
 from ncco_server.flow.language.saves import OWN_NAMES, Save, read_saves
-from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Entry, Map, Node, Text
 from ncco_server.flow.scope import Param, ScopeTypes
 from ncco_server.flow.templates.values import Native, Value
-from ncco_server.ncco.statuses import BEEP, DISCONNECTED, STATUSES
+from ncco_server.ncco.statuses import STATUSES
 from ncco_server.ncco.webhooks import Webhook
 from ncco_server.value_types import TYPES, JsonSchema, record
 
@@ -392,100 +388,3 @@ def _read_later_saves(node: Node, reader: Resolver) -> tuple[Save, ...]:
 
 def read_step_events(node: Node, reader: Resolver) -> Mapping[str, tuple[Later, ...]]:
     return read_events(node, "`events`", reader, STEP_EVENTS)
-
-
-class _Reporter(NamedTuple):
-    """The actions whose webhooks are an event; `lacks` says that there are none, and `cure` what to write instead."""
-
-    reports: Callable[[Action], bool]
-    lacks: str
-    cure: str | None
-
-
-def check_events(node: Node | None, steps: Collection[Step], where: str) -> Iterator[FlowIssue]:
-    """Report W288 for lines under `events` that no webhook of `steps` can cause. `where` is `step` or `flow`."""
-    for key in (entry.key for entry in node.entries) if isinstance(node, Map) else ():
-        if key.value == "hangup":
-            if not any(_can_be_left(step) for step in steps):
-                message = f"`hangup` is never reported: no caller waits in this {where} until something decides"
-                cure = "write it where the call waits, or `ended` under the `events` of the flow"
-                yield RULES["W288"].at(key.place, message, cure)
-            continue
-        reporter = _REPORTERS.get(key.value)
-        parts = [part for step in steps for part in step.parts]
-        if reporter is None or any(isinstance(part, Document) for part in parts):
-            continue
-        actions = [action for part in parts for action in part.actions if reporter.reports(action)]
-        if not actions:
-            message = f"`{key.value}` is never reported: {reporter.lacks.format(where=where)}"
-            yield RULES["W288"].at(key.place, message, reporter.cure)
-        elif not any(_reports_here(action, key.value) for action in actions):
-            message = f"`{key.value}` is never reported here: an `eventUrl` sends it to another server"
-            yield RULES["W288"].at(key.place, message, "delete the `eventUrl`, or this line")
-
-
-def _can_be_left(step: Step) -> bool:
-    """Whether a caller can hang up there before the flow has ended, or in its last conversation."""
-    last = step.parts[-1] if step.parts else None
-    joins = isinstance(last, Document) or (isinstance(last, Action) and last.word == "conversation")
-    return joins or not step.exit.leaves_at_once or step.exit.shape == "run"
-
-
-def _reports_here(action: Action, event: str) -> bool:
-    if event == "transcription" and (own := action.fields.get("transcription")) is not None:
-        members = own.members if isinstance(own, Object) else {}
-        return "eventUrl" not in members and action.callback is not None
-    return action.callback is not None
-
-
-def _records(action: Action) -> bool:
-    return action.word == "record" or (action.word == "conversation" and may_be_true(action.fields, "record"))
-
-
-def _detects(action: Action) -> bool:
-    return not {"machineDetection", "advancedMachineDetection"}.isdisjoint(action.fields)
-
-
-def _hears_beep(action: Action) -> bool:
-    """Source: Voice API specification, advanced machine detection (the default mode is detect)."""
-    advanced = action.fields.get("advancedMachineDetection")
-    members = advanced.members if isinstance(advanced, Object) else {}
-    if not isinstance(advanced, Object):
-        return advanced is not None
-    return "mode" in members and literal(members, "mode") != "detect"
-
-
-_RECORDING = _Reporter(_records, "nothing in this {where} records", None)
-_TRANSCRIPTION = _Reporter(
-    lambda action: _records(action) and "transcription" in action.fields,
-    "no `record` in this {where} asks for one",
-    "write `transcription: {}` in the `record`, or delete the line",
-)
-_DIAL = _Reporter(
-    lambda action: action.word == "connect",
-    "this {where} dials nobody",
-    "write it where the `connect` is, or delete the line",
-)
-_DETECTION = _Reporter(
-    _detects,
-    "no `connect` of this {where} detects machines",
-    "write `machineDetection: continue` next to the `connect`, or delete the line",
-)
-_BEEP = _Reporter(
-    _hears_beep,
-    "no `connect` of this {where} listens for the beep",
-    "write `advancedMachineDetection: {mode: detect_beep}` next to the `connect`, or delete the line",
-)
-_SOCKET = _Reporter(
-    lambda action: isinstance(action, ConnectTarget) and action.kind == "websocket",
-    "no `connect` of this {where} leads to a websocket",
-    "write `completed` for the end of a talk with a phone, or delete the line",
-)
-_REPORTERS: Final[Mapping[str, _Reporter]] = {
-    **dict.fromkeys(STATUSES, _DIAL),
-    "record": _RECORDING,
-    "transcription": _TRANSCRIPTION,
-    **dict.fromkeys(("machine", "human"), _DETECTION),
-    BEEP.name: _BEEP,
-    DISCONNECTED: _SOCKET,
-}
