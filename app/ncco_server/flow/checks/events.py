@@ -26,12 +26,6 @@ class _Reporter(NamedTuple):
 def check_events(node: Node | None, steps: Collection[Step], where: str) -> Iterator[FlowIssue]:
     """Report W288 for lines under `events` that no webhook of `steps` can cause. `where` is `step` or `flow`."""
     for key in (entry.key for entry in node.entries) if isinstance(node, Map) else ():
-        if key.value == "hangup":
-            if not any(_can_be_left(step) for step in steps):
-                message = f"`hangup` is never reported: no caller waits in this {where} until something decides"
-                cure = "write it where the call waits, or `ended` under the `events` of the flow"
-                yield RULES["W288"].at(key.place, message, cure)
-            continue
         reporter = _REPORTERS.get(key.value)
         parts = [part for step in steps for part in step.parts]
         if reporter is None or any(isinstance(part, Document) for part in parts):
@@ -43,13 +37,6 @@ def check_events(node: Node | None, steps: Collection[Step], where: str) -> Iter
         elif not any(_reports_here(action, key.value) for action in actions):
             message = f"`{key.value}` is never reported here: an `eventUrl` sends it to another server"
             yield RULES["W288"].at(key.place, message, "delete the `eventUrl`, or this line")
-
-
-def _can_be_left(step: Step) -> bool:
-    """Whether a caller can hang up there before the flow has ended, or in its last conversation."""
-    last = step.parts[-1] if step.parts else None
-    joins = isinstance(last, Document) or (isinstance(last, Action) and last.word == "conversation")
-    return joins or not step.exit.leaves_at_once or step.exit.shape == "run"
 
 
 def _reports_here(action: Action, event: str) -> bool:

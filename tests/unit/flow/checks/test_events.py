@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from ncco_server.flow.language.hooks import EVENTS, STEP_EVENTS
@@ -15,7 +14,6 @@ from tests.unit.flow.tables import table
 NEVER_BY_A_DIAL = {"record", "transcription", "hangup", "ended", "machine", "human", "beep", "disconnected"}
 DIAL = [name for name in EVENTS if name not in NEVER_BY_A_DIAL]
 HOOK = {"noted": {"post": "https://crm.example.com/notes"}}
-CALLER_WAITS = {"choices": {"one": {"dtmf": 1, "goto": "end"}}, "retry": {"then": "end"}}
 
 
 def silent(step: dict[str, Any], events: list[str], *, of_flow: bool = False) -> set[str]:
@@ -45,19 +43,3 @@ def test_every_action_is_in_the_table() -> None:
     cases = table(__file__, "test_each_event_of_each_action_is_told_from_those_that_never_come")
 
     assert ACTIONS.keys() <= {next(iter(action)) for action, _ in cases}
-
-
-def _left() -> Iterator[tuple[dict[str, Any], bool]]:
-    yield {"do": [{"talk": "Bye."}], "goto": "end"}, False
-    yield {"do": [{"record": {"timeOut": 60}}], "goto": "end"}, False
-    yield {"branch": [{"if": 'call.from == "447700900123"', "goto": "end"}, {"else": "end"}]}, False
-    yield {"do": [{"conversation": "room"}], "goto": "end"}, True
-    yield {"do": [{"talk": "Press 1."}], **CALLER_WAITS}, True
-    yield {"do": [{"connect": "447700900111"}], "on": {"completed": "end", "otherwise": "end"}}, True
-
-
-@each_case(("step", "is_reported"), _left)
-def test_a_hang_up_is_reported_where_the_call_waits(step: dict[str, Any], is_reported: bool) -> None:
-    assert (set() if is_reported else {"hangup"}) == silent(step, ["hangup"])
-    assert (set() if is_reported else {"hangup"}) == silent(step, ["hangup"], of_flow=True)
-    assert set() == silent(step, ["ended"], of_flow=True)
