@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Any, Final
 
 import click
 
-from ncco_server.cli.output import exit_code_of, open_closed_streams, shows_colours
+from ncco_server.cli.output import exit_code_of, open_closed_streams, report_ignored, shows_colours
 from ncco_server.garbage import collect_rarely
 
 collect_rarely()  # here, because the processes that `ncco serve` spawns import this module first
@@ -74,6 +75,8 @@ class _Commands(click.Group):
         Commands print with colours; `click.echo` removes these if they cannot be shown.
         """
         open_closed_streams()
+        if sys.unraisablehook is sys.__unraisablehook__:
+            sys.unraisablehook = report_ignored
         ctx.color = shows_colours()
         ctx.exit(exit_code_of(lambda: super(_Commands, self).invoke(ctx)))
 

@@ -16,7 +16,7 @@ import click
 
 from ncco_server.cli import options
 from ncco_server.cli.database import find_call, find_database
-from ncco_server.cli.output import FINE, print_json
+from ncco_server.cli.output import FINE, print_json, print_result
 from ncco_server.flow.report import counted, printable
 from ncco_server.results import RESULTS
 from ncco_server.service.call_report import read_period
@@ -204,7 +204,7 @@ async def _print_csv(records: Records, wanted: CallFilter, word: str, limit: int
         return await find_calls(records, wanted, most, now, before=before, word=word)
 
     async for text in csv_pages(CallDocument, call_pages(find, now, limit), zone):
-        click.echo(text, nl=False)
+        print_result(text)
 
 
 async def follow_call(records: Records, call: Timeline, screen: CallPrinter, *, to_its_end: bool = False) -> None:

@@ -14,7 +14,7 @@ import click
 
 from ncco_server.cli import options
 from ncco_server.cli.environment import DOTENV
-from ncco_server.cli.output import CANNOT_RUN, FINE, ISSUES, CannotRun
+from ncco_server.cli.output import CANNOT_RUN, FINE, ISSUES, CannotRun, print_result
 from ncco_server.cli.project import LoadedProject, Source, source_at
 from ncco_server.flow.files import Stamps, stamps
 from ncco_server.flow.report import Format, counted, printable, report
@@ -61,7 +61,7 @@ def command(
     if watch:
         return _watch(sources, form, today)
     code, shown = _check(sources, form, today)
-    click.echo(shown, nl=False)
+    print_result(shown)
     return code
 
 
@@ -110,7 +110,7 @@ def _watch(sources: Sequence[Source], form: Format, today: date | None) -> int:
     watched = tuple(dict.fromkeys(folder for source in sources for folder in (source.flows, source.templates)))
     seen = stamps(watched, [Path(DOTENV)])
     code, shown = _check(sources, form, today)
-    click.echo(shown, nl=False)
+    print_result(shown)
     click.echo(f"\nwatching {', '.join(map(str, watched))}; Ctrl-C ends", err=True)
     try:
         while True:
@@ -125,7 +125,7 @@ def _watch(sources: Sequence[Source], form: Format, today: date | None) -> int:
                 error.show()
                 code = CANNOT_RUN
                 shown = ""
-            click.echo(shown, nl=False)
+            print_result(shown)
     except KeyboardInterrupt:
         return code
 

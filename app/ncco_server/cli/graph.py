@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ncco_server.cli import options
-from ncco_server.cli.output import FINE
+from ncco_server.cli.output import FINE, print_result
 from ncco_server.cli.project import FlowsHaveErrors, Source, flow_named
 from ncco_server.flow.files import named_flows
 from ncco_server.flow.graph import as_dot, as_mermaid, draw
@@ -46,5 +46,5 @@ def command(flow: str | None, flows: Path | None, templates: Path | None, form: 
             text = as_svg(drawing, (files_of("ncco_server.console") / "static" / "picture.css").read_text())
         case _:
             text = as_mermaid(drawing)
-    click.echo(text, nl=False)
+    print_result(text)
     return FINE

@@ -11,7 +11,7 @@ import click
 from ncco_server.cli import options
 from ncco_server.cli.database import asynchronous, server_store
 from ncco_server.cli.environment import assumed_platform
-from ncco_server.cli.output import FINE, ISSUES, columns, print_json
+from ncco_server.cli.output import FINE, ISSUES, columns, print_json, print_result
 from ncco_server.service.learned import SeenValues, counted, seen_in
 from ncco_server.simulator.assumptions import assumptions
 
@@ -42,9 +42,9 @@ async def command(*, calls: int, form: str) -> int:
         print_json([_document(each, assumed[each.name]) for each in found])
     elif form == "yaml":
         today = date.today()  # noqa: DTZ011 - the date at the user's place, for a comment
-        click.echo(f"# What recorded calls have shown by {today}, where it differs from what is assumed.")
+        print_result(f"# What recorded calls have shown by {today}, where it differs from what is assumed.\n")
         for each in differing:
-            click.echo(f"{each.name}: {each.most_seen}  # {_times(each)}; assumed: {assumed[each.name]}")
+            print_result(f"{each.name}: {each.most_seen}  # {_times(each)}; assumed: {assumed[each.name]}\n")
     elif not found:
         click.echo("No recorded call shows anything about Vonage yet.")
     else:

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
+from ncco_server.cli.output import keep_for_results
+
 Command = TypeVar("Command", bound=Callable[..., object])
 
 YEARS: Final = range(2000, 2101)
@@ -51,10 +53,22 @@ def after_connect(command: Command) -> Command:
 
 
 def output(*formats: str) -> Callable[[Command], Command]:
-    """The first format of `--format` is the default."""
+    """The first format of `--format` is the default. In all others but text, a program reads the output."""
     return click.option(
-        "--format", "form", type=click.Choice(formats), default=formats[0], show_default=True, help="The output format."
+        "--format",
+        "form",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        callback=_read_format,
+        help="The output format.",
     )
+
+
+def _read_format(_: click.Context, __: click.Parameter, form: str) -> str:
+    if form != "text":
+        keep_for_results()
+    return form
 
 
 def read_day(_: click.Context, __: click.Parameter, text: str | None) -> date | None:

@@ -6,13 +6,17 @@ import errno
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from ncco_server.errors import AppError, SettingsError, StoreError
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs  # exists only for type checkers
 
 FINE: Final = 0
 ISSUES: Final = 1
@@ -107,9 +111,35 @@ def read_text(file: str | Path) -> str:
         raise CannotRun(f"{file}: {error.strerror}", "name a file that can be read") from error
 
 
+def report_ignored(ignored: UnraisableHookArgs) -> None:
+    """Print one line for an exception in `__del__`, which the code of a handler may raise, instead of a traceback."""
+    error, trace = ignored.exc_value, ignored.exc_traceback
+    frame = traceback.extract_tb(trace)[-1] if trace is not None else None
+    where = f"{frame.filename}:{frame.lineno}: " if frame is not None else ""
+    sys.stderr.write(f"{where}ignored {type(error).__name__}: {error}\n")
+
+
+_RESULTS: Final = "ncco_server.results"
+
+
+def keep_for_results() -> None:
+    """Keep standard output for `print_result`. Everything else goes to standard error, such as what handlers print.
+
+    It is never undone: objects of a handler may print when the interpreter exits.
+    """
+    kept = click.get_current_context().meta
+    if _RESULTS not in kept:
+        kept[_RESULTS] = sys.stdout
+        sys.stdout = sys.stderr
+
+
+def print_result(text: str) -> None:
+    click.echo(text, nl=False, file=click.get_current_context().meta.get(_RESULTS))
+
+
 def print_json(document: Any, *, is_line: bool = False) -> None:
     """One line if the document is one of several."""
-    click.echo(json_text(document, is_line=is_line), nl=False)
+    print_result(json_text(document, is_line=is_line))
 
 
 def json_text(document: Any, *, is_line: bool = False) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 import socket
 import sys
@@ -24,7 +23,7 @@ from ncco_server.cli import options
 from ncco_server.cli.application_urls import HISTORY, History, note_changes, put_back, replace_document
 from ncco_server.cli.checks import Surroundings
 from ncco_server.cli.network_checks import checking_client
-from ncco_server.cli.output import FINE, ISSUES, CannotRun, columns
+from ncco_server.cli.output import FINE, ISSUES, CannotRun, columns, print_json
 from ncco_server.cli.probe import probe as reach
 from ncco_server.errors import VonageApiError
 from ncco_server.flow.files import replace_text
@@ -174,7 +173,7 @@ def command(
         rows = [
             dict(zip(("name", "assumed", "seen", "times", "source"), row, strict=True)) for row in rows_of(findings)
         ]
-        click.echo(json.dumps(rows, indent=2))
+        print_json(rows)
     else:
         click.echo(
             "\n".join(["", *columns([("assumption", "assumed", "seen", "times", "source"), *rows_of(findings)])])

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, NamedTuple
 import click
 
 from ncco_server.cli.environment import python_flows
-from ncco_server.cli.output import CannotRun, json_text
+from ncco_server.cli.output import CannotRun, json_text, print_result
 from ncco_server.cli.project import Source, flow_named, flow_of_file
 from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.issues import FlowIssue
@@ -105,7 +105,7 @@ def prove_project(
         shown = report(dict.fromkeys(issues), found.texts, form, colour=True)
     if form == "text":
         shown, summary = "".join((shown, *_examples(faults), summary)), ""
-    click.echo(shown, nl=False)
+    print_result(shown)
     click.echo(summary, nl=False, err=True)
     if save is not None:
         _write(save, _counter_examples(faults))

@@ -11,7 +11,7 @@ import click
 
 from ncco_server.cli import options
 from ncco_server.cli.environment import flow_variables, python_flows, python_lookups, seen_platform
-from ncco_server.cli.output import FINE, ISSUES
+from ncco_server.cli.output import FINE, ISSUES, print_result
 from ncco_server.cli.project import source_of
 from ncco_server.flow.report import Format
 from ncco_server.verify.faults import LIMITS
@@ -102,7 +102,7 @@ def command(
     printed = None if kept is None or save or tests else _read(kept.get(key))
     if printed is not None:
         shown, notes, is_fine = printed
-        click.echo(shown, nl=False)
+        print_result(shown)
         click.echo(notes, nl=False, err=True)
         return FINE if is_fine else ISSUES
     from ncco_server.cli.proofs import prove_project  # noqa: PLC0415 - takes a second, and is not needed if nothing changed

@@ -16,7 +16,7 @@ from ncco_server.assembly import recording_files_of
 from ncco_server.cli import options
 from ncco_server.cli.database import asynchronous, server_store
 from ncco_server.cli.environment import server_settings
-from ncco_server.cli.output import FINE, ISSUES, CannotRun, print_json
+from ncco_server.cli.output import FINE, ISSUES, CannotRun, print_json, print_result
 from ncco_server.flow.report import counted, printable
 from ncco_server.service.documents import RecordingDocument
 from ncco_server.service.exports import csv_pages, recording_pages
@@ -78,7 +78,7 @@ async def list_(*, number: str, flow: str, limit: int | None, zone: tzinfo, form
         if form == "csv":
             pages = recording_pages(store.recordings, wanted, now, limit)
             async for text in csv_pages(RecordingDocument, pages, zone):
-                click.echo(text, nl=False)
+                print_result(text)
             return ISSUES if counts.failed else FINE
         rows = await store.recordings.list(limit or options.SHOWN, wanted=wanted)
     recordings = [RecordingDocument.of(row, now) for row in rows]

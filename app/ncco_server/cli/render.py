@@ -16,7 +16,7 @@ import click
 from ncco_server.assembly import policy_of
 from ncco_server.cli import options
 from ncco_server.cli.environment import server_settings
-from ncco_server.cli.output import FINE, ISSUES, CannotRun
+from ncco_server.cli.output import FINE, ISSUES, CannotRun, keep_for_results, print_json
 from ncco_server.cli.project import Source, flow_named
 from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Delivery, Reply
@@ -98,6 +98,7 @@ def command(
     By default it is indented, and standard error says where the call waits; `--format json` prints it on one line.
     Lookups are not made: their defaults apply.
     """
+    keep_for_results()
     project = Source.here(flows, templates).load_flow(flow).project
     named = flow_named(flow, project.flows)
     if not named.is_startable:
@@ -125,7 +126,7 @@ def command(
 
     reply, trace = asyncio.run(play())
     actions = json.loads(reply.ncco or b"[]")
-    click.echo(json.dumps(actions, ensure_ascii=False, indent=None if form == "json" else 2))
+    print_json(actions, is_line=form == "json")
     if reply.is_failsafe:
         click.echo("the caller hears the failsafe, because nothing in the flow could be played", err=True)
     elif form == "text":

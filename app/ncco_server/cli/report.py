@@ -9,7 +9,7 @@ import click
 
 from ncco_server.cli import options
 from ncco_server.cli.database import asynchronous, find_database
-from ncco_server.cli.output import FINE, columns, print_json
+from ncco_server.cli.output import FINE, columns, print_json, print_result
 from ncco_server.cli.project import Source
 from ncco_server.flow.model import Project
 from ncco_server.flow.report import printable
@@ -80,7 +80,7 @@ async def command(
     if form == "json":
         print_json(report.document)
     elif form == "csv":
-        click.echo(report.csv, nl=False)
+        print_result(report.csv)
     else:
         click.echo(f"from {period.first} to {period.last}, {zone}")
         if report.complete_since is not None:

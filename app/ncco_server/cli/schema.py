@@ -9,7 +9,7 @@ import click
 
 from ncco_server.cli import options
 from ncco_server.cli.environment import folders
-from ncco_server.cli.output import FINE, print_json
+from ncco_server.cli.output import FINE, keep_for_results, print_json
 from ncco_server.flow.editing.names import ProjectNames
 from ncco_server.flow.files import read_project
 from ncco_server.flow.language.schema import OfferedNames, flow_schema
@@ -47,6 +47,7 @@ def command(
 
     The schema of flow files includes the names in this folder's project, so that an editor can suggest them.
     """
+    keep_for_results()
     if name == "ncco":
         print_json(json_schema())
     elif name == "scenario":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -9,8 +10,18 @@ from typing import Final
 import click
 
 from ncco_server.cli.database import asynchronous, server_store
-from ncco_server.cli.output import FINE, ISSUES, CannotRun, columns, print_json, read_text
+from ncco_server.cli.output import (
+    FINE,
+    ISSUES,
+    CannotRun,
+    columns,
+    keep_for_results,
+    print_json,
+    print_result,
+    read_text,
+)
 from ncco_server.cli.project import Source
+from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.report import counted, printable
 from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.table_files import changes_in, csv_of
@@ -60,11 +71,13 @@ async def command(
     *, name: str | None, action: str, words: tuple[str, ...], search: str, limit: int, format_: str, folder: Path | None
 ) -> int:
     """Show the rows of a table, change or remove one, or import and export all of them as CSV."""
+    is_json = format_ == "json"
+    if is_json or action == "export":
+        keep_for_results()
     project = Source.here(folder, None).load_sound().project
     tables = project.tables
     if name is None:
-        for each in tables.values():
-            click.echo(f"{each.name:<20} key: {', '.join(each.key)}  columns: {', '.join(each.columns) or 'none'}")
+        _list(tables.values(), is_json=is_json)
         return FINE
     if name not in tables:
         cure = near_or_all(name, tables) if tables else "declare it in a shared file, under `tables`"
@@ -75,7 +88,7 @@ async def command(
         try:
             match action:
                 case "show":
-                    return await _show(table, words, now, search=search, limit=limit, is_json=format_ == "json")
+                    return await _show(table, words, now, search=search, limit=limit, is_json=is_json)
                 case "set":
                     return await _set(table, words, now)
                 case "remove":
@@ -83,10 +96,18 @@ async def command(
                 case "import":
                     return await _import(table, words, now)
             async for text in csv_of(table, now):
-                click.echo(text, nl=False)
+                print_result(text)
         except RefusedRows as error:
             return _tell(error)
     return FINE
+
+
+def _list(tables: Iterable[TableDefinition], *, is_json: bool) -> None:
+    if is_json:
+        print_json([{"name": each.name, "key": list(each.key), "columns": list(each.columns)} for each in tables])
+        return
+    for each in tables:
+        click.echo(f"{each.name:<20} key: {', '.join(each.key)}  columns: {', '.join(each.columns) or 'none'}")
 
 
 async def _show(table: Table, key: tuple[str, ...], now: datetime, *, search: str, limit: int, is_json: bool) -> int:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import click
 
 from ncco_server.cli import options
-from ncco_server.cli.output import FINE, ISSUES, CannotRun
+from ncco_server.cli.output import FINE, ISSUES, CannotRun, print_result
 from ncco_server.cli.project import FlowsHaveErrors, Source
 from ncco_server.cli.scenario_files import find_files, find_scenarios
 from ncco_server.cli.server_under_test import local_stage, refuse_remote, remote_options, remote_stage
@@ -134,7 +134,7 @@ def command(
         "github": lambda: as_github(suites, needs_all=least is not None),
         "junit": lambda: as_junit(suites),
     }
-    click.echo(reports[form](), nl=False)
+    print_result(reports[form]())
     if graph is not None and suites:
         graph.write_text(DRAWINGS[graph.suffix](paint(suites[0].coverage)), encoding="utf-8")
     is_fine = is_whole and not short and not any(suite.differing or suite.has_errors for suite in suites)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import click
 
 from ncco_server.cli import options
-from ncco_server.cli.output import CANNOT_RUN, FINE, ISSUES, read_text
+from ncco_server.cli.output import CANNOT_RUN, FINE, ISSUES, print_json, print_result, read_text
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.report import Format, counted, report
@@ -39,12 +38,12 @@ def command(file: str, form: Format) -> int:
     if form == "json":
         errors = sum(fault.issue.is_error for fault in faults)
         rows = [fault.as_json() for fault in faults]
-        click.echo(json.dumps({"errors": errors, "warnings": len(faults) - errors, "issues": rows}, indent=2))
+        print_json({"errors": errors, "warnings": len(faults) - errors, "issues": rows})
     elif form == "text" and not faults:
         click.echo(f"no issues: {counted(len(document), 'action')}")
     else:
         shown = report([fault.as_issue() for fault in faults], {name: text}, form, colour=True)
-        click.echo(shown, nl=False)
+        print_result(shown)
     if any(fault.issue.code == NOT_JSON for fault in faults):
         return CANNOT_RUN
     return ISSUES if any(fault.issue.is_error for fault in faults) else FINE

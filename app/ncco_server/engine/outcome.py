@@ -13,7 +13,7 @@ from typing import Any, Final
 from ncco_server.engine.session import OpenWait, Session
 from ncco_server.flow.actions.action import CONNECTED
 from ncco_server.flow.model import Step
-from ncco_server.flow.phrases import find, fold
+from ncco_server.flow.phrases import find_phrases
 from ncco_server.flow.runtime import Asked, Outcome
 from ncco_server.ncco.statuses import BEEP, DIAL_FAILURES, PICKED_UP
 from ncco_server.ncco.webhooks import AnswerWebhook, InputWebhook, NotifyWebhook, SpeechResult, StatusWebhook, Webhook
@@ -36,8 +36,9 @@ _SOMEBODY_ANSWERED = PICKED_UP | {"completed"}
 def hear_input(asked: Asked, webhook: InputWebhook) -> Outcome:
     """Digits win over speech, even if `timed_out` is true, and a key of the menu over data entry.
 
-    A speech result must have sufficient confidence. The best one that contains a phrase as whole words is that choice,
-    the longest phrase first; for free speech, the best one is collected. `speech.error` is not the caller's fault.
+    A speech result must have sufficient confidence. The best one that contains a phrase as whole words counts, and must
+    not contain one of another choice; for free speech, the best one is collected. `speech.error` is not the caller's
+    fault.
     Source: webhook reference, Input event (`timed_out` says nothing about digits; `results` may be missing).
     """
     digits = webhook.digits or ""
@@ -58,7 +59,7 @@ def _hear_digits(asked: Asked, digits: str) -> Outcome:
         for pressed in (digits, digits.removesuffix("#")):
             if pressed in asked.keys:
                 choice = asked.keys[pressed]
-                return Outcome("choice", choice, digits, because=f"{shown} choose {choice}")
+                return Outcome("choice", choice, digits, because=f'{shown} are the key of choice "{choice}"')
     if asked.lengths:
         return Outcome("collected", digits=digits.removesuffix("#") or digits, because=f"{shown} were entered")
     return Outcome("nomatch", digits=digits, reason="dtmf", because=f"{shown} match no choice")
@@ -82,20 +83,18 @@ def _is_sure(result: SpeechResult, least: float) -> bool:
 
 
 def _hear_result(asked: Asked, result: SpeechResult) -> Outcome | None:
-    phrase = _longest_phrase(asked.phrases, result.text)
-    if phrase is not None:
-        choice = asked.phrases[phrase]
-        because = f'speech with the phrase "{phrase}" chooses {choice}'
-        return Outcome("choice", choice, "", result.text, result.confidence, because=because)
+    phrases = find_phrases(asked.phrases, result.text)
+    choices = list(dict.fromkeys(asked.phrases[phrase] for phrase in phrases))
+    if len(choices) > 1:
+        said = " and ".join(f'"{phrase}"' for phrase in phrases)
+        because = f"{said} are phrases of different choices: {', '.join(choices)}"
+        return Outcome("nomatch", "", "", result.text, result.confidence, "speech", because)
+    if choices:
+        because = f'"{result.text}" contains "{max(phrases, key=len)}", a phrase of choice "{choices[0]}"'
+        return Outcome("choice", choices[0], "", result.text, result.confidence, because=because)
     if asked.free_speech and result.text.strip():
         return Outcome("collected", "", "", result.text, result.confidence, because="speech was given")
     return None
-
-
-def _longest_phrase(phrases: Mapping[str, str], text: str) -> str | None:
-    folded = fold(text)
-    held = [phrase for phrase in phrases if find(phrase, folded)]
-    return max(held, key=len) if held else None
 
 
 def hear_status(webhook: StatusWebhook) -> Outcome:

@@ -177,8 +177,9 @@ class _FlowDrawer:
 
     def arrows(self, drawers: Mapping[str, _FlowDrawer], *, errors: bool) -> Iterator[Arrow]:
         flow = self.flow.name
-        begun = Arrow(self.entry_key, self.steps[self.flow.start], outcomes=((flow, "", BEGUN),))
-        yield from self._to_each(begun, [("", "")])
+        if self.flow.start in self.steps:  # a handler that fails for every sample has no steps
+            begun = Arrow(self.entry_key, self.steps[self.flow.start], outcomes=((flow, "", BEGUN),))
+            yield from self._to_each(begun, [("", "")])
         for step in self.flow.steps.values():
             here = self.steps[step.name]
             for ways in _joined_ways(step, self.followers):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 _WITHIN_WORDS = "'\u2019\u02bc"
@@ -57,3 +58,24 @@ def _words(text: str) -> str:
 
 def find(phrase_folded: str, text_folded: str) -> bool:
     return bool(phrase_folded) and f" {phrase_folded} " in f" {text_folded} "
+
+
+def find_phrases(phrases: Iterable[str], text: str) -> list[str]:
+    """Folded `phrases` in the order in which `text` contains them, without those inside a longer one."""
+    said = f" {fold(text)} "
+    places = sorted(((start, -end, phrase) for phrase in phrases for start, end in _places(phrase, said)))
+    found: dict[str, None] = {}
+    furthest = 0
+    for _, end, phrase in places:
+        if -end > furthest:
+            found[phrase] = None
+            furthest = -end
+    return list(found)
+
+
+def _places(phrase_folded: str, text_folded: str) -> Iterator[tuple[int, int]]:
+    words = f" {phrase_folded} "
+    start = text_folded.find(words) if phrase_folded else -1
+    while start >= 0:
+        yield start, start + len(words)
+        start = text_folded.find(words, start + 1)

@@ -30,13 +30,21 @@ EVENT_URL = ListOf(Url(), usually_one=True, noun="URL")
 METHOD = Word(("GET", "POST"), any_case=True)
 """Source: Voice API specification and Application API. The NCCO reference does not list the methods."""
 Method = Literal["GET", "POST"]
+CALL_SCREENER = FreeForm(any_value=True)
+"""No published document says what it contains, or whether it belongs to connect or to its machine detection."""
 LEG_UUIDS = ListOf(NonBlank("the uuid of a leg"))
+
+
+def _alpha(*names: str) -> dict[str, Note]:
+    return {name: Note("N921", f"{name} is new on the platform (alpha), and in no reference yet.") for name in names}
 
 
 class TranscriptionSettings(NccoModel):
     """How a recording is transcribed; {} uses the defaults. Source: NCCO reference, Transcription Settings."""
 
     title: ClassVar[str] = "transcription"
+    notes: ClassVar = _alpha("provider", "providerOptions")
+    rules: ClassVar[tuple[OptionRule, ...]] = (checks.provider_has_options,)
 
     language: Annotated[str | None, SPEECH_LANGUAGE] = None
     """The spoken language as a BCP-47 code."""
@@ -46,6 +54,10 @@ class TranscriptionSettings(NccoModel):
     """The HTTP method of the transcription webhook."""
     sentiment_analysis: Annotated[bool | None, Default(False)] = None
     """Whether each segment gets a sentiment from -1 to 1 (developer preview)."""
+    provider: Annotated[str | None, NonBlank("the name of a provider")] = None
+    """The transcriber (alpha)."""
+    provider_options: Annotated[dict[str, Any] | None, FreeForm()] = None
+    """The provider's settings (alpha)."""
 
 
 class DtmfSettings(NccoModel):
@@ -65,6 +77,7 @@ class SpeechSettings(NccoModel):
     """How `input` recognises speech. Source: NCCO reference, Speech Recognition Settings."""
 
     title: ClassVar[str] = "speech"
+    rules: ClassVar[tuple[OptionRule, ...]] = (checks.provider_has_options,)
 
     uuid: Annotated[list[str] | None, ListOf(NonBlank("the uuid of a leg"), low=1, high=1, noun="uuid")] = None
     """The leg to listen to, as an array of one; by default, the first leg of the call."""
@@ -96,7 +109,8 @@ class AdvancedMachineDetection(NccoModel):
     notes: ClassVar = {
         "beepTimeout": Note(
             "N960", "The specification writes beep_timeout.", Fix('Write "beep_timeout".', "name", "beep_timeout")
-        )
+        ),
+        **_alpha("callScreener"),
     }
 
     behavior: Literal["continue", "hangup"] | None = None
@@ -109,6 +123,8 @@ class AdvancedMachineDetection(NccoModel):
         Field(alias="beep_timeout"),
     ] = None
     """Seconds to wait for the beep, 45 to 120; newer sources allow 30 or more."""
+    call_screener: Annotated[Any, CALL_SCREENER] = None
+    """How to treat a call screener (alpha)."""
 
 
 class OnAnswer(NccoModel):
@@ -279,7 +295,7 @@ class Talk(NccoModel):
         )
         for name in ("voiceName", "voice_name")
     }
-    rules: ClassVar[tuple[OptionRule, ...]] = (checks.talk_can_be_spoken,)
+    rules: ClassVar[tuple[OptionRule, ...]] = (checks.talk_can_be_spoken, checks.provider_has_options)
 
     action: Literal["talk"] = "talk"
     text: Annotated[str, SpokenText()]
@@ -399,6 +415,7 @@ class Connect(NccoModel):
 
     title: ClassVar[str] = "connect"
     main: ClassVar[str] = "endpoint"
+    notes: ClassVar = _alpha("callScreener")
     rules: ClassVar[tuple[OptionRule, ...]] = (checks.one_caller_number, checks.no_ringback_for_phones)
 
     action: Literal["connect"] = "connect"
@@ -427,6 +444,8 @@ class Connect(NccoModel):
     """What to do when an answering machine is detected."""
     advanced_machine_detection: AdvancedMachineDetection | None = None
     """Advanced detection of answering machines (chargeable); it overrides machineDetection."""
+    call_screener: Annotated[Any, CALL_SCREENER] = None
+    """How to treat a call screener, which asks who is calling (alpha)."""
     event_url: Annotated[list[str] | None, EVENT_URL] = None
     """Where the call's events go, as an array of one URL."""
     event_method: Annotated[Method | None, METHOD, Default("POST")] = None

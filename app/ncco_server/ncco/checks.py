@@ -68,6 +68,12 @@ def transcription_needs_record(options: Options) -> Iterator[Issue]:
         yield fault("N204", "transcription is given, but record is not true.", path="/transcription")
 
 
+def provider_has_options(options: Options) -> Iterator[Issue]:
+    """Source: official SDK for Ruby, which refuses a provider without them."""
+    if options.get("provider") is not None and options.get("providerOptions") is None:
+        yield fault("N922", "provider is given without providerOptions.", path="/provider")
+
+
 def one_caller_number(options: Options) -> Iterator[Issue]:
     """Source: NCCO reference, Connect (from, randomFromNumber)."""
     is_random = is_true(options.get("randomFromNumber"))

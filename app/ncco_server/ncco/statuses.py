@@ -75,11 +75,18 @@ STATUSES: Final[Mapping[str, Status]] = {
         _detection("machine", "A machine answered.", in_rest=True),
         _detection("human", "A person answered."),
         _detection("beep", "A machine played its tone.", sub_state="beep_start"),
+        Status(
+            "screener",
+            "A call screener asks who is calling; a person may follow (alpha).",
+            picked_up=True,
+            in_rest=False,
+        ),
         Status("cancelled", "The caller hung up before anybody answered.", ends=True),
     )
 }
 
 BEEP: Final = STATUSES["beep"]
+SCREENER: Final = "screener"
 DISCONNECTED: Final = "disconnected"
 WEBHOOK_STATUSES: Final = tuple(name for name, status in STATUSES.items() if not status.sub_state)
 DIAL_OUTCOMES: Final = tuple(name for name, status in STATUSES.items() if status.decides)

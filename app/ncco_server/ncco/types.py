@@ -116,7 +116,7 @@ def _in_quotes(value: object) -> Fix | None:
 
 @dataclass(frozen=True)
 class FreeForm(MapOf):
-    """An object with any keys and values; with `or_list`, an array is valid too.
+    """An object with any keys and values; with `or_list`, an array is valid too, and with `any_value`, everything.
 
     Attributes:
         text_only: whether a value that is not text causes a warning.
@@ -124,9 +124,10 @@ class FreeForm(MapOf):
 
     text_only: bool = False
     or_list: bool = False
+    any_value: bool = False
 
     def check(self, value: object) -> list[Issue]:
-        if not isinstance(value, dict) and not (self.or_list and isinstance(value, list)):
+        if not (isinstance(value, dict) or self.any_value or (self.or_list and isinstance(value, list))):
             return [wrong_type(value, "an object", 'Write an object, e.g. {"key": "value"}.')]
         if reason := unwritable(value):
             return [fault("N125", f"The object cannot be written as JSON: {reason}.")]
@@ -138,6 +139,8 @@ class FreeForm(MapOf):
         ]
 
     def json_schema(self) -> JsonSchema:
+        if self.any_value:
+            return {"type": ["object", "array", "string", "number", "boolean"]}
         return {"type": ["object", "array"] if self.or_list else "object"}
 
 

@@ -12,6 +12,8 @@ from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
+from ncco_server.ncco.statuses import SCREENER
+
 MAX_FIELD_DEPTH = 64
 """Decoded levels of JSON text in a field. Our choice: real webhooks have four."""
 
@@ -247,7 +249,7 @@ class StatusWebhook(LegWebhook):
     """inbound or outbound; not sent for human, machine and websocket legs."""
     detail: Text = None
     sub_state: Text = None
-    """beep_start or beep_timeout, with status machine."""
+    """beep_start or beep_timeout, with status machine; screener (alpha)."""
     sip_code: Whole = None
     disconnected_by: Text = None
     """platform or user, with status completed."""
@@ -455,8 +457,8 @@ def _is_transfer(fields: Fields) -> bool:
 
 
 def _is_transcription(fields: Fields) -> bool:
-    """A failed transcription has only the type `record`."""
-    if "transcription_url" in fields or fields.get("status") == "transcribed":
+    """A failed transcription has only the type `record`, or the status `transcription_failed` (alpha)."""
+    if "transcription_url" in fields or fields.get("status") in ("transcribed", "transcription_failed"):
         return True
     return fields.get("type") == "record" and "recording_url" not in fields
 
@@ -496,11 +498,16 @@ def recognise(fields: Fields) -> Webhook:
     """The webhook made from the fields of a JSON body, a form or a query string.
 
     Never raises. Nested JSON text (GET) is decoded, `call_uuid` becomes `uuid`, and anything unknown becomes an
-    `UnknownWebhook`.
+    `UnknownWebhook`. In the alpha of call screeners, `sub_state: screener` becomes the status `screener`, and
+    `human_answered` becomes `human`.
     """
     wire = decode_json_fields(fields)
     if wire.get("uuid") in (None, "") and "call_uuid" in wire:
         wire["uuid"] = wire["call_uuid"]
+    if wire.get("sub_state") == SCREENER:  # neither a person nor a mailbox, whatever its status
+        wire["status"] = SCREENER
+    elif wire.get("status") == "human_answered":
+        wire["status"] = "human"
     webhook = _class_of(wire).read(wire)
     if isinstance(webhook, FallbackWebhook):
         webhook.add_original(_original(wire))

@@ -38,7 +38,8 @@ def outcomes_of(flow: Flow) -> tuple[FlowOutcome, ...]:
     A lookup has two outcomes, with and without a real answer; a flow without any has one: that it was entered.
     """
     found = tuple(outcome for step in flow.steps.values() for outcome in _of_step(flow, step))
-    return found or (FlowOutcome(flow.name, flow.start, ENTERED, flow.steps[flow.start].place),)
+    start = flow.steps.get(flow.start)  # None for a handler that fails for every sample
+    return found or (FlowOutcome(flow.name, flow.start, ENTERED, start.place if start else flow.place),)
 
 
 def error_exits_of(flow: Flow) -> tuple[FlowOutcome, ...]:

@@ -59,8 +59,10 @@ class Assumptions:
     """What follows a redirect in the reply?"""
     text_plain: Annotated[Taken, Basis("inbound calls guide (old)")] = "played"
     """What becomes of an NCCO with the content type `text/plain`?"""
-    unknown_option: Annotated[Taken, Basis()] = "refused"
+    unknown_option: Annotated[Taken, Basis("a developer's report")] = "played"
     """What becomes of an NCCO with an option that is in no document?"""
+    input_without_type: Annotated[Taken, Basis("servers in production, older than the option")] = "played"
+    """What becomes of an NCCO whose `input` has no `type`?"""
     wrong_order: Annotated[Taken, Basis("webhook reference, Error (its reason names types and actions only)")] = (
         "played"
     )

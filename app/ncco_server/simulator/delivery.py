@@ -194,11 +194,25 @@ def read_reply(response: Response, delivery: WebhookDelivery, assumes: Assumptio
     if assumes.large_ncco == "refused" and len(response.body) >= LARGE_BYTES:
         return ReplyResult(failure=INVALID, problem=f"the NCCO has {len(response.body)} bytes")
     issues = tuple(check(document))
-    played = played_anyway(assumes)
-    error = next((issue for issue in issues if issue.is_error and issue.code not in played), None)
+    played = _with_input_types(document) if assumes.input_without_type == "played" else document
+    errors = (issue for issue in (issues if played is document else check(played)) if issue.is_error)
+    error = next((issue for issue in errors if issue.code not in played_anyway(assumes)), None)
     if error is not None:
         return ReplyResult(failure=INVALID, problem=f"{error.code} {error.path}: {error.message}", issues=issues)
-    return ReplyResult(ncco=document, issues=issues)
+    return ReplyResult(ncco=played, issues=issues)
+
+
+def _with_input_types(document: Any) -> Any:
+    """`document` itself if all its inputs have a type. Without one, an input takes keys, and speech if it says how."""
+    if not isinstance(document, list):
+        return document
+    old = [isinstance(action, dict) and action.get("action") == "input" and "type" not in action for action in document]
+    if not any(old):
+        return document
+    return [
+        {**action, "type": ["dtmf", "speech"] if action.get("speech") else ["dtmf"]} if is_old else action
+        for action, is_old in zip(document, old, strict=True)
+    ]
 
 
 SYNTAX_ERROR: Final = "Syntax error in NCCO. Invalid value type or action."

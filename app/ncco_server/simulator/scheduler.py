@@ -29,6 +29,9 @@ MOST_RESUMED: Final = 20_000
 class NoProgress(AppError):
     """No virtual time passes, e.g. because the reply to a notify is always the same notify."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "look for a reply that begins with the action whose webhook it answers")
+
 
 class Signal:
     """Fires once and resumes every process that waits for it."""

@@ -99,6 +99,40 @@ def test_a_server_without_an_ncco_ends_with_1(address: str) -> None:
     assert "no NCCO was played" in done.output
 
 
+def old_server() -> FastAPI:
+    """A server that is older than the option `type` of an input, and writes an option that no document has."""
+    own = FastAPI()
+
+    @own.get("/answer")
+    async def answer(request: Request) -> list[dict[str, Any]]:
+        talk = {"action": "talk", "text": "Press a key.", "bargeIn": True, "voice": "Amy"}
+        return [talk, {"action": "input", "maxDigits": 1, "eventUrl": [f"{request.base_url}choice"]}]
+
+    @own.post("/choice")
+    async def choice(body: dict[str, Any]) -> list[dict[str, Any]]:
+        return [{"action": "talk", "text": f"You pressed {body['dtmf']['digits']}."}]
+
+    return own
+
+
+def test_an_old_input_and_unknown_options_are_played_with_warnings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strict = tmp_path / "platform.yaml"
+    strict.write_text("input_without_type: refused\n")
+    with served(old_server()) as address:
+        done = call(f"{address}/answer", typed="1\n")
+        monkeypatch.setenv("NCCO_PLATFORM", str(strict))
+        refused = call(f"{address}/answer", typed="1\n")
+
+    assert '"You pressed 1."' in done.output
+    assert "N106 /1: input needs type." in done.output
+    assert "N105 /0/voice: " in done.output
+    assert 0 == done.exit_code, done.output
+    assert 1 == refused.exit_code
+    assert "You pressed" not in refused.output
+
+
 def quiet_server() -> FastAPI:
     """A server that replies to digits with nothing, so that the NCCO continues."""
     own = FastAPI()

@@ -9,6 +9,7 @@ from ncco_server.engine.outcome import hear_connected, hear_input, hear_status
 from ncco_server.flow.runtime import Asked
 from ncco_server.ncco.webhooks import MOST_RESULTS, InputWebhook, StatusWebhook
 from tests.support.cases import each_case
+from tests.unit.flow.tables import table
 
 MENU = Asked(
     keys={"1": "sales", "22": "support", "#": "repeat"},
@@ -63,6 +64,16 @@ def test_a_phrase_in_the_best_result_selects_its_choice(digits: str | None) -> N
 
 def test_the_longest_phrase_wins() -> None:
     assert ("choice", "desk", "") == hear(MENU, speech=speech(("the sales desk", "0.9")))
+
+
+CONFIRM = Asked(phrases={"yes": "yes", "right": "yes", "no": "no", "not right": "no", "no thanks": "no"})
+
+
+@each_case(("said", "outcome"), table(__file__, "test_phrases_of_two_choices_in_one_sentence_are_a_nomatch"))
+def test_phrases_of_two_choices_in_one_sentence_are_a_nomatch(said: str, outcome: str) -> None:
+    name, choice, reason = hear(CONFIRM, speech=speech((said, "0.9"), ("no", "0.8")))
+
+    assert outcome == (choice or f"{name} {reason}")
 
 
 def test_a_phrase_must_be_whole_words() -> None:

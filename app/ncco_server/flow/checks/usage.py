@@ -8,6 +8,7 @@ from typing import Final
 
 from ncco_server.flow.checks.actions import check_actions
 from ncco_server.flow.checks.conditions import check_conditions
+from ncco_server.flow.checks.events import check_events
 from ncco_server.flow.checks.facts import Facts, facts_of
 from ncco_server.flow.checks.unset import check_never_set, check_unset
 from ncco_server.flow.grammar.locales import Locale
@@ -15,7 +16,8 @@ from ncco_server.flow.grammar.targets import RETURNED
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.language.flow import ReadFlow
 from ncco_server.flow.language.shared import Sections
-from ncco_server.flow.nodes import Place
+from ncco_server.flow.model import Step
+from ncco_server.flow.nodes import Node, Place
 from ncco_server.flow.templates.values import Literal
 
 _USES: Final = (
@@ -55,6 +57,7 @@ def check_usage(
         yield from check_never_set(facts)
         yield from check_conditions(facts)
         yield from check_actions(facts)
+        yield from _events(facts)
     if secret := [facts for facts in each if facts.has_sensitive_values]:
         from ncco_server.flow.checks.secrets import SensitiveReads  # noqa: PLC0415 - most projects have none
 
@@ -103,6 +106,14 @@ def _outside(facts: Facts) -> Iterator[FlowIssue]:
             written = f"{{return: {name}}}" if facts.flow.handler is None else f'return "{name}"'
             cure = f"write `{written}` where the flow ends that way, or delete it from `outcomes`"
             yield RULES["W634"].at(outside.places[name], f'no step returns the outcome "{name}"', cure)
+
+
+def _events(facts: Facts) -> Iterator[FlowIssue]:
+    read = facts.source
+    lines: list[tuple[Node | None, Sequence[Step], str]] = [(read.words.events, facts.steps, "flow")]
+    lines += [(each.source.fields.get("events"), (each.step,), "step") for each in read.steps.values()]
+    for node, steps, where in lines:
+        yield from check_events(node, steps, where)
 
 
 def _outcome(facts: Facts) -> str:

@@ -7,6 +7,7 @@ import operator
 import traceback
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import CoroutineType
 from typing import Any, Final, NamedTuple
@@ -98,6 +99,12 @@ class HandlerPlayback:
         self._recorded: list[Any] = []
         self._rows: set[int] = set()
         self._place = Place(self._path, flow.line, 1)
+
+    def __del__(self) -> None:
+        """End the handler. If it awaits in `finally`, Python would print a traceback."""
+        if self._coroutine is not None:
+            with suppress(BaseException):
+                self._coroutine.close()
 
     @property
     def recorded(self) -> Sequence[Any]:

@@ -24,7 +24,6 @@ from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, ite
 from ncco_server.flow.grammar.values import Object, leaves
 from ncco_server.flow.grammar.variables import read_params, refuse_spoken
 from ncco_server.flow.issues import Fix
-from ncco_server.flow.language.exits import StepSource
 from ncco_server.flow.language.mail import MailDefinition
 from ncco_server.flow.language.outgoing import (
     JSON,
@@ -387,23 +386,5 @@ def _read_later_saves(node: Node, reader: Resolver) -> tuple[Save, ...]:
     return found
 
 
-def read_step_events(node: Node, source: StepSource) -> Mapping[str, tuple[Later, ...]]:
-    if isinstance(node, Map):
-        _check_step_events(node, source)
-    return read_events(node, "`events`", source.reader, STEP_EVENTS)
-
-
-def _check_step_events(node: Map, source: StepSource) -> None:
-    reader = source.reader
-    if not all(part.actions for part in source.parts):
-        return
-    actions = [action for part in source.parts for action in part.actions]
-    records = any(action.word == "record" or "record" in action.fields for action in actions)
-    transcribes = any("transcription" in action.fields for action in actions)
-    for key, _ in node.entries:
-        if key.value in _RECORDING_EVENTS and not records:
-            reader.report("W288", key.place, f"`{key.value}` is never reported: nothing in this step records")
-        elif key.value == "transcription" and not transcribes:
-            message = "`transcription` is never reported: no `record` in this step asks for one"
-            cure = "write `transcription: {}` in the `record`, or delete the line"
-            reader.report("W288", key.place, message, cure)
+def read_step_events(node: Node, reader: Resolver) -> Mapping[str, tuple[Later, ...]]:
+    return read_events(node, "`events`", reader, STEP_EVENTS)

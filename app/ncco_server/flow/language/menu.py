@@ -18,7 +18,6 @@ from ncco_server.flow.language.choice import ChoiceDefinition, Confidence, Menu
 from ncco_server.flow.language.exits import AskingWords, StepExit, StepSource
 from ncco_server.flow.language.retry import FAILURES, Retry, input_outcome
 from ncco_server.flow.nodes import Entry, Map, Place
-from ncco_server.flow.phrases import find, fold
 from ncco_server.flow.runtime import (
     BY_KEYS,
     BY_SPEECH,
@@ -133,8 +132,7 @@ class Choices(StepExit[ChoicesWords]):
             return self.retry.after(outcome, self.place, tries, tuple(needs.values()))
         choice = self.choices[outcome.choice]
         others = tuple(need for name, need in needs.items() if name != choice.name)
-        because = _reason(choice, outcome, locale)
-        return Decision(Go(choice.target), choice.name, choice.place, because, others, choice.sets)
+        return Decision(Go(choice.target), choice.name, choice.place, outcome.because, others, choice.sets)
 
     @classmethod
     def of_words(cls, words: ChoicesWords, source: StepSource) -> Self | None:
@@ -157,15 +155,6 @@ class Choices(StepExit[ChoicesWords]):
         if retry is None or not (asked.keys or asked.phrases):
             return None
         return cls(choices, retry, asked, place, tuple(reader.locales))
-
-
-def _reason(choice: ChoiceDefinition, outcome: Outcome, locale: str) -> str:
-    if outcome.digits:
-        return f'digits {outcome.digits} are the key of choice "{choice.name}"'
-    heard = fold(outcome.text)
-    phrases = choice.said_in(locale).values()
-    held = max((phrase for phrase in phrases if find(phrase, heard)), key=len, default="")
-    return f'"{outcome.text}" contains "{held}", a phrase of choice "{choice.name}"'
 
 
 def _asked(choices: Menu, least: float, reader: Resolver) -> Asked:

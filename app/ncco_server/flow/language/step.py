@@ -106,7 +106,7 @@ def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | 
     asks = _read_asks(words.asks, reader)
     saves = _read_saves(words.saves, reader)
     sends = _read_sends(words.sends, reader)
-    events = _read_events(words.events, source)
+    events = _read_events(words.events, reader)
     if step_exit is None:
         return None
     exit_place = fields.at(kind.word) if kind else place
@@ -155,12 +155,12 @@ def _read_sends(node: Node | None, reader: Resolver) -> tuple[SentHook, ...]:
     return read_sent(node, "`send`", reader)
 
 
-def _read_events(node: Node | None, source: StepSource) -> Mapping[str, tuple[Later, ...]]:
+def _read_events(node: Node | None, reader: Resolver) -> Mapping[str, tuple[Later, ...]]:
     if node is None:
         return {}
     from ncco_server.flow.language.hooks import read_step_events  # noqa: PLC0415 - most flows have no hooks
 
-    return read_step_events(node, source)
+    return read_step_events(node, reader)
 
 
 def _goes_on(exit_: Exit) -> bool:
@@ -196,13 +196,17 @@ def _check_words(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
         if kind in takers:
             cure = f"write `{word}` inside `{kind.word}`"
         reader.report("E219", fields.at(word), f"`{word}` has no effect in this step", cure)
-    written = source.first("input")
-    if written and kind not in (Choices, Collect):
-        if (url := written.field("eventUrl")) is not None:
+    for written in source.played if kind not in (Choices, Collect) else ():
+        if written.word != "input":
+            continue
+        url = written.field("eventUrl")
+        if written.is_asynchronous and url is None:
+            reader.report("W223", written.place, "nobody reads the keys that this input reports")
+        elif url is None:
+            reader.report("E220", written.place, "nothing uses the answer to this input")
+        elif not written.is_asynchronous:
             message = "another server gets the answer to this input and decides what comes next"
             reader.report("W221", url.place, message)
-        elif not written.is_asynchronous:
-            reader.report("E220", written.place, "nothing uses the answer to this input")
     _check_connect(kind, source)
 
 

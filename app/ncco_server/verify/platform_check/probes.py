@@ -360,6 +360,7 @@ def _room_closed(seen: ProbeExchange) -> Seen:
 
 _PRESS: Final = "press"
 _INPUT: Final = _keys()
+_OLD_INPUT: Final = {"action": "input", "dtmf": {"timeOut": 1}, "eventUrl": ["@input"]}
 PROBES: Final[tuple[PlatformProbe, ...]] = (
     PlatformProbe(
         ("retries", "retry_after_s", "repeated_jti"),
@@ -388,6 +389,11 @@ PROBES: Final[tuple[PlatformProbe, ...]] = (
     ),
     _plays("text_plain", ProbeReply([TAIL], content_type="text/plain")),
     _plays("unknown_option", ProbeReply([{**TAIL, "unknownOption": 1}])),
+    PlatformProbe(
+        ("input_without_type",),
+        lambda seen: _one("input_without_type", seen.reaction("tail")),
+        {"answer": [ProbeReply([_OLD_INPUT])], "input": [ProbeReply([TAIL])], **_GIVES_UP},
+    ),
     _plays("wrong_order", ProbeReply([{**HELLO, "bargeIn": True}, TAIL])),
     _plays("large_ncco", ProbeReply([TAIL, *_LARGE]), acts=(Act("tail", "hang_up", "subject"),)),
     PlatformProbe(

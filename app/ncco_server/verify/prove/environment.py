@@ -10,6 +10,7 @@ from jinja2 import UndefinedError, nodes
 
 from ncco_server.engine import CallData
 from ncco_server.engine.interpreter import param_of_query
+from ncco_server.errors import RenderError
 from ncco_server.flow.actions.connect import ConnectTarget
 from ncco_server.flow.checks.conditions import Key, key_of
 from ncco_server.flow.grammar.values import OurNumber, find
@@ -272,7 +273,33 @@ def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> d
     for name in sorted({name for flow in flows_run_from(root).values() if flow.handler for name in flow.handler.env}):
         value = given.get(name, "")
         found.setdefault(name, value if E164.fullmatch(value) else _sample_url(name))
+    _fit_to_fields(root, found, given)
     return found
+
+
+def _fit_to_fields(root: Flow, found: dict[str, str], given: Mapping[str, str]) -> None:
+    """Replace samples that a field refuses although it takes the given value: an address, a number, a time, ..."""
+    leaves = [
+        leaf
+        for flow in flows_run_from(root).values()
+        for use in uses_in(flow)
+        for leaf in templates_in(use.source)
+        if leaf.used_env and leaf.used_names <= {"env"}
+    ]
+    for leaf in leaves:
+        for name in sorted(leaf.used_env & given.keys()):
+            if _fits(leaf, found) or not _fits(leaf, {**found, name: given[name]}):
+                continue
+            samples = (write(kind.sample) for kind in (leaf.type, *TYPES.values()))
+            found[name] = next((each for each in samples if _fits(leaf, {**found, name: each})), found[name])
+
+
+def _fits(value: Value, env: Mapping[str, str]) -> bool:
+    try:
+        value.render({"env": env})
+    except RenderError:
+        return False
+    return True
 
 
 def _socket_uris(root: Flow) -> Iterator[Value]:

@@ -10,6 +10,7 @@ from typing import Final
 from ncco_server.flow.nodes import Place
 from ncco_server.simulator.legs import CallIsOver
 from ncco_server.simulator.parties import Behaviour, Parties
+from ncco_server.simulator.scheduler import NoProgress
 from ncco_server.simulator.transcript import CallMoment
 from ncco_server.verify.faults import FAULTS
 from ncco_server.verify.played_call import TOLERANCE_S, PlayedCall
@@ -76,6 +77,8 @@ class Caller:
         except ScriptMismatch as differs:
             self._result.differences.append(await self._with_lookahead(differs.difference))
             await self._call.perform(script.HangUpStep())
+        except NoProgress as error:
+            self._result.differences.append(Difference(self._result.scenario.place, str(error), at=self._leg.at))
 
     async def _step(self, step: ScriptStep) -> None:
         try:
