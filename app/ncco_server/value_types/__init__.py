@@ -16,7 +16,8 @@ from ncco_server.value_types.collections import (
     open_record,
     record,
 )
-from ncco_server.value_types.kind import ANY, SAMPLE, Escape, JsonSchema, Kind
+from ncco_server.value_types.durations import meant_durations, milliseconds
+from ncco_server.value_types.kind import ANY, SAMPLE, Escape, JsonSchema, Kind, UnfitValue
 from ncco_server.value_types.scalars import Flag, Number, PlainText, WholeNumber, Word, write
 from ncco_server.value_types.times import Date, Point, PointInTime, TimeOfDay, in_utc, point_of
 
@@ -43,6 +44,7 @@ __all__ = [
     "Point",
     "PointInTime",
     "Sample",
+    "UnfitValue",
     "Url",
     "WholeNumber",
     "Word",
@@ -50,6 +52,8 @@ __all__ = [
     "in_utc",
     "kind_of",
     "list_of",
+    "meant_durations",
+    "milliseconds",
     "open_record",
     "point_of",
     "record",

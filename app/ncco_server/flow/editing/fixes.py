@@ -121,8 +121,11 @@ def _line_of(texts: Mapping[str, str], place: Place) -> str:
     return next(islice(LINE_BREAK.split(texts.get(place.file, "")), place.line - 1, None), "")
 
 
-def _concerned_by(file: str, texts: Mapping[str, str]) -> dict[str, str]:
+def _concerned_by(file: str, texts: Mapping[str, str]) -> Mapping[str, str]:
+    """All files for a shared one: any flow may use its parts."""
     flows = {path: names_written_in(text)[0] for path, text in texts.items() if is_flow_file(path)}
+    if flows.get(file) == "":
+        return texts
     words = set(_WORD.findall(texts[file]))
     name = flows.get(file) or file.removeprefix("templates/")
     others = [path for path, flow in flows.items() if not flow or flow in words or name in texts[path]]

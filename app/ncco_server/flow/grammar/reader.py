@@ -16,11 +16,11 @@ import yaml
 from ncco_server.flow.issues import RULES, Fix, FlowIssue, meant_word, write_one_of
 from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import ScopeTypes, Signature, Variable
-from ncco_server.flow.templates.compiler import compile_expression, compile_value
+from ncco_server.flow.templates.compiler import as_computed, compile_expression, compile_value
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.values import Expression, Value
 from ncco_server.suggest import nearest
-from ncco_server.value_types import Escape, Kind
+from ncco_server.value_types import Escape, Kind, UnfitValue
 
 N = TypeVar("N", Text, Map, Seq)
 
@@ -107,11 +107,15 @@ class Reader:
         try:
             return kind.literal(text.value)
         except ValueError as error:
-            near = nearest(text.value, kind.words)
+            meant = error.meant if isinstance(error, UnfitValue) else ""
             cure = kind.cure or str(error)
-            fix = Fix(cure, "word", near) if near else cure
+            fix = self.computed(text) or (Fix(cure, "word", meant) if meant else cure)
             self.report(code, text.place, f'{what} cannot be "{text.value}"', fix)
             return None
+
+    def computed(self, text: Text) -> Fix | None:
+        """The fix of a name that was meant to be computed; None for other texts."""
+        return None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -149,6 +153,9 @@ class Resolver(Reader):
         )
         self.issues.extend(issues)
         return value
+
+    def computed(self, text: Text) -> Fix | None:
+        return as_computed(text.value, self.scope)
 
     def warn_of_own_name(self, entry: Entry) -> None:
         """Report W305 for text that only repeats its key, as in `reason: reason`, if a variable has that name."""
