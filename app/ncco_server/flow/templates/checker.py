@@ -10,6 +10,7 @@ from typing import Any, Final
 from jinja2 import nodes
 from jinja2.visitor import NodeVisitor
 
+from ncco_server.foreign_words import unit_of
 from ncco_server.flow.issues import RULES, Fix, FlowIssue, did_you_mean, meant_word, unset_variable
 from ncco_server.flow.scope import CALL_WORDS, HEADERS, ScopeTypes
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE, ArgumentCheck, Filter, Unfit, speech_package
@@ -42,6 +43,8 @@ _CASTS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """Filters that convert a kind, by the kind of the result. `now` is in UTC."""
 _ZONE: Final = "Europe/London"
+_POINT_FILTERS: Final = frozenset({"date", "time", "in_zone"})
+_FORM_OF_UNIT: Final = {"day": "day", "hour": "time", "minute": "time"}
 _NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _NUMBER = re.compile(r"\+?[0-9][0-9\s.()\-\u2010-\u2015]*|\([0-9\s.()\-]*|\+")
 _SEPARATORS = re.compile(r"[\s.()\-\u2010-\u2015]")
@@ -154,6 +157,8 @@ class Checker(NodeVisitor):
         cure = FOREIGN.filters.get(name, "functions are not available; use a filter: `| length`, `| upper`, ...")
         if name in FOREIGN.calls:
             cure = f"write {value} | {FOREIGN.calls[name]}"
+        elif isinstance(of, nodes.Name) and name in self.scope and not node.args:
+            cure = f"write {name}, without brackets"
         called = self.template.between(self.template.start(node), node.lineno + 1)
         self.report("E310", called, f"{self.shown(of)}(...) calls a function", cure)
 
@@ -321,6 +326,9 @@ class Checker(NodeVisitor):
         left = node.expr
         op = node.ops[0].op
         right = node.ops[0].expr
+        if isinstance(right, nodes.Filter) and right.name not in FILTERS and len(node.ops) > 1:
+            self.type_of(right)  # `|` was written for "or"
+            return None
         if len(node.ops) > 1:
             sign = self.template.operator(right)
             shown = self.shown(right)
@@ -509,6 +517,11 @@ class Checker(NodeVisitor):
                 self.require(arg, (wanted,), node.name, "E306")
         if type_ is not None and type_.name == "phone" and known.is_test:
             self._check_phone_part(node, known)
+        if type_ is not None and node.name in _POINT_FILTERS and type_.family in {"date", "time"} - {*known.takes}:
+            message = f"{node.name} takes {TYPES['datetime'].described}; {self.described(of)}"
+            kept = self.template.written_as(of).text
+            self.report("E306", of, message, self._rewritten(node, kept, f"leave out `| {node.name}`: write {kept}"))
+            return None
         if type_ is None or (known.takes and not self.require(of, known.takes, node.name, "E306")):
             return None
         if known.is_localised:
@@ -527,6 +540,8 @@ class Checker(NodeVisitor):
             self.report("E302", sign, "a filter takes values without names", "write only the value")
         elif known is None:
             cure = meant_word(node.name, FILTERS, f"write one of: {', '.join(FILTERS)}")
+            if node.name in self.scope:
+                cure = 'write "or" instead of "|"'
             self.report("E305", name, f'unknown filter "{node.name}"', FOREIGN.filters.get(node.name, cure))
         elif not known.needed <= len(node.args) <= len(known.args):
             message = f"{node.name} takes {known.needed} to {len(known.args)} values in brackets"
@@ -579,16 +594,32 @@ class Checker(NodeVisitor):
             return True
         code = check.code
         reasons = {kind: _refusal(known, value, arg.value) for kind, value in check.tried.items()}
-        reason = next(iter(reasons.values()))
+        reason = reasons.get(type_.family) or next(iter(reasons.values()))
         if not all(reasons.values()):
             code = "E341"
             reason = reasons.get(type_.family, "")
         if reason:
             message = f"{node.name} cannot take {self.shown(arg)}: {reason}"
-            meant = known.name == "spoken" and FOREIGN.currencies.get(str(arg.value).lower())
-            fix = self._rewritten(arg, f'"{meant}"', f'write "{meant}"') if meant else ""
-            self.report(code, arg, message, fix or check.cure or zone_cure(str(arg.value)))
+            cure = self._argument_cure(arg, known, check, type_) or check.cure or zone_cure(str(arg.value))
+            self.report(code, arg, message, cure)
         return not reason
+
+    def _argument_cure(self, arg: nodes.Const, known: Filter, check: ArgumentCheck, type_: Kind) -> str | Fix:
+        """Return "" if the check's own cure is right."""
+        written = str(arg.value).lower()
+        if type_.family in check.tried and type_.family != "number":
+            sample = check.tried[type_.family]
+            forms = [form for form in check.forms if not _refusal(known, sample, form)]
+            own = _FORM_OF_UNIT.get(unit_of(written)) or nearest(written, check.forms)
+            meant = own if own in forms else forms[0] if len(forms) == 1 else ""
+            written_forms = " or ".join(f'"{form}"' for form in forms)
+            return self._quoted(arg, meant) if meant else f"write {written_forms}" if forms else ""
+        currency = FOREIGN.currencies.get(written) if known.name == "spoken" else None
+        return self._quoted(arg, currency) if currency else ""
+
+    def _quoted(self, arg: nodes.Const, text: str) -> Fix:
+        quote = self.template.written_as(arg).text[:1]
+        return self._rewritten(arg, f"{quote}{text}{quote}", f'write "{text}"')
 
 
 def _refusal(known: Filter, value: Any, arg: Any) -> str:

@@ -51,6 +51,13 @@ class ForeignSyntax:
     def fix(self, word: str, cure: str) -> Fix | str:
         return Fix(cure, "characters", self.instead[word]) if word in self.instead else cure
 
+    def operator(self, word: str) -> Fix | str | None:
+        """The fix of a word where an operator is expected; None for an unknown one."""
+        if word in self.words:
+            return self.fix(word, self.words[word])
+        meant = self.instead.get(word.lower())
+        return Fix(f'write "{meant}"', "characters", meant) if meant else None
+
 
 FOREIGN: Final = ForeignSyntax(**yaml.load(Path(__file__).with_name("foreign.yaml").read_bytes(), yaml.CSafeLoader))
 
@@ -578,9 +585,12 @@ def _explain(piece: Piece, index: int) -> Fault:
     if token.kind == "operator" or token.says(*_WORDS):
         known = FOREIGN.misplaced.get(token.text, ("E301", f'"{token.text}" is not allowed here', "leave it out"))
         separated = _thousands(piece, token.start + 1, piece.at(index + 1).text) if token.says(",") else None
-        return separated or Fault(known[0], token, *known[1:])
-    if token.kind == "name" and token.text in FOREIGN.words:
-        return Fault("E302", token, f'"{token.text}" does not mean anything here', FOREIGN.words[token.text])
+        code, message, cure = known
+        return separated or Fault(code, token, message, FOREIGN.fix(token.text, cure))
+    if token.kind == "name" and (cure := FOREIGN.operator(token.text)):
+        return Fault("E302", token, f'"{token.text}" does not mean anything here', cure)
+    if before is not None and FOREIGN.instead.get(before.text.lower()) == "not":
+        return Fault("E302", before, f'"{before.text}" does not mean anything here', FOREIGN.operator(before.text))
     message = f"something is missing between {shorten(piece.at(index - 1).text)} and {shorten(token.text)}"
     return Fault("E301", token, message, "write an operator between them, such as == or and")
 
