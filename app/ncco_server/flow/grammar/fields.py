@@ -36,7 +36,7 @@ from ncco_server.ncco.hints import OPTION_NAMES
 from ncco_server.ncco.model import Nested, Option
 from ncco_server.ncco.model import Shape as NccoShape
 from ncco_server.ncco.types import USER_TO_USER, FreeForm, OneOrList, SpokenText, StandardHeaders
-from ncco_server.suggest import nearest
+from ncco_server.suggest import folded, nearest
 from ncco_server.value_types import TYPES, Escape, JsonSchema, Kind, ListOf, PlainText, Url, list_of
 
 _SSML = re.compile(r"(?:\s|(?>\{#.*?#\})|(?>\{%.*?%\}))*+<speak\b", re.DOTALL)
@@ -311,7 +311,9 @@ def _record(shape: NccoShape) -> MapField:
 
 
 def _hints(shape: NccoShape) -> dict[str, str]:
-    nested = {name: f"write it inside `{holder}`" for name, holder in shape.inside.items()}
+    own = {folded(name) for name in shape.options}
+    inner = {name: holder for name, holder in shape.inside.items() if folded(name) not in own}
+    nested = {name: f"write it inside `{holder}`" for name, holder in inner.items()}
     by_word = {spelling: cure for name, cure in nested.items() for spelling in (name.lower(), _snake_case(name))}
     foreign = {word: f"here it is called {name}" for word, name in OPTION_NAMES.get(shape.title, {}).items()}
     if shape.title == "talk":

@@ -21,6 +21,7 @@ from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import Reader, Resolver, items
 from ncco_server.flow.grammar.targets import read_given
 from ncco_server.flow.grammar.values import Object
+from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import Param, ScopeTypes
 from ncco_server.flow.templates.filters import MAX_TEXT
@@ -282,6 +283,14 @@ def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Resolv
             reader.report("E201", item.place, f"a {kind.noun} of {what} is a list", cure)
             continue
         given = [(item, None)] if isinstance(item, Text) else item.entries
+        if isinstance(item, Map) and (name := _named_by_value(item, known)) is not None:
+            cure: str | Fix = f"write `{name.value}`"
+            end = name.place.column + name.place.length + 1
+            if item.place.line == name.place.line and item.place.column < item.entries[0].key.place.column:  # in braces
+                at = (*item.place[:3], end - item.place.column)
+                cure = Fix(f"write `{name.value}`", "characters", name.value, at)
+            reader.report("E201", item.place, f"the name of a {kind.noun} is written without a key", cure)
+            continue
         declared = next((key for key, value in given if value is not None and key.value in declaring), None)
         if declared is not None:
             message = f'{what} cannot declare a {kind.noun}, but "{declared.value}" belongs to one'
@@ -293,6 +302,14 @@ def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Resolv
                 yield Named(definition, name.place, _read_params(definition, params, name.place, reader))
             else:
                 _report_undeclared(kind, name, known, reader)
+
+
+def _named_by_value(item: Map, known: Mapping[str, object]) -> Text | None:
+    """`reminder` in `{hook: reminder}`; None for other maps."""
+    match item.entries:
+        case [Entry(key, Text() as value)] if key.value not in known and value.value in known:
+            return value
+    return None
 
 
 def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader: Resolver) -> None:

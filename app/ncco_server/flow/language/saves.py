@@ -5,7 +5,7 @@ save: {table: customers, number: "{{ call.person }}", increase: {calls: 1}}
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Final
 
@@ -19,8 +19,8 @@ from ncco_server.flow.grammar.reader import HINTS, Fields, Resolver, items, read
 from ncco_server.flow.grammar.targets import assigned
 from ncco_server.flow.language.lookups import AskedLookup, LookupDefinition
 from ncco_server.flow.language.returns import Returned
-from ncco_server.flow.language.tables import Key, TableDefinition, TableName, fits, named_table, read_key
-from ncco_server.flow.nodes import Entry, Node, Place
+from ncco_server.flow.language.tables import Key, TableDefinition, TableName, fits, key_hints, named_table, read_key
+from ncco_server.flow.nodes import Entry, Map, Node, Place
 from ncco_server.flow.paths import has_path
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Value
@@ -130,7 +130,8 @@ def _read_save(node: Node, reader: Resolver, *, is_later: bool) -> Save | None:
     known = (*SaveWords.words(), *(table.key if table is not None else ()))
     if table is None:  # the names of its key are unknown
         known = (*known, *found.keys())
-    fields = read_fields(found, known, "`save`", reader, hints=SaveWords.hints)
+    hints = SaveWords.hints if table is None else {**SaveWords.hints, **save_hints(table, found, known)}
+    fields = read_fields(found, known, "`save`", reader, hints=hints)
     words = SaveWords.build(fields, reader)
     if words is None:
         return None
@@ -147,6 +148,11 @@ def _read_save(node: Node, reader: Resolver, *, is_later: bool) -> Save | None:
     _check_secrets(words.table, key, reader)
     asks = asked_row(words.table, key, fields.place, into or words.table.name) if words.only_new else None
     return Save(words.table, fields.at("table"), key, sets, increases, words.remove, into, asks)
+
+
+def save_hints(table: TableDefinition, node: Map, known: Collection[str]) -> dict[str, str]:
+    columns = {name: f"write `set: {{{name}: ..}}`" for name in table.columns}
+    return {**key_hints(table, node, known), **columns}
 
 
 def _read_values(

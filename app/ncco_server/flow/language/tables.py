@@ -18,9 +18,10 @@ from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver
 from ncco_server.flow.grammar.variables import read_params, refuse_spoken
 from ncco_server.flow.issues import meant_word
 from ncco_server.flow.language.returns import OK, Returned
-from ncco_server.flow.nodes import Entry, Node, Text
+from ncco_server.flow.nodes import Entry, Map, Node, Seq, Text
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Value
+from ncco_server.suggest import nearest
 from ncco_server.table_rows import MAX_NAME, RowChange, StoredTypes, row_name
 from ncco_server.value_types import TYPES, Kind, record
 
@@ -180,6 +181,14 @@ def _read_columns(fields: Fields, word: str, types: Collection[str], reader: Rea
     node = fields.get(word)
     if node is None:
         return {}
+    sample = TableDefinition.example.removeprefix("{key: ").removesuffix("}")
+    if isinstance(node, Text) and _NAME.fullmatch(node.value):
+        sample = f"{{number: {node.value}}}" if node.value in types else f"{{{node.value}: text}}"
+    elif isinstance(node, Seq) and (names := [item.value for item in node.items if isinstance(item, Text)]):
+        sample = f"{{{', '.join(f'{name}: text' for name in names)}}}"
+    if not isinstance(node, Map):
+        reader.map(node, f"`{word}` of {fields.what}", f"write each value with its type: `{word}: {sample}`")
+        return {}
     found = {name: param.variable for name, param in read_params(node, f"`{word}` of {fields.what}", reader).items()}
     refuse_spoken(found.values(), reader)
     for column in found.values():
@@ -243,6 +252,16 @@ TableOfNumbers: TypeAlias = Annotated[TableDefinition, Notation(read_table_of_nu
 def named_table(node: Node | None, reader: Resolver) -> TableDefinition | None:
     """Reports nothing."""
     return reader.tables.get(node.value) if isinstance(node, Text) else None
+
+
+def key_hints(table: TableDefinition, node: Map, known: Collection[str]) -> dict[str, str]:
+    """What to write instead of unknown words beside `table`: the one value of its key that is missing."""
+    unknown = [key for key in node.keys() if key not in known and key not in table.columns]
+    missing = [name for name in table.key if node.get(name) is None]
+    hints = {name: f"write `where: {name} == ..`: rows are found by {' and '.join(table.key)}" for name in table.columns}
+    if len(unknown) == len(missing) == 1 and not nearest(unknown[0], known):
+        hints[unknown[0].lower()] = missing[0]
+    return hints
 
 
 def read_key(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[str, Value] | None:

@@ -546,7 +546,12 @@ def _word_faults(piece: Piece) -> Iterator[Fault]:
         elif token.says("is"):
             asked = piece.at(index + 2 if behind.says("not") else index + 1).text
             if asked != "defined":
-                cure = FOREIGN.literals.get(asked, 'write "!="' if behind.says("not") else 'to compare, write "=="')
+                sign = "!=" if behind.says("not") else "=="
+                written = piece.at(index + 2 if behind.says("not") else index + 1)
+                cure: Fix | str = FOREIGN.literals.get(asked, f'to compare, write "{sign}"')
+                if written.kind in ("string", "integer", "float"):
+                    cure = Fix(f'to compare, write "{sign}"', "characters", sign)
+                    token = token._replace(text="is not" if behind.says("not") else "is")  # noqa: PLW2901 - with "not"
                 yield Fault("E302", token, '"is" asks only whether something `is defined`', cure)
 
 
