@@ -23,6 +23,7 @@ _OPPOSITES: Final = tuple(
         "least/most less/more max/min min/max new/old on/off start/end start/stop with/without"
     ).split()
 )
+_DIGITS: Final = re.compile("[0-9]")
 _NEGATIONS: Final = frozenset({"un", "not", "non", "no", "dis", "de", "in", "never", "without", "isnot"})
 MOST_COMPARISONS: Final = 200_000
 """They take about a second."""
@@ -70,14 +71,24 @@ def nearest(word: str, known: Iterable[str], alike: float = 0.7) -> str | None:
     matches = get_close_matches(written, by_fold, n=_MOST_ALIKE, cutoff=alike)
     if not matches and len(written) > 2:  # a short word whose letters are in the wrong order
         matches = [each for each in by_fold if len(each) == len(written) and sorted(each) == sorted(written)]
-    return next((by_fold[each] for each in matches if _is_slip(written, each)), None)
+    return next((by_fold[each] for each in matches if _is_slip(written, each, by_fold[each])), None)
 
 
-def _is_slip(written: str, known: str) -> bool:
-    """Whether few letters differ, or the known word is a whole part of the other: `opening` and `open`."""
-    if _are_opposites(written, known):
+def is_same(word: str, other: str) -> bool:
+    """Whether the words differ at most in case, `_` and `-`, or in the `s` of the plural."""
+    return _fold(word).removesuffix("s") == _fold(other).removesuffix("s")
+
+
+def _is_slip(written: str, known: str, whole: str) -> bool:
+    """Whether few letters differ, or one word is a part of the other: `opening` and `open`, `hidden` and `is_hidden`.
+
+    Another digit is no slip: it makes another name. `whole` is `known` as it is written.
+    """
+    if _are_opposites(written, known) or _DIGITS.findall(written) != _DIGITS.findall(known):
         return False
     if len(known) > 3 and (written.startswith(known) or written.endswith(known)):
+        return True
+    if written in whole.casefold().split("_") or known.startswith(written.removesuffix("s")):
         return True
     most = min(max(len(written), len(known)) // 3, _MOST_SLIPS) if written[:1] == known[:1] else 1
     return _distance(written, known) <= most

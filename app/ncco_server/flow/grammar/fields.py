@@ -23,7 +23,7 @@ from ncco_server.flow.grammar.json_schema import (
     per_locale,
 )
 from ncco_server.flow.grammar.locales import Locale, in_locale, split, stands_for_locales
-from ncco_server.flow.grammar.reader import Reader, Resolver, has_braces, items, read_fields
+from ncco_server.flow.grammar.reader import OPTION_OWNERS, Reader, Resolver, has_braces, items, read_fields
 from ncco_server.flow.grammar.values import Array, Constant, Object, localised
 from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Map, Node, Place, Seq, Text
@@ -325,12 +325,12 @@ def _hints(shape: NccoShape) -> dict[str, str]:
 
 def _owners(shape: NccoShape) -> dict[str, str]:
     """What to write instead of other actions' options that resemble none of this one's."""
-    found: dict[str, list[str]] = {}
-    for title, other in SHAPES.items():
-        for name in other.options:
-            if title != shape.title and nearest(name, (*shape.options, *shape.inside)) is None:
-                found.setdefault(name, []).append(f"`{title}`")
-    return {name.lower(): f"it is an option of {phrase(titles)}" for name, titles in found.items()}
+    own = (*shape.options, *shape.inside)
+    return {
+        name: f"it is an option of {phrase(titles)}"
+        for name, titles in OPTION_OWNERS.items()
+        if nearest(name, own) is None
+    }
 
 
 def _snake_case(name: str) -> str:

@@ -19,7 +19,9 @@ from ncco_server.flow.scope import ScopeTypes, Signature, Variable
 from ncco_server.flow.templates.compiler import as_computed, compile_expression, compile_value
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.values import Expression, Value
-from ncco_server.suggest import nearest
+from ncco_server.issue import listed as phrase
+from ncco_server.ncco.actions import SHAPES
+from ncco_server.suggest import is_same, nearest
 from ncco_server.value_types import Escape, Kind, UnfitValue
 
 N = TypeVar("N", Text, Map, Seq)
@@ -28,6 +30,12 @@ HINTS: Final[Mapping[str, Mapping[str, str]]] = yaml.load(
     Path(__file__).with_name("hints.yaml").read_bytes(), yaml.CSafeLoader
 )
 """For each kind of map: other systems' words, and their replacements."""
+
+OPTION_OWNERS: Final[Mapping[str, list[str]]] = {
+    name.lower(): [f"`{title}`" for title, shape in SHAPES.items() if name in shape.options]
+    for name in dict.fromkeys(name for shape in SHAPES.values() for name in shape.options)
+}
+"""The options of actions, in lower case, with the actions that have them."""
 
 _NODE_TYPES = {Text: "a text", Map: "a map", Seq: "a list"}
 
@@ -237,8 +245,11 @@ def read_fields(
         if isinstance(entry.value, Text) and entry.value.value in known and not (meant or nearest(word, known)):
             meant = f"write `{entry.value.value}: {word}`"  # the key and its value are swapped
         if meant is None:
-            reader.unknown(code, entry.key, known, message)
             meant = nearest(word, known)
+            home = elsewhere(word)
+            if home and meant and not is_same(word, meant):
+                meant = None
+            reader.unknown(code, entry.key, known, message, None if meant else home)
         else:
             cure = Fix(f"write `{meant}`", "word", meant) if meant.isidentifier() else meant
             reader.report(code, entry.key.place, message, cure)
@@ -248,6 +259,12 @@ def read_fields(
     keys = {word: entry.key for word, entry in entries.items()}
     values = {word: entry.value for word, entry in entries.items()}
     return Fields(what, place or node.place, keys, values, is_whole)
+
+
+def elsewhere(word: str) -> str | None:
+    """Where a word of the language belongs; None for other words."""
+    owners = OPTION_OWNERS.get(word.lower())
+    return meaning_of(word, HINTS["elsewhere"]) or (f"it is an option of {phrase(owners)}" if owners else None)
 
 
 def meaning_of(word: str, hints: Mapping[str, str]) -> str | None:

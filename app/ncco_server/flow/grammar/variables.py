@@ -68,7 +68,7 @@ class Declaration(MapForm):
 
 
 def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
-    taken_cure = "choose another name: this one already has a meaning in every call"
+    taken_cure = f"choose another name, such as {text.value}_value: expressions already give this one a meaning"
     return reader.check_name(text, what, NAME, "use letters, digits and _", taken=RESERVED, taken_cure=taken_cure)
 
 
@@ -93,11 +93,11 @@ def refuse_spoken(variables: Iterable[Variable], reader: Reader) -> None:
             reader.report("E227", variable.place, message)
 
 
-def read_params(node: Node, what: str, reader: Reader) -> dict[str, Param]:
+def read_params(node: Node, what: str, reader: Reader, *, noun: str = "a param") -> dict[str, Param]:
     entries = [
         entry
         for entry in reader.entries(node, what, "write `params: {name: text}`")
-        if is_variable_name(entry.key, "a param", reader)
+        if is_variable_name(entry.key, noun, reader)
     ]
     has_default = {e.key.value for e in entries if isinstance(e.value, Map) and e.value.get("default") is not None}
     return {e.key.value: Param(_read_typed(e, reader), e.key.value not in has_default) for e in entries}

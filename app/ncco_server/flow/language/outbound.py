@@ -19,9 +19,9 @@ from ncco_server.flow.frame import Target
 from ncco_server.flow.grammar.forms import Duration, Notation
 from ncco_server.flow.grammar.json_schema import TEXT, listed, offered
 from ncco_server.flow.grammar.map_form import MapForm, written_as
-from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver, items
+from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver, items, meaning_of
 from ncco_server.flow.grammar.targets import Destination
-from ncco_server.flow.issues import Fix, meant_word
+from ncco_server.flow.issues import Fix, did_you_mean, meant_word
 from ncco_server.flow.language.hooks import SentHook, SentHooks
 from ncco_server.flow.language.tables import TableDefinition, read_table_of_numbers
 from ncco_server.flow.nodes import Node, Place, Text
@@ -105,9 +105,9 @@ def _read_retried(node: Node, what: str, reader: Resolver) -> frozenset[str] | N
         if text.value in RETRIED:
             found.append(text.value)
             continue
-        near = nearest(text.value, RETRIED)
+        near = nearest(text.value, RETRIED) or meaning_of(text.value, HINTS["outbound_outcomes"])
         message = f'"{text.value}" is not an outcome that another attempt may follow'
-        reader.report("E293", text.place, message, f"did you mean {near}?" if near else None)
+        reader.report("E293", text.place, message, did_you_mean(near) if near else None)
     return frozenset(found)
 
 

@@ -189,7 +189,10 @@ def _read_columns(fields: Fields, word: str, types: Collection[str], reader: Rea
     if not isinstance(node, Map):
         reader.map(node, f"`{word}` of {fields.what}", f"write each value with its type: `{word}: {sample}`")
         return {}
-    found = {name: param.variable for name, param in read_params(node, f"`{word}` of {fields.what}", reader).items()}
+    found = {
+        name: param.variable
+        for name, param in read_params(node, f"`{word}` of {fields.what}", reader, noun="a column").items()
+    }
     refuse_spoken(found.values(), reader)
     for column in found.values():
         if column.type.name not in types:
