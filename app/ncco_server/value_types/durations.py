@@ -37,7 +37,7 @@ def meant_durations(text: str, unit: str) -> Iterator[str]:
     """
     written = text.strip()
     if written.isdecimal() and len(written) < 10:
-        yield from (f"{written}s",) if unit == "m" and int(written) >= 60 else (f"{written}{unit}", f"{written}s")
+        yield from (f"{written}{unit}", f"{written}s")
     elif (found := _meant_ms(written)) is not None:
         yield shown_duration(*found)
 
@@ -75,6 +75,8 @@ def _meant_ms(text: str) -> tuple[int, str] | None:
 def _unit(word: str) -> tuple[int, str] | None:
     """Its milliseconds, and its letter, or ""; None for a word that is not a unit with a fixed length."""
     letter = word.rstrip(".").lower()
+    if word == "M":  # months or minutes
+        return None
     if letter in UNITS_MS:
         return UNITS_MS[letter], letter
     size = _MS_OF["week"] if letter == "w" else _MS_OF.get(unit_of(word)) if len(letter) > 1 else None

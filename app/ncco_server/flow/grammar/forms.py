@@ -85,7 +85,9 @@ class Duration:
         meant = [each for each in meant_durations(text.value, self.unit) if self._fitting(each) is not None]
         cure: str | Fix = f"write a duration from {self.low} to {self.high}"
         if meant:
-            cure = Fix(f"write {' or '.join(dict.fromkeys(meant))}", "word", meant[0])
+            meant = [*dict.fromkeys(meant)]
+            cure = f"write {' or '.join(meant)}"
+            cure = Fix(cure, "word", meant[0]) if len(meant) == 1 else cure
         reader.report("E534", text.place, f'{what} cannot be "{text.value}"', cure)
         return None
 

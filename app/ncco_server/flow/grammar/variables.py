@@ -25,7 +25,33 @@ from ncco_server.value_types import TYPES, JsonSchema, Kind, ListOf, MapOf, Word
 TYPE: Final[JsonSchema] = {"anyOf": [one_of(TYPES), {"type": ["array", "object"]}]}
 
 _SUM: Final = re.compile(r"[+-] *[0-9]+ *\}\}$")
+_ENUM: Final = re.compile(r"(?:enum|Enum|Literal|oneof|one_of|choice)\s*[(\[{](.+)[)\]}]")
+_OPTIONAL: Final = re.compile(r"(\w+)\?|(?:Optional|optional|Maybe)\[(\w+)\]")
+_ABSENT: Final = ("null", "None", "none", "nil", "undefined")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
+
+
+def _allowed_words(text: str) -> list[str]:
+    """`[a, b]` for `a | b`, `a/b`, and `enum(a, b)`."""
+    inner = _ENUM.fullmatch(text)
+    words = [part.strip(" \"'") for part in re.split(r"[|,/]", inner[1] if inner else text)]
+    return words if len(words) > 1 and all(words) and not {*words} & {*TYPES, *_ABSENT} else []
+
+
+def _optional_type(text: str) -> str:
+    """`date` for `date?`, `Optional[date]` and `date | null`; "" for other texts."""
+    found = _OPTIONAL.fullmatch(text)
+    parts = [part.strip() for part in text.split("|")]
+    bare = next(filter(None, found.groups()), "") if found else ""
+    if len(parts) == 2 and not {*_ABSENT}.isdisjoint(parts):
+        bare = next((part for part in parts if part not in _ABSENT), "")
+    return bare if bare in TYPES else ""
+
+
+def optional_type(text: str) -> str:
+    """As a field of an answer is written: `date?`; "" for a text that is no optional type."""
+    bare = _optional_type(text)
+    return f"{bare}?" if bare and not text.endswith("?") else ""
 
 
 def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
@@ -45,8 +71,11 @@ def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
     cure: str | Fix | None = None
     if meant := meaning_of(text.value, HINTS["type"]):
         cure = Fix(f"write `{meant}`", "word", meant) if meant in TYPES else f"write `{meant}`"
-    if len(parts := re.split(r"[|,/]", text.value)) > 1:
-        cure = f"write a list: [{', '.join(part.strip(' ') for part in parts)}]"
+    if words := _allowed_words(text.value):
+        written = f"[{', '.join(words)}]"
+        cure = Fix(f"write a list: {written}", "characters", written)
+    elif optional := _optional_type(text.value):
+        cure = f"write `{{type: {optional}, default: ..}}`: a value with a default may be left out"
     reader.unknown("E203", text, TYPES, message, cure)
     return None
 

@@ -345,5 +345,5 @@ def _issue_of(failure: FailedRun) -> FlowIssue:
         return RULES["E703"].at(place, message)
     if failure.caller:
         message = f"for {failure.caller}: {message}"
-    code = "W703" if failure.caller or failure.code.startswith("R") else failure.code
+    code = "W703" if failure.caller or failure.code not in RULES else failure.code
     return RULES[code].at(place, message)

@@ -9,7 +9,7 @@ from typing import Final
 from ncco_server.foreign_words import day_of
 from ncco_server.flow.grammar.reader import HINTS, Reader, meaning_of
 from ncco_server.flow.hours.calendar import DAY_MINUTES, NEVER, Span, Spans, Week
-from ncco_server.flow.issues import Fix, did_you_mean
+from ncco_server.flow.issues import RULES, Fix, did_you_mean
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
 from ncco_server.suggest import nearest
 
@@ -51,7 +51,11 @@ def read_week(node: Node, what: str, reader: Reader) -> Week:
         repeated = [day for day in days if day in named]
         if repeated:
             message = f'{shown_days(repeated)} is listed twice: here and under "{named[repeated[0]].value}"'
-            reader.report("E505", entry.key.place, message)
+            rest = [day for day in days if day not in named]
+            cure: Fix | str = Fix(RULES["E505"].cure, "delete")
+            if rest:
+                cure = Fix(f"write `{shown_days(rest)}` here", "word", shown_days(rest))
+            reader.report("E505", entry.key.place, message, cure)
         for day in days:
             if day not in named:
                 named[day] = entry.key

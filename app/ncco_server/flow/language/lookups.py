@@ -307,7 +307,8 @@ def _read_definition(entry: Entry, reader: Resolver) -> LookupDefinition | None:
     table = named_table(found.get("table"), reader)
     keys = () if found.get("table") is None else found.keys() if table is None else table.key
     known = dict.fromkeys((*LookupDefinition.words(), *keys))
-    hints = LookupDefinition.hints if table is None else {**key_hints(table, found, known), **LookupDefinition.hints}
+    hints = LookupDefinition.hints
+    hints = key_hints(table, found, known, hints) if table is not None else hints
     fields = read_fields(found, known, what, reader, place=place, hints=hints)
     if not is_named:
         return None

@@ -5,7 +5,8 @@ save: {table: customers, number: "{{ call.person }}", increase: {calls: 1}}
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Final
 
@@ -17,16 +18,18 @@ from ncco_server.flow.grammar.json_schema import TEXT, named
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Resolver, items, read_fields
 from ncco_server.flow.grammar.targets import assigned
+from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.lookups import AskedLookup, LookupDefinition
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.language.tables import Key, TableDefinition, TableName, fits, key_hints, named_table, read_key
-from ncco_server.flow.nodes import Entry, Map, Node, Place
+from ncco_server.flow.nodes import Entry, Node, Place
 from ncco_server.flow.paths import has_path
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Value
 from ncco_server.table_rows import RowChange
 from ncco_server.value_types import TYPES, JsonSchema, Kind, record
 
+_BRACES: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 OWN_NAMES: Final = frozenset({"event", "flow", "step"})
 """Names in scope in a hook or an event, but not in the flow."""
 
@@ -130,7 +133,10 @@ def _read_save(node: Node, reader: Resolver, *, is_later: bool) -> Save | None:
     known = (*SaveWords.words(), *(table.key if table is not None else ()))
     if table is None:  # the names of its key are unknown
         known = (*known, *found.keys())
-    hints = SaveWords.hints if table is None else {**SaveWords.hints, **save_hints(table, found, known)}
+    hints = SaveWords.hints
+    if table is not None:
+        columns = {name: f"write `set: {{{name}: ..}}`" for name in table.columns}
+        hints = {**key_hints(table, found, known, hints), **columns}
     fields = read_fields(found, known, "`save`", reader, hints=hints)
     words = SaveWords.build(fields, reader)
     if words is None:
@@ -148,11 +154,6 @@ def _read_save(node: Node, reader: Resolver, *, is_later: bool) -> Save | None:
     _check_secrets(words.table, key, reader)
     asks = asked_row(words.table, key, fields.place, into or words.table.name) if words.only_new else None
     return Save(words.table, fields.at("table"), key, sets, increases, words.remove, into, asks)
-
-
-def save_hints(table: TableDefinition, node: Map, known: Collection[str]) -> dict[str, str]:
-    columns = {name: f"write `set: {{{name}: ..}}`" for name in table.columns}
-    return {**key_hints(table, node, known), **columns}
 
 
 def _read_values(
@@ -223,6 +224,11 @@ def _check_later(words: SaveWords, reader: Resolver) -> None:
 def _read_into(words: SaveWords, reader: Resolver) -> str:
     text = reader.text(words.into, "`into`", "write the name of a variable") if words.into is not None else None
     if text is None:
+        return ""
+    bare = _BRACES.fullmatch(text.value)
+    if bare is not None:
+        fix = Fix(f"write `{bare[1]}`, without braces", "word", bare[1])
+        reader.report("E225", text.place, "`into` takes the name of a variable, not its value", fix)
         return ""
     variable = reader.variables.get(text.value)
     if variable is None:

@@ -7,16 +7,16 @@ tables:
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 
 from ncco_server.flow.grammar.forms import Duration, Notation, Unread
 from ncco_server.flow.grammar.json_schema import offered, ref
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver
+from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, meaning_of
 from ncco_server.flow.grammar.variables import read_params, refuse_spoken
-from ncco_server.flow.issues import meant_word
+from ncco_server.flow.issues import Fix, meant_word, write_one_of
 from ncco_server.flow.language.returns import OK, Returned
 from ncco_server.flow.nodes import Entry, Map, Node, Seq, Text
 from ncco_server.flow.scope import Variable
@@ -222,12 +222,26 @@ def _check_key(fields: Fields, key: Mapping[str, Variable], columns: Mapping[str
             reader.report("E551", each.place, message, f"give it another name, such as {each.name}_value")
 
 
+def _not_a_table(text: str, known: Sequence[str]) -> str | Fix:
+    """Return "" for a name."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > 1 and all(part in known for part in parts):
+        written = f"[{', '.join(parts)}]"
+        return Fix(f"write a list: {written}", "characters", written)
+    if text.lower() in ("none", "null", "nothing", "false", "no"):
+        return Fix("write `[]` for none", "characters", "[]")
+    return "" if _NAME.fullmatch(text) else write_one_of(known)
+
+
 def read_table_name(node: Node, what: str, reader: Resolver) -> TableDefinition | None:
     text = reader.text(node, what, "write the name of a table")
     if text is None:
         return None
     if text.value not in reader.tables:
         known = sorted(reader.tables)
+        if cure := _not_a_table(text.value, known):
+            reader.report("E550", text.place, f'there is no table "{text.value}"', cure)
+            return None
         declaration = f"declare it in a shared file: `tables: {{{text.value}: {TableDefinition.example}}}`"
         cure = meant_word(
             text.value, known, f"{declaration}, or write one of: {', '.join(known)}" if known else declaration
@@ -257,14 +271,21 @@ def named_table(node: Node | None, reader: Resolver) -> TableDefinition | None:
     return reader.tables.get(node.value) if isinstance(node, Text) else None
 
 
-def key_hints(table: TableDefinition, node: Map, known: Collection[str]) -> dict[str, str]:
-    """What to write instead of unknown words beside `table`: the one value of its key that is missing."""
-    unknown = [key for key in node.keys() if key not in known and key not in table.columns]
+def key_hints(
+    table: TableDefinition, node: Map, known: Collection[str], hints: Mapping[str, str]
+) -> Mapping[str, str]:
+    """`hints`, and for an unknown word beside `table` the one value of its key that is missing."""
+    entries = [entry for entry in node.entries if entry.key.value not in (*known, *table.columns)]
+    unknown = [
+        entry.key.value
+        for entry in entries
+        if isinstance(entry.value, Text) and (entry.key.value == "key" or not meaning_of(entry.key.value, hints))
+    ]
     missing = [name for name in table.key if node.get(name) is None]
-    hints = {name: f"write `where: {name} == ..`: rows are found by {' and '.join(table.key)}" for name in table.columns}
+    own = {name: f"write `where: {name} == ..`: rows are found by {' and '.join(table.key)}" for name in table.columns}
     if len(unknown) == len(missing) == 1 and not nearest(unknown[0], known):
-        hints[unknown[0].lower()] = missing[0]
-    return hints
+        own[unknown[0].lower()] = missing[0]
+    return {**hints, **own}
 
 
 def read_key(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[str, Value] | None:
@@ -273,7 +294,10 @@ def read_key(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[s
     if missing and fields.is_whole:
         shown = " and ".join(f'"{name}"' for name in missing)
         message = f"{fields.what} does not say which row of {table.name}: {shown} is missing"
-        reader.report("E552", fields.at("table"), message, f"write `table: {table.name}, {table.shown_key}`")
+        cure = f"write `table: {table.name}, {table.shown_key}`"
+        if fields.at("table").is_in_python:
+            cure = f"write {', '.join(f'`{name}=..`' for name in missing)} as well"
+        reader.report("E552", fields.at("table"), message, cure)
     found: dict[str, Value] = {}
     for name, declared in table.key.items():
         node = fields.get(name)
