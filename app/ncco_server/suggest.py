@@ -17,11 +17,35 @@ _MOST_ALIKE: Final = 3
 _MOST_SLIPS: Final = 3
 _OPPOSITES: Final = tuple(
     tuple(pair.split("/"))
-    for pair in (
-        "add/remove after/before allow/deny asc/desc begin/end close/open connect/disconnect decrease/increase down/up "
-        "disable/enable earliest/latest exclude/include fewest/most first/last from/to hide/show high/low in/out "
-        "least/most less/more max/min min/max new/old on/off start/end start/stop with/without"
-    ).split()
+    for pair in [
+        "add/remove",
+        "after/before",
+        "allow/deny",
+        "asc/desc",
+        "begin/end",
+        "close/open",
+        "connect/disconnect",
+        "decrease/increase",
+        "down/up",
+        "disable/enable",
+        "earliest/latest",
+        "exclude/include",
+        "fewest/most",
+        "first/last",
+        "from/to",
+        "hide/show",
+        "high/low",
+        "in/out",
+        "least/most",
+        "less/more",
+        "max/min",
+        "min/max",
+        "new/old",
+        "on/off",
+        "start/end",
+        "start/stop",
+        "with/without",
+    ]
 )
 _DIGITS: Final = re.compile("[0-9]")
 _NEGATIONS: Final = frozenset({"un", "not", "non", "no", "dis", "de", "in", "never", "without", "isnot"})

@@ -19,8 +19,8 @@ LARGE = 10**18
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
-_YES = frozenset("true yes y on ja oui si sí sì sim tak".split())
-_NO = frozenset("false no n off nein non nee não nie".split())
+_YES = frozenset(["true", "yes", "y", "on", "ja", "oui", "si", "sí", "sì", "sim", "tak"])
+_NO = frozenset(["false", "no", "n", "off", "nein", "non", "nee", "não", "nie"])
 _NUMERAL = re.compile(r"\s*[-+]?[0-9]{1,15}(?:\.[0-9]{1,15})?\s*", re.ASCII)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 import yaml
 
-from ncco_server.flow.issues import RULES, Fix, FlowIssue, meant_word, write_one_of
+from ncco_server.flow.issues import RULES, Fix, FlowIssue, did_you_mean, meant_word, write_one_of
 from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import ScopeTypes, Signature, Variable
 from ncco_server.flow.templates.compiler import as_computed, compile_expression, compile_value
@@ -245,11 +245,13 @@ def read_fields(
         if isinstance(entry.value, Text) and entry.value.value in known and not (meant or nearest(word, known)):
             meant = f"write `{entry.value.value}: {word}`"  # the key and its value are swapped
         if meant is None:
-            meant = nearest(word, known)
+            meant = nearest(word, [each for each in known if node.get(each) is None])
             home = elsewhere(word)
             if home and meant and not is_same(word, meant):
                 meant = None
-            reader.unknown(code, entry.key, known, message, None if meant else home)
+            reader.report(
+                code, entry.key.place, message, did_you_mean(meant) if meant else home or write_one_of([*known])
+            )
         else:
             cure = Fix(f"write `{meant}`", "word", meant) if meant.isidentifier() else meant
             reader.report(code, entry.key.place, message, cure)

@@ -16,7 +16,6 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Final
 
-from ncco_server.foreign_words import country_of
 from ncco_server.flow.grammar.forms import Notation
 from ncco_server.flow.grammar.json_schema import TEXT, listed
 from ncco_server.flow.grammar.map_form import MapForm
@@ -25,6 +24,7 @@ from ncco_server.flow.hours.calendar import Spans, SpecialHours
 from ncco_server.flow.hours.weekly import looks_like_hours, read_spans
 from ncco_server.flow.issues import Fix, did_you_mean
 from ncco_server.flow.nodes import Entry, Map, Node, Seq, Text, is_missing
+from ncco_server.foreign_words import country_of
 from ncco_server.suggest import ALIKE_NAMES, nearest
 
 FIRST_YEAR: Final = 2024

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from ncco_server.foreign_words import day_of
 from ncco_server.flow.grammar.reader import HINTS, Reader, meaning_of
 from ncco_server.flow.hours.calendar import DAY_MINUTES, NEVER, Span, Spans, Week
 from ncco_server.flow.issues import RULES, Fix, did_you_mean
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
+from ncco_server.foreign_words import day_of
 from ncco_server.suggest import nearest
 
 CLOSED: Final = "closed"

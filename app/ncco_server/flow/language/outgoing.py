@@ -98,6 +98,7 @@ _SERVER_HEADERS: Final = frozenset(
         *("expect", "accept-encoding", "idempotency-key", "proxy-authorization", "proxy-connection"),
     }
 )
+_CALLED: Final = re.compile(r"(\w+)\(.*\)", re.DOTALL)
 _SECRET: Final = re.compile(r"authorization|cookie|api-?key|token|secret|password", re.IGNORECASE)
 _SECRET_QUERY: Final = re.compile(
     r"[?&]((?:api|access|auth|secret)[_-]?(?:key|token)|token|secret|password)=", re.IGNORECASE
@@ -291,6 +292,10 @@ def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Resolv
                 cure = Fix(f"write `{name.value}`", "characters", name.value, at)
             reader.report("E201", item.place, f"the name of a {kind.noun} is written without a key", cure)
             continue
+        if isinstance(item, Map) and (named := _named_with_params(item, known)):
+            message = f"the params of a {kind.noun} are written below its name"
+            reader.report("E201", item.place, message, f"write `{named}`")
+            continue
         declared = next((key for key, value in given if value is not None and key.value in declaring), None)
         if declared is not None:
             message = f'{what} cannot declare a {kind.noun}, but "{declared.value}" belongs to one'
@@ -312,6 +317,15 @@ def _named_by_value(item: Map, known: Mapping[str, object]) -> Text | None:
     return None
 
 
+def _named_with_params(item: Map, known: Mapping[str, D]) -> str:
+    """`{reminder: {day: ..}}` for `{hook: reminder, day: ..}` and `{name: reminder, with: {..}}`, or ""."""
+    if any(key.value in known for key, _ in item.entries):
+        return ""
+    names = [value.value for _, value in item.entries if isinstance(value, Text) and value.value in known]
+    params = known[names[0]].params if len(names) == 1 else {}
+    return f"{{{names[0]}: {{{', '.join(f'{param}: ..' for param in params)}}}}}" if params else ""
+
+
 def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader: Resolver) -> None:
     message = f'there is no {kind.noun} "{name.value}"'
     parts = [part.strip() for part in name.value.split(",")]
@@ -324,6 +338,11 @@ def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader
     elif name.value in reader.variables and kind.section == "lookups":
         message = f'"{name.value}" is a variable of this flow, which hides any {kind.noun} with that name'
         cure = "give the variable another name"
+    elif (called := _CALLED.fullmatch(name.value)) and called[1] in known:
+        params = ", ".join(f"{param}: .." for param in known[called[1]].params)
+        cure = f"write `{{{called[1]}: {{{params}}}}}`" if params else f"write `{called[1]}`"
+    elif name.value in reader.tables and kind.section == "lookups":
+        cure = f"a table is read by a lookup: declare `lookups: {{{name.value}_row: {{table: {name.value}, ..}}}}`"
     elif len(parts) > 1 and all(part in known for part in parts):
         cure = f"write a list: [{', '.join(parts)}]"
     reader.unknown(kind.undeclared_code, name, sorted(known), message, cure)

@@ -187,7 +187,7 @@ def _ordered(text: Text, table: TableDefinition, reader: Resolver) -> Variable |
     if sign == "+" or word:
         near = name if name in known else nearest(name, known)
         meant = f"{'-' if word.lower().startswith('desc') else sign.strip('+')}{near}"
-        message = f'`order` takes only the name of a column, with "-" before it for the largest first'
+        message = '`order` takes only the name of a column, with "-" before it for the largest first'
         cure = Fix(f'write "{meant}"', "word", meant) if near else f"write one of: {', '.join(known)}"
         reader.report("E554", text.place, message, cure)
         return None

@@ -271,9 +271,7 @@ def named_table(node: Node | None, reader: Resolver) -> TableDefinition | None:
     return reader.tables.get(node.value) if isinstance(node, Text) else None
 
 
-def key_hints(
-    table: TableDefinition, node: Map, known: Collection[str], hints: Mapping[str, str]
-) -> Mapping[str, str]:
+def key_hints(table: TableDefinition, node: Map, known: Collection[str], hints: Mapping[str, str]) -> Mapping[str, str]:
     """`hints`, and for an unknown word beside `table` the one value of its key that is missing."""
     entries = [entry for entry in node.entries if entry.key.value not in (*known, *table.columns)]
     unknown = [

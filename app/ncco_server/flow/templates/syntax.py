@@ -44,6 +44,7 @@ class ForeignSyntax:
     calls: Mapping[str, str]
     filters: Mapping[str, str]
     names: Mapping[str, str]
+    fields: Mapping[str, str]
     tags: Mapping[str, str]
     instead: Mapping[str, str]
     currencies: Mapping[str, str]
@@ -88,6 +89,7 @@ _FOREIGN = re.compile("|".join(map(re.escape, sorted(FOREIGN.operators, key=len,
 _WORD = re.compile(r"\{%[-+]?\s*(\w+)")
 _NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]+)?(?![\w])")
 _LIKE_A_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?\w*")
+_WRITTEN_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _UNKNOWN_ESCAPE = re.compile(r"(?:[^\\]|\\[nt\\\"'])*?(\\[^nt\\\"'])", re.DOTALL)
 
@@ -252,13 +254,19 @@ class _Scanner:
             case "name" if not token.text.isidentifier():
                 return _meaningless(token._replace(text=token.text[0]))
             case "integer" | "float" if not _NUMBER.match(self.source, token.start):
-                found = _LIKE_A_NUMBER.match(self.source, token.start)
-                whole = token._replace(text=found[0] if found else token.text)
-                if separated := _thousands(piece, token.start, whole.text):
-                    return separated
-                cure = f'write at most 18 digits without a leading 0, or in quotes if it is text: "{whole.text}"'
-                return Fault("E301", whole, f"{whole.text} is not a number", cure)
+                return self._number_fault(piece, token)
         return None
+
+    def _number_fault(self, piece: Piece, token: Token) -> Fault:
+        found = _LIKE_A_NUMBER.match(self.source, token.start)
+        whole = token._replace(text=found[0] if found else token.text)
+        if day := _WRITTEN_DATE.match(self.source, self.source.rfind(" ", 0, token.start) + 1):
+            fix = Fix(f'write "{day[0]}"', "characters", f"'{day[0]}'")
+            return Fault("E301", Token(day.start(), "", day[0]), f"{day[0]} is not a number", fix)
+        if separated := _thousands(piece, token.start, whole.text):
+            return separated
+        cure = f'write at most 18 digits without a leading 0, or in quotes if it is text: "{whole.text}"'
+        return Fault("E301", whole, f"{whole.text} is not a number", cure)
 
     def _lexer_fault(self, token: Token) -> Fault:
         """A control character after a closing bracket may be the cause."""
@@ -529,30 +537,36 @@ def _word_faults(piece: Piece) -> Iterator[Fault]:
         if token.kind == "string" and before is not None and before.kind == "string":
             yield _explain(piece, index)
         elif token.kind == "name" and piece.expects_operand(index):
-            is_end_of_not_in = (
-                token.says("in") and piece.at(index - 1).says("not") and not piece.expects_operand(index - 1)
-            )
-            if token.text in FOREIGN.literals:
-                yield Fault(
-                    "E302",
-                    token,
-                    f'"{token.text}" is not a value',
-                    FOREIGN.fix(token.text, FOREIGN.literals[token.text]),
-                )
-            elif token.says("not") and before is not None and before.says(*_TIGHT):
-                yield Fault("E301", token, f'"not" after "{before.text}"', "write (not ...)")
-            elif token.says("if", "else", "or", "and", "is") or (token.says("in") and not is_end_of_not_in):
-                yield _explain(piece, index)
+            yield from _operand_faults(piece, index)
         elif token.says("is"):
-            asked = piece.at(index + 2 if behind.says("not") else index + 1).text
-            if asked != "defined":
-                sign = "!=" if behind.says("not") else "=="
-                written = piece.at(index + 2 if behind.says("not") else index + 1)
-                cure: Fix | str = FOREIGN.literals.get(asked, f'to compare, write "{sign}"')
-                if written.kind in ("string", "integer", "float"):
-                    cure = Fix(f'to compare, write "{sign}"', "characters", sign)
-                    token = token._replace(text="is not" if behind.says("not") else "is")  # noqa: PLW2901 - with "not"
-                yield Fault("E302", token, '"is" asks only whether something `is defined`', cure)
+            asked = piece.at(index + 2 if behind.says("not") else index + 1)
+            if asked.text != "defined":
+                yield _misused_is(token, asked, "!=" if behind.says("not") else "==")
+
+
+def _operand_faults(piece: Piece, index: int) -> Iterator[Fault]:
+    token, before, behind = piece.at(index), piece.before(index), piece.at(index + 1)
+    is_end_of_not_in = token.says("in") and piece.at(index - 1).says("not") and not piece.expects_operand(index - 1)
+    if token.text in FOREIGN.literals:
+        cure = FOREIGN.fix(token.text, FOREIGN.literals[token.text])
+        if token.says("no") and behind.kind == "name":
+            cure = Fix('write "not"', "characters", "not")
+        yield Fault("E302", token, f'"{token.text}" is not a value', cure)
+    elif token.says("not") and before is not None and before.says(*_TIGHT):
+        yield Fault("E301", token, f'"not" after "{before.text}"', "write (not ...)")
+    elif token.says("if", "else", "or", "and", "is") or (token.says("in") and not is_end_of_not_in):
+        yield _explain(piece, index)
+
+
+def _misused_is(token: Token, asked: Token, sign: str) -> Fault:
+    message = '"is" asks only whether something `is defined`'
+    if asked.kind in ("string", "integer", "float"):
+        at = token._replace(text="is" if sign == "==" else "is not")
+        return Fault("E302", at, message, Fix(f'to compare, write "{sign}"', "characters", sign))
+    if asked.says("empty", "blank", "none", "null"):
+        return Fault("E302", token, message, f'write {sign} ""')
+    cure = FOREIGN.words.get(asked.text) or FOREIGN.literals.get(asked.text)
+    return Fault("E302", token, message, cure or f'to compare, write "{sign}"')
 
 
 def _thousands(piece: Piece, start: int, last: str) -> Fault | None:
