@@ -606,6 +606,11 @@ def _explain(piece: Piece, index: int) -> Fault:
         separated = _thousands(piece, token.start + 1, piece.at(index + 1).text) if token.says(",") else None
         code, message, cure = known
         return separated or Fault(code, token, message, FOREIGN.fix(token.text, cure))
+    return _no_operator(piece, index)
+
+
+def _no_operator(piece: Piece, index: int) -> Fault:
+    token, before = piece.at(index), piece.before(index)
     if token.kind == "name" and (cure := FOREIGN.operator(token.text)):
         return Fault("E302", token, f'"{token.text}" does not mean anything here', cure)
     if before is not None and FOREIGN.instead.get(before.text.lower()) == "not":
