@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from itertools import product
 from typing import Final
 
 _LANGUAGES: Final = ("en", "de", "fr", "es", "it", "nl", "pt", "pl", "sv", "da", "nb", "fi", "cs", "tr")
@@ -41,9 +42,10 @@ def _units() -> Mapping[str, set[str]]:
     from babel.units import format_unit  # noqa: PLC0415 - only fixes need it
 
     found: dict[str, set[str]] = {word: {unit} for word, unit in _EXTRA.items()}
-    for language in _LANGUAGES:
-        for unit, length, count in ((u, size, n) for u in _UNITS for size in ("long", "short") for n in _COUNTS):
-            written = format_unit(count, f"duration-{unit}", length, locale=language)
+    for language, unit, count in product(_LANGUAGES, _UNITS, _COUNTS):
+        long = format_unit(count, f"duration-{unit}", "long", locale=language)
+        short = format_unit(count, f"duration-{unit}", "short", locale=language)
+        for written in (long, short):
             found.setdefault(_bare(re.sub(r"[\d\s]", "", written)), set()).add(unit)
     return found
 

@@ -245,7 +245,8 @@ def read_fields(
         if isinstance(entry.value, Text) and entry.value.value in known and not (meant or nearest(word, known)):
             meant = f"write `{entry.value.value}: {word}`"  # the key and its value are swapped
         if meant is None:
-            meant = nearest(word, [each for each in known if node.get(each) is None])
+            others = [each for each in known if not (is_same(word, each) and node.get(each) is not None)]
+            meant = nearest(word, others)
             home = elsewhere(word)
             if home and meant and not is_same(word, meant):
                 meant = None

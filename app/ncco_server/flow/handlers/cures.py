@@ -20,7 +20,7 @@ _METHODS: Final[Mapping[str, str]] = {
 
 def cure_of(error: BaseException | None) -> str | None:
     """For an attribute that an object of ours does not have. None for every other error."""
-    if not isinstance(error, AttributeError) or not _is_ours(error.obj):
+    if not isinstance(error, AttributeError) or not error.name or not _is_ours(error.obj):
         return None
     if isinstance(error.obj, Row):
         column = error.name if error.name in error.obj.columns else next(iter(error.obj.columns), "column")

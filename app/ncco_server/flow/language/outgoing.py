@@ -285,12 +285,12 @@ def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Resolv
             continue
         given = [(item, None)] if isinstance(item, Text) else item.entries
         if isinstance(item, Map) and (name := _named_by_value(item, known)) is not None:
-            cure: str | Fix = f"write `{name.value}`"
+            written: str | Fix = f"write `{name.value}`"
             end = name.place.column + name.place.length + 1
             if item.place.line == name.place.line and item.place.column < item.entries[0].key.place.column:  # in braces
                 at = (*item.place[:3], end - item.place.column)
-                cure = Fix(f"write `{name.value}`", "characters", name.value, at)
-            reader.report("E201", item.place, f"the name of a {kind.noun} is written without a key", cure)
+                written = Fix(f"write `{name.value}`", "characters", name.value, at)
+            reader.report("E201", item.place, f"the name of a {kind.noun} is written without a key", written)
             continue
         if isinstance(item, Map) and (named := _named_with_params(item, known)):
             message = f"the params of a {kind.noun} are written below its name"

@@ -15,7 +15,7 @@ from jinja2 import nodes
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.grammar.reader import Fields, Resolver
-from ncco_server.flow.issues import Fix
+from ncco_server.flow.issues import did_you_mean
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.nodes import Text
@@ -183,17 +183,14 @@ def read_selection(table: TableDefinition, fields: Fields, reader: Resolver) -> 
 
 def _ordered(text: Text, table: TableDefinition, reader: Resolver) -> Variable | None:
     known = {**table.key, **table.columns}
-    sign, name, word = _ORDER.fullmatch(text.value).groups("")  # type: ignore[union-attr] - it matches any text
-    if sign == "+" or word:
-        near = name if name in known else nearest(name, known)
-        meant = f"{'-' if word.lower().startswith('desc') else sign.strip('+')}{near}"
+    found = _ORDER.fullmatch(text.value)
+    sign, name, word = found.groups("") if found else ("", text.value, "")
+    if name in known and sign != "+" and not word:
+        return known[name]
+    message = f'the table {table.name} has no column "{name}"'
+    if name in known:
         message = '`order` takes only the name of a column, with "-" before it for the largest first'
-        cure = Fix(f'write "{meant}"', "word", meant) if near else f"write one of: {', '.join(known)}"
-        reader.report("E554", text.place, message, cure)
-        return None
-    if name not in known:
-        near = nearest(name, known)
-        cure = Fix(f'did you mean "{sign}{near}"?', "word", f"{sign}{near}") if near else None
-        reader.unknown("E554", text, known, f'the table {table.name} has no column "{name}"', cure)
-        return None
-    return known[name]
+    near = name if name in known else nearest(name, known)
+    meant = f"{'-' if word.lower().startswith('desc') else sign.strip('+')}{near}"
+    reader.unknown("E554", text, known, message, did_you_mean(meant) if near else None)
+    return None

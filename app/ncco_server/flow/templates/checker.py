@@ -588,7 +588,8 @@ class Checker(NodeVisitor):
             most = f"{known.needed} to {len(known.args)}" if known.needed < len(known.args) else len(known.args)
             message = f"{node.name} takes {most or 'no'} value{'s' * (most != 1)} in brackets"
             cure = f"write {known.usage}"
-            if node.name in (*_POINT_FILTERS, "text") and self.types.get(of) is not None and self.types[of].is_timed:
+            kind = self.types.get(of)
+            if node.name in (*_POINT_FILTERS, "text") and kind is not None and kind.is_timed:
                 cure = f'to speak it, write `{self.shown(of)} | spoken("day")`; to compute with it, {cure}'
             self.report("E306", name, message, cure)
         elif node.name == "default" and not may_be_missing(of):
