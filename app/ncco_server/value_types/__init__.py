@@ -16,7 +16,8 @@ from ncco_server.value_types.collections import (
     open_record,
     record,
 )
-from ncco_server.value_types.kind import ANY, SAMPLE, BeyondLimit, Escape, JsonSchema, Kind
+from ncco_server.value_types.durations import meant_durations, milliseconds
+from ncco_server.value_types.kind import ANY, SAMPLE, BeyondLimit, Escape, JsonSchema, Kind, UnfitValue
 from ncco_server.value_types.phones import (
     E164,
     FILLING,
@@ -58,6 +59,7 @@ __all__ = [
     "Point",
     "PointInTime",
     "Sample",
+    "UnfitValue",
     "Url",
     "WholeNumber",
     "Word",
@@ -67,6 +69,8 @@ __all__ = [
     "is_withheld",
     "kind_of",
     "list_of",
+    "meant_durations",
+    "milliseconds",
     "number_of_caller",
     "open_record",
     "parts_of_number",

@@ -11,7 +11,8 @@ from typing import TypeGuard
 
 from ncco_server.issue import Fix, Issue, fault, listed, shown, wrong_type
 from ncco_server.suggest import folded, near, nearest
-from ncco_server.value_types.kind import SAMPLE, BeyondLimit, JsonSchema, Kind
+from ncco_server.value_types.durations import meant_seconds
+from ncco_server.value_types.kind import SAMPLE, BeyondLimit, JsonSchema, Kind, UnfitValue
 
 LARGE = 10**18
 """Some JSON parsers lose the last digits of larger numbers, which are refused."""
@@ -19,9 +20,10 @@ MOST_DIGITS = 18
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
+_YES = frozenset(["true", "yes", "y", "on", "ja", "oui", "si", "sí", "sì", "sim", "tak"])
+_NO = frozenset(["false", "no", "n", "off", "nein", "non", "nee", "não", "nie"])
 _NUMERAL = re.compile(r"\s*[-+]?[0-9]{1,15}(?:\.[0-9]{1,15})?\s*", re.ASCII)
 _LONGER = re.compile(r"[+-]?(?=.*[0-9]{19})[0-9]+(\.[0-9]+)?")
-_DURATION = re.compile(r"([0-9]{1,6}) ?(s|m|h)(?:ecs?|econds?|ins?|inutes?|rs?|ours?)?", re.IGNORECASE)
 
 
 def write(value: object) -> str:
@@ -88,9 +90,8 @@ class Flag(Kind):
         written = str(value).strip() if isinstance(value, bool | str) else ""
         if written in ("true", "True", "false", "False"):
             return written in ("true", "True")
-        meant = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
-        cure = f": write {meant[written.lower()]}" if written.lower() in meant else ""
-        raise ValueError(f"true or false is needed{cure}")
+        meant = "true" if written.lower() in _YES else "false" if written.lower() in _NO else ""
+        raise UnfitValue(f"true or false is needed{f': write {meant}' if meant else ''}", meant)
 
     def check(self, value: object) -> list[Issue]:
         if isinstance(value, bool):
@@ -157,7 +158,7 @@ class Number(Kind):
         if is_number(value) and abs(value) < LARGE:
             return value
         _check_digits(value, self.noun, " before and behind the point")
-        raise ValueError(f"a number{_in_seconds(value) or ' is needed, such as 2 or 0.5'}")
+        raise _not_a_number(value, "a number", "2 or 0.5")
 
     def literal(self, text: str) -> int | float:
         number = self.cast(text)
@@ -230,7 +231,7 @@ class WholeNumber(Number):
         if is_number(value) and abs(value) < LARGE and value == int(value):
             return int(value)
         _check_digits(value, self.noun)
-        raise ValueError(f"a whole number{_in_seconds(value) or ' is needed, such as 2'}")
+        raise _not_a_number(value, "a whole number", "2")
 
     def _check_fraction(self, number: float) -> list[Issue]:
         code = "N957" if self.is_usual else "N118"
@@ -255,12 +256,11 @@ def _check_digits(value: object, noun: str, where: str = "") -> None:
         )
 
 
-def _in_seconds(value: object) -> str:
-    """The end of the message for a text such as `5 min`, or ""."""
-    found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    if found is None:
-        return ""
-    return f" of seconds is needed: write {int(found[1]) * {'s': 1, 'm': 60, 'h': 3600}[found[2].lower()]}"
+def _not_a_number(value: object, noun: str, examples: str) -> UnfitValue:
+    seconds = meant_seconds(value) if isinstance(value, str) else None
+    if seconds is None:
+        return UnfitValue(f"{noun} is needed, such as {examples}")
+    return UnfitValue(f"{noun} of seconds is needed: write {seconds}", str(seconds))
 
 
 @dataclass(frozen=True)
@@ -299,7 +299,7 @@ class Word(Kind):
             return value
         meant = nearest(value, self.words) if isinstance(value, str) else None
         hint = f'; did you mean "{meant}"?' if meant else ""
-        raise ValueError(f"one of {', '.join((*self.words, *self.disputed))} is needed{hint}")
+        raise UnfitValue(f"one of {', '.join((*self.words, *self.disputed))} is needed{hint}", meant or "")
 
     def check(self, value: object) -> list[Issue]:
         if isinstance(value, str) and value in self.words:

@@ -146,6 +146,8 @@ FAULTY = (
     Faulty("an open list over lines", "a: [\n  b,\n  c\nd: e\n", "E114", (1, 4, 1), "a: [\n  b,\n  c]\nd: e\n"),
     Faulty("an open list in a map", "{a: [b, c: d}\n", "E114", (1, 5, 1), "{a: [b], c: d}\n"),
     Faulty("the wrong bracket", "a: [b}\n", "E114", (1, 6, 1), "a: [b]\n"),
+    Faulty("a comma behind a map", "a: {b: c},\nd: e\n", "E101", (1, 10, 1), "a: {b: c}\nd: e\n"),
+    Faulty("a comma behind a list", "a: [b],  # c\nd: e\n", "E101", (1, 7, 1), "a: [b]  # c\nd: e\n"),
     Faulty("a bracket too many", "a: {b: c}}\n", "E101", (1, 10, 1), "a: {b: c}\n"),
     Faulty("a lone bracket", "a: ]\n", "E101", (1, 4, 1), 'a: "]"\n'),
     Faulty("a lone comma", "a: ,b\n", "E101", (1, 4, 1), 'a: ",b"\n'),

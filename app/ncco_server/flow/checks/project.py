@@ -16,6 +16,7 @@ from ncco_server.flow.nodes import Place
 if TYPE_CHECKING:  # loaded with the flows that use them
     from ncco_server.flow.language.lookups import LookupDefinition
     from ncco_server.flow.language.refusals import CallerRefusal
+from ncco_server.suggest import nearest
 
 
 def check_project(
@@ -48,9 +49,9 @@ def check_modules(lookups: Iterable[LookupDefinition], allowed: Collection[str])
         if lookup.module and lookup.module not in allowed:
             cure = f"if this module is yours, set NCCO_PYTHON_LOOKUPS={','.join((*allowed, lookup.module))} in .env"
             message = f'NCCO_PYTHON_LOOKUPS does not include the module "{lookup.module}"'
-            yield RULES["E542"].at(
-                lookup.written.values["python"].place, message, f"{cure}, or ask a server with `get`"
-            )
+            near = nearest(lookup.module, allowed)
+            cure = f'did you mean "{near}"?' if near else f"{cure}, or ask a server with `get`"
+            yield RULES["E542"].at(lookup.written.values["python"].place, message, cure)
 
 
 def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[FlowIssue]:

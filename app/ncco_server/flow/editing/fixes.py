@@ -67,10 +67,21 @@ def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Fi
         concerned = _concerned_by(file, texts) if file else texts
         return concerned, Counter(map(_kind_of, check(concerned)))
 
+    def is_doubtful(issue: FlowIssue) -> bool:
+        """Whether an error may be the reason why nothing uses what the fix deletes."""
+        deletes = issue.quick_fix is not None and issue.quick_fix.kind.startswith("delete")
+        return (
+            deletes
+            and not issue.is_error
+            and any(RULES[code].severity == "error" for _, code, _ in checked("")[1] if code in RULES)
+        )
+
     left = MOST_TRIED_CHARACTERS
     found: dict[FlowIssue, QuickFix] = {}
     drafts = ((issue, quick_fix(issue, texts)) for issue in issues)
     for issue, fix in islice(((issue, fix) for issue, fix in drafts if fix is not None), MOST_TRIED):
+        if is_doubtful(issue):
+            continue
         concerned, before = checked(issue.place.file)
         if _kind_of(issue) not in before:  # only a check of all files finds this issue
             concerned, before = checked("")
@@ -121,8 +132,11 @@ def _line_of(texts: Mapping[str, str], place: Place) -> str:
     return next(islice(LINE_BREAK.split(texts.get(place.file, "")), place.line - 1, None), "")
 
 
-def _concerned_by(file: str, texts: Mapping[str, str]) -> dict[str, str]:
+def _concerned_by(file: str, texts: Mapping[str, str]) -> Mapping[str, str]:
+    """All files for a shared one: any flow may use its parts."""
     flows = {path: names_written_in(text)[0] for path, text in texts.items() if is_flow_file(path)}
+    if flows.get(file) == "":
+        return texts
     words = set(_WORD.findall(texts[file]))
     name = flows.get(file) or file.removeprefix("templates/")
     others = [path for path, flow in flows.items() if not flow or flow in words or name in texts[path]]

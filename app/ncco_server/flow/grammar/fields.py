@@ -23,7 +23,7 @@ from ncco_server.flow.grammar.json_schema import (
     per_locale,
 )
 from ncco_server.flow.grammar.locales import Locale, in_locale, split, stands_for_locales
-from ncco_server.flow.grammar.reader import Reader, Resolver, has_braces, items, read_fields
+from ncco_server.flow.grammar.reader import OPTION_OWNERS, Reader, Resolver, has_braces, items, read_fields
 from ncco_server.flow.grammar.values import Array, Constant, Object, localised
 from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Map, Node, Place, Seq, Text
@@ -36,7 +36,7 @@ from ncco_server.ncco.hints import OPTION_NAMES
 from ncco_server.ncco.model import Nested, Option
 from ncco_server.ncco.model import Shape as NccoShape
 from ncco_server.ncco.types import USER_TO_USER, FreeForm, OneOrList, SpokenText, StandardHeaders
-from ncco_server.suggest import nearest
+from ncco_server.suggest import folded, nearest
 from ncco_server.value_types import TYPES, Escape, JsonSchema, Kind, ListOf, PlainText, Url, list_of
 
 _SSML = re.compile(r"(?:\s|(?>\{#.*?#\})|(?>\{%.*?%\}))*+<speak\b", re.DOTALL)
@@ -311,7 +311,9 @@ def _record(shape: NccoShape) -> MapField:
 
 
 def _hints(shape: NccoShape) -> dict[str, str]:
-    nested = {name: f"write it inside `{holder}`" for name, holder in shape.inside.items()}
+    own = {folded(name) for name in shape.options}
+    inner = {name: holder for name, holder in shape.inside.items() if folded(name) not in own}
+    nested = {name: f"write it inside `{holder}`" for name, holder in inner.items()}
     by_word = {spelling: cure for name, cure in nested.items() for spelling in (name.lower(), _snake_case(name))}
     foreign = {word: f"here it is called {name}" for word, name in OPTION_NAMES.get(shape.title, {}).items()}
     if shape.title == "talk":
@@ -323,12 +325,12 @@ def _hints(shape: NccoShape) -> dict[str, str]:
 
 def _owners(shape: NccoShape) -> dict[str, str]:
     """What to write instead of other actions' options that resemble none of this one's."""
-    found: dict[str, list[str]] = {}
-    for title, other in SHAPES.items():
-        for name in other.options:
-            if title != shape.title and nearest(name, (*shape.options, *shape.inside)) is None:
-                found.setdefault(name, []).append(f"`{title}`")
-    return {name.lower(): f"it is an option of {phrase(titles)}" for name, titles in found.items()}
+    own = (*shape.options, *shape.inside)
+    return {
+        name: f"it is an option of {phrase(titles)}"
+        for name, titles in OPTION_OWNERS.items()
+        if nearest(name, own) is None
+    }
 
 
 def _snake_case(name: str) -> str:

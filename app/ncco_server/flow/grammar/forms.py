@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from ncco_server.flow.grammar.json_schema import TEXT
 from ncco_server.flow.grammar.reader import Reader
 from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Node
-from ncco_server.value_types import JsonSchema, Kind
+from ncco_server.value_types import JsonSchema, Kind, meant_durations, milliseconds
 
 
 @runtime_checkable
@@ -65,11 +64,6 @@ class Coded:
         return self.kind.json_schema()
 
 
-_DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
-_LIKE_A_DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*(?:(ms|s|m|h|d)[a-z]*)?\.?", re.IGNORECASE)
-_MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-
-
 @dataclass(frozen=True, slots=True)
 class Duration:
     """A duration, read as milliseconds; E534 for anything else.
@@ -88,12 +82,12 @@ class Duration:
         found = self._fitting(text.value)
         if found is not None:
             return found
-        meant = [
-            duration for duration in _probable_durations(text.value, self.unit) if self._fitting(duration) is not None
-        ]
+        meant = [each for each in meant_durations(text.value, self.unit) if self._fitting(each) is not None]
         cure: str | Fix = f"write a duration from {self.low} to {self.high}"
         if meant:
-            cure = Fix(f"write {' or '.join(dict.fromkeys(meant))}", "word", meant[0])
+            meant = [*dict.fromkeys(meant)]
+            cure = f"write {' or '.join(meant)}"
+            cure = Fix(cure, "word", meant[0]) if len(meant) == 1 else cure
         reader.report("E534", text.place, f'{what} cannot be "{text.value}"', cure)
         return None
 
@@ -104,19 +98,3 @@ class Duration:
 
     def json_schema(self) -> JsonSchema:
         return dict(TEXT)
-
-
-def milliseconds(text: str) -> int | None:
-    """Return None if the text is not a duration."""
-    found = _DURATION.fullmatch(text)
-    return round(float(found[1]) * _MS[found[2]]) if found else None
-
-
-def _probable_durations(text: str, unit: str) -> tuple[str, ...]:
-    found = _LIKE_A_DURATION.fullmatch(text.strip().lower().replace("milli", "ms"))
-    if found is None:
-        return ()
-    count, written = found.groups()
-    if written:
-        return (f"{count}{written}",)
-    return (f"{count}s",) if unit == "m" and float(count) >= 60 else (f"{count}{unit}", f"{count}s")

@@ -13,14 +13,16 @@ from typing import Any, Final, TypeVar
 
 import yaml
 
-from ncco_server.flow.issues import RULES, Fix, FlowIssue, meant_word, write_one_of
+from ncco_server.flow.issues import RULES, Fix, FlowIssue, did_you_mean, meant_word, write_one_of
 from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import ScopeTypes, Signature, Variable
-from ncco_server.flow.templates.compiler import compile_expression, compile_value
+from ncco_server.flow.templates.compiler import as_computed, compile_expression, compile_value
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.values import Expression, Value
-from ncco_server.suggest import nearest
-from ncco_server.value_types import Escape, Kind
+from ncco_server.issue import listed as phrase
+from ncco_server.ncco.actions import SHAPES
+from ncco_server.suggest import is_same, nearest
+from ncco_server.value_types import Escape, Kind, UnfitValue
 
 N = TypeVar("N", Text, Map, Seq)
 
@@ -28,6 +30,12 @@ HINTS: Final[Mapping[str, Mapping[str, str]]] = yaml.load(
     Path(__file__).with_name("hints.yaml").read_bytes(), yaml.CSafeLoader
 )
 """For each kind of map: other systems' words, and their replacements."""
+
+OPTION_OWNERS: Final[Mapping[str, list[str]]] = {
+    name.lower(): [f"`{title}`" for title, shape in SHAPES.items() if name in shape.options]
+    for name in dict.fromkeys(name for shape in SHAPES.values() for name in shape.options)
+}
+"""The options of actions, in lower case, with the actions that have them."""
 
 _NODE_TYPES = {Text: "a text", Map: "a map", Seq: "a list"}
 
@@ -107,11 +115,15 @@ class Reader:
         try:
             return kind.literal(text.value)
         except ValueError as error:
-            near = nearest(text.value, kind.words)
+            meant = error.meant if isinstance(error, UnfitValue) else ""
             cure = kind.cure or str(error)
-            fix = Fix(cure, "word", near) if near else cure
+            fix = self.computed(text) or (Fix(cure, "word", meant) if meant else cure)
             self.report(code, text.place, f'{what} cannot be "{text.value}"', fix)
             return None
+
+    def computed(self, text: Text) -> Fix | None:
+        """The fix of a name that was meant to be computed; None for other texts."""
+        return None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -149,6 +161,9 @@ class Resolver(Reader):
         )
         self.issues.extend(issues)
         return value
+
+    def computed(self, text: Text) -> Fix | None:
+        return as_computed(text.value, self.scope)
 
     def warn_of_own_name(self, entry: Entry) -> None:
         """Report W305 for text that only repeats its key, as in `reason: reason`, if a variable has that name."""
@@ -230,8 +245,14 @@ def read_fields(
         if isinstance(entry.value, Text) and entry.value.value in known and not (meant or nearest(word, known)):
             meant = f"write `{entry.value.value}: {word}`"  # the key and its value are swapped
         if meant is None:
-            reader.unknown(code, entry.key, known, message)
-            meant = nearest(word, known)
+            others = [each for each in known if not (is_same(word, each) and node.get(each) is not None)]
+            meant = nearest(word, others)
+            home = elsewhere(word)
+            if home and meant and not is_same(word, meant):
+                meant = None
+            reader.report(
+                code, entry.key.place, message, did_you_mean(meant) if meant else home or write_one_of([*known])
+            )
         else:
             cure = Fix(f"write `{meant}`", "word", meant) if meant.isidentifier() else meant
             reader.report(code, entry.key.place, message, cure)
@@ -241,6 +262,12 @@ def read_fields(
     keys = {word: entry.key for word, entry in entries.items()}
     values = {word: entry.value for word, entry in entries.items()}
     return Fields(what, place or node.place, keys, values, is_whole)
+
+
+def elsewhere(word: str) -> str | None:
+    """Where a word of the language belongs; None for other words."""
+    owners = OPTION_OWNERS.get(word.lower())
+    return meaning_of(word, HINTS["elsewhere"]) or (f"it is an option of {phrase(owners)}" if owners else None)
 
 
 def meaning_of(word: str, hints: Mapping[str, str]) -> str | None:

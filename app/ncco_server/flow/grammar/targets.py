@@ -17,7 +17,7 @@ from ncco_server.flow.grammar.forms import Notation, Unread
 from ncco_server.flow.grammar.json_schema import ANYTHING, named, offered, ref
 from ncco_server.flow.grammar.locales import report_unknown
 from ncco_server.flow.grammar.map_form import MapForm, written_as
-from ncco_server.flow.grammar.reader import HINTS, Resolver
+from ncco_server.flow.grammar.reader import HINTS, Resolver, elsewhere
 from ncco_server.flow.grammar.variables import guess_type, warn_of_flags
 from ncco_server.flow.issues import Fix, did_you_mean, write_one_of
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -64,6 +64,8 @@ def _report_undeclared(entry: Entry, known: Mapping[str, Variable], reader: Reso
             return
         line = f"{name}: {{type: {guess_type(entry.value)}}}"
         added = f"add `{line}` to `vars`" if known else f"add `vars: {{{line}}}` to the flow"
+        if home := elsewhere(name):
+            added = f"as a word of the language, {home}; for a variable, {added}"
         cure: str | Fix | None = None if nearest(name, known) else added
         if not known and reader.own is not None and not nearest(name, known):
             cure = Fix(added, "add_beside", f"vars: {{{line}}}", reader.own.place)
@@ -147,6 +149,8 @@ def read_given(
     if missing and written <= params.keys():
         needed, shown = (", ".join(each.format(name) for name in missing) for each in ('"{}"', "{}: .."))
         cure = f"add `{shown}`" if entries else f"write `{form.replace('..', shown, 1)}`"
+        if place.is_in_python:
+            cure = f"write {', '.join(f'`{name}=..`' for name in missing)} as well"
         reader.report("E271", place, f"{what} needs {needed}", cure)
     return given
 

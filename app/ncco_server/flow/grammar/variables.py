@@ -25,7 +25,33 @@ from ncco_server.value_types import TYPES, JsonSchema, Kind, ListOf, MapOf, Word
 TYPE: Final[JsonSchema] = {"anyOf": [one_of(TYPES), {"type": ["array", "object"]}]}
 
 _SUM: Final = re.compile(r"[+-] *[0-9]+ *\}\}$")
+_ENUM: Final = re.compile(r"(?:enum|Enum|Literal|oneof|one_of|choice)\s*[(\[{](.+)[)\]}]")
+_OPTIONAL: Final = re.compile(r"(\w+)\?|(?:Optional|optional|Maybe)\[(\w+)\]")
+_ABSENT: Final = ("null", "None", "none", "nil", "undefined")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
+
+
+def _allowed_words(text: str) -> list[str]:
+    """`[a, b]` for `a | b`, `a/b`, and `enum(a, b)`."""
+    inner = _ENUM.fullmatch(text)
+    words = [part.strip(" \"'") for part in re.split(r"[|,/]", inner[1] if inner else text)]
+    return words if len(words) > 1 and all(words) and not {*words} & {*TYPES, *_ABSENT} else []
+
+
+def _optional_type(text: str) -> str:
+    """`date` for `date?`, `Optional[date]` and `date | null`; "" for other texts."""
+    found = _OPTIONAL.fullmatch(text)
+    parts = [part.strip() for part in text.split("|")]
+    bare = next(filter(None, found.groups()), "") if found else ""
+    if len(parts) == 2 and not {*_ABSENT}.isdisjoint(parts):
+        bare = next((part for part in parts if part not in _ABSENT), "")
+    return bare if bare in TYPES else ""
+
+
+def optional_type(text: str) -> str:
+    """As a field of an answer is written: `date?`; "" for a text that is no optional type."""
+    bare = _optional_type(text)
+    return f"{bare}?" if bare and not text.endswith("?") else ""
 
 
 def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
@@ -45,8 +71,11 @@ def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
     cure: str | Fix | None = None
     if meant := meaning_of(text.value, HINTS["type"]):
         cure = Fix(f"write `{meant}`", "word", meant) if meant in TYPES else f"write `{meant}`"
-    if len(parts := re.split(r"[|,/]", text.value)) > 1:
-        cure = f"write a list: [{', '.join(part.strip(' ') for part in parts)}]"
+    if words := _allowed_words(text.value):
+        written = f"[{', '.join(words)}]"
+        cure = Fix(f"write a list: {written}", "characters", written)
+    elif optional := _optional_type(text.value):
+        cure = f"write `{{type: {optional}, default: ..}}`: a value with a default may be left out"
     reader.unknown("E203", text, TYPES, message, cure)
     return None
 
@@ -68,7 +97,7 @@ class Declaration(MapForm):
 
 
 def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
-    taken_cure = "choose another name: this one already has a meaning in every call"
+    taken_cure = f"choose another name, such as {text.value}_value: expressions already give this one a meaning"
     return reader.check_name(text, what, NAME, "use letters, digits and _", taken=RESERVED, taken_cure=taken_cure)
 
 
@@ -93,11 +122,11 @@ def refuse_spoken(variables: Iterable[Variable], reader: Reader) -> None:
             reader.report("E227", variable.place, message)
 
 
-def read_params(node: Node, what: str, reader: Reader) -> dict[str, Param]:
+def read_params(node: Node, what: str, reader: Reader, *, noun: str = "a param") -> dict[str, Param]:
     entries = [
         entry
         for entry in reader.entries(node, what, "write `params: {name: text}`")
-        if is_variable_name(entry.key, "a param", reader)
+        if is_variable_name(entry.key, noun, reader)
     ]
     has_default = {e.key.value for e in entries if isinstance(e.value, Map) and e.value.get("default") is not None}
     return {e.key.value: Param(_read_typed(e, reader), e.key.value not in has_default) for e in entries}

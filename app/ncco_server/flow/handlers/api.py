@@ -1034,7 +1034,7 @@ def call_flow(
 
     def decorate(function: Handler) -> CallFlow:
         written = {
-            **({"numbers": list(numbers)} if numbers else {}),
+            **({"numbers": numbers if isinstance(numbers, str) else list(numbers)} if numbers else {}),
             **({"default": True} if default else {}),
             **({"entry": True} if entry else {}),
             **({"outcomes": list(outcomes)} if outcomes else {}),

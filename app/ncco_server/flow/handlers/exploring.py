@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import Call, Effect, HandlerEffect, WrittenText
+from ncco_server.flow.handlers.cures import cure_of
 from ncco_server.flow.handlers.inspection import WITHOUT_AWAIT, HandlerCode, Remark
 from ncco_server.flow.handlers.limits import LineTracer, TooLong, in_time
 from ncco_server.flow.handlers.playback import HandlerPlayback, Recorded, at, milliseconds
@@ -50,6 +51,7 @@ class FailedRun(NamedTuple):
     Attributes:
         caller: who called, if unusual.
         is_certain: whether every call that gets there fails.
+        cure: None for that of the rule.
     """
 
     code: str
@@ -57,6 +59,7 @@ class FailedRun(NamedTuple):
     where: str
     caller: str = ""
     is_certain: bool = False
+    cure: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +275,7 @@ class _Exploration:
                 why = f": {raised}" if raised is not None and error.code == "R110" and str(raised) else ""
                 after = f", after {', '.join(run.because)}" if run.because else ""
                 is_certain = self.code.always_raises(raised) if raised is not None else not playback.has_begun
-                failed = FailedRun(error.code, str(error), error.where, caller, is_certain)
+                failed = FailedRun(error.code, str(error), error.where, caller, is_certain, cure_of(raised))
                 self.failures.setdefault(failed, why if is_certain else f"{why}{after}")
                 continue
             finally:

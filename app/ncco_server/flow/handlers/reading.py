@@ -342,8 +342,8 @@ def _issue_of(failure: FailedRun) -> FlowIssue:
     place = Place(file, int(at or 1), 1)
     message = failure.message.removeprefix(f"{failure.where}: ")
     if failure.is_certain:
-        return RULES["E703"].at(place, message)
+        return RULES["E703"].at(place, message, failure.cure)
     if failure.caller:
         message = f"for {failure.caller}: {message}"
-    code = "W703" if failure.caller or failure.code.startswith("R") else failure.code
-    return RULES[code].at(place, message)
+    code = "W703" if failure.caller or failure.code not in RULES else failure.code
+    return RULES[code].at(place, message, failure.cure)

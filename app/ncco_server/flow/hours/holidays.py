@@ -24,6 +24,7 @@ from ncco_server.flow.hours.calendar import Spans, SpecialHours
 from ncco_server.flow.hours.weekly import looks_like_hours, read_spans
 from ncco_server.flow.issues import Fix, did_you_mean
 from ncco_server.flow.nodes import Entry, Map, Node, Seq, Text, is_missing
+from ncco_server.foreign_words import country_of
 from ncco_server.suggest import ALIKE_NAMES, nearest
 
 FIRST_YEAR: Final = 2024
@@ -36,6 +37,7 @@ _NAMED_AFTER_A_PART: Final = dict.fromkeys(("britain", "england", "great britain
     "holland": "NL",
 }
 """People's other names for a country → its two-letter code."""
+_LETTERS_OF_CODE: Final = 3
 _LABELS: Final = ("observed_label", "estimated_label", "observed_estimated_label")
 
 
@@ -112,9 +114,8 @@ def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) ->
     if known is None:
         place = region.written.values["country"].place
         message = f'{region.written.what}: "{region.country}" is not a country whose holidays are known'
-        near = nearest(region.country.lower(), countries(), ALIKE_NAMES)
-        words = f"write {countries()[near]} for {near.title()}, or another country's two letters" if near else ""
-        cure = Fix(words, "word", countries()[near]) if near else None
+        code = _meant_country(region.country)
+        cure = Fix(f"write {code}, or another country's two letters", "word", code) if code else None
         reader.report("E508", place, message, cure)
         return None
     subdivisions = (known.subdivisions, known.subdivisions_aliases)
@@ -143,6 +144,19 @@ def country_class(code: str) -> Any:
     return getattr(importlib.import_module("holidays"), code) if code in countries().values() else None
 
 
+def _meant_country(written: str) -> str:
+    """Return "" unless it is a country's code or name, or the beginning of only one name: `GER` for Germany."""
+    name = written.strip().lower()
+    known = countries()
+    code = known.get(name) or country_of(name)
+    if not code and len(name) > _LETTERS_OF_CODE:
+        code = known.get(nearest(name, known, ALIKE_NAMES) or "", "")
+    if not code and len(name) == _LETTERS_OF_CODE:
+        begun = {code for each, code in known.items() if each.startswith(name)}
+        code = next(iter(begun)) if len(begun) == 1 else ""
+    return code if code in known.values() else ""
+
+
 @lru_cache(maxsize=1)
 def countries() -> Mapping[str, str]:
     """Codes by name (`united kingdom`) and code (`gb`, `gbr`, `uk`)."""
@@ -168,7 +182,7 @@ def dates_from_json(text: str) -> Mapping[date, str] | None:
 
 
 def _report_text(node: Text, what: str, reader: Reader) -> None:
-    code = countries().get(node.value.lower())
+    code = _meant_country(node.value)
     written = f"{{country: {code}}}"
     cure = Fix(f"write `holidays: {written}`", "characters", written) if code else _EXAMPLE
     reader.report("E201", node.place, f"{what} is a text", cure)
@@ -207,7 +221,7 @@ def _check_known(
         return True
     bare = value.upper().removeprefix(f"{region.country}-")
     alike = next((name for name in names if name.startswith(f"{value}_")), None)
-    near = bare if bare in names else alike or nearest(value, (*names, *aliases))
+    near = bare if bare in names else alike or nearest(value, (*names, *aliases) if len(value) > 3 else aliases)
     cure = did_you_mean(aliases.get(near, near)) if near else f"write one of: {', '.join(names)}"
     message = f'{region.written.what}: {region.country} has no {word} "{value}"'
     reader.report(code, region.written.values[word].place, message, cure if names else f"delete `{word}`")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from ncco_server.flow.grammar.reader import HINTS, Reader, meaning_of
 from ncco_server.flow.hours.calendar import DAY_MINUTES, NEVER, Span, Spans, Week
-from ncco_server.flow.issues import Fix, did_you_mean
+from ncco_server.flow.issues import RULES, Fix, did_you_mean
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
+from ncco_server.foreign_words import day_of
 from ncco_server.suggest import nearest
 
 CLOSED: Final = "closed"
@@ -22,8 +23,9 @@ _MORNING: Final = 8 * 60
 _EVENING: Final = 18 * 60
 _SPAN: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}\s*-\s*[0-9]{1,2}:[0-9]{2}")
 _ANY_NOTATION: Final = re.compile(
-    r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?h?\s*(?:([ap])\.?m\.?)?\s*(?:[-\u2010-\u2014]|\.\.|to|till?|until)\s*"
-    r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?h?\s*(?:([ap])\.?m\.?)?",
+    r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?h?\s*(?:([ap])\.?m\.?)?\s*(?:uhr|hrs?|heures)?\s*"
+    r"(?:[-\u2010-\u2014]|\.\.|to|till?|until|bis|à|a|au?|tot|til)\s*"
+    r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?h?\s*(?:([ap])\.?m\.?)?\s*(?:uhr|hrs?|heures)?",
     re.IGNORECASE,
 )
 _LIKE_HOURS: Final = re.compile(r"[0-9]{1,2}\b.*(?:[-\u2010-\u2014/]|\.\.|to|till?|until).*[0-9].*", re.IGNORECASE)
@@ -42,13 +44,18 @@ def read_week(node: Node, what: str, reader: Reader) -> Week:
     found = reader.map(node, what, "write `week: {mon-fri: 09:00-17:30}`")
     week: dict[int, Spans] = {}
     named: dict[int, Text] = {}
+    words = [name for entry in (found.entries if found else ()) for name in _day_names(entry.key.value)]
     for entry in found.entries if found else ():
-        days = _read_days(entry, what, reader)
+        days = _read_days(entry, words, what, reader)
         hours = read_spans(entry.value, f"{what}, {entry.key.value}", reader) if days else None
         repeated = [day for day in days if day in named]
         if repeated:
             message = f'{shown_days(repeated)} is listed twice: here and under "{named[repeated[0]].value}"'
-            reader.report("E505", entry.key.place, message)
+            rest = [day for day in days if day not in named]
+            cure: Fix | str = Fix(RULES["E505"].cure, "delete")
+            if rest:
+                cure = Fix(f"write `{shown_days(rest)}` here", "word", shown_days(rest))
+            reader.report("E505", entry.key.place, message, cure)
         for day in days:
             if day not in named:
                 named[day] = entry.key
@@ -142,13 +149,17 @@ def _comma_parts(text: Text) -> Iterator[tuple[str, Place]]:
         offset += len(piece) + 1
 
 
-def _read_days(entry: Entry, what: str, reader: Reader) -> list[int]:
+def _day_names(key: str) -> list[str]:
+    return [name.strip().lower() for name in re.split("[,-]", key)]
+
+
+def _read_days(entry: Entry, words: Sequence[str], what: str, reader: Reader) -> list[int]:
     """Monday is 0; [] after reporting a key that cannot be read."""
     days: list[int] = []
     for word, place in _comma_parts(entry.key):
         found = _days_of(word)
         if found is None:
-            reader.report("E504", place, f'{what}: "{word}" is not a day of the week', _day_cure(word))
+            reader.report("E504", place, f'{what}: "{word}" is not a day of the week', _day_cure(word, words))
             return []
         days += found
     return list(dict.fromkeys(days))
@@ -163,19 +174,23 @@ def _days_of(piece: str) -> list[int] | None:
     return [(first + step) % 7 for step in range((last - first) % 7 + 1)]
 
 
-def _day_cure(word: str) -> str | Fix:
+def _day_cure(word: str, words: Sequence[str]) -> str | Fix:
+    """`words` are all names of days of the week: together they show their language."""
     if _DATE.fullmatch(word):
         return f"write the hours of one date under `override`: {{{word}: 09:00-12:00}}"
     if hint := meaning_of(word, HINTS["day of the week"]):
         return Fix(f"write {hint}", "word", hint) if is_day(hint) else hint
-    meant = "-".join(map(_near_day, word.split("-")))
+    foreign = [name for name in words if name not in _NUMBERS]
+    meant = "-".join(_near_day(name, foreign) for name in word.split("-"))
     return did_you_mean(meant) if is_day(meant) else f"write one of: {', '.join(DAYS)}, or a range such as mon-fri"
 
 
-def _near_day(name: str) -> str:
+def _near_day(name: str, foreign: Sequence[str]) -> str:
     """`name` itself if no day is similar."""
-    near = nearest(name.strip().lower(), _NUMBERS)
-    return DAYS[_NUMBERS[near]] if near else name
+    word = name.strip().lower()
+    near = word if word in _NUMBERS else nearest(word, _FULL)
+    number = _NUMBERS[near] if near else day_of(word, foreign)
+    return name if number is None else DAYS[number]
 
 
 def _check_next_day(day: int, week: dict[int, Spans], named: dict[int, Text], what: str, reader: Reader) -> None:

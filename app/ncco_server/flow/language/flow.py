@@ -11,7 +11,7 @@ from ncco_server.flow.grammar.forms import Coded, Notation, Unread
 from ncco_server.flow.grammar.json_schema import TEXT, listed, named, offered, ref
 from ncco_server.flow.grammar.locales import Locale
 from ncco_server.flow.grammar.map_form import MapForm, written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver
+from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, elsewhere
 from ncco_server.flow.grammar.targets import RunForm, read_target
 from ncco_server.flow.grammar.variables import (
     Declaration,
@@ -505,7 +505,11 @@ def restore_steps(steps: Map, reader: Reader) -> Map:
 def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
     key, step = entry
     words = step.entries if isinstance(step, Map) else ()
-    inner = [word for word in words if _is_step(word.value) and not nearest(word.key.value, STEP_WORDS)]
+    inner = [
+        word
+        for word in words
+        if _is_step(word.value) and not nearest(word.key.value, STEP_WORDS) and not elsewhere(word.key.value)
+    ]
     own = step.without(*(each.key.value for each in inner)) if inner and isinstance(step, Map) else step
     yield Entry(key, own)
     for each in inner:

@@ -37,7 +37,7 @@ from ncco_server.flow.language.returns import (
     read_returns,
 )
 from ncco_server.flow.language.selection import WORDS, Selection, TableSearch, read_selection
-from ncco_server.flow.language.tables import Key, TableName, TableRead, named_table, read_key
+from ncco_server.flow.language.tables import Key, TableName, TableRead, key_hints, named_table, read_key
 from ncco_server.flow.nodes import Entry, Map, Node, Text
 from ncco_server.flow.paths import written
 from ncco_server.flow.scope import Param
@@ -98,6 +98,10 @@ _NO_EFFECT: Final[Mapping[tuple[str, str], str]] = {
     },
 }
 
+_APART: Final = (
+    "lookups do not read each other: add `params: {name: text}` to this one, and pass the value in a step that comes "
+    "later: `lookup: {this_one: {name: ..}}`"
+)
 _FUNCTION: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 _DOTTED_NAME: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -283,7 +287,10 @@ class LookupDefinition(Definition):
 
 def read_lookups(node: Node, reader: Resolver) -> dict[str, LookupDefinition]:
     """Define invalid lookups, too, so that steps can name them."""
-    read = [_read_definition(entry, reader) for entry in LookupDefinition.entries(node, reader)]
+    entries = tuple(LookupDefinition.entries(node, reader))
+    apart = {entry.key.value: _APART for entry in entries if entry.key.value not in reader.variables}
+    reader = replace(reader, scope=replace(reader.scope, undeclared={**reader.scope.undeclared, **apart}))
+    read = [_read_definition(entry, reader) for entry in entries]
     return {definition.name: definition for definition in read if definition is not None}
 
 
@@ -300,7 +307,9 @@ def _read_definition(entry: Entry, reader: Resolver) -> LookupDefinition | None:
     table = named_table(found.get("table"), reader)
     keys = () if found.get("table") is None else found.keys() if table is None else table.key
     known = dict.fromkeys((*LookupDefinition.words(), *keys))
-    fields = read_fields(found, known, what, reader, place=place, hints=LookupDefinition.hints)
+    hints = LookupDefinition.hints
+    hints = key_hints(table, found, known, hints) if table is not None else hints
+    fields = read_fields(found, known, what, reader, place=place, hints=hints)
     if not is_named:
         return None
     word = _check_method(fields, reader)

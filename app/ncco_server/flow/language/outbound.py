@@ -13,15 +13,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import time
-from typing import Annotated, ClassVar, Final, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
 
 from ncco_server.flow.frame import Target
 from ncco_server.flow.grammar.forms import Duration, Notation
 from ncco_server.flow.grammar.json_schema import TEXT, listed, offered
 from ncco_server.flow.grammar.map_form import MapForm, written_as
-from ncco_server.flow.grammar.reader import HINTS, Resolver, items
+from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver, items, meaning_of
 from ncco_server.flow.grammar.targets import Destination
-from ncco_server.flow.issues import meant_word
+from ncco_server.flow.issues import Fix, did_you_mean, meant_word
 from ncco_server.flow.language.hooks import SentHook, SentHooks
 from ncco_server.flow.language.tables import TableDefinition, read_table_of_numbers
 from ncco_server.flow.nodes import Node, Place, Text
@@ -105,9 +105,9 @@ def _read_retried(node: Node, what: str, reader: Resolver) -> frozenset[str] | N
         if text.value in RETRIED:
             found.append(text.value)
             continue
-        near = nearest(text.value, RETRIED)
+        near = nearest(text.value, RETRIED) or meaning_of(text.value, HINTS["outbound_outcomes"])
         message = f'"{text.value}" is not an outcome that another attempt may follow'
-        reader.report("E293", text.place, message, f"did you mean {near}?" if near else None)
+        reader.report("E293", text.place, message, did_you_mean(near) if near else None)
     return frozenset(found)
 
 
@@ -132,12 +132,22 @@ class OutboundRetryWords(MapForm):
 class NotReached(MapForm):
     """The hooks for an outcome in which nobody was reached."""
 
+    hints: ClassVar = HINTS["outbound_hooks"]
     unknown_code: ClassVar = "E292"
     cures: ClassVar = {"send": "write the hook to send: `{send: hook}`"}
     example: ClassVar = "{send: hook}"
 
     send: SentHooks
     """The hooks to send."""
+
+    @classmethod
+    def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
+        if isinstance(node, Text) and isinstance(reader, Resolver) and node.value in reader.hooks:
+            written = f"{{send: {node.value}}}"
+            fix = Fix(f"write `{written}`", "characters", written)
+            reader.report("E201", node.place, f"{what} is a text", fix)
+            return None
+        return super().read(node, what, reader, place=place, **made)
 
 
 class OutboundWays(MapForm):

@@ -25,7 +25,7 @@ from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, ite
 from ncco_server.flow.grammar.targets import RETURNED, FlowName, GivenParams, declared_under, read_run, read_target
 from ncco_server.flow.issues import RULES, Fix
 from ncco_server.flow.language.exits import StepExit, StepSource
-from ncco_server.flow.nodes import Map, Node, Place, text_of, texts_in
+from ncco_server.flow.nodes import Entry, Map, Node, Place, text_of, texts_in
 from ncco_server.flow.runtime import IMMEDIATE, Decision, Go, Jump, Next, Outcome, StepShape, TakenDecision, Way
 from ncco_server.flow.scope import Signature
 from ncco_server.ncco.statuses import DIAL_FAILURES, DIAL_OUTCOMES, DISCONNECTED, STATUSES
@@ -259,6 +259,13 @@ def _read_dial_lines(node: Map, source: StepSource) -> Fields:
         fix = cure if key.value == "answered" else Fix(RULES["E262"].cure, "delete")
         reader.report("E262", key.place, f"`{key.value}` cannot steer a call", fix)
     kept = node.without(*(key.value for key, _ in observed)) if observed else node
+    for key in (key for key, _ in kept.entries if "," in key.value):
+        words = [word.strip() for word in key.value.split(",")]
+        if all(word in OUTCOMES for word in words):
+            cure = f"write a line for each: {' and '.join(f'`{word}: ..`' for word in words)}"
+            reader.report("E263", key.place, f'`on` has no "{key.value}"', cure)
+            kept = kept.without(key.value)
+            observed = [*observed, Entry(key, kept)]
     known = (*OUTCOMES, ERROR, *sorted(source.checkpoints.difference(OUTCOMES, ("",))))
     place = source.fields.at("on")
     fields = read_fields(kept, known, "`on`", reader, place=place, hints=HINTS["on"], code="E263")

@@ -21,6 +21,7 @@ from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import Reader, Resolver, items
 from ncco_server.flow.grammar.targets import read_given
 from ncco_server.flow.grammar.values import Object
+from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import Param, ScopeTypes
 from ncco_server.flow.templates.filters import MAX_TEXT
@@ -97,6 +98,7 @@ _SERVER_HEADERS: Final = frozenset(
         *("expect", "accept-encoding", "idempotency-key", "proxy-authorization", "proxy-connection"),
     }
 )
+_CALLED: Final = re.compile(r"(\w+)\(.*\)", re.DOTALL)
 _SECRET: Final = re.compile(r"authorization|cookie|api-?key|token|secret|password", re.IGNORECASE)
 _SECRET_QUERY: Final = re.compile(
     r"[?&]((?:api|access|auth|secret)[_-]?(?:key|token)|token|secret|password)=", re.IGNORECASE
@@ -282,6 +284,18 @@ def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Resolv
             reader.report("E201", item.place, f"a {kind.noun} of {what} is a list", cure)
             continue
         given = [(item, None)] if isinstance(item, Text) else item.entries
+        if isinstance(item, Map) and (name := _named_by_value(item, known)) is not None:
+            written: str | Fix = f"write `{name.value}`"
+            end = name.place.column + name.place.length + 1
+            if item.place.line == name.place.line and item.place.column < item.entries[0].key.place.column:  # in braces
+                at = (*item.place[:3], end - item.place.column)
+                written = Fix(f"write `{name.value}`", "characters", name.value, at)
+            reader.report("E201", item.place, f"the name of a {kind.noun} is written without a key", written)
+            continue
+        if isinstance(item, Map) and (named := _named_with_params(item, known)):
+            message = f"the params of a {kind.noun} are written below its name"
+            reader.report("E201", item.place, message, f"write `{named}`")
+            continue
         declared = next((key for key, value in given if value is not None and key.value in declaring), None)
         if declared is not None:
             message = f'{what} cannot declare a {kind.noun}, but "{declared.value}" belongs to one'
@@ -293,6 +307,23 @@ def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Resolv
                 yield Named(definition, name.place, _read_params(definition, params, name.place, reader))
             else:
                 _report_undeclared(kind, name, known, reader)
+
+
+def _named_by_value(item: Map, known: Mapping[str, object]) -> Text | None:
+    """`reminder` in `{hook: reminder}`; None for other maps."""
+    match item.entries:
+        case [Entry(key, Text() as value)] if key.value not in known and value.value in known:
+            return value
+    return None
+
+
+def _named_with_params(item: Map, known: Mapping[str, D]) -> str:
+    """`{reminder: {day: ..}}` for `{hook: reminder, day: ..}` and `{name: reminder, with: {..}}`, or ""."""
+    if any(key.value in known for key, _ in item.entries):
+        return ""
+    names = [value.value for _, value in item.entries if isinstance(value, Text) and value.value in known]
+    params = known[names[0]].params if len(names) == 1 else {}
+    return f"{{{names[0]}: {{{', '.join(f'{param}: ..' for param in params)}}}}}" if params else ""
 
 
 def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader: Resolver) -> None:
@@ -307,6 +338,11 @@ def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader
     elif name.value in reader.variables and kind.section == "lookups":
         message = f'"{name.value}" is a variable of this flow, which hides any {kind.noun} with that name'
         cure = "give the variable another name"
+    elif (called := _CALLED.fullmatch(name.value)) and called[1] in known:
+        params = ", ".join(f"{param}: .." for param in known[called[1]].params)
+        cure = f"write `{{{called[1]}: {{{params}}}}}`" if params else f"write `{called[1]}`"
+    elif name.value in reader.tables and kind.section == "lookups":
+        cure = f"a table is read by a lookup: declare `lookups: {{{name.value}_row: {{table: {name.value}, ..}}}}`"
     elif len(parts) > 1 and all(part in known for part in parts):
         cure = f"write a list: [{', '.join(parts)}]"
     reader.unknown(kind.undeclared_code, name, sorted(known), message, cure)

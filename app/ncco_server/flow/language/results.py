@@ -11,7 +11,7 @@ from typing import Annotated, Final, NamedTuple, TypeAlias
 from ncco_server.flow.grammar.forms import Notation
 from ncco_server.flow.grammar.json_schema import offered
 from ncco_server.flow.grammar.reader import Reader, Resolver, has_braces
-from ncco_server.flow.issues import meant_word
+from ncco_server.flow.issues import Fix, meant_word, write_one_of
 from ncco_server.flow.nodes import Node, Place
 from ncco_server.results import RESULTS
 
@@ -45,9 +45,11 @@ def _read_named(node: Node, what: str, reader: Resolver) -> str | None:
         return text.value if text is not None else None
     known = sorted(reader.results)
     declaration = f'declare it: `results: {{{text.value}: ".."}}`'
-    cure = meant_word(
+    cure: str | Fix = meant_word(
         text.value, known, f"{declaration}, or write one of: {', '.join(known)}" if known else declaration
     )
+    if has_braces(text):
+        cure = f"a result is not computed: {write_one_of(known)}, or decide with `branch` which step gives which"
     reader.report("E281", text.place, f'there is no result "{text.value}"', cure)
     return None
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from ncco_server.flow.grammar.reader import Fields, Reader, Resolver, has_braces
-from ncco_server.flow.grammar.variables import read_type
+from ncco_server.flow.grammar.variables import optional_type, read_type
+from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.outgoing import JSON, plain_json
 from ncco_server.flow.nodes import Map, Node, Seq, Text
 from ncco_server.flow.paths import Path, by_first_key
@@ -227,6 +228,9 @@ def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Re
         return None if inner is None else list_of(inner)
     if isinstance(node, Text) and node.value in OPTIONAL:
         return replace(TYPES[OPTIONAL[node.value]].with_zone(reader.zone), may_be_empty=True)
+    if isinstance(node, Text) and (meant := optional_type(node.value)) in OPTIONAL:
+        reader.report("E203", node.place, f'there is no type "{node.value}"', Fix(f"write `{meant}`", "word", meant))
+        return None
     return read_type(node, what, reader)
 
 

@@ -5,6 +5,7 @@ save: {table: customers, number: "{{ call.person }}", increase: {calls: 1}}
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Final
@@ -17,9 +18,10 @@ from ncco_server.flow.grammar.json_schema import TEXT, named
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Resolver, items, read_fields
 from ncco_server.flow.grammar.targets import assigned
+from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.lookups import AskedLookup, LookupDefinition
 from ncco_server.flow.language.returns import Returned
-from ncco_server.flow.language.tables import Key, TableDefinition, TableName, fits, named_table, read_key
+from ncco_server.flow.language.tables import Key, TableDefinition, TableName, fits, key_hints, named_table, read_key
 from ncco_server.flow.nodes import Entry, Node, Place
 from ncco_server.flow.paths import has_path
 from ncco_server.flow.scope import Variable
@@ -27,6 +29,7 @@ from ncco_server.flow.templates.values import Value
 from ncco_server.table_rows import RowChange
 from ncco_server.value_types import TYPES, JsonSchema, Kind, record
 
+_BRACES: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 OWN_NAMES: Final = frozenset({"event", "flow", "step"})
 """Names in scope in a hook or an event, but not in the flow."""
 
@@ -130,7 +133,11 @@ def _read_save(node: Node, reader: Resolver, *, is_later: bool) -> Save | None:
     known = (*SaveWords.words(), *(table.key if table is not None else ()))
     if table is None:  # the names of its key are unknown
         known = (*known, *found.keys())
-    fields = read_fields(found, known, "`save`", reader, hints=SaveWords.hints)
+    hints = SaveWords.hints
+    if table is not None:
+        columns = {name: f"write `set: {{{name}: ..}}`" for name in table.columns}
+        hints = {**key_hints(table, found, known, hints), **columns}
+    fields = read_fields(found, known, "`save`", reader, hints=hints)
     words = SaveWords.build(fields, reader)
     if words is None:
         return None
@@ -217,6 +224,11 @@ def _check_later(words: SaveWords, reader: Resolver) -> None:
 def _read_into(words: SaveWords, reader: Resolver) -> str:
     text = reader.text(words.into, "`into`", "write the name of a variable") if words.into is not None else None
     if text is None:
+        return ""
+    bare = _BRACES.fullmatch(text.value)
+    if bare is not None:
+        fix = Fix(f"write `{bare[1]}`, without braces", "word", bare[1])
+        reader.report("E225", text.place, "`into` takes the name of a variable, not its value", fix)
         return ""
     variable = reader.variables.get(text.value)
     if variable is None:

@@ -6,6 +6,7 @@ open: {table: tickets, where: state == "open", order: -since}              # `op
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -14,11 +15,13 @@ from jinja2 import nodes
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.grammar.reader import Fields, Resolver
+from ncco_server.flow.issues import did_you_mean
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.nodes import Text
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Expression
+from ncco_server.suggest import nearest
 from ncco_server.table_rows import RowChange
 from ncco_server.value_types import TYPES, Kind, list_of, record
 
@@ -27,6 +30,7 @@ ROWS: Final = "rows"
 MOST_READ: Final = 1_000
 """Our choice: a caller is waiting while the lookup searches the table."""
 
+_ORDER: Final = re.compile(r"([-+]?)\s*(.*?)(?:\s+(asc|desc|ascending|descending))?", re.DOTALL | re.IGNORECASE)
 MOST_ROWS: Final = 100
 """Our choice."""
 
@@ -179,8 +183,14 @@ def read_selection(table: TableDefinition, fields: Fields, reader: Resolver) -> 
 
 def _ordered(text: Text, table: TableDefinition, reader: Resolver) -> Variable | None:
     known = {**table.key, **table.columns}
-    name = text.value.removeprefix("-")
-    if name not in known:
-        reader.unknown("E554", text, known, f'the table {table.name} has no column "{name}"')
-        return None
-    return known[name]
+    found = _ORDER.fullmatch(text.value)
+    sign, name, word = found.groups("") if found else ("", text.value, "")
+    if name in known and sign != "+" and not word:
+        return known[name]
+    message = f'the table {table.name} has no column "{name}"'
+    if name in known:
+        message = '`order` takes only the name of a column, with "-" before it for the largest first'
+    near = name if name in known else nearest(name, known)
+    meant = f"{'-' if word.lower().startswith('desc') else sign.strip('+')}{near}"
+    reader.unknown("E554", text, known, message, did_you_mean(meant) if near else None)
+    return None

@@ -44,8 +44,8 @@ class StepWords(MapForm):
     others: ClassVar = tuple(dict.fromkeys(word for kind in EXITS for word in kind.form.words()))
 
     hints: ClassVar = {
+        **{action: f"put it under `do`, as the line `- {action}: ..`" for action in ITEM_WORDS if action != "notify"},
         **HINTS["step"],
-        **{action: f"put it under `do`, as the line `- {action}: ..`" for action in ITEM_WORDS},
     }
 
     asks: Annotated[Node | None, Unread(ref("asked"))] = written_as("lookup", default=None)

@@ -7,20 +7,21 @@ tables:
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 
 from ncco_server.flow.grammar.forms import Duration, Notation, Unread
 from ncco_server.flow.grammar.json_schema import offered, ref
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver
+from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, meaning_of
 from ncco_server.flow.grammar.variables import read_params, refuse_spoken
-from ncco_server.flow.issues import meant_word
+from ncco_server.flow.issues import Fix, meant_word, write_one_of
 from ncco_server.flow.language.returns import OK, Returned
-from ncco_server.flow.nodes import Entry, Node, Text
+from ncco_server.flow.nodes import Entry, Map, Node, Seq, Text
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Value
+from ncco_server.suggest import nearest
 from ncco_server.table_rows import MAX_NAME, RowChange, StoredTypes, row_name
 from ncco_server.value_types import TYPES, Kind, record
 
@@ -180,7 +181,18 @@ def _read_columns(fields: Fields, word: str, types: Collection[str], reader: Rea
     node = fields.get(word)
     if node is None:
         return {}
-    found = {name: param.variable for name, param in read_params(node, f"`{word}` of {fields.what}", reader).items()}
+    sample = TableDefinition.example.removeprefix("{key: ").removesuffix("}")
+    if isinstance(node, Text) and _NAME.fullmatch(node.value):
+        sample = f"{{number: {node.value}}}" if node.value in types else f"{{{node.value}: text}}"
+    elif isinstance(node, Seq) and (names := [item.value for item in node.items if isinstance(item, Text)]):
+        sample = f"{{{', '.join(f'{name}: text' for name in names)}}}"
+    if not isinstance(node, Map):
+        reader.map(node, f"`{word}` of {fields.what}", f"write each value with its type: `{word}: {sample}`")
+        return {}
+    found = {
+        name: param.variable
+        for name, param in read_params(node, f"`{word}` of {fields.what}", reader, noun="a column").items()
+    }
     refuse_spoken(found.values(), reader)
     for column in found.values():
         if column.type.name not in types:
@@ -210,12 +222,26 @@ def _check_key(fields: Fields, key: Mapping[str, Variable], columns: Mapping[str
             reader.report("E551", each.place, message, f"give it another name, such as {each.name}_value")
 
 
+def _not_a_table(text: str, known: Sequence[str]) -> str | Fix:
+    """Return "" for a name."""
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > 1 and all(part in known for part in parts):
+        written = f"[{', '.join(parts)}]"
+        return Fix(f"write a list: {written}", "characters", written)
+    if text.lower() in ("none", "null", "nothing", "false", "no"):
+        return Fix("write `[]` for none", "characters", "[]")
+    return "" if _NAME.fullmatch(text) else write_one_of(known)
+
+
 def read_table_name(node: Node, what: str, reader: Resolver) -> TableDefinition | None:
     text = reader.text(node, what, "write the name of a table")
     if text is None:
         return None
     if text.value not in reader.tables:
         known = sorted(reader.tables)
+        if cure := _not_a_table(text.value, known):
+            reader.report("E550", text.place, f'there is no table "{text.value}"', cure)
+            return None
         declaration = f"declare it in a shared file: `tables: {{{text.value}: {TableDefinition.example}}}`"
         cure = meant_word(
             text.value, known, f"{declaration}, or write one of: {', '.join(known)}" if known else declaration
@@ -245,13 +271,31 @@ def named_table(node: Node | None, reader: Resolver) -> TableDefinition | None:
     return reader.tables.get(node.value) if isinstance(node, Text) else None
 
 
+def key_hints(table: TableDefinition, node: Map, known: Collection[str], hints: Mapping[str, str]) -> Mapping[str, str]:
+    """`hints`, and for an unknown word beside `table` the one value of its key that is missing."""
+    entries = [entry for entry in node.entries if entry.key.value not in (*known, *table.columns)]
+    unknown = [
+        entry.key.value
+        for entry in entries
+        if isinstance(entry.value, Text) and (entry.key.value == "key" or not meaning_of(entry.key.value, hints))
+    ]
+    missing = [name for name in table.key if node.get(name) is None]
+    own = {name: f"write `where: {name} == ..`: rows are found by {' and '.join(table.key)}" for name in table.columns}
+    if len(unknown) == len(missing) == 1 and not nearest(unknown[0], known):
+        own[unknown[0].lower()] = missing[0]
+    return {**hints, **own}
+
+
 def read_key(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[str, Value] | None:
     """Report E552 if a value of the key is missing; None if one cannot be read."""
     missing = [name for name in table.key if name not in fields.values]
     if missing and fields.is_whole:
         shown = " and ".join(f'"{name}"' for name in missing)
         message = f"{fields.what} does not say which row of {table.name}: {shown} is missing"
-        reader.report("E552", fields.at("table"), message, f"write `table: {table.name}, {table.shown_key}`")
+        cure = f"write `table: {table.name}, {table.shown_key}`"
+        if fields.at("table").is_in_python:
+            cure = f"write {', '.join(f'`{name}=..`' for name in missing)} as well"
+        reader.report("E552", fields.at("table"), message, cure)
     found: dict[str, Value] = {}
     for name, declared in table.key.items():
         node = fields.get(name)

@@ -330,6 +330,17 @@ def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
     return fault.issue("E113", at, stop, "there is text after the closing quote", fix)
 
 
+def find_comma_at_end(fault: SyntaxFault) -> FlowIssue | None:
+    """Such as `send: {mail: now},` outside brackets, as in JSON."""
+    source = fault.source
+    before = source.parsed[fault.line.start : fault.at].rstrip()
+    after = source.parsed[fault.at + 1 : fault.line.end].partition(" #")[0].strip()
+    if fault.in_brackets or fault.char != "," or not before.endswith(("}", "]")) or after:
+        return None
+    fix = source.rewritten(fault.at, fault.at + 1, "", "delete the comma")
+    return fault.issue("E101", fault.at, fault.at + 1, "there is a comma after the closing bracket", fix)
+
+
 _LIST_TYPE = re.compile(r"(?:list|List|array)\[(\w+)\]|(\w+)\[\]")
 """Other languages write list types like this."""
 
@@ -627,6 +638,7 @@ FINDERS = (
     find_hash,
     find_expression,
     find_text_after_quote,
+    find_comma_at_end,
     find_list_in_text,
     find_mismatch,
     find_missing_colon,

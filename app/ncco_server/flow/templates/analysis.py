@@ -131,7 +131,9 @@ class Analysis(Walk):
     def _check_loop(self, of: nodes.Node) -> None:
         type_ = self.check.type_of(of)
         if type_ is not None and type_.family not in ("list", "any"):
-            self.check.report("E308", of, f"a loop needs a list; {self.check.described(of)}", "name a list")
+            lists = [f"{self.check.shown(of)}.{name}" for name, each in type_.fields.items() if each.family == "list"]
+            cure = f"write {' or '.join(lists)}" if lists else "name a list"
+            self.check.report("E308", of, f"a loop needs a list; {self.check.described(of)}", cure)
         self.state = self.state._replace(scope=self.state.scope.with_name("loop", _LOOP))
 
     def on_name(self, target: nodes.Name, of: nodes.Node, *, is_entry: bool) -> None:

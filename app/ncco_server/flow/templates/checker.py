@@ -26,6 +26,7 @@ from ncco_server.flow.templates.references import (
 from ncco_server.flow.templates.syntax import FOREIGN
 from ncco_server.flow.templates.tree import Template, Token
 from ncco_server.flow.zones import zone_cure
+from ncco_server.foreign_words import unit_of
 from ncco_server.suggest import nearest
 from ncco_server.value_types import ANY, POINTS, TYPES, Kind, common_type, digits_in, list_of
 
@@ -42,6 +43,10 @@ _CASTS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """Filters that convert a kind, by the kind of the result. `now` is in UTC."""
 _ZONE: Final = "Europe/London"
+_POINT_FILTERS: Final = frozenset({"date", "time", "in_zone"})
+_TRUTHS: Final = ("open", "ok")
+"""Fields of opening hours and lookups that are meant where the whole is written as a condition."""
+_FORM_OF_UNIT: Final = {"day": "day", "hour": "time", "minute": "time"}
 _NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _NUMBER = re.compile(r"\+?[0-9][0-9\s.()\-\u2010-\u2015]*|\([0-9\s.()\-]*|\+")
 _MIN_DIGITS: Final = 7
@@ -92,7 +97,14 @@ class Checker(NodeVisitor):
             test = tests.get(type_.family, quoted)
             single = test.replace('"', "'")
             written = f"{self.template.written_as(node).text} {single}"
-            cure: str | Fix = f"write {shown} {test}"
+            if field := next((name for name in _TRUTHS if name in type_.fields), ""):
+                test = f".{field}"
+                written = f"{self.template.written_as(node).text}.{field}"
+                shown = f"{shown}.{field}"
+                cure: str | Fix = self._rewritten(node, written, f"write {shown}")
+                self.report("E309", node, f"{self.shown(node)} is {type_.described}, neither true nor false", cure)
+                return type_
+            cure = f"write {shown} {test}"
             if type_.family in (*tests, "text"):
                 cure = self._rewritten(node, written, f"write {shown} {test}")
             if before is not None and getattr(self.types[before.expr], "family", "") == type_.family:
@@ -153,8 +165,17 @@ class Checker(NodeVisitor):
         cure = FOREIGN.filters.get(name, "functions are not available; use a filter: `| length`, `| upper`, ...")
         if name in FOREIGN.calls:
             cure = f"write {value} | {FOREIGN.calls[name]}"
+        elif not node.args and ((isinstance(of, nodes.Name) and name in self.scope) or self._is_field(of)):
+            cure = f"write {self.shown(of)}, without brackets"
+        elif name in ("lookup", "env", "getenv") and isinstance(node.args[-1:], list) and node.args:
+            setting = getattr(node.args[-1], "value", "")
+            cure = f"write env.{setting}" if isinstance(setting, str) and setting.isidentifier() else cure
         called = self.template.between(self.template.start(node), node.lineno + 1)
         self.report("E310", called, f"{self.shown(of)}(...) calls a function", cure)
+
+    def _is_field(self, node: nodes.Node) -> bool:
+        of = known_type(self.scope, node.node) if isinstance(node, nodes.Getattr) else None
+        return of is not None and isinstance(node, nodes.Getattr) and node.attr in of.fields
 
     def visit_Pos(self, node: nodes.Pos) -> None:
         self.report("E301", self.template.token(node.lineno), "a value is missing here", FOREIGN.missing["+"])
@@ -201,6 +222,11 @@ class Checker(NodeVisitor):
         return f"{owner}.{name}" if owner else FOREIGN.names.get(name)
 
     def visit_Getattr(self, node: nodes.Getattr) -> Kind | None:
+        match node.node:
+            case nodes.Name(name="params" | "vars" as group) if group not in self.scope and node.attr in self.scope:
+                cure = self._rewritten(node, node.attr, f"write {node.attr}")
+                self.report("E303", node.node, f'unknown name "{group}"', cure)
+                return None
         of = self.type_of(node.node)
         return self._field(node, node.attr, of) if of is not None else None
 
@@ -234,23 +260,43 @@ class Checker(NodeVisitor):
             if shown == "env":
                 self._check_env(token, str(key))
             return found
-        owner, _, meant = FOREIGN.names.get(str(key).lower(), "").rpartition(".")
-        cure: str | Fix
-        if meant and owner == shown:
-            cure = did_you_mean(meant)
-        elif of.fields:
-            cure = meant_word(str(key), of.fields, f"its fields are: {', '.join(of.fields)}")
-        elif of.is_record and shown == "hours":
-            cure = f"declare it, in this flow or in a shared file, as `{key}` under `hours`"
-        elif of.family == "map":
-            cure = f'map keys are text: write {shown}["{key}"]'
-        elif key in FOREIGN.calls:
-            cure = f"write {shown} | {FOREIGN.calls[str(key)]}"
-        else:
-            cure = f"{of.described} does not have fields; write {shown}{'[0]' if of.family == 'list' else ' alone'}"
+        cure = self._field_cure(node, str(key), of)
         message = f'{shown} has no "{key}"' if of.is_record else f'{shown} is {of.described} and has no "{key}"'
         self.report("E304", self.template.whole_key(node), message, cure)
         return None
+
+    def _field_cure(self, node: nodes.Getattr | nodes.Getitem, key: str, of: Kind) -> str | Fix:
+        shown = self.shown(node.node)
+        owner, _, meant = FOREIGN.names.get(key.lower(), "").rpartition(".")
+        alias = FOREIGN.fields.get(key.lower(), "")
+        if meant and owner == shown:
+            return did_you_mean(meant)
+        if alias in of.fields:
+            return did_you_mean(alias)
+        if of.fields:
+            return meant_word(key, of.fields, f"its fields are: {', '.join(of.fields)}")
+        if of.is_record and shown == "hours":
+            return f"declare it, in this flow or in a shared file, as `{key}` under `hours`"
+        if of.family == "map":
+            return f'map keys are text: write {shown}["{key}"]'
+        if key in FOREIGN.calls:
+            return f"write {shown} | {FOREIGN.calls[key]}"
+        if of.is_timed:
+            return self._part_cure(node, key, of)
+        return f"{of.described} does not have fields; write {shown}{'[0]' if of.family == 'list' else ' alone'}"
+
+    def _part_cure(self, node: nodes.Getattr | nodes.Getitem, part: str, of: Kind) -> str | Fix:
+        """How to use the day or the hour of a point in time, which has no fields."""
+        shown = self.shown(node.node)
+        if self.is_bare:
+            zone = f" | in_zone('{self.scope.zone or _ZONE}')" if of.family == "datetime" else ""
+            form, sample = ("time", "09:00") if _FORM_OF_UNIT.get(unit_of(part)) == "time" else ("date", "2026-03-05")
+            converted = f"{shown}{zone} | {form}" if zone else shown
+            return f'compare it as a whole: ({converted}) < "{sample}"'
+        form = _FORM_OF_UNIT.get(unit_of(part)) or (part if part in ("date", "time", "weekday") else "date")
+        form = "time" if of.family == "time" else "date" if of.family == "date" and form == "time" else form
+        written = f"{self.template.written_as(node.node).text} | spoken('{form}')"
+        return self._rewritten(node, written, f'write {shown} | spoken("{form}")')
 
     def _check_env(self, key: Token, name: str) -> None:
         known = self.scope.env
@@ -320,6 +366,9 @@ class Checker(NodeVisitor):
         left = node.expr
         op = node.ops[0].op
         right = node.ops[0].expr
+        if isinstance(right, nodes.Filter) and right.name not in FILTERS and len(node.ops) > 1:
+            self.type_of(right)  # `|` was written for "or"
+            return None
         if len(node.ops) > 1:
             sign = self.template.operator(right)
             shown = self.shown(right)
@@ -508,6 +557,11 @@ class Checker(NodeVisitor):
                 self.require(arg, (wanted,), node.name, "E306")
         if type_ is not None and type_.name == "phone" and known.is_test:
             self._check_phone_part(node, known)
+        if type_ is not None and node.name in _POINT_FILTERS and type_.family in {"date", "time"} - {*known.takes}:
+            message = f"{node.name} takes {TYPES['datetime'].described}; {self.described(of)}"
+            kept = self.template.written_as(of).text
+            self.report("E306", of, message, self._rewritten(node, kept, f"leave out `| {node.name}`: write {kept}"))
+            return None
         if type_ is None or (known.takes and not self.require(of, known.takes, node.name, "E306")):
             return None
         if known.is_localised:
@@ -526,10 +580,17 @@ class Checker(NodeVisitor):
             self.report("E302", sign, "a filter takes values without names", "write only the value")
         elif known is None:
             cure = meant_word(node.name, FILTERS, f"write one of: {', '.join(FILTERS)}")
+            if node.name in self.scope:
+                cure = 'write "or" instead of "|"'
             self.report("E305", name, f'unknown filter "{node.name}"', FOREIGN.filters.get(node.name, cure))
         elif not known.needed <= len(node.args) <= len(known.args):
-            message = f"{node.name} takes {known.needed} to {len(known.args)} values in brackets"
-            self.report("E306", name, message, f"write {known.usage}")
+            most = f"{known.needed} to {len(known.args)}" if known.needed < len(known.args) else len(known.args)
+            message = f"{node.name} takes {most or 'no'} value{'s' * (most != 1)} in brackets"
+            cure = f"write {known.usage}"
+            kind = self.types.get(of)
+            if node.name in (*_POINT_FILTERS, "text") and kind is not None and kind.is_timed:
+                cure = f'to speak it, write `{self.shown(of)} | spoken("day")`; to compute with it, {cure}'
+            self.report("E306", name, message, cure)
         elif node.name == "default" and not may_be_missing(of):
             cure = f"write {known.usage} after the name inside it"
             self.report("E306", of, f"default needs a name; {self.shown(of)} is computed", cure)
@@ -578,16 +639,32 @@ class Checker(NodeVisitor):
             return True
         code = check.code
         reasons = {kind: _refusal(known, value, arg.value) for kind, value in check.tried.items()}
-        reason = next(iter(reasons.values()))
+        reason = reasons.get(type_.family) or next(iter(reasons.values()))
         if not all(reasons.values()):
             code = "E341"
             reason = reasons.get(type_.family, "")
         if reason:
             message = f"{node.name} cannot take {self.shown(arg)}: {reason}"
-            meant = known.name == "spoken" and FOREIGN.currencies.get(str(arg.value).lower())
-            fix = self._rewritten(arg, f'"{meant}"', f'write "{meant}"') if meant else ""
-            self.report(code, arg, message, fix or check.cure or zone_cure(str(arg.value)))
+            cure = self._argument_cure(arg, known, check, type_) or check.cure or zone_cure(str(arg.value))
+            self.report(code, arg, message, cure)
         return not reason
+
+    def _argument_cure(self, arg: nodes.Const, known: Filter, check: ArgumentCheck, type_: Kind) -> str | Fix:
+        """Return "" if the check's own cure is right."""
+        written = str(arg.value).lower()
+        if type_.family in check.tried and type_.family != "number":
+            sample = check.tried[type_.family]
+            forms = [form for form in check.forms if not _refusal(known, sample, form)]
+            own = _FORM_OF_UNIT.get(unit_of(written)) or nearest(written, check.forms)
+            meant = own if own in forms else forms[0] if len(forms) == 1 else ""
+            written_forms = " or ".join(f'"{form}"' for form in forms)
+            return self._quoted(arg, meant) if meant else f"write {written_forms}" if forms else ""
+        currency = FOREIGN.currencies.get(written) if known.name == "spoken" else None
+        return self._quoted(arg, currency) if currency else ""
+
+    def _quoted(self, arg: nodes.Const, text: str) -> Fix:
+        quote = self.template.written_as(arg).text[:1]
+        return self._rewritten(arg, f"{quote}{text}{quote}", f'write "{text}"')
 
 
 def _refusal(known: Filter, value: Any, arg: Any) -> str:

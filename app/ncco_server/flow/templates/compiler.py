@@ -18,7 +18,7 @@ from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.syntax import read_expression
 from ncco_server.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file, shorten
 from ncco_server.flow.templates.values import Computed, Expression, Literal, Native, Value
-from ncco_server.value_types import POINTS, TYPES, Escape, Kind
+from ncco_server.value_types import POINTS, TYPES, Escape, Kind, UnfitValue
 
 MAX_LENGTH: Final = 1_000
 """Characters of a condition; our choice."""
@@ -29,6 +29,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNSPOKEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """Control characters, which YAML escapes can produce, become spaces, as in values from callers."""
 _PATH = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\s*\|\s*\w+(?:\([^()]*\))?)*")
+_OTHER_BRACES = re.compile(r"\$\{(\w+)\}|\$(\w+)|^\{([^{}]+)\}$|^=(.+)$")
 _BEGINNING = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://[^{]*")
 _PORT = re.compile(r"://[^/?#]*:[0-9]*$")
 _TEXTUAL: Final = frozenset({"text", "phone", "url", "words"})
@@ -144,16 +145,39 @@ def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIss
         is_plain = unit.escape == "talk" and not _SPEAK.search(text)
         value = unit.type.cast(without_tags(text).strip() if is_plain else text)
     except ValueError as error:
+        meant = error.meant if isinstance(error, UnfitValue) else ""
         is_name = re.split(r"\W", text, maxsplit=1)[0] in unit.scope.types
-        cure = f'{error}; to compute it, write "{{{{ {shorten(text)} }}}}"' if is_name else str(error)
+        cure: str | Fix = f'{error}; to compute it, write "{{{{ {shorten(text)} }}}}"' if is_name else str(error)
+        if (braced := _in_braces(text, unit.scope)) != text:
+            cure = Fix(f"write {braced}", "word", braced)
+        cure = as_computed(text, unit.scope) or (Fix(str(error), "word", meant) if meant else cure)
         check.issues.append(RULES["E313"].at(_whole_place(unit.text), f'{unit.what} cannot be "{shorten(text)}"', cure))
     if check.has_errors:
         return None, check.issues
-    if (path := _PATH.fullmatch(text)) and unit.scope.type_at(names := path[1].split(".")) is not None:
-        message = f'"{text}" is plain text here, not the value of {path[1]}'
-        fix = Fix(f'write "{{{{ {text} }}}}"', "word", f"{{{{ {text} }}}}")
-        check.issues.append(RULES["W305"].at(_whole_place(unit.text), message, fix, names[:1]))
+    if fix := as_computed(text, unit.scope):
+        message = f'"{text}" is plain text here, not the value of {text.partition("|")[0].strip()}'
+        check.issues.append(RULES["W305"].at(_whole_place(unit.text), message, fix, [text.partition(".")[0]]))
     return Literal(value, unit.place, unit.text), check.issues
+
+
+def _in_braces(text: str, scope: ScopeTypes) -> str:
+    """Replace the notations of other systems for a computed value: `${NAME}`, `{tries + 1}`, and `=tries + 1`."""
+
+    def written(found: re.Match[str]) -> str:
+        inner = next(filter(None, found.groups()))
+        inner = f"env.{inner}" if inner in (scope.env or ()) else inner
+        is_known = re.split(r"\W", inner, maxsplit=1)[0] in scope.types or inner.startswith("env.")
+        return f"{{{{ {inner.strip()} }}}}" if is_known else found[0]
+
+    return _OTHER_BRACES.sub(written, text) if "{{" not in text else text
+
+
+def as_computed(text: str, scope: ScopeTypes) -> Fix | None:
+    """The fix of a path such as `member.name`, which was probably meant to be computed; None for other texts."""
+    path = _PATH.fullmatch(text)
+    if path is None or scope.type_at(path[1].split(".")) is None:
+        return None
+    return Fix(f'write "{{{{ {text} }}}}"', "word", f"{{{{ {text} }}}}")
 
 
 def _whole_place(text: Located) -> Place:

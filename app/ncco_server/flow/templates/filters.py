@@ -44,10 +44,12 @@ class ArgumentCheck(NamedTuple):
     Attributes:
         tried: the typical values, by kind; "" means any kind.
         cure: "" for a time zone, where similar names are suggested.
+        forms: of a point in time; a date or a time of day has some of them.
     """
 
     tried: Mapping[str, Any]
     cure: str = ""
+    forms: tuple[str, ...] = ()
     code: str = "E340"
 
 
@@ -379,6 +381,7 @@ def spell(value: object, language: str) -> str:
     check=ArgumentCheck(
         {"number": 1, **{family: _sample(family) for family in POINTS}},
         'write a currency such as "GBP" for a number; date, day, time or weekday for a point in time',
+        ("date", "day", "time", "weekday"),
     ),
     form="datetime",
 )

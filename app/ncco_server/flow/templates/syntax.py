@@ -44,12 +44,20 @@ class ForeignSyntax:
     calls: Mapping[str, str]
     filters: Mapping[str, str]
     names: Mapping[str, str]
+    fields: Mapping[str, str]
     tags: Mapping[str, str]
     instead: Mapping[str, str]
     currencies: Mapping[str, str]
 
     def fix(self, word: str, cure: str) -> Fix | str:
         return Fix(cure, "characters", self.instead[word]) if word in self.instead else cure
+
+    def operator(self, word: str) -> Fix | str | None:
+        """The fix of a word where an operator is expected; None for an unknown one."""
+        if word in self.words:
+            return self.fix(word, self.words[word])
+        meant = self.instead.get(word.lower())
+        return Fix(f'write "{meant}"', "characters", meant) if meant else None
 
 
 FOREIGN: Final = ForeignSyntax(**yaml.load(Path(__file__).with_name("foreign.yaml").read_bytes(), yaml.CSafeLoader))
@@ -81,6 +89,7 @@ _FOREIGN = re.compile("|".join(map(re.escape, sorted(FOREIGN.operators, key=len,
 _WORD = re.compile(r"\{%[-+]?\s*(\w+)")
 _NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]+)?(?![\w])")
 _LIKE_A_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?\w*")
+_WRITTEN_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _UNKNOWN_ESCAPE = re.compile(r"(?:[^\\]|\\[nt\\\"'])*?(\\[^nt\\\"'])", re.DOTALL)
 
@@ -245,13 +254,19 @@ class _Scanner:
             case "name" if not token.text.isidentifier():
                 return _meaningless(token._replace(text=token.text[0]))
             case "integer" | "float" if not _NUMBER.match(self.source, token.start):
-                found = _LIKE_A_NUMBER.match(self.source, token.start)
-                whole = token._replace(text=found[0] if found else token.text)
-                if separated := _thousands(piece, token.start, whole.text):
-                    return separated
-                cure = f'write at most 18 digits without a leading 0, or in quotes if it is text: "{whole.text}"'
-                return Fault("E301", whole, f"{whole.text} is not a number", cure)
+                return self._number_fault(piece, token)
         return None
+
+    def _number_fault(self, piece: Piece, token: Token) -> Fault:
+        found = _LIKE_A_NUMBER.match(self.source, token.start)
+        whole = token._replace(text=found[0] if found else token.text)
+        if day := _WRITTEN_DATE.match(self.source, self.source.rfind(" ", 0, token.start) + 1):
+            fix = Fix(f'write "{day[0]}"', "characters", f"'{day[0]}'")
+            return Fault("E301", Token(day.start(), "", day[0]), f"{day[0]} is not a number", fix)
+        if separated := _thousands(piece, token.start, whole.text):
+            return separated
+        cure = f'write at most 18 digits without a leading 0, or in quotes if it is text: "{whole.text}"'
+        return Fault("E301", whole, f"{whole.text} is not a number", cure)
 
     def _lexer_fault(self, token: Token) -> Fault:
         """A control character after a closing bracket may be the cause."""
@@ -522,25 +537,36 @@ def _word_faults(piece: Piece) -> Iterator[Fault]:
         if token.kind == "string" and before is not None and before.kind == "string":
             yield _explain(piece, index)
         elif token.kind == "name" and piece.expects_operand(index):
-            is_end_of_not_in = (
-                token.says("in") and piece.at(index - 1).says("not") and not piece.expects_operand(index - 1)
-            )
-            if token.text in FOREIGN.literals:
-                yield Fault(
-                    "E302",
-                    token,
-                    f'"{token.text}" is not a value',
-                    FOREIGN.fix(token.text, FOREIGN.literals[token.text]),
-                )
-            elif token.says("not") and before is not None and before.says(*_TIGHT):
-                yield Fault("E301", token, f'"not" after "{before.text}"', "write (not ...)")
-            elif token.says("if", "else", "or", "and", "is") or (token.says("in") and not is_end_of_not_in):
-                yield _explain(piece, index)
+            yield from _operand_faults(piece, index)
         elif token.says("is"):
-            asked = piece.at(index + 2 if behind.says("not") else index + 1).text
-            if asked != "defined":
-                cure = FOREIGN.literals.get(asked, 'write "!="' if behind.says("not") else 'to compare, write "=="')
-                yield Fault("E302", token, '"is" asks only whether something `is defined`', cure)
+            asked = piece.at(index + 2 if behind.says("not") else index + 1)
+            if asked.text != "defined":
+                yield _misused_is(token, asked, "!=" if behind.says("not") else "==")
+
+
+def _operand_faults(piece: Piece, index: int) -> Iterator[Fault]:
+    token, before, behind = piece.at(index), piece.before(index), piece.at(index + 1)
+    is_end_of_not_in = token.says("in") and piece.at(index - 1).says("not") and not piece.expects_operand(index - 1)
+    if token.text in FOREIGN.literals:
+        cure = FOREIGN.fix(token.text, FOREIGN.literals[token.text])
+        if token.says("no") and behind.kind == "name":
+            cure = Fix('write "not"', "characters", "not")
+        yield Fault("E302", token, f'"{token.text}" is not a value', cure)
+    elif token.says("not") and before is not None and before.says(*_TIGHT):
+        yield Fault("E301", token, f'"not" after "{before.text}"', "write (not ...)")
+    elif token.says("if", "else", "or", "and", "is") or (token.says("in") and not is_end_of_not_in):
+        yield _explain(piece, index)
+
+
+def _misused_is(token: Token, asked: Token, sign: str) -> Fault:
+    message = '"is" asks only whether something `is defined`'
+    if asked.kind in ("string", "integer", "float"):
+        at = token._replace(text="is" if sign == "==" else "is not")
+        return Fault("E302", at, message, Fix(f'to compare, write "{sign}"', "characters", sign))
+    if asked.says("empty", "blank", "none", "null"):
+        return Fault("E302", token, message, f'write {sign} ""')
+    cure = FOREIGN.words.get(asked.text) or FOREIGN.literals.get(asked.text)
+    return Fault("E302", token, message, cure or f'to compare, write "{sign}"')
 
 
 def _thousands(piece: Piece, start: int, last: str) -> Fault | None:
@@ -578,9 +604,17 @@ def _explain(piece: Piece, index: int) -> Fault:
     if token.kind == "operator" or token.says(*_WORDS):
         known = FOREIGN.misplaced.get(token.text, ("E301", f'"{token.text}" is not allowed here', "leave it out"))
         separated = _thousands(piece, token.start + 1, piece.at(index + 1).text) if token.says(",") else None
-        return separated or Fault(known[0], token, *known[1:])
-    if token.kind == "name" and token.text in FOREIGN.words:
-        return Fault("E302", token, f'"{token.text}" does not mean anything here', FOREIGN.words[token.text])
+        code, message, cure = known
+        return separated or Fault(code, token, message, FOREIGN.fix(token.text, cure))
+    return _no_operator(piece, index)
+
+
+def _no_operator(piece: Piece, index: int) -> Fault:
+    token, before = piece.at(index), piece.before(index)
+    if token.kind == "name" and (cure := FOREIGN.operator(token.text)):
+        return Fault("E302", token, f'"{token.text}" does not mean anything here', cure)
+    if before is not None and FOREIGN.instead.get(before.text.lower()) == "not":
+        return Fault("E302", before, f'"{before.text}" does not mean anything here', FOREIGN.operator(before.text))
     message = f"something is missing between {shorten(piece.at(index - 1).text)} and {shorten(token.text)}"
     return Fault("E301", token, message, "write an operator between them, such as == or and")
 

@@ -1,0 +1,36 @@
+"""What to write instead of a line of a handler that raised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from ncco_server.flow.handlers.api import Call, Row
+from ncco_server.suggest import nearest
+
+_METHODS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("hangup", "hang_up", "end", "stop", "exit", "close"), "write `return`: the call ends there"),
+    **dict.fromkeys(("say", "speak", "prompt"), "write `await call.talk(..)`"),
+    **dict.fromkeys(("play", "audio"), "write `await call.stream(..)`"),
+    **dict.fromkeys(("dial", "forward"), "write `await call.connect(..)`"),
+    **dict.fromkeys(("lookup", "request", "fetch"), "write `await call.run(function, ..)`"),
+}
+"""Methods of other systems' calls."""
+
+
+def cure_of(error: BaseException | None) -> str | None:
+    """For an attribute that an object of ours does not have. None for every other error."""
+    if not isinstance(error, AttributeError) or not error.name or not _is_ours(error.obj):
+        return None
+    if isinstance(error.obj, Row):
+        column = error.name if error.name in error.obj.columns else next(iter(error.obj.columns), "column")
+        return f'write `row["{column}"]`: columns are in square brackets'
+    if isinstance(error.obj, Call) and error.name in _METHODS:
+        return _METHODS[error.name]
+    known = [name for name in dir(error.obj) if not name.startswith("_")]
+    near = nearest(error.name, known) or next((name for name in known if name in error.name.split("_")), "")
+    return f"write `.{near}`" if near else f"it has: {', '.join(known)}"
+
+
+def _is_ours(value: object) -> bool:
+    return type(value).__module__.startswith("ncco_server.")
