@@ -63,7 +63,7 @@ PROOFS: Final = (
     "table_hostile",
     "platforms",
     "platform_kills",
-    "learned",
+    "stored_platforms",
 )
 """Each takes seconds with `--short`, and minutes without it."""
 NIGHTLY: Final = ("condition_mutants",)

@@ -28,7 +28,6 @@ COMMANDS: Final = {
     "prove": "Explore every path through the flows, and print the shortest call that goes wrong.",
     "vonage": "Run a virtual Vonage on this machine, with its REST API for calls.",
     "platform-check": "Ask Vonage itself how it behaves, by short calls between two of your numbers.",
-    "learn": "Show what recorded calls say about Vonage, and where that differs from what is assumed.",
     "place": "Ask the server to place calls: one, or one for each row of a file.",
     "api-key": "Let programs place calls, and use rows of tables, over HTTP.",
     "table": "Show, change, import or export the rows of a table.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -14,11 +13,10 @@ from ncco_server.console.access import CanLook
 from ncco_server.console.pages import render
 from ncco_server.console.server_reader import ServerReader
 from ncco_server.console.state import Console, TheConsole
-from ncco_server.errors import SettingsError, StoreError
+from ncco_server.errors import StoreError
 from ncco_server.flow.model import Project
 from ncco_server.flow.report import as_sentence, counted
 from ncco_server.service.figures import LookupFigures, ServerFigures
-from ncco_server.service.learned import SeenValues
 from ncco_server.service.problems import (
     ServerProblem,
     problems_of_audio,
@@ -30,9 +28,7 @@ from ncco_server.service.recording_files import NO_KEY
 from ncco_server.service.recordings import SET_KEY
 from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.settings import Settings
-from ncco_server.simulator.assumptions import Assumptions
 from ncco_server.store import milliseconds, open_store
-from ncco_server.verify.platform_file import settings_in
 from ncco_server.version import VERSION
 
 router = APIRouter()
@@ -52,7 +48,6 @@ LOOKUPS: Final = "how-to/crm"
 MONITOR: Final = "how-to/monitor"
 TABLES: Final = "how-to/tables"
 PLACING: Final = "how-to/place"
-PLATFORM: Final = "how-to/platform"
 RECORDINGS: Final = "how-to/recordings"
 REVISIONS: Final = "explanation/revisions"
 SECURITY: Final = "security"
@@ -121,7 +116,6 @@ async def problems_of(console: Console, now: datetime, away: StoreError | None) 
         *_of_lost(figures),
         *_of_backup(figures, now),
         *_of_jobs(figures, now),
-        *_of_platform(figures, console.settings),
         *_of_waiting(figures, console.settings),
         *([_of_store(away)] if away else [*await _of_placing(console), *await _of_hashes(console, project)]),
     ]
@@ -286,28 +280,6 @@ def _of_jobs(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]:
             cure = "The log says why (`job failed`). If it says nothing, restart the server."
             plain = "The upkeep of the stored calls has been failing."
             yield HealthProblem("warning", plain, text, cure, MONITOR)
-
-
-def _of_platform(figures: ServerFigures, settings: Settings) -> Iterator[HealthProblem]:
-    """What calls have shown against the assumptions, here or in the file of NCCO_PLATFORM."""
-    if not figures.platform:
-        return
-    try:
-        assumed = asdict(Assumptions(**(settings_in(settings.platform) if settings.platform else {})))
-    except SettingsError as error:
-        text = f"The file in NCCO_PLATFORM cannot be used: {error.message}."
-        yield HealthProblem("warning", text, text, error.cure, PLATFORM)
-        return
-    for name, counts in sorted(figures.platform.items()):
-        seen = SeenValues(name, counts)
-        value = seen.most_seen
-        if value is not None and value != assumed[name]:
-            of = sum(counts.values())
-            text = f"Vonage does not do what is assumed: `{name}` was `{value}` in {counts[value]} of {of} calls, "
-            text += f"assumed: `{assumed[name]}`."
-            plain = "Simulated calls may differ from real ones in one point."
-            cure = "`ncco learn --format yaml` prints a file for NCCO_PLATFORM; `ncco platform-check` asks Vonage."
-            yield HealthProblem("warning", plain, text, cure, PLATFORM)
 
 
 def _of_waiting(figures: ServerFigures, settings: Settings) -> Iterator[HealthProblem]:

@@ -27,7 +27,6 @@ class ServerFigures(BaseModel):
         median_s, p99_s: None without webhooks.
         lookups: most problems first.
         hook_tries, recording_tries, hooks, recordings: by outcome or state; see `web.metrics.Metrics`.
-        platform: the calls that showed something about Vonage, by assumption and value.
         last_backup, backup_due, jobs_failing_since: in seconds since 1970; 0 for never, or if none is expected.
     """
 
@@ -48,4 +47,3 @@ class ServerFigures(BaseModel):
     last_backup: float = 0.0
     backup_due: float = 0.0
     jobs_failing_since: dict[str, float] = {}
-    platform: dict[str, dict[str, int]] = {}

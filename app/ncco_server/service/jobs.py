@@ -32,7 +32,6 @@ JOBS: Final[Mapping[str, float]] = MappingProxyType(
         "end-calls": 60.0,
         "complete-results": 60.0,
         "sum-results": 5.0,
-        "learn": 3600.0,
         "delete-calls": 600.0,
         "remove-recordings": 60.0,
     }

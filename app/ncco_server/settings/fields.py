@@ -282,8 +282,6 @@ class Variables(BaseModel):
     """File with what Vonage was seen to do, from `ncco platform-check`. The simulator, tests, proofs and the console's
     phone use it. Not set: they use the assumptions of this project.
     """
-    learn: _Switch = True
-    """0: the server does not compare recorded webhooks with what is assumed about Vonage; see `ncco learn`."""
     console: _Switch = True
     """0 disables the console. Without `--dev`, it also needs a password."""
     console_host: _Host = "127.0.0.1"

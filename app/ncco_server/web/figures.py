@@ -37,7 +37,6 @@ _LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "ncco_last_backup_timestamp_seconds": (),
     "ncco_backup_due_timestamp_seconds": (),
     "ncco_job_failing_since_timestamp_seconds": ("name",),
-    "ncco_platform_seen": ("assumption", "value"),
 }
 """Labels to distinguish; values with other labels are added up."""
 
@@ -86,7 +85,6 @@ class LastHour:
             jobs_failing_since={
                 job: since for job, since in _by_label(now, "ncco_job_failing_since_timestamp_seconds").items() if since
             },
-            platform=_platform(now),
         )
 
     def _totals(self) -> Totals:
@@ -117,14 +115,6 @@ def _by_label(totals: Totals, name: str) -> dict[str, float]:
 
 def _counts(totals: Totals, name: str) -> dict[str, int]:
     return {label: round(value) for label, value in _by_label(totals, name).items() if value}
-
-
-def _platform(totals: Totals) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {}
-    for series, value in totals.items():
-        if series[0] == "ncco_platform_seen" and value:
-            found.setdefault(series[1], {})[series[2]] = round(value)
-    return found
 
 
 def _lookups(hour: Totals) -> Iterator[LookupFigures]:

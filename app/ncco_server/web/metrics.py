@@ -93,9 +93,6 @@ class Metrics:
             self.placed_calls.labels(calls)
         self.recording_tries = count("ncco_recording_tries", "Attempts to fetch a recording", ["outcome"])
         self.missing_recordings = state("ncco_recordings", "Recordings whose audio is missing", ["state"])
-        self.platform = state(
-            "ncco_platform_seen", "Calls in which Vonage was seen to do this", ["assumption", "value"]
-        )
         self.jobs_failing_since = state(
             "ncco_job_failing_since_timestamp_seconds",
             "Since when a job has failed or not ended; 0 if it works",

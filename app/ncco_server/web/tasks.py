@@ -168,11 +168,6 @@ async def kept_for(setting: int | None, store: Store) -> timedelta | None:
     return timedelta(days=days) if days else None
 
 
-LEARN_AFTER_S: Final = 600.0
-LEARN_FROM: Final = 500
-"""Newest calls to learn from about the platform."""
-
-
 class _CallJobs:
     """The jobs for stored calls.
 
@@ -186,7 +181,6 @@ class _CallJobs:
         self._kept = kept
         self._ended = asyncio.Event()
         self._completed = asyncio.Event()
-        self._is_learning = False
 
     async def end(self) -> None:
         found = await self._calls.end(self._config.clock())
@@ -204,21 +198,6 @@ class _CallJobs:
         if has_more:
             self._config.log.info("more results to write")
         return 0.0 if has_more else None
-
-    async def learn(self) -> float | None:
-        """Count what the newest calls show about the platform, but not while the server starts."""
-        if not self._is_learning:
-            self._is_learning = True
-            return LEARN_AFTER_S
-        from ncco_server.service.learned import counted, seen_in  # noqa: PLC0415 - not needed to answer calls
-
-        async with self._config.calls.store.records() as records:
-            found = counted([seen async for seen in seen_in(records, LEARN_FROM, self._config.clock())])
-        self._config.metrics.platform.clear()
-        for each in found:
-            for value, times in each.counts.items():
-                self._config.metrics.platform.labels(each.name, value).set(times)
-        return None
 
     async def add_up(self) -> None:
         await self._rows.count()
@@ -250,6 +229,5 @@ async def look_after_calls(config: WebhookConfig, voice: VoiceApi | None, jobs: 
             ("complete-results", of_calls.complete),
             ("sum-results", of_calls.add_up),
             ("delete-calls", of_calls.delete),
-            *((("learn", of_calls.learn),) if config.settings.learn else ()),
         ):
             group.create_task(jobs.every(name, job))

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
 from ncco_server.ncco.statuses import DIAL_FAILURES
-from ncco_server.service.learned import unused_speech
 from ncco_server.simulator.delivery import LARGE_BYTES
 from ncco_server.verify.platform_check.exchange import Action, ProbeExchange, ProbeReply, Received, Role
+from ncco_server.verify.platform_check.stored import unused_speech
 
 Seen: TypeAlias = Mapping[str, Any]
 """Values by the names of assumptions; None for a value that could not be observed."""

@@ -1,13 +1,13 @@
 """What a call's stored webhooks show about the platform: no content, only assumptions' names and values.
 
-Late, repeated or unordered webhooks make one call prove little; `most_seen` decides by many.
+Late, repeated or unordered webhooks make one call prove little, so many decide.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -15,9 +15,11 @@ from urllib.parse import parse_qsl
 
 from ncco_server.ncco.webhooks import decode_json_fields
 from ncco_server.service.written_rows import MASKED
+from ncco_server.simulator.assumptions import Assumption, assumptions
 from ncco_server.store import milliseconds
 from ncco_server.store.records import Records
 from ncco_server.store.rows import Timeline, WebhookRow
+from ncco_server.verify.platform_check.report import Evidence
 
 Seen: TypeAlias = tuple[str, str]
 """The name of an assumption (`ncco_server.simulator.assumptions`), and a seen value."""
@@ -32,32 +34,25 @@ SETTLED_MS: Final = 120_000
 PROMPT_MS: Final = 2_000
 """An event that arrives later may have been overtaken by other webhooks.
 
-If this server's clock is ahead of Vonage's by more, the order of `answered` is never learned.
+If this server's clock is ahead of Vonage's by more, the order of `answered` is never seen.
 """
 FEWEST: Final = 5
 """Fewer calls than that decide nothing."""
 
 
-class SeenValues(NamedTuple):
-    """How often each value of an assumption was seen."""
-
-    name: str
-    counts: Mapping[str, int]
-
-    @property
-    def most_seen(self) -> str | None:
-        """The value of three quarters of the calls; None without one, or with too few calls."""
-        value, times = max(self.counts.items(), key=lambda item: item[1])
-        of = sum(self.counts.values())
-        return value if of >= FEWEST and times * 4 >= of * 3 else None
-
-
-def counted(seen: Iterable[Seen]) -> list[SeenValues]:
-    """In the order of `LEARNED`."""
-    counts: dict[str, Counter[str]] = {name: Counter() for name in LEARNED}
+def evidence_of(seen: Iterable[Seen]) -> tuple[Evidence, ...]:
+    """Of each assumption, in order: the value that three quarters of the calls show, if enough calls show any."""
+    counts: dict[str, Counter[str]] = {name: Counter() for name in assumptions()}
     for name, value in seen:
         counts[name][value] += 1
-    return [SeenValues(name, found) for name, found in counts.items() if found]
+    return tuple(_evidence(assumption, counts[name]) for name, assumption in assumptions().items())
+
+
+def _evidence(assumption: Assumption, counts: Counter[str]) -> Evidence:
+    of = counts.total()
+    value, times = counts.most_common(1)[0] if counts else ("", 0)
+    is_clear = of >= FEWEST and times * 4 >= of * 3
+    return Evidence(assumption, value if is_clear else None, times if is_clear else 0, of)
 
 
 class _Received(NamedTuple):
@@ -88,15 +83,15 @@ class _Received(NamedTuple):
         return "" if digits.startswith(MASKED) else digits
 
 
-async def seen_in(records: Records, most: int, now: datetime) -> AsyncIterator[Seen]:
+async def seen_in(records: Records, most: int, now: datetime) -> tuple[Evidence, ...]:
     """What the newest calls show, at most `most`, without those whose webhooks may still arrive."""
     settled = milliseconds(now) - SETTLED_MS
+    seen: list[Seen] = []
     for call in await records.calls(most):
         if call.session.is_over and call.session.updated_at < settled:
             timeline = await records.timeline(call.session.id)
-            if timeline is not None:
-                for seen in observations(timeline):
-                    yield seen
+            seen += observations(timeline) if timeline is not None else ()
+    return evidence_of(seen)
 
 
 def observations(timeline: Timeline) -> Iterator[Seen]:
@@ -299,7 +294,7 @@ _SEES: Final = {
     "caller_hangs_up": _caller_hangs_up,
     "on_answer_method": _on_answer_method,
 }
-LEARNED: Final = tuple(_SEES)
+VISIBLE: Final = tuple(_SEES)
 """Assumptions that stored webhooks show. `ncco platform-check` asks the others: they concern replies that this server
 does not give, and webhooks that it does not store with a call.
 """

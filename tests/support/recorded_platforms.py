@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,6 @@ from typing import Any, Final
 from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.loader import load
 from ncco_server.service.calls import CallService
-from ncco_server.service.learned import Seen, seen_in
 from ncco_server.service.turns import Policy
 from ncco_server.settings.values import DEFAULT, read_failsafe
 from ncco_server.simulator.assumptions import DEFAULTS, Assumptions
@@ -23,6 +22,7 @@ from ncco_server.simulator.parties import Behaviour, Parties
 from ncco_server.simulator.platform import Vonage
 from ncco_server.simulator.servers import AsgiServer
 from ncco_server.store import Store, open_store
+from ncco_server.verify.platform_check.stored import VISIBLE, seen_in
 from ncco_server.verify.scenarios.stage import BASE
 
 NUMBER: Final = "442079460001"
@@ -94,14 +94,14 @@ WAYS: Final = (
 """What the callers do, in turn."""
 
 
-async def learned_calls(assumes: Assumptions, calls: int, seed: int) -> AsyncIterator[Seen]:
-    """What these calls show, to a platform that behaves like this."""
+async def seen_on(assumes: Assumptions, calls: int, seed: int) -> dict[str, Any]:
+    """What calls show on a platform that behaves like this: the value of each assumption that can be seen."""
     store = open_store("memory://")
     await _make_calls(store, assumes, calls, seed)
     async with store.records() as records:
-        async for seen in seen_in(records, calls, datetime.now(UTC)):
-            yield seen
+        found = await seen_in(records, calls, datetime.now(UTC))
     await store.close()
+    return {each.assumption.name: each.seen for each in found if each.assumption.name in VISIBLE}
 
 
 async def stored_calls(file: Path, calls: int, **differing: Any) -> None:

@@ -1,10 +1,9 @@
-"""Plays calls on platforms that differ from the assumptions, over an unreliable network, to a server that learns.
+"""Plays calls on platforms that differ from the assumptions, over an unreliable network, and reads what is stored.
 
-    python -m benchmarks.learned
-    python -m benchmarks.learned --calls 5000 --seed 1
+    python -m benchmarks.stored_platforms
+    python -m benchmarks.stored_platforms --calls 5000 --seed 1
 
-Prints how many seeded differences `ncco learn` would find, miss and invent. A webhook does not take longer: the server
-looks at stored calls once an hour.
+Prints how many seeded differences `ncco platform-check --stored` would find, miss and invent.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ import time
 from collections import Counter
 from dataclasses import replace
 
-from ncco_server.service.learned import LEARNED, counted
 from ncco_server.simulator.assumptions import DEFAULTS, assumptions
-from tests.support.learned_calls import learned_calls
+from ncco_server.verify.platform_check.stored import VISIBLE
+from tests.support.recorded_platforms import seen_on
 
 PLATFORMS = 10
 
@@ -35,15 +34,14 @@ async def main() -> int:
     verdicts: Counter[str] = Counter()
     began = time.perf_counter()
     for number in range(PLATFORMS):
-        names = luck.sample(LEARNED, 1 + number % 5)
+        names = luck.sample(VISIBLE, 1 + number % 5)
         values = {
             name: [each for each in assumptions()[name].choices if each != getattr(DEFAULTS, name)] for name in names
         }
         differing = {name: luck.choice(others) for name, others in values.items()}
         platform = replace(DEFAULTS, **differing)
-        calls = learned_calls(platform, given.calls // PLATFORMS, given.seed + number)
-        seen = {each.name: each.most_seen for each in counted([each async for each in calls])}
-        for name in LEARNED:
+        seen = await seen_on(platform, given.calls // PLATFORMS, given.seed + number)
+        for name in VISIBLE:
             is_right = seen.get(name) == getattr(platform, name)
             verdict = ("found" if name in differing else "confirmed") if is_right else "invented"
             verdict = "missed" if seen.get(name) is None else verdict

@@ -6,18 +6,20 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from ncco_server.service.learned import LEARNED, SeenValues, counted, observations
+import pytest
+
 from ncco_server.simulator.assumptions import DEFAULTS, assumptions
 from ncco_server.store.rows import CallRow, SessionRow, Timeline, WebhookRow
+from ncco_server.verify.platform_check.stored import VISIBLE, evidence_of, observations
 from tests.support.cases import each_case
-from tests.support.learned_calls import WAYS, learned_calls
+from tests.support.recorded_platforms import WAYS, seen_on
 
 CALLS = 10 * len(WAYS)
 
 
 def platforms() -> list[dict[str, Any]]:
     """As assumed, and so many others that each value of each assumption is one of some platform."""
-    values = {name: assumptions()[name].choices for name in LEARNED}
+    values = {name: assumptions()[name].choices for name in VISIBLE}
     most = max(map(len, values.values()))
     return [{name: choices[at % len(choices)] for name, choices in values.items()} for at in range(most)]
 
@@ -25,14 +27,12 @@ def platforms() -> list[dict[str, Any]]:
 @each_case("values", [{}, *platforms()], ids=str)
 async def test_each_value_is_found_and_none_is_invented(values: dict[str, Any]) -> None:
     platform = replace(DEFAULTS, **values)
-    found = counted([seen async for seen in learned_calls(platform, CALLS, 1)])
-    assert [(each, getattr(platform, each)) for each in LEARNED] == [(each.name, each.most_seen) for each in found]
+    assert {each: getattr(platform, each) for each in VISIBLE} == await seen_on(platform, CALLS, 1)
 
 
 async def test_keys_that_were_stored_as_a_secret_show_nothing() -> None:
     """These callers press keys that arrive after the call has ended."""
-    found = counted([seen async for seen in learned_calls(DEFAULTS, CALLS, 7)])
-    assert {"one_each"} == next(each.counts.keys() for each in found if each.name == "keys_while_asynchronous")
+    assert "one_each" == (await seen_on(DEFAULTS, CALLS, 7))["keys_while_asynchronous"]
 
 
 def received(kind: str, at: int, **fields: Any) -> WebhookRow:
@@ -49,11 +49,18 @@ def test_webhooks_are_in_the_order_in_which_they_came_not_that_of_the_store() ->
 
 
 def test_each_value_that_can_be_seen_is_one_of_the_assumption() -> None:
-    assert set(LEARNED) <= assumptions().keys()
+    assert set(VISIBLE) <= assumptions().keys()
 
 
-def test_few_calls_and_mixed_ones_decide_nothing() -> None:
-    assert SeenValues("retries", {"a": 4}).most_seen is None
-    assert "a" == SeenValues("retries", {"a": 5}).most_seen
-    assert SeenValues("retries", {"a": 70, "b": 30}).most_seen is None
-    assert "a" == SeenValues("retries", {"a": 75, "b": 25}).most_seen
+@pytest.mark.parametrize(
+    ("counts", "decided"),
+    [
+        ({"two": 4}, None),
+        ({"two": 5}, "two"),
+        ({"two": 70, "one": 30}, None),
+        ({"two": 75, "one": 25}, "two"),
+    ],
+)
+def test_few_calls_and_mixed_ones_decide_nothing(counts: dict[str, int], decided: str | None) -> None:
+    found = evidence_of([("retries", value) for value, times in counts.items() for _ in range(times)])
+    assert [decided] == [each.seen for each in found if each.assumption.name == "retries"]
