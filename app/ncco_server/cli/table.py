@@ -11,6 +11,7 @@ import click
 from ncco_server.cli.database import asynchronous, server_store
 from ncco_server.cli.output import FINE, ISSUES, CannotRun, columns, print_json, read_text
 from ncco_server.cli.project import Source
+from ncco_server.errors import RowChanged
 from ncco_server.flow.report import counted, printable
 from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.table_files import changes_in, csv_of
@@ -93,7 +94,7 @@ async def _show(table: Table, key: tuple[str, ...], now: datetime, *, search: st
     if key:
         row = await table.get(table.name_of(key), now)
         if row is None:
-            raise NoSuchRow(f"the table {table.definition.name} has no such row", "`ncco table NAME` lists the rows")
+            raise _no_row(table)
         rows, more = [row], ""
     else:
         page = await table.page(now, limit=limit, text=search)
@@ -131,10 +132,15 @@ async def _set(table: Table, words: tuple[str, ...], now: datetime) -> int:
 
 async def _remove(table: Table, key: tuple[str, ...], now: datetime) -> int:
     name = table.name_of(key)
-    if await table.get(name, now) is None:
-        raise NoSuchRow(f"the table {table.definition.name} has no such row", "`ncco table NAME` lists the rows")
-    await table.write([RowChange(name, is_removal=True)], now, BY)
+    try:
+        await table.write([RowChange(name, is_removal=True)], now, BY, {name: None})
+    except RowChanged as error:
+        raise _no_row(table) from error
     return FINE
+
+
+def _no_row(table: Table) -> NoSuchRow:
+    return NoSuchRow(f"the table {table.definition.name} has no such row", "`ncco table NAME` lists the rows")
 
 
 async def _import(table: Table, words: tuple[str, ...], now: datetime) -> int:

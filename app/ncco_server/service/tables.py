@@ -5,11 +5,11 @@ Values of sensitive columns are never shown; `hidden` names those that a row has
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from ncco_server.errors import AppError
 from ncco_server.flow.language.returns import Misfit, read_answer
@@ -63,12 +63,13 @@ class TableRowDocument(BaseModel):
     changed_at: datetime = Field(description="When it was changed last.")
     changed_by: str = Field(description="Who has changed it last: `call ID`, a login, an API key or a command.")
     expires_at: datetime | None = Field(description="When it is removed because of `keep`; null for never.")
+    _stamp: str = PrivateAttr()
 
     @classmethod
     def of(cls, table: TableDefinition, row: TableRow) -> TableRowDocument:
         columns = {name: value for name, value in row.columns.items() if name in table.columns}
         hidden = [name for name in columns if table.columns[name].sensitive]
-        return cls(
+        document = cls(
             key=dict(zip(table.key, key_of(row.name), strict=False)),
             columns={name: value for name, value in columns.items() if name not in hidden},
             hidden=sorted(hidden),
@@ -77,11 +78,12 @@ class TableRowDocument(BaseModel):
             changed_by=row.changed_by,
             expires_at=None if row.expires_at is None else moment_of(row.expires_at),
         )
+        document._stamp = row.stamp
+        return document
 
     @property
     def stamp(self) -> str:
-        """Version and time: a row that is removed and added again restarts at version 1."""
-        return f"{self.version}-{milliseconds(self.changed_at)}"
+        return self._stamp
 
 
 class RowsPage(NamedTuple):
@@ -201,10 +203,10 @@ class Table:
         changes: Sequence[RowChange],
         now: datetime,
         changed_by: str,
-        versions: Mapping[str, int] | None = None,
-    ) -> None:
+        stamps: Mapping[str, Collection[str] | None] | None = None,
+    ) -> Mapping[str, str]:
         """See `TableRows.change`. Raises RowChanged."""
-        await self._rows.change(changes, milliseconds(now), changed_by, versions or {})
+        return await self._rows.change(changes, milliseconds(now), changed_by, stamps or {})
 
     async def write_many(self, changes: Sequence[RowChange], now: datetime, changed_by: str) -> None:
         """Make any number of changes, in several transactions."""

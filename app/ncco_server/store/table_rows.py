@@ -29,7 +29,10 @@ LONGEST_PATTERN: Final = 200
 """Characters of a text that the database compares. SQLite's limit is 50,000."""
 
 _UNSEARCHABLE: Final = re.compile(r'["%_\\]|[^ -~]')
-_COLUMNS: Final = "name, columns, version, changed_at, changed_by, expires_at"
+_COLUMNS: Final = "name, columns, version, changed_at, changed_by, expires_at, nonce"
+
+ABSENT: Final = ""
+"""The stamp of a row that does not exist."""
 
 HASH_KEY: Final = "#key"
 """The row with the key of the hashes, in hexadecimal digits. No table has such a name."""
@@ -48,13 +51,14 @@ SELECT_ROW_OR_KEY: Final = Sql(f"""
 SELECT_KEY: Final = Sql(f"SELECT CAST($1 AS text), columns FROM {ROWS_TABLE} WHERE name = '{HASH_KEY}'")
 
 INSERT_KEY: Final = Sql(f"""
-    INSERT INTO {ROWS_TABLE} ({_COLUMNS}) VALUES ('{HASH_KEY}', $1, 1, $2, '', NULL) ON CONFLICT (name) DO NOTHING
+    INSERT INTO {ROWS_TABLE} ({_COLUMNS}) VALUES ('{HASH_KEY}', $1, 1, $2, '', NULL, '') ON CONFLICT (name) DO NOTHING
 """)
 
 INSERT_HASH: Final = Sql(f"""
     INSERT INTO {ROWS_TABLE} ({_COLUMNS})
-    SELECT CAST($2 AS text), '{{}}', 1, changed_at, '', expires_at FROM {ROWS_TABLE} WHERE name = $1
-    ON CONFLICT (name) DO UPDATE SET changed_at = excluded.changed_at, expires_at = excluded.expires_at
+    SELECT CAST($2 AS text), '{{}}', 1, changed_at, '', expires_at, CAST($3 AS text) FROM {ROWS_TABLE} WHERE name = $1
+    ON CONFLICT (name) DO UPDATE
+    SET changed_at = excluded.changed_at, expires_at = excluded.expires_at, nonce = excluded.nonce
 """)
 
 SELECT_OTHER_HASH: Final = Sql(f"""
@@ -66,29 +70,29 @@ SELECT_ROW_WITH_VERSION: Final = Sql(f"""
 """)
 
 LOCK_ROW: Final = Sql(f"""
-    SELECT name, columns, expires_at, version FROM {ROWS_TABLE} WHERE name = $1
+    SELECT name, columns, expires_at, version, nonce FROM {ROWS_TABLE} WHERE name = $1
 """).locking("FOR UPDATE")
 
 # An expired row counts as missing.
 INSERT_NEW_ROW: Final = Sql(f"""
     INSERT INTO {ROWS_TABLE} ({_COLUMNS})
-    VALUES ($1, $2, 1, $3, $4, $5)
+    VALUES ($1, $2, 1, $3, $4, $5, $6)
     ON CONFLICT (name) DO UPDATE
     SET columns = excluded.columns, version = {ROWS_TABLE}.version + 1, changed_at = excluded.changed_at,
-        changed_by = excluded.changed_by, expires_at = excluded.expires_at
+        changed_by = excluded.changed_by, expires_at = excluded.expires_at, nonce = excluded.nonce
     WHERE {ROWS_TABLE}.expires_at <= excluded.changed_at
     RETURNING name
 """)
 
 INSERT_EMPTY_ROW: Final = Sql(f"""
-    INSERT INTO {ROWS_TABLE} ({_COLUMNS}) VALUES ($1, '{{}}', 0, $2, '', NULL) ON CONFLICT (name) DO NOTHING
+    INSERT INTO {ROWS_TABLE} ({_COLUMNS}) VALUES ($1, '{{}}', 0, $2, '', NULL, '') ON CONFLICT (name) DO NOTHING
 """)
 
-SET_COLUMNS: Final = Sql(f"UPDATE {ROWS_TABLE} SET columns = $2, version = version + 1 WHERE name = $1")
+SET_COLUMNS: Final = Sql(f"UPDATE {ROWS_TABLE} SET columns = $2, version = version + 1, nonce = $3 WHERE name = $1")
 
 UPDATE_ROW: Final = Sql(f"""
     UPDATE {ROWS_TABLE}
-    SET columns = $2, version = version + 1, changed_at = $3, changed_by = $4, expires_at = $5
+    SET columns = $2, version = version + 1, changed_at = $3, changed_by = $4, expires_at = $5, nonce = $6
     WHERE name = $1
 """)
 
@@ -118,7 +122,8 @@ class TableRow(NamedTuple):
     """A stored row. `columns` without a value are missing; `version` counts the changes from 1.
 
     `changed_by` is `call` and the call's ID, or someone else's name. `expires_at` is when the row counts as removed
-    (None: never). Times are milliseconds since 1970.
+    (None: never). Times are milliseconds since 1970. `nonce` is random, of the last change; "" if an older host made
+    it.
     """
 
     name: str
@@ -127,6 +132,16 @@ class TableRow(NamedTuple):
     changed_at: int
     changed_by: str
     expires_at: int | None
+    nonce: str
+
+    @property
+    def stamp(self) -> str:
+        """Never that of another state of the row, even if it is removed and added again within a millisecond."""
+        return _stamp(self.version, self.nonce)
+
+
+def _stamp(version: int, nonce: str) -> str:
+    return f"{version}-{nonce}"
 
 
 class TableRows:
@@ -204,20 +219,20 @@ class TableRows:
         changes: Sequence[RowChange],
         now: int,
         changed_by: str,
-        versions: Mapping[str, int] = MappingProxyType({}),
-    ) -> None:
-        """Change rows in one transaction.
+        stamps: Mapping[str, Collection[str] | None] = MappingProxyType({}),
+    ) -> Mapping[str, str]:
+        """Change rows in one transaction; return the new stamp of each, by name, ABSENT if it is removed.
 
-        Rows must still have the `versions`, by name; 0 for a row that must not exist. Otherwise raises RowTaken or
-        RowChanged, and writes nothing.
+        Rows must have one of the `stamps`, by name, or any if they are None. Otherwise raises RowTaken or RowChanged,
+        and writes nothing.
         """
 
-        def work() -> Work[None]:
-            yield from _require(versions, now)
+        def work() -> Work[Mapping[str, str]]:
+            yield from _require(stamps, now)
             taken = yield from claim(changes, now, changed_by)
-            yield from write(changes, taken, now, changed_by)
+            return (yield from write(changes, taken, now, changed_by))
 
-        await self.database.write(work, names_of(changes))
+        return await self.database.write(work, names_of(changes))
 
     async def change_many(self, changes: Sequence[RowChange], now: int, changed_by: str) -> None:
         """Use several transactions, so that callers can use the store."""
@@ -227,14 +242,15 @@ class TableRows:
             await give_way(began)
 
 
-def _require(versions: Mapping[str, int], now: int) -> Work[None]:
-    """Keep the order of names. Raises RowChanged if one has another version."""
-    for name in sorted(versions):
+def _require(stamps: Mapping[str, Collection[str] | None], now: int) -> Work[None]:
+    """Keep the order of names. Raises RowChanged if one has another stamp."""
+    for name in sorted(stamps):
         found = yield Keyed(LOCK_ROW, (name,))
         if not found and (hashed := (yield from _hash_in_place(name))):
             found = yield Keyed(LOCK_ROW, (hashed,))
         is_there = bool(found) and not (found[0][2] is not None and found[0][2] <= now)
-        if (found[0][3] if is_there else 0) != versions[name]:
+        allowed = stamps[name]
+        if not is_there if allowed is None else (_stamp(*found[0][3:]) if is_there else ABSENT) not in allowed:
             raise RowChanged(table_of(name))
 
 
@@ -298,7 +314,7 @@ def claim(changes: Sequence[RowChange], now: int, changed_by: str) -> Work[tuple
         if not own[0].is_new:  # the turn itself has removed it before
             continue
         expires_at = now + own[0].keep_ms if own[0].keep_ms else None
-        values = (row, orjson.dumps(own[0].apply(None)).decode(), now, changed_by, expires_at)
+        values = (row, orjson.dumps(own[0].apply(None)).decode(), now, changed_by, expires_at, _nonce())
         is_written = bool((yield Keyed(INSERT_NEW_ROW, values)))
         if is_written:
             taken.append(row)
@@ -324,19 +340,22 @@ def release(taken: Iterable[str]) -> Work[None]:
         yield DELETE_ROW, (row,)
 
 
-def write(changes: Sequence[RowChange], taken: Sequence[str], now: int, changed_by: str) -> Work[None]:
+def write(changes: Sequence[RowChange], taken: Sequence[str], now: int, changed_by: str) -> Work[Mapping[str, str]]:
+    """Return the new stamps by name, without those of rows that were only `taken`."""
+    stamps = dict[str, str]()
     for row in names_of(changes):
         own = [change for change in changes if change.row == row]
         if row in taken:
             own = own[1:]
         if not own:
             continue
+        stamps[row] = ABSENT
         if not any(not change.is_removal for change in own):
             yield DELETE_ROW, (row,)
             yield from _delete_hash(row)
             continue
         yield INSERT_EMPTY_ROW, (row, now)
-        ((_, columns, expires_at, _),) = yield Keyed(LOCK_ROW, (row,))
+        ((_, columns, expires_at, version, _),) = yield Keyed(LOCK_ROW, (row,))
         is_expired = expires_at is not None and expires_at <= now
         found: Mapping[str, Any] | None = None if is_expired else orjson.loads(columns)
         for change in own:
@@ -346,9 +365,16 @@ def write(changes: Sequence[RowChange], taken: Sequence[str], now: int, changed_
         else:
             keep_ms = own[-1].keep_ms
             expires_at = now + keep_ms if keep_ms else None
-            yield UPDATE_ROW, (row, orjson.dumps(found).decode(), now, changed_by, expires_at)
+            nonce = _nonce()
+            yield UPDATE_ROW, (row, orjson.dumps(found).decode(), now, changed_by, expires_at, nonce)
+            stamps[row] = _stamp(version + 1, nonce)
         if any(change.is_removal for change in own):
             yield from _delete_hash(row)
+    return stamps
+
+
+def _nonce() -> str:
+    return secrets.token_hex(8)
 
 
 def _delete_hash(row: str) -> Work[None]:
@@ -362,7 +388,7 @@ def forget_row(row: str, key: bytes | None) -> Work[None]:
     """Delete a row; with a key, a hash takes its place."""
     yield Keyed(LOCK_ROW, (row,))  # a turn may be changing it
     if key is not None:
-        yield INSERT_HASH, (row, hash_of_row(row, key))
+        yield INSERT_HASH, (row, hash_of_row(row, key), _nonce())
     yield DELETE_ROW, (row,)
 
 
@@ -370,7 +396,7 @@ def forget_values(row: str, names: Collection[str]) -> Work[None]:
     found = yield Keyed(LOCK_ROW, (row,))
     if found:
         columns = {name: value for name, value in orjson.loads(found[0][1]).items() if name not in names}
-        yield SET_COLUMNS, (row, orjson.dumps(columns).decode())
+        yield SET_COLUMNS, (row, orjson.dumps(columns).decode(), _nonce())
 
 
 async def all_rows(database: Database) -> AsyncIterator[tuple[str, str]]:
