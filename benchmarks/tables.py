@@ -185,7 +185,7 @@ def fill(url: str, rows: int, listed: int) -> None:
     if not url.startswith("sqlite"):
         asyncio.run(copy())
         return
-    insert = f"INSERT INTO ncco_rows ({', '.join(COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?)"
+    insert = f"INSERT INTO ncco_rows ({', '.join(COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
         for table, count in (("people", rows), ("listed", listed)):
             connection.executemany(insert, _rows(table, count))
