@@ -101,6 +101,8 @@ class Table:
         self.definition = definition
         self._line = line
         self._rows = store.tables
+        keys = {name: each.type for name, each in definition.key.items()}
+        self._types: Mapping[str, Kind] = {**keys, **definition.returned.fields}
 
     def name_of(self, key: Sequence[str]) -> str:
         """The key is text, value by value. Raises RefusedRows."""
@@ -121,20 +123,20 @@ class Table:
         """
         table = self.definition
         faults = list[RowFault]()
-        known = {**table.key, **table.columns}
         found = dict[str, Any]()
         for name, value in values.items():
-            if name not in known:
-                cure = as_sentence(near_or_all(name, known))
-                faults.append(RowFault(row, name, f"the table {table.name} has no such column", cure))
+            if len(faults) >= MOST_FAULTS:
+                break
+            if name not in self._types:
+                faults.append(self.no_such_column(name, row))
                 continue
             if value is None and name in table.columns:
                 found[name] = None
                 continue
             try:
-                found[name] = read_answer(self._type_of(name), value, line=self._line)
+                found[name] = read_answer(self._types[name], value, line=self._line)
             except Misfit as error:
-                cure = f"{as_sentence(error.needed or f'write {self._type_of(name).described}')}."
+                cure = f"{as_sentence(error.needed or f'write {self._types[name].described}')}."
                 faults.append(RowFault(row, name, f"it {error.problem}", cure))
         for name in table.key:
             if name not in values or found.get(name) == "":
@@ -150,6 +152,13 @@ class Table:
         if replaces:
             sets = {**dict.fromkeys(table.columns), **sets}
         return RowChange(full, sets, keep_ms=table.keep_ms)
+
+    def knows(self, column: str) -> bool:
+        return column in self._types
+
+    def no_such_column(self, name: str, row: str) -> RowFault:
+        cure = as_sentence(near_or_all(name, self._types))
+        return RowFault(row, name, f"the table {self.definition.name} has no such column", cure)
 
     def changes(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> list[RowChange]:
         """Each row has what faults call it. Raises RefusedRows with the faults of all."""
@@ -169,10 +178,6 @@ class Table:
         if faults:
             raise RefusedRows(faults)
         return list(found.values())
-
-    def _type_of(self, name: str) -> Kind:
-        table = self.definition
-        return table.key[name].type if name in table.key else table.returned.fields[name]
 
     async def get(self, name: str, now: datetime) -> TableRowDocument | None:
         row = await self._rows.row(name, milliseconds(now))
@@ -207,6 +212,10 @@ class Table:
     ) -> Mapping[str, str]:
         """See `TableRows.change`. Raises RowChanged."""
         return await self._rows.change(changes, milliseconds(now), changed_by, stamps or {})
+
+    async def write_together(self, changes: Sequence[RowChange], now: datetime, changed_by: str) -> None:
+        """Make hundreds of changes in one transaction."""
+        await self._rows.change_together(changes, milliseconds(now), changed_by)
 
     async def write_many(self, changes: Sequence[RowChange], now: datetime, changed_by: str) -> None:
         """Make any number of changes, in several transactions."""

@@ -10,19 +10,21 @@ import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from ncco_server.errors import HashKeyLost, RowChanged, RowTaken
-from ncco_server.store.database import Database, Keyed, Read, Row, Work, give_way
-from ncco_server.store.sql import Sql
+from ncco_server.store.database import Database, Keyed, Many, Read, Row, Work, give_way
+from ncco_server.store.sql import ListSql, Sql
 from ncco_server.store.tables import ROWS_TABLE
 from ncco_server.table_rows import RowChange, has_number_as_key, hash_of_row, key_id, table_of
 
 PIECE: Final = 500
-CHANGED_SIZE: Final = 200
+CHANGED_SIZE: Final = 500
+"""Rows per transaction of a long change, which then takes a few milliseconds."""
 
 SEARCHED: Final = 2_000
 LONGEST_PATTERN: Final = 200
@@ -69,17 +71,24 @@ SELECT_ROW_WITH_VERSION: Final = Sql(f"""
     SELECT {_COLUMNS} FROM {ROWS_TABLE} WHERE name = $1 AND (expires_at IS NULL OR expires_at > $2)
 """)
 
+LOCK_ROWS: Final = ListSql(f"SELECT name, columns, expires_at FROM {ROWS_TABLE} WHERE name IN (%s) ORDER BY name")
+
 LOCK_ROW: Final = Sql(f"""
     SELECT name, columns, expires_at, version, nonce FROM {ROWS_TABLE} WHERE name = $1
 """).locking("FOR UPDATE")
 
-# An expired row counts as missing.
-INSERT_NEW_ROW: Final = Sql(f"""
+_PUT_ROW: Final = f"""
     INSERT INTO {ROWS_TABLE} ({_COLUMNS})
     VALUES ($1, $2, 1, $3, $4, $5, $6)
     ON CONFLICT (name) DO UPDATE
     SET columns = excluded.columns, version = {ROWS_TABLE}.version + 1, changed_at = excluded.changed_at,
         changed_by = excluded.changed_by, expires_at = excluded.expires_at, nonce = excluded.nonce
+"""
+
+PUT_ROW: Final = Sql(_PUT_ROW)
+
+# An expired row counts as missing.
+INSERT_NEW_ROW: Final = Sql(f"""{_PUT_ROW}
     WHERE {ROWS_TABLE}.expires_at <= excluded.changed_at
     RETURNING name
 """)
@@ -234,11 +243,16 @@ class TableRows:
 
         return await self.database.write(work, names_of(changes))
 
+    async def change_together(self, changes: Sequence[RowChange], now: int, changed_by: str) -> None:
+        """Change many rows in one transaction, with few statements. None of them must be new (`is_new`)."""
+        work = partial(write_together, changes, now, changed_by)
+        await self.database.write(work, names_of(changes), is_long=True)
+
     async def change_many(self, changes: Sequence[RowChange], now: int, changed_by: str) -> None:
         """Use several transactions, so that callers can use the store."""
         for start in range(0, len(changes), CHANGED_SIZE):
             began = time.monotonic()
-            await self.change(changes[start : start + CHANGED_SIZE], now, changed_by)
+            await self.change_together(changes[start : start + CHANGED_SIZE], now, changed_by)
             await give_way(began)
 
 
@@ -313,8 +327,7 @@ def claim(changes: Sequence[RowChange], now: int, changed_by: str) -> Work[tuple
         own = [change for change in changes if change.row == row]
         if not own[0].is_new:  # the turn itself has removed it before
             continue
-        expires_at = now + own[0].keep_ms if own[0].keep_ms else None
-        values = (row, orjson.dumps(own[0].apply(None)).decode(), now, changed_by, expires_at, _nonce())
+        values = _values(row, own[0].apply(None), own[0].keep_ms, now, changed_by)
         is_written = bool((yield Keyed(INSERT_NEW_ROW, values)))
         if is_written:
             taken.append(row)
@@ -356,21 +369,56 @@ def write(changes: Sequence[RowChange], taken: Sequence[str], now: int, changed_
             continue
         yield INSERT_EMPTY_ROW, (row, now)
         ((_, columns, expires_at, version, _),) = yield Keyed(LOCK_ROW, (row,))
-        is_expired = expires_at is not None and expires_at <= now
-        found: Mapping[str, Any] | None = None if is_expired else orjson.loads(columns)
-        for change in own:
-            found = change.apply(found)
+        found = _changed(own, columns, expires_at, now)
         if found is None:
             yield DELETE_ROW, (row,)
         else:
-            keep_ms = own[-1].keep_ms
-            expires_at = now + keep_ms if keep_ms else None
-            nonce = _nonce()
-            yield UPDATE_ROW, (row, orjson.dumps(found).decode(), now, changed_by, expires_at, nonce)
-            stamps[row] = _stamp(version + 1, nonce)
+            values = _values(row, found, own[-1].keep_ms, now, changed_by)
+            yield UPDATE_ROW, values
+            stamps[row] = _stamp(version + 1, values[-1])
         if any(change.is_removal for change in own):
             yield from _delete_hash(row)
     return stamps
+
+
+def write_together(changes: Sequence[RowChange], now: int, changed_by: str) -> Work[None]:
+    """See `TableRows.change_together`."""
+    own: dict[str, list[RowChange]] = {name: [] for name in names_of(changes)}
+    for change in changes:
+        own[change.row].append(change)
+    locked = yield LOCK_ROWS.of(len(own)).locking("FOR UPDATE"), tuple(own)
+    before = {name: (columns, expires_at) for name, columns, expires_at in locked}
+    written = []
+    removed = list[str]()
+    for name, each in own.items():
+        found = _changed(each, *before.get(name, (None, None)), now)
+        if found is None:
+            removed.append(name)
+        else:
+            written.append(_values(name, found, each[-1].keep_ms, now, changed_by))
+    yield Many(PUT_ROW, written)
+    freed = [name for name, each in own.items() if any(change.is_removal for change in each)]
+    key = (yield SELECT_KEY, ("",)) if freed else []
+    hashes = [_hash_of(name, key[0][1]) for name in freed] if key else []
+    yield Many(DELETE_ROW, [(name,) for name in (*removed, *filter(None, hashes))])
+
+
+def _changed(
+    changes: Iterable[RowChange], columns: str | None, expires_at: int | None, now: int
+) -> Mapping[str, Any] | None:
+    """Apply a row's changes. `columns` is JSON; None stands for no row."""
+    is_expired = expires_at is not None and expires_at <= now
+    found: Mapping[str, Any] | None = None if is_expired or columns is None else orjson.loads(columns)
+    for change in changes:
+        found = change.apply(found)
+    return found
+
+
+def _values(
+    row: str, columns: Mapping[str, Any] | None, keep_ms: int, now: int, changed_by: str
+) -> tuple[str, str, int, str, int | None, str]:
+    """Those of PUT_ROW and UPDATE_ROW; the nonce comes last."""
+    return row, orjson.dumps(columns).decode(), now, changed_by, now + keep_ms if keep_ms else None, _nonce()
 
 
 def _nonce() -> str:

@@ -181,7 +181,7 @@ async def change_rows(request: Request, api: Api, key: Key, table: ChangedTable)
     changes[len(changes) - removed :] = [
         RowChange(change.row, is_removal=True) for change in changes[len(changes) - removed :]
     ]
-    await table.write(changes, api.clock(), f"API key {key.name}")
+    await table.write_together(changes, api.clock(), f"API key {key.name}")
     audit(request, "rows changed", key=key.name, table=table.definition.name, rows=str(len(changes)))
 
 
