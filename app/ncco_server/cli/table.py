@@ -97,8 +97,10 @@ async def _show(table: Table, key: tuple[str, ...], now: datetime, *, search: st
             raise _no_row(table)
         rows, more = [row], ""
     else:
-        page = await table.page(now, limit=limit, text=search)
-        rows, more = list(page.rows), page.after
+        rows, more, is_first = list[TableRowDocument](), "", True
+        while is_first or (more and len(rows) < limit):
+            page = await table.page(now, after=more, limit=limit - len(rows), text=search)
+            rows, more, is_first = [*rows, *page.rows], page.after, False
     if is_json:
         print_json([row.model_dump(mode="json") for row in rows])
         return FINE

@@ -87,7 +87,10 @@ class TableRowDocument(BaseModel):
 
 
 class RowsPage(NamedTuple):
-    """Rows in the order of their keys; `after` is where the next page starts, "" on the last one."""
+    """Rows in the order of their keys; `after` is where the next page starts, "" on the last one.
+
+    A page that is not the last may have fewer rows than were asked for, or none.
+    """
 
     rows: Sequence[TableRowDocument]
     after: str
@@ -122,13 +125,11 @@ class Table:
         Raises RefusedRows with each fault.
         """
         table = self.definition
-        faults = list[RowFault]()
+        unknown = [name for name in values if name not in self._types]
+        faults = [self.no_such_column(name, row) for name in unknown[:MOST_FAULTS]]
         found = dict[str, Any]()
         for name, value in values.items():
-            if len(faults) >= MOST_FAULTS:
-                break
             if name not in self._types:
-                faults.append(self.no_such_column(name, row))
                 continue
             if value is None and name in table.columns:
                 found[name] = None
@@ -184,24 +185,12 @@ class Table:
         return None if row is None else TableRowDocument.of(self.definition, row)
 
     async def page(self, now: datetime, *, after: str = "", limit: int = PIECE, text: str = "") -> RowsPage:
-        """Up to `limit` rows after the row `after` with `text` in a shown value."""
-        found = list[TableRowDocument]()
-        at = milliseconds(now)
-        wanted = text.lower()
-        last = ""
-        async for row in self._rows.search(self.definition.name, text, after):
-            if (row.expires_at is not None and row.expires_at <= at) or not self._shows(row, wanted):
-                continue
-            if len(found) == limit:
-                return RowsPage(found, last)
-            found.append(TableRowDocument.of(self.definition, row))
-            last = row.name
-        return RowsPage(found, "")
-
-    def _shows(self, row: TableRow, wanted: str) -> bool:
-        columns = self.definition.columns
-        shown = (value for name, value in row.columns.items() if name in columns and not columns[name].sensitive)
-        return not wanted or any(wanted in str(value).lower() for value in (*key_of(row.name), *shown))
+        """Rows after the row `after` with `text` in a shown value; see `TableRows.search`."""
+        columns = {name: not column.sensitive for name, column in self.definition.columns.items()}
+        rows, last = await self._rows.search(
+            self.definition.name, text, columns, milliseconds(now), after=after, limit=limit
+        )
+        return RowsPage([TableRowDocument.of(self.definition, row) for row in rows], last)
 
     async def write(
         self,

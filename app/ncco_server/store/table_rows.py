@@ -20,13 +20,15 @@ from ncco_server.errors import HashKeyLost, RowChanged, RowTaken
 from ncco_server.store.database import Database, Keyed, Many, Read, Row, Work, give_way
 from ncco_server.store.sql import ListSql, Sql
 from ncco_server.store.tables import ROWS_TABLE
-from ncco_server.table_rows import RowChange, has_number_as_key, hash_of_row, key_id, table_of
+from ncco_server.table_rows import RowChange, has_number_as_key, hash_of_row, key_id, key_of, table_of
 
 PIECE: Final = 500
 CHANGED_SIZE: Final = 500
 """Rows per transaction of a long change, which then takes a few milliseconds."""
 
 SEARCHED: Final = 2_000
+MOST_SEARCHED: Final = 100_000
+"""Limits how long one search takes, to a fraction of a second."""
 LONGEST_PATTERN: Final = 200
 """Characters of a text that the database compares. SQLite's limit is 50,000."""
 
@@ -112,17 +114,21 @@ SELECT_ROWS: Final = Sql(f"""
     SELECT {_COLUMNS} FROM {ROWS_TABLE} WHERE name > $1 AND name < $2 ORDER BY name LIMIT $3
 """)
 
-# Only ignores the case of ASCII letters; with C as its locale, PostgreSQL knows no others.
-SELECT_ROWS_LIKE: Final = Sql(
-    f"""
+
+def _select_rows_like(names: int) -> Sql:
+    """Leave out the names of columns, which come last.
+
+    It only ignores the case of ASCII letters; with C as its locale, PostgreSQL knows no others.
+    """
+    values = "columns"
+    for number in range(names):
+        values = f"replace({values}, ${number + 5}, '')"
+    text = f"""
     SELECT {_COLUMNS} FROM {ROWS_TABLE}
-    WHERE name > $1 AND name < $2 AND (name ILIKE $4 OR columns ILIKE $4) ORDER BY name LIMIT $3
-    """,
-    sqlite=f"""
-    SELECT {_COLUMNS} FROM {ROWS_TABLE}
-    WHERE name > $1 AND name < $2 AND (name LIKE $4 OR columns LIKE $4) ORDER BY name LIMIT $3
-    """,
-)
+    WHERE name > $1 AND name < $2 AND (name LIKE $4 OR {values} LIKE $4) ORDER BY name LIMIT $3
+    """
+    return Sql(text.replace("LIKE", "ILIKE"), sqlite=text)
+
 
 SELECT_ALL_ROWS: Final = Sql(f"SELECT name, columns FROM {ROWS_TABLE} WHERE name > $1 ORDER BY name LIMIT $2")
 
@@ -176,21 +182,38 @@ class TableRows:
         found = await self.database.read(SELECT_ROWS, max(f"{table}[", after), f"{table}\\", limit)
         return list(map(_row, found))
 
-    async def search(self, table: str, text: str, after: str = "") -> AsyncIterator[TableRow]:
-        """Yield the rows after the row `after` whose key or columns contain a text in any case.
+    async def search(
+        self, table: str, text: str, columns: Mapping[str, bool], now: int, *, after: str = "", limit: int = PIECE
+    ) -> tuple[list[TableRow], str]:
+        """The first rows after the row `after` with `text`, in any case, in the key or a column that is True.
 
-        Expired rows and sensitive columns count too.
+        The second value is where the search goes on; "" at the end of the table. After MOST_SEARCHED rows that contain
+        the text elsewhere, such as in a column that is False, there may be fewer rows than `limit`, or none.
         """
+        wanted = text.lower()
         written = json.dumps(text, ensure_ascii=False)[1:-1].lower()
-        limit = SEARCHED if text else PIECE
+        piece = SEARCHED if text else PIECE
+        names = [f'"{name}":' for name in columns if written in f',"{name}":"']
+        sql = _select_rows_like(len(names))
         pattern = f"%{_UNSEARCHABLE.sub('%', text[:LONGEST_PATTERN])}%"
-        while found := await self.database.read(
-            SELECT_ROWS_LIKE, max(f"{table}[", after), f"{table}\\", limit, pattern
-        ):
-            for row in found:
-                after = row[0]
-                if written in f"{after}{row[1]}".lower():
-                    yield _row(row)
+        found = list[TableRow]()
+        for _ in range(0, MOST_SEARCHED, piece):
+            first = max(f"{table}[", after)
+            rows = await self.database.read(sql, first, f"{table}\\", piece, pattern, *names)
+            for each in rows:
+                if _is_expired(each[5], now) or written not in f"{each[0]}{each[1]}".lower():
+                    continue
+                stored = orjson.loads(each[1])
+                values = (stored[name] for name, is_shown in columns.items() if is_shown and name in stored)
+                if wanted and not any(wanted in str(value).lower() for value in (*values, *key_of(each[0]))):
+                    continue
+                if len(found) == limit:
+                    return found, found[-1].name
+                found.append(_row(each))
+            if len(rows) < piece:
+                return found, ""
+            after = rows[-1][0]
+        return found, after
 
     async def row(self, name: str, now: int) -> TableRow | None:
         """A hash in its place counts; None without either, or if it expired before `now`."""
@@ -262,10 +285,14 @@ def _require(stamps: Mapping[str, Collection[str] | None], now: int) -> Work[Non
         found = yield Keyed(LOCK_ROW, (name,))
         if not found and (hashed := (yield from _hash_in_place(name))):
             found = yield Keyed(LOCK_ROW, (hashed,))
-        is_there = bool(found) and not (found[0][2] is not None and found[0][2] <= now)
+        is_there = bool(found) and not _is_expired(found[0][2], now)
         allowed = stamps[name]
         if not is_there if allowed is None else (_stamp(*found[0][3:]) if is_there else ABSENT) not in allowed:
             raise RowChanged(table_of(name))
+
+
+def _is_expired(expires_at: int | None, now: int) -> bool:
+    return expires_at is not None and expires_at <= now
 
 
 def _row(row: Row) -> TableRow:
@@ -407,8 +434,8 @@ def _changed(
     changes: Iterable[RowChange], columns: str | None, expires_at: int | None, now: int
 ) -> Mapping[str, Any] | None:
     """Apply a row's changes. `columns` is JSON; None stands for no row."""
-    is_expired = expires_at is not None and expires_at <= now
-    found: Mapping[str, Any] | None = None if is_expired or columns is None else orjson.loads(columns)
+    is_missing = columns is None or _is_expired(expires_at, now)
+    found: Mapping[str, Any] | None = None if is_missing else orjson.loads(columns or "")
     for change in changes:
         found = change.apply(found)
     return found

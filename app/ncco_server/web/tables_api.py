@@ -49,7 +49,10 @@ class DeclaredTable(BaseModel):
 
 
 class TableRowsPage(BaseModel):
-    """Some rows in the order of their keys; `next` is the `after` of the next page, or null."""
+    """Some rows in the order of their keys; `next` is the `after` of the next page, or null after the last one.
+
+    A page of a search may have no rows although there is a next one.
+    """
 
     rows: list[TableRowDocument]
     next: str | None
