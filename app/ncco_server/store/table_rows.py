@@ -476,8 +476,14 @@ def forget_values(row: str, names: Collection[str]) -> Work[None]:
 
 async def all_rows(database: Database) -> AsyncIterator[tuple[str, str]]:
     """Leave out the hashes and their key. The columns are JSON."""
+    async for piece in pieces_of_rows(database):
+        for name, columns in piece:
+            yield name, columns
+
+
+async def pieces_of_rows(database: Database) -> AsyncIterator[list[tuple[str, str]]]:
+    """As `all_rows`; a piece may be empty."""
     name = ""
     while rows := await database.read(SELECT_ALL_ROWS, name, PIECE):
-        for name, columns in rows:
-            if "#" not in table_of(name):
-                yield name, columns
+        name = rows[-1][0]
+        yield [(name, columns) for name, columns in rows if "#" not in table_of(name)]
