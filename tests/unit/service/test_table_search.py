@@ -92,7 +92,9 @@ shared: true
 tables: {tours: {key: {day: date, hour: int}, columns: {free: int}}}
 lookups: {found: {table: tours, params: {wanted: text}, day: "{{ wanted }}", where: free == 0, order: -hour}}
 """
-TOUR = 'flow: main\ndefault: true\nstart: a\nsteps: {a: {lookup: {found: {wanted: "%s"}}, do: [{talk: A.}], goto: end}}\n'
+TOUR = (
+    'flow: main\ndefault: true\nstart: a\nsteps: {a: {lookup: {found: {wanted: "%s"}}, do: [{talk: A.}], goto: end}}\n'
+)
 
 
 @each_case(("wanted", "hours"), [("2030-01-01", [12, 9]), ("2030-01-02", [9]), ("2030-01-03", []), ("someday", [])])
