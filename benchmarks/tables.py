@@ -185,9 +185,10 @@ def fill(url: str, rows: int, listed: int) -> None:
     if not url.startswith("sqlite"):
         asyncio.run(copy())
         return
+    insert = f"INSERT INTO ncco_rows ({', '.join(COLUMNS)}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
         for table, count in (("people", rows), ("listed", listed)):
-            connection.executemany("INSERT INTO ncco_rows VALUES (?, ?, ?, ?, ?, ?)", _rows(table, count))
+            connection.executemany(insert, _rows(table, count))
 
 
 if __name__ == "__main__":

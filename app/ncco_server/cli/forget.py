@@ -14,7 +14,7 @@ from ncco_server.assembly import recording_files_of
 from ncco_server.cli import options
 from ncco_server.cli.database import asynchronous, server_store
 from ncco_server.cli.environment import server_settings
-from ncco_server.cli.output import FINE, ISSUES, CannotRun, print_json
+from ncco_server.cli.output import FINE, ISSUES, CannotRun, Progress, print_json
 from ncco_server.cli.project import Source
 from ncco_server.cli.recordings import remove_audio
 from ncco_server.flow.report import counted
@@ -70,7 +70,8 @@ async def command(
     async with server_store() as store:
         tables = await _declared_tables(store, Source.here(flows, templates))
         now = milliseconds(datetime.now(UTC))
-        found = await store.forget(wanted, tables=tables, now=now, dry_run=dry_run, rewrite=rewrite)
+        tell = Progress().tell
+        found = await store.forget(wanted, tables=tables, now=now, dry_run=dry_run, rewrite=rewrite, tell=tell)
         is_removed = True
         if found.recordings and not dry_run and files is not None:
             is_removed = await remove_audio(store, files)

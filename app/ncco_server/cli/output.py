@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -26,6 +27,8 @@ INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 """The exit code if nobody reads the output (`| head`), as in shells."""
 
+FIRST_TOLD_S: Final = 0.3
+TOLD_EVERY_S: Final = 1.0
 _LONGEST_NAME: Final = 200
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
@@ -151,3 +154,17 @@ def columns(rows: Iterable[tuple[str, ...]], indent: str = "") -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield (indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip()
+
+
+class Progress:
+    """Prints a long command's progress, from its first second on."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._next = clock() + FIRST_TOLD_S
+
+    def tell(self, text: str) -> None:
+        """Print a line on stderr, unless another one was just printed."""
+        if self._clock() >= self._next:
+            self._next = self._clock() + TOLD_EVERY_S
+            click.echo(text, err=True)

@@ -6,7 +6,7 @@ import csv
 import getpass
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -19,7 +19,7 @@ import orjson
 from ncco_server.cli import options
 from ncco_server.cli.database import asynchronous, find_database, server_store
 from ncco_server.cli.environment import server_settings
-from ncco_server.cli.output import FINE, ISSUES, CannotRun
+from ncco_server.cli.output import FINE, ISSUES, CannotRun, Progress
 from ncco_server.cli.project import Source
 from ncco_server.flow.model import Flow
 from ncco_server.flow.report import counted, printable
@@ -28,8 +28,6 @@ from ncco_server.service.placing.requests import RefusedRequest, WantedCall, che
 from ncco_server.settings.secrets import wait_keys
 from ncco_server.store import PlacedRow, Store, moment_of
 
-FIRST_TOLD_S: Final = 0.3
-TOLD_EVERY_S: Final = 1.0
 LISTED_PROBLEMS: Final = 20
 """Problems that are shown."""
 MOST_ROWS: Final = 1_000_000
@@ -131,20 +129,6 @@ async def command(
         return ISSUES
     async with find_database() as store:
         return await _write(store, rows, batch, now, progress)
-
-
-class Progress:
-    """Prints a long command's progress, from its first second on."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._next = clock() + FIRST_TOLD_S
-
-    def tell(self, text: str) -> None:
-        """Print a line on stderr, unless another one was just printed."""
-        if self._clock() >= self._next:
-            self._next = self._clock() + TOLD_EVERY_S
-            click.echo(text, err=True)
 
 
 class _RowPlace(NamedTuple):

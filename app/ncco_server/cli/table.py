@@ -21,6 +21,7 @@ from ncco_server.cli.output import (
     read_text,
 )
 from ncco_server.cli.project import Source
+from ncco_server.errors import RowChanged
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.report import counted, printable
 from ncco_server.service.phone_numbers import line_of
@@ -114,11 +115,13 @@ async def _show(table: Table, key: tuple[str, ...], now: datetime, *, search: st
     if key:
         row = await table.get(table.name_of(key), now)
         if row is None:
-            raise NoSuchRow(f"the table {table.definition.name} has no such row", "`ncco table NAME` lists the rows")
+            raise _no_row(table)
         rows, more = [row], ""
     else:
-        page = await table.page(now, limit=limit, text=search)
-        rows, more = list(page.rows), page.after
+        rows, more, is_first = list[TableRowDocument](), "", True
+        while is_first or (more and len(rows) < limit):
+            page = await table.page(now, after=more, limit=limit - len(rows), text=search)
+            rows, more, is_first = [*rows, *page.rows], page.after, False
     if is_json:
         print_json([row.model_dump(mode="json") for row in rows])
         return FINE
@@ -152,10 +155,15 @@ async def _set(table: Table, words: tuple[str, ...], now: datetime) -> int:
 
 async def _remove(table: Table, key: tuple[str, ...], now: datetime) -> int:
     name = table.name_of(key)
-    if await table.get(name, now) is None:
-        raise NoSuchRow(f"the table {table.definition.name} has no such row", "`ncco table NAME` lists the rows")
-    await table.write([RowChange(name, is_removal=True)], now, BY)
+    try:
+        await table.write([RowChange(name, is_removal=True)], now, BY, {name: None})
+    except RowChanged as error:
+        raise _no_row(table) from error
     return FINE
+
+
+def _no_row(table: Table) -> NoSuchRow:
+    return NoSuchRow(f"the table {table.definition.name} has no such row", "`ncco table NAME` lists the rows")
 
 
 async def _import(table: Table, words: tuple[str, ...], now: datetime) -> int:

@@ -39,6 +39,8 @@ MANY_FAILED_TRIES: Final = 3
 """Failed attempts in an hour that are a problem; a few are normal, since a first attempt may be too early."""
 STUCK: Final = timedelta(hours=1)
 """A job that fails or runs for longer is a problem. Most take less than a minute."""
+MOST_COUNTED: Final = 100_000
+"""Open calls."""
 SLOW_S: Final = 2.5
 """Webhooks are too slow above this; Vonage gives up after 5 s."""
 BACKUP: Final = "how-to/backup"
@@ -152,7 +154,7 @@ async def _revisions(console: Console, now: datetime) -> tuple[list[tuple[str, s
         return [], None
     try:
         async with console.records() as records:
-            return await records.open_revisions(milliseconds(now) - CALL_EXPIRY_MS), None
+            return await records.open_revisions(milliseconds(now) - CALL_EXPIRY_MS, MOST_COUNTED), None
     except StoreError as error:
         return [], error
 

@@ -31,6 +31,7 @@ from ncco_server.service.call_report import zone_of
 from ncco_server.service.phone_numbers import line_of, readable, sought_digits
 from ncco_server.service.table_files import changes_in, csv_of
 from ncco_server.service.tables import MOST_FAULTS, RefusedRows, RowFault, Table, TableRowDocument
+from ncco_server.store.table_rows import ABSENT
 from ncco_server.table_rows import RowChange, key_of
 from ncco_server.value_types import PointInTime, point_of
 
@@ -317,14 +318,15 @@ async def save_row(request: Request, opened: Opened, session: CanChange) -> Resp
     sent = SentRow({}, {}, None)
     try:
         sent = await _sent(request, opened, now)
-        if sent.typed.get("stamp", "") != (sent.row.stamp if sent.row else ""):
-            return _form(request, opened, session, sent, [_CHANGED])
+        stamp = sent.typed.get("stamp", ABSENT)
+        if stamp and sent.row is None:
+            raise RowChanged(opened.definition.name)
         change = opened.table.change({**sent.key, **_changed_columns(opened, sent)})
-        await opened.table.write([change], now, _by(session), {change.row: sent.row.version if sent.row else 0})
+        await opened.table.write([change], now, _by(session), {change.row: (stamp,)})
     except RefusedRows as error:
         return _form(request, opened, session, sent, error.faults)
     except RowChanged:
-        return _form(request, opened, session, sent, [_CHANGED if sent.row else _EXISTS])
+        return _form(request, opened, session, sent, [_CHANGED if sent.typed.get("stamp") else _EXISTS])
     audit(request, "row saved", table=opened.definition.name)
     return RedirectResponse(_url(opened.definition, key_of(change.row)), 303)
 
@@ -363,11 +365,9 @@ async def remove_row(request: Request, opened: Opened, session: CanChange) -> Re
     sent = SentRow({}, {}, None)
     try:
         sent = await _sent(request, opened, now)
-        if sent.row is not None:
-            if sent.row.stamp != sent.typed.get("stamp"):
-                raise RowChanged(opened.definition.name)
-            name = opened.table.name_of([*sent.key.values()])
-            await opened.table.write([RowChange(name, is_removal=True)], now, _by(session), {name: sent.row.version})
+        name = opened.table.name_of([*sent.key.values()])
+        stamps = {name: (ABSENT, sent.typed.get("stamp", ABSENT))}
+        await opened.table.write([RowChange(name, is_removal=True)], now, _by(session), stamps)
     except RefusedRows as error:
         return _form(request, opened, session, sent, error.faults)
     except RowChanged:

@@ -28,6 +28,8 @@ A loaded flow takes about 55 times the memory of its source.
 """
 IN_USE_BYTES: Final = 2 * PINNED_BYTES
 """Limits open calls' revisions: callers notice that loading 2,000 steps takes more than a second."""
+NOTED_CALLS: Final = 2_000
+"""Open calls, the newest ones, whose revisions are loaded before callers need them: a start must not read all calls."""
 FIRST_READ_S: Final = 2.0
 """A starting server then uses the released project; our choice.
 
@@ -177,7 +179,7 @@ class Library:
         """Do nothing while the store is unavailable."""
         with suppress(StoreError):
             async with self._store.upkeep() as records:
-                found = await records.open_revisions(since=0)
+                found = await records.open_revisions(since=0, most=NOTED_CALLS)
             found.sort(key=lambda each: each[2], reverse=True)  # what most calls need is loaded first
             self._pinned.in_use = tuple((flow, revision) for flow, revision, _ in found)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from ncco_server.flow.templates.filters import MAX_TEXT
 from ncco_server.service.exports import cell_text, csv_text
-from ncco_server.service.tables import RefusedRows, RowFault, Table
+from ncco_server.service.tables import MOST_FAULTS, RefusedRows, RowFault, Table
 from ncco_server.table_rows import RowChange
 
 CELLS: Final = (
@@ -47,14 +48,16 @@ def changes_in(table: Table, text: str) -> list[RowChange]:
 
 def _check_names(table: Table, names: Sequence[str]) -> None:
     missing = [name for name in table.definition.key if name not in names]
-    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    twice = [name for name, times in Counter(names).items() if times > 1]
     faults = [RowFault("line 1", name, "there is no such column", "Add it: it is in the key.") for name in missing]
     faults += [RowFault("line 1", name, "the column is there twice", "Delete one of them.") for name in twice]
+    unknown = [name for name in dict.fromkeys(names) if not table.knows(name)]
+    faults += [table.no_such_column(name, "line 1") for name in unknown[:MOST_FAULTS]]
     if missing and len(names) == 1 and ";" in names[0]:
         cure = "Use commas, not semicolons, between the columns."
         faults = [RowFault("line 1", "", "the columns are not separated by commas", cure)]
     if faults:
-        raise RefusedRows(faults)
+        raise RefusedRows(faults[:MOST_FAULTS])
 
 
 def _lines(reader: csv.DictReader[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:

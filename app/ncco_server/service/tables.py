@@ -5,11 +5,11 @@ Values of sensitive columns are never shown; `hidden` names those that a row has
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from ncco_server.errors import AppError
 from ncco_server.flow.language.returns import Misfit, read_answer
@@ -63,12 +63,13 @@ class TableRowDocument(BaseModel):
     changed_at: datetime = Field(description="When it was changed last.")
     changed_by: str = Field(description="Who has changed it last: `call ID`, a login, an API key or a command.")
     expires_at: datetime | None = Field(description="When it is removed because of `keep`; null for never.")
+    _stamp: str = PrivateAttr()
 
     @classmethod
     def of(cls, table: TableDefinition, row: TableRow) -> TableRowDocument:
         columns = {name: value for name, value in row.columns.items() if name in table.columns}
         hidden = [name for name in columns if table.columns[name].sensitive]
-        return cls(
+        document = cls(
             key=dict(zip(table.key, key_of(row.name), strict=False)),
             columns={name: value for name, value in columns.items() if name not in hidden},
             hidden=sorted(hidden),
@@ -77,15 +78,19 @@ class TableRowDocument(BaseModel):
             changed_by=row.changed_by,
             expires_at=None if row.expires_at is None else moment_of(row.expires_at),
         )
+        document._stamp = row.stamp
+        return document
 
     @property
     def stamp(self) -> str:
-        """Version and time: a row that is removed and added again restarts at version 1."""
-        return f"{self.version}-{milliseconds(self.changed_at)}"
+        return self._stamp
 
 
 class RowsPage(NamedTuple):
-    """Rows in the order of their keys; `after` is where the next page starts, "" on the last one."""
+    """Rows in the order of their keys; `after` is where the next page starts, "" on the last one.
+
+    A page that is not the last may have fewer rows than were asked for, or none.
+    """
 
     rows: Sequence[TableRowDocument]
     after: str
@@ -99,6 +104,8 @@ class Table:
         self.definition = definition
         self._line = line
         self._rows = store.tables
+        keys = {name: each.type for name, each in definition.key.items()}
+        self._types: Mapping[str, Kind] = {**keys, **definition.returned.fields}
 
     def name_of(self, key: Sequence[str]) -> str:
         """The key is text, value by value. Raises RefusedRows."""
@@ -118,21 +125,19 @@ class Table:
         Raises RefusedRows with each fault.
         """
         table = self.definition
-        faults = list[RowFault]()
-        known = {**table.key, **table.columns}
+        unknown = [name for name in values if name not in self._types]
+        faults = [self.no_such_column(name, row) for name in unknown[:MOST_FAULTS]]
         found = dict[str, Any]()
         for name, value in values.items():
-            if name not in known:
-                cure = as_sentence(near_or_all(name, known))
-                faults.append(RowFault(row, name, f"the table {table.name} has no such column", cure))
+            if name not in self._types:
                 continue
             if value is None and name in table.columns:
                 found[name] = None
                 continue
             try:
-                found[name] = read_answer(self._type_of(name), value, line=self._line)
+                found[name] = read_answer(self._types[name], value, line=self._line)
             except Misfit as error:
-                cure = f"{as_sentence(error.needed or f'write {self._type_of(name).described}')}."
+                cure = f"{as_sentence(error.needed or f'write {self._types[name].described}')}."
                 faults.append(RowFault(row, name, f"it {error.problem}", cure))
         for name in table.key:
             if name not in values or found.get(name) == "":
@@ -148,6 +153,13 @@ class Table:
         if replaces:
             sets = {**dict.fromkeys(table.columns), **sets}
         return RowChange(full, sets, keep_ms=table.keep_ms)
+
+    def knows(self, column: str) -> bool:
+        return column in self._types
+
+    def no_such_column(self, name: str, row: str) -> RowFault:
+        cure = as_sentence(near_or_all(name, self._types))
+        return RowFault(row, name, f"the table {self.definition.name} has no such column", cure)
 
     def changes(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> list[RowChange]:
         """Each row has what faults call it. Raises RefusedRows with the faults of all."""
@@ -168,43 +180,31 @@ class Table:
             raise RefusedRows(faults)
         return list(found.values())
 
-    def _type_of(self, name: str) -> Kind:
-        table = self.definition
-        return table.key[name].type if name in table.key else table.returned.fields[name]
-
     async def get(self, name: str, now: datetime) -> TableRowDocument | None:
         row = await self._rows.row(name, milliseconds(now))
         return None if row is None else TableRowDocument.of(self.definition, row)
 
     async def page(self, now: datetime, *, after: str = "", limit: int = PIECE, text: str = "") -> RowsPage:
-        """Up to `limit` rows after the row `after` with `text` in a shown value."""
-        found = list[TableRowDocument]()
-        at = milliseconds(now)
-        wanted = text.lower()
-        last = ""
-        async for row in self._rows.search(self.definition.name, text, after):
-            if (row.expires_at is not None and row.expires_at <= at) or not self._shows(row, wanted):
-                continue
-            if len(found) == limit:
-                return RowsPage(found, last)
-            found.append(TableRowDocument.of(self.definition, row))
-            last = row.name
-        return RowsPage(found, "")
-
-    def _shows(self, row: TableRow, wanted: str) -> bool:
-        columns = self.definition.columns
-        shown = (value for name, value in row.columns.items() if name in columns and not columns[name].sensitive)
-        return not wanted or any(wanted in str(value).lower() for value in (*key_of(row.name), *shown))
+        """Rows after the row `after` with `text` in a shown value; see `TableRows.search`."""
+        columns = {name: not column.sensitive for name, column in self.definition.columns.items()}
+        rows, last = await self._rows.search(
+            self.definition.name, text, columns, milliseconds(now), after=after, limit=limit
+        )
+        return RowsPage([TableRowDocument.of(self.definition, row) for row in rows], last)
 
     async def write(
         self,
         changes: Sequence[RowChange],
         now: datetime,
         changed_by: str,
-        versions: Mapping[str, int] | None = None,
-    ) -> None:
+        stamps: Mapping[str, Collection[str] | None] | None = None,
+    ) -> Mapping[str, str]:
         """See `TableRows.change`. Raises RowChanged."""
-        await self._rows.change(changes, milliseconds(now), changed_by, versions or {})
+        return await self._rows.change(changes, milliseconds(now), changed_by, stamps or {})
+
+    async def write_together(self, changes: Sequence[RowChange], now: datetime, changed_by: str) -> None:
+        """Make hundreds of changes in one transaction."""
+        await self._rows.change_together(changes, milliseconds(now), changed_by)
 
     async def write_many(self, changes: Sequence[RowChange], now: datetime, changed_by: str) -> None:
         """Make any number of changes, in several transactions."""

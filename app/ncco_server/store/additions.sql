@@ -387,3 +387,9 @@ CREATE INDEX IF NOT EXISTS ncco_rows_by_expiry
 -- The tables whose rows an API key may change, or only read.
 
 ALTER TABLE ncco_api_keys ADD COLUMN tables text NOT NULL DEFAULT '';
+
+-- version 0016
+-- Random, of the row's last change, so that no version comes back when a row is removed and added again. '' in rows of
+-- older hosts.
+
+ALTER TABLE ncco_rows ADD COLUMN nonce text NOT NULL DEFAULT '';

@@ -135,15 +135,18 @@ class Database(Protocol):
     async def read(self, sql: Sql, *values: object) -> list[Row]:
         """Read as of the last commit."""
 
-    def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> Coroutine[Any, Any, T]:
+    def write(
+        self, work: Callable[[], Work[T]], keys: Sequence[str] = (), *, is_long: bool = False
+    ) -> Coroutine[Any, Any, T]:
         """Run an operation in one transaction; return its result or raise its error, once its rows are on disk.
 
         If the task is cancelled, all rows are written or none. Raises StoreError for rows that cannot be stored.
 
         Args:
             work: makes the generator; called again if the transaction is retried.
-            keys: the sessions and legs of all calls it may touch. An operation with keys is short, has priority, is
-                grouped, and must not contain `Many`.
+            keys: the sessions and legs of all calls it may touch, or the names of rows of tables. An operation with
+                keys is short, has priority, is grouped, and must not contain `Many`.
+            is_long: the same rows are kept from others, but it is run like an operation without keys.
         """
 
     async def trim(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import add
@@ -31,15 +31,43 @@ Key = TypeVar("Key", int, str)
 
 LOCK_CALL: Final = Sql("SELECT key FROM calls WHERE key = $1").locking("FOR UPDATE")
 
-_CALLS: Final = Sql("SELECT key, state FROM calls WHERE key > $1 ORDER BY key LIMIT $2")
-_TURNS: Final = Sql("""
-    SELECT call_key, number, ncco, trace, inputs
-    FROM turns
-    WHERE call_key > $1 OR call_key = $1 AND number > $3
-    ORDER BY call_key, number
-    LIMIT $2
-""")
-_WEBHOOKS: Final = Sql("SELECT key, call_key, body FROM webhooks WHERE key > $1 ORDER BY key LIMIT $2")
+LOOKED_AT: Final = 250
+"""Keys whose rows are first looked at together, in one text."""
+OVERLAP: Final = 1_000
+"""Keys that the next round searches again.
+
+Hosts may commit in another order, and SQLite gives the last key again once its row is deleted.
+"""
+
+
+class _Search(NamedTuple):
+    """The least and the largest key; of the keys from `$1` (excluded) to `$2`, all documents in one text, and the rows.
+
+    A row is its key, the key of its call, and its documents.
+    """
+
+    keys: Sql
+    together: Sql
+    rows: Sql
+
+
+def _search(table: str, key: str, call: str, *documents: str) -> _Search:
+    text = " || '|' || ".join(documents)
+    of_keys = f"FROM {table} WHERE {key} > $1 AND {key} <= $2"
+    return _Search(
+        Sql(f"SELECT (SELECT min({key}) FROM {table}), (SELECT max({key}) FROM {table})"),
+        Sql(
+            f"SELECT string_agg({text}, '|') {of_keys}",
+            sqlite=f"SELECT CAST(group_concat({text}, '|') AS blob) {of_keys}",
+        ),
+        Sql(f"SELECT {key}, {call}, {', '.join(documents)} {of_keys}"),
+    )
+
+
+_STATES: Final = _search("calls", "key", "key", "state")
+_TURNS: Final = _search("turns", "call_key", "call_key", "ncco", "trace", "inputs")
+_WEBHOOKS: Final = _search("webhooks", "key", "call_key", "body")
+_CALLED: Final = Sql("SELECT DISTINCT call_key FROM webhooks WHERE key > $1 AND call_key <= $2")
 _UNATTACHED: Final = Sql("""
     SELECT key, received_at, session, leg, conversation
     FROM webhooks
@@ -99,6 +127,18 @@ class Numbers:
         """Find a whole number: verbatim, in a query string, or escaped in JSON."""
         return any(self._is_in(document) or self._is_hidden_in(document) for document in documents)
 
+    def may_be_in(self, documents: bytes) -> bool:
+        """Whether any of the documents in a text is worth a closer look."""
+        if self._may_be_in(documents):
+            return True
+        plain = unquote_to_bytes(documents) if b"%" in documents else documents
+        plain = _ESCAPED.sub(_character, plain) if b"\\u" in plain else plain
+        return plain is not documents and self._may_be_in(plain)
+
+    def _may_be_in(self, documents: bytes) -> bool:
+        digits = documents.translate(None, _NO_DIGITS)
+        return any(end in digits for end in self._ends)
+
     def _is_hidden_in(self, document: bytes) -> bool:
         is_query = b"%" in document or (b"=" in document and document[:1] not in b"{[")
         plain = unquote_to_bytes(document.replace(b"+", b" ")) if is_query else document
@@ -106,8 +146,7 @@ class Numbers:
         return plain is not document and self._is_in(plain)
 
     def _is_in(self, document: bytes) -> bool:
-        digits = document.translate(None, _NO_DIGITS)  # a first look, which takes a tenth of the time
-        if not any(end in digits for end in self._ends):
+        if not self._may_be_in(document):
             return False
         text = document.decode("utf-8", "replace")
         return any(
@@ -178,33 +217,79 @@ async def forget(
     now: int,
     dry_run: bool,
     rewrite: bool,
+    tell: Callable[[str], None],
 ) -> Forgotten:
     """See `Store.forget`. Short transactions let others write meanwhile."""
     wanted = Numbers(numbers)
+    calls = _CallSearch(database, wanted, tell)
     total = Forgotten()
     hashed = [name for name, table in tables.items() if table.keeps_hash]
     key = await table_rows.TableRows(database).hash_key(hashed, now) if hashed and not dry_run else None
     for _ in range(ROUNDS):
-        found = await _find(database, wanted, tables)
+        found = await _find(database, wanted, tables, calls)
         if not (any(found.count()) or found.functions):
             break
         total = Forgotten(*map(add, total[:-1], found.count()[:-1]))
         if dry_run:
             break
+        tell(f"{len(found.calls):,} calls found, which are deleted now")
         await _delete(database, found, key)
     revisions = sum(wanted.are_in(row[0]) for row in await database.read(_SOURCES))
     purged = None if dry_run else await database.purge(rewrite=rewrite)
     return total._replace(revisions=revisions, purged=purged)
 
 
-async def _find(database: Database, wanted: Numbers, tables: Mapping[str, StoredTypes]) -> _MatchingRows:
+class _CallSearch:
+    """Finds the calls and webhooks that contain a number: first all of them, and then those that were added since."""
+
+    def __init__(self, database: Database, wanted: Numbers, tell: Callable[[str], None]) -> None:
+        self._database = database
+        self._wanted = wanted
+        self._tell = tell
+        self._last: dict[_Search, int] = {}
+
+    async def find(self) -> tuple[set[int], set[int]]:
+        """The keys of calls, and of webhooks without a call."""
+        changed = set[int]()
+        if self._last:  # every change of a call is written with a webhook
+            after, until = self._last.get(_WEBHOOKS, 0) - OVERLAP, self._last.get(_STATES, 0) - OVERLAP
+            changed = {call for (call,) in await self._database.read(_CALLED, after, until)}
+        named = [(key, call) async for key, call in self._rows(_WEBHOOKS, "webhooks")]
+        calls = {call for _, call in named if call is not None}
+        for search, noun in ((_STATES, "calls"), (_TURNS, "turns")):
+            calls |= {key async for key, _ in self._rows(search, noun)}
+            for call in sorted(changed):
+                calls |= {key async for key, _ in self._between(search, call - 1, call)}
+        return calls, {key for key, call in named if call is None}
+
+    async def _rows(self, search: _Search, noun: str) -> AsyncIterator[tuple[int, int | None]]:
+        ((first, last),) = await self._database.read(search.keys)
+        if first is None:
+            return
+        before = max(first - 1, self._last.get(search, 0) - OVERLAP)
+        self._last[search] = last
+        for low in range(before, last, LOOKED_AT):
+            self._tell(f"{100 * (low - before) // (last - before)} % of the {noun} searched")
+            async for found in self._between(search, low, min(low + LOOKED_AT, last)):
+                yield found
+
+    async def _between(self, search: _Search, low: int, high: int) -> AsyncIterator[tuple[int, int | None]]:
+        ((documents,),) = await self._database.read(search.together, low, high)
+        if documents is None or not self._wanted.may_be_in(documents):
+            return
+        for key, call, *each in await self._database.read(search.rows, low, high):
+            if self._wanted.are_in(*each):
+                yield key, call
+
+
+async def _find(
+    database: Database, wanted: Numbers, tables: Mapping[str, StoredTypes], search: _CallSearch
+) -> _MatchingRows:
     """Include the webhooks of the same legs and conversations."""
-    named = [(key, call) async for key, call, body in _rows_in_batches(database, _WEBHOOKS) if wanted.are_in(body)]
-    calls = await _find_calls(database, wanted) | {call for _, call in named if call is not None}
+    calls, webhooks = await search.find()
     counted = [row for key in sorted(calls) for row in await database.read(_COUNTED, key)]
     names = {name: row[6] for row in counted for name in row[:3] if name}
     related = frozenset(names)
-    webhooks = {key for key, call in named if call is None}
     async for key, received_at, *others in _rows_in_batches(database, _UNATTACHED):
         if key in webhooks or not related.isdisjoint(others):
             webhooks.add(key)
@@ -223,7 +308,9 @@ async def _find(database: Database, wanted: Numbers, tables: Mapping[str, Stored
         },
         rows=[
             row
-            async for name, columns in table_rows.all_rows(database)
+            async for piece in table_rows.pieces_of_rows(database)
+            if wanted.may_be_in("|".join(map("|".join, piece)).encode())
+            for name, columns in piece
             if (row := _match(wanted, tables.get(table_of(name)), name, columns)) is not None
         ],
         names=names,
@@ -251,14 +338,6 @@ def _match(wanted: Numbers, table: StoredTypes | None, name: str, columns: str) 
 def _texts_of_key(table: StoredTypes, name: str) -> list[bytes]:
     of_key = zip(table.key, key_of(name), strict=False)
     return [str(value).encode() for type_, value in of_key if type_ in _TEXTS]
-
-
-async def _find_calls(database: Database, wanted: Numbers) -> set[int]:
-    calls = {key async for key, state in _rows_in_batches(database, _CALLS) if wanted.are_in(state)}
-    async for call, _, *documents in _rows_in_batches(database, _TURNS, 2):
-        if wanted.are_in(*documents):
-            calls.add(call)
-    return calls
 
 
 async def _find_hooks(database: Database, wanted: Numbers, sessions: Collection[str]) -> set[int]:

@@ -147,12 +147,14 @@ class PostgresDatabase:
             raise not_open(self.label)
         return await self._reading.fetch(sql, *values)
 
-    def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> Coroutine[Any, Any, T]:
+    def write(
+        self, work: Callable[[], Work[T]], keys: Sequence[str] = (), *, is_long: bool = False
+    ) -> Coroutine[Any, Any, T]:
         if self._writer is None or self._background is None:
             raise not_open(self.label)
-        if keys:
+        if keys and not is_long:
             return self._writer.write(work, keys)
-        return self._background.use(partial(_transact, work=work), is_conflict)
+        return self._background.use(partial(_transact, work=work, locked=keys), is_conflict)
 
     async def trim(self) -> None:
         """Does nothing, because autovacuum removes deleted rows."""
@@ -341,9 +343,12 @@ async def _lock_calls(connection: Connection, group: Sequence[WriteItem]) -> Non
     A single operation locks only its calls' rows, unless it changes rows of tables (`[` in the name).
     """
     if len(group) > 1 or any("[" in key for key in group[0].keys):
-        names = {key for item in group for key in item.keys if key}
-        keys = sorted(zlib.crc32(name.encode(errors="replace")) - (1 << 31) for name in names)
-        await connection.fetch(_LOCK_CALLS, _CALLS, keys)
+        await _lock_names(connection, {key for item in group for key in item.keys if key})
+
+
+async def _lock_names(connection: Connection, names: Iterable[str]) -> None:
+    keys = sorted(zlib.crc32(name.encode(errors="replace")) - (1 << 31) for name in names)
+    await connection.fetch(_LOCK_CALLS, _CALLS, keys)
 
 
 async def _run_side_by_side(connection: Connection, items: Iterable[WriteItem]) -> None:
@@ -387,8 +392,10 @@ async def _send_together(connection: Connection, statements: Sequence[Statement]
     return [found.get(values[0], []) for values in every]
 
 
-async def _transact(connection: Connection, work: Callable[[], Work[T]]) -> T:
+async def _transact(connection: Connection, work: Callable[[], Work[T]], locked: Sequence[str] = ()) -> T:
     async with _transaction(connection):
+        if locked:
+            await _lock_names(connection, locked)
         return await _run(connection, work())
 
 

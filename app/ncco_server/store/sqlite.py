@@ -107,10 +107,12 @@ class SqliteDatabase:
                     raise sqlite_file.unavailable(self.label, error) from error
             await asyncio.sleep(_PAUSE_S)
 
-    def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> Coroutine[Any, Any, T]:
+    def write(
+        self, work: Callable[[], Work[T]], keys: Sequence[str] = (), *, is_long: bool = False
+    ) -> Coroutine[Any, Any, T]:
         if self._writer is None:
             raise not_open(self.label)
-        return self._writer.write(work, keys)
+        return self._writer.write(work, () if is_long else keys)
 
     async def trim(self) -> None:
         if self.path is not None:

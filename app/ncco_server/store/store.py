@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from pathlib import Path
@@ -738,15 +738,17 @@ class Store:
         now: int = 0,
         dry_run: bool = False,
         rewrite: bool = False,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> Forgotten:
         """Delete all calls that contain one of the numbers (digits with the country code), with their rows.
 
         Their webhooks and lookup results count too. Hashes of the calls' sessions, legs and conversations are kept as
-        long as calls, so that late webhooks are not written. `rewrite` blocks writers; see `Database.purge`.
+        long as calls, so that late webhooks are not written. `rewrite` blocks writers; see `Database.purge`. `tell` is
+        called with the progress, again and again.
         """
         from ncco_server.store.forgetting import forget  # noqa: PLC0415 - only for `ncco forget`
 
-        return await forget(self.database, numbers, tables=tables, now=now, dry_run=dry_run, rewrite=rewrite)
+        return await forget(self.database, numbers, tables=tables, now=now, dry_run=dry_run, rewrite=rewrite, tell=tell)
 
     async def sweep(self, before: int, limit: int, now: int) -> int:
         """Delete up to `limit` rows of each kind that are older than `before`; return how many.

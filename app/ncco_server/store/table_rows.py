@@ -10,26 +10,33 @@ import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from ncco_server.errors import HashKeyLost, RowChanged, RowTaken
-from ncco_server.store.database import Database, Keyed, Read, Row, Work, give_way
-from ncco_server.store.sql import Sql
+from ncco_server.store.database import Database, Keyed, Many, Read, Row, Work, give_way
+from ncco_server.store.sql import ListSql, Sql
 from ncco_server.store.tables import ROWS_TABLE
-from ncco_server.table_rows import RowChange, has_number_as_key, hash_of_row, key_id, table_of
+from ncco_server.table_rows import RowChange, has_number_as_key, hash_of_row, key_id, key_of, table_of
 
 PIECE: Final = 500
-CHANGED_SIZE: Final = 200
+CHANGED_SIZE: Final = 500
+"""Rows per transaction of a long change, which then takes a few milliseconds."""
 
 SEARCHED: Final = 2_000
+MOST_SEARCHED: Final = 100_000
+"""Limits how long one search takes, to a fraction of a second."""
 LONGEST_PATTERN: Final = 200
 """Characters of a text that the database compares. SQLite's limit is 50,000."""
 
 _UNSEARCHABLE: Final = re.compile(r'["%_\\]|[^ -~]')
-_COLUMNS: Final = "name, columns, version, changed_at, changed_by, expires_at"
+_COLUMNS: Final = "name, columns, version, changed_at, changed_by, expires_at, nonce"
+
+ABSENT: Final = ""
+"""The stamp of a row that does not exist."""
 
 HASH_KEY: Final = "#key"
 """The row with the key of the hashes, in hexadecimal digits. No table has such a name."""
@@ -48,13 +55,14 @@ SELECT_ROW_OR_KEY: Final = Sql(f"""
 SELECT_KEY: Final = Sql(f"SELECT CAST($1 AS text), columns FROM {ROWS_TABLE} WHERE name = '{HASH_KEY}'")
 
 INSERT_KEY: Final = Sql(f"""
-    INSERT INTO {ROWS_TABLE} ({_COLUMNS}) VALUES ('{HASH_KEY}', $1, 1, $2, '', NULL) ON CONFLICT (name) DO NOTHING
+    INSERT INTO {ROWS_TABLE} ({_COLUMNS}) VALUES ('{HASH_KEY}', $1, 1, $2, '', NULL, '') ON CONFLICT (name) DO NOTHING
 """)
 
 INSERT_HASH: Final = Sql(f"""
     INSERT INTO {ROWS_TABLE} ({_COLUMNS})
-    SELECT CAST($2 AS text), '{{}}', 1, changed_at, '', expires_at FROM {ROWS_TABLE} WHERE name = $1
-    ON CONFLICT (name) DO UPDATE SET changed_at = excluded.changed_at, expires_at = excluded.expires_at
+    SELECT CAST($2 AS text), '{{}}', 1, changed_at, '', expires_at, CAST($3 AS text) FROM {ROWS_TABLE} WHERE name = $1
+    ON CONFLICT (name) DO UPDATE
+    SET changed_at = excluded.changed_at, expires_at = excluded.expires_at, nonce = excluded.nonce
 """)
 
 SELECT_OTHER_HASH: Final = Sql(f"""
@@ -65,30 +73,37 @@ SELECT_ROW_WITH_VERSION: Final = Sql(f"""
     SELECT {_COLUMNS} FROM {ROWS_TABLE} WHERE name = $1 AND (expires_at IS NULL OR expires_at > $2)
 """)
 
+LOCK_ROWS: Final = ListSql(f"SELECT name, columns, expires_at FROM {ROWS_TABLE} WHERE name IN (%s) ORDER BY name")
+
 LOCK_ROW: Final = Sql(f"""
-    SELECT name, columns, expires_at, version FROM {ROWS_TABLE} WHERE name = $1
+    SELECT name, columns, expires_at, version, nonce FROM {ROWS_TABLE} WHERE name = $1
 """).locking("FOR UPDATE")
 
-# An expired row counts as missing.
-INSERT_NEW_ROW: Final = Sql(f"""
+_PUT_ROW: Final = f"""
     INSERT INTO {ROWS_TABLE} ({_COLUMNS})
-    VALUES ($1, $2, 1, $3, $4, $5)
+    VALUES ($1, $2, 1, $3, $4, $5, $6)
     ON CONFLICT (name) DO UPDATE
     SET columns = excluded.columns, version = {ROWS_TABLE}.version + 1, changed_at = excluded.changed_at,
-        changed_by = excluded.changed_by, expires_at = excluded.expires_at
+        changed_by = excluded.changed_by, expires_at = excluded.expires_at, nonce = excluded.nonce
+"""
+
+PUT_ROW: Final = Sql(_PUT_ROW)
+
+# An expired row counts as missing.
+INSERT_NEW_ROW: Final = Sql(f"""{_PUT_ROW}
     WHERE {ROWS_TABLE}.expires_at <= excluded.changed_at
     RETURNING name
 """)
 
 INSERT_EMPTY_ROW: Final = Sql(f"""
-    INSERT INTO {ROWS_TABLE} ({_COLUMNS}) VALUES ($1, '{{}}', 0, $2, '', NULL) ON CONFLICT (name) DO NOTHING
+    INSERT INTO {ROWS_TABLE} ({_COLUMNS}) VALUES ($1, '{{}}', 0, $2, '', NULL, '') ON CONFLICT (name) DO NOTHING
 """)
 
-SET_COLUMNS: Final = Sql(f"UPDATE {ROWS_TABLE} SET columns = $2, version = version + 1 WHERE name = $1")
+SET_COLUMNS: Final = Sql(f"UPDATE {ROWS_TABLE} SET columns = $2, version = version + 1, nonce = $3 WHERE name = $1")
 
 UPDATE_ROW: Final = Sql(f"""
     UPDATE {ROWS_TABLE}
-    SET columns = $2, version = version + 1, changed_at = $3, changed_by = $4, expires_at = $5
+    SET columns = $2, version = version + 1, changed_at = $3, changed_by = $4, expires_at = $5, nonce = $6
     WHERE name = $1
 """)
 
@@ -99,17 +114,21 @@ SELECT_ROWS: Final = Sql(f"""
     SELECT {_COLUMNS} FROM {ROWS_TABLE} WHERE name > $1 AND name < $2 ORDER BY name LIMIT $3
 """)
 
-# Only ignores the case of ASCII letters; with C as its locale, PostgreSQL knows no others.
-SELECT_ROWS_LIKE: Final = Sql(
-    f"""
+
+def _select_rows_like(names: int) -> Sql:
+    """Leave out the names of columns, which come last.
+
+    It only ignores the case of ASCII letters; with C as its locale, PostgreSQL knows no others.
+    """
+    values = "columns"
+    for number in range(names):
+        values = f"replace({values}, ${number + 5}, '')"
+    text = f"""
     SELECT {_COLUMNS} FROM {ROWS_TABLE}
-    WHERE name > $1 AND name < $2 AND (name ILIKE $4 OR columns ILIKE $4) ORDER BY name LIMIT $3
-    """,
-    sqlite=f"""
-    SELECT {_COLUMNS} FROM {ROWS_TABLE}
-    WHERE name > $1 AND name < $2 AND (name LIKE $4 OR columns LIKE $4) ORDER BY name LIMIT $3
-    """,
-)
+    WHERE name > $1 AND name < $2 AND (name LIKE $4 OR {values} LIKE $4) ORDER BY name LIMIT $3
+    """
+    return Sql(text.replace("LIKE", "ILIKE"), sqlite=text)
+
 
 SELECT_ALL_ROWS: Final = Sql(f"SELECT name, columns FROM {ROWS_TABLE} WHERE name > $1 ORDER BY name LIMIT $2")
 
@@ -118,7 +137,8 @@ class TableRow(NamedTuple):
     """A stored row. `columns` without a value are missing; `version` counts the changes from 1.
 
     `changed_by` is `call` and the call's ID, or someone else's name. `expires_at` is when the row counts as removed
-    (None: never). Times are milliseconds since 1970.
+    (None: never). Times are milliseconds since 1970. `nonce` is random, of the last change; "" if an older host made
+    it.
     """
 
     name: str
@@ -127,6 +147,16 @@ class TableRow(NamedTuple):
     changed_at: int
     changed_by: str
     expires_at: int | None
+    nonce: str
+
+    @property
+    def stamp(self) -> str:
+        """Never that of another state of the row, even if it is removed and added again within a millisecond."""
+        return _stamp(self.version, self.nonce)
+
+
+def _stamp(version: int, nonce: str) -> str:
+    return f"{version}-{nonce}"
 
 
 class TableRows:
@@ -152,21 +182,38 @@ class TableRows:
         found = await self.database.read(SELECT_ROWS, max(f"{table}[", after), f"{table}\\", limit)
         return list(map(_row, found))
 
-    async def search(self, table: str, text: str, after: str = "") -> AsyncIterator[TableRow]:
-        """Yield the rows after the row `after` whose key or columns contain a text in any case.
+    async def search(
+        self, table: str, text: str, columns: Mapping[str, bool], now: int, *, after: str = "", limit: int = PIECE
+    ) -> tuple[list[TableRow], str]:
+        """The first rows after the row `after` with `text`, in any case, in the key or a column that is True.
 
-        Expired rows and sensitive columns count too.
+        The second value is where the search goes on; "" at the end of the table. After MOST_SEARCHED rows that contain
+        the text elsewhere, such as in a column that is False, there may be fewer rows than `limit`, or none.
         """
+        wanted = text.lower()
         written = json.dumps(text, ensure_ascii=False)[1:-1].lower()
-        limit = SEARCHED if text else PIECE
+        piece = SEARCHED if text else PIECE
+        names = [f'"{name}":' for name in columns if written in f',"{name}":"']
+        sql = _select_rows_like(len(names))
         pattern = f"%{_UNSEARCHABLE.sub('%', text[:LONGEST_PATTERN])}%"
-        while found := await self.database.read(
-            SELECT_ROWS_LIKE, max(f"{table}[", after), f"{table}\\", limit, pattern
-        ):
-            for row in found:
-                after = row[0]
-                if written in f"{after}{row[1]}".lower():
-                    yield _row(row)
+        found = list[TableRow]()
+        for _ in range(0, MOST_SEARCHED, piece):
+            first = max(f"{table}[", after)
+            rows = await self.database.read(sql, first, f"{table}\\", piece, pattern, *names)
+            for each in rows:
+                if _is_expired(each[5], now) or written not in f"{each[0]}{each[1]}".lower():
+                    continue
+                stored = orjson.loads(each[1])
+                values = (stored[name] for name, is_shown in columns.items() if is_shown and name in stored)
+                if wanted and not any(wanted in str(value).lower() for value in (*values, *key_of(each[0]))):
+                    continue
+                if len(found) == limit:
+                    return found, found[-1].name
+                found.append(_row(each))
+            if len(rows) < piece:
+                return found, ""
+            after = rows[-1][0]
+        return found, after
 
     async def row(self, name: str, now: int) -> TableRow | None:
         """A hash in its place counts; None without either, or if it expired before `now`."""
@@ -204,38 +251,48 @@ class TableRows:
         changes: Sequence[RowChange],
         now: int,
         changed_by: str,
-        versions: Mapping[str, int] = MappingProxyType({}),
-    ) -> None:
-        """Change rows in one transaction.
+        stamps: Mapping[str, Collection[str] | None] = MappingProxyType({}),
+    ) -> Mapping[str, str]:
+        """Change rows in one transaction; return the new stamp of each, by name, ABSENT if it is removed.
 
-        Rows must still have the `versions`, by name; 0 for a row that must not exist. Otherwise raises RowTaken or
-        RowChanged, and writes nothing.
+        Rows must have one of the `stamps`, by name, or any if they are None. Otherwise raises RowTaken or RowChanged,
+        and writes nothing.
         """
 
-        def work() -> Work[None]:
-            yield from _require(versions, now)
+        def work() -> Work[Mapping[str, str]]:
+            yield from _require(stamps, now)
             taken = yield from claim(changes, now, changed_by)
-            yield from write(changes, taken, now, changed_by)
+            return (yield from write(changes, taken, now, changed_by))
 
-        await self.database.write(work, names_of(changes))
+        return await self.database.write(work, names_of(changes))
+
+    async def change_together(self, changes: Sequence[RowChange], now: int, changed_by: str) -> None:
+        """Change many rows in one transaction, with few statements. None of them must be new (`is_new`)."""
+        work = partial(write_together, changes, now, changed_by)
+        await self.database.write(work, names_of(changes), is_long=True)
 
     async def change_many(self, changes: Sequence[RowChange], now: int, changed_by: str) -> None:
         """Use several transactions, so that callers can use the store."""
         for start in range(0, len(changes), CHANGED_SIZE):
             began = time.monotonic()
-            await self.change(changes[start : start + CHANGED_SIZE], now, changed_by)
+            await self.change_together(changes[start : start + CHANGED_SIZE], now, changed_by)
             await give_way(began)
 
 
-def _require(versions: Mapping[str, int], now: int) -> Work[None]:
-    """Keep the order of names. Raises RowChanged if one has another version."""
-    for name in sorted(versions):
+def _require(stamps: Mapping[str, Collection[str] | None], now: int) -> Work[None]:
+    """Keep the order of names. Raises RowChanged if one has another stamp."""
+    for name in sorted(stamps):
         found = yield Keyed(LOCK_ROW, (name,))
         if not found and (hashed := (yield from _hash_in_place(name))):
             found = yield Keyed(LOCK_ROW, (hashed,))
-        is_there = bool(found) and not (found[0][2] is not None and found[0][2] <= now)
-        if (found[0][3] if is_there else 0) != versions[name]:
+        is_there = bool(found) and not _is_expired(found[0][2], now)
+        allowed = stamps[name]
+        if not is_there if allowed is None else (_stamp(*found[0][3:]) if is_there else ABSENT) not in allowed:
             raise RowChanged(table_of(name))
+
+
+def _is_expired(expires_at: int | None, now: int) -> bool:
+    return expires_at is not None and expires_at <= now
 
 
 def _row(row: Row) -> TableRow:
@@ -297,8 +354,7 @@ def claim(changes: Sequence[RowChange], now: int, changed_by: str) -> Work[tuple
         own = [change for change in changes if change.row == row]
         if not own[0].is_new:  # the turn itself has removed it before
             continue
-        expires_at = now + own[0].keep_ms if own[0].keep_ms else None
-        values = (row, orjson.dumps(own[0].apply(None)).decode(), now, changed_by, expires_at)
+        values = _values(row, own[0].apply(None), own[0].keep_ms, now, changed_by)
         is_written = bool((yield Keyed(INSERT_NEW_ROW, values)))
         if is_written:
             taken.append(row)
@@ -324,31 +380,76 @@ def release(taken: Iterable[str]) -> Work[None]:
         yield DELETE_ROW, (row,)
 
 
-def write(changes: Sequence[RowChange], taken: Sequence[str], now: int, changed_by: str) -> Work[None]:
+def write(changes: Sequence[RowChange], taken: Sequence[str], now: int, changed_by: str) -> Work[Mapping[str, str]]:
+    """Return the new stamps by name, without those of rows that were only `taken`."""
+    stamps = dict[str, str]()
     for row in names_of(changes):
         own = [change for change in changes if change.row == row]
         if row in taken:
             own = own[1:]
         if not own:
             continue
+        stamps[row] = ABSENT
         if not any(not change.is_removal for change in own):
             yield DELETE_ROW, (row,)
             yield from _delete_hash(row)
             continue
         yield INSERT_EMPTY_ROW, (row, now)
-        ((_, columns, expires_at, _),) = yield Keyed(LOCK_ROW, (row,))
-        is_expired = expires_at is not None and expires_at <= now
-        found: Mapping[str, Any] | None = None if is_expired else orjson.loads(columns)
-        for change in own:
-            found = change.apply(found)
+        ((_, columns, expires_at, version, _),) = yield Keyed(LOCK_ROW, (row,))
+        found = _changed(own, columns, expires_at, now)
         if found is None:
             yield DELETE_ROW, (row,)
         else:
-            keep_ms = own[-1].keep_ms
-            expires_at = now + keep_ms if keep_ms else None
-            yield UPDATE_ROW, (row, orjson.dumps(found).decode(), now, changed_by, expires_at)
+            values = _values(row, found, own[-1].keep_ms, now, changed_by)
+            yield UPDATE_ROW, values
+            stamps[row] = _stamp(version + 1, values[-1])
         if any(change.is_removal for change in own):
             yield from _delete_hash(row)
+    return stamps
+
+
+def write_together(changes: Sequence[RowChange], now: int, changed_by: str) -> Work[None]:
+    """See `TableRows.change_together`."""
+    own: dict[str, list[RowChange]] = {name: [] for name in names_of(changes)}
+    for change in changes:
+        own[change.row].append(change)
+    locked = yield LOCK_ROWS.of(len(own)).locking("FOR UPDATE"), tuple(own)
+    before = {name: (columns, expires_at) for name, columns, expires_at in locked}
+    written = []
+    removed = list[str]()
+    for name, each in own.items():
+        found = _changed(each, *before.get(name, (None, None)), now)
+        if found is None:
+            removed.append(name)
+        else:
+            written.append(_values(name, found, each[-1].keep_ms, now, changed_by))
+    yield Many(PUT_ROW, written)
+    freed = [name for name, each in own.items() if any(change.is_removal for change in each)]
+    key = (yield SELECT_KEY, ("",)) if freed else []
+    hashes = [_hash_of(name, key[0][1]) for name in freed] if key else []
+    yield Many(DELETE_ROW, [(name,) for name in (*removed, *filter(None, hashes))])
+
+
+def _changed(
+    changes: Iterable[RowChange], columns: str | None, expires_at: int | None, now: int
+) -> Mapping[str, Any] | None:
+    """Apply a row's changes. `columns` is JSON; None stands for no row."""
+    is_missing = columns is None or _is_expired(expires_at, now)
+    found: Mapping[str, Any] | None = None if is_missing else orjson.loads(columns or "")
+    for change in changes:
+        found = change.apply(found)
+    return found
+
+
+def _values(
+    row: str, columns: Mapping[str, Any] | None, keep_ms: int, now: int, changed_by: str
+) -> tuple[str, str, int, str, int | None, str]:
+    """Those of PUT_ROW and UPDATE_ROW; the nonce comes last."""
+    return row, orjson.dumps(columns).decode(), now, changed_by, now + keep_ms if keep_ms else None, _nonce()
+
+
+def _nonce() -> str:
+    return secrets.token_hex(8)
 
 
 def _delete_hash(row: str) -> Work[None]:
@@ -362,7 +463,7 @@ def forget_row(row: str, key: bytes | None) -> Work[None]:
     """Delete a row; with a key, a hash takes its place."""
     yield Keyed(LOCK_ROW, (row,))  # a turn may be changing it
     if key is not None:
-        yield INSERT_HASH, (row, hash_of_row(row, key))
+        yield INSERT_HASH, (row, hash_of_row(row, key), _nonce())
     yield DELETE_ROW, (row,)
 
 
@@ -370,13 +471,19 @@ def forget_values(row: str, names: Collection[str]) -> Work[None]:
     found = yield Keyed(LOCK_ROW, (row,))
     if found:
         columns = {name: value for name, value in orjson.loads(found[0][1]).items() if name not in names}
-        yield SET_COLUMNS, (row, orjson.dumps(columns).decode())
+        yield SET_COLUMNS, (row, orjson.dumps(columns).decode(), _nonce())
 
 
 async def all_rows(database: Database) -> AsyncIterator[tuple[str, str]]:
     """Leave out the hashes and their key. The columns are JSON."""
+    async for piece in pieces_of_rows(database):
+        for name, columns in piece:
+            yield name, columns
+
+
+async def pieces_of_rows(database: Database) -> AsyncIterator[list[tuple[str, str]]]:
+    """As `all_rows`; a piece may be empty."""
     name = ""
     while rows := await database.read(SELECT_ALL_ROWS, name, PIECE):
-        for name, columns in rows:
-            if "#" not in table_of(name):
-                yield name, columns
+        name = rows[-1][0]
+        yield [(name, columns) for name, columns in rows if "#" not in table_of(name)]

@@ -36,15 +36,15 @@ SELECT_REVISION: Final = Sql("SELECT hash, flow, sources, created_at FROM revisi
 SELECT_OPEN_REVISIONS: Final = Sql(
     """
     SELECT flow, revision, count(*)
-    FROM calls
-    WHERE NOT is_over AND created_at >= $1
+    FROM (
+        SELECT flow, revision FROM calls WHERE NOT is_over AND created_at >= $1 ORDER BY created_at DESC LIMIT $2
+    ) AS newest
     GROUP BY flow, revision
     ORDER BY flow, count(*) DESC, revision
     """,
     sqlite="""
     SELECT flow, revision, count(*)
-    FROM calls
-    WHERE is_over = 0 AND created_at >= $1
+    FROM (SELECT flow, revision FROM calls WHERE is_over = 0 AND created_at >= $1 ORDER BY created_at DESC LIMIT $2)
     GROUP BY flow, revision
     ORDER BY flow, count(*) DESC, revision
     """,
@@ -182,10 +182,10 @@ class UpkeepReader:
     async def count_open(self, since: int) -> int:
         return int((await self._read(COUNT_OPEN, since))[0][0])
 
-    async def open_revisions(self, since: int) -> list[tuple[str, str, int]]:
-        return [
-            (flow, revision, int(calls)) for flow, revision, calls in await self._read(SELECT_OPEN_REVISIONS, since)
-        ]
+    async def open_revisions(self, since: int, most: int) -> list[tuple[str, str, int]]:
+        """Flow, revision and number of calls, of the newest calls (at most `most`) that began at or after `since`."""
+        found = await self._read(SELECT_OPEN_REVISIONS, since, most)
+        return [(flow, revision, int(calls)) for flow, revision, calls in found]
 
     async def revision(self, hash_: str) -> RevisionRow | None:
         rows = await self._read(SELECT_REVISION, hash_)

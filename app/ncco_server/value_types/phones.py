@@ -217,8 +217,9 @@ def without_trunk_prefix(digits: str) -> str:
     if found is None:
         return digits
     national = phonenumbers.national_significant_number(found)
-    is_trunk = not (phonenumbers.is_valid_number(found) or _may_begin_with_zero(found.country_code))
-    if is_trunk and national.startswith("0"):
+    if national.startswith("0") and not (
+        phonenumbers.is_valid_number(found) or _may_begin_with_zero(found.country_code)
+    ):
         national = national.lstrip("0")
     plain = f"{found.country_code}{national}"
     return plain if E164.fullmatch(plain) else digits

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 from urllib.parse import unquote
@@ -15,6 +16,7 @@ from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.tables import Table, TableRowDocument
 from ncco_server.store.api_keys import ApiKeyRow
+from ncco_server.store.table_rows import ABSENT
 from ncco_server.table_rows import RowChange
 from ncco_server.web.programs import REFUSALS, Api, ApiState, Key, Refused, audit, json_body, read_body
 
@@ -24,8 +26,11 @@ KEY: Final = (
     "The values of the row's key, each percent-encoded, with `/` between them: `447700900123`, or "
     "`442079460000/447700900123`."
 )
-IF_MATCH: Final = "The ETag that the row must have, or `*` if it must exist."
+IF_MATCH: Final = "The ETag that the row must have, or several with commas between them, or `*` if it must exist."
 IF_NONE_MATCH: Final = "`*` if the row must not exist."
+_ANY: Final = "*"
+_ETAG: Final = re.compile(r'(?<![^ \t,])"([^"]+)"')
+"""A weak one (`W/"..."`) matches nothing. Source: RFC 9110, 13.1.1."""
 
 
 class DeclaredTable(BaseModel):
@@ -44,7 +49,10 @@ class DeclaredTable(BaseModel):
 
 
 class TableRowsPage(BaseModel):
-    """Some rows in the order of their keys; `next` is the `after` of the next page, or null."""
+    """Some rows in the order of their keys; `next` is the `after` of the next page, or null after the last one.
+
+    A page of a search may have no rows although there is a next one.
+    """
 
     rows: list[TableRowDocument]
     next: str | None
@@ -122,25 +130,24 @@ async def _row(table: OneTable, values: Annotated[Sequence[str], Depends(_key_va
 OneRow: TypeAlias = Annotated[NamedRow, Depends(_row)]
 
 
-async def _versions(
-    api: Api,
+async def _stamps(
     row: OneRow,
     _: ChangedTable,
-    if_match: Annotated[str, Header(max_length=100, description=IF_MATCH)] = "",
-    if_none_match: Annotated[str, Header(max_length=100, description=IF_NONE_MATCH)] = "",
-) -> Mapping[str, int]:
-    """The version that the row must still have, by name. Raises Refused if it has another."""
-    if if_none_match == "*":
-        return {row.name: 0}
-    if not if_match:
+    if_match: Annotated[str | None, Header(max_length=100, description=IF_MATCH)] = None,
+    if_none_match: Annotated[str | None, Header(max_length=100, description=IF_NONE_MATCH)] = None,
+) -> Mapping[str, Collection[str] | None]:
+    """The stamps that the row may have, by name. Raises Refused."""
+    if if_none_match is not None and (if_none_match != _ANY or if_match is not None):
+        cure = "Write `If-None-Match: *`, or `If-Match` with an ETag."
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "no change has such a condition", cure, "if-none-match")
+    if if_none_match is not None:
+        return {row.name: (ABSENT,)}
+    if if_match is None:
         return {}
-    found = await row.table.get(row.name, api.clock())
-    if found is None or if_match not in ("*", f'"{found.stamp}"'):
-        raise _changed()
-    return {row.name: found.version}
+    return {row.name: None if if_match == _ANY else _ETAG.findall(if_match)}
 
 
-Versions: TypeAlias = Annotated[Mapping[str, int], Depends(_versions)]
+Stamps: TypeAlias = Annotated[Mapping[str, Collection[str] | None], Depends(_stamps)]
 
 router = APIRouter(responses=REFUSALS)
 
@@ -177,34 +184,38 @@ async def change_rows(request: Request, api: Api, key: Key, table: ChangedTable)
     changes[len(changes) - removed :] = [
         RowChange(change.row, is_removal=True) for change in changes[len(changes) - removed :]
     ]
-    await table.write(changes, api.clock(), f"API key {key.name}")
+    await table.write_together(changes, api.clock(), f"API key {key.name}")
     audit(request, "rows changed", key=key.name, table=table.definition.name, rows=str(len(changes)))
 
 
 @router.get("/tables/{table}/{key:path}")
 async def get_row(api: Api, response: Response, row: OneRow) -> TableRowDocument:
     """Get a row, with its ETag."""
-    return await _shown(api, response, row)
+    found = await row.table.get(row.name, api.clock())
+    if found is None:
+        raise Refused(HTTPStatus.NOT_FOUND, "there is no such row", "Check its key.")
+    response.headers["ETag"] = f'"{found.stamp}"'
+    return found
 
 
 @router.put("/tables/{table}/{key:path}", status_code=HTTPStatus.NO_CONTENT, openapi_extra=json_body(COLUMNS))
-async def put_row(request: Request, api: Api, key: Key, row: OneRow, versions: Versions) -> Response:
+async def put_row(request: Request, api: Api, key: Key, row: OneRow, stamps: Stamps) -> Response:
     """Add a row, or replace all columns of one: those that are not given lose their values."""
     change = row.table.change({**await _columns(request, row), **row.key}, replaces=True)
-    return await _write(request, api, key, row, change, versions)
+    return await _write(request, api, key, row, change, stamps)
 
 
 @router.patch("/tables/{table}/{key:path}", status_code=HTTPStatus.NO_CONTENT, openapi_extra=json_body(COLUMNS))
-async def patch_row(request: Request, api: Api, key: Key, row: OneRow, versions: Versions) -> Response:
+async def patch_row(request: Request, api: Api, key: Key, row: OneRow, stamps: Stamps) -> Response:
     """Add a row, or change columns of one. null removes a value."""
     change = row.table.change({**await _columns(request, row), **row.key})
-    return await _write(request, api, key, row, change, versions)
+    return await _write(request, api, key, row, change, stamps)
 
 
 @router.delete("/tables/{table}/{key:path}", status_code=HTTPStatus.NO_CONTENT)
-async def delete_row(request: Request, api: Api, key: Key, row: OneRow, versions: Versions) -> Response:
+async def delete_row(request: Request, api: Api, key: Key, row: OneRow, stamps: Stamps) -> Response:
     """Remove a row. Removing it again changes nothing."""
-    return await _write(request, api, key, row, RowChange(row.name, is_removal=True), versions)
+    return await _write(request, api, key, row, RowChange(row.name, is_removal=True), stamps)
 
 
 async def _columns(request: Request, row: NamedRow) -> Mapping[str, Any]:
@@ -215,27 +226,19 @@ async def _columns(request: Request, row: NamedRow) -> Mapping[str, Any]:
 
 
 async def _write(  # noqa: PLR0917 - what three routes have in common
-    request: Request, api: ApiState, key: ApiKeyRow, row: NamedRow, change: RowChange, versions: Mapping[str, int]
+    request: Request,
+    api: ApiState,
+    key: ApiKeyRow,
+    row: NamedRow,
+    change: RowChange,
+    stamps: Mapping[str, Collection[str] | None],
 ) -> Response:
     """Change a row; the reply has its new ETag. Raises Refused if it has changed."""
     try:
-        await row.table.write([change], api.clock(), f"API key {key.name}", versions)
+        written = await row.table.write([change], api.clock(), f"API key {key.name}", stamps)
     except RowChanged as error:
-        raise _changed() from error
+        problem = "the row is another one now"
+        raise Refused(HTTPStatus.PRECONDITION_FAILED, problem, "Get it again, and repeat the change.") from error
     audit(request, "row changed", key=key.name, table=row.table.definition.name)
-    response = Response(status_code=HTTPStatus.NO_CONTENT)
-    if not change.is_removal:
-        await _shown(api, response, row)
-    return response
-
-
-async def _shown(api: ApiState, response: Response, row: NamedRow) -> TableRowDocument:
-    found = await row.table.get(row.name, api.clock())
-    if found is None:
-        raise Refused(HTTPStatus.NOT_FOUND, "there is no such row", "Check its key.")
-    response.headers["ETag"] = f'"{found.stamp}"'
-    return found
-
-
-def _changed() -> Refused:
-    return Refused(HTTPStatus.PRECONDITION_FAILED, "the row is another one now", "Get it again, and repeat the change.")
+    stamp = written[row.name]
+    return Response(status_code=HTTPStatus.NO_CONTENT, headers={"ETag": f'"{stamp}"'} if stamp else None)

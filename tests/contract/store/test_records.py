@@ -206,7 +206,9 @@ async def test_open_calls_are_counted_by_their_revisions(store: Store, records: 
     await store.open_call(*new_call("old", created_at=NOON_MS - 1))
     await store.open_call(*new_call("over", is_over=True))
 
-    assert [("acme", "r0", 1), ("shop", "r2", 2), ("shop", "r1", 1)] == await records.open_revisions(NOON_MS)
+    assert [("acme", "r0", 1), ("shop", "r2", 2), ("shop", "r1", 1)] == await records.open_revisions(NOON_MS, 9)
+    await store.open_call(*new_call("new", flow="shop", revision="r3", created_at=NOON_MS + 1))
+    assert [("shop", "r3", 1)] == await records.open_revisions(NOON_MS, 1)
 
 
 async def test_traces_and_statuses_of_the_given_calls_are_returned(store: Store, records: Records) -> None:

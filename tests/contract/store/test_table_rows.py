@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from ncco_server.errors import RowChanged
 from ncco_server.store import AlreadyOpen, Conflict, RowChange, RowTaken, SqliteDatabase, Store, open_store
 from tests.support.postgres_stores import empty_database
 from tests.support.stored_rows import NOON_MS, new_call, next_turn
@@ -100,6 +101,28 @@ async def test_a_row_is_kept_for_its_time_after_the_last_change(store: Store) ->
     assert {"calls": 1} == await columns(store, now=end + DAY_MS)
     assert 1 == await store.sweep(0, 10, end + 2 * DAY_MS)
     assert [BOB] == [row.name for row in await store.tables.of_table("customers")]
+
+
+async def test_no_state_of_a_row_has_the_stamp_of_an_earlier_one(store: Store) -> None:
+    kept = RowChange(ADA, {"name": "Ada"}, keep_ms=DAY_MS)
+    removal = RowChange(ADA, is_removal=True)
+    seen = [(await store.tables.change([kept], NOON_MS, "a test"))[ADA]]
+    for changes in ([removal, kept], [kept]):
+        seen.append((await store.tables.change(changes, NOON_MS, "a test", {ADA: seen[-1:]}))[ADA])
+    assert {ADA: ""} == await store.tables.change([removal], NOON_MS, "a test", {ADA: None})
+    await store.open_call(*new_call("leg-1"), saves=(kept._replace(is_new=True),))
+    row = await store.tables.row(ADA, NOON_MS)
+    assert row is not None
+    assert (1, [row.stamp]) == (row.version, [*{row.stamp}.difference(seen)])
+    with pytest.raises(RowChanged):
+        await store.tables.change([kept], NOON_MS, "a test", {ADA: seen})
+    with pytest.raises(RowChanged):
+        await store.tables.change([kept], NOON_MS + DAY_MS, "a test", {ADA: [row.stamp]})
+    await store.tables.change([removal], NOON_MS, "a test", {ADA: [*seen, row.stamp]})
+    for stamps in (None, [row.stamp]):
+        with pytest.raises(RowChanged):
+            await store.tables.change([kept], NOON_MS, "a test", {ADA: stamps})
+    await store.tables.change([kept], NOON_MS, "a test", {ADA: [""]})
 
 
 async def test_a_person_is_forgotten_by_the_key_and_by_the_columns(store: Store) -> None:

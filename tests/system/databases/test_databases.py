@@ -79,7 +79,7 @@ def copy_postgres(home: Path, statements: list[str], version: str) -> str:
 
 
 COPIES: dict[str, Callable[[Path, list[str], str], str]] = {"sqlite": copy_sqlite, "postgres": copy_postgres}
-ADDITIONS = [f"{number:04}" for number in range(1, 16)]
+ADDITIONS = [f"{number:04}" for number in range(1, 17)]
 MISSING = {"0.1": ADDITIONS, "0.2": ADDITIONS, "0.3a": ADDITIONS[5:]}
 """The schema additions that each version's database lacks."""
 

@@ -198,6 +198,19 @@ async def test_a_row_that_somebody_else_changed_is_not_overwritten_or_removed(ta
     assert (422, None) == (late.status_code, await tables.columns())
 
 
+async def test_a_row_that_was_removed_and_added_again_is_not_overwritten_or_removed(tables: Tables) -> None:
+    name = f'customers["{ADA}"]'
+    at = round(NOON.timestamp() * 1000)
+    await tables.store.tables.change([RowChange(name, {"name": "Ada"})], at, "a test")
+    form = await tables.form()
+    for change in (RowChange(name, is_removal=True), RowChange(name, {"name": "Eve"})):
+        await tables.store.tables.change([change], at, "a test")
+    for path in ("row", "remove"):
+        late = await tables.client.post(f"/tables/customers/{path}", data={**form, "column.name": "Bob"})
+        assert (422, True) == (late.status_code, "Somebody else has changed this row" in words_of(late))
+    assert {"name": "Eve"} == await tables.columns()
+
+
 async def test_rows_are_found_by_a_number_or_a_text_and_listed_page_by_page(tables: Tables) -> None:
     await tables.store.tables.change(
         [RowChange(f'customers["4477009{number:05}"]', {"name": f"Ärztin {number}"}) for number in range(120)], 1, "api"

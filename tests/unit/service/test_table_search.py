@@ -85,3 +85,26 @@ async def test_a_table_that_is_too_large_to_search_is_reported(store: Store) -> 
     await store.tables.change([RowChange(f'shifts["{number}"]') for number in range(1001)], AT_MS, "a test")
     (problem,) = await names_found("order: name", store)
     assert "more than 1,000 rows" in problem
+
+
+TOURS = """\
+shared: true
+tables: {tours: {key: {day: date, hour: int}, columns: {free: int}}}
+lookups: {found: {table: tours, params: {wanted: text}, day: "{{ wanted }}", where: free == 0, order: -hour}}
+"""
+TOUR = (
+    'flow: main\ndefault: true\nstart: a\nsteps: {a: {lookup: {found: {wanted: "%s"}}, do: [{talk: A.}], goto: end}}\n'
+)
+
+
+@each_case(("wanted", "hours"), [("2030-01-01", [12, 9]), ("2030-01-02", [9]), ("2030-01-03", []), ("someday", [])])
+async def test_a_part_of_the_key_beside_a_condition_holds_too(wanted: str, hours: list[int]) -> None:
+    project = load({"flows/shared.yaml": TOURS, "flows/main.yaml": TOUR % wanted})
+    (asked,) = project.flows["main"].steps["a"].asks
+    free = {("2030-01-01", 9): 0, ("2030-01-01", 10): 2, ("2030-01-01", 12): 0, ("2030-01-02", 9): 0}
+    async with Store(SqliteDatabase(None)) as store:
+        rows = [RowChange(f'tours["{day}",{hour}]', {"free": left}) for (day, hour), left in free.items()]
+        await store.tables.change(rows, AT_MS - 10, "a test")
+        (answer,) = await rows_of(store, (Lookup("a", "found", asked.request({})._replace(at_ms=AT_MS), ""),))
+    value, _ = asked.definition.cast_answer(answer.value, answer.problem)
+    assert hours == ([row["hour"] for row in value["rows"]] if value["ok"] else [])

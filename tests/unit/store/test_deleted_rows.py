@@ -8,8 +8,10 @@ import sqlite3
 from pathlib import Path
 
 from ncco_server.store import SqliteDatabase, Store
+from ncco_server.store.database import Row
 from ncco_server.store.forgetting import Numbers
 from ncco_server.store.retention import sweep
+from ncco_server.store.sql import Sql
 from ncco_server.store.sqlite_file import run
 from tests.support.cases import each_case
 from tests.support.stored_rows import NOON_MS, NUMBER, hook_row, new_call, next_turn, webhook_row, write_calls
@@ -33,6 +35,33 @@ DAY_MS = 86_400_000
 )
 def test_a_number_is_found_in_any_notation(document: bytes) -> None:
     assert Numbers([NUMBER]).are_in(document)
+    assert Numbers([NUMBER]).may_be_in(b'{"a":"5%"}|' + document + b'|{"b":"\\u00e9"}')
+
+
+class CountingDatabase(SqliteDatabase):
+    """Counts the rows that are read."""
+
+    rows = 0
+
+    async def read(self, sql: Sql, *values: object) -> list[Row]:
+        found = await super().read(sql, *values)
+        self.rows += len(found)
+        return found
+
+
+async def test_to_find_a_number_the_documents_of_many_calls_are_read_together(tmp_path: Path) -> None:
+    database = CountingDatabase(tmp_path / "calls.db")
+    told = list[str]()
+    async with Store(database) as store:
+        calls = [new_call(f"leg-{number}") for number in range(600)]
+        strange = b'{"from":"447700900199","text":"\0\xff"}'
+        calls[400] = (calls[400][0], calls[400][1], calls[400][2]._replace(body=strange))
+        await asyncio.gather(*(store.open_call(*call) for call in calls))
+        counted = await store.forget(["447700900199"], dry_run=True, tell=told.append)
+        assert (1, True) == (counted.calls, database.rows < 300)
+        assert ["0 % of the webhooks searched", "41 % of the webhooks searched"] == told[:2]
+        assert 1 == (await store.forget(["447700900199"])).calls
+        assert 0 == (await store.forget(["447700900199"])).calls
 
 
 @each_case("document", [b"", b"1447700900123", b"4477009001234", b"44770090012", b"447700%20900123"])

@@ -149,8 +149,10 @@ async def test_a_hash_counts_as_the_row_until_the_row_is_removed(store: Store) -
         await store.open_call(*new_call("leg-1"), saves=new)
     assert await columns(store, ADA) is None
     with pytest.raises(RowChanged):
-        await store.tables.change([RowChange(BLOCKED)], NOON_MS, "a test", {BLOCKED: 0})
-    await store.tables.change([RowChange(BLOCKED, {"why": "again"})], NOON_MS, "a test", {BLOCKED: 1})
+        await store.tables.change([RowChange(BLOCKED)], NOON_MS, "a test", {BLOCKED: [""]})
+    hashed = await store.tables.row(BLOCKED, NOON_MS)
+    assert hashed is not None
+    await store.tables.change([RowChange(BLOCKED, {"why": "again"})], NOON_MS, "a test", {BLOCKED: [hashed.stamp]})
     assert {"why": "again"} == await columns(store, BLOCKED)
 
     await store.forget(["447700900123"], tables=DECLARED, now=NOON_MS)

@@ -44,6 +44,9 @@ def statements() -> Iterator[tuple[str, Sql]]:
         for name, value in vars(import_module(f"{store_package.__name__}.{module.name}")).items():
             if isinstance(value, Sql | ListSql):
                 yield f"{module.name}.{name}", value.of(2) if isinstance(value, ListSql) else value
+            elif isinstance(value, tuple):
+                own = ((number, each) for number, each in enumerate(value) if isinstance(each, Sql))
+                yield from ((f"{module.name}.{name}.{number}", each) for number, each in own)
 
 
 STATEMENTS: Final = dict(statements())

@@ -90,6 +90,52 @@ async def test_a_row_that_somebody_else_changed_is_not_overwritten(client: Clien
     assert 412 == (await client.patch(ADA, json={"name": "Ada"}, headers={"If-Match": etag})).status_code
 
 
+async def test_a_row_that_is_removed_and_added_again_while_the_body_arrives_is_not_overwritten(client: Client) -> None:
+    etag = (await client.put(ADA, json={"name": "Ada"})).headers["etag"]
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"name": '
+        await client.delete(ADA)
+        await client.put(ADA, json={"name": "Bob"})
+        yield b'"Eve"}'
+
+    for method in ("PUT", "PATCH"):
+        headers = {"If-Match": etag}
+        assert 412 == (await client.request(method, ADA, content=body(), headers=headers)).status_code
+        assert {"name": "Bob"} == await columns(client)
+
+
+async def test_the_reply_has_the_etag_of_its_own_change(client: Client) -> None:
+    replies = await asyncio.gather(*(client.patch(ADA, json={"calls": number}) for number in range(12)))
+    etags = [reply.headers["etag"] for reply in replies]
+    assert 12 == len(set(etags))
+    calls = (await client.get(ADA)).json()["columns"]["calls"]
+    assert [calls] == [
+        number
+        for number, etag in enumerate(etags)
+        if 412 != (await client.patch(ADA, json={"name": "Ada"}, headers={"If-Match": etag})).status_code
+    ]
+
+
+@each_case(
+    ("headers", "status"),
+    [
+        ({"If-Match": '"1-0", {etag}'}, 204),
+        ({"If-Match": "W/{etag}"}, 412),
+        ({"If-Match": '"*"'}, 412),
+        ({"If-Match": ""}, 412),
+        ({"If-Match": "nothing"}, 412),
+        ({"If-None-Match": "{etag}"}, 422),
+        ({"If-None-Match": "*", "If-Match": "*"}, 422),
+    ],
+)
+async def test_a_condition_is_met_or_refused(client: Client, headers: dict[str, str], status: int) -> None:
+    etag = (await client.put(ADA, json={"name": "Ada"})).headers["etag"]
+    asked = {name: value.format(etag=etag) for name, value in headers.items()}
+    assert status == (await client.delete(ADA, headers=asked)).status_code
+    assert (404 if status == 204 else {"name": "Ada"}) == await columns(client)
+
+
 async def test_only_one_of_several_clients_adds_a_row(client: Client) -> None:
     async def add(name: str) -> int:
         return (await client.put(ADA, json={"name": name}, headers={"If-None-Match": "*"})).status_code

@@ -326,7 +326,7 @@ def _read_definition(entry: Entry, reader: Resolver) -> LookupDefinition | None:
             returns = Returned(record({}, ANY))
         else:
             returns = (selection or table).returned
-            made["key"] = read_key(table, fields, inner) or {} if selection is None else {}
+            made["key"] = read_key(table, fields, inner) or {} if selection is None else selection.key
     definition = LookupDefinition.build(
         fields.without(*{"get", "post", "table"}.difference((word,))),
         inner,

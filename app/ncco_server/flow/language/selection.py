@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from jinja2 import nodes
@@ -17,7 +17,7 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.grammar.reader import Fields, Resolver
 from ncco_server.flow.issues import did_you_mean
 from ncco_server.flow.language.returns import Returned
-from ncco_server.flow.language.tables import TableDefinition
+from ncco_server.flow.language.tables import Key, TableDefinition, read_key_values
 from ncco_server.flow.nodes import Text
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Expression
@@ -62,6 +62,7 @@ class Selection:
     Attributes:
         order: a column or a value of the key; "" for the order of the keys.
         is_first: the answer is the first row, not a list.
+        key: values of a part of the key, which the rows must have too.
     """
 
     table: TableDefinition
@@ -69,6 +70,7 @@ class Selection:
     order: str = ""
     is_descending: bool = False
     is_first: bool = False
+    key: Key = field(default_factory=dict)
 
     @property
     def types(self) -> dict[str, Kind]:
@@ -89,7 +91,17 @@ class Selection:
         return Returned(record({ROWS: rows}), frozenset((ROWS, None, name) for name in secrets))
 
     def search(self, names: Mapping[str, Any]) -> TableSearch:
-        return TableSearch(self.table.name, lambda rows: self._answer(rows, names))
+        """Without rows if a value of the key is empty or of another type. Raises RenderError."""
+        part = self.table.key_values(self.key, names)
+        if len(part) < len(self.key):
+            return TableSearch(self.table.name, lambda _: None)
+        places = {place: part[name] for place, name in enumerate(self.table.key) if name in part}
+
+        def choose(rows: Iterable[StoredRow]) -> Any:
+            own = (row for row in rows if all(row[0][place] == value for place, value in places.items()))
+            return self._answer(own, names)
+
+        return TableSearch(self.table.name, choose)
 
     def _answer(self, rows: Iterable[StoredRow], names: Mapping[str, Any]) -> Any:
         found = list(self._found(rows, names))
@@ -178,7 +190,9 @@ def read_selection(table: TableDefinition, fields: Fields, reader: Resolver) -> 
     is_first: bool | None = False
     if (node := fields.get("first")) is not None:
         is_first = reader.literal(node, TYPES["bool"], "`first`")
-    return replace(selection, is_first=is_first) if is_first is not None else None
+    if is_first is None:
+        return None
+    return replace(selection, is_first=is_first, key=read_key_values(table, fields, reader))
 
 
 def _ordered(text: Text, table: TableDefinition, reader: Resolver) -> Variable | None:

@@ -122,18 +122,23 @@ class TableDefinition(MapForm):
 
         No value of a key is empty, such as a withheld number, or of another type.
         """
-        found: list[str | int] = []
-        for name, declared in self.key.items():
-            written = str(key[name].render(names)).strip()
-            try:
-                value = declared.type.cast(written)
-            except (ValueError, OverflowError):
-                return ""
-            if value == "":
-                return ""
-            found.append(value)
-        row = row_name(self.name, found)
+        found = self.key_values(key, names)
+        if len(found) < len(self.key):
+            return ""
+        row = row_name(self.name, [*found.values()])
         return row if len(row) <= MAX_NAME else ""
+
+    def key_values(self, key: Key, names: Mapping[str, Any]) -> dict[str, str | int]:
+        """Leave out a value that is empty, such as a withheld number, or of another type. Raises RenderError."""
+        found: dict[str, str | int] = {}
+        for name in (each for each in self.key if each in key):
+            try:
+                value = self.key[name].type.cast(str(key[name].render(names)).strip())
+            except (ValueError, OverflowError):
+                continue
+            if value != "":
+                found[name] = value
+        return found
 
     def lost_by(self, after: TableDefinition) -> Iterator[str]:
         """What the stored rows would lose if the table were declared like this."""
@@ -296,6 +301,12 @@ def read_key(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[s
         if fields.at("table").is_in_python:
             cure = f"write {', '.join(f'`{name}=..`' for name in missing)} as well"
         reader.report("E552", fields.at("table"), message, cure)
+    found = read_key_values(table, fields, reader)
+    return found if found.keys() == table.key.keys() else None
+
+
+def read_key_values(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[str, Value]:
+    """The values of the key that are written, and can be read."""
     found: dict[str, Value] = {}
     for name, declared in table.key.items():
         node = fields.get(name)
@@ -303,7 +314,7 @@ def read_key(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[s
         what = f"`{name}` of {fields.what}"
         if value is not None and node is not None and fits(value, declared.type, what, node, reader):
             found[name] = value
-    return found if found.keys() == table.key.keys() else None
+    return found
 
 
 def fits(value: Value, type_: Kind, what: str, node: Node, reader: Resolver) -> bool:
