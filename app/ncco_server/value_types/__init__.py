@@ -10,11 +10,15 @@ from ncco_server.value_types.collections import (
     MAX_ENTRIES,
     MAX_ITEMS,
     MAX_NESTING,
+    SENT,
     ListOf,
     MapOf,
     Sample,
+    SentMap,
+    SentText,
     open_record,
     record,
+    texts_of,
 )
 from ncco_server.value_types.kind import ANY, SAMPLE, BeyondLimit, Escape, JsonSchema, Kind
 from ncco_server.value_types.phones import (
@@ -43,6 +47,7 @@ __all__ = [
     "NO_BEGINNING",
     "POINTS",
     "SAMPLE",
+    "SENT",
     "TYPES",
     "WITHHELD",
     "BeyondLimit",
@@ -58,6 +63,8 @@ __all__ = [
     "Point",
     "PointInTime",
     "Sample",
+    "SentMap",
+    "SentText",
     "Url",
     "WholeNumber",
     "Word",
@@ -73,6 +80,7 @@ __all__ = [
     "point_of",
     "read_number",
     "record",
+    "texts_of",
     "without_trunk_prefix",
     "write",
 ]

@@ -17,8 +17,8 @@ from ncco_server.web.webhook_http import BodyTooLarge, WebhookRequest, WebhookRe
 _CLOCK: Final = "Check that the clock of this host is right (NTP): signatures are valid for five minutes."
 _FOREIGN: Final = "If it should be Vonage's, find out what replaces the Authorization header on the way."
 CURES: Final[Mapping[str, str]] = {
-    Refusal.NO_HEADER: "Switch on signed webhooks for the application in the Vonage dashboard. If they are on, a proxy or "
-    "tunnel in front of this server drops the Authorization header: make it forward it.",
+    Refusal.NO_HEADER: "Switch on signed webhooks for the application in the Vonage dashboard. If they are on, a "
+    "proxy or tunnel in front of this server drops the Authorization header: make it forward it.",
     Refusal.SEVERAL: "Find out what adds a header on the way: a proxy must forward only Vonage's header.",
     Refusal.NOT_BEARER: "Vonage sends `Authorization: Bearer ..`: find out which proxy or tunnel replaces it, perhaps "
     "with its own login, and switch that off for /webhooks/.",

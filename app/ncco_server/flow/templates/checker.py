@@ -27,7 +27,7 @@ from ncco_server.flow.templates.syntax import FOREIGN
 from ncco_server.flow.templates.tree import Template, Token
 from ncco_server.flow.zones import zone_cure
 from ncco_server.suggest import nearest
-from ncco_server.value_types import ANY, POINTS, TYPES, Kind, common_type, digits_in, list_of
+from ncco_server.value_types import ANY, POINTS, SENT, TYPES, Kind, common_type, digits_in, list_of
 
 _PREFIX: Final = "FLOW_"
 _KINDS: Final = {kind: type_.described for kind, type_ in TYPES.items()}
@@ -223,19 +223,25 @@ class Checker(NodeVisitor):
         return self._slice(node, key, of) if isinstance(key, nodes.Slice) else self._field(node, key.value, of)
 
     def _field(self, node: nodes.Getattr | nodes.Getitem, key: str | int, of: Kind) -> Kind | None:
-        if of.family == "any":
-            return ANY
+        if of.family == "any" or of is SENT:
+            return SENT if of is SENT else ANY
         if isinstance(key, int) and of.family == "list":
             return of.entry
         found = of.at(key) if isinstance(key, str) else None
+        cure: str | Fix
         shown = self.shown(node.node)
         token = self.template.key(node)
         if found is not None:
             if shown == "env":
                 self._check_env(token, str(key))
-            return found
+            if found is not SENT or key in of.fields or self.template.token(node.lineno).text != ".":
+                return found
+            cure = meant_word(str(key), of.fields, "")
+            if not cure:
+                return found
+            self.report("E304", self.template.whole_key(node), f'Vonage documents no "{key}" of {shown}', cure)
+            return None
         owner, _, meant = FOREIGN.names.get(str(key).lower(), "").rpartition(".")
-        cure: str | Fix
         if meant and owner == shown:
             cure = did_you_mean(meant)
         elif of.fields:
@@ -567,7 +573,7 @@ class Checker(NodeVisitor):
             return False
         while isinstance(node, nodes.Getattr):
             of = known_type(self.scope, node.node)
-            if of is None or not (node.attr in of.fields or of is HEADERS):
+            if of is None or not (node.attr in of.fields or of is HEADERS or SENT in (of, of.item)):
                 return False
             node = node.node
         return isinstance(node, nodes.Name)
