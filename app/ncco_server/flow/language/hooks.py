@@ -75,7 +75,8 @@ def event_record(
     """
     sent = _without_input(webhook.model_dump(by_alias=True))
     headers = sent.pop(HEADERS, None)
-    texts = {texts_of(field): SentText.of(_without_input(SentText.of(value).nested)) for field, value in sent.items()}
+    nested = {texts_of(field): SentText.of(value).nested for field, value in sent.items()}
+    texts = {field: SentText.of(_without_input(value)) for field, value in nested.items()}
     headers = {HEADERS: SentMap(texts_of(headers))} if isinstance(headers, Mapping) else {}
     return SentMap(
         {**NO_EVENT, **texts, **headers, "name": name, "how": how, "result": result, "call_result": call_result}

@@ -228,20 +228,14 @@ class Checker(NodeVisitor):
         if isinstance(key, int) and of.family == "list":
             return of.entry
         found = of.at(key) if isinstance(key, str) else None
-        cure: str | Fix
         shown = self.shown(node.node)
         token = self.template.key(node)
         if found is not None:
             if shown == "env":
                 self._check_env(token, str(key))
-            if found is not SENT or key in of.fields or self.template.token(node.lineno).text != ".":
-                return found
-            cure = meant_word(str(key), of.fields, "")
-            if not cure:
-                return found
-            self.report("E304", self.template.whole_key(node), f'Vonage documents no "{key}" of {shown}', cure)
-            return None
+            return self._sent(node, str(key), of) if found is SENT and key not in of.fields else found
         owner, _, meant = FOREIGN.names.get(str(key).lower(), "").rpartition(".")
+        cure: str | Fix
         if meant and owner == shown:
             cure = did_you_mean(meant)
         elif of.fields:
@@ -257,6 +251,15 @@ class Checker(NodeVisitor):
         message = f'{shown} has no "{key}"' if of.is_record else f'{shown} is {of.described} and has no "{key}"'
         self.report("E304", self.template.whole_key(node), message, cure)
         return None
+
+    def _sent(self, node: nodes.Getattr | nodes.Getitem, key: str, of: Kind) -> Kind | None:
+        """A field that Vonage does not document; in brackets, it may resemble one that it does."""
+        is_dotted = self.template.token(node.lineno).text == "."
+        cure = meant_word(key, of.fields, "") if is_dotted else ""
+        if cure:
+            message = f'Vonage documents no "{key}" of {self.shown(node.node)}'
+            self.report("E304", self.template.whole_key(node), message, cure)
+        return None if cure else SENT
 
     def _check_env(self, key: Token, name: str) -> None:
         known = self.scope.env
