@@ -291,8 +291,7 @@ class Run:
             dialled = before.dialled + stretch.dials
         else:
             ncco = self._builder.actions()
-            if self.context.cipher or scopes.secrets or before.parent:  # otherwise `spoken` params have public defaults
-                stored = self._builder.stored_actions(scopes.hide_option)
+            stored = self._builder.stored_actions(scopes.hide_option)
             waits = tuple(self._builder.waits)
             dialled = self._builder.dialled
             is_over = not any(wait.steers for wait in waits)

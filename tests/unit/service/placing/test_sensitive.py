@@ -209,7 +209,7 @@ async def test_a_param_that_looks_like_a_token_is_ordinary_text(memory: Store, f
     async with placing_world(memory, {TO: PERSON}, flows=flows) as world:
         values = {"note": LOOKS_LIKE_A_TOKEN, **({"code": CODE} if with_code and flows is NOTED else {})}
         await world.want(flow="noted", values=values)
-        await world.run(20)
+        await world.run(10)
         placed = (each for each in world.server.delivered if "/webhooks/placed/" in each[0].url)
         request, response = next(each for each in placed if "/event" not in each[0].url)
         repeated = await world.server.deliver(request)
