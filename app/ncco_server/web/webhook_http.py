@@ -16,12 +16,13 @@ from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import Receive, Scope
 from structlog.typing import FilteringBoundLogger
 
-from ncco_server.errors import SignatureError, WrongSignature
+from ncco_server.errors import MissingSignature, SignatureError, WrongSignature
 from ncco_server.issue import fix_keys
 from ncco_server.ncco.webhooks import repaired
 from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import FIELD_LIMIT, Delivery, Reply, query_fields
 from ncco_server.settings import Settings
+from ncco_server.settings.values import is_forwarded, is_loopback
 from ncco_server.vonage.signatures import Refusal, Verifier, verify_payload
 from ncco_server.web.log import WriteLine
 from ncco_server.web.metrics import Metrics
@@ -124,6 +125,9 @@ class WebhookRequest(HTTPConnection):
             except SignatureError:
                 await self._discard_body()
                 raise
+        elif not (config.settings.insecure or _is_local(self)):
+            await self._discard_body()
+            raise MissingSignature(Refusal.NOT_LOCAL)
         body = await self._read_body()
         came_at = perf_counter()
         is_get = method == "GET"
@@ -169,6 +173,21 @@ class WebhookRequest(HTTPConnection):
                 await self._read_body()
         except (TimeoutError, BodyTooLarge, ClientDisconnect):
             return
+
+
+_IN_PROCESS: Final = "testclient"
+"""The peer that Starlette's test client names; a server names an address."""
+
+
+def _is_local(request: HTTPConnection) -> bool:
+    """Whatever address the server listens on, and although a proxy or tunnel on this machine is a loopback peer.
+
+    A proxy through a Unix socket leaves no peer.
+    """
+    peer = request.client
+    return (
+        peer is not None and (is_loopback(peer.host) or peer.host == _IN_PROCESS) and not is_forwarded(request.headers)
+    )
 
 
 Fields: TypeAlias = tuple[dict[str, Any], str]
