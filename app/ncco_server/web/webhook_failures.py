@@ -19,8 +19,8 @@ _FOREIGN: Final = "If it should be Vonage's, find out what replaces the Authoriz
 CURES: Final[Mapping[str, str]] = {
     Refusal.NO_HEADER: "Switch on signed webhooks for the application in the Vonage dashboard. If they are on, a "
     "proxy or tunnel in front of this server drops the Authorization header: make it forward it.",
-    Refusal.NOT_LOCAL: "Set VONAGE_SIGNATURE_SECRET: in development mode, unsigned webhooks are accepted only from this "
-    "machine, without a proxy or tunnel.",
+    Refusal.NOT_LOCAL: "Set VONAGE_SIGNATURE_SECRET: in development mode, unsigned webhooks are accepted only from "
+    "this machine, without a proxy or tunnel.",
     Refusal.SEVERAL: "Find out what adds a header on the way: a proxy must forward only Vonage's header.",
     Refusal.NOT_BEARER: "Vonage sends `Authorization: Bearer ..`: find out which proxy or tunnel replaces it, perhaps "
     "with its own login, and switch that off for /webhooks/.",

@@ -271,15 +271,13 @@ NEIGHBOURS: dict[str, dict[str, Any]] = {
 }
 
 
-async def unsigned(
-    app: FastAPI, peer: str | None = "127.0.0.1", headers: dict[str, str] | None = None
-) -> httpx.Response:
+async def unsigned(app: FastAPI, peer: str | None = "127.0.0.1", **more: Any) -> httpx.Response:
     async def serve(scope: Any, receive: Any, send: Any) -> None:
         await app({**scope, "client": None if peer is None else (peer, 40000)}, receive, send)
 
-    async with app.router.lifespan_context(app):
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(serve), base_url="http://127.0.0.1:8000") as client:
-            return await client.post("/webhooks/answer", json={"to": "1", "uuid": "leg-1"}, headers=headers)
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(serve), base_url="http://127.0.0.1:8000")
+    async with app.router.lifespan_context(app), client:
+        return await client.post("/webhooks/answer", json={"to": "1", "uuid": "leg-1"}, **more)
 
 
 @pytest.mark.parametrize("stranger", STRANGERS)
