@@ -155,8 +155,8 @@ class ListOf(Kind):
 class Sample(dict[str, Any]):
     """Every key without a value of its own has the same text."""
 
-    def __init__(self, text: str, known: Mapping[str, Any]) -> None:
-        super().__init__(known)
+    def __init__(self, text: str, known: Mapping[str, Any] | None = None) -> None:
+        super().__init__(known or {})
         self.text = text
 
     def __missing__(self, name: str) -> str:
