@@ -221,8 +221,8 @@ async def _signed_request(client: httpx.AsyncClient, settings: Settings) -> Find
         return ok("a signed request comes through unchanged")
     if {"error", "fix"} <= reply.document.keys():
         cure = (
-            "Make the proxy or tunnel forward /webhooks/ with all headers and an unchanged body. If a setting or the "
-            "version has changed, start the server again."
+            "Make the proxy or tunnel forward /webhooks/ with the Authorization header and an unchanged body. If a "
+            "setting or the version has changed, start the server again."
         )
         return error(f"a signed request is refused there: {reply.document['error']}", cure)
     cure = "Make the proxy or tunnel forward /webhooks/, with GET and POST."

@@ -94,6 +94,11 @@ def remote_options(command: Callable[..., int]) -> Callable[..., int]:
     found = (
         url("--event-url", help="For a server at a URL: its event URL [none]."),
         url("--fallback-url", help="For a server at a URL: its fallback URL [none]."),
+        url(
+            "--public-url",
+            help="For a server at a URL: the base URL that it writes into its NCCOs, if it runs elsewhere; webhooks "
+            "for it go to the host and port of URL [none].",
+        ),
         click.option(
             "--method",
             type=click.Choice(("GET", "POST"), case_sensitive=False),
@@ -130,7 +135,8 @@ def remote_stage(
         application_id=known.get("VONAGE_APPLICATION_ID", ""),
         assumes=assumed_platform(),
     )
-    return RemoteStage(application, chaos=chaos, numbers=first_numbers(scenarios))
+    numbers = first_numbers(scenarios)
+    return RemoteStage(application, chaos=chaos, numbers=numbers, public_url=remote["public_url"])
 
 
 def refuse_remote(remote: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ncco_server.engine.dialling import refusal
 from ncco_server.engine.drafts import are_open_ended, asks, drafts_of, failsafe_tail, tail_of, wait_for
-from ncco_server.engine.session import OpenWait, TurnContext, WaitRef
+from ncco_server.engine.session import ENCRYPTED, OpenWait, TurnContext, WaitRef
 from ncco_server.errors import RenderError
 from ncco_server.flow.actions.part import Part
 from ncco_server.flow.frame import Draft, Frame, Target
@@ -175,7 +175,10 @@ class NccoBuilder:
         """As `Turn.stored_ncco`."""
         if not any(draft.secret for draft in self.drafts):
             return None
-        return [{**draft.action, **{name: hide(draft.action[name]) for name in draft.secret}} for draft in self.drafts]
+        return [
+            {**draft.action, **{name: hide(draft.action[name]) for name in draft.secret}, ENCRYPTED: draft.secret}
+            for draft in self.drafts
+        ]
 
 
 def _marked(flow: Flow, drafts: list[Draft]) -> list[Draft]:

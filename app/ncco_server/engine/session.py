@@ -255,6 +255,10 @@ def from_json(state: bytes) -> Session:
         raise ValueError(f"not the state of a session: {error}") from error
 
 
+ENCRYPTED: Final = "encrypted"
+"""In a stored action of a placed call: the names of the options that are tokens."""
+
+
 class Cipher(Protocol):
     """Encrypts the values that a placed call keeps until its last attempt is over."""
 

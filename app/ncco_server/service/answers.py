@@ -19,13 +19,15 @@ from ncco_server.value_types import number_of_caller
 async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> Reply:
     """If `flow` is None, the called number selects it. A repeat gets the stored bytes."""
     call = delivery.call
+    asked = turns.library.find(call.to, flow)
     refusing = await _refusing(turns, delivery) if turns.library.current.refusals else None
-    found = refusing or turns.library.find(call.to, flow)
+    found = refusing or asked
     id_ = session_id(call.uuid, flow)
     if found is None:
         return await _answer_without_flow(turns, delivery, id_, flow)
-    given = {} if flow is None else delivery.params(found.params)
-    secret = [name for name, param in found.params.items() if param.sensitive and flow is not None]
+    given = delivery.params(found.params)
+    declared = (found, asked) if asked is not None else (found,)  # the query of a refused caller is for another flow
+    secret = {name for each in declared for name, param in each.params.items() if param.sensitive}
     context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
     for _ in range(2):  # again with a new session, for a leg transferred into the same flow
         try:

@@ -57,7 +57,7 @@ class CallService(Turns):
         try:
             return await fallbacks.fall_back(self, delivery)
         except UnknownWait as error:
-            return self.failsafe_reply("fallback", str(error), delivery.call)
+            return self.failsafe_reply("fallback", str(error), delivery.call, is_called=delivery.failed_url.is_called)
         except StoreUnavailable as error:
             return self.without_store(delivery, None, str(error))
 

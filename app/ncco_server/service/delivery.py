@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import orjson
 
 from ncco_server.engine import JOINED, CallData, Session, Turn
 from ncco_server.ncco.webhooks import (
     FALLBACK_REASONS,
+    FallbackWebhook,
     Webhook,
     as_text,
     decode_json_fields,
@@ -45,6 +48,56 @@ ANSWER_FIELDS: Final = frozenset(
 ID_LIMIT: Final = 64
 """A longer leg UUID is replaced with its SHA-256."""
 
+FIELD_LIMIT: Final = 1000
+"""The fields of a query or a form. Our choice."""
+
+_NAMED: Final = frozenset({"input", "notify", "event", "onanswer", "placed", "answer"})
+
+
+def query_fields(text: str) -> dict[str, str]:
+    """The last of repeated names counts, because Vonage appends its parameters to those of the URL.
+
+    Raises ValueError for more than FIELD_LIMIT fields.
+    """
+    return dict(parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=FIELD_LIMIT))
+
+
+class FailedUrl(NamedTuple):
+    """The URL of a webhook that failed, which its fallback names.
+
+    Attributes:
+        kind: `answer`, `event`, `input`, `notify`, `onanswer`, `placed`, `placed-event`; "" if the URL is not ours.
+        name: the flow or the token; "" if the URL has none.
+        query: what the operator added to the URL.
+    """
+
+    kind: str
+    name: str
+    query: Mapping[str, object]
+
+    @property
+    def is_called(self) -> bool:
+        """Whether a called party waits for the reply, who must not hear the failsafe NCCO."""
+        return self.kind == "onanswer"
+
+    @classmethod
+    def read(cls, url: str) -> FailedUrl:
+        query: Mapping[str, object] = {}
+        path = ""
+        with suppress(ValueError):
+            path = urlsplit(url).path
+            query = query_fields(urlsplit(url).query)
+        _, found, route = unquote(path).rpartition("/webhooks/")
+        kind, *names = route.removesuffix("/").split("/") if found else [""]
+        match names:
+            case [] if kind in ("answer", "event"):
+                return cls(kind, "", query)
+            case [name] if name and kind in _NAMED:
+                return cls(kind, name, query)
+            case [name, "event"] if name and kind == "placed":
+                return cls("placed-event", name, query)
+        return cls("", "", query)
+
 
 @dataclass
 class Delivery:
@@ -57,7 +110,7 @@ class Delivery:
         problem: why the body could not be read, or "".
         came_at: when its last byte came, by `time.perf_counter`; 0 if not measured.
         reason: Vonage's reason for sending it to the fallback URL, or "".
-        query: the operator's addition to the URL of a POST; {} for a GET.
+        query: that of the URL. A GET has Vonage's fields in it, too.
     """
 
     method: str
@@ -112,14 +165,24 @@ class Delivery:
 
     def params(self, names: Collection[str]) -> dict[str, str]:
         """Read them from the query of the answer URL, without Vonage's own fields."""
-        query = self.fields if self.method == "GET" else self.query
+        query = self.query
         return {name: as_text(query[name]) for name in names if name in query and name not in ANSWER_FIELDS}
+
+    @cached_property
+    def failed_url(self) -> FailedUrl:
+        webhook = self.webhook
+        return FailedUrl.read((webhook.original_url or "") if isinstance(webhook, FallbackWebhook) else "")
 
     @property
     def original(self) -> Delivery:
-        fields = {name: value for name, value in self.fields.items() if name not in ("reason", "original_request")}
+        """The webhook that failed, with what its URL says."""
         reason = next((reason for reason in FALLBACK_REASONS if reason == self.fields.get("reason")), "")
-        return replace(self, fields=fields, reason=reason)
+        query = {**_without_failure(self.query), **self.failed_url.query}
+        return replace(self, fields=_without_failure(self.fields), reason=reason, query=query)
+
+
+def _without_failure(fields: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if name not in ("reason", "original_request")}
 
 
 def _text(fields: Mapping[str, object], name: str) -> str:

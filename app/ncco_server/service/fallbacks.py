@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final, cast
 
 from ncco_server import engine
@@ -24,34 +23,34 @@ INVALID_NCCO: Final = "Invalid NCCO."
 Source: webhook reference, Fallback.
 """
 
-CALLBACK_PATH: Final = re.compile(r"/webhooks/(input|notify|event|onanswer)/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
-ANSWER_PATH: Final = re.compile(r"/webhooks/answer(?:/([^/?#]+))?/?(?:[?#]|$)")
-PLACED_PATH: Final = re.compile(r"/webhooks/placed/([A-Za-z0-9_=-]+)(/event)?/?(?:[?#]|$)")
-
 
 async def fall_back(turns: Turns, delivery: Delivery) -> Reply:
     """Raise UnknownWait."""
     webhook = delivery.webhook
     if not isinstance(webhook, FallbackWebhook):
         return await answers.answer(turns, delivery)
-    url = webhook.original_url or ""
+    kind, name, _ = delivery.failed_url
     reason = webhook.reason or ""
     original = delivery.original
-    if found := CALLBACK_PATH.search(url):
-        return await _fall_back_on_wait(turns, cast(CallbackKind, found[1]), found[2], reason, original)
-    placed = PLACED_PATH.search(url)
-    if placed is not None and placed[2]:
-        return await placing.note_event(turns, placed[1], original) or await _record(turns, original)
-    if placed is not None:
-        return await _fall_back_on_placed(turns, placed[1], reason, original)
-    named = ANSWER_PATH.search(url)
-    if webhook.original_type == "event" and named is None:
+    match kind:
+        case "placed":
+            return await _fall_back_on_placed(turns, name, reason, original)
+        case "placed-event":
+            return await placing.note_event(turns, name, original) or await _record(turns, original)
+        case "input" | "notify" | "onanswer" | "event" if name:
+            return await _fall_back_on_wait(turns, cast(CallbackKind, kind), name, reason, original)
+    if is_of_event(webhook, kind):
         return await _fall_back_on_event(turns, original)
-    flow = named[1] if named else None
+    flow = name or None
     id_ = await answers.answered_session(turns, session_id(original.call.uuid, flow), original.call)
     if reason == INVALID_NCCO:
         return await _take_error_exit(turns, id_, ANSWERED, original)
     return await answers.answer(turns, original, flow)
+
+
+def is_of_event(webhook: FallbackWebhook, kind: str) -> bool:
+    """Whether an event failed, to which the reply would have been empty. `kind` is that of the failed URL."""
+    return kind != "answer" and (webhook.original_type or kind) == "event"
 
 
 async def _fall_back_on_wait(turns: Turns, kind: CallbackKind, token: str, reason: str, delivery: Delivery) -> Reply:

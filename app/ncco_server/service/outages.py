@@ -12,8 +12,8 @@ from ncco_server.engine import CallData
 from ncco_server.errors import UnknownWait
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.webhooks import FallbackWebhook
-from ncco_server.service.delivery import Delivery, Reply, session_id
-from ncco_server.service.fallbacks import ANSWER_PATH, CALLBACK_PATH, INVALID_NCCO, PLACED_PATH
+from ncco_server.service.delivery import Delivery, FailedUrl, Reply, session_id
+from ncco_server.service.fallbacks import INVALID_NCCO, is_of_event
 from ncco_server.service.tokens import read_token
 from ncco_server.service.turns import Turns
 
@@ -21,25 +21,27 @@ from ncco_server.service.turns import Turns
 def reply_without_store(turns: Turns, delivery: Delivery, name: str | None, problem: str) -> Reply:
     """`name` is the flow that the URL names; `problem` says why the store is unavailable."""
     webhook = delivery.webhook
+    call = delivery.call
+    failed = delivery.failed_url
     if not isinstance(webhook, FallbackWebhook):
-        return _reply(turns, delivery, turns.library.find_unstored(delivery.call.to, name), "answer", problem)
-    return _reply(turns, delivery.original, _flow_of(turns, webhook, delivery.call), "fallback", problem)
+        return _reply(turns, delivery, turns.library.find_unstored(call.to, name), "answer", problem)
+    if failed.is_called:
+        return turns.failsafe_reply("fallback", problem, call, is_called=True)._replace(is_unstored=True)
+    return _reply(turns, delivery.original, _flow_of(turns, webhook, failed, call), "fallback", problem)
 
 
-def _flow_of(turns: Turns, webhook: FallbackWebhook, call: CallData) -> Flow | None:
+def _flow_of(turns: Turns, webhook: FallbackWebhook, failed: FailedUrl, call: CallData) -> Flow | None:
     """Return None if only the store knows the flow, or Vonage has rejected our NCCO."""
-    url = webhook.original_url or ""
-    if webhook.reason == INVALID_NCCO or PLACED_PATH.search(url):
+    kind, name, _ = failed
+    if webhook.reason == INVALID_NCCO:
         return None
     library = turns.library
-    if (found := CALLBACK_PATH.search(url)) is None:
-        named = ANSWER_PATH.search(url)
-        is_answer = named is not None or webhook.original_type != "event"
-        return library.find_unstored(call.to, named and named[1]) if is_answer else None
-    if found[1] != "input":  # only an input webhook contains the number that the caller dialled
+    if kind == "answer" or not (name or is_of_event(webhook, kind)):
+        return library.find_unstored(call.to, name or None)
+    if kind != "input":  # only an input webhook contains the number that the caller dialled
         return None
     try:
-        ref = read_token(turns.policy.keys, "input", found[2])
+        ref = read_token(turns.policy.keys, "input", name)
     except UnknownWait:
         return None
     leg, _, name = ref.session.partition("/")

@@ -15,7 +15,7 @@ from ncco_server.engine.session import CalledFunction, StoredAnswer
 from ncco_server.ncco.actions import ACTIONS
 from ncco_server.ncco.webhooks import FALLBACK_REASONS, as_text
 from ncco_server.service.delivery import ANSWER_FIELDS
-from ncco_server.service.written_rows import MASKED, body_document, fields_of
+from ncco_server.service.written_rows import MASKED, body_document, encrypted_options, fields_of
 from ncco_server.store import Timeline, TurnRow, WebhookRow, moment_of
 
 _TAG: Final = re.compile("<[^>]*>")
@@ -200,9 +200,10 @@ def duration_text(seconds: float | None) -> str:
 
 def action_summary(action: Mapping[str, Any]) -> str:
     name = str(action.get("action", "?"))
-    value = action.get(ACTIONS[name].main) if name in ACTIONS else None
+    main = ACTIONS[name].main if name in ACTIONS else ""
+    value = action.get(main)
     words = "" if value is None else json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str) and value.startswith(MASKED):
+    if main in encrypted_options(action):
         words = "(not stored)"
     match name:
         case "connect":

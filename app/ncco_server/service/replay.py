@@ -83,9 +83,8 @@ def _begun(final: Session, entry: TimelineEntry, flow: Flow, context: TurnContex
         raise CannotReplay("it is the leg of a called party, whose parameters belong to another call")
     if final.call.request:
         raise CannotReplay("the server placed it, with params that are not stored with the call")
-    is_named = flow.name in final.id.split("/")[1:]  # only a URL that names the flow has params
-    given = {name: text for name, text in entry.params.items() if is_named and name in flow.params}
-    if any(text.startswith(MASKED) for text in given.values()):
+    given = {name: text for name, text in entry.params.items() if name in flow.params}
+    if any(flow.params[name].sensitive for name in given):
         raise CannotReplay("a param in the answer URL is sensitive, so it was not stored")
     return begin(flow, final.id, final.call, context, given)
 

@@ -37,6 +37,7 @@ from ncco_server.service.written_rows import (
     name_of_caller,
     recording_url,
     session_row,
+    stored_ncco,
     turn_row,
 )
 from ncco_server.store import (
@@ -135,10 +136,6 @@ def ncco_of_reply(turn: Turn, *, is_input: bool) -> bytes:
     return orjson.dumps(turn.ncco) if turn.ncco else END_OF_INPUT if is_input else b""
 
 
-def _stored(turn: Turn, ncco: bytes) -> bytes:
-    return ncco if turn.stored_ncco is None else orjson.dumps(turn.stored_ncco)
-
-
 class Turns:
     """Plays the turns of calls and stores them. The state of calls is only in the store.
 
@@ -199,7 +196,7 @@ class Turns:
             ncco = orjson.dumps(turn.ncco)
             hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms) if turn.hooks else ()
             row = session_row(turn.session, 1, now, now, leg)
-            played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks, params=params)
+            played = turn_row(turn, stored_ncco(turn, ncco), received, delivery, hooks, params=params)
             try:
                 is_written = await self.store.open_call(
                     row,
@@ -397,7 +394,7 @@ class Turns:
         own = hook_rows(turn.hooks, turn.session.id, delivery.received_ms) if turn.hooks else ()
         hooks = (*before.hooks, *own) if before.hooks else own
         moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
-        played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks)
+        played = turn_row(turn, stored_ncco(turn, ncco), received, delivery, hooks)
         parent = turn.session.parent
         await self.store.advance(
             moved,

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from ncco_server.engine import EventEffects, Session, Turn, WaitRef
-from ncco_server.engine.session import NOTHING, Cipher, to_json
+from ncco_server.engine.session import ENCRYPTED, NOTHING, Cipher, to_json
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.webhooks import (
     InputWebhook,
@@ -56,17 +56,32 @@ def mask(key: bytes, session: str, secret: str) -> str:
     return f"{MASKED}{digest[:8].hex()}"
 
 
+def stored_ncco(turn: Turn, ncco: bytes) -> bytes:
+    """The NCCO of a placed call says which options are tokens, even if none is but one looks like it."""
+    if turn.stored_ncco is not None:
+        return orjson.dumps(turn.stored_ncco)
+    looks_encrypted = bool(turn.session.call.request) and MASKED.encode() in ncco
+    return orjson.dumps([{**action, ENCRYPTED: ()} for action in turn.ncco]) if looks_encrypted else ncco
+
+
 def decrypted(ncco: bytes, cipher: Cipher | None) -> bytes | None:
     """Return None if a token cannot be decrypted."""
     actions: list[dict[str, Any]] = orjson.loads(ncco)
     for action in actions:
-        for name, token in action.items():
-            if isinstance(token, str) and _TOKEN.fullmatch(token):
-                text = cipher.decrypt(token) if cipher is not None else None
-                if text is None:
-                    return None
-                action[name] = orjson.loads(text)
+        for name in encrypted_options(action):
+            text = cipher.decrypt(action[name]) if cipher is not None else None
+            if text is None:
+                return None
+            action[name] = orjson.loads(text)
+        action.pop(ENCRYPTED, None)
     return orjson.dumps(actions)
+
+
+def encrypted_options(action: Mapping[str, Any]) -> Collection[str]:
+    """Earlier versions stored tokens without their names; there, any option that looks like a token is one."""
+    if ENCRYPTED in action:
+        return tuple(action[ENCRYPTED])
+    return [name for name, value in action.items() if isinstance(value, str) and _TOKEN.fullmatch(value)]
 
 
 def status_of(webhook: Webhook) -> str:

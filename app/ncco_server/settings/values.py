@@ -37,7 +37,10 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 
 def is_loopback(host: str) -> bool:
-    return host.lower() == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
+    if not is_address(host):
+        return host.lower() == "localhost"
+    address = ipaddress.ip_address(host)
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def read_host(text: str) -> str:
@@ -312,8 +315,12 @@ _FORWARDING: Final = (
 
 def is_direct(headers: Mapping[str, str]) -> bool:
     """Whether a request names this machine, without a proxy or tunnel. Headers are in lower case."""
-    host = name_in_host(headers.get("host", ""))
-    return is_loopback(host) and not any(name.startswith(_FORWARDING) for name in headers)
+    return is_loopback(name_in_host(headers.get("host", ""))) and not is_forwarded(headers)
+
+
+def is_forwarded(headers: Iterable[str]) -> bool:
+    """The names are in lower case."""
+    return any(name.startswith(_FORWARDING) for name in headers)
 
 
 DEFAULT: Final = "We are sorry, we cannot take your call right now. Please call again later."

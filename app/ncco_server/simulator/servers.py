@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, Self, TypeAlias
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import httpx
 import jwt
@@ -102,6 +102,24 @@ def with_query(url: str, fields: Mapping[str, Any], null: str | None = None) -> 
     return urlunsplit(parts._replace(query=f"{parts.query}&{query}" if parts.query else query, fragment=""))
 
 
+def moved(url: str, base: str, to: str) -> str:
+    """`url` at the server at `to` (scheme, host and port) if it begins with the URL `base`, else unchanged."""
+    try:
+        parts, old, new = urlsplit(url), urlsplit(base), urlsplit(to)
+        is_there = _origin(parts) == _origin(old)
+    except ValueError:
+        return url
+    prefix = old.path.rstrip("/")
+    if not is_there or not f"{parts.path}/".startswith(f"{prefix}/"):
+        return url
+    return urlunsplit(parts._replace(scheme=new.scheme, netloc=new.netloc, path=parts.path.removeprefix(prefix)))
+
+
+def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
+    """Raises ValueError for a port out of range."""
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
 def payload_hash(method: Method, url: str, body: bytes) -> str:
     """Hash a POST's raw body, or a GET's query as compact JSON in URL order.
 
@@ -127,12 +145,19 @@ class HttpServer:
     Args:
         transport: None for the network.
         patience_s: time limit of a request in real seconds; None for the request's own limits.
+        place: returns where to send a request for a URL.
 
     Attributes:
         faults: exceptions of an application in this process, each of which became a 500.
     """
 
-    def __init__(self, transport: httpx.AsyncBaseTransport | None = None, patience_s: float | None = None) -> None:
+    def __init__(
+        self,
+        transport: httpx.AsyncBaseTransport | None = None,
+        patience_s: float | None = None,
+        place: Callable[[str], str] = str,
+    ) -> None:
+        self._place = place
         self._transport = transport or httpx.AsyncHTTPTransport(trust_env=False)
         self._patience_s = patience_s
         self.faults: list[Exception] = []
@@ -153,8 +178,9 @@ class HttpServer:
         limits = {"timeout": httpx.Timeout(answer_s, connect=connect_s).as_dict()}
         try:
             async with asyncio.timeout(self._patience_s or connect_s + answer_s):
+                url = self._place(request.url)
                 sent = httpx.Request(
-                    request.method, request.url, headers=request.headers, content=request.body, extensions=limits
+                    request.method, url, headers=request.headers, content=request.body, extensions=limits
                 )
                 reply = await self._transport.handle_async_request(sent)
                 body = await reply.aread()

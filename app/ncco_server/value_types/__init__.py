@@ -10,11 +10,15 @@ from ncco_server.value_types.collections import (
     MAX_ENTRIES,
     MAX_ITEMS,
     MAX_NESTING,
+    SENT,
     ListOf,
     MapOf,
     Sample,
+    SentMap,
+    SentText,
     open_record,
     record,
+    texts_of,
 )
 from ncco_server.value_types.durations import meant_durations, milliseconds
 from ncco_server.value_types.kind import ANY, SAMPLE, BeyondLimit, Escape, JsonSchema, Kind, UnfitValue
@@ -44,6 +48,7 @@ __all__ = [
     "NO_BEGINNING",
     "POINTS",
     "SAMPLE",
+    "SENT",
     "TYPES",
     "WITHHELD",
     "BeyondLimit",
@@ -59,6 +64,8 @@ __all__ = [
     "Point",
     "PointInTime",
     "Sample",
+    "SentMap",
+    "SentText",
     "UnfitValue",
     "Url",
     "WholeNumber",
@@ -77,6 +84,7 @@ __all__ = [
     "point_of",
     "read_number",
     "record",
+    "texts_of",
     "without_trunk_prefix",
     "write",
 ]

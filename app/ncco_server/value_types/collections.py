@@ -7,11 +7,11 @@ import math
 from collections.abc import ItemsView, Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
-from typing import Any
+from typing import Any, Final
 
 from ncco_server.issue import Fix, Issue, fault, shown, wrong_type
 from ncco_server.value_types.kind import SAMPLE, JsonSchema, Kind, check_value
-from ncco_server.value_types.scalars import LARGE, write
+from ncco_server.value_types.scalars import LARGE, PlainText, write
 
 MAX_ITEMS = 200
 """Our choice, so that data from callers cannot cause long loops."""
@@ -153,10 +153,10 @@ class ListOf(Kind):
 
 
 class Sample(dict[str, Any]):
-    """Every key has the same text."""
+    """Every key without a value of its own has the same text."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__()
+    def __init__(self, text: str, known: Mapping[str, Any] | None = None) -> None:
+        super().__init__(known or {})
         self.text = text
 
     def __missing__(self, name: str) -> str:
@@ -175,9 +175,8 @@ class MapOf(Kind):
 
     @property
     def sample(self) -> Any:
-        if self.is_record and self.item is not None and not self.fields:
-            return Sample(self.typical)
-        return {name: inner.sample for name, inner in self.fields.items()}
+        known = {name: inner.sample for name, inner in self.fields.items()}
+        return Sample(self.typical, known) if self.is_record and self.item is not None else known
 
     @property
     def empty(self) -> dict[str, Any]:
@@ -204,3 +203,64 @@ def record(fields: Mapping[str, Kind], item: Kind | None = None) -> MapOf:
 def open_record(item: Kind, typical: str = SAMPLE) -> MapOf:
     """A map with any keys; `typical` is the text of a typical entry."""
     return MapOf(item=item, is_record=True, typical=typical)
+
+
+class SentText(str):
+    """A value of a webhook: text, or JSON for a map or a list. What is not in it is "".
+
+    With GET, Vonage sends nested values as JSON text.
+    """
+
+    __slots__ = ()
+
+    @property
+    def nested(self) -> Any:
+        """The map or list, whose leaves are texts; the text itself if it is neither."""
+        try:
+            found = json.loads(self) if self.lstrip()[:1] in ("{", "[") else None
+        except (ValueError, RecursionError):
+            found = None
+        return str(self) if found is None else texts_of(found)
+
+    def entry(self, key: str | int) -> SentText:
+        nested = self.nested
+        is_known = isinstance(nested, list) if isinstance(key, int) else isinstance(nested, dict)
+        try:
+            return SentText.of(nested[key]) if is_known else SentText()
+        except LookupError:
+            return SentText()
+
+    @classmethod
+    def of(cls, value: object) -> SentText:
+        is_nested = isinstance(value, Mapping | list)
+        return cls(json.dumps(texts_of(value), ensure_ascii=False) if is_nested else texts_of(value))
+
+
+class SentMap(dict[str, Any]):
+    """A map of a webhook. What is not in it is ""."""
+
+    def __missing__(self, name: str) -> SentText:
+        return SentText()
+
+
+def texts_of(value: object, depth: int = 0) -> Any:
+    """Values as text, within maps and lists; what is nested too deep or cannot be text is ""."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping) and depth < MAX_NESTING:
+        return {texts_of(str(key)): texts_of(each, depth + 1) for key, each in [*value.items()][:MAX_ITEMS]}
+    if isinstance(value, list) and depth < MAX_NESTING:
+        return [texts_of(each, depth + 1) for each in value[:MAX_ITEMS]]
+    try:
+        return write(value)
+    except ValueError:
+        return ""
+
+
+@dataclass(frozen=True)
+class _SentValue(PlainText):
+    pass
+
+
+SENT: Final = _SentValue()
+"""A value of a webhook that Vonage does not document: text, which may have entries."""

@@ -33,6 +33,7 @@ class Refusal(StrEnum):
     """For `SignatureError.reason` and the metrics."""
 
     NO_HEADER = "no authorization header"
+    NOT_LOCAL = "unsigned, and not from this machine"
     SEVERAL = "several authorization headers"
     NOT_BEARER = "no bearer token"
     MALFORMED = "malformed token"

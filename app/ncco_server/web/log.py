@@ -263,6 +263,7 @@ def log_webhook(
     seconds: float,
     delivery: Delivery | None,
     error: BaseException | None,
+    cure: str = "",
     shows_values: bool,
     shows_call: bool = False,
 ) -> None:
@@ -291,6 +292,7 @@ def log_webhook(
     if problem or error is not None:
         level = "warning"
         line["problem"] = _short(problem)
+        line |= {"fix": cure} if cure else {}
     if error is not None:
         level = "error"
         line |= _place(error)

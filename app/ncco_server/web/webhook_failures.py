@@ -14,19 +14,28 @@ from ncco_server.store.database import is_store_wait
 from ncco_server.vonage.signatures import Refusal
 from ncco_server.web.webhook_http import BodyTooLarge, WebhookRequest, WebhookResponse, error_body
 
-_SIGN: Final = "Switch on signed webhooks for the application in the Vonage dashboard."
-_COMPARE: Final = "Compare VONAGE_SIGNATURE_SECRET with the API settings of the Vonage dashboard."
 _CLOCK: Final = "Check that the clock of this host is right (NTP): signatures are valid for five minutes."
-_CURES: Final[Mapping[str, str]] = {
+_FOREIGN: Final = "If it should be Vonage's, find out what replaces the Authorization header on the way."
+CURES: Final[Mapping[str, str]] = {
+    Refusal.NO_HEADER: "Switch on signed webhooks for the application in the Vonage dashboard. If they are on, a "
+    "proxy or tunnel in front of this server drops the Authorization header: make it forward it.",
+    Refusal.NOT_LOCAL: "Set VONAGE_SIGNATURE_SECRET: in development mode, unsigned webhooks are accepted only from "
+    "this machine, without a proxy or tunnel.",
+    Refusal.SEVERAL: "Find out what adds a header on the way: a proxy must forward only Vonage's header.",
+    Refusal.NOT_BEARER: "Vonage sends `Authorization: Bearer ..`: find out which proxy or tunnel replaces it, perhaps "
+    "with its own login, and switch that off for /webhooks/.",
+    Refusal.MALFORMED: f"The token is cut off or not Vonage's. {_FOREIGN}",
+    Refusal.ALGORITHM: f"Vonage signs webhooks with HS256, so the token is not Vonage's. {_FOREIGN}",
+    Refusal.SIGNATURE: "Compare VONAGE_SIGNATURE_SECRET with the API settings of the Vonage dashboard.",
+    Refusal.ISSUER: f"The token is not Vonage's. {_FOREIGN}",
     Refusal.API_KEY: "Compare VONAGE_API_KEY with the Vonage dashboard, or leave it unset.",
     Refusal.APPLICATION: "Compare VONAGE_APPLICATION_ID with the Vonage dashboard, or leave it unset.",
+    Refusal.ISSUED_AT: f"The token is not Vonage's. {_FOREIGN}",
     Refusal.TOO_OLD: _CLOCK,
     Refusal.TOO_NEW: _CLOCK,
     Refusal.NOT_VALID_NOW: _CLOCK,
     Refusal.PAYLOAD: "Find out what changes the body or the query on the way: a proxy must forward both unchanged.",
-    Refusal.SEVERAL: "Find out what adds a header on the way: a proxy must forward only Vonage's header.",
 }
-"""Other reasons most likely come from the secret."""
 _SEND_AGAIN: Final = "Send it again; the server's log has the details."
 _OWN_URLS: Final = "This server writes callback URLs into its NCCOs; they cannot be made up."
 
@@ -43,7 +52,7 @@ class Failure(NamedTuple):
     outcome: str
     status: int
     problem: str
-    cure: str = _SEND_AGAIN
+    cure: str = ""
     is_playable: bool = False
     is_fault: bool = False
 
@@ -54,9 +63,9 @@ def failure_of(error: Exception, request: WebhookRequest, path: str) -> Failure:
     is_last = path == "/webhooks/fallback"  # the last chance to play an NCCO; elsewhere Vonage retries after a 503
     match error:
         case MissingSignature():  # Vonage rarely forgets the signature, and retries after a 503
-            return Failure("unsigned", 503, f"not signed: {error}", _SIGN)
+            return Failure("unsigned", 503, f"not signed: {error}", CURES[error.reason])
         case SignatureError():
-            return Failure("wrong-signature", 401, f"wrong signature: {error}", _CURES.get(error.reason, _COMPARE))
+            return Failure("wrong-signature", 401, f"wrong signature: {error}", CURES[error.reason])
         case UnknownWait() if "/{" in path:
             return Failure("unknown-wait", 404, str(error), _OWN_URLS)
         case StoreUnavailable():
@@ -94,9 +103,12 @@ def failure_response(error: Exception, request: WebhookRequest, path: str) -> We
     leg = (call.uuid, call.conversation_uuid)
     if not (failure.is_playable and plays_reply(path, webhook)):
         reply = Reply(None, route, failure.outcome, "", "", *leg, problem=failure.problem)
-        body = error_body(failure.problem, failure.cure)
-        return WebhookResponse(reply, failure.status, body, failure=failure.outcome, error=fault, closes=closes)
-    ncco = JOIN_SILENTLY if route == "onanswer" else request.calls.failsafe  # a called party hears no failsafe
+        body = error_body(failure.problem, failure.cure or _SEND_AGAIN)
+        return WebhookResponse(
+            reply, failure.status, body, failure=failure.outcome, cure=failure.cure, error=fault, closes=closes
+        )
+    is_called = route == "onanswer" or (delivery is not None and delivery.failed_url.is_called)
+    ncco = JOIN_SILENTLY if is_called else request.calls.failsafe
     reply = Reply(ncco, route, "failsafe", "", "", *leg, is_failsafe=True, problem=failure.problem)
     return WebhookResponse(reply, failure=failure.outcome, error=fault, closes=closes)
 

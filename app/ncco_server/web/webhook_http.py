@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any, Final, TypeAlias
-from urllib.parse import parse_qsl
 
 import orjson
 from fastapi import Response
@@ -17,12 +16,13 @@ from starlette.requests import ClientDisconnect, HTTPConnection
 from starlette.types import Receive, Scope
 from structlog.typing import FilteringBoundLogger
 
-from ncco_server.errors import SignatureError, WrongSignature
+from ncco_server.errors import MissingSignature, SignatureError, WrongSignature
 from ncco_server.issue import fix_keys
 from ncco_server.ncco.webhooks import repaired
 from ncco_server.service.calls import CallService
-from ncco_server.service.delivery import Delivery, Reply
+from ncco_server.service.delivery import FIELD_LIMIT, Delivery, Reply, query_fields
 from ncco_server.settings import Settings
+from ncco_server.settings.values import is_forwarded, is_loopback
 from ncco_server.vonage.signatures import Refusal, Verifier, verify_payload
 from ncco_server.web.log import WriteLine
 from ncco_server.web.metrics import Metrics
@@ -42,7 +42,6 @@ _HOST: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
 DEPTH_LIMIT: Final = 64
 """Our choice: real webhooks have four levels; deeper JSON may attack the parser."""
-FIELD_LIMIT: Final = 1000
 _FORM: Final = re.compile(rb"[\w.+%~*\[\]-]+=")
 
 PROBLEM_LIMIT: Final = 200
@@ -126,6 +125,9 @@ class WebhookRequest(HTTPConnection):
             except SignatureError:
                 await self._discard_body()
                 raise
+        elif config.dev and not (config.settings.insecure or _is_local(self)):
+            await self._discard_body()
+            raise MissingSignature(Refusal.NOT_LOCAL)
         body = await self._read_body()
         came_at = perf_counter()
         is_get = method == "GET"
@@ -138,7 +140,7 @@ class WebhookRequest(HTTPConnection):
         else:
             fields, problem = read_fields(body, headers.get(b"content-type", b"").lower())
         self.delivery = Delivery(
-            method, payload, fields, config.base_url(self), now, problem, came_at, query={} if is_get else written[0]
+            method, payload, fields, config.base_url(self), now, problem, came_at, query=written[0]
         )
 
     async def _read_body(self) -> bytes:
@@ -173,15 +175,28 @@ class WebhookRequest(HTTPConnection):
             return
 
 
+_IN_PROCESS: Final = "testclient"
+"""The peer that Starlette's test client names; a server names an address."""
+
+
+def _is_local(request: HTTPConnection) -> bool:
+    """Whatever address the server listens on, and although a proxy or tunnel on this machine is a loopback peer.
+
+    A proxy through a Unix socket leaves no peer.
+    """
+    peer = request.client
+    return (
+        peer is not None and (is_loopback(peer.host) or peer.host == _IN_PROCESS) and not is_forwarded(request.headers)
+    )
+
+
 Fields: TypeAlias = tuple[dict[str, Any], str]
 """The fields, and why they cannot be read ("" if they can)."""
 
 
 def read_query(query: bytes, source: str = "query") -> Fields:
-    """The last of repeated names counts, because Vonage appends its parameters to those of the URL."""
     try:
-        text = query.decode("utf-8", "replace")
-        return dict(parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=FIELD_LIMIT)), ""
+        return query_fields(query.decode("utf-8", "replace")), ""
     except ValueError:
         return {}, f"the {source} has more than {FIELD_LIMIT} fields"
 
@@ -228,7 +243,7 @@ def _is_deep(body: bytes) -> bool:
 
 
 class WebhookResponse(Response):
-    """The response to a webhook. `error` caused it and is logged, never sent."""
+    """The response to a webhook. `error` caused it and is logged, never sent; `cure` is logged, too."""
 
     def __init__(
         self,
@@ -237,6 +252,7 @@ class WebhookResponse(Response):
         content: bytes | None = None,
         *,
         failure: str = "",
+        cure: str = "",
         error: BaseException | None = None,
         closes: bool = False,
     ) -> None:
@@ -245,6 +261,7 @@ class WebhookResponse(Response):
         super().__init__(body, status_code, media_type="application/json" if body else None)
         self.reply = reply
         self.error = error
+        self.cure = cure
         if closes:
             self.headers["connection"] = "close"
         if reply.problem:

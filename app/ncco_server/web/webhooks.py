@@ -125,6 +125,7 @@ class WebhookRoute(APIRoute):
             seconds=seconds,
             delivery=request.delivery,
             error=response.error,
+            cure=response.cure,
             shows_values=config.dev,
             shows_call=config.settings.log == "pretty",
         )

@@ -96,7 +96,7 @@ class Conversation:
         body = hashed = json.dumps(fields).encode() if exchange.body is None else exchange.body.encode()
         if exchange.method == "GET":
             query = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
-            path, body = f"{path}?{urlencode(query)}", b""
+            path, body = f"{path}{'&' if '?' in path else '?'}{urlencode(query)}", b""
             hashed = json.dumps(query, separators=(",", ":")).encode()
         if exchange.signed is not None:
             headers["Authorization"] = f"Bearer {token(exchange.signed, hashed)}"

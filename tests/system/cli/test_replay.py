@@ -201,7 +201,7 @@ def test_a_missing_wait_ends_the_replay() -> None:
 
 
 GREETING = """flow: desk
-entry: true
+default: true
 params: {who: {type: text, default: you}, pin: {type: text, default: "", sensitive: true}}
 start: hello
 steps:
@@ -210,28 +210,32 @@ steps:
 """
 
 
-def answered_with(method: str, **params: str) -> Play:
+def answered_with(method: str, flow: str | None, **params: str) -> Play:
     """A call whose answer URL has these params."""
     fields = {**ANSWER, "uuid": LEG}
     url = "https://calls.example.com"
     if method == "GET":
-        webhook = Delivery("GET", urlencode(fields | params).encode(), fields | params, url, NOON)
+        webhook = Delivery(
+            "GET", urlencode(fields | params).encode(), fields | params, url, NOON, query=fields | params
+        )
     else:
         webhook = Delivery("POST", json.dumps(fields).encode(), fields, url, NOON, query=params)
-    return lambda call: call.service.answer(webhook, "desk")
+    return lambda call: call.service.answer(webhook, flow)
 
 
+@pytest.mark.parametrize("flow", ["desk", None])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_params_of_the_answer_url_are_used_in_the_replay(method: str) -> None:
-    record(answered_with(method, who="Ann"), GREETING)
+def test_params_of_the_answer_url_are_used_in_the_replay(method: str, flow: str | None) -> None:
+    record(answered_with(method, flow, who="Ann"), GREETING)
 
     assert [(1, True)] == [(number, turn["same"]) for number, turn in replayed().items()]
     assert "Ann" in ncco("calls", LEG).stdout
 
 
+@pytest.mark.parametrize("flow", ["desk", None])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_sensitive_params_of_the_answer_url_are_not_stored_and_end_the_replay(method: str) -> None:
-    record(answered_with(method, pin="258014"), GREETING)
+def test_sensitive_params_of_the_answer_url_are_not_stored_and_end_the_replay(method: str, flow: str | None) -> None:
+    record(answered_with(method, flow, pin="258014"), GREETING)
 
     assert "a param in the answer URL is sensitive, so it was not stored" in ncco("replay", LEG).stdout
     assert b"258014" not in b"".join(file.read_bytes() for file in Path().glob("ncco.db*"))

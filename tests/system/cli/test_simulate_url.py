@@ -14,6 +14,7 @@ import pytest
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from ncco_server.simulator.servers import moved
 from tests.support.cases import each_case
 from tests.support.fork_server import NCCO, PIPE, STDOUT, Forked
 from tests.system.cli.projects import ncco
@@ -40,6 +41,49 @@ def test_a_call_to_an_independent_server_is_simulated(address: str) -> None:
     assert 0 == done.exit_code, done.output
     assert "[press a key, or speak something; Enter: silence; ?: help]" in done.output
     assert '"There is no news."' in done.output
+
+
+elsewhere = FastAPI()
+
+
+@elsewhere.get("/answer")
+@elsewhere.post("/voice/answer")
+def answer_from_elsewhere() -> list[dict[str, Any]]:
+    asks = {"action": "input", "type": ["dtmf"], "eventUrl": ["https://Public.example.com:443/voice/choice?a=1"]}
+    return [{"action": "talk", "text": "Press 1."}, asks]
+
+
+@elsewhere.post("/choice")
+async def choice_from_elsewhere(request: Request) -> list[dict[str, Any]]:
+    digits = (await request.json())["dtmf"]["digits"]
+    return [{"action": "talk", "text": f"You pressed {digits}, {request.query_params['a']}."}]
+
+
+def test_callbacks_go_to_where_the_server_runs() -> None:
+    with served(elsewhere) as address:
+        done = call(f"{address}/answer", "--public-url", "https://public.example.com/voice/", typed="1\n")
+
+    assert 0 == done.exit_code, done.output
+    assert '"You pressed 1, 1."' in done.output
+
+
+@pytest.mark.parametrize(
+    ("url", "base", "sent"),
+    [
+        ("https://a.example/x?q=1#f", "https://a.example", "http://127.0.0.1:8000/x?q=1#f"),
+        ("https://A.example:443/x", "https://a.example/", "http://127.0.0.1:8000/x"),
+        ("https://a.example/voice/x", "https://a.example/voice", "http://127.0.0.1:8000/x"),
+        ("https://a.example/voice", "https://a.example/voice/", "http://127.0.0.1:8000"),
+        ("https://a.example/voices/x", "https://a.example/voice", "https://a.example/voices/x"),
+        ("https://a.example.evil/x", "https://a.example", "https://a.example.evil/x"),
+        ("http://a.example/x", "https://a.example", "http://a.example/x"),
+        ("https://a.example:8443/x", "https://a.example", "https://a.example:8443/x"),
+        ("http://[::1]:8000/x", "http://[::1]:8000", "http://127.0.0.1:8000/x"),
+        ("https://[a/x", "https://a.example", "https://[a/x"),
+    ],
+)
+def test_only_urls_below_the_public_url_are_moved(url: str, base: str, sent: str) -> None:
+    assert sent == moved(url, base, "http://127.0.0.1:8000/webhooks/answer")
 
 
 def test_its_first_fault_is_reported(address: str) -> None:

@@ -106,7 +106,7 @@ def account(pin):
 
 
 GREET = """flow: greet
-entry: true
+default: true
 params:
   who: {type: text, default: you}
   pin: {type: text, default: "", sensitive: true}
@@ -274,8 +274,11 @@ async def test_a_call_that_cannot_be_replayed_is_not_saved(
     assert not (project / "tests").exists()
 
 
+@pytest.mark.parametrize("flow", ["greet", None])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_the_query_of_the_answer_url_is_saved_unless_it_is_sensitive(method: str, tmp_path: Path) -> None:
+async def test_the_query_of_the_answer_url_is_saved_unless_it_is_sensitive(
+    method: str, flow: str | None, tmp_path: Path
+) -> None:
     write_project(tmp_path, greet=GREET)
     store = Store(SqliteDatabase(tmp_path / "calls.db"))
     await store.open()
@@ -283,14 +286,15 @@ async def test_the_query_of_the_answer_url_is_saved_unless_it_is_sensitive(metho
     fields = {**ANSWER, "uuid": LEG}
     query = {"who": "Ann", "pin": "84021739", "direction": "outbound"}
     if method == "GET":
-        raw, fields, query = urlencode(fields | query).encode(), fields | query, {}
+        fields = query = fields | query
+        raw = urlencode(query).encode()
     else:
         raw = json.dumps(fields).encode()
     received = Delivery(method, raw, fields, "https://calls.example.com", NOON, query=query)
-    await service.answer(received, "greet")
+    await service.answer(received, flow)
     await store.close()
 
-    reply = await keep(tmp_path, f"{LEG}/greet")
+    reply = await keep(tmp_path, f"{LEG}/{flow}" if flow else LEG)
 
     assert 200 == reply.status_code, reply.text
     kept = (tmp_path / "tests/scenarios/greet.yaml").read_text("utf-8")

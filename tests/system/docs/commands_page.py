@@ -30,6 +30,7 @@ commands use the same exit codes: **0** fine, **1** something is wrong, **2** ca
 | `--flows PATH` | the project folder, or its folder of flow files [`NCCO_FLOWS`, else `flows`] |
 | `--templates PATH` | the project's folder of templates [`NCCO_TEMPLATES`, else next to the flows] |
 | `--event-url`, `--fallback-url` | the server's other URLs [none] |
+| `--public-url` | the base URL that the server writes into its NCCOs, if it runs elsewhere [none] |
 | `--method` | the HTTP method for its answer and fallback URLs: `GET` or `POST` [GET] |
 | `--signature-secret` | the secret that signs the webhooks [`VONAGE_SIGNATURE_SECRET`, else they are unsigned] |
 """

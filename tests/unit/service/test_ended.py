@@ -141,6 +141,8 @@ async def test_a_caller_who_hangs_up_ends_the_call(call: ServedCall, store: Stor
     assert ("main", "menu", {"ticket": "T1"}) == (told["flow"], told["step"], told["variables"])
     assert {
         "name": "ended",
+        "direction": "inbound",
+        "uuid": LEG,
         "status": "completed",
         "duration": "7",
         "price": "0.01390000",

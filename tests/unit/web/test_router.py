@@ -252,3 +252,43 @@ async def test_the_log_goes_to_the_logger_of_the_package(home: Path, caplog: pyt
             await client.post("/webhooks/answer", json=CALL)
 
     assert [line for line in caplog.messages if line.startswith("event='webhook'") and "flow='phone'" in line]
+
+
+STRANGERS: dict[str, dict[str, Any]] = {
+    "another machine": {"peer": "192.0.2.7"},
+    "another machine by IPv6": {"peer": "2001:db8::7"},
+    "a proxy on this machine": {"headers": {"X-Forwarded-For": "127.0.0.1"}},
+    "a proxy with the standard header": {"headers": {"Forwarded": "for=127.0.0.1"}},
+    "a tunnel": {"headers": {"Ngrok-Trace-Id": "1"}},
+    "a Unix socket": {"peer": None},
+}
+NEIGHBOURS: dict[str, dict[str, Any]] = {
+    "IPv4": {},
+    "another loopback address": {"peer": "127.9.9.9"},
+    "IPv6": {"peer": "::1"},
+    "a socket for both": {"peer": "::ffff:127.0.0.1"},
+    "a test": {"peer": "testclient"},
+}
+
+
+async def unsigned(app: FastAPI, peer: str | None = "127.0.0.1", **more: Any) -> httpx.Response:
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, "client": None if peer is None else (peer, 40000)}, receive, send)
+
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(serve), base_url="http://127.0.0.1:8000")
+    async with app.router.lifespan_context(app), client:
+        return await client.post("/webhooks/answer", json={"to": "1", "uuid": "leg-1"}, **more)
+
+
+@pytest.mark.parametrize("stranger", STRANGERS)
+async def test_in_development_unsigned_webhooks_come_only_from_this_machine(stranger: str, home: Path) -> None:
+    reply = await unsigned(program(home), **STRANGERS[stranger])
+
+    assert (503, "unsigned") == (reply.status_code, reply.headers["ncco-failure"])
+    assert "Set VONAGE_SIGNATURE_SECRET" in reply.json()["fix"]
+    assert 200 == (await unsigned(program(home, insecure=True), **STRANGERS[stranger])).status_code
+
+
+@pytest.mark.parametrize("neighbour", NEIGHBOURS)
+async def test_in_development_this_machine_needs_no_signature(neighbour: str, home: Path) -> None:
+    assert 200 == (await unsigned(program(home), **NEIGHBOURS[neighbour])).status_code

@@ -16,9 +16,12 @@ import httpx
 import jwt
 import pytest
 from fastapi.routing import APIRoute
+from structlog.testing import capture_logs
 
 from ncco_server.service.calls import CallService
+from ncco_server.vonage.signatures import Refusal
 from ncco_server.web import create_app
+from ncco_server.web.webhook_failures import CURES
 from ncco_server.web.webhooks import CHECK_PATH, router
 from tests.support.cases import each_case
 from tests.unit.web.fake_calls import FAILSAFE, NCCO, FakeCalls, client_of, settings_with
@@ -155,6 +158,29 @@ async def test_an_unsigned_body_is_not_read(path: str, headers: dict[str, str], 
 
     assert status == sent[0]["status"]
     assert (b"connection", b"close") in sent[0]["headers"]
+
+
+REFUSED: dict[str, Callable[[], dict[str, str]]] = {
+    "a proxy or tunnel in front of this server drops the Authorization header": dict,
+    "which proxy or tunnel replaces it": lambda: {"authorization": "Basic dXNlcjpwYXNz"},
+    "The token is cut off": lambda: {"authorization": "Bearer e30.e30"},
+    "Compare VONAGE_SIGNATURE_SECRET": lambda: token(BODY, "another-secret-that-is-long-enough"),
+    "(NTP)": lambda: at(-400),
+    "a proxy must forward both unchanged": lambda: token(b"another body"),
+}
+
+
+@pytest.mark.parametrize("fix", REFUSED)
+async def test_a_refusal_says_how_to_fix_it_in_the_reply_and_in_the_log(fix: str) -> None:
+    with capture_logs() as lines:
+        response = await signed_client().post("/webhooks/answer", content=BODY, headers=REFUSED[fix]())
+
+    assert fix in response.json()["fix"]
+    assert fix in lines[0]["fix"]
+
+
+def test_every_refusal_has_a_fix() -> None:
+    assert set(Refusal) == set(CURES)
 
 
 async def test_refused_webhooks_do_not_count_as_failsafes() -> None:

@@ -260,8 +260,8 @@ def recorded_of(timeline: Timeline) -> dict[str, Any]:
     return {
         "flow": session.flow,
         "named": named,
-        "query": first.params if named and first is not None else {},
-        "is_outbound": bool(named) and session.call.direction == "outbound",
+        "query": first.params if first is not None else {},
+        "is_outbound": session.call.direction == "outbound",
         "to": session.call.to,
         "from": session.call.from_number,
         "made_at": moment_of(row.created_at).isoformat(),

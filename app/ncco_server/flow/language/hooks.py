@@ -41,44 +41,52 @@ from ncco_server.flow.nodes import Entry, Map, Node, Text
 from ncco_server.flow.scope import Param, ScopeTypes
 from ncco_server.flow.templates.values import Native, Value
 from ncco_server.ncco.statuses import STATUSES
-from ncco_server.ncco.webhooks import Webhook
-from ncco_server.value_types import TYPES, JsonSchema, record
+from ncco_server.ncco.webhooks import RecordWebhook, StatusWebhook, TranscriptionWebhook, Webhook
+from ncco_server.value_types import SENT, TYPES, JsonSchema, SentMap, SentText, open_record, record, texts_of
 
-_EVENT_FIELDS: Final = (
-    "status",
-    "timestamp",
-    "start_time",
-    "end_time",
-    "duration",
-    "size",
-    "recording_url",
-    "recording_uuid",
-    "transcription_url",
-    "detail",
-    "disconnected_by",
-    "sip_code",
-    "rate",
-    "price",
-    "network",
+_OWN_FIELDS: Final = ("name", "how", "result", "call_result")
+_SENT_FIELDS: Final = dict.fromkeys(
+    field.alias or name
+    for webhook in (StatusWebhook, RecordWebhook, TranscriptionWebhook)
+    for name, field in webhook.model_fields.items()
 )
-"""Source: webhook reference, Record, Transcription, Call status events."""
+HEADERS: Final = "headers"
+"""The endpoint's headers or metadata. Source: webhook reference, Call status events."""
+_INPUT: Final = re.compile("dtmf|speech|digits", re.IGNORECASE)
 
-EVENT: Final = record(dict.fromkeys(("name", *_EVENT_FIELDS, "how", "result", "call_result"), TYPES["text"]))
-"""Fields that this event does not have are ""."""
+EVENT: Final = record(
+    dict.fromkeys((*_OWN_FIELDS, *_SENT_FIELDS, "call_uuid", "type"), TYPES["text"]) | {HEADERS: open_record(SENT)},
+    SENT,
+)
+"""A field that this event does not have is "", and `headers` an empty map."""
 
-NO_EVENT: Final[Mapping[str, str]] = MappingProxyType(dict.fromkeys(EVENT.fields, ""))
+NO_EVENT: Final = SentMap(dict.fromkeys(EVENT.fields, "") | {HEADERS: SentMap()})
 
 
-def event_record(name: str, webhook: Webhook, how: str = "", result: str = "", call_result: str = "") -> dict[str, str]:
-    """The value of `event` for a webhook, such as one that reports a recording.
+def event_record(
+    name: str, webhook: Webhook, how: str = "", result: str = "", call_result: str = ""
+) -> Mapping[str, Any]:
+    """The value of `event` for a webhook, such as one that reports a recording: all that Vonage sent, as text.
 
     `name` is a word under `events`. `how` is `hangup`, `completed` or `lost`, and `call_result` one of
     `ncco_server.results.RESULTS`; both are "" unless the event is `ended`. `result` is the flow's own result, or else
     the outcome that it returned.
     """
-    found = {field: getattr(webhook, field, None) for field in _EVENT_FIELDS}
-    texts = {field: "" if value is None else str(value) for field, value in found.items()}
-    return {"name": name, **texts, "how": how, "result": result, "call_result": call_result}
+    sent = _without_input(webhook.model_dump(by_alias=True))
+    headers = sent.pop(HEADERS, None)
+    nested = {texts_of(field): SentText.of(value).nested for field, value in sent.items()}
+    texts = {field: SentText.of(_without_input(value)) for field, value in nested.items()}
+    headers = {HEADERS: SentMap(texts_of(headers))} if isinstance(headers, Mapping) else {}
+    return SentMap(
+        {**NO_EVENT, **texts, **headers, "name": name, "how": how, "result": result, "call_result": call_result}
+    )
+
+
+def _without_input(value: Any) -> Any:
+    """A caller's keys and words may be sensitive, and hooks are stored until they are sent."""
+    if isinstance(value, Mapping):
+        return {name: _without_input(inner) for name, inner in value.items() if not _INPUT.search(name)}
+    return [*map(_without_input, value)] if isinstance(value, list) else value
 
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
@@ -208,7 +216,8 @@ class HookDefinition(Definition):
 
 def _default_body(name: str, names: Mapping[str, Any], params: Iterable[str], variables: Iterable[str]) -> Any:
     """`params` and `variables` exclude sensitive names. Raises ValueError if a value cannot be JSON."""
-    event = {field: text for field, text in names["event"].items() if text}
+    known = names["event"].items()
+    event = {field: value.nested if isinstance(value, SentText) else value for field, value in known if value}
     data = {
         "call": {field: names["call"][field] for field in _CALL_FIELDS if names["call"].get(field)},
         "flow": names["flow"],

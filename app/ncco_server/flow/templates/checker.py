@@ -28,7 +28,7 @@ from ncco_server.flow.templates.tree import Template, Token
 from ncco_server.flow.zones import zone_cure
 from ncco_server.foreign_words import unit_of
 from ncco_server.suggest import nearest
-from ncco_server.value_types import ANY, POINTS, TYPES, Kind, common_type, digits_in, list_of
+from ncco_server.value_types import ANY, POINTS, SENT, TYPES, Kind, common_type, digits_in, list_of
 
 _PREFIX: Final = "FLOW_"
 _KINDS: Final = {kind: type_.described for kind, type_ in TYPES.items()}
@@ -249,8 +249,8 @@ class Checker(NodeVisitor):
         return self._slice(node, key, of) if isinstance(key, nodes.Slice) else self._field(node, key.value, of)
 
     def _field(self, node: nodes.Getattr | nodes.Getitem, key: str | int, of: Kind) -> Kind | None:
-        if of.family == "any":
-            return ANY
+        if of.family == "any" or of is SENT:
+            return SENT if of is SENT else ANY
         if isinstance(key, int) and of.family == "list":
             return of.entry
         found = of.at(key) if isinstance(key, str) else None
@@ -259,7 +259,7 @@ class Checker(NodeVisitor):
         if found is not None:
             if shown == "env":
                 self._check_env(token, str(key))
-            return found
+            return self._sent(node, str(key), of) if found is SENT and key not in of.fields else found
         cure = self._field_cure(node, str(key), of)
         message = f'{shown} has no "{key}"' if of.is_record else f'{shown} is {of.described} and has no "{key}"'
         self.report("E304", self.template.whole_key(node), message, cure)
@@ -297,6 +297,15 @@ class Checker(NodeVisitor):
         form = "time" if of.family == "time" else "date" if of.family == "date" and form == "time" else form
         written = f"{self.template.written_as(node.node).text} | spoken('{form}')"
         return self._rewritten(node, written, f'write {shown} | spoken("{form}")')
+
+    def _sent(self, node: nodes.Getattr | nodes.Getitem, key: str, of: Kind) -> Kind | None:
+        """A field that Vonage does not document; in brackets, it may resemble one that it does."""
+        is_dotted = self.template.token(node.lineno).text == "."
+        cure = meant_word(key, of.fields, "") if is_dotted else ""
+        if cure:
+            message = f'Vonage documents no "{key}" of {self.shown(node.node)}'
+            self.report("E304", self.template.whole_key(node), message, cure)
+        return None if cure else SENT
 
     def _check_env(self, key: Token, name: str) -> None:
         known = self.scope.env
@@ -628,7 +637,7 @@ class Checker(NodeVisitor):
             return False
         while isinstance(node, nodes.Getattr):
             of = known_type(self.scope, node.node)
-            if of is None or not (node.attr in of.fields or of is HEADERS):
+            if of is None or not (node.attr in of.fields or of is HEADERS or SENT in (of, of.item)):
                 return False
             node = node.node
         return isinstance(node, nodes.Name)

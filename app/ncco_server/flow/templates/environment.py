@@ -23,7 +23,7 @@ from ncco_server.flow.templates.budget import size_of, spend
 from ncco_server.flow.templates.escaping import ESCAPERS
 from ncco_server.flow.templates.filters import FILTERS, Absent, Unfit, default, is_absent
 from ncco_server.flow.templates.operators import add, compare, cut, subtract
-from ncco_server.value_types import MAX_ITEMS
+from ncco_server.value_types import MAX_ITEMS, SentText
 
 LOOP_FIELDS: Final = ("index", "index0", "first", "last", "length")
 
@@ -93,6 +93,8 @@ def _propagating_missing(apply: Callable[..., Any], price: int) -> Callable[...,
 
 def _entry(of: Any, key: str | int, path: str) -> Any:
     """Never read an attribute other than a field of `loop`."""
+    if isinstance(of, SentText):
+        return of.entry(key)
     if isinstance(of, LoopContext) and key in LOOP_FIELDS:
         return getattr(of, str(key))
     if isinstance(of, dict | Mapping) if isinstance(key, str) else isinstance(of, list | tuple):

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any, ClassVar, Final, Protocol, TypeAlias
 from urllib.parse import unquote
 
@@ -148,7 +149,8 @@ class _Rewriter:
             return node
         match node:
             case nodes.Output():
-                return nodes.Output([self._written(child) for child in node.nodes], lineno=node.lineno)
+                children = [*self._with_plus(node.nodes)]
+                return nodes.Output([self._written(child) for child in children], lineno=node.lineno)
             case nodes.For():
                 loop = self._copy(node)
                 loop.iter = _call("_items", loop.iter, repeated_operations(node))
@@ -165,6 +167,15 @@ class _Rewriter:
             case nodes.Getattr() | nodes.Getitem():
                 return self._entry(node)
         return self._copy(node)
+
+    def _with_plus(self, children: list[nodes.Expr]) -> Iterator[nodes.Expr]:
+        """In a URL's query, a `+` before a value is that of a number; a server would read it as a space."""
+        for child, after in zip_longest(children, children[1:]):
+            escaper = "" if after is None else self.escapers.get(self.template.start(after), "")
+            if isinstance(child, nodes.TemplateData) and escaper == "_url" and child.data.endswith("=+"):
+                yield nodes.TemplateData(f"{child.data[:-1]}%2B", lineno=child.lineno)
+            else:
+                yield child
 
     def _copy(self, node: nodes.Node) -> Any:
         if not isinstance(node, _COPIED):

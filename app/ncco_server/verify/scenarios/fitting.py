@@ -92,11 +92,12 @@ class Fitting:
             return self._fit_placed(call, reader)
         if call.flow:
             return self._fit_named(call, reader)
-        if call.query:
-            reader.report("S106", call.place, "`query` is already part of a flow's answer URL", "name the `flow`")
         if call.to:
             digits = "".join(char for char in call.to if char.isdigit())
-            if default is None and not any(digits in flow.numbers for flow in startable):
+            taking = next((flow for flow in startable if digits in flow.numbers), default)
+            if taking is not None:
+                _check_query(call, taking, reader)
+            else:
                 numbers = sorted(number for flow in startable for number in flow.numbers)
                 cure = f"flows take calls to {', '.join(numbers) or 'no number'}"
                 reader.report("S106", call.place, f"no flow takes calls to {call.to}", cure)
@@ -109,6 +110,7 @@ class Fitting:
             cure = f"name the flow, one of: {_listed(names)}{how}"
             reader.report("S106", call.place, "it is unclear which flow takes the call", cure)
             return call
+        _check_query(call, only, reader)
         if only.numbers:
             return replace(call, to=only.numbers[0])
         return replace(call, to=ANY_NUMBER, flow="" if only.default else only.name)
@@ -137,19 +139,23 @@ class Fitting:
             place = call.place if written is None else written.place
             reader.report("S106", place, f'there is no flow "{call.flow}"', near_or_all(call.flow, self._flows))
             return call
-        query = call.written.get("query")
-        for key, value in query.entries if isinstance(query, Map) else ():
-            if key.value in flow.params:
-                _check_value(f"the param {key.value}", value, [flow.params[key.value].type], reader)
-            elif key.value != DIRECTION:
-                cure = near_or_all(key.value, (*flow.params, DIRECTION))
-                reader.report("S112", key.place, f'the flow "{flow.name}" has no param "{key.value}"', cure)
+        _check_query(call, flow, reader)
         if not flow.is_startable:
             cure = "call a flow that runs it, or give it `numbers`, `default: true` or `entry: true`"
             reader.report("S106", call.place, f'no call can start in flow "{flow.name}"', cure)
         if not call.to and flow.numbers:
-            return replace(call, to=flow.numbers[0], flow=flow.name if call.query else "")
+            return replace(call, to=flow.numbers[0], flow="")
         return replace(call, to=call.to or ANY_NUMBER)
+
+
+def _check_query(call: ScenarioCall, flow: Flow, reader: Reader) -> None:
+    query = call.written.get("query")
+    for key, value in query.entries if isinstance(query, Map) else ():
+        if key.value in flow.params:
+            _check_value(f"the param {key.value}", value, [flow.params[key.value].type], reader)
+        elif key.value != DIRECTION:
+            cure = near_or_all(key.value, (*flow.params, DIRECTION))
+            reader.report("S112", key.place, f'the flow "{flow.name}" has no param "{key.value}"', cure)
 
 
 def _check(code: str, name: str, known: Iterable[str], place: Place, reader: Reader) -> bool:

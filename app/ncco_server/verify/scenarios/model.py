@@ -120,7 +120,7 @@ class ScenarioCall(ScenarioModel):
     flow: str = ""
     """the flow that takes the call"""
     query: Annotated[Mapping[str, str], TEXT_MAP] = field(default_factory=dict)
-    """the query of the flow's answer URL: params, and `direction`"""
+    """the query of the answer URL: params of the flow, and `direction`"""
     sip: Annotated[Mapping[str, str], TEXT_MAP] = field(default_factory=dict)
     """SIP headers by name"""
     user: str = ""

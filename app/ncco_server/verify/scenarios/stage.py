@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from itertools import takewhile
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
@@ -34,7 +35,7 @@ from ncco_server.simulator.assumptions import DEFAULTS, Assumptions
 from ncco_server.simulator.clock import VirtualClock
 from ncco_server.simulator.delivery import Application
 from ncco_server.simulator.parties import Behaviour
-from ncco_server.simulator.servers import App, AsgiServer, HttpServer
+from ncco_server.simulator.servers import App, AsgiServer, HttpServer, moved
 from ncco_server.store import WebhookRow
 from ncco_server.store.table_rows import all_rows
 from ncco_server.table_rows import RowChange
@@ -338,7 +339,8 @@ class LocalStage:
 class RemoteStage:
     """Plays scenarios against a server at a URL. What cannot be set or seen there goes into `Result.unjudged`.
 
-    `numbers` has each flow's number, if the project is known.
+    `numbers` has each flow's number, if the project is known. `public_url` is the base URL that the server writes into
+    its NCCOs, if it is not the address where it runs; "" if it is.
     """
 
     flows: tuple[Flow, ...] = ()
@@ -352,8 +354,10 @@ class RemoteStage:
         chaos: int | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         numbers: Mapping[str, str] | None = None,
+        public_url: str = "",
     ) -> None:
         self.application = application
+        self._place = partial(moved, base=public_url, to=application.answer_url) if public_url else str
         self._numbers = numbers or {}
         self._chaos = chaos
         self._transport = transport
@@ -372,7 +376,7 @@ class RemoteStage:
         """Use random ids, since the server may remember earlier calls. Raises NoServer."""
         clock = VirtualClock(call.made_at)
         seed = secrets.token_hex(16)
-        async with HttpServer(self._transport) as http:
+        async with HttpServer(self._transport, place=self._place) as http:
             placed = PlacedCall(self.application, FaultyServer(http), clock, conditions, seed)
             await placed.place(call)
             attempts = [attempt for each in placed.leg.log if each.kind == "answer" for attempt in each.attempts]

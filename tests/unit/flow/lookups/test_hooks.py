@@ -147,6 +147,7 @@ def test_event_of_a_recording_is_texts() -> None:
     assert EVENT.fields.keys() == record.keys()
     assert {
         "name": "record",
+        "conversation_uuid": "CON-1",
         "recording_url": "https://api.nexmo.com/v1/files/1",
         "recording_uuid": "rec-1",
         "size": "12228",

@@ -183,6 +183,50 @@ def test_a_prompt_that_only_looks_like_a_token_is_repeated_unchanged() -> None:
     assert ncco == decrypted(ncco, None)
 
 
+LOOKS_LIKE_A_TOKEN: Final = "secret:AAAAAAAAAAAAAAAAAAAA"
+NOTED: Final = """
+flow: noted
+params:
+  note: text
+  code: {type: text, sensitive: true, spoken: true, default: ""}
+outbound: {from: "442079460001", quiet: false}
+start: hello
+steps:
+  hello:
+    do:
+      - talk: "{{ note }}"
+      - talk: "Your code is {{ code }}."
+    choices: {more: {dtmf: 1, goto: hello}}
+    retry: {then: end}
+"""
+PARAM: Final = '  code: {type: text, sensitive: true, spoken: true, default: ""}\n'
+OPEN: Final = NOTED.replace(PARAM, "").replace("{{ code }}", "")
+
+
+@pytest.mark.parametrize("flows", [NOTED, OPEN], ids=["with a code", "without a code"])
+@pytest.mark.parametrize("with_code", [True, False])
+async def test_a_param_that_looks_like_a_token_is_ordinary_text(memory: Store, flows: str, *, with_code: bool) -> None:
+    async with placing_world(memory, {TO: PERSON}, flows=flows) as world:
+        values = {"note": LOOKS_LIKE_A_TOKEN, **({"code": CODE} if with_code and flows is NOTED else {})}
+        await world.want(flow="noted", values=values)
+        await world.run(10)
+        placed = (each for each in world.server.delivered if "/webhooks/placed/" in each[0].url)
+        request, response = next(each for each in placed if "/event" not in each[0].url)
+        repeated = await world.server.deliver(request)
+
+        assert LOOKS_LIKE_A_TOKEN.encode() in response.body
+        assert response.body == repeated.body
+
+
+def test_an_ncco_that_an_earlier_version_stored_is_restored() -> None:
+    cipher = PlacedCipher.of(KEYS, "salt")
+    assert cipher is not None
+    written = orjson.dumps([{"action": "talk", "text": cipher.encrypt(f'"{CODE}"')}])
+
+    assert orjson.dumps([{"action": "talk", "text": CODE}]) == decrypted(written, cipher)
+    assert decrypted(written, None) is None
+
+
 def test_every_option_that_depends_on_a_code_is_restored_with_its_type() -> None:
     spoken = FLOWS.replace("- talk:", '- talk: {bargeIn: "{{ code == \'58203\' }}", text: "{{ code }}"}\n      - talk:')
     flow = load({"flows/code.yaml": spoken}).flows["code"]
