@@ -42,6 +42,7 @@ from ncco_server.store.postgres_faults import (
     is_standby_error,
     own_error,
     refused,
+    require_files,
     unavailable,
     unusable,
 )
@@ -213,6 +214,7 @@ class _Connections:
             min_size=0,
             max_size=size,
             init=None if address.is_pooled else _make_durable,
+            connect=_connect,
             reset=_keep,
             **_options(address, statement_s),
         )
@@ -454,6 +456,16 @@ def _options(address: Address, statement_s: float | None = None) -> dict[str, An
     }
 
 
+async def _connect(*words: Any, **options: Any) -> Connection:
+    """Raise asyncpg's errors also for a variable of libpq, or a host, that cannot be read."""
+    try:
+        return await asyncpg.connect(*words, **options)
+    except ValueError as error:
+        if isinstance(error, DRIVER_ERRORS):
+            raise
+        raise asyncpg.ClientConfigurationError(str(error)) from error
+
+
 async def _make_durable(connection: Connection) -> None:
     await connection.execute(_DURABLE)
 
@@ -468,7 +480,8 @@ async def _on_a_connection(
     """Raise StoreUnusable or StoreUnavailable."""
     try:
         async with asyncio.timeout(limit_s):
-            connection = await asyncpg.connect(**_options(address))
+            require_files(address)
+            connection = await _connect(**_options(address))
             try:
                 return await work(connection, address.label)
             finally:
