@@ -456,14 +456,15 @@ def _options(address: Address, statement_s: float | None = None) -> dict[str, An
     }
 
 
-async def _connect(*words: Any, **options: Any) -> Connection:
+async def _connect(*words: Any, **options: Any) -> asyncpg.Connection[asyncpg.Record]:
     """Raise asyncpg's errors also for a variable of libpq, or a host, that cannot be read."""
     try:
-        return await asyncpg.connect(*words, **options)
+        made: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(*words, **options)
     except ValueError as error:
         if isinstance(error, DRIVER_ERRORS):
             raise
         raise asyncpg.ClientConfigurationError(str(error)) from error
+    return made
 
 
 async def _make_durable(connection: Connection) -> None:
