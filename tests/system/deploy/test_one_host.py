@@ -286,14 +286,21 @@ def replies_503_as_debian_starts_it(home: Path, port: int, scheme: str) -> None:
     def run_as_unit(key: str, *more: str) -> None:
         [line] = re.findall(rf"^{key}=(.+)$", unit, re.M)
         words = [*shlex.split(line), *more, *options]
-        assert 0 == subprocess.run(words, stdin=subprocess.DEVNULL, stdout=own, stderr=own, check=False).returncode
+        assert (
+            0
+            == subprocess.run(
+                words, stdin=subprocess.DEVNULL, stdout=own.fileno(), stderr=own.fileno(), check=False
+            ).returncode
+        )
 
     with journal, own:
         run_as_unit("ExecStartPre")
         run_as_unit("ExecStart")
         try:
             (home / "access.log").rename(home / "access.log.1")
-            subprocess.run([str(NGINX), *options, "-s", "reopen"], stdin=subprocess.DEVNULL, stderr=own, check=True)
+            subprocess.run(
+                [str(NGINX), *options, "-s", "reopen"], stdin=subprocess.DEVNULL, stderr=own.fileno(), check=True
+            )
             asked = partial(httpx.get, f"{scheme}://127.0.0.1:{port}/healthz", verify=False)
             until(lambda: asked().status_code == 503 and "/healthz" in (home / "access.log").read_text())
         finally:

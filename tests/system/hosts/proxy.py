@@ -56,7 +56,7 @@ def started(command: Sequence[str], **words: Any) -> Iterator[subprocess.Popen[b
     """Run a program as systemd does: its stdout and stderr are a socket, which cannot be opened by a path."""
     journal, own = socket.socketpair()
     with journal, own:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=own, stderr=own, **words)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=own.fileno(), stderr=own.fileno(), **words)
         try:
             yield process
         finally:
