@@ -69,6 +69,7 @@ Examples:
   ncco calls --number 447700900123           calls from or to this number
   ncco calls --failed --since 2h             calls in the last 2 hours with a step that could not be played
   ncco calls --result missed --day 2026-11-24    the missed calls of a day
+  ncco calls --since 2026-11-24T14:00 --until 2026-11-24T14:30    calls of half an hour
   ncco calls --own booked                    calls that a flow has given this result
   ncco calls --word parking                  calls in which somebody said this, or heard it
   ncco calls --format csv > calls.csv        every call, for a spreadsheet
@@ -88,6 +89,7 @@ shown. Exit codes: 0 shown, 1 there is no such call, 2 no database can be read."
 @click.option("--own", default="", metavar="NAME", help="Calls that the flow has given this result of its own.")
 @click.option("--word", default="", metavar="TEXT", help="Calls with this text in a prompt, what was said, or a name.")
 @click.option("--since", callback=_since, help="Calls of the last 90m, 2h or 3d, or since a point in time.")
+@click.option("--until", callback=_since, help="Calls before a point in time, or older than 90m, 2h or 3d.")
 @click.option("--day", callback=options.read_day, help="Calls of this day, such as 2026-11-24, in the time zone.")
 @click.option("--open", "is_open", is_flag=True, help="Calls in progress.")
 @click.option(
@@ -156,20 +158,29 @@ def _now() -> int:
     return milliseconds(datetime.now(UTC))
 
 
-def _filter(zone: tzinfo, *, since: datetime | None, day: date | None, result: str | None, **values: Any) -> CallFilter:
+def _filter(
+    zone: tzinfo,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    day: date | None,
+    result: str | None,
+    **values: Any,
+) -> CallFilter:
     """Raises BadParameter."""
-    earliest = milliseconds(since if since.tzinfo else since.replace(tzinfo=zone)) if since else 0
-    until = 0
+    earliest, latest = (
+        milliseconds(time if time.tzinfo else time.replace(tzinfo=zone)) if time else 0 for time in (since, until)
+    )
     if day is not None:
         try:
-            first, until = read_period(day, day, zone, datetime.now(UTC)).milliseconds
+            first, last = read_period(day, day, zone, datetime.now(UTC)).milliseconds
         except (ValueError, OverflowError):
             raise click.BadParameter(f"{day} is too far in the past or the future", param_hint="'--day'") from None
         earliest = max(earliest, first)
-        until = max(until, 1)  # 0 means any
+        latest = max(min(last, latest) if latest else last, 1)  # 0 means any
     if values["is_open"]:
         earliest = max(earliest, _now() - CALL_EXPIRY_MS)
-    return CallFilter(since=max(0, earliest), until=until, result=result or "", **values)
+    return CallFilter(since=max(0, earliest), until=latest, result=result or "", **values)
 
 
 async def _document_of(records: Records, timeline: Timeline) -> CallDocument:

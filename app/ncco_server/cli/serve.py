@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +27,7 @@ from ncco_server.service.threads import Threads
 from ncco_server.settings import Settings, load_settings, require_safe
 from ncco_server.settings.safety import placeholders
 from ncco_server.store import moment_of, open_store
+from ncco_server.web.log import is_json_log
 from ncco_server.web.server import serve
 
 if TYPE_CHECKING:
@@ -96,15 +98,18 @@ def command(
         )
         raise CannotRun("--speed would call real people again sooner than the flow says", cure)
     settings = settings.model_copy(update={"speed": speed, "has_virtual_vonage": is_virtual})
+    say = _say_as_json if is_json_log(settings, sys.stdout) and not dev and not sys.stderr.isatty() else _say
     if workers is not None:
-        _say(
+        say(
             "warning: --workers has no effect: a server is always one process\n"
             "  fix: leave it out. To use more cores, run several servers: docs/how-to/several-hosts.md"
         )
     read = partial(Source(settings.flows, settings.templates).load, settings.flow_env)
-    project = asyncio.run(project_at_start(settings.database_url, read, dev=dev, handlers=settings.python_flows))
+    project = asyncio.run(
+        project_at_start(settings.database_url, read, dev=dev, say=say, handlers=settings.python_flows)
+    )
     if project is None:
-        _say("the server does not start while its flows have errors")
+        say("the server does not start while its flows have errors")
         return ISSUES
     greeted = list(project.flows.values())
     del project  # the server reads the flows itself, and a large project takes a lot of memory
@@ -112,7 +117,7 @@ def command(
 
     without_console = _how_to_have_a_console(settings, dev=dev) if sys.stderr.isatty() else ""
     with (
-        _console_beside(settings, dev=dev) as console,
+        _console_beside(settings, dev=dev, say=say) as console,
         suppress(KeyboardInterrupt),  # before serve handles the signal
     ):
         port = console.port if console else settings.console_port
@@ -122,7 +127,7 @@ def command(
         def greet(host: str, port: int) -> None:
             bound = settings.model_copy(update={"host": host, "port": port})
             shown = f"Open the console in a browser: {console.url}" if console else without_console
-            _say(greeting(bound, greeted, dev=dev, database=database, console=shown))
+            say(greeting(bound, greeted, dev=dev, database=database, console=shown))
             greeted.clear()
             if console:
                 console.start(bound.address)
@@ -131,10 +136,17 @@ def command(
     return FINE
 
 
-def _say(text: str, *, is_line: bool = True) -> None:
+def _say(text: str) -> None:
     """Print to standard error, ignoring errors: a full disk, for example, must not cost a call."""
     with suppress(OSError):
-        click.echo(text, nl=is_line, err=True)
+        click.echo(text, err=True)
+
+
+def _say_as_json(text: str) -> None:
+    """Print a line of the JSON log: programs that read the log cannot read other lines."""
+    event, *details = filter(None, click.unstyle(text).splitlines())
+    moment = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    _say(json.dumps({"event": event, "details": details, "level": "info", "timestamp": moment}))
 
 
 async def project_at_start(
@@ -142,6 +154,7 @@ async def project_at_start(
     read: Callable[[], LoadedProject],
     *,
     dev: bool,
+    say: Callable[[str], None] = _say,
     first_read_s: float = FIRST_READ_S,
     handlers: Collection[str] = (),
 ) -> Project | None:
@@ -154,17 +167,18 @@ async def project_at_start(
     reading = asyncio.create_task(Threads(1).run("flows", read))
     await asyncio.wait({reading}, timeout=None if dev else first_read_s)
     if not reading.done() and (before := await last_served(database_url, _UNREAD, handlers)):
-        _say(f"the flows take long to read, so until then, calls use the flows of {_since(before[1])}")
+        say(f"the flows take long to read, so until then, calls use the flows of {_since(before[1])}")
         return before[0]
     found = await reading
-    _say(report(found.issues, found.texts, "text", colour=True), is_line=False)
+    if issues := report(found.issues, found.texts, "text", colour=True).rstrip("\n"):
+        say(issues)
     before = None if dev else await last_served(database_url, found.project, handlers)
     if before is None:
         return None if found.has_errors else found.project
     project = before[0]
     since = _since(before[1])
     if found.has_errors:
-        _say(
+        say(
             f"the flows have errors, so calls use the flows of {since}; fix the errors, and the running server loads "
             f"the flows"
         )
@@ -173,7 +187,7 @@ async def project_at_start(
     if not removed:
         return found.project
     places = "".join(f"  {place.file}:{place.line}: {message}\n" for place, message in removed)
-    _say(
+    say(
         "something that callers can reach has disappeared from the flows, so calls use the flows of "
         f"{since}\n{places}fix: {CURE}"
     )
@@ -239,13 +253,15 @@ def _how_to_have_a_console(settings: Settings, *, dev: bool) -> str:
     )
 
 
-def _console_beside(settings: Settings, *, dev: bool) -> AbstractContextManager[ConsoleProcess | None]:
+def _console_beside(
+    settings: Settings, *, dev: bool, say: Callable[[str], None]
+) -> AbstractContextManager[ConsoleProcess | None]:
     """See `console_beside`; without a console, its code is not imported."""
     if not settings.has_console(dev):
         return nullcontext()
     from ncco_server.cli.console_process import console_beside  # noqa: PLC0415 - only with a console
 
-    return console_beside(settings, dev=dev, say=_say)
+    return console_beside(settings, dev=dev, say=say)
 
 
 def _on_placing(settings: Settings, *, dev: bool) -> str:

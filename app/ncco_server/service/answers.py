@@ -83,6 +83,10 @@ async def _answer_without_flow(turns: Turns, delivery: Delivery, id_: str, flow:
 
 def _play_failsafe(turns: Turns, call: CallData, id_: str, problem: str) -> Playing[Turn]:
     yield from ()
+    return failsafe_turn(turns, call, id_, problem)
+
+
+def failsafe_turn(turns: Turns, call: CallData, id_: str, problem: str) -> Turn:
     ncco = [dict(action) for action in turns.policy.failsafe]
     trace = (TraceLine("failed", "", "failsafe", because=problem),)
     session = Session(id_, "", "", call, turn=1, is_over=True)

@@ -9,7 +9,7 @@ from ncco_server.errors import StoreUnavailable, UnknownWait
 from ncco_server.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook
 from ncco_server.service import answers, fallbacks, placing, waits
 from ncco_server.service.delivery import Delivery, Reply
-from ncco_server.service.outages import reply_without_store
+from ncco_server.service.outages import reply_without_store, store_unstored
 from ncco_server.service.turns import Turns
 from ncco_server.service.written_rows import may_hold_input, status_of, webhook_row
 
@@ -60,6 +60,12 @@ class CallService(Turns):
             return self.failsafe_reply("fallback", str(error), delivery.call, is_called=delivery.failed_url.is_called)
         except StoreUnavailable as error:
             return self.without_store(delivery, None, str(error))
+
+    async def probe_store(self) -> None:
+        """Store the calls of an outage once it is over."""
+        await self.store_probe.run()
+        if self.unstored and not self.store_probe.problem:
+            await store_unstored(self)
 
     def without_store(self, delivery: Delivery, flow: str | None, problem: str) -> Reply:
         return reply_without_store(self, delivery, flow, f"the store is unavailable: {problem}")

@@ -81,6 +81,7 @@ class Poller(ABC, Generic[R, C]):
         self._timer: asyncio.TimerHandle | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._count_at = 0.0
+        self._troubles = set[str]()
 
     @abstractmethod
     async def claim(self, limit: int) -> Sequence[R]:
@@ -127,12 +128,18 @@ class Poller(ABC, Generic[R, C]):
             async with asyncio.timeout(self.schedule.limit_s):
                 await written
         except StoreUnavailable as error:
-            self._reports.troubled(str(error))
+            self._report(str(error))
         except TimeoutError:
-            self._reports.troubled(f"the store wrote nothing within {self.schedule.limit_s:g} s")
+            self._report(f"the store wrote nothing within {self.schedule.limit_s:g} s")
         else:
             return True
         return False
+
+    def _report(self, problem: str) -> None:
+        """Report each problem once until rows can be claimed again."""
+        if problem not in self._troubles:
+            self._troubles.add(problem)
+            self._reports.troubled(problem)
 
     async def _wait(self) -> None:
         with suppress(TimeoutError):
@@ -145,14 +152,14 @@ class Poller(ABC, Generic[R, C]):
             async with asyncio.timeout(limit_s):
                 await work
         except StoreUnavailable as error:
-            self._reports.troubled(str(error))
+            self._report(str(error))
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            self._reports.troubled("what it waited for was cancelled")
+            self._report("what it waited for was cancelled")
         except Exception as error:  # noqa: BLE001 - a fault of ours must not end the work for good
-            self._reports.troubled(f"{type(error).__name__}: {error}")
+            self._report(f"{type(error).__name__}: {error}")
         else:
             return True
         return False
@@ -161,6 +168,7 @@ class Poller(ABC, Generic[R, C]):
         await self._count()
         while (free := self.schedule.slots - len(self._running)) > 0:
             claimed = await self.claim(free)
+            self._troubles.clear()
             if not claimed:  # no row is due, or another process was faster
                 return
             for row in claimed:
@@ -178,7 +186,7 @@ class Poller(ABC, Generic[R, C]):
         self._running.discard(task)
         self._woken.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._reports.troubled(f"{type(error).__name__}: {error}")
+            self._report(f"{type(error).__name__}: {error}")
 
     async def _drain(self) -> None:
         if self._timer is not None:

@@ -166,6 +166,7 @@ class Turns:
         self.ended = ended
         self.read_rows: AnswerLookups | None = None
         self._functions = Functions(store)
+        self.unstored: dict[str, tuple[Turn, Delivery]] = {}
         self._dials = 0
         self.failsafe: bytes = orjson.dumps([dict(action) for action in policy.failsafe])
 

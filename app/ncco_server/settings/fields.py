@@ -121,7 +121,8 @@ class Variables(BaseModel):
         ),
     ] = "sqlite:///ncco.db"
     """Where calls are stored: `sqlite:///path` (with four slashes for an absolute path),
-    `postgresql://user:password@host/database?sslmode=verify-full` for several hosts, or `memory://`.
+    `postgresql://user:password@host/database?sslmode=verify-full&sslrootcert=/etc/ncco/ca.pem` for several hosts (the
+    file has the certificate of the authority that signed that of PostgreSQL), or `memory://`.
     """
     retention_days: Annotated[
         int | None, Field(ge=0, le=36_500), Cure("Write a whole number of days, such as 90, or 0 to keep all calls.")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
@@ -23,6 +26,9 @@ _OPTIONS: Final = (
     "target_session_attrs",
 )
 _SSL_MODES: Final = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_ROLES: Final = ("any", "primary", "standby", "read-write", "read-only", "prefer-standby")
+_ROOT: Final = ".postgresql/root.crt"
+"""In the home folder: where libpq looks for the certificates of authorities by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,7 @@ def read_address(url: str) -> Address:
     if pooler not in ("", "transaction", "session"):
         raise ValueError(f"{POOLER} is transaction or session; write ?{POOLER}=transaction")
     place = parts.netloc.rpartition("@")[2]
+    _require_one_host(place, given)
     name = unquote(parts.path.removeprefix("/"))
     dsn = urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(given), ""))
     shown = place or given.get("host", "")
@@ -94,3 +101,27 @@ def _require_known(given: dict[str, str]) -> None:
         raise ValueError(
             f"sslmode is one of {', '.join(_SSL_MODES)}; write ?sslmode=verify-full to be sure of the host"
         )
+    if given.get("target_session_attrs", "any") not in _ROLES:
+        raise ValueError(f"target_session_attrs is one of {', '.join(_ROLES)}; write ?target_session_attrs=read-write")
+
+
+def _require_one_host(place: str, given: Mapping[str, str]) -> None:
+    """The driver ignores `?host=` and `?port=` beside a host."""
+    if place and ("host" in given or "port" in given):
+        raise ValueError(f"it names the host or port twice; write {EXAMPLE}, with :5432 after the host for a port")
+    hosts, ports = given.get("host", "").split(","), given.get("port", "5432").split(",")
+    if not all(map(_is_port, ports)) or len(ports) not in (1, len(hosts)):
+        raise ValueError("a port is a number from 1 to 65535, one for all hosts or one for each; write ?port=5432")
+
+
+def tls_files(dsn: str) -> dict[str, Path]:
+    """The files that a connection needs, by option."""
+    given = dict(parse_qsl(urlsplit(dsn).query))
+
+    def value(option: str) -> str:
+        return given.get(option) or os.environ.get(f"PG{option.upper()}", "")
+
+    found = {option: Path(value(option)) for option in ("sslrootcert", "sslcert", "sslkey") if value(option)}
+    if value("sslmode").startswith("verify-"):
+        found.setdefault("sslrootcert", Path(os.environ.get("HOME", "/"), _ROOT))
+    return found if value("sslmode") != "disable" else {}

@@ -42,6 +42,7 @@ from ncco_server.store.postgres_faults import (
     is_standby_error,
     own_error,
     refused,
+    require_files,
     unavailable,
     unusable,
 )
@@ -215,6 +216,7 @@ class _Connections:
             min_size=0,
             max_size=size,
             init=None if address.is_pooled else _make_durable,
+            connect=_connect,
             reset=_keep,
             **_options(address, statement_s),
         )
@@ -461,6 +463,17 @@ def _options(address: Address, statement_s: float | None = None) -> dict[str, An
     }
 
 
+async def _connect(*words: Any, **options: Any) -> asyncpg.Connection[asyncpg.Record]:
+    """Raise asyncpg's errors also for a variable of libpq, or a host, that cannot be read."""
+    try:
+        made: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(*words, **options)
+    except ValueError as error:
+        if isinstance(error, DRIVER_ERRORS):
+            raise
+        raise asyncpg.ClientConfigurationError(str(error)) from error
+    return made
+
+
 async def _make_durable(connection: Connection) -> None:
     await connection.execute(_DURABLE)
 
@@ -475,7 +488,8 @@ async def _on_a_connection(
     """Raise StoreUnusable or StoreUnavailable."""
     try:
         async with asyncio.timeout(limit_s):
-            connection = await asyncpg.connect(**_options(address))
+            require_files(address)
+            connection = await _connect(**_options(address))
             try:
                 return await work(connection, address.label)
             finally:

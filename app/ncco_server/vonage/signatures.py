@@ -39,6 +39,7 @@ class Refusal(StrEnum):
     MALFORMED = "malformed token"
     ALGORITHM = "algorithm is not HS256"
     SIGNATURE = "signature does not match"
+    OWN_SIGNATURE = "signature does not match for this application"
     ISSUER = "issuer is not Vonage"
     API_KEY = "another api key"
     APPLICATION = "another application"
@@ -109,12 +110,19 @@ class Verifier:
             raise WrongSignature(problem)
         document = _decoded(claims_part)
         if True not in [hmac.compare_digest(signature_part, _signature(keyed, signed)) for keyed in self._hmacs]:
-            is_readable = document is not None and _is_canonical(signature_part)
-            raise WrongSignature(Refusal.SIGNATURE if is_readable else Refusal.MALFORMED)
+            if document is None or not _is_canonical(signature_part):
+                raise WrongSignature(Refusal.MALFORMED)
+            raise WrongSignature(Refusal.OWN_SIGNATURE if self._is_named_in(document) else Refusal.SIGNATURE)
         claims = None if document is None else _object(document)
         if claims is None:
             raise WrongSignature(Refusal.MALFORMED)
         return claims
+
+    def _is_named_in(self, document: bytes) -> bool:
+        """Whether claims name our application or account, which strangers don't know."""
+        claims = _object(document) or {}
+        own = ((self._application_id, "application_id"), (self._api_key, "api_key"))
+        return any(value and claims.get(name) == value for value, name in own)
 
 
 def verify_payload(claims: Mapping[str, Any], method: str, payload: bytes) -> None:

@@ -75,8 +75,8 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, 
                 log.warning("flows not read yet", in_use=in_use, cure="shorten them, or check the folder's drive")
             if own.placer is not None:
                 await enter(running(after(opened, own.placer.run)))
-            await service.store_probe.run()
-            await enter(running(jobs.every("probe-store", service.store_probe.run)))
+            await service.probe_store()
+            await enter(running(jobs.every("probe-store", service.probe_store)))
             await _look_after_store(stack, config, own, jobs, opened)
             if settings.reload:
                 await enter(running(after(was_read, partial(jobs.every, "watch-flows", reader.read_changes))))

@@ -56,20 +56,23 @@ def with_log_form(settings: Settings, *, dev: bool) -> Settings:
     return settings.model_copy(update={"log": "pretty" if dev else "console"})
 
 
+def is_json_log(settings: Settings, stream: TextIO) -> bool:
+    return settings.log == "json" or (settings.log == "auto" and not stream.isatty())
+
+
 def configure_log(settings: Settings, out: TextIO | None = None) -> WriteLine:
     """Send this process's log, with its libraries', to `out` (None: standard output).
 
     The returned function writes lines as structlog does, without the cost of its bound loggers.
     """
     stream = sys.stdout if out is None else out
-    is_json = settings.log == "json" or (settings.log == "auto" and not stream.isatty())
     lines = LineStream(stream)
     rendered: list[Processor] = [_json]
     if settings.log == "pretty":
         from ncco_server.web.pretty_log import PrettyRenderer  # noqa: PLC0415 - only for development
 
         rendered = [structlog.processors.format_exc_info, _escaped, PrettyRenderer(shows_colours(stream)), _encoded]
-    elif not is_json:
+    elif not is_json_log(settings, stream):
         plain = structlog.dev.plain_traceback  # the default formatter would show the values of variables
         rendered = [
             structlog.processors.format_exc_info,

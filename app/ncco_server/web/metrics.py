@@ -38,6 +38,8 @@ KINDS: Final = frozenset(
     }
 )
 ROUTES: Final = ("answer", "fallback", "event", "input", "notify", "onanswer", "placed", "check")
+REJECTED: Final = frozenset({"unsigned", "wrong-signature"})
+"""Outcomes of requests that nobody has proved to be webhooks; they are counted, but say nothing about calls."""
 _RESULTS: Final = frozenset({"nomatch", "noinput", "error"})
 _LOOKUP_BUCKETS_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0)
@@ -63,12 +65,12 @@ class Metrics:
         state = partial(Gauge, registry=self.registry)
         time = partial(Histogram, registry=self.registry)
         self._webhooks = count("ncco_webhooks", "Webhooks answered", ["kind", "outcome"])
-        seconds = time("ncco_webhook_seconds", "Time to answer a webhook", ["route"], buckets=_BUCKETS_S)
+        seconds = time("ncco_webhook_seconds", "Time to answer an accepted webhook", ["route"], buckets=_BUCKETS_S)
         self._inputs = count("ncco_inputs", "Results of questions to callers", ["flow", "step", "result"])
         self._results = count("ncco_call_results", "Incoming calls that have ended", ["flow", "result", "own"])
         self._lookups = count("ncco_lookups", "Lookups asked", ["name", "result"])
         self._lookup_s = time("ncco_lookup_seconds", "Time that a lookup takes", ["name"], buckets=_LOOKUP_BUCKETS_S)
-        self._fallbacks = count("ncco_fallbacks", "Webhooks to the fallback URL")
+        self._fallbacks = count("ncco_fallbacks", "Accepted webhooks to the fallback URL")
         self._repeats = count("ncco_repeats", "Repeated deliveries, answered like the first")
         self._failsafes = count("ncco_failsafes", "Callers who heard the failsafe NCCO")
         self._without_store = count("ncco_store_unavailable", "Webhooks that got 503 because the store was unavailable")
@@ -112,6 +114,8 @@ class Metrics:
 
     def webhook(self, route: str, reply: Reply, status: int, seconds: float) -> None:
         (self._series.get((reply.kind, reply.outcome)) or self._new_series(reply.kind, reply.outcome)).inc()
+        if reply.outcome in REJECTED:  # anybody can cause these
+            return
         self._seconds_of[route].observe(seconds)
         if route == "input" and reply.heard_in:
             self._input(reply)

@@ -54,7 +54,7 @@ class HookLog(Listener):
         self._metrics.unsent_hooks.labels("parked").set(counts.parked)
 
     def troubled(self, problem: str) -> None:
-        self._log.error("hooks not sent", problem=problem)
+        self._log.warning("hooks not sent", problem=problem)
 
 
 def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> Ask:

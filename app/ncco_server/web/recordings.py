@@ -47,7 +47,7 @@ class RecordingLog(FetchListener):
         self._metrics.missing_recordings.labels("failed").set(counts.failed)
 
     def troubled(self, problem: str) -> None:
-        self._log.error("recordings not fetched", problem=problem)
+        self._log.warning("recordings not fetched", problem=problem)
 
 
 async def run_recordings(config: WebhookConfig, jobs: Jobs) -> None:

@@ -113,7 +113,7 @@ def _address(server: RunningServer, arrived: queue.Queue[str]) -> str:
     deadline = time.monotonic() + STARTS_WITHIN_S
     with suppress(queue.Empty):
         while line := arrived.get(timeout=max(deadline - time.monotonic(), 0.1)):
-            if found := re.search(r"listens on https?://(\S+)", line):
+            if found := re.search(r'listens on https?://([^\s"]+)', line):
                 return found[1]
     raise AssertionError(f"the server did not start:\n{server.printed}")
 

@@ -90,9 +90,10 @@ def test_flows_saved_with_an_error_affect_no_caller_after_a_restart_either(tmp_p
     shown = ncco("serve", "--dev", "--port", "0")
 
     assert json.loads(before)[0] == json.loads(after)[0]
-    assert 'E214  unknown step "slaes"' in server.printed
+    assert r"E214  unknown step \"slaes\"" in server.printed
     assert "calls use the flows of 20" in server.printed
-    assert "  shop            442079460000\n" in server.printed
+    assert '"  shop            442079460000"' in server.printed
+    assert {True} == {"event" in json.loads(line) for line in server.lines}
     assert ["flows/shop.yaml:9:30 E214"] == [issue[:25] for issue in json.loads(ready)["rejected"]]
     assert 1 == shown.exit_code
 

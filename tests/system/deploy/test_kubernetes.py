@@ -129,7 +129,17 @@ def test_every_path_that_the_container_reads_or_writes_is_mounted() -> None:
     assert mounted[Path(env["NCCO_RECORDINGS"])] is False
     for name in ("NCCO_CONSOLE_LOGINS", "VONAGE_PRIVATE_KEY", "VONAGE_SIGNATURE_SECRET_FILE", "NCCO_KEY_FILE"):
         assert mounted[Path(env[name]).parent] is True
-    assert {Path(env["NCCO_CONSOLE_LOGINS"]).name, "private-key"} == made
+    assert {Path(env["NCCO_CONSOLE_LOGINS"]).name, "private-key", "database-ca"} == made
+
+
+def test_both_containers_have_the_certificate_that_the_database_url_names() -> None:
+    file = Path(re.findall(r"sslrootcert=([\w/.-]+)", MANIFEST)[0])
+    for pod in pods():
+        [volume] = [
+            mount["name"] for mount in pod["containers"][0]["volumeMounts"] if mount["mountPath"] == str(file.parent)
+        ]
+        [items] = [each["secret"]["items"] for each in pod["volumes"] if each["name"] == volume]
+        assert file.name in {item["path"] for item in items}
 
 
 def test_the_page_and_the_file_create_the_same_secrets() -> None:

@@ -7,11 +7,13 @@ import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -30,7 +32,7 @@ from tests.support.server import free_port
 from tests.support.tracked import ROOT
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import plain_environment, running_server
-from tests.system.hosts.proxy import NGINX, wait_until_up
+from tests.system.hosts.proxy import NGINX, started, wait_until_up
 
 UNIT = (ROOT / "deploy" / "ncco.service").read_text(encoding="utf-8")
 UNITS = ("ncco.service", "ncco-backup.service", "ncco-backup.timer")
@@ -45,6 +47,9 @@ needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="Debian's systemd has systemd-analyze"
 )
 needs_nginx = pytest.mark.skipif(NGINX is None, reason="nginx is not installed; Debian has it")
+needs_unit = pytest.mark.skipif(
+    not Path("/lib/systemd/system/nginx.service").exists(), reason="only Debian's nginx has nginx.service"
+)
 needs_caddy = pytest.mark.skipif(shutil.which("caddy") is None, reason="caddy is not installed; Debian has it")
 
 
@@ -134,14 +139,9 @@ def caddy(home: Path, server: str) -> Iterator[str]:
     (home / "Caddyfile").write_text(text.replace("\tservers {", "\tadmin off\n\tauto_https off\n\tservers {", 1))
     env = {"PATH": os.environ["PATH"], "HOME": str(home)}
     command = ["caddy", "run", "--adapter", "caddyfile", "--config", f"{home}/Caddyfile"]
-    with (home / "caddy.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=env)
-    try:
+    with started(command, env=env) as process:
         wait_until_up(process, port, home / "caddy.log")
         yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(60)
 
 
 @pytest.fixture
@@ -220,9 +220,8 @@ def until_said(address: str, words: str) -> bool:
 NGINX_FILE = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
 
 
-@contextmanager
-def nginx(home: Path, server: str) -> Iterator[httpx.Client]:
-    """Run nginx with the one-host file, free ports and a test certificate. Yields a client for its TLS port."""
+def write_nginx(home: Path, server: str) -> dict[str, int]:
+    """Write the one-host file with free ports and a test certificate. Returns the ports."""
     ports = {"80": free_port(), "443": free_port()}
     text = re.sub(r"listen \[::\]:.*;", "", NGINX_FILE)
     text = re.sub(r"listen (80|443)", lambda found: f"listen 127.0.0.1:{ports[found[1]]}", text)
@@ -237,16 +236,18 @@ def nginx(home: Path, server: str) -> Iterator[httpx.Client]:
     pem = made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
     (home / "fullchain.pem").write_bytes(pem)
     (home / "privkey.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return ports
+
+
+@contextmanager
+def nginx(home: Path, server: str) -> Iterator[httpx.Client]:
+    """Run nginx with the one-host file. Yields a client for its TLS port."""
+    ports = write_nginx(home, server)
     command = [str(NGINX), "-p", str(home), "-c", f"{home}/nginx.conf", "-g", "daemon off;"]
-    with (home / "nginx.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        wait_until_up(process, ports["443"], home / "nginx.log")
+    with started(command) as process:
+        wait_until_up(process, ports["443"], home / "error.log")
         with httpx.Client(base_url=f"https://127.0.0.1:{ports['443']}", verify=False, timeout=60) as client:  # noqa: S501 - its own certificate
             yield client
-    finally:
-        process.terminate()
-        process.wait(60)
 
 
 @needs_nginx
@@ -266,22 +267,78 @@ def test_nginx_for_one_host_passes_webhooks_unchanged_and_nothing_else(home: Pat
 def test_nginx_for_one_host_replies_503_while_the_server_is_down(home: Path) -> None:
     with nginx(home, f"127.0.0.1:{free_port()}") as proxy:
         statuses = [proxy.post("/webhooks/answer", json=CALL).status_code for _ in range(3)]
+        by_get = proxy.get("/webhooks/answer", params=CALL).status_code
+        healthy = proxy.get("/healthz").status_code
+    until(lambda: len((home / "access.log").read_text().splitlines()) == 5)
+    written = (home / "access.log").read_text() + (home / "error.log").read_text()
 
-    assert [503] * 3 == statuses
+    assert ([503] * 3, 503, 503) == (statuses, by_get, healthy)
+    assert 5 == len(written.splitlines())
+    assert CALL["from"] not in written
+
+
+def replies_503_as_debian_starts_it(home: Path, port: int, scheme: str) -> None:
+    """Run nginx.service's commands, and rotate the log as logrotate does."""
+    unit = Path("/lib/systemd/system/nginx.service").read_text(encoding="utf-8")
+    options = ["-p", str(home), "-c", f"{home}/nginx.conf"]
+    journal, own = socket.socketpair()
+
+    def run_as_unit(key: str, *more: str) -> None:
+        [line] = re.findall(rf"^{key}=(.+)$", unit, re.M)
+        words = [*shlex.split(line), *more, *options]
+        assert (
+            0
+            == subprocess.run(
+                words, stdin=subprocess.DEVNULL, stdout=own.fileno(), stderr=own.fileno(), check=False
+            ).returncode
+        )
+
+    with journal, own:
+        run_as_unit("ExecStartPre")
+        run_as_unit("ExecStart")
+        try:
+            (home / "access.log").rename(home / "access.log.1")
+            subprocess.run(
+                [str(NGINX), *options, "-s", "reopen"], stdin=subprocess.DEVNULL, stderr=own.fileno(), check=True
+            )
+            asked = partial(httpx.get, f"{scheme}://127.0.0.1:{port}/healthz", verify=False)
+            until(lambda: asked().status_code == 503 and "/healthz" in (home / "access.log").read_text())
+        finally:
+            subprocess.run([str(NGINX), *options, "-s", "stop"], stdin=subprocess.DEVNULL, check=True)
+            until(lambda: not (home / "nginx.pid").exists())
+
+
+def until(claim: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not claim():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 @needs_nginx
+@needs_unit
+def test_nginx_for_one_host_starts_as_its_unit_starts_it(home: Path) -> None:
+    ports = write_nginx(home, f"127.0.0.1:{free_port()}")
+
+    replies_503_as_debian_starts_it(home, ports["443"], "https")
+
+
+@needs_nginx
+@needs_unit
 def test_nginx_for_several_servers_of_one_host_asks_those_of_the_page(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "how-to" / "several-hosts.md").read_text(encoding="utf-8")
     [command] = re.findall(r"^(sed -e .*?) > /etc/nginx/nginx.conf$", page, re.M | re.S)
     file = tmp_path / "nginx.conf"
     file.write_text(subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True).stdout)
     text = file.read_text()
-    file.write_text(text.replace(" /tmp/", f" {tmp_path}/").replace("/run/", f"{tmp_path}/"))
-    checked = done(str(NGINX), "-t", "-q", "-p", str(tmp_path), "-c", str(file), home=tmp_path)
+    port = free_port()
+    text = text.replace("127.0.0.1:8080", f"127.0.0.1:{port}")
+    user = f"user {getpass.getuser()};\n"
+    file.write_text(user + re.sub(r" (/tmp|/run|/var/log/nginx)/", f" {tmp_path}/", text))
 
-    assert (0, "") == (checked.returncode, checked.stderr)
+    replies_503_as_debian_starts_it(tmp_path, port, "http")
     assert ["127.0.0.1:8000", "127.0.0.1:8011"] * 2 == re.findall(r"server (\S+:\d+) ", text)
+    assert "listen 127.0.0.1:8080;" in file.read_text().replace(str(port), "8080")
     assert "systemctl enable --now ncco@8011\n" in page
 
 

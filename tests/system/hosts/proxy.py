@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from tests.support.tracked import ROOT
 
@@ -33,8 +34,9 @@ def configured(folder: Path, port: int, addresses: Sequence[str]) -> str:
         assert name in text, name
         text = text.replace(name, address)
     text = re.sub(r"resolver [^;]+;", "", text)
-    text = text.replace("listen 8080;", f"listen 127.0.0.1:{port};").replace(" /tmp/", f" {folder}/")
-    return re.sub(r"access_log off;.*", TRIED.format(folder=folder), text)
+    text = text.replace("listen 8080;", f"listen 127.0.0.1:{port};")
+    text = re.sub(" (/tmp|/var/log/nginx)/", f" {folder}/", text)
+    return text.replace("    access_log ", f"{TRIED.format(folder=folder)}    access_log ", 1)
 
 
 @contextmanager
@@ -44,14 +46,22 @@ def proxy(folder: Path, port: int, addresses: Sequence[str]) -> Iterator[str]:
     file.write_text(configured(folder, port, addresses), encoding="utf-8")
     user = pwd.getpwuid(os.getuid()).pw_name
     command = [str(NGINX), "-p", str(folder), "-c", str(file), "-g", f"daemon off; user {user};"]
-    with (folder / "nginx.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        wait_until_up(process, port, folder / "nginx.log")
+    with started(command) as process:
+        wait_until_up(process, port, folder / "error.log")
         yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(60)
+
+
+@contextmanager
+def started(command: Sequence[str], **words: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program as systemd does: its stdout and stderr are a socket, which cannot be opened by a path."""
+    journal, own = socket.socketpair()
+    with journal, own:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=own.fileno(), stderr=own.fileno(), **words)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(60)
 
 
 def tries(folder: Path, address: str) -> list[float]:
@@ -67,4 +77,4 @@ def wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> Non
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.05)
-    raise AssertionError(f"nginx is not up:\n{log.read_text()}")
+    raise AssertionError(f"it is not up:\n{log.read_text() if log.exists() else ''}")

@@ -63,6 +63,10 @@ class Line:
         signature = {"authorization": signed_post(body, SECRET)} if is_signed else {}
         return loopback.post(f"http://{self.address}{path}", content=body, headers=signature)
 
+    def errors(self) -> list[str]:
+        """The lines that nginx has written, except those of `tries`."""
+        return [line for name in ("error.log", "access.log") for line in (self.folder / name).read_text().splitlines()]
+
     def status(self) -> int:
         """The status of an answer webhook."""
         return self.post("/webhooks/answer").status_code
@@ -296,3 +300,39 @@ def test_while_no_host_answers_vonage_is_asked_to_retry(line: Line) -> None:
         server.stop()
 
     assert {503: 4} == line.answers(4)
+    assert 503 == loopback.get(f"http://{line.address}/healthz").status_code
+
+
+def test_while_every_host_is_frozen_the_proxy_is_not_healthy(line: Line) -> None:
+    for server in line.servers:
+        server.process.send_signal(signal.SIGSTOP)
+    status = loopback.get(f"http://{line.address}/healthz").status_code
+    for server in line.servers:
+        server.process.send_signal(signal.SIGCONT)
+
+    assert 503 == status
+
+
+def test_hosts_that_restart_one_after_another_fill_no_log(line: Line) -> None:
+    port = int(line.servers[0].address.rpartition(":")[2])
+    line.servers[0].stop()
+    line.answers(20)
+    with host(line.homes[0], port):
+        line.servers[1].stop()
+        statuses = line.answers(20)
+
+    assert ({200: 20}, []) == (statuses, line.errors())
+
+
+def test_a_webhook_that_no_host_answers_is_logged_without_the_callers_number(line: Line) -> None:
+    for server in line.servers:
+        server.stop()
+    status = loopback.get(f"http://{line.address}/webhooks/answer?from=447700900123&to=442079460000").status_code
+
+    until_end = time.monotonic() + WITHIN_S
+    while not line.errors() and time.monotonic() < until_end:  # nginx writes it after the reply
+        time.sleep(0.02)
+
+    assert 503 == status
+    assert ["GET /webhooks/answer from"] == [entry.split(" ", 2)[2][:25] for entry in line.errors()]
+    assert "447700900123" not in "".join(line.errors())

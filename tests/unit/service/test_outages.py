@@ -18,6 +18,7 @@ from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Reply
 from ncco_server.service.tokens import make_token
 from ncco_server.store import Store
+from ncco_server.store.sqlite import SqliteDatabase
 from tests.support.cases import each_case
 from tests.unit.service.served_call import ANSWER, LEG, POLICY, delivery
 
@@ -167,3 +168,22 @@ async def test_a_short_outage_is_left_to_the_retry(store: Store) -> None:
     request = {"url": "https://x/webhooks/answer", "type": "answer"}
     reply = await service.fallback(delivery({**ANSWER, "reason": "Socket timeout.", "original_request": request}))
     assert RECEPTION == heard(reply)
+
+
+async def test_calls_of_an_outage_are_stored_when_it_is_over() -> None:
+    memory = Store(SqliteDatabase())
+    async with memory:
+        store: Any = LeavingStore(memory)
+        project = load({"flows/acme.yaml": flow(default="true")})
+        service = CallService(store, lambda: project, POLICY)
+        await service.library.reload()
+        store.is_away = True
+        for _ in range(2):
+            await service.probe_store()
+        await service.answer(delivery(ANSWER))
+        store.is_away = False
+        await service.probe_store()
+        kept = await memory.load(LEG)
+
+    assert kept is not None
+    assert {} == service.unstored

@@ -28,12 +28,14 @@ class AwayStore(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.away: set[str] = set()
+        self.asked = 0
 
     def _fail(self, method: str) -> None:
         if method in self.away:
             raise StoreUnavailable(f"{method} failed")
 
     async def has_due_hooks(self, now: int) -> bool:
+        self.asked += 1
         self._fail("has_due_hooks")
         if "faulty" in self.away:
             raise RuntimeError("a fault")
@@ -249,6 +251,23 @@ async def test_an_unavailable_store_is_asked_again(
 
     assert "has_due_hooks failed" == heard.problems[0]
     assert [("h1", "sent", None)] == heard.told
+
+
+async def test_an_outage_is_reported_once_however_long_it_takes(
+    store: AwayStore, sender: Sender, post: ScriptedPost, heard: Heard
+) -> None:
+    store.away = {"has_due_hooks"}
+    async with running(sender):
+        await until(lambda: store.asked >= 5)
+        first = [*heard.problems]
+        store.away.clear()
+        fine_from = store.asked
+        await until(lambda: store.asked > fine_from + 1)
+        store.away = {"has_due_hooks"}
+        await until(lambda: len(heard.problems) >= 2)
+
+    assert ["has_due_hooks failed"] == first
+    assert ["has_due_hooks failed"] * 2 == heard.problems
 
 
 async def test_an_error_of_the_store_does_not_stop_the_sender(

@@ -51,6 +51,11 @@ def test_the_pooler_option_is_ours_and_not_passed_on(is_pooled: bool, pooler: st
         ("it is not a URL", "postgresql://ann:secret@[::1/ncco"),
         ("'sslmod' is not an option of a PostgreSQL URL", "postgresql://ann:secret@db/ncco?sslmod=require"),
         ("sslmode is one of disable, allow", "postgresql://ann:secret@db/ncco?sslmode=on"),
+        ("target_session_attrs is one of any, primary", "postgresql://ann:secret@db/ncco?target_session_attrs=master"),
+        ("it names the host or port twice", "postgresql://ann:secret@db/ncco?port=6432"),
+        ("it names the host or port twice", "postgresql://ann:secret@db/ncco?host=other"),
+        ("a port is a number from 1 to 65535, one for all", "postgresql:///ncco?host=db&port=abc"),
+        ("a port is a number from 1 to 65535, one for all", "postgresql:///ncco?host=a,b,c&port=5432,5433"),
         ("pooler is transaction or session", "postgresql://ann:secret@db/ncco?pooler=pgbouncer"),
     ],
 )

@@ -169,7 +169,26 @@ def test_a_hash_in_capitals_is_accepted() -> None:
 
 
 def test_another_secret_is_refused() -> None:
-    assert signatures.Refusal.SIGNATURE == refusal(signed(CLAIMS, "some-other-secret-that-is-long-enough"))
+    assert signatures.Refusal.OWN_SIGNATURE == refusal(signed(CLAIMS, "some-other-secret-that-is-long-enough"))
+
+
+@each_case(
+    ("expected", "api_key", "application_id"),
+    [
+        (signatures.Refusal.OWN_SIGNATURE, CLAIMS["api_key"], ""),
+        (signatures.Refusal.OWN_SIGNATURE, "", CLAIMS["application_id"]),
+        (signatures.Refusal.SIGNATURE, "other", "another"),
+        (signatures.Refusal.SIGNATURE, "", ""),
+    ],
+)
+def test_another_secret_is_told_apart_from_another_application(
+    expected: signatures.Refusal, api_key: str, application_id: str
+) -> None:
+    token = signed(CLAIMS, "some-other-secret-that-is-long-enough")
+
+    with pytest.raises(WrongSignature) as refused:
+        Verifier([SECRET], api_key, application_id).verify_token(token, NOW)
+    assert expected == refused.value.reason
 
 
 def test_the_previous_secret_is_accepted_during_a_rotation() -> None:

@@ -81,6 +81,9 @@ class FakeCalls:
         self.library = Library(self.store, lambda: EMPTY)
         self.asked: list[tuple[str, str, Delivery]] = []
 
+    async def probe_store(self) -> None:
+        await self.store_probe.run()
+
     async def answer(self, delivery: Delivery, flow: str | None = None) -> Reply:
         return await self._act("answer", flow or "", delivery)
 

@@ -70,4 +70,4 @@ def test_an_unavailable_store_is_logged() -> None:
     with capture_logs() as lines:
         HookLog(Metrics(), structlog.get_logger()).troubled("the disk is full")
 
-    assert [{"event": "hooks not sent", "log_level": "error", "problem": "the disk is full"}] == lines
+    assert [{"event": "hooks not sent", "log_level": "warning", "problem": "the disk is full"}] == lines

@@ -26,7 +26,7 @@ from ncco_server.service.jobs import JobListener, every
 from ncco_server.service.lookups import Ask, lookups_of_turn
 from ncco_server.store import BackupRow, Backups, Records, ResultRow, RevisionRow, SqliteDatabase, Store, milliseconds
 from ncco_server.vonage.signatures import Refusal
-from ncco_server.web.metrics import SERIES_LIMIT, Metrics
+from ncco_server.web.metrics import ROUTES, SERIES_LIMIT, Metrics
 from ncco_server.web.own_service import counted_lookups
 from ncco_server.web.tasks import count_calls
 from tests.support.cases import each_case
@@ -100,6 +100,17 @@ def test_repeats_fallbacks_and_failsafes_are_counted() -> None:
     assert (2, 1, 1) == tuple(
         count(metrics, name) for name in ("ncco_fallbacks_total", "ncco_repeats_total", "ncco_failsafes_total")
     )
+
+
+@pytest.mark.parametrize("outcome", ["unsigned", "wrong-signature"])
+def test_requests_without_a_valid_signature_say_nothing_about_calls(outcome: str) -> None:
+    metrics = Metrics()
+    for route in ROUTES:
+        metrics.webhook(route, Reply(None, route, outcome), 401, 4.0)
+
+    assert 1 == count(metrics, "ncco_webhooks_total", kind="fallback", outcome=outcome)
+    assert 0 == count(metrics, "ncco_fallbacks_total")
+    assert {0} == {count(metrics, "ncco_webhook_seconds_count", route=route) for route in ROUTES}
 
 
 def test_an_unknown_kind_is_counted_as_other() -> None:
