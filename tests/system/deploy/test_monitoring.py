@@ -59,7 +59,6 @@ def scraped() -> dict[str, dict[str, set[str]]]:
     for state in ("waiting", "failed", "lost"):
         metrics.missing_recordings.labels(state).set(0)
     metrics.recording_tries.labels("kept").inc()
-    metrics.platform.labels("inbound_answered", "after").set(1)
     found: dict[str, dict[str, set[str]]] = {}
     for family in text_string_to_metric_families(metrics.render().decode()):
         for sample in family.samples:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ncco_server.engine import Lookup
+from ncco_server.flow.language.selection import TableSearch
 from ncco_server.flow.loader import load
 from ncco_server.service.turns import rows_of
 from ncco_server.store import RowChange, SqliteDatabase, Store
@@ -105,6 +106,8 @@ async def test_a_part_of_the_key_beside_a_condition_holds_too(wanted: str, hours
     async with Store(SqliteDatabase(None)) as store:
         rows = [RowChange(f'tours["{day}",{hour}]', {"free": left}) for (day, hour), left in free.items()]
         await store.tables.change(rows, AT_MS - 10, "a test")
-        (answer,) = await rows_of(store, (Lookup("a", "found", asked.request({})._replace(at_ms=AT_MS), ""),))
+        request = asked.request({})
+        assert isinstance(request, TableSearch)
+        (answer,) = await rows_of(store, (Lookup("a", "found", request._replace(at_ms=AT_MS), ""),))
     value, _ = asked.definition.cast_answer(answer.value, answer.problem)
     assert hours == ([row["hour"] for row in value["rows"]] if value["ok"] else [])

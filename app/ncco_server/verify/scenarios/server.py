@@ -187,9 +187,9 @@ class FailingDatabase(SqliteDatabase):
         self._require()
         return await super().read(sql, *values)
 
-    async def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> T:
+    async def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = (), *, is_long: bool = False) -> T:
         self._require()
-        return await super().write(work, keys)
+        return await super().write(work, keys, is_long=is_long)
 
     def _require(self) -> None:
         if self.is_away:
