@@ -59,6 +59,7 @@ class FlowIssue:
 
     Attributes:
         ncco_rule: the rule of `ncco_server.ncco`, e.g. N108; "" for one of the flow language.
+        names: the declarations that it is about, besides those named on its line.
         quick_fix: the cure as a change to the file; None if it cannot be applied automatically.
     """
 
@@ -105,7 +106,8 @@ class FlowRule:
     Attributes:
         phase: "" for the default phase (see `found_in`).
         quick_fix: by default: the fields of a `Fix` except `cure`.
-        once_for: reports an undeclared `name`, each `message`, or the rule itself (`file`) once per file.
+        once_for: reports an undeclared `name`, each `message`, or the rule itself (`file`) once per file; a
+            `shared_name`, which another file may declare, once per project.
         declared_by: `any_file` for issues about names that any file, even an unreadable one, may declare.
         gives_way_to: rules that describe the error better. If a file breaks one, only that is reported.
     """
@@ -119,10 +121,15 @@ class FlowRule:
     good: str | bytes = ""
     phase: str = ""
     quick_fix: Mapping[str, Any] | None = None
-    once_for: Literal["", "name", "message", "file"] = ""
+    once_for: Literal["", "name", "shared_name", "message", "file"] = ""
     declared_by: Literal["", "any_file"] = ""
     waits_for: Literal["", "all_files", "called_flows"] = ""
     gives_way_to: Sequence[str] = ()
+
+    @property
+    def is_about_name(self) -> bool:
+        """Whether its issues are about an undeclared name."""
+        return self.once_for in ("name", "shared_name") or bool(self.declared_by)
 
     @property
     def found_in(self) -> str:

@@ -122,12 +122,14 @@ class ScopeTypes:
         unspoken: names and paths (`name.list[].field`) that must not be spoken, each with a description.
         env: None if the names are unknown.
         undeclared: names that flows return, each with what to write if it is used undeclared.
+        several: lookups that give a list of rows, each with its declaration's place.
     """
 
     types: Mapping[str, Kind]
     unspoken: Mapping[str, str] = field(default_factory=dict)
     env: frozenset[str] | None = None
     undeclared: Mapping[str, str] = field(default_factory=dict)
+    several: Mapping[str, Place] = field(default_factory=dict)
     spoken: frozenset[str] = frozenset()
     zone: str = ""
 

@@ -4,20 +4,23 @@ A mistake makes its part of the file (a step, a variable, a lookup, ...) unknown
 Of the issues that a later phase finds, this hides:
 - those in an unknown part, and those on a line with an unknown name;
 - an issue about one value, if its own line has an earlier mistake;
+- the value of an unknown key, and the keys below it that are unknown too, unless it is known what was meant;
 - every issue about the flow as a whole, after any error.
 
-A misspelt word of the language is never hidden: it has no other cause.
+What a file declares for others, it makes unknown for them too. A misspelt word of the language is never hidden: it has
+no other cause.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right, insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Final, NamedTuple, TypeVar
 
 from ncco_server.flow.issues import EXPRESSION_RULES, PHASES, RULES, FlowIssue
-from ncco_server.flow.nodes import LINE_BREAK, Map, Node, is_missing
+from ncco_server.flow.nodes import LINE_BREAK, Map, Node, Text, is_missing, walk
 from ncco_server.flow.source import Gap, names_written_in
 from ncco_server.flow.source.gaps import INDENTATION
 from ncco_server.flow.source.source_file import OPTION_KEYS
@@ -29,9 +32,16 @@ _NAMING: Final = frozenset(
     ["vars", "params", "outcomes", "returns", "locales", "hours", "lookups", "hooks", "results", "tables", "events"]
 )
 """Sections besides `steps` with names that the rest of the file may use."""
+_INSIDE: Final = frozenset({"steps", "vars", "events", "defaults"})
+"""Sections of a flow that other flows never see."""
 _MISSPELT: Final = frozenset({"E202", "E263", "E402"})
+_UNKNOWN_KEYS: Final = frozenset({"E202", "E263", "E275", "E277", "E292", "E402"})
 _INHERITED: Final = frozenset({"E240", "E260"})
 """About something missing that steps may inherit from `defaults`."""
+
+_MISSING: Final = "E204"
+OF_STEPS: Final = "E214"
+"""About the name of a step, which no section but `steps` can declare."""
 
 _Key = TypeVar("_Key")
 
@@ -52,6 +62,14 @@ class _Part(NamedTuple):
     name: str
 
 
+class Declared(NamedTuple):
+    """The unknown declarations of a file: by name, and of any name, the earliest phase with a mistake about it."""
+
+    names: Mapping[str, int]
+    any_name: int
+    is_shared: bool
+
+
 class Unknown:
     """What is unknown in one file: for each part, line and name, the earliest phase with a mistake about it."""
 
@@ -61,12 +79,20 @@ class Unknown:
         """`node` is None if the file cannot be parsed; `gaps` are lines not read as written."""
         self._lines = LINE_BREAK.split(text.removeprefix("\ufeff"))
         self._parts = [*_parts(node)] or [_Part((1, 1), "", "")]
-        self._of_file = self._of_defaults = self._of_declarations = _NEVER
+        name = node.get("flow") if isinstance(node, Map) else None
+        self._flow = name.value if isinstance(name, Text) else ""
+        self._is_shared = isinstance(node, Map) and node.get("shared") is not None
+        self._of_file = self._of_defaults = self._of_declarations = self._of_signature = _NEVER
         self._of_parts: dict[_Part, int] = {}
         self._of_lines: dict[int, int] = {}
         self._of_names: dict[str, int] = {}
         self._of_keys: dict[str, int] = {}
         """The keys of unknown parts, which may be misspelt names."""
+        self._entries = dict(_entries(node))
+        self._beside_unknown: dict[tuple[int, int], int] = {}
+        """The values of unknown keys, and keys below them in the same maps, which may belong to them."""
+        self._left_out: set[str] = set()
+        """Words of lines that were not read as written."""
         self._searched: set[tuple[_Part, int]] = set()
         self._syntax_errors = {id(issue) for gap in gaps for issue in gap.issues}
         for gap in gaps:
@@ -81,6 +107,8 @@ class Unknown:
         part = self._part((gap.first, column))
         self._add(part, {gap.first, gap.last}, _SYNTAX)
         _lower(self._of_keys, re.sub(r"\W", "", line.partition(": ")[0]), _SYNTAX)
+        self._add_names(_WORD.findall(line)[:1], _SYNTAX)
+        self._left_out |= _declared_in(self._text(gap.first, gap.last))
         if gap.is_left_out or not INDENTATION.issuperset(issue.code for issue in gap.issues):
             self._add_names(_declared_in(self._text(gap.first, gap.last)), _SYNTAX)
         if gap.is_left_out and column <= part.at[1]:  # a whole part, perhaps a section, which is missing at the top
@@ -92,10 +120,16 @@ class Unknown:
         phase = phase_of(issue)
         part = self._part(issue.place[1:3])
         self._add(part, {issue.place.line}, phase)
+        if issue.code in _UNKNOWN_KEYS:
+            beside = self._entries.get(issue.place[1:3], [])
+            for place in beside if issue.quick_fix is None else beside[:1]:
+                _lower(self._beside_unknown, place, phase)
         if part.section != "steps" or part.at[0] == issue.place.line:
             _lower(self._of_keys, part.name, phase)
-        before = self._line(issue.place.line)[part.at[1] - 1 + len(part.name) : issue.place.column - 1]
-        is_whole = part.at[0] == issue.place.line and before.strip() in ("", ":")
+        above = self._text(part.at[0], issue.place.line - 1)[part.at[1] - 1 + len(part.name) :]
+        first = 0 if above else part.at[1] - 1 + len(part.name)
+        before = (above + self._line(issue.place.line)[first : issue.place.column - 1]).strip()
+        is_whole = not before or (before == ":" and (part.name == part.section or issue.code == "E201"))
         if is_whole and (part.section in _NAMING or part is self._parts[0]):  # it may be about any name
             self._of_declarations = min(phase, self._of_declarations)
         is_step = part.section == "steps" and part.name != "steps"
@@ -106,6 +140,8 @@ class Unknown:
 
     def _add(self, part: _Part, lines: Iterable[int], phase: int) -> None:
         self._of_file = min(self._of_file, phase)
+        if part.section not in _INSIDE:
+            self._of_signature = min(self._of_signature, phase)
         _lower(self._of_parts, part, phase)
         if part.section not in {"steps", *_NAMING}:  # it may be a misspelt `defaults`
             self._of_defaults = min(phase, self._of_defaults)
@@ -115,6 +151,27 @@ class Unknown:
     def _add_names(self, names: Iterable[str], phase: int) -> None:
         for name in {*names} - OPTION_KEYS:
             _lower(self._of_names, name, phase)
+
+    @property
+    def declared(self) -> Declared:
+        """What is unknown of the declarations that other files use."""
+        if self._is_shared:
+            names = dict(self._of_names)
+            for key, phase in self._of_keys.items():
+                _lower(names, key, phase)
+            return Declared(names, self._of_declarations, is_shared=True)
+        return Declared({self._flow: self._of_signature} if self._flow else {}, _NEVER, is_shared=False)
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        return frozenset(word for line in self._lines for word in _WORD.findall(line))
+
+    def add_declared(self, outside: Declared) -> None:
+        self._of_declarations = min(self._of_declarations, outside.any_name)
+        for name, phase in outside.names.items():
+            _lower(self._of_names, name, phase)
+            if outside.is_shared and name in self._words:
+                self._of_file = min(phase, self._of_file)
 
     def hides(self, issue: FlowIssue) -> bool:
         phase = phase_of(issue)
@@ -126,6 +183,10 @@ class Unknown:
             return True
         if _is_misspelt(issue):
             return False
+        if self._beside_unknown.get(issue.place[1:3], _NEVER) <= phase:
+            return True
+        if issue.code == _MISSING and not self._left_out.isdisjoint(issue.names):
+            return True
         if issue.code in _INHERITED and self._of_defaults < phase:
             return True
         if _is_about_name(issue) and self._of_declarations < phase:
@@ -136,7 +197,7 @@ class Unknown:
 
     def _uses_unknown_name(self, issue: FlowIssue, phase: int) -> bool:
         line = self._line(issue.place.line)
-        if any(self._of_names.get(word, _NEVER) < phase for word in _WORD.findall(line)):
+        if any(self._of_names.get(word, _NEVER) < phase for word in (*_WORD.findall(line), *issue.names)):
             return True
         keys = [key for key, found in self._of_keys.items() if found < phase]
         return nearest(line[issue.place.column - 1 :][: issue.place.length], keys) is not None
@@ -146,8 +207,9 @@ class Unknown:
 
     def _text_of(self, part: _Part) -> str:
         index = bisect_right(self._parts, part)
-        end = self._parts[index].at[0] - 1 if index < len(self._parts) else len(self._lines)
-        return self._text(part.at[0], max(part.at[0], end))
+        line, column = self._parts[index].at if index < len(self._parts) else (len(self._lines) + 1, 1)
+        text = self._text(part.at[0], line - 1) if line > part.at[0] else self._line(line)[: column - 1]
+        return " " * (part.at[1] - 1) + text[part.at[1] - 1 :]
 
     def _text(self, first: int, last: int) -> str:
         return "\n".join(self._lines[first - 1 : last])
@@ -165,16 +227,25 @@ def _is_misspelt(issue: FlowIssue) -> bool:
 
 
 def _is_about_name(issue: FlowIssue) -> bool:
-    return RULES[issue.code].once_for == "name" or bool(RULES[issue.code].declared_by)
+    return RULES[issue.code].is_about_name and issue.code != OF_STEPS
 
 
 def _is_about_value(issue: FlowIssue) -> bool:
     """E533 is about a whole lookup."""
-    return (_is_about_name(issue) or issue.code in {*EXPRESSION_RULES, "E214"}) and issue.code != "E533"
+    return (RULES[issue.code].is_about_name or issue.code in EXPRESSION_RULES) and issue.code != "E533"
 
 
 def _declared_in(text: str) -> set[str]:
     return {*names_written_in(text)[1], *_COLLECTED.findall(text)}
+
+
+def _entries(node: Node | None) -> Iterator[tuple[tuple[int, int], list[tuple[int, int]]]]:
+    """The place of each key, with those of its value and of the keys below it in its map."""
+    for each in walk(node) if node is not None else ():
+        if isinstance(each, Map):
+            keys = [key.place[1:3] for key, _ in each.entries]
+            for at, (key, value) in enumerate(each.entries):
+                yield key.place[1:3], [value.place[1:3], *keys[at + 1 :]]
 
 
 def _parts(node: Node | None) -> Iterator[_Part]:

@@ -75,11 +75,20 @@ class Reader:
         found = None if node is None else self.map(node, what, cure)
         return found.entries if found else ()
 
-    def unknown(self, code: str, text: Text, known: Iterable[str], message: str, cure: str | Fix | None = None) -> None:
-        """The default fix is the nearest known word, or else the whole list."""
+    def unknown(
+        self,
+        code: str,
+        text: Text,
+        known: Iterable[str],
+        message: str,
+        cure: str | Fix | None = None,
+        *,
+        names: Iterable[str] = (),
+    ) -> None:
+        """The default fix is the nearest known word, or else the whole list; `names` are as in `FlowIssue`."""
         known = tuple(known)
         cure = cure or meant_word(text.value, known, write_one_of(known))
-        self.report(code, text.place, message, cure)
+        self.report(code, text.place, message, cure, names)
 
     def check_name(
         self,
@@ -212,7 +221,7 @@ class Fields:
         """Report E204 if `word` is missing, unless an omitted entry may have been meant for it."""
         node = self.values.get(word)
         if node is None and self.is_whole:
-            reader.report("E204", self.place, f"{self.what} has no `{word}`", cure)
+            reader.report("E204", self.place, f"{self.what} has no `{word}`", cure, [word])
         return node
 
 

@@ -123,7 +123,7 @@ def read_returned(node: Node, what: str, reader: Resolver) -> tuple[Assignment, 
 def read_given(
     node: Node | None,
     params: Mapping[str, Param],
-    what: str,
+    owner: tuple[str, str],
     place: Place,
     reader: Resolver,
     *,
@@ -131,9 +131,10 @@ def read_given(
 ) -> tuple[Assignment, ...]:
     """Report E270 for unknown names, E271 (at `place`) for missing ones.
 
-    `what` names their part in messages: `the flow "voicemail"`. `form` is how fixes write the params; `..` stands for
-    the missing ones.
+    `owner` is the kind and the name of what declares them, such as flow and voicemail. `form` is how fixes write the
+    params; `..` stands for the missing ones.
     """
+    what = f'the {owner[0]} "{owner[1]}"'
     shown = ", ".join(f"{name}: .." for name in params)
     whole = f"write `{form.replace('..', shown, 1)}`" if params else "delete it: there are no params"
     if node is not None and reader.map(node, f"the input of {what}", whole) is None:
@@ -141,7 +142,7 @@ def read_given(
     entries = node.entries if isinstance(node, Map) else ()
     for key in (entry.key for entry in entries if entry.key.value not in params):
         cure = None if params else "delete it, or declare it there under `params`"
-        reader.unknown("E270", key, params, f'{what} takes no "{key.value}"', cure)
+        reader.unknown("E270", key, params, f'{what} takes no "{key.value}"', cure, names=owner[1:])
     known = {name: param.variable for name, param in params.items()}
     given = assigned(entries, known, f"`params` of {what}", reader)
     written = {entry.key.value for entry in entries}
@@ -151,7 +152,7 @@ def read_given(
         cure = f"add `{shown}`" if entries else f"write `{form.replace('..', shown, 1)}`"
         if place.is_in_python:
             cure = f"write {', '.join(f'`{name}=..`' for name in missing)} as well"
-        reader.report("E271", place, f"{what} needs {needed}", cure)
+        reader.report("E271", place, f"{what} needs {needed}", cure, owner[1:])
     return given
 
 
@@ -309,8 +310,8 @@ def read_run(name: Text, given: Node | None, reader: Resolver, *, comes_back: bo
         reader.unknown("E272", name, sorted(reader.flows), f'there is no flow "{name.value}"', cure)
     if signature is None or not signature.is_whole:
         return Runs(name.value, (), comes_back)
-    what = f'the flow "{name.value}"'
-    return Runs(name.value, read_given(given, signature.params, what, name.place, reader), comes_back)
+    owner = ("flow", name.value)
+    return Runs(name.value, read_given(given, signature.params, owner, name.place, reader), comes_back)
 
 
 def _check_outcome(name: Text, reader: Resolver) -> None:

@@ -20,7 +20,7 @@ from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Entry, Map, Node, Seq, Text, texts_in, walk
 from ncco_server.flow.scope import NAME, RESERVED, Param, Signature, Variable
 from ncco_server.suggest import nearest
-from ncco_server.value_types import TYPES, JsonSchema, Kind, ListOf, MapOf, Word, point_of
+from ncco_server.value_types import ANY, TYPES, JsonSchema, Kind, ListOf, MapOf, Word, point_of
 
 TYPE: Final[JsonSchema] = {"anyOf": [one_of(TYPES), {"type": ["array", "object"]}]}
 
@@ -102,14 +102,11 @@ def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
 
 
 def read_variables(node: Node, what: str, reader: Reader) -> Mapping[str, Variable]:
-    """Leave out invalid variables.
-
-    Without a `default`, variables start empty (`""`, 0, false, an empty list or map), but a list of words needs one.
-    """
+    """Variables without a `default` start empty (`""`, 0, false, an empty list or map); a list of words needs one."""
     entries = reader.entries(node, what, "write `vars: {name: {type: text}}`")
     named = [entry for entry in entries if is_variable_name(entry.key, "a variable", reader)]
-    read = [_read_variable(entry, reader, needs_default=True) for entry in named]
-    found = {variable.name: variable for variable in read if variable is not None}
+    read = [_read_variable(entry, reader, needs_default=True) or _unreadable(entry) for entry in named]
+    found = {variable.name: variable for variable in read}
     refuse_spoken(found.values(), reader)
     return found
 
@@ -129,7 +126,8 @@ def read_params(node: Node, what: str, reader: Reader, *, noun: str = "a param")
         if is_variable_name(entry.key, noun, reader)
     ]
     has_default = {e.key.value for e in entries if isinstance(e.value, Map) and e.value.get("default") is not None}
-    return {e.key.value: Param(_read_typed(e, reader), e.key.value not in has_default) for e in entries}
+    typed = {entry.key.value: _read_typed(entry, reader) for entry in entries}
+    return {name: Param(each, each.type != ANY and name not in has_default) for name, each in typed.items()}
 
 
 def read_returned_types(node: Node, what: str, reader: Reader) -> dict[str, Variable]:
@@ -139,9 +137,14 @@ def read_returned_types(node: Node, what: str, reader: Reader) -> dict[str, Vari
     return found
 
 
+def _unreadable(entry: Entry) -> Variable:
+    """Its type is reported already, so that it fits everywhere."""
+    return Variable(entry.key.value, ANY, "", entry.key.place)
+
+
 def _read_typed(entry: Entry, reader: Reader) -> Variable:
     name = entry.key.value
-    unknown = Variable(name, TYPES["text"], "", entry.key.place)
+    unknown = _unreadable(entry)
     if isinstance(entry.value, Map):
         return _read_variable(entry, reader, needs_default=False) or unknown
     type_ = read_type(entry.value, f'"{name}"', reader)

@@ -258,7 +258,7 @@ def read_head(node: Node, issues: list[FlowIssue], shared: Iterable[Map] = ()) -
         reader.report("E201", node.place, "a flow file must be a map, but this is not", cure)
         return None
     is_known = set(node.keys()) <= {*FlowWords.words()}
-    node = _restore_sections(node, reader)
+    node = _restore_sections(_restore_top(node, reader), reader)
     first = node.entries[0].key.place if node.entries else node.place
     misspelt = () if node.get("flow") is not None else (key.value.lower() for key, _ in node.entries)
     hints = {key: _SHARED for key in misspelt if nearest(key, (*FlowWords.words(), _SHARED)) == _SHARED}
@@ -429,6 +429,35 @@ def _restore_sections(node: Map, reader: Reader) -> Map:
     return node._replace(entries=tuple(kept))
 
 
+def _restore_top(node: Map, reader: Reader) -> Map:
+    """Move a step that begins in the first column to the others, with those that would be inside it."""
+    steps = node.get("steps")
+    if not isinstance(steps, Map) or not steps.entries:
+        return node
+    column = steps.entries[0].key.place.column
+    kept: list[Entry] = []
+    moved: list[Entry] = []
+    for entry in node.entries:
+        key, value = entry
+        if key.value in FlowWords.words() or not isinstance(value, Map) or nearest(key.value, FlowWords.words()):
+            kept.append(entry)
+            continue
+        inner = [each for each in value.entries if each.key.value not in STEP_WORDS and _is_step(each.value)]
+        own = value.without(*(each.key.value for each in inner))
+        if not _is_step(own) or not (_has_do(own) or {*own.keys()} <= {*STEP_WORDS}):
+            kept.append(entry)
+            continue
+        cure = f"indent it by {column - 1} spaces: a step's name begins in column {column}"
+        reader.report("E202", key.place, f'the flow has no "{key.value}"', cure)
+        moved += [Entry(key, own), *inner]
+    if not moved:
+        return node
+    whole = Entry(
+        next(key for key, _ in kept if key.value == "steps"), steps._replace(entries=(*steps.entries, *moved))
+    )
+    return node._replace(entries=tuple(whole if each.key.value == "steps" else each for each in kept))
+
+
 def _section_of(entry: Entry, section: str, node: Map) -> str:
     """Return "" if the entry is in the right place."""
     words = frozenset(entry.value.keys()) if isinstance(entry.value, Map) else frozenset[str]()
@@ -508,7 +537,8 @@ def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
     inner = [
         word
         for word in words
-        if _is_step(word.value) and not nearest(word.key.value, STEP_WORDS) and not elsewhere(word.key.value)
+        if _is_step(word.value)
+        and (_has_do(word.value) or not (nearest(word.key.value, STEP_WORDS) or elsewhere(word.key.value)))
     ]
     own = step.without(*(each.key.value for each in inner)) if inner and isinstance(step, Map) else step
     yield Entry(key, own)
@@ -517,6 +547,10 @@ def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
         cure = f"indent it by {column - 1} spaces: a step's name begins in column {column}"
         reader.report("E202", each.key.place, f'step "{key.value}" has no "{each.key.value}"', cure)
         yield each
+
+
+def _has_do(node: Node) -> bool:
+    return isinstance(node, Map) and node.get("do") is not None
 
 
 def _is_step(node: Node) -> bool:

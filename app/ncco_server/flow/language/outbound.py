@@ -232,7 +232,7 @@ def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set
     """None after an error. `hours` are the opening hours that the flow may use."""
     place = words.written.place
     before = len(reader.issues)
-    if ("from" in words.written.values) == (words.random_from_number is True):
+    if words.written.is_whole and ("from" in words.written.values) == (words.random_from_number is True):
         message = "`outbound` needs exactly one number to show to the called person"
         reader.report("E294", place, message, 'write `from: "442079460000"`, or `randomFromNumber: true`, not both')
     retry = words.retry

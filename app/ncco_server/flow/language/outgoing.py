@@ -349,6 +349,6 @@ def _report_undeclared(kind: type[D], name: Text, known: Mapping[str, D], reader
 
 
 def _read_params(definition: Definition, node: Node | None, place: Place, reader: Resolver) -> tuple[Assignment, ...]:
-    what = f'the {definition.noun} "{definition.name}"'
+    owner = (definition.noun, definition.name)
     form = f"{{{definition.name}: {{..}}}}"
-    return read_given(node, definition.params, what, place, reader, form=form)
+    return read_given(node, definition.params, owner, place, reader, form=form)

@@ -130,7 +130,7 @@ def _read_placing(node: Node, what: str, reader: Resolver) -> Placing | None:
     if signature.is_whole:
         if not signature.is_placed:
             reader.report("E587", place, f'the flow "{name}" has no `outbound`')
-        given = read_given(words.given, signature.params, f'the flow "{name}"', place, reader)
+        given = read_given(words.given, signature.params, ("flow", name), place, reader)
         for assignment in given:
             if signature.params[assignment.name].variable.sensitive:  # E226 refuses the others
                 _refuse_secrets(assignment.value, reader)

@@ -48,5 +48,5 @@ def _is_known(words: RefuseWords, reader: Resolver) -> bool:
         reader.unknown("E272", words.run, sorted(reader.flows), f'there is no flow "{name}"')
         return False
     if signature is not None and signature.is_whole:
-        read_given(None, signature.params, f'the flow "{name}"', words.run.place, reader)
+        read_given(None, signature.params, ("flow", name), words.run.place, reader)
     return True

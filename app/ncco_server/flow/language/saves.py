@@ -143,7 +143,7 @@ def _read_save(node: Node, reader: Resolver, *, is_later: bool) -> Save | None:
         return None
     key = read_key(words.table, fields, reader)
     sets = _read_values(words, "set", words.table.columns, reader)
-    numeric = {name: each for name, each in words.table.columns.items() if each.type.family == "number"}
+    numeric = {name: each for name, each in words.table.columns.items() if each.type.family in ("number", "any")}
     increases = _read_values(words, "increase", numeric, reader)
     _check_action(words, sets, increases, reader)
     if is_later:
@@ -172,13 +172,15 @@ def _read_values(
         elif key.value in table.columns:
             message = f'"{key.value}" of the table {table.name} is not a number, so it cannot increase'
             reader.report("E554", key.place, message, f"write `set: {{{key.value}: ..}}`")
-        else:
+        elif table.is_whole:
             cure = (
                 None
                 if columns
                 else f"add `columns: {{{key.value}: {'int' if word == 'increase' else 'text'}}}` to the table"
             )
-            reader.unknown("E554", key, columns, f'the table {table.name} has no column "{key.value}"', cure)
+            reader.unknown(
+                "E554", key, columns, f'the table {table.name} has no column "{key.value}"', cure, names=[table.name]
+            )
     texts = {name: replace(each, type=_written_type(each)) for name, each in columns.items()}
     found = assigned(entries, texts, f"`columns` of the table {table.name}", reader)
     return tuple(each for each in found if _fits(each, columns[each.name], entries, reader))

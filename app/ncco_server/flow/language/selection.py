@@ -201,10 +201,12 @@ def _ordered(text: Text, table: TableDefinition, reader: Resolver) -> Variable |
     sign, name, word = found.groups("") if found else ("", text.value, "")
     if name in known and sign != "+" and not word:
         return known[name]
+    if name not in known and not table.is_whole:
+        return None
     message = f'the table {table.name} has no column "{name}"'
     if name in known:
         message = '`order` takes only the name of a column, with "-" before it for the largest first'
     near = name if name in known else nearest(name, known)
     meant = f"{'-' if word.lower().startswith('desc') else sign.strip('+')}{near}"
-    reader.unknown("E554", text, known, message, did_you_mean(meant) if near else None)
+    reader.unknown("E554", text, known, message, did_you_mean(meant) if near else None, names=[table.name])
     return None

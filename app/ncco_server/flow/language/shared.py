@@ -209,7 +209,8 @@ def read_sections(
         is_taken = name in reader.variables
         secrets = () if is_taken else lookup.returns.secrets
         scope = scope.with_name(name, ANY if is_taken else lookup.type, secrets=secrets)
-    reader = replace(reader, scope=scope, lookups=lookups)
+    several = {name: each.place for name, each in lookups.items() if each.selection and not each.selection.is_first}
+    reader = replace(reader, scope=replace(scope, several=several), lookups=lookups)
     hooks = dict(outer.hooks)
     if words.hooks:
         from ncco_server.flow.language.hooks import read_hooks  # noqa: PLC0415 - most files have no hooks

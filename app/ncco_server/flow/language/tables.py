@@ -23,7 +23,7 @@ from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Value
 from ncco_server.suggest import nearest
 from ncco_server.table_rows import MAX_NAME, RowChange, StoredTypes, row_name
-from ncco_server.value_types import TYPES, Kind, record
+from ncco_server.value_types import ANY, TYPES, Kind, record
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _KEY_TYPES: Final = ("text", "phone", "int", "date", "words")
@@ -71,6 +71,8 @@ class TableDefinition(MapForm):
     example: ClassVar = "{key: {number: phone}}"
 
     name: SetByCode[str]
+    is_whole: SetByCode[bool] = True
+    """Whether all of its columns could be read."""
     key: Annotated[Mapping[str, Variable], Unread(ref("params"))]
     """What a row is found by: up to four values with their types (text, phone, int, date, or a list of words)."""
     columns: Annotated[Mapping[str, Variable], Unread(ref("params"))] = field(default_factory=dict)
@@ -83,7 +85,7 @@ class TableDefinition(MapForm):
 
     @property
     def is_found_by_number(self) -> bool:
-        return [each.type.name for each in self.key.values()] == ["phone"]
+        return [each.type.name for each in self.key.values()] in (["phone"], ["any"])
 
     @property
     def stored_types(self) -> StoredTypes:
@@ -96,7 +98,10 @@ class TableDefinition(MapForm):
         fields = {
             name: replace(column.type, may_be_empty=column.type.begins_unknown) for name, column in self.columns.items()
         }
-        return Returned(record(fields), frozenset((name,) for name, column in self.columns.items() if column.sensitive))
+        rest = None if self.is_whole else ANY
+        return Returned(
+            record(fields, rest), frozenset((name,) for name, column in self.columns.items() if column.sensitive)
+        )
 
     def row_of_number(self, number: str) -> str:
         """Return "" unless a phone number, in digits, finds a row."""
@@ -168,12 +173,15 @@ def _read_table(entry: Entry, reader: Reader) -> TableDefinition | None:
     found = reader.map(entry.value, what, f"write `{name}: {TableDefinition.example}`")
     if found is None:
         return None
+    before = len(reader.issues)
     fields = TableDefinition.read_words(found, what, reader, place=entry.key.place)
     key = _read_columns(fields, "key", _KEY_TYPES, reader)
     columns = _read_columns(fields, "columns", _COLUMN_TYPES, reader)
     _check_key(fields, key, columns, reader)
     made: dict[str, Any] = {"key": key} if "key" in fields.values else {}
-    table = TableDefinition.build(fields, reader, name=name, columns=columns, **made)
+    table = TableDefinition.build(
+        fields, reader, name=name, columns=columns, is_whole=before == len(reader.issues), **made
+    )
     if table is not None and key and table.after_forget is not None and not table.is_found_by_number:
         message = f"the key of {what} is not one phone number, so no hash can take the place of a number"
         reader.report(
@@ -200,7 +208,7 @@ def _read_columns(fields: Fields, word: str, types: Collection[str], reader: Rea
     }
     refuse_spoken(found.values(), reader)
     for column in found.values():
-        if column.type.name not in types:
+        if column.type != ANY and column.type.name not in types:
             shown = ", ".join(type_ for type_ in types if type_ != "words")
             message = f'"{column.name}" of {fields.what} cannot be {column.type.described}'
             reader.report("E551", column.place, message, f"write one of {shown}, or a list of allowed words")

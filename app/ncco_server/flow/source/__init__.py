@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from ncco_server.flow.issues import RULES, FlowIssue, by_place
+from ncco_server.flow.issues import RULES, Fix, FlowIssue, by_place
 from ncco_server.flow.nodes import Node
 from ncco_server.flow.source.reader import LOADER, MAX_CHARACTERS, MAX_DEPTH, MAX_PARSED, MAX_VALUES, Gap, read_once
 from ncco_server.flow.source.source_file import SourceFile
@@ -28,7 +28,10 @@ __all__ = [
 ]
 
 _NAME = re.compile(r"(?:^[ \t]*(?:- +)*|[{,][ \t]*)[\"']?([A-Za-z_][\w-]*)[\"']?[ \t]*(?::|$)", re.MULTILINE)
-_FLOW_NAME = re.compile(r"^flow:[ \t]*[\"']?([\w-]+)", re.MULTILINE)
+_MARKER = re.compile(r"(?:^|(?<=[\r\n]))(?:---|\.\.\.)(?=[ \t\r\n]|\Z)")
+_CONTENT = re.compile(r"(?:^|[\r\n])[ \t]*[^\s#%.-]")
+_FILE_START = re.compile(r"[\r\n](?:flow|shared):")
+_FLOW_NAME = re.compile(r"^[ \t]*(?:- )?flow:[ \t]*[\"']?([\w-]+)", re.MULTILINE)
 
 
 def read_yaml(file: str, text: str, *, loader: type[Any] = LOADER) -> tuple[Node | None, list[FlowIssue]]:
@@ -69,18 +72,47 @@ def read_past_errors(file: str, text: str, most: int = MAX_PARSED) -> Reading:
     if problem := _too_long(source):
         return Reading(None, [problem])
     invalid = source.replace_invalid_characters()
+    source, marker = _in_one_document(source)
     tried = read_once(source, LOADER)
-    gaps: list[Gap] = []
-    faults: list[FlowIssue] = []
+    gaps = [] if marker is None else [marker]
+    faults = [] if marker is None else [*marker.issues]
     parsed = 0
     if tried.stopped:
         from ncco_server.flow.source.gaps import read_on  # noqa: PLC0415 - a server's files usually have no such error
 
-        tried, gaps, faults, parsed = read_on(source, tried, most)
+        tried, more, found, parsed = read_on(source, tried, most)
+        gaps += more
+        faults += found
     own = [] if gaps and tried.node is None else tried.issues  # nothing is left, not even a document
     issues = sorted([*invalid, *own, *faults], key=by_place)
     node = None if tried.stopped else tried.node
     return Reading(node, issues, tuple(sorted(gaps, key=lambda gap: gap.first)), parsed)
+
+
+def _in_one_document(source: SourceFile) -> tuple[SourceFile, Gap | None]:
+    """Leave out lines that end a document within the file (E111), and a second flow that begins there."""
+    markers = [source.position(found.start())[0] for found in _MARKER.finditer(source.parsed)]
+    is_content = _CONTENT.search
+    lines = [source.parsed[source.starts[number - 1] : source.line_end(number)] for number in markers]
+    inside = [
+        (number, line)
+        for number, line in zip(markers, lines, strict=True)
+        if is_content(source.parsed, 0, source.starts[number - 1])
+        and (line.startswith("---") or is_content(source.parsed, source.line_end(number)))
+    ]
+    if not inside:
+        return source, None
+    first, line = inside[0]
+    start = source.starts[first - 1]
+    if _FILE_START.search(source.parsed, start):
+        last = len(source.starts)
+        issue = RULES["E111"].at(source.place(start, start + 3), "a second document begins here")
+        return source.with_lines(first, last, lambda line: ""), Gap(first, last, (issue,))
+    for number, _ in inside:
+        source = source.with_lines(number, number, lambda line: "")
+    message = f"{line[:3]} ends the document here, but the file goes on"
+    issue = RULES["E111"].at(source.place(start, start + 3), message, Fix(f"delete the {line[:3]}", "characters"))
+    return source, Gap(first, first, (issue,), is_left_out=False)
 
 
 def _too_long(source: SourceFile) -> FlowIssue | None:

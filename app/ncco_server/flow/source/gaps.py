@@ -138,7 +138,7 @@ def _indented(source: SourceFile, line: int, columns: Set[int]) -> Iterator[tupl
     """A tab may stand for any number of columns."""
     end = _end_of_indentation(source, line)
     has_tab = "\t" in _line(source, line)[:end]
-    for column in sorted(columns, key=lambda column: abs(column - end))[:3]:
+    for column in sorted(columns, key=lambda column: (abs(column - end), -column))[:3]:
         if (has_tab or abs(column - end) <= 1) and (column != end or end != _indent(source, line)):
             yield line, partial(_starting_in, column, end)
 

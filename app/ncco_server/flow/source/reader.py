@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from ncco_server.flow.source.pitfalls import (
     check_scalar,
     check_unsupported,
 )
-from ncco_server.flow.source.source_file import FILLER, SourceFile, is_quoted, marks
+from ncco_server.flow.source.source_file import FILLER, OPTION_KEYS, SourceFile, is_quoted, marks
 
 MAX_CHARACTERS = 524_288
 MAX_VALUES = 100_000
@@ -139,6 +139,8 @@ class _Builder:
 
     def _map(self, start: yaml.MappingStartEvent) -> Map:
         entries: dict[str, Entry] = {}
+        nested: list[Entry] = []
+        head: Text | None = None
         earlier = len(self.issues)
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key = self._key(event)
@@ -148,7 +150,12 @@ class _Builder:
             value = self._node(after, key, key.value if key else "")
             if key is None:
                 continue
-            if first := entries.get(key.value):
+            if head is None and not start.flow_style and key.value in entries:
+                head = self._head_of_rest(key.value, entries)
+                nested = [entries.pop(name) for name in [*entries][[*entries].index(head.value) + 1 :]] if head else []
+            if head is not None:
+                nested.append(Entry(key, value))
+            elif first := entries.get(key.value):
                 message = f'"{key.value}" appears a second time here; the first is on line {first.key.place.line}'
                 is_spare = isinstance(value, Text) or _contents(first.value) == _contents(value)
                 fix = Fix(RULES["E102"].cure, "delete") if is_spare else None
@@ -157,6 +164,8 @@ class _Builder:
                     entries[key.value] = Entry(first.key, value)
             else:
                 entries[key.value] = Entry(key, value)
+        if head is not None:
+            entries[head.value] = Entry(head, Map(tuple(nested), nested[0].key.place))
         is_block = not start.flow_style and entries
         place = next(iter(entries.values())).key.place if is_block else self._extent(start, event)
         is_flow = start.flow_style and entries
@@ -165,6 +174,17 @@ class _Builder:
             fix = Fix(f"write a list: [{', '.join(entries)}]", "characters", f"[{', '.join(entries)}]")
             self.issues[earlier:] = [RULES["E103"].at(place, "these braces contain names without values", fix)]
         return Map(tuple(entries.values()), place)
+
+    def _head_of_rest(self, repeated: str, entries: Mapping[str, Entry]) -> Text | None:
+        """A name without a value, such as a step's, to which the lines below belong: it is indented too far."""
+        names = [*entries]
+        after = names[names.index(repeated) + 1 :]
+        empty = [name for name in after if name not in OPTION_KEYS and is_missing(entries[name].value)]
+        if repeated not in OPTION_KEYS or not empty:
+            return None
+        head = entries[empty[-1]].key
+        self.issues[:] = [each for each in self.issues if each.code != "E103" or each.place.line != head.place.line]
+        return head
 
     def _is_split_text(self, value: yaml.Event) -> bool:
         """Whether YAML split text in typographic quotes at a comma."""

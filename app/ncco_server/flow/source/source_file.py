@@ -165,7 +165,20 @@ EXPRESSION_KEYS = frozenset({"if", "until", "check"})
 """Keys of expressions, which may contain quotes without being quoted."""
 
 MAP_KEYS = frozenset(
-    ["steps", "defaults", "vars", "params", "returns", "hours", "lookups", "hooks", "results", "locales", "events"],
+    [
+        "steps",
+        "defaults",
+        "vars",
+        "params",
+        "returns",
+        "hours",
+        "lookups",
+        "hooks",
+        "results",
+        "locales",
+        "events",
+        "tables",
+    ],
 ).union(("choices", "retry", "on", "collect", "set", "with", "json"))
 
 LIST_KEYS = frozenset({"do", "branch"})

@@ -528,8 +528,10 @@ def _line_without_key(fault: SyntaxFault) -> Line | None:
 
 
 def find_second_value(fault: SyntaxFault) -> FlowIssue | None:
-    is_key = fault.mentions("mapping values are not allowed") and fault.line.colon == fault.at
-    return _second_value(fault) if is_key else None
+    if not fault.mentions("mapping values are not allowed") or fault.line.colon != fault.at:
+        return None
+    head = _dedented(fault.line)
+    return _second_value(fault) if head is None else _dedent_fault(fault, head)
 
 
 def _second_value(fault: SyntaxFault) -> FlowIssue | None:
@@ -566,6 +568,8 @@ def find_wrong_column(fault: SyntaxFault) -> FlowIssue | None:
         return None
     columns = _open_columns(line)
     indent = line.indent
+    if indent not in columns and (head := _dedented(line)) is not None:
+        return _dedent_fault(fault, head)
     if above and indent > above.column and above.has_value:
         return _second_value(fault)
     if indent in columns:
@@ -600,6 +604,26 @@ def _wrong_kind(fault: SyntaxFault, columns: Mapping[int, int]) -> FlowIssue:
         outer = max((column for column in columns if column < line.indent), default=None)
         cure += "" if outer is None else f", or {_indent_by(outer)} (like line {columns[outer]})"
     return fault.issue("E115", line.first, line.content_end, message, cure)
+
+
+_SECTIONS = frozenset(["shared", "numbers", "timezone", "refuse", "outbound", "limits", "outcomes"])
+"""Keys in the first column that are no options."""
+
+
+def _dedented(line: Line) -> Line | None:
+    """A name above that begins further left than the lines of its block, to which `line` belongs."""
+    above = line.lines_above()
+    head = next((each for each in above if each.indent < line.indent), None)
+    before = next((each for each in above if each.indent <= line.indent), None)
+    is_name = head is not None and head.key and head.key not in OPTION_KEYS | _SECTIONS
+    return head if is_name and before is not None and before.indent == line.indent and line.key else None
+
+
+def _dedent_fault(fault: SyntaxFault, head: Line) -> FlowIssue:
+    indent = fault.line.indent
+    message = f"this line begins in column {head.indent + 1}, but its block in column {indent + 1}"
+    fix = fault.source.rewritten(head.start, head.first, " " * indent, _indent_by(indent))
+    return fault.issue("E115", head.first, head.content_end, message, fix)
 
 
 def _stray_dash(line: Line) -> Line | None:

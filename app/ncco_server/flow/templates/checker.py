@@ -11,6 +11,7 @@ from jinja2 import nodes
 from jinja2.visitor import NodeVisitor
 
 from ncco_server.flow.issues import RULES, Fix, FlowIssue, did_you_mean, meant_word, unset_variable
+from ncco_server.flow.nodes import Place
 from ncco_server.flow.scope import CALL_WORDS, HEADERS, ScopeTypes
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE, ArgumentCheck, Filter, Unfit, speech_package
 from ncco_server.flow.templates.operators import COMPARISONS, ORDERED
@@ -260,10 +261,19 @@ class Checker(NodeVisitor):
             if shown == "env":
                 self._check_env(token, str(key))
             return self._sent(node, str(key), of) if found is SENT and key not in of.fields else found
+        if (place := self.scope.several.get(shown)) is not None and key in of.fields["rows"].entry.fields:
+            return self._column_of_rows(shown, place)
         cure = self._field_cure(node, str(key), of)
         message = f'{shown} has no "{key}"' if of.is_record else f'{shown} is {of.described} and has no "{key}"'
         self.report("E304", self.template.whole_key(node), message, cure)
         return None
+
+    def _column_of_rows(self, lookup: str, place: Place) -> Kind:
+        """Report E304 at the declaration: all its users mean one row."""
+        message = f'steps read columns of "{lookup}", but the lookup gives a list of rows'
+        words = f"add `first: true`, or read the rows: `{{% for row in {lookup}.rows %}}`"
+        self.issues.append(RULES["E304"].at(place, message, Fix(words, "add", "first: true")))
+        return ANY
 
     def _field_cure(self, node: nodes.Getattr | nodes.Getitem, key: str, of: Kind) -> str | Fix:
         shown = self.shown(node.node)
