@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tests.system.hosts.caller import Vonage
 from tests.system.hosts.host import Host
@@ -30,15 +31,26 @@ class Played:
     passed_on: int
 
 
+async def play_during(
+    vonage: Vonage, work: Coroutine[Any, Any, object], *, calls: int, at_once: int, pause_s: float = 0.02
+) -> Played:
+    """Make calls, at least this number and until `work` is done."""
+    working = asyncio.ensure_future(work)
+    heard = await _play(vonage, calls, at_once, working, pause_s)
+    await working
+    mixed = [call for call in heard if len(set(call)) != 1 or len(call) != 4]
+    return Played(
+        len(heard), mixed, len({number for call in heard for number in call}), vonage.failed, vonage.passed_on
+    )
+
+
 async def play_under_releases(
     hosts: Sequence[Host], *, calls: int, releases: int, pause_s: float, at_once: int
 ) -> Played:
     """Make calls while each host gets release after release, at different moments."""
     async with Vonage([host.address for host in hosts]) as vonage:
-        releasing = asyncio.create_task(_release(hosts, releases, pause_s))
-        heard = await _play(vonage, calls, at_once, releasing, pause_s / 4)
-        await releasing
-        return _played(heard, vonage)
+        releasing = _release(hosts, releases, pause_s)
+        return await play_during(vonage, releasing, calls=calls, at_once=at_once, pause_s=pause_s / 4)
 
 
 async def _release(hosts: Sequence[Host], releases: int, pause_s: float) -> None:
@@ -51,22 +63,24 @@ async def _release(hosts: Sequence[Host], releases: int, pause_s: float) -> None
 async def play_under_restarts(hosts: Sequence[Host], *, calls: int, rounds: int, at_once: int) -> Played:
     """Make calls while the hosts are restarted one after another."""
     async with Vonage([host.address for host in hosts]) as vonage:
-        restarting = asyncio.create_task(_restart(hosts, rounds))
-        heard = await _play(vonage, calls, at_once, restarting, 0.02)
-        await restarting
-        return _played(heard, vonage)
+        return await play_during(vonage, _restart(hosts, rounds), calls=calls, at_once=at_once)
 
 
 async def _restart(hosts: Sequence[Host], rounds: int) -> None:
     for _ in range(rounds):
         for host in hosts:
-            await asyncio.to_thread(host.stop)
-            await asyncio.to_thread(host.start_again)
+            await restart(host)
             await asyncio.sleep(0.2)
 
 
+async def restart(host: Host) -> None:
+    """Stop a host as an orchestrator does, and start it again."""
+    await asyncio.to_thread(host.stop)
+    await asyncio.to_thread(host.start_again)
+
+
 async def _play(
-    vonage: Vonage, calls: int, at_once: int, meanwhile: asyncio.Task[None], pause_s: float
+    vonage: Vonage, calls: int, at_once: int, meanwhile: asyncio.Future[object], pause_s: float
 ) -> list[list[int]]:
     """Make `calls` calls, then more until `meanwhile` is done."""
     heard: list[list[int]] = []
@@ -80,10 +94,3 @@ async def _play(
 
     await asyncio.gather(*(play_on() for _ in range(at_once)))
     return heard
-
-
-def _played(heard: list[list[int]], vonage: Vonage) -> Played:
-    mixed = [call for call in heard if len(set(call)) != 1 or len(call) != 4]
-    return Played(
-        len(heard), mixed, len({number for call in heard for number in call}), vonage.failed, vonage.passed_on
-    )
