@@ -7,9 +7,11 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tests.support.postgres_server import running_server
 from tests.system.hosts.caller import Vonage
-from tests.system.hosts.host import Host
+from tests.system.hosts.host import Host, hosts
 from tests.system.hosts.release import write_release
+from tests.system.trial import Outcome, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +96,25 @@ async def _play(
 
     await asyncio.gather(*(play_on() for _ in range(at_once)))
     return heard
+
+
+async def released_and_restarted(trial: Trial) -> Outcome:
+    """Make calls to two hosts during releases and restarts: no call hears two releases, and no webhook fails."""
+    seen, faults = [], list[str]()
+    calls, rounds = trial.size, trial.size // 100
+    with running_server(is_durable=True) as server:
+        for name in ("releases", "restarts"):
+            database = server.url(server.new_database())
+            with hosts(trial.folder / name, database, (1, 2)) as started:
+                played = await (
+                    play_under_releases(started, calls=calls, releases=rounds * 10, pause_s=0.6, at_once=16)
+                    if name == "releases"
+                    else play_under_restarts(started, calls=calls, rounds=rounds, at_once=16)
+                )
+            seen.append(
+                f"{name}: {played.calls:,} calls; {played.heard} releases were heard; "
+                f"{played.passed_on} webhooks were taken over by the other host"
+            )
+            faults += [f"{name}: a call heard {call}" for call in played.mixed]
+            faults += [f"{name}: failed: {path}" for path in played.failed]
+    return Outcome(seen, faults)
