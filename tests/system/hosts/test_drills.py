@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,7 +40,7 @@ async def until(claim: Callable[[], bool]) -> None:
     assert await asyncio.to_thread(happens, claim)
 
 
-def changed(*names: str) -> list[Mapping[str, str]]:
+def changed(*names: str) -> list[dict[str, str]]:
     """The settings of the four starts while these secrets change on several hosts."""
     before, after = (dict.fromkeys(names, secret) for secret in (OLD, NEW))
     old, new = ({f"{name}_PREVIOUS": secret for name in names} for secret in (OLD, NEW))
