@@ -62,7 +62,7 @@ check: lint types layers test system ## run lint, types, layers and all tests: e
 check-all: check ## run check, hostile and generated requests, long proofs, more examples, and mutants of conditions: for a night
 	$(PYTEST) --night $(NIGHT)
 	$(PYTEST) --dist loadfile --hypothesis-profile=search -m hypothesis tests
-	$(BIN)/python -m benchmarks --proofs
+	$(BIN)/python -m tests.system.promises --long
 	$(BIN)/python -m tests.system.security.fuzzing --minutes 6 --seed $$(date +%j)
 	$(BIN)/python -m benchmarks.condition_mutants --most 300 --seed $$(date +%j)
 
@@ -70,11 +70,10 @@ coverage: $(READY) ## show the lines of app/ that no test of `make test` runs
 	$(BIN)/coverage erase
 	$(PYTEST) --cov --cov-report=term-missing $(FAST)
 
-lint: $(READY) ## run ruff (rules and format) and deptry (declared packages are the imported ones); count the prose in code and docs
+lint: $(READY) ## run ruff (rules and format) and deptry (declared packages are the imported ones)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/deptry app
-	$(BIN)/python -m benchmarks.prose
 
 types: $(READY) ## run mypy in strict mode
 	$(BIN)/mypy --num-workers 2
@@ -86,7 +85,7 @@ bench: $(READY) ## measure, and update the tables in docs/performance.md; QUICK=
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 chaos: $(READY) ## test kills, races, faults and long runs for two minutes; with LONG=1 for hours
-	$(BIN)/python -m benchmarks --proofs $(if $(LONG),,--short)
+	$(BIN)/python -m tests.system.promises $(if $(LONG),--long)
 
 # If the index has no advisories, every package would pass unchecked: --strict makes that a failure.
 audit: $(READY) ## check the pinned packages for known vulnerabilities

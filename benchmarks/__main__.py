@@ -2,11 +2,6 @@
 
 Those of the whole server write their tables to docs/performance.md. With `--quick` they don't: they run for only a few
 seconds, and their figures mean little.
-
-    .venv/bin/python -m benchmarks --proofs [--short]
-
-runs those that measure nothing, but check that the server keeps its promises when it is killed, raced or used for long.
-That is `make chaos`; `make chaos LONG=1` runs it without `--short`.
 """
 
 from __future__ import annotations
@@ -45,27 +40,6 @@ BENCHMARKS: Final = (
     "placing_load",
 )
 OF_THE_SERVER: Final = frozenset({"served", "latency", "growth", "pages", "tables"})
-PROOFS: Final = (
-    "kills",
-    "function_kills",
-    "races",
-    "result_races",
-    "table_kills",
-    "table_races",
-    "soak",
-    "hosts",
-    "hostile",
-    "placing",
-    "placing_kills",
-    "placing_races",
-    "placing_hostile",
-    "refused",
-    "table_hostile",
-    "platforms",
-    "platform_kills",
-    "stored_platforms",
-)
-"""Each takes seconds with `--short`, and minutes without it."""
 NIGHTLY: Final = ("condition_mutants",)
 """Each takes hours, so only `make check-all` runs it."""
 
@@ -73,12 +47,10 @@ NIGHTLY: Final = ("condition_mutants",)
 def main() -> int:
     """Run each in a separate process, so that none warms another's caches."""
     words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    words.add_argument("--proofs", action="store_true", help="what is proven, not what is measured")
-    words.add_argument("--short", action="store_true", help="the short form of each proof")
     words.add_argument("--quick", action="store_true", help="the quick form of what measures the whole server")
     given = words.parse_args()
     codes = {}
-    for name in PROOFS if given.proofs else BENCHMARKS:
+    for name in BENCHMARKS:
         print(f"== benchmarks.{name}", flush=True)
         command = [sys.executable, "-m", f"benchmarks.{name}", *_options(name, given)]
         begun = time.monotonic()
@@ -92,7 +64,7 @@ def main() -> int:
 def _options(name: str, given: argparse.Namespace) -> list[str]:
     if name in OF_THE_SERVER:
         return ["--quick"] if given.quick else ["--write"]
-    return ["--short"] if given.proofs and given.short else []
+    return []
 
 
 if __name__ == "__main__":

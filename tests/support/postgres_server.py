@@ -40,10 +40,20 @@ _GUARD = '"$@" & read -r _; kill -INT $!; wait $!'
 _ACCESS = f"""
 host all {GUARDED} 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 trust
+host replication all 127.0.0.1/32 trust
 """
 _HASTY = """
 fsync = off
 full_page_writes = off
+"""
+_ARCHIVING = """
+archive_mode = on
+archive_command = 'mkdir -p ../archive && cp %p ../archive/%f'
+"""
+_RECOVERY = """
+restore_command = 'cp ../archive/%f %p'
+recovery_target_name = '{point}'
+recovery_target_action = promote
 """
 _SETTINGS = """
 shared_buffers = 32MB
@@ -112,13 +122,14 @@ class Server:
 
     Args:
         is_durable: whether commits wait for the disk.
+        is_archiving: whether the write-ahead log is archived, so that the server can be recovered to a point in time.
 
     Attributes:
         port: that it listens on, also after a restart.
         programs: the folder of `pg_dump`, `psql` and the others.
     """
 
-    def __init__(self, *, is_durable: bool = False) -> None:
+    def __init__(self, *, is_durable: bool = False, is_archiving: bool = False) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="ncco-postgres-"))
         self.port = free_port()
         self.who: dict[str, Any] = {}
@@ -132,7 +143,7 @@ class Server:
         self._run("initdb", "-D", "data", "-U", USER, "-A", "trust", "--no-sync", "--encoding=UTF8", "--locale=C")
         (self.home / "data" / "pg_hba.conf").write_text(_ACCESS)
         with (self.home / "data" / "postgresql.conf").open("a") as settings:
-            settings.write(_SETTINGS if is_durable else _SETTINGS + _HASTY)
+            settings.write(_SETTINGS + ("" if is_durable else _HASTY) + (_ARCHIVING if is_archiving else ""))
 
     def _reachable(self, programs: Path) -> Path:
         """The programs where another user may run them: a copy if a folder above them is private."""
@@ -173,10 +184,9 @@ class Server:
 
     def _answers(self) -> bool:
         try:
-            self.ask("SELECT 1")
+            return self.ask("SELECT pg_is_in_recovery()") == [(False,)]
         except (OSError, asyncpg.PostgresError):
             return False
-        return True
 
     def stop(self) -> None:
         """Stop it as `systemctl stop` does: running transactions are rolled back."""
@@ -230,6 +240,21 @@ class Server:
 
     def _first(self) -> int:
         return int((self.home / "data" / "postmaster.pid").read_text().split()[0])
+
+    def back_up(self) -> None:
+        """Copy the data while the server runs: a base backup for `recover`."""
+        where = ("--host=127.0.0.1", f"--port={self.port}", f"--username={USER}")
+        self._run("pg_basebackup", *where, "--pgdata=base", "--checkpoint=fast", "--no-sync")
+
+    def recover(self, point: str) -> None:
+        """Lose the data, and start with the base backup and the archived log up to a named restore point."""
+        self.stop()
+        (self.home / "data").rename(self.home / "lost")
+        (self.home / "base").rename(self.home / "data")
+        with (self.home / "data" / "postgresql.conf").open("a") as settings:
+            settings.write(_RECOVERY.format(point=point))
+        (self.home / "data" / "recovery.signal").touch()
+        self.start()
 
     def remove(self) -> None:
         """End it and delete its files."""
@@ -294,9 +319,9 @@ class Server:
 
 
 @contextmanager
-def running_server(*, is_durable: bool = False) -> Iterator[Server]:
+def running_server(*, is_durable: bool = False, is_archiving: bool = False) -> Iterator[Server]:
     """A separate server that the test may stop and break."""
-    server = Server(is_durable=is_durable)
+    server = Server(is_durable=is_durable, is_archiving=is_archiving)
     try:
         server.start()
         yield server

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 from ncco_server.store import RowChange, SqliteDatabase, Store, open_store
 from tests.support import loopback
 from tests.support.postgres_stores import empty_database
 from tests.support.stored_rows import new_call, revision_row, rows_of
 from tests.system.cli.projects import ncco, write_project
-from tests.system.cli.running import running_server
+from tests.system.cli.running import happens, running_server, wait_until_ready
 
 NUMBER = "447700900123"
 FLOW = """flow: hello
@@ -129,6 +133,49 @@ def test_it_works_beside_a_running_server(tmp_path: Path, monkeypatch: pytest.Mo
     assert (0, True) == (done.exit_code, health["ready"])
     assert (0, True) == (left.count(NUMBER.encode()), b"447700900999" in left)
     assert NUMBER not in server.printed
+
+
+def test_a_file_is_rewritten_while_calls_come_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = write_project(tmp_path / "project", hello=FLOW)
+    database = tmp_path / "ncco.db"
+    monkeypatch.setenv("NCCO_DATABASE_URL", f"sqlite:///{database}")
+    statuses: dict[str, int] = {}
+    others: set[str] = set()
+    is_over = threading.Event()
+
+    def call(line: int) -> None:
+        for number in count():
+            if is_over.is_set():
+                return
+            leg, caller = f"{line}-{number}", NUMBER if number % 4 == 0 and len(done) == 0 else "447700900999"
+            facts = {"to": "442079460000", "from": caller, "uuid": leg, "conversation_uuid": f"CON-{leg}"}
+            statuses[leg] = loopback.post(f"http://{server.address}/webhooks/answer", json=facts).status_code
+            if caller != NUMBER:
+                others.add(leg)
+
+    done: list[Result] = []
+    with running_server(tmp_path, cwd=project) as server, ThreadPoolExecutor(4) as callers:
+        wait_until_ready(server.address)
+        calls = [callers.submit(call, line) for line in range(4)]
+        try:
+            assert happens(lambda: len(statuses) >= 40)
+            done.append(ncco("forget", "--number", f"+{NUMBER}"))  # the calls that began meanwhile are still there
+            until = len(statuses) + 40
+            assert happens(lambda: len(statuses) >= until)
+            done.append(ncco("forget", "--number", f"+{NUMBER}", "--rewrite"))
+            until = len(statuses) + 40
+            assert happens(lambda: len(statuses) >= until)
+        finally:
+            is_over.set()
+        for each in calls:
+            each.result()
+        left = bytes_of(database)
+        kept = {str(leg) for (leg,) in rows_of(database, "SELECT leg FROM webhooks")}
+
+    assert [0, 0] == [each.exit_code for each in done], [each.output for each in done]
+    assert {200} == {*statuses.values()}
+    assert (0, others) == (left.count(NUMBER.encode()), kept)
+    assert len(others) < len(statuses)
 
 
 TABLES = """shared: true

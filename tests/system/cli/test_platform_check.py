@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmarks.platform_kills import ANSWER_URL, NUMBERS, SPEED, VirtualAccount, virtual_account
 from ncco_server.simulator.clock import VirtualClock
 from ncco_server.simulator.delivery import Application
 from ncco_server.simulator.platform import Vonage
@@ -25,6 +24,7 @@ from tests.support.command import ncco
 from tests.support.keys import rsa_key
 from tests.support.server import free_port
 from tests.support.serving_thread import serving_thread
+from tests.system.cli.platform_kills import ANSWER_URL, NUMBERS, SPEED, VirtualAccount, virtual_account
 
 
 @pytest.fixture

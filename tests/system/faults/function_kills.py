@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Final, NamedTuple
 
 import orjson
 
-from tests.system.faults.killing import Losses, Rows, kill_again_and_again
+from tests.system.faults.killing import WEBHOOKS_PER_KILL, Losses, Rows, kill_again_and_again, told
 from tests.system.faults.phone import Luck
+from tests.system.trial import Outcome, Trial, counted
 
 KITCHEN: Final = Path(__file__).with_name("kitchen") / "flows"
 TWICE: Final = 0.2
@@ -120,3 +122,24 @@ async def kill_while_functions_run(
         FLOW_RAN=str(file),
     )
     return ran
+
+
+async def functions_killed(trial: Trial) -> Outcome:
+    """Kill a server while functions of handlers run: none runs again after its result was stored.
+
+    A function that was running may run again when its webhook is sent again.
+    """
+    ran = await kill_while_functions_run(
+        trial.folder, trial.size, trial.size * WEBHOOKS_PER_KILL, url=trial.url(), seed=trial.seed
+    )
+    interrupted = ran.interrupted()
+    returned = [run for run in interrupted if run in ran.ended]
+    took = ran.stored_after_ms()
+    seen = [
+        *told(ran.losses),
+        f"{len({found.function for found in ran.runs.values()})} functions were called, {len(ran.runs)} times",
+        f"{len(interrupted)} runs were killed, {ran.repeated(interrupted)} of these functions ran again; "
+        f"{len(returned)} had returned, but were not stored, {ran.repeated(returned)} of these ran again",
+        f"from a return to the next function: {median(took):.1f} ms, 99 % within {took[len(took) * 99 // 100]:.1f} ms",
+    ]
+    return Outcome(seen, [*counted(ran.faults()), *([] if interrupted else ["no kill came while a function ran"])])

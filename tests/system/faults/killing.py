@@ -23,6 +23,7 @@ from tests.system.faults.office import Office
 from tests.system.faults.phone import Luck, Phone, Tally
 from tests.system.faults.served import Served, served
 from tests.system.faults.wire import Answer, Lost, Wire
+from tests.system.trial import Outcome, Trial, counted
 
 MARK: Final = "timestamp"
 """The field that identifies a delivery, because it is stored also if what a caller entered is not."""
@@ -32,6 +33,8 @@ IN_TIME: Final = frozenset({"no-store", "late"})
 """The failures of a server that cannot answer in time."""
 REPLAYED: Final = 200
 """How many acknowledged deliveries of each round are repeated; the unacknowledged ones are all repeated."""
+WEBHOOKS_PER_KILL: Final = 150
+"""How many there are in runs that look at more than the webhooks."""
 REPEATERS: Final = 16
 """How many connections repeat them."""
 
@@ -305,3 +308,26 @@ def _look_at_all(rows: Rows, losses: Losses, *, is_file: bool) -> None:
     integrity = rows("PRAGMA integrity_check")[0][0] if is_file else "ok"
     if integrity != "ok":
         losses.faults[f"integrity_check: {integrity}"] += 1
+
+
+async def killed(trial: Trial) -> Outcome:
+    """Kill a server under load.
+
+    All is kept that was acknowledged, what was written but not acknowledged gets the stored reply when it is sent
+    again, and nothing is half written. A kill is not a power cut: tests/contract/store shows that the file is synced
+    before each acknowledgement.
+    """
+    webhooks = trial.size * (2_000 if trial.is_long else 600)
+    losses = await kill_again_and_again(trial.folder, trial.size, webhooks, seed=trial.seed)
+    seen = [*told(losses), f"{losses.ends} calls have ended"]
+    unlucky = [] if 0 < losses.unanswered < losses.replayed else ["no kill came while a webhook was being handled"]
+    return Outcome(seen, [*counted(losses.faults), *unlucky])
+
+
+def told(losses: Losses) -> list[str]:
+    """The kills and what became of the webhooks, in words."""
+    return [
+        f"{losses.kills} kills, {losses.acknowledged} webhooks acknowledged",
+        f"{losses.unanswered} were not answered, {losses.committed} of these were written; "
+        f"{losses.replayed} were sent again; {losses.unstored} answers said that they were not stored",
+    ]

@@ -26,6 +26,7 @@ from tests.support.application_api import APPLICATION_ID
 from tests.support.keys import private_pem, rsa_key
 from tests.support.server import Server
 from tests.system.faults.placed_calls import REMINDER, flows_of, utc_now
+from tests.system.trial import Outcome, Trial
 
 UNLESS: Final = REMINDER.replace("  quiet: false\n", "  quiet: false\n  unless: do_not_call\n")
 TABLES: Final = "shared: true\ntables: {do_not_call: {key: {number: phone}}}\n"
@@ -236,3 +237,17 @@ async def _judge(found: KilledPlacing, store: Store, live: LiveVonage, ids: Sequ
             found.faults.append(f"{row.number} rang {rung} times and is {row.outcome}")
     if len(found.rows) < len(ids):
         found.faults.append(f"{len(ids) - len(found.rows)} calls are gone")
+
+
+async def placing_killed(trial: Trial) -> Outcome:
+    """Kill servers while they place calls: nobody is called twice, or forgotten."""
+    hosts = 2 if trial.database == "hosts" else 1
+    found = await kill_while_placing(trial.folder, trial.url(), trial.size, hosts=hosts, seed=trial.seed)
+    moments = ", ".join(f"{moment} {number}" for moment, number in sorted(found.moments.items()))
+    outcomes = ", ".join(f"{outcome}: {number}" for outcome, number in sorted(found.outcomes.items()))
+    seen = [
+        f"{trial.size} kills ({moments}), {len(found.rows)} calls",
+        f"{outcomes}; {found.unsent} never requested, {found.unheard} unheard; "
+        f"most calls of a number: {max(found.rung.values())}",
+    ]
+    return Outcome(seen, found.faults)

@@ -12,10 +12,11 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from tests.support.postgres_server import Server
+from tests.support.postgres_server import Server, shared_server
 from tests.system.faults.office import Office
 from tests.system.faults.served import Served, served
 from tests.system.faults.wire import Answer, Wire
+from tests.system.trial import Outcome, Trial, counted
 
 CALLER: Final = {"to": "442079460000", "from": "447700900123"}
 TOLD_S: Final = 60.0
@@ -174,3 +175,11 @@ def _count(database: Database, races: Races) -> None:
     for name, query in queries.items():
         if count := database.count(query):
             races.faults[name] += count
+
+
+async def raced(trial: Trial) -> Outcome:
+    """Send each webhook to two servers at the same moment: they send the same bytes, and count it once."""
+    database = None if trial.database == "sqlite" else in_postgres(shared_server())
+    races = await race(trial.folder, trial.size, database=database, seed=trial.seed)
+    seen = [f"{sum(races.pairs.values())} pairs: {dict(races.pairs)}", f"{races.hooks} hooks were to be told"]
+    return Outcome(seen, [*counted(races.faults), *([] if races.hooks else ["no hook was to be told"])])

@@ -17,6 +17,7 @@ from tests.support.fork_server import Forked
 from tests.system.faults import refusing_process
 from tests.system.faults.placed_calls import REMINDER, flows_of, utc_now
 from tests.system.faults.refusing_process import WRITERS
+from tests.system.trial import Outcome, Trial
 
 FIRST_NUMBER: Final = 447_700_000_000
 SCRIPT: Final = Path(refusing_process.__file__)
@@ -148,3 +149,17 @@ def _refused_periods(changes: Sequence[Line]) -> list[tuple[int, float]]:
 def _is_in(periods: Sequence[tuple[int, float]], attempt: tuple[int, float, str]) -> bool:
     """Whether a number was in the table from before an attempt until after it."""
     return any(start < attempt[0] and attempt[1] <= end for start, end in periods)
+
+
+async def refused(trial: Trial) -> Outcome:
+    """Change a table under `unless` while calls are placed: nobody is called who was added before the attempt."""
+    calls = trial.size * (333 if trial.is_long else 100)
+    callers = 2 if trial.database == "hosts" else 1
+    found = await refuse_while_killing(trial.folder, trial.url(), calls, trial.size, callers=callers, seed=trial.seed)
+    outcomes = ", ".join(f"{number:,} {outcome}" for outcome, number in sorted(found.outcomes.items()))
+    changes = ", ".join(f"{number:,} {change}" for change, number in sorted(found.changes.items()) if number)
+    seen = [
+        f"{calls:,} calls, {found.kills} kills: {outcomes}",
+        f"rows: {changes}; {found.close:,} were added in the 10 ms before they were refused",
+    ]
+    return Outcome(seen, found.faults)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import platform
 import sqlite3
 import statistics
 import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -17,6 +20,7 @@ from tests.system.faults.office import Mood, Office
 from tests.system.faults.phone import Luck, Phone, Tally
 from tests.system.faults.served import Served, served
 from tests.system.faults.wire import Wire
+from tests.system.trial import Outcome, Trial
 
 LUCK: Final = Luck(twice=0.05, lost=0.02, hang_up=0.05, break_off=0.02)
 MOODS: Final[tuple[tuple[Mood, float], ...]] = (
@@ -227,3 +231,27 @@ def _look_back(database: Path, found: Findings) -> None:
         found.integrity = connection.execute("PRAGMA integrity_check").fetchone()[0]
         still = {leg for (leg,) in connection.execute("SELECT leg FROM calls WHERE is_over = 0")}
     found.open = len(still & found.tally.ended)
+
+
+async def soaked(trial: Trial) -> Outcome:
+    """Run a server under faults, at half of what is possible: nothing leaks, and every caller hears something.
+
+    Only the long form is conclusive.
+    """
+    found = await soak(trial.folder, Plan(trial.size, seed=trial.seed), partial(print, flush=True))
+    tally, memory = found.tally, [kib for _, kib in found.memory]
+    taken = statistics.quantiles(tally.seconds, n=1000)
+    per_hour = found.grown_kib / 1024 / (found.seconds * 2 / 3) * 3600
+    seen = [
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, SQLite",
+        f"{found.seconds / 60:.1f} minutes, {tally.calls} calls, {tally.webhooks} webhooks, "
+        f"{tally.webhooks / found.seconds:.0f} a second (possible: {found.capacity:.0f})",
+        f"answers by status: {dict(sorted(tally.statuses.items()))}; 0: none; the fallback was asked "
+        f"{tally.rescued} times, {tally.failsafes} heard the failsafe",
+        f"ms: median {taken[499] * 1000:.1f}, 99 % {taken[989] * 1000:.1f}, 99.9 % {taken[998] * 1000:.0f}",
+        f"memory: {memory[0] / 1024:.1f} MiB first, {max(memory) / 1024:.1f} most, {memory[-1] / 1024:.1f} last; "
+        f"trend of the last two thirds {found.grown_kib / 1024:+.2f} MiB ({per_hour:+.1f} MiB an hour)",
+        f"at rest before: {found.before}; after: {found.after}",
+        f"open sessions whose end was acknowledged: {found.open}; integrity_check: {found.integrity}",
+    ]
+    return Outcome(seen, found.leaks)

@@ -13,8 +13,9 @@ from typing import Any, Final
 
 import orjson
 
-from tests.system.faults.killing import Losses, Rows, kill_again_and_again
+from tests.system.faults.killing import WEBHOOKS_PER_KILL, Losses, Rows, kill_again_and_again, told
 from tests.system.faults.phone import Luck
+from tests.system.trial import Outcome, Trial, counted
 
 TILL: Final = Path(__file__).with_name("till") / "flows"
 TILL_IN_PYTHON: Final = Path(__file__).with_name("till_in_python") / "flows"
@@ -84,3 +85,16 @@ async def kill_while_calls_save(
     )
     saved.faults = +(saved.faults + saved.losses.faults)
     return saved
+
+
+async def tables_killed(trial: Trial) -> Outcome:
+    """Kill a server while calls change rows: each change is written once."""
+    saved = await kill_while_calls_save(
+        trial.folder, trial.size, trial.size * WEBHOOKS_PER_KILL, url=trial.url(), seed=trial.seed
+    )
+    seen = [
+        *told(saved.losses),
+        f"{saved.visits} visits, of which {saved.firsts} were the first of their moment; {saved.ends} ends",
+    ]
+    unlucky = [] if saved.losses.unanswered else ["no kill came while a webhook was being handled"]
+    return Outcome(seen, [*counted(saved.faults), *unlucky])

@@ -18,7 +18,9 @@ import orjson
 from ncco_server.store import open_store
 from ncco_server.store.api_keys import ApiKeyRow
 from tests.support.server import free_port
+from tests.system.faults.result_races import judged
 from tests.system.hosts.host import hosts_of
+from tests.system.trial import Outcome, Trial
 
 SHARED: Final = """\
 shared: true
@@ -141,3 +143,8 @@ async def _judge(program: httpx.AsyncClient, races: int, found: Counter[str]) ->
         found[f"the counter is {counter.text} instead of {expected}"] += 1
     if not counter.headers["etag"].startswith(f'"{3 * races + 1}-'):
         found[f"the counter has version {counter.headers['etag']}"] += 1
+
+
+async def tables_raced(trial: Trial) -> Outcome:
+    """Let calls on two servers and a program add the same row and change a counter: one is first, sums are exact."""
+    return judged(await race(trial.folder, trial.size, "" if trial.database == "sqlite" else trial.url()))

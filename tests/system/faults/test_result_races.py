@@ -1,4 +1,4 @@
-"""Late facts that race; `python -m benchmarks.result_races` lets more of them race."""
+"""Late facts that race; `python -m tests.system.promises result_races` lets more of them race."""
 
 from __future__ import annotations
 

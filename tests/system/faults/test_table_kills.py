@@ -1,4 +1,4 @@
-"""Rows of tables on a server that is killed; `python -m benchmarks.table_kills` kills it more often."""
+"""Rows of tables on a server that is killed; `python -m tests.system.promises table_kills` kills it more often."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls and a program that change the same rows; `python -m benchmarks.table_races` lets more of them race."""
+"""Calls and a program that change the same rows; `python -m tests.system.promises table_races` does more."""
 
 from __future__ import annotations
 

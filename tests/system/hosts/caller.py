@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -12,6 +14,8 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import httpx
+
+from tests.system.security.signing import signed_post
 
 RETRIED = (429, 503, 504)
 """Status codes after which Vonage retries. Source: webhook reference, retries."""
@@ -25,11 +29,15 @@ class Vonage:
         addresses: the hosts' addresses, `host:port`.
         failed: webhooks that no host answered with an NCCO.
         passed_on: how often a host was away and the next one was asked.
+        acknowledged: how many webhooks of each leg were answered with 200.
+        secret: the signature secret; "" for unsigned webhooks.
     """
 
     addresses: Sequence[str]
     failed: list[str] = field(default_factory=list)
     passed_on: int = 0
+    acknowledged: Counter[str] = field(default_factory=Counter)
+    secret: str = ""
     _client: httpx.AsyncClient = field(init=False)
     _turns: itertools.count[int] = field(default_factory=itertools.count)
 
@@ -46,10 +54,14 @@ class Vonage:
     async def post(self, path: str, body: dict[str, Any], first: int | None = None) -> bytes:
         """Send a webhook and return the reply. It goes to the hosts in turn, or first to host number `first`."""
         start = next(self._turns) if first is None else first
+        content = json.dumps(body).encode()
+        headers = {"content-type": "application/json"}
+        if self.secret:
+            headers["authorization"] = signed_post(content, self.secret)
         for place in range(start, start + len(self.addresses)):
             try:
                 answer = await self._client.post(
-                    f"http://{self.addresses[place % len(self.addresses)]}{path}", json=body
+                    f"http://{self.addresses[place % len(self.addresses)]}{path}", content=content, headers=headers
                 )
             except httpx.TransportError:
                 self.passed_on += 1
@@ -60,7 +72,9 @@ class Vonage:
         else:
             self.failed.append(path)
             return b""
-        if answer.status_code != 200:
+        if answer.status_code == 200:
+            self.acknowledged[body["uuid"]] += 1
+        else:
             self.failed.append(f"{path} {answer.status_code}")
         return answer.content
 

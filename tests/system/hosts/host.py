@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from tests.support.fork_server import NCCO
 from tests.support.server import free_port
 from tests.system.cli.running import RunningServer, running_server, wait_until_ready
 from tests.system.hosts.release import write_release
 
 KEY = "invented-key-of-both-hosts-for-tests-only"
+DEFAULTS = {
+    "NCCO_KEY": KEY,
+    "NCCO_INSECURE": "1",
+    "NCCO_PUBLIC_URL": "https://calls.example.com",
+    "NCCO_LOG_LEVEL": "warning",
+    "FLOW_OFFICE_URL": "http://127.0.0.1:9",
+}
 
 
 @dataclass(slots=True)
@@ -24,13 +32,29 @@ class Host:
         folder: the folder of its project.
         server: its process.
         address: where it listens, `host:port`; stays the same after a restart.
+        words: options of `ncco serve`.
+        env: its settings other than those of all hosts, from the next start on.
+        ncco: the program that it runs, from the next start on.
     """
 
     folder: Path
     database: str
-    server: RunningServer
     address: str
-    _running: AbstractContextManager[RunningServer]
+    words: Sequence[str] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    ncco: str = NCCO
+    server: RunningServer = field(init=False)
+    _running: AbstractContextManager[RunningServer] = field(init=False)
+
+    def start(self) -> None:
+        """Start the host and wait until it is ready."""
+        port = self.address.rpartition(":")[2]
+        env = {**DEFAULTS, "NCCO_DATABASE_URL": self.database, **self.env}
+        self._running = running_server(
+            self.folder, "--port", port, *self.words, cwd=self.folder, env=env, ncco=self.ncco
+        )
+        self.server = self._running.__enter__()
+        wait_until_ready(self.address)
 
     def stop(self) -> int:
         """End the host as an orchestrator does. Returns its exit code."""
@@ -43,35 +67,34 @@ class Host:
     def start_again(self) -> None:
         """Start the host again at its address."""
         self.close()
-        self._running = _started(self.folder, self.database, self.address.rpartition(":")[2])
-        self.server = self._running.__enter__()
-        wait_until_ready(self.address)
+        self.start()
 
     def close(self) -> None:
         """End the process if it still runs."""
         self._running.__exit__(None, None, None)
 
 
-def _started(folder: Path, database: str, port: str, *words: str) -> AbstractContextManager[RunningServer]:
-    env = {
-        "NCCO_DATABASE_URL": database,
-        "NCCO_KEY": KEY,
-        "NCCO_INSECURE": "1",
-        "NCCO_PUBLIC_URL": "https://calls.example.com",
-        "NCCO_LOG_LEVEL": "warning",
-        "FLOW_OFFICE_URL": "http://127.0.0.1:9",
-    }
-    return running_server(folder, "--port", port, *words, cwd=folder, env=env)
-
-
-def hosts(folder: Path, database: str, releases: tuple[int, ...], *words: str) -> AbstractContextManager[list[Host]]:
+def hosts(
+    folder: Path,
+    database: str,
+    releases: tuple[int, ...],
+    *words: str,
+    env: Mapping[str, str] | None = None,
+    ncco: str = NCCO,
+) -> AbstractContextManager[list[Host]]:
     """Run a host for each release, all on one database; `words` are options for `ncco serve`."""
-    return hosts_of(folder, database, [partial(write_release, number=number) for number in releases], *words)
+    projects = [partial(write_release, number=number) for number in releases]
+    return hosts_of(folder, database, projects, *words, env=env, ncco=ncco)
 
 
 @contextmanager
 def hosts_of(
-    folder: Path, database: str, projects: Sequence[Callable[[Path], None]], *words: str
+    folder: Path,
+    database: str,
+    projects: Sequence[Callable[[Path], None]],
+    *words: str,
+    env: Mapping[str, str] | None = None,
+    ncco: str = NCCO,
 ) -> Iterator[list[Host]]:
     """Run a host for each function that writes a project to a folder, all on one database."""
     made: list[Host] = []
@@ -79,10 +102,9 @@ def hosts_of(
         for place, write in enumerate(projects):
             home = folder / f"host-{place}"
             write(home)
-            running = _started(home, database, str(free_port()), *words)
-            server = running.__enter__()
-            made.append(Host(home, database, server, server.address, running))
-            wait_until_ready(server.address)
+            host = Host(home, database, f"127.0.0.1:{free_port()}", words, env or {}, ncco)
+            host.start()
+            made.append(host)
         yield made
     finally:
         for host in made:

@@ -1,4 +1,4 @@
-"""Releases and restarts under load; `python -m benchmarks.hosts` does the same for longer."""
+"""Releases and restarts under load; `python -m tests.system.promises hosts` does the same for longer."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ from ncco_server.web import create_app
 from tests.support.memory_store import MemoryStore
 from tests.support.tracked import ROOT
 from tests.system.security.nasty import Nasty
+from tests.system.trial import Outcome, Trial
 
 OWN: Final = "calls.example.com"
 CRM: Final = "crm.example.com"
@@ -316,3 +317,19 @@ async def _request(app: FastAPI, path: str, body: bytes, query: bytes) -> tuple[
 
     await app(scope, receive, send)
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent)
+
+
+async def samples_attacked(trial: Trial) -> Outcome:
+    """Put hostile values into every field of whole calls of every sample: NCCOs stay valid, lookups keep their host."""
+    seen, faults = [], []
+    for folder in PROJECTS:
+        sample, number = await open_sample(folder, trial.seed), 0
+        while sample.nasty.made < trial.size / len(PROJECTS):
+            await play_call(sample, number)
+            number += 1
+        faults += [f"{folder.name}: {fault}" for fault in sorted(set(sample.faults))]
+        seen.append(
+            f"{folder.name:12} {sample.nasty.made:7,} values in {number:5,} calls, {sample.replies:6,} NCCOs,"
+            f" {sample.asked:6,} lookups: {len(sample.faults)} faults"
+        )
+    return Outcome(seen, faults)

@@ -32,6 +32,7 @@ from ncco_server.store.api_keys import ApiKeyRow
 from ncco_server.web.programs_app import programs_app
 from tests.support.placing import PLAIN_REMINDER
 from tests.system.security.nasty import Nasty
+from tests.system.trial import Outcome, Trial
 from tests.unit.console.conftest import logged_in, settings_for
 
 ALLOWED: Final = ("44",)
@@ -191,3 +192,22 @@ def _latin(text: str) -> str:
 
 def _environment(folder: Path) -> dict[str, str]:
     return {"NCCO_DATABASE_URL": f"sqlite:///{folder}/calls.db", "NCCO_DIAL_ALLOW": "44"}
+
+
+ROUND: Final = 50
+"""The number of requests between two CSV files."""
+
+
+async def requests_attacked(trial: Trial) -> Outcome:
+    """Put hostile values into requested calls: no other number is stored, and no request causes a server error."""
+    async with open_requests(trial.folder, trial.seed) as requests:
+        while requests.nasty.made < trial.size:
+            for _ in range(ROUND):
+                await requests.ask_api()
+                await requests.ask_console()
+                await requests.ask_hook()
+            await requests.ask_command()
+        stored = await requests.judge_calls()
+    seen = [f"{requests.nasty.made:,} values; {stored:,} calls stored"]
+    seen += [", ".join(f"{door}: {count:,}" for door, count in sorted(requests.replies.items()))]
+    return Outcome(seen, sorted(set(requests.faults)))

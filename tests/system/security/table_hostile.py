@@ -33,6 +33,7 @@ from ncco_server.store.tables import ROWS_TABLE
 from ncco_server.web.programs_app import programs_app
 from tests.system.console_pages.test_hostile_values import Tags
 from tests.system.security.nasty import CORPUS, Nasty
+from tests.system.trial import Outcome, Trial
 from tests.unit.console.conftest import logged_in, settings_for
 from tests.unit.service.served_call import POLICY, ServedCall, service_at
 
@@ -285,3 +286,11 @@ async def open_rows(folder: Path, seed: int) -> AsyncIterator[Rows]:
             await client.put("/tables/guarded/here", content=_json({"text": "as it was"}))
             yield Rows(folder, Nasty(seed), store, client, desk, calls)
         await console.state.console.store.close()
+
+
+async def rows_attacked(trial: Trial) -> Outcome:
+    """Put hostile keys and values into rows: nothing is injected, and no canary of a sensitive column is shown."""
+    rows, stored = await write_rows(trial.folder, trial.size, trial.seed)
+    seen = [f"{rows.nasty.made:,} values; {stored:,} rows stored"]
+    seen += [", ".join(f"{way}: {count:,}" for way, count in sorted(rows.replies.items()))]
+    return Outcome(seen, sorted(set(rows.faults)))

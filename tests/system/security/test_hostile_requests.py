@@ -1,4 +1,4 @@
-"""Thousands of hostile values in call requests; `python -m benchmarks.placing_hostile` sends fifty thousand."""
+"""Thousands of hostile values in call requests; `python -m tests.system.promises placing_hostile` sends more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hundreds of hostile keys and values in rows; `python -m benchmarks.table_hostile` writes twenty thousand."""
+"""Hundreds of hostile keys and values in rows; `python -m tests.system.promises table_hostile` writes more."""
 
 from __future__ import annotations
 

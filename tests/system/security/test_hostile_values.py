@@ -1,4 +1,4 @@
-"""Thousands of hostile values for every sample; `python -m benchmarks.hostile` sends a hundred thousand."""
+"""Thousands of hostile values for every sample; `python -m tests.system.promises hostile` sends a hundred thousand."""
 
 from __future__ import annotations
 

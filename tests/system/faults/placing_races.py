@@ -1,8 +1,6 @@
-"""Whether placed calls stay single when two hosts act on them at the same moment: 5,000 races of each kind.
+"""Two hosts that act on the same placed call at the same moment.
 
-    .venv/bin/python -m benchmarks.placing_races [--races 5000] [--short]
-
-Two hosts, each with its own connection, share a SQLite file, and then a PostgreSQL database:
+Each has its own connection to one database:
 
 - reply: one stores Vonage's 201, the other receives the first webhook of the same leg;
 - cancel: one cancels the call, the other receives its answer webhook: the person either hears the flow and is then hung
@@ -10,23 +8,18 @@ Two hosts, each with its own connection, share a SQLite file, and then a Postgre
 - attempt: both begin an attempt of the same call;
 - batches: each begins a call of a different batch to the same number.
 
-Exits with 1 if a leg is lost, an attempt is made twice, or a cancelled call continues.
+No leg may be lost, no attempt made twice, and no cancelled call may continue.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import random
-import sys
-import tempfile
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import httpx
@@ -38,11 +31,9 @@ from ncco_server.service.placing.requests import WantedCall, checked
 from ncco_server.service.placing.webhooks import GOODBYE, urls_of
 from ncco_server.service.turns import Policy
 from ncco_server.store import AttemptRow, PlacedRow, PlacingLimits, Store, milliseconds, open_store
-from tests.support import postgres_server
 from tests.support.placing import AT, BASE, MANY, PLAIN_REMINDER
+from tests.system.trial import Outcome, Trial, counted
 
-RACES: Final = 5_000
-SHORT: Final = 100
 STEP_MS: Final = 1_000
 """The time between two new calls: more than the minimum interval of placed calls."""
 GIVE_UP_MS: Final = 60_000
@@ -197,33 +188,8 @@ async def race(url: str, number: int) -> Races:
         return races
 
 
-def _raced(name: str, url: str, number: int) -> bool:
-    begun = time.monotonic()
-    races = asyncio.run(race(url, number))
-    faults = {fault: count for fault, count in races.faults.items() if count}
-    print(f"{name}: {number:,} races of each of {len(KINDS)} kinds in {time.monotonic() - begun:.0f} s", end="; ")
-    print(f"who was first: {dict(races.results)}")
-    print("\n".join(f"FAULT: {fault}: {count}" for fault, count in faults.items()) or f"{name}: nothing happened twice")
-    return bool(faults)
-
-
-def main() -> int:
-    """Run the races and print the results."""
-    words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    words.add_argument("--races", type=int, default=RACES)
-    words.add_argument("--short", action="store_true", help=f"{SHORT} races")
-    given = words.parse_args()
-    number = SHORT if given.short else given.races
-    with tempfile.TemporaryDirectory(prefix="ncco-placing-races-") as folder:
-        has_failed = _raced("SQLite", f"sqlite:///{Path(folder)}/calls.db", number)
-    try:
-        postgres_server.empty()
-    except postgres_server.NoPostgres as missing:
-        print(missing, file=sys.stderr)
-        return 2
-    url = postgres_server.shared_server().url(postgres_server.shared_database())
-    return 1 if _raced("PostgreSQL", url, number) or has_failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+async def placing_raced(trial: Trial) -> Outcome:
+    """Let two hosts act on placed calls at the same moment: nothing happens twice."""
+    races = await race(trial.url(), trial.size)
+    seen = f"{trial.size:,} races of each of {len(KINDS)} kinds; who was first: {dict(races.results)}"
+    return Outcome([seen], counted(races.faults))

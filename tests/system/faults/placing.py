@@ -1,39 +1,20 @@
-"""Whether a long list of calls is placed exactly once each, at most three a second, despite stops and lost replies.
-
-    .venv/bin/python -m benchmarks.placing [--rows 10000] [--faults 200] [--short]
-
-The calls go to a virtual Vonage in virtual time, in this process, with a SQLite file. At random moments the server
-stops right after it has committed an attempt, or loses the reply to a request. Then:
-
-- no number has rung twice, and every call is over;
-- no more than three calls began within a second;
-- only attempts whose request was never sent are `unknown`.
-
-Prints the outcomes, the time per call and the memory. Exits with 1 if any of this fails.
-"""
+"""Places a long list of calls with a virtual Vonage, in virtual time, despite stops and lost replies."""
 
 from __future__ import annotations
 
-import argparse
-import asyncio
 import random
 import resource
-import sys
-import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from ncco_server.service.placing.requests import WantedCall, checked
 from ncco_server.simulator.parties import Behaviour
 from ncco_server.store import PlacedRow, SqliteDatabase, Store
 from tests.support.placing import PLAIN_REMINDER, World, placing_world
+from tests.system.trial import Outcome, Trial
 
-ROWS: Final = 10_000
-FAULTS: Final = 200
-SHORT: Final = (300, 20)
 SECOND_MS: Final = 1_000
 KEPT_LEGS: Final = 100
 PARTIES: Final = (
@@ -93,12 +74,13 @@ async def place_all(world: World, rows: int, faults: int, chance: random.Random,
     return [row for row in found if row is not None]
 
 
-async def measure(folder: Path, rows: int, faults: int, seed: int) -> int:
-    """Place the calls, check the results, and print them."""
-    chance = random.Random(seed)  # noqa: S311 - not for secrets
+async def list_placed(trial: Trial) -> Outcome:
+    """Stop the server after an attempt or lose a reply, at random: each is called once, at most three a second."""
+    rows, faults = trial.size, trial.size // (50 if trial.is_long else 15)
+    chance = random.Random(trial.seed)  # noqa: S311 - not for secrets
     tally = Tally()
     parties = {f"4477{number:08}": chance.choice(PARTIES) for number in range(rows)}
-    async with placing_world(Store(SqliteDatabase(folder / "calls.db")), parties, flows=PLAIN_REMINDER) as world:
+    async with placing_world(Store(SqliteDatabase(trial.folder / "calls.db")), parties, flows=PLAIN_REMINDER) as world:
         before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         begun = time.monotonic()
         placed = await place_all(world, rows, faults, chance, tally)
@@ -109,34 +91,16 @@ async def measure(folder: Path, rows: int, faults: int, seed: int) -> int:
     began = sorted(tally.began)
     most = max(sum(1 for other in began[at : at + 4] if other - moment < SECOND_MS) for at, moment in enumerate(began))
     unsent = tally.faults["stop"] + tally.faults["500"]
-    print(
-        f"{rows:,} calls in {seconds:.0f} s ({virtual_s / 60:.0f} virtual minutes), {seconds / rows * 1000:.1f} ms each"
-    )
-    print(", ".join(f"{outcome}: {count:,}" for outcome, count in sorted(outcomes.items())))
-    print(", ".join(f"{fault or 'no fault'}: {count:,}" for fault, count in sorted(tally.faults.items())))
-    print(f"most calls of a number: {max(tally.rung.values())}; most in a second: {most}; memory: +{grown_mb:.0f} MB")
-    problems = [
-        *(["a number rang twice"] if max(tally.rung.values()) > 1 else []),
-        *(["a call is forgotten"] if len(placed) < rows or any(row.state != "over" for row in placed) else []),
-        *(["more than three calls began in a second"] if most > 3 else []),
-        *(["an attempt is unknown although it was sent"] if outcomes["unknown"] > unsent else []),
+    seen = [
+        f"{rows:,} calls ({virtual_s / 60:.0f} virtual minutes), {seconds / rows * 1000:.1f} ms each",
+        ", ".join(f"{outcome}: {count:,}" for outcome, count in sorted(outcomes.items())),
+        ", ".join(f"{fault or 'no fault'}: {count:,}" for fault, count in sorted(tally.faults.items())),
+        f"most calls of a number: {max(tally.rung.values())}; most in a second: {most}; memory: +{grown_mb:.0f} MB",
     ]
-    print("\n".join(f"FAULT: {problem}" for problem in problems) or "each was called once, and none is forgotten")
-    return 1 if problems else 0
-
-
-def main() -> int:
-    """Read the options, and measure."""
-    words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    words.add_argument("--rows", type=int, default=ROWS)
-    words.add_argument("--faults", type=int, default=FAULTS)
-    words.add_argument("--seed", type=int, default=1)
-    words.add_argument("--short", action="store_true", help=f"{SHORT[0]} rows, {SHORT[1]} faults")
-    given = words.parse_args()
-    rows, faults = SHORT if given.short else (given.rows, given.faults)
-    with tempfile.TemporaryDirectory(prefix="ncco-placing-") as folder:
-        return asyncio.run(measure(Path(folder), rows, faults, given.seed))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    is_broken = {
+        "a number rang twice": max(tally.rung.values()) > 1,
+        "a call is forgotten": len(placed) < rows or any(row.state != "over" for row in placed),
+        "more than three calls began in a second": most > 3,
+        "an attempt is unknown although it was sent": outcomes["unknown"] > unsent,
+    }
+    return Outcome(seen, [fault for fault, is_so in is_broken.items() if is_so])

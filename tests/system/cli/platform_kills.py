@@ -1,22 +1,14 @@
-"""Kills `ncco platform-check` at random moments and lets it go on, against `ncco vonage`.
-
-    python -m benchmarks.platform_kills
-    python -m benchmarks.platform_kills --kills 30 --seed 1
-
-Prints how many calls were placed, what was spent, and whether the application's URLs were put back. It fails if a
-question placed its call twice, if the budget was not kept, or if the URLs differ.
-"""
+"""Kills `ncco platform-check` at random moments and lets it go on, against `ncco vonage`."""
 
 from __future__ import annotations
 
-import argparse
+import asyncio
 import os
 import random
 import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +23,7 @@ from ncco_server.verify.platform_check.journal import Journal, read_journal
 from ncco_server.verify.platform_check.probes import PROBES
 from ncco_server.vonage.application_token import ApplicationTokens
 from tests.support.server import free_port
+from tests.system.trial import Outcome, Trial
 
 NCCO: Final = str(Path(sys.executable).with_name("ncco"))
 NUMBERS: Final = ("442079460001", "442079460002")
@@ -51,7 +44,7 @@ class VirtualAccount:
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         command = [NCCO, "platform-check", "--yes", "--speed", SPEED, "--budget", str(BUDGET_EUR), *words]
         with (self.folder / "check.log").open("ab") as log:
-            return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, env=_environment())  # noqa: S603 - our own command
+            return subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, env=_environment())
 
     @property
     def urls(self) -> Any:
@@ -86,7 +79,7 @@ def virtual_account(folder: Path, *more: str, numbers: Sequence[str] = NUMBERS) 
     command = [NCCO, "vonage", "--port", str(port), "--speed", SPEED, "--answer-url", ANSWER_URL, *words]
     with (folder / "vonage.log").open("wb") as log:
         env = _environment() | {"VONAGE_API_KEY": "key"}
-        vonage = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=env)  # noqa: S603 - our own command
+        vonage = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, env=env)
     try:
         while not (found := re.search(r"application +(\S+)", (folder / "vonage.log").read_text(encoding="utf-8"))):
             time.sleep(0.1)
@@ -107,18 +100,17 @@ def virtual_account(folder: Path, *more: str, numbers: Sequence[str] = NUMBERS) 
         vonage.wait()
 
 
-def main() -> int:
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("--kills", type=int, default=30)
-    words.add_argument("--seed", type=int, default=1)
-    words.add_argument("--short", action="store_true", help="three kills")
-    given = words.parse_args()
-    given.kills = 3 if given.short else given.kills
-    luck = random.Random(given.seed)  # noqa: S311 - reproducible, not secret
-    with tempfile.TemporaryDirectory() as folder, virtual_account(Path(folder)) as account:
+async def platform_check_killed(trial: Trial) -> Outcome:
+    """Kill the check: no call is placed twice, the budget is kept, and the URLs are put back."""
+    return await asyncio.to_thread(_killed, trial)
+
+
+def _killed(trial: Trial) -> Outcome:
+    luck = random.Random(trial.seed)  # noqa: S311 - reproducible, not secret
+    with virtual_account(trial.folder) as account:
         before = account.urls
         killed = 0
-        while killed < given.kills:
+        while killed < trial.size:
             check = account.start()
             try:
                 check.wait(luck.uniform(0.5, 4))
@@ -130,26 +122,26 @@ def main() -> int:
         code = account.start().wait()
         journal = read_journal(account.folder)
         if journal is None:
-            return 1
+            return Outcome([f"{killed} kills"], ["there is no journal"])
         return _report(account, journal, killed, code, is_restored=account.urls == before)
 
 
-def _report(account: VirtualAccount, journal: Journal, killed: int, code: int, *, is_restored: bool) -> int:
+def _report(account: VirtualAccount, journal: Journal, killed: int, code: int, *, is_restored: bool) -> Outcome:
     calls = list(account.calls())
     placed = sum(call["direction"] == "outbound" and call["to"]["number"] == NUMBERS[1] for call in calls)
     cost_eur = sum(float(call.get("price", 0)) for call in calls)
     observed = sum(_CALLS[each.probe] for each in journal.observations)
     cut_off = sum(_CALLS[each.probe] for each in journal.interrupted)
     repeated = [probe.name for probe in PROBES if journal.times(probe.name) > 1]
-    sys.stdout.write(
+    seen = (
         f"{killed} kills, exit code {code}: {placed} calls placed for {len(journal.observations)} finished and "
         f"{len(journal.interrupted)} interrupted questions ({observed} to {observed + cut_off} expected), "
         f"{len(repeated)} questions twice; {cost_eur:.2f} EUR spent, {journal.spent_eur:.2f} noted, budget "
-        f"{BUDGET_EUR:.2f}; URLs {'put back' if is_restored else 'NOT put back'}\n"
+        f"{BUDGET_EUR:.2f}; URLs {'put back' if is_restored else 'NOT put back'}"
     )
-    is_right = observed <= placed <= observed + cut_off and not repeated and is_restored
-    return 0 if is_right and cost_eur <= journal.spent_eur <= BUDGET_EUR else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    is_broken = {
+        "a call was placed twice or not at all": not observed <= placed <= observed + cut_off or bool(repeated),
+        "the URLs were not put back": not is_restored,
+        "more was spent than noted, or than the budget": not cost_eur <= journal.spent_eur <= BUDGET_EUR,
+    }
+    return Outcome([seen], [fault for fault, is_so in is_broken.items() if is_so])
