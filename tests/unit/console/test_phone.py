@@ -158,6 +158,12 @@ async def test_numbers_are_called_as_people_write_them(phone: Phone) -> None:
     assert "447700900456" in explained
 
 
+async def test_a_caller_that_cannot_be_read_is_refused(phone: Phone) -> None:
+    for caller, why in {"447700900123.5": "without decimals", "4.4770090E+11": "a spreadsheet has shortened"}.items():
+        reply = await phone.post("/phone/calls", file="flows/reception.yaml", caller=caller)
+        assert (422, True) == (reply.status_code, f"{caller}: a phone number" in reply.text and why in reply.text)
+
+
 async def test_a_key_interrupts_a_prompt_at_its_time_and_shows_what_decided(phone: Phone) -> None:
     await phone.call()
     await phone.do({"press": "2"}, at=5.0)
