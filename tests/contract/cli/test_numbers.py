@@ -23,7 +23,9 @@ REFUSED: dict[str, str] = NUMBERS["refused"]
 FLOWS = {
     "shared": """\
 shared: true
-tables: {people: {key: {id: text}, columns: {mobile: phone, note: text, day: date, price: text}}, blocked: {key: {n: phone}}}
+tables:
+  people: {key: {id: text}, columns: {mobile: phone, note: text, day: date, price: text}}
+  blocked: {key: {n: phone}}
 """,
     "main": """\
 flow: main
@@ -102,14 +104,13 @@ def test_a_row_is_found_however_its_number_is_written(ncco: Ncco, written: str, 
     ],
 )
 def test_a_search_finds_a_number_in_any_notation_and_a_text_as_it_is(ncco: Ncco, sought: str, found: list[str]) -> None:
-    rows = {
-        "phone": "mobile=447700900123",
-        "text": "note=07700 900123",
-        "day": "day=2026-12-24",
-        "price": "price=10.50",
-    }
-    for id_, column in rows.items():
-        assert 0 == ncco("table", "people", "set", id_, column).exit_code
+    for row in (
+        ("phone", "mobile=447700900123"),
+        ("text", "note=07700 900123"),
+        ("day", "day=2026-12-24"),
+        ("price", "price=10.50"),
+    ):
+        assert 0 == ncco("table", "people", "set", *row).exit_code
     shown = json_of(ncco("table", "people", "--search", sought, "--format", "json"))
     assert found == [row["key"]["id"] for row in shown]
 

@@ -137,9 +137,8 @@ MENTIONS = each_case(
 async def test_a_recording_is_found_by_any_of_its_texts(store: Store, mention: str, is_found: bool) -> None:
     names = ("about", "caller_name", "transcript", "from_number", "to_number")
     for name in names:
-        await store.recordings.add(
-            RecordingRow(f"{name}-{mention}", f"{name}-{mention}", "record", 1, **{name: mention})
-        )
+        id_ = f"{name} {mention}"
+        await store.recordings.add(RecordingRow(id_, id_, "record", NOON_MS)._replace(**{name: mention}))
     found = await store.forget(["447700900123"])
     assert (len(names) if is_found else 0) == found.recordings
 
