@@ -606,7 +606,9 @@ async def test_a_flow_that_is_no_longer_in_the_text_is_not_called(phone: Phone) 
 
 
 async def test_input_of_callers_and_lookups_is_shown_as_text(phone: Phone) -> None:
-    await phone.call(caller=HOSTILE)
+    refused = await phone.post("/phone/calls", file="flows/reception.yaml", caller=HOSTILE)
+    assert (422, "application/json") == (refused.status_code, refused.headers["content-type"])
+    await phone.call(caller=f"sip:{HOSTILE}")
     await phone.do({"speak": {"text": HOSTILE}}, at=4.0)
     await phone.skip()
     pages = [phone.shown, (await phone.client.get(f"/phone/calls/{phone.id}/turns/1")).text]
