@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -138,7 +139,8 @@ async def test_a_recording_is_found_by_any_of_its_texts(store: Store, mention: s
     names = ("about", "caller_name", "transcript", "from_number", "to_number")
     for name in names:
         id_ = f"{name} {mention}"
-        await store.recordings.add(RecordingRow(id_, id_, "record", NOON_MS)._replace(**{name: mention}))
+        texts: dict[str, Any] = {name: mention}
+        await store.recordings.add(RecordingRow(id_, id_, "record", NOON_MS, **texts))
     found = await store.forget(["447700900123"])
     assert (len(names) if is_found else 0) == found.recordings
 
