@@ -63,7 +63,7 @@ database.""",
 @click.argument("name", required=False)
 @click.argument("action", type=click.Choice(["show", "set", "remove", "import", "export"]), default="show")
 @click.argument("words", nargs=-1)
-@click.option("--search", default="", metavar="TEXT", help="Rows with this text in a value that is shown.")
+@click.option("--search", default="", metavar="TEXT", help="Rows with this text or number in a value that is shown.")
 @click.option("--limit", type=click.IntRange(1), default=SHOWN, show_default=True, help="How many rows to show.")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="How to print rows.")
 @click.option("--in", "folder", type=click.Path(path_type=Path), help="Folder of the flows [NCCO_FLOWS, else flows].")

@@ -28,7 +28,7 @@ from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.model import Project
 from ncco_server.flow.scope import Variable
 from ncco_server.service.call_report import zone_of
-from ncco_server.service.phone_numbers import line_of, readable, sought_digits
+from ncco_server.service.phone_numbers import line_of, readable
 from ncco_server.service.table_files import changes_in, csv_of
 from ncco_server.service.tables import MOST_FAULTS, RefusedRows, RowFault, Table, TableRowDocument
 from ncco_server.store.table_rows import ABSENT
@@ -54,12 +54,6 @@ class RowSearch(BaseModel):
     """A text in a value, or a phone number."""
     after: Annotated[str, Query(max_length=600)] = ""
     """The name of the row after which the page starts."""
-
-    @property
-    def text(self) -> str:
-        """Return the digits of a number as they are stored."""
-        text = self.q.strip()
-        return sought_digits(text) or text
 
 
 Search: TypeAlias = Annotated[RowSearch, Query()]
@@ -133,7 +127,7 @@ def _sparing(project: Project) -> list[str]:
 @router.get("/tables/{table}")
 async def list_rows(request: Request, opened: Opened, search: Search, session: CanLook) -> Response:
     """Show some rows, in the order of their keys; only the rows for a request of the search form."""
-    page = await opened.table.page(datetime.now(UTC), after=search.after, limit=PAGE, text=search.text)
+    page = await opened.table.page(datetime.now(UTC), after=search.after, limit=PAGE, text=search.q)
     values = {name: text for name, text in (("q", search.q), ("after", page.after)) if text}
     return render(
         request,

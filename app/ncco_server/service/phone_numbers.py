@@ -9,8 +9,10 @@ from typing import Final
 import phonenumbers
 
 from ncco_server.flow.model import Flow
-from ncco_server.value_types import digits_in, read_number
+from ncco_server.value_types import digits_in, is_withheld, read_number
 
+_WITH_LETTERS: Final = re.compile(r"tel:|[\d.,]+e\+?\d+$", re.IGNORECASE)
+"""A number in spite of its letters."""
 _LIKE_A_NUMBER: Final = re.compile(r"[0-9]{3,}")
 _MOST_DIGITS: Final = 15
 _LEAST_DIGITS: Final = 7
@@ -39,6 +41,24 @@ def line_of(flows: Iterable[Flow], flow: Flow | None = None) -> str:
     flows = list(flows)
     own, *placed = (each.outbound.from_number if each and each.outbound else "" for each in (flow, *flows))
     return next((number for number in (own, *(each for flow in flows for each in flow.numbers), *placed) if number), "")
+
+
+def read_party(number: str, line: str = "") -> str:
+    """See `read_number`. A number within a network, or an emergency number, has no country code."""
+    short = digits_in(number)
+    return short if short.isdecimal() and len(short) < _LEAST_DIGITS else read_number(number, line)
+
+
+def read_called(called: str, line: str = "") -> str:
+    """Read a number, or an app user's name; "" without either. Raises ValueError."""
+    is_name = re.search(r"[^\W\d_]", called) and not _WITH_LETTERS.match(called)
+    return called if not called or is_name else read_party(called, line)
+
+
+def read_caller(caller: str, line: str = "") -> str:
+    """Read a number, a `sip:` address, or "", anonymous and the like for a withheld number. Raises ValueError."""
+    is_unchanged = is_withheld(caller) or caller.lower().startswith(("sip:", "sips:"))
+    return caller if is_unchanged else read_party(caller, line)
 
 
 def digits_of(words: str, line: str = "") -> str:

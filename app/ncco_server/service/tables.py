@@ -15,6 +15,7 @@ from ncco_server.errors import AppError
 from ncco_server.flow.language.returns import Misfit, read_answer
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.report import as_sentence
+from ncco_server.service.phone_numbers import sought_digits
 from ncco_server.store import Store, milliseconds, moment_of
 from ncco_server.store.table_rows import PIECE, TableRow
 from ncco_server.suggest import near_or_all
@@ -185,10 +186,14 @@ class Table:
         return None if row is None else TableRowDocument.of(self.definition, row)
 
     async def page(self, now: datetime, *, after: str = "", limit: int = PIECE, text: str = "") -> RowsPage:
-        """Rows after the row `after` with `text` in a shown value; see `TableRows.search`."""
+        """Rows after the row `after` with `text`, or a number in any notation, in a shown value.
+
+        See `TableRows.search`.
+        """
+        texts = {text.strip(), sought_digits(text) or text.strip()}
         columns = {name: not column.sensitive for name, column in self.definition.columns.items()}
         rows, last = await self._rows.search(
-            self.definition.name, text, columns, milliseconds(now), after=after, limit=limit
+            self.definition.name, texts, columns, milliseconds(now), after=after, limit=limit
         )
         return RowsPage([TableRowDocument.of(self.definition, row) for row in rows], last)
 

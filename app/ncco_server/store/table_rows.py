@@ -115,17 +115,18 @@ SELECT_ROWS: Final = Sql(f"""
 """)
 
 
-def _select_rows_like(names: int) -> Sql:
-    """Leave out the names of columns, which come last.
+def _select_rows_like(texts: int, names: int) -> Sql:
+    """Leave out the names of columns, which come last, after the texts.
 
     It only ignores the case of ASCII letters; with C as its locale, PostgreSQL knows no others.
     """
     values = "columns"
     for number in range(names):
-        values = f"replace({values}, ${number + 5}, '')"
+        values = f"replace({values}, ${number + texts + 4}, '')"
+    like = " OR ".join(f"{value} LIKE ${number + 4}" for number in range(texts) for value in ("name", values))
     text = f"""
     SELECT {_COLUMNS} FROM {ROWS_TABLE}
-    WHERE name > $1 AND name < $2 AND (name LIKE $4 OR {values} LIKE $4) ORDER BY name LIMIT $3
+    WHERE name > $1 AND name < $2 AND ({like}) ORDER BY name LIMIT $3
     """
     return Sql(text.replace("LIKE", "ILIKE"), sqlite=text)
 
@@ -183,29 +184,38 @@ class TableRows:
         return list(map(_row, found))
 
     async def search(
-        self, table: str, text: str, columns: Mapping[str, bool], now: int, *, after: str = "", limit: int = PIECE
+        self,
+        table: str,
+        texts: Collection[str],
+        columns: Mapping[str, bool],
+        now: int,
+        *,
+        after: str = "",
+        limit: int = PIECE,
     ) -> tuple[list[TableRow], str]:
-        """The first rows after the row `after` with `text`, in any case, in the key or a column that is True.
+        """The first rows after the row `after` with one of `texts`, in any case, in the key or a column that is True.
 
         The second value is where the search goes on; "" at the end of the table. After MOST_SEARCHED rows that contain
-        the text elsewhere, such as in a column that is False, there may be fewer rows than `limit`, or none.
+        a text elsewhere, such as in a column that is False, there may be fewer rows than `limit`, or none.
         """
-        wanted = text.lower()
-        written = json.dumps(text, ensure_ascii=False)[1:-1].lower()
-        piece = SEARCHED if text else PIECE
-        names = [f'"{name}":' for name in columns if written in f',"{name}":"']
-        sql = _select_rows_like(len(names))
-        pattern = f"%{_UNSEARCHABLE.sub('%', text[:LONGEST_PATTERN])}%"
+        wanted = {text.lower() for text in texts}
+        written = [json.dumps(text, ensure_ascii=False)[1:-1].lower() for text in texts]
+        piece = SEARCHED if all(texts) else PIECE
+        names = [f'"{name}":' for name in columns if any(text in f',"{name}":"' for text in written)]
+        sql = _select_rows_like(len(texts), len(names))
+        patterns = [f"%{_UNSEARCHABLE.sub('%', text[:LONGEST_PATTERN])}%" for text in texts]
         found = list[TableRow]()
         for _ in range(0, MOST_SEARCHED, piece):
             first = max(f"{table}[", after)
-            rows = await self.database.read(sql, first, f"{table}\\", piece, pattern, *names)
+            rows = await self.database.read(sql, first, f"{table}\\", piece, *patterns, *names)
             for each in rows:
-                if _is_expired(each[5], now) or written not in f"{each[0]}{each[1]}".lower():
+                stored_text = f"{each[0]}{each[1]}".lower()
+                if _is_expired(each[5], now) or not any(text in stored_text for text in written):
                     continue
                 stored = orjson.loads(each[1])
                 values = (stored[name] for name, is_shown in columns.items() if is_shown and name in stored)
-                if wanted and not any(wanted in str(value).lower() for value in (*values, *key_of(each[0]))):
+                shown = [str(value).lower() for value in (*values, *key_of(each[0]))]
+                if all(texts) and not any(text in value for text in wanted for value in shown):
                     continue
                 if len(found) == limit:
                     return found, found[-1].name

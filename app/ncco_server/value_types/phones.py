@@ -37,6 +37,8 @@ _LEAST_UNMARKED: Final = 9
 _OFTEN_NATIONAL: Final = 10
 """Most national numbers are not longer, and most international ones are."""
 
+_COUNTRIES: Final = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
+
 NEEDED: Final = "a phone number is needed: 7 to 15 digits with the country code, such as 447700900123"
 _CODE_NEEDED: Final = "a phone number is needed with its country code, such as 447700900123 for 07700 900123"
 
@@ -152,10 +154,15 @@ def _in_country(digits: str, region: str, *, is_plain: bool) -> str:
         found = phonenumbers.parse(digits, region)
     except phonenumbers.NumberParseException:
         return digits
-    if not phonenumbers.is_possible_number(found):
+    length = phonenumbers.is_possible_number_with_reason(found)
+    if length == phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY and not _is_possible(digits):
+        raise ValueError(_CODE_NEEDED)
+    if length != phonenumbers.ValidationResult.IS_POSSIBLE:
         return digits
     national = f"{found.country_code}{phonenumbers.national_significant_number(found)}"
     if digits.startswith("0"):
+        if without_trunk_prefix(national) != national:
+            raise ValueError(_CODE_NEEDED)
         return national
     if not (is_plain or has_zero):
         return national
@@ -174,7 +181,10 @@ def _parsed(digits: str) -> phonenumbers.PhoneNumber | None:
 
 
 def _is_possible(digits: str) -> bool:
-    return (found := _parsed(digits)) is not None and phonenumbers.is_possible_number(found)
+    """A number without its area code is not."""
+    return (found := _parsed(digits)) is not None and (
+        phonenumbers.is_possible_number_with_reason(found) == phonenumbers.ValidationResult.IS_POSSIBLE
+    )
 
 
 def _is_valid(digits: str) -> bool:
@@ -213,7 +223,7 @@ def without_trunk_prefix(digits: str) -> str:
     Some networks ignore them, so they would hide which number is dialled. Numbers to which they belong (Italy, free
     numbers of Botswana), of fewer than 7 digits then, or without a known country code are unchanged.
     """
-    found = _parsed(digits)
+    found = _parsed(digits) if _may_have_trunk_prefix(digits) else None
     if found is None:
         return digits
     national = phonenumbers.national_significant_number(found)
@@ -225,9 +235,23 @@ def without_trunk_prefix(digits: str) -> str:
     return plain if E164.fullmatch(plain) else digits
 
 
+def _may_have_trunk_prefix(digits: str) -> bool:
+    """A first look, which takes a twentieth of the time of parsing."""
+    code = next((int(digits[:size]) for size in (1, 2, 3) if int(digits[:size]) in _COUNTRIES), None)
+    return code is not None and _trunk_prefix(code).match(digits, len(str(code))) is not None
+
+
+@lru_cache(None)
+def _trunk_prefix(country_code: int) -> re.Pattern[str]:
+    """What parsing leaves out of the beginning of a national number, or a 0."""
+    region = _COUNTRIES[country_code][0]
+    found = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(country_code, region)
+    return re.compile(f"0|{found.national_prefix_for_parsing}" if found and found.national_prefix_for_parsing else "0")
+
+
 @lru_cache
 def _may_begin_with_zero(country_code: int) -> bool:
-    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[country_code]
+    regions = _COUNTRIES[country_code]
     kinds = (phonenumbers.PhoneNumberType.FIXED_LINE, phonenumbers.PhoneNumberType.MOBILE)
     typical = [phonenumbers.example_number_for_type(region, kind) for region in regions for kind in kinds]
     return any(number is not None and number.italian_leading_zero for number in typical)

@@ -23,6 +23,7 @@ _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
 _YES = frozenset(["true", "yes", "y", "on", "ja", "oui", "si", "sí", "sì", "sim", "tak"])
 _NO = frozenset(["false", "no", "n", "off", "nein", "non", "nee", "não", "nie"])
 _NUMERAL = re.compile(r"\s*[-+]?[0-9]{1,15}(?:\.[0-9]{1,15})?\s*", re.ASCII)
+_DIGIT = re.compile(r"\d")
 _LONGER = re.compile(r"[+-]?(?=.*[0-9]{19})[0-9]+(\.[0-9]+)?")
 
 
@@ -157,8 +158,7 @@ class Number(Kind):
             return float(value) if "." in value else int(value)
         if is_number(value) and abs(value) < LARGE:
             return value
-        _check_digits(value, self.noun, " before and behind the point")
-        raise _not_a_number(value, "a number", "2 or 0.5")
+        raise _not_a_number(value, "a number", "2 or 0.5", " before and behind the point")
 
     def literal(self, text: str) -> int | float:
         number = self.cast(text)
@@ -230,7 +230,6 @@ class WholeNumber(Number):
             return int(value)
         if is_number(value) and abs(value) < LARGE and value == int(value):
             return int(value)
-        _check_digits(value, self.noun)
         raise _not_a_number(value, "a whole number", "2")
 
     def _check_fraction(self, number: float) -> list[Issue]:
@@ -247,17 +246,18 @@ class WholeNumber(Number):
         return schema | {"type": ["number", "string"]} if self.is_usual else schema
 
 
-def _check_digits(value: object, noun: str, where: str = "") -> None:
-    """Raises BeyondLimit for a number with more digits than fit."""
-    is_longer = isinstance(value, str) and _LONGER.fullmatch(value.strip())
-    if is_longer or (is_number(value) and abs(value) >= LARGE):
-        raise BeyondLimit(
-            f"has more than {MOST_DIGITS} digits", f"{noun} of at most {MOST_DIGITS} digits{where} is needed"
-        )
-
-
-def _not_a_number(value: object, noun: str, examples: str) -> UnfitValue:
-    seconds = meant_seconds(value) if isinstance(value, str) else None
+def _not_a_number(value: object, noun: str, examples: str, where: str = "") -> ValueError:
+    """Perhaps it has too many digits, or is a duration."""
+    seconds = None
+    if isinstance(value, str):
+        is_longer = len(value) > MOST_DIGITS and _LONGER.fullmatch(value.strip()) is not None
+        if not is_longer and _DIGIT.search(value):
+            seconds = meant_seconds(value)
+    else:
+        is_longer = isinstance(value, int | float) and LARGE <= abs(value) < math.inf
+    if is_longer:
+        needed = f"{noun} of at most {MOST_DIGITS} digits{where} is needed"
+        return BeyondLimit(f"has more than {MOST_DIGITS} digits", needed)
     if seconds is None:
         return UnfitValue(f"{noun} is needed, such as {examples}")
     return UnfitValue(f"{noun} of seconds is needed: write {seconds}", str(seconds))

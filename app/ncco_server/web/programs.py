@@ -78,6 +78,28 @@ REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     }.items()
 }
 COMPARE: Final = "Compare it with the API's description at /docs."
+_MOMENT: Final = "Write a date and time with its offset, such as 2026-03-04T10:00:00+01:00."
+_FIXES: Final = {
+    "datetime_from_date_parsing": _MOMENT,
+    "datetime_parsing": _MOMENT,
+    "dict_type": "Send a JSON object.",
+    "greater_than_equal": "Write {ge} or more.",
+    "int_parsing": "Write a whole number.",
+    "int_type": "Write a whole number, without quotes.",
+    "json_invalid": "Send JSON.",
+    "less_than_equal": "Write {le} or less.",
+    "list_type": "Send a JSON array.",
+    "literal_error": "Write {expected}.",
+    "missing": "Send it.",
+    "model_type": "Send a JSON object.",
+    "string_too_long": "Write at most {max_length} characters.",
+    "string_too_short": "Write at least {min_length} characters.",
+    "string_type": "Write text, in quotes.",
+    "timezone_aware": _MOMENT,
+    "too_long": "Send at most {max_length}, and the rest in further requests.",
+    "value_error": _MOMENT,
+}
+"""By the type of pydantic's error."""
 
 _EMPTY: Final = Project({}, (), {})
 
@@ -214,7 +236,8 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
     first = cast(RequestValidationError, error).errors()[0]
     status = HTTPStatus.BAD_REQUEST if first["type"] == "json_invalid" else HTTPStatus.UNPROCESSABLE_ENTITY
     where = ".".join(str(part) for part in first["loc"][1:])
-    return _reply(status, ApiRefusal(where=where, problem=first["msg"], fix=COMPARE))
+    fix = _FIXES.get(first["type"], COMPARE).format_map(first.get("ctx", {}))
+    return _reply(status, ApiRefusal(where=where, problem=first["msg"], fix=fix))
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:

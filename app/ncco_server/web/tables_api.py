@@ -63,7 +63,9 @@ class WantedRows(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    search: str = Field(default="", max_length=200, description="Only rows with this text in a value that is shown.")
+    search: str = Field(
+        default="", max_length=200, description="Only rows with this text or number in a value that is shown."
+    )
     after: str = Field(default="", max_length=600, description="The `next` of the page before.")
     limit: int = Field(default=MOST_ROWS, ge=1, le=MOST_ROWS, description="Maximum number of rows.")
 

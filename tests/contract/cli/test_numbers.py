@@ -23,7 +23,9 @@ REFUSED: dict[str, str] = NUMBERS["refused"]
 FLOWS = {
     "shared": """\
 shared: true
-tables: {people: {key: {id: text}, columns: {mobile: phone}}, blocked: {key: {n: phone}}}
+tables:
+  people: {key: {id: text}, columns: {mobile: phone, note: text, day: date, price: text}}
+  blocked: {key: {n: phone}}
 """,
     "main": """\
 flow: main
@@ -91,6 +93,29 @@ def test_a_row_is_found_however_its_number_is_written(ncco: Ncco, written: str, 
 
 
 @each_case(
+    ("sought", "found"),
+    [
+        ("07700 900123", ["phone", "text"]),
+        ("+44 (0)7700 900123", ["phone"]),
+        ("7700-900", ["phone"]),
+        ("2026-12-24", ["day"]),
+        ("10.50", ["price"]),
+        ("(07700) 900 999", []),
+    ],
+)
+def test_a_search_finds_a_number_in_any_notation_and_a_text_as_it_is(ncco: Ncco, sought: str, found: list[str]) -> None:
+    for row in (
+        ("phone", "mobile=447700900123"),
+        ("text", "note=07700 900123"),
+        ("day", "day=2026-12-24"),
+        ("price", "price=10.50"),
+    ):
+        assert 0 == ncco("table", "people", "set", *row).exit_code
+    shown = json_of(ncco("table", "people", "--search", sought, "--format", "json"))
+    assert found == [row["key"]["id"] for row in shown]
+
+
+@each_case(
     ("words", "heard"),
     [
         (("--from", "447700900123.0"), "You are 447700900123."),
@@ -101,6 +126,7 @@ def test_a_row_is_found_however_its_number_is_written(ncco: Ncco, written: str, 
         (("--from", "sip:anonymous@anonymous.invalid"), "You are ."),
         (("--from", "4.4770090E+11"), "a spreadsheet has shortened"),
         (("--from", "447700900123.5"), "without decimals"),
+        (("--from", "112"), "112 calls flow main"),
         (("--place", "--to", "07700 900801"), "You are 447700900801."),
     ],
 )

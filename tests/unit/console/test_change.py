@@ -338,8 +338,8 @@ async def test_an_issue_is_shown_without_backticks(owner: httpx.AsyncClient) -> 
 
 async def test_every_wrong_value_is_marked_beside_its_field(owner: httpx.AsyncClient) -> None:
     page = (await review(owner, **{"/steps/open/do/1/connect": "07700", "value:/numbers": "none"})).text
-    for value in ("07700", "none"):
-        assert f"{value}: write the number with its country code" in fault_of(page, value)
+    assert "07700: a phone number is needed with its country code" in fault_of(page, "07700")
+    assert "none: a phone number is needed: 7 to 15 digits with the country code" in fault_of(page, "none")
 
 
 async def test_a_day_within_a_range_can_get_its_own_hours(owner: httpx.AsyncClient, flow: Path) -> None:

@@ -158,6 +158,12 @@ async def test_numbers_are_called_as_people_write_them(phone: Phone) -> None:
     assert "447700900456" in explained
 
 
+async def test_a_caller_that_cannot_be_read_is_refused(phone: Phone) -> None:
+    for caller, why in {"447700900123.5": "without decimals", "4.4770090E+11": "a spreadsheet has shortened"}.items():
+        reply = await phone.post("/phone/calls", file="flows/reception.yaml", caller=caller)
+        assert (422, True) == (reply.status_code, f"{caller}: a phone number" in reply.text and why in reply.text)
+
+
 async def test_a_key_interrupts_a_prompt_at_its_time_and_shows_what_decided(phone: Phone) -> None:
     await phone.call()
     await phone.do({"press": "2"}, at=5.0)
@@ -600,7 +606,9 @@ async def test_a_flow_that_is_no_longer_in_the_text_is_not_called(phone: Phone) 
 
 
 async def test_input_of_callers_and_lookups_is_shown_as_text(phone: Phone) -> None:
-    await phone.call(caller=HOSTILE)
+    refused = await phone.post("/phone/calls", file="flows/reception.yaml", caller=HOSTILE)
+    assert (422, "application/json") == (refused.status_code, refused.headers["content-type"])
+    await phone.call(caller=f"sip:{HOSTILE}")
     await phone.do({"speak": {"text": HOSTILE}}, at=4.0)
     await phone.skip()
     pages = [phone.shown, (await phone.client.get(f"/phone/calls/{phone.id}/turns/1")).text]

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
 
+import orjson
 import pytest
 import pytest_asyncio
 
 from ncco_server.errors import HashKeyLost, RowChanged, RowTaken
 from ncco_server.store import RowChange, SqliteDatabase, Store, open_store
 from ncco_server.store.database import Work
+from ncco_server.store.recordings import RecordingRow
 from ncco_server.store.sql import Sql
 from ncco_server.store.table_rows import HASH_KEY, INSERT_KEY, SELECT_KEY, all_rows
 from ncco_server.table_rows import StoredTypes
 from tests.support.cases import each_case
 from tests.support.postgres_stores import empty_database
-from tests.support.stored_rows import NOON_MS, new_call
+from tests.support.stored_rows import NOON_MS, hook_row, new_call, placed_row, webhook_row
 
 ADA = 'customers["447700900123"]'
 BOB = 'customers["447700900124"]'
@@ -113,6 +118,56 @@ async def test_a_call_is_found_however_its_documents_write_the_number(store: Sto
     ):
         await store.open_call(*new_call(leg, state=state))
     assert 2 == (await store.forget(["447700900123"])).calls
+
+
+MENTIONS = each_case(
+    ("mention", "is_found"),
+    [
+        ("447700900123", True),
+        ("Ada, 07700 900123", True),
+        ("+44\u00a07700\u2011900123", True),
+        ("+44 (0)7700 900-123", True),
+        ("447700900123.0", True),
+        ("+49 7700 900123", False),
+        ("447700900124", False),
+    ],
+)
+
+
+@MENTIONS
+async def test_a_recording_is_found_by_any_of_its_texts(store: Store, mention: str, is_found: bool) -> None:
+    names = ("about", "caller_name", "transcript", "from_number", "to_number")
+    for name in names:
+        id_ = f"{name} {mention}"
+        texts: dict[str, Any] = {name: mention}
+        await store.recordings.add(RecordingRow(id_, id_, "record", NOON_MS, **texts))
+    found = await store.forget(["447700900123"])
+    assert (len(names) if is_found else 0) == found.recordings
+
+
+@MENTIONS
+async def test_a_hook_is_found_by_its_url_headers_and_body(store: Store, mention: str, is_found: bool) -> None:
+    hooks = [
+        hook_row("url", session="other", url=f"https://crm.example.com/?{urlencode({'number': mention})}"),
+        hook_row("path", session="other", url=f"https://crm.example.com/{quote(mention)}"),
+        hook_row("headers", session="other", headers=json.dumps({"X-Caller": mention}).encode()),
+        hook_row("body", session="other", body=orjson.dumps({"text": mention})),
+    ]
+    await store.record(webhook_row(id=mention), hooks=hooks)
+    assert (len(hooks) if is_found else 0) == (await store.forget(["447700900123"])).hooks
+    assert ([] if is_found else [hook.id for hook in hooks]) == [hook.id for hook in await store.hooks(100)]
+    await store.forget(["447700900124", "497700900123"])
+
+
+@MENTIONS
+async def test_a_placed_call_is_found_by_its_number_and_params(store: Store, mention: str, is_found: bool) -> None:
+    params = json.dumps({"contact": mention, "pin": "7700"})
+    await store.placed.add([placed_row(id=mention, key=mention, number="447700900999", params=params)])
+    await store.placed.add([placed_row(id=f"{mention} 2", key=f"{mention} 2", params="{}")])
+    assert 1 + is_found == (await store.forget(["447700900123"])).placed
+    left = await store.placed.get(mention)
+    assert left is not None
+    assert ("" if is_found else params) == left.params
 
 
 BLOCKED = 'do_not_call["447700900123"]'

@@ -208,6 +208,28 @@ async def test_a_value_beyond_a_limit_is_told_the_limit(
     assert (column, True, True) == (refused["where"], problem in refused["problem"], fix in refused["fix"]), refused
 
 
+@each_case(
+    ("path", "body", "where", "fix"),
+    [
+        ("/tables/customers", {"rows": [{}] * 201}, "rows", "Send at most 200, and the rest in further requests."),
+        ("/tables/customers", {"remove": [{}] * 201}, "remove", "Send at most 200, and the rest in further requests."),
+        ("/tables/customers", {"rows": {}}, "rows", "Send a JSON array."),
+        ("/tables/customers", {"rows": [ADA]}, "rows.0", "Send a JSON object."),
+        ("/tables/customers", [], "", "Send a JSON object."),
+        (f"/tables/customers?search={'a' * 201}", None, "search", "Write at most 200 characters."),
+        (f"/tables/customers?after={'a' * 601}", None, "after", "Write at most 600 characters."),
+        ("/tables/customers?limit=201", None, "limit", "Write 200 or less."),
+        ("/tables/customers?limit=0", None, "limit", "Write 1 or more."),
+        ("/tables/customers?limit=all", None, "limit", "Write a whole number."),
+    ],
+)
+async def test_a_request_beyond_a_limit_is_told_the_limit(
+    client: Client, path: str, body: object, where: str, fix: str
+) -> None:
+    reply = await (client.get(path) if body is None else client.post(path, json=body))
+    assert (422, where, fix) == (reply.status_code, reply.json()["detail"]["where"], reply.json()["detail"]["fix"])
+
+
 async def test_a_key_beyond_the_limit_is_told_the_limit(client: Client) -> None:
     refused = (await client.put(f"/tables/notes/{'a' * 600}", json={})).json()["detail"]
     assert ("the key is 109 characters too long", True) == (refused["problem"], "at most 500" in refused["fix"])
@@ -251,6 +273,8 @@ async def test_each_page_gives_the_start_of_the_next(client: Client) -> None:
         after = page["next"]
     assert [row["name"] for row in rows] == [row["columns"]["name"] for row in found]
     assert after is None
+    by_number = (await client.get("/tables/customers", params={"search": "+44 (0)7700 900 007"})).json()["rows"]
+    assert ["Caller 7"] == [row["columns"]["name"] for row in by_number]
     searched = (await client.get("/tables/customers", params={"search": "caller 2"})).json()["rows"]
     assert ["Caller 2", *(f"Caller {number}" for number in range(20, 25))] == [
         row["columns"]["name"] for row in searched

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import secrets
 import shlex
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -27,10 +26,9 @@ from ncco_server.errors import AppError
 from ncco_server.flow.files import project_of
 from ncco_server.flow.model import Project
 from ncco_server.flow.report import printable
-from ncco_server.service.phone_numbers import line_of
+from ncco_server.service.phone_numbers import line_of, read_called, read_caller
 from ncco_server.simulator.assumptions import After
 from ncco_server.simulator.parties import ENDLESS, Behaviour, Parties, PartyOutcome
-from ncco_server.value_types import digits_in, is_withheld, read_number
 from ncco_server.verify.kept_call import check_path, keep
 from ncco_server.verify.played_call import PlayedCall
 from ncco_server.verify.scenarios.model import FROM, ScenarioCall
@@ -43,38 +41,18 @@ PATIENCE_S: Final = 24 * 3600.0
 """For a webhook. A person may have to type the result of a lookup."""
 SEED: Final = "ncco simulate"
 """Makes the call IDs on our own server reproducible."""
-_NUMBER: Final = re.compile(r"tel:|[\d.,]+e\+?\d+$", re.IGNORECASE)
-"""A number in spite of its letters."""
-SHORT: Final = 7
-"""Of fewer digits are numbers within a network, and emergency numbers, which no country code precedes."""
 
 
-def _digits(number: str, option: str, line: str) -> str:
-    """Read a number, with its country code or of the country of `line`. Raises BadParameter."""
-    short = digits_in(number)
-    if short.isdecimal() and len(short) < SHORT:
-        return short
+def _read(read: Callable[[str, str], str], number: str, option: str, line: str) -> str:
+    """Raises BadParameter."""
     try:
-        return read_number(number, line)
+        return read(number.strip(), line)
     except ValueError as error:
         raise click.BadParameter(f"{number}: {error}", param_hint=option) from None
 
 
 def _called_at(context: click.Context, parameter: click.Parameter, what: str | None) -> str | None:
     return options.read_url(context, parameter, what) if what is not None and is_url(what) else what
-
-
-def _called(called: str, line: str) -> str:
-    """Read a number, or an app user's name; "" without either. Raises BadParameter."""
-    is_name = re.search(r"[^\W\d_]", called) and not _NUMBER.match(called)
-    return called if not called or is_name else _digits(called, "--to", line)
-
-
-def _caller(caller: str, line: str) -> str:
-    """Read a number, a `sip:` address, or "", anonymous and the like for a withheld number. Raises BadParameter."""
-    if is_withheld(caller) or caller.lower().startswith(("sip:", "sips:")):
-        return caller
-    return _digits(caller, "--from", line)
 
 
 def _custom_data(_: click.Context, __: click.Parameter, text: str | None) -> Any:
@@ -199,8 +177,8 @@ def command(
         name = name or flow_of_file(loaded) or (_only_placed(loaded.project) if place else "")
         line = line_of(loaded.project.flows.values(), loaded.project.flows.get(name) if place else None)
         server = local_stage(loaded.project, source.path_of, is_live=live, chaos=chaos, deadline_s=PATIENCE_S)
-    to = _called(to.strip(), line)
-    caller = _caller(caller.strip(), to or line)
+    to = _read(read_called, to, "--to", line)
+    caller = _read(read_caller, caller, "--from", to or line)
     call = ScenarioCall(to=to, from_=caller, user=user, custom_data=custom_data, made_at=at, flow=name)
     met = CallConditions(Parties(other=None), {}, chaos, after_connect=after_connect)
     if place:

@@ -100,8 +100,7 @@ def _number(value: str, line: str) -> str:
     try:
         return read_number(value, line)
     except ValueError as error:
-        cure = "write the number with its country code, such as +44 20 7946 0000"
-        raise CannotChange(f"{value}: {cure}; {error}") from error
+        raise CannotChange(f"{value}: {error}") from error
 
 
 def _add_all(text: YamlText, names: Iterable[str], form: Mapping[str, str], faults: dict[str, str], line: str) -> None:

@@ -23,7 +23,7 @@ from ncco_server.errors import AppError
 from ncco_server.service.announced_recordings import about_call
 from ncco_server.service.lookup_sources import PythonModules
 from ncco_server.service.lookups import LookupClient
-from ncco_server.service.phone_numbers import digits_of
+from ncco_server.service.phone_numbers import read_called, read_caller
 from ncco_server.service.written_rows import name_of_caller
 from ncco_server.simulator.assumptions import Assumptions
 from ncco_server.verify.kept_call import CannotKeep
@@ -212,8 +212,15 @@ def _called(playable: Playable, call: Json, made_at: datetime) -> ScenarioCall:
     names = [each.name for each in playable.startable]
     flow = "" if call["to"] or not names else call["flow"] if call["flow"] in names else names[0]
     line = next((number for each in playable.startable for number in each.numbers), "")
-    to = digits_of(call["to"].strip(), line)
-    return ScenarioCall(to=to, from_=digits_of(call["caller"].strip(), to or line), made_at=made_at, flow=flow)
+    to = _read(read_called, call["to"], line)
+    return ScenarioCall(to=to, from_=_read(read_caller, call["caller"], to or line), made_at=made_at, flow=flow)
+
+
+def _read(read: Callable[[str, str], str], number: str, line: str) -> str:
+    try:
+        return read(number.strip(), line)
+    except ValueError as error:
+        raise NotPlayed(422, f"{number}: {error}") from error
 
 
 async def _played(call: PhoneCall, playing: Callable[[], Awaitable[None]]) -> Json:
