@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ncco_server.errors import AlreadyOpen, Conflict, RowTaken, StoreError, StoreUnavailable, StoreUnusable
+from ncco_server.errors import AlreadyOpen, Conflict, RowChanged, RowTaken, StoreError, StoreUnavailable, StoreUnusable
 from ncco_server.store.address import read_address
 from ncco_server.store.backups import BackupRow, Backups
 from ncco_server.store.database import Database, give_way
@@ -145,6 +145,7 @@ __all__ = [
     "Results",
     "RevisionRow",
     "RowChange",
+    "RowChanged",
     "RowTaken",
     "Schema",
     "SessionRow",

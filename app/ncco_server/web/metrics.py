@@ -55,7 +55,6 @@ class Metrics:
         placed_calls: `waiting` and `calling`.
         recording_tries: by outcome: `kept`, `failed` (will be retried) or `given up`.
         missing_recordings: of the newest: `waiting`, `failed` (given up, or gone) or `lost`.
-        platform: by assumption (`ncco_server.simulator.assumptions`) and value, of the newest calls.
         jobs_failing_since: when a job began to fail or hang, in seconds since 1970; 0 if it works.
     """
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from ncco_server.errors import RowChanged
-from ncco_server.store import AlreadyOpen, Conflict, RowChange, RowTaken, SqliteDatabase, Store, open_store
+from ncco_server.store import AlreadyOpen, Conflict, RowChange, RowChanged, RowTaken, SqliteDatabase, Store, open_store
 from tests.support.postgres_stores import empty_database
 from tests.support.stored_rows import NOON_MS, new_call, next_turn
 

@@ -255,20 +255,6 @@ async def test_a_stuck_job_is_reported(tmp_path: Path, hours: float, words: str)
     assert words in await page_of(settings(tmp_path), ServerFigures(jobs_failing_since={"delete-calls": since}))
 
 
-@each_case(
-    ("counts", "words"),
-    [
-        ({"before": 4}, "All is well."),
-        ({"after": 212}, "All is well."),
-        ({"before": 210, "after": 2}, "<code>inbound_answered</code> was <code>before</code> in 210 of 212 calls"),
-    ],
-)
-async def test_what_calls_show_otherwise_than_assumed_is_said(
-    tmp_path: Path, counts: dict[str, int], words: str
-) -> None:
-    assert words in await page_of(settings(tmp_path), ServerFigures(platform={"inbound_answered": counts}))
-
-
 async def test_callers_who_were_answered_without_the_database_are_counted(tmp_path: Path) -> None:
     page = await page_of(settings(tmp_path), ServerFigures(unstored={"error": 3, "failsafe": 1}))
 
