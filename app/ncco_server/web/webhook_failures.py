@@ -15,6 +15,7 @@ from ncco_server.vonage.signatures import Refusal
 from ncco_server.web.webhook_http import BodyTooLarge, WebhookRequest, WebhookResponse, error_body
 
 _CLOCK: Final = "Check that the clock of this host is right (NTP): signatures are valid for five minutes."
+_COMPARE: Final = "Compare VONAGE_SIGNATURE_SECRET with the API settings of the Vonage dashboard."
 _FOREIGN: Final = "If it should be Vonage's, find out what replaces the Authorization header on the way."
 CURES: Final[Mapping[str, str]] = {
     Refusal.NO_HEADER: "Switch on signed webhooks for the application in the Vonage dashboard. If they are on, a "
@@ -26,7 +27,8 @@ CURES: Final[Mapping[str, str]] = {
     "with its own login, and switch that off for /webhooks/.",
     Refusal.MALFORMED: f"The token is cut off or not Vonage's. {_FOREIGN}",
     Refusal.ALGORITHM: f"Vonage signs webhooks with HS256, so the token is not Vonage's. {_FOREIGN}",
-    Refusal.SIGNATURE: "Compare VONAGE_SIGNATURE_SECRET with the API settings of the Vonage dashboard.",
+    Refusal.SIGNATURE: _COMPARE,
+    Refusal.OWN_SIGNATURE: _COMPARE,
     Refusal.ISSUER: f"The token is not Vonage's. {_FOREIGN}",
     Refusal.API_KEY: "Compare VONAGE_API_KEY with the Vonage dashboard, or leave it unset.",
     Refusal.APPLICATION: "Compare VONAGE_APPLICATION_ID with the Vonage dashboard, or leave it unset.",
