@@ -132,7 +132,8 @@ class Numbers:
         if self._may_be_in(documents):
             return True
         plain = unquote_to_bytes(documents) if b"%" in documents else documents
-        plain = _ESCAPED.sub(_character, plain) if b"\\u" in plain else plain
+        # one character is found about ten times as fast as two, and most texts have neither
+        plain = _ESCAPED.sub(_character, plain) if b"\\" in plain and b"\\u" in plain else plain
         return plain is not documents and self._may_be_in(plain)
 
     def _may_be_in(self, documents: bytes) -> bool:
