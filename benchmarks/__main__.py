@@ -36,10 +36,11 @@ BENCHMARKS: Final = (
     "complete",
     "lookups",
     "tables",
+    "forgetting",
     "mistakes",
     "placing_load",
 )
-OF_THE_SERVER: Final = frozenset({"served", "latency", "growth", "pages", "tables"})
+OF_THE_SERVER: Final = frozenset({"served", "latency", "growth", "pages", "tables", "forgetting"})
 NIGHTLY: Final = ("condition_mutants",)
 """Each takes hours, so only `make check-all` runs it."""
 

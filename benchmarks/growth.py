@@ -56,7 +56,7 @@ def main() -> int:
 
 def _server(stack: ExitStack, folder: Path, stored: int) -> Server:
     path, began = folder / f"{stored}.db", time.perf_counter()
-    fill(path, stored)
+    fill(f"sqlite:///{path}", stored)
     seconds = time.perf_counter() - began
     print(f"{stored:,} calls stored in {seconds:.0f} s, {path.stat().st_size / 1e6:,.0f} MB", flush=True)
     return stack.enter_context(serving.ours(folder, f"stored-{stored}", f"sqlite:///{path}"))

@@ -40,7 +40,7 @@ def main() -> int:
         folder = Path(name)
         for stored in (0, args.stored):
             path = folder / f"{stored}.db"
-            fill(path, stored)
+            fill(f"sqlite:///{path}", stored)
             server = stack.enter_context(serving.ours(folder, f"stored-{stored}", f"sqlite:///{path}"))
             for rate, aim in RATES.items():
                 rows.append(_row(server.port, rate, aim, stored, args.seconds))

@@ -100,7 +100,7 @@ async def measure_growth(folder: Path) -> None:
     stores = {count: open_store(f"sqlite:///{path}") for count, path in paths.items()}
     rates: dict[int, list[float]] = {count: [] for count in stores}
     for count, store in stores.items():
-        await asyncio.to_thread(fill, paths[count], count)
+        await asyncio.to_thread(fill, f"sqlite:///{paths[count]}", count)
         await store.open()
     for _ in range(ROUNDS):
         for count, store in stores.items():

@@ -4,7 +4,9 @@
 
 Bulk writes fill one table with a million rows, and another one with 100,000. Two servers on this database answer 50
 calls a second, alternately: one looks up a random caller in the large table, the other one has the same flow without
-the lookup. Then each page of the small table is fetched over HTTP, with a mark that the slowest should not exceed.
+the lookup. Then each page of the small table is fetched over HTTP, with a mark that the slowest should not exceed. At
+last `ncco table` imports as many rows as the small table has into a third one, while callers look up numbers; the mark
+is 15 seconds for 100,000 rows, with the start of the command.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ RATE: Final = 50
 SECONDS: Final = 5
 FETCHES: Final = 30
 MARK_MS: Final = 300
+IMPORT_MARK_S: Final = 15.0
 FIRST: Final = 447_000_000_000
 COLUMNS: Final = ("name", "columns", "version", "changed_at", "changed_by", "expires_at")
 TABLES: Final = """\
@@ -42,6 +45,7 @@ shared: true
 tables:
   people: {key: {number: phone}, columns: {name: text, calls: int}}
   listed: {key: {number: phone}, columns: {name: text, calls: int}}
+  imported: {key: {number: phone}, columns: {name: text, calls: int}}
 lookups:
   person: {table: people, number: "{{ call.person }}"}
 """
@@ -120,6 +124,38 @@ def _measure(folder: Path, url: str, args: argparse.Namespace) -> Iterator[tuple
                 slow = "" if share(sorted(times), 0.99) < MARK_MS else f", above {MARK_MS}"
                 yield name, _shown(sorted(times)) + slow
                 print(f"{name}: {_shown(sorted(times))}{slow}", flush=True)
+        yield from _import(folder, url, looking, args)
+
+
+def _import(folder: Path, url: str, looking: serving.Server, args: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """Import rows while callers look up others. Raises RuntimeError if not all are imported."""
+    file = folder / "rows.csv"
+    lines = (f"+{FIRST + number},person {number},{number % 9}\n" for number in range(args.listed))
+    file.write_text("number,name,calls\n" + "".join(lines), encoding="utf-8")
+    command = [sys.executable, "-c", "from ncco_server.cli import main; main()", "table", "imported"]
+    env = {"NCCO_DATABASE_URL": url, "NCCO_FLOWS": str(folder / "flows"), "PYTHONPYCACHEPREFIX": str(folder / "cache")}
+    env |= {"PYTHONDONTWRITEBYTECODE": ""}
+    with serving.started([*command, "show"], folder / "show.log", env) as showing:  # writes bytecode
+        showing.wait()
+    chance = random.Random(2)  # noqa: S311 - the same callers in each run
+    client, times = Client(looking.port), list[float]()
+    began = time.perf_counter()
+    with serving.started([*command, "import", str(file)], folder / "import.log", env) as importing:
+        used = 0.0
+        while importing.poll() is None:
+            used = serving.cpu_us(importing.pid) / 1e6
+            callers = (str(FIRST + chance.randrange(args.rows)) for _ in range(RATE))
+            times += client.run([requests.answer_request(caller) for caller in callers], RATE)
+        seconds = time.perf_counter() - began
+    client.close()
+    told = (folder / "import.log").read_text()
+    if importing.returncode or f"{args.listed:,} rows are written" not in told:
+        raise RuntimeError(f"the import ends with {importing.returncode}: {told[-2000:]}")
+    slow = "" if seconds < IMPORT_MARK_S else f", above {IMPORT_MARK_S:.0f}"
+    shown = f"{seconds:.0f}{slow}, processor time {used:.1f}"
+    print(f"import of {args.listed:,} rows, seconds: {shown}; meanwhile {_shown(sorted(times))}", flush=True)
+    yield f"import of {args.listed:,} rows, seconds", shown
+    yield "an answer with a lookup, meanwhile", _shown(sorted(times))
 
 
 def write_flows(flows: Path) -> None:

@@ -39,14 +39,15 @@ def changes_in(table: Table, text: str) -> list[RowChange]:
     """An empty cell removes the value. Raises RefusedRows."""
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     try:
-        _check_names(table, list(reader.fieldnames or ()))
+        check_names(table, list(reader.fieldnames or ()))
         return table.changes(_lines(reader))
     except csv.Error as error:
         fault = RowFault(f"line {reader.line_num + 1}", "", str(error), CELLS)
         raise RefusedRows([fault]) from error
 
 
-def _check_names(table: Table, names: Sequence[str]) -> None:
+def check_names(table: Table, names: Sequence[str]) -> None:
+    """Raises RefusedRows for a first line that lacks, repeats or invents columns."""
     missing = [name for name in table.definition.key if name not in names]
     twice = [name for name, times in Counter(names).items() if times > 1]
     faults = [RowFault("line 1", name, "there is no such column", "Add it: it is in the key.") for name in missing]

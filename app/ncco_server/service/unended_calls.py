@@ -27,6 +27,8 @@ SILENT_MS: Final = 60 * 60 * 1000
 """Vonage is asked about a call after this long without a turn, and then at this interval. Our choice."""
 MOST_ASKED: Final = 100
 """Calls per search, to leave most of Vonage's rate limit to others."""
+MOST_READ: Final = 5_000
+"""Open calls per search, so that neither a start nor a search grows with those that are stored. Our choice."""
 BEFORE_DELETION: Final = timedelta(hours=1)
 
 
@@ -57,10 +59,13 @@ class UnendedCalls:
     service: CallService
     voice: VoiceApi | None = None
     kept_for: timedelta | None = None
+    most_read: int = MOST_READ
     _webhooks: tuple[int, int] | None = None
     """The next search for early ends covers the webhooks after the first key, up to the second."""
     _done: tuple[int, int] = (-1, -1)
     """Start time and key of the last call that was too old."""
+    _next: tuple[int, int] | None = None
+    """The same of the last call that was read, if some are left for the next search."""
     _asked_at: dict[str, int] = field(default_factory=dict)
 
     async def end(self, now: datetime) -> EndedCounts:
@@ -69,22 +74,31 @@ class UnendedCalls:
         too_old = milliseconds(now - self._max_age)
         ended = EndedCounts()
         done = self._done
+        after = self._next or done
+        self._next = None
+        read = 0
         asked_at = dict[str, int]()
         async with self.service.store.upkeep() as records:
             ended.early = await self._end_early(records)
-            async for call in records.open_calls(done, too_old if self.voice is None else now_ms - SILENT_MS):
+            async for call in records.open_calls(after, too_old if self.voice is None else now_ms - SILENT_MS):
+                if read == self.most_read:
+                    self._next = after
+                    break
                 is_too_old = call.created_at < too_old
                 is_over = False
                 is_due = call.leg and self._asked_at.get(call.id, call.updated_at) < now_ms - SILENT_MS
                 if self.voice is not None and is_due and not ended.problem:
                     if len(asked_at) == MOST_ASKED:
-                        break  # the next search continues here
+                        self._next = after
+                        break
                     asked_at[call.id] = now_ms
                     is_over = await self._ask(self.voice, call, now, ended)
                 if is_too_old and not is_over:
                     ended.lost += await self.service.end_lost(call.id, now)
+                after = call.created_at, call.key
+                read += 1
                 if is_too_old:
-                    done = (call.created_at, call.key)
+                    done = after
         self._done = done
         self._asked_at = {id_: at for id_, at in self._asked_at.items() if at > too_old} | asked_at
         return ended

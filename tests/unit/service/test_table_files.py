@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncco_server.flow.loader import load
-from ncco_server.service.table_files import changes_in, csv_of
+from ncco_server.service.table_files import changes_in, check_names, csv_of
 from ncco_server.service.tables import RefusedRows, Table
 from ncco_server.store import RowChange, SqliteDatabase, Store
 from tests.support.cases import each_case
@@ -104,3 +104,26 @@ async def test_a_row_that_has_expired_is_not_shown() -> None:
 
         assert ["here"] == [row.key["title"] for row in (await notes.page(NOW)).rows]
         assert await notes.get(gone.row, NOW) is None
+
+
+class CountedName(str):
+    """A name that counts how often any is compared."""
+
+    __slots__ = ()
+    compared = 0
+
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        CountedName.compared += 1
+        return str.__eq__(self, other)
+
+
+@each_case("repeated", [False, True])
+async def test_a_long_first_line_is_checked_with_a_few_comparisons_per_name(*, repeated: bool) -> None:
+    names = [CountedName("x" if repeated else f"x{number}") for number in range(2_000)]
+    CountedName.compared = 0
+    async with Store(SqliteDatabase(None)) as store:
+        with pytest.raises(RefusedRows):
+            check_names(table(store), names)
+    assert CountedName.compared < 10 * len(names)

@@ -244,6 +244,23 @@ async def test_vonage_is_asked_about_at_most_a_hundred_calls_per_check(call: Ser
     assert [(100, 0), (110, 0), (110, 0), (210, 100), (220, 10), (220, 0)] == counts
 
 
+async def test_a_search_reads_a_bounded_number_of_calls_and_the_next_one_continues(
+    call: ServedCall, store: Store
+) -> None:
+    for number in range(5):
+        await call.ring(uuid=f"leg-{number}", conversation_uuid=f"CON-{number}")
+    unended = UnendedCalls(call.service, most_read=2)
+    lost = [(await unended.end(LATER)).lost for _ in range(4)]
+    voice, asked = voice_of(uuid=LEG, status="answered")
+    for number in range(5, 10):
+        await call.ring(uuid=f"leg-{number}", conversation_uuid=f"CON-{number}")
+    asking = UnendedCalls(call.service, voice, most_read=2)
+    counts = [len(asked) for _ in range(5) if await asking.end(NOON + timedelta(hours=2))]
+
+    assert [2, 2, 1, 0] == lost
+    assert [2, 4, 5, 5, 5] == counts
+
+
 @pytest.mark.parametrize(("code", "is_problem"), [(404, False), (401, True), (500, True)])
 async def test_a_call_unknown_to_vonage_ends_by_its_age(
     call: ServedCall, store: Store, code: int, is_problem: bool

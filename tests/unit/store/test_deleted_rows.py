@@ -28,6 +28,7 @@ DAY_MS = 86_400_000
         b"from=447700900123&to=1",
         b"from=%2B447700900123",
         b"from=%20447700900123",
+        b"447700%20900123",
         b"from=%34%34%37%37%30%30%39%30%30%31%32%33",
         b'{"from":"\\u0034\\u00347700900123"}',
         b'{"from":"sip:447700900123@pbx.example.com"}',
@@ -64,7 +65,7 @@ async def test_to_find_a_number_the_documents_of_many_calls_are_read_together(tm
         assert 0 == (await store.forget(["447700900199"])).calls
 
 
-@each_case("document", [b"", b"1447700900123", b"4477009001234", b"44770090012", b"447700%20900123"])
+@each_case("document", [b"", b"1447700900123", b"4477009001234", b"44770090012"])
 def test_another_number_does_not_match(document: bytes) -> None:
     assert not Numbers([NUMBER]).are_in(document)
 
