@@ -16,7 +16,7 @@ RESULTS: Final[Mapping[ResultName, str]] = {
     "answered": "the server placed the call, and none of the first three applies",
     "open": "the call is in progress",
     "lost": "none of these, and the end of the call was not reported",
-    "unknown": "an older version answered the call with a flow that cannot be read any more",
+    "unknown": "it was answered while the database was away, or by an older version with a flow that is lost",
 }
 """The first that applies is used. A call that nobody answered is missed, whatever the caller heard.
 
@@ -30,7 +30,7 @@ ASKED: Final = 4
 CHOSEN: Final = 8
 """From a menu."""
 UNKNOWN: Final = 16
-"""An older version's turn whose flow cannot be read any more."""
+"""A turn without the store, or an older version's whose flow cannot be read any more."""
 
 
 class TurnFacts(NamedTuple):

@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 from ncco_server.engine.session import CalledFunction, StoredAnswer
 from ncco_server.service.documents import HookDocument
 from ncco_server.service.phone_numbers import readable
-from ncco_server.service.recorded_calls import TimelineEntry, action_summary, entries_of, json_object
-from ncco_server.service.written_rows import MASKED
+from ncco_server.service.recorded_calls import TimelineEntry, action_summary, entries_of, json_object, words_of
+from ncco_server.service.written_rows import Token, encrypted_options
 from ncco_server.store import Timeline
 
 DOTS: Final = "••••"
@@ -59,7 +59,8 @@ def said_in(ncco: Sequence[Mapping[str, Any]] | None) -> Iterator[Said]:
     is_spare = False
     for action in ncco or ():
         kind = str(action.get("action", "?"))
-        text = str(_with_dots(action.get("text", ""))) if kind == "talk" else action_summary(action)
+        text = DOTS if "text" in encrypted_options(action) else str(action.get("text", ""))
+        text = text if kind == "talk" else action_summary(action)
         yield Said(kind, text, is_spare)
         is_spare = is_spare or kind == "input"
 
@@ -101,7 +102,7 @@ def _with_dots(value: Any) -> Any:
         return {name: _with_dots(each) for name, each in value.items()}
     if isinstance(value, list):
         return [_with_dots(each) for each in value]
-    return DOTS if isinstance(value, str) and value.startswith(MASKED) else value
+    return DOTS if isinstance(value, Token) else value
 
 
 def _place(line: Mapping[str, Any]) -> tuple[str, str]:
@@ -159,9 +160,9 @@ def _plain(entry: TimelineEntry, timeline: Timeline) -> str:
     match kind:
         case "answer":
             return "The call comes in"
-        case "input" if isinstance(speech := fields.get("speech"), dict):
-            heard = next((str(each.get("text", "")) for each in speech.get("results") or () if each), "")
-            return f"“{heard}”" if heard and not heard.startswith(MASKED) else ""
+        case "input" if "speech" in fields:
+            heard = words_of(fields)
+            return f"“{heard}”" if heard and not isinstance(heard, Token) else ""
         case "record":
             return "The message ends"
         case "called":

@@ -87,8 +87,9 @@ def ended(
     *,
     decided: DecidedResult,
     seen: frozenset[str] = frozenset(),
+    is_lost: bool = False,
 ) -> EventEffects:
-    """`webhook` is None if Vonage never reported the end.
+    """`is_lost`: Vonage never reported the end; `webhook` is then what it says about the call when asked, if anything.
 
     Only the first flow with `ended` sends hooks: the current flow, the flows that wait for it, then the flow that the
     call began in. Their `flow` and `step` say where the call was; `step` is "" if the flow had ended.
@@ -97,8 +98,8 @@ def ended(
     for name in (session.at, *(level.flow for level in reversed(session.callers)), flow.name):
         scopes.use(name)
         if later := scopes.flow.events.get(ENDED):
-            left = _left_step(session, webhook, seen) if webhook else ""
-            how = "lost" if webhook is None else HANGUP if left else "completed"
+            left = _left_step(session, webhook, seen) if webhook and not is_lost else ""
+            how = "lost" if is_lost else HANGUP if left else "completed"
             own = decided.own or session.returned
             event = _Event(ENDED, webhook or NO_WEBHOOK, how, own, decided.result)
             return _render(scopes, later, event, left or session.step, session.at or flow.name)

@@ -234,6 +234,8 @@ class CallDocument(RowDocument):
     def words(self) -> str:
         """The state in a few words."""
         words = "played to the end"
+        if self.result == "unknown":
+            return "what happened is not known" + ("; something failed" if self.failed else "")
         if not self.flow:
             return "no flow took the call; the failsafe was played"
         match self.state:

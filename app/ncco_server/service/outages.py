@@ -5,7 +5,7 @@ Such calls are kept in memory, and stored when the store is back.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -14,7 +14,8 @@ import orjson
 from ncco_server import engine
 from ncco_server.engine import CallData, Turn
 from ncco_server.engine.interpreter import Playing
-from ncco_server.errors import AlreadyOpen, StoreUnavailable, UnknownWait
+from ncco_server.engine.session import NOTHING
+from ncco_server.errors import AlreadyOpen, StoreError, StoreUnavailable, UnknownWait
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.webhooks import FallbackWebhook
 from ncco_server.results import UNKNOWN, TurnFacts
@@ -22,11 +23,16 @@ from ncco_server.service.answers import failsafe_turn
 from ncco_server.service.delivery import Delivery, FailedUrl, Reply, session_id
 from ncco_server.service.fallbacks import INVALID_NCCO, is_of_event
 from ncco_server.service.tokens import read_token
-from ncco_server.service.turns import Turns
+from ncco_server.service.turns import Turns, session_of
 from ncco_server.service.written_rows import answer_row
+from ncco_server.store import WebhookRow
 
 KEPT: Final = 10_000
 """Calls of one process. They are lost if it ends before the store is back."""
+UNSTORED: Final = "no-store"
+"""The status of what replaced the NCCO of a running call."""
+KEPT_BYTES: Final = 4_000
+"""Of a call's webhook: several times what Vonage sends, so that all kept calls need less than 100 MB."""
 
 
 def reply_without_store(turns: Turns, delivery: Delivery, name: str | None, problem: str) -> Reply:
@@ -38,7 +44,12 @@ def reply_without_store(turns: Turns, delivery: Delivery, name: str | None, prob
         return _reply(turns, delivery, turns.library.find_unstored(call.to, name), "answer", problem)
     if failed.is_called:
         return turns.failsafe_reply("fallback", problem, call, is_called=True)._replace(is_unstored=True)
-    return _reply(turns, delivery.original, _flow_of(turns, webhook, failed, call), "fallback", problem)
+    original = delivery.original
+    if failed.kind == "placed":
+        original = replace(original, query={**original.query, "direction": "outbound"})
+    is_event = failed.kind == "placed-event" or (not failed.name and is_of_event(webhook, failed.kind))
+    flow = _flow_of(turns, webhook, failed, call)
+    return _reply(turns, original, flow, "fallback", problem, opens_call=not is_event)
 
 
 def _flow_of(turns: Turns, webhook: FallbackWebhook, failed: FailedUrl, call: CallData) -> Flow | None:
@@ -60,12 +71,15 @@ def _flow_of(turns: Turns, webhook: FallbackWebhook, failed: FailedUrl, call: Ca
     return library.find_unstored(call.to, name or None, is_open=True) if is_caller else None
 
 
-def _reply(turns: Turns, delivery: Delivery, flow: Flow | None, kind: str, problem: str) -> Reply:
+def _reply(
+    turns: Turns, delivery: Delivery, flow: Flow | None, kind: str, problem: str, *, opens_call: bool = True
+) -> Reply:
     call = delivery.call
     context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
     id_ = session_id(call.uuid, None)
     turn = engine.without_store(flow, id_, call, context) if flow is not None else None
-    _keep(turns, delivery, turn or failsafe_turn(turns, call, id_, problem))
+    if opens_call:
+        _keep(turns, delivery, turn or failsafe_turn(turns, call, id_, problem))
     if turn is None or flow is None:
         return turns.failsafe_reply(kind, problem, call)._replace(is_unstored=True)
     if turn.session.dialled:
@@ -77,24 +91,46 @@ def _reply(turns: Turns, delivery: Delivery, flow: Flow | None, kind: str, probl
 
 def _keep(turns: Turns, delivery: Delivery, turn: Turn) -> None:
     """Nothing that the turn does is stored, and what happened afterwards is unknown."""
-    if len(turns.unstored) < KEPT:
-        session = turn.session._replace(waits=(), dialled=0)
-        kept = turn._replace(session=session, hooks=(), saves=(), called=(), facts=TurnFacts(UNKNOWN), has_fault=True)
-        turns.unstored[session.id] = (kept, delivery)
+    session = turn.session._replace(waits=(), dialled=0)
+    if len(turns.unstored) >= KEPT or session.id in turns.unstored:
+        return
+    row = answer_row(delivery, session.id, turns.policy.keys[0])
+    if len(row.body) > KEPT_BYTES:
+        kept = {"not_kept": "too long to keep without the store", "bytes": len(row.body)}
+        row = row._replace(body=orjson.dumps(kept))
+        session = session._replace(call=session.call._replace(sip=NOTHING, custom_data=NOTHING))
+    turn = turn._replace(session=session, hooks=(), saves=(), called=(), facts=TurnFacts(UNKNOWN), has_fault=True)
+    without_body = Delivery(delivery.method, b"", NOTHING, delivery.base_url, delivery.received_at)
+    turns.unstored[session.id] = (turn, row, without_body)
 
 
 async def store_unstored(turns: Turns) -> None:
     """Store the calls that were answered without the store, unless it has them already."""
     if turns.library.is_awaited:
         return
-    with suppress(StoreUnavailable):
-        for id_, (turn, delivery) in [*turns.unstored.items()]:
-            row = answer_row(delivery, id_, turns.policy.keys[0])
+    for id_, (turn, row, delivery) in [*turns.unstored.items()]:
+        try:
             try:
                 await turns.begin(partial(_played, turn), row, delivery)
             except AlreadyOpen:
-                await turns.record(row)
-            turns.unstored.pop(id_, None)
+                await _add(turns, turn, row, delivery)
+        except StoreUnavailable:
+            return
+        except StoreError:
+            continue  # one call that cannot be written must not keep the others from it
+        turns.unstored.pop(id_, None)
+
+
+async def _add(turns: Turns, turn: Turn, received: WebhookRow, delivery: Delivery) -> None:
+    """The call had begun before the outage: what it heard has replaced its NCCO."""
+    row = await turns.store.load(turn.session.id)
+    session = session_of(row) if row is not None else None
+    received = received._replace(kind="fallback", status=UNSTORED)
+    if row is None or row.is_over or session is None:
+        await turns.record(received)
+        return
+    heard = turn._replace(session=session._replace(turn=session.turn + 1, waits=()))
+    await turns.advance(row, heard, received, delivery, "input")
 
 
 def _played(turn: Turn) -> Playing[Turn]:

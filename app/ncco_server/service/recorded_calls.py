@@ -15,7 +15,14 @@ from ncco_server.engine.session import CalledFunction, StoredAnswer
 from ncco_server.ncco.actions import ACTIONS
 from ncco_server.ncco.webhooks import FALLBACK_REASONS, as_text
 from ncco_server.service.delivery import ANSWER_FIELDS
-from ncco_server.service.written_rows import MASKED, body_document, encrypted_options, fields_of
+from ncco_server.service.written_rows import (
+    Token,
+    body_document,
+    encrypted_options,
+    fields_of,
+    has_token,
+    without_marks,
+)
 from ncco_server.store import Timeline, TurnRow, WebhookRow, moment_of
 
 _TAG: Final = re.compile("<[^>]*>")
@@ -52,7 +59,8 @@ class TimelineEntry:
 
     @property
     def inputs(self) -> Mapping[str, Any]:
-        return json_object(self.turn.inputs) if self.turn is not None else {}
+        inputs: Mapping[str, Any] = without_marks(json_object(self.turn.inputs)) if self.turn is not None else {}
+        return inputs
 
     @property
     def functions(self) -> list[CalledFunction]:
@@ -85,7 +93,7 @@ class TimelineEntry:
                 "ncco": orjson.loads(self.turn.ncco or b"null"),
             }
         # Repeats of an input are always masked.
-        is_masked = self.is_again and row.kind.startswith("input") and MASKED.encode() in row.body
+        is_masked = self.is_again and row.kind.startswith("input") and has_token(self.fields)
         return {
             "at": json_time(row.received_at),
             "kind": row.kind,
@@ -119,7 +127,12 @@ def spoken_in(body: bytes) -> Iterator[str]:
             waiting += part
         elif isinstance(part, dict):
             waiting += part.values()
-            if isinstance(text := part.get("text"), str) and not text.startswith(MASKED):
+            text = part.get("text")
+            if "action" not in part:
+                text = without_marks(text)
+            elif "text" in encrypted_options(part):
+                continue
+            if isinstance(text, str) and not isinstance(text, Token):
                 yield _TAG.sub("", text)
 
 
@@ -144,6 +157,7 @@ def summary(kind: str, fields: Mapping[str, Any]) -> str:
             what = f"checkpoint {payload['checkpoint']}"
         case "lost":
             what = "its end was never reported; it counts as over"
+            what += f"; Vonage says that it took {fields['duration']} s" if fields.get("duration") else ""
         case "record" if fields.get("size"):
             what = f"a recording of {fields['size']} bytes"
     reason = _fallback_reason(fields)
@@ -155,18 +169,34 @@ def _fallback_reason(fields: Mapping[str, Any]) -> str:
     return reason if "original_request" in fields or reason in FALLBACK_REASONS else ""
 
 
+def digits_of(fields: Mapping[str, Any]) -> Any:
+    dtmf = fields.get("dtmf")
+    return dtmf.get("digits") if isinstance(dtmf, dict) else dtmf
+
+
+def words_of(fields: Mapping[str, Any]) -> Any:
+    """The best speech result's text; "" without one."""
+    return (_best_result(fields) or {}).get("text", "")
+
+
+def _best_result(fields: Mapping[str, Any]) -> dict[str, Any] | None:
+    speech = fields.get("speech")
+    results = (speech.get("results") or ()) if isinstance(speech, dict) else ()
+    return next((each for each in results if isinstance(each, dict)), None)
+
+
 def _input(fields: Mapping[str, Any]) -> str:
-    dtmf, speech = fields.get("dtmf"), fields.get("speech")
-    digits = dtmf.get("digits") if isinstance(dtmf, dict) else dtmf
+    digits = digits_of(fields)
     if digits:
-        return "pressed keys (not stored)" if str(digits).startswith(MASKED) else f"pressed {digits}"
+        return "pressed keys (not stored)" if isinstance(digits, Token) else f"pressed {digits}"
+    speech = fields.get("speech")
     speech = speech if isinstance(speech, dict) else {}
-    best = next((each for each in speech.get("results") or () if isinstance(each, dict)), None)
+    best = _best_result(fields)
     if best is None:
         return f"not understood: {speech['error']}" if speech.get("error") else "silence"
-    text = str(best.get("text", ""))
+    text = best.get("text", "")
     confidence = best.get("confidence")
-    if text.startswith(MASKED):
+    if isinstance(text, Token):
         return "said words (not stored)"
     return f'said "{text}"' + (f" (confidence {confidence})" if confidence else "")
 

@@ -18,7 +18,7 @@ from ncco_server.ncco.webhooks import FallbackWebhook, recognise
 from ncco_server.service.recorded_calls import TimelineEntry, entries_of
 from ncco_server.service.tokens import MAC_BYTES
 from ncco_server.service.turns import Policy, ncco_of_reply
-from ncco_server.service.written_rows import MASKED, REFUSED
+from ncco_server.service.written_rows import REFUSED, has_token, sent_ncco
 from ncco_server.store import Timeline, WebhookRow
 
 REPLAY_KEY: Final = b"ncco replay signs callbacks that nobody calls"
@@ -55,7 +55,7 @@ def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str,
         is_input = entry.webhook.kind.startswith("input")
         sent = orjson.dumps(turn.ncco) if session is None else ncco_of_reply(turn, is_input=is_input)
         session = turn.session
-        then, now = _unsigned(entry.turn.ncco), _unsigned(sent)
+        then, now = _unsigned(sent_ncco(entry.turn.ncco)), _unsigned(sent)
         if then == now:
             yield {**document, "same": True}
         else:
@@ -99,7 +99,7 @@ def _resumed(
     if not 0 <= row.wait < len(session.waits):
         raise CannotReplay("with the current flows, the call does not wait for its webhook here")
     wait = session.waits[row.wait]
-    if wait.sensitive or MASKED.encode() in row.body:
+    if wait.sensitive or has_token(entry.fields):
         raise CannotReplay("what the caller said or pressed is sensitive, so it was not stored")
     webhook = None if "not_kept" in entry.fields else recognise(entry.fields)
     if isinstance(webhook, FallbackWebhook):
@@ -122,7 +122,7 @@ def _answer(lookup: Lookup, recorded: list[StoredAnswer], called: Iterator[Calle
     if answer.flow:
         recorded.remove(answer)
     record = answer.value
-    if f'"{MASKED}'.encode() in orjson.dumps(record):
+    if has_token(record):
         raise CannotReplay(f"the answer of the lookup {lookup.name} is sensitive, so it was not stored")
     if not record.get("ok"):
         return LookupAnswer(None) if lookup.request.method == "TABLE" else LookupAnswer(None, "it was not ok")

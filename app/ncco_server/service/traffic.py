@@ -35,7 +35,7 @@ from ncco_server.store import ConnectStatus, Records, ReportedCall, ResultRow
 BATCH: Final = 200
 MOST_CALLS: Final = 10_000
 """Only the newest calls are counted."""
-_HUNG_UP: Final = frozenset({"own", "served", "missed", "answered", "unknown"})
+_HUNG_UP: Final = frozenset({"own", "served", "missed", "answered"})
 """Calls with these results end in a step only because the caller hung up."""
 WIDEST: Final = 5
 """Line width of the way that most calls took."""

@@ -36,11 +36,14 @@ from ncco_server.service.written_rows import (
     mask,
     name_of_caller,
     recording_url,
+    sent_ncco,
     session_row,
     stored_ncco,
     turn_row,
+    webhook_row,
 )
 from ncco_server.store import (
+    LOST,
     EndOfCall,
     ResultRow,
     SessionRow,
@@ -166,7 +169,7 @@ class Turns:
         self.ended = ended
         self.read_rows: AnswerLookups | None = None
         self._functions = Functions(store)
-        self.unstored: dict[str, tuple[Turn, Delivery]] = {}
+        self.unstored: dict[str, tuple[Turn, WebhookRow, Delivery]] = {}
         self._dials = 0
         self.failsafe: bytes = orjson.dumps([dict(action) for action in policy.failsafe])
 
@@ -237,7 +240,7 @@ class Turns:
         """
         stored = await self.store.reply(id_, turn, wait, status)
         if stored is None or not request or MASKED.encode() not in stored:
-            return stored
+            return sent_ncco(stored) if stored else stored
         cipher = await self._placed_cipher(request)
         return decrypted(stored, cipher) or self.failsafe
 
@@ -336,8 +339,12 @@ class Turns:
             return
         raise StoreUnavailable("other webhooks keep moving the calls of this leg")
 
-    async def end_lost(self, id_: str, now: datetime) -> bool:
-        """Store the unreported end of a call, with what it causes; False if the call moved on."""
+    async def end_lost(self, id_: str, now: datetime, found: Delivery | None = None) -> bool:
+        """Store the unreported end of a call, with what it causes; False if the call moved on.
+
+        `found` is what Vonage says about the call. What the caller did last stays unknown: when an end is lost, other
+        webhooks may be lost too.
+        """
         row = await self.store.load(id_)
         if row is None or row.is_over:
             return False
@@ -349,7 +356,9 @@ class Turns:
         if session and flow and may_report and not await self._has_reported_end(row.leg):
             context = self.policy.turn_context(now, "")
             decided = await self._decided(session, is_lost=True)
-            rows = end_rows(engine.ended(flow, session, None, context, decided=decided), row, now_ms)
+            webhook = found.webhook if found is not None else None
+            effects = engine.ended(flow, session, webhook, context, decided=decided, is_lost=True)
+            rows = end_rows(effects, row, now_ms)
         results = await self.store.end_lost(
             end_of_call(row, session, flow), row.leg, now_ms, hooks=rows.hooks, saves=rows.saves
         )
@@ -359,6 +368,8 @@ class Turns:
             self.hooks_written()
         for result in results:
             self.ended(result)
+        if found is not None:
+            await self.record(webhook_row(self.policy.keys[0], found, LOST, id_))
         return True
 
     async def _decided(self, session: Session, *, is_lost: bool) -> DecidedResult:

@@ -138,6 +138,6 @@ class UnendedCalls:
             return False
         if details.status in OVER:
             fields = details.model_dump(exclude={"status"}) | {"status": "completed", "uuid": row.leg}
-            await self.service.event(Delivery("GET", orjson.dumps(fields), fields, "", now))
+            await self.service.end_lost(call.id, now, Delivery("GET", orjson.dumps(fields), fields, "", now))
             ended.known += 1
         return details.status in OVER

@@ -44,24 +44,67 @@ _PUBLIC_FIELDS: Final = frozenset(
 
 MASKED: Final = "secret:"
 _TOKEN: Final = re.compile(rf"{MASKED}[\w-]{{16,}}=*")
+_LIKE_TOKEN: Final = re.compile(rf"(?:text:)*{MASKED}")
+_TEXT: Final = "text:"
+"""Begins stored texts that would otherwise look like a token, or like such a text."""
 REFUSED: Final = "refused"
 CALLER_NAME: Final = "caller_name"
 NAME_LIMIT: Final = 200
 _URL_LIMIT: Final = 2_000
 
 
-def mask(key: bytes, session: str, secret: str) -> str:
+class Token(str):
+    """Replaces a sensitive value. A text that begins in the same way is none."""
+
+    __slots__ = ()
+
+
+def mask(key: bytes, session: str, secret: str) -> Token:
     """Equal secrets of a call get the same token."""
     digest = hmac.digest(key, f"{session}\0{secret}".encode(), "sha256")
-    return f"{MASKED}{digest[:8].hex()}"
+    return Token(f"{MASKED}{digest[:8].hex()}")
+
+
+def with_marks(value: Any) -> Any:
+    """The value to store: only its tokens begin like one."""
+    if isinstance(value, str):
+        return value if isinstance(value, Token) or not _LIKE_TOKEN.match(value) else _TEXT + value
+    if isinstance(value, Mapping):
+        return {name: with_marks(each) for name, each in value.items()}
+    return [with_marks(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def without_marks(value: Any) -> Any:
+    """The stored value, with tokens as `Token`. Earlier versions marked no texts: what looks like a token is one."""
+    if isinstance(value, str):
+        if not _LIKE_TOKEN.match(value):
+            return value
+        return Token(value) if value.startswith(MASKED) else value.removeprefix(_TEXT)
+    if isinstance(value, dict):
+        return {name: without_marks(each) for name, each in value.items()}
+    return [without_marks(each) for each in value] if isinstance(value, list) else value
+
+
+def has_token(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(has_token, value.values()))
+    return any(map(has_token, value)) if isinstance(value, list) else isinstance(value, Token)
 
 
 def stored_ncco(turn: Turn, ncco: bytes) -> bytes:
-    """The NCCO of a placed call says which options are tokens, even if none is but one looks like it."""
+    """It says which options are tokens, even if none is but one looks like it."""
     if turn.stored_ncco is not None:
         return orjson.dumps(turn.stored_ncco)
-    looks_encrypted = bool(turn.session.call.request) and MASKED.encode() in ncco
+    looks_encrypted = MASKED.encode() in ncco
     return orjson.dumps([{**action, ENCRYPTED: ()} for action in turn.ncco]) if looks_encrypted else ncco
+
+
+def sent_ncco(stored: bytes) -> bytes:
+    """The stored NCCO of a call without encrypted options."""
+    if MASKED.encode() not in stored:
+        return stored
+    actions = ({name: value for name, value in action.items() if name != ENCRYPTED} for action in orjson.loads(stored))
+    return orjson.dumps(list(actions))
 
 
 def decrypted(ncco: bytes, cipher: Cipher | None) -> bytes | None:
@@ -127,11 +170,12 @@ def answer_row(
     """
     call = delivery.call
     body = body_of(delivery, session, key)
-    if secret and body is delivery.raw:
+    if secret and not may_hold_input(delivery):
         kept = {
             name: mask(key, session, str(value)) if name in secret else value for name, value in delivery.fields.items()
         }
-        body = orjson.dumps(kept | ({"reason": delivery.reason} if delivery.reason else {}), default=str)
+        kept |= {"reason": delivery.reason} if delivery.reason else {}
+        body = orjson.dumps(with_marks(kept), default=str)
     leg = call.uuid
     conversation = call.conversation_uuid
     at = delivery.received_ms
@@ -145,7 +189,15 @@ def body_of(delivery: Delivery, session: str, key: bytes, *, hides: bool | None 
     contains a caller's keys or words, or cannot be read.
     """
     is_hidden = may_hold_input(delivery) if hides is None else hides
-    return _masked(delivery, session, key) if is_hidden else delivery.raw
+    return _masked(delivery, session, key) if is_hidden else _unmasked(delivery.raw)
+
+
+def _unmasked(raw: bytes) -> bytes:
+    if b"secret" not in raw and b"\\u" not in raw and b"%" not in raw:
+        return raw
+    document = body_document(raw)
+    marked = with_marks(document)
+    return raw if marked == document else orjson.dumps(marked)
 
 
 def may_hold_input(delivery: Delivery) -> bool:
@@ -203,12 +255,15 @@ def turn_row(
         inputs["hooks"] = {hook.id: hook.name for hook in hooks}
     if delivery.came_at:
         inputs["us"] = int((perf_counter() - delivery.came_at) * 1_000_000)
+    stored = orjson.dumps(inputs)
+    if MASKED.encode() in stored:
+        stored = orjson.dumps(with_marks(inputs))
     return TurnRow(
         turn.session.id,
         turn.session.turn,
         ncco,
         turn.trace_json or orjson.dumps(turn.trace),
-        orjson.dumps(inputs),
+        stored,
         received.id,
         received.turn,
         received.wait,
@@ -285,14 +340,14 @@ def _masked(delivery: Delivery, session: str, key: bytes) -> bytes:
     kept = dict(_kept(name, value, session, key) for name, value in delivery.fields.items())
     if delivery.reason:
         kept["reason"] = delivery.reason
-    return orjson.dumps(kept, default=str)
+    return orjson.dumps(with_marks(kept), default=str)
 
 
 def _kept(name: str, value: Any, session: str, key: bytes) -> tuple[str, Any]:
     """Keep known names, public fields, empty values and booleans; mask the rest."""
     if name in _PUBLIC_FIELDS:
         return name, value
-    return (name if name in _INPUT_FIELDS else mask(key, session, name)), _hidden(value, session, key)
+    return (name if name in _INPUT_FIELDS else str(mask(key, session, name))), _hidden(value, session, key)
 
 
 def _hidden(value: Any, session: str, key: bytes) -> Any:
@@ -304,7 +359,7 @@ def _hidden(value: Any, session: str, key: bytes) -> Any:
 
 
 def fields_of(webhook: WebhookRow) -> Mapping[str, Any]:
-    document = body_document(webhook.body)
+    document = without_marks(body_document(webhook.body))
     return document if isinstance(document, dict) else {}
 
 

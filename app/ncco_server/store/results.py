@@ -36,8 +36,8 @@ LOST: Final = "lost"
 CALLED_BACK: Final = "called-back"
 TO_CALL_BACK: Final = "to-call-back"
 NOTES: Final = (LOST, CALLED_BACK, TO_CALL_BACK)
-"""Older versions' additions to a call's webhooks: its end was never reported; the person named in the body called its
-caller back; the latter is undone.
+"""Additions to a call's webhooks: its end was never reported, with what Vonage says when asked. By older versions: the
+person named in the body called its caller back; the latter is undone.
 """
 
 Direction: TypeAlias = Literal["inbound", "outbound"]

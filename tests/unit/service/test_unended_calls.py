@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncco_server.errors import UnknownWait
+from ncco_server.service.recorded_calls import told_by
 from ncco_server.service.unended_calls import UnendedCalls
 from ncco_server.store import SqliteDatabase, Store
 from ncco_server.vonage.application_token import ApplicationTokens
@@ -206,9 +207,41 @@ async def test_vonage_is_asked_about_a_silent_call(call: ServedCall, store: Stor
 
     assert [0, 0, 1, 0] == [ended.known for ended in searches]
     assert [f"https://api-eu-3.vonage.com/v1/calls/{LEG}"] == asked
-    left, over = await events(store)
-    assert ("hangup", "ended") == (left["name"], over["name"])
+    (over,) = await events(store)
+    assert ("ended", "lost", "lost") == (over["name"], over["how"], over["call_result"])
     assert ("completed", "65", "0.02") == (over["status"], over["duration"], over["price"])
+
+
+async def test_nobody_knows_where_the_caller_of_a_lost_end_hung_up(call: ServedCall, store: Store) -> None:
+    await call.ring()
+    await call.press("1")
+    voice, _ = voice_of(uuid=LEG, status="completed", duration="65")
+    await UnendedCalls(call.service, voice).end(NOON + timedelta(minutes=61))
+    await call.service.event(delivery({**OVER, "status": "human"}))
+    async with store.records() as records:
+        (result,) = await results_of(records, LEG)
+        timeline = await records.timeline(LEG)
+
+    assert ("lost", None) == (result.result, result.ended_at)
+    assert timeline is not None
+    lost = timeline.webhooks[-2]
+    assert ("lost", "its end was never reported; it counts as over; Vonage says that it took 65 s") == (
+        lost.kind,
+        told_by(lost),
+    )
+
+
+async def test_a_completed_event_that_arrives_after_the_question_decides_the_result(
+    call: ServedCall, store: Store
+) -> None:
+    await call.ring()
+    voice, _ = voice_of(uuid=LEG, status="completed", duration="65")
+    await UnendedCalls(call.service, voice).end(NOON + timedelta(minutes=61))
+    await hang_up(call)
+    async with store.records() as records:
+        (result,) = await results_of(records, LEG)
+
+    assert ("missed", True) == (result.result, result.ended_at is not None)
 
 
 async def test_vonage_is_asked_hourly_about_a_running_call(call: ServedCall, store: Store) -> None:

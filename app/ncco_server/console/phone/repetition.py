@@ -20,8 +20,8 @@ from ncco_server.engine.session import CalledFunction, from_json
 from ncco_server.errors import AppError
 from ncco_server.flow.language.returns import OK
 from ncco_server.ncco.webhooks import EXPECTED_SPEECH_ERRORS, AnswerWebhook, InputWebhook, RecordWebhook, recognise
-from ncco_server.service.recorded_calls import TimelineEntry, answers_in, entries_of, functions_in
-from ncco_server.service.written_rows import MASKED, REFUSED
+from ncco_server.service.recorded_calls import TimelineEntry, answers_in, digits_of, entries_of, functions_in, words_of
+from ncco_server.service.written_rows import REFUSED, Token, without_marks
 from ncco_server.simulator.parties import PartyOutcome
 from ncco_server.store import Timeline, TurnRow, moment_of
 from ncco_server.verify.played_call import MOST_INPUTS, CannotDo
@@ -129,7 +129,7 @@ def _input_of(entry: TimelineEntry) -> ScriptStep | None:
         raise CannotRepeat("one of its webhooks could not be read")
     if isinstance(webhook, AnswerWebhook):  # nothing was pressed or said
         return SilenceStep()
-    if (webhook.digits or "").startswith(MASKED) or (webhook.results and webhook.results[0].text.startswith(MASKED)):
+    if isinstance(digits_of(entry.fields), Token) or isinstance(words_of(entry.fields), Token):
         return None
     if webhook.digits:
         return step_of({"press": webhook.digits})
@@ -206,10 +206,10 @@ class RecordedAnswers(ChosenAnswers):
             if not self._called or self._called[0].name != lookup.name:
                 return LookupAnswer(None, "it was not called in the recorded call")
             function = self._called.popleft()
-            return LookupAnswer(self._shown(function.value, None), function.problem)
+            return LookupAnswer(self._shown(without_marks(function.value), None), function.problem)
         if not self._left.get(lookup.name):
             return LookupAnswer(None, "it was not made in the recorded call")
-        answer = self._left[lookup.name].popleft()
+        answer = without_marks(self._left[lookup.name].popleft())
         if not answer.get(OK):
             return LookupAnswer(None, "it failed in the recorded call")
         default = self.definition(lookup).default
@@ -219,7 +219,7 @@ class RecordedAnswers(ChosenAnswers):
 
     def _shown(self, value: Any, default: Any) -> Any:
         """Replace the sensitive parts of a value with the default."""
-        if isinstance(value, str) and value.startswith(MASKED):
+        if isinstance(value, Token):
             self.is_sampled = True
             return SAMPLE_WORDS if default is None else default
         if isinstance(value, dict):

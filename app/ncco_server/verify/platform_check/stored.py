@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl
 
 from ncco_server.ncco.webhooks import decode_json_fields
-from ncco_server.service.written_rows import MASKED
+from ncco_server.service.recorded_calls import digits_of
+from ncco_server.service.written_rows import Token
 from ncco_server.simulator.assumptions import Assumption, assumptions
 from ncco_server.store import milliseconds
 from ncco_server.store.records import Records
@@ -78,9 +79,8 @@ class _Received(NamedTuple):
     @property
     def digits(self) -> str:
         """The pressed keys; "" for none, or if they were stored as a secret."""
-        keys = self.fields.get("dtmf")
-        digits = str((keys.get("digits") if isinstance(keys, Mapping) else None) or "")
-        return "" if digits.startswith(MASKED) else digits
+        digits = digits_of(self.fields)
+        return str(digits) if digits and not isinstance(digits, Token) else ""
 
 
 async def seen_in(records: Records, most: int, now: datetime) -> tuple[Evidence, ...]:
