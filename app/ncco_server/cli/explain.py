@@ -74,12 +74,12 @@ def command(code: str | None, form: str) -> int:
     about = rule.about if isinstance(rule, FlowRule) else f"Source: {rule.source}."
     wrong, right = _decoded(rule.bad), _decoded(rule.good)
     if form == "json":
-        row = {"code": rule.code, "severity": rule.severity, "title": rule.title, "fix": _fix_of(rule)}
+        row = {"code": rule.code, "severity": rule.severity, "title": rule.title, "fix": fix_of(rule)}
         print_json({**row, "about": about, "wrong": wrong, "right": right})
         return FINE
     ink = {"error": "red", "warning": "yellow"}[rule.severity]
     shown_code = click.style(rule.code, fg=ink, bold=True)
-    title = f"{shown_code}  {rule.severity}: {rule.title.removesuffix('.')}\nfix: {_fix_of(rule)}"
+    title = f"{shown_code}  {rule.severity}: {rule.title.removesuffix('.')}\nfix: {fix_of(rule)}"
     parts = {"Wrong": wrong, "What is reported": _report(rule), "Right": right}
     blocks = [_block(name, text, is_plain=name != "What is reported") for name, text in parts.items() if text.strip()]
     filled = textwrap.fill(about, WIDTH, break_long_words=False, break_on_hyphens=False)
@@ -87,7 +87,7 @@ def command(code: str | None, form: str) -> int:
     return FINE
 
 
-def _fix_of(rule: Rule) -> str:
+def fix_of(rule: Rule) -> str:
     return rule.fix if isinstance(rule, NccoRule) else rule.cure
 
 
@@ -95,7 +95,7 @@ def _list_codes(form: str) -> None:
     rules = [RULES[code] for code in sorted(RULES)]
     if form == "json":
         keys = ("code", "severity", "title")
-        print_json([{key: getattr(rule, key) for key in keys} | {"fix": _fix_of(rule)} for rule in rules])
+        print_json([{key: getattr(rule, key) for key in keys} | {"fix": fix_of(rule)} for rule in rules])
     else:
         click.echo("\n".join(f"{rule.code}  {rule.title.removesuffix('.')}" for rule in rules))
 

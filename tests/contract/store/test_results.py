@@ -24,7 +24,7 @@ from tests.support.stored_rows import (
 )
 
 LINE = "442079460000"
-PLAYED, HOURS, ASKED, CHOSEN = 1, 2, 4, 8
+PLAYED, HOURS, ASKED, CHOSEN, UNKNOWN = 1, 2, 4, 8, 16
 
 
 async def row_of(records: Records, id_: str = "leg-1") -> ResultRow:
@@ -60,7 +60,7 @@ ENDS: dict[str, tuple[list[dict[str, Any]], list[tuple[str, int]], str]] = {
     "a machine, then a person": ([{}, {}], [("event-answered", 1), ("event-machine", 1), ("event-human", 2)], "person"),
     "the flow's own result": ([{"heard": 0, "result": "booked"}, {"heard": PLAYED}], [], "own"),
     "a person hides no own result": ([{"heard": 0, "result": "booked"}], [("event-answered", 1)], "person"),
-    "an older host's turn": ([{"heard": None}], [], "unknown"),
+    "played without the database": ([{"heard": UNKNOWN}], [], "unknown"),
 }
 
 

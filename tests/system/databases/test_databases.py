@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -104,7 +105,7 @@ def _restored_in_postgres(home: Path, statements: list[str], made_in: str, key: 
     url = in_postgres()
     restore(home, url, made_in, key)
     for statement in statements:
-        shared_server().run(statement, url.rpartition("/")[2])
+        shared_server().run(statement, urlsplit(url).path.lstrip("/"))
     return url
 
 
