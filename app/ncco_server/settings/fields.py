@@ -128,8 +128,7 @@ class Variables(BaseModel):
     retention_days: Annotated[
         int, Field(ge=0, le=36_500), Cure("Write a whole number of days, such as 90, or 0 to keep all calls.")
     ] = 90
-    """Number of days after a call's last webhook until the call is deleted, 1 to 36500. 0 keeps all calls.
-    """
+    """Number of days after a call's last webhook until the call is deleted, 1 to 36500. 0 keeps all calls."""
     backup_days: Annotated[
         int, Field(ge=0, le=36_500), Cure("Write a whole number of days, such as 7, or 0 if others make the backups.")
     ] = 7
