@@ -51,11 +51,6 @@ class Fix:
         return f"{self.cure[:1].upper()}{self.cure[1:]}"
 
 
-def fix_keys(cure: str) -> dict[str, str]:
-    """`cure` is the key of version 0.2, kept for scripts for one more version."""
-    return {"fix": cure, "cure": cure}
-
-
 def parts_of(cure: str | Fix | None, own: str, quick_fix: Mapping[str, Any] | None) -> tuple[str, Fix | None]:
     """The rule's `own` and `quick_fix` are the defaults."""
     cure = own if cure is None else cure
@@ -87,11 +82,6 @@ class Issue:
     quick_fix: Fix | None = field(default=None, compare=False)
 
     @property
-    def cure(self) -> str:
-        """The name of `fix` in version 0.2, kept for one more version."""
-        return self.fix
-
-    @property
     def is_error(self) -> bool:
         return self.severity == "error"
 
@@ -119,11 +109,6 @@ class Rule:
     bad: str
     good: str
     quick_fix: Mapping[str, Any] | None = None
-
-    @property
-    def cure(self) -> str:
-        """As `Issue.cure`."""
-        return self.fix
 
     def at(self, path: str, message: str, cure: str | Fix | None = None) -> Issue:
         """`cure` replaces the rule's own fix."""

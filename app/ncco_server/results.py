@@ -16,7 +16,7 @@ RESULTS: Final[Mapping[ResultName, str]] = {
     "answered": "the server placed the call, and none of the first three applies",
     "open": "the call is in progress",
     "lost": "none of these, and the end of the call was not reported",
-    "unknown": "it was answered while the database was away, or by an older version with a flow that is lost",
+    "unknown": "the call was answered while the database was unavailable, so what the caller heard is not known",
 }
 """The first that applies is used. A call that nobody answered is missed, whatever the caller heard.
 
@@ -30,7 +30,7 @@ ASKED: Final = 4
 CHOSEN: Final = 8
 """From a menu."""
 UNKNOWN: Final = 16
-"""A turn without the store, or an older version's whose flow cannot be read any more."""
+"""The turn was played without the database; what happened afterwards is not known."""
 
 
 class TurnFacts(NamedTuple):
@@ -77,13 +77,10 @@ class DecidedResult(NamedTuple):
 
 
 def decide(
-    turns: Sequence[tuple[int, TurnFacts | None]], events: Iterable[ResultEvent], *, is_incoming: bool, is_lost: bool
+    turns: Sequence[tuple[int, TurnFacts]], events: Iterable[ResultEvent], *, is_incoming: bool, is_lost: bool
 ) -> DecidedResult:
-    """`turns` are in order; None stands for the facts of an older version's turn.
-
-    `is_lost` means that the end of the call was not reported.
-    """
-    known = [facts if facts is not None else TurnFacts(UNKNOWN) for _, facts in turns]
+    """`turns` are in order. `is_lost` means that the end of the call was not reported."""
+    known = [facts for _, facts in turns]
     rang = next((facts.rang for facts in reversed(known) if facts.rang), "")
     own = next((facts.own for facts in reversed(known) if facts.own), "")
     found = list(events)
@@ -98,7 +95,7 @@ def decide(
         ),
         default=None,
     )
-    asking = {number for (number, _), facts in zip(turns, known, strict=True) if facts.heard & ASKED}
+    asking = {number for number, facts in turns if facts.heard & ASKED}
     has_message = any(event.kind == "record" and event.turn in asking for event in found)
     result: ResultName
     if person_at is not None:

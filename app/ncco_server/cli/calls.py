@@ -24,8 +24,7 @@ from ncco_server.service.call_results import results_of
 from ncco_server.service.call_search import FoundCall, FoundCalls, find_calls
 from ncco_server.service.documents import CallDocument, HookDocument
 from ncco_server.service.exports import call_pages, csv_pages
-from ncco_server.service.recorded_calls import action_summary, duration_text, entries_of, json_time
-from ncco_server.service.result_rows import complete_since
+from ncco_server.service.recorded_calls import action_summary, duration_text, entries_of
 from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.store import CallFilter, Records, Timeline, milliseconds
 from ncco_server.value_types import digits_in
@@ -142,10 +141,8 @@ def command(
                 async for call in follow_calls(records, wanted, limit or options.SHOWN):
                     screen.print_call(call)
             elif form == "csv":
-                await _note_progress(records, wanted)
                 await _print_csv(records, wanted, word, limit, zone)
             else:
-                await _note_progress(records, wanted)
                 calls, has_more = await _first_calls(records, wanted, word, limit or options.SHOWN)
                 screen.print_list(calls, has_more=has_more)
 
@@ -186,13 +183,6 @@ def _filter(
 async def _document_of(records: Records, timeline: Timeline) -> CallDocument:
     call = timeline.call
     return CallDocument.of(call, (await results_of(records, [call], _now())).get(call.key), _now())
-
-
-async def _note_progress(records: Records, wanted: CallFilter) -> None:
-    """Warn if calls may be missing because their results are not written yet."""
-    since = complete_since(await records.result_progress())
-    if since is not None and since > wanted.since and (wanted.result or wanted.own):
-        click.echo(f"results of calls before {json_time(since)} are still being prepared", err=True)
 
 
 async def _first_calls(records: Records, wanted: CallFilter, word: str, limit: int) -> tuple[list[CallDocument], bool]:

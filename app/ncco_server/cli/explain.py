@@ -19,7 +19,6 @@ from ncco_server.flow.issues import RULES as FLOW_RULES
 from ncco_server.flow.issues import RUNNING_RULES, FlowRule
 from ncco_server.flow.loader import load_files
 from ncco_server.flow.report import printable, report
-from ncco_server.issue import fix_keys
 from ncco_server.ncco import RULES as NCCO_RULES
 from ncco_server.ncco import Rule as NccoRule
 from ncco_server.ncco.json_text import TEXT_RULES
@@ -75,12 +74,12 @@ def command(code: str | None, form: str) -> int:
     about = rule.about if isinstance(rule, FlowRule) else f"Source: {rule.source}."
     wrong, right = _decoded(rule.bad), _decoded(rule.good)
     if form == "json":
-        row = {"code": rule.code, "severity": rule.severity, "title": rule.title, **fix_keys(rule.cure)}
+        row = {"code": rule.code, "severity": rule.severity, "title": rule.title, "fix": fix_of(rule)}
         print_json({**row, "about": about, "wrong": wrong, "right": right})
         return FINE
     ink = {"error": "red", "warning": "yellow"}[rule.severity]
     shown_code = click.style(rule.code, fg=ink, bold=True)
-    title = f"{shown_code}  {rule.severity}: {rule.title.removesuffix('.')}\nfix: {rule.cure}"
+    title = f"{shown_code}  {rule.severity}: {rule.title.removesuffix('.')}\nfix: {fix_of(rule)}"
     parts = {"Wrong": wrong, "What is reported": _report(rule), "Right": right}
     blocks = [_block(name, text, is_plain=name != "What is reported") for name, text in parts.items() if text.strip()]
     filled = textwrap.fill(about, WIDTH, break_long_words=False, break_on_hyphens=False)
@@ -88,11 +87,15 @@ def command(code: str | None, form: str) -> int:
     return FINE
 
 
+def fix_of(rule: Rule) -> str:
+    return rule.fix if isinstance(rule, NccoRule) else rule.cure
+
+
 def _list_codes(form: str) -> None:
     rules = [RULES[code] for code in sorted(RULES)]
     if form == "json":
         keys = ("code", "severity", "title")
-        print_json([{key: getattr(rule, key) for key in keys} | fix_keys(rule.cure) for rule in rules])
+        print_json([{key: getattr(rule, key) for key in keys} | {"fix": fix_of(rule)} for rule in rules])
     else:
         click.echo("\n".join(f"{rule.code}  {rule.title.removesuffix('.')}" for rule in rules))
 

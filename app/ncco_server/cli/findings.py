@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
 
@@ -12,7 +12,6 @@ import click
 
 from ncco_server.cli.output import print_json
 from ncco_server.flow.report import counted, printable
-from ncco_server.issue import fix_keys
 
 Status = Literal["ok", "warning", "error", "unchecked"]
 
@@ -54,7 +53,8 @@ def print_findings(findings: Sequence[Finding], form: str) -> None:
     """`form` is `text` or `json`."""
     numbers = {status: count_of(findings, status) for status in _COLOURS}
     if form == "json":
-        checks = [{"check": each.check} | asdict(each) | fix_keys(each.cure) for each in findings]
+        keys = ("check", "status", "message", "setting")
+        checks = [{key: getattr(each, key) for key in keys} | {"fix": each.cure} for each in findings]
         print_json({"checks": checks, "counts": numbers})
         return
     for finding in findings:

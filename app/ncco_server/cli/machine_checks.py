@@ -30,7 +30,6 @@ from ncco_server.service.problems import (
 )
 from ncco_server.service.recording_files import RecordingFiles
 from ncco_server.service.recordings import count_lost
-from ncco_server.service.result_rows import complete_since
 from ncco_server.settings import Settings
 from ncco_server.settings.fields import SECRETS, UUID, variable
 from ncco_server.settings.safety import PLACEHOLDERS, placeholders, unsafe
@@ -218,14 +217,8 @@ async def check_hashes(project: Project, read: ReadRecords) -> list[Finding]:
 
 
 async def check_sums(read: ReadRecords) -> list[Finding]:
-    """Compare the sums of reports with the stored calls, once all have results."""
-
-    async def count_wrong(records: Records) -> int:
-        progress = await records.result_progress()
-        is_complete = progress is not None and complete_since(progress) is None
-        return await records.count_wrong_sums() if is_complete else 0
-
-    wrong = await read(count_wrong, 0)
+    """Compare the sums of reports with the stored calls."""
+    wrong = await read(Records.count_wrong_sums, 0)
     message = f"reports are wrong: {counted(wrong, 'sum differs', 'sums differ')} from the stored calls"
     return [warning(message, "Run `ncco db recount`.")] if wrong else []
 

@@ -21,7 +21,6 @@ from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.report import Format, counted, report
-from ncco_server.issue import fix_keys
 from ncco_server.simulator.assumptions import After
 from ncco_server.verify.kept import KeptResults
 from ncco_server.verify.prove import (
@@ -201,7 +200,7 @@ def _document(fault: FoundViolation, source: Source) -> dict[str, Any]:
     place = _issue(fault, source).place
     return {
         **{name: getattr(fault, name) for name in ("kind", "flow", "step", "severity", "message")},
-        **fix_keys(fault.cure),
+        "fix": fault.cure,
         **{name: getattr(place, name) for name in ("file", "line", "column")},
         "scenario": fault.example.text if fault.example else None,
     }

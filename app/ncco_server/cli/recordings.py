@@ -220,6 +220,6 @@ def _print(recording: RecordingDocument, zone: tzinfo) -> None:
     problem = f": {recording.problem}" if recording.problem else ""
     click.echo(f"    {', '.join([_state(recording), *marks])}{problem}")
     if recording.problem:
-        click.echo(f"    fix: {recording.cure}")
+        click.echo(f"    fix: {recording.fix}")
     if recording.transcript:
         click.echo(f"    {printable(' '.join(recording.transcript.split()))[:200]}")

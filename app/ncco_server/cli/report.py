@@ -15,7 +15,6 @@ from ncco_server.flow.model import Project
 from ncco_server.flow.report import printable
 from ncco_server.results import RESULTS
 from ncco_server.service.call_report import COLUMNS, COUNTED, count_calls, read_period, zone_of
-from ncco_server.service.recorded_calls import json_time
 from ncco_server.store import milliseconds
 
 _ENDINGS = "\n".join(f"  {name:<10} {meaning}" for name, meaning in RESULTS.items() if name in COUNTED)
@@ -83,8 +82,6 @@ async def command(
         print_result(report.csv)
     else:
         click.echo(f"from {period.first} to {period.last}, {zone}")
-        if report.complete_since is not None:
-            click.echo(f"calls before {json_time(report.complete_since)} are still being counted", err=True)
         cells = ([row[name] for name in COLUMNS] for row in report.rows)
         rows = (tuple("-" if cell is None else printable(str(cell)) for cell in row) for row in cells)
         click.echo("\n".join(columns([tuple(name.replace("_", " ") for name in COLUMNS), *rows])))

@@ -13,7 +13,6 @@ from ncco_server.cli.output import CANNOT_RUN, FINE, ISSUES, print_json, print_r
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.report import Format, counted, report
-from ncco_server.issue import fix_keys
 from ncco_server.ncco import Issue
 from ncco_server.ncco.json_text import NOT_JSON, TextSpan, check_text
 
@@ -61,7 +60,7 @@ class PlacedIssue:
         where = {"file": place.file, "line": place.line, "column": place.column, "length": place.length}
         issue = self.issue
         fields = {"code": issue.code, "severity": issue.severity, "path": issue.path}
-        return {**where, **fields, "message": issue.message, **fix_keys(issue.fix)}
+        return {**where, **fields, "message": issue.message, "fix": issue.fix}
 
     def as_issue(self) -> FlowIssue:
         issue = self.issue

@@ -39,7 +39,6 @@ from ncco_server.service.exports import Pages, call_pages
 from ncco_server.service.phone_numbers import sought_digits
 from ncco_server.service.recorded_calls import duration_text
 from ncco_server.service.replay import replay
-from ncco_server.service.result_rows import complete_since
 from ncco_server.store import CallFilter, CallRow, RecordingFilter, Records, ResultRow, Timeline, milliseconds
 
 router = APIRouter(route_class=PolledRoute)
@@ -190,14 +189,12 @@ async def _listed(request: Request, search: CallSearch, template: str) -> Respon
     console = console_of(request)
     now = datetime.now(UTC)
     found = FoundCalls()
-    since = None
     own_results: list[str] = []
     project = (await console.read_project()).project
     is_memory = console.settings.has_memory_store
     if not is_memory:
         async with console.records() as records:
             found = await _find(records, search, PAGE, now, project)
-            since = complete_since(await records.result_progress())
             own_results = await records.own_results()
     now_ms = milliseconds(now)
     texts = texts_of(project)
@@ -208,7 +205,6 @@ async def _listed(request: Request, search: CallSearch, template: str) -> Respon
         calls=[_shown(row, result, now_ms, texts) for row, result in found.calls],
         older=search.address(before=found.next) if found.next is not None else "",
         searched_until=found.searched_until,
-        complete_since=since,
         states=STATES,
         own_results=own_results,
         texts=texts,

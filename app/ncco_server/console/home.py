@@ -23,7 +23,6 @@ from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.model import Flow, Project
 from ncco_server.service.call_report import zone_of
 from ncco_server.service.call_results import MissedCallers, count_by_result, missed_callers, open_calls
-from ncco_server.service.result_rows import complete_since
 from ncco_server.store import QUARTER_MS, CalledCounts, Records, milliseconds
 
 
@@ -102,13 +101,11 @@ class RecentCalls:
         today: by result.
         before: number of calls on the same day last week, up to the same time.
         callers: who should be called back, and who was.
-        complete_since: earlier calls (milliseconds since 1970) may be missing; None if none are.
     """
 
     today: Counter[str]
     before: int
     callers: MissedCallers
-    complete_since: int | None = None
 
 
 async def recent_calls(records: Records, zone: tzinfo, now: datetime) -> RecentCalls:
@@ -120,12 +117,10 @@ async def recent_calls(records: Records, zone: tzinfo, now: datetime) -> RecentC
     since = milliseconds(datetime.combine(midnight.date() - timedelta(MISSED_DAYS), time(), zone))
     open_now = await open_calls(records, since, now_ms + QUARTER_MS, now_ms)
     callers = await missed_callers(records, since, open_now, most=MOST_MISSED, most_returned=MOST_RETURNED)
-    began = complete_since(await records.result_progress())
     return RecentCalls(
         today=await count_by_result(records, today, now_ms + QUARTER_MS, open_now),
         before=await records.count_results(week_ago, milliseconds(now - WEEK) + 1),
         callers=callers,
-        complete_since=began if began is not None and began > week_ago else None,
     )
 
 

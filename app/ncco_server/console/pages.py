@@ -18,7 +18,6 @@ from markupsafe import Markup, escape
 from starlette.templating import Jinja2Templates
 
 from ncco_server.flow.report import as_sentence, counted
-from ncco_server.issue import fix_keys
 from ncco_server.service.phone_numbers import dialable, readable
 from ncco_server.store import moment_of
 
@@ -122,6 +121,6 @@ def refused(
     if wants_page(request):
         response = render(request, "error.html", status, problem=as_sentence(problem), cure=cure)
     else:
-        response = JSONResponse({"detail": as_sentence(problem), **fix_keys(cure)}, status)
+        response = JSONResponse({"detail": as_sentence(problem), "fix": cure}, status)
     response.headers.update(headers or {})
     return response

@@ -212,13 +212,9 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
     values: dict[str, Any] = {"rows": []}
     if not (is_memory := console.settings.has_memory_store):
         found = await count_period(console, period, filters.flow)
-        since = found.complete_since
-        begin, end_ms = period.milliseconds
-        is_cut = since is not None and since > begin - (end_ms - begin)  # the previous period is shown, too
         values = {
             "rows": found.rows,
             "total": found.rows[0],
-            "complete_since": since if is_cut else None,
         }
         if found.hours:
             length = period.end - period.first

@@ -211,7 +211,8 @@ def _json_issue(text: str, file: str, found: TextIssue) -> Json:
 
 def _as_json(issue: FlowIssue | NccoIssue, where: Json, fixes: Sequence[Json]) -> Json:
     """`where`: file, line, column and length, the last two in UTF-16 code units."""
-    texts = {"severity": issue.severity, "code": issue.code, "message": issue.message, "cure": issue.cure}
+    cure = issue.fix if isinstance(issue, NccoIssue) else issue.cure
+    texts = {"severity": issue.severity, "code": issue.code, "message": issue.message, "cure": cure}
     return {**where, **texts, "fixes": fixes}
 
 

@@ -11,7 +11,6 @@ from typing import Literal, TypeAlias
 
 from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.flow.nodes import LINE_BREAK
-from ncco_server.issue import fix_keys
 
 Format = Literal["text", "json", "github"]
 
@@ -164,7 +163,7 @@ def _fields(issue: FlowIssue) -> dict[str, object]:
         "severity": issue.severity,
         "code": issue.code,
         "message": issue.message,
-        **fix_keys(issue.cure),
+        "fix": issue.cure,
     }
 
 

@@ -15,7 +15,6 @@ from ncco_server.flow.model import Project
 from ncco_server.results import RESULTS
 from ncco_server.service.call_results import count_results
 from ncco_server.service.exports import csv_text
-from ncco_server.service.recorded_calls import json_time
 from ncco_server.store import Records, SummedCalls
 
 COUNTED: Final = tuple(name for name in RESULTS if name != "answered")
@@ -114,21 +113,16 @@ def zone_of(project: Project, flow: str = "") -> ZoneInfo:
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """A period's counts: of all, of each flow, called number, and own result; most calls first.
-
-    `complete_since`: calls that began earlier (milliseconds since 1970) may be missing.
-    """
+    """A period's counts: of all, of each flow, called number, and own result; most calls first."""
 
     period: Period
     rows: list[dict[str, Any]]
     days: Mapping[date, Counter[str]]
     hours: Counter[int]
-    complete_since: int | None = None
 
     @property
     def document(self) -> dict[str, Any]:
-        since = None if self.complete_since is None else json_time(self.complete_since)
-        return {**self.period.document, "complete_since": since, "rows": self.rows}
+        return {**self.period.document, "rows": self.rows}
 
     @property
     def csv(self) -> str:
@@ -158,4 +152,4 @@ async def count_calls(records: Records, period: Period, now_ms: int, flow: str =
         hours[hour] += number
     rows = [{"by": by, "name": name, **tally.document} for (by, name), tally in tallies.items()]
     rows.sort(key=lambda row: (row["by"], -row["calls"], row["name"]))
-    return CallReport(period, rows, days, hours, counted.complete_since)
+    return CallReport(period, rows, days, hours)

@@ -1,7 +1,8 @@
-"""Reads the results of calls for people; open calls' come from their sessions."""
+"""Reads the results of calls for people, and adds them up; open calls' come from their sessions."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -10,10 +11,9 @@ from typing import Final, NamedTuple
 from ncco_server.engine.session import caller_of, from_json
 from ncco_server.flow.model import Flow
 from ncco_server.service.recorded_calls import json_object
-from ncco_server.service.result_rows import complete_since
 from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.service.written_rows import name_of_caller
-from ncco_server.store import QUARTER_MS, CallRow, Records, ResultRow, SessionRow, SummedCalls
+from ncco_server.store import QUARTER_MS, CallRow, Records, ResultRow, SessionRow, Store, SummedCalls, give_way
 from ncco_server.value_types import is_withheld
 
 NO_FLOWS: Final[Mapping[str, Flow]] = MappingProxyType({})
@@ -102,12 +102,10 @@ class Counted(NamedTuple):
 
     Attributes:
         quarters: by the quarter of an hour in which they began (milliseconds) and by result.
-        complete_since: results of calls that began earlier may be missing; None if all are complete.
     """
 
     calls: Sequence[SummedCalls]
     quarters: Mapping[tuple[int, str], int]
-    complete_since: int | None
 
 
 async def count_results(records: Records, since: int, until: int, now_ms: int, flow: str = "") -> Counted:
@@ -119,7 +117,23 @@ async def count_results(records: Records, since: int, until: int, now_ms: int, f
             calls.append(SummedCalls(call.flow, call.to, call.result, "", -1, 1, 0))
             key = call.began_at // QUARTER_MS * QUARTER_MS, call.result
             quarters[key] = quarters.get(key, 0) + 1
-    return Counted(calls, quarters, complete_since(await records.result_progress()))
+    return Counted(calls, quarters)
+
+
+async def add_up(store: Store) -> int:
+    """Add changed results to the sums. Returns how many there were. Of several processes at once, one gets on.
+
+    Raises StoreError.
+    """
+    counted = 0
+    while await store.results.has_uncounted():
+        began = time.monotonic()
+        found = await store.results.count()
+        if not found:  # another process is counting the rest
+            break
+        counted += found
+        await give_way(began)
+    return counted
 
 
 class MissedCallers(NamedTuple):

@@ -304,8 +304,6 @@ class RecordingDocument(RowDocument):
     """Why the audio or the transcript is not kept yet, or empty."""
     fix: str
     """What to do about it, or empty."""
-    cure: str
-    """Like `fix`: its name in version 0.2."""
     tries: int
     """Number of attempts to fetch it."""
     due_at: Moment | None = Field(serialization_alias="next_try_at")

@@ -30,7 +30,6 @@ JOBS: Final[Mapping[str, float]] = MappingProxyType(
         "count-calls": 15.0,  # as often as Prometheus usually scrapes
         "check-recordings": 600.0,
         "end-calls": 60.0,
-        "complete-results": 60.0,
         "sum-results": 5.0,
         "delete-calls": 600.0,
         "remove-recordings": 60.0,

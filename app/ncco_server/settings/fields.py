@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -125,11 +126,9 @@ class Variables(BaseModel):
     file has the certificate of the authority that signed that of PostgreSQL), or `memory://`.
     """
     retention_days: Annotated[
-        int | None, Field(ge=0, le=36_500), Cure("Write a whole number of days, such as 90, or 0 to keep all calls.")
-    ] = None
-    """Number of days after a call's last webhook until the call is deleted, 1 to 36500. 0 keeps all calls. Not set: 90
-    if version 0.2 or later created the database, otherwise 0.
-    """
+        int, Field(ge=0, le=36_500), Cure("Write a whole number of days, such as 90, or 0 to keep all calls.")
+    ] = 90
+    """Number of days after a call's last webhook until the call is deleted, 1 to 36500. 0 keeps all calls."""
     backup_days: Annotated[
         int, Field(ge=0, le=36_500), Cure("Write a whole number of days, such as 7, or 0 if others make the backups.")
     ] = 7
@@ -368,6 +367,11 @@ class Settings(Variables):
     has_virtual_vonage: bool = False
     virtual_vonage: VoiceAccess | None = Field(default=None, repr=False)
     """None places no calls if `has_virtual_vonage`."""
+
+    @property
+    def kept_for(self) -> timedelta | None:
+        """How long calls are kept; None means forever."""
+        return timedelta(days=self.retention_days) if self.retention_days else None
 
     @property
     def voice_access(self) -> VoiceAccess | None:

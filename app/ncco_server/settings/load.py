@@ -125,10 +125,14 @@ def _known() -> frozenset[str]:
     return frozenset({*names, *_secrets(), "AWS_DEFAULT_REGION"})
 
 
+RETIRED: Final = frozenset({"NCCO_LEARN"})
+"""Settings of earlier versions, without effect, which their `.env` may contain."""
+
+
 def _unknown(written: Iterable[str]) -> Iterator[SettingsError]:
     known = _known()
     for name in sorted(written):
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
+        if name.upper().startswith(PREFIX) and name.upper() not in {*known, *RETIRED}:
             yield _not_a_setting(name, nearest(name, known))
         for prefix in _SHARED_PREFIXES if name not in known else ():
             if name.startswith(prefix) and (found := get_close_matches(name, known, n=1, cutoff=_ALMOST_THE_SAME)):

@@ -5,22 +5,20 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 from ncco_server.errors import StoreUnavailable, StoreUnusable
 from ncco_server.store import sqlite_file
 from ncco_server.store.migrations import upgrade
-from ncco_server.store.tables import ADDITIONS_TABLE, PROBES_TABLE, RETENTION_TABLE, TABLES, VERSION_TABLE
+from ncco_server.store.tables import ADDITIONS_TABLE, PROBES_TABLE, TABLES, VERSION_TABLE
 
 WAIT_MS: Final = 5_000
 
 COPIED: Final = tuple(name for name in TABLES if name not in (VERSION_TABLE, ADDITIONS_TABLE, PROBES_TABLE))
 """A table comes before the tables that refer to it."""
 
-SESSIONS_OF_0_2: Final = "ncco_console_sessions"
-"""A restore logs nobody in."""
 _CURE: Final = "take another backup"
 IN_USE: Final = "stop every server, console and `ncco` command that uses it"
 
@@ -53,8 +51,8 @@ def copy_file(source: Path, target: Path) -> None:
             reading.backup(writing)
     except sqlite3.Error as error:
         raise sqlite_file.unusable(str(target if sqlite_file.is_full(error) else source), error) from error
-    with opened_copy(target) as copy, suppress(sqlite3.OperationalError):  # the table may not exist
-        copy.execute(f"DELETE FROM {SESSIONS_OF_0_2}")
+    with opened_copy(target):
+        pass  # it is now a single file
 
 
 def check_copy(path: Path) -> None:
@@ -74,7 +72,6 @@ def check_copy(path: Path) -> None:
     with opened_copy(path) as copy:
         found = copy.execute("PRAGMA integrity_check(1)").fetchall()[0][0]
         missing = _missing_columns(copy)
-        copy.execute(f"DROP TABLE IF EXISTS {SESSIONS_OF_0_2}")
     if found != "ok" or missing:
         raise StoreUnusable(f"{path} is damaged ({found if found != 'ok' else f'{missing[0]} is missing'})", _CURE)
 
@@ -85,7 +82,6 @@ def _missing_columns(copy: sqlite3.Connection) -> list[str]:
         return [
             f"{table}.{column}"
             for table in TABLES
-            if table != RETENTION_TABLE  # databases of version 0.1 have no such table
             for column in columns_of(new, table)
             if column not in columns_of(copy, table)
         ]

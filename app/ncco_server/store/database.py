@@ -167,7 +167,7 @@ class Database(Protocol):
         Returns False if another program prevents that, and None if the data stays until its space is reused.
         """
 
-    def reading(self) -> AbstractAsyncContextManager[tuple[Read, Schema]]:
+    def reading(self) -> AbstractAsyncContextManager[Read]:
         """The reader has its own connection; the database need not be open.
 
         Raises StoreUnusable if this version cannot read it.

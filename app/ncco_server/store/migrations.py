@@ -18,9 +18,8 @@ from ncco_server.store.rows import Schema
 from ncco_server.store.sql import Dialect, Sql
 from ncco_server.store.tables import ADDITIONS_TABLE, RETENTION_TABLE, TABLES, VERSION_TABLE
 
-DEFAULT_RETENTION_DAYS: Final = 90
-
-FIRST_READABLE: Final = "0002"
+FIRST_READABLE: Final = "0015"
+"""The additions that commands need before the database is migrated."""
 
 PROBE: Final = hashlib.shake_256(b"probe").digest(16_384)
 """A row that fails on a full disk: larger than a page's free space, and incompressible."""
@@ -39,9 +38,7 @@ INSERT_PROBE: Final = Sql("INSERT INTO probes (body) VALUES ($1)")
 
 DELETE_PROBES: Final = Sql("DELETE FROM probes")
 
-SELECT_RETENTION: Final = Sql(f"SELECT days FROM {RETENTION_TABLE}")
-
-INSERT_RETENTION: Final = Sql(f"INSERT INTO {RETENTION_TABLE} (days) VALUES ($1)")
+INSERT_RETENTION: Final = Sql(f"INSERT INTO {RETENTION_TABLE} (days) VALUES (90)")
 
 
 class Migration(NamedTuple):
@@ -90,10 +87,9 @@ def find_schema(dialect: Dialect, label: str) -> Work[Schema]:
         raise StoreUnusable(
             f"{label} has schema {found}, but this version knows only versions up to {versions[-1]}", cure
         )
-    days = (yield SELECT_RETENTION, ()) if RETENTION_TABLE in tables else []
     missing = tuple(version for version in versions if version > found)
     additions = tuple(addition.version for addition in ADDITIONS[dialect] if addition.version > added)
-    return Schema(found, versions[-1], missing, days[0][0] if days else None, additions)
+    return Schema(found, versions[-1], missing, additions)
 
 
 def _version(table: str, tables: Collection[str]) -> Work[str]:
@@ -108,7 +104,7 @@ def upgrade(dialect: Dialect, label: str) -> Work[None]:
         yield from _run(MIGRATIONS[dialect], schema.missing, VERSION_TABLE)
     if not schema.found:
         yield Sql(f"CREATE TABLE {RETENTION_TABLE} (days bigint NOT NULL)"), ()
-        yield INSERT_RETENTION, (DEFAULT_RETENTION_DAYS,)
+        yield INSERT_RETENTION, ()
     if schema.additions:
         yield from _run(ADDITIONS[dialect], schema.additions, ADDITIONS_TABLE)
 
@@ -132,7 +128,7 @@ def require_readable(schema: Schema, label: str) -> None:
     """Raise StoreUnusable if the database is empty or must be migrated first."""
     if not schema.found:
         raise StoreUnusable(f"{label} is empty", "name the server's database in NCCO_DATABASE_URL, or start the server")
-    if schema.found < FIRST_READABLE:
+    if schema.missing or FIRST_READABLE in schema.additions:
         raise StoreUnusable(f"{label} has the old schema {schema.found}", "run `ncco db upgrade`")
 
 

@@ -196,12 +196,11 @@ class PostgresDatabase:
         await _on_a_connection(self._address, load, limit_s=None)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[tuple[Read, Schema]]:
-        schema = await _on_a_connection(self._address, _schema, limit_s=CONNECT_S)
-        require_readable(schema, self.label)
+    async def reading(self) -> AsyncIterator[Read]:
+        require_readable(await _on_a_connection(self._address, _schema, limit_s=CONNECT_S), self.label)
         connections = await _Connections.opened(self._address, 1, SEARCH_S, statement_s=SEARCH_S)
         try:
-            yield connections.fetch, schema
+            yield connections.fetch
         finally:
             await connections.close()
 

@@ -14,13 +14,11 @@ from ncco_server.store.results import (
     BY_START,
     COLUMNS,
     DAY,
-    FAILURE_IN_0_2,
     QUARTER_MS,
     SELECT_DIFFERENCES,
     SELECT_OLDEST_CHANGE,
     ResultRow,
     comparable_since,
-    has_failed,
     read_result,
 )
 from ncco_server.store.rows import (
@@ -32,7 +30,6 @@ from ncco_server.store.rows import (
     ConnectStatus,
     HookRow,
     ReportedCall,
-    Schema,
     SessionRow,
     Timeline,
     TurnRow,
@@ -42,8 +39,6 @@ from ncco_server.store.sql import Dialect, ListSql, Sql, contains, has_word
 from ncco_server.store.table_rows import tables_without_key
 from ncco_server.store.tables import RECORDINGS_TABLE, RESULTS_TABLE, SUMS_TABLE
 from ncco_server.store.upkeep import REPORTED, UpkeepReader
-
-FAILURES_VERSION: Final = "0002"
 
 MOST_MATCHES: Final = 2_000
 """With more matches for the digits of a search, the newest calls are searched instead."""
@@ -266,35 +261,25 @@ class SummedCalls(NamedTuple):
 class Records(UpkeepReader):
     """Reads the contents of a store; made by `Store.records`."""
 
-    def __init__(self, read: Read, schema: Schema, dialect: Dialect) -> None:
-        super().__init__(read, schema)
+    def __init__(self, read: Read, dialect: Dialect) -> None:
+        super().__init__(read)
         self._dialect = dialect
-        failed = has_failed(dialect)
-        if FAILURES_VERSION in schema.additions:
-            failed = contains(dialect, "trace", f"'{FAILURE_IN_0_2}'")
         # For EXISTS, PostgreSQL would read the whole table at once.
-        self._has_failed = f"(SELECT true FROM turns WHERE call_key = calls.key AND {failed} LIMIT 1) IS NOT NULL"
+        self._has_failed = "(SELECT true FROM turns WHERE call_key = calls.key AND has_failed LIMIT 1) IS NOT NULL"
         lost = f"(SELECT ended_at IS NULL FROM {RESULTS_TABLE} WHERE call_key = calls.key)"
-        self._select = f"{_CALL}, {self._has_failed}, {lost if self._has_results else 'false'} FROM calls"
+        self._select = f"{_CALL}, {self._has_failed}, {lost} FROM calls"
         self._select_by_id = Sql(f"{self._select} WHERE id = $1")
 
     async def calls(self, limit: int, before: int | None = None, wanted: CallFilter = ANY_CALL) -> list[CallRow]:
         """The newest calls first, with keys below `before`."""
         if not wanted.needs_result:
             return await self._calls(limit, before, wanted)
-        keys = await self._ended_keys(limit, before, wanted) if self._has_results else []
+        keys = await self._ended_keys(limit, before, wanted)
         rows = [_call_row(row) for row in await self._read_of(ListSql(f"{self._select} WHERE key IN (%s)"), keys)]
         if not (wanted.result or wanted.own):
             rows += await self._calls(limit, before, wanted, is_unended=True)
-            if oldest := await self._oldest_result():  # older calls are searched one by one until they have results
-                rows += await self._calls(limit, oldest if before is None else min(before, oldest), wanted)
         found = {row.key: row for row in rows}
         return [found[key] for key in sorted(found, reverse=True)[:limit]]
-
-    async def _oldest_result(self) -> int:
-        """Calls with smaller keys may be over and have no result; 0 if there are none."""
-        progress = await self.result_progress()
-        return 1 << 62 if progress is None else progress.oldest
 
     async def _calls(
         self, limit: int, before: int | None, wanted: CallFilter, *, is_unended: bool = False
@@ -325,9 +310,9 @@ class Records(UpkeepReader):
             where.require(f"created_at >= {where.mark(wanted.since)}")
         if wanted.until:
             where.require(f"created_at < {where.mark(wanted.until)}")
-        if wanted.since and self._has_results:
+        if wanted.since:
             where.require(f"key > {last_before(where.mark(wanted.since - CLOCKS_MS))}")
-        if wanted.until and self._has_results:
+        if wanted.until:
             end = where.mark(wanted.until + CLOCKS_MS)
             newer = f"SELECT call_key FROM {RESULTS_TABLE} WHERE began_at >= {end} ORDER BY began_at LIMIT 1"
             where.require(f"key < coalesce(({newer}), {1 << 62})")
@@ -391,7 +376,7 @@ class Records(UpkeepReader):
 
     async def reported(self, since: int, until: int) -> AsyncIterator[ReportedCall]:
         """Return the newest first, from `since` up to `until` (milliseconds)."""
-        later = await self._results(SELECT_FIRST_SINCE, until + CLOCKS_MS)
+        later = await self._read(SELECT_FIRST_SINCE, until + CLOCKS_MS)
         key = later[0][0] if later else 1 << 62
         while rows := await self._read(SELECT_REPORTED, key, REPORTED):
             for row in rows:
@@ -403,7 +388,7 @@ class Records(UpkeepReader):
             key = rows[-1][0]
 
     async def results_between(self, first: int, last: int) -> list[ResultRow]:
-        return [read_result(row) for row in await self._results(SELECT_RESULTS_BETWEEN, first, last)]
+        return [read_result(row) for row in await self._read(SELECT_RESULTS_BETWEEN, first, last)]
 
     async def traces(self, first: int, last: int) -> list[tuple[int, bytes]]:
         rows = await self._read(SELECT_TRACES, first, last)
@@ -426,7 +411,7 @@ class Records(UpkeepReader):
         return (await self._read(SELECT_VERSION, since, limit))[0]
 
     async def results_of(self, keys: Sequence[int]) -> list[ResultRow]:
-        rows = [read_result(row) for row in await self._read_of(SELECT_RESULTS_OF, keys if self._has_results else ())]
+        rows = [read_result(row) for row in await self._read_of(SELECT_RESULTS_OF, keys)]
         return sorted(rows, key=lambda row: row.call_key)
 
     async def result_sums(self, since: int, until: int, flow: str = "") -> list[SummedCalls]:
@@ -435,17 +420,17 @@ class Records(UpkeepReader):
         With `flow`, only calls that began in it.
         """
         first, end = since // QUARTER_MS, until // QUARTER_MS
-        rows = await self._results(SUM_BY_LINE, first, end, *whole_days(first, end), flow)
+        rows = await self._read(SUM_BY_LINE, first, end, *whole_days(first, end), flow)
         return [SummedCalls._make((*names, int(calls), int(ms))) for *names, calls, ms in rows]
 
     async def result_quarters(self, since: int, until: int, flow: str = "") -> list[tuple[int, str, int]]:
         """As `result_sums`; quarters are in milliseconds."""
-        rows = await self._results(SUM_BY_START, since // QUARTER_MS, until // QUARTER_MS, flow)
+        rows = await self._read(SUM_BY_START, since // QUARTER_MS, until // QUARTER_MS, flow)
         return [(quarter * QUARTER_MS, result, int(calls)) for quarter, result, calls in rows]
 
     async def count_results(self, since: int, until: int) -> int:
         """Count those that have ended, as in `result_sums`."""
-        rows = await self._results(COUNT_RESULTS, since, until)
+        rows = await self._read(COUNT_RESULTS, since, until)
         return int(rows[0][0]) if rows else 0
 
     async def missed(self, since: int) -> list[tuple[str, int]]:
@@ -453,23 +438,23 @@ class Records(UpkeepReader):
 
         `ResultRow.party` and key, latest first; withheld numbers too.
         """
-        rows = await self._results(SELECT_MISSED, since, since - CLOCKS_MS)
+        rows = await self._read(SELECT_MISSED, since, since - CLOCKS_MS)
         return [(party, key) for party, key in rows]
 
     async def own_results(self) -> list[str]:
-        return [name for (name,) in await self._results(SELECT_OWN)]
+        return [name for (name,) in await self._read(SELECT_OWN)]
 
     async def returned(self, since: int, limit: int) -> list[ResultRow]:
-        return [read_result(row) for row in await self._results(SELECT_RETURNED, since, limit)]
+        return [read_result(row) for row in await self._read(SELECT_RETURNED, since, limit)]
 
     async def count_returned(self, since: int) -> int:
-        rows = await self._results(COUNT_RETURNED, since)
+        rows = await self._read(COUNT_RETURNED, since)
         return int(rows[0][0]) if rows else 0
 
     async def count_wrong_sums(self) -> int:
         """See `Results.recount`. Reads all results."""
-        found = await self._results(SELECT_OLDEST_CHANGE)
-        return len(await self._results(SELECT_DIFFERENCES, *comparable_since(found[0][0]))) if found else 0
+        found = await self._read(SELECT_OLDEST_CHANGE)
+        return len(await self._read(SELECT_DIFFERENCES, *comparable_since(found[0][0]))) if found else 0
 
     async def open_sessions(self, since: int, until: int) -> list[tuple[int, SessionRow]]:
         """Return those that began from `since` up to `until` (milliseconds) and are not over, by key."""

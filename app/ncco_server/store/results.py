@@ -10,12 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from ncco_server.errors import Conflict
 from ncco_server.results import EVENTS, DecidedResult, ResultEvent, ResultName, TurnFacts, decide
 from ncco_server.store.database import Database, Keyed, Many, Row, Work, in_one_transaction
 from ncco_server.store.rows import WebhookRow
-from ncco_server.store.sql import Dialect, Sql, contains, marks
-from ncco_server.store.tables import PROGRESS_TABLE, RESULTS_TABLE, SUMS_TABLE
+from ncco_server.store.sql import Sql, marks
+from ncco_server.store.tables import RESULTS_TABLE, SUMS_TABLE
 
 QUARTER_MS: Final = 15 * 60 * 1000
 """All time zones are multiples of it."""
@@ -26,19 +25,12 @@ BY_START: Final = 0
 BY_QUARTER: Final = 1
 BY_DAY: Final = 2
 NOBODY_ANSWERED: Final = -1
-TO_COMPLETE: Final = 0
-"""The version of rows of calls with older hosts' turns, whose facts `Results.write` adds."""
 BATCH: Final = 200
 LONGEST_PARTY: Final = 200
 """Characters of a party or a line: PostgreSQL's indexes refuse longer texts."""
 
 LOST: Final = "lost"
-CALLED_BACK: Final = "called-back"
-TO_CALL_BACK: Final = "to-call-back"
-NOTES: Final = (LOST, CALLED_BACK, TO_CALL_BACK)
-"""Additions to a call's webhooks: its end was never reported, with what Vonage says when asked. By older versions: the
-person named in the body called its caller back; the latter is undone.
-"""
+"""An addition to a call's webhooks: its end was never reported, with what Vonage says when asked."""
 
 Direction: TypeAlias = Literal["inbound", "outbound"]
 
@@ -70,22 +62,6 @@ class StoredCall(NamedTuple):
     key: int
     flow: str
     began_at: int
-
-
-class OldCall(NamedTuple):
-    """What an older version's call needs for its row; unknown times are None.
-
-    `facts` are those its turns lack. `is_returned_newly`: an older host has changed `returned_at` or `returned_by`
-    since the last round.
-    """
-
-    call: EndOfCall
-    facts: Mapping[int, TurnFacts]
-    ended_at: int | None
-    reported_at: int | None = None
-    returned_at: int | None = None
-    returned_by: str = ""
-    is_returned_newly: bool = False
 
 
 class ResultRow(NamedTuple):
@@ -149,29 +125,18 @@ GIVEN: Final = [name for name in ResultRow._fields if name not in ResultRow._fie
 """The others have the table's defaults."""
 
 
-FAILURE_IN_0_2: Final = '"did":"failed"'
-
-
-def has_failed(dialect: Dialect) -> str:
-    return f"""coalesce(has_failed, {contains(dialect, "trace", f"'{FAILURE_IN_0_2}'")})"""
-
-
 def _select_facts(call_key: str) -> Sql:
     """Turns (with the kind '') and webhooks have different columns: see `_Facts.of`."""
-
-    def sql(dialect: Dialect) -> str:
-        return f"""
+    return Sql(f"""
             SELECT call_key, number, '' AS kind, heard, 0 AS received_at, 0 AS webhook, rang, result,
-                {has_failed(dialect)}
+                has_failed
             FROM turns
             WHERE call_key = {call_key}
             UNION ALL
             SELECT call_key, turn, kind, wait, received_at, key, NULL, NULL, NULL
             FROM webhooks
             WHERE call_key = {call_key}
-        """
-
-    return Sql(sql("postgres"), sqlite=sql("sqlite"))
+        """)
 
 
 # Each row begins with the call's key or ID, as `Keyed` requires.
@@ -214,94 +179,6 @@ SET_RESULT: Final = Sql("""
 """)
 
 # $1 is the call's key in statements that change a row.
-ADD_FACTS: Final = Sql("""
-    UPDATE turns SET heard = $3, rang = $4, result = coalesce(result, $5)
-    WHERE call_key = $1 AND number = $2 AND heard IS NULL
-""")
-
-LOCK_ENDED_CALL: Final = Sql("""
-    SELECT leg, key, flow, created_at FROM calls WHERE id = $1 AND version = $2 AND is_over
-""").locking("FOR NO KEY UPDATE")
-
-SELECT_SESSIONS: Final = Sql(f"SELECT leg, id, key FROM calls WHERE {_OF_LEG} ORDER BY key")
-
-RETURN_BY_KEY: Final = Sql(f"""
-    UPDATE {RESULTS_TABLE} SET returned_at = $2, returned_by = $3 WHERE call_key = $1
-""")
-
-# Calls whose row is missing, or does not cover a webhook or a turn of an older host, each with its reported end. A row
-# covers no call-backs and ends that older hosts stored: call-backs after $3 are looked at once. The end of a leg is
-# stored with its first session, if any; others are found by their IDs. CROSS JOIN in SQLite, and BETWEEN and the
-# subqueries in PostgreSQL, prevent full scans.
-SELECT_BEHIND: Final = Sql(f"""
-    SELECT key, min(reported_at)
-    FROM (
-        SELECT calls.key, CASE WHEN webhooks.kind = 'event-completed' THEN webhooks.received_at END AS reported_at
-        FROM webhooks
-        JOIN calls ON calls.key = webhooks.call_key
-        LEFT JOIN {RESULTS_TABLE} ON {RESULTS_TABLE}.call_key = calls.key
-        WHERE webhooks.key > $1 AND webhooks.key <= $2 AND calls.is_over AND (
-            {RESULTS_TABLE}.version IS NULL
-            OR {RESULTS_TABLE}.version < calls.version
-            OR webhooks.key > {RESULTS_TABLE}.webhook
-                AND webhooks.kind IN ({", ".join(f"'{kind}'" for kind in EVENTS)})
-            OR webhooks.key > $3 AND webhooks.kind IN ('{CALLED_BACK}', '{TO_CALL_BACK}')
-            OR webhooks.kind = 'event-completed' AND {RESULTS_TABLE}.ended_at IS NULL
-        )
-        UNION ALL
-        SELECT calls.key, CASE WHEN webhooks.kind = 'event-completed' THEN webhooks.received_at END
-        FROM webhooks
-        CROSS JOIN calls
-        WHERE webhooks.key > $1 AND webhooks.key <= $2 AND webhooks.kind IN ('event-completed', '{LOST}')
-            AND webhooks.leg <> '' AND calls.id > webhooks.leg || '/' AND calls.id < webhooks.leg || '0'
-            AND calls.leg BETWEEN webhooks.leg AND webhooks.leg AND calls.is_over AND (
-                coalesce((SELECT version FROM {RESULTS_TABLE} WHERE call_key = calls.key), -1) < calls.version
-                OR webhooks.kind = 'event-completed'
-                    AND (SELECT ended_at FROM {RESULTS_TABLE} WHERE call_key = calls.key) IS NULL
-            )
-        UNION ALL
-        SELECT call_key, CAST(NULL AS bigint) FROM {RESULTS_TABLE} WHERE version = {TO_COMPLETE}
-    ) AS behind
-    GROUP BY key
-""")
-
-SELECT_WITHOUT_RESULT: Final = Sql(f"""
-    SELECT calls.key
-    FROM calls LEFT JOIN {RESULTS_TABLE} ON call_key = calls.key
-    WHERE calls.key < $1 AND is_over AND (call_key IS NULL OR {RESULTS_TABLE}.version < calls.version)
-    ORDER BY calls.key DESC
-    LIMIT $2
-""")
-
-SELECT_WEBHOOK_BEFORE: Final = Sql("""
-    SELECT coalesce(max(key), 0) FROM (
-        SELECT key, received_at FROM webhooks WHERE key > $1 ORDER BY key LIMIT $3
-    ) AS newer
-    WHERE received_at < $2
-""")
-
-START_PROGRESS: Final = Sql(f"""
-    INSERT INTO {PROGRESS_TABLE} (id, oldest, webhook, complete_since, leased_until)
-    SELECT 1, (SELECT coalesce(max(key), 0) + 1 FROM calls), (SELECT coalesce(max(key), 0) FROM webhooks),
-        CAST($1 AS bigint), 0
-    WHERE true
-    ON CONFLICT (id) DO NOTHING
-""")
-
-# `leased_until` identifies the latest round. Older servers take it for a time, which is past below 0.
-BEGIN_ROUND: Final = Sql(f"""
-    UPDATE {PROGRESS_TABLE} SET leased_until = $1 WHERE id = 1
-    RETURNING oldest, webhook, complete_since
-""")
-
-SAVE_PROGRESS: Final = Sql(f"""
-    UPDATE {PROGRESS_TABLE} SET oldest = $1, webhook = $2, complete_since = $3
-    WHERE id = 1 AND leased_until = $4
-    RETURNING id
-""")
-
-SELECT_PROGRESS: Final = Sql(f"SELECT oldest, webhook, complete_since FROM {PROGRESS_TABLE} WHERE id = 1")
-
 UPDATE_RESULT: Final = Sql(f"""
     UPDATE {RESULTS_TABLE}
     SET result = $2, own = $3, rang = $4, person_at = $5, ended_at = $6, version = $7, webhook = $8, changed_at = $9,
@@ -388,20 +265,6 @@ SELECT_DIFFERENCES: Final = Sql(f"""
 """)
 
 
-class ResultProgress(NamedTuple):
-    """Progress of the upkeep of rows.
-
-    Attributes:
-        oldest: calls with smaller keys may have no row yet; 0 if all ended calls have one.
-        webhook: up to this key, older hosts' webhooks have been checked.
-        complete_since: later calls (milliseconds since 1970) have complete results; None if all do.
-    """
-
-    oldest: int
-    webhook: int
-    complete_since: int | None
-
-
 # Writing rows
 
 
@@ -455,7 +318,7 @@ def _insert(
         began_at=stored.began_at,
         person_at=decided.person_at,
         ended_at=None if is_lost else at,
-        version=facts.covered(call.version),
+        version=call.version,
         webhook=facts.webhook,
         changed_at=at,
         is_counted=not is_incoming,
@@ -465,16 +328,16 @@ def _insert(
 
 
 class _Facts(NamedTuple):
-    """Facts for a call's result; those of a turn are None if an older version stored it."""
+    """What decides a call's result."""
 
-    turns: list[tuple[int, TurnFacts | None]]
+    turns: list[tuple[int, TurnFacts]]
     has_failed: bool
     events: list[ResultEvent]
     webhook: int
 
     @classmethod
     def of(cls, rows: Iterable[Row]) -> _Facts:
-        turns = list[tuple[int, TurnFacts | None]]()
+        turns = list[tuple[int, TurnFacts]]()
         events = []
         has_failed = False
         last = 0
@@ -483,12 +346,9 @@ class _Facts(NamedTuple):
             if kind in EVENTS:
                 events.append(ResultEvent(kind, number, of_kind, at))
             elif not kind:
-                turns.append((number, None if of_kind is None else TurnFacts(of_kind, rang or "", own or "")))
+                turns.append((number, TurnFacts(of_kind, rang, own)))
                 has_failed = has_failed or bool(failed)
         return cls(sorted(turns, key=lambda turn: turn[0]), has_failed, events, last)
-
-    def covered(self, version: int) -> int:
-        return version if all(facts is not None for _, facts in self.turns) else TO_COMPLETE
 
     def decide(self, *, is_incoming: bool, is_lost: bool) -> DecidedResult:
         return decide(self.turns, self.events, is_incoming=is_incoming, is_lost=is_lost)
@@ -514,36 +374,13 @@ def refresh_result(id_: str, at: int, ended_at: int | None = None) -> Work[None]
         end = known_end if known_end is not None else ended_at
         facts = _Facts.of((yield Keyed(SELECT_FACTS, (key,))))
         decided = facts.decide(is_incoming=direction == "inbound", is_lost=end is None)
-        covered = facts.covered(version), facts.webhook
-        yield UPDATE_RESULT, (key, decided.result, decided.own, decided.rang, decided.person_at, end, *covered, at)
+        changed = (decided.result, decided.own, decided.rang, decided.person_at, end, version, facts.webhook, at)
+        yield UPDATE_RESULT, (key, *changed)
 
 
 def end_lost_results(leg: str, at: int) -> Work[None]:
     for _, id_ in (yield Keyed(LOCK_LOST_SESSIONS, (leg,))):
         yield from refresh_result(id_, at, ended_at=at)
-
-
-def _write_result(old: OldCall, now: int) -> Work[None]:
-    call = old.call
-    found = yield LOCK_ENDED_CALL, (call.id, call.version)
-    if not found or not call.direction:
-        return
-    (leg, key, *rest), *_ = found
-    yield Many(ADD_FACTS, [(key, number, *facts) for number, facts in old.facts.items()])
-    if (yield SELECT_RESULT, (call.id,)):
-        yield from refresh_result(call.id, now, ended_at=old.reported_at)
-        if old.is_returned_newly:
-            yield RETURN_BY_KEY, (key, old.returned_at, old.returned_by)
-        return
-    sessions = [(other, id_) for _, id_, other in (yield SELECT_SESSIONS, (leg,))] if leg else []
-    earlier = [session for session in sessions if session[0] < key]
-    is_last = all(other <= key for other, _ in sessions)
-    end = now if old.ended_at is None else old.ended_at
-    previous = earlier[-1][1] if earlier else ""
-    yield from _insert(call, StoredCall(key, *rest), previous, end, is_last=is_last, is_lost=old.ended_at is None)
-    yield Many(SUPERSEDE_RESULT, [(other, now) for other, _ in earlier])
-    if old.returned_at is not None:
-        yield RETURN_BY_KEY, (key, old.returned_at, old.returned_by)
 
 
 # Sums
@@ -663,23 +500,6 @@ class Results:
         rows = yield SELECT_DIFFERENCES, comparable_since(oldest)
         yield from _write_sums({SumKey._make(row[:-2]): [int(number) for number in row[-2:]] for row in rows})
         return len(rows)
-
-    @in_one_transaction
-    def begin(self, fence: int, now: int) -> Work[ResultProgress]:
-        """Begin a round of completing rows. `fence` is unique and less than 0."""
-        yield START_PROGRESS, (now,)
-        return ResultProgress(*(yield BEGIN_ROUND, (fence,))[0])
-
-    @in_one_transaction
-    def write(self, calls: Sequence[OldCall], now: int, progress: ResultProgress, fence: int) -> Work[None]:
-        """Write or complete the rows of older versions' calls, except calls that have changed.
-
-        Raises Conflict, and writes nothing, if another round has begun since that of `fence`.
-        """
-        if not (yield SAVE_PROGRESS, (*progress, fence)):
-            raise Conflict("the results of older calls")
-        for old in sorted(calls, key=lambda call: call.call.id):
-            yield from _write_result(old, now)
 
     @in_one_transaction
     def mark_returned(self, id_: str, now: int, by: str) -> Work[bool]:

@@ -11,7 +11,7 @@ from ncco_server.store.database import Database, Many, Work
 from ncco_server.store.hooks import FREE_NEXT
 from ncco_server.store.results import count_before_deletion
 from ncco_server.store.sql import Sql
-from ncco_server.store.tables import ATTEMPTS_TABLE, FORGOTTEN_TABLE, PLACED_TABLE, PROGRESS_TABLE, ROWS_TABLE
+from ncco_server.store.tables import ATTEMPTS_TABLE, FORGOTTEN_TABLE, PLACED_TABLE, ROWS_TABLE
 
 PIECE: Final = 500
 
@@ -26,11 +26,7 @@ OLDEST_WEBHOOKS: Final = Sql("""
 
 OLDEST_HOOKS: Final = Sql("SELECT key, created_at, created_at < $1 FROM hooks WHERE key > $2 ORDER BY key LIMIT $3")
 
-# A call of an older version is kept until it has a result.
-LOCK_OLD_CALL: Final = Sql(f"""
-    SELECT key FROM calls
-    WHERE key = $1 AND updated_at < $2 AND NOT EXISTS (SELECT 1 FROM {PROGRESS_TABLE} WHERE id = 1 AND oldest > $1)
-""").locking("FOR UPDATE")
+LOCK_OLD_CALL: Final = Sql("SELECT key FROM calls WHERE key = $1 AND updated_at < $2").locking("FOR UPDATE")
 
 DELETE_CALL: Final = Sql("DELETE FROM calls WHERE key = $1 RETURNING key")
 

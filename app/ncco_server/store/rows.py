@@ -73,8 +73,8 @@ class TurnRow(NamedTuple):
     """One turn. `ncco` is the reply; `webhook` is the ID of the webhook that caused the turn.
 
     `cause_turn`, `cause_wait` and `cause_status` give a repeated delivery the same bytes; -1, -1 and "" for the answer
-    webhook. `has_failed`: a part of it could not be played. It and the facts (`ncco_server.results.TurnFacts`) are None
-    if an older host wrote the row.
+    webhook. `has_failed`: a part of it could not be played. The last three are its facts: see
+    `ncco_server.results.TurnFacts`.
     """
 
     session: str
@@ -87,10 +87,10 @@ class TurnRow(NamedTuple):
     cause_wait: int
     cause_status: str
     created_at: int
-    has_failed: bool | None = None
-    heard: int | None = None
-    rang: str | None = None
-    result: str | None = None
+    has_failed: bool = False
+    heard: int = 0
+    rang: str = ""
+    result: str = ""
 
 
 class RevisionRow(NamedTuple):
@@ -161,13 +161,11 @@ class Schema(NamedTuple):
         found: "" if the store is empty or does not exist.
         newest: of this program.
         missing, additions: from oldest to newest.
-        retention_days: None if version 0.1 created the store, which keeps calls forever.
     """
 
     found: str
     newest: str
     missing: tuple[str, ...]
-    retention_days: int | None = None
     additions: tuple[str, ...] = ()
 
     @property
@@ -237,34 +235,6 @@ class OpenCall(NamedTuple):
     revision: str
     created_at: int
     updated_at: int
-
-
-class PastTurn(NamedTuple):
-    """A turn of a `PastCall`; `heard` is None if an older version stored it."""
-
-    number: int
-    heard: int | None
-    created_at: int
-    trace: bytes
-    ncco: bytes
-
-
-class PastNote(NamedTuple):
-    """A webhook, or an entry of an older version."""
-
-    key: int
-    kind: str
-    at: int
-    body: bytes
-
-
-class PastCall(NamedTuple):
-    """A call, with everything that decides its result."""
-
-    key: int
-    session: SessionRow
-    turns: Sequence[PastTurn]
-    notes: Sequence[PastNote]
 
 
 class ConnectStatus(NamedTuple):

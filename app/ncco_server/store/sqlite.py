@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias
 from ncco_server.errors import AppError, StoreUnusable
 from ncco_server.store import sqlite_file
 from ncco_server.store.database import QUEUE_LIMIT, GroupWriter, Read, Row, T, Work, WriteItem, not_open
-from ncco_server.store.migrations import find_schema, require_readable, upgrade
+from ncco_server.store.migrations import require_readable, upgrade
 from ncco_server.store.rows import Schema
 from ncco_server.store.sql import Dialect, Sql
 
@@ -148,25 +148,24 @@ class SqliteDatabase:
         await asyncio.to_thread(replace_file, self._absolute(), path)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[tuple[Read, Schema]]:
+    async def reading(self) -> AsyncIterator[Read]:
         """A file is read in other threads."""
-        schema = await self._readable_schema()
+        await self._require_readable()
         reader = _Reader(self)
         try:
-            yield reader.read, schema
+            yield reader.read
         finally:
             reader.close()
 
-    async def _readable_schema(self) -> Schema:
+    async def _require_readable(self) -> None:
         if self._memory is not None:
-            return sqlite_file.run(self._memory, find_schema("sqlite", self.label))
+            return
         schema = await self.schema()
         path = await asyncio.to_thread(self._absolute)
         if not await asyncio.to_thread(path.is_file):
             cure = "set NCCO_DATABASE_URL to the server's database, or run commands in the server's folder"
             raise StoreUnusable(f"there is no database at {path}", cure)
         require_readable(schema, self.label)
-        return schema
 
     def connect_apart(self) -> sqlite3.Connection:
         """Read-only; a database in memory has only one connection. Raises sqlite3.Error. Blocks."""

@@ -481,13 +481,13 @@ class Store:
         """The store need not be open. Raises StoreUnusable, as `Database.reading`."""
         from ncco_server.store.records import Records  # noqa: PLC0415 - a server only needs `upkeep`
 
-        async with self.database.reading() as (read, schema):
-            yield Records(read, schema, self.database.dialect)
+        async with self.database.reading() as read:
+            yield Records(read, self.database.dialect)
 
     @asynccontextmanager
     async def upkeep(self) -> AsyncIterator[UpkeepReader]:
-        async with self.database.reading() as (read, schema):
-            yield UpkeepReader(read, schema)
+        async with self.database.reading() as read:
+            yield UpkeepReader(read)
 
     async def check(self) -> None:
         await self.database.write(probe)

@@ -1,35 +1,17 @@
-"""Reads what the jobs of a server need: open calls, and ended calls whose results are missing."""
+"""Reads what the jobs of a server need."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from ncco_server.store.database import Read, Row
-from ncco_server.store.results import (
-    NOTES,
-    SELECT_BEHIND,
-    SELECT_PROGRESS,
-    SELECT_WEBHOOK_BEFORE,
-    SELECT_WITHOUT_RESULT,
-    ResultProgress,
-)
 from ncco_server.store.rows import (
-    SESSION_COLUMNS,
     OpenCall,
-    PastCall,
-    PastNote,
-    PastTurn,
     RevisionRow,
-    Schema,
-    SessionRow,
     WebhookRow,
 )
 from ncco_server.store.sql import ListSql, Sql
-
-RESULTS_ADDED: Final = "0010"
-"""The addition that creates the tables of results."""
 
 SELECT_REVISION: Final = Sql("SELECT hash, flow, sources, created_at FROM revisions WHERE hash = $1")
 
@@ -101,29 +83,12 @@ SELECT_EARLY_ENDS: Final = Sql(
     """,
 )
 
-SELECT_PAST_CALLS: Final = ListSql(f"SELECT key, {SESSION_COLUMNS} FROM calls WHERE key IN (%s)")
-
-SELECT_PAST_TURNS: Final = ListSql("""
-    SELECT call_key, number, heard, created_at, trace, ncco FROM turns WHERE call_key IN (%s)
-""")
-
-SELECT_NOTES: Final = ListSql(f"""
-    SELECT call_key, key, kind, received_at, body
-    FROM webhooks
-    WHERE kind IN ({", ".join(f"'{kind}'" for kind in (*NOTES, "event-completed"))}) AND wait < 0 AND call_key IN (%s)
-""")
-
 
 class UpkeepReader:
     """Made by `Store.upkeep`."""
 
-    def __init__(self, read: Read, schema: Schema) -> None:
+    def __init__(self, read: Read) -> None:
         self._read = read
-        self._has_results = RESULTS_ADDED not in schema.additions
-
-    async def _results(self, sql: Sql, *values: object) -> list[Row]:
-        """Return no rows if an older version made the database, without the tables of results."""
-        return await self._read(sql, *values) if self._has_results else []
 
     async def _read_of(self, sql: ListSql, keys: Sequence[int], *values: object) -> list[Row]:
         found: list[Row] = []
@@ -131,38 +96,6 @@ class UpkeepReader:
             some = keys[start : start + REPORTED]
             found += await self._read(sql.of(len(some)), *values, *some)
         return found
-
-    async def result_progress(self) -> ResultProgress | None:
-        """Return None if no server has written results yet."""
-        rows = await self._results(SELECT_PROGRESS)
-        return ResultProgress(*rows[0]) if rows else None
-
-    async def calls_behind(self, after: int, until: int, *, called_back_after: int) -> dict[int, int | None]:
-        """Find ended calls whose result lacks what an older host wrote: key → reported end (milliseconds).
-
-        Webhooks after `after` are searched, up to `until`, and call-backs after `called_back_after`.
-        """
-        rows = await self._results(SELECT_BEHIND, after, until, called_back_after)
-        return {row[0]: row[1] for row in rows}
-
-    async def calls_without_result(self, before: int, limit: int) -> list[int]:
-        return [key for (key,) in await self._results(SELECT_WITHOUT_RESULT, before, limit)]
-
-    async def last_webhook_before(self, after: int, moment: int, limit: int) -> int:
-        """Of the first `limit` webhooks after a key, return the last key from before a moment (milliseconds)."""
-        return max(after, int((await self._read(SELECT_WEBHOOK_BEFORE, after, moment, limit))[0][0]))
-
-    async def past_calls(self, keys: Sequence[int]) -> list[PastCall]:
-        turns = defaultdict[int, list[PastTurn]](list)
-        for key, *turn in await self._read_of(SELECT_PAST_TURNS, keys):
-            turns[key].append(PastTurn(*turn))
-        notes = defaultdict[int, list[PastNote]](list)
-        for key, *note in await self._read_of(SELECT_NOTES, keys):
-            notes[key].append(PastNote(*note))
-        return [
-            PastCall(row[0], SessionRow.read(row[1:]), sorted(turns[row[0]]), sorted(notes[row[0]]))
-            for row in await self._read_of(SELECT_PAST_CALLS, keys)
-        ]
 
     async def open_calls(self, after: tuple[int, int], before: int) -> AsyncIterator[OpenCall]:
         """Sort by start (milliseconds) and key: from the call after `after` to the last before `before`."""

@@ -15,7 +15,7 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError, computed_field
+from pydantic import BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException as FrameworkRefusal
 from structlog.typing import FilteringBoundLogger
 
@@ -48,11 +48,6 @@ class ApiRefusal(BaseModel):
     where: Told = Field(description="The field that is wrong, such as `with.name`; empty if it is none of them.")
     problem: Told
     fix: Told = Field(description="What to do about it.")
-
-    @computed_field(description="Like `fix`: its name in version 0.2.")  # type: ignore[prop-decorator]  # pydantic reads a property
-    @property
-    def cure(self) -> str:
-        return self.fix
 
 
 class RefusalDocument(BaseModel):

@@ -16,7 +16,7 @@ from ncco_server.settings import Settings
 from ncco_server.store import RecordingCounts, RecordingRow, Store
 from ncco_server.vonage.application_token import ApplicationTokens
 from ncco_server.web.metrics import Metrics
-from ncco_server.web.tasks import Jobs, kept_for, running
+from ncco_server.web.tasks import Jobs, running
 from ncco_server.web.webhook_http import WebhookConfig
 
 LOST_S: Final = 60.0
@@ -62,7 +62,7 @@ async def run_recordings(config: WebhookConfig, jobs: Jobs) -> None:
     check = file_check(store, files, config.metrics, log)
 
     async def look_after() -> None:
-        kept = await kept_for(settings.retention_days, store)
+        kept = settings.kept_for
 
         async def remove() -> None:
             if removed := await sweep_recordings(store.recordings, files, config.clock(), kept):

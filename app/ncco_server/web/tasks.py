@@ -1,4 +1,4 @@
-"""Background tasks: open the store, and the jobs that count, complete and delete what it contains."""
+"""Background tasks: open the store, and the jobs that count and delete what it contains."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from structlog.typing import FilteringBoundLogger
 
 from ncco_server.errors import StoreError, StoreUnusable
+from ncco_server.service.call_results import add_up
 from ncco_server.service.jobs import JOBS, Job, JobListener, every, hold
-from ncco_server.service.result_rows import ResultRows
 from ncco_server.service.retention import sweep_calls
 from ncco_server.service.unended_calls import UnendedCalls
 from ncco_server.store import Backups, Leases, Store, milliseconds
@@ -162,25 +162,17 @@ async def count_calls(
     return max(count_s, (time.monotonic() - begun) / COUNT_SHARE)
 
 
-async def kept_for(setting: int | None, store: Store) -> timedelta | None:
-    """None means forever. The setting precedes the database's default. Raises StoreError."""
-    days = (await store.schema()).retention_days if setting is None else setting
-    return timedelta(days=days) if days else None
-
-
 class _CallJobs:
     """The jobs for stored calls.
 
-    Calls are deleted only after missed ends and results have been searched for.
+    Calls are deleted only after missed ends have been searched for.
     """
 
     def __init__(self, config: WebhookConfig, voice: VoiceApi | None, kept: timedelta | None) -> None:
         self._config = config
         self._calls = UnendedCalls(config.calls, voice, kept)
-        self._rows = ResultRows(config.calls.store, config.calls.policy.handlers)
         self._kept = kept
         self._ended = asyncio.Event()
-        self._completed = asyncio.Event()
 
     async def end(self) -> None:
         found = await self._calls.end(self._config.clock())
@@ -190,21 +182,11 @@ class _CallJobs:
         if found.early or found.known or found.lost:
             self._config.log.info("calls ended", early=found.early, known=found.known, lost=found.lost)
 
-    async def complete(self) -> float | None:
-        try:
-            has_more = await self._rows.complete(milliseconds(self._config.clock()))
-        finally:
-            self._completed.set()
-        if has_more:
-            self._config.log.info("more results to write")
-        return 0.0 if has_more else None
-
     async def add_up(self) -> None:
-        await self._rows.count()
+        await add_up(self._config.calls.store)
 
     async def delete(self) -> float | None:
         await self._ended.wait()
-        await self._completed.wait()
         if self._kept is None:
             return None
         service = self._config.calls
@@ -215,18 +197,11 @@ class _CallJobs:
 
 
 async def look_after_calls(config: WebhookConfig, voice: VoiceApi | None, jobs: Jobs) -> None:
-    """Run until cancelled. Raises StoreError."""
-    setting = config.settings.retention_days
-    store = config.calls.store
-    kept = await kept_for(setting, store)
-    if kept is None and setting is None and store.is_durable:
-        cure = "set NCCO_RETENTION_DAYS to the number of days to keep calls, or to 0 to keep them all"
-        config.log.warning("calls are never deleted", problem="the database was made by version 0.1", cure=cure)
-    of_calls = _CallJobs(config, voice, kept)
+    """Run until cancelled."""
+    of_calls = _CallJobs(config, voice, config.settings.kept_for)
     async with asyncio.TaskGroup() as group:
         for name, job in (
             ("end-calls", of_calls.end),
-            ("complete-results", of_calls.complete),
             ("sum-results", of_calls.add_up),
             ("delete-calls", of_calls.delete),
         ):

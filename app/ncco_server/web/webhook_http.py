@@ -17,7 +17,6 @@ from starlette.types import Receive, Scope
 from structlog.typing import FilteringBoundLogger
 
 from ncco_server.errors import MissingSignature, SignatureError, WrongSignature
-from ncco_server.issue import fix_keys
 from ncco_server.ncco.webhooks import repaired
 from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import FIELD_LIMIT, Delivery, Reply, query_fields
@@ -275,4 +274,4 @@ def error_response(status: int, error: str, cure: str, headers: Mapping[str, str
 
 
 def error_body(error: str, cure: str) -> bytes:
-    return orjson.dumps({"error": error, **fix_keys(cure)})
+    return orjson.dumps({"error": error, "fix": cure})

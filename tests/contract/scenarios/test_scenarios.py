@@ -95,7 +95,7 @@ def test_every_entry_of_a_json_report_has_a_fix(reports: Mapping[str, Any]) -> N
     issues = [issue for report in reports.values() for issue in report["issues"]]
 
     assert issues
-    assert [] == [issue for issue in issues if not issue["cure"]]
+    assert [] == [issue for issue in issues if not issue["fix"]]
 
 
 def test_the_fix_of_an_unclear_call_can_be_copied(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_the_fix_of_an_unclear_call_can_be_copied(tmp_path: Path) -> None:
     (issue,) = json_of(ncco("test", "--format", "json", cwd=tmp_path))["issues"]
     scenarios.write_text("defaults:\n  flow: shop\na call:\n  script: [end]\n")
 
-    assert issue["cure"].endswith("write `flow: shop` under `defaults`")
+    assert issue["fix"].endswith("write `flow: shop` under `defaults`")
     assert [] == json_of(ncco("test", "--format", "json", cwd=tmp_path))["issues"]
 
 

@@ -6,7 +6,7 @@ from itertools import chain, combinations
 
 import pytest
 
-from ncco_server.store import CallFilter, EndOfCall, Records, ResultProgress, Store
+from ncco_server.store import CallFilter, EndOfCall, Records, Store
 from tests.support.stored_rows import (
     NOON_MS,
     NUMBER,
@@ -159,20 +159,6 @@ async def test_words_are_found_in_upper_or_lower_case(store: Store, records: Rec
     assert ["raw"] == await holding("brOKEN")
     assert [] == await holding("tricycles")
     assert [] == await records.holding("sell", [key for key, id_ in keys.items() if id_ == "raw"])
-
-
-async def test_the_trace_of_a_turn_says_whether_it_failed_only_if_0_2_wrote_it(store: Store, records: Records) -> None:
-    trace = b'[{"did":"failed"}]'
-    for name, has_failed in (("failed", None), ("fine", False)):
-        turn = turn_row(name, trace=trace, has_failed=has_failed)
-        await store.open_call(session_row(name), turn, webhook_row(name))
-    running = await ids(records, has_failed=True)
-    for name in ("failed", "fine"):
-        await end_call(store, name, webhook_row(name, status="completed"))
-    await store.results.begin(-1, NOON_MS)
-    await store.results.write((), NOON_MS, ResultProgress(0, 0, None), -1)  # all ended calls have a result
-
-    assert (["failed"], ["failed"]) == (running, await ids(records, has_failed=True))
 
 
 async def test_the_version_changes_with_each_call_even_if_a_hosts_clock_is_behind(

@@ -7,12 +7,12 @@ import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from random import Random
 from typing import Final
 
-from ncco_server.service.result_rows import ResultRows
+from ncco_server.service.call_results import add_up
 from ncco_server.simulator.clock import VirtualClock
 from ncco_server.simulator.delivery import Application
 from ncco_server.simulator.legs import Leg
@@ -20,7 +20,7 @@ from ncco_server.simulator.parties import Behaviour, Parties, PartyOutcome
 from ncco_server.simulator.platform import Vonage
 from ncco_server.simulator.servers import HttpServer, Request, Response
 from ncco_server.simulator.transcript import CallMoment
-from ncco_server.store import ResultRow, milliseconds, open_store
+from ncco_server.store import ResultRow, open_store
 from tests.system.calls.result_oracle import Ask, OldResult, old_results, why_different
 from tests.system.hosts.host import Host
 from tests.system.simulator.unlucky_calls import CALLERS, NETWORKS
@@ -166,12 +166,9 @@ async def _act(call: Leg, moment: CallMoment, line: Line, luck: Random) -> None:
 
 
 async def stored_rows(url: str) -> dict[str, ResultRow]:
-    """The stored results, after all of them were completed and counted."""
+    """The stored results, after all of them were counted."""
     async with open_store(url) as store, store.records() as records:
-        later = milliseconds(datetime.now(UTC)) + 60_000  # webhooks are looked at when they are some seconds old
-        while await ResultRows(store).complete(later):
-            pass
-        await ResultRows(store).count()
+        await add_up(store)
         return {row.id: row for row in await records.results_between(0, 1 << 40)}
 
 

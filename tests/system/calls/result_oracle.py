@@ -1,4 +1,4 @@
-"""How version 0.2 found the result of a call: from the flows of the day, whenever somebody looked.
+"""Another way to find the result of a call: from the flows of the day, whenever somebody looks.
 
 What the product stores must agree with this for calls whose flows have not changed, except for the differences in
 `INTENDED`. It reads the tables by itself and shares no code with `ncco_server.results` and `ncco_server.store.results`.
@@ -83,7 +83,7 @@ INTENDED: Final = (
     ),
     Intended("served", "missed", lambda call: call.failed, "the failsafe is no service"),
 )
-"""An own result (`own`) is the third one; version 0.2 had none, and the examples have none."""
+"""An own result (`own`) is the third one; the oracle and the examples have none."""
 
 
 def why_different(old: OldResult, new: str) -> str | None:

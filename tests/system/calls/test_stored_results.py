@@ -1,6 +1,4 @@
-"""The stored results of calls to all examples are those that version 0.2 computed, and stay when flows change.
-
-They are the same if an older host answered some of the webhooks.
+"""The stored results of calls to all examples are those of the oracle, and stay when flows change.
 
 Two hosts answer, and are killed in turn.
 """
@@ -19,9 +17,6 @@ import pytest
 
 from ncco_server.console.app import create_console
 from ncco_server.console.services import Services
-from ncco_server.store import open_store
-from ncco_server.store.database import Work
-from ncco_server.store.sql import Sql
 from tests.support.fork_server import NCCO, run
 from tests.support.postgres_stores import ask, empty_database
 from tests.system.calls.played_examples import compare, play_examples, write_examples
@@ -54,29 +49,6 @@ CHANGES: dict[str, Callable[[str], str] | None] = {
     "broken": lambda text: "flow: [\n",
     "deleted": None,
 }
-
-
-AN_OLDER_HOST = (
-    "UPDATE turns SET heard = NULL, rang = NULL, result = NULL WHERE (call_key + number) % 2 = 0",
-    """
-    UPDATE ncco_results SET result = 'unknown', rang = '', version = 0
-    WHERE call_key IN (SELECT call_key FROM turns WHERE heard IS NULL)
-    """,
-    "DELETE FROM ncco_results WHERE call_key % 3 = 0",
-    "DELETE FROM ncco_sums",
-    "UPDATE ncco_results SET is_counted = false, counted_result = ''",
-    "UPDATE ncco_result_progress SET webhook = 0",
-)
-"""What the database would contain if an older host had answered every second webhook, and every third `completed`."""
-
-
-async def write_as_an_older_host(url: str) -> None:
-    def work() -> Work[None]:
-        for sql in AN_OLDER_HOST:
-            yield Sql(sql), ()
-
-    async with open_store(url) as store:
-        await store.database.write(work)
 
 
 def ask_file(path: Path) -> Ask:
@@ -132,10 +104,6 @@ async def agree_and_stay(tmp_path: Path, database: str, *, calls: int, kills: in
     assert calls <= found.results.total()
     assert len(found.results) >= 3
     assert all(before.values())
-    await write_as_an_older_host(url)
-    found = await compare(url, read, project)
-    assert [] == found.wrong
-    assert before == await shown(url, project)
     for change in CHANGES.values():
         for file in (project / "flows").iterdir():
             if change is None:

@@ -21,7 +21,6 @@ from ncco_server.console.call_changes import CallChanges
 from ncco_server.console.services import Services
 from ncco_server.store import Store, open_store
 from ncco_server.store.database import Database, Read, Row
-from ncco_server.store.rows import Schema
 from ncco_server.store.sql import Sql
 from tests.support.postgres_stores import empty_database
 from tests.unit.console.conftest import logged_in, settings_for
@@ -62,21 +61,21 @@ class WatchedDatabase:
         return await self._database.read(sql, *values)
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[tuple[Read, Schema]]:
-        async with self._database.reading() as (read, schema):
+    async def reading(self) -> AsyncIterator[Read]:
+        async with self._database.reading() as read:
 
             async def watched(sql: Sql, *values: object) -> list[Row]:
                 self._remember(sql, values)
                 return await read(sql, *values)
 
-            yield watched, schema
+            yield watched
 
     def _remember(self, sql: Sql, values: tuple[object, ...]) -> None:
         self.queries[sql.postgres if self._database.dialect == "postgres" else sql.sqlite] = values
 
 
 async def queries_of(url: str, calls: int, numbers: list[str]) -> Queries:
-    """All queries of the pages, and the one that finds older hosts' writes, each with values."""
+    """All queries of the pages, each with values."""
     settings = settings_for(ROOT, database_url=url, flows=ROOT / "benchmarks" / "flows", key="k" * 64)
     app = create_console(settings, Services(), dev=True)
     console = app.state.console
@@ -86,7 +85,6 @@ async def queries_of(url: str, calls: int, numbers: list[str]) -> Queries:
     found = [each.address for each in (*pages(numbers), *deep_pages(calls))]
     async with console.records() as records:
         (call,) = await records.calls(1)
-        await records.calls_behind(0, 1 << 40, called_back_after=0)
     async with await logged_in(app) as client:
         for address in (*found, *OTHER_PAGES, f"/calls/{call.session.id}"):
             response = await client.get(address)
@@ -99,7 +97,7 @@ async def queries_of(url: str, calls: int, numbers: list[str]) -> Queries:
 
 WALKS: Final = ("WHERE true ORDER BY", "substr(party", "sum(changed_at)")
 """Parts of queries that read the newest calls, one after the other, until they have found enough."""
-PARTIAL: Final = "ncco_results_(uncounted|by_own|failed|returned|to_complete)|open_calls"
+PARTIAL: Final = "ncco_results_(uncounted|by_own|failed|returned)|open_calls"
 """Indexes of few rows, which may be read completely."""
 
 

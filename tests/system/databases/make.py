@@ -1,22 +1,26 @@
 """Makes the databases in this folder with an earlier version: `python -m tests.system.databases.make NCCO VERSION`.
 
-NCCO is the `ncco` command of that version, VERSION its number, such as 0.2. README.md describes the files.
+NCCO is the `ncco` command of that version in its checkout's .venv, VERSION its number, such as 0.3. README.md describes
+the files.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from tests.support import loopback
 from tests.support.postgres_server import USER, Server, running_server
-from tests.system.databases.serving import HERE, serving
+from tests.system.databases.serving import DOTENV, HERE, server_of, serving, settings
 
 FIRST, SECOND, DIALLED, FAILED, OVER, TERMS = (f"{letter * 8}-0000-4000-8000-000000000001" for letter in "123456")
 
@@ -106,31 +110,48 @@ def finish(ncco: str, url: str, home: Path, legs: dict[str, str]) -> list[dict[s
     return caller.sent
 
 
-def make_sqlite(ncco: str, version: str) -> None:
-    """Make a closed database file, with the key file beside it."""
-    folder = HERE / f"sqlite-{version}"
+def make(ncco: str, kind: str, url: str, home: Path, save: Callable[[Path], None]) -> None:
+    """Play the calls. `save` copies the closed database into the folder, which also gets a backup of it."""
+    folder = HERE / kind
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
+    played = play(ncco, url, home)
+    save(folder)
+    subprocess.run([ncco, "backup", folder / "backup.tar.gz"], check=True, cwd=home, env=settings(home, url, "second"))
+    after = finish(ncco, url, home, played["legs"])
+    text = json.dumps({"before": played["before"], "after": after}, indent=1, ensure_ascii=False)
+    (folder / "webhooks.json").write_text(text + "\n", encoding="utf-8")
+
+
+def make_sqlite(ncco: str, version: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
-        url = f"sqlite:///{home}/ncco.db"
-        played = play(ncco, url, home)
-        for file in home.glob("ncco.*"):
-            shutil.copy(file, folder)
-        write(folder, played["before"], finish(ncco, url, home, played["legs"]))
+
+        def save(folder: Path) -> None:
+            (folder / "ncco.db.gz").write_bytes(gzip.compress((home / "ncco.db").read_bytes(), mtime=0))
+            shutil.copy(home / "ncco.db-key", folder)
+
+        make(ncco, f"sqlite-{version}", f"sqlite:///{home}/ncco.db", home, save)
 
 
 def make_postgres(ncco: str, version: str) -> None:
-    """Make an SQL dump. The key is `KEY` in `serving`."""
-    folder = HERE / f"postgres-{version}"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
     with tempfile.TemporaryDirectory() as name, running_server() as server:
-        home, database = Path(name), server.new_database()
-        url = server.url(database)
-        played = play(ncco, url, home)
-        (folder / "ncco.sql").write_text(dump(server, database), encoding="utf-8")
-        write(folder, played["before"], finish(ncco, url, home, played["legs"]))
+        database = server.new_database()
+
+        def save(folder: Path) -> None:
+            (folder / "ncco.sql").write_text(dump(server, database), encoding="utf-8")
+
+        make(ncco, f"postgres-{version}", server.url(database), Path(name), save)
+
+
+def make_dotenv(ncco: str, version: str) -> None:
+    """Write all settings of `.env.example`, and `DOTENV`. That version must not warn about any."""
+    text = (Path(ncco).parents[2] / ".env.example").read_text("utf-8")
+    given = dict(re.findall(r"^#([A-Z0-9_]+)=(.*)$", text, re.MULTILINE)) | DOTENV
+    file = HERE / f"dot-env-{version}"
+    file.write_text("".join(f"{name}={value}\n" for name, value in given.items()), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as name, server_of(file, Path(name), ncco=ncco) as server:
+        assert "warning" not in server.printed, server.printed
 
 
 def dump(server: Server, database: str) -> str:
@@ -146,12 +167,7 @@ def dump(server: Server, database: str) -> str:
     return "\n".join(kept) + "\n"
 
 
-def write(folder: Path, before: list[dict[str, Any]], after: list[dict[str, Any]]) -> None:
-    """Write the webhooks with their replies to webhooks.json."""
-    text = json.dumps({"before": before, "after": after}, indent=1, ensure_ascii=False)
-    (folder / "webhooks.json").write_text(text + "\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
     make_sqlite(*sys.argv[1:])
     make_postgres(*sys.argv[1:])
+    make_dotenv(*sys.argv[1:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +12,18 @@ from tests.system.cli import running
 
 HERE = Path(__file__).parent
 KEY = "invented-key-of-the-databases-for-tests-only"
+DOTENV = {
+    "NCCO_PUBLIC_URL": "https://calls.example.com",
+    "VONAGE_SIGNATURE_SECRET": "invented-signature-secret-for-tests-only",
+    "VONAGE_APPLICATION_ID": "aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab",
+    "FLOW_OFFICE": "http://127.0.0.1:9",
+}
+"""What the `.env` of an earlier version contains beside the defaults of all settings."""
 
 
-def settings(home: Path, url: str, flows: str) -> dict[str, str]:
+def settings(home: Path, url: str, flows: str, key: str = KEY) -> dict[str, str]:
     """The environment for `ncco`. A SQLite database needs no key here: the key file is beside it."""
-    key = {} if url.startswith("sqlite") else {"NCCO_KEY": KEY}
+    given = {} if url.startswith("sqlite") else {"NCCO_KEY": key}
     return running.plain_environment(
         home,
         NCCO_DATABASE_URL=url,
@@ -23,14 +31,27 @@ def settings(home: Path, url: str, flows: str) -> dict[str, str]:
         NCCO_PUBLIC_URL="https://calls.example.com",
         NCCO_FLOWS=str(HERE / "flows" / flows),
         FLOW_OFFICE="http://127.0.0.1:9",
-        **key,
+        **given,
     )
 
 
 @contextmanager
-def serving(home: Path, url: str, flows: str, *, ncco: str = NCCO) -> Iterator[str]:
+def serving(home: Path, url: str, flows: str, *, key: str = KEY, ncco: str = NCCO) -> Iterator[str]:
     """Run `ncco serve`. Yields its address once it is ready."""
-    with running.running_server(home, "--port", "0", cwd=home, env=settings(home, url, flows), ncco=ncco) as server:
+    with running.running_server(
+        home, "--port", "0", cwd=home, env=settings(home, url, flows, key), ncco=ncco
+    ) as server:
         running.wait_until_ready(server.address)
         yield server.address
+        server.stop()
+
+
+@contextmanager
+def server_of(dotenv: Path, home: Path, *, ncco: str = NCCO) -> Iterator[running.RunningServer]:
+    """Run `ncco serve` in a new project with this file as its `.env`, until the server is ready."""
+    shutil.copy(dotenv, home / ".env")
+    shutil.copytree(HERE / "flows" / "second", home / "flows")
+    with running.running_server(home, "--port", "0", cwd=home, ncco=ncco) as server:
+        running.wait_until_ready(server.address)
+        yield server
         server.stop()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, Protocol
+from typing import Final
 
+from ncco_server.cli.explain import Rule, fix_of
 from ncco_server.flow.issues import RULES as FLOW_RULES
 from ncco_server.flow.issues import RUNNING_RULES
 from ncco_server.ncco import RULES as NCCO_RULES
@@ -41,17 +42,6 @@ NCCO_CHAPTERS: Final[Mapping[str, str]] = {
 }
 
 
-class Rule(Protocol):
-    """What the rules of all tables have in common."""
-
-    @property
-    def code(self) -> str: ...
-    @property
-    def title(self) -> str: ...
-    @property
-    def cure(self) -> str: ...
-
-
 def rules() -> Iterator[Rule]:
     """Every rule in every table."""
     for table in (FLOW_RULES, RUNNING_RULES, TEXT_RULES, NCCO_RULES):
@@ -81,8 +71,9 @@ def _chapter(title: str, of: Iterable[Rule]) -> str:
 
 
 def _section(rule: Rule) -> str:
-    joint = "." if rule.cure[:1].isupper() else ":"
-    return f"**{rule.code}** {_capitalized(_escaped(rule.title))}{joint} {_escaped(rule.cure)}.\n"
+    fix = fix_of(rule)
+    joint = "." if fix[:1].isupper() else ":"
+    return f"**{rule.code}** {_capitalized(_escaped(rule.title))}{joint} {_escaped(fix)}.\n"
 
 
 def _capitalized(text: str) -> str:

@@ -10,11 +10,11 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 from ncco_server.flow.loader import load
+from ncco_server.service.call_results import add_up
 from ncco_server.service.jobs import JobListener, every, hold
 from ncco_server.service.library import Library
-from ncco_server.service.result_rows import ResultRows
 from ncco_server.service.retention import sweep_calls
-from ncco_server.store import Leases, milliseconds, open_store
+from ncco_server.store import Leases, open_store
 
 BEAT_S = 0.2
 KEPT_FOR = timedelta(days=30)
@@ -23,21 +23,17 @@ KEPT_FOR = timedelta(days=30)
 async def main(url: str, ahead: timedelta) -> None:
     """Do the work until killed."""
     async with open_store(url) as store:
-        rows = ResultRows(store)
         library = Library(store, lambda: load({}))
 
-        async def complete() -> float:
-            await rows.complete(milliseconds(datetime.now(UTC) + ahead))
+        async def add_up_results() -> float:
+            await add_up(store)
             return 0.01
-
-        async def add_up() -> None:
-            await rows.count()
 
         async def delete() -> None:
             await sweep_calls(store, library, datetime.now(UTC) + ahead, KEPT_FOR)
 
         async def work() -> None:
-            await asyncio.gather(*(every(0.05, job, "job", JobListener()) for job in (complete, add_up, delete)))
+            await asyncio.gather(*(every(0.05, job, "job", JobListener()) for job in (add_up_results, delete)))
 
         await hold(Leases(store.database), "calls", work, JobListener(), beat_s=BEAT_S)
 

@@ -70,11 +70,10 @@ def url(database: str, tmp_path: Path) -> str:
 
 @pytest.fixture
 async def store(url: str) -> AsyncIterator[Store]:
-    """Calls that an older version ended, some of which are too old to keep."""
+    """Ended calls, some of which are too old to keep."""
     async with open_store(url) as store:
         await add_calls(store, "old", OLD, timedelta(days=60))
         await add_calls(store, "new", NEW, timedelta(days=1))
-        await store.results.begin(-1, milliseconds(datetime.now(UTC)))
         yield store
 
 

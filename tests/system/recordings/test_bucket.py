@@ -138,7 +138,7 @@ def test_a_message_survives_failures_of_the_bucket(
     leave_message(server, "leg-1", media.put("/v1/files/1"))
     (row,) = until(lambda: [row for row in recordings(server) if row["problem"]])
     assert ("waiting", "the bucket answers AccessDenied") == (row["state"], row["problem"])
-    assert "allow this user to put, get and delete objects" in row["cure"]
+    assert "allow this user to put, get and delete objects" in row["fix"]
     storage.fault = lambda *_: None
     assert 0 == ncco("recordings", "retry", cwd=server.home, env=server.settings).exit_code
     until(lambda: "kept" == recordings(server)[0]["state"])
@@ -233,5 +233,5 @@ def test_doctor_tests_the_bucket(tmp_path: Path, storage: S3Server, changes: dic
     [found] = [each for each in json.loads(shown.stdout)["checks"] if each["check"] == "recordings"]
 
     assert ("error" if changes else "ok", True) == (found["status"], said in found["message"]), found
-    assert bool(changes) == bool(found["cure"])
+    assert bool(changes) == bool(found["fix"])
     assert {} == storage.objects

@@ -200,7 +200,7 @@ def test_without_a_key_a_message_waits_and_says_why_until_there_is_one(tmp_path:
         post(server, "/webhooks/event", conversation_uuid="CON-9", recording_uuid="r9", recording_url=url)
         (row,) = until(lambda: [row for row in listed(server) if row["problem"]])
         assert ("waiting", 0) == (row["state"], row["tries"])
-        assert "VONAGE_PRIVATE_KEY" in row["cure"]
+        assert "VONAGE_PRIVATE_KEY" in row["fix"]
         server.end()
         server.settings |= {"VONAGE_APPLICATION_ID": APPLICATION_ID, "VONAGE_PRIVATE_KEY": pem()}
         server.start()

@@ -21,7 +21,6 @@ RARE: Final = {
     "the Voice API": "ncco_server.vonage.voice_api",
     "the placing API": "ncco_server.web.placing_api",
     "the console's process": "ncco_server.cli.console_process",
-    "old results": "ncco_server.service.old_results",
     "syntax errors": "ncco_server.flow.source.syntax",
     "editing": "ncco_server.flow.editing",
     "pictures": "ncco_server.flow.svg",

@@ -87,7 +87,7 @@ async def test_no_route_answers_without_a_session(console: FastAPI) -> None:
             page = await stranger.request(method, path)
             script = await stranger.request(method, path, headers={"Accept": "application/json"})
         assert (401, 401) == (page.status_code, script.status_code), f"{method} {path}"
-        assert {"detail", "fix", "cure"} == script.json().keys()
+        assert {"detail", "fix"} == script.json().keys()
 
 
 async def test_no_route_accepts_a_forged_cookie(console: FastAPI, client: httpx.AsyncClient) -> None:
@@ -548,7 +548,7 @@ async def test_a_changed_cookie_opens_nothing() -> None:
 
 
 async def test_a_session_row_in_a_restored_database_logs_nobody_in(tmp_path: Path) -> None:
-    """Version 0.2 kept sessions in this table; with `--dev`, the credential was the same everywhere."""
+    """Not even one that those who made the archive have chosen."""
     id_, now = "chosen by those who made the archive", int(datetime.now(UTC).timestamp() * 1000)
     with closing(sqlite3.connect(tmp_path / "calls.db")) as database:
         database.execute("CREATE TABLE ncco_console_sessions (hash PRIMARY KEY, credential, created_at, used_at)")
@@ -639,7 +639,7 @@ async def test_errors_are_pages_for_people_and_json_for_scripts(console: FastAPI
             script = await known.get(path)
             assert (status, status) == (page.status_code, script.status_code)
             assert "<h1>" in page.text
-            assert script.json()["cure"]
+            assert script.json()["fix"]
             assert "secret of the program" not in page.text + script.text
             assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
 

@@ -21,7 +21,7 @@ from ncco_server.errors import StoreError
 from ncco_server.results import CHOSEN
 from ncco_server.service.exports import BATCH
 from ncco_server.settings import Settings
-from ncco_server.store import RecordingRow, ResultProgress, milliseconds, moment_of, open_store
+from ncco_server.store import RecordingRow, milliseconds, moment_of, open_store
 from ncco_server.web import create_app
 from tests.support.stored_rows import end_call, session_row, turn_row, webhook_row
 from tests.unit.console.conftest import logged_in, settings_for
@@ -247,21 +247,6 @@ async def test_the_page_of_a_call_polls_only_while_it_waits_for_a_recording(shop
     page = (await shop.console.get("/calls/aaaaaaaa")).text
     assert (True, is_due) == ("every 2s" in open_page, "every 2s" in page)
     assert "messages from:body" in page
-
-
-async def test_pages_say_since_when_results_are_complete(tmp_path: Path) -> None:
-    (tmp_path / "flows").mkdir()
-    yesterday = milliseconds(datetime.now(UTC) - timedelta(1))
-    app = create_console(settings(tmp_path), Services(), dev=True)
-    notes = {"/home": "still being counted", "/calls": "still being prepared", "/report": "still being counted"}
-    async with open_store(settings(tmp_path).database_url) as store, await logged_in(app) as console:
-        for oldest, are_shown in ((5, True), (0, False)):
-            await store.results.begin(-1, 0)
-            await store.results.write((), 0, ResultProgress(oldest, 0, yesterday), -1)
-            for path, words in notes.items():
-                page = (await console.get(path)).text
-                assert are_shown is (words in page), path
-                assert are_shown is (moment_of(yesterday).isoformat(timespec="seconds") in page), path
 
 
 async def test_search_ignores_upper_and_lower_case(shop: Shop) -> None:

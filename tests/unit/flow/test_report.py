@@ -161,7 +161,6 @@ def test_json_holds_every_field() -> None:
                 "code": "E214",
                 "message": 'unknown step "supprt"',
                 "fix": 'did you mean "support"?',
-                "cure": 'did you mean "support"?',
             }
         ],
     }

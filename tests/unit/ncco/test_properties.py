@@ -99,7 +99,7 @@ def test_check_never_raises_on_arbitrary_json(document: object) -> None:
 def test_check_never_raises_on_changed_nccos_and_its_messages_can_be_printed(document: Any) -> None:
     issues = check(document)
 
-    assert json.dumps([(issue.path, issue.message, issue.cure) for issue in issues], ensure_ascii=False).encode()
+    assert json.dumps([(issue.path, issue.message, issue.fix) for issue in issues], ensure_ascii=False).encode()
     assert all(issue.severity == RULES[issue.code].severity for issue in issues)
 
 

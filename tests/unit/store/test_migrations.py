@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -12,10 +11,8 @@ import pytest
 import pytest_asyncio
 
 from ncco_server.errors import StoreUnusable
-from ncco_server.store import BackupRow, Backups, CallFilter, Schema, Store, open_store
-from ncco_server.store.database import Work
+from ncco_server.store import Schema, Store, open_store
 from ncco_server.store.migrations import ADDITIONS, MIGRATIONS
-from ncco_server.store.sql import Sql
 from tests.support import postgres_server
 from tests.support.postgres_stores import ask, make_postgres
 from tests.support.stored_rows import end_call, hook_row, new_call, revision_row, session_row, turn_row, webhook_row
@@ -31,21 +28,9 @@ def old_sqlite(folder: Path, sample: str = "sqlite-0001.sql") -> Store:
     return open_store(f"sqlite:///{folder}/calls.db")
 
 
-def sqlite_of_0_2(folder: Path) -> Store:
-    shutil.copy(WHOLE / "sqlite-0.2" / "ncco.db", folder / "calls.db")
-    return old_sqlite(folder, "more-of-0.2.sql")
-
-
 def old_postgres(folder: Path) -> Store:
     store = bare_postgres(folder)
     run_in_postgres((SAMPLES / "postgres-0001.sql").read_text("utf-8"))
-    return store
-
-
-def postgres_of_0_2(folder: Path) -> Store:
-    store = bare_postgres(folder)
-    run_in_postgres((WHOLE / "postgres-0.2" / "ncco.sql").read_text("utf-8"))
-    run_in_postgres((SAMPLES / "more-of-0.2.sql").read_text("utf-8"))
     return store
 
 
@@ -96,20 +81,6 @@ async def test_a_missing_store_has_no_schema_and_asking_does_not_create_one(kind
 
     assert [Schema("", known[-1], known, additions=ADDED)] * 2 == [await store.schema(), await store.schema()]
     assert [] == list(tmp_path.iterdir())  # noqa: ASYNC240 - nothing else runs in this loop
-
-
-@pytest.mark.parametrize("kind", BARE)
-async def test_only_a_new_database_deletes_calls_by_default(kind: str, tmp_path: Path) -> None:
-    old = OLD[kind](tmp_path)
-    await old.open()
-    await old.close()
-    assert (await old.schema()).retention_days is None
-
-    (tmp_path / "new").mkdir()
-    new = BARE[kind](tmp_path / "new")
-    await new.open()
-    await new.close()
-    assert 90 == (await new.schema()).retention_days
 
 
 async def test_calls_of_the_first_schema_are_kept(store: Store) -> None:
@@ -163,63 +134,6 @@ async def test_hosts_that_start_at_once_create_the_tables_once(kind: str, tmp_pa
     await asyncio.gather(*(store.close() for store in stores))
 
     assert (await first.schema()).is_complete
-
-
-# Databases of version 0.2.0
-
-
-TURN_OF_0_2 = """
-    INSERT INTO turns (
-        call_key, number, ncco, trace, inputs, webhook, cause_turn, cause_wait, cause_status, created_at
-    )
-    SELECT key, 9, $2, $3, $2, 'w', 8, 0, '', 1 FROM calls WHERE id = $1
-"""
-OF_0_2: dict[str, Callable[[Path], Store]] = {"sqlite": sqlite_of_0_2, "postgres": postgres_of_0_2}
-OVER, FAILED = (f"{letter * 8}-0000-4000-8000-000000000001" for letter in "56")
-
-
-async def failed_calls(store: Store) -> list[str]:
-    async with store.records() as records:
-        return [call.session.id for call in await records.calls(9, wanted=CallFilter(has_failed=True))]
-
-
-@pytest.mark.parametrize("kind", OF_0_2)
-async def test_a_database_of_0_2_keeps_its_schema_and_all_its_data(kind: str, tmp_path: Path) -> None:
-    store = OF_0_2[kind](tmp_path)
-    before = await store.schema()
-    failed_before = await failed_calls(store)
-    await store.open()
-    after = await store.schema()
-
-    assert (before.found, (), ADDED) == (after.found, before.missing, before.additions)
-    assert after.is_complete
-    assert 90 == after.retention_days
-    call = await store.load(FAILED)
-    assert call is not None and 2 == call.version
-    assert [FAILED] == failed_before == await failed_calls(store)
-    assert [] == await store.calls_of(OVER)
-    assert ["routed", "saved"] == sorted(hook.name for hook in await store.hooks(9))
-    revision = await store.revision(call.revision)
-    assert revision is not None and "house" == revision.flow
-    assert [OVER] == [row.session for row in await store.recordings.list(9)]
-    assert BackupRow(1_772_625_600_000, 4096) == await Backups(store.database).last()
-    await store.close()
-
-
-@pytest.mark.parametrize("kind", OF_0_2)
-async def test_a_host_of_0_2_keeps_working_beside_a_new_one(kind: str, tmp_path: Path) -> None:
-    store = OF_0_2[kind](tmp_path)
-    await store.open()
-    await store.open_call(session_row("new"), turn_row("new", has_failed=True), webhook_row("new"))
-
-    def write_as_0_2() -> Work[None]:
-        yield Sql(TURN_OF_0_2), (OVER, b"[]", b'[{"did":"failed"}]')
-
-    await store.database.write(write_as_0_2)
-
-    assert {"new", OVER, FAILED} == set(await failed_calls(store))
-    assert [(1,)] == await store.database.read(Sql("SELECT count(*) FROM ncco_console_sessions"))
-    await store.close()
 
 
 def empty_url() -> str:

@@ -157,7 +157,7 @@ async def test_connection_of_a_cancelled_query_is_closed_when_the_query_has_ende
     is_reading = asyncio.Event()
 
     async def count() -> None:
-        async with database.reading() as (read, _):
+        async with database.reading() as read:
             await read(Sql("SELECT 1"))
             is_reading.set()
             await read(Sql(COUNT_FOR_A_WHILE))
@@ -171,7 +171,7 @@ async def test_connection_of_a_cancelled_query_is_closed_when_the_query_has_ende
     for thread in threading.enumerate():
         if thread.name == f"closes {path}":
             await asyncio.to_thread(thread.join)
-    async with database.reading() as (read, _):
+    async with database.reading() as read:
         assert [(0,)] == await read(Sql("SELECT count(*) FROM calls"))
     with pytest.raises(StoreUnavailable):
         await read(Sql("SELECT 1"))

@@ -174,7 +174,7 @@ async def test_a_wrong_request_is_explained_and_not_stored(
     assert status == response.status_code
     if where is not None:
         assert where == response.json()["detail"]["where"]
-        assert response.json()["detail"]["cure"]
+        assert response.json()["detail"]["fix"]
     assert [] == (await client.get("/calls")).json()["calls"]
 
 
@@ -271,8 +271,8 @@ async def test_every_refusal_has_the_same_form(client: Client, status: int, cont
     headers = {"Idempotency-Key": "k1", "Content-Type": "application/json"}
     refused = await client.post("/calls", content=content, headers=headers)
     assert status == refused.status_code
-    assert {"where", "problem", "fix", "cure"} == refused.json()["detail"].keys()
-    assert all(refused.json()["detail"][name] for name in ("problem", "fix", "cure"))
+    assert {"where", "problem", "fix"} == refused.json()["detail"].keys()
+    assert all(refused.json()["detail"][name] for name in ("problem", "fix"))
 
 
 async def test_a_body_is_json_whatever_its_content_type(client: Client) -> None:

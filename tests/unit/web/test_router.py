@@ -216,7 +216,7 @@ async def test_without_its_lifespan_a_program_says_what_is_missing(home: Path) -
         reply = await client.post("/webhooks/answer", json=CALL)
 
     assert 503 == reply.status_code
-    assert "with TestClient(app):" in reply.json()["cure"]
+    assert "with TestClient(app):" in reply.json()["fix"]
 
 
 def test_without_a_secret_the_traceback_says_what_to_set(home: Path) -> None:

@@ -13,7 +13,6 @@ import click
 from ncco_server.flow.language.exits import Goto
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.report import annotation, printable, report
-from ncco_server.issue import fix_keys
 from ncco_server.service.outcomes import FlowOutcome
 from ncco_server.simulator.legs import BETWEEN_KEYS_S
 from ncco_server.simulator.parties import ENDLESS
@@ -100,7 +99,7 @@ def as_json(suites: Sequence[Suite], short: Sequence[str] = ()) -> str:
         "played": len(results),
         "differing": sum(not result.holds for result in results),
         "issues": [
-            _json_place(issue.place) | _fields(issue, "severity", "code", "message") | fix_keys(issue.cure)
+            _json_place(issue.place) | _fields(issue, "severity", "code", "message") | {"fix": issue.cure}
             for suite in suites
             for issue in suite.issues
         ],
