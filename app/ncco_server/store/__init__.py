@@ -13,6 +13,7 @@ from ncco_server.store.database import Database, give_way
 from ncco_server.store.function_results import FunctionResultRow, FunctionResults
 from ncco_server.store.leases import LeaseRow, Leases
 from ncco_server.store.results import (
+    LOST,
     QUARTER_MS,
     EndOfCall,
     ResultRow,
@@ -90,6 +91,7 @@ __all__ = [
     "ANY_PLACED",
     "ANY_RECORDING",
     "COMPLETED",
+    "LOST",
     "QUARTER_MS",
     "AlreadyOpen",
     "ApiKeyRow",
