@@ -125,4 +125,4 @@ async def test_follow_shows_new_calls_and_changed_ones() -> None:
         await calls.aclose()
 
     assert ["first", "second", "first"] == [each.id for each in (first, second, changed)]
-    assert ("hung-up", "unknown") == (changed.state, changed.result)
+    assert ("hung-up", "missed") == (changed.state, changed.result)

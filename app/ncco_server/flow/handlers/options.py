@@ -64,6 +64,7 @@ class ConnectOptions(TypedDict, total=False):
     advancedMachineDetection: Mapping[str, Any] | None
     ringbackTone: str | None
     shaken: str | None
+    callScreener: Any
 
 
 class AskOptions(TypedDict, total=False):

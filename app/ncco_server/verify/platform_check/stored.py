@@ -11,11 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final, NamedTuple, TypeAlias
-from urllib.parse import parse_qsl
 
-from ncco_server.ncco.webhooks import decode_json_fields
 from ncco_server.service.recorded_calls import digits_of
-from ncco_server.service.written_rows import Token
+from ncco_server.service.written_rows import Token, fields_of
 from ncco_server.simulator.assumptions import Assumption, assumptions
 from ncco_server.store import milliseconds
 from ncco_server.store.records import Records
@@ -113,7 +111,7 @@ class _Call:
         for row in timeline.webhooks:
             if (row.kind, row.body) not in seen:  # a repeated webhook counts once
                 seen.add((row.kind, row.body))
-                self.received.append(_Received(row, _fields(row)))
+                self.received.append(_Received(row, fields_of(row)))
         self.nccos = {turn.number: _actions(turn.ncco) for turn in timeline.turns}
 
     def of(self, kind: str) -> list[_Received]:
@@ -143,15 +141,6 @@ class _Call:
         """The only input action of a webhook's NCCO."""
         inputs = [each for each in self.nccos.get(webhook.row.turn, ()) if each.get("action") == "input"]
         return inputs[0] if len(inputs) == 1 else None
-
-
-def _fields(row: WebhookRow) -> Mapping[str, Any]:
-    try:
-        text = row.body.decode()
-        found = dict(parse_qsl(text, keep_blank_values=True)) if row.method == "GET" else json.loads(text)
-    except ValueError:
-        return {}
-    return decode_json_fields(found) if isinstance(found, dict) else {}
 
 
 def _actions(ncco: bytes) -> Sequence[Mapping[str, Any]]:
