@@ -12,17 +12,16 @@ from types import MappingProxyType
 from typing import Final
 
 import pytest
-import yaml
 
 from ncco_server.flow.editing.fixes import quick_fix, tried_fixes, with_edits
 from ncco_server.flow.issues import PHASES, RULES, FlowIssue
 from ncco_server.flow.loader import load
 from tests.support.cases import each_case
+from tests.support.checked_projects import CHECKED, cases_of, files_of
 from tests.unit.flow.test_changed_projects import PROJECTS
 
 TODAY: Final = date(2026, 1, 1)
 EXAMPLE: Final = re.compile(r"^#=== (\S+)\n", re.MULTILINE)
-CHECKED: Final = Path(__file__).parents[2] / "contract" / "check"
 FILES: Final = ("yaml", "hours", "hooks", "targets", "variables")
 """Data of `ncco check` that are tried beside the examples of the rules."""
 MOST_OF_A_CODE: Final = 4
@@ -47,9 +46,11 @@ def cases() -> Iterator[tuple[str, dict[str, str]]]:
     for code in RULES:
         yield code, example_of(code)
     for name in FILES:
-        for case in yaml.load((CHECKED / f"{name}.yaml").read_bytes(), yaml.CSafeLoader):
-            if all(isinstance(text, str) for text in case["files"].values()):
-                yield f"{name}: {case['name']}", case["files"]
+        for case in cases_of(CHECKED / f"{name}.yaml"):
+            files = files_of(*case.values)
+            texts = {path: text for path, text in files.items() if isinstance(text, str)}
+            if texts == files:
+                yield f"{name}: {case.id}", texts
 
 
 def issues_of(texts: Mapping[str, str], env: Mapping[str, str] = MappingProxyType({})) -> tuple[FlowIssue, ...]:
@@ -135,18 +136,18 @@ def left_behind(texts: Mapping[str, str], known: Iterable[FlowIssue]) -> list[tu
     return left
 
 
-@each_case("project", sorted((CHECKED / "faults").glob("*.yaml")), ids=lambda path: path.stem)
-def test_fixes_of_single_errors_leave_no_issue_where_the_data_say_so(project: Path) -> None:
-    data = yaml.load(project.read_bytes(), yaml.CSafeLoader)
-    found, expected = set(), {title for title, case in data["faults"].items() if case.get("fixed")}
-    for title, case in data["faults"].items():
-        texts = dict(data["files"])
-        changed = case.get("in", next(iter(texts)))
-        texts[changed] = texts[changed].replace(*case["replace"])
-        for issue in issues_of(texts, data["env"])[:1]:
+@each_case("file", sorted((CHECKED / "faults").glob("*.yaml")), ids=lambda path: path.stem)
+def test_fixes_of_single_errors_leave_no_issue_where_the_data_say_so(file: Path) -> None:
+    found, expected = set(), set()
+    for param in cases_of(file):
+        project, case = param.values
+        texts = {path: str(text) for path, text in files_of(project, case).items()}
+        if case.get("fixed"):
+            expected.add(param.id)
+        for issue in issues_of(texts, project.get("env", {}))[:1]:
             fix = quick_fix(issue, texts)
-            if fix and not issues_of(with_edits(texts, fix.edits), data["env"]):
-                found.add(title)
+            if fix and not issues_of(with_edits(texts, fix.edits), project.get("env", {})):
+                found.add(param.id)
     assert expected == found
 
 

@@ -20,6 +20,8 @@ from tests.support.cases import each_case
 TODAY = date(2026, 1, 1)
 APPLIED: dict[str, list[str]] = yaml.load(Path(__file__).with_name("applied_cures.yaml").read_bytes(), yaml.CSafeLoader)
 """By code: the edits that an author makes who follows a cure that leaves a choice."""
+PLACES: dict[str, str] = yaml.load(Path(__file__).with_name("rule_places.yaml").read_bytes(), yaml.CSafeLoader)
+"""By code: where the issue of its bad example is, as file:line:column."""
 SETTINGS = {"W302": {"MUSIC_URL": "https://audio.example.com"}}
 """By code: what its cure says to set in the environment."""
 
@@ -50,7 +52,8 @@ def issues_of(
 def test_the_bad_example_of_a_rule_breaks_only_this_rule(code: str, tmp_path: Path) -> None:
     issues = issues_of(RULES[code].bad, tmp_path, env={}, modules=(), code=code)
 
-    assert [(code, RULES[code].severity)] == [(issue.code, issue.severity) for issue in issues]
+    found = [(issue.code, issue.severity, str(issue.place).replace(f"{tmp_path}/", "")) for issue in issues]
+    assert [(code, RULES[code].severity, PLACES[code])] == found
     assert issues[0].message
     assert issues[0].cure
 
