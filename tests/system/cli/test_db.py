@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from ncco_server.store.migrations import MIGRATIONS
 from tests.support.postgres_stores import ask, empty_database
 from tests.system.cli.projects import ncco
 
@@ -54,14 +52,6 @@ def test_newer_schema_cannot_be_used(old: Path) -> None:
         assert 2 == refused.exit_code
         assert "has schema 9999, but this version knows only versions up to" in refused.output
         assert "fix: start the newer version" in refused.output
-
-
-def test_the_page_of_upgrades_names_the_newest_schemas() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "how-to" / "upgrade.md").read_text("utf-8")
-    newest = ".".join(version("ncco-server").split(".")[:2])
-
-    sqlite, postgres = (MIGRATIONS[name][-1].version for name in ("sqlite", "postgres"))
-    assert f"| {newest} | {sqlite} | {postgres} | " in page
 
 
 def test_postgresql_is_named_without_its_user(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -300,7 +300,7 @@ def test_variables_can_be_given() -> None:
         (["https://example.com/answer", "--live"], "--live and --env are for flows"),
         (["--at", "tomorrow"], "tomorrow is not a valid time"),
         (["--at", "9999-12-31T23:59-14:00"], "is too far in the past or the future; use a year from 2000 to 2100"),
-        (["--from", "bob"], "bob is not a phone number"),
+        (["--from", "bob"], "bob: a phone number is needed"),
         (["--env", "CRM"], "CRM is not NAME=VALUE"),
         (["--save", "calls.txt"], "calls.txt is not the name of a scenario file"),
         (["--save", "flows.yaml/"], "flows.yaml is a folder"),

@@ -186,7 +186,7 @@ def test_with_a_password_a_server_for_real_calls_asks_for_it(tmp_path: Path) -> 
         httpx.Client(headers={"Accept": "text/html"}, timeout=WITHIN_S) as browser,
     ):
         soon(lambda: "Open the console" in server.printed, "no address was printed")
-        found = re.search(r"Open the console in a browser: (http://127\.0\.0\.1:\d+/)\n", server.printed)
+        found = re.search(r"Open the console in a browser: (http://127\.0\.0\.1:\d+/)", server.printed)
         assert found
         page = browser.get(f"{found[1]}calls")
         wrong = browser.post(f"{found[1]}login", data={"password": "wrong"})
