@@ -70,7 +70,7 @@ def with_marks(value: Any) -> Any:
     if isinstance(value, str):
         return value if isinstance(value, Token) or not _LIKE_TOKEN.match(value) else _TEXT + value
     if isinstance(value, Mapping):
-        return {name: with_marks(each) for name, each in value.items()}
+        return {str(name): with_marks(each) for name, each in value.items()}
     return [with_marks(each) for each in value] if isinstance(value, list | tuple) else value
 
 

@@ -136,7 +136,8 @@ class Redactor:
             entries = inner.get(None, ())
             return [self.redact(type_.entry, each, entries, f"{path}[{at}]") for at, each in enumerate(value)]
         if isinstance(value, dict):
-            return {self._text(name): self.redact(type_.entry, each, (), path) for name, each in value.items()}
+            # As plain text, since JSON takes no subclass of it as a key.
+            return {str(self._text(name)): self.redact(type_.entry, each, (), path) for name, each in value.items()}
         if isinstance(value, str) and type_.name in ("text", "any"):
             return self._text(value)
         if value is None or isinstance(value, bool) or not self._sensitive.are_part_of(value):
