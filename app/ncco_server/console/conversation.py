@@ -11,7 +11,7 @@ from ncco_server.engine.session import CalledFunction, StoredAnswer
 from ncco_server.service.documents import HookDocument
 from ncco_server.service.phone_numbers import readable
 from ncco_server.service.recorded_calls import TimelineEntry, action_summary, entries_of, json_object, words_of
-from ncco_server.service.written_rows import Token, encrypted_options
+from ncco_server.service.written_rows import MaskedText, encrypted_options
 from ncco_server.store import Timeline
 
 DOTS: Final = "••••"
@@ -102,7 +102,7 @@ def _with_dots(value: Any) -> Any:
         return {name: _with_dots(each) for name, each in value.items()}
     if isinstance(value, list):
         return [_with_dots(each) for each in value]
-    return DOTS if isinstance(value, Token) else value
+    return DOTS if isinstance(value, MaskedText) else value
 
 
 def _place(line: Mapping[str, Any]) -> tuple[str, str]:
@@ -162,7 +162,7 @@ def _plain(entry: TimelineEntry, timeline: Timeline) -> str:
             return "The call comes in"
         case "input" if "speech" in fields:
             heard = words_of(fields)
-            return f"“{heard}”" if heard and not isinstance(heard, Token) else ""
+            return f"“{heard}”" if heard and not isinstance(heard, MaskedText) else ""
         case "record":
             return "The message ends"
         case "called":

@@ -16,7 +16,7 @@ from ncco_server.ncco.actions import ACTIONS
 from ncco_server.ncco.webhooks import FALLBACK_REASONS, as_text
 from ncco_server.service.delivery import ANSWER_FIELDS
 from ncco_server.service.written_rows import (
-    Token,
+    MaskedText,
     body_document,
     encrypted_options,
     fields_of,
@@ -132,7 +132,7 @@ def spoken_in(body: bytes) -> Iterator[str]:
                 text = without_marks(text)
             elif "text" in encrypted_options(part):
                 continue
-            if isinstance(text, str) and not isinstance(text, Token):
+            if isinstance(text, str) and not isinstance(text, MaskedText):
                 yield _TAG.sub("", text)
 
 
@@ -188,7 +188,7 @@ def _best_result(fields: Mapping[str, Any]) -> dict[str, Any] | None:
 def _input(fields: Mapping[str, Any]) -> str:
     digits = digits_of(fields)
     if digits:
-        return "pressed keys (not stored)" if isinstance(digits, Token) else f"pressed {digits}"
+        return "pressed keys (not stored)" if isinstance(digits, MaskedText) else f"pressed {digits}"
     speech = fields.get("speech")
     speech = speech if isinstance(speech, dict) else {}
     best = _best_result(fields)
@@ -196,7 +196,7 @@ def _input(fields: Mapping[str, Any]) -> str:
         return f"not understood: {speech['error']}" if speech.get("error") else "silence"
     text = best.get("text", "")
     confidence = best.get("confidence")
-    if isinstance(text, Token):
+    if isinstance(text, MaskedText):
         return "said words (not stored)"
     return f'said "{text}"' + (f" (confidence {confidence})" if confidence else "")
 

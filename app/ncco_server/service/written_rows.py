@@ -53,33 +53,33 @@ NAME_LIMIT: Final = 200
 _URL_LIMIT: Final = 2_000
 
 
-class Token(str):
+class MaskedText(str):
     """Replaces a sensitive value. A text that begins in the same way is none."""
 
     __slots__ = ()
 
 
-def mask(key: bytes, session: str, secret: str) -> Token:
+def mask(key: bytes, session: str, secret: str) -> MaskedText:
     """Equal secrets of a call get the same token."""
     digest = hmac.digest(key, f"{session}\0{secret}".encode(), "sha256")
-    return Token(f"{MASKED}{digest[:8].hex()}")
+    return MaskedText(f"{MASKED}{digest[:8].hex()}")
 
 
 def with_marks(value: Any) -> Any:
     """The value to store: only its tokens begin like one."""
     if isinstance(value, str):
-        return value if isinstance(value, Token) or not _LIKE_TOKEN.match(value) else _TEXT + value
+        return value if isinstance(value, MaskedText) or not _LIKE_TOKEN.match(value) else _TEXT + value
     if isinstance(value, Mapping):
         return {str(name): with_marks(each) for name, each in value.items()}
     return [with_marks(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def without_marks(value: Any) -> Any:
-    """The stored value, with tokens as `Token`. Earlier versions marked no texts: what looks like a token is one."""
+    """The stored value, with tokens as `MaskedText`: what looks like one, since others have a mark."""
     if isinstance(value, str):
         if not _LIKE_TOKEN.match(value):
             return value
-        return Token(value) if value.startswith(MASKED) else value.removeprefix(_TEXT)
+        return MaskedText(value) if value.startswith(MASKED) else value.removeprefix(_TEXT)
     if isinstance(value, dict):
         return {name: without_marks(each) for name, each in value.items()}
     return [without_marks(each) for each in value] if isinstance(value, list) else value
@@ -88,7 +88,7 @@ def without_marks(value: Any) -> Any:
 def has_token(value: Any) -> bool:
     if isinstance(value, dict):
         return any(map(has_token, value.values()))
-    return any(map(has_token, value)) if isinstance(value, list) else isinstance(value, Token)
+    return any(map(has_token, value)) if isinstance(value, list) else isinstance(value, MaskedText)
 
 
 def stored_ncco(turn: Turn, ncco: bytes) -> bytes:

@@ -138,15 +138,6 @@ async def test_an_empty_database_is_refused(sql: str, tmp_path: Path) -> None:
         await restored(tmp_path, archive_of(changed(tmp_path, b"", sql) if sql else b""))
 
 
-async def test_sessions_of_consoles_are_not_restored(tmp_path: Path, database: bytes) -> None:
-    sql = "CREATE TABLE ncco_console_sessions (token text); INSERT INTO ncco_console_sessions VALUES ('link')"
-    await restored(tmp_path, archive_of(changed(tmp_path, database, sql)))
-    with closing(sqlite3.connect(tmp_path / "home" / "ncco.db")) as connection:
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-
-    assert "ncco_console_sessions" not in tables
-
-
 def bomb(files: dict[str, int]) -> bytes:
     """A compressed archive of files that contain only zeros; `files` has their sizes."""
     packed = io.BytesIO()

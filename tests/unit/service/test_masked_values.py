@@ -14,7 +14,7 @@ from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.model import Flow
 from ncco_server.service.recorded_calls import entries_of, spoken_in
 from ncco_server.service.replay import replay
-from ncco_server.service.written_rows import Token, has_token, mask, with_marks, without_marks
+from ncco_server.service.written_rows import MaskedText, has_token, mask, with_marks, without_marks
 from ncco_server.store import Store, Timeline
 from tests.unit.service.served_call import LEG, POLICY, ServedCall, delivery, reader, service_at
 
@@ -96,7 +96,7 @@ async def test_a_sensitive_answer_stays_hidden(store: Store, tmp_path: Path) -> 
     (reason,) = (each for entry in conversation(timeline, []) for each in entry["reasons"] if each.answer)
     (turn,) = replay(timeline, flow_of(tmp_path), POLICY)
 
-    assert isinstance(answer.value["pin"], Token)
+    assert isinstance(answer.value["pin"], MaskedText)
     assert {"text": "secret:0123456789abcdef", "pin": DOTS, "ok": True} == orjson.loads(reason.answer)
     assert "the answer of the lookup note is sensitive, so it was not stored" == turn["because"]
 
@@ -108,7 +108,7 @@ def test_marks_are_taken_off_again(text: str) -> None:
     read = without_marks(kept)
 
     assert {"a": [text, token], "b": [text]} == read
-    assert [False, True] == [isinstance(each, Token) for each in read["a"]]
+    assert [False, True] == [isinstance(each, MaskedText) for each in read["a"]]
 
 
 def test_a_token_that_an_earlier_version_stored_is_one() -> None:

@@ -21,7 +21,7 @@ from ncco_server.errors import AppError
 from ncco_server.flow.language.returns import OK
 from ncco_server.ncco.webhooks import EXPECTED_SPEECH_ERRORS, AnswerWebhook, InputWebhook, RecordWebhook, recognise
 from ncco_server.service.recorded_calls import TimelineEntry, answers_in, digits_of, entries_of, functions_in, words_of
-from ncco_server.service.written_rows import REFUSED, Token, without_marks
+from ncco_server.service.written_rows import REFUSED, MaskedText, without_marks
 from ncco_server.simulator.parties import PartyOutcome
 from ncco_server.store import Timeline, TurnRow, moment_of
 from ncco_server.verify.played_call import MOST_INPUTS, CannotDo
@@ -129,7 +129,7 @@ def _input_of(entry: TimelineEntry) -> ScriptStep | None:
         raise CannotRepeat("one of its webhooks could not be read")
     if isinstance(webhook, AnswerWebhook):  # nothing was pressed or said
         return SilenceStep()
-    if isinstance(digits_of(entry.fields), Token) or isinstance(words_of(entry.fields), Token):
+    if isinstance(digits_of(entry.fields), MaskedText) or isinstance(words_of(entry.fields), MaskedText):
         return None
     if webhook.digits:
         return step_of({"press": webhook.digits})
@@ -219,7 +219,7 @@ class RecordedAnswers(ChosenAnswers):
 
     def _shown(self, value: Any, default: Any) -> Any:
         """Replace the sensitive parts of a value with the default."""
-        if isinstance(value, Token):
+        if isinstance(value, MaskedText):
             self.is_sampled = True
             return SAMPLE_WORDS if default is None else default
         if isinstance(value, dict):

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ncco_server.service.recorded_calls import digits_of
-from ncco_server.service.written_rows import Token, fields_of
+from ncco_server.service.written_rows import MaskedText, fields_of
 from ncco_server.simulator.assumptions import Assumption, assumptions
 from ncco_server.store import milliseconds
 from ncco_server.store.records import Records
@@ -78,7 +78,7 @@ class _Received(NamedTuple):
     def digits(self) -> str:
         """The pressed keys; "" for none, or if they were stored as a secret."""
         digits = digits_of(self.fields)
-        return str(digits) if digits and not isinstance(digits, Token) else ""
+        return str(digits) if digits and not isinstance(digits, MaskedText) else ""
 
 
 async def seen_in(records: Records, most: int, now: datetime) -> tuple[Evidence, ...]:
