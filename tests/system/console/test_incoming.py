@@ -141,7 +141,7 @@ def test_a_flow_places_a_call_that_is_answered_even_with_a_real_key_and_a_public
     }
     with running_server(tmp_path, "--dev", cwd=tmp_path, env=env) as server:
         assert happens(lambda: "?token=" in server.printed)
-        (link,) = re.findall(r"http://\S+token=\S+", server.printed)
+        (link,) = re.findall(r'http://\S+token=[^\s"]+', server.printed)
         context = browser.new_context(**open_console(browser, link))
         page = context.new_page()
         page.goto("/calls")

@@ -41,7 +41,7 @@ def session(browser: Browser, folder: Path) -> Iterator[Console]:
     write_project(folder, reminder=REMINDER)
     with running_server(folder, "--dev", cwd=folder, env=ENV) as server:
         assert happens(lambda: "?token=" in server.printed)
-        (link,) = re.findall(r"http://\S+token=\S+", server.printed)
+        (link,) = re.findall(r'http://\S+token=[^\s"]+', server.printed)
         yield open_console(browser, link)
 
 

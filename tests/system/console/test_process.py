@@ -48,8 +48,8 @@ def soon(claim: Callable[[], bool], what: str) -> None:
 
 def link(server: RunningServer, number: int = 0) -> str:
     """The printed link with this number, counted from 0."""
-    soon(lambda: len(re.findall(r"http://\S+token=\S+", server.printed)) > number, "no link was printed")
-    return str(re.findall(r"http://\S+token=\S+", server.printed)[number])
+    soon(lambda: len(re.findall(r'http://\S+token=[^\s"]+', server.printed)) > number, "no link was printed")
+    return str(re.findall(r'http://\S+token=[^\s"]+', server.printed)[number])
 
 
 def test_a_link_opens_the_console_and_killing_the_console_breaks_no_call(tmp_path: Path) -> None:

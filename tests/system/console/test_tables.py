@@ -40,7 +40,7 @@ def session(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
     write_project(folder, shared=SHARED, line=LINE, sorry=SORRY)
     with running_server(folder, "--dev", cwd=folder, env=ENV) as server:
         assert happens(lambda: "?token=" in server.printed)
-        (link,) = re.findall(r"http://\S+token=\S+", server.printed)
+        (link,) = re.findall(r'http://\S+token=[^\s"]+', server.printed)
         legs = {"uuid": "aaaaaaaa-0", "conversation_uuid": "CON-0", "from": "447700900999", "to": "442079460001"}
         loopback.post(f"http://{server.address}/webhooks/answer", json=legs).raise_for_status()
         yield open_console(browser, link)

@@ -184,7 +184,7 @@ def test_the_installed_wheel_answers_a_call_and_shows_the_console_with_its_asset
         address = found_in(lines, r"listens on (http://\S+)")
         call: Mapping[str, str] = {"to": "442079460000", "from": "447700900123", "uuid": "a", "conversation_uuid": "b"}
         answer = httpx.get(f"{address}/webhooks/answer", params=call, timeout=STARTS_WITHIN_S)
-        link = found_in(lines, r"(http://127\.0\.0\.1:\d+/\S*token=\S+)")
+        link = found_in(lines, r'(http://127\.0\.0\.1:\d+/\S*token=[^\s"]+)')
         with httpx.Client(follow_redirects=True, timeout=STARTS_WITHIN_S) as browser:
             page = browser.get(link)
             replies = {str(page.url): page}
