@@ -24,7 +24,7 @@ CALLS: Final[Sequence[tuple[str, str, Sequence[dict[str, Any]]]]] = (
 
 def link_of(server: Server) -> str:
     """Wait until a server's console responds. Returns the link that opens it, or its address if it has passwords."""
-    link = server.wait_for(r'http://\S+\?token=[^\s"]+|console in a browser: (http://[\d.:]+)/')
+    link = server.wait_for(r'http://\S+\?token=[^\s"]+|console in a browser: (http://[\d.:]+)/["\n]')
     loopback.get(link.partition("?")[0], timeout=STARTS_WITHIN_S)
     return link
 
