@@ -15,18 +15,16 @@ import os
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from benchmarks.load import machine, page, serving
+from benchmarks.load import serving
+from benchmarks.load.databases import compare
 from benchmarks.load.stored import NOW_MS, fill
 from ncco_server.service.retention import BATCH_SIZE, REST_FACTOR
 from ncco_server.store import open_store
-from tests.support.postgres_server import NoPostgres, running_server
 
 NUMBER: Final = "447700900199"
 FORGOTTEN: Final = 4
@@ -43,28 +41,13 @@ def main() -> int:
     args = words.parse_args()
     if args.quick:
         args.calls, args.swept = args.calls // 100, args.swept // 100
-    found: dict[str, dict[str, str]] = {}
-    for database in ("sqlite", "postgresql"):
-        with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            url = f"sqlite:///{folder}/calls.db"
-            if database == "postgresql":
-                try:
-                    server = stack.enter_context(running_server(is_durable=True))
-                except NoPostgres as why:
-                    print(f"postgresql is left out: {why}")
-                    continue
-                url = server.url(server.new_database())
-            fill(url, args.calls, callers=[NUMBER] * FORGOTTEN)
-            found[database] = dict(_measure(folder, url, args.swept))
-            print(database, found[database], flush=True)
-    about = machine.sentence(Path(tempfile.gettempdir()))
-    rows = [[name, *(each[name] for each in found.values())] for name in next(iter(found.values()))]
-    heading = f"{about}; {args.calls:,} calls, {FORGOTTEN} of them from the number; seconds, and processor time."
-    lines = [heading, "", *page.table(["", *found], rows)]
-    print("\n".join(lines))
-    if args.write:
-        page.write("forgetting", lines)
+
+    def measure(folder: Path, url: str) -> Iterator[tuple[str, str]]:
+        fill(url, args.calls, callers=[NUMBER] * FORGOTTEN)
+        return _measure(folder, url, args.swept)
+
+    heading = f"{args.calls:,} calls, {FORGOTTEN} of them from the number; seconds, and processor time."
+    compare(measure, heading, "forgetting" if args.write else "")
     return 0
 
 

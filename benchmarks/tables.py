@@ -17,21 +17,20 @@ import random
 import sqlite3
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 import asyncpg
 
-from benchmarks.load import machine, page, requests, serving
+from benchmarks.load import requests, serving
+from benchmarks.load.databases import compare
 from benchmarks.load.open_loop import Client, share
 from benchmarks.pages import browser
 from ncco_server.console.passwords import hash_password
 from ncco_server.store import open_store
-from tests.support.postgres_server import NoPostgres, running_server
 
 RATE: Final = 50
 SECONDS: Final = 5
@@ -76,26 +75,8 @@ def main() -> int:
     args = words.parse_args()
     if args.quick:
         args.rows, args.listed, args.rounds = args.rows // 100, args.listed // 100, 1
-    found: dict[str, dict[str, str]] = {}
-    for database in ("sqlite", "postgresql"):
-        with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            url = f"sqlite:///{folder}/calls.db"
-            if database == "postgresql":
-                try:
-                    server = stack.enter_context(running_server(is_durable=True))
-                except NoPostgres as why:
-                    print(f"postgresql is left out: {why}")
-                    continue
-                url = server.url(server.new_database())
-            found[database] = dict(_measure(folder, url, args))
-    about = machine.sentence(Path(tempfile.gettempdir()))
-    rows = [[name, *(each[name] for each in found.values())] for name in next(iter(found.values()))]
-    heading = f"{about}; {args.rows:,} and {args.listed:,} rows, {args.rounds} rounds; milliseconds, 50 % and 99 %."
-    lines = [heading, "", *page.table(["", *found], rows)]
-    print("\n".join(lines))
-    if args.write:
-        page.write("tables", lines)
+    heading = f"{args.rows:,} and {args.listed:,} rows, {args.rounds} rounds; milliseconds, 50 % and 99 %."
+    compare(lambda folder, url: _measure(folder, url, args), heading, "tables" if args.write else "")
     return 0
 
 

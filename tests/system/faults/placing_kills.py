@@ -240,7 +240,7 @@ async def _judge(found: KilledPlacing, store: Store, live: LiveVonage, ids: Sequ
 
 
 async def placing_killed(trial: Trial) -> Outcome:
-    """Kill servers while they place calls: nobody is called twice, or forgotten."""
+    """Kill servers while they place calls. Each person must be called once."""
     hosts = 2 if trial.database == "hosts" else 1
     found = await kill_while_placing(trial.folder, trial.url(), trial.size, hosts=hosts, seed=trial.seed)
     moments = ", ".join(f"{moment} {number}" for moment, number in sorted(found.moments.items()))

@@ -152,7 +152,7 @@ def _is_in(periods: Sequence[tuple[int, float]], attempt: tuple[int, float, str]
 
 
 async def refused(trial: Trial) -> Outcome:
-    """Change a table under `unless` while calls are placed: nobody is called who was added before the attempt."""
+    """Change a table under `unless` while calls are placed. A number added before an attempt is not called."""
     calls = trial.size * (333 if trial.is_long else 100)
     callers = 2 if trial.database == "hosts" else 1
     found = await refuse_while_killing(trial.folder, trial.url(), calls, trial.size, callers=callers, seed=trial.seed)

@@ -1,6 +1,6 @@
 """What a call's stored webhooks show about the platform: no content, only assumptions' names and values.
 
-Late, repeated or unordered webhooks make one call prove little, so many decide.
+Webhooks can be late, repeated or out of order, so a single call proves little: a value needs several calls.
 """
 
 from __future__ import annotations
