@@ -17,6 +17,7 @@ import re
 from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Final, NamedTuple, TypeVar
 
 from ncco_server.flow.issues import EXPRESSION_RULES, PHASES, RULES, FlowIssue
@@ -27,6 +28,7 @@ from ncco_server.flow.source.source_file import OPTION_KEYS
 from ncco_server.suggest import nearest
 
 _WORD: Final = re.compile(r"[^\W\d]\w*")
+_VISIBLE: Final = re.compile(r"\S")
 _COLLECTED: Final = re.compile(r"\binto\W*(\w+)")
 _NAMING: Final = frozenset(
     ["vars", "params", "outcomes", "returns", "locales", "hours", "lookups", "hooks", "results", "tables", "events"]
@@ -62,6 +64,14 @@ class _Part(NamedTuple):
     name: str
 
 
+class _Entry(NamedTuple):
+    """A key of a map, which is one of several: `at` is its index."""
+
+    map: int
+    at: int
+    value: tuple[int, int]
+
+
 class Declared(NamedTuple):
     """The unknown declarations of a file: by name, and of any name, the earliest phase with a mistake about it."""
 
@@ -89,8 +99,11 @@ class Unknown:
         self._of_keys: dict[str, int] = {}
         """The keys of unknown parts, which may be misspelt names."""
         self._entries = dict(_entries(node))
-        self._beside_unknown: dict[tuple[int, int], int] = {}
-        """The values of unknown keys, and keys below them in the same maps, which may belong to them."""
+        self._of_values: dict[tuple[int, int], int] = {}
+        """The values of unknown keys."""
+        self._below_unknown: dict[int, dict[int, int]] = {}
+        """By map and phase: the index of the first unknown key. The keys below may belong to it."""
+        self._beginnings: dict[_Part, Sequence[tuple[tuple[int, int], str]]] = {}
         self._left_out: set[str] = set()
         """Words of lines that were not read as written."""
         self._searched: set[tuple[_Part, int]] = set()
@@ -121,14 +134,15 @@ class Unknown:
         part = self._part(issue.place[1:3])
         self._add(part, {issue.place.line}, phase)
         if issue.code in _UNKNOWN_KEYS:
-            beside = self._entries.get(issue.place[1:3], [])
-            for place in beside if issue.quick_fix is None else beside[:1]:
-                _lower(self._beside_unknown, place, phase)
+            entry = self._entries.get(issue.place[1:3])
+            if entry is not None:
+                _lower(self._of_values, entry.value, phase)
+            if entry is not None and issue.quick_fix is None:
+                first = self._below_unknown.setdefault(entry.map, {})
+                first[phase] = min(entry.at, first.get(phase, entry.at))
         if part.section != "steps" or part.at[0] == issue.place.line:
             _lower(self._of_keys, part.name, phase)
-        above = self._text(part.at[0], issue.place.line - 1)[part.at[1] - 1 + len(part.name) :]
-        first = 0 if above else part.at[1] - 1 + len(part.name)
-        before = (above + self._line(issue.place.line)[first : issue.place.column - 1]).strip()
+        before = "".join(char for place, char in self._beginning(part) if place < issue.place[1:3])
         is_whole = not before or (before == ":" and (part.name == part.section or issue.code == "E201"))
         if is_whole and (part.section in _NAMING or part is self._parts[0]):  # it may be about any name
             self._of_declarations = min(phase, self._of_declarations)
@@ -137,6 +151,26 @@ class Unknown:
             self._searched.add((part, phase))
             text = self._text_of(part)
             self._add_names(_COLLECTED.findall(text) if is_step else _declared_in(text), phase)
+
+    def _beginning(self, part: _Part) -> Sequence[tuple[tuple[int, int], str]]:
+        """The first two characters after the key of a part that are not blank, with their places."""
+        if part not in self._beginnings:
+            self._beginnings[part] = [*islice(self._characters(part.at[0], part.at[1] + len(part.name)), 2)]
+        return self._beginnings[part]
+
+    def _characters(self, line: int, column: int) -> Iterator[tuple[tuple[int, int], str]]:
+        """Those that are not blank, from this place on."""
+        for number in range(line, len(self._lines) + 1):
+            first = column if number == line else 1
+            for found in _VISIBLE.finditer(self._line(number), first - 1):
+                yield (number, found.start() + 1), found[0]
+
+    def _beside_unknown(self, place: tuple[int, int]) -> int:
+        """The earliest phase of a mistake about the key of this value, or about a key above this one."""
+        entry = self._entries.get(place)
+        first = self._below_unknown.get(entry.map, {}) if entry is not None else {}
+        below = [phase for phase, at in first.items() if entry is not None and at < entry.at]
+        return min([self._of_values.get(place, _NEVER), *below])
 
     def _add(self, part: _Part, lines: Iterable[int], phase: int) -> None:
         self._of_file = min(self._of_file, phase)
@@ -183,7 +217,7 @@ class Unknown:
             return True
         if _is_misspelt(issue):
             return False
-        if self._beside_unknown.get(issue.place[1:3], _NEVER) <= phase:
+        if self._beside_unknown(issue.place[1:3]) <= phase:
             return True
         if issue.code == _MISSING and not self._left_out.isdisjoint(issue.names):
             return True
@@ -239,13 +273,12 @@ def _declared_in(text: str) -> set[str]:
     return {*names_written_in(text)[1], *_COLLECTED.findall(text)}
 
 
-def _entries(node: Node | None) -> Iterator[tuple[tuple[int, int], list[tuple[int, int]]]]:
-    """The place of each key, with those of its value and of the keys below it in its map."""
-    for each in walk(node) if node is not None else ():
+def _entries(node: Node | None) -> Iterator[tuple[tuple[int, int], _Entry]]:
+    """The place of each key."""
+    for number, each in enumerate(walk(node) if node is not None else ()):
         if isinstance(each, Map):
-            keys = [key.place[1:3] for key, _ in each.entries]
             for at, (key, value) in enumerate(each.entries):
-                yield key.place[1:3], [value.place[1:3], *keys[at + 1 :]]
+                yield key.place[1:3], _Entry(number, at, value.place[1:3])
 
 
 def _parts(node: Node | None) -> Iterator[_Part]:
