@@ -15,7 +15,7 @@ FLOWS = Path(__file__).resolve().parents[3] / "flows"
 ANSWER_URL = f"{BASE}/webhooks/answer"
 LOST = ["Connection closed.", "Connection reset.", "Socket timeout.", "Invalid response code."]
 REFUSED = "Invalid NCCO."
-SORRY = "We have a technical problem. I am putting you through."
+SORRY = "I am putting you through."
 EMPTY = (200, b"")
 TALKATIVE = """
 flow: talkative
