@@ -46,13 +46,17 @@ def policy_of(settings: Settings, keys: tuple[bytes, ...] = ()) -> Policy:
 def recording_files_of(settings: Settings) -> RecordingFiles | None:
     """None if recordings are not kept. Raises SettingsError."""
     if (bucket := settings.bucket) is not None:
-        from ncco_server.service.recording_files import opened_bucket  # noqa: PLC0415 - only if recordings are in a bucket
-
         try:
-            return opened_bucket(bucket, partial(with_current_keys, settings.env_file))
+            from ncco_server.service.recording_bucket import RecordingBucket  # noqa: PLC0415 - obstore is an extra
+
+            return RecordingBucket(bucket, partial(with_current_keys, settings.env_file))
+        except ModuleNotFoundError as missing:
+            if missing.name != "obstore":
+                raise
+            cure = 'Run `pip install ".[s3]"` in a copy of the repository.'
+            raise SettingsError("NCCO_RECORDINGS", "S3 needs the package obstore", cure) from missing
         except ValueError as error:
-            cure = 'Run `pip install ".[s3]"` in a copy of the repository, or check AWS_REGION and AWS_ACCESS_KEY_ID.'
-            raise SettingsError("NCCO_RECORDINGS", str(error), cure) from error
+            raise SettingsError("NCCO_RECORDINGS", str(error), "Check AWS_REGION and AWS_ACCESS_KEY_ID.") from error
     if (folder := settings.recordings_folder) is None:
         return None
     from ncco_server.service.recording_folder import RecordingFolder  # noqa: PLC0415 - most servers record nothing

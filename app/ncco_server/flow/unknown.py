@@ -64,7 +64,7 @@ class _Part(NamedTuple):
     name: str
 
 
-class _Entry(NamedTuple):
+class _Key(NamedTuple):
     """A key of a map, which is one of several: `at` is its index."""
 
     map: int
@@ -273,12 +273,12 @@ def _declared_in(text: str) -> set[str]:
     return {*names_written_in(text)[1], *_COLLECTED.findall(text)}
 
 
-def _entries(node: Node | None) -> Iterator[tuple[tuple[int, int], _Entry]]:
+def _entries(node: Node | None) -> Iterator[tuple[tuple[int, int], _Key]]:
     """The place of each key."""
     for number, each in enumerate(walk(node) if node is not None else ()):
         if isinstance(each, Map):
             for at, (key, value) in enumerate(each.entries):
-                yield key.place[1:3], _Entry(number, at, value.place[1:3])
+                yield key.place[1:3], _Key(number, at, value.place[1:3])
 
 
 def _parts(node: Node | None) -> Iterator[_Part]:

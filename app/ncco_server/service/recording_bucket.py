@@ -106,10 +106,16 @@ def _translated() -> Iterator[None]:
 
 
 class RecordingBucket(RecordingFiles):
-    """A bucket, or the objects under a prefix of it. Raises ValueError for unusable options."""
+    """A bucket, or the objects under a prefix of it. Raises ValueError for unusable options.
+
+    `current` is called regularly for new keys. If it raises AppError or OSError, the previous ones stay in use.
+    """
 
     def __init__(
-        self, address: BucketAddress, current: Callable[[BucketAddress], BucketAddress], keys_s: float = KEYS_S
+        self,
+        address: BucketAddress,
+        current: Callable[[BucketAddress], BucketAddress] = lambda address: address,
+        keys_s: float = KEYS_S,
     ) -> None:
         self._address = address
         self._current = current

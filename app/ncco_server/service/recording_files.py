@@ -17,12 +17,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from secrets import token_hex
 from typing import IO, Any, Final, NamedTuple, ParamSpec, TypeVar
 
-from ncco_server.service.bucket_address import BucketAddress
 from ncco_server.service.threads import Threads
 
 LEAST_FREE_BYTES: Final = 200_000_000
@@ -147,23 +145,6 @@ class RecordingFiles(ABC):
         with closing(self.begin(id_)) as file:
             file.write(audio)
             file.keep()
-
-
-def opened_bucket(
-    address: BucketAddress, current: Callable[[BucketAddress], BucketAddress] = lambda address: address
-) -> RecordingFiles:
-    """Raise ValueError for unusable options or if the library is missing.
-
-    `current` is called regularly for new keys. If it raises AppError or OSError, the previous ones stay in use.
-    """
-    try:
-        module = import_module("ncco_server.service.recording_bucket")
-    except ModuleNotFoundError as missing:
-        if missing.name != "obstore":
-            raise
-        raise ValueError("S3 needs the package obstore") from missing
-    files: RecordingFiles = module.RecordingBucket(address, current)
-    return files
 
 
 def size_of(file: IO[bytes] | Any) -> int:

@@ -16,7 +16,7 @@ import pytest
 
 from ncco_server.store import Store, milliseconds, open_store
 from tests.support.postgres_stores import empty_database
-from tests.support.stored_rows import new_call
+from tests.support.stored_rows import end_call, new_call, webhook_row
 from tests.system.faults import job_process
 
 ROOT = Path(__file__).parents[3]
@@ -79,8 +79,10 @@ async def store(url: str) -> AsyncIterator[Store]:
 
 async def add_calls(store: Store, name: str, count: int, age: timedelta) -> None:
     at = milliseconds(datetime.now(UTC) - age)
-    calls = (new_call(f"{name}-{number}", is_over=True, created_at=at, updated_at=at) for number in range(count))
-    await asyncio.gather(*(store.open_call(*call) for call in calls))
+    legs = [f"{name}-{number}" for number in range(count)]
+    await asyncio.gather(*(store.open_call(*new_call(leg, created_at=at, updated_at=at)) for leg in legs))
+    ends = (end_call(store, leg, webhook_row(leg, status="completed", received_at=at)) for leg in legs)
+    await asyncio.gather(*ends)
 
 
 async def counted(store: Store) -> tuple[int, int, int]:

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from ncco_server.service.media import TEXT_LIMIT, DownloadFailed, MediaClient, audio_type, transcript_text
 from ncco_server.service.outgoing import new_client
 from ncco_server.service.poller import Schedule
-from ncco_server.service.recording_files import NO_KEY, RecordingFiles, UnfinishedFile, opened_bucket
+from ncco_server.service.recording_bucket import RecordingBucket
+from ncco_server.service.recording_files import NO_KEY, RecordingFiles, UnfinishedFile
 from ncco_server.service.recording_folder import RecordingFolder
 from ncco_server.service.recordings import LEASE_MS, Fetcher, remove_files, sweep_recordings
 from ncco_server.store import RecordingRow, Store
@@ -395,7 +396,7 @@ async def test_a_long_upload_stays_claimed_and_leaves_no_file_of_a_deleted_recor
     await store.recordings.add(row(server.put("/1", File())))
     with s3_server() as storage:
         storage.fault = lambda method, _: Fault(0, after_s=7) if method == "PUT" else None
-        files = opened_bucket(storage.address)
+        files = RecordingBucket(storage.address)
         async with fetching(store, files, server.url, lease_ms=6000), fetching(store, files, server.url, lease_ms=6000):
             while not storage.requests:  # noqa: ASYNC110 - the bucket is in another thread
                 await asyncio.sleep(0.01)

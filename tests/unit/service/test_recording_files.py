@@ -18,7 +18,7 @@ import pytest
 
 from ncco_server.assembly import with_current_keys
 from ncco_server.service.recording_bucket import PART_BYTES, BucketError, RecordingBucket
-from ncco_server.service.recording_files import RecordingFiles, new_recording_id, opened_bucket, size_of
+from ncco_server.service.recording_files import RecordingFiles, new_recording_id, size_of
 from ncco_server.service.recording_folder import RecordingFolder
 from ncco_server.settings import load_settings
 from tests.support.s3_server import BUCKET, SECRET, Fault, S3Server, Stored, s3_server
@@ -43,7 +43,7 @@ def storage(server: S3Server) -> Iterator[S3Server]:
 
 
 def bucket(storage: S3Server, name: str = BUCKET, secret: str = SECRET) -> RecordingFiles:
-    return opened_bucket(storage.address._replace(bucket=name, secret_key=secret))
+    return RecordingBucket(storage.address._replace(bucket=name, secret_key=secret))
 
 
 @pytest.fixture(params=["folder", "bucket"])
