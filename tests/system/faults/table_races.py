@@ -64,7 +64,7 @@ async def race(folder: Path, races: int, url: str = "") -> Counter[str]:
     async with open_store(database) as store:
         await store.api_keys.add(KEY, ApiKeyRow("crm", (), 0, ("counters", "jobs")))
     headers = {"Authorization": f"Bearer {KEY}"}
-    limits = httpx.Limits(keepalive_expiry=1)  # the servers close idle connections after 5 seconds
+    limits = httpx.Limits(keepalive_expiry=None)  # the pool may close a connection that it has just given to a request
     found = Counter[str]()
     with hosts_of(folder, database, [partial(_write, api_port=api_port), _write]) as hosts:
         addresses = [host.address for host in hosts]

@@ -157,11 +157,14 @@ def _attempt(vonage: StandIn) -> str:
     raise TimeoutError("the server has not placed the call")
 
 
-def fuzz(target: Target, name: str, seconds: int, seed: int) -> subprocess.CompletedProcess[str]:
-    """Send requests as in one of the documents. The output lists the failures; with any, the exit code is 1."""
+def fuzz(target: Target, name: str, seed: int, *limit: str) -> subprocess.CompletedProcess[str]:
+    """Send requests as in one of the documents. The output lists the failures; with any, the exit code is 1.
+
+    `limit` is an option of Schemathesis.
+    """
     checks = (*CHECKS, *STRICT) if name == API else CHECKS
     words = [sys.executable, "-m", "schemathesis.cli", "run", target.documents[name], "--no-color"]
-    words += ["--checks", ",".join(checks), "--max-time", str(seconds), "--seed", str(seed), "--continue-on-failure"]
+    words += ["--checks", ",".join(checks), *limit, "--seed", str(seed), "--continue-on-failure"]
     words += ["--generation-database", "none", "--warnings", "off", "--suppress-health-check", "all"]
     words += ["--header", f"Authorization: Bearer {target.key}"] if name == API else []
     env = {**os.environ, "FUZZ_VALUES": json.dumps({"path": target.paths, "body": BODIES[name]})}
@@ -179,7 +182,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, target(Path(folder)) as server:
         codes = []
         for name in server.documents:
-            found = fuzz(server, name, round(given.minutes * 30), given.seed)
+            found = fuzz(server, name, given.seed, "--max-time", str(round(given.minutes * 30)))
             print(found.stdout, found.stderr)  # noqa: T201 - a command
             codes.append(found.returncode)
     return int(any(codes))

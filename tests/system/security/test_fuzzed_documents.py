@@ -1,4 +1,4 @@
-"""Generated requests from the OpenAPI documents of webhooks and of the API for placed calls, for ten seconds each."""
+"""Generated requests from the OpenAPI documents of webhooks and of the API for placed calls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import pytest
 from tests.support import loopback
 from tests.system.security.fuzzing import API, Target, fuzz, target
 
-SECONDS = 10
+EXAMPLES = 10
+NOT_VONAGES = "recording given up"
+"""What the log says about a recording at an invented address."""
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +22,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 @pytest.mark.parametrize("name", ["webhooks", API])
 def test_replies_to_generated_requests_match_the_document(server: Target, name: str) -> None:
-    found = fuzz(server, name, SECONDS, seed=1)
+    found = fuzz(server, name, 1, "--max-examples", str(EXAMPLES))
 
     assert 0 == found.returncode, found.stdout + found.stderr
-    assert [] == [line for line in server.server.log() if line["level"] == "error"]
+    errors = [line for line in server.server.log() if line["level"] == "error" and line["event"] != NOT_VONAGES]
+    assert [] == errors
 
 
 def test_generated_requests_reach_calls_and_place_some(server: Target) -> None:
