@@ -45,6 +45,12 @@ _MISSING: Final = "E204"
 OF_STEPS: Final = "E214"
 """About the name of a step, which no section but `steps` can declare."""
 
+_FIELD: Final = "E304"
+"""About a field, whose owner may be what is unknown on its line."""
+_SYNTAX_RULES: Final = frozenset({"E301", "E302", "E310", "E312", "E320", "E321", "E322"})
+"""About how an expression is written, whatever its names are."""
+_PLAIN_KEY: Final = re.compile(r" *[\w-]+:(?: |$)")
+
 _Key = TypeVar("_Key")
 
 _SYNTAX: Final = -1
@@ -119,10 +125,12 @@ class Unknown:
         column = len(line) - len(line.lstrip(" ")) + 1
         part = self._part((gap.first, column))
         self._add(part, {gap.first, gap.last}, _SYNTAX)
-        _lower(self._of_keys, re.sub(r"\W", "", line.partition(": ")[0]), _SYNTAX)
+        is_indentation = INDENTATION.issuperset(issue.code for issue in gap.issues)
+        if not (is_indentation and _PLAIN_KEY.match(line)):  # otherwise, it is written right
+            _lower(self._of_keys, re.sub(r"\W", "", line.partition(": ")[0]), _SYNTAX)
         self._add_names(_WORD.findall(line)[:1], _SYNTAX)
         self._left_out |= _declared_in(self._text(gap.first, gap.last))
-        if gap.is_left_out or not INDENTATION.issuperset(issue.code for issue in gap.issues):
+        if gap.is_left_out or not is_indentation:
             self._add_names(_declared_in(self._text(gap.first, gap.last)), _SYNTAX)
         if gap.is_left_out and column <= part.at[1]:  # a whole part, perhaps a section, which is missing at the top
             own = _Part((gap.first, 1), part.section if column > 1 else "", "")
@@ -143,7 +151,9 @@ class Unknown:
         if part.section != "steps" or part.at[0] == issue.place.line:
             _lower(self._of_keys, part.name, phase)
         before = "".join(char for place, char in self._beginning(part) if place < issue.place[1:3])
-        is_whole = not before or (before == ":" and (part.name == part.section or issue.code == "E201"))
+        is_whole = (not before and not _is_known_word(issue)) or (
+            before == ":" and (part.name == part.section or issue.code == "E201")
+        )
         if is_whole and (part.section in _NAMING or part is self._parts[0]):  # it may be about any name
             self._of_declarations = min(phase, self._of_declarations)
         is_step = part.section == "steps" and part.name != "steps"
@@ -231,10 +241,13 @@ class Unknown:
 
     def _uses_unknown_name(self, issue: FlowIssue, phase: int) -> bool:
         line = self._line(issue.place.line)
-        if any(self._of_names.get(word, _NEVER) < phase for word in (*_WORD.findall(line), *issue.names)):
+        own = line[issue.place.column - 1 :][: issue.place.length]
+        searched = (
+            own if _is_about_name(issue) and issue.code != _FIELD else "" if issue.code in _SYNTAX_RULES else line
+        )
+        if any(self._of_names.get(word, _NEVER) < phase for word in (*_WORD.findall(searched), *issue.names)):
             return True
-        keys = [key for key, found in self._of_keys.items() if found < phase]
-        return nearest(line[issue.place.column - 1 :][: issue.place.length], keys) is not None
+        return nearest(own, [key for key, found in self._of_keys.items() if found < phase]) is not None
 
     def _part(self, at: tuple[int, int]) -> _Part:
         return self._parts[max(0, bisect_right(self._parts, at, key=lambda part: part.at) - 1)]
@@ -260,13 +273,19 @@ def _is_misspelt(issue: FlowIssue) -> bool:
     return issue.code in _MISSPELT and issue.quick_fix is not None and issue.quick_fix.kind == "word"
 
 
+def _is_known_word(issue: FlowIssue) -> bool:
+    """Whether the file is read as what was meant, which is not so without its `shared`."""
+    return _is_misspelt(issue) and issue.quick_fix is not None and issue.quick_fix.text != "shared"
+
+
 def _is_about_name(issue: FlowIssue) -> bool:
     return RULES[issue.code].is_about_name and issue.code != OF_STEPS
 
 
 def _is_about_value(issue: FlowIssue) -> bool:
-    """E533 is about a whole lookup."""
-    return (RULES[issue.code].is_about_name or issue.code in EXPRESSION_RULES) and issue.code != "E533"
+    """E533 is about a whole lookup, E587 about a whole flow."""
+    is_value = RULES[issue.code].is_about_name or issue.code in EXPRESSION_RULES
+    return is_value and issue.code not in ("E533", "E587")
 
 
 def _declared_in(text: str) -> set[str]:

@@ -17,7 +17,7 @@ from ncco_server.flow.grammar.forms import Notation, Unread
 from ncco_server.flow.grammar.json_schema import TEXT, ref
 from ncco_server.flow.grammar.locales import Locale, read_locales
 from ncco_server.flow.grammar.map_form import MapForm, written_as
-from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver
+from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver
 from ncco_server.flow.hours.timezone import read_zone
 from ncco_server.flow.issues import RULES, Fix, FlowIssue
 from ncco_server.flow.language.results import OwnResult, read_results
@@ -114,21 +114,25 @@ def read_shared(nodes: Iterable[tuple[Map, list[FlowIssue]]], context: Context) 
     """Errors of each file are added to its own list."""
     owners: dict[tuple[str, str], Text] = {}
     nodes = list(nodes)
+    files: list[Fields] = []
     tables: dict[str, TableDefinition | None] = {}
     for node, issues in nodes:  # first the tables of all files: lookups of each file may read them
-        if (written := node.get("tables")) is not None:
+        reader = Reader(issues, context.zone)
+        fields = SharedWords.read_words(node, "the shared file", reader, place=node.entries[0].key.place)
+        files.append(fields)
+        if (written := fields.get("tables")) is not None:
             from ncco_server.flow.language.tables import read_tables  # noqa: PLC0415 - most projects have no tables
 
-            tables |= read_tables(written, Reader(issues, context.zone))
+            tables |= read_tables(written, reader)
     if tables:
         context = replace(context, shared=replace(context.shared, tables=tables))
-    for node, issues in nodes:
-        context = _read_file(node, context, issues)
+    for (node, issues), fields in zip(nodes, files, strict=True):
+        context = _read_file(fields, context, issues)
         _check_owners(node, owners, issues)
     return context
 
 
-def _read_file(node: Map, context: Context, issues: list[FlowIssue]) -> Context:
+def _read_file(fields: Fields, context: Context, issues: list[FlowIssue]) -> Context:
     zone = context.zone
     scope = replace(scope_types({}, context.env), zone=zone)
     reader = Resolver(
@@ -140,7 +144,6 @@ def _read_file(node: Map, context: Context, issues: list[FlowIssue]) -> Context:
         has_all_flows=context.has_all_flows,
         tables=context.shared.tables,
     )
-    fields = SharedWords.read_words(node, "the shared file", reader, place=node.entries[0].key.place)
     words = SharedWords.build(fields, reader)
     if words is None:
         return context
