@@ -70,7 +70,7 @@ class _Part(NamedTuple):
     name: str
 
 
-class _Key(NamedTuple):
+class _MapKey(NamedTuple):
     """A key of a map, which is one of several: `at` is its index."""
 
     map: int
@@ -292,12 +292,12 @@ def _declared_in(text: str) -> set[str]:
     return {*names_written_in(text)[1], *_COLLECTED.findall(text)}
 
 
-def _entries(node: Node | None) -> Iterator[tuple[tuple[int, int], _Key]]:
+def _entries(node: Node | None) -> Iterator[tuple[tuple[int, int], _MapKey]]:
     """The place of each key."""
     for number, each in enumerate(walk(node) if node is not None else ()):
         if isinstance(each, Map):
             for at, (key, value) in enumerate(each.entries):
-                yield key.place[1:3], _Key(number, at, value.place[1:3])
+                yield key.place[1:3], _MapKey(number, at, value.place[1:3])
 
 
 def _parts(node: Node | None) -> Iterator[_Part]:
