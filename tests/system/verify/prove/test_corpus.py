@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.loader import load_files
 from ncco_server.service.outcomes import outcomes_of
@@ -33,6 +35,7 @@ ALARMS = {"feedback": ["untold welcome", "untold sorry"]}
 PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "examples").glob("*/flows"))]
 
 
+@pytest.mark.timeout(900)  # 80 flows, on a busy machine
 @each_case("flow", partial(flows_of, "defective", "played"))
 def test_the_fault_is_found_and_its_counterexample_has_no_other_difference(flow: dict[str, Any]) -> None:
     project = project_of(flow)
