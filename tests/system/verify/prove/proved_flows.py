@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ def found(proof: Proof) -> set[tuple[str, str]]:
     return {(each.kind, each.step) for each in proof.violations}
 
 
-def project_of(flow: Mapping[str, Any]) -> Project:
+def project_of(flow: dict[str, Any]) -> Project:
     """The project of an entry of `played.yaml`."""
     return load(files_of(flow), extent="project")
 
