@@ -19,9 +19,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 
-@cache
 def rsa_key(owner: str = "", *, bits: int = 2048) -> RSAPrivateKey:
     """The key of an owner, created once per process because that takes longer than most tests."""
+    return _created(owner, bits)
+
+
+@cache
+def _created(owner: str, bits: int) -> RSAPrivateKey:
     return generate_private_key(65537, bits)
 
 

@@ -36,7 +36,6 @@ from tests.support.keys import private_pem, rsa_key
 BASE: Final = "https://ncco.example"
 AT: Final = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 TO: Final = "447700900123"
-KEY: Final = rsa_key()
 MANY: Final = PlacingLimits(1_000_000, 1_000_000)
 REMINDER: Final = """
 flow: reminder
@@ -244,12 +243,12 @@ async def placing_world(
     application = Application("", f"{BASE}/webhooks/event", application_id=APPLICATION_ID)
     server = LossyServer(AsgiServer(app, clock, 10.0))
     vonage = Vonage(application, server, clock, Parties(parties or {}))
-    access = Access(APPLICATION_ID, KEY.public_key(), lambda: clock.at(clock.ms))
+    access = Access(APPLICATION_ID, rsa_key().public_key(), lambda: clock.at(clock.ms))
     requests = Lost(httpx.ASGITransport(calls_api(Platform(vonage, access))))
     reports = Reports()
     async with store, httpx.AsyncClient(transport=requests) as client:
         await service.library.reload()
-        tokens = ApplicationTokens(APPLICATION_ID, private_pem(KEY))
+        tokens = ApplicationTokens(APPLICATION_ID, private_pem(rsa_key()))
 
         async def no_wait(seconds: float) -> None:
             """Time is virtual."""

@@ -224,7 +224,7 @@ def _plain(text: str) -> str:
 
 
 @given(calls=CALLS)
-@examples(150, deadline=None)
+@examples(75, deadline=None)
 def test_tables_behave_like_plain_dicts(calls: Calls) -> None:
     _try(calls)
 

@@ -21,7 +21,6 @@ from tests.unit.simulator.scripted_server import BASE, FROM, TO, Line, ask, dial
 
 APPLICATION = "4d1f5c1e-6a55-4d0e-9c7b-0a1b2c3d4e5f"
 URL = "http://vonage.test"
-KEY, OTHER_KEY = rsa_key(), rsa_key("other")
 NEW = {
     "to": [{"type": "phone", "number": FROM}],
     "from": {"type": "phone", "number": TO},
@@ -36,16 +35,16 @@ class Client:
 
     def __init__(self, line: Line) -> None:
         self.line = line
-        access = Access(APPLICATION, KEY.public_key(), line.clock)
+        access = Access(APPLICATION, rsa_key().public_key(), line.clock)
         transport = httpx.ASGITransport(calls_api(Platform(line.vonage, access)))
         self._http = httpx.AsyncClient(transport=transport, base_url=URL)
 
-    def token(self, key: Any = KEY, **claims: Any) -> str:
+    def token(self, owner: str = "", **claims: Any) -> str:
         """A token as the SDKs make them; None leaves a claim out."""
         now: datetime = self.line.clock()
         own = {"application_id": APPLICATION, "iat": now, "exp": now + timedelta(minutes=15), "jti": "1"}
         given = {name: value for name, value in (own | claims).items() if value is not None}
-        return jwt.encode(given, key, algorithm="RS256")
+        return jwt.encode(given, rsa_key(owner), algorithm="RS256")
 
     async def ask(self, method: str, path: str = "", body: Any = None, token: str | None = None) -> httpx.Response:
         headers = {"authorization": f"Bearer {self.token() if token is None else token}"}
@@ -386,7 +385,7 @@ async def test_a_token_must_belong_to_the_application(claims: dict[str, Any]) ->
 async def test_a_token_of_another_key_or_algorithm_is_refused() -> None:
     client = Client(Line({}))
     claims = {"application_id": APPLICATION, "iat": client.line.clock(), "jti": "1"}
-    forged = [client.token(OTHER_KEY), jwt.encode(claims, "secret" * 10, "HS256"), jwt.encode(claims, "", "none"), ""]
+    forged = [client.token("other"), jwt.encode(claims, "secret" * 10, "HS256"), jwt.encode(claims, "", "none"), ""]
 
     replies = [await client.ask("GET", token=token) for token in forged]
 
@@ -493,7 +492,7 @@ async def test_the_oldest_ended_calls_are_dropped_with_their_webhooks() -> None:
 async def test_a_body_is_read_after_the_token_and_up_to_a_limit(*, has_token: bool, status: int, most: int) -> None:
     client = Client(Line({}))
     taken = 0
-    app = calls_api(Platform(client.line.vonage, Access(APPLICATION, KEY.public_key(), client.line.clock)))
+    app = calls_api(Platform(client.line.vonage, Access(APPLICATION, rsa_key().public_key(), client.line.clock)))
     sent = list[dict[str, Any]]()
 
     async def receive() -> dict[str, Any]:

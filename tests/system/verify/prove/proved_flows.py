@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.loader import load
@@ -17,8 +17,8 @@ from ncco_server.verify.scenarios.files import ScenarioFile, WrittenScenario, nu
 from ncco_server.verify.scenarios.model import read_scenarios
 from ncco_server.verify.scenarios.runner import Suite, run_suite
 from ncco_server.verify.scenarios.stage import LocalStage
+from tests.contract.prove.test_flows import files_of
 
-HERE = Path(__file__).parent
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 HEAD = """flow: test
 default: true
@@ -64,15 +64,9 @@ def found(proof: Proof) -> set[tuple[str, str]]:
     return {(each.kind, each.step) for each in proof.violations}
 
 
-def files_of(path: Path) -> Mapping[str, str]:
-    """The files in a data file, each after a line `# file: name`."""
-    parts = re.split(r"^# file: (.+)\n", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-
-def project_of(path: Path) -> Project:
-    """The project in a data file."""
-    return load(files_of(path), extent="project")
+def project_of(flow: dict[str, Any]) -> Project:
+    """The project of an entry of `played.yaml`."""
+    return load(files_of(flow), extent="project")
 
 
 def proofs_of(project: Project) -> list[Proof]:

@@ -1,19 +1,22 @@
-"""Flows with one fault each, and flows without: every fault is found, and nothing else."""
+"""The flows with one fault each, and those without, in `played.yaml`: every fault is found, and nothing else."""
 
 from __future__ import annotations
 
-import re
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.loader import load_files
 from ncco_server.service.outcomes import outcomes_of
 from ncco_server.verify.prove.counterexample import covering
 from ncco_server.verify.prove.rehearsal import rehearse
+from tests.contract.prove.test_flows import flows_of
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 from tests.system.verify.prove.proved_flows import (
-    HERE,
     counter_examples,
     play_all,
     project_of,
@@ -21,37 +24,26 @@ from tests.system.verify.prove.proved_flows import (
     violations_of,
 )
 
-FAULTY = sorted((HERE / "faulty").glob("*.yaml"))
-GOOD = sorted((HERE / "good").glob("*.yaml"))
-
-
-def fault_of(path: Path) -> str:
-    """The fault of a faulty flow: a code of the loader, or a kind of violation."""
-    found = re.search(r"^# found: (\w+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    assert found is not None, path
-    return found[1]
-
-
 HAPPENING = (
     "trap circle dead_end silence silent_party error_exit invalid_ncco lost_webhook silent_fault failsafe steps "
     "menu_options prompt_seconds seconds_to_person"
 )
-NOWHERE = "no-person-at-all"
+NOWHERE = "no person at all"
 """No call can show this fault, since it is about something that never happens."""
-PLAYED = [path for path in FAULTY if fault_of(path) in HAPPENING.split() and path.stem != NOWHERE]
 ALARMS = {"feedback": ["untold welcome", "untold sorry"]}
 """A caller who withholds the number cannot be asked later, as docs/how-to/feedback.md says."""
 PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "examples").glob("*/flows"))]
 
 
-@each_case("path", FAULTY, ids=lambda path: path.stem)
-def test_the_fault_is_found_and_its_counterexample_has_no_other_difference(path: Path) -> None:
-    project = project_of(path)
+@pytest.mark.timeout(900)  # 80 flows, on a busy machine
+@each_case("flow", partial(flows_of, "defective", "played"))
+def test_the_fault_is_found_and_its_counterexample_has_no_other_difference(flow: dict[str, Any]) -> None:
+    project = project_of(flow)
     proofs = proofs_of(project)
     told = {issue.code for issue in project.issues} | {each.kind for each in violations_of(project, proofs)}
 
-    assert fault_of(path) in told
-    if path not in PLAYED:
+    assert flow["found"] in told
+    if flow["found"] not in HAPPENING.split() or flow["name"] == NOWHERE:
         return
     examples = [each for proof in proofs for each in counter_examples(proof)]
     suite = play_all(project, examples)
@@ -61,9 +53,9 @@ def test_the_fault_is_found_and_its_counterexample_has_no_other_difference(path:
     ]
 
 
-@each_case("path", GOOD, ids=lambda path: path.stem)
-def test_a_good_flow_has_no_findings_and_a_few_scenarios_cover_every_outcome(path: Path) -> None:
-    project = project_of(path)
+@each_case("flow", partial(flows_of, "sound", "played"))
+def test_a_good_flow_has_no_findings_and_a_few_scenarios_cover_every_outcome(flow: dict[str, Any]) -> None:
+    project = project_of(flow)
     proofs = proofs_of(project)
     wanted = {(each.flow, each.step, each.name) for flow in project.flows.values() for each in outcomes_of(flow)}
     played = [each for proof in proofs for each in rehearse(project, covering(proof, wanted), make_app)]

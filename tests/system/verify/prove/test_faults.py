@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 from ncco_server.flow.model import Project
 from ncco_server.verify.prove import Proof
 from ncco_server.verify.prove.counterexample import scenario_of
 from ncco_server.verify.prove.space import Transition
+from tests.contract.prove.test_flows import flows_of
 from tests.support.cases import each_case
-from tests.system.verify.prove.proved_flows import HERE, play_all, project_of, proofs_of
+from tests.system.verify.prove.proved_flows import play_all, project_of, proofs_of
 
-GOOD = sorted((HERE / "good").glob("*.yaml"))
-WAITING = [path for path in GOOD if path.stem != "conference"]
+SOUND = {flow.id: flow.values[0] for flow in flows_of("sound", "played")}
+WAITING = sorted({*SOUND} - {"conference"})
 """Flows in which calls wait for a webhook."""
 FAULTS = ("away", "refused", "unreadable")
 
 
 @cache
-def proved(path: Path) -> tuple[Project, Proof]:
-    """The project in a data file, and the proof of its only flow, for both tests."""
-    project = project_of(path)
+def proved(name: str) -> tuple[Project, Proof]:
+    """A project, and the proof of its only flow, for both tests."""
+    project = project_of(SOUND[name])
     (proof,) = proofs_of(project)
     return project, proof
 
@@ -36,9 +36,9 @@ def is_heard(edge: Transition) -> bool:
     return edge.heard.is_heard
 
 
-@each_case("path", GOOD, ids=lambda path: path.stem)
-def test_an_unavailable_store_is_explored_at_every_wait_and_a_caller_always_hears_something(path: Path) -> None:
-    _, proof = proved(path)
+@each_case("name", SOUND)
+def test_an_unavailable_store_is_explored_at_every_wait_and_a_caller_always_hears_something(name: str) -> None:
+    _, proof = proved(name)
     waiting = {state for state in proof.space.states if not state.session.parent}
     away = faulty(proof, "away")
 
@@ -46,9 +46,9 @@ def test_an_unavailable_store_is_explored_at_every_wait_and_a_caller_always_hear
     assert all(map(is_heard, away))
 
 
-@each_case("path", WAITING, ids=lambda path: path.stem)
-def test_every_fault_plays_as_the_proof_predicts(path: Path) -> None:
-    project, proof = proved(path)
+@each_case("name", WAITING)
+def test_every_fault_plays_as_the_proof_predicts(name: str) -> None:
+    project, proof = proved(name)
     edges = [(fault, number, edge) for fault in FAULTS for number, edge in enumerate(faulty(proof, fault)[:4])]
     written = [scenario_of(proof, proof.paths.to(edge), f"{fault} {number}") for fault, number, edge in edges]
     suite = play_all(project, written)

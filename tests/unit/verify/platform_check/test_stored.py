@@ -14,7 +14,7 @@ from ncco_server.verify.platform_check.stored import VISIBLE, evidence_of, obser
 from tests.support.cases import each_case
 from tests.support.recorded_platforms import WAYS, seen_on
 
-CALLS = 10 * len(WAYS)
+CALLS = 6 * len(WAYS)
 
 
 def platforms() -> list[dict[str, Any]]:
