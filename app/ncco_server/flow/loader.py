@@ -168,7 +168,7 @@ def _load(
     if extent in _WHOLE_FLOWS:
         is_whole = extent == "project" and len(flows) + len(parts) == len(files)
         if not any(file.gaps for file in parts):  # otherwise the gap may use a variable or give it a value
-            issues |= {*check_usage(reads, context.shared, tracked.unused(), issues, is_whole=is_whole)}
+            issues |= {*check_usage(reads, context.shared, context.events, tracked.unused(), issues, is_whole=is_whole)}
         if calendars and today is not None:
             from ncco_server.flow.hours.declaration import check_overrides  # noqa: PLC0415 - only for opening hours
 
