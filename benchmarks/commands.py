@@ -97,14 +97,15 @@ def _project(folder: Path, flows: int) -> Path:
     (folder / "flows").mkdir(parents=True)
     (folder / "templates").mkdir()
     for number in range(flows):
-        (folder / "flows" / f"flow{number}.yaml").write_text(_flow(number))
+        (folder / "flows" / f"flow{number}.yaml").write_text(flow_text(number))
     return folder
 
 
-def _flow(number: int) -> str:
+def flow_text(number: int, steps: int = STEPS) -> str:
+    """A flow of this many steps, with the number 4420794 and five digits."""
     kinds = (MENU, DIAL)
-    middle = "".join(kinds[step % 2].format(step=step, following=step + 1) for step in range(STEPS - 2))
-    before_last = DIAL.format(step=STEPS - 2, following=0).replace("step0", "last")
+    middle = "".join(kinds[step % 2].format(step=step, following=step + 1) for step in range(steps - 2))
+    before_last = DIAL.format(step=steps - 2, following=0).replace("step0", "last")
     return HEAD.format(number=number) + middle + before_last + LAST
 
 

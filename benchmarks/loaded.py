@@ -1,6 +1,11 @@
 """What `ncco serve` loads to answer calls: lines of its own modules, memory, and the time until it answers.
 
     .venv/bin/python -m benchmarks.loaded [--runs 5] [--calls 1000] [--modules] [--also FOLDER ...]
+    .venv/bin/python -m benchmarks.loaded --starts [--stored 300000] [--runs 5] [--quick] [--write]
+
+With `--starts`, the time until the first answer is measured with an empty database and with many stored calls, and then
+how long four calls wait whose old revision of 2,000 steps a server has not loaded yet, alone and beside busy processes.
+They have 4 seconds.
 
 `--also` takes checkouts of other versions, each with a `.venv`; the versions take turns. The flow of benchmarks/flows
 uses no mail, no recordings, no lookups and places no calls. Each call is answered, presses 1 and ends. Lines are all
@@ -12,6 +17,7 @@ the first NCCO has arrived; the lowest of all runs counts, because other program
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import platform
@@ -22,11 +28,20 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import orjson
+
+from benchmarks.commands import flow_text
+from benchmarks.load import machine, page
 from benchmarks.load.requests import CREDENTIALS, answer_request, input_request, status_request
-from benchmarks.load.serving import ROOT, ask, cpu_us, free_port, started
+from benchmarks.load.serving import ROOT, ask, cpu_us, free_port, ours, started
+from benchmarks.load.stored import NOW_MS, fill
+from ncco_server.flow.loader import revision_of
+from ncco_server.store import RevisionRow, open_store
 
 PROGRAM: Final = """
 import atexit, json, os, sys
@@ -45,6 +60,10 @@ main()
 """
 FLOWS: Final = ROOT / "benchmarks" / "flows"
 START_S: Final = 30.0
+STEPS: Final = 2_000
+CALLERS: Final = 4
+BUSY: Final = 8
+NUMBER: Final = 60_000
 LEG: Final = re.compile(rb'"uuid":"([0-9a-f]+)"')
 WAIT: Final = re.compile(rb"https://calls\.example\.com(/webhooks/input/[^\"]+)")
 
@@ -66,7 +85,15 @@ def main() -> int:
     words.add_argument("--calls", type=int, default=1000)
     words.add_argument("--modules", action="store_true", help="print the lines of each module")
     words.add_argument("--also", type=Path, nargs="*", default=[])
+    words.add_argument("--starts", action="store_true", help="measure starts and old revisions")
+    words.add_argument("--stored", type=int, default=300_000)
+    words.add_argument("--quick", action="store_true", help="two runs, and a hundredth of the stored calls")
+    words.add_argument("--write", action="store_true", help="write the table to docs/performance.md")
     args = words.parse_args()
+    if args.starts:
+        quick = (2, args.stored // 100)
+        _starts(*(quick if args.quick else (args.runs, args.stored)), is_written=args.write)
+        return 0
     versions = [ROOT, *args.also]
     found: dict[Path, list[Load]] = {version: [] for version in versions}
     for _ in range(args.runs):
@@ -89,6 +116,71 @@ def main() -> int:
             f"{min(each.start_cpu_s for each in loads):.2f} s of processor time"
         )
     return 0
+
+
+def _starts(runs: int, stored: int, *, is_written: bool) -> None:
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        for count in (0, stored):
+            folder = Path(name) / str(count)
+            folder.mkdir()
+            fill(f"sqlite:///{folder}/calls.db", count)
+            starts = [measured(ROOT, folder, 1) for _ in range(runs)]
+            figures = f"{min(each.start_s for each in starts):.2f}", f"{min(each.start_cpu_s for each in starts):.2f}"
+            rows.append([f"first answer, {count:,} stored calls", *figures])
+        for busy in (0, BUSY):
+            waits = []
+            for run in range(runs):
+                folder = Path(name) / f"{busy} {run}"
+                folder.mkdir()
+                waits.append(_old_revision(folder, busy))
+            beside = f", beside {busy} busy processes" if busy else ""
+            figures = f"{max(wait for wait, _ in waits):.2f}", f"{min(used for _, used in waits):.2f}"
+            rows.append([f"{CALLERS} callers with an old revision of {STEPS:,} steps{beside}", *figures])
+    about = machine.sentence(Path(tempfile.gettempdir()))
+    head = ["", "seconds", "seconds of processor time"]
+    lines = [f"{about}; SQLite, {runs} runs; the best first answer, the slowest caller.", "", *page.table(head, rows)]
+    print("\n".join(lines))
+    if is_written:
+        page.write("starts", lines)
+
+
+def _old_revision(folder: Path, busy: int) -> tuple[float, float]:
+    """Return how long the slowest caller waits, and the processor time that the server uses for all."""
+    flows = {"new": flow_text(NUMBER, 10), "old": flow_text(NUMBER)}  # a start loads the revisions of open calls
+    url = f"sqlite:///{folder}/calls.db"
+    with ExitStack() as stack:
+        servers = {}
+        for name, text in flows.items():
+            (folder / name / "flows").mkdir(parents=True)
+            (folder / name / "flows" / "flow.yaml").write_text(text)
+            env = {"NCCO_FLOWS": str(folder / name / "flows")}
+            servers[name] = stack.enter_context(ours(folder, name, url, env))
+        found = (WAIT.search(ask(servers["old"].port, answer_request())) for _ in range(CALLERS))
+        requests = [b"POST " + wait[1] + input_request() for wait in found if wait]
+        asyncio.run(_lengthen(url, flows["old"]))
+        for _ in range(busy):
+            stack.callback(subprocess.Popen([sys.executable, "-c", "while True: pass"]).kill)
+        used = cpu_us(servers["new"].pid)
+        with ThreadPoolExecutor(CALLERS) as callers:
+            waits = list(callers.map(lambda request: _waited(servers["new"].port, request), requests))
+        return max(waits), (cpu_us(servers["new"].pid) - used) / 1e6
+
+
+async def _lengthen(url: str, text: str) -> None:
+    """Add steps to a stored revision: to check them when it is new takes seconds."""
+    sources = {"flows/flow.yaml": flow_text(NUMBER, STEPS)}
+    hash_ = revision_of({"flows/flow.yaml": text})
+    async with open_store(url) as store:
+        await store.replace_revision(RevisionRow(hash_, f"flow{NUMBER}", orjson.dumps(sources), NOW_MS))
+
+
+def _waited(port: int, request: bytes) -> float:
+    begun = time.monotonic()
+    reply = ask(port, request)
+    if not reply.startswith(b"HTTP/1.1 200") or b"Connecting you" not in reply:
+        raise RuntimeError(f"it answers {reply[:500]!r}")
+    return time.monotonic() - begun
 
 
 def measured(version: Path, folder: Path, calls: int, flows: Path = FLOWS) -> Load:

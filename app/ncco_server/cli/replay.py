@@ -15,7 +15,7 @@ from ncco_server.cli import options
 from ncco_server.cli.database import asynchronous, find_call, find_database
 from ncco_server.cli.environment import server_settings
 from ncco_server.cli.output import FINE, ISSUES, CannotRun, print_json
-from ncco_server.flow.loader import load
+from ncco_server.flow.loader import load_stored
 from ncco_server.flow.model import Flow
 from ncco_server.flow.report import printable
 from ncco_server.service.replay import REPLAY_KEY, replay
@@ -59,11 +59,12 @@ async def command(*, session: str, form: str) -> int:
 def _flow(timeline: Timeline, revision: RevisionRow | None, policy: Policy) -> Flow:
     """Raises CannotRun."""
     row = timeline.call.session
-    flows = load(orjson.loads(revision.sources), handlers=policy.handlers).flows if revision is not None else {}
-    if row.flow not in flows:
+    sources = orjson.loads(revision.sources) if revision is not None else {}
+    flow = load_stored(sources, row.flow, policy.handlers)
+    if flow is None:
         message = f"revision {row.revision[:8]} of flow {row.flow} is not stored, or can no longer be read"
         raise CannotRun(message, "replay a newer call, or use the version of ncco that recorded this call")
-    return replace(flows[row.flow], revision=row.revision)
+    return replace(flow, revision=row.revision)
 
 
 def _shown(turns: Sequence[Mapping[str, Any]], count: int) -> Iterator[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias
 
 from ncco_server.flow.checks.graph import check_cycles, check_placing, check_reachable
 from ncco_server.flow.checks.project import check_modules, check_project
@@ -23,7 +23,7 @@ from ncco_server.flow.language.shared import Context, Sections, is_shared, read_
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.nodes import Map, Node, Place, Text, walk
 from ncco_server.flow.scope import Signature
-from ncco_server.flow.source import MAX_PARSED, MAX_VALUES, Gap, Reading, names_written_in, read_past_errors
+from ncco_server.flow.source import MAX_PARSED, MAX_VALUES, Gap, Reading, names_written_in, read_late, read_past_errors
 from ncco_server.flow.source.source_file import SourceFile
 from ncco_server.flow.taint import filled_with_settings
 from ncco_server.flow.templates.parsing import Templates
@@ -33,18 +33,39 @@ if TYPE_CHECKING:  # loaded with the files that have opening hours
     from ncco_server.flow.hours.calendar import Calendar
 
 
+def load_stored(texts: Mapping[str, str], name: str, handlers: Collection[str] = ()) -> Flow | None:
+    """Load a flow from the files of a stored revision, which had no errors when it was stored.
+
+    Its steps are read when calls get there. Return None if a file can no longer be read. `handlers` is as in `load`.
+    """
+    with limited_comparisons():
+        files, _ = _read_files(texts, "stored", _allowed(handlers))
+        tracked = _templates(texts)
+        context = _read_context(files, texts, tracked, None, "stored")
+        reads = [_read(file, file.head, context, tracked).read for file in files if file.head is not None]
+    if any(file.has_errors and not is_shared(file.node) for file in files):
+        return None
+    flows = {read.name: read.flow for read in reads if read.flow is not None}
+    return _linked(name, flows, texts) if name in flows else None
+
+
 def link(flows: Mapping[str, Flow], sources: Mapping[str, Mapping[str, str]]) -> dict[str, Flow]:
     """Flows from which a call can get to one with an error are left out."""
     found: dict[str, Flow] = {}
-    for name, flow in flows.items():
+    for name in flows:
         names = _reach(name, flows)
         if names is None:
             continue
-        # a wait names its flow unless the call began there, so each sub-flow needs its own cache
-        subs = {other: replace(flows[other], stretches={}) for other in names if other != name}
         texts = {path: text for other in names for path, text in sources[other].items()}
-        found[name] = replace(flow, subs=subs, sources=texts, revision=revision_of(texts))
+        found[name] = _linked(name, {other: flows[other] for other in names}, texts)
     return found
+
+
+def _linked(name: str, flows: Mapping[str, Flow], texts: Mapping[str, str]) -> Flow:
+    """`flows` are this one and those that it can reach."""
+    # a wait names its flow unless the call began there, so each sub-flow needs its own cache
+    subs = {other: replace(flow, stretches={}) for other, flow in flows.items() if other != name}
+    return replace(flows[name], subs=subs, sources=texts, revision=revision_of(texts))
 
 
 def _reach(start: str, flows: Mapping[str, Flow]) -> list[str] | None:
@@ -57,7 +78,8 @@ _FLOWS = "flows/"
 _TEMPLATES = "templates/"
 _CALENDARS = "calendars/"
 
-Extent = Literal["revision", "files", "project"]
+Extent = Literal["stored", "revision", "files", "project"]
+_WHOLE_FLOWS: Final = frozenset({"files", "project"})
 ReadHandler: TypeAlias = Callable[[FlowHead, Context, list[FlowIssue]], ReadFlow]
 
 
@@ -119,12 +141,11 @@ def _load(
     *,
     handlers: Collection[str],
 ) -> Project:
-    files, problem = _read_files(texts, extent, {f"{_FLOWS}{name}": name for name in handlers})
+    files, problem = _read_files(texts, extent, _allowed(handlers))
     if problem is not None:
         return Project({}, (problem,), dict(texts), {})
     parts = [file for file in files if is_shared(file.node)]
-    templates = _in_folder(texts, _TEMPLATES)
-    tracked = Templates({path.removeprefix(_TEMPLATES): text for path, text in templates.items()})
+    tracked = _templates(texts)
     context = _read_context(files, texts, tracked, env, extent)
     shared_sources = {file.path: file.text for file in parts} | tracked.pop_used()
 
@@ -144,15 +165,19 @@ def _load(
     issues |= {*check_project(reads, context.shared, context.refusals)}
     if extent == "project":
         issues |= {*_check_listed(texts, handlers)}
-    if extent != "revision":
+    if extent in _WHOLE_FLOWS:
         is_whole = extent == "project" and len(flows) + len(parts) == len(files)
         if not any(file.gaps for file in parts):  # otherwise the gap may use a variable or give it a value
-            issues |= {*check_usage(reads, context.shared, tracked.unused(), issues, is_whole=is_whole)}
+            issues |= {*check_usage(reads, context.shared, context.events, tracked.unused(), issues, is_whole=is_whole)}
         if calendars and today is not None:
             from ncco_server.flow.hours.declaration import check_overrides  # noqa: PLC0415 - only for opening hours
 
             issues |= {*check_overrides(calendars.values(), today)}
-        issues |= {fault for path, text in templates.items() for fault in SourceFile(path, text).invisible_characters()}
+        issues |= {
+            fault
+            for path, text in _in_folder(texts, _TEMPLATES).items()
+            for fault in SourceFile(path, text).invisible_characters()
+        }
     callers = {flow.file.path for flow in flows if flow.read.flow and flow.read.name not in linked}
     tables = {name: table for name, table in context.shared.tables.items() if table is not None}
     return Project(linked, _shown(issues, files, texts, callers), dict(texts), calendars, tables, context.refusals)
@@ -161,7 +186,7 @@ def _load(
 def _read_files(
     texts: Mapping[str, str], extent: Extent, allowed: Mapping[str, str]
 ) -> tuple[list[_File], FlowIssue | None]:
-    is_limited = extent != "revision"
+    is_limited = extent in _WHOLE_FLOWS
     files: list[_File] = []
     if is_limited and (problem := too_much(texts)) is not None:
         return files, problem
@@ -173,15 +198,25 @@ def _read_files(
             files.append(_File.of_handler(path, texts[path], allowed[path]))
         elif path in handlers:
             files.append(_File.of_unlisted(path, texts[path], handlers))
+        elif extent == "stored":
+            files.append(_File.of(path, texts[path], read_late(path, texts[path])))
         else:
             reading = read_past_errors(path, texts[path], left)
             left -= reading.parsed
             files.append(_File.of(path, texts[path], reading))
-        values += files[-1].values
-        if is_limited and values > MAX_VALUES:
+        values += files[-1].values if is_limited else 0
+        if values > MAX_VALUES:
             return files, of_project(path, f"{MAX_VALUES:,} keys and values")
     shared = [file.node for file in files if isinstance(file.node, Map) and is_shared(file.node)]
     return [file.with_head(shared) for file in files], None
+
+
+def _allowed(handlers: Iterable[str]) -> dict[str, str]:
+    return {f"{_FLOWS}{name}": name for name in handlers}
+
+
+def _templates(texts: Mapping[str, str]) -> Templates:
+    return Templates({path.removeprefix(_TEMPLATES): text for path, text in _in_folder(texts, _TEMPLATES).items()})
 
 
 def _holds_handler(path: str, text: str) -> bool:
@@ -211,14 +246,15 @@ def _read_context(
     extent: Extent,
 ) -> Context:
     shared = [(file.node, file.issues) for file in files if isinstance(file.node, Map) and is_shared(file.node)]
-    named = _named(files) if extent != "revision" else {}
+    named = _named(files) if extent in _WHOLE_FLOWS else {}
     zone = zone_written_in(*(node for node, _ in shared))
     context = Context(
         templates,
         env,
         dates=_in_folder(texts, _CALENDARS),
         flows=_signatures(files),
-        has_all_flows=extent != "revision",
+        has_all_flows=extent in _WHOLE_FLOWS,
+        is_stored=extent == "stored",
         kept=filled_with_settings(named, [(node, zone) for node, _ in shared], templates),
         zone=zone,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
 LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
@@ -77,6 +77,10 @@ class Map(NamedTuple):
     def without(self, *keys: str) -> Map:
         return Map(tuple(entry for entry in self.entries if entry.key.value not in keys), self.place)
 
+    def may_hold(self, texts: Iterable[str]) -> bool:
+        """False if none of these is a key or a value in a map that has not been built yet."""
+        return True
+
     def keys(self) -> tuple[str, ...]:
         return tuple(entry.key.value for entry in self.entries)
 
@@ -101,11 +105,16 @@ def text_of(node: Node | None) -> str:
     return node.value if isinstance(node, Text) else ""
 
 
-def walk(node: Node) -> Iterator[Node]:
-    """In the order of the file, without keys."""
+def walk(node: Node, among: Collection[str] = ()) -> Iterator[Node]:
+    """In the order of the file, without keys.
+
+    With `among`, maps without these keys and values may be left out.
+    """
     waiting = [node]
     while waiting:
         each = waiting.pop()
+        if among and isinstance(each, Map) and not each.may_hold(among):
+            continue
         yield each
         if isinstance(each, Map):
             waiting += [entry.value for entry in reversed(each.entries)]

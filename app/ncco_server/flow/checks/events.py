@@ -24,11 +24,19 @@ class _Reporter(NamedTuple):
 
 
 def check_events(node: Node | None, steps: Collection[Step], where: str) -> Iterator[FlowIssue]:
-    """Report W288 for lines under `events` that no webhook of `steps` can cause. `where` is `step` or `flow`."""
+    """Report W288 for lines under `events` that no webhook of `steps` can cause.
+
+    `where` is `step`, `flow` or `project`.
+    """
+    parts = [part for step in steps for part in step.parts]
+    if any(isinstance(part, Document) for part in parts):
+        return
     for key in (entry.key for entry in node.entries) if isinstance(node, Map) else ():
         reporter = _REPORTERS.get(key.value)
-        parts = [part for step in steps for part in step.parts]
-        if reporter is None or any(isinstance(part, Document) for part in parts):
+        if key.value == "hangup" and steps and not any(map(_waits, steps)):
+            message = f"`hangup` is never reported: no call waits in this {where}"
+            yield RULES["W288"].at(key.place, message, _HANGUP_CURES[where == "step"])
+        if reporter is None:
             continue
         actions = [action for part in parts for action in part.actions if reporter.reports(action)]
         if not actions:
@@ -37,6 +45,13 @@ def check_events(node: Node | None, steps: Collection[Step], where: str) -> Iter
         elif not any(_reports_here(action, key.value) for action in actions):
             message = f"`{key.value}` is never reported here: an `eventUrl` sends it to another server"
             yield RULES["W288"].at(key.place, message, "delete the `eventUrl`, or this line")
+
+
+def _waits(step: Step) -> bool:
+    """Whether a caller can hang up in the step: later, the call is in another step or its flow has ended."""
+    targets = (*(way.target for way in step.exit.ways), *([] if step.error is None else [step.error]))
+    is_left = any(target.runs is not None and target.runs.comes_back for target in targets)
+    return not step.exit.leaves_at_once or is_left or any(action.word == "conversation" for action in step.actions)
 
 
 def _reports_here(action: Action, event: str) -> bool:
@@ -63,6 +78,10 @@ def _hears_beep(action: Action) -> bool:
     return "mode" in members and literal(members, "mode") != "detect"
 
 
+_HANGUP_CURES: Final = (
+    "write `ended`, which is reported at the end of every call, or delete the line",
+    "write it in the step that asks the caller, or under `events` of the flow, or delete the line",
+)
 _RECORDING = _Reporter(_records, "nothing in this {where} records", None)
 _TRANSCRIPTION = _Reporter(
     lambda action: _records(action) and "transcription" in action.fields,

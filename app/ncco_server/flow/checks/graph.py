@@ -79,10 +79,11 @@ def check_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
     seen: set[Node] = set()
     for is_followed in FOLLOWED:
         followed = _FlowWays(flows, is_followed)
-        nodes = {(name, step): flow for name, flow in flows.items() for step in flow.steps}
+        nodes = {(name, step) for name, flow in flows.items() for step in flow.steps}
         graph = {
-            (name, step): {to: way for to, way in followed.leading(name, flow, step) if to in nodes}
-            for (name, step), flow in nodes.items()
+            (name, step): {to: way for to, way in followed.leading(name, step) if to in nodes}
+            for name, flow in flows.items()
+            for step in flow.steps
         }
         for group in _looping(graph):
             if seen.isdisjoint(group):
@@ -211,9 +212,9 @@ def _placed_unasked(name: str, flows: Mapping[str, ReadFlow], followed: _FlowWay
     waiting = [(name, step) for step in begun.entered]
     for flow, step in waiting:
         read = flows[flow]
-        found = read.played[step]
+        found = followed.played[flow][step]
         sent += [*found.sends, *later_hooks(found.events), *(later_hooks(read.flow.events) if read.flow else ())]
-        waiting += [to for to, _ in followed.leading(flow, read, step) if to not in waiting]
+        waiting += [to for to, _ in followed.leading(flow, step) if to not in waiting]
     for hook in sent:
         if hook.definition.placing is not None and hook.definition.placing.flow in flows:
             yield hook.definition.placing.flow, hook
@@ -222,17 +223,18 @@ def _placed_unasked(name: str, flows: Mapping[str, ReadFlow], followed: _FlowWay
 class _FlowWays:
     def __init__(self, flows: Mapping[str, ReadFlow], is_followed: IsFollowed) -> None:
         self._flows = flows
+        self.played = {name: flow.played for name, flow in flows.items()}
         self._is_followed = is_followed
         self._returned: dict[str, set[str]] = {}
 
-    def leading(self, name: str, flow: ReadFlow, step: str) -> Iterator[tuple[Node, Way]]:
+    def leading(self, name: str, step: str) -> Iterator[tuple[Node, Way]]:
         found: dict[Node, Way] = {}
-        for way in self._open(flow.played[step]):
+        for way in self._open(self.played[name][step]):
             runs = way.target.runs
-            other = flow if runs is None else self._flows.get(runs.flow)
-            to = way.target.step if runs is None else other.entry if other else None
-            if other is not None and to in other.played:
-                found.setdefault((name if runs is None else runs.flow, str(to)), way)
+            flow = name if runs is None else runs.flow
+            to = way.target.step if runs is None else self._flows[flow].entry if flow in self._flows else None
+            if to is not None and to in self.played.get(flow, ()):
+                found.setdefault((flow, to), way)
         yield from found.items()
 
     def _open(self, step: Step) -> list[Way]:
@@ -255,9 +257,9 @@ class _FlowWays:
         entered = set[str]()
         waiting = [flow.entry]
         for step in waiting:
-            if step is not None and step in flow.played and step not in entered:
+            if step is not None and step in self.played[name] and step not in entered:
                 entered.add(step)
-                targets = [way.target for way in self._open(flow.played[step])]
+                targets = [way.target for way in self._open(self.played[name][step])]
                 found |= {target.returns for target in targets if target.returns}
                 waiting += [target.step for target in targets]
         self._returned[name] = found

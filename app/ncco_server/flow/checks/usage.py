@@ -38,6 +38,7 @@ _USED_IN_PYTHON: Final = {
 def check_usage(
     flows: Collection[ReadFlow],
     shared: Sections,
+    events: Node | None,
     unused: Iterable[str],
     found: Iterable[FlowIssue] = (),
     *,
@@ -45,8 +46,8 @@ def check_usage(
 ) -> Iterator[FlowIssue]:
     """Check the flows without errors: in others, a name may seem unused because it is misspelt elsewhere.
 
-    `unused` are the template files that no flow uses. Only in a whole project are shared parts, templates and locales
-    reported as unused.
+    `events` are those of shared files, `unused` the template files that no flow uses. Only in a whole project are
+    shared parts, templates and locales reported as unused.
     """
     meant = frozenset[str]().union(*(issue.names for issue in found))
     each = facts_of(flows, meant)
@@ -66,6 +67,7 @@ def check_usage(
             yield from reads.check(facts)
     if is_whole and each and len(each) == len(flows):
         yield from _shared(shared, each)
+        yield from check_events(events, [step for facts in each for step in facts.steps], "project")
         yield from _templates(name for name in unused if name not in meant)
 
 

@@ -7,7 +7,7 @@ params: {team: text, tries: {type: int, default: 3}}      # one without a defaul
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated, ClassVar, Final
@@ -270,12 +270,12 @@ def constant_types(
     """
     types = {name: _type_of(each.default) for name, each in variables.items() if name not in own.params}
     found = {name: type_ for name, type_ in types.items() if type_ is not None and type_.item is not None}
-    changed = {*_changed(flow), *(name for each in flows for name in each.returns)} if found else ()
+    changed = {*_changed(flow, found), *(name for each in flows for name in each.returns)} if found else ()
     return {name: type_ for name, type_ in found.items() if name not in changed}
 
 
-def _changed(flow: Map) -> Iterator[str]:
-    for key, value in _entries_in(flow):
+def _changed(flow: Map, names: Collection[str]) -> Iterator[str]:
+    for key, value in _entries_in(flow, names):
         if isinstance(value, Text) and key.value == "into":
             yield value.value
         elif isinstance(value, Map) and key.value == "set":
@@ -286,7 +286,7 @@ def undeclared_names(flow: Map, own: Signature, flows: Mapping[str, Signature]) 
     """Each value that this flow, or one it runs, returns, with the declaration of a variable for it."""
     found = {name: f"to read it here too, {_declaring(each)}" for name, each in own.returns.items()}
     returning = {name for name, each in flows.items() if each.returns}
-    entries = _entries_in(flow) if returning else ()
+    entries = _entries_in(flow, returning) if returning else ()
     run = {value.value for key, value in entries if key.value == "run" and isinstance(value, Text)}
     for callee in sorted(run & returning):
         kept = {
@@ -303,8 +303,8 @@ def _declaring(returned: Variable) -> str:
     return f"add `{returned.name}: {{type: {type_}{secret}}}` to `vars`"
 
 
-def _entries_in(flow: Map) -> Iterator[Entry]:
-    return (entry for node in walk(flow) if isinstance(node, Map) for entry in node.entries)
+def _entries_in(flow: Map, among: Collection[str]) -> Iterator[Entry]:
+    return (entry for node in walk(flow, among) if isinstance(node, Map) for entry in node.entries)
 
 
 def _type_of(default: object) -> Kind | None:

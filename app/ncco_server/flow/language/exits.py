@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Annotated, ClassVar, Final, Generic, Self, TypeAlias, TypeVar
 
+from ncco_server.errors import RenderError
 from ncco_server.flow.actions.action import HELD
 from ncco_server.flow.actions.item import Item
 from ncco_server.flow.actions.part import Part
@@ -25,7 +26,7 @@ from ncco_server.flow.grammar.json_schema import TEXT, has
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items
 from ncco_server.flow.grammar.targets import Destination
-from ncco_server.flow.issues import RULES, Fix
+from ncco_server.flow.issues import RULES, Fix, FlowIssue
 from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.retry import Retry, RetryWords, merge_retry
 from ncco_server.flow.nodes import Map, Node, Place, Text
@@ -127,6 +128,29 @@ class Goto(StepExit[GotoWords]):
             return cls(Target(None, words.place), words.place, "the step has no exit: the call ends")
         target = words.goto
         return None if target is None else cls(target, words.at("goto"), f"goto: {target.shown}")
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable(Exit):
+    """The exit of a stored step that this version can no longer read."""
+
+    word: ClassVar = "goto"
+    leaves_at_once: ClassVar = True
+
+    problem: FlowIssue
+
+    def written_ways(self) -> Iterator[Way]:
+        yield from ()
+
+    def enter(self, frame: Frame) -> Jump | None:
+        raise self._error
+
+    def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
+        raise self._error
+
+    @property
+    def _error(self) -> RenderError:
+        return RenderError(self.problem.code, self.problem.message, str(self.problem.place))
 
 
 _SPLIT_KEYS: Final = (("if",), ("goto",))

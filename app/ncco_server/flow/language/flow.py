@@ -28,7 +28,7 @@ from ncco_server.flow.issues import Fix, FlowIssue
 from ncco_server.flow.language.choice import ChoiceDefinition
 from ncco_server.flow.language.defaults import Defaults, read_defaults
 from ncco_server.flow.language.shared import Context, Declarations, Sections, overlay, read_sections
-from ncco_server.flow.language.step import EXITS, STEP_WORDS, ReadStep, read_step
+from ncco_server.flow.language.step import EXITS, STEP_WORDS, ReadStep, StoredSteps, read_step
 from ncco_server.flow.model import Flow, Limit, Step
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import ScopeTypes, Signature, Variable, scope_types
@@ -282,7 +282,7 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
     """Errors are added to `issues`, after those of the file's YAML and its head."""
     words = head.words
     outside = head.outside
-    steps = _read_steps_map(words, Reader(issues))
+    steps = _read_steps_map(words, Reader(issues), is_stored=context.is_stored)
     declared = _declare(words.vars, outside, steps, Reader(issues))
     reader = Resolver(
         issues=issues,
@@ -301,7 +301,7 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
     reader = replace(reader, language=_language(defaults, sections), inherited=defaults.actions)
     written = overlay(words.events, context.events)
     events = _read_events(written, reader)
-    read = _read_steps(steps, defaults, reader)
+    read = {} if context.is_stored else _read_steps(steps, defaults, reader)
     start = _read_start(words.start, steps, reader)
     outbound = _read_outbound(words.outbound, start, reader, set(sections.calendars))
     types = {name: lookup.type for name, lookup in sections.lookups.items()}
@@ -312,7 +312,9 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
             name=words.name.value,
             place=words.at("flow"),
             start=start,
-            steps={name: each.step for name, each in read.items()},
+            steps=StoredSteps(steps, defaults, reader)
+            if context.is_stored
+            else {name: each.step for name, each in read.items()},
             variables=declared,
             numbers=tuple(number for number, _ in words.numbers),
             default=words.default is True,
@@ -475,12 +477,14 @@ def _fix_default(fields: Fields, reader: Reader) -> Fields:
     return replace(fields, values={**fields.without("default").values, "defaults": node})
 
 
-def _read_steps_map(words: FlowWords, reader: Reader) -> Map:
+def _read_steps_map(words: FlowWords, reader: Reader, *, is_stored: bool) -> Map:
     cure = "write the steps below each other, each with its name: `welcome:`"
     found = reader.map(words.steps, "`steps`", cure) if words.steps else None
     if found is not None and not found.entries:
         reader.report("E204", words.at("steps"), "`steps` is empty", words.cures["steps"])
-    return restore_steps(found, reader) if found else Map((), words.place)
+    if found is None or is_stored:
+        return found or Map((), words.place)
+    return restore_steps(found, reader)
 
 
 def _first_step(steps: Node | None) -> str:

@@ -56,6 +56,7 @@ class Context:
         env: the names of the variables that flows can read; None if unknown.
         dates: dates of holidays computed before, by path.
         has_all_flows: see `Resolver`.
+        is_stored: the files are those of a stored revision, which had no errors when it was stored.
     """
 
     templates: Templates
@@ -66,6 +67,7 @@ class Context:
     events: Map | None = None
     flows: Mapping[str, Signature] = field(default_factory=dict)
     has_all_flows: bool = True
+    is_stored: bool = False
     kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
     zone: str = ""
     refusals: tuple[CallerRefusal, ...] = ()

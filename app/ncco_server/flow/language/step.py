@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NamedTuple
 
 from ncco_server.flow.actions.check import check_step
@@ -14,15 +15,17 @@ from ncco_server.flow.grammar.json_schema import listed, mapped, ref
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Resolver
 from ncco_server.flow.grammar.targets import NewValues, read_target
+from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.collect import Collect
 from ncco_server.flow.language.defaults import Defaults
-from ncco_server.flow.language.exits import AskingWords, Branch, Goto, Hold, StepExit, StepSource
+from ncco_server.flow.language.exits import AskingWords, Branch, Goto, Hold, StepExit, StepSource, Unreadable
 from ncco_server.flow.language.menu import Choices, restore_menu
 from ncco_server.flow.language.outcomes import On, RunFlow, steers
 from ncco_server.flow.language.results import OwnResultName
 from ncco_server.flow.model import Step
-from ncco_server.flow.nodes import Entry, Map, Node
+from ncco_server.flow.nodes import Entry, Map, Node, Text
 from ncco_server.flow.runtime import Exit
+from ncco_server.flow.source import LateMap
 from ncco_server.value_types import JsonSchema
 
 if TYPE_CHECKING:  # loaded with the steps that use them
@@ -129,6 +132,39 @@ def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | 
         result=words.result,
     )
     return ReadStep(step, source, _lacks_exit(kind, source))
+
+
+class StoredSteps(Mapping[str, Step]):
+    """The steps of a stored revision, each read when a call gets there: of thousands, calls need a few.
+
+    A step that this version can no longer read takes the `error` exit.
+    """
+
+    def __init__(self, written: Map, defaults: Defaults, reader: Resolver) -> None:
+        self._steps: dict[str, Step | Entry] = {entry.key.value: entry for entry in written.entries}
+        self._defaults = defaults
+        self._reader = reader
+
+    def __getitem__(self, name: str) -> Step:
+        step = self._steps[name]
+        if isinstance(step, Entry):
+            step = self._steps[name] = self._read(*step)
+        return step
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._steps)
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def _read(self, key: Text, node: Node) -> Step:
+        issues: list[FlowIssue] = []
+        entry = Entry(key, node.built(issues) if isinstance(node, LateMap) else node)
+        read = read_step(entry, self._defaults, replace(self._reader, issues=issues))
+        errors = [issue for issue in issues if issue.is_error]
+        if read is None or errors:
+            return Step(key.value, key.place, (), (), Unreadable(errors[0]), key.place)
+        return read.step
 
 
 def _read_asks(node: Node | None, reader: Resolver) -> tuple[AskedLookup, ...]:

@@ -11,7 +11,16 @@ from typing import Any, NamedTuple
 
 from ncco_server.flow.issues import RULES, Fix, FlowIssue, by_place
 from ncco_server.flow.nodes import Node
-from ncco_server.flow.source.reader import LOADER, MAX_CHARACTERS, MAX_DEPTH, MAX_PARSED, MAX_VALUES, Gap, read_once
+from ncco_server.flow.source.reader import (
+    LOADER,
+    MAX_CHARACTERS,
+    MAX_DEPTH,
+    MAX_PARSED,
+    MAX_VALUES,
+    Gap,
+    LateMap,
+    read_once,
+)
 from ncco_server.flow.source.source_file import SourceFile
 
 __all__ = [
@@ -21,8 +30,10 @@ __all__ = [
     "MAX_PARSED",
     "MAX_VALUES",
     "Gap",
+    "LateMap",
     "Reading",
     "names_written_in",
+    "read_late",
     "read_past_errors",
     "read_yaml",
 ]
@@ -87,6 +98,18 @@ def read_past_errors(file: str, text: str, most: int = MAX_PARSED) -> Reading:
     issues = sorted([*invalid, *own, *faults], key=by_place)
     node = None if tried.stopped else tried.node
     return Reading(node, issues, tuple(sorted(gaps, key=lambda gap: gap.first)), parsed)
+
+
+def read_late(file: str, text: str) -> Reading:
+    """Read a text that had no errors before: each step's nodes are built when they are first used."""
+    source = SourceFile(file, text)
+    if problem := _too_long(source):
+        return Reading(None, [problem])
+    invalid = source.replace_invalid_characters()
+    source, marker = _in_one_document(source)
+    node, issues, stopped = read_once(source, LOADER, is_late=True)
+    stops = stopped if isinstance(stopped, list) else [stopped.issue]
+    return Reading(None if stops else node, [*invalid, *(marker.issues if marker else ()), *issues, *stops])
 
 
 def _in_one_document(source: SourceFile) -> tuple[SourceFile, Gap | None]:

@@ -50,12 +50,12 @@ def check_unsupported(source: SourceFile, events: Sequence[yaml.Event]) -> Itera
         return
     lines_with_braces = set[int]()
     for before, event, following in zip(chain((None,), events), events, islice(events, 1, None), strict=False):
-        start = marks(event)[0].index
         if isinstance(event, yaml.AliasEvent):
             yield _merge(source, before) if _is_merge(before) else _alias(source, event)
         elif isinstance(event, yaml.NodeEvent) and (event.anchor or getattr(event, "tag", None)):
             yield _tag_or_anchor(source, event)
-        elif all(isinstance(each, yaml.MappingStartEvent) for each in (event, following)):
+        elif isinstance(event, yaml.MappingStartEvent) and isinstance(following, yaml.MappingStartEvent):
+            start = marks(event)[0].index
             line = source.line_at(start)
             if source.parsed.startswith("{{", start) and line.number not in lines_with_braces:
                 from ncco_server.flow.source.syntax import unquoted_braces  # noqa: PLC0415 - rarely needed

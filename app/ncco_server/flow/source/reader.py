@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 import yaml
 
@@ -63,14 +64,18 @@ class ReadAttempt(NamedTuple):
     stopped: Stop | list[FlowIssue]
 
 
-def read_once(source: SourceFile, loader: type[Any]) -> ReadAttempt:
+_STEPS: Final = ("steps", "*")
+
+
+def read_once(source: SourceFile, loader: type[Any], *, is_late: bool = False) -> ReadAttempt:
+    """With `is_late`, the nodes of each step are built when they are first used."""
     events, stopped = _parse(source, loader)
     if stopped is not None:
         return ReadAttempt(None, [], stopped)
     if unsupported := [*islice(check_unsupported(source, events), MOST_REPORTED + 1)]:
         return ReadAttempt(None, [], unsupported)
     builder = _Builder(source, iter(events), [])
-    node = builder.document()
+    node = builder.document(_STEPS if is_late else ())
     return ReadAttempt(node, builder.issues, [])
 
 
@@ -116,13 +121,17 @@ class _Builder:
     events: Iterator[yaml.Event]
     issues: list[FlowIssue]
 
-    def document(self) -> Node | None:
-        """None without a document, or with two: the second may have what the first lacks."""
+    def document(self, late: Sequence[str] = ()) -> Node | None:
+        """None without a document, or with two: the second may have what the first lacks.
+
+        `late` is the path to the maps that are built later; `*` stands for any key.
+        """
         next(self.events)
         if not isinstance(next(self.events), yaml.DocumentStartEvent):
             self.issues.append(RULES["E120"].at(self.source.place(0), "the file is empty"))
             return None
-        node = self._node(next(self.events), None, "")
+        root = next(self.events)
+        node = self.map(root, late) if isinstance(root, yaml.MappingStartEvent) else self.node(root, None, "")
         next(self.events)
         more = next(self.events)
         if isinstance(more, yaml.DocumentStartEvent):
@@ -130,14 +139,14 @@ class _Builder:
             return None
         return node
 
-    def _node(self, event: yaml.Event, key: Text | None, name: str) -> Node:
+    def node(self, event: yaml.Event, key: Text | None, name: str) -> Node:
         if isinstance(event, yaml.ScalarEvent):
             return self._value(event, key, name)
         if isinstance(event, yaml.MappingStartEvent):
-            return self._map(event)
+            return self.map(event)
         return self._seq(event, name)
 
-    def _map(self, start: yaml.MappingStartEvent) -> Map:
+    def map(self, start: yaml.MappingStartEvent, late: Sequence[str] = ()) -> Map:
         entries: dict[str, Entry] = {}
         nested: list[Entry] = []
         head: Text | None = None
@@ -147,7 +156,7 @@ class _Builder:
             after = next(self.events)
             if start.flow_style and self._is_split_text(after):
                 continue
-            value = self._node(after, key, key.value if key else "")
+            value = self._value_of(key, after, late)
             if key is None:
                 continue
             if head is None and not start.flow_style and key.value in entries:
@@ -175,6 +184,11 @@ class _Builder:
             self.issues[earlier:] = [RULES["E103"].at(place, "these braces contain names without values", fix)]
         return Map(tuple(entries.values()), place)
 
+    def _value_of(self, key: Text | None, start: yaml.Event, late: Sequence[str]) -> Node:
+        if late and key and late[0] in ("*", key.value) and isinstance(start, yaml.MappingStartEvent):
+            return self.map(start, late[1:]) if late[1:] else LateMap.of(self, start, key.place)
+        return self.node(start, key, key.value if key else "")
+
     def _head_of_rest(self, repeated: str, entries: Mapping[str, Entry]) -> Text | None:
         """A name without a value, such as a step's, to which the lines below belong: it is indented too far."""
         names = [*entries]
@@ -196,14 +210,14 @@ class _Builder:
             if issue := check_key(self.source, event):
                 self.issues.append(issue)
             return self._text(event)
-        place = self._node(event, None, "").place
+        place = self.node(event, None, "").place
         self.issues.append(RULES["E124"].at(place, "a list or a map cannot be a key"))
         return None
 
     def _seq(self, start: yaml.Event, name: str) -> Seq:
         items = []
         while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
-            items.append(self._node(event, None, name))
+            items.append(self.node(event, None, name))
         is_flow = isinstance(start, yaml.SequenceStartEvent) and start.flow_style
         return Seq(tuple(items), self._extent(start, event if is_flow else start))
 
@@ -236,6 +250,67 @@ class _Builder:
             for char, at in zip(value, offsets, strict=False)
         )
         return Text(meant, source.extent(event), quotes, tuple(map(source.position, offsets)))
+
+
+class LateMap(Map):
+    """A map whose nodes are built when they are first used, in a text that was read before without errors."""
+
+    _file: SourceFile
+    _start: yaml.MappingStartEvent
+    _events: list[yaml.Event]
+    _values: dict[str, slice]
+
+    @classmethod
+    def of(cls, builder: _Builder, start: yaml.MappingStartEvent, place: Place) -> Self:
+        """Take the map's events from the builder's."""
+        late = cls((), place)
+        events: list[yaml.Event] = []
+        values: dict[str, slice] = {}
+        late._file = builder.source
+        late._start = start
+        late._events = events
+        late._values = values
+        key: str | None = None
+        first = 0
+        depth = 1
+        for event in builder.events:
+            events.append(event)
+            if isinstance(event, yaml.CollectionStartEvent):
+                first = len(events) - 1 if depth == 1 else first
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+                if depth == 0:
+                    break
+                if depth == 1:
+                    values.setdefault(str(key), slice(first, len(events)))
+                    key = None
+            elif depth == 1 and key is not None:
+                values.setdefault(key, slice(len(events) - 1, len(events)))
+                key = None
+            elif depth == 1 and isinstance(event, yaml.ScalarEvent):
+                key = event.value
+        return late
+
+    def built(self, issues: list[FlowIssue]) -> Map:
+        """Return the map; its errors are added to `issues`."""
+        return _Builder(self._file, iter(self._events), issues).map(self._start)
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        return self.built([]).entries
+
+    def get(self, key: str) -> Node | None:
+        if key not in self._values:
+            return None
+        events = iter(self._events[self._values[key]])
+        return _Builder(self._file, events, []).node(next(events), None, key)
+
+    def keys(self) -> tuple[str, ...]:
+        return tuple(self._values)
+
+    def may_hold(self, texts: Iterable[str]) -> bool:
+        return not {event.value for event in self._events if isinstance(event, yaml.ScalarEvent)}.isdisjoint(texts)
 
 
 def _character_offsets(text: str, at: int, end: int, event: yaml.ScalarEvent) -> list[int]:

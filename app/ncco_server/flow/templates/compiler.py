@@ -17,7 +17,7 @@ from ncco_server.flow.templates.filters import LANGUAGE
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.syntax import read_expression
 from ncco_server.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file, shorten
-from ncco_server.flow.templates.values import Computed, Expression, Literal, Native, Value
+from ncco_server.flow.templates.values import Computed, Expression, Literal, Native, Value, with_plus
 from ncco_server.value_types import POINTS, TYPES, Escape, Kind, UnfitValue
 
 MAX_LENGTH: Final = 1_000
@@ -157,7 +157,7 @@ def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIss
     if fix := as_computed(text, unit.scope):
         message = f'"{text}" is plain text here, not the value of {text.partition("|")[0].strip()}'
         check.issues.append(RULES["W305"].at(_whole_place(unit.text), message, fix, [text.partition(".")[0]]))
-    return Literal(value, unit.place, unit.text), check.issues
+    return Literal(with_plus(value) if unit.escape == "url" else value, unit.place, unit.text), check.issues
 
 
 def _in_braces(text: str, scope: ScopeTypes) -> str:

@@ -212,6 +212,15 @@ def _call(name: str, operand: nodes.Expr, *args: Any) -> nodes.Filter:
     return nodes.Filter(operand, name, each, [], None, None, lineno=operand.lineno)
 
 
+_PLUS: Final = re.compile(r"(?<==)\+|\+(?=[0-9])")
+
+
+def with_plus(url: str) -> str:
+    """Encode the plus of numbers and of UTC offsets in the query: a server would read it as a space."""
+    before, mark, query = url.partition("?")
+    return f"{before}{mark}{_PLUS.sub('%2B', query)}"
+
+
 MAX_OUTPUT: Final[dict[str, int]] = {
     "talk": 10_000,
     "ssml": 10_000,
@@ -419,6 +428,7 @@ class Computed(_ComputedBase):
             text = text.strip()
         elif self.escape == "url":
             self._check_path(re.split("[?#]", text, maxsplit=1)[0])
+            text = with_plus(text)
         return text if self.type.name == "text" else self.type.cast(text)
 
     def _check_path(self, path: str) -> None:

@@ -43,3 +43,28 @@ def test_every_action_is_in_the_table() -> None:
     cases = table(__file__, "test_each_event_of_each_action_is_told_from_those_that_never_come")
 
     assert ACTIONS.keys() <= {next(iter(action)) for action, _ in cases}
+
+
+@each_case(("case", "is_reported"), table(__file__, "test_hangup_is_reported_only_where_a_call_waits"))
+def test_hangup_is_reported_only_where_a_call_waits(case: dict[str, Any], is_reported: bool) -> None:
+    never = set() if is_reported else {"hangup"}
+
+    assert never == silent(case, ["hangup"])
+    assert never == silent(case, ["hangup"], of_flow=True)
+
+
+def test_events_of_a_shared_file_are_about_the_actions_of_all_flows() -> None:
+    def found(*actions: dict[str, Any]) -> list[str]:
+        shared = {"shared": True, "hooks": HOOK, "events": {"record": "noted", "hangup": "noted", "ended": "noted"}}
+        texts = {"flows/shared.yaml": json.dumps(shared)}
+        for number, action in enumerate(actions):
+            steps = {"hello": {"do": [action], "goto": "end"}}
+            head = {"flow": f"f{number}", "entry": True, "start": "hello"}
+            texts[f"flows/f{number}.yaml"] = json.dumps(head | {"steps": steps})
+        issues = load(texts, extent="project").issues
+        assert not [issue for issue in issues if issue.is_error], issues
+        return [issue.message.split(" ")[0] for issue in issues if issue.code == "W288"]
+
+    assert ["`record`", "`hangup`"] == found({"talk": "Hello."}, {"talk": "Goodbye."})
+    assert ["`hangup`"] == found({"talk": "Hello."}, {"record": {"endOnSilence": 4}})
+    assert [] == found({"record": {"endOnSilence": 4}}, {"conversation": "room"})
