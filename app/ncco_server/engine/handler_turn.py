@@ -11,9 +11,9 @@ from typing import Any, Final
 from ncco_server.engine.interpreter import Playing, begin_placed, resume_with, waiting_handler
 from ncco_server.engine.session import NOTHING, CallData, LookupAnswer, Turn, TurnContext, WaitRef
 from ncco_server.flow.handlers.api import Called, CallFlow, NoInput, RunFailed
-from ncco_server.flow.handlers.exploring import results_of
 from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.results import as_json
+from ncco_server.flow.handlers.steps import results_of
 from ncco_server.flow.loader import load, load_files
 from ncco_server.flow.model import Flow, Step
 

@@ -204,6 +204,7 @@ def is_right(pin: Secret) -> bool:
 """
 GIVEN = """
 from ncco_server import Call, call_flow
+from ncco_server.verify.handlers.exploring import explore
 
 @call_flow(default=True, on_error="sorry")
 async def shop(call: Call) -> None:
@@ -224,7 +225,7 @@ def with_check(line: str, flow: str) -> Project:
     if flow == "flow file":
         return project_of(GIVEN.format(line=line), {"flows/check.yaml": CHECK})
     texts = {"flows/shop.py": GIVEN.format(line=line), "flows/check.py": CHECKED, "flows/sorry.yaml": SORRY}
-    return load(texts, {}, extent="project", handlers=["shop.py", "check.py"])
+    return load(texts, {}, extent="project", handlers=["shop.py", "check.py"], explore=explore)
 
 
 @pytest.mark.parametrize("flow", ["flow file", "handler"])

@@ -90,6 +90,32 @@ class HandlerCode:
         return tuple(found)
 
     @cached_property
+    def words(self) -> frozenset[str]:
+        """Its attributes, the names of its arguments, and its texts."""
+        found = set[str]()
+        for node in ast.walk(self._tree):
+            match node:
+                case ast.Attribute(attr=str(word)) | ast.keyword(arg=str(word)) | ast.Constant(value=str(word)):
+                    found.add(word)
+                case _:
+                    pass
+        return frozenset(found)
+
+    @cached_property
+    def env(self) -> Mapping[str, int]:
+        """The variables that the file reads with `call.env["NAME"]`, and the first line that reads each."""
+        found: dict[str, int] = {}
+        for node in ast.walk(self._tree):
+            match node:
+                case ast.Subscript(
+                    value=ast.Attribute(attr="env"), slice=ast.Constant(value=str(name)), ctx=ast.Load(), lineno=line
+                ):
+                    found[name] = min(line, found.get(name, line))
+                case _:
+                    pass
+        return found
+
+    @cached_property
     def replayed(self) -> tuple[Function, ...]:
         """The handler, and the functions of its file that it calls itself, not by `call.run`.
 

@@ -27,6 +27,7 @@ from ncco_server.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook
 from ncco_server.service.outcomes import Following
 from ncco_server.settings.values import DEFAULT, read_failsafe
 from ncco_server.table_rows import applied
+from ncco_server.verify.handlers.exploring import explored_in
 from ncco_server.verify.prove.literals import Compared, around
 from ncco_server.verify.prove.samples import Representatives
 
@@ -352,8 +353,8 @@ class PossibleTurns:
 
     def _real(self, lookup: Lookup) -> Sequence[Any]:
         flow = self.root.named(lookup.flow)
-        if flow.handler is not None:
-            samples, are_all = flow.handler.samples(lookup.name, lookup.request)
+        if (handler := explored_in(flow)) is not None:
+            samples, are_all = handler.samples(lookup.name, lookup.request)
             if not are_all:
                 self.values.chosen[f"{flow.name}.{lookup.name}"] = samples
             return samples

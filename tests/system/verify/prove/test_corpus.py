@@ -8,6 +8,7 @@ from pathlib import Path
 from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.loader import load_files
 from ncco_server.service.outcomes import outcomes_of
+from ncco_server.verify.handlers.exploring import explore
 from ncco_server.verify.prove.counterexample import covering
 from ncco_server.verify.prove.rehearsal import rehearse
 from tests.support.cases import each_case
@@ -80,7 +81,7 @@ def test_a_good_flow_has_no_findings_and_a_few_scenarios_cover_every_outcome(pat
 @each_case("folder", PROJECTS, ids=lambda path: path.name)
 def test_the_flows_of_the_project_and_its_examples_have_no_findings(folder: Path) -> None:
     handlers = [path.name for path in (folder / "flows").glob("*.py")]
-    project = load_files(folder / "flows", folder / "templates", handlers=handlers)
+    project = load_files(folder / "flows", folder / "templates", handlers=handlers, explore=explore)
 
     found = [f"{each.kind} {each.step}" for each in violations_of(project, proofs_of(project))]
     assert ALARMS.get(folder.name, []) == found

@@ -5,32 +5,38 @@ Of two runs that wait at the same place with the same local variables, one is le
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.handlers.api import Call, Effect, HandlerEffect, WrittenText
-from ncco_server.flow.handlers.cures import cure_of
+from ncco_server.flow.handlers.api import Call, Called, Effect, HandlerEffect, WrittenText
 from ncco_server.flow.handlers.inspection import WITHOUT_AWAIT, HandlerCode, Remark
 from ncco_server.flow.handlers.limits import LineTracer, TooLong, in_time
 from ncco_server.flow.handlers.playback import HandlerPlayback, Recorded, at, milliseconds
+from ncco_server.flow.handlers.reading import HandlerSteps, LoadedHandler, issue_of
 from ncco_server.flow.handlers.results import misfits
-from ncco_server.flow.handlers.samples import SECRET, samples_of, samples_of_row
-from ncco_server.flow.handlers.states import comparable
-from ncco_server.flow.handlers.steps import EffectAt, Made, RowOfTable, StepMaker
+from ncco_server.flow.handlers.steps import EffectAt, Made, RowOfTable, StepMaker, results_of
 from ncco_server.flow.hours.calendar import Calendar, changes
+from ncco_server.flow.issues import RULES, FlowIssue, unset_variable
+from ncco_server.flow.language.flow import ReadFlow
 from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.flow.language.returns import Returned
-from ncco_server.flow.model import Step
+from ncco_server.flow.language.shared import Context
+from ncco_server.flow.language.tables import TableRead
+from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import DRAWING_LEGS, Followers
-from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.table_rows import RowChange, applied
 from ncco_server.value_types import ANY, WITHHELD
+from ncco_server.verify.handlers.cures import cure_of
+from ncco_server.verify.handlers.samples import SECRET, Samples, samples_of, samples_of_row
+from ncco_server.verify.handlers.states import comparable, facts_of, state_of
 
 MOST_RUNS: Final = 2000
 """Runs of a handler; our choice. A usual one needs less than a hundred."""
@@ -43,6 +49,9 @@ LONGEST_VALUE: Final = 20
 _NO_REPLY: Final = "no reply"
 _NOTHING_KNOWN: Final[Mapping[str, str]] = {}
 _DIGITS: Final = "12345678901234567890"
+_KNOWN: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "direction", "now", "env"})
+"""What a handler does not decide by, or what a proof tries values of, and says so."""
+_SAMPLE_PARAMS: Final = {"date": "2026-01-05", "time": "09:30", "datetime": "2026-01-05T09:30:00+00:00"}
 
 
 class FailedRun(NamedTuple):
@@ -117,10 +126,6 @@ _VARYING: Final = frozenset({"now", "random"}.union(*_CALLERS.values()))
 _ATTRIBUTES: Final = {"from_": "from", "now": "now", "env": "env", "random": "random"} | {
     name: name for name in SAMPLE_CALL if name != "from"
 }
-
-
-def facts_of(facts: Mapping[str, Any], reads: Collection[str]) -> tuple[Any, ...]:
-    return tuple(comparable(facts.get("uuid" if name == "random" else name)) for name in sorted(reads))
 
 
 class WatchedCall(Call):
@@ -281,7 +286,7 @@ class _Exploration:
             finally:
                 waiting += self._at_other_times(run, playback.read_hours)
             when = run.at_ms if "now" in varied else 0
-            state = (*playback.state(), when, *facts_of(run.facts, varied), comparable(run.row))
+            state = (*state_of(playback), when, *facts_of(run.facts, varied), comparable(run.row))
             if made is not None:
                 self._note(made, run)
             elif state in seen:
@@ -377,7 +382,7 @@ class _Exploration:
         for way in [way for way in step.exit.ways if not way.target.is_end]:
             is_secret = way.fills is not None and way.fills.sensitive
             secrets = [SECRET] if is_secret and self.maker.has_sensitive_columns else []
-            for value in [*results_of(step, way.name, self.code.tested), *secrets]:
+            for value in [*_entered(step, way.name, self.code.tested), *secrets]:
                 known = {value: value} if is_secret and value is not None else _NOTHING_KNOWN
                 problem = way.name if value is None else ""
                 yield run.then(playback.item_at(value, problem, run.at_ms), ((step.name, way.name),), known)
@@ -406,40 +411,134 @@ def _made(playback: HandlerPlayback) -> Made | None:
     return made
 
 
-def results_of(step: Step, way: str, tested: Sequence[str | int] = ()) -> Sequence[Any]:
+def _entered(step: Step, way: str, tested: Sequence[str | int]) -> Sequence[Any]:
     asked = step.exit.asked
-    match way:
-        case "noinput" | "nomatch" if asked is not None:
-            return (None,)
-        case "collected" if asked is not None:
-            low, high = asked.lengths or (1, 0)
-            texts = [str(each) for each in tested]
-            digits = [_DIGITS[:low], *(text for text in texts if text.isdigit() and low <= len(text) <= high)]
-            words = ["some words", *(text for text in texts if text)] if asked.free_speech else []
-            return list(dict.fromkeys([*(digits if high else []), *words]))[:MOST_ENTERED]
-        case "otherwise":
-            return DIAL_FAILURES
-    return (way,)
+    if way != "collected" or asked is None:
+        return results_of(step, way)
+    low, high = asked.lengths or (1, 0)
+    texts = [str(each) for each in tested]
+    digits = [_DIGITS[:low], *(text for text in texts if text.isdigit() and low <= len(text) <= high)]
+    words = ["some words", *(text for text in texts if text)] if asked.free_speech else []
+    return list(dict.fromkeys([*(digits if high else []), *words]))[:MOST_ENTERED]
 
 
-class HandlerSteps(Mapping[str, Step]):
-    """The steps of a handler by name, found when somebody asks for all of them.
+class SampleEnv(dict[str, str]):
+    """Has a text for every variable that is read without a default; `lines` has the first such line."""
 
-    `begin` makes the handler at the beginning of a call. `start` stands for unknown names.
+    def __init__(self, file: str) -> None:
+        self.lines: dict[str, int] = {}
+        self._file = file
+
+    def __missing__(self, name: str) -> str:
+        frame = inspect.currentframe()
+        while frame is not None and frame.f_code.co_filename != self._file:
+            frame = frame.f_back
+        self.lines.setdefault(name, frame.f_lineno if frame is not None else 1)
+        return "https://example.com"
+
+
+@dataclass(frozen=True, slots=True)
+class ExploredHandler(LoadedHandler):
+    """A handler with what its runs have shown.
+
+    Attributes:
+        reads: fields of `call`, `now` and `env`.
+        functions: those that it calls, and the rows that it reads, by name.
     """
+
+    reads: frozenset[str] = frozenset()
+    functions: Mapping[str, FunctionDefinition | LookupDefinition] = field(default_factory=dict)
+
+    @property
+    def sampled(self) -> frozenset[str]:
+        """What has more values than a proof tries: attributes of `call`, params."""
+        return (self.reads - _KNOWN) | self.params.keys()
+
+    def samples(self, name: str, request: Any) -> Samples:
+        """JSON values for the `Lookup` of a function or of an existing row, and whether there are no others."""
+        if isinstance(request, TableRead):
+            return samples_of_row(self.maker.rows[name].definition, self.code.tested)
+        called = request.code
+        return samples_of(called.function, self.code.tested) if isinstance(called, Called) else Samples((), True)
+
+    def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
+        """Equal for calls in which the handler goes on in the same way."""
+        playback = self.playback(facts, env, {name: variables[name] for name in self.params}, _NOTHING_KNOWN)
+        playback.play(variables[self.recorded])
+        return state_of(playback), facts_of(facts, self.reads), *env.items()
+
+
+def explored_in(flow: Flow) -> ExploredHandler | None:
+    """None for a flow file. The handlers of a proof are explored when they are loaded."""
+    return flow.handler if isinstance(flow.handler, ExploredHandler) else None
+
+
+def explore(read: ReadFlow, handling: LoadedHandler, context: Context, issues: list[FlowIssue]) -> ReadFlow:
+    """Find the steps of a handler, for `ncco_server.flow.loader.load`."""
+    assert read.flow is not None  # noqa: S101 - it has a handler
+    flow = read.flow
+    maker, code = handling.maker, handling.code
+    maker.read = {}
+    declared = flow.params.items()
+    params = {
+        name: param.default or _SAMPLE_PARAMS.get(handling.params[name], param.default) for name, param in declared
+    }
+    env = SampleEnv(code.file)
+
+    def begin(run: WatchedRun) -> HandlerPlayback:
+        return handling.playback(run.facts, env, params, run.known, call=partial(WatchedCall, run), tracer=run.tracer)
+
+    found = ExploredSteps(begin, maker, code, flow.place, handling.calendars)
+    steps = found.steps
+    file = flow.place.file
+    if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
+        issues.extend(_issue_of(failure) for failure in found.failures)
+        issues.extend(issue_of(remark, file) for remark in found.remarks())
+    issues.extend(maker.warnings)
+    made = maker.read or {}
+    maker.read = None
+    unset = env.lines.keys() - (env.lines if context.env is None else context.env)
+    issues.extend(unset_variable(Place(file, env.lines[name], 1), name) for name in sorted(unset))
+    known = {each.name: getattr(handling, each.name) for each in fields(handling)}
+    explored = ExploredHandler(
+        **known
+        | {"env": frozenset(env.lines), "hours": found.hours, "followers": found.followers, "variants": found.variants},
+        reads=found.reads,
+        functions=found.functions,
+    )
+    of_name = HandlerSteps(maker, flow.steps[flow.start], steps)
+    flow = replace(flow, start=next(iter(steps), flow.start), steps=of_name, handler=explored)
+    return replace(read, flow=flow, made={name: made[name] for name in steps})
+
+
+def _issue_of(failure: FailedRun) -> FlowIssue:
+    """An issue of the step that the run made, or of its code (E703, W703)."""
+    file, _, at = failure.where.rpartition(":")[0].rpartition(":")
+    place = Place(file, int(at or 1), 1)
+    message = failure.message.removeprefix(f"{failure.where}: ")
+    if failure.is_certain:
+        return RULES["E703"].at(place, message, failure.cure)
+    if failure.caller:
+        message = f"for {failure.caller}: {message}"
+    code = "W703" if failure.caller or failure.code not in RULES else failure.code
+    return RULES[code].at(place, message, failure.cure)
+
+
+class ExploredSteps:
+    """The exploration of a handler. `begin` makes it at the beginning of a call; `place` is that of its flow."""
 
     def __init__(
         self,
         begin: Callable[[WatchedRun], HandlerPlayback],
         maker: StepMaker,
         code: HandlerCode,
-        start: Step,
+        place: Place,
         calendars: Mapping[str, Calendar],
     ) -> None:
         self._begin = begin
         self._maker = maker
         self._code = code
-        self._start = start
+        self._place = place
         self._calendars = calendars
 
     @cached_property
@@ -449,12 +548,12 @@ class HandlerSteps(Mapping[str, Step]):
         try:
             in_time(exploration.explore, tracer)
         except TooLong:
-            where = f"{self._start.place.file}:{tracer.latest}:1"
+            where = f"{self._place.file}:{tracer.latest}:1"
             exploration.failures[FailedRun("R110", "this line takes too long, or blocks", where)] = ""
         return exploration
 
     @cached_property
-    def _found(self) -> dict[str, Step]:
+    def steps(self) -> Mapping[str, Step]:
         return self._explored.steps()
 
     @property
@@ -501,15 +600,3 @@ class HandlerSteps(Mapping[str, Step]):
     @property
     def is_whole(self) -> bool:
         return self._explored.is_whole
-
-    def __getitem__(self, name: str) -> Step:
-        return self._maker.latest.get(name) or self._found.get(name) or self._start
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._found
