@@ -42,6 +42,8 @@ _FINITE: Final = frozenset({"choose", "connect", "run_flow"})
 """The methods of a call whose results are all tried."""
 _IMMEDIATE: Final = frozenset({"hours", "random", "spoken"})
 """The methods of a call that need no `await`."""
+_TO_FLOWS: Final = frozenset({"run_flow", "goto"})
+"""The methods of a call that give values to flows."""
 WITHOUT_AWAIT: Final = ("E706", "W706")
 
 
@@ -114,6 +116,26 @@ class HandlerCode:
                 case _:
                     pass
         return found
+
+    def passed_on(self, attributes: Iterable[str]) -> frozenset[str]:
+        """Which of these attributes of the call are read only as arguments of the call's methods, or texts in them.
+
+        None of them if code of another file gets the call. What another flow gets, it may compare.
+        """
+        parents = {child: node for node in ast.walk(self._tree) for child in ast.iter_child_nodes(node)}
+        calls = {function.args.args[0].arg for function in self._functions.get(self._handler, ()) if function.args.args}
+        own = {*self._functions, *self._classes}
+        found: set[str] = set()
+        compared: set[str] = set()
+        for node, parent in parents.items():
+            match node:
+                case ast.Name(id=name) if name in calls and not _is_own(parent, node, own):
+                    return frozenset()
+                case ast.Attribute(attr=name):
+                    (found if _is_passed_on(node, parents) else compared).add(name)
+                case _:
+                    pass
+        return frozenset(attributes) & (found - compared)
 
     @cached_property
     def replayed(self) -> tuple[Function, ...]:
@@ -375,6 +397,28 @@ class HandlerCode:
         for function in self.replayed:
             unsure = _unsure_in(function)
             yield from _never_run(function.body, run, unsure)
+
+
+def _is_own(parent: ast.AST, call: ast.Name, own: Set[str]) -> bool:
+    """Whether a name of the call is used in the file itself: for an attribute, or as an argument of own code."""
+    match parent:
+        case ast.Attribute():
+            return True
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=args):
+            return name in own and call in args
+        case _:
+            return False
+
+
+def _is_passed_on(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> bool:
+    parent = parents[node]
+    while isinstance(parent, ast.JoinedStr | ast.FormattedValue | ast.Dict | ast.List | ast.Tuple | ast.keyword):
+        node, parent = parent, parents[parent]
+    match parent:
+        case ast.Call(func=ast.Attribute(attr=method) as function) if function is not node:
+            return hasattr(Call, method) and method not in _TO_FLOWS
+        case _:
+            return False
 
 
 def _lines_of(code: CodeType) -> frozenset[int]:

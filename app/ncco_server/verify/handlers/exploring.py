@@ -22,7 +22,7 @@ from ncco_server.flow.handlers.playback import HandlerPlayback, Recorded, at, mi
 from ncco_server.flow.handlers.reading import HandlerSteps, LoadedHandler, issue_of
 from ncco_server.flow.handlers.results import misfits
 from ncco_server.flow.handlers.steps import EffectAt, Made, RowOfTable, StepMaker, results_of
-from ncco_server.flow.hours.calendar import Calendar, changes
+from ncco_server.flow.hours.calendar import Calendar, CurrentHours, changes
 from ncco_server.flow.issues import RULES, FlowIssue, unset_variable
 from ncco_server.flow.language.flow import ReadFlow
 from ncco_server.flow.language.lookups import LookupDefinition
@@ -33,7 +33,7 @@ from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import DRAWING_LEGS, Followers
 from ncco_server.table_rows import RowChange, applied
-from ncco_server.value_types import ANY, WITHHELD
+from ncco_server.value_types import ANY, E164, WITHHELD
 from ncco_server.verify.handlers.cures import cure_of
 from ncco_server.verify.handlers.samples import SECRET, Samples, samples_of, samples_of_row
 from ncco_server.verify.handlers.states import comparable, facts_of, state_of
@@ -49,6 +49,7 @@ LONGEST_VALUE: Final = 20
 _NO_REPLY: Final = "no reply"
 _NOTHING_KNOWN: Final[Mapping[str, str]] = {}
 _DIGITS: Final = "12345678901234567890"
+_PASSED: Final = ("from_", "to", "person", "from_user")
 _KNOWN: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "direction", "now", "env"})
 """What a handler does not decide by, or what a proof tries values of, and says so."""
 _SAMPLE_PARAMS: Final = {"date": "2026-01-05", "time": "09:30", "datetime": "2026-01-05T09:30:00+00:00"}
@@ -149,10 +150,39 @@ class WatchedCall(Call):
     def _forget(self, forgotten: Sequence[HandlerEffect[Any]]) -> None:
         self._forgotten.update(self._lines[id(each)] for each in forgotten)
 
+    def hours(self, name: str) -> CurrentHours:
+        """The handler itself does not read the time here."""
+        reads_now = "now" in self.reads
+        try:
+            return super().hours(name)
+        finally:
+            if not reads_now:
+                self.reads.discard("now")
+
     def __getattribute__(self, name: str) -> Any:
         if name in _ATTRIBUTES:
             object.__getattribute__(self, "reads").add(_ATTRIBUTES[name])
         return object.__getattribute__(self, name)
+
+
+class TimedCall(Call):
+    """A call that notes when the handler reads the clock or opening hours: how often it had gone on by then."""
+
+    def __init__(self, noted: set[int], *known: Any, **tables: Any) -> None:
+        super().__init__(*known, **tables)
+        self._noted = noted
+        self._went_on = 0
+        self._now = at(0)
+
+    @property
+    def now(self) -> datetime:
+        self._noted.add(self._went_on)
+        return self._now
+
+    @now.setter
+    def now(self, now: datetime) -> None:
+        self._went_on += 1
+        self._now = now
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,16 +473,33 @@ class ExploredHandler(LoadedHandler):
 
     Attributes:
         reads: fields of `call`, `now` and `env`.
+        passed_on: those of them that it compares with nothing: it only says them, or gives them to others.
         functions: those that it calls, and the rows that it reads, by name.
+        timed: after how many results it has read the clock or opening hours, since somebody cleared this.
     """
 
     reads: frozenset[str] = frozenset()
+    passed_on: frozenset[str] = frozenset()
     functions: Mapping[str, FunctionDefinition | LookupDefinition] = field(default_factory=dict)
+    timed: set[int] = field(default_factory=set, compare=False)
 
     @property
     def sampled(self) -> frozenset[str]:
         """What has more values than a proof tries: attributes of `call`, params."""
-        return (self.reads - _KNOWN) | self.params.keys()
+        return (self.reads - _KNOWN - self.passed_on) | self.params.keys()
+
+    def playback(
+        self,
+        facts: Mapping[str, Any],
+        env: Mapping[str, str],
+        params: Mapping[str, Any],
+        known: Mapping[str, str],
+        *,
+        call: Callable[..., Call] | None = None,
+        tracer: LineTracer | None = None,
+    ) -> HandlerPlayback:
+        noting = call or partial(TimedCall, self.timed)
+        return LoadedHandler.playback(self, facts, env, params, known, call=noting, tracer=tracer)
 
     def samples(self, name: str, request: Any) -> Samples:
         """JSON values for the `Lookup` of a function or of an existing row, and whether there are no others."""
@@ -465,7 +512,13 @@ class ExploredHandler(LoadedHandler):
         """Equal for calls in which the handler goes on in the same way."""
         playback = self.playback(facts, env, {name: variables[name] for name in self.params}, _NOTHING_KNOWN)
         playback.play(variables[self.recorded])
-        return state_of(playback), facts_of(facts, self.reads), *env.items()
+        kinds = tuple(_kind_of(facts[name]) for name in sorted(self.passed_on))
+        return state_of(playback), facts_of(facts, self.reads - self.passed_on), kinds, *env.items()
+
+
+def _kind_of(text: str) -> str:
+    """What decides whether an action accepts a text that a handler only passes on."""
+    return "phone" if E164.fullmatch(text) else "text" if text.strip() else ""
 
 
 def explored_in(flow: Flow) -> ExploredHandler | None:
@@ -504,6 +557,7 @@ def explore(read: ReadFlow, handling: LoadedHandler, context: Context, issues: l
         **known
         | {"env": frozenset(env.lines), "hours": found.hours, "followers": found.followers, "variants": found.variants},
         reads=found.reads,
+        passed_on=found.reads & {_ATTRIBUTES[name] for name in code.passed_on(_PASSED)},
         functions=found.functions,
     )
     of_name = HandlerSteps(maker, flow.steps[flow.start], steps)

@@ -33,6 +33,7 @@ from ncco_server.engine import (
 from ncco_server.engine.interpreter import Playing
 from ncco_server.engine.outcome import APART, hear
 from ncco_server.engine.scope import call_record
+from ncco_server.flow.handlers.reading import RECORDED
 from ncco_server.flow.language.retry import FAILURES
 from ncco_server.ncco import check
 from ncco_server.service.outcomes import ENTERED, Following, by_file, outcomes_of
@@ -330,7 +331,18 @@ class Explorer:
         where = [*played.follow.entered]
         if before is not None:
             where += [before.where, *((level.flow, level.step) for level in before.session.callers)]
+        if any(number > self._results_of(flow, before) for flow, number in played.timed.items()):
+            return True
         return not self.liveness.reads_time.isdisjoint(where)
+
+    def _results_of(self, flow: str, before: State | None) -> int:
+        """How many results a handler had got before the turn."""
+        if before is None:
+            return 0
+        session = before.session
+        levels = [(session.at or self.root.name, session.variables)]
+        levels += [(level.flow, level.variables) for level in session.callers]
+        return max((len(variables.get(RECORDED, ())) for name, variables in levels if name == flow), default=0)
 
     def _follow(self, before: State | None, turn: Turn) -> Following:
         at = None if before is None else self.root.named(before.session.at)

@@ -255,7 +255,10 @@ class Literals:
 
     def _note_handler(self, flow: str, handler: ExploredHandler) -> None:
         """A handler may compare what it reads with any of its literals, in any way."""
-        facts = [(name,) if name == "now" else ("call", name) for name in sorted(handler.reads - UNCOMPARED)]
+        for name in handler.passed_on:
+            self._notes_at(flow, ("call", name)).marks.add("changed")
+        read = handler.reads - UNCOMPARED - handler.passed_on
+        facts = [(name,) if name == "now" else ("call", name) for name in sorted(read)]
         for path in (*facts, (handler.heard,)):
             notes = self._notes_at(flow, path)
             literals = map(_as_number, handler.code.tested) if path[-1] in ("from", "to") else handler.code.tested

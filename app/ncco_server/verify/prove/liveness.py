@@ -89,14 +89,10 @@ class Liveness:
         sets = _reads(Use(value, DECIDES) for _, value in assigned(each.flow, step))
         own = _joined(each.played, each.asked, each.tested, each.sent, sets)
         self.replays_by_time |= {key} if _reads_time(each.played) else set()
-        is_timed = each.flow.handler is not None and bool(each.flow.handler.hours)
-        self.reads_time |= {key} if is_timed or _reads_time(own) else set()
+        self.reads_time |= {key} if _reads_time(own) else set()
         self.tests_now |= own.get(("now",), 0) == DECIDES
         handler = explored_in(each.flow)
-        if handler is not None and "now" in handler.reads:
-            self.replays_by_time.add(key)
-            self.reads_time.add(key)
-            self.tests_now = True
+        self.tests_now |= handler is not None and "now" in handler.reads
 
 
 class _StepLiveness:

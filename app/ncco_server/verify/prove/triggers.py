@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import product
 from math import prod
+from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ncco_server.engine import Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef, awaits_detection
@@ -30,6 +31,7 @@ from ncco_server.table_rows import applied
 from ncco_server.verify.handlers.exploring import explored_in
 from ncco_server.verify.prove.literals import Compared, around
 from ncco_server.verify.prove.samples import Representatives
+from ncco_server.verify.prove.uses import flows_run_from
 
 TriggerKind = Literal["call", "detected", "input", "dial", "checkpoint", "held", "leg", "fault"]
 Answers: TypeAlias = tuple[tuple[str, LookupAnswer], ...]
@@ -292,12 +294,14 @@ class PlayedTurn(NamedTuple):
         turn: None if the webhook changed nothing.
         follow: its trace's steps and outcomes; None before the trace is read.
         is_timed: whether the turn depends on the time.
+        timed: after how many results a handler has read the clock or opening hours last, by flow.
     """
 
     turn: Turn | None
     answers: Answers
     follow: Following | None = None
     is_timed: bool = False
+    timed: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -311,8 +315,11 @@ class PossibleTurns:
     def of(self, begin: Callable[[], Playing[Turn] | Playing[Turn | None]]) -> Iterator[PlayedTurn]:
         """Call `begin` once for each combination of answers."""
         waiting: list[tuple[tuple[LookupAnswer, ...], ...]] = [()]
+        handlers = {flow.name: found for flow in flows_run_from(self.root).values() if (found := explored_in(flow))}
         while waiting:
             known = waiting.pop()
+            for handler in handlers.values():
+                handler.timed.clear()
             playing = begin()
             given = known[:0]
             rows: Rows = {}
@@ -331,7 +338,8 @@ class PossibleTurns:
                     answers += [(lookup.name, answer) for lookup, answer in zip(lookups, sent, strict=True)]
                     lookups = playing.send(sent)
             except StopIteration as done:
-                yield PlayedTurn(done.value, tuple(answers))
+                timed = {name: max(handler.timed) for name, handler in handlers.items() if handler.timed}
+                yield PlayedTurn(done.value, tuple(answers), timed=timed)
             waiting += reversed(others)
 
     def _choices(self, lookups: tuple[Lookup, ...], rows: Rows) -> list[tuple[LookupAnswer, ...]]:
