@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import symtable
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
@@ -205,7 +206,8 @@ class HandlerCode:
     def always_raises(self, error: BaseException) -> bool:
         """Whether every call fails that gets to the line which raised this.
 
-        So it is for names and methods that do not exist, but not for what values cause: other calls have others.
+        So it is for names and methods that do not exist, and arguments that a method does not have, but not for what
+        values cause: other calls have others.
         """
         if isinstance(error, AttributeError) and isinstance(error.obj, Call):
             return not any(
@@ -224,8 +226,29 @@ class HandlerCode:
                 return self._are_bound_later(unbound, trace.tb_lineno)
             case NameError(name=str(name)):
                 return name not in frame.f_code.co_freevars and not self._may_be_global(name)
+            case TypeError():
+                return self._never_fits(trace.tb_lineno)
             case _:
                 return False
+
+    def _never_fits(self, line: int) -> bool:
+        """Whether the line calls a method of the call with other arguments than it has."""
+        calls = {function.args.args[0].arg for function in self.replayed if function.args.args}
+        for node in ast.walk(self._tree):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name(id=name), attr=method), args=args, keywords=keywords, lineno=at
+                ) if at == line and name in calls and callable(getattr(Call, method, None)):
+                    is_known = all(each.arg is not None for each in keywords)
+                    named = {str(each.arg): each for each in keywords}
+                    if is_known and not any(isinstance(each, ast.Starred) for each in args):
+                        try:
+                            inspect.signature(getattr(Call, method)).bind(None, *args, **named)
+                        except TypeError:
+                            return True
+                case _:
+                    pass
+        return False
 
     def _may_be_global(self, name: str) -> bool:
         """Whether some code of the file makes this name, even if it was not run."""
@@ -318,13 +341,7 @@ class HandlerCode:
     def _not_awaited(self, function: Function) -> Iterator[Remark]:
         call = function.args.args[0].arg if function.args.args else ""
         nodes = list(_run_again(function))
-        awaited = {
-            each.id
-            for node in nodes
-            if isinstance(node, ast.Await)
-            for each in ast.walk(node)
-            if isinstance(each, ast.Name)
-        }
+        awaited = {name for node in nodes if isinstance(node, ast.Await) for name in _awaited_names(node.value)}
         for node in nodes:
             is_kept = isinstance(node, ast.Assign)
             match node:
@@ -399,6 +416,27 @@ class HandlerCode:
             yield from _never_run(function.body, run, unsure)
 
 
+def _awaited_names(value: ast.expr) -> Iterator[str]:
+    """The names that are awaited, alone or together by `gather`; not what a function gets."""
+    match value:
+        case ast.Name(id=name):
+            yield name
+        case ast.Call(func=ast.Name(id="gather") | ast.Attribute(attr="gather"), args=args):
+            for each in args:
+                yield from _awaited_names(each.value if isinstance(each, ast.Starred) else each)
+        case ast.Call(func=ast.Attribute(value=inner, attr="or_raise")) | ast.NamedExpr(value=inner):
+            yield from _awaited_names(inner)
+        case ast.IfExp(body=one, orelse=other):
+            yield from (*_awaited_names(one), *_awaited_names(other))
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            for each in items:
+                yield from _awaited_names(each)
+        case ast.Subscript(value=inner):
+            yield from _awaited_names(inner)
+        case _:
+            pass
+
+
 def _is_own(parent: ast.AST, call: ast.Name, own: Set[str]) -> bool:
     """Whether a name of the call is used in the file itself: for an attribute, or as an argument of own code."""
     match parent:
@@ -427,9 +465,13 @@ def _lines_of(code: CodeType) -> frozenset[int]:
 
 
 def _never_run(body: list[ast.stmt], run: frozenset[int], unsure: frozenset[str]) -> Iterator[int]:
+    before: ast.stmt | None = None
     for statement in body:
         if not _is_run(statement, run):
+            if isinstance(before, ast.Return | ast.Raise | ast.Break | ast.Continue):
+                yield statement.lineno
             return  # its block was entered, so something before it has ended the call or raised an exception
+        before = statement
         match statement:
             case ast.If(test=test, body=inner, orelse=other):
                 branches = [inner, other]
@@ -450,7 +492,8 @@ def _never_run(body: list[ast.stmt], run: frozenset[int], unsure: frozenset[str]
 
 
 def _is_run(statement: ast.stmt, run: frozenset[int]) -> bool:
-    is_quiet = isinstance(statement, ast.Pass | ast.Global | ast.Nonlocal | ast.Break | ast.Continue)
+    is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    is_quiet = is_text or isinstance(statement, ast.Pass | ast.Global | ast.Nonlocal | ast.Break | ast.Continue)
     lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
     return is_quiet or not run.isdisjoint(lines) or isinstance(statement, Function)
 
