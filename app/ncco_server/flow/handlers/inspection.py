@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import symtable
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from types import CodeType
@@ -91,6 +92,89 @@ class HandlerCode:
                 if isinstance(const.value, str | int) and not isinstance(const.value, bool):
                     found[const.value] = None
         return tuple(found)
+
+    def tested_of(self, field: str) -> Sequence[str | int]:
+        """The constants of `tested` without those that are only compared with other fields.
+
+        A field is an attribute of an object or an entry of a map.
+        """
+        return [const for const in self.tested if (fields := self._compared.get(const)) is None or field in fields]
+
+    @cached_property
+    def _compared(self) -> Mapping[str | int, Set[str]]:
+        """The fields that each constant is compared with; left out if it may be compared with others too."""
+        found: dict[str | int, set[str]] = {}
+        keys = Counter[str | int]()
+        for node in ast.walk(self._tree):
+            match node:
+                case ast.Compare(left=left, comparators=others):
+                    sides = [left, *others]
+                case ast.Subscript(slice=ast.Constant(value=str(key))):
+                    keys[key] += 1
+                    found.setdefault(key, set())
+                    continue
+                case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(key)), *_]):
+                    keys[key] += 1
+                    found.setdefault(key, set())
+                    continue
+                case _:
+                    continue
+            fields = [self._fields_of(side) for side in sides]
+            if None not in fields:
+                known = set[str]().union(*(each for each in fields if each is not None))
+                for const in (each for side in sides for each in _constants_of(side)):
+                    keys[const] += 1
+                    found.setdefault(const, set()).update(known)
+        every = Counter(const for node in ast.walk(self._tree) for const in _constant(node))
+        return {const: fields for const, fields in found.items() if every[const] == keys[const]}
+
+    def _fields_of(self, side: ast.expr, seen: Set[str] = frozenset()) -> Set[str] | None:
+        """The fields whose value this is, or was made of; None if it may be another one."""
+        match side:
+            case ast.Constant():
+                return frozenset()
+            case ast.Tuple(elts=items) | ast.List(elts=items) | ast.Set(elts=items) if all(
+                isinstance(item, ast.Constant) for item in items
+            ):
+                return frozenset()
+            case ast.Subscript(slice=ast.Constant(value=str(field))):
+                return frozenset({field})
+            case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(field)), *_]):
+                return frozenset({field})
+            case ast.Call(func=ast.Attribute(value=inner, attr="strip" | "lower" | "upper" | "casefold")):
+                return self._fields_of(inner, seen)
+            case ast.Attribute(attr=field):
+                return frozenset({field})
+            case ast.Name(id=name) if name not in seen and name in self._given:
+                each = [self._fields_of(value, {*seen, name}) for value in self._given[name]]
+                return None if None in each else frozenset[str]().union(*(fields for fields in each if fields))
+            case _:
+                return None
+
+    @cached_property
+    def _given(self) -> Mapping[str, Sequence[ast.expr]]:
+        """What the file gives each name, if nothing else can give it a value."""
+        found: dict[str, list[ast.expr]] = {}
+        stored = Counter[str]()
+        for node in ast.walk(self._tree):
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    found.setdefault(name, []).append(value)
+                case (
+                    ast.For(target=ast.Name(id=name), iter=value)
+                    | ast.comprehension(target=ast.Name(id=name), iter=value)
+                    | ast.NamedExpr(target=ast.Name(id=name), value=value)
+                ):
+                    found.setdefault(name, []).append(value)
+                case ast.arg(arg=name) | ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+                    stored[name] += 1
+                case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+                    stored[name] += 1
+                case ast.Name(id=name, ctx=ast.Store()):
+                    stored[name] += 1
+                case _:
+                    pass
+        return {name: values for name, values in found.items() if stored[name] == len(values)}
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -416,6 +500,17 @@ class HandlerCode:
             yield from _never_run(function.body, run, unsure)
 
 
+def _constant(node: ast.AST) -> Sequence[str | int]:
+    value = node.value if isinstance(node, ast.Constant) else None
+    return (value,) if isinstance(value, str | int) and not isinstance(value, bool) else ()
+
+
+def _constants_of(side: ast.expr) -> Iterator[str | int]:
+    """Those of a side that `HandlerCode._fields_of` knows."""
+    for each in [side, *side.elts] if isinstance(side, ast.Tuple | ast.List | ast.Set) else [side]:
+        yield from _constant(each)
+
+
 def _awaited_names(value: ast.expr) -> Iterator[str]:
     """The names that are awaited, alone or together by `gather`; not what a function gets."""
     match value:
@@ -464,12 +559,14 @@ def _lines_of(code: CodeType) -> frozenset[int]:
     return frozenset(line for *_, line in code.co_lines() if line is not None).union(*inner)
 
 
+_LEAVING: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
+
+
 def _never_run(body: list[ast.stmt], run: frozenset[int], unsure: frozenset[str]) -> Iterator[int]:
     before: ast.stmt | None = None
     for statement in body:
         if not _is_run(statement, run):
-            if isinstance(before, ast.Return | ast.Raise | ast.Break | ast.Continue):
-                yield statement.lineno
+            yield from [statement.lineno] if isinstance(before, _LEAVING) else ()
             return  # its block was entered, so something before it has ended the call or raised an exception
         before = statement
         match statement:

@@ -385,7 +385,7 @@ class _Exploration:
             return self._results_of_row(name, request, row)
         if request is not None:
             self.functions[name] = FunctionDefinition(request.timeout_ms, playback.function)
-        samples = samples_of(playback.function, self.code.tested).values
+        samples = samples_of(playback.function, self.code.tested_of).values
         return [*((sample, "", row) for sample in samples), (None, _NO_REPLY, row)]
 
     def _results_of_row(self, name: str, row: RowOfTable, before: _LatestRow) -> list[_Result]:
@@ -397,7 +397,7 @@ class _Exploration:
             return [(change is not None, "", latest if change is None else latest.changed(change))]
         assert asks is not None  # noqa: S101 - a row is read or saved
         self.functions[name] = asks.definition
-        samples = [*samples_of_row(asks.definition, self.code.tested).values, None] if full else [None]
+        samples = [*samples_of_row(asks.definition, self.code.tested_of).values, None] if full else [None]
         results: list[_Result] = []
         for sample in latest.before or samples:
             known = latest._replace(before=(sample,))
@@ -504,9 +504,9 @@ class ExploredHandler(LoadedHandler):
     def samples(self, name: str, request: Any) -> Samples:
         """JSON values for the `Lookup` of a function or of an existing row, and whether there are no others."""
         if isinstance(request, TableRead):
-            return samples_of_row(self.maker.rows[name].definition, self.code.tested)
+            return samples_of_row(self.maker.rows[name].definition, self.code.tested_of)
         called = request.code
-        return samples_of(called.function, self.code.tested) if isinstance(called, Called) else Samples((), True)
+        return samples_of(called.function, self.code.tested_of) if isinstance(called, Called) else Samples((), True)
 
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
         """Equal for calls in which the handler goes on in the same way."""
