@@ -137,8 +137,12 @@ def _of(hint: Any, depth: int, known: _Known, field: str = "") -> Sequence[Any]:
     if depth > 3 or hint is Any:
         return ("text", None)
     if origin in (list, tuple, set, frozenset) or hint in (list, tuple):
-        inner = _of(arguments[0], depth + 1, known, field) if arguments else ("text",)
-        return ([], list(inner[:1]), [inner[0], inner[-1]], *([other] for other in inner[1:]))
+        if not arguments:
+            return ([], ["text"], ["text", "text"])
+        inner = _of(arguments[0], depth + 1, known, field)
+        plain = _of(arguments[0], depth + 1, lambda _: known(""), field)
+        compared = ([each] for each in inner[1:] if each not in plain)
+        return ([], [inner[0]], [inner[0], inner[-1]], *compared)
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         return [each.value for each in hint]
     return _records(_fields_of(hint), depth, known)
