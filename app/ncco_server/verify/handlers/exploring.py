@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from functools import cached_property, partial
+from time import process_time
 from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import RenderError
@@ -42,6 +43,8 @@ MOST_RUNS: Final = 2000
 """Runs of a handler; our choice. A usual one needs less than a hundred."""
 MOST_TRACED: Final = 3_000_000
 """Lines of the handler, in all of these runs."""
+MOST_S: Final = 20.0
+"""Processor time of all of these runs; our choice."""
 MOST_ENTERED: Final = 24
 _NOON: Final = 1_767_614_400_000
 """In milliseconds since 1970: Monday, 5 January 2026, 12:00 UTC; our choice."""
@@ -260,6 +263,7 @@ class _Exploration:
     code: HandlerCode
     tracer: LineTracer
     calendars: Mapping[str, Calendar]
+    ends: float
     reads: set[str] = field(default_factory=set)
     hours: set[str] = field(default_factory=set)
     forgotten: set[int] = field(default_factory=set)
@@ -295,12 +299,12 @@ class _Exploration:
         waiting = deque(_Run(facts, [at_ms], (_BEGINNING,), at_ms) for facts, at_ms in calls)
         seen = set[Any]()
         for _ in range(MOST_RUNS):
-            if not waiting or self.tracer.count > MOST_TRACED:
+            if not waiting or self.tracer.count > MOST_TRACED or process_time() > self.ends:
                 break
             run = waiting.popleft()
             playback = self.begin(WatchedRun(run.facts, run.known, self.reads, self.tracer, self.forgotten))
             try:
-                playback.play(run.recorded)
+                in_time(partial(playback.play, run.recorded), self.tracer)
                 made = _made(playback)
                 results = self._results(playback, run.row) if made is None else []
             except RenderError as error:
@@ -526,8 +530,10 @@ def explored_in(flow: Flow) -> ExploredHandler | None:
     return flow.handler if isinstance(flow.handler, ExploredHandler) else None
 
 
-def explore(read: ReadFlow, handling: LoadedHandler, context: Context, issues: list[FlowIssue]) -> ReadFlow:
-    """Find the steps of a handler, for `ncco_server.flow.loader.load`."""
+def explore(
+    read: ReadFlow, handling: LoadedHandler, context: Context, issues: list[FlowIssue], *, most_s: float = MOST_S
+) -> ReadFlow:
+    """Find the steps of a handler in `most_s` of processor time, for `ncco_server.flow.loader.load`."""
     assert read.flow is not None  # noqa: S101 - it has a handler
     flow = read.flow
     maker, code = handling.maker, handling.code
@@ -541,9 +547,11 @@ def explore(read: ReadFlow, handling: LoadedHandler, context: Context, issues: l
     def begin(run: WatchedRun) -> HandlerPlayback:
         return handling.playback(run.facts, env, params, run.known, call=partial(WatchedCall, run), tracer=run.tracer)
 
-    found = ExploredSteps(begin, maker, code, flow.place, handling.calendars)
-    steps = found.steps
     file = flow.place.file
+    ends = process_time() + most_s
+    exploration = _Exploration(begin, maker, code, LineTracer(code.file), handling.calendars, ends)
+    found = ExploredSteps(exploration, file)
+    steps = found.steps
     if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
         issues.extend(_issue_of(failure) for failure in found.failures)
         issues.extend(issue_of(remark, file) for remark in found.remarks())
@@ -579,30 +587,19 @@ def _issue_of(failure: FailedRun) -> FlowIssue:
 
 
 class ExploredSteps:
-    """The exploration of a handler. `begin` makes it at the beginning of a call; `place` is that of its flow."""
+    """What an exploration has found in a handler's `file`."""
 
-    def __init__(
-        self,
-        begin: Callable[[WatchedRun], HandlerPlayback],
-        maker: StepMaker,
-        code: HandlerCode,
-        place: Place,
-        calendars: Mapping[str, Calendar],
-    ) -> None:
-        self._begin = begin
-        self._maker = maker
-        self._code = code
-        self._place = place
-        self._calendars = calendars
+    def __init__(self, exploration: _Exploration, file: str) -> None:
+        self._exploration = exploration
+        self._file = file
 
     @cached_property
     def _explored(self) -> _Exploration:
-        tracer = LineTracer(self._code.file)
-        exploration = _Exploration(self._begin, self._maker, self._code, tracer, self._calendars)
+        exploration = self._exploration
         try:
-            in_time(exploration.explore, tracer)
+            exploration.explore()
         except TooLong:
-            where = f"{self._place.file}:{tracer.latest}:1"
+            where = f"{self._file}:{exploration.tracer.latest}:1"
             exploration.failures[FailedRun("R110", "this line takes too long, or blocks", where)] = ""
         return exploration
 
@@ -624,10 +621,10 @@ class ExploredSteps:
         return frozenset(self._explored.reads)
 
     def remarks(self) -> Iterator[Remark]:
-        found = list(self._code.remarks(self._explored.forgotten))
+        found = list(self._exploration.code.remarks(self._explored.forgotten))
         yield from found
         if self.is_whole and not self.failures and not any(each.code in WITHOUT_AWAIT for each in found):
-            for line in self._code.never_run(self._explored.tracer.lines):
+            for line in self._exploration.code.never_run(self._explored.tracer.lines):
                 yield Remark("W704", line, "no outcome of a wait leads to this line")
 
     @property
