@@ -6,6 +6,7 @@ from typing import Final
 
 import pytest
 
+from ncco_server.engine import TurnContext, played_step
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
 from ncco_server.verify.handlers.exploring import explore
@@ -68,3 +69,20 @@ def test_a_handler_that_is_not_explored_plays_the_same() -> None:
     assert [(each.did, each.step, each.where) for each in served.turn.trace] == [
         (each.did, each.step, each.where) for each in checked.turn.trace
     ]
+
+
+def test_a_step_that_another_process_has_played_is_known() -> None:
+    body = '    await call.talk("Hello.")\n    await call.collect("Your number, please.", digits=4)\n'
+    body += '    await call.record(endOnKey="#")\n    await call.collect("Another one.", digits=4)\n'
+    texts = {"flows/shop.py": HEAD.replace("    RUNS.append(call.to)\n", body), "flows/sorry.yaml": SORRY}
+    call = HandledCall(load(texts, {}, extent="project", handlers=["shop.py"]).flows["shop"])
+    names = [call.session.step]
+    call.press("1234")
+    names.append(call.session.step)
+    elsewhere = load(texts, {}, extent="project", handlers=["shop.py"]).flows["shop"]
+    context = TurnContext(call.now, lambda ref: "", lambda session, secret: "", {}, ())
+
+    found = [played_step(elsewhere, call.session, ("shop", name), context) for name in names]
+
+    assert names == [step.name if step is not None else "" for step in found]
+    assert played_step(elsewhere, call.session, ("shop", "line 99"), context) is None
