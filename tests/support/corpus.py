@@ -15,6 +15,7 @@ import yaml
 from ncco_server.flow.editing.fixes import tried_fixes, with_edits
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import load
+from ncco_server.verify.handlers.exploring import explore
 
 FOLDER: Final = Path("tests/contract/check/mistakes")
 TODAY: Final = date(2026, 1, 1)
@@ -33,7 +34,15 @@ class Base:
     handlers: tuple[str, ...]
 
     def issues_of(self, files: Mapping[str, str]) -> tuple[FlowIssue, ...]:
-        return load(files, self.env, modules=self.modules, extent="project", today=TODAY, handlers=self.handlers).issues
+        return load(
+            files,
+            self.env,
+            modules=self.modules,
+            extent="project",
+            today=TODAY,
+            handlers=self.handlers,
+            explore=explore,
+        ).issues
 
 
 @dataclass(frozen=True)

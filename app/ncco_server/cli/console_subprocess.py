@@ -14,6 +14,7 @@ from ncco_server.cli.server_under_test import make_app
 from ncco_server.console.phone.player import PhonePlayer
 from ncco_server.flow.files import search_beside
 from ncco_server.flow.loader import load
+from ncco_server.verify.handlers.exploring import explore
 from ncco_server.verify.prove import CallLimits, FoundViolation, SearchLimits, prove
 from ncco_server.verify.prove.rehearsal import confirmed
 from ncco_server.verify.scenarios import script as steps
@@ -58,7 +59,9 @@ def prove_flow(
     """
     if handlers:
         search_beside(Path(flows))
-    project = replace(load(texts, env, extent="project", handlers=handlers), issues=())  # other flows may have errors
+    project = replace(
+        load(texts, env, extent="project", handlers=handlers, explore=explore), issues=()
+    )  # other flows may have errors
     bounds = SearchLimits(MOST_STATES, seconds)
     proof = prove(project.flows[flow], datetime.now(UTC), env=env, bounds=bounds, call_limits=CallLimits())
     verdict = confirmed(project, proof, make_app)

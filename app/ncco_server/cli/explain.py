@@ -134,7 +134,9 @@ def _report(rule: Rule) -> str:
             root = Path(folder)
             write_example(rule.bad, root)
             handlers = listed_in(root, rule.code)
-            project = load_files(root / "flows", root / "templates", {}, modules=(), handlers=handlers)
+            from ncco_server.verify.handlers.exploring import explore  # noqa: PLC0415 - few rules are of handlers
+
+            project = load_files(root / "flows", root / "templates", {}, modules=(), handlers=handlers, explore=explore)
             return report(project.issues, project.texts, "text", colour=True).replace(f"{root}/", "")
     if rule.code in NCCO_RULES or rule.code in TEXT_RULES:
         wrong = _decoded(rule.bad)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import IO, Any, Final, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 import click
 
@@ -28,6 +28,9 @@ from ncco_server.flow.loader import Extent, load
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.report import report
 from ncco_server.suggest import near_or_all
+
+if TYPE_CHECKING:  # loaded with the handlers
+    from ncco_server.flow.handlers.reading import Explore
 
 _SHARED: Final = re.compile(r"^[\"']?shared[\"']?\s*:", re.MULTILINE)
 _QUOTED: Final = re.compile(r"[\"']([\w-]+)[\"']")
@@ -55,8 +58,12 @@ class Source:
                 return (path / name.removeprefix(folder).lstrip("/")).as_posix()
         return name
 
-    def load(self, env: Mapping[str, str] | None = None, *, today: date | None = None) -> LoadedProject:
+    def load(
+        self, env: Mapping[str, str] | None = None, *, today: date | None = None, explores: bool = True
+    ) -> LoadedProject:
         """Use the variables of the environment unless `env` is given; `today` is as in `load`.
+
+        Unless it `explores` them, nothing of handlers is run but their files.
 
         Raises CannotRun if the folder or a named file cannot be read.
         """
@@ -66,7 +73,16 @@ class Source:
         handlers = python_flows()
         if handlers:
             search_beside(self.flows)
-        project = load(texts, variables, modules=python_lookups(), extent=extent, today=today, handlers=handlers)
+        explore = _explore() if handlers and explores else None
+        project = load(
+            texts,
+            variables,
+            modules=python_lookups(),
+            extent=extent,
+            today=today,
+            handlers=handlers,
+            explore=explore,
+        )
         issues = tuple(
             replace(issue, place=issue.place._replace(file=self.path_of(issue.place.file)))
             for issue in (*unread, *project.issues)
@@ -140,6 +156,12 @@ class FlowsHaveErrors(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(self.message, file=file, nl=False, err=True, color=self.show_color)
+
+
+def _explore() -> Explore:
+    from ncco_server.verify.handlers.exploring import explore  # noqa: PLC0415 - few projects have handlers
+
+    return explore
 
 
 def source_at(path: Path, templates: Path | None) -> Source:

@@ -104,7 +104,7 @@ def command(
             "warning: --workers has no effect: a server is always one process\n"
             "  fix: leave it out. To use more cores, run several servers: docs/how-to/several-hosts.md"
         )
-    read = partial(Source(settings.flows, settings.templates).load, settings.flow_env)
+    read = partial(Source(settings.flows, settings.templates).load, settings.flow_env, explores=False)
     project = asyncio.run(
         project_at_start(settings.database_url, read, dev=dev, say=say, handlers=settings.python_flows)
     )
@@ -298,7 +298,7 @@ def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[
         yield "Signatures are not checked: VONAGE_SIGNATURE_SECRET is not set. Set it for real calls."
     if not settings.public_url and not settings.is_signed:
         yield (f"Vonage cannot reach {address}: start a tunnel and enter the tunnel's address, or set NCCO_PUBLIC_URL.")
-    hooks = [hook.definition for flow in flows for hook in flow.hooks]
+    hooks = [hook for flow in flows for hook in flow.hook_definitions]
     if any(hook.mail is None for hook in hooks) and not settings.hook_secrets:
         yield "Hooks are not signed, so their receivers cannot verify the sender: set NCCO_HOOK_SECRET."
     if any(hook.mail for hook in hooks) and settings.mail_server is None:

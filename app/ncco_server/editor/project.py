@@ -23,6 +23,7 @@ from ncco_server.flow.nodes import Node
 from ncco_server.flow.report import counted
 from ncco_server.flow.source import read_yaml
 from ncco_server.settings.logins import NAME
+from ncco_server.verify.handlers.exploring import explore
 
 HISTORY: Final = ".history"
 """Earlier versions of saved files, next to the flows; the loader skips names with a leading dot."""
@@ -139,7 +140,9 @@ class ProjectFolder:
 
     def load(self, texts: Mapping[str, str], extent: Extent, today: date | None = None) -> Project:
         handlers = on_disk(self.handlers, self.flows, texts)
-        return load(texts, self.env, modules=self.modules, extent=extent, today=today, handlers=handlers)
+        return load(
+            texts, self.env, modules=self.modules, extent=extent, today=today, handlers=handlers, explore=explore
+        )
 
     def as_values(self) -> dict[str, Any]:
         """For functions in a subprocess; without the values of `env`."""

@@ -11,6 +11,7 @@ from ncco_server.engine.event_hooks import (
     may_report_hang_up,
     not_reached,
     observe,
+    played_step,
     step_of_wait,
 )
 from ncco_server.engine.interpreter import (
@@ -66,6 +67,7 @@ __all__ = [
     "not_reached",
     "observe",
     "person_of",
+    "played_step",
     "resume",
     "step_of_wait",
     "without_store",

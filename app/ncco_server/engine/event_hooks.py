@@ -8,7 +8,7 @@ from ncco_server.engine.outcome import event_of
 from ncco_server.engine.scope import Scopes
 from ncco_server.engine.session import OWN_LEG, Session, TurnContext, WaitRef
 from ncco_server.errors import RenderError
-from ncco_server.flow.model import Flow
+from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.ncco.webhooks import StatusWebhook, Webhook
 from ncco_server.results import DecidedResult
@@ -152,6 +152,13 @@ def step_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:
         return next(((wait.flow, wait.step) for wait in session.waits if wait.index == ref.index), None)
     known = (observer for observer in session.observers if (observer.turn, observer.wait) == (ref.turn, ref.index))
     return next(((observer.flow, observer.step) for observer in known), None)
+
+
+def played_step(flow: Flow, session: Session, where: tuple[str, str], context: TurnContext) -> Step | None:
+    """The step of a wait, also of a handler that this process has not played; None if it is not known."""
+    scopes = Scopes(flow, session, context, Budget())
+    scopes.use(where[0])
+    return scopes.played_step(where[1])
 
 
 def _render(scopes: Scopes, later: tuple[Later, ...], event: _Event, step: str, flow: str = "") -> EventEffects:

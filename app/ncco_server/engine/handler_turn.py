@@ -11,9 +11,10 @@ from typing import Any, Final
 from ncco_server.engine.interpreter import Playing, begin_placed, resume_with, waiting_handler
 from ncco_server.engine.session import NOTHING, CallData, LookupAnswer, Turn, TurnContext, WaitRef
 from ncco_server.flow.handlers.api import Called, CallFlow, NoInput, RunFailed
-from ncco_server.flow.handlers.exploring import results_of
 from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.results import as_json
+from ncco_server.flow.handlers.steps import results_of
+from ncco_server.flow.issues import RULES
 from ncco_server.flow.loader import load, load_files
 from ncco_server.flow.model import Flow, Step
 
@@ -106,6 +107,8 @@ def turn_of(
         name, arguments = waiting.args
         return HandlerTurn([], name, arguments)
     failed = [line for line in turn.trace if line.did == "failed"]
+    if failed and failed[0].what in RULES:  # the handler has an error, which callers hear as its error exit
+        raise ValueError(f"{failed[0].because}{_hint(flows)}")
     return HandlerTurn(turn.ncco, turn.session.step, (), failed[0].because if failed else "")
 
 
@@ -122,9 +125,12 @@ def _loaded(handler: CallFlow, folder: Path | None) -> Flow:
         project = load_files(folder, folder.parent / "templates", handlers=(given,))
     if handler.name not in project.flows:
         errors = [f"{issue.place}: {issue.message}" for issue in project.issues if issue.is_error]
-        hint = "" if folder else '; if the handler goes to flow files, give their folder: flows="flows"'
-        raise ValueError(f"{'; '.join(errors) or 'the handler goes to a flow that is not known'}{hint}")
+        raise ValueError(f"{'; '.join(errors) or 'the handler goes to a flow that is not known'}{_hint(folder)}")
     return project.flows[handler.name]
+
+
+def _hint(folder: Path | str | None) -> str:
+    return "" if folder else '; if the handler goes to flow files, give their folder: flows="flows"'
 
 
 def _checked(number: int, step: Step, result: Any) -> Any:

@@ -451,7 +451,7 @@ def resume_with(
 def fail(flow: Flow, session: Session, context: TurnContext, because: str) -> Playing[Turn]:
     """Take the current step's `error` exit, because Vonage refused an NCCO."""
     run = Run(flow, session, context)
-    yield from take_error_exit(run, run.scopes.flow.steps.get(session.step), because)
+    yield from take_error_exit(run, run.scopes.played_step(session.step), because)
     return run.finish("error")
 
 

@@ -230,7 +230,7 @@ def begun_playback(flow: Flow, call: Mapping[str, Any], context: TurnContext) ->
     params = {name: flow.variables[name].default for name in flow.params}
     playback = handling.playback(call, context.env, params, NOTHING)
     try:
-        playback.play(handling.begun(context.now, context.env))
+        playback.play(handling.begun(context.now))
         playback.step(flow.start)
     except RenderError:
         return playback, False
@@ -354,14 +354,31 @@ class Scopes:
         recorded = scope.variables[handling.recorded]
         playback = self._playbacks.get(scope.flow.name)
         if playback is None or not playback.follows(recorded):
-            params = {name: self._param_of(scope, name) for name in scope.flow.params}
-            playback = handling.playback(self._call, self._context.env, params, self._known)
-            self._playbacks[scope.flow.name] = playback
+            playback = self._playbacks[scope.flow.name] = self._new_playback(scope)
         playback.play(recorded, scope.variables.get(handling.awaited, ()))
         if self._known and any(map(self.secrets.are_in, playback.computed)):
             message = "the handler says a sensitive value, which would be stored: give it to a function only"
             raise RenderError("R110", message, str(scope.flow.place), frozenset())
         return playback
+
+    def _new_playback(self, scope: FlowScope) -> PlayedHandler:
+        params = {name: self._param_of(scope, name) for name in scope.flow.params}
+        return _handling_of(scope.flow).playback(self._call, self._context.env, params, self._known)
+
+    def played_step(self, name: str) -> Step | None:
+        """A step that the call was in; None if there is none, or a handler does not get there anymore."""
+        flow = self._scope.flow
+        if flow.handler is None or name in flow.steps:
+            return flow.steps.get(name)
+        recorded = self._scope.variables[flow.handler.recorded]
+        playback = self._new_playback(self._scope)
+        with suppress(RenderError):
+            for number, _ in enumerate(recorded, 1):
+                playback.play(recorded[:number])
+                step: Step | None = playback.step(name)
+                if step is not None and step.name == name:
+                    return step
+        return None
 
     def _param_of(self, scope: FlowScope, name: str) -> Any:
         """A sensitive param is its token, unless it is the default, which is public."""
@@ -392,7 +409,7 @@ class Scopes:
         if playback is not None:
             self._playbacks[self.flow.name] = playback
         if handling is not None and not self._scope.variables[handling.recorded]:
-            begun = handling.begun(self._context.now, self._context.env) if playback is None else playback.recorded
+            begun = handling.begun(self._context.now) if playback is None else playback.recorded
             self.assign(handling.recorded, begun)
 
     def wanted_result(self) -> tuple[str, Any] | None:

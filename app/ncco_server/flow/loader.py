@@ -29,7 +29,8 @@ from ncco_server.flow.taint import filled_with_settings
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.suggest import limited_comparisons, near_or_all
 
-if TYPE_CHECKING:  # loaded with the files that have opening hours
+if TYPE_CHECKING:  # loaded with the files that have them
+    from ncco_server.flow.handlers.reading import Explore
     from ncco_server.flow.hours.calendar import Calendar
 
 
@@ -39,7 +40,7 @@ def load_stored(texts: Mapping[str, str], name: str, handlers: Collection[str] =
     Its steps are read when calls get there. Return None if a file can no longer be read. `handlers` is as in `load`.
     """
     with limited_comparisons():
-        files, _ = _read_files(texts, "stored", _allowed(handlers))
+        files, _ = _read_files(texts, "stored", _allowed(handlers), None)
         tracked = _templates(texts)
         context = _read_context(files, texts, tracked, None, "stored")
         reads = [_read(file, file.head, context, tracked).read for file in files if file.head is not None]
@@ -91,6 +92,7 @@ def load_files(
     modules: Collection[str] | None = None,
     today: date | None = None,
     handlers: Collection[str] = (),
+    explore: Explore | None = None,
 ) -> Project:
     """Also report unreadable files. Handlers given as objects are enough for a project."""
     texts, issues = read_project(flows, templates)
@@ -99,7 +101,7 @@ def load_files(
 
         texts |= {f"{_FLOWS}{name}": text for name, text in texts_of(handlers).items()}
         issues = issues if flows.exists() else [issue for issue in issues if issue.place.file != "flows"]
-    project = load(texts, env, modules=modules, extent="project", today=today, handlers=handlers)
+    project = load(texts, env, modules=modules, extent="project", today=today, handlers=handlers, explore=explore)
     return replace(project, issues=tuple(sorted({*issues, *project.issues}, key=by_place)))
 
 
@@ -111,6 +113,7 @@ def load(
     extent: Extent = "revision",
     today: date | None = None,
     handlers: Collection[str] = (),
+    explore: Explore | None = None,
 ) -> Project:
     """Load the project in `texts`. Never raises; flows with errors are left out.
 
@@ -127,9 +130,11 @@ def load(
         today: overrides before this date are reported as past; None skips that check.
         handlers: the files of flows/ whose code may be run (`NCCO_PYTHON_FLOWS`), or `GivenHandler`s. Nobody but the
             operator may have written their texts.
+        explore: finds the steps of handlers, and what only a run shows (`ncco_server.verify.handlers.exploring`); None
+            to run nothing of a handler but its file. Then its steps are not known, nor whether it uses what is shared.
     """
     with limited_comparisons():
-        return _load(texts, env, modules, extent, today, handlers=handlers)
+        return _load(texts, env, modules, extent, today, handlers=handlers, explore=explore)
 
 
 def _load(
@@ -140,8 +145,9 @@ def _load(
     today: date | None,
     *,
     handlers: Collection[str],
+    explore: Explore | None,
 ) -> Project:
-    files, problem = _read_files(texts, extent, _allowed(handlers))
+    files, problem = _read_files(texts, extent, _allowed(handlers), explore)
     if problem is not None:
         return Project({}, (problem,), dict(texts), {})
     parts = [file for file in files if is_shared(file.node)]
@@ -166,9 +172,10 @@ def _load(
     if extent == "project":
         issues |= {*_check_listed(texts, handlers)}
     if extent in _WHOLE_FLOWS:
-        is_whole = extent == "project" and len(flows) + len(parts) == len(files)
+        known = [read for read in reads if explore is not None or read.flow is None or read.flow.handler is None]
+        is_whole = extent == "project" and len(known) + len(parts) == len(files)
         if not any(file.gaps for file in parts):  # otherwise the gap may use a variable or give it a value
-            issues |= {*check_usage(reads, context.shared, context.events, tracked.unused(), issues, is_whole=is_whole)}
+            issues |= {*check_usage(known, context.shared, context.events, tracked.unused(), issues, is_whole=is_whole)}
         if calendars and today is not None:
             from ncco_server.flow.hours.declaration import check_overrides  # noqa: PLC0415 - only for opening hours
 
@@ -184,7 +191,7 @@ def _load(
 
 
 def _read_files(
-    texts: Mapping[str, str], extent: Extent, allowed: Mapping[str, str]
+    texts: Mapping[str, str], extent: Extent, allowed: Mapping[str, str], explore: Explore | None
 ) -> tuple[list[_File], FlowIssue | None]:
     is_limited = extent in _WHOLE_FLOWS
     files: list[_File] = []
@@ -195,7 +202,7 @@ def _read_files(
     handlers = {path for path, text in texts.items() if path in allowed or _holds_handler(path, text)}
     for path in sorted(handlers.union(filter(is_flow_file, texts))):
         if path in allowed:
-            files.append(_File.of_handler(path, texts[path], allowed[path]))
+            files.append(_File.of_handler(path, texts[path], allowed[path], explore))
         elif path in handlers:
             files.append(_File.of_unlisted(path, texts[path], handlers))
         elif extent == "stored":
@@ -302,11 +309,12 @@ class _File:
     read_handler: ReadHandler | None = None
 
     @classmethod
-    def of_handler(cls, path: str, text: str, listed: str) -> Self:
+    def of_handler(cls, path: str, text: str, listed: str, explore: Explore | None) -> Self:
         from ncco_server.flow.handlers.reading import read_handler, run_file  # noqa: PLC0415 - few projects have any
 
         found = run_file(path, text, listed)
-        return cls(path, text, found.node, None, True, found.issues, read_handler=partial(read_handler, found))
+        read = partial(read_handler, found, explore=explore)
+        return cls(path, text, found.node, None, True, found.issues, read_handler=read)
 
     @classmethod
     def of_unlisted(cls, path: str, text: str, handlers: Iterable[str]) -> Self:

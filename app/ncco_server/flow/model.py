@@ -226,6 +226,12 @@ class Flow:
             yield from chain.from_iterable(self.outbound.hooks.values())
 
     @property
+    def hook_definitions(self) -> Iterator[Any]:
+        """Include those that a handler may send."""
+        yield from (hook.definition for hook in self.hooks)
+        yield from self.handler.hooks if self.handler is not None else ()
+
+    @property
     def entered(self) -> tuple[str, ...]:
         """Where calls can begin: the flow's start, and those of placed calls."""
         placed = self.outbound.targets if self.outbound is not None else ()
@@ -252,7 +258,8 @@ class Flow:
     @property
     def records(self) -> bool:
         actions = (action for step in self.steps.values() for action in step.actions)
-        return any(action.word == "record" or "record" in action.fields for action in actions)
+        may_record = self.handler is not None and self.handler.records
+        return may_record or any(action.word == "record" or "record" in action.fields for action in actions)
 
     @property
     def steps_with_computed_numbers(self) -> list[str]:

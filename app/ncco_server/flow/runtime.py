@@ -81,39 +81,30 @@ class Handling(Protocol):
         """The `env` variables that it reads without a default."""
 
     @property
-    def hours(self) -> frozenset[str]: ...
+    def hooks(self) -> Sequence[Any]:
+        """The definitions of the hooks that it may send (`HookDefinition`)."""
+
+    @property
+    def records(self) -> bool:
+        """Whether it may record a call."""
+
+    @property
+    def hours(self) -> frozenset[str]:
+        """The opening hours that an exploration has read."""
 
     @property
     def variants(self) -> Sequence[Any]:
-        """Its steps (`Step`), in each form that calls may hear."""
+        """Its steps (`Step`), in each form that calls may hear; empty if the handler was not explored."""
 
     @property
     def followers(self) -> Followers:
         """The key ("", "") is the beginning."""
 
     @property
-    def sampled(self) -> frozenset[str]:
-        """What has more values than a proof tries: attributes of `call`, params."""
-
-    @property
     def heard(self) -> str:
         """The variable with the caller's latest input."""
 
-    @property
-    def reads(self) -> frozenset[str]:
-        """Fields of `call`, `now` and `env`."""
-
-    @property
-    def tested(self) -> Sequence[str | int]:
-        """The literals in its code, to try as values."""
-
-    def samples(self, name: str, request: Any) -> tuple[tuple[Any, ...], bool]:
-        """JSON values for the `Lookup` of a function or of an existing row, and whether there are no others."""
-
-    def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
-        """Equal for calls in which the handler goes on in the same way."""
-
-    def begun(self, now: datetime, env: Mapping[str, str]) -> Sequence[Any]: ...
+    def begun(self, now: datetime) -> Sequence[Any]: ...
 
     def playback(
         self, facts: Mapping[str, Any], env: Mapping[str, str], params: Mapping[str, Any], known: Mapping[str, str]

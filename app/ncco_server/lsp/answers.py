@@ -27,6 +27,7 @@ from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.nodes import Place, walk
+from ncco_server.verify.handlers.exploring import explore
 from ncco_server.verify.prove.triggers import context_at
 from ncco_server.verify.scenarios.files import files_of
 from ncco_server.verify.scenarios.fitting import Fitting, placeholder_env
@@ -66,7 +67,12 @@ def check(folder: Json, question: Json) -> list[Json]:
     def check(changed: Mapping[str, str]) -> Iterable[FlowIssue]:
         env = dict.fromkeys(folder["env"], "")
         yield from load(
-            _sources(changed), env, modules=folder["modules"], extent="project", handlers=_handlers(folder, changed)
+            _sources(changed),
+            env,
+            modules=folder["modules"],
+            extent="project",
+            handlers=_handlers(folder, changed),
+            explore=explore,
         ).issues
         for path in changed.keys() & scenarios.keys():
             yield from _scenario_issues(path, changed[path], fitting)
@@ -180,7 +186,15 @@ def _loaded(
     handlers: tuple[str, ...],
     today: date,
 ) -> Project:
-    return load(dict(texts), dict.fromkeys(env, ""), modules=modules, extent="project", today=today, handlers=handlers)
+    return load(
+        dict(texts),
+        dict.fromkeys(env, ""),
+        modules=modules,
+        extent="project",
+        today=today,
+        handlers=handlers,
+        explore=explore,
+    )
 
 
 def _sources(unsaved: Mapping[str, str]) -> dict[str, str]:

@@ -27,14 +27,16 @@ def announced(
     session: Session | None = None,
     place: tuple[str, str] = ("", ""),
     flow: Flow | None = None,
+    *,
+    step: Step | None = None,
 ) -> RecordingRow:
-    """`delivery` must not contain sensitive values. `place` is ("", "") if unknown."""
+    """`delivery` must not contain sensitive values. `place` is ("", "") if unknown, and `step` is there."""
     webhook = delivery.webhook
     call = session.call if session is not None else delivery.call
     row = RecordingRow(
         new_recording_id(),
         _uuid(webhook, url),
-        _kind(webhook, flow.steps.get(place[1]) if flow is not None else None),
+        _kind(webhook, step),
         delivery.received_ms,
         session=session.id if session is not None else "",
         conversation=webhook.conversation_uuid or "",

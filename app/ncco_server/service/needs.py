@@ -15,7 +15,7 @@ def import_needs(project: Project) -> None:
 
 
 def _modules_of(flow: Flow) -> set[str]:
-    hooks = [hook.definition for hook in flow.hooks]
+    hooks = [*flow.hook_definitions]
     needed = {
         "lookups": flow.handler is not None or any(_asks_another_server(step) for step in flow.steps.values()),
         "hook_posts": any(hook.mail is None and hook.placing is None for hook in hooks),

@@ -455,9 +455,12 @@ class Turns:
         from ncco_server.service.announced_recordings import announced  # noqa: PLC0415 - most flows record nothing
 
         at = engine.step_of_wait(session, ref) if session is not None and ref is not None else None
-        if flow is not None and at is not None:
+        step = None
+        if session is not None and flow is not None and at is not None:
+            context = self.policy.turn_context(delivery.received_at, delivery.base_url)
+            step = engine.played_step(flow, session, at, context)
             flow = {"": flow, flow.name: flow, **flow.subs}.get(at[0])
-        return announced(delivery, url, session, at or ("", ""), flow)
+        return announced(delivery, url, session, at or ("", ""), flow, step=step)
 
     def failsafe_reply(self, kind: str, problem: str, call: CallData, *, is_called: bool = False) -> Reply:
         """The failsafe NCCO; a called party is connected without a word instead."""

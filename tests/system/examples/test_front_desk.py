@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.loader import load_files
+from ncco_server.verify.handlers.exploring import explore
 from ncco_server.verify.scenarios.files import ScenarioFile
 from ncco_server.verify.scenarios.model import read_scenarios
 from ncco_server.verify.scenarios.runner import run_suite
@@ -20,7 +21,7 @@ IN_PYTHON = ROOT / "examples/frontdesk"
 
 def nccos_of(project: Path, handlers: Sequence[str] = ()) -> Mapping[str, Sequence[bytes]]:
     """The replies of the server in each scenario, which must pass."""
-    loaded = load_files(project / "flows", project / "templates", {}, handlers=handlers)
+    loaded = load_files(project / "flows", project / "templates", {}, handlers=handlers, explore=explore)
     text = (project / SCENARIOS).read_text(encoding="utf-8")
     scenarios, issues = read_scenarios(SCENARIOS, text)
     file = ScenarioFile(Path(SCENARIOS), SCENARIOS, text, scenarios, tuple(issues))

@@ -17,7 +17,6 @@ from pydantic import SecretStr
 
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.handlers.api import Called
-from ncco_server.flow.handlers.samples import samples_of
 from ncco_server.flow.loader import load_files
 from ncco_server.flow.model import Project
 from ncco_server.service.calls import CallService
@@ -27,6 +26,8 @@ from ncco_server.settings import Settings
 from ncco_server.settings.values import DEFAULT as SORRY
 from ncco_server.settings.values import read_failsafe
 from ncco_server.simulator.delivery import Application
+from ncco_server.verify.handlers.exploring import explore
+from ncco_server.verify.handlers.samples import samples_of
 from ncco_server.verify.scenarios.fitting import placeholder_env
 from ncco_server.web import create_app
 from tests.support.memory_store import MemoryStore
@@ -189,7 +190,9 @@ def _silent() -> Any:
 
 def project_in(flows: Path) -> Project:
     """The project with the flows in a folder, also those in Python."""
-    return load_files(flows, flows.parent / "templates", handlers=[path.name for path in flows.glob("*.py")])
+    return load_files(
+        flows, flows.parent / "templates", handlers=[path.name for path in flows.glob("*.py")], explore=explore
+    )
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ncco_server.cli.simulate.prompts import read_answer
-from ncco_server.flow.handlers.exploring import FunctionDefinition
+from ncco_server.verify.handlers.exploring import FunctionDefinition
 from tests.support.cases import each_case
 
 

@@ -12,6 +12,7 @@ from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
+from ncco_server.verify.handlers.exploring import explore
 from tests.unit.engine.scripted_call import ScriptedCall
 
 SORRY = """
@@ -25,7 +26,7 @@ steps:
 def project_of(code: str, others: Mapping[str, str] | None = None) -> Project:
     """A project with one handler, `flows/shop.py`."""
     texts = {"flows/shop.py": dedent(code), "flows/sorry.yaml": SORRY, **(others or {})}
-    return load(texts, {}, extent="project", handlers=["shop.py"])
+    return load(texts, {}, extent="project", handlers=["shop.py"], explore=explore)
 
 
 def handler_issues(project: Project) -> list[FlowIssue]:

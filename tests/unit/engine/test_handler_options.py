@@ -9,7 +9,6 @@ from typing import Any, Final
 from ncco_server.flow.grammar.map_form import MapForm
 from ncco_server.flow.handlers import options
 from ncco_server.flow.handlers.api import Call, Choice
-from ncco_server.flow.handlers.exploring import SAMPLE_CALL
 from ncco_server.flow.language.choice import ChoiceDefinition
 from ncco_server.flow.language.collect import DataEntry
 from ncco_server.flow.language.exits import Waiting
@@ -17,6 +16,7 @@ from ncco_server.flow.language.retry import RetryWords
 from ncco_server.flow.language.step import STEP_WORDS
 from ncco_server.flow.loader import load
 from ncco_server.ncco.actions import SHAPES
+from ncco_server.verify.handlers.exploring import SAMPLE_CALL
 from tests.support.cases import each_case
 from tests.unit.engine.handled_call import SORRY, HandledCall, handler
 from tests.unit.engine.scripted_call import ScriptedCall

@@ -12,6 +12,7 @@ from ncco_server import Secret
 from ncco_server.engine.session import to_json
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
+from ncco_server.verify.handlers.exploring import explore
 from tests.support.cases import each_case
 from tests.unit.engine.handled_call import SORRY, HandledCall, handler, handler_issues, project_of
 
@@ -224,7 +225,7 @@ def with_check(line: str, flow: str) -> Project:
     if flow == "flow file":
         return project_of(GIVEN.format(line=line), {"flows/check.yaml": CHECK})
     texts = {"flows/shop.py": GIVEN.format(line=line), "flows/check.py": CHECKED, "flows/sorry.yaml": SORRY}
-    return load(texts, {}, extent="project", handlers=["shop.py", "check.py"])
+    return load(texts, {}, extent="project", handlers=["shop.py", "check.py"], explore=explore)
 
 
 @pytest.mark.parametrize("flow", ["flow file", "handler"])

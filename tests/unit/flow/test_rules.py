@@ -14,6 +14,7 @@ from ncco_server.flow.editing.fixes import quick_fix, with_edits
 from ncco_server.flow.files import read_project
 from ncco_server.flow.issues import RULES, RUNNING_RULES, FlowIssue
 from ncco_server.flow.loader import load, load_files
+from ncco_server.verify.handlers.exploring import explore
 from ncco_server.verify.prove import prove, roots_of
 from tests.support.cases import each_case
 
@@ -45,7 +46,9 @@ def issues_of(
     root.mkdir(exist_ok=True)
     write_example(example, root)
     listed = listed_in(root, code)
-    return load_files(root / "flows", root / "templates", env, modules=modules, today=TODAY, handlers=listed).issues
+    return load_files(
+        root / "flows", root / "templates", env, modules=modules, today=TODAY, handlers=listed, explore=explore
+    ).issues
 
 
 @each_case("code", RULES)
@@ -98,7 +101,7 @@ def test_the_good_example_of_a_rule_loses_no_caller(code: str, tmp_path: Path) -
     rule = RULES.get(code) or RUNNING_RULES[code]
     write_example(rule.good, tmp_path)
     listed = listed_in(tmp_path)
-    flows = load_files(tmp_path / "flows", tmp_path / "templates", today=TODAY, handlers=listed).flows
+    flows = load_files(tmp_path / "flows", tmp_path / "templates", today=TODAY, handlers=listed, explore=explore).flows
 
     proofs = [prove(flow, datetime(2026, 1, 1, tzinfo=UTC)) for flow in roots_of(flows)]
 

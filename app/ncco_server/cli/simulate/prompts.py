@@ -18,10 +18,10 @@ from prompt_toolkit.completion import WordCompleter
 from ncco_server.cli.simulate.screen import INDENT, Screen
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.engine.secrets import Secrets
-from ncco_server.flow.handlers.exploring import FunctionDefinition
 from ncco_server.flow.model import Flow
 from ncco_server.flow.report import printable
 from ncco_server.service.functions import AnswerLookups
+from ncco_server.verify.handlers.exploring import FunctionDefinition
 from ncco_server.verify.played_call import PlayedCall
 from ncco_server.verify.scenarios.answers import FAILED, NOBODY, Answering, LookupAnswers, lookups_of, no_answer
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 from pydantic import BaseModel, Field
 
 from ncco_server.engine import Lookup, LookupAnswer
-from ncco_server.flow.handlers.exploring import FunctionDefinition
 from ncco_server.service.lookups import LookupClient, lookups_of_turn
 from ncco_server.simulator.parties import PartyOutcome
+from ncco_server.verify.handlers.exploring import FunctionDefinition
 from ncco_server.verify.scenarios.answers import Definitions, LookupAnswers, no_answer
 
 ANYBODY: Final = "*"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import symtable
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from types import CodeType
@@ -42,6 +44,8 @@ _FINITE: Final = frozenset({"choose", "connect", "run_flow"})
 """The methods of a call whose results are all tried."""
 _IMMEDIATE: Final = frozenset({"hours", "random", "spoken"})
 """The methods of a call that need no `await`."""
+_TO_FLOWS: Final = frozenset({"run_flow", "goto"})
+"""The methods of a call that give values to flows."""
 WITHOUT_AWAIT: Final = ("E706", "W706")
 
 
@@ -88,6 +92,135 @@ class HandlerCode:
                 if isinstance(const.value, str | int) and not isinstance(const.value, bool):
                     found[const.value] = None
         return tuple(found)
+
+    def tested_of(self, field: str) -> Sequence[str | int]:
+        """The constants of `tested` without those that are only compared with other fields.
+
+        A field is an attribute of an object or an entry of a map.
+        """
+        return [const for const in self.tested if (fields := self._compared.get(const)) is None or field in fields]
+
+    @cached_property
+    def _compared(self) -> Mapping[str | int, Set[str]]:
+        """The fields that each constant is compared with; left out if it may be compared with others too."""
+        found: dict[str | int, set[str]] = {}
+        keys = Counter[str | int]()
+        for node in ast.walk(self._tree):
+            match node:
+                case ast.Compare(left=left, comparators=others):
+                    sides = [left, *others]
+                case ast.Subscript(slice=ast.Constant(value=str(key))):
+                    keys[key] += 1
+                    found.setdefault(key, set())
+                    continue
+                case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(key)), *_]):
+                    keys[key] += 1
+                    found.setdefault(key, set())
+                    continue
+                case _:
+                    continue
+            fields = [self._fields_of(side) for side in sides]
+            if None not in fields:
+                known = set[str]().union(*(each for each in fields if each is not None))
+                for const in (each for side in sides for each in _constants_of(side)):
+                    keys[const] += 1
+                    found.setdefault(const, set()).update(known)
+        every = Counter(const for node in ast.walk(self._tree) for const in _constant(node))
+        return {const: fields for const, fields in found.items() if every[const] == keys[const]}
+
+    def _fields_of(self, side: ast.expr, seen: Set[str] = frozenset()) -> Set[str] | None:
+        """The fields whose value this is, or was made of; None if it may be another one."""
+        match side:
+            case ast.Constant():
+                return frozenset()
+            case ast.Tuple(elts=items) | ast.List(elts=items) | ast.Set(elts=items) if all(
+                isinstance(item, ast.Constant) for item in items
+            ):
+                return frozenset()
+            case ast.Subscript(slice=ast.Constant(value=str(field))):
+                return frozenset({field})
+            case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(field)), *_]):
+                return frozenset({field})
+            case ast.Call(func=ast.Attribute(value=inner, attr="strip" | "lower" | "upper" | "casefold")):
+                return self._fields_of(inner, seen)
+            case ast.Attribute(attr=field):
+                return frozenset({field})
+            case ast.Name(id=name) if name not in seen and name in self._given:
+                each = [self._fields_of(value, {*seen, name}) for value in self._given[name]]
+                return None if None in each else frozenset[str]().union(*(fields for fields in each if fields))
+            case _:
+                return None
+
+    @cached_property
+    def _given(self) -> Mapping[str, Sequence[ast.expr]]:
+        """What the file gives each name, if nothing else can give it a value."""
+        found: dict[str, list[ast.expr]] = {}
+        stored = Counter[str]()
+        for node in ast.walk(self._tree):
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    found.setdefault(name, []).append(value)
+                case (
+                    ast.For(target=ast.Name(id=name), iter=value)
+                    | ast.comprehension(target=ast.Name(id=name), iter=value)
+                    | ast.NamedExpr(target=ast.Name(id=name), value=value)
+                ):
+                    found.setdefault(name, []).append(value)
+                case ast.arg(arg=name) | ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+                    stored[name] += 1
+                case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+                    stored[name] += 1
+                case ast.Name(id=name, ctx=ast.Store()):
+                    stored[name] += 1
+                case _:
+                    pass
+        return {name: values for name, values in found.items() if stored[name] == len(values)}
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Its attributes, the names of its arguments, and its texts."""
+        found = set[str]()
+        for node in ast.walk(self._tree):
+            match node:
+                case ast.Attribute(attr=str(word)) | ast.keyword(arg=str(word)) | ast.Constant(value=str(word)):
+                    found.add(word)
+                case _:
+                    pass
+        return frozenset(found)
+
+    @cached_property
+    def env(self) -> Mapping[str, int]:
+        """The variables that the file reads with `call.env["NAME"]`, and the first line that reads each."""
+        found: dict[str, int] = {}
+        for node in ast.walk(self._tree):
+            match node:
+                case ast.Subscript(
+                    value=ast.Attribute(attr="env"), slice=ast.Constant(value=str(name)), ctx=ast.Load(), lineno=line
+                ):
+                    found[name] = min(line, found.get(name, line))
+                case _:
+                    pass
+        return found
+
+    def passed_on(self, attributes: Iterable[str]) -> frozenset[str]:
+        """Which of these attributes of the call are read only as arguments of the call's methods, or texts in them.
+
+        None of them if code of another file gets the call. What another flow gets, it may compare.
+        """
+        parents = {child: node for node in ast.walk(self._tree) for child in ast.iter_child_nodes(node)}
+        calls = {function.args.args[0].arg for function in self._functions.get(self._handler, ()) if function.args.args}
+        own = {*self._functions, *self._classes}
+        found: set[str] = set()
+        compared: set[str] = set()
+        for node, parent in parents.items():
+            match node:
+                case ast.Name(id=name) if name in calls and not _is_own(parent, node, own):
+                    return frozenset()
+                case ast.Attribute(attr=name):
+                    (found if _is_passed_on(node, parents) else compared).add(name)
+                case _:
+                    pass
+        return frozenset(attributes) & (found - compared)
 
     @cached_property
     def replayed(self) -> tuple[Function, ...]:
@@ -157,7 +290,8 @@ class HandlerCode:
     def always_raises(self, error: BaseException) -> bool:
         """Whether every call fails that gets to the line which raised this.
 
-        So it is for names and methods that do not exist, but not for what values cause: other calls have others.
+        So it is for names and methods that do not exist, and arguments that a method does not have, but not for what
+        values cause: other calls have others.
         """
         if isinstance(error, AttributeError) and isinstance(error.obj, Call):
             return not any(
@@ -176,8 +310,29 @@ class HandlerCode:
                 return self._are_bound_later(unbound, trace.tb_lineno)
             case NameError(name=str(name)):
                 return name not in frame.f_code.co_freevars and not self._may_be_global(name)
+            case TypeError():
+                return self._never_fits(trace.tb_lineno)
             case _:
                 return False
+
+    def _never_fits(self, line: int) -> bool:
+        """Whether the line calls a method of the call with other arguments than it has."""
+        calls = {function.args.args[0].arg for function in self.replayed if function.args.args}
+        for node in ast.walk(self._tree):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name(id=name), attr=method), args=args, keywords=keywords, lineno=at
+                ) if at == line and name in calls and callable(getattr(Call, method, None)):
+                    is_known = all(each.arg is not None for each in keywords)
+                    named = {str(each.arg): each for each in keywords}
+                    if is_known and not any(isinstance(each, ast.Starred) for each in args):
+                        try:
+                            inspect.signature(getattr(Call, method)).bind(None, *args, **named)
+                        except TypeError:
+                            return True
+                case _:
+                    pass
+        return False
 
     def _may_be_global(self, name: str) -> bool:
         """Whether some code of the file makes this name, even if it was not run."""
@@ -270,13 +425,7 @@ class HandlerCode:
     def _not_awaited(self, function: Function) -> Iterator[Remark]:
         call = function.args.args[0].arg if function.args.args else ""
         nodes = list(_run_again(function))
-        awaited = {
-            each.id
-            for node in nodes
-            if isinstance(node, ast.Await)
-            for each in ast.walk(node)
-            if isinstance(each, ast.Name)
-        }
+        awaited = {name for node in nodes if isinstance(node, ast.Await) for name in _awaited_names(node.value)}
         for node in nodes:
             is_kept = isinstance(node, ast.Assign)
             match node:
@@ -351,15 +500,75 @@ class HandlerCode:
             yield from _never_run(function.body, run, unsure)
 
 
+def _constant(node: ast.AST) -> Sequence[str | int]:
+    value = node.value if isinstance(node, ast.Constant) else None
+    return (value,) if isinstance(value, str | int) and not isinstance(value, bool) else ()
+
+
+def _constants_of(side: ast.expr) -> Iterator[str | int]:
+    """Those of a side that `HandlerCode._fields_of` knows."""
+    for each in [side, *side.elts] if isinstance(side, ast.Tuple | ast.List | ast.Set) else [side]:
+        yield from _constant(each)
+
+
+def _awaited_names(value: ast.expr) -> Iterator[str]:
+    """The names that are awaited, alone or together by `gather`; not what a function gets."""
+    match value:
+        case ast.Name(id=name):
+            yield name
+        case ast.Call(func=ast.Name(id="gather") | ast.Attribute(attr="gather"), args=args):
+            for each in args:
+                yield from _awaited_names(each.value if isinstance(each, ast.Starred) else each)
+        case ast.Call(func=ast.Attribute(value=inner, attr="or_raise")) | ast.NamedExpr(value=inner):
+            yield from _awaited_names(inner)
+        case ast.IfExp(body=one, orelse=other):
+            yield from (*_awaited_names(one), *_awaited_names(other))
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            for each in items:
+                yield from _awaited_names(each)
+        case ast.Subscript(value=inner):
+            yield from _awaited_names(inner)
+        case _:
+            pass
+
+
+def _is_own(parent: ast.AST, call: ast.Name, own: Set[str]) -> bool:
+    """Whether a name of the call is used in the file itself: for an attribute, or as an argument of own code."""
+    match parent:
+        case ast.Attribute():
+            return True
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name), args=args):
+            return name in own and call in args
+        case _:
+            return False
+
+
+def _is_passed_on(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> bool:
+    parent = parents[node]
+    while isinstance(parent, ast.JoinedStr | ast.FormattedValue | ast.Dict | ast.List | ast.Tuple | ast.keyword):
+        node, parent = parent, parents[parent]
+    match parent:
+        case ast.Call(func=ast.Attribute(attr=method) as function) if function is not node:
+            return hasattr(Call, method) and method not in _TO_FLOWS
+        case _:
+            return False
+
+
 def _lines_of(code: CodeType) -> frozenset[int]:
     inner = [_lines_of(constant) for constant in code.co_consts if isinstance(constant, CodeType)]
     return frozenset(line for *_, line in code.co_lines() if line is not None).union(*inner)
 
 
+_LEAVING: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
+
+
 def _never_run(body: list[ast.stmt], run: frozenset[int], unsure: frozenset[str]) -> Iterator[int]:
+    before: ast.stmt | None = None
     for statement in body:
         if not _is_run(statement, run):
+            yield from [statement.lineno] if isinstance(before, _LEAVING) else ()
             return  # its block was entered, so something before it has ended the call or raised an exception
+        before = statement
         match statement:
             case ast.If(test=test, body=inner, orelse=other):
                 branches = [inner, other]
@@ -380,7 +589,8 @@ def _never_run(body: list[ast.stmt], run: frozenset[int], unsure: frozenset[str]
 
 
 def _is_run(statement: ast.stmt, run: frozenset[int]) -> bool:
-    is_quiet = isinstance(statement, ast.Pass | ast.Global | ast.Nonlocal | ast.Break | ast.Continue)
+    is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    is_quiet = is_text or isinstance(statement, ast.Pass | ast.Global | ast.Nonlocal | ast.Break | ast.Continue)
     lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
     return is_quiet or not run.isdisjoint(lines) or isinstance(statement, Function)
 

@@ -18,7 +18,6 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import END, NEXT, Call, Called, CallFlow, HandlerEffect, RunFailed, WrittenText
 from ncco_server.flow.handlers.limits import LIMIT_S, LineTracer, TooLong, limited
 from ncco_server.flow.handlers.secret import SecretGone
-from ncco_server.flow.handlers.states import state_of
 from ncco_server.flow.handlers.steps import EffectAt, Made, RowOfTable, StepMaker, as_bytes
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.language.lookups import LookupRequest
@@ -62,6 +61,49 @@ class Recorded(NamedTuple):
     line: int = 0
 
 
+class NotedEnv(Mapping[str, str]):
+    """The variables for flows, which stay as the call has read them first.
+
+    Attributes:
+        read: those that the call has read, now or in earlier turns; None for one that was not set.
+    """
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self.read: dict[str, str | None] = {}
+        self._env = env
+        self._kept: Mapping[str, str | None] = {}
+
+    def keep(self, kept: Mapping[str, str | None]) -> None:
+        """`kept` was `read` in earlier turns."""
+        self._kept = {**self._kept, **kept}
+        self.read |= kept
+
+    def __getitem__(self, name: str) -> str:
+        value = self._noted(name, self._env.__getitem__)
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def get(self, name: str, default: Any = None, /) -> Any:
+        value = self._noted(name, self._env.get)
+        return default if value is None else value
+
+    def __contains__(self, name: object) -> bool:
+        return self.get(str(name)) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in dict.fromkeys([*self._env, *self._kept]) if name in self)
+
+    def __len__(self) -> int:
+        return len([*self])
+
+    def _noted(self, name: str, find: Callable[[str], str | None]) -> str | None:
+        if name not in self._kept:
+            self.read[name] = None
+            self.read[name] = find(name)
+        return self.read[name]
+
+
 class HandlerPlayback:
     """A handler in one call. `known` has the sensitive values of this turn, by token."""
 
@@ -92,7 +134,8 @@ class HandlerPlayback:
         self._maker = maker
         self._file = flow.file
         self._path = flow.path or flow.file
-        self._call = call(facts, env, calendars, maker.language, known, tables=maker.tables)
+        self._env = NotedEnv(env)
+        self._call = call(facts, self._env, calendars, maker.language, known, tables=maker.tables)
         self._tracer = tracer
         self._params = params
         self._played: list[EffectAt] = []
@@ -189,11 +232,20 @@ class HandlerPlayback:
         effect = self._waiting
         return effect if effect is not None and effect.does == "run" and effect.function is None else None
 
-    def state(self) -> Any:
-        """Equal for two runs that go on in the same way."""
+    @property
+    def coroutine(self) -> Any:
+        """None before the handler has begun."""
+        return self._coroutine
+
+    @property
+    def call(self) -> Call:
+        return self._call
+
+    @property
+    def waits_for(self) -> bytes:
+        """The name of the wait, and what its actions and its end are; empty before the first one."""
         effect = self._waiting
-        waits = as_bytes([self._name, effect.do, effect.words]) if effect is not None else b""
-        return waits, *state_of(self._coroutine, self._call)
+        return as_bytes([self._name, effect.do, effect.words]) if effect is not None else b""
 
     def follows(self, recorded: Sequence[Any]) -> bool:
         return len(recorded) >= len(self._recorded) and all(map(operator.is_, self._recorded, recorded))
@@ -209,7 +261,8 @@ class HandlerPlayback:
     def awaited(self) -> list[Any]:
         if self._failure is not None or not self.is_waiting:
             return []
-        return [len(self._recorded), self._name, self._digest(), self._place.line]
+        read = [dict(self._env.read)] if self._env.read else []
+        return [len(self._recorded), self._name, self._digest(), self._place.line, *read]
 
     def play(self, recorded: Sequence[Any], awaited: Sequence[Any] = ()) -> None:
         """Run on with these results. Raises RenderError, also if `awaited` was stored for another wait.
@@ -221,16 +274,17 @@ class HandlerPlayback:
         if len(recorded) > MOST_EFFECTS:
             raise RenderError("R112", f"the handler has waited more than {MOST_EFFECTS} times", str(self._place))
         new = recorded[len(self._recorded) :]
+        number, *before = awaited or (-1,)
+        if len(before) > 3:
+            self._env.keep(before[3])
         try:
             if new and self._tracer is None:
                 limited(self._file, self._go_on, new)
             elif self._tracer is not None:
                 with self._tracer.tracing():
                     self._go_on(new)
-            if awaited:
-                number, *before = awaited
-                if number == len(self._recorded):
-                    self._compare(*before)
+            if number == len(self._recorded):
+                self._compare(*before[:3])
         except RenderError as error:
             self._failure = error
             raise
@@ -273,12 +327,11 @@ class HandlerPlayback:
         raise RenderError("R111", message, str(self._place), frozenset())
 
     def _begin(self, begun: Any) -> None:
-        """`begun` is the time, alone or in a list with the variables of the call."""
+        """`begun` is the time; in calls that an earlier version has begun, with the variables of the call."""
         ms, env = begun if isinstance(begun, list) else (begun, {})
         self._call.now = at(ms)
         if env:
-            known = {**self._call.env, **env}
-            self._call.env = {name: value for name, value in known.items() if value is not None}
+            self._env.keep(env)
         made = self._flow.function(self._call, **self._params)
         if not inspect.iscoroutine(made):
             raise RenderError("R110", "the handler is not an `async` function", str(self._place), frozenset())

@@ -8,32 +8,27 @@ import sys
 import traceback
 import typing
 from collections import ChainMap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
-from functools import partial
 from math import inf
 from pathlib import PurePosixPath
-from types import ModuleType
-from typing import Any, Final, NamedTuple
+from types import MappingProxyType, ModuleType
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from ncco_server.flow.handlers.api import HEARD, SECRET, Call, Called, CallFlow
+from ncco_server.flow.handlers.api import HEARD, SECRET, Call, CallFlow
 from ncco_server.flow.handlers.arguments import WrittenArguments
-from ncco_server.flow.handlers.exploring import FailedRun, HandlerSteps, WatchedCall, WatchedRun, facts_of
 from ncco_server.flow.handlers.given import GivenHandler
-from ncco_server.flow.handlers.inspection import HandlerCode
+from ncco_server.flow.handlers.inspection import HandlerCode, Remark
 from ncco_server.flow.handlers.limits import LOAD_S, LineTracer, TooLong, in_time
 from ncco_server.flow.handlers.playback import HandlerPlayback, milliseconds
-from ncco_server.flow.handlers.samples import Samples, samples_of, samples_of_row
 from ncco_server.flow.handlers.secret import Secret
 from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.issues import RULES, FlowIssue, unset_variable
 from ncco_server.flow.language.flow import FlowHead, ReadFlow, read_flow
-from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.flow.language.shared import Context
-from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Map, Node, Place
 from ncco_server.flow.runtime import Followers
@@ -43,34 +38,6 @@ from ncco_server.value_types import ANY, TYPES
 RECORDED: Final = "recorded"
 AWAITED: Final = "awaited"
 _START: Final = "start"
-_KNOWN: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "direction", "now", "env"})
-"""What a handler does not decide by, or what a proof tries values of, and says so."""
-_NOTHING: Final[Mapping[str, str]] = {}
-
-
-class SampleEnv(dict[str, str]):
-    """Has a text for every variable that is read without a default; `lines` has the first such line."""
-
-    def __init__(self, file: str) -> None:
-        self.lines: dict[str, int] = {}
-        self.read: set[str] = set()
-        self._file = file
-
-    def get(self, name: str, default: Any = None, /) -> Any:
-        self.read.add(name)
-        return default
-
-    def __contains__(self, name: object) -> bool:
-        self.read.add(str(name))
-        return False
-
-    def __missing__(self, name: str) -> str:
-        frame = inspect.currentframe()
-        while frame is not None and frame.f_code.co_filename != self._file:
-            frame = frame.f_back
-        self.lines.setdefault(name, frame.f_lineno if frame is not None else 1)
-        self.read.add(name)
-        return "https://example.com"
 
 
 _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
@@ -79,7 +46,6 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "datetime": datetime.fromisoformat,
 }
 """Makes an argument of a param that is stored as text, by type; "" becomes None."""
-_SAMPLE_PARAMS: Final = {"date": "2026-01-05", "time": "09:30", "datetime": "2026-01-05T09:30:00+00:00"}
 _TYPES: Final[Mapping[Any, str]] = {
     str: "text",
     int: "int",
@@ -93,10 +59,9 @@ _TYPES: Final[Mapping[Any, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class LoadedHandler:
-    """A handler and its steps; see `ncco_server.flow.runtime.Handling`.
+    """A handler, of which nothing was run but its file; see `ncco_server.flow.runtime.Handling`.
 
-    The variables that it reads, `kept`, are stored with the call. `secrets` are the sensitive params, with their
-    defaults.
+    `secrets` are the sensitive params, with their defaults.
     """
 
     flow: CallFlow
@@ -107,9 +72,7 @@ class LoadedHandler:
     calendars: Mapping[str, Calendar]
     code: HandlerCode
     env: frozenset[str] = frozenset()
-    kept: tuple[str, ...] = ()
     hours: frozenset[str] = frozenset()
-    reads: frozenset[str] = frozenset()
     followers: Followers = field(default_factory=dict)
     variants: tuple[Step, ...] = ()
     recorded: str = RECORDED
@@ -117,26 +80,15 @@ class LoadedHandler:
     heard: str = HEARD
 
     @property
-    def sampled(self) -> frozenset[str]:
-        return (self.reads - _KNOWN) | self.params.keys()
+    def hooks(self) -> Sequence[Any]:
+        return self.maker.named_hooks
 
     @property
-    def tested(self) -> Sequence[str | int]:
-        return self.code.tested
+    def records(self) -> bool:
+        return "record" in self.code.words
 
-    def samples(self, name: str, request: LookupRequest | TableRead) -> Samples:
-        if isinstance(request, TableRead):
-            return samples_of_row(self.maker.rows[name].definition, self.tested)
-        return samples_of(request.code.function, self.tested) if isinstance(request.code, Called) else Samples((), True)
-
-    def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
-        playback = self.playback(facts, env, {name: variables[name] for name in self.params}, _NOTHING)
-        playback.play(variables[RECORDED])
-        return playback.state(), facts_of(facts, self.reads), *env.items()
-
-    def begun(self, now: datetime, env: Mapping[str, str]) -> Sequence[Any]:
-        ms = milliseconds(now)
-        return [[ms, {name: env.get(name) for name in self.kept}] if self.kept else ms]
+    def begun(self, now: datetime) -> Sequence[Any]:
+        return [milliseconds(now)]
 
     def playback(
         self,
@@ -281,8 +233,38 @@ def _hint_of(handler: CallFlow, name: str) -> Any:
     return hints.get(name, str)
 
 
-def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: list[FlowIssue]) -> ReadFlow:
-    """Errors are added to `issues`."""
+class HandlerSteps(Mapping[str, Step]):
+    """The steps of a handler by name: those that an exploration has `found`. Without one, they are not known.
+
+    The step that was made last under a name comes first, also if it was not found; `start` stands for unknown names.
+    """
+
+    def __init__(self, maker: StepMaker, start: Step, found: Mapping[str, Step] = MappingProxyType({})) -> None:
+        self._maker = maker
+        self._start = start
+        self._found = found
+
+    def __getitem__(self, name: str) -> Step:
+        return self._maker.latest.get(name) or self._found.get(name) or self._start
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._found or name in self._maker.latest
+
+
+Explore: TypeAlias = Callable[[ReadFlow, LoadedHandler, Context, list[FlowIssue]], ReadFlow]
+"""Runs a handler with samples. Returns its flow with the steps that were found, and adds the issues."""
+
+
+def read_handler(
+    file: HandlerFile, head: FlowHead, context: Context, issues: list[FlowIssue], *, explore: Explore | None = None
+) -> ReadFlow:
+    """Errors are added to `issues`: without `explore`, only those that the code shows without being run."""
     read = read_flow(head, context, issues)
     if read.flow is None or file.handler is None:
         return read
@@ -293,57 +275,26 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
         SECRET: Variable(SECRET, TYPES["text"], "", place, sensitive=True, is_declared=False),
     }
     kept = {name: Variable(name, ANY, (), place, is_declared=False) for name in (RECORDED, AWAITED)}
-    variables = {**heard, **kept}
     maker = StepMaker(replace(read.reader, variables=heard), read.defaults, file.literal)
     runs = context.flows.keys() & {*file.literal.values()} - {read.name}
     handler = file.handler
     declared = read.flow.params.items()
     types = {name: _TYPES.get(_hint_of(handler, name), "text") for name, _ in declared}
-    calendars = read.flow.calendars
     secrets = {name: param.default for name, param in declared if param.sensitive}
     code = HandlerCode(file.text, handler.file, handler.function.__name__)
-    handling = LoadedHandler(handler, maker, frozenset(runs), types, secrets, calendars, code)
-    params = {name: param.default or _SAMPLE_PARAMS.get(types[name], param.default) for name, param in declared}
-    start = read.flow.steps[_START]
-    env = SampleEnv(handler.file)
-
-    def begin(run: WatchedRun) -> HandlerPlayback:
-        return handling.playback(run.facts, env, params, run.known, call=partial(WatchedCall, run), tracer=run.tracer)
-
-    steps = HandlerSteps(begin, maker, code, start, calendars)
+    env = frozenset(code.env)
+    handling = LoadedHandler(handler, maker, frozenset(runs), types, secrets, read.flow.calendars, code, env)
+    steps = HandlerSteps(maker, read.flow.steps[_START])
+    flow = replace(read.flow, variables={**heard, **kept}, steps=steps, handler=handling)
+    read = replace(read, flow=flow)
+    if explore is not None:
+        return explore(read, handling, context, issues)
+    unset = env - (env if context.env is None else frozenset(context.env))
+    issues.extend(unset_variable(Place(place.file, code.env[name], 1), name) for name in sorted(unset))
     if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
-        issues.extend(_issue_of(failure) for failure in steps.failures)
-        issues.extend(
-            RULES[remark.code].at(Place(place.file, remark.line, 1), remark.message, remark.cure)
-            for remark in steps.remarks()
-        )
-    first = next(iter(steps), _START)
-    issues.extend(maker.warnings)
-    made = maker.read or {}
-    maker.read = None
-    unset = env.lines.keys() - (env.lines if context.env is None else context.env)
-    issues.extend(unset_variable(Place(place.file, env.lines[name], 1), name) for name in sorted(unset))
-    found = replace(
-        handling,
-        env=frozenset(env.lines),
-        kept=tuple(sorted(env.read)),
-        hours=steps.hours,
-        reads=steps.reads,
-        followers=steps.followers,
-        variants=steps.variants,
-    )
-    flow = replace(read.flow, start=first, variables=variables, steps=steps, handler=found)
-    return replace(read, flow=flow, made={name: made[name] for name in steps})
+        issues.extend(issue_of(remark, place.file) for remark in code.remarks(frozenset()))
+    return read
 
 
-def _issue_of(failure: FailedRun) -> FlowIssue:
-    """An issue of the step that the run made, or of its code (E703, W703)."""
-    file, _, at = failure.where.rpartition(":")[0].rpartition(":")
-    place = Place(file, int(at or 1), 1)
-    message = failure.message.removeprefix(f"{failure.where}: ")
-    if failure.is_certain:
-        return RULES["E703"].at(place, message, failure.cure)
-    if failure.caller:
-        message = f"for {failure.caller}: {message}"
-    code = "W703" if failure.caller or failure.code not in RULES else failure.code
-    return RULES[code].at(place, message, failure.cure)
+def issue_of(remark: Remark, file: str) -> FlowIssue:
+    return RULES[remark.code].at(Place(file, remark.line, 1), remark.message, remark.cure)

@@ -37,6 +37,7 @@ from ncco_server.flow.language.tables import TableRead, read_key, read_table_nam
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import Variable
+from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.value_types import ANY, E164, TYPES, Kind, record
 
 MOST_KEPT_STEPS: Final = 1000
@@ -288,6 +289,16 @@ def as_bytes(said: Any) -> bytes:
         return orjson.dumps(said, default=repr, option=orjson.OPT_NON_STR_KEYS)
 
 
+def results_of(step: Step, way: str) -> Sequence[str | None]:
+    """What a handler may get if the call leaves its step by this way. Of a data entry, the name of the way."""
+    match way:
+        case "noinput" | "nomatch" if step.exit.asked is not None:
+            return (None,)
+        case "otherwise":
+            return DIAL_FAILURES
+    return (way,)
+
+
 class StepMaker:
     """Makes the steps of a handler.
 
@@ -299,7 +310,7 @@ class StepMaker:
     def __init__(self, reader: Resolver, defaults: Defaults, literal: Mapping[int, str]) -> None:
         self.latest: dict[str, Step] = {}
         self.language = reader.language
-        self.read: dict[str, ReadStep] | None = {}
+        self.read: dict[str, ReadStep] | None = None
         self.warnings: dict[FlowIssue, None] = {}
         self.tables = reader.tables
         self.rows: dict[str, AskedLookup] = {}
@@ -310,6 +321,12 @@ class StepMaker:
         self._made: dict[Any, tuple[Step, ...]] = {}
         self._rows: dict[Any, AskedLookup | Save] = {}
         self._not_empty = {id_: text for id_, text in literal.items() if text}  # an empty text may be computed
+
+    @property
+    def named_hooks(self) -> Sequence[Any]:
+        """The definitions of the hooks whose names are written in the handler's file."""
+        names = self._reader.hooks.keys() & {*self._literal.values()}
+        return [self._reader.hooks[name] for name in sorted(names)]
 
     @property
     def has_sensitive_columns(self) -> bool:

@@ -22,6 +22,7 @@ from ncco_server.flow.templates.references import Occurrence, root_names, walk
 from ncco_server.flow.templates.values import Evaluator, Value, compiled_expression
 from ncco_server.service.delivery import ANSWER_FIELDS
 from ncco_server.value_types import E164, TYPES, WITHHELD, Kind, write
+from ncco_server.verify.handlers.exploring import explored_in
 from ncco_server.verify.prove.expressions import Path, expressions_of, paths_of, templates_in
 from ncco_server.verify.prove.literals import LONGEST_SAMPLE, Compared, Literals, different
 from ncco_server.verify.prove.samples import Representatives, combined
@@ -76,14 +77,15 @@ def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
         values.chosen["call"] = (how,)
         values.chosen |= dict.fromkeys(root.params, (how,))
     for flow in flows_run_from(root).values():
-        for name in flow.handler.sampled if flow.handler is not None else ():
+        handler = explored_in(flow)
+        for name in handler.sampled if handler is not None else ():
             if f"call.{name}" not in values.chosen:
                 values.chosen[f"{flow.name}.{name}"] = ("one value",)
     calls = [_arrival_of(base, row) for row in rows]
     is_shown = _shows_our_number(root) or _TO in map(_fact, values.literals.paths_of("", "call"))
     if is_shown and not _is_numbered(root):
         calls += [call._replace(call=_from_app(call.call)) for call in calls[:1]]
-    handlers = [flow.handler for flow in flows_run_from(root).values() if flow.handler is not None]
+    handlers = [*filter(None, map(explored_in, flows_run_from(root).values()))]
     if any("random" in handler.reads for handler in handlers):
         calls += [call._replace(call=call.call._replace(uuid=leg)) for call in calls[:1] for leg in DRAWING_LEGS]
     return different(calls)
@@ -357,7 +359,7 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
     In one situation, every calendar is open or closed for the same reason, and every expression over `now` has the same
     result.
     """
-    handlers = [flow.handler for flow in flows_run_from(root).values() if flow.handler is not None]
+    handlers = [*filter(None, map(explored_in, flows_run_from(root).values()))]
     if any("env" in handler.reads for handler in handlers):
         values.chosen["env"] = ("the variables that are set",)
     if any("now" in handler.reads for handler in handlers):

@@ -33,6 +33,7 @@ from ncco_server.engine import (
 from ncco_server.engine.interpreter import Playing
 from ncco_server.engine.outcome import APART, hear
 from ncco_server.engine.scope import call_record
+from ncco_server.flow.handlers.reading import RECORDED
 from ncco_server.flow.language.retry import FAILURES
 from ncco_server.ncco import check
 from ncco_server.service.outcomes import ENTERED, Following, by_file, outcomes_of
@@ -117,12 +118,16 @@ class Explorer:
         """Explore without faults, then with one fault in each state."""
         for arrival, env in product((*self._arrivals, *self.placed), self.envs):
             self._begin_call(arrival, env)
+            if self._is_late():
+                break
         self._explore_waiting()
         for loop in Graph(self.space).cycles(dialling=True):
             if any(turn.dials for turn in loop):
                 self._unroll_dial_loop(loop)
         self._explore_waiting()
         for state in [each for each in self.space.states if not each.is_repeated and not self.space.stopped]:
+            if self._is_late():
+                break
             for trigger in faults_at(state.session):
                 self._explore_trigger(state, trigger)
             self._fail_store(state)
@@ -137,19 +142,25 @@ class Explorer:
             if ends_with_dial(self.root.named(state.session.at).steps[state.session.step], state.session):
                 self._hang_up(state)
             for trigger in (*self._triggers.at(state.session), *detections_at(self.root, state.session, state.given)):
+                if self._is_late():
+                    break
                 self._explore_trigger(state, trigger)
         self._waiting.clear()
 
     def _is_stopped(self) -> bool:
+        if len(self.space.states) > self._bounds.states:
+            self.space.stopped = f"{self._bounds.states:,} states"
+        return self._is_late() or bool(self.space.stopped)
+
+    def _is_late(self) -> bool:
+        """The time is looked at in each turn: one state may have many."""
         now = time.monotonic()
         if now - self._reported > _PROGRESS_S:
             self._reported = now
             self._progress(len(self.space.states), len(self._waiting))
-        if len(self.space.states) > self._bounds.states:
-            self.space.stopped = f"{self._bounds.states:,} states"
-        elif now - self._began > self._bounds.seconds:
+        if now - self._began > self._bounds.seconds and not self.space.stopped:
             self.space.stopped = f"{self._bounds.seconds:g} seconds"
-        return bool(self.space.stopped)
+        return now - self._began > self._bounds.seconds
 
     # triggers
 
@@ -303,6 +314,8 @@ class Explorer:
         is_timed = any(self._reads_time(before, played) for played in turns)
         yield from ((first, played._replace(is_timed=is_timed)) for played in turns)
         for moment in (each for each in self._moments if is_timed and each != first and not is_known):
+            if self._is_late():
+                break
             for played in self._followed(before, partial(play, moment)):
                 yield moment, played._replace(is_timed=True)
 
@@ -312,6 +325,8 @@ class Explorer:
         for played in self._turns.of(play):
             follow = None if played.turn is None else self._follow(before, played.turn)
             yield played._replace(follow=follow)
+            if self._is_late():
+                break
 
     def _is_known(self, state: State, played: PlayedTurn) -> bool:
         turn = played.turn
@@ -330,7 +345,18 @@ class Explorer:
         where = [*played.follow.entered]
         if before is not None:
             where += [before.where, *((level.flow, level.step) for level in before.session.callers)]
+        if any(number > self._results_of(flow, before) for flow, number in played.timed.items()):
+            return True
         return not self.liveness.reads_time.isdisjoint(where)
+
+    def _results_of(self, flow: str, before: State | None) -> int:
+        """How many results a handler had got before the turn."""
+        if before is None:
+            return 0
+        session = before.session
+        levels = [(session.at or self.root.name, session.variables)]
+        levels += [(level.flow, level.variables) for level in session.callers]
+        return max((len(variables.get(RECORDED, ())) for name, variables in levels if name == flow), default=0)
 
     def _follow(self, before: State | None, turn: Turn) -> Following:
         at = None if before is None else self.root.named(before.session.at)

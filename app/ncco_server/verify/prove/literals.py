@@ -16,10 +16,10 @@ from jinja2 import nodes
 from ncco_server.flow.actions.action import Action
 from ncco_server.flow.grammar.values import Array, Object, leaves
 from ncco_server.flow.model import Flow, Step
-from ncco_server.flow.runtime import Handling
 from ncco_server.flow.templates.filters import FILTERS
 from ncco_server.flow.templates.references import Occurrence, is_computed, walk
 from ncco_server.flow.templates.values import Computed, Expression, Native, Value
+from ncco_server.verify.handlers.exploring import ExploredHandler, explored_in
 from ncco_server.verify.prove.expressions import (
     ENTRY,
     LENGTH,
@@ -247,18 +247,21 @@ class Literals:
         for step in flow.steps.values():
             self._note_fields(flow.name, step)
             self._assign(flow, step)
-        if flow.handler is not None:
-            self._note_handler(flow.name, flow.handler)
+        if (handler := explored_in(flow)) is not None:
+            self._note_handler(flow.name, handler)
         for name, variable in flow.variables.items():
             if variable.has_default:
                 self._notes_of((flow.name, name)).add(variable.default)
 
-    def _note_handler(self, flow: str, handler: Handling) -> None:
+    def _note_handler(self, flow: str, handler: ExploredHandler) -> None:
         """A handler may compare what it reads with any of its literals, in any way."""
-        facts = [(name,) if name == "now" else ("call", name) for name in sorted(handler.reads - UNCOMPARED)]
+        for name in handler.passed_on:
+            self._notes_at(flow, ("call", name)).marks.add("changed")
+        read = handler.reads - UNCOMPARED - handler.passed_on
+        facts = [(name,) if name == "now" else ("call", name) for name in sorted(read)]
         for path in (*facts, (handler.heard,)):
             notes = self._notes_at(flow, path)
-            literals = map(_as_number, handler.tested) if path[-1] in ("from", "to") else handler.tested
+            literals = map(_as_number, handler.code.tested) if path[-1] in ("from", "to") else handler.code.tested
             notes.literals |= dict.fromkeys(literal for literal in literals if literal != "")
             notes.marks |= {"changed", "decides", "truth"}
 

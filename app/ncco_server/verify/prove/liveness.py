@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeAlias
 from ncco_server.flow.frame import Assignment, Runs, Target
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import Way
+from ncco_server.verify.handlers.exploring import explored_in
 from ncco_server.verify.prove.expressions import LENGTH, Path, names_that_may_fail, reads
 from ncco_server.verify.prove.uses import (
     DECIDES,
@@ -88,13 +89,10 @@ class Liveness:
         sets = _reads(Use(value, DECIDES) for _, value in assigned(each.flow, step))
         own = _joined(each.played, each.asked, each.tested, each.sent, sets)
         self.replays_by_time |= {key} if _reads_time(each.played) else set()
-        is_timed = each.flow.handler is not None and bool(each.flow.handler.hours)
-        self.reads_time |= {key} if is_timed or _reads_time(own) else set()
+        self.reads_time |= {key} if _reads_time(own) else set()
         self.tests_now |= own.get(("now",), 0) == DECIDES
-        if each.flow.handler is not None and "now" in each.flow.handler.reads:
-            self.replays_by_time.add(key)
-            self.reads_time.add(key)
-            self.tests_now = True
+        handler = explored_in(each.flow)
+        self.tests_now |= handler is not None and "now" in handler.reads
 
 
 class _StepLiveness:

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow
+from ncco_server.verify.handlers.exploring import explore
 from ncco_server.verify.kept import KeptResults, key_of
 from ncco_server.verify.prove.proof import prove
 from ncco_server.verify.prove.properties import CallLimits
@@ -58,7 +59,7 @@ class ProofRequest:
 def prove_flow(name: str, sources: Mapping[str, str], request: ProofRequest, progress: Progress) -> FlowVerdict:
     """Load the flow again: this may be another process."""
     gc.set_threshold(_KEPT_OBJECTS)
-    project = load(sources, request.env, handlers=request.handlers)
+    project = load(sources, request.env, handlers=request.handlers, explore=explore)
     proof = prove(
         project.flows[name],
         request.now,

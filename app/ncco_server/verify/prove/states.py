@@ -12,6 +12,7 @@ from ncco_server.engine import Session, awaits_detection
 from ncco_server.engine.outcome import ASR_ERRORS, REACHED
 from ncco_server.engine.scope import call_record
 from ncco_server.flow.model import Flow
+from ncco_server.verify.handlers.exploring import explored_in
 from ncco_server.verify.prove.expressions import LENGTH, Path
 from ncco_server.verify.prove.literals import Literals
 from ncco_server.verify.prove.liveness import Liveness, When
@@ -93,7 +94,7 @@ class States:
 
     def _handled(self, flow: str, session: Session, variables: Mapping[str, Any], env: Mapping[str, str]) -> Any:
         """Where a handler waits, with which local variables; None in a flow file."""
-        handler = self.root.named(flow).handler
+        handler = explored_in(self.root.named(flow))
         return None if handler is None else handler.state(call_record(session.call), env, variables)
 
     def _own(self, session: Session) -> dict[Path, Any]:

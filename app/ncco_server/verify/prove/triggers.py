@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import product
 from math import prod
+from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ncco_server.engine import Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef, awaits_detection
@@ -27,8 +28,10 @@ from ncco_server.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook
 from ncco_server.service.outcomes import Following
 from ncco_server.settings.values import DEFAULT, read_failsafe
 from ncco_server.table_rows import applied
+from ncco_server.verify.handlers.exploring import explored_in
 from ncco_server.verify.prove.literals import Compared, around
 from ncco_server.verify.prove.samples import Representatives
+from ncco_server.verify.prove.uses import flows_run_from
 
 TriggerKind = Literal["call", "detected", "input", "dial", "checkpoint", "held", "leg", "fault"]
 Answers: TypeAlias = tuple[tuple[str, LookupAnswer], ...]
@@ -291,12 +294,14 @@ class PlayedTurn(NamedTuple):
         turn: None if the webhook changed nothing.
         follow: its trace's steps and outcomes; None before the trace is read.
         is_timed: whether the turn depends on the time.
+        timed: after how many results a handler has read the clock or opening hours last, by flow.
     """
 
     turn: Turn | None
     answers: Answers
     follow: Following | None = None
     is_timed: bool = False
+    timed: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -310,8 +315,11 @@ class PossibleTurns:
     def of(self, begin: Callable[[], Playing[Turn] | Playing[Turn | None]]) -> Iterator[PlayedTurn]:
         """Call `begin` once for each combination of answers."""
         waiting: list[tuple[tuple[LookupAnswer, ...], ...]] = [()]
+        handlers = {flow.name: found for flow in flows_run_from(self.root).values() if (found := explored_in(flow))}
         while waiting:
             known = waiting.pop()
+            for handler in handlers.values():
+                handler.timed.clear()
             playing = begin()
             given = known[:0]
             rows: Rows = {}
@@ -330,7 +338,8 @@ class PossibleTurns:
                     answers += [(lookup.name, answer) for lookup, answer in zip(lookups, sent, strict=True)]
                     lookups = playing.send(sent)
             except StopIteration as done:
-                yield PlayedTurn(done.value, tuple(answers))
+                timed = {name: max(handler.timed) for name, handler in handlers.items() if handler.timed}
+                yield PlayedTurn(done.value, tuple(answers), timed=timed)
             waiting += reversed(others)
 
     def _choices(self, lookups: tuple[Lookup, ...], rows: Rows) -> list[tuple[LookupAnswer, ...]]:
@@ -352,8 +361,8 @@ class PossibleTurns:
 
     def _real(self, lookup: Lookup) -> Sequence[Any]:
         flow = self.root.named(lookup.flow)
-        if flow.handler is not None:
-            samples, are_all = flow.handler.samples(lookup.name, lookup.request)
+        if (handler := explored_in(flow)) is not None:
+            samples, are_all = handler.samples(lookup.name, lookup.request)
             if not are_all:
                 self.values.chosen[f"{flow.name}.{lookup.name}"] = samples
             return samples

@@ -10,12 +10,12 @@ from typing import Any, Final, TypeAlias, TypeGuard
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.grammar.reader import Reader, items
 from ncco_server.flow.handlers.api import Called
-from ncco_server.flow.handlers.exploring import FunctionDefinition, HandlerSteps
 from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.flow.model import Flow
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.service.functions import AnswerLookups
 from ncco_server.value_types import Kind
+from ncco_server.verify.handlers.exploring import FunctionDefinition, explored_in
 from ncco_server.verify.scenarios.values import json_of
 
 ANSWERS: Final = ("timeout", "error", "value", "none")
@@ -95,8 +95,8 @@ def lookups_of(flows: Iterable[Flow]) -> Definitions:
     found: dict[tuple[str, str], Answering] = {}
     for flow in flows:
         found |= {(flow.name, asked.name): asked.definition for step in flow.steps.values() for asked in step.all_asks}
-        if isinstance(flow.steps, HandlerSteps):
-            found |= {(flow.name, name): function for name, function in flow.steps.functions.items()}
+        if (handler := explored_in(flow)) is not None:
+            found |= {(flow.name, name): function for name, function in handler.functions.items()}
     return found
 
 

@@ -11,6 +11,7 @@ import pytest
 from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.loader import load_files
 from ncco_server.service.outcomes import outcomes_of
+from ncco_server.verify.handlers.exploring import explore
 from ncco_server.verify.prove.counterexample import covering
 from ncco_server.verify.prove.rehearsal import rehearse
 from tests.contract.prove.test_flows import flows_of
@@ -72,7 +73,7 @@ def test_a_good_flow_has_no_findings_and_a_few_scenarios_cover_every_outcome(flo
 @each_case("folder", PROJECTS, ids=lambda path: path.name)
 def test_the_flows_of_the_project_and_its_examples_have_no_findings(folder: Path) -> None:
     handlers = [path.name for path in (folder / "flows").glob("*.py")]
-    project = load_files(folder / "flows", folder / "templates", handlers=handlers)
+    project = load_files(folder / "flows", folder / "templates", handlers=handlers, explore=explore)
 
     found = [f"{each.kind} {each.step}" for each in violations_of(project, proofs_of(project))]
     assert ALARMS.get(folder.name, []) == found

@@ -16,6 +16,7 @@ from ncco_server.flow.graph import Drawing, GraphNode, Subgraph, draw
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
 from ncco_server.flow.svg import as_svg, text_width
+from ncco_server.verify.handlers.exploring import explore
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.unit.flow.graph.test_draw import TEXTS
@@ -39,7 +40,7 @@ def project_in(folder: Path) -> Project:
     texts, issues = read_project(folder / "flows", folder / "templates")
     assert [] == issues
     handlers = [path.removeprefix("flows/") for path in texts if path.endswith(".py")]
-    return load(texts, {}, extent="project", handlers=handlers)
+    return load(texts, {}, extent="project", handlers=handlers, explore=explore)
 
 
 @each_case("folder", FOLDERS, ids=lambda folder: folder.name)

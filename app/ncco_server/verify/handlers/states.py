@@ -10,6 +10,7 @@ from functools import lru_cache
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
+from ncco_server.flow.handlers.playback import HandlerPlayback
 from ncco_server.flow.handlers.secret import Secret
 
 _BY_NAME: Final = frozenset({"locals", "vars", "eval", "exec"})
@@ -24,12 +25,15 @@ _MACHINERY: Final = frozenset(
 )
 
 
-def state_of(coroutine: Any, ignored: Any) -> tuple[Any, ...]:
-    """A value that is equal for two handlers that go on in the same way.
+def facts_of(facts: Mapping[str, Any], reads: Collection[str]) -> tuple[Any, ...]:
+    return tuple(comparable(facts.get("uuid" if name == "random" else name)) for name in sorted(reads))
 
-    The `coroutine` waits, or has ended. `ignored` is the call.
-    """
-    found = []
+
+def state_of(playback: HandlerPlayback) -> tuple[Any, ...]:
+    """A value that is equal for two handlers that go on in the same way."""
+    found: list[Any] = [playback.waits_for]
+    coroutine = playback.coroutine
+    ignored = playback.call
     while coroutine is not None:
         frame = getattr(coroutine, "cr_frame", None)
         if frame is not None:

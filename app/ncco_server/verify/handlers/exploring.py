@@ -5,37 +5,46 @@ Of two runs that wait at the same place with the same local variables, one is le
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
+from time import process_time
 from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.handlers.api import Call, Effect, HandlerEffect, WrittenText
-from ncco_server.flow.handlers.cures import cure_of
+from ncco_server.flow.handlers.api import Call, Called, Effect, HandlerEffect, WrittenText
 from ncco_server.flow.handlers.inspection import WITHOUT_AWAIT, HandlerCode, Remark
 from ncco_server.flow.handlers.limits import LineTracer, TooLong, in_time
 from ncco_server.flow.handlers.playback import HandlerPlayback, Recorded, at, milliseconds
+from ncco_server.flow.handlers.reading import HandlerSteps, LoadedHandler, issue_of
 from ncco_server.flow.handlers.results import misfits
-from ncco_server.flow.handlers.samples import SECRET, samples_of, samples_of_row
-from ncco_server.flow.handlers.states import comparable
-from ncco_server.flow.handlers.steps import EffectAt, Made, RowOfTable, StepMaker
-from ncco_server.flow.hours.calendar import Calendar, changes
+from ncco_server.flow.handlers.steps import EffectAt, Made, RowOfTable, StepMaker, results_of
+from ncco_server.flow.hours.calendar import Calendar, CurrentHours, changes
+from ncco_server.flow.issues import RULES, FlowIssue, unset_variable
+from ncco_server.flow.language.flow import ReadFlow
 from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.flow.language.returns import Returned
-from ncco_server.flow.model import Step
+from ncco_server.flow.language.shared import Context
+from ncco_server.flow.language.tables import TableRead
+from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import DRAWING_LEGS, Followers
-from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.table_rows import RowChange, applied
-from ncco_server.value_types import ANY, WITHHELD
+from ncco_server.value_types import ANY, E164, WITHHELD
+from ncco_server.verify.handlers.cures import cure_of
+from ncco_server.verify.handlers.samples import SECRET, Samples, samples_of, samples_of_row
+from ncco_server.verify.handlers.states import comparable, facts_of, state_of
 
 MOST_RUNS: Final = 2000
 """Runs of a handler; our choice. A usual one needs less than a hundred."""
 MOST_TRACED: Final = 3_000_000
 """Lines of the handler, in all of these runs."""
+MOST_S: Final = 20.0
+"""Processor time of all of these runs; our choice."""
 MOST_ENTERED: Final = 24
 _NOON: Final = 1_767_614_400_000
 """In milliseconds since 1970: Monday, 5 January 2026, 12:00 UTC; our choice."""
@@ -43,6 +52,10 @@ LONGEST_VALUE: Final = 20
 _NO_REPLY: Final = "no reply"
 _NOTHING_KNOWN: Final[Mapping[str, str]] = {}
 _DIGITS: Final = "12345678901234567890"
+_PASSED: Final = ("from_", "to", "person", "from_user")
+_KNOWN: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "direction", "now", "env"})
+"""What a handler does not decide by, or what a proof tries values of, and says so."""
+_SAMPLE_PARAMS: Final = {"date": "2026-01-05", "time": "09:30", "datetime": "2026-01-05T09:30:00+00:00"}
 
 
 class FailedRun(NamedTuple):
@@ -119,10 +132,6 @@ _ATTRIBUTES: Final = {"from_": "from", "now": "now", "env": "env", "random": "ra
 }
 
 
-def facts_of(facts: Mapping[str, Any], reads: Collection[str]) -> tuple[Any, ...]:
-    return tuple(comparable(facts.get("uuid" if name == "random" else name)) for name in sorted(reads))
-
-
 class WatchedCall(Call):
     """A call that notes what the handler reads of it: fields of `call` in flows, `now` and `env`.
 
@@ -144,10 +153,39 @@ class WatchedCall(Call):
     def _forget(self, forgotten: Sequence[HandlerEffect[Any]]) -> None:
         self._forgotten.update(self._lines[id(each)] for each in forgotten)
 
+    def hours(self, name: str) -> CurrentHours:
+        """The handler itself does not read the time here."""
+        reads_now = "now" in self.reads
+        try:
+            return super().hours(name)
+        finally:
+            if not reads_now:
+                self.reads.discard("now")
+
     def __getattribute__(self, name: str) -> Any:
         if name in _ATTRIBUTES:
             object.__getattribute__(self, "reads").add(_ATTRIBUTES[name])
         return object.__getattribute__(self, name)
+
+
+class TimedCall(Call):
+    """A call that notes when the handler reads the clock or opening hours: how often it had gone on by then."""
+
+    def __init__(self, noted: set[int], *known: Any, **tables: Any) -> None:
+        super().__init__(*known, **tables)
+        self._noted = noted
+        self._went_on = 0
+        self._now = at(0)
+
+    @property
+    def now(self) -> datetime:
+        self._noted.add(self._went_on)
+        return self._now
+
+    @now.setter
+    def now(self, now: datetime) -> None:
+        self._went_on += 1
+        self._now = now
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +263,7 @@ class _Exploration:
     code: HandlerCode
     tracer: LineTracer
     calendars: Mapping[str, Calendar]
+    ends: float
     reads: set[str] = field(default_factory=set)
     hours: set[str] = field(default_factory=set)
     forgotten: set[int] = field(default_factory=set)
@@ -260,12 +299,12 @@ class _Exploration:
         waiting = deque(_Run(facts, [at_ms], (_BEGINNING,), at_ms) for facts, at_ms in calls)
         seen = set[Any]()
         for _ in range(MOST_RUNS):
-            if not waiting or self.tracer.count > MOST_TRACED:
+            if not waiting or self.tracer.count > MOST_TRACED or process_time() > self.ends:
                 break
             run = waiting.popleft()
             playback = self.begin(WatchedRun(run.facts, run.known, self.reads, self.tracer, self.forgotten))
             try:
-                playback.play(run.recorded)
+                in_time(partial(playback.play, run.recorded), self.tracer)
                 made = _made(playback)
                 results = self._results(playback, run.row) if made is None else []
             except RenderError as error:
@@ -281,7 +320,7 @@ class _Exploration:
             finally:
                 waiting += self._at_other_times(run, playback.read_hours)
             when = run.at_ms if "now" in varied else 0
-            state = (*playback.state(), when, *facts_of(run.facts, varied), comparable(run.row))
+            state = (*state_of(playback), when, *facts_of(run.facts, varied), comparable(run.row))
             if made is not None:
                 self._note(made, run)
             elif state in seen:
@@ -350,7 +389,7 @@ class _Exploration:
             return self._results_of_row(name, request, row)
         if request is not None:
             self.functions[name] = FunctionDefinition(request.timeout_ms, playback.function)
-        samples = samples_of(playback.function, self.code.tested).values
+        samples = samples_of(playback.function, self.code.tested_of).values
         return [*((sample, "", row) for sample in samples), (None, _NO_REPLY, row)]
 
     def _results_of_row(self, name: str, row: RowOfTable, before: _LatestRow) -> list[_Result]:
@@ -362,7 +401,7 @@ class _Exploration:
             return [(change is not None, "", latest if change is None else latest.changed(change))]
         assert asks is not None  # noqa: S101 - a row is read or saved
         self.functions[name] = asks.definition
-        samples = [*samples_of_row(asks.definition, self.code.tested).values, None] if full else [None]
+        samples = [*samples_of_row(asks.definition, self.code.tested_of).values, None] if full else [None]
         results: list[_Result] = []
         for sample in latest.before or samples:
             known = latest._replace(before=(sample,))
@@ -377,7 +416,7 @@ class _Exploration:
         for way in [way for way in step.exit.ways if not way.target.is_end]:
             is_secret = way.fills is not None and way.fills.sensitive
             secrets = [SECRET] if is_secret and self.maker.has_sensitive_columns else []
-            for value in [*results_of(step, way.name, self.code.tested), *secrets]:
+            for value in [*_entered(step, way.name, self.code.tested), *secrets]:
                 known = {value: value} if is_secret and value is not None else _NOTHING_KNOWN
                 problem = way.name if value is None else ""
                 yield run.then(playback.item_at(value, problem, run.at_ms), ((step.name, way.name),), known)
@@ -406,55 +445,166 @@ def _made(playback: HandlerPlayback) -> Made | None:
     return made
 
 
-def results_of(step: Step, way: str, tested: Sequence[str | int] = ()) -> Sequence[Any]:
+def _entered(step: Step, way: str, tested: Sequence[str | int]) -> Sequence[Any]:
     asked = step.exit.asked
-    match way:
-        case "noinput" | "nomatch" if asked is not None:
-            return (None,)
-        case "collected" if asked is not None:
-            low, high = asked.lengths or (1, 0)
-            texts = [str(each) for each in tested]
-            digits = [_DIGITS[:low], *(text for text in texts if text.isdigit() and low <= len(text) <= high)]
-            words = ["some words", *(text for text in texts if text)] if asked.free_speech else []
-            return list(dict.fromkeys([*(digits if high else []), *words]))[:MOST_ENTERED]
-        case "otherwise":
-            return DIAL_FAILURES
-    return (way,)
+    if way != "collected" or asked is None:
+        return results_of(step, way)
+    low, high = asked.lengths or (1, 0)
+    texts = [str(each) for each in tested]
+    digits = [_DIGITS[:low], *(text for text in texts if text.isdigit() and low <= len(text) <= high)]
+    words = ["some words", *(text for text in texts if text)] if asked.free_speech else []
+    return list(dict.fromkeys([*(digits if high else []), *words]))[:MOST_ENTERED]
 
 
-class HandlerSteps(Mapping[str, Step]):
-    """The steps of a handler by name, found when somebody asks for all of them.
+class SampleEnv(dict[str, str]):
+    """Has a text for every variable that is read without a default; `lines` has the first such line."""
 
-    `begin` makes the handler at the beginning of a call. `start` stands for unknown names.
+    def __init__(self, file: str) -> None:
+        self.lines: dict[str, int] = {}
+        self._file = file
+
+    def __missing__(self, name: str) -> str:
+        frame = inspect.currentframe()
+        while frame is not None and frame.f_code.co_filename != self._file:
+            frame = frame.f_back
+        self.lines.setdefault(name, frame.f_lineno if frame is not None else 1)
+        return "https://example.com"
+
+
+@dataclass(frozen=True, slots=True)
+class ExploredHandler(LoadedHandler):
+    """A handler with what its runs have shown.
+
+    Attributes:
+        reads: fields of `call`, `now` and `env`.
+        passed_on: those of them that it compares with nothing: it only says them, or gives them to others.
+        functions: those that it calls, and the rows that it reads, by name.
+        timed: after how many results it has read the clock or opening hours, since somebody cleared this.
     """
 
-    def __init__(
+    reads: frozenset[str] = frozenset()
+    passed_on: frozenset[str] = frozenset()
+    functions: Mapping[str, FunctionDefinition | LookupDefinition] = field(default_factory=dict)
+    timed: set[int] = field(default_factory=set, compare=False)
+
+    @property
+    def sampled(self) -> frozenset[str]:
+        """What has more values than a proof tries: attributes of `call`, params."""
+        return (self.reads - _KNOWN - self.passed_on) | self.params.keys()
+
+    def playback(
         self,
-        begin: Callable[[WatchedRun], HandlerPlayback],
-        maker: StepMaker,
-        code: HandlerCode,
-        start: Step,
-        calendars: Mapping[str, Calendar],
-    ) -> None:
-        self._begin = begin
-        self._maker = maker
-        self._code = code
-        self._start = start
-        self._calendars = calendars
+        facts: Mapping[str, Any],
+        env: Mapping[str, str],
+        params: Mapping[str, Any],
+        known: Mapping[str, str],
+        *,
+        call: Callable[..., Call] | None = None,
+        tracer: LineTracer | None = None,
+    ) -> HandlerPlayback:
+        noting = call or partial(TimedCall, self.timed)
+        return LoadedHandler.playback(self, facts, env, params, known, call=noting, tracer=tracer)
+
+    def samples(self, name: str, request: Any) -> Samples:
+        """JSON values for the `Lookup` of a function or of an existing row, and whether there are no others."""
+        if isinstance(request, TableRead):
+            return samples_of_row(self.maker.rows[name].definition, self.code.tested_of)
+        called = request.code
+        return samples_of(called.function, self.code.tested_of) if isinstance(called, Called) else Samples((), True)
+
+    def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
+        """Equal for calls in which the handler goes on in the same way."""
+        playback = self.playback(facts, env, {name: variables[name] for name in self.params}, _NOTHING_KNOWN)
+        playback.play(variables[self.recorded])
+        kinds = tuple(_kind_of(facts[name]) for name in sorted(self.passed_on))
+        return state_of(playback), facts_of(facts, self.reads - self.passed_on), kinds, *env.items()
+
+
+def _kind_of(text: str) -> str:
+    """What decides whether an action accepts a text that a handler only passes on."""
+    return "phone" if E164.fullmatch(text) else "text" if text.strip() else ""
+
+
+def explored_in(flow: Flow) -> ExploredHandler | None:
+    """None for a flow file. The handlers of a proof are explored when they are loaded."""
+    return flow.handler if isinstance(flow.handler, ExploredHandler) else None
+
+
+def explore(
+    read: ReadFlow, handling: LoadedHandler, context: Context, issues: list[FlowIssue], *, most_s: float = MOST_S
+) -> ReadFlow:
+    """Find the steps of a handler in `most_s` of processor time, for `ncco_server.flow.loader.load`."""
+    assert read.flow is not None  # noqa: S101 - it has a handler
+    flow = read.flow
+    maker, code = handling.maker, handling.code
+    maker.read = {}
+    declared = flow.params.items()
+    params = {
+        name: param.default or _SAMPLE_PARAMS.get(handling.params[name], param.default) for name, param in declared
+    }
+    env = SampleEnv(code.file)
+
+    def begin(run: WatchedRun) -> HandlerPlayback:
+        return handling.playback(run.facts, env, params, run.known, call=partial(WatchedCall, run), tracer=run.tracer)
+
+    file = flow.place.file
+    ends = process_time() + most_s
+    exploration = _Exploration(begin, maker, code, LineTracer(code.file), handling.calendars, ends)
+    found = ExploredSteps(exploration, file)
+    steps = found.steps
+    if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
+        issues.extend(_issue_of(failure) for failure in found.failures)
+        issues.extend(issue_of(remark, file) for remark in found.remarks())
+    issues.extend(maker.warnings)
+    made = maker.read or {}
+    maker.read = None
+    unset = env.lines.keys() - (env.lines if context.env is None else context.env)
+    issues.extend(unset_variable(Place(file, env.lines[name], 1), name) for name in sorted(unset))
+    known = {each.name: getattr(handling, each.name) for each in fields(handling)}
+    explored = ExploredHandler(
+        **known
+        | {"env": frozenset(env.lines), "hours": found.hours, "followers": found.followers, "variants": found.variants},
+        reads=found.reads,
+        passed_on=found.reads & {_ATTRIBUTES[name] for name in code.passed_on(_PASSED)},
+        functions=found.functions,
+    )
+    of_name = HandlerSteps(maker, flow.steps[flow.start], steps)
+    flow = replace(flow, start=next(iter(steps), flow.start), steps=of_name, handler=explored)
+    return replace(read, flow=flow, made={name: made[name] for name in steps})
+
+
+def _issue_of(failure: FailedRun) -> FlowIssue:
+    """An issue of the step that the run made, or of its code (E703, W703)."""
+    file, _, at = failure.where.rpartition(":")[0].rpartition(":")
+    place = Place(file, int(at or 1), 1)
+    message = failure.message.removeprefix(f"{failure.where}: ")
+    if failure.is_certain:
+        return RULES["E703"].at(place, message, failure.cure)
+    if failure.caller:
+        message = f"for {failure.caller}: {message}"
+    code = "W703" if failure.caller or failure.code not in RULES else failure.code
+    return RULES[code].at(place, message, failure.cure)
+
+
+class ExploredSteps:
+    """What an exploration has found in a handler's `file`."""
+
+    def __init__(self, exploration: _Exploration, file: str) -> None:
+        self._exploration = exploration
+        self._file = file
 
     @cached_property
     def _explored(self) -> _Exploration:
-        tracer = LineTracer(self._code.file)
-        exploration = _Exploration(self._begin, self._maker, self._code, tracer, self._calendars)
+        exploration = self._exploration
         try:
-            in_time(exploration.explore, tracer)
+            exploration.explore()
         except TooLong:
-            where = f"{self._start.place.file}:{tracer.latest}:1"
+            where = f"{self._file}:{exploration.tracer.latest}:1"
             exploration.failures[FailedRun("R110", "this line takes too long, or blocks", where)] = ""
         return exploration
 
     @cached_property
-    def _found(self) -> dict[str, Step]:
+    def steps(self) -> Mapping[str, Step]:
         return self._explored.steps()
 
     @property
@@ -471,10 +621,10 @@ class HandlerSteps(Mapping[str, Step]):
         return frozenset(self._explored.reads)
 
     def remarks(self) -> Iterator[Remark]:
-        found = list(self._code.remarks(self._explored.forgotten))
+        found = list(self._exploration.code.remarks(self._explored.forgotten))
         yield from found
         if self.is_whole and not self.failures and not any(each.code in WITHOUT_AWAIT for each in found):
-            for line in self._code.never_run(self._explored.tracer.lines):
+            for line in self._exploration.code.never_run(self._explored.tracer.lines):
                 yield Remark("W704", line, "no outcome of a wait leads to this line")
 
     @property
@@ -501,15 +651,3 @@ class HandlerSteps(Mapping[str, Step]):
     @property
     def is_whole(self) -> bool:
         return self._explored.is_whole
-
-    def __getitem__(self, name: str) -> Step:
-        return self._maker.latest.get(name) or self._found.get(name) or self._start
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return len(self._found)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._found

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Final, NamedTuple
+from functools import cache
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.value_types import Kind
@@ -50,30 +51,60 @@ class Samples(NamedTuple):
     are_all: bool
 
 
-def samples_of(function: Callable[..., Any], tested: Sequence[str | int] = ()) -> Samples:
-    """A text and None if the return type is unknown. `tested` is what results may be compared with."""
+Tested: TypeAlias = Callable[[str], Sequence[str | int]]
+"""The constants that a field may be compared with, by its name; "" for what is no field."""
+_Known: TypeAlias = Callable[[str], Mapping[Any, tuple[Any, ...]]]
+"""The samples of each plain type, by the name of the field."""
+
+
+def _untested(_: str) -> Sequence[str | int]:
+    return ()
+
+
+def samples_of(function: Callable[..., Any], tested: Tested = _untested) -> Samples:
+    """A text and None if the return type is unknown."""
     try:
         hint = typing.get_type_hints(function).get("return", Any)
     except (NameError, TypeError):
         hint = Any
-    texts = [each for each in tested if isinstance(each, str)]
-    near = [number + step for number in tested if isinstance(number, int) for step in (-1, 0, 1)]
-    known = {str: tuple(dict.fromkeys(["text", *texts, ""])), int: tuple(dict.fromkeys([1, 0, *near]))}
-    found = _of(hint, 0, {**_PLAIN, **known})
+
+    @cache
+    def known(field: str) -> Mapping[Any, tuple[Any, ...]]:
+        constants = tested(field)
+        texts = [each for each in constants if isinstance(each, str)]
+        near = [number + step for number in constants if isinstance(number, int) for step in (-1, 0, 1)]
+        return {
+            **_PLAIN,
+            str: tuple(dict.fromkeys(["text", *texts, ""])),
+            int: tuple(dict.fromkeys([1, 0, *near])),
+        }
+
+    found = _of(hint, 0, known)
     return Samples(tuple(found[:MOST]), _is_whole(hint) and len(found) <= MOST)
 
 
-def samples_of_row(definition: LookupDefinition, tested: Sequence[str | int] = ()) -> Samples:
-    """Rows that differ from the first one in one column each. `tested` is what columns may be compared with."""
+def samples_of_row(definition: LookupDefinition, tested: Tested = _untested) -> Samples:
+    """Rows that differ from the first one in one column each."""
     secrets = definition.returns.secrets
     columns = {
-        name: (SECRET,) if (name,) in secrets else _of_column(type_, tested)
+        name: (SECRET,) if (name,) in secrets else _of_column(type_, tested(name))
         for name, type_ in definition.returns.fields.items()
     }
-    first = {name: samples[0] for name, samples in columns.items()}
-    rows = [first, *({**first, name: other} for name, samples in columns.items() for other in samples[1:])]
+    rows = _varied(columns)
     is_whole = all(field.words or field.name == "bool" for field in definition.returns.fields.values())
     return Samples(tuple(rows[:MOST]), is_whole and len(columns) <= 1 and len(rows) <= MOST)
+
+
+def _varied(samples: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """Records that differ from the first one in one field each. Every field varies once before one varies again."""
+    first = {name: values[0] for name, values in samples.items()}
+    others = (
+        {**first, name: values[number]}
+        for number in range(1, max(map(len, samples.values()), default=0))
+        for name, values in samples.items()
+        if number < len(values)
+    )
+    return [first, *others]
 
 
 def _of_column(type_: Kind, tested: Sequence[str | int]) -> Sequence[Any]:
@@ -91,23 +122,27 @@ def _is_whole(hint: Any) -> bool:
     return origin is typing.Literal or hint in _WHOLE or (isinstance(hint, type) and issubclass(hint, enum.Enum))
 
 
-def _of(hint: Any, depth: int, known: Mapping[Any, tuple[Any, ...]]) -> Sequence[Any]:
+def _of(hint: Any, depth: int, known: _Known, field: str = "") -> Sequence[Any]:
     """The samples of a record differ from the first one in one field each."""
-    if hint in known:
-        return known[hint]
+    if hint in known(field):
+        return known(field)[hint]
     origin = typing.get_origin(hint)
     arguments = typing.get_args(hint)
     if origin is typing.Annotated:
-        return _of(arguments[0], depth, known)
+        return _of(arguments[0], depth, known, field)
     if origin is typing.Literal:
         return arguments
     if origin in (typing.Union, types.UnionType):
-        return [sample for argument in arguments for sample in _of(argument, depth, known)]
+        return [sample for argument in arguments for sample in _of(argument, depth, known, field)]
     if depth > 3 or hint is Any:
         return ("text", None)
     if origin in (list, tuple, set, frozenset) or hint in (list, tuple):
-        inner = _of(arguments[0], depth + 1, known) if arguments else ("text",)
-        return ([], list(inner[:1]), [inner[0], inner[-1]])
+        if not arguments:
+            return ([], ["text"], ["text", "text"])
+        inner = _of(arguments[0], depth + 1, known, field)
+        plain = _of(arguments[0], depth + 1, lambda _: known(""), field)
+        compared = ([each] for each in inner[1:] if each not in plain)
+        return ([], [inner[0]], [inner[0], inner[-1]], *compared)
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         return [each.value for each in hint]
     return _records(_fields_of(hint), depth, known)
@@ -123,9 +158,7 @@ def _fields_of(hint: Any) -> dict[str, Any]:
     return typing.get_type_hints(hint) if typing.is_typeddict(hint) else {}
 
 
-def _records(found: Mapping[str, Any], depth: int, known: Mapping[Any, tuple[Any, ...]]) -> Sequence[Any]:
+def _records(found: Mapping[str, Any], depth: int, known: _Known) -> Sequence[Any]:
     if not found:
         return ({}, None)
-    each = {name: _of(hint, depth + 1, known) for name, hint in found.items()}
-    first = {name: samples[0] for name, samples in each.items()}
-    return [first, *({**first, name: other} for name, samples in each.items() for other in samples[1:])]
+    return _varied({name: _of(hint, depth + 1, known, name) for name, hint in found.items()})

@@ -1,0 +1,1 @@
+"""Runs handlers with samples, to find what no reader of their code sees."""

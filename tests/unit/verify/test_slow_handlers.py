@@ -1,0 +1,33 @@
+"""`ncco check` says which line of a handler is slow, and only that one."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from ncco_server.flow.loader import load
+from ncco_server.verify.handlers.exploring import explore
+from tests.unit.engine.handled_call import handler_issues, project_of
+
+HEAD: Final = """
+from ncco_server import Call, Choice, call_flow
+
+@call_flow(numbers=["442079460150"])
+async def shop(call: Call):
+    await call.talk("Hello.")
+"""
+
+
+def test_an_exploration_that_takes_long_blames_no_line() -> None:
+    code = f'{HEAD}    await call.choose("Press 1.", {{"one": Choice(1)}})\n'
+    in_no_time = partial(explore, most_s=-1.0)
+
+    project = load({"flows/shop.py": code}, {}, extent="project", handlers=["shop.py"], explore=in_no_time)
+
+    assert () == project.issues
+
+
+def test_a_line_that_never_ends_is_reported() -> None:
+    code = f"{HEAD}    while True:\n        pass\n"
+
+    assert {("W703", 7), ("W703", 8)} >= {(each.code, each.place.line) for each in handler_issues(project_of(code))}
