@@ -228,7 +228,7 @@ def begun_playback(flow: Flow, call: Mapping[str, Any], context: TurnContext) ->
     """Return also whether the handler can be played up to its first wait."""
     handling = _handling_of(flow)
     params = {name: flow.variables[name].default for name in flow.params}
-    playback = handling.playback(call, context.env, params, NOTHING)
+    playback = handling.playback(call, context.env, params, NOTHING, context.keys)
     try:
         playback.play(handling.begun(context.now, context.env))
         playback.step(flow.start)
@@ -355,7 +355,7 @@ class Scopes:
         playback = self._playbacks.get(scope.flow.name)
         if playback is None or not playback.follows(recorded):
             params = {name: self._param_of(scope, name) for name in scope.flow.params}
-            playback = handling.playback(self._call, self._context.env, params, self._known)
+            playback = handling.playback(self._call, self._context.env, params, self._known, self._context.keys)
             self._playbacks[scope.flow.name] = playback
         playback.play(recorded, scope.variables.get(handling.awaited, ()))
         if self._known and any(map(self.secrets.are_in, playback.computed)):

@@ -24,7 +24,7 @@ from ncco_server.flow.handlers.exploring import FailedRun, HandlerSteps, Watched
 from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.inspection import HandlerCode
 from ncco_server.flow.handlers.limits import LOAD_S, LineTracer, TooLong, in_time
-from ncco_server.flow.handlers.playback import HandlerPlayback, milliseconds
+from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback, milliseconds
 from ncco_server.flow.handlers.samples import Samples, samples_of, samples_of_row
 from ncco_server.flow.handlers.secret import Secret
 from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants
@@ -144,6 +144,7 @@ class LoadedHandler:
         env: Mapping[str, str],
         params: Mapping[str, Any],
         known: Mapping[str, str],
+        keys: Sequence[bytes] = NO_KEYS,
         *,
         call: Callable[..., Call] = Call,
         tracer: LineTracer | None = None,
@@ -152,9 +153,17 @@ class LoadedHandler:
         if self.secrets:
             public = {default: default for default in self.secrets.values()}
             arguments |= {name: Secret(params[name], ChainMap(dict(known), public)) for name in self.secrets}
-        calendars = self.calendars
         return HandlerPlayback(
-            self.flow, self.maker, facts, env, arguments, calendars=calendars, known=known, call=call, tracer=tracer
+            self.flow,
+            self.maker,
+            facts,
+            env,
+            arguments,
+            calendars=self.calendars,
+            known=known,
+            keys=keys,
+            call=call,
+            tracer=tracer,
         )
 
     def _argument(self, name: str, value: Any) -> Any:
@@ -210,8 +219,7 @@ def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) ->
 
     def run() -> None:
         _is_running.set(True)  # in this thread only
-        with tracer.tracing(inf):
-            exec(code, module.__dict__)  # noqa: S102 - the operator has listed the file
+        tracer.run(lambda _: exec(code, module.__dict__), most=inf)  # noqa: S102 - the operator has listed the file
 
     try:
         in_time(run, tracer, limit_s)
@@ -276,7 +284,7 @@ def _hint_of(handler: CallFlow, name: str) -> Any:
     """Text stands for a missing annotation."""
     try:
         hints = typing.get_type_hints(handler.function)
-    except (NameError, TypeError):
+    except Exception:  # noqa: BLE001 - an annotation may be any expression
         hints = {}
     return hints.get(name, str)
 
