@@ -14,7 +14,6 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
-from random import getrandbits
 from types import FrameType
 from types import coroutine as from_generator
 from typing import Any, Final, TypeVar
@@ -187,7 +186,7 @@ class Guard:
         running.caught += 1
         if running.caught <= MOST_CAUGHT:
             raise TooLong
-        if getrandbits(1):
+        if running.caught * 2_654_435_761 >> 16 & 1:  # without a pattern that a loop could have
             raise _TooLongAgain
         try:  # Python 3.12 raises at the end of a loop's body what belongs to the line before its beginning
             raise _TooLongAgain
