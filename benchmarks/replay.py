@@ -50,7 +50,7 @@ def main() -> int:
     assert handling is not None  # noqa: S101 - for the type
 
     def replay() -> None:
-        playback = handling.playback(call_record(session.call), {}, {}, {})
+        playback = handling.playback(call_record(session.call), {}, {}, {}, (b"",))
         playback.play(recorded)
         playback.step("")
 

@@ -106,6 +106,11 @@ class Clients:
 
         return look_up
 
+    @property
+    def late_functions(self) -> int:
+        """Plain functions that still run after their time limit."""
+        return self._lookups.made.late_functions if self._lookups.made is not None else 0
+
     async def close(self) -> None:
         if self._poster.made is not None:
             await self._poster.made.client.aclose()

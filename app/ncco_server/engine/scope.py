@@ -228,7 +228,7 @@ def begun_playback(flow: Flow, call: Mapping[str, Any], context: TurnContext) ->
     """Return also whether the handler can be played up to its first wait."""
     handling = _handling_of(flow)
     params = {name: flow.variables[name].default for name in flow.params}
-    playback = handling.playback(call, context.env, params, NOTHING)
+    playback = handling.playback(call, context.env, params, NOTHING, context.keys)
     try:
         playback.play(handling.begun(context.now))
         playback.step(flow.start)
@@ -363,7 +363,7 @@ class Scopes:
 
     def _new_playback(self, scope: FlowScope) -> PlayedHandler:
         params = {name: self._param_of(scope, name) for name in scope.flow.params}
-        return _handling_of(scope.flow).playback(self._call, self._context.env, params, self._known)
+        return _handling_of(scope.flow).playback(self._call, self._context.env, params, self._known, self._context.keys)
 
     def played_step(self, name: str) -> Step | None:
         """A step that the call was in; None if there is none, or a handler does not get there anymore."""

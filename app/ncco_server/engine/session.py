@@ -277,6 +277,7 @@ class TurnContext(NamedTuple):
         env: by name, without the prefix `FLOW_`.
         mask: the session's ID and a secret → the token that replaces it.
         cipher: encrypts the call's `spoken` params; None if it keeps none.
+        keys: for digests of what a handler does; the first one for new digests, all of them for stored ones.
     """
 
     now: datetime
@@ -287,6 +288,7 @@ class TurnContext(NamedTuple):
     dial_allow: tuple[str, ...] = ()
     dial_limit: int = 10
     cipher: Cipher | None = None
+    keys: tuple[bytes, ...] = (b"",)
 
 
 class Lookup(NamedTuple):

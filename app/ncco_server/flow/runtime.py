@@ -107,9 +107,14 @@ class Handling(Protocol):
     def begun(self, now: datetime) -> Sequence[Any]: ...
 
     def playback(
-        self, facts: Mapping[str, Any], env: Mapping[str, str], params: Mapping[str, Any], known: Mapping[str, str]
+        self,
+        facts: Mapping[str, Any],
+        env: Mapping[str, str],
+        params: Mapping[str, Any],
+        known: Mapping[str, str],
+        keys: Sequence[bytes],
     ) -> PlayedHandler:
-        """`known` has the sensitive values of this turn, by token."""
+        """`known` has the sensitive values of this turn, by token; `keys` are for digests."""
 
 
 class Offer(Protocol):

@@ -9,7 +9,7 @@ import inspect
 import sys
 import traceback
 import zlib
-from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Coroutine, Mapping
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,7 @@ import httpx
 import orjson
 
 from ncco_server.flow.files import search_beside
+from ncco_server.flow.handlers.limits import HELD_S, TooLong, guarded
 from ncco_server.flow.handlers.results import running_key
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.service.outgoing import BEGINS, NoAddress, PrivateAddress, UntrustedCertificate
@@ -33,6 +34,8 @@ KEY_LIMIT: Final = 255
 CALLS_PER_FUNCTION: Final = 16
 """Concurrent ones. A call that never returns counts until the server stops."""
 
+_PACKAGE: Final = str(Path(__file__).parents[1])
+_HOLDS_CURE: Final = "await what takes long, or make it a plain function (`def`), which runs in a thread"
 _TOO_LARGE: Final = f"larger than {BODY_LIMIT // 1024} KiB"
 _BOM: Final = b"\xef\xbb\xbf"
 _COMPRESSED: Final = frozenset({"gzip", "x-gzip", "deflate"})
@@ -220,6 +223,23 @@ class PythonModules:
         return any(each and tuple(parts[: len(each)]) == each for each in below)
 
 
+def guard_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Guard also the tasks that functions start. In such a task, `sys.exit()` ends only the function."""
+
+    async def ended(waiting: Coroutine[Any, Any, Any]) -> Any:
+        try:
+            return await guarded(waiting)
+        except (SystemExit, KeyboardInterrupt) as error:
+            raise RuntimeError(type(error).__name__) from error
+
+    def new_task(loop: asyncio.AbstractEventLoop, waiting: Any, **options: Any) -> asyncio.Task[Any]:
+        is_started_here = running_key.get("") and inspect.iscoroutine(waiting)
+        return asyncio.Task(ended(waiting) if is_started_here else waiting, loop=loop, **options)
+
+    if loop.get_task_factory() is None:
+        loop.set_task_factory(new_task)
+
+
 class PythonFunctions:
     """Calls the functions that flows use: plain ones in a thread, async ones in the event loop."""
 
@@ -227,8 +247,13 @@ class PythonFunctions:
         if modules.allowed and modules.flows is not None:
             search_beside(modules.flows)
         self._modules = modules
-        self._threads = Threads(each=CALLS_PER_FUNCTION)
+        self._threads = Threads(each=CALLS_PER_FUNCTION, leaves_half=True)
         self._running: dict[str, asyncio.Semaphore] = {}
+
+    @property
+    def late(self) -> int:
+        """Plain functions that still run after their time limit."""
+        return self._threads.late
 
     async def call(self, request: LookupRequest, key: str, begins: Callable[[], None]) -> bytes:
         """Return JSON, without a time limit. Raises LookupFailure.
@@ -270,9 +295,13 @@ def _check_arguments(function: Callable[..., Any], arguments: Mapping[str, Any])
         return
 
 
+async def _waited(result: Awaitable[Any]) -> Any:
+    return await result
+
+
 async def _awaited(result: Awaitable[Any]) -> Any:
     try:
-        return await result
+        return await guarded(_waited(result))
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
@@ -283,10 +312,14 @@ async def _awaited(result: Awaitable[Any]) -> Any:
 
 
 def _failure_from(error: BaseException) -> LookupFailure:
-    """The error's type and line only: its message may quote the arguments."""
+    """The error's type, and the line in the function's file, only: its message may quote the arguments."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.filename != __file__]
+    own = [frame for frame in frames if not frame.filename.startswith(_PACKAGE)]
+    own = [frame for frame in own if frame.filename == own[0].filename]
     where = f" in {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
+    if isinstance(error, TooLong):
+        message = f"the function held up all calls for {HELD_S * 1000:.0f} ms"
+        return LookupFailure(f"{message}{where}", is_outage=True, is_late=True, cure=_HOLDS_CURE)
     return LookupFailure(f"the function raised {type(error).__name__}{where}")
 
 

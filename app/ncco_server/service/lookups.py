@@ -81,6 +81,10 @@ class LookupClient:
         self._shared: dict[bytes, _Asked] = {}
         self._tasks: set[asyncio.Task[bytes]] = set()
 
+    @property
+    def late_functions(self) -> int:
+        return self._functions.late
+
     async def close(self) -> None:
         tasks = tuple(self._tasks)
         for task in tasks:

@@ -5,8 +5,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Callable
-from typing import Any, TypeVar
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final, TypeVar
+
+LOOK_S: Final = 0.005
+COMPUTES: Final = 0.4
+"""A share of a processor: with the event loop beside it, code that computes gets half."""
+MOST_UNCLEAR: Final = 10
 
 T = TypeVar("T")
 
@@ -15,9 +22,17 @@ class Threads:
     """Runs blocking functions in threads, at most `each` at a time per key.
 
     One that never returns only occupies a slot; the process can exit without it.
+
+    Attributes:
+        late: functions that still run though nobody waits for them anymore.
     """
 
-    def __init__(self, each: int) -> None:
+    def __init__(self, each: int, *, leaves_half: bool = False) -> None:
+        """With `leaves_half`, none begins while others use half of a processor, which the event loop needs, too."""
+        self.late = 0
+        self._leaves_half = leaves_half and hasattr(time, "pthread_getcpuclockid")
+        self._gate = asyncio.Lock()
+        self._clocks: dict[object, int] = {}
         self._each = each
         self._places: dict[str, asyncio.Semaphore] = {}
 
@@ -27,15 +42,14 @@ class Threads:
         StopIteration and exceptions such as SystemExit become RuntimeError.
         """
         places = self._places.setdefault(key, asyncio.Semaphore(self._each))
-        await places.acquire()
-        if begins is not None:
-            begins()
+        await self._begin(places, begins)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
 
         def settle(result: Any, error: Exception | None) -> None:
             places.release()
             if future.cancelled():
+                self.late -= 1
                 _discard(result)
                 return
             if error is not None:
@@ -44,7 +58,10 @@ class Threads:
                 future.set_result(result)
 
         def work() -> None:
+            if self._leaves_half:
+                self._clocks[future] = time.pthread_getcpuclockid(threading.get_ident())
             result, error = _outcome(function)
+            self._clocks.pop(future, None)
             try:
                 loop.call_soon_threadsafe(settle, result, error)
             except RuntimeError:  # the event loop is closed: nobody waits for the result
@@ -60,7 +77,44 @@ class Threads:
         except asyncio.CancelledError:
             if future.done() and not future.cancelled() and future.exception() is None:
                 _discard(future.result())  # the function finished during the cancellation
+            self.late += future.cancelled()
+            self._clocks.pop(future, None)
             raise
+
+    async def _begin(self, places: asyncio.Semaphore, begins: Callable[[], None] | None) -> None:
+        await places.acquire()
+        try:
+            if self._leaves_half:
+                await self._until_others_wait()
+            if begins is not None:
+                begins()
+        except BaseException:
+            places.release()
+            raise
+
+    async def _until_others_wait(self) -> None:
+        """Functions begin one after the other. A late one is not waited for."""
+        unclear = 0
+        async with self._gate:
+            while self._clocks and unclear < MOST_UNCLEAR:
+                before, began = self._used(), time.monotonic()
+                await asyncio.sleep(LOOK_S)
+                took_s = time.monotonic() - began
+                used_s = sum(used - before.get(function, used) for function, used in self._used().items())
+                if used_s > took_s * COMPUTES:
+                    unclear = 0
+                elif took_s < 2 * LOOK_S:
+                    return
+                else:  # the machine or the event loop is busy
+                    unclear += 1
+
+    def _used(self) -> Mapping[object, float]:
+        """Processor time of the functions that run."""
+        found = {}
+        for function, clock in list(self._clocks.items()):
+            with suppress(OSError):  # its thread has just ended
+                found[function] = time.clock_gettime(clock)
+        return found
 
 
 def _discard(result: Any) -> None:

@@ -131,7 +131,9 @@ class Policy:
         def hide(session: str, secret: str) -> str:
             return mask(self.keys[0], session, secret)
 
-        return TurnContext(now, link, hide, self.env, self.failsafe, self.dial_allow, self.dial_limit, cipher)
+        return TurnContext(
+            now, link, hide, self.env, self.failsafe, self.dial_allow, self.dial_limit, cipher, self.keys
+        )
 
 
 def ncco_of_reply(turn: Turn, *, is_input: bool) -> bytes:

@@ -13,6 +13,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from ncco_server.garbage import collect_rarely
+from ncco_server.settings import Settings
 from ncco_server.store import Leases
 from ncco_server.web.health import Readiness
 from ncco_server.web.own_service import OwnService
@@ -55,6 +56,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, 
             enter = stack.enter_async_context
             if owns_process:
                 collect_rarely()
+                _guard_functions(settings)
             opened = await enter(opened_store(service.store, log))
             stack.push_async_callback(own.close)
             await enter(running(after(opened, own.sender.run)))  # on exit, attempts get a few seconds to finish
@@ -87,6 +89,13 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, 
             yield
 
     return lifespan
+
+
+def _guard_functions(settings: Settings) -> None:
+    if settings.python_flows or settings.python_lookups:
+        from ncco_server.service.lookup_sources import guard_tasks  # noqa: PLC0415 - only for flows with Python
+
+        guard_tasks(asyncio.get_running_loop())
 
 
 async def _look_after_store(

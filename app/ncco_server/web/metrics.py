@@ -69,6 +69,7 @@ class Metrics:
         self._results = count("ncco_call_results", "Incoming calls that have ended", ["flow", "result", "own"])
         self._lookups = count("ncco_lookups", "Lookups asked", ["name", "result"])
         self._lookup_s = time("ncco_lookup_seconds", "Time that a lookup takes", ["name"], buckets=_LOOKUP_BUCKETS_S)
+        self.late_functions = state("ncco_late_functions", "Plain Python functions that run after their time limit")
         self._fallbacks = count("ncco_fallbacks", "Accepted webhooks to the fallback URL")
         self._repeats = count("ncco_repeats", "Repeated deliveries, answered like the first")
         self._failsafes = count("ncco_failsafes", "Callers who heard the failsafe NCCO")

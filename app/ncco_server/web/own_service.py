@@ -97,6 +97,7 @@ class OwnService:
         store = open_store(settings.database_url)
         self._clients = Clients(settings, partial(counted_lookups, metrics=metrics, log=log), store)
         places = OnDemand(self._make_places)
+        metrics.late_functions.set_function(lambda: self._clients.late_functions)
         post = by_kind(self._clients.post, self._clients.mail, sending_with(places))
         self.sender = Sender(store, post, Schedule(settings.hook_tries), HookLog(metrics, log), clock=clock)
         self.calls = CallService(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ncco_server.engine.session import from_json, to_json
-from ncco_server.flow.handlers.reading import AWAITED, LoadedHandler
+from ncco_server.flow.handlers.reading import AWAITED, RECORDED, LoadedHandler
 from ncco_server.flow.loader import load
 from ncco_server.verify.prove import prove
 from ncco_server.verify.scenarios.fitting import env_names
@@ -297,6 +297,10 @@ FAULTS = {
     "an invalid menu": 'await call.choose("Go.", {"one": Choice(1), "two": Choice(1)})',
     "a text that is too long": 'await call.talk("x" * 2000)',
     "another result": "return 5",
+    "the end of the program": "import sys\nsys.exit(1)",
+    "an interruption": "raise KeyboardInterrupt",
+    "the end of the coroutine": "raise GeneratorExit",
+    "a cancellation": "import asyncio\nraise asyncio.CancelledError",
     "an option that is a set": 'await call.conversation("x", canSpeak={call.uuid})',
 }
 
@@ -472,6 +476,55 @@ def test_a_session_of_an_earlier_version_continues_without_details_of_its_wait()
     call.turn = call.turn._replace(session=session._replace(variables=variables))
     assert call.press("1")
     assert ["Thank you."] == call.said
+
+
+PIN = """
+await call.run(check, "4711")
+await call.choose("Press 1.", {"one": Choice(1)})
+await call.talk("Thank you.")
+"""
+CHECK = "def check(pin):\n    return True\n"
+OLD, NEW = b"o" * 32, b"n" * 32
+
+
+def test_a_session_with_digests_of_an_earlier_version_continues() -> None:
+    call = HandledCall(handler(PIN, before=CHECK))
+    session = call.turn.session
+    begun, (name, _, *others) = session.variables[RECORDED]
+    (number, place, _, line) = session.variables[AWAITED]
+    before = {RECORDED: [begun, [name, "3358d511", *others]], AWAITED: [number, place, "20a704fd", line]}
+    call.turn = call.turn._replace(session=session._replace(variables={**session.variables, **before}))
+    assert call.press("1")
+    assert ["Thank you."] == call.said
+
+
+def test_a_digest_says_nothing_without_the_key_of_the_server() -> None:
+    found = [
+        HandledCall(handler(PIN.replace("4711", pin), before=CHECK), keys=(key,)).turn.session.variables[RECORDED][1][1]
+        for pin in ("4711", "4712")
+        for key in (OLD, NEW)
+    ]
+    assert 4 == len(set(found))
+
+
+@each_case(("keys", "said"), [((NEW, OLD), "Thank you."), ((NEW,), "Something went wrong.")])
+def test_a_call_continues_while_the_key_of_its_digests_is_valid(keys: tuple[bytes, ...], said: str) -> None:
+    call = HandledCall(handler(PIN, before=CHECK), keys=(OLD,))
+    call.around["keys"] = keys
+    assert call.press("1")
+    assert [said] == call.said
+
+
+def test_the_results_of_a_call_have_at_most_one_megabyte() -> None:
+    call = HandledCall(
+        handler(
+            "for number in range(30): await call.run(large, number)", before='def large(number): return "x" * 60000'
+        )
+    )
+    assert ["Something went wrong."] == call.said
+    assert 17 == len(call.called)
+    (problem,) = [line.because for line in call.turn.trace if line.what == "R112"]
+    assert "1 MB" in problem
 
 
 def test_a_function_may_change_its_argument_if_nothing_depends_on_it() -> None:

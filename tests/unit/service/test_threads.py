@@ -69,6 +69,45 @@ async def test_a_hanging_function_blocks_only_its_own_key() -> None:
     assert "after" == await waiting
 
 
+async def test_a_function_that_waits_or_is_late_does_not_keep_others_from_beginning() -> None:
+    threads, begun, release = Threads(4, leaves_half=True), threading.Event(), threading.Event()
+
+    def compute() -> None:
+        begun.set()
+        while not release.is_set():
+            pass
+
+    waiting = asyncio.create_task(threads.run("a", lambda: release.wait(60)))
+    assert 1 == await threads.run("b", lambda: 1)
+    late = asyncio.create_task(threads.run("c", compute))
+    while not begun.is_set():  # noqa: ASYNC110 - another thread sets it
+        await asyncio.sleep(0.001)
+    late.cancel()
+    assert 2 == await threads.run("d", lambda: 2)
+    release.set()
+    await waiting
+
+
+async def test_a_function_that_runs_though_nobody_waits_is_counted() -> None:
+    threads, begun, release = Threads(1), threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        release.wait(60)
+
+    task = asyncio.create_task(threads.run("a", work))
+    while not begun.is_set():  # noqa: ASYNC110 - another thread sets it
+        await asyncio.sleep(0.001)
+    assert 0 == threads.late
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert 1 == threads.late
+    release.set()
+    await threads.run("a", lambda: None)
+    assert 0 == threads.late
+
+
 def test_a_thread_that_ends_after_its_loop_prints_nothing() -> None:
     release, ended = threading.Event(), threading.Event()
 

@@ -1,26 +1,31 @@
-"""Interrupts a handler that takes too long."""
+"""Interrupts code of flow authors that holds the thread where calls are answered, or takes too long elsewhere."""
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, Set
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import partial
 from types import FrameType
+from types import coroutine as from_generator
 from typing import Any, Final, TypeVar
 
 LIMIT_S: Final = 0.25
 """Processor time of a handler in a turn; our choice. Other callers wait meanwhile."""
-BLOCKED_S: Final = 2.0
-"""Real time, in case the handler blocks. A busy machine may be slow."""
-TICK_S: Final = 0.05
-"""How often a running handler is looked at."""
+HELD_S: Final = 0.35
+"""Processor time of a function between two waits, and time that a handler or a function blocks; our choice."""
+TICK_S: Final = 0.025
+"""How often running code is looked at."""
+MOST_CAUGHT: Final = 3
+"""Interruptions that code may catch, to clean up. After that, each of its loops and calls is interrupted."""
 MOST_LINES: Final = 200_000
 """The limit where it cannot be a time; our choice."""
 LOAD_S: Final = 10.0
@@ -31,13 +36,22 @@ T = TypeVar("T")
 
 
 class TooLong(BaseException):
-    """Not an `Exception`, so that a handler that ran too long does not catch it by mistake."""
+    """Not an `Exception`, so that code that ran too long does not catch it by mistake."""
+
+
+class _TooLongAgain(TooLong):
+    """Sends the signal again when it is raised, so that code which catches it is interrupted at its next loop or call.
+
+    Only in C: after a call by Python code, the signal would interrupt that code.
+    """
+
+    __init__ = staticmethod(partial(_thread.interrupt_main, _SIGNAL))
 
 
 class LineTracer:
     """Notes which lines of a file are run in this thread, and interrupts its code after MOST_LINES.
 
-    `latest` runs now, or ran last; `is_late` interrupts the code at its next line.
+    `latest` runs now, or ran last; `is_late` interrupts the code from its next line on.
     """
 
     def __init__(self, file: str) -> None:
@@ -47,9 +61,8 @@ class LineTracer:
         self.is_late = False
         self.file = file
 
-    @contextmanager
-    def tracing(self, most: float = MOST_LINES) -> Iterator[None]:
-        """Raise TooLong after `most` lines."""
+    def run(self, work: Callable[[Any], T], argument: Any = None, most: float = MOST_LINES) -> T:
+        """Raise TooLong after `most` lines, or as the work does."""
         until = self.count + most
         file = self.file
 
@@ -65,7 +78,7 @@ class LineTracer:
         before = sys.gettrace()
         sys.settrace(lambda frame, event, argument: trace if frame.f_code.co_filename == file else None)
         try:
-            yield
+            return work(argument)
         finally:
             sys.settrace(before)
 
@@ -93,16 +106,33 @@ def in_time(work: Callable[[], T], tracer: LineTracer, limit_s: float = LOAD_S) 
         raise TooLong from None
 
 
-class Watch:
-    """Interrupts a handler in the main thread, where calls are answered.
+class _Slice:
+    """What holds the main thread: when it began, in processor time, and how long it may take."""
 
-    A thread looks at it every TICK_S and sends the signal: timers for each turn take longer than most handlers, and
-    belong to the program that embeds the server.
+    __slots__ = ("began", "caught", "limit_s", "ticks")
+
+    def __init__(self, limit_s: float) -> None:
+        self.began = time.thread_time()
+        self.limit_s = limit_s
+        self.ticks = 0
+        self.caught = 0
+
+    def is_late(self) -> bool:
+        """Only for the main thread. Nothing is late because the process was stopped: then there are no ticks."""
+        used = time.thread_time() - self.began
+        return used >= self.limit_s or self.ticks * TICK_S - used >= HELD_S
+
+
+class Guard:
+    """Interrupts code in the main thread, where calls are answered, by a signal.
+
+    A kernel timer sends it while the code uses the processor, also in a regular expression; a thread sends it while the
+    code blocks.
     """
 
     def __init__(self) -> None:
-        self._file = ""
-        self._turns = 0
+        self.has_timer = True
+        self._slice: _Slice | None = None
         self._thread: threading.Thread | None = None
         self._is_wanted = threading.Event()
         os.register_at_fork(after_in_child=self._forget_thread)
@@ -111,16 +141,23 @@ class Watch:
         self._thread = None
         self._is_wanted = threading.Event()
 
-    def limited(self, file: str, work: Callable[[Any], None], argument: Any) -> None:
-        before = self._file
-        self._file = file
-        self._turns += 1
+    def run(self, work: Callable[[Any], T], argument: Any, limit_s: float) -> T:
+        """Raise TooLong, or as the work does.
+
+        Python runs signal handlers between some instructions, and none is between the end of the work and `_slice`.
+        """
+        before = self._slice
+        self._slice = _Slice(limit_s)
         try:
             if not self._is_wanted.is_set():
                 self._start()
-            work(argument)
+            if self.has_timer:
+                signal.setitimer(signal.ITIMER_VIRTUAL, limit_s, TICK_S)
+            return work(argument)
         finally:
-            self._file = before
+            self._slice = before
+            if before is None and self.has_timer:
+                signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
     def _start(self) -> None:
         if signal.getsignal(_SIGNAL) != self._interrupt:
@@ -134,23 +171,70 @@ class Watch:
         main = threading.main_thread().ident or 0
         while self._is_wanted.wait():
             self._is_wanted.clear()
-            turn = self._turns
-            used, began = time.process_time(), time.monotonic()
+            running = self._slice
             time.sleep(TICK_S)
-            while self._file and self._turns == turn:
-                if time.process_time() - used > LIMIT_S or time.monotonic() - began > BLOCKED_S:
+            while running is not None and running is self._slice:
+                running.ticks += 1
+                if running.ticks * TICK_S >= LIMIT_S:
                     signal.pthread_kill(main, _SIGNAL)
                 time.sleep(TICK_S)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        """Do nothing if the handler has just ended."""
-        while frame is not None and frame.f_code.co_filename != self._file:
-            frame = frame.f_back
-        if frame is not None:
+        running = self._slice
+        if running is None or frame is None or frame.f_code is _RUN or not running.is_late():
+            return
+        running.caught += 1
+        if running.caught <= MOST_CAUGHT:
             raise TooLong
+        if running.caught * 2_654_435_761 >> 16 & 1:  # without a pattern that a loop could have
+            raise _TooLongAgain
+        try:  # Python 3.12 raises at the end of a loop's body what belongs to the line before its beginning
+            raise _TooLongAgain
+        except _TooLongAgain:
+            return
 
 
-_WATCH: Final = Watch()
+_RUN: Final = Guard.run.__code__
+GUARD: Final = Guard()
+
+
+def _is_main_thread() -> bool:
+    return threading.get_ident() == threading.main_thread().ident
+
+
+def close(waiting: Coroutine[Any, Any, Any]) -> None:
+    """End a coroutine, also one that awaits in `finally`: Python would print a traceback."""
+    for _ in range(MOST_CAUGHT):
+        with suppress(BaseException):
+            waiting.close()
+
+
+@from_generator
+def _in_slices(waiting: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+    step: Callable[[Any], Any] = waiting.send
+    given: Any = None
+    try:
+        while True:
+            found = GUARD.run(step, given, HELD_S)
+            try:
+                given = yield found
+                step = waiting.send
+            except BaseException as error:  # noqa: BLE001 - passed on
+                given = error
+                step = waiting.throw
+    except StopIteration as ended:
+        result: T = ended.value
+        return result
+    finally:
+        GUARD.run(close, waiting, HELD_S)
+
+
+async def guarded(waiting: Coroutine[Any, Any, T]) -> T:
+    """Interrupt a coroutine that holds the event loop for HELD_S. Raises TooLong, or as the coroutine does.
+
+    Outside the main thread, it is not interrupted.
+    """
+    return await (_in_slices(waiting) if _is_main_thread() else waiting)
 
 
 _noted: ContextVar[dict[str, set[int]] | None] = ContextVar("lines of handlers", default=None)
@@ -167,17 +251,15 @@ def noted_lines() -> Iterator[Mapping[str, Set[int]]]:
         _noted.reset(before)
 
 
-def limited(file: str, work: Callable[[Any], None], argument: Any) -> None:
+def limited(file: str, work: Callable[[Any], T], argument: Any) -> T:
     """Interrupt the code of `file` if it takes too long.
 
     Outside the main thread, where flows are loaded, and with `noted_lines`, it is interrupted after MOST_LINES.
     """
     noted = _noted.get()
-    if noted is None and threading.get_ident() == threading.main_thread().ident:
-        _WATCH.limited(file, work, argument)
-        return
+    if noted is None and _is_main_thread():
+        return GUARD.run(work, argument, LIMIT_S)
     tracer = LineTracer(file)
     if noted is not None:
         tracer.lines = noted.setdefault(file, set())
-    with tracer.tracing():
-        work(argument)
+    return tracer.run(work, argument)

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from types import CoroutineType
 from typing import Any, Final, NamedTuple
 
@@ -16,7 +17,7 @@ import orjson
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import END, NEXT, Call, Called, CallFlow, HandlerEffect, RunFailed, WrittenText
-from ncco_server.flow.handlers.limits import LIMIT_S, LineTracer, TooLong, limited
+from ncco_server.flow.handlers.limits import LIMIT_S, LineTracer, TooLong, close, limited
 from ncco_server.flow.handlers.secret import SecretGone
 from ncco_server.flow.handlers.steps import EffectAt, Made, RowOfTable, StepMaker, as_bytes
 from ncco_server.flow.hours.calendar import Calendar
@@ -26,6 +27,10 @@ from ncco_server.flow.nodes import Place
 
 MOST_EFFECTS: Final = 1000
 """Results that one call may store; our choice."""
+MOST_BYTES: Final = 1_000_000
+"""Of these results, as JSON; our choice. Each turn reads and stores all of them."""
+NO_KEYS: Final = (b"",)
+_CRC_DIGITS: Final = 8
 _ENDED: Final = "the end"
 _REACHED: Final[HandlerEffect[Any]] = HandlerEffect(
     "wait", [{"checkpoint": WrittenText("reached")}], {"on": {"reached": NEXT}}
@@ -47,7 +52,8 @@ class Recorded(NamedTuple):
     """What came of one effect of a handler; stored as a list.
 
     Attributes:
-        digest: a CRC-32 of what the handler had said since the effect before, and of the function's arguments.
+        digest: a keyed hash of what the handler had said since the effect before, and of the function's arguments:
+            without the key, nobody finds a PIN by trying all. In calls of earlier versions a CRC-32, with 8 digits.
         at_ms: when the handler went on, in milliseconds since 1970.
         problem: why a function gave no result, or a question no answer; "" if it did.
         line: where the handler waited.
@@ -105,7 +111,11 @@ class NotedEnv(Mapping[str, str]):
 
 
 class HandlerPlayback:
-    """A handler in one call. `known` has the sensitive values of this turn, by token."""
+    """A handler in one call.
+
+    `known` has the sensitive values of this turn, by token. The first of `keys` is for new digests,
+    all of them for stored ones.
+    """
 
     _coroutine: Any = None
     _waiting: HandlerEffect[Any] | None = None
@@ -115,7 +125,8 @@ class HandlerPlayback:
     _failure: RenderError | None = None
     _name = ""
     _said_since: Sequence[EffectAt] = ()
-    _known_digest = ""
+    _told: bytes = b""
+    _size = 0
 
     def __init__(
         self,
@@ -127,6 +138,7 @@ class HandlerPlayback:
         *,
         calendars: Mapping[str, Calendar],
         known: Mapping[str, str],
+        keys: Sequence[bytes] = NO_KEYS,
         call: Callable[..., Call] = Call,
         tracer: LineTracer | None = None,
     ) -> None:
@@ -136,6 +148,7 @@ class HandlerPlayback:
         self._path = flow.path or flow.file
         self._env = NotedEnv(env)
         self._call = call(facts, self._env, calendars, maker.language, known, tables=maker.tables)
+        self._keys = keys
         self._tracer = tracer
         self._params = params
         self._played: list[EffectAt] = []
@@ -144,10 +157,14 @@ class HandlerPlayback:
         self._place = Place(self._path, flow.line, 1)
 
     def __del__(self) -> None:
-        """End the handler. If it awaits in `finally`, Python would print a traceback."""
         if self._coroutine is not None:
             with suppress(BaseException):
-                self._coroutine.close()
+                limited(self._file, self._close, None)
+
+    def _close(self, _: None) -> None:
+        """What the handler does in `finally` ends with this method, too."""
+        coroutine, self._coroutine = self._coroutine, None
+        close(coroutine)
 
     @property
     def recorded(self) -> Sequence[Any]:
@@ -194,7 +211,7 @@ class HandlerPlayback:
     def made(self) -> Made | None:
         """The steps up to the next wait; None before a function. Raises RenderError if one has an error."""
         if self._made is None and self._said is not None:
-            self._made = self._maker.make(self._name, self._said)
+            self._limited(self._make, self._said)
         return self._made
 
     @property
@@ -277,17 +294,39 @@ class HandlerPlayback:
         number, *before = awaited or (-1,)
         if len(before) > 3:
             self._env.keep(before[3])
+        self._size += len(orjson.dumps(new)) if new else 0
+        if self._size > MOST_BYTES:
+            message = f"the results of this call's waits and functions have more than {MOST_BYTES // 1_000_000} MB"
+            raise RenderError("R112", message, str(self._place))
         try:
-            if new and self._tracer is None:
-                limited(self._file, self._go_on, new)
-            elif self._tracer is not None:
-                with self._tracer.tracing():
-                    self._go_on(new)
+            if new:
+                self._limited(self._go_on, new)
             if number == len(self._recorded):
                 self._compare(*before[:3])
         except RenderError as error:
             self._failure = error
             raise
+
+    def _limited(self, work: Callable[[Any], None], argument: Any) -> None:
+        """Raises RenderError, whatever the handler's code does."""
+        try:
+            if self._tracer is None:
+                limited(self._file, work, argument)
+            else:
+                self._tracer.run(work, argument)
+        except RenderError as error:
+            if error.where:
+                raise
+            self._fail(error.message, error, error.code)
+        except TooLong as error:
+            self._fail(f"the handler took more than {LIMIT_S * 1000:.0f} ms of processor time, or blocked", error)
+        except SecretGone as error:
+            self._fail(str(error), error)
+        except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
+            self._fail(f"the handler raised {type(error).__name__}", error)
+
+    def _make(self, said: Sequence[EffectAt]) -> None:
+        self._made = self._maker.make(self._name, said)
 
     def _go_on(self, results: Sequence[Any]) -> None:
         for stored in results:
@@ -304,18 +343,24 @@ class HandlerPlayback:
                 self._rows.add(len(self._recorded) - 1)
             self._advance(result)
 
-    def _digest(self) -> str:
-        if not self._known_digest:
-            said = [(effect.first, effect.do, effect.words) for effect, _ in self._said_since]
-            called = self._called
-            given = [_told(argument) for argument in called.arguments] if called is not None else []
-            self._known_digest = f"{zlib.crc32(as_bytes([self._name, said, *given])):08x}"
-        return self._known_digest
+    def _tell(self) -> None:
+        said = [(effect.first, effect.do, effect.words) for effect, _ in self._said_since]
+        called = self._called
+        given = [_told(argument) for argument in called.arguments] if called is not None else []
+        self._told = as_bytes([self._name, said, *given])
+
+    def _digest(self, key: bytes | None = None) -> str:
+        if not self._told:
+            self._tell()
+        return blake2b(self._told, digest_size=8, key=self._keys[0] if key is None else key).hexdigest()
 
     def _compare(self, name: str, digest: str, line: int) -> None:
         """Raise RenderError if the handler has come to something else than it came to before."""
-        if (name, digest) == (self._name, self._digest()):
-            return
+        if name == self._name:
+            if digest in map(self._digest, self._keys):
+                return
+            if len(digest) == _CRC_DIGITS and digest == f"{zlib.crc32(self._told):08x}":
+                return
         before = _shown(name, line)
         now = _shown(self._name, self._place.line)
         difference = f"and now to {now}" if now != before else "and now there with other texts or arguments"
@@ -355,16 +400,6 @@ class HandlerPlayback:
             self._stop_at(effect, place, said)
         except StopIteration as ended:
             self._end(ended.value, said)
-        except TooLong as error:
-            self._fail(f"the handler took more than {LIMIT_S * 1000:.0f} ms of processor time, or blocked", error)
-        except RenderError as error:
-            if error.where:
-                raise
-            self._fail(error.message, error, error.code)
-        except SecretGone as error:
-            self._fail(str(error), error)
-        except Exception as error:  # noqa: BLE001 - the author's code may raise anything
-            self._fail(f"the handler raised {type(error).__name__}", error)
 
     def _send(self, result: Recorded | None, waited: HandlerEffect[Any] | None = None) -> HandlerEffect[Any]:
         """`waited` is what the result belongs to."""
@@ -413,9 +448,9 @@ class HandlerPlayback:
         self._name = effect.name or f"line {place.line}"
         self._played.append(EffectAt(effect, place))
         self._said_since = self._played[said:]
-        self._known_digest = ""
+        self._told = b""
         if self._called is not None:
-            self._digest()  # before the function can change its arguments
+            self._tell()  # before the function can change its arguments
         self._said = None
         if effect.does == "run":
             self._played.pop()

@@ -22,7 +22,7 @@ from ncco_server.flow.handlers.arguments import WrittenArguments
 from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.inspection import HandlerCode, Remark
 from ncco_server.flow.handlers.limits import LOAD_S, LineTracer, TooLong, in_time
-from ncco_server.flow.handlers.playback import HandlerPlayback, milliseconds
+from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback, milliseconds
 from ncco_server.flow.handlers.secret import Secret
 from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants
 from ncco_server.flow.hours.calendar import Calendar
@@ -96,6 +96,7 @@ class LoadedHandler:
         env: Mapping[str, str],
         params: Mapping[str, Any],
         known: Mapping[str, str],
+        keys: Sequence[bytes] = NO_KEYS,
         *,
         call: Callable[..., Call] = Call,
         tracer: LineTracer | None = None,
@@ -104,9 +105,17 @@ class LoadedHandler:
         if self.secrets:
             public = {default: default for default in self.secrets.values()}
             arguments |= {name: Secret(params[name], ChainMap(dict(known), public)) for name in self.secrets}
-        calendars = self.calendars
         return HandlerPlayback(
-            self.flow, self.maker, facts, env, arguments, calendars=calendars, known=known, call=call, tracer=tracer
+            self.flow,
+            self.maker,
+            facts,
+            env,
+            arguments,
+            calendars=self.calendars,
+            known=known,
+            keys=keys,
+            call=call,
+            tracer=tracer,
         )
 
     def _argument(self, name: str, value: Any) -> Any:
@@ -162,8 +171,7 @@ def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) ->
 
     def run() -> None:
         _is_running.set(True)  # in this thread only
-        with tracer.tracing(inf):
-            exec(code, module.__dict__)  # noqa: S102 - the operator has listed the file
+        tracer.run(lambda _: exec(code, module.__dict__), most=inf)  # noqa: S102 - the operator has listed the file
 
     try:
         in_time(run, tracer, limit_s)
@@ -228,7 +236,7 @@ def _hint_of(handler: CallFlow, name: str) -> Any:
     """Text stands for a missing annotation."""
     try:
         hints = typing.get_type_hints(handler.function)
-    except (NameError, TypeError):
+    except Exception:  # noqa: BLE001 - an annotation may be any expression
         hints = {}
     return hints.get(name, str)
 

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
-from pydantic import PydanticSchemaGenerationError, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 running_key: ContextVar[str] = ContextVar("running_key")
 
@@ -33,7 +33,7 @@ def idempotency_key() -> str:
 def _adapter(function: Callable[..., Any]) -> TypeAdapter[Any]:
     try:
         return TypeAdapter(typing.get_type_hints(function).get("return", Any))
-    except (NameError, TypeError, PydanticSchemaGenerationError):
+    except Exception:  # noqa: BLE001 - an annotation may be any expression
         return TypeAdapter(Any)
 
 

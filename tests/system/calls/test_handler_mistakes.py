@@ -1,0 +1,160 @@
+"""A handler's mistake hurts its own caller only: all other callers hear their flows, and the server lives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+from textwrap import indent
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from tests.support import loopback
+from tests.support.server import Server, running
+
+MISTAKES: Final[dict[str, str]] = yaml.safe_load(Path(__file__).with_name("handler_mistakes.yaml").read_text())
+OTHERS: Final = 20
+SORRY: Final = "flow: sorry\nstart: say\nsteps:\n  say: {do: [talk: Something went wrong.], goto: end}\n"
+GOOD: Final = "flow: good\nentry: true\nstart: say\nsteps:\n  say: {do: [talk: Good day.], goto: end}\n"
+HEAD: Final = "from ncco_server import Call, RunFailed, call_flow\n"
+GOOD_PYTHON: Final = """
+def fine(text: str) -> str:
+    return text
+
+@call_flow(entry=True, on_error="sorry")
+async def good_python(call: Call) -> None:
+    await call.talk(await call.run(fine, "Good day.", limit_ms=3500))
+"""
+FORMS: Final = {
+    "turn": """
+async def FORM(call: Call) -> None:
+    mistake = MISTAKES.get(call.from_)
+    if mistake is not None:
+        mistake()
+    await call.talk("No mistake.")
+""",
+    "end": """
+async def FORM(call: Call) -> None:
+    try:
+        await call.talk("Before.")
+        await call.collect("Your number?", digits=1, tries=1)
+    finally:
+        mistake = MISTAKES.get(call.from_)
+        if mistake is not None:
+            mistake()
+""",
+    "function": """
+def named(name):
+    async def mistaken() -> None:
+        MISTAKES[name]()
+    mistaken.__qualname__ = f"mistaken_{name}"
+    return mistaken
+
+FUNCTIONS = {name: named(name) for name in MISTAKES}
+
+async def FORM(call: Call) -> None:
+    if call.from_ in MISTAKES:
+        try:
+            await call.run(FUNCTIONS[call.from_], limit_ms=3500)
+        except RunFailed as failed:
+            await call.talk(f"It failed: {failed}.")
+""",
+    "task": """
+import asyncio
+
+def named(name):
+    async def mistaken() -> None:
+        MISTAKES[name]()
+    async def in_a_task() -> None:
+        await asyncio.gather(mistaken())
+    in_a_task.__qualname__ = f"mistaken_{name}"
+    return in_a_task
+
+FUNCTIONS = {name: named(name) for name in MISTAKES}
+
+async def FORM(call: Call) -> None:
+    if call.from_ in MISTAKES:
+        try:
+            await call.run(FUNCTIONS[call.from_], limit_ms=3500)
+        except RunFailed as failed:
+            await call.talk(f"It failed: {failed}.")
+""",
+}
+_legs: Final = count()
+
+
+def caller_of(mistake: str) -> str:
+    """Only this caller meets the mistake, so that checks of the file do not."""
+    return f"4477009009{list(MISTAKES).index(mistake):02}"
+
+
+def code_of(form: str) -> str:
+    functions = [f"def mistake_{at}():\n{indent(body.rstrip(), '    ')}\n" for at, body in enumerate(MISTAKES.values())]
+    named = ", ".join(f"mistake_{at}" for at in range(len(MISTAKES)))
+    handler = FORMS[form].replace("async def FORM", f'@call_flow(entry=True, on_error="sorry")\nasync def {form}')
+    return "\n".join(
+        [
+            HEAD,
+            *functions,
+            f'MISTAKES = {{f"4477009009{{at:02}}": mistake for at, mistake in enumerate([{named}])}}',
+            handler,
+        ]
+    )
+
+
+def files() -> dict[str, str]:
+    handlers = {f"flows/{form}.py": code_of(form) for form in FORMS}
+    return {"flows/sorry.yaml": SORRY, "flows/good.yaml": GOOD, "flows/good_python.py": HEAD + GOOD_PYTHON, **handlers}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    written = files()
+    listed = ",".join(Path(name).name for name in written if name.endswith(".py"))
+    with running(
+        tmp_path_factory.mktemp("mistakes"), written, {"NCCO_PYTHON_FLOWS": listed, "NCCO_LOOKUP_BUDGET_MS": "3500"}
+    ) as started:
+        yield started
+
+
+def ring(server: Server, flow: str, caller: str = "447700900123") -> list[dict[str, Any]]:
+    leg = f"leg-{next(_legs)}"
+    fields = {"to": "442079460000", "from": caller, "uuid": leg, "conversation_uuid": f"CON-{leg}"}
+    reply = loopback.post(f"{server.url}/webhooks/answer/{flow}", json=fields)
+    assert 200 == reply.status_code, reply.text
+    ncco: list[dict[str, Any]] = reply.json()
+    return ncco
+
+
+def said(ncco: list[dict[str, Any]]) -> list[str]:
+    return [action["text"] for action in ncco if action["action"] == "talk"]
+
+
+def among_others(server: Server, flow: str, mistake: str) -> list[str]:
+    """What the unlucky caller hears. Raises AssertionError if another caller does not hear their flow."""
+    with ThreadPoolExecutor(OTHERS + 1) as pool:
+        unlucky = pool.submit(ring, server, flow, caller_of(mistake))
+        others = [pool.submit(ring, server, "good-python" if each % 2 else "good") for each in range(OTHERS)]
+        assert [["Good day."]] * OTHERS == [said(other.result()) for other in others]
+        return said(unlucky.result())
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_the_caller_of_a_mistake_hears_the_flow_for_errors(server: Server, mistake: str) -> None:
+    assert ["Something went wrong."] == among_others(server, "turn", mistake)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_at_the_end_of_a_turn_does_not_hold_others(server: Server, mistake: str) -> None:
+    assert ["Before.", "Your number?"] == among_others(server, "end", mistake)[:2]
+
+
+@pytest.mark.parametrize("form", ["function", "task"])
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_in_an_async_function_is_a_failure_of_the_function(server: Server, form: str, mistake: str) -> None:
+    (heard,) = among_others(server, form, mistake)
+    assert heard.startswith("It failed: the function ")
+    assert f"in {form}.py:" in heard or "held up" not in heard
