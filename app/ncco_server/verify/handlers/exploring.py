@@ -19,7 +19,7 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import Call, Called, Effect, HandlerEffect, WrittenText
 from ncco_server.flow.handlers.inspection import WITHOUT_AWAIT, HandlerCode, Remark
 from ncco_server.flow.handlers.limits import LineTracer, TooLong, in_time
-from ncco_server.flow.handlers.playback import HandlerPlayback, Recorded, at, milliseconds
+from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback, Recorded, at, milliseconds
 from ncco_server.flow.handlers.reading import HandlerSteps, LoadedHandler, issue_of
 from ncco_server.flow.handlers.results import misfits
 from ncco_server.flow.handlers.steps import EffectAt, Made, RowOfTable, StepMaker, results_of
@@ -498,12 +498,13 @@ class ExploredHandler(LoadedHandler):
         env: Mapping[str, str],
         params: Mapping[str, Any],
         known: Mapping[str, str],
+        keys: Sequence[bytes] = NO_KEYS,
         *,
         call: Callable[..., Call] | None = None,
         tracer: LineTracer | None = None,
     ) -> HandlerPlayback:
         noting = call or partial(TimedCall, self.timed)
-        return LoadedHandler.playback(self, facts, env, params, known, call=noting, tracer=tracer)
+        return LoadedHandler.playback(self, facts, env, params, known, keys, call=noting, tracer=tracer)
 
     def samples(self, name: str, request: Any) -> Samples:
         """JSON values for the `Lookup` of a function or of an existing row, and whether there are no others."""
