@@ -31,6 +31,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, Final, NamedTuple, NoReturn
@@ -38,6 +39,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 import pytest
 
 APP: Final = "app/ncco_server"
+CHECK: Final = "tests/contract/check/test_check.py::test_check_reports_exactly_these_issues"
 
 
 class Layer(NamedTuple):
@@ -53,9 +55,7 @@ LAYERS: Final = {
         ("tests/unit/engine", "tests/contract/calls", "tests/contract/scenarios", "tests/contract/render"),
     ),
     "ncco": Layer((f"{APP}/ncco",), ("tests/unit/ncco", "tests/contract/ncco", "tests/unit/web")),
-    "hours": Layer(
-        (f"{APP}/flow/hours",), ("tests/unit/flow/hours", "tests/unit/flow/test_rules.py", "tests/contract/check")
-    ),
+    "hours": Layer((f"{APP}/flow/hours",), ("tests/unit/flow/hours", f"{CHECK}[hours]", f"{CHECK}[times]")),
     "checks": Layer(
         (f"{APP}/flow/checks",),
         ("tests/unit/flow/checks", "tests/unit/flow/test_rules.py", "tests/contract/check"),
@@ -65,6 +65,12 @@ LAYERS: Final = {
         (f"{APP}/service", f"{APP}/service/placing"), ("tests/unit/service", "tests/unit/web", "tests/contract/calls")
     ),
 }
+
+
+@cache
+def source_of(file: str) -> bytes:
+    """The module as it was imported, though somebody may edit it since."""
+    return Path(file).read_bytes()
 
 
 class Mutant(NamedTuple):
@@ -79,7 +85,7 @@ class Mutant(NamedTuple):
 
     def module(self) -> ast.Module:
         """The changed module."""
-        module = ast.parse(Path(self.file).read_bytes())
+        module = ast.parse(source_of(self.file))
         node, put, _ = list(_replaced(module))[self.number]
         constant = ast.Constant(self.value)
         # the condition stays where it is never evaluated: the function needs the same variables of those around it
@@ -93,7 +99,7 @@ class Mutant(NamedTuple):
 
 def mutants_of(file: str) -> Iterator[Mutant]:
     """The mutants of tests, operands of `and` and `or`, filters of comprehensions, and numbers that are compared."""
-    for number, (node, _, values) in enumerate(_replaced(ast.parse(Path(file).read_bytes()))):
+    for number, (node, _, values) in enumerate(_replaced(ast.parse(source_of(file)))):
         for value in values:
             yield Mutant(file, node.lineno, node.col_offset, value, number)
 
@@ -263,7 +269,7 @@ SEE: Final = "_see_value"
 
 def watched_module(file: str, numbers: Iterable[int]) -> ast.Module:
     """A module that shows `SEE` the values of these expressions."""
-    module = ast.parse(Path(file).read_bytes())
+    module = ast.parse(source_of(file))
     replaced = list(_replaced(module))
     for number in numbers:
         node, put, _ = replaced[number]
