@@ -2,10 +2,10 @@
 
 .venv/bin/python -m benchmarks.condition_mutants [NAME ...] [--most 200] [--tests PATH ...] [--without PATH ...]
 
-A NAME is one of the `LAYERS`, whose tests are known, a module or a folder of modules; without, it tries all layers. All mutants
-take hours, so a night tries a sample of each layer, with another seed each time. A mutant that survives is a missing
-case, or a condition that is not needed. With `--without`, only mutants that these tests notice are tried with the
-others, and those survive that only they notice: what would be lost without these files. Exit code 1 if one survives.
+A NAME is one of the `LAYERS`, whose tests are known, a module, or a folder of modules; without, all layers are tried.
+All mutants take hours, so a night tries a sample of each layer, with another seed each time. A mutant that survives is
+a missing case, or a condition that is not needed; then the exit code is 1. With `--without`, only mutants that these
+tests notice are tried with the others: those survive that would be missed without these files.
 
 The tests are collected once, and run once to see which of them give each condition which value. A mutant is a copy of
 that process in which the code of one function is another one, and which plays only tests that see another value, the
