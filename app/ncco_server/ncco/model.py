@@ -117,13 +117,8 @@ class Shape:
 
     def is_clean(self, value: Mapping[str, Any], names: Iterable[str]) -> bool:
         """Whether the options `names`, and all options together, have no issues. The others must be valid already."""
-        for name in names:
-            option = self.options.get(name)
-            entry = value[name]
-            if option is None or entry is None or name in self.notes:
-                return not self.check(value)
-            if check_value(option.kind, entry):
-                return False
+        if any(value[name] is None or self._check_option(name, value[name]) for name in names):
+            return False
         return all(next(iter(rule(value)), None) is None for rule in self.rules)
 
     def _missing(self, name: str) -> Issue:
