@@ -231,7 +231,8 @@ class Run:
 
         failed, took, found = _in_a_copy(watch)
         if failed:
-            pytest.exit("fail without a mutant: " + ", ".join(items[each].nodeid for each in failed), 3)
+            print("fail without a mutant:", *sorted({items[each].nodeid for each in failed}), sep="\n")
+            pytest.exit("only tests that pass can notice a mutant", 3)
         seen = defaultdict[tuple[str, int, bool], set[int]](set)
         for (file, number), value, test, is_prepared in found:
             same = (at for at, item in enumerate(items) if item.path == items[test].path)
