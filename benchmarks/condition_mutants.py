@@ -250,7 +250,7 @@ class Run:
 
         if not tests:
             return False
-        failed = _in_a_copy(play, limit_s)
+        failed: int | None = _in_a_copy(play, limit_s)
         if failed is not None and failed >= 0:
             self._last = tests[failed]
         return failed != -1
