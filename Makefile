@@ -64,7 +64,7 @@ check-all: check ## run check, hostile and generated requests, long proofs, more
 	$(PYTEST) --dist loadfile --hypothesis-profile=search -m hypothesis tests
 	$(BIN)/python -m tests.system.promises --long
 	$(BIN)/python -m tests.system.security.fuzzing --minutes 6 --seed $$(date +%j)
-	$(BIN)/python -m benchmarks.condition_mutants --most 300 --seed $$(date +%j)
+	$(BIN)/python -m benchmarks.condition_mutants --most 60 --seed $$(date +%j)
 
 coverage: $(READY) ## show the lines of app/ that no test of `make test` runs
 	$(BIN)/coverage erase

@@ -1,45 +1,76 @@
 """Conditions that no test needs: each is replaced by True, and by False, and each whole number in one by the next.
 
-.venv/bin/python -m benchmarks.condition_mutants [--most 200] [PATH ...] [--tests PATH ...] [--without PATH ...]
+.venv/bin/python -m benchmarks.condition_mutants [NAME ...] [--most 200] [--tests PATH ...] [--without PATH ...]
 
-Without PATHs it tries the checks of flows with their tests; a PATH is a module or a folder of modules. All 2,000
-mutants take hours, so a night tries a sample, with another seed each time. A mutant that survives is a missing case, or
-a condition that is not needed. With `--without`, only mutants that these tests notice are tried with the others, and
-those survive that only they notice: what would be lost without these files. Exit code 1 if a mutant survives.
+A NAME is one of the `LAYERS`, whose tests are known, a module, or a folder of modules; without, all layers are tried.
+All mutants take hours, so a night tries a sample of each layer, with another seed each time. A mutant that survives is
+a missing case, or a condition that is not needed; then the exit code is 1. With `--without`, only mutants that these
+tests notice are tried with the others: those survive that would be missed without these files.
 
-The tests are collected once. Each mutant is a copy of that process in which the code of one function is another one, so
-mutants are unknown to programs that tests start, and conditions outside functions are not tried.
+The tests are collected once, and run once to see which of them give each condition which value. A mutant is a copy of
+that process in which the code of one function is another one, and which plays only tests that see another value, the
+quickest first. So mutants are unknown to programs that tests start (servers of `contract/calls` are threads here), and
+conditions outside functions are not tried.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
-import contextlib
+import builtins
 import gc
 import importlib
+import json
 import os
 import random
 import select
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, NoReturn
 
 import pytest
 
-MODULES: Final = ("app/ncco_server/flow/checks", "app/ncco_server/flow/hours")
-TESTS: Final = (
-    *("tests/unit/flow/checks", "tests/unit/flow/hours", "tests/unit/flow/test_rules.py"),
-    "tests/contract/check",
-)
-LIMIT_S: Final = 300
-"""A mutant whose tests take longer than this runs in circles, and counts as noticed."""
+APP: Final = "app/ncco_server"
+CHECK: Final = "tests/contract/check/test_check.py::test_check_reports_exactly_these_issues"
+
+
+class Layer(NamedTuple):
+    """Modules, and the tests that notice most of their mutants in seconds."""
+
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+LAYERS: Final = {
+    "engine": Layer(
+        (f"{APP}/engine",),
+        ("tests/unit/engine", "tests/contract/calls", "tests/contract/scenarios", "tests/contract/render"),
+    ),
+    "ncco": Layer((f"{APP}/ncco",), ("tests/unit/ncco", "tests/contract/ncco", "tests/unit/web")),
+    "hours": Layer((f"{APP}/flow/hours",), ("tests/unit/flow/hours", f"{CHECK}[hours]", f"{CHECK}[times]")),
+    "checks": Layer(
+        (f"{APP}/flow/checks",),
+        ("tests/unit/flow/checks", "tests/unit/flow/test_rules.py", "tests/contract/check"),
+    ),
+    "store": Layer((f"{APP}/store",), ("tests/contract/store", "tests/unit/store", "tests/unit/service")),
+    "service": Layer(
+        (f"{APP}/service", f"{APP}/service/placing"), ("tests/unit/service", "tests/unit/web", "tests/contract/calls")
+    ),
+}
+
+
+@cache
+def source_of(file: str) -> bytes:
+    """The module as it was imported, though somebody may edit it since."""
+    return Path(file).read_bytes()
 
 
 class Mutant(NamedTuple):
@@ -54,10 +85,13 @@ class Mutant(NamedTuple):
 
     def module(self) -> ast.Module:
         """The changed module."""
-        module = ast.parse(Path(self.file).read_bytes())
+        module = ast.parse(source_of(self.file))
         node, put, _ = list(_replaced(module))[self.number]
-        put(ast.copy_location(ast.Constant(self.value), node))
-        return module
+        constant = ast.Constant(self.value)
+        # the condition stays where it is never evaluated: the function needs the same variables of those around it
+        kept = ast.BoolOp(ast.Or() if self.value else ast.And(), [constant, node])
+        put(ast.copy_location(kept if isinstance(self.value, bool) else constant, node))
+        return ast.fix_missing_locations(module)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}: {self.value}"
@@ -65,7 +99,7 @@ class Mutant(NamedTuple):
 
 def mutants_of(file: str) -> Iterator[Mutant]:
     """The mutants of tests, operands of `and` and `or`, filters of comprehensions, and numbers that are compared."""
-    for number, (node, _, values) in enumerate(_replaced(ast.parse(Path(file).read_bytes()))):
+    for number, (node, _, values) in enumerate(_replaced(ast.parse(source_of(file)))):
         for value in values:
             yield Mutant(file, node.lineno, node.col_offset, value, number)
 
@@ -77,6 +111,11 @@ class _Put:
     owner: ast.AST
     field: str
     index: int | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether more than its truth can matter."""
+        return not isinstance(self.owner, ast.comprehension | ast.If | ast.IfExp | ast.While)
 
     def __call__(self, node: ast.expr) -> None:
         """Put another one there."""
@@ -123,6 +162,15 @@ def _codes(code: CodeType) -> Iterator[tuple[tuple[str, int], CodeType]]:
             yield from _codes(each)
 
 
+class Seen(NamedTuple):
+    """A test that gives a value to an expression, in its fixtures (for others of its file, too) or itself."""
+
+    expression: tuple[str, int]
+    value: bool
+    test: int
+    is_prepared: bool
+
+
 class Run:
     """Runs the tests of a pytest session once for each mutant."""
 
@@ -132,6 +180,8 @@ class Run:
         self.noticed = 0
         self._without = tuple(str(Path(path).resolve()) for path in without)
         self._functions: list[FunctionType] = []
+        self._last: pytest.Item | None = None
+        """The test that noticed a mutant comes first, because the next mutant may be close to this one."""
 
     def pytest_collection_finish(self) -> None:
         """Find the functions of the modules."""
@@ -141,85 +191,181 @@ class Run:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Try all mutants."""
-        first = [item for item in session.items if str(item.path).startswith(self._without)] if self._without else []
-        others = [item for item in session.items if item not in first]
-        for suite in (first, others):
-            if suite and (failed := self._failed(None, suite)) is not None:
-                pytest.exit(f"fails without a mutant: {suite[failed].nodeid}", 3)
+        session.config.pluginmanager.unregister(name="terminalreporter")
+        seen, seconds = self._watched(session.items)
         for mutant in self.mutants:
-            if first and self._notices(mutant, first) is False:
+            tests = _by_file(session.items, seen[mutant.file, mutant.number, not mutant.value], seconds)
+            first = [each for each in tests if str(each.path).startswith(self._without)] if self._without else []
+            others = [each for each in tests if each not in first]
+            limit_s = 60 + 10 * sum(seconds[each] for each in tests)
+            if self._without and not self._notices(mutant, first, limit_s):
                 continue
             self.noticed += 1
-            if not self._notices(mutant, others):
+            if not self._notices(mutant, others, limit_s):
                 self.survivors.append(mutant)
-                print(f"\n{mutant}", flush=True)
+                print(f"\n{mutant}{'' if others else ' (always so in the tests)'}", flush=True)
         return True
 
-    def _notices(self, mutant: Mutant, items: list[pytest.Item]) -> bool:
-        """Whether a test fails, which then comes first, because the next mutant is close to this one."""
-        failed = self._failed(mutant, items)
+    def _watched(
+        self, items: list[pytest.Item]
+    ) -> tuple[dict[tuple[str, int, bool], set[int]], dict[pytest.Item, float]]:
+        """The numbers of the tests that give each value to an expression, and the seconds that each test takes."""
+        numbers = defaultdict[str, set[int]](set)
+        for mutant in self.mutants:
+            numbers[mutant.file].add(mutant.number)
+
+        def watch(tell: Callable[[Any], NoReturn]) -> None:
+            found: set[Seen] = set()
+            listener = _Listener()
+
+            def see(file: str, number: int, value: Any, is_exact: bool) -> Any:
+                for each in {bool(value)} if isinstance(value, bool) or not is_exact else (False, True):
+                    found.add(Seen((file, number), each, listener.test, listener.is_prepared))
+                return value
+
+            setattr(builtins, SEE, see)
+            for file, wanted in numbers.items():
+                self._replace(file, watched_module(file, wanted))
+            _play(items, listener)
+            tell([listener.failed, listener.seconds, sorted(found)])
+
+        failed, took, found = _in_a_copy(watch)
+        if failed:
+            print("fail without a mutant:", *sorted({items[each].nodeid for each in failed}), sep="\n")
+            pytest.exit("only tests that pass can notice a mutant", 3)
+        seen = defaultdict[tuple[str, int, bool], set[int]](set)
+        for (file, number), value, test, is_prepared in found:
+            same = (at for at, item in enumerate(items) if item.path == items[test].path)
+            seen[file, number, value].update(same if is_prepared else (test,))
+        return seen, {item: took.get(str(at), 0.0) for at, item in enumerate(items)}
+
+    def _notices(self, mutant: Mutant, items: list[pytest.Item], limit_s: float) -> bool:
+        """Whether a test fails, or takes so long that it runs in circles."""
+        tests = sorted(items, key=lambda item: item is not self._last)
+
+        def play(tell: Callable[[Any], NoReturn]) -> None:
+            self._replace(mutant.file, mutant.module())
+            _play(tests, _Listener(tell))
+            tell(-1)
+
+        if not tests:
+            return False
+        failed: int | None = _in_a_copy(play, limit_s)
         if failed is not None and failed >= 0:
-            items.insert(0, items.pop(failed))
-        return failed is not None
+            self._last = tests[failed]
+        return failed != -1
 
-    def _failed(self, mutant: Mutant | None, items: Sequence[pytest.Item]) -> int | None:
-        """The index of the first test that fails, None if there is none, and -1 if they take too long."""
-        told, tells = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            os.close(told)
-            self._play(mutant, items, tells)
-        os.close(tells)
-        with os.fdopen(told) as reading:
-            is_over = bool(select.select([reading], [], [], LIMIT_S)[0])
-            if not is_over:
-                os.kill(pid, signal.SIGKILL)
-            said = reading.read()
-        os.waitpid(pid, 0)
-        return int(said) if said else None if is_over else -1
-
-    def _play(self, mutant: Mutant | None, items: Sequence[pytest.Item], tells: int) -> None:
-        """Run the tests up to the first one that fails, and end this copy of the process."""
-        if mutant is not None:
-            codes = dict(_codes(compile(mutant.module(), str(Path(mutant.file).resolve()), "exec", dont_inherit=True)))
-            for function in self._functions:
+    def _replace(self, file: str, module: ast.Module) -> None:
+        """Give the functions of a file the code of a changed module."""
+        path = str(Path(file).resolve())
+        codes = dict(_codes(compile(module, path, "exec", dont_inherit=True)))
+        for function in self._functions:
+            if function.__code__.co_filename == path:
                 code = codes.get((function.__code__.co_qualname, function.__code__.co_firstlineno))
-                if code is not None and function.__code__.co_filename == code.co_filename:
-                    with contextlib.suppress(ValueError):  # a mutant may need fewer variables of the function around
-                        function.__code__ = code
-        items[0].config.pluginmanager.unregister(name="terminalreporter")
-        for at, item in enumerate(items):
-            item.config.pluginmanager.register(_Ends(partial(os.write, tells, str(at).encode())), "ends")
-            following = items[at + 1] if at + 1 < len(items) else None
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-            item.config.pluginmanager.unregister(name="ends")
-        os._exit(0)
+                function.__code__ = code or function.__code__
 
 
-class _Ends:
-    """Ends the process at the first failure."""
+SEE: Final = "_see_value"
 
-    def __init__(self, tell: partial[int]) -> None:
+
+def watched_module(file: str, numbers: Iterable[int]) -> ast.Module:
+    """A module that shows `SEE` the values of these expressions."""
+    module = ast.parse(source_of(file))
+    replaced = list(_replaced(module))
+    for number in numbers:
+        node, put, _ = replaced[number]
+        words = [ast.Constant(file), ast.Constant(number), node, ast.Constant(put.is_exact)]
+        put(ast.copy_location(ast.Call(ast.Name(SEE, ast.Load()), words, []), node))
+    return ast.fix_missing_locations(module)
+
+
+def _by_file(items: Sequence[pytest.Item], wanted: set[int], seconds: dict[pytest.Item, float]) -> list[pytest.Item]:
+    """These tests; those of one file follow each other, and the quickest file comes first."""
+    files = defaultdict[Path, list[pytest.Item]](list)
+    for at in sorted(wanted):
+        files[items[at].path].append(items[at])
+    ordered = sorted(files.values(), key=lambda tests: sum(map(seconds.__getitem__, tests)))
+    return [each for tests in ordered for each in tests]
+
+
+def _in_a_copy(work: Callable[[Callable[[Any], NoReturn]], None], limit_s: float | None = None) -> Any:
+    """What a copy of this process tells at its end, as JSON; None if it takes too long or ends otherwise."""
+    told, tells = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(told)
+
+        def tell(what: Any) -> NoReturn:
+            with os.fdopen(tells, "w") as writing:
+                json.dump(what, writing)
+            os._exit(0)
+
+        try:
+            work(tell)
+        finally:
+            os._exit(1)
+    os.close(tells)
+    with os.fdopen(told) as reading:
+        if not select.select([reading], [], [], limit_s)[0]:
+            os.kill(pid, signal.SIGKILL)
+        said = reading.read()
+    os.waitpid(pid, 0)
+    return json.loads(said) if said else None
+
+
+def _play(items: Sequence[pytest.Item], listener: _Listener) -> None:
+    """Run tests, and tell the listener."""
+    for listener.test, item in enumerate(items):
+        listener.is_prepared = True
+        item.config.pluginmanager.register(listener, "listener")
+        following = items[listener.test + 1] if listener.test + 1 < len(items) else None
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        item.config.pluginmanager.unregister(name="listener")
+
+
+class _Listener:
+    """Keeps what the tests do; with `tell`, tells the number of the first one that fails."""
+
+    def __init__(self, tell: Callable[[int], NoReturn] | None = None) -> None:
+        self.test = 0
+        self.is_prepared = True
+        self.failed: list[int] = []
+        self.seconds: dict[int, float] = {}
         self._tell = tell
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self) -> None:
+        """The test begins; its fixtures are ready."""
+        self.is_prepared = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Look at the report of a test or of a case."""
+        self.seconds[self.test] = self.seconds.get(self.test, 0.0) + report.duration
         if report.failed:
-            self._tell()
-            os._exit(1)
+            if self._tell is not None:
+                self._tell(self.test)
+            self.failed.append(self.test)
 
 
 def main() -> int:
     """Print each mutant that survives, and the number of mutants."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument("paths", nargs="*", default=MODULES, metavar="PATH", help="modules, and folders of modules")
-    words.add_argument("--tests", nargs="+", default=TESTS, metavar="PATH", help="the tests to run")
+    words.add_argument("names", nargs="*", default=LAYERS, metavar="NAME", help="layers, modules, folders of modules")
+    words.add_argument("--tests", nargs="+", default=[], metavar="PATH", help="other tests than those of the layer")
     words.add_argument("--without", nargs="+", default=[], metavar="PATH", help="name what only these tests notice")
-    words.add_argument("--most", type=int, default=0, help="try only this many, chosen at random; 0: all")
+    words.add_argument("--most", type=int, default=0, help="try only this many of each, chosen at random; 0: all")
     words.add_argument("--seed", type=int, default=1, help="choose others with another number")
     args = words.parse_args()
+    layers = {name: LAYERS.get(name, Layer((name,), ())) for name in args.names}
+    if len(layers) > 1:  # each collects other tests
+        rest = ["--most", str(args.most), "--seed", str(args.seed)]
+        for option in ("tests", "without"):
+            rest += [f"--{option}", *getattr(args, option)] if getattr(args, option) else []
+        runs = [[sys.executable, "-m", "benchmarks.condition_mutants", name, *rest] for name in layers]
+        return max(subprocess.run(words, check=False).returncode for words in runs)  # noqa: S603 - ourselves
+    ((name, layer),) = layers.items()
     files = [
-        file for path in map(Path, args.paths) for file in (sorted(path.glob("*.py")) if path.is_dir() else [path])
+        file for path in map(Path, layer.modules) for file in (sorted(path.glob("*.py")) if path.is_dir() else [path])
     ]
     for file in files:
         importlib.import_module(".".join(file.relative_to("app").with_suffix("").parts).removesuffix(".__init__"))
@@ -228,12 +374,13 @@ def main() -> int:
         mutants = random.Random(args.seed).sample(mutants, args.most)  # noqa: S311 - no secret
     run = Run(mutants, args.without)
     began = time.perf_counter()
-    options = ["-q", "-n", "0", "--no-header", "--no-summary", "-p", "no:cacheprovider"]
-    code = pytest.main([*options, *args.tests, *args.without], plugins=[run])
+    options = ["-q", "-n", "0", "--no-header", "--no-summary", "-p", "no:cacheprovider", "--servers-in-threads"]
+    code = pytest.main([*options, *(args.tests or layer.tests), *args.without], plugins=[run])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         return int(code)
     noticed = run.noticed - len(run.survivors)
-    print(f"\n{noticed} of {run.noticed} mutants noticed in {time.perf_counter() - began:.0f} s ({len(mutants)} tried)")
+    took = f"{time.perf_counter() - began:.0f} s"
+    print(f"\n{name}: {noticed} of {run.noticed} mutants noticed in {took} ({len(mutants)} tried)")
     return 1 if run.survivors else 0
 
 

@@ -166,7 +166,7 @@ class NccoBuilder:
         if all(map(_is_clean, self.drafts)) and order_is_clean(self.actions()):
             return None
         issue = next((issue for issue in check(self.actions()) if issue.severity == "error"), None)
-        return None if issue is None else (_action_number(issue.path), issue)
+        return None if issue is None else (int(issue.path.split("/")[1]), issue)
 
     def actions(self) -> list[dict[str, Any]]:
         return [draft.action for draft in self.drafts]
@@ -182,7 +182,7 @@ class NccoBuilder:
 
 
 def _marked(flow: Flow, drafts: list[Draft]) -> list[Draft]:
-    for draft in drafts if flow.spoken else ():
+    for draft in drafts:
         computed = draft.computed or {}
         draft.secret = tuple(name for name, value in computed.items() if not flow.spoken.isdisjoint(value.used_names))
     return drafts
@@ -190,9 +190,4 @@ def _marked(flow: Flow, drafts: list[Draft]) -> list[Draft]:
 
 def _is_clean(draft: Draft) -> bool:
     """Literal options were checked when the flow was loaded."""
-    return draft.computed is not None and (not draft.computed or options_are_clean(draft.action, draft.computed))
-
-
-def _action_number(path: str) -> int:
-    head = path.removeprefix("/").partition("/")[0]
-    return int(head) if head.isdigit() else 0
+    return draft.computed is not None and options_are_clean(draft.action, draft.computed)

@@ -122,13 +122,11 @@ class FlowScope(NamedTuple):
             "input": heard,
             "env": env,
             "now": now,
-            "locale": flow.locale_for(locale) if flow.locales else "",
+            "locale": flow.locale_for(locale),
+            **flow.default_answers,
+            **self.lookups,
+            **self.variables,
         }
-        if flow.default_answers:
-            names.update(flow.default_answers)
-        if self.lookups:
-            names.update(self.lookups)
-        names.update(self.variables)
         for gone in self.tokens:
             names.pop(gone, None)
         for name in flow.timed.keys() & names.keys():
@@ -158,13 +156,9 @@ class FlowScope(NamedTuple):
         return answer
 
     def kept_lookups(self, mask: Callable[[str], str]) -> Mapping[str, Any]:
-        if not self.flow.sensitive_paths:
-            return self.lookups
         return {**self.lookups, **self.hidden, **{name: self.masked(name, mask) for name in sorted(self.asked)}}
 
     def kept(self, hide: Hide) -> Mapping[str, Any]:
-        if not self.secrets and not self.tokens:
-            return self.variables
         declared = self.flow.variables
         hidden = {name: hide(declared[name], self.variables[name]) for name in self.secrets & self.variables.keys()}
         return {**self.variables, **self.tokens, **hidden}
@@ -179,10 +173,7 @@ def new_scope(flow: Flow, given: Mapping[str, Any]) -> FlowScope:
 
 def scopes_of(root: Flow, session: Session, cipher: Cipher | None) -> tuple[FlowScope, ...]:
     """Outermost flow first. The cipher decrypts `spoken` params."""
-    flow = root.named(session.at) if session.at else root
-    current = _restored(flow, cipher, session.variables, session.lookups)
-    if not session.callers:
-        return (current,)
+    current = _restored(root.named(session.at), cipher, session.variables, session.lookups)
     waiting = [
         _restored(root.named(caller.flow), cipher, caller.variables, caller.lookups, caller.step)
         for caller in session.callers
@@ -200,17 +191,12 @@ def _restored(
         for name, value in variables.items()
         if name in declared and declared[name].sensitive and value != declared[name].default
     }
-    known = _decrypted(flow, tokens, cipher) if tokens and cipher is not None else {}
-    if tokens:
-        variables = {name: value for name, value in variables.items() if name not in tokens} | known
-        tokens = {name: token for name, token in tokens.items() if name not in known}
-    secrets = frozenset(known)
-    if not flow.sensitive_paths:
-        return FlowScope(flow, variables, lookups, step, secrets, tokens)
+    known = {} if cipher is None else _decrypted(flow, tokens, cipher)
+    variables = {name: value for name, value in variables.items() if name not in tokens} | known
+    tokens = {name: token for name, token in tokens.items() if name not in known}
     hidden = {name: lookups[name] for name in flow.sensitive_paths if name in lookups}
-    if hidden:
-        lookups = {**lookups, **{name: without(kept, flow.sensitive_paths[name]) for name, kept in hidden.items()}}
-    return FlowScope(flow, variables, lookups, step, secrets, tokens, hidden=hidden)
+    lookups = {**lookups, **{name: without(kept, flow.sensitive_paths[name]) for name, kept in hidden.items()}}
+    return FlowScope(flow, variables, lookups, step, frozenset(known), tokens, hidden=hidden)
 
 
 def _decrypted(flow: Flow, tokens: Mapping[str, str], cipher: Cipher) -> dict[str, Any]:
@@ -265,7 +251,7 @@ class Scopes:
         self._playbacks: dict[str, PlayedHandler] = {}
         self._known: dict[str, str] = {}
         self._set(scopes_of(root, before, context.cipher))
-        for scope in self._scopes if context.cipher is not None else ():
+        for scope in self._scopes:
             self.secrets.learn([scope.variables[name] for name in scope.secrets])
 
     def _set(self, scopes: tuple[FlowScope, ...]) -> None:
@@ -543,10 +529,9 @@ class Scopes:
         return NOT_SHOWN if is_hidden or self.secrets.are_in(str(error)) else str(error)
 
     def kept(self) -> list[Level]:
-        scopes = map(self._awaiting, self._scopes) if self._playbacks else self._scopes
         return [
             Level(scope.flow.name, scope.step, scope.kept(self._hidden), scope.kept_lookups(self.mask))
-            for scope in scopes
+            for scope in map(self._awaiting, self._scopes)
         ]
 
     def _awaiting(self, scope: FlowScope) -> FlowScope:

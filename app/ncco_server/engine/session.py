@@ -152,7 +152,6 @@ R = TypeVar("R", CallData, OpenWait, Level, Session)
 
 _FIRST_RARE: Final = Session._fields.index("at")
 """From this field on, only those that are not empty are written."""
-_NOTHING_RARE: Final = tuple(Session._field_defaults.values())[_FIRST_RARE - len(Session._fields) :]
 
 
 def to_json(session: Session) -> bytes:
@@ -173,13 +172,12 @@ def to_json(session: Session) -> bytes:
         "waits": [_wait_fields(wait) for wait in session.waits],
         "is_over": session.is_over,
     }
-    rare = session[_FIRST_RARE:]
-    if rare != _NOTHING_RARE:
-        fields |= {name: value for name, value in zip(Session._fields[_FIRST_RARE:], rare, strict=True) if value}
-        if session.callers:
-            fields["callers"] = [level._asdict() for level in session.callers]
-        if session.observers:
-            fields["observers"] = [list(observer) for observer in session.observers]
+    rare = zip(Session._fields[_FIRST_RARE:], session[_FIRST_RARE:], strict=True)
+    fields |= {name: value for name, value in rare if value}
+    if session.callers:
+        fields["callers"] = [level._asdict() for level in session.callers]
+    if session.observers:
+        fields["observers"] = [list(observer) for observer in session.observers]
     return orjson.dumps(fields)
 
 

@@ -27,7 +27,7 @@ def find_zone(name: str) -> ZoneInfo | None:
 
 def zone_cure(name: str) -> str | Fix:
     if _OFFSET.fullmatch(name):
-        return "write a city's zone, such as Europe/London, which knows when its clocks change, such as Europe/London"
+        return "write a city's zone, such as Europe/London, which knows when its clocks change"
     known, cities = _known_zones()
     wanted = name.replace(" ", "_")
     city = nearest(wanted.rpartition("/")[2], cities, ALIKE_NAMES)

@@ -101,9 +101,9 @@ def sip_target(options: Options) -> Iterator[Issue]:
     uri, user, domain = (options.get(name) is not None for name in ("uri", "user", "domain"))
     if uri and (user or domain):
         yield fault("N205", "uri is given together with user or domain.")
-    elif not uri and domain and not user:
+    elif domain and not user:
         yield fault("N962", "domain is given without user.", 'Add "user".')
-    elif not uri and user and not domain:
+    elif user and not domain:
         yield fault("N206", "user is given without domain.", 'Add "domain": "pbx.example.com", the name of your trunk.')
     elif not uri and not user:
         yield fault("N206", "The SIP endpoint has neither uri nor user and domain.")

@@ -60,8 +60,9 @@ def meant_option(word: object, title: str, names: Collection[str], inside: Mappi
         return f'"{nested}" belongs inside "{inside[nested]}".'
     if target in OPTION_HINTS.get(title, {}):
         return OPTION_HINTS[title][target]
-    if target in OPTION_NAMES.get(title, {}):
-        return Fix(f"Here it is called {OPTION_NAMES[title][target]}.", "name", OPTION_NAMES[title][target])
+    if meant := OPTION_NAMES.get(title, {}).get(target):
+        cure = f"Here it is called {meant}."
+        return Fix(cure, "name", meant) if meant in names else cure  # "maxDigits inside dtmf" is no name
     return _near_cure(word, names, inside)
 
 

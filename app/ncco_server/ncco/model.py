@@ -105,15 +105,10 @@ class Shape:
         for key, entry in value.items():
             if self.tag is not None and key == self.tag[0]:
                 continue
-            option = self.options.get(key)
-            if option is not None and entry is not None and key not in self.notes:
-                if found := check_value(option.kind, entry):
-                    issues += [issue.inside(key) for issue in found]
-            else:
-                for issue in self._check_unusual(key, entry):
-                    issues.append(issue.inside(key))
-                    if issue.code == UNKNOWN_OPTION and issue.quick_fix is not None:
-                        meant[key] = issue.quick_fix.text
+            for issue in self._check_option(key, entry):
+                issues.append(issue.inside(key))
+                if issue.code == UNKNOWN_OPTION and issue.quick_fix is not None:
+                    meant[key] = issue.quick_fix.text
         missing = [name for name in self._required if value.get(name) is None]
         if missing:
             given = {self.spellings.get(key, meant.get(key)) for key in value if value[key] is not None}
@@ -122,20 +117,15 @@ class Shape:
 
     def is_clean(self, value: Mapping[str, Any], names: Iterable[str]) -> bool:
         """Whether the options `names`, and all options together, have no issues. The others must be valid already."""
-        for name in names:
-            option = self.options.get(name)
-            entry = value[name]
-            if option is None or entry is None or name in self.notes:
-                return not self.check(value)
-            if check_value(option.kind, entry):
-                return False
+        if any(value[name] is None or self._check_option(name, value[name]) for name in names):
+            return False
         return all(next(iter(rule(value)), None) is None for rule in self.rules)
 
     def _missing(self, name: str) -> Issue:
         about = self.options[name].description
         return fault("N106", f"{self.title} needs {name}.", f'Add "{name}": {about[:1].lower()}{about[1:]}')
 
-    def _check_unusual(self, key: object, entry: object) -> list[Issue]:
+    def _check_option(self, key: object, entry: object) -> list[Issue]:
         note = self.notes.get(str(key))
         issues = [fault(note.code, note.message, note.cure)] if note else []
         option = self.options.get(self.spellings.get(str(key), str(key)))
@@ -257,7 +247,7 @@ class Tagged(MapOf):
         uri = value.get("uri")
         scheme = uri.partition(":")[0] if isinstance(uri, str) else ""
         by_scheme = {"ws": "websocket", "wss": "websocket", "sip": "sip"}.get(scheme)
-        fitting = [name for name, shape in self.shapes.items() if known and known <= shape.options.keys()]
+        fitting = [name for name, shape in self.shapes.items() if known <= shape.options.keys()]
         fitting = [name for name in fitting if by_scheme in (None, name)]
         written = f'"type": "{fitting[0]}"' if len(fitting) == 1 else ""
         return Fix(f"Add {written}.", "add", written) if written else None

@@ -14,6 +14,7 @@ import httpx
 from tests.contract.calls.cases import Case, Project
 from tests.contract.calls.conversation import Conversation, Reply
 from tests.support.server import Server, StandIn, running, standing_in
+from tests.support.serving_thread import Served, serving_project
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Stage:
     """A server and its project; `play` only needs the project's answers."""
 
     project: Project
-    server: Server
+    server: Server | Served
     stand_in: StandIn
     client: httpx.Client
 
@@ -55,10 +56,11 @@ class Stage:
 
 
 @contextmanager
-def staged(project: Project, home: Path) -> Iterator[Stage]:
+def staged(project: Project, home: Path, *, in_thread: bool) -> Iterator[Stage]:
     """A server for a project, in the folder `home`."""
+    serve = serving_project if in_thread else running
     with standing_in() as stand_in:
         settings = {name: value.replace("{stand_in}", stand_in.url) for name, value in project.settings.items()}
         settings["NCCO_LOOKUP_BUDGET_MS"] = "3500"  # on a busy machine a reply takes a second
-        with running(home, project.files, settings) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+        with serve(home, project.files, settings) as server, httpx.Client(base_url=server.url, timeout=30) as client:
             yield Stage(project, server, stand_in, client)

@@ -26,16 +26,20 @@ def _cases(file: Path) -> list[Any]:
 
 
 @pytest.fixture(scope="session")
-def stage_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Project], Stage]]:
+def stage_of(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[Callable[[Project], Stage]]:
     """Starts the server of a project for its first case, and first stops a server with other settings."""
     stack, stages = ExitStack(), dict[str, Stage]()
+    in_thread = pytestconfig.getoption("--servers-in-threads")
 
     def started(project: Project) -> Stage:
         settings = str(project.settings)
         if settings not in stages:
             stack.close()
             stages.clear()
-            stages[settings] = stack.enter_context(staged(project, tmp_path_factory.mktemp("project")))
+            home = tmp_path_factory.mktemp("project")
+            stages[settings] = stack.enter_context(staged(project, home, in_thread=in_thread))
         return stages[settings]
 
     with stack:

@@ -67,3 +67,9 @@ def test_examples_with_warnings_are_valid(code: str) -> None:
 def test_examples_with_the_wrong_structure_are_invalid(code: str) -> None:
     assert check(bad(code))
     assert not VALIDATOR.is_valid(bad(code))
+
+
+@each_case("name", ["conversationId", "conversation_id"])
+def test_a_required_option_may_have_either_spelling(name: str) -> None:
+    assert VALIDATOR.is_valid([{"action": "transfer", name: "CON-1"}])
+    assert not VALIDATOR.is_valid([{"action": "transfer"}])

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from ncco_server.flow.grammar.reader import HINTS, Reader, meaning_of
-from ncco_server.flow.hours.calendar import DAY_MINUTES, NEVER, Span, Spans, Week
+from ncco_server.flow.hours.calendar import DAY_MINUTES, Span, Spans, Week
 from ncco_server.flow.issues import RULES, Fix, did_you_mean
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
 from ncco_server.foreign_words import day_of
@@ -62,7 +62,7 @@ def read_week(node: Node, what: str, reader: Reader) -> Week:
                 week[day] = hours or ()
     for day in sorted(week):
         _check_next_day(day, week, named, what, reader)
-    return tuple(week.get(day, ()) for day in range(7)) if week else NEVER
+    return tuple(week.get(day, ()) for day in range(7))
 
 
 def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from ncco_server.flow.hours.weekly import is_hours
 from ncco_server.flow.loader import load
 from tests.support.cases import each_case
+from tests.unit.flow.hours.reading_hours import text_of, told
+
+CURES: Final[dict[str, dict[str, list[str]]]] = yaml.load(
+    Path(__file__).with_name("cures.yaml").read_bytes(), yaml.CSafeLoader
+)
 
 FLOW = """\
 flow: shop
@@ -15,13 +26,23 @@ steps: {open: {branch: [{if: hours.office.open, goto: end}, {else: end}]}}
 
 
 @each_case(
-    ("written", "meant"),
-    [("9 to 5", "09:00-17:00"), ("9-5", "09:00-17:00"), ("9-17", "09:00-17:00"), ("22-6", "22:00-06:00")],
+    ("part", "written", "expected"),
+    [(part, written, expected) for part, cases in CURES.items() for written, expected in cases.items()],
 )
-def test_the_cure_is_the_probable_intention(written: str, meant: str) -> None:
-    issues = load({"flows/shop.yaml": FLOW.replace("HOURS", written)}).issues
+def test_a_mistake_has_this_cure(part: str, written: str, expected: list[str]) -> None:
+    words = {"week": "{mon: 09:00-12:00}", "zone": "Europe/London", part: written}
+    issues = told(text_of(**words))
+    never_open = "W522"  # follows from hours that cannot be read
 
-    assert [("E501", f"write {meant}")] == [(issue.code, str(issue.cure)) for issue in issues]
+    assert expected == [f"{code} {cure}" for _, code, cure in issues if code != never_open]
+
+
+@each_case(
+    ("text", "expected"),
+    [("closed", True), ("09:00-12:00, 13:00-17:00", True), ("9-12", False), ("09:00-25:00", False)],
+)
+def test_hours_are_recognised(text: str, *, expected: bool) -> None:
+    assert expected is is_hours(text)
 
 
 @each_case(
