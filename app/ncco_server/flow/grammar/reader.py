@@ -126,11 +126,11 @@ class Reader:
         except ValueError as error:
             meant = error.meant if isinstance(error, UnfitValue) else ""
             cure = kind.cure or str(error)
-            fix = self.computed(text) or (Fix(cure, "word", meant) if meant else cure)
+            fix = self.computed(text, kind) or (Fix(cure, "word", meant) if meant else cure)
             self.report(code, text.place, f'{what} cannot be "{text.value}"', fix)
             return None
 
-    def computed(self, text: Text) -> Fix | None:
+    def computed(self, text: Text, kind: Kind) -> Fix | None:
         """The fix of a name that was meant to be computed; None for other texts."""
         return None
 
@@ -171,8 +171,8 @@ class Resolver(Reader):
         self.issues.extend(issues)
         return value
 
-    def computed(self, text: Text) -> Fix | None:
-        return as_computed(text.value, self.scope)
+    def computed(self, text: Text, kind: Kind) -> Fix | None:
+        return as_computed(text.value, kind, self.scope)
 
     def warn_of_own_name(self, entry: Entry) -> None:
         """Report W305 for text that only repeats its key, as in `reason: reason`, if a variable has that name."""

@@ -688,7 +688,7 @@ class Call:
             choices: what the caller can press or say, by name: a text or a member of a `StrEnum`.
             options: see `AskOptions`.
         """
-        effect = _question(text, **options)
+        effect = _asked(text, options)
         effect.words["choices"] = {str(name): _choice(given) for name, given in choices.items()}
         effect.result = _member(choices)
         return self._make(effect)
@@ -733,7 +733,7 @@ class Call:
             sensitive: whether the value must never be written anywhere. The result is a `Secret`, for a function.
             options: see `AskOptions`. An entry of another length counts as `nomatch`.
         """
-        effect = _question(text, **options)
+        effect = _asked(text, options, "digits", "speech", "sensitive")
         number = f"{digits[0]}..{digits[1]}" if isinstance(digits, tuple) else digits
         least = effect.words.pop("min_confidence", None)
         wanted = _options(digits=number, speech="any" if speech else None, min_confidence=least)
@@ -897,6 +897,24 @@ def _choice(given: Choice) -> dict[str, Any]:
         words["speech"] = given.speech
     words["goto"] = NEXT
     return words
+
+
+class UnknownOption(TypeError):
+    """A question has no option of this name."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f'a question has no option "{name}"')
+        self.name = name
+        self.known = known
+
+
+def _asked(text: str | None, options: AskOptions, *own: str) -> CallerQuestion[Any]:
+    """`own` are the options of this kind of question."""
+    known = (*own, *AskOptions.__annotations__)
+    for name in options:
+        if name not in known:
+            raise UnknownOption(name, known)
+    return _question(text, **options)
 
 
 def _question(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import symtable
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -40,6 +41,9 @@ _CHANGES: Final = frozenset(
         *("pop", "popitem", "popleft", "remove", "discard", "clear"),
     }
 )
+_BRACED: Final = re.compile(r"\{([^\W\d]\w*)(?:\.\w+|\[[^\]{}]*\])*\}")
+_SAYING: Final = frozenset({"talk", "choose", "collect"})
+"""The methods of a call whose first argument is said."""
 _FINITE: Final = frozenset({"choose", "connect", "run_flow"})
 """The methods of a call whose results are all tried."""
 _IMMEDIATE: Final = frozenset({"hours", "random", "spoken"})
@@ -279,7 +283,12 @@ class HandlerCode:
         """
         seen: set[tuple[str, int]] = set()
         for function in self.replayed:
-            for remark in (*self._outside(function), *self._changes(function), *self._not_awaited(function)):
+            for remark in (
+                *self._outside(function),
+                *self._changes(function),
+                *self._not_awaited(function),
+                *_without_f(function),
+            ):
                 code = "E706" if remark.code == "W706" and remark.line in forgotten else remark.code
                 if (code, remark.line) not in seen:
                     seen.add((code, remark.line))
@@ -552,6 +561,20 @@ def _is_passed_on(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> bool:
             return hasattr(Call, method) and method not in _TO_FLOWS
         case _:
             return False
+
+
+def _without_f(function: Function) -> Iterator[Remark]:
+    """Texts with the name of a variable in braces, which only an f-string fills in."""
+    own = _bound_in(function)
+    for node in ast.walk(function):
+        match node:
+            case ast.Call(func=ast.Attribute(attr=attr), args=[ast.Constant(value=str(text)), *_]) if attr in _SAYING:
+                found = next((each for each in _BRACED.finditer(text) if each[1] in own), None)
+                if found is not None:
+                    cure = 'write f before the quotes: f".."'
+                    yield Remark("W303", node.args[0].lineno, f'"{found[0]}" is spoken as written', cure)
+            case _:
+                pass
 
 
 def _lines_of(code: CodeType) -> frozenset[int]:

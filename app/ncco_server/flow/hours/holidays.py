@@ -90,9 +90,22 @@ def read_holidays(node: Node, what: str, reader: Reader) -> Holidays:
     for item in node.items if isinstance(node, Seq) else (node,):
         if isinstance(item, Seq):
             reader.report("E201", item.place, f"an entry of {what} is a list", _EXAMPLE)
+        elif isinstance(item, Text) and (code := _meant_country(item.value)):
+            written = f"{{country: {code}}}"
+            message = f'{what}: "{item.value}" is not a date'
+            reader.report("E506", item.place, message, Fix(f"write `{written}`", "characters", written))
         elif isinstance(item, Text):
             _read_own(item, "", holidays, what, reader)
         elif not any(entry.key.value[:1].isdigit() for entry in item.entries) or item.get("country") is not None:
+            swapped = [
+                f"{value.value}: {key.value}"
+                for key, value in item.entries
+                if isinstance(value, Text) and _DATE.fullmatch(value.value)
+            ]
+            if swapped and len(swapped) == len(item.entries):
+                name = item.entries[0].key
+                reader.report("E506", name.place, f'{what}: "{name.value}" is not a date', f"write `{swapped[0]}`")
+                continue
             _read_region(item, holidays, what, reader)
         else:
             for entry in item.entries:

@@ -26,6 +26,7 @@ _KEY_SCHEMA: Final = {
     "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^([0-9]{1,20}|[*#])$"}]
 }
 _NAME: Final = re.compile(r"\w[\w-]*")
+_SEVERAL: Final = re.compile(r" *[/|;] *(?=[^\W\d])| +or +")
 _QUOTED_LIST: Final = re.compile(r"\[.*\]")
 _TAKEN: Final = frozenset({"noinput", "nomatch", "asr_error", "error", "collected", "end"})
 
@@ -65,7 +66,11 @@ def _read_phrases(node: Node, what: str, reader: Reader) -> dict[str, str]:
             reader.report("E235", text.place, f'"{text.value}" contains no words')
         else:
             found[text.value] = folded
-        if _QUOTED_LIST.fullmatch(text.value.strip()):
+        if not isinstance(node, Seq) and len(several := _SEVERAL.split(text.value)) > 1 and all(several):
+            written = f"[{', '.join(several)}]"
+            message = f'"{text.value}" is one phrase'
+            reader.report("W236", text.place, message, Fix(f"write `{written}`", "word", written))
+        elif _QUOTED_LIST.fullmatch(text.value.strip()):
             message = f"{text.value} in quotes is one phrase, with its brackets and commas"
             written = text.value.strip()
             fix = Fix(f"write `{written}` without quotes", "characters", written)

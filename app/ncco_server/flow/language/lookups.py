@@ -150,6 +150,9 @@ def _read_function(node: Node, what: str, reader: Reader) -> str | None:
 
 
 def _function_cure(text: str) -> str:
+    module = text.strip().removesuffix(".py").replace("/", ".").lstrip(".")
+    if text.strip().endswith(".py") and _DOTTED_NAME.fullmatch(module):
+        return f'write the name of the function too: "{module}:function"'
     bare = text.strip().removesuffix("()").replace("/", ".").replace(".py:", ":").removesuffix(".py")
     if _FUNCTION.fullmatch(bare):
         return f'write "{bare}"'

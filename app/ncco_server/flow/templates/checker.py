@@ -50,6 +50,7 @@ _TRUTHS: Final = ("open", "ok")
 _FORM_OF_UNIT: Final = {"day": "day", "hour": "time", "minute": "time"}
 _NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _NUMBER = re.compile(r"\+?[0-9][0-9\s.()\-\u2010-\u2015]*|\([0-9\s.()\-]*|\+")
+_HOURS: Final = 24
 _MIN_DIGITS: Final = 7
 """Shorter numbers may be extensions."""
 
@@ -144,10 +145,15 @@ class Checker(NodeVisitor):
             is_number = "number" in kinds and _NUMERIC.fullmatch(node.value)
             return self._rewritten(node, f"{node.value}", f"write {node.value} without quotes") if is_number else None
         if isinstance(node, nodes.Const):
+            if "time" in kinds and isinstance(node.value, int) and 0 <= node.value < _HOURS:
+                hour = f"{node.value:02}:00"
+                return self._rewritten(node, f"'{hour}'", f'write "{hour}"')
             is_text = kind == "number" and "text" in kinds
             return self._rewritten(node, f"'{shown}'", f'write "{shown}" in quotes') if is_text else None
         if through is None:
             return None
+        if isinstance(node, nodes.Filter) and node.name == "in_zone":
+            through = through.removeprefix("in_zone('{zone}') | ")
         through = through.format(zone=self.scope.zone or _ZONE)
         written = self.template.written_as(node).text
         front = "({})" if isinstance(node, nodes.BinExpr) else "{}"
@@ -168,6 +174,10 @@ class Checker(NodeVisitor):
             cure = f"write {value} | {FOREIGN.calls[name]}"
         elif not node.args and ((isinstance(of, nodes.Name) and name in self.scope) or self._is_field(of)):
             cure = f"write {self.shown(of)}, without brackets"
+        elif isinstance(of, nodes.Getattr) and (type_ := known_type(self.scope, of.node)) and type_.is_timed:
+            part = next((each for each in ("weekday", "time", "hour") if each in name.lower()), "date")
+            fix = self._part_cure(of, part, type_)
+            cure = fix.cure if isinstance(fix, Fix) else fix
         elif name in ("lookup", "env", "getenv") and isinstance(node.args[-1:], list) and node.args:
             setting = getattr(node.args[-1], "value", "")
             cure = f"write env.{setting}" if isinstance(setting, str) and setting.isidentifier() else cure

@@ -15,7 +15,7 @@ from ncco_server.flow.templates.checker import Checker
 from ncco_server.flow.templates.escaping import CONTEXTS, without_tags
 from ncco_server.flow.templates.filters import LANGUAGE
 from ncco_server.flow.templates.parsing import Templates
-from ncco_server.flow.templates.syntax import read_expression
+from ncco_server.flow.templates.syntax import FOREIGN, read_expression
 from ncco_server.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file, shorten
 from ncco_server.flow.templates.values import Computed, Expression, Literal, Native, Value, with_plus
 from ncco_server.value_types import POINTS, TYPES, Escape, Kind, UnfitValue
@@ -150,11 +150,11 @@ def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIss
         cure: str | Fix = f'{error}; to compute it, write "{{{{ {shorten(text)} }}}}"' if is_name else str(error)
         if (braced := _in_braces(text, unit.scope)) != text:
             cure = Fix(f"write {braced}", "word", braced)
-        cure = as_computed(text, unit.scope) or (Fix(str(error), "word", meant) if meant else cure)
+        cure = as_computed(text, unit.type, unit.scope) or (Fix(str(error), "word", meant) if meant else cure)
         check.issues.append(RULES["E313"].at(_whole_place(unit.text), f'{unit.what} cannot be "{shorten(text)}"', cure))
     if check.has_errors:
         return None, check.issues
-    if fix := as_computed(text, unit.scope):
+    if fix := as_computed(text, unit.type, unit.scope):
         message = f'"{text}" is plain text here, not the value of {text.partition("|")[0].strip()}'
         check.issues.append(RULES["W305"].at(_whole_place(unit.text), message, fix, [text.partition(".")[0]]))
     return Literal(with_plus(value) if unit.escape == "url" else value, unit.place, unit.text), check.issues
@@ -172,8 +172,11 @@ def _in_braces(text: str, scope: ScopeTypes) -> str:
     return _OTHER_BRACES.sub(written, text) if "{{" not in text else text
 
 
-def as_computed(text: str, scope: ScopeTypes) -> Fix | None:
-    """The fix of a path such as `member.name`, which was probably meant to be computed; None for other texts."""
+def as_computed(text: str, wanted: Kind, scope: ScopeTypes) -> Fix | None:
+    """The fix of what was probably meant to be computed: `member.name`, or `today` as a date. None for other texts."""
+    if wanted.name in ("date", "time") and FOREIGN.names.get(text.lower()) == "now":
+        now = f"{{{{ now | in_zone('{scope.zone or 'Europe/London'}') | {wanted.name} }}}}"
+        return Fix(f'write "{now}"', "word", now)
     path = _PATH.fullmatch(text)
     if path is None or scope.type_at(path[1].split(".")) is None:
         return None

@@ -88,6 +88,8 @@ _OPERATOR = re.compile(r"==(?!=)|!=(?!=)|<=|>=|<(?!>)|>|\+(?![+=])|-(?!=)|\|(?!\
 _FOREIGN = re.compile("|".join(map(re.escape, sorted(FOREIGN.operators, key=len, reverse=True))))
 _WORD = re.compile(r"\{%[-+]?\s*(\w+)")
 _NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]+)?(?![\w])")
+_DURATION: Final = re.compile(r"[0-9]+(?:ms|s|m|min|h|d|w)")
+_SAYING: Final = ("print", "echo", "output", "say")
 _LIKE_A_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?\w*")
 _WRITTEN_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
@@ -265,6 +267,9 @@ class _Scanner:
             return Fault("E301", Token(day.start(), "", day[0]), f"{day[0]} is not a number", fix)
         if separated := _thousands(piece, token.start, whole.text):
             return separated
+        if _DURATION.fullmatch(whole.text):
+            cure = "nothing can be added to a time: compare with one that a lookup, a param or opening hours give"
+            return Fault("E301", whole, f"{whole.text} is not a number", cure)
         cure = f'write at most 18 digits without a leading 0, or in quotes if it is text: "{whole.text}"'
         return Fault("E301", whole, f"{whole.text} is not a number", cure)
 
@@ -482,7 +487,9 @@ class _TreeBuilder:
             piece.refuse("E320", word._replace(text="%}"), "an empty tag", "write {% if test %}, or leave it out")
         elif word.text.removeprefix("end") not in self.reported_tags:
             self.reported_tags.add(word.text)
-            cure = did_you_mean(meant) if meant else f"to say a value, write {{{{ {word.text} }}}}"
+            value = "".join(token.text for token in piece.tokens[1:])
+            said = value if word.text in _SAYING and value else word.text
+            cure = did_you_mean(meant) if meant else f"to say a value, write {{{{ {said} }}}}"
             message = f'"{word.text}" is not a tag'
             piece.refuse("E321", word, message, FOREIGN.tags.get(word.text) or cure)
         if meant in ("if", "for") and word.text not in FOREIGN.tags:
@@ -565,6 +572,16 @@ def _misused_is(token: Token, asked: Token, sign: str) -> Fault:
         return Fault("E302", at, message, Fix(f'to compare, write "{sign}"', "characters", sign))
     if asked.says("empty", "blank", "none", "null"):
         return Fault("E302", token, message, f'write {sign} ""')
+    if asked.says("open", "ok"):
+        dotted = f".{asked.text}"
+        return Fault(
+            "E302",
+            token,
+            message,
+            f"write {dotted} directly after the name"
+            if sign == "=="
+            else f"write `not` before the name, and {dotted} directly after it",
+        )
     cure = FOREIGN.words.get(asked.text) or FOREIGN.literals.get(asked.text)
     return Fault("E302", token, message, cure or f'to compare, write "{sign}"')
 
@@ -602,6 +619,10 @@ def _explain(piece: Piece, index: int) -> Fault:
     if token.kind == "end" and bracket is not None:
         return _bracket_not_closed(bracket)
     if token.kind == "operator" or token.says(*_WORDS):
+        filtered = piece.at(index - 2).says("|") if index > 1 else False
+        if token.says(":") and filtered and before is not None and before.kind == "name":  # as in Liquid and Django
+            cure = FOREIGN.filters.get(before.text, f"write what a filter takes in brackets: {before.text}(...)")
+            return Fault("E301", token, '":" is not allowed here', cure)
         known = FOREIGN.misplaced.get(token.text, ("E301", f'"{token.text}" is not allowed here', "leave it out"))
         separated = _thousands(piece, token.start + 1, piece.at(index + 1).text) if token.says(",") else None
         code, message, cure = known
