@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 
 from ncco_server.engine import TurnContext, played_step
+from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
 from ncco_server.verify.handlers.exploring import explore
@@ -44,8 +45,8 @@ def test_a_handler_is_loaded_whatever_it_does(body: str) -> None:
     assert not project.has_errors
     assert ["shop", "sorry"] == sorted(project.flows)
     flow = project.flows["shop"]
-    assert flow.handler is not None
-    assert [] == flow.handler.flow.function.__globals__["RUNS"]  # type: ignore[attr-defined]
+    assert isinstance(flow.handler, LoadedHandler)
+    assert [] == flow.handler.flow.function.__globals__["RUNS"]
     assert [] == list(flow.steps)
 
 

@@ -123,7 +123,7 @@ class _Slice:
         return used >= self.limit_s or self.ticks * TICK_S - used >= HELD_S
 
 
-class Guard:
+class LoopGuard:
     """Interrupts code in the main thread, where calls are answered, by a signal.
 
     A kernel timer sends it while the code uses the processor, also in a regular expression; a thread sends it while the
@@ -194,8 +194,8 @@ class Guard:
             return
 
 
-_RUN: Final = Guard.run.__code__
-GUARD: Final = Guard()
+_RUN: Final = LoopGuard.run.__code__
+GUARD: Final = LoopGuard()
 
 
 def _is_main_thread() -> bool:
