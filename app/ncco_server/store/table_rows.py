@@ -23,8 +23,10 @@ from ncco_server.store.tables import ROWS_TABLE
 from ncco_server.table_rows import RowChange, has_number_as_key, hash_of_row, key_id, key_of, table_of
 
 PIECE: Final = 500
-CHANGED_SIZE: Final = 500
+CHANGED_SIZE: Final = 250
 """Rows per transaction of a long change, which then takes a few milliseconds."""
+CHANGED_REST: Final = 0.5
+"""How long a long change rests after each transaction, as a part of the time that it took."""
 
 SEARCHED: Final = 2_000
 MOST_SEARCHED: Final = 100_000
@@ -286,7 +288,7 @@ class TableRows:
         for start in range(0, len(changes), CHANGED_SIZE):
             began = time.monotonic()
             await self.change_together(changes[start : start + CHANGED_SIZE], now, changed_by)
-            await give_way(began)
+            await give_way(began, CHANGED_REST)
 
 
 def _require(stamps: Mapping[str, Collection[str] | None], now: int) -> Work[None]:

@@ -58,7 +58,9 @@ def _user_of(caller: str) -> str:
 
 def is_withheld(caller: str) -> bool:
     """Whether `from` stands for nobody: "", `Anonymous`, `sip:anonymous@anonymous.invalid`, `+266696687`, ..."""
-    return caller in _NOBODY or (not caller.isdecimal() and _user_of(caller).strip("\"' +").lower() in _NOBODY)
+    if (bare := caller.removeprefix("+")).isdecimal():
+        return bare in _NOBODY
+    return caller in _NOBODY or _user_of(caller).strip("\"' +").lower() in _NOBODY
 
 
 def number_of_caller(caller: str, line: str = "") -> str:
@@ -102,8 +104,9 @@ def read_number(written: object, line: str = "") -> str:
     text = str(as_digits(written))
     if text.strip() and is_withheld(text):
         raise ValueError("a phone number is needed: this stands for a withheld one")
-    is_plain = E164.fullmatch(text) and (not line or len(text) > _OFTEN_NATIONAL)
-    digits = text if is_plain else _digits(_unwrapped(text), line)
+    bare = text.removeprefix("+")  # the usual forms first, since files have thousands
+    is_plain = E164.fullmatch(bare) and (not line or len(bare) > _OFTEN_NATIONAL or bare != text)
+    digits = bare if is_plain else _digits(_unwrapped(text), line)
     number = without_trunk_prefix(digits)
     if number != digits and not _TRUNK.search(text):
         raise ValueError(
