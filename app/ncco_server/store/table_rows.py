@@ -23,7 +23,7 @@ from ncco_server.store.tables import ROWS_TABLE
 from ncco_server.table_rows import RowChange, has_number_as_key, hash_of_row, key_id, key_of, table_of
 
 PIECE: Final = 500
-CHANGED_SIZE: Final = 250
+CHANGED_SIZE: Final = 500
 """Rows per transaction of a long change, which then takes a few milliseconds."""
 CHANGED_REST: Final = 0.5
 """How long a long change rests after each transaction, as a part of the time that it took."""
