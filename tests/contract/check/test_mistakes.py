@@ -39,6 +39,7 @@ def test_a_project_has_no_issue_before_its_mistakes(file: Path) -> None:
     assert () == base.issues_of(base.files)
 
 
+@pytest.mark.timeout(900)  # on a busy machine
 @each_case("mistake", _cases, files=FILES)
 def test_a_mistake_misses_only_the_marks_that_are_known(mistake: Mistake) -> None:
     assert mistake.misses == mistake.missed

@@ -26,6 +26,7 @@ def seeds(request: pytest.FixtureRequest) -> range:
     return range(40 if request.config.getoption("--night") else 16)
 
 
+@pytest.mark.timeout(900)  # on a busy machine
 @each_case("line", lambda: [line for line in lines() if line.name not in BY_CLOCK], ids=str)
 async def test_network_faults_do_not_change_what_callers_hear(line: Line, seeds: range) -> None:
     found = await compare(line, seeds)

@@ -27,6 +27,7 @@ def observable() -> Iterator[tuple[str, Any]]:
             yield from ((each.name, value) for value in each.choices or OTHER_NUMBERS[each.name])
 
 
+@pytest.mark.timeout(900)  # on a busy machine
 @each_case("name, value", list(observable()), ids=lambda case: f"{case}")
 async def test_every_value_is_observed_and_none_is_invented(name: str, value: Any) -> None:
     platform = VirtualPlatform(replace(DEFAULTS, **{name: value}), seed=f"{name} {value}")
