@@ -28,6 +28,16 @@ def fine(text: str) -> str:
 async def good_python(call: Call) -> None:
     await call.talk(await call.run(fine, "Good day.", limit_ms=3500))
 """
+CALLED: Final = """
+FUNCTIONS = {name: named(name) for name in MISTAKES}
+
+async def FORM(call: Call) -> None:
+    if call.from_ in MISTAKES:
+        try:
+            await call.run(FUNCTIONS[call.from_], limit_ms=3500)
+        except RunFailed as failed:
+            await call.talk(f"It failed: {failed}.")
+"""
 FORMS: Final = {
     "turn": """
 async def FORM(call: Call) -> None:
@@ -52,16 +62,8 @@ def named(name):
         MISTAKES[name]()
     mistaken.__qualname__ = f"mistaken_{name}"
     return mistaken
-
-FUNCTIONS = {name: named(name) for name in MISTAKES}
-
-async def FORM(call: Call) -> None:
-    if call.from_ in MISTAKES:
-        try:
-            await call.run(FUNCTIONS[call.from_], limit_ms=3500)
-        except RunFailed as failed:
-            await call.talk(f"It failed: {failed}.")
-""",
+"""
+    + CALLED,
     "task": """
 import asyncio
 
@@ -72,16 +74,8 @@ def named(name):
         await asyncio.gather(mistaken())
     in_a_task.__qualname__ = f"mistaken_{name}"
     return in_a_task
-
-FUNCTIONS = {name: named(name) for name in MISTAKES}
-
-async def FORM(call: Call) -> None:
-    if call.from_ in MISTAKES:
-        try:
-            await call.run(FUNCTIONS[call.from_], limit_ms=3500)
-        except RunFailed as failed:
-            await call.talk(f"It failed: {failed}.")
-""",
+"""
+    + CALLED,
 }
 _legs: Final = count()
 
