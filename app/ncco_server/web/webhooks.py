@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import cached_property
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
 import orjson
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
+from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
 
 from ncco_server.errors import SignatureError
 from ncco_server.ncco.webhooks import (
@@ -32,42 +32,13 @@ from ncco_server.service.delivery import Reply
 from ncco_server.web.log import log_webhook
 from ncco_server.web.openapi import body_of, reference
 from ncco_server.web.webhook_failures import failure_response
-from ncco_server.web.webhook_http import WebhookRequest, WebhookResponse, error_response
+from ncco_server.web.webhook_http import WebhookRequest, WebhookResponse
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Awaitable[Response]])
 
 
-class Deadline:
-    """Like `asyncio.timeout`, with less than half its instructions (docs/decisions.md)."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._is_over = False
-
-    def __enter__(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task(loop)
-        self._timer = loop.call_later(self._seconds, self._end)
-
-    def _end(self) -> None:
-        self._is_over = True
-        if self._task is not None:
-            self._task.cancel()
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Raise TimeoutError if the deadline cancelled the task, and nothing else did."""
-        self._timer.cancel()
-        if self._is_over and self._task is not None:
-            others = self._task.uncancel()
-            if kind is asyncio.CancelledError and not others:
-                raise TimeoutError
-
-
 class WebhookRoute(APIRoute):
-    """A route whose endpoint gets a verified `WebhookRequest` and returns a `WebhookResponse`.
-
-    Endpoints only have path parameters, so FastAPI has nothing else to parse.
-    """
+    """A route whose endpoint gets a verified `WebhookRequest` and returns a `WebhookResponse`."""
 
     @cached_property
     def kind(self) -> str:
@@ -77,24 +48,24 @@ class WebhookRoute(APIRoute):
     def begins_call(self) -> bool:
         return self.kind == "answer" or self.path == "/webhooks/placed/{attempt}"
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Endpoints only have path parameters, so FastAPI has nothing else to parse."""
+        return self._handle
+
+    async def _handle(self, request: Request) -> Response:
         """Count and log after the response, when an error no longer affects the caller."""
-        if scope["method"] not in (self.methods or ()):
-            allowed = ", ".join(sorted(_methods_of(self.path)))
-            refused = error_response(405, "method not allowed", "See the Allow header.", {"allow": allowed})
-            await refused(scope, receive, send)
-            return
         started = perf_counter()
-        request = WebhookRequest(scope, receive)
-        response = await self._response(request)
-        await response(scope, receive, send)
+        webhook = WebhookRequest(request.scope, request.receive)
+        response = await self._response(webhook)
         if isinstance(response, WebhookResponse):
-            self._record(request, response, perf_counter() - started)
+            about = (response.reply, response.status_code, response.error, response.cure)
+            response.background = BackgroundTask(self._record, webhook, *about, started)
+        return response
 
     async def _response(self, request: WebhookRequest) -> Response:
         config = request.config
         try:
-            with Deadline(config.deadline_s):
+            async with asyncio.timeout(config.deadline_s):
                 await request.receive_webhook()
                 response: WebhookResponse = await self.endpoint(request, **request.scope["path_params"])
                 _require_playable(response.reply, must_play=self.begins_call)
@@ -112,29 +83,25 @@ class WebhookRoute(APIRoute):
             return failure_response(error, request, self.path)
         return response
 
-    def _record(self, request: WebhookRequest, response: WebhookResponse, seconds: float) -> None:
+    async def _record(
+        self, request: WebhookRequest, reply: Reply, status: int, error: BaseException | None, cure: str, started: float
+    ) -> None:
+        seconds = perf_counter() - started
         config = request.config
-        kind = self.kind
-        config.metrics.webhook(kind, response.reply, response.status_code, seconds)
+        config.metrics.webhook(self.kind, reply, status, seconds)
         log_webhook(
             config.write_line,
-            response.reply,
-            route=kind,
+            reply,
+            route=self.kind,
             method=request.method,
-            status=response.status_code,
+            status=status,
             seconds=seconds,
             delivery=request.delivery,
-            error=response.error,
-            cure=response.cure,
+            error=error,
+            cure=cure,
             shows_values=config.dev,
             shows_call=config.settings.log == "pretty",
         )
-
-
-def _methods_of(path: str) -> set[str]:
-    """A path with GET and POST has a route for each."""
-    same = [route for route in router.routes if isinstance(route, APIRoute) and route.path == path]
-    return set[str]().union(*(each.methods or () for each in same))
 
 
 def _require_playable(reply: Reply, *, must_play: bool) -> None:
@@ -183,7 +150,7 @@ def webhook(path: str, *models: type[Webhook]) -> Callable[[Endpoint], Endpoint]
     return register
 
 
-# Routes are tried in this order: the most frequent first, and GETs after all POSTs (see the last lines).
+# Routes are tried in this order: the most frequent first.
 
 
 @webhook("/answer", AnswerWebhook)
@@ -257,6 +224,3 @@ async def check(request: WebhookRequest) -> WebhookResponse:
 async def rtc() -> Response:
     """Ignore events of Vonage's other voice interface, which an application may be configured to send here."""
     return Response(status_code=204)
-
-
-router.routes.sort(key=lambda route: isinstance(route, APIRoute) and "GET" in (route.methods or ()))
