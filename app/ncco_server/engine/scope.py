@@ -191,6 +191,8 @@ def _restored(
         for name, value in variables.items()
         if name in declared and declared[name].sensitive and value != declared[name].default
     }
+    if not (tokens or flow.sensitive_paths):
+        return FlowScope(flow, variables, lookups, step)
     known = {} if cipher is None else _decrypted(flow, tokens, cipher)
     variables = {name: value for name, value in variables.items() if name not in tokens} | known
     tokens = {name: token for name, token in tokens.items() if name not in known}

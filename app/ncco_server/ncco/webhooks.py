@@ -516,6 +516,8 @@ def recognise(fields: Fields) -> Webhook:
 
 def _class_of(wire: Fields) -> type[Webhook]:
     """Null fields only count if nothing else matches, because events contain nulls."""
+    if None not in wire.values():
+        return _first_fitting(wire)
     found = _first_fitting({name: value for name, value in wire.items() if value is not None})
     return _first_fitting(wire) if found in (AnswerWebhook, ErrorWebhook, UnknownWebhook) else found
 

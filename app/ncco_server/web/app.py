@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 from secrets import token_hex
-from typing import cast
+from typing import Final, cast
 
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -34,6 +34,9 @@ _CURES = {
     ),
     405: "See the Allow header.",
 }
+
+_ROUTES: Final = (*webhooks.router.routes, *webhooks.rtc_router.routes, *health.router.routes)
+"""`RequestHeadMiddleware` serves those of webhooks earlier; `/docs` and traces find them here."""
 
 
 def create_app(
@@ -94,8 +97,7 @@ def create_app(
     app.state.webhooks = config
     app.state.readiness = readiness
     app.state.server_id = token_hex(8)
-    for routes in (webhooks.router, webhooks.rtc_router, health.router):
-        app.include_router(routes)
+    app.routes.extend(_ROUTES)
     if dev:
         from ncco_server.web.api_page import add_api_page  # noqa: PLC0415 - only in development
 
@@ -105,7 +107,7 @@ def create_app(
         app.include_router(health.console_router)
     app.openapi = partial(document_of, app)  # type: ignore[method-assign]  # as FastAPI documents it
     app.add_middleware(HeadMiddleware)
-    app.add_middleware(RequestHeadMiddleware, readiness=readiness)
+    app.add_middleware(RequestHeadMiddleware, readiness=readiness, webhooks=webhooks.router.routes)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _server_error)
     return app

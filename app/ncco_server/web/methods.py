@@ -1,4 +1,4 @@
-"""HEAD wherever GET only reads, and a complete Allow header, which FastAPI leaves out."""
+"""HEAD wherever GET is allowed, and a complete Allow header, which FastAPI leaves out."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from fastapi import Request
 from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-_WEBHOOKS: Final = "/webhooks/"
 _METHODS: Final = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 
 class HeadMiddleware:
-    """Answers HEAD like GET, but for webhooks, where GET acts. uvicorn leaves out the body."""
+    """Answers HEAD like GET. uvicorn leaves out the body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_head = scope["type"] == "http" and scope["method"] == "HEAD" and not scope["path"].startswith(_WEBHOOKS)
+        is_head = scope["type"] == "http" and scope["method"] == "HEAD"
         await self._app({**scope, "method": "GET"} if is_head else scope, receive, send)
 
 
@@ -31,6 +30,6 @@ def allow_header(request: Request) -> dict[str, str]:
         for method, scope in scopes.items()
         if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
     ]
-    if "GET" in allowed and not request.url.path.startswith(_WEBHOOKS):
+    if "GET" in allowed:
         allowed.insert(allowed.index("GET") + 1, "HEAD")
     return {"allow": ", ".join(allowed)}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from opentelemetry import trace
+from starlette.routing import BaseRoute, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ncco_server.web.health import Readiness
@@ -16,16 +18,17 @@ _URL_ATTRIBUTES: Final = ("http.target", "http.url", "url.full", "url.path", "ur
 class RequestHeadMiddleware:
     """Normalises webhook paths, shortens URLs in OpenTelemetry's spans, and closes connections while draining.
 
-    Clients then connect elsewhere.
+    Clients then connect elsewhere. Webhooks go straight to their routes, which answer every error (docs/decisions.md).
     """
 
-    def __init__(self, app: ASGIApp, readiness: Readiness) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, readiness: Readiness, webhooks: Sequence[BaseRoute]) -> None:
+        self._app = Router(webhooks, redirect_slashes=False, default=app)
+        self._others = app
         self._readiness = readiness
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._others(scope, receive, send)
             return
         path = scope["path"]
         if (span := trace.get_current_span()).is_recording():

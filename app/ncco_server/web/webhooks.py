@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import cached_property
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.routing import APIRoute
-from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from ncco_server.errors import SignatureError
 from ncco_server.ncco.webhooks import (
@@ -32,13 +32,16 @@ from ncco_server.service.delivery import Reply
 from ncco_server.web.log import log_webhook
 from ncco_server.web.openapi import body_of, reference
 from ncco_server.web.webhook_failures import failure_response
-from ncco_server.web.webhook_http import WebhookRequest, WebhookResponse
+from ncco_server.web.webhook_http import WebhookRequest, WebhookResponse, error_response
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Awaitable[Response]])
 
 
 class WebhookRoute(APIRoute):
-    """A route whose endpoint gets a verified `WebhookRequest` and returns a `WebhookResponse`."""
+    """A route whose endpoint gets a verified `WebhookRequest` and returns a `WebhookResponse`.
+
+    Endpoints only have path parameters, so FastAPI has nothing else to parse.
+    """
 
     @cached_property
     def kind(self) -> str:
@@ -48,19 +51,19 @@ class WebhookRoute(APIRoute):
     def begins_call(self) -> bool:
         return self.kind == "answer" or self.path == "/webhooks/placed/{attempt}"
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Endpoints only have path parameters, so FastAPI has nothing else to parse."""
-        return self._handle
-
-    async def _handle(self, request: Request) -> Response:
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count and log after the response, when an error no longer affects the caller."""
+        if scope["method"] not in (self.methods or ()):
+            allowed = ", ".join(sorted(_methods_of(self.path)))
+            refused = error_response(405, "method not allowed", "See the Allow header.", {"allow": allowed})
+            await refused(scope, receive, send)
+            return
         started = perf_counter()
-        webhook = WebhookRequest(request.scope, request.receive)
-        response = await self._response(webhook)
+        request = WebhookRequest(scope, receive)
+        response = await self._response(request)
+        await response(scope, receive, send)
         if isinstance(response, WebhookResponse):
-            about = (response.reply, response.status_code, response.error, response.cure)
-            response.background = BackgroundTask(self._record, webhook, *about, started)
-        return response
+            self._record(request, response, perf_counter() - started)
 
     async def _response(self, request: WebhookRequest) -> Response:
         config = request.config
@@ -83,25 +86,29 @@ class WebhookRoute(APIRoute):
             return failure_response(error, request, self.path)
         return response
 
-    async def _record(
-        self, request: WebhookRequest, reply: Reply, status: int, error: BaseException | None, cure: str, started: float
-    ) -> None:
-        seconds = perf_counter() - started
+    def _record(self, request: WebhookRequest, response: WebhookResponse, seconds: float) -> None:
         config = request.config
-        config.metrics.webhook(self.kind, reply, status, seconds)
+        kind = self.kind
+        config.metrics.webhook(kind, response.reply, response.status_code, seconds)
         log_webhook(
             config.write_line,
-            reply,
-            route=self.kind,
+            response.reply,
+            route=kind,
             method=request.method,
-            status=status,
+            status=response.status_code,
             seconds=seconds,
             delivery=request.delivery,
-            error=error,
-            cure=cure,
+            error=response.error,
+            cure=response.cure,
             shows_values=config.dev,
             shows_call=config.settings.log == "pretty",
         )
+
+
+def _methods_of(path: str) -> set[str]:
+    """A path with GET and POST has a route for each."""
+    same = [route for route in router.routes if isinstance(route, APIRoute) and route.path == path]
+    return set[str]().union(*(each.methods or () for each in same))
 
 
 def _require_playable(reply: Reply, *, must_play: bool) -> None:

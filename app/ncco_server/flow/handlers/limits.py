@@ -160,9 +160,8 @@ class LoopGuard:
                 signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
     def _start(self) -> None:
-        if signal.getsignal(_SIGNAL) != self._interrupt:
-            signal.signal(_SIGNAL, self._interrupt)
         if self._thread is None:
+            signal.signal(_SIGNAL, self._interrupt)
             self._thread = threading.Thread(target=self._watch, name="handlers", daemon=True)
             self._thread.start()
         self._is_wanted.set()
@@ -207,6 +206,7 @@ def close(waiting: Coroutine[Any, Any, Any]) -> None:
     for _ in range(MOST_CAUGHT):
         with suppress(BaseException):
             waiting.close()
+            return
 
 
 @from_generator
