@@ -72,7 +72,6 @@ class Run:
         self.asked: dict[str, int] = {}
         self.entered: list[tuple[Flow, Step]] = []
         self.trace: list[TraceLine] = []
-        self._ready: tuple[Stretch, list[dict[str, Any]]] | None = None  # the whole turn, without a builder
         self._built: NccoBuilder | None = None
         self._refused: set[str] = set()
         self._used_exits: set[tuple[str, str]] = set()
@@ -210,11 +209,9 @@ class Run:
         self.trace += stretch.trace[1 + entered :]
         self.entered += stretch.steps[entered:]
         self.step = stretch.step
+        self._builder.take(ncco, stretch.waits, stretch.dials)
         if stretch.ends:
-            self._builder.take(ncco, stretch.waits, stretch.dials)
             self.end()
-        else:
-            self._ready = stretch, ncco
         return True
 
     def mark(self, step: Step, saves: tuple[RowChange, ...]) -> None:
@@ -272,7 +269,7 @@ class Run:
 
     def fault(self) -> tuple[Savepoint, Issue] | None:
         """As `NccoBuilder.fault`, but with the step that caused the error."""
-        found = None if self._ready else self._builder.fault()
+        found = self._builder.fault()
         if found is None:
             return None
         number, issue = found
@@ -283,49 +280,40 @@ class Run:
         """Replace sensitive values with tokens."""
         before = self.before
         scopes = self.scopes
-        stored = None
-        if self._ready:
-            stretch, ncco = self._ready
-            waits = stretch.waits
-            is_over = stretch.is_over
-            dialled = before.dialled + stretch.dials
-        else:
-            ncco = self._builder.actions()
-            stored = self._builder.stored_actions(scopes.hide_option)
-            waits = tuple(self._builder.waits)
-            dialled = self._builder.dialled
-            is_over = not any(wait.steers for wait in waits)
+        builder = self._builder
+        dialled = builder.dialled
+        is_over = not any(wait.steers for wait in builder.waits)
         where = "" if scopes.flow is self.root else scopes.flow.name
         observed = observers(self.root, before) if before.waits else before.observers
         if is_over and self.last_conversation:
             observed += (Observer(before.turn + 1, OWN_LEG, where, self.last_conversation),)
         *callers, current = scopes.kept()
         session = Session(
-            before.id,
-            self.root.name,
-            self.root.revision,
-            before.call,
-            before.turn + 1,
-            "" if is_over else self.step,
-            self.tries,
-            self.asr_errors,
-            self.position,
-            dialled,
-            current.variables,
-            scopes.entered_at,
-            scopes.heard,
-            waits,
-            is_over,
-            where,
-            tuple(callers),
-            current.lookups,
-            scopes.locale,
-            observed,
-            before.parent,
-            self.returned,
+            id=before.id,
+            flow=self.root.name,
+            revision=self.root.revision,
+            call=before.call,
+            turn=before.turn + 1,
+            step="" if is_over else self.step,
+            tries=self.tries,
+            asr_errors=self.asr_errors,
+            position=self.position,
+            dialled=dialled,
+            variables=current.variables,
+            entered_at=scopes.entered_at,
+            heard=scopes.heard,
+            waits=tuple(builder.waits),
+            is_over=is_over,
+            at=where,
+            callers=tuple(callers),
+            lookups=current.lookups,
+            locale=scopes.locale,
+            observers=observed,
+            parent=before.parent,
+            returned=self.returned,
         )
         return Turn(
-            ncco,
+            builder.actions(),
             session,
             tuple(self.trace),
             outcome,
@@ -334,7 +322,7 @@ class Run:
             tuple(scopes.answers),
             has_fault=self.has_fault,
             dials=dialled - before.dialled if before.turn else 0,
-            stored_ncco=stored,
+            stored_ncco=builder.stored_actions(scopes.hide_option),
             facts=self._facts(is_over=is_over, has_dialled=dialled > before.dialled),
             called=self.called,
             saves=self.saves,

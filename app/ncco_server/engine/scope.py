@@ -159,6 +159,8 @@ class FlowScope(NamedTuple):
         return {**self.lookups, **self.hidden, **{name: self.masked(name, mask) for name in sorted(self.asked)}}
 
     def kept(self, hide: Hide) -> Mapping[str, Any]:
+        if not (self.secrets or self.tokens):
+            return self.variables
         declared = self.flow.variables
         hidden = {name: hide(declared[name], self.variables[name]) for name in self.secrets & self.variables.keys()}
         return {**self.variables, **self.tokens, **hidden}
@@ -254,7 +256,8 @@ class Scopes:
         self._known: dict[str, str] = {}
         self._set(scopes_of(root, before, context.cipher))
         for scope in self._scopes:
-            self.secrets.learn([scope.variables[name] for name in scope.secrets])
+            if scope.secrets:
+                self.secrets.learn([scope.variables[name] for name in scope.secrets])
 
     def _set(self, scopes: tuple[FlowScope, ...]) -> None:
         self._scopes = scopes
