@@ -7,13 +7,15 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ncco_server.engine import Session
+from ncco_server import engine
+from ncco_server.engine import Session, WaitRef
 from ncco_server.flow.model import Flow, Step
 from ncco_server.ncco import RECORD_ENDS
 from ncco_server.ncco.webhooks import InputWebhook, RecordWebhook, TranscriptionWebhook, Webhook
 from ncco_server.service.delivery import Delivery
 from ncco_server.service.recording_files import new_recording_id
-from ncco_server.service.written_rows import CALLER_NAME, NAME_LIMIT, name_of_caller
+from ncco_server.service.turns import Policy
+from ncco_server.service.written_rows import CALLER_NAME, NAME_LIMIT, name_of_caller, recording_url
 from ncco_server.store import RecordingKind, RecordingRow, milliseconds
 
 _ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
@@ -22,15 +24,45 @@ _LONGEST: Final = timedelta(days=2)
 
 
 def announced(
+    policy: Policy,
     delivery: Delivery,
-    url: str,
     session: Session | None = None,
-    place: tuple[str, str] = ("", ""),
+    ref: WaitRef | None = None,
     flow: Flow | None = None,
     *,
-    step: Step | None = None,
+    may_be_input: bool = False,
+) -> RecordingRow | None:
+    """Return None if recordings are not kept.
+
+    `may_be_input` must be False if the input is sensitive: its audio is then ignored.
+    """
+    if not policy.keeps_recordings:
+        return None
+    webhook = delivery.webhook
+    if isinstance(webhook, InputWebhook) and not (may_be_input and webhook.speech):
+        return None
+    url = "" if delivery.problem else recording_url(webhook)
+    if not url:
+        return None
+    at = engine.step_of_wait(session, ref) if session is not None and ref is not None else None
+    step = None
+    if session is not None and flow is not None and at is not None:
+        context = policy.turn_context(delivery.received_at, delivery.base_url)
+        step = engine.played_step(flow, session, at, context)
+        flow = {"": flow, flow.name: flow, **flow.subs}.get(at[0])
+    return _row(delivery, url, session, at or ("", ""), flow=flow, step=step)
+
+
+def _row(
+    delivery: Delivery,
+    url: str,
+    session: Session | None,
+    place: tuple[str, str],
+    *,
+    flow: Flow | None,
+    step: Step | None,
 ) -> RecordingRow:
-    """`delivery` must not contain sensitive values. `place` is ("", "") if unknown, and `step` is there."""
+    """`place` is ("", "") if unknown, and `step` is there."""
     webhook = delivery.webhook
     call = session.call if session is not None else delivery.call
     row = RecordingRow(

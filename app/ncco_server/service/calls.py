@@ -6,8 +6,10 @@ import re
 from typing import Final
 
 from ncco_server.errors import StoreUnavailable, UnknownWait
+from ncco_server.flow.frame import CallbackKind
 from ncco_server.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook
-from ncco_server.service import answers, fallbacks, placing, waits
+from ncco_server.service import answers, call_ends, fallbacks, placing, waits
+from ncco_server.service.announced_recordings import announced
 from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.service.outages import reply_without_store, store_unstored
 from ncco_server.service.turns import Turns
@@ -19,14 +21,19 @@ _NUMBER: Final = re.compile(r"[0-9]{5,}")
 class CallService(Turns):
     """Answers, resumes and records calls."""
 
-    placed_answer = placing.answer
-    resume = waits.resume
-
     async def answer(self, delivery: Delivery, flow: str | None = None) -> Reply:
         """During an outage, the store is not asked."""
         if problem := self.store_probe.outage:
             return self.without_store(delivery, flow, problem)
         return await answers.answer(self, delivery, flow)
+
+    async def placed_answer(self, token: str, delivery: Delivery) -> Reply:
+        """Raise UnknownWait if this server did not sign the token."""
+        return await placing.answer(self, token, delivery)
+
+    async def resume(self, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:
+        """Raise UnknownWait if this server did not sign the token."""
+        return await waits.resume(self, kind, token, delivery)
 
     async def event(self, delivery: Delivery) -> Reply:
         """End a call's session at `completed` on its own leg."""
@@ -35,9 +42,9 @@ class CallService(Turns):
         hides = True if isinstance(webhook, InputWebhook) else None
         row = webhook_row(self.policy.keys[0], delivery, delivery.kind, leg, status=status_of(webhook), hides=hides)
         if leg and isinstance(webhook, StatusWebhook) and webhook.status == "completed":
-            await self.end(leg, row, delivery)
+            await call_ends.end(self, leg, row, delivery)
         else:
-            await self.record(row, recording=self.announced(delivery))
+            await self.record(row, recording=announced(self.policy, delivery))
         return Reply(
             None,
             delivery.kind,

@@ -83,7 +83,7 @@ def _reply(
     if turn is None or flow is None:
         return turns.failsafe_reply(kind, problem, call)._replace(is_unstored=True)
     if turn.session.dialled:
-        turns.add_dials(turn.session.dialled)
+        turns.dials += turn.session.dialled
     place = (flow.name, turn.session.step, call.uuid, call.conversation_uuid)
     caller = call.caller
     return Reply(orjson.dumps(turn.ncco), kind, "no-store", *place, problem=problem, caller=caller, is_unstored=True)

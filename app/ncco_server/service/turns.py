@@ -14,14 +14,13 @@ from ncco_server import engine
 from ncco_server.engine import CallData, Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef
 from ncco_server.engine.interpreter import Playing, Result
 from ncco_server.engine.session import NOTHING, Cipher, from_json
-from ncco_server.errors import Conflict, RowTaken, StoreUnavailable
+from ncco_server.errors import RowTaken, StoreUnavailable
 from ncco_server.flow.frame import CallbackKind
 from ncco_server.flow.model import Flow, Project
-from ncco_server.ncco.webhooks import InputWebhook
-from ncco_server.results import DecidedResult
 from ncco_server.service.delivery import END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
 from ncco_server.service.functions import AnswerLookups, Functions
 from ncco_server.service.library import Library
+from ncco_server.service.row_lookups import rows_of
 from ncco_server.service.store_probe import StoreProbe
 from ncco_server.service.tokens import make_token
 from ncco_server.service.written_rows import (
@@ -30,32 +29,22 @@ from ncco_server.service.written_rows import (
     EventRows,
     answer_row,
     decrypted,
-    end_rows,
     event_rows,
     hook_rows,
     mask,
-    name_of_caller,
-    recording_url,
     sent_ncco,
     session_row,
     stored_ncco,
     turn_row,
-    webhook_row,
 )
 from ncco_server.store import (
-    LOST,
-    EndOfCall,
     ResultRow,
     SessionRow,
     Store,
     WebhookRow,
-    milliseconds,
-    moment_of,
 )
-from ncco_server.table_rows import applied, key_of, table_of
 
-if TYPE_CHECKING:  # loaded with the flows that read tables or record
-    from ncco_server.flow.language.selection import TableSearch
+if TYPE_CHECKING:  # loaded with the flows that record
     from ncco_server.store import RecordingRow
 
 ATTEMPTS: Final = 5
@@ -67,34 +56,6 @@ Source: Voice API specification, length_timer.
 """
 ANSWERED: Final = (-1, -1)
 """For an answer webhook, which belongs to no turn and wait."""
-
-
-async def rows_of(store: Store, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-    """Include the turn's own changes; None for a missing row.
-
-    Raises StoreUnavailable.
-    """
-    from ncco_server.flow.language.selection import MOST_READ, TableSearch  # noqa: PLC0415 - loaded with the flow's lookups
-
-    found = []
-    for lookup in wanted:
-        request = lookup.request
-        if isinstance(request, TableSearch):
-            found.append(await _search(store, request, MOST_READ))
-            continue
-        columns = await store.tables.get(request.row, request.at_ms) if request.row else None
-        found.append(LookupAnswer(applied(columns, request.row, request.pending)))
-    return tuple(found)
-
-
-async def _search(store: Store, request: TableSearch, most: int) -> LookupAnswer:
-    rows = await store.tables.of_table(request.table, limit=most + 1)
-    if len(rows) > most:
-        return LookupAnswer(None, f"the table {request.table} has more than {most:,} rows: find rows by their key")
-    kept = {row.name: row.columns for row in rows if row.expires_at is None or row.expires_at > request.at_ms}
-    names = {*kept, *(each.row for each in request.pending if table_of(each.row) == request.table)}
-    changed = ((name, applied(kept.get(name), name, request.pending)) for name in sorted(names))
-    return LookupAnswer(request.choose([(key_of(name), columns) for name, columns in changed if columns is not None]))
 
 
 async def no_lookups(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
@@ -172,15 +133,12 @@ class Turns:
         self.read_rows: AnswerLookups | None = None
         self._functions = Functions(store)
         self.unstored: dict[str, tuple[Turn, WebhookRow, Delivery]] = {}
-        self._dials = 0
+        self.dials = 0
         self.failsafe: bytes = orjson.dumps([dict(action) for action in policy.failsafe])
-
-    def add_dials(self, dials: int) -> None:
-        self._dials += dials
 
     def take_dials(self) -> int:
         """Dials since the last time, which Vonage counts as new calls."""
-        dials, self._dials = self._dials, 0
+        dials, self.dials = self.dials, 0
         return dials
 
     async def begin(
@@ -218,7 +176,7 @@ class Turns:
             if hooks and is_written:
                 self.hooks_written()
             if turn.session.dialled:
-                self.add_dials(turn.session.dialled)
+                self.dials += turn.session.dialled
             return Reply.of_turn(turn, ncco, received.kind, received)
         raise StoreUnavailable("other calls keep adding the row of a table that this one wants to add")
 
@@ -300,95 +258,6 @@ class Turns:
         effects = engine.observe(flow, session, ref, delivery.webhook, context)
         return event_rows(effects, session.id, delivery.received_ms)
 
-    async def end(self, leg: str, received: WebhookRow, delivery: Delivery, before: EventRows = NO_ROWS) -> None:
-        """Store the end of a leg's calls with hooks: `before`, then those for the hang-up, then those for the end.
-
-        Raises StoreUnavailable if other webhooks keep moving the calls.
-        """
-        context = self.policy.turn_context(moment_of(received.received_at), delivery.base_url)
-        for _ in range(ATTEMPTS):
-            calls = await self.store.calls_of(leg)
-            rows = before
-            last = NO_ROWS
-            ends = []
-            for row in calls:
-                session = session_of(row)
-                flow = await self.library.pinned(session.flow, session.revision) if session is not None else None
-                ends.append(end_of_call(row, session, flow))
-                if session is None or flow is None:
-                    continue
-                reports_end = not session.parent and engine.may_report_end(flow)
-                if not reports_end and not engine.may_report_hang_up(flow, session):
-                    continue
-                statuses = await self.store.statuses(session.id, session.turn)
-                seen = frozenset(status.partition(":")[0] for _, status in statuses)
-                left = engine.hang_up(flow, session, delivery.webhook, context, seen)
-                rows = rows.with_later(event_rows(left, row.id, received.received_at))
-                if reports_end:
-                    decided = await self._decided(session, is_lost=False)
-                    ended = engine.ended(flow, session, delivery.webhook, context, decided=decided, seen=seen)
-                    last = end_rows(ended, row, received.received_at) if ended != engine.NO_EFFECTS else last
-            if last != NO_ROWS and not await self._has_reported_end(leg):
-                rows = rows.with_later(last)
-            try:
-                results = await self.store.end(leg, ends, received, hooks=rows.hooks, saves=rows.saves)
-            except Conflict:
-                continue
-            if rows.hooks:
-                self.hooks_written()
-            for result in results:
-                self.ended(result)
-            return
-        raise StoreUnavailable("other webhooks keep moving the calls of this leg")
-
-    async def end_lost(self, id_: str, now: datetime, found: Delivery | None = None) -> bool:
-        """Store the unreported end of a call, with what it causes; False if the call moved on.
-
-        `found` is what Vonage says about the call. What the caller did last stays unknown: when an end is lost, other
-        webhooks may be lost too.
-        """
-        row = await self.store.load(id_)
-        if row is None or row.is_over:
-            return False
-        now_ms = milliseconds(now)
-        rows = NO_ROWS
-        session = session_of(row)
-        flow = await self.library.pinned(session.flow, session.revision) if session is not None else None
-        may_report = session is not None and flow is not None and not session.parent and engine.may_report_end(flow)
-        if session and flow and may_report and not await self._has_reported_end(row.leg):
-            context = self.policy.turn_context(now, "")
-            decided = await self._decided(session, is_lost=True)
-            webhook = found.webhook if found is not None else None
-            effects = engine.ended(flow, session, webhook, context, decided=decided, is_lost=True)
-            rows = end_rows(effects, row, now_ms)
-        results = await self.store.end_lost(
-            end_of_call(row, session, flow), row.leg, now_ms, hooks=rows.hooks, saves=rows.saves
-        )
-        if results is None:
-            return False
-        if rows.hooks:
-            self.hooks_written()
-        for result in results:
-            self.ended(result)
-        if found is not None:
-            await self.record(webhook_row(self.policy.keys[0], found, LOST, id_))
-        return True
-
-    async def _decided(self, session: Session, *, is_lost: bool) -> DecidedResult:
-        is_incoming = session.call.direction != "outbound"
-        return await self.store.results.decided(session.id, is_incoming=is_incoming, is_lost=is_lost)
-
-    async def _has_reported_end(self, leg: str) -> bool:
-        """Whether an ended call has already sent the hooks for the leg's end.
-
-        A transfer that is answered after the leg's end opens another session.
-        """
-        for name, revision in await self.store.ended_flows(leg):
-            flow = await self.library.pinned(name, revision)
-            if flow is not None and engine.may_report_end(flow):
-                return True
-        return False
-
     async def advance(
         self,
         row: SessionRow,
@@ -423,7 +292,7 @@ class Turns:
         if hooks:
             self.hooks_written()
         if turn.dials:
-            self.add_dials(turn.dials)
+            self.dials += turn.dials
         return Reply.of_turn(turn, ncco or None, delivery.kind, received)
 
     async def record(
@@ -432,37 +301,6 @@ class Turns:
         await self.store.record(received, hooks=rows.hooks, recording=recording, saves=rows.saves)
         if rows.hooks:
             self.hooks_written()
-
-    def announced(
-        self,
-        delivery: Delivery,
-        session: Session | None = None,
-        ref: WaitRef | None = None,
-        flow: Flow | None = None,
-        *,
-        may_be_input: bool = False,
-    ) -> RecordingRow | None:
-        """Return None if recordings are not kept.
-
-        `may_be_input` must be False if the input is sensitive: its audio is then ignored.
-        """
-        if not self.policy.keeps_recordings:
-            return None
-        webhook = delivery.webhook
-        if isinstance(webhook, InputWebhook) and not (may_be_input and webhook.speech):
-            return None
-        url = "" if delivery.problem else recording_url(webhook)
-        if not url:
-            return None
-        from ncco_server.service.announced_recordings import announced  # noqa: PLC0415 - most flows record nothing
-
-        at = engine.step_of_wait(session, ref) if session is not None and ref is not None else None
-        step = None
-        if session is not None and flow is not None and at is not None:
-            context = self.policy.turn_context(delivery.received_at, delivery.base_url)
-            step = engine.played_step(flow, session, at, context)
-            flow = {"": flow, flow.name: flow, **flow.subs}.get(at[0])
-        return announced(delivery, url, session, at or ("", ""), flow, step=step)
 
     def failsafe_reply(self, kind: str, problem: str, call: CallData, *, is_called: bool = False) -> Reply:
         """The failsafe NCCO; a called party is connected without a word instead."""
@@ -486,28 +324,6 @@ def session_of(row: SessionRow) -> Session | None:
         return from_json(row.state)
     except ValueError:
         return None
-
-
-def end_of_call(row: SessionRow, session: Session | None, flow: Flow | None) -> EndOfCall:
-    """`session` is None if it is damaged, `flow` if its revision is lost."""
-    if session is None:
-        return EndOfCall(row.id, row.version, "inbound")
-    if session.parent:
-        return EndOfCall(row.id, row.version, "")
-    call = session.call
-    caller = call.caller
-    is_outbound = call.direction == "outbound"
-    at = session.at or session.flow
-    return EndOfCall(
-        row.id,
-        row.version,
-        "outbound" if is_outbound else "inbound",
-        party=call.to if is_outbound else caller,
-        line=caller if is_outbound else call.to,
-        name=name_of_caller(flow.named(session.at), session) if flow is not None else "",
-        step=f"{at}.{session.step}" if session.step else "",
-        is_played=session.is_over,
-    )
 
 
 def lost_revision(session: Session) -> str:

@@ -12,6 +12,7 @@ import orjson
 from ncco_server.engine.session import from_json
 from ncco_server.errors import VonageApiError
 from ncco_server.ncco.statuses import OVER
+from ncco_server.service.call_ends import end_lost
 from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Delivery
 from ncco_server.service.turns import CALL_EXPIRY_MS
@@ -94,7 +95,7 @@ class UnendedCalls:
                     asked_at[call.id] = now_ms
                     is_over = await self._ask(self.voice, call, now, ended)
                 if is_too_old and not is_over:
-                    ended.lost += await self.service.end_lost(call.id, now)
+                    ended.lost += await end_lost(self.service, call.id, now)
                 after = call.created_at, call.key
                 read += 1
                 if is_too_old:
@@ -138,6 +139,6 @@ class UnendedCalls:
             return False
         if details.status in OVER:
             fields = details.model_dump(exclude={"status"}) | {"status": "completed", "uuid": row.leg}
-            await self.service.end_lost(call.id, now, Delivery("GET", orjson.dumps(fields), fields, "", now))
+            await end_lost(self.service, call.id, now, Delivery("GET", orjson.dumps(fields), fields, "", now))
             ended.known += 1
         return details.status in OVER

@@ -10,7 +10,8 @@ from ncco_server.engine.session import from_json
 from ncco_server.errors import Conflict, StoreUnavailable
 from ncco_server.flow.frame import CallbackKind
 from ncco_server.ncco.webhooks import StatusWebhook
-from ncco_server.service import called_parties
+from ncco_server.service import call_ends, called_parties
+from ncco_server.service.announced_recordings import announced
 from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.service.tokens import read_token
 from ncco_server.service.turns import ATTEMPTS, Turns, has_ended, lost_revision, wait_of
@@ -45,7 +46,7 @@ async def _resume_from(turns: Turns, row: SessionRow, ref: WaitRef, delivery: De
     received = _wait_row(turns, ref, delivery, hides=_hides_input(wait))
     flow = await turns.library.pinned(session.flow, session.revision)
     if flow is None:
-        await turns.record(received, recording=turns.announced(delivery, session, ref))
+        await turns.record(received, recording=announced(turns.policy, delivery, session, ref))
         is_called = bool(session.parent)
         return turns.failsafe_reply(delivery.kind, lost_revision(session), session.call, is_called=is_called)
     seen = await _seen(turns, session) if ref.kind == "notify" else frozenset()
@@ -54,7 +55,7 @@ async def _resume_from(turns: Turns, row: SessionRow, ref: WaitRef, delivery: De
     context = turns.policy.turn_context(delivery.received_at, delivery.base_url, cipher)
     turn = await turns.play(engine.resume(flow, session, wait, read, context, seen=seen))
     rows = turns.event_rows(flow, session, ref, delivery) if ref.kind == "event" else NO_ROWS
-    recording = turns.announced(delivery, session, ref, flow, may_be_input=not wait.sensitive)
+    recording = announced(turns.policy, delivery, session, ref, flow, may_be_input=not wait.sensitive)
     if turn is None:
         await _record_on_wait(turns, received, rows, ref, delivery, recording=recording)
         return Reply.recorded(session, delivery.kind, received)
@@ -69,7 +70,7 @@ async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery:
     if stored is None:
         stored = await turns.stored_reply(session.id, ref.turn, ref.index, received.status, request)
     flow = await turns.library.pinned(session.flow, session.revision) if ref.kind == "event" else None
-    recording = turns.announced(delivery, session, ref, flow)
+    recording = announced(turns.policy, delivery, session, ref, flow)
     await _record_on_wait(
         turns, received, turns.event_rows(flow, session, ref, delivery), ref, delivery, recording=recording
     )
@@ -80,7 +81,7 @@ async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery:
 
 async def _resume_unknown(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     """The token is valid, so a caller is on the line, but the call is not stored."""
-    await turns.record(_wait_row(turns, ref, delivery, hides=True), recording=turns.announced(delivery))
+    await turns.record(_wait_row(turns, ref, delivery, hides=True), recording=announced(turns.policy, delivery))
     return turns.failsafe_reply(delivery.kind, "this call is not stored", CallData(uuid=ref.session))
 
 
@@ -116,7 +117,7 @@ async def _record_on_wait(
     if party is None or party.is_over or delivery.problem:
         await turns.record(received, rows, recording)
     else:
-        await turns.end(party.leg, received, delivery, rows)
+        await call_ends.end(turns, party.leg, received, delivery, rows)
 
 
 def _hides_input(wait: OpenWait) -> bool | None:

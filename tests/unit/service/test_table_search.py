@@ -9,7 +9,7 @@ import pytest
 from ncco_server.engine import Lookup
 from ncco_server.flow.language.selection import TableSearch
 from ncco_server.flow.loader import load
-from ncco_server.service.turns import rows_of
+from ncco_server.service.row_lookups import rows_of
 from ncco_server.store import RowChange, SqliteDatabase, Store
 from tests.support.cases import each_case
 

@@ -11,6 +11,7 @@ import pytest
 
 from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.loader import load
+from ncco_server.service.call_ends import end_lost
 from ncco_server.service.calls import CallService
 from ncco_server.service.library import Library, released_row
 from ncco_server.service.replay import replay
@@ -316,7 +317,7 @@ async def test_a_row_saved_at_the_end_of_a_call_is_written_once(store: Store, di
 
 async def test_a_call_whose_end_was_lost_saves_its_row_once(store: Store, dialling: ServedCall) -> None:
     for _ in range(2):
-        await dialling.service.end_lost(LEG, NOON)
+        await end_lost(dialling.service, LEG, NOON)
     await dialling.service.event(delivery(ENDED))
     assert {
         'reported["calls"]': {"times": 2},

@@ -28,7 +28,8 @@ from ncco_server.results import DecidedResult
 from ncco_server.service.calls import CallService
 from ncco_server.service.functions import AnswerLookups
 from ncco_server.service.phone_numbers import digits_of, line_of
-from ncco_server.service.turns import Policy, no_lookups, rows_of
+from ncco_server.service.row_lookups import rows_of
+from ncco_server.service.turns import Policy, no_lookups
 from ncco_server.settings.values import DEFAULT as DEFAULT_FAILSAFE
 from ncco_server.settings.values import read_failsafe
 from ncco_server.simulator.assumptions import DEFAULTS, Assumptions

@@ -1,0 +1,130 @@
+"""The ends of calls: those that Vonage reports, and those that it does not."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ncco_server import engine
+from ncco_server.engine import Session
+from ncco_server.errors import Conflict, StoreUnavailable
+from ncco_server.flow.model import Flow
+from ncco_server.results import DecidedResult
+from ncco_server.service.delivery import Delivery
+from ncco_server.service.turns import ATTEMPTS, Turns, session_of
+from ncco_server.service.written_rows import NO_ROWS, EventRows, end_rows, event_rows, name_of_caller, webhook_row
+from ncco_server.store import LOST, EndOfCall, SessionRow, WebhookRow, milliseconds, moment_of
+
+
+async def end(turns: Turns, leg: str, received: WebhookRow, delivery: Delivery, before: EventRows = NO_ROWS) -> None:
+    """Store the end of a leg's calls with hooks: `before`, then those for the hang-up, then those for the end.
+
+    Raises StoreUnavailable if other webhooks keep moving the calls.
+    """
+    context = turns.policy.turn_context(moment_of(received.received_at), delivery.base_url)
+    for _ in range(ATTEMPTS):
+        calls = await turns.store.calls_of(leg)
+        rows = before
+        last = NO_ROWS
+        ends = []
+        for row in calls:
+            session = session_of(row)
+            flow = await turns.library.pinned(session.flow, session.revision) if session is not None else None
+            ends.append(end_of_call(row, session, flow))
+            if session is None or flow is None:
+                continue
+            reports_end = not session.parent and engine.may_report_end(flow)
+            if not reports_end and not engine.may_report_hang_up(flow, session):
+                continue
+            statuses = await turns.store.statuses(session.id, session.turn)
+            seen = frozenset(status.partition(":")[0] for _, status in statuses)
+            left = engine.hang_up(flow, session, delivery.webhook, context, seen)
+            rows = rows.with_later(event_rows(left, row.id, received.received_at))
+            if reports_end:
+                decided = await _decided(turns, session, is_lost=False)
+                ended = engine.ended(flow, session, delivery.webhook, context, decided=decided, seen=seen)
+                last = end_rows(ended, row, received.received_at) if ended != engine.NO_EFFECTS else last
+        if last != NO_ROWS and not await _has_reported_end(turns, leg):
+            rows = rows.with_later(last)
+        try:
+            results = await turns.store.end(leg, ends, received, hooks=rows.hooks, saves=rows.saves)
+        except Conflict:
+            continue
+        if rows.hooks:
+            turns.hooks_written()
+        for result in results:
+            turns.ended(result)
+        return
+    raise StoreUnavailable("other webhooks keep moving the calls of this leg")
+
+
+async def end_lost(turns: Turns, id_: str, now: datetime, found: Delivery | None = None) -> bool:
+    """Store the unreported end of a call, with what it causes; False if the call moved on.
+
+    `found` is what Vonage says about the call. What the caller did last stays unknown: when an end is lost, other
+    webhooks may be lost too.
+    """
+    row = await turns.store.load(id_)
+    if row is None or row.is_over:
+        return False
+    now_ms = milliseconds(now)
+    rows = NO_ROWS
+    session = session_of(row)
+    flow = await turns.library.pinned(session.flow, session.revision) if session is not None else None
+    may_report = session is not None and flow is not None and not session.parent and engine.may_report_end(flow)
+    if session and flow and may_report and not await _has_reported_end(turns, row.leg):
+        context = turns.policy.turn_context(now, "")
+        decided = await _decided(turns, session, is_lost=True)
+        webhook = found.webhook if found is not None else None
+        effects = engine.ended(flow, session, webhook, context, decided=decided, is_lost=True)
+        rows = end_rows(effects, row, now_ms)
+    results = await turns.store.end_lost(
+        end_of_call(row, session, flow), row.leg, now_ms, hooks=rows.hooks, saves=rows.saves
+    )
+    if results is None:
+        return False
+    if rows.hooks:
+        turns.hooks_written()
+    for result in results:
+        turns.ended(result)
+    if found is not None:
+        await turns.record(webhook_row(turns.policy.keys[0], found, LOST, id_))
+    return True
+
+
+async def _decided(turns: Turns, session: Session, *, is_lost: bool) -> DecidedResult:
+    is_incoming = session.call.direction != "outbound"
+    return await turns.store.results.decided(session.id, is_incoming=is_incoming, is_lost=is_lost)
+
+
+async def _has_reported_end(turns: Turns, leg: str) -> bool:
+    """Whether an ended call has already sent the hooks for the leg's end.
+
+    A transfer that is answered after the leg's end opens another session.
+    """
+    for name, revision in await turns.store.ended_flows(leg):
+        flow = await turns.library.pinned(name, revision)
+        if flow is not None and engine.may_report_end(flow):
+            return True
+    return False
+
+
+def end_of_call(row: SessionRow, session: Session | None, flow: Flow | None) -> EndOfCall:
+    """`session` is None if it is damaged, `flow` if its revision is lost."""
+    if session is None:
+        return EndOfCall(row.id, row.version, "inbound")
+    if session.parent:
+        return EndOfCall(row.id, row.version, "")
+    call = session.call
+    caller = call.caller
+    is_outbound = call.direction == "outbound"
+    at = session.at or session.flow
+    return EndOfCall(
+        row.id,
+        row.version,
+        "outbound" if is_outbound else "inbound",
+        party=call.to if is_outbound else caller,
+        line=caller if is_outbound else call.to,
+        name=name_of_caller(flow.named(session.at), session) if flow is not None else "",
+        step=f"{at}.{session.step}" if session.step else "",
+        is_played=session.is_over,
+    )

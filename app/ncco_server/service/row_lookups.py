@@ -1,0 +1,40 @@
+"""Answers lookups in tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ncco_server.engine import Lookup, LookupAnswer
+from ncco_server.store import Store
+from ncco_server.table_rows import applied, key_of, table_of
+
+if TYPE_CHECKING:  # loaded with the flows that read tables
+    from ncco_server.flow.language.selection import TableSearch
+
+
+async def rows_of(store: Store, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+    """Include the turn's own changes; None for a missing row.
+
+    Raises StoreUnavailable.
+    """
+    from ncco_server.flow.language.selection import MOST_READ, TableSearch  # noqa: PLC0415 - loaded with the flow's lookups
+
+    found = []
+    for lookup in wanted:
+        request = lookup.request
+        if isinstance(request, TableSearch):
+            found.append(await _search(store, request, MOST_READ))
+            continue
+        columns = await store.tables.get(request.row, request.at_ms) if request.row else None
+        found.append(LookupAnswer(applied(columns, request.row, request.pending)))
+    return tuple(found)
+
+
+async def _search(store: Store, request: TableSearch, most: int) -> LookupAnswer:
+    rows = await store.tables.of_table(request.table, limit=most + 1)
+    if len(rows) > most:
+        return LookupAnswer(None, f"the table {request.table} has more than {most:,} rows: find rows by their key")
+    kept = {row.name: row.columns for row in rows if row.expires_at is None or row.expires_at > request.at_ms}
+    names = {*kept, *(each.row for each in request.pending if table_of(each.row) == request.table)}
+    changed = ((name, applied(kept.get(name), name, request.pending)) for name in sorted(names))
+    return LookupAnswer(request.choose([(key_of(name), columns) for name, columns in changed if columns is not None]))
