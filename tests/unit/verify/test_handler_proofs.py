@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +28,16 @@ def cases(name: str) -> Mapping[str, Any]:
 
 
 DEFECTS: Final = cases("handler_defects")
+WITHOUT_AWAIT: Final = cases("missing_awaits")
+PEOPLE: Final = "shared: true\ntables:\n  people: {key: {number: phone}, columns: {name: text}}\n"
+ORDER: Final = """\
+async def order():
+    return "pizza"
+
+class Shop:
+    async def order(self):
+        return "pizza"
+"""
 SOUND: Final = cases("sound_handlers")
 
 
@@ -80,6 +92,27 @@ def test_a_missing_await_is_reported_once_and_nothing_else(name: str) -> None:
     found, _ = checked(code_of(DEFECTS[name]), {})
 
     assert ["E706"] == [each.code for each in found]
+
+
+@each_case("body", WITHOUT_AWAIT.values(), ids=WITHOUT_AWAIT.keys())
+def test_a_coroutine_as_a_value_is_a_missing_await_and_nothing_else(body: str) -> None:
+    code = code_of({"before": ORDER, "body": 'await call.talk("Hello.")\n' + body})
+    (line,) = [number for number, text in enumerate(code.splitlines(), 1) if "# here" in text]
+
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        issues = project_of(code, {"flows/shared.yaml": PEOPLE}).issues
+        gc.collect()
+
+    assert [("E706", line)] == [(each.code, each.place.line) for each in issues]
+    assert "write `await order(..)`" == issues[0].cure
+    assert [] == shown
+
+
+def test_a_coroutine_is_no_function_to_run() -> None:
+    found, _ = checked(code_of({"before": ORDER, "body": "await call.run(order())\n"}), {})
+
+    assert "write `call.run(order, ..)`" in found[0].message
 
 
 def test_an_issue_of_a_line_that_always_fails_says_what_it_raises() -> None:

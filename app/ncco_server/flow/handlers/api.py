@@ -17,7 +17,7 @@ import hashlib
 import inspect
 import re
 import string
-from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -850,6 +850,10 @@ class Call:
         Raises:
             RunFailed: the function raised an error, was too slow, or returned something else.
         """
+        if isinstance(function, Coroutine):
+            function.close()
+            name = function.__name__
+            raise TypeError(f"`call.run` calls the function itself: write `call.run({name}, ..)`, not `{name}(..)`")
         called = Called(function, arguments)
         return self._make(
             HandlerEffect("run", function=called, limit_ms=limit_ms, name=called.name, result=called.restored)

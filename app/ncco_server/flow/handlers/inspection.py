@@ -50,6 +50,7 @@ _IMMEDIATE: Final = frozenset({"hours", "random", "spoken"})
 """The methods of a call that need no `await`."""
 _TO_FLOWS: Final = frozenset({"run_flow", "goto"})
 """The methods of a call that give values to flows."""
+_NONE: Final[Mapping[int, str]] = {}
 WITHOUT_AWAIT: Final = ("E706", "W706")
 
 
@@ -276,12 +277,14 @@ class HandlerCode:
             if isinstance(node, ast.ClassDef)
         }
 
-    def remarks(self, forgotten: Set[int]) -> Iterator[Remark]:
+    def remarks(self, forgotten: Set[int] = frozenset(), dropped: Mapping[int, str] = _NONE) -> Iterator[Remark]:
         """Report each kind of mistake once per line.
 
-        On the lines `forgotten`, some run has called a method of its call and gone on without awaiting it.
+        On the lines `forgotten`, some run has called a method of its call and gone on without awaiting it; on the lines
+        `dropped`, it has used a coroutine, of the function with this name, as if it were its result.
         """
         seen: set[tuple[str, int]] = set()
+        has_kept = False
         for function in self.replayed:
             for remark in (
                 *self._outside(function),
@@ -289,12 +292,17 @@ class HandlerCode:
                 *self._not_awaited(function),
                 *_without_f(function),
             ):
-                code = "E706" if remark.code == "W706" and remark.line in forgotten else remark.code
+                is_certain = remark.line in forgotten or dropped
+                code = "E706" if remark.code == "W706" and is_certain else remark.code
+                has_kept = has_kept or remark.code == "W706"
                 if (code, remark.line) not in seen:
                     seen.add((code, remark.line))
                     yield remark._replace(code=code)
-        for line in sorted(forgotten - {line for code, line in seen if code in WITHOUT_AWAIT}):
+        reported = {line for code, line in seen if code in WITHOUT_AWAIT}
+        for line in sorted(forgotten - reported):
             yield Remark("W706", line, "a method of the call may never be awaited, or too late")
+        for line in sorted(dropped.keys() - reported) if not has_kept else ():  # the line that keeps it is reported
+            yield _without_await(line, dropped[line])
 
     def always_raises(self, error: BaseException) -> bool:
         """Whether every call fails that gets to the line which raised this.
@@ -440,12 +448,12 @@ class HandlerCode:
             match node:
                 case ast.Expr(value=value) | ast.If(test=value) | ast.While(test=value) | ast.Match(subject=value):
                     used = [value]
-                case ast.Compare(left=left, comparators=others):
+                case ast.Compare(left=left, comparators=others) | ast.BoolOp(values=[left, *others]):
                     used = [left, *others]
                 case ast.FormattedValue(value=value) | ast.UnaryOp(operand=value) | ast.IfExp(test=value):
                     used = [value]
-                case ast.BoolOp(values=values):
-                    used = values
+                case ast.Return(value=ast.expr() as value) if function.name == self._handler:
+                    used = [value]
                 case ast.Assign(targets=[ast.Name(id=into)], value=value) if into not in awaited:
                     used = [value]
                 case _:
@@ -455,9 +463,9 @@ class HandlerCode:
                     case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if (
                         name == call and hasattr(Call, method) and method not in _IMMEDIATE
                     ):
-                        yield _without_await(made, f"{name}.{method}", is_certain=not is_kept)
+                        yield _without_await(made.lineno, f"{name}.{method}", is_certain=not is_kept)
                     case ast.Call(func=ast.Name(id=name)) if self._is_async(name):
-                        yield _without_await(made, name, is_certain=not is_kept)
+                        yield _without_await(made.lineno, name, is_certain=not is_kept)
                     case _:
                         pass
 
@@ -802,9 +810,9 @@ def _depends(line: int, what: str, cure: str | None = None) -> Remark:
     return Remark("W705", line, f"the handler depends on {what}, and runs again at each webhook", cure)
 
 
-def _without_await(node: ast.expr, name: str, *, is_certain: bool) -> Remark:
+def _without_await(line: int, name: str, *, is_certain: bool = True) -> Remark:
     code = "E706" if is_certain else "W706"
-    return Remark(code, node.lineno, f"`{name}(..)` does nothing without `await`", f"write `await {name}(..)`")
+    return Remark(code, line, f"`{name}(..)` does nothing without `await`", f"write `await {name}(..)`")
 
 
 def _makes(symbol: symtable.Symbol) -> bool:

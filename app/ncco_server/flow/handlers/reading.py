@@ -300,7 +300,7 @@ def read_handler(
     unset = env - (env if context.env is None else frozenset(context.env))
     issues.extend(unset_variable(Place(place.file, code.env[name], 1), name) for name in sorted(unset))
     if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
-        issues.extend(issue_of(remark, place.file) for remark in code.remarks(frozenset()))
+        issues.extend(issue_of(remark, place.file) for remark in code.remarks())
     return read
 
 

@@ -5,7 +5,10 @@ Of two runs that wait at the same place with the same local variables, one is le
 
 from __future__ import annotations
 
+import gc
 import inspect
+import re
+import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
@@ -13,6 +16,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from functools import cached_property, partial
 from time import process_time
+from types import CoroutineType
 from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import RenderError
@@ -48,6 +52,7 @@ MOST_S: Final = 20.0
 MOST_ENTERED: Final = 24
 _NOON: Final = 1_767_614_400_000
 """In milliseconds since 1970: Monday, 5 January 2026, 12:00 UTC; our choice."""
+_COROUTINE: Final = re.compile(r"coroutine object (?:\S+\.)?(\w+) at 0x")
 LONGEST_VALUE: Final = 20
 _NO_REPLY: Final = "no reply"
 _NOTHING_KNOWN: Final[Mapping[str, str]] = {}
@@ -143,11 +148,25 @@ class WatchedCall(Call):
         self.reads = run.reads
         self._tracer = run.tracer
         self._forgotten = run.forgotten
+        self._dropped = run.dropped
+        self._written = run.written
         self._lines: dict[int, int] = {}
         self.on_forgotten = self._forget
 
     def _make(self, effect: Effect) -> Effect:
-        self._lines[id(effect)] = self._tracer.latest
+        """Raises TypeError if it contains a coroutine, or a text of one."""
+        line = self._lines[id(effect)] = self._tracer.latest
+        for each in effect.function.arguments if effect.function is not None else ():
+            if isinstance(each, CoroutineType):
+                each.close()  # it may await it
+        for each in _values_in([effect.do, effect.words, effect.first]):
+            if isinstance(each, CoroutineType):
+                each.close()
+                self._dropped.setdefault(line, each.__name__)
+            elif isinstance(each, str) and (written := _COROUTINE.search(each)):
+                self._written.setdefault(line, written[1])
+        if line in self._dropped or line in self._written:
+            raise TypeError("a coroutine is no text")
         return super()._make(effect)
 
     def _forget(self, forgotten: Sequence[HandlerEffect[Any]]) -> None:
@@ -166,6 +185,28 @@ class WatchedCall(Call):
         if name in _ATTRIBUTES:
             object.__getattribute__(self, "reads").add(_ATTRIBUTES[name])
         return object.__getattribute__(self, name)
+
+
+def _play(playback: HandlerPlayback, recorded: Sequence[Any]) -> None:
+    """Play it while each coroutine of this thread notes the line that makes it."""
+    depth = sys.get_coroutine_origin_tracking_depth()
+    sys.set_coroutine_origin_tracking_depth(1)
+    try:
+        playback.play(recorded)
+    finally:
+        sys.set_coroutine_origin_tracking_depth(depth)
+
+
+def _values_in(value: object) -> Iterator[object]:
+    match value:
+        case Mapping():
+            for pair in value.items():
+                yield from _values_in(pair)
+        case list() | tuple():
+            for each in value:
+                yield from _values_in(each)
+        case _:
+            yield value
 
 
 class TimedCall(Call):
@@ -195,6 +236,8 @@ class WatchedRun:
     Attributes:
         known: the sensitive values of its latest turn, by token.
         forgotten: the lines that call a method of the call without awaiting it.
+        dropped: the lines that use a coroutine as if it were its result, with the name of its function.
+        written: those that say or send the text of one, which another line may have made.
     """
 
     facts: Mapping[str, Any]
@@ -202,6 +245,8 @@ class WatchedRun:
     reads: set[str]
     tracer: LineTracer
     forgotten: set[int]
+    dropped: dict[int, str]
+    written: dict[int, str]
 
 
 _BEGINNING: Final = ("", "")
@@ -267,6 +312,8 @@ class _Exploration:
     reads: set[str] = field(default_factory=set)
     hours: set[str] = field(default_factory=set)
     forgotten: set[int] = field(default_factory=set)
+    dropped: dict[int, str] = field(default_factory=dict)
+    written: dict[int, str] = field(default_factory=dict)
     made: dict[tuple[str, ...], Sequence[EffectAt]] = field(default_factory=dict)
     led: dict[_Origin, dict[str, dict[str, None]]] = field(default_factory=dict)
     merged: list[tuple[tuple[_Origin, ...], _Origin]] = field(default_factory=list)
@@ -281,13 +328,24 @@ class _Exploration:
 
         Fields that differ between calls are varied only if the first runs read them.
         """
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "coroutine '.*' was never awaited", RuntimeWarning)  # E706 says where
+        with warnings.catch_warnings(record=True) as shown:
+            warnings.filterwarnings("always", "coroutine '.*' was never awaited", RuntimeWarning)
             varied: Set[str] = frozenset()
             self._explore(varied)
             while not self.reads & _VARYING <= varied:
                 varied = self.reads & _VARYING
                 self._explore(varied)
+            if self.failures:
+                gc.collect()  # their tracebacks keep coroutines
+        failed = {_line_of(each.where) for each in self.failures}
+        for each in shown:
+            if not isinstance(each.source, CoroutineType):
+                warnings.showwarning(each.message, each.category, each.filename, each.lineno)
+                continue
+            for file, line, _ in each.source.cr_origin or ():
+                is_used = each.filename == file or line in failed  # otherwise, the run may only have ended too early
+                if is_used and file == self.code.file:
+                    self.dropped.setdefault(line, each.source.__name__)
 
     def _explore(self, varied: Set[str]) -> None:
         calls = (
@@ -302,9 +360,10 @@ class _Exploration:
             if not waiting or self.tracer.count > MOST_TRACED or process_time() > self.ends:
                 break
             run = waiting.popleft()
-            playback = self.begin(WatchedRun(run.facts, run.known, self.reads, self.tracer, self.forgotten))
+            noted = (self.reads, self.tracer, self.forgotten, self.dropped, self.written)
+            playback = self.begin(WatchedRun(run.facts, run.known, *noted))
             try:
-                in_time(partial(playback.play, run.recorded), self.tracer)
+                in_time(partial(_play, playback, run.recorded), self.tracer)
                 made = _made(playback)
                 results = self._results(playback, run.row) if made is None else []
             except RenderError as error:
@@ -554,8 +613,15 @@ def explore(
     found = ExploredSteps(exploration, file)
     steps = found.steps
     if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
-        issues.extend(_issue_of(failure) for failure in found.failures)
-        issues.extend(issue_of(remark, file) for remark in found.remarks())
+        remarks = [issue_of(remark, file) for remark in found.remarks()]
+        without_await = {each.place.line for each in remarks if each.code == WITHOUT_AWAIT[0]}
+        failures = ((failure, _issue_of(failure)) for failure in found.failures)
+        issues.extend(
+            issue
+            for failure, issue in failures
+            if not without_await or (failure.is_certain and issue.place.line not in without_await)
+        )
+        issues.extend(remarks)
     issues.extend(maker.warnings)
     made = maker.read or {}
     maker.read = None
@@ -576,8 +642,7 @@ def explore(
 
 def _issue_of(failure: FailedRun) -> FlowIssue:
     """An issue of the step that the run made, or of its code (E703, W703)."""
-    file, _, at = failure.where.rpartition(":")[0].rpartition(":")
-    place = Place(file, int(at or 1), 1)
+    place = Place(failure.where.rsplit(":", 2)[0], _line_of(failure.where), 1)
     message = failure.message.removeprefix(f"{failure.where}: ")
     if failure.is_certain:
         return RULES["E703"].at(place, message, failure.cure)
@@ -585,6 +650,11 @@ def _issue_of(failure: FailedRun) -> FlowIssue:
         message = f"for {failure.caller}: {message}"
     code = "W703" if failure.caller or failure.code not in RULES else failure.code
     return RULES[code].at(place, message, failure.cure)
+
+
+def _line_of(where: str) -> int:
+    """`where` is a file, a line and a column."""
+    return int(where.rsplit(":", 2)[1])
 
 
 class ExploredSteps:
@@ -622,7 +692,8 @@ class ExploredSteps:
         return frozenset(self._explored.reads)
 
     def remarks(self) -> Iterator[Remark]:
-        found = list(self._exploration.code.remarks(self._explored.forgotten))
+        dropped = self._explored.dropped or self._explored.written
+        found = list(self._exploration.code.remarks(self._explored.forgotten, dropped))
         yield from found
         if self.is_whole and not self.failures and not any(each.code in WITHOUT_AWAIT for each in found):
             for line in self._exploration.code.never_run(self._explored.tracer.lines):
