@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,8 +32,10 @@ Key = TypeVar("Key", int, str)
 
 LOCK_CALL: Final = Sql("SELECT key FROM calls WHERE key = $1").locking("FOR UPDATE")
 
-LOOKED_AT: Final = 250
+LOOKED_AT: Final = 500
 """Keys whose rows are first looked at together, in one text."""
+AT_ONCE: Final = 3
+"""Pieces that are searched at the same time, each on a connection of its own."""
 OVERLAP: Final = 1_000
 """Keys that the next round searches again.
 
@@ -49,6 +52,14 @@ class _Search(NamedTuple):
     keys: Sql
     together: Sql
     rows: Sql
+
+
+class _Piece(NamedTuple):
+    """The keys from `low` (excluded) to `high`."""
+
+    search: _Search
+    low: int
+    high: int
 
 
 def _search(table: str, key: str, call: str, *documents: str) -> _Search:
@@ -255,32 +266,32 @@ class _CallSearch:
         if self._last:  # every change of a call is written with a webhook
             after, until = self._last.get(_WEBHOOKS, 0) - OVERLAP, self._last.get(_STATES, 0) - OVERLAP
             changed = {call for (call,) in await self._database.read(_CALLED, after, until)}
-        named = [(key, call) async for key, call in self._rows(_WEBHOOKS, "webhooks")]
-        calls = {call for _, call in named if call is not None}
-        for search, noun in ((_STATES, "calls"), (_TURNS, "turns")):
-            calls |= {key async for key, _ in self._rows(search, noun)}
-            for call in sorted(changed):
-                calls |= {key async for key, _ in self._between(search, call - 1, call)}
-        return calls, {key for key, call in named if call is None}
+        pieces = [piece for search in (_WEBHOOKS, _STATES, _TURNS) for piece in await self._pieces(search)]
+        pieces += [_Piece(search, call - 1, call) for search in (_STATES, _TURNS) for call in sorted(changed)]
+        waiting = iter(enumerate(pieces))
+        found = await asyncio.gather(*(self._search(waiting, len(pieces)) for _ in range(AT_ONCE)))
+        calls = {call for each in found for _, _, call in each if call is not None}
+        return calls, {key for each in found for search, key, call in each if search is _WEBHOOKS and call is None}
 
-    async def _rows(self, search: _Search, noun: str) -> AsyncIterator[tuple[int, int | None]]:
+    async def _pieces(self, search: _Search) -> list[_Piece]:
         ((first, last),) = await self._database.read(search.keys)
         if first is None:
-            return
+            return []
         before = max(first - 1, self._last.get(search, 0) - OVERLAP)
         self._last[search] = last
-        for low in range(before, last, LOOKED_AT):
-            self._tell(f"{100 * (low - before) // (last - before)} % of the {noun} searched")
-            async for found in self._between(search, low, min(low + LOOKED_AT, last)):
-                yield found
+        return [_Piece(search, low, min(low + LOOKED_AT, last)) for low in range(before, last, LOOKED_AT)]
 
-    async def _between(self, search: _Search, low: int, high: int) -> AsyncIterator[tuple[int, int | None]]:
-        ((documents,),) = await self._database.read(search.together, low, high)
-        if documents is None or not self._wanted.may_be_in(documents):
-            return
-        for key, call, *each in await self._database.read(search.rows, low, high):
-            if self._wanted.are_in(*each):
-                yield key, call
+    async def _search(self, waiting: Iterator[tuple[int, _Piece]], count: int) -> list[tuple[_Search, int, int | None]]:
+        """Search pieces while others do the same: PostgreSQL reads the next ones while one is searched here."""
+        found = []
+        for number, (search, low, high) in waiting:
+            self._tell(f"{100 * number // count} % of the calls searched")
+            ((documents,),) = await self._database.read(search.together, low, high)
+            if documents is None or not self._wanted.may_be_in(documents):
+                continue
+            rows = await self._database.read(search.rows, low, high)
+            found += [(search, key, call) for key, call, *each in rows if self._wanted.are_in(*each)]
+        return found
 
 
 async def _find(
