@@ -850,9 +850,10 @@ class Call:
         Raises:
             RunFailed: the function raised an error, was too slow, or returned something else.
         """
-        if isinstance(function, Coroutine):
-            function.close()
-            name = function.__name__
+        given: object = function
+        if isinstance(given, Coroutine):
+            given.close()
+            name = given.__name__
             raise TypeError(f"`call.run` calls the function itself: write `call.run({name}, ..)`, not `{name}(..)`")
         called = Called(function, arguments)
         return self._make(
