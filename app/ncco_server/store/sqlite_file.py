@@ -119,7 +119,10 @@ def run(connection: sqlite3.Connection, work: Work[T]) -> T:
         while True:
             sql, values = statement
             if isinstance(statement, Many):
-                rows = [row for value in values for row in fetch(connection, sql, value)]
+                rows = []
+                for value in values:
+                    _execute(cursor, sql, value)
+                    rows += cursor.fetchall()
             else:
                 _execute(cursor, sql, values)
                 if not isinstance(statement, Insert):
@@ -154,6 +157,11 @@ def connect(path: Path | None, busy_ms: int, mode: str = "rw") -> sqlite3.Connec
         connection.close()
         raise
     return connection
+
+
+def flush(connection: sqlite3.Connection, *, is_flushed: bool) -> None:
+    """Whether commits wait for the disk. The next one that does flushes those before it, which are in the same log."""
+    connection.execute(f"PRAGMA synchronous = {'FULL' if is_flushed else 'NORMAL'}").close()
 
 
 def prepare(path: Path, wait_ms: int) -> None:
