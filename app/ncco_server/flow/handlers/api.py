@@ -17,13 +17,13 @@ import hashlib
 import inspect
 import re
 import string
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 from itertools import count
-from types import MappingProxyType
+from types import CoroutineType, MappingProxyType
 from typing import (
     Any,
     Final,
@@ -851,7 +851,7 @@ class Call:
             RunFailed: the function raised an error, was too slow, or returned something else.
         """
         given: object = function
-        if isinstance(given, Coroutine):
+        if isinstance(given, CoroutineType):
             given.close()
             name = given.__name__
             raise TypeError(f"`call.run` calls the function itself: write `call.run({name}, ..)`, not `{name}(..)`")
