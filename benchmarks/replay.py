@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from ncco_server.engine import CallData, Session, TurnContext, WaitRef, begin, resume
-from ncco_server.engine.scope import call_record
+from ncco_server.engine.records import call_record
 from ncco_server.flow.loader import load
 from ncco_server.ncco.webhooks import recognise
 

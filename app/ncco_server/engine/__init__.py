@@ -26,7 +26,7 @@ from ncco_server.engine.interpreter import (
     without_store,
 )
 from ncco_server.engine.outcome import JOINED, declined
-from ncco_server.engine.scope import person_of
+from ncco_server.engine.records import person_of
 from ncco_server.engine.session import (
     CallData,
     Lookup,

@@ -12,9 +12,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ncco_server.engine.drafts import without_webhooks
+from ncco_server.engine.flow_scope import new_scope
 from ncco_server.engine.outcome import REACHED, hear
+from ncco_server.engine.playbacks import begun_playback
+from ncco_server.engine.records import call_record, heard_record
 from ncco_server.engine.run import Run
-from ncco_server.engine.scope import NOT_SHOWN, begun_playback, call_record, heard_record, new_scope
+from ncco_server.engine.scope import NOT_SHOWN
 from ncco_server.engine.session import (
     NOTHING,
     AskedLine,
@@ -104,13 +107,13 @@ def _follow(run: Run, target: Target) -> Playing[Step | None]:
 def _call_functions(run: Run) -> Playing[None]:
     """Call functions, and read and change rows, in order. Raises RenderError."""
     run.scopes.begin_handler()
-    while (wanted := run.scopes.wanted_result()) is not None:
+    while (wanted := (playback := run.scopes.playback).wanted) is not None:
         name, request = wanted
         if request.method == "TABLE":
             yield from _go_to_row(run, request)
             continue
         flow = run.scopes.flow.name
-        asked = f"{flow}.{name}:{run.scopes.progress_key()}"
+        asked = f"{flow}.{name}:{run.scopes.mask(playback.progress_key)}"
         times = run.asked[asked] = run.asked.get(asked, 0) + 1
         key = f"{asked}:{times}"
         redact = run.scopes.redactor()

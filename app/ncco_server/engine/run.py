@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from ncco_server.engine.builder import NccoBuilder, Origin
 from ncco_server.engine.dialling import refusal
 from ncco_server.engine.facts import facts_of
+from ncco_server.engine.flow_scope import FlowScope
 from ncco_server.engine.outcome import APART, JOINED, REACHED
-from ncco_server.engine.scope import FlowScope, Scopes, observers
+from ncco_server.engine.scope import Scopes, observers
 from ncco_server.engine.session import OWN_LEG, CalledFunction, Observer, Session, TraceLine, Turn, TurnContext
 from ncco_server.engine.stretch import ENTERED, STEP_LIMIT, Stretch, stretch_of, written_at
 from ncco_server.errors import RenderError

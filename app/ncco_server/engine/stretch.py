@@ -24,7 +24,8 @@ from ncco_server.engine.drafts import (
     wait_for,
 )
 from ncco_server.engine.facts import facts_of
-from ncco_server.engine.scope import NOTHING_HEARD, FlowScope
+from ncco_server.engine.flow_scope import FlowScope
+from ncco_server.engine.records import NOTHING_HEARD
 from ncco_server.engine.session import NOTHING, CallData, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Draft

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ncco_server.engine.scope import call_record
+from ncco_server.engine.records import call_record
 from ncco_server.flow.handlers.api import Call
 from ncco_server.flow.model import Flow, later_hooks
 from ncco_server.verify.handlers.exploring import SAMPLE_CALL

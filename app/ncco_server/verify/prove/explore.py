@@ -32,7 +32,7 @@ from ncco_server.engine import (
 )
 from ncco_server.engine.interpreter import Playing
 from ncco_server.engine.outcome import APART, hear
-from ncco_server.engine.scope import call_record
+from ncco_server.engine.records import call_record
 from ncco_server.flow.handlers.reading import RECORDED
 from ncco_server.flow.language.retry import FAILURES
 from ncco_server.ncco import check

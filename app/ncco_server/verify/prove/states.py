@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from ncco_server.engine import Session, awaits_detection
 from ncco_server.engine.outcome import ASR_ERRORS, REACHED
-from ncco_server.engine.scope import call_record
+from ncco_server.engine.records import call_record
 from ncco_server.flow.model import Flow
 from ncco_server.verify.handlers.exploring import explored_in
 from ncco_server.verify.prove.expressions import LENGTH, Path

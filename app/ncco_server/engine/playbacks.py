@@ -1,0 +1,116 @@
+"""The handlers that a call is in during a turn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from ncco_server.engine.flow_scope import FlowScope
+from ncco_server.engine.secrets import Secrets
+from ncco_server.engine.session import NOTHING, TurnContext
+from ncco_server.errors import RenderError
+from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.runtime import Handling, PlayedHandler
+
+
+def _handling_of(flow: Flow) -> Handling:
+    handling = flow.handler
+    assert handling is not None  # noqa: S101 - asked for the flows of handlers only
+    return handling
+
+
+def begun_playback(flow: Flow, call: Mapping[str, Any], context: TurnContext) -> tuple[PlayedHandler, bool]:
+    """Return also whether the handler can be played up to its first wait."""
+    handling = _handling_of(flow)
+    params = {name: flow.variables[name].default for name in flow.params}
+    playback = handling.playback(call, context.env, params, NOTHING, context.keys)
+    try:
+        playback.play(handling.begun(context.now))
+        playback.step(flow.start)
+    except RenderError:
+        return playback, False
+    return playback, True
+
+
+class Playbacks:
+    """Each handler is run again, with the recorded results, when the turn first needs it. Methods raise RenderError."""
+
+    def __init__(self, call: Mapping[str, Any], context: TurnContext, secrets: Secrets, session: str) -> None:
+        self._call = call
+        self._context = context
+        self._secrets = secrets
+        self._session = session
+        self._played: dict[str, PlayedHandler] = {}
+        self._known: dict[str, str] = {}
+
+    def at(self, scope: FlowScope) -> PlayedHandler:
+        """The handler, where the call is in it."""
+        handling = _handling_of(scope.flow)
+        recorded = scope.variables[handling.recorded]
+        playback = self._played.get(scope.flow.name)
+        if playback is None or not playback.follows(recorded):
+            playback = self._played[scope.flow.name] = self._new(scope)
+        playback.play(recorded, scope.variables.get(handling.awaited, ()))
+        if self._known and any(map(self._secrets.are_in, playback.computed)):
+            message = "the handler says a sensitive value, which would be stored: give it to a function only"
+            raise RenderError("R110", message, str(scope.flow.place), frozenset())
+        return playback
+
+    def _new(self, scope: FlowScope) -> PlayedHandler:
+        params = {name: self._param_of(scope, name) for name in scope.flow.params}
+        return _handling_of(scope.flow).playback(self._call, self._context.env, params, self._known, self._context.keys)
+
+    def _param_of(self, scope: FlowScope, name: str) -> Any:
+        """A sensitive param is its token, unless it is the default, which is public."""
+        if name not in scope.variables:
+            return scope.tokens[name]
+        value = scope.variables[name]
+        declared = scope.flow.variables[name]
+        return self.token_of(value) if declared.sensitive and value != declared.default else value
+
+    def token_of(self, secret: str) -> str:
+        self._secrets.learn(secret)
+        token = self._context.mask(self._session, secret)
+        self._known[token] = secret
+        return token
+
+    def values(self, flow: str) -> Mapping[str, Any]:
+        """What the latest steps of the handler say; empty before it is played."""
+        return self._played[flow].values if flow in self._played else NOTHING
+
+    def played_step(self, scope: FlowScope, name: str) -> Step | None:
+        """A step that the call was in; None if the handler does not get there anymore."""
+        recorded = scope.variables[_handling_of(scope.flow).recorded]
+        playback = self._new(scope)
+        with suppress(RenderError):
+            for number, _ in enumerate(recorded, 1):
+                playback.play(recorded[:number])
+                step: Step | None = playback.step(name)
+                if step is not None and step.name == name:
+                    return step
+        return None
+
+    def begun(self, scope: FlowScope, playback: PlayedHandler | None) -> FlowScope:
+        """The scope after the handler's start, which it may have behind it; `playback` has begun already."""
+        handling = _handling_of(scope.flow)
+        if playback is not None:
+            self._played[scope.flow.name] = playback
+        if scope.variables[handling.recorded]:
+            return scope
+        begun = handling.begun(self._context.now) if playback is None else playback.recorded
+        return scope.with_variable(handling.recorded, begun)
+
+    def recorded(self, scope: FlowScope, value: Any, problem: str) -> FlowScope:
+        """The scope with a result of the handler's wait or function."""
+        name = _handling_of(scope.flow).recorded
+        item = self.at(scope).item(value, problem, self._context.now)
+        return scope.with_variable(name, [*scope.variables[name], item])
+
+    def awaiting(self, scope: FlowScope) -> FlowScope:
+        """The scope with what the handler waits for, to be stored."""
+        handling = scope.flow.handler
+        playback = self._played.get(scope.flow.name) if handling is not None else None
+        if handling is None or playback is None or len(playback.recorded) != len(scope.variables[handling.recorded]):
+            return scope
+        return scope.with_variable(handling.awaited, playback.awaited)
