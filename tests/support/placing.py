@@ -215,7 +215,7 @@ class World:
 
     async def hooks(self) -> list[tuple[str, Any]]:
         """The waiting hooks, by name, with their bodies."""
-        return [(hook.name, orjson.loads(hook.body)) for hook in await self.store.hooks(100)]
+        return [(hook.name, orjson.loads(hook.body)) for hook in await self.store.hooks.first(100)]
 
 
 @asynccontextmanager

@@ -44,8 +44,8 @@ async def command(context: click.Context, limit: int, form: str) -> int:
         return FINE
 
     async with server_store() as store:
-        rows = await store.hooks(limit)
-        counts = await store.count_hooks()
+        rows = await store.hooks.first(limit)
+        counts = await store.hooks.counts()
     now_ms = milliseconds(datetime.now(UTC))
     hooks = [AddressedHook.of(row, now_ms) for row in rows]
     if form == "json":
@@ -69,11 +69,11 @@ async def retry(ids: tuple[str, ...], all_: bool) -> int:
     """
     _require_ids_or_all(ids, all_)
     async with server_store() as store:
-        named = {hook.id: hook for hook in await store.hooks(MOST_HOOKS) if all_ or hook.id in ids}
+        named = {hook.id: hook for hook in await store.hooks.first(MOST_HOOKS) if all_ or hook.id in ids}
         unsendable = [id_ for id_, hook in named.items() if not hook.url]
         sendable = [id_ for id_ in (named if all_ else ids) if id_ not in unsendable]
         wanted = None if all_ and not unsendable else sendable
-        count = await store.retry_hooks(wanted, time.time_ns() // 1_000_000)
+        count = await store.hooks.retry(wanted, time.time_ns() // 1_000_000)
     click.echo(f"{counted(count, 'hook is', 'hooks are')} retried now, or when the server starts")
     missing = 0 if all_ else len(set(ids)) - count - len(unsendable)
     if missing:
@@ -96,7 +96,7 @@ async def drop(ids: tuple[str, ...], all_: bool) -> int:
     """
     _require_ids_or_all(ids, all_)
     async with server_store() as store:
-        count = await store.drop_hooks(None if all_ else ids)
+        count = await store.hooks.drop(None if all_ else ids)
     click.echo(f"{counted(count, 'hook is', 'hooks are')} deleted")
     missing = 0 if all_ else len(set(ids)) - count
     if missing:

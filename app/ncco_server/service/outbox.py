@@ -115,12 +115,12 @@ class Sender(Poller[HookRow, HookCounts]):
 
     async def claim(self, limit: int) -> Sequence[HookRow]:
         now = self.now()
-        if not await self._store.has_due_hooks(now):
+        if not await self._store.hooks.has_due(now):
             return ()
-        return await self._store.claim_hooks(now, now + LEASE_MS, limit)
+        return await self._store.hooks.claim(now, now + LEASE_MS, limit)
 
     async def count(self) -> HookCounts:
-        return await self._store.count_hooks()
+        return await self._store.hooks.counts()
 
     async def run_one(self, row: HookRow) -> None:
         if row.tries > self.schedule.tries:  # each attempt died with the process, or could not be stored
@@ -140,7 +140,7 @@ class Sender(Poller[HookRow, HookCounts]):
 
     async def _postpone(self, hook: HookRow, wait_s: float) -> None:
         due_at = self.now() + round(wait_s * 1000)
-        await self.write(self._store.put_off_hook(hook.id, hook.tries, due_at))
+        await self.write(self._store.hooks.put_off(hook.id, hook.tries, due_at))
 
     async def _try(self, hook: HookRow) -> Verdict:
         try:
@@ -149,18 +149,18 @@ class Sender(Poller[HookRow, HookCounts]):
         except TimeoutError:
             return Verdict("again", f"not finished within {self.schedule.limit_s:g} s", is_slow=True)
         except asyncio.CancelledError:
-            await self.write(self._store.hook_failed(hook.id, hook.tries, self.now(), "the server was stopped"))
+            await self.write(self._store.hooks.failed(hook.id, hook.tries, self.now(), "the server was stopped"))
             raise
 
     async def _conclude(self, hook: HookRow, verdict: Verdict) -> None:
         next_s: float | None = None
         if verdict.outcome == "sent":
-            written = self._store.hook_sent(hook.id, self.now())
+            written = self._store.hooks.sent(hook.id, self.now())
         elif verdict.outcome == "again" and hook.tries < self.schedule.tries:
             next_s = self.schedule.wait_s(hook.tries, verdict.wait_s)
             due_at = self.now() + round(next_s * 1000)
-            written = self._store.hook_failed(hook.id, hook.tries, due_at, verdict.problem)
+            written = self._store.hooks.failed(hook.id, hook.tries, due_at, verdict.problem)
         else:
-            written = self._store.park_hook(hook.id, hook.tries, verdict.problem, self.now())
+            written = self._store.hooks.park(hook.id, hook.tries, verdict.problem, self.now())
         if await self.write(written):
             self._listener.tried(hook, verdict, next_s)

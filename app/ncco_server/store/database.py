@@ -2,7 +2,7 @@
 
 An operation is a generator that yields statements and receives their rows:
 
-    def hook_sent(id_, now):
+    def sent(id_, now):
         for (session,) in (yield DELETE_HOOK, (id_,)):
             yield FREE_NEXT, (now, session)
 

@@ -13,7 +13,7 @@ from ncco_server.errors import AlreadyOpen, Conflict
 from ncco_server.store import function_results, retention
 from ncco_server.store.database import Database, Insert, Keyed, Many, Work, in_one_transaction
 from ncco_server.store.function_results import FunctionResults
-from ncco_server.store.hooks import FREE_NEXT, add_hooks
+from ncco_server.store.hooks import Hooks, add_hooks
 from ncco_server.store.migrations import probe
 from ncco_server.store.results import (
     LOCK_CALL,
@@ -28,11 +28,8 @@ from ncco_server.store.results import (
     set_result,
 )
 from ncco_server.store.rows import (
-    HOOK_COLUMNS,
-    IS_MAIL,
     SESSION_COLUMNS,
     Forgotten,
-    HookCounts,
     HookRow,
     RevisionRow,
     Schema,
@@ -205,79 +202,6 @@ REPLACE_REVISION: Final = Sql("""
     SET flow = excluded.flow, sources = excluded.sources, created_at = excluded.created_at
 """)
 
-# `due_at` is only set for a session's first waiting hook, so that a long queue behind a failing hook is not searched.
-# Two may be due if an earlier one is retried or two hosts write at once: the search skips the later one. Emails do not
-# queue, because they may wait for recordings.
-
-_DUE: Final = f"""
-    FROM hooks AS hook
-    WHERE NOT is_parked AND due_at <= $1 AND leased_until <= $1 AND ({IS_MAIL} OR NOT EXISTS (
-        SELECT 1 FROM hooks AS earlier
-        WHERE earlier.session = hook.session AND NOT earlier.is_parked AND earlier.key < hook.key
-            AND NOT {IS_MAIL}
-    ))
-"""
-
-_DUE_IN_SQLITE: Final = f"""
-    FROM hooks AS hook
-    WHERE is_parked = 0 AND due_at <= $1 AND leased_until <= $1 AND ({IS_MAIL} OR NOT EXISTS (
-        SELECT 1 FROM hooks AS earlier
-        WHERE earlier.session = hook.session AND earlier.is_parked = 0 AND earlier.key < hook.key
-            AND NOT {IS_MAIL}
-    ))
-"""
-
-SELECT_ANY_DUE: Final = Sql(
-    f"SELECT EXISTS (SELECT 1 {_DUE})",
-    sqlite=f"SELECT EXISTS (SELECT 1 {_DUE_IN_SQLITE})",
-)
-
-SELECT_DUE: Final = Sql(
-    f"SELECT {HOOK_COLUMNS} {_DUE} ORDER BY due_at, key LIMIT $2 FOR UPDATE SKIP LOCKED",
-    sqlite=f"SELECT {HOOK_COLUMNS} {_DUE_IN_SQLITE} ORDER BY due_at, key LIMIT $2",
-)
-
-CLAIM_HOOK: Final = Sql("UPDATE hooks SET leased_until = $2, tries = tries + 1 WHERE id = $1")
-
-DELETE_HOOK: Final = Sql("DELETE FROM hooks WHERE id = $1 RETURNING session")
-
-FAIL_HOOK: Final = Sql("""
-    UPDATE hooks
-    SET due_at = $3, leased_until = 0, problem = $4
-    WHERE id = $1 AND tries = $2 AND NOT is_parked
-""")
-
-PUT_OFF_HOOK: Final = Sql("""
-    UPDATE hooks
-    SET due_at = $3, leased_until = 0, tries = tries - 1
-    WHERE id = $1 AND tries = $2 AND NOT is_parked
-""")
-
-PARK_HOOK: Final = Sql("""
-    UPDATE hooks
-    SET is_parked = true, due_at = NULL, leased_until = 0, problem = $3
-    WHERE id = $1 AND tries = $2 AND NOT is_parked
-    RETURNING session
-""")
-
-_RETRY: Final = """
-    UPDATE hooks
-    SET due_at = $1, tries = CASE WHEN is_parked THEN 0 ELSE tries END, is_parked = false
-    WHERE (is_parked OR due_at IS NOT NULL)
-"""
-
-RETRY_HOOKS: Final = Sql(f"{_RETRY} RETURNING id")
-
-RETRY_HOOK: Final = Sql(f"{_RETRY} AND id = $2 RETURNING id")
-
-DROP_HOOKS: Final = Sql("DELETE FROM hooks WHERE is_parked RETURNING id")
-
-DROP_HOOK: Final = Sql("DELETE FROM hooks WHERE is_parked AND id = $1 RETURNING id")
-
-SELECT_HOOKS: Final = Sql(f"SELECT {HOOK_COLUMNS} FROM hooks ORDER BY is_parked DESC, key LIMIT $1")
-
-COUNT_HOOKS: Final = Sql("SELECT count(*) FILTER (WHERE NOT is_parked), count(*) FILTER (WHERE is_parked) FROM hooks")
-
 
 def _advance(
     session: SessionRow,
@@ -429,6 +353,7 @@ class Store:
         self.is_durable = database.is_durable
         self.results = Results(database)
         self.functions = FunctionResults(database)
+        self.hooks = Hooks(database)
         self._has_forgotten = False
 
     @cached_property
@@ -666,67 +591,6 @@ class Store:
     async def revision(self, hash_: str) -> RevisionRow | None:
         rows = await self.database.read(SELECT_REVISION, hash_)
         return RevisionRow(*rows[0]) if rows else None
-
-    # Unsent hooks
-
-    async def has_due_hooks(self, now: int) -> bool:
-        return bool((await self.database.read(SELECT_ANY_DUE, now))[0][0])
-
-    @in_one_transaction
-    def claim_hooks(self, now: int, leased_until: int, limit: int) -> Work[list[HookRow]]:
-        """Claim due hooks, longest due first; apart from emails, at most one per session.
-
-        `tries` grows by one.
-        """
-        due = [HookRow.read(row) for row in (yield SELECT_DUE, (now, limit))]
-        yield Many(CLAIM_HOOK, [(hook.id, leased_until) for hook in due])
-        return [hook._replace(leased_until=leased_until, tries=hook.tries + 1) for hook in due]
-
-    @in_one_transaction
-    def hook_sent(self, id_: str, now: int) -> Work[None]:
-        """The next hook of the session becomes due `now`."""
-        for (session,) in (yield DELETE_HOOK, (id_,)):
-            yield FREE_NEXT, (session, now)
-
-    @in_one_transaction
-    def hook_failed(self, id_: str, tries: int, due_at: int, problem: str) -> Work[None]:
-        """Change nothing if another process has claimed it (`tries` differs)."""
-        yield FAIL_HOOK, (id_, tries, due_at, problem)
-
-    @in_one_transaction
-    def put_off_hook(self, id_: str, tries: int, due_at: int) -> Work[None]:
-        """The attempt does not count."""
-        yield PUT_OFF_HOOK, (id_, tries, due_at)
-
-    @in_one_transaction
-    def park_hook(self, id_: str, tries: int, problem: str, now: int) -> Work[None]:
-        """Change nothing if another process has claimed it. The next one of its session becomes due."""
-        for (session,) in (yield PARK_HOOK, (id_, tries, problem)):
-            yield FREE_NEXT, (session, now)
-
-    @in_one_transaction
-    def retry_hooks(self, ids: Sequence[str] | None, now: int) -> Work[int]:
-        """Make hooks (None: all) due `now`; return how many. Attempts of parked hooks start again at 0.
-
-        Hooks behind an earlier one of their session keep waiting, and are not counted.
-        """
-        if ids is None:
-            return len((yield RETRY_HOOKS, (now,)))
-        return len((yield Many(RETRY_HOOK, [(now, id_) for id_ in dict.fromkeys(ids)])))
-
-    @in_one_transaction
-    def drop_hooks(self, ids: Sequence[str] | None) -> Work[int]:
-        """Drop all with None; return how many."""
-        if ids is None:
-            return len((yield DROP_HOOKS, ()))
-        return len((yield Many(DROP_HOOK, [(id_,) for id_ in ids])))
-
-    async def hooks(self, limit: int) -> list[HookRow]:
-        """Parked hooks come first, then waiting ones, each from oldest to newest."""
-        return [HookRow.read(row) for row in await self.database.read(SELECT_HOOKS, limit)]
-
-    async def count_hooks(self) -> HookCounts:
-        return HookCounts(*(await self.database.read(COUNT_HOOKS))[0])
 
     # Deletion
 

@@ -14,11 +14,11 @@ LEASED = NOON_MS + LEASE_MS
 
 
 async def claimed(store: Store, now: int = NOON_MS, limit: int = 10) -> list[str]:
-    return [hook.id for hook in await store.claim_hooks(now, now + LEASE_MS, limit)]
+    return [hook.id for hook in await store.hooks.claim(now, now + LEASE_MS, limit)]
 
 
 async def listed(store: Store) -> list[str]:
-    return [hook.id for hook in await store.hooks(100)]
+    return [hook.id for hook in await store.hooks.first(100)]
 
 
 async def put(store: Store, *hooks: HookRow) -> None:
@@ -31,8 +31,8 @@ async def put(store: Store, *hooks: HookRow) -> None:
 async def test_a_hook_is_stored_with_a_new_call_as_it_was_written(store: Store) -> None:
     await store.open_call(*new_call("leg-1"), hooks=[hook_row("h1")])
 
-    assert [hook_row("h1")] == await store.hooks(10)
-    assert HookCounts(1, 0) == await store.count_hooks()
+    assert [hook_row("h1")] == await store.hooks.first(10)
+    assert HookCounts(1, 0) == await store.hooks.counts()
 
 
 async def test_a_hook_of_a_call_that_is_already_open_is_not_written(store: Store) -> None:
@@ -41,7 +41,7 @@ async def test_a_hook_of_a_call_that_is_already_open_is_not_written(store: Store
     with pytest.raises(AlreadyOpen):
         await store.open_call(*new_call("leg-1"), hooks=[hook_row("h1")])
 
-    assert [] == await store.hooks(10)
+    assert [] == await store.hooks.first(10)
 
 
 async def test_a_hook_is_stored_with_its_turn_and_not_with_a_refused_one(store: Store) -> None:
@@ -61,7 +61,7 @@ async def test_hook_of_a_turn_whose_number_is_taken_is_not_written(store: Store)
     with pytest.raises(Conflict):
         await store.advance(session, turn_row("leg-1", 0), webhook, hooks=[hook_row("h1")])
 
-    assert [] == await store.hooks(10)
+    assert [] == await store.hooks.first(10)
 
 
 async def test_hooks_are_stored_with_a_webhook_and_with_the_end_of_a_call(store: Store) -> None:
@@ -135,15 +135,15 @@ async def test_texts_and_bytes_of_a_hook_are_read_back_unchanged(store: Store) -
     odd = hook_row("h1", session="é\0", name="naïve", url="https://x/%20", headers=b"{}", body=bytes(range(256)))
     await put(store, odd)
 
-    assert [odd] == await store.hooks(10)
+    assert [odd] == await store.hooks.first(10)
 
 
 async def test_a_hook_that_could_not_be_rendered_is_stored_as_parked_and_blocks_no_other(store: Store) -> None:
     unmade = hook_row("h1", url="", is_parked=True, problem="E391: this call has no ticket")
     await put(store, unmade, hook_row("h2"))
 
-    assert [unmade._replace(due_at=None), hook_row("h2")] == await store.hooks(10)
-    assert HookCounts(1, 1) == await store.count_hooks()
+    assert [unmade._replace(due_at=None), hook_row("h2")] == await store.hooks.first(10)
+    assert HookCounts(1, 1) == await store.hooks.counts()
 
 
 # Claiming
@@ -152,26 +152,26 @@ async def test_a_hook_that_could_not_be_rendered_is_stored_as_parked_and_blocks_
 async def test_a_hook_that_is_not_due_is_not_claimed(store: Store) -> None:
     await put(store, hook_row("h1", due_at=NOON_MS + 1))
 
-    assert not await store.has_due_hooks(NOON_MS)
+    assert not await store.hooks.has_due(NOON_MS)
     assert [] == await claimed(store, NOON_MS)
-    assert await store.has_due_hooks(NOON_MS + 1)
+    assert await store.hooks.has_due(NOON_MS + 1)
     assert ["h1"] == await claimed(store, NOON_MS + 1)
 
 
 async def test_a_claimed_hook_has_its_number_of_tries_and_the_end_of_its_lease(store: Store) -> None:
     await put(store, hook_row("h1"))
 
-    assert [hook_row("h1", tries=1, leased_until=LEASED)] == await store.claim_hooks(NOON_MS, LEASED, 10)
-    assert [hook_row("h1", tries=1, leased_until=LEASED)] == await store.hooks(10)
+    assert [hook_row("h1", tries=1, leased_until=LEASED)] == await store.hooks.claim(NOON_MS, LEASED, 10)
+    assert [hook_row("h1", tries=1, leased_until=LEASED)] == await store.hooks.first(10)
 
 
 async def test_a_claimed_hook_is_claimed_by_no_other_until_its_lease_ends(store: Store) -> None:
     await put(store, hook_row("h1"))
-    await store.claim_hooks(NOON_MS, LEASED, 10)
+    await store.hooks.claim(NOON_MS, LEASED, 10)
 
-    assert not await store.has_due_hooks(LEASED - 1)
+    assert not await store.hooks.has_due(LEASED - 1)
     assert [] == await claimed(store, LEASED - 1)
-    assert await store.has_due_hooks(LEASED)
+    assert await store.hooks.has_due(LEASED)
     assert ["h1"] == await claimed(store, LEASED)
 
 
@@ -197,7 +197,7 @@ async def test_later_hook_of_a_call_waits_until_the_earlier_is_sent(store: Store
     assert ["h1", "other"] == await claimed(store)
     assert [] == await claimed(store)
 
-    await store.hook_sent("h1", NOON_MS + 7)
+    await store.hooks.sent("h1", NOON_MS + 7)
 
     assert [] == await claimed(store, NOON_MS + 6)
     assert ["h2"] == await claimed(store, NOON_MS + 7)
@@ -208,13 +208,15 @@ async def test_later_hook_that_came_with_another_turn_waits_too(store: Store) ->
     await put(store, hook_row("h2"))
 
     assert ["h1"] == await claimed(store)
-    assert [None, LEASED] == sorted([hook.due_at and hook.leased_until for hook in await store.hooks(9)], key=bool)
+    assert [None, LEASED] == sorted(
+        [hook.due_at and hook.leased_until for hook in await store.hooks.first(9)], key=bool
+    )
 
 
 async def test_later_hook_of_a_call_waits_while_the_earlier_fails(store: Store) -> None:
     await put(store, hook_row("h1"), hook_row("h2"))
     await claimed(store)
-    await store.hook_failed("h1", 1, NOON_MS + 1_000, "status 500")
+    await store.hooks.failed("h1", 1, NOON_MS + 1_000, "status 500")
 
     assert [] == await claimed(store, NOON_MS + 999)
     assert ["h1"] == await claimed(store, NOON_MS + 1_000)
@@ -226,18 +228,18 @@ async def test_later_hook_of_a_call_waits_while_the_earlier_fails(store: Store) 
 async def test_a_sent_hook_is_deleted(store: Store) -> None:
     await put(store, hook_row("h1"))
     await claimed(store)
-    await store.hook_sent("h1", NOON_MS)
-    await store.hook_sent("h1", NOON_MS)
+    await store.hooks.sent("h1", NOON_MS)
+    await store.hooks.sent("h1", NOON_MS)
 
-    assert [] == await store.hooks(10)
+    assert [] == await store.hooks.first(10)
     assert [] == await claimed(store, LEASED)
-    assert HookCounts(0, 0) == await store.count_hooks()
+    assert HookCounts(0, 0) == await store.hooks.counts()
 
 
 async def test_hook_after_the_last_one_was_sent_is_due(store: Store) -> None:
     await put(store, hook_row("h1"))
     await claimed(store)
-    await store.hook_sent("h1", NOON_MS)
+    await store.hooks.sent("h1", NOON_MS)
     await put(store, hook_row("h2"))
 
     assert ["h2"] == await claimed(store)
@@ -249,37 +251,37 @@ async def test_hook_after_the_last_one_was_sent_is_due(store: Store) -> None:
 async def test_failed_hook_keeps_its_tries_and_says_why(store: Store) -> None:
     await put(store, hook_row("h1"))
     await claimed(store)
-    await store.hook_failed("h1", 1, NOON_MS + 5, "status 500")
+    await store.hooks.failed("h1", 1, NOON_MS + 5, "status 500")
 
-    assert [hook_row("h1", tries=1, due_at=NOON_MS + 5, problem="status 500")] == await store.hooks(10)
-    assert 2 == (await store.claim_hooks(NOON_MS + 5, LEASED, 1))[0].tries
+    assert [hook_row("h1", tries=1, due_at=NOON_MS + 5, problem="status 500")] == await store.hooks.first(10)
+    assert 2 == (await store.hooks.claim(NOON_MS + 5, LEASED, 1))[0].tries
 
 
 async def test_failure_reported_after_the_lease_was_lost_changes_nothing(store: Store) -> None:
     await put(store, hook_row("h1"))
     await claimed(store)
     await claimed(store, LEASED)
-    await store.hook_failed("h1", 1, NOON_MS, "too late")
-    await store.park_hook("h1", 1, "too late", NOON_MS)
+    await store.hooks.failed("h1", 1, NOON_MS, "too late")
+    await store.hooks.park("h1", 1, "too late", NOON_MS)
 
-    assert [hook_row("h1", tries=2, leased_until=LEASED + LEASE_MS)] == await store.hooks(10)
+    assert [hook_row("h1", tries=2, leased_until=LEASED + LEASE_MS)] == await store.hooks.first(10)
 
 
 async def test_a_failure_of_a_deleted_hook_changes_nothing(store: Store) -> None:
-    await store.hook_failed("nobody", 1, NOON_MS, "status 500")
-    await store.park_hook("nobody", 1, "status 410", NOON_MS)
+    await store.hooks.failed("nobody", 1, NOON_MS, "status 500")
+    await store.hooks.park("nobody", 1, "status 410", NOON_MS)
 
-    assert [] == await store.hooks(10)
+    assert [] == await store.hooks.first(10)
 
 
 async def test_postponing_a_hook_does_not_count_as_a_try(store: Store) -> None:
     await put(store, hook_row("h1"))
     await claimed(store)
-    await store.put_off_hook("h1", 1, NOON_MS + 5)
-    await store.put_off_hook("h1", 1, NOON_MS + 9)
+    await store.hooks.put_off("h1", 1, NOON_MS + 5)
+    await store.hooks.put_off("h1", 1, NOON_MS + 9)
 
-    assert [hook_row("h1", due_at=NOON_MS + 5)] == await store.hooks(10)
-    assert 1 == (await store.claim_hooks(NOON_MS + 5, LEASED, 1))[0].tries
+    assert [hook_row("h1", due_at=NOON_MS + 5)] == await store.hooks.first(10)
+    assert 1 == (await store.hooks.claim(NOON_MS + 5, LEASED, 1))[0].tries
 
 
 # Parked
@@ -288,29 +290,29 @@ async def test_postponing_a_hook_does_not_count_as_a_try(store: Store) -> None:
 async def test_parked_hook_is_kept_and_lets_the_next_go(store: Store) -> None:
     await put(store, hook_row("h1"), hook_row("h2"))
     await claimed(store)
-    await store.park_hook("h1", 1, "status 410", NOON_MS + 3)
+    await store.hooks.park("h1", 1, "status 410", NOON_MS + 3)
 
-    parked, following = await store.hooks(10)
+    parked, following = await store.hooks.first(10)
 
     assert hook_row("h1", tries=1, due_at=None, problem="status 410", is_parked=True) == parked
     assert hook_row("h2", due_at=NOON_MS + 3) == following
-    assert HookCounts(1, 1) == await store.count_hooks()
+    assert HookCounts(1, 1) == await store.hooks.counts()
     assert ["h2"] == await claimed(store, LEASED)
 
 
 async def test_parked_hook_cannot_fail(store: Store) -> None:
     await put(store, hook_row("h1"))
     await claimed(store)
-    await store.park_hook("h1", 1, "status 410", NOON_MS)
-    await store.hook_failed("h1", 1, NOON_MS, "status 500")
+    await store.hooks.park("h1", 1, "status 410", NOON_MS)
+    await store.hooks.failed("h1", 1, NOON_MS, "status 500")
 
-    assert ["status 410"] == [hook.problem for hook in await store.hooks(10)]
+    assert ["status 410"] == [hook.problem for hook in await store.hooks.first(10)]
 
 
 async def test_a_parked_hook_does_not_block_a_new_one(store: Store) -> None:
     await put(store, hook_row("h1"))
     await claimed(store)
-    await store.park_hook("h1", 1, "status 410", NOON_MS)
+    await store.hooks.park("h1", 1, "status 410", NOON_MS)
     await put(store, hook_row("h2"))
 
     assert ["h2"] == await claimed(store)
@@ -322,43 +324,43 @@ async def test_a_parked_hook_does_not_block_a_new_one(store: Store) -> None:
 async def test_a_retried_parked_hook_has_all_its_tries_again(store: Store) -> None:
     await put(store, hook_row("h1"))
     await claimed(store)
-    await store.park_hook("h1", 1, "status 410", NOON_MS)
+    await store.hooks.park("h1", 1, "status 410", NOON_MS)
 
-    assert 1 == await store.retry_hooks(["h1", "h1", "nobody"], NOON_MS + 9)
-    assert [hook_row("h1", due_at=NOON_MS + 9, problem="status 410")] == await store.hooks(10)
-    assert HookCounts(1, 0) == await store.count_hooks()
+    assert 1 == await store.hooks.retry(["h1", "h1", "nobody"], NOON_MS + 9)
+    assert [hook_row("h1", due_at=NOON_MS + 9, problem="status 410")] == await store.hooks.first(10)
+    assert HookCounts(1, 0) == await store.hooks.counts()
     assert ["h1"] == await claimed(store, NOON_MS + 9)
 
 
 async def test_a_retried_waiting_hook_is_due_and_keeps_its_tries(store: Store) -> None:
     await put(store, hook_row("h1"))
     await claimed(store)
-    await store.hook_failed("h1", 1, NOON_MS + 99_999, "status 500")
+    await store.hooks.failed("h1", 1, NOON_MS + 99_999, "status 500")
 
-    assert 1 == await store.retry_hooks(None, NOON_MS)
-    assert 2 == (await store.claim_hooks(NOON_MS, LEASED, 1))[0].tries
+    assert 1 == await store.hooks.retry(None, NOON_MS)
+    assert 2 == (await store.hooks.claim(NOON_MS, LEASED, 1))[0].tries
 
 
 async def test_retrying_all_includes_parked_and_waiting_hooks_but_none_after_another(store: Store) -> None:
     await put(store, hook_row("h1"), hook_row("h2"), hook_row("h3"))
     await claimed(store)
-    await store.park_hook("h1", 1, "status 410", NOON_MS)
+    await store.hooks.park("h1", 1, "status 410", NOON_MS)
 
-    assert 2 == await store.retry_hooks(None, NOON_MS)
+    assert 2 == await store.hooks.retry(None, NOON_MS)
     assert ["h1"] == await claimed(store)
 
 
 async def test_retrying_without_ids_tries_nothing(store: Store) -> None:
     await put(store, hook_row("h1", due_at=NOON_MS + 5))
 
-    assert 0 == await store.retry_hooks([], NOON_MS)
+    assert 0 == await store.hooks.retry([], NOON_MS)
     assert [] == await claimed(store)
 
 
 async def test_a_hook_after_another_cannot_be_tried_before_it(store: Store) -> None:
     await put(store, hook_row("h1"), hook_row("h2"))
 
-    assert 0 == await store.retry_hooks(["h2"], NOON_MS)
+    assert 0 == await store.hooks.retry(["h2"], NOON_MS)
     assert ["h1"] == await claimed(store)
 
 
@@ -366,23 +368,23 @@ async def test_retrying_a_hook_that_is_being_sent_does_not_send_it_twice(store: 
     await put(store, hook_row("h1"))
     await claimed(store)
 
-    assert 1 == await store.retry_hooks(None, NOON_MS + 1)
+    assert 1 == await store.hooks.retry(None, NOON_MS + 1)
     assert [] == await claimed(store, NOON_MS + 1)
 
 
 async def test_a_retried_parked_hook_is_sent_before_the_later_ones(store: Store) -> None:
     await put(store, hook_row("h1"), hook_row("h2"), hook_row("h3"))
     await claimed(store)
-    await store.park_hook("h1", 1, "status 410", NOON_MS)
-    await store.retry_hooks(["h1"], NOON_MS)
+    await store.hooks.park("h1", 1, "status 410", NOON_MS)
+    await store.hooks.retry(["h1"], NOON_MS)
 
     assert ["h1"] == await claimed(store)
 
-    await store.hook_sent("h1", NOON_MS)
+    await store.hooks.sent("h1", NOON_MS)
 
     assert ["h2"] == await claimed(store)
 
-    await store.hook_sent("h2", NOON_MS)
+    await store.hooks.sent("h2", NOON_MS)
 
     assert ["h3"] == await claimed(store)
 
@@ -393,11 +395,11 @@ async def test_a_retried_parked_hook_is_sent_before_the_later_ones(store: Store)
 async def test_parked_hooks_are_dropped_and_waiting_ones_stay(store: Store) -> None:
     await put(store, *(hook_row(f"h{number}", session=f"leg-{number}", is_parked=number < 4) for number in range(1, 6)))
 
-    assert 1 == await store.drop_hooks(["h1", "h1", "h5", "nobody"])
+    assert 1 == await store.hooks.drop(["h1", "h1", "h5", "nobody"])
     assert ["h2", "h3", "h4", "h5"] == await listed(store)
-    assert 2 == await store.drop_hooks(None)
+    assert 2 == await store.hooks.drop(None)
     assert ["h4", "h5"] == await listed(store)
-    assert 0 == await store.drop_hooks([])
+    assert 0 == await store.hooks.drop([])
 
 
 # Listing
@@ -406,11 +408,11 @@ async def test_parked_hooks_are_dropped_and_waiting_ones_stay(store: Store) -> N
 async def test_parked_hooks_are_listed_first_each_kind_oldest_first(store: Store) -> None:
     await put(store, *(hook_row(f"h{number}", session=f"leg-{number}") for number in range(1, 5)))
     await claimed(store)
-    await store.park_hook("h4", 1, "gone", NOON_MS)
-    await store.park_hook("h2", 1, "gone", NOON_MS)
+    await store.hooks.park("h4", 1, "gone", NOON_MS)
+    await store.hooks.park("h2", 1, "gone", NOON_MS)
 
     assert ["h2", "h4", "h1", "h3"] == await listed(store)
-    assert ["h2", "h4", "h1"] == [hook.id for hook in await store.hooks(3)]
+    assert ["h2", "h4", "h1"] == [hook.id for hook in await store.hooks.first(3)]
 
 
 async def test_hooks_are_kept_after_closing_and_reopening(store: Store) -> None:
@@ -418,7 +420,7 @@ async def test_hooks_are_kept_after_closing_and_reopening(store: Store) -> None:
     await store.close()
 
     with pytest.raises(StoreUnavailable, match="not open"):
-        await store.has_due_hooks(NOON_MS)
+        await store.hooks.has_due(NOON_MS)
 
     await store.open()
 
@@ -434,10 +436,10 @@ async def test_a_mail_waits_for_no_hook_of_its_call_and_no_hook_waits_for_it(sto
     await put(store, *((mail, post) if mail_first else (post, mail)))
     first = await claimed(store)
     for id_ in first:
-        await store.put_off_hook(id_, 1, NOON_MS + 5_000)
+        await store.hooks.put_off(id_, 1, NOON_MS + 5_000)
     await put(store, hook_row("behind"), hook_row("last", url="mailto:owner@example.com"))
     meanwhile = await claimed(store)
-    await store.hook_sent("post", NOON_MS)
+    await store.hooks.sent("post", NOON_MS)
     after = await claimed(store)
 
     assert ({"mail", "post"}, ["last"], ["behind"]) == (set(first), meanwhile, after)
@@ -446,7 +448,7 @@ async def test_a_mail_waits_for_no_hook_of_its_call_and_no_hook_waits_for_it(sto
 async def test_a_mail_that_waits_is_forgotten_with_its_call(store: Store) -> None:
     await store.open_call(*new_call("leg-1", state=b'{"from":"447700900123"}'))
     await put(store, hook_row("mail", url="mailto:office@example.com", body=b"{}"), hook_row("post"))
-    await store.put_off_hook((await store.claim_hooks(NOON_MS, LEASED, 1))[0].id, 1, NOON_MS + 5_000)
+    await store.hooks.put_off((await store.hooks.claim(NOON_MS, LEASED, 1))[0].id, 1, NOON_MS + 5_000)
     await store.forget(["447700900123"])
 
-    assert [] == await store.hooks(10)
+    assert [] == await store.hooks.first(10)

@@ -300,7 +300,7 @@ async def test_the_hooks_of_the_last_attempt_are_written_with_its_end(store: Sto
     row = await known(placed)
 
     assert ("over", "timeout", "") == (row.state, row.outcome, row.salt)
-    assert ["h1"] == [each.id for each in await store.hooks(9)]
+    assert ["h1"] == [each.id for each in await store.hooks.first(9)]
 
 
 async def test_a_waiting_call_can_be_cancelled_and_a_ringing_one_plays_no_flow(placed: PlacedCalls) -> None:

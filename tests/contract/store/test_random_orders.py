@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from operator import attrgetter
 from typing import Any
 
 from hypothesis import strategies as st
@@ -39,7 +40,7 @@ class Databases(RuleBasedStateMachine):
         self.runner.close()
 
     def compare(self, method: str, *arguments: object, **others: object) -> Any:
-        found = [self._outcome(getattr(store, method)(*arguments, **others)) for store in self.stores]
+        found = [self._outcome(attrgetter(method)(store)(*arguments, **others)) for store in self.stores]
 
         assert found[0] == found[1]
 
@@ -76,26 +77,26 @@ class Databases(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 3))
     def claim(self, limit: int) -> None:
-        self.compare("has_due_hooks", self.now)
-        self.compare("claim_hooks", self.now, self.now + LEASE_MS, limit)
+        self.compare("hooks.has_due", self.now)
+        self.compare("hooks.claim", self.now, self.now + LEASE_MS, limit)
 
     @rule(id_=HOOKS)
     def sent(self, id_: str) -> None:
-        self.compare("hook_sent", id_, self.now)
+        self.compare("hooks.sent", id_, self.now)
 
     @rule(id_=HOOKS, tries=TRIES, wait=st.integers(0, 30))
     def failed(self, id_: str, tries: int, wait: int) -> None:
-        self.compare("hook_failed", id_, tries, self.now + wait, f"failed at {self.now}")
-        self.compare("put_off_hook", id_, tries + 1, self.now + wait)
+        self.compare("hooks.failed", id_, tries, self.now + wait, f"failed at {self.now}")
+        self.compare("hooks.put_off", id_, tries + 1, self.now + wait)
 
     @rule(id_=HOOKS, tries=TRIES)
     def park(self, id_: str, tries: int) -> None:
-        self.compare("park_hook", id_, tries, f"parked at {self.now}", self.now)
+        self.compare("hooks.park", id_, tries, f"parked at {self.now}", self.now)
 
     @rule(ids=st.none() | st.lists(HOOKS, max_size=3))
     def retry_or_drop(self, ids: list[str] | None) -> None:
-        self.compare("retry_hooks", ids, self.now)
-        self.compare("drop_hooks", ids and ids[:1])
+        self.compare("hooks.retry", ids, self.now)
+        self.compare("hooks.drop", ids and ids[:1])
 
     @rule(by=st.integers(1, 25))
     def pass_time(self, by: int) -> None:
@@ -110,7 +111,7 @@ class Databases(RuleBasedStateMachine):
 
     @invariant()
     def the_first_hook_of_each_session_will_be_due(self) -> None:
-        waiting = [hook for hook in self.compare("hooks", 100) if not hook.is_parked]
+        waiting = [hook for hook in self.compare("hooks.first", 100) if not hook.is_parked]
         firsts = {hook.session: hook for hook in sorted(waiting, key=lambda hook: int(hook.id[1:]), reverse=True)}
 
         assert [] == [hook.id for hook in firsts.values() if hook.due_at is None]

@@ -40,7 +40,7 @@ async def test_the_hooks_of_a_forgotten_call_are_never_sent(store: Store) -> Non
     gone = await store.forget([NUMBER])
 
     assert (1, 3) == (gone.calls, gone.hooks)
-    assert ["another"] == [hook.id for hook in await store.hooks(10)]
+    assert ["another"] == [hook.id for hook in await store.hooks.first(10)]
 
 
 async def test_a_hook_after_a_forgotten_one_is_due(store: Store) -> None:
@@ -49,7 +49,7 @@ async def test_a_hook_after_a_forgotten_one_is_due(store: Store) -> None:
     gone = await store.forget([NUMBER])
 
     assert (0, 1) == (gone.calls, gone.hooks)
-    assert ["behind it"] == [hook.id for hook in await store.claim_hooks(NOON_MS, NOON_MS + 1, 10)]
+    assert ["behind it"] == [hook.id for hook in await store.hooks.claim(NOON_MS, NOON_MS + 1, 10)]
 
 
 @pytest.mark.parametrize("name", ["leg", "conversation", "session"])
@@ -206,7 +206,7 @@ async def test_a_hook_after_one_that_is_too_old_is_due(store: Store) -> None:
     await store.open_call(*new_call("leg-1", updated_at=NOON_MS + 1), hooks=hooks)
 
     assert 1 == await store.sweep(NOON_MS + 1, 10, NOON_MS + 1)
-    assert ["young"] == [hook.id for hook in await store.claim_hooks(NOON_MS + 1, NOON_MS + 2, 10)]
+    assert ["young"] == [hook.id for hook in await store.hooks.claim(NOON_MS + 1, NOON_MS + 2, 10)]
 
 
 async def test_old_webhooks_without_a_call_are_deleted_after_the_old_calls(store: Store) -> None:
@@ -239,7 +239,7 @@ async def test_rows_dated_too_late_by_a_wrong_clock_do_not_keep_old_ones(store: 
     await store.record(webhook_row("", id="old"))
 
     assert 3 == await store.sweep(NOON_MS + 1, 10, NOON_MS + 2 * DAY_MS)
-    assert (None, ["late"]) == (await store.load("old"), [hook.id for hook in await store.hooks(10)])
+    assert (None, ["late"]) == (await store.load("old"), [hook.id for hook in await store.hooks.first(10)])
 
 
 async def test_sweeping_an_empty_store_deletes_nothing(store: Store) -> None:

@@ -57,12 +57,12 @@ def put(
         store = Store(SqliteDatabase(path))
         await store.open()
         await store.record(webhook_row(), hooks=hooks)
-        claimed = {hook.id for hook in await store.claim_hooks(hook_row().created_at, leased_until, 100)}
+        claimed = {hook.id for hook in await store.hooks.claim(hook_row().created_at, leased_until, 100)}
         for id_ in claimed & set(tried):
             in_an_hour = int((time.time() + 3_700) * 1000)
-            await store.hook_failed(id_, 1, in_an_hour, "status 500")
+            await store.hooks.failed(id_, 1, in_an_hour, "status 500")
         for id_ in claimed & set(parked):
-            await store.park_hook(id_, 1, "status 410", hook_row().created_at)
+            await store.hooks.park(id_, 1, "status 410", hook_row().created_at)
         await store.close()
 
     asyncio.run(run())
@@ -72,7 +72,7 @@ def listed(path: Path) -> list[HookRow]:
     async def run() -> list[HookRow]:
         store = Store(SqliteDatabase(path))
         await store.open()
-        found = await store.hooks(100)
+        found = await store.hooks.first(100)
         await store.close()
         return found
 

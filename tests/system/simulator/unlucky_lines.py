@@ -175,9 +175,9 @@ class Server:
 
     async def take_hooks(self) -> tuple[str, ...]:
         """Return the names of the hooks to be sent, sorted, and remove these hooks."""
-        rows = await self._store.hooks(MOST_HOOKS)
+        rows = await self._store.hooks.first(MOST_HOOKS)
         for row in rows:
-            await self._store.hook_sent(row.id, row.created_at)
+            await self._store.hooks.sent(row.id, row.created_at)
         return tuple(sorted(row.name for row in rows))
 
 

@@ -194,7 +194,7 @@ async def test_the_end_of_the_leg_ends_its_session_and_reports_a_party_that_left
     await party.ask()
     await caller.dial("completed", uuid=PARTY)
     await caller.dial("completed", uuid=PARTY)
-    hooks = await store.claim_hooks(2**60, 2**60, 10)
+    hooks = await store.hooks.claim(2**60, 2**60, 10)
     caller_row = await store.load(LEG)
 
     assert (await party.row(store)).is_over

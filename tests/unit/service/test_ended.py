@@ -122,12 +122,12 @@ async def hang_up(call: ServedCall, **fields: Any) -> None:
 
 
 async def sent(store: Store) -> list[HookRow]:
-    return sorted(await store.hooks(100), key=lambda hook: hook.name)
+    return sorted(await store.hooks.first(100), key=lambda hook: hook.name)
 
 
 async def over(store: Store) -> dict[str, Any]:
     """The data of the one hook that reports the end."""
-    (row,) = [hook for hook in await store.hooks(100) if hook.name == "over"]
+    (row,) = [hook for hook in await store.hooks.first(100) if hook.name == "over"]
     data: dict[str, Any] = orjson.loads(row.body)["data"]
     return data
 

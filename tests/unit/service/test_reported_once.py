@@ -55,7 +55,7 @@ async def call(store: Store, tmp_path: Path) -> ServedCall:
 
 
 async def told(store: Store) -> list[str]:
-    return [hook.name for hook in await store.hooks(100)]
+    return [hook.name for hook in await store.hooks.first(100)]
 
 
 async def test_events_at_the_same_moment_are_reported_once(call: ServedCall, store: Store) -> None:

@@ -14,6 +14,8 @@ from ncco_server.errors import StoreUnavailable
 from ncco_server.service.outbox import Sender, Verdict
 from ncco_server.service.poller import Schedule
 from ncco_server.store import HookCounts, HookRow
+from ncco_server.store.database import Database
+from ncco_server.store.hooks import Hooks
 from tests.support.memory_store import MemoryStore
 from tests.support.stored_rows import NOON_MS, hook_row
 from tests.unit.service.outbox_kit import FAILED, GONE, SENT, Clock, Heard, ScriptedPost, put, running, until
@@ -22,11 +24,11 @@ FIXED = Schedule(tries=3, draw=lambda: 0.5)
 """Waits 5 s, then 20 s."""
 
 
-class AwayStore(MemoryStore):
-    """Is unavailable for each method named in `away`."""
+class AwayHooks(Hooks):
+    """Each method named in `away` fails."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
         self.away: set[str] = set()
         self.asked = 0
 
@@ -34,20 +36,30 @@ class AwayStore(MemoryStore):
         if method in self.away:
             raise StoreUnavailable(f"{method} failed")
 
-    async def has_due_hooks(self, now: int) -> bool:
+    async def has_due(self, now: int) -> bool:
         self.asked += 1
-        self._fail("has_due_hooks")
+        self._fail("has_due")
         if "faulty" in self.away:
             raise RuntimeError("a fault")
         if "cancelled" in self.away:
             raise asyncio.CancelledError
         if "silent" in self.away:
             await asyncio.sleep(3600)
-        return await super().has_due_hooks(now)
+        return await super().has_due(now)
 
-    async def hook_sent(self, id_: str, now: int) -> None:
-        self._fail("hook_sent")
-        await super().hook_sent(id_, now)
+    async def sent(self, id_: str, now: int) -> None:
+        self._fail("sent")
+        if "stuck" in self.away:
+            await asyncio.Event().wait()
+        await super().sent(id_, now)
+
+
+class AwayStore(MemoryStore):
+    hooks: AwayHooks
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hooks = AwayHooks(self.database)
 
 
 @pytest.fixture
@@ -86,7 +98,7 @@ async def test_a_hook_waiting_at_the_start_is_sent_and_deleted(
         await until(lambda: heard.told)
 
     assert [("h1", "sent", None)] == heard.told
-    assert [] == await store.hooks(10)
+    assert [] == await store.hooks.first(10)
 
 
 async def test_hooks_of_one_call_go_out_one_after_another_and_in_order(
@@ -130,7 +142,7 @@ async def test_failed_hook_waits_longer_each_time_and_is_then_parked(
         clock.turn(20)
         await until(lambda: len(heard.told) == 3)
 
-    [parked] = await store.hooks(10)
+    [parked] = await store.hooks.first(10)
 
     assert 1 == tried_early
     assert [("h1", "again", 5.0), ("h1", "again", 20.0), ("h1", "again", None)] == heard.told
@@ -159,7 +171,7 @@ async def test_a_rejected_hook_is_parked_at_once_and_the_next_one_is_sent(
         await until(lambda: len(heard.told) == 2)
 
     assert [("h1", "never", None), ("h2", "sent", None)] == heard.told
-    assert ["h1"] == [hook.id for hook in await store.hooks(10)]
+    assert ["h1"] == [hook.id for hook in await store.hooks.first(10)]
 
 
 async def test_receiver_that_asks_for_time_gets_it(
@@ -170,7 +182,7 @@ async def test_receiver_that_asks_for_time_gets_it(
     async with running(sender):
         await until(lambda: heard.told)
 
-    [waiting] = await store.hooks(10)
+    [waiting] = await store.hooks.first(10)
 
     assert NOON_MS + 3_600_000 == waiting.due_at
 
@@ -180,13 +192,13 @@ async def test_a_hook_whose_tries_never_finished_is_parked_without_another_try(
 ) -> None:
     await put(store, hook_row("h1"))
     for number in range(3):
-        await store.claim_hooks(NOON_MS + number, NOON_MS + number + 1, 1)
+        await store.hooks.claim(NOON_MS + number, NOON_MS + number + 1, 1)
     clock.turn(1)
     async with running(sender):
         await until(lambda: heard.told)
 
     assert [] == post.tried
-    assert ["3 attempts did not finish"] == [hook.problem for hook in await store.hooks(10)]
+    assert ["3 attempts did not finish"] == [hook.problem for hook in await store.hooks.first(10)]
 
 
 async def test_a_wake_up_sends_without_waiting_for_the_next_poll(
@@ -226,7 +238,7 @@ async def test_an_unresponsive_receiver_does_not_block_the_others(
         await put(store, *slow[1:], hook_row("h1", url="https://SLOW.example:444/"))
         await until(lambda: ("h1", "sent", None) in heard.told)
         await until(lambda: len(post.tried) == 3)
-        running_then, put_off = set(post.running), [hook for hook in await store.hooks(20) if hook.id > "slow1"]
+        running_then, put_off = set(post.running), [hook for hook in await store.hooks.first(20) if hook.id > "slow1"]
         post.held["slow1"].set()
         await until(lambda: ("slow1", "sent", None) in heard.told)
         clock.turn(31)
@@ -242,42 +254,42 @@ async def test_an_unresponsive_receiver_does_not_block_the_others(
 async def test_an_unavailable_store_is_asked_again(
     store: AwayStore, sender: Sender, post: ScriptedPost, heard: Heard
 ) -> None:
-    store.away = {"has_due_hooks"}
+    store.hooks.away = {"has_due"}
     await put(store, hook_row("h1"))
     async with running(sender):
         await until(lambda: heard.problems)
-        store.away.clear()
+        store.hooks.away.clear()
         await until(lambda: heard.told)
 
-    assert "has_due_hooks failed" == heard.problems[0]
+    assert "has_due failed" == heard.problems[0]
     assert [("h1", "sent", None)] == heard.told
 
 
 async def test_an_outage_is_reported_once_however_long_it_takes(
     store: AwayStore, sender: Sender, post: ScriptedPost, heard: Heard
 ) -> None:
-    store.away = {"has_due_hooks"}
+    store.hooks.away = {"has_due"}
     async with running(sender):
-        await until(lambda: store.asked >= 5)
+        await until(lambda: store.hooks.asked >= 5)
         first = [*heard.problems]
-        store.away.clear()
-        fine_from = store.asked
-        await until(lambda: store.asked > fine_from + 1)
-        store.away = {"has_due_hooks"}
+        store.hooks.away.clear()
+        fine_from = store.hooks.asked
+        await until(lambda: store.hooks.asked > fine_from + 1)
+        store.hooks.away = {"has_due"}
         await until(lambda: len(heard.problems) >= 2)
 
-    assert ["has_due_hooks failed"] == first
-    assert ["has_due_hooks failed"] * 2 == heard.problems
+    assert ["has_due failed"] == first
+    assert ["has_due failed"] * 2 == heard.problems
 
 
 async def test_an_error_of_the_store_does_not_stop_the_sender(
     store: AwayStore, sender: Sender, post: ScriptedPost, heard: Heard
 ) -> None:
-    store.away = {"faulty"}
+    store.hooks.away = {"faulty"}
     await put(store, hook_row("h1"))
     async with running(sender):
         await until(lambda: heard.problems)
-        store.away.clear()
+        store.hooks.away.clear()
         await until(lambda: heard.told)
 
     assert "RuntimeError: a fault" == heard.problems[0]
@@ -286,43 +298,33 @@ async def test_an_error_of_the_store_does_not_stop_the_sender(
 async def test_a_hook_whose_success_cannot_be_stored_is_sent_again_after_its_lease(
     store: AwayStore, sender: Sender, post: ScriptedPost, clock: Clock, heard: Heard
 ) -> None:
-    store.away = {"hook_sent"}
+    store.hooks.away = {"sent"}
     await put(store, hook_row("h1"))
     async with running(sender):
         await until(lambda: heard.problems)
-        store.away.clear()
+        store.hooks.away.clear()
         clock.turn(61)
         await until(lambda: heard.told)
 
     assert ["h1", "h1"] == post.tried
-    assert [] == await store.hooks(10)
-
-
-class StuckStore(AwayStore):
-    """Does not confirm sent hooks while it is stuck."""
-
-    is_stuck = True
-
-    async def hook_sent(self, id_: str, now: int) -> None:
-        if self.is_stuck:
-            await asyncio.Event().wait()
-        await super().hook_sent(id_, now)
+    assert [] == await store.hooks.first(10)
 
 
 async def test_a_hanging_request_frees_its_slot(clock: Clock, heard: Heard) -> None:
-    store, post = StuckStore(), ScriptedPost(held={"h0": asyncio.Event()})
+    store, post = AwayStore(), ScriptedPost(held={"h0": asyncio.Event()})
+    store.hooks.away = {"stuck"}
     await store.open()
     await put(store, *(hook_row(f"h{number}", session=f"leg-{number}") for number in range(3)))
     async with running(Sender(store, post, replace(FIXED, poll_s=0.01, slots=2, limit_s=0.5), heard, clock=clock)):
         await until(lambda: len(heard.problems) >= 2)
-        store.is_stuck = False
+        store.hooks.away.clear()
         post.held.clear()
         clock.turn(61)
         await until(lambda: [outcome for _, outcome, _ in heard.told].count("sent") == 3)
 
     assert ("h0", "again", 5.0) in heard.told
     assert "the store wrote nothing within 0.5 s" == heard.problems[0]
-    assert [] == await store.hooks(10)
+    assert [] == await store.hooks.first(10)
 
 
 async def test_an_error_in_one_try_does_not_stop_the_others(
@@ -356,7 +358,7 @@ async def test_the_shutdown_waits_for_hooks_being_sent(
         asyncio.get_running_loop().call_later(0.05, post.held["h1"].set)
 
     assert [("h1", "sent", None)] == heard.told
-    assert ["h2"] == [hook.id for hook in await store.hooks(10)]
+    assert ["h2"] == [hook.id for hook in await store.hooks.first(10)]
 
 
 async def test_the_shutdown_does_not_wait_forever_and_unsent_hooks_are_due_at_once(
@@ -367,20 +369,20 @@ async def test_the_shutdown_does_not_wait_forever_and_unsent_hooks_are_due_at_on
     async with asyncio.timeout(30), running(sender):
         await until(lambda: post.running)
 
-    assert [hook_row("h1", tries=1, problem="the server was stopped")] == await store.hooks(10)
-    assert await store.has_due_hooks(NOON_MS)
+    assert [hook_row("h1", tries=1, problem="the server was stopped")] == await store.hooks.first(10)
+    assert await store.hooks.has_due(NOON_MS)
 
 
-@pytest.mark.parametrize("how", ["faulty", "cancelled", "silent", "has_due_hooks"])
+@pytest.mark.parametrize("how", ["faulty", "cancelled", "silent", "has_due"])
 async def test_the_sender_survives_any_failed_poll(
     store: AwayStore, post: ScriptedPost, clock: Clock, heard: Heard, how: str
 ) -> None:
     sender = Sender(store, post, replace(FIXED, poll_s=0.01, claim_s=0.05), heard, clock=clock)
-    store.away.add(how)
+    store.hooks.away.add(how)
     await put(store, hook_row("h1"))
     async with running(sender), asyncio.timeout(30):
         await until(lambda: heard.problems)
-        store.away.clear()
+        store.hooks.away.clear()
         while not heard.told:  # a slow poll claimed it for a minute
             clock.turn(0.1)
             await asyncio.sleep(0.005)
@@ -388,27 +390,26 @@ async def test_the_sender_survives_any_failed_poll(
     assert [("h1", "sent", None)] == heard.told
 
 
-class BusyStore(MemoryStore):
+class BusyHooks(Hooks):
     """Another host holds all due hooks and has not stored its claim yet."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.claims = 0
+    claims = 0
 
-    async def has_due_hooks(self, now: int) -> bool:
+    async def has_due(self, now: int) -> bool:
         return True
 
-    async def claim_hooks(self, now: int, leased_until: int, limit: int) -> list[HookRow]:
+    async def claim(self, now: int, leased_until: int, limit: int) -> list[HookRow]:
         self.claims += 1
         await asyncio.sleep(0)
         return []
 
 
 async def test_hooks_claimed_by_another_host_are_not_polled_constantly(post: ScriptedPost) -> None:
-    store = BusyStore()
+    store = MemoryStore()
     await store.open()
+    busy = store.hooks = BusyHooks(store.database)
     async with running(Sender(store, post, replace(FIXED, poll_s=60))):
-        await until(lambda: store.claims)
+        await until(lambda: busy.claims)
         await asyncio.sleep(0.05)
 
-    assert 1 == store.claims
+    assert 1 == busy.claims

@@ -332,7 +332,7 @@ async def test_a_row_that_an_event_cannot_save_is_kept_as_a_failed_hook(store: S
     call = ServedCall(await service_at(store, flows))
     await call.ring()
     await call.service.event(delivery({**ENDED, "price": "much"}))
-    (hook,) = await store.hooks(9)
+    (hook,) = await store.hooks.first(9)
     assert ("save", True) == (hook.name, hook.is_parked)
     assert hook.problem.startswith("E392: ")
     assert {'reported["ended"]', 'reported["hangup"]'} == set(await rows(store, "reported"))

@@ -99,7 +99,7 @@ async def hang_up(call: ServedCall, **fields: Any) -> None:
 
 async def events(store: Store) -> list[dict[str, Any]]:
     """The event data of each unsent hook."""
-    return [orjson.loads(hook.body)["data"]["event"] for hook in await store.hooks(100)]
+    return [orjson.loads(hook.body)["data"]["event"] for hook in await store.hooks.first(100)]
 
 
 def voice_of(**details: Any) -> tuple[VoiceApi, list[str]]:
@@ -184,7 +184,7 @@ async def test_a_call_whose_flow_does_not_report_its_end_ends_too(call: ServedCa
 
     assert 1 == found.lost
     assert [] == await store.calls_of(LEG)
-    assert [] == await store.hooks(9)
+    assert [] == await store.hooks.first(9)
 
 
 async def test_a_lost_call_is_reported_as_lost(call: ServedCall, store: Store) -> None:
@@ -351,9 +351,9 @@ class AnyCall:
 
     async def send(self) -> None:
         """Send the hooks, which deletes them."""
-        for hook in await self.store.hooks(100):
+        for hook in await self.store.hooks.first(100):
             self.told.append(hook.name)
-            await self.store.hook_sent(hook.id, 0)
+            await self.store.hooks.sent(hook.id, 0)
 
 
 WEBHOOKS: Final = st.lists(

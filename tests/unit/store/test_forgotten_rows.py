@@ -155,7 +155,7 @@ async def test_a_hook_is_found_by_its_url_headers_and_body(store: Store, mention
     ]
     await store.record(webhook_row(id=mention), hooks=hooks)
     assert (len(hooks) if is_found else 0) == (await store.forget(["447700900123"])).hooks
-    assert ([] if is_found else [hook.id for hook in hooks]) == [hook.id for hook in await store.hooks(100)]
+    assert ([] if is_found else [hook.id for hook in hooks]) == [hook.id for hook in await store.hooks.first(100)]
     await store.forget(["447700900124", "497700900123"])
 
 

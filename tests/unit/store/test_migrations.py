@@ -107,7 +107,7 @@ async def test_calls_of_the_first_schema_continue(store: Store) -> None:
     await store.open_call(*new_call("leg-9"))
 
     assert moved == await store.load("leg-1")
-    assert ["h1"] == [hook.id for hook in await store.hooks(9)]
+    assert ["h1"] == [hook.id for hook in await store.hooks.first(9)]
     assert 1 == await end_call(store, "leg-3", webhook_row("café 🂡"))
     assert 1 == await end_call(store, "leg-9", webhook_row("leg-9"))
 

@@ -107,7 +107,7 @@ async def start(*writes: Coroutine[Any, Any, object]) -> list[asyncio.Task[objec
 async def test_hooks_that_hang_leave_callers_their_connections(store: Store) -> None:
     await store.open_call(*new_call("leg-0"))
     with held("hooks"):
-        hooks = [asyncio.ensure_future(store.hook_sent(f"hook-{number}", NOON_MS)) for number in range(MANY)]
+        hooks = [asyncio.ensure_future(store.hooks.sent(f"hook-{number}", NOON_MS)) for number in range(MANY)]
         await until(lambda: bool(ask(WHO_WAITS)))
         found = await asyncio.gather(*(store.load("leg-0") for _ in range(10)))
         were_done = [hook.done() for hook in hooks]
@@ -151,7 +151,7 @@ async def test_a_refused_item_leaves_no_trace_and_the_others_in_its_group_are_wr
     assert "refuses the write" in str(results[4])
     assert session == await store.load("leg-1")
     assert await store.load("huge") is None
-    assert ["h2"] == [hook.id for hook in await store.hooks(9)]
+    assert ["h2"] == [hook.id for hook in await store.hooks.first(9)]
     assert ((0, ""), (0, "last")) == await store.statuses("leg-1", 0)
 
 
@@ -363,8 +363,8 @@ async def test_a_hook_after_one_that_another_host_just_sent_is_never_skipped(sto
 
     async def send(host: Store) -> None:
         while len(sent) < 120:
-            for hook in await host.claim_hooks(NOON_MS, NOON_MS + 1, 5):
-                await host.hook_sent(hook.id, NOON_MS)
+            for hook in await host.hooks.claim(NOON_MS, NOON_MS + 1, 5):
+                await host.hooks.sent(hook.id, NOON_MS)
                 sent.append(hook.id)
 
     async with asyncio.timeout(30):
@@ -376,7 +376,7 @@ async def test_a_hook_after_one_that_another_host_just_sent_is_never_skipped(sto
 async def test_two_hosts_never_claim_the_same_hook(store: Store, other_host: Store) -> None:
     for number in range(40):
         await store.record(webhook_row(""), hooks=[hook_row(f"h{number}", session=f"s{number}")])
-    claims = [host.claim_hooks(NOON_MS, NOON_MS + 9, 5) for _ in range(6) for host in (store, other_host)]
+    claims = [host.hooks.claim(NOON_MS, NOON_MS + 9, 5) for _ in range(6) for host in (store, other_host)]
     found = [hook.id for hooks in await asyncio.gather(*claims) for hook in hooks]
 
     assert len(found) == len(set(found))

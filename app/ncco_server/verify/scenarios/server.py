@@ -294,8 +294,8 @@ class CallStore(Store):
             await self.take_hooks()
 
     async def take_hooks(self) -> None:
-        for row in await self.hooks(_MOST_HOOKS):
-            await self.hook_sent(row.id, row.created_at)
+        for row in await self.hooks.first(_MOST_HOOKS):
+            await self.hooks.sent(row.id, row.created_at)
             self.sent.append(row)
 
 

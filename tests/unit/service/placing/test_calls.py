@@ -379,10 +379,10 @@ async def send_hooks(world: World) -> list[Verdict]:
     """Send every waiting hook twice, because the first reply may be lost."""
     send = places_calls(world.service)
     verdicts = []
-    for hook in await world.store.hooks(100):
+    for hook in await world.store.hooks.first(100):
         await send(hook, world.now)
         verdicts.append(await send(hook, world.now))
-        await world.store.hook_sent(hook.id, world.clock.ms)
+        await world.store.hooks.sent(hook.id, world.clock.ms)
     return verdicts
 
 

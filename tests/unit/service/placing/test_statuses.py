@@ -76,9 +76,9 @@ class Attempts:
         world.clock.ms += 660_000
         assert [] == list(await world.placer.claim(1))
         names = []
-        for hook in await world.store.hooks(9):
+        for hook in await world.store.hooks.first(9):
             names.append(hook.name)
-            await world.store.hook_sent(hook.id, world.clock.ms)
+            await world.store.hooks.sent(hook.id, world.clock.ms)
         (first,) = await world.attempts(row.id)
         known = await world.known(row.id)
         if known.state == "waiting":
