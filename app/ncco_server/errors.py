@@ -68,10 +68,15 @@ class RenderError(AppError):
         code: the rule that was broken, e.g. `E304`.
         where: `file:line:column` of the flow line that uses the value; "" if unknown.
         reads: the names and sensitive fields (`name.field`) whose values the message may quote; None if unknown.
+        cure: what to write instead, which the text of the error ends with; "" if unknown.
     """
 
-    def __init__(self, code: str, message: str, where: str = "", reads: frozenset[str] | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, where: str = "", reads: frozenset[str] | None = None, cure: str = ""
+    ) -> None:
+        message = f"{message}: {cure}" if cure else message
         super().__init__(f"{where}: {message}" if where else message)
+        self.cure = cure
         self.code = code
         self.message = message
         self.where = where

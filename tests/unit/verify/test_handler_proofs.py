@@ -119,7 +119,7 @@ def test_an_issue_of_a_line_that_always_fails_says_what_it_raises() -> None:
     (issue,) = project_of(code_of(DEFECTS["a name that does not exist"])).issues
 
     assert "the handler raised NameError: name 'nmae' is not defined" == issue.message
-    assert "correct this line" == issue.cure
+    assert "write `name`" == issue.cure
 
 
 def test_a_handler_that_is_not_async_fails_in_every_call() -> None:

@@ -107,7 +107,10 @@ def read_answering(endpoint: Map, reader: Resolver) -> tuple[Map, Runs | None]:
     if isinstance(entry.value, Text):
         name = entry.value.value
         form = "run" if name in reader.flows or "/" not in name else "url"
-        reader.report("E201", entry.value.place, "`onAnswer` is a text", f"write `onAnswer: {{{form}: {name}}}`")
+        signature = reader.flows.get(name)
+        needed = [param for param, each in signature.params.items() if each.is_required] if signature else []
+        given = f", with: {{{', '.join(f'{param}: ..' for param in needed)}}}" if needed else ""
+        reader.report("E201", entry.value.place, "`onAnswer` is a text", f"write `onAnswer: {{{form}: {name}{given}}}`")
         return endpoint.without(ON_ANSWER), None
     if not isinstance(entry.value, Map) or not _FLOW_KEYS & set(entry.value.keys()):
         return endpoint, None

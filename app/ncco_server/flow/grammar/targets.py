@@ -22,11 +22,11 @@ from ncco_server.flow.grammar.variables import guess_type, warn_of_flags
 from ncco_server.flow.issues import Fix, did_you_mean, write_one_of
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.paths import has_path
-from ncco_server.flow.scope import RESERVED, Param, Variable
+from ncco_server.flow.scope import RESERVED, Param, Signature, Variable
 from ncco_server.flow.templates.syntax import FOREIGN
 from ncco_server.flow.templates.values import Value
 from ncco_server.suggest import nearest
-from ncco_server.value_types import Word
+from ncco_server.value_types import ANY, Word
 
 _NODE_TYPES: Mapping[str, type[Node]] = {"list": Seq, "map": Map}
 _TEXTS_ONLY = JsonField("kept", texts_only=True)
@@ -308,10 +308,19 @@ def read_run(name: Text, given: Node | None, reader: Resolver, *, comes_back: bo
             else None
         )
         reader.unknown("E272", name, sorted(reader.flows), f'there is no flow "{name.value}"', cure)
-    if signature is None or not signature.is_whole:
+    if signature is None:
         return Runs(name.value, (), comes_back)
+    if not signature.is_whole:
+        signature = any_flow(name.value, given, name.place)
     owner = ("flow", name.value)
     return Runs(name.value, read_given(given, signature.params, owner, name.place, reader), comes_back)
+
+
+def any_flow(name: str, given: Node | None, place: Place) -> Signature:
+    """A flow that takes whatever it is given, in place of one that could not be read."""
+    names = [entry.key.value for entry in given.entries] if isinstance(given, Map) else []
+    params = {each: Param(Variable(each, ANY, None, place), is_required=False) for each in names}
+    return Signature(name, place, params, is_placed=True)
 
 
 def _check_outcome(name: Text, reader: Resolver) -> None:

@@ -27,6 +27,8 @@ TYPE: Final[JsonSchema] = {"anyOf": [one_of(TYPES), {"type": ["array", "object"]
 _SUM: Final = re.compile(r"[+-] *[0-9]+ *\}\}$")
 _ENUM: Final = re.compile(r"(?:enum|Enum|Literal|oneof|one_of|choice)\s*[(\[{](.+)[)\]}]")
 _OPTIONAL: Final = re.compile(r"(\w+)\?|(?:Optional|optional|Maybe)\[(\w+)\]")
+_LISTED: Final = re.compile(r"(\w+)\[\]|(?i:list|array|sequence) *(?:[\[<(]|of )(\w+)[\]>)]?")
+_CLASS: Final = re.compile(r"<class '(?:\w+\.)*(\w+)'>")
 _ABSENT: Final = ("null", "None", "none", "nil", "undefined")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 
@@ -45,6 +47,13 @@ def _optional_type(text: str) -> str:
     bare = next(filter(None, found.groups()), "") if found else ""
     if len(parts) == 2 and not {*_ABSENT}.isdisjoint(parts):
         bare = next((part for part in parts if part not in _ABSENT), "")
+    return bare if bare in TYPES else ""
+
+
+def listed_type(text: str) -> str:
+    """`number` for `number[]`, `List<number>` and `array of number`; "" for other texts."""
+    found = _LISTED.fullmatch(text)
+    bare = next(filter(None, found.groups()), "") if found else ""
     return bare if bare in TYPES else ""
 
 
@@ -69,9 +78,15 @@ def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
         return TYPES[text.value].with_zone(reader.zone) if text else None
     message = f'there is no type "{text.value}"'
     cure: str | Fix | None = None
+    if in_python := _CLASS.fullmatch(text.value):
+        name = in_python[1]
+        message = f"{name} is a type of Python"
+        cure = f'write "{name if name in TYPES else meaning_of(name, HINTS["type"]) or "text"}"'
     if meant := meaning_of(text.value, HINTS["type"]):
         cure = Fix(f"write `{meant}`", "word", meant) if meant in TYPES else f"write `{meant}`"
-    if words := _allowed_words(text.value):
+    if listed_type(text.value):
+        cure = Fix("write `list`", "characters", "list")
+    elif words := _allowed_words(text.value):
         written = f"[{', '.join(words)}]"
         cure = Fix(f"write a list: {written}", "characters", written)
     elif optional := _optional_type(text.value):
@@ -84,6 +99,7 @@ class Declaration(MapForm):
     """A variable or a param that is described by a map."""
 
     is_named: ClassVar = True
+    hints: ClassVar = HINTS["declaration"]
     cures: ClassVar = {"type": Fix("write `type: text`", "add", "type: text")}
 
     type: Annotated[Kind | None, Notation(read_type, TYPE)] = None

@@ -550,7 +550,7 @@ class Call:
         """
         played = [*_prompt(talk), *([{"stream": stream}] if stream is not None else []), *_pasted(ncco)]
         called = Called(until, arguments)
-        held = HeldFunction(re.sub(r"\W", "", called.name.rpartition(".")[2]), called, limit_ms)
+        held = HeldFunction(re.sub(r"\W", "", called.name.rpartition(".")[2]), called, _limit(limit_ms))
         words = {
             "lookup": held.name,
             "hold": {"until": f"{held.name}.{READY}", "up_to": f"{up_to_s}s"},
@@ -734,9 +734,8 @@ class Call:
             options: see `AskOptions`. An entry of another length counts as `nomatch`.
         """
         effect = _asked(text, options, "digits", "speech", "sensitive")
-        number = f"{digits[0]}..{digits[1]}" if isinstance(digits, tuple) else digits
         least = effect.words.pop("min_confidence", None)
-        wanted = _options(digits=number, speech="any" if speech else None, min_confidence=least)
+        wanted = _options(digits=_digits(digits), speech="any" if speech else None, min_confidence=least)
         effect.words |= {"collect": {"into": SECRET if sensitive else HEARD, **wanted}, "goto": NEXT}
         if sensitive:
             effect.result = lambda token: None if token is None else Secret(token, self._known)
@@ -857,7 +856,7 @@ class Call:
             raise TypeError(f"`call.run` calls the function itself: write `call.run({name}, ..)`, not `{name}(..)`")
         called = Called(function, arguments)
         return self._make(
-            HandlerEffect("run", function=called, limit_ms=limit_ms, name=called.name, result=called.restored)
+            HandlerEffect("run", function=called, limit_ms=_limit(limit_ms), name=called.name, result=called.restored)
         )
 
 
@@ -895,6 +894,8 @@ def _member(given: Iterable[Any]) -> Callable[[Any], Any]:
 
 
 def _choice(given: Choice) -> dict[str, Any]:
+    if not isinstance(given, Choice):
+        raise WrongArgument(f"a choice is {given!r}", 'write `Choice(dtmf=1, speech=["yes"])`')
     words: dict[str, Any] = {}
     if given.dtmf or given.dtmf == 0:
         words["dtmf"] = given.dtmf
@@ -902,6 +903,30 @@ def _choice(given: Choice) -> dict[str, Any]:
         words["speech"] = given.speech
     words["goto"] = NEXT
     return words
+
+
+def _digits(given: object) -> Any:
+    match given:
+        case None | int() | str() if not isinstance(given, str) or given.isdigit():
+            return given
+        case (int() as least, int() as most):
+            return f"{least}..{most}"
+        case _:
+            raise WrongArgument(f"`digits` is {given!r}", "write a number, or the fewest and the most: (6, 8)")
+
+
+def _limit(limit_ms: int) -> int:
+    if not 50 <= limit_ms <= 3500:
+        raise WrongArgument(f"`limit_ms` is {limit_ms}", "write 50 to 3500")
+    return limit_ms
+
+
+class WrongArgument(TypeError):
+    """An argument of a method cannot have this value; `cure` says what to write instead."""
+
+    def __init__(self, message: str, cure: str) -> None:
+        super().__init__(f"{message}: {cure}")
+        self.cure = cure
 
 
 class UnknownOption(TypeError):

@@ -24,6 +24,7 @@ class WrittenArguments:
         tree = ast.parse(text)
         self._constants = dict(_constants(tree))
         self._found = dict(_arguments(tree, function))
+        self._found |= dict(_params(tree, function))
 
     def placed(self, node: Map) -> Map:
         """The node of a flow, with the place of each argument. What is no argument keeps its place."""
@@ -66,6 +67,21 @@ class WrittenArguments:
         column = len(line[: code.col_offset].decode())
         end = code.end_col_offset if code.end_lineno == code.lineno else None
         return Place(self._path, code.lineno, column + 1, max(1, len(line[:end].decode()) - column))
+
+
+def _params(tree: ast.Module, function: str) -> Iterator[tuple[str, ast.keyword]]:
+    """The arguments after the call, each with its default."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == function:
+            each = [*node.args.posonlyargs, *node.args.args]
+            given = [*[None] * (len(each) - len(node.args.defaults)), *node.args.defaults]
+            pairs = [*zip(each, given, strict=True), *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)][1:]
+            keys: list[ast.expr | None] = [ast.copy_location(ast.Constant(arg.arg), arg) for arg, _ in pairs]
+            values = [default or arg.annotation or ast.copy_location(ast.Constant(""), arg) for arg, default in pairs]
+            yield (
+                "params",
+                ast.copy_location(ast.keyword("params", ast.copy_location(ast.Dict(keys, values), node)), node),
+            )
 
 
 def _constants(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:

@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from types import CodeType
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, get_args
 
-from ncco_server.flow.handlers.api import Call
+from ncco_server.flow.handlers.api import Call, Detection, DialOutcome
+from ncco_server.suggest import nearest
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -44,8 +45,11 @@ _CHANGES: Final = frozenset(
 _BRACED: Final = re.compile(r"\{([^\W\d]\w*)(?:\.\w+|\[[^\]{}]*\])*\}")
 _SAYING: Final = frozenset({"talk", "choose", "collect"})
 """The methods of a call whose first argument is said."""
-_FINITE: Final = frozenset({"choose", "connect", "run_flow"})
+_FINITE: Final = frozenset({"choose", "connect", "hold", "run_flow"})
 """The methods of a call whose results are all tried."""
+_DIALLED: Final = frozenset({*get_args(DialOutcome), *get_args(Detection)})
+_HELD: Final = frozenset({"ready", "too_long"})
+_ANY_TEXT: Final = frozenset[str]()
 _IMMEDIATE: Final = frozenset({"hours", "random", "spoken"})
 """The methods of a call that need no `await`."""
 _TO_FLOWS: Final = frozenset({"run_flow", "goto"})
@@ -61,6 +65,13 @@ class Remark(NamedTuple):
     line: int
     message: str
     cure: str | None = None
+
+
+class Misuse(NamedTuple):
+    """A method of the call that does not fit its arguments, and those that it does not have."""
+
+    method: str
+    unknown: Sequence[str]
 
 
 class HandlerCode:
@@ -158,28 +169,57 @@ class HandlerCode:
 
     @cached_property
     def _given(self) -> Mapping[str, Sequence[ast.expr]]:
-        """What the file gives each name, if nothing else can give it a value."""
-        found: dict[str, list[ast.expr]] = {}
-        stored = Counter[str]()
-        for node in ast.walk(self._tree):
+        return _given_in(self._tree)
+
+    def _results_of(
+        self, expression: ast.expr, given: Mapping[str, Sequence[ast.expr]], seen: Set[str] = frozenset()
+    ) -> Set[str] | None:
+        """The texts that a wait can give, or `_ANY_TEXT`; None for what may be no wait."""
+        match expression:
+            case ast.Await(value=ast.Call(func=ast.Attribute(value=ast.Call() as asked, attr="or_raise"))):
+                return self._results_of(ast.Await(asked), given, seen)
+            case ast.Await(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method), args=args)) if (
+                name in self._calls
+            ):
+                pass
+            case ast.Name(id=name) if name not in seen and name in given:
+                found = [self._results_of(each, given, {*seen, name}) for each in given[name]]
+                known = [each for each in found if each is not None]
+                return None if len(known) < len(found) else _ANY_TEXT.union(*known) if all(known) else _ANY_TEXT
+            case _:
+                return None
+        match method, args:
+            case "choose", [_, ast.Dict(keys=keys), *_]:
+                names = [each.value for each in keys if isinstance(each, ast.Constant)]
+                return frozenset(map(str, names)) if len(names) == len(keys) else _ANY_TEXT
+            case "hold", _:
+                return _HELD
+            case "connect", _:
+                return _DIALLED
+            case (("choose" | "collect" | "run_flow"), _):
+                return _ANY_TEXT
+            case _:
+                return None
+
+    @cached_property
+    def _calls(self) -> frozenset[str]:
+        return frozenset(function.args.args[0].arg for function in self.replayed if function.args.args)
+
+    def _never_equal(self, function: Function) -> Iterator[Remark]:
+        """Comparisons of what a caller did, or what came of a dial, with something else."""
+        given = _given_in(function)
+        for node in ast.walk(function):
             match node:
-                case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                    found.setdefault(name, []).append(value)
-                case (
-                    ast.For(target=ast.Name(id=name), iter=value)
-                    | ast.comprehension(target=ast.Name(id=name), iter=value)
-                    | ast.NamedExpr(target=ast.Name(id=name), value=value)
-                ):
-                    found.setdefault(name, []).append(value)
-                case ast.arg(arg=name) | ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
-                    stored[name] += 1
-                case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
-                    stored[name] += 1
-                case ast.Name(id=name, ctx=ast.Store()):
-                    stored[name] += 1
+                case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Constant(value=str() | int() as const)]):
+                    results = self._results_of(left, given)
                 case _:
-                    pass
-        return {name: values for name, values in found.items() if stored[name] == len(values)}
+                    continue
+            if results is None or (isinstance(const, str) and (not results or const in results)):
+                continue
+            near = nearest(str(const), results)
+            known = f"it is one of: {', '.join(sorted(results))}" if results else f'it is a text, such as "{const}"'
+            cure = f'did you mean "{near}"?' if near else known
+            yield Remark("W704", node.lineno, f"this is never {const!r}", cure)
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -291,6 +331,7 @@ class HandlerCode:
                 *self._changes(function),
                 *self._not_awaited(function),
                 *_without_f(function),
+                *self._never_equal(function),
             ):
                 is_certain = remark.line in forgotten or dropped
                 code = "E706" if remark.code == "W706" and is_certain else remark.code
@@ -328,28 +369,34 @@ class HandlerCode:
             case NameError(name=str(name)):
                 return name not in frame.f_code.co_freevars and not self._may_be_global(name)
             case TypeError():
-                return self._never_fits(trace.tb_lineno)
+                return self.misused(error) is not None
             case _:
                 return False
 
-    def _never_fits(self, line: int) -> bool:
-        """Whether the line calls a method of the call with other arguments than it has."""
-        calls = {function.args.args[0].arg for function in self.replayed if function.args.args}
+    def misused(self, error: BaseException) -> Misuse | None:
+        """Return the method of the call that has raised this because it does not have such arguments."""
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        if trace is None or trace.tb_frame.f_code.co_filename != self.file:
+            return None
+        line = trace.tb_lineno
         for node in ast.walk(self._tree):
             match node:
                 case ast.Call(
                     func=ast.Attribute(value=ast.Name(id=name), attr=method), args=args, keywords=keywords, lineno=at
-                ) if at == line and name in calls and callable(getattr(Call, method, None)):
+                ) if at == line and name in self._calls and callable(getattr(Call, method, None)):
                     is_known = all(each.arg is not None for each in keywords)
                     named = {str(each.arg): each for each in keywords}
+                    signature = inspect.signature(getattr(Call, method))
                     if is_known and not any(isinstance(each, ast.Starred) for each in args):
                         try:
-                            inspect.signature(getattr(Call, method)).bind(None, *args, **named)
+                            signature.bind(None, *args, **named)
                         except TypeError:
-                            return True
+                            return Misuse(method, [each for each in named if each not in signature.parameters])
                 case _:
                     pass
-        return False
+        return None
 
     def _may_be_global(self, name: str) -> bool:
         """Whether some code of the file makes this name, even if it was not run."""
@@ -515,6 +562,31 @@ class HandlerCode:
         for function in self.replayed:
             unsure = _unsure_in(function)
             yield from _never_run(function.body, run, unsure)
+
+
+def _given_in(tree: ast.AST) -> Mapping[str, Sequence[ast.expr]]:
+    """What the file or function gives each name, if nothing else in it can give it a value."""
+    found: dict[str, list[ast.expr]] = {}
+    stored = Counter[str]()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                found.setdefault(name, []).append(value)
+            case (
+                ast.For(target=ast.Name(id=name), iter=value)
+                | ast.comprehension(target=ast.Name(id=name), iter=value)
+                | ast.NamedExpr(target=ast.Name(id=name), value=value)
+            ):
+                found.setdefault(name, []).append(value)
+            case ast.arg(arg=name) | ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+                stored[name] += 1
+            case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+                stored[name] += 1
+            case ast.Name(id=name, ctx=ast.Store()):
+                stored[name] += 1
+            case _:
+                pass
+    return {name: values for name, values in found.items() if stored[name] == len(values)}
 
 
 def _constant(node: ast.AST) -> Sequence[str | int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import re
 import sys
 import traceback
 import typing
@@ -140,6 +141,22 @@ class HandlerFile(NamedTuple):
 
 _IMPORTS: Final = "install it, or put the module beside the flows folder: `from crm import ..` finds crm.py there"
 _NO_HANDLER: Final = "decorate one, or take the file out of NCCO_PYTHON_FLOWS: what handlers import need not be listed"
+_NOT_PYTHON: Final = tuple(
+    (re.compile(pattern), cure)
+    for pattern, cure in {
+        r"\.from\b": "write `.from_`: Python reserves `from`",
+        r"\bfrom *=": "write `from_=`: Python reserves `from`",
+        "&&": "write `and`",
+        r"\|\|": "write `or`",
+        "[!=]==": "write `==` or `!=`",
+        r"!(?!=)": "write `not`",
+        r"\?\??": "write `a if test else b`, or `a or b`",
+        r"\belse +if\b": "write `elif`",
+        r"\bcatch\b": "write `except`",
+        r"\bawait\b": "write `async def` for the function that this is in",
+    }.items()
+)
+"""Signs and words of other languages where Python cannot read on, and what to write instead."""
 _is_running: ContextVar[bool] = ContextVar("handler file runs", default=False)
 
 
@@ -159,9 +176,8 @@ def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) ->
         code = compile(text, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
-        return _without_handler(
-            Place(path, line, column), f"this is not Python: {getattr(error, 'msg', None) or error}"
-        )
+        message = f"this is not Python: {getattr(error, 'msg', None) or error}"
+        return _without_handler(Place(path, line, column), message, _syntax_cure(text, line, column))
     module = ModuleType(f"ncco_server_handlers_{hashlib.sha256((path + text).encode()).hexdigest()[:16]}")
     module.__file__ = path
     module.__package__ = ".".join(PurePosixPath(path).parts[1:-1])
@@ -181,8 +197,10 @@ def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) ->
     except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
         own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
         line = own[-1].lineno or 1 if own else 1
+        written = "".join(text.splitlines()[line - 1 : line])
+        place = Place(path, line, len(written) - len(written.lstrip()) + 1)
         cure = _IMPORTS if isinstance(error, ImportError) else None
-        return _without_handler(Place(path, line, 1), f"this line raised {type(error).__name__}: {error}", cure)
+        return _without_handler(place, f"this line raised {type(error).__name__}: {error}", cure)
     made = {id(each): each for each in vars(module).values() if isinstance(each, CallFlow) and each.file == path}
     handlers = sorted(made.values(), key=lambda each: each.line)
     if not handlers:
@@ -193,6 +211,13 @@ def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) ->
         message = f'"{others[0].name}" is the second handler of this file'
         return _without_handler(Place(path, others[0].line, 1), message, "write it in a file of its own")
     return HandlerFile(handler, _node(handler, path, text), constants(code), [], text)
+
+
+def _syntax_cure(text: str, line: int, column: int) -> str | None:
+    """What to write instead of another language's sign or word at this place, or a reserved word."""
+    written = "".join(text.splitlines()[line - 1 : line])
+    near = ((each, cure) for pattern, cure in _NOT_PYTHON for each in pattern.finditer(written))
+    return next((cure for each, cure in near if each.start() - 1 <= column - 1 <= each.end() + 1), None)
 
 
 def _refuse_to_ask(prompt: object = "") -> str:

@@ -279,7 +279,9 @@ def _raise_first(reader: Resolver) -> None:
     """Raise RenderError for the first error that was reported."""
     issue = next((issue for issue in reader.issues if issue.is_error), None)
     if issue is not None:
-        raise RenderError(issue.code, f"{issue.message}: {issue.cure}", str(issue.place), frozenset())
+        meant = issue.quick_fix.text if issue.quick_fix is not None else ""
+        cure = f"write {meant.title()}" if meant in ("true", "false") else issue.cure
+        raise RenderError(issue.code, issue.message, str(issue.place), frozenset(), cure)
 
 
 def as_bytes(said: Any) -> bytes:

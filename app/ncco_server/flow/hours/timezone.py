@@ -39,6 +39,8 @@ def zone_written_in(*files: Map) -> str:
     own = [zone for file in files if (zone := _zone_under(file))]
     hours = [each for file in files if isinstance(each := file.get("hours"), Map)]
     calendars = {zone for each in hours for entry in each.entries if (zone := _zone_under(entry.value))}
+    if not own and not calendars and any(file.get("timezone") for file in files):
+        return "UTC"  # it is unknown, which is reported
     return own[0] if own else calendars.pop() if len(calendars) == 1 else ""
 
 

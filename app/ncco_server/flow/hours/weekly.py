@@ -78,6 +78,16 @@ def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
     pieces = list(_texts_of(node, what, reader))
     if [text for text, _ in pieces] == [CLOSED]:
         return ()
+    wrong = [(text, place) for text, place in pieces if not _is_span(text)]
+    meant = [_meant_span(text) for text, _ in wrong]
+    if len(wrong) > 1 and len({place.line for _, place in pieces}) == 1:
+        first, last = wrong[0][1], wrong[-1][1]
+        place = first._replace(length=last.column + last.length - first.column)
+        shown = ", ".join(text for text, _ in wrong)
+        written = ", ".join(meant) if all(meant) and isinstance(node, Text) and len(wrong) == len(pieces) else ""
+        fix = Fix(f"write {written}", "characters", written) if written else f"write {_EXAMPLE}"
+        reader.report("E501", place, f'{what}: "{shown}" is not a range of hours', fix)
+        return None
     read = [(_read_span(text, place, what, reader), place) for text, place in pieces]
     spans = [(span, place) for span, place in read if span is not None]
     _check_overlaps(spans, what, reader)
@@ -111,7 +121,11 @@ def meant_hours(text: str) -> str:
 
 def is_hours(text: str) -> bool:
     pieces = [piece.strip() for piece in text.split(",")]
-    return pieces == [CLOSED] or all(_SPAN.fullmatch(piece) and _span_of(piece) for piece in pieces)
+    return pieces == [CLOSED] or all(map(_is_span, pieces))
+
+
+def _is_span(text: str) -> bool:
+    return _SPAN.fullmatch(text) is not None and _span_of(text) is not None
 
 
 def shown_days(days: Iterable[int]) -> str:
@@ -215,7 +229,7 @@ def _texts_of(node: Node, what: str, reader: Reader) -> Iterator[tuple[str, Plac
 
 def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | None:
     span = _span_of(text)
-    if span is None or not _SPAN.fullmatch(text):
+    if span is None or not _is_span(text):
         written = _meant_span(text)
         cure = Fix(f"write {written}", "characters", written) if written else f"write {_EXAMPLE}"
         reader.report("E501", place, f'{what}: "{text}" is not a range of hours', cure)

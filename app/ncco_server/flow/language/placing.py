@@ -17,14 +17,13 @@ from ncco_server.flow.grammar.forms import Duration, Notation
 from ncco_server.flow.grammar.json_schema import TEXT
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Resolver
-from ncco_server.flow.grammar.targets import FlowName, GivenParams, read_given
+from ncco_server.flow.grammar.targets import FlowName, GivenParams, any_flow, read_given
 from ncco_server.flow.grammar.values import leaves
 from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.outgoing import plain_json
-from ncco_server.flow.nodes import Map, Node, Place
-from ncco_server.flow.scope import Param, Signature, Variable
+from ncco_server.flow.nodes import Node
 from ncco_server.flow.templates.values import Value
-from ncco_server.value_types import ANY, TYPES, Kind, PlainText
+from ncco_server.value_types import TYPES, Kind, PlainText
 
 
 class Moment(PlainText):
@@ -121,26 +120,18 @@ def _read_placing(node: Node, what: str, reader: Resolver) -> Placing | None:
     name = words.flow.value
     place = words.flow.place
     signature = reader.flows.get(name)
-    if signature is None and not reader.has_all_flows:
-        signature = _any_flow(name, words.given, place)
+    if (signature is None and not reader.has_all_flows) or (signature is not None and not signature.is_whole):
+        signature = any_flow(name, words.given, place)
     if signature is None:
         reader.unknown("E272", words.flow, sorted(reader.flows), f'there is no flow "{name}"')
         return None
-    given: tuple[Assignment, ...] = ()
-    if signature.is_whole:
-        if not signature.is_placed:
-            reader.report("E587", place, f'the flow "{name}" has no `outbound`')
-        given = read_given(words.given, signature.params, ("flow", name), place, reader)
-        for assignment in given:
-            if signature.params[assignment.name].variable.sensitive:  # E226 refuses the others
-                _refuse_secrets(assignment.value, reader)
+    if not signature.is_placed:
+        reader.report("E587", place, f'the flow "{name}" has no `outbound`')
+    given = read_given(words.given, signature.params, ("flow", name), place, reader)
+    for assignment in given:
+        if signature.params[assignment.name].variable.sensitive:  # E226 refuses the others
+            _refuse_secrets(assignment.value, reader)
     return Placing(name, words.to, given, words.moment, words.after)
-
-
-def _any_flow(name: str, given: Node | None, place: Place) -> Signature:
-    names = [entry.key.value for entry in given.entries] if isinstance(given, Map) else []
-    params = {each: Param(Variable(each, ANY, None, place), is_required=False) for each in names}
-    return Signature(name, place, params, is_placed=True)
 
 
 PlacedFlow: TypeAlias = Annotated[Placing, Notation(_read_placing, PlaceWords.json_schema())]

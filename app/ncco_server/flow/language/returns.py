@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from ncco_server.flow.grammar.reader import Fields, Reader, Resolver, has_braces
-from ncco_server.flow.grammar.variables import optional_type, read_type
+from ncco_server.flow.grammar.variables import listed_type, optional_type, read_type
 from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.outgoing import JSON, plain_json
 from ncco_server.flow.nodes import Map, Node, Seq, Text
@@ -231,6 +231,10 @@ def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Re
         return replace(TYPES[OPTIONAL[node.value]].with_zone(reader.zone), may_be_empty=True)
     if isinstance(node, Text) and (meant := optional_type(node.value)) in OPTIONAL:
         reader.report("E203", node.place, f'there is no type "{node.value}"', Fix(f"write `{meant}`", "word", meant))
+        return None
+    if isinstance(node, Text) and (meant := listed_type(node.value)):
+        cure = Fix(f"write `[{meant}]`", "characters", f"[{meant}]")
+        reader.report("E203", node.place, f'there is no type "{node.value}"', cure)
         return None
     return read_type(node, what, reader)
 

@@ -22,7 +22,7 @@ from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.lookups import AskedLookup, LookupDefinition
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.language.tables import Key, TableDefinition, TableName, fits, key_hints, named_table, read_key
-from ncco_server.flow.nodes import Entry, Node, Place
+from ncco_server.flow.nodes import Entry, Node, Place, Text
 from ncco_server.flow.paths import has_path
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Value
@@ -161,7 +161,8 @@ def _read_values(
 ) -> tuple[Assignment, ...]:
     node = words.written.get(word)
     table = words.table
-    sample = next(iter(columns), "name")
+    named = node.value if isinstance(node, Text) and node.value in columns else ""
+    sample = named or next(iter(columns), "name")
     entries = reader.entries(node, f"`{word}`", f"write `{word}: {{{sample}: ..}}`")
     for key in (entry.key for entry in entries if entry.key.value not in columns):
         if key.value in table.key:

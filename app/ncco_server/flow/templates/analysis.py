@@ -186,7 +186,8 @@ class Analysis(Walk):
             if is_heard or (not is_setting and self._contexts.is_sent):
                 place = "spoken" if is_heard else "sent unmasked and stored with the call"
                 message = f"{self.check.shown(node)} would be {place}; it is {unspoken[name]}"
-                self.check.report("E330" if is_setting else "E331", node, message)
+                cure = "leave it out; or, for a param of a placed call, add `spoken: true` to it" if is_heard else None
+                self.check.report("E330" if is_setting else "E331", node, message, None if is_setting else cure)
                 return False
         return True
 

@@ -168,10 +168,14 @@ class Checker(NodeVisitor):
     def visit_Call(self, node: nodes.Call) -> None:
         of = node.node
         name = of.attr if isinstance(of, nodes.Getattr) else getattr(of, "name", "")
-        value = self.shown(of.node) if isinstance(of, nodes.Getattr) else "the value"
+        owner = of.node if isinstance(of, nodes.Getattr) else next(iter(node.args), None)
+        value = "the value" if owner is None else self.shown(owner)
         cure = FOREIGN.filters.get(name, "functions are not available; use a filter: `| length`, `| upper`, ...")
-        if name in FOREIGN.calls:
-            cure = f"write {value} | {FOREIGN.calls[name]}"
+        if isinstance(of, nodes.Getattr) and name in FOREIGN.additions:
+            added = FOREIGN.additions[name].format(self.shown(node.args[0]) if node.args else "..")
+            cure = f"write {value} + {added}"
+        elif name in FOREIGN.calls or name in FILTERS:
+            cure = f"write {value} | {FOREIGN.calls.get(name, name)}"
         elif not node.args and ((isinstance(of, nodes.Name) and name in self.scope) or self._is_field(of)):
             cure = f"write {self.shown(of)}, without brackets"
         elif isinstance(of, nodes.Getattr) and (type_ := known_type(self.scope, of.node)) and type_.is_timed:

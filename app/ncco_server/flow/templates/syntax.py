@@ -42,6 +42,7 @@ class ForeignSyntax:
     words: Mapping[str, str]
     literals: Mapping[str, str]
     calls: Mapping[str, str]
+    additions: Mapping[str, str]
     filters: Mapping[str, str]
     names: Mapping[str, str]
     fields: Mapping[str, str]

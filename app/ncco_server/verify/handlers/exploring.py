@@ -373,7 +373,9 @@ class _Exploration:
                 why = f": {raised}" if raised is not None and error.code == "R110" and str(raised) else ""
                 after = f", after {', '.join(run.because)}" if run.because else ""
                 is_certain = self.code.always_raises(raised) if raised is not None else not playback.has_begun
-                failed = FailedRun(error.code, str(error), error.where, caller, is_certain, cure_of(raised))
+                cure = cure_of(raised, self.code) or error.cure or None
+                message = str(error).removesuffix(f": {error.cure}") if error.cure else str(error)
+                failed = FailedRun(error.code, message, error.where, caller, is_certain, cure)
                 self.failures.setdefault(failed, why if is_certain else f"{why}{after}")
                 continue
             finally:
@@ -615,11 +617,13 @@ def explore(
     if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
         remarks = [issue_of(remark, file) for remark in found.remarks()]
         without_await = {each.place.line for each in remarks if each.code == WITHOUT_AWAIT[0]}
+        outside = {each.place.line for each in remarks if each.code == "W705"}
         failures = ((failure, _issue_of(failure)) for failure in found.failures)
         issues.extend(
             issue
             for failure, issue in failures
-            if not without_await or (failure.is_certain and issue.place.line not in without_await)
+            if (not without_await or (failure.is_certain and issue.place.line not in without_await))
+            and not (issue.code == "W703" and issue.place.line in outside)
         )
         issues.extend(remarks)
     issues.extend(maker.warnings)
@@ -680,8 +684,10 @@ class ExploredSteps:
 
     @property
     def failures(self) -> tuple[FailedRun, ...]:
-        """For each line, the errors of the most usual caller who has one."""
+        """For each line, the errors of the most usual caller who has one; none if a column has an unknown type."""
         callers = list(_CALLERS)
+        if any(type_.name == "any" for each in self.functions.values() for type_ in each.returns.fields.values()):
+            return ()
         detailed = [each._replace(message=each.message + why) for each, why in self._explored.failures.items()]
         found = sorted(detailed, key=lambda each: callers.index(each.caller))
         first = {each.where: each.caller for each in reversed(found)}
@@ -695,7 +701,8 @@ class ExploredSteps:
         dropped = self._explored.dropped or self._explored.written
         found = list(self._exploration.code.remarks(self._explored.forgotten, dropped))
         yield from found
-        if self.is_whole and not self.failures and not any(each.code in WITHOUT_AWAIT for each in found):
+        ends_early = any(each.code in (*WITHOUT_AWAIT, "W704") for each in found)
+        if self.is_whole and not self._explored.failures and not ends_early:
             for line in self._exploration.code.never_run(self._explored.tracer.lines):
                 yield Remark("W704", line, "no outcome of a wait leads to this line")
 

@@ -31,6 +31,7 @@ _PLAIN: Final[Mapping[Any, tuple[Any, ...]]] = {
 
 _COLUMNS: Final[Mapping[str, Sequence[Any]]] = {
     "text": ("text", ""),
+    "any": ("text", ""),
     "phone": ("447700900999", ""),
     "url": ("https://example.com", ""),
     "int": (1, 0),
