@@ -71,12 +71,15 @@ class RenderError(AppError):
         cure: what to write instead, which the text of the error ends with; "" if unknown.
     """
 
+    cure = ""
+
     def __init__(
         self, code: str, message: str, where: str = "", reads: frozenset[str] | None = None, cure: str = ""
     ) -> None:
-        message = f"{message}: {cure}" if cure else message
+        if cure:
+            message = f"{message}: {cure}"
+            self.cure = cure
         super().__init__(f"{where}: {message}" if where else message)
-        self.cure = cure
         self.code = code
         self.message = message
         self.where = where

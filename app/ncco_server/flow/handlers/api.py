@@ -853,7 +853,7 @@ class Call:
         if isinstance(given, CoroutineType):
             given.close()
             name = given.__name__
-            raise TypeError(f"`call.run` calls the function itself: write `call.run({name}, ..)`, not `{name}(..)`")
+            raise WrongArgument("`call.run` calls the function itself", f"write `call.run({name}, ..)`")
         called = Called(function, arguments)
         return self._make(
             HandlerEffect("run", function=called, limit_ms=_limit(limit_ms), name=called.name, result=called.restored)
