@@ -25,8 +25,10 @@ from ncco_server.table_rows import RowChange, has_number_as_key, hash_of_row, ke
 PIECE: Final = 500
 CHANGED_SIZE: Final = 200
 """Rows per transaction of a long change, which then takes two or three milliseconds."""
+CHANGED_REST: Final = 0.5
+"""How long a long change rests after each transaction, as a part of the time that it took."""
 CHANGED_REST_S: Final = 0.008
-"""The shortest rest of a long change after each transaction; otherwise, it rests as long as that took."""
+"""The shortest rest."""
 
 SEARCHED: Final = 2_000
 MOST_SEARCHED: Final = 100_000
@@ -291,7 +293,7 @@ class TableRows:
             began = time.monotonic()
             after = start + CHANGED_SIZE
             await self.change_together(changes[start:after], now, changed_by, is_flushed=after >= len(changes))
-            await give_way(began, shortest_s=CHANGED_REST_S)
+            await give_way(began, CHANGED_REST, CHANGED_REST_S)
 
 
 def _require(stamps: Mapping[str, Collection[str] | None], now: int) -> Work[None]:
