@@ -38,7 +38,7 @@ class Scopes:
     """The flows that a call is in during a turn, and the names for values in the innermost one.
 
     `locale`, `heard` and `entered_at` are as in `Session`; `answers` are those of all lookups, in order, masked for the
-    store.
+    store; `secrets` are the sensitive values so far, also of steps that were rolled back.
     """
 
     def __init__(self, root: Flow, before: Session, context: TurnContext, budget: Budget) -> None:
@@ -54,7 +54,6 @@ class Scopes:
         self._names: Names
         self._names_of: tuple[Any, ...] = (None, None, None, None)
         self.secrets = Secrets()
-        """The sensitive values so far. Rolling back a step does not remove any."""
         self._playbacks = Playbacks(self._call, context, self.secrets, before.id)
         self._set(scopes_of(root, before, context.cipher))
         for scope in self._scopes:
