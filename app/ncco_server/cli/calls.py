@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequenc
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import zip_longest
 from typing import Any, Final
 
 import click
@@ -28,6 +29,7 @@ from ncco_server.service.recorded_calls import action_summary, duration_text, en
 from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.store import CallFilter, Records, Timeline, milliseconds
 from ncco_server.value_types import digits_in
+from ncco_server.verify.heard import Sent, sent_in
 
 POLL_S: Final = 0.5
 FOLLOWED: Final = 200
@@ -304,8 +306,9 @@ class CallPrinter:
             print_json({"call": call.as_json(), "timeline": entries, "hooks": hooks})
             return
         self.print_heading(call)
+        sent = sent_in(timeline, _now())
         for entry in entries:
-            self.print_entry(entry)
+            self.print_entry(entry, sent.get(entry["turn"]["number"]) if entry["turn"] else None)
         for hook in timeline.hooks:
             tries = counted(hook.tries, "try", "tries") + (f": {printable(hook.problem)}" if hook.problem else "")
             state = "parked" if hook.is_parked else "not sent yet"
@@ -325,7 +328,8 @@ call {printable(call.id)}{dialled_by}
   flow {printable(call.flow) or "-"}, revision {call.revision[:SHORT_HASH] or "-"}
   began {began} {self.zone}, {counted(call.turns, "turn")}, {state}""")
 
-    def print_entry(self, entry: Mapping[str, Any]) -> None:
+    def print_entry(self, entry: Mapping[str, Any], sent: Sequence[Sent] | None = None) -> None:
+        """With `sent`, the actions of its NCCO, mark what was not heard."""
         if self.is_json:
             print_json(entry, is_line=True)
             return
@@ -337,14 +341,16 @@ call {printable(call.id)}{dialled_by}
         click.echo(f"{time}  {printable(entry['kind'])}{what}{again}{took}")
         if turn is not None:
             _print_labelled("why", _reasons(turn["why"]))
-            _print_labelled("ncco", self._ncco_lines(turn["ncco"]))
+            _print_labelled("ncco", self._ncco_lines(turn["ncco"], sent))
 
-    def _ncco_lines(self, ncco: Sequence[Mapping[str, Any]] | None) -> Iterable[str]:
+    def _ncco_lines(self, ncco: Sequence[Mapping[str, Any]] | None, sent: Sequence[Sent] | None) -> Iterable[str]:
         if ncco is None:
             return ["nothing: the call continues as before"]
         if self.whole:
             return ["", *json.dumps(ncco, ensure_ascii=False, indent=2).splitlines()]
-        return (printable(action_summary(action)) for action in ncco)
+        notes = (f"  ({each.note})" if each.note else "" for each in sent or ())
+        lines = zip_longest(map(action_summary, ncco), notes, fillvalue="")
+        return (printable(f"{action}{note}") for action, note in lines)
 
 
 def _print_labelled(label: str, lines: Iterable[str]) -> None:

@@ -285,7 +285,7 @@ async def call(request: Request, console: TheConsole, name: str, session: CanLoo
         "call.html",
         call=shown_call,
         tables=await tables_of_number(console, project, person),
-        entries=conversation(timeline, hooks),
+        entries=conversation(timeline, hooks, now_ms),
         recordings={row.uuid: shown(row) for row in kept},
         hooks=hooks,
         turns=await run_in_threadpool(_replayed, console, timeline) if replayed else None,

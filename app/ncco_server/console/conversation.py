@@ -13,6 +13,7 @@ from ncco_server.service.phone_numbers import readable
 from ncco_server.service.recorded_calls import TimelineEntry, action_summary, entries_of, json_object, words_of
 from ncco_server.service.written_rows import MaskedText, encrypted_options
 from ncco_server.store import Timeline
+from ncco_server.verify.heard import Sent, sent_in
 
 DOTS: Final = "••••"
 _SERVES: Final = frozenset({"record", "connect", "conversation"})
@@ -20,13 +21,16 @@ _SERVES: Final = frozenset({"record", "connect", "conversation"})
 
 
 class Said(NamedTuple):
-    """An action of an NCCO that was sent.
+    """An action that was sent, about when it began, and how it was heard.
 
     If it `is_spare`, it follows an `input` and is heard only if no webhook gets a reply.
     """
 
     kind: str
     text: str
+    at: str
+    note: str
+    is_heard: bool
     is_spare: bool
 
 
@@ -55,14 +59,21 @@ class Lost(NamedTuple):
     line: str = ""
 
 
-def said_in(ncco: Sequence[Mapping[str, Any]] | None) -> Iterator[Said]:
+def said_in(sent: Sequence[Sent]) -> Iterator[Said]:
     is_spare = False
-    for action in ncco or ():
+    for each in sent:
+        action = each.action
         kind = str(action.get("action", "?"))
         text = DOTS if "text" in encrypted_options(action) else str(action.get("text", ""))
         text = text if kind == "talk" else action_summary(action)
-        yield Said(kind, text, is_spare)
+        at = "" if each.at is None else f"about {_clock(each.at)}"
+        yield Said(kind, text, at, each.note, each.is_heard, is_spare)
         is_spare = is_spare or kind == "input"
+
+
+def _clock(seconds: float) -> str:
+    """Since the call began."""
+    return f"{max(0, round(seconds)) // 60}:{max(0, round(seconds)) % 60:02}"
 
 
 def reasons_in(
@@ -110,7 +121,7 @@ def _place(line: Mapping[str, Any]) -> tuple[str, str]:
     return file, number
 
 
-def conversation(timeline: Timeline, hooks: Sequence[HookDocument]) -> list[dict[str, Any]]:
+def conversation(timeline: Timeline, hooks: Sequence[HookDocument], now_ms: int) -> list[dict[str, Any]]:
     """Each webhook with what the caller did, the decision, and the prompts that followed.
 
     `hooks` are the call's unsent ones.
@@ -118,6 +129,7 @@ def conversation(timeline: Timeline, hooks: Sequence[HookDocument]) -> list[dict
     shown: list[dict[str, Any]] = []
     unsent = {hook.id: hook for hook in hooks}
     entered: Mapping[str, Any] = {"where": ""}
+    sent = sent_in(timeline, now_ms)
     for entry in entries_of(timeline):
         document = entry.document
         turn = document["turn"]
@@ -127,9 +139,10 @@ def conversation(timeline: Timeline, hooks: Sequence[HookDocument]) -> list[dict
             document
             | {
                 "id": entry.webhook.id,
+                "clock": _clock((entry.webhook.received_at - timeline.call.session.created_at) / 1000),
                 "plain": _plain(entry, timeline),
                 "reasons": list(reasons_in(trace, entry.answers, entry.functions)),
-                "said": list(said_in(turn["ncco"])) if turn else [],
+                "said": list(said_in(sent.get(turn["number"], ()))) if turn else [],
                 "hooks": [_hook(id_, name, unsent) for id_, name in entry.inputs.get("hooks", {}).items()],
                 "has_failed": any(line["did"] == "failed" for line in trace),
                 "lost": _lost(entry, document, entered, timeline),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -63,6 +63,12 @@ class TimelineEntry:
         return inputs
 
     @property
+    def ncco(self) -> Sequence[Mapping[str, Any]] | None:
+        """None if it caused none, or if the call continues as before."""
+        actions: Sequence[Mapping[str, Any]] | None = orjson.loads(self.turn.ncco or b"null") if self.turn else None
+        return actions
+
+    @property
     def functions(self) -> list[CalledFunction]:
         return functions_in(self.inputs)
 
@@ -90,7 +96,7 @@ class TimelineEntry:
                 "lookups": inputs.get("lookups", {}),
                 "functions": [function._asdict() for function in self.functions],
                 "why": orjson.loads(self.turn.trace),
-                "ncco": orjson.loads(self.turn.ncco or b"null"),
+                "ncco": self.ncco,
             }
         # Repeats of an input are always masked.
         is_masked = self.is_again and row.kind.startswith("input") and has_token(self.fields)

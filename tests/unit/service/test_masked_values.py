@@ -16,6 +16,7 @@ from ncco_server.service.recorded_calls import entries_of, spoken_in
 from ncco_server.service.replay import replay
 from ncco_server.service.written_rows import MaskedText, has_token, mask, with_marks, without_marks
 from ncco_server.store import Store, Timeline
+from tests.support.stored_rows import NOON_MS
 from tests.unit.service.served_call import LEG, POLICY, ServedCall, delivery, reader, service_at
 
 LIKE: Final = ("secret:0123456789abcdef", "secret: at noon", "text:secret:AAAAAAAAAAAAAAAAAAAA", "secret:")
@@ -71,7 +72,7 @@ def flow_of(folder: Path) -> Flow:
 @pytest.mark.parametrize("text", LIKE)
 async def test_a_text_like_a_token_is_shown_and_replayed_as_text(store: Store, tmp_path: Path, text: str) -> None:
     timeline = await timeline_of(store, tmp_path, text)
-    shown = conversation(timeline, [])
+    shown = conversation(timeline, [], NOON_MS)
     heard = next(entry.document for entry in entries_of(timeline) if entry.webhook.kind.startswith("input"))
     end = next(entry.document for entry in entries_of(timeline) if entry.webhook.kind == "event-completed")
     turns = list(replay(timeline, flow_of(tmp_path), POLICY))
@@ -93,7 +94,7 @@ async def test_a_text_like_a_token_is_shown_and_replayed_as_text(store: Store, t
 async def test_a_sensitive_answer_stays_hidden(store: Store, tmp_path: Path) -> None:
     timeline = await timeline_of(store, tmp_path, "secret:0123456789abcdef", pin="84021739")
     (answer,) = (answer for entry in entries_of(timeline) for answer in entry.answers)
-    (reason,) = (each for entry in conversation(timeline, []) for each in entry["reasons"] if each.answer)
+    (reason,) = (each for entry in conversation(timeline, [], NOON_MS) for each in entry["reasons"] if each.answer)
     (turn,) = replay(timeline, flow_of(tmp_path), POLICY)
 
     assert isinstance(answer.value["pin"], MaskedText)
