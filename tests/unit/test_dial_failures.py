@@ -7,8 +7,8 @@ from typing import get_args
 
 import pytest
 
-from ncco_server.console import conversation, placed
-from ncco_server.console.phone import page, repetition, transcript
+from ncco_server.console import placed
+from ncco_server.console.phone import repetition
 from ncco_server.flow.language.outbound import OutboundWays
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.simulator.parties import DETAILS, PartyOutcome
@@ -20,9 +20,6 @@ TABLES: dict[str, Collection[str]] = {
     "their details": DETAILS,
     "what a simulated phone may do": FOR_PHONES,
     "the dials of a repeated call": {status for status, _ in repetition.DIAL_RESULTS},
-    "the phone's buttons": page.OUTCOMES,
-    "the phone's transcript": transcript.PLAIN_STATUS,
-    "the page of a call": conversation.HAPPENS,
     "the list of placed calls": placed.OUTCOMES,
 }
 

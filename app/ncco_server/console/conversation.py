@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from ncco_server.engine.session import CalledFunction, StoredAnswer
+from ncco_server.ncco.statuses import STATUSES
 from ncco_server.service.documents import HookDocument
 from ncco_server.service.phone_numbers import readable
 from ncco_server.service.recorded_calls import TimelineEntry, action_summary, entries_of, json_object, words_of
@@ -151,21 +152,6 @@ def conversation(timeline: Timeline, hooks: Sequence[HookDocument], now_ms: int)
     return shown
 
 
-HAPPENS: Final = {
-    "started": "is called",
-    "ringing": "rings",
-    "answered": "answers",
-    "human": "answers",
-    "machine": "is answered by a machine",
-    "busy": "is busy",
-    "timeout": "does not answer",
-    "unanswered": "does not answer",
-    "rejected": "declines the call",
-    "failed": "cannot be reached",
-    "completed": "hangs up",
-}
-
-
 def _plain(entry: TimelineEntry, timeline: Timeline) -> str:
     """Return "" if the webhook interests nobody, or the conversation already shows it."""
     kind, _, status = entry.webhook.kind.partition("-")
@@ -180,13 +166,17 @@ def _plain(entry: TimelineEntry, timeline: Timeline) -> str:
             return "The message ends"
         case "called":
             return "Somebody called back"
-        case "event" if fields.get("direction") == "outbound" and status in HAPPENS:
-            state = json_object(timeline.call.session.state)
-            number = readable(str(fields.get("to", "")), str(state.get("call", {}).get("to", "")))
-            return f"{number or 'The called party'} {HAPPENS[status]}"
         case "event" if status == "completed" and entry.webhook.leg == timeline.call.session.leg:
             return "The call ends"
+        case "event" if fields.get("direction") == "outbound":
+            return done_by_party(fields, str(json_object(timeline.call.session.state).get("call", {}).get("to", "")))
     return ""
+
+
+def done_by_party(fields: Mapping[str, Any], line: str) -> str:
+    """What a called party did, its number as written on the called `line`; "" for any other webhook."""
+    status = STATUSES.get(str(fields.get("status")))
+    return f"{readable(str(fields.get('to', '')), line) or 'The called party'} {status.does}" if status else ""
 
 
 def _hook(id_: str, name: str, unsent: Mapping[str, HookDocument]) -> HookDocument | dict[str, str]:

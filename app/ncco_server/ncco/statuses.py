@@ -11,6 +11,7 @@ class Status(NamedTuple):
 
     Attributes:
         name: as written in `on`, `events` and `outbound`.
+        does: what the called party does, in a sentence after its number.
         picked_up: whether somebody, or a machine, has answered.
         fails: whether a dial has failed with it.
         steers: whether Vonage plays an NCCO in the reply. Source: webhook reference, synchronous connect.
@@ -21,6 +22,7 @@ class Status(NamedTuple):
 
     name: str
     meaning: str
+    does: str
     ends: bool = False
     picked_up: bool = False
     fails: bool = False
@@ -35,14 +37,15 @@ class Status(NamedTuple):
         return {"status": "machine", "sub_state": self.sub_state} if self.sub_state else {"status": self.name}
 
 
-def _failure(name: str, meaning: str) -> Status:
-    return Status(name, meaning, ends=True, fails=True, steers=True, decides=True)
+def _failure(name: str, meaning: str, does: str) -> Status:
+    return Status(name, meaning, does, ends=True, fails=True, steers=True, decides=True)
 
 
-def _detection(name: str, meaning: str, *, in_rest: bool = False, sub_state: str = "") -> Status:
+def _detection(name: str, meaning: str, does: str, *, in_rest: bool = False, sub_state: str = "") -> Status:
     return Status(
         name,
         meaning,
+        does,
         picked_up=True,
         detects=True,
         steers=True,
@@ -55,33 +58,41 @@ def _detection(name: str, meaning: str, *, in_rest: bool = False, sub_state: str
 STATUSES: Final[Mapping[str, Status]] = {
     status.name: status
     for status in (
-        Status("started", "A call to another party begins."),
-        Status("ringing", "It rings."),
-        Status("answered", "A person or a machine answered.", picked_up=True),
-        Status("completed", "They talked, and the other party hung up.", ends=True, decides=True),
-        _failure("busy", "The other party is on the phone."),
-        _failure("timeout", "It rang for too long."),
-        _failure("unanswered", "Nobody answered, or the call was declined."),
-        _failure("rejected", "The call was refused before it rang."),
-        _failure("failed", "The call could not be connected."),
+        Status("started", "A call to another party begins.", "is called"),
+        Status("ringing", "It rings.", "rings"),
+        Status("answered", "A person or a machine answered.", "answers", picked_up=True),
+        Status(
+            "completed",
+            "They talked, and the other party hung up.",
+            "is no longer on the line",
+            ends=True,
+            decides=True,
+        ),
+        _failure("busy", "The other party is on the phone.", "is busy"),
+        _failure("timeout", "It rang for too long.", "does not answer"),
+        _failure("unanswered", "Nobody answered, or the call was declined.", "is not available"),
+        _failure("rejected", "The call was refused before it rang.", "rejects the call"),
+        _failure("failed", "The call could not be connected.", "cannot be reached"),
         Status(
             "disconnected",
             "A websocket was closed at the other end.",
+            "closes the connection",
             ends=True,
             steers=True,
             decides=True,
             in_rest=False,
         ),
-        _detection("machine", "A machine answered.", in_rest=True),
-        _detection("human", "A person answered."),
-        _detection("beep", "A machine played its tone.", sub_state="beep_start"),
+        _detection("machine", "A machine answered.", "is a machine", in_rest=True),
+        _detection("human", "A person answered.", "is recognised as a person"),
+        _detection("beep", "A machine played its tone.", "is a machine with a beep", sub_state="beep_start"),
         Status(
             "screener",
             "A call screener asks who is calling; a person may follow (alpha).",
+            "asks who is calling",
             picked_up=True,
             in_rest=False,
         ),
-        Status("cancelled", "The caller hung up before anybody answered.", ends=True),
+        Status("cancelled", "The caller hung up before anybody answered.", "is no longer called", ends=True),
     )
 }
 

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from ncco_server.engine import TraceLine
 from ncco_server.flow.report import printable
+from ncco_server.service.recorded_calls import summary
 from ncco_server.simulator.delivery import WebhookDelivery
 from ncco_server.simulator.durations import plain
 from ncco_server.simulator.legs import Leg
@@ -184,19 +185,12 @@ def actions_of(delivery: WebhookDelivery) -> str:
 
 
 def cause_of(delivery: WebhookDelivery) -> str:
-    """For example, `pressed 2`, `silent`, `447700900111 is busy`."""
+    """For example, `pressed 2`, `silence`, `447700900111 is busy`."""
     fields: Mapping[str, Any] = delivery.fields
     if delivery.kind == "answer":
         return "called"
     if delivery.kind == "input":
-        digits = (fields.get("dtmf") or {}).get("digits")
-        speech = fields.get("speech") or {}
-        results = speech.get("results") or ()
-        if digits:
-            return f"pressed {digits}"
-        if results:
-            return f"said “{results[0].get('text', '')}”"
-        return f"speech error {speech['error']}" if speech.get("error") else "silent"
+        return summary(delivery.kind, fields)
     if delivery.kind == "event":
         return f"{fields.get('to', '')}: {fields.get('status', '')}".strip(": ")
     if delivery.kind == "fallback":

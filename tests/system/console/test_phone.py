@@ -171,7 +171,7 @@ def test_spoken_words_are_recognised_only_while_the_call_waits_for_them(page: Pa
     page.clock.run_for(2_200)
     expect(page.locator("#clock")).to_have_text(stopped_at or "")
     page.evaluate("recognition.onresult({results: [[{transcript: ' sales please ', confidence: 0.8}]]})")
-    expect(heard(page, "said “sales please” → sales")).to_be_visible()
+    expect(heard(page, 'said "sales please" (confidence 0.8) → sales')).to_be_visible()
     expect(listening).not_to_be_attached()
 
     call(page)

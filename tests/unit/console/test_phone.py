@@ -255,10 +255,10 @@ steps:
 async def test_a_caller_who_does_nothing_is_asked_again_as_time_passes(phone: Phone) -> None:
     await phone.call()
     await phone.post(f"/phone/calls/{phone.id}/advance", at=40)
-    assert "silent → menu again, try 2 of 3, reception.yaml line 19" in phone.bubbles
+    assert "silence → menu again, try 2 of 3, reception.yaml line 19" in phone.bubbles
     await phone.do("silence")
     await phone.skip()
-    assert "silent → menu again, try 3 of 3, reception.yaml line 20" in phone.bubbles
+    assert "silence → menu again, try 3 of 3, reception.yaml line 20" in phone.bubbles
 
 
 async def test_time_passes_up_to_a_half_of_a_millisecond(phone: Phone) -> None:

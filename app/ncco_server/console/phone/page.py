@@ -26,7 +26,7 @@ from ncco_server.editor.project import CannotSave, ProjectFolder, ReadProject, d
 from ncco_server.editor.source import PASTED, PhoneText, Playable, dialled_in, read_source
 from ncco_server.errors import StoreError
 from ncco_server.flow.files import MAX_FILE_BYTES
-from ncco_server.simulator.parties import PartyOutcome
+from ncco_server.ncco.statuses import STATUSES
 from ncco_server.verify.played_call import FOR_PHONES
 from ncco_server.verify.scenarios.answers import lookups_of
 from ncco_server.verify.scenarios.fitting import env_names
@@ -35,19 +35,8 @@ from ncco_server.verify.scenarios.script import NotAStep, step_of
 
 router = APIRouter()
 
-OUTCOMES: Final[Mapping[PartyOutcome, str]] = {
-    "completed": "answers",
-    "answered": "answers",
-    "busy": "is busy",
-    "timeout": "does not answer",
-    "rejected": "rejects the call",
-    "failed": "cannot be reached",
-    "unanswered": "is not available",
-    "machine": "is a machine",
-    "human": "is recognised as a person",
-    "beep": "is a machine with a beep",
-    "disconnected": "closes the connection",
-}
+OUTCOMES: Final = {name: status.does for name, status in STATUSES.items()} | {"completed": STATUSES["answered"].does}
+"""What a person at the phone can choose for a called party; `completed` answers, and hangs up later."""
 KEYS: Final = (
     ("1", ""), ("2", "ABC"), ("3", "DEF"), ("4", "GHI"), ("5", "JKL"), ("6", "MNO"),
     ("7", "PQRS"), ("8", "TUV"), ("9", "WXYZ"), ("*", ""), ("0", "+"), ("#", ""),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any, Final, Literal, NamedTuple
 
+from ncco_server.console.conversation import done_by_party
 from ncco_server.engine import TraceLine
 from ncco_server.flow.nodes import Place
 from ncco_server.service.phone_numbers import readable
@@ -28,16 +29,6 @@ _PLAIN_SOUNDS: Final[Mapping[str, str]] = {
 """What owners see in place of the URL of an audio file."""
 _PARTIES: Final = ("ringing", "joined", "left")
 """Entries whose text is a URL."""
-PLAIN_STATUS: Final[Mapping[str, str]] = {
-    "answered": "answers",
-    "busy": "is busy",
-    "timeout": "does not answer",
-    "unanswered": "does not answer",
-    "machine": "is a machine",
-    "rejected": "rejects the call",
-    "failed": "cannot be reached",
-}
-"""The outcomes of dials in the owner's words."""
 LONGEST_BODY: Final = 20_000
 """Characters of a displayed body or NCCO."""
 
@@ -114,14 +105,8 @@ def _heard(key: str, heard: Heard, line: str) -> Bubble:
 def _turn(key: str, reply: PlayedReply, line: str) -> Bubble:
     decided = reply.decided
     place = place_of(decided.where) if decided is not None else None
-    plain = _plain_result(reply.delivery, line)
+    plain = done_by_party(reply.delivery.fields, line)
     return Bubble(key, reply.at, "turn", reply.sentence, place=place, is_failure=reply.is_failure, plain=plain)
-
-
-def _plain_result(delivery: WebhookDelivery, line: str) -> str:
-    """Return "" for webhooks other than that of a dial, which the conversation already shows."""
-    words = PLAIN_STATUS.get(str(delivery.fields.get("status"))) if delivery.kind == "event" else None
-    return f"{readable(str(delivery.fields.get('to', '')), line)} {words}".strip() if words else ""
 
 
 def bubbles_of_leg(leg: Leg) -> list[Bubble]:
