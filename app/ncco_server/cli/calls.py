@@ -72,7 +72,7 @@ Examples:
   ncco calls --result missed --day 2026-11-24    the missed calls of a day
   ncco calls --since 2026-11-24T14:00 --until 2026-11-24T14:30    calls of half an hour
   ncco calls --own booked                    calls that a flow has given this result
-  ncco calls --word parking                  calls in which somebody said this, or heard it
+  ncco calls --word parking                  calls with this word in a prompt, or in what was said
   ncco calls --format csv > calls.csv        every call, for a spreadsheet
   ncco calls --timezone Europe/London        times in that time zone
   ncco calls 3f9a1c77                        one call: its webhooks, its replies, and what decided them
@@ -117,8 +117,9 @@ def command(
 ) -> int:
     """Show the newest calls, or the timeline of one call. SESSION is its leg's uuid, or the start of it.
 
-    A timeline shows when each webhook arrived, what the caller pressed or said, the NCCO that was sent, the flow lines
-    that decided, and the hooks that have not been sent yet. Times in JSON are UTC; CSV has a column for the time zone.
+    A timeline shows when each webhook arrived, what the caller pressed or said, the NCCO that was sent and what of it
+    was not heard or may not have been, the flow lines that decided, and the hooks that have not been sent yet. Times in
+    JSON are UTC; CSV has a column for the time zone.
     """
     faults = {
         "you named one call; leave out the options that filter calls": session and (word or any(filters.values())),
