@@ -8,10 +8,10 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=igno
 WORKDIR /build
 
 # The packages rarely change, so their layer stays cached while only the server's own code changes.
-COPY requirements.txt requirements-build.txt ./
+COPY requirements-server.txt requirements-build.txt ./
 RUN python -m venv --without-pip /opt/ncco \
     && python -m venv --without-pip /opt/build \
-    && pip --python /opt/ncco/bin/python install --no-deps --require-hashes --only-binary :all: -r requirements.txt \
+    && pip --python /opt/ncco/bin/python install --no-deps --require-hashes --only-binary :all: -r requirements-server.txt \
     && pip --python /opt/build/bin/python install --no-deps --require-hashes --only-binary :all: -r requirements-build.txt
 
 COPY pyproject.toml README.md LICENSE ./

@@ -6,6 +6,7 @@
 VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
+RUNS  := $(VENV)/.runs
 PYTHON ?=
 # Number of test processes: more than a small machine has processors, because tests often wait.
 JOBS   ?= 4
@@ -34,10 +35,10 @@ INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(READY) ## make .venv with the pinned versions; quick when nothing has changed
+setup: $(READY) ## make .venv with the pinned versions, also of what tests need; quick when nothing has changed
 	@echo "$(VENV) is ready"
 
-serve: $(READY) ## run the server in development mode on NCCO_HOST:NCCO_PORT (127.0.0.1:8000)
+serve: $(RUNS) ## run the server in development mode on NCCO_HOST:NCCO_PORT (127.0.0.1:8000)
 	@exec $(BIN)/ncco serve --dev
 
 # Tests start hundreds of processes, which share the bytecode that the first one writes.
@@ -89,7 +90,7 @@ chaos: $(READY) ## test kills, races, faults and long runs for two minutes; with
 
 # If the index has no advisories, every package would pass unchecked: --strict makes that a failure.
 audit: $(READY) ## check the pinned packages for known vulnerabilities
-	$(BIN)/uvx -q pip-audit --strict --disable-pip --require-hashes -r requirements.txt
+	$(BIN)/uvx -q pip-audit --strict --disable-pip --require-hashes -r requirements-server.txt
 
 fmt: $(READY) ## fix what ruff can fix
 	$(BIN)/ruff check --fix .
@@ -116,8 +117,9 @@ site: $(READY) ## build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 lock: $(READY) ## pin the versions of all packages; to upgrade them: make lock UPGRADE=--upgrade
-	$(COMPILE) $(UPGRADE) pyproject.toml --extra otel --extra postgres --extra s3 -o requirements.txt
-	$(COMPILE) $(UPGRADE) pyproject.toml --extra lsp --extra otel --extra postgres --extra s3 --group dev -c requirements.txt -o requirements-dev.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra otel --extra postgres --extra s3 -c requirements.txt -o requirements-server.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra lsp --extra otel --extra postgres --extra s3 --group dev -c requirements-server.txt -o requirements-dev.txt
 	$(COMPILE) $(UPGRADE) --group build -c requirements-dev.txt -o requirements-build.txt
 
 vendor: ## bundle the JavaScript libraries into app/ncco_server/console/static/vendor; needs npm
@@ -139,14 +141,20 @@ clean: ## remove everything that the other targets made
 	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build site
 	find app tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamp is up to date unless one of these files is newer. A .venv without a suitable Python is made again.
+# A stamp is up to date unless one of its files is newer. A .venv without a suitable Python is made again.
+$(RUNS): requirements.txt requirements-build.txt pyproject.toml
+	@$(MAKE_VENV)
+	@echo "installing what the server needs"
+	@$(INSTALL) --no-deps --require-hashes -r requirements.txt -r requirements-build.txt
+	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $(RUNS)
+
 $(READY): requirements-dev.txt pyproject.toml
-	@$(BIN)/python -c $(SUITABLE) 2>/dev/null || { $(FIND_PYTHON); \
-		echo "making $(VENV) with $$found"; rm -rf $(VENV); "$$found" -m venv $(VENV); }
-	@echo "installing the pinned packages, which takes some minutes"
+	@$(MAKE_VENV)
+	@echo "installing what tests need, too, which takes some minutes"
 	@$(INSTALL) --no-deps --require-hashes -r requirements-dev.txt
 	@$(INSTALL) --no-deps --no-build-isolation -e .
-	@touch $(READY)
+	@touch $(RUNS) $(READY)
 
 SUITABLE := 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))'
 define FIND_PYTHON
@@ -154,4 +162,8 @@ found=; for name in $(or $(PYTHON),python3.13 python3.12 python3.11 python3 pyth
 	"$$name" -c $(SUITABLE) 2>/dev/null && { found=$$name; break; }; done; \
 	[ -n "$$found" ] || { echo "Python 3.11, 3.12 or 3.13 with the venv module is needed; tried: $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)." >&2; \
 	echo "Install one, or name it: make setup PYTHON=/path/to/python3.12" >&2; exit 1; }
+endef
+define MAKE_VENV
+$(BIN)/python -c $(SUITABLE) 2>/dev/null || { $(FIND_PYTHON); \
+	echo "making $(VENV) with $$found"; rm -rf $(VENV); "$$found" -m venv $(VENV); }
 endef

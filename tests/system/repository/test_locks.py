@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 
-LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-build.txt")
+LOCKS = ("requirements.txt", "requirements-server.txt", "requirements-dev.txt", "requirements-build.txt")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 GROUPS = PROJECT["dependency-groups"]
 EXTRAS = PROJECT["project"]["optional-dependencies"]
@@ -50,7 +50,7 @@ def test_no_lock_file_contains_a_url(lock: str) -> None:
     ("lock", "requirements"),
     [
         ("requirements.txt", [Requirement(line) for line in PROJECT["project"]["dependencies"]]),
-        ("requirements.txt", [Requirement(line) for extra in SERVED for line in EXTRAS[extra]]),
+        ("requirements-server.txt", [Requirement(line) for extra in SERVED for line in EXTRAS[extra]]),
         ("requirements-dev.txt", [Requirement(line) for lines in EXTRAS.values() for line in lines]),
         ("requirements-dev.txt", [Requirement(line) for line in PROJECT["project"]["dependencies"]]),
         ("requirements-dev.txt", [*named("dev"), *named("build")]),
@@ -65,7 +65,13 @@ def test_every_requirement_is_pinned_within_its_range(lock: str, requirements: l
     assert [] == outside
 
 
-def test_development_runs_on_the_versions_that_users_get() -> None:
-    users, developers = pins_of("requirements.txt"), pins_of("requirements-dev.txt")
+@pytest.mark.parametrize(
+    ("some", "more"),
+    [("requirements.txt", "requirements-server.txt"), ("requirements-server.txt", "requirements-dev.txt")],
+)
+def test_development_runs_on_the_versions_that_users_get(some: str, more: str) -> None:
+    assert pins_of(some).items() <= pins_of(more).items()
 
-    assert users == {name: developers.get(name) for name in users}
+
+def test_serve_installs_little() -> None:
+    assert len({*pins_of("requirements.txt"), *pins_of("requirements-build.txt"), "pip", "ncco-server"}) <= 54
