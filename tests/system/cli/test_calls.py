@@ -97,7 +97,7 @@ def document(id_: str) -> dict[str, Any]:
 
 
 def test_the_timeline_shows_webhooks_decisions_and_replies() -> None:
-    record(to_sales)
+    record(to_sales)  # at one moment, so nothing has been heard
 
     shown = ncco("calls", LEG[:6])
 
@@ -111,14 +111,14 @@ call {LEG}
   began 2026-03-04 12:00:00 UTC, 4 turns, 0 s: played to the end
 12:00:00.000  answer
     why  answered desk (the flow that this call starts in)  flows/desk.yaml:1
-    ncco talk "For sales, press 1 or say sales."
+    ncco talk "For sales, press 1 or say sales."  (not heard)
          input dtmf or speech
-         talk "Please call again later."
+         talk "Please call again later."  (not heard)
 12:00:00.000  input-dtmf: pressed 9
     why  decided menu: nomatch (digits 9 match no choice; failed attempt 1 of 3: asked again)  flows/desk.yaml:16
-    ncco talk "For sales, press 1 or say sales."
+    ncco talk "For sales, press 1 or say sales."  (not heard)
          input dtmf or speech
-         talk "Please call again later."
+         talk "Please call again later."  (not heard)
 12:00:00.000  input-dtmf: pressed 1
     why  decided menu: sales (digits 1 are the key of choice "sales")  flows/desk.yaml:13
     ncco connect phone 447700900111, for 20 s

@@ -178,7 +178,7 @@ class _Types:
         form = schema.get("format", "")
         usual = _BY_FORMAT.get(form, "text").ljust(shortest, "x")
         constants = [each for each in self.tested(field) if isinstance(each, str)]
-        formed = [_Writer(pattern).choice()] if pattern else []
+        formed = [_PatternWriter(pattern).choice()] if pattern else []
         empty = [] if form else [""]
         found = dict.fromkeys([usual if len(usual) <= longest else usual[: int(longest)], *formed, *constants, *empty])
         return [each for each in found if shortest <= len(each) <= longest and _is_in(pattern, each)]
@@ -212,7 +212,7 @@ _SET: Final = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\.", re.DOTALL)
 _ANCHORS: Final = ("\\b", "\\B", "\\A", "\\Z", "\\z")
 
 
-class _Writer:
+class _PatternWriter:
     """Writes a short text that a regular expression matches, if that has only groups, sets and repetitions."""
 
     def __init__(self, pattern: str) -> None:
