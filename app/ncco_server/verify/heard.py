@@ -27,7 +27,7 @@ _NOTES: Final[Mapping[Hearing, tuple[str, str]]] = {
 _SOUNDS: Final = frozenset({"talk", "stream"})
 _ESTIMATES: Final = Durations()
 _TOLERANCE: Final = 1.6
-"""A voice may be so many times faster or slower than our estimate."""
+"""A voice may be this many times faster or slower than our estimate."""
 
 
 class Seconds(NamedTuple):

@@ -166,7 +166,7 @@ class WatchedCall(Call):
             elif isinstance(each, str) and (written := _COROUTINE.search(each)):
                 self._written.setdefault(line, written[1])
         if line in self._dropped or line in self._written:
-            raise TypeError("a coroutine is no text")
+            raise TypeError("a coroutine cannot be said or sent: its `await` is missing")
         return super()._make(effect)
 
     def _forget(self, forgotten: Sequence[HandlerEffect[Any]]) -> None:
