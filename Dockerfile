@@ -1,8 +1,10 @@
-# Stage 1 makes a virtual environment with the pinned packages and the server; stage 2 copies it.
+# Two images: `docker build --target server .` has what answers calls, and the commands that look after it; without a
+# target, the studio is in it as well: the console, proofs and simulated calls.
 # `docker build`, `podman build` and `buildah build` all work; BuildKit is not needed.
 # `make pin` adds the digest.
 ARG IMAGE=python:3.13-slim
 
+# Virtual environments with the pinned packages: the server's, and one that builds wheels.
 FROM ${IMAGE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
@@ -15,17 +17,26 @@ RUN python -m venv --without-pip /opt/ncco \
     && pip --python /opt/build/bin/python install --no-deps --require-hashes --only-binary :all: -r requirements-build.txt
 
 COPY pyproject.toml README.md LICENSE ./
-COPY app ./app
-COPY docs/errors.md ./docs/errors.md
-RUN pip --python /opt/build/bin/python wheel --no-deps --no-build-isolation --wheel-dir /build/dist . \
-    && pip --python /opt/ncco/bin/python install --no-deps /build/dist/*.whl
+COPY app/ncco_server ./app/ncco_server
+RUN pip --python /opt/build/bin/python wheel --no-deps --no-build-isolation --wheel-dir /build/server . \
+    && pip --python /opt/ncco/bin/python install --no-deps /build/server/*.whl
 
-FROM ${IMAGE}
+# The same environment with the studio.
+FROM build AS build-studio
+COPY requirements.txt ./
+RUN pip --python /opt/ncco/bin/python install --no-deps --require-hashes --only-binary :all: -r requirements.txt
+
+COPY app/studio ./app/studio
+COPY docs/errors.md ./docs/errors.md
+RUN pip --python /opt/build/bin/python wheel --no-deps --no-build-isolation --wheel-dir /build/studio ./app/studio \
+    && pip --python /opt/ncco/bin/python install --no-deps /build/studio/*.whl
+
+# What both images have but the code.
+FROM ${IMAGE} AS run
 LABEL org.opencontainers.image.title="ncco-server" \
       org.opencontainers.image.description="A webhook server that answers Vonage voice calls from flow files." \
       org.opencontainers.image.licenses="MIT"
 
-COPY --from=build /opt/ncco /opt/ncco
 COPY flows /srv/flows
 COPY templates /srv/templates
 # A new volume gets the owner of the folder that it is mounted on, so the unprivileged user can write to it.
@@ -60,3 +71,9 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
 # The exec form: signals reach the server itself, and SIGTERM lets running requests finish.
 ENTRYPOINT ["ncco"]
 CMD ["serve"]
+
+FROM run AS server
+COPY --from=build /opt/ncco /opt/ncco
+
+FROM run AS studio
+COPY --from=build-studio /opt/ncco /opt/ncco

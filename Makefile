@@ -27,7 +27,11 @@ SLOW := tests/contract/http tests/contract/check/test_faults.py tests/contract/c
 NIGHT := tests/system/security/test_every_route.py tests/system/cli/test_every_command.py \
 	tests/system/calls/test_stored_results.py tests/system/simulator tests/unit/flow/test_fixes.py
 
-COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
+# The server and the studio
+PROJECTS := pyproject.toml app/studio/pyproject.toml
+COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 \
+	--no-emit-package ncco-server
+HOSTS := --extra otel --extra postgres --extra s3
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 .PHONY: help setup serve test system check check-all coverage lint types layers bench chaos audit fmt docs picture site lock docker-check vendor pin clean
@@ -74,7 +78,8 @@ coverage: $(READY) ## show the lines of app/ that no test of `make test` runs
 lint: $(READY) ## run ruff (rules and format) and deptry (declared packages are the imported ones)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/deptry app
+	$(BIN)/deptry app/ncco_server
+	$(BIN)/deptry app/studio/ncco_studio --config app/studio/pyproject.toml
 
 types: $(READY) ## run mypy in strict mode
 	$(BIN)/mypy --num-workers 2
@@ -117,12 +122,12 @@ site: $(READY) ## build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 lock: $(READY) ## pin the versions of all packages; to upgrade them: make lock UPGRADE=--upgrade
-	$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.txt
-	$(COMPILE) $(UPGRADE) pyproject.toml --extra otel --extra postgres --extra s3 -c requirements.txt -o requirements-server.txt
-	$(COMPILE) $(UPGRADE) pyproject.toml --extra lsp --extra otel --extra postgres --extra s3 --group dev -c requirements-server.txt -o requirements-dev.txt
+	$(COMPILE) $(UPGRADE) $(PROJECTS) -o requirements.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml $(HOSTS) -c requirements.txt -o requirements-server.txt
+	$(COMPILE) $(UPGRADE) $(PROJECTS) $(HOSTS) --extra lsp --group dev -c requirements.txt -c requirements-server.txt -o requirements-dev.txt
 	$(COMPILE) $(UPGRADE) --group build -c requirements-dev.txt -o requirements-build.txt
 
-vendor: ## bundle the JavaScript libraries into app/ncco_server/console/static/vendor; needs npm
+vendor: ## bundle the JavaScript libraries into app/studio/ncco_studio/console/static/vendor; needs npm
 	npm --prefix console-assets ci
 	cd console-assets && node build.mjs
 
@@ -142,18 +147,18 @@ clean: ## remove everything that the other targets made
 	find app tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is up to date unless one of its files is newer. A .venv without a suitable Python is made again.
-$(RUNS): requirements.txt requirements-build.txt pyproject.toml
+$(RUNS): requirements.txt requirements-build.txt $(PROJECTS)
 	@$(MAKE_VENV)
 	@echo "installing what the server needs"
 	@$(INSTALL) --no-deps --require-hashes -r requirements.txt -r requirements-build.txt
-	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@$(INSTALL) --no-deps --no-build-isolation -e . -e app/studio
 	@touch $(RUNS)
 
-$(READY): requirements-dev.txt pyproject.toml
+$(READY): requirements-dev.txt $(PROJECTS)
 	@$(MAKE_VENV)
 	@echo "installing what tests need, too, which takes some minutes"
 	@$(INSTALL) --no-deps --require-hashes -r requirements-dev.txt
-	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@$(INSTALL) --no-deps --no-build-isolation -e . -e app/studio
 	@touch $(RUNS) $(READY)
 
 SUITABLE := 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))'

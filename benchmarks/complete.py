@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
 
-from ncco_server.flow.editing.assist import completions
+from ncco_studio.editing.assist import completions
 
 FLOWS = 50
 STEPS = 20

@@ -23,7 +23,7 @@ import httpx
 
 from benchmarks.load import machine, requests, serving
 from benchmarks.load.open_loop import Client, share
-from ncco_server.console.passwords import hash_password
+from ncco_server.settings.passwords import hash_password
 
 RATE: Final = 200
 CONSOLES: Final = 3

@@ -77,7 +77,7 @@ def _forget(folder: Path, url: str, *words: str) -> str:
         "NCCO_DATABASE_URL": url,
         "NCCO_FLOWS": str(serving.ROOT / "benchmarks" / "flows"),
     }
-    command = [sys.executable, "-c", "from ncco_server.cli import main; main()", "forget", *words]
+    command = [sys.executable, "-c", "from ncco_server.desk.commands import main; main()", "forget", *words]
     return subprocess.run(command, env=env, cwd=folder, stdout=subprocess.PIPE, text=True, check=True).stdout  # noqa: S603 - our own
 
 

@@ -55,7 +55,7 @@ def write():
     Path(os.environ["MODULES"]).write_text(json.dumps(own))
 
 atexit.register(write)
-from ncco_server.cli import main
+from ncco_server.desk.commands import main
 main()
 """
 FLOWS: Final = ROOT / "benchmarks" / "flows"

@@ -30,7 +30,7 @@ import httpx
 from benchmarks.console import PASSWORD, console_of
 from benchmarks.load import machine, page, serving
 from benchmarks.load.history import fill
-from ncco_server.console.passwords import hash_password
+from ncco_server.settings.passwords import hash_password
 from tests.support.postgres_server import NoPostgres, running_server
 
 TABS: Final = 10

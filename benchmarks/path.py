@@ -29,7 +29,7 @@ from types import FrameType
 from typing import Any
 
 import ncco_server
-from ncco_server.cli import main as ncco
+from ncco_server.desk.commands import main as ncco
 
 FOLDER = str(Path(ncco_server.__file__).parent) + os.sep
 

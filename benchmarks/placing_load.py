@@ -85,7 +85,14 @@ def measure(folder: Path, rounds: int, seconds: int, rate: int) -> None:
         "NCCO_PLACE_PER_DAY": str(ROWS),
         "NCCO_FLOWS": str(project),
     }
-    vonage = [sys.executable, "-c", "from ncco_server.cli import main; main()", "vonage", "--port", str(vonage_port)]
+    vonage = [
+        sys.executable,
+        "-c",
+        "from ncco_server.desk.commands import main; main()",
+        "vonage",
+        "--port",
+        str(vonage_port),
+    ]
     found: dict[bool, list[float]] = {True: [], False: []}
     with (
         serving.started(["nice", "-n", "19", *vonage, "--speed", "10"], folder / "vonage.log", env),

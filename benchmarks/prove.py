@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow
-from ncco_server.verify.prove import Proof, prove
+from ncco_studio.verify.prove import Proof, prove
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 HEAD = """flow: large

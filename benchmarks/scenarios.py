@@ -15,11 +15,11 @@ import time
 from itertools import cycle, islice
 from pathlib import Path
 
-from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.loader import load_files
-from ncco_server.verify.scenarios.files import files_of, read_files
-from ncco_server.verify.scenarios.runner import fitted, play
-from ncco_server.verify.scenarios.stage import LocalStage
+from ncco_studio.commands.server_under_test import make_app
+from ncco_studio.verify.scenarios.files import files_of, read_files
+from ncco_studio.verify.scenarios.runner import fitted, play
+from ncco_studio.verify.scenarios.stage import LocalStage
 
 
 def main() -> int:

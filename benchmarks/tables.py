@@ -29,7 +29,7 @@ from benchmarks.load import requests, serving
 from benchmarks.load.databases import compare
 from benchmarks.load.open_loop import Client, share
 from benchmarks.pages import browser
-from ncco_server.console.passwords import hash_password
+from ncco_server.settings.passwords import hash_password
 from ncco_server.store import open_store
 
 RATE: Final = 50
@@ -113,7 +113,7 @@ def _import(folder: Path, url: str, looking: serving.Server, args: argparse.Name
     file = folder / "rows.csv"
     lines = (f"+{FIRST + number},person {number},{number % 9}\n" for number in range(args.listed))
     file.write_text("number,name,calls\n" + "".join(lines), encoding="utf-8")
-    command = [sys.executable, "-c", "from ncco_server.cli import main; main()", "table", "imported"]
+    command = [sys.executable, "-c", "from ncco_server.desk.commands import main; main()", "table", "imported"]
     env = {"NCCO_DATABASE_URL": url, "NCCO_FLOWS": str(folder / "flows"), "PYTHONPYCACHEPREFIX": str(folder / "cache")}
     env |= {"PYTHONDONTWRITEBYTECODE": ""}
     with serving.started([*command, "show"], folder / "show.log", env) as showing:  # writes bytecode

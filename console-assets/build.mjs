@@ -1,10 +1,10 @@
-// Bundles the packages of package.json into app/ncco_server/console/static/vendor, with the list of their sources and licences.
+// Bundles the packages of package.json into app/studio/ncco_studio/console/static/vendor, with the list of their sources and licences.
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 
-const VENDOR = "../app/ncco_server/console/static/vendor";
+const VENDOR = "../app/studio/ncco_studio/console/static/vendor";
 const AXE = "../tests/system/console/axe";
 
 rmSync(VENDOR, { recursive: true, force: true });

@@ -76,7 +76,7 @@ def ours(
         "NCCO_DATABASE_URL": database,
         **(env or {}),
     }
-    command = [sys.executable, "-c", "from ncco_server.cli import main; main()", "serve"]
+    command = [sys.executable, "-c", "from ncco_server.desk.commands import main; main()", "serve"]
     with running(command, port, folder / f"{name}.log", given) as server:
         yield server
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from ncco_server.cli import main
+from ncco_server.desk.commands import main
 
 
 def ncco(

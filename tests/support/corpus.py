@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import yaml
 
-from ncco_server.flow.editing.fixes import tried_fixes, with_edits
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import load
-from ncco_server.verify.handlers.exploring import explore
+from ncco_studio.editing.fixes import tried_fixes, with_edits
+from ncco_studio.verify.handlers.exploring import explore
 
 FOLDER: Final = Path("tests/contract/check/mistakes")
 TODAY: Final = date(2026, 1, 1)

@@ -286,9 +286,9 @@ def _tell(reply: socket.socket, number: int) -> None:
 
 
 def _import_everything() -> None:
-    commands = importlib.import_module("ncco_server.cli").COMMANDS
+    commands = importlib.import_module("ncco_server.desk.commands").COMMANDS
     served = ["ncco_server.web.app", "ncco_server.store.postgres", "uvicorn.protocols.http.httptools_impl", "uvloop"]
-    for name in [*(f"ncco_server.cli.{command.replace('-', '_')}" for command in commands), *served]:
+    for name in [*(f"ncco_server.desk.commands.{command.replace('-', '_')}" for command in commands), *served]:
         importlib.import_module(name)
 
 

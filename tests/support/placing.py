@@ -11,7 +11,6 @@ from typing import Any, Final
 import httpx
 import orjson
 
-from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.loader import load
 from ncco_server.service.calls import CallService
 from ncco_server.service.placing.placer import Placer, PlacingPolicy
@@ -19,17 +18,18 @@ from ncco_server.service.placing.requests import WantedCall, checked
 from ncco_server.service.placing.webhooks import urls_of
 from ncco_server.service.poller import PollListener
 from ncco_server.service.turns import Policy
-from ncco_server.simulator.clock import VirtualClock
-from ncco_server.simulator.delivery import Application
-from ncco_server.simulator.legs import Leg
-from ncco_server.simulator.parties import Behaviour, Parties
-from ncco_server.simulator.platform import Vonage
-from ncco_server.simulator.rest.access import Access
-from ncco_server.simulator.rest.api import Platform, calls_api
-from ncco_server.simulator.servers import AsgiServer, Request, Response
 from ncco_server.store import AttemptRow, PlacedCounts, PlacedRow, PlacingLimits, Store
 from ncco_server.vonage.application_token import ApplicationTokens
 from ncco_server.vonage.voice_api import VoiceApi
+from ncco_studio.commands.server_under_test import make_app
+from ncco_studio.simulator.clock import VirtualClock
+from ncco_studio.simulator.delivery import Application
+from ncco_studio.simulator.legs import Leg
+from ncco_studio.simulator.parties import Behaviour, Parties
+from ncco_studio.simulator.platform import Vonage
+from ncco_studio.simulator.rest.access import Access
+from ncco_studio.simulator.rest.api import Platform, calls_api
+from ncco_studio.simulator.servers import AsgiServer, Request, Response
 from tests.support.application_api import APPLICATION_ID
 from tests.support.keys import private_pem, rsa_key
 

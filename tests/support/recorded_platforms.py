@@ -9,21 +9,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.loader import load
 from ncco_server.service.calls import CallService
 from ncco_server.service.turns import Policy
 from ncco_server.settings.values import DEFAULT, read_failsafe
-from ncco_server.simulator.assumptions import DEFAULTS, Assumptions
-from ncco_server.simulator.clock import VirtualClock
-from ncco_server.simulator.delivery import Application, Chaos
-from ncco_server.simulator.outbound import OutboundCall
-from ncco_server.simulator.parties import Behaviour, Parties
-from ncco_server.simulator.platform import Vonage
-from ncco_server.simulator.servers import AsgiServer
 from ncco_server.store import Store, open_store
-from ncco_server.verify.platform_check.stored import VISIBLE, seen_in
-from ncco_server.verify.scenarios.stage import BASE
+from ncco_studio.commands.server_under_test import make_app
+from ncco_studio.simulator.assumptions import DEFAULTS, Assumptions
+from ncco_studio.simulator.clock import VirtualClock
+from ncco_studio.simulator.delivery import Application, Chaos
+from ncco_studio.simulator.outbound import OutboundCall
+from ncco_studio.simulator.parties import Behaviour, Parties
+from ncco_studio.simulator.platform import Vonage
+from ncco_studio.simulator.servers import AsgiServer
+from ncco_studio.verify.platform_check.stored import VISIBLE, seen_in
+from ncco_studio.verify.scenarios.stage import BASE
 
 NUMBER: Final = "442079460001"
 CALLER: Final = "447700900123"

@@ -10,18 +10,19 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from ncco_server.simulator.assumptions import Assumptions
-from ncco_server.simulator.clock import VirtualClock
-from ncco_server.simulator.delivery import Application, Chaos, NetworkFault
-from ncco_server.simulator.platform import Vonage
-from ncco_server.simulator.rest.access import Access
-from ncco_server.simulator.rest.api import Platform, calls_api
-from ncco_server.simulator.servers import Request, Response, compact_json
-from ncco_server.verify.platform_check.check import PlatformCheck
-from ncco_server.verify.platform_check.journal import Journal
-from ncco_server.verify.platform_check.probes import PROBES, PlatformProbe, Seen
+from ncco_server.ncco.signing import compact_json
 from ncco_server.vonage.application_token import ApplicationTokens
 from ncco_server.vonage.voice_api import VoiceApi
+from ncco_studio.simulator.assumptions import Assumptions
+from ncco_studio.simulator.clock import VirtualClock
+from ncco_studio.simulator.delivery import Application, Chaos, NetworkFault
+from ncco_studio.simulator.platform import Vonage
+from ncco_studio.simulator.rest.access import Access
+from ncco_studio.simulator.rest.api import Platform, calls_api
+from ncco_studio.simulator.servers import Request, Response
+from ncco_studio.verify.platform_check.check import PlatformCheck
+from ncco_studio.verify.platform_check.journal import Journal
+from ncco_studio.verify.platform_check.probes import PROBES, PlatformProbe, Seen
 from tests.support.keys import private_pem, rsa_key
 
 NUMBERS: Final = ("442079460001", "442079460002")

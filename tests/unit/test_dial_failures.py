@@ -7,12 +7,12 @@ from typing import get_args
 
 import pytest
 
-from ncco_server.console import placed
-from ncco_server.console.phone import repetition
 from ncco_server.flow.language.outbound import OutboundWays
 from ncco_server.ncco.statuses import DIAL_FAILURES
-from ncco_server.simulator.parties import DETAILS, PartyOutcome
-from ncco_server.verify.played_call import FOR_PHONES
+from ncco_studio.console import placed
+from ncco_studio.console.phone import repetition
+from ncco_studio.simulator.parties import DETAILS, PartyOutcome
+from ncco_studio.verify.played_call import FOR_PHONES
 
 TABLES: dict[str, Collection[str]] = {
     "`on` of `outbound`": OutboundWays.words(),

@@ -7,7 +7,7 @@ steps of flows with their editor schema are derived from these classes.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 from pydantic import Field
 
@@ -236,6 +236,9 @@ class VbcEndpoint(NccoModel):
 Endpoint = Annotated[
     PhoneEndpoint | AppEndpoint | WebSocketEndpoint | SipEndpoint | VbcEndpoint, Field(discriminator="type")
 ]
+
+RECORD_ENDS: Final = ("endOnKey", "endOnSilence", "timeOut")
+"""With one of these, a recording holds up the NCCO until it ends. Source: NCCO reference, Record."""
 
 ENDPOINT = Tagged({model.model_fields["type"].default: model.shape() for model in get_args(get_args(Endpoint)[0])})
 """In the reference's order."""

@@ -363,6 +363,15 @@ def fields_of(webhook: WebhookRow) -> Mapping[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
+def json_object(text: bytes) -> Mapping[str, Any]:
+    """{} for anything else, so that damaged rows can still be shown."""
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
 def body_document(body: bytes) -> Any:
     """Read JSON, a query string or a form."""
     try:

@@ -287,7 +287,7 @@ def log_webhook(
         "ms": round(seconds * 1000, 2),
     }
     if shows_call:
-        from ncco_server.service.recorded_calls import told_by  # noqa: PLC0415 - only for development
+        from ncco_server.service.told import told_by  # noqa: PLC0415 - only for development
 
         line |= {"caller": _short(reply.caller), "told": _short(told_by(reply.row)) if reply.row else ""}
     level = "info"

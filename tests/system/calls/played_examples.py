@@ -13,14 +13,14 @@ from random import Random
 from typing import Final
 
 from ncco_server.service.call_results import add_up
-from ncco_server.simulator.clock import VirtualClock
-from ncco_server.simulator.delivery import Application
-from ncco_server.simulator.legs import Leg
-from ncco_server.simulator.parties import Behaviour, Parties, PartyOutcome
-from ncco_server.simulator.platform import Vonage
-from ncco_server.simulator.servers import HttpServer, Request, Response
-from ncco_server.simulator.transcript import CallMoment
 from ncco_server.store import ResultRow, open_store
+from ncco_studio.simulator.clock import VirtualClock
+from ncco_studio.simulator.delivery import Application
+from ncco_studio.simulator.legs import Leg
+from ncco_studio.simulator.parties import Behaviour, Parties, PartyOutcome
+from ncco_studio.simulator.platform import Vonage
+from ncco_studio.simulator.servers import HttpServer, Request, Response
+from ncco_studio.simulator.transcript import CallMoment
 from tests.system.calls.result_oracle import Ask, OldResult, old_results, why_different
 from tests.system.hosts.host import Host
 from tests.system.simulator.unlucky_calls import CALLERS, NETWORKS

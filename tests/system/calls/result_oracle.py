@@ -14,9 +14,9 @@ import orjson
 
 from ncco_server.engine.session import TraceLine
 from ncco_server.flow.model import Flow, Step
-from ncco_server.service.outcomes import Following, by_file
-from ncco_server.service.recorded_calls import json_object
+from ncco_server.service.written_rows import json_object
 from ncco_server.store import moment_of
+from ncco_studio.verify.outcomes import Following, by_file
 
 Ask: TypeAlias = Callable[[str], Sequence[Sequence[Any]]]
 """Runs a query."""

@@ -16,13 +16,13 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from ncco_server.cli import main
-from ncco_server.console.app import create_console
-from ncco_server.console.services import Services
-from ncco_server.service.call_report import count_calls, read_period
+from ncco_server.desk.call_report import count_calls, read_period
+from ncco_server.desk.commands import main
 from ncco_server.settings import Settings
 from ncco_server.store import open_store
 from ncco_server.web import create_app
+from ncco_studio.console.app import create_console
+from ncco_studio.console.services import Services
 from tests.support.postgres_stores import empty_database
 from tests.unit.console.conftest import logged_in, settings_for
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from ncco_server.console.app import create_console
-from ncco_server.console.services import Services
+from ncco_studio.console.app import create_console
+from ncco_studio.console.services import Services
 from tests.support.fork_server import NCCO, run
 from tests.support.postgres_stores import ask, empty_database
 from tests.system.calls.played_examples import compare, play_examples, write_examples

@@ -19,9 +19,9 @@ from typing import Any, Final
 
 import httpx
 
-from ncco_server.verify.platform_check.journal import Journal, read_journal
-from ncco_server.verify.platform_check.probes import PROBES
 from ncco_server.vonage.application_token import ApplicationTokens
+from ncco_studio.verify.platform_check.journal import Journal, read_journal
+from ncco_studio.verify.platform_check.probes import PROBES
 from tests.support.server import free_port
 from tests.system.trial import Outcome, Trial
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from ncco_server.cli import main
+from ncco_server.desk.commands import main
 
 SHOP = """\
 flow: shop

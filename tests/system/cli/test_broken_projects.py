@@ -12,7 +12,7 @@ import click
 import pytest
 import yaml
 
-from ncco_server.cli import main
+from ncco_server.desk.commands import main
 from tests.support.command import ncco
 from tests.system.cli.test_every_command import COMMANDS, LONG
 from tests.system.security.route_table import RouteTable

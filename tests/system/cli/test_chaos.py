@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from ncco_server.cli import main
+from ncco_server.desk.commands import main
 from tests.support.tracked import ROOT
 
 

@@ -17,7 +17,7 @@ from tests.system.cli.running import plain_environment
 LOADED = """
 import sys
 STRANGERS = ("ncco_server.web", "ncco_server.store", "ncco_server.service", "fastapi", "httpx")
-from ncco_server.cli import main
+from ncco_server.desk.commands import main
 try:
     main(["check"])
 except SystemExit:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ncco_server.cli.environment import folders
+from ncco_server.desk.environment import folders
 from tests.system.cli.projects import SHOP, ncco, write_project
 
 UNREADABLE = Path("/proc/self/mem")

@@ -9,7 +9,7 @@ from typing import Final
 import click
 import pytest
 
-from ncco_server.cli import main
+from ncco_server.desk.commands import main
 from tests.support.command import ncco
 from tests.system.security.route_table import HOSTILE_TEXTS
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ncco_server.cli.explain import RULES
+from ncco_server.desk.commands.explain import all_rules
 from tests.support.cases import each_case
 from tests.system.cli.projects import ncco
+
+RULES = all_rules()
 
 
 @each_case("code", sorted(code for code in RULES if code[0] in "EWRJN"))

@@ -19,8 +19,8 @@ HEAVY = {
         "ncco_server.engine",
         "ncco_server.store",
         "ncco_server.web",
-        "ncco_server.simulator",
-        "ncco_server.verify",
+        "ncco_studio.simulator",
+        "ncco_studio.verify",
     ),
 }
 
@@ -33,7 +33,7 @@ def test_every_option_says_what_it_does(command: click.Command) -> None:
 
 
 def test_a_command_imports_no_package_before_its_work_starts() -> None:
-    code = f"import sys, ncco_server.cli; print(sorted({HEAVY} & set(sys.modules)))"
+    code = f"import sys, ncco_server.desk.commands; print(sorted({HEAVY} & set(sys.modules)))"
 
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
@@ -45,7 +45,7 @@ def test_help_imports_no_package_either(words: list[str]) -> None:
     code = f"import atexit, sys; atexit.register(lambda: print('imported:', sorted({HEAVY} & set(sys.modules)))); "
 
     shown = subprocess.run(
-        [sys.executable, "-c", f"{code}from ncco_server.cli import main; main({words})"],
+        [sys.executable, "-c", f"{code}from ncco_server.desk.commands import main; main({words})"],
         capture_output=True,
         text=True,
         check=True,

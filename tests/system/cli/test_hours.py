@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ncco_server.cli.hours import state_of
+from ncco_server.desk.commands.hours import state_of
 from ncco_server.flow.loader import load
 from tests.system.cli.projects import SHOP, ncco, write_project
 

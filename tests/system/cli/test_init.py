@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from ncco_server.cli.init import NEXT_COMMANDS
+from ncco_server.desk.commands.init import NEXT_COMMANDS
 from tests.support import loopback
 from tests.support.tracked import ROOT
 from tests.system.cli.projects import ncco
@@ -94,7 +94,7 @@ def test_its_compose_file_equals_the_servers_except_for_the_image(tmp_path: Path
     ncco("init", "shop")
     service = yaml.safe_load((tmp_path / "shop/docker-compose.yml").read_text())["services"]["ncco"]
 
-    assert "ncco-server" == service["image"]
+    assert "ncco-studio" == service["image"]
     mounts = ("data:/data", "backups:/backups", "./flows:/srv/flows", "./templates:/srv/templates")
     assert [*mounts, "./tests/scenarios:/srv/tests/scenarios"] == service["volumes"]
 

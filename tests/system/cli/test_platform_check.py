@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ncco_server.simulator.clock import VirtualClock
-from ncco_server.simulator.delivery import Application
-from ncco_server.simulator.platform import Vonage
-from ncco_server.simulator.rest.access import Access
-from ncco_server.simulator.rest.api import Platform, calls_api
-from ncco_server.simulator.servers import HttpServer
-from ncco_server.verify.platform_check.journal import read_journal
+from ncco_studio.simulator.clock import VirtualClock
+from ncco_studio.simulator.delivery import Application
+from ncco_studio.simulator.platform import Vonage
+from ncco_studio.simulator.rest.access import Access
+from ncco_studio.simulator.rest.api import Platform, calls_api
+from ncco_studio.simulator.servers import HttpServer
+from ncco_studio.verify.platform_check.journal import read_journal
 from tests.support.command import ncco
 from tests.support.keys import rsa_key
 from tests.support.server import free_port

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from ncco_server.desk.replay import first_difference
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.service.delivery import Delivery
-from ncco_server.service.replay import first_difference
 from ncco_server.store import SqliteDatabase, Store
 from tests.support.cases import each_case
 from tests.system.cli.projects import ncco, write_project

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from ncco_server.cli.project import LoadedProject, Source
-from ncco_server.cli.serve import greeting, project_at_start
+from ncco_server.desk.commands.serve import greeting, project_at_start
+from ncco_server.desk.project import LoadedProject, Source
 from ncco_server.flow.loader import load
 from ncco_server.service.library import Library
 from ncco_server.settings import load_settings

@@ -14,7 +14,7 @@ import pytest
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from ncco_server.simulator.servers import moved
+from ncco_studio.simulator.servers import moved
 from tests.support.cases import each_case
 from tests.support.fork_server import NCCO, PIPE, STDOUT, Forked
 from tests.system.cli.projects import ncco
@@ -297,7 +297,7 @@ def loop_server() -> FastAPI:
 
 
 def test_a_call_without_progress_ends_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ncco_server.simulator.scheduler.MOST_RESUMED", 50)
+    monkeypatch.setattr("ncco_studio.simulator.scheduler.MOST_RESUMED", 50)
     with served(loop_server()) as address:
         done = call(f"{address}/again")
 

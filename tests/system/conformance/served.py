@@ -12,9 +12,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from ncco_server.simulator.assumptions import DEFAULTS
-from ncco_server.simulator.delivery import WebhookDelivery, read_reply
-from ncco_server.simulator.servers import HttpServer, Method, Request, authorization, in_time, payload_hash
+from ncco_server.ncco.signing import Method, authorization, payload_hash
+from ncco_studio.simulator.assumptions import DEFAULTS
+from ncco_studio.simulator.delivery import WebhookDelivery, read_reply
+from ncco_studio.simulator.servers import HttpServer, Request, in_time
 from tests.system.conformance.played import Sent
 from tests.system.conformance.suite import BASE
 

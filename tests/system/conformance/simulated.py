@@ -11,16 +11,16 @@ from typing import Any, Final
 import httpx
 import jwt
 
-from ncco_server.simulator.assumptions import Assumptions
-from ncco_server.simulator.clock import VirtualClock
-from ncco_server.simulator.delivery import Application
-from ncco_server.simulator.durations import Durations
-from ncco_server.simulator.legs import CallIsOver, Leg
-from ncco_server.simulator.parties import Behaviour, Parties
-from ncco_server.simulator.platform import Vonage
-from ncco_server.simulator.rest.access import Access
-from ncco_server.simulator.rest.api import Platform, calls_api
-from ncco_server.simulator.servers import Request, Response
+from ncco_server.ncco.durations import Durations
+from ncco_studio.simulator.assumptions import Assumptions
+from ncco_studio.simulator.clock import VirtualClock
+from ncco_studio.simulator.delivery import Application
+from ncco_studio.simulator.legs import CallIsOver, Leg
+from ncco_studio.simulator.parties import Behaviour, Parties
+from ncco_studio.simulator.platform import Vonage
+from ncco_studio.simulator.rest.access import Access
+from ncco_studio.simulator.rest.api import Platform, calls_api
+from ncco_studio.simulator.servers import Request, Response
 from tests.support.keys import rsa_key
 from tests.system.conformance.played import ApiReply, Played, Sent, filled, legs_of
 from tests.system.conformance.suite import BASE, SOUNDS, Act, Caller, Case, Party, Reply, Sound

@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from ncco_server.simulator.assumptions import DEFAULTS, Assumptions
-from ncco_server.verify.platform_check.probes import PROBES
-from ncco_server.verify.platform_check.recorded import case_of, differences
+from ncco_studio.simulator.assumptions import DEFAULTS, Assumptions
+from ncco_studio.verify.platform_check.probes import PROBES
+from ncco_studio.verify.platform_check.recorded import case_of, differences
 from tests.support.cases import each_case
 from tests.support.virtual_platform import NUMBERS, VirtualPlatform
 

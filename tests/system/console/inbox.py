@@ -9,10 +9,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from ncco_server.console.phone.trial_messages import tone
 from ncco_server.service.recording_folder import RecordingFolder
 from ncco_server.store import RecordingRow, open_store
 from ncco_server.store.tables import RECORDINGS_TABLE
+from ncco_studio.console.phone.trial_messages import tone
 from tests.unit.console.test_messages import message
 
 

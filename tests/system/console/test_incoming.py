@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from ncco_server.cli.console_process import ConsoleProcess, console_beside
 from ncco_server.service.outgoing import new_client
 from ncco_server.settings import load_settings
 from ncco_server.settings.fields import VoiceAccess
 from ncco_server.vonage.application_token import ApplicationTokens
 from ncco_server.vonage.keys import new_private_key
 from ncco_server.vonage.voice_api import CallDetails, NewCall, VoiceApi
+from ncco_studio.commands.console_process import ConsoleProcess, console_beside
 from tests.support.fork_server import NCCO, run
 from tests.system.cli.projects import write_project
 from tests.system.cli.running import happens, plain_environment, running_server

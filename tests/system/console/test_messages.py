@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from ncco_server.console.phone.trial_messages import tone
+from ncco_studio.console.phone.trial_messages import tone
 from tests.system.console.browser import Watch, check_page
 from tests.system.console.inbox import Inbox
 from tests.system.console.test_phone import call_and_press, opened

@@ -15,11 +15,11 @@ import pytest
 import yaml
 from structlog.testing import capture_logs
 
-from ncco_server.console.app import create_console
-from ncco_server.console.services import Services
-from ncco_server.editor import language
-from ncco_server.editor.worker import Worker
 from ncco_server.service.recording_folder import RecordingFolder
+from ncco_studio.console.app import create_console
+from ncco_studio.console.services import Services
+from ncco_studio.editor import language
+from ncco_studio.editor.worker import Worker
 from tests.support.cases import each_case
 from tests.unit.console.conftest import (
     REPOSITORY,

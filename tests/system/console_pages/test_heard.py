@@ -12,14 +12,14 @@ from typing import Final
 
 import pytest
 
-from ncco_server.console.app import create_console
-from ncco_server.console.services import Services
-from ncco_server.simulator.durations import Durations
-from ncco_server.simulator.legs import Leg
-from ncco_server.simulator.parties import Behaviour, Parties
-from ncco_server.simulator.transcript import Heard
+from ncco_server.desk.heard import Hearing, sent_in
+from ncco_server.ncco.durations import Durations
 from ncco_server.store import Timeline, open_store
-from ncco_server.verify.heard import Hearing, sent_in
+from ncco_studio.console.app import create_console
+from ncco_studio.console.services import Services
+from ncco_studio.simulator.legs import Leg
+from ncco_studio.simulator.parties import Behaviour, Parties
+from ncco_studio.simulator.transcript import Heard
 from tests.support.command import ncco
 from tests.system.console_pages.test_recorded_calls import database
 from tests.system.simulator.own_server import own_line

@@ -14,11 +14,11 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from ncco_server.cli.console_services import console_services
-from ncco_server.console.app import create_console
 from ncco_server.store import PlacedRow, RowChange
 from ncco_server.table_rows import row_name
 from ncco_server.web import create_app
+from ncco_studio.commands.console_services import console_services
+from ncco_studio.console.app import create_console
 from tests.support.cases import each_case
 from tests.unit.console.conftest import browser, logged_in, settings_for, with_worker_here
 from tests.unit.console.test_messages import message

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import httpx
 
-from ncco_server.console.app import create_console
-from ncco_server.console.services import Services
 from ncco_server.settings import Settings
 from ncco_server.web import create_app
+from ncco_studio.console.app import create_console
+from ncco_studio.console.services import Services
 from tests.support.cases import each_case
 from tests.unit.console.conftest import logged_in, settings_for
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Page, expect
 
-from ncco_server.console.app import create_console
-from ncco_server.console.services import Services
 from ncco_server.web import create_app
+from ncco_studio.console.app import create_console
+from ncco_studio.console.services import Services
 from tests.support.postgres_stores import empty_database
 from tests.system.console.browser import PATIENCE_MS, running_browser, why_not
 from tests.system.console.server import running_console

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ncco_server.console.app import create_console
-from ncco_server.console.services import Services
+from ncco_studio.console.app import create_console
+from ncco_studio.console.services import Services
 from tests.support import postgres_server
 from tests.support.postgres_server import Server
 from tests.unit.console.conftest import PASSWORDS, browser, csrf_token, log_in, logged_in, settings_for

@@ -16,12 +16,12 @@ import pytest
 from benchmarks.load.history import fill
 from benchmarks.load.serving import ROOT
 from benchmarks.pages import deep_pages, pages
-from ncco_server.console.app import create_console
-from ncco_server.console.call_changes import CallChanges
-from ncco_server.console.services import Services
 from ncco_server.store import Store, open_store
 from ncco_server.store.database import Database, Read, Row
 from ncco_server.store.sql import Sql
+from ncco_studio.console.app import create_console
+from ncco_studio.console.call_changes import CallChanges
+from ncco_studio.console.services import Services
 from tests.support.postgres_stores import empty_database
 from tests.unit.console.conftest import logged_in, settings_for
 

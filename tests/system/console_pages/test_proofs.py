@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from ncco_server.console.app import create_console
-from ncco_server.console.services import Services
-from ncco_server.editor.worker import Worker
+from ncco_studio.console.app import create_console
+from ncco_studio.console.services import Services
+from ncco_studio.editor.worker import Worker
 from tests.unit.console.conftest import logged_in, settings_for
 from tests.unit.editor import worker_tasks
 from tests.unit.editor.worker_tasks import allow_proof, proof_begins, proof_env, proofs_begun

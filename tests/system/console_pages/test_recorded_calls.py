@@ -18,14 +18,14 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from ncco_server.cli.console_services import console_services
-from ncco_server.console.app import create_console
 from ncco_server.service.delivery import Delivery
-from ncco_server.simulator.legs import Leg
-from ncco_server.simulator.parties import Behaviour
 from ncco_server.store import SqliteDatabase, Store
-from ncco_server.verify.scenarios.files import read_files
 from ncco_server.web import create_app
+from ncco_studio.commands.console_services import console_services
+from ncco_studio.console.app import create_console
+from ncco_studio.simulator.legs import Leg
+from ncco_studio.simulator.parties import Behaviour
+from ncco_studio.verify.scenarios.files import read_files
 from tests.support.command import ncco
 from tests.system.cli.projects import write_project
 from tests.system.simulator.own_server import own_line

@@ -16,7 +16,7 @@ import httpx
 import pytest
 import yaml
 
-from ncco_server.editor.project import ProjectFolder
+from ncco_studio.editor.project import ProjectFolder
 from tests.support import loopback
 from tests.support.fork_server import NCCO
 from tests.support.server import free_port
@@ -34,7 +34,7 @@ SAVES: Final = f"""
 import sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})
-from ncco_server.editor.project import CannotSave, ProjectFolder, digest_of
+from ncco_studio.editor.project import CannotSave, ProjectFolder, digest_of
 home = Path(sys.argv[1])
 folder = ProjectFolder(home / "flows", home / "templates", {{}}, ())
 text = folder.current().texts["flows/shop.yaml"]

@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import yaml
 
-from ncco_server.cli.init import SKELETON
+from ncco_server.desk.commands.init import SKELETON
 from ncco_server.settings.secrets import FILE_SUFFIX
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT
@@ -48,7 +48,7 @@ def test_the_file_matches_the_schema() -> None:
 
 
 def test_every_server_of_the_compose_file_reads_the_secrets_and_no_other_service_does() -> None:
-    ours = [name for name, service in COMPOSE["services"].items() if service.get("image") == "ncco-server"]
+    ours = [name for name, service in COMPOSE["services"].items() if service.get("image", "").startswith("ncco-")]
 
     assert set(SERVERS) == set(ours) == set(SECRET_FILES["services"])
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from ncco_server.cli import COMMANDS, main
+from ncco_server.desk.commands import COMMANDS, main
 from tests.support.tracked import ROOT
 
 PAGE: Final = ROOT / "docs" / "reference" / "commands.md"

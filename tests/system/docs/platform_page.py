@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ncco_server.simulator.assumptions import Assumption, assumptions
+from ncco_studio.simulator.assumptions import Assumption, assumptions
 from tests.support.tracked import ROOT
 
 PAGE: Final = ROOT / "docs" / "reference" / "platform.md"

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import httpx
 import yaml
 
-from ncco_server.cli.console_services import console_services
-from ncco_server.console.app import create_console
-from ncco_server.console.phone.page import OUTCOMES
+from ncco_studio.commands.console_services import console_services
+from ncco_studio.console.app import create_console
+from ncco_studio.console.phone.page import OUTCOMES
 from tests.support.cases import each_case
 from tests.support.tracked import text_of
 from tests.system.docs.blocks import blocks_of, is_followed, pages

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.loader import load
-from ncco_server.verify.scenarios.files import ScenarioFile
-from ncco_server.verify.scenarios.model import Expect, Scenario, ScenarioCall, read_scenarios
-from ncco_server.verify.scenarios.runner import run_suite
-from ncco_server.verify.scenarios.script import FAULTS, OUTCOMES, STEPS, ScriptedParty
-from ncco_server.verify.scenarios.stage import LocalStage
-from ncco_server.verify.scenarios.values import RULES
+from ncco_studio.commands.server_under_test import make_app
+from ncco_studio.verify.scenarios.files import ScenarioFile
+from ncco_studio.verify.scenarios.model import Expect, Scenario, ScenarioCall, read_scenarios
+from ncco_studio.verify.scenarios.runner import run_suite
+from ncco_studio.verify.scenarios.script import FAULTS, OUTCOMES, STEPS, ScriptedParty
+from ncco_studio.verify.scenarios.stage import LocalStage
+from ncco_studio.verify.scenarios.values import RULES
 from tests.support.cases import each_case
 from tests.support.tracked import text_of
 from tests.system.docs.blocks import blocks_of

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.loader import load_files
-from ncco_server.verify.handlers.exploring import explore
-from ncco_server.verify.scenarios.files import ScenarioFile
-from ncco_server.verify.scenarios.model import read_scenarios
-from ncco_server.verify.scenarios.runner import run_suite
-from ncco_server.verify.scenarios.stage import LocalStage
+from ncco_studio.commands.server_under_test import make_app
+from ncco_studio.verify.handlers.exploring import explore
+from ncco_studio.verify.scenarios.files import ScenarioFile
+from ncco_studio.verify.scenarios.model import read_scenarios
+from ncco_studio.verify.scenarios.runner import run_suite
+from ncco_studio.verify.scenarios.stage import LocalStage
 from tests.support.tracked import ROOT
 
 SCENARIOS = "tests/scenarios/reception.yaml"

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ncco_server.service.placing.requests import WantedCall, checked
-from ncco_server.simulator.parties import Behaviour
 from ncco_server.store import PlacedRow, SqliteDatabase, Store
+from ncco_studio.simulator.parties import Behaviour
 from tests.support.placing import PLAIN_REMINDER, World, placing_world
 from tests.system.trial import Outcome, Trial
 

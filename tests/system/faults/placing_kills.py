@@ -17,11 +17,11 @@ from typing import Final
 
 from ncco_server.errors import StoreUnavailable
 from ncco_server.service.placing.requests import WantedCall, checked
-from ncco_server.simulator.delivery import Application
-from ncco_server.simulator.parties import Behaviour, Parties
-from ncco_server.simulator.rest.server import LiveVonage
-from ncco_server.simulator.servers import HttpServer
 from ncco_server.store import PlacedFilter, PlacedRow, RowChange, Store, open_store
+from ncco_studio.simulator.delivery import Application
+from ncco_studio.simulator.parties import Behaviour, Parties
+from ncco_studio.simulator.rest.server import LiveVonage
+from ncco_studio.simulator.servers import HttpServer
 from tests.support.application_api import APPLICATION_ID
 from tests.support.keys import private_pem, rsa_key
 from tests.support.server import Server

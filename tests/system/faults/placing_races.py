@@ -24,13 +24,13 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
-from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.loader import load
 from ncco_server.service.calls import CallService
 from ncco_server.service.placing.requests import WantedCall, checked
 from ncco_server.service.placing.webhooks import GOODBYE, urls_of
 from ncco_server.service.turns import Policy
 from ncco_server.store import AttemptRow, PlacedRow, PlacingLimits, Store, milliseconds, open_store
+from ncco_studio.commands.server_under_test import make_app
 from tests.support.placing import AT, BASE, MANY, PLAIN_REMINDER
 from tests.system.trial import Outcome, Trial, counted
 

@@ -16,8 +16,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from ncco_server.console.app import create_console
-from ncco_server.console.services import Services
+from ncco_studio.console.app import create_console
+from ncco_studio.console.services import Services
 from tests.support import loopback, postgres_server
 from tests.support.command import json_of, ncco
 from tests.support.server import Server, write_files

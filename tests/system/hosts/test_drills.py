@@ -118,7 +118,7 @@ def earlier_version(folder: Path) -> str:
         pytest.skip(f"Git has no earlier commit: {made.stderr.strip()}")
     subprocess.run(["tar", "-xf", "app.tar"], cwd=folder, check=True)
     program = folder / "ncco"
-    start = f"{sys.executable} -c 'from ncco_server.cli import main; main()'"
+    start = f"{sys.executable} -c 'from ncco_server.desk.commands import main; main()'"
     program.write_text(f'#!/bin/sh\nPYTHONPATH={folder}/app exec {start} "$@"\n')
     program.chmod(0o755)
     return str(program)

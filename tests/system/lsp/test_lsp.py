@@ -293,11 +293,11 @@ async def test_no_text_ends_the_server_or_runs_a_function(tmp_path: Path) -> Non
 def checkers() -> list[int]:
     """The process ids of the checkers: subprocesses of the language servers that this process has started."""
     own = [child for server in children(os.getpid()) for child in children(server)]
-    return [child for child in own if b"ncco_server.editor.worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return [child for child in own if b"ncco_studio.editor.worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 async def test_without_the_extra_the_command_says_how_to_install_it() -> None:
-    code = "import sys; sys.modules['pygls'] = None; from ncco_server.cli import main; main(['lsp'])"
+    code = "import sys; sys.modules['pygls'] = None; from ncco_server.desk.commands import main; main(['lsp'])"
     done = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stderr=asyncio.subprocess.PIPE)
     _, said = await done.communicate()
     assert 2 == done.returncode

@@ -12,7 +12,7 @@ from typing import Final
 from grimp import ImportGraph
 from importlinter import Contract, ContractCheck, output
 
-PACKAGE: Final = "ncco_server"
+PACKAGES: Final = ("ncco_server", "ncco_studio")
 
 
 class NoCircles(Contract):
@@ -36,11 +36,11 @@ class NoCircles(Contract):
 
 def _late(module: str) -> Iterator[str]:
     """The modules that functions of a module import by their whole names."""
-    spec = importlib.util.find_spec(module) if module.startswith(PACKAGE) else None
+    spec = importlib.util.find_spec(module) if module.startswith(PACKAGES) else None
     if spec is None or spec.origin is None:
         return
     for node in ast.walk(ast.parse(Path(spec.origin).read_bytes())):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module") and node.args:
             match node.args[0]:
-                case ast.Constant(value=str(name)) if name.startswith(PACKAGE):
+                case ast.Constant(value=str(name)) if name.startswith(PACKAGES):
                     yield name

@@ -1,8 +1,8 @@
 """Does what the Dockerfile does, in clean environments and without a Docker engine: `make docker-check`.
 
-The RUN lines of the build stage are executed on a copy of the build context, in other folders. The result is started
-with the settings of the final stage, gets a health check, and is ended with SIGTERM. The base image and the user cannot
-be tested this way. tests/system/deploy/test_read_only.py tests the read-only file system.
+The RUN lines of the build stages are executed on a copy of the build context, in other folders. The result of each
+target is started with the image's settings, gets a health check, and is ended with SIGTERM. The base image and the user
+cannot be tested this way. tests/system/deploy/test_read_only.py tests the read-only file system.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from tests.support.tracked import ROOT, tracked_files
 from tests.system.repository.dockerfile import Instruction, is_sent, stages
 
-BUILD, FINAL = stages()
+BUILD, STUDIO, FINAL, *_ = stages()
 STARTS_WITHIN_S = 60.0
 EXTRAS = ("asyncpg", "obstore", "opentelemetry.exporter.otlp.proto.http", "opentelemetry.instrumentation.fastapi")
 """Packages that a setting may require: nothing can be installed into the image later."""
@@ -33,9 +33,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         _say("context", f"{_copy_context(place / 'context')} files are sent")
-        _build(place)
-        _look_into(place)
-        _serve(place)
+        venv.create(place / "base", with_pip=True)
+        (place / "build").mkdir()
+        for target, steps in (("server", BUILD), ("studio", STUDIO)):
+            _say("target", target)
+            _build(place, steps)
+            _look_into(place)
+            _serve(place)
     _say("done", "the image's commands hold")
     return 0
 
@@ -48,11 +52,9 @@ def _copy_context(target: Path) -> int:
     return len(sent)
 
 
-def _build(place: Path) -> None:
-    """Run the build stage's COPY and RUN in the folders in `place`, with the pip of a new environment."""
-    venv.create(place / "base", with_pip=True)
-    (place / "build").mkdir()
-    for instruction in BUILD:
+def _build(place: Path, steps: list[Instruction]) -> None:
+    """Run a build stage's COPY and RUN in the folders in `place`, with the pip of a new environment."""
+    for instruction in steps:
         if instruction.word == "COPY":
             _copy(place, instruction)
         if instruction.word == "RUN":
@@ -68,7 +70,7 @@ def _copy(place: Path, instruction: Instruction) -> None:
         if path.is_dir():
             shutil.copytree(path, place / "build" / target)
         else:
-            (place / "build" / target).parent.mkdir(exist_ok=True)
+            (place / "build" / target).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, place / "build" / target)
 
 
@@ -98,6 +100,7 @@ def _look_into(place: Path) -> None:
 def _serve(place: Path) -> None:
     """Run the final stage: its settings, its command, its health check and its stop signal."""
     env = _environment(place, "opt/ncco") | _settings(place) | {"NCCO_INSECURE": "1"}
+    shutil.rmtree(place / "data", ignore_errors=True)
     (place / "data").mkdir()
     words = _words("ENTRYPOINT") + _words("CMD")
     log = (place / "log").open("w")

@@ -19,12 +19,12 @@ from tests.support.cases import each_case
 from tests.support.tracked import ROOT, tracked_files
 from tests.system.repository.dockerfile import is_sent, stages
 
-BUILD, FINAL = stages()
+BUILD, STUDIO, FINAL, *TARGETS = stages()
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICE = COMPOSE["services"]["ncco"]
 SOURCES = [
     source
-    for stage in (BUILD, FINAL)
+    for stage in (BUILD, STUDIO, FINAL)
     for instruction in stage
     if instruction.word == "COPY" and not instruction.rest.startswith("--from")
     for source in instruction.rest.split()[:-1]
@@ -57,16 +57,29 @@ def test_unneeded_files_are_not_in_the_build_context(name: str) -> None:
 
 def test_every_package_is_pinned_by_hash() -> None:
     installs = [
-        command for each in BUILD if each.word == "RUN" for command in each.rest.split("&&") if " install " in command
+        command
+        for each in [*BUILD, *STUDIO]
+        if each.word == "RUN"
+        for command in each.rest.split("&&")
+        if " install " in command
     ]
-    from_registry = [command for command in installs if "/build/dist/" not in command]
+    from_registry = [command for command in installs if not command.endswith(".whl")]
 
     assert [] == [command for command in from_registry if "--no-deps --require-hashes" not in command]
-    assert 2 == len(from_registry)
+    assert 3 == len(from_registry)
 
 
 def test_the_server_runs_as_an_unprivileged_user_by_number() -> None:
     assert [True] == [re.fullmatch(r"[1-9]\d*:[1-9]\d*", user) is not None for user in said("USER")]
+
+
+def test_each_target_is_the_same_image_with_its_own_environment() -> None:
+    targets = {stage[0].rest: [each.rest for each in stage[1:]] for stage in TARGETS}
+
+    environments = {"server": "build", "studio": "build-studio"}
+    assert {
+        f"run AS {target}": [f"--from={stage} /opt/ncco /opt/ncco"] for target, stage in environments.items()
+    } == targets
 
 
 def test_the_health_check_is_code_that_compiles() -> None:
@@ -141,7 +154,10 @@ def test_the_commit_goes_from_the_build_into_the_settings_and_the_label() -> Non
     assert "${COMMIT}" == environment()[variable("commit")]
     assert any("org.opencontainers.image.revision=${COMMIT}" in label for label in said("LABEL"))
     builds = [service["build"] for service in COMPOSE["services"].values() if "build" in service]
-    assert [{"context": ".", "args": {"COMMIT": "${COMMIT:-}"}}] * 4 == builds
+    assert [("ncco", "studio"), ("ncco-1", "server"), ("ncco-2", "server"), ("migrate", "server")] == [
+        (name, service["build"]["target"]) for name, service in COMPOSE["services"].items() if "build" in service
+    ]
+    assert all(build["context"] == "." and build["args"] == {"COMMIT": "${COMMIT:-}"} for build in builds)
     assert "COMMIT=$(git rev-parse HEAD) docker compose up --build" in (ROOT / "docs/how-to/docker.md").read_text()
 
 

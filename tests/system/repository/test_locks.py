@@ -13,9 +13,18 @@ from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 
 LOCKS = ("requirements.txt", "requirements-server.txt", "requirements-dev.txt", "requirements-build.txt")
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-GROUPS = PROJECT["dependency-groups"]
-EXTRAS = PROJECT["project"]["optional-dependencies"]
+SERVER, STUDIO = (
+    tomllib.loads((ROOT / file).read_text(encoding="utf-8")) for file in ("pyproject.toml", "app/studio/pyproject.toml")
+)
+OURS = "ncco-server"
+DEPENDENCIES = [
+    Requirement(line)
+    for project in (SERVER, STUDIO)
+    for line in project["project"]["dependencies"]
+    if not line.startswith(OURS)
+]
+GROUPS = SERVER["dependency-groups"]
+EXTRAS = SERVER["project"]["optional-dependencies"] | STUDIO["project"]["optional-dependencies"]
 SERVED = ("otel", "postgres")
 """The extras that the image contains; the other extras are for authors of flows."""
 """A setting can require any of them, and nothing can be installed into the image later."""
@@ -49,10 +58,10 @@ def test_no_lock_file_contains_a_url(lock: str) -> None:
 @each_case(
     ("lock", "requirements"),
     [
-        ("requirements.txt", [Requirement(line) for line in PROJECT["project"]["dependencies"]]),
+        ("requirements.txt", DEPENDENCIES),
         ("requirements-server.txt", [Requirement(line) for extra in SERVED for line in EXTRAS[extra]]),
         ("requirements-dev.txt", [Requirement(line) for lines in EXTRAS.values() for line in lines]),
-        ("requirements-dev.txt", [Requirement(line) for line in PROJECT["project"]["dependencies"]]),
+        ("requirements-dev.txt", DEPENDENCIES),
         ("requirements-dev.txt", [*named("dev"), *named("build")]),
         ("requirements-build.txt", named("build")),
     ],
@@ -67,11 +76,16 @@ def test_every_requirement_is_pinned_within_its_range(lock: str, requirements: l
 
 @pytest.mark.parametrize(
     ("some", "more"),
-    [("requirements.txt", "requirements-server.txt"), ("requirements-server.txt", "requirements-dev.txt")],
+    [("requirements.txt", "requirements-dev.txt"), ("requirements-server.txt", "requirements-dev.txt")],
 )
 def test_development_runs_on_the_versions_that_users_get(some: str, more: str) -> None:
     assert pins_of(some).items() <= pins_of(more).items()
 
 
 def test_serve_installs_little() -> None:
-    assert len({*pins_of("requirements.txt"), *pins_of("requirements-build.txt"), "pip", "ncco-server"}) <= 54
+    assert len({*pins_of("requirements.txt"), *pins_of("requirements-build.txt"), "pip", OURS, "ncco-studio"}) <= 55
+
+
+def test_the_studio_needs_the_server_of_the_same_version() -> None:
+    assert f"{OURS}=={SERVER['project']['version']}" in STUDIO["project"]["dependencies"]
+    assert SERVER["project"]["version"] == STUDIO["project"]["version"]

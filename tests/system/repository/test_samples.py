@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ncco_server.cli.init import SKELETON
+from ncco_server.desk.commands.init import SKELETON
 from ncco_server.engine import CallData, TurnContext, without_store
 from ncco_server.flow.loader import load_files
 from tests.support.tracked import ROOT

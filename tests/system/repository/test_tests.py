@@ -57,7 +57,7 @@ def test_tests_import_only_what_their_folder_allows(kind: str) -> None:
         ("contract", "from ncco_server.ncco.rules import RULES"),
         ("contract", "import ncco_server.errors"),
         ("contract", "from tests.unit.engine import scripted_call"),
-        ("contract", "def test() -> None:\n    from ncco_server.cli import main"),
+        ("contract", "def test() -> None:\n    from ncco_server.desk.commands import main"),
         ("unit", "from tests.contract import cases"),
         ("unit", "from tests.system.faults.served import PROJECT"),
         ("support", "from tests.contract.http.serving import running"),

@@ -1,4 +1,7 @@
-"""The wheel, installed without a clone as the README says: a project, a call, the console and an editor."""
+"""The two wheels, installed without a clone as the README says: a project, a call, the console and an editor.
+
+The server's alone answers calls, and says where the rest is.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,17 @@ from email import message_from_string
 from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
+from types import MappingProxyType
 from urllib.parse import urljoin
+from uuid import uuid4
 
 import httpx
 import pytest
 from packaging.requirements import Requirement
 
+from ncco_server.desk.studio import NAMES
+from ncco_server.vonage.keys import new_private_key
+from tests.support.cases import each_case
 from tests.support.server import free_port
 from tests.support.tracked import ROOT, tracked_files
 from tests.system.lsp.editor import editing
@@ -39,11 +47,10 @@ def run(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
 
 @dataclass(frozen=True)
 class Installed:
-    """An environment with the wheel, and a project created with it."""
+    """An environment with one wheel or both, and a project created with it."""
 
     environment: Path
     project: Path
-    wheel: Path
 
     def settings(self) -> dict[str, str]:
         path = f"{self.environment / 'bin'}:/usr/bin:/bin"
@@ -54,34 +61,70 @@ class Installed:
         return run(f"{self.environment}/bin/ncco", *words, cwd=cwd or self.project, env=self.settings())
 
 
+PLACED = """
+flow: reminder
+outbound: {from: "442079460000"}
+start: hello
+steps:
+  hello: {do: [{talk: "This is a reminder."}], goto: end}
+"""
+
+
+@dataclass(frozen=True)
+class Wheels:
+    """The built wheels, and settings with which uv downloads nothing: it finds what they require among `packed`."""
+
+    home: Path
+    server: Path
+    studio: Path
+    env: Mapping[str, str]
+
+
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """Install as the README says, with wheels made from the packages installed here, so that nothing is downloaded."""
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Wheels:
     home = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(home), cwd=ROOT)
-    [wheel] = home.glob("*.whl")
-    (home / "wheels").mkdir()
-    pack_dependencies(home / "wheels")
+    for project in (ROOT, ROOT / "app/studio"):
+        run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(home), cwd=project)
+    (home / "packed").mkdir()
+    pack_dependencies(home / "packed")
     folders = {"UV_TOOL_DIR": home / "tools", "UV_TOOL_BIN_DIR": home / "bin", "UV_CACHE_DIR": home / "cache"}
     settings = {
         "UV_OFFLINE": "1",
         "UV_NO_CONFIG": "1",
-        "UV_FIND_LINKS": str(home / "wheels"),
+        "UV_FIND_LINKS": str(home / "packed"),
         "UV_PYTHON": sys.executable,
     }
     path = f"{home / 'bin'}:{Path(sys.executable).parent}:/usr/bin:/bin"
     env = {"PATH": path, "HOME": str(home), **settings, **{name: str(folder) for name, folder in folders.items()}}
+    [server], [studio] = home.glob("ncco_server-*.whl"), home.glob("ncco_studio-*.whl")
+    return Wheels(home, server, studio, env)
+
+
+@pytest.fixture(scope="module")
+def installed(wheels: Wheels) -> Installed:
+    """Install both as the README says."""
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     [block] = re.findall(r"```bash\n(uv tool install .*?\n)ncco serve --dev\n```", page, re.DOTALL)
-    run("sh", "-ec", block, cwd=home, env=env)
-    made = Installed(home / "tools" / "ncco-server", home / "shop", wheel)
-    run("uv", "pip", "install", "--python", str(made.environment), f"{wheel}[lsp]", cwd=home, env=env)
+    run("sh", "-ec", block, cwd=wheels.home, env=wheels.env)
+    made = Installed(wheels.home / "tools" / "ncco-server", wheels.home / "shop")
+    more = f"{wheels.studio}[lsp]"
+    run("uv", "pip", "install", "--python", str(made.environment), more, cwd=wheels.home, env=wheels.env)
+    return made
+
+
+@pytest.fixture(scope="module")
+def server_alone(wheels: Wheels) -> Installed:
+    """Install only the server's wheel, and create a project."""
+    made = Installed(wheels.home / "alone", wheels.home / "office")
+    run("uv", "venv", str(made.environment), cwd=wheels.home, env=wheels.env)
+    run("uv", "pip", "install", "--python", str(made.environment), str(wheels.server), cwd=wheels.home, env=wheels.env)
+    made.ncco("init", "office", cwd=wheels.home)
     return made
 
 
 def pack_dependencies(folder: Path) -> None:
-    """Make a wheel of each package that this project requires, directly or indirectly, from the installed files."""
-    waiting, seen = [Requirement("ncco-server[lsp]")], set[str]()
+    """Make a wheel of each package that the two require, directly or indirectly, from the installed files."""
+    waiting, seen = [Requirement("ncco-studio[lsp]")], set[str]()
     while waiting:
         requirement = waiting.pop()
         wanted = requirement.marker is None or requirement.marker.evaluate({"extra": "lsp"})
@@ -90,7 +133,7 @@ def pack_dependencies(folder: Path) -> None:
         seen.add(requirement.name)
         found = importlib.metadata.distribution(requirement.name)
         waiting += map(Requirement, found.requires or ())
-        if requirement.name != "ncco-server":
+        if not requirement.name.startswith("ncco-"):
             pack(found, folder)
 
 
@@ -108,13 +151,13 @@ def pack(package: importlib.metadata.Distribution, folder: Path) -> None:
 
 
 @contextmanager
-def serving(installed: Installed) -> Iterator[list[str]]:
+def serving(installed: Installed, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[list[str]]:
     """Run `ncco serve --dev`. Yields the list of lines that it prints."""
     lines: list[str] = []
     process = subprocess.Popen(
         [installed.environment / "bin" / "ncco", "serve", "--dev"],
         cwd=installed.project,
-        env=installed.settings(),
+        env={**installed.settings(), **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -152,12 +195,66 @@ def next_asset(replies: Mapping[str, httpx.Response]) -> str | None:
     return None
 
 
-def test_the_wheel_contains_every_file_of_the_package(installed: Installed) -> None:
-    with zipfile.ZipFile(installed.wheel) as wheel:
-        held = {name for name in wheel.namelist() if name.startswith("ncco_server/")}
+@each_case(
+    ("product", "folder", "more"),
+    [
+        ("server", "app/ncco_server/", ()),
+        # a copy of docs/errors.md, which the language server links to
+        ("studio", "app/studio/ncco_studio/", ("ncco_studio/lsp/errors.md",)),
+    ],
+)
+def test_a_wheel_contains_every_file_of_its_package_and_nothing_else(
+    wheels: Wheels, product: str, folder: str, more: tuple[str, ...]
+) -> None:
+    with zipfile.ZipFile(getattr(wheels, product)) as wheel:
+        names = wheel.namelist()
+    held = {name for name in names if ".dist-info/" not in name}
 
-    page = "ncco_server/lsp/errors.md"  # a copy of docs/errors.md, which the language server links to
-    assert {page, *(name.removeprefix("app/") for name in tracked_files() if name.startswith("app/"))} == held
+    package = folder.split("/")[-2]
+    files = {f"{package}/{name.removeprefix(folder)}" for name in tracked_files() if name.startswith(folder)}
+    assert {*files, *more} == held
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+
+
+def test_the_server_alone_checks_renders_and_explains(server_alone: Installed) -> None:
+    assert "no issues" in server_alone.ncco("check")
+    assert "talk" in server_alone.ncco("render", "main")
+    assert "E214" in server_alone.ncco("explain", "E214")
+    assert "Commands of the studio" not in server_alone.ncco("--help")
+    assert not (server_alone.project / ".vscode/flow.schema.json").exists()
+
+
+@each_case("command", NAMES)
+def test_a_command_of_the_studio_says_what_to_install(server_alone: Installed, command: str) -> None:
+    words = [f"{server_alone.environment}/bin/ncco", command, "--anything"]
+    done = subprocess.run(words, env=server_alone.settings(), capture_output=True, text=True, check=False)
+
+    assert 2 == done.returncode
+    assert done.stderr.startswith(
+        f"Error: `ncco {command}` is a command of the studio, which is not installed\n  fix: "
+    )
+
+
+def test_the_server_alone_answers_calls_in_development_without_a_console_and_rings_no_phone(
+    server_alone: Installed,
+) -> None:
+    flow = server_alone.project / "flows/reminder.yaml"
+    flow.write_text(PLACED, encoding="utf-8")
+    key = server_alone.project / "private.key"
+    key.write_text(new_private_key(), encoding="ascii")
+    account = {"VONAGE_APPLICATION_ID": str(uuid4()), "VONAGE_PRIVATE_KEY": str(key)}
+    try:
+        with serving(server_alone, account) as lines:
+            address = found_in(lines, r"listens on (http://\S+)")
+            call = {"to": "442079460000", "from": "447700900123", "uuid": "a", "conversation_uuid": "b"}
+            answer = httpx.get(f"{address}/webhooks/answer", params=call, timeout=STARTS_WITHIN_S)
+            said = found_in(lines, r"(No calls are placed: [^\n]*)")
+    finally:
+        flow.unlink()
+
+    assert "talk" == answer.json()[0]["action"]
+    assert "there is no console without the studio" in "".join(lines)
+    assert said.startswith("No calls are placed: there is no console in which they could ring")
 
 
 def test_a_new_project_of_the_installed_wheel_has_no_issues(installed: Installed) -> None:
@@ -176,7 +273,7 @@ async def test_the_installed_language_server_links_issues_to_their_page(installe
         page = editor.issues("flows/main.yaml")[0].code_description
 
     assert page is not None
-    assert page.href.partition("#")[0].endswith("/site-packages/ncco_server/lsp/errors.md")
+    assert page.href.partition("#")[0].endswith("/site-packages/ncco_studio/lsp/errors.md")
 
 
 def test_the_installed_wheel_answers_a_call_and_shows_the_console_with_its_assets(installed: Installed) -> None:
@@ -315,6 +412,8 @@ def crm(installed: Installed) -> Path:
     (home / "app").mkdir(parents=True)
     (home / "flows").mkdir()
     (home / "app" / "__init__.py").touch()
+    for name in ("ncco", "console", "studio"):
+        (home / f"{name}.py").write_text("raise RuntimeError('the server must not import this')")
     (home / "app" / "crm.py").write_text(CRM)
     (home / "app" / "phone.py").write_text(PUBLIC_FACE)
     (home / "flows" / "main.yaml").write_text(CRM_FLOW)

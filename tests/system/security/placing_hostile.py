@@ -18,9 +18,7 @@ import click.testing
 import httpx
 import orjson
 
-from ncco_server.cli import main
-from ncco_server.console.app import create_console
-from ncco_server.console.services import Services
+from ncco_server.desk.commands import main
 from ncco_server.engine.dialling import refusal
 from ncco_server.flow.loader import load
 from ncco_server.service.library import released_row
@@ -30,6 +28,8 @@ from ncco_server.service.turns import Policy, Turns
 from ncco_server.store import HookRow, SqliteDatabase, Store, milliseconds
 from ncco_server.store.api_keys import ApiKeyRow
 from ncco_server.web.programs_app import programs_app
+from ncco_studio.console.app import create_console
+from ncco_studio.console.services import Services
 from tests.support.placing import PLAIN_REMINDER
 from tests.system.security.nasty import Nasty
 from tests.system.trial import Outcome, Trial

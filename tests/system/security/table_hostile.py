@@ -21,9 +21,7 @@ import click.testing
 import httpx
 from structlog.testing import capture_logs
 
-from ncco_server.cli import main
-from ncco_server.console.app import create_console
-from ncco_server.console.services import Services
+from ncco_server.desk.commands import main
 from ncco_server.flow.loader import load
 from ncco_server.service.calls import CallService
 from ncco_server.service.library import released_row
@@ -31,6 +29,8 @@ from ncco_server.store import Store, open_store
 from ncco_server.store.api_keys import ApiKeyRow
 from ncco_server.store.tables import ROWS_TABLE
 from ncco_server.web.programs_app import programs_app
+from ncco_studio.console.app import create_console
+from ncco_studio.console.services import Services
 from tests.system.console_pages.test_hostile_values import Tags
 from tests.system.security.nasty import CORPUS, Nasty
 from tests.system.trial import Outcome, Trial

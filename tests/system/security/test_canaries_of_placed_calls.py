@@ -15,13 +15,13 @@ from typing import Any, Final
 
 import pytest_asyncio
 
-from ncco_server.cli.console_services import console_services
-from ncco_server.console.app import create_console
-from ncco_server.simulator.delivery import Application
-from ncco_server.simulator.legs import Leg
-from ncco_server.simulator.parties import ENDLESS, Behaviour, Parties
-from ncco_server.simulator.rest.server import LiveVonage
-from ncco_server.simulator.servers import HttpServer
+from ncco_studio.commands.console_services import console_services
+from ncco_studio.console.app import create_console
+from ncco_studio.simulator.delivery import Application
+from ncco_studio.simulator.legs import Leg
+from ncco_studio.simulator.parties import ENDLESS, Behaviour, Parties
+from ncco_studio.simulator.rest.server import LiveVonage
+from ncco_studio.simulator.servers import HttpServer
 from tests.support import loopback
 from tests.support.application_api import APPLICATION_ID
 from tests.support.command import ncco

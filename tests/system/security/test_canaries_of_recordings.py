@@ -16,8 +16,8 @@ import orjson
 import pytest
 from aiosmtpd.smtp import AuthResult
 
-from ncco_server.cli.console_services import console_services
-from ncco_server.console.app import create_console
+from ncco_studio.commands.console_services import console_services
+from ncco_studio.console.app import create_console
 from tests.support import loopback
 from tests.support.application_api import APPLICATION_ID
 from tests.support.command import ncco

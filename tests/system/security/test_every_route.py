@@ -19,13 +19,13 @@ import pytest
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, make_asgi_app
 
-from ncco_server.cli.console_services import console_services
-from ncco_server.console.app import create_console
 from ncco_server.settings import Settings
 from ncco_server.store import RowChange, open_store
 from ncco_server.store.api_keys import ApiKeyRow
 from ncco_server.web import create_app
 from ncco_server.web.programs_app import programs_app
+from ncco_studio.commands.console_services import console_services
+from ncco_studio.console.app import create_console
 from tests.support.stored_rows import placed_row
 from tests.support.tracked import ROOT
 from tests.system.security.route_table import HOSTILE_TEXTS, RouteRequest, RouteTable

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import pytest
 
-from ncco_server.service.backup import BackupPlaces, NotABackup, read_manifest, restore_backup
+from ncco_server.desk.backup import BackupPlaces, NotABackup, read_manifest, restore_backup
 from ncco_server.service.recording_folder import RecordingFolder
 from ncco_server.store import SqliteDatabase, Store
 

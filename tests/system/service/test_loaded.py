@@ -20,10 +20,10 @@ RARE: Final = {
     "calls that hooks place": "ncco_server.service.placing.hooks",
     "the Voice API": "ncco_server.vonage.voice_api",
     "the placing API": "ncco_server.web.placing_api",
-    "the console's process": "ncco_server.cli.console_process",
+    "the console's process": "ncco_studio.commands.console_process",
     "syntax errors": "ncco_server.flow.source.syntax",
-    "editing": "ncco_server.flow.editing",
-    "pictures": "ncco_server.flow.svg",
+    "editing": "ncco_studio.editing",
+    "pictures": "ncco_studio.pictures.svg",
 }
 FLOW: Final = """flow: shop
 default: true

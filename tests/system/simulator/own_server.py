@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ncco_server.settings import load_settings
-from ncco_server.simulator.clock import START, VirtualClock
-from ncco_server.simulator.delivery import Application, Chaos
-from ncco_server.simulator.parties import Behaviour, Parties
-from ncco_server.simulator.platform import Vonage
-from ncco_server.simulator.servers import AsgiServer
 from ncco_server.web import create_app
+from ncco_studio.simulator.clock import START, VirtualClock
+from ncco_studio.simulator.delivery import Application, Chaos
+from ncco_studio.simulator.parties import Behaviour, Parties
+from ncco_studio.simulator.platform import Vonage
+from ncco_studio.simulator.servers import AsgiServer
 
 ROOT = Path(__file__).parents[3]
 BASE = "https://calls.example.com"

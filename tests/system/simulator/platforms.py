@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from ncco_server.simulator.assumptions import DEFAULTS, Assumption, assumptions
-from ncco_server.verify.platform_check.stored import VISIBLE
+from ncco_studio.simulator.assumptions import DEFAULTS, Assumption, assumptions
+from ncco_studio.verify.platform_check.stored import VISIBLE
 from tests.support.recorded_platforms import seen_on
 from tests.support.virtual_platform import OTHER_NUMBERS, VirtualPlatform
 from tests.system.trial import Outcome, Trial, counted

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from ncco_server.simulator.clock import VirtualClock
-from ncco_server.simulator.delivery import Application
-from ncco_server.simulator.platform import Vonage
-from ncco_server.simulator.servers import AsgiServer, HttpServer, Server
+from ncco_studio.simulator.clock import VirtualClock
+from ncco_studio.simulator.delivery import Application
+from ncco_studio.simulator.platform import Vonage
+from ncco_studio.simulator.servers import AsgiServer, HttpServer, Server
 from tests.system.simulator.foreign_server import app
 from tests.unit.simulator.scripted_server import sounds
 

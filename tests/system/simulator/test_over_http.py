@@ -9,10 +9,10 @@ from pathlib import Path
 
 import httpx
 
-from ncco_server.simulator.clock import VirtualClock
-from ncco_server.simulator.delivery import Application
-from ncco_server.simulator.platform import Vonage
-from ncco_server.simulator.servers import HttpServer, Request
+from ncco_studio.simulator.clock import VirtualClock
+from ncco_studio.simulator.delivery import Application
+from ncco_studio.simulator.platform import Vonage
+from ncco_studio.simulator.servers import HttpServer, Request
 from tests.support.cases import each_case
 from tests.system.cli.running import running_server
 from tests.unit.simulator.scripted_server import sounds

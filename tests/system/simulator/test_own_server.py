@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ncco_server.simulator.delivery import Chaos
-from ncco_server.simulator.legs import Leg
-from ncco_server.simulator.parties import Behaviour
+from ncco_studio.simulator.delivery import Chaos
+from ncco_studio.simulator.legs import Leg
+from ncco_studio.simulator.parties import Behaviour
 from tests.support.cases import each_case
 from tests.system.simulator.own_server import ROOT, own_line
 from tests.unit.simulator.scripted_server import sounds

@@ -18,8 +18,8 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 
-from ncco_server.cli.vonage import APPLICATION_ID
 from ncco_server.vonage.application_token import ApplicationTokens
+from ncco_studio.commands.vonage import APPLICATION_ID
 from tests.support import loopback
 from tests.support.serving_thread import serving_thread
 from tests.system.cli.projects import leave_settings_behind, ncco

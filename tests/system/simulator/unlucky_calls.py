@@ -9,14 +9,14 @@ from random import Random
 from typing import Any, Final, NamedTuple, Protocol
 
 from ncco_server.service.functions import AnswerLookups
-from ncco_server.simulator.assumptions import DEFAULTS
-from ncco_server.simulator.clock import VirtualClock
-from ncco_server.simulator.delivery import Chaos, NetworkFault
-from ncco_server.simulator.legs import Leg
-from ncco_server.simulator.parties import Behaviour, Parties
-from ncco_server.simulator.platform import Vonage
-from ncco_server.simulator.servers import App, AsgiServer, Request, Response
-from ncco_server.simulator.transcript import CallMoment, Waited
+from ncco_studio.simulator.assumptions import DEFAULTS
+from ncco_studio.simulator.clock import VirtualClock
+from ncco_studio.simulator.delivery import Chaos, NetworkFault
+from ncco_studio.simulator.legs import Leg
+from ncco_studio.simulator.parties import Behaviour, Parties
+from ncco_studio.simulator.platform import Vonage
+from ncco_studio.simulator.servers import App, AsgiServer, Request, Response
+from ncco_studio.simulator.transcript import CallMoment, Waited
 from tests.system.simulator.unlucky_lines import APPLICATION, Line, LookUps
 
 FIRST: Final = datetime(2026, 12, 21, tzinfo=UTC)

@@ -25,11 +25,11 @@ from ncco_server.service.turns import Policy, no_lookups
 from ncco_server.settings import Settings
 from ncco_server.settings.values import DEFAULT as SORRY
 from ncco_server.settings.values import read_failsafe
-from ncco_server.simulator.delivery import Application
-from ncco_server.verify.handlers.exploring import explore
-from ncco_server.verify.handlers.samples import samples_of
-from ncco_server.verify.scenarios.fitting import placeholder_env
 from ncco_server.web import create_app
+from ncco_studio.simulator.delivery import Application
+from ncco_studio.verify.handlers.exploring import explore
+from ncco_studio.verify.handlers.samples import samples_of
+from ncco_studio.verify.scenarios.fitting import placeholder_env
 from tests.support.memory_store import MemoryStore
 
 ROOT: Final = Path(__file__).parents[3]

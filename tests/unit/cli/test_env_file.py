@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from ncco_server.cli.env_file import write_setting
-from ncco_server.cli.output import CannotRun
+from ncco_server.desk.env_file import write_setting
+from ncco_server.desk.output import CannotRun
 from tests.support.cases import each_case
 
 OTHERS = "# mine\nFLOW_A=1\n\nexport FLOW_B='two words'\n"

@@ -13,8 +13,8 @@ import httpx
 import pytest
 from argon2 import PasswordHasher
 
-from ncco_server.cli.checks import Surroundings, findings_of
-from ncco_server.cli.network_checks import (
+from ncco_server.desk.checks import Surroundings, findings_of
+from ncco_server.desk.network_checks import (
     addresses_of,
     check_address,
     check_certificate,
@@ -27,13 +27,13 @@ from ncco_server.cli.network_checks import (
     check_public_url,
     check_webhooks,
 )
-from ncco_server.cli.probe import Probe
-from ncco_server.cli.vonage_checks import check_numbers
-from ncco_server.console.guard import POLICY
+from ncco_server.desk.probe import Probe
+from ncco_server.desk.vonage_checks import check_numbers
 from ncco_server.flow.loader import load
 from ncco_server.settings import load_settings
 from ncco_server.vonage.applications import OwnedNumbers, VonageApplication
 from ncco_server.vonage.signatures import Verifier
+from ncco_server.web.console_policy import CONSOLE_POLICY
 from tests.support.application_api import application
 from tests.support.cases import each_case
 from tests.support.smtp_server import Mailbox, serving
@@ -42,7 +42,7 @@ PUBLIC = "https://calls.example.com"
 ADDRESSES = ["8.8.8.8"]
 HERE = Probe(status=200, document={"status": "up", "server": "a1"})
 THERE = Probe(status=200, document={"status": "up", "server": "b2"})
-CONSOLE = Probe(status=421, headers={"content-security-policy": POLICY})
+CONSOLE = Probe(status=421, headers={"content-security-policy": CONSOLE_POLICY})
 
 
 @each_case(
@@ -290,7 +290,7 @@ def consoles_at(statuses: dict[str, int]) -> httpx.MockTransport:
             raise httpx.ConnectError("refused")
         if not statuses[str(request.url)]:
             raise httpx.ReadTimeout("late")
-        return httpx.Response(statuses[str(request.url)], headers={"content-security-policy": POLICY})
+        return httpx.Response(statuses[str(request.url)], headers={"content-security-policy": CONSOLE_POLICY})
 
     return httpx.MockTransport(respond)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ncco_server.cli.output import Progress
+from ncco_server.desk.output import Progress
 
 
 def test_progress_is_shown_from_the_first_second_and_then_once_a_second(capsys: pytest.CaptureFixture[str]) -> None:

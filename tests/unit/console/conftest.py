@@ -14,11 +14,11 @@ import pytest
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 
-from ncco_server.cli.console_services import console_services
-from ncco_server.cli.server_under_test import make_app
-from ncco_server.console.app import create_console
-from ncco_server.console.phone.player import PhonePlayer
 from ncco_server.settings import Settings
+from ncco_studio.commands.console_services import console_services
+from ncco_studio.commands.server_under_test import make_app
+from ncco_studio.console.app import create_console
+from ncco_studio.console.phone.player import PhonePlayer
 
 REPOSITORY = Path(__file__).parents[3]
 BASE_URL = "http://127.0.0.1:8001"

@@ -20,12 +20,12 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import Mount
 from structlog.testing import capture_logs
 
-from ncco_server.console.access import CanChange, CanLook
-from ncco_server.console.app import create_console
-from ncco_server.console.passwords import Passwords
-from ncco_server.console.services import Services
-from ncco_server.console.sessions import Sessions, new_link
+from ncco_server.settings.passwords import Passwords
 from ncco_server.settings.secrets import CONSOLE, console_keys, derived_keys
+from ncco_studio.console.access import CanChange, CanLook
+from ncco_studio.console.app import create_console
+from ncco_studio.console.services import Services
+from ncco_studio.console.sessions import Sessions, new_link
 from tests.support.cases import each_case
 from tests.unit.console.conftest import (
     BASE_URL,

@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 from fastapi import FastAPI
 
-from ncco_server.console.app import create_console
-from ncco_server.console.pages import static_version
-from ncco_server.console.services import Services
 from ncco_server.settings import Settings
+from ncco_studio.console.app import create_console
+from ncco_studio.console.pages import static_version
+from ncco_studio.console.services import Services
 
 REPOSITORY = Path(__file__).parents[3]
 STATIC = REPOSITORY / "app" / "ncco_server" / "console" / "static"

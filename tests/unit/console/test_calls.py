@@ -14,15 +14,15 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from ncco_server.console.app import create_console
-from ncco_server.console.call_changes import VERSION_TTL_S, CallChanges
-from ncco_server.console.services import Services
+from ncco_server.desk.exports import BATCH
 from ncco_server.errors import StoreError
 from ncco_server.results import CHOSEN
-from ncco_server.service.exports import BATCH
 from ncco_server.settings import Settings
 from ncco_server.store import RecordingRow, milliseconds, moment_of, open_store
 from ncco_server.web import create_app
+from ncco_studio.console.app import create_console
+from ncco_studio.console.call_changes import VERSION_TTL_S, CallChanges
+from ncco_studio.console.services import Services
 from tests.support.stored_rows import end_call, session_row, turn_row, webhook_row
 from tests.unit.console.conftest import logged_in, settings_for
 

@@ -13,8 +13,8 @@ import httpx
 import pytest
 import yaml
 
-from ncco_server.console.app import create_console
-from ncco_server.console.services import Services
+from ncco_studio.console.app import create_console
+from ncco_studio.console.services import Services
 from tests.unit.console.conftest import logged_in, make_console, settings_for, with_worker_here
 
 FLOW = """\

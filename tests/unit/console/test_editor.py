@@ -11,8 +11,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from ncco_server.editor import language
-from ncco_server.editor.worker import Worker
+from ncco_studio.editor import language
+from ncco_studio.editor.worker import Worker
 from tests.unit.console.conftest import logged_in, make_console
 
 FLOW = """\

@@ -13,10 +13,6 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from ncco_server.console import health
-from ncco_server.console.app import create_console
-from ncco_server.console.server_reader import ServerReader
-from ncco_server.console.services import Served, Services
 from ncco_server.service.figures import ServerFigures
 from ncco_server.service.recording_folder import RecordingFolder
 from ncco_server.settings import Settings
@@ -24,6 +20,10 @@ from ncco_server.store import open_store
 from ncco_server.table_rows import RowChange
 from ncco_server.web import create_app
 from ncco_server.web.figures import LastHour, figures_app
+from ncco_studio.console import health
+from ncco_studio.console.app import create_console
+from ncco_studio.console.server_reader import ServerReader
+from ncco_studio.console.services import Served, Services
 from tests.support.application_api import APPLICATION_ID
 from tests.support.cases import each_case
 from tests.support.keys import private_pem, rsa_key

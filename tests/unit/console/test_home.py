@@ -9,13 +9,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from ncco_server.console.app import create_console
-from ncco_server.console.calls import plain_state
-from ncco_server.console.home import MOST_MISSED, MOST_RETURNED, RecentCalls, open_now, recent_calls
-from ncco_server.console.services import Services
 from ncco_server.flow.loader import load
 from ncco_server.results import CHOSEN, ResultName
 from ncco_server.store import EndOfCall, Store
+from ncco_studio.console.app import create_console
+from ncco_studio.console.calls import plain_state
+from ncco_studio.console.home import MOST_MISSED, MOST_RETURNED, RecentCalls, open_now, recent_calls
+from ncco_studio.console.services import Services
 from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 from tests.support.stored_rows import session_row, turn_row, webhook_row

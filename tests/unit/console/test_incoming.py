@@ -17,14 +17,14 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 
-from ncco_server.cli.console_services import console_services
-from ncco_server.console.app import create_console
-from ncco_server.console.phone.incoming import IncomingCalls
 from ncco_server.service.outgoing import new_client
 from ncco_server.settings.fields import VoiceAccess
 from ncco_server.vonage.application_token import ApplicationTokens
 from ncco_server.vonage.signatures import Verifier
 from ncco_server.vonage.voice_api import CreatedCall, NewCall, VoiceApi
+from ncco_studio.commands.console_services import console_services
+from ncco_studio.console.app import create_console
+from ncco_studio.console.phone.incoming import IncomingCalls
 from tests.support.keys import private_pem, rsa_key
 from tests.support.serving_thread import serving_thread
 from tests.unit.console.conftest import REPOSITORY, logged_in, settings_for

@@ -12,15 +12,15 @@ from typing import Any
 import httpx
 import pytest
 
-from ncco_server.console.app import create_console
-from ncco_server.console.phone.trial_messages import tone
-from ncco_server.console.services import Services
-from ncco_server.service.exports import BATCH
+from ncco_server.desk.exports import BATCH
 from ncco_server.service.recording_files import new_recording_id
 from ncco_server.service.recording_folder import RecordingFolder
 from ncco_server.settings import Settings
 from ncco_server.store import RecordingRow, Recordings
 from ncco_server.web import create_app
+from ncco_studio.console.app import create_console
+from ncco_studio.console.phone.trial_messages import tone
+from ncco_studio.console.services import Services
 from tests.unit.console.conftest import logged_in, settings_for
 
 HOSTILE = "<script>alert(1)</script>"

@@ -17,10 +17,10 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 from structlog.testing import capture_logs
 
-from ncco_server.console.app import create_console
-from ncco_server.console.passwords import Passwords, TooManyLogins, hash_password
-from ncco_server.console.services import Services
 from ncco_server.settings.logins import Login, Role, changed_logins
+from ncco_server.settings.passwords import Passwords, TooManyLogins, hash_password
+from ncco_studio.console.app import create_console
+from ncco_studio.console.services import Services
 from tests.unit.console.conftest import BASE_URL, PASSWORDS, browser, csrf_token, settings_for, with_worker_here
 from tests.unit.console.test_access import Clock, Pauses, remote
 

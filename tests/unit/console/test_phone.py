@@ -22,11 +22,11 @@ import yaml
 from fastapi import FastAPI
 from structlog.testing import capture_logs
 
-from ncco_server.cli.console_services import console_services
-from ncco_server.console.app import create_console
-from ncco_server.editor import language
-from ncco_server.editor.worker import Worker
 from ncco_server.settings import load_settings
+from ncco_studio.commands.console_services import console_services
+from ncco_studio.console.app import create_console
+from ncco_studio.editor import language
+from ncco_studio.editor.worker import Worker
 from tests.support.command import ncco
 from tests.support.server import StandIn, standing_in
 from tests.unit.console.conftest import HASHES, REPOSITORY, OwnPlayer, logged_in, make_console, with_worker_here
@@ -834,7 +834,7 @@ async def test_a_text_that_computes_for_long_blocks_no_page(phone: Phone) -> Non
 
 
 async def test_a_call_that_takes_too_long_to_play_is_stopped(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ncco_server.console.phone.call.LONGEST_ACT_S", 0.5)
+    monkeypatch.setattr("ncco_studio.console.phone.call.LONGEST_ACT_S", 0.5)
     loops = "{% for a in l.xs %}{% for b in l.xs %}{% if a == b %}{% endif %}{% endfor %}{% endfor %}"
     flow = "flow: slow\ndefault: true\nstart: wait\nlookups:\n"
     flow += "  l: {get: 'https://x.example/', returns: {xs: [int], free: bool}, default: {xs: [], free: false}}\n"

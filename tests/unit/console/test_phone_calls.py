@@ -12,11 +12,11 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ncco_server.cli.console_services import console_services
-from ncco_server.console.app import create_console
-from ncco_server.console.phone.calls import PhoneCalls
-from ncco_server.console.sessions import ConsoleSession
-from ncco_server.editor.worker import Worker
+from ncco_studio.commands.console_services import console_services
+from ncco_studio.console.app import create_console
+from ncco_studio.console.phone.calls import PhoneCalls
+from ncco_studio.console.sessions import ConsoleSession
+from ncco_studio.editor.worker import Worker
 from tests.unit.console.conftest import REPOSITORY, logged_in, make_console, settings_for, with_worker_here
 from tests.unit.console.test_phone import Phone
 from tests.unit.editor import worker_tasks

@@ -15,12 +15,12 @@ from typing import Any
 import httpx
 import pytest
 
-from ncco_server.console.app import create_console
-from ncco_server.console.phone.incoming import IncomingCalls
-from ncco_server.console.services import Services
 from ncco_server.settings.fields import VoiceAccess
 from ncco_server.store import AttemptResult, PlacedCalls, PlacedRow, PlacingLimits
 from ncco_server.vonage.keys import new_private_key
+from ncco_studio.console.app import create_console
+from ncco_studio.console.phone.incoming import IncomingCalls
+from ncco_studio.console.services import Services
 from tests.unit.console.conftest import logged_in, settings_for
 
 NUMBER = "447700900123"

@@ -13,11 +13,11 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from ncco_server.console.app import create_console
-from ncco_server.console.services import Services
 from ncco_server.settings import Settings
 from ncco_server.store import RowChange, Store
 from ncco_server.web import create_app
+from ncco_studio.console.app import create_console
+from ncco_studio.console.services import Services
 from tests.support.cases import each_case
 from tests.support.stored_rows import placed_row
 from tests.unit.console.conftest import logged_in, settings_for

@@ -13,10 +13,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from ncco_server.console.app import create_console
-from ncco_server.console.services import Services
 from ncco_server.settings import Settings
 from ncco_server.web import create_app
+from ncco_studio.console.app import create_console
+from ncco_studio.console.services import Services
 from tests.unit.console.conftest import logged_in, settings_for
 
 SHOP = """\

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from ncco_server.editor import language
-from ncco_server.editor.project import CannotSave, ProjectFolder
-from ncco_server.flow.editing.names import ProjectNames
-from ncco_server.flow.editing.rename import CannotRename, rename
-from ncco_server.lsp import answers
+from ncco_studio.editing.names import ProjectNames
+from ncco_studio.editing.rename import CannotRename, rename
+from ncco_studio.editor import language
+from ncco_studio.editor.project import CannotSave, ProjectFolder
+from ncco_studio.lsp import answers
 from tests.support.cases import each_case
 
 HANDLER = """

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import uvloop
 
-from ncco_server.editor.worker import MOST_WAITING, Worker, WorkNotDone
+from ncco_studio.editor.worker import MOST_WAITING, Worker, WorkNotDone
 from tests.unit.editor import worker_tasks as tasks
 
 

@@ -12,7 +12,7 @@ from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
-from ncco_server.verify.handlers.exploring import explore
+from ncco_studio.verify.handlers.exploring import explore
 from tests.unit.engine.scripted_call import ScriptedCall
 
 SORRY = """

@@ -16,7 +16,7 @@ from ncco_server.flow.language.retry import RetryWords
 from ncco_server.flow.language.step import STEP_WORDS
 from ncco_server.flow.loader import load
 from ncco_server.ncco.actions import SHAPES
-from ncco_server.verify.handlers.exploring import SAMPLE_CALL
+from ncco_studio.verify.handlers.exploring import SAMPLE_CALL
 from tests.support.cases import each_case
 from tests.unit.engine.handled_call import SORRY, HandledCall, handler
 from tests.unit.engine.scripted_call import ScriptedCall

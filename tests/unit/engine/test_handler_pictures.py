@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ncco_server.flow.graph import draw
-from ncco_server.flow.svg import as_svg
+from ncco_studio.pictures.svg import as_svg
 from tests.unit.engine.handled_call import SORRY, project_of
 
 HANDLER: Final = """\

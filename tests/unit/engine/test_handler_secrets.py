@@ -12,7 +12,7 @@ from ncco_server import Secret
 from ncco_server.engine.session import to_json
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
-from ncco_server.verify.handlers.exploring import explore
+from ncco_studio.verify.handlers.exploring import explore
 from tests.support.cases import each_case
 from tests.unit.engine.handled_call import SORRY, HandledCall, handler, handler_issues, project_of
 

@@ -8,7 +8,7 @@ from typing import Any
 from ncco_server.engine import CallData, Lookup, LookupAnswer
 from ncco_server.flow.model import Flow
 from ncco_server.table_rows import applied
-from ncco_server.verify.prove import prove
+from ncco_studio.verify.prove import prove
 from tests.support.cases import each_case
 from tests.unit.engine.handled_call import HandledCall, handler, handler_issues, project_of
 from tests.unit.engine.scripted_call import LEG, NOON

@@ -12,8 +12,8 @@ import pytest
 from ncco_server.engine.records import call_record
 from ncco_server.flow.handlers.api import Call
 from ncco_server.flow.model import Flow, later_hooks
-from ncco_server.verify.handlers.exploring import SAMPLE_CALL
-from ncco_server.verify.prove import prove
+from ncco_studio.verify.handlers.exploring import SAMPLE_CALL
+from ncco_studio.verify.prove import prove
 from tests.support.cases import each_case
 from tests.unit.engine.handled_call import HandledCall, handler, handler_issues, project_of
 from tests.unit.engine.scripted_call import NOON, ScriptedCall, load_flow

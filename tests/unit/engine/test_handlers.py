@@ -12,8 +12,8 @@ import pytest
 from ncco_server.engine.session import from_json, to_json
 from ncco_server.flow.handlers.reading import AWAITED, RECORDED, LoadedHandler
 from ncco_server.flow.loader import load
-from ncco_server.verify.prove import prove
-from ncco_server.verify.scenarios.fitting import env_names
+from ncco_studio.verify.prove import prove
+from ncco_studio.verify.scenarios.fitting import env_names
 from tests.support.cases import each_case
 from tests.unit.engine.handled_call import SORRY, HandledCall, handler, handler_issues, project_of
 from tests.unit.engine.scripted_call import FAILSAFE, LEG, NOON

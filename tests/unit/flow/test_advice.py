@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ncco_server.flow.editing.fixes import tried_fixes, with_edits
 from ncco_server.flow.loader import load
+from ncco_studio.editing.fixes import tried_fixes, with_edits
 from tests.support.cases import each_case
 
 HEAD: Final = "flow: main\ndefault: true\nstart: hello\n"

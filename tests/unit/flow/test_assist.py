@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncco_server.flow.editing.assist import completions, definition, hover
+from ncco_studio.editing.assist import completions, definition, hover
 from tests.support.cases import each_case
 from tests.support.examples import examples
 

@@ -13,9 +13,9 @@ from typing import Final
 
 import pytest
 
-from ncco_server.flow.editing.fixes import quick_fix, tried_fixes, with_edits
 from ncco_server.flow.issues import PHASES, RULES, FlowIssue
 from ncco_server.flow.loader import load
+from ncco_studio.editing.fixes import quick_fix, tried_fixes, with_edits
 from tests.support.cases import each_case
 from tests.support.checked_projects import CHECKED, cases_of, files_of
 from tests.unit.flow.test_changed_projects import PROJECTS

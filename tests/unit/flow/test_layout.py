@@ -8,7 +8,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncco_server.flow.layout import Layout, Link, Point, Rect, Route, Size, arrange
+from ncco_studio.pictures.layout import Layout, Link, Point, Rect, Route, Size, arrange
 from tests.support.examples import examples
 
 LABEL = Size(60, 16)

@@ -10,7 +10,7 @@ from ncco_server.engine import TurnContext, played_step
 from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
-from ncco_server.verify.handlers.exploring import explore
+from ncco_studio.verify.handlers.exploring import explore
 from tests.unit.engine.handled_call import SORRY, HandledCall
 
 HEAD: Final = """\

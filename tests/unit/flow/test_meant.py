@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import yaml
 
-from ncco_server.flow.editing.fixes import tried_fixes, with_edits
 from ncco_server.flow.grammar.map_form import MapForm
 from ncco_server.flow.grammar.reader import elsewhere
 from ncco_server.flow.issues import FlowIssue
+from ncco_studio.editing.fixes import tried_fixes, with_edits
 from tests.support.cases import each_case
 from tests.unit.flow.test_fixes import issues_of
 

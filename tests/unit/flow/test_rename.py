@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncco_server.flow.editing.fixes import with_edits
-from ncco_server.flow.editing.names import Name, ProjectNames
-from ncco_server.flow.editing.rename import NOUNS, CannotRename, name_at, rename
 from ncco_server.flow.loader import load
+from ncco_studio.editing.fixes import with_edits
+from ncco_studio.editing.names import Name, ProjectNames
+from ncco_studio.editing.rename import NOUNS, CannotRename, name_at, rename
 from tests.support.examples import examples
 from tests.unit.flow.test_changed_projects import FOLDERS, project_in
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ncco_server.cli.explain import listed_in, write_example
-from ncco_server.flow.editing.fixes import quick_fix, with_edits
+from ncco_server.desk.commands.explain import listed_in, write_example
 from ncco_server.flow.files import read_project
 from ncco_server.flow.issues import RULES, RUNNING_RULES, FlowIssue
 from ncco_server.flow.loader import load, load_files
-from ncco_server.verify.handlers.exploring import explore
-from ncco_server.verify.prove import prove, roots_of
+from ncco_studio.editing.fixes import quick_fix, with_edits
+from ncco_studio.verify.handlers.exploring import explore
+from ncco_studio.verify.prove import prove, roots_of
 from tests.support.cases import each_case
 
 TODAY = date(2026, 1, 1)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ncco_server.desk.backup import BackupPlaces, read_manifest, restore_backup, write_backup
 from ncco_server.errors import StoreUnavailable
-from ncco_server.service.backup import BackupPlaces, read_manifest, restore_backup, write_backup
 from ncco_server.service.recording_folder import RecordingFolder
 from ncco_server.store import SqliteDatabase, Store
 from tests.support.stored_rows import new_call

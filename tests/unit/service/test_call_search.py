@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ncco_server.service.call_search import WORD_CALLS, FoundCalls, find_calls
+from ncco_server.desk.call_search import WORD_CALLS, FoundCalls, find_calls
 from ncco_server.store import CallFilter, Records
 from tests.support.memory_store import MemoryStore
 from tests.support.stored_rows import NOON_MS, session_row, turn_row, webhook_row

@@ -8,14 +8,14 @@ from typing import Final
 import orjson
 import pytest
 
-from ncco_server.console.conversation import DOTS, conversation
-from ncco_server.console.phone.repetition import recorded_of
+from ncco_server.desk.recorded_calls import entries_of, spoken_in
+from ncco_server.desk.replay import replay
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.model import Flow
-from ncco_server.service.recorded_calls import entries_of, spoken_in
-from ncco_server.service.replay import replay
 from ncco_server.service.written_rows import MaskedText, has_token, mask, with_marks, without_marks
 from ncco_server.store import Store, Timeline
+from ncco_studio.console.conversation import DOTS, conversation
+from ncco_studio.console.phone.repetition import recorded_of
 from tests.support.stored_rows import NOON_MS
 from tests.unit.service.served_call import LEG, POLICY, ServedCall, delivery, reader, service_at
 

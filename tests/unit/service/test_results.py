@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
+from ncco_server.desk.call_search import find_calls
 from ncco_server.flow.files import read_project
 from ncco_server.flow.loader import load
-from ncco_server.service.call_search import find_calls
 from ncco_server.settings import Settings
 from ncco_server.store import ANY_CALL, milliseconds, open_store
 from ncco_server.web import create_app

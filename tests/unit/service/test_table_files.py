@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ncco_server.desk.table_files import changes_in, check_names, csv_of
 from ncco_server.flow.loader import load
-from ncco_server.service.table_files import changes_in, check_names, csv_of
 from ncco_server.service.tables import RefusedRows, Table
 from ncco_server.store import RowChange, SqliteDatabase, Store
 from tests.support.cases import each_case

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from ncco_server.desk.replay import replay
 from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.loader import load
 from ncco_server.service.call_ends import end_lost
 from ncco_server.service.calls import CallService
 from ncco_server.service.library import Library, released_row
-from ncco_server.service.replay import replay
 from ncco_server.store import SqliteDatabase, Store
 from ncco_server.table_rows import RowChange
 from tests.support.postgres_stores import make_postgres

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncco_server.errors import UnknownWait
-from ncco_server.service.recorded_calls import told_by
+from ncco_server.service.told import told_by
 from ncco_server.service.unended_calls import UnendedCalls
 from ncco_server.store import SqliteDatabase, Store
 from ncco_server.vonage.application_token import ApplicationTokens

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from ncco_server.simulator.clock import VirtualClock
-from ncco_server.simulator.delivery import Application, Chaos
-from ncco_server.simulator.durations import Durations
-from ncco_server.simulator.legs import Leg
-from ncco_server.simulator.parties import Behaviour, Parties
-from ncco_server.simulator.platform import Vonage
-from ncco_server.simulator.servers import Request, Response
+from ncco_server.ncco.durations import Durations
+from ncco_studio.simulator.clock import VirtualClock
+from ncco_studio.simulator.delivery import Application, Chaos
+from ncco_studio.simulator.legs import Leg
+from ncco_studio.simulator.parties import Behaviour, Parties
+from ncco_studio.simulator.platform import Vonage
+from ncco_studio.simulator.servers import Request, Response
 
 TO, FROM = "442079460000", "447700900123"
 BASE = "https://calls.example.com"

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncco_server.ncco import RULES, check
-from ncco_server.simulator.delivery import Chaos
-from ncco_server.simulator.legs import Leg
-from ncco_server.simulator.parties import Behaviour
-from ncco_server.simulator.transcript import Heard
+from ncco_studio.simulator.delivery import Chaos
+from ncco_studio.simulator.legs import Leg
+from ncco_studio.simulator.parties import Behaviour
+from ncco_studio.simulator.transcript import Heard
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.unit.simulator.scripted_server import Line, ask, dial, playing, talk, url

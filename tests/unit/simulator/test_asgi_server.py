@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ncco_server.simulator.clock import VirtualClock
-from ncco_server.simulator.servers import AsgiServer, Request
+from ncco_studio.simulator.clock import VirtualClock
+from ncco_studio.simulator.servers import AsgiServer, Request
 
 POST = Request("POST", "https://calls.example.com/a%20b/%C3%BC?x=1&y=%C3%BC", {"x-own": "yes"}, b"{}")
 GET = Request("GET", "http://calls.example.com:8000/", {})

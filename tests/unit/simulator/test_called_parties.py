@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ncco_server.simulator.parties import ENDLESS, Behaviour, Words
-from ncco_server.simulator.servers import Response
+from ncco_studio.simulator.parties import ENDLESS, Behaviour, Words
+from ncco_studio.simulator.servers import Response
 from tests.unit.simulator.scripted_server import BASE, FROM, Line, ask, dial, heard, playing, sounds, talk, url
 
 PARTY = "447700900456"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ncco_server.simulator.delivery import Chaos, NetworkFault
+from ncco_studio.simulator.delivery import Chaos, NetworkFault
 from tests.support.cases import each_case
 from tests.unit.simulator.scripted_server import Line, ask, sounds, talk
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ncco_server.simulator.delivery import Chaos
-from ncco_server.simulator.parties import Behaviour
-from ncco_server.simulator.servers import Response
 from ncco_server.vonage.signatures import Verifier
+from ncco_studio.simulator.delivery import Chaos
+from ncco_studio.simulator.parties import Behaviour
+from ncco_studio.simulator.servers import Response
 from tests.unit.simulator.scripted_server import ANSWER, Line, ask, dial, playing, sounds, talk
 
 SECRET = "invented-signature-secret-for-tests-only"

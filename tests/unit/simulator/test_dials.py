@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ncco_server.simulator.legs import NothingToDecide
-from ncco_server.simulator.parties import Behaviour
-from ncco_server.simulator.servers import Response
+from ncco_studio.simulator.legs import NothingToDecide
+from ncco_studio.simulator.parties import Behaviour
+from ncco_studio.simulator.servers import Response
 from tests.unit.simulator.scripted_server import TO, Line, dial, heard, playing, sounds, talk
 
 PARTY = "447700900456"

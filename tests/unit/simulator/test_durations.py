@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ncco_server.simulator.durations import Durations
+from ncco_server.ncco.durations import Durations
 from tests.support.cases import each_case
 
 

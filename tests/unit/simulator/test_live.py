@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from ncco_server.simulator.clock import VirtualClock
-from ncco_server.simulator.live import LiveScheduler
-from ncco_server.simulator.scheduler import Routine, pause
-from ncco_server.simulator.servers import Request, Response
+from ncco_studio.simulator.clock import VirtualClock
+from ncco_studio.simulator.live import LiveScheduler
+from ncco_studio.simulator.scheduler import Routine, pause
+from ncco_studio.simulator.servers import Request, Response
 
 REQUEST = Request("GET", "https://calls.example.com/", {})
 SLOW_S = 0.05

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ncco_server.simulator.legs import Leg
-from ncco_server.simulator.parties import Behaviour
-from ncco_server.simulator.servers import Response
+from ncco_studio.simulator.legs import Leg
+from ncco_studio.simulator.parties import Behaviour
+from ncco_studio.simulator.servers import Response
 from tests.support.cases import each_case
 from tests.unit.simulator.scripted_server import BASE, FROM, TO, Line, ask, dial, playing, talk, url
 from tests.unit.simulator.webhook_shapes import sample, shape

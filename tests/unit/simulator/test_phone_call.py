@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ncco_server.simulator.legs import CallIsOver
-from ncco_server.simulator.parties import Behaviour, Parties
+from ncco_studio.simulator.legs import CallIsOver
+from ncco_studio.simulator.parties import Behaviour, Parties
 from tests.unit.simulator.scripted_server import Line, ask, dial, heard, playing, talk
 
 

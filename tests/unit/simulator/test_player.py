@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ncco_server.ncco.actions import ACTIONS
-from ncco_server.simulator.player import PERFORMERS
+from ncco_studio.simulator.player import PERFORMERS
 
 
 def test_every_action_is_played() -> None:

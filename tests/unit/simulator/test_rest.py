@@ -10,11 +10,11 @@ import httpx
 import jwt
 import pytest
 
-from ncco_server.simulator.legs import Leg
-from ncco_server.simulator.parties import Behaviour
-from ncco_server.simulator.rest.access import Access
-from ncco_server.simulator.rest.api import Platform, calls_api
-from ncco_server.simulator.servers import Response
+from ncco_studio.simulator.legs import Leg
+from ncco_studio.simulator.parties import Behaviour
+from ncco_studio.simulator.rest.access import Access
+from ncco_studio.simulator.rest.api import Platform, calls_api
+from ncco_studio.simulator.servers import Response
 from tests.support.cases import each_case
 from tests.support.keys import rsa_key
 from tests.unit.simulator.scripted_server import BASE, FROM, TO, Line, ask, dial, sounds, talk

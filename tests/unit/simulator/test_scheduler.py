@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ncco_server.simulator.clock import VirtualClock
-from ncco_server.simulator.scheduler import Process, Routine, Scheduler, Signal, first_of, pause
-from ncco_server.simulator.servers import Request, Response
+from ncco_studio.simulator.clock import VirtualClock
+from ncco_studio.simulator.scheduler import Process, Routine, Scheduler, Signal, first_of, pause
+from ncco_studio.simulator.servers import Request, Response
 
 REQUEST = Request("GET", "https://calls.example.com/", {})
 

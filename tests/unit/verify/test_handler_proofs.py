@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 import yaml
 
-from ncco_server.verify.prove import prove
+from ncco_studio.verify.prove import prove
 from tests.support.cases import each_case
 from tests.unit.engine.handled_call import project_of
 

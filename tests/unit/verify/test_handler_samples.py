@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from pydantic import BaseModel, Field, PositiveInt, TypeAdapter
 
-from ncco_server.verify.handlers.samples import samples_of
+from ncco_studio.verify.handlers.samples import samples_of
 
 
 class Parcel(BaseModel):

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import orjson
 
+from ncco_server.desk.heard import sent_in
 from ncco_server.store import CallRow, Timeline, moment_of
-from ncco_server.verify.heard import sent_in
 from tests.support.cases import each_case
 from tests.support.stored_rows import NOON_MS, session_row, turn_row, webhook_row
 

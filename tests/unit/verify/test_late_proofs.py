@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from ncco_server.flow.loader import load
-from ncco_server.verify.prove import SearchLimits, prove
+from ncco_studio.verify.prove import SearchLimits, prove
 
 MONDAY: Final = datetime(2026, 3, 2, 12, tzinfo=UTC)
 FLOW: Final = """

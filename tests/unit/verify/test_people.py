@@ -6,8 +6,8 @@ import jsonschema
 import pytest
 import yaml
 
-from ncco_server.simulator.parties import ENDLESS, Behaviour, Words
-from ncco_server.verify.scenarios.people import people_schema, read_people
+from ncco_studio.simulator.parties import ENDLESS, Behaviour, Words
+from ncco_studio.verify.scenarios.people import people_schema, read_people
 from tests.support.cases import each_case
 
 FILE = """\

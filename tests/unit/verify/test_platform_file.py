@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from ncco_server.errors import SettingsError
-from ncco_server.simulator.assumptions import DEFAULTS
-from ncco_server.verify.platform_file import platform_schema, read_platform, settings_in
+from ncco_studio.simulator.assumptions import DEFAULTS
+from ncco_studio.verify.platform_file import platform_schema, read_platform, settings_in
 from tests.support.cases import each_case
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from ncco_server.simulator.scheduler import NoProgress
-from ncco_server.simulator.transcript import CallMoment
-from ncco_server.verify.played_call import PlayedCall
+from ncco_studio.simulator.scheduler import NoProgress
+from ncco_studio.simulator.transcript import CallMoment
+from ncco_studio.verify.played_call import PlayedCall
 
 
 class StoppedLeg:

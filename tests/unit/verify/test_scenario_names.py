@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from ncco_server.flow.editing.fixes import with_edits
-from ncco_server.flow.editing.names import Name, NameKind, ProjectNames
-from ncco_server.flow.editing.rename import CannotRename, edits_of
-from ncco_server.verify.scenarios.names import Meanings
+from ncco_studio.editing.fixes import with_edits
+from ncco_studio.editing.names import Name, NameKind, ProjectNames
+from ncco_studio.editing.rename import CannotRename, edits_of
+from ncco_studio.verify.scenarios.names import Meanings
 from tests.support.cases import each_case
 
 DECLARED = 'lookups: {b: {get: "https://crm.example.com", returns: {x: text}}}'

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ncco_server.verify.scenarios.expectations import is_part
-from ncco_server.verify.scenarios.files import WrittenScenario, updated
-from ncco_server.verify.scenarios.model import read_scenarios
-from ncco_server.verify.scenarios.script import (
+from ncco_studio.verify.scenarios.expectations import is_part
+from ncco_studio.verify.scenarios.files import WrittenScenario, updated
+from ncco_studio.verify.scenarios.model import read_scenarios
+from ncco_studio.verify.scenarios.script import (
     Alternative,
     DialStep,
     EndStep,
@@ -21,7 +21,7 @@ from ncco_server.verify.scenarios.script import (
     SpokenInput,
     WaitStep,
 )
-from ncco_server.verify.scenarios.values import Excerpt
+from ncco_studio.verify.scenarios.values import Excerpt
 from tests.support.cases import each_case
 
 UNSURE = SpokenInput(text="sales", confidence=0.4, alternatives=(Alternative(text="sails", confidence=0.3),))

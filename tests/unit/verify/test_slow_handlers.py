@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from ncco_server.flow.loader import load
-from ncco_server.verify.handlers.exploring import explore
+from ncco_studio.verify.handlers.exploring import explore
 from tests.unit.engine.handled_call import handler_issues, project_of
 
 HEAD: Final = """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import get_args
 
-from ncco_server.simulator.transcript import Heard, HeardKind
-from ncco_server.verify.transcript import Order, line_of, sentence_of
+from ncco_studio.simulator.transcript import Heard, HeardKind
+from ncco_studio.verify.transcript import Order, line_of, sentence_of
 from tests.support.cases import each_case
 
 

@@ -16,14 +16,14 @@ import pytest
 from pydantic import ValidationError
 
 from ncco_server.service.outgoing import new_client
-from ncco_server.simulator.delivery import Application
-from ncco_server.simulator.parties import Behaviour, Parties
-from ncco_server.simulator.rest.server import LiveVonage
-from ncco_server.simulator.servers import HttpServer
 from ncco_server.vonage import voice_api
 from ncco_server.vonage.application_token import ApplicationTokens, token_url
 from ncco_server.vonage.pace import Pace
 from ncco_server.vonage.voice_api import NewCall, VoiceApi, VoiceApiError
+from ncco_studio.simulator.delivery import Application
+from ncco_studio.simulator.parties import Behaviour, Parties
+from ncco_studio.simulator.rest.server import LiveVonage
+from ncco_studio.simulator.servers import HttpServer
 from tests.support.application_api import APPLICATION_ID
 from tests.support.cases import each_case
 from tests.support.keys import private_pem, rsa_key

@@ -6,9 +6,9 @@ import asyncio
 
 from ncco_server.flow.graph import as_dot, as_mermaid
 from ncco_server.flow.loader import load
-from ncco_server.service.outcomes import error_exits_of, outcomes_of
-from ncco_server.verify.coverage import Coverage, coverage_lines, paint, percent
-from ncco_server.verify.scenarios.runner import run_suite
+from ncco_studio.verify.coverage import Coverage, coverage_lines, paint, percent
+from ncco_studio.verify.outcomes import error_exits_of, outcomes_of
+from ncco_studio.verify.scenarios.runner import run_suite
 from tests.support.cases import each_case
 from tests.system.verify.scenarios.playing import file_of, stage_for
 

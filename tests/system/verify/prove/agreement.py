@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ncco_server.flow.model import Project
-from ncco_server.verify.prove import Proof, SearchLimits, prove
+from ncco_studio.verify.prove import Proof, SearchLimits, prove
 from tests.system.verify.prove.proved_flows import NOW
 from tests.system.verify.prove.simulated_walk import Heard
 

@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
-from ncco_server.verify.prove import FlowVerdict, FoundViolation, Proof, never_run, prove, roots_of
-from ncco_server.verify.prove.counterexample import counter_example
-from ncco_server.verify.scenarios.files import ScenarioFile, WrittenScenario, numbered
-from ncco_server.verify.scenarios.model import read_scenarios
-from ncco_server.verify.scenarios.runner import Suite, run_suite
-from ncco_server.verify.scenarios.stage import LocalStage
+from ncco_studio.commands.server_under_test import make_app
+from ncco_studio.verify.prove import FlowVerdict, FoundViolation, Proof, never_run, prove, roots_of
+from ncco_studio.verify.prove.counterexample import counter_example
+from ncco_studio.verify.scenarios.files import ScenarioFile, WrittenScenario, numbered
+from ncco_studio.verify.scenarios.model import read_scenarios
+from ncco_studio.verify.scenarios.runner import Suite, run_suite
+from ncco_studio.verify.scenarios.stage import LocalStage
 from tests.contract.prove.test_flows import files_of
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)

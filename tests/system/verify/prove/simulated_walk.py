@@ -11,18 +11,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ncco_server.cli.server_under_test import make_app
 from ncco_server.engine import Session
 from ncco_server.flow.graph import OutcomeKey
 from ncco_server.flow.language.menu import Choices
 from ncco_server.flow.model import Project
 from ncco_server.flow.nodes import Entry, Map, Place, Text
-from ncco_server.simulator.parties import PartyOutcome
-from ncco_server.verify.coverage import OutcomeCounter
-from ncco_server.verify.scenarios.answers import Answer, GivenAnswers, NoAnswer
-from ncco_server.verify.scenarios.model import Scenario
-from ncco_server.verify.scenarios.result import Result
-from ncco_server.verify.scenarios.script import (
+from ncco_studio.commands.server_under_test import make_app
+from ncco_studio.simulator.parties import PartyOutcome
+from ncco_studio.verify.coverage import OutcomeCounter
+from ncco_studio.verify.scenarios.answers import Answer, GivenAnswers, NoAnswer
+from ncco_studio.verify.scenarios.model import Scenario
+from ncco_studio.verify.scenarios.result import Result
+from ncco_studio.verify.scenarios.script import (
     DialStep,
     HangUpStep,
     PressStep,
@@ -31,7 +31,7 @@ from ncco_server.verify.scenarios.script import (
     SilenceStep,
     WaitStep,
 )
-from ncco_server.verify.scenarios.stage import LocalStage
+from ncco_studio.verify.scenarios.stage import LocalStage
 from tests.system.verify.prove.brute_force import told_apart
 
 PLACE = Place("walk.yaml", 1, 1, 1)

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, assume, given
 
 from ncco_server.engine import CallData
 from ncco_server.flow.loader import load
-from ncco_server.verify.prove import Proof, SearchLimits, prove
-from ncco_server.verify.prove.space import Transition
+from ncco_studio.verify.prove import Proof, SearchLimits, prove
+from ncco_studio.verify.prove.space import Transition
 from tests.support.examples import examples
 from tests.system.verify.prove.brute_force import CALLS, KEYS, Seen, walk
 from tests.system.verify.prove.proved_flows import NOW

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.loader import load_files
-from ncco_server.service.outcomes import outcomes_of
-from ncco_server.verify.handlers.exploring import explore
-from ncco_server.verify.prove.counterexample import covering
-from ncco_server.verify.prove.rehearsal import rehearse
+from ncco_studio.commands.server_under_test import make_app
+from ncco_studio.verify.handlers.exploring import explore
+from ncco_studio.verify.outcomes import outcomes_of
+from ncco_studio.verify.prove.counterexample import covering
+from ncco_studio.verify.prove.rehearsal import rehearse
 from tests.contract.prove.test_flows import flows_of
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 
 from ncco_server.flow.model import Project
-from ncco_server.verify.prove import Proof
-from ncco_server.verify.prove.counterexample import scenario_of
-from ncco_server.verify.prove.space import Transition
+from ncco_studio.verify.prove import Proof
+from ncco_studio.verify.prove.counterexample import scenario_of
+from ncco_studio.verify.prove.space import Transition
 from tests.contract.prove.test_flows import flows_of
 from tests.support.cases import each_case
 from tests.system.verify.prove.proved_flows import play_all, project_of, proofs_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.loader import load_files
-from ncco_server.verify.prove import CallLimits, FlowVerdict, SearchLimits, roots_of
-from ncco_server.verify.prove.many import ProofRequest, prove_all
+from ncco_studio.commands.server_under_test import make_app
+from ncco_studio.verify.prove import CallLimits, FlowVerdict, SearchLimits, roots_of
+from ncco_studio.verify.prove.many import ProofRequest, prove_all
 from tests.support.tracked import ROOT
 from tests.system.verify.prove.proved_flows import NOW
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ncco_server.verify.prove import CallLimits, FlowVerdict, SearchLimits, never_run, prove
-from ncco_server.verify.prove.counterexample import covering
+from ncco_studio.verify.prove import CallLimits, FlowVerdict, SearchLimits, never_run, prove
+from ncco_studio.verify.prove.counterexample import covering
 from tests.system.verify.prove.proved_flows import NOW, counter_examples, flow_of, found, proof_of
 
 MENU = """  menu:

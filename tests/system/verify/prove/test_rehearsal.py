@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.loader import load
-from ncco_server.verify.prove.rehearsal import rehearse
-from ncco_server.verify.scenarios.files import WrittenScenario
+from ncco_studio.commands.server_under_test import make_app
+from ncco_studio.verify.prove.rehearsal import rehearse
+from ncco_studio.verify.scenarios.files import WrittenScenario
 
 FLOW = """
 flow: main

@@ -15,10 +15,10 @@ from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.source import read_yaml
-from ncco_server.verify.scenarios.files import read_files
-from ncco_server.verify.scenarios.model import Scenario
-from ncco_server.verify.scenarios.runner import fitted, play
-from ncco_server.verify.scenarios.stage import LocalStage, MakeApp
+from ncco_studio.verify.scenarios.files import read_files
+from ncco_studio.verify.scenarios.model import Scenario
+from ncco_studio.verify.scenarios.runner import fitted, play
+from ncco_studio.verify.scenarios.stage import LocalStage, MakeApp
 
 
 class Mutant(NamedTuple):

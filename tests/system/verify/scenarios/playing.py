@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.loader import load
-from ncco_server.verify.scenarios.files import ScenarioFile
-from ncco_server.verify.scenarios.model import read_scenarios
-from ncco_server.verify.scenarios.result import Result
-from ncco_server.verify.scenarios.runner import Suite, run_suite
-from ncco_server.verify.scenarios.server import Outside
-from ncco_server.verify.scenarios.stage import LocalStage, PathOf
+from ncco_studio.commands.server_under_test import make_app
+from ncco_studio.verify.scenarios.files import ScenarioFile
+from ncco_studio.verify.scenarios.model import read_scenarios
+from ncco_studio.verify.scenarios.result import Result
+from ncco_studio.verify.scenarios.runner import Suite, run_suite
+from ncco_studio.verify.scenarios.server import Outside
+from ncco_studio.verify.scenarios.stage import LocalStage, PathOf
 
 FILE = "tests/scenarios/main.yaml"
 

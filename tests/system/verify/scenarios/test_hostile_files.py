@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from ncco_server.flow.report import report
-from ncco_server.verify.scenarios.model import read_scenarios
-from ncco_server.verify.scenarios.runner import run_suite
-from ncco_server.verify.scenarios.script import STEPS as KINDS
+from ncco_studio.verify.scenarios.model import read_scenarios
+from ncco_studio.verify.scenarios.runner import run_suite
+from ncco_studio.verify.scenarios.script import STEPS as KINDS
 from tests.support.examples import examples
 from tests.system.verify.scenarios.playing import file_of, stage_for
 

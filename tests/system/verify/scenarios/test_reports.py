@@ -10,11 +10,11 @@ import pytest
 from click import unstyle
 
 from ncco_server.flow.files import project_of
-from ncco_server.simulator.transcript import Heard
-from ncco_server.verify.scenarios.files import files_in, files_of
-from ncco_server.verify.scenarios.reports import as_github, as_junit, as_text
-from ncco_server.verify.scenarios.runner import Suite, run_suite
-from ncco_server.verify.transcript import line_of
+from ncco_studio.simulator.transcript import Heard
+from ncco_studio.verify.scenarios.files import files_in, files_of
+from ncco_studio.verify.scenarios.reports import as_github, as_junit, as_text
+from ncco_studio.verify.scenarios.runner import Suite, run_suite
+from ncco_studio.verify.transcript import line_of
 from tests.support.cases import each_case
 from tests.system.verify.scenarios.playing import file_of, run, stage_for
 

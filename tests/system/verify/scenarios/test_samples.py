@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from ncco_server.cli.server_under_test import make_app
+from ncco_studio.commands.server_under_test import make_app
 from tests.system.verify.scenarios.mutants import mutants_of, try_mutant
 
 FLOWS = ("reception", "pin", "findme", "conference")

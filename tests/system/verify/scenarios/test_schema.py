@@ -7,8 +7,8 @@ from pathlib import Path
 import jsonschema
 import yaml
 
-from ncco_server.verify.scenarios.files import files_of
-from ncco_server.verify.scenarios.model import scenario_schema
+from ncco_studio.verify.scenarios.files import files_of
+from ncco_studio.verify.scenarios.model import scenario_schema
 from tests.support.cases import each_case
 
 VALIDATOR = jsonschema.Draft7Validator(scenario_schema())
@@ -21,6 +21,6 @@ def as_editor_reads(text: str) -> object:
     return yaml.load(text, loader)  # noqa: S506 - texts only
 
 
-@each_case("file", [*FILES, Path("app/ncco_server/cli/skeleton/tests/scenarios/main.yaml")], ids=str)
+@each_case("file", [*FILES, Path("app/ncco_server/desk/commands/skeleton/tests/scenarios/main.yaml")], ids=str)
 def test_every_scenario_file_is_valid(file: Path) -> None:
     assert [] == [error.message for error in VALIDATOR.iter_errors(as_editor_reads(file.read_text()))]

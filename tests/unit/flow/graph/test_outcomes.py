@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ncco_server.flow.graph import draw
 from ncco_server.flow.loader import load
-from ncco_server.service.outcomes import outcomes_of
+from ncco_studio.verify.outcomes import outcomes_of
 
 MAIN = """\
 flow: main

@@ -15,8 +15,8 @@ from ncco_server.flow.files import read_project
 from ncco_server.flow.graph import Drawing, GraphNode, Subgraph, draw
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
-from ncco_server.flow.svg import as_svg, text_width
-from ncco_server.verify.handlers.exploring import explore
+from ncco_studio.pictures.svg import as_svg, text_width
+from ncco_studio.verify.handlers.exploring import explore
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.unit.flow.graph.test_draw import TEXTS

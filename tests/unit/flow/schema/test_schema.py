@@ -8,10 +8,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ncco_server.cli.explain import write_example
+from ncco_server.desk.commands.explain import write_example
 from ncco_server.flow.actions.item import ACTIONS, ITEM_WORDS
-from ncco_server.flow.editing import names as flow_names
-from ncco_server.flow.editing.names import ProjectNames
 from ncco_server.flow.files import HANDLER_SUFFIX, is_flow_file
 from ncco_server.flow.grammar.fields import ENDPOINT_TYPES
 from ncco_server.flow.grammar.locales import Locale
@@ -25,10 +23,12 @@ from ncco_server.flow.language.flow import FlowWords
 from ncco_server.flow.language.hooks import HookDefinition
 from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.flow.language.retry import RetryWords
-from ncco_server.flow.language.schema import flow_schema
 from ncco_server.flow.language.shared import SharedWords
 from ncco_server.flow.language.step import STEP_WORDS
 from ncco_server.flow.loader import load_files
+from ncco_studio.editing import names as flow_names
+from ncco_studio.editing.names import ProjectNames
+from ncco_studio.schema import flow_schema
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT, tracked_files
 from tests.unit.flow.schema.editor_yaml import as_editor_reads

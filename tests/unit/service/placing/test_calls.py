@@ -19,14 +19,14 @@ from ncco_server.service.placing.placer import Placer, PlacingPolicy
 from ncco_server.service.placing.requests import RefusedRequest
 from ncco_server.service.placing.webhooks import urls_of
 from ncco_server.service.tokens import make_token
-from ncco_server.simulator.parties import Behaviour
-from ncco_server.simulator.servers import Request, Response
 from ncco_server.store import RowChange, SqliteDatabase, Store
 from ncco_server.store.database import Work
 from ncco_server.store.sql import Sql
 from ncco_server.store.table_rows import DELETE_ROW, HASH_KEY, INSERT_KEY, SELECT_KEY
 from ncco_server.table_rows import StoredTypes
 from ncco_server.vonage.voice_api import CallDetails, CreatedCall, NewCall
+from ncco_studio.simulator.parties import Behaviour
+from ncco_studio.simulator.servers import Request, Response
 from tests.support.placing import BASE, MANY, REMINDER, TO, World, placing_world
 
 QUICK = Behaviour(rings_s=2, talks_s=8)

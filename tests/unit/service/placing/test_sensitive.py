@@ -24,9 +24,9 @@ from ncco_server.flow.loader import load
 from ncco_server.service.placed_values import PlacedCipher
 from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
 from ncco_server.service.written_rows import decrypted
-from ncco_server.simulator.parties import Behaviour
-from ncco_server.simulator.servers import Request
 from ncco_server.store import PlacedRow, SqliteDatabase, Store
+from ncco_studio.simulator.parties import Behaviour
+from ncco_studio.simulator.servers import Request
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.support.placing import AT, BASE, TO, World, placing_world

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from ncco_server.simulator.assumptions import DEFAULTS, assumptions
-from ncco_server.verify.platform_check.probes import PROBES
+from ncco_studio.simulator.assumptions import DEFAULTS, assumptions
+from ncco_studio.verify.platform_check.probes import PROBES
 from tests.support.cases import each_case
 from tests.support.virtual_platform import OTHER_NUMBERS, VirtualPlatform
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from ncco_server.simulator.assumptions import DEFAULTS, assumptions
 from ncco_server.store.rows import CallRow, SessionRow, Timeline, WebhookRow
-from ncco_server.verify.platform_check.stored import VISIBLE, evidence_of, observations
+from ncco_studio.simulator.assumptions import DEFAULTS, assumptions
+from ncco_studio.verify.platform_check.stored import VISIBLE, evidence_of, observations
 from tests.support.cases import each_case
 from tests.support.recorded_platforms import WAYS, seen_on
 

@@ -1,0 +1,1 @@
+"""What looks after a server: its commands, backup, reports, exports, replay, doctor and go-live."""

@@ -1,0 +1,372 @@
+"""`ncco calls`: the calls that a server has recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from itertools import zip_longest
+from typing import Any, Final
+
+import click
+
+from ncco_server.desk import options
+from ncco_server.desk.call_report import read_period
+from ncco_server.desk.call_search import FoundCall, FoundCalls, find_calls
+from ncco_server.desk.database import find_call, find_database
+from ncco_server.desk.documents import CallDocument, HookDocument
+from ncco_server.desk.exports import call_pages, csv_pages
+from ncco_server.desk.heard import Sent, sent_in
+from ncco_server.desk.output import FINE, print_json, print_result
+from ncco_server.desk.recorded_calls import action_summary, duration_text, entries_of
+from ncco_server.flow.report import counted, printable
+from ncco_server.results import RESULTS
+from ncco_server.service.call_results import results_of
+from ncco_server.service.turns import CALL_EXPIRY_MS
+from ncco_server.store import CallFilter, Records, Timeline, milliseconds
+from ncco_server.value_types import digits_in
+
+POLL_S: Final = 0.5
+FOLLOWED: Final = 200
+"""The newest calls that `--follow` watches."""
+SHORT_ID: Final = 12
+WHOLE_ID: Final = 32
+SHORT_HASH: Final = 8
+ENDED: Final = tuple(name for name in RESULTS if name != "open")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _since(_: click.Context, __: click.Parameter, text: str | None) -> datetime | None:
+    """Read a duration before now (`90m`), or a point in time, maybe with a time zone. Raises BadParameter."""
+    if text is None:
+        return None
+    if ago := re.fullmatch(r"(\d{1,5})\s*([smhd])", text.strip()):
+        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        cure = "write 90m, 2h or 3d, or a point in time as 2026-12-25 or 2026-12-25T10:00+01:00"
+        raise click.BadParameter(f"{text} is not a time; {cure}") from None
+
+
+def _number(_: click.Context, __: click.Parameter, text: str | None) -> str:
+    """Return the digits without leading zeros, so that 07700 900123 matches 447700900123."""
+    digits = digits_in(text or "")
+    if text is not None and not re.fullmatch(r"[0-9]{1,15}", digits):
+        raise click.BadParameter(f"{text} is not a phone number; write it, or its first or last digits")
+    return digits.lstrip("0") or digits
+
+
+@click.command(
+    "calls",
+    epilog="""\b
+Examples:
+  ncco calls                                 the newest calls
+  ncco calls --number 447700900123           calls from or to this number
+  ncco calls --failed --since 2h             calls in the last 2 hours with a step that could not be played
+  ncco calls --result missed --day 2026-11-24    the missed calls of a day
+  ncco calls --since 2026-11-24T14:00 --until 2026-11-24T14:30    calls of half an hour
+  ncco calls --own booked                    calls that a flow has given this result
+  ncco calls --word parking                  calls with this word in a prompt, or in what was said
+  ncco calls --format csv > calls.csv        every call, for a spreadsheet
+  ncco calls --timezone Europe/London        times in that time zone
+  ncco calls 3f9a1c77                        one call: its webhooks, its replies, and what decided them
+  ncco calls 3f9a1c77 --ncco                 the same, with the NCCOs as they were sent
+  ncco calls --follow                        new calls and changes, until Ctrl-C
+  ncco calls --follow --format json          the same, one JSON document per line
+
+This only reads the database in NCCO_DATABASE_URL, and a server may be running. Sensitive digits and words are never
+shown. Exit codes: 0 shown, 1 there is no such call, 2 no database can be read.""",
+)
+@click.argument("session", required=False)
+@click.option("--number", callback=_number, help="Calls from or to this number, or its first or last digits.")
+@click.option("--flow", default="", help="Calls that began in this flow.")
+@click.option("--result", type=click.Choice(ENDED), help="Calls with this result; `ncco report` explains them.")
+@click.option("--own", default="", metavar="NAME", help="Calls that the flow has given this result of its own.")
+@click.option("--word", default="", metavar="TEXT", help="Calls with this text in a prompt, what was said, or a name.")
+@click.option("--since", callback=_since, help="Calls of the last 90m, 2h or 3d, or since a point in time.")
+@click.option("--until", callback=_since, help="Calls before a point in time, or older than 90m, 2h or 3d.")
+@click.option("--day", callback=options.read_day, help="Calls of this day, such as 2026-11-24, in the time zone.")
+@click.option("--open", "is_open", is_flag=True, help="Calls in progress.")
+@click.option(
+    "--failed",
+    "has_failed",
+    is_flag=True,
+    help="Calls with a step that could not be played as written.",
+)
+@options.limit
+@options.zone
+@click.option("--ncco", "whole", is_flag=True, help="For one call: show the NCCOs as they were sent.")
+@click.option("--follow", is_flag=True, help="Keep showing new calls and changes, until Ctrl-C.")
+@options.output("text", "json", "csv")
+def command(
+    *,
+    session: str | None,
+    word: str,
+    limit: int | None,
+    zone: tzinfo,
+    whole: bool,
+    follow: bool,
+    form: str,
+    **filters: Any,
+) -> int:
+    """Show the newest calls, or the timeline of one call. SESSION is its leg's uuid, or the start of it.
+
+    A timeline shows when each webhook arrived, what the caller pressed or said, the NCCO that was sent and what of it
+    was not heard or may not have been, the flow lines that decided, and the hooks that have not been sent yet. Times in
+    JSON are UTC; CSV has a column for the time zone.
+    """
+    faults = {
+        "you named one call; leave out the options that filter calls": session and (word or any(filters.values())),
+        "--ncco is for one call; add its ID": whole and not session,
+        "--format csv is for a list of calls; leave out the ID and --follow": form == "csv" and (session or follow),
+        "--word searches the calls so far; leave out --follow": word and follow,
+    }
+    for fault in (message for message, applies in faults.items() if applies):
+        raise click.UsageError(fault)
+    wanted = _filter(zone, **filters)
+    screen = CallPrinter(zone, is_json=form == "json", whole=whole)
+
+    async def show() -> None:
+        async with find_database().records() as records:
+            if session is not None:
+                timeline = await find_call(records, session)
+                if follow:
+                    await follow_call(records, timeline, screen)
+                else:
+                    screen.print_timeline(timeline, await _document_of(records, timeline))
+            elif follow:
+                async for call in follow_calls(records, wanted, limit or options.SHOWN):
+                    screen.print_call(call)
+            elif form == "csv":
+                await _print_csv(records, wanted, word, limit, zone)
+            else:
+                calls, has_more = await _first_calls(records, wanted, word, limit or options.SHOWN)
+                screen.print_list(calls, has_more=has_more)
+
+    with suppress(KeyboardInterrupt, BrokenPipeError):
+        asyncio.run(show())
+    return FINE
+
+
+def _now() -> int:
+    return milliseconds(datetime.now(UTC))
+
+
+def _filter(
+    zone: tzinfo,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    day: date | None,
+    result: str | None,
+    **values: Any,
+) -> CallFilter:
+    """Raises BadParameter."""
+    earliest, latest = (
+        milliseconds(time if time.tzinfo else time.replace(tzinfo=zone)) if time else 0 for time in (since, until)
+    )
+    if day is not None:
+        try:
+            first, last = read_period(day, day, zone, datetime.now(UTC)).milliseconds
+        except (ValueError, OverflowError):
+            raise click.BadParameter(f"{day} is too far in the past or the future", param_hint="'--day'") from None
+        earliest = max(earliest, first)
+        latest = max(min(last, latest) if latest else last, 1)  # 0 means any
+    if values["is_open"]:
+        earliest = max(earliest, _now() - CALL_EXPIRY_MS)
+    return CallFilter(since=max(0, earliest), until=latest, result=result or "", **values)
+
+
+async def _document_of(records: Records, timeline: Timeline) -> CallDocument:
+    call = timeline.call
+    return CallDocument.of(call, (await results_of(records, [call], _now())).get(call.key), _now())
+
+
+async def _first_calls(records: Records, wanted: CallFilter, word: str, limit: int) -> tuple[list[CallDocument], bool]:
+    """Return the newest calls, and whether there may be more."""
+    now = _now()
+    found = FoundCalls()
+    calls: list[CallDocument] = []
+    while len(calls) < limit:
+        found = await find_calls(records, wanted, limit - len(calls), now, before=found.next, word=word)
+        calls += (CallDocument.of(row, result, now) for row, result in found.calls)
+        if found.next is None:
+            break
+    return calls, found.next is not None
+
+
+async def _print_csv(records: Records, wanted: CallFilter, word: str, limit: int | None, zone: tzinfo) -> None:
+    now = _now()
+
+    async def find(before: int | None, most: int) -> FoundCalls:
+        return await find_calls(records, wanted, most, now, before=before, word=word)
+
+    async for text in csv_pages(CallDocument, call_pages(find, now, limit), zone):
+        print_result(text)
+
+
+async def follow_call(records: Records, call: Timeline, screen: CallPrinter, *, to_its_end: bool = False) -> None:
+    """Print webhooks as they arrive, until the call is deleted or, with `to_its_end`, over."""
+    screen.print_heading(await _document_of(records, call))
+    timeline: Timeline | None = call
+    seen: set[str] = set()
+    while timeline is not None:
+        for entry in entries_of(timeline):
+            if entry.webhook.id not in seen:
+                seen.add(entry.webhook.id)
+                screen.print_entry(entry.document)
+        if to_its_end and timeline.call.session.is_over:
+            return
+        await asyncio.sleep(POLL_S)
+        timeline = await records.timeline(call.call.session.id)
+
+
+async def follow_calls(
+    records: Records, wanted: CallFilter, limit: int, poll_s: float = POLL_S
+) -> AsyncGenerator[CallDocument, None]:
+    """Yield up to `limit` calls, newest last; then new calls, and recent ones again when they change."""
+    known: dict[int, FoundCall] = {}
+    most: int | None = limit
+    while True:
+        now = _now()
+        found = (await find_calls(records, wanted, max(limit, FOLLOWED), now)).calls
+        changed = [call for call in found if known.get(call[0].key) != call]
+        for row, result in reversed(changed[:most]):
+            yield CallDocument.of(row, result, now)
+        known = {call[0].key: call for call in found}
+        most = None
+        await asyncio.sleep(poll_s)
+
+
+@dataclass(frozen=True, slots=True)
+class CallPrinter:
+    """Prints calls, for people or programs.
+
+    Attributes:
+        zone: the time zone of text output.
+        whole: whether NCCOs are printed in full.
+    """
+
+    zone: tzinfo
+    is_json: bool
+    whole: bool
+
+    def print_list(self, calls: Sequence[CallDocument], *, has_more: bool) -> None:
+        if self.is_json:
+            print_json({"calls": [call.as_json() for call in calls], "more": has_more})
+            return
+        if calls:
+            click.echo(
+                self._row(
+                    *(
+                        "call",
+                        f"began ({self.zone})",
+                        "from",
+                        "to",
+                        "flow",
+                        "revision",
+                        "turns",
+                        "took",
+                        "result",
+                        "state",
+                    )
+                )
+            )
+        else:
+            click.echo("no calls", err=True)
+        for call in calls:
+            self.print_call(call)
+        if has_more:
+            click.echo("there are more: use --limit, --since or --number", err=True)
+
+    def print_call(self, call: CallDocument) -> None:
+        if self.is_json:
+            print_json(call.as_json(), is_line=True)
+            return
+        id_, *others = (printable(text) or "-" for text in (call.id, call.caller, call.to, call.flow))
+        began = f"{call.began_at.astimezone(self.zone):%Y-%m-%d %H:%M:%S}"
+        result = printable(call.own if call.result == "own" else call.result) or "-"
+        rest = (call.revision[:SHORT_HASH], call.turns, duration_text(call.seconds))
+        click.echo(self._row(id_, began, *others, *rest, result, printable(call.words)))
+
+    def _row(self, id_: str, *cells: object) -> str:
+        """Programs get full IDs, people get shortened ones."""
+        size = SHORT_ID if sys.stdout.isatty() else WHOLE_ID
+        return f"{id_[:size]:<{size}} " + "{:<21} {:<15} {:<15} {:<14} {:<8} {:>5} {:>8}  {:<8} {}".format(*cells)
+
+    def print_timeline(self, timeline: Timeline, call: CallDocument) -> None:
+        entries = [entry.document for entry in entries_of(timeline)]
+        if self.is_json:
+            hooks = [HookDocument.of(hook, _now()).as_json() for hook in timeline.hooks]
+            print_json({"call": call.as_json(), "timeline": entries, "hooks": hooks})
+            return
+        self.print_heading(call)
+        sent = sent_in(timeline, _now())
+        for entry in entries:
+            self.print_entry(entry, sent.get(entry["turn"]["number"]) if entry["turn"] else None)
+        for hook in timeline.hooks:
+            tries = counted(hook.tries, "try", "tries") + (f": {printable(hook.problem)}" if hook.problem else "")
+            state = "parked" if hook.is_parked else "not sent yet"
+            click.echo(f"  hook {printable(hook.name)}  {hook.id}  {state}, {tries}")
+
+    def print_heading(self, call: CallDocument) -> None:
+        """Print nothing in JSON."""
+        if self.is_json:
+            return
+        parties = [printable(text) or "-" for text in (call.caller, call.to)]
+        dialled_by = f", dialled by call {printable(call.parent)}" if call.parent else ""
+        began = f"{call.began_at.astimezone(self.zone):%Y-%m-%d %H:%M:%S}"
+        state = f"{duration_text(call.seconds)}: {printable(call.words)}"
+        click.echo(f"""\
+call {printable(call.id)}{dialled_by}
+  from {parties[0]} to {parties[1]}
+  flow {printable(call.flow) or "-"}, revision {call.revision[:SHORT_HASH] or "-"}
+  began {began} {self.zone}, {counted(call.turns, "turn")}, {state}""")
+
+    def print_entry(self, entry: Mapping[str, Any], sent: Sequence[Sent] | None = None) -> None:
+        """With `sent`, the actions of its NCCO, mark what was not heard."""
+        if self.is_json:
+            print_json(entry, is_line=True)
+            return
+        turn = entry["turn"]
+        what = f": {printable(entry['told'])}" if entry["told"] else ""
+        again = " (delivered again)" if entry["again"] else ""
+        took = f"  [made in {turn['ms']:.1f} ms]" if turn and turn["ms"] is not None else ""
+        time = f"{datetime.fromisoformat(entry['at']).astimezone(self.zone):%H:%M:%S.%f}"[:12]
+        click.echo(f"{time}  {printable(entry['kind'])}{what}{again}{took}")
+        if turn is not None:
+            _print_labelled("why", _reasons(turn["why"]))
+            _print_labelled("ncco", self._ncco_lines(turn["ncco"], sent))
+
+    def _ncco_lines(self, ncco: Sequence[Mapping[str, Any]] | None, sent: Sequence[Sent] | None) -> Iterable[str]:
+        if ncco is None:
+            return ["nothing: the call continues as before"]
+        if self.whole:
+            return ["", *json.dumps(ncco, ensure_ascii=False, indent=2).splitlines()]
+        notes = (f"  ({each.note})" if each.note else "" for each in sent or ())
+        lines = zip_longest(map(action_summary, ncco), notes, fillvalue="")
+        return (printable(f"{action}{note}") for action, note in lines)
+
+
+def _print_labelled(label: str, lines: Iterable[str]) -> None:
+    """Label the first line."""
+    for number, line in enumerate(lines):
+        click.echo(f"    {'' if number else label:<4} {line}".rstrip())
+
+
+def _reasons(trace: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Report the line that led to a step instead of entering it."""
+    for line, following in zip(trace, (*trace[1:], None), strict=True):
+        is_repeated = line["did"] == "heard" and following is not None and following["did"] == "decided"
+        if line["did"] == "entered" or is_repeated:
+            continue
+        step = f"{line['step']}: " if line["step"] else ""
+        because = f" ({line['because']})" if line["because"] else ""
+        where = f"  {line['where']}" if line["where"] else ""
+        yield printable(f"{line['did']} {step}{line['what']}{because}{where}")

@@ -1,0 +1,89 @@
+"""`ncco db`: the schema of the database, and the sums in it."""
+
+from __future__ import annotations
+
+import click
+
+from ncco_server.desk import options
+from ncco_server.desk.database import asynchronous, find_database, server_store
+from ncco_server.desk.output import FINE, ISSUES, print_json
+from ncco_server.flow.report import counted
+
+
+@click.group(
+    "db",
+    epilog="""\b
+Examples:
+  ncco db status                     show its schema, and the one that this version needs
+  ncco db upgrade                    upgrade it before servers start
+  ncco db recount                    correct the sums of reports, if `ncco doctor` finds wrong ones
+  NCCO_DATABASE_URL=postgresql://ncco@db.example.com/ncco ncco db status --format json
+
+A server upgrades its database when it starts. If there are several hosts, upgrade once before the first host starts a
+new version. Running hosts are not affected. Exit codes: 0 it has the newest schema, 1 it is older or does not exist
+yet, 2 it is newer than this version knows, or cannot be reached or changed.""",
+)
+def command() -> None:
+    """Show or upgrade the schema of the database in NCCO_DATABASE_URL, or correct its sums."""
+
+
+@command.command("status", short_help="Show the schema; change nothing.")
+@options.output("text", "json")
+@asynchronous
+async def status(form: str) -> int:
+    """Show the schema of the database, without changing it.
+
+    Exit codes: 0 it is the newest, 1 it is older, lacks an addition of this version, or does not exist yet, 2 it is too
+    new for this version, belongs to another program, or cannot be reached.
+    """
+    database = find_database()
+    schema = await database.schema()
+    label = database.label
+    if form == "json":
+        print_json({"database": label, **schema._asdict()})
+    elif schema.is_complete:
+        click.echo(f"{label} has schema {schema.found}, the newest")
+    elif not schema.missing:
+        click.echo(f"{label} has schema {schema.found}, but lacks what this version adds")
+        click.echo("  fix: run `ncco db upgrade`, or start the server, which adds it")
+    else:
+        has = f"has schema {schema.found}" if schema.found else "has no tables yet"
+        click.echo(f"{label} {has}; this version needs {schema.newest}")
+        click.echo("  fix: run `ncco db upgrade`, or start the server, which upgrades it")
+    return FINE if schema.is_complete else ISSUES
+
+
+@command.command("recount", short_help="Correct the sums of reports.")
+@asynchronous
+async def recount() -> int:
+    """Correct the sums of reports that differ from the stored calls. Sums of deleted calls stay as they are.
+
+    Servers may be running. Exit codes: 0 the sums are right, 2 there is no database, or it cannot be changed.
+    """
+    async with server_store() as store:
+        found = await store.results.recount()
+    click.echo(f"{counted(found, 'wrong sum')} corrected" if found else "all sums are right")
+    return FINE
+
+
+@command.command("upgrade", short_help="Upgrade the database to the newest schema.")
+@asynchronous
+async def upgrade() -> int:
+    """Upgrade the database to the newest schema, in one transaction. A new database gets its tables.
+
+    Exit codes: 0 it has the newest schema, 2 it is too new for this version, or cannot be changed.
+    """
+    database = find_database()
+    before = await database.schema()
+    async with database:  # this upgrades it
+        pass
+    if before.is_complete:
+        done = f"has schema {before.found}, the newest: nothing to do"
+    elif not before.missing:
+        done = f"has schema {before.found}, the newest, and now has what this version adds"
+    elif before.found:
+        done = f"was upgraded from schema {before.found} to {before.newest}"
+    else:
+        done = f"was created, with schema {before.newest}"
+    click.echo(f"{database.label} {done}")
+    return FINE

@@ -1,0 +1,285 @@
+"""`ncco place`: places calls."""
+
+from __future__ import annotations
+
+import csv
+import getpass
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import click
+import orjson
+
+from ncco_server.desk import options
+from ncco_server.desk.database import asynchronous, find_database, server_store
+from ncco_server.desk.environment import server_settings
+from ncco_server.desk.output import FINE, ISSUES, CannotRun, Progress
+from ncco_server.desk.project import Source
+from ncco_server.flow.model import Flow
+from ncco_server.flow.report import counted, printable
+from ncco_server.flow.scope import Variable
+from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
+from ncco_server.settings.secrets import wait_keys
+from ncco_server.store import PlacedRow, Store, moment_of
+
+LISTED_PROBLEMS: Final = 20
+"""Problems that are shown."""
+MOST_ROWS: Final = 1_000_000
+NUMBER_COLUMNS: Final = ("to", "number", "phone")
+ID_COLUMN: Final = "id"
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def _values(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """Read `name=value`. Raises BadParameter."""
+    for each in given:
+        if "=" not in each:
+            raise click.BadParameter(f"{each} is not name=value")
+    return {name: value for name, _, value in (each.partition("=") for each in given)}
+
+
+def _duration(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
+    """Read a duration such as 90m. Raises BadParameter."""
+    found = re.fullmatch(r"([1-9][0-9]{0,5})([smhd])", text or "")
+    if text is None:
+        return None
+    if found is None:
+        raise click.BadParameter(f"{text} is not a duration; write one such as 90m, 2h or 1d")
+    return int(found[1]) * _SECONDS[found[2]]
+
+
+@click.command(
+    "place",
+    epilog="""\b
+Examples:
+  ncco place reminder --to 447700900123 --with name=Ada --with at=10:30
+  ncco place reminder --csv people.csv --batch monday     a column for the number, and one for each param
+  ncco place --batch monday                               show its progress
+  ncco place --stop monday                                cancel its waiting calls
+  ncco place --pause "wrong list"                         pause all calls, until --resume
+
+It writes to the database in NCCO_DATABASE_URL, and the server places the calls. Repeating a batch with the same rows
+calls nobody twice. A column `id` distinguishes rows that are otherwise the same. Exit codes: 0 done, 1 a call or a row
+is wrong and none was written, 2 there is no database or the project has errors.""",
+)
+@click.argument("flow", required=False)
+@click.option("--to", "number", default="", metavar="NUMBER", help="Number to call, with its country code.")
+@click.option("--with", "values", multiple=True, metavar="NAME=VALUE", callback=_values, help="Value of a param.")
+@click.option(
+    "--csv", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Place a call for each row."
+)
+@click.option("--batch", default="", metavar="NAME", help="Name of the batch; required with --csv.")
+@click.option(
+    "--at", callback=lambda c, p, t: options.read_time(c, p, t) if t else None, help="Do not call before this time."
+)
+@click.option(
+    "--expires", callback=_duration, metavar="DURATION", help="How long after that the call may still be placed."
+)
+@click.option("--stop", default="", metavar="NAME", help="Cancel the waiting calls of a batch.")
+@click.option("--pause", default="", metavar="REASON", help="Place no calls until --resume.")
+@click.option("--resume", is_flag=True, help="Place calls again.")
+@options.flows
+@options.templates
+@asynchronous
+async def command(
+    *,
+    flow: str | None,
+    number: str,
+    values: Mapping[str, str],
+    file: Path | None,
+    batch: str,
+    at: datetime | None,
+    expires: int | None,
+    stop: str,
+    pause: str,
+    resume: bool,
+    flows: Path | None,
+    templates: Path | None,
+) -> int:
+    """Have the server place calls; show or stop a batch; pause all placing."""
+    if flow is None:
+        if number or file is not None or values:
+            raise CannotRun("no flow is named", "write, for example, `ncco place reminder --to 447700900123`")
+        async with server_store() as store:
+            return await _manage(store, batch, stop, pause, resume=resume)
+    if (not number) == (file is None):
+        raise CannotRun("no number is given", "add either --to NUMBER or --csv FILE")
+    if file is not None and not batch:
+        raise CannotRun("--csv needs the name of a batch", "add --batch NAME, by which repeated rows are recognised")
+    found = Source.here(flows, templates).load_sound().project.flows
+    now = datetime.now(UTC)
+    settings = server_settings()
+    progress = Progress()
+    placing = _Placing(found, settings.dial_allow, now, wait_keys(settings), progress)
+    wanted = WantedCall(flow=flow, to=number, values=values, at=at, expires_s=expires, origin="cli", batch=batch)
+    rows, problems = placing.read(_rows_of(wanted, file, found))
+    if problems:
+        for problem in problems[:LISTED_PROBLEMS]:
+            click.echo("\n".join(map(printable, problem.split("\n"))), err=True)
+        more = (
+            f"; there are {len(problems) - LISTED_PROBLEMS:,} more problems" if len(problems) > LISTED_PROBLEMS else ""
+        )
+        click.echo(f"no call was written{more}", err=True)
+        return ISSUES
+    async with find_database() as store:
+        return await _write(store, rows, batch, now, progress)
+
+
+class _RowPlace(NamedTuple):
+    """Where a call is requested: a row of a file, whose `column` has the number, or the command line."""
+
+    row: str = ""
+    column: str = ""
+
+    def of(self, fault: RefusedRequest) -> str:
+        if not self.row:
+            return str(fault)
+        column = self.column if fault.where == "to" else fault.where.removeprefix("with.")
+        is_cell = fault.where == "to" or fault.where != column
+        return f"{self.row}: {f'column {column}' if is_cell else fault.where}: {fault.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Placing:
+    """Checks calls before any of them is stored."""
+
+    flows: Mapping[str, Flow]
+    allowed: tuple[str, ...]
+    now: datetime
+    keys: tuple[bytes, ...] = field(repr=False)
+    progress: Progress
+
+    def read(self, calls: Iterable[tuple[_RowPlace, WantedCall | RefusedRequest]]) -> tuple[list[PlacedRow], list[str]]:
+        """The rows that can be stored, and every problem of all others, with its row and column."""
+        rows = []
+        problems = []
+        for number, (place, call) in enumerate(calls):
+            self.progress.tell(f"{number:,} rows checked")
+            try:
+                if isinstance(call, RefusedRequest):
+                    raise call
+                rows.append(checked(call, self.flows, self.allowed, self.now, self.keys))
+            except RefusedRequest as error:
+                problems += [f"{place.of(fault)}\n  fix: {fault.cure}" for fault in error.faults]
+        return rows, problems
+
+
+def _rows_of(
+    wanted: WantedCall, file: Path | None, flows: Mapping[str, Flow]
+) -> Iterator[tuple[_RowPlace, WantedCall | RefusedRequest]]:
+    """Each requested call with its place, or its row's problem.
+
+    Raises CannotRun if the file is not a CSV file.
+    """
+    if file is None:
+        yield _RowPlace(), wanted
+        return
+    flow = flows.get(wanted.flow)
+    params: Mapping[str, Variable] = flow.params if flow is not None else {}
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            reader = csv.DictReader(opened, strict=True)
+            column = _number_column(file, reader.fieldnames or ())
+            for row in reader:
+                yield _RowPlace(f"{file}:{reader.line_num}", column), _call_of(wanted, row, column, params)
+                if reader.line_num > MOST_ROWS:
+                    raise CannotRun(f"{file} has more than {MOST_ROWS:,} lines", "split it")
+    except UnicodeDecodeError as error:
+        raise CannotRun(f"{file} is not UTF-8 text: {error}", "export it as CSV in UTF-8") from error
+    except csv.Error as error:
+        message = f"{file} cannot be read as CSV after line {reader.line_num}: {error}"
+        cure = f"check the quotes there, or export it again; a cell has at most {csv.field_size_limit():,} characters"
+        raise CannotRun(message, cure) from error
+
+
+def _number_column(file: Path, columns: Sequence[str]) -> str:
+    """Raises CannotRun."""
+    if twice := [name for name in dict.fromkeys(columns) if columns.count(name) > 1]:
+        raise CannotRun(f"{file} has the column {twice[0]!r} twice", "delete one of them")
+    found = next((name for name in NUMBER_COLUMNS if name in columns), None)
+    if found is None:
+        is_split = len(columns) == 1 and ";" in columns[0]
+        cure = "use commas, not semicolons, between the columns" if is_split else "name it `number` in the first line"
+        raise CannotRun(f"{file} has no column for the number", cure)
+    return found
+
+
+def _call_of(
+    wanted: WantedCall, row: Mapping[str | None, Any], column: str, params: Mapping[str, Variable]
+) -> WantedCall | RefusedRequest:
+    """Every column is a param, except the number, the ID, and empty ones without a param."""
+    if row.get(None):
+        return RefusedRequest("row", "has more cells than the first line", "Put text that contains commas in quotes.")
+    cells = {name: text for name, text in row.items() if name is not None and text is not None}
+    values = {name: text for name, text in cells.items() if name in params or text}
+    number = values.pop(column, "") if column not in params else cells.get(column, "")
+    own_id = values.pop(ID_COLUMN, "") if ID_COLUMN not in params else cells.get(ID_COLUMN, "")
+    values = {**wanted.values, **values}
+    shown = {name: text for name, text in values.items() if name not in params or not params[name].sensitive}
+    key = own_id or sha256(orjson.dumps([wanted.flow, number, shown], option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return WantedCall(
+        flow=wanted.flow,
+        to=number,
+        values=values,
+        at=wanted.at,
+        expires_s=wanted.expires_s,
+        origin="cli",
+        batch=wanted.batch,
+        key=key,
+    )
+
+
+async def _write(store: Store, rows: Sequence[PlacedRow], batch: str, now: datetime, progress: Progress) -> int:
+    stored = await store.placed.add_many(rows, lambda done: progress.tell(f"{done:,} of {len(rows):,} calls written"))
+    new = sum(known.id == row.id for row, known in zip(rows, stored, strict=True))
+    if not batch:
+        first = moment_of(rows[0].due_at or 0)
+        when = "now" if first <= now else f"at {first:%Y-%m-%d %H:%M} UTC"
+        click.echo(f"{rows[0].id}: {rows[0].number} will be called {when} by the server")
+        _tell_hours(rows)
+        return FINE
+    known = len(rows) - new
+    click.echo(f"{counted(new, 'call is', 'calls are')} to be placed" + (f"; {known:,} were known" if known else ""))
+    click.echo(f"`ncco place --batch {batch}` shows the progress of the batch")
+    _tell_hours(rows)
+    return FINE
+
+
+def _tell_hours(rows: Sequence[PlacedRow]) -> None:
+    waiting = [row for row in rows if row.problem]
+    if waiting:
+        which = "it waits" if len(rows) == 1 else f"{counted(len(waiting), 'call waits', 'calls wait')}, for example"
+        click.echo(f"note: {which} because {waiting[0].problem}", err=True)
+        click.echo(
+            f"  to try it now: `ncco simulate {waiting[0].flow} --place`, or *Call now* in the console of "
+            "`ncco serve --dev`, where no real phone rings",
+            err=True,
+        )
+
+
+async def _manage(store: Store, batch: str, stop: str, pause: str, *, resume: bool) -> int:
+    now = time.time_ns() // 1_000_000
+    if stop:
+        progress = Progress()
+        stopped = await store.placed.stop_batch(stop, now, lambda done: progress.tell(f"{done:,} calls cancelled"))
+        click.echo(f"{counted(stopped, 'call is', 'calls are')} cancelled")
+    if pause:
+        await store.placed.pause(now, getpass.getuser(), pause)
+    if resume:
+        await store.placed.resume()
+    control = await store.placed.control()
+    if control.paused_at is not None:
+        at = moment_of(control.paused_at)
+        click.echo(printable(f"paused since {at:%Y-%m-%d %H:%M} UTC by {control.paused_by}: {control.reason}"))
+    if control.is_held(now):
+        until = moment_of(control.held_until or 0)
+        click.echo(printable(f"no calls before {until:%Y-%m-%d %H:%M:%S} UTC: {control.held_for}"))
+    for (state, outcome), count in (await store.placed.count(batch or stop)).items():
+        click.echo(f"{count:>9,}  {outcome or state}")
+    return FINE

@@ -1,0 +1,88 @@
+"""`ncco report`: counts the calls of a period."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, tzinfo
+from pathlib import Path
+
+import click
+
+from ncco_server.desk import options
+from ncco_server.desk.call_report import COLUMNS, COUNTED, count_calls, read_period, zone_of
+from ncco_server.desk.database import asynchronous, find_database
+from ncco_server.desk.output import FINE, columns, print_json, print_result
+from ncco_server.desk.project import Source
+from ncco_server.flow.model import Project
+from ncco_server.flow.report import printable
+from ncco_server.results import RESULTS
+from ncco_server.store import milliseconds
+
+_ENDINGS = "\n".join(f"  {name:<10} {meaning}" for name, meaning in RESULTS.items() if name in COUNTED)
+
+
+@click.command(
+    "report",
+    epilog=f"""\b
+Examples:
+  ncco report                                    the last seven days, including today
+  ncco report --from 2026-11-01 --to 2026-11-30  November
+  ncco report --flow reception --format csv      one flow, as CSV for a spreadsheet
+
+\b
+Each call is counted once, as the first of these that applies:
+{_ENDINGS}
+
+Minutes cover finished calls, from the answer webhook to the end. The time until a person answered also
+starts with the answer webhook: of the callers who reached a person, half waited no longer than `median`, and 90% no
+longer than `p90`. Exit codes: 0 shown, 2 no database can be read.""",
+)
+@click.option(
+    "--from", "first", callback=options.read_day, help="First day, such as 2026-11-01 [six days before --to]."
+)
+@click.option("--to", "last", callback=options.read_day, help="Last day, inclusive [today].")
+@click.option("--flow", default="", help="Calls that began in this flow.")
+@click.option(
+    "--timezone",
+    "zone",
+    callback=lambda context, parameter, name: name and options.read_zone(context, parameter, name),
+    help="Time zone of the days [that of the flows' opening hours; UTC if there is none, or more than one].",
+)
+@options.flows
+@options.templates
+@options.output("text", "csv", "json")
+@asynchronous
+async def command(
+    *,
+    first: date | None,
+    last: date | None,
+    flow: str,
+    zone: tzinfo | None,
+    flows: Path | None,
+    templates: Path | None,
+    form: str,
+) -> int:
+    """Count the calls of a period: how many minutes, with which results, and how long until a person answered.
+
+    A day begins at midnight in the time zone of the opening hours. Calls are counted in total, by flow and by called
+    number.
+    """
+    now = datetime.now(UTC)
+    source = Source.here(flows, templates)
+    project = source.load().project if source.flows.is_dir() else Project({}, (), {})
+    zone = zone or zone_of(project, flow)
+    try:
+        period = read_period(first, last, zone, now)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    async with find_database().records() as records:
+        report = await count_calls(records, period, milliseconds(now), flow)
+    if form == "json":
+        print_json(report.document)
+    elif form == "csv":
+        print_result(report.csv)
+    else:
+        click.echo(f"from {period.first} to {period.last}, {zone}")
+        cells = ([row[name] for name in COLUMNS] for row in report.rows)
+        rows = (tuple("-" if cell is None else printable(str(cell)) for cell in row) for row in cells)
+        click.echo("\n".join(columns([tuple(name.replace("_", " ") for name in COLUMNS), *rows])))
+    return FINE

@@ -1,0 +1,96 @@
+"""Long lists of calls and recordings, a page at a time, and tables as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+from typing import Final, TypeAlias
+
+from ncco_server.desk.call_search import FoundCalls
+from ncco_server.desk.documents import CallDocument, RecordingDocument
+from ncco_server.service.documents import TIMEZONE, RowDocument
+from ncco_server.store import RecordingFilter, Recordings
+
+BATCH: Final = 500
+
+Pages: TypeAlias = AsyncIterator[Sequence[RowDocument]]
+
+_FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""They start a formula; some are full-width. Source: OWASP, CSV Injection."""
+
+
+async def call_pages(
+    find: Callable[[int | None, int], Awaitable[FoundCalls]], now_ms: int, limit: int | None = None
+) -> Pages:
+    """`find` gets the `before` and the `limit` of `find_calls`."""
+    left = limit if limit is not None else sys.maxsize
+    found = FoundCalls()
+    while left:
+        found = await find(found.next, min(BATCH, left))
+        left -= len(found.calls)
+        yield [CallDocument.of(row, result, now_ms) for row, result in found.calls]
+        if found.next is None:
+            return
+
+
+async def recording_pages(
+    recordings: Recordings, wanted: RecordingFilter, now_ms: int, limit: int | None = None
+) -> Pages:
+    """Raise StoreError."""
+    left = limit if limit is not None else sys.maxsize
+    before = ""
+    while left:
+        rows = await recordings.list(min(BATCH, left), before, wanted)
+        left -= len(rows)
+        yield [RecordingDocument.of(row, now_ms) for row in rows]
+        if len(rows) < BATCH:
+            return
+        before = rows[-1].id
+
+
+async def csv_pages(kind: type[RowDocument], pages: Pages, zone: tzinfo) -> AsyncIterator[str]:
+    """The columns' names come first.
+
+    Times are in `zone`, named in a column, without an offset, as spreadsheets read them.
+    """
+    has_names = False
+    async for page in pages:
+        rows = ({**document.model_dump(), TIMEZONE: zone} for document in page)
+        yield csv_text(kind.columns(), rows, zone, has_names=not has_names)
+        has_names = True
+
+
+def csv_text(
+    names: Sequence[str], rows: Iterable[Mapping[str, object]], zone: tzinfo = UTC, *, has_names: bool = True
+) -> str:
+    """An apostrophe marks what a spreadsheet would read as a formula. Times are in `zone`."""
+    text = io.StringIO()
+    table = csv.writer(text)
+    if has_names:
+        table.writerow(names)
+    for row in rows:
+        table.writerow(_cell(row[name], zone) for name in names)
+    return text.getvalue()
+
+
+def _cell(value: object, zone: tzinfo) -> str:
+    if isinstance(value, datetime):
+        return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return f"{Decimal(str(value)):f}"
+    text = "" if value is None else str(value)
+    return f"'{text}" if _is_formula(text) else text
+
+
+def cell_text(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _is_formula(cell) else cell
+
+
+def _is_formula(text: str) -> bool:
+    return text.lstrip("'")[:1] in _FORMULA

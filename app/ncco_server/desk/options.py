@@ -1,0 +1,115 @@
+"""Options that several commands share, and their values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, tzinfo
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+
+from ncco_server.desk.output import keep_for_results
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+YEARS: Final = range(2000, 2101)
+"""Calls may be simulated in these years."""
+SHOWN: Final = 20
+"""Newest calls or recordings listed by default, except as CSV."""
+
+flows = click.option(
+    "--flows",
+    type=click.Path(path_type=Path),
+    help="Project folder, or its folder of flow files [NCCO_FLOWS, else flows].",
+)
+templates = click.option(
+    "--templates",
+    type=click.Path(path_type=Path),
+    help="Template folder [NCCO_TEMPLATES, else next to the flows].",
+)
+chaos = click.option(
+    "--chaos",
+    type=click.IntRange(0),
+    metavar="SEED",
+    help="Play on an unreliable network: webhooks are late, repeated or lost.",
+)
+limit = click.option(
+    "--limit", type=click.IntRange(1, 100_000), help=f"How many to show [{SHOWN}; all of them as CSV]."
+)
+
+
+def output(*formats: str) -> Callable[[Command], Command]:
+    """The first format of `--format` is the default. In all others but text, a program reads the output."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        callback=_read_format,
+        help="The output format.",
+    )
+
+
+def _read_format(_: click.Context, __: click.Parameter, form: str) -> str:
+    if form != "text":
+        keep_for_results()
+    return form
+
+
+def read_day(_: click.Context, __: click.Parameter, text: str | None) -> date | None:
+    """Return None if no date is given. Raises BadParameter."""
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a date; write one such as 2026-12-25") from None
+
+
+def read_time(_: click.Context, __: click.Parameter, text: str | None) -> datetime:
+    """Read a point in time, in UTC without a time zone. The default is now. Raises BadParameter."""
+    if text is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        cure = "write it as 2026-12-25T10:00, or with a time zone as 2026-12-25T10:00+01:00"
+        raise click.BadParameter(f"{text} is not a valid time; {cure}") from None
+    if time.year not in YEARS:
+        raise click.BadParameter(
+            f"{text} is too far in the past or the future; use a year from {YEARS[0]} to {YEARS[-1]}"
+        )
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def read_zone(_: click.Context, __: click.Parameter, name: str) -> tzinfo:
+    """Read a name of the time zone database. Raises BadParameter."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise click.BadParameter(f"{name} is not a time zone; write one such as Europe/London") from None
+
+
+zone = click.option(
+    "--timezone",
+    "zone",
+    default="UTC",
+    show_default=True,
+    callback=read_zone,
+    help="Time zone of times in text and CSV.",
+)
+
+
+def read_url(_: click.Context, __: click.Parameter, url: str) -> str:
+    """Return "" if no URL is given. Raises BadParameter."""
+    try:
+        parts = urlsplit(url)
+        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable() and " " not in url
+    except ValueError:
+        is_good = False
+    if url and not is_good:
+        cure = "write one such as https://calls.example.com/answer"
+        raise click.BadParameter(f"{url!r} is not the URL of a server; {cure}")
+    return url

@@ -1,0 +1,227 @@
+"""Finds and loads a command's project. Issues have paths that the user can open."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import IO, Any, Final, Self
+
+import click
+
+from ncco_server.desk.environment import flow_variables, folders, project_folders, python_flows, python_lookups
+from ncco_server.desk.output import ISSUES, CannotRun, read_text
+from ncco_server.desk.studio import explorer
+from ncco_server.flow.files import (
+    HANDLER_SUFFIX,
+    SCENARIO_FOLDERS,
+    SUFFIXES,
+    named_flows,
+    project_of,
+    read_project,
+    search_beside,
+)
+from ncco_server.flow.issues import FlowIssue
+from ncco_server.flow.loader import Extent, load
+from ncco_server.flow.model import Flow, Project
+from ncco_server.flow.report import report
+from ncco_server.suggest import near_or_all
+
+_SHARED: Final = re.compile(r"^[\"']?shared[\"']?\s*:", re.MULTILINE)
+_QUOTED: Final = re.compile(r"[\"']([\w-]+)[\"']")
+FLOW_FILES: Final = (*SUFFIXES, HANDLER_SUFFIX)
+_RUN: Final = re.compile(r"\brun[\"']?\s*:\s*[\"']?([\w-]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A project on disk: its folders, and `files` if only some are meant."""
+
+    flows: Path
+    templates: Path
+    files: tuple[Path, ...] = ()
+
+    @classmethod
+    def here(cls, flows: Path | None, templates: Path | None) -> Self:
+        """The project of the options or the environment, or else in this folder. Raises CannotRun."""
+        return cls(*folders(flows, templates))
+
+    def path_of(self, name: str) -> str:
+        """Return the path that a user can open for a name such as `flows/acme.yaml`."""
+        for folder, path in (("flows", self.flows), ("templates", self.templates)):
+            if name == folder or name.startswith(f"{folder}/"):
+                return (path / name.removeprefix(folder).lstrip("/")).as_posix()
+        return name
+
+    def load(
+        self, env: Mapping[str, str] | None = None, *, today: date | None = None, explores: bool = True
+    ) -> LoadedProject:
+        """Use the variables of the environment unless `env` is given; `today` is as in `load`.
+
+        Unless it `explores` them, which needs the studio, nothing of handlers is run but their files.
+
+        Raises CannotRun if the folder or a named file cannot be read.
+        """
+        texts, unread = self.read()
+        variables = flow_variables() if env is None else env
+        extent: Extent = "files" if self.files else "project"
+        handlers = python_flows()
+        if handlers:
+            search_beside(self.flows)
+        explore = explorer() if handlers and explores else None
+        project = load(
+            texts,
+            variables,
+            modules=python_lookups(),
+            extent=extent,
+            today=today,
+            handlers=handlers,
+            explore=explore,
+        )
+        issues = tuple(
+            replace(issue, place=issue.place._replace(file=self.path_of(issue.place.file)))
+            for issue in (*unread, *project.issues)
+        )
+        return LoadedProject(self, project, issues, {self.path_of(name): text for name, text in texts.items()})
+
+    def read(self) -> tuple[dict[str, str], list[FlowIssue]]:
+        """Return texts by name, and an issue for each file that cannot be read.
+
+        Raises CannotRun if the folder or a named file cannot be read.
+        """
+        if not self.flows.is_dir():
+            cure = "run it in the project's folder, or name the folder with --flows or NCCO_FLOWS"
+            raise CannotRun(f"there is no flow folder at {self.flows}", cure)
+        return self._read_files() if self.files else read_project(self.flows, self.templates)
+
+    def load_flow(self, name: str) -> LoadedProject:
+        """Load a flow and what it needs, even if others have errors.
+
+        Without such a flow, load the whole project. Raises CannotRun, FlowsHaveErrors.
+        """
+        texts = read_project(self.flows, self.templates)[0] if self.flows.is_dir() and not self.files else {}
+        file = named_flows(texts).get(name)
+        if file is not None:
+            loaded = replace(self, files=(Path(self.path_of(file)),)).load()
+            if not loaded.has_errors and name in loaded.project.flows:
+                return loaded
+        return self.load_sound()
+
+    def load_sound(self, env: Mapping[str, str] | None = None) -> LoadedProject:
+        """The project must have no errors. Raises CannotRun, FlowsHaveErrors."""
+        loaded = self.load(env)
+        if loaded.has_errors:
+            raise FlowsHaveErrors(loaded)
+        return loaded
+
+    def _read_files(self) -> tuple[dict[str, str], list[FlowIssue]]:
+        """Read all templates of the project too. Raises CannotRun."""
+        texts, issues = read_project(self.flows, self.templates)
+        shown = {file: f"flows/{file.relative_to(self.flows).as_posix()}" for file in self.files}
+        flows = {name: read_text(file) for file, name in shown.items()}
+        beside = {name: text for name, text in texts.items() if name.startswith("flows/") and name not in flows}
+        templates = {name: text for name, text in texts.items() if name.startswith("templates/")}
+        faults = [issue for issue in issues if issue.place.file.startswith("templates/")]
+        return _needed_by(flows, beside) | flows | templates, faults
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedProject:
+    """A loaded project. Issues and texts have paths that the user can open."""
+
+    source: Source
+    project: Project
+    issues: tuple[FlowIssue, ...]
+    texts: Mapping[str, str]
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether errors or an unreadable file prevent using the project."""
+        return any(issue.is_error for issue in self.issues)
+
+
+class FlowsHaveErrors(click.ClickException):
+    """The flows have errors, printed to standard error; exits with 1. `ncco check` also warns."""
+
+    exit_code = ISSUES
+
+    def __init__(self, loaded: LoadedProject) -> None:
+        errors = [issue for issue in loaded.issues if issue.is_error]
+        super().__init__(report(errors, loaded.texts, "text", colour=True))
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(self.message, file=file, nl=False, err=True, color=self.show_color)
+
+
+def source_at(path: Path, templates: Path | None) -> Source:
+    """The path is a project's folder, its flows folder, or a flow file. Raises CannotRun."""
+    if not path.exists():
+        raise CannotRun(f"{path} does not exist", "name a project folder, a folder of flow files, or a flow file")
+    if (home := _home_of_scenarios(path)) is not None:
+        shown = Path(os.path.relpath(home))
+        cure = f"name the project, {shown}, or play them: ncco test {path}"
+        raise CannotRun(f"{path} contains scenarios, not flows", cure)
+    if path.is_dir():
+        flows, beside = project_folders(path)
+        return Source(flows, templates or beside)
+    if path.suffix.lower() not in FLOW_FILES:
+        cure = "name the flow file (.yaml or .py) that uses it, or the project's folder"
+        raise CannotRun(f"{path} is not a flow file", cure)
+    return Source(path.parent, templates or project_folders(path.parent)[1], (path,))
+
+
+def _home_of_scenarios(path: Path) -> Path | None:
+    """Return the project whose scenarios are at or below a path; None for any other path."""
+    home = project_of(path)
+    whole = path.resolve()
+    if home is None or whole in (home, *home.parents):
+        return None
+    kept = [home / folder for folder in SCENARIO_FOLDERS if (home / folder).is_dir()]
+    return home if any(whole.is_relative_to(each) or each.is_relative_to(whole) for each in kept) else None
+
+
+def source_of(what: str | None, flows: Path | None, templates: Path | None) -> tuple[Source, str]:
+    """The project and the flow that an argument names, "" for a whole project. Raises CannotRun."""
+    here = Source.here(flows, templates)
+    path = Path(what or "")
+    if not what or flows is not None or not (path.exists() or path.suffix.lower() in FLOW_FILES or "/" in what):
+        return here, what or ""
+    # A flow may have the same name as a folder.
+    texts = read_project(here.flows, here.templates)[0] if "/" not in what and here.flows.is_dir() else {}
+    return (here, what) if what in named_flows(texts) else (source_at(path, templates), "")
+
+
+def flow_named(name: str, flows: Mapping[str, Flow]) -> Flow:
+    """Raise CannotRun."""
+    if name not in flows:
+        raise CannotRun(f'there is no flow "{name}"', near_or_all(name, flows))
+    return flows[name]
+
+
+def flow_of_file(loaded: LoadedProject) -> str:
+    """Return the flow of the file that the user named; "" if they named the whole project."""
+    places = [f"flows/{file.name}" for file in loaded.source.files]
+    return next((flow.name for flow in loaded.project.flows.values() if [flow.place.file] == places), "")
+
+
+def _needed_by(texts: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
+    """The shared parts and flows that the flows in `texts` need.
+
+    Users then see no issues of files that they did not ask about.
+    """
+    file_of_flow = named_flows(others)
+    own = named_flows(texts)
+    parts = others.keys() - file_of_flow.values()
+    needed = {path: text for path, text in others.items() if path in parts and _SHARED.search(text)}
+    unread = list(texts.items())
+    while unread:
+        file, text = unread.pop()
+        for run in (_QUOTED if file.endswith(HANDLER_SUFFIX) else _RUN).finditer(text):
+            path = file_of_flow.get(run[1])
+            if path is not None and path not in needed and run[1] not in own:
+                needed[path] = others[path]
+                unread.append((path, others[path]))
+    return needed

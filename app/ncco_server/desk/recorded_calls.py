@@ -1,0 +1,175 @@
+"""The webhooks of recorded calls, as JSON and as text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from ncco_server.engine.session import CalledFunction, StoredAnswer
+from ncco_server.ncco.actions import ACTIONS, RECORD_ENDS
+from ncco_server.ncco.webhooks import as_text
+from ncco_server.service.delivery import ANSWER_FIELDS
+from ncco_server.service.documents import utc_text
+from ncco_server.service.told import fallback_reason, summary
+from ncco_server.service.written_rows import (
+    MaskedText,
+    body_document,
+    encrypted_options,
+    fields_of,
+    has_token,
+    json_object,
+    without_marks,
+)
+from ncco_server.store import Timeline, TurnRow, WebhookRow, moment_of
+
+_TAG: Final = re.compile("<[^>]*>")
+
+
+def functions_in(inputs: Mapping[str, Any]) -> list[CalledFunction]:
+    return [CalledFunction(*each) for each in inputs.get("functions", ())]
+
+
+def answers_in(inputs: Mapping[str, Any]) -> list[StoredAnswer]:
+    """The answers of lookups, in order. They are stored by name, without the flow, if each was made once."""
+    if "answers" in inputs:
+        return [StoredAnswer(*each) for each in inputs["answers"]]
+    return [StoredAnswer("", name, answer) for name, answer in inputs.get("lookups", {}).items()]
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One webhook of a call. `turn` is what it caused, if anything; `is_again`: it repeats an earlier webhook."""
+
+    webhook: WebhookRow
+    fields: Mapping[str, Any]
+    turn: TurnRow | None
+    is_again: bool
+
+    @property
+    def inputs(self) -> Mapping[str, Any]:
+        inputs: Mapping[str, Any] = without_marks(json_object(self.turn.inputs)) if self.turn is not None else {}
+        return inputs
+
+    @property
+    def ncco(self) -> Sequence[Mapping[str, Any]] | None:
+        """None if it caused none, or if the call continues as before."""
+        actions: Sequence[Mapping[str, Any]] | None = orjson.loads(self.turn.ncco or b"null") if self.turn else None
+        return actions
+
+    @property
+    def functions(self) -> list[CalledFunction]:
+        return functions_in(self.inputs)
+
+    @property
+    def answers(self) -> list[StoredAnswer]:
+        return answers_in(self.inputs)
+
+    @property
+    def params(self) -> Mapping[str, str]:
+        """Earlier versions kept an answer URL's params only in the query of a GET."""
+        if "params" in self.inputs or self.webhook.method != "GET":
+            return dict(self.inputs.get("params", {}))
+        return {name: as_text(value) for name, value in self.fields.items() if name not in ANSWER_FIELDS}
+
+    @property
+    def document(self) -> dict[str, Any]:
+        row = self.webhook
+        turn = None
+        inputs = self.inputs
+        if self.turn is not None:
+            turn = {
+                "number": self.turn.number,
+                "outcome": inputs.get("outcome"),
+                "ms": inputs["us"] / 1000 if inputs.get("us") is not None else None,
+                "lookups": inputs.get("lookups", {}),
+                "functions": [function._asdict() for function in self.functions],
+                "why": orjson.loads(self.turn.trace),
+                "ncco": self.ncco,
+            }
+        # Repeats of an input are always masked.
+        is_masked = self.is_again and row.kind.startswith("input") and has_token(self.fields)
+        return {
+            "at": json_time(row.received_at),
+            "kind": row.kind,
+            "told": "" if is_masked else summary(row.kind, self.fields),
+            "status": row.status,
+            "wait": {"turn": row.turn, "index": row.wait} if row.wait >= 0 else None,
+            "method": row.method,
+            "fallback": fallback_reason(self.fields) or None,
+            "fields": self.fields,
+            "again": self.is_again,
+            "turn": turn,
+        }
+
+
+def entries_of(timeline: Timeline) -> Iterator[TimelineEntry]:
+    turns = {turn.webhook: turn for turn in timeline.turns}
+    seen: set[tuple[int, int, str]] = set()
+    for webhook in timeline.webhooks:
+        delivery = (webhook.turn, webhook.wait, webhook.status)
+        is_again = webhook.id not in turns and webhook.wait >= 0 and delivery in seen
+        seen.add(delivery)
+        yield TimelineEntry(webhook, fields_of(webhook), turns.get(webhook.id), is_again)
+
+
+def spoken_in(body: bytes) -> Iterator[str]:
+    """Return the texts without SSML tags."""
+    waiting = [body_document(body)]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += part
+        elif isinstance(part, dict):
+            waiting += part.values()
+            text = part.get("text")
+            if "action" not in part:
+                text = without_marks(text)
+            elif "text" in encrypted_options(part):
+                continue
+            if isinstance(text, str) and not isinstance(text, MaskedText):
+                yield _TAG.sub("", text)
+
+
+def json_time(at_ms: int) -> str:
+    return utc_text(moment_of(at_ms))
+
+
+def duration_text(seconds: float | None) -> str:
+    """As `42 s`, `3:05` or `1:02:03`; `?` if unknown."""
+    if seconds is None:
+        return "?"
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def action_summary(action: Mapping[str, Any]) -> str:
+    name = str(action.get("action", "?"))
+    main = ACTIONS[name].main if name in ACTIONS else ""
+    value = action.get(main)
+    words = "" if value is None else json.dumps(value, ensure_ascii=False)
+    if main in encrypted_options(action):
+        words = "(not stored)"
+    match name:
+        case "connect":
+            endpoints = (each for each in action.get("endpoint") or () if isinstance(each, dict))
+            words = ", ".join(f"{endpoint.get('type', '')} {_address(endpoint)}".strip() for endpoint in endpoints)
+            words += f", for {action['timeout']} s" if "timeout" in action else ""
+        case "input":
+            most = (action.get("dtmf") or {}).get("maxDigits")
+            words = " or ".join(str(kind) for kind in action.get("type") or ())
+            words += f", up to {most} digits" if most and most > 1 else ""
+        case "record":
+            words = ", ".join(f"{name} {action[name]}" for name in RECORD_ENDS if name in action)
+    return f"{name} {words}".rstrip()
+
+
+def _address(endpoint: Mapping[str, Any]) -> str:
+    names = ("number", "uri", "user", "extension", "domain")
+    return next((str(endpoint[name]) for name in names if endpoint.get(name)), "")

@@ -1,0 +1,105 @@
+"""What the studio adds to the command `ncco` if it is installed beside the server.
+
+The studio is the distribution `ncco-studio`. Its entry point names a module with the functions of `Studio`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from functools import cache
+from importlib.metadata import entry_points
+from socket import socket
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+
+import click
+
+from ncco_server.desk.output import CannotRun
+
+if TYPE_CHECKING:
+    from ncco_server.desk.findings import Finding
+    from ncco_server.flow.handlers.reading import Explore
+    from ncco_server.flow.issues import FlowRule
+    from ncco_server.flow.model import Flow
+    from ncco_server.settings import Settings
+    from ncco_server.settings.fields import VoiceAccess
+
+GROUP: Final = "ncco_server.studio"
+"""The group of the entry point."""
+INSTALL: Final = "install ncco-studio, too: pip install ./app/studio in a copy of the repository"
+NAMES: Final = ("console", "graph", "lsp", "platform-check", "prove", "schema", "simulate", "test", "vonage")
+"""The studio's commands, so that the server's `ncco` can say where they are."""
+
+
+class Console(Protocol):
+    """The console beside a server, in a process of its own.
+
+    Attributes:
+        url: its address; in development without passwords, a link.
+        port: the port on which it listens.
+        figures: the socket of the server's figures, which its pages show.
+        voice_access: how the server places calls that ring in the console; None if they do not ring there.
+    """
+
+    url: str
+    port: int
+    figures: socket
+    voice_access: VoiceAccess | None
+
+    def start(self, server_url: str) -> None: ...
+
+
+class Studio(Protocol):
+    """The module of the entry point. Its functions import what they need, so that loading it is quick."""
+
+    @property
+    def COMMANDS(self) -> Mapping[str, str]:  # noqa: N802 - a constant of a module
+        """Its commands with short descriptions."""
+
+    def load_command(self, name: str) -> click.Command: ...
+
+    def rules(self) -> Mapping[str, FlowRule]:
+        """The codes of faults and of issues of scenarios, for `ncco explain`."""
+
+    def explorer(self) -> Explore:
+        """Finds what only a run of a handler shows."""
+
+    def editor_files(self, files: Mapping[str, str]) -> dict[str, str]:
+        """The settings and schemas that editors need for a new project with these files."""
+
+    def check_proof(self, settings: Settings, flows: Mapping[str, Flow]) -> Iterable[Finding]: ...
+
+    def console_beside(
+        self, settings: Settings, *, dev: bool, say: Callable[[str], None]
+    ) -> AbstractContextManager[Console | None]:
+        """Run the console of a server that has not started yet; None if its port cannot be used, which it says."""
+
+
+@cache
+def find_studio() -> Studio | None:
+    """None if the studio is not installed."""
+    found = next(iter(entry_points(group=GROUP)), None)
+    return cast(Studio, found.load()) if found is not None else None
+
+
+def explorer() -> Explore | None:
+    """Without the studio, handlers are only read."""
+    studio = find_studio()
+    return studio.explorer() if studio is not None else None
+
+
+def command_of(name: str) -> click.Command | None:
+    """A command of the studio; if the studio is missing, one that says so. None for any other name."""
+    studio = find_studio()
+    if studio is not None:
+        return studio.load_command(name) if name in studio.COMMANDS else None
+    return _missing(name) if name in NAMES else None
+
+
+def _missing(name: str) -> click.Command:
+    def refuse(**_: Any) -> None:
+        raise CannotRun(f"`ncco {name}` is a command of the studio, which is not installed", INSTALL)
+
+    settings = {"ignore_unknown_options": True, "help_option_names": []}
+    rest = click.Argument(["rest"], nargs=-1, type=click.UNPROCESSED)
+    return click.Command(name, callback=refuse, params=[rest], context_settings=settings)

@@ -1,0 +1,72 @@
+"""Rows of tables as CSV files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from ncco_server.desk.exports import cell_text, csv_text
+from ncco_server.flow.templates.filters import MAX_TEXT
+from ncco_server.service.tables import MOST_FAULTS, RefusedRows, RowFault, Table
+from ncco_server.table_rows import RowChange
+
+CELLS: Final = (
+    f"Check the quotes there, or export it again: a cell has at most {csv.field_size_limit():,} characters, and a text "
+    f"of a table {MAX_TEXT:,}."
+)
+
+
+async def csv_of(table: Table, now: datetime) -> AsyncIterator[str]:
+    """Leave out sensitive columns; the others' names come first.
+
+    Raises StoreUnavailable.
+    """
+    shown = [name for name, column in table.definition.columns.items() if not column.sensitive]
+    names = [*table.definition.key, *shown]
+    after, is_first = "", True
+    while after or is_first:
+        page = await table.page(now, after=after)
+        rows = ({**dict.fromkeys(names), **row.key, **row.columns} for row in page.rows)
+        yield csv_text(names, rows, has_names=is_first)
+        after, is_first = page.after, False
+
+
+def changes_in(table: Table, text: str) -> list[RowChange]:
+    """An empty cell removes the value. Raises RefusedRows."""
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    try:
+        check_names(table, list(reader.fieldnames or ()))
+        return table.changes(_lines(reader))
+    except csv.Error as error:
+        fault = RowFault(f"line {reader.line_num + 1}", "", str(error), CELLS)
+        raise RefusedRows([fault]) from error
+
+
+def check_names(table: Table, names: Sequence[str]) -> None:
+    """Raises RefusedRows for a first line that lacks, repeats or invents columns."""
+    missing = [name for name in table.definition.key if name not in names]
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    faults = [RowFault("line 1", name, "there is no such column", "Add it: it is in the key.") for name in missing]
+    faults += [RowFault("line 1", name, "the column is there twice", "Delete one of them.") for name in twice]
+    unknown = [name for name in dict.fromkeys(names) if not table.knows(name)]
+    faults += [table.no_such_column(name, "line 1") for name in unknown[:MOST_FAULTS]]
+    if missing and len(names) == 1 and ";" in names[0]:
+        cure = "Use commas, not semicolons, between the columns."
+        faults = [RowFault("line 1", "", "the columns are not separated by commas", cure)]
+    if faults:
+        raise RefusedRows(faults[:MOST_FAULTS])
+
+
+def _lines(reader: csv.DictReader[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each row, with the line that it ends on."""
+    for row in reader:
+        cells: Mapping[str | None, Any] = row  # surplus cells are under None
+        label = f"line {reader.line_num}"
+        if cells.get(None):
+            fault = RowFault(label, "", "it has more cells than the first line", "Put text with commas in quotes.")
+            raise RefusedRows([fault])
+        yield label, {name: cell_text(text) if text else None for name, text in cells.items() if name is not None}

@@ -1,0 +1,243 @@
+"""Proves the flows of a project, and makes the output of `ncco prove`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from datetime import datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+import click
+
+from ncco_server.desk.environment import python_flows
+from ncco_server.desk.output import CannotRun, json_text, print_result
+from ncco_server.desk.project import Source, flow_named, flow_of_file
+from ncco_server.flow.issues import FlowIssue
+from ncco_server.flow.model import Flow, Project
+from ncco_server.flow.report import Format, counted, report
+from ncco_studio.commands.server_under_test import make_app
+from ncco_studio.simulator.assumptions import After
+from ncco_studio.verify.kept import KeptResults
+from ncco_studio.verify.prove import (
+    CallLimits,
+    FlowVerdict,
+    FoundViolation,
+    Proof,
+    SearchLimits,
+    never_run,
+    placed_forever,
+    prove,
+    roots_of,
+)
+from ncco_studio.verify.prove.many import ProofRequest, prove_all
+from ncco_studio.verify.prove.rehearsal import coverings
+from ncco_studio.verify.scenarios.files import WrittenScenario, numbered
+
+MOST_SCENARIOS: Final = 100
+"""Per file; a larger one might not load."""
+MOST_VALUES: Final = 6
+MOST_OUTCOMES: Final = 5
+
+
+class Found(NamedTuple):
+    """The results of the command.
+
+    Attributes:
+        shown, notes: its standard output and standard error.
+        is_stopped: a proof was stopped, so another run may find more.
+    """
+
+    shown: str
+    notes: str
+    is_fine: bool
+    is_stopped: bool
+
+
+def prove_project(
+    source: Source,
+    name: str,
+    form: Format,
+    *,
+    env: Mapping[str, str],
+    now: datetime,
+    bounds: tuple[int, float],
+    call_limits: tuple[float, int, After | Literal[""]],
+    kept: KeptResults | None,
+    save: Path | None,
+    tests: Path | None,
+) -> Found:
+    """Prove the flow `name`, or every flow for "", and print what is found. Raises CannotRun, FlowsHaveErrors.
+
+    Args:
+        source: the project.
+        name: the flow's name.
+        form: how to print the result.
+        env: the variables that flows may read.
+        now: the time of the calls.
+        bounds: the values of `SearchLimits`.
+        call_limits: the values of `CallLimits`.
+        kept: the results of earlier proofs; None to prove everything.
+        save: the folder for a scenario of each fault; None to write none.
+        tests: the folder for scenarios that cover all outcomes; None to write none.
+    """
+    found = source.load_sound(env)
+    name = name or flow_of_file(found)
+    limits = SearchLimits(*bounds), CallLimits(*call_limits)
+    request = ProofRequest(now, env, *limits, make_app, source.path_of, python_flows())
+    proved = _proved_flows(name, found.project.flows)
+    verdicts = _verdicts(proved, request, kept)
+    others = placed_forever(found.project, verdicts) + ([] if name else never_run(found.project.flows, verdicts))
+    faults = _unique(chain.from_iterable(verdict.violations for verdict in verdicts), others)
+    verdicts = [each.refuted_by(others) for each in verdicts]
+    issues = [_issue(fault, source) for fault in faults]
+    summary = "".join(f"{line}\n" for verdict in verdicts for line in _summary(verdict))
+    if form == "json":
+        rows = [_document(fault, source) for fault in faults]
+        shown = json_text({"flows": [_verdict_document(each) for each in verdicts], "violations": rows})
+        summary = ""
+    else:
+        shown = report(dict.fromkeys(issues), found.texts, form, colour=True)
+    if form == "text":
+        shown, summary = "".join((shown, *_examples(faults), summary)), ""
+    print_result(shown)
+    click.echo(summary, nl=False, err=True)
+    if save is not None:
+        _write(save, _counter_examples(faults))
+    if tests is not None:
+        proofs = [prove(flow, now, env=env, bounds=request.bounds, call_limits=request.call_limits) for flow in proved]
+        _write(tests, _coverings(found.project, proofs))
+    is_stopped = any(verdict.stopped for verdict in verdicts)
+    is_fine = not is_stopped and not any(issue.is_error for issue in issues)
+    return Found(shown, summary, is_fine, is_stopped)
+
+
+def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
+    """Return the flow with this name, or all entry flows for "". Raises CannotRun."""
+    if not flows:
+        raise CannotRun("there is no flow", "run it in the project's folder, or name the folder")
+    if not name:
+        return sorted(roots_of(flows), key=lambda flow: flow.name)
+    flow = flow_named(name, flows)
+    if not flow.is_startable and flow.outbound is None:
+        cure = "prove a flow that runs it, or give it `numbers`, `default: true` or `entry: true`"
+        raise CannotRun(f'no call can start in flow "{name}"', cure)
+    return [flow]
+
+
+def _verdicts(flows: Sequence[Flow], request: ProofRequest, kept: KeptResults | None) -> list[FlowVerdict]:
+    """Sorted by flow; a terminal shows a progress bar. Raises CannotRun."""
+    proving = prove_all(flows, request, kept, _report_progress)
+    hidden = len(flows) == 1 or not sys.stderr.isatty()
+    try:
+        with click.progressbar(proving, length=len(flows), label="proving", file=sys.stderr, hidden=hidden) as shown:
+            return sorted(shown, key=lambda verdict: verdict.flow)
+    except BrokenProcessPool as error:
+        problem = "a process that proves flows was killed, probably because memory ran out"
+        raise CannotRun(problem, "prove the flows one after another: `ncco prove FLOW`") from error
+
+
+def _unique(*groups: Iterable[FoundViolation]) -> list[FoundViolation]:
+    """Keep one violation in a sub-flow of several flows."""
+    found = dict[tuple[str, ...], FoundViolation]()
+    for each in chain.from_iterable(groups):
+        found.setdefault(each.key, each)
+    return list(found.values())
+
+
+def _issue(violation: FoundViolation, source: Source) -> FlowIssue:
+    place = violation.place._replace(file=source.path_of(violation.place.file))
+    return FlowIssue(violation.kind, violation.severity, place, violation.message, violation.cure)
+
+
+def _report_progress(flow: str, found: int, waiting: int) -> None:
+    click.echo(f"{flow}: {counted(found, 'state')}, {waiting:,} to explore ...", err=True)
+
+
+def _examples(faults: Iterable[FoundViolation]) -> Iterator[str]:
+    for number, fault in enumerate(faults, 1):
+        if fault.example is not None:
+            yield f"\nfault {number}, {fault.kind} in {fault.step}; the shortest call that causes it:\n"
+            yield textwrap.indent(fault.example.text, "  ")
+
+
+def _summary(verdict: FlowVerdict) -> Iterator[str]:
+    faults = sum(violation.is_error for violation in verdict.violations)
+    shown = f"refuted by {counted(faults, 'fault')}" if faults else verdict.status
+    if verdict.stopped:
+        shown += f"{', stopped' if faults else ''} at {verdict.stopped}"
+    sizes = {"state": verdict.states, "edge": verdict.edges, "NCCO": verdict.nccos}
+    counts = ", ".join(counted(number, noun) for noun, number in sizes.items())
+    yield f"{verdict.flow}: {shown}: {counts}, {verdict.seconds:.2f} s"
+    if verdict.growth:
+        yield f"  {verdict.growth}"
+    for name, values in verdict.representatives.items():
+        listed = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:MOST_VALUES])
+        yield f"  {name} stands for similar values: {listed}{', ...' if len(values) > MOST_VALUES else ''}"
+    if verdict.never and not verdict.stopped:
+        never = ", ".join(f"{each.step}: {each.name}" for each in verdict.never[:MOST_OUTCOMES])
+        more = len(verdict.never) - MOST_OUTCOMES
+        label = "never" if verdict.is_certain else "not reached with these values"
+        yield f"  {label}: {never}{f' and {more} more' if more > 0 else ''}"
+
+
+def _verdict_document(verdict: FlowVerdict) -> dict[str, Any]:
+    return {
+        "flow": verdict.flow,
+        "verdict": verdict.status,
+        **{name: getattr(verdict, name) for name in ("stopped", "states", "edges", "nccos", "seconds")},
+        "representatives": {name: list(values) for name, values in verdict.representatives.items()},
+        "never": [{"step": each.step, "outcome": each.name} for each in verdict.never],
+        "certain": verdict.is_certain,
+    }
+
+
+def _document(fault: FoundViolation, source: Source) -> dict[str, Any]:
+    place = _issue(fault, source).place
+    return {
+        **{name: getattr(fault, name) for name in ("kind", "flow", "step", "severity", "message")},
+        "fix": fault.cure,
+        **{name: getattr(place, name) for name in ("file", "line", "column")},
+        "scenario": fault.example.text if fault.example else None,
+    }
+
+
+def _counter_examples(faults: Iterable[FoundViolation]) -> dict[str, list[WrittenScenario]]:
+    """Scenarios by file name, one file per entry flow."""
+    files: dict[str, list[WrittenScenario]] = {}
+    for fault in faults:
+        if fault.example is not None:
+            files.setdefault(f"prove-{fault.proved}-faults", []).append(fault.example)
+    return files
+
+
+def _coverings(project: Project, proofs: Iterable[Proof]) -> dict[str, list[WrittenScenario]]:
+    """Scenarios that together take all outcomes, by file name."""
+    played, missing = coverings(project, proofs, make_app)
+    for outcome in missing:
+        taken = f"{outcome.flow}, step {outcome.step}: {outcome.name}"
+        click.echo(f"left out, because no scenario could reach it: {taken}", err=True)
+    for each in (scenario for scenarios in played.values() for scenario in scenarios if scenario.problem):
+        click.echo(
+            f'left out, because the simulator behaves differently: "{each.written.name}": {each.problem}', err=True
+        )
+    return {
+        f"prove-{flow}": [scenario.written for scenario in scenarios if not scenario.problem]
+        for flow, scenarios in played.items()
+    }
+
+
+def _write(folder: Path, files: Mapping[str, Iterable[WrittenScenario]]) -> None:
+    """Write at most `MOST_SCENARIOS` per file."""
+    for name, scenarios in files.items():
+        written = numbered(scenarios)
+        for number, start in enumerate(range(0, len(written), MOST_SCENARIOS), 1):
+            part = written[start : start + MOST_SCENARIOS]
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / (f"{name}.yaml" if number == 1 else f"{name}-{number}.yaml")
+            path.write_text("\n".join(each.text for each in part), encoding="utf-8")
+            click.echo(f"{path}: {counted(len(part), 'scenario')}", err=True)

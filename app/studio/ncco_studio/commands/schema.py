@@ -1,0 +1,67 @@
+"""`ncco schema`: prints JSON Schemas for editors and other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from ncco_server.desk import options
+from ncco_server.desk.environment import folders
+from ncco_server.desk.output import FINE, keep_for_results, print_json
+from ncco_server.flow.files import read_project
+from ncco_server.ncco import json_schema
+from ncco_studio.editing.names import ProjectNames
+from ncco_studio.schema import OfferedNames, flow_schema
+from ncco_studio.verify.platform_file import platform_schema
+from ncco_studio.verify.scenarios.model import scenario_schema
+from ncco_studio.verify.scenarios.people import people_schema
+
+
+@click.command(
+    "schema",
+    epilog="""\b
+Examples:
+  ncco schema flow > .vscode/flow.schema.json     with this project's names, which an editor can suggest
+  ncco schema flow --plain                        without them
+  ncco schema ncco > ncco.schema.json
+  ncco schema scenario > .vscode/scenario.schema.json
+  ncco schema people > people.schema.json         for the file of `ncco vonage --people`
+  ncco schema platform > platform.schema.json     for the file of NCCO_PLATFORM
+
+Exit codes: 0 printed, 2 there is no such schema.""",
+)
+@click.argument("name", type=click.Choice(["flow", "ncco", "people", "platform", "scenario"]))
+@click.option("--plain", is_flag=True, help="Leave out the names of steps, flows, lookups, ... of this project.")
+@options.flows
+@options.templates
+def command(
+    name: Literal["flow", "ncco", "people", "platform", "scenario"],
+    flows: Path | None,
+    templates: Path | None,
+    *,
+    plain: bool,
+) -> int:
+    """Print the JSON Schema of one of these files or of the NCCO, for editors and other programs.
+
+    The schema of flow files includes the names in this folder's project, so that an editor can suggest them.
+    """
+    keep_for_results()
+    if name == "ncco":
+        print_json(json_schema())
+    elif name == "scenario":
+        print_json(scenario_schema())
+    elif name == "people":
+        print_json(people_schema())
+    elif name == "platform":
+        print_json(platform_schema())
+    else:
+        print_json(flow_schema({} if plain else _project_names(*folders(flows, templates))))
+    return FINE
+
+
+def _project_names(flows: Path, templates: Path) -> OfferedNames:
+    """The project may have errors; return no names if there is none."""
+    texts, _ = read_project(flows, templates) if flows.is_dir() else ({}, [])
+    return ProjectNames(texts).offered()

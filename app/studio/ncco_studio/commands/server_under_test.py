@@ -1,0 +1,147 @@
+"""The server of simulated calls: the real one in this process, or one at a URL."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+from starlette.types import ASGIApp
+from structlog.typing import FilteringBoundLogger
+
+from ncco_server.assembly import Clients
+from ncco_server.desk import options
+from ncco_server.desk.environment import server_settings, variables
+from ncco_server.desk.output import CannotRun
+from ncco_server.flow.model import Project
+from ncco_server.service.calls import CallService
+from ncco_server.service.outbox import by_kind
+from ncco_server.settings import Settings
+from ncco_server.store import HookRow
+from ncco_server.web import create_app
+from ncco_server.web.webhook_http import DEADLINE_S
+from ncco_studio.commands.platform import assumed_platform
+from ncco_studio.commands.scenario_files import first_numbers
+from ncco_studio.simulator.delivery import Application
+from ncco_studio.verify.scenarios.server import Outside
+from ncco_studio.verify.scenarios.stage import BASE, BROKEN, LocalStage, PathOf, RemoteStage
+
+
+def make_app(
+    service: CallService, clock: Callable[[], datetime], log: list[str], *, deadline_s: float = DEADLINE_S
+) -> ASGIApp:
+    """Add the server's warnings and errors to `log`, one sentence each. `deadline_s` is as in `create_app`."""
+    settings = Settings(public_url=BASE)  # without the environment: the same on every machine
+    return create_app(settings, service=service, clock=clock, log=_logger(log), deadline_s=deadline_s)
+
+
+def _logger(log: list[str]) -> FilteringBoundLogger:
+    def keep(_: object, level: str, line: MutableMapping[str, Any]) -> str:
+        parts = [str(line[name]) for name in ("problem", "error", "message") if line.get(name)]
+        prefix = BROKEN if level == "error" else f"the server: {level}: "
+        log.append(f"{prefix}{': '.join(parts) or line.get('event', '')}")
+        raise structlog.DropEvent
+
+    warnings = structlog.make_filtering_bound_logger(logging.WARNING)
+    logger: FilteringBoundLogger = structlog.wrap_logger(None, processors=[keep], wrapper_class=warnings)
+    return logger
+
+
+@asynccontextmanager
+async def local_stage(
+    project: Project, path_of: PathOf, *, is_live: bool, chaos: int | None, deadline_s: float = DEADLINE_S
+) -> AsyncIterator[LocalStage]:
+    """With `is_live`, make lookups and send hooks as on a real server. Raises CannotRun, SettingsError.
+
+    `path_of` is as in `LocalStage`, `deadline_s` as in `create_app`.
+    """
+    settings = server_settings()
+    outside = None
+    async with AsyncExitStack() as exits:
+        if is_live:
+            clients = Clients(settings)
+            exits.push_async_callback(clients.close)
+            send = by_kind(clients.post, clients.mail)
+
+            async def post(hook: HookRow) -> str:
+                return hook.problem or (await send(hook, datetime.now(UTC))).problem
+
+            outside = Outside(settings.flow_env, clients.look_ups, post)
+        make = partial(make_app, deadline_s=deadline_s)
+        yield LocalStage(
+            project,
+            make,
+            settings.dial_allow,
+            outside=outside,
+            chaos=chaos,
+            path_of=path_of,
+            assumes=assumed_platform(),
+        )
+
+
+def is_url(what: str | None) -> bool:
+    return what is not None and what.lower().startswith(("http://", "https://"))
+
+
+def remote_options(command: Callable[..., int]) -> Callable[..., int]:
+    """The command receives the options for a server at a URL as `**remote`."""
+    url = partial(click.option, default="", callback=options.read_url)
+    found = (
+        url("--event-url", help="For a server at a URL: its event URL [none]."),
+        url("--fallback-url", help="For a server at a URL: its fallback URL [none]."),
+        url(
+            "--public-url",
+            help="For a server at a URL: the base URL that it writes into its NCCOs, if it runs elsewhere; webhooks "
+            "for it go to the host and port of URL [none].",
+        ),
+        click.option(
+            "--method",
+            type=click.Choice(("GET", "POST"), case_sensitive=False),
+            metavar="[GET|POST]",
+            help="For a server at a URL: the HTTP method of its answer and fallback URL [GET].",
+        ),
+        click.option(
+            "--signature-secret",
+            default="",
+            help="For a server at a URL: the secret that signs webhooks [VONAGE_SIGNATURE_SECRET, else none].",
+        ),
+    )
+    for option in reversed(found):
+        command = option(command)
+    return command
+
+
+def remote_stage(
+    answer_url: str, remote: Mapping[str, Any], *, chaos: int | None, scenarios: Iterable[Path] = ()
+) -> RemoteStage:
+    """Sign webhooks with the secret in the environment, if there is one.
+
+    A scenario that names a project's flow calls its number. The default method is GET.
+    """
+    known = variables()
+    secrets = ("VONAGE_SIGNATURE_SECRET", "VONAGE_API_SIGNATURE_SECRET")
+    application = Application(
+        answer_url,
+        remote["event_url"],
+        remote["fallback_url"],
+        answer_method=remote["method"] or "GET",
+        signature_secret=remote["signature_secret"] or next((known[name] for name in secrets if known.get(name)), ""),
+        api_key=known.get("VONAGE_API_KEY", ""),
+        application_id=known.get("VONAGE_APPLICATION_ID", ""),
+        assumes=assumed_platform(),
+    )
+    numbers = first_numbers(scenarios)
+    return RemoteStage(application, chaos=chaos, numbers=numbers, public_url=remote["public_url"])
+
+
+def refuse_remote(remote: Mapping[str, Any]) -> None:
+    """Raise CannotRun if options for a server at a URL are given with a project."""
+    for name in (name for name, value in remote.items() if value):
+        cure = "leave it out, or give the answer URL instead of a flow"
+        raise CannotRun(f"--{name.replace('_', '-')} only applies to a server at a URL", cure)

@@ -1,0 +1,305 @@
+"""Recorded calls: a searchable list, and each call as a conversation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from functools import partial
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal, TypeAlias
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel
+
+from ncco_server.assembly import policy_of
+from ncco_server.desk.call_report import zone_of
+from ncco_server.desk.call_search import FoundCalls, find_calls
+from ncco_server.desk.documents import CallDocument, HookDocument
+from ncco_server.desk.exports import Pages, call_pages
+from ncco_server.desk.recorded_calls import duration_text
+from ncco_server.desk.replay import replay
+from ncco_server.errors import StoreError
+from ncco_server.flow.model import Project
+from ncco_server.flow.report import as_sentence
+from ncco_server.results import RESULTS
+from ncco_server.service.call_results import results_of
+from ncco_server.service.phone_numbers import sought_digits
+from ncco_server.store import CallFilter, CallRow, RecordingFilter, Records, ResultRow, Timeline, milliseconds
+from ncco_studio.console.access import CanChange, CanLook
+from ncco_studio.console.audit import audit
+from ncco_studio.console.conversation import conversation
+from ncco_studio.console.download import csv_response, json_response
+from ncco_studio.console.messages import shown
+from ncco_studio.console.pages import render
+from ncco_studio.console.phone.repetition import CannotRepeat, recorded_of
+from ncco_studio.console.placed import placing_flows
+from ncco_studio.console.polled import PolledRoute, shared_rows
+from ncco_studio.console.report import Day, requested_period
+from ncco_studio.console.state import Console, TheConsole, console_of
+from ncco_studio.console.tables import tables_of_number
+
+router = APIRouter(route_class=PolledRoute)
+
+PAGE: Final = 50
+PERIODS: Final[Mapping[str, timedelta]] = {
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(days=7),
+    "month": timedelta(days=30),
+}
+STATES: Final = {
+    "": "all",
+    "missed": "missed",
+    "message": "left a message",
+    "person": "answered by a person",
+    "served": "served by the menu",
+    "own": "the flow's own result",
+    "open": "in progress",
+    "failed": "something failed",
+}
+NO_TEXTS: Final[Mapping[str, str]] = MappingProxyType({})
+
+_PLAIN: Final[Mapping[str, str]] = {
+    "open": "on the line now",
+    "message": "left a message",
+    "served": "served by the menu",
+    "answered": "placed by this line",
+    "lost": "end not known",
+    "unknown": "not known",
+}
+"""Results in the owner's words, if nothing else about the call matters."""
+_ID: Final = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|CON-[0-9a-f-]+")
+
+
+class CallSearch(BaseModel):
+    """The filters of the list of calls, as in the URL's query."""
+
+    q: Annotated[str, Query(max_length=200)] = ""
+    """A number's first or last digits, a name of a caller or flow, spoken words, or the start of an ID."""
+    flow: Annotated[str, Query(max_length=100)] = ""
+    state: Literal["", "open", "missed", "message", "person", "served", "own", "failed"] = ""
+    result: Annotated[str, Query(max_length=100)] = ""
+    """The name of a flow's own result."""
+    since: Literal["", "today", "hour", "day", "week", "month"] = ""
+    day: Day = None
+    """Only calls of this day. It takes precedence over `since`."""
+    before: Annotated[int | None, Query(ge=0, lt=1 << 63)] = None
+    """The key of the call after which the page starts."""
+
+    @property
+    def number(self) -> str:
+        """Return "" if the text is not a number."""
+        return sought_digits(self.q)
+
+    @property
+    def word(self) -> str:
+        """Return "" if the text is a number."""
+        return "" if self.number else self.q.strip()
+
+    def filter(self, now: datetime, zone: tzinfo) -> CallFilter:
+        today = datetime.combine(now.astimezone(zone).date(), time(), zone)
+        begin = today if self.since == "today" else now - PERIODS.get(self.since, timedelta())
+        since = milliseconds(begin) if self.since else 0
+        until = 0
+        if self.day is not None:
+            since, until = requested_period(self.day, self.day, zone, now).milliseconds
+            until = max(1, until)  # 0 means any
+        return CallFilter(
+            self.number,
+            self.flow.strip(),
+            max(0, since),
+            until,
+            is_open=self.state == "open",
+            has_failed=self.state == "failed",
+            result=self.state if self.state in RESULTS and self.state != "open" else "",
+            own=self.result.strip(),
+        )
+
+    def address(self, **changed: object) -> str:
+        values = {name: value for name, value in (self.model_dump() | changed).items() if value not in ("", None)}
+        return f"?{urlencode(values)}" if values else ""
+
+
+Search: TypeAlias = Annotated[CallSearch, Query()]
+
+
+async def _find(records: Records, search: CallSearch, limit: int, now: datetime, project: Project) -> FoundCalls:
+    """The call whose ID is the text of the search, or the filtered calls, newest first."""
+    now_ms = milliseconds(now)
+    if _ID.fullmatch(search.q.strip()) and (named := await records.calls_like(search.q.strip(), limit)):
+        known = await results_of(records, named, now_ms, project.flows)
+        return FoundCalls([(row, known.get(row.key)) for row in named])
+    wanted = search.filter(now, zone_of(project))
+    flows = project.flows
+    return await find_calls(records, wanted, limit, now_ms, before=search.before, word=search.word, flows=flows)
+
+
+def texts_of(project: Project) -> dict[str, str]:
+    return {name: own.text for flow in project.flows.values() for name, own in flow.results.items()}
+
+
+def plain_state(call: ResultRow, texts: Mapping[str, str] = NO_TEXTS) -> str:
+    """`texts` are those of the flows' own results."""
+    own = texts.get(call.own) or call.own.replace("_", " ")
+    if call.result == "own":
+        return own
+    words = _plain_result(call)
+    return f"{words}; {own}" if own else words
+
+
+def _plain_result(call: ResultRow) -> str:
+    step = call.step.partition(".")[2].replace("_", " ")
+    if call.result == "person":
+        spoken = "on the line"
+        if call.ended_at is not None and call.person_at is not None:
+            spoken = f"spoke {duration_text((call.ended_at - call.person_at) / 1000)}"
+        return f"{spoken} with {step}" if step else spoken
+    if call.result in _PLAIN:
+        return _PLAIN[call.result]
+    if not call.flow:
+        return "no flow takes this number"
+    if call.rang:
+        return "nobody answered"
+    return f"hung up in the {step}" if step.endswith("menu") else f"hung up at “{step}”" if step else "hung up"
+
+
+def _shown(row: CallRow, result: ResultRow | None, now_ms: int, texts: Mapping[str, str]) -> dict[str, Any]:
+    call = CallDocument.of(row, result, now_ms)
+    plain = plain_state(result, texts) if result else "a called party" if call.parent else "placed by this line"
+    return dict(call) | {"words": call.words, "took": duration_text(call.seconds), "plain": plain}
+
+
+@router.get("/calls")
+async def calls(request: Request, search: Search, _: CanLook) -> Response:
+    """Show the list, or only its rows, the same for all polling pages.
+
+    A search for words is not repeated, because it takes long.
+    """
+    if not request.headers.get("hx-request"):
+        return await _listed(request, search, "calls.html")
+    if request.state.version and search.word:
+        return Response(status_code=204)
+    return await shared_rows(request, f"/calls{search.address()}", partial(_listed, request, search, "calls_rows.html"))
+
+
+async def _listed(request: Request, search: CallSearch, template: str) -> Response:
+    console = console_of(request)
+    now = datetime.now(UTC)
+    found = FoundCalls()
+    own_results: list[str] = []
+    project = (await console.read_project()).project
+    is_memory = console.settings.has_memory_store
+    if not is_memory:
+        async with console.records() as records:
+            found = await _find(records, search, PAGE, now, project)
+            own_results = await records.own_results()
+    now_ms = milliseconds(now)
+    texts = texts_of(project)
+    return render(
+        request,
+        template,
+        search=search,
+        calls=[_shown(row, result, now_ms, texts) for row, result in found.calls],
+        older=search.address(before=found.next) if found.next is not None else "",
+        searched_until=found.searched_until,
+        states=STATES,
+        own_results=own_results,
+        texts=texts,
+        periods=("today", *PERIODS),
+        flows=sorted(project.flows),
+        places_calls=bool(placing_flows(project)),
+        is_memory=is_memory,
+    )
+
+
+def _pages(console: Console, search: CallSearch, project: Project) -> Pages:
+    """All calls of a search; a slow download keeps no connection to the database open."""
+    now = datetime.now(UTC)
+
+    async def find(before: int | None, limit: int) -> FoundCalls:
+        async with console.records() as records:
+            page = search if before is None else search.model_copy(update={"before": before})
+            return await _find(records, page, limit, now, project)
+
+    return call_pages(find, milliseconds(now))
+
+
+@router.get("/calls.json")
+async def calls_json(console: TheConsole, search: Search, _: CanLook) -> Response:
+    return await json_response("calls", _pages(console, search, (await console.read_project()).project))
+
+
+@router.get("/calls.csv")
+async def calls_csv(request: Request, console: TheConsole, search: Search, _: CanLook) -> Response:
+    project = (await console.read_project()).project
+    reply = await csv_response(CallDocument, _pages(console, search, project), zone_of(project), "calls.csv")
+    audit(request, "calls downloaded")
+    return reply
+
+
+@router.post("/calls/{name:path}/keep")
+async def keep_call(request: Request, console: TheConsole, name: str, session: CanChange) -> Response:
+    """Write a call into tests/scenarios/, for `ncco test`; 422 with the reason if that is impossible."""
+    async with console.records() as records:
+        timeline = await records.timeline(name)
+    if timeline is None:
+        raise HTTPException(404, "there is no such call")
+    try:
+        call = recorded_of(timeline)
+        values = {"folder": console.project.as_values(), "dial_allow": console.settings.dial_allow}
+        kept = await console.phone_calls.ask(request, session, "keep_recorded", recorded=call, **values)
+    except CannotRepeat as error:
+        return render(request, "call_kept.html", 422, problem=str(error), kept=None)
+    except HTTPException as error:
+        return render(request, "call_kept.html", error.status_code, problem=error.detail, kept=None)
+    audit(request, "scenario kept", file=kept["path"])
+    return render(request, "call_kept.html", problem="", kept=kept)
+
+
+@router.get("/calls/{name:path}")
+async def call(request: Request, console: TheConsole, name: str, session: CanLook, replayed: bool = False) -> Response:
+    """Show a call as a conversation; with `replayed`, compared with today's flow."""
+    now_ms = milliseconds(datetime.now(UTC))
+    try:
+        async with console.records() as records:
+            found = await records.calls_like(name, 2)
+            timeline = await records.timeline(found[0].session.id) if len(found) == 1 else None
+            project = (await console.read_project()).project
+            results = await results_of(records, found, now_ms, project.flows)
+    except StoreError as error:
+        problem = f"{error}. {as_sentence(error.cure)}" if error.cure else str(error)
+        return render(request, "call_missing.html", 503, name=name, problem=problem)
+    if timeline is None:
+        problem = "several calls begin with this" if found else "there is no such call"
+        return render(request, "call_missing.html", 404, name=name, problem=problem)
+    recordings = (await console.opened_store()).recordings
+    hooks = [HookDocument.of(hook, now_ms) for hook in timeline.hooks]
+    kept = await recordings.list(PAGE, wanted=RecordingFilter(session=timeline.call.session.id))
+    shown_call = _shown(timeline.call, results.get(timeline.call.key), now_ms, texts_of(project))
+    person = shown_call["to" if shown_call["direction"] == "outbound" else "caller"]
+    return render(
+        request,
+        "call.html",
+        call=shown_call,
+        tables=await tables_of_number(console, project, person),
+        entries=conversation(timeline, hooks, now_ms),
+        recordings={row.uuid: shown(row) for row in kept},
+        hooks=hooks,
+        turns=await run_in_threadpool(_replayed, console, timeline) if replayed else None,
+        has_key=bool(console.settings.private_key.get_secret_value()),
+        may_change=session.role == "change",
+        can_keep=session.role == "change" and bool(timeline.call.session.flow),
+    )
+
+
+def _replayed(console: Console, timeline: Timeline) -> dict[str, Any]:
+    """The turns of today's flow for the recorded inputs, or why it cannot play them."""
+    name = timeline.call.session.flow
+    flow = console.project.current().project.flows.get(name)
+    if flow is None:
+        return {"problem": f"the flow {name} is no longer in the project, or has errors", "turns": []}
+    turns = list(replay(timeline, flow, policy_of(console.settings)))
+    return {"problem": "", "turns": turns}

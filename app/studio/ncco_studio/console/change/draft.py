@@ -1,0 +1,139 @@
+"""A changed flow file before it is saved: the differences for people, and the issues it causes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import SequenceMatcher, unified_diff
+from itertools import zip_longest
+from typing import NamedTuple
+
+from ncco_server.flow.issues import FlowIssue
+from ncco_server.flow.source import read_yaml
+from ncco_server.flow.source.edit import Path
+from ncco_studio.console.change.fields import FormField, fields_in, pointer
+from ncco_studio.console.change.form import is_removed, tidied
+from ncco_studio.editor.project import ProjectFolder, ReadProject, digest_of
+
+
+def form_fields(file: str, text: str, line: str) -> list[FormField]:
+    """`line` is a number of the project."""
+    return list(fields_in(read_yaml(file, text)[0], line))
+
+
+def fields_of(read: ReadProject, file: str) -> list[FormField]:
+    return list(fields_in(read.node(file), a_number(read)))
+
+
+def a_number(read: ReadProject) -> str:
+    """Return "" if the project answers no number."""
+    return next((flow.numbers[0] for flow in read.project.flows.values() if flow.numbers), "")
+
+
+class FieldChange(NamedTuple):
+    """A change in the form. `before` is "" for an added value, `after` for a removed one."""
+
+    group: str
+    label: str
+    before: str
+    after: str
+
+
+def differences(before: Iterable[FormField], after: Iterable[FormField]) -> list[FieldChange]:
+    """Compare values under one label as a list; keep the form's order."""
+    old, new = _by_label(before), _by_label(after)
+    found = []
+    labels = list(dict.fromkeys((*old, *new)))
+    groups = {group: number for number, group in enumerate(dict.fromkeys(group for group, _ in labels))}
+    for group, label in sorted(labels, key=lambda each: groups[each[0]]):
+        gone, come = old.get((group, label), []), new.get((group, label), [])
+        for kind, first, last, start, end in SequenceMatcher(None, gone, come, autojunk=False).get_opcodes():
+            if kind != "equal":
+                pairs = zip_longest(gone[first:last], come[start:end], fillvalue="")
+                found += [FieldChange(group, label, *pair) for pair in pairs]
+    return found
+
+
+def _by_label(fields: Iterable[FormField]) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for field in fields:
+        found.setdefault((field.group, field.label), []).append(tidied(field.value))
+    return found
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """A changed file before saving.
+
+    Attributes:
+        before, text: the old and the new text.
+        fields, after: the form fields of the old and the new text.
+        issues: those that the change adds to the project; an error prevents saving.
+    """
+
+    file: str
+    before: str
+    text: str
+    fields: list[FormField]
+    after: list[FormField]
+    issues: tuple[FlowIssue, ...]
+
+    @property
+    def digest(self) -> str:
+        """Hash the old text."""
+        return digest_of(self.before)
+
+    @property
+    def has_errors(self) -> bool:
+        return any(issue.is_error for issue in self.issues)
+
+    @property
+    def differences(self) -> list[FieldChange]:
+        return differences(self.fields, self.after)
+
+    @property
+    def lines(self) -> list[str]:
+        """Each line of the diff starts with `+`, `-`, `@` or a space."""
+        lines = unified_diff(self.before.splitlines(), self.text.splitlines(), lineterm="", n=2)
+        return list(lines)[2:]
+
+    @property
+    def step(self) -> str:
+        """The first step with a changed text, or ""."""
+        changes = {(difference.group, difference.label) for difference in self.differences}
+        steps = (each.path[1] for each in self.after if each.path[0] == "steps" and (each.group, each.label) in changes)
+        return next(steps, "")
+
+    def by_input(self, form: Mapping[str, str]) -> dict[str, list[FlowIssue]]:
+        """The issues by the name of their input; "" for those without one.
+
+        Lines keep their order in the file, and new ones come last.
+        """
+        inputs: dict[Path, list[str]] = {}
+        for field in self.fields:
+            if not is_removed(field, form):
+                inputs.setdefault(field.path[:-1], []).append(field.name)
+        named: list[tuple[FormField, str, str]] = []
+        for field in self.after:
+            holder = field.path[:-1]
+            if left := inputs.get(holder):
+                named.append((field, left[0], left.pop(0)))
+            else:
+                new = pointer(holder[:3])
+                named.append((field, f"key:{new}", f"value:{new}"))
+        found: dict[str, list[FlowIssue]] = {}
+        for issue in self.issues:
+            place = (issue.place.line, issue.place.column)
+            near = [each for each in named if each[0].key_at <= place < each[0].end and issue.place.file == self.file]
+            names = [key if place < field.start else value for field, key, value in near]
+            found.setdefault(names[-1] if names else "", []).append(issue)
+        return found
+
+
+def change_of(folder: ProjectFolder, file: str, before: str, after: str) -> FileChange:
+    read = folder.current()
+    line = a_number(read)
+    known = {(issue.code, issue.message) for issue in read.issues}
+    issues = folder.with_texts({file: after}).issues
+    new = tuple(issue for issue in issues if (issue.code, issue.message) not in known)
+    return FileChange(file, before, after, form_fields(file, before, line), form_fields(file, after, line), new)

@@ -1,0 +1,281 @@
+"""The parts of a flow file that owners can change: prompts, opening hours, numbers and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from ncco_server.flow.hours.weekly import days_of
+from ncco_server.flow.nodes import Entry, Map, Node, Seq, Text
+from ncco_server.flow.source.edit import Path
+from ncco_server.service.phone_numbers import is_number, readable
+from ncco_studio.console.change.notation import days_in_words
+
+FieldKind: TypeAlias = Literal["prompt", "hours", "number", "key", "date", "name", "country", "template"]
+"""A `template` is the name of a file, shown but not changed."""
+_LINE: Final = "Numbers of this line"
+_HOURS_OF: Final = "Opening hours: "
+SECTIONS: Final = ("What callers hear", "Opening hours", "Who is called", "Menu keys", _LINE)
+"""The sections of the form, by the effect of a change on callers."""
+
+
+class FormField(NamedTuple):
+    """A value in a flow file that owners can change.
+
+    Attributes:
+        path: the path to the value in its file.
+        group: the heading above it, such as "menu" or "Opening hours: office".
+        label: its name within its group.
+        value: the current text; numbers and dates in readable form.
+        key_at: line and column of the key, if the value has one.
+        start, end: line and column of the value.
+        removes: the path to delete from the file if the owner removes the value; None if that is not possible.
+    """
+
+    kind: FieldKind
+    path: Path
+    group: str
+    label: str
+    value: str
+    key_at: tuple[int, int]
+    start: tuple[int, int]
+    end: tuple[int, int]
+    removes: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the field's input: the path as a JSON Pointer."""
+        return pointer(self.path)
+
+    @property
+    def section(self) -> str:
+        if self.path[0] in ("hours", "numbers"):
+            return _section_of(self.path)
+        return {"number": "Who is called", "key": "Menu keys"}.get(self.kind, SECTIONS[0])
+
+    @property
+    def days(self) -> frozenset[int]:
+        """The days of a line of the week, where Monday is 0; empty for other lines."""
+        return (
+            frozenset(days_of(self.path[3]) or ())
+            if self.path[0] == "hours" and self.path[2] == "week"
+            else frozenset()
+        )
+
+
+def _section_of(path: Path) -> str:
+    return _LINE if path[0] == "numbers" else "Opening hours"
+
+
+class NewLine(NamedTuple):
+    """A place for a new line: a number, a day of the week, or a date."""
+
+    path: Path
+    group: str
+
+    @property
+    def name(self) -> str:
+        """The prefix of the names of a new line's inputs."""
+        return pointer(self.path)
+
+    @property
+    def part(self) -> NewPart:
+        return NEW_PARTS[self.path[-1]]
+
+    @property
+    def section(self) -> str:
+        return _section_of(self.path)
+
+
+class NewPart(NamedTuple):
+    """A kind of line to add: an example, and descriptions of its key ("" if it has none) and value."""
+
+    label: str
+    key: str
+    value: str
+    wanted_key: str = ""
+    wanted_value: str = ""
+
+
+_HOURS: Final = ("9am to 12:30pm, or closed", "the hours, such as 9am to 12:30pm, or closed")
+NEW_PARTS: Final = {
+    "numbers": NewPart("Another number", "", "+44 20 7946 0000"),
+    "week": NewPart(
+        "Other hours on a day of the week",
+        "Saturday",
+        _HOURS[0],
+        "a day, such as Sunday or Monday to Friday",
+        _HOURS[1],
+    ),
+    "override": NewPart(
+        "Other hours on a date",
+        "24 December 2026",
+        _HOURS[0],
+        "a date with the month as a word and the year, such as 24 December 2026",
+        _HOURS[1],
+    ),
+    "holidays": NewPart(
+        "Another holiday",
+        "27 December 2026",
+        "Founders' Day",
+        "a date with the month as a word and the year, such as 27 December 2026",
+        "its name, such as Founders' Day",
+    ),
+}
+"""All except numbers belong to a calendar."""
+
+
+def pointer(path: Path) -> str:
+    """Source: RFC 6901 (JSON Pointer)."""
+    return "".join(f"/{key.replace('~', '~0').replace('/', '~1')}" for key in path)
+
+
+def path_of(name: str) -> Path:
+    return tuple(key.replace("~1", "/").replace("~0", "~") for key in name.split("/")[1:])
+
+
+def fields_in(root: Node | None, line: str = "") -> Iterator[FormField]:
+    """Yield numbers, opening hours and prompts, in this order.
+
+    `line` is a number of the project; others in its country have the national form.
+    """
+    for field in _fields_in(root) if isinstance(root, Map) else ():
+        shown = readable(field.value, line) if field.kind == "number" else field.value
+        yield field._replace(value=days_in_words(shown) if field.kind == "date" else shown)
+
+
+def _fields_in(root: Map) -> Iterator[FormField]:
+    if isinstance(numbers := root.get("numbers"), Seq):
+        for place, number in _items(numbers, ("numbers",)):
+            yield from _text(number, place, "number", _LINE, "Calls to", removes=place)
+    for calendar in _entries(root.get("hours")):
+        for part in _entries(calendar.value):
+            path = ("hours", calendar.key.value, part.key.value)
+            yield from _of_calendar(part, path, f"{_HOURS_OF}{calendar.key.value}")
+    for step in _entries(root.get("steps")):
+        yield from _of_step(step.value, ("steps", step.key.value), step.key.value)
+    yield from _of_step(root.get("defaults"), ("defaults",), "Everywhere")
+
+
+def new_lines_in(root: Node | None) -> Iterator[NewLine]:
+    if isinstance(root, Map):
+        if isinstance(root.get("numbers"), Seq):
+            yield NewLine(("numbers",), _LINE)
+        for calendar in _entries(root.get("hours")):
+            for part in ("override", "holidays", "week"):
+                yield NewLine(("hours", calendar.key.value, part), f"{_HOURS_OF}{calendar.key.value}")
+
+
+def group_title(group: str) -> str:
+    return group.removeprefix(_HOURS_OF).replace("_", " ").capitalize()
+
+
+def _entries(node: Node | None) -> tuple[Entry, ...]:
+    return node.entries if isinstance(node, Map) else ()
+
+
+def _items(node: Node | None, path: Path) -> list[tuple[Path, Node]]:
+    """Return any node other than a list as the only item."""
+    if isinstance(node, Seq):
+        return [((*path, str(number)), item) for number, item in enumerate(node.items)]
+    return [(path, node)] if node is not None else []
+
+
+def _of_calendar(part: Entry, path: Path, group: str) -> Iterator[FormField]:
+    if part.key.value == "holidays":
+        for place, holiday in _items(part.value, path):
+            yield from _of_holiday(holiday, place, group)
+    elif part.key.value in ("week", "override"):
+        for day in _entries(part.value):
+            place = (*path, day.key.value)
+            label = days_in_words(day.key.value)
+            yield from _texts(day, place, "hours", group, label, removes=place)
+
+
+def _of_holiday(node: Node, path: Path, group: str) -> Iterator[FormField]:
+    if isinstance(node, Text):
+        yield from _text(node, path, "date", group, "Holiday", removes=path)
+        return
+    for entry in _entries(node):
+        place = (*path, entry.key.value)
+        word = entry.key.value
+        if word == "country":
+            label = "Public holidays of the country"
+            yield from _text(entry.value, place, "country", group, label, removes=path, key=entry.key)
+        elif word == "subdivision":
+            yield from _text(entry.value, place, "name", group, "Part of the country", key=entry.key)
+        elif word != "language":
+            label = f"Holiday on {days_in_words(word)}"
+            yield from _text(entry.value, place, "name", group, label, removes=place, key=entry.key)
+
+
+def _of_step(step: Node | None, path: Path, group: str) -> Iterator[FormField]:
+    """The fields of a step, or of all steps' defaults: prompts, dialled numbers and keys."""
+    if not isinstance(step, Map):
+        return
+    for place, part in _items(step.get("do"), (*path, "do")):
+        for entry in _entries(part):
+            if entry.key.value == "talk":
+                yield from _texts(entry, (*place, "talk"), "prompt", group, "says")
+            elif entry.key.value == "connect":
+                yield from _dialled(entry, (*place, "connect"), group)
+    for choice in _entries(step.get("choices")):
+        yield from _of_choice(choice, (*path, "choices", choice.key.value), group)
+    for entry in _entries(step.get("retry")):
+        label = {"noinput": "after silence", "nomatch": "after a wrong answer"}.get(entry.key.value)
+        if label:
+            yield from _texts(entry, (*path, "retry", entry.key.value), "prompt", group, label)
+
+
+def _of_choice(choice: Entry, path: Path, group: str) -> Iterator[FormField]:
+    for entry in _entries(choice.value):
+        if entry.key.value == "dtmf":
+            yield from _texts(entry, (*path, "dtmf"), "key", group, f"key for {choice.key.value.replace('_', ' ')}")
+
+
+def _dialled(connect: Entry, path: Path, group: str) -> Iterator[FormField]:
+    """Other addresses and computed numbers must be changed in the editor."""
+    for place, target in _items(connect.value, path):
+        number = target.get("number") if isinstance(target, Map) else target
+        where = (*place, "number") if isinstance(target, Map) else place
+        if isinstance(number, Text) and is_number(number.value):
+            key = connect.key if place == path else None
+            yield from _text(number, where, "number", group, "connects to", key=key)
+
+
+def _texts(
+    entry: Entry, path: Path, kind: FieldKind, group: str, label: str, *, removes: Path | None = None
+) -> Iterator[FormField]:
+    """A text, a list of texts or a text per locale. Only the editor can change audio files."""
+    items = _items(entry.value, path)
+    for number, (place, item) in enumerate(items, 1):
+        name = label if len(items) == 1 else f"{label}, {number}"
+        if isinstance(item, Text):
+            key = entry.key if place == path else None
+            yield from _text(item, place, kind, group, name, removes=removes and place, key=key)
+        for inner in _entries(item):
+            word = inner.key.value
+            where = (*place, inner.key.value)
+            if word == "template":
+                yield from _text(inner.value, where, "template", group, name, key=inner.key)
+            elif word not in ("stream", "style", "name", "premium", "language"):
+                what = name if word in ("hours", "text") else f"{name} ({word})"
+                yield from _texts(inner, where, kind, group, what)
+
+
+def _text(
+    node: Node,
+    path: Path,
+    kind: FieldKind,
+    group: str,
+    label: str,
+    *,
+    removes: Path | None = None,
+    key: Text | None = None,
+) -> Iterator[FormField]:
+    """Yield nothing for a node other than a text."""
+    if isinstance(node, Text):
+        key_at = (key or node).place
+        line, column = node.origins[-1] if node.origins else (node.place.line, node.place.column + node.place.length)
+        at = (key_at.line, key_at.column), (node.place.line, node.place.column), (line, column + 1)
+        yield FormField(kind, path, group, label, node.value, *at, removes)

@@ -1,0 +1,275 @@
+"""The form that changes prompts, opening hours and phone numbers in flow files, without YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import PurePosixPath
+from typing import Final, NamedTuple
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse
+
+from ncco_server.flow.hours.weekly import shown_days
+from ncco_server.flow.source import names_written_in
+from ncco_studio.console.access import CanChange, CanLook
+from ncco_studio.console.audit import audit
+from ncco_studio.console.change.draft import FileChange, a_number, change_of, fields_of
+from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, group_title, new_lines_in
+from ncco_studio.console.change.form import NOT_SAVED, CannotChange, changed, tidied
+from ncco_studio.console.change.notation import days_in_words
+from ncco_studio.console.editor import check_size
+from ncco_studio.console.pages import render
+from ncco_studio.console.state import console_of
+from ncco_studio.editor.project import CannotSave, ProjectFolder, ReadProject, digest_of
+
+router = APIRouter()
+
+MOST_FIELDS: Final = 20_000
+"""Inputs of a form."""
+SHOWN_HOLIDAYS: Final = timedelta(days=366)
+"""How far ahead the form lists a calendar's holidays."""
+
+
+class FormGroup(NamedTuple):
+    """The fields of one step or calendar within a section, and the lines that can be added."""
+
+    name: str
+    fields: list[FormField]
+    new_lines: list[NewLine]
+
+    @property
+    def title(self) -> str:
+        return group_title(self.name)
+
+    @property
+    def closed(self) -> str:
+        """The days of the week without hours, in words, or ""."""
+        open_days = frozenset().union(*(field.days for field in self.fields))
+        return days_in_words(shown_days(set(range(7)) - open_days)) if open_days else ""
+
+
+class FormSection(NamedTuple):
+    """A section of the form: what callers hear, opening hours, ..."""
+
+    title: str
+    groups: list[FormGroup]
+
+    @property
+    def size(self) -> int:
+        return sum(len(group.fields) for group in self.groups)
+
+    def has(self, inputs: Collection[str]) -> bool:
+        return any(
+            field.name in inputs or f"remove:{field.name}" in inputs for group in self.groups for field in group.fields
+        ) or any(
+            f"{part}:{line.name}" in inputs
+            for group in self.groups
+            for line in group.new_lines
+            for part in ("key", "value")
+        )
+
+
+def sections_of(fields: Iterable[FormField], new_lines: Iterable[NewLine]) -> list[FormSection]:
+    found: dict[str, dict[str, FormGroup]] = {title: {} for title in SECTIONS}
+    for field in fields:
+        found[field.section].setdefault(field.group, FormGroup(field.group, [], [])).fields.append(field)
+    for line in new_lines:
+        found[line.section].setdefault(line.group, FormGroup(line.group, [], [])).new_lines.append(line)
+    return [FormSection(title, list(groups.values())) for title, groups in found.items() if groups]
+
+
+def title_of(read: ReadProject, file: str, fields: Iterable[FormField]) -> str:
+    """The names of the file's flows, as words; a shared file with one section has its name."""
+    flows = [flow.name for flow in read.project.flows.values() if flow.place.file == file]
+    flows = flows or list(filter(None, [names_written_in(read.texts[file])[0]]))
+    if flows:
+        return ", ".join(map(group_title, flows))
+    sections = {field.section for field in fields}
+    return sections.pop() if len(sections) == 1 else group_title(PurePosixPath(file).stem)
+
+
+def _folder(request: Request) -> ProjectFolder:
+    return console_of(request).project
+
+
+@router.get("/change")
+def change_list(request: Request, _: CanLook) -> Response:
+    """List the files that the form can change, and those with errors."""
+    read = _folder(request).current()
+    files = {file: fields_of(read, file) for file in read.texts if file.endswith("ml")}
+    titles = {file: title_of(read, file, found) for file, found in files.items()}
+    faulty = {issue.place.file for issue in read.project.issues if issue.is_error}
+    files = {file: found for file, found in files.items() if found or file in faulty}
+    return render(request, "change_list.html", files=files, titles=titles, faulty=faulty)
+
+
+def _shared(read: ReadProject) -> dict[str, str]:
+    owned = {flow.place.file for flow in read.project.flows.values()}
+    files = dict.fromkeys(calendar.place.file for calendar in read.project.calendars.values())
+    return {file: title_of(read, file, fields_of(read, file)) for file in files if file not in owned}
+
+
+@router.get("/change/{file:path}")
+def change_form(request: Request, file: str, _: CanLook) -> Response:
+    return _form(request, file)
+
+
+def _form(
+    request: Request,
+    file: str,
+    *,
+    problem: str = "",
+    form: Mapping[str, str] | None = None,
+    faults: Mapping[str, str] | None = None,
+    draft: FileChange | None = None,
+) -> Response:
+    """Show the form, with what was entered before if there is a problem.
+
+    Args:
+        request: the request to answer.
+        file: the file that the form changes.
+        problem: why nothing can be saved.
+        form: the values that were entered.
+        faults: see `CannotChange`.
+        draft: the changed file; its issues are shown next to their fields.
+    """
+    folder = _folder(request)
+    read = folder.current()
+    text = read.texts.get(file)
+    if text is None:
+        return render(request, "change_missing.html", 404, file=file)
+    root = read.node(file)
+    fields = fields_of(read, file)
+    issues = draft.by_input(form or {}) if draft else {}
+    inputs = {field.name for field in fields}
+    inputs |= {f"{part}:{line.name}" for line in new_lines_in(root) for part in ("key", "value")}
+    flow = next((flow for flow in read.project.flows.values() if flow.place.file == file), None)
+    return render(
+        request,
+        "change.html",
+        422 if problem else 200,
+        file=file,
+        title=title_of(read, file, fields),
+        shared=_shared(read) if flow is not None else {},
+        numbers=[field.value for field in fields if field.path[0] == "numbers"],
+        sections=sections_of(fields, new_lines_in(root)),
+        marked={*(faults or {}), *issues, *_changes(form or {}, fields)},
+        digest=digest_of(text),
+        typed=form or {},
+        problem=problem,
+        faults=faults or {},
+        issues={name: found for name, found in issues.items() if name in inputs},
+        others=[issue for name, found in issues.items() if name not in inputs for issue in found],
+        holidays=_holidays(read, file),
+        templates={name for name in read.texts if name.startswith("templates/")},
+        blocked=folder.blocked(file),
+        unreleased=read.unreleased(file),
+        flow=flow if flow is not None and flow.is_startable else None,
+        versions={at: version.by for at, version in folder.versions(file).items()},
+    )
+
+
+def _holidays(read: ReadProject, file: str) -> dict[str, list[tuple[date, str]]]:
+    """Next year's holidays on which each calendar is closed, by the calendar's group."""
+    today = datetime.now(UTC).date()
+    return {
+        f"Opening hours: {calendar.name}": [
+            (day, name)
+            for day, name in sorted(calendar.holidays.items())
+            if today <= day < today + SHOWN_HOLIDAYS and not calendar.spans_on(day)
+        ]
+        for calendar in read.project.calendars.values()
+        if calendar.place.file == file
+    }
+
+
+@router.post("/change/{file:path}")
+async def change_review(request: Request, file: str, _: CanChange) -> Response:
+    """Show the changes for confirmation, or the form if it has errors or the owner chose `edit`."""
+    return await run_in_threadpool(_review, request, file, await _posted(request))
+
+
+def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
+    folder = _folder(request)
+    read = folder.current()
+    before = read.texts.get(file)
+    if before is None:
+        return render(request, "change_missing.html", 404, file=file)
+    line = a_number(read)
+    fields = fields_of(read, file)
+    try:
+        if form.get("version"):
+            kept = folder.versions(file).get(form["version"])
+            after = kept.text if kept else before
+        else:
+            if form.get("digest") != digest_of(before):
+                raise CannotChange("the file has changed on disk since you opened the form; check your changes again")
+            after = changed(before, fields, form, line)
+    except CannotChange as error:
+        draft = change_of(folder, file, before, error.text) if error.text else None
+        return _form(request, file, problem=str(error), form=form, faults=error.faults, draft=draft)
+    if after == before:
+        return _form(request, file, problem="Nothing was changed", form=form)
+    draft = change_of(folder, file, before, after)
+    if draft.has_errors:
+        return _form(request, file, problem=NOT_SAVED, form=form, draft=draft)
+    if "edit" in form:
+        return _form(request, file, form=form, draft=draft)
+    title = title_of(read, file, fields)
+    typed = _changes(form, fields)
+    return render(request, "change_review.html", draft=draft, title=title, typed=typed, is_version="version" in form)
+
+
+def _changes(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, str]:
+    """Keep only the values and lines that differ from the file."""
+    values = {field.name: tidied(field.value) for field in fields}
+    steers = ("remove:", "key:", "value:", "/")
+    typed = {name: value for name, value in form.items() if name.startswith(steers) and (value or name[0] == "/")}
+    return {name: value for name, value in typed.items() if tidied(value) != values.get(name)}
+
+
+@router.post("/change-save")
+async def change_save(request: Request, session: CanChange) -> Response:
+    """Check the confirmed draft again, and save it."""
+    form = await _posted(request)
+    await check_size(request, session, form.get("file", ""), form.get("text", ""))
+    return await run_in_threadpool(_save, request, form, session.name)
+
+
+def _save(request: Request, form: Mapping[str, str], by: str) -> Response:
+    folder = _folder(request)
+    file = form.get("file", "")
+    text = form.get("text", "").replace("\r\n", "\n")
+    before = folder.current().texts.get(file)
+    if before is None:
+        return render(request, "change_missing.html", 404, file=file)
+    if "\r\n" in before:
+        text = text.replace("\n", "\r\n")
+    draft = change_of(folder, file, before, text)
+    if draft.has_errors:
+        return _form(request, file, problem=NOT_SAVED, form=form, draft=draft)
+    try:
+        folder.save(file, text, form.get("digest", ""), by)
+    except CannotSave as error:
+        audit(request, "file not saved", is_refused=True, file=file, problem=str(error))
+        return _form(request, file, problem=f"{error}; {error.cure}", form=form)
+    audit(request, "file saved", file=file)
+    return RedirectResponse(f"/change/{quote(file)}?{urlencode({'saved': draft.step})}", 303)
+
+
+async def _posted(request: Request) -> dict[str, str]:
+    """Join ticked days into one text, and the two dates of a range into one."""
+    form = await request.form(max_fields=MOST_FIELDS)
+    texts: dict[str, str] = {}
+    for name, value in form.multi_items():
+        if isinstance(value, str):
+            texts[name] = f"{texts[name]},{value}" if name.startswith("key:") and name in texts else value
+    for name in [name for name in texts if name.startswith("until:")]:
+        until = texts.pop(name)
+        key = f"key:{name.removeprefix('until:')}"
+        if until and until != texts.get(key):
+            texts[key] = f"{texts.get(key, '')} to {until}"
+    return texts

@@ -1,0 +1,103 @@
+"""Answers the editor while somebody types: issues with fixes, completions, hover texts, definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from ncco_studio.console.access import CanLook
+from ncco_studio.console.sessions import ConsoleSession
+from ncco_studio.console.state import console_of
+from ncco_studio.editor import language
+from ncco_studio.editor.worker import Reason, WorkNotDone
+
+MAX_CHARACTERS: Final = 1 << 20
+"""The same limit as for a file on disk."""
+_FILE: Final = r"(?:flows|templates)/[^\x00]{1,300}|pasted\.(?:json|yaml)"
+_STATUS: Final[dict[Reason, int]] = {
+    "time": 422,
+    "memory": 422,
+    "killed": 503,
+    "busy": 503,
+    "superseded": 409,
+    "failed": 500,
+}
+
+FileName = Annotated[str, Field(pattern=rf"^(?:{_FILE})$")]
+FileText = Annotated[str, Field(max_length=MAX_CHARACTERS)]
+
+
+class EditorQuestion(BaseModel):
+    """A request from an editor.
+
+    Attributes:
+        file: a path in the project, maybe a new one, or `pasted.json` or `pasted.yaml`.
+        unsaved: other unsaved files of the project.
+        line, column: the cursor's position, from 1; the column in UTF-16 code units.
+        editor: an ID, since a file may be open in two. A new request cancels an older one.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    file: FileName
+    text: FileText
+    unsaved: dict[FileName, FileText] = Field(default={}, max_length=100)
+    line: int = Field(1, ge=1)
+    column: int = Field(1, ge=1)
+    editor: str = Field("", max_length=64)
+
+
+router = APIRouter(prefix="/editor")
+
+
+@router.post("/check")
+async def check(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
+    return await _answer(request, language.check, question, session)
+
+
+@router.post("/complete")
+async def complete(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
+    return await _answer(request, language.complete, question, session)
+
+
+@router.post("/hover")
+async def hover(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
+    return await _answer(request, language.hover, question, session)
+
+
+@router.post("/definition")
+async def definition(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
+    return await _answer(request, language.definition, question, session)
+
+
+async def _answer(
+    request: Request, function: Callable[..., Any], question: EditorQuestion, session: ConsoleSession
+) -> JSONResponse:
+    """Drop the editor's older request if it still waits."""
+    asker = f"{function.__name__} {session.csrf_token} {question.editor} {question.file}"
+    return JSONResponse(await ask(request, session, function, asker, question=question.model_dump()))
+
+
+async def ask(
+    request: Request, session: ConsoleSession, function: Callable[..., Any], asker: str = "", **values: Any
+) -> Any:
+    """Call a function of `ncco_studio.editor.language`. Raises HTTPException."""
+    console = console_of(request)
+    asked = {"folder": console.project.as_values(), **values}
+    try:
+        return await console.worker.run(function, asked, asker=asker, owner=session.id)
+    except WorkNotDone as error:
+        raise HTTPException(_STATUS[error.reason], str(error)) from error
+
+
+async def check_size(request: Request, session: ConsoleSession, file: str, text: str) -> None:
+    """Raise HTTPException if the text makes the project exceed a limit, or take too long to check.
+
+    Saved, it would block every page and every start of a server.
+    """
+    if limit := await ask(request, session, language.exceeded_limit, file=file, text=text):
+        raise HTTPException(422, f"Not saved: {limit}.")

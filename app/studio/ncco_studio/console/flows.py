@@ -1,0 +1,239 @@
+"""The flows of the project: a list with issues, and each flow as a picture with its steps' details."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple, cast
+
+from fastapi import APIRouter, HTTPException, Request, Response
+from markupsafe import Markup
+
+from ncco_server.desk.call_report import zone_of
+from ncco_server.errors import StoreError
+from ncco_server.flow.files import named_flows
+from ncco_server.flow.graph import Drawing, GraphNode, draw, entrances
+from ncco_server.flow.issues import FlowIssue
+from ncco_server.flow.model import Flow
+from ncco_server.service.phone_numbers import readable
+from ncco_server.suggest import nearest
+from ncco_studio.console.access import CanLook
+from ncco_studio.console.pages import STATIC, refused, render
+from ncco_studio.console.paint import PERIODS, Paint, Wanted, paint_for
+from ncco_studio.console.report import PeriodQuery, count_period
+from ncco_studio.console.state import Console, TheConsole
+from ncco_studio.editor.project import ReadProject, on_disk
+from ncco_studio.editor.worker import WorkNotDone
+from ncco_studio.pictures.svg import as_svg
+
+router = APIRouter()
+
+MOST_PICTURES: Final = 32
+MOST_ISSUES: Final = 100
+PROOF_S: Final = 20.0
+"""The time limit for the exploration of a proof."""
+PROOF_STOPS_S: Final = 60.0
+"""The time limit for a proof, including the calls that it plays."""
+KINDS: Final = {
+    "start": "where calls begin",
+    "step": "plays something",
+    "ask": "asks the caller",
+    "decide": "decides",
+    "hold": "waits for a lookup",
+    "run": "runs another flow",
+    "link": "another flow",
+    "end": "an end",
+}
+
+
+VERDICTS: Final = {
+    "proved": "Every possible call was explored, and no problems were found.",
+    "walked": "Every possible call was explored, though some inputs only with sample values. No problems were found.",
+    "stopped": "There was not enough time to explore every possible call; no problems have been found so far.",
+    "refuted": "Something is wrong.",
+}
+
+
+class ShownStep(NamedTuple):
+    """The details of a step next to the picture: its node, and its exits as (label, target)."""
+
+    node: GraphNode
+    ways: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of a flow and those it runs: the SVG, each flow's steps by title, and the kinds of nodes."""
+
+    svg: Markup
+    steps: dict[str, list[ShownStep]]
+    kinds: list[str]
+
+
+async def _picture(console: Console, flow: Flow, paint: Paint, *, errors: bool) -> Picture:
+    key = (flow.name, errors, paint.key, *(each.revision for each in (flow, *flow.subs.values())))
+    picture = await console.pictures.get(key, lambda: asyncio.to_thread(_drawn, flow, paint, errors=errors))
+    return cast(Picture, picture)
+
+
+def _drawn(flow: Flow, paint: Paint, *, errors: bool) -> Picture:
+    """Drawing takes a second or more for 2,000 steps."""
+    drawing = paint.apply(_drawing(flow, errors=errors))
+    names = {node.key: _name(node, flow.title) for flow in drawing.subgraphs for node in flow.nodes}
+    ways: dict[str, list[tuple[str, str]]] = {}
+    for arrow in drawing.arrows:
+        ways.setdefault(arrow.start, []).append((", ".join(arrow.lines), names[arrow.end]))
+    steps = {
+        flow.title: [ShownStep(node, ways.get(node.key, [])) for node in flow.nodes if node.step]
+        for flow in drawing.subgraphs
+    }
+    found = {node.kind for flow in drawing.subgraphs for node in flow.nodes}
+    found |= {"link"} if len(drawing.subgraphs) > 1 else set()
+    svg = Markup(as_svg(drawing))  # noqa: S704 - every text in it is escaped
+    return Picture(svg, steps, [kind for kind in KINDS if kind in found])
+
+
+def _drawing(flow: Flow, *, errors: bool = False) -> Drawing:
+    """Leave out the server's addresses."""
+    return draw([flow], errors=errors, shown_number=lambda number: _number(flow, number), has_addresses=False)
+
+
+def _number(flow: Flow, number: str) -> str:
+    return readable(number, flow.numbers[0] if flow.numbers else "")
+
+
+def _name(node: GraphNode, flow: str) -> str:
+    return node.step or (f"the flow {flow}" if node.kind == "start" else node.lines[0])
+
+
+class ListedFlow(NamedTuple):
+    """A row of the list. `flow` is None if it has errors; `file` is then its file."""
+
+    name: str
+    file: str
+    flow: Flow | None
+    entrances: tuple[str, ...]
+    errors: int
+    warnings: int
+
+
+def _listed(read: ReadProject) -> Iterator[ListedFlow]:
+    files = named_flows(read.texts) | {name: flow.place.file for name, flow in read.project.flows.items()}
+    for name, file in sorted(files.items()):
+        flow = read.project.flows.get(name)
+        own = [issue.is_error for issue in read.issues if issue.place.file == file]
+        yield ListedFlow(name, file, flow, _entrances(flow, read) if flow else (), sum(own), len(own) - sum(own))
+
+
+def _entrances(flow: Flow, read: ReadProject) -> tuple[str, ...]:
+    has_all = not any(each.numbers for each in read.project.flows.values())
+    return entrances(flow, has_all=has_all, shown=lambda number: readable(number, number))
+
+
+def _shown(issues: list[FlowIssue]) -> dict[str, object]:
+    """Sort errors first."""
+    return {"issues": sorted(issues, key=lambda issue: not issue.is_error)[:MOST_ISSUES], "found": len(issues)}
+
+
+@router.get("/flows")
+async def flows(request: Request, console: TheConsole, _: CanLook) -> Response:
+    read = await console.read_project()
+    calls: dict[str, int] = {}
+    if not console.settings.has_memory_store:
+        with suppress(StoreError):  # the *Calls* page reports it
+            week = PeriodQuery().period(zone_of(read.project), datetime.now(UTC))
+            rows = (await count_period(console, week)).rows
+            calls = {row["name"]: row["calls"] for row in rows if row["by"] == "flow"}
+    return render(request, "flows.html", flows=list(_listed(read)), calls=calls, **_shown(list(read.issues)))
+
+
+@router.get("/flows/{name}/picture.svg")
+async def picture_file(console: TheConsole, name: str, _: CanLook) -> Response:
+    flow = (await console.read_project()).project.flows.get(name)
+    if flow is None:
+        raise HTTPException(404, "There is no such flow.")
+    key = ("file", name, *(each.revision for each in (flow, *flow.subs.values())))
+    svg = await console.pictures.get(key, lambda: asyncio.to_thread(_as_file, flow))
+    return Response(svg, media_type="image/svg+xml")
+
+
+def _as_file(flow: Flow) -> str:
+    return as_svg(_drawing(flow), (STATIC / "picture.css").read_text(encoding="utf-8"))
+
+
+@router.get("/flows/{name}")
+async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wanted: Wanted) -> Response:
+    """Show a flow as a picture, or why it does not load. With `wanted.errors`, also show its error paths."""
+    read = await console.read_project()
+    flow = read.project.flows.get(name)
+    file = flow.place.file if flow else named_flows(read.texts).get(name, "")
+    if not file:
+        near = nearest(name, sorted(named_flows(read.texts)))
+        cure = f"Did you mean {near}?" if near else "The list of flows shows them all."
+        return refused(request, 404, f"The project has no flow {name}.", cure)
+    values = _shown([issue for issue in read.issues if issue.place.file == file])
+    if flow is None:
+        return render(request, "flow_errors.html", name=name, file=file, **values)
+    is_painted = not console.settings.has_memory_store if wanted.paint == "" else wanted.paint == "traffic"
+    if is_painted:
+        wanted.period_of(read, name, datetime.now(UTC))  # refuse invalid days now
+    return render(
+        request,
+        "flow.html",
+        flow=flow,
+        entrances=_entrances(flow, read),
+        picture=await _picture(console, flow, Paint(), errors=wanted.errors),
+        wanted=wanted,
+        painted=wanted.model_copy(update={"paint": "traffic"}) if is_painted else None,
+        periods=PERIODS,
+        kinds=KINDS,
+        can_prove=console.services.prove is not None,
+        **values,
+    )
+
+
+@router.get("/flows/{name}/painted")
+async def painted(request: Request, console: TheConsole, name: str, _: CanLook, wanted: Wanted) -> Response:
+    """Send the picture with an overlay of calls, or why there is none. Pages load it later."""
+    read = await console.read_project()
+    flow = read.project.flows.get(name)
+    paint = Paint(problem=f"The flow {name} was removed or now has errors. Reload the page.")
+    if flow is not None:
+        paint = await paint_for(console, wanted, flow, read)
+    picture = await _picture(console, flow, paint, errors=wanted.errors) if flow and not paint.problem else None
+    return render(request, "flow_painted.html", paint=paint, picture=picture, kinds=KINDS)
+
+
+@router.post("/flows/{name}/proof")
+async def proof(request: Request, console: TheConsole, name: str, session: CanLook) -> Response:
+    """Explore every call to a saved flow in a subprocess. Shows the verdict, and a call for each fault."""
+    read = await console.read_project()
+    services = console.services
+    if name not in read.project.flows or services.prove is None:
+        return refused(request, 404, f"The flow {name} cannot be proved.", "Fix its issues first.")
+    try:
+        found = await _prove(console, services.prove, name, read, session.id)
+    except WorkNotDone as error:
+        return refused(request, 503, str(error), "ncco prove on the command line does not have these limits.")
+    return render(request, "flow_proof.html", name=name, proof=found, verdicts=VERDICTS)
+
+
+async def _prove(
+    console: Console, prove: Callable[..., dict[str, Any]], flow: str, read: ReadProject, owner: str
+) -> dict[str, Any]:
+    """Share one proof between simultaneous requests. Raises WorkNotDone."""
+    project = console.project
+    values = {
+        "texts": dict(read.texts),
+        "env": dict(project.env),
+        "flow": flow,
+        "seconds": PROOF_S,
+        "handlers": on_disk(project.handlers, project.flows, read.texts),
+        "flows": str(project.flows),
+    }
+    key = ("proof", flow, read.revisions)
+    found = await console.results.get(key, lambda: console.prover.run(prove, values, owner=owner))
+    return cast(dict[str, Any], found)

@@ -1,0 +1,378 @@
+"""The server's health: problems that need attention, the last hour, and current use."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from fastapi import APIRouter, Request, Response
+
+from ncco_server.desk.problems import (
+    ServerProblem,
+    problems_of_audio,
+    problems_of_hashes,
+    problems_of_placing,
+    tables_with_hashes,
+)
+from ncco_server.errors import StoreError
+from ncco_server.flow.model import Project
+from ncco_server.flow.report import as_sentence, counted
+from ncco_server.service.figures import LookupFigures, ServerFigures
+from ncco_server.service.recording_files import NO_KEY
+from ncco_server.service.recordings import SET_KEY
+from ncco_server.service.turns import CALL_EXPIRY_MS
+from ncco_server.settings import Settings
+from ncco_server.store import milliseconds, open_store
+from ncco_server.version import VERSION
+from ncco_studio.console.access import CanLook
+from ncco_studio.console.pages import render
+from ncco_studio.console.server_reader import ServerReader
+from ncco_studio.console.state import Console, TheConsole
+
+router = APIRouter()
+
+OFTEN: Final = 0.1
+"""The share of failed lookups that is an error, not just a warning."""
+MANY_FAILED_TRIES: Final = 3
+"""Failed attempts in an hour that are a problem; a few are normal, since a first attempt may be too early."""
+STUCK: Final = timedelta(hours=1)
+"""A job that fails or runs for longer is a problem. Most take less than a minute."""
+MOST_COUNTED: Final = 100_000
+"""Open calls."""
+SLOW_S: Final = 2.5
+"""Webhooks are too slow above this; Vonage gives up after 5 s."""
+BACKUP: Final = "how-to/backup"
+CONSOLE: Final = "how-to/console"
+FAULTS: Final = "explanation/faults"
+LOOKUPS: Final = "how-to/crm"
+MONITOR: Final = "how-to/monitor"
+TABLES: Final = "how-to/tables"
+PLACING: Final = "how-to/place"
+RECORDINGS: Final = "how-to/recordings"
+REVISIONS: Final = "explanation/revisions"
+SECURITY: Final = "security"
+_SIGNATURE_CURE: Final = (
+    "VONAGE_SIGNATURE_SECRET must be the signature secret of your Vonage account; `ncco doctor` checks it."
+)
+
+
+class HealthProblem(NamedTuple):
+    """A problem, and what to do about it.
+
+    Attributes:
+        severity: `error` if callers notice it, otherwise `warning`.
+        plain: what it means for the owner of the line, in one sentence.
+        text: the details for the operator.
+        page: a page of the documentation.
+        link: the console page with details, or "", and `where` in words.
+    """
+
+    severity: str
+    plain: str
+    text: str
+    cure: str
+    page: str
+    where: str = ""
+    link: str = ""
+
+
+@router.get("/health")
+async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
+    settings = console.settings
+    now = datetime.now(UTC)
+    revisions, away = await _revisions(console, now)
+    problems = await problems_of(console, now, away)
+    figures = console.server.figures
+    read = await console.read_project()
+    latest = {name: flow.revision for name, flow in read.project.flows.items()}
+    backup = _moment(figures.last_backup)
+    return render(
+        request,
+        "health.html",
+        is_unreachable=not (figures.webhooks or settings.public_url or settings.is_signed),
+        problems=problems,
+        state=console.server.state,
+        figures=figures,
+        host=socket.gethostname(),
+        answered=_answered(figures, settings),
+        sentences=list(_sentences(figures, settings)),
+        backup=backup.isoformat(timespec="seconds") if backup else "",
+        knows_calls=away is None,
+        revisions=[(flow, revision, calls, latest.get(flow) == revision) for flow, revision, calls in revisions],
+        store=open_store(settings.database_url).label,
+        version=VERSION,
+    )
+
+
+async def problems_of(console: Console, now: datetime, away: StoreError | None) -> list[HealthProblem]:
+    """Return errors first. `away` says why the database cannot be used."""
+    server = console.server
+    await server.read()
+    figures = server.figures
+    project = (await console.read_project()).project
+    problems = [
+        *_of_server(server),
+        *_of_hour(figures, project),
+        *_of_lost(figures),
+        *_of_backup(figures, now),
+        *_of_jobs(figures, now),
+        *_of_waiting(figures, console.settings),
+        *([_of_store(away)] if away else [*await _of_placing(console), *await _of_hashes(console, project)]),
+    ]
+    return sorted(problems, key=lambda problem: problem.severity)
+
+
+def _moment(seconds: float) -> datetime | None:
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
+
+
+def _answered(figures: ServerFigures, settings: Settings) -> str:
+    """Return "" if no webhooks arrived. Unsigned ones may be from anyone."""
+    webhooks = figures.webhooks
+    if not webhooks:
+        return ""
+    if settings.is_signed:
+        return counted(webhooks, "request of Vonage", "requests of Vonage")
+    return counted(webhooks, "request without a signature", "requests without a signature")
+
+
+def _sentences(figures: ServerFigures, settings: Settings) -> Iterator[str]:
+    if figures.median_s is None or figures.p99_s is None:
+        yield "The server has answered no webhooks in the last hour."
+        return
+    usual, slow = _ms(figures.median_s), _ms(figures.p99_s)
+    yield f"The server answered {_answered(figures, settings)} (webhooks)."
+    yield f"Answers usually take {usual} (p50); the slowest one in a hundred takes {slow} (p99)."
+    yield f"Callers heard the emergency announcement (failsafe): {figures.failsafes or 'none'}."
+
+
+async def _revisions(console: Console, now: datetime) -> tuple[list[tuple[str, str, int]], StoreError | None]:
+    """Open calls by flow and revision, and the problem if they cannot be read."""
+    if console.settings.has_memory_store:
+        return [], None
+    try:
+        async with console.records() as records:
+            return await records.open_revisions(milliseconds(now) - CALL_EXPIRY_MS, MOST_COUNTED), None
+    except StoreError as error:
+        return [], error
+
+
+def _of_store(error: StoreError) -> HealthProblem:
+    plain = "The list of calls cannot be used, and callers may hear only the emergency announcement."
+    text = f"The database cannot be used: {error}. Callers may hear only the emergency announcement (failsafe)."
+    cure = error.cure or "start it, or check its disk; `ncco doctor` tests it"
+    cure = f"{as_sentence(cure)}. The server recovers automatically when the database is back."
+    return HealthProblem("error", plain, text, cure, FAULTS)
+
+
+def _of_server(server: ServerReader) -> Iterator[HealthProblem]:
+    state = server.state
+    if state is None:
+        cure = "Open the console that `ncco serve` starts, which reads the counters of that server."
+        plain = "These pages cannot see the telephone service."
+        yield HealthProblem("error", plain, "This console does not know its server.", cure, CONSOLE)
+        return
+    if state.problem:
+        cure = "Check its log and its service (`systemctl status ncco`), and start it again."
+        text = f"The server on this host is down, and callers hear nothing: {state.problem}."
+        yield HealthProblem("error", "The telephone service is down: callers hear nothing.", text, cure, FAULTS)
+    elif not server.is_counted:
+        text = "The server answers, but its counters cannot be read."
+        plain = "The telephone service works, but its figures are missing."
+        yield HealthProblem("warning", plain, text, "Start it again.", MONITOR)
+    for reason in state.reasons:
+        cure = (
+            "Fix that; the log has the details. If the server is shutting down, wait until it has "
+            "finished its calls, then start it again."
+        )
+        plain = "The telephone service is not taking new calls."
+        yield HealthProblem("error", plain, f"The server is not taking new calls: {reason}.", cure, FAULTS)
+    for rejected in state.rejected:
+        text = f"The flows on disk are not in use; calls continue with the last good ones. {rejected}"
+        cure = "Fix it, and the server will load the flows automatically."
+        plain = "The last change is not live: callers still hear the previous version."
+        yield HealthProblem("warning", plain, text, cure, REVISIONS, "the flows", "/flows")
+
+
+_STORE_CURE: Final = "Check the database, its disk, and the log."
+
+
+def _of_hour(figures: ServerFigures, project: Project) -> Iterator[HealthProblem]:
+    if failsafes := figures.failsafes:
+        text = f"{counted(failsafes, 'caller')} heard the emergency announcement (failsafe) in the last hour."
+        cure = "Open the failed calls: each shows which step failed, and why."
+        plain = f"{counted(failsafes, 'caller')} heard only the emergency announcement in the last hour."
+        yield HealthProblem("error", plain, text, cure, FAULTS, "such calls", "/calls?state=failed&since=hour")
+    if refused := figures.refused:
+        reasons = ", ".join(f"{reason} ({count})" for reason, count in refused.items())
+        many = counted(sum(refused.values()), "webhook")
+        text = f"{many} did not have a valid Vonage signature in the last hour: {reasons}."
+        if figures.webhooks:
+            cure = f"If strangers sent them, nothing is wrong. If Vonage did: {_SIGNATURE_CURE}"
+            plain = "Strangers tried to reach this server in the last hour, and were refused."
+            yield HealthProblem("warning", plain, text, cure, SECURITY)
+        else:
+            text += " None had a valid signature, so callers hear nothing."
+            plain = "All calls in the last hour were refused: callers hear nothing."
+            yield HealthProblem("error", plain, text, _SIGNATURE_CURE, SECURITY)
+    if away := figures.unanswered:
+        text = (
+            f"{counted(away, 'webhook')} could not be answered in the last hour, because the database was unavailable."
+        )
+        plain = "Some callers were not served in the last hour."
+        yield HealthProblem("error", plain, text, _STORE_CURE, FAULTS)
+    if unstored := sum(figures.unstored.values()):
+        failsafe = figures.unstored.get("failsafe", 0)
+        text = (
+            f"The server answered {counted(unstored, 'caller')} without the database in the last hour; no list "
+            f"contains these calls. The error exit of a flow was played {unstored - failsafe} times, the emergency "
+            f"announcement (failsafe) {failsafe} times."
+        )
+        plain = f"{counted(unstored, 'caller')} did not hear the usual menu in the last hour."
+        yield HealthProblem("error", plain, text, _STORE_CURE, FAULTS)
+    if figures.p99_s is not None and figures.p99_s >= SLOW_S:
+        text = f"One answer in a hundred takes {figures.p99_s:.1f} seconds or more; Vonage gives up after 5."
+        cure = "Check the slow lookups below, the database's disk and the load."
+        yield HealthProblem("error", "Some callers wait too long before they hear anything.", text, cure, MONITOR)
+    for lookup in figures.lookups:
+        yield from _of_lookup(lookup, project)
+
+
+def _of_lost(figures: ServerFigures) -> Iterator[HealthProblem]:
+    if parked := figures.hooks.get("parked"):
+        text = f"{counted(parked, 'hook')} could not be delivered, and the server gave up."
+        cure = "`ncco hooks` says why; `ncco hooks retry --all` sends them again."
+        plain = f"{counted(parked, 'notification')} could not be sent."
+        yield HealthProblem("warning", plain, text, cure, MONITOR)
+    if failed := figures.recordings.get("failed"):
+        text = f"{counted(failed, 'recording')} could not be fetched from Vonage."
+        cure = "Each says why, and can be fetched again."
+        plain = f"{counted(failed, 'message')} could not be fetched."
+        yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
+    for problem in problems_of_audio(figures.recordings.get("lost", 0)):
+        plain = f"{counted(figures.recordings['lost'], 'message')} can no longer be played."
+        yield HealthProblem(problem.severity, plain, _as_text(problem), problem.cure, RECORDINGS)
+
+
+def _as_text(problem: ServerProblem) -> str:
+    return f"{as_sentence(problem.text)}."
+
+
+def _of_backup(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]:
+    due = _moment(figures.backup_due)
+    if due is None or now < due:
+        return
+    last = _moment(figures.last_backup)
+    if last is None:
+        text, cure = "This server has never been backed up.", "Run `ncco backup` now, and then every night."
+    else:
+        text = f"The last backup is {counted((now - last) // timedelta(days=1), 'day')} old."
+        cure = "Look at its timer (`systemctl list-timers`), or run `ncco backup` now."
+    cure += " If another program backs up the database, set `NCCO_BACKUP_DAYS=0`."
+    yield HealthProblem("warning", text, text, cure, BACKUP)
+
+
+def _of_jobs(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]:
+    for job, since in sorted(figures.jobs_failing_since.items()):
+        if (lasts := now - datetime.fromtimestamp(since, UTC)) > STUCK:
+            hours = counted(lasts // timedelta(hours=1), "hour")
+            text = f"The job `{job}` has failed, or has not ended, for {hours}."
+            cure = "The log says why (`job failed`). If it says nothing, restart the server."
+            plain = "The upkeep of the stored calls has been failing."
+            yield HealthProblem("warning", plain, text, cure, MONITOR)
+
+
+def _of_waiting(figures: ServerFigures, settings: Settings) -> Iterator[HealthProblem]:
+    """What waits after a failed attempt, or cannot be attempted."""
+    tries = figures.hook_tries.get("failed", 0)
+    if (waiting := figures.hooks.get("waiting")) and tries >= MANY_FAILED_TRIES:
+        waits = f"{counted(waiting, 'hook')} {'waits' if waiting == 1 else 'wait'}"
+        text = f"{waits}: {tries} attempts failed in the last hour."
+        cure = "`ncco hooks` says why. The server retries them."
+        plain = f"{counted(waiting, 'notification')} {'has' if waiting == 1 else 'have'} not been sent yet."
+        yield HealthProblem("warning", plain, text, cure, MONITOR)
+    if not (waiting := figures.recordings.get("waiting")):
+        return
+    text = f"{counted(waiting, 'recording')} {'is' if waiting == 1 else 'are'} not here yet: "
+    plain = f"{counted(waiting, 'message')} {'has' if waiting == 1 else 'have'} not arrived yet."
+    tries = figures.recording_tries.get("failed", 0)
+    if settings.missing_to_fetch:
+        cure = f"{as_sentence(SET_KEY)}."
+        yield HealthProblem("warning", plain, f"{text}{NO_KEY}.", cure, RECORDINGS, "the messages", "/messages")
+    elif tries >= MANY_FAILED_TRIES and not figures.recording_tries.get("kept"):
+        cure = "Each says why. The server retries them."
+        text += f"{tries} attempts failed in the last hour."
+        yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
+
+
+async def _of_placing(console: Console) -> list[HealthProblem]:
+    """Report why waiting calls are not placed."""
+    if console.settings.has_memory_store:
+        return []
+    try:
+        placed = (await console.opened_store()).placed
+        control = await placed.control()
+        waiting = (await placed.count_active()).waiting
+    except StoreError as error:
+        return [_of_store(error)]
+    waits = counted(waiting, "call waits", "calls wait")
+    plain_of = {
+        "paused": "Placing calls is paused.",
+        "held": f"{waits}, because Vonage accepts no calls at the moment.",
+        "no access": f"{waits}, but this server cannot place calls.",
+    }
+    has_access = console.incoming is not None or console.settings.voice_access is not None
+    for problem in problems_of_placing(control, milliseconds(datetime.now(UTC)), has_access=has_access):
+        if waiting or problem.kind == "paused":
+            where, link = "the placed calls", "/calls/placed"
+            plain = plain_of[problem.kind]
+            shown = HealthProblem(problem.severity, plain, _as_text(problem), problem.cure, PLACING, where, link)
+            return [shown]
+    return []
+
+
+async def _of_hashes(console: Console, project: Project) -> list[HealthProblem]:
+    tables = tables_with_hashes(project)
+    if not tables or console.settings.has_memory_store:
+        return []
+    try:
+        lost = await (await console.opened_store()).tables.without_key(tables)
+    except StoreError:  # reported by `_of_placing`
+        return []
+    plain = "Some people who must not be called are no longer recognised."
+    return [
+        HealthProblem(problem.severity, plain, _as_text(problem), problem.cure, TABLES)
+        for problem in problems_of_hashes(lost)
+    ]
+
+
+def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProblem]:
+    lost = lookup.failed + lookup.late
+    hows = list[str]()
+    cures = list[str]()
+    if not lost:
+        return
+    if lookup.failed:
+        hows.append(f"failed {lookup.failed}")
+        cures.append("Check the service behind it; the log says why it failed.")
+    if lookup.late:
+        hows.append(f"was too slow {lookup.late}")
+        cures.append("Make the service faster, or raise the lookup's `timeout`.")
+    text = f"The lookup {lookup.name} {' and '.join(hows)} of {counted(lookup.asked, 'time')} in the last hour."
+    asking = (
+        (flow.name, step.name) for flow in project.flows.values() for step in flow.steps.values()
+        for ask in step.asks if ask.name == lookup.name
+    )  # fmt: skip
+    flow, step = next(asking, ("", ""))
+    cure = " ".join([*cures, "Those callers got its `default`."])
+    severity = "error" if lost >= OFTEN * lookup.asked else "warning"
+    link = f"/flows/{flow}#{flow}/{step}" if flow else ""
+    how_often = "often got no reply" if severity == "error" else f"got no reply {lost} of {lookup.asked} times"
+    plain = f"The request “{lookup.name.replace('_', ' ')}” to another system {how_often} in the last hour."
+    yield HealthProblem(severity, plain, text, cure, LOOKUPS, f"flow {flow}, step {step}" if flow else "", link)
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"

@@ -1,0 +1,182 @@
+"""Messages from callers: listening, marking as done, deleting."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
+from fastapi.responses import HTMLResponse
+
+from ncco_server.desk.call_report import zone_of
+from ncco_server.desk.documents import RecordingDocument
+from ncco_server.desk.exports import recording_pages
+from ncco_server.errors import StoreError
+from ncco_server.service.phone_numbers import readable
+from ncco_server.service.recording_files import in_thread, size_of
+from ncco_server.service.recordings import has_file
+from ncco_server.store import RecordingFilter, RecordingRow, milliseconds
+from ncco_studio.console.access import CanChange, CanLook
+from ncco_studio.console.audio import audio_response
+from ncco_studio.console.audit import audit
+from ncco_studio.console.download import csv_response
+from ncco_studio.console.pages import render
+from ncco_studio.console.phone.trial_messages import PREFIX
+from ncco_studio.console.polled import PolledRoute
+from ncco_studio.console.state import Console, TheConsole
+
+router = APIRouter(route_class=PolledRoute)
+
+PAGE: Final = 50
+MOST_WORDS: Final = 500
+"""Characters of a transcript on the *Messages* page; the call's page shows all."""
+_BOXES: Final = {
+    "new": RecordingFilter(kind="record", is_done=False),
+    "done": RecordingFilter(kind="record", is_done=True),
+    "deleted": RecordingFilter(kind="record", is_deleted=True),
+}
+Box: TypeAlias = Literal["new", "done", "deleted"]
+Action: TypeAlias = Literal["done", "to-do", "delete", "restore", "fetch"]
+Use: TypeAlias = Literal["heard", "downloaded", "shared"]
+MessageId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+
+
+def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
+    """If `is_short`, show only the first words of the transcript."""
+    words = " ".join(row.transcript.split()) if is_short else row.transcript
+    number = readable(row.from_number, row.to_number) or "Withheld number"
+    return (
+        dict(RecordingDocument.of(row, milliseconds(datetime.now(UTC))))
+        | {
+            "who": row.caller_name or number,
+            "number": number if row.caller_name else "",
+            "about": row.about or readable(row.to_number, row.to_number),
+            "at": row.started_at or row.created_at,
+            "lasts": "{}:{:02}".format(*divmod(round(row.duration_ms / 1000), 60))
+            if row.duration_ms is not None
+            else "",
+            "state": row.state,  # also of a deleted message, which can still be played
+            "file": row.file_name,
+            "words": f"{words[:MOST_WORDS]}…" if is_short and len(words) > MOST_WORDS else words,
+            "is_new": row.heard_at is None and row.done_at is None,
+            "is_trial": row.uuid.startswith(PREFIX),
+        }
+    )
+
+
+@router.get("/messages")
+async def messages(
+    request: Request,
+    console: TheConsole,
+    _: CanLook,
+    box: Box = "new",
+    before: Annotated[str, Query(pattern=r"^([0-9a-f]{32})?$")] = "",
+    few: Annotated[int, Query(ge=0, le=PAGE)] = 0,
+) -> Response:
+    """Show the list of messages, or only its rows if the page polls for changes."""
+    values = await inbox_values(console, box, before, few)
+    return render(request, "messages_rows.html" if request.headers.get("hx-request") else "messages.html", **values)
+
+
+async def inbox_values(console: Console, box: Box = "new", before: str = "", few: int = 0) -> dict[str, Any]:
+    """The values for `messages_rows.html`; with `few`, only the newest messages. Raises StoreError."""
+    recordings = (await console.opened_store()).recordings
+    settings = console.settings
+    if before and await recordings.get(before) is None:
+        raise HTTPException(404, "The messages before this page were deleted. Choose the newest ones.")
+    most = few or PAGE
+    found = await recordings.list(most + 1, before, _BOXES[box])
+    return {
+        "box": box,
+        "before": before,
+        "few": few,
+        "messages": [shown(row, is_short=True) for row in found[:most]],
+        "older": found[most - 1].id if len(found) > most else "",
+        "counts": await recordings.count(),
+        "is_memory": settings.has_memory_store,
+        "keeps": settings.keeps_recordings,
+        "has_key": bool(settings.private_key.get_secret_value()),
+        "is_trial": console.dev,
+    }
+
+
+@router.get("/messages.csv")
+async def messages_csv(request: Request, console: TheConsole, _: CanLook, box: Box = "new") -> Response:
+    recordings = (await console.opened_store()).recordings
+    pages = recording_pages(recordings, _BOXES[box], milliseconds(datetime.now(UTC)))
+    zone = zone_of((await console.read_project()).project)
+    reply = await csv_response(RecordingDocument, pages, zone, "messages.csv")
+    audit(request, "messages downloaded", box=box)
+    return reply
+
+
+@router.get("/messages/count")
+async def count(console: TheConsole, _: CanLook) -> Response:
+    """Return "" if the number of new messages is unknown."""
+    try:
+        counts = await (await console.opened_store()).recordings.count()
+    except StoreError:
+        return Response(status_code=204)
+    return HTMLResponse(f'<span class="badge count">{counts.new}</span>' if counts.new else "")
+
+
+@router.get("/messages/{id_}/audio")
+async def audio(
+    request: Request, console: TheConsole, id_: MessageId, session: CanLook, use: Use = "heard"
+) -> Response:
+    """Send the audio of a message, or a part of it, and mark the message as heard."""
+    recordings = (await console.opened_store()).recordings
+    files = console.recording_files
+    row = await recordings.get(id_)
+    if row is None or row.state != "kept" or files is None:
+        raise HTTPException(404, "This message has no audio.")
+    try:
+        file = await in_thread(files.open, id_)
+        size = await in_thread(size_of, file)
+    except FileNotFoundError as error:
+        raise HTTPException(
+            410, "The audio of this message is lost on the server; Vonage may still have it."
+        ) from error
+    except OSError as error:
+        raise HTTPException(503, f"This message cannot be played now: {error}.") from error
+    if row.heard_at is None:
+        await recordings.mark_heard(id_, milliseconds(datetime.now(UTC)), session.by)
+    part = request.headers.get("range", "bytes=0-")[:100]
+    where: dict[str, Any] = {} if part.startswith("bytes=0-") else {"part": part}  # the player continues or skips
+    audit(request, f"message {use}", message=id_, **where)
+    disposition = f"{'attachment' if use == 'downloaded' else 'inline'}; filename={row.file_name}"
+    headers = {"content-disposition": disposition, "cache-control": "private, no-store"}
+    return audio_response(file, size, request.headers.get("range", ""), row.content_type, headers)
+
+
+@router.post("/messages/{id_}/{action}")
+async def change(request: Request, console: TheConsole, id_: MessageId, action: Action, session: CanChange) -> Response:
+    """Mark a message as done, delete it (which can be undone for a day), or undo that."""
+    recordings = (await console.opened_store()).recordings
+    now = milliseconds(datetime.now(UTC))
+    by = session.by
+    match action:
+        case "done" | "to-do":
+            is_there = await recordings.mark_done(id_, now if action == "done" else None, by)
+        case "delete" | "restore":
+            is_there = await recordings.mark_deleted(id_, now if action == "delete" else None, by)
+        case "fetch":
+            is_there = await _fetch_again(console, id_, now)
+    if not is_there:
+        raise HTTPException(404, "This message was deleted for good.")
+    audit(request, f"message: {action}", message=id_)
+    return Response(status_code=204, headers={"hx-trigger": "messages"})
+
+
+async def _fetch_again(console: Console, id_: str, now: int) -> bool:
+    """Return False if the message does not exist."""
+    recordings = (await console.opened_store()).recordings
+    files = console.recording_files
+    if not await recordings.retry(now, id_) and files is not None:
+        try:
+            if not await in_thread(has_file, files, id_):
+                await recordings.mark_lost(id_, now)
+        except OSError as error:
+            raise HTTPException(503, f"This message cannot be fetched now: {error}.") from error
+    row = await recordings.get(id_)
+    return row is not None and row.state != "deleted"

@@ -1,0 +1,126 @@
+"""Renders the pages: one Jinja2 environment, versioned URLs of static files, and the navigation."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Literal, TypeAlias
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.templating import Jinja2Templates
+
+from ncco_server.flow.report import as_sentence, counted
+from ncco_server.service.phone_numbers import dialable, readable
+from ncco_server.store import moment_of
+
+HERE: Final = Path(__file__).parent
+STATIC: Final = HERE / "static"
+NAVIGATION: Final = (
+    ("home", "Home"),
+    ("messages", "Messages"),
+    ("calls", "Calls"),
+    ("report", "Report"),
+    ("tables", "Tables"),
+    ("change", "Change"),
+    ("flows", "Flows"),
+    ("phone", "Phone"),
+    ("health", "Health"),
+)
+
+View: TypeAlias = Literal["owner", "developer"]
+"""The view of pages: for owners of the phone line, or with files, lines and webhooks for developers.
+
+It gives no permission: only the role of the session does.
+"""
+VIEWS: Final[tuple[View, ...]] = ("owner", "developer")
+_CODE: Final = re.compile("`([^`]+)`")
+
+
+@cache
+def static_version() -> str:
+    """Hash all static files. The hash is a folder in their URLs, so that modules import their own version."""
+    files = sorted(path for path in STATIC.rglob("*") if path.is_file())
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
+
+
+def _asset(path: str) -> str:
+    return f"/static/{static_version()}/{path}"
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _with_code(text: str) -> Markup:
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - it is escaped
+
+
+def _time(at: datetime | int, form: Literal["data-short", "data-time", ""] = "data-short") -> Markup:
+    """Show a point in time (or milliseconds since 1970), which the browser converts to its own time zone."""
+    moment = moment_of(at) if isinstance(at, int) else at
+    iso = moment.isoformat(timespec="seconds")
+    return Markup('<time datetime="{0}" {1}>{0}</time>').format(iso, form)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.globals |= {
+        "number": readable,
+        "dialable": dialable,
+        "time": _time,
+        "asset": _asset,
+        "navigation": NAVIGATION,
+    }
+    environment.filters |= {
+        "as_json": _as_json, "as_sentence": as_sentence, "counted": counted, "with_code": _with_code,
+    }  # fmt: skip
+    return environment
+
+
+def view_cookie(request: Request) -> str:
+    """Include the port in the name, because browsers send cookies to all ports."""
+    return f"ncco-view-{request.url.port or request.url.scheme}"
+
+
+def view_of(request: Request) -> View:
+    """Return the default if no view was chosen in this browser."""
+    usual: View = "developer" if request.app.state.console.dev else "owner"
+    chosen = request.cookies.get(view_cookie(request))
+    return next((view for view in VIEWS if view == chosen), usual)
+
+
+_TEMPLATES: Final = Jinja2Templates(
+    env=_environment(), context_processors=[lambda request: {"view": view_of(request), "views": VIEWS}]
+)
+
+
+def render(request: Request, template: str, status: int = 200, /, **values: Any) -> Response:
+    """Render a page or a fragment from `app/studio/ncco_studio/console/templates/`. All values are escaped."""
+    return _TEMPLATES.TemplateResponse(request, template, values, status_code=status)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a person wants a page; scripts want JSON."""
+    return "text/html" in request.headers.get("accept", "") and "hx-request" not in request.headers
+
+
+def refused(
+    request: Request, status: int, problem: str, cure: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    if wants_page(request):
+        response = render(request, "error.html", status, problem=as_sentence(problem), cure=cure)
+    else:
+        response = JSONResponse({"detail": as_sentence(problem), "fix": cure}, status)
+    response.headers.update(headers or {})
+    return response

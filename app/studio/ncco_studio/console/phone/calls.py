@@ -1,0 +1,141 @@
+"""The people who use the phone. Each has a subprocess that plays their calls.
+
+A call that computes for long delays nobody else, and can be killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+from fastapi import HTTPException, Request
+
+from ncco_server.service.jobs import JobListener, every
+from ncco_studio.console.audit import audit
+from ncco_studio.console.phone.player import NO_CALL
+from ncco_studio.console.sessions import ConsoleSession
+from ncco_studio.editor.worker import Reason, Worker, WorkNotDone
+
+IDLE_S: Final = 600.0
+"""Real seconds without a request until a person's calls are ended."""
+MOST_PEOPLE: Final = 3
+"""If another person calls, the calls of the one who was idle longest are ended."""
+MOST_S: Final = 15.0
+"""Processor seconds per request; a call is stopped earlier if possible (`LONGEST_ACT_S`)."""
+LOOKS_S: Final = 2.0
+"""Between checks whether the waiting page is still open. Shorter work always runs to the end."""
+_LOST: Final[Mapping[Reason, tuple[int, str]]] = {
+    "time": (422, "this call took too long, so it was ended; call again"),
+    "memory": (422, "this call took too much memory, so it was ended; call again"),
+    "busy": (503, "this machine is too busy at the moment; try again, or call again"),
+}
+_ENDED: Final = (503, "something outside the console ended this call; call again")
+
+T = TypeVar("T")
+
+
+class Person:
+    """A user of the phone.
+
+    Attributes:
+        asking: number of requests in progress.
+        kept: number of messages that were kept, by call ID.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.used_at = time.monotonic()
+        self.asking = 0
+        self.kept = Counter[str]()
+
+    @property
+    def order(self) -> tuple[bool, float]:
+        """The calls of the person with the smallest key end first."""
+        return self.asking > 0, self.used_at
+
+
+class PhoneCalls:
+    """The current users of the phone.
+
+    Args:
+        play: see `Services`.
+        env: the environment of the subprocesses of people who may use real services; the others have none.
+
+    Attributes:
+        make_worker: creates the subprocess for a session.
+    """
+
+    def __init__(
+        self, play: Callable[..., dict[str, Any]] | None, env: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self.make_worker: Callable[[ConsoleSession], Worker] = lambda session: Worker(
+            seconds=MOST_S, env=env if session.role == "change" else {}
+        )
+        self._play = play
+        self._people: dict[str, Person] = {}
+        self._ending: asyncio.Task[None] | None = None
+
+    async def person(self, session: ConsoleSession) -> Person:
+        """The person of this session; somebody else's calls end if there are too many people."""
+        while session.id not in self._people and len(self._people) >= MOST_PEOPLE:
+            ended = min(self._people, key=lambda id_: self._people[id_].order)
+            await self._people.pop(ended).worker.close()
+        if session.id not in self._people:
+            self._people[session.id] = Person(self.make_worker(session))
+        if self._ending is None:
+            self._ending = asyncio.create_task(every(IDLE_S / 10, self._end_idle, "end-idle-calls", JobListener()))
+        return self._people[session.id]
+
+    async def ask(self, request: Request, session: ConsoleSession, method: str, **values: Any) -> dict[str, Any]:
+        """Run a method of `PhonePlayer` in the subprocess; stop it if the page is closed. Raises HTTPException."""
+        if self._play is None:
+            raise HTTPException(503, "this console cannot place calls")
+        if "id_" in values and session.id not in self._people:
+            raise HTTPException(404, NO_CALL)
+        person = await self.person(session)
+        person.asking += 1
+        try:
+            asked = person.worker.run(self._play, {"method": method, "values": values})
+            shown: dict[str, Any] = await _while_open(request, asked)
+        except WorkNotDone as error:
+            audit(request, "calls ended", is_refused=True, why=error.reason)
+            raise HTTPException(*_LOST.get(error.reason, _ENDED)) from error
+        finally:
+            person.asking -= 1
+            person.used_at = time.monotonic()
+        if "not_played" in shown:
+            raise HTTPException(*shown["not_played"])
+        return shown
+
+    async def _end_idle(self) -> None:
+        now = time.monotonic()
+        for id_, person in list(self._people.items()):
+            if not person.asking and now - person.used_at > IDLE_S:
+                del self._people[id_]
+                await person.worker.close()
+
+    async def close(self) -> None:
+        if self._ending is not None:
+            self._ending.cancel()
+        for person in self._people.values():
+            await person.worker.close()
+
+
+async def _while_open(request: Request, work: Awaitable[T]) -> T:
+    """Await `work`; cancel it if the waiting page is closed."""
+    task = asyncio.ensure_future(work)
+    try:
+        while not (await asyncio.wait((task,), timeout=LOOKS_S))[0]:
+            if await request.is_disconnected():
+                raise HTTPException(503, "the page was closed")
+        return task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task

@@ -1,0 +1,336 @@
+"""The *Phone* page: call a flow or an NCCO in the browser, act as the caller, and see each decision."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from pydantic import BaseModel, Field, PlainValidator
+
+from ncco_server.errors import StoreError
+from ncco_server.flow.files import MAX_FILE_BYTES
+from ncco_server.ncco.statuses import STATUSES
+from ncco_studio.console.access import CanChange, CanLook
+from ncco_studio.console.audit import audit
+from ncco_studio.console.editor import ask, check_size
+from ncco_studio.console.pages import render
+from ncco_studio.console.phone.incoming import PREFIX, Choice, IncomingCalls
+from ncco_studio.console.phone.trial_messages import keep_message
+from ncco_studio.console.phone.world import World
+from ncco_studio.console.sessions import ConsoleSession
+from ncco_studio.console.state import TheConsole, console_of
+from ncco_studio.editor import language
+from ncco_studio.editor.project import CannotSave, ProjectFolder, ReadProject, digest_of
+from ncco_studio.editor.source import PASTED, PhoneText, Playable, dialled_in, read_source
+from ncco_studio.verify.played_call import FOR_PHONES
+from ncco_studio.verify.scenarios.answers import lookups_of
+from ncco_studio.verify.scenarios.fitting import env_names
+from ncco_studio.verify.scenarios.model import FROM
+from ncco_studio.verify.scenarios.script import NotAStep, step_of
+
+router = APIRouter()
+
+OUTCOMES: Final = {name: status.does for name, status in STATUSES.items()} | {"completed": STATUSES["answered"].does}
+"""What a person at the phone can choose for a called party; `completed` answers, and hangs up later."""
+KEYS: Final = (
+    ("1", ""), ("2", "ABC"), ("3", "DEF"), ("4", "GHI"), ("5", "JKL"), ("6", "MNO"),
+    ("7", "PQRS"), ("8", "TUV"), ("9", "WXYZ"), ("*", ""), ("0", "+"), ("#", ""),
+)  # fmt: skip
+MOST_CHARACTERS: Final = 2_000
+
+
+class CallRequest(PhoneText):
+    """A call to place.
+
+    Attributes:
+        flow, to, caller: the flow of the text (the first if none has this name, since the form may lag behind the
+            text), the called number ("" for the flow's), the caller; numbers in any notation.
+        made_at: when, in the time zone of the flow unless it names an offset; None: now.
+        is_live: really send lookups. Only for a saved text (`text` is None), and with the right to change.
+        env: variables that the flows read as `env.NAME`; empty or missing ones get a placeholder.
+        again: the id of the call to repeat; "" for none.
+    """
+
+    flow: str = Field("", max_length=200)
+    to: str = Field("", max_length=200)
+    caller: str = Field(FROM, max_length=200)
+    made_at: datetime | None = None
+    is_live: bool = False
+    world: World = World()
+    env: dict[str, Annotated[str, Field(max_length=2_000)]] = Field({}, max_length=100)
+    again: str = ""
+
+
+@router.get("/phone")
+async def phone(
+    request: Request,
+    console: TheConsole,
+    session: CanLook,
+    *,
+    file: str = "",
+    flow: str = "",
+    line: Annotated[int | None, Query(ge=1)] = None,
+) -> Response:
+    """Show a file: the given one, that of a given flow, or that of a flow that calls reach."""
+    read = await console.read_project()
+    flows = read.project.flows
+    preferred = sorted(
+        flows.values(), key=lambda each: (not each.default, not each.numbers, not each.is_startable, each.name)
+    )
+    known = [flows[flow].place.file] if flow in flows else [each.place.file for each in preferred]
+    shown = file if file in read.texts else next(iter([*known, *sorted(read.texts)]), PASTED[0])
+    playable = await asyncio.to_thread(read_source, console.project, PhoneText(file=shown))
+    return render(
+        request,
+        "phone.html",
+        **_opened(console.project, session, read, shown),
+        files=sorted(read.texts),
+        lines=[each for each in preferred if each.is_startable],
+        line=line,
+        keys=KEYS,
+        **_setup_values(playable, session),
+    )
+
+
+def _opened(folder: ProjectFolder, session: ConsoleSession, read: ReadProject, file: str) -> Mapping[str, str]:
+    """Return why the file cannot be saved, or ""; it is also "" in a session without the right to change.
+
+    A file outside the project is empty.
+    """
+    text = read.texts.get(file)
+    is_checked = text is not None and session.role == "change"
+    return {
+        "file": file,
+        "text": text or "",
+        "digest": digest_of(text or ""),
+        "blocked": folder.blocked(file) if is_checked else "",
+    }
+
+
+@router.get("/phone/text")
+async def text_of(console: TheConsole, session: CanLook, file: str) -> Mapping[str, str]:
+    read = await console.read_project()
+    if file not in read.texts:
+        raise HTTPException(404, f"{file} is not a file in this project")
+    return _opened(console.project, session, read, file)
+
+
+class SaveRequest(BaseModel):
+    """A text to save. `digest` is that of the text that was opened."""
+
+    file: str
+    text: str = Field(max_length=MAX_FILE_BYTES)
+    digest: str
+
+
+@router.post("/phone/save")
+async def save_text(
+    request: Request, console: TheConsole, session: CanChange, wanted: SaveRequest
+) -> Mapping[str, str]:
+    """Save a file of the project, even with errors. In that case, `problem` says which flows answer calls.
+
+    A text that takes too long to read is not saved.
+    """
+    folder = console.project
+    await check_size(request, session, wanted.file, wanted.text)
+    try:
+        await asyncio.to_thread(folder.save, wanted.file, wanted.text, wanted.digest, session.name)
+    except CannotSave as error:
+        audit(request, "file not saved", is_refused=True, file=wanted.file, problem=str(error))
+        raise HTTPException(409, f"{error}; {error.cure}") from error
+    audit(request, "file saved", file=wanted.file)
+    read = await asyncio.to_thread(folder.current)
+    return {"file": wanted.file, "digest": digest_of(wanted.text), "problem": read.unreleased(wanted.file)}
+
+
+@router.post("/phone/setup")
+async def setup(request: Request, session: CanLook, source: PhoneText) -> Response:
+    """Show the flows that can be called, the dialled addresses, the lookups and the issues of a text."""
+    playable = await _read(request, session, source)
+    return render(request, "phone_setup.html", **_setup_values(playable, session))
+
+
+@router.post("/phone/picture")
+async def picture(request: Request, session: CanLook, source: PhoneText) -> Response:
+    """Send the reason if there is no picture; nothing while the text has errors."""
+    drawn = await ask(request, session, language.picture, source=source.model_dump())
+    return Response(drawn, media_type="text/html")
+
+
+async def _read(request: Request, session: ConsoleSession, source: PhoneText) -> Playable:
+    """Let the subprocess first check whether a text that may be unsaved takes too long. Raises HTTPException."""
+    await _check_time(request, session, source)
+    return await asyncio.to_thread(read_source, console_of(request).project, source)
+
+
+async def _check_time(request: Request, session: ConsoleSession, source: PhoneText) -> None:
+    if source.text is not None:
+        await ask(request, session, language.read, source=PhoneText(file=source.file, text=source.text).model_dump())
+
+
+def _not_live(session: ConsoleSession, source: PhoneText) -> str:
+    if session.role != "change":
+        return "To use real services, log in with a password that allows changes."
+    if source.text is not None or source.file in PASTED:
+        return "Real services work only with a saved project file. Save this text first."
+    return ""
+
+
+def _setup_values(playable: Playable, session: ConsoleSession) -> dict[str, object]:
+    definitions = lookups_of(playable.project.flows.values()) if playable.project is not None else {}
+    return {
+        "playable": playable,
+        "notice": playable.notice,
+        "lookups": {name: definition for (_, name), definition in definitions.items()},
+        "dialled": dialled_in(playable.project) if playable.project is not None else [],
+        "outcomes": {each: OUTCOMES[each] for each in FOR_PHONES},
+        "env": env_names(each for flow in playable.startable for each in (flow, *flow.subs.values())),
+        "caller": FROM,
+        "not_live": _not_live(session, playable.source),
+    }
+
+
+@router.post("/phone/calls")
+async def place(request: Request, console: TheConsole, session: CanLook, wanted: CallRequest) -> Response:
+    """Place a call, or return the issues of a faulty text. With `again`, the inputs of another call are repeated."""
+    if wanted.is_live and (problem := _not_live(session, wanted)):
+        audit(request, "services not asked", is_refused=True, file=wanted.file)
+        raise HTTPException(403, problem)
+    await _check_time(request, session, wanted)
+    settings = console.settings
+    live = {"env": dict(settings.flow_env), "hosts": settings.private_hosts, "budget_ms": settings.lookup_budget_ms}
+    asked = {
+        "folder": console.project.as_values(),
+        "source": wanted.model_dump(include={"file", "text", "step"}),
+        "call": wanted.model_dump(mode="json", include={"flow", "to", "caller", "made_at"}),
+        "world": wanted.world.model_dump(),
+        "dial_allow": settings.dial_allow,
+        "env": {name: value for name, value in wanted.env.items() if value},
+        "live": live if wanted.is_live else None,
+        "again": wanted.again,
+    }
+    if wanted.is_live:
+        audit(request, "services asked", file=wanted.file)
+    return await _played(request, session, "place", **asked)
+
+
+async def _played(request: Request, session: ConsoleSession, method: str, **values: Any) -> Response:
+    """If the step was not possible, the reason is shown too."""
+    console = console_of(request)
+    if values.get("id_", "").startswith(PREFIX):
+        return await _incoming(request, session, values["id_"], values.get("step"))
+    call = await console.phone_calls.ask(request, session, method, **values)
+    if "not_called" in call:
+        return render(request, "phone_issues.html", notice=call["not_called"])
+    has_kept = False
+    if console.dev and (files := console.recording_files) is not None:
+        kept = (await console.phone_calls.person(session)).kept
+        with suppress(OSError, StoreError):  # the message of a trial call may be missing from the list
+            for message in call["messages"][kept[call["id"]] :]:
+                await keep_message(message, console.store, files)
+                kept[call["id"]] += 1
+        has_kept = kept[call["id"]] > 0
+    can_keep = call["can_be_kept"] and session.role == "change"
+    return _show(request, call, can_keep=can_keep, has_kept=has_kept)
+
+
+def _show(
+    request: Request, call: Mapping[str, Any], *, can_keep: bool = False, has_kept: bool = False, incoming: str = ""
+) -> Response:
+    """`incoming` is the uuid of a call that the server has placed."""
+    values = {"can_keep": can_keep, "has_kept": has_kept, "incoming": incoming}
+    return render(request, "phone_call.html", call=call, outcomes=OUTCOMES, **values)
+
+
+async def _incoming(request: Request, session: ConsoleSession, id_: str, step: Any) -> Response:
+    calls = _calls_of(request)
+    if step is not None and session.role != "change":
+        raise HTTPException(403, "To answer calls that the server places, log in with a password that allows changes.")
+    call = await (calls.show(id_) if step is None else calls.do(id_, step))
+    return _show(request, call, incoming=id_.removeprefix(PREFIX))
+
+
+def _calls_of(request: Request) -> IncomingCalls:
+    """Raise HTTPException."""
+    calls = console_of(request).incoming
+    if calls is None:
+        raise HTTPException(404, "calls that the server places do not ring here")
+    return calls
+
+
+@router.get("/phone/ringing")
+async def ringing(request: Request, _: CanLook) -> Response:
+    """Return the calls that are ringing, which every page shows."""
+    return render(request, "phone_ringing.html", ringing=_calls_of(request).ringing())
+
+
+@router.post("/phone/ringing/{uuid}/{choice}")
+async def choose(request: Request, _: CanChange, uuid: str, choice: Choice) -> Response:
+    """Answer a ringing call, which opens the phone, or do something else with it."""
+    calls = _calls_of(request)
+    await calls.choose(uuid, choice)
+    response = render(request, "phone_ringing.html", ringing=calls.ringing())
+    if choice in ("answer", "mailbox"):
+        response.headers["HX-Redirect"] = f"/phone?{urlencode({'call': f'{PREFIX}{uuid}'})}"
+    return response
+
+
+def _read_step(value: object) -> object:
+    if len(str(value)) > MOST_CHARACTERS:
+        raise ValueError(f"a step has at most {MOST_CHARACTERS} characters")
+    try:
+        step_of(value)
+    except NotAStep as error:
+        raise ValueError(str(error)) from error
+    return value
+
+
+class StepRequest(BaseModel):
+    """A step of the caller or a called party, as in a script, `at` a time in seconds since the answer; None for now."""
+
+    step: Annotated[Any, PlainValidator(_read_step)]
+    at: float | None = Field(None, ge=0, le=1e6)
+
+
+@router.post("/phone/calls/{id_}/steps")
+async def do_step(request: Request, session: CanLook, id_: str, wanted: StepRequest) -> Response:
+    """Press, speak, be silent, leave a message, hang up, or decide what the called party does."""
+    return await _played(request, session, "step", id_=id_, step=wanted.step, at=wanted.at)
+
+
+class AdvanceRequest(BaseModel):
+    """Continue to a second of the call; None for the next wait for the caller."""
+
+    at: float | None = Field(None, ge=0, le=1e6)
+
+
+@router.post("/phone/calls/{id_}/advance")
+async def advance(request: Request, session: CanLook, id_: str, wanted: AdvanceRequest) -> Response:
+    return await _played(request, session, "advance", id_=id_, at=wanted.at)
+
+
+@router.post("/phone/calls/{id_}/world")
+async def change_world(request: Request, session: CanLook, id_: str, world: World) -> Response:
+    """Change the called parties and the results of lookups from now on."""
+    return await _played(request, session, "world", id_=id_, world=world.model_dump())
+
+
+@router.get("/phone/calls/{id_}/turns/{number}")
+async def turn(request: Request, console: TheConsole, session: CanLook, id_: str, number: int) -> Response:
+    """Show the reasons for a turn, with its webhook and NCCO."""
+    base_url = console.settings.base_url
+    why = await console.phone_calls.ask(request, session, "turn", id_=id_, number=number, base_url=base_url)
+    return render(request, "phone_turn.html", why=why)
+
+
+@router.post("/phone/calls/{id_}/keep")
+async def keep(request: Request, console: TheConsole, session: CanChange, id_: str) -> Mapping[str, str]:
+    """Save the call in tests/scenarios/ for `ncco test`."""
+    kept = await console.phone_calls.ask(request, session, "keep", id_=id_, folder=console.project.as_values())
+    audit(request, "scenario kept", file=kept["path"])
+    return kept

@@ -1,0 +1,297 @@
+"""Plays the calls of one person, in a subprocess of that person.
+
+Arguments and results are plain values, which pass between the processes as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from typing import Any, Final, TypeAlias
+
+from ncco_server.errors import AppError
+from ncco_server.service.announced_recordings import about_call
+from ncco_server.service.lookup_sources import PythonModules
+from ncco_server.service.lookups import LookupClient
+from ncco_server.service.phone_numbers import read_called, read_caller
+from ncco_server.service.written_rows import name_of_caller
+from ncco_studio.console.phone.call import PhoneCall, PhoneServer
+from ncco_studio.console.phone.repetition import keep_recorded
+from ncco_studio.console.phone.transcript import bubbles_of, explain, hooks_of, marked
+from ncco_studio.console.phone.world import ChosenAnswers, World
+from ncco_studio.editor.project import project_in
+from ncco_studio.editor.source import PhoneText, Playable, read_source
+from ncco_studio.simulator.assumptions import Assumptions
+from ncco_studio.verify.kept_call import CannotKeep
+from ncco_studio.verify.played_call import CannotDo, FinishedStep, outcomes_of
+from ncco_studio.verify.scenarios.answers import lookups_of
+from ncco_studio.verify.scenarios.model import YEARS, ScenarioCall
+from ncco_studio.verify.scenarios.script import RecordStep, step_of
+from ncco_studio.verify.scenarios.stage import CannotPlace, MakeApp
+
+Json: TypeAlias = dict[str, Any]
+
+NO_CALL: Final = "this call no longer exists; call again"
+OWN_CALLS: Final = 3
+"""Another call of a person ends the oldest."""
+MOST_PROBLEMS: Final = 5
+"""Problems of a call on the page."""
+
+
+class NotPlayed(AppError):
+    """A request of the page was refused with the reply's `status`."""
+
+    def __init__(self, status: int, problem: str) -> None:
+        super().__init__(problem)
+        self.status = status
+
+
+class PhonePlayer:
+    """The calls of one person, kept between requests.
+
+    Args:
+        assumes: returns what is assumed about the platform, for each call; raises SettingsError.
+    """
+
+    def __init__(self, make_app: MakeApp, assumes: Callable[[], Assumptions] = Assumptions) -> None:
+        self._make_app = make_app
+        self._assumes = assumes
+        self._runner = asyncio.Runner()
+        self._calls: dict[str, PhoneCall] = {}
+        self._client: LookupClient | None = None
+        self._methods: Mapping[str, Callable[..., Coroutine[Any, Any, Json]]] = {
+            "place": self._place,
+            "step": self._step,
+            "advance": self._advance,
+            "world": self._change_world,
+            "turn": self._explain,
+            "keep": self._keep,
+            "keep_recorded": self._keep_recorded,
+        }
+
+    def play(self, method: str, values: Mapping[str, Any]) -> Json:
+        """Call one of these methods; return the page's new state, or `not_played` with the status and the reason."""
+        try:
+            return self._runner.run(self._methods[method](**values))
+        except NotPlayed as refusal:
+            return {"not_played": [refusal.status, str(refusal)]}
+
+    def close(self) -> None:
+        for call in self._calls.values():
+            self._runner.run(call.close())
+        if self._client is not None:
+            self._runner.run(self._client.close())
+        self._runner.close()
+
+    def _call(self, id_: str) -> PhoneCall:
+        if id_ not in self._calls:
+            raise NotPlayed(404, NO_CALL)
+        return self._calls[id_]
+
+    async def _place(
+        self,
+        *,
+        folder: Json,
+        source: Json,
+        call: Json,
+        world: Json,
+        dial_allow: Sequence[str],
+        env: Mapping[str, str],
+        live: Json | None,
+        again: str,
+    ) -> Json:
+        """Place a call; for a text in which no call can start, returns its notice (`not_called`).
+
+        Args:
+            folder: the project's folder, as in `ncco_studio.editor.language`.
+            source: a `PhoneText`.
+            call: `flow`, `to`, `caller` and `made_at`.
+            world: a `World`.
+            dial_allow: prefixes of computed numbers that may be dialled.
+            env: variables of the flows; not used if `live` is given.
+            live: `env`, `hosts` and `budget_ms`, to really send lookups; None to send none.
+            again: the id of the call to repeat; "" for none.
+        """
+        former = self._calls.get(again)
+        made_at = datetime.fromisoformat(call["made_at"]) if call["made_at"] else None
+        if former is not None:
+            source["step"] = former.playable.source.step
+            made_at = made_at or former.made_at
+        project = project_in(folder)
+        playable = read_source(project, PhoneText(**source))
+        if not playable.is_ready:
+            return {"not_called": plain(playable.notice)}
+        client = self._client_of(folder, live) if live is not None else None
+        own = live["env"] if live is not None else env
+        server = PhoneServer(self._make_app, project.flows, tuple(dial_allow), own, self._assumes)
+        definitions = lookups_of(playable.project.flows.values()) if playable.project is not None else {}
+        answers = ChosenAnswers(definitions, World(**world), client)
+        called = _called(playable, call, made_at or datetime.now(UTC))
+        try:
+            placed = await server.place(playable, called, answers)
+        except CannotPlace as error:
+            raise NotPlayed(422, f"{error}; {error.cure}") from error
+        except AppError as error:
+            raise NotPlayed(422, f"the call cannot be placed: {error}") from error
+        await self._add(placed)
+        steps: Sequence[FinishedStep] = ()
+        if former is not None:
+            placed.former = bubbles_of(former)
+            steps = tuple(former.finished_steps)
+
+        async def begin() -> None:
+            await placed.play(0)
+            await placed.repeat(steps)
+
+        return await _played(placed, begin)
+
+    def _client_of(self, folder: Json, live: Json) -> LookupClient:
+        if self._client is None:
+            project = project_in(folder)
+            modules = PythonModules(project.modules, project.flows, (project.flows, project.templates))
+            self._client = LookupClient(live["budget_ms"], live["hosts"], modules)
+        return self._client
+
+    async def _add(self, call: PhoneCall) -> None:
+        self._calls[call.id] = call
+        for id_ in list(self._calls)[:-OWN_CALLS]:
+            await self._calls.pop(id_).close()
+
+    async def _step(self, *, id_: str, step: Any, at: float | None) -> Json:
+        call = self._call(id_)
+        return await _played(call, partial(call.do, step_of(step), at))
+
+    async def _advance(self, *, id_: str, at: float | None) -> Json:
+        """Let time pass, up to a second of the call; None for the next wait for the caller."""
+        call = self._call(id_)
+        return await _played(call, partial(call.play, at))
+
+    async def _change_world(self, *, id_: str, world: Json) -> Json:
+        call = self._call(id_)
+        return await _played(call, partial(call.change, World(**world)))
+
+    async def _explain(self, *, id_: str, number: int, base_url: str) -> Json:
+        call = self._call(id_)
+        try:
+            why: Json = plain(explain(call, number, base_url))
+        except IndexError:
+            raise NotPlayed(404, f"this call does not have a turn {number}") from None
+        return why
+
+    async def _keep(self, *, id_: str, folder: Json) -> Json:
+        call = self._call(id_)
+        if not call.playable.is_saved(project_in(folder)):
+            cure = "save it in a project file, or replay the call with the saved version"
+            raise NotPlayed(409, f"this call was made with text that is not saved; {cure}")
+        try:
+            kept: Json = plain(call.keep())
+        except CannotKeep as error:
+            raise NotPlayed(409, f"{error}; {error.cure}") from error
+        return kept
+
+    async def _keep_recorded(self, *, recorded: Json, folder: Json, dial_allow: Sequence[str]) -> Json:
+        project = project_in(folder)
+        server = PhoneServer(self._make_app, project.flows, tuple(dial_allow), {}, self._assumes)
+        try:
+            kept: Json = plain(await keep_recorded(recorded, project, server))
+        except AppError as error:
+            raise NotPlayed(422, f"{error}; {error.cure}" if error.cure else str(error)) from error
+        return kept
+
+
+def _called(playable: Playable, call: Json, made_at: datetime) -> ScenarioCall:
+    """Read numbers in any notation. Raises NotPlayed."""
+    if made_at.year not in YEARS:
+        raise NotPlayed(422, f"enter a year from {YEARS[0]} to {YEARS[-1]}")
+    zone = playable.zone
+    made_at = made_at.astimezone(zone) if made_at.tzinfo else made_at.replace(tzinfo=zone)
+    names = [each.name for each in playable.startable]
+    flow = "" if call["to"] or not names else call["flow"] if call["flow"] in names else names[0]
+    line = next((number for each in playable.startable for number in each.numbers), "")
+    to = _read(read_called, call["to"], line)
+    return ScenarioCall(to=to, from_=_read(read_caller, call["caller"], to or line), made_at=made_at, flow=flow)
+
+
+def _read(read: Callable[[str, str], str], number: str, line: str) -> str:
+    try:
+        return read(number.strip(), line)
+    except ValueError as error:
+        raise NotPlayed(422, f"{number}: {error}") from error
+
+
+async def _played(call: PhoneCall, playing: Callable[[], Awaitable[None]]) -> Json:
+    """Show the reason if the step was not possible."""
+    refused = ""
+    try:
+        await call.guarded(playing)
+    except CannotDo as error:
+        refused = str(error)
+    return _shown(call, refused)
+
+
+def _shown(call: PhoneCall, refused: str) -> Json:
+    decided = call.decided
+    dialled = call.moment.waited if call.moment.kind == "dial" else None
+    zone = f" in {call.made_at.tzinfo}" if call.playable.project is not None else ""
+    return {
+        "id": call.id,
+        "at": call.leg.at,
+        "next_at": call.next_at,
+        "moment": call.moment.kind,
+        "listens": call.listens,
+        "takes_keys": call.leg.open is not None,
+        "line": call.line,
+        "is_over": call.leg.is_over,
+        "is_live": call.is_live,
+        "made_at": f"{call.made_at:%A} {call.made_at.day} {call.made_at:%B %Y, %H:%M}{zone}",
+        "position": plain(call.position),
+        "accepted_input": plain(call.accepted_input()),
+        "bubbles": plain(marked(bubbles_of(call), call.former)),
+        "stopped": call.stopped,
+        "ended": call.result.ended,
+        "problems": call.problems[:MOST_PROBLEMS],
+        "has_only_silence": call.has_only_silence,
+        "decided": None if decided is None else {"to": decided.to, "outcome": decided.outcome},
+        "outcomes": () if dialled is None else outcomes_of(dialled),
+        "hooks": list(hooks_of(call)),
+        "refused": refused,
+        "can_be_kept": call.playable.can_be_kept,
+        "not_kept": call.blocked() if call.playable.can_be_kept else "",
+        "messages": list(_messages_of(call)),
+    }
+
+
+def _messages_of(call: PhoneCall) -> Iterator[Json]:
+    """Yield each recording with its seconds of speech."""
+    left = sum(isinstance(entry.step, RecordStep) for entry in call.history)
+    reported = (delivery for delivery in call.leg.log if delivery.kind == "record" and delivery.attempts)
+    session = call.session
+    if not left or session is None or call.playable.project is None:
+        return
+    name = session.at or session.flow
+    flow = call.playable.project.flows.get(name)
+    for delivery in islice(reported, left):
+        began, ended = (datetime.fromisoformat(delivery.fields[time]) for time in ("start_time", "end_time"))
+        yield {
+            "flow": name,
+            "about": about_call(flow, session) if flow is not None else "",
+            "caller_name": name_of_caller(flow, session) if flow is not None else "",
+            "from_number": session.call.caller,
+            "to_number": session.call.to,
+            "seconds": (ended - began).total_seconds(),
+        }
+
+
+def plain(value: Any) -> Any:
+    """Convert to JSON types; dataclasses and named tuples become maps."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return {name: plain(each) for name, each in zip(value._fields, value, strict=True)}
+    if isinstance(value, Mapping):
+        return {name: plain(each) for name, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,80 @@
+"""The world around a phone call: how called parties behave, and what lookups return."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Final
+
+from pydantic import BaseModel, Field
+
+from ncco_server.engine import Lookup, LookupAnswer
+from ncco_server.service.lookups import LookupClient, lookups_of_turn
+from ncco_studio.simulator.parties import PartyOutcome
+from ncco_studio.verify.handlers.exploring import FunctionDefinition
+from ncco_studio.verify.scenarios.answers import Definitions, LookupAnswers, no_answer
+
+ANYBODY: Final = "*"
+"""The key that stands for all parties without an entry."""
+MOST_ASKED: Final = 100
+"""Lookups that a call really makes. A skipped hold makes one every few seconds of the call."""
+
+
+class GivenAnswer(BaseModel, extra="forbid"):
+    """A lookup's answer, as in a scenario's `given`; fields missing from `value` come from the default.
+
+    Attributes:
+        value: the answer of a lookup, or the result of a handler's function: any JSON.
+        error: a status or a reason.
+    """
+
+    value: Any = None
+    timeout: bool = False
+    error: str = ""
+
+
+class World(BaseModel, extra="forbid"):
+    """The outside world of a call.
+
+    Attributes:
+        parties: the behaviour by called address; `*` for all others. Without an entry, the person decides when the
+            address is dialled.
+        given: the answers by lookup; a lookup without an entry returns its default.
+    """
+
+    parties: dict[str, PartyOutcome] = Field({}, max_length=200)
+    given: dict[str, GivenAnswer] = Field({}, max_length=200)
+
+
+class ChosenAnswers(LookupAnswers):
+    """Answers the lookups of a call with the person's choices; without a client, none are sent.
+
+    The `world` may be replaced during the call. The client sends at most `MOST_ASKED` lookups.
+    """
+
+    def __init__(self, definitions: Definitions, world: World, client: LookupClient | None = None) -> None:
+        look_ups = partial(lookups_of_turn, self._ask, client.budget_ms) if client is not None else None
+        super().__init__(definitions, look_ups)
+        self.world = world
+        self.client = client
+
+    def outcome_of(self, address: str) -> PartyOutcome | None:
+        """Return None if the person decides when the address is dialled."""
+        return self.world.parties.get(address, self.world.parties.get(ANYBODY))
+
+    async def chosen(self, lookup: Lookup) -> LookupAnswer | None:
+        given = self.world.given.get(lookup.name) if self.client is None else None
+        if given is None:
+            return None
+        definition = self.definition(lookup)
+        if given.error or given.timeout or (given.value is None and definition.returns.fields):
+            return no_answer(given.error, definition.timeout_ms)
+        if isinstance(definition, FunctionDefinition) and (problem := definition.misfit(given.value)):
+            return LookupAnswer(None, f"the result does not fit the return type: {problem}")
+        if not isinstance(given.value, dict):
+            return LookupAnswer(given.value)
+        return LookupAnswer({**definition.default, **given.value})
+
+    async def _ask(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
+        if self.client is None or len(self.answered) >= MOST_ASKED:
+            return LookupAnswer(None, f"not made: a call on the phone makes at most {MOST_ASKED} lookups")
+        return await self.client.answer(lookup, left_ms)

@@ -1,0 +1,255 @@
+"""The *Report* page: charts and a table of calls."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from math import ceil
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, BeforeValidator
+
+from ncco_server.desk.call_report import DAYS, CallReport, Period, count_calls, read_period, zone_of
+from ncco_server.desk.recorded_calls import duration_text
+from ncco_server.flow.report import counted
+from ncco_server.flow.zones import find_zone
+from ncco_server.results import RESULTS
+from ncco_server.store import milliseconds
+from ncco_studio.console.access import CanLook
+from ncco_studio.console.pages import render
+from ncco_studio.console.state import Console, TheConsole
+
+router = APIRouter()
+
+COLUMNS: Final = {
+    "calls": "Calls",
+    "person": "Answered by a person",
+    "message": "Left a message",
+    "own": "Own results",
+    "served": "Served by the menu",
+    "missed": "Missed",
+    "minutes": "Minutes",
+    "person_median_s": "Median wait",
+    "person_p90_s": "90% wait less than",
+}
+
+BARS: Final = {
+    "person": "answered by a person",
+    "message": "left a message",
+    "own": "a result of the flow's own",
+    "served": "served by the menu",
+    "missed": "missed",
+    "other": "in progress or not known",
+}
+"""The parts of a bar, from the bottom."""
+
+PERIODS: Final = {"7": "7 days", "28": "4 weeks", "91": "3 months"}
+"""In days; each period ends today."""
+MOST_BARS: Final = 31
+"""In longer periods, a bar covers several days."""
+WIDTH, HEIGHT = 100.0, 40.0
+"""The size of a chart in its own units: the width of all bars, and the height of the highest one."""
+
+Day: TypeAlias = Annotated[date | None, BeforeValidator(lambda text: text or None)]
+"""None for an empty field."""
+
+
+class PeriodQuery(BaseModel):
+    """Days from `first` to `last`, inclusive, as in a URL."""
+
+    first: Annotated[Day, Query(alias="from")] = None
+    last: Annotated[Day, Query(alias="to")] = None
+
+    def period(self, zone: tzinfo, now: datetime) -> Period:
+        """Raises HTTPException."""
+        return requested_period(self.first, self.last, zone, now)
+
+
+def requested_period(first: date | None, last: date | None, zone: tzinfo, now: datetime) -> Period:
+    """See `read_period`. Raises HTTPException."""
+    try:
+        return read_period(first, last, zone, now)
+    except ValueError as error:
+        raise HTTPException(422, f"The calls in this period cannot be counted: {error}.") from error
+
+
+class ReportQuery(PeriodQuery):
+    """The filters of a report, as in its URL."""
+
+    days: Literal["", "7", "28", "91"] = ""
+    """A period that ends today. It takes precedence over the dates."""
+    flow: Annotated[str, Query(max_length=100)] = ""
+    timezone: Annotated[str, Query(max_length=100)] = ""
+
+
+Filters: TypeAlias = Annotated[ReportQuery, Query()]
+
+
+async def _period(console: Console, filters: ReportQuery) -> Period:
+    """Raises HTTPException."""
+    project = (await console.read_project()).project
+    zone = find_zone(filters.timezone) if filters.timezone else zone_of(project, filters.flow)
+    if zone is None:
+        raise HTTPException(422, f"{filters.timezone} is not a time zone; enter one such as Europe/London.")
+    now = datetime.now(UTC)
+    if filters.days:
+        last = now.astimezone(zone).date()
+        return Period(last - timedelta(int(filters.days) - 1), last + timedelta(1), zone)
+    return filters.period(zone, now)
+
+
+async def count_period(console: Console, period: Period, flow: str = "") -> CallReport:
+    """Raises StoreError."""
+    now_ms = milliseconds(datetime.now(UTC))
+    async with console.records() as records:
+        return await count_calls(records, period, now_ms, flow)
+
+
+class Segment(NamedTuple):
+    """A part of a bar: the result that it counts, and its position."""
+
+    kind: str
+    y: float
+    height: float
+
+
+class Bar(NamedTuple):
+    """A bar of a chart: its text, its position, and its parts from the bottom. `label` is the text below it."""
+
+    title: str
+    label: str
+    x: float
+    width: float
+    parts: list[Segment]
+
+
+class Chart(NamedTuple):
+    """The bars of a chart, and the number of calls of the highest one."""
+
+    bars: list[Bar]
+    most: int
+
+
+def day_bars(report: CallReport) -> Chart:
+    period = report.period
+    each = ceil((period.end - period.first).days / MOST_BARS)
+    firsts = [period.first + timedelta(number) for number in range(0, (period.end - period.first).days, each)]
+    counts = [Counter[str]() for _ in firsts]
+    for day, count in report.days.items():
+        counts[(day - period.first).days // each].update(_parts(count))
+    labels = [f"{first:%a}" if len(firsts) <= DAYS else f"{first.day} {first:%b}" for first in firsts]
+    titles = [
+        f"{first:%A} {first.day} {first:%B}" if each == 1 else f"{each} days from {first.day} {first:%B}"
+        for first in firsts
+    ]
+    return _bars(counts, titles, labels)
+
+
+def _parts(count: Counter[str]) -> Counter[str]:
+    return Counter({**{kind: count[kind] for kind in BARS}, "other": count["open"] + count["lost"] + count["unknown"]})
+
+
+def hour_bars(report: CallReport) -> Chart:
+    """Begin and end with an hour that has calls."""
+    hours = range(min(report.hours), max(report.hours) + 1)
+    counts = [Counter({"calls": report.hours[hour]}) for hour in hours]
+    return _bars(counts, [f"{hour}:00 to {hour + 1}:00" for hour in hours], [str(hour) for hour in hours])
+
+
+def _bars(counts: Sequence[Counter[str]], titles: Sequence[str], labels: Sequence[str]) -> Chart:
+    most = max(count.total() for count in counts) or 1
+    step = WIDTH / len(counts)
+    every = ceil(len(counts) / 10)
+    bars = list[Bar]()
+    for number, count in enumerate(counts):
+        parts = list[Segment]()
+        y = HEIGHT
+        for kind in ("calls", *BARS):
+            if share := HEIGHT * count[kind] / most:
+                y -= share
+                parts.append(Segment(kind, round(y, 2), round(share, 2)))
+        said = ", ".join(f"{count[kind]} {BARS[kind]}" for kind in BARS if count[kind])
+        title = f"{titles[number]}: {counted(count.total(), 'call')}" + (f", {said}" if said else "")
+        label = labels[number] if number % every == 0 else ""
+        bars.append(Bar(title, label, round(step * (number + 0.14), 2), round(step * 0.72, 2), parts))
+    return Chart(bars, most)
+
+
+class Headline(NamedTuple):
+    """A number above the charts, and how it compares with the previous period."""
+
+    value: str
+    title: str
+    compared: str
+
+
+def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> list[Headline]:
+    than = "the week before" if days == DAYS else f"the {counted(days, 'day')} before"
+
+    def share(row: Mapping[str, Any], name: str) -> str:
+        return f"{100 * row[name] / row['calls']:.0f}%" if row["calls"] else "-"
+
+    def wait(row: Mapping[str, Any]) -> str:
+        return duration_text(row["person_median_s"]) if row["person_median_s"] is not None else "-"
+
+    return [
+        Headline(f"{now['calls']:,}", "calls" if now["calls"] != 1 else "call", f"{before['calls']:,} in {than}"),
+        Headline(share(now, "person"), "answered by a person", f"{share(before, 'person')} in {than}"),
+        Headline(share(now, "missed"), "missed", f"{share(before, 'missed')} in {than}"),
+        Headline(wait(now), "median wait until a person answers", f"{wait(before)} in {than}"),
+    ]
+
+
+@router.get("/report")
+async def report(request: Request, console: TheConsole, filters: Filters, _: CanLook) -> Response:
+    """Show the counts of a period, compared with the previous one: charts, and a table by flow and called number."""
+    period = await _period(console, filters)
+    values: dict[str, Any] = {"rows": []}
+    if not (is_memory := console.settings.has_memory_store):
+        found = await count_period(console, period, filters.flow)
+        values = {
+            "rows": found.rows,
+            "total": found.rows[0],
+        }
+        if found.hours:
+            length = period.end - period.first
+            end = max(period.first, date.min + timedelta(1))  # the calendar starts in the year 1
+            first = date.fromordinal(max(1, end.toordinal() - length.days))
+            before = await count_period(console, replace(period, first=first, end=end), filters.flow)
+            values |= {
+                "headlines": headlines(found.rows[0], before.rows[0], length.days),
+                "bars": day_bars(found),
+                "hours": hour_bars(found),
+            }
+    return render(
+        request,
+        "report.html",
+        period=period,
+        days=filters.days or ("7" if not (filters.first or filters.last) else ""),
+        periods=PERIODS,
+        flow=filters.flow,
+        flows=sorted((await console.read_project()).project.flows),
+        columns=COLUMNS,
+        parts=BARS,
+        meanings=RESULTS,
+        address=urlencode({**period.document, "flow": filters.flow}),
+        is_memory=is_memory,
+        **values,
+    )
+
+
+@router.get("/report.json")
+async def report_json(console: TheConsole, filters: Filters, _: CanLook) -> Response:
+    return JSONResponse((await count_period(console, await _period(console, filters), filters.flow)).document)
+
+
+@router.get("/report.csv")
+async def report_csv(console: TheConsole, filters: Filters, _: CanLook) -> Response:
+    counts = await count_period(console, await _period(console, filters), filters.flow)
+    headers = {"content-disposition": "attachment; filename=report.csv"}
+    return Response(counts.csv, media_type="text/csv; charset=utf-8", headers=headers)

@@ -1,0 +1,96 @@
+"""The console's state between requests, and its route parameter."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, TypeAlias
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from ncco_server.assembly import recording_files_of
+from ncco_server.service.recording_files import RecordingFiles
+from ncco_server.settings import Settings
+from ncco_server.settings.logins import Logins
+from ncco_server.settings.passwords import Passwords
+from ncco_server.store import Records, Store
+from ncco_studio.console.call_changes import CallChanges
+from ncco_studio.console.phone.calls import PhoneCalls
+from ncco_studio.console.phone.incoming import IncomingCalls
+from ncco_studio.console.result_cache import ResultCache
+from ncco_studio.console.server_reader import ServerReader
+from ncco_studio.console.services import Services
+from ncco_studio.console.sessions import Sessions
+from ncco_studio.editor.project import ProjectFolder, ReadProject
+from ncco_studio.editor.worker import Worker
+
+
+@dataclass
+class Console:
+    """The shared state of the console's routes, in `app.state.console`.
+
+    Attributes:
+        has_secure_cookies: whether browsers send its cookies only over TLS.
+        incoming: the calls that the server places in development; None if it places none with this console.
+        worker: answers the editor's and the phone's requests about texts.
+        prover: explores flows.
+    """
+
+    settings: Settings
+    services: Services
+    dev: bool
+    has_secure_cookies: bool
+    project: ProjectFolder
+    phone_calls: PhoneCalls
+    incoming: IncomingCalls | None
+    pictures: ResultCache
+    results: ResultCache
+    lists: ResultCache
+    server: ServerReader
+    store: Store
+    changes: CallChanges
+    logins: Logins
+    passwords: Passwords
+    sessions: Sessions
+    worker: Worker
+    prover: Worker
+
+    @cached_property
+    def recording_files(self) -> RecordingFiles | None:
+        """None if recordings are not kept. Raises SettingsError."""
+        return recording_files_of(self.settings)
+
+    async def read_project(self) -> ReadProject:
+        return await asyncio.to_thread(self.project.current)
+
+    async def opened_store(self) -> Store:
+        """Open the store on first use. Raises StoreError if that fails."""
+        await self.store.open()
+        return self.store
+
+    @asynccontextmanager
+    async def records(self) -> AsyncIterator[Records]:
+        """Raises StoreError if the store is unreadable."""
+        store = await self.opened_store()
+        async with store.records() as records:
+            yield records
+
+    async def close(self) -> None:
+        for part in (self.server, self.worker, self.prover, self.phone_calls, self.changes, self.store):
+            await part.close()
+
+
+def console_of(connection: HTTPConnection) -> Console:
+    console: Console = connection.app.state.console
+    return console
+
+
+async def _console(connection: HTTPConnection) -> Console:
+    return console_of(connection)
+
+
+TheConsole: TypeAlias = Annotated[Console, Depends(_console)]

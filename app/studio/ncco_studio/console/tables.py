@@ -1,0 +1,481 @@
+"""Tables: their rows in a searchable list, a form for one row, and CSV files in and out."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, NamedTuple, TypeAlias
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Form, HTTPException, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse
+from pydantic import BaseModel
+from starlette.datastructures import UploadFile
+
+from ncco_server.desk.call_report import zone_of
+from ncco_server.desk.table_files import changes_in, csv_of
+from ncco_server.errors import RowChanged
+from ncco_server.flow.language.tables import TableDefinition
+from ncco_server.flow.model import Project
+from ncco_server.flow.scope import Variable
+from ncco_server.service.phone_numbers import line_of, readable
+from ncco_server.service.tables import MOST_FAULTS, RefusedRows, RowFault, Table, TableRowDocument
+from ncco_server.store.table_rows import ABSENT
+from ncco_server.table_rows import RowChange, key_of
+from ncco_server.value_types import PointInTime, point_of
+from ncco_studio.console.access import CanChange, CanLook
+from ncco_studio.console.audit import audit
+from ncco_studio.console.change.fields import group_title
+from ncco_studio.console.download import streamed
+from ncco_studio.console.pages import render
+from ncco_studio.console.sessions import ConsoleSession
+from ncco_studio.console.state import Console, TheConsole, console_of
+
+router = APIRouter()
+
+PAGE: Final = 50
+LONG: Final = 80
+"""From this length, a text has a field of several lines; our choice."""
+BOOLS: Final = {"true": "yes", "false": "no"}
+BY_CALL: Final = "call "
+"""What `changed_by` begins with if a call has changed the row; its ID follows."""
+_CHANGED: Final = RowFault("", "", "somebody else has changed this row meanwhile", "Look at it, and repeat the change.")
+_EXISTS: Final = RowFault("", "", "there is a row with this key already", "Open it, and change it.")
+
+
+class RowSearch(BaseModel):
+    """Which rows to list, as in the URL's query."""
+
+    q: Annotated[str, Query(max_length=200)] = ""
+    """A text in a value, or a phone number."""
+    after: Annotated[str, Query(max_length=600)] = ""
+    """The name of the row after which the page starts."""
+
+
+Search: TypeAlias = Annotated[RowSearch, Query()]
+
+
+class OpenTable(NamedTuple):
+    """The table in the path. `zone` is that of the points in time in its forms."""
+
+    table: Table
+    project: Project
+    zone: ZoneInfo
+
+    @property
+    def definition(self) -> TableDefinition:
+        return self.table.definition
+
+    @property
+    def page(self) -> dict[str, Any]:
+        table = self.definition
+        return {
+            "table": table,
+            "title": group_title(table.name),
+            "about": ", ".join(_uses(self.project).get(table.name, ())),
+            "titles": {name: group_title(name) for name in (*table.key, *table.columns)},
+        }
+
+
+async def _open_table(console: TheConsole, name: Annotated[str, Path(alias="table")]) -> OpenTable:
+    project = (await console.read_project()).project
+    if name not in project.tables:
+        raise HTTPException(404, "there is no such table")
+    if console.settings.has_memory_store:
+        raise HTTPException(409, "this server only keeps rows in memory, so they cannot be shown here")
+    table = Table(await console.opened_store(), project.tables[name], line_of(project.flows.values()))
+    return OpenTable(table, project, zone_of(project))
+
+
+Opened: TypeAlias = Annotated[OpenTable, Depends(_open_table)]
+
+
+@router.get("/tables")
+async def list_tables(request: Request, console: TheConsole, _: CanLook) -> Response:
+    project = (await console.read_project()).project
+    uses = _uses(project)
+    tables = [
+        {"name": name, "title": group_title(name), "about": ", ".join(uses.get(name, ()))}
+        for name in sorted(project.tables)
+    ]
+    return render(request, "tables.html", tables=tables, is_memory=console.settings.has_memory_store)
+
+
+def _uses(project: Project) -> Mapping[str, Sequence[str]]:
+    """What the server itself uses tables for, by their names."""
+    found = defaultdict[str, list[str]](list)
+    for name in _refusing(project):
+        found[name].append("callers whose calls are not taken")
+    for name in _sparing(project):
+        found[name].append("numbers that are not called")
+    return found
+
+
+def _refusing(project: Project) -> list[str]:
+    return list(dict.fromkeys(refusal.table.name for refusal in project.refusals))
+
+
+def _sparing(project: Project) -> list[str]:
+    outbound = (flow.outbound for flow in project.flows.values())
+    return list(dict.fromkeys(table.name for each in outbound if each is not None for table in each.unless or ()))
+
+
+@router.get("/tables/{table}")
+async def list_rows(request: Request, opened: Opened, search: Search, session: CanLook) -> Response:
+    """Show some rows, in the order of their keys; only the rows for a request of the search form."""
+    page = await opened.table.page(datetime.now(UTC), after=search.after, limit=PAGE, text=search.q)
+    values = {name: text for name, text in (("q", search.q), ("after", page.after)) if text}
+    return render(
+        request,
+        "table_rows.html" if request.headers.get("hx-request") else "table.html",
+        search=search,
+        rows=[_shown(opened, row) for row in page.rows],
+        next=f"/tables/{opened.definition.name}?{urlencode(values)}" if page.after else "",
+        may_change=session.role == "change",
+        **opened.page,
+    )
+
+
+def _shown(opened: OpenTable, row: TableRowDocument) -> dict[str, Any]:
+    """A value that is not shown is None."""
+    table = opened.definition
+    columns = {name: _text(row.columns.get(name), column) for name, column in table.columns.items()}
+    return {
+        "key": {name: _text(value, table.key[name]) for name, value in row.key.items()},
+        "columns": {name: None if name in row.hidden else text for name, text in columns.items()},
+        "url": _url(table, row.key.values()),
+        **_about(row),
+    }
+
+
+def _about(row: TableRowDocument) -> dict[str, Any]:
+    by = row.changed_by
+    return {
+        "changed_at": row.changed_at,
+        "changed_by": by,
+        "call": by.removeprefix(BY_CALL) if by.startswith(BY_CALL) else "",
+        "version": row.version,
+        "expires_at": row.expires_at,
+    }
+
+
+def _text(value: object, column: Variable) -> str:
+    if isinstance(value, bool):
+        return BOOLS[str(value).lower()]
+    text = "" if value is None else str(value)
+    return readable(text) if column.type.name == "phone" else text
+
+
+def _url(table: TableDefinition, key: Any) -> str:
+    return f"/tables/{table.name}/row?{urlencode([('key', str(value)) for value in key])}"
+
+
+@router.get("/tables/{table}/rows.csv")
+async def rows_csv(request: Request, opened: Opened, _: CanLook) -> Response:
+    """Leave out sensitive columns."""
+    name = opened.definition.name
+    reply = await streamed(csv_of(opened.table, datetime.now(UTC)), "text/csv; charset=utf-8", f"{name}.csv")
+    audit(request, "table downloaded", table=name)
+    return reply
+
+
+@router.get("/tables/{table}/row")
+async def row_form(
+    request: Request, opened: Opened, session: CanLook, key: Annotated[tuple[str, ...], Query(max_length=4)] = ()
+) -> Response:
+    """Show the form of a row, or of a new one, whose key may be given."""
+    table = opened.definition
+    row = None
+    if key:
+        try:
+            row = await opened.table.get(opened.table.name_of(key), datetime.now(UTC))
+        except RefusedRows as error:
+            raise HTTPException(404, f"No row can have this key: {error}.") from error
+    typed = {f"key.{name}": value for name, value in zip(table.key, key, strict=False)}
+    typed |= _typed(opened, row) if row else {}
+    return _form(request, opened, session, SentRow(typed, {}, row))
+
+
+def _typed(opened: OpenTable, row: TableRowDocument) -> dict[str, str]:
+    columns = opened.definition.columns
+    texts = {f"column.{name}": _as_typed(value, columns[name], opened.zone) for name, value in row.columns.items()}
+    return {**{f"key.{name}": str(value) for name, value in row.key.items()}, **texts, "stamp": row.stamp}
+
+
+def _as_typed(value: object, column: Variable, zone: ZoneInfo) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    moment = point_of(value)
+    if isinstance(column.type, PointInTime) and isinstance(moment, datetime) and moment.tzinfo is not None:
+        return moment.astimezone(_zone(column.type, zone)).replace(tzinfo=None).isoformat()
+    return str(value)
+
+
+def _zone(type_: PointInTime, zone: ZoneInfo) -> ZoneInfo:
+    return ZoneInfo(type_.zone) if type_.zone else zone
+
+
+class SentRow(NamedTuple):
+    """A row's form as it was filled in: the fields, the key, and the row as it is now."""
+
+    typed: Mapping[str, str]
+    key: Mapping[str, str]
+    row: TableRowDocument | None
+
+
+class Field(NamedTuple):
+    """A field of a row's form: its name, and how it looks."""
+
+    name: str
+    column: str
+    is_key: bool
+    input_type: str
+    choices: Mapping[str, str]
+    hint: str
+    is_sensitive: bool = False
+    is_hidden: bool = False
+    is_long: bool = False
+    has_seconds: bool = False
+
+
+def _fields(opened: OpenTable, row: TableRowDocument | None, typed: Mapping[str, str]) -> list[Field]:
+    table = opened.definition
+    hidden = row.hidden if row else ()
+    found = []
+    for column in (*table.key.values(), *table.columns.values()):
+        is_key = column.name in table.key
+        name = f"{'key' if is_key else 'column'}.{column.name}"
+        type_ = column.type
+        text = typed.get(name, "")
+        hint = "" if type_.name in ("text", "words", "bool") else type_.described
+        if isinstance(type_, PointInTime):
+            hint = f"{hint} in {_zone(type_, opened.zone)}"
+        choices = BOOLS if type_.family == "bool" else {word: word for word in type_.words}
+        found.append(
+            Field(
+                name,
+                column.name,
+                is_key,
+                type_.input_type,
+                {} if column.sensitive else choices,
+                hint,
+                is_sensitive=column.sensitive,
+                is_hidden=column.name in hidden,
+                is_long=not is_key and type_.name == "text" and ("\n" in text or len(text) > LONG),
+                has_seconds=type_.is_timed,
+            )
+        )
+    return found
+
+
+def _form(
+    request: Request,
+    opened: OpenTable,
+    session: ConsoleSession,
+    sent: SentRow,
+    faults: Sequence[RowFault] = (),
+) -> Response:
+    shown = defaultdict(str, sent.typed)
+    for name, column in opened.definition.columns.items():
+        if column.sensitive:
+            shown.pop(f"column.{name}", None)
+    return render(
+        request,
+        "table_row.html",
+        422 if faults else 200,
+        row=_about(sent.row) if sent.row else None,
+        url=_url(opened.definition, [shown[f"key.{name}"] for name in opened.definition.key]),
+        fields=_fields(opened, sent.row, shown),
+        typed=shown,
+        faults={fault.column: fault for fault in faults},
+        may_edit=session.role == "change",
+        **opened.page,
+    )
+
+
+async def _sent(request: Request, opened: OpenTable, now: datetime) -> SentRow:
+    """Raises RefusedRows if the form changes a row, and no row can have its key."""
+    typed = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+    key = {name: typed.get(f"key.{name}", "").strip() for name in opened.definition.key}
+    row = await opened.table.get(opened.table.name_of([*key.values()]), now) if typed.get("stamp") else None
+    return SentRow(typed, key, row)
+
+
+@router.post("/tables/{table}/row")
+async def save_row(request: Request, opened: Opened, session: CanChange) -> Response:
+    """Add a row, or change the columns of one that differ from what its form showed."""
+    now = datetime.now(UTC)
+    sent = SentRow({}, {}, None)
+    try:
+        sent = await _sent(request, opened, now)
+        stamp = sent.typed.get("stamp", ABSENT)
+        if stamp and sent.row is None:
+            raise RowChanged(opened.definition.name)
+        change = opened.table.change({**sent.key, **_changed_columns(opened, sent)})
+        await opened.table.write([change], now, _by(session), {change.row: (stamp,)})
+    except RefusedRows as error:
+        return _form(request, opened, session, sent, error.faults)
+    except RowChanged:
+        return _form(request, opened, session, sent, [_CHANGED if sent.typed.get("stamp") else _EXISTS])
+    audit(request, "row saved", table=opened.definition.name)
+    return RedirectResponse(_url(opened.definition, key_of(change.row)), 303)
+
+
+def _changed_columns(opened: OpenTable, sent: SentRow) -> dict[str, Any]:
+    """Return the columns whose fields have been edited; None for one without a value."""
+    before = _typed(opened, sent.row) if sent.row else {}
+    found: dict[str, Any] = {}
+    for name, column in opened.definition.columns.items():
+        text = _lines(sent.typed.get(f"column.{name}", ""))
+        if text == _lines(before.get(f"column.{name}", "")):
+            if f"clear.{name}" in sent.typed:
+                found[name] = None
+            continue
+        is_local = isinstance(column.type, PointInTime) and not column.type.zone
+        moment = point_of(text) if is_local else None
+        if isinstance(moment, datetime) and moment.tzinfo is None:
+            text = moment.replace(tzinfo=opened.zone).isoformat()
+        found[name] = text or None
+    return found
+
+
+def _lines(text: str) -> str:
+    """Use the line breaks that forms send."""
+    return re.sub("\r\n?", "\n", text)
+
+
+def _by(session: ConsoleSession) -> str:
+    return session.name or "somebody in the console"
+
+
+@router.post("/tables/{table}/remove")
+async def remove_row(request: Request, opened: Opened, session: CanChange) -> Response:
+    """Remove a row, unless it has been changed since its form was shown."""
+    now = datetime.now(UTC)
+    sent = SentRow({}, {}, None)
+    try:
+        sent = await _sent(request, opened, now)
+        name = opened.table.name_of([*sent.key.values()])
+        stamps = {name: (ABSENT, sent.typed.get("stamp", ABSENT))}
+        await opened.table.write([RowChange(name, is_removal=True)], now, _by(session), stamps)
+    except RefusedRows as error:
+        return _form(request, opened, session, sent, error.faults)
+    except RowChanged:
+        return _form(request, opened, session, sent, [_CHANGED])
+    audit(request, "row removed", table=opened.definition.name)
+    return RedirectResponse(f"/tables/{opened.definition.name}", 303)
+
+
+@router.get("/tables/{table}/import")
+async def import_form(request: Request, opened: Opened, _: CanChange) -> Response:
+    return _import(request, opened)
+
+
+@router.post("/tables/{table}/import")
+async def import_rows(request: Request, opened: Opened, session: CanChange) -> Response:
+    """Write the rows of a CSV file, or show everything that is wrong in it."""
+    async with request.form() as form:
+        file = form.get("file")
+        content = await file.read() if isinstance(file, UploadFile) else b""
+    try:
+        changes = await run_in_threadpool(changes_in, opened.table, content.decode())
+    except UnicodeDecodeError:
+        fault = RowFault("", "", "the file is not in UTF-8", "Save it as CSV in UTF-8.")
+        return _import(request, opened, faults=[fault])
+    except RefusedRows as error:
+        return _import(request, opened, faults=error.faults)
+    await opened.table.write_many(changes, datetime.now(UTC), _by(session))
+    audit(request, "table imported", table=opened.definition.name, rows=len(changes))
+    return _import(request, opened, written=len(changes))
+
+
+def _import(
+    request: Request, opened: OpenTable, *, faults: Sequence[RowFault] = (), written: int | None = None
+) -> Response:
+    table = opened.definition
+    return render(
+        request,
+        "table_import.html",
+        422 if faults else 200,
+        faults=faults[:MOST_FAULTS],
+        most_faults=MOST_FAULTS,
+        written=written,
+        columns=[*table.key, *table.columns],
+        **opened.page,
+    )
+
+
+class TableOffer(NamedTuple):
+    """How a table of numbers is offered beside a call."""
+
+    add: str
+    is_in: str
+    remove: str
+
+
+BLOCK: Final = TableOffer("Block this caller", "blocked", "Unblock")
+SPARE: Final = TableOffer("Never call again", "is not called", "May be called again")
+
+
+async def tables_of_number(console: Console, project: Project, number: str) -> list[dict[str, Any]]:
+    """Return the tables that are found by a phone number, for the page of a call. Raises StoreError."""
+    if console.settings.has_memory_store:
+        return []
+    refusing, sparing = _refusing(project), _sparing(project)
+    words = {**dict.fromkeys(sparing, SPARE), **dict.fromkeys(refusing, BLOCK)}
+    by_number = [name for name in sorted(project.tables) if name not in words and _is_of_numbers(project, name)]
+    store = await console.opened_store()
+    now = datetime.now(UTC)
+    found = []
+    for name in (*words, *by_number):
+        table = Table(store, project.tables[name])
+        try:
+            row = await table.get(table.name_of([number]), now)
+        except RefusedRows:  # not a phone number, such as the name of a user
+            return []
+        add, is_in, remove = words.get(name, ("", "", ""))
+        found.append(
+            {
+                "table": name,
+                "number": number,
+                "title": group_title(name),
+                "word": add,
+                "is_in_word": is_in,
+                "undo": remove,
+                "is_in": row is not None,
+                "url": _url(table.definition, [number]),
+            }
+        )
+    return found
+
+
+def _is_of_numbers(project: Project, name: str) -> bool:
+    return [each.type.name for each in project.tables[name].key.values()] == ["phone"]
+
+
+@router.post("/tables/{table}/number")
+async def change_number(
+    request: Request,
+    opened: Opened,
+    session: CanChange,
+    number: Annotated[str, Form(max_length=40)],
+    wanted: Annotated[str, Form(max_length=3)] = "",
+) -> Response:
+    """Add a number to a table, or remove it; the reply is what a call's page shows of all tables."""
+    table = opened.definition
+    if not _is_of_numbers(opened.project, table.name):
+        raise HTTPException(404, "this table is not found by a phone number")
+    try:
+        change = opened.table.change({next(iter(table.key)): number})
+    except RefusedRows as error:
+        raise HTTPException(422, f"{error}. {error.cure}") from error
+    if not wanted:
+        change = RowChange(change.row, is_removal=True)
+    await opened.table.write([change], datetime.now(UTC), _by(session))
+    audit(request, "row saved" if wanted else "row removed", table=table.name)
+    tables = await tables_of_number(console_of(request), opened.project, number)
+    return render(request, "number_tables.html", tables=tables, may_change=True)

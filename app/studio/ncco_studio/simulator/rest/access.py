@@ -1,0 +1,93 @@
+"""Limits who may call the API, how often, and with how much data. Source: Outbound REST, Auth and errors."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+from typing import Final
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt.types import Options
+from starlette.types import Message, Receive
+
+from ncco_studio.simulator.rest.problems import ProblemError
+
+NEW_CALLS_PER_SECOND: Final = 3
+OTHERS_PER_SECOND: Final = 15
+_OPTIONS: Final[Options] = {
+    "require": ["application_id", "iat", "jti"],
+    "verify_exp": False,  # `Access` itself compares the times, with its own clock
+    "verify_iat": False,
+    "verify_nbf": False,
+    "verify_aud": False,
+}
+_DRIFT_S: Final = 300
+"""The maximum clock difference. Our choice."""
+MAX_BODY_BYTES: Final = 1_048_576
+"""Our choice: NCCOs are much smaller."""
+
+
+class Access:
+    """Verifies an application's tokens at the time that `now` returns."""
+
+    def __init__(self, application_id: str, key: RSAPublicKey, now: Callable[[], datetime]) -> None:
+        self._application_id = application_id
+        self._key = key
+        self._now = now
+
+    def require(self, authorization: str) -> None:
+        """Raise ProblemError without a valid token."""
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            raise _unauthorized("The request has no bearer token: sign a JWT with the application's private key.")
+        try:
+            claims = jwt.decode(token, self._key, algorithms=["RS256"], options=_OPTIONS)
+            issued = float(claims["iat"])
+            ends = float(claims.get("exp", "inf"))
+        except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError) as error:
+            raise _unauthorized(f"The token is not valid: {error}") from error
+        if claims["application_id"] != self._application_id:
+            raise _unauthorized(f"The token is for an application other than {self._application_id}.")
+        now = self._now().timestamp()
+        if not issued - _DRIFT_S <= now < ends:
+            raise _unauthorized("The token has expired, or begins later.")
+
+
+def _unauthorized(detail: str) -> ProblemError:
+    return ProblemError(HTTPStatus.UNAUTHORIZED, detail)
+
+
+class RateLimit:
+    """In requests per second of virtual time."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._times: deque[int] = deque()
+
+    def count(self, ms: int) -> None:
+        """Raise ProblemError if there are too many requests. `ms` is a time of the clock."""
+        while self._times and self._times[0] <= ms - 1000:
+            self._times.popleft()
+        if len(self._times) >= self._most:
+            detail = f"More than {self._most} requests of this kind in a second."
+            raise ProblemError(HTTPStatus.TOO_MANY_REQUESTS, detail)
+        self._times.append(ms)
+
+
+def limited(receive: Receive) -> Receive:
+    """Raise ProblemError if a body is larger than `MAX_BODY_BYTES`."""
+    size = 0
+
+    async def receive_some() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > MAX_BODY_BYTES:
+            detail = f"The body has more than {MAX_BODY_BYTES} bytes."
+            raise ProblemError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+        return message
+
+    return receive_some

@@ -1,0 +1,203 @@
+"""Counts the outcomes of flows that scenarios take, and reports or draws the counts."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Final
+
+from ncco_server.engine.session import TraceLine
+from ncco_server.flow.graph import Drawing, OutcomeKey, draw
+from ncco_server.flow.handlers.reading import LoadedHandler
+from ncco_server.flow.model import Flow
+from ncco_studio.verify.outcomes import (
+    ENTERED,
+    FlowOutcome,
+    Following,
+    by_file,
+    completed_last,
+    error_exit,
+    error_exits_of,
+    outcomes_of,
+    paint_taken,
+)
+from ncco_studio.verify.scenarios.result import Result
+
+NO_LINES: Final[Mapping[str, Set[int]]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class FlowCoverage:
+    """The coverage of one flow.
+
+    Attributes:
+        outcomes: every outcome, with the number of scenarios that took it.
+        error_exits: every error exit, with the same number; not in `percent`.
+        statements: the first line of each statement of a handler in Python; none for a flow file.
+        never_run: the first and last line of each part of a handler that never ran.
+    """
+
+    flow: Flow
+    path: str
+    outcomes: Mapping[FlowOutcome, int]
+    error_exits: Mapping[FlowOutcome, int]
+    statements: Sequence[int] = ()
+    never_run: Sequence[tuple[int, int]] = ()
+
+    @property
+    def taken(self) -> int:
+        return sum(1 for count in self.outcomes.values() if count)
+
+    @property
+    def missing(self) -> tuple[FlowOutcome, ...]:
+        return tuple(outcome for outcome, count in self.outcomes.items() if not count)
+
+    @property
+    def run(self) -> int:
+        return sum(not any(first <= line <= last for first, last in self.never_run) for line in self.statements)
+
+    @property
+    def shown_never_run(self) -> Iterator[str]:
+        for first, last in self.never_run:
+            lines = f"line {first}" if first == last else f"lines {first}-{last}"
+            yield f"{self.path}:{first}  {self.flow.name}: {lines}"
+
+    @property
+    def percent(self) -> float:
+        """Between 0 and 100. Every flow has at least one outcome."""
+        return 100 * self.taken / len(self.outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The coverage of all flows of a project, by flow name."""
+
+    flows: Mapping[str, FlowCoverage]
+
+    @property
+    def outcomes(self) -> int:
+        return sum(len(flow.outcomes) for flow in self.flows.values())
+
+    @property
+    def taken(self) -> int:
+        return sum(flow.taken for flow in self.flows.values())
+
+    @property
+    def percent(self) -> float:
+        return 100 * self.taken / self.outcomes if self.outcomes else 100.0
+
+    @property
+    def missing(self) -> tuple[FlowOutcome, ...]:
+        return tuple(outcome for flow in self.flows.values() for outcome in flow.missing)
+
+
+class OutcomeCounter:
+    """Counts the outcomes that calls take in a project's flows."""
+
+    def __init__(self, flows: Iterable[Flow], path_of: Callable[[str], str] = str) -> None:
+        self._path_of = path_of
+        self._flows: Mapping[str, Flow] = {flow.name: flow for flow in flows}
+        self._files = by_file(self._flows.values())
+        self._counts: Counter[OutcomeKey] = Counter()
+        self._read = cache(_lines_of)  # many turns have the same trace
+
+    def add(self, result: Result) -> None:
+        """Count each outcome once per scenario."""
+        self._counts.update(self.taken(result))
+
+    def taken(self, result: Result) -> set[OutcomeKey]:
+        found: set[OutcomeKey] = set()
+        for record in result.records:
+            for turn in record.turns:
+                found.update(self._taken_in(self._read(turn.trace)))
+            found.update(completed_last(self._flows, record.session, record.statuses))
+        return found
+
+    def coverage(self, lines: Mapping[str, Set[int]] = NO_LINES) -> Coverage:
+        """`lines` are those of handlers that were run; see `noted_lines`."""
+        return Coverage({name: self._coverage_of(flow, lines) for name, flow in sorted(self._flows.items())})
+
+    def _coverage_of(self, flow: Flow, lines: Mapping[str, Set[int]]) -> FlowCoverage:
+        found = FlowCoverage(
+            flow,
+            self._path_of(flow.place.file),
+            self._counted(outcomes_of(flow)),
+            self._counted(error_exits_of(flow)),
+        )
+        if not isinstance(flow.handler, LoadedHandler):
+            return found
+        code = flow.handler.code
+        run = lines.get(code.file, frozenset())
+        return replace(found, statements=[*code.statements], never_run=list(_left_out(code.statements, run)))
+
+    def _counted(self, outcomes: Iterable[FlowOutcome]) -> dict[FlowOutcome, int]:
+        return {self._shown(outcome): self._counts[outcome[:3]] for outcome in outcomes}
+
+    def _shown(self, outcome: FlowOutcome) -> FlowOutcome:
+        return outcome._replace(place=outcome.place._replace(file=self._path_of(outcome.place.file)))
+
+    def _taken_in(self, lines: Iterable[TraceLine]) -> Iterator[OutcomeKey]:
+        follow = Following(self._files).read(lines)
+        if follow.begun is not None:
+            yield follow.begun.name, follow.begun.start, ENTERED
+        for name, step in follow.entered:
+            if step == self._flows[name].start:
+                yield name, step, ENTERED
+        for name, step, _ in follow.failed:
+            yield error_exit(self._flows[name], step)
+        yield from follow.taken
+
+
+def _left_out(statements: Mapping[int, int], run: Set[int]) -> Iterator[tuple[int, int]]:
+    """The first and last line of each row of statements that did not run."""
+    first = last = 0
+    for line, end in [*statements.items(), (0, 0)]:
+        if line and line not in run:
+            first = first or line
+            last = end
+        elif first:
+            yield first, last
+            first = 0
+
+
+def _lines_of(trace: bytes) -> tuple[TraceLine, ...]:
+    return tuple(map(TraceLine.read, json.loads(trace)))
+
+
+def coverage_lines(coverage: Coverage, *, is_whole: bool = True) -> Iterator[str]:
+    """Unless `is_whole`, some scenarios were not played, so outcomes never taken are omitted."""
+    if not coverage.flows:
+        return
+    width = max(len(name) for name in coverage.flows)
+    yield "outcomes taken:"
+    for name, flow in coverage.flows.items():
+        exits = len(flow.error_exits)
+        faulty = f"   error exits {sum(map(bool, flow.error_exits.values()))} of {exits}" if exits else ""
+        taken = f"{flow.taken:4} of {len(flow.outcomes):<4}"
+        lines = f"   statements {flow.run} of {len(flow.statements)}" if flow.statements else ""
+        yield f"  {name:<{width}}  {percent(flow.percent):>7}  {taken}{faulty}{lines}".rstrip()
+    missing = coverage.missing if is_whole else ()
+    if missing:
+        yield ""
+        yield "never taken:"
+    for outcome in missing:
+        yield f"  {outcome.place.file}:{outcome.place.line}  {outcome.flow}: {outcome.step}: {outcome.name}"
+    never_run = [line for flow in coverage.flows.values() for line in flow.shown_never_run] if is_whole else []
+    if never_run:
+        yield ""
+        yield "never run:"
+        yield from (f"  {line}" for line in never_run)
+
+
+def percent(value: float) -> str:
+    """A value below 100 is never rounded up to 100 %."""
+    return "100 %" if value >= 100 else f"{min(value, 99.9):.1f} %"
+
+
+def paint(coverage: Coverage) -> Drawing:
+    flows = [flow.flow for flow in coverage.flows.values()]
+    counts = {outcome[:3]: count for flow in coverage.flows.values() for outcome, count in flow.outcomes.items()}
+    return paint_taken(draw(flows), counts)

@@ -1,0 +1,101 @@
+"""Writes a played call into a scenario file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+from ncco_server.errors import AppError
+from ncco_server.flow.files import SUFFIXES, replace_text
+from ncco_studio.simulator.assumptions import Assumptions
+from ncco_studio.verify.played_call import PlayedCall
+from ncco_studio.verify.recorder import script_of
+from ncco_studio.verify.scenarios.answers import NOBODY
+from ncco_studio.verify.scenarios.files import WrittenScenario, free_name, read_file
+from ncco_studio.verify.scenarios.model import DEFAULTS, Scenario, ScenarioCall
+from ncco_studio.verify.scenarios.script import DialStep, ScriptedParty, ScriptStep
+
+MOST_ACTS: Final = 6
+"""In the name of a scenario."""
+_WRITING: Final = Lock()
+"""Two calls can be saved to one file at the same time."""
+
+
+class CannotKeep(AppError):
+    """A scenario cannot be written."""
+
+
+def check_path(path: Path) -> None:
+    """Raise CannotKeep before the call if no scenario can be written to this file."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise CannotKeep(f"{path} is not the name of a scenario file", "write a name that ends in .yaml")
+    if path.is_dir():
+        raise CannotKeep(f"{path} is a folder", "name a file in it")
+    _read(path)
+    found = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if not os.access(found, os.W_OK) or (found != path and not found.is_dir()):
+        raise CannotKeep(f"{path} cannot be written", "name a file in a folder of your own")
+
+
+def keep(
+    path: Path,
+    call: ScenarioCall,
+    played: PlayedCall,
+    given: Mapping[str, Sequence[Any]],
+    *,
+    env: Mapping[str, str] | None = None,
+    note: str = "",
+) -> str:
+    """Append a call as a scenario to a file, which may be new; return the scenario's name.
+
+    Lookups without an answer are omitted, unless the file's `defaults` could answer them. The scenario of a call that
+    is not over does not check its end. `note` is a comment. Raises CannotKeep, OSError.
+    """
+    result = played.result
+    phone = [DialStep(party=ScriptedParty(outcome=each.outcome)) for each in played.placed.phone]
+    script = script_of(played)
+    after = played.placed.vonage.assumes.after_connect
+    with _WRITING:
+        text, before = _read(path)
+        shared = {name.rpartition(".")[2] for scenario in before for name in scenario.given}
+        hooks = {"hooks": [hook.name for hook in result.hooks]} if result.hooks else {}
+        written = {
+            "call": {**call.as_written(), "at": call.made_at.isoformat()},
+            "env": dict(env or {}),
+            "after_connect": "" if after == Assumptions().after_connect else after,
+            "given": {
+                name: [{"error": NOBODY.problem} if each is None else each for each in found]
+                for name, found in given.items()
+                if name in shared or any(each is not None for each in found)
+            },
+            "script": [step.as_written() for step in (*phone, *script)],
+            "expect": {"end": result.ended} | hooks if played.leg.is_over else {},
+        }
+        body = {word: value for word, value in written.items() if value or word == "script"}
+        name = free_name(name_of(script), {*(scenario.name for scenario in before), DEFAULTS})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        added = WrittenScenario(name, body, (note,) if note else ()).text
+        replace_text(path, f"{text.rstrip()}\n\n{added}" if text.strip() else added)
+    return name
+
+
+def name_of(script: Sequence[ScriptStep]) -> str:
+    """For example, `a caller presses 1, is silent and hangs up`."""
+    acts = [step.summary.format(step) for step in script if step.summary]
+    *shown, last = [*acts[:MOST_ACTS], "goes on"] if len(acts) > MOST_ACTS else acts or ["listens to the end"]
+    return f"a caller {', '.join(shown)} and {last}" if shown else f"a caller {last}"
+
+
+def _read(path: Path) -> tuple[str, tuple[Scenario, ...]]:
+    """Nothing if the file does not exist. Raises CannotKeep if it has errors."""
+    if not path.exists():
+        return "", ()
+    file = read_file(path)
+    if not file.text.strip() and not any(issue.code == "S110" for issue in file.issues):
+        return "", ()
+    for first in (issue for issue in file.issues if issue.is_error):
+        raise CannotKeep(f"{first.place} has an issue, so nothing is added: {first.message}", first.cure)
+    return file.text, file.scenarios

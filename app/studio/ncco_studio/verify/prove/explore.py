@@ -1,0 +1,461 @@
+"""Plays every possible trigger in every state in which a call can wait.
+
+Calls that will behave the same share a state, which keeps the number of states small.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import cycle, islice, product
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+from ncco_server.engine import (
+    CallData,
+    OpenWait,
+    Session,
+    TraceLine,
+    Turn,
+    begin,
+    begin_called,
+    begin_placed,
+    detected,
+    fail,
+    resume,
+    without_store,
+)
+from ncco_server.engine.interpreter import Playing
+from ncco_server.engine.outcome import APART, hear
+from ncco_server.engine.records import call_record
+from ncco_server.flow.handlers.reading import RECORDED
+from ncco_server.flow.language.retry import FAILURES
+from ncco_server.ncco import check
+from ncco_studio.verify.outcomes import ENTERED, Following, by_file, outcomes_of
+from ncco_studio.verify.prove.environment import Arrival, calls_to, placed_calls, settings_of
+from ncco_studio.verify.prove.events import event_hooks
+from ncco_studio.verify.prove.graph import Graph
+from ncco_studio.verify.prove.listening import listen
+from ncco_studio.verify.prove.liveness import Liveness
+from ncco_studio.verify.prove.samples import Representatives
+from ncco_studio.verify.prove.space import (
+    DIALS,
+    NO_PARAMS,
+    PlayedNcco,
+    SearchLimits,
+    State,
+    StateSpace,
+    Transition,
+    TurnKind,
+)
+from ncco_studio.verify.prove.states import MANY_STATES, MARGIN, SMALL_MARGIN, States, frozen
+from ncco_studio.verify.prove.triggers import (
+    FAILSAFE,
+    NO_DIAL_LIMIT,
+    PlayedTurn,
+    PossibleTurns,
+    Trigger,
+    Triggers,
+    context_at,
+    detections_at,
+    ends_with_dial,
+    faults_at,
+    may_be_moved,
+)
+from ncco_studio.verify.prove.uses import flows_run_from
+
+_PROGRESS_S: Final = 5.0
+
+Env: TypeAlias = Mapping[str, str]
+"""Constant within a call."""
+Play: TypeAlias = Callable[[datetime], Playing[Turn] | Playing[Turn | None]]
+
+
+class Explorer:
+    """Explores one flow within bounds; `progress` gets the numbers of states found and still to explore."""
+
+    def __init__(
+        self,
+        values: Representatives,
+        moments: Sequence[datetime],
+        bounds: SearchLimits,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self.root = root = values.literals.root
+        self.space = StateSpace(root)
+        self.liveness = Liveness(root)
+        self.states = States(root, values.literals, self.liveness)
+        self.placed = placed_calls(root, values)
+        self._arrivals = [] if self.placed and not root.is_startable else calls_to(root, values)
+        self.envs: Sequence[Env] = settings_of(values)
+        self._triggers = Triggers(root, values)
+        self._turns = PossibleTurns(root, values)
+        self._moments = moments
+        self._bounds = bounds
+        self._progress = progress
+        self._reads_input = any(values.literals.paths_of("", "input"))
+        flows = flows_run_from(root).values()
+        self._files = by_file(flows)
+        firsts = [outcomes_of(flow)[0] for flow in flows]
+        self._counted_on_entry = {(first.flow, first.step) for first in firsts if first.name == ENTERED}
+        self._known: dict[Any, State] = {}
+        self._waiting = deque[State]()
+        self._taken = set[Any]()
+        """By state and number of failed attempts."""
+        self._left_alike: dict[Any, list[Transition]] = {}
+        """Turns that ignore the number of failed attempts, by the key of the state and by trigger."""
+        self._heard_by_parties = set[Any]()
+        """Keys of the flows already played to dialled parties."""
+        self._nccos: dict[Any, PlayedNcco] = {}
+        self._began = self._reported = time.monotonic()
+
+    def explore(self) -> StateSpace:
+        """Explore without faults, then with one fault in each state."""
+        for arrival, env in product((*self._arrivals, *self.placed), self.envs):
+            self._begin_call(arrival, env)
+            if self._is_late():
+                break
+        self._explore_waiting()
+        for loop in Graph(self.space).cycles(dialling=True):
+            if any(turn.dials for turn in loop):
+                self._unroll_dial_loop(loop)
+        self._explore_waiting()
+        for state in [each for each in self.space.states if not each.is_repeated and not self.space.stopped]:
+            if self._is_late():
+                break
+            for trigger in faults_at(state.session):
+                self._explore_trigger(state, trigger)
+            self._fail_store(state)
+        self._explore_waiting()
+        self.space.nccos = len(self._nccos)
+        self.space.seconds = time.monotonic() - self._began
+        return self.space
+
+    def _explore_waiting(self) -> None:
+        while self._waiting and not self._is_stopped():
+            state = self._waiting.popleft()
+            if ends_with_dial(self.root.named(state.session.at).steps[state.session.step], state.session):
+                self._hang_up(state)
+            for trigger in (*self._triggers.at(state.session), *detections_at(self.root, state.session, state.given)):
+                if self._is_late():
+                    break
+                self._explore_trigger(state, trigger)
+        self._waiting.clear()
+
+    def _is_stopped(self) -> bool:
+        if len(self.space.states) > self._bounds.states:
+            self.space.stopped = f"{self._bounds.states:,} states"
+        return self._is_late() or bool(self.space.stopped)
+
+    def _is_late(self) -> bool:
+        """The time is looked at in each turn: one state may have many."""
+        now = time.monotonic()
+        if now - self._reported > _PROGRESS_S:
+            self._reported = now
+            self._progress(len(self.space.states), len(self._waiting))
+        if now - self._began > self._bounds.seconds and not self.space.stopped:
+            self.space.stopped = f"{self._bounds.seconds:g} seconds"
+        return now - self._began > self._bounds.seconds
+
+    # triggers
+
+    def _begin_call(self, arrival: Arrival, env: Env) -> None:
+        def play(now: datetime) -> Playing[Turn]:
+            if arrival.is_placed:
+                context = context_at(now, env)
+                return begin_placed(self.root, "leg", arrival.call, arrival.given, context, detected=arrival.detected)
+            return begin(self.root, "leg", arrival.call, context_at(now, env), arrival.given)
+
+        for moment, played in self._at_moments(self._moments[0], None, play):
+            trigger = Trigger("call", {"dial": {"outcome": arrival.detected}} if arrival.detected else {})
+            self._add(None, trigger, moment, env, played, arrival=arrival)
+
+    def _explore_trigger(self, state: State, trigger: Trigger) -> None:
+        """Add every turn that a trigger can lead to from a state.
+
+        Accepted input and faults have the same result after any number of failed attempts, so they are played once.
+        Failed attempts with the same outcome have the same result, however often the recogniser has failed.
+        """
+        key: Any = (state.key, trigger.kind, trigger.fault, frozen(trigger.line))
+        tried = None if key in self._left_alike else self._failed_try(state, trigger)
+        key = key if tried is None else (state.key, tried)
+        known = self._left_alike.get(key)
+        if known is not None:
+            for each in known[:1] if tried and self._was_taken(state, tried) else known:
+                target = self._asked_again(each, state) if tried else each.target
+                self.space.add(replace(each, source=state, target=target, trigger=trigger))
+            return
+        moment = state.first.moment
+        env = state.first.env
+        turns = self._at_moments(moment, state, partial(self._resume, state.session, trigger, env))
+        added = [self._add(state, trigger, at, env, played) for at, played in turns]
+        found = [each for each in added if each is not None]
+        if found and (tried or all(each.kind in ("accepted", "fault") for each in found)):
+            self._left_alike[key] = found
+            self._was_taken(state, tried)
+
+    def _failed_try(self, state: State, trigger: Trigger) -> Any:
+        """What determines the turns after a failed attempt; None for other triggers."""
+        if trigger.kind != "input" or trigger.fault:
+            return None
+        session = state.session
+        step = self.root.named(session.at).steps[session.step]
+        outcome = hear(step, session, session.waits[trigger.wait], trigger.webhook, trigger.seen)
+        if outcome is None or outcome.name not in (*FAILURES, "asr_error"):
+            return None
+        return outcome.name, session.tries, session.position, frozen(trigger.line) if self._reads_input else ()
+
+    def _was_taken(self, state: State, outcome: Any) -> bool:
+        """Mark an outcome as taken. Return whether it was before, if it alone decides what follows."""
+        key = (state, outcome)
+        is_known = key in self._taken
+        self._taken.add(key)
+        return is_known and self._decides_by_name(state)
+
+    def _decides_by_name(self, state: State) -> bool:
+        return not self._reads_input and self.root.named(state.where[0]).steps[state.where[1]].exit.decides_by_name
+
+    def _asked_again(self, known: Transition, state: State) -> State | None:
+        source = known.source
+        target = known.target
+        if source is None or target is None or source.session.asr_errors == state.session.asr_errors:
+            return target
+        session = target.session
+        if not (session.tries or session.asr_errors or session.position):
+            return target  # the turn entered a step, where these counts start at 0
+        more = state.session.asr_errors - source.session.asr_errors
+        session = session._replace(asr_errors=session.asr_errors + more, turn=session.turn + more)
+        return self._state_of(session, known.moment, known.env, state.given)
+
+    def _resume(
+        self, session: Session, trigger: Trigger, env: Env, now: datetime, dials: int = NO_DIAL_LIMIT
+    ) -> Playing[Turn] | Playing[Turn | None]:
+        where = (session.at or session.flow, session.step)
+        if trigger.kind == "held":
+            session = session._replace(entered_at=now - timedelta(seconds=trigger.waited))
+        elif where not in self.liveness.replays_by_time or session.entered_at is None:
+            session = session._replace(entered_at=now)
+        context = context_at(now, env, dials)
+        if trigger.kind == "detected":
+            return detected(self.root, session, trigger.line["dial"]["outcome"], trigger.given, context)
+        if trigger.fault == "refused":
+            return fail(self.root, session, context, "Vonage refused the NCCO it was sent")
+        return resume(self.root, session, session.waits[trigger.wait], trigger.webhook, context, seen=trigger.seen)
+
+    def _hang_up(self, state: State) -> None:
+        """The call ends, whatever the replies are."""
+        trigger = Trigger("dial", {"dial": {"outcome": "completed"}})
+        first = state.first
+        taken = ((*state.where, "completed"),)
+        self.space.add(Transition(state, None, trigger, first.moment, first.env, state.where, "other", taken=taken))
+
+    def _fail_store(self, state: State) -> None:
+        """The server replies 503, and on the fallback URL without the store.
+
+        Source: delivery rules (a 503 is retried, then the fallback URL is requested).
+        """
+        is_party = bool(state.session.parent)
+        first = state.first
+        trigger = self._triggers.at(state.session)[0]._replace(fault="away")
+        turn = None
+        if trigger.kind == "input" and not is_party and self._is_known_without_store(state.session.call):
+            turn = without_store(self.root, "leg", state.session.call, context_at(first.moment, first.env))
+        actions = list(map(dict, FAILSAFE)) if turn is None else turn.ncco
+        ncco = self._played([] if is_party else actions, is_party=is_party)
+        lost = Transition(
+            state, None, trigger, first.moment, first.env, state.where, "fault", ncco, is_failsafe=turn is None
+        )
+        self.space.add(lost)
+
+    def _is_known_without_store(self, call: CallData) -> bool:
+        """Whether a webhook of the call shows its flow; see `ncco_server.service.outages`."""
+        root = self.root
+        is_default = root.default and root.outbound is None
+        return not call.request and (call.to in root.numbers or root.entry or is_default)
+
+    def _unroll_dial_loop(self, loop: list[Transition]) -> None:
+        """Unroll a cycle that dials without accepted input, until the dial limit is reached.
+
+        The cycle would never end, since a state's key ignores the number of dials.
+        """
+        source = loop[0].source
+        assert source is not None  # noqa: S101 - a cycle begins in a state
+        dialled = sum(each.dials for each in source.first.first_path)
+        session = source.session._replace(dialled=min(DIALS, dialled))
+        for each in islice(cycle(loop), (DIALS + 1) * len(loop)):
+            play = partial(self._resume, session, each.trigger, each.env, each.moment, DIALS)
+            played = next((played for played in self._turns.of(play) if played.answers == each.answers), None)
+            if played is None or played.turn is None:
+                return
+            session = played.turn.session
+            goes_on = not session.is_over and self._follow(source, played.turn).entered == [*each.entered]
+            target = self.space.new_state(session, given=source.given) if goes_on else None
+            self._add(source, each.trigger, each.moment, each.env, played, target=target)
+            if target is None:
+                return
+            source = target
+
+    # turns
+
+    def _at_moments(self, first: datetime, before: State | None, play: Play) -> Iterator[tuple[datetime, PlayedTurn]]:
+        """Play at the first moment, and at others only if a step reads the clock or opening hours.
+
+        One turn is enough for an outcome already taken in this state.
+        """
+        playing = self._followed(before, partial(play, first))
+        turns = [next(playing)]
+        is_known = before is not None and self._is_known(before, turns[0])
+        turns += [] if is_known else playing
+        is_timed = any(self._reads_time(before, played) for played in turns)
+        yield from ((first, played._replace(is_timed=is_timed)) for played in turns)
+        for moment in (each for each in self._moments if is_timed and each != first and not is_known):
+            if self._is_late():
+                break
+            for played in self._followed(before, partial(play, moment)):
+                yield moment, played._replace(is_timed=True)
+
+    def _followed(
+        self, before: State | None, play: Callable[[], Playing[Turn] | Playing[Turn | None]]
+    ) -> Iterator[PlayedTurn]:
+        for played in self._turns.of(play):
+            follow = None if played.turn is None else self._follow(before, played.turn)
+            yield played._replace(follow=follow)
+            if self._is_late():
+                break
+
+    def _is_known(self, state: State, played: PlayedTurn) -> bool:
+        turn = played.turn
+        if turn is None or played.follow is None or not self._decides_by_name(state):
+            return False
+        taken = [key for key in played.follow.taken[:1] if key[:2] == state.where]
+        session = turn.session
+        key = (state.key, *taken, session.tries, session.asr_errors, session.position)
+        is_known = bool(taken) and key in self._taken
+        self._taken.add(key)
+        return is_known
+
+    def _reads_time(self, before: State | None, played: PlayedTurn) -> bool:
+        if played.follow is None:
+            return False
+        where = [*played.follow.entered]
+        if before is not None:
+            where += [before.where, *((level.flow, level.step) for level in before.session.callers)]
+        if any(number > self._results_of(flow, before) for flow, number in played.timed.items()):
+            return True
+        return not self.liveness.reads_time.isdisjoint(where)
+
+    def _results_of(self, flow: str, before: State | None) -> int:
+        """How many results a handler had got before the turn."""
+        if before is None:
+            return 0
+        session = before.session
+        levels = [(session.at or self.root.name, session.variables)]
+        levels += [(level.flow, level.variables) for level in session.callers]
+        return max((len(variables.get(RECORDED, ())) for name, variables in levels if name == flow), default=0)
+
+    def _follow(self, before: State | None, turn: Turn) -> Following:
+        at = None if before is None else self.root.named(before.session.at)
+        return Following(self._files, at).read(turn.trace)
+
+    def _add(
+        self,
+        source: State | None,
+        trigger: Trigger,
+        moment: datetime,
+        env: Env,
+        played: PlayedTurn,
+        *,
+        arrival: Arrival | None = None,
+        dialled_by: Transition | None = None,
+        target: State | None = None,
+    ) -> Transition | None:
+        """None if the webhook changed nothing. `target` is the copied state while a dial loop is unrolled."""
+        turn = played.turn
+        if turn is None:
+            return None
+        follow = played.follow or self._follow(source, turn)
+        start = follow.entered[0] if follow.entered else (self.root.name, self.root.start)
+        given = arrival.given if arrival is not None else source.given if source is not None else NO_PARAMS
+        hooks = (*turn.hooks, *event_hooks(self.root, turn.session, context_at(moment, env)))
+        made = Transition(
+            source,
+            target or self._state_of(turn.session, moment, env, given),
+            trigger,
+            moment,
+            env,
+            source.where if source is not None else start,
+            _kind_of(trigger, turn),
+            self._played(turn.ncco, is_party=bool(turn.session.parent)),
+            played.answers,
+            tuple(follow.entered),
+            (*((*where, ENTERED) for where in follow.entered if where in self._counted_on_entry), *follow.taken),
+            tuple(self._failures(follow.failed)),
+            arrival.call if arrival is not None else None,
+            arrival.given if arrival is not None else {},
+            dialled_by,
+            turn.is_failsafe,
+            played.is_timed,
+            tuple({(hook.name, hook.problem): None for hook in hooks if hook.problem}),
+        )
+        self.space.add(made)
+        for wait in turn.session.waits:
+            if wait.kind == "onanswer" and dialled_by is None:
+                self._call_party(turn.session, wait, made)
+        return made
+
+    def _failures(self, failed: Iterable[tuple[str, str, TraceLine]]) -> Iterator[tuple[str, str, str, str]]:
+        """A handler that fails before its first wait has no step, so its start is given."""
+        for name, step, line in failed:
+            flow = self.root.named(name)
+            if step or flow.handler is not None:
+                yield name, step or flow.start, line.what, line.because
+
+    def _state_of(self, session: Session, moment: datetime, env: Env, given: Mapping[str, Any]) -> State | None:
+        """Return None when the call is over. `given` has the call's params."""
+        if session.is_over:
+            return None
+        self.states.margin = MARGIN if len(self.space.states) < MANY_STATES else SMALL_MARGIN
+        session = self.states.bounded(session)
+        is_movable = may_be_moved(self.root, session)
+        kept = given if is_movable else NO_PARAMS
+        key = (self.envs.index(env), is_movable, frozen(kept), *self.states.key(session, moment, env))
+        if key not in self._known:
+            self._known[key] = self.space.new_state(session, key[:-3], kept)
+            self._waiting.append(self._known[key])
+        return self._known[key]
+
+    def _call_party(self, session: Session, wait: OpenWait, dialling: Transition) -> None:
+        runs = orjson.dumps((wait.runs, call_record(session.call)), option=orjson.OPT_SORT_KEYS)
+        key = (self.envs.index(dialling.env), session.locale, wait.step, wait.flow, runs)
+        if key in self._heard_by_parties:
+            return
+        self._heard_by_parties.add(key)
+
+        def play(now: datetime) -> Playing[Turn]:
+            return begin_called(self.root, "other", session, wait, context_at(now, dialling.env))
+
+        for moment, played in self._at_moments(dialling.moment, None, play):
+            self._add(None, Trigger("leg"), moment, dialling.env, played, dialled_by=dialling)
+
+    def _played(self, actions: list[dict[str, Any]], *, is_party: bool) -> PlayedNcco:
+        """A declining party waits alone until it hangs up, which does not count as silence."""
+        key = (orjson.dumps(actions), is_party)
+        if key not in self._nccos:
+            errors = tuple(issue for issue in check(actions) if issue.severity == "error")
+            heard = actions[:-1] if is_party and actions[-1:] == [APART] else actions
+            self._nccos[key] = PlayedNcco(actions, errors, listen(heard), is_party)
+        return self._nccos[key]
+
+
+def _kind_of(trigger: Trigger, turn: Turn) -> TurnKind:
+    if trigger.kind in ("fault", "leg"):
+        return trigger.kind
+    if turn.outcome == "held":
+        return "held"
+    is_act = trigger.kind == "input" and turn.outcome not in ("noinput", "nomatch", "asr_error", "error")
+    return "accepted" if is_act else "other"

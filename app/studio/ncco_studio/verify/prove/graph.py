@@ -1,0 +1,340 @@
+"""Searches a state space: cycles, silences, and the shortest and longest paths of calls."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from datetime import datetime
+from itertools import count
+from operator import itemgetter
+from typing import TypeAlias
+
+from ncco_server.engine.outcome import APART
+from ncco_server.flow.digraph import components, reachable, shortest_path
+from ncco_server.flow.graph import OutcomeKey
+from ncco_studio.verify.faults import is_over
+from ncco_studio.verify.prove.listening import ENDLESS, RINGS_S, TurnAudio
+from ncco_studio.verify.prove.space import State, StateSpace, StepKey, Transition
+
+Edge: TypeAlias = tuple[Transition, State | None]
+
+
+class Graph:
+    """A state space without faults and copies from unrolled dial loops."""
+
+    def __init__(self, space: StateSpace) -> None:
+        self._beginnings = space.out[None]
+        self.out = {
+            state: [each for each in space.out[state] if each.kind != "fault" and not _is_repeated(each)]
+            for state in space.states
+            if not state.is_repeated
+        }
+
+    def _after(self, turn: Transition) -> list[Transition]:
+        return self.out[turn.target] if turn.target is not None else []
+
+    def trapped(self) -> list[State]:
+        before: dict[State, list[State]] = {state: [] for state in self.out}
+        waiting: list[State] = []
+        for source, out in self.out.items():
+            for each in out:
+                (waiting if each.target is None else before[each.target]).append(source)
+        free = reachable(waiting, before.__getitem__)
+        return [state for state in self.out if state not in free]
+
+    def cycles(self, *, dialling: bool) -> Iterator[list[Transition]]:
+        """The shortest cycle of each strongly connected component that calls can stay in without accepted input.
+
+        Unless `dialling`, only cycles that dial nobody are found.
+        """
+        passing = {
+            state: [each for each in out if each.kind == "other" and (dialling or not each.dials)]
+            for state, out in self.out.items()
+        }
+        cycles = (_cycle_in(group, passing) for group in components(_targets(passing)))
+        return filter(None, cycles)
+
+    def silences(self, most: float) -> Iterator[tuple[Transition, float]]:
+        """Each turn with its longest silence, in seconds, including that just before it.
+
+        A silence that was longer than `most` before the turn is reported for the earlier turn only.
+        """
+        quiet: dict[State | None, float] = defaultdict(float)
+        turns = [*self._beginnings, *(each for out in self.out.values() for each in out)]
+        for turn in sorted(turns, key=lambda turn: not turn.heard.is_heard):
+            heard = turn.heard
+            before = quiet[turn.source]
+            carried = 0.0 if is_over(before, most) else before
+            last = heard.trailing_silence_s if heard.is_heard else carried + heard.trailing_silence_s
+            yield turn, max(carried + heard.lead_silence_s, heard.longest_silence_s, last)
+            if turn.target is not None:
+                behind = heard.trailing_silence_s if heard.is_heard else before + heard.trailing_silence_s
+                quiet[turn.target] = max(quiet[turn.target], 0.0 if behind == ENDLESS else behind)
+
+    def party_waits(self) -> Iterator[tuple[Transition, float]]:
+        """The last turn of each dialled party that only listens, and the seconds until its NCCOs have ended."""
+        for first in (beginning for beginning in self._beginnings if beginning.kind == "leg"):
+            path = list[Transition]()
+            following = [first]
+            while following:
+                path.append(following[0])
+                following = [each for each in self._after(path[-1]) if _is_passive(each) and each not in path]
+            yield path[-1], sum(_total_s(each.heard) for each in path)
+
+    def longest_path(self, moment: datetime | None = None, dials: int | None = None) -> LongestPath:
+        """Find the path that enters the most steps.
+
+        Args:
+            moment: of all time-dependent turns; None: each has its own.
+            dials: the most in a call; None: they are not counted.
+        """
+        out = {state: [turn for turn in turns if _happens_at(turn, moment)] for state, turns in self.out.items()}
+        return LongestPath([beginning for beginning in self._beginnings if _happens_at(beginning, moment)], out, dials)
+
+    def soonest_dial(self) -> tuple[float, Transition | None]:
+        """The fewest seconds until a phone rings, and the dialling turn; (inf, None) if no path dials."""
+        best: tuple[float, Transition | None] = (ENDLESS, None)
+        tie_breaker = count()
+        waiting = [(0.0, next(tie_breaker), beginning) for beginning in self._beginnings if beginning.kind != "leg"]
+        done: set[State | None] = {None}
+        while waiting:
+            at, _, each = heapq.heappop(waiting)
+            if each.heard.rings_at_s is not None and at + each.heard.rings_at_s < best[0]:
+                best = (at + each.heard.rings_at_s, each)
+            if each.target not in done and at < best[0]:
+                done.add(each.target)
+                for following in self._after(each):
+                    seconds = at + each.heard.prompt_s + _answers_after(following, each)
+                    heapq.heappush(waiting, (seconds, next(tie_breaker), following))
+        return best
+
+
+def _is_repeated(turn: Transition) -> bool:
+    return any(state is not None and state.is_repeated for state in (turn.source, turn.target))
+
+
+def _is_passive(turn: Transition) -> bool:
+    return turn.kind == "other" and not {"press", "speak"} & turn.trigger.line.keys()
+
+
+def _total_s(heard: TurnAudio) -> float:
+    return ENDLESS if heard.is_endless else heard.prompt_s + heard.input_s
+
+
+def _answers_after(turn: Transition, before: Transition) -> float:
+    if turn.trigger.kind == "dial":
+        return before.heard.rings_s or RINGS_S
+    return before.heard.input_s if "silence" in turn.trigger.line else 0.0
+
+
+def _targets(out: Mapping[State, Sequence[Transition]]) -> dict[State, list[State]]:
+    return {state: [turn.target for turn in turns if turn.target is not None] for state, turns in out.items()}
+
+
+def _cycle_in(group: Sequence[State], passing: Mapping[State, Sequence[Transition]]) -> list[Transition]:
+    start = min(group, key=lambda state: state.number)
+    within = set(group)
+
+    def out(state: State) -> Iterator[Edge]:
+        return ((each, each.target) for each in passing[state] if each.target in within)
+
+    return shortest_path(start, out, lambda each: each.target is start)
+
+
+def _happens_at(turn: Transition, moment: datetime | None) -> bool:
+    return moment is None or not turn.is_timed or turn.moment == moment
+
+
+class LongestPath:
+    """The path with the most steps; each step of a cycle counts once.
+
+    Args:
+        beginnings: the first turns.
+        out: the turns that leave each state.
+        dials: the most in a call; None: they are not counted.
+    """
+
+    def __init__(
+        self, beginnings: Sequence[Transition], out: Mapping[State, Sequence[Transition]], dials: int | None = None
+    ) -> None:
+        self._out = out
+        self._counts_dials = dials is not None
+        groups = components(_targets(out))
+        self._group_of = {state: number for number, group in enumerate(groups) for state in group}
+        self._within: list[frozenset[StepKey]] = []
+        """The steps that the turns within each cycle enter."""
+        self._longest: list[list[tuple[int, Transition | None]]] = []
+        """For each cycle and remaining number of dials: the most steps to enter, and the turn that leaves the cycle."""
+        for number, group in enumerate(groups):  # in reverse topological order
+            turns = [each for state in group for each in out[state]]
+            leaving = [turn for turn in turns if not self._stays(turn, number)]
+            inner = [turn for turn in turns if self._stays(turn, number)]
+            self._within.append(frozenset(where for each in inner for where in each.entered))
+            self._longest.append([self._best(leaving, inner, left) for left in range((dials or 0) + 1)])
+        self._dials = dials or 0
+        ways = ((self._steps_from(beginning, self._dials), beginning) for beginning in beginnings)
+        self.steps, self._first = max(ways, key=itemgetter(0))
+
+    def _stays(self, turn: Transition, number: int) -> bool:
+        return turn.target is not None and self._group_of[turn.target] == number
+
+    def _cost(self, turn: Transition) -> int:
+        return turn.dials if self._counts_dials else 0
+
+    def _best(
+        self, leaving: Sequence[Transition], inner: Sequence[Transition], left: int
+    ) -> tuple[int, Transition | None]:
+        """The most steps a path enters in and after a cycle, and the turn that leaves the cycle.
+
+        All dials in the cycle come first.
+        """
+        free = {where for each in inner if not self._cost(each) for where in each.entered}
+        dialling = {where for each in inner if self._cost(each) for where in each.entered} - free
+        made = min(left, len(dialling))
+        ways = ((self._steps_from(each, left - made), each) for each in leaving)
+        steps, turn = max(ways, key=itemgetter(0), default=(0, None))
+        return len(free) + made + max(0, steps), turn
+
+    def _steps_from(self, turn: Transition, left: int) -> int:
+        """The steps a path enters from this turn to its end; negative if it dials too often."""
+        cost = self._cost(turn)
+        if cost > left:
+            return -1
+        if turn.target is None:
+            return len(turn.entered)
+        number = self._group_of[turn.target]
+        return (
+            len([each for each in turn.entered if each not in self._within[number]])
+            + (self._longest[number][left - cost][0])
+        )
+
+    def walk(self, most: int) -> list[Transition]:
+        """Stop after more than `most` steps; [] if the path does not enter that many."""
+        walked = [self._first]
+        entered = len(self._first.entered)
+        while entered <= most and (state := walked[-1].target) is not None:
+            number = self._group_of[state]
+            seen = {where for where in walked[-1].entered if where in self._within[number]}
+            known = len(seen)
+            while entered + len(seen) - known <= most and (found := self._to_new_step(state, seen, self._left(walked))):
+                walked += found
+                seen.update(where for each in found for where in each.entered)
+                state = found[-1].target or state
+            entered += len(seen) - known
+            leaving = self._longest[number][self._left(walked)][1]
+            if entered > most or leaving is None or leaving.source is None:
+                break
+            walked += self._path_within(state, leaving.source)
+            if self._left(walked) < self._cost(leaving):
+                break
+            walked.append(leaving)
+            entered += len(leaving.entered)
+        return walked if entered > most else []
+
+    def _left(self, walked: Sequence[Transition]) -> int:
+        return max(0, self._dials - sum(map(self._cost, walked)))
+
+    def _to_new_step(self, state: State, seen: Set[StepKey], left: int) -> list[Transition]:
+        """The shortest path within a cycle to a turn that enters a new step; [] if there is none."""
+
+        def is_new(turn: Transition) -> bool:
+            return any(where not in seen for where in turn.entered)
+
+        path = self._search(state, is_new)
+        return path if sum(map(self._cost, path)) <= left else []
+
+    def _path_within(self, start: State, end: State) -> list[Transition]:
+        return [] if start is end else self._search(start, lambda turn: turn.target is end)
+
+    def _search(self, start: State, is_last: Callable[[Transition], bool]) -> list[Transition]:
+        """Prefer paths without dials."""
+        number = self._group_of[start]
+
+        def out(state: State) -> Iterator[Edge]:
+            return ((each, each.target) for each in self._out[state] if self._stays(each, number))
+
+        def calm(state: State) -> Iterator[Edge]:
+            return (edge for edge in out(state) if not edge[0].dials)
+
+        return shortest_path(start, calm, is_last) or shortest_path(start, out, is_last)
+
+
+class Paths:
+    """Finds a call's shortest paths, with all time-dependent turns at the same moment."""
+
+    def __init__(self, space: StateSpace) -> None:
+        self._space = space
+        self._legs = [each for each in space.out[None] if each.kind == "leg"]
+
+    @property
+    def moments(self) -> list[datetime]:
+        turns = self._space.transitions
+        return list(dict.fromkeys([turns[0].moment, *(turn.moment for turn in turns if turn.is_timed)]))
+
+    def to(self, last: Transition) -> list[Transition]:
+        """The path includes `last`; if possible, all time-dependent turns are at one moment."""
+        if last.dialled_by is not None:
+            return [*self.to(last.dialled_by), last]
+        if last.source is None:
+            return [last]
+        moments = [last.moment] if last.is_timed else self.moments
+        paths = (self._search(None, moment, lambda each: each.target is last.source) for moment in moments)
+        found = min(filter(None, paths), key=len, default=None)
+        return [*found, last] if found else last.first_path
+
+    def held_at(self, state: State | None) -> list[Transition]:
+        return [each for each in self._space.out[state] if each.kind == "held"]
+
+    def covering(self, wanted: Set[OutcomeKey]) -> list[tuple[datetime, list[Transition]]]:
+        """A small set of paths that take every possible outcome of `wanted`.
+
+        A path continues while it can reach another outcome.
+        """
+        left = set(wanted)
+        found = list[tuple[datetime, list[Transition]]]()
+        for moment in self.moments:
+            while path := self._tour(None, moment, left):
+                found.append((moment, path))
+        for leg in self._legs:
+            while not left.isdisjoint(leg.taken) or self._path_taking(leg, leg.moment, left):
+                left.difference_update(leg.taken)
+                found.append((leg.moment, [*self.to(leg), *self._tour(leg, leg.moment, left)]))
+        return found
+
+    def joining(self) -> list[Transition]:
+        """A called party's turns from hearing a flow to being connected; [] if none ever is."""
+        return next((path for leg in self._legs if (path := self.to_joined(leg))), [])
+
+    def to_joined(self, leg: Transition) -> list[Transition]:
+        """[] if no path leads from a called party's first turn to its connection."""
+        if _is_joined(leg):
+            return [leg]
+        return self._search(leg, leg.moment, _is_joined)
+
+    def _tour(self, after: Transition | None, moment: datetime, left: set[OutcomeKey]) -> list[Transition]:
+        tour: list[Transition] = []
+        while path := self._path_taking(after, moment, left):
+            left.difference_update(*(each.taken for each in path))
+            tour += path
+            after = path[-1]
+        return tour
+
+    def _path_taking(self, after: Transition | None, moment: datetime, keys: Set[OutcomeKey]) -> list[Transition]:
+        return self._search(after, moment, lambda each: not keys.isdisjoint(each.taken))
+
+    def _search(
+        self, after: Transition | None, moment: datetime, is_last: Callable[[Transition], bool]
+    ) -> list[Transition]:
+        """Start at the beginning if `after` is None."""
+
+        def out(state: State | None) -> Iterator[Edge]:
+            turns = (each for each in self._space.out[state] if each.kind not in ("leg", "fault"))
+            return ((turn, turn.target) for turn in turns if _happens_at(turn, moment))
+
+        is_over = after is not None and after.target is None
+        return [] if is_over else shortest_path(after.target if after else None, out, is_last)
+
+
+def _is_joined(turn: Transition) -> bool:
+    return turn.target is None and dict(APART) not in turn.ncco.actions

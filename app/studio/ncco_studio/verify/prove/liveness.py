@@ -1,0 +1,190 @@
+"""Live variable analysis: which values can still affect a waiting call.
+
+It works backwards from the flows' ends until nothing changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+from ncco_server.flow.frame import Assignment, Runs, Target
+from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.runtime import Way
+from ncco_studio.verify.handlers.exploring import explored_in
+from ncco_studio.verify.prove.expressions import LENGTH, Path, names_that_may_fail, reads
+from ncco_studio.verify.prove.uses import (
+    DECIDES,
+    Use,
+    asked_by,
+    assigned,
+    flows_run_from,
+    heard_by_parties,
+    played_by,
+    sent_by,
+    sent_later,
+    tested_by,
+    ways_here,
+)
+
+Live: TypeAlias = dict[Path, int]
+"""A name, or a name with one field → its weight, SPOKEN or DECIDES."""
+
+When: TypeAlias = Literal["entering", "waiting", "ran"]
+
+_NOT_KEPT: Final = frozenset({"env", "hours", "now", "locale"})
+"""Names outside the session, or in every state key anyway."""
+_SHARED: Final = ("call", "input")
+"""Names with the same value in every flow of a call."""
+
+
+@dataclass(slots=True)
+class Liveness:
+    """The live values at each step of a flow and all flows it can run.
+
+    Attributes:
+        live: by (flow, step, when). `entering`: before the step is entered; `waiting`: while the call waits in
+            it; `ran`: until the flow that it runs has returned.
+        replays_by_time: steps with prompts that read the clock or opening hours; repeats may sound different.
+        reads_time: steps that read the clock or opening hours at all.
+        tests_now: whether `now` itself affects any call's path.
+        deciding: variables that can affect a waiting call's path, as (flow, name).
+        kept: as `live`, but sorted, and only with values of a session.
+    """
+
+    root: Flow
+    live: dict[tuple[str, str, When], Live] = field(default_factory=dict)
+    replays_by_time: set[tuple[str, str]] = field(default_factory=set)
+    reads_time: set[tuple[str, str]] = field(default_factory=set)
+    tests_now: bool = False
+    deciding: set[tuple[str, str]] = field(default_factory=set)
+    kept: dict[tuple[str, str, When], list[tuple[Path, int]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        flows = flows_run_from(self.root)
+        steps = [_StepLiveness(flow, step, flows, self.live) for flow in flows.values() for step in flow.steps.values()]
+        changed = len(steps)
+        while changed:
+            changed = sum(each.update() for each in reversed(steps))
+        for each in steps:
+            self._note(each)
+        for (flow_name, step, when), live in self.live.items():
+            self.kept[flow_name, step, when] = sorted(each for each in live.items() if each[0][0] not in _NOT_KEPT)
+            if when != "entering":
+                self.deciding |= {(flow_name, path[0]) for path, weight in live.items() if weight == DECIDES}
+
+    def _note(self, each: _StepLiveness) -> None:
+        step = each.step
+        key = (each.flow.name, each.step.name)
+        left = _joined(each.after(), each.error())
+        waiting = _joined(each.tested, left)
+        if step.exit.asks_again:
+            waiting = _joined(_without(waiting, {lookup.name for lookup in step.asks}), each.asked)
+        moved = _joined(_reads(sent_later(each.flow, step)), each.moved() if each.flow is self.root else {})
+        self.live[*key, "waiting"] = _joined(waiting, each.played, moved)
+        self.live[*key, "entering"] = _joined(self.live[*key, "entering"], moved)
+        if step.exit.runs is not None:
+            self.live[*key, "ran"] = _joined(left, moved)
+        sets = _reads(Use(value, DECIDES) for _, value in assigned(each.flow, step))
+        own = _joined(each.played, each.asked, each.tested, each.sent, sets)
+        self.replays_by_time |= {key} if _reads_time(each.played) else set()
+        self.reads_time |= {key} if _reads_time(own) else set()
+        self.tests_now |= own.get(("now",), 0) == DECIDES
+        handler = explored_in(each.flow)
+        self.tests_now |= handler is not None and "now" in handler.reads
+
+
+class _StepLiveness:
+    """Computes the live values before and after one step. `live`: the results so far, shared by all steps."""
+
+    def __init__(
+        self, flow: Flow, step: Step, flows: Mapping[str, Flow], live: dict[tuple[str, str, When], Live]
+    ) -> None:
+        self.flow = flow
+        self.step = step
+        self._flows = flows
+        self._live = live
+        self.played = _reads(played_by(step))
+        self.tested = _reads(tested_by(step))
+        self.asked = _reads(asked_by(step))
+        self.sent = _reads(sent_by(step))
+
+    def update(self) -> bool:
+        """Return whether the live values changed."""
+        ran = self.step.exit.runs
+        others = [*heard_by_parties(self.step), *([ran] if ran is not None else [])]
+        read = _joined(self.played, self.tested, self.sent, self.after(), *map(self._in_flow, others))
+        live = _before(self.step.sets, read)
+        live = _joined(_without(live, {asking.name for asking in self.step.asks}), self.asked, self.error())
+        key: tuple[str, str, When] = (self.flow.name, self.step.name, "entering")
+        is_new = self._live.get(key) != live
+        self._live[key] = live
+        return is_new
+
+    def after(self) -> Live:
+        return _joined(*map(self._along, ways_here(self.step)))
+
+    def _along(self, way: Way) -> Live:
+        live = _before(way.sets, self._at(way.target))
+        if way.passes_input and self.step.exit.asked is not None:
+            live = _without(live, {"input", *([way.fills.name] if way.fills is not None else [])})
+        return live
+
+    def _at(self, target: Target) -> Live:
+        if target.returns:
+            return _reads(Use(each.value, DECIDES) for each in target.sets)
+        if target.step is not None:
+            return _before(target.sets, self._live.get((self.flow.name, target.step, "entering"), {}))
+        return _before(target.sets, self._in_flow(target.runs) if target.runs is not None else {})
+
+    def _in_flow(self, runs: Runs) -> Live:
+        live = self._live.get((runs.flow, self._flows[runs.flow].start, "entering"), {})
+        shared = {path: weight for path, weight in live.items() if path[0] in _SHARED}
+        return _joined(_reads(Use(each.value, DECIDES) for each in runs.given), shared)
+
+    def moved(self) -> Live:
+        """Values live if machine detection moves a placed call that waits in the step."""
+        outbound = self.flow.outbound
+        return _joined(*map(self._at, outbound.ways.values())) if outbound is not None else {}
+
+    def error(self) -> Live:
+        error = self.step.error or self.flow.error
+        return self._at(error) if error is not None else {}
+
+
+def _reads(uses: Iterable[Use]) -> Live:
+    live: Live = {}
+    for use in uses:
+        for path, decides in reads(use.source):
+            element = path[:1] if len(path) < 2 or path[1] == LENGTH else path[:2]
+            live[element] = max(live.get(element, 0), DECIDES if decides else use.weight)
+    return live
+
+
+def _reads_time(live: Mapping[Path, int]) -> bool:
+    return any(path[0] in ("now", "hours") for path in live)
+
+
+def _joined(*lives: Live) -> Live:
+    joined: Live = {}
+    for live in lives:
+        for path, weight in live.items():
+            joined[path] = max(joined.get(path, 0), weight)
+    return joined
+
+
+def _without(live: Live, names: set[str]) -> Live:
+    return {path: weight for path, weight in live.items() if path[0] not in names}
+
+
+def _before(sets: tuple[Assignment, ...], live: Live) -> Live:
+    """A variable read only for its own new value is not live."""
+    for assignment in reversed(sets):
+        name = assignment.name
+        weight = max((weight for path, weight in live.items() if path[0] == name), default=0)
+        read = _reads([Use(assignment.value, weight or DECIDES)])
+        if not weight and name not in names_that_may_fail(assignment.value):
+            read = _without(read, {name})
+        live = _joined(_without(live, {name}), read)
+    return live

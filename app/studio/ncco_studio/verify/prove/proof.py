@@ -1,0 +1,123 @@
+"""The proof of a flow: the explored state space, its violations, and its completeness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Literal
+
+from ncco_server.flow.model import Flow
+from ncco_studio.verify.outcomes import FlowOutcome, outcomes_of
+from ncco_studio.verify.prove.environment import moments_of, variables_for
+from ncco_studio.verify.prove.explore import Explorer
+from ncco_studio.verify.prove.graph import Paths
+from ncco_studio.verify.prove.literals import Literals
+from ncco_studio.verify.prove.not_reached import untold
+from ncco_studio.verify.prove.properties import (
+    CallLimits,
+    Violation,
+    is_certain,
+    violations,
+)
+from ncco_studio.verify.prove.samples import Representatives
+from ncco_studio.verify.prove.space import SearchLimits, StateSpace
+from ncco_studio.verify.prove.states import Growth
+from ncco_studio.verify.prove.uses import flows_run_from
+
+Status = Literal["proved", "walked", "stopped", "refuted"]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The result of exploring a flow.
+
+    Attributes:
+        representatives: input → samples that represent all its values; empty if every value was tried.
+        env: the server's environment variables during the exploration.
+        ranges: the explored range of variables that can leave it, by (flow, name).
+        is_certain: whether certainly no call takes the outcomes in `never`.
+        growth: the cause of a large exploration, or None.
+    """
+
+    flow: Flow
+    space: StateSpace
+    violations: tuple[Violation, ...]
+    representatives: Mapping[str, tuple[Any, ...]]
+    env: Mapping[str, str]
+    ranges: Mapping[tuple[str, str], tuple[float, float]]
+    call_limits: CallLimits
+    is_certain: bool
+    growth: Growth | None = None
+
+    @property
+    def status(self) -> Status:
+        """`refuted`: a property is violated. `stopped`: the exploration ended early.
+
+        `walked`: everything, but some inputs only with samples, was explored. `proved`: everything was.
+        """
+        is_refuted = any(violation.is_error for violation in self.violations)
+        return status_of(self.space.stopped, self.representatives, is_refuted=is_refuted)
+
+    @cached_property
+    def paths(self) -> Paths:
+        return Paths(self.space)
+
+    @property
+    def taken(self) -> frozenset[tuple[str, str, str]]:
+        return frozenset(
+            key for transition in self.space.transitions if transition.kind != "fault" for key in transition.taken
+        )
+
+    @property
+    def never(self) -> tuple[FlowOutcome, ...]:
+        taken = self.taken
+        return tuple(each for each in outcomes_of(self.flow) if each[:3] not in taken)
+
+
+def status_of(stopped: str, representatives: Mapping[str, Any], *, is_refuted: bool) -> Status:
+    if is_refuted:
+        return "refuted"
+    return "stopped" if stopped else "walked" if representatives else "proved"
+
+
+def prove(
+    flow: Flow,
+    now: datetime,
+    *,
+    env: Mapping[str, str] | None = None,
+    bounds: SearchLimits | None = None,
+    call_limits: CallLimits | None = None,
+    progress: Callable[[int, int], None] = lambda _found, _waiting: None,
+) -> Proof:
+    """Explore a flow of a project without errors, and all flows it can run.
+
+    `now` is the earliest time of a call (aware). `env` has the server's variables; others get suitable values.
+    `progress` gets the numbers of states found and still to explore, every few seconds.
+    """
+    literals = Literals(flow)
+    values = Representatives(literals, now, variables_for(flow, literals, env or {}))
+    moments = moments_of(flow, values, now)
+    explorer = Explorer(values, moments, bounds or SearchLimits(), progress)
+    space = explorer.explore()
+    states = explorer.states
+    if explorer.liveness.tests_now:
+        values.chosen["now"] = tuple(moment.isoformat() for moment in moments)
+    for name, (low, high) in states.clamped.items():
+        values.chosen[".".join(name)] = (f"numbers from {low:g} to {high:g}",)
+    for name, most in states.shortened.items():
+        values.chosen[".".join(name)] = (f"no more than {most} entries or characters",)
+    is_sure = is_certain(space, literals, values.chosen)
+    limits = call_limits or CallLimits()
+    found = violations(space, limits, is_certain=is_sure)
+    grown = states.growth(space.states)
+    lost = untold(flow, explorer.placed, explorer.envs, moments[0])
+    return Proof(flow, space, (*found, *lost), dict(values.chosen), values.env, states.clamped, limits, is_sure, grown)
+
+
+def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:
+    """The entry flows; if there are none, the flows that no other runs."""
+    startable = [flow for flow in flows.values() if flow.is_startable or flow.outbound is not None]
+    run = {name for flow in flows.values() for name in flows_run_from(flow) if name != flow.name}
+    return startable or [flow for flow in flows.values() if flow.name not in run] or list(flows.values())

@@ -1,0 +1,547 @@
+"""Finds the faults of calls, over all turns that a proof has found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Final, Literal, NamedTuple
+
+from ncco_server.engine.event_hooks import ENDED
+from ncco_server.flow.digraph import reachable
+from ncco_server.flow.frame import Target
+from ncco_server.flow.language.hooks import SentHook
+from ncco_server.flow.model import Flow, Step, later_hooks
+from ncco_server.flow.nodes import Place
+from ncco_server.flow.runtime import Way
+from ncco_studio.simulator.assumptions import After
+from ncco_studio.verify.faults import FAULTS, LIMITS, failure_of, may_end_silently
+from ncco_studio.verify.outcomes import FlowOutcome, outcomes_of
+from ncco_studio.verify.prove.environment import APP_TO
+from ncco_studio.verify.prove.expressions import ENTRY, LENGTH, RETURNED, Path, paths_of
+from ncco_studio.verify.prove.graph import Graph, Paths
+from ncco_studio.verify.prove.listening import ENDLESS, listen
+from ncco_studio.verify.prove.literals import Literals
+from ncco_studio.verify.prove.space import DIALS, StateSpace, StepKey, Transition
+from ncco_studio.verify.prove.states import texts_of
+from ncco_studio.verify.prove.uses import DECIDES, flows_run_from, played_by, targets_of, tested_by
+
+_COUNTS_AWAY: Final = "change the counter or the condition, so that counting eventually leaves the loop"
+_CORRECT: Final = "correct the line of the handler, or handle this case before it"
+_TURNS_BACK: Final = "make one of the flows return before it runs the next one"
+_NO_NUMBER_SHOWN: Final = "R105"
+"""A connect without a number to show: only a warning, since no app may call the flow."""
+_UNESCAPABLE: Final = "E393"
+"""A value that cannot be escaped where it is used."""
+
+
+class CallLimits(NamedTuple):
+    """Limits of a call: seconds of silence, and number of steps.
+
+    `after_connect` is what Vonage was seen to do when a connected party hangs up, or "".
+    """
+
+    silence_s: float = float(LIMITS["silence"])
+    steps: int = int(LIMITS["steps"])
+    after_connect: After | Literal[""] = ""
+
+
+class Violation(NamedTuple):
+    """One violated property.
+
+    Attributes:
+        place: the step or line to change.
+        turn: where it occurs; None if no turn shows it, as for an unreachable step.
+        path: the turns that lead to it, if the shortest path to `turn` does not show it; otherwise ().
+        severity: `warning` if uncertain, for example because only samples were tried.
+        code: a failed step's issue code or an unsendable hook's name, or "".
+    """
+
+    kind: str
+    flow: str
+    step: str
+    place: Place
+    message: str
+    cure: str
+    turn: Transition | None = None
+    severity: Literal["error", "warning"] = "error"
+    code: str = ""
+    path: tuple[Transition, ...] = ()
+
+    @property
+    def is_error(self) -> bool:
+        return self.severity == "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """What the checks read. If `is_certain`, no call takes the outcomes that were not found."""
+
+    space: StateSpace
+    graph: Graph
+    call_limits: CallLimits
+    is_certain: bool
+
+    def step(self, where: StepKey) -> Step:
+        return self.space.root.named(where[0]).steps[where[1]]
+
+    def found(self, kind: str, where: StepKey, message: str, turn: Transition | None = None, **other: Any) -> Violation:
+        """`other` overrides fields, such as the fix of its rule."""
+        fields = {"place": self.step(where).place, "cure": FAULTS[kind].cure} | other
+        return Violation(kind, *where, message=message, turn=turn, **fields)
+
+
+def violations(space: StateSpace, call_limits: CallLimits, *, is_certain: bool) -> Iterator[Violation]:
+    explored = Explored(space, Graph(space), call_limits, is_certain)
+    checks = _CHECKS if space.stopped else (*_CHECKS, *_WHOLE_CHECKS)
+    in_turns = ((check, each) for check in _TURN_CHECKS for turn in space.transitions for each in check(explored, turn))
+    in_calls = ((check, each) for check in checks for each in check(explored))
+    seen: set[tuple[Any, ...]] = set()
+    for check, violation in chain(in_turns, in_calls):
+        key = (check, *violation[:3], violation.code)
+        if key not in seen:
+            seen.add(key)
+            yield violation
+
+
+# checks of one turn
+
+
+def _refused(explored: Explored, turn: Transition) -> Iterator[Violation]:
+    for issue in turn.ncco.issues[:1]:
+        message = f"Vonage would refuse the NCCO: {issue.code} {issue.path}: {issue.message}"
+        yield explored.found("refused_ncco", turn.where, message, turn, cure=issue.fix)
+
+
+def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
+    """Error exits taken without a delivery fault, unless the step has its own."""
+    found = turn.failed if turn.kind != "fault" else ()
+    endless = [each for each in found if each[2] == "R103"]  # the error exit's steps then fail for the same reason
+    for flow, step, code, because in endless[:1] or found:
+        kind = failure_of(code, explored.step((flow, step)))
+        if not kind:
+            continue
+        what = "an NCCO that Vonage would refuse" if kind == "invalid_ncco" else "a value that cannot be computed"
+        message = f'step "{step}" makes {what} and takes its error exit: {code} {because}'
+        other: dict[str, Any] = {}
+        if code == "R110":
+            message = f'after step "{step}", the handler takes its error exit: {code} {because}'
+            other = {"cure": _CORRECT}
+        elif code == "R102":
+            message = f'if a caller does nothing, step "{step}" repeats until it takes its error exit: {code} {because}'
+            other = {"cure": FAULTS["circle"].cure}
+        elif code == "R103":
+            message = f'a call would continue from step "{step}" forever, so it takes the error exit: {code} {because}'
+            other = {"cure": _TURNS_BACK if explored.step((flow, step)).exit.runs is not None else _COUNTS_AWAY}
+        elif code == _UNESCAPABLE and _has_line_end(turn):
+            message = f'a value has a line break, and step "{step}" takes its error exit: {code} {because}'
+            other = {"cure": r'write `{{ value | replace("\n", " ") }}`', "severity": "warning"}
+        elif code == _NO_NUMBER_SHOWN:
+            message = f'in a call from an app, step "{step}" has no number to show and takes its error exit: {because}'
+            other = {"cure": "list your numbers under `numbers`, or write `from` next to it", "severity": "warning"}
+        elif _is_to_name(turn):
+            message = f"in a call from an app, {message}"
+            other = {"severity": "warning"}
+        yield explored.found(kind, (flow, step), message, turn, code=code, **other)
+
+
+def _is_to_name(turn: Transition) -> bool:
+    """Whether only calls from an app lead here, of which there may be none: only a warning."""
+    call = turn.first_path[0].call
+    return call is not None and call.to == APP_TO
+
+
+def _has_line_end(turn: Transition) -> bool:
+    """Line breaks in lookups and variables are rare in real headers and URLs: only a warning."""
+    known = [turn.source.session.lookups, turn.source.session.variables] if turn.source is not None else []
+    return any("\n" in text for text in texts_of([*known, *(answer.value for _, answer in turn.answers)]))
+
+
+def _endless(explored: Explored, turn: Transition) -> Iterator[Violation]:
+    if turn.heard.is_endless:
+        message = f'the prompt of step "{turn.where[1]}" never ends, and there is no way out of it'
+        cure = "play it a few times, then connect a person or voicemail; `hold` repeats a prompt with a limit"
+        yield explored.found("trap", turn.where, message, turn, cure=cure)
+
+
+def _dead_ends(explored: Explored, turn: Transition) -> Iterator[Violation]:
+    """Calls that end without a prompt, unless the caller ended them or has talked to somebody.
+
+    A sub-flow with outcomes returns to the calling flow.
+    """
+    root = explored.space.root
+    returns = bool(root.outcomes) and not root.is_startable
+    if (
+        not (turn.target is None and not turn.heard.is_heard and turn.heard.trailing_silence_s != ENDLESS)
+        or turn.is_party
+        or turn.kind == "fault"
+        or turn.failed
+    ):
+        return
+    is_chosen = turn.kind == "accepted" or returns
+    is_joined = turn.trigger.kind == "detected"  # the empty reply changes nothing
+    if not is_joined and not may_end_silently(turn.dial_outcome, is_chosen=is_chosen, enters=bool(turn.entered)):
+        why = turn.taken[-1][2] if turn.taken else "at its beginning"
+        message = f'the call ends without a word in step "{turn.where[1]}" ({why})'
+        yield explored.found("dead_end", turn.where, message, turn)
+
+
+def _dead_dials(explored: Explored, turn: Transition) -> Iterator[Violation]:
+    """Calls that end without a prompt if the last dial fails, since the step has no `on`."""
+    if turn.target is None and not turn.is_party and turn.kind != "fault" and undecided_dials(turn):
+        message = f'if nobody answers the connect of step "{turn.where[1]}", the call ends without a word'
+        cure = "add `on` to it: `completed: end`, and `otherwise` with a step that says something"
+        yield explored.found("dead_end", turn.where, message, turn, cure=cure)
+
+
+def undecided_dials(turn: Transition) -> int:
+    """How many dials must fail for the call to end without another prompt; 0 if it cannot."""
+    actions = turn.ncco.actions
+    dials = [at for at, action in enumerate(actions) if action["action"] == "connect"]
+    is_decided = any(actions[at].get("eventType") == "synchronous" for at in dials)
+    return 0 if not dials or is_decided or listen(actions[dials[-1] + 1 :]).is_heard else len(dials)
+
+
+def _lost_webhooks(explored: Explored, turn: Transition) -> Iterator[Violation]:
+    if not turn.is_party and not turn.heard.survives_loss:
+        is_input = bool(turn.heard.input_s)
+        what = "the reply to the `input`" if is_input else "the webhook of the checkpoint"
+        message = f'if {what} of step "{turn.where[1]}" is lost, the caller hears nothing more'
+        cure = "say something before it"
+        if is_input:
+            has_tail = explored.step(turn.where).tail
+            cure = FAULTS["lost_webhook"].cure if has_tail else "delete `tail: false`, or say something after it"
+        yield explored.found("lost_webhook", turn.where, message, turn, cure=cure)
+
+
+def _silent_faults(explored: Explored, turn: Transition) -> Iterator[Violation]:
+    is_failure = turn.kind == "fault" or bool(turn.failed)
+    if is_failure and not turn.is_party and not turn.heard.is_heard and turn.target is None:
+        where = turn.failed[-1][:2] if turn.failed else turn.before
+        message = f'if something fails in step "{where[1]}", its error exit ends the call without a word'
+        yield explored.found("silent_fault", where, message, turn)
+
+
+def _failsafes(explored: Explored, turn: Transition) -> Iterator[Violation]:
+    if turn.kind == "fault" and not turn.is_party and turn.is_failsafe and turn.entered:
+        where = turn.entered[-1]
+        why = f": {turn.failed[-1][2]} {turn.failed[-1][3]}" if turn.failed else ""
+        message = f'step "{where[1]}" of an error exit fails too, and the caller hears only the failsafe{why}'
+        is_rare = _is_to_name(turn) or any(code == _NO_NUMBER_SHOWN for *_, code, _ in turn.failed)
+        yield explored.found("failsafe", where, message, turn, severity="warning" if is_rare else "error")
+
+
+def _too_many_options(explored: Explored, turn: Transition) -> Iterator[Violation]:
+    limit = explored.space.root.limits.get("menu_options")
+    for where in turn.entered if limit else ():
+        step = explored.step(where)
+        count = len(step.exit.offers)
+        if limit and (message := FAULTS["menu_options"].exceeded(count, limit.most, step=where[1])):
+            yield explored.found("menu_options", where, message, turn, place=step.exit_place)
+
+
+def _too_long_prompts(explored: Explored, turn: Transition) -> Iterator[Violation]:
+    limit = explored.space.root.limits.get("prompt_seconds")
+    is_own = turn.kind != "fault" and not turn.is_failsafe and not turn.is_party
+    seconds = turn.heard.prompt_s
+    where = f' up to step "{turn.where[1]}"'
+    fault = FAULTS["prompt_seconds"]
+    if limit and is_own and (message := fault.exceeded(seconds, limit.most, f"{seconds:.0f}", where=where)):
+        yield explored.found("prompt_seconds", turn.where, message, turn)
+
+
+def _untold(explored: Explored, turn: Transition) -> Iterator[Violation]:
+    for name, problem in turn.unsent if turn.kind != "fault" else ():
+        sends = (where for where in turn.entered if name in _hooks_of(explored.step(where)))
+        message = f"the hook {name} cannot be sent for some values: {problem}"
+        yield explored.found("untold", next(sends, turn.before), message, severity="warning", code=name)
+
+
+def _hooks_of(step: Step) -> set[str]:
+    return {hook.name for hook in (*step.sends, *later_hooks(step.events))}
+
+
+_TURN_CHECKS: Final = (
+    _refused,
+    _failing,
+    _endless,
+    _dead_ends,
+    _dead_dials,
+    _lost_webhooks,
+    _silent_faults,
+    _failsafes,
+    _too_many_options,
+    _too_long_prompts,
+    _untold,
+)
+
+
+# checks of whole calls
+
+
+def _trapped(explored: Explored) -> Iterator[Violation]:
+    seen = set[StepKey]()
+    for state in explored.graph.trapped():
+        near = {each.target.where for each in explored.graph.out[state] if each.target is not None}
+        if state.where not in seen and not near & seen:
+            message = f'a call that reaches step "{state.where[1]}" never ends, whatever the caller does'
+            yield explored.found("trap", state.where, message, state.first)
+        seen |= {state.where, *near}
+
+
+def _cycles(explored: Explored) -> Iterator[Violation]:
+    seen = set[StepKey]()
+    for cycle in explored.graph.cycles(dialling=False):
+        steps = list(dict.fromkeys(each.before for each in cycle))
+        if not seen & set(steps):
+            names = " → ".join(step for _, step in [*steps, steps[0]])
+            yield explored.found("circle", steps[0], f"a caller who does nothing loops forever: {names}", cycle[-1])
+            seen |= set(steps)
+
+
+def _silences(explored: Explored) -> Iterator[Violation]:
+    most = explored.call_limits.silence_s
+    for turn, seconds in explored.graph.silences(most):
+        kind = "silent_party" if turn.is_party else "silence"
+        if problem := FAULTS[kind].exceeded(seconds, most, _duration(seconds)):
+            where = _quiet_step(explored, turn)
+            message = f'{problem} in step "{where[1]}"'
+            cure = f"play something, so that silence lasts at most {most:g} seconds"
+            yield explored.found(kind, where, message, turn, cure=cure)
+
+
+def _quiet_step(explored: Explored, turn: Transition) -> StepKey:
+    """The step that causes a turn's silence.
+
+    It is the last entered step with an endlessly silent `conversation`, or with a `wait` longer than the turn's
+    `input`; otherwise the turn's last step.
+    """
+    waits = [float(action.get("timeout", 0)) for action in turn.ncco.actions if action["action"] == "wait"]
+    silent = "wait" if max(waits, default=0.0) > turn.heard.input_s else ""
+    if ENDLESS in turn.heard:
+        silent = "conversation"
+    for where in reversed(turn.entered):
+        if any(action.word == silent for action in explored.step(where).actions):
+            return where
+    return turn.where
+
+
+def _silent_while_party_is_asked(explored: Explored) -> Iterator[Violation]:
+    """Callers who hear silence while the dialled party hears a flow (`onAnswer`).
+
+    Source: NCCO reference, Phone (onAnswer: without a ringbackTone the caller hears silence).
+    """
+    for last, seconds in explored.graph.party_waits():
+        dialling = next(each for each in reversed(last.first_path) if not each.is_party)
+        problem = FAULTS["silence"].exceeded(seconds, explored.call_limits.silence_s, _duration(seconds))
+        if problem and not _has_ringback(dialling):
+            message = f'{problem} while the other party of step "{dialling.where[1]}" is asked'
+            cure = "add a `ringbackTone` to `onAnswer`, or ask the other party a shorter question"
+            yield explored.found("silence", dialling.where, message, last, cure=cure)
+
+
+def _has_ringback(dialling: Transition) -> bool:
+    connects = [action for action in dialling.ncco.actions if action["action"] == "connect"]
+    dialled = ((action, end) for action in connects for end in action["endpoint"] if "onAnswer" in end)
+    return all({"ringbackTone", "ringback"} & {*action, *end["onAnswer"]} for action, end in dialled)
+
+
+def _duration(seconds: float) -> str:
+    return "forever" if seconds == ENDLESS else f"for {seconds:.0f} seconds"
+
+
+def _relying_on_continuing(explored: Explored) -> Iterator[Violation]:
+    """What happens only if Vonage continues a call after a connect: once per flow.
+
+    If Vonage ends it instead, its turns are among the explored ones, so no other check differs.
+    """
+    seen = explored.call_limits.after_connect
+    flows: dict[str, dict[str, Transition]] = {}
+    for turn in explored.space.transitions if seen != "continues" else ():
+        if turn.dial_outcome == "completed" and turn.trigger.wait >= 0 and _effects(explored, turn):
+            flow, step = turn.before
+            flows.setdefault(flow, {}).setdefault(step, turn)
+    for flow, turns in flows.items():
+        (step, turn), *others = turns.items()
+        when = "as" if seen == "ends" else "if"
+        message = f'{when} Vonage ends the call when the party dialled by "{step}" hangs up, {_effects(explored, turn)}'
+        message += f"; this also concerns {', '.join(other for other, _ in others)}" if others else ""
+        yield explored.found(
+            "after_connect", (flow, step), message, turn, place=_completed(explored, turn).place, severity="warning"
+        )
+
+
+def _completed(explored: Explored, turn: Transition) -> Way:
+    return next(way for way in explored.step(turn.before).exit.ways if way.name == turn.dial_outcome)
+
+
+def _effects(explored: Explored, turn: Transition) -> str:
+    """What does not happen without a turn after a dial, or "". Hooks of `ended` are sent anyway."""
+    entered = [explored.step(where) for where in turn.entered]
+    flows = [explored.space.root.named(flow) for flow in (turn.before[0], explored.space.root.name)]
+    ended = {hook.name for flow in flows for hook in flow.events.get(ENDED, ()) if isinstance(hook, SentHook)}
+    played = [step.name for step in entered if step.parts]
+    sent = [hook.name for step in entered for hook in step.sends if hook.name not in ended]
+    assigned = [each.name for each in chain(_completed(explored, turn).target.sets, *(step.sets for step in entered))]
+    assigned += [f"the result {step.result}" for step in entered if step.result]
+    effects = {"is not played": played, "is not sent": sent, "is not set": assigned}
+    return " and ".join(f"{', '.join(dict.fromkeys(names))} {how}" for how, names in effects.items() if names)
+
+
+def _never_joined(explored: Explored) -> Iterator[Violation]:
+    """Dials with an `onAnswer` flow that never connects the party."""
+    space = explored.space
+    paths = Paths(explored.space)
+    legs: dict[tuple[str, str, str], list[Transition]] = {}
+    for each in space.out[None]:
+        if each.dialled_by is not None:
+            legs.setdefault((*each.dialled_by.where, each.where[0]), []).append(each)
+    for (flow, step, heard), firsts in legs.items():
+        if not any(map(paths.to_joined, firsts)):
+            message = f'no party that step "{step}" dials is ever connected to the caller: flow "{heard}" never accepts'
+            yield explored.found("never_joined", (flow, step), message)
+
+
+def _too_many_steps(explored: Explored) -> Iterator[Violation]:
+    limit = explored.space.root.limits.get("steps")
+    most = limit.most if limit else explored.call_limits.steps
+    if explored.graph.longest_path().steps <= most:
+        return
+    moments = [*Paths(explored.space).moments, None]
+    longest = (explored.graph.longest_path(moment, DIALS) for moment in moments)
+    steps, walked = next(((each.steps, walked) for each in longest if (walked := each.walk(most))), (0, []))
+    if walked:
+        place = limit.place if limit else explored.step(walked[-1].where).place
+        message = FAULTS["steps"].exceeded(steps, most, call="a call may enter")
+        cure = FAULTS["steps"].cure + ("" if limit else f", or allow it: `limits: {{steps: {steps}}}`")
+        yield explored.found("steps", walked[-1].where, message, walked[-1], place=place, path=tuple(walked), cure=cure)
+
+
+def _far_from_a_person(explored: Explored) -> Iterator[Violation]:
+    limit = explored.space.root.limits.get("seconds_to_person")
+    seconds, turn = explored.graph.soonest_dial() if limit else (0, None)
+    if limit and turn is None:
+        cure = "connect the caller somewhere, or delete the limit"
+        root = explored.space.root.name
+        yield Violation("seconds_to_person", root, "", limit.place, "no path leads to a person", cure)
+        return
+    fault = FAULTS["seconds_to_person"]
+    call = "the quickest path to a person takes"
+    if limit and turn and (message := fault.exceeded(seconds, limit.most, f"{seconds:.0f}", call=call)):
+        yield explored.found("seconds_to_person", turn.where, message, turn, place=limit.place)
+
+
+def _unreachable(explored: Explored) -> Iterator[Violation]:
+    """For flows that the explored one runs, see `never_run`."""
+    root = explored.space.root
+    entered = explored.space.entered
+    return unreached(root, flows_run_from(root), entered, is_certain=explored.is_certain)
+
+
+_CHECKS: Final = (_cycles, _silences, _silent_while_party_is_asked, _relying_on_continuing)
+_WHOLE_CHECKS: Final = (_trapped, _never_joined, _too_many_steps, _far_from_a_person, _unreachable)
+"""Only valid when everything was explored."""
+
+
+def unreached(flow: Flow, flows: Mapping[str, Flow], entered: Set[StepKey], *, is_certain: bool) -> Iterator[Violation]:
+    """A step reached by an error exit counts as reachable."""
+    reached = entered | _after_errors(flows, entered)
+    yield from _never_given(flow, reached, is_certain=is_certain)
+    for step in flow.steps.values():
+        if (flow.name, step.name) in reached:
+            continue
+        if is_certain:
+            message = f'no caller reaches step "{step.name}", whatever lookups return and other parties do, at any hour'
+            yield Violation("unreachable", flow.name, step.name, step.place, message, FAULTS["unreachable"].cure)
+        else:
+            message = f'no call with the sample values reaches step "{step.name}"; other values might'
+            cure = "compare values with literals, or declare the possible words"
+            yield Violation("unreachable", flow.name, step.name, step.place, message, cure, severity="warning")
+
+
+def _never_given(flow: Flow, reached: Set[StepKey], *, is_certain: bool) -> Iterator[Violation]:
+    setting = {step.result: step for step in flow.steps.values() if step.result}
+    given = {step.result for step in flow.steps.values() if (flow.name, step.name) in reached}
+    how = "call" if is_certain else "call with the sample values"
+    for name, step in setting.items():
+        if name not in given:
+            cure = FAULTS["unreachable_result"].cure
+            place = flow.results[name].place
+            message = f'no {how} gets the result "{name}"'
+            severity: Literal["error", "warning"] = "error" if is_certain else "warning"
+            yield Violation("unreachable_result", flow.name, step.name, place, message, cure, severity=severity)
+
+
+def _after_errors(flows: Mapping[str, Flow], entered: Set[StepKey]) -> set[StepKey]:
+    """Follow entered steps' error exits.
+
+    One that sets nothing and leads to an entered step adds nothing.
+    """
+    errors = ((flows[name], flows[name].steps[step].error or flows[name].error) for name, step in entered)
+    led_to = ((where, error) for flow, error in errors if error is not None for where in _led_to(flows, flow, error))
+
+    def following(where: StepKey) -> Iterator[StepKey]:
+        flow = flows[where[0]]
+        return (each for target in targets_of(flow, flow.steps[where[1]]) for each in _led_to(flows, flow, target))
+
+    return set(reachable((where for where, error in led_to if where not in entered or error.sets), following))
+
+
+def _led_to(flows: Mapping[str, Flow], flow: Flow, target: Target) -> Iterator[StepKey]:
+    """For a return, this is the next step in every flow that runs `flow`."""
+    if target.step is not None:
+        yield flow.name, target.step
+    elif target.runs is not None:
+        yield target.runs.flow, flows[target.runs.flow].start
+    for caller in flows.values() if target.returns else ():
+        for step in caller.steps.values():
+            ran = step.exit.runs
+            if ran is not None and ran.flow == flow.name:
+                lines = {way.name: way.target for way in step.exit.ways if way.is_return}
+                line = lines.get(target.returns) or lines.get("otherwise")
+                yield from _led_to(flows, caller, line) if line is not None else ()
+
+
+# certainty
+
+
+def is_certain(space: StateSpace, literals: Literals, chosen: Mapping[str, tuple[Any, ...]]) -> bool:
+    """Whether certainly no call takes the outcomes that were not found.
+
+    Not if the exploration stopped early, or a step with a missed outcome depends on a sampled value, as a step of a
+    handler in Python may.
+    """
+    if space.stopped:
+        return False
+    flows = flows_run_from(space.root)
+    steps = {(each.flow, each.step) for each in _missed(flows.values(), space)}
+    if any(flows[flow].handler is not None for flow, _ in steps):
+        return False
+    read = ((flow, path) for flow, step in steps for path in _deciding(flows[flow].steps[step]))
+    return not any(_is_sampled(chosen, literals, flow, path) for flow, path in read)
+
+
+def _deciding(step: Step) -> Iterator[Path]:
+    """The paths in the step's conditions and dialled parties."""
+    dialled = (use for use in played_by(step) if use.weight == DECIDES and step.exit.dials)
+    for use in (*tested_by(step), *dialled):
+        yield from paths_of(use.source)
+
+
+def _missed(flows: Iterable[Flow], space: StateSpace) -> Iterator[FlowOutcome]:
+    taken = {key for transition in space.transitions for key in transition.taken}
+    entered = space.entered
+    for each in (each for flow in flows for each in outcomes_of(flow)):
+        if (each.flow, each.step) in entered and each[:3] not in taken:
+            yield each
+
+
+def _is_sampled(chosen: Mapping[str, tuple[Any, ...]], literals: Literals, flow: str, path: Path) -> bool:
+    """Samples are exact for values only compared with literals, unless only some combinations were tried."""
+    compared = literals.of(flow, path)
+    names = [path, *((name[1:] if name[0] == RETURNED else name) for name in compared.names)]
+    written = {".".join(part for part in name[cut:] if part not in (ENTRY, LENGTH)) for name in names for cut in (0, 1)}
+    sampled = {key for keys in chosen for key in keys.split(", ")}
+    return any(
+        (name == key and not compared.is_exact) or name.startswith(f"{key}.") for name in written for key in sampled
+    )

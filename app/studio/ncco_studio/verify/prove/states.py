@@ -1,0 +1,226 @@
+"""Decides when two waiting calls are in the same state, and bounds counters, texts and lists."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from ncco_server.engine import Session, awaits_detection
+from ncco_server.engine.outcome import ASR_ERRORS, REACHED
+from ncco_server.engine.records import call_record
+from ncco_server.flow.model import Flow
+from ncco_studio.verify.handlers.exploring import explored_in
+from ncco_studio.verify.prove.expressions import LENGTH, Path
+from ncco_studio.verify.prove.literals import Literals
+from ncco_studio.verify.prove.liveness import Liveness, When
+from ncco_studio.verify.prove.samples import LONGEST_LIST
+from ncco_studio.verify.prove.space import State
+from ncco_studio.verify.prove.uses import DECIDES
+
+Key: TypeAlias = tuple[Any, ...]
+
+MOST_ITEMS: Final = LONGEST_LIST + 1
+"""A growing list is cut to this length, unless the flow uses longer ones. Lists in lookup answers are shorter."""
+MARGIN: Final = 5
+"""How far a number that can grow without limit is tracked beyond its literals."""
+SMALL_MARGIN: Final = 2
+"""Replaces MARGIN once there are MANY_STATES."""
+MANY_STATES: Final = 1_000
+
+
+class Growth(NamedTuple):
+    """Why an exploration is large: the step with the most states, and the values in which they differ.
+
+    The `names`, such as `name` or `customer.tier`, are sorted by their number of variants.
+    """
+
+    flow: str
+    step: str
+    states: int
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        where = f"most states are in step {self.step} of flow {self.flow} ({self.states:,})"
+        return f"{where}, and differ in {', '.join(self.names)}" if self.names else where
+
+
+@dataclass(slots=True)
+class States:
+    """Computes the keys of states, and bounds counters, texts and lists to keep states finite.
+
+    Attributes:
+        margin: MARGIN, or SMALL_MARGIN once there are many states.
+        clamped: the tracked range of each number that left it, by (flow, name).
+        shortened: the length of each list or text that was cut, by (flow, name).
+    """
+
+    root: Flow
+    literals: Literals
+    liveness: Liveness
+    margin: int = MARGIN
+    clamped: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+    shortened: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def key(self, session: Session, moment: datetime, env: Mapping[str, str]) -> Key:
+        """Equal for two waiting sessions that will behave the same."""
+        here = (session.at or self.root.name, session.step)
+        is_coming = any(wait.name == REACHED for wait in session.waits)
+        common = {"input": session.heard, "call": call_record(session.call)}
+        callers = (
+            (
+                caller.flow,
+                caller.step,
+                self._live((caller.flow, caller.step), "ran", {**common, **caller.lookups}, caller.variables),
+                self._handled(caller.flow, session, caller.variables, env),
+            )
+            for caller in session.callers
+        )
+        return (
+            bool(session.parent),
+            is_coming,
+            *here,
+            session.locale,
+            moment if here in self.liveness.replays_by_time else None,
+            tuple(self._own(session).values()),
+            self._handled(session.at, session, session.variables, env),
+            tuple(callers),
+            session.tries,
+            session.asr_errors,
+            session.position,
+        )
+
+    def _handled(self, flow: str, session: Session, variables: Mapping[str, Any], env: Mapping[str, str]) -> Any:
+        """Where a handler waits, with which local variables; None in a flow file."""
+        handler = explored_in(self.root.named(flow))
+        return None if handler is None else handler.state(call_record(session.call), env, variables)
+
+    def _own(self, session: Session) -> dict[Path, Any]:
+        here = (session.at or self.root.name, session.step)
+        when: When = "entering" if any(wait.name == REACHED for wait in session.waits) else "waiting"
+        known = {"input": session.heard, "call": call_record(session.call), **session.lookups}
+        paths = [path for path, _ in self.liveness.kept.get((*here, when), ())]
+        return dict(zip(paths, self._live(here, when, known, session.variables), strict=True))
+
+    def _live(
+        self, where: tuple[str, str], when: When, known: Mapping[str, Any], variables: Mapping[str, Any]
+    ) -> tuple[Any, ...]:
+        names = {**self.root.named(where[0]).default_answers, **known, **variables}
+        return tuple(_seen(names, path, weight) for path, weight in self.liveness.kept.get((*where, when), ()))
+
+    def growth(self, states: Sequence[State]) -> Growth | None:
+        """None up to `MANY_STATES` states."""
+        if len(states) <= MANY_STATES:
+            return None
+        ((flow, step), count) = Counter(state.where for state in states).most_common(1)[0]
+        variants: dict[str, set[Any]] = {}
+        for state in states:
+            if state.where == (flow, step):
+                for path, value in self._own(state.session).items():
+                    variants.setdefault(".".join(map(str, path)), set()).add(value)
+        names = sorted(
+            (name for name, found in variants.items() if len(found) > 1), key=lambda name: -len(variants[name])
+        )
+        return Growth(flow, step, count, tuple(names))
+
+    def bounded(self, session: Session) -> Session:
+        variables = self._bounded(session, session.at or self.root.name, session.variables)
+        callers = tuple(
+            level._replace(variables=self._bounded(session, level.flow, level.variables)) for level in session.callers
+        )
+        faults = min(session.asr_errors, ASR_ERRORS)
+        turn = 1
+        if self.root.outbound is not None:  # the number of the turn decides whether machine detection can move it
+            turn += session.tries + faults + (not awaits_detection(session))
+        return session._replace(
+            variables=variables, callers=callers, asr_errors=faults, dialled=0, observers=(), turn=turn
+        )
+
+    def _bounded(self, session: Session, flow: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        kept = ((name, old, self._bounded_value(flow, name, old)) for name, old in variables.items())
+        changed = {name: value for name, old, value in kept if value != old and not _is_given(session, old)}
+        return {**variables, **changed} if changed else variables
+
+    def _bounded_value(self, flow: str, name: str, value: Any) -> Any:
+        compared = self.literals.of(flow, (name,))
+        decides = (flow, name) in self.liveness.deciding
+        match value:
+            case bool():
+                return value
+            case int() | float():
+                return self._clamp(flow, name, value)
+            case list() if compared.has("free"):
+                default = self.root.named(flow).variables[name].default
+                lengths = (*compared.lengths, *([len(default)] if isinstance(default, list | tuple) else []))
+                most = max([MOST_ITEMS, *(length + 2 for length in lengths)])
+            case str() if compared.has("joined") and decides:
+                texts = (*compared.texts, *(part.text for part in compared.parts))
+                most = max([0, *compared.lengths, *map(len, texts)]) + SMALL_MARGIN
+            case _:
+                return value
+        if len(value) > most:
+            self.shortened[flow, name] = most
+        return value[:most]
+
+    def _clamp(self, flow: str, name: str, value: float) -> float:
+        """The literals' range is extended by one and, if the number can grow, by the margin."""
+        compared = self.literals.of(flow, (name,))
+        numbers = [0.0, *compared.borders]
+        if any(path[-1] == LENGTH for path in compared.names):
+            numbers.append(MOST_ITEMS)
+        is_free = compared.has("free")  # a sum of others can become too large in any step
+        is_open = is_free or compared.has("related")
+        below = self.margin if is_open or compared.has("rises") else 0
+        above = self.margin if is_open or compared.has("sinks") else 0
+        low, high = int(min(numbers)) - 1 - below, int(max(numbers)) + 1 + above
+        is_far = (value > high and above) or (value < low and below)
+        if is_far and (is_free or (flow, name) in self.liveness.deciding):
+            self.clamped[flow, name] = (low, high)
+        return low if value < low else min(value, high)
+
+
+def _is_given(session: Session, value: Any) -> bool:
+    """Whether a value is a text from the call, the caller's input or a lookup."""
+    given = (call_record(session.call), session.heard, session.lookups, [level.lookups for level in session.callers])
+    return isinstance(value, str) and any(value == text for each in given for text in texts_of(each))
+
+
+def texts_of(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list | tuple):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from texts_of(each)
+
+
+def _seen(names: Mapping[str, Any], path: Path, weight: int) -> Any:
+    value = names.get(path[0])
+    if len(path) > 1 and isinstance(value, Mapping):
+        value = value.get(path[1])
+    return frozen(value) if weight == DECIDES else _abstracted(value)
+
+
+def _abstracted(value: Any) -> Any:
+    """Keep the type of a value that is only spoken or sent, and whether it is empty."""
+    match value:
+        case bool() | None:
+            return str(value)
+        case str():
+            return "text", bool(value), bool(value.strip())
+        case int() | float():
+            return max(-1, min(2, value))
+        case list() | tuple():
+            return tuple(map(_abstracted, value[:MOST_ITEMS]))
+        case Mapping():
+            return tuple(sorted((key, _abstracted(each)) for key, each in value.items()))
+    return str(type(value))
+
+
+def frozen(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(map(frozen, value))
+    if isinstance(value, Mapping):
+        return tuple(sorted((key, frozen(each)) for key, each in value.items()))
+    return (type(value).__name__, value) if isinstance(value, bool) else value

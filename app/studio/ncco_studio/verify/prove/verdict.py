@@ -1,0 +1,128 @@
+"""The verdict on a flow: what remains of a proof without its states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from ncco_server.flow.model import Flow, Project
+from ncco_server.flow.nodes import Place
+from ncco_studio.verify.outcomes import FlowOutcome
+from ncco_studio.verify.prove.proof import Proof, Status, status_of
+from ncco_studio.verify.prove.properties import Violation, unreached
+from ncco_studio.verify.prove.uses import flows_run_from
+from ncco_studio.verify.scenarios.files import WrittenScenario
+
+
+@dataclass(frozen=True, slots=True)
+class FoundViolation:
+    """A violation, and a call that shows it.
+
+    `proved` is the flow whose proof found it; "" if no single proof did, as for an unreachable step. `example` is the
+    shortest call that shows it, as played; None if no call can.
+    """
+
+    kind: str
+    flow: str
+    step: str
+    place: Place
+    message: str
+    cure: str
+    severity: Literal["error", "warning"]
+    proved: str = ""
+    example: WrittenScenario | None = None
+
+    @classmethod
+    def of(cls, each: Violation, proved: str = "", example: WrittenScenario | None = None) -> FoundViolation:
+        return cls(each.kind, each.flow, each.step, each.place, each.message, each.cure, each.severity, proved, example)
+
+    @property
+    def is_error(self) -> bool:
+        return self.severity == "error"
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Equal for a violation in a sub-flow of several flows."""
+        return self.kind, self.flow, self.step, self.message
+
+
+@dataclass(frozen=True, slots=True)
+class FlowVerdict:
+    """The result of a proof. It can be sent from another process, and stored as JSON.
+
+    Attributes:
+        violations: those that the simulator reproduces, or no call can show.
+        stopped: why the exploration ended early, or "".
+        representatives, is_certain: as in `Proof`.
+        never: the outcomes that no caller takes.
+        growth: the cause of a large exploration, or "".
+        entered: the steps that some call enters, as (flow, step).
+    """
+
+    flow: str
+    flows: tuple[str, ...]
+    violations: tuple[FoundViolation, ...]
+    stopped: str
+    states: int
+    edges: int
+    nccos: int
+    seconds: float
+    representatives: Mapping[str, tuple[Any, ...]]
+    never: tuple[FlowOutcome, ...]
+    is_certain: bool
+    growth: str
+    entered: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, proof: Proof, violations: Iterable[FoundViolation] = (), stopped: str = "") -> FlowVerdict:
+        space = proof.space
+        return cls(
+            flow=proof.flow.name,
+            flows=tuple(flows_run_from(proof.flow)),
+            violations=tuple(violations),
+            stopped=space.stopped or stopped,
+            states=len(space.states),
+            edges=len(space.transitions),
+            nccos=space.nccos,
+            seconds=round(space.seconds, 3),
+            representatives={name: tuple(values) for name, values in proof.representatives.items()},
+            never=proof.never,
+            is_certain=proof.is_certain,
+            growth="" if proof.growth is None else str(proof.growth),
+            entered=space.entered,
+        )
+
+    @property
+    def status(self) -> Status:
+        is_refuted = any(violation.is_error for violation in self.violations)
+        return status_of(self.stopped, self.representatives, is_refuted=is_refuted)
+
+    def refuted_by(self, violations: Iterable[FoundViolation]) -> FlowVerdict:
+        return replace(
+            self,
+            violations=(*self.violations, *(violation for violation in violations if violation.flow in self.flows)),
+        )
+
+
+def placed_forever(project: Project, verdicts: Iterable[FlowVerdict]) -> list[FoundViolation]:
+    """Loops of proved flows that place calls to each other without anybody's input (W298)."""
+    proved = {name for verdict in verdicts for name in verdict.flows}
+    names = {flow.place.file: flow.name for flow in project.flows.values() if flow.name in proved}
+    return [
+        FoundViolation("placed_forever", names[issue.place.file], "", issue.place, issue.message, issue.cure, "error")
+        for issue in project.issues
+        if issue.code == "W298" and issue.place.file in names
+    ]
+
+
+def never_run(flows: Mapping[str, Flow], verdicts: Iterable[FlowVerdict]) -> list[FoundViolation]:
+    """Return [] if any exploration stopped early."""
+    verdicts = list(verdicts)
+    if any(verdict.stopped for verdict in verdicts):
+        return []
+    entered = frozenset[tuple[str, str]]().union(*(verdict.entered for verdict in verdicts))
+    run = {name for verdict in verdicts for name in verdict.flows} - {verdict.flow for verdict in verdicts}
+    is_sure = all(verdict.is_certain for verdict in verdicts)
+    lost = (each for name in sorted(run) for each in unreached(flows[name], flows, entered, is_certain=is_sure))
+    return [FoundViolation.of(each) for each in lost]

@@ -1,0 +1,113 @@
+"""Rows of tables in scenarios: at a call's beginning, and expected at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ncco_server.flow.grammar.reader import Reader
+from ncco_server.flow.language.returns import Misfit, read_answer
+from ncco_server.flow.language.tables import TableDefinition
+from ncco_server.flow.nodes import Map, Text
+from ncco_server.suggest import near_or_all
+from ncco_server.table_rows import MAX_NAME, RowChange, key_of, row_name, table_of
+from ncco_server.value_types import Kind
+from ncco_studio.verify.scenarios.answers import answer_of
+from ncco_studio.verify.scenarios.expectations import is_part, shown
+from ncco_studio.verify.scenarios.model import GivenRow, Rows
+from ncco_studio.verify.scenarios.result import Difference, Result
+
+Tables = Mapping[str, TableDefinition]
+
+
+def check_rows(rows: Rows, tables: Tables, reader: Reader, line: str) -> None:
+    """Report S114 for unknown tables and columns, incomplete keys, and values of the wrong type."""
+    for name, (place, given) in rows.items():
+        table = tables.get(name)
+        if table is None:
+            reader.report("S114", place, f'there is no table "{name}"', near_or_all(name, tables))
+            continue
+        for row in given:
+            _check_row(table, row, reader, line)
+
+
+def _check_row(table: TableDefinition, row: GivenRow, reader: Reader, line: str) -> None:
+    known = {**table.key, **table.columns}
+    for key, value in row.values.entries:
+        if key.value not in known:
+            message = f'the table {table.name} has no column "{key.value}"'
+            reader.report("S114", key.place, message, near_or_all(key.value, known))
+            continue
+        type_ = _type_of(table, key.value)
+        try:
+            read_answer(type_, answer_of(value, type_), line=line)
+        except Misfit as misfit:
+            what = f"`{key.value}` of the table {table.name}"
+            written = f'"{value.value}"' if isinstance(value, Text) else "a list or a map"
+            reader.report(
+                "S114", value.place, f"{what} cannot be {written}", misfit.needed or f"write {type_.described}"
+            )
+    missing = [name for name in table.key if row.values.get(name) is None]
+    if missing:
+        message = f"a row of the table {table.name} has no `{missing[0]}`, which is in its key"
+        reader.report("S114", row.place, message, f"add `{missing[0]}: ..`")
+
+
+def changes_of(rows: Rows, tables: Tables, line: str) -> Iterator[RowChange]:
+    """Leave out wrong rows; they were reported."""
+    for name, (_, given) in rows.items():
+        for row in given if name in tables else ():
+            values = _values(tables[name], row.values, line)
+            full = _name(tables[name], values)
+            if full:
+                columns = {column: value for column, value in values.items() if column in tables[name].columns}
+                yield RowChange(full, columns, keep_ms=tables[name].keep_ms)
+
+
+def _values(table: TableDefinition, written: Map, line: str) -> dict[str, Any]:
+    """Leave out the values of unknown columns and wrong types."""
+    found: dict[str, Any] = {}
+    for key, value in written.entries:
+        if key.value in table.key or key.value in table.columns:
+            type_ = _type_of(table, key.value)
+            try:
+                found[key.value] = read_answer(type_, answer_of(value, type_), line=line)
+            except Misfit:
+                continue
+    return found
+
+
+def _type_of(table: TableDefinition, name: str) -> Kind:
+    return table.key[name].type if name in table.key else table.returned.fields[name]
+
+
+def _name(table: TableDefinition, values: Mapping[str, Any]) -> str:
+    if not table.key.keys() <= values.keys():
+        return ""
+    name = row_name(table.name, [values[each] for each in table.key])
+    return name if len(name) <= MAX_NAME else ""
+
+
+def check_tables(result: Result, tables: Tables, line: str) -> Iterator[Difference]:
+    for name, (place, expected) in result.scenario.expect.tables.items():
+        table = tables.get(name)
+        if table is None:
+            continue
+        found = [_shown(table, row, result.rows[row]) for row in sorted(result.rows) if table_of(row) == name]
+        wanted = [_values(table, each.values, line) for each in expected]
+        if not _same(wanted, found):
+            sides = (_text(wanted), _text(found))
+            yield Difference(place, f"the table {name} has other rows", *sides, at=result.seconds)
+
+
+def _same(wanted: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> bool:
+    """A row is found by its key, so at most once."""
+    return len(wanted) == len(found) and all(any(is_part(one, other) for other in found) for one in wanted)
+
+
+def _shown(table: TableDefinition, row: str, columns: Mapping[str, Any]) -> dict[str, Any]:
+    return {**dict(zip(table.key, key_of(row), strict=False)), **columns}
+
+
+def _text(rows: Iterable[Mapping[str, Any]]) -> str:
+    return ", ".join(map(shown, rows)) or "no rows"
