@@ -51,7 +51,7 @@ def files_run() -> Iterator[set[str]]:
 
 async def traced(project: Path, handlers: tuple[str, ...] = ()) -> list[set[str]]:
     """The files of a warm answer, and of a warm input."""
-    settings = Settings(insecure=True)
+    settings = Settings(insecure=True, public_url="https://calls.example.com")
     store = MemoryStore()
     await store.open()
     texts, _ = read_project(project / "flows", project / "templates")
@@ -65,7 +65,7 @@ async def traced(project: Path, handlers: tuple[str, ...] = ()) -> list[set[str]
             call = {**leg, "from": "447700900123", "to": "442079460001"}
             with files_run() as answer:
                 reply = await client.post("/webhooks/answer", json=call)
-            url = next(action["eventUrl"][0] for action in reply.json() if "eventUrl" in action)
+            url = next(action["eventUrl"][0].removeprefix("https://calls.example.com") for action in reply.json() if "eventUrl" in action)
             pressed = {**leg, "dtmf": {"digits": "2", "timed_out": False}}
             with files_run() as heard:
                 reply = await client.post(url, json=pressed)

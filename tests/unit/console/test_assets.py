@@ -15,7 +15,7 @@ from ncco_studio.console.pages import static_version
 from ncco_studio.console.services import Services
 
 REPOSITORY = Path(__file__).parents[3]
-STATIC = REPOSITORY / "app" / "ncco_server" / "console" / "static"
+STATIC = REPOSITORY / "app/studio/ncco_studio/console" / "static"
 VENDOR = STATIC / "vendor"
 SOURCES = json.loads((VENDOR / "sources.json").read_text(encoding="utf-8"))
 
