@@ -32,7 +32,8 @@ PROJECTS := pyproject.toml app/studio/pyproject.toml
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 \
 	--no-emit-package ncco-server
 HOSTS := --extra otel --extra postgres --extra s3
-INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
+# Python compiles what is imported when it is first imported: a third of the packages' modules never are.
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile
 
 .PHONY: help setup serve test system check check-all coverage lint types layers bench chaos audit fmt docs picture site lock docker-check vendor pin clean
 

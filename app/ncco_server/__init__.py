@@ -25,7 +25,7 @@ _MODULES = {
     "create_app": "ncco_server.web.app",
     "idempotency_key": "ncco_server.flow.handlers.results",
     "ncco_router": "ncco_server.web.router",
-    "turn_of": "ncco_server.engine.handler_turn",
+    "turn_of": "ncco_server.testing",
 }
 
 __all__ = [

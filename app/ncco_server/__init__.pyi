@@ -1,4 +1,3 @@
-from ncco_server.engine.handler_turn import turn_of as turn_of
 from ncco_server.flow.handlers.api import Call as Call
 from ncco_server.flow.handlers.api import Choice as Choice
 from ncco_server.flow.handlers.api import DialFailed as DialFailed
@@ -11,5 +10,6 @@ from ncco_server.flow.handlers.results import idempotency_key as idempotency_key
 from ncco_server.flow.handlers.secret import Secret as Secret
 from ncco_server.ncco import Ncco as Ncco
 from ncco_server.ncco import check as check
+from ncco_server.testing import turn_of as turn_of
 from ncco_server.web.app import create_app as create_app
 from ncco_server.web.router import ncco_router as ncco_router

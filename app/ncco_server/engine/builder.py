@@ -9,8 +9,7 @@ from ncco_server.engine.dialling import refusal
 from ncco_server.engine.drafts import are_open_ended, asks, drafts_of, failsafe_tail, tail_of, wait_for
 from ncco_server.engine.session import ENCRYPTED, OpenWait, TurnContext, WaitRef
 from ncco_server.errors import RenderError
-from ncco_server.flow.actions.part import Part
-from ncco_server.flow.frame import Draft, Frame, Target
+from ncco_server.flow.frame import Draft, Frame, Rendered, Target
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import Again
@@ -125,7 +124,7 @@ class NccoBuilder:
     def is_open_ended(self) -> bool:
         return are_open_ended(self.drafts)
 
-    def add_checkpoint(self, flow: Flow, step: Step, notify: Part, frame: Frame) -> None:
+    def add_checkpoint(self, flow: Flow, step: Step, notify: Rendered, frame: Frame) -> None:
         """Raises RenderError."""
         self._add_all(flow, step, notify.render(frame))
 

@@ -34,9 +34,8 @@ from ncco_server.engine.session import (
 from ncco_server.engine.stretch import begun, decided, first_turn, written_at
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Assignment, Target
-from ncco_server.flow.language.outcomes import OTHERWISE
 from ncco_server.flow.model import Flow, Step
-from ncco_server.flow.runtime import Again, Decision, Go, Outcome
+from ncco_server.flow.runtime import OTHERWISE, Again, Decision, Go, Outcome
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.values import Names
 from ncco_server.ncco import check

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ncco_server.engine.session import OpenWait, Session
-from ncco_server.flow.actions.action import CONNECTED
+from ncco_server.flow.action import CONNECTED
 from ncco_server.flow.model import Step
 from ncco_server.flow.phrases import find_phrases
 from ncco_server.flow.runtime import Asked, Outcome

@@ -15,7 +15,7 @@ from ncco_server.engine.scope import Scopes, observers
 from ncco_server.engine.session import OWN_LEG, CalledFunction, Observer, Session, TraceLine, Turn, TurnContext
 from ncco_server.engine.stretch import ENTERED, STEP_LIMIT, Stretch, stretch_of, written_at
 from ncco_server.errors import RenderError
-from ncco_server.flow.actions.action import checkpoint
+from ncco_server.flow.action import checkpoint
 from ncco_server.flow.frame import Frame, Target
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place

@@ -29,12 +29,12 @@ from ncco_server.engine.records import NOTHING_HEARD
 from ncco_server.engine.session import NOTHING, CallData, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Draft
-from ncco_server.flow.grammar.values import Object, Supplied
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import Again, Jump, PlayedHandler
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.values import Value
+from ncco_server.flow.values import Object, Supplied
 from ncco_server.ncco import check, options_are_clean
 from ncco_server.results import TurnFacts
 

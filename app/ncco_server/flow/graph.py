@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final, Literal, TypeAlias
 
-from ncco_server.flow.actions.action import CONNECTED, HELD, Action
+from ncco_server.flow.action import CONNECTED, HELD, Action
 from ncco_server.flow.actions.connect import address_of
 from ncco_server.flow.actions.part import Part
 from ncco_server.flow.frame import Target

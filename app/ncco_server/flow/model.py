@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ncco_server.flow.actions.action import Action
+from ncco_server.flow.action import Action
 from ncco_server.flow.actions.connect import ConnectTarget
 from ncco_server.flow.actions.part import Part
 from ncco_server.flow.effects import Effect

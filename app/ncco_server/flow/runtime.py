@@ -18,6 +18,9 @@ from ncco_server.flow.templates.values import Expression
 DRAWING_LEGS: Final = ("leg-6", "leg-10", "leg-2", "leg-3", "leg-0", "leg-1", "leg-21", "leg-7")
 """Legs to try for handlers that draw random numbers: the first draws are at least 0/8, 1/8, ..., 7/8."""
 
+OTHERWISE: Final = "otherwise"
+"""The line of `on` for every outcome without its own."""
+
 
 class PlayedHandler(Protocol):
     """A handler during one call; see `ncco_server.flow.handlers.playback`."""

@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.actions.action import Action
+from ncco_server.flow.action import Action
 from ncco_server.flow.actions.connect import ConnectPart
 from ncco_server.flow.actions.do import Document
 from ncco_server.flow.actions.part import Part
-from ncco_server.flow.grammar.values import Array, Object, find, in_locale, leaves
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.scope import ScopeTypes
 from ncco_server.flow.templates.values import Computed, Literal, Value
+from ncco_server.flow.values import Array, Object, find, in_locale, leaves
 from ncco_server.issue import Issue as NccoIssue
 from ncco_server.ncco import check
 from ncco_server.ncco.json_text import JsonText, NotJsonError, TextSpan, read_json

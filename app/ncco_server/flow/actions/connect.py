@@ -19,18 +19,18 @@ from itertools import chain, islice
 from typing import Any
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.actions.action import Action, may_be_true, observer
+from ncco_server.flow.action import Action, may_be_true, observer
 from ncco_server.flow.actions.item import Item, gather, has_duplicate
 from ncco_server.flow.effects import Effect, Phase
 from ncco_server.flow.frame import Callback, Draft, Frame, Runs
 from ncco_server.flow.grammar.fields import ENDPOINT_TYPES, action_fields, computed_type, endpoint_fields, read_list
 from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver, read_fields
 from ncco_server.flow.grammar.targets import read_flow_name, read_run
-from ncco_server.flow.grammar.values import Array, Constant, Object, OurNumber, Supplied, find
 from ncco_server.flow.issues import Fix, did_you_mean, meant_word
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.source.source_file import quote
 from ncco_server.flow.templates.values import Value
+from ncco_server.flow.values import Array, Constant, Object, OurNumber, Supplied, find
 from ncco_server.ncco.hints import ENDPOINT_NAMES
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.suggest import nearest

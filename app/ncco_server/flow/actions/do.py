@@ -7,12 +7,13 @@ are JSON-escaped, so a caller's words cannot add an action or a field.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.actions.action import observer, read_checkpoint
+from ncco_server.flow.action import CONNECTED, HELD, Action, checkpoint, observer
 from ncco_server.flow.actions.connect import address_of, read_connect
 from ncco_server.flow.actions.item import ACTIONS, Item, parse_item, refuse_fields
 from ncco_server.flow.actions.ncco_action import read_action
@@ -20,11 +21,12 @@ from ncco_server.flow.actions.part import Part
 from ncco_server.flow.effects import Effect, Phase
 from ncco_server.flow.frame import Draft, Frame
 from ncco_server.flow.grammar.fields import in_every_locale
-from ncco_server.flow.grammar.reader import Resolver
-from ncco_server.flow.grammar.values import leaves
+from ncco_server.flow.grammar.reader import Reader, Resolver
 from ncco_server.flow.nodes import Map, Node, Place, Text
 from ncco_server.flow.templates.compiler import compile_file
 from ncco_server.flow.templates.values import Computed, Value
+from ncco_server.flow.values import leaves
+from ncco_server.ncco.statuses import DIAL_OUTCOMES
 from ncco_server.value_types import TYPES
 
 
@@ -119,6 +121,27 @@ def _read_file(name: Text, reader: Resolver) -> Value | None:
     value, issues = compile_file(name, TYPES["text"], "json", reader.scope, reader.templates, language=reader.language)
     reader.issues.extend(issues)
     return value
+
+
+_RESERVED = frozenset({*DIAL_OUTCOMES, "cancelled", CONNECTED, HELD, "otherwise", "error", "record"})
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+def read_checkpoint(item: Item, reader: Reader) -> Action | None:
+    name = item.main
+    if not isinstance(name, Text):
+        reader.report("E404", item.place, "a checkpoint has only a name", "write `checkpoint: heard_terms`")
+        return None
+    refuse_fields(item, "a name", reader)
+    if not _NAME.fullmatch(name.value):
+        message = f'a checkpoint cannot be named "{name.value}"'
+        reader.report("E409", name.place, message, "use letters, digits, _ and -")
+        return None
+    if name.value in _RESERVED:
+        message = f'"{name.value}" is already the name of an outcome'
+        reader.report("E409", name.place, message, "give the checkpoint another name")
+        return None
+    return checkpoint(name.value, item.place, steers=False)
 
 
 READERS: Final[Mapping[str, Callable[[Item, Resolver], Part | None]]] = {

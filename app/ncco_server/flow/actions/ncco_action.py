@@ -10,15 +10,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ncco_server.flow.actions.action import Action, literal, may_be_true, observer
+from ncco_server.flow.action import Action, literal, may_be_true, observer
 from ncco_server.flow.actions.item import Item, gather, has_duplicate, rename
 from ncco_server.flow.grammar.fields import JsonField, ListField, LocalField, action_fields
 from ncco_server.flow.grammar.forms import Form
 from ncco_server.flow.grammar.locales import VOICE, Locale, mixes_locales, speaks_several, stands_for_locales
 from ncco_server.flow.grammar.reader import Reader, Resolver
-from ncco_server.flow.grammar.values import Constant, Localised, localised
 from ncco_server.flow.nodes import Entry, Map, Node, Seq, Text
 from ncco_server.flow.templates.values import Value
+from ncco_server.flow.values import Constant, Localised, localised
 from ncco_server.ncco.actions import SHAPES
 
 _UNWRITTEN = {name: option.default for name, option in SHAPES["talk"].options.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from ncco_server.flow.actions.action import Action
+from ncco_server.flow.action import Action
 from ncco_server.flow.actions.connect import ConnectTarget
 from ncco_server.flow.effects import Effect, Phase
 from ncco_server.flow.frame import Draft, Frame

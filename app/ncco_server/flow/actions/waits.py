@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ncco_server.flow.actions.action import CONNECTED, HELD, Action, checkpoint, literal
+from ncco_server.flow.action import CONNECTED, HELD, Action, checkpoint, literal
 from ncco_server.flow.actions.connect import ConnectPart, ConnectTarget
 from ncco_server.flow.actions.do import Document
 from ncco_server.flow.actions.item import Item
@@ -15,10 +15,10 @@ from ncco_server.flow.actions.part import Part
 from ncco_server.flow.frame import Callback
 from ncco_server.flow.grammar.locales import Locale
 from ncco_server.flow.grammar.reader import Reader, Resolver
-from ncco_server.flow.grammar.values import Array, Constant, Object, localised
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.templates.values import Value
+from ncco_server.flow.values import Array, Constant, Object, localised
 from ncco_server.ncco.languages import RECOGNISED_CODES, VOICES_BY_CODE
 from ncco_server.ncco.statuses import DETECTIONS, DIAL_OUTCOMES
 

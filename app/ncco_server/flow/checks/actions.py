@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from jinja2 import nodes
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.actions.action import Action
+from ncco_server.flow.action import Action
 from ncco_server.flow.actions.check import as_sent, path_of
 from ncco_server.flow.actions.connect import ConnectTarget
 from ncco_server.flow.checks.facts import Facts, needs_in, reads_in, uses_of
-from ncco_server.flow.grammar.values import Object, find, leaves
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
@@ -27,6 +26,7 @@ from ncco_server.flow.templates.checker import known_type
 from ncco_server.flow.templates.filters import FILTERS, Absent, Filter, Unfit, as_text
 from ncco_server.flow.templates.references import Reference, walk
 from ncco_server.flow.templates.values import Computed, Expression, Native, Value
+from ncco_server.flow.values import Object, find, leaves
 from ncco_server.ncco import check
 from ncco_server.ncco.ssml import MAX_TALK_CHARACTERS
 from ncco_server.value_types import Kind

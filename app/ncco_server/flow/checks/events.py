@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from ncco_server.flow.actions.action import Action, literal, may_be_true
+from ncco_server.flow.action import Action, literal, may_be_true
 from ncco_server.flow.actions.connect import ConnectTarget
 from ncco_server.flow.actions.do import Document
-from ncco_server.flow.grammar.values import Object
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Map, Node
+from ncco_server.flow.values import Object
 from ncco_server.ncco.statuses import BEEP, DISCONNECTED, STATUSES
 
 

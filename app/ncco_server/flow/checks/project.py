@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from ncco_server.flow.actions.action import Action
+from ncco_server.flow.action import Action
 from ncco_server.flow.checks.graph import check_recursion
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.language.flow import ReadFlow

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Final, NamedTuple, TypeAlias
 
-from ncco_server.flow.actions.action import Action, may_be_true
+from ncco_server.flow.action import Action, may_be_true
 from ncco_server.flow.actions.part import Part
 from ncco_server.flow.checks.prompt_text import GRAMMAR, Language, Mention, NamedKey, PromptText, read_prompt
 from ncco_server.flow.grammar.reader import Resolver
-from ncco_server.flow.grammar.values import Localised, Object, in_locale
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.language.exits import StepSource
 from ncco_server.flow.language.flow import ReadFlow
@@ -27,6 +26,7 @@ from ncco_server.flow.phrases import find, fold
 from ncco_server.flow.runtime import Exit
 from ncco_server.flow.templates.tree import Located, TemplateFile
 from ncco_server.flow.templates.values import Computed, Literal
+from ncco_server.flow.values import Localised, Object, in_locale
 
 _AFTER_THE_TONE: Final = re.compile(
     r"\bafter the (?:tone|beep|signal)|\bnach dem (?:\w*ton|signal)|\baprès le (?:bip|signal)"

@@ -24,12 +24,12 @@ from ncco_server.flow.grammar.json_schema import (
 )
 from ncco_server.flow.grammar.locales import Locale, in_locale, split, stands_for_locales
 from ncco_server.flow.grammar.reader import OPTION_OWNERS, Reader, Resolver, has_braces, items, read_fields
-from ncco_server.flow.grammar.values import Array, Constant, Object, localised
 from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Map, Node, Place, Seq, Text
 from ncco_server.flow.templates.checker import Checker
 from ncco_server.flow.templates.compiler import compile_file, compile_value
 from ncco_server.flow.templates.values import Value
+from ncco_server.flow.values import Array, Constant, Object, localised
 from ncco_server.issue import listed as phrase
 from ncco_server.ncco.actions import ENDPOINT, SHAPES
 from ncco_server.ncco.hints import OPTION_NAMES

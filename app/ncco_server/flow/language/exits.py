@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Annotated, ClassVar, Final, Generic, Self, TypeAlias, TypeVar
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.actions.action import HELD
+from ncco_server.flow.action import HELD
 from ncco_server.flow.actions.item import Item
 from ncco_server.flow.actions.part import Part
 from ncco_server.flow.actions.waits import HeldNeeds, Needs

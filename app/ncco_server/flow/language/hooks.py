@@ -21,7 +21,6 @@ from ncco_server.flow.grammar.forms import Notation, Unread
 from ncco_server.flow.grammar.json_schema import ANYTHING, TEXT, has, named, ref
 from ncco_server.flow.grammar.map_form import written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items, read_fields
-from ncco_server.flow.grammar.values import Object, leaves
 from ncco_server.flow.grammar.variables import read_params, refuse_spoken
 from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.mail import MailDefinition
@@ -40,6 +39,7 @@ from ncco_server.flow.language.saves import OWN_NAMES, Save, read_saves
 from ncco_server.flow.nodes import Entry, Map, Node, Text
 from ncco_server.flow.scope import Param, ScopeTypes
 from ncco_server.flow.templates.values import Native, Value
+from ncco_server.flow.values import Object, leaves
 from ncco_server.ncco.statuses import STATUSES
 from ncco_server.ncco.webhooks import RecordWebhook, StatusWebhook, TranscriptionWebhook, Webhook
 from ncco_server.value_types import SENT, TYPES, JsonSchema, SentMap, SentText, open_record, record, texts_of

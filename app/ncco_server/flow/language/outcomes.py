@@ -26,12 +26,22 @@ from ncco_server.flow.grammar.targets import RETURNED, FlowName, GivenParams, de
 from ncco_server.flow.issues import RULES, Fix
 from ncco_server.flow.language.exits import StepExit, StepSource
 from ncco_server.flow.nodes import Entry, Map, Node, Place, text_of, texts_in
-from ncco_server.flow.runtime import IMMEDIATE, Decision, Go, Jump, Next, Outcome, StepShape, TakenDecision, Way
+from ncco_server.flow.runtime import (
+    IMMEDIATE,
+    OTHERWISE,
+    Decision,
+    Go,
+    Jump,
+    Next,
+    Outcome,
+    StepShape,
+    TakenDecision,
+    Way,
+)
 from ncco_server.flow.scope import Signature
 from ncco_server.ncco.statuses import DIAL_FAILURES, DIAL_OUTCOMES, DISCONNECTED, STATUSES
 from ncco_server.value_types import Kind
 
-OTHERWISE: Final = "otherwise"
 ERROR: Final = "error"
 OUTCOMES: Final = {
     **{name: STATUSES[name].meaning for name in DIAL_OUTCOMES},

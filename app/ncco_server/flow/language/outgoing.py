@@ -20,12 +20,12 @@ from ncco_server.flow.grammar.json_schema import TEXT, named, ref
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import Reader, Resolver, items
 from ncco_server.flow.grammar.targets import read_given
-from ncco_server.flow.grammar.values import Object
 from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import Param, ScopeTypes
 from ncco_server.flow.templates.filters import MAX_TEXT
 from ncco_server.flow.templates.values import Value
+from ncco_server.flow.values import Object
 from ncco_server.ncco.addresses import is_address
 from ncco_server.value_types import TYPES, Kind, Point, Url, write
 from ncco_server.value_types.kind import AnyValue, is_encodable

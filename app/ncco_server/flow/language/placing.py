@@ -18,11 +18,11 @@ from ncco_server.flow.grammar.json_schema import TEXT
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Resolver
 from ncco_server.flow.grammar.targets import FlowName, GivenParams, any_flow, read_given
-from ncco_server.flow.grammar.values import leaves
 from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.outgoing import plain_json
 from ncco_server.flow.nodes import Node
 from ncco_server.flow.templates.values import Value
+from ncco_server.flow.values import leaves
 from ncco_server.value_types import TYPES, Kind, PlainText
 
 

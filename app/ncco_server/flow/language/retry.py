@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias
 
-from ncco_server.flow.actions.action import Action
+from ncco_server.flow.action import Action
 from ncco_server.flow.actions.check import check_step
 from ncco_server.flow.actions.do import read_do
 from ncco_server.flow.actions.part import Part
@@ -27,9 +27,9 @@ from ncco_server.flow.grammar.locales import split, stands_for_locales
 from ncco_server.flow.grammar.map_form import MapForm
 from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver, items
 from ncco_server.flow.grammar.targets import Destination, is_target, read_target
-from ncco_server.flow.grammar.values import Constant
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.runtime import BY_KEYS, BY_SPEECH, Again, Decision, ExitOutcome, Go, Outcome, TakenDecision, Way
+from ncco_server.flow.values import Constant
 from ncco_server.value_types import WholeNumber
 
 FAILURES: Final = ("noinput", "nomatch")

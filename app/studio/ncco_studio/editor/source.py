@@ -11,11 +11,11 @@ from pydantic import BaseModel, Field
 
 from ncco_server.desk.call_report import zone_of
 from ncco_server.flow.files import MAX_FILE_BYTES
-from ncco_server.flow.grammar.values import Object, find
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.nodes import Place
+from ncco_server.flow.values import Object, find
 from ncco_server.ncco.json_text import check_text
 from ncco_studio.editor.project import ProjectFolder
 from ncco_studio.simulator.parties import address_of

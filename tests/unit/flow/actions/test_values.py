@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.grammar.values import OUR_NUMBERS, OurNumber
 from ncco_server.flow.nodes import Place
+from ncco_server.flow.values import OUR_NUMBERS, OurNumber
 from tests.support.cases import each_case
 
 HERE = Place("flows/a.yaml", 1, 1)

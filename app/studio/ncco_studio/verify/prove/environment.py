@@ -13,13 +13,13 @@ from ncco_server.engine.interpreter import param_of_query
 from ncco_server.errors import RenderError
 from ncco_server.flow.actions.connect import ConnectTarget
 from ncco_server.flow.checks.conditions import Key, key_of
-from ncco_server.flow.grammar.values import OurNumber, find
 from ncco_server.flow.hours.calendar import Calendar, changes, special_days
 from ncco_server.flow.model import Flow
 from ncco_server.flow.runtime import DRAWING_LEGS
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE, Unfit
 from ncco_server.flow.templates.references import Occurrence, root_names, walk
 from ncco_server.flow.templates.values import Evaluator, Value, compiled_expression
+from ncco_server.flow.values import OurNumber, find
 from ncco_server.service.delivery import ANSWER_FIELDS
 from ncco_server.value_types import E164, TYPES, WITHHELD, Kind, write
 from ncco_studio.verify.handlers.exploring import explored_in

@@ -7,11 +7,11 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from jinja2 import nodes
 
-from ncco_server.flow.grammar.values import CallField, Localised, leaves
 from ncco_server.flow.templates.filters import FILTERS
 from ncco_server.flow.templates.operators import step_of
 from ncco_server.flow.templates.references import Occurrence, is_computed, occurrences, operand_of, walk
 from ncco_server.flow.templates.values import Computed, Expression, Native, Value
+from ncco_server.flow.values import CallField, Localised, leaves
 
 ENTRY: Final = "[]"
 LENGTH: Final = "#"

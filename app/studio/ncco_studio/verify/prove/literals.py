@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from jinja2 import nodes
 
-from ncco_server.flow.actions.action import Action
-from ncco_server.flow.grammar.values import Array, Object, leaves
+from ncco_server.flow.action import Action
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.templates.filters import FILTERS
 from ncco_server.flow.templates.references import Occurrence, is_computed, walk
 from ncco_server.flow.templates.values import Computed, Expression, Native, Value
+from ncco_server.flow.values import Array, Object, leaves
 from ncco_studio.verify.handlers.exploring import ExploredHandler, explored_in
 from ncco_studio.verify.prove.expressions import (
     ENTRY,

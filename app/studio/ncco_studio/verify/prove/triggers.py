@@ -16,13 +16,13 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from ncco_server.engine import Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef, awaits_detection
 from ncco_server.engine.dialling import PREMIUM_PREFIXES
 from ncco_server.engine.interpreter import Playing
-from ncco_server.flow.actions.action import CONNECTED, HELD
+from ncco_server.flow.action import CONNECTED, HELD
 from ncco_server.flow.actions.waits import connect_of
-from ncco_server.flow.grammar.values import Object
 from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import Asked
 from ncco_server.flow.scope import Variable
+from ncco_server.flow.values import Object
 from ncco_server.ncco.statuses import STATUSES
 from ncco_server.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook
 from ncco_server.settings.values import DEFAULT, read_failsafe

@@ -10,13 +10,13 @@ from typing import Final, TypeVar
 
 from ncco_server.flow.files import HANDLER_SUFFIX
 from ncco_server.flow.grammar.reader import Reader
-from ncco_server.flow.grammar.values import leaves
 from ncco_server.flow.issues import did_you_mean
 from ncco_server.flow.language.mail import Addresses
 from ncco_server.flow.language.returns import Misfit, read_answer
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.nodes import Map, Node, Place, Seq, Text
 from ncco_server.flow.templates.values import Computed, Expression, Native
+from ncco_server.flow.values import leaves
 from ncco_server.results import ResultName
 from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.placing.requests import RefusedRequest

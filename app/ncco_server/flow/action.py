@@ -6,20 +6,16 @@ otherwise it is only recorded.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
-from ncco_server.flow.actions.item import Item, refuse_fields
 from ncco_server.flow.effects import Effect, Phase
 from ncco_server.flow.frame import Callback, Draft, Frame
-from ncco_server.flow.grammar.reader import Reader
-from ncco_server.flow.grammar.values import CallField, Constant, Object, in_locale
-from ncco_server.flow.nodes import Place, Text
+from ncco_server.flow.nodes import Place
 from ncco_server.flow.templates.values import Value
-from ncco_server.ncco.statuses import DIAL_OUTCOMES
+from ncco_server.flow.values import CallField, Constant, Object, in_locale
 
 
 @dataclass(frozen=True)
@@ -124,25 +120,6 @@ CONNECTED = "connected"
 """The notify after a connect. It decides the outcome if no event has before."""
 
 HELD = "held"
-_RESERVED = frozenset({*DIAL_OUTCOMES, "cancelled", CONNECTED, HELD, "otherwise", "error", "record"})
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-
-
-def read_checkpoint(item: Item, reader: Reader) -> Action | None:
-    name = item.main
-    if not isinstance(name, Text):
-        reader.report("E404", item.place, "a checkpoint has only a name", "write `checkpoint: heard_terms`")
-        return None
-    refuse_fields(item, "a name", reader)
-    if not _NAME.fullmatch(name.value):
-        message = f'a checkpoint cannot be named "{name.value}"'
-        reader.report("E409", name.place, message, "use letters, digits, _ and -")
-        return None
-    if name.value in _RESERVED:
-        message = f'"{name.value}" is already the name of an outcome'
-        reader.report("E409", name.place, message, "give the checkpoint another name")
-        return None
-    return checkpoint(name.value, item.place, steers=False)
 
 
 def checkpoint(name: str, place: Place, *, steers: bool) -> Action:
