@@ -286,9 +286,15 @@ def _tell(reply: socket.socket, number: int) -> None:
 
 
 def _import_everything() -> None:
-    commands = importlib.import_module("ncco_server.desk.commands").COMMANDS
+    packages = {"ncco_server.desk.commands": "ncco_server.desk.commands"}
+    packages["ncco_studio.extension"] = "ncco_studio.commands"
+    commands = [
+        f"{package}.{name.replace('-', '_')}"
+        for module, package in packages.items()
+        for name in importlib.import_module(module).COMMANDS
+    ]
     served = ["ncco_server.web.app", "ncco_server.store.postgres", "uvicorn.protocols.http.httptools_impl", "uvloop"]
-    for name in [*(f"ncco_server.desk.commands.{command.replace('-', '_')}" for command in commands), *served]:
+    for name in [*commands, *served]:
         importlib.import_module(name)
 
 

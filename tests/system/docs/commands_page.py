@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from ncco_server.desk.commands import COMMANDS, main
+from ncco_studio import extension
 from tests.support.tracked import ROOT
 
 PAGE: Final = ROOT / "docs" / "reference" / "commands.md"
@@ -23,7 +24,8 @@ INTRODUCTION: Final = """# Commands
 What `--help` prints, without its examples. Results go to standard output, everything else to standard error. All
 commands use the same exit codes: **0** fine, **1** something is wrong, **2** cannot run, **130** stopped with Ctrl-C,
 **141** the reader of the output has closed it. Commands that read a project accept the first two options below.
-`simulate` and `test`, when they call a server at a URL, accept the others.
+`simulate` and `test`, when they call a server at a URL, accept the others. The commands from `ncco simulate` on are
+those of the studio.
 
 | option | meaning |
 |---|---|
@@ -43,7 +45,7 @@ def page() -> str:
 
 def commands() -> Iterator[tuple[str, str, click.Command]]:
     """Every command as users type it, with its short help; a command comes before its subcommands."""
-    for name, short in COMMANDS.items():
+    for name, short in {**COMMANDS, **extension.COMMANDS}.items():
         command = main.get_command(click.Context(main), name)
         assert command is not None
         yield f"ncco {name}", short, command

@@ -12,7 +12,6 @@ from typing import Final
 
 import click
 
-import ncco_server
 from ncco_server.desk import options
 from ncco_server.desk.commands.validate import faults_of
 from ncco_server.desk.output import FINE, CannotRun, print_json
@@ -28,7 +27,6 @@ from ncco_server.suggest import nearest
 
 WIDTH: Final = 100
 
-_APP: Final = Path(ncco_server.__file__).parent
 _EXAMPLE_FILE: Final = re.compile(rb"^#=== (?P<path>\S+)(?: -> (?P<link>\S+))?\n", re.MULTILINE)
 
 
