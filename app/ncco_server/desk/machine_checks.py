@@ -265,7 +265,7 @@ def check_proof(settings: Settings, loaded: LoadedProject | CannotRun) -> Iterab
         return ()
     studio = find_studio()
     if studio is None:
-        return (unchecked("nothing is proved without the studio", f"Install it: {INSTALL}."),)
+        return (unchecked("nothing is proved without the studio", f"{INSTALL.capitalize()}."),)
     return studio.check_proof(settings, loaded.project.flows)
 
 

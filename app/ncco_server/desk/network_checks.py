@@ -16,6 +16,7 @@ import orjson
 
 from ncco_server.desk.findings import Finding, error, ok, unchecked, warning
 from ncco_server.desk.probe import WITHIN_S, Probe, probe
+from ncco_server.desk.studio import INSTALL, find_studio
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.signing import authorization, payload_hash
 from ncco_server.service.mail import problem_with, send_test
@@ -59,6 +60,8 @@ async def check_console(client: httpx.AsyncClient, settings: Settings, here: Pro
     if not settings.has_console(dev=False):
         why = "no password is set (`ncco console password`)" if settings.console else "NCCO_CONSOLE is 0"
         return ok(f"it is off without `--dev`: {why}")
+    if find_studio() is None:
+        return warning("it has a password, but the studio is not installed", f"{INSTALL.capitalize()}.")
     if (fault := console_fault(settings)) is not None:
         return error(str(fault), fault.cure)
     port = settings.console_port
