@@ -31,7 +31,7 @@ NAMES: Final = ("console", "graph", "lsp", "platform-check", "prove", "schema", 
 """The studio's commands, so that the server's `ncco` can say where they are."""
 
 
-class Console(Protocol):
+class RunningConsole(Protocol):
     """The console beside a server, in a process of its own.
 
     Attributes:
@@ -71,7 +71,7 @@ class Studio(Protocol):
 
     def console_beside(
         self, settings: Settings, *, dev: bool, say: Callable[[str], None]
-    ) -> AbstractContextManager[Console | None]:
+    ) -> AbstractContextManager[RunningConsole | None]:
         """Run the console of a server that has not started yet; None if its port cannot be used, which it says."""
 
 

@@ -12,7 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from ncco_server.desk.findings import Finding
-    from ncco_server.desk.studio import Console
+    from ncco_server.desk.studio import RunningConsole
     from ncco_server.flow.handlers.reading import Explore
     from ncco_server.flow.issues import FlowRule
     from ncco_server.flow.model import Flow
@@ -66,7 +66,7 @@ def check_proof(settings: Settings, flows: Mapping[str, Flow]) -> Iterable[Findi
 
 def console_beside(
     settings: Settings, *, dev: bool, say: Callable[[str], None]
-) -> AbstractContextManager[Console | None]:
+) -> AbstractContextManager[RunningConsole | None]:
     beside = import_module("ncco_studio.commands.console_process").console_beside
-    console: AbstractContextManager[Console | None] = beside(settings, dev=dev, say=say)
+    console: AbstractContextManager[RunningConsole | None] = beside(settings, dev=dev, say=say)
     return console

@@ -28,7 +28,7 @@ from tests.system.repository.dockerfile import stages
 
 PAGE: Final = (ROOT / "docs" / "how-to" / "docker.md").read_text(encoding="utf-8")
 GIVING: Final = re.findall(r"```sh\n(sudo chown .*?)```", PAGE, re.S)[0].replace("sudo ", "")
-USER: Final = int(next(each.rest for each in stages()[1] if each.word == "USER").partition(":")[0])
+USER: Final = int(next(each.rest for each in stages()[2] if each.word == "USER").partition(":")[0])
 SOMEBODY: Final = 1000
 SAVES: Final = f"""
 import sys

@@ -301,4 +301,4 @@ async def test_without_the_extra_the_command_says_how_to_install_it() -> None:
     done = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stderr=asyncio.subprocess.PIPE)
     _, said = await done.communicate()
     assert 2 == done.returncode
-    assert b'run `pip install ".[lsp]"`' in said
+    assert b'run `pip install "./app/studio[lsp]"`' in said

@@ -288,15 +288,24 @@ def test_the_installed_wheel_answers_a_call_and_shows_the_console_with_its_asset
             while found := next_asset(replies):
                 replies[found] = browser.get(found)
             [token] = CSRF.findall(page.text)
-            called = browser.post(
-                str(page.url.join("/phone/calls")), json={"file": "flows/main.yaml"}, headers={"X-CSRF-Token": token}
-            )
+            called = called_on_phone(browser, page, token)
 
     assert ["talk", "talk", "input"] == [action["action"] for action in answer.json()][:3]
     assert "<flow-editor" in page.text
     assert {"console.css", "phone.js", "editor.js", "codemirror.js"} <= {url.rpartition("/")[2] for url in replies}
     assert [] == [url for url, reply in replies.items() if reply.status_code != 200 or not reply.content]
     assert "Thank you for calling" in called.text
+
+
+def called_on_phone(browser: httpx.Client, page: httpx.Response, token: str) -> httpx.Response:
+    """Call again while the machine is too busy, as the reply asks."""
+    until = monotonic() + STARTS_WITHIN_S
+    while True:
+        called = browser.post(
+            str(page.url.join("/phone/calls")), json={"file": "flows/main.yaml"}, headers={"X-CSRF-Token": token}
+        )
+        if called.status_code != httpx.codes.SERVICE_UNAVAILABLE or monotonic() > until:
+            return called
 
 
 CRM_FLOW = """

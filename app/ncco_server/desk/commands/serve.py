@@ -19,7 +19,7 @@ from ncco_server.desk import options
 from ncco_server.desk.environment import folders
 from ncco_server.desk.output import FINE, ISSUES, CannotRun
 from ncco_server.desk.project import LoadedProject, Source
-from ncco_server.desk.studio import INSTALL, Console, find_studio
+from ncco_server.desk.studio import INSTALL, RunningConsole, find_studio
 from ncco_server.errors import StoreError
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.report import printable, report, some_of
@@ -253,7 +253,7 @@ def _how_to_have_a_console(settings: Settings, *, dev: bool) -> str:
 
 def _console_beside(
     settings: Settings, *, dev: bool, say: Callable[[str], None]
-) -> AbstractContextManager[Console | None]:
+) -> AbstractContextManager[RunningConsole | None]:
     """See `Studio.console_beside`."""
     if not settings.has_console(dev):
         return nullcontext()
