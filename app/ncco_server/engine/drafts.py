@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from ncco_server.engine.session import OpenWait
 from ncco_server.flow.action import ORDERING
-from ncco_server.flow.frame import Draft, Frame, Rendered
+from ncco_server.flow.actions.part import Part
+from ncco_server.flow.frame import Draft, Frame
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import Again, Exit, Jump
 from ncco_server.ncco import RECORD_ENDS, is_open_ended
@@ -26,7 +27,7 @@ class DependsOnCall(Exception):
 class EveryCall:
     """A frame without a call: values that differ between calls are None. Its methods raise DependsOnCall."""
 
-    def render(self, parts: Iterable[Rendered]) -> list[Draft]:
+    def render(self, parts: Iterable[Part]) -> list[Draft]:
         drafts = []
         for part in parts:
             if len(part.actions) != 1 or any(target.depends_on_call for target in part.targets):
