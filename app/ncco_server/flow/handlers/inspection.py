@@ -247,6 +247,11 @@ class HandlerCode:
                     pass
         return found
 
+    @cached_property
+    def attributes(self) -> Set[str]:
+        """The names of all attributes that the file uses."""
+        return {node.attr for node in ast.walk(self._tree) if isinstance(node, ast.Attribute)}
+
     def passed_on(self, attributes: Iterable[str]) -> frozenset[str]:
         """Which of these attributes of the call are read only as arguments of the call's methods, or texts in them.
 
@@ -555,6 +560,19 @@ class HandlerCode:
         }
         run = _lines_of(compile(self._tree, self.file, "exec"))
         return {line: found[line] for line in sorted(found.keys() & run)}
+
+    def left_out(self, lines: Set[int]) -> list[tuple[int, int]]:
+        """The first and last line of each row of statements that did not run."""
+        found: list[tuple[int, int]] = []
+        first = last = 0
+        for line, end in [*self.statements.items(), (0, 0)]:
+            if line and line not in lines:
+                first = first or line
+                last = end
+            elif first:
+                found.append((first, last))
+                first = 0
+        return found
 
     def never_run(self, lines: Iterable[int]) -> Iterator[int]:
         """The first line of each block that is not among `lines`, though all its conditions were tried."""

@@ -131,7 +131,7 @@ class OutcomeCounter:
             return found
         code = flow.handler.code
         run = lines.get(code.file, frozenset())
-        return replace(found, statements=[*code.statements], never_run=list(_left_out(code.statements, run)))
+        return replace(found, statements=[*code.statements], never_run=code.left_out(run))
 
     def _counted(self, outcomes: Iterable[FlowOutcome]) -> dict[FlowOutcome, int]:
         return {self._shown(outcome): self._counts[outcome[:3]] for outcome in outcomes}
@@ -149,18 +149,6 @@ class OutcomeCounter:
         for name, step, _ in follow.failed:
             yield error_exit(self._flows[name], step)
         yield from follow.taken
-
-
-def _left_out(statements: Mapping[int, int], run: Set[int]) -> Iterator[tuple[int, int]]:
-    """The first and last line of each row of statements that did not run."""
-    first = last = 0
-    for line, end in [*statements.items(), (0, 0)]:
-        if line and line not in run:
-            first = first or line
-            last = end
-        elif first:
-            yield first, last
-            first = 0
 
 
 def _lines_of(trace: bytes) -> tuple[TraceLine, ...]:

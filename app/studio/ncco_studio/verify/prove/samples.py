@@ -79,18 +79,31 @@ class Representatives:
     Attributes:
         now: the earliest time of a call.
         chosen: the samples for all values of an input, by its dotted name.
+        is_brief: whether values vary alone.
     """
 
     literals: Literals
     now: datetime
     env: Mapping[str, str] = field(default_factory=dict)
     chosen: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    is_brief: bool = False
     _secrets: set[tuple[str | None, ...]] = field(default_factory=set)
     """The sensitive fields of lookups, as (flow, lookup, field ...)."""
 
     def answers(self, flow: str, name: str, returns: Returned) -> list[dict[str, Any]]:
         self._secrets |= {(flow, name, *way) for way in returns.secrets}
         return self._records(flow, (name,), returns.type)
+
+    def combined(self, choices: Mapping[Name, list[Any]], most: int) -> tuple[list[dict[Name, Any]], str]:
+        """Rows with a value for each name, and how they were chosen: "" for every combination.
+
+        With more than `most` combinations, the rows contain each pair of values of two names or, with too many pairs,
+        each value once.
+        """
+        if prod(map(len, choices.values())) <= (1 if self.is_brief else most):
+            return [dict(zip(choices, row, strict=True)) for row in product(*choices.values())], ""
+        pairs = [] if self.is_brief else list(islice(_pairs(choices), most * MOST_PAIR_ROWS + 1))
+        return (pairs, EACH_PAIR) if 0 < len(pairs) <= most * MOST_PAIR_ROWS else (list(_each_once(choices)), EACH_ONCE)
 
     def samples(self, flow: str, name: str, type_: Kind) -> list[Any]:
         return self._values(flow, (name,), type_)
@@ -131,7 +144,7 @@ class Representatives:
         fields = {*self._fields_read(flow, path), *known.keys_of(flow, path), *known.of(flow, path).texts}
         choices = {name: self.untyped(flow, (*path, name)) for name in sorted(fields - {ENTRY, LENGTH})}
         self.chosen[".".join(path)] = ("an empty map, and maps with every entry that is read",)
-        return [{}, *combined(choices, MOST_ANSWERS)[0]] if choices else [{}]
+        return [{}, *self.combined(choices, MOST_ANSWERS)[0]] if choices else [{}]
 
     def untyped(self, flow: str, path: Path) -> list[Any]:
         """Maps if a field below a path of unknown type is read, otherwise texts and numbers."""
@@ -150,7 +163,7 @@ class Representatives:
         }
         for name in [name for name in choices if (flow, *path, name) in self._secrets]:
             choices[name] = self._sensitive_values(flow, (*path, name), choices[name])
-        found, how = combined(choices, MOST_ANSWERS)
+        found, how = self.combined(choices, MOST_ANSWERS)
         if how:
             self.chosen[".".join(path)] = (how,)
         return found
@@ -268,18 +281,6 @@ MOST_PAIR_ROWS: Final = 4
 """The most rows for pairs, as a multiple of `combined`'s `most`."""
 EACH_ONCE: Final = "each value of each field once"
 EACH_PAIR: Final = "each pair of values of two fields"
-
-
-def combined(choices: Mapping[Name, list[Any]], most: int) -> tuple[list[dict[Name, Any]], str]:
-    """Rows with a value for each name, and how they were chosen: "" for every combination.
-
-    With more than `most` combinations, the rows contain each pair of values of two names or, with too many pairs, each
-    value once.
-    """
-    if prod(map(len, choices.values())) <= most:
-        return [dict(zip(choices, row, strict=True)) for row in product(*choices.values())], ""
-    pairs = list(islice(_pairs(choices), most * MOST_PAIR_ROWS + 1))
-    return (pairs, EACH_PAIR) if len(pairs) <= most * MOST_PAIR_ROWS else (list(_each_once(choices)), EACH_ONCE)
 
 
 def _each_once(choices: Mapping[Name, list[Any]]) -> Iterator[dict[Name, Any]]:
