@@ -179,11 +179,9 @@ def _summary(verdict: FlowVerdict, source: Source) -> Iterator[str]:
         listed = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:MOST_VALUES])
         yield f"  {name} stands for similar values: {listed}{', ...' if len(values) > MOST_VALUES else ''}"
     for each in () if verdict.stopped else verdict.lines:
-        rows = ", ".join(
-            f"line {first}" if first == last else f"lines {first}-{last}" for first, last in each.never_run
-        )
-        path = source.path_of(each.path)
-        yield f"  {each.flow}: {each.run} of {each.statements} statements of {path} ran, but never {rows}"
+        found = each.statements
+        ran = f"{found.run} of {found.all} statements of {source.path_of(each.path)} ran"
+        yield f"  {each.flow}: {ran}, but never {', '.join(found.shown)}"
     if verdict.never and not verdict.stopped:
         never = ", ".join(f"{each.step}: {each.name}" for each in verdict.never[:MOST_OUTCOMES])
         more = len(verdict.never) - MOST_OUTCOMES
@@ -202,7 +200,7 @@ def _verdict_document(verdict: FlowVerdict, source: Source) -> dict[str, Any]:
         "never_run": [
             {"file": source.path_of(each.path), "first": first, "last": last}
             for each in verdict.lines
-            for first, last in each.never_run
+            for first, last in each.statements.never
         ],
     }
 

@@ -26,11 +26,11 @@ from ncco_server.flow.model import Flow, Step
 from ncco_server.value_types import ANY, E164
 from ncco_studio.verify.handlers.cures import cure_of
 from ncco_studio.verify.handlers.samples import Samples, samples_of, samples_of_row
-from ncco_studio.verify.handlers.states import comparable, facts_of, state_of
+from ncco_studio.verify.handlers.states import comparable, state_of
 
 _COROUTINE: Final = re.compile(r"coroutine object (?:\S+\.)?(\w+) at 0x")
 _LONGEST_VALUE: Final = 20
-_PASSED: Final = ("from_", "to", "person", "from_user")
+_PASSED: Final = frozenset({"from_", "to", "person", "from_user"})
 _KNOWN: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "direction", "now", "env"})
 """What a handler does not decide by, or what a proof tries values of, and says so."""
 _ATTRIBUTES: Final = {
@@ -373,29 +373,33 @@ class ExploredHandler(LoadedHandler):
     """A handler with what its runs have shown.
 
     Attributes:
-        reads: fields of `call`, `now` and `env`.
-        passed_on: those of them that it compares with nothing: it only says them, or gives them to others.
+        guessed: fields of `call`, `now` and `env` that it may read.
         functions: those that it calls, and the rows that it reads, by name.
         watch: what its runs show now.
     """
 
-    reads: frozenset[str] = frozenset()
-    passed_on: frozenset[str] = frozenset()
+    guessed: frozenset[str] = frozenset()
     functions: Mapping[str, FunctionDefinition | LookupDefinition] = field(default_factory=dict)
     watch: Watch = field(default_factory=lambda: Watch(LineTracer("")), compare=False)
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Fields of `call`, `now` and `env`."""
+        return self.guessed | self.watch.reads
+
+    @property
+    def passed_on(self) -> frozenset[str]:
+        """Those of `reads` that it compares with nothing: it only says them, or gives them to others."""
+        return self.reads & {_ATTRIBUTES[name] for name in _PASSED & self.code.passed_on}
 
     @property
     def sampled(self) -> frozenset[str]:
         """What has more values than a proof tries: attributes of `call`, params."""
         return (self.reads - _KNOWN - self.passed_on) | self.params.keys()
 
-    @property
-    def may_read(self) -> frozenset[str]:
-        return frozenset(_ATTRIBUTES[name] for name in self.code.attributes & _ATTRIBUTES.keys())
-
-    def with_reads(self, reads: frozenset[str]) -> Self:
-        passed_on = reads & {_ATTRIBUTES[name] for name in self.code.passed_on(_PASSED)}
-        return replace(self, reads=reads, passed_on=passed_on)
+    def guessing(self) -> Self:
+        """It may read what its file has attributes of, besides what its runs have read."""
+        return replace(self, guessed=frozenset(_ATTRIBUTES[name] for name in self.code.attributes & _ATTRIBUTES.keys()))
 
     def playback(
         self,
@@ -432,7 +436,8 @@ class ExploredHandler(LoadedHandler):
             except RenderError as error:
                 return str(error)
         kinds = tuple(_kind_of(facts[name]) for name in sorted(self.passed_on))
-        return state_of(playback), facts_of(facts, self.reads - self.passed_on), kinds, *env.items()
+        known = ("uuid" if name == "random" else name for name in sorted(self.reads - self.passed_on))
+        return state_of(playback), tuple(comparable(facts.get(name)) for name in known), kinds, *env.items()
 
 
 def explored_in(flow: Flow) -> ExploredHandler | None:

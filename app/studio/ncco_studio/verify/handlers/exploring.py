@@ -22,9 +22,10 @@ from ncco_server.flow.language.shared import Context
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import Followers
-from ncco_studio.verify.handlers.explored import CALLERS, ExploredHandler, FailedRun, Watch
+from ncco_studio.verify.handlers.explored import CALLERS, ExploredHandler, FailedRun, Watch, explored_in
 from ncco_studio.verify.prove.explore import Explorer
 from ncco_studio.verify.prove.space import SearchLimits
+from ncco_studio.verify.prove.uses import flows_run_from
 
 MOST: Final = SearchLimits(states=1000, seconds=20.0, is_brief=True)
 """Of one handler; our choice."""
@@ -41,13 +42,11 @@ def explore(
     maker, code, watch = handling.maker, handling.code, handling.watch
     maker.read = {}
     is_whole = False
+    handlers = [*filter(None, map(explored_in, flows_run_from(root).values()))]
+    known: list[frozenset[str]] = []
     with _noted_coroutines(watch, code.file):
-        while True:
-            space = Explorer.of(root, _MONDAY, {}, most).explore()
-            is_whole = not space.stopped
-            if _reads_as_known(root):
-                break
-            root = _reading(root)
+        while known != (known := [each.reads for each in handlers]):
+            is_whole = not Explorer.of(root, _MONDAY, {}, most).explore().stopped
     file = root.place.file
     steps = _steps(watch, handling)
     if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
@@ -67,16 +66,16 @@ def explore(
     maker.read = None
     unset = watch.env.keys() - (watch.env.keys() if context.env is None else context.env)
     issues.extend(unset_variable(Place(file, watch.env[name], 1), name) for name in sorted(unset))
-    assert isinstance(root.handler, ExploredHandler)  # noqa: S101 - as above
     explored = replace(
-        root.handler.with_reads(frozenset(watch.reads)),
+        handling,
+        guessed=frozenset(),
         env=frozenset(watch.env),
         hours=frozenset(watch.hours),
         is_whole=is_whole and not watch.failures,
         followers=_followers(watch),
         variants=tuple(watch.variants.values()),
         functions=watch.functions,
-        watch=Watch(LineTracer(code.file)),
+        watch=Watch(LineTracer(code.file), reads=watch.reads),
     )
     assert read.flow is not None  # noqa: S101 - it was linked
     of_name = HandlerSteps(maker, read.flow.steps[read.flow.start], steps)
@@ -109,24 +108,8 @@ def _watched(flow: Flow) -> Flow:
     handler = flow.handler
     if isinstance(handler, LoadedHandler) and not isinstance(handler, ExploredHandler):
         known: dict[str, Any] = {each.name: getattr(handler, each.name) for each in fields(handler)}
-        handler = ExploredHandler(**known, watch=Watch(LineTracer(handler.code.file)))
-        handler = handler.with_reads(handler.may_read)
+        handler = ExploredHandler(**known, watch=Watch(LineTracer(handler.code.file))).guessing()
     return replace(flow, handler=handler, subs=subs)
-
-
-def _reads_as_known(flow: Flow) -> bool:
-    handler = flow.handler
-    is_known = not isinstance(handler, ExploredHandler) or handler.watch.reads <= handler.reads
-    return is_known and all(map(_reads_as_known, flow.subs.values()))
-
-
-def _reading(flow: Flow) -> Flow:
-    """The values that each handler has read vary from now on."""
-    subs = {name: _reading(each) for name, each in flow.subs.items()}
-    handler = flow.handler
-    if isinstance(handler, ExploredHandler):
-        handler = handler.with_reads(handler.reads | handler.watch.reads)
-    return replace(flow, handler=handler, subs=subs, stretches={})
 
 
 def _steps(watch: Watch, handling: LoadedHandler) -> dict[str, Step]:

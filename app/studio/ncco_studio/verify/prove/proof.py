@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
+from ncco_server.flow.handlers.inspection import StatementsRun
 from ncco_server.flow.model import Flow
 from ncco_studio.verify.handlers.explored import explored_in
 from ncco_studio.verify.outcomes import FlowOutcome, outcomes_of
@@ -28,13 +29,11 @@ Status = Literal["proved", "walked", "partial", "stopped", "refuted"]
 
 
 class HandlerLines(NamedTuple):
-    """The statements of a handler in a proof: how many there are, and the first and last line of each row not run."""
+    """What has run of a handler in a proof."""
 
     path: str
     flow: str
-    statements: int
-    never_run: tuple[tuple[int, int], ...]
-    run: int
+    statements: StatementsRun
 
 
 @dataclass(frozen=True)
@@ -140,11 +139,8 @@ def prove(
 def _partly_run(root: Flow) -> Iterator[HandlerLines]:
     for flow in flows_run_from(root).values():
         handler = explored_in(flow)
-        if handler is not None and (never_run := handler.code.left_out(handler.watch.tracer.lines)):
-            statements = handler.code.statements
-            left = sum(any(first <= line <= last for first, last in never_run) for line in statements)
-            number = len(statements)
-            yield HandlerLines(flow.place.file, flow.name, number, tuple(never_run), number - left)
+        if handler is not None and (found := handler.code.run_by(handler.watch.tracer.lines)).never:
+            yield HandlerLines(flow.place.file, flow.name, found)
 
 
 def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import combinations, islice, product
 from math import prod
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from ncco_server.flow.language.returns import Returned
 from ncco_server.value_types import POINTS, TYPES, Kind
+from ncco_studio.verify.handlers.samples import Name, each_once
 from ncco_studio.verify.prove.expressions import ENTRY, LENGTH, Path
 from ncco_studio.verify.prove.literals import Compared, Literals, around, different
-
-Name = TypeVar("Name", bound=Hashable)
 
 MOST_ANSWERS: Final = 256
 """Of more combinations of field values, only some are tried (see `combined`)."""
@@ -103,7 +102,7 @@ class Representatives:
         if prod(map(len, choices.values())) <= (1 if self.is_brief else most):
             return [dict(zip(choices, row, strict=True)) for row in product(*choices.values())], ""
         pairs = [] if self.is_brief else list(islice(_pairs(choices), most * MOST_PAIR_ROWS + 1))
-        return (pairs, EACH_PAIR) if 0 < len(pairs) <= most * MOST_PAIR_ROWS else (list(_each_once(choices)), EACH_ONCE)
+        return (pairs, EACH_PAIR) if 0 < len(pairs) <= most * MOST_PAIR_ROWS else (each_once(choices), EACH_ONCE)
 
     def samples(self, flow: str, name: str, type_: Kind) -> list[Any]:
         return self._values(flow, (name,), type_)
@@ -283,14 +282,8 @@ EACH_ONCE: Final = "each value of each field once"
 EACH_PAIR: Final = "each pair of values of two fields"
 
 
-def _each_once(choices: Mapping[Name, list[Any]]) -> Iterator[dict[Name, Any]]:
-    first = {name: values[0] for name, values in choices.items()}
-    yield first
-    yield from (first | {name: value} for name, values in choices.items() for value in values[1:])
-
-
 def _pairs(choices: Mapping[Name, list[Any]]) -> Iterator[dict[Name, Any]]:
-    yield from _each_once(choices)
+    yield from each_once(choices)
     first = {name: values[0] for name, values in choices.items()}
     for one, two in combinations(choices, 2):
         for value, other in product(choices[one][1:], choices[two][1:]):
