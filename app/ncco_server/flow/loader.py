@@ -40,7 +40,7 @@ def load_stored(texts: Mapping[str, str], name: str, handlers: Collection[str] =
     Its steps are read when calls get there. Return None if a file can no longer be read. `handlers` is as in `load`.
     """
     with limited_comparisons():
-        files, _ = _read_files(texts, "stored", _allowed(handlers), None)
+        files, _ = _read_files(texts, "stored", _allowed(handlers))
         tracked = _templates(texts)
         context = _read_context(files, texts, tracked, None, "stored")
         reads = [_read(file, file.head, context, tracked).read for file in files if file.head is not None]
@@ -147,7 +147,7 @@ def _load(
     handlers: Collection[str],
     explore: Explore | None,
 ) -> Project:
-    files, problem = _read_files(texts, extent, _allowed(handlers), explore)
+    files, problem = _read_files(texts, extent, _allowed(handlers))
     if problem is not None:
         return Project({}, (problem,), dict(texts), {})
     parts = [file for file in files if is_shared(file.node)]
@@ -158,6 +158,8 @@ def _load(
     flows = [_read(file, file.head, context, tracked) for file in files if file.head is not None]
     if modules is not None:
         _check_lookups(files, [context.shared, *(flow.read.sections for flow in flows)], modules)
+    explored = {each.file.path: each for each in _explored(flows, context, explore)}
+    flows = [explored.get(each.file.path, each) for each in flows]
     _check_flows(flows)
     flows = [flow.without_faulty_flow() for flow in flows]
     reads = [flow.read for flow in flows]
@@ -172,7 +174,7 @@ def _load(
     if extent == "project":
         issues |= {*_check_listed(texts, handlers)}
     if extent in _WHOLE_FLOWS:
-        known = [read for read in reads if explore is not None or read.flow is None or read.flow.handler is None]
+        known = [read for read in reads if read.flow is None or read.flow.handler is None or read.flow.handler.is_whole]
         is_whole = extent == "project" and len(known) + len(parts) == len(files)
         if not any(file.gaps for file in parts):  # otherwise the gap may use a variable or give it a value
             issues |= {*check_usage(known, context.shared, context.events, tracked.unused(), issues, is_whole=is_whole)}
@@ -191,7 +193,7 @@ def _load(
 
 
 def _read_files(
-    texts: Mapping[str, str], extent: Extent, allowed: Mapping[str, str], explore: Explore | None
+    texts: Mapping[str, str], extent: Extent, allowed: Mapping[str, str]
 ) -> tuple[list[_File], FlowIssue | None]:
     is_limited = extent in _WHOLE_FLOWS
     files: list[_File] = []
@@ -202,7 +204,7 @@ def _read_files(
     handlers = {path for path, text in texts.items() if path in allowed or _holds_handler(path, text)}
     for path in sorted(handlers.union(filter(is_flow_file, texts))):
         if path in allowed:
-            files.append(_File.of_handler(path, texts[path], allowed[path], explore))
+            files.append(_File.of_handler(path, texts[path], allowed[path]))
         elif path in handlers:
             files.append(_File.of_unlisted(path, texts[path], handlers))
         elif extent == "stored":
@@ -309,12 +311,11 @@ class _File:
     read_handler: ReadHandler | None = None
 
     @classmethod
-    def of_handler(cls, path: str, text: str, listed: str, explore: Explore | None) -> Self:
+    def of_handler(cls, path: str, text: str, listed: str) -> Self:
         from ncco_server.flow.handlers.reading import read_handler, run_file  # noqa: PLC0415 - few projects have any
 
         found = run_file(path, text, listed)
-        read = partial(read_handler, found, explore=explore)
-        return cls(path, text, found.node, None, True, found.issues, read_handler=read)
+        return cls(path, text, found.node, None, True, found.issues, read_handler=partial(read_handler, found))
 
     @classmethod
     def of_unlisted(cls, path: str, text: str, handlers: Iterable[str]) -> Self:
@@ -400,6 +401,28 @@ def _check_flows(flows: Iterable[_FlowFile]) -> None:
         sound[issue.place.file].file.issues.append(issue)
     for each in sound.values():
         each.file.issues.extend((*check_prompts(each.read), *check_reachable(each.read)))
+
+
+def _explored(flows: list[_FlowFile], context: Context, explore: Explore | None) -> Iterator[_FlowFile]:
+    """The handlers with the steps that `explore` finds; one from which a call can get to an error is not run.
+
+    Errors that only the code of a handler shows are reported.
+    """
+    handlers = [each for each in flows if each.read.flow is not None and each.read.flow.handler is not None]
+    if not handlers:
+        return
+    from ncco_server.flow.handlers.reading import issues_of  # noqa: PLC0415 - few projects have any
+
+    sound = {each.read.name: each.read.flow for each in flows if not each.file.has_errors and each.read.flow}
+    for each in handlers:
+        assert each.read.flow is not None  # noqa: S101 - it has a handler
+        sound[each.read.name] = each.read.flow  # another file may have the same name, which is an error
+        names = _reach(each.read.name, sound)
+        if explore is None or names is None:
+            each.file.issues.extend(issues_of(each.read.flow, context))
+            continue
+        linked = _linked(each.read.name, {name: sound[name] for name in names}, {})
+        yield replace(each, read=explore(each.read, linked, context, each.file.issues))
 
 
 def _signatures(files: list[_File]) -> dict[str, Signature]:

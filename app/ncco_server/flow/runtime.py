@@ -96,6 +96,10 @@ class Handling(Protocol):
         """The opening hours that an exploration has read."""
 
     @property
+    def is_whole(self) -> bool:
+        """Whether an exploration came to its end, without an error."""
+
+    @property
     def variants(self) -> Sequence[Any]:
         """Its steps (`Step`), in each form that calls may hear; empty if the handler was not explored."""
 

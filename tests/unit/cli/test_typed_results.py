@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ncco_studio.commands.simulate.prompts import read_answer
-from ncco_studio.verify.handlers.exploring import FunctionDefinition
+from ncco_studio.verify.handlers.explored import FunctionDefinition
 from tests.support.cases import each_case
 
 

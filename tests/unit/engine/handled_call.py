@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from textwrap import dedent
 from typing import Any
 
-from ncco_server.engine import Lookup, LookupAnswer
+from ncco_server.engine import CallData, Lookup, LookupAnswer
+from ncco_server.engine.records import call_record
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
@@ -21,6 +22,10 @@ start: sorry
 steps:
   sorry: {do: [talk: "Something went wrong."], goto: end}
 """
+
+SAMPLE_CALL = call_record(
+    CallData("442079460000", "447700900123", "leg", conversation_uuid="CON-leg", endpoint_type="phone")
+)
 
 
 def project_of(code: str, others: Mapping[str, str] | None = None) -> Project:

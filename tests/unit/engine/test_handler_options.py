@@ -16,9 +16,8 @@ from ncco_server.flow.language.retry import RetryWords
 from ncco_server.flow.language.step import STEP_WORDS
 from ncco_server.flow.loader import load
 from ncco_server.ncco.actions import SHAPES
-from ncco_studio.verify.handlers.exploring import SAMPLE_CALL
 from tests.support.cases import each_case
-from tests.unit.engine.handled_call import SORRY, HandledCall, handler
+from tests.unit.engine.handled_call import SAMPLE_CALL, SORRY, HandledCall, handler
 from tests.unit.engine.scripted_call import ScriptedCall
 
 # options of actions

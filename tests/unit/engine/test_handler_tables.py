@@ -400,4 +400,4 @@ def test_correct_handlers_have_no_findings(body: str) -> None:
     assert [] == [f"{each.place}: {each.code} {each.message}" for each in handler_issues(project)]
     proof = prove(project.flows["shop"], NOON)
     assert [] == [(each.place.line, each.message) for each in proof.violations]
-    assert proof.status in ("walked", "proved")
+    assert proof.status in ("walked", "proved", "partial")

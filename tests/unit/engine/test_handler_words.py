@@ -12,10 +12,9 @@ import pytest
 from ncco_server.engine.records import call_record
 from ncco_server.flow.handlers.api import Call
 from ncco_server.flow.model import Flow, later_hooks
-from ncco_studio.verify.handlers.exploring import SAMPLE_CALL
 from ncco_studio.verify.prove import prove
 from tests.support.cases import each_case
-from tests.unit.engine.handled_call import HandledCall, handler, handler_issues, project_of
+from tests.unit.engine.handled_call import SAMPLE_CALL, HandledCall, handler, handler_issues, project_of
 from tests.unit.engine.scripted_call import NOON, ScriptedCall, load_flow
 
 SHARED = {
@@ -370,4 +369,4 @@ def test_a_handler_knows_the_same_about_its_call_as_a_flow_file() -> None:
     own = {"from_": "from"}
     known = {own.get(name, name) for name in vars(Call(SAMPLE_CALL, {})) if not name.startswith("_")}
 
-    assert names == known - {"env", "made", "on_forgotten", "read_hours"}
+    assert names == known - {"env", "made", "on_forgotten"}

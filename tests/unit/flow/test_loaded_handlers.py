@@ -72,6 +72,15 @@ def test_a_handler_that_is_not_explored_plays_the_same() -> None:
     ]
 
 
+def test_a_revision_is_explored_for_its_proof() -> None:
+    texts = {"flows/shop.py": f'{HEAD}    await call.talk("Hello.")\n', "flows/sorry.yaml": SORRY}
+    flow = load(texts, {}, extent="project", handlers=["shop.py"], explore=explore).flows["shop"]
+
+    revision = load(flow.sources, {}, handlers=["shop.py"], explore=explore)
+
+    assert [*flow.steps] == [*revision.flows["shop"].steps] != []
+
+
 def test_a_step_that_another_process_has_played_is_known() -> None:
     body = '    await call.talk("Hello.")\n    await call.collect("Your number, please.", digits=4)\n'
     body += '    await call.record(endOnKey="#")\n    await call.collect("Another one.", digits=4)\n'

@@ -7,6 +7,7 @@ from typing import Final
 
 from ncco_server.flow.loader import load
 from ncco_studio.verify.handlers.exploring import explore
+from ncco_studio.verify.prove.space import SearchLimits
 from tests.unit.engine.handled_call import handler_issues, project_of
 
 HEAD: Final = """
@@ -20,7 +21,7 @@ async def shop(call: Call):
 
 def test_an_exploration_that_takes_long_blames_no_line() -> None:
     code = f'{HEAD}    await call.choose("Press 1.", {{"one": Choice(1)}})\n'
-    in_no_time = partial(explore, most_s=-1.0)
+    in_no_time = partial(explore, most=SearchLimits(seconds=-1.0))
 
     project = load({"flows/shop.py": code}, {}, extent="project", handlers=["shop.py"], explore=in_no_time)
 

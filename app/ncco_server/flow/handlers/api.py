@@ -410,7 +410,6 @@ class Call:
         self.person: str = facts["person"]
         self.made: list[HandlerEffect[Any]] = []
         self.on_forgotten: Callable[[Sequence[HandlerEffect[Any]]], None] | None = None
-        self.read_hours: set[str] = set()
         self._calendars = calendars
         self._language = language
         self._known = known
@@ -580,7 +579,6 @@ class Call:
         if calendar is None:
             known = ", ".join(sorted(self._calendars)) or "declare them under `hours`"
             raise RenderError("E304", f'there are no opening hours "{name}": {known}')
-        self.read_hours.add(name)
         return calendar.at(self.now)
 
     def spoken(self, value: datetime | date | time | float | Decimal, form: str = "", *, language: str = "") -> str:

@@ -74,6 +74,19 @@ class Misuse(NamedTuple):
     unknown: Sequence[str]
 
 
+class StatementsRun(NamedTuple):
+    """How many statements of a handler have run, and the first and last line of each row of others."""
+
+    run: int = 0
+    all: int = 0
+    never: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def shown(self) -> list[str]:
+        """The lines that never ran."""
+        return [f"line {first}" if first == last else f"lines {first}-{last}" for first, last in self.never]
+
+
 class HandlerCode:
     """The code of a file with a handler."""
 
@@ -247,8 +260,14 @@ class HandlerCode:
                     pass
         return found
 
-    def passed_on(self, attributes: Iterable[str]) -> frozenset[str]:
-        """Which of these attributes of the call are read only as arguments of the call's methods, or texts in them.
+    @cached_property
+    def attributes(self) -> Set[str]:
+        """The names of all attributes that the file uses."""
+        return {node.attr for node in ast.walk(self._tree) if isinstance(node, ast.Attribute)}
+
+    @cached_property
+    def passed_on(self) -> Set[str]:
+        """The attributes of the call that are read only as arguments of the call's methods, or texts in them.
 
         None of them if code of another file gets the call. What another flow gets, it may compare.
         """
@@ -265,7 +284,7 @@ class HandlerCode:
                     (found if _is_passed_on(node, parents) else compared).add(name)
                 case _:
                     pass
-        return frozenset(attributes) & (found - compared)
+        return found - compared
 
     @cached_property
     def replayed(self) -> tuple[Function, ...]:
@@ -555,6 +574,18 @@ class HandlerCode:
         }
         run = _lines_of(compile(self._tree, self.file, "exec"))
         return {line: found[line] for line in sorted(found.keys() & run)}
+
+    def run_by(self, lines: Set[int]) -> StatementsRun:
+        found: list[tuple[int, int]] = []
+        first = last = 0
+        for line, end in [*self.statements.items(), (0, 0)]:
+            if line and line not in lines:
+                first = first or line
+                last = end
+            elif first:
+                found.append((first, last))
+                first = 0
+        return StatementsRun(len(self.statements.keys() & lines), len(self.statements), tuple(found))
 
     def never_run(self, lines: Iterable[int]) -> Iterator[int]:
         """The first line of each block that is not among `lines`, though all its conditions were tried."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterator, Mapping, S
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from functools import partial
 from types import FrameType
 from types import coroutine as from_generator
@@ -51,7 +51,8 @@ class _TooLongAgain(TooLong):
 class LineTracer:
     """Notes which lines of a file are run in this thread, and interrupts its code after MOST_LINES.
 
-    `latest` runs now, or ran last; `is_late` interrupts the code from its next line on.
+    `latest` runs now, or ran last; `is_late` interrupts the code from its next line on. `began` is when the code that
+    runs now began, of `time.monotonic`; None if none runs.
     """
 
     def __init__(self, file: str) -> None:
@@ -60,6 +61,7 @@ class LineTracer:
         self.count = 0
         self.is_late = False
         self.file = file
+        self.began: float | None = None
 
     def run(self, work: Callable[[Any], T], argument: Any = None, most: float = MOST_LINES) -> T:
         """Raise TooLong after `most` lines, or as the work does."""
@@ -76,17 +78,23 @@ class LineTracer:
             return trace
 
         before = sys.gettrace()
+        self.began = time.monotonic()
         sys.settrace(lambda frame, event, argument: trace if frame.f_code.co_filename == file else None)
         try:
             return work(argument)
         finally:
+            self.began = None
             sys.settrace(before)
 
+    def is_over(self, limit_s: float) -> bool:
+        began = self.began
+        return began is not None and time.monotonic() - began > limit_s
 
-def in_time(work: Callable[[], T], tracer: LineTracer, limit_s: float = LOAD_S) -> T:
-    """Do work in a thread of its own. Blocks; raises TooLong, or as the work does.
 
-    Work that takes too long is interrupted at the next line of the file. If it blocks, its thread is left alone.
+def in_time(work: Callable[[], T], *tracers: LineTracer, limit_s: float = LOAD_S) -> T:
+    """Do work in a thread of its own. Blocks; raises TooLong if one run of a tracer takes longer, or as the work does.
+
+    What takes too long is interrupted at the next line of the file. If it blocks, its thread is left alone.
     """
     done: Future[T] = Future()
 
@@ -96,14 +104,15 @@ def in_time(work: Callable[[], T], tracer: LineTracer, limit_s: float = LOAD_S) 
         except BaseException as error:  # noqa: BLE001 - raised again below
             done.set_exception(error)
 
-    threading.Thread(target=run, name="loads a handler", daemon=True).start()
-    try:
-        return done.result(limit_s)
-    except FutureTimeout:
-        if done.done():
-            raise
-        tracer.is_late = True
-        raise TooLong from None
+    threading.Thread(target=partial(copy_context().run, run), name="loads a handler", daemon=True).start()
+    while True:
+        with suppress(FutureTimeout):
+            return done.result(limit_s / 20)
+        late = [each for each in tracers if each.is_over(limit_s)]
+        for tracer in late:
+            tracer.is_late = True
+        if late:
+            raise TooLong
 
 
 class _Slice:

@@ -230,11 +230,6 @@ class HandlerPlayback:
         return self._waiting is not None and self._waiting.does != "leave"
 
     @property
-    def read_hours(self) -> frozenset[str]:
-        """Those read since its latest result."""
-        return frozenset(self._call.read_hours)
-
-    @property
     def function(self) -> Callable[..., Any]:
         return self._called.function if self._called is not None else print
 
@@ -268,12 +263,8 @@ class HandlerPlayback:
     def follows(self, recorded: Sequence[Any]) -> bool:
         return len(recorded) >= len(self._recorded) and all(map(operator.is_, self._recorded, recorded))
 
-    def item(self, value: Any, problem: str, now: datetime) -> Any:
-        return self.item_at(value, problem, milliseconds(now))
-
-    def item_at(self, value: Any, problem: str, at_ms: int) -> list[Any]:
-        """The time is in milliseconds since 1970."""
-        return list(Recorded(self._name, self._digest(), value, at_ms, problem, self._place.line))
+    def item(self, value: Any, problem: str, now: datetime) -> list[Any]:
+        return list(Recorded(self._name, self._digest(), value, milliseconds(now), problem, self._place.line))
 
     @property
     def awaited(self) -> list[Any]:
@@ -335,7 +326,6 @@ class HandlerPlayback:
                 result = Recorded(*stored)
                 self._compare(result.name, result.digest, result.line)
             self._recorded.append(stored)
-            self._call.read_hours.clear()
             if self._coroutine is None:
                 self._begin(stored)
                 continue
@@ -465,7 +455,7 @@ class HandlerPlayback:
         self._check_awaited()
         if self._played:
             self._place = self._played[0].place
-        elif self._tracer is not None:
+        elif outcome is not None and self._tracer is not None:
             self._place = Place(self._file, self._tracer.latest, 1)
         if outcome is not None and not isinstance(outcome, str):
             raise RenderError("R110", "a handler returns an outcome or nothing", str(self._place), frozenset())

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
+from functools import partial
 from math import inf
 from pathlib import PurePosixPath
 from types import MappingProxyType, ModuleType
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from ncco_server.flow.handlers.api import HEARD, SECRET, Call, CallFlow
+from ncco_server.flow.handlers.api import HEARD, SECRET, CallFlow
 from ncco_server.flow.handlers.arguments import WrittenArguments
 from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.inspection import HandlerCode, Remark
@@ -30,7 +31,7 @@ from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.issues import RULES, FlowIssue, unset_variable
 from ncco_server.flow.language.flow import FlowHead, ReadFlow, read_flow
 from ncco_server.flow.language.shared import Context
-from ncco_server.flow.model import Step
+from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Map, Node, Place
 from ncco_server.flow.runtime import Followers
 from ncco_server.flow.scope import Variable
@@ -74,6 +75,7 @@ class LoadedHandler:
     code: HandlerCode
     env: frozenset[str] = frozenset()
     hours: frozenset[str] = frozenset()
+    is_whole: bool = False
     followers: Followers = field(default_factory=dict)
     variants: tuple[Step, ...] = ()
     recorded: str = RECORDED
@@ -99,25 +101,14 @@ class LoadedHandler:
         known: Mapping[str, str],
         keys: Sequence[bytes] = NO_KEYS,
         *,
-        call: Callable[..., Call] = Call,
-        tracer: LineTracer | None = None,
+        make: Callable[..., HandlerPlayback] | None = None,
     ) -> HandlerPlayback:
         arguments = {name: self._argument(name, value) for name, value in params.items()}
         if self.secrets:
             public = {default: default for default in self.secrets.values()}
             arguments |= {name: Secret(params[name], ChainMap(dict(known), public)) for name in self.secrets}
-        return HandlerPlayback(
-            self.flow,
-            self.maker,
-            facts,
-            env,
-            arguments,
-            calendars=self.calendars,
-            known=known,
-            keys=keys,
-            call=call,
-            tracer=tracer,
-        )
+        make = make or partial(HandlerPlayback, self.flow, self.maker)
+        return make(facts, env, arguments, calendars=self.calendars, known=known, keys=keys)
 
     def _argument(self, name: str, value: Any) -> Any:
         reader = _READERS.get(self.params[name])
@@ -190,7 +181,7 @@ def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) ->
         tracer.run(lambda _: exec(code, module.__dict__), most=inf)  # noqa: S102 - the operator has listed the file
 
     try:
-        in_time(run, tracer, limit_s)
+        in_time(run, tracer, limit_s=limit_s)
     except TooLong:
         message = f"this line is still running after {limit_s:g} s"
         return _without_handler(Place(path, tracer.latest, 1), message, "do this in a function for `call.run`")
@@ -290,14 +281,14 @@ class HandlerSteps(Mapping[str, Step]):
         return name in self._found or name in self._maker.latest
 
 
-Explore: TypeAlias = Callable[[ReadFlow, LoadedHandler, Context, list[FlowIssue]], ReadFlow]
-"""Runs a handler with samples. Returns its flow with the steps that were found, and adds the issues."""
+Explore: TypeAlias = Callable[[ReadFlow, Flow, Context, list[FlowIssue]], ReadFlow]
+"""Runs a handler with samples, in its flow with all flows that it runs.
+
+Returns its flow with the steps that were found, and adds the issues.
+"""
 
 
-def read_handler(
-    file: HandlerFile, head: FlowHead, context: Context, issues: list[FlowIssue], *, explore: Explore | None = None
-) -> ReadFlow:
-    """Errors are added to `issues`: without `explore`, only those that the code shows without being run."""
+def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: list[FlowIssue]) -> ReadFlow:
     read = read_flow(head, context, issues)
     if read.flow is None or file.handler is None:
         return read
@@ -318,15 +309,18 @@ def read_handler(
     env = frozenset(code.env)
     handling = LoadedHandler(handler, maker, frozenset(runs), types, secrets, read.flow.calendars, code, env)
     steps = HandlerSteps(maker, read.flow.steps[_START])
-    flow = replace(read.flow, variables={**heard, **kept}, steps=steps, handler=handling)
-    read = replace(read, flow=flow)
-    if explore is not None:
-        return explore(read, handling, context, issues)
-    unset = env - (env if context.env is None else frozenset(context.env))
-    issues.extend(unset_variable(Place(place.file, code.env[name], 1), name) for name in sorted(unset))
+    return replace(read, flow=replace(read.flow, variables={**heard, **kept}, steps=steps, handler=handling))
+
+
+def issues_of(flow: Flow, context: Context) -> Iterator[FlowIssue]:
+    """What the code of a handler shows without being run."""
+    handling = flow.handler
+    assert isinstance(handling, LoadedHandler)  # noqa: S101 - asked for handlers only
+    unset = handling.env - (handling.env if context.env is None else frozenset(context.env))
+    file = flow.place.file
+    yield from (unset_variable(Place(file, handling.code.env[name], 1), name) for name in sorted(unset))
     if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
-        issues.extend(issue_of(remark, place.file) for remark in code.remarks())
-    return read
+        yield from (issue_of(remark, file) for remark in handling.code.remarks())
 
 
 def issue_of(remark: Remark, file: str) -> FlowIssue:

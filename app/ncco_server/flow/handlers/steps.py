@@ -330,10 +330,6 @@ class StepMaker:
         names = self._reader.hooks.keys() & {*self._literal.values()}
         return [self._reader.hooks[name] for name in sorted(names)]
 
-    @property
-    def has_sensitive_columns(self) -> bool:
-        return any(column.sensitive for table in self.tables.values() for column in table.columns.values())
-
     def make(self, name: str, said: Sequence[EffectAt]) -> Made:
         """The last effect waits or leaves. Raises RenderError."""
         values: dict[str, Any] = {}

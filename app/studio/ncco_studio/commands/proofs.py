@@ -95,10 +95,10 @@ def prove_project(
     faults = _unique(chain.from_iterable(verdict.violations for verdict in verdicts), others)
     verdicts = [each.refuted_by(others) for each in verdicts]
     issues = [_issue(fault, source) for fault in faults]
-    summary = "".join(f"{line}\n" for verdict in verdicts for line in _summary(verdict))
+    summary = "".join(f"{line}\n" for verdict in verdicts for line in _summary(verdict, source))
     if form == "json":
         rows = [_document(fault, source) for fault in faults]
-        shown = json_text({"flows": [_verdict_document(each) for each in verdicts], "violations": rows})
+        shown = json_text({"flows": [_verdict_document(each, source) for each in verdicts], "violations": rows})
         summary = ""
     else:
         shown = report(dict.fromkeys(issues), found.texts, form, colour=True)
@@ -165,7 +165,7 @@ def _examples(faults: Iterable[FoundViolation]) -> Iterator[str]:
             yield textwrap.indent(fault.example.text, "  ")
 
 
-def _summary(verdict: FlowVerdict) -> Iterator[str]:
+def _summary(verdict: FlowVerdict, source: Source) -> Iterator[str]:
     faults = sum(violation.is_error for violation in verdict.violations)
     shown = f"refuted by {counted(faults, 'fault')}" if faults else verdict.status
     if verdict.stopped:
@@ -178,6 +178,10 @@ def _summary(verdict: FlowVerdict) -> Iterator[str]:
     for name, values in verdict.representatives.items():
         listed = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:MOST_VALUES])
         yield f"  {name} stands for similar values: {listed}{', ...' if len(values) > MOST_VALUES else ''}"
+    for each in () if verdict.stopped else verdict.lines:
+        found = each.statements
+        ran = f"{found.run} of {found.all} statements of {source.path_of(each.path)} ran"
+        yield f"  {each.flow}: {ran}, but never {', '.join(found.shown)}"
     if verdict.never and not verdict.stopped:
         never = ", ".join(f"{each.step}: {each.name}" for each in verdict.never[:MOST_OUTCOMES])
         more = len(verdict.never) - MOST_OUTCOMES
@@ -185,7 +189,7 @@ def _summary(verdict: FlowVerdict) -> Iterator[str]:
         yield f"  {label}: {never}{f' and {more} more' if more > 0 else ''}"
 
 
-def _verdict_document(verdict: FlowVerdict) -> dict[str, Any]:
+def _verdict_document(verdict: FlowVerdict, source: Source) -> dict[str, Any]:
     return {
         "flow": verdict.flow,
         "verdict": verdict.status,
@@ -193,6 +197,11 @@ def _verdict_document(verdict: FlowVerdict) -> dict[str, Any]:
         "representatives": {name: list(values) for name, values in verdict.representatives.items()},
         "never": [{"step": each.step, "outcome": each.name} for each in verdict.never],
         "certain": verdict.is_certain,
+        "never_run": [
+            {"file": source.path_of(each.path), "first": first, "last": last}
+            for each in verdict.lines
+            for first, last in each.statements.never
+        ],
     }
 
 

@@ -52,6 +52,7 @@ KINDS: Final = {
 VERDICTS: Final = {
     "proved": "Every possible call was explored, and no problems were found.",
     "walked": "Every possible call was explored, though some inputs only with sample values. No problems were found.",
+    "partial": "No problems were found, but some lines of a handler in Python never ran.",
     "stopped": "There was not enough time to explore every possible call; no problems have been found so far.",
     "refuted": "Something is wrong.",
 }

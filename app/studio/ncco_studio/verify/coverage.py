@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 from ncco_server.engine.session import TraceLine
 from ncco_server.flow.graph import Drawing, OutcomeKey, draw
+from ncco_server.flow.handlers.inspection import StatementsRun
 from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.model import Flow
 from ncco_studio.verify.outcomes import (
@@ -36,16 +37,14 @@ class FlowCoverage:
     Attributes:
         outcomes: every outcome, with the number of scenarios that took it.
         error_exits: every error exit, with the same number; not in `percent`.
-        statements: the first line of each statement of a handler in Python; none for a flow file.
-        never_run: the first and last line of each part of a handler that never ran.
+        statements: of a handler in Python; none for a flow file.
     """
 
     flow: Flow
     path: str
     outcomes: Mapping[FlowOutcome, int]
     error_exits: Mapping[FlowOutcome, int]
-    statements: Sequence[int] = ()
-    never_run: Sequence[tuple[int, int]] = ()
+    statements: StatementsRun
 
     @property
     def taken(self) -> int:
@@ -54,16 +53,6 @@ class FlowCoverage:
     @property
     def missing(self) -> tuple[FlowOutcome, ...]:
         return tuple(outcome for outcome, count in self.outcomes.items() if not count)
-
-    @property
-    def run(self) -> int:
-        return sum(not any(first <= line <= last for first, last in self.never_run) for line in self.statements)
-
-    @property
-    def shown_never_run(self) -> Iterator[str]:
-        for first, last in self.never_run:
-            lines = f"line {first}" if first == last else f"lines {first}-{last}"
-            yield f"{self.path}:{first}  {self.flow.name}: {lines}"
 
     @property
     def percent(self) -> float:
@@ -121,17 +110,14 @@ class OutcomeCounter:
         return Coverage({name: self._coverage_of(flow, lines) for name, flow in sorted(self._flows.items())})
 
     def _coverage_of(self, flow: Flow, lines: Mapping[str, Set[int]]) -> FlowCoverage:
-        found = FlowCoverage(
+        code = flow.handler.code if isinstance(flow.handler, LoadedHandler) else None
+        return FlowCoverage(
             flow,
             self._path_of(flow.place.file),
             self._counted(outcomes_of(flow)),
             self._counted(error_exits_of(flow)),
+            StatementsRun() if code is None else code.run_by(lines.get(code.file, frozenset())),
         )
-        if not isinstance(flow.handler, LoadedHandler):
-            return found
-        code = flow.handler.code
-        run = lines.get(code.file, frozenset())
-        return replace(found, statements=[*code.statements], never_run=list(_left_out(code.statements, run)))
 
     def _counted(self, outcomes: Iterable[FlowOutcome]) -> dict[FlowOutcome, int]:
         return {self._shown(outcome): self._counts[outcome[:3]] for outcome in outcomes}
@@ -151,18 +137,6 @@ class OutcomeCounter:
         yield from follow.taken
 
 
-def _left_out(statements: Mapping[int, int], run: Set[int]) -> Iterator[tuple[int, int]]:
-    """The first and last line of each row of statements that did not run."""
-    first = last = 0
-    for line, end in [*statements.items(), (0, 0)]:
-        if line and line not in run:
-            first = first or line
-            last = end
-        elif first:
-            yield first, last
-            first = 0
-
-
 def _lines_of(trace: bytes) -> tuple[TraceLine, ...]:
     return tuple(map(TraceLine.read, json.loads(trace)))
 
@@ -177,7 +151,7 @@ def coverage_lines(coverage: Coverage, *, is_whole: bool = True) -> Iterator[str
         exits = len(flow.error_exits)
         faulty = f"   error exits {sum(map(bool, flow.error_exits.values()))} of {exits}" if exits else ""
         taken = f"{flow.taken:4} of {len(flow.outcomes):<4}"
-        lines = f"   statements {flow.run} of {len(flow.statements)}" if flow.statements else ""
+        lines = f"   statements {flow.statements.run} of {flow.statements.all}" if flow.statements.all else ""
         yield f"  {name:<{width}}  {percent(flow.percent):>7}  {taken}{faulty}{lines}".rstrip()
     missing = coverage.missing if is_whole else ()
     if missing:
@@ -185,11 +159,13 @@ def coverage_lines(coverage: Coverage, *, is_whole: bool = True) -> Iterator[str
         yield "never taken:"
     for outcome in missing:
         yield f"  {outcome.place.file}:{outcome.place.line}  {outcome.flow}: {outcome.step}: {outcome.name}"
-    never_run = [line for flow in coverage.flows.values() for line in flow.shown_never_run] if is_whole else []
-    if never_run:
+    partly_run = [(name, flow) for name, flow in coverage.flows.items() if is_whole and flow.statements.never]
+    if partly_run:
         yield ""
         yield "never run:"
-        yield from (f"  {line}" for line in never_run)
+    for name, flow in partly_run:
+        for (first, _), lines in zip(flow.statements.never, flow.statements.shown, strict=True):
+            yield f"  {flow.path}:{first}  {name}: {lines}"
 
 
 def percent(value: float) -> str:

@@ -21,7 +21,7 @@ from ncco_server.flow.model import Flow
 from ncco_server.flow.report import printable
 from ncco_server.service.functions import AnswerLookups
 from ncco_studio.commands.simulate.screen import INDENT, Screen
-from ncco_studio.verify.handlers.exploring import FunctionDefinition
+from ncco_studio.verify.handlers.explored import FunctionDefinition
 from ncco_studio.verify.played_call import PlayedCall
 from ncco_studio.verify.scenarios.answers import FAILED, NOBODY, Answering, LookupAnswers, lookups_of, no_answer
 

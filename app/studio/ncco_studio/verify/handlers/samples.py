@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Final, NamedTuple, TypeAlias, get_type_hints
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar, get_type_hints
 
 from pydantic import PydanticUserError, TypeAdapter
 
 from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.value_types import Kind
 
+Name = TypeVar("Name", bound=Hashable)
 MOST: Final = 24
 _DEEPEST: Final = 4
 _BY_FORMAT: Final[Mapping[str, str]] = {
@@ -88,12 +89,12 @@ def samples_of_row(definition: LookupDefinition, tested: Tested = _untested) -> 
         name: (SECRET,) if (name,) in secrets else _of_column(type_, tested(name))
         for name, type_ in definition.returns.fields.items()
     }
-    rows = _varied(columns)
+    rows = each_once(columns)
     is_whole = all(field.words or field.name == "bool" for field in definition.returns.fields.values())
     return Samples(tuple(rows[:MOST]), is_whole and len(columns) <= 1 and len(rows) <= MOST)
 
 
-def _varied(samples: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+def each_once(samples: Mapping[Name, Sequence[Any]]) -> list[dict[Name, Any]]:
     """Records that differ from the first one in one field each. Every field varies once before one varies again."""
     first = {name: values[0] for name, values in samples.items()}
     others = (
@@ -142,7 +143,7 @@ class _Types:
             case "object" if depth < _DEEPEST:
                 fields = schema.get("properties", {})
                 if fields:
-                    return _varied({name: self.samples(each, name, depth + 1) for name, each in fields.items()})
+                    return each_once({name: self.samples(each, name, depth + 1) for name, each in fields.items()})
                 values_of = schema.get("additionalProperties")
                 values = self.samples(values_of if isinstance(values_of, Mapping) else {}, "", depth + 1)
                 return [{}, *({"text": each} for each in values[:2])]
@@ -187,7 +188,7 @@ class _Types:
         parts = schema.get("prefixItems")
         if parts is not None:
             each_part = {str(at): self.samples(each, field, depth + 1) for at, each in enumerate(parts)}
-            return [list(row.values()) for row in _varied(each_part)]
+            return [list(row.values()) for row in each_once(each_part)]
         items = schema.get("items", {})
         inner = self.samples(items, field, depth + 1) if depth < _DEEPEST else ()
         if not inner:

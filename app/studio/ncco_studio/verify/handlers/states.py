@@ -25,10 +25,6 @@ _MACHINERY: Final = frozenset(
 )
 
 
-def facts_of(facts: Mapping[str, Any], reads: Collection[str]) -> tuple[Any, ...]:
-    return tuple(comparable(facts.get("uuid" if name == "random" else name)) for name in sorted(reads))
-
-
 def state_of(playback: HandlerPlayback) -> tuple[Any, ...]:
     """A value that is equal for two handlers that go on in the same way."""
     found: list[Any] = [playback.waits_for]

@@ -22,10 +22,10 @@ from ncco_server.flow.templates.values import Evaluator, Value, compiled_express
 from ncco_server.flow.values import OurNumber, find
 from ncco_server.service.delivery import ANSWER_FIELDS
 from ncco_server.value_types import E164, TYPES, WITHHELD, Kind, write
-from ncco_studio.verify.handlers.exploring import explored_in
+from ncco_studio.verify.handlers.explored import explored_in
 from ncco_studio.verify.prove.expressions import Path, expressions_of, paths_of, templates_in
 from ncco_studio.verify.prove.literals import LONGEST_SAMPLE, Compared, Literals, different
-from ncco_studio.verify.prove.samples import Representatives, combined
+from ncco_studio.verify.prove.samples import Representatives
 from ncco_studio.verify.prove.uses import assigned, collected_digits, flows_run_from, played_by, tested_by, uses_in
 from ncco_studio.verify.scenarios.model import ANY_NUMBER, FROM
 
@@ -72,7 +72,7 @@ def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
     """Fields and params take the literals that they are compared with."""
     to = root.numbers[0] if root.numbers else ANY_NUMBER
     base = CallData(to=to, from_number=FROM, uuid="leg", conversation_uuid="CON-leg", endpoint_type="phone")
-    rows, how = combined({**dict(_choices(root, values)), **dict(_queries(root, values))}, MOST_CALLS)
+    rows, how = values.combined({**dict(_choices(root, values)), **dict(_queries(root, values))}, MOST_CALLS)
     if how:
         values.chosen["call"] = (how,)
         values.chosen |= dict.fromkeys(root.params, (how,))
@@ -80,7 +80,7 @@ def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
         handler = explored_in(flow)
         for name in handler.sampled if handler is not None else ():
             if f"call.{name}" not in values.chosen:
-                values.chosen[f"{flow.name}.{name}"] = ("one value",)
+                values.chosen.setdefault(f"{flow.name}.{name}", ("one value",))
     calls = [_arrival_of(base, row) for row in rows]
     is_shown = _shows_our_number(root) or _TO in map(_fact, values.literals.paths_of("", "call"))
     if is_shown and not _is_numbered(root):
@@ -114,16 +114,18 @@ def placed_calls(root: Flow, values: Representatives) -> list[Arrival]:
         direction=DIRECTIONS[1], request=PLACED,
     )  # fmt: skip
     choices = {name: _given_to(root, name, values) for name in root.params}
-    rows, how = combined(choices, MOST_CALLS)
+    rows, how = values.combined(choices, MOST_CALLS)
     if how:
         values.chosen |= dict.fromkeys(root.params, (how,))
-    return [Arrival(call, row, detected) for row in rows for detected in ("", *outbound.ways)]
+    found = [Arrival(call, row, detected) for row in rows for detected in ("", *outbound.ways)]
+    return [each for each in found if not (values.is_brief and each.detected and each.given is not rows[0])]
 
 
 def _given_to(root: Flow, name: str, values: Representatives) -> list[Any]:
     param = root.params[name]
     is_read = bool(values.literals.of(root.name, (name,)).names)
-    return values.samples(root.name, name, param.type) if is_read else [param.type.sample]
+    usual = param.default if param.has_default else param.type.sample
+    return different([usual, *values.samples(root.name, name, param.type)]) if is_read else [param.type.sample]
 
 
 def _queries(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[Any]]]:
@@ -132,7 +134,10 @@ def _queries(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[A
         if name not in ANSWER_FIELDS and values.literals.of(root.name, (name,)).names:
             samples = values.samples(root.name, name, param.type)
             texts = dict.fromkeys(text for sample in samples if (text := _in_query(param.type, sample)) is not None)
-            yield (_QUERY, name), [None, *texts]
+            if root.handler is None:
+                yield (_QUERY, name), [None, *texts]
+            else:
+                yield (_QUERY, name), [*texts, *([None] if root.is_startable else [])]
 
 
 def _in_query(type_: Kind, value: Any) -> str | None:
@@ -318,7 +323,7 @@ def _dialled(root: Flow) -> Iterator[ConnectTarget]:
 def settings_of(values: Representatives) -> list[dict[str, str]]:
     """Combine the given values and the literals that they are compared with."""
     choices = {name: [value, *_other_settings(values.literals, name, value)] for name, value in values.env.items()}
-    return combined(choices, MOST_SETTINGS)[0]
+    return values.combined(choices, MOST_SETTINGS)[0]
 
 
 def _other_settings(literals: Literals, name: str, value: str) -> list[str]:
@@ -344,6 +349,8 @@ def _sample_url(name: str) -> str:
 
 _HANDLER_HOURS: Final = (0, 7, 14, 21, 60, 84, 108, 132)
 """Hours ahead of a proof at which calls come to a handler that reads the time; our choice."""
+_BRIEF_HOURS: Final = (0, -33)
+"""Of Monday noon: the other one is at night, on a Sunday."""
 MOST_RESULTS: Final = 32
 """An expression over `now` with more results counts as only spoken."""
 _WEEK_MINUTES: Final = 7 * 24 * 60
@@ -357,17 +364,17 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
     """Return one moment, `now` or later, for each situation that the flow can distinguish.
 
     In one situation, every calendar is open or closed for the same reason, and every expression over `now` has the same
-    result.
+    result. A handler that reads the time can distinguish any, so some more are returned.
     """
     handlers = [*filter(None, map(explored_in, flows_run_from(root).values()))]
     if any("env" in handler.reads for handler in handlers):
         values.chosen["env"] = ("the variables that are set",)
-    if any("now" in handler.reads for handler in handlers):
-        return tuple(now + timedelta(hours=hours) for hours in _HANDLER_HOURS)
+    hours = _BRIEF_HOURS if values.is_brief else _HANDLER_HOURS
+    some = [now + timedelta(hours=each) for each in hours if any("now" in handler.reads for handler in handlers)]
     calendars = {id(each): each for flow in flows_run_from(root).values() for each in flow.calendars.values()}.values()
     questions = _questions_of(root)
     if not calendars and not questions:
-        return (now,)
+        return tuple(some) or (now,)
     moments = sorted(dict.fromkeys([*changes(calendars, now), *(_asked_at(root, values, now) if questions else ())]))
     results = _results(questions, moments)
     kinds = [_kind_in(calendar, values.literals) for calendar in calendars]
@@ -378,7 +385,7 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
     for calendar in calendars:
         if len(coming) < len(found) and special_days(calendar):
             values.chosen[f"hours.{calendar.name}"] = (f"dates from {now:%Y-%m-%d} on",)
-    return coming
+    return tuple(dict.fromkeys([*some, *coming]))
 
 
 # opening hours

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import cycle, islice, product
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Self, TypeAlias
 
 import orjson
 
@@ -33,19 +33,24 @@ from ncco_server.engine import (
 from ncco_server.engine.interpreter import Playing
 from ncco_server.engine.outcome import APART, hear
 from ncco_server.engine.records import call_record
+from ncco_server.flow.handlers.limits import TooLong, in_time
 from ncco_server.flow.handlers.reading import RECORDED
 from ncco_server.flow.language.retry import FAILURES
+from ncco_server.flow.model import Flow
 from ncco_server.ncco import check
+from ncco_studio.verify.handlers.explored import explored_in
 from ncco_studio.verify.outcomes import ENTERED, Following, by_file, outcomes_of
-from ncco_studio.verify.prove.environment import Arrival, calls_to, placed_calls, settings_of
+from ncco_studio.verify.prove.environment import Arrival, calls_to, moments_of, placed_calls, settings_of, variables_for
 from ncco_studio.verify.prove.events import event_hooks
 from ncco_studio.verify.prove.graph import Graph
 from ncco_studio.verify.prove.listening import listen
+from ncco_studio.verify.prove.literals import Literals
 from ncco_studio.verify.prove.liveness import Liveness
 from ncco_studio.verify.prove.samples import Representatives
 from ncco_studio.verify.prove.space import (
     DIALS,
     NO_PARAMS,
+    NOTHING,
     PlayedNcco,
     SearchLimits,
     State,
@@ -86,6 +91,7 @@ class Explorer:
         bounds: SearchLimits,
         progress: Callable[[int, int], None],
     ) -> None:
+        self.values = values
         self.root = root = values.literals.root
         self.space = StateSpace(root)
         self.liveness = Liveness(root)
@@ -95,7 +101,7 @@ class Explorer:
         self.envs: Sequence[Env] = settings_of(values)
         self._triggers = Triggers(root, values)
         self._turns = PossibleTurns(root, values)
-        self._moments = moments
+        self.moments = moments
         self._bounds = bounds
         self._progress = progress
         self._reads_input = any(values.literals.paths_of("", "input"))
@@ -112,15 +118,57 @@ class Explorer:
         self._heard_by_parties = set[Any]()
         """Keys of the flows already played to dialled parties."""
         self._nccos: dict[Any, PlayedNcco] = {}
-        self._began = self._reported = time.monotonic()
+        self._is_unusual = False
+        """Whether one value of a call differs from that of the first one, in a brief exploration."""
+        self._clock = time.process_time if bounds.is_brief else time.monotonic
+        self._began = self._reported = self._clock()
+
+    @classmethod
+    def of(
+        cls,
+        root: Flow,
+        now: datetime,
+        env: Env,
+        bounds: SearchLimits,
+        progress: Callable[[int, int], None] = lambda _found, _waiting: None,
+    ) -> Self:
+        """`now` is the earliest time of a call; variables that `env` does not have get samples."""
+        literals = Literals(root)
+        values = Representatives(literals, now, variables_for(root, literals, env), is_brief=bounds.is_brief)
+        return cls(values, moments_of(root, values, now), bounds, progress)
 
     def explore(self) -> StateSpace:
         """Explore without faults, then with one fault in each state."""
-        for arrival, env in product((*self._arrivals, *self.placed), self.envs):
-            self._begin_call(arrival, env)
-            if self._is_late():
-                break
-        self._explore_waiting()
+        flows = flows_run_from(self.root).values()
+        watches = {flow.place.file: found.watch for flow in flows if (found := explored_in(flow)) is not None}
+        for watch in watches.values():
+            watch.is_on = True
+        tracers = (watch.tracer for watch in watches.values())
+        try:
+            in_time(self._explore, *tracers) if watches else self._explore()
+        except TooLong:
+            self.space.stopped = "a line of a handler, which takes too long"
+        for path, watch in watches.items():
+            watch.is_on = False
+            watch.playback = None
+            if watch.tracer.is_late:
+                watch.note_late(path)
+        self.space.nccos = len(self._nccos)
+        self.space.seconds = self._clock() - self._began
+        return self.space
+
+    def _explore(self) -> None:
+        calls = list(product((*self._arrivals, *self.placed), self.envs))
+        usual = 1 if self._bounds.is_brief else len(calls)
+        for some in (calls[:usual], calls[usual:]):
+            for arrival, env in some:
+                self._begin_call(arrival, env)
+                if self._is_late():
+                    break
+            self._explore_waiting()
+            self._is_unusual = self._bounds.is_brief
+        if self._bounds.is_brief:
+            return
         for loop in Graph(self.space).cycles(dialling=True):
             if any(turn.dials for turn in loop):
                 self._unroll_dial_loop(loop)
@@ -132,20 +180,32 @@ class Explorer:
                 self._explore_trigger(state, trigger)
             self._fail_store(state)
         self._explore_waiting()
-        self.space.nccos = len(self._nccos)
-        self.space.seconds = time.monotonic() - self._began
-        return self.space
 
     def _explore_waiting(self) -> None:
         while self._waiting and not self._is_stopped():
             state = self._waiting.popleft()
             if ends_with_dial(self.root.named(state.session.at).steps[state.session.step], state.session):
                 self._hang_up(state)
-            for trigger in (*self._triggers.at(state.session), *detections_at(self.root, state.session, state.given)):
+            for trigger in (*self._tried(state), *detections_at(self.root, state.session, state.given)):
                 if self._is_late():
                     break
                 self._explore_trigger(state, trigger)
         self._waiting.clear()
+
+    def _tried(self, state: State) -> Iterable[Trigger]:
+        """In a brief exploration, one trigger of each outcome, unless the caller's input decides in a usual call."""
+        session = state.session
+        found = self._triggers.at(session)
+        if not self._bounds.is_brief or not (self._is_unusual or self._decides_by_name(state)):
+            return found
+        ignored = (*FAILURES, "asr_error") if self._is_unusual else ("asr_error",)
+        step = self.root.named(session.at).steps[session.step]
+        first: dict[Any, Trigger] = {}
+        for each in found:
+            outcome = hear(step, session, session.waits[each.wait], each.webhook, each.seen)
+            if outcome is not None and outcome.name not in ignored:
+                first.setdefault(outcome[:2], each)
+        return first.values()
 
     def _is_stopped(self) -> bool:
         if len(self.space.states) > self._bounds.states:
@@ -154,7 +214,7 @@ class Explorer:
 
     def _is_late(self) -> bool:
         """The time is looked at in each turn: one state may have many."""
-        now = time.monotonic()
+        now = self._clock()
         if now - self._reported > _PROGRESS_S:
             self._reported = now
             self._progress(len(self.space.states), len(self._waiting))
@@ -171,7 +231,7 @@ class Explorer:
                 return begin_placed(self.root, "leg", arrival.call, arrival.given, context, detected=arrival.detected)
             return begin(self.root, "leg", arrival.call, context_at(now, env), arrival.given)
 
-        for moment, played in self._at_moments(self._moments[0], None, play):
+        for moment, played in self._at_moments(self.moments[0], None, play):
             trigger = Trigger("call", {"dial": {"outcome": arrival.detected}} if arrival.detected else {})
             self._add(None, trigger, moment, env, played, arrival=arrival)
 
@@ -313,7 +373,7 @@ class Explorer:
         turns += [] if is_known else playing
         is_timed = any(self._reads_time(before, played) for played in turns)
         yield from ((first, played._replace(is_timed=is_timed)) for played in turns)
-        for moment in (each for each in self._moments if is_timed and each != first and not is_known):
+        for moment in (each for each in self.moments if is_timed and each != first and not is_known):
             if self._is_late():
                 break
             for played in self._followed(before, partial(play, moment)):
@@ -325,7 +385,7 @@ class Explorer:
         for played in self._turns.of(play):
             follow = None if played.turn is None else self._follow(before, played.turn)
             yield played._replace(follow=follow)
-            if self._is_late():
+            if self._is_unusual or self._is_late():
                 break
 
     def _is_known(self, state: State, played: PlayedTurn) -> bool:
@@ -381,7 +441,8 @@ class Explorer:
         follow = played.follow or self._follow(source, turn)
         start = follow.entered[0] if follow.entered else (self.root.name, self.root.start)
         given = arrival.given if arrival is not None else source.given if source is not None else NO_PARAMS
-        hooks = (*turn.hooks, *event_hooks(self.root, turn.session, context_at(moment, env)))
+        is_brief = self._bounds.is_brief
+        hooks = () if is_brief else (*turn.hooks, *event_hooks(self.root, turn.session, context_at(moment, env)))
         made = Transition(
             source,
             target or self._state_of(turn.session, moment, env, given),
@@ -390,7 +451,7 @@ class Explorer:
             env,
             source.where if source is not None else start,
             _kind_of(trigger, turn),
-            self._played(turn.ncco, is_party=bool(turn.session.parent)),
+            NOTHING if is_brief else self._played(turn.ncco, is_party=bool(turn.session.parent)),
             played.answers,
             tuple(follow.entered),
             (*((*where, ENTERED) for where in follow.entered if where in self._counted_on_entry), *follow.taken),

@@ -19,7 +19,7 @@ from ncco_server.flow.templates.filters import FILTERS
 from ncco_server.flow.templates.references import Occurrence, is_computed, walk
 from ncco_server.flow.templates.values import Computed, Expression, Native, Value
 from ncco_server.flow.values import Array, Object, leaves
-from ncco_studio.verify.handlers.exploring import ExploredHandler, explored_in
+from ncco_studio.verify.handlers.explored import ExploredHandler, explored_in
 from ncco_studio.verify.prove.expressions import (
     ENTRY,
     LENGTH,
@@ -264,6 +264,10 @@ class Literals:
             literals = map(_as_number, handler.code.tested) if path[-1] in ("from", "to") else handler.code.tested
             notes.literals |= dict.fromkeys(literal for literal in literals if literal != "")
             notes.marks |= {"changed", "decides", "truth"}
+        for name in handler.params:
+            notes = self._notes_at(flow, (name,))
+            notes.literals |= dict.fromkeys(handler.code.tested_of(name))
+            notes.marks |= {"changed", "decides"}
 
     def _read(self, flow: str, occurrence: Occurrence) -> None:
         for path in (_qualified(flow, each) for each in paths_in(occurrence.node)):

@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 from ncco_server.flow.frame import Assignment, Runs, Target
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import Way
-from ncco_studio.verify.handlers.exploring import explored_in
+from ncco_studio.verify.handlers.explored import explored_in
 from ncco_studio.verify.prove.expressions import LENGTH, Path, names_that_may_fail, reads
 from ncco_studio.verify.prove.uses import (
     DECIDES,

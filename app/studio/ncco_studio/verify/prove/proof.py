@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+from ncco_server.flow.handlers.inspection import StatementsRun
 from ncco_server.flow.model import Flow
+from ncco_studio.verify.handlers.explored import explored_in
 from ncco_studio.verify.outcomes import FlowOutcome, outcomes_of
-from ncco_studio.verify.prove.environment import moments_of, variables_for
 from ncco_studio.verify.prove.explore import Explorer
 from ncco_studio.verify.prove.graph import Paths
-from ncco_studio.verify.prove.literals import Literals
 from ncco_studio.verify.prove.not_reached import untold
 from ncco_studio.verify.prove.properties import (
     CallLimits,
@@ -21,12 +21,19 @@ from ncco_studio.verify.prove.properties import (
     is_certain,
     violations,
 )
-from ncco_studio.verify.prove.samples import Representatives
 from ncco_studio.verify.prove.space import SearchLimits, StateSpace
 from ncco_studio.verify.prove.states import Growth
 from ncco_studio.verify.prove.uses import flows_run_from
 
-Status = Literal["proved", "walked", "stopped", "refuted"]
+Status = Literal["proved", "walked", "partial", "stopped", "refuted"]
+
+
+class HandlerLines(NamedTuple):
+    """What has run of a handler in a proof."""
+
+    path: str
+    flow: str
+    statements: StatementsRun
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,7 @@ class Proof:
         ranges: the explored range of variables that can leave it, by (flow, name).
         is_certain: whether certainly no call takes the outcomes in `never`.
         growth: the cause of a large exploration, or None.
+        lines: of each handler with statements that no call has run.
     """
 
     flow: Flow
@@ -50,15 +58,17 @@ class Proof:
     call_limits: CallLimits
     is_certain: bool
     growth: Growth | None = None
+    lines: tuple[HandlerLines, ...] = ()
 
     @property
     def status(self) -> Status:
         """`refuted`: a property is violated. `stopped`: the exploration ended early.
 
+        `partial`: some statements of a handler did not run.
         `walked`: everything, but some inputs only with samples, was explored. `proved`: everything was.
         """
         is_refuted = any(violation.is_error for violation in self.violations)
-        return status_of(self.space.stopped, self.representatives, is_refuted=is_refuted)
+        return status_of(self.space.stopped, self.representatives, self.lines, is_refuted=is_refuted)
 
     @cached_property
     def paths(self) -> Paths:
@@ -76,10 +86,12 @@ class Proof:
         return tuple(each for each in outcomes_of(self.flow) if each[:3] not in taken)
 
 
-def status_of(stopped: str, representatives: Mapping[str, Any], *, is_refuted: bool) -> Status:
+def status_of(
+    stopped: str, representatives: Mapping[str, Any], lines: Sequence[HandlerLines], *, is_refuted: bool
+) -> Status:
     if is_refuted:
         return "refuted"
-    return "stopped" if stopped else "walked" if representatives else "proved"
+    return "stopped" if stopped else "partial" if lines else "walked" if representatives else "proved"
 
 
 def prove(
@@ -96,24 +108,39 @@ def prove(
     `now` is the earliest time of a call (aware). `env` has the server's variables; others get suitable values.
     `progress` gets the numbers of states found and still to explore, every few seconds.
     """
-    literals = Literals(flow)
-    values = Representatives(literals, now, variables_for(flow, literals, env or {}))
-    moments = moments_of(flow, values, now)
-    explorer = Explorer(values, moments, bounds or SearchLimits(), progress)
+    explorer = Explorer.of(flow, now, env or {}, bounds or SearchLimits(), progress)
     space = explorer.explore()
-    states = explorer.states
+    states, values, moments = explorer.states, explorer.values, explorer.moments
     if explorer.liveness.tests_now:
         values.chosen["now"] = tuple(moment.isoformat() for moment in moments)
     for name, (low, high) in states.clamped.items():
         values.chosen[".".join(name)] = (f"numbers from {low:g} to {high:g}",)
     for name, most in states.shortened.items():
         values.chosen[".".join(name)] = (f"no more than {most} entries or characters",)
-    is_sure = is_certain(space, literals, values.chosen)
+    is_sure = is_certain(space, values.literals, values.chosen)
     limits = call_limits or CallLimits()
     found = violations(space, limits, is_certain=is_sure)
     grown = states.growth(space.states)
     lost = untold(flow, explorer.placed, explorer.envs, moments[0])
-    return Proof(flow, space, (*found, *lost), dict(values.chosen), values.env, states.clamped, limits, is_sure, grown)
+    return Proof(
+        flow,
+        space,
+        (*found, *lost),
+        dict(values.chosen),
+        values.env,
+        states.clamped,
+        limits,
+        is_sure,
+        grown,
+        tuple(_partly_run(flow)),
+    )
+
+
+def _partly_run(root: Flow) -> Iterator[HandlerLines]:
+    for flow in flows_run_from(root).values():
+        handler = explored_in(flow)
+        if handler is not None and (found := handler.code.run_by(handler.watch.tracer.lines)).never:
+            yield HandlerLines(flow.place.file, flow.name, found)
 
 
 def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:

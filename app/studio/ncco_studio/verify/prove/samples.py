@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import combinations, islice, product
 from math import prod
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from ncco_server.flow.language.returns import Returned
 from ncco_server.value_types import POINTS, TYPES, Kind
+from ncco_studio.verify.handlers.samples import Name, each_once
 from ncco_studio.verify.prove.expressions import ENTRY, LENGTH, Path
 from ncco_studio.verify.prove.literals import Compared, Literals, around, different
-
-Name = TypeVar("Name", bound=Hashable)
 
 MOST_ANSWERS: Final = 256
 """Of more combinations of field values, only some are tried (see `combined`)."""
@@ -79,18 +78,31 @@ class Representatives:
     Attributes:
         now: the earliest time of a call.
         chosen: the samples for all values of an input, by its dotted name.
+        is_brief: whether values vary alone.
     """
 
     literals: Literals
     now: datetime
     env: Mapping[str, str] = field(default_factory=dict)
     chosen: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    is_brief: bool = False
     _secrets: set[tuple[str | None, ...]] = field(default_factory=set)
     """The sensitive fields of lookups, as (flow, lookup, field ...)."""
 
     def answers(self, flow: str, name: str, returns: Returned) -> list[dict[str, Any]]:
         self._secrets |= {(flow, name, *way) for way in returns.secrets}
         return self._records(flow, (name,), returns.type)
+
+    def combined(self, choices: Mapping[Name, list[Any]], most: int) -> tuple[list[dict[Name, Any]], str]:
+        """Rows with a value for each name, and how they were chosen: "" for every combination.
+
+        With more than `most` combinations, the rows contain each pair of values of two names or, with too many pairs,
+        each value once.
+        """
+        if prod(map(len, choices.values())) <= (1 if self.is_brief else most):
+            return [dict(zip(choices, row, strict=True)) for row in product(*choices.values())], ""
+        pairs = [] if self.is_brief else list(islice(_pairs(choices), most * MOST_PAIR_ROWS + 1))
+        return (pairs, EACH_PAIR) if 0 < len(pairs) <= most * MOST_PAIR_ROWS else (each_once(choices), EACH_ONCE)
 
     def samples(self, flow: str, name: str, type_: Kind) -> list[Any]:
         return self._values(flow, (name,), type_)
@@ -131,7 +143,7 @@ class Representatives:
         fields = {*self._fields_read(flow, path), *known.keys_of(flow, path), *known.of(flow, path).texts}
         choices = {name: self.untyped(flow, (*path, name)) for name in sorted(fields - {ENTRY, LENGTH})}
         self.chosen[".".join(path)] = ("an empty map, and maps with every entry that is read",)
-        return [{}, *combined(choices, MOST_ANSWERS)[0]] if choices else [{}]
+        return [{}, *self.combined(choices, MOST_ANSWERS)[0]] if choices else [{}]
 
     def untyped(self, flow: str, path: Path) -> list[Any]:
         """Maps if a field below a path of unknown type is read, otherwise texts and numbers."""
@@ -150,7 +162,7 @@ class Representatives:
         }
         for name in [name for name in choices if (flow, *path, name) in self._secrets]:
             choices[name] = self._sensitive_values(flow, (*path, name), choices[name])
-        found, how = combined(choices, MOST_ANSWERS)
+        found, how = self.combined(choices, MOST_ANSWERS)
         if how:
             self.chosen[".".join(path)] = (how,)
         return found
@@ -270,26 +282,8 @@ EACH_ONCE: Final = "each value of each field once"
 EACH_PAIR: Final = "each pair of values of two fields"
 
 
-def combined(choices: Mapping[Name, list[Any]], most: int) -> tuple[list[dict[Name, Any]], str]:
-    """Rows with a value for each name, and how they were chosen: "" for every combination.
-
-    With more than `most` combinations, the rows contain each pair of values of two names or, with too many pairs, each
-    value once.
-    """
-    if prod(map(len, choices.values())) <= most:
-        return [dict(zip(choices, row, strict=True)) for row in product(*choices.values())], ""
-    pairs = list(islice(_pairs(choices), most * MOST_PAIR_ROWS + 1))
-    return (pairs, EACH_PAIR) if len(pairs) <= most * MOST_PAIR_ROWS else (list(_each_once(choices)), EACH_ONCE)
-
-
-def _each_once(choices: Mapping[Name, list[Any]]) -> Iterator[dict[Name, Any]]:
-    first = {name: values[0] for name, values in choices.items()}
-    yield first
-    yield from (first | {name: value} for name, values in choices.items() for value in values[1:])
-
-
 def _pairs(choices: Mapping[Name, list[Any]]) -> Iterator[dict[Name, Any]]:
-    yield from _each_once(choices)
+    yield from each_once(choices)
     first = {name: values[0] for name, values in choices.items()}
     for one, two in combinations(choices, 2):
         for value, other in product(choices[one][1:], choices[two][1:]):

@@ -150,10 +150,15 @@ class Transition:
 
 
 class SearchLimits(NamedTuple):
-    """Limits of an exploration: the number of states, and seconds of real time."""
+    """Limits of an exploration: the number of states, and seconds of real time.
+
+    `is_brief` leaves out faults, hooks and what is heard, varies the values of a call one at a time, and counts seconds
+    of processor time.
+    """
 
     states: int = 200_000
     seconds: float = 300.0
+    is_brief: bool = False
 
 
 @dataclass(slots=True)

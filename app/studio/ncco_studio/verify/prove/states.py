@@ -12,7 +12,7 @@ from ncco_server.engine import Session, awaits_detection
 from ncco_server.engine.outcome import ASR_ERRORS, REACHED
 from ncco_server.engine.records import call_record
 from ncco_server.flow.model import Flow
-from ncco_studio.verify.handlers.exploring import explored_in
+from ncco_studio.verify.handlers.explored import explored_in
 from ncco_studio.verify.prove.expressions import LENGTH, Path
 from ncco_studio.verify.prove.literals import Literals
 from ncco_studio.verify.prove.liveness import Liveness, When

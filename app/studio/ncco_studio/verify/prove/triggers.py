@@ -27,7 +27,8 @@ from ncco_server.ncco.statuses import STATUSES
 from ncco_server.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook
 from ncco_server.settings.values import DEFAULT, read_failsafe
 from ncco_server.table_rows import applied
-from ncco_studio.verify.handlers.exploring import explored_in
+from ncco_studio.verify.handlers.explored import ExploredHandler, explored_in
+from ncco_studio.verify.handlers.states import comparable
 from ncco_studio.verify.outcomes import Following
 from ncco_studio.verify.prove.literals import Compared, around
 from ncco_studio.verify.prove.samples import Representatives
@@ -153,7 +154,8 @@ class Triggers:
             return []
         low, high = asked.lengths
         compared = self._collected(flow, variable)
-        numbers = [str(each).zfill(low) for each in around(compared.numbers, is_whole=True) if each >= 0]
+        near = compared.numbers if self.values.is_brief else around(compared.numbers, is_whole=True)
+        numbers = [f"{each:.0f}".zfill(low) for each in near if each >= 0]
         far = ("0" * low, "9" * high) if compared.has("bounded") else ()
         texts = (*compared.texts, *compared.made(low, high), *numbers, *far)
         fitting = (text for text in texts if text.isascii() and text.isdigit() and low <= len(text) <= high)
@@ -313,13 +315,18 @@ class PossibleTurns:
     _answers: dict[tuple[str, str], tuple[LookupAnswer, ...]] = field(default_factory=dict)
 
     def of(self, begin: Callable[[], Playing[Turn] | Playing[Turn | None]]) -> Iterator[PlayedTurn]:
-        """Call `begin` once for each combination of answers."""
-        waiting: list[tuple[tuple[LookupAnswer, ...], ...]] = [()]
+        """Call `begin` once for each combination of answers.
+
+        Of two combinations after which a handler goes on in the same way, one is left out.
+        """
+        waiting: list[tuple[tuple[tuple[LookupAnswer, ...], ...], frozenset[Any]]] = [((), frozenset())]
         handlers = {flow.name: found for flow in flows_run_from(self.root).values() if (found := explored_in(flow))}
+        seen = set[Any]()
         while waiting:
-            known = waiting.pop()
+            known, path = waiting.pop()
             for handler in handlers.values():
-                handler.timed.clear()
+                handler.watch.timed.clear()
+                handler.watch.playback = None
             playing = begin()
             given = known[:0]
             rows: Rows = {}
@@ -328,8 +335,17 @@ class PossibleTurns:
             try:
                 lookups = next(playing)
                 while True:
+                    if len(given) >= len(known) and lookups[0].flow in handlers:
+                        state = _state_of(handlers, lookups, rows, answers)
+                        if state in path:
+                            handlers[lookups[0].flow].watch.note_repetition(lookups[0].name)
+                        if state in seen:
+                            playing.close()
+                            break
+                        seen.add(state)
+                        path = path | {state}
                     chosen, *rest = known[len(given) :][:1] or self._choices(lookups, rows)
-                    others += [(*given, other) for other in rest]
+                    others += [((*given, other), path) for other in rest]
                     given = (*given, chosen)
                     for lookup, answer in zip(lookups, chosen, strict=True):
                         if isinstance(lookup.request, TableRead):
@@ -338,7 +354,7 @@ class PossibleTurns:
                     answers += [(lookup.name, answer) for lookup, answer in zip(lookups, sent, strict=True)]
                     lookups = playing.send(sent)
             except StopIteration as done:
-                timed = {name: max(handler.timed) for name, handler in handlers.items() if handler.timed}
+                timed = {name: max(found.watch.timed) for name, found in handlers.items() if found.watch.timed}
                 yield PlayedTurn(done.value, tuple(answers), timed=timed)
             waiting += reversed(others)
 
@@ -368,6 +384,22 @@ class PossibleTurns:
             return samples
         asked = next(asks for asks in flow.steps[lookup.step].all_asks if asks.name == lookup.name)
         return self.values.answers(lookup.flow, lookup.name, asked.definition.returns)
+
+
+def _state_of(
+    handlers: Mapping[str, ExploredHandler],
+    lookups: Sequence[Lookup],
+    rows: Rows,
+    answers: Sequence[tuple[str, LookupAnswer]],
+) -> Any:
+    """Equal if handlers that wait for these lookups go on in the same way. The same change of a row counts once."""
+    playbacks = [(name, found.watch.playback) for name, found in handlers.items()]
+    states = [(name, playback.state) for name, playback in playbacks if playback is not None]
+    functions = {name for found in handlers.values() for name in found.watch.functions}
+    others = [each for each in answers if each[0] not in functions]
+    requests = [each.request for each in lookups]
+    changes = [frozenset(map(comparable, each.pending)) for each in requests if isinstance(each, TableRead)]
+    return comparable((states, [each.name for each in lookups], rows, others, changes))
 
 
 def _as_before(lookup: Lookup, answers: tuple[LookupAnswer, ...], rows: Rows) -> Sequence[LookupAnswer]:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.nodes import Place
 from ncco_studio.verify.outcomes import FlowOutcome
-from ncco_studio.verify.prove.proof import Proof, Status, status_of
+from ncco_studio.verify.prove.proof import HandlerLines, Proof, Status, status_of
 from ncco_studio.verify.prove.properties import Violation, unreached
 from ncco_studio.verify.prove.uses import flows_run_from
 from ncco_studio.verify.scenarios.files import WrittenScenario
@@ -54,7 +54,7 @@ class FlowVerdict:
     Attributes:
         violations: those that the simulator reproduces, or no call can show.
         stopped: why the exploration ended early, or "".
-        representatives, is_certain: as in `Proof`.
+        representatives, is_certain, lines: as in `Proof`.
         never: the outcomes that no caller takes.
         growth: the cause of a large exploration, or "".
         entered: the steps that some call enters, as (flow, step).
@@ -73,6 +73,7 @@ class FlowVerdict:
     is_certain: bool
     growth: str
     entered: frozenset[tuple[str, str]]
+    lines: tuple[HandlerLines, ...] = ()
 
     @classmethod
     def of(cls, proof: Proof, violations: Iterable[FoundViolation] = (), stopped: str = "") -> FlowVerdict:
@@ -91,12 +92,13 @@ class FlowVerdict:
             is_certain=proof.is_certain,
             growth="" if proof.growth is None else str(proof.growth),
             entered=space.entered,
+            lines=proof.lines,
         )
 
     @property
     def status(self) -> Status:
         is_refuted = any(violation.is_error for violation in self.violations)
-        return status_of(self.stopped, self.representatives, is_refuted=is_refuted)
+        return status_of(self.stopped, self.representatives, self.lines, is_refuted=is_refuted)
 
     def refuted_by(self, violations: Iterable[FoundViolation]) -> FlowVerdict:
         return replace(

@@ -15,7 +15,7 @@ from ncco_server.flow.model import Flow
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.service.functions import AnswerLookups
 from ncco_server.value_types import Kind
-from ncco_studio.verify.handlers.exploring import FunctionDefinition, explored_in
+from ncco_studio.verify.handlers.explored import FunctionDefinition, explored_in
 from ncco_studio.verify.scenarios.values import json_of
 
 ANSWERS: Final = ("timeout", "error", "value", "none")
