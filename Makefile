@@ -25,7 +25,8 @@ SLOW := tests/contract/http tests/contract/check/test_faults.py tests/contract/c
 	$(addprefix tests/unit/flow/,test_fixes.py test_meant.py test_rename.py test_changed_projects.py graph/test_svg.py)
 # These try much more with --night.
 NIGHT := tests/system/security/test_every_route.py tests/system/cli/test_every_command.py \
-	tests/system/calls/test_stored_results.py tests/system/simulator tests/unit/flow/test_fixes.py
+	tests/system/calls/test_stored_results.py tests/system/simulator tests/unit/flow/test_fixes.py \
+	tests/unit/verify/platform_check/test_probes.py tests/system/docs/test_page_proofs.py
 
 # The server and the studio
 PROJECTS := pyproject.toml app/studio/pyproject.toml
