@@ -58,7 +58,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         stand_in.reset({"GET /callers/447700900123": {"name": "Ann", "tier": "gold"}})
         home = tmp_path_factory.mktemp("formats")
         with (
-            running(home, project.files, settings, "--dev") as server,
+            running(home, project.texts, settings, "--dev") as server,
             httpx.Client(base_url=server.url, timeout=30) as client,
         ):
             conversation = Conversation(client, {"call": "leg-1"})
