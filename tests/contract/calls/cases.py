@@ -3,15 +3,15 @@
 A file is a map:
 
     settings    of the server; `{stand_in}` is the address of the stand-in
-    files       texts by path; `{like: PATH, replace: [old, new, ...]}` is another
-                flow of this file under a name of its own, with other passages
+    files       texts by path; `{like: PATH, flow: NAME, replace: [old, new, ...]}` is another flow of this file with
+                other passages; `flow` is left out if it is the name of the file
     nccos       NCCOs by name, for replies that many exchanges have
     cases       a list
 
 A case is one call, or several that belong together:
 
     case        the claim, in one sentence
-    flow        the text of its flow file; `flows`: several, by file name
+    flow        the text of its flow file, `flows/CASE.yaml`, also by `like`; `flows`: several, by file name
     answers     what the stand-in replies to lookups
     exchanges   a list, in the order of the webhooks
     asked       the requests for lookups, as `GET /path`, in any order; left out: not looked at
@@ -64,24 +64,25 @@ class Exchange(Part):
     same_as: int | None = None
 
 
+class Like(Part):
+    """A flow that differs from another one in a few passages."""
+
+    like: str
+    flow: str = ""
+    replace: list[str] = []
+
+
 class Case(Part):
     """A call and what it shows."""
 
     case: str
-    flow: str = ""
+    flow: str | Like = ""
     flows: dict[str, str] = {}
     answers: dict[str, Any] = {}
     exchanges: list[Exchange]
     asked: list[str] | None = None
     hooks: list[dict[str, Any]] = []
     hidden: list[str] = []
-
-
-class Like(Part):
-    """A flow that differs from another one in a few passages."""
-
-    like: str
-    replace: list[str] = []
 
 
 class Project(Part):
@@ -99,11 +100,12 @@ class Project(Part):
 
     def with_files(self) -> Project:
         """The same with the files of its cases."""
-        found: dict[str, str] = {}
+        given: dict[str, str | Like] = dict(self.files)
         for case in self.cases:
-            found |= {f"flows/{case.case}.yaml": case.flow} if case.flow else {}
-            found |= {f"flows/{name}.yaml": text for name, text in case.flows.items()}
-        for path, text in self.files.items():
+            given |= {f"flows/{case.case}.yaml": case.flow} if case.flow else {}
+            given |= {f"flows/{name}.yaml": text for name, text in case.flows.items()}
+        found: dict[str, str] = {}
+        for path, text in given.items():
             found[path] = text if isinstance(text, str) else _changed(found[text.like], path, text)
         return self.model_copy(update={"files": found})
 
@@ -113,10 +115,13 @@ class Project(Part):
 
 
 def _changed(text: str, path: str, wanted: Like) -> str:
+    first, rest = text.split("\n", 1)
+    assert first.startswith("flow: "), f"{wanted.like} begins with {first!r}"
+    text = f"flow: {wanted.flow or Path(path).stem}\n{rest}"
     for old, new in zip(wanted.replace[::2], wanted.replace[1::2], strict=True):
         assert 1 == text.count(old), f"{wanted.like} holds {old!r} {text.count(old)} times"
         text = text.replace(old, new)
-    return text.replace(f"flow: {Path(wanted.like).stem}\n", f"flow: {Path(path).stem}\n", 1)
+    return text
 
 
 def load(file: Path) -> Project:
