@@ -16,7 +16,7 @@ FAST := $(wildcard tests/contract tests/unit)
 # These start console workers, whole servers or PostgreSQL, wait for real timeouts, or try many changes to projects.
 SLOW := tests/contract/http tests/contract/check/test_faults.py tests/contract/check/test_mistakes.py \
 	tests/contract/store/test_durability.py \
-	tests/contract/store/test_table_rows.py tests/contract/check/test_examples.py tests/contract/prove/test_projects.py tests/contract/cli/test_go_live.py \
+	tests/contract/store/test_table_rows.py tests/contract/check/test_examples.py tests/contract/cli/test_go_live.py \
 	tests/unit/verify/test_handler_proofs.py tests/unit/verify/platform_check tests/unit/service/test_jobs.py \
 	tests/unit/engine/test_handlers_like_flows.py tests/unit/flow/hours/test_counted.py \
 	tests/unit/service/test_fetcher.py tests/unit/store/test_postgres.py tests/unit/vonage/test_voice_api.py \
