@@ -16,7 +16,7 @@ FAST := $(wildcard tests/contract tests/unit)
 # These start console workers, whole servers or PostgreSQL, wait for real timeouts, or try many changes to projects.
 SLOW := tests/contract/http tests/contract/check/test_faults.py tests/contract/check/test_mistakes.py \
 	tests/contract/store/test_durability.py \
-	tests/contract/store/test_table_rows.py tests/contract/check/test_examples.py tests/contract/prove/test_projects.py tests/contract/cli/test_go_live.py \
+	tests/contract/store/test_table_rows.py tests/contract/check/test_examples.py tests/contract/cli/test_go_live.py \
 	tests/unit/verify/test_handler_proofs.py tests/unit/verify/platform_check tests/unit/service/test_jobs.py \
 	tests/unit/engine/test_handlers_like_flows.py tests/unit/flow/hours/test_counted.py \
 	tests/unit/service/test_fetcher.py tests/unit/store/test_postgres.py tests/unit/vonage/test_voice_api.py \
@@ -25,7 +25,8 @@ SLOW := tests/contract/http tests/contract/check/test_faults.py tests/contract/c
 	$(addprefix tests/unit/flow/,test_fixes.py test_meant.py test_rename.py test_changed_projects.py graph/test_svg.py)
 # These try much more with --night.
 NIGHT := tests/system/security/test_every_route.py tests/system/cli/test_every_command.py \
-	tests/system/calls/test_stored_results.py tests/system/simulator tests/unit/flow/test_fixes.py
+	tests/system/calls/test_stored_results.py tests/system/simulator tests/unit/flow/test_fixes.py \
+	tests/unit/verify/platform_check/test_probes.py tests/system/docs/test_page_proofs.py
 
 # The server and the studio
 PROJECTS := pyproject.toml app/studio/pyproject.toml

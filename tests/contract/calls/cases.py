@@ -3,17 +3,15 @@
 A file is a map:
 
     settings    of the server; `{stand_in}` is the address of the stand-in
-    project     the name of a folder of examples/, whose answers.json the stand-in knows, or "flows" for flows/ of this
-                repository; left out: none
-    files       texts by path, beside the project's or in place of them
-    replace     other texts for parts of the project's files, so that no reply depends on the hour of the day
+    files       texts by path; `{like: PATH, flow: NAME, replace: [old, new, ...]}` is another flow of this file with
+                other passages; `flow` is left out if it is the name of the file
     nccos       NCCOs by name, for replies that many exchanges have
     cases       a list
 
 A case is one call, or several that belong together:
 
     case        the claim, in one sentence
-    flow        the text of its flow file; `flows`: several, by file name
+    flow        the text of its flow file, `flows/CASE.yaml`, also by `like`; `flows`: several, by file name
     answers     what the stand-in replies to lookups
     exchanges   a list, in the order of the webhooks
     asked       the requests for lookups, as `GET /path`, in any order; left out: not looked at
@@ -35,8 +33,6 @@ An exchange is one webhook and its reply:
 
 from __future__ import annotations
 
-import json
-import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,9 +40,6 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 FOLDER: Final = Path(__file__).parent
-ROOT: Final = FOLDER.parents[2]
-_TIMEOUT: Final = re.compile(r"timeout: \d+m?s\b")
-"""Of a lookup in an example: the stand-in answers at once, but the machine may be busy."""
 
 
 class Part(BaseModel):
@@ -71,11 +64,19 @@ class Exchange(Part):
     same_as: int | None = None
 
 
+class Like(Part):
+    """A flow that differs from another one in a few passages."""
+
+    like: str
+    flow: str = ""
+    replace: list[str] = []
+
+
 class Case(Part):
     """A call and what it shows."""
 
     case: str
-    flow: str = ""
+    flow: str | Like = ""
     flows: dict[str, str] = {}
     answers: dict[str, Any] = {}
     exchanges: list[Exchange]
@@ -88,36 +89,39 @@ class Project(Part):
     """A project and the calls to it: a file of cases, or several that share a server."""
 
     settings: dict[str, str] = {}
-    project: str | None = None
-    files: dict[str, str] = {}
-    replace: dict[str, str] = {}
-    answers: dict[str, Any] = {}
+    files: dict[str, str | Like] = {}
     nccos: dict[str, list[dict[str, Any]]] = {}
     cases: list[Case]
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """The files, once `with_files` has read them."""
+        return {path: text for path, text in self.files.items() if isinstance(text, str)}
+
     def with_files(self) -> Project:
-        """The same with the files of its project and its cases, and the answers of the stand-in."""
-        found: dict[str, str] = {}
-        answers: dict[str, Any] = {}
-        if self.project:
-            home = ROOT if self.project == "flows" else ROOT / "examples" / self.project
-            for path in [*home.glob("flows/*.yaml"), *home.glob("templates/*.j2")]:
-                prefix = f"{self.project}-" if path.suffix == ".yaml" else ""
-                text = _TIMEOUT.sub("timeout: 2s", path.read_text(encoding="utf-8"))
-                for old, new in self.replace.items():
-                    text = text.replace(old, new)
-                found[f"{path.parent.name}/{prefix}{path.name}"] = text
-            known = home / "answers.json"
-            written = json.loads(known.read_text(encoding="utf-8")) if known.exists() else {}
-            answers = {key: {"in_turn": one} if isinstance(one, list) else one for key, one in written.items()}
+        """The same with the files of its cases."""
+        given: dict[str, str | Like] = dict(self.files)
         for case in self.cases:
-            found |= {f"flows/{case.case}.yaml": case.flow} if case.flow else {}
-            found |= {f"flows/{name}.yaml": text for name, text in case.flows.items()}
-        return self.model_copy(update={"files": found | self.files, "answers": answers})
+            given |= {f"flows/{case.case}.yaml": case.flow} if case.flow else {}
+            given |= {f"flows/{name}.yaml": text for name, text in case.flows.items()}
+        found: dict[str, str] = {}
+        for path, text in given.items():
+            found[path] = text if isinstance(text, str) else _changed(found[text.like], path, text)
+        return self.model_copy(update={"files": found})
 
     def ncco(self, exchange: Exchange) -> Any:
         """The NCCO in the reply to an exchange."""
         return self.nccos.get(exchange.ncco) if isinstance(exchange.ncco, str) else exchange.ncco
+
+
+def _changed(text: str, path: str, wanted: Like) -> str:
+    first, rest = text.split("\n", 1)
+    assert first.startswith("flow: "), f"{wanted.like} begins with {first!r}"
+    text = f"flow: {wanted.flow or Path(path).stem}\n{rest}"
+    for old, new in zip(wanted.replace[::2], wanted.replace[1::2], strict=True):
+        assert 1 == text.count(old), f"{wanted.like} holds {old!r} {text.count(old)} times"
+        text = text.replace(old, new)
+    return text
 
 
 def load(file: Path) -> Project:
@@ -127,10 +131,8 @@ def load(file: Path) -> Project:
 
 def load_projects(folder: Path) -> dict[str, Project]:
     """Every file of cases by its name. One server plays all files that have the same settings."""
-    projects = {file.stem: load(file).with_files() for file in sorted(folder.rglob("*.yaml"))}
-    together: dict[str, dict[str, Any]] = {}
+    projects = {file.stem: load(file).with_files() for file in sorted(folder.glob("*.yaml"))}
+    together: dict[str, dict[str, str]] = {}
     for project in projects.values():
-        shared = together.setdefault(str(project.settings), {"files": {}, "answers": {}})
-        shared["files"] |= project.files
-        shared["answers"] |= project.answers
-    return {name: one.model_copy(update=together[str(one.settings)]) for name, one in projects.items()}
+        together.setdefault(str(project.settings), {}).update(project.texts)
+    return {name: one.model_copy(update={"files": together[str(one.settings)]}) for name, one in projects.items()}

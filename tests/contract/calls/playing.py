@@ -28,9 +28,8 @@ class Played:
 
 @dataclass(frozen=True)
 class Stage:
-    """A server and its project; `play` only needs the project's answers."""
+    """A server of a project."""
 
-    project: Project
     server: Server | Served
     stand_in: StandIn
     client: httpx.Client
@@ -38,8 +37,7 @@ class Stage:
     def play(self, case: Case) -> Played:
         """Play one case."""
         leg = hashlib.sha256(case.case.encode()).hexdigest()[:32]
-        answers = {**self.project.answers, **case.answers}
-        self.stand_in.reset({key.replace("{call}", leg): answer for key, answer in answers.items()})
+        self.stand_in.reset({key.replace("{call}", leg): answer for key, answer in case.answers.items()})
         conversation = Conversation(self.client, {"call": leg, "stand_in": self.stand_in.url})
         replies = [conversation.send(exchange) for exchange in case.exchanges]
         hooks = [
@@ -62,5 +60,5 @@ def staged(project: Project, home: Path, *, in_thread: bool) -> Iterator[Stage]:
     with standing_in() as stand_in:
         settings = {name: value.replace("{stand_in}", stand_in.url) for name, value in project.settings.items()}
         settings["NCCO_LOOKUP_BUDGET_MS"] = "3500"  # on a busy machine a reply takes a second
-        with serve(home, project.files, settings) as server, httpx.Client(base_url=server.url, timeout=30) as client:
-            yield Stage(project, server, stand_in, client)
+        with serve(home, project.texts, settings) as server, httpx.Client(base_url=server.url, timeout=30) as client:
+            yield Stage(server, stand_in, client)

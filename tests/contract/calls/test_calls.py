@@ -17,7 +17,7 @@ ANY: Final = "*"
 
 
 PROJECTS = load_projects(FOLDER)
-FILES = sorted(FOLDER.rglob("*.yaml"), key=lambda file: str(PROJECTS[file.stem].settings))
+FILES = sorted(FOLDER.glob("*.yaml"), key=lambda file: str(PROJECTS[file.stem].settings))
 
 
 def _cases(file: Path) -> list[Any]:

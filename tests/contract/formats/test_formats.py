@@ -58,7 +58,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         stand_in.reset({"GET /callers/447700900123": {"name": "Ann", "tier": "gold"}})
         home = tmp_path_factory.mktemp("formats")
         with (
-            running(home, project.files, settings, "--dev") as server,
+            running(home, project.texts, settings, "--dev") as server,
             httpx.Client(base_url=server.url, timeout=30) as client,
         ):
             conversation = Conversation(client, {"call": "leg-1"})
@@ -159,6 +159,6 @@ def test_server_without_a_secret_does_not_start(tmp_path: Path) -> None:
 )
 def test_server_that_would_refuse_every_webhook_does_not_start(tmp_path: Path, wrong: dict[str, str]) -> None:
     settings = {"NCCO_INSECURE": "0", "VONAGE_SIGNATURE_SECRET": "a secret for this test, 32 or more"}
-    flows = load(FOLDER / "signed.yaml").with_files().files
+    flows = load(FOLDER / "signed.yaml").with_files().texts
     with pytest.raises(NotStarted), running(tmp_path, flows, settings | wrong):
         pass

@@ -1,4 +1,4 @@
-"""`ncco prove` of the flows in `flows.yaml`: every defect is found at its step, and a sound flow has no error."""
+"""`ncco prove` of the flows and projects in `flows.yaml`: a defect is found at its step, a sound one has no error."""
 
 from __future__ import annotations
 

@@ -72,17 +72,6 @@ async def test_a_called_party_can_be_played_by_hand() -> None:
     assert [(4.0 + 0.5, "joined", PARTY)] == heard(call)[1:2]
 
 
-async def test_a_caller_who_hangs_up_ends_the_whisper() -> None:
-    line = Line({"answer": [whispering()], "whisper": [talk("long " * 50)]})
-
-    call = await line.call()
-    await call.listen(until=6)
-    await call.hang_up()
-    await line.vonage.run()
-
-    assert ["talk " + ("long " * 50).strip(), "ended"] == sounds(call.dialled[0])
-
-
 async def test_a_caller_may_hang_up_while_the_whisper_is_requested() -> None:
     line = Line({"answer": [whispering()], "whisper": playing([talk("one")], seconds=2)})
 

@@ -32,18 +32,6 @@ async def test_the_called_party_can_hang_up_at_any_time() -> None:
     assert (10.0, "talk", "next") == heard(call)[3]
 
 
-async def test_the_called_party_can_decline() -> None:
-    line = Line({"answer": [dial(), talk("next")]})
-
-    call = await line.call()
-    await call.listen(until=2)
-    await call.dialled[0].hang_up()
-    await call.listen()
-
-    assert (2.0, "talk", "next") == heard(call)[1]
-    assert "rejected" == statuses(line)[2]
-
-
 async def test_a_dial_can_wait_for_a_decision() -> None:
     line = Line({"answer": [SYNC, talk("next")], "connect": Response(204)}, asks=True)
 

@@ -17,7 +17,7 @@ from ncco_studio.simulator.rest.api import Platform, calls_api
 from ncco_studio.simulator.servers import Response
 from tests.support.cases import each_case
 from tests.support.keys import rsa_key
-from tests.unit.simulator.scripted_server import BASE, FROM, TO, Line, ask, dial, sounds, talk
+from tests.unit.simulator.scripted_server import BASE, FROM, TO, Line, dial, sounds, talk
 
 APPLICATION = "4d1f5c1e-6a55-4d0e-9c7b-0a1b2c3d4e5f"
 URL = "http://vonage.test"
@@ -63,55 +63,6 @@ async def problem(reply: httpx.Response) -> tuple[int, str]:
     return reply.status_code, reply.json()["title"]
 
 
-async def test_a_placed_call_rings_and_plays_its_ncco_when_answered() -> None:
-    client = Client(line := Line({}))
-
-    reply = await client.ask("POST", body=NEW)
-    call = line.vonage.legs[reply.json()["uuid"]]
-    await line.vonage.run()
-
-    assert 201 == reply.status_code
-    assert {"status": "started", "direction": "outbound"} == {key: reply.json()[key] for key in ("status", "direction")}
-    assert ["talk Your taxi is here.", "ended"] == sounds(call)
-    assert ["event started", "event ringing", "event answered", "event completed"] == line.sent
-    assert (TO, FROM, "outbound") == tuple(line.bodies("event")[0][key] for key in ("from", "to", "direction"))
-
-
-async def test_a_call_from_a_random_number_rings_without_known_numbers_too() -> None:
-    client = Client(line := Line({}))
-
-    await client.place(**{**NEW, "from": None, "random_from_number": True})
-    await line.vonage.run()
-
-    assert ["event started", "event ringing", "event answered", "event completed"] == line.sent
-    assert line.bodies("event")[0]["from"].isdigit()
-
-
-async def test_the_answer_url_is_requested_after_somebody_answers() -> None:
-    client = Client(line := Line({"placed": [talk("Hello.")]}))
-
-    call = await client.place(**ASKED, answer_method="POST")
-    assert [] == line.bodies("placed")
-    await line.vonage.run()
-
-    (body,) = line.bodies("placed")
-    assert (FROM, TO, call.uuid, "phone") == tuple(body[key] for key in ("to", "from", "uuid", "endpoint_type"))
-    assert ["event started", "event ringing", "event answered", "placed", "event completed"] == line.sent
-
-
-@each_case("outcome", ["busy", "timeout", "unanswered", "rejected", "failed"])
-async def test_a_call_that_nobody_answers_reports_why(outcome: Any) -> None:
-    client = Client(line := Line({}, {FROM: Behaviour(outcome)}))
-
-    call = await client.place()
-    await line.vonage.run()
-
-    assert outcome == line.bodies("event")[2]["status"]
-    shown = (await client.ask("GET", f"/{call.uuid}")).json()
-    assert outcome == shown["status"]
-    assert "duration" not in shown
-
-
 async def test_a_person_who_picks_up_presses_keys_each_time_the_call_waits() -> None:
     def input_at(name: str) -> dict[str, Any]:
         return {"action": "input", "type": ["dtmf"], "dtmf": {"maxDigits": 1}, "eventUrl": [f"{BASE}/{name}"]}
@@ -124,20 +75,6 @@ async def test_a_person_who_picks_up_presses_keys_each_time_the_call_waits() -> 
     pressed = [line.bodies(name)[0]["dtmf"]["digits"] for name in ("first", "second", "third")]
     assert ["1", "", "2"] == pressed
     assert "user" == line.bodies("event")[-1]["disconnected_by"]
-
-
-async def test_the_ringing_timer_and_the_length_timer_end_a_call() -> None:
-    client = Client(line := Line({}, {FROM: Behaviour(rings_s=30)}))
-
-    await client.place(**NEW, ringing_timer=20)
-    await line.vonage.run()
-    long = await client.place(
-        **{**NEW, "ncco": [{"action": "stream", "streamUrl": [f"{BASE}/ten.mp3"], "loop": 0}]}, length_timer=9
-    )
-    await line.vonage.run()
-
-    assert "timeout" == line.bodies("event")[2]["status"]
-    assert (9.0, "platform") == ((long.ended_ms or 0) / 1000 - long.zero_ms / 1000, long.ended_by)
 
 
 @each_case(
@@ -163,15 +100,6 @@ async def test_a_duration_beyond_the_range_of_the_clock_ends_with_the_call(actio
     assert (9.0, "platform") == ((call.ended_ms or 0) / 1000 - call.zero_ms / 1000, call.ended_by)
 
 
-async def test_the_called_person_presses_keys() -> None:
-    client = Client(line := Line({"input": [talk("You are confirmed.")]}, {FROM: Behaviour(script=("1",))}))
-
-    call = await client.place(**{**NEW, "ncco": [talk("Press 1."), ask(dtmf={"maxDigits": 1})]})
-    await line.vonage.run()
-
-    assert ["talk Press 1.", "pressed 1", "talk You are confirmed.", "ended"] == sounds(call)
-
-
 @each_case(
     ("options", "outcome", "expected"),
     [
@@ -195,21 +123,6 @@ async def test_machine_detection_reports_its_result(options: dict[str, Any], out
     assert [call.uuid] == [body["call_uuid"] for body in detected]
 
 
-async def test_a_transfer_replaces_what_is_played() -> None:
-    client = Client(line := Line({"new": [talk("By URL.")]}, {FROM: Behaviour(talks_s=600)}))
-    call = await client.place(**{**NEW, "ncco": [talk("A long story. " * 100)]})
-    await line.vonage.run(5)
-
-    inline = await client.ask("PUT", f"/{call.uuid}", transfer(ncco=[talk("By NCCO. " * 50)]))
-    await line.vonage.run(1)
-    by_url = await client.ask("PUT", f"/{call.uuid}", transfer(url=[f"{BASE}/new"]))
-    await line.vonage.run()
-
-    assert [204, 204] == [inline.status_code, by_url.status_code]
-    assert ["By NCCO.", "By URL."] == [text.removeprefix("talk ")[:8].strip() for text in sounds(call)[1:3]]
-    assert 2 == sum("conversation_uuid_to" in body for body in line.bodies("event"))
-
-
 def transfer(**destination: Any) -> dict[str, Any]:
     return {"action": "transfer", "destination": {"type": "ncco", **destination}}
 
@@ -224,96 +137,6 @@ async def test_a_dialled_party_is_released_when_the_call_is_transferred() -> Non
 
     assert call.dialled[0].is_over
     assert "talk Goodbye." in sounds(call)
-
-
-async def test_a_program_talks_streams_and_sends_keys_into_a_call() -> None:
-    client = Client(line := Line({}, {FROM: Behaviour(talks_s=60)}))
-    call = await client.place(**{**NEW, "ncco": [{"action": "wait", "timeout": 50}]})
-    await line.vonage.run(5)
-
-    replies = [
-        await client.ask("PUT", f"/{call.uuid}/talk", {"text": "One moment."}),
-        await client.ask("PUT", f"/{call.uuid}/stream", {"stream_url": [f"{BASE}/ten.mp3"], "loop": 0}),
-        await client.ask("PUT", f"/{call.uuid}/dtmf", {"digits": "12#"}),
-    ]
-    await line.vonage.run(25)
-    replies.append(await client.ask("DELETE", f"/{call.uuid}/stream"))
-    await line.vonage.run()
-
-    messages = ["Talk started", "Stream started", "DTMF sent", "Stream stopped"]
-    assert [{"message": message, "uuid": call.uuid} for message in messages] == [reply.json() for reply in replies]
-    assert {"keys 12#", "talk One moment.", f"stream {BASE}/ten.mp3", "ended"} == set(sounds(call))
-    assert 25.0 == next(entry.seconds for entry in call.transcript if entry.kind == "stream")
-
-
-async def test_keys_are_sent_to_a_listener() -> None:
-    client = Client(line := Line({}, {FROM: Behaviour(talks_s=60)}))
-    call = await client.place(**{**NEW, "ncco": [{"action": "wait", "timeout": 50}]})
-    await line.vonage.run(5)
-
-    await client.ask("PUT", f"/{call.uuid}/input/dtmf", {"event_url": [f"{BASE}/keys"]})
-    await call.press("12")
-    await client.ask("DELETE", f"/{call.uuid}/input/dtmf")
-    await call.press("3")
-    await line.vonage.run(1)
-
-    assert ["1", "2"] == [body["dtmf"]["digits"] for body in line.bodies("keys")]
-
-
-@pytest.mark.parametrize(("action", "is_heard"), [("mute", False), ("unmute", True)])
-async def test_a_muted_party_is_not_heard(action: str, *, is_heard: bool) -> None:
-    client = Client(line := Line({"answer": [dial()]}))
-    call = await line.call()
-    await call.listen(until=10)
-
-    await client.ask("PUT", f"/{call.uuid}", {"action": "mute"})
-    await client.ask("PUT", f"/{call.uuid}", {"action": action})
-    await call.speak("Hello?")
-
-    assert is_heard == ("voice Hello?" in sounds(call.dialled[0]))
-
-
-@pytest.mark.parametrize(("action", "is_heard"), [("earmuff", False), ("unearmuff", True)])
-async def test_a_party_with_earmuffs_hears_nobody(action: str, *, is_heard: bool) -> None:
-    client = Client(line := Line({"answer": [dial()]}))
-    call = await line.call()
-    await call.listen(until=10)
-
-    await client.ask("PUT", f"/{call.uuid}", {"action": "earmuff"})
-    await client.ask("PUT", f"/{call.uuid}", {"action": action})
-    await call.dialled[0].speak("Hello?")
-
-    assert is_heard == ("voice Hello?" in sounds(call))
-
-
-async def test_hanging_up_ends_the_call() -> None:
-    client = Client(line := Line({}))
-    ringing = await client.place()
-    await client.ask("PUT", f"/{ringing.uuid}", {"action": "hangup"})
-    talking = await client.place()
-    await line.vonage.run(3)
-
-    reply = await client.ask("PUT", f"/{talking.uuid}", {"action": "hangup"})
-    shown = (await client.ask("GET", f"/{talking.uuid}")).json()
-
-    assert 204 == reply.status_code
-    assert ("cancelled", "platform") == (ringing.status, ringing.ended_by)
-    assert ("completed", "1") == (shown["status"], shown["duration"])
-    assert "2026-03-04 09:15:33" == shown["start_time"]
-
-
-async def test_a_call_that_has_just_begun_or_is_over_cannot_be_changed() -> None:
-    client = Client(line := Line({}))
-    uuid = (await client.ask("POST", body=NEW)).json()["uuid"]
-
-    too_early = await client.ask("PUT", f"/{uuid}", {"action": "hangup"})
-    await line.vonage.run()
-    too_late = await client.ask("PUT", f"/{uuid}", {"action": "hangup"})
-    unknown = await client.ask("GET", "/3f9a1c77d2e84b0c9a5566778899aabb")
-
-    assert (400, "Bad Request") == await problem(too_early)
-    assert (404, "Not Found") == await problem(too_late)
-    assert (404, "Not Found") == await problem(unknown)
 
 
 @each_case(
@@ -346,18 +169,6 @@ async def test_a_wrong_body_is_refused_with_the_place_of_the_error(change: dict[
     assert (400, "Bad Request") == await problem(reply)
     assert [name] == [each["name"] for each in reply.json()["invalid_parameters"]]
     assert {} == line.vonage.legs
-
-
-async def test_three_calls_and_fifteen_other_requests_are_allowed_per_second() -> None:
-    client = Client(line := Line({}))
-
-    placed = [(await client.ask("POST", body=NEW)).status_code for _ in range(4)]
-    others = [(await client.ask("GET")).status_code for _ in range(16)]
-    await line.vonage.run(1)
-
-    assert [201, 201, 201, 429] == placed
-    assert [*[200] * 15, 429] == others
-    assert 201 == (await client.ask("POST", body=NEW)).status_code
 
 
 @each_case(

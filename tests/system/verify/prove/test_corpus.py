@@ -36,7 +36,7 @@ ALARMS = {"feedback": ["untold welcome", "untold sorry"]}
 PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "examples").glob("*/flows"))]
 
 
-@pytest.mark.timeout(900)  # 80 flows, on a busy machine
+@pytest.mark.timeout(900)  # on a busy machine
 @each_case("flow", partial(flows_of, "defective", "played"))
 def test_the_fault_is_found_and_its_counterexample_has_no_other_difference(flow: dict[str, Any]) -> None:
     project = project_of(flow)
