@@ -375,6 +375,7 @@ def main() -> int:
     run = Run(mutants, args.without)
     began = time.perf_counter()
     options = ["-q", "-n", "0", "--no-header", "--no-summary", "-p", "no:cacheprovider", "--servers-in-threads"]
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # the modules have imported plugins, such as anyio
     code = pytest.main([*options, *(args.tests or layer.tests), *args.without], plugins=[run])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         return int(code)
