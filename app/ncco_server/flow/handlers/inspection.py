@@ -683,7 +683,7 @@ def _without_f(function: Function) -> Iterator[Remark]:
                 found = next((each for each in _BRACED.finditer(text) if each[1] in own), None)
                 if found is not None:
                     cure = 'write f before the quotes: f".."'
-                    yield Remark("W303", node.args[0].lineno, f'"{found[0]}" is spoken as written', cure)
+                    yield Remark("W303", node.args[0].lineno, f'"{found[0]}" stays as it is written', cure)
             case _:
                 pass
 

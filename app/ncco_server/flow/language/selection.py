@@ -18,7 +18,7 @@ from ncco_server.flow.grammar.reader import Fields, Resolver
 from ncco_server.flow.issues import did_you_mean
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.language.tables import Key, TableDefinition, read_key_values
-from ncco_server.flow.nodes import Text
+from ncco_server.flow.nodes import Seq, Text
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Expression
 from ncco_server.suggest import nearest
@@ -183,6 +183,8 @@ def read_selection(table: TableDefinition, fields: Fields, reader: Resolver) -> 
             return None
         selection = replace(selection, where=where)
     if (order := fields.get("order")) is not None:
+        if isinstance(order, Seq) and all(isinstance(each, Text) for each in order.items):
+            order = Text(" ".join(each.value for each in order.items if isinstance(each, Text)), order.place)
         text = reader.text(order, "`order`", "write the name of a column")
         if text is None or (known := _ordered(text, table, reader)) is None:
             return None
