@@ -197,8 +197,9 @@ def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> K
             reader.report("E532", key.place, message, f"write `{name}` next to `returns`, not in it")
         elif not name or has_braces(key) or name.endswith("?"):
             written = name.rstrip("?")
-            is_type = isinstance(value, Text) and f"{value.value}?" in OPTIONAL
-            cure = f"write `{written}: {value.value}?`" if written and is_type else "write the name used in the answer"
+            type_text = value.value if isinstance(value, Text) else ""
+            is_type = written and f"{type_text}?" in OPTIONAL
+            cure = f"write `{written}: {type_text}?`" if is_type else "write the name used in the answer"
             reader.report("E532", key.place, f'a field cannot be named "{name}"', cure)
         elif type_ := _read_type(value, f'the field "{name}"', (*path, name), secrets, reader):
             known[name] = type_

@@ -532,8 +532,8 @@ class Checker(NodeVisitor):
             case nodes.Sub(left=of, right=nodes.Name(name=name)) if name not in self.scope and (
                 name in getattr(known_type(self.scope, of), "fields", ())
             ):
-                field = f"{self.shown(of)}.{name}"
-                self.report("E303", node, f'unknown name "{name}"', self._rewritten(node, field, f"write {field}"))
+                path = f"{self.shown(of)}.{name}"
+                self.report("E303", node, f'unknown name "{name}"', self._rewritten(node, path, f"write {path}"))
                 return None
         field = self._hyphenated(node)
         if field is not None and not root_names(node.right) <= set(self.scope):
