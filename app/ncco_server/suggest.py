@@ -114,6 +114,8 @@ def _is_slip(written: str, known: str, whole: str) -> bool:
         return True
     if written in whole.casefold().split("_") or known.startswith(written.removesuffix("s")):
         return True
+    if written[1:] == known[1:] and len(known) < 6:  # gone and none are two words
+        return False
     most = min(max(len(written), len(known)) // 3, _MOST_SLIPS) if written[:1] == known[:1] else 1
     return _distance(written, known) <= most
 

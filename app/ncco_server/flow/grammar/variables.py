@@ -37,7 +37,8 @@ def _allowed_words(text: str) -> list[str]:
     """`[a, b]` for `a | b`, `a/b`, and `enum(a, b)`."""
     inner = _ENUM.fullmatch(text)
     words = [part.strip(" \"'") for part in re.split(r"[|,/]", inner[1] if inner else text)]
-    return words if len(words) > 1 and all(words) and not {*words} & {*TYPES, *_ABSENT} else []
+    is_optional = len(words) == 2 and not {*words}.isdisjoint(_ABSENT)
+    return words if len(words) > 1 and all(words) and not {*words} & {*TYPES} and not is_optional else []
 
 
 def _optional_type(text: str) -> str:
@@ -121,7 +122,7 @@ def read_variables(node: Node, what: str, reader: Reader) -> Mapping[str, Variab
     """Variables without a `default` start empty (`""`, 0, false, an empty list or map); a list of words needs one."""
     entries = reader.entries(node, what, "write `vars: {name: {type: text}}`")
     named = [entry for entry in entries if is_variable_name(entry.key, "a variable", reader)]
-    read = [_read_variable(entry, reader, needs_default=True) or _unreadable(entry) for entry in named]
+    read = [_read_variable(entry, reader, needs_default=True) or unreadable(entry) for entry in named]
     found = {variable.name: variable for variable in read}
     refuse_spoken(found.values(), reader)
     return found
@@ -153,14 +154,14 @@ def read_returned_types(node: Node, what: str, reader: Reader) -> dict[str, Vari
     return found
 
 
-def _unreadable(entry: Entry) -> Variable:
+def unreadable(entry: Entry) -> Variable:
     """Its type is reported already, so that it fits everywhere."""
     return Variable(entry.key.value, ANY, "", entry.key.place)
 
 
 def _read_typed(entry: Entry, reader: Reader) -> Variable:
     name = entry.key.value
-    unknown = _unreadable(entry)
+    unknown = unreadable(entry)
     if isinstance(entry.value, Map):
         return _read_variable(entry, reader, needs_default=False) or unknown
     type_ = read_type(entry.value, f'"{name}"', reader)

@@ -867,7 +867,12 @@ def _column(column: Variable, stored: Any, known: Mapping[str, str]) -> Any:
 
 
 def _columns(values: Mapping[str, Column | Secret]) -> dict[str, Any]:
-    """Texts, numbers and secrets; the others as texts."""
+    """Texts, numbers and secrets; the others as texts. Raises WrongArgument for a dict."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            raise WrongArgument(
+                f"`{name}` is a dict", "write `set={..}` for columns, or `increase={..}` for what to add"
+            )
     return {
         name: value if isinstance(value, str | Secret) or type(value) in (int, float) else _text_of(value)
         for name, value in values.items()

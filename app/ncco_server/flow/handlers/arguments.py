@@ -8,7 +8,7 @@ from typing import Final
 
 from ncco_server.flow.nodes import LINE_BREAK, Entry, Map, Node, Place, Seq, Text
 
-_WORDS: Final = {"name": "flow", "on_error": "defaults"}
+_WORDS: Final = {"name": "flow"}
 """The arguments that have another name in a flow file."""
 
 
@@ -34,6 +34,20 @@ class WrittenArguments:
             else entry
             for entry in node.entries
         )
+        return self._with_error_flow(node._replace(entries=tuple(entries)))
+
+    def _with_error_flow(self, node: Map) -> Map:
+        """`on_error` is written as `on` under `defaults`."""
+        code = self._found.get("on_error")
+        defaults = node.get("defaults")
+        if code is None or not isinstance(defaults, Map):
+            return node
+        on = [
+            entry._replace(value=self._at(entry.value, code.value)) if entry.key.value == "on" else entry
+            for entry in defaults.entries
+        ]
+        placed = defaults._replace(entries=tuple(on))
+        entries = [entry._replace(value=placed) if entry.value is defaults else entry for entry in node.entries]
         return node._replace(entries=tuple(entries))
 
     def _at(self, node: Node, code: ast.expr) -> Node:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import inspect
 import re
 import symtable
@@ -49,6 +50,7 @@ _FINITE: Final = frozenset({"choose", "connect", "hold", "run_flow"})
 """The methods of a call whose results are all tried."""
 _DIALLED: Final = frozenset({*get_args(DialOutcome), *get_args(Detection)})
 _HELD: Final = frozenset({"ready", "too_long"})
+_OUTCOMES: Final = {"DialFailed": _DIALLED, "NoInput": frozenset({"noinput", "nomatch"})}
 _ANY_TEXT: Final = frozenset[str]()
 _IMMEDIATE: Final = frozenset({"hours", "random", "spoken"})
 """The methods of a call that need no `await`."""
@@ -221,8 +223,20 @@ class HandlerCode:
     def _never_equal(self, function: Function) -> Iterator[Remark]:
         """Comparisons of what a caller did, or what came of a dial, with something else."""
         given = _given_in(function)
+        caught = {
+            each.name: ast.unparse(each.type)
+            for each in ast.walk(function)
+            if isinstance(each, ast.ExceptHandler) and each.type is not None
+        }
+        results: Set[str] | None
         for node in ast.walk(function):
             match node:
+                case ast.Compare(
+                    left=ast.Attribute(value=ast.Name(id=name), attr="outcome"),
+                    ops=[ast.Eq()],
+                    comparators=[ast.Constant(value=str() as const)],
+                ):
+                    results = _OUTCOMES.get(caught.get(name, ""))
                 case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Constant(value=str() | int() as const)]):
                     results = self._results_of(left, given)
                 case _:
@@ -349,8 +363,9 @@ class HandlerCode:
                 *self._outside(function),
                 *self._changes(function),
                 *self._not_awaited(function),
-                *_without_f(function),
+                *_without_f(function, self._module_names),
                 *self._never_equal(function),
+                *self._misfits(function),
             ):
                 is_certain = remark.line in forgotten or dropped
                 code = "E706" if remark.code == "W706" and is_certain else remark.code
@@ -358,6 +373,7 @@ class HandlerCode:
                 if (code, remark.line) not in seen:
                     seen.add((code, remark.line))
                     yield remark._replace(code=code)
+        yield from self._unknown_names()
         reported = {line for code, line in seen if code in WITHOUT_AWAIT}
         for line in sorted(forgotten - reported):
             yield Remark("W706", line, "a method of the call may never be awaited, or too late")
@@ -416,6 +432,32 @@ class HandlerCode:
                 case _:
                     pass
         return None
+
+    def _unknown_names(self) -> Iterator[Remark]:
+        """Names that nothing in the file makes, in functions that only calls run."""
+        replayed = {node for function in self.replayed for node in ast.walk(function)}
+        functions = [each for named in self._functions.values() for each in named]
+        inner = {node for function in functions for node in ast.walk(function)} - replayed
+        made = {name for node in ast.walk(self._tree) for name in (*_bound_by(node), getattr(node, "arg", None) or "")}
+        known = made | {*vars(builtins), "__file__"}
+        names = sorted((-node.lineno, node.id) for node in inner if isinstance(node, ast.Name))
+        read = {name: -line for line, name in names}
+        for name in sorted(each for each in read.keys() - known if not self._may_be_global(each)):
+            near = nearest(name, made)
+            cure = f"write `{near}`" if near else f"define or import `{name}`"
+            yield Remark("E703", read[name], f"the name `{name}` is not defined", cure)
+
+    def _misfits(self, function: Function) -> Iterator[Remark]:
+        """Functions of the file that `run` gives too few or too many arguments."""
+        for node in ast.walk(function):
+            match node:
+                case ast.Call(func=ast.Attribute(attr="run"), args=[ast.Name(id=name), *given]):
+                    for each in self._functions.get(name, ()):
+                        if wrong := _misfit(each, given):
+                            names = ", ".join([name, *(known.arg for known in _positional(each))])
+                            yield Remark("E703", node.lineno, f"`{name}` {wrong}", f"write `call.run({names})`")
+                case _:
+                    pass
 
     def _may_be_global(self, name: str) -> bool:
         """Whether some code of the file makes this name, even if it was not run."""
@@ -520,7 +562,7 @@ class HandlerCode:
                     used = [value]
                 case ast.Return(value=ast.expr() as value) if function.name == self._handler:
                     used = [value]
-                case ast.Assign(targets=[ast.Name(id=into)], value=value) if into not in awaited:
+                case ast.Assign(targets=[into], value=value) if ast.unparse(into) not in awaited:
                     used = [value]
                 case _:
                     continue
@@ -634,8 +676,8 @@ def _constants_of(side: ast.expr) -> Iterator[str | int]:
 def _awaited_names(value: ast.expr) -> Iterator[str]:
     """The names that are awaited, alone or together by `gather`; not what a function gets."""
     match value:
-        case ast.Name(id=name):
-            yield name
+        case ast.Name() | ast.Attribute():
+            yield ast.unparse(value)
         case ast.Call(func=ast.Name(id="gather") | ast.Attribute(attr="gather"), args=args):
             for each in args:
                 yield from _awaited_names(each.value if isinstance(each, ast.Starred) else each)
@@ -674,16 +716,16 @@ def _is_passed_on(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> bool:
             return False
 
 
-def _without_f(function: Function) -> Iterator[Remark]:
+def _without_f(function: Function, names: Set[str]) -> Iterator[Remark]:
     """Texts with the name of a variable in braces, which only an f-string fills in."""
-    own = _bound_in(function)
+    known = _bound_in(function) | names
     for node in ast.walk(function):
         match node:
             case ast.Call(func=ast.Attribute(attr=attr), args=[ast.Constant(value=str(text)), *_]) if attr in _SAYING:
-                found = next((each for each in _BRACED.finditer(text) if each[1] in own), None)
+                found = next((each for each in _BRACED.finditer(text) if each[1] in known), None)
                 if found is not None:
                     cure = 'write f before the quotes: f".."'
-                    yield Remark("W303", node.args[0].lineno, f'"{found[0]}" is spoken as written', cure)
+                    yield Remark("W303", node.args[0].lineno, f'"{found[0]}" stays as it is written', cure)
             case _:
                 pass
 
@@ -885,10 +927,25 @@ def _named_sets(nodes: Iterable[ast.AST]) -> set[str]:
     return {name for name in assigned if stored.count(name) <= assigned.count(name)}
 
 
+def _positional(function: Function) -> Sequence[ast.arg]:
+    return [*function.args.posonlyargs, *function.args.args]
+
+
+def _misfit(function: Function, given: Sequence[ast.expr]) -> str:
+    """What is wrong with the arguments that `run` gives a function, or ""."""
+    known = _positional(function)
+    least = len(known) - len(function.args.defaults)
+    if any(isinstance(each, ast.Starred) for each in given) or function.decorator_list:
+        return ""
+    if len(given) < least:
+        return f"needs {', '.join(f'`{each.arg}`' for each in known[len(given) : least])} as well"
+    return f"takes only {len(known)}" if len(given) > len(known) and function.args.vararg is None else ""
+
+
 def _defaults(function: Function) -> dict[str, ast.expr]:
     """Each default is computed once, when the module is loaded."""
     given = function.args
-    positional = [*given.posonlyargs, *given.args]
+    positional = _positional(function)
     pairs: list[tuple[ast.arg, ast.expr | None]] = [*zip(reversed(positional), reversed(given.defaults), strict=False)]
     pairs += zip(given.kwonlyargs, given.kw_defaults, strict=True)
     return {argument.arg: value for argument, value in pairs if value is not None}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import re
 import sys
 import traceback
 import typing
@@ -19,8 +18,10 @@ from pathlib import PurePosixPath
 from types import MappingProxyType, ModuleType
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import HEARD, SECRET, CallFlow
 from ncco_server.flow.handlers.arguments import WrittenArguments
+from ncco_server.flow.handlers.cures import cure_of, syntax_cure
 from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.inspection import HandlerCode, Remark
 from ncco_server.flow.handlers.limits import LOAD_S, LineTracer, TooLong, in_time
@@ -57,6 +58,7 @@ _TYPES: Final[Mapping[Any, str]] = {
     time: "time",
     datetime: "datetime",
 }
+_NO_TYPES: Final = (dict, list, set, tuple, bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,22 +134,6 @@ class HandlerFile(NamedTuple):
 
 _IMPORTS: Final = "install it, or put the module beside the flows folder: `from crm import ..` finds crm.py there"
 _NO_HANDLER: Final = "decorate one, or take the file out of NCCO_PYTHON_FLOWS: what handlers import need not be listed"
-_NOT_PYTHON: Final = tuple(
-    (re.compile(pattern), cure)
-    for pattern, cure in {
-        r"\.from\b": "write `.from_`: Python reserves `from`",
-        r"\bfrom *=": "write `from_=`: Python reserves `from`",
-        "&&": "write `and`",
-        r"\|\|": "write `or`",
-        "[!=]==": "write `==` or `!=`",
-        r"!(?!=)": "write `not`",
-        r"\?\??": "write `a if test else b`, or `a or b`",
-        r"\belse +if\b": "write `elif`",
-        r"\bcatch\b": "write `except`",
-        r"\bawait\b": "write `async def` for the function that this is in",
-    }.items()
-)
-"""Signs and words of other languages where Python cannot read on, and what to write instead."""
 _is_running: ContextVar[bool] = ContextVar("handler file runs", default=False)
 
 
@@ -161,14 +147,15 @@ def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) ->
     If `listed` is a `GivenHandler` and `text` is that of its module, its handler is taken instead.
     """
     if isinstance(listed, GivenHandler) and listed.text == text:
-        handler = replace(listed.flow, path=path)
-        return HandlerFile(handler, _node(handler, path, text), listed.literal, [], text)
+        return _with_handler(replace(listed.flow, path=path), path, listed.literal, text)
     try:
         code = compile(text, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
-        message = f"this is not Python: {getattr(error, 'msg', None) or error}"
-        return _without_handler(Place(path, line, column), message, _syntax_cure(text, line, column))
+        said = getattr(error, "msg", None) or str(error)
+        written = "".join(text.splitlines()[line - 1 : line])
+        cure = syntax_cure(said, written, column)
+        return _without_handler(Place(path, line, column), f"this is not Python: {said}", cure)
     module = ModuleType(f"ncco_server_handlers_{hashlib.sha256((path + text).encode()).hexdigest()[:16]}")
     module.__file__ = path
     module.__package__ = ".".join(PurePosixPath(path).parts[1:-1])
@@ -190,7 +177,7 @@ def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) ->
         line = own[-1].lineno or 1 if own else 1
         written = "".join(text.splitlines()[line - 1 : line])
         place = Place(path, line, len(written) - len(written.lstrip()) + 1)
-        cure = _IMPORTS if isinstance(error, ImportError) else None
+        cure = _IMPORTS if isinstance(error, ImportError) else cure_of(error, HandlerCode(text, path, ""))
         return _without_handler(place, f"this line raised {type(error).__name__}: {error}", cure)
     made = {id(each): each for each in vars(module).values() if isinstance(each, CallFlow) and each.file == path}
     handlers = sorted(made.values(), key=lambda each: each.line)
@@ -201,14 +188,17 @@ def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) ->
     if others:
         message = f'"{others[0].name}" is the second handler of this file'
         return _without_handler(Place(path, others[0].line, 1), message, "write it in a file of its own")
-    return HandlerFile(handler, _node(handler, path, text), constants(code), [], text)
+    return _with_handler(handler, path, constants(code), text)
 
 
-def _syntax_cure(text: str, line: int, column: int) -> str | None:
-    """What to write instead of another language's sign or word at this place, or a reserved word."""
-    written = "".join(text.splitlines()[line - 1 : line])
-    near = ((each, cure) for pattern, cure in _NOT_PYTHON for each in pattern.finditer(written))
-    return next((cure for each, cure in near if each.start() - 1 <= column - 1 <= each.end() + 1), None)
+def _with_handler(handler: CallFlow, path: str, literal: Mapping[int, str], text: str) -> HandlerFile:
+    place = Place(path, handler.line, 1)
+    try:
+        node = _node(handler, path, text)
+    except RenderError as error:
+        cure = "write a list in square brackets, or a dict with colons, in the words of `call_flow`"
+        return _without_handler(place, str(error).removeprefix(f"{place}: "), cure)
+    return HandlerFile(handler, node, literal, [], text)
 
 
 def _refuse_to_ask(prompt: object = "") -> str:
@@ -304,6 +294,11 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
     handler = file.handler
     declared = read.flow.params.items()
     types = {name: _TYPES.get(_hint_of(handler, name), "text") for name, _ in declared}
+    for name, param in declared:
+        if (hint := _hint_of(handler, name)) in _NO_TYPES:
+            known = ", ".join(each.__name__ for each in (*_TYPES, Secret))
+            message = f'the param "{name}" cannot be a {hint.__name__}: callers and flows give one value'
+            issues.append(RULES["E203"].at(param.place, message, f"write one of: {known}"))
     secrets = {name: param.default for name, param in declared if param.sensitive}
     code = HandlerCode(file.text, handler.file, handler.function.__name__)
     env = frozenset(code.env)

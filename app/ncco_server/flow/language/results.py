@@ -11,9 +11,10 @@ from typing import Annotated, Final, NamedTuple, TypeAlias
 from ncco_server.flow.grammar.forms import Notation
 from ncco_server.flow.grammar.json_schema import offered
 from ncco_server.flow.grammar.reader import Reader, Resolver, has_braces
-from ncco_server.flow.issues import Fix, meant_word, write_one_of
+from ncco_server.flow.issues import Fix, did_you_mean, meant_word, write_one_of
 from ncco_server.flow.nodes import Node, Place
 from ncco_server.results import RESULTS
+from ncco_server.suggest import nearest
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
@@ -48,6 +49,9 @@ def _read_named(node: Node, what: str, reader: Resolver) -> str | None:
     cure: str | Fix = meant_word(
         text.value, known, f"{declaration}, or write one of: {', '.join(known)}" if known else declaration
     )
+    by_text = {each.text: name for name, each in reader.results.items()}
+    if near := nearest(text.value, by_text):
+        cure = did_you_mean(by_text[near])
     if has_braces(text):
         cure = f"a result is not computed: {write_one_of(known)}, or decide with `branch` which step gives which"
     reader.report("E281", text.place, f'there is no result "{text.value}"', cure)

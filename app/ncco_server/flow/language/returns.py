@@ -195,8 +195,12 @@ def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> K
         elif not path and name in _BESIDE and not _looks_like_type(value):
             message = f"`{name}` is among the fields of the answer"
             reader.report("E532", key.place, message, f"write `{name}` next to `returns`, not in it")
-        elif not name or has_braces(key):
-            reader.report("E532", key.place, f'a field cannot be named "{name}"', "write the name used in the answer")
+        elif not name or has_braces(key) or name.endswith("?"):
+            written = name.rstrip("?")
+            type_text = value.value if isinstance(value, Text) else ""
+            is_type = written and f"{type_text}?" in OPTIONAL
+            cure = f"write `{written}: {type_text}?`" if is_type else "write the name used in the answer"
+            reader.report("E532", key.place, f'a field cannot be named "{name}"', cure)
         elif type_ := _read_type(value, f'the field "{name}"', (*path, name), secrets, reader):
             known[name] = type_
     return record(known, None if len(known) == len(node.entries) else ANY)

@@ -18,7 +18,7 @@ from ncco_server.flow.grammar.json_schema import TEXT, named
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Resolver, items, read_fields
 from ncco_server.flow.grammar.targets import assigned
-from ncco_server.flow.issues import Fix
+from ncco_server.flow.issues import Fix, meant_word
 from ncco_server.flow.language.lookups import AskedLookup, LookupDefinition
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.language.tables import Key, TableDefinition, TableName, fits, key_hints, named_table, read_key
@@ -235,7 +235,8 @@ def _read_into(words: SaveWords, reader: Resolver) -> str:
         return ""
     variable = reader.variables.get(text.value)
     if variable is None:
-        cure = f"add `{text.value}: {{type: bool}}` to `vars`"
+        flags = [name for name, each in reader.variables.items() if each.type == TYPES["bool"]]
+        cure = meant_word(text.value, flags, f"add `{text.value}: {{type: bool}}` to `vars`")
         reader.unknown("E225", text, reader.variables, f'the variable "{text.value}" is not declared', cure)
         return ""
     if variable.type != TYPES["bool"]:

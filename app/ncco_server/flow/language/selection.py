@@ -18,7 +18,7 @@ from ncco_server.flow.grammar.reader import Fields, Resolver
 from ncco_server.flow.issues import did_you_mean
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.language.tables import Key, TableDefinition, read_key_values
-from ncco_server.flow.nodes import Text
+from ncco_server.flow.nodes import Node, Seq, Text
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Expression
 from ncco_server.suggest import nearest
@@ -183,10 +183,9 @@ def read_selection(table: TableDefinition, fields: Fields, reader: Resolver) -> 
             return None
         selection = replace(selection, where=where)
     if (order := fields.get("order")) is not None:
-        text = reader.text(order, "`order`", "write the name of a column")
-        if text is None or (known := _ordered(text, table, reader)) is None:
+        if (known := _ordered(order, table, reader)) is None:
             return None
-        selection = replace(selection, order=known.name, is_descending=text.value.startswith("-"))
+        selection = replace(selection, order=known[0].name, is_descending=known[1])
     is_first: bool | None = False
     if (node := fields.get("first")) is not None:
         is_first = reader.literal(node, TYPES["bool"], "`first`")
@@ -195,12 +194,18 @@ def read_selection(table: TableDefinition, fields: Fields, reader: Resolver) -> 
     return replace(selection, is_first=is_first, key=read_key_values(table, fields, reader))
 
 
-def _ordered(text: Text, table: TableDefinition, reader: Resolver) -> Variable | None:
+def _ordered(order: Node, table: TableDefinition, reader: Resolver) -> tuple[Variable, bool] | None:
+    """The column, and whether the largest comes first."""
+    if isinstance(order, Seq):
+        order = Text(" ".join(each.value for each in order.items if isinstance(each, Text)), order.place)
+    text = reader.text(order, "`order`", "write the name of a column")
+    if text is None:
+        return None
     known = {**table.key, **table.columns}
     found = _ORDER.fullmatch(text.value)
     sign, name, word = found.groups("") if found else ("", text.value, "")
     if name in known and sign != "+" and not word:
-        return known[name]
+        return known[name], sign == "-"
     if name not in known and not table.is_whole:
         return None
     message = f'the table {table.name} has no column "{name}"'

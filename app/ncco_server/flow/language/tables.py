@@ -15,7 +15,7 @@ from ncco_server.flow.grammar.forms import Duration, Notation, Unread
 from ncco_server.flow.grammar.json_schema import offered, ref
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, meaning_of
-from ncco_server.flow.grammar.variables import read_params, refuse_spoken
+from ncco_server.flow.grammar.variables import read_params, refuse_spoken, unreadable
 from ncco_server.flow.issues import Fix, meant_word, write_one_of
 from ncco_server.flow.language.returns import OK, Returned
 from ncco_server.flow.nodes import Entry, Map, Node, Seq, Text
@@ -201,7 +201,8 @@ def _read_columns(fields: Fields, word: str, types: Collection[str], reader: Rea
         sample = f"{{{', '.join(f'{name}: text' for name in names)}}}"
     if not isinstance(node, Map):
         reader.map(node, f"`{word}` of {fields.what}", f"write each value with its type: `{word}: {sample}`")
-        return {}
+        named = node.items if isinstance(node, Seq) else (node,)
+        return {each.value: unreadable(Entry(each, each)) for each in named if isinstance(each, Text)}
     found = {
         name: param.variable
         for name, param in read_params(node, f"`{word}` of {fields.what}", reader, noun="a column").items()

@@ -39,6 +39,7 @@ _SINGLE = re.compile(
     r"(?P<sign>\$?)\{\s*(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<rest>(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
     r"(?:\s*\|\s*[A-Za-z_]+(?:\([^(){}]*\))?)*)\s*(?P<end>\}+)"
 )
+_UNBRACED = re.compile(r"\$(?P<dollar>\w+)|(?<=/):(?P<colon>\w+)")
 
 
 class Analysis(Walk):
@@ -231,10 +232,14 @@ def _is_fixed(node: nodes.Node) -> bool:
 
 
 def check_braces(check: Checker, text: str, start: int = 0) -> None:
-    """Report closing braces without opening ones (E320), and single braces around a known name (W303)."""
+    """Report closing braces without opening ones (E320), and other notations of a known name (W303)."""
     singles = list(_SINGLE.finditer(text))
     for match in singles:
         _check_single(check, match, Token(start + match.start(), "", match.group()))
+    for match in _UNBRACED.finditer(text):
+        name = match["dollar"] or match["colon"]
+        if check.meant_by(name):
+            _warn_of_plain(check, Token(start + match.start(), "", match.group()), check.meant_by(name))
     for match in _CLOSER.finditer(text):
         if not any(single.start() < match.start() < single.end() for single in singles):
             closer, opener = match.group(), {"}}": "{{", "%}": "{%", "#}": "{#"}[match.group()]
@@ -247,12 +252,16 @@ def _check_single(check: Checker, match: re.Match[str], where: Token) -> None:
     rest = match["rest"]
     if len(match["end"]) > 1:
         check.report("E320", where, f'"{where.text}" is not opened by two braces', _write(f"{{{{ {name}{rest} }}}}"))
-    elif name in check.scope or not FILTERS.keys().isdisjoint(re.findall(r"\|\s*(\w+)", rest)):
-        meant = name if name in check.scope else check.owner_of(name) or name
-        fix = _write(f"{{{{ {meant}{rest} }}}}")
-        names = NAME.findall(f"{meant}{rest}")
-        place = check.template.place(where)
-        check.issues.append(RULES["W303"].at(place, f'"{where.text}" is spoken as written', fix, names))
+    elif meant := check.meant_by(name):
+        _warn_of_plain(check, where, f"{meant}{rest}")
+    elif not FILTERS.keys().isdisjoint(re.findall(r"\|\s*(\w+)", rest)):
+        _warn_of_plain(check, where, f"{check.owner_of(name) or name}{rest}")
+
+
+def _warn_of_plain(check: Checker, where: Token, meant: str) -> None:
+    message = f'"{where.text}" stays as it is written'
+    fix = _write(f"{{{{ {meant} }}}}")
+    check.issues.append(RULES["W303"].at(check.template.place(where), message, fix, NAME.findall(meant)))
 
 
 def _write(text: str) -> Fix:

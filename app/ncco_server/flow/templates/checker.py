@@ -171,9 +171,8 @@ class Checker(NodeVisitor):
         owner = of.node if isinstance(of, nodes.Getattr) else next(iter(node.args), None)
         value = "the value" if owner is None else self.shown(owner)
         cure = FOREIGN.filters.get(name, "functions are not available; use a filter: `| length`, `| upper`, ...")
-        if isinstance(of, nodes.Getattr) and name in FOREIGN.additions:
-            added = FOREIGN.additions[name].format(self.shown(node.args[0]) if node.args else "..")
-            cure = f"write {value} + {added}"
+        if isinstance(of, nodes.Getattr) and name in FOREIGN.methods:
+            cure = f"write {FOREIGN.methods[name].format(self.shown(node.args[0]) if node.args else '..', of=value)}"
         elif name in FOREIGN.calls or name in FILTERS:
             cure = f"write {value} | {FOREIGN.calls.get(name, name)}"
         elif not node.args and ((isinstance(of, nodes.Name) and name in self.scope) or self._is_field(of)):
@@ -228,10 +227,14 @@ class Checker(NodeVisitor):
             self.report("E303", node, f'unknown name "{name}"', cure)
         return type_
 
-    def owner_of(self, name: str) -> str | None:
+    def meant_by(self, name: str) -> str:
+        """The name itself or the setting; "" if neither is known."""
         bare = name.removeprefix(_PREFIX)
-        if bare in (self.scope.env or ()):
-            return f"env.{bare}"
+        return name if name in self.scope else f"env.{bare}" if bare in (self.scope.env or ()) else ""
+
+    def owner_of(self, name: str) -> str | None:
+        if name not in self.scope and (setting := self.meant_by(name)):
+            return setting
         known = ((root, self.scope.get(root)) for root in ("input", "call", *sorted(self.scope)))
         owner = next((root for root, type_ in known if type_ is not None and name in type_.fields), None)
         return f"{owner}.{name}" if owner else FOREIGN.names.get(name)
@@ -525,6 +528,13 @@ class Checker(NodeVisitor):
                 self._check_literal(item, left)
 
     def visit_Add(self, node: nodes.Add | nodes.Sub) -> Kind | None:
+        match node:
+            case nodes.Sub(left=of, right=nodes.Name(name=name)) if name not in self.scope and (
+                name in getattr(known_type(self.scope, of), "fields", ())
+            ):
+                path = f"{self.shown(of)}.{name}"
+                self.report("E303", node, f'unknown name "{name}"', self._rewritten(node, path, f"write {path}"))
+                return None
         field = self._hyphenated(node)
         if field is not None and not root_names(node.right) <= set(self.scope):
             key = self.template.between(self.template.key(field).start, self.template.end(node))

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final, NamedTuple, Self, TypeAlias
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import Call, Called, Effect, HandlerEffect
+from ncco_server.flow.handlers.cures import cure_of
 from ncco_server.flow.handlers.limits import LineTracer
 from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback, Recorded
 from ncco_server.flow.handlers.reading import LoadedHandler
@@ -24,7 +25,6 @@ from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.model import Flow, Step
 from ncco_server.value_types import ANY, E164
-from ncco_studio.verify.handlers.cures import cure_of
 from ncco_studio.verify.handlers.samples import Samples, samples_of, samples_of_row
 from ncco_studio.verify.handlers.states import comparable, state_of
 

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import builtins
 import inspect
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import Final
 
+from ncco_server.flow.grammar.reader import HINTS, meaning_of
 from ncco_server.flow.handlers.api import Call, Row, UnknownOption, WrongArgument
 from ncco_server.flow.handlers.inspection import HandlerCode, Misuse
 from ncco_server.suggest import nearest
 
-_METHODS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("hangup", "hang_up", "end", "stop", "exit", "close"), "write `return`: the call ends there"),
-    **dict.fromkeys(("say", "speak", "prompt"), "write `await call.talk(..)`"),
-    **dict.fromkeys(("hook", "webhook", "post", "emit"), "write `await call.send(..)`"),
-    **dict.fromkeys(("caller", "caller_id", "from_number", "from_address"), "write `.from_`"),
-    **dict.fromkeys(("play", "audio"), "write `await call.stream(..)`"),
-    **dict.fromkeys(("dial", "forward"), "write `await call.connect(..)`"),
-    **dict.fromkeys(("lookup", "request", "fetch"), "write `await call.run(function, ..)`"),
-}
-"""Methods and fields of other systems' calls."""
-_OPTIONS: Final[Mapping[str, str]] = {"voice": "style", "timeout": "limit_ms", "lang": "language", "volume": "level"}
-"""Options of other systems, with that of a method which has it."""
-_NAMES: Final[Mapping[str, str]] = {
-    "true": "True", "false": "False", "null": "None", "nil": "None", "none": "None", "undefined": "None",
-}  # fmt: skip
-"""Names of other languages."""
+_CHOICE: Final = re.compile(r"^Choice\.__init__\(\) got an unexpected keyword argument '(\w+)'")
 
 
 def cure_of(error: BaseException | None, code: HandlerCode) -> str | None:
@@ -39,31 +26,47 @@ def cure_of(error: BaseException | None, code: HandlerCode) -> str | None:
             near = _near(error.name, error.known)
             return f"write `{near}=..`" if near else f"write one of: {', '.join(error.known)}"
         case NameError(name=str(name)):
-            meant = _NAMES.get(name) or nearest(name, _names_at(error))
-            return f"write `{meant}`" if meant else None
+            own, others = (nearest(name, known) for known in _names_at(error))
+            other = f"define `{name}` before this line, import it, or put quotes around it if it is a text"
+            meant = (own if own and own.islower() else None) or meaning_of(name, HINTS["name"]) or own or others
+            return meant if meant and " " in meant else f"write `{meant}`" if meant else other
         case AttributeError(name=str(name)):
-            return _attribute(name, error.obj)
+            return _attribute(name, error.obj) or _said(error)
         case TypeError() if (misuse := code.misused(error)) is not None:
             return _option(misuse)
+        case TypeError() if found := _CHOICE.search(str(error)):
+            return f"write `{meaning_of(found[1], HINTS['choice']) or 'dtmf'}=..`: a choice has `dtmf` and `speech`"
         case _:
-            return None
+            return _said(error)
 
 
-def _names_at(error: BaseException) -> list[str]:
+def syntax_cure(said: str, written: str, column: int) -> str | None:
+    """What to write instead of another language's sign or word at this place of a line, or a reserved word."""
+    near = ((each, cure) for sign, cure in HINTS["syntax"].items() for each in re.finditer(sign, written))
+    found = (cure for each, cure in near if each.start() - 1 <= column - 1 <= each.end() + 1)
+    return next(found, None) or _said(said)
+
+
+def _said(error: object) -> str | None:
+    return next((cure for said, cure in HINTS["errors"].items() if re.search(said, str(error))), None)
+
+
+def _names_at(error: BaseException) -> Iterator[list[str]]:
+    """Its own names come first."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     frame = trace.tb_frame if trace is not None else None
-    known = [] if frame is None else [*frame.f_locals, *frame.f_globals, *vars(builtins)]
-    return [each for each in known if not each.startswith("_")]
+    for names in ({}, {}) if frame is None else (frame.f_locals, {**frame.f_globals, **vars(builtins)}):
+        yield [each for each in names if not each.startswith("_")]
 
 
 def _attribute(name: str, value: object) -> str | None:
     if isinstance(value, Row):
         column = name if name in value.columns else next(iter(value.columns), "column")
         return f'write `row["{column}"]`: columns are in square brackets'
-    if isinstance(value, Call) and name in _METHODS:
-        return _METHODS[name]
+    if isinstance(value, Call) and (meant := meaning_of(name, HINTS["call"])):
+        return meant
     members = [*value.__members__] if isinstance(value, type) and issubclass(value, Enum) else []
     known = members or [each for each in dir(value) if not each.startswith("_")]
     near = _near(name, known)
@@ -75,13 +78,16 @@ def _attribute(name: str, value: object) -> str | None:
 def _option(misuse: Misuse) -> str:
     known = [*inspect.signature(getattr(Call, misuse.method)).parameters][1:]
     for name in misuse.unknown:
-        near = _OPTIONS[name] if _OPTIONS.get(name) in known else _near(name, known)
+        usual = (meaning_of(name, HINTS["call option"]) or "").split()
+        near = next((each for each in usual if each in known), "") or _near(name, known)
         if near:
             return f"write `{near}=..`"
         others = [each for each in dir(Call) if not each.startswith("_") and callable(getattr(Call, each))]
         if owner := next((each for each in others if name in inspect.signature(getattr(Call, each)).parameters), ""):
             return f"write `call.{owner}(..)`, which has `{name}`, or one of: {', '.join(known)}"
-    return f"its arguments are: {', '.join(known)}"
+    return f"its arguments are: {', '.join(known)}".replace(
+        ", key", ", and the values of the key, as in `number=call.person`"
+    )
 
 
 def _near(name: str, known: Sequence[str]) -> str:
