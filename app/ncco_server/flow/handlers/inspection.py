@@ -449,13 +449,18 @@ class HandlerCode:
 
     def _misfits(self, function: Function) -> Iterator[Remark]:
         """Functions of the file that `run` gives too few or too many arguments."""
+        bound = Counter(name for each in self._tree.body for node in _at_once(each) for name in _bound_by(node))
+        known = {
+            each.name: each
+            for each in self._tree.body
+            if isinstance(each, Function) and bound[each.name] == 1 and each.name not in _bound_in(function)
+        }
         for node in ast.walk(function):
             match node:
-                case ast.Call(func=ast.Attribute(attr="run"), args=[ast.Name(id=name), *given]):
-                    for each in self._functions.get(name, ()):
-                        if wrong := _misfit(each, given):
-                            names = ", ".join([name, *(known.arg for known in _positional(each))])
-                            yield Remark("E703", node.lineno, f"`{name}` {wrong}", f"write `call.run({names})`")
+                case ast.Call(func=ast.Attribute(attr="run"), args=[ast.Name(id=name), *given]) if name in known:
+                    if wrong := _misfit(known[name], given):
+                        names = ", ".join([name, *(own.arg for own in _positional(known[name]))])
+                        yield Remark("E703", node.lineno, f"`{name}` {wrong}", f"write `call.run({names})`")
                 case _:
                     pass
 
@@ -925,6 +930,11 @@ def _named_sets(nodes: Iterable[ast.AST]) -> set[str]:
             case _:
                 pass
     return {name for name in assigned if stored.count(name) <= assigned.count(name)}
+
+
+def _at_once(statement: ast.stmt) -> Iterable[ast.AST]:
+    """What the statement runs when the module is loaded."""
+    return (statement,) if isinstance(statement, Function | ast.ClassDef) else ast.walk(statement)
 
 
 def _positional(function: Function) -> Sequence[ast.arg]:
