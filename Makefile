@@ -97,7 +97,7 @@ chaos: $(READY) ## test kills, races, faults and long runs for two minutes; with
 
 # If the index has no advisories, every package would pass unchecked: --strict makes that a failure.
 audit: $(READY) ## check the pinned packages for known vulnerabilities
-	$(BIN)/uvx -q pip-audit --strict --disable-pip --require-hashes -r requirements-server.txt
+	$(BIN)/uvx -q pip-audit --strict --disable-pip --require-hashes -r requirements-server.txt -r requirements.txt
 
 fmt: $(READY) ## fix what ruff can fix
 	$(BIN)/ruff check --fix .
