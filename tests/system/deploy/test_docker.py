@@ -157,7 +157,7 @@ def test_the_service_of_the_compose_file_is_the_whole_product(home: Path) -> Non
     if subprocess.run([*sealed(home), "test", "-r", str(ROOT / "app")], check=False, capture_output=True).returncode:
         pytest.skip("this user may not mount")
     service = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]["ncco"]
-    image = dict(pair.split("=", 1) for each in stages()[1] if each.word == "ENV" for pair in each.rest.split())
+    image = dict(pair.split("=", 1) for each in stages()[2] if each.word == "ENV" for pair in each.rest.split())
     ports = {name: str(free_port()) for name in ("NCCO_PORT", "NCCO_METRICS_PORT", "NCCO_CONSOLE_PORT")}
     unset = {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", text) for name, text in service["environment"].items()}
     env = {
