@@ -8,6 +8,8 @@ import sys
 import click
 import pytest
 
+from ncco_server.desk.studio import NAMES, Studio
+from ncco_studio import extension
 from tests.support.cases import each_case
 from tests.system.docs.commands_page import commands
 
@@ -52,3 +54,9 @@ def test_help_imports_no_package_either(words: list[str]) -> None:
     ).stdout
 
     assert "imported: []" == shown.splitlines()[-1]
+
+
+def test_the_server_knows_the_names_of_the_commands_of_the_studio() -> None:
+    studio: Studio = extension
+
+    assert {*NAMES} == studio.COMMANDS.keys()
