@@ -129,7 +129,7 @@ class Mistake:
         return sum(len(line) + 1 for line in lines[: issue.place.line - 1]) + issue.place.column - 1
 
     def _places(self) -> Iterator[tuple[str, int, int]]:
-        """File, first and last offset. A quote or a bracket before the passage belongs to it, in Python its line."""
+        """File, first and last offset. A quote, a bracket or a brace before the passage belongs to it."""
         changed = self.base.files[self.file].index(self.old)
         for passage in self.at:
             within = self.new.find(passage)
@@ -139,11 +139,7 @@ class Mistake:
                 file = next(path for path, text in self.files.items() if passage in text)
                 start = self.files[file].index(passage)
             before = self.files[file][max(start - 1, 0)]
-            first, last = start - (before in "\"'[{("), start + max(len(passage) - 1, 0)
-            if file.endswith(".py"):
-                first = self.files[file].rfind("\n", 0, start) + 1
-                last = self.files[file].index("\n", last)
-            yield file, first, last
+            yield file, start - (before in "\"'[{("), start + max(len(passage) - 1, 0)
 
 
 def _are_same(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
