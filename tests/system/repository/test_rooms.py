@@ -1,4 +1,4 @@
-"""Each room's README names its modules and the files that they read, so that whoever adds one says where it belongs."""
+"""The README of each room names all of its modules, so a new module needs a line there."""
 
 from __future__ import annotations
 
