@@ -14,19 +14,20 @@ JOBS   ?= 4
 # The tests to run for each change. The other tests are slower: `make check` runs them, too.
 FAST := $(wildcard tests/contract tests/unit)
 # These start console workers, whole servers or PostgreSQL, wait for real timeouts, or try many changes to projects.
-SLOW := tests/contract/http tests/contract/check/test_faults.py tests/contract/check/test_mistakes.py \
-	tests/contract/store/test_durability.py \
-	tests/contract/store/test_table_rows.py tests/contract/check/test_examples.py tests/contract/cli/test_go_live.py \
-	tests/unit/verify/test_handler_proofs.py tests/unit/verify/platform_check tests/unit/service/test_jobs.py \
-	tests/unit/engine/test_handlers_like_flows.py tests/unit/flow/hours/test_counted.py \
-	tests/unit/service/test_fetcher.py tests/unit/store/test_postgres.py tests/unit/vonage/test_voice_api.py \
-	$(addprefix tests/unit/console/,test_change.py test_editor.py test_flows.py test_incoming.py test_phone.py test_phone_calls.py) \
-	tests/unit/editor/test_worker.py \
-	$(addprefix tests/unit/flow/,test_fixes.py test_meant.py test_rename.py test_changed_projects.py graph/test_svg.py)
+SLOW := tests/contract/cli/test_go_live.py \
+	$(addprefix tests/contract/server/,http check/test_faults.py check/test_mistakes.py check/test_examples.py \
+		store/test_durability.py store/test_table_rows.py) \
+	$(addprefix tests/unit/server/,engine/test_handlers_like_flows.py flow/hours/test_counted.py \
+		flow/test_changed_projects.py service/test_fetcher.py service/test_jobs.py store/test_postgres.py \
+		vonage/test_voice_api.py) \
+	$(addprefix tests/unit/studio/console/,test_change.py test_editor.py test_flows.py test_incoming.py test_phone.py \
+		test_phone_calls.py) \
+	$(addprefix tests/unit/studio/,editing/test_fixes.py editing/test_meant.py editing/test_rename.py \
+		editor/test_worker.py pictures/test_svg.py verify/test_handler_proofs.py verify/platform_check)
 # These try much more with --night.
-NIGHT := tests/system/security/test_every_route.py tests/system/cli/test_every_command.py \
-	tests/system/calls/test_stored_results.py tests/system/simulator tests/unit/flow/test_fixes.py \
-	tests/unit/verify/platform_check/test_probes.py tests/system/docs/test_page_proofs.py
+NIGHT := tests/system/server/security/test_every_route.py tests/system/cli/test_every_command.py \
+	tests/system/server/calls/test_stored_results.py tests/system/studio/simulator tests/unit/studio/editing/test_fixes.py \
+	tests/unit/studio/verify/platform_check/test_probes.py tests/system/docs/test_page_proofs.py
 
 # The server and the studio
 PROJECTS := pyproject.toml app/studio/pyproject.toml
@@ -70,7 +71,7 @@ check-all: check ## run check, hostile and generated requests, long proofs, more
 	$(PYTEST) --night $(NIGHT)
 	$(PYTEST) --dist loadfile --hypothesis-profile=search -m hypothesis tests
 	$(BIN)/python -m tests.system.promises --long
-	$(BIN)/python -m tests.system.security.fuzzing --minutes 6 --seed $$(date +%j)
+	$(BIN)/python -m tests.system.server.security.fuzzing --minutes 6 --seed $$(date +%j)
 	$(BIN)/python -m benchmarks.condition_mutants --most 60 --seed $$(date +%j)
 
 coverage: $(READY) ## show the lines of app/ that no test of `make test` runs
@@ -116,9 +117,9 @@ docs: $(READY) ## generate the reference pages and tables, .env.example, and the
 	$(BIN)/python -m tests.system.docs.prove_picture
 
 picture: $(READY) ## take the screenshots of the console for the docs; needs Chromium
-	$(BIN)/python -m tests.system.console.screenshots build/pictures phone-call
+	$(BIN)/python -m tests.system.studio.console.screenshots build/pictures phone-call
 	cp build/pictures/phone-call-light-1280.png docs/console.png
-	$(BIN)/python -m tests.system.console.screenshots docs/how-to owner
+	$(BIN)/python -m tests.system.studio.console.screenshots docs/how-to owner
 
 site: $(READY) ## build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

@@ -17,9 +17,9 @@ from collections import Counter
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from ncco_server.flow.loader import load
-from tests.system.verify.prove.agreement import agree
-from tests.system.verify.prove.played_flows import played_flows
-from tests.system.verify.prove.simulated_walk import Walk
+from tests.system.studio.verify.prove.agreement import agree
+from tests.system.studio.verify.prove.played_flows import played_flows
+from tests.system.studio.verify.prove.simulated_walk import Walk
 
 ANYHOW = list(HealthCheck)
 """Suppresses all of Hypothesis's health checks, such as the one for slow examples."""

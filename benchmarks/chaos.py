@@ -24,8 +24,8 @@ import sys
 import time
 from typing import Final
 
-from tests.system.simulator.unlucky_lines import lines
-from tests.system.simulator.unlucky_seeds import compare
+from tests.system.studio.simulator.unlucky_lines import lines
+from tests.system.studio.simulator.unlucky_seeds import compare
 
 SEEDS: Final = 1000
 

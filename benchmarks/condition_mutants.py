@@ -39,7 +39,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 import pytest
 
 APP: Final = "app/ncco_server"
-CHECK: Final = "tests/contract/check/test_check.py::test_check_reports_exactly_these_issues"
+CHECK: Final = "tests/contract/server/check/test_check.py::test_check_reports_exactly_these_issues"
 
 
 class Layer(NamedTuple):
@@ -52,17 +52,25 @@ class Layer(NamedTuple):
 LAYERS: Final = {
     "engine": Layer(
         (f"{APP}/engine",),
-        ("tests/unit/engine", "tests/contract/calls", "tests/contract/scenarios", "tests/contract/render"),
+        (
+            "tests/unit/server/engine",
+            "tests/contract/server/calls",
+            "tests/contract/studio/scenarios",
+            "tests/contract/server/render",
+        ),
     ),
-    "ncco": Layer((f"{APP}/ncco",), ("tests/unit/ncco", "tests/contract/ncco", "tests/unit/web")),
-    "hours": Layer((f"{APP}/flow/hours",), ("tests/unit/flow/hours", f"{CHECK}[hours]", f"{CHECK}[times]")),
+    "ncco": Layer((f"{APP}/ncco",), ("tests/unit/server/ncco", "tests/contract/server/ncco", "tests/unit/server/web")),
+    "hours": Layer((f"{APP}/flow/hours",), ("tests/unit/server/flow/hours", f"{CHECK}[hours]", f"{CHECK}[times]")),
     "checks": Layer(
         (f"{APP}/flow/checks",),
-        ("tests/unit/flow/checks", "tests/unit/flow/test_rules.py", "tests/contract/check"),
+        ("tests/unit/server/flow/checks", "tests/unit/server/flow/test_rules.py", "tests/contract/server/check"),
     ),
-    "store": Layer((f"{APP}/store",), ("tests/contract/store", "tests/unit/store", "tests/unit/service")),
+    "store": Layer(
+        (f"{APP}/store",), ("tests/contract/server/store", "tests/unit/server/store", "tests/unit/server/service")
+    ),
     "service": Layer(
-        (f"{APP}/service", f"{APP}/service/placing"), ("tests/unit/service", "tests/unit/web", "tests/contract/calls")
+        (f"{APP}/service", f"{APP}/service/placing"),
+        ("tests/unit/server/service", "tests/unit/server/web", "tests/contract/server/calls"),
     ),
 }
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ncco_studio.commands.server_under_test import make_app
-from tests.system.verify.scenarios.mutants import Verdict, mutants_of, try_mutant
+from tests.system.studio.verify.scenarios.mutants import Verdict, mutants_of, try_mutant
 
 FLOWS = ("reception", "pin", "findme", "conference")
 

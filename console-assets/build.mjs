@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { build } from "esbuild";
 
 const VENDOR = "../app/studio/ncco_studio/console/static/vendor";
-const AXE = "../tests/system/console/axe";
+const AXE = "../tests/system/studio/console/axe";
 
 rmSync(VENDOR, { recursive: true, force: true });
 const { metafile } = await build({

@@ -27,7 +27,7 @@ for name in [name for name in os.environ if name.startswith(("NCCO_", "VONAGE_",
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options for single cases of a test, and for tests that take too long for each change."""
     parser.addoption("--case", default="", metavar="WORD", help="run only cases whose name contains WORD")
-    parser.addoption("--servers-in-threads", action="store_true", help="contract/calls: no other processes")
+    parser.addoption("--servers-in-threads", action="store_true", help="contract/server/calls: no other processes")
     parser.addoption("--night", action="store_true", help="also run tests that take minutes")
 
 

@@ -13,7 +13,7 @@ import yaml
 from tests.support.command import json_of, ncco
 from tests.support.tracked import ROOT
 
-CHECKED: Final = ROOT / "tests" / "contract" / "check"
+CHECKED: Final = ROOT / "tests" / "contract" / "server" / "check"
 SEVERITIES: Final = {"E": "error", "W": "warning"}
 
 Files = dict[str, str | bytes]

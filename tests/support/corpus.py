@@ -17,7 +17,7 @@ from ncco_server.flow.loader import load
 from ncco_studio.editing.fixes import tried_fixes, with_edits
 from ncco_studio.verify.handlers.exploring import explore
 
-FOLDER: Final = Path("tests/contract/check/mistakes")
+FOLDER: Final = Path("tests/contract/server/check/mistakes")
 TODAY: Final = date(2026, 1, 1)
 MOST_FIXES: Final = 6
 """Applied one after another, each the first on the page."""

@@ -20,22 +20,22 @@ from typing import Any, Final, NamedTuple
 
 from tests.support.postgres_server import NoPostgres
 from tests.system.cli.platform_kills import platform_check_killed
-from tests.system.faults.function_kills import functions_killed
-from tests.system.faults.killing import killed
-from tests.system.faults.placing import list_placed
-from tests.system.faults.placing_kills import placing_killed
-from tests.system.faults.placing_races import placing_raced
-from tests.system.faults.racing import raced
-from tests.system.faults.refusing import refused
-from tests.system.faults.result_races import results_raced
-from tests.system.faults.soaking import soaked
-from tests.system.faults.table_kills import tables_killed
-from tests.system.faults.table_races import tables_raced
-from tests.system.hosts.playing import released_and_restarted
-from tests.system.security.hostile import samples_attacked
-from tests.system.security.placing_hostile import requests_attacked
-from tests.system.security.table_hostile import rows_attacked
-from tests.system.simulator.platforms import platforms_asked, stored_calls_read
+from tests.system.server.faults.function_kills import functions_killed
+from tests.system.server.faults.killing import killed
+from tests.system.server.faults.placing import list_placed
+from tests.system.server.faults.placing_kills import placing_killed
+from tests.system.server.faults.placing_races import placing_raced
+from tests.system.server.faults.racing import raced
+from tests.system.server.faults.refusing import refused
+from tests.system.server.faults.result_races import results_raced
+from tests.system.server.faults.soaking import soaked
+from tests.system.server.faults.table_kills import tables_killed
+from tests.system.server.faults.table_races import tables_raced
+from tests.system.server.hosts.playing import released_and_restarted
+from tests.system.server.security.hostile import samples_attacked
+from tests.system.server.security.placing_hostile import requests_attacked
+from tests.system.server.security.table_hostile import rows_attacked
+from tests.system.studio.simulator.platforms import platforms_asked, stored_calls_read
 from tests.system.trial import Outcome, Trial
 
 MOST_FAULTS: Final = 50

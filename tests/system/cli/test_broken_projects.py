@@ -15,8 +15,8 @@ import yaml
 from ncco_server.desk.commands import main
 from tests.support.command import ncco
 from tests.system.cli.test_every_command import COMMANDS, LONG
-from tests.system.security.route_table import RouteTable
-from tests.unit.console.conftest import logged_in, make_console
+from tests.system.server.security.route_table import RouteTable
+from tests.unit.studio.console.conftest import logged_in, make_console
 
 PROJECTS: Final[dict[str, dict[str, Any]]] = yaml.load(
     Path(__file__).with_name("broken_projects.yaml").read_bytes(), yaml.CSafeLoader

@@ -16,7 +16,7 @@ from ncco_server.store import SqliteDatabase, Store
 from tests.support.fork_server import NCCO, PIPE, Forked
 from tests.system.cli.projects import ncco, write_project
 from tests.system.cli.running import plain_environment
-from tests.unit.service.served_call import LEG, ServedCall, delivery, service_at
+from tests.unit.server.service.served_call import LEG, ServedCall, delivery, service_at
 
 DESK = """flow: desk
 numbers: ["442079460000"]

@@ -11,7 +11,7 @@ import pytest
 
 from ncco_server.desk.commands import main
 from tests.support.command import ncco
-from tests.system.security.route_table import HOSTILE_TEXTS
+from tests.system.server.security.route_table import HOSTILE_TEXTS
 
 FLOW: Final = """\
 flow: shop

@@ -20,7 +20,7 @@ from tests.support.server import free_port
 from tests.support.stored_rows import hook_row, webhook_row
 from tests.system.cli.projects import ncco, write_project
 from tests.system.cli.running import running_server
-from tests.unit.service.receiver import Answer, receiving
+from tests.unit.server.service.receiver import Answer, receiving
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 TELLING = """flow: telling

@@ -16,7 +16,7 @@ from tests.support import loopback
 from tests.support.tracked import ROOT
 from tests.system.cli.projects import ncco
 from tests.system.cli.running import running_server
-from tests.unit.flow.schema.editor_yaml import as_editor_reads
+from tests.unit.studio.schema.editor_yaml import as_editor_reads
 
 OF_CALLERS = (
     "backups/ncco-20261225T031500Z.tar",

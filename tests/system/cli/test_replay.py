@@ -18,7 +18,7 @@ from ncco_server.service.delivery import Delivery
 from ncco_server.store import SqliteDatabase, Store
 from tests.support.cases import each_case
 from tests.system.cli.projects import ncco, write_project
-from tests.unit.service.served_call import ANSWER, LEG, NOON, ServedCall, delivery, service_at
+from tests.unit.server.service.served_call import ANSWER, LEG, NOON, ServedCall, delivery, service_at
 
 DESK = """flow: desk
 numbers: ["442079460000"]

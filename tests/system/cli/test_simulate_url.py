@@ -20,7 +20,7 @@ from tests.support.fork_server import NCCO, PIPE, STDOUT, Forked
 from tests.system.cli.projects import ncco
 from tests.system.cli.running import plain_environment
 from tests.system.cli.simulated import call, served
-from tests.system.simulator.foreign_server import app
+from tests.system.studio.simulator.foreign_server import app
 
 HOLDS = """\
 who presses 1 hears the news:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.system.cli.projects import SHOP, ncco, write_project
 from tests.system.cli.simulated import served
-from tests.system.simulator.foreign_server import FINDS_BOTH, app
+from tests.system.studio.simulator.foreign_server import FINDS_BOTH, app
 
 HOLDS = """\
 who presses 1 hears the news:

@@ -32,7 +32,7 @@ from tests.support.server import free_port
 from tests.support.tracked import ROOT
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import plain_environment, running_server
-from tests.system.hosts.proxy import NGINX, started, wait_until_up
+from tests.system.server.hosts.proxy import NGINX, started, wait_until_up
 
 UNIT = (ROOT / "deploy" / "ncco.service").read_text(encoding="utf-8")
 UNITS = ("ncco.service", "ncco-backup.service", "ncco-backup.timer")

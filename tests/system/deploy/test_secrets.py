@@ -19,7 +19,7 @@ from tests.support.tracked import ROOT
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import running_server
 from tests.system.repository.dockerfile import is_sent
-from tests.system.security.signing import status
+from tests.system.server.security.signing import status
 
 FILE = ROOT / "deploy" / "compose.secrets.yml"
 SECRET_FILES = yaml.safe_load(FILE.read_text(encoding="utf-8"))

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.support.tracked import ROOT
-from tests.system.console.browser import running_browser, why_not
+from tests.system.studio.console.browser import running_browser, why_not
 
 NOWHERE = "http://127.0.0.1:9"
 """A proxy that does not exist, so every request to the network fails."""

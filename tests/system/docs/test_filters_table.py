@@ -10,7 +10,7 @@ from ncco_server.flow.templates.filters import FILTERS
 from tests.support.cases import each_case
 from tests.system.docs.filters_table import PAGE, page
 from tests.system.docs.flow_blocks import as_project
-from tests.unit.engine.scripted_call import LEG, ScriptedCall
+from tests.unit.server.engine.scripted_call import LEG, ScriptedCall
 
 CALL = CallData(to="442079460000", from_number="447700900123", from_user="anna", uuid=LEG)
 STEP = """\

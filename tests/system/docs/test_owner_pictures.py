@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.support.tracked import ROOT
-from tests.system.console.screenshots import OWNER_PAGES
+from tests.system.studio.console.screenshots import OWNER_PAGES
 
 FOLDER = ROOT / "docs" / "how-to"
 

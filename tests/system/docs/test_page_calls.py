@@ -17,8 +17,8 @@ from tests.support.cases import each_case
 from tests.support.tracked import text_of
 from tests.system.docs.blocks import blocks_of, is_followed, pages
 from tests.system.docs.page_servers import told_by
-from tests.unit.console.conftest import OwnPlayer, logged_in, settings_for, with_worker_here
-from tests.unit.console.test_phone import Phone
+from tests.unit.studio.console.conftest import OwnPlayer, logged_in, settings_for, with_worker_here
+from tests.unit.studio.console.test_phone import Phone
 
 HEAD = "| on the phone | the caller hears |\n|---|---|\n"
 _ROWS = re.compile(re.escape(HEAD) + r"((?:\|.*\|\n)+)")

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from ncco_studio.simulator.assumptions import assumptions
-from tests.contract.check.test_examples import PROJECTS, ROOT, handlers_of
+from tests.contract.server.check.test_examples import PROJECTS, ROOT, handlers_of
 from tests.support.cases import each_case
 from tests.support.command import json_of, ncco
 

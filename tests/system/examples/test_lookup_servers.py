@@ -14,8 +14,8 @@ import pytest
 from ncco_server.service.lookups import LookupClient, lookups_of_turn
 from tests.support.memory_store import MemoryStore
 from tests.support.tracked import ROOT
-from tests.unit.service.lookup_server import Behaviour, Connection, LookUpServer, html, silent
-from tests.unit.service.served_call import POLICY, ServedCall, service_at
+from tests.unit.server.service.lookup_server import Behaviour, Connection, LookUpServer, html, silent
+from tests.unit.server.service.served_call import POLICY, ServedCall, service_at
 
 CALLER = "447700900123"
 LEG = "leg-1"

@@ -56,11 +56,11 @@ def test_tests_import_only_what_their_folder_allows(kind: str) -> None:
         ("contract", "from ncco_server.store.rows import CallRow"),
         ("contract", "from ncco_server.ncco.rules import RULES"),
         ("contract", "import ncco_server.errors"),
-        ("contract", "from tests.unit.engine import scripted_call"),
+        ("contract", "from tests.unit.server.engine import scripted_call"),
         ("contract", "def test() -> None:\n    from ncco_server.desk.commands import main"),
         ("unit", "from tests.contract import cases"),
-        ("unit", "from tests.system.faults.served import PROJECT"),
-        ("support", "from tests.contract.http.serving import running"),
+        ("unit", "from tests.system.server.faults.served import PROJECT"),
+        ("support", "from tests.contract.server.http.serving import running"),
     ],
 )
 def test_other_imports_are_found(kind: str, line: str) -> None:

@@ -30,7 +30,7 @@ from ncco_server.vonage.keys import new_private_key
 from tests.support.cases import each_case
 from tests.support.server import free_port
 from tests.support.tracked import ROOT, tracked_files
-from tests.system.lsp.editor import editing
+from tests.system.studio.lsp.editor import editing
 
 STARTS_WITHIN_S = 120.0
 LINKED = re.compile(r"(?:src|href)=\"(/static/[^\"]+)\"")

@@ -1,0 +1,28 @@
+"""tests/system/studio/conformance/README.md describes every key of a case and gives the right number of cases."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from tests.support.cases import each_case
+from tests.support.tracked import text_of
+from tests.system.studio.conformance.suite import SOUNDS, Act, Caller, Case, Party, Reply, Webhook, load, table
+
+PAGE = text_of("tests/system/studio/conformance/README.md")
+
+
+def keys_of(model: type[BaseModel]) -> set[str]:
+    return {field.alias or name for name, field in model.model_fields.items()}
+
+
+@each_case("model", [Act, Caller, Case, Party, Reply, Webhook])
+def test_every_key_has_its_place_on_the_page(model: type[BaseModel]) -> None:
+    assert [] == [key for key in sorted(keys_of(model)) if f"`{key}`" not in PAGE]
+
+
+def test_every_sound_has_its_place_on_the_page() -> None:
+    assert [] == [sound for sound in sorted(SOUNDS) if f"`{sound}`" not in PAGE]
+
+
+def test_the_page_has_the_current_number_of_cases() -> None:
+    assert table(load()) == PAGE.partition("<!-- counted -->\n")[2]

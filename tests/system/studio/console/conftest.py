@@ -1,0 +1,73 @@
+"""Fixtures for tests of the console in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.system.studio.console.browser import PATIENCE_MS, Console, Watch, open_console, running_browser, why_not
+from tests.system.studio.console.inbox import Inbox
+from tests.system.studio.console.server import restore, running_console
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Chromium. Without it the tests are skipped; on a CI machine they fail."""
+    if problem := why_not():
+        pytest.skip(problem)
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="package")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's folder, reset for each window: the example flows, and no messages."""
+    return tmp_path_factory.mktemp("project")
+
+
+@pytest.fixture(scope="package")
+def console(browser: Browser, project: Path) -> Iterator[Console]:
+    """The console of the example flows, with an open session."""
+    with running_console(project) as link:
+        yield open_console(browser, link)
+
+
+@pytest.fixture
+def context(browser: Browser, console: Console, project: Path) -> Iterator[BrowserContext]:
+    """A browser window with the open session, and nothing left over from other tests."""
+    restore(project)
+    Inbox(project).clear()
+    context = browser.new_context(**console)
+    context.set_default_timeout(PATIENCE_MS)
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def watch(context: BrowserContext) -> Iterator[Watch]:
+    """Collects what goes wrong in the browser; anything unexpected fails the test."""
+    watch = Watch(context)
+    yield watch
+    assert [] == watch.unexpected()
+
+
+@pytest.fixture
+def page(context: BrowserContext, watch: Watch) -> Page:
+    """An empty tab, watched by `watch`."""
+    return context.new_page()
+
+
+@pytest.fixture
+def desk(browser: Browser, session: Console) -> Iterator[Page]:
+    """An empty tab with the `session` of the test's own console; the page may refuse a form."""
+    context = browser.new_context(**session)
+    context.set_default_timeout(PATIENCE_MS)
+    watch = Watch(context)
+    watch.expected.append("422")
+    yield context.new_page()
+    assert [] == watch.unexpected()
+    context.close()

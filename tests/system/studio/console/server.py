@@ -1,0 +1,81 @@
+"""A server for the flows in this repository, with the console and some recorded calls."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from tests.support import loopback
+from tests.support.server import STARTS_WITHIN_S, Server, running, write_files
+
+REPOSITORY: Final = Path(__file__).parents[4]
+CALLS: Final[Sequence[tuple[str, str, Sequence[dict[str, Any]]]]] = (
+    ("447700900123", "442079460001", [{"dtmf": {"digits": "3", "timed_out": False}}, {"dtmf": {"digits": "2"}}]),
+    ("447700900456", "442079460001", [{"dtmf": {"digits": "", "timed_out": True}}, {"dtmf": {"digits": "9"}}]),
+    ("", "442079460001", [{"dtmf": {"digits": "1"}}, {"status": "busy"}, {"recording_uuid": "rec-2", "size": 9_644}]),
+)
+"""Callers, called numbers, and the webhooks that follow. The last caller leaves a message."""
+
+
+def link_of(server: Server) -> str:
+    """Wait until a server's console responds. Returns the link that opens it, or its address if it has passwords."""
+    link = server.wait_for(r'http://\S+\?token=[^\s"]+|console in a browser: (http://[\d.:]+)/["\n]')
+    loopback.get(link.partition("?")[0], timeout=STARTS_WITHIN_S)
+    return link
+
+
+def files_of_project() -> dict[str, str]:
+    """The flows and templates of this repository, by path."""
+    return {
+        str(path.relative_to(REPOSITORY)): path.read_text(encoding="utf-8")
+        for folder in ("flows", "templates")
+        for path in (REPOSITORY / folder).iterdir()
+    }
+
+
+def restore(home: Path) -> None:
+    """Reset a project to its state when its server started."""
+    for name in ("flows", "templates", "tests"):
+        if (home / name).is_dir():
+            shutil.rmtree(home / name)
+        else:
+            (home / name).unlink(missing_ok=True)
+    for module in home.glob("*.py"):
+        module.unlink()
+    write_files(home, files_of_project())
+
+
+@contextmanager
+def running_console(home: Path, calls: Sequence[tuple[str, str, Sequence[dict[str, Any]]]] = CALLS) -> Iterator[str]:
+    """Run a server with its console until the context ends. Yields a link that opens the console once."""
+    with running(
+        home,
+        files_of_project(),
+        {
+            "NCCO_CONSOLE": "1",
+            "NCCO_CONSOLE_PORT": "0",
+            "NCCO_PYTHON_LOOKUPS": "points_of_shop",
+        },
+        "--dev",
+    ) as server:
+        _record_calls(server.url, calls, are_over=calls is not CALLS)
+        yield link_of(server)
+
+
+def _record_calls(url: str, calls: Sequence[tuple[str, str, Sequence[dict[str, Any]]]], *, are_over: bool) -> None:
+    for number, (caller, called, inputs) in enumerate(calls):
+        legs = {"uuid": f"aaaaaaaa-{number}", "conversation_uuid": f"CON-{number}"}
+        reply = loopback.post(f"{url}/webhooks/answer", json={"from": caller, "to": called, **legs})
+        asked = list[dict[str, Any]]()
+        for given in inputs:
+            asked = [action for action in (reply.json() if reply.content else ()) if "eventUrl" in action] or asked
+            reply = loopback.post(url + httpx.URL(asked[0]["eventUrl"][0]).path, json={**legs, **given})
+            reply.raise_for_status()
+        if are_over:
+            over = {"status": "completed", "direction": "inbound", "disconnected_by": "user"}
+            loopback.post(f"{url}/webhooks/event", json={**over, **legs}).raise_for_status()

@@ -1,0 +1,138 @@
+"""The pages of recorded calls in the browser."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, Request, Route, expect
+
+from tests.system.studio.console.browser import NARROW, check_page
+
+
+def test_the_list_follows_the_filters_and_its_url_can_be_shared(page: Page) -> None:
+    page.goto("/calls")
+    expect(page.locator("tbody tr")).to_have_count(3)
+    page.get_by_label("Number, name, flow or spoken words").press_sequentially("07700 900456")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("time").first).to_have_text(re.compile(r"^\d\d:\d\d$"))
+    expect(page).to_have_url(re.compile(r"[?&]q=07700\+900456(&|$)"))
+
+    page.reload()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.get_by_label("Number, name, flow or spoken words")).to_have_value("07700 900456")
+
+
+TYPED = """words => new Promise((resolve) => {
+  const search = document.querySelector("[type=search]");
+  document.addEventListener("htmx:config:request", () => setTimeout(resolve), {once: true});
+  search.value = words;
+  search.dispatchEvent(new Event("input", {bubbles: true}));
+})"""
+"""Types into the search field and waits until the page begins to search."""
+
+
+def test_text_typed_during_a_slow_search_is_searched_for(page: Page) -> None:
+    page.goto("/calls")
+    search, held = page.get_by_label("Number, name, flow or spoken words"), list[Route]()
+    page.route("**/calls?q=a*", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+    with page.expect_request("**/calls?q=a*"):
+        search.fill("a")
+    for words in ("nobody", "447700900456"):
+        page.evaluate(TYPED, words)
+    for route in held:
+        route.continue_()
+
+    expect(page).to_have_url(re.compile("[?&]q=447700900456(&|$)"))
+    expect(page.locator("tbody tr")).to_have_count(1)
+
+
+def test_a_whole_call_is_in_view_on_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": NARROW, "height": 800})
+    page.goto("/calls")
+    row = page.locator("tbody tr").first
+    expect(row.locator("td").last).to_be_in_viewport(ratio=1)
+    time_ends, badge_begins, lines = row.evaluate(
+        """row => [
+            row.querySelector("time").getBoundingClientRect().bottom,
+            row.querySelector(".badge").getBoundingClientRect().top,
+            row.querySelector("time").getClientRects().length,
+        ]"""
+    )
+    assert time_ends <= badge_begins
+    assert 1 == lines
+    check_page(page)
+
+    page.goto("/calls/aaaaaaaa-0")
+    page.locator("#conversation details summary").first.click()
+    expect(page.locator("#conversation pre").first).to_be_visible()
+    texts = page.locator("#conversation pre")
+    assert texts.evaluate_all("texts => texts.every(text => text.scrollWidth <= text.clientWidth)")
+    check_page(page)
+
+
+def test_unfolded_details_stay_open_while_a_call_continues(page: Page) -> None:
+    page.clock.install(time=0)
+    page.clock.pause_at(1)  # the page asks the server only when the test advances the clock
+    page.goto("/calls/aaaaaaaa-0")
+    details = page.locator("#conversation details").first
+    details.locator("summary").click()
+    statuses = list[int]()
+    while 304 not in statuses:  # the first update is shown before the page asks again
+        with page.expect_response(lambda response: "x-unattended" in response.request.headers) as asked:
+            page.clock.run_for(2_000)
+        statuses.append(asked.value.status)
+    assert 200 == statuses[0]
+
+    expect(details.get_by_role("region", name="Webhook")).to_be_visible()
+    expect(page.locator("#conversation > li")).to_have_count(3)
+
+
+def test_only_a_visible_tab_polls(page: Page) -> None:
+    page.clock.install()
+    asked = list[str]()
+
+    def note(request: Request) -> None:
+        if "x-unattended" in request.headers and "/ringing" not in request.url:  # calls ring in hidden tabs too
+            asked.append(request.url)
+
+    page.on("request", note)
+    page.goto("/calls")
+    turn = "isHidden => Object.defineProperty(document, 'hidden', {value: isHidden, configurable: true})"
+    page.evaluate(turn, True)
+    asked.clear()  # requests from while the tab was visible
+    page.clock.run_for(20_000)
+    page.evaluate("0")  # by then, all requests so far are reported
+    hidden = len(asked)
+    page.evaluate(turn, False)
+    with page.expect_response(lambda response: "x-unattended" in response.request.headers) as seen:
+        page.clock.run_for(2_000)
+
+    assert (0, 200) == (hidden, seen.value.status)
+
+
+def test_a_call_is_saved_as_a_scenario_by_keyboard(page: Page, project: Path) -> None:
+    page.goto("/calls/aaaaaaaa-0")
+    page.get_by_role("button", name="Keep as scenario").press("Enter")
+    command = page.get_by_role("region", name="Command")
+    expect(command).to_have_text("ncco test tests/scenarios/reception.yaml")
+    page.locator("#kept [data-copy]").click()
+    expect(page.get_by_role("status")).to_contain_text("Copied.")
+    assert "ncco test tests/scenarios/reception.yaml" == page.evaluate("navigator.clipboard.readText()")
+    assert "# A recorded call." in (project / "tests/scenarios/reception.yaml").read_text(encoding="utf-8")
+    check_page(page)
+
+
+def test_a_webhook_has_a_url(page: Page) -> None:
+    page.goto("/calls/aaaaaaaa-0")
+    last = page.locator("#conversation > li").last
+    last.locator("summary").click()
+    last.get_by_role("link", name="link to this").click()
+    expect(page).to_have_url(re.compile(f"#{last.get_attribute('id')}$"))
+
+
+def test_a_search_without_results_links_back_to_all_calls(page: Page) -> None:
+    page.goto("/calls?q=nobody+says+this")
+    expect(page.get_by_text("No matching calls.")).to_be_visible()
+    page.get_by_role("link", name="Show all calls").click()
+    expect(page.locator("tbody tr")).to_have_count(3)

@@ -1,0 +1,230 @@
+"""The owner of a phone line changes a prompt and the hours, then undoes the change."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from playwright.sync_api import Dialog, Locator, Page, expect
+
+from tests.system.studio.console.browser import NARROW, Watch, check_page
+
+FLOW = """\
+flow: bakery
+numbers: ["442079460088"]
+start: hello
+hours:
+  shop:
+    timezone: Europe/London
+    week: {mon-fri: 09:00-17:30}   # never on Sundays
+steps:
+  hello:
+    branch:
+      - if: hours.shop.open
+        goto: open
+      - else: closed
+  open:
+    do:
+      - talk: "We are open."   # as long as there is bread
+    choices:
+      orders: {dtmf: 1, goto: orders}
+    retry: {then: end}
+  orders:
+    do:
+      - connect: "447700900111"
+    on: {completed: end, otherwise: closed}
+  closed:
+    do:
+      - talk: "We are closed."
+    goto: end
+"""
+
+
+def section(page: Page, name: str) -> Locator:
+    """A section of the form, opened."""
+    found = page.locator("details.section").filter(has=page.get_by_role("heading", name=name, exact=True))
+    if found.get_attribute("open") is None:
+        found.locator("summary").first.click()
+    return found
+
+
+def save(page: Page) -> None:
+    page.get_by_role("button", name="Review changes").click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text(re.compile("^Saved"))).to_be_visible()
+
+
+@pytest.fixture
+def form(page: Page, project: Path) -> Page:
+    """The bakery's form, as owners see it."""
+    (project / "flows" / "bakery.yaml").write_text(FLOW, encoding="utf-8")
+    page.goto("/change/flows/bakery.yaml")
+    page.get_by_role("button", name="Owner").click()
+    expect(page.get_by_role("heading", name="Bakery")).to_be_visible()
+    return page
+
+
+def test_owners_change_by_meaning(form: Page, project: Path) -> None:
+    hours = section(form, "Opening hours")
+    expect(hours.get_by_text("Closed on Saturday, Sunday.")).to_be_visible()
+    hours.get_by_text("Other hours on a day of the week").click()
+    hours.get_by_role("checkbox", name="Saturday").check()
+    hours.get_by_role("checkbox", name="Sunday").check()
+    hours.get_by_label("Hours", exact=True).nth(1).fill("9am to 12:30pm")
+    hours.get_by_text("Other hours on a date").click()
+    hours.get_by_label("From").first.fill("2030-12-24")
+    hours.get_by_label("to (if several days)").first.fill("2030-12-26")
+    hours.get_by_label("Hours", exact=True).first.fill("closed")
+    section(form, "Who is called").get_by_role("textbox", name="connects to").fill("07700 900123")
+    section(form, "Menu keys").get_by_role("textbox", name="key for orders").fill("2")
+    section(form, "What callers hear").get_by_role("textbox", name="says").first.fill("To order, press 2.")
+    check_page(form)
+    save(form)
+
+    read = yaml.load((project / "flows" / "bakery.yaml").read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 - it makes texts only
+    shop = read["hours"]["shop"]
+    assert {"mon-fri": "09:00-17:30", "sat,sun": "09:00-12:30"} == shop["week"]
+    assert {"2030-12-24..2030-12-26": "closed"} == shop["override"]
+    assert "2" == read["steps"]["open"]["choices"]["orders"]["dtmf"]
+    assert [{"connect": "447700900123"}] == read["steps"]["orders"]["do"]
+    assert "# never on Sundays" in (project / "flows" / "bakery.yaml").read_text(encoding="utf-8")
+
+
+def test_hours_in_a_separate_file_are_found_by_their_meaning(page: Page, project: Path) -> None:
+    hours, steps = FLOW.index("hours:"), FLOW.index("steps:")
+    (project / "flows" / "bakery.yaml").write_text(FLOW[:hours] + FLOW[steps:], encoding="utf-8")
+    (project / "flows" / "common.yaml").write_text("shared: true\n" + FLOW[hours:steps], encoding="utf-8")
+    page.goto("/change")
+    expect(page.get_by_role("main").get_by_role("link", name="Common")).to_have_count(0)
+
+    page.get_by_role("main").get_by_role("link", name="Bakery").click()
+    page.get_by_role("main").get_by_role("link", name="Opening hours").click()
+
+    expect(page.get_by_role("heading", name="Opening hours", level=1)).to_be_visible()
+    expect(page.get_by_role("textbox", name="Monday to Friday")).to_be_visible()
+
+
+def test_all_sections_of_a_long_flow_are_in_view_at_first(page: Page, project: Path) -> None:
+    more = "".join(f'  s{n}:\n    do: [{{talk: "Part {n}."}}]\n    goto: end\n' for n in range(40))
+    (project / "flows" / "bakery.yaml").write_text(FLOW + more, encoding="utf-8")
+    page.set_viewport_size({"width": NARROW, "height": 844})
+    page.goto("/change/flows/bakery.yaml")
+    for name in ("What callers hear", "Opening hours", "Who is called", "Menu keys"):
+        expect(page.get_by_role("heading", name=name, exact=True)).to_be_in_viewport()
+
+    section(page, "What callers hear").get_by_role("searchbox").fill("Part 37.")
+    expect(page.get_by_role("textbox", name="says").filter(visible=True)).to_have_count(1)
+
+
+def test_variables_in_a_prompt_are_explained(form: Page, project: Path) -> None:
+    hint = form.get_by_text("is filled in during the call")
+    expect(hint).to_have_count(0)
+    text = FLOW.replace("We are closed.", "We open {{ hours.shop.next_open | spoken }}.")
+    (project / "flows" / "bakery.yaml").write_text(text, encoding="utf-8")
+    form.reload()
+    expect(hint).to_have_count(1)
+
+
+def test_an_error_is_shown_in_its_section(form: Page, watch: Watch) -> None:
+    watch.expected.append("422")
+    section(form, "Menu keys").get_by_role("textbox", name="key for orders").fill("one")
+    form.get_by_role("button", name="Review changes").click()
+
+    key = form.get_by_role("textbox", name="key for orders")
+    expect(key).to_have_accessible_description("one: write what callers press: digits, * or #")
+    expect(key).to_be_focused()
+    expect(form.get_by_role("textbox", name="connects to")).to_be_hidden()
+    check_page(form)
+
+
+def test_a_prompt_can_be_heard_before_it_is_saved(form: Page) -> None:
+    form.evaluate(
+        "() => { window.said = []; speechSynthesis.getVoices = () => [{}];"
+        " speechSynthesis.speak = ({ text }) => said.push(text); }"
+    )
+    form.get_by_role("textbox", name="says").first.fill("For {{ call.to }}, press <b>1</b>.")
+    form.get_by_role("button", name="Listen: says").first.click()
+
+    assert ["For  ... , press  1 ."] == form.evaluate("said")
+
+
+def test_a_prompt_and_the_hours_change_and_go_back(page: Page, project: Path) -> None:
+    flow = project / "flows" / "bakery.yaml"
+    flow.write_text(FLOW, encoding="utf-8")
+
+    page.goto("/change")
+    page.get_by_role("link", name="Bakery").click()
+    page.get_by_role("textbox", name="says").first.fill("Fresh bread until six.")
+    section(page, "Opening hours")
+    page.get_by_role("textbox", name="Monday to Friday").fill("08:00-18:00")
+    page.get_by_role("button", name="Review changes").click()
+    expect(page.get_by_role("listitem").filter(has_text="Monday to Friday")).to_contain_text(
+        "09:00-17:30 → 08:00-18:00"
+    )
+    expect(page.get_by_role("table")).to_be_hidden()
+    check_page(page)
+    page.get_by_role("button", name="Keep editing").click()
+    expect(page.get_by_role("textbox", name="Monday to Friday")).to_have_value("08:00-18:00")
+    page.get_by_role("button", name="Review changes").click()
+    assert FLOW == flow.read_text(encoding="utf-8")
+    page.get_by_role("button", name="Save").click()
+
+    expect(page.get_by_text(re.compile("^Saved"))).to_be_visible()
+    changed = FLOW.replace("We are open.", "Fresh bread until six.").replace("09:00-17:30", "08:00-18:00")
+    assert changed == flow.read_text(encoding="utf-8")
+
+    check_page(page)
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Save").click()
+
+    expect(page.get_by_text(re.compile("^Saved"))).to_be_visible()
+    assert FLOW == flow.read_text(encoding="utf-8")
+    page.wait_for_load_state()  # the page's module handles clicks on the link
+    page.get_by_role("link", name="Hear it").click()
+    expect(page.locator("#call").get_by_text("We are open.")).to_be_visible()
+
+
+def test_leaving_with_unsaved_changes_asks_first(page: Page, watch: Watch, project: Path) -> None:
+    watch.expected.append("422")
+    flow = project / "flows" / "bakery.yaml"
+    flow.write_text(FLOW, encoding="utf-8")
+    asked = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.goto("/change/flows/bakery.yaml")
+    says = page.get_by_role("textbox", name="says").first
+    says.fill("Fresh bread.")
+    with page.expect_event("dialog"):
+        page.get_by_role("link", name="Flows", exact=True).click()
+    expect(says).to_have_value("Fresh bread.")
+    assert ["beforeunload"] == asked
+
+    section(page, "Opening hours")
+    page.get_by_role("textbox", name="Monday to Friday").fill("25:00-26:00")
+    page.get_by_role("button", name="Review changes").click()
+    expect(page.get_by_role("textbox", name="Monday to Friday")).to_have_accessible_description(
+        re.compile("write opening and closing times")
+    )
+    expect(page.get_by_role("textbox", name="Monday to Friday")).to_be_focused()
+    check_page(page)
+    page.wait_for_load_state()  # the page's module asks whether to leave
+    with page.expect_event("dialog"):
+        page.get_by_role("link", name="Everything you can change").click()
+    assert ["beforeunload"] * 2 == asked
+
+    page.get_by_role("textbox", name="Monday to Friday").fill("09:00-17:00")
+    page.get_by_role("button", name="Review changes").click()
+    page.wait_for_load_state()  # the page's module asks whether to leave
+    with page.expect_event("dialog"):
+        page.get_by_role("link", name="Calls").click()
+    assert ["beforeunload"] * 3 == asked
+    page.get_by_role("link", name="Cancel").click()
+    page.get_by_role("link", name="Everything you can change").click()
+    expect(page.get_by_role("heading", name="Change texts, hours and numbers")).to_be_visible()
+    assert ["beforeunload"] * 3 == asked

@@ -1,0 +1,244 @@
+"""The picture of a flow in the browser: zoom, pan, search, and the link from a step to its line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests.system.studio.console.browser import NARROW, Watch, violations
+
+
+@pytest.fixture
+def picture(page: Page) -> Locator:
+    """The picture of the flow `reception`, open and fully drawn."""
+    return painted(page, "/flows/reception")
+
+
+def painted(page: Page, address: str) -> Locator:
+    page.goto(address)
+    expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
+    return page.locator("#picture svg")
+
+
+def seen(picture: Locator) -> Sequence[float]:
+    """The visible part of the picture: x, y, width and height."""
+    return [float(number) for number in str(picture.get_attribute("viewBox")).split()]
+
+
+def node(page: Page, step: str) -> Locator:
+    return page.locator(f'#picture .node[data-step="{step}"]')
+
+
+def test_buttons_keys_wheel_and_drag_move_and_zoom(page: Page, picture: Locator) -> None:
+    page.get_by_role("button", name="Fit").click()
+    fitted = seen(picture)
+
+    page.get_by_role("button", name="Zoom in").click()
+    assert seen(picture)[2] < fitted[2]
+    page.locator("#picture").focus()
+    page.keyboard.press("-")
+    assert pytest.approx(fitted[2]) == seen(picture)[2]
+    page.keyboard.press("ArrowRight")
+    assert seen(picture)[0] > fitted[0]
+    page.keyboard.press("0")
+    assert pytest.approx(fitted) == seen(picture)
+
+    box = picture.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 60, box["y"] + 300)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 160, box["y"] + 300, steps=4)
+    page.mouse.up()
+    assert seen(picture)[0] < fitted[0]
+    dragged = picture.get_attribute("viewBox") or ""
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -240)
+    page.keyboard.up("Control")
+    expect(picture).not_to_have_attribute("viewBox", dragged)  # `wheel` does not wait for its effect
+    assert seen(picture)[2] < fitted[2]
+
+
+def test_the_page_scrolls_through_the_whole_picture_on_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": NARROW, "height": 844})
+    page.goto("/flows/reception")
+    expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
+    frame = page.locator("#picture")
+    expect(frame).to_have_css("touch-action", "pan-y")
+    outside = """frame => [...frame.querySelectorAll(".node")].filter((node) => {
+        const [box, around] = [node.getBoundingClientRect(), frame.getBoundingClientRect()];
+        return box.top < around.top || box.bottom > around.bottom;
+    }).length"""
+    assert 0 == frame.evaluate(outside)
+
+    page.get_by_role("button", name="Zoom in").click()
+    expect(frame).to_have_css("touch-action", "none")
+
+
+def test_a_picture_that_was_moved_stays_where_it_is_when_calls_are_painted(page: Page) -> None:
+    waiting: list[Route] = []
+
+    def hold(route: Route) -> None:
+        waiting.append(route)
+
+    page.route("**/painted?*", hold)
+    with page.expect_request("**/painted?*"):
+        page.goto("/flows/reception")
+    picture = page.locator("#picture svg")
+    page.get_by_role("button", name="Zoom in").click()
+    page.locator("#picture").focus()
+    page.keyboard.press("ArrowRight")
+    zoomed = seen(picture)
+
+    waiting.pop().continue_()
+    expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
+
+    assert pytest.approx(zoomed) == seen(picture)
+
+
+def test_a_click_on_a_step_shows_its_details_with_a_link_to_its_line(page: Page, picture: Locator) -> None:
+    node(page, "operator").click()
+
+    details = page.locator('details[data-step="operator"]')
+    expect(details).to_contain_text("“I am putting you through.”")
+    expect(details).to_have_attribute("open", "")
+    expect(node(page, "operator")).to_contain_class("selected")
+    page.reload()
+    expect(node(page, "operator")).to_contain_class("selected")
+    details.get_by_role("link", name="line").click()
+    expect(page).to_have_url("/phone?file=flows%2Freception.yaml&line=93")
+
+
+def test_the_search_finds_steps_by_their_prompts(page: Page, picture: Locator) -> None:
+    page.get_by_label("Find a step").fill("open today")
+
+    expect(page.locator("#steps details:visible")).to_have_count(1)
+    expect(page.locator("#picture .node.found")).to_have_attribute("data-step", "open")
+    page.keyboard.press("Enter")
+    expect(node(page, "open")).to_contain_class("selected")
+    page.get_by_label("Find a step").fill("sales")
+    page.keyboard.press("Enter")
+    expect(node(page, "sales")).to_contain_class("selected")
+    page.get_by_label("Find a step").fill("nothing says this")
+    expect(page.get_by_text("No step contains these words.")).to_be_visible()
+
+
+def test_a_picture_opens_in_its_whole_width_with_text_that_can_be_read(page: Page, picture: Locator) -> None:
+    size = "parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a"
+    texts = picture.locator("text").evaluate_all(f"all => all.map((text) => [{size}, text.getBoundingClientRect()])")
+    frame = page.locator("#picture").bounding_box()
+
+    assert frame is not None
+    assert 10 <= min(size for size, _ in texts)
+    assert frame["x"] <= min(box["left"] for _, box in texts)
+    assert max(box["right"] for _, box in texts) <= frame["x"] + frame["width"]
+    assert max(box["bottom"] for _, box in texts) <= frame["y"] + frame["height"]
+
+
+@pytest.mark.parametrize(("choices", "first"), [(10, "s0"), (40, "menu")])
+def test_a_wide_picture_is_not_cut_off_on_the_left(page: Page, project: Path, choices: int, first: str) -> None:
+    """The view begins at the picture's left edge, unless the start step would then be out of sight."""
+    numbers = range(choices)
+    flow = (
+        "flow: wide\nnumbers: ['442079460077']\nstart: menu\nsteps:\n  menu:\n    do: [{talk: Press.}]\n    choices:\n"
+    )
+    flow += "".join(f"      c{number}: {{speech: word {number}, goto: s{number}}}\n" for number in numbers)
+    flow += "    retry: {then: end}\n"
+    flow += "".join(f"  s{number}: {{do: [{{talk: One of our departments.}}], goto: end}}\n" for number in numbers)
+    (project / "flows" / "wide.yaml").write_text(flow, encoding="utf-8")
+    painted(page, "/flows/wide")
+
+    frame, box = page.locator("#picture").bounding_box(), node(page, first).bounding_box()
+    assert frame is not None
+    assert box is not None
+    assert frame["x"] <= box["x"]
+    assert box["x"] + box["width"] <= frame["x"] + frame["width"]
+
+
+def test_a_step_can_be_chosen_by_keyboard_only(page: Page, picture: Locator) -> None:
+    page.locator("#steps summary").first.focus()
+    page.keyboard.press("Enter")
+
+    expect(node(page, "welcome")).to_contain_class("selected")
+    page.keyboard.press("Enter")
+    expect(page.locator('details[data-step="welcome"]')).not_to_have_attribute("open", "")
+
+
+DEAD_END = """\
+flow: dead_end
+numbers: ["442079460077"]
+start: menu
+steps:
+  menu:
+    do:
+      - talk: "For sales, press 1."
+    choices:
+      sales: {dtmf: 1, goto: sales}
+    retry: {nomatch: ["Press 1."], noinput: ["Press 1."], tries: 2, then: goodbye}
+  sales:
+    do:
+      - connect: "447700900111"
+    on: {completed: end, busy: end, otherwise: goodbye}
+  goodbye:
+    do:
+      - talk: "Goodbye."
+    goto: end
+"""
+
+
+def test_the_call_that_refutes_a_flow_is_played_on_the_phone(page: Page, project: Path) -> None:
+    file = project / "flows" / "dead_end.yaml"
+    file.write_text(DEAD_END, encoding="utf-8")
+    page.goto("/flows/dead_end")
+    page.get_by_role("button", name="Prove").click()
+    expect(page.get_by_role("heading", name="dead_end is refuted")).to_be_visible()
+    page.get_by_text("The shortest such call").click()
+    expect(page.locator("#proof .bubble")).to_have_text(["For sales, press 1.", "press 1"])
+    assert [] == violations(page)
+    page.get_by_role("button", name="Play it on the phone").click()
+
+    expect(page.locator("#bubbles .caller")).to_have_text("1")
+    expect(page.get_by_text("The call is over")).to_be_visible()
+
+
+def test_the_picture_shows_the_calls_of_some_days(page: Page) -> None:
+    page.goto("/flows/reception")
+    expect(page.get_by_label("from", exact=True)).to_be_hidden()
+    page.get_by_label("Overlay calls from").select_option("the days")
+    expect(page.get_by_label("from", exact=True)).to_be_visible()
+    page.get_by_label("Overlay calls from").select_option("the last 7 days")
+    page.get_by_role("button", name="Overlay", exact=True).click()
+    expect(page.get_by_text("3 calls began in reception from")).to_be_visible()
+    expect(page.locator("#picture .edge.w5")).not_to_have_count(0)
+    page.get_by_role("link", name="Show error paths").click()
+    expect(page).to_have_url(re.compile("[?&]errors=true"))
+    expect(page.get_by_text("3 calls began in reception from")).to_be_visible()
+    assert [] == violations(page)
+    page.get_by_role("link", name="Without calls").click()
+    expect(page.locator("#picture .edge")).not_to_have_count(0)
+    expect(page.locator("#picture .edge.w5")).to_have_count(0)
+
+
+def test_the_painted_picture_replaces_the_plain_one(page: Page, picture: Locator) -> None:
+    page.goto("/flows/reception?paint=none")
+    plain = picture.inner_html()
+    page.get_by_role("button", name="Overlay", exact=True).click()
+
+    expect(page.locator("#painted")).to_contain_text("calls began in reception")
+    expect(page.locator("#picture .edge.w5")).not_to_have_count(0)
+    assert picture.inner_html() != plain
+    node(page, "operator").click()
+    expect(page.locator("details[open] > summary")).to_have_text("operator")
+    page.get_by_label("Find a step").fill("no such words")
+    expect(page.get_by_text("No step contains these words.")).to_be_visible()
+
+
+def test_missing_call_counts_are_reported(page: Page, watch: Watch) -> None:
+    watch.expected += ["ERR_FAILED", "Failed to fetch"]
+    page.route("**/painted?*", lambda route: route.abort())
+    page.goto("/flows/reception?paint=traffic")
+
+    expect(page.locator("#painted")).to_have_text("The calls could not be added to the picture. Reload the page.")

@@ -1,0 +1,196 @@
+"""The messages of callers in the browser."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Route, expect
+
+from ncco_studio.console.phone.trial_messages import tone
+from tests.system.studio.console.browser import Watch, check_page
+from tests.system.studio.console.inbox import Inbox
+from tests.system.studio.console.test_phone import call_and_press, opened
+
+
+@pytest.fixture
+def inbox(project: Path) -> Inbox:
+    return Inbox(project)
+
+
+def test_a_message_appears_plays_is_done_deleted_and_brought_back(page: Page, inbox: Inbox) -> None:
+    noon = datetime.now(ZoneInfo("Europe/London")).replace(hour=12, minute=0)
+    page.clock.install(time=noon)
+    page.goto("/messages")
+    expect(page.get_by_role("heading", name="Nothing to do")).to_be_visible()
+    inbox.put("447700900123", transcript="The roof leaks.", created_at=round(noon.timestamp() * 1000))
+    message = page.locator(".message", has_text="07700 900123")
+    expect(message).to_contain_text("Today 12:00, 0:34, for 020 7946 0001")
+    expect(message).to_contain_text("The roof leaks.")
+    expect(page).to_have_title(re.compile(r"^\(1\) Messages"))
+
+    expect(message.locator("audio[data-unplayed]")).to_have_count(1)  # the player shows no time yet
+    message.locator("audio").evaluate("player => player.play()")
+    expect(message.locator("audio")).to_have_js_property("ended", value=True)
+    expect(message.locator("audio[data-unplayed]")).to_have_count(0)
+    assert 0.3 == pytest.approx(message.locator("audio").evaluate("player => player.duration"), abs=0.05)
+    expect(message.get_by_text("new", exact=True)).to_have_count(0)
+    expect(page).to_have_title(re.compile("^Messages"))
+
+    message.get_by_role("button", name="Done").click()
+    expect(message).to_have_count(0)
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+    page.clock.fast_forward(30_000)  # a pending request would end after 60 s
+    page.get_by_role("button", name="Undo").click()
+    expect(message).to_be_visible()
+    message.get_by_label("More for").click()
+    message.get_by_role("button", name="Delete").click()
+    expect(message).to_have_count(0)
+    page.get_by_role("link", name="Deleted").click()
+    page.wait_for_load_state()  # the buttons work only once the page has loaded
+    message.get_by_role("button", name="Restore").click()
+    expect(page.get_by_role("status")).to_contain_text("Restored.")
+    expect(message).to_have_count(0)
+    page.get_by_role("link", name="To do").click()
+    expect(message).to_be_visible()
+
+
+def test_a_page_without_a_reply_says_so_and_retries(page: Page, watch: Watch, inbox: Inbox) -> None:
+    watch.expected.append("502")
+    page.goto("/messages")
+    page.route("**/messages?*", lambda route: route.fulfill(status=502))
+    expect(page.get_by_role("status")).to_contain_text("status 502")
+    inbox.put("447700900601")
+    page.unroute("**/messages?*")
+    expect(page.locator(".message", has_text="07700 900601")).to_be_visible()
+    expect(page.locator("#status")).to_be_empty()
+
+
+def test_undo_is_offered_even_if_the_list_arrives_before_the_reply(page: Page, inbox: Inbox) -> None:
+    def answer_late(route: Route) -> None:
+        answer = route.fetch()
+        expect(message).to_have_count(0)
+        route.fulfill(response=answer)
+
+    inbox.put("447700900600")
+    page.goto("/messages")
+    message = page.locator(".message", has_text="07700 900600")
+    page.route("**/done", answer_late)
+    message.get_by_role("button", name="Done").click()
+    page.get_by_role("button", name="Undo").click()
+    expect(message).to_be_visible()
+
+
+def test_the_next_new_message_follows(page: Page, inbox: Inbox) -> None:
+    for number in range(2):
+        inbox.put(f"44770090020{number}")
+    page.goto("/messages")
+    expect(page.locator(".message.new")).to_have_count(2)
+    page.locator("audio").first.evaluate("player => player.play()")
+    expect(page.locator("audio").last).to_have_js_property("ended", value=True)
+    expect(page.locator(".message.new")).to_have_count(0)
+
+
+def test_a_phone_calls_back_and_saves(page: Page, inbox: Inbox) -> None:
+    id_ = inbox.put("447700900300")
+    page.goto("/messages")
+    message = page.locator(f"#m-{id_}")
+    expect(message.get_by_role("link", name="Call back")).to_have_attribute("href", "tel:+447700900300")
+    message.get_by_label("More for").click()
+    with page.expect_download() as download:
+        message.get_by_role("link", name="Download").click()
+
+    assert re.fullmatch(r"message-[\d-]+\.wav", download.value.suggested_filename)
+    assert tone(0.3) == Path(download.value.path()).read_bytes()
+
+
+SHARES = """
+navigator.canShare = ({files: [{type}]}) => type === "audio/wav";
+navigator.share = async ({title, text, files: [file]}) => {
+  if (!window.isAsked) {
+    window.isAsked = true;
+    throw new DOMException("too late", "NotAllowedError");
+  }
+  document.body.dataset.shared = [title, text, file.name, file.type, file.size].join("|");
+};
+"""
+"""A browser that can share files only right after a click; the first click is too old."""
+
+
+def test_forwarding_shares_the_audio_where_the_browser_can(context: BrowserContext, page: Page, inbox: Inbox) -> None:
+    context.add_init_script(SHARES)
+    id_ = inbox.put("447700900400", transcript="Please call back.")
+    page.goto("/messages")
+    message = page.locator(f"#m-{id_}")
+    message.get_by_label("More for").click()
+    message.get_by_role("link", name="Share").click()
+    page.get_by_role("button", name="Share it").click()
+    expect(page.locator("body")).to_have_attribute("data-shared", re.compile(r"^A message from 07700 900400\|"))
+    shared = (page.locator("body").get_attribute("data-shared") or "").split("|")
+
+    assert re.fullmatch(r"message-[\d-]+\.wav", shared[2])
+    assert ["audio/wav", str(len(tone(0.3)))] == shared[3:]
+    assert f"Please call back.\n\n{page.url}#m-{id_}" in shared[1]
+
+
+def test_forwarding_opens_a_mail_with_the_words_and_a_link_elsewhere(page: Page, inbox: Inbox) -> None:
+    page.add_init_script("navigator.canShare = undefined")
+    id_ = inbox.put("Ann & Bob", transcript='Call "me"?\nbcc=x@example.com&cc=y')
+    page.goto("/messages")
+    message = page.locator(f"#m-{id_}")
+    message.get_by_label("More for").click()
+    address = message.get_by_role("link", name="Forward").get_attribute("href") or ""
+    found = parse_qs(urlsplit(address).query)
+
+    assert {"subject", "body"} == found.keys()
+    assert ["A message from Ann & Bob"] == found["subject"]
+    assert re.match(r"Ann & Bob, \d+ \w+ \d{4}, \d\d:\d\d:\d\d, 0:34, for", found["body"][0])
+    assert f'Call "me"? bcc=x@example.com&cc=y\r\n\r\n{page.url}#m-{id_}' in found["body"][0]
+
+
+def test_a_message_left_on_the_phone_appears_by_itself(page: Page, context: BrowserContext) -> None:
+    page.goto("/messages")
+    phone = context.new_page()
+    opened(phone)
+    call_and_press(phone, "1")
+    phone.get_by_role("button", name="is busy").click()
+    phone.get_by_role("button", name="Skip ahead").click()
+    phone.get_by_role("button", name="Finish with #").click()
+    phone.get_by_role("button", name="Skip ahead").click()
+    expect(phone.locator("#call-panel").get_by_role("link", name="Messages")).to_be_visible()
+    message = page.locator(".message", has_text="trial")
+    expect(message).to_contain_text(", 0:05, for 020 7946 0001")
+    assert message.locator("audio").evaluate("player => player.play().then(() => player.currentTime < player.duration)")
+    message.get_by_label("More for").click()
+    message.get_by_role("button", name="Delete").click()
+    expect(message).to_have_count(0)
+
+
+@pytest.mark.parametrize("path", ["/messages", "/calls/aaaaaaaa-2"])
+def test_a_message_that_cannot_be_played_says_why_and_is_fetched_again(
+    page: Page, watch: Watch, inbox: Inbox, project: Path, path: str
+) -> None:
+    watch.expected += ["410"]
+    id_ = inbox.put("447700900500", uuid="rec-2", session="aaaaaaaa-2")
+    (project / "calls.db-recordings" / id_).unlink()
+    page.goto(path)
+    page.locator("audio").evaluate("player => { player.play().catch(() => {}); }")
+    expect(page.locator("#status")).to_contain_text("The audio of this message is lost on the server")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#main")).to_contain_text("It has not arrived yet")
+    check_page(page)
+
+
+def test_the_open_page_of_a_call_shows_its_recording_when_it_arrives(page: Page, inbox: Inbox) -> None:
+    page.goto("/calls/aaaaaaaa-2")
+    expect(page.locator("#conversation")).to_contain_text("a message")
+    inbox.put("447700900500", uuid="rec-2", session="aaaaaaaa-2")
+    expect(page.locator("#conversation audio")).to_have_count(1)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+
+    assert tone(0.3) == Path(download.value.path()).read_bytes()

@@ -1,0 +1,147 @@
+"""What must be true of every page in the browser."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.support.cases import each_case
+from tests.system.studio.console.browser import NARROW, Watch, check_budget, check_page, violations
+
+
+@each_case(
+    "path",
+    [
+        "/home",
+        "/messages",
+        "/phone",
+        "/flows",
+        "/flows/reception?errors=true",
+        "/flows/reception?paint=traffic&days=1&errors=true",
+        "/calls",
+        "/calls/aaaaaaaa-0?replayed=true",
+        "/report",
+        "/change",
+        "/health",
+        "/change/flows/reception.yaml",
+    ],
+)
+def test_a_page_is_accessible_and_fits(page: Page, path: str) -> None:
+    page.goto(path)
+    expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
+
+    check_page(page)
+    check_budget(page)
+
+
+def test_a_report_fits_on_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": NARROW, "height": 900})
+    page.goto("/report")
+    counts = page.get_by_role("region", name="Counts")
+    expect(counts.get_by_role("row", name="reception")).to_contain_text("3")
+
+    assert 0 == counts.evaluate("region => region.scrollWidth - region.clientWidth")
+
+
+@each_case(
+    ("path", "last"),
+    [("/home", "#messages h2"), ("/messages", "#messages h2"), ("/phone", "#picture svg"), ("/report", "table")],
+)
+def test_owners_find_no_technical_words(page: Page, path: str, last: str) -> None:
+    page.goto(path)
+    expect(page.locator(last).first).to_be_visible()  # the picture loads after the page
+
+    assert not re.findall(
+        r"(?i:revision|session|\bNCCO\b|webhook|uuid)|[A-Z]+_[A-Z_]+", page.locator("main").inner_text()
+    )
+
+
+def show_to_owners(page: Page) -> None:
+    """Switch to the pages for owners; on the next page, the button is pressed."""
+    page.get_by_role("button", name="Owner").click()
+    expect(page.get_by_role("button", name="Owner")).to_have_attribute("aria-pressed", "true")
+    page.wait_for_load_state()
+
+
+def test_the_switch_shows_the_same_page_for_owners_and_is_remembered(page: Page) -> None:
+    page.goto("/calls?since=day")
+    show_to_owners(page)
+    expect(page).to_have_url(re.compile(r"/calls\?since=day$"))
+    page.goto("/home")
+    expect(page.get_by_role("button", name="Owner")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("region", name="To call back")).to_be_visible()
+
+    check_page(page)
+
+
+def test_a_box_links_owners_to_the_form_that_changes_it(page: Page) -> None:
+    page.goto("/flows/reception")
+    show_to_owners(page)
+    expect(page.get_by_text("3 calls began in reception from")).to_be_visible()  # traffic is shown by default
+    page.locator('#picture .node[data-step="voicemail"]').click()
+    page.locator('details[data-step="voicemail"]').get_by_role("link", name="Change").click()
+
+    expect(page).to_have_url(re.compile("#step-voicemail$"))
+    expect(page.get_by_role("group", name="Voicemail", exact=True)).to_be_in_viewport()
+
+
+@each_case(
+    "path",
+    [
+        "/home", "/messages", "/calls", "/report", "/flows", "/health", "/calls/aaaaaaaa-0", "/change",
+        "/change/flows/reception.yaml", "/flows/reception", "/phone",
+    ],
+)  # fmt: skip
+def test_pages_for_owners_are_accessible_and_not_technical(page: Page, path: str) -> None:
+    page.goto(path)
+    show_to_owners(page)
+    expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
+
+    check_page(page, wide="dark")
+    shown = page.locator("main").inner_text()
+    assert not re.findall(r"(?i:webhook|uuid|\byaml\b|\bNCCO\b|revision)|\bline \d|[A-Z]+_[A-Z_]+", shown)
+
+
+def test_the_pages_are_behind_a_button_on_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": NARROW, "height": 844})
+    page.goto("/home")
+    expect(page.get_by_role("link", name="Messages", exact=True)).to_have_count(0)
+    page.get_by_role("button", name="Menu").click()
+    assert [] == violations(page)
+    page.get_by_role("link", name="Report").click()
+
+    expect(page).to_have_url(re.compile("/report$"))
+
+
+def test_a_missing_page_is_accessible_too(page: Page, watch: Watch) -> None:
+    watch.expected.append("404")
+    page.goto("/no/such/page")
+
+    check_page(page)
+
+
+def test_the_first_tab_key_skips_to_the_content(page: Page) -> None:
+    page.goto("/calls")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("main")).to_be_focused()
+
+
+def test_markup_from_outside_runs_no_code(page: Page, watch: Watch) -> None:
+    page.goto("/flows")
+    watch.expected.append("Content Security Policy")
+    with page.expect_console_message(lambda said: "script-src-attr" in said.text or "event handler" in said.text):
+        page.evaluate(
+            """() => {
+                const main = document.querySelector("main");
+                main.innerHTML = '<button onclick="window.ran = 1" hx-on:click="window.ran = 2">Try</button>';
+                window.htmx.process(main);
+            }"""
+        )
+    with page.expect_console_message(lambda said: "unsafe-eval" in said.text):
+        page.get_by_role("button", name="Try").click()
+
+    assert page.evaluate("window.ran") is None

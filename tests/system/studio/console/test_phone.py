@@ -1,0 +1,411 @@
+"""The phone in a real browser."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
+
+from tests.system.studio.console.browser import NARROW, Console, Watch, check_page
+
+VOICE = """
+window.said = [];
+const voices = [{lang: "de-DE", name: "German"}, {lang: "en_GB", name: "British"}];
+Object.defineProperty(window, "speechSynthesis", {value: {
+  getVoices: () => voices, cancel: () => window.said.push("-"), addEventListener: () => {},
+  speak: ({text, lang}) => window.said.push(`${lang}: ${text}`),
+}});
+window.SpeechSynthesisUtterance = class { constructor(text) { this.text = text; } };
+"""
+"""A browser with two voices, which speaks every text instantly."""
+RECOGNITION = """
+window.SpeechRecognition = class {
+  start() { window.recognition = this; document.body.dataset.heardIn = this.lang; }
+  abort() { document.body.dataset.heardIn = ""; }
+};
+"""
+"""A browser that recognises the speech that a test supplies."""
+
+
+def opened(page: Page, file: str = "flows/reception.yaml") -> Locator:
+    page.goto(f"/phone?file={file}")
+    expect(page.locator("flow-editor")).to_contain_text("No issues")
+    return page.locator("#bubbles")
+
+
+def heard(page: Page, text: str) -> Locator:
+    return page.locator("#bubbles").get_by_text(text)
+
+
+def call(page: Page) -> Locator:
+    page.locator("#hangup").evaluate("button => button.hidden || button.click()")
+    page.get_by_role("button", name="Call", exact=True).click()
+    expect(page.locator("#phone")).not_to_have_attribute("data-state", "placing")
+    bubbles = page.locator("#bubbles")
+    expect(bubbles.locator(".bubble").first).to_be_visible()
+    return bubbles
+
+
+def call_and_press(page: Page, key: str) -> None:
+    """Call the flow `reception`, and press a key as soon as the menu prompt is shown."""
+    call(page)
+    expect(heard(page, "For sales, press 1")).to_be_visible()
+    page.keyboard.press(key)
+
+
+def edit(page: Page, before: str, after: str) -> None:
+    change = "(editor, [before, after]) => { editor.value = editor.value.replaceAll(before, after); editor.check(); }"
+    page.locator("flow-editor").evaluate(change, [before, after])
+    page.locator("flow-editor").dispatch_event("edited")
+
+
+def test_a_call_is_made_in_the_time_zone_of_the_flow(browser: Browser, console: Console) -> None:
+    elsewhere: Console = {**console, "timezone_id": "Asia/Tokyo"}
+    with browser.new_context(**elsewhere) as window:
+        page = window.new_page()
+        opened(page)
+        page.get_by_role("button", name="Settings").click()
+        page.get_by_label("When, in Europe/London").fill("2026-07-05T09:30")
+        call(page)
+        expect(page.get_by_text("Sunday 5 July 2026, 09:30 in Europe/London")).to_be_visible()
+        page.get_by_role("button", name="Skip ahead").click()
+        page.keyboard.press("3")
+        expect(heard(page, "We are closed.")).to_be_visible()
+
+
+def test_a_call_can_be_hung_up_on_a_phone_without_scrolling(page: Page) -> None:
+    page.set_viewport_size({"width": NARROW, "height": 844})
+    opened(page)
+    call_and_press(page, "1")
+    expect(heard(page, "Connecting you to sales.")).to_be_visible()
+    expect(page.get_by_role("button", name="Hang up")).to_be_in_viewport(ratio=1)
+    expect(page.locator('[data-key="0"]')).to_be_in_viewport(ratio=1)
+
+
+def test_a_caller_gets_a_busy_line_and_leaves_a_message_by_keyboard(page: Page) -> None:
+    page.clock.install()
+    opened(page)
+    call_and_press(page, "1")
+    expect(heard(page, "pressed 1 → sales, reception.yaml line 48")).to_be_visible()
+    expect(page.locator('#picture .node.current[data-step="sales"]')).to_be_visible()
+
+    expect(page.get_by_role("button", name="is a machine")).to_be_in_viewport()
+    page.get_by_role("button", name="is busy").click()
+    expect(page.get_by_text("You chose: is busy.")).to_be_visible()
+    page.get_by_role("button", name="Skip ahead").click()
+    expect(page.get_by_role("button", name="Finish with #")).to_be_in_viewport()
+    page.clock.run_for(5_500)  # longer than the silence that ends the recording: the call waits for a choice
+    page.get_by_role("button", name="Finish with #").click()
+    page.get_by_role("button", name="Skip ahead").click()
+    expect(heard(page, "Thank you for your message. Goodbye.")).to_be_visible()
+    expect(heard(page, "The call is over.")).to_be_visible()
+
+    heard(page, "pressed 1 → sales").click()
+    expect(heard(page, "digits 1 are the key of choice").first).to_be_visible()
+    check_page(page)
+
+
+def test_the_keys_are_in_view_on_a_phone_during_a_call(page: Page) -> None:
+    page.set_viewport_size({"width": NARROW, "height": 844})
+    opened(page)
+    for key in ("3", "1"):
+        call_and_press(page, key)
+        expect(page.get_by_role("button", name="hash")).to_be_in_viewport(ratio=1)
+        expect(page.locator("#bubbles .bubble").last).to_be_in_viewport()
+    check_page(page)
+
+
+def test_time_passes_automatically_and_the_voice_follows(page: Page) -> None:
+    page.add_init_script(VOICE)
+    opened(page)
+    call_and_press(page, "3")
+    expect(heard(page, "We are")).to_be_visible()
+    said = page.evaluate("window.said")
+    assert ["en_GB: Thank you for calling Northgate Bicycles.", "-"] == [said[1], said[3]]
+    assert said[2].startswith("en_GB: For sales, press 1")
+    assert said[4].startswith("en_GB: We are")
+
+    page.get_by_role("button", name="Mute").click()
+    page.get_by_role("button", name="Hang up").click()
+    expect(heard(page, "The caller hangs up.")).to_be_visible()
+
+
+def test_a_paused_clock_stays_paused_even_if_a_reply_is_late(page: Page) -> None:
+    opened(page)
+    clock, held = page.locator("#clock"), list[Route]()
+    page.route("**/advance", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+    with page.expect_request("**/advance"):
+        call(page)
+    before = clock.text_content() or ""
+    expect(clock).not_to_have_text(before)
+    page.get_by_role("button", name="Hold").click()
+    stopped_at = clock.text_content() or ""
+    page.locator("#call-state").evaluate("state => { state.dataset.old = true; }")
+    held[0].continue_()
+
+    expect(page.locator("#call-state:not([data-old])")).to_be_attached()
+    expect(clock).to_have_text(stopped_at)
+
+
+def test_spoken_words_are_recognised_only_while_the_call_waits_for_them(page: Page) -> None:
+    page.add_init_script(RECOGNITION)
+    page.clock.install()
+    listening = page.locator('body[data-heard-in="en-GB"]')
+    opened(page)
+    call(page)
+    page.get_by_role("button", name="Skip ahead").click()
+    expect(page.locator('#call-state[data-listens="en-GB"]')).to_be_attached()
+    page.clock.run_for(600)
+    expect(listening).not_to_be_attached()
+
+    microphone = page.get_by_label("Use the microphone")
+    page.get_by_role("button", name="Settings").click()
+    expect(page.get_by_text("The browser's maker may receive the audio.")).to_be_visible()
+    microphone.check()
+    page.keyboard.press("Escape")
+    expect(listening).to_be_attached()
+    page.evaluate("recognition.onspeechstart({})")
+    stopped_at = page.locator("#clock").text_content()
+    page.clock.run_for(2_200)
+    expect(page.locator("#clock")).to_have_text(stopped_at or "")
+    page.evaluate("recognition.onresult({results: [[{transcript: ' sales please ', confidence: 0.8}]]})")
+    expect(heard(page, 'said "sales please" (confidence 0.8) → sales')).to_be_visible()
+    expect(listening).not_to_be_attached()
+
+    call(page)
+    expect(heard(page, "sales please")).to_have_count(0)
+    page.get_by_role("button", name="Skip ahead").click()
+    expect(listening).to_be_attached()
+    page.evaluate("recognition.onerror({error: 'no-speech'}); recognition.onend({})")
+    expect(listening).to_be_attached()
+    page.evaluate("recognition.onerror({error: 'not-allowed'}); recognition.onend({})")
+    expect(page.locator("#status")).to_contain_text("This page may not use the microphone. Allow it")
+    expect(microphone).not_to_be_checked()
+    page.clock.run_for(600)
+    expect(listening).not_to_be_attached()
+    check_page(page)
+
+
+def test_a_browser_without_recognition_has_no_switch_for_it(page: Page) -> None:
+    page.add_init_script("window.SpeechRecognition = window.webkitSpeechRecognition = undefined")
+    opened(page)
+    page.get_by_role("button", name="Settings").click()
+    expect(page.get_by_label("Speech recognition confidence")).to_be_visible()
+    expect(page.get_by_label("Use the microphone")).to_be_hidden()
+
+
+def test_an_edited_prompt_is_replayed_with_the_same_inputs_until_the_path_differs(page: Page) -> None:
+    opened(page)
+    call_and_press(page, "1")
+    page.get_by_role("button", name="is busy").click()
+    page.get_by_role("button", name="Skip ahead").click()
+    page.get_by_role("button", name="Hang up").click()
+    expect(heard(page, "The caller hangs up.")).to_be_visible()
+
+    edit(page, "All our sales colleagues are on the phone.", "Everybody is talking.")
+    page.get_by_role("button", name="Play again").click()
+    expect(page.locator(".changed .bubble")).to_have_text("Everybody is talking.")
+    edit(page, "busy: sales_busy", "busy: menu")
+    page.get_by_role("button", name="Play again").click()
+    expect(heard(page, "From here the call takes another path")).to_be_visible()
+
+    edit(page, "busy: menu", "busy: mneu")
+    page.get_by_role("button", name="Play again").click()
+    expect(page.locator("#phone-issues")).to_contain_text("This text has 1 error")
+    expect(page.get_by_text("This text cannot be called yet.")).to_be_visible()
+    expect(page.get_by_text("This picture shows the last version without any.")).to_be_visible()
+    expect(page.locator('#picture .node[data-step="sales"]')).to_be_visible()
+    expect(heard(page, "From here the call takes another path")).to_be_visible()
+    page.locator("flow-editor").get_by_role("button", name="Change to menu").click()
+    expect(page.locator("#phone-issues")).to_be_empty()
+    expect(page.get_by_text("This text cannot be called yet.")).to_have_count(0)
+    expect(page.get_by_text("This picture shows the last version without any.")).to_be_hidden()
+    page.get_by_role("button", name="Play again").click()
+    expect(heard(page, "From here the call takes another path")).to_be_visible()
+
+
+def test_a_shared_link_opens_as_text_and_waits_for_call(page: Page, context: BrowserContext) -> None:
+    opened(page)
+    edit(page, "Northgate Bicycles", "Grüße & Söhne")
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_text("The link is copied")).to_be_visible()
+    address = page.evaluate("navigator.clipboard.readText()")
+
+    other = context.new_page()
+    other.goto(address)
+    expect(other.get_by_label("File")).to_have_value("pasted")
+    expect(other.locator("flow-editor")).to_contain_text("No issues")  # the editor has begun
+    assert "Grüße & Söhne" in other.locator("flow-editor").evaluate("editor => editor.value")
+    expect(other.locator("#bubbles")).to_have_count(0)
+    call(other)
+    expect(heard(other, "Thank you for calling Grüße & Söhne.")).to_be_visible()
+
+
+def test_a_text_is_saved_and_a_call_to_it_is_saved(page: Page, project: Path, watch: Watch) -> None:
+    opened(page, "flows/pin.yaml")
+    edit(page, "Please key in your four-digit PIN.", "Your PIN, please.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("flows/pin.yaml is saved.")).to_be_visible()
+    assert "Your PIN, please." in (project / "flows/pin.yaml").read_text()
+
+    call(page)
+    page.get_by_role("button", name="Skip ahead").click()
+    page.get_by_role("button", name="Hold").click()
+    for key in "2580":
+        page.keyboard.press(key)
+    expect(heard(page, "Your balance")).to_be_visible()
+    page.get_by_role("button", name="Keep as scenario").click()
+    expect(page.locator("#status")).to_contain_text("a caller presses 2580")
+    assert "2580" in (project / "tests/scenarios/pin.yaml").read_text()
+
+    shutil.rmtree(project / "tests")
+    (project / "tests").write_text("no folder any more")
+    page.get_by_role("button", name="Hang up").click()
+    expect(page.get_by_text("so this call cannot be kept as a scenario")).to_be_visible()
+    expect(page.get_by_role("button", name="Keep as scenario")).to_be_disabled()
+    (project / "tests").unlink()
+
+    edit(page, "Your PIN, please.", "Your PIN, {{ please.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#status")).to_contain_text("Saved, but calls continue with the last good flow: 1 error.")
+    edit(page, "Your PIN, {{ please.", "Your PIN, please.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#status")).to_have_text("flows/pin.yaml is saved.Close")
+
+
+def test_a_file_that_cannot_be_written_says_so_and_is_not_saved(page: Page) -> None:
+    def block(route: Route) -> None:
+        reply = route.fetch()
+        route.fulfill(response=reply, json={**reply.json(), "blocked": "This folder cannot be written."})
+
+    page.route("**/phone/text?*", block)
+    opened(page)
+    page.get_by_label("File").select_option("flows/pin.yaml")
+    expect(page.get_by_text("This folder cannot be written.")).to_be_visible()
+    edit(page, "PIN", "secret number")
+    expect(page.get_by_role("button", name="Save")).to_be_disabled()
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_label("File").select_option("pasted")
+    expect(page.get_by_text("This folder cannot be written.")).to_be_hidden()
+
+
+@pytest.mark.parametrize("text", ['[{"action": "talk", "text": "Hello"}]', '[{"action": "tlak"}]'])
+def test_a_pasted_ncco_is_played_or_its_issue_is_shown(page: Page, text: str) -> None:
+    opened(page)
+    page.get_by_label("File").select_option("pasted")
+    expect(page.locator("flow-editor")).to_contain_text("No text yet")
+    expect(page.locator("#picture svg")).to_have_count(0)
+    page.locator("flow-editor").evaluate("(editor, text) => { editor.value = text; }", text)
+    page.locator("flow-editor").dispatch_event("edited")
+    if "tlak" in text:
+        expect(page.locator("flow-editor .issues")).to_contain_text("talk")
+    else:
+        expect(page.get_by_text("There is no picture of an NCCO")).to_be_visible()
+        call(page)
+        expect(page.locator(".bubble")).to_have_text("Hello")
+
+
+CRM = """\
+flow: crm
+numbers: ["442079460999"]
+start: a
+lookups:
+  points: {python: "points_of_shop:points", timeout: 3500ms, returns: {count: int}}
+steps:
+  a:
+    lookup: points
+    do:
+      - talk: "You have {{ points.count }} points."
+    goto: end
+"""
+
+
+def test_real_services_are_asked_with_a_switch_that_an_edit_hides(page: Page, project: Path) -> None:
+    (project / "points_of_shop.py").write_text("def points():\n    return {'count': 40}\n")
+    (project / "flows/crm.yaml").write_text(CRM)
+    switch = page.get_by_label("Use the real services")
+    opened(page, "flows/crm.yaml")
+    call(page)
+    expect(page.locator(".bubble").first).to_have_text("You have 0 points.")
+    page.get_by_role("button", name="Settings").click()
+    switch.check()
+    expect(page.get_by_label("The lookup points")).to_be_disabled()
+    call(page)
+    expect(page.locator(".bubble").first).to_have_text("You have 40 points.")
+    expect(page.get_by_text("uses the real services")).to_be_visible()
+    check_page(page)
+
+    page.get_by_role("button", name="Settings").click()
+    edit(page, "You have", "There are")
+    expect(page.get_by_text("Save this text first.")).to_be_visible()
+    expect(switch).to_be_disabled()
+    expect(switch).not_to_be_checked()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Save").click()
+    expect(switch).to_be_enabled()
+    expect(switch).not_to_be_checked()
+
+
+def test_an_invalid_input_is_reported_beside_its_field(page: Page) -> None:
+    opened(page)
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_label("Everyone who is dialled").select_option("timeout")
+    page.get_by_label("When, in Europe/London").fill("2199-07-05T09:30")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Call", exact=True).click()
+    expect(page.locator("#at:focus")).to_be_visible()
+    page.get_by_label("When, in Europe/London").fill("")
+    call_and_press(page, "1")
+    page.get_by_role("button", name="Skip ahead").click()
+    page.get_by_label("Speak for").fill("")
+    page.get_by_role("button", name="Finish with #").click()
+    expect(page.locator("#seconds:focus")).to_be_visible()
+    expect(page.get_by_role("group", name="Leave a message")).to_be_visible()
+    page.get_by_label("Speak for").fill("7")
+    page.get_by_role("button", name="Finish with #").click()
+    expect(heard(page, "speaks for 7 s")).to_be_visible()
+
+
+def test_a_second_click_does_nothing_while_the_reply_is_pending(page: Page) -> None:
+    opened(page)
+    call_and_press(page, "1")
+    acts = list[Route]()
+    page.route("**/steps", lambda route: acts.append(route))  # noqa: PLW0108 - Playwright marks it
+    with page.expect_request("**/steps"):
+        page.get_by_role("button", name="is busy").dblclick()
+    expect(page.get_by_role("button", name="is busy")).to_be_disabled()
+    for route in acts:
+        route.continue_()
+
+    expect(heard(page, "All our sales colleagues are on the phone.")).to_be_visible()
+    assert 1 == len(acts)
+    expect(page.locator("#status")).to_be_empty()
+
+
+def test_refused_words_are_not_lost(page: Page, watch: Watch) -> None:
+    watch.expected += ["503"]
+    opened(page)
+    call(page)
+    detail = {"detail": "Too many checks are running at the moment.", "fix": "Try it again."}
+    page.route("**/steps", lambda route: route.fulfill(status=503, json=detail), times=1)
+    page.get_by_label("What the caller says").fill("sales")
+    page.get_by_role("button", name="Say").click()
+    expect(page.get_by_role("status")).to_contain_text("Too many checks are running at the moment. Try it again.")
+    expect(page.get_by_label("What the caller says")).to_have_value("sales")
+    page.get_by_role("button", name="Say").click()
+    expect(page.get_by_label("What the caller says")).to_have_value("")
+    expect(heard(page, "sales")).not_to_have_count(0)
+
+
+def test_two_tabs_play_separate_calls(page: Page, context: BrowserContext) -> None:
+    other = context.new_page()
+    opened(page)
+    opened(other)
+    call_and_press(page, "3")
+    call_and_press(other, "2")
+
+    expect(heard(page, "pressed 3 → hours →")).to_be_visible()
+    expect(heard(other, "pressed 2 → support")).to_be_visible()
+    expect(heard(page, "pressed 2")).to_have_count(0)

@@ -1,0 +1,178 @@
+"""The phone's layout: what is in view at each moment of a call, for owners and developers."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests.system.studio.console.browser import NARROW, check_page
+from tests.system.studio.console.server import REPOSITORY
+from tests.system.studio.console.test_phone import call, heard
+
+TECHNICAL = re.compile(
+    r"\.ya?ml|\bline \d|webhook|hook|NCCO|→|\bstep\b|scenario|https?:|[0-9a-f]{8}-[0-9a-f]{4}", re.IGNORECASE
+)
+"""What owners see only under *Details*."""
+
+
+@pytest.fixture(params=["owner", "developer"])
+def phone(page: Page, request: pytest.FixtureRequest) -> Page:
+    """The phone page in the owner's or the developer's view."""
+    return shown(page, request.param)
+
+
+def shown(page: Page, view: str) -> Page:
+    page.goto("/phone?flow=reception")
+    page.get_by_role("button", name=view.capitalize()).click()
+    expect(page.locator(f"body.{view} #picture svg")).to_be_visible()
+    return page
+
+
+def moments(page: Page) -> Iterator[str]:
+    """Make a call and pause at each moment, yielding its name."""
+    yield "idle"
+    call(page)
+    page.get_by_role("button", name="Skip ahead").click()
+    expect(page.get_by_text("Press 1 (sales)")).to_be_visible()
+    yield "in the menu"
+    page.keyboard.press("1")
+    expect(page.get_by_role("group", name="What happens?")).to_be_visible()
+    yield "ringing"
+    page.get_by_role("button", name="is busy").click()
+    expect(page.get_by_text("You chose: is busy.")).to_be_visible()
+    yield "being connected"
+    page.get_by_role("button", name="Skip ahead").click()
+    expect(page.get_by_role("group", name="Leave a message")).to_be_visible()
+    yield "recording"
+    page.get_by_role("button", name="Hang up").click()
+    expect(page.locator("#phone[data-state=over]")).to_be_attached()
+    yield "over"
+
+
+def test_the_whole_call_fits_on_a_phone_at_each_moment(phone: Page) -> None:
+    phone.set_viewport_size({"width": NARROW, "height": 844})
+    for moment in moments(phone):
+        button = "Call" if moment in ("idle", "over") else "Hang up"
+        expect(phone.get_by_role("button", name=button, exact=True)).to_be_in_viewport(ratio=1)
+        for key in "10#":
+            expect(phone.locator(f'[data-key="{key}"]')).to_be_in_viewport(ratio=1)
+        for choice in phone.locator("#call-panel button").all():
+            expect(choice).to_be_in_viewport(ratio=1)
+        if moment != "idle":
+            expect(phone.locator("#bubbles > li:visible").last).to_be_in_viewport()
+        assert 0 == phone.evaluate("scrollY"), moment
+
+
+def test_it_is_accessible_at_each_moment(phone: Page) -> None:
+    for moment in moments(phone):
+        if moment in ("ringing", "over"):
+            check_page(phone)
+    phone.get_by_role("button", name="Settings").click()
+    check_page(phone)
+
+
+def test_owners_read_nothing_technical_unless_they_open_the_details(page: Page) -> None:
+    shown(page, "owner")
+    for moment in moments(page):
+        assert [] == TECHNICAL.findall(page.locator("#main").inner_text()), moment
+    expect(heard(page, "07700 900111 is busy")).to_be_visible()
+    page.get_by_role("button", name="Settings").click()
+    assert [] == TECHNICAL.findall(page.locator("#settings").inner_text())
+    page.keyboard.press("Escape")
+
+    page.locator("#details > summary").click()
+    expect(page.locator("flow-editor").get_by_role("textbox")).to_contain_text("flow: reception")
+    expect(heard(page, "pressed 1 → sales, reception.yaml line 48")).to_be_visible()
+
+
+def test_the_settings_open_and_close_by_keyboard(page: Page) -> None:
+    shown(page, "owner")
+    button, drawer = page.get_by_role("button", name="Settings"), page.get_by_role("dialog", name="Settings")
+    expect(drawer).to_be_hidden()
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(drawer).to_be_visible()
+    expect(drawer.locator(":focus")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(drawer).to_be_hidden()
+    expect(button).to_be_focused()
+
+
+def test_a_call_is_never_restarted_silently(page: Page) -> None:
+    shown(page, "owner")
+    page.get_by_role("button", name="Call", exact=True).dblclick()
+    expect(page.locator("#phone[data-state=on]")).to_be_attached()
+    expect(page.get_by_role("button", name="Call", exact=True)).to_have_count(0)
+    placed = page.locator("#call-state").get_attribute("data-call") or ""
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_label("Caller", exact=True).press("Enter")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Hang up").click()
+    expect(heard(page, "The caller hangs up.")).to_be_visible()
+    expect(page.locator("#call-state")).to_have_attribute("data-call", placed)
+    expect(page.get_by_role("button", name="Call", exact=True)).to_be_visible()
+
+
+def node_in_sight(page: Page, step: str) -> Locator:
+    node = page.locator(f'#picture .node.current[data-step="{step}"]')
+    expect(node).to_be_in_viewport(ratio=0.9)
+    return node
+
+
+def test_the_picture_follows_the_call(phone: Page) -> None:
+    call(phone)
+    phone.get_by_role("button", name="Skip ahead").click()
+    node_in_sight(phone, "menu")
+    phone.keyboard.press("1")
+    node_in_sight(phone, "sales")
+    phone.get_by_role("button", name="is busy").click()
+    phone.get_by_role("button", name="Skip ahead").click()
+    node_in_sight(phone, "voicemail")
+
+
+def test_a_key_pressed_right_after_call_is_pressed_once_the_call_listens(page: Page) -> None:
+    shown(page, "owner")
+    placed = list[Route]()
+    page.route("**/phone/calls", lambda route: placed.append(route))  # noqa: PLW0108 - Playwright marks it
+    with page.expect_request("**/phone/calls"):
+        page.get_by_role("button", name="Call", exact=True).click()
+    page.keyboard.press("3")
+    expect(page.get_by_text("3 will be pressed as soon as the call takes keys.")).to_be_visible()
+    placed[0].continue_()
+
+    expect(heard(page, "We are")).to_be_visible()
+    expect(page.get_by_text("3 will be pressed")).to_be_hidden()
+    expect(page.get_by_text("the call is not listening")).to_have_count(0)
+
+
+def test_a_variable_that_a_flow_reads_is_chosen_in_the_settings(page: Page, project: Path) -> None:
+    shutil.copy(REPOSITORY / "examples/conference/flows/conference.yaml", project / "flows")
+    page.goto("/phone?flow=conference")
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_label("GUEST_PIN").fill("135791")
+    page.keyboard.press("Escape")
+    call(page)
+    page.get_by_role("button", name="Skip ahead").click()
+    for key in "135791":
+        page.keyboard.press(key)
+    expect(heard(page, "The meeting begins when the host joins.")).to_be_visible()
+    page.get_by_role("button", name="Keep as scenario").click()
+    expect(page.locator("#status")).to_contain_text("a caller presses 135791")
+    assert "GUEST_PIN: '135791'" in (project / "tests/scenarios/conference.yaml").read_text()
+
+
+def test_developers_load_the_editor_when_they_edit(page: Page) -> None:
+    shown(page, "developer")
+    text = page.locator("flow-editor")
+    expect(text).to_contain_text("flow: reception")
+    expect(text.get_by_role("textbox")).to_have_count(0)
+
+    page.get_by_role("button", name="Edit").click()
+
+    expect(text.get_by_role("textbox")).to_be_focused()
+    expect(page.get_by_role("button", name="Edit")).to_be_hidden()

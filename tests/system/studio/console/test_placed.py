@@ -1,0 +1,136 @@
+"""Calls are placed, watched and cancelled in a real browser whose phone rings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.fork_server import NCCO, run
+from tests.system.cli.projects import write_project
+from tests.system.cli.running import happens, plain_environment, running_server
+from tests.system.studio.console.browser import NARROW, Console, check_budget, check_page, open_console
+
+REMINDER = """\
+flow: reminder
+default: true
+params: {name: text, day: [today, tomorrow], visits: {type: int, default: 1}}
+start: hello
+outbound: {from: "442079460001", quiet: false, on: {answered: hello, otherwise: {send: not_reached}}}
+hooks: {not_reached: {post: "http://127.0.0.1:9/hook", json: {status: "{{ event.status }}"}}}
+steps:
+  hello:
+    do: [{talk: "Hello {{ name }}. See you {{ day }}."}]
+    goto: end
+"""
+ENV = {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0", "NCCO_DIAL_ALLOW": "44", "NCCO_PLACE_PER_MINUTE": "60"}
+ROWS = 10_000
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("line")
+
+
+@pytest.fixture(scope="module")
+def session(browser: Browser, folder: Path) -> Iterator[Console]:
+    """An open session in the console of a server that places calls with its virtual Vonage."""
+    write_project(folder, reminder=REMINDER)
+    with running_server(folder, "--dev", cwd=folder, env=ENV) as server:
+        assert happens(lambda: "?token=" in server.printed)
+        (link,) = re.findall(r'http://\S+token=[^\s"]+', server.printed)
+        yield open_console(browser, link)
+
+
+def ncco(folder: Path, *words: str) -> None:
+    """Run a command beside the running server."""
+    environment = plain_environment(folder, **ENV)
+    run([NCCO, *words], cwd=folder, env=environment, check=True, timeout=120, capture_output=True)
+
+
+def fill(page: Page, number: str = "07700 900123") -> None:
+    """Open the form for placing a call, and fill it in."""
+    page.goto("/calls/placed")
+    page.get_by_role("link", name="Place a call").click()
+    page.get_by_label("Number to call").fill(number)
+    page.get_by_label("Name").fill("Ada")
+    page.get_by_label("Day").select_option("tomorrow")
+
+
+def test_a_call_from_the_form_rings_and_its_row_follows_it(desk: Page) -> None:
+    desk.goto("/calls/placed/new")
+    check_budget(desk)
+    fill(desk)
+    check_page(desk)
+    desk.get_by_role("button", name="Place the call").click()
+    expect(desk.get_by_role("heading", level=1)).to_contain_text("Reminder for +44 7700 900123")
+
+    desk.get_by_role("button", name="Answer").click()
+    expect(desk.locator("#bubbles")).to_contain_text("Hello Ada. See you tomorrow.")
+    expect(desk.locator("#call-panel")).to_contain_text("The call took")
+
+    desk.goto("/calls/placed")
+    row = desk.get_by_role("row", name="+44 7700 900123").first
+    expect(row).to_contain_text("answered")
+    row.get_by_role("link").first.click()
+    expect(desk.get_by_role("region", name="Attempts")).to_contain_text("answered")
+    check_page(desk)
+    desk.get_by_role("link", name="Show the call").click()
+    desk.get_by_role("link", name="Who requested it").click()
+    expect(desk.get_by_role("heading", level=1)).to_contain_text("Reminder for +44 7700 900123")
+
+
+def test_a_wrong_number_is_explained_at_its_field_and_the_rest_is_kept(desk: Page) -> None:
+    fill(desk, "+1 202 555 0123")
+    desk.get_by_role("button", name="Place the call").click()
+    expect(desk.get_by_label("Number to call")).to_be_focused()
+    expect(desk.locator("#e-to")).to_contain_text("NCCO_DIAL_ALLOW")
+    expect(desk.get_by_label("Name")).to_have_value("Ada")
+    check_page(desk)
+
+
+def test_waiting_calls_can_be_cancelled_and_paused_ones_ring_only_after_resuming(desk: Page, folder: Path) -> None:
+    desk.goto("/calls/placed")
+    desk.locator("summary", has_text="Pause placing").click()
+    desk.get_by_label("Why").fill("wrong list")
+    desk.get_by_role("button", name="Pause placing").click()
+    expect(desk.get_by_role("status").filter(has_text="Placing calls has been paused")).to_contain_text("wrong list")
+    ncco(folder, "place", "reminder", "--to", "447700900200", "--with", "name=Bob", "--with", "day=today")
+    ncco(folder, "place", "reminder", "--to", "447700900201", "--with", "name=Cid", "--with", "day=today")
+    row = desk.get_by_role("row", name="+44 7700 900201")
+    expect(row).to_contain_text("waits while placing is paused")  # new rows appear without a reload
+    check_page(desk)
+
+    row.get_by_role("link").first.click()
+    desk.get_by_role("button", name="Cancel").click()
+    expect(desk.get_by_text("cancelled")).to_be_visible()
+    desk.goto("/calls/placed")
+    desk.get_by_role("button", name="Resume").click()
+    expect(desk.get_by_role("alert")).to_contain_text("is ringing: a call from")
+    expect(desk.get_by_role("row", name="+44 7700 900200")).to_contain_text("being called now")
+    desk.get_by_role("button", name="Decline").click()
+    expect(desk.get_by_role("row", name="+44 7700 900200")).to_contain_text("declined")
+
+
+def test_ten_thousand_placed_calls_are_a_quick_page_and_their_batch_is_stopped(desk: Page, folder: Path) -> None:
+    people = folder / "people.csv"
+    numbers = (f"44770090{index:05}" for index in range(ROWS))
+    people.write_text("number,name,day\n" + "".join(f"{number},Ada,today\n" for number in numbers))
+    ncco(folder, "place", "reminder", "--csv", str(people), "--batch", "of May", "--at", "2027-01-01T10:00+00:00")
+    for view, width in (("Developer", 1280), ("Owner", NARROW)):
+        desk.goto("/calls/placed")
+        desk.get_by_role("button", name=view).click()
+        expect(desk.get_by_role("button", name=view)).to_have_attribute("aria-pressed", "true")
+        desk.set_viewport_size({"width": width, "height": 844})
+        expect(desk.get_by_role("row", name="waits until").first).to_be_visible()
+        check_page(desk)
+        check_budget(desk)
+        desk.get_by_role("link", name="of May", exact=True).first.click()
+        expect(desk.get_by_text("Batch of May: 10,000 waiting")).to_be_visible()
+        check_page(desk)
+    desk.get_by_text("Stop this batch").click()
+    desk.get_by_role("button", name="Cancel them").click()
+    expect(desk.get_by_text("Batch of May: 10,000 cancelled")).to_be_visible()

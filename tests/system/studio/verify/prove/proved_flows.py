@@ -1,0 +1,95 @@
+"""Flows made from texts, and proofs of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ncco_server.flow.loader import load
+from ncco_server.flow.model import Flow, Project
+from ncco_studio.commands.server_under_test import make_app
+from ncco_studio.verify.prove import FlowVerdict, FoundViolation, Proof, never_run, prove, roots_of
+from ncco_studio.verify.prove.counterexample import counter_example
+from ncco_studio.verify.scenarios.files import ScenarioFile, WrittenScenario, numbered
+from ncco_studio.verify.scenarios.model import read_scenarios
+from ncco_studio.verify.scenarios.runner import Suite, run_suite
+from ncco_studio.verify.scenarios.stage import LocalStage
+from tests.contract.studio.prove.test_flows import files_of
+
+NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
+HEAD = """flow: test
+default: true
+start: {start}
+{numbers}{head}defaults:
+  talk: {{language: en-GB}}
+  retry: {{noinput: ["Sorry?"], nomatch: ["Sorry?"], tries: 2, then: bye}}
+  on: {{error: sorry}}
+steps:
+"""
+NUMBERS = 'numbers: ["442079460000"]\n'
+"""What a call from an app shows to the phones that are dialled."""
+TAIL = """  bye:
+    do:
+      - talk: "Goodbye."
+    goto: end
+  sorry:
+    do:
+      - talk: "Please call again later."
+    goto: end
+"""
+
+
+def flow_of(steps: str, head: str = "", **others: str) -> Flow:
+    """A flow `test` that begins with the first of these steps; `others` are more flow files by name."""
+    start = steps.strip().partition(":")[0]
+    numbers = "" if "numbers:" in head else NUMBERS
+    files = {"flows/test.yaml": HEAD.format(start=start, numbers=numbers, head=head) + steps + TAIL}
+    project = load(files | {f"flows/{name}.yaml": text for name, text in others.items()})
+
+    errors = [f"{issue.place}: {issue.code} {issue.message}" for issue in project.issues if issue.is_error]
+    assert not errors, errors
+    return project.flows["test"]
+
+
+def proof_of(steps: str, head: str = "", **others: str) -> Proof:
+    """The proof of a flow from `flow_of`."""
+    return prove(flow_of(steps, head, **others), NOW)
+
+
+def found(proof: Proof) -> set[tuple[str, str]]:
+    """The violations as (kind, step)."""
+    return {(each.kind, each.step) for each in proof.violations}
+
+
+def project_of(flow: dict[str, Any]) -> Project:
+    """The project of an entry of `played.yaml`."""
+    return load(files_of(flow), extent="project")
+
+
+def proofs_of(project: Project) -> list[Proof]:
+    """A proof for each flow that calls begin in; none if the project has errors."""
+    return [] if project.has_errors else [prove(flow, NOW) for flow in roots_of(project.flows)]
+
+
+def play_all(project: Project, scenarios: Sequence[WrittenScenario]) -> Suite:
+    """Play scenarios on the server. Returns the results."""
+    text = "\n".join(each.text for each in scenarios)
+    read, issues = read_scenarios("found.yaml", text)
+    assert not [issue.message for issue in issues if issue.is_error], issues
+    file = ScenarioFile(Path("found.yaml"), "found.yaml", text, read, tuple(issues))
+    return asyncio.run(run_suite(LocalStage(project, make_app), [file]))
+
+
+def violations_of(project: Project, proofs: Sequence[Proof]) -> list[FoundViolation]:
+    """All violations in a project; none if it has errors."""
+    lost = never_run(project.flows, map(FlowVerdict.of, proofs)) if proofs else []
+    return [*(FoundViolation.of(each) for proof in proofs for each in proof.violations), *lost]
+
+
+def counter_examples(proof: Proof) -> list[WrittenScenario]:
+    """For each violation that a call can show, the shortest such call as a scenario with a unique name."""
+    found = (counter_example(proof, violation) for violation in proof.violations)
+    return numbered(each for each in found if each is not None)

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from typing import Any
+
+from ncco_server.flow.frame import Callback
+from tests.support.cases import each_case
+from tests.unit.server.flow.actions.reading_parts import dial, drafts, play
+
+TALK = {"action": "talk", "text": "One moment."}
+LEG = "3f9a1c77d2e84b0c9a5566778899aabb"
+
+
+def dialled(do: str, *names: str, completed_ends: bool = True) -> list[dict[str, Any]]:
+    parts, faults = dial(do, *names, completed_ends=completed_ends)
+
+    assert not faults
+    return play(parts)
+
+
+def test_naming_an_outcome_makes_the_connect_the_wait() -> None:
+    parts, faults = dial("- talk: One moment.\n- connect: {user: ann}", "completed", "otherwise")
+
+    assert not faults
+    assert [
+        TALK,
+        {"action": "connect", "endpoint": [{"type": "app", "user": "ann"}], "eventType": "synchronous"},
+    ] == play(parts)
+    assert [None, Callback("event", "connect", steers=True)] == [draft.callback for draft in drafts(parts)]
+
+
+def test_a_notify_after_the_connect_decides_what_follows_completed() -> None:
+    parts, faults = dial("- connect: {user: ann}", "completed", "otherwise", completed_ends=False)
+
+    assert not faults
+    assert {"action": "notify", "payload": {"checkpoint": "connected", "leg": LEG}} == play(parts)[-1]
+    assert Callback("notify", "connected", steers=True) == drafts(parts)[-1].callback
+
+
+def test_only_the_next_target_is_dialled_after_a_failure() -> None:
+    do = "- talk: One moment.\n- connect: [{user: ann}, {user: bob}]"
+    parts, _ = dial(do, "completed", "otherwise", completed_ends=False)
+
+    assert [0, 2, 0] == [len(part.targets) for part in parts]
+    assert ["talk", "connect", "notify"] == [action["action"] for action in play(parts)]
+    assert ["connect", "notify"] == [action["action"] for action in play(parts, 1)]
+    assert [{"type": "app", "user": "bob"}] == play(parts, 1)[0]["endpoint"]
+
+
+def test_a_document_before_a_list_is_played_once() -> None:
+    parts, _ = dial("- ncco: list.json.j2\n- connect: [{user: ann}, {user: bob}]", "completed")
+
+    assert ["wait", "connect"] == [action["action"] for action in play(parts)]
+    assert ["connect"] == [action["action"] for action in play(parts, 1)]
+
+
+@each_case(
+    ("fields", "names", "detection"),
+    [
+        ("", ("busy",), {}),
+        ("", ("machine",), {"machineDetection": "continue"}),
+        ("", ("human",), {"machineDetection": "continue"}),
+        ("", ("beep",), {"advancedMachineDetection": {"behavior": "continue", "mode": "detect_beep"}}),
+        ("", ("beep", "human"), {"advancedMachineDetection": {"behavior": "continue", "mode": "default"}}),
+        ("machineDetection: continue", ("machine",), {"machineDetection": "continue"}),
+        (
+            "advancedMachineDetection: {beep_timeout: 60}",
+            ("beep",),
+            {"advancedMachineDetection": {"behavior": "continue", "mode": "detect_beep", "beep_timeout": 60}},
+        ),
+        (
+            "advancedMachineDetection: {mode: default}",
+            ("beep",),
+            {"advancedMachineDetection": {"behavior": "continue", "mode": "default"}},
+        ),
+        (
+            "advancedMachineDetection: {behavior: continue}",
+            ("machine",),
+            {"advancedMachineDetection": {"behavior": "continue"}},
+        ),
+        ("machineDetection: hangup", ("busy",), {"machineDetection": "hangup"}),
+    ],
+)
+def test_naming_its_outcomes_turns_on_machine_detection(
+    fields: str, names: tuple[str, ...], detection: dict[str, Any]
+) -> None:
+    (action,) = dialled(f"- connect: {{user: ann}}\n  {fields}", *names)
+
+    endpoint = [{"type": "app", "user": "ann"}]
+    assert {"action": "connect", "endpoint": endpoint, "eventType": "synchronous", **detection} == action
+
+
+def test_a_checkpoint_named_in_on_decides_what_follows() -> None:
+    parts, faults = dial("- talk: One moment.\n- checkpoint: heard", "heard", "error")
+
+    assert not faults
+    assert Callback("notify", "heard", steers=True) == drafts(parts)[-1].callback
+
+
+def test_a_checkpoint_not_named_in_on_is_only_recorded() -> None:
+    parts, faults = dial("- checkpoint: ringing_out\n- connect: {user: ann}", "completed")
+
+    assert not faults
+    assert Callback("notify", "ringing_out", steers=False) == drafts(parts)[0].callback
+
+
+def test_a_synchronous_connect_may_be_written() -> None:
+    (action,) = dialled("- connect: {user: ann}\n  eventType: synchronous", "completed")
+
+    assert "synchronous" == action["eventType"]
+
+
+@each_case(
+    ("do", "names", "fault"),
+    [
+        (
+            "- talk: a",
+            ("busy",),
+            "E408 90:5 `on` has outcomes of a `connect`, but this step does not have a `connect` | end `do` with",
+        ),
+        ("- ncco: list.json.j2", ("busy",), "E408 90:5 `on` cannot steer a `connect` inside an `ncco` document | "),
+        (
+            "- connect: {user: a}\n- connect: {user: b}",
+            ("busy",),
+            "E408 2:3 this step has more than one `connect`, so it is unclear whose outcome `on` means",
+        ),
+        (
+            "- connect: {user: a}\n- talk: b",
+            ("busy",),
+            "E408 2:3 something follows the `connect`, but `on` decides what comes after it | move it to",
+        ),
+        ("- talk: a", ("heard",), 'E409 90:5 this step does not have a checkpoint "heard" | '),
+        (
+            "- checkpoint: heard\n- talk: b",
+            ("heard",),
+            "E409 2:3 something follows the checkpoint `heard`, but `on` decides what comes after it | move it to",
+        ),
+        (
+            "- connect: {user: a}\n  eventUrl: https://example.com",
+            ("busy",),
+            "E412 2:13 `eventUrl` is set on a connect, but its outcome must reach `on` | leave it out",
+        ),
+        (
+            "- connect: {user: a}\n  machineDetection: hangup",
+            ("machine",),
+            "E410 2:21 with `hangup` the call ends before `on: machine` can decide | write `continue`",
+        ),
+        (
+            "- connect: {user: a}\n  machineDetection: continue",
+            ("beep",),
+            "E410 2:21 machineDetection does not listen for the beep in `on` | ",
+        ),
+        (
+            "- connect: {user: a}\n  advancedMachineDetection: {mode: detect}",
+            ("beep",),
+            "E410 2:36 mode detect does not listen for the beep in `on` | write `mode: detect_beep`",
+        ),
+        (
+            "- connect: {user: a}\n  advancedMachineDetection: {behavior: hangup}",
+            ("human",),
+            "E410 2:40 with `hangup` the call ends before `on: human` can decide | ",
+        ),
+    ],
+)
+def test_impossible_outcomes_get_a_fix(do: str, names: tuple[str, ...], fault: str) -> None:
+    _, (found,) = dial(do, *names)
+
+    assert found.startswith(fault)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.support.cases import each_case
+from tests.unit.server.flow.actions.reading_parts import play
+from tests.unit.server.flow.loading_flows import faults_of, flow_of
+
+HEAD = """
+vars:
+  legs: {type: list, default: []}
+  leg: {type: text, default: leg-1}
+  keys: {type: list, default: [], sensitive: true}
+"""
+
+
+def steps(item: str, end: str = "goto: end") -> str:
+    return f"hello:\n  do:\n    - {item}\n  {end}\n"
+
+
+@each_case(
+    ("written", "legs"),
+    [
+        ('"{{ legs }}"', ["leg-2", "3"]),
+        ('["{{ leg }}"]', ["leg-1"]),
+        ('"{{ leg }}"', ["leg-1"]),
+        ("[]", []),
+    ],
+)
+def test_the_legs_that_can_be_heard_may_be_a_computed_list(written: str, legs: list[str]) -> None:
+    parts = flow_of(steps(f"conversation: {{name: board, canHear: {written}}}"), HEAD).steps["hello"].parts
+
+    assert [{"action": "conversation", "name": "board", "canHear": legs}] == play(
+        parts, names={"legs": ["leg-2", 3], "leg": "leg-1"}
+    )
+
+
+def test_a_list_of_urls_is_not_computed_as_a_whole() -> None:
+    assert ["E336"] == [fault[:4] for fault in faults_of(steps('stream: "{{ legs }}"'), HEAD)]
+
+
+@pytest.mark.parametrize(
+    ("item", "end"),
+    [
+        ('conversation: {name: board, canHear: "{{ keys }}"}', "goto: end"),
+        ('connect: "{{ keys }}"', "on: {completed: end, otherwise: end}"),
+    ],
+)
+def test_a_secret_list_is_not_sent(item: str, end: str) -> None:
+    (found,) = faults_of(steps(item, end), HEAD)
+
+    assert found.startswith("E331 keys would be sent and stored unmasked; it is a sensitive variable")

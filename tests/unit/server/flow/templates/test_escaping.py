@@ -1,0 +1,338 @@
+"""Hostile values stay values in every place."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from xml.etree import ElementTree as Xml
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ncco_server.errors import RenderError
+from ncco_server.flow.templates.values import Computed, Value
+from ncco_server.value_types import TYPES, Escape
+from tests.support.cases import each_case
+from tests.support.examples import examples
+from tests.unit.server.flow.tables import table
+from tests.unit.server.flow.templates.cases import CALL, NAMES, custom, make, names, refusal, rendered, value
+
+NASTY = st.sampled_from(
+    [
+        "<break time='9s'/>",
+        "</speak>",
+        "<speak>",
+        '"}, {"action": "connect',
+        "\\",
+        '\\"',
+        "../..",
+        "?x=1#y",
+        "@evil.example.com/",
+        "\r\nX-Evil: 1",
+        "\x00",
+        "\u2028",
+        "\ud800",
+        "&lt;x&gt;",
+        "]]>",
+        "{{ call.to }}",
+        "{% if vip %}",
+        "' onload='x",
+        "+44 20",
+        "\uffff",
+    ]
+)
+HOSTILE = st.lists(NASTY | st.text(max_size=8), max_size=4).map("".join)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | HOSTILE,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(HOSTILE, inner, max_size=3),
+    max_leaves=4,
+)
+ANYTHING = "{{ call.custom_data.x }}"
+TAG = re.compile(r"<[^>]*>")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def shape_of(document: Any) -> Any:
+    """A JSON document without its texts."""
+    if isinstance(document, dict):
+        return {key: shape_of(item) for key, item in document.items()}
+    if isinstance(document, list):
+        return [shape_of(item) for item in document]
+    return "" if isinstance(document, str) else document
+
+
+@given(HOSTILE)
+@pytest.mark.parametrize(
+    "source",
+    ["Hi {{ ticket }}!", "{{ ticket }}", "{% if vip %}{{ ticket }}{% endif %}", "a < {{ ticket }}", "a <b> ]]>"],
+)
+def test_plain_speech_never_gets_a_tag(source: str, hostile: str) -> None:
+    said = rendered(source, "talk", names(ticket=hostile))
+
+    assert "<" not in said
+    assert "]]>" not in said
+    assert not CONTROL.search(said)
+
+
+SSML = "<speak><s a=\"{{ ticket }}\" b='{{ ticket }}'>{{ ticket }}</s><!-- it's --></speak>"
+
+
+@given(HOSTILE)
+@pytest.mark.parametrize("source", [SSML, SSML.replace("<!--", "{% if vip %}{% endif %}<!--")])
+def test_ssml_keeps_its_tags_and_stays_well_formed(source: str, hostile: str) -> None:
+    said = rendered(source, "talk", names(ticket=hostile))
+    (sentence,) = Xml.fromstring(said)  # noqa: S314 - our own text
+
+    assert [] == list(sentence)
+    assert ["a", "b"] == sorted(sentence.keys())
+    assert len(TAG.findall(source)) == len(TAG.findall(said))
+    assert not CONTROL.search(said)
+
+
+@given(HOSTILE)
+def test_a_value_in_a_url_stays_one_segment(hostile: str) -> None:
+    found = value("https://example.com/a/{{ ticket }}/b?c={{ ticket }}&d=1", "url", TYPES["url"])
+    try:
+        url = urlsplit(found.render(names(ticket=hostile)))
+    except RenderError as error:
+        assert {".", ".."}.intersection(re.split(r"[/\\]", hostile)) or re.search(r"[\x00-\x1f\x7f]", hostile)
+        assert "E393" == error.code
+    else:
+        assert ("https", "example.com", "") == (url.scheme, url.netloc, url.fragment)
+        assert ["b"] == url.path.split("/")[3:]
+        assert url.query.endswith("&d=1")
+        assert unquote(url.path.split("/")[2]) == re.sub("[\ud800-\udfff]", "\ufffd", hostile)
+
+
+@each_case("dots", table(__file__, "test_a_value_never_makes_a_path_go_up"))
+def test_a_value_never_makes_a_path_go_up(dots: str) -> None:
+    found = value("https://example.com/a/{{ ticket }}", "url", TYPES["url"])
+
+    assert refusal(found, names(ticket=dots)).startswith("E393")
+
+
+@given(HOSTILE.filter(lambda text: not re.search(r"[\x00-\x1f\x7f]|[/\\]\.", text)))
+def test_a_value_in_a_sip_address_never_changes_its_host(hostile: str) -> None:
+    address = rendered("sip:{{ ticket }}@pbx.example.com", "url", names(ticket=hostile))
+
+    assert address.endswith("@pbx.example.com")
+    assert 1 == address.count("@")
+    assert not re.search(r"[;?<>\s]", address)
+
+
+@given(HOSTILE)
+def test_a_setting_in_a_url_is_a_base_or_refused(hostile: str) -> None:
+    found = value("{{ env.CRM_URL }}/x", "url", TYPES["url"])
+    try:
+        url = found.render(names(env={"CRM_URL": hostile}))
+    except RenderError as error:
+        assert error.code in ("E392", "E393")
+    else:
+        assert re.fullmatch(r"(?:https?|wss?)://\S+/x", url, re.IGNORECASE)
+
+
+@given(HOSTILE)
+@example("+44 (20) 7946-0000")
+@example("*12#p")
+def test_a_dialled_value_contains_only_dialable_characters_or_is_refused(hostile: str) -> None:
+    found = value("{{ ticket }}", "number")
+    try:
+        dialled = found.render(names(ticket=hostile))
+    except RenderError as error:
+        assert "E393" == error.code
+    else:
+        assert re.fullmatch(r"[0-9*#pP+(). -]*", dialled)
+
+
+@given(HOSTILE)
+def test_a_phone_number_is_digits_or_refused(hostile: str) -> None:
+    found = value("{{ ticket }}", "number", TYPES["phone"])
+    try:
+        number = found.render(names(ticket=hostile))
+    except RenderError as error:
+        assert error.code in ("E392", "E393")
+    else:
+        assert re.fullmatch("[1-9][0-9]{6,14}", number)
+
+
+@given(HOSTILE)
+def test_a_header_is_one_line_or_refused(hostile: str) -> None:
+    found = value("caller {{ ticket }}", "header")
+    try:
+        header = found.render(names(ticket=hostile))
+    except RenderError as error:
+        assert "E393" == error.code
+        assert CONTROL.search(hostile) or re.search("[\u2028\u2029\ufffe\uffff]", hostile)
+    else:
+        assert f"caller {hostile}" == header
+
+
+NCCO = """[
+  {"action": "talk", "text": "Hi {{ ticket }} and {{ ticket }}"},
+  {"action": "talk", "text": "<speak>Hi <s>{{ ticket }}</s></speak>"},
+  {% for i in items %}{"action": "notify", "payload": {"a": "{{ ticket }}", "n": {{ tries }}}},{% endfor %}
+  {"action": "wait", "timeout": {{ tries }}}
+]"""
+PLAIN = json.loads(rendered(NCCO, "json"))
+
+
+@given(HOSTILE)
+def test_an_action_list_keeps_its_actions_fields_and_tags(hostile: str) -> None:
+    document = json.loads(rendered(NCCO, "json", names(ticket=hostile)))
+
+    assert shape_of(PLAIN) == shape_of(document)
+    assert "<" not in document[0]["text"]
+    assert ">" not in document[0]["text"]
+    assert ["<speak>", "<s>", "</s>", "</speak>"] == TAG.findall(document[1]["text"])
+    assert json.dumps(document, ensure_ascii=False).encode()
+
+
+@given(JSON)
+@example('1, "action": "connect"')
+@example("0], {")
+def test_a_value_outside_quotes_is_a_number_or_a_boolean_or_is_refused(hostile: Any) -> None:
+    found = value('[{"a": {{ call.custom_data.x }}, "b": 1}]', "json")
+    try:
+        (action,) = json.loads(found.render(custom(hostile)))
+    except RenderError as error:
+        assert error.code in ("E391", "E393", "E395")
+    else:
+        assert ["a", "b"] == list(action)
+        assert action["a"] == hostile
+
+
+@given(HOSTILE)
+def test_a_text_without_a_destination_is_unchanged(hostile: str) -> None:
+    assert rendered("{{ ticket }}", "text", names(ticket=hostile)) == re.sub("[\ud800-\udfff]", "\ufffd", hostile)
+
+
+PLACES: list[tuple[Escape, str]] = [
+    ("talk", ANYTHING),
+    ("ssml", f"<speak>{ANYTHING}</speak>"),
+    ("url", f"https://example.com/{ANYTHING}"),
+    ("number", ANYTHING),
+    ("header", ANYTHING),
+    ("json", f'"{ANYTHING}"'),
+    ("text", ANYTHING),
+]
+
+
+@given(JSON)
+@examples(50)
+@pytest.mark.parametrize(("escape", "source"), PLACES)
+def test_any_json_in_any_place_is_a_text_or_a_render_error(escape: Escape, source: str, hostile: Any) -> None:
+    try:
+        result = rendered(source, escape, custom(hostile))
+    except RenderError as error:
+        assert error.code in ("E391", "E393", "E395")
+    else:
+        assert result == result.encode().decode()
+
+
+@given(st.text(min_size=8, alphabet="ghijkxyz"))
+@examples(30)
+@pytest.mark.parametrize(
+    ("escape", "source", "type_name"),
+    [
+        ("number", "{{ ticket }}x{{ ticket | int }}", "text"),
+        ("text", "{{ ticket }}", "int"),
+        ("text", "{{ ticket }}z", "bool"),
+        ("text", "z{{ ticket + 1 }}", "text"),
+        ("number", "0{{ ticket }}", "phone"),
+    ],
+)
+def test_an_error_never_repeats_the_value(escape: Escape, source: str, type_name: str, secret: str) -> None:
+    found = make(source, escape, TYPES[type_name])[0]
+    known = names(ticket=f"{secret}\n")
+    message = refusal(found, known) if found is not None else ""
+
+    assert secret not in message
+
+
+PARTS = st.sampled_from(
+    [
+        "Hello ",
+        "{{ ticket }}",
+        "{{ tries + 1 }}",
+        "{{ vip }}",
+        "{{ balance }}",
+        '{{ "a" if vip else tries }}',
+        "{{ call.custom_data.x }}",
+        '{{ call.custom_data.x.y | upper | default("none") }}',
+        "{{ call.custom_data.x is defined }}",
+        "{{ call.custom_data.x == 1 }}",
+        '{{ "a" in call.custom_data.x }}',
+        "{{ call.custom_data.x + 1 }}",
+        "{{ call.custom_data.x > 1 }}",
+        "{{ call.custom_data.x[0] | default(1) }}",
+        "{{ call.custom_data.x[1:] | length }}",
+        '{{ call.custom_data.x or "empty" }}',
+        "{{ not call.custom_data.x }}",
+        "{{ -call.custom_data.x }}",
+        "{{ call.custom_data.x | first | default(0) }}",
+        '{{ call.sip["x-tenant"] }}',
+        '{{ items | join(", ") | replace("red", ticket) }}',
+        '{{ call.custom_data.x | text | starts_with("a") }}',
+        "\n",
+        "{# a #}",
+        "{% raw %}{{ x }}{% endraw %}",
+    ]
+)
+
+
+def outcome(found: Value, known: dict[str, Any]) -> str:
+    """What a value gives, or the code of its error."""
+    try:
+        return f"text {found.render(known)}"
+    except RenderError as error:
+        return f"error {error.code}"
+
+
+@given(st.lists(PARTS, min_size=1, max_size=4).map("".join), JSON, HOSTILE)
+@examples(200)
+@pytest.mark.parametrize("escape", ["talk", "text"])
+def test_a_tag_changes_nothing_of_the_text_around_it(escape: Escape, source: str, any_json: Any, hostile: str) -> None:
+    known = custom(any_json) | {"ticket": hostile}
+    plain = value(f"{source}.", escape)
+    tagged = value(f"{source}{{% if true %}}.{{% endif %}}", escape)
+
+    assert outcome(plain, known) == outcome(tagged, known)
+
+
+WORDS = r"""{{ }} {% %} {# #} if elif else endif for endfor in set include raw endraw ticket call.from items tries vip
+| upper = == "a" ' " ( ) [ ] - + { } <speak> </speak> < > \ loop.index x . , default 1 not and {{- -}} {%- -%} {%+ +%}
+"greeting.j2" {{ticket}} {%endif%} {%endfor%}"""
+SIGNS = st.sampled_from([*WORDS.split(), "\n", " ", "{% if vip %}", "{% for x in items %}"])
+
+
+@given(st.lists(SIGNS, max_size=14).map(" ".join) | st.lists(SIGNS, max_size=14).map("".join) | st.text(max_size=30))
+@examples(200)
+@pytest.mark.parametrize("escape", ["talk", "url", "json"])
+def test_any_text_is_a_value_or_has_issues_and_never_raises(escape: Escape, source: str) -> None:
+    found, issues = make(source, escape, templates={"greeting.j2": "Hello {{ ticket }}"})
+
+    assert (found is None) is any(issue.is_error for issue in issues)
+    assert all(issue.cure and issue.message for issue in issues)
+    assert found is None or outcome(found, NAMES)
+
+
+def test_the_variables_of_the_call_have_the_values_that_vonage_sends() -> None:
+    known = names(call={**CALL, "from": "<x>\r\n", "from_user": '"', "sip": {"X-A": "</speak>"}})
+
+    assert 'x   |"| /speak' == rendered('{{ call.from }}|{{ call.from_user }}|{{ call.sip["X-A"] }}', known=known)
+    assert isinstance(value("{{ call.from }}"), Computed)
+
+
+@each_case(("source", "expected"), table(__file__, "test_a_value_in_a_url_of_an_action_list_is_percent_encoded"))
+def test_a_value_in_a_url_of_an_action_list_is_percent_encoded(source: str, expected: str) -> None:
+    (found,) = json.loads(rendered(source, "json", names(ticket='/..?" x'))).values()
+
+    assert found in (expected, [expected])
+
+
+@each_case("source", table(__file__, "test_no_value_changes_the_host_of_a_url_in_an_action_list"))
+def test_no_value_changes_the_host_of_a_url_in_an_action_list(source: str) -> None:
+    assert ["E332"] == [issue.code for issue in make(source, "json")[1]]

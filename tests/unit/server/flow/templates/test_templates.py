@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from ncco_server.flow.issues import FlowIssue
+from ncco_server.flow.nodes import Place, Text
+from ncco_server.flow.templates.compiler import compile_file, compile_value
+from ncco_server.flow.templates.parsing import Templates
+from ncco_server.flow.templates.values import Computed, Literal, Native, Value
+from ncco_server.value_types import TYPES, Escape, Kind, Word
+from tests.support.cases import each_case
+from tests.unit.server.flow.tables import table
+from tests.unit.server.flow.templates.cases import (
+    CALL,
+    NAMES,
+    PLACE,
+    SCOPE,
+    blocks,
+    custom,
+    file_value,
+    names,
+    refusal,
+    rendered,
+    value,
+    value_faults,
+)
+from tests.unit.server.flow.templates.template_files import FILES
+
+ESCAPES: dict[str, Escape] = {
+    "talk": "talk",
+    "ssml": "ssml",
+    "url": "url",
+    "number": "number",
+    "header": "header",
+    "json": "json",
+    "text": "text",
+}
+
+
+@each_case(("case", "expected"), blocks("template_faults.txt"))
+def test_each_mistake_has_its_place_and_its_cure(case: str, expected: list[str]) -> None:
+    escape, type_name, source = case.split(" ", 2)
+
+    assert expected == value_faults(source, ESCAPES[escape], TYPES[type_name], FILES)
+
+
+@each_case(("source", "expected"), table(__file__, "test_a_text_is_rendered"))
+def test_a_text_is_rendered(source: str, expected: str) -> None:
+    assert expected == rendered(source)
+
+
+def test_a_file_is_rendered_with_what_it_includes() -> None:
+    found, issues = file_value("greeting.j2", FILES)
+
+    assert [] == issues
+    assert isinstance(found, Computed)
+    assert "Hello 447700900123.\nYour ticket is T-17." == found.render(NAMES)
+    assert {"greeting.j2", "part.j2"} == found.template.files
+    assert frozenset({"call", "ticket"}) == found.used_names
+
+
+def test_a_file_without_braces_is_literal() -> None:
+    found, _ = file_value("plain.j2", FILES)
+
+    assert found is not None
+    assert found.is_literal
+    assert "Good morning." == found.render({})
+
+
+def test_an_include_within_a_text_is_ssml_when_the_file_is() -> None:
+    text = value("{% include 'speech.j2' %}", templates=FILES)
+
+    assert "<speak>Hello a &amp; &lt;b&gt;</speak>" == text.render(names(ticket="a & <b>"))
+
+
+def test_a_set_within_an_included_file_stays_there() -> None:
+    files = {"set.j2": "{% set x = 1 %}{{ x }}"}
+
+    assert [] == value_faults("{% include 'set.j2' %}", templates=files)
+    assert ["E303 «x»"] == value_faults("{% include 'set.j2' %}{{ x }}", templates=files)
+
+
+def test_an_unknown_file_has_an_issue_where_it_is_named() -> None:
+    found, issues = file_value("greting.j2", FILES)
+
+    assert found is None
+    assert [
+        FlowIssue("E323", "error", PLACE, 'there is no file "greting.j2" in templates/', 'did you mean "greeting.j2"?')
+    ] == issues
+
+
+@pytest.mark.parametrize(
+    ("templates", "cure"),
+    [({}, "put the file into templates/"), ({"other.j2": ""}, "files are: other.j2")],
+)
+def test_an_unknown_file_gets_a_fix(templates: dict[str, str], cure: str) -> None:
+    _, issues = file_value("x", templates)
+
+    assert cure == issues[0].cure
+
+
+def test_a_file_that_is_too_long_is_refused() -> None:
+    found, issues = file_value("long.j2", FILES)
+
+    assert found is None
+    assert "long.j2 has more than 100,000 characters" == issues[0].message
+
+
+def test_issues_in_a_file_have_its_own_place() -> None:
+    _, issues = file_value("faulty.j2", FILES)
+    places = {issue.code: issue.place for issue in issues}
+
+    assert {"E304": Place("templates/faulty.j2", 2, 11, 4), "E322": Place("templates/faulty.j2", 3, 1, 2)} == places
+
+
+def test_the_size_of_includes_is_limited() -> None:
+    assert ["E311"] == [fault[:4] for fault in value_faults('{% include "plain.j2" %}' * 51, templates=FILES)]
+
+
+def test_includes_that_nest_too_deep_are_refused() -> None:
+    deep = "{% if vip %}" * 10
+    files = {f"{n}.j2": f'{deep}{{% include "{n + 1}.j2" %}}{"{% endif %}" * 10}' for n in range(10)}
+    faults = value_faults("{% include '0.j2' %}", templates={**files, "10.j2": "x"})
+
+    assert ["templates/4.j2 E311 «{%»"] == faults
+
+
+def test_issues_point_at_the_line_of_a_block_scalar() -> None:
+    origins = tuple((2, 7 + at) for at in range(6)) + tuple((3, 7 + at) for at in range(20))
+    _, issues = compile_value(
+        Text("Hello\n{{ call.fron }}", PLACE, origins=origins), TYPES["text"], "talk", SCOPE, Templates()
+    )
+
+    assert [Place("flows/test.yaml", 3, 15, 4)] == [issue.place for issue in issues]
+
+
+@each_case(("source", "escape", "type_name", "expected"), table(__file__, "test_a_value_is_cast_to_its_type"))
+def test_a_value_is_cast_to_its_type(source: str, escape: str, type_name: str, expected: object) -> None:
+    result = rendered(source, ESCAPES[escape], type_=TYPES[type_name])
+
+    assert expected == result
+    assert type(expected) is type(result)
+
+
+def test_a_value_is_cast_to_one_of_the_allowed_words() -> None:
+    assert "gold" == rendered("{{ tier }}", "text", type_=Word(("gold", "silver")))
+    assert ("E392 flows/test.yaml:1:1: the result is not valid here: one of gold, silver is needed") == refusal(
+        value("{{ ticket }}", "text", Word(("gold", "silver")))
+    )
+
+
+@each_case(("case", "expected"), blocks("template_errors.txt"))
+def test_a_missing_or_mismatched_value_is_an_error(case: str, expected: list[str]) -> None:
+    escape, type_name, source = case.split(" ", 2)
+
+    assert expected == [refusal(value(source, ESCAPES[escape], TYPES[type_name]))]
+
+
+def test_a_line_end_in_a_literal_header_is_an_issue() -> None:
+    assert ["E313"] == [fault[:4] for fault in value_faults("a\nb", "header")]
+
+
+@each_case(
+    ("source", "known", "message"),
+    [
+        ("{{ ticket }}", names(ticket="x" * 10_001), "ticket: a value of more than 10,000 characters"),
+        ("{{ ticket }}{{ ticket }}", names(ticket="x" * 6_000), "the result is longer than 10,000 characters"),
+        (
+            "{% for i in call.custom_data.x %}{{ ticket }}{% endfor %}",
+            custom([1] * 200) | {"ticket": "x" * 51},
+            "the result is longer than 10,000 characters",
+        ),
+    ],
+)
+def test_the_length_of_a_result_is_limited(source: str, known: dict[str, Any], message: str) -> None:
+    error = refusal(value(source), known)
+
+    assert error.startswith("E394 flows/test.yaml:1:")
+    assert error.endswith(message)
+
+
+def test_a_loop_over_a_long_list_is_refused() -> None:
+    text = value("{% for i in call.custom_data.x %}{% endfor %}")
+
+    assert "E395 flows/test.yaml:1:1: a loop may have at most 200 entries" == refusal(text, custom([1] * 201))
+
+
+def test_two_loops_over_the_longest_lists_stop_early() -> None:
+    text = value("{% for a in call.custom_data.x %}{% for b in call.custom_data.x %}{% endfor %}{% endfor %}a")
+
+    assert "a" == text.render(custom([1] * 200))
+
+
+def test_a_name_that_the_engine_does_not_give_is_an_error() -> None:
+    assert "E391 flows/test.yaml:1:4: this call has no ticket" == refusal(value("{{ ticket }}"), {})
+    assert ("E391 flows/test.yaml:1:16: this call has no ticket") == refusal(
+        value("{% if vip %}{{ ticket }}{% endif %}"), {"vip": True}
+    )
+
+
+@each_case(
+    "text",
+    [
+        "{{ env.TEAM }}/a",
+        "{{ env.TEAM }}",
+        "https://x/{% if vip %}{{ env.TEAM }}{% endif %}",
+        "{{ env.TEAM | upper }}/a",
+    ],
+)
+def test_an_unset_server_variable_is_reported_with_its_full_name(text: str) -> None:
+    assert refusal(value(text, "url"), {"env": {}, "vip": True}).endswith(": FLOW_TEAM is not set")
+
+
+def test_names_may_be_any_mapping() -> None:
+    assert "T-17" == value("{% if vip %}{{ ticket }}{% endif %}").render(MappingProxyType(NAMES))
+
+
+@each_case(
+    ("source", "type_", "kind"),
+    [
+        ("Hello", TYPES["text"], Literal),
+        ("{{ tries }}", TYPES["int"], Native),
+        ("{{ tries }}", TYPES["text"], Computed),
+        ("{% if vip %}1{% endif %}", TYPES["int"], Computed),
+    ],
+)
+def test_a_value_knows_whether_it_is_literal(source: str, type_: Kind, kind: type[Value]) -> None:
+    found = value(source, "text", type_)
+
+    assert isinstance(found, kind)
+    assert found.is_literal is (kind is Literal)
+    assert PLACE[:3] == found.place[:3]
+
+
+def test_a_value_knows_its_lookups() -> None:
+    text = value("https://example.com/{% set x = ticket %}{{ x }}/{{ env.TEAM }}{% if vip %}{% endif %}", "url")
+
+    assert isinstance(text, Computed)
+    assert {"ticket", "env", "vip"} == text.used_names
+    assert {"TEAM"} == text.used_env
+
+
+def test_a_call_is_never_changed() -> None:
+    known = {"call": dict(CALL), "items": ["a"], "ticket": "x", "vip": True}
+    value("{% if vip %}{% set y = items %}{{ y | join }}{% endif %}").render(known)
+
+    assert {"call": dict(CALL), "items": ["a"], "ticket": "x", "vip": True} == known
+
+
+@each_case("source", ["{{ now | spoken }}", "{% if vip %}{{ now | spoken }}{% endif %}", "{% include 'when.j2' %}"])
+def test_filters_use_the_language_that_the_value_is_compiled_for(source: str) -> None:
+    files = Templates({"when.j2": "{% set when = now | spoken %}{{ when }}"})
+    german, _ = compile_value(Text(source, PLACE), TYPES["text"], "talk", SCOPE, files, language="de-DE")
+    french, _ = compile_value(Text(source, PLACE), TYPES["text"], "talk", SCOPE, files, language="fr-FR")
+
+    assert german is not None
+    assert "Montag, 5. Januar, um 9 Uhr 30" == german.render(NAMES)
+    assert french is not None
+    assert "lundi 5 janvier à 9 heures 30" == french.render(NAMES)
+
+
+def test_filters_in_a_file_use_its_language() -> None:
+    files = Templates({"when.j2": "{{ now | spoken('day') }}"})
+    found, _ = compile_file(Text("when.j2", PLACE), TYPES["text"], "talk", SCOPE, files, language="es-ES")
+
+    assert found is not None
+    assert "lunes, 5 de enero" == found.render(NAMES)
+
+
+def test_the_output_of_filters_is_escaped_like_every_value() -> None:
+    plain, ssml = value("{{ items | list }}"), value("<speak>{{ items | list }}{{ ticket | spell }}</speak>")
+    known = names(items=["<break/>", "b & c"], ticket="<")
+
+    assert "break/  and b & c" == plain.render(known)
+    assert "<speak>&lt;break/&gt; and b &amp; c&lt;</speak>" == ssml.render(known)
+
+
+def test_compile_file_returns_types_too() -> None:
+    found, _ = compile_file(Text("n.j2", PLACE), TYPES["int"], "text", SCOPE, Templates({"n.j2": "{{ tries }}"}))
+
+    assert found is not None
+    assert 2 == found.render(NAMES)
+
+
+def test_a_value_of_another_type_is_marked_with_its_quotes() -> None:
+    text = Text("07700900123", Place("flows/test.yaml", 3, 9, 13), quoted=True)
+
+    _, (issue,) = compile_value(text, TYPES["phone"], "number", SCOPE, Templates())
+
+    assert ("E313", text.place) == (issue.code, issue.place)
+
+
+def test_a_file_of_another_type_is_marked_in_its_first_line() -> None:
+    name = Text("number.j2", Place("flows/test.yaml", 3, 9, 9))
+
+    _, (issue,) = compile_file(name, TYPES["phone"], "number", SCOPE, Templates({"number.j2": "077\n"}))
+
+    assert ("E313", Place("templates/number.j2", 1, 1, 3)) == (issue.code, issue.place)

@@ -1,0 +1,134 @@
+"""Entries of a list or map are text, and are checked as text if nothing changes the variable."""
+
+from __future__ import annotations
+
+import pytest
+
+from ncco_server.flow.loader import load
+from tests.support.cases import each_case
+from tests.unit.server.flow.loading_flows import codes_of, faults_of
+
+HEAD = """
+vars:
+  prices: {type: map, default: {"1": 8.5, "2": 9}}
+  sizes: {type: list, default: [1, 2, 3]}
+  table: {type: list, default: [[1, 2], [3, 4]]}
+  mixed: {type: list, default: [1, [2]]}
+  key: {type: text, default: "1"}
+  total: {type: number, default: 1}
+"""
+NAMED = '{{ prices["1"] }} {{ sizes[0] }} {{ table[0][0] }} {{ mixed[0] }} {{ key }} {{ total }}'
+
+
+def steps_of(talk: str, more: str = "") -> str:
+    return f"""
+hello:
+  do:
+    - talk: '{NAMED}'
+    - talk: '{talk}'
+  {more or "goto: end"}
+"""
+
+
+@each_case(
+    ("talk", "fault"),
+    [
+        (
+            "{{ total + prices[key] }}",
+            'E308 "+" adds numbers, or joins text or lists; total is a number, prices[key] is text'
+            " → write prices[key] | number",
+        ),
+        (
+            "{{ table[1][0] - 1 }}",
+            'E308 "-" subtracts numbers; table[1][0] is text, 1 is a whole number → write table[1][0] | number',
+        ),
+        (
+            "{{ 1 if total in sizes else 2 }}",
+            "E307 total is a number; every entry of sizes is text → write total | text",
+        ),
+        (
+            '{{ 1 if prices["2"] > 8 else 2 }}',
+            'E307 prices["2"] is text, 8 is a whole number → write prices["2"] | number',
+        ),
+        ("{{ prices[1] }}", 'E304 prices is a map and has no "1" → map keys are text: write prices["1"]'),
+    ],
+)
+def test_an_entry_of_a_constant_is_text(talk: str, fault: str) -> None:
+    assert [fault] == faults_of(steps_of(talk), HEAD)
+
+
+@each_case(
+    "talk",
+    [
+        "{{ total + (prices[key] | number) }}",
+        "{{ 1 if key in sizes else 2 }}",
+        "{{ prices.nothing | default(key) }}",
+        "{% for size in sizes %}{{ size }}{% endfor %}{{ sizes | list }}{{ sizes | first }}",
+        "{{ mixed[0] + 1 }}",
+    ],
+)
+def test_operations_on_text_are_valid(talk: str) -> None:
+    assert [] == codes_of(steps_of(talk), HEAD)
+
+
+@each_case(
+    "more",
+    [
+        'goto: {goto: end, set: {prices: {"1": "{{ key }}"}}}',
+        'choices: {a: {dtmf: 1, set: {prices: {"1": "{{ key }}"}}, goto: end}}\n  retry: {then: end}',
+        "set: {prices: '{{ prices }}'}\n  goto: end",
+    ],
+)
+def test_the_entries_of_a_variable_that_is_set_elsewhere_are_unknown(more: str) -> None:
+    assert [] == codes_of(steps_of("Press 1. {{ total + prices[key] }}", more), HEAD)
+
+
+def test_the_entries_of_a_param_are_unknown() -> None:
+    head = HEAD + 'params: {given: {type: list, default: ["1"]}}\n'
+
+    assert [] == codes_of(steps_of("{{ given[0] + 1 }}"), head)
+
+
+def test_the_entries_of_a_returned_value_are_unknown() -> None:
+    main = """
+flow: main
+default: true
+start: a
+vars: {found: {type: list, default: ["1"]}, own: {type: list, default: ["1"]}}
+steps:
+  a: {run: sub, on: {return: b}}
+  b: {do: [{talk: "{{ found[0] + 1 }} {{ own[0] + 1 }}"}], goto: end}
+"""
+    sub = """
+flow: sub
+returns: {found: list}
+start: a
+steps:
+  a: {goto: {return: return, set: {found: ["2"]}}}
+"""
+
+    issues = load({"flows/main.yaml": main, "flows/sub.yaml": sub}).issues
+
+    assert [("E308", "own[0] is text, 1 is a whole number")] == [
+        (issue.code, issue.message.partition("; ")[2]) for issue in issues
+    ]
+
+
+@pytest.mark.parametrize(
+    ("head", "steps"),
+    [
+        (
+            "vars: {perks: {type: map, default: {a: [true]}}}\n",
+            "hello: {do: [{talk: '{{ perks.a | list }}'}], goto: end}",
+        ),
+        (
+            "vars: {perks: {type: list}}\n",
+            "hello: {set: {perks: [true]}, do: [{talk: '{{ perks | list }}'}], goto: end}",
+        ),
+    ],
+)
+def test_a_bare_true_in_a_list_or_a_map_gets_a_warning(head: str, steps: str) -> None:
+    cure = 'write "true" in quotes, and compare it as text: == "true"'
+
+    assert [f"W265 values in a list or a map are text, and so is true → {cure}"] == faults_of(steps, head)
+    assert [] == faults_of(steps.replace("true", '"true"'), head.replace("true", '"true"'))

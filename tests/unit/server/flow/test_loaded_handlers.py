@@ -1,0 +1,98 @@
+"""Loading a file with a handler runs the file, and nothing of the handler."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from ncco_server.engine import TurnContext, played_step
+from ncco_server.flow.handlers.reading import LoadedHandler
+from ncco_server.flow.loader import load
+from ncco_server.flow.model import Project
+from ncco_studio.verify.handlers.exploring import explore
+from tests.unit.server.engine.handled_call import SORRY, HandledCall
+
+HEAD: Final = """\
+from ncco_server import Call, call_flow
+
+RUNS = []
+
+@call_flow(numbers=["442079460150"], on_error="sorry")
+async def shop(call: Call):
+    RUNS.append(call.to)
+"""
+
+
+def loaded(body: str) -> Project:
+    texts = {"flows/shop.py": f"{HEAD}{body}", "flows/sorry.yaml": SORRY}
+    return load(texts, {}, extent="project", handlers=["shop.py"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "    while True:\n        pass\n",
+        "    import sys\n    sys.exit()\n",
+        '    await call.tlak("Hello.")\n',
+        '    await call.goto("nowhere")\n',
+    ],
+    ids=["a loop", "an exit", "a method that does not exist", "a flow that does not exist"],
+)
+def test_a_handler_is_loaded_whatever_it_does(body: str) -> None:
+    project = loaded(body)
+
+    assert not project.has_errors
+    assert ["shop", "sorry"] == sorted(project.flows)
+    flow = project.flows["shop"]
+    assert isinstance(flow.handler, LoadedHandler)
+    assert [] == flow.handler.flow.function.__globals__["RUNS"]
+    assert [] == list(flow.steps)
+
+
+def test_what_the_code_shows_is_reported_without_a_run() -> None:
+    missing_await = loaded('    call.talk("Hello.")\n')
+    unset = loaded('    await call.talk(call.env["DESK"])\n')
+
+    assert [("W705", 7), ("E706", 8)] == [(each.code, each.place.line) for each in missing_await.issues]
+    assert [("W705", 7), ("W302", 8)] == [(each.code, each.place.line) for each in unset.issues]
+
+
+def test_a_handler_that_is_not_explored_plays_the_same() -> None:
+    body = '    await call.talk("Hello.")\n    await call.collect("Your number, please.", digits=4)\n'
+    texts = {"flows/shop.py": HEAD.replace("    RUNS.append(call.to)\n", body), "flows/sorry.yaml": SORRY}
+    as_served = load(texts, {}, extent="project", handlers=["shop.py"])
+    as_checked = load(texts, {}, extent="project", handlers=["shop.py"], explore=explore)
+
+    served, checked = HandledCall(as_served.flows["shop"]), HandledCall(as_checked.flows["shop"])
+
+    assert served.ncco == checked.ncco
+    assert [(each.did, each.step, each.where) for each in served.turn.trace] == [
+        (each.did, each.step, each.where) for each in checked.turn.trace
+    ]
+
+
+def test_a_revision_is_explored_for_its_proof() -> None:
+    texts = {"flows/shop.py": f'{HEAD}    await call.talk("Hello.")\n', "flows/sorry.yaml": SORRY}
+    flow = load(texts, {}, extent="project", handlers=["shop.py"], explore=explore).flows["shop"]
+
+    revision = load(flow.sources, {}, handlers=["shop.py"], explore=explore)
+
+    assert [*flow.steps] == [*revision.flows["shop"].steps] != []
+
+
+def test_a_step_that_another_process_has_played_is_known() -> None:
+    body = '    await call.talk("Hello.")\n    await call.collect("Your number, please.", digits=4)\n'
+    body += '    await call.record(endOnKey="#")\n    await call.collect("Another one.", digits=4)\n'
+    texts = {"flows/shop.py": HEAD.replace("    RUNS.append(call.to)\n", body), "flows/sorry.yaml": SORRY}
+    call = HandledCall(load(texts, {}, extent="project", handlers=["shop.py"]).flows["shop"])
+    names = [call.session.step]
+    call.press("1234")
+    names.append(call.session.step)
+    elsewhere = load(texts, {}, extent="project", handlers=["shop.py"]).flows["shop"]
+    context = TurnContext(call.now, lambda ref: "", lambda session, secret: "", {}, ())
+
+    found = [played_step(elsewhere, call.session, ("shop", name), context) for name in names]
+
+    assert names == [step.name if step is not None else "" for step in found]
+    assert played_step(elsewhere, call.session, ("shop", "line 99"), context) is None

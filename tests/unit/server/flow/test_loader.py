@@ -1,0 +1,427 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ncco_server.flow.issues import by_place
+from ncco_server.flow.loader import load, load_files, revision_of
+from ncco_server.flow.model import Project
+from ncco_server.flow.templates.parsing import Templates
+from tests.support.cases import each_case
+from tests.support.examples import examples
+
+ROOT = Path(__file__).parents[4]
+FLOW = """
+flow: {name}
+entry: true
+start: hello
+steps:
+  hello:
+    do:
+      - talk: {talk}
+    goto: end
+"""
+
+
+def flow(name: str, talk: str = '"Hello."') -> str:
+    return FLOW.format(name=name, talk=talk)
+
+
+def test_the_sample_flows_have_no_issue() -> None:
+    project = load_files(ROOT / "flows", ROOT / "templates", {})
+
+    assert () == project.issues
+    assert {"reception", "pin", "conference", "findme"} == set(project.flows)
+    assert project.flows["reception"].default
+    assert all(each.is_startable for each in project.flows.values())
+
+
+def test_a_project_without_files_is_empty() -> None:
+    assert Project({}, (), {}) == load({})
+
+
+def test_a_flow_has_the_content_of_its_file() -> None:
+    text = 'flow: a\nnumbers: ["+44 20 7946 0000"]\ndefault: true\nstart: hello\nvars: {n: {type: int}}\n' + (
+        "defaults: {on: {error: sorry}}\nsteps:\n"
+        "  hello: {set: {n: '3'}, do: [{talk: Hello.}], goto: sorry}\n"
+        "  sorry: {do: [{talk: Sorry.}], goto: end}\n"
+    )
+
+    found = load({"flows/a.yaml": text}).flows["a"]
+
+    assert ("a", "hello", ("442079460000",), True, False) == (
+        found.name,
+        found.start,
+        found.numbers,
+        found.default,
+        found.entry,
+    )
+    assert ["hello", "sorry"] == list(found.steps)
+    assert ["n"] == [each.name for each in found.steps["hello"].sets]
+    assert ("int", 0) == (found.variables["n"].type.name, found.variables["n"].default)
+    assert found.error is not None
+    assert "sorry" == found.error.step
+
+
+def test_files_that_are_not_flows_are_ignored() -> None:
+    project = load(
+        {"flows/readme.md": "Hello.", "other/a.yaml": "x", "templates/a.yaml": "x", "flows/b.YML": flow("b")}
+    )
+
+    assert () == project.issues
+    assert ["b"] == list(project.flows)
+
+
+def test_issues_of_all_files_are_sorted_by_place() -> None:
+    project = load({"flows/b.yaml": "flow: B\n", "flows/a.yaml": "flow: A\n", "flows/c.yaml": flow("c")})
+
+    assert sorted(project.issues, key=by_place) == list(project.issues)
+    assert ["flows/a.yaml", "flows/b.yaml"] == sorted({issue.place.file for issue in project.issues})
+    assert project.has_errors
+
+
+def test_a_flow_with_an_error_is_left_out() -> None:
+    project = load({"flows/a.yaml": flow("a").replace("goto: end", "goto: nowhere"), "flows/b.yaml": flow("b")})
+
+    assert ["b"] == list(project.flows)
+
+
+def test_a_flow_with_a_warning_is_kept() -> None:
+    project = load({"flows/a.yaml": flow("a").replace("    goto: end\n", "")})
+
+    assert ["a"] == list(project.flows)
+    assert not project.has_errors
+
+
+def test_the_issue_of_a_file_that_is_not_a_map_shows_how_a_flow_begins() -> None:
+    (issue,) = load({"flows/a.yaml": "- hello\n"}).issues
+
+    assert "E201" == issue.code
+    assert "begin with `flow: name`, `start: step` and `steps:`" == issue.cure
+
+
+def test_a_flow_consists_of_its_file_and_the_templates_that_it_uses() -> None:
+    texts = {
+        "flows/a.yaml": flow("a", "{template: a.j2}"),
+        "flows/b.yaml": flow("b", "{template: b.j2}"),
+        "flows/c.yaml": flow("c"),
+        "templates/a.j2": "Hello from a.",
+        "templates/b.j2": "Hello from b.",
+        "templates/unused.j2": "Hello.",
+    }
+
+    flows = load(texts).flows
+
+    assert {
+        "a": ["flows/a.yaml", "templates/a.j2"],
+        "b": ["flows/b.yaml", "templates/b.j2"],
+        "c": ["flows/c.yaml"],
+    } == {name: sorted(each.sources) for name, each in flows.items()}
+
+
+def test_a_template_may_be_part_of_several_flows() -> None:
+    texts = {
+        "flows/a.yaml": flow("a", "{template: a.j2}"),
+        "flows/b.yaml": flow("b", "{template: a.j2}"),
+        "templates/a.j2": "Hello.",
+    }
+
+    flows = load(texts).flows
+
+    assert ["flows/a.yaml", "templates/a.j2"] == sorted(flows["a"].sources)
+    assert ["flows/b.yaml", "templates/a.j2"] == sorted(flows["b"].sources)
+
+
+def test_a_shelf_knows_which_templates_were_taken() -> None:
+    tracked = Templates({"a.j2": "A", "b.j2": "B"})
+
+    assert ("A", None) == (tracked.get("a.j2"), tracked.get("c.j2"))
+    assert "b.j2" in tracked
+    assert ["a.j2", "b.j2"] == list(tracked)
+    assert 2 == len(tracked)
+    assert [{"templates/a.j2": "A"}, {}] == [tracked.pop_used(), tracked.pop_used()]
+
+
+def test_a_syntax_error_causes_no_second_error_at_its_place() -> None:
+    text = flow("a").replace("goto: end", "goto:")
+
+    assert ["E103"] == [issue.code for issue in load({"flows/a.yaml": text}).issues]
+
+
+def test_an_included_template_is_part_of_the_flow() -> None:
+    texts = {
+        "flows/a.yaml": flow("a", "{template: outer.j2}"),
+        "templates/outer.j2": "Hello {% include 'inner.j2' %}.",
+        "templates/inner.j2": "there",
+    }
+
+    project = load(texts)
+
+    assert () == project.issues
+    assert set(texts) == set(project.flows["a"].sources)
+
+
+@each_case("folder", [ROOT, *sorted((ROOT / "examples").glob("*/"))], ids=lambda folder: folder.name)
+def test_the_sources_of_a_flow_make_the_same_flow_again(folder: Path) -> None:
+    project = load_files(folder / "flows", folder / "templates")
+    for name, found in project.flows.items():
+        again = load(found.sources).flows[name]
+
+        assert found.revision == again.revision
+        assert found.sources == again.sources
+        assert found.start == again.start
+        assert list(found.steps) == list(again.steps)
+        assert {hook.name for hook in found.hooks} == {hook.name for hook in again.hooks}
+
+
+PLACING = """
+flow: service
+start: a
+hooks:
+  later: {place: {flow: NAME, to: "447700900333", with: {room: "{{ call.to }}"}}}
+steps:
+  a: {do: [{talk: Hello}], goto: end, send: later}
+"""
+
+
+def test_a_revision_lacks_the_flow_that_a_hook_places_a_call_with() -> None:
+    placed = (
+        "flow: later\nparams: {room: text}\noutbound: {answered: a}\nsteps:\n  a: {do: [{talk: Hello}], goto: end}\n"
+    )
+    files = {"flows/service.yaml": PLACING.replace("NAME", "later"), "flows/later.yaml": placed}
+    (hook,) = load(files, extent="project").flows["service"].hooks
+    (again,) = load({"flows/service.yaml": files["flows/service.yaml"]}).flows["service"].hooks
+    names = {"call": {"to": "442079460000"}}
+
+    assert hook.definition.placing is not None
+    assert again.definition.placing is not None
+    assert hook.definition.placing.render(names) == again.definition.placing.render(names)
+
+
+def test_a_revision_changes_with_every_text_and_path() -> None:
+    revisions = {
+        revision_of(sources)
+        for sources in (
+            {"flows/a.yaml": "x"},
+            {"flows/a.yaml": "y"},
+            {"flows/b.yaml": "x"},
+            {"flows/a.yaml": "x", "templates/t.j2": ""},
+            {"flows/a.yamlx": ""},
+        )
+    }
+
+    assert 5 == len(revisions)
+    assert {64} == {len(revision) for revision in revisions}
+
+
+def test_a_revision_does_not_depend_on_the_order_of_the_sources() -> None:
+    assert revision_of({"a": "1", "b": "2"}) == revision_of({"b": "2", "a": "1"})
+
+
+def test_a_revision_takes_any_text() -> None:
+    assert 64 == len(revision_of({"flows/a.yaml": "\ud800"}))
+
+
+def test_errors_caused_only_by_a_syntax_error_are_not_reported() -> None:
+    text = flow("a", "Hello.").replace("    goto: end", '      - talk:"Bye."\n    goto: end')
+
+    assert ["E116"] == [issue.code for issue in load({"flows/a.yaml": text}).issues]
+
+
+@each_case(
+    "text",
+    [
+        "steps:\n  hello:\n  do:\n    - talk: Hello.\n  goto: end\n",
+        "steps:\n  hello:\n    do: [{talk: Hello.}]\n    goto: end\n    on:\n    zebra: end\n",
+        "vars:\n  it:\n  type: text\n  sensitive: true\nsteps:\n  hello: {do: [{talk: Hello.}], goto: end}\n",
+    ],
+)
+def test_a_missing_indentation_is_reported_once(text: str) -> None:
+    issues = load({"flows/a.yaml": f"flow: a\nentry: true\nstart: hello\n{text}"}).issues
+
+    assert ["E103"] == [issue.code for issue in issues]
+
+
+def test_a_menu_with_a_syntax_error_is_not_compared_with_its_prompts() -> None:
+    text = """\
+flow: a
+default: true
+start: hello
+steps:
+  hello:
+    do: [{talk: "Press 1 for sales."}]
+    choices:
+      sales:
+        dtmf: *
+        goto: end
+    retry: {then: end}
+"""
+
+    assert ["E108"] == [issue.code for issue in load({"flows/a.yaml": text}).issues]
+    assert ["W600"] == [issue.code for issue in load({"flows/a.yaml": text.replace("*", '"*"')}).issues]
+
+
+def test_a_file_that_cannot_be_read_is_an_issue(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+
+    project = load_files(tmp_path / "flows", tmp_path / "templates")
+
+    assert ["E123"] == [issue.code for issue in project.issues]
+
+
+def test_an_environment_variable_that_is_not_set_is_a_warning() -> None:
+    text = flow("a", "Hello.").replace("goto: end", 'branch: [{if: env.OPEN == "yes", goto: end}, {else: end}]')
+
+    assert [] == [issue.code for issue in load({"flows/a.yaml": text}).issues]
+    assert [] == [issue.code for issue in load({"flows/a.yaml": text}, {"OPEN": "yes"}).issues]
+    assert ["W302"] == [issue.code for issue in load({"flows/a.yaml": text}, {}).issues]
+
+
+def test_thirty_flows_of_twenty_steps_load_together() -> None:
+    step = """
+  s{n}:
+    do:
+      - talk: "Step {n}. For the next one press 1 or say next. To go back, press 2."
+    choices:
+      next: {{dtmf: 1, speech: [next, forward], goto: {next}}}
+      back: {{dtmf: 2, speech: [back, "one back"], goto: s0}}
+    retry: {{noinput: ["Sorry?"], then: end}}
+"""
+    steps = "".join(step.format(n=n, next=f"s{n + 1}" if n < 19 else "end") for n in range(20))
+    texts = {f"flows/f{n}.yaml": f"flow: f{n}\nentry: true\nstart: s0\nsteps:{steps}" for n in range(30)}
+
+    project = load(texts)
+
+    assert () == project.issues
+    assert 30 == len(project.flows)
+
+
+WORDS = [
+    *(
+        "flow",
+        "start",
+        "steps",
+        "vars",
+        "defaults",
+        "numbers",
+        "do",
+        "set",
+        "choices",
+        "collect",
+        "branch",
+        "goto",
+        "on",
+    ),
+    *("retry", "tail", "talk", "connect", "input", "checkpoint", "ncco", "dtmf", "speech", "into", "digits", "check"),
+    *("if", "else", "then", "noinput", "completed", "busy", "otherwise", "error", "type", "default", "sensitive"),
+    *("action", "hello", "menu"),
+]
+YAML_TEXTS = st.recursive(
+    st.sampled_from(
+        [
+            "end",
+            "hello",
+            "menu",
+            "1",
+            "0",
+            '"*"',
+            "true",
+            "{{ x }}",
+            '"{{ call.from }}"',
+            '""',
+            "text",
+            "6..8",
+            "a == b",
+        ]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+        | st.dictionaries(
+            st.sampled_from(WORDS),
+            inner,
+            max_size=4,
+        ).map(lambda items: "{" + ", ".join(f"{key}: {value}" for key, value in items.items()) + "}")
+    ),
+    max_leaves=12,
+)
+
+
+@examples(150)
+@given(
+    st.dictionaries(st.sampled_from(["set", "do", "choices", "collect", "branch", "goto", "on", "retry"]), YAML_TEXTS)
+)
+def test_no_step_makes_the_loader_raise(step: dict[str, str]) -> None:
+    lines = "".join(f"    {word}: {value}\n" for word, value in step.items())
+
+    project = load({"flows/a.yaml": f"flow: a\nentry: true\nstart: hello\nsteps:\n  hello:\n{lines or '    {}'}\n"})
+
+    assert sorted(project.issues, key=by_place) == list(project.issues)
+
+
+@examples(100)
+@given(YAML_TEXTS)
+def test_no_top_of_a_file_makes_the_loader_raise(value: str) -> None:
+    heads = ("flow", "start", "numbers", "default", "entry", "vars", "defaults", "steps")
+    texts = {f"flows/{word}.yaml": f"{word}: {value}\n" for word in heads}
+
+    assert load(texts | {"flows/whole.yaml": value}).issues
+
+
+MISTAKES = """\
+flow: shop
+entry: true
+start: menu
+vars:
+  count: {type: integer}
+steps:
+  menu:
+    do:
+      - talk: "Press 1.
+    choices:
+      sales: {dtmf: 1, goto: sales}
+    retry: {then: bye}
+  sales:
+    do:
+      - talk {text: Hello}
+      - talk: "Hello {{ nobody }}."
+    goto: byebye
+  bye:
+    do:
+      - talkk: Goodbye.
+    goto: end
+"""
+
+
+def test_errors_of_every_phase_are_reported_together() -> None:
+    found = load({"flows/shop.yaml": MISTAKES}, extent="project").issues
+
+    assert [(5, "E203"), (9, "E113"), (15, "E402"), (16, "E303"), (17, "E214"), (20, "E402")] == [
+        (issue.place.line, issue.code) for issue in found
+    ]
+
+
+def test_at_most_twenty_one_syntax_errors_of_a_file_are_reported() -> None:
+    steps = "".join(f"  s{number}:\n    do:\n      - talk: Hello: {number}\n    goto: end\n" for number in range(5_000))
+    found = load({"flows/shop.yaml": f"flow: shop\nentry: true\nstart: s0\nsteps:\n{steps}"}, extent="project").issues
+
+    assert ["E112"] * len(found) == [issue.code for issue in found]
+    assert 1 <= len(found) <= 21
+
+
+def test_the_syntax_errors_of_a_project_share_one_limit_of_work() -> None:
+    steps = "".join(f'  s{number}:\n    do:\n      - talk: "Hello\n    goto: end\n   x: [\n' for number in range(400))
+    texts = {f"flows/shop{number:02}.yaml": f"flow: shop{number}\nstart: s0\nsteps:\n{steps}" for number in range(20)}
+    found = Counter(issue.place.file for issue in load(texts, extent="project").issues if issue.is_error)
+
+    assert found["flows/shop00.yaml"] > 1
+    assert [1] * 10 == [found[f"flows/shop{number:02}.yaml"] for number in range(10, 20)]
+
+
+def test_names_that_a_line_with_a_syntax_error_may_declare_are_not_reported() -> None:
+    text = MISTAKES.replace('"Press 1.', '"Press 1."').replace("  bye:", "  b ye").replace("byebye", "bye")
+    found = load({"flows/shop.yaml": text}, extent="project").issues
+
+    assert [(5, "E203"), (16, "E303"), (18, "E101")] == [(issue.place.line, issue.code) for issue in found]

@@ -1,0 +1,326 @@
+"""Parties called by a connect: what they hear, their outcome, and the end of their session."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from ncco_server.engine import JOINED, WaitRef
+from ncco_server.errors import UnknownWait
+from ncco_server.service.called_parties import called_id
+from ncco_server.service.calls import CallService
+from ncco_server.service.delivery import Reply
+from ncco_server.service.tokens import make_token
+from ncco_server.store import SessionRow, Store
+from tests.unit.server.service.served_call import LEG, NOON, POLICY, ServedCall, delivery, service_at
+
+MAIN = """
+flow: main
+default: true
+start: ring
+steps:
+  ring:
+    do:
+      - talk: "One moment."
+      - connect: ["447700900111", "447700900222"]
+        onAnswer: {run: whisper, with: {team: sales}}
+    on: {completed: end, otherwise: nobody}
+  nobody:
+    do: [talk: "Nobody is here."]
+    goto: end
+"""
+WHISPER = """
+flow: whisper
+params: {team: text}
+outcomes: [accepted, rejected]
+start: ask
+hooks:
+  left: {post: "https://crm.example.com/left"}
+events: {hangup: left}
+steps:
+  ask:
+    do: [talk: "A call for {{ team }}. To take it, press 1. Otherwise press 2."]
+    choices:
+      take: {dtmf: 1, goto: {return: accepted}}
+      leave: {dtmf: 2, goto: {return: rejected}}
+    retry: {then: {return: rejected}}
+"""
+SILENT = orjson.dumps([dict(JOINED)])
+PARTY = "aa0100000000000000000000000000aa"
+ASKED = {"to": "447700900111", "from": "442079460000", "uuid": PARTY, "conversation_uuid": "CON-1"}
+
+
+@pytest.fixture
+def flows(tmp_path: Path) -> Path:
+    folder = tmp_path / "flows"
+    folder.mkdir()
+    (tmp_path / "templates").mkdir()
+    (folder / "main.yaml").write_text(MAIN)
+    (folder / "whisper.yaml").write_text(WHISPER)
+    return folder
+
+
+@pytest.fixture
+async def service(store: Store, flows: Path) -> CallService:
+    return await service_at(store, flows)
+
+
+@pytest.fixture
+async def caller(service: CallService) -> ServedCall:
+    call = ServedCall(service)
+    await call.ring()
+    return call
+
+
+class Party(ServedCall):
+    """A party called by a caller's connect."""
+
+    def __init__(self, caller: ServedCall) -> None:
+        super().__init__(caller.service)
+        connect = next(action for action in caller.ncco if action["action"] == "connect")
+        self.url: str = connect["endpoint"][0]["onAnswer"]["url"]
+        self.asked = self.url.rpartition("/")[2]
+
+    async def ask(self, **fields: Any) -> Reply:
+        return self._heard(await self.service.resume("onanswer", self.asked, delivery({**ASKED, **fields})))
+
+    async def row(self, store: Store) -> SessionRow:
+        """Its session."""
+        found = await store.load(called_id(WaitRef("onanswer", LEG, 1, 1)))
+        assert found is not None
+        return found
+
+
+async def notify(caller: ServedCall) -> Reply:
+    """End the caller's connect."""
+    return await caller.post("notify", {"payload": {"checkpoint": "connected"}, "conversation_uuid": "CON-1"})
+
+
+async def test_a_called_party_hears_its_flow(caller: ServedCall) -> None:
+    party = Party(caller)
+    reply = await party.ask()
+
+    assert party.url.startswith("https://calls.example.com/webhooks/onanswer/")
+    assert ["A call for sales. To take it, press 1. Otherwise press 2."] == party.said[:1]
+    assert ("onanswer", "answer", "main", "ask") == (reply.kind, reply.outcome, reply.flow, reply.step)
+
+
+async def test_a_repeated_request_gets_the_same_bytes(caller: ServedCall) -> None:
+    party = Party(caller)
+    first, second = await party.ask(), await party.ask()
+
+    assert first.ncco == second.ncco
+    assert (False, True) == (first.is_repeat, second.is_repeat)
+
+
+async def test_requests_at_the_same_moment_get_the_same_bytes(caller: ServedCall) -> None:
+    party = Party(caller)
+    replies = await asyncio.gather(*(party.ask() for _ in range(5)))
+
+    assert 1 == len({reply.ncco for reply in replies})
+    assert 4 == len([reply for reply in replies if reply.is_repeat])
+
+
+async def test_an_empty_request_is_answered(caller: ServedCall, store: Store) -> None:
+    party = Party(caller)
+    empty = await party.service.resume("onanswer", party.asked, delivery(None, problem="not JSON"))
+    row = await party.row(store)
+
+    assert b"A call for sales" in (empty.ncco or b"")
+    assert row.id == row.leg
+
+
+async def test_the_session_of_a_called_party_is_stored_under_its_own_leg(caller: ServedCall, store: Store) -> None:
+    party = Party(caller)
+    await party.ask()
+    await party.press("1")
+    row = await party.row(store)
+
+    assert (PARTY, 2, False) == (row.leg, row.version, row.is_over)
+
+
+async def test_a_party_that_accepts_is_joined_and_the_call_ends_afterwards(caller: ServedCall) -> None:
+    party = Party(caller)
+    await party.ask()
+    joined = await party.press("1")
+    await caller.dial("answered", uuid=PARTY)
+    over = await notify(caller)
+
+    assert SILENT == joined.ncco
+    assert ("completed", None) == (over.outcome, over.ncco)
+
+
+async def test_if_a_party_declines_the_next_in_the_list_is_dialled(caller: ServedCall) -> None:
+    party = Party(caller)
+    await party.ask()
+    apart = await party.press("2")
+    await caller.dial("answered", uuid=PARTY)
+    next_one = await notify(caller)
+    await Party(caller).ask()
+    second = caller.ncco[0]["endpoint"][0]["number"]
+    await caller.dial("timeout")
+
+    assert [{"action": "wait", "timeout": 7200}] == orjson.loads(apart.ncco or b"[]")
+    assert ("rejected", "447700900222") == (next_one.outcome, second)
+    assert ["Nobody is here."] == caller.said
+
+
+async def test_a_party_that_hangs_up_before_being_joined_has_declined(caller: ServedCall) -> None:
+    await Party(caller).ask()
+    await caller.dial("answered", uuid=PARTY)
+    await caller.dial("completed", uuid=PARTY)
+    reply = await notify(caller)
+
+    assert "rejected" == reply.outcome
+
+
+async def test_a_party_that_never_requested_its_flow_is_reported_by_events_only(caller: ServedCall) -> None:
+    await caller.dial("answered", uuid=PARTY)
+    reply = await notify(caller)
+
+    assert "completed" == reply.outcome
+
+
+async def test_the_end_of_the_leg_ends_its_session_and_reports_a_party_that_left_early(
+    caller: ServedCall, store: Store
+) -> None:
+    party = Party(caller)
+    await party.ask()
+    await caller.dial("completed", uuid=PARTY)
+    await caller.dial("completed", uuid=PARTY)
+    hooks = await store.hooks.claim(2**60, 2**60, 10)
+    caller_row = await store.load(LEG)
+
+    assert (await party.row(store)).is_over
+    assert caller_row is not None
+    assert not caller_row.is_over
+    assert ["left"] == [hook.name for hook in hooks]
+
+
+async def test_the_end_of_the_callers_leg_does_not_end_the_session_of_the_party(
+    caller: ServedCall, store: Store
+) -> None:
+    party = Party(caller)
+    await party.ask()
+    await party.service.event(delivery({"status": "completed", "uuid": LEG, "direction": "inbound"}))
+    between = (await party.row(store)).is_over
+    await caller.dial("completed", uuid=PARTY)
+
+    assert (False, True) == (between, (await party.row(store)).is_over)
+
+
+async def test_an_application_event_ends_the_session_of_a_party_too(caller: ServedCall, store: Store) -> None:
+    party = Party(caller)
+    await party.ask()
+    await party.service.event(delivery({"status": "completed", "uuid": PARTY, "direction": "outbound"}))
+
+    assert (await party.row(store)).is_over
+
+
+async def test_a_party_of_a_call_that_has_moved_on_is_joined_silently(caller: ServedCall) -> None:
+    party = Party(caller)
+    await caller.dial("busy")
+    late = await party.ask()
+
+    assert SILENT == late.ncco
+    assert "the call that dialled this party has moved on" == late.problem
+
+
+async def test_a_party_of_a_call_that_is_over_is_joined_silently(caller: ServedCall) -> None:
+    party = Party(caller)
+    await party.service.event(delivery({"status": "completed", "uuid": LEG, "direction": "inbound"}))
+
+    assert SILENT == (await party.ask()).ncco
+
+
+async def test_a_party_of_an_unknown_call_is_joined_silently(service: CallService) -> None:
+    token = make_token(POLICY.keys[0], WaitRef("onanswer", "f" * 32, 1, 1))
+    reply = await service.resume("onanswer", token, delivery(ASKED))
+
+    assert SILENT == reply.ncco
+    assert "the call that dialled this party is not stored" == reply.problem
+
+
+async def test_a_token_that_was_never_issued_is_not_found(service: CallService) -> None:
+    with pytest.raises(UnknownWait):
+        await service.resume("onanswer", "AAAA", delivery(ASKED))
+
+
+async def test_if_the_revision_is_lost_the_parties_are_joined(caller: ServedCall, store: Store) -> None:
+    party = Party(caller)
+    lost_store: Any = NoRevisions(store)
+    emptied = CallService(lost_store, lambda: caller.service.library.last, POLICY)
+    lost = await emptied.resume("onanswer", party.asked, delivery(ASKED))
+
+    assert SILENT == lost.ncco
+    assert lost.problem.endswith("of flow main is lost")
+
+
+async def test_a_party_whose_revision_is_lost_during_its_flow_is_joined(caller: ServedCall, store: Store) -> None:
+    party = Party(caller)
+    await party.ask()
+    lost_store: Any = NoRevisions(store)
+    party.service = CallService(lost_store, lambda: caller.service.library.last, POLICY)
+    lost = await party.press("1")
+    ended = await party.service.resume(
+        "event", caller.token("event"), delivery({"status": "completed", "uuid": PARTY, "direction": "outbound"})
+    )
+
+    assert SILENT == lost.ncco
+    assert ended.ncco is not None
+    assert not (await party.row(store)).is_over
+
+
+async def test_a_fallback_of_the_request_plays_what_the_request_would(caller: ServedCall) -> None:
+    party = Party(caller)
+    fields = {**ASKED, "reason": "Socket timeout.", "original_request": {"url": party.url, "type": "answer"}}
+    first = await party.service.fallback(delivery(fields))
+    second = await party.ask()
+
+    assert b"A call for sales" in (first.ncco or b"")
+    assert first.ncco == second.ncco
+
+
+async def test_a_refused_ncco_of_a_party_takes_its_error_exit_and_joins(caller: ServedCall, store: Store) -> None:
+    party = Party(caller)
+    await party.ask()
+    fields = {**ASKED, "reason": "Invalid NCCO.", "original_request": {"url": party.url, "type": "answer"}}
+    first = await party.service.fallback(delivery(fields))
+    second = await party.service.fallback(delivery(fields))
+
+    assert SILENT == first.ncco == second.ncco
+    assert PARTY == (await party.row(store)).leg
+
+
+async def test_a_refused_ncco_of_an_unknown_party_joins(service: CallService) -> None:
+    token = make_token(POLICY.keys[0], WaitRef("onanswer", "f" * 32, 1, 1))
+    url = f"https://calls.example.com/webhooks/onanswer/{token}"
+    fields = {**ASKED, "reason": "Invalid NCCO.", "original_request": {"url": url, "type": "answer"}}
+
+    assert SILENT == (await service.fallback(delivery(fields))).ncco
+
+
+async def test_a_request_two_days_later_joins_the_party_silently(caller: ServedCall) -> None:
+    party = Party(caller)
+    late = replace(delivery(ASKED), received_at=NOON + timedelta(days=3))
+
+    assert SILENT == (await party.service.resume("onanswer", party.asked, late)).ncco
+
+
+class NoRevisions:
+    """A store that has lost every revision."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def revision(self, hash_: str) -> None:
+        return None

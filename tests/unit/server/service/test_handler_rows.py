@@ -1,0 +1,206 @@
+"""Handlers that read and change tables: races, repeated webhooks, functions that do not run twice, and replays."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import cache
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from ncco_server.desk.replay import replay
+from ncco_server.errors import StoreUnavailable
+from ncco_server.flow.loader import load
+from ncco_server.flow.model import Project
+from ncco_server.service.calls import CallService
+from ncco_server.service.lookups import LookupClient, lookups_of_turn
+from ncco_server.store import SqliteDatabase, Store
+from ncco_server.table_rows import RowChange
+from tests.support.postgres_stores import make_postgres
+from tests.unit.server.service.asking import PATIENCE_MS
+from tests.unit.server.service.served_call import LEG, POLICY, ServedCall
+
+SHARED = """
+shared: true
+tables:
+  callers: {key: {number: phone}, columns: {name: text, calls: int, pin: {type: text, sensitive: true}}}
+  slots: {key: {slot: text}, columns: {by: phone}}
+"""
+SHOP = """
+from ncco_server import Call, Choice, call_flow
+
+BOOKED = []
+
+def book(slot: str, name: str) -> str:
+    BOOKED.append(name)
+    return f"{slot} for {name}, as number {len(BOOKED)}"
+
+@call_flow(default=True)
+async def shop(call: Call) -> None:
+    before = await call.row("callers", number=call.person)
+    await call.save("callers", number=call.person, increase={"calls": 1})
+    after = await call.row("callers", number=call.person)
+    await call.talk(f"{before['calls']}, then {after['calls']}.")
+    choice = await call.choose("Press a key.", {"book": Choice(1), "take": Choice(2), "all": Choice(3)}, tries=1)
+    if choice == "book":
+        row = await call.row("callers", number=call.person)
+        await call.talk(await call.run(book, "table", row["name"]))
+        await call.talk(await call.run(book, "chair", row["name"]))
+    elif choice == "take":
+        is_mine = await call.save("slots", slot="noon", set={"by": call.person}, only_new=True)
+        await call.talk("It is yours." if is_mine else "It is taken.")
+    elif choice == "all":
+        rows = [await call.row("slots", slot=str(number)) for number in range(10)]
+        await call.talk(" ".join(row["by"][-2:] for row in rows if row) + ".")
+"""
+ADA = 'callers["447700900123"]'
+
+
+class DyingStore(Store):
+    """Fails to store the next turn if it `dies`, as if the process had died first."""
+
+    dies = False
+
+    async def advance(self, *args: Any, **kwargs: Any) -> None:
+        dies, self.dies = self.dies, False
+        if dies:
+            raise StoreUnavailable("it has died")
+        await super().advance(*args, **kwargs)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[DyingStore]:
+    database = make_postgres().database if request.param == "postgres" else SqliteDatabase(tmp_path / "calls.db")
+    async with DyingStore(database) as opened:
+        yield opened
+
+
+@pytest.fixture
+def shared() -> str:
+    return SHARED
+
+
+@pytest.fixture
+def project(shared: str) -> Project:
+    found = _loaded(shared)
+    handler: Any = found.flows["shop"].handler
+    handler.flow.function.__globals__["BOOKED"].clear()
+    return found
+
+
+@cache
+def _loaded(shared: str) -> Project:
+    texts = {"flows/shop.py": dedent(SHOP), "flows/shared.yaml": shared}
+    found = load(texts, {}, extent="project", handlers=["shop.py"])
+    assert not found.has_errors, found.issues
+    return found
+
+
+@pytest.fixture
+async def service(store: DyingStore, project: Project, client: LookupClient) -> CallService:
+    service = CallService(store, lambda: project, POLICY, look_ups=lambda: lookups_of_turn(client.answer, PATIENCE_MS))
+    await service.library.reload()
+    return service
+
+
+async def rows(store: Store, table: str) -> dict[str, Any]:
+    return {row.name: row.columns for row in await store.tables.of_table(table)}
+
+
+async def save(store: Store, row: str, **columns: Any) -> None:
+    await store.tables.change([RowChange(row, columns)], 0, "a test")
+
+
+async def test_a_repeated_webhook_gets_the_same_reply_and_changes_nothing(
+    store: DyingStore, service: CallService
+) -> None:
+    call = ServedCall(service)
+    await call.ring()
+    first = call.said
+    assert "0, then 1." == first[0]
+    await call.ring()
+    assert first == call.said
+    token = call.token("input")
+    for _ in range(2):
+        await call.post("input", {"dtmf": {"digits": "2"}, "uuid": LEG}, token)
+        assert ["It is yours."] == call.said
+    assert {ADA: {"calls": 1}} == await rows(store, "callers")
+
+
+async def test_a_turn_that_was_not_stored_changes_its_rows_once(store: DyingStore, service: CallService) -> None:
+    call = ServedCall(service)
+    await call.ring()
+    store.dies = True
+    with pytest.raises(StoreUnavailable):
+        await call.press("2")
+    assert {} == await rows(store, "slots")
+    await call.press("2")
+    assert ["It is yours."] == call.said
+    assert {'slots["noon"]': {"by": "447700900123"}} == await rows(store, "slots")
+
+
+async def test_only_one_of_several_calls_gets_a_row_that_must_be_new(store: DyingStore, service: CallService) -> None:
+    calls = []
+    for number in range(12):
+        call = ServedCall(service)
+        await call.ring(**{"from": f"4477009001{number:02}", "uuid": f"{LEG[:-2]}{number:02}"})
+        calls.append(call)
+    await asyncio.gather(*(call.press("2") for call in calls))
+    assert ["It is taken."] * 11 + ["It is yours."] == sorted(call.said[0] for call in calls)
+    (winner,) = [number for number, call in enumerate(calls) if call.said == ["It is yours."]]
+    assert {'slots["noon"]': {"by": f"4477009001{winner:02}"}} == await rows(store, "slots")
+
+
+async def test_a_function_does_not_run_again_because_a_row_was_changed_before_the_webhook_is_repeated(
+    store: DyingStore, service: CallService, project: Project
+) -> None:
+    handler: Any = project.flows["shop"].handler
+    await save(store, ADA, name="Ada")
+    call = ServedCall(service)
+    await call.ring()
+    store.dies = True
+    with pytest.raises(StoreUnavailable):
+        await call.press("1")
+    await save(store, ADA, name="Bob")
+    await call.press("1")
+    assert ["table for Ada, as number 1", "chair for Ada, as number 2"] == call.said
+    assert ["Ada", "Ada"] == handler.flow.function.__globals__["BOOKED"]
+
+
+@pytest.mark.parametrize("shared", [SHARED.replace(", pin: {type: text, sensitive: true}", "")], ids=[""])
+@pytest.mark.parametrize("key", ["1", "2", "3"])
+async def test_a_call_is_replayed_with_each_row_that_it_saw(store: DyingStore, service: CallService, key: str) -> None:
+    for number in range(0, 10, 2):
+        await save(store, f'slots["{number}"]', by=f"4477009001{number:02}")
+    call = ServedCall(service)
+    await call.ring()
+    await call.press(key)
+    if key == "3":
+        assert ["00 02 04 06 08."] == call.said
+    await save(store, ADA, name="Bob", calls=90)
+    await save(store, 'slots["noon"]', by="447700900999")
+    await save(store, 'slots["1"]', by="447700900999")
+    async with store.records() as records:
+        timeline = await records.timeline(LEG)
+    assert timeline is not None
+    turns = list(replay(timeline, service.library.current.flows["shop"], POLICY))
+    assert [(True, "")] * 2 == [(turn["same"], turn["because"]) for turn in turns]
+
+
+async def test_a_sensitive_column_is_not_stored_with_the_call(store: DyingStore, service: CallService) -> None:
+    await save(store, ADA, name="Ada", pin="84021739")
+    call = ServedCall(service)
+    await call.ring()
+    await call.press("1")
+    assert "table for Ada, as number 1" == call.said[0]
+    async with store.records() as records:
+        timeline = await records.timeline(LEG)
+    assert timeline is not None
+    stored = repr((timeline, await store.functions.get(LEG, 2, "")))
+    assert "Ada" in stored
+    assert "84021739" not in stored
+    (first, *_) = replay(timeline, service.library.current.flows["shop"], POLICY)
+    assert "sensitive" in first["because"]

@@ -1,0 +1,116 @@
+"""A text of a caller or another server that begins like a token is stored, shown and replayed as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import orjson
+import pytest
+
+from ncco_server.desk.recorded_calls import entries_of, spoken_in
+from ncco_server.desk.replay import replay
+from ncco_server.engine import Lookup, LookupAnswer
+from ncco_server.flow.model import Flow
+from ncco_server.service.written_rows import MaskedText, has_token, mask, with_marks, without_marks
+from ncco_server.store import Store, Timeline
+from ncco_studio.console.conversation import DOTS, conversation
+from ncco_studio.console.phone.repetition import recorded_of
+from tests.support.stored_rows import NOON_MS
+from tests.unit.server.service.served_call import LEG, POLICY, ServedCall, delivery, reader, service_at
+
+LIKE: Final = ("secret:0123456789abcdef", "secret: at noon", "text:secret:AAAAAAAAAAAAAAAAAAAA", "secret:")
+FLOW: Final = """
+flow: main
+default: true
+entry: true
+start: menu
+params: {topic: {type: text, default: ""}}
+vars: {said: {type: text, default: ""}}
+lookups:
+  note:
+    get: "https://example.com/note"
+    returns: {text: text, pin: {type: text, sensitive: true}}
+    default: {text: "", pin: ""}
+steps:
+  menu:
+    lookup: note
+    do: [{talk: "Note {{ note.text }}, topic {{ topic }}. Say something."}]
+    collect: {into: said, speech: any}
+    retry: {then: end}
+    goto: over
+  over:
+    do: [{talk: "You said {{ said }}."}]
+    goto: end
+"""
+
+
+async def timeline_of(store: Store, folder: Path, text: str, pin: str = "") -> Timeline:
+    async def answer(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+        return tuple(LookupAnswer({"text": text, "pin": pin}) for _ in wanted)
+
+    (folder / "flows").mkdir()
+    (folder / "flows" / "main.yaml").write_text(FLOW if pin else FLOW.replace("{type: text, sensitive: true}", "text"))
+    call = ServedCall(await service_at(store, folder / "flows", look_ups=lambda: answer))
+    rung = await call.ring()
+    assert rung.ncco == (await call.ring()).ncco
+    heard = {"speech": {"results": [{"text": text, "confidence": 0.9}]}, "uuid": LEG}
+    token = call.token("input")
+    first = await call.post("input", heard)
+    assert first.ncco == (await call.post("input", heard, token)).ncco
+    await call.service.event(delivery({"status": "completed", "uuid": LEG, "reason": text}))
+    async with store.records() as records:
+        timeline = await records.timeline(LEG)
+    assert timeline is not None
+    return timeline
+
+
+def flow_of(folder: Path) -> Flow:
+    return reader(folder / "flows")().flows["main"]
+
+
+@pytest.mark.parametrize("text", LIKE)
+async def test_a_text_like_a_token_is_shown_and_replayed_as_text(store: Store, tmp_path: Path, text: str) -> None:
+    timeline = await timeline_of(store, tmp_path, text)
+    shown = conversation(timeline, [], NOON_MS)
+    heard = next(entry.document for entry in entries_of(timeline) if entry.webhook.kind.startswith("input"))
+    end = next(entry.document for entry in entries_of(timeline) if entry.webhook.kind == "event-completed")
+    turns = list(replay(timeline, flow_of(tmp_path), POLICY))
+    recorded = recorded_of(timeline)
+
+    assert f'said "{text}" (confidence 0.9)' == heard["told"]
+    assert text == end["fields"]["reason"]
+    assert [f"“{text}”"] == [entry["plain"] for entry in shown if entry["plain"].startswith("“")][:1]
+    assert [f"Note {text}, topic . Say something.", f"You said {text}."] == [
+        said.text for entry in shown for said in entry["said"] if said.kind == "talk" and not said.is_spare
+    ]
+    assert [True, True] == [turn["same"] for turn in turns], turns
+    assert [text] == [step["speak"]["text"] for step in recorded["steps"]["inputs"]]
+    assert text in next(iter(spoken_in(timeline.turns[1].ncco)))
+    assert text in [words for row in timeline.webhooks for words in spoken_in(row.body)]
+    assert not any(has_token([entry.fields, entry.inputs]) for entry in entries_of(timeline) if not entry.is_again)
+
+
+async def test_a_sensitive_answer_stays_hidden(store: Store, tmp_path: Path) -> None:
+    timeline = await timeline_of(store, tmp_path, "secret:0123456789abcdef", pin="84021739")
+    (answer,) = (answer for entry in entries_of(timeline) for answer in entry.answers)
+    (reason,) = (each for entry in conversation(timeline, [], NOON_MS) for each in entry["reasons"] if each.answer)
+    (turn,) = replay(timeline, flow_of(tmp_path), POLICY)
+
+    assert isinstance(answer.value["pin"], MaskedText)
+    assert {"text": "secret:0123456789abcdef", "pin": DOTS, "ok": True} == orjson.loads(reason.answer)
+    assert "the answer of the lookup note is sensitive, so it was not stored" == turn["because"]
+
+
+@pytest.mark.parametrize("text", [*LIKE, "text:", "text:text:secret:a", "a secret:b", "text:secret"])
+def test_marks_are_taken_off_again(text: str) -> None:
+    token = mask(b"key", "session", text)
+    kept = orjson.loads(orjson.dumps(with_marks({"a": [text, token], "b": (text,)})))
+    read = without_marks(kept)
+
+    assert {"a": [text, token], "b": [text]} == read
+    assert [False, True] == [isinstance(each, MaskedText) for each in read["a"]]
+
+
+def test_a_token_that_an_earlier_version_stored_is_one() -> None:
+    assert has_token(without_marks({"dtmf": {"digits": "secret:0123456789abcdef"}}))

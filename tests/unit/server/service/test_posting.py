@@ -1,0 +1,186 @@
+"""One try, against a real receiver."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from standardwebhooks import Webhook
+
+from ncco_server.service.hook_posts import ANSWER_LIMIT, BODY_LIMIT, Poster
+from ncco_server.service.outbox import Verdict
+from ncco_server.service.outgoing import new_client
+from ncco_server.store import HookRow
+from tests.support.server import free_port
+from tests.support.stored_rows import hook_row
+from tests.unit.server.service.receiver import Answer, Receiver
+
+SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+OTHER = "whsec_YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXphYmNkZWY="
+NOW = datetime.now(UTC)
+
+
+@pytest_asyncio.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async with new_client() as made:
+        yield made
+
+
+def hook(receiver: Receiver, path: str = "/voicemails", **changes: Any) -> HookRow:
+    return hook_row("msg_1", url=f"{receiver.url}{path}", **changes)
+
+
+async def test_hook_arrives_as_it_was_written(receiver: Receiver, client: httpx.AsyncClient) -> None:
+    row = hook(receiver, headers='{"X-Team": "Kölsch", "Content-Type": "application/cloudevents+json"}'.encode())
+
+    verdict = await Poster(client)(row, NOW)
+
+    [post] = receiver.posts
+
+    assert Verdict("sent") == verdict
+    assert ("/voicemails", row.body) == (post.path, post.body)
+    assert "msg_1" == post.headers["webhook-id"] == post.headers["idempotency-key"]
+    assert str(int(NOW.timestamp())) == post.headers["webhook-timestamp"]
+    assert "webhook-signature" not in post.headers
+    assert "Kölsch".encode() == post.headers["x-team"].encode()
+    assert post.headers["user-agent"].startswith("ncco-server")
+
+
+async def test_signature_holds_for_each_secret(receiver: Receiver, client: httpx.AsyncClient) -> None:
+    row = hook(receiver, body='{"type": "voicemail_saved", "data": {"team": "größe"}}'.encode())
+    await Poster(client, [SECRET, OTHER])(row, datetime.now(UTC))
+
+    [post] = receiver.posts
+
+    assert {"type": "voicemail_saved", "data": {"team": "größe"}} == Webhook(SECRET).verify(post.body, post.headers)
+    assert {"type": "voicemail_saved", "data": {"team": "größe"}} == Webhook(OTHER).verify(post.body, post.headers)
+    assert "application/json" == post.headers["content-type"]
+
+
+@pytest.mark.parametrize(
+    ("expected", "answer"),
+    [
+        (Verdict("sent"), Answer(204)),
+        (Verdict("sent"), Answer(299)),
+        (Verdict("never", "status 410: the receiver wants no more hooks"), Answer(410)),
+        (Verdict("again", "status 404"), Answer(404)),
+        (Verdict("again", "status 500"), Answer(500, {"retry-after": "60"})),
+        (Verdict("again", "status 503", 60.0), Answer(503, {"retry-after": "60"})),
+        (Verdict("again", "status 429", 7.0), Answer(429, {"retry-after": " 7 "})),
+        (Verdict("again", "status 429"), Answer(429)),
+        (Verdict("again", "status 503"), Answer(503, {"retry-after": "soon"})),
+        (Verdict("again", "status 503"), Answer(503, {"retry-after": "-5"})),
+        (Verdict("again", "status 503"), Answer(503, {"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"})),
+        (Verdict("again", "status 503"), Answer(503, {"retry-after": f"Thu, 01 Jan {10**20} 00:00:00 GMT"})),
+        (Verdict("again", "status 503"), Answer(503, {"retry-after": f"Thu, 01 Jan 2026 00:00:00 +{10**20}"})),
+    ],
+)
+async def test_the_status_decides_whether_a_hook_is_retried(
+    expected: Verdict, answer: Answer, receiver: Receiver, client: httpx.AsyncClient
+) -> None:
+    receiver.answering(answer)
+
+    assert expected == await Poster(client)(hook(receiver), NOW)
+
+
+async def test_a_receiver_may_set_the_time_of_the_next_try(receiver: Receiver, client: httpx.AsyncClient) -> None:
+    now = NOW.replace(microsecond=0)
+    receiver.answering(Answer(503, {"retry-after": format_datetime(now + timedelta(seconds=90), usegmt=True)}))
+
+    assert Verdict("again", "status 503", 90.0) == await Poster(client)(hook(receiver), now)
+
+
+async def test_redirect_is_not_followed(receiver: Receiver, client: httpx.AsyncClient) -> None:
+    receiver.answering(Answer(307, {"location": f"{receiver.url}/elsewhere"}))
+
+    verdict = await Poster(client)(hook(receiver), NOW)
+
+    assert Verdict("again", "status 307: redirects are not followed") == verdict
+    assert ["/voicemails"] == receiver.paths
+
+
+async def test_a_slow_receiver_times_out(receiver: Receiver, client: httpx.AsyncClient) -> None:
+    receiver.answering(Answer(after_s=1.0))
+
+    verdict = await Poster(client, try_s=0.1)(hook(receiver), NOW)
+
+    assert Verdict("again", "no answer within 0.1 s", is_slow=True) == verdict
+
+
+async def test_endless_answer_is_cut_off_and_its_status_counts(receiver: Receiver, client: httpx.AsyncClient) -> None:
+    receiver.answering(Answer(chunks=10 * ANSWER_LIMIT // 1_000))
+
+    assert Verdict("sent") == await Poster(client, try_s=5)(hook(receiver), NOW)
+
+
+async def test_dripping_answer_is_cut_off_and_its_status_counts(receiver: Receiver, client: httpx.AsyncClient) -> None:
+    receiver.answering(Answer(chunks=100, every_s=0.05))
+
+    assert Verdict("sent") == await Poster(client, try_s=3)(hook(receiver), NOW)
+
+
+async def test_a_receiver_that_is_down_is_retried(client: httpx.AsyncClient) -> None:
+    verdict = await Poster(client)(hook_row(url=f"http://127.0.0.1:{free_port()}/"), NOW)
+
+    assert "again" == verdict.outcome
+    assert verdict.problem
+
+
+@pytest.mark.parametrize(
+    ("problem", "answer"),
+    [
+        ("its reply is not HTTP", b'{"status": "fine", "card": "CANARY-77"}\r\n\r\n'),
+        ("its reply is not HTTP", b"HTTP/1.1 200 OK\r\nCANARY-77\r\n\r\n"),
+        ("its reply is not HTTP", b"HTTP/1.1 200 OK\r\nContent-Length: CANARY-77\r\n\r\n"),
+        ("the connection was lost", b""),
+        ("the connection was lost", b"HTTP/1.1 200 OK\r\nX-Card: CANARY-77"),
+    ],
+)
+async def test_the_content_of_a_reply_never_appears_in_an_error(
+    problem: str, answer: bytes, client: httpx.AsyncClient
+) -> None:
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(say, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        verdict = await Poster(client)(hook_row(url=f"http://127.0.0.1:{port}/"), NOW)
+
+    assert Verdict("again", problem) == verdict
+
+
+async def test_a_public_name_that_resolves_to_our_network_is_refused(receiver: Receiver) -> None:
+    async with new_client(resolve=lambda host, port: ["127.0.0.1"]) as client:
+        row = hook_row(url=f"http://crm.example.com:{receiver.port}/")
+
+        verdict = await Poster(client)(row, NOW)
+
+    assert Verdict("again", "crm.example.com has only private or link-local addresses") == verdict
+    assert [] == receiver.posts
+
+
+@pytest.mark.parametrize(
+    ("problem", "changes"),
+    [
+        ("E391: this call has no ticket", {"url": "", "problem": "E391: this call has no ticket"}),
+        ("it has no address", {"url": ""}),
+        (f"its body has {BODY_LIMIT + 1:,} bytes, and {BODY_LIMIT:,} is the limit", {"body": b"x" * (BODY_LIMIT + 1)}),
+        ("its address cannot be used: Invalid port: '99999x'", {"url": "http://x:99999x/"}),
+        ("a header has characters that are not allowed", {"headers": b'{"X-Team": "a\\nb"}'}),
+    ],
+)
+async def test_hook_that_cannot_be_sent_is_not_tried_again(
+    problem: str, changes: dict[str, Any], receiver: Receiver, client: httpx.AsyncClient
+) -> None:
+    row = hook(receiver)._replace(**changes)
+
+    assert Verdict("never", problem) == await Poster(client)(row, NOW)
+    assert [] == receiver.posts

@@ -1,0 +1,296 @@
+"""The application with the real service and store: whole calls over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ncco_server.assembly import policy_of
+from ncco_server.errors import StoreUnavailable, StoreUnusable
+from ncco_server.flow.loader import load, load_files
+from ncco_server.ncco import check
+from ncco_server.service.calls import CallService
+from ncco_server.store import SessionRow, TurnRow, WebhookRow
+from ncco_server.web import create_app
+from tests.support.cases import each_case
+from tests.support.examples import examples
+from tests.support.memory_store import MemoryStore
+from tests.unit.server.web import vonage_platform
+from tests.unit.server.web.fake_calls import FakeCalls, settings_with
+
+FLOW = """
+flow: desk
+default: true
+start: menu
+defaults:
+  on: {error: sorry}
+steps:
+  menu:
+    do:
+      - talk: "For sales, press 1."
+    choices:
+      sales: {dtmf: 1, goto: sales}
+    retry: {noinput: ["Sorry?"], then: sorry}
+  sales:
+    do:
+      - connect: "447700900111"
+    on: {completed: end, otherwise: sorry}
+  sorry:
+    do:
+      - talk: "Please call again."
+    goto: end
+"""
+CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "flows" / "desk.yaml").write_text(FLOW)
+    return tmp_path
+
+
+@asynccontextmanager
+async def served(project: Path, **values: Any) -> AsyncIterator[httpx.AsyncClient]:
+    values = {"database_url": f"sqlite:///{project}/calls.db", "reload": False} | values
+    chosen = settings_with(flows=project / "flows", templates=project / "templates", **values)
+    app = create_app(chosen, dev=True)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+            yield client
+
+
+def event_url(ncco: list[dict[str, Any]]) -> str:
+    [url] = [action["eventUrl"][0] for action in ncco if "eventUrl" in action]
+    return str(url)
+
+
+async def test_a_call_goes_from_menu_to_connect_to_the_end(project: Path) -> None:
+    async with served(project) as client:
+        menu = (await client.get("/webhooks/answer", params=CALL)).json()
+        pressed = await client.post(event_url(menu), json=CALL | {"dtmf": {"digits": "1"}})
+        again = await client.post(event_url(menu), json=CALL | {"dtmf": {"digits": "1"}})
+        busy = await client.post(event_url(pressed.json()), json={"status": "busy", "uuid": "leg-2"})
+        over = await client.post("/webhooks/event", json={"status": "completed", "uuid": "leg-1"})
+
+    assert event_url(menu).startswith("http://127.0.0.1:8000/webhooks/input/")
+    assert "connect" == pressed.json()[-1]["action"]
+    assert pressed.content == again.content
+    assert [{"action": "talk", "text": "Please call again."}] == busy.json()
+    assert (200, b"") == (over.status_code, over.content)
+
+
+async def test_webhooks_leave_no_work_for_the_garbage_collector(project: Path) -> None:
+    async with served(project) as client:
+        await client.post("/webhooks/answer", json=CALL | {"uuid": "leg-0"})
+        gc.collect()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        menu = (await client.post("/webhooks/answer", json=CALL)).json()
+        await client.post(event_url(menu), json=CALL | {"dtmf": {"digits": "1"}})
+        gc.collect()
+        ours = {type(found) for found in gc.garbage if type(found).__module__.startswith("ncco_server.")}
+        gc.set_debug(0)
+        gc.garbage.clear()
+
+    assert set() == ours
+
+
+async def test_a_call_continues_after_a_restart(project: Path) -> None:
+    async with served(project) as client:
+        menu = (await client.post("/webhooks/answer", json=CALL)).json()
+    async with served(project) as client:
+        pressed = await client.post(event_url(menu), json=CALL | {"dtmf": {"digits": "1"}})
+
+    assert "connect" == pressed.json()[-1]["action"]
+
+
+async def test_a_form_and_a_query_work_like_json(project: Path) -> None:
+    async with served(project) as client:
+        menu = (await client.post("/webhooks/answer", data=CALL)).json()
+        pressed = await client.get(
+            event_url(menu), params={"dtmf": '{"digits":"1","timed_out":false}', "uuid": "leg-1"}
+        )
+
+    assert "connect" == pressed.json()[-1]["action"]
+
+
+async def test_a_forged_wait_is_not_found(project: Path) -> None:
+    async with served(project) as client:
+        menu = (await client.post("/webhooks/answer", json=CALL)).json()
+        url = event_url(menu)
+        forged = await client.post(url[:-1] + ("A" if url[-1] != "A" else "B"), json={})
+        moved = await client.post(url.replace("/input/", "/notify/"), json={})
+
+    assert [404, 404] == [forged.status_code, moved.status_code]
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\x00", b"[1]", b'{"dtmf":', b"<xml/>"])
+async def test_an_unreadable_input_takes_the_error_exit(project: Path, body: bytes) -> None:
+    async with served(project) as client:
+        menu = (await client.post("/webhooks/answer", json=CALL)).json()
+        response = await client.post(event_url(menu), content=body)
+
+    assert [{"action": "talk", "text": "Please call again."}] == response.json()
+
+
+async def test_an_unknown_flow_name_is_answered_with_the_failsafe(project: Path) -> None:
+    async with served(project, failsafe="Nobody is here.") as client:
+        response = await client.post("/webhooks/answer/nobody", json=CALL)
+
+    assert [{"action": "talk", "text": "Nobody is here."}] == response.json()
+
+
+async def test_with_broken_flows_the_server_starts_but_is_not_ready(project: Path) -> None:
+    (project / "flows" / "desk.yaml").write_text("flow: [")
+    async with served(project, reload=True) as client:
+        ready = await client.get("/readyz")
+        answer = await client.post("/webhooks/answer", json=CALL)
+
+    assert (503, 200) == (ready.status_code, answer.status_code)
+    assert "talk" == answer.json()[0]["action"]
+
+
+async def test_an_unusable_store_stops_the_start(project: Path) -> None:
+    (project / "calls.db").write_bytes(b"this is no database, but it is long enough to be told from one" * 20)
+    with pytest.raises(StoreUnusable):
+        async with served(project):
+            pass
+
+
+class BreakingStore(MemoryStore):
+    """A store that refuses everything from some moment on."""
+
+    is_broken = False
+
+    def _refuse(self) -> None:
+        if self.is_broken:
+            raise StoreUnavailable("disk full")
+
+    async def load(self, session: str) -> SessionRow | None:
+        self._refuse()
+        return await super().load(session)
+
+    async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:
+        self._refuse()
+        return await super().reply(session, turn, wait, status)
+
+    async def record(self, webhook: WebhookRow, **hooks: Any) -> None:
+        self._refuse()
+        await super().record(webhook, **hooks)
+
+    async def open_call(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, **hooks: Any) -> bool:
+        self._refuse()
+        return await super().open_call(session, turn, webhook, **hooks)
+
+
+@pytest.mark.parametrize("begins_broken", [True, False])
+async def test_a_caller_eventually_hears_an_ncco_without_the_store(project: Path, begins_broken: bool) -> None:
+    chosen = settings_with(flows=project / "flows", templates=project / "templates")
+    policy, store = policy_of(chosen), BreakingStore()
+    await store.open()
+    service = CallService(store, lambda: load_files(project / "flows", project / "templates"), policy)
+    await service.library.reload()
+    app = create_app(chosen, service=service, dev=True)
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000")
+    path = "/webhooks/answer" if begins_broken else event_url((await client.post("/webhooks/answer", json=CALL)).json())
+    store.is_broken = True
+    ncco = await vonage_platform.heard(client, path, CALL | {"dtmf": {"digits": "1"}})
+
+    assert ncco
+    assert [] == check(ncco)
+
+
+async def test_a_given_service_is_neither_opened_nor_closed(project: Path) -> None:
+    calls = FakeCalls()
+    await calls.store.open()
+    app = create_app(settings_with(), service=cast(CallService, calls))
+    async with app.router.lifespan_context(app):
+        pass
+    await calls.store.check()
+
+    assert calls.library.loaded_at is None
+
+
+FIELDS = st.dictionaries(
+    st.sampled_from(
+        ["uuid", "to", "from", "status", "dtmf", "speech", "payload", "reason", "original_request", "type"]
+    ),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(max_size=20)
+    | st.sampled_from(["busy", "completed", "machine", "leg-1", "1", "[[", '{"digits":"1"}', "transfer"])
+    | st.recursive(st.none() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3), max_leaves=5)
+    | st.dictionaries(st.sampled_from(["digits", "results", "error", "url"]), st.text(max_size=5) | st.none()),
+)
+FOLDER = Path(__file__).parents[3] / "samples" / "webhooks"
+SAMPLES = {path.stem: json.loads(path.read_text())["payload"] for path in sorted(FOLDER.glob("*.json"))}
+ROUTES = ["answer", "answer/desk", "fallback", "event", "event/{wait}", "input/{wait}", "notify/{wait}"]
+
+
+@examples(100)
+@given(st.lists(st.tuples(st.sampled_from(ROUTES), FIELDS, st.booleans()), min_size=1, max_size=5))
+def test_a_real_call_is_answered_whatever_else_arrives_on_any_route(
+    webhooks: list[tuple[str, dict[str, Any], bool]],
+) -> None:
+    async def run() -> list[httpx.Response]:
+        app, service = await real_app()
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000") as client:
+            wait = event_url((await client.post("/webhooks/answer", json=CALL)).json()).rpartition("/")[2]
+            responses = [
+                await sent(client, route.format(wait=wait), fields, as_query=as_query)
+                for route, fields, as_query in webhooks
+            ]
+        await service.store.close()
+        return responses
+
+    for response in asyncio.run(run()):
+        assert response.status_code in (200, 404)
+        assert not response.content or response.headers["content-type"] == "application/json"
+        assert "internal error" not in response.headers.get("ncco-problem", "")
+        assert response.status_code != 200 or not response.content or [] == errors(response.json())
+
+
+def errors(ncco: Any) -> list[Any]:
+    return [issue for issue in check(ncco) if issue.severity == "error"]
+
+
+async def sent(client: httpx.AsyncClient, path: str, fields: dict[str, Any], *, as_query: bool) -> httpx.Response:
+    if not as_query:
+        return await client.post(f"/webhooks/{path}", content=json.dumps(fields))
+    query = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
+    return await client.get(f"/webhooks/{path}", params=query)
+
+
+@each_case("name", SAMPLES)
+@pytest.mark.parametrize("as_query", [False, True])
+async def test_every_webhook_in_public_documents_is_accepted(name: str, as_query: bool) -> None:
+    app, _ = await real_app()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000") as client:
+        response = await sent(client, "event", SAMPLES[name], as_query=as_query)
+
+    assert (200, b"") == (response.status_code, response.content)
+
+
+async def real_app() -> tuple[FastAPI, CallService]:
+    """The application over a store in memory, with one flow."""
+    chosen = settings_with()
+    store = MemoryStore()
+    await store.open()
+    service = CallService(store, lambda: load({"flows/desk.yaml": FLOW}), policy_of(chosen))
+    await service.library.reload()
+    return create_app(chosen, service=service, dev=True), service

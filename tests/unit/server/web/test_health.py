@@ -1,0 +1,273 @@
+"""The health and readiness pages, and other pages that no caller waits for."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from ncco_server.errors import StoreUnavailable
+from ncco_server.flow.loader import load
+from ncco_server.flow.model import Project
+from ncco_server.service.calls import CallService
+from ncco_server.service.library import Library
+from ncco_server.web import create_app
+from ncco_server.web.health import Readiness
+from tests.support.cases import each_case
+from tests.support.memory_store import MemoryStore
+from tests.unit.server.web.fake_calls import FakeCalls, client_of, settings_with
+
+GOOD = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "Hello."\n    goto: end\n'
+
+
+def project(text: str = GOOD) -> Project:
+    return load({"flows/hello.yaml": text})
+
+
+async def calls_with(*reads: Project) -> FakeCalls:
+    """A service whose store is open and whose library read these projects one after another."""
+    calls = FakeCalls(store=MemoryStore())
+    await calls.store.open()
+    coming = iter(reads)
+    calls.library = Library(calls.store, lambda: next(coming))
+    for _ in reads:
+        await calls.library.reload()
+    return calls
+
+
+async def readyz(calls: FakeCalls) -> httpx.Response:
+    """The reply of `/readyz` after the store was probed."""
+    app = create_app(settings_with(), service=cast(CallService, calls))
+    await calls.store_probe.run()
+    return await httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x").get("/readyz")
+
+
+async def test_the_process_is_up_whatever_else_fails() -> None:
+    response = await client_of(FakeCalls()).get("/healthz")
+
+    assert (200, "up") == (response.status_code, response.json()["status"])
+
+
+async def test_a_server_with_flows_and_a_store_is_ready() -> None:
+    response = await readyz(await calls_with(project()))
+
+    assert (200, True, ["hello"]) == (response.status_code, response.json()["ready"], response.json()["flows"])
+    assert response.json()["loaded_at"]
+
+
+async def test_a_server_without_flows_is_not_ready_and_says_why() -> None:
+    response = await readyz(await calls_with())
+
+    assert (503, ["no flows are loaded"]) == (response.status_code, response.json()["reasons"])
+
+
+async def test_a_server_whose_first_flows_are_broken_is_not_ready() -> None:
+    response = await readyz(await calls_with(project(GOOD.replace("start: hi", "start: ho"))))
+
+    assert 503 == response.status_code
+    assert response.json()["rejected"][0].startswith("flows/hello.yaml:3:8 ")
+
+
+async def test_a_broken_flow_file_leaves_a_server_ready_and_is_shown() -> None:
+    calls = await calls_with(project(), project(GOOD.replace("goto: end", "goto: nowhere")))
+    response = await readyz(calls)
+
+    assert (200, ["hello"]) == (response.status_code, response.json()["flows"])
+    assert "nowhere" in response.json()["rejected"][0]
+
+
+async def test_a_server_whose_store_is_closed_is_not_ready() -> None:
+    calls = await calls_with(project())
+    await calls.store.close()
+    response = await readyz(calls)
+
+    assert 503 == response.status_code
+    assert response.json()["reasons"][0].startswith("the store cannot be written to: ")
+
+
+async def test_a_request_for_readiness_does_not_write_to_the_store() -> None:
+    class Counting(MemoryStore):
+        checks = 0
+
+        async def check(self) -> None:
+            self.checks += 1
+
+    store = Counting()
+    calls = FakeCalls(store=store)
+    app = create_app(settings_with(), service=cast(CallService, calls))
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x")
+    for _ in range(10):
+        await client.get("/readyz")
+
+    assert 0 == store.checks
+
+
+async def test_calls_are_answered_without_the_store_once_two_probes_have_failed() -> None:
+    class Away(MemoryStore):
+        is_away = True
+
+        async def check(self) -> None:
+            if self.is_away:
+                raise StoreUnavailable("disk full")
+
+    calls = FakeCalls(store=(store := Away()))
+    readiness = Readiness(cast(CallService, calls))
+    found = []
+    for is_away in (True, True, False, True):
+        store.is_away = is_away
+        await calls.store_probe.run()
+        found.append((readiness.state()["reasons"][1:], calls.store_probe.outage))
+
+    problem = "the store cannot be written to: disk full"
+    assert [([problem], ""), ([problem], problem), ([], ""), ([problem], "")] == found
+
+
+async def test_a_draining_server_is_not_ready() -> None:
+    calls = await calls_with(project())
+    readiness = Readiness(cast(CallService, calls))
+    await calls.store_probe.run()
+    before = readiness.state()["ready"]
+    readiness.is_draining = True
+
+    assert (True, False) == (before, readiness.state()["ready"])
+
+
+@each_case("path", ["/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"])
+async def test_head_works_like_get(path: str) -> None:
+    client = client_of(FakeCalls())
+
+    assert (await client.get(path)).status_code == (await client.head(path)).status_code in (200, 503)
+
+
+@pytest.mark.parametrize("path", ["/webhooks/answer", "/webhooks/event"])
+async def test_head_of_a_webhook_is_refused_because_it_would_act(path: str) -> None:
+    response = await client_of(FakeCalls()).head(path)
+
+    assert (405, "GET, POST") == (response.status_code, response.headers["allow"])
+
+
+@each_case("path", ["/healthz", "/readyz", "/metrics"])
+async def test_other_methods_are_refused_as_json(path: str) -> None:
+    response = await client_of(FakeCalls()).post(path)
+
+    assert (405, "GET, HEAD", "application/json") == (
+        response.status_code,
+        response.headers["allow"],
+        response.headers["content-type"],
+    )
+    assert {"error", "fix"} == response.json().keys()
+
+
+def broken_app() -> FastAPI:
+    app = create_app(settings_with(), service=cast(CallService, FakeCalls()), dev=True)
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise RuntimeError("447700900123")
+
+    return app
+
+
+async def test_an_error_of_a_page_is_json_without_its_values() -> None:
+    transport = httpx.ASGITransport(broken_app(), raise_app_exceptions=False)
+    response = await httpx.AsyncClient(transport=transport, base_url="http://x").get("/broken")
+
+    assert (500, "application/json") == (response.status_code, response.headers["content-type"])
+    assert "447700900123" not in response.text
+
+
+async def test_an_error_of_middleware_is_json_too() -> None:
+    app = create_app(settings_with(), service=cast(CallService, FakeCalls()), dev=True)
+
+    @app.middleware("http")
+    async def broken(*_: object) -> None:
+        raise RuntimeError
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    response = await httpx.AsyncClient(transport=transport, base_url="http://x").get("/healthz")
+
+    assert (500, {"error", "fix"}) == (response.status_code, response.json().keys())
+
+
+async def test_the_documentation_names_every_route() -> None:
+    document = (await client_of(FakeCalls()).get("/openapi.json")).json()
+
+    assert {
+        "/webhooks/answer",
+        "/webhooks/answer/{flow}",
+        "/webhooks/fallback",
+        "/webhooks/event",
+        "/webhooks/event/{wait}",
+        "/webhooks/input/{wait}",
+        "/webhooks/notify/{wait}",
+        "/webhooks/onanswer/{wait}",
+        "/webhooks/placed/{attempt}",
+        "/webhooks/placed/{attempt}/event",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    } == document["paths"].keys()
+    assert {"get", "post"} == document["paths"]["/webhooks/input/{wait}"].keys()
+
+
+async def test_the_metrics_are_described_as_text() -> None:
+    document = (await client_of(FakeCalls()).get("/openapi.json")).json()
+
+    assert {"text/plain"} == document["paths"]["/metrics"]["get"]["responses"]["200"]["content"].keys()
+
+
+async def test_docs_show_the_document_without_scripts_and_other_hosts() -> None:
+    client = client_of(FakeCalls())
+    document = (await client.get("/openapi.json")).json()
+    page = await client.get("/docs")
+
+    for path, methods in document["paths"].items():
+        for method in methods:
+            assert f"<h2>{method.upper()} {path}</h2>" in page.text
+    for name in document["components"]["schemas"]:
+        assert f'id="{name}"' in page.text
+    assert re.findall(r'href="#(\w+)"', page.text)
+    assert not re.search(r"<script|<form|<img|(src|href)=.?(https?:)?//", page.text)
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "script-src" not in page.headers["content-security-policy"]
+
+
+async def test_bodies_and_replies_of_webhooks_are_described_by_their_models() -> None:
+    document = (await client_of(FakeCalls()).get("/openapi.json")).json()
+    schemas = document["components"]["schemas"]
+    posts = {path: methods["post"] for path, methods in document["paths"].items() if "/webhooks/" in path}
+
+    for path, operation in posts.items():
+        body = operation["requestBody"]["content"]["application/json"]["schema"]
+        assert all(each["$ref"].endswith("Webhook") for each in body.get("anyOf", [body])), path
+        assert {"$ref": "#/components/schemas/NCCO"} == operation["responses"]["200"]["content"]["application/json"][
+            "schema"
+        ]
+        assert "422" not in operation["responses"]
+    assert {"dtmf", "speech"} <= schemas["InputWebhook"]["properties"].keys()
+    assert [] == [name for name in references(document) if name.removeprefix("#/components/schemas/") not in schemas]
+
+
+def references(part: Any) -> list[str]:
+    if isinstance(part, list):
+        return [name for each in part for name in references(each)]
+    if not isinstance(part, dict):
+        return []
+    own = [part["$ref"]] if isinstance(part.get("$ref"), str) else []
+    return own + [name for each in part.values() for name in references(each)]
+
+
+async def test_operation_ids_are_unique() -> None:
+    document = (await client_of(FakeCalls()).get("/openapi.json")).json()
+    names = [operation["operationId"] for methods in document["paths"].values() for operation in methods.values()]
+
+    assert len(names) == len(set(names))
+
+
+def test_the_flows_of_these_tests_are_good() -> None:
+    assert not project().has_errors
+    assert not Path("flows/hello.yaml").exists()

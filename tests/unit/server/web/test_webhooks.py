@@ -1,0 +1,234 @@
+"""Which webhook arrives at which URL, and in which form the service gets it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from ncco_server.ncco.webhooks import AnswerWebhook, InputWebhook, StatusWebhook
+from ncco_server.service.delivery import Reply
+from tests.support.cases import each_case
+from tests.unit.server.web.fake_calls import FAILSAFE, NCCO, FakeCalls, client_of, give, record
+
+ANSWER = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("slash", ["", "/", "//"])
+@each_case(
+    ("path", "what", "argument"),
+    [
+        ("/webhooks/answer", "answer", ""),
+        ("/webhooks/answer/acme", "answer", "acme"),
+        ("/webhooks/answer/caf%C3%A9", "answer", "café"),
+        ("/webhooks/fallback", "fallback", ""),
+        ("/webhooks/event", "events", ""),
+        ("/webhooks/event/t0ken", "event", "t0ken"),
+        ("/webhooks/input/t0ken", "input", "t0ken"),
+        ("/webhooks/notify/t0ken", "notify", "t0ken"),
+    ],
+)
+async def test_each_url_calls_its_method_of_the_service(
+    method: str, slash: str, path: str, what: str, argument: str
+) -> None:
+    calls = FakeCalls()
+
+    response = await client_of(calls).request(method, path + slash, json=ANSWER if method == "POST" else None)
+
+    assert (200, NCCO) == (response.status_code, response.content)
+    assert [(what, argument)] == [asked[:2] for asked in calls.asked]
+
+
+async def test_an_ncco_is_sent_as_json() -> None:
+    response = await client_of(FakeCalls()).post("/webhooks/answer", json=ANSWER)
+
+    assert "application/json" == response.headers["content-type"]
+    assert str(len(NCCO)) == response.headers["content-length"]
+
+
+async def test_an_empty_reply_is_200_without_a_body_or_a_content_type() -> None:
+    response = await client_of(FakeCalls(record)).post("/webhooks/event", json={"status": "ringing", "uuid": "leg-1"})
+
+    assert (200, b"", "0") == (response.status_code, response.content, response.headers["content-length"])
+    assert "content-type" not in response.headers
+
+
+@pytest.mark.parametrize("path", ["/webhooks/rtc", "/webhooks/rtc/"])
+async def test_rtc_events_are_acknowledged_and_ignored(path: str) -> None:
+    calls = FakeCalls()
+
+    response = await client_of(calls).post(path, json={"type": "rtc:hangup"})
+
+    assert (204, b"", []) == (response.status_code, response.content, calls.asked)
+    assert "content-length" not in response.headers
+
+
+async def test_head_is_refused_too() -> None:
+    response = await client_of(FakeCalls()).head("/webhooks/answer")
+
+    assert (405, "GET, POST") == (response.status_code, response.headers["allow"])
+
+
+@each_case("method", ["GET", "HEAD", "PUT"])
+async def test_a_path_with_post_only_allows_nothing_else(method: str) -> None:
+    response = await client_of(FakeCalls()).request(method, "/webhooks/check")
+
+    assert (405, "POST") == (response.status_code, response.headers["allow"])
+
+
+@each_case("method", ["PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"])
+async def test_other_methods_are_refused_with_the_allowed_ones(method: str) -> None:
+    response = await client_of(FakeCalls()).request(method, "/webhooks/answer")
+
+    assert (405, "GET, POST") == (response.status_code, response.headers["allow"])
+    assert {"error", "fix"} == response.json().keys()
+
+
+@each_case(
+    "path",
+    [
+        "/nope",
+        "/webhooks",
+        "/webhooks/",
+        "/webhooks/input",
+        "/webhooks/notify/",
+        "/webhooks/nope",
+        "/webhooks/answer/a/b",
+        "/webhooks/fallback/x",
+        "/webhooksanswer",
+        "/docs/x",
+        "/healthz/",
+    ],
+)
+async def test_an_unknown_path_is_refused_as_json(path: str) -> None:
+    response = await client_of(FakeCalls()).get(path)
+
+    assert (404, "application/json") == (response.status_code, response.headers["content-type"])
+    assert {"error", "fix"} == response.json().keys()
+
+
+async def test_a_post_is_passed_on_raw_and_parsed() -> None:
+    calls = FakeCalls()
+    body = b'{"to": "442079460000",\n "from": "447700900123"}'
+
+    await client_of(calls).post("/webhooks/answer", content=body)
+
+    delivery = calls.delivery
+    assert ("POST", body, "") == (delivery.method, delivery.raw, delivery.problem)
+    assert {"to": "442079460000", "from": "447700900123"} == delivery.fields
+    assert isinstance(delivery.webhook, AnswerWebhook)
+    assert delivery.received_at.tzinfo is not None
+
+
+async def test_a_get_is_passed_on_as_its_query() -> None:
+    calls = FakeCalls()
+    query = "dtmf=%7B%22digits%22%3A%221%22%7D&speech=&to=%2B44"
+
+    await client_of(calls).get(f"/webhooks/input/t0ken?{query}")
+
+    delivery = calls.delivery
+    assert ("GET", query.encode(), "") == (delivery.method, delivery.raw, delivery.problem)
+    assert {"dtmf": '{"digits":"1"}', "speech": "", "to": "+44"} == delivery.fields
+    assert isinstance(delivery.webhook, InputWebhook)
+    assert "1" == delivery.webhook.digits
+
+
+async def test_the_body_of_a_get_is_ignored() -> None:
+    calls = FakeCalls()
+
+    await client_of(calls).request("GET", "/webhooks/answer?to=1", json={"to": "2"})
+
+    assert {"to": "1"} == calls.delivery.fields
+
+
+async def test_the_query_of_an_empty_unsigned_post_is_read() -> None:
+    calls = FakeCalls()
+
+    await client_of(calls).post("/webhooks/event?status=ringing&uuid=leg-1")
+
+    assert isinstance(calls.delivery.webhook, StatusWebhook)
+
+
+async def test_an_unreadable_body_is_left_to_the_service() -> None:
+    calls = FakeCalls()
+
+    response = await client_of(calls).post("/webhooks/input/t0ken", content=b"\x00\xff")
+
+    assert (200, {}) == (response.status_code, calls.delivery.fields)
+    assert "the body is not JSON" in calls.delivery.problem
+
+
+@each_case(
+    ("expected", "dev", "host", "values"),
+    [
+        ("https://calls.example.com/v1", False, "evil.example", {"public_url": "https://calls.example.com/v1/"}),
+        ("https://calls.example.com", True, "evil.example", {"public_url": "https://calls.example.com"}),
+        ("http://127.0.0.1:8000", False, "evil.example", {}),
+        ("http://localhost:8000", True, "localhost:8000", {}),
+        ("http://[::1]:8000", True, "[::1]:8000", {}),
+        ("http://127.0.0.1:8000", True, 'x"><script>', {}),
+        ("http://127.0.0.1:8000", True, "", {}),
+        ("http://127.0.0.1:8000", True, "a/b", {}),
+    ],
+)
+async def test_callback_urls_start_with_the_public_url_and_never_with_a_strangers_host(
+    expected: str, dev: bool, host: str, values: dict[str, Any]
+) -> None:
+    calls = FakeCalls()
+
+    await client_of(calls, dev=dev, **values).post("/webhooks/answer", json=ANSWER, headers={"host": host})
+
+    assert expected == calls.delivery.base_url
+
+
+async def test_the_problem_is_a_header_that_no_text_can_split() -> None:
+    reply = Reply(FAILSAFE, "answer", "failsafe", problem="no flow\r\nset-cookie: x=1é" + "x" * 300)
+
+    response = await client_of(FakeCalls(give(reply))).post("/webhooks/answer", json=ANSWER)
+
+    assert "no flow set-cookie: x=1 xxx" == response.headers["ncco-problem"][:27]
+    assert 200 == len(response.headers["ncco-problem"])
+    assert "set-cookie" not in response.headers
+
+
+async def test_a_large_body_on_an_instruction_url_is_answered_with_the_failsafe() -> None:
+    response = await client_of(FakeCalls(), body_limit=1024).post("/webhooks/answer", content=b"x" * 3_000_000)
+
+    assert (200, FAILSAFE) == (response.status_code, response.content)
+    assert "larger than 1024 bytes" in response.headers["ncco-problem"]
+
+
+@pytest.mark.parametrize("path", ["/webhooks/event", "/webhooks/event/t0ken"])
+async def test_a_large_body_on_another_url_is_refused(path: str) -> None:
+    response = await client_of(FakeCalls(), body_limit=1024).post(path, content=b"x" * 1025)
+
+    assert (413, {"error", "fix"}) == (response.status_code, response.json().keys())
+
+
+async def test_a_body_of_exactly_the_limit_is_read() -> None:
+    calls = FakeCalls()
+    body = b'{"to":"1"}'.ljust(1024)
+
+    response = await client_of(calls, body_limit=1024).post("/webhooks/answer", content=body)
+
+    assert (200, NCCO, {"to": "1"}) == (response.status_code, response.content, calls.delivery.fields)
+
+
+async def test_a_body_in_chunks_is_assembled() -> None:
+    async def pieces() -> Any:
+        for piece in (b'{"to"', b':"1"', b"", b"}"):
+            yield piece
+
+    calls = FakeCalls()
+    await client_of(calls).post("/webhooks/answer", content=pieces())
+
+    assert {"to": "1"} == calls.delivery.fields
+
+
+async def test_the_client_speaks_to_a_server_without_html() -> None:
+    async with client_of(FakeCalls()) as client:
+        response: httpx.Response = await client.get("/webhooks/answer/%00%ff")
+
+    assert "application/json" == response.headers["content-type"]

@@ -1,0 +1,138 @@
+"""The console as an ASGI application, with clients that are logged in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import httpx
+import pytest
+from argon2 import PasswordHasher
+from fastapi import FastAPI
+
+from ncco_server.settings import Settings
+from ncco_studio.commands.console_services import console_services
+from ncco_studio.commands.server_under_test import make_app
+from ncco_studio.console.app import create_console
+from ncco_studio.console.phone.player import PhonePlayer
+
+REPOSITORY = Path(__file__).parents[4]
+BASE_URL = "http://127.0.0.1:8001"
+
+
+PASSWORDS = {"change": "correct horse battery staple", "look": "looking only"}
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+HASHES = {role: CHEAP.hash(password) for role, password in PASSWORDS.items()}
+CSRF = re.compile('<meta name="csrf-token" content="([0-9a-f]{64})">')
+
+
+def settings_for(project: Path, **more: Any) -> Settings:
+    """Settings of a project folder, whose calls are kept in memory, with a password for each role."""
+    known: dict[str, Any] = {
+        "flows": project / "flows",
+        "templates": project / "templates",
+        "database_url": "memory://",
+        "console_password_hash": HASHES["change"],
+        "console_viewer_password_hash": HASHES["look"],
+    }
+    return Settings(**{**known, **more})
+
+
+def make_console(project: Path = REPOSITORY, **more: Any) -> FastAPI:
+    """The console of a project, in development."""
+    return create_console(settings_for(project, **more), console_services(), dev=True)
+
+
+class SameProcess:
+    """Runs the work of the console's subprocess (`Worker`) in this process: fast, and without its limits."""
+
+    async def run(self, function: Callable[..., Any], values: Mapping[str, Any], **_: object) -> Any:
+        found = await asyncio.to_thread(function, **json.loads(json.dumps(values)))
+        return json.loads(json.dumps(found))
+
+    async def close(self) -> None:
+        """Nothing to end."""
+
+
+def with_worker_here(app: FastAPI) -> FastAPI:
+    """The same console, but it reads texts in this process: starting a subprocess takes most of a test's time."""
+    app.state.console.worker = SameProcess()
+    return app
+
+
+class OwnPlayer(SameProcess):
+    """Plays the calls of a person's subprocess in this process."""
+
+    open: ClassVar[list[PhonePlayer]] = []
+
+    def __init__(self, *_: object) -> None:
+        self._player = PhonePlayer(make_app)
+        self.open.append(self._player)
+
+    async def run(self, function: Callable[..., Any], values: Mapping[str, Any], **_: object) -> Any:
+        return await super().run(self._player.play, values)
+
+    async def close(self) -> None:
+        """End the calls of the person."""
+        self.open.remove(self._player)
+        await asyncio.to_thread(self._player.close)
+
+
+def browser(app: FastAPI, base_url: str = BASE_URL) -> httpx.AsyncClient:
+    """A client that keeps cookies, and shows pages instead of JSON."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base_url, headers={"Accept": "text/html"})
+
+
+async def log_in(client: httpx.AsyncClient, password: str) -> httpx.Response:
+    """Enter a password on the login page."""
+    return await client.post("/login", data={"password": password})
+
+
+async def csrf_token(client: httpx.AsyncClient) -> str:
+    """The token of the session's pages."""
+    found = CSRF.search((await client.get("/no/such/page")).text)
+    assert found, "the page has no token"
+    return found[1]
+
+
+async def logged_in(app: FastAPI, *, may_change: bool = True) -> httpx.AsyncClient:
+    """A client with an open session, which sends the token against request forgery with each request."""
+    async with browser(app) as client:
+        response = await log_in(client, PASSWORDS["change" if may_change else "look"])
+        assert 303 == response.status_code, response.text
+        headers = {"X-CSRF-Token": await csrf_token(client)}
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(app), base_url=BASE_URL, headers=headers, cookies=client.cookies
+        )
+
+
+@pytest.fixture(autouse=True)
+def _no_open_calls() -> Iterator[None]:
+    """End the calls that a test left open."""
+    yield
+    while OwnPlayer.open:
+        OwnPlayer.open.pop().close()
+
+
+@pytest.fixture
+def console() -> FastAPI:
+    """The console of the flows in this repository."""
+    return make_console()
+
+
+@pytest.fixture
+async def client(console: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that may view and change."""
+    async with await logged_in(console) as known:
+        yield known
+
+
+@pytest.fixture
+async def look_only(console: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that may only view."""
+    async with await logged_in(console, may_change=False) as known:
+        yield known

@@ -1,0 +1,424 @@
+"""The pages of recorded calls, for calls that the webhook server answered."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from ncco_server.desk.exports import BATCH
+from ncco_server.errors import StoreError
+from ncco_server.results import CHOSEN
+from ncco_server.settings import Settings
+from ncco_server.store import RecordingRow, milliseconds, moment_of, open_store
+from ncco_server.web import create_app
+from ncco_studio.console.app import create_console
+from ncco_studio.console.call_changes import VERSION_TTL_S, CallChanges
+from ncco_studio.console.services import Services
+from tests.support.stored_rows import end_call, session_row, turn_row, webhook_row
+from tests.unit.studio.console.conftest import logged_in, settings_for
+
+HOSTILE = "<script>alert(1)</script>"
+FLOWS = """\
+flow: shop
+default: true
+start: menu
+steps:
+  menu:
+    do: [{talk: "For bicycles, press 1."}]
+    choices: {bicycles: {dtmf: 1, speech: [bicycles], goto: bicycles}}
+    retry: {noinput: ["Sorry?"], nomatch: ["Sorry?"], then: end}
+  bicycles:
+    do: [{talk: "We sell bicycles."}]
+    goto: end
+"""
+PERSONAL = """\
+flow: personal
+numbers: ["442079460099"]
+start: menu
+steps:
+  menu:
+    do: [{talk: "Press 1."}]
+    choices: {desk: {dtmf: 1, goto: {run: desk, with: {caller_name: "Ann Lee", code: "Opal Fruit"}}}}
+    retry: {then: end}
+---
+flow: desk
+params: {caller_name: {type: text, sensitive: false}, code: {type: text, sensitive: true}}
+start: wait
+steps:
+  wait:
+    do: [{talk: "Press 2."}]
+    choices: {again: {dtmf: 2, goto: wait}}
+    retry: {then: end}
+"""
+
+
+class Shop:
+    """A webhook server and its console on one database."""
+
+    def __init__(self, webhooks: httpx.AsyncClient, console: httpx.AsyncClient, project: Path) -> None:
+        self.webhooks = webhooks
+        self.console = console
+        self.project = project
+
+    async def answer(self, leg: str, from_: str = "447700900123", to: str = "442079460000") -> str:
+        """Answer a call; returns the path of its input webhook."""
+        fields = {"to": to, "from": from_, "uuid": leg, "conversation_uuid": f"CON-{leg}"}
+        reply = await self.webhooks.post("/webhooks/answer", json=fields)
+        url: str = next(action["eventUrl"][0] for action in reply.json() if action["action"] == "input")
+        return url
+
+    async def press(self, url: str, leg: str, keys: str) -> None:
+        """Press keys."""
+        fields = {"dtmf": {"digits": keys, "timed_out": False}, "uuid": leg, "conversation_uuid": f"CON-{leg}"}
+        reply = await self.webhooks.post(url, json=fields)
+        assert 200 == reply.status_code
+
+    async def hang_up(self, leg: str) -> None:
+        """End a call."""
+        fields = {"status": "completed", "direction": "inbound", "uuid": leg, "conversation_uuid": f"CON-{leg}"}
+        await self.webhooks.post("/webhooks/event", json=fields)
+
+    async def say(self, url: str, leg: str, words: str) -> None:
+        """Say something."""
+        speech = {"results": [{"text": words, "confidence": "0.9"}]}
+        await self.webhooks.post(url, json={"speech": speech, "dtmf": {"digits": None}, "uuid": leg})
+
+
+def settings(project: Path) -> Settings:
+    return settings_for(project, database_url=f"sqlite:///{project}/calls.db", insecure=True)
+
+
+@pytest.fixture
+async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "shop.yaml").write_text(FLOWS, encoding="utf-8")
+    for name, text in zip(("personal", "desk"), PERSONAL.split("---\n"), strict=True):
+        (tmp_path / "flows" / f"{name}.yaml").write_text(text, encoding="utf-8")
+    app = create_app(settings(tmp_path), dev=True)
+    base = "http://127.0.0.1:8000"
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base) as webhooks,
+        await logged_in(create_console(settings(tmp_path), Services(), dev=True)) as console,
+    ):
+        yield Shop(webhooks, console, tmp_path)
+
+
+async def test_the_list_finds_and_shows_the_name_of_a_caller_that_a_flow_knows(shop: Shop) -> None:
+    await shop.answer("aaaaaaaa-0000")
+    await shop.press(await shop.answer("bbbbbbbb-0000", to="442079460099"), "bbbbbbbb-0000", "1")
+
+    found = (await shop.console.get("/calls.json?q=Ann Lee")).json()["calls"]
+
+    assert [("bbbbbbbb-0000", "Ann Lee")] == [(call["id"], call["name"]) for call in found]
+    assert "<strong>Ann Lee</strong>" in (await shop.console.get("/calls")).text
+    assert [] == (await shop.console.get("/calls.json?q=Opal Fruit")).json()["calls"]
+
+
+async def test_a_missed_caller_leaves_the_list_once_somebody_calls_back(shop: Shop) -> None:
+    for leg, number in (("aaaaaaaa-0000", "447700900111"), ("bbbbbbbb-0000", "447700900222")):
+        await shop.answer(leg, number)
+        await shop.hang_up(leg)
+    home = (await shop.console.get("/home")).text
+    assert ["07700 900222", "07700 900111"] == re.findall(r"<strong>(07.*)</strong>", home)
+
+    done = await shop.console.post("/calls/aaaaaaaa-0000/called-back")
+
+    assert (204, "messages") == (done.status_code, done.headers["hx-trigger"])
+    home = (await shop.console.get("/home")).text
+    assert ["07700 900222"] == re.findall(r"<strong>(07.*)</strong>", home)
+    assert "1 called back" in home
+    assert "Called back" in (await shop.console.get("/calls/aaaaaaaa-0000")).text
+    assert 404 == (await shop.console.post("/calls/aaaaaaaa/called-back")).status_code
+
+
+async def test_undoing_a_call_back_puts_the_caller_back_on_the_list(shop: Shop) -> None:
+    await shop.answer("aaaaaaaa-0000", "447700900111")
+    await shop.hang_up("aaaaaaaa-0000")
+    await shop.console.post("/calls/aaaaaaaa-0000/called-back")
+
+    with capture_logs() as logs:
+        undone = await shop.console.post("/calls/aaaaaaaa-0000/to-call-back")
+
+    assert (204, "messages") == (undone.status_code, undone.headers["hx-trigger"])
+    assert [("to call back again", "aaaaaaaa-0000")] == [
+        (line["event"], line["call"]) for line in logs if "call" in line
+    ]
+    home = (await shop.console.get("/home")).text
+    assert ["07700 900111"] == re.findall(r"<strong>(07.*)</strong>", home)
+    assert "1 called back" not in home
+    await shop.console.post("/calls/aaaaaaaa-0000/called-back")
+    assert "1 called back" in (await shop.console.get("/home")).text
+
+
+async def test_list_finds_a_call_by_number_id_and_word(shop: Shop) -> None:
+    first = await shop.answer("aaaaaaaa-0000", "447700900111")
+    await shop.press(first, "aaaaaaaa-0000", "1")
+    await shop.answer("bbbbbbbb-0000", "447700900222")
+
+    async def found(query: str) -> list[str]:
+        reply = await shop.console.get(f"/calls.json?{query}")
+        return [call["id"] for call in reply.json()["calls"]]
+
+    assert ["bbbbbbbb-0000", "aaaaaaaa-0000"] == await found("")
+    assert ["aaaaaaaa-0000"] == await found("q=07700 900111")
+    assert ["aaaaaaaa-0000"] == await found("q=%2B44 7700 900111")
+    assert ["bbbbbbbb-0000"] == await found("q=bbbbbbbb")
+    assert ["aaaaaaaa-0000"] == await found("q=We sell bicycles")
+    assert ["aaaaaaaa-0000"] == await found("q=WE SELL bicycles")
+    assert ["bbbbbbbb-0000", "aaaaaaaa-0000"] == await found("q=SHOP")
+    assert [] == await found("q=we sell tricycles")
+    assert ["bbbbbbbb-0000", "aaaaaaaa-0000"] == await found("q=shop")
+    for hidden in ("http", "eventUrl", "conversation_uuid", "CON-", "zz", "bargeIn", "digits", first[-8:]):
+        assert [] == await found(f"q={hidden}"), hidden
+    assert [] == await found("state=failed")
+    assert ["bbbbbbbb-0000", "aaaaaaaa-0000"] == await found("flow=shop&since=hour&state=open")
+
+
+async def test_list_shows_the_calls_of_a_day(shop: Shop) -> None:
+    await shop.answer("aaaaaaaa-0000")
+    today = datetime.now(UTC).date()
+    found = [
+        (await shop.console.get(f"/calls.json?day={today + timedelta(days)}")).json()["calls"] for days in (-1, 0, 1)
+    ]
+
+    assert [0, 1, 0] == [len(calls) for calls in found]
+    assert f'name="day" value="{today}"' in (await shop.console.get(f"/calls?day={today}&since=hour")).text
+    assert 422 == (await shop.console.get("/calls?day=9999-12-31")).status_code
+
+
+async def test_list_offers_the_flows_own_results(shop: Shop) -> None:
+    assert "Result of the flow" not in (await shop.console.get("/calls")).text
+    async with open_store(settings(shop.project).database_url) as store:
+        now = milliseconds(datetime.now(UTC))
+        for id_, own in (("aaaaaaaa", "booked"), ("bbbbbbbb", "asked")):
+            session = session_row(id_, created_at=now, updated_at=now)
+            await store.open_call(session, turn_row(id_, heard=0, result=own), webhook_row(id_))
+            await end_call(store, id_, webhook_row(id_, received_at=now))
+
+    page = (await shop.console.get("/calls?result=booked")).text
+    assert '<option value="booked" selected>booked</option>' in page
+    assert '<option value="asked">asked</option>' in page
+    assert ["aaaaaaaa"] == re.findall('href="/calls/([a-z]+)"', page)
+
+
+async def test_list_shows_the_text_of_an_own_result_beside_the_person(shop: Shop) -> None:
+    (shop.project / "flows" / "own.yaml").write_text(
+        "flow: own\nresults: {booked: an appointment was booked}\nstart: hi\n"
+        "steps: {hi: {result: booked, do: [{talk: Hello.}], goto: end}}\n",
+        encoding="utf-8",
+    )
+    async with open_store(settings(shop.project).database_url) as store:
+        now = milliseconds(datetime.now(UTC))
+        for id_, kind in (("aaaaaaaa", "event-answered"), ("bbbbbbbb", "event-busy")):
+            session = session_row(id_, created_at=now, updated_at=now)
+            await store.open_call(session, turn_row(id_, 1, heard=0, result="booked"), webhook_row(id_))
+            await store.record(webhook_row(id_, 1, 0, kind=kind, received_at=now))
+            await end_call(store, id_, webhook_row(id_, received_at=now))
+
+    page = (await shop.console.get("/calls")).text
+    assert ["an appointment was booked", "spoke 0 s; an appointment was booked"] == re.findall(
+        r'class="badge result \w+">([^<]+)<', page
+    )
+    assert "spoke 0 s; an appointment was booked" in (await shop.console.get("/calls/aaaaaaaa")).text
+
+
+@pytest.mark.parametrize("is_due", [False, True])
+async def test_the_page_of_a_call_polls_only_while_it_waits_for_a_recording(shop: Shop, *, is_due: bool) -> None:
+    now = milliseconds(datetime.now(UTC))
+    due_at = now + 3_600_000 if is_due else None  # not now, or the server would fetch it
+    row = RecordingRow(id="ab" * 16, uuid="rec", kind="record", created_at=now, session="aaaaaaaa", due_at=due_at)
+    async with open_store(settings(shop.project).database_url) as store:
+        session = session_row("aaaaaaaa", created_at=now, updated_at=now)
+        await store.open_call(session, turn_row("aaaaaaaa", 1, heard=0), webhook_row("aaaaaaaa", received_at=now))
+        await store.record(webhook_row("aaaaaaaa", 1, 0, kind="record", received_at=now), recording=row)
+        open_page = (await shop.console.get("/calls/aaaaaaaa")).text
+        await end_call(store, "aaaaaaaa", webhook_row("aaaaaaaa", received_at=now))
+
+    page = (await shop.console.get("/calls/aaaaaaaa")).text
+    assert (True, is_due) == ("every 2s" in open_page, "every 2s" in page)
+    assert "messages from:body" in page
+
+
+async def test_search_ignores_upper_and_lower_case(shop: Shop) -> None:
+    await shop.say(
+        await shop.answer("aaaaaaaa-0000"),
+        "aaaaaaaa-0000",
+        "Frau M\u00dcLLER aus der Stra\u00dfe \u0395\u03bb\u03ad\u03bd\u03b7",
+    )
+    await shop.press(await shop.answer("bbbbbbbb-0000", to="442079460099"), "bbbbbbbb-0000", "1")
+
+    async def found(words: str) -> list[str]:
+        reply = await shop.console.get("/calls.json", params={"q": words})
+        return [call["id"] for call in reply.json()["calls"]]
+
+    for words in ("frau m\u00fcller", "FRAU", "M\u00fcller", "STRA\u00dfE", "\u0395\u03bb\u03ad\u03bd\u03b7"):
+        assert ["aaaaaaaa-0000"] == await found(words), words
+    assert ["bbbbbbbb-0000"] == await found("ann LEE")
+    assert [] == await found("frau meier")
+
+
+async def test_the_url_of_a_list_contains_only_the_chosen_filters(shop: Shop) -> None:
+    rows = await shop.console.get("/calls?q=&flow=shop&since=&state=", headers={"HX-Request": "true"})
+
+    assert "/calls?flow=shop" == rows.headers["hx-replace-url"]
+
+
+async def test_page_lists_calls_and_links_to_each(shop: Shop) -> None:
+    await shop.answer("aaaaaaaa-0000")
+
+    page = (await shop.console.get("/calls")).text
+
+    assert 'href="/calls/aaaaaaaa-0000"' in page
+    assert "waits in menu" in page
+
+
+async def test_numbers_are_written_as_in_their_country(shop: Shop) -> None:
+    await shop.answer("aaaaaaaa-0000")
+
+    for path in ("/calls", "/calls/aaaaaaaa-0000", "/report"):
+        page = (await shop.console.get(path)).text
+        assert "020 7946 0000" in page, path
+        assert "+44" not in page.replace("tel:+44", ""), path
+
+
+async def test_a_call_is_shown_as_a_conversation_with_the_line_that_decided(shop: Shop) -> None:
+    await shop.press(await shop.answer("aaaaaaaa-0000"), "aaaaaaaa-0000", "1")
+
+    page = (await shop.console.get("/calls/aaaaaaaa-0000")).text
+
+    shown = re.sub(r"<[^>]*>", " ", page)
+    words = ["For bicycles, press 1.", "pressed 1", "menu → bicycles", "flows/shop.yaml line 7", "We sell bicycles."]
+    places = [shown.find(word) for word in words]
+    assert -1 not in places
+    assert sorted(places) == places
+
+
+async def test_call_is_compared_with_what_the_flow_plays_today(shop: Shop) -> None:
+    await shop.press(await shop.answer("aaaaaaaa-0000"), "aaaaaaaa-0000", "1")
+    flow = shop.project / "flows" / "shop.yaml"
+    flow.write_text(flow.read_text().replace("We sell bicycles.", "We hire bicycles out."), encoding="utf-8")
+
+    page = (await shop.console.get("/calls/aaaaaaaa-0000?replayed=true")).text
+
+    _, _, replayed = page.partition('id="replay"')
+    assert re.search(r"Turn 1:\s+the same", replayed)
+    assert "/0/text" in replayed
+    assert "We hire bicycles out." in replayed
+
+
+async def test_input_of_callers_is_never_markup(shop: Shop) -> None:
+    url = await shop.answer("aaaaaaaa-0000", HOSTILE)
+    await shop.say(url, "aaaaaaaa-0000", HOSTILE)
+    await shop.webhooks.post("/webhooks/event", json={"uuid": "aaaaaaaa-0000", "status": HOSTILE, "reason": HOSTILE})
+
+    for path in ("/calls", f"/calls?q={HOSTILE}&flow={HOSTILE}", "/calls/aaaaaaaa-0000", f"/calls/{HOSTILE}"):
+        page = (await shop.console.get(path)).text
+        assert HOSTILE not in page
+        assert "&lt;script&gt;" in page
+
+
+async def test_every_call_is_downloaded_with_its_result(shop: Shop) -> None:
+    number = BATCH + 2
+    now = milliseconds(datetime.now(UTC)) // 1000 * 1000
+    async with open_store(settings(shop.project).database_url) as store:
+        for leg in range(number):
+            row = session_row(f"leg-{leg}", is_over=leg < number - 1, created_at=now, updated_at=now)
+            await store.open_call(row, turn_row(row.id, heard=CHOSEN), webhook_row(row.id))
+        await end_call(store, row.id, webhook_row(row.id, received_at=now + 1000))
+    rows = list(csv.DictReader(io.StringIO((await shop.console.get("/calls.csv")).text)))
+    documents = (await shop.console.get("/calls.json")).json()["calls"]
+
+    assert [f"leg-{leg}" for leg in reversed(range(number))] == [row["id"] for row in rows]
+    assert [row["id"] for row in rows] == [each["id"] for each in documents]
+    assert (f"{moment_of(now + 1000):%Y-%m-%d %H:%M:%S}", "UTC", "1.0", "served") == tuple(
+        rows[0][name] for name in ("ended_at", "timezone", "seconds", "result")
+    )
+    assert {"calls": []} == (await shop.console.get("/calls.json?flow=none")).json()
+    assert 1 == len((await shop.console.get("/calls.csv?flow=none")).text.splitlines())
+
+
+async def test_a_spreadsheet_gets_no_formulas(shop: Shop) -> None:
+    await shop.answer("aaaaaaaa-0000", "=1+1")
+
+    reply = await shop.console.get("/calls.csv")
+
+    rows = list(csv.DictReader(io.StringIO(reply.text)))
+    assert [("aaaaaaaa-0000", "'=1+1")] == [(row["id"], row["from"]) for row in rows]
+
+
+async def test_pages_explain_why_there_are_no_calls(client: httpx.AsyncClient, tmp_path: Path) -> None:
+    assert "Calls are not kept" in (await client.get("/calls")).text
+    (tmp_path / "flows").mkdir()
+    async with await logged_in(create_console(settings(tmp_path), Services(), dev=True)) as nothing_yet:
+        assert "No calls yet" in (await nothing_yet.get("/calls")).text
+        (tmp_path / "calls.db").unlink()
+        assert "there is no database at" in (await nothing_yet.get("/calls")).text
+        assert 503 == (await nothing_yet.get("/calls.json")).status_code
+        assert 503 == (await nothing_yet.get("/calls/x")).status_code
+
+
+async def test_an_unknown_call_gets_a_not_found_page(shop: Shop) -> None:
+    reply = await shop.console.get("/calls/nobody")
+
+    assert 404 == reply.status_code
+    assert "There is no such call" in reply.text
+
+
+UNATTENDED = {"HX-Request": "true", "X-Unattended": "true"}
+
+
+@pytest.mark.parametrize("path", ["/calls", "/calls?flow=shop", "/calls/aaaaaaaa-0000", "/messages"])
+async def test_a_polling_page_gets_only_what_has_changed(shop: Shop, path: str) -> None:
+    await shop.answer("aaaaaaaa-0000")
+    first = await shop.console.get(path, headers=UNATTENDED)
+    seen = UNATTENDED | {"If-None-Match": first.headers["etag"]}
+    same = await shop.console.get(path, headers=seen)
+    await shop.answer("bbbbbbbb-0000")
+    await asyncio.sleep(VERSION_TTL_S)
+    then = await shop.console.get(path, headers=seen)
+    by_hand = await shop.console.get(path, headers={"HX-Request": "true", "If-None-Match": then.headers["etag"]})
+
+    assert [200, 304, 200, 200] == [each.status_code for each in (first, same, then, by_hand)]
+    assert "" == same.text
+    assert first.headers["etag"] != then.headers["etag"]
+
+
+async def test_a_text_search_is_not_repeated_automatically(shop: Shop) -> None:
+    await shop.press(await shop.answer("aaaaaaaa-0000"), "aaaaaaaa-0000", "1")
+
+    assert 204 == (await shop.console.get("/calls?q=sell bicycles", headers=UNATTENDED)).status_code
+    assert "aaaaaaaa" in (await shop.console.get("/calls?q=sell bicycles", headers={"HX-Request": "true"})).text
+    assert "aaaaaaaa" in (await shop.console.get("/calls?q=900123", headers=UNATTENDED)).text
+
+
+async def test_simultaneous_requests_share_one_database_query(shop: Shop) -> None:
+    store = open_store(settings(shop.project).database_url)
+    shared, fresh = CallChanges(store, ttl_s=3600), CallChanges(store, ttl_s=0)
+    versions = []
+    for number in range(3):
+        versions.append((await shared.version(), await fresh.version()))
+        await shop.answer(f"aaaaaaaa-000{number}")
+    await asyncio.gather(shared.close(), fresh.close())
+    await store.close()
+
+    assert [1, 3] == [len(set(found)) for found in zip(*versions, strict=True)]
+
+
+async def test_simultaneous_requests_share_one_try_of_an_unavailable_database(tmp_path: Path) -> None:
+    file = tmp_path / "calls.db"
+    file.write_text("This is no database. " * 500)
+    changes = CallChanges(open_store(f"sqlite:///{file}"), ttl_s=3600)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="is not a SQLite database"):
+            await changes.version()
+        file.unlink(missing_ok=True)

@@ -1,0 +1,264 @@
+"""The requests of an editor over HTTP while somebody types."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from ncco_studio.editor import language
+from ncco_studio.editor.worker import Worker
+from tests.unit.studio.console.conftest import logged_in, make_console
+
+FLOW = """\
+flow: main
+default: true
+start: hello
+steps:
+  hello:
+    do:
+      - talk: "Hello."
+    goto: bye
+  bye:
+    do:
+      - talk: "Goodbye."
+    goto: end
+"""
+PROJECT = {"flows/main.yaml": FLOW}
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def editor(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
+    """A viewer of a small project. All tests share the subprocess, which takes a second to start."""
+    root = tmp_path_factory.mktemp("project")
+    for name, text in PROJECT.items():
+        path = root / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    console = make_console(root, python_lookups="canary")
+    async with console.router.lifespan_context(console), await logged_in(console, may_change=False) as client:
+        yield client
+
+
+async def issues_of(editor: httpx.AsyncClient, file: str, text: str, **more: Any) -> list[dict[str, Any]]:
+    reply = await editor.post("/editor/check", json={"file": file, "text": text, **more})
+    assert 200 == reply.status_code, reply.text
+    issues: list[dict[str, Any]] = reply.json()["issues"]
+    return issues
+
+
+async def test_an_issue_of_unsaved_text_comes_with_its_place_and_a_fix(editor: httpx.AsyncClient) -> None:
+    assert [] == await issues_of(editor, "flows/main.yaml", FLOW)
+
+    (issue,) = await issues_of(editor, "flows/main.yaml", FLOW.replace("goto: bye", "goto: by"))
+
+    edit = {"file": "flows/main.yaml", "line": 8, "column": 11, "end_line": 8, "end_column": 13, "text": "bye"}
+    assert issue == {
+        "file": "flows/main.yaml",
+        "line": 8,
+        "column": 11,
+        "length": 2,
+        "severity": "error",
+        "code": "E214",
+        "message": 'unknown step "by"',
+        "cure": 'did you mean "bye"?',
+        "fixes": [{"title": "Change to bye", "edits": [edit]}],
+    }
+
+
+async def test_columns_count_utf16_units(editor: httpx.AsyncClient) -> None:
+    text = FLOW.replace('"Hello."', '"\U0001f600\U0001f600 {{ inptu.digits }}"')
+
+    (issue,) = await issues_of(editor, "flows/main.yaml", text)
+
+    line = text.split("\n")[issue["line"] - 1].encode("utf-16-le")
+    (edit,) = issue["fixes"][0]["edits"]
+    assert "inptu" == line[2 * (issue["column"] - 1) :][: 2 * issue["length"]].decode("utf-16-le")
+    assert "inptu" == line[2 * (edit["column"] - 1) : 2 * (edit["end_column"] - 1)].decode("utf-16-le")
+
+
+async def test_the_editor_gets_completions_hovers_and_definitions(editor: httpx.AsyncClient) -> None:
+    text = FLOW.replace('"Hello."', '"\U0001f600\U0001f600 {{ cal }}"').replace("goto: bye", "goto: bye # \U0001f600")
+    where = text.split("\n")[6]
+    column = len(where[: where.index("cal") + 3].encode("utf-16-le")) // 2 + 1
+
+    async def asked(question: str, line: int, column: int) -> dict[str, Any]:
+        body = {"file": "flows/main.yaml", "text": text, "line": line, "column": column}
+        reply = await editor.post(f"/editor/{question}", json=body)
+        assert 200 == reply.status_code, reply.text
+        found: dict[str, Any] = reply.json()
+        return found
+
+    found = await asked("complete", 7, column)
+    assert {"line": 7, "column": column - 3} == found["from"]
+    assert {"label": "call", "kind": "name", "detail": "a map", "insert": "call"} in found["options"]
+    assert {"file": "flows/main.yaml", "line": 9, "column": 3} == await asked("definition", 8, 12)
+    assert {"text": 'step bye: talk "Goodbye.", then goto end'} == await asked("hover", 8, 12)
+    assert {} == await asked("hover", 99, 1)
+    assert {} == await asked("definition", 2, 9_999)
+
+
+async def test_other_unsaved_files_of_the_project_count(editor: httpx.AsyncClient) -> None:
+    text = FLOW.replace("goto: bye", "goto: {run: sales}")
+    other = FLOW.replace("flow: main", "flow: sales").replace("default: true\n", "")
+
+    assert ["E272"] == [issue["code"] for issue in await issues_of(editor, "flows/main.yaml", text)]
+    found = await issues_of(editor, "flows/main.yaml", text, unsaved={"flows/sales.yaml": other})
+    assert ["W215"] == [issue["code"] for issue in found]
+
+
+async def test_a_pasted_flow_is_checked_with_the_parts_of_the_project(editor: httpx.AsyncClient) -> None:
+    assert [] == await issues_of(editor, "pasted.yaml", FLOW)
+
+    (issue,) = await issues_of(editor, "pasted.yaml", FLOW.replace("goto: bye", "goto: by"))
+
+    assert ("pasted.yaml", "E214") == (issue["file"], issue["code"])
+    assert {"pasted.yaml"} == {edit["file"] for fix in issue["fixes"] for edit in fix["edits"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[\n  {"action": "tlk", "text": "Hi"}\n]', "2:14+5 N104"),
+        ('[{"action": "talk", "text": "\U0001f600", "lop": 2}]', "1:35+5 N105"),
+        ('[{"action": "talk", "text": "Hi"}', "1:34+1 J100"),
+    ],
+)
+async def test_a_pasted_ncco_is_checked_by_the_rules_of_the_platform(
+    editor: httpx.AsyncClient, text: str, expected: str
+) -> None:
+    (issue,) = await issues_of(editor, "pasted.json", text)
+
+    assert issue["fixes"]
+    assert expected == "{line}:{column}+{length} {code}".format_map(issue)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("- action: tlk\n  text: Hi\n", "1:11+3 N104"),
+        ("- {action: talk, text: Hi}\n- action: record\n  fromat: mp3\n", "3:3+6 N105"),
+        (
+            "- {action: connect, endpoint: [{type: phone, number: '+447700900123'}], from: '447700900000'}",
+            "1:54+15 N954",
+        ),
+        ("- action: talk\n  text: [\n", "2:9+1 E114"),
+    ],
+)
+async def test_an_ncco_may_be_pasted_as_yaml(editor: httpx.AsyncClient, text: str, expected: str) -> None:
+    found = [
+        "{line}:{column}+{length} {code}".format_map(issue) for issue in await issues_of(editor, "pasted.yaml", text)
+    ]
+
+    assert expected in found
+
+
+async def test_a_text_that_takes_too_long_is_stopped_and_the_next_is_checked(tmp_path: Path) -> None:
+    console = make_console(tmp_path)
+    console.state.console.worker = Worker(seconds=0.5, module=language)
+    async with console.router.lifespan_context(console), await logged_in(console) as editor:
+        steps = "".join(f"  s{number}: {{do: [{{talk: Hello.}}], goto: s{number + 1}}}\n" for number in range(9_000))
+        slow = await editor.post("/editor/check", json={"file": "flows/main.yaml", "text": f"steps:\n{steps}"})
+        following = await editor.post("/editor/check", json={"file": "pasted.json", "text": "[]"})
+
+    assert 422 == slow.status_code
+    assert "It took longer than 0.5 seconds and was stopped" in slow.json()["detail"]
+    assert 200 == following.status_code
+
+
+HOSTILE = [
+    "x" * (1 << 20),
+    "\n" * (1 << 20),
+    "- " * 400_000,
+    "[" * 100_000,
+    "{a: " * 50_000,
+    "a: &a [x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nd: [*c, *c]\n",
+    "!!python/object/apply:os.system ['true']",
+    "? " * 100_000,
+    "flow: \x00\ud7ff\ufeff\u2028",
+    'talk: "{{ ' + "(" * 10_000 + ' }}"',
+    "steps: {" + "a: {do: [], goto: a}, " * 1_000 + "}",
+    "'" * 300_000,
+    "# " * 300_000,
+]
+
+
+async def test_a_hostile_text_gets_issues_or_a_clear_refusal(editor: httpx.AsyncClient) -> None:
+    for text in HOSTILE:
+        for file in ("flows/main.yaml", "pasted.yaml", "pasted.json"):
+            reply = await editor.post("/editor/check", json={"file": file, "text": text})
+
+            found = reply.json()
+            is_clear = found["issues"] if reply.status_code == 200 else reply.status_code == 422 and found["detail"]
+            assert is_clear, (file, text[:20], reply.status_code)
+
+
+async def test_an_invalid_body_or_file_name_is_refused(editor: httpx.AsyncClient) -> None:
+    asked = [
+        (413, {"file": "pasted.json", "text": "", "unsaved": {f"flows/{n}.yaml": "x" * (1 << 20) for n in range(9)}}),
+        (422, {"file": "pasted.json", "text": "x" * ((1 << 20) + 1)}),
+        (422, {"file": "../secrets.yaml", "text": ""}),
+        (422, {"file": "pasted.json", "text": "", "function": "os:abort"}),
+        (422, {"text": ""}),
+    ]
+    for status, body in asked:
+        assert status == (await editor.post("/editor/check", json=body)).status_code
+    assert 422 == (await editor.post("/editor/check", content=b"\xff")).status_code
+
+
+async def test_checking_unsaved_text_runs_no_function_and_sends_nothing(
+    editor: httpx.AsyncClient, tmp_path: Path
+) -> None:
+    """Importing the module of the function would write a file."""
+    (tmp_path / "canary.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()")
+    lookups = 'lookups:\n  name:\n    python: "canary:name"\n    returns: {name: text}\nsteps:\n'
+    text = FLOW.replace("steps:\n", lookups).replace("do:", "lookup: name\n    do:", 1)
+    text = text.replace('"Hello."', '"Hello {{ name.name }}."')
+    issues = await issues_of(editor, "flows/main.yaml", text)
+
+    assert [] == [issue for issue in issues if issue["severity"] == "error"]
+    (issue,) = await issues_of(editor, "flows/main.yaml", text.replace("canary:", "os:"))
+    assert "E542" == issue["code"]
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"action": "tlak", "text": "Hi"}]',
+        '[{"action": "talk",\n "😀": 1, "txet": "Hi"}]',
+        '[{"action": "connect", "endpoint": [{"type": "phnoe", "number": "447700900123"}]}]',
+        '[{"action": "talk", "text": "Hi"}, {"action": "input", "type": ["dmtf"]}]',
+    ],
+)
+async def test_a_misspelt_word_of_a_pasted_ncco_is_fixed(editor: httpx.AsyncClient, text: str) -> None:
+    issue = next(issue for issue in await issues_of(editor, "pasted.json", text) if issue["fixes"])
+    (edit,) = issue["fixes"][0]["edits"]
+    lines = [line.encode("utf-16-le") for line in text.split("\n")]
+    line = lines[edit["line"] - 1]
+    before, after = line[: 2 * edit["column"] - 2], line[2 * edit["end_column"] - 2 :]
+    lines[edit["line"] - 1] = before + edit["text"].encode("utf-16-le") + after
+    fixed = "\n".join(line.decode("utf-16-le") for line in lines)
+
+    assert issue["code"] not in {
+        each["code"] for each in await issues_of(editor, "pasted.json", fixed) if each["fixes"]
+    }
+    assert fixed != text
+
+
+@pytest.mark.parametrize("path", ["/editor/check", "/editor/complete", "/editor/hover", "/editor/definition"])
+async def test_a_form_is_not_accepted_as_an_editor_request(client: httpx.AsyncClient, path: str) -> None:
+    token = client.headers.pop("X-CSRF-Token")
+    question = json.dumps({"file": "flows/a.yaml", "text": "flow: a"})
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    bodies = (question, "csrf_token=x", f"csrf_token={token}")
+    statuses = [(await client.post(path, content=body, headers=headers)).status_code for body in bodies]
+
+    assert [403, 403, 403] == statuses

@@ -1,0 +1,251 @@
+"""The pages of flows over HTTP: the list, the picture with the details of steps, and flows that do not load."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.unit.studio.console.conftest import REPOSITORY, browser, logged_in, make_console
+
+MAIN = """\
+flow: main
+numbers: ["442079460000"]
+start: hello
+steps:
+  hello:
+    do:
+      - talk: "{text}"
+    goto: {target}
+"""
+HOSTILE = "<script>alert(1)</script> & </title></svg><img src=x onerror=alert(1)>"
+
+
+def write(folder: Path, **flows: str) -> Path:
+    (folder / "flows").mkdir(exist_ok=True)
+    for name, text in flows.items():
+        (folder / "flows" / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def main(text: str = "Hello.", target: str = "end") -> str:
+    return MAIN.format(text=text, target=target)
+
+
+async def read(folder: Path, path: str) -> httpx.Response:
+    async with await logged_in(make_console(folder)) as client:
+        return await client.get(path, headers={"Accept": "text/html"})
+
+
+def words(page: str) -> str:
+    """The text of a page."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
+
+
+async def test_the_list_shows_which_flows_start_calls_and_which_ones_load(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        main=main(),
+        broken=main(target="helo").replace("flow: main", "flow: broken").replace("60000", "60009"),
+    )
+
+    page = (await read(tmp_path, "/flows")).text
+
+    assert "broken does not load 1 error 0 steps, flows/broken.yaml" in words(page)
+    assert "main call to 020 7946 0000 0 calls in 7 days loaded 1 step, flows/main.yaml" in words(page)
+    assert "did you mean" in words(page)
+    assert 'href="/phone?file=flows%2Fbroken.yaml&amp;line=8"' in page
+
+
+async def test_a_default_flow_takes_every_number_unless_another_flow_has_one(tmp_path: Path) -> None:
+    default = main().replace('numbers: ["442079460000"]', "default: true")
+    write(tmp_path, main=default)
+    assert "main call to any number 0 calls in 7 days loaded" in words((await read(tmp_path, "/flows")).text)
+    write(tmp_path, desk=main().replace("flow: main", "flow: desk"))
+    assert "main call to any other number 0 calls in 7 days loaded" in words((await read(tmp_path, "/flows")).text)
+
+
+async def test_without_flows_the_page_says_what_to_do_first(tmp_path: Path) -> None:
+    page = (await read(write(tmp_path), "/flows")).text
+
+    assert "No flow yet" in page
+    assert 'href="/phone"' in page
+
+
+async def test_a_flow_is_shown_as_a_picture_with_its_steps(client: httpx.AsyncClient) -> None:
+    text = (REPOSITORY / "flows" / "reception.yaml").read_text(encoding="utf-8")
+    line = 1 + text.splitlines().index("  voicemail:")
+    page = (await client.get("/flows/reception")).text
+
+    assert 1 == page.count('class="picture"')
+    assert f'data-step="voicemail" data-file="flows/reception.yaml" data-line="{line}"' in page
+    assert "“I am putting you through.” connect 07700 900333 completed → end otherwise → voicemail" in words(page)
+    assert f'href="/phone?file=flows%2Freception.yaml&amp;line={line}"' in page
+    assert 'href="/phone?flow=reception"' in page
+    assert " style=" not in page
+
+
+async def test_error_exits_are_shown_on_request(client: httpx.AsyncClient) -> None:
+    assert "any error" not in (await client.get("/flows/reception")).text
+    assert "any error" in (await client.get("/flows/reception?errors=true")).text
+
+
+async def test_a_changed_flow_is_drawn_again(tmp_path: Path) -> None:
+    async with await logged_in(make_console(write(tmp_path, main=main("Before.")))) as client:
+        before = (await client.get("/flows/main")).text
+        write(tmp_path, main=main("After all."))
+        after = (await client.get("/flows/main")).text
+
+    assert "Before." in before
+    assert "After all." in after
+    assert "Before." not in after
+
+
+async def test_a_flow_with_errors_shows_the_place_and_the_fix(tmp_path: Path) -> None:
+    answer = await read(write(tmp_path, main=main(target="helo")), "/flows/main")
+
+    assert 200 == answer.status_code
+    assert "main does not load" in words(answer.text)
+    assert "flows/main.yaml line 8" in words(answer.text)
+    assert "did you mean" in words(answer.text)
+
+
+async def test_an_unknown_flow_is_not_found(tmp_path: Path) -> None:
+    answer = await read(write(tmp_path, main=main()), "/flows/mian")
+
+    assert 404 == answer.status_code
+    assert "Did you mean main?" in words(answer.text)
+
+
+@pytest.mark.parametrize("path", ["/flows", "/flows/main"])
+async def test_texts_of_a_flow_are_never_markup(tmp_path: Path, path: str) -> None:
+    write(tmp_path, main=main(HOSTILE, target="end\n  other:\n    goto: <b>x</b>"))
+    loads = write(tmp_path, good=main(HOSTILE).replace("main", "good").replace("442079460000", "442079460009"))
+
+    pages = [(await read(loads, each)).text for each in (path, "/flows/good")]
+
+    assert not [page for page in pages if re.search(r"<script>|<img src=x|<b>", page)]
+    assert "alert(1)" in pages[1]
+
+
+@pytest.mark.parametrize("path", ["/flows", "/flows/reception"])
+async def test_without_a_session_nothing_is_shown(path: str) -> None:
+    async with browser(make_console()) as client:
+        answer = await client.get(path)
+
+    assert 401 == answer.status_code
+    assert "447700900333" not in answer.text
+
+
+async def test_a_read_only_user_sees_flows(look_only: httpx.AsyncClient) -> None:
+    assert 200 == (await look_only.get("/flows/reception")).status_code
+
+
+MENU = """\
+flow: main
+numbers: ["442079460000"]
+start: menu
+steps:
+  menu:
+    do:
+      - talk: "For sales, press 1."
+    choices:
+      sales: {dtmf: 1, goto: sales}
+    retry: {nomatch: ["Press 1."], noinput: ["Press 1."], tries: 2, then: goodbye}
+  sales:
+    do:
+      - connect: "447700900111"
+    on: {completed: end, busy: LOST, otherwise: goodbye}
+  goodbye:
+    do:
+      - talk: "Goodbye."
+    goto: end
+"""
+
+
+async def test_a_refuted_flow_shows_the_call_that_refutes_it(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        main=MENU.replace("LOST", "end"),
+        broken=main(target="helo").replace("main", "other").replace("60000", "60001"),
+    )
+    app = make_console(tmp_path)
+    async with await logged_in(app) as client:
+        page = (await client.post("/flows/main/proof")).text
+        found = re.search(r'data-play="([^"]*)"', page)
+        assert found, page
+        wanted = json.loads(html.unescape(found[1]))
+        steps = wanted.pop("steps")
+        answer = await client.post("/phone/calls", json={"file": "flows/main.yaml", **wanted})
+        call = re.search(r'data-call="([^"]*)"', answer.text)
+        assert call, answer.text
+        for step in steps:
+            await client.post(f"/phone/calls/{call[1]}/advance", json={"at": None})
+            await client.post(f"/phone/calls/{call[1]}/steps", json={"step": step})
+        answer = await client.post(f"/phone/calls/{call[1]}/advance", json={"at": None})
+    await app.state.console.prover.close()
+
+    assert "main is refuted" in words(page)
+    assert "dead_end, flows/main.yaml line 11" in words(page)
+    assert "For sales, press 1. press 1 the called party: busy" in words(page)
+    assert [{"press": "1"}, {"dial": {"outcome": "busy"}}] == steps
+    assert 'data-over="true"' in answer.text
+
+
+async def test_a_sound_flow_is_proved(tmp_path: Path) -> None:
+    app = make_console(write(tmp_path, main=MENU.replace("LOST", "goodbye")))
+    async with await logged_in(app) as client:
+        page = (await client.post("/flows/main/proof")).text
+    await app.state.console.prover.close()
+
+    assert "main is proved" in words(page)
+    assert "data-play" not in page
+
+
+async def test_a_handler_is_proved(tmp_path: Path) -> None:
+    write(tmp_path, other=main())
+    (tmp_path / "flows/pizza.py").write_text((REPOSITORY / "examples/bakery/flows/bakery.py").read_text())
+    app = make_console(tmp_path, python_flows="pizza.py")
+    async with await logged_in(app) as client:
+        page = (await client.post("/flows/bakery/proof")).text
+    await app.state.console.prover.close()
+
+    assert "Every path through bakery was explored" in words(page)
+
+
+async def test_a_flow_that_does_not_load_is_not_proved(tmp_path: Path) -> None:
+    async with await logged_in(make_console(write(tmp_path, main=main(target="helo")))) as client:
+        assert 404 == (await client.post("/flows/main/proof")).status_code
+        assert 403 == (await client.post("/flows/main/proof", headers={"X-CSRF-Token": ""})).status_code
+
+
+async def test_a_downloaded_picture_is_complete_and_shows_numbers_as_people_write_them(
+    client: httpx.AsyncClient,
+) -> None:
+    picture = await client.get("/flows/reception/picture.svg")
+
+    assert "image/svg+xml" == picture.headers["content-type"]
+    assert "call to 020 7946 0001" in picture.text
+    assert ".picture .node" in picture.text
+    assert 404 == (await client.get("/flows/nobody/picture.svg")).status_code
+
+
+async def test_a_picture_shows_words_instead_of_the_path_of_a_flow(tmp_path: Path) -> None:
+    linked = main().replace('numbers: ["442079460000"]', "entry: true")
+
+    picture = await read(write(tmp_path, main=linked), "/flows/main/picture.svg")
+
+    assert "call to a number linked to it" in words(picture.text)
+    assert "/webhooks/" not in picture.text
+
+
+async def test_owners_do_not_see_files_and_lines(client: httpx.AsyncClient) -> None:
+    await client.post("/view", data={"view": "owner"})
+
+    for path in ("/flows", "/flows/reception", "/calls", "/report", "/home", "/messages", "/health"):
+        page = re.sub(r"(?s)<details.*?</details>|<[^>]*>", " ", (await client.get(path)).text)
+        assert not re.findall(r"\.yaml|\bline \d|webhook|\bNCCO|[0-9a-f]{8}-", page), path

@@ -1,0 +1,920 @@
+"""The phone: calls that a person plays over HTTP, as the page does."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import json
+import os
+import re
+import shutil
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from fastapi import FastAPI
+from structlog.testing import capture_logs
+
+from ncco_server.settings import load_settings
+from ncco_studio.commands.console_services import console_services
+from ncco_studio.console.app import create_console
+from ncco_studio.editor import language
+from ncco_studio.editor.worker import Worker
+from tests.support.command import ncco
+from tests.support.server import StandIn, standing_in
+from tests.unit.studio.console.conftest import HASHES, REPOSITORY, OwnPlayer, logged_in, make_console, with_worker_here
+
+SUNDAY = "2026-03-08T22:00:00Z"
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7777 * 7777 }}"
+
+
+@dataclass
+class Phone:
+    """The page: it calls, and shows the call in each reply."""
+
+    client: httpx.AsyncClient
+    shown: str = ""
+
+    async def post(self, path: str, **data: Any) -> httpx.Response:
+        reply = await self.client.post(path, json=data)
+        if "data-call=" in reply.text:
+            self.shown = reply.text
+        return reply
+
+    async def call(self, file: str = "flows/reception.yaml", **more: Any) -> httpx.Response:
+        reply = await self.post("/phone/calls", file=file, **more)
+        assert 200 == reply.status_code, reply.text
+        return reply
+
+    @property
+    def id(self) -> str:
+        return self.state("call")
+
+    def state(self, name: str) -> str:
+        found = re.search(f'data-{name}="(.*?)"', self.shown)
+        assert found is not None, self.shown
+        return html.unescape(found[1])
+
+    async def do(self, step: object, at: float | None = None) -> None:
+        reply = await self.post(f"/phone/calls/{self.id}/steps", step=step, at=at)
+        assert 200 == reply.status_code, reply.text
+
+    async def skip(self) -> None:
+        await self.post(f"/phone/calls/{self.id}/advance", at=None)
+
+    @property
+    def bubbles(self) -> list[str]:
+        texts = re.findall(r'<p class="bubble">(.*?)</p>|<summary class="why">(.*?)</summary>', self.shown, re.DOTALL)
+        return [html.unescape(re.sub(r"<[^<>]*>", "", "".join(text))).strip() for text in texts]
+
+
+def phone_console(project: Path = REPOSITORY, **more: Any) -> FastAPI:
+    """A console, with `more` settings, that reads unsaved texts and plays calls in this process."""
+    console = with_worker_here(make_console(project, **more))
+    console.state.console.phone_calls.make_worker = OwnPlayer
+    return console
+
+
+@pytest.fixture
+async def phone() -> AsyncIterator[Phone]:
+    """A phone with the flows of this repository."""
+    async with await logged_in(phone_console()) as client:
+        yield Phone(client)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A separate project that may be changed."""
+    for folder in ("flows", "templates"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns(".*"))
+    return tmp_path
+
+
+@pytest.fixture
+async def own_phone(project: Path) -> AsyncIterator[Phone]:
+    async with await logged_in(phone_console(project)) as client:
+        yield Phone(client)
+
+
+async def phone_at(example: str) -> Phone:
+    return Phone(await logged_in(phone_console(REPOSITORY / "examples" / example)))
+
+
+async def test_the_first_prompt_is_shown_as_soon_as_the_call_starts(phone: Phone) -> None:
+    page = await phone.client.get("/phone")
+    assert "option selected>flows/reception.yaml</option>" in page.text
+    await phone.call()
+    assert [
+        "called → welcome → menu, reception.yaml line 38",
+        "Thank you for calling Northgate Bicycles.",
+    ] == phone.bubbles
+    assert "2.323" == phone.state("next")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "options", "offered"),
+    [
+        ({"type": "phone", "number": "447700900111"}, {}, {"busy", "machine"}),
+        ({"type": "phone", "number": "447700900111"}, {"machineDetection": "continue"}, {"machine", "human"}),
+        (
+            {"type": "phone", "number": "447700900111"},
+            {"advancedMachineDetection": {"mode": "detect_beep"}},
+            {"machine", "human", "beep"},
+        ),
+        (
+            {"type": "websocket", "uri": "wss://example.com/a", "content-type": "audio/l16;rate=16000"},
+            {},
+            {"disconnected"},
+        ),
+    ],
+)
+async def test_a_dial_offers_what_the_connect_can_have(
+    phone: Phone, endpoint: dict[str, str], options: dict[str, Any], offered: set[str]
+) -> None:
+    connect = {"action": "connect", "from": "447700900000", "endpoint": [endpoint], **options}
+    await phone.call("pasted.json", text=json.dumps([connect]))
+    await phone.skip()
+    assert "dial" == phone.state("moment")
+    special = {"busy", "machine", "human", "beep", "disconnected"}
+    found = set(re.findall(r'data-outcome="(.*?)"', phone.shown))
+    assert {"completed", "failed", "unanswered"} < found
+    assert offered | ({"busy"} if "number" in endpoint else set()) == found & special
+
+
+async def test_numbers_are_called_as_people_write_them(phone: Phone) -> None:
+    await phone.call(to="+44 (0)20 7946-0001", caller="07700 900456", world={"parties": {"*": "timeout"}})
+    await phone.do({"press": "1"}, at=5.0)
+    await phone.skip()
+    assert "record" == phone.state("moment")
+    explained = html.unescape((await phone.client.get(f"/phone/calls/{phone.id}/turns/0")).text)
+    assert "442079460001" in explained
+    assert "447700900456" in explained
+
+
+async def test_a_caller_that_cannot_be_read_is_refused(phone: Phone) -> None:
+    for caller, why in {"447700900123.5": "without decimals", "4.4770090E+11": "a spreadsheet has shortened"}.items():
+        reply = await phone.post("/phone/calls", file="flows/reception.yaml", caller=caller)
+        assert (422, True) == (reply.status_code, f"{caller}: a phone number" in reply.text and why in reply.text)
+
+
+async def test_a_key_interrupts_a_prompt_at_its_time_and_shows_what_decided(phone: Phone) -> None:
+    await phone.call()
+    await phone.do({"press": "2"}, at=5.0)
+    assert "cut short after 2.7 s" in phone.shown
+    assert [
+        "2",
+        "pressed 2 → support, reception.yaml line 49",
+        "Connecting you to the workshop. Please have your order number ready.",
+    ] == phone.bubbles[-3:]
+    why = (await phone.client.get(f"/phone/calls/{phone.id}/turns/1")).text
+    assert "digits 2 are the key of choice" in why
+    assert "curl -X POST http://127.0.0.1:8000/webhooks/input/" in html.unescape(why)
+    assert "&#34;action&#34;: &#34;connect&#34;" in why
+
+
+async def test_a_key_is_lost_while_nothing_listens(phone: Phone) -> None:
+    await phone.call()
+    await phone.do({"press": "1"}, at=1.0)
+    assert "the call is not listening" in phone.shown
+    await phone.skip()
+    assert "menu" == phone.state("step")
+
+
+async def test_a_busy_line_is_chosen_while_it_rings_and_a_message_is_left(phone: Phone) -> None:
+    await phone.call()
+    await phone.do({"speak": {"text": "sales", "confidence": 0.8}}, at=4.0)
+    await phone.skip()
+    assert "dial" == phone.state("moment")
+    assert "447700900111 rings" in phone.shown
+    await phone.do({"dial": {"outcome": "busy"}})
+    assert "You chose: is busy." in phone.shown
+    await phone.skip()
+    assert "You chose" not in phone.shown
+    assert "record" == phone.state("moment")
+    await phone.do({"record": {"seconds": 4, "key": "#"}})
+    await phone.skip()
+    assert "true" == phone.state("over")
+    assert "447700900111: busy → sales_busy → voicemail, reception.yaml line 74" in phone.bubbles
+    assert "Thank you for your message. Goodbye." == phone.bubbles[-1]
+    assert "No message was left" not in phone.shown
+
+
+async def test_a_call_without_a_message_says_so(phone: Phone) -> None:
+    await phone.call(world={"parties": {"*": "busy"}})
+    await phone.do({"press": "0"}, at=3.0)
+    await phone.skip()
+    assert "record" == phone.state("moment")
+    await phone.do("silence")
+    await phone.skip()
+    assert "true" == phone.state("over")
+    assert "No message was left" in phone.shown
+
+
+async def test_the_outcome_of_a_dial_can_be_set_in_advance(phone: Phone) -> None:
+    await phone.call(world={"parties": {"*": "timeout", "447700900111": "busy"}})
+    await phone.do({"press": "1"}, at=3.0)
+    await phone.skip()
+    assert "447700900111: busy → sales_busy → voicemail, reception.yaml line 74" in phone.bubbles
+    await phone.call(world={"parties": {"*": "timeout"}})
+    await phone.do({"press": "0"}, at=3.0)
+    await phone.skip()
+    assert "447700900333: timeout → voicemail, reception.yaml line 99" in phone.bubbles
+
+
+async def test_the_page_lists_the_dialled_parties_except_computed_ones(own_phone: Phone, project: Path) -> None:
+    (project / "flows/bot.yaml").write_text("""
+flow: bot
+entry: true
+start: ring
+steps:
+  ring:
+    do: [connect: {type: websocket, uri: "wss://bot.example.com/a", headers: {call: "{{ call.uuid }}"}}]
+    on: {completed: end, otherwise: ring_a_colleague}
+  ring_a_colleague:
+    do: [connect: {type: app, user: "{{ call.to }}"}]
+    on: {completed: end, otherwise: ring_another}
+  ring_another:
+    do: [connect: {type: app, user: ann}]
+    on: {completed: end, otherwise: end}
+""")
+    shown = await own_phone.client.get("/phone", params={"file": "flows/bot.yaml"}, headers={"Accept": "text/html"})
+    listed = re.findall(r'data-party="([^"]+)"', shown.text)
+
+    assert 200 == shown.status_code
+    assert {"*", "ann", "wss://bot.example.com/a"} <= {*listed}
+    assert "{" not in "".join(listed)
+
+
+async def test_a_caller_who_does_nothing_is_asked_again_as_time_passes(phone: Phone) -> None:
+    await phone.call()
+    await phone.post(f"/phone/calls/{phone.id}/advance", at=40)
+    assert "silence → menu again, try 2 of 3, reception.yaml line 19" in phone.bubbles
+    await phone.do("silence")
+    await phone.skip()
+    assert "silence → menu again, try 3 of 3, reception.yaml line 20" in phone.bubbles
+
+
+async def test_time_passes_up_to_a_half_of_a_millisecond(phone: Phone) -> None:
+    await phone.call()
+    for number in range(20):
+        at = 0.2005 + number / 10
+        await phone.post(f"/phone/calls/{phone.id}/advance", at=at)
+        assert at == pytest.approx(float(phone.state("at")), abs=0.001)
+
+
+async def test_it_is_sunday_and_the_office_is_closed() -> None:
+    phone = await phone_at("hours")
+    await phone.call("flows/hours.yaml", made_at=SUNDAY)
+    await phone.skip()
+    assert "Sunday 8 March 2026, 22:00 in Europe/London" in phone.shown
+    assert any("closed" in bubble for bubble in phone.bubbles)
+    await phone.call("flows/hours.yaml", made_at="2026-07-06T12:00")
+    assert "Monday 6 July 2026, 12:00 in Europe/London" in phone.shown
+    assert "When, in Europe/London" in (await phone.post("/phone/setup", file="flows/hours.yaml")).text
+    await phone.call("flows/hours.yaml", made_at="2026-03-04T10:00:00Z")
+    await phone.skip()
+    assert not any("closed" in bubble for bubble in phone.bubbles)
+
+
+async def test_lookups_return_the_chosen_answers() -> None:
+    phone = await phone_at("acme")
+    said = {}
+    ann = {"value": {"name": "Ann", "tier": "gold"}}
+    for how, given in (("value", ann), ("default", None), ("fails", {"error": "503"}), ("timeout", {"timeout": True})):
+        await phone.call("flows/acme.yaml", world={"given": {"customer": given} if given else {}})
+        said[how] = phone.bubbles[1]
+    assert said == {"value": "Welcome to Acme, Ann."} | dict.fromkeys(
+        ("default", "fails", "timeout"), "Welcome to Acme."
+    )
+    why = (await phone.client.get(f"/phone/calls/{phone.id}/turns/0")).text
+    assert "timed out after 700 ms" in why
+    former = await phone.post("/phone/calls", file="flows/acme.yaml", world={"lookups": {}})
+    assert 422 == former.status_code
+
+
+ECHO = """\
+from ncco_server import Call, RunFailed, call_flow
+
+
+def find(number: str) -> object:
+    return number
+
+
+@call_flow(default=True)
+async def echo(call: Call) -> None:
+    try:
+        found = await call.run(find, call.from_)
+    except RunFailed:
+        await call.talk("It failed.")
+    else:
+        await call.talk(f"It is {found!r}.")
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"value": "ready"}, "It is 'ready'."),
+        ({"value": 12.5}, "It is 12.5."),
+        ({"value": ["a", {"b": None}]}, "It is ['a', {'b': None}]."),
+        ({"value": {"state": "ready"}}, "It is {'state': 'ready'}."),
+        ({"value": None}, "It is None."),
+        ({"value": False}, "It is False."),
+        ({"timeout": True}, "It failed."),
+        ({"error": "503"}, "It failed."),
+        (None, "It failed."),
+    ],
+)
+async def test_handler_functions_return_the_chosen_results(
+    tmp_path: Path, given: dict[str, Any] | None, said: str
+) -> None:
+    for folder in ("flows", "templates"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+    (tmp_path / "flows/echo.py").write_text(ECHO)
+    async with await logged_in(phone_console(tmp_path, python_flows="echo.py")) as client:
+        phone = Phone(client)
+        page = await phone.post("/phone/setup", file="flows/echo.py")
+        assert "The function find" in page.text
+        assert "data-result" in page.text
+        await phone.call("flows/echo.py", world={"given": {"find": given} if given else {}})
+        assert said == phone.bubbles[1]
+
+
+async def test_the_same_inputs_are_played_on_an_edited_text_and_changes_are_marked(phone: Phone) -> None:
+    await phone.call()
+    await phone.do({"press": "1"}, at=5.0)
+    await phone.skip()
+    await phone.do({"dial": {"outcome": "busy"}})
+    await phone.skip()
+    text = (REPOSITORY / "flows/reception.yaml").read_text()
+    edited = text.replace("All our sales colleagues are on the phone.", "Everybody in sales is talking.")
+    await phone.call(text=edited, again=phone.id)
+    await phone.skip()
+    assert "Everybody in sales is talking." in phone.bubbles
+    assert "before: <del>All our sales colleagues are on the phone.</del>" in phone.shown
+    assert 1 == phone.shown.count("changed")
+    assert "another way" not in phone.shown
+
+
+async def test_an_input_with_a_time_is_sent_at_that_time_and_replayed(phone: Phone) -> None:
+    await phone.call()
+    await phone.do({"press": "2", "at": 5})
+    before = phone.bubbles
+    assert "cut short after 2.7 s" in phone.shown
+    await phone.call(again=phone.id)
+    assert before == phone.bubbles
+
+
+async def test_a_replay_stops_where_the_call_goes_another_way(phone: Phone) -> None:
+    await phone.call()
+    await phone.do({"press": "1"}, at=5.0)
+    await phone.skip()
+    await phone.do({"dial": {"outcome": "busy"}})
+    await phone.skip()
+    await phone.do({"record": {"seconds": 4, "key": "#"}})
+    text = (REPOSITORY / "flows/reception.yaml").read_text().replace("busy: sales_busy", "busy: menu")
+    await phone.call(text=text, again=phone.id)
+    assert (
+        "now it waits for the caller at step “menu”; before, it records the caller at step “voicemail”" in phone.shown
+    )
+    await phone.do({"press": "3"})
+    assert phone.bubbles[-1].startswith("We are")
+
+
+async def test_a_text_with_errors_is_not_played_and_the_previous_call_continues(phone: Phone) -> None:
+    await phone.call()
+    text = (REPOSITORY / "flows/reception.yaml").read_text().replace("goto: voicemail", "goto: voicemial")
+    reply = await phone.post("/phone/calls", file="flows/reception.yaml", text=text)
+    assert "This text has 1 error" in reply.text
+    assert "data-call" not in reply.text
+    await phone.do({"press": "1"}, at=3.0)
+    assert "Connecting you to sales." == phone.bubbles[-1]
+
+
+async def test_a_flow_for_placed_calls_only_links_to_the_form_that_places_one() -> None:
+    phone = await phone_at("reminder")
+    page = await phone.client.get("/phone", params={"file": "flows/reminder.yaml"})
+    reply = await phone.call("flows/reminder.yaml")
+    for shown in (page.text, reply.text):
+        assert "The server uses this flow to call people." in shown
+        assert "ncco simulate reminder --place" in shown
+
+
+async def test_a_pasted_flow_and_a_pasted_ncco_are_played(phone: Phone) -> None:
+    flow = "flow: tiny\ndefault: true\nstart: a\nsteps:\n  a:\n    do:\n      - talk: Hello\n    goto: end\n"
+    await phone.call("pasted.yaml", text=flow)
+    assert "Hello" in phone.bubbles
+    ncco = [
+        {"action": "talk", "text": "<speak>Hi <break time='1s'/>there</speak>", "language": "de-DE"},
+        {"action": "input", "type": ["dtmf"], "eventUrl": ["https://example.com/input"]},
+        {"action": "talk", "text": "Bye"},
+    ]
+    await phone.call("pasted.json", text=json.dumps(ncco))
+    assert 'lang="de-DE"' in phone.shown
+    assert "Hi there" in phone.bubbles
+    await phone.skip()
+    await phone.do({"press": "1"})
+    await phone.skip()
+    assert "Bye" == phone.bubbles[-1]
+    why = (await phone.client.get(f"/phone/calls/{phone.id}/turns/1")).text
+    assert "POST https://example.com/input" in why
+    reply = await phone.post("/phone/calls", file="pasted.json", text='[\n{"action": "tlak"}]')
+    assert "data-call" not in reply.text
+    assert 'data-line="2" data-column="12"' in reply.text
+    assert "no call can start here" not in reply.text
+    setup = await phone.post("/phone/setup", file="pasted.yaml", text='{"action": "tlak"}')
+    assert "the text has errors" in setup.text
+    setup = await phone.post("/phone/setup", file="pasted.yaml", text=" ")
+    assert "no text yet" in setup.text
+    assert "1 error" not in setup.text
+
+
+async def test_a_call_is_saved_as_a_scenario_that_passes(own_phone: Phone, project: Path) -> None:
+    phone = own_phone
+    await phone.call(made_at=SUNDAY)
+    await phone.do({"press": "1"}, at=5.0)
+    await phone.skip()
+    await phone.do({"dial": {"outcome": "busy"}})
+    await phone.skip()
+    await phone.do({"record": {"seconds": 4, "key": "#"}})
+    await phone.skip()
+    kept = (await phone.post(f"/phone/calls/{phone.id}/keep")).json()
+    assert project / "tests/scenarios/reception.yaml" == Path(kept["path"])
+    assert "a caller presses 1, dials 447700900111 (busy) and leaves a message" == kept["name"]
+    tested = await asyncio.to_thread(ncco, "test", kept["path"], cwd=project)
+    assert 0 == tested.exit_code, tested.output
+    await phone.call("flows/pin.yaml")
+    await phone.skip()
+    for key in "2580":
+        await phone.do({"press": key}, at=float(phone.state("at")) + 0.5)
+    assert "Your balance" in phone.bubbles[-1]
+    kept = (await phone.post(f"/phone/calls/{phone.id}/keep")).json()
+    assert "a caller presses 2580" == kept["name"]
+    tested = await asyncio.to_thread(ncco, "test", cwd=project)
+    assert 0 == tested.exit_code, tested.output
+
+
+async def test_a_call_on_the_phone_and_in_the_terminal_is_saved_as_the_same_script(
+    own_phone: Phone, project: Path
+) -> None:
+    steps = ({"press": "1"}, {"dial": {"outcome": "busy"}}, {"record": {"seconds": 4.0, "key": "#"}})
+    await own_phone.call()
+    for step in steps:
+        await own_phone.skip()
+        await own_phone.do(step)
+    await own_phone.skip()
+    kept = Path((await own_phone.post(f"/phone/calls/{own_phone.id}/keep")).json()["path"])
+    typed = "\n".join(map(json.dumps, steps)).encode()
+    words = (Path(sys.executable).with_name("ncco"), "simulate", "reception", "--save", "typed.yaml")
+    simulate = await asyncio.create_subprocess_exec(*words, stdin=PIPE, stdout=PIPE, cwd=project)
+    printed, _ = await simulate.communicate(typed)
+    assert 0 == simulate.returncode, printed
+    ((by_phone,), (by_terminal,)) = (
+        yaml.safe_load(path.read_text()).values() for path in (kept, project / "typed.yaml")
+    )
+    assert by_phone["script"] == by_terminal["script"]
+
+
+async def test_a_scenario_passes_although_the_caller_thinks_before_acting(own_phone: Phone, project: Path) -> None:
+    phone = own_phone
+    await phone.call()
+    await phone.skip()
+    await phone.do({"press": "9"}, at=float(phone.state("at")) + 4)
+    await phone.do({"press": "1"}, at=float(phone.state("at")) + 5)
+    assert "cut short" in phone.shown
+    await phone.post(f"/phone/calls/{phone.id}/advance", at=float(phone.state("at")) + 2)
+    await phone.do({"dial": {"outcome": "completed"}})
+    await phone.do("hangup", at=float(phone.state("at")) + 9)
+    await phone.post(f"/phone/calls/{phone.id}/keep")
+    tested = await asyncio.to_thread(ncco, "test", cwd=project)
+    assert 0 == tested.exit_code, tested.output
+    before = phone.bubbles
+    await phone.call(again=phone.id)
+    assert before == phone.bubbles
+    assert "changed" not in phone.shown
+
+
+async def test_a_call_is_saved_once_the_text_that_it_played_is_saved(own_phone: Phone, project: Path) -> None:
+    file = project / "flows/reception.yaml"
+    text = file.read_text().replace("Northgate", "Southgate")
+    await own_phone.call(text=text)
+    reply = await own_phone.post(f"/phone/calls/{own_phone.id}/keep")
+    assert 409 == reply.status_code
+    assert not (project / "tests").exists()
+    file.write_text(text)
+    reply = await own_phone.post(f"/phone/calls/{own_phone.id}/keep")
+    assert 200 == reply.status_code, reply.text
+    assert (project / "tests/scenarios/reception.yaml").exists()
+
+
+async def test_a_read_only_folder_is_reported_before_a_call_is_saved(
+    own_phone: Phone, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "tests").write_text("no folder")
+    await own_phone.call("flows/pin.yaml")
+    await own_phone.do("hangup")
+    assert "true" == own_phone.state("blocked")
+    assert f"{project}/tests is not writable by the server&#39;s user" in own_phone.shown
+    assert "keep the call as a scenario" not in own_phone.shown
+    refused = await own_phone.post(f"/phone/calls/{own_phone.id}/keep")
+    assert 409 == refused.status_code
+    assert "/reception.yaml" not in refused.json()["detail"]
+    assert (
+        "tests/scenarios/pin.yaml: not a directory; give the server's user write permission there"
+        in refused.json()["detail"]
+    )
+    (project / "tests").unlink()
+    await own_phone.post(f"/phone/calls/{own_phone.id}/advance")
+    assert "false" == own_phone.state("blocked")
+    assert "or keep the call as a scenario" in own_phone.shown
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root can write to every folder
+    opened = (await own_phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})).json()
+    assert "so nothing can be saved here" in opened["blocked"]
+
+
+async def test_impossible_actions_are_not_offered(phone: Phone) -> None:
+    await phone.call("pasted.json", text='[{"action": "talk", "text": "Bye"}]')
+    await phone.skip()
+    assert "false" == phone.state("kept")
+    assert "keep the call as a scenario" not in phone.shown
+    assert "cannot become a scenario" not in phone.shown
+
+
+async def test_a_text_with_errors_is_saved_and_it_says_that_calls_do_not_use_it(
+    own_phone: Phone, project: Path
+) -> None:
+    opened = (await own_phone.client.get("/phone/text", params={"file": "flows/reception.yaml"})).json()
+    broken = opened["text"].replace("goto: voicemail", "goto: voicemial")
+    saved = (await own_phone.post("/phone/save", **opened | {"text": broken})).json()
+    assert "Saved, but calls continue with the last good flow: 1 error." == saved["problem"]
+    assert broken == (project / "flows/reception.yaml").read_text()
+    other = (await own_phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})).json()
+    kept_back = (await own_phone.post("/phone/save", **other)).json()
+    assert kept_back["problem"].endswith("1 error in other files.")
+    assert "" == (await own_phone.post("/phone/save", **opened | {"digest": saved["digest"]})).json()["problem"]
+
+
+async def test_a_flow_without_a_picture_says_so(phone: Phone) -> None:
+    ncco = await phone.post("/phone/picture", file="pasted.json", text='[{"action": "talk", "text": "Hello"}]')
+    assert "There is no picture of an NCCO" in ncco.text
+    steps = "".join(f"  s{n}: {{do: [{{talk: Hello}}], goto: s{n + 1}}}\n" for n in range(201))
+    flow = f"flow: long\ndefault: true\nstart: s0\nsteps:\n{steps}  s201: {{do: [{{talk: end}}], goto: end}}\n"
+    assert "more than 200 steps" in (await phone.post("/phone/picture", file="pasted.yaml", text=flow)).text
+    assert "" == (await phone.post("/phone/picture", file="pasted.yaml", text="flow: x\nstart: nowhere\n")).text
+
+
+@pytest.mark.parametrize("file", ["flows/pin.yaml", "templates/greeting.j2"])
+async def test_a_text_that_takes_too_long_to_read_is_not_saved(project: Path, file: str) -> None:
+    console = make_console(project)
+    console.state.console.worker = Worker(seconds=0.2, module=language)
+    steps = "".join(f"  s{n}: {{do: [{{talk: Hello.}}], goto: s{n + 1}}}\n" for n in range(9_000))
+    text = f"steps:\n{steps}" if file.startswith("flows") else "{% if call.from %}a{% endif %}" * 3_000
+    async with console.router.lifespan_context(console), await logged_in(console) as client:
+        opened = (await client.get("/phone/text", params={"file": file})).json()
+        saved = await client.post("/phone/save", json={"file": file, "text": text, "digest": opened["digest"]})
+        form = {"file": file, "text": text, "digest": opened["digest"]}
+        changed = await client.post("/change-save", data=form)
+
+    assert {saved.status_code, changed.status_code} <= {422, 503}  # 503 on a machine that is very busy
+    assert opened["text"] == (project / file).read_text()
+
+
+async def test_a_file_is_saved_only_if_it_has_not_changed_since_it_was_opened(own_phone: Phone, project: Path) -> None:
+    opened = (await own_phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})).json()
+    text = opened["text"].replace("four-digit PIN", "PIN of four digits")
+    saved = await own_phone.post("/phone/save", file="flows/pin.yaml", text=text, digest=opened["digest"])
+    assert 200 == saved.status_code
+    assert text == (project / "flows/pin.yaml").read_text()
+    stale = await own_phone.post("/phone/save", file="flows/pin.yaml", text="flow: x", digest=opened["digest"])
+    assert 409 == stale.status_code
+    outside = await own_phone.post("/phone/save", file="flows/../secret.yaml", text="x", digest="")
+    assert 409 == outside.status_code
+    assert text == (project / "flows/pin.yaml").read_text()
+
+
+async def test_a_flow_that_is_no_longer_in_the_text_is_not_called(phone: Phone) -> None:
+    flow = "flow: tiny\ndefault: true\nstart: a\nsteps:\n  a:\n    do:\n      - talk: Hello\n    goto: end\n"
+    await phone.call("pasted.yaml", text=flow, flow="reception")  # the form is filled in after the text
+    assert "Hello" in phone.bubbles
+
+
+async def test_input_of_callers_and_lookups_is_shown_as_text(phone: Phone) -> None:
+    refused = await phone.post("/phone/calls", file="flows/reception.yaml", caller=HOSTILE)
+    assert (422, "application/json") == (refused.status_code, refused.headers["content-type"])
+    await phone.call(caller=f"sip:{HOSTILE}")
+    await phone.do({"speak": {"text": HOSTILE}}, at=4.0)
+    await phone.skip()
+    pages = [phone.shown, (await phone.client.get(f"/phone/calls/{phone.id}/turns/1")).text]
+    crm = await phone_at("acme")
+    await crm.call("flows/acme.yaml", world={"given": {"customer": {"value": {"name": HOSTILE}}}})
+    pages += [crm.shown, (await crm.client.get(f"/phone/calls/{crm.id}/turns/0")).text]
+    setup = await phone.post("/phone/setup", file="pasted.yaml", text=f"flow: {HOSTILE}\nstart: {HOSTILE}\n")
+    for page in [*pages, setup.text]:
+        assert "<script" not in page
+        assert "<img" not in page
+        assert str(7777 * 7777) not in page
+    assert any("<script>" in bubble for bubble in phone.bubbles)
+
+
+CRM = """\
+flow: crm
+default: true
+start: a
+lookups:
+  customer:
+    get: "{{ env.CRM }}/customer"
+    timeout: 3500ms
+    headers: {Authorization: "Bearer {{ env.TOKEN }}"}
+    returns: {name: text}
+  points: {python: "loyalty:points", timeout: 3500ms, returns: {count: int}}
+hooks:
+  tell: {post: "{{ env.CRM }}/tell"}
+steps:
+  a:
+    lookup: [customer, points]
+    send: tell
+    do:
+      - talk: "Hello {{ customer.name }}, you have {{ points.count }} points."
+    goto: end
+"""
+
+
+@pytest.fixture
+def crm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[StandIn]:
+    """A service on this machine, and a project in `tmp_path` whose flow calls it."""
+    for folder in ("flows", "templates"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "flows/crm.yaml").write_text(CRM)
+    (tmp_path / "loyalty.py").write_text("def points():\n    return {'count': 40}\n")
+    with standing_in() as service:
+        monkeypatch.setenv("FLOW_CRM", service.url)
+        monkeypatch.setenv("FLOW_TOKEN", "a-canary-of-the-environment")
+        service.answers = {"GET /customer": {"name": "Ann"}}
+        yield service
+
+
+def crm_console(project: Path, modules: str = "loyalty, counting") -> FastAPI:
+    folders = {"flows": project / "flows", "templates": project / "templates"}
+    hashes = {"console_password_hash": HASHES["change"], "console_viewer_password_hash": HASHES["look"]}
+    settings = load_settings(None, **folders, **hashes, python_lookups=modules, database_url="memory://")
+    return with_worker_here(create_console(settings, console_services(), dev=True))
+
+
+async def test_real_services_are_asked_only_for_a_saved_text_and_with_the_switch_on(
+    crm: StandIn, tmp_path: Path
+) -> None:
+    file, console = "flows/crm.yaml", crm_console(tmp_path)
+    async with console.router.lifespan_context(console), await logged_in(console) as client:
+        phone = Phone(client)
+        switch = '<input type="checkbox" id="live">'
+        assert switch in (await client.get("/phone")).text
+        assert switch not in (await phone.post("/phone/setup", file=file, text=CRM.replace("Hello", "Hi"))).text
+        await phone.call(file)
+        assert "Hello , you have 0 points." in phone.bubbles
+        for unsaved in ({"text": CRM.replace("Hello", "Hi")}, {"text": CRM}, {"file": "pasted.yaml", "text": CRM}):
+            refused = await phone.post("/phone/calls", **{"file": file, "is_live": True, **unsaved})
+            assert (403, True) == (refused.status_code, "Save this text first." in refused.text)
+        assert [] == crm.asked
+
+        with capture_logs() as lines:
+            await phone.call(file, is_live=True)
+        assert "Hello Ann, you have 40 points." in phone.bubbles
+        assert ["Bearer a-canary-of-the-environment"] == [each.headers["Authorization"] for each in crm.asked]
+        assert "1 hook recorded, not sent" in phone.shown
+        assert "uses the real services" in phone.shown
+        assert [] == crm.hooks
+        assert [("services asked", file)] == [(line["event"], line["file"]) for line in lines]
+
+
+async def test_real_services_are_asked_only_with_the_password_that_allows_changes(crm: StandIn, tmp_path: Path) -> None:
+    async with await logged_in(crm_console(tmp_path), may_change=False) as client:
+        refused = await client.post("/phone/calls", json={"file": "flows/crm.yaml", "is_live": True})
+        assert 403 == refused.status_code
+        assert '<input type="checkbox" id="live" disabled>' in (await client.get("/phone")).text
+    assert [] == crm.asked
+
+
+async def test_a_call_asks_real_services_a_hundred_times_at_most(crm: StandIn, tmp_path: Path) -> None:
+    counting = "from itertools import count\nasked = count(1)\ndef points():\n    return {'count': next(asked)}\n"
+    (tmp_path / "counting.py").write_text(counting)
+    hold = "    hold: {until: points.count > 100, up_to: 10m}\n    on: {ready: end, too_long: end}\n"
+    flow = CRM.replace("[customer, points]", "points").replace("loyalty:", "counting:")
+    flow = flow.replace("{{ customer.name }}", "").replace("    goto: end\n", hold)
+    (tmp_path / "flows/crm.yaml").write_text(flow)
+    async with await logged_in(crm_console(tmp_path)) as client:
+        phone = Phone(client)
+        await phone.call("flows/crm.yaml", is_live=True)
+        await phone.skip()
+        said = [bubble for bubble in phone.bubbles if bubble.startswith("Hello")]
+        assert ["Hello , you have 100 points.", "Hello , you have 0 points."] == said[99:101]
+        why = await client.get(f"/phone/calls/{phone.id}/turns/{len(said) - 1}")
+    assert "makes at most 100 lookups" in why.text
+    assert [] == crm.asked
+
+
+ATTACK = """\
+flow: attack
+numbers: ["442079460001"]
+start: a
+lookups:
+  shell:
+    python: "os:system"
+    with: {command: "env > stolen"}
+    returns: {code: int}
+    default: {code: -1}
+steps:
+  a:
+    lookup: shell
+    do:
+      - talk: "The code is {{ shell.code }}."
+    goto: end
+"""
+
+
+@pytest.mark.parametrize("allowed", ["", "loyalty"])
+async def test_a_saved_lookup_runs_no_module_that_the_operator_did_not_allow(
+    allowed: str, crm: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with await logged_in(crm_console(tmp_path, allowed)) as client:
+        phone = Phone(client)
+        saved = (await phone.post("/phone/save", file="flows/attack.yaml", text=ATTACK, digest="")).json()
+        assert saved["problem"].startswith("Saved, but calls continue with the last good flow: ")
+        refused = await phone.post("/phone/calls", file="flows/attack.yaml", is_live=True)
+        assert 'NCCO_PYTHON_LOOKUPS does not include the module "os"' in html.unescape(refused.text)
+    assert not (tmp_path / "stolen").exists()
+
+
+async def test_a_shared_lookup_that_is_not_allowed_gets_its_default(
+    crm: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The flow itself has no error, so the phone plays it."""
+    monkeypatch.chdir(tmp_path)
+    section = ATTACK[ATTACK.index("lookups:") : ATTACK.index("steps:")]
+    async with await logged_in(crm_console(tmp_path)) as client:
+        phone = Phone(client)
+        for name, text in (("shared", f"shared: true\n{section}"), ("attack", ATTACK.replace(section, ""))):
+            assert 200 == (await phone.post("/phone/save", file=f"flows/{name}.yaml", text=text, digest="")).status_code
+        await phone.call("flows/attack.yaml", is_live=True)
+        why = html.unescape((await client.get(f"/phone/calls/{phone.id}/turns/0")).text)
+    assert "The code is -1." in phone.bubbles
+    assert "NCCO_PYTHON_LOOKUPS does not name the module os" in why
+    assert not (tmp_path / "stolen").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["evil.py", "evil.pyc", "evil.so", "evil/__init__.py", "evil.pth", "evil", "evil.j2.py"]
+)
+async def test_only_templates_are_saved_in_templates(name: str, own_phone: Phone, project: Path) -> None:
+    refused = await own_phone.post("/phone/save", file=f"templates/{name}", text="x", digest="")
+    assert 409 == refused.status_code
+    assert "is not a template" in refused.text
+    assert not (project / "templates" / name).exists()
+    for template in ("new.j2", "list.json.j2", "sales.txt"):
+        reply = await own_phone.post("/phone/save", file=f"templates/{template}", text="x", digest="")
+        assert 200 == reply.status_code
+
+
+async def test_a_pasted_text_reads_no_variables_asks_nobody_and_runs_no_code(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FLOW_SECRET", "a-canary-of-the-environment")
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "stolen.py").write_text("raise SystemExit('this code ran')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    flow = """\
+flow: thief
+default: true
+start: a
+lookups:
+  code: {python: "stolen:run", returns: {said: text}}
+  net: {get: "http://127.0.0.1:9/{{ env.SECRET }}", returns: {said: text}}
+hooks:
+  tell: {post: "http://127.0.0.1:9/"}
+steps:
+  a:
+    lookup: [code, net]
+    send: tell
+    do:
+      - stream: "{{ env.SECRET }}/welcome.mp3"
+      - talk: "You said {{ code.said }}{{ net.said }}."
+    goto: end
+"""
+    async with await logged_in(crm_console(tmp_path, "stolen")) as client:
+        phone = Phone(client)
+        await phone.call("pasted.yaml", text=flow)
+        await phone.skip()
+        assert ["audio https://secret.example/welcome.mp3", "You said ."] == phone.bubbles[1:]
+        assert "1 hook recorded, not sent" in phone.shown
+        pages = phone.shown + (await client.get(f"/phone/calls/{phone.id}/turns/0")).text
+    assert "canary" not in pages
+
+
+async def test_a_text_that_computes_for_long_blocks_no_page(phone: Phone) -> None:
+    loops = "{% for a in l.xs %}{% for b in l.xs %}{% if a == b %}x{% endif %}{% endfor %}{% endfor %}"
+    steps = "".join(f'  s{n}: {{do: [{{talk: "{loops}"}}], goto: s{n + 1}}}\n' for n in range(20))
+    flow = "flow: slow\ndefault: true\nstart: first\nlookups:\n  l: {get: 'https://x.example/', returns: {xs: [int]}}\n"
+    flow += f"steps:\n  first: {{lookup: l, goto: s0}}\n{steps}  s20: {{do: [{{talk: end}}], goto: end}}\n"
+    answer = {"l": {"value": {"xs": list(range(200))}}}
+    await phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})  # the project is loaded by now
+    calling = asyncio.create_task(phone.post("/phone/calls", file="pasted.yaml", text=flow, world={"given": answer}))
+    answered = 0
+    while not calling.done():
+        await phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})
+        answered += 1
+    assert "data-call" in (await calling).text
+    assert answered > 5
+
+
+async def test_a_call_that_takes_too_long_to_play_is_stopped(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ncco_studio.console.phone.call.LONGEST_ACT_S", 0.5)
+    loops = "{% for a in l.xs %}{% for b in l.xs %}{% if a == b %}{% endif %}{% endfor %}{% endfor %}"
+    flow = "flow: slow\ndefault: true\nstart: wait\nlookups:\n"
+    flow += "  l: {get: 'https://x.example/', returns: {xs: [int], free: bool}, default: {xs: [], free: false}}\n"
+    flow += f'steps:\n  wait:\n    lookup: l\n    do: [{{talk: "{loops} Please wait."}}]\n'
+    flow += "    hold: {until: l.free, up_to: 24h}\n    on: {ready: end, too_long: end, error: end}\n"
+    answer = {"l": {"value": {"xs": list(range(200)), "free": False}}}
+    await phone.call("pasted.yaml", text=flow, world={"given": answer})
+
+    await phone.post(f"/phone/calls/{phone.id}/advance", at=3600)
+
+    assert "The call cannot continue: playing it took longer than 0.5 seconds." in phone.shown
+
+
+async def test_an_impossible_input_lists_the_possible_ones(phone: Phone) -> None:
+    await phone.call()
+    for step, reason in (
+        ("silence", "Nothing waits for the caller now"),
+        ("record", "Nothing is being recorded now"),
+        ({"dial": "busy"}, "No phone is ringing now"),
+        ("end", "This is an expectation, not a step"),
+        ({"record": "9999s"}, "A caller can wait or speak for at most an hour at once"),
+    ):
+        await phone.post(f"/phone/calls/{phone.id}/steps", step=step)
+        assert reason in phone.state("refused")
+    await phone.do("hangup")
+    assert "true" == phone.state("over")
+    await phone.do({"press": "1"})
+    assert "The call is over; call again" == phone.state("refused")
+    for wrong in ({"press": "x"}, {"press": "1" * 3_000}, {"kind": "press"}, None):
+        reply = await phone.post(f"/phone/calls/{phone.id}/steps", step=wrong)
+        assert 422 == reply.status_code
+
+
+async def test_the_failsafe_is_shown_with_its_reason(phone: Phone) -> None:
+    text = "flow: t\ndefault: true\nstart: a\nsteps:\n  a:\n    do:\n      - talk: \"{{ 'a' | int }}\"\n    goto: end\n"
+    await phone.call("pasted.yaml", text=text)
+    assert "the caller hears the failsafe" in phone.bubbles[0]
+    assert "The caller hears the failsafe" in phone.shown
+
+
+async def test_a_call_belongs_to_the_session_that_placed_it() -> None:
+    console = phone_console()
+    async with await logged_in(console) as mine, await logged_in(console, may_change=False) as theirs:
+        phone = Phone(mine)
+        await phone.call()
+        for client, status in ((theirs, 404), (mine, 200)):
+            assert status == (await client.get(f"/phone/calls/{phone.id}/turns/0")).status_code
+            assert status == (await client.post(f"/phone/calls/{phone.id}/advance", json={"at": 1})).status_code
+        await Phone(theirs).call()
+        listener = Phone(theirs)
+        await listener.call()
+        assert "false" == listener.state("kept")
+        assert 403 == (await theirs.post(f"/phone/calls/{listener.id}/keep")).status_code
+        assert 403 == (await theirs.post("/phone/save", json={"file": "a", "text": "b", "digest": ""})).status_code
+
+
+async def test_a_session_with_many_calls_does_not_stop_others_from_calling() -> None:
+    console, placed = phone_console(), []
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(await logged_in(console)) for _ in range(8)]
+        for client in clients[:7]:
+            for _ in range(3):
+                phone = Phone(client)
+                await phone.call("flows/pin.yaml")
+                placed.append(phone)
+        late = Phone(clients[7])
+        await late.call("flows/pin.yaml")
+        statuses = [
+            (await phone.post(f"/phone/calls/{phone.id}/advance", at=1)).status_code for phone in (*placed, late)
+        ]
+    gone = [number for number, status in enumerate(statuses) if status == 404]
+    assert [*range(15)] == gone  # the calls of the five who called first
+    assert 7 == statuses.count(200)
+
+
+async def test_a_session_has_three_calls_the_oldest_ends(phone: Phone) -> None:
+    await phone.call()
+    first = phone.id
+    for _ in range(3):
+        await phone.call()
+    gone = await phone.post(f"/phone/calls/{first}/advance", at=1)
+    assert 404 == gone.status_code
+    assert 404 == (await phone.post("/phone/calls/nobody/advance", at=1)).status_code

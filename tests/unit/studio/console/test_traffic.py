@@ -1,0 +1,193 @@
+"""The picture of a flow with the counts of calls that the webhook server answered."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from ncco_server.settings import Settings
+from ncco_server.web import create_app
+from ncco_studio.console.app import create_console
+from ncco_studio.console.services import Services
+from tests.unit.studio.console.conftest import logged_in, settings_for
+
+SHOP = """\
+flow: shop
+default: true
+start: hello
+steps:
+  hello: {do: [{talk: "Hello."}], goto: menu}
+  menu:
+    do: [{talk: "For bicycles, press 1. For lamps, press 2. To hear this again, press 3. For a person, press 4."}]
+    choices:
+      bicycles: {dtmf: 1, goto: bicycles}
+      lamps: {dtmf: 2, goto: lamps}
+      again: {dtmf: 3, goto: hello}
+      person: {dtmf: 4, goto: person}
+    retry: {tries: 2, noinput: ["Sorry?"], nomatch: ["Sorry?"], then: bye}
+  bicycles: {do: [{talk: "We sell bicycles."}], goto: bye}
+  lamps: {run: rating, on: {good: bye, bad: bicycles}}
+  person: {do: [{connect: "447700900333"}], on: {completed: end, otherwise: bye}}
+  bye: {do: [{talk: "Goodbye."}], goto: end}
+"""
+RATING = """\
+flow: rating
+outcomes: [good, bad]
+start: rate
+steps:
+  rate:
+    do: [{talk: "If you like lamps, press 1, else press 2."}]
+    choices: {good: {dtmf: 1, goto: {return: good}}, bad: {dtmf: 2, goto: {return: bad}}}
+    retry: {tries: 1, then: {return: bad}}
+"""
+WAYS = {
+    ("menu", "1"): ["menu → bicycles", "bicycles → bye", "bye → end"],
+    ("menu", "2"): ["menu → lamps", "lamps → rating", "run rating → rate"],
+    ("menu", "3"): ["menu → hello", "hello → menu"],
+    ("menu", "4"): ["menu → person"],
+    ("rate", "1"): ["rate → return good", "lamps → bye", "bye → end"],
+    ("rate", "2"): ["rate → return bad", "lamps → bicycles", "bicycles → bye", "bye → end"],
+}
+"""Where a key leads from a step, by the arrows of the picture."""
+NEXT = {("menu", "2"): "rate", ("menu", "3"): "menu", ("menu", "4"): "person"}
+_EDGE = re.compile(r'<g class="edge \w+ w(\d)" [^>]*>\s*<title>([^<]*)</title>')
+_MARK = re.compile(r'class="node \w+ marked" data-flow="(\w+)" data-step="(\w+)".*?(\d+) hung up here', re.DOTALL)
+
+
+class Line:
+    """A webhook server and its console on one database."""
+
+    def __init__(self, server: FastAPI, webhooks: httpx.AsyncClient, console: httpx.AsyncClient) -> None:
+        self.server = server
+        self.webhooks = webhooks
+        self.console = console
+
+    async def call(self, leg: str, keys: Sequence[str]) -> list[dict[str, Any]]:
+        """Call, press the keys in order (`""`: none in time), and hang up. Returns the last NCCO."""
+        fields = {"to": "442079460000", "from": "447700900123", "uuid": leg, "conversation_uuid": f"CON-{leg}"}
+        ncco = (await self.webhooks.post("/webhooks/answer", json=fields)).json()
+        for digits in keys:
+            url = next(action["eventUrl"][0] for action in ncco if action["action"] == "input")
+            pressed = {"digits": digits, "timed_out": not digits}
+            ncco = (await self.webhooks.post(url, json={"dtmf": pressed, "uuid": leg})).json()
+        return list(ncco)
+
+    async def hang_up(self, leg: str) -> None:
+        """The caller's leg ends."""
+        fields = {"uuid": leg, "conversation_uuid": f"CON-{leg}", "status": "completed", "direction": "inbound"}
+        await self.webhooks.post("/webhooks/event", json={**fields, "disconnected_by": "user"})
+
+    async def report(self, ncco: list[dict[str, Any]], status: str) -> None:
+        """Send an event of the dialled party."""
+        url = next(action["eventUrl"][0] for action in ncco if action["action"] == "connect")
+        fields = {"uuid": "other", "status": status, "direction": "outbound", "to": "447700900333"}
+        await self.webhooks.post(url, json=fields)
+
+    async def page(self, query: str = "paint=traffic&days=7") -> str:
+        """What the page of the flow fetches after it has loaded."""
+        reply = await self.console.get(f"/flows/shop/painted?{query}")
+        assert 200 == reply.status_code, reply.text
+        return reply.text
+
+
+def painted(page: str) -> dict[str, int]:
+    """The arrows that calls took, with their number."""
+    found: Counter[str] = Counter()
+    for width, title in _EDGE.findall(page):
+        arrow, _, said = title.partition(": ")
+        if width != "0":
+            found[arrow] += int(re.findall(r"(\d+) calls?$", said)[0])
+    return dict(found)
+
+
+def settings(project: Path) -> Settings:
+    return settings_for(project, database_url=f"sqlite:///{project}/calls.db", insecure=True)
+
+
+@pytest.fixture
+async def line(tmp_path: Path) -> AsyncIterator[Line]:
+    (tmp_path / "flows").mkdir()
+    for name, text in (("shop", SHOP), ("rating", RATING)):
+        (tmp_path / "flows" / f"{name}.yaml").write_text(text, encoding="utf-8")
+    server = create_app(settings(tmp_path), dev=True)
+    async with (
+        server.router.lifespan_context(server),
+        httpx.AsyncClient(transport=httpx.ASGITransport(server), base_url="http://127.0.0.1:8000") as webhooks,
+        await logged_in(create_console(settings(tmp_path), Services(), dev=True)) as console,
+    ):
+        yield Line(server, webhooks, console)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_counts_match_a_naive_count(line: Line, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - the same calls in each run
+    ways, hung_up = Counter[str](), Counter[tuple[str, str]]()
+    for number in range(25):
+        at, keys = "menu", list[str]()
+        taken = {"call to any other number → hello", "hello → menu"}
+        while at in ("menu", "rate") and chance.random() < 0.8:
+            keys.append(chance.choice(("1", "2", "3", "4") if at == "menu" else ("1", "2")))
+            taken.update(WAYS[at, keys[-1]])
+            at = NEXT.get((at, keys[-1]), "end")
+        await line.call(f"leg-{number}", keys)
+        await line.hang_up(f"leg-{number}")
+        ways.update(taken)
+        if at != "end":
+            hung_up["rating" if at == "rate" else "shop", at] += 1
+
+    page = await line.page()
+
+    assert ways == painted(page)
+    assert hung_up == {(flow, step): int(count) for flow, step, count in _MARK.findall(page)}
+    assert "25 calls began in shop from" in page
+
+
+async def test_a_call_that_reached_a_person_was_not_hung_up(line: Line) -> None:
+    ncco = await line.call("talked", ["4"])
+    for status in ("ringing", "answered", "completed"):
+        await line.report(ncco, status)
+    await line.hang_up("talked")
+    await line.report(await line.call("impatient", ["4"]), "ringing")
+    await line.hang_up("impatient")
+
+    page = await line.page()
+
+    assert 1 == painted(page)["person → end"]
+    assert [("shop", "person", "1")] == _MARK.findall(page)
+    assert re.search(r"1 call reached a person; half of them within \d+ s\.", page)
+    assert "1 caller hung up before the end" in page
+
+
+async def test_calls_of_an_older_revision_count_on_arrows_that_still_exist(line: Line, tmp_path: Path) -> None:
+    await line.call("a", ["1"])
+    await line.call("b", ["2", "1"])
+    renamed = SHOP.replace("goto: bicycles", "goto: bikes").replace("bad: bicycles", "bad: bikes")
+    (tmp_path / "flows" / "shop.yaml").write_text(renamed.replace("  bicycles: {do", "  bikes: {do"), encoding="utf-8")
+    await line.server.state.webhooks.calls.library.reload()
+    await line.call("c", ["1"])
+
+    page = await line.page()
+
+    found = painted(page)
+    assert (3, 2, 1, 1) == (found["hello → menu"], found["menu → bikes"], found["bikes → bye"], found["lamps → bye"])
+    assert "1 call used steps or paths of shop that no longer exist." in page
+
+
+async def test_each_day_counts_its_own_calls(line: Line) -> None:
+    await line.call("a", ["1"])
+
+    page = await line.page("paint=traffic&from=2020-01-01&to=2020-01-02")
+
+    assert {} == painted(page)
+    assert "0 calls began in shop from 1 January 2020 to 2 January 2020." in page
+    reply = await line.console.get("/flows/shop?paint=traffic&from=2020-01-03&to=2020-01-01")
+    assert 422 == reply.status_code
+    assert "2020-01-03 is after 2020-01-01" in reply.text

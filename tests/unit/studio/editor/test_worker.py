@@ -1,0 +1,108 @@
+"""The subprocess for unsaved texts: limits, order, and the next request after a failure."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import uvloop
+
+from ncco_studio.editor.worker import MOST_WAITING, Worker, WorkNotDone
+from tests.unit.studio.editor import worker_tasks as tasks
+
+
+@pytest.fixture
+async def worker() -> AsyncIterator[Worker]:
+    made = Worker()
+    yield made
+    await made.close()
+
+
+async def reason_of(worker: Worker, task: Callable[..., object], *, limit_s: float = 60, **values: object) -> str:
+    with pytest.raises(WorkNotDone) as caught:
+        await worker.run(task, values, seconds=limit_s)
+    return caught.value.reason
+
+
+async def test_after_a_stopped_or_failed_request_the_next_one_works(worker: Worker) -> None:
+    assert await reason_of(worker, tasks.spin, limit_s=0.5) in ("time", "busy")  # busy: others have the processors
+    assert "busy" == await reason_of(worker, tasks.sleep, limit_s=0.1, seconds=600)
+    assert "memory" == await reason_of(worker, tasks.allocate, size=8 << 30)
+    assert "failed" == await reason_of(worker, tasks.fail)
+    assert "memory" == await reason_of(worker, tasks.die)
+
+    assert 42 == await worker.run(tasks.double, {"number": 21})
+
+
+async def test_time_without_the_processor_does_not_count(worker: Worker) -> None:
+    await worker.run(tasks.double, {"number": 1})
+
+    assert await worker.run(tasks.sleep, {"seconds": 0.8}, seconds=0.5) is None
+
+
+async def test_the_subprocess_sees_no_setting_and_no_secret(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VONAGE_SIGNATURE_SECRET", "canary")
+    monkeypatch.setenv("FLOW_CRM_TOKEN", "canary")
+
+    assert {"PYTHONPATH", "PYTHONUTF8"} >= {*await worker.run(tasks.environment, {})} - {"LC_CTYPE"}
+
+
+async def test_a_killed_subprocess_is_not_reported_as_out_of_memory(worker: Worker) -> None:
+    process = await worker.run(tasks.pid, {})
+    sleeping = asyncio.create_task(reason_of(worker, tasks.sleep, seconds=600))
+    await asyncio.sleep(0.2)
+    os.kill(process, signal.SIGKILL)
+
+    assert "killed" == await sleeping
+
+
+def test_the_subprocess_does_not_inherit_the_port_of_the_console() -> None:
+    async def of_worker() -> list[int]:
+        worker = Worker()
+        try:
+            return list(await worker.run(tasks.open_files, {}))
+        finally:
+            await worker.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        bound.set_inheritable(True)  # as in a process started by multiprocessing
+        assert os.fstat(bound.fileno()).st_ino not in uvloop.run(of_worker())
+
+
+async def test_printed_output_is_not_taken_for_the_reply(worker: Worker) -> None:
+    assert "heard" == await worker.run(tasks.chatter, {})
+
+
+async def test_a_newer_request_of_the_same_editor_replaces_a_waiting_one(worker: Worker) -> None:
+    running = asyncio.create_task(worker.run(tasks.sleep, {"seconds": 0.2}))
+    await asyncio.sleep(0)
+    asked = [worker.run(tasks.double, {"number": each}, asker="an editor") for each in range(3)]
+    other = worker.run(tasks.double, {"number": 5}, asker="another editor")
+
+    *older, newest, beside = await asyncio.gather(*asked, other, return_exceptions=True)
+
+    assert ["superseded", "superseded"] == [each.reason for each in older if isinstance(each, WorkNotDone)]
+    assert (4, 10) == (newest, beside)
+    await running
+
+
+async def test_requests_over_the_limit_are_refused_at_once(worker: Worker) -> None:
+    running = [asyncio.create_task(worker.run(tasks.double, {"number": 1})) for _ in range(MOST_WAITING)]
+    await asyncio.sleep(0)
+
+    assert "busy" == await reason_of(worker, tasks.double, number=1)
+    assert 4 == await worker.run(tasks.double, {"number": 2}, owner="somebody else")
+    assert [2] * MOST_WAITING == await asyncio.gather(*running)
+
+
+async def test_a_cancelled_request_leaves_no_reply_for_the_next(worker: Worker) -> None:
+    assert 2 == await worker.run(tasks.double, {"number": 1})
+    cancelled = asyncio.create_task(worker.run(tasks.sleep, {"seconds": 0.3}))
+    await asyncio.sleep(0.1)
+    cancelled.cancel()
+
+    assert 6 == await worker.run(tasks.double, {"number": 3})

@@ -1,0 +1,144 @@
+"""`ncco check` or `ncco prove` finds mistakes in Python handlers at their line; correct handlers have no findings."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from textwrap import indent
+from typing import Any, Final, NamedTuple
+
+import pytest
+import yaml
+
+from ncco_studio.verify.prove import prove
+from tests.support.cases import each_case
+from tests.unit.server.engine.handled_call import project_of
+
+MONDAY: Final = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+HEAD: Final = "from ncco_server import Call, Choice, RunFailed, call_flow\n"
+OTHER: Final = "flow: {name}\n{words}\nstart: only\nsteps:\n  only: {{do: [talk: Bye.], goto: {to}}}\n"
+
+
+def cases(name: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = yaml.safe_load((Path(__file__).parent / f"{name}.yaml").read_text())
+    return found
+
+
+DEFECTS: Final = cases("handler_defects")
+WITHOUT_AWAIT: Final = cases("missing_awaits")
+PEOPLE: Final = "shared: true\ntables:\n  people: {key: {number: phone}, columns: {name: text}}\n"
+ORDER: Final = """\
+async def order():
+    return "pizza"
+
+class Shop:
+    async def order(self):
+        return "pizza"
+"""
+SOUND: Final = cases("sound_handlers")
+
+
+class Found(NamedTuple):
+    """An issue of `ncco check`, or a fault that `ncco prove` found."""
+
+    code: str
+    file: str
+    line: int
+    message: str
+
+
+def checked(code: str, others: Mapping[str, str]) -> tuple[list[Found], str]:
+    """The findings in a handler, and the result of its proof; "" if it has errors."""
+    project = project_of(code, others)
+    found = [Found(each.code, each.place.file, each.place.line, each.message) for each in project.issues]
+    if project.has_errors:
+        return found, ""
+    proof = prove(project.flows["shop"], MONDAY)
+    faults = (Found(each.kind, each.place.file, each.place.line, each.message) for each in proof.violations)
+    return [*found, *faults], proof.status
+
+
+def code_of(case: Mapping[str, Any]) -> str:
+    head = f'{HEAD}\n{case.get("before", "")}\n\n@call_flow(numbers=["442079460150"])\nasync def shop(call: Call):\n'
+    return head + indent(case["body"], "    ")
+
+
+def others_of(case: Mapping[str, Any]) -> dict[str, str]:
+    others: Mapping[str, str] = case.get("others", {})
+    return {
+        f"flows/{name}.yaml": OTHER.format(name=name, words=words, to="{return: done}" if "done" in words else "end")
+        for name, words in others.items()
+    }
+
+
+@pytest.mark.filterwarnings(
+    "ignore:coroutine 'greet':RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+@each_case("case", DEFECTS.values(), ids=DEFECTS.keys())
+def test_a_mistake_is_found_at_its_line(case: Mapping[str, Any]) -> None:
+    code = code_of(case)
+    (line,) = [number for number, text in enumerate(code.splitlines(), 1) if "# here" in text]
+
+    found, _ = checked(code, others_of(case))
+
+    assert [each for each in found if each.code in case["find"] and (each.file, each.line) == ("flows/shop.py", line)]
+
+
+@each_case("name", ["a missing await", "a missing await before a question", "a missing await in a condition"])
+def test_a_missing_await_is_reported_once_and_nothing_else(name: str) -> None:
+    found, _ = checked(code_of(DEFECTS[name]), {})
+
+    assert ["E706"] == [each.code for each in found]
+
+
+@each_case("body", WITHOUT_AWAIT.values(), ids=WITHOUT_AWAIT.keys())
+def test_a_coroutine_as_a_value_is_a_missing_await_and_nothing_else(body: str) -> None:
+    code = code_of({"before": ORDER, "body": 'await call.talk("Hello.")\n' + body})
+    (line,) = [number for number, text in enumerate(code.splitlines(), 1) if "# here" in text]
+
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        issues = project_of(code, {"flows/shared.yaml": PEOPLE}).issues
+        gc.collect()
+
+    assert [("E706", line)] == [(each.code, each.place.line) for each in issues]
+    assert "write `await order(..)`" == issues[0].cure
+    assert [] == shown
+
+
+def test_a_coroutine_is_no_function_to_run() -> None:
+    found, _ = checked(code_of({"before": ORDER, "body": "await call.run(order())\n"}), {})
+
+    assert "write `call.run(order, ..)`" in found[0].message
+
+
+def test_an_issue_of_a_line_that_always_fails_says_what_it_raises() -> None:
+    (issue,) = project_of(code_of(DEFECTS["a name that does not exist"])).issues
+
+    assert "the handler raised NameError: name 'nmae' is not defined" == issue.message
+    assert "write `name`" == issue.cure
+
+
+def test_a_handler_that_is_not_async_fails_in_every_call() -> None:
+    code = code_of({"body": "return None"}).replace("async def", "def")
+
+    assert ["E703"] == [each.code for each in project_of(code).issues]
+
+
+def test_a_fault_of_a_handler_says_what_to_correct() -> None:
+    flow = project_of(code_of(DEFECTS["no word for silence"])).flows["shop"]
+    (fault,) = [each for each in prove(flow, MONDAY).violations if each.kind == "error_exit"]
+
+    assert "the handler raised KeyError" in fault.message
+    assert "cannot be computed" not in fault.message
+    assert "correct the line of the handler" in fault.cure
+
+
+@each_case("case", SOUND.values(), ids=SOUND.keys())
+def test_a_correct_handler_has_no_findings(case: Mapping[str, Any]) -> None:
+    found, status = checked(code_of(case), {})
+
+    assert ([], case["is"]) == ([each for each in found if each.file == "flows/shop.py"], status)

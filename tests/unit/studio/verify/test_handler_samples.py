@@ -1,0 +1,118 @@
+"""Samples of functions' results fit their return types, and each field takes several values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import pytest
+from pydantic import BaseModel, Field, PositiveInt, TypeAdapter
+
+from ncco_studio.verify.handlers.samples import samples_of
+from ncco_studio.verify.prove import prove
+from tests.unit.server.engine.handled_call import project_of
+
+MONDAY: Final = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+class Parcel(BaseModel):
+    """A record whose fields have constraints."""
+
+    id: UUID
+    price: Decimal
+    code: Annotated[str, Field(pattern=r"^(?:DE|GB)-[A-Z]{2}\d{3,5}$")]
+    weight: Annotated[int, Field(ge=10, le=20)]
+    number: PositiveInt
+    note: Annotated[str, Field(min_length=6, max_length=8)]
+
+
+def returning(hint: Any) -> Callable[..., Any]:
+    def find() -> None: ...
+
+    find.__annotations__["return"] = hint
+    return find
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        Decimal,
+        UUID,
+        timedelta,
+        Parcel,
+        list[UUID],
+        tuple[int, str],
+        dict[str, int],
+        dict[str, Any],
+        Annotated[str, Field(pattern=r"^[a-z]+@[^@]+\.com$")],
+        Annotated[float, Field(gt=100, multiple_of=0.5)],
+        Annotated[list[int], Field(min_length=3)],
+    ],
+    ids=str,
+)
+def test_samples_fit_the_return_type(hint: Any) -> None:
+    found, _ = samples_of(returning(hint))
+
+    assert found
+    for each in found:
+        TypeAdapter(hint).validate_python(each)
+
+
+def test_fields_with_constraints_take_several_values() -> None:
+    found, _ = samples_of(returning(Parcel))
+
+    assert {10, 20} <= {each["weight"] for each in found}
+    assert len({each["price"] for each in found}) > 1
+
+
+HEAD: Final = """
+import re
+from ncco_server import Call, RunFailed, call_flow
+
+def is_told(name: str) -> bool: return True
+
+def find(number: str) -> str: return ""
+
+@call_flow(numbers=["442079460150"])
+async def shop(call: Call):
+"""
+
+
+def test_functions_in_a_loop_are_tried_with_few_calls() -> None:
+    body = """\
+    told = 0
+    for number in range(14):
+        try:
+            if await call.run(is_told, str(number)):
+                told = 1
+        except RunFailed:
+            pass
+    await call.talk("They know it." if told else "Nobody knows it.")
+"""
+
+    proof = prove(project_of(HEAD + body).flows["shop"], MONDAY)
+
+    assert "proved" == proof.status
+    assert {"They know it.", "Nobody knows it."} == {
+        str(each.ncco.actions[0]["text"]) for each in proof.space.transitions if each.kind != "fault"
+    }
+    assert len(proof.space.transitions) < 20
+
+
+def test_a_proof_says_which_lines_no_call_has_run() -> None:
+    body = """\
+    found = await call.run(find, "1")
+    if re.fullmatch("[a-f]{9}", found):
+        await call.talk("A rare one.")
+    await call.talk("Goodbye.")
+"""
+    project = project_of(HEAD + body)
+
+    proof = prove(project.flows["shop"], MONDAY)
+
+    line = (HEAD + body).splitlines().index('        await call.talk("A rare one.")') + 1
+    (lines,) = proof.lines
+    assert (3, 4, ((line, line),)) == lines.statements
