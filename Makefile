@@ -7,6 +7,8 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 RUNS  := $(VENV)/.runs
+# What makes packages is needed only while they are installed.
+BUILD := $(CURDIR)/$(VENV)/.build
 PYTHON ?=
 # Number of test processes: more than a small machine has processors, because tests often wait.
 JOBS   ?= 4
@@ -153,8 +155,10 @@ clean: ## remove everything that the other targets made
 $(RUNS): requirements.txt requirements-build.txt $(PROJECTS)
 	@$(MAKE_VENV)
 	@echo "installing what the server needs"
-	@$(INSTALL) --no-deps --require-hashes -r requirements.txt -r requirements-build.txt
-	@$(INSTALL) --no-deps --no-build-isolation -e . -e app/studio
+	@$(INSTALL) --no-deps --require-hashes -r requirements.txt
+	@$(INSTALL) --no-deps --require-hashes -r requirements-build.txt --target $(BUILD)
+	@PYTHONPATH=$(BUILD) $(INSTALL) --no-deps --no-build-isolation -e . -e app/studio
+	@rm -rf $(BUILD); $(BIN)/python -m pip uninstall -qq -y setuptools
 	@touch $(RUNS)
 
 $(READY): requirements-dev.txt $(PROJECTS)

@@ -83,7 +83,7 @@ def test_development_runs_on_the_versions_that_users_get(some: str, more: str) -
 
 
 def test_serve_installs_little() -> None:
-    assert len({*pins_of("requirements.txt"), *pins_of("requirements-build.txt"), "pip", OURS, "ncco-studio"}) <= 55
+    assert len({*pins_of("requirements.txt"), "pip", OURS, "ncco-studio"}) <= 52
 
 
 def test_the_studio_needs_the_server_of_the_same_version() -> None:
