@@ -4,14 +4,39 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
 
 from ncco_server.errors import AlreadyOpen, Conflict, RowChanged, RowTaken, StoreError, StoreUnavailable, StoreUnusable
 from ncco_server.store.address import read_address
+from ncco_server.store.api_keys import ApiKeyRow
 from ncco_server.store.backups import BackupRow, Backups
 from ncco_server.store.database import Database, give_way
 from ncco_server.store.function_results import FunctionResultRow, FunctionResults
 from ncco_server.store.leases import LeaseRow, Leases
+from ncco_server.store.placed import (
+    ANY_PLACED,
+    COMPLETED,
+    AttemptResult,
+    AttemptRow,
+    Begun,
+    CalledCounts,
+    Origin,
+    PlacedCalls,
+    PlacedCounts,
+    PlacedFilter,
+    PlacedRow,
+    PlacingControl,
+    PlacingLimits,
+)
+from ncco_server.store.recordings import (
+    ANY_RECORDING,
+    RecordingCounts,
+    RecordingFilter,
+    RecordingKind,
+    RecordingRow,
+    Recordings,
+    RecordingState,
+)
+from ncco_server.store.records import Records, SummedCalls
 from ncco_server.store.results import (
     LOST,
     QUARTER_MS,
@@ -41,50 +66,7 @@ from ncco_server.store.rows import (
 from ncco_server.store.sql import Sql
 from ncco_server.store.sqlite import SqliteDatabase
 from ncco_server.store.store import Store
-from ncco_server.store.upkeep import UpkeepReader
 from ncco_server.table_rows import RowChange
-
-if TYPE_CHECKING:
-    from ncco_server.store.api_keys import ApiKeyRow
-    from ncco_server.store.placed import (
-        ANY_PLACED,
-        COMPLETED,
-        AttemptResult,
-        AttemptRow,
-        Begun,
-        CalledCounts,
-        Origin,
-        PlacedCalls,
-        PlacedCounts,
-        PlacedFilter,
-        PlacedRow,
-        PlacingControl,
-        PlacingLimits,
-    )
-    from ncco_server.store.recordings import (
-        ANY_RECORDING,
-        RecordingCounts,
-        RecordingFilter,
-        RecordingKind,
-        RecordingRow,
-        Recordings,
-        RecordingState,
-    )
-    from ncco_server.store.records import Records, SummedCalls
-
-_LATER: Final = {
-    name: module
-    for module, names in {
-        "api_keys": "ApiKeyRow",
-        "placed": "ANY_PLACED COMPLETED AttemptResult AttemptRow Begun CalledCounts Origin PlacedCalls PlacedCounts "
-        "PlacedFilter PlacedRow PlacingControl PlacingLimits",
-        "recordings": "ANY_RECORDING RecordingCounts RecordingFilter RecordingKind RecordingRow Recordings "
-        "RecordingState",
-        "records": "Records SummedCalls",
-    }.items()
-    for name in names.split()
-}
-"""Imported when first used: most servers need none."""
 
 __all__ = [
     "ANY_CALL",
@@ -146,7 +128,6 @@ __all__ = [
     "SummedCalls",
     "Timeline",
     "TurnRow",
-    "UpkeepReader",
     "WebhookRow",
     "give_way",
     "milliseconds",
@@ -158,12 +139,6 @@ _CURE = (
     "write sqlite:///calls.db (a file in the working directory), sqlite:////var/lib/ncco/calls.db, "
     "postgresql://user:password@host/database, or memory://"
 )
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
 
 
 def open_store(url: str) -> Store:

@@ -149,7 +149,7 @@ async def count_calls(
     `backup_days` limits the age of the last backup (0: any) or, without one, of the first data.
     """
     begun = time.monotonic()
-    async with store.upkeep() as records:
+    async with store.records() as records:
         metrics.open_calls.set(await records.count_open(milliseconds(clock() - COUNTED_AGE)))
     backups = Backups(store.database)
     since = await backups.first_data_at()
