@@ -10,6 +10,7 @@ from ncco_server.flow.checks.actions import check_actions
 from ncco_server.flow.checks.conditions import check_conditions
 from ncco_server.flow.checks.events import check_events
 from ncco_server.flow.checks.facts import Facts, facts_of
+from ncco_server.flow.checks.secrets import SensitiveReads
 from ncco_server.flow.checks.unset import check_never_set, check_unset
 from ncco_server.flow.grammar.locales import Locale
 from ncco_server.flow.grammar.targets import RETURNED
@@ -60,8 +61,6 @@ def check_usage(
         yield from check_actions(facts)
         yield from _events(facts)
     if secret := [facts for facts in each if facts.has_sensitive_values]:
-        from ncco_server.flow.checks.secrets import SensitiveReads  # noqa: PLC0415 - most projects have none
-
         reads = SensitiveReads(each)
         for facts in secret:
             yield from reads.check(facts)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from ncco_server.flow.issues import RULES, Fix, FlowIssue, by_place
 from ncco_server.flow.nodes import Node
+from ncco_server.flow.source.gaps import read_on
 from ncco_server.flow.source.reader import (
     LOADER,
     MAX_CHARACTERS,
@@ -89,8 +90,6 @@ def read_past_errors(file: str, text: str, most: int = MAX_PARSED) -> Reading:
     faults = [] if marker is None else [*marker.issues]
     parsed = 0
     if tried.stopped:
-        from ncco_server.flow.source.gaps import read_on  # noqa: PLC0415 - a server's files usually have no such error
-
         tried, more, found, parsed = read_on(source, tried, most)
         gaps += more
         faults += found
