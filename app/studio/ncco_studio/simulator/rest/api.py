@@ -32,7 +32,15 @@ from ncco_studio.simulator.input import listen_for_keys
 from ncco_studio.simulator.legs import Leg
 from ncco_studio.simulator.payloads import RATE_EUR
 from ncco_studio.simulator.platform import Vonage
-from ncco_studio.simulator.rest.access import NEW_CALLS_PER_SECOND, OTHERS_PER_SECOND, Access, RateLimit, limited
+from ncco_studio.simulator.rest.access import (
+    NEW_CALLS_PER_SECOND,
+    OTHERS_PER_SECOND,
+    Access,
+    ProblemError,
+    RateLimit,
+    limited,
+    refused,
+)
 from ncco_studio.simulator.rest.models import (
     CreateCall,
     ListedCalls,
@@ -43,7 +51,6 @@ from ncco_studio.simulator.rest.models import (
     TransferCall,
     UpdateCall,
 )
-from ncco_studio.simulator.rest.problems import ProblemError, refused
 from ncco_studio.simulator.scheduler import Process, Routine, first_of
 from ncco_studio.simulator.transcript import HeardKind
 
