@@ -21,6 +21,7 @@ from ncco_server.service.calls import CallService
 from ncco_server.settings import Settings, load_settings, require_safe
 from ncco_server.version import VERSION
 from ncco_server.web import health, webhooks
+from ncco_server.web.api_page import add_api_page
 from ncco_server.web.health import Readiness
 from ncco_server.web.lifespan import make_lifespan
 from ncco_server.web.log import WriteLine, configure_log, with_log_form, writing_to
@@ -146,8 +147,6 @@ def create_app(
     app.state.server_id = token_hex(8)
     app.routes.extend(_ROUTES)
     if dev:
-        from ncco_server.web.api_page import add_api_page  # noqa: PLC0415 - only in development
-
         app.include_router(health.dev_router)
         add_api_page(app)
     if settings.has_console(dev):

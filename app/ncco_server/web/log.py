@@ -27,6 +27,7 @@ from ncco_server.engine.secrets import Secrets
 from ncco_server.flow.report import report
 from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.service.phone_numbers import readable
+from ncco_server.service.told import told_by
 from ncco_server.settings import Settings
 
 TEXT_LIMIT: Final = 300
@@ -287,8 +288,6 @@ def log_webhook(
         "ms": round(seconds * 1000, 2),
     }
     if shows_call:
-        from ncco_server.service.told import told_by  # noqa: PLC0415 - only for development
-
         line |= {"caller": _short(reply.caller), "told": _short(told_by(reply.row)) if reply.row else ""}
     level = "info"
     problem = reply.problem or (delivery.problem if delivery is not None else "")
