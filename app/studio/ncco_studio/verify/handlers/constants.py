@@ -103,6 +103,10 @@ class ComparedConstants:
                 yield self._fields_of(value), [_WRITTEN[name]]
             case ast.Name(id=name), [value] if name in self._classes:
                 yield self._fields_of(value), [*self._constants_of_class(name)]
+            case _, [_, _, *_]:  # a function may compare its arguments
+                for arg in args:
+                    if fields := self._fields_of(arg):
+                        yield fields, [*self._each([other for other in args if other is not arg], _NO_FIELDS)]
             case _:
                 pass
 
