@@ -9,7 +9,7 @@ from typing import Any, Final
 import yaml
 
 from tests.support.cases import each_case
-from tests.unit.engine.handled_call import project_of
+from tests.unit.server.engine.handled_call import project_of
 
 WRITTEN: Final[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("met_conditions.yaml").read_text())
 HANDLER: Final = """
