@@ -1,4 +1,4 @@
-"""Reads the code of a handler without running it: what it compares values with, and mistakes that no run shows."""
+"""Reads the code of a handler without running it, and finds mistakes that no run shows."""
 
 from __future__ import annotations
 
@@ -95,96 +95,12 @@ class HandlerCode:
     def __init__(self, text: str, file: str, handler: str) -> None:
         self.file = file
         self._text = text
-        self._tree = ast.parse(text)
+        self.tree = ast.parse(text)
         self._functions: dict[str, list[Function]] = {}
-        for node in ast.walk(self._tree):
+        for node in ast.walk(self.tree):
             if isinstance(node, Function):
                 self._functions.setdefault(node.name, []).append(node)
         self._handler = handler
-
-    @cached_property
-    def tested(self) -> tuple[str | int, ...]:
-        found: dict[str | int, None] = {}
-        for node in ast.walk(self._tree):
-            match node:
-                case ast.Compare(left=left, comparators=others):
-                    beside = [left, *others]
-                case ast.MatchValue(value=value) | ast.Subscript(slice=value):
-                    beside = [value]
-                case ast.Assign(value=ast.Dict(keys=keys)) | ast.AnnAssign(value=ast.Dict(keys=keys)):
-                    beside = [key for key in keys if key is not None]
-                case ast.Call(func=ast.Attribute(attr="get" | "startswith" | "endswith" | "count"), args=args):
-                    beside = list(args)
-                case ast.Assign(value=ast.Set(elts=items) | ast.List(elts=items) | ast.Tuple(elts=items)):
-                    beside = list(items)
-                case _:
-                    continue
-            for const in (each for side in beside for each in ast.walk(side) if isinstance(each, ast.Constant)):
-                if isinstance(const.value, str | int) and not isinstance(const.value, bool):
-                    found[const.value] = None
-        return tuple(found)
-
-    def tested_of(self, field: str) -> Sequence[str | int]:
-        """The constants of `tested` without those that are only compared with other fields.
-
-        A field is an attribute of an object or an entry of a map.
-        """
-        return [const for const in self.tested if (fields := self._compared.get(const)) is None or field in fields]
-
-    @cached_property
-    def _compared(self) -> Mapping[str | int, Set[str]]:
-        """The fields that each constant is compared with; left out if it may be compared with others too."""
-        found: dict[str | int, set[str]] = {}
-        keys = Counter[str | int]()
-        for node in ast.walk(self._tree):
-            match node:
-                case ast.Compare(left=left, comparators=others):
-                    sides = [left, *others]
-                case ast.Subscript(slice=ast.Constant(value=str(key))):
-                    keys[key] += 1
-                    found.setdefault(key, set())
-                    continue
-                case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(key)), *_]):
-                    keys[key] += 1
-                    found.setdefault(key, set())
-                    continue
-                case _:
-                    continue
-            fields = [self._fields_of(side) for side in sides]
-            if None not in fields:
-                known = set[str]().union(*(each for each in fields if each is not None))
-                for const in (each for side in sides for each in _constants_of(side)):
-                    keys[const] += 1
-                    found.setdefault(const, set()).update(known)
-        every = Counter(const for node in ast.walk(self._tree) for const in _constant(node))
-        return {const: fields for const, fields in found.items() if every[const] == keys[const]}
-
-    def _fields_of(self, side: ast.expr, seen: Set[str] = frozenset()) -> Set[str] | None:
-        """The fields whose value this is, or was made of; None if it may be another one."""
-        match side:
-            case ast.Constant():
-                return frozenset()
-            case ast.Tuple(elts=items) | ast.List(elts=items) | ast.Set(elts=items) if all(
-                isinstance(item, ast.Constant) for item in items
-            ):
-                return frozenset()
-            case ast.Subscript(slice=ast.Constant(value=str(field))):
-                return frozenset({field})
-            case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(field)), *_]):
-                return frozenset({field})
-            case ast.Call(func=ast.Attribute(value=inner, attr="strip" | "lower" | "upper" | "casefold")):
-                return self._fields_of(inner, seen)
-            case ast.Attribute(attr=field):
-                return frozenset({field})
-            case ast.Name(id=name) if name not in seen and name in self._given:
-                each = [self._fields_of(value, {*seen, name}) for value in self._given[name]]
-                return None if None in each else frozenset[str]().union(*(fields for fields in each if fields))
-            case _:
-                return None
-
-    @cached_property
-    def _given(self) -> Mapping[str, Sequence[ast.expr]]:
-        return _given_in(self._tree)
 
     def _results_of(
         self, expression: ast.expr, given: Mapping[str, Sequence[ast.expr]], seen: Set[str] = frozenset()
@@ -222,7 +138,7 @@ class HandlerCode:
 
     def _never_equal(self, function: Function) -> Iterator[Remark]:
         """Comparisons of what a caller did, or what came of a dial, with something else."""
-        given = _given_in(function)
+        given = given_in(function)
         caught = {
             each.name: ast.unparse(each.type)
             for each in ast.walk(function)
@@ -252,7 +168,7 @@ class HandlerCode:
     def words(self) -> frozenset[str]:
         """Its attributes, the names of its arguments, and its texts."""
         found = set[str]()
-        for node in ast.walk(self._tree):
+        for node in ast.walk(self.tree):
             match node:
                 case ast.Attribute(attr=str(word)) | ast.keyword(arg=str(word)) | ast.Constant(value=str(word)):
                     found.add(word)
@@ -264,7 +180,7 @@ class HandlerCode:
     def env(self) -> Mapping[str, int]:
         """The variables that the file reads with `call.env["NAME"]`, and the first line that reads each."""
         found: dict[str, int] = {}
-        for node in ast.walk(self._tree):
+        for node in ast.walk(self.tree):
             match node:
                 case ast.Subscript(
                     value=ast.Attribute(attr="env"), slice=ast.Constant(value=str(name)), ctx=ast.Load(), lineno=line
@@ -277,7 +193,7 @@ class HandlerCode:
     @cached_property
     def attributes(self) -> Set[str]:
         """The names of all attributes that the file uses."""
-        return {node.attr for node in ast.walk(self._tree) if isinstance(node, ast.Attribute)}
+        return {node.attr for node in ast.walk(self.tree) if isinstance(node, ast.Attribute)}
 
     @cached_property
     def passed_on(self) -> Set[str]:
@@ -285,7 +201,7 @@ class HandlerCode:
 
         None of them if code of another file gets the call. What another flow gets, it may compare.
         """
-        parents = {child: node for node in ast.walk(self._tree) for child in ast.iter_child_nodes(node)}
+        parents = {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
         calls = {function.args.args[0].arg for function in self._functions.get(self._handler, ()) if function.args.args}
         own = {*self._functions, *self._classes}
         found: set[str] = set()
@@ -346,7 +262,7 @@ class HandlerCode:
         """The special methods of each class: an object may call them."""
         return {
             node.name: [each.name for each in node.body if isinstance(each, Function) and each.name.startswith("__")]
-            for node in ast.walk(self._tree)
+            for node in ast.walk(self.tree)
             if isinstance(node, ast.ClassDef)
         }
 
@@ -389,7 +305,7 @@ class HandlerCode:
         if isinstance(error, AttributeError) and isinstance(error.obj, Call):
             return not any(
                 isinstance(each, ast.Attribute) and each.attr == error.name and isinstance(each.ctx, ast.Store)
-                for each in ast.walk(self._tree)
+                for each in ast.walk(self.tree)
             )
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
@@ -416,7 +332,7 @@ class HandlerCode:
         if trace is None or trace.tb_frame.f_code.co_filename != self.file:
             return None
         line = trace.tb_lineno
-        for node in ast.walk(self._tree):
+        for node in ast.walk(self.tree):
             match node:
                 case ast.Call(
                     func=ast.Attribute(value=ast.Name(id=name), attr=method), args=args, keywords=keywords, lineno=at
@@ -438,7 +354,7 @@ class HandlerCode:
         replayed = {node for function in self.replayed for node in ast.walk(function)}
         functions = [each for named in self._functions.values() for each in named]
         inner = {node for function in functions for node in ast.walk(function)} - replayed
-        made = {name for node in ast.walk(self._tree) for name in (*_bound_by(node), getattr(node, "arg", None) or "")}
+        made = {name for node in ast.walk(self.tree) for name in (*_bound_by(node), getattr(node, "arg", None) or "")}
         known = made | {*vars(builtins), "__file__"}
         names = sorted((-node.lineno, node.id) for node in inner if isinstance(node, ast.Name))
         read = {name: -line for line, name in names}
@@ -449,10 +365,10 @@ class HandlerCode:
 
     def _misfits(self, function: Function) -> Iterator[Remark]:
         """Functions of the file that `run` gives too few or too many arguments."""
-        bound = Counter(name for each in self._tree.body for node in _at_once(each) for name in _bound_by(node))
+        bound = Counter(name for each in self.tree.body for node in _at_once(each) for name in _bound_by(node))
         known = {
             each.name: each
-            for each in self._tree.body
+            for each in self.tree.body
             if isinstance(each, Function) and bound[each.name] == 1 and each.name not in _bound_in(function)
         }
         for node in ast.walk(function):
@@ -474,7 +390,7 @@ class HandlerCode:
             symbol = table.lookup(name) if name in table.get_identifiers() else None
             if symbol is not None and _makes(symbol) and (table is own or symbol.is_declared_global()):
                 return True
-        for node in ast.walk(self._tree):
+        for node in ast.walk(self.tree):
             match node:
                 case ast.ImportFrom(names=[ast.alias(name="*")]) | ast.Name(id="globals" | "exec"):
                     return True
@@ -550,7 +466,7 @@ class HandlerCode:
 
     @cached_property
     def _sets(self) -> set[str]:
-        return _named_sets(self._tree.body)
+        return _named_sets(self.tree.body)
 
     def _not_awaited(self, function: Function) -> Iterator[Remark]:
         call = function.args.args[0].arg if function.args.args else ""
@@ -590,7 +506,7 @@ class HandlerCode:
     def _module_names(self) -> set[str]:
         return {
             each.id
-            for node in self._tree.body
+            for node in self.tree.body
             if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign)
             for each in ast.walk(node)
             if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
@@ -599,8 +515,8 @@ class HandlerCode:
     @cached_property
     def _imported(self) -> dict[str, str]:
         """What a name stands for: a module, something of a module, or what is made with that."""
-        found = {name: name for name in _BUILT_IN} | _imports(self._tree)
-        for node in self._tree.body:
+        found = {name: name for name in _BUILT_IN} | _imports(self.tree)
+        for node in self.tree.body:
             if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
                 continue
             parts = (_dotted(each, found) for each in ast.walk(node.value))
@@ -619,7 +535,7 @@ class HandlerCode:
             for node in ast.walk(function)
             if isinstance(node, ast.stmt) and node is not function
         }
-        run = _lines_of(compile(self._tree, self.file, "exec"))
+        run = _lines_of(compile(self.tree, self.file, "exec"))
         return {line: found[line] for line in sorted(found.keys() & run)}
 
     def run_by(self, lines: Set[int]) -> StatementsRun:
@@ -642,7 +558,7 @@ class HandlerCode:
             yield from _never_run(function.body, run, unsure)
 
 
-def _given_in(tree: ast.AST) -> Mapping[str, Sequence[ast.expr]]:
+def given_in(tree: ast.AST) -> Mapping[str, Sequence[ast.expr]]:
     """What the file or function gives each name, if nothing else in it can give it a value."""
     found: dict[str, list[ast.expr]] = {}
     stored = Counter[str]()
@@ -665,17 +581,6 @@ def _given_in(tree: ast.AST) -> Mapping[str, Sequence[ast.expr]]:
             case _:
                 pass
     return {name: values for name, values in found.items() if stored[name] == len(values)}
-
-
-def _constant(node: ast.AST) -> Sequence[str | int]:
-    value = node.value if isinstance(node, ast.Constant) else None
-    return (value,) if isinstance(value, str | int) and not isinstance(value, bool) else ()
-
-
-def _constants_of(side: ast.expr) -> Iterator[str | int]:
-    """Those of a side that `HandlerCode._fields_of` knows."""
-    for each in [side, *side.elts] if isinstance(side, ast.Tuple | ast.List | ast.Set) else [side]:
-        yield from _constant(each)
 
 
 def _awaited_names(value: ast.expr) -> Iterator[str]:

@@ -105,7 +105,7 @@ def test_functions_in_a_loop_are_tried_with_few_calls() -> None:
 def test_a_proof_says_which_lines_no_call_has_run() -> None:
     body = """\
     found = await call.run(find, "1")
-    if re.fullmatch("[a-f]{9}", found):
+    if sum(map(ord, found)) == 4711:
         await call.talk("A rare one.")
     await call.talk("Goodbye.")
 """

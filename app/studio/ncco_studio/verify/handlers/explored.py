@@ -25,6 +25,7 @@ from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.model import Flow, Step
 from ncco_server.value_types import ANY, E164
+from ncco_studio.verify.handlers.constants import NOTHING, ComparedConstants
 from ncco_studio.verify.handlers.samples import Samples, samples_of, samples_of_row
 from ncco_studio.verify.handlers.states import comparable, state_of
 
@@ -375,11 +376,13 @@ class ExploredHandler(LoadedHandler):
     Attributes:
         guessed: fields of `call`, `now` and `env` that it may read.
         functions: those that it calls, and the rows that it reads, by name.
+        compared: what its file compares values with.
         watch: what its runs show now.
     """
 
     guessed: frozenset[str] = frozenset()
     functions: Mapping[str, FunctionDefinition | LookupDefinition] = field(default_factory=dict)
+    compared: ComparedConstants = field(default=NOTHING, compare=False)
     watch: Watch = field(default_factory=lambda: Watch(LineTracer("")), compare=False)
 
     @property
@@ -417,9 +420,9 @@ class ExploredHandler(LoadedHandler):
     def samples(self, name: str, request: Any) -> Samples:
         """JSON values for the `Lookup` of a function or of an existing row, and whether there are no others."""
         if isinstance(request, TableRead):
-            return samples_of_row(self.maker.rows[name].definition, self.code.tested_of)
+            return samples_of_row(self.maker.rows[name].definition, self.compared)
         called = request.code
-        return samples_of(called.function, self.code.tested_of) if isinstance(called, Called) else Samples((), True)
+        return samples_of(called.function, self.compared) if isinstance(called, Called) else Samples((), True)
 
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
         """Equal for calls in which the handler goes on in the same way."""

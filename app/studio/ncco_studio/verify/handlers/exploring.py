@@ -22,6 +22,7 @@ from ncco_server.flow.language.shared import Context
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import Followers
+from ncco_studio.verify.handlers.constants import ComparedConstants
 from ncco_studio.verify.handlers.explored import CALLERS, ExploredHandler, FailedRun, Watch, explored_in
 from ncco_studio.verify.prove.explore import Explorer
 from ncco_studio.verify.prove.space import SearchLimits
@@ -108,7 +109,8 @@ def _watched(flow: Flow) -> Flow:
     handler = flow.handler
     if isinstance(handler, LoadedHandler) and not isinstance(handler, ExploredHandler):
         known: dict[str, Any] = {each.name: getattr(handler, each.name) for each in fields(handler)}
-        handler = ExploredHandler(**known, watch=Watch(LineTracer(handler.code.file))).guessing()
+        compared, watch = ComparedConstants(handler.code.tree), Watch(LineTracer(handler.code.file))
+        handler = ExploredHandler(**known, compared=compared, watch=watch).guessing()
     return replace(flow, handler=handler, subs=subs)
 
 
