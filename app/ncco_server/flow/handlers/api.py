@@ -48,9 +48,11 @@ from ncco_server.flow.handlers.options import (
     Prompt,
     RecordOptions,
     TransferOptions,
+    UnknownOption,
+    WrongArgument,
 )
 from ncco_server.flow.handlers.results import as_json, restored
-from ncco_server.flow.handlers.secret import Secret
+from ncco_server.flow.handlers.secret import Secret, secrets_in
 from ncco_server.flow.hours.calendar import Calendar, CurrentHours
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.scope import Variable
@@ -393,6 +395,7 @@ class Call:
         known: Mapping[str, str] = MappingProxyType({}),
         *,
         tables: Mapping[str, TableDefinition] = MappingProxyType({}),
+        waits: Sequence[str] = (),
     ) -> None:
         self.to: str = facts["to"]
         self.from_: str = facts["from"]
@@ -414,12 +417,16 @@ class Call:
         self._language = language
         self._known = known
         self._tables = tables
+        self._waits = waits
         self._uuid: str = facts["uuid"]
         self._drawn = 0
 
     def _make(self, effect: Effect) -> Effect:
         self.made.append(effect)
         return effect
+
+    def _secret(self, token: str) -> Secret:
+        return Secret(token, self._known, self._waits)
 
     def random(self) -> float:
         """A number from 0 up to but not including 1, for draws and tests of variants; not for secrets.
@@ -549,6 +556,9 @@ class Call:
         """
         played = [*_prompt(talk), *([{"stream": stream}] if stream is not None else []), *_pasted(ncco)]
         called = Called(until, arguments)
+        if any(called.secrets):
+            message = "`hold` calls its function in later turns too, and a Secret exists only in its turn"
+            raise WrongArgument(message, "give it to a function before that, in `await call.run(function, secret)`")
         held = HeldFunction(re.sub(r"\W", "", called.name.rpartition(".")[2]), called, _limit(limit_ms))
         words = {
             "lookup": held.name,
@@ -657,8 +667,8 @@ class Call:
             """None stands for no row."""
             definition = self._tables[table]
             values = definition.row_defaults if stored is None else stored
-            known = self._known if stored is not None else {str(value): str(value) for value in values.values()}
-            columns = {name: _column(definition.columns[name], each, known) for name, each in values.items()}
+            secret = self._secret if stored is not None else Secret.of
+            columns = {name: _column(definition.columns[name], each, secret) for name, each in values.items()}
             return Row(columns, stored is not None)
 
         return row
@@ -736,7 +746,7 @@ class Call:
         wanted = _options(digits=_digits(digits), speech="any" if speech else None, min_confidence=least)
         effect.words |= {"collect": {"into": SECRET if sensitive else HEARD, **wanted}, "goto": NEXT}
         if sensitive:
-            effect.result = lambda token: None if token is None else Secret(token, self._known)
+            effect.result = lambda token: None if token is None else self._secret(token)
         return self._make(effect)
 
     @overload
@@ -858,9 +868,9 @@ class Call:
         )
 
 
-def _column(column: Variable, stored: Any, known: Mapping[str, str]) -> Any:
+def _column(column: Variable, stored: Any, secret: Callable[[str], Secret]) -> Any:
     if column.sensitive:
-        return Secret(str(stored), known)
+        return secret(str(stored))
     if not column.type.is_timed:
         return stored
     return column.type.operand(stored) if stored != "" else None
@@ -924,23 +934,6 @@ def _limit(limit_ms: int) -> int:
     return limit_ms
 
 
-class WrongArgument(TypeError):
-    """An argument of a method cannot have this value; `cure` says what to write instead."""
-
-    def __init__(self, message: str, cure: str) -> None:
-        super().__init__(f"{message}: {cure}")
-        self.cure = cure
-
-
-class UnknownOption(TypeError):
-    """A question has no option of this name."""
-
-    def __init__(self, name: str, known: Sequence[str]) -> None:
-        super().__init__(f'a question has no option "{name}"')
-        self.name = name
-        self.known = known
-
-
 def _asked(text: str | None, options: AskOptions, *own: str) -> CallerQuestion[Any]:
     """`own` are the options of this kind of question."""
     known = (*own, *AskOptions.__annotations__)
@@ -993,6 +986,11 @@ class Called:
     @property
     def name(self) -> str:
         return getattr(self.function, "__qualname__", type(self.function).__name__)
+
+    @property
+    def secrets(self) -> Iterator[Secret]:
+        """Those that it gets."""
+        return secrets_in((self.function, self.arguments))
 
     def __call__(self) -> Any:
         """Return the result as a JSON value, or an awaitable with that."""

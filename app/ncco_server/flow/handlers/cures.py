@@ -10,8 +10,10 @@ from enum import Enum
 from typing import Final
 
 from ncco_server.flow.grammar.reader import HINTS, meaning_of
-from ncco_server.flow.handlers.api import Call, Row, UnknownOption, WrongArgument
+from ncco_server.flow.handlers.api import Call, Row
 from ncco_server.flow.handlers.inspection import HandlerCode, Misuse
+from ncco_server.flow.handlers.options import UnknownOption, WrongArgument
+from ncco_server.flow.handlers.secret import SecretGone
 from ncco_server.suggest import nearest
 
 _CHOICE: Final = re.compile(r"^Choice\.__init__\(\) got an unexpected keyword argument '(\w+)'")
@@ -20,7 +22,7 @@ _CHOICE: Final = re.compile(r"^Choice\.__init__\(\) got an unexpected keyword ar
 def cure_of(error: BaseException | None, code: HandlerCode) -> str | None:
     """For a name, an attribute, a method or an option that does not exist. None for most other errors."""
     match error:
-        case WrongArgument():
+        case WrongArgument() | SecretGone():
             return error.cure
         case UnknownOption():
             near = _near(error.name, error.known)

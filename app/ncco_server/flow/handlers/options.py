@@ -8,6 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypedDict
 
+
+class WrongArgument(TypeError):
+    """An argument of a method cannot have this value; `cure` says what to write instead."""
+
+    def __init__(self, message: str, cure: str) -> None:
+        super().__init__(f"{message}: {cure}")
+        self.cure = cure
+
+
+class UnknownOption(TypeError):
+    """A question has no option of this name."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f'a question has no option "{name}"')
+        self.name = name
+        self.known = known
+
+
 Method: TypeAlias = Literal["GET", "POST"]
 Prompt: TypeAlias = str | Mapping[str, Any]
 """A text; or an action as in a flow file: `{"stream": url}`, `{"talk": text, "language": "fr-FR"}`."""

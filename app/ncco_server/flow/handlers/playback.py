@@ -19,7 +19,7 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import END, NEXT, Call, Called, CallFlow, HandlerEffect, RunFailed, WrittenText
 from ncco_server.flow.handlers.limits import LIMIT_S, LineTracer, TooLong, close, limited
 from ncco_server.flow.handlers.secret import SecretGone
-from ncco_server.flow.handlers.steps import EffectAt, Made, RowOfTable, StepMaker, as_bytes
+from ncco_server.flow.handlers.steps import EffectAt, Made, RowOfTable, StepMaker, as_bytes, gone_secret
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.flow.model import Step
@@ -140,6 +140,7 @@ class HandlerPlayback:
         calendars: Mapping[str, Calendar],
         known: Mapping[str, str],
         keys: Sequence[bytes] = NO_KEYS,
+        waits: list[str],
         call: Callable[..., Call] = Call,
         tracer: LineTracer | None = None,
     ) -> None:
@@ -148,7 +149,8 @@ class HandlerPlayback:
         self._file = flow.file
         self._path = flow.path or flow.file
         self._env = NotedEnv(env)
-        self._call = call(facts, self._env, calendars, maker.language, known, tables=maker.tables)
+        self._call = call(facts, self._env, calendars, maker.language, known, tables=maker.tables, waits=waits)
+        self._waits = waits
         self._keys = keys
         self._tracer = tracer
         self._params = params
@@ -205,6 +207,11 @@ class HandlerPlayback:
             return self._row.name, self._maker.row(EffectAt(self._row, self._place))
         if effect is None or effect.function is None:
             return None
+        try:
+            for secret in effect.function.secrets:
+                secret.reveal()
+        except SecretGone as error:
+            raise gone_secret(error, self._place) from None
         source = f"{self._path}:{effect.name}"
         return effect.name, LookupRequest("PYTHON", function=source, code=effect.function, timeout_ms=effect.limit_ms)
 
@@ -313,7 +320,7 @@ class HandlerPlayback:
         except TooLong as error:
             self._fail(f"the handler took more than {LIMIT_S * 1000:.0f} ms of processor time, or blocked", error)
         except SecretGone as error:
-            self._fail(str(error), error)
+            self._fail(str(error), error, cure=error.cure)
         except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
             self._fail(f"the handler raised {type(error).__name__}", error)
 
@@ -401,6 +408,8 @@ class HandlerPlayback:
             return reached
         if result is not None and waited is not None:
             waited.problem = result.problem
+            if waited.does == "wait":
+                self._waits.append(self._name)
         if waited is not None and waited.does == "run" and waited.problem:
             found = self._coroutine.throw(RunFailed(waited.problem))
         else:
@@ -468,11 +477,11 @@ class HandlerPlayback:
         name = ", ".join(parts)
         self._stop_at(HandlerEffect("leave", words=words, name=name), self._place, said)
 
-    def _fail(self, message: str, error: BaseException, code: str = "R110") -> None:
+    def _fail(self, message: str, error: BaseException, code: str = "R110", cure: str = "") -> None:
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if frame.filename == self._file]
         place = Place(self._path, own[-1].lineno or 1, 1) if own else self._place
-        raise RenderError(code, message, str(place), frozenset()) from None
+        raise RenderError(code, message, str(place), frozenset(), cure) from None
 
 
 def _keyed(text: bytes, key: bytes) -> str:

@@ -427,7 +427,7 @@ class ExploredHandler(LoadedHandler):
         begun = (facts, params, variables[self.recorded])
         latest = self.watch.playback
         playback: HandlerPlayback
-        if latest is not None and latest.begun == begun:
+        if latest is not None and not self.secrets and latest.begun == begun:
             playback = latest
         else:
             playback = self.playback(facts, env, params, {})
