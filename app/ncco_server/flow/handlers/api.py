@@ -881,7 +881,7 @@ def _columns(values: Mapping[str, Column | Secret]) -> dict[str, Any]:
     for name, value in values.items():
         if isinstance(value, Mapping):
             raise WrongArgument(
-                f"`{name}` is a dict", "write `set={..}` for columns, or `increase={..}` for what to add"
+                f"`{name}` is a dict", "write `set={..}` for columns, or `increase={..}` for what to add", name
             )
     return {
         name: value if isinstance(value, str | Secret) or type(value) in (int, float) else _text_of(value)
@@ -908,7 +908,7 @@ def _member(given: Iterable[Any]) -> Callable[[Any], Any]:
 
 def _choice(given: Choice) -> dict[str, Any]:
     if not isinstance(given, Choice):
-        raise WrongArgument(f"a choice is {given!r}", 'write `Choice(dtmf=1, speech=["yes"])`')
+        raise WrongArgument(f"a choice is {given!r}", 'write `Choice(dtmf=1, speech=["yes"])`', "choices")
     words: dict[str, Any] = {}
     if given.dtmf or given.dtmf == 0:
         words["dtmf"] = given.dtmf
@@ -925,12 +925,14 @@ def _digits(given: object) -> Any:
         case (int() as least, int() as most):
             return f"{least}..{most}"
         case _:
-            raise WrongArgument(f"`digits` is {given!r}", "write a number, or the fewest and the most: (6, 8)")
+            raise WrongArgument(
+                f"`digits` is {given!r}", "write a number, or the fewest and the most: (6, 8)", "digits"
+            )
 
 
 def _limit(limit_ms: int) -> int:
     if not 50 <= limit_ms <= 3500:
-        raise WrongArgument(f"`limit_ms` is {limit_ms}", "write 50 to 3500")
+        raise WrongArgument(f"`limit_ms` is {limit_ms}", "write 50 to 3500", "limit_ms")
     return limit_ms
 
 

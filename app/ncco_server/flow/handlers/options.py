@@ -10,11 +10,17 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 
 class WrongArgument(TypeError):
-    """An argument of a method cannot have this value; `cure` says what to write instead."""
+    """An argument of a method cannot have this value.
 
-    def __init__(self, message: str, cure: str) -> None:
+    Attributes:
+        cure: what to write instead.
+        argument: its name, if other values would do; "" if none would.
+    """
+
+    def __init__(self, message: str, cure: str, argument: str = "") -> None:
         super().__init__(f"{message}: {cure}")
         self.cure = cure
+        self.argument = argument
 
 
 class UnknownOption(TypeError):

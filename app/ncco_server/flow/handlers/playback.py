@@ -16,7 +16,18 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.handlers.api import END, NEXT, Call, Called, CallFlow, HandlerEffect, RunFailed, WrittenText
+from ncco_server.flow.handlers.api import (
+    END,
+    NEXT,
+    Call,
+    Called,
+    CallFlow,
+    DialFailed,
+    HandlerEffect,
+    NoInput,
+    RunFailed,
+    WrittenText,
+)
 from ncco_server.flow.handlers.limits import LIMIT_S, LineTracer, TooLong, close, limited
 from ncco_server.flow.handlers.secret import SecretGone
 from ncco_server.flow.handlers.steps import EffectAt, Made, RowOfTable, StepMaker, as_bytes, gone_secret
@@ -29,6 +40,7 @@ MOST_EFFECTS: Final = 1000
 """Results that one call may store; our choice."""
 MOST_BYTES: Final = 1_000_000
 """Of these results, as JSON; our choice. Each turn reads and stores all of them."""
+NOT_CAUGHT: Final = "R113"
 NO_KEYS: Final = (b"",)
 _CRC_DIGITS: Final = 8
 _ENDED: Final = "the end"
@@ -321,8 +333,14 @@ class HandlerPlayback:
             self._fail(f"the handler took more than {LIMIT_S * 1000:.0f} ms of processor time, or blocked", error)
         except SecretGone as error:
             self._fail(str(error), error, cure=error.cure)
+        except (NoInput, DialFailed) as error:
+            self._fail(f"{type(error).__name__} was not caught", error, NOT_CAUGHT if self._has_error_flow else "R110")
         except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
             self._fail(f"the handler raised {type(error).__name__}", error)
+
+    @property
+    def _has_error_flow(self) -> bool:
+        return "error" in self._flow.words.get("defaults", {}).get("on", {})
 
     def _make(self, said: Sequence[EffectAt]) -> None:
         self._made = self._maker.make(self._name, said)

@@ -15,7 +15,7 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import Call, Called, Effect, HandlerEffect
 from ncco_server.flow.handlers.cures import cure_of
 from ncco_server.flow.handlers.limits import LineTracer
-from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback, Recorded
+from ncco_server.flow.handlers.playback import NO_KEYS, NOT_CAUGHT, HandlerPlayback, Recorded
 from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.handlers.results import misfits
 from ncco_server.flow.handlers.steps import EffectAt, Made, RowOfTable, results_of
@@ -327,6 +327,8 @@ class WatchedPlayback(HandlerPlayback):
             self.watch.note(self._made, self._origin, self.because)
 
     def _note_failure(self, error: RenderError) -> None:
+        if error.code == NOT_CAUGHT:
+            return
         facts = self._facts
         raised = error.__context__  # nothing in these runs is secret
         why = f": {raised}" if raised is not None and error.code == "R110" and str(raised) else ""
