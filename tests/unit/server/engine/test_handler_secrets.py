@@ -103,7 +103,8 @@ def test_a_handler_that_speaks_a_secret_or_reveals_it_too_late_fails_without_sho
             pin = await call.collect("Your PIN.", digits=8, sensitive=True)
             {line.replace(chr(10), chr(10) + "            ")}
     """
-    flow = project_of(code).flows["shop"]
+    texts = {"flows/shop.py": dedent(code), "flows/sorry.yaml": SORRY}
+    flow = load(texts, {}, extent="project", handlers=["shop.py"]).flows["shop"]  # `check` refuses some of the lines
     call = HandledCall(flow, dial_allow=("8",))
     assert call.press(pin())
     if "Press 1" in line:
@@ -198,7 +199,7 @@ def test_a_secret_that_is_given_to_a_function_after_its_turn_fails_and_is_found(
 
 def test_a_hold_takes_no_secret() -> None:
     code = BETWEEN.replace("{run}", 'await call.hold(check_pin, pin, up_to_s=60, talk="Wait.") == "ready"')
-    (issue,) = [each for each in handler_issues(project_of(code)) if each.code == "W703"]
+    (issue,) = [each for each in handler_issues(project_of(code)) if each.code == "E703"]
     assert "`hold` calls its function in later turns too" in issue.message
 
 
