@@ -12,7 +12,7 @@ from typing import Final
 from ncco_server.flow.grammar.reader import HINTS, meaning_of
 from ncco_server.flow.handlers.api import Call, Row
 from ncco_server.flow.handlers.inspection import HandlerCode, Misuse
-from ncco_server.flow.handlers.options import UnknownOption, WrongArgument
+from ncco_server.flow.handlers.options import WrongArgument, meant_option
 from ncco_server.flow.handlers.secret import SecretGone
 from ncco_server.suggest import nearest
 
@@ -24,9 +24,6 @@ def cure_of(error: BaseException | None, code: HandlerCode) -> str | None:
     match error:
         case WrongArgument() | SecretGone():
             return error.cure
-        case UnknownOption():
-            near = _near(error.name, error.known)
-            return f"write `{near}=..`" if near else f"write one of: {', '.join(error.known)}"
         case NameError(name=str(name)):
             own, others = (nearest(name, known) for known in _names_at(error))
             other = f"define `{name}` before this line, import it, or put quotes around it if it is a text"
@@ -80,9 +77,7 @@ def _attribute(name: str, value: object) -> str | None:
 def _option(misuse: Misuse) -> str:
     known = [*inspect.signature(getattr(Call, misuse.method)).parameters][1:]
     for name in misuse.unknown:
-        usual = (meaning_of(name, HINTS["call option"]) or "").split()
-        near = next((each for each in usual if each in known), "") or _near(name, known)
-        if near:
+        if near := meant_option(name, known):
             return f"write `{near}=..`"
         others = [each for each in dir(Call) if not each.startswith("_") and callable(getattr(Call, each))]
         if owner := next((each for each in others if name in inspect.signature(getattr(Call, each)).parameters), ""):

@@ -29,6 +29,7 @@ from ncco_server.flow.handlers.api import (
     WrittenText,
 )
 from ncco_server.flow.handlers.limits import LIMIT_S, LineTracer, TooLong, close, limited
+from ncco_server.flow.handlers.options import WrongArgument
 from ncco_server.flow.handlers.secret import SecretGone
 from ncco_server.flow.handlers.steps import EffectAt, Made, RowOfTable, StepMaker, as_bytes, gone_secret
 from ncco_server.flow.hours.calendar import Calendar
@@ -333,6 +334,8 @@ class HandlerPlayback:
             self._fail(f"the handler took more than {LIMIT_S * 1000:.0f} ms of processor time, or blocked", error)
         except SecretGone as error:
             self._fail(str(error), error, cure=error.cure)
+        except WrongArgument as error:
+            self._fail(error.message, error, cure=error.cure)
         except (NoInput, DialFailed) as error:
             self._fail(f"{type(error).__name__} was not caught", error, NOT_CAUGHT if self._has_error_flow else "R110")
         except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too

@@ -110,9 +110,9 @@ def test_a_coroutine_as_a_value_is_a_missing_await_and_nothing_else(body: str) -
 
 
 def test_a_coroutine_is_no_function_to_run() -> None:
-    found, _ = checked(code_of({"before": ORDER, "body": "await call.run(order())\n"}), {})
+    found = project_of(code_of({"before": ORDER, "body": "await call.run(order())\n"})).issues
 
-    assert "write `call.run(order, ..)`" in found[0].message
+    assert "write `call.run(order, ..)`" == found[0].cure
 
 
 @each_case(

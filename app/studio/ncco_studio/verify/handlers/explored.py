@@ -331,7 +331,8 @@ class WatchedPlayback(HandlerPlayback):
             return
         facts = self._facts
         raised = error.__context__  # nothing in these runs is secret
-        why = f": {raised}" if raised is not None and error.code == "R110" and str(raised) else ""
+        is_told = raised is None or error.code != "R110" or bool(error.cure)
+        why = "" if is_told or not str(raised) else f": {raised}"
         because = self.because
         after = f", after {', '.join(because)}" if because else ""
         code = self.handler.code
