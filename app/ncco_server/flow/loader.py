@@ -173,7 +173,7 @@ def _load(
     calendars = _calendars(context, linked)
     issues = {issue for file in files for issue in file.shown_issues}
     issues |= {*check_project(reads, context.shared, context.refusals)}
-    if extent == "project":
+    if extent == "project" and not any(issue.code == "E702" for issue in issues):  # its fix writes the whole list
         issues |= {*_check_listed(texts, handlers)}
     if extent in _WHOLE_FLOWS:
         known = [read for read in reads if read.flow is None or read.flow.handler is None or read.flow.handler.is_whole]

@@ -9,11 +9,14 @@ import re
 import symtable
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from functools import cached_property
-from types import CodeType
-from typing import Final, NamedTuple, TypeAlias, get_args
+from itertools import islice
+from types import CodeType, FrameType
+from typing import Any, Final, NamedTuple, TypeAlias, get_args
 
-from ncco_server.flow.handlers.api import Call, Detection, DialOutcome
+from ncco_server.flow.handlers.api import Call, Detection, DialOutcome, call_flow
+from ncco_server.flow.handlers.options import AskOptions, WrongArgument
 from ncco_server.suggest import nearest
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -44,6 +47,7 @@ _CHANGES: Final = frozenset(
     }
 )
 _BRACED: Final = re.compile(r"\{([^\W\d]\w*)(?:\.\w+|\[[^\]{}]*\])*\}")
+_TAG: Final = re.compile(r"<speak\b|</[a-z]")
 _SAYING: Final = frozenset({"talk", "choose", "collect"})
 """The methods of a call whose first argument is said."""
 _FINITE: Final = frozenset({"choose", "connect", "hold", "run_flow"})
@@ -67,6 +71,19 @@ class Remark(NamedTuple):
     line: int
     message: str
     cure: str | None = None
+
+
+class _RaisedAt(NamedTuple):
+    """Where the file's code has raised an error.
+
+    Attributes:
+        is_own: whether that code itself has raised it, not what it called.
+    """
+
+    frame: FrameType
+    line: int
+    node: ast.expr | None
+    is_own: bool
 
 
 class Misuse(NamedTuple):
@@ -282,6 +299,8 @@ class HandlerCode:
                 *_without_f(function, self._module_names),
                 *self._never_equal(function),
                 *self._misfits(function),
+                *self._flags(function),
+                *_computed_ssml(function),
             ):
                 is_certain = remark.line in forgotten or dropped
                 code = "E706" if remark.code == "W706" and is_certain else remark.code
@@ -299,55 +318,135 @@ class HandlerCode:
     def always_raises(self, error: BaseException) -> bool:
         """Whether every call fails that gets to the line which raised this.
 
-        So it is for names and methods that do not exist, and arguments that a method does not have, but not for what
-        values cause: other calls have others.
+        So it is for names and methods that do not exist, and for values that are the same in every call, but not for
+        others.
         """
         if isinstance(error, AttributeError) and isinstance(error.obj, Call):
             return not any(
                 isinstance(each, ast.Attribute) and each.attr == error.name and isinstance(each.ctx, ast.Store)
                 for each in ast.walk(self.tree)
             )
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        if trace is None or trace.tb_frame.f_code.co_filename != self.file:
+        raised = self._raised_at(error)
+        if raised is None:
             return False
-        frame = trace.tb_frame
+        if isinstance(error, WrongArgument):
+            return not error.argument or self._is_fixed_argument(raised.node, error.argument)
+        if not raised.is_own:
+            return False
+        frame = raised.frame
         match error:
             case UnboundLocalError():
                 unbound = frozenset(frame.f_code.co_varnames) - frame.f_locals.keys()
-                return self._are_bound_later(unbound, trace.tb_lineno)
+                return self._are_bound_later(unbound, raised.line)
             case NameError(name=str(name)):
                 return name not in frame.f_code.co_freevars and not self._may_be_global(name)
-            case TypeError():
-                return self.misused(error) is not None
+            case TypeError() if self.misused(error) is not None:
+                return True
             case _:
-                return False
+                has_type_only = isinstance(error, TypeError | AttributeError)
+                return raised.node is not None and self._is_fixed(raised.node, has_type_only=has_type_only)
 
     def misused(self, error: BaseException) -> Misuse | None:
         """Return the method of the call that has raised this because it does not have such arguments."""
+        raised = self._raised_at(error)
+        match raised:
+            case _RaisedAt(
+                is_own=True,
+                node=ast.Call(
+                    func=ast.Attribute(value=ast.Name(id=name), attr=method), args=args, keywords=keywords
+                ) as call,
+            ) if name in self._calls and callable(getattr(Call, method, None)) and _are_written(call):
+                signature = inspect.signature(getattr(Call, method))
+                named = {str(each.arg): each for each in keywords}
+                try:
+                    signature.bind(None, *args, **named)
+                except TypeError:
+                    return Misuse(method, [each for each in named if each not in signature.parameters])
+            case _:
+                pass
+        return None
+
+    def _raised_at(self, error: BaseException) -> _RaisedAt | None:
+        """Where code of the file has raised this, or has called what did."""
+        found = None
         trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == self.file:
+                found = trace
             trace = trace.tb_next
-        if trace is None or trace.tb_frame.f_code.co_filename != self.file:
+        if found is None:
             return None
-        line = trace.tb_lineno
-        for node in ast.walk(self.tree):
+        *_, (line, end_line, column, end_column) = islice(found.tb_frame.f_code.co_positions(), found.tb_lasti // 2 + 1)
+        place = (line, end_line, column, end_column)
+        nodes = (
+            node
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.expr)
+            and place == (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset)
+        )
+        return _RaisedAt(found.tb_frame, found.tb_lineno, next(nodes, None), found.tb_next is None)
+
+    def _is_fixed_argument(self, call: ast.expr | None, name: str) -> bool:
+        match call:
+            case ast.Call(func=ast.Attribute(attr=method), args=args, keywords=keywords) if _are_written(call):
+                given: Mapping[str, Any] = {str(each.arg): each.value for each in keywords}
+                with suppress(TypeError):
+                    given = inspect.signature(getattr(Call, method)).bind(None, *args, **given).arguments
+                value = given.get(name) or given.get("options", {}).get(name)
+                return isinstance(value, ast.expr) and self._is_fixed(value)
+            case _:
+                return False
+
+    def _is_fixed(self, expression: ast.expr, *, has_type_only: bool = False, seen: Set[str] = frozenset()) -> bool:
+        """Whether it has the same value in every call; or always the same type."""
+        for node in ast.walk(expression):
             match node:
-                case ast.Call(
-                    func=ast.Attribute(value=ast.Name(id=name), attr=method), args=args, keywords=keywords, lineno=at
-                ) if at == line and name in self._calls and callable(getattr(Call, method, None)):
-                    is_known = all(each.arg is not None for each in keywords)
-                    named = {str(each.arg): each for each in keywords}
-                    signature = inspect.signature(getattr(Call, method))
-                    if is_known and not any(isinstance(each, ast.Starred) for each in args):
-                        try:
-                            signature.bind(None, *args, **named)
-                        except TypeError:
-                            return Misuse(method, [each for each in named if each not in signature.parameters])
+                case ast.Attribute(value=ast.Name(id=name)) if name in self._calls:
+                    if not has_type_only or node.attr == "custom_data" or hasattr(Call, node.attr):
+                        return False
+                case ast.Name(id=name) if name in self._calls:
+                    pass  # one of its attributes, as above
+                case ast.Name(id=name):
+                    if name not in seen and not self._is_fixed_name(name, has_type_only, {*seen, name}):
+                        return False
+                case ast.Await() | ast.Yield() | ast.YieldFrom() | ast.Lambda() | ast.comprehension():
+                    return False
                 case _:
                     pass
-        return None
+        return True
+
+    def _is_fixed_name(self, name: str, has_type_only: bool, seen: Set[str]) -> bool:
+        values = self._given.get(name, ())
+        if not values:
+            imported = _imports(self.tree).get(name, "")
+            is_stored = any(name in _bound_by(node) for node in ast.walk(self.tree))
+            is_known = hasattr(builtins, name) and name not in _BUILT_IN and not is_stored
+            return imported.startswith("ncco_server.") or is_known
+        is_changed = name in self._changed
+        return len(values) == 1 and not is_changed and self._is_fixed(values[0], has_type_only=has_type_only, seen=seen)
+
+    @cached_property
+    def _given(self) -> Mapping[str, Sequence[ast.expr]]:
+        return given_in(self.tree)
+
+    @cached_property
+    def _changed(self) -> Set[str]:
+        """Names of objects that the file changes in place."""
+        found = set[str]()
+        for node in ast.walk(self.tree):
+            match node:
+                case (
+                    ast.Attribute(value=ast.Name(id=name), attr=attr)
+                    | ast.Attribute(value=ast.Subscript(value=ast.Name(id=name)), attr=attr)
+                ) if attr in _CHANGES or isinstance(node.ctx, ast.Store):
+                    found.add(name)
+                case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
+                    found.add(name)
+                case ast.AugAssign(target=ast.Name(id=name)):
+                    found.add(name)
+                case _:
+                    pass
+        return found
 
     def _unknown_names(self) -> Iterator[Remark]:
         """Names that nothing in the file makes, in functions that only calls run."""
@@ -379,6 +478,25 @@ class HandlerCode:
                         yield Remark("E703", node.lineno, f"`{name}` {wrong}", f"write `call.run({names})`")
                 case _:
                     pass
+
+    def _flags(self, function: Function) -> Iterator[Remark]:
+        """Texts and numbers in place of True or False, of which Python takes most for True."""
+        for node in ast.walk(function):
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if name in self._calls:
+                    flags = _flags_of(getattr(Call, method, None))
+                case ast.Call(func=ast.Name(id="call_flow") | ast.Attribute(attr="call_flow")):
+                    flags = _flags_of(call_flow)
+                case _:
+                    continue
+            for each in node.keywords:
+                match each:
+                    case ast.keyword(arg=str(name), value=ast.Constant(value=value)) if name in flags:
+                        if not isinstance(value, bool):
+                            message = f"`{name}` is {value!r}"
+                            yield Remark("E703", each.lineno, message, f"write `{name}=True` or `{name}=False`")
+                    case _:
+                        pass
 
     def _may_be_global(self, name: str) -> bool:
         """Whether some code of the file makes this name, even if it was not run."""
@@ -624,6 +742,43 @@ def _is_passed_on(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> bool:
             return hasattr(Call, method) and method not in _TO_FLOWS
         case _:
             return False
+
+
+def _are_written(call: ast.Call) -> bool:
+    """Whether all its arguments are known: no `*` and `**`."""
+    return all(each.arg is not None for each in call.keywords) and not any(
+        isinstance(each, ast.Starred) for each in call.args
+    )
+
+
+def _flags_of(function: Any) -> Set[str]:
+    """The arguments of a function that are True or False."""
+    if function is None:
+        return frozenset()
+    parameters = inspect.signature(function).parameters
+    known = {name: str(each.annotation) for name, each in parameters.items()}
+    if "AskOptions" in known.get("options", ""):
+        known |= {name: each.__forward_arg__ for name, each in AskOptions.__annotations__.items()}
+    return {name for name, annotation in known.items() if annotation == "bool"}
+
+
+def _computed_ssml(function: Function) -> Iterator[Remark]:
+    """Texts with tags of SSML that values are put into, which are spoken as words."""
+    for node in ast.walk(function):
+        match node:
+            case ast.JoinedStr(values=parts) if any(isinstance(each, ast.FormattedValue) for each in parts):
+                pass
+            case ast.BinOp(left=left, op=ast.Add() | ast.Mod(), right=right):
+                parts = [left, right]
+            case ast.Call(func=ast.Attribute(value=text, attr="format")):
+                parts = [text]
+            case ast.Call(func=ast.Attribute(attr="join"), args=[ast.List(elts=parts) | ast.Tuple(elts=parts)]):
+                pass
+            case _:
+                continue
+        if any(_TAG.search(each) for part in parts for each in _constant(part) if isinstance(each, str)):
+            cure = 'write `Ssml("<speak>..{}..</speak>").format(..)`'
+            yield Remark("E703", node.lineno, "the tags of this text are spoken as words", cure)
 
 
 def _without_f(function: Function, names: Set[str]) -> Iterator[Remark]:

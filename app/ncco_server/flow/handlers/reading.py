@@ -218,11 +218,12 @@ class LoadedHandler:
         make: Callable[..., HandlerPlayback] | None = None,
     ) -> HandlerPlayback:
         arguments = {name: self._argument(name, value) for name, value in params.items()}
+        waits: list[str] = []
         if self.secrets:
             public = {default: default for default in self.secrets.values()}
-            arguments |= {name: Secret(params[name], ChainMap(dict(known), public)) for name in self.secrets}
+            arguments |= {name: Secret(params[name], ChainMap(dict(known), public), waits) for name in self.secrets}
         make = make or partial(HandlerPlayback, self.flow, self.maker)
-        return make(facts, env, arguments, calendars=self.calendars, known=known, keys=keys)
+        return make(facts, env, arguments, calendars=self.calendars, known=known, keys=keys, waits=waits)
 
     def _argument(self, name: str, value: Any) -> Any:
         reader = _READERS.get(self.params[name])

@@ -15,7 +15,7 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import Call, Called, Effect, HandlerEffect
 from ncco_server.flow.handlers.cures import cure_of
 from ncco_server.flow.handlers.limits import LineTracer
-from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback, Recorded
+from ncco_server.flow.handlers.playback import NO_KEYS, NOT_CAUGHT, HandlerPlayback, Recorded
 from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.handlers.results import misfits
 from ncco_server.flow.handlers.steps import EffectAt, Made, RowOfTable, results_of
@@ -328,9 +328,12 @@ class WatchedPlayback(HandlerPlayback):
             self.watch.note(self._made, self._origin, self.because)
 
     def _note_failure(self, error: RenderError) -> None:
+        if error.code == NOT_CAUGHT:
+            return
         facts = self._facts
         raised = error.__context__  # nothing in these runs is secret
-        why = f": {raised}" if raised is not None and error.code == "R110" and str(raised) else ""
+        is_told = raised is None or error.code != "R110" or bool(error.cure)
+        why = "" if is_told or not str(raised) else f": {raised}"
         because = self.because
         after = f", after {', '.join(because)}" if because else ""
         code = self.handler.code
@@ -430,7 +433,7 @@ class ExploredHandler(LoadedHandler):
         begun = (facts, params, variables[self.recorded])
         latest = self.watch.playback
         playback: HandlerPlayback
-        if latest is not None and latest.begun == begun:
+        if latest is not None and not self.secrets and latest.begun == begun:
             playback = latest
         else:
             playback = self.playback(facts, env, params, {})

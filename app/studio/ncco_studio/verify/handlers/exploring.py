@@ -53,13 +53,13 @@ def explore(
     if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
         remarks = [issue_of(remark, file) for remark in _remarks(watch, handling, is_whole=is_whole)]
         without_await = {each.place.line for each in remarks if each.code == WITHOUT_AWAIT[0]}
-        outside = {each.place.line for each in remarks if each.code == "W705"}
+        reported = {each.place.line for each in remarks if each.code in ("W705", "E703")}
         failures = ((failure, _issue_of(failure)) for failure in _first_failures(watch))
         issues.extend(
             issue
             for failure, issue in failures
             if (not without_await or (failure.is_certain and issue.place.line not in without_await))
-            and not (issue.code == "W703" and issue.place.line in outside)
+            and not (issue.code == "W703" and issue.place.line in reported)
         )
         issues.extend(remarks)
     issues.extend(maker.warnings)

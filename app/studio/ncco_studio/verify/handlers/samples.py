@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Final, NamedTuple, TypeAlias, get_type_hints
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from pydantic import PydanticUserError, TypeAdapter
 
+from ncco_server.flow.handlers.results import adapter_of
 from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.value_types import TYPES, Kind
 from ncco_studio.verify.handlers.constants import NOTHING, RESULT, ComparedConstants, Constant
@@ -70,9 +71,7 @@ _Schema: TypeAlias = Mapping[str, Any]
 
 def samples_of(function: Callable[..., Any], compared: ComparedConstants = NOTHING) -> Samples:
     """Only values that fit the return type. A text and None if it is unknown."""
-    adapter: TypeAdapter[Any] = TypeAdapter(Any)
-    with suppress(Exception):  # an annotation may be any expression
-        adapter = TypeAdapter(get_type_hints(function, include_extras=True).get("return", Any))
+    adapter = adapter_of(function)
     schema: _Schema = {}
     with suppress(PydanticUserError):  # JSON schemas cannot describe every type
         schema = adapter.json_schema()
