@@ -776,7 +776,8 @@ def _computed_ssml(function: Function) -> Iterator[Remark]:
                 pass
             case _:
                 continue
-        if any(_TAG.search(each) for part in parts for each in _constant(part) if isinstance(each, str)):
+        written = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+        if any(map(_TAG.search, written)):
             cure = 'write `Ssml("<speak>..{}..</speak>").format(..)`'
             yield Remark("E703", node.lineno, "the tags of this text are spoken as words", cure)
 
