@@ -382,10 +382,7 @@ async def import_rows(request: Request, opened: Opened, session: CanChange) -> R
         file = form.get("file")
         content = await file.read() if isinstance(file, UploadFile) else b""
     try:
-        changes = await run_in_threadpool(changes_in, opened.table, content.decode())
-    except UnicodeDecodeError:
-        fault = RowFault("", "", "the file is not in UTF-8", "Save it as CSV in UTF-8.")
-        return _import(request, opened, faults=[fault])
+        changes = await run_in_threadpool(changes_in, opened.table, content)
     except RefusedRows as error:
         return _import(request, opened, faults=error.faults)
     await opened.table.write_many(changes, datetime.now(UTC), _by(session))
