@@ -36,16 +36,13 @@ async def csv_of(table: Table, now: datetime) -> AsyncIterator[str]:
 
 def changes_in(table: Table, content: bytes) -> list[RowChange]:
     """An empty cell removes the value. Raises RefusedRows."""
-    line = 0
+    reader = None
     try:
         reader = csv_reader(content, (*table.definition.key, *table.definition.columns))
         check_names(table, list(reader.fieldnames or ()))
-        rows = list[tuple[str, Mapping[str, Any]]]()
-        for row in _lines(reader):
-            line = reader.line_num
-            rows.append(row)
-        return table.changes(rows)
+        return table.changes(_lines(reader))
     except csv.Error as error:
+        line = reader.line_num if reader else 0
         raise RefusedRows([RowFault(f"line {line + 1}", "", str(error), CELLS)]) from error
 
 

@@ -78,8 +78,8 @@ def test_a_file_is_imported_only_if_all_of_it_is_valid(ncco: Ncco, tmp_path: Pat
     [
         ("Number,Name\r\n+44 7700 900123,Zoë\r\n", "utf-8-sig"),
         ("Number;Name;Calls\r\n07700 900123;Zoë;\r\n;;\r\n", "cp1252"),
-        ("\"NUMBER\"\t name \r\n(07700) 900-123\tZoë\r\n", "utf-16"),
-        ("name,number\n\"Zoë\",447700900123\n", "utf-8"),
+        ('"NUMBER"\t name \r\n(07700) 900-123\tZoë\r\n', "utf-16"),
+        ('name,number\n"Zoë",447700900123\n', "utf-8"),
     ],
 )
 def test_a_file_is_read_as_a_spreadsheet_saves_it(ncco: Ncco, tmp_path: Path, text: str, encoding: str) -> None:

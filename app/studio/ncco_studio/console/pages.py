@@ -64,7 +64,7 @@ def _with_code(text: str) -> Markup:
 
 
 def _time(at: datetime | int, form: Literal["data-short", "data-time", ""] = "data-short") -> Markup:
-    """Show a point in time (or milliseconds since 1970), which the browser converts to its own time zone."""
+    """Show a point in time (or milliseconds since 1970), which the browser converts to the line's time zone."""
     moment = moment_of(at) if isinstance(at, int) else at
     iso = moment.isoformat(timespec="seconds")
     return Markup('<time datetime="{0}" {1}>{0}</time>').format(iso, form)
@@ -101,7 +101,7 @@ def view_of(request: Request) -> View:
 
 
 _TEMPLATES: Final = Jinja2Templates(
-    env=_environment(), context_processors=[lambda request: {"view": view_of(request), "views": VIEWS}]
+    env=_environment(), context_processors=[lambda request: {"view": view_of(request), "views": VIEWS, "zone": request.app.state.console.zone}]
 )
 
 

@@ -205,7 +205,11 @@ def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> l
         return Headline(value or "–", title, f"{was} {than}" if was else "")
 
     return [
-        headline("call" if now["calls"] == 1 else "calls", f"{now['calls']:,}", f"{before['calls']:,}" if before["calls"] else "none"),
+        headline(
+            "call" if now["calls"] == 1 else "calls",
+            f"{now['calls']:,}",
+            f"{before['calls']:,}" if before["calls"] else "none",
+        ),
         headline("answered by a person", share(now, "person"), share(before, "person")),
         headline("missed", share(now, "missed"), share(before, "missed")),
         headline("median wait until a person answers", wait(now), wait(before)),
