@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support import loopback
+from tests.support.cases import each_case
 from tests.support.command import json_of, ncco
 from tests.support.fork_server import NCCO, PIPE, STDOUT, Forked
 

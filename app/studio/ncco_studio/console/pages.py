@@ -100,9 +100,11 @@ def view_of(request: Request) -> View:
     return next((view for view in VIEWS if view == chosen), usual)
 
 
-_TEMPLATES: Final = Jinja2Templates(
-    env=_environment(), context_processors=[lambda request: {"view": view_of(request), "views": VIEWS, "zone": request.app.state.console.zone}]
-)
+def _shared(request: Request) -> dict[str, Any]:
+    return {"view": view_of(request), "views": VIEWS, "zone": request.app.state.console.zone}
+
+
+_TEMPLATES: Final = Jinja2Templates(env=_environment(), context_processors=[_shared])
 
 
 def render(request: Request, template: str, status: int = 200, /, **values: Any) -> Response:

@@ -202,7 +202,7 @@ def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> l
         return duration_text(row["person_median_s"]) if row["person_median_s"] is not None else ""
 
     def headline(title: str, value: str, was: str) -> Headline:
-        return Headline(value or "–", title, f"{was} {than}" if was else "")
+        return Headline(value or "-", title, f"{was} {than}" if was else "")
 
     return [
         headline(
