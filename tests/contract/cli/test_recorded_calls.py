@@ -159,7 +159,8 @@ def test_calls_can_be_filtered(words: list[str], ids: list[str], recorded: Path)
         ("", "UTC"),
         ("hours: {shop: {timezone: Asia/Tokyo, week: {mon-fri: 09:00-17:00}}}\n", "Asia/Tokyo"),
         (
-            "hours: {a: {timezone: Asia/Tokyo, week: {mon: 09:00-17:00}}, b: {timezone: UTC, week: {mon: 09:00-17:00}}}\n",
+            "hours:\n  a: {timezone: Asia/Tokyo, week: {mon: 09:00-17:00}}\n"
+            "  b: {timezone: UTC, week: {mon: 09:00-17:00}}\n",
             "UTC",
         ),
     ],

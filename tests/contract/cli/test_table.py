@@ -31,7 +31,7 @@ def ncco(tmp_path: Path) -> Ncco:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "shared.yaml").write_text(SHARED)
     (tmp_path / "flows" / "main.yaml").write_text(
-        "flow: main\nnumbers: ['442079460001']\ndefault: true\nstart: a\nsteps: {a: {do: [{talk: Hello.}], goto: end}}\n"
+        "flow: main\nnumbers: ['442079460001']\nstart: a\nsteps: {a: {do: [{talk: Hello.}], goto: end}}\n"
     )
     command = partial(run, cwd=tmp_path, env={"NCCO_DATABASE_URL": "sqlite:///calls.db"})
     assert 0 == command("db", "upgrade").exit_code
