@@ -150,8 +150,18 @@ def plain_state(call: ResultRow, texts: Mapping[str, str] = NO_TEXTS) -> str:
     return f"{words}; {own}" if own else words
 
 
+def at_step(call: ResultRow) -> str:
+    """Where in the flow the call is, or was last; "" if unknown."""
+    step = _step(call)
+    return f"in the {step}" if step.endswith("menu") else f"at “{step}”" if step else ""
+
+
+def _step(call: ResultRow) -> str:
+    return call.step.partition(".")[2].replace("_", " ")
+
+
 def _plain_result(call: ResultRow) -> str:
-    step = call.step.partition(".")[2].replace("_", " ")
+    step = _step(call)
     if call.result == "person":
         spoken = "on the line"
         if call.ended_at is not None and call.person_at is not None:
@@ -163,7 +173,7 @@ def _plain_result(call: ResultRow) -> str:
         return "no flow takes this number"
     if call.rang:
         return "nobody answered"
-    return f"hung up in the {step}" if step.endswith("menu") else f"hung up at “{step}”" if step else "hung up"
+    return f"hung up {at_step(call)}".rstrip()
 
 
 def _shown(row: CallRow, result: ResultRow | None, now_ms: int, texts: Mapping[str, str]) -> dict[str, Any]:
