@@ -101,7 +101,7 @@ def view_of(request: Request) -> View:
 
 
 def _shared(request: Request) -> dict[str, Any]:
-    return {"view": view_of(request), "views": VIEWS, "zone": request.app.state.console.zone}
+    return {"view": view_of(request), "views": VIEWS, "line_zone": request.app.state.console.zone}
 
 
 _TEMPLATES: Final = Jinja2Templates(env=_environment(), context_processors=[_shared])
