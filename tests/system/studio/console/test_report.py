@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.support import loopback
 from tests.support.server import running
-from tests.system.console.browser import NARROW, WIDE, Console, Scheme, check_page, open_console
-from tests.system.console.server import link_of
+from tests.system.studio.console.browser import NARROW, WIDE, Console, Scheme, check_page, open_console
+from tests.system.studio.console.server import link_of
 
 SALON = """\
 flow: salon
