@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Dialog, Locator, Page, Route, expect
 
 from tests.system.studio.console.browser import NARROW, Console, Watch, check_page
 
@@ -293,7 +293,12 @@ def test_pasted_text_is_not_thrown_away_without_a_question(page: Page, leave: st
     editor.get_by_role("textbox").press("Control+s")
     expect(page.get_by_text("Pasted text belongs to no file.")).to_be_visible()
     asked = list[str]()
-    page.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.once("dialog", stay)
     with page.expect_event("dialog"):
         match leave:
             case "file":
