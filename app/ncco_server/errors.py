@@ -76,10 +76,9 @@ class RenderError(AppError):
     def __init__(
         self, code: str, message: str, where: str = "", reads: frozenset[str] | None = None, cure: str = ""
     ) -> None:
-        if cure:
-            message = f"{message}: {cure}"
-            self.cure = cure
+        message = f"{message}: {cure}" if cure else message
         super().__init__(f"{where}: {message}" if where else message)
+        self.cure = cure
         self.code = code
         self.message = message
         self.where = where

@@ -13,6 +13,7 @@ from ncco_server.engine.session import NOTHING, CallData, LookupAnswer, Turn, Tu
 from ncco_server.flow.handlers.api import Called, CallFlow, NoInput, RunFailed
 from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.results import as_json
+from ncco_server.flow.handlers.secret import Secret
 from ncco_server.flow.handlers.steps import results_of
 from ncco_server.flow.issues import RULES
 from ncco_server.flow.loader import load, load_files
@@ -70,8 +71,9 @@ def turn_of(
     Args:
         handler: the handler, in a module that can be imported.
         results: what each `await` gave that waits for the caller, another flow or a function, in order: a choice or
-            None, digits, an outcome, what a function returned, `RunFailed("why")`, or `NoInput("", "nomatch")`. A row
-            is a dict of its columns, or None. Only a `save` with `only_new` has a result: whether the row was new.
+            None, digits, a `Secret`, an outcome, what a function returned, `RunFailed("why")`, or
+            `NoInput("", "nomatch")`. A row is a dict of its columns, or None. Only a `save` with `only_new` has a
+            result: whether the row was new.
         flows: the folder of the flow files that the handler goes to or runs; None if there are none.
         params: the handler's arguments after the call.
         to: the number that was called; "" for the first of the handler's numbers.
@@ -90,10 +92,10 @@ def turn_of(
     call = CallData(
         to or (numbers[0] if numbers else "442079460000"), from_, uuid="leg", sip=sip, custom_data=custom_data
     )
-    context = TurnContext(now, _link, lambda session, secret: "secret", env, _SORRY, tuple(dial_allow))
-    left = list(enumerate(results, 1))
+    context = TurnContext(now, _link, lambda session, secret: f"secret {secret}", env, _SORRY, tuple(dial_allow))
+    left = list(enumerate(map(_plain, results), 1))
     try:
-        turn = _played(begin_placed(flow, "call", call, params, context), flow.name, left)
+        turn = _played(begin_placed(flow, "call", call, _plain(params), context), flow.name, left)
         while left:
             number, result = left.pop(0)
             step = waiting_handler(flow, turn.session, context)
@@ -110,6 +112,13 @@ def turn_of(
     if failed and failed[0].what in RULES:  # the handler has an error, which callers hear as its error exit
         raise ValueError(f"{failed[0].because}{_hint(flows)}")
     return HandlerTurn(turn.ncco, turn.session.step, (), failed[0].because if failed else "")
+
+
+def _plain(value: Any) -> Any:
+    """A result or params, with the values of secrets."""
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    return value.reveal() if isinstance(value, Secret) else value
 
 
 def _link(ref: WaitRef) -> str:

@@ -17,10 +17,10 @@ from ncco_server.desk import machine_checks as machine
 from ncco_server.desk import network_checks as network
 from ncco_server.desk import vonage_checks as vonage
 from ncco_server.desk.findings import Finding
+from ncco_server.desk.network_checks import Tunnel, check_tunnels, running_tunnels
 from ncco_server.desk.output import CannotRun
 from ncco_server.desk.probe import Probe, probe
 from ncco_server.desk.project import LoadedProject, Source
-from ncco_server.desk.tunnels import Tunnel, check_tunnels, running_tunnels
 from ncco_server.errors import SettingsError, StoreError, VonageApiError
 from ncco_server.flow.model import Flow, Project
 from ncco_server.service.recording_files import RecordingFiles

@@ -1,9 +1,11 @@
-"""Long lists of calls and recordings, a page at a time, and tables as CSV."""
+"""Long lists of calls and recordings, a page at a time, and CSV files of people."""
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
+import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
@@ -16,6 +18,8 @@ from ncco_server.service.documents import TIMEZONE, RowDocument
 from ncco_server.store import RecordingFilter, Recordings
 
 BATCH: Final = 500
+DELIMITERS: Final = ",;\t"
+"""The first that fits is used."""
 
 Pages: TypeAlias = AsyncIterator[Sequence[RowDocument]]
 
@@ -86,6 +90,41 @@ def _cell(value: object, zone: tzinfo) -> str:
         return f"{Decimal(str(value)):f}"
     text = "" if value is None else str(value)
     return f"'{text}" if _is_formula(text) else text
+
+
+def csv_reader(content: bytes, names: Iterable[str]) -> csv.DictReader[str]:
+    """Read a file as spreadsheets of any country save it: with commas, semicolons or tabs, in UTF-8 or Windows-1252.
+
+    A title such as `First name` is the name of `names` that only differs in case, spaces or hyphens: `first_name`.
+    Raises csv.Error, as does the reader.
+    """
+    text = _csv_text(content)
+    named = {_plain_name(name): name for name in names}
+    names = {*named.values()}
+
+    def titles(delimiter: str) -> list[str]:
+        first = next(csv.reader([text.partition("\n")[0]], delimiter=delimiter), [])
+        return [title if title in names else named.get(_plain_name(title), title) for title in first]
+
+    delimiter = max(DELIMITERS, key=lambda each: len(names.intersection(titles(each))))
+    reader = csv.DictReader(io.StringIO(text, newline=""), titles(delimiter), delimiter=delimiter, strict=True)
+    next(reader.reader, None)
+    return reader
+
+
+def _csv_text(content: bytes) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "replace")
+    if b"\0" in content.partition(b"\n")[0]:
+        raise csv.Error("it is not a text file, so save it as CSV first")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
+
+
+def _plain_name(title: str) -> str:
+    return re.sub(r"[\s_-]+", "_", title.strip()).casefold()
 
 
 def cell_text(cell: str) -> str:

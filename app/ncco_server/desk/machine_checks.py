@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from ncco_server.assembly import recording_files_of
-from ncco_server.desk.environment import DOTENV, variables
+from ncco_server.desk.environment import DOTENV, is_for_git, variables
 from ncco_server.desk.findings import Finding, error, ok, unchecked, warning
 from ncco_server.desk.output import CannotRun
 from ncco_server.desk.problems import (
@@ -24,7 +24,6 @@ from ncco_server.desk.problems import (
 )
 from ncco_server.desk.project import LoadedProject
 from ncco_server.desk.studio import INSTALL, find_studio
-from ncco_server.desk.work_tree import is_for_git
 from ncco_server.errors import SettingsError, StoreError
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.report import counted, some_of

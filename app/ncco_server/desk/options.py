@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
+from ncco_server.desk.call_report import zone_of
 from ncco_server.desk.output import keep_for_results
+from ncco_server.desk.project import Source
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -84,10 +86,16 @@ def read_time(_: click.Context, __: click.Parameter, text: str | None) -> dateti
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
+def zone_of_line() -> tzinfo:
+    """See `call_report.zone_of`. UTC if there are no flow files here."""
+    source = Source.here(None, None)
+    return zone_of(source.load(explores=False).project) if source.flows.is_dir() else UTC
+
+
 def read_zone(_: click.Context, __: click.Parameter, name: str) -> tzinfo:
     """Read a name of the time zone database. Raises BadParameter."""
     try:
-        return ZoneInfo(name)
+        return ZoneInfo(name) if name else zone_of_line()
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise click.BadParameter(f"{name} is not a time zone; write one such as Europe/London") from None
 
@@ -95,10 +103,9 @@ def read_zone(_: click.Context, __: click.Parameter, name: str) -> tzinfo:
 zone = click.option(
     "--timezone",
     "zone",
-    default="UTC",
-    show_default=True,
+    default="",
     callback=read_zone,
-    help="Time zone of times in text and CSV.",
+    help="Time zone of times in text and CSV [that of the opening hours; UTC if there is none, or more than one].",
 )
 
 

@@ -105,11 +105,17 @@ def shows_colours() -> bool:
 def read_text(file: str | Path) -> str:
     """Read standard input for "-"; drop a byte order mark. Raises CannotRun."""
     try:
-        with click.open_file(file, "rb") as opened:
-            data: bytes = opened.read()
-        return data.decode("utf-8-sig")
+        return read_bytes(file).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CannotRun(f"{file}: byte {error.start + 1} is not UTF-8", "save the file as UTF-8") from error
+
+
+def read_bytes(file: str | Path) -> bytes:
+    """Read standard input for "-". Raises CannotRun."""
+    try:
+        with click.open_file(file, "rb") as opened:
+            data: bytes = opened.read()
+        return data
     except OSError as error:
         raise CannotRun(f"{file}: {error.strerror}", "name a file that can be read") from error
 

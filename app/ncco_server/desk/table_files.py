@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from ncco_server.desk.exports import cell_text, csv_text
+from ncco_server.desk.exports import cell_text, csv_reader, csv_text
 from ncco_server.flow.templates.filters import MAX_TEXT
 from ncco_server.service.tables import MOST_FAULTS, RefusedRows, RowFault, Table
 from ncco_server.table_rows import RowChange
@@ -35,15 +34,16 @@ async def csv_of(table: Table, now: datetime) -> AsyncIterator[str]:
         after, is_first = page.after, False
 
 
-def changes_in(table: Table, text: str) -> list[RowChange]:
+def changes_in(table: Table, content: bytes) -> list[RowChange]:
     """An empty cell removes the value. Raises RefusedRows."""
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    reader = None
     try:
+        reader = csv_reader(content, (*table.definition.key, *table.definition.columns))
         check_names(table, list(reader.fieldnames or ()))
         return table.changes(_lines(reader))
     except csv.Error as error:
-        fault = RowFault(f"line {reader.line_num + 1}", "", str(error), CELLS)
-        raise RefusedRows([fault]) from error
+        line = reader.line_num if reader else 0
+        raise RefusedRows([RowFault(f"line {line + 1}", "", str(error), CELLS)]) from error
 
 
 def check_names(table: Table, names: Sequence[str]) -> None:
@@ -54,9 +54,6 @@ def check_names(table: Table, names: Sequence[str]) -> None:
     faults += [RowFault("line 1", name, "the column is there twice", "Delete one of them.") for name in twice]
     unknown = [name for name in dict.fromkeys(names) if not table.knows(name)]
     faults += [table.no_such_column(name, "line 1") for name in unknown[:MOST_FAULTS]]
-    if missing and len(names) == 1 and ";" in names[0]:
-        cure = "Use commas, not semicolons, between the columns."
-        faults = [RowFault("line 1", "", "the columns are not separated by commas", cure)]
     if faults:
         raise RefusedRows(faults[:MOST_FAULTS])
 
@@ -66,6 +63,8 @@ def _lines(reader: csv.DictReader[str]) -> Iterator[tuple[str, Mapping[str, Any]
     for row in reader:
         cells: Mapping[str | None, Any] = row  # surplus cells are under None
         label = f"line {reader.line_num}"
+        if not any(cells.values()):
+            continue
         if cells.get(None):
             fault = RowFault(label, "", "it has more cells than the first line", "Put text with commas in quotes.")
             raise RefusedRows([fault])

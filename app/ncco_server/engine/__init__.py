@@ -2,73 +2,34 @@
 
 from __future__ import annotations
 
-from ncco_server.engine.event_hooks import (
-    NO_EFFECTS,
-    EventEffects,
-    ended,
-    hang_up,
-    may_report_end,
-    may_report_hang_up,
-    not_reached,
-    observe,
-    played_step,
-    step_of_wait,
-)
-from ncco_server.engine.interpreter import (
-    awaits_detection,
-    begin,
-    begin_called,
-    begin_placed,
-    detected,
-    fail,
-    new_session,
-    resume,
-    without_store,
-)
-from ncco_server.engine.outcome import JOINED, declined
-from ncco_server.engine.records import person_of
-from ncco_server.engine.session import (
-    CallData,
-    Lookup,
-    LookupAnswer,
-    OpenWait,
-    Session,
-    TraceLine,
-    Turn,
-    TurnContext,
-    WaitRef,
-)
-
-__all__ = [
-    "JOINED",
-    "NO_EFFECTS",
-    "CallData",
-    "EventEffects",
-    "Lookup",
-    "LookupAnswer",
-    "OpenWait",
-    "Session",
-    "TraceLine",
-    "Turn",
-    "TurnContext",
-    "WaitRef",
-    "awaits_detection",
-    "begin",
-    "begin_called",
-    "begin_placed",
-    "declined",
-    "detected",
-    "ended",
-    "fail",
-    "hang_up",
-    "may_report_end",
-    "may_report_hang_up",
-    "new_session",
-    "not_reached",
-    "observe",
-    "person_of",
-    "played_step",
-    "resume",
-    "step_of_wait",
-    "without_store",
-]
+from ncco_server.engine.event_hooks import NO_EFFECTS as NO_EFFECTS
+from ncco_server.engine.event_hooks import EventEffects as EventEffects
+from ncco_server.engine.event_hooks import ended as ended
+from ncco_server.engine.event_hooks import hang_up as hang_up
+from ncco_server.engine.event_hooks import may_report_end as may_report_end
+from ncco_server.engine.event_hooks import may_report_hang_up as may_report_hang_up
+from ncco_server.engine.event_hooks import not_reached as not_reached
+from ncco_server.engine.event_hooks import observe as observe
+from ncco_server.engine.event_hooks import played_step as played_step
+from ncco_server.engine.event_hooks import step_of_wait as step_of_wait
+from ncco_server.engine.interpreter import awaits_detection as awaits_detection
+from ncco_server.engine.interpreter import begin as begin
+from ncco_server.engine.interpreter import begin_called as begin_called
+from ncco_server.engine.interpreter import begin_placed as begin_placed
+from ncco_server.engine.interpreter import detected as detected
+from ncco_server.engine.interpreter import fail as fail
+from ncco_server.engine.interpreter import new_session as new_session
+from ncco_server.engine.interpreter import resume as resume
+from ncco_server.engine.interpreter import without_store as without_store
+from ncco_server.engine.outcome import JOINED as JOINED
+from ncco_server.engine.outcome import declined as declined
+from ncco_server.engine.records import person_of as person_of
+from ncco_server.engine.session import CallData as CallData
+from ncco_server.engine.session import Lookup as Lookup
+from ncco_server.engine.session import LookupAnswer as LookupAnswer
+from ncco_server.engine.session import OpenWait as OpenWait
+from ncco_server.engine.session import Session as Session
+from ncco_server.engine.session import TraceLine as TraceLine
+from ncco_server.engine.session import Turn as Turn
+from ncco_server.engine.session import TurnContext as TurnContext
+from ncco_server.engine.session import WaitRef as WaitRef

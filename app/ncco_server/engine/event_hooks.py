@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ncco_server.engine.outcome import event_of
 from ncco_server.engine.scope import Scopes
 from ncco_server.engine.session import OWN_LEG, Session, TurnContext, WaitRef
 from ncco_server.errors import RenderError
+from ncco_server.flow.language.hooks import Hook, Later, SentHook, event_record
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.ncco.webhooks import StatusWebhook, Webhook
 from ncco_server.results import DecidedResult
 from ncco_server.table_rows import RowChange
-
-if TYPE_CHECKING:  # loaded with the flows that have hooks
-    from ncco_server.flow.language.hooks import Hook, Later
 
 HANGUP = "hangup"
 ENDED = "ended"
@@ -164,8 +162,6 @@ def played_step(flow: Flow, session: Session, where: tuple[str, str], context: T
 def _render(scopes: Scopes, later: tuple[Later, ...], event: _Event, step: str, flow: str = "") -> EventEffects:
     if not later:
         return NO_EFFECTS
-    from ncco_server.flow.language.hooks import Hook, SentHook, event_record  # noqa: PLC0415 - loaded with the flow's hooks
-
     names = scopes.names() | {"event": event_record(*event), "flow": flow or scopes.flow.name, "step": step}
     hooks: list[Hook] = []
     saves: list[RowChange] = []

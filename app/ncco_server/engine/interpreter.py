@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from ncco_server.engine.drafts import without_webhooks
 from ncco_server.engine.flow_scope import new_scope
@@ -34,6 +34,9 @@ from ncco_server.engine.session import (
 from ncco_server.engine.stretch import begun, decided, first_turn, written_at
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Assignment, Target
+from ncco_server.flow.handlers.steps import RowOfTable
+from ncco_server.flow.language.lookups import AskedLookup
+from ncco_server.flow.language.saves import Save
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import OTHERWISE, Again, Decision, Go, Outcome
 from ncco_server.flow.templates.budget import Budget
@@ -41,11 +44,6 @@ from ncco_server.flow.templates.values import Names
 from ncco_server.ncco import check
 from ncco_server.ncco.webhooks import Webhook
 from ncco_server.value_types import Kind
-
-if TYPE_CHECKING:  # loaded with the flows that use them
-    from ncco_server.flow.handlers.steps import RowOfTable
-    from ncco_server.flow.language.lookups import AskedLookup
-    from ncco_server.flow.language.saves import Save
 
 Result = TypeVar("Result")
 Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Result]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
@@ -16,15 +16,14 @@ from ncco_server.engine.secrets import Secrets, masked, values_at
 from ncco_server.engine.session import Level, Observer, Session, StoredAnswer, TurnContext
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Runs, Target
+from ncco_server.flow.language.lookups import AskedLookup
+from ncco_server.flow.language.returns import Redactor
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import PlayedHandler
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.values import Names
 from ncco_server.value_types import ANY
-
-if TYPE_CHECKING:  # loaded with the flows that use them
-    from ncco_server.flow.language.lookups import AskedLookup
 
 OBSERVER_LIMIT = 50
 """Our choice."""
@@ -151,8 +150,6 @@ class Scopes:
         """None if the turn has no sensitive value."""
         if not self.secrets:
             return None
-        from ncco_server.flow.language.returns import Redactor  # noqa: PLC0415 - only for handlers
-
         redactor = Redactor(self.secrets, self.mask)
         return lambda result: redactor.redact(ANY, result, ())
 

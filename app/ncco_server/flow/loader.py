@@ -16,12 +16,15 @@ from ncco_server.flow.checks.prompts import check_prompts
 from ncco_server.flow.checks.usage import check_usage
 from ncco_server.flow.digraph import reachable
 from ncco_server.flow.files import HANDLER_SUFFIX, is_flow_file, of_project, read_project, too_much
+from ncco_server.flow.hours.calendar import Calendar
+from ncco_server.flow.hours.declaration import check_overrides
 from ncco_server.flow.hours.timezone import zone_written_in
 from ncco_server.flow.issues import RULES, FlowIssue, by_place
 from ncco_server.flow.language.flow import FlowHead, ReadFlow, is_flow_name, read_flow, read_head
 from ncco_server.flow.language.shared import Context, Sections, is_shared, read_shared
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.nodes import Map, Node, Place, Text, walk
+from ncco_server.flow.phases import ReadFile, first_faults, up_to_first_fault
 from ncco_server.flow.scope import Signature
 from ncco_server.flow.source import MAX_PARSED, MAX_VALUES, Gap, Reading, names_written_in, read_late, read_past_errors
 from ncco_server.flow.source.source_file import SourceFile
@@ -31,7 +34,6 @@ from ncco_server.suggest import limited_comparisons, near_or_all
 
 if TYPE_CHECKING:  # loaded with the files that have them
     from ncco_server.flow.handlers.reading import Explore
-    from ncco_server.flow.hours.calendar import Calendar
 
 
 def load_stored(texts: Mapping[str, str], name: str, handlers: Collection[str] = ()) -> Flow | None:
@@ -171,7 +173,7 @@ def _load(
     calendars = _calendars(context, linked)
     issues = {issue for file in files for issue in file.shown_issues}
     issues |= {*check_project(reads, context.shared, context.refusals)}
-    if extent == "project":
+    if extent == "project" and not any(issue.code == "E702" for issue in issues):  # its fix writes the whole list
         issues |= {*_check_listed(texts, handlers)}
     if extent in _WHOLE_FLOWS:
         known = [read for read in reads if read.flow is None or read.flow.handler is None or read.flow.handler.is_whole]
@@ -179,8 +181,6 @@ def _load(
         if not any(file.gaps for file in parts):  # otherwise the gap may use a variable or give it a value
             issues |= {*check_usage(known, context.shared, context.events, tracked.unused(), issues, is_whole=is_whole)}
         if calendars and today is not None:
-            from ncco_server.flow.hours.declaration import check_overrides  # noqa: PLC0415 - only for opening hours
-
             issues |= {*check_overrides(calendars.values(), today)}
         issues |= {
             fault
@@ -275,8 +275,6 @@ def _shown(
 ) -> tuple[FlowIssue, ...]:
     if not issues:
         return ()
-    from ncco_server.flow.phases import ReadFile, first_faults  # noqa: PLC0415 - a server's files usually have no issues
-
     written = (names_written_in(file.text)[1] for file in files if not file.is_complete)
     read = {path: ReadFile(text) for path, text in texts.items()}
     read |= {file.path: ReadFile(file.text, file.node, file.gaps) for file in files}
@@ -353,8 +351,6 @@ class _File:
     def shown_issues(self) -> list[FlowIssue]:
         if not self.issues:
             return []
-        from ncco_server.flow.phases import up_to_first_fault  # noqa: PLC0415 - only for files with errors
-
         return up_to_first_fault(self.issues, self.path)
 
     @property

@@ -6,27 +6,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ncco_server.flow.action import Action
 from ncco_server.flow.actions.connect import ConnectTarget
 from ncco_server.flow.actions.part import Part
 from ncco_server.flow.effects import Effect
 from ncco_server.flow.frame import Assignment, Target
+from ncco_server.flow.language.hooks import Later, SentHook
+from ncco_server.flow.language.lookups import AskedLookup
+from ncco_server.flow.language.outbound import Outbound
+from ncco_server.flow.language.refusals import CallerRefusal
 from ncco_server.flow.language.results import OwnResult
+from ncco_server.flow.language.saves import Save
+from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.paths import Path
 from ncco_server.flow.runtime import Exit, Handling, Way
 from ncco_server.flow.scope import Variable
 from ncco_server.value_types import Kind
-
-if TYPE_CHECKING:  # loaded with the flows that use them
-    from ncco_server.flow.language.hooks import Later, SentHook
-    from ncco_server.flow.language.lookups import AskedLookup
-    from ncco_server.flow.language.outbound import Outbound
-    from ncco_server.flow.language.refusals import CallerRefusal
-    from ncco_server.flow.language.saves import Save
-    from ncco_server.flow.language.tables import TableDefinition
 
 
 class Offers(NamedTuple):

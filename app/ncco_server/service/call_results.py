@@ -82,10 +82,12 @@ async def results_of(
     return results
 
 
-async def open_calls(records: Records, since: int, until: int, now_ms: int) -> list[ResultRow]:
-    """Incoming calls that began from `since` up to `until` (milliseconds). Raises StoreError."""
+async def open_calls(
+    records: Records, since: int, until: int, now_ms: int, flows: Mapping[str, Flow] = NO_FLOWS
+) -> list[ResultRow]:
+    """Incoming calls that began from `since` up to `until` (milliseconds); see `open_result`. Raises StoreError."""
     rows = await records.open_sessions(since, until)
-    return [result for key, row in rows if (result := open_result(key, row, now_ms)) is not None]
+    return [result for key, row in rows if (result := open_result(key, row, now_ms, flows)) is not None]
 
 
 async def count_by_result(records: Records, since: int, until: int, open_now: Iterable[ResultRow]) -> Counter[str]:

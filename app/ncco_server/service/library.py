@@ -178,7 +178,7 @@ class Library:
     async def _note_open_calls(self) -> None:
         """Do nothing while the store is unavailable."""
         with suppress(StoreError):
-            async with self._store.upkeep() as records:
+            async with self._store.records() as records:
                 found = await records.open_revisions(since=0, most=NOTED_CALLS)
             found.sort(key=lambda each: each[2], reverse=True)  # what most calls need is loaded first
             self._pinned.in_use = tuple((flow, revision) for flow, revision, _ in found)

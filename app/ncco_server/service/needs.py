@@ -1,4 +1,4 @@
-"""Imports what flows need beyond answering calls, while they load, so that no caller waits for it."""
+"""Imports the clients of other systems that flows need, while they load, so that no caller waits for it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from ncco_server.flow.model import Flow, Project, Step
 def import_needs(project: Project) -> None:
     for module in sorted({module for flow in project.flows.values() for module in _modules_of(flow)}):
         import_module(f"{__package__}.{module}")
-    if project.tables:
-        import_module("ncco_server.store.table_rows")
 
 
 def _modules_of(flow: Flow) -> set[str]:

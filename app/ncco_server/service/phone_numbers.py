@@ -22,11 +22,11 @@ _LEAST_DIGITS: Final = 7
 def readable(number: str, line: str = "") -> str:
     """`447700900123` becomes `+44 7700 900123`, or `07700 900123` on a British line (the called number).
 
-    Anything else, such as a user's name, is unchanged.
+    Return "" for a withheld number. Anything else, such as a user's name, is unchanged.
     """
     found = _parsed(number)
-    if found is None:
-        return number
+    if found is None or is_withheld(number):
+        return "" if is_withheld(number) else number
     called = _parsed(line)
     is_national = called is not None and called.country_code == found.country_code
     form = phonenumbers.PhoneNumberFormat.NATIONAL if is_national else phonenumbers.PhoneNumberFormat.INTERNATIONAL

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ncco_server.engine import Lookup, LookupAnswer
+from ncco_server.flow.language.selection import MOST_READ, TableSearch
 from ncco_server.store import Store
 from ncco_server.table_rows import applied, key_of, table_of
-
-if TYPE_CHECKING:  # loaded with the flows that read tables
-    from ncco_server.flow.language.selection import TableSearch
 
 
 async def rows_of(store: Store, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
@@ -17,8 +13,6 @@ async def rows_of(store: Store, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswe
 
     Raises StoreUnavailable.
     """
-    from ncco_server.flow.language.selection import MOST_READ, TableSearch  # noqa: PLC0415 - loaded with the flow's lookups
-
     found = []
     for lookup in wanted:
         request = lookup.request

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
@@ -19,9 +20,9 @@ from ncco_server.flow.frame import CallbackKind
 from ncco_server.flow.model import Flow, Project
 from ncco_server.service.delivery import END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
 from ncco_server.service.functions import AnswerLookups, Functions
+from ncco_server.service.jobs import JOBS
 from ncco_server.service.library import Library
 from ncco_server.service.row_lookups import rows_of
-from ncco_server.service.store_probe import StoreProbe
 from ncco_server.service.tokens import make_token
 from ncco_server.service.written_rows import (
     MASKED,
@@ -38,14 +39,49 @@ from ncco_server.service.written_rows import (
     turn_row,
 )
 from ncco_server.store import (
+    RecordingRow,
     ResultRow,
     SessionRow,
     Store,
     WebhookRow,
 )
 
-if TYPE_CHECKING:  # loaded with the flows that record
-    from ncco_server.store import RecordingRow
+PROBE_S: Final = JOBS["probe-store"]
+"""This is also the time limit of a probe."""
+AWAY_AFTER: Final = 2
+"""So many failed probes in a row are an outage.
+
+Vonage's retry outlasts a shorter one and gets the whole flow; our choice.
+"""
+
+
+class StoreProbe:
+    """The latest probes of the store, in the background, because a probe writes."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._failed = 0
+        self.problem = "the store has not been checked yet"
+
+    @property
+    def outage(self) -> str:
+        """Return "" until the store has been unavailable for some time."""
+        return self.problem if self._failed >= AWAY_AFTER else ""
+
+    async def run(self) -> None:
+        try:
+            async with asyncio.timeout(PROBE_S):
+                await self._store.check()
+        except StoreUnavailable as error:
+            self.problem = f"the store cannot be written to: {error}"
+        except TimeoutError:
+            self.problem = f"the store does not answer within {PROBE_S:g} seconds"
+        except Exception as error:  # noqa: BLE001 - an unexpected error must not end the probing
+            self.problem = f"the store cannot be checked: {type(error).__name__}"
+        else:
+            self.problem = ""
+        self._failed = self._failed + 1 if self.problem else 0
+
 
 ATTEMPTS: Final = 5
 """Tries of a webhook while others change its session. Each time, another one succeeds."""

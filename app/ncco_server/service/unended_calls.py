@@ -17,7 +17,7 @@ from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Delivery
 from ncco_server.service.turns import CALL_EXPIRY_MS
 from ncco_server.service.written_rows import fields_of
-from ncco_server.store import OpenCall, UpkeepReader, milliseconds, moment_of
+from ncco_server.store import OpenCall, Records, milliseconds, moment_of
 
 if TYPE_CHECKING:  # only a server with an application's key asks
     from ncco_server.vonage.voice_api import VoiceApi
@@ -79,7 +79,7 @@ class UnendedCalls:
         self._next = None
         read = 0
         asked_at = dict[str, int]()
-        async with self.service.store.upkeep() as records:
+        async with self.service.store.records() as records:
             ended.early = await self._end_early(records)
             async for call in records.open_calls(after, too_old if self.voice is None else now_ms - SILENT_MS):
                 if read == self.most_read:
@@ -110,7 +110,7 @@ class UnendedCalls:
         max_age = timedelta(milliseconds=CALL_EXPIRY_MS)
         return max_age if self.kept_for is None else min(max_age, self.kept_for - BEFORE_DELETION)
 
-    async def _end_early(self, records: UpkeepReader) -> int:
+    async def _end_early(self, records: Records) -> int:
         """Process each `completed` again that came before its call was stored.
 
         Webhooks since the previous search wait for the next one, because their calls may not be stored yet.

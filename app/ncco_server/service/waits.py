@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ncco_server import engine
 from ncco_server.engine import CallData, OpenWait, Session, WaitRef
 from ncco_server.engine.session import from_json
@@ -16,10 +14,7 @@ from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.service.tokens import read_token
 from ncco_server.service.turns import ATTEMPTS, Turns, has_ended, lost_revision, wait_of
 from ncco_server.service.written_rows import NO_ROWS, REFUSED, EventRows, status_of, webhook_row
-from ncco_server.store import SessionRow, WebhookRow
-
-if TYPE_CHECKING:  # most flows record nothing
-    from ncco_server.store import RecordingRow
+from ncco_server.store import RecordingRow, SessionRow, WebhookRow
 
 
 async def resume(turns: Turns, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:

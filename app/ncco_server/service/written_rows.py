@@ -8,13 +8,14 @@ import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 import orjson
 
 from ncco_server.engine import EventEffects, Session, Turn, WaitRef
 from ncco_server.engine.session import ENCRYPTED, NOTHING, Cipher, to_json
+from ncco_server.flow.language.hooks import Hook
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.webhooks import (
     InputWebhook,
@@ -28,9 +29,6 @@ from ncco_server.ncco.webhooks import (
 from ncco_server.service.delivery import Delivery
 from ncco_server.store import HookRow, SessionRow, TurnRow, WebhookRow
 from ncco_server.table_rows import RowChange
-
-if TYPE_CHECKING:  # loaded with the flows that have hooks
-    from ncco_server.flow.language.hooks import Hook
 
 _INPUT_FIELDS: Final = frozenset(
     {"dtmf", "speech", "digits", "timed_out", "results", "text", "confidence", "timeout_reason"}

@@ -17,12 +17,12 @@ from ncco_server.errors import SettingsError
 from ncco_server.flow.files import HANDLERS_CURE, read_handlers
 from ncco_server.service.bucket_address import BucketAddress
 from ncco_server.settings import values
+from ncco_server.settings.logins import Login, Role
 from ncco_server.store import open_store
 
 if TYPE_CHECKING:  # most servers need none of them
     from ncco_server.service.lookup_sources import PythonModules
     from ncco_server.service.mail import MailServer
-    from ncco_server.settings.logins import Login, Role
 
 PREFIX: Final = "NCCO_"
 _EVERY_ADDRESS: Final[Mapping[str, str]] = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
@@ -449,8 +449,6 @@ class Settings(Variables):
 
     @property
     def shared_logins(self) -> tuple[Login, ...]:
-        from ncco_server.settings.logins import Login  # noqa: PLC0415 - only the console needs them
-
         return tuple(Login("", role, hash_) for role, hash_ in self._password_hashes.items())
 
     @property

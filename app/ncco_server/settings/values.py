@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 import orjson
 
 from ncco_server.flow.files import named_modules
+from ncco_server.flow.language.mail import addresses
 from ncco_server.ncco import check
 from ncco_server.ncco.addresses import is_address
 from ncco_server.store import open_store
@@ -188,8 +189,6 @@ def read_smtp_url(text: str) -> str:
 def read_mail_address(text: str) -> str:
     if not text.strip():
         return ""
-    from ncco_server.flow.language.mail import addresses  # noqa: PLC0415 - only for mail
-
     found = addresses(text)
     if len(found) > 1:
         raise ValueError("is more than one email address")

@@ -4,166 +4,77 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
 
-from ncco_server.errors import AlreadyOpen, Conflict, RowChanged, RowTaken, StoreError, StoreUnavailable, StoreUnusable
+from ncco_server.errors import AlreadyOpen as AlreadyOpen
+from ncco_server.errors import Conflict as Conflict
+from ncco_server.errors import RowChanged as RowChanged
+from ncco_server.errors import RowTaken as RowTaken
+from ncco_server.errors import StoreError as StoreError
+from ncco_server.errors import StoreUnavailable as StoreUnavailable
+from ncco_server.errors import StoreUnusable as StoreUnusable
 from ncco_server.store.address import read_address
-from ncco_server.store.backups import BackupRow, Backups
-from ncco_server.store.database import Database, give_way
-from ncco_server.store.function_results import FunctionResultRow, FunctionResults
-from ncco_server.store.leases import LeaseRow, Leases
-from ncco_server.store.results import (
-    LOST,
-    QUARTER_MS,
-    EndOfCall,
-    ResultRow,
-    Results,
-)
-from ncco_server.store.rows import (
-    ANY_CALL,
-    CallFilter,
-    CallRow,
-    ConnectStatus,
-    Forgotten,
-    HookCounts,
-    HookRow,
-    OpenCall,
-    ReportedCall,
-    RevisionRow,
-    Schema,
-    SessionRow,
-    Timeline,
-    TurnRow,
-    WebhookRow,
-    milliseconds,
-    moment_of,
-)
-from ncco_server.store.sql import Sql
-from ncco_server.store.sqlite import SqliteDatabase
-from ncco_server.store.store import Store
-from ncco_server.store.upkeep import UpkeepReader
-from ncco_server.table_rows import RowChange
-
-if TYPE_CHECKING:
-    from ncco_server.store.api_keys import ApiKeyRow
-    from ncco_server.store.placed import (
-        ANY_PLACED,
-        COMPLETED,
-        AttemptResult,
-        AttemptRow,
-        Begun,
-        CalledCounts,
-        Origin,
-        PlacedCalls,
-        PlacedCounts,
-        PlacedFilter,
-        PlacedRow,
-        PlacingControl,
-        PlacingLimits,
-    )
-    from ncco_server.store.recordings import (
-        ANY_RECORDING,
-        RecordingCounts,
-        RecordingFilter,
-        RecordingKind,
-        RecordingRow,
-        Recordings,
-        RecordingState,
-    )
-    from ncco_server.store.records import Records, SummedCalls
-
-_LATER: Final = {
-    name: module
-    for module, names in {
-        "api_keys": "ApiKeyRow",
-        "placed": "ANY_PLACED COMPLETED AttemptResult AttemptRow Begun CalledCounts Origin PlacedCalls PlacedCounts "
-        "PlacedFilter PlacedRow PlacingControl PlacingLimits",
-        "recordings": "ANY_RECORDING RecordingCounts RecordingFilter RecordingKind RecordingRow Recordings "
-        "RecordingState",
-        "records": "Records SummedCalls",
-    }.items()
-    for name in names.split()
-}
-"""Imported when first used: most servers need none."""
-
-__all__ = [
-    "ANY_CALL",
-    "ANY_PLACED",
-    "ANY_RECORDING",
-    "COMPLETED",
-    "LOST",
-    "QUARTER_MS",
-    "AlreadyOpen",
-    "ApiKeyRow",
-    "AttemptResult",
-    "AttemptRow",
-    "BackupRow",
-    "Backups",
-    "Begun",
-    "CallFilter",
-    "CallRow",
-    "CalledCounts",
-    "Conflict",
-    "ConnectStatus",
-    "EndOfCall",
-    "Forgotten",
-    "FunctionResultRow",
-    "FunctionResults",
-    "HookCounts",
-    "HookRow",
-    "LeaseRow",
-    "Leases",
-    "OpenCall",
-    "Origin",
-    "PlacedCalls",
-    "PlacedCounts",
-    "PlacedFilter",
-    "PlacedRow",
-    "PlacingControl",
-    "PlacingLimits",
-    "RecordingCounts",
-    "RecordingFilter",
-    "RecordingKind",
-    "RecordingRow",
-    "RecordingState",
-    "Recordings",
-    "Records",
-    "ReportedCall",
-    "ResultRow",
-    "Results",
-    "RevisionRow",
-    "RowChange",
-    "RowChanged",
-    "RowTaken",
-    "Schema",
-    "SessionRow",
-    "Sql",
-    "SqliteDatabase",
-    "Store",
-    "StoreError",
-    "StoreUnavailable",
-    "StoreUnusable",
-    "SummedCalls",
-    "Timeline",
-    "TurnRow",
-    "UpkeepReader",
-    "WebhookRow",
-    "give_way",
-    "milliseconds",
-    "moment_of",
-    "open_store",
-]
+from ncco_server.store.api_keys import ApiKeyRow as ApiKeyRow
+from ncco_server.store.backups import BackupRow as BackupRow
+from ncco_server.store.backups import Backups as Backups
+from ncco_server.store.database import Database
+from ncco_server.store.database import give_way as give_way
+from ncco_server.store.function_results import FunctionResultRow as FunctionResultRow
+from ncco_server.store.function_results import FunctionResults as FunctionResults
+from ncco_server.store.leases import LeaseRow as LeaseRow
+from ncco_server.store.leases import Leases as Leases
+from ncco_server.store.placed import ANY_PLACED as ANY_PLACED
+from ncco_server.store.placed import COMPLETED as COMPLETED
+from ncco_server.store.placed import AttemptResult as AttemptResult
+from ncco_server.store.placed import AttemptRow as AttemptRow
+from ncco_server.store.placed import Begun as Begun
+from ncco_server.store.placed import CalledCounts as CalledCounts
+from ncco_server.store.placed import Origin as Origin
+from ncco_server.store.placed import PlacedCalls as PlacedCalls
+from ncco_server.store.placed import PlacedCounts as PlacedCounts
+from ncco_server.store.placed import PlacedFilter as PlacedFilter
+from ncco_server.store.placed import PlacedRow as PlacedRow
+from ncco_server.store.placed import PlacingControl as PlacingControl
+from ncco_server.store.placed import PlacingLimits as PlacingLimits
+from ncco_server.store.recordings import ANY_RECORDING as ANY_RECORDING
+from ncco_server.store.recordings import RecordingCounts as RecordingCounts
+from ncco_server.store.recordings import RecordingFilter as RecordingFilter
+from ncco_server.store.recordings import RecordingKind as RecordingKind
+from ncco_server.store.recordings import RecordingRow as RecordingRow
+from ncco_server.store.recordings import Recordings as Recordings
+from ncco_server.store.recordings import RecordingState as RecordingState
+from ncco_server.store.records import Records as Records
+from ncco_server.store.records import SummedCalls as SummedCalls
+from ncco_server.store.results import LOST as LOST
+from ncco_server.store.results import QUARTER_MS as QUARTER_MS
+from ncco_server.store.results import EndOfCall as EndOfCall
+from ncco_server.store.results import ResultRow as ResultRow
+from ncco_server.store.results import Results as Results
+from ncco_server.store.rows import ANY_CALL as ANY_CALL
+from ncco_server.store.rows import CallFilter as CallFilter
+from ncco_server.store.rows import CallRow as CallRow
+from ncco_server.store.rows import ConnectStatus as ConnectStatus
+from ncco_server.store.rows import Forgotten as Forgotten
+from ncco_server.store.rows import HookCounts as HookCounts
+from ncco_server.store.rows import HookRow as HookRow
+from ncco_server.store.rows import OpenCall as OpenCall
+from ncco_server.store.rows import ReportedCall as ReportedCall
+from ncco_server.store.rows import RevisionRow as RevisionRow
+from ncco_server.store.rows import Schema as Schema
+from ncco_server.store.rows import SessionRow as SessionRow
+from ncco_server.store.rows import Timeline as Timeline
+from ncco_server.store.rows import TurnRow as TurnRow
+from ncco_server.store.rows import WebhookRow as WebhookRow
+from ncco_server.store.rows import milliseconds as milliseconds
+from ncco_server.store.rows import moment_of as moment_of
+from ncco_server.store.sql import Sql as Sql
+from ncco_server.store.sqlite import SqliteDatabase as SqliteDatabase
+from ncco_server.store.store import Store as Store
+from ncco_server.table_rows import RowChange as RowChange
 
 _CURE = (
     "write sqlite:///calls.db (a file in the working directory), sqlite:////var/lib/ncco/calls.db, "
     "postgresql://user:password@host/database, or memory://"
 )
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
 
 
 def open_store(url: str) -> Store:

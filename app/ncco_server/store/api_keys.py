@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from ncco_server.store.database import Database, Row, Work, in_one_transaction
+from ncco_server.store.database import InDatabase, Row, Work, in_one_transaction
 from ncco_server.store.rows import hash_of
 from ncco_server.store.sql import Sql
 from ncco_server.store.tables import API_KEYS_TABLE
@@ -41,11 +41,8 @@ class ApiKeyRow(NamedTuple):
         return table in self.tables or table + READ in self.tables
 
 
-class ApiKeys:
+class ApiKeys(InDatabase):
     """The API keys in an open database."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     @in_one_transaction
     def add(self, key: str, row: ApiKeyRow) -> Work[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from ncco_server.store.database import Database, Work, in_one_transaction
+from ncco_server.store.database import InDatabase, Work, in_one_transaction
 from ncco_server.store.sql import Sql
 from ncco_server.store.tables import BACKUPS_TABLE
 
@@ -21,11 +21,8 @@ class BackupRow(NamedTuple):
     bytes: int
 
 
-class Backups:
+class Backups(InDatabase):
     """The last backup in an open database."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     async def last(self) -> BackupRow | None:
         rows = await self.database.read(SELECT)

@@ -63,14 +63,14 @@ Work: TypeAlias = Generator[Statement, list[Row], T]
 
 
 P = ParamSpec("P")
-Owner = TypeVar("Owner", bound="HasDatabase")
+Owner = TypeVar("Owner", bound="InDatabase")
 
 
-class HasDatabase(Protocol):
-    """An object with operations on an open database."""
+class InDatabase:
+    """Operations on an open database."""
 
-    @property
-    def database(self) -> Database: ...
+    def __init__(self, database: Database) -> None:
+        self.database = database
 
 
 def in_one_transaction(

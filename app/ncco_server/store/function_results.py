@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from ncco_server.store.database import Database, Work
+from ncco_server.store.database import InDatabase, Work
 from ncco_server.store.sql import Sql
 from ncco_server.store.tables import FUNCTION_RESULTS_TABLE
 
@@ -43,11 +43,8 @@ class FunctionResultRow(NamedTuple):
     created_at: int
 
 
-class FunctionResults:
+class FunctionResults(InDatabase):
     """The results of functions in an open database."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     async def get(self, session: str, turn: int, name: str) -> str | None:
         """Return "" if the turn has been stored, None if there is no result."""

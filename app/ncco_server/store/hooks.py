@@ -5,27 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from ncco_server.store.database import Database, Keyed, Many, Work, in_one_transaction
+from ncco_server.store.database import InDatabase, Keyed, Many, Work, in_one_transaction
 from ncco_server.store.rows import HOOK_COLUMNS, IS_MAIL, HookCounts, HookRow
 from ncco_server.store.sql import Sql
 
 # Without the lock, another host could send the last waiting hook before the new one is written, which would never
 # become due.
-LOCK_LAST_WAITING: Final = Sql(
-    f"""
+LOCK_LAST_WAITING: Final = Sql(f"""
     SELECT session FROM hooks
     WHERE session = $1 AND NOT is_parked AND NOT {IS_MAIL}
     ORDER BY key DESC
     LIMIT 1
-    FOR SHARE
-    """,
-    sqlite=f"""
-    SELECT session FROM hooks
-    WHERE session = $1 AND is_parked = 0 AND NOT {IS_MAIL}
-    ORDER BY key DESC
-    LIMIT 1
-    """,
-)
+""").locking("FOR SHARE")
 
 INSERT_HOOK: Final = Sql(f"""
     INSERT INTO hooks ({HOOK_COLUMNS})
@@ -35,22 +26,13 @@ INSERT_HOOK: Final = Sql(f"""
 
 # Frees the first waiting hook of a session at $2, or at once (NULL): a separate statement sees hooks written during the
 # DELETE.
-FREE_NEXT: Final = Sql(
-    f"""
+FREE_NEXT: Final = Sql(f"""
     UPDATE hooks
     SET due_at = coalesce(CAST($2 AS bigint), created_at)
     WHERE due_at IS NULL AND key = (
         SELECT min(key) FROM hooks WHERE session = $1 AND NOT is_parked AND NOT {IS_MAIL}
     )
-    """,
-    sqlite=f"""
-    UPDATE hooks
-    SET due_at = coalesce($2, created_at)
-    WHERE due_at IS NULL AND key = (
-        SELECT min(key) FROM hooks WHERE session = $1 AND is_parked = 0 AND NOT {IS_MAIL}
-    )
-    """,
-)
+""")
 
 
 # `due_at` is only set for a session's first waiting hook, so that a long queue behind a failing hook is not searched.
@@ -66,24 +48,10 @@ _DUE: Final = f"""
     ))
 """
 
-_DUE_IN_SQLITE: Final = f"""
-    FROM hooks AS hook
-    WHERE is_parked = 0 AND due_at <= $1 AND leased_until <= $1 AND ({IS_MAIL} OR NOT EXISTS (
-        SELECT 1 FROM hooks AS earlier
-        WHERE earlier.session = hook.session AND earlier.is_parked = 0 AND earlier.key < hook.key
-            AND NOT {IS_MAIL}
-    ))
-"""
 
-SELECT_ANY_DUE: Final = Sql(
-    f"SELECT EXISTS (SELECT 1 {_DUE})",
-    sqlite=f"SELECT EXISTS (SELECT 1 {_DUE_IN_SQLITE})",
-)
+SELECT_ANY_DUE: Final = Sql(f"SELECT EXISTS (SELECT 1 {_DUE})")
 
-SELECT_DUE: Final = Sql(
-    f"SELECT {HOOK_COLUMNS} {_DUE} ORDER BY due_at, key LIMIT $2 FOR UPDATE SKIP LOCKED",
-    sqlite=f"SELECT {HOOK_COLUMNS} {_DUE_IN_SQLITE} ORDER BY due_at, key LIMIT $2",
-)
+SELECT_DUE: Final = Sql(f"SELECT {HOOK_COLUMNS} {_DUE} ORDER BY due_at, key LIMIT $2").locking("FOR UPDATE SKIP LOCKED")
 
 CLAIM_HOOK: Final = Sql("UPDATE hooks SET leased_until = $2, tries = tries + 1 WHERE id = $1")
 
@@ -134,11 +102,8 @@ def add_hooks(hooks: Iterable[HookRow]) -> Work[None]:
         yield INSERT_HOOK, hook._replace(due_at=None) if waiting or hook.is_parked else hook
 
 
-class Hooks:
+class Hooks(InDatabase):
     """The unsent hooks. Every method may raise StoreUnavailable."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     async def has_due(self, now: int) -> bool:
         return bool((await self.database.read(SELECT_ANY_DUE, now))[0][0])

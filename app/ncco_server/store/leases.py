@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from ncco_server.store.database import Database, Work, in_one_transaction
+from ncco_server.store.database import InDatabase, Work, in_one_transaction
 from ncco_server.store.sql import Sql
 from ncco_server.store.tables import LEASES_TABLE
 
@@ -27,11 +27,8 @@ class LeaseRow(NamedTuple):
     beat: int = 0
 
 
-class Leases:
+class Leases(InDatabase):
     """The leases in an open database."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     async def get(self, name: str) -> LeaseRow:
         rows = await self.database.read(SELECT, name)

@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from ncco_server.store.database import Database, Many, Row, Work, give_way, in_one_transaction
+from ncco_server.store.database import InDatabase, Many, Row, Work, give_way, in_one_transaction
 from ncco_server.store.hooks import add_hooks
 from ncco_server.store.rows import HookRow
 from ncco_server.store.sql import ListSql, Sql, marks
@@ -409,11 +409,8 @@ def _moved(attempt: AttemptRow, leg: str) -> AttemptRow:
     return attempt._replace(leg=leg, conversation="", answered_at=None, outcome="")
 
 
-class PlacedCalls:
+class PlacedCalls(InDatabase):
     """The placed calls in an open database. `now` is in milliseconds."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     # Requests
 

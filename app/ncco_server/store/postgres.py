@@ -33,7 +33,7 @@ from ncco_server.store.database import (
     store_wait,
 )
 from ncco_server.store.migrations import find_schema, is_complete, probe, require_readable, upgrade
-from ncco_server.store.postgres_copy import copy_in, copy_out, require_unused
+from ncco_server.store.postgres_copy import SUBSTITUTE, copy_in, copy_out, loaded_text, require_unused, stored_text
 from ncco_server.store.postgres_faults import (
     DRIVER_ERRORS,
     is_conflict,
@@ -46,7 +46,6 @@ from ncco_server.store.postgres_faults import (
     unavailable,
     unusable,
 )
-from ncco_server.store.postgres_text import SUBSTITUTE, loaded_text, stored_text
 from ncco_server.store.rows import Schema
 from ncco_server.store.sql import Dialect, Sql
 from ncco_server.store.tables import (

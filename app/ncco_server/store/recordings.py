@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from ncco_server.store.database import Database, Keyed, Many, Row, Work, in_one_transaction
+from ncco_server.store.database import InDatabase, Keyed, Many, Row, Work, in_one_transaction
 from ncco_server.store.rows import hash_of, moment_of
 from ncco_server.store.sql import Sql, marks
 from ncco_server.store.tables import RECORDINGS_TABLE
@@ -328,11 +328,8 @@ def erase(ids: Sequence[str], *, with_uuid: bool = False) -> Work[list[str]]:
     return [id_ for id_, _ in erased]
 
 
-class Recordings:
+class Recordings(InDatabase):
     """The recordings in an open database. `now` is in milliseconds."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     # For people
 

@@ -29,7 +29,9 @@ from ncco_server.store.rows import (
     CallRow,
     ConnectStatus,
     HookRow,
+    OpenCall,
     ReportedCall,
+    RevisionRow,
     SessionRow,
     Timeline,
     TurnRow,
@@ -38,7 +40,6 @@ from ncco_server.store.rows import (
 from ncco_server.store.sql import Dialect, ListSql, Sql, contains, has_word
 from ncco_server.store.table_rows import tables_without_key
 from ncco_server.store.tables import RECORDINGS_TABLE, RESULTS_TABLE, SUMS_TABLE
-from ncco_server.store.upkeep import REPORTED, UpkeepReader
 
 MOST_MATCHES: Final = 2_000
 """With more matches for the digits of a search, the newest calls are searched instead."""
@@ -60,8 +61,6 @@ SELECT_HOOKS_OF_SESSION: Final = Sql(
     f"SELECT {HOOK_COLUMNS} FROM hooks WHERE session = $1 ORDER BY is_parked DESC, key"
 )
 
-# SQLite only uses a partial index if the query repeats its condition.
-_IS_OPEN: Final[dict[Dialect, str]] = {"postgres": "NOT is_over", "sqlite": "is_over = 0"}
 
 # The index by time makes it fast enough for a server.
 SELECT_KEPT_RECORDINGS: Final = Sql(f"""
@@ -92,20 +91,12 @@ SELECT_REPORTED: Final = Sql("""
 
 SELECT_TRACES: Final = Sql("SELECT call_key, trace FROM turns WHERE call_key BETWEEN $1 AND $2")
 
-SELECT_OPEN_SESSIONS: Final = Sql(
-    f"""
+SELECT_OPEN_SESSIONS: Final = Sql(f"""
     SELECT key, {SESSION_COLUMNS}
     FROM calls
     WHERE NOT is_over AND created_at >= $1 AND created_at < $2
     ORDER BY created_at, key
-    """,
-    sqlite=f"""
-    SELECT key, {SESSION_COLUMNS}
-    FROM calls
-    WHERE is_over = 0 AND created_at >= $1 AND created_at < $2
-    ORDER BY created_at, key
-    """,
-)
+""")
 
 _NEWEST_CHANGES: Final = f"""
     SELECT coalesce(sum(changed_at), 0) FROM (
@@ -113,20 +104,12 @@ _NEWEST_CHANGES: Final = f"""
     ) AS newest
 """
 
-SELECT_VERSION: Final = Sql(
-    f"""
+SELECT_VERSION: Final = Sql(f"""
     SELECT coalesce(max(key), 0),
         (SELECT coalesce(sum(version), 0) FROM calls WHERE NOT is_over AND created_at >= $1),
         ({_NEWEST_CHANGES})
     FROM calls
-    """,
-    sqlite=f"""
-    SELECT coalesce(max(key), 0),
-        (SELECT coalesce(sum(version), 0) FROM calls WHERE is_over = 0 AND created_at >= $1),
-        ({_NEWEST_CHANGES})
-    FROM calls
-    """,
-)
+""")
 
 SELECT_CONNECT_STATUSES: Final = Sql("""
     SELECT call_key, turn, wait, status FROM webhooks WHERE call_key BETWEEN $1 AND $2 AND wait >= 0 AND status <> ''
@@ -244,6 +227,55 @@ _RETURNED: Final = f"FROM {RESULTS_TABLE} WHERE began_at >= $1 AND is_last AND r
 SELECT_RETURNED: Final = Sql(f"SELECT {COLUMNS} {_RETURNED} ORDER BY began_at DESC, call_key DESC LIMIT $2")
 
 COUNT_RETURNED: Final = Sql(f"SELECT count(*) {_RETURNED}")
+SELECT_REVISION: Final = Sql("SELECT hash, flow, sources, created_at FROM revisions WHERE hash = $1")
+
+SELECT_OPEN_REVISIONS: Final = Sql("""
+    SELECT flow, revision, count(*)
+    FROM (
+        SELECT flow, revision FROM calls WHERE NOT is_over AND created_at >= $1 ORDER BY created_at DESC LIMIT $2
+    ) AS newest
+    GROUP BY flow, revision
+    ORDER BY flow, count(*) DESC, revision
+""")
+
+COUNT_OPEN: Final = Sql("SELECT count(*) FROM calls WHERE NOT is_over AND created_at >= $1")
+
+REPORTED: Final = 1_000
+
+SELECT_OPEN_CALLS: Final = Sql(f"""
+    SELECT {", ".join(OpenCall._fields)}
+    FROM calls
+    WHERE NOT is_over AND (created_at, key) > ($1, $2) AND created_at < $3
+    ORDER BY created_at, key
+    LIMIT $4
+""")
+
+SELECT_LAST_WEBHOOK: Final = Sql("SELECT coalesce(max(key), 0) FROM webhooks")
+
+# The `completed` webhooks that arrived before the call of their leg was stored, if that call is still open.
+SELECT_EARLY_ENDS: Final = Sql(
+    f"""
+    SELECT {", ".join(WebhookRow._fields)}
+    FROM webhooks
+    WHERE key > $1 AND key <= $2 AND call_key IS NULL AND kind = 'event-completed' AND leg <> '' AND (
+        EXISTS (SELECT 1 FROM calls WHERE id = webhooks.leg AND leg = id AND NOT is_over)
+        OR EXISTS (
+            SELECT 1 FROM calls
+            WHERE left(leg, 200) = left(webhooks.leg, 200) AND leg = webhooks.leg AND leg <> id AND NOT is_over
+        )
+    )
+    ORDER BY key
+    """,
+    sqlite=f"""
+    SELECT {", ".join(WebhookRow._fields)}
+    FROM webhooks
+    WHERE key > $1 AND key <= $2 AND call_key IS NULL AND kind = 'event-completed' AND leg <> '' AND (
+        EXISTS (SELECT 1 FROM calls WHERE id = webhooks.leg AND leg = id AND NOT is_over)
+        OR EXISTS (SELECT 1 FROM calls WHERE leg = webhooks.leg AND leg <> id AND NOT is_over)
+    )
+    ORDER BY key
+    """,
+)
 
 
 class SummedCalls(NamedTuple):
@@ -258,17 +290,51 @@ class SummedCalls(NamedTuple):
     ms: int
 
 
-class Records(UpkeepReader):
+class Records:
     """Reads the contents of a store; made by `Store.records`."""
 
     def __init__(self, read: Read, dialect: Dialect) -> None:
-        super().__init__(read)
+        self._read = read
         self._dialect = dialect
         # For EXISTS, PostgreSQL would read the whole table at once.
         self._has_failed = "(SELECT true FROM turns WHERE call_key = calls.key AND has_failed LIMIT 1) IS NOT NULL"
         lost = f"(SELECT ended_at IS NULL FROM {RESULTS_TABLE} WHERE call_key = calls.key)"
         self._select = f"{_CALL}, {self._has_failed}, {lost} FROM calls"
         self._select_by_id = Sql(f"{self._select} WHERE id = $1")
+
+    async def _read_of(self, sql: ListSql, keys: Sequence[int], *values: object) -> list[Row]:
+        found: list[Row] = []
+        for start in range(0, len(keys), REPORTED):
+            some = keys[start : start + REPORTED]
+            found += await self._read(sql.of(len(some)), *values, *some)
+        return found
+
+    async def open_calls(self, after: tuple[int, int], before: int) -> AsyncIterator[OpenCall]:
+        """Sort by start (milliseconds) and key: from the call after `after` to the last before `before`."""
+        while rows := await self._read(SELECT_OPEN_CALLS, *after, before, REPORTED):
+            calls = [OpenCall._make(row) for row in rows]
+            for call in calls:
+                yield call
+            after = calls[-1].created_at, calls[-1].key
+
+    async def last_webhook(self) -> int:
+        """Return 0 if there are no webhooks."""
+        return int((await self._read(SELECT_LAST_WEBHOOK))[0][0])
+
+    async def early_ends(self, after: int, until: int) -> list[WebhookRow]:
+        return [WebhookRow._make(row) for row in await self._read(SELECT_EARLY_ENDS, after, until)]
+
+    async def count_open(self, since: int) -> int:
+        return int((await self._read(COUNT_OPEN, since))[0][0])
+
+    async def open_revisions(self, since: int, most: int) -> list[tuple[str, str, int]]:
+        """Flow, revision and number of calls, of the newest calls (at most `most`) that began at or after `since`."""
+        found = await self._read(SELECT_OPEN_REVISIONS, since, most)
+        return [(flow, revision, int(calls)) for flow, revision, calls in found]
+
+    async def revision(self, hash_: str) -> RevisionRow | None:
+        rows = await self._read(SELECT_REVISION, hash_)
+        return RevisionRow(*rows[0]) if rows else None
 
     async def calls(self, limit: int, before: int | None = None, wanted: CallFilter = ANY_CALL) -> list[CallRow]:
         """The newest calls first, with keys below `before`."""
@@ -293,10 +359,8 @@ class Records(UpkeepReader):
         if wanted.number:
             where.require(contains(self._dialect, "state", where.mark(wanted.number.encode())))
         if wanted.is_open or is_unended:  # they are few; a search of the newest calls would check each one
-            is_open = _IS_OPEN[self._dialect]
-            where.require(
-                f"key IN (SELECT key FROM calls WHERE {is_open} AND created_at >= {where.mark(wanted.since)})"
-            )
+            since = where.mark(wanted.since)
+            where.require(f"key IN (SELECT key FROM calls WHERE NOT is_over AND created_at >= {since})")
         if wanted.is_open:
             where.require("leg <> ''")
         if wanted.has_failed:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ncco_server.results import EVENTS, DecidedResult, ResultEvent, ResultName, TurnFacts, decide
-from ncco_server.store.database import Database, Keyed, Many, Row, Work, in_one_transaction
+from ncco_server.store.database import InDatabase, Keyed, Many, Row, Work, in_one_transaction
 from ncco_server.store.rows import WebhookRow
 from ncco_server.store.sql import Sql, marks
 from ncco_server.store.tables import RESULTS_TABLE, SUMS_TABLE
@@ -473,11 +473,8 @@ def subtract(keys: Iterable[int]) -> Work[None]:
     yield from _write_sums(changes)
 
 
-class Results:
+class Results(InDatabase):
     """Decides and writes the results of calls in an open database."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     async def decided(self, id_: str, *, is_incoming: bool, is_lost: bool) -> DecidedResult:
         """As if the call ended now."""

@@ -1,7 +1,7 @@
 """SQL as readable text: where PostgreSQL and SQLite need different statements, both are written out.
 
     LOCK_CALL = Sql("SELECT id FROM calls WHERE id = $1").locking("FOR NO KEY UPDATE")
-    COUNT_OPEN = Sql("... WHERE NOT is_over", sqlite="... WHERE is_over = 0")
+    LIST_TABLES = Sql("... FROM pg_class", sqlite="... FROM sqlite_master")
 
 A part of a statement is a plain `str`, so a test can find all statements and have both databases plan them.
 """
@@ -14,6 +14,8 @@ from typing import Final, Literal, TypeAlias
 Dialect: TypeAlias = Literal["postgres", "sqlite"]
 
 _MARK: Final = re.compile(r"\$(?=[0-9])")
+_UNSET_FLAG: Final = re.compile(r"NOT ((?:\w+\.)?is_(?:over|parked))")
+"""SQLite uses a partial index only if the query repeats its condition, such as `is_over = 0`."""
 
 
 class Sql:
@@ -26,7 +28,7 @@ class Sql:
 
     def __init__(self, text: str, *, sqlite: str = "") -> None:
         self.postgres: Final = text
-        self.sqlite: Final = _MARK.sub("?", sqlite or text)
+        self.sqlite: Final = _UNSET_FLAG.sub(r"\1 = 0", _MARK.sub("?", sqlite or text))
 
     def locking(self, lock: str) -> Sql:
         """Lock the rows in PostgreSQL: SQLite has one writer and no row locks."""

@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias
 
 from ncco_server.errors import AppError, StoreUnusable
 from ncco_server.store import sqlite_file
+from ncco_server.store.copies import copy_file, replace_file, require_unused
 from ncco_server.store.database import QUEUE_LIMIT, GroupWriter, Read, Row, T, Work, WriteItem, not_open
 from ncco_server.store.migrations import require_readable, upgrade
 from ncco_server.store.rows import Schema
@@ -132,19 +133,13 @@ class SqliteDatabase:
 
     async def copy_to(self, path: Path) -> None:
         require_readable(await self.schema(), self.label)
-        from ncco_server.store.copies import copy_file  # noqa: PLC0415 - only for backups
-
         await asyncio.to_thread(copy_file, self._absolute(), path)
 
     async def require_unused(self) -> None:
-        from ncco_server.store.copies import require_unused  # noqa: PLC0415 - only for `ncco restore`
-
         await asyncio.to_thread(require_unused, self._absolute())
 
     async def replace_by(self, path: Path) -> None:
         """The copy is moved, so it must be on the same file system."""
-        from ncco_server.store.copies import replace_file  # noqa: PLC0415 - only for `ncco restore`
-
         await asyncio.to_thread(replace_file, self._absolute(), path)
 
     @asynccontextmanager

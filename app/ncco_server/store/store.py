@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 from ncco_server.errors import AlreadyOpen, Conflict
-from ncco_server.store import function_results, retention
-from ncco_server.store.database import Database, Insert, Keyed, Many, Work, in_one_transaction
+from ncco_server.store import function_results, retention, table_rows
+from ncco_server.store.api_keys import ApiKeys
+from ncco_server.store.database import Database, InDatabase, Insert, Keyed, Many, Work, in_one_transaction
+from ncco_server.store.forgetting import forget
 from ncco_server.store.function_results import FunctionResults
 from ncco_server.store.hooks import Hooks, add_hooks
 from ncco_server.store.migrations import probe
+from ncco_server.store.placed import PlacedCalls
+from ncco_server.store.recordings import RecordingRow, Recordings, add_recording
+from ncco_server.store.records import SELECT_REVISION, Records
 from ncco_server.store.results import (
     LOCK_CALL,
     EndOfCall,
@@ -40,15 +45,7 @@ from ncco_server.store.rows import (
 )
 from ncco_server.store.sql import Sql, marks
 from ncco_server.store.tables import FORGOTTEN_TABLE, RECORDINGS_TABLE
-from ncco_server.store.upkeep import SELECT_REVISION, UpkeepReader
 from ncco_server.table_rows import RowChange, StoredTypes
-
-if TYPE_CHECKING:  # imported when they are first used
-    from ncco_server.store.api_keys import ApiKeys
-    from ncco_server.store.placed import PlacedCalls
-    from ncco_server.store.recordings import RecordingRow, Recordings
-    from ncco_server.store.records import Records
-    from ncco_server.store.table_rows import TableRows
 
 
 def _insert_call_if(condition: str) -> Sql:
@@ -131,10 +128,10 @@ SELECT_CALLS_OF_LEG: Final = Sql(
     """,
     sqlite=f"""
     SELECT {SESSION_COLUMNS} FROM calls
-    WHERE id = $1 AND leg = id AND is_over = 0
+    WHERE id = $1 AND leg = id AND NOT is_over
     UNION ALL
     SELECT {SESSION_COLUMNS} FROM calls
-    WHERE leg = $1 AND leg <> id AND is_over = 0
+    WHERE leg = $1 AND leg <> id AND NOT is_over
     """,
 )
 
@@ -144,14 +141,13 @@ LOCK_OPEN_CALLS: Final = Sql(
     FROM calls
     WHERE (id = $1 AND leg = id AND NOT is_over)
         OR (left(leg, 200) = left($1, 200) AND leg = $1 AND leg <> id AND NOT is_over)
-    FOR NO KEY UPDATE
     """,
     sqlite="""
     SELECT leg, id, version, key, flow, created_at
     FROM calls
-    WHERE (id = $1 AND leg = id AND is_over = 0) OR (leg = $1 AND leg <> id AND is_over = 0)
+    WHERE (id = $1 AND leg = id AND NOT is_over) OR (leg = $1 AND leg <> id AND NOT is_over)
     """,
-)
+).locking("FOR NO KEY UPDATE")
 
 END_CALL: Final = Sql("UPDATE calls SET is_over = true, version = version + 1, updated_at = $2 WHERE key = $1")
 
@@ -215,16 +211,16 @@ def _advance(
     saves: Sequence[RowChange],
 ) -> Work[None]:
     """Raise Conflict if another version or turn is stored, or RowTaken."""
-    taken = (yield from _claim(saves, turn.session, turn.created_at)) if saves else ()
+    taken = (yield from table_rows.claim(saves, turn.created_at, f"call {turn.session}")) if saves else ()
     written = yield Keyed(UPDATE_CALL, (*session, turn.number))
     if not written:
-        yield from _release(taken)
+        yield from table_rows.release(taken)
         raise Conflict(session.id)
     yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
     if saves:
-        yield from _save(saves, turn.session, turn.created_at, taken)
+        yield from table_rows.write(saves, taken, turn.created_at, f"call {turn.session}")
     if recording is not None:
-        yield from _add_recording(recording)
+        yield from add_recording(recording)
 
 
 def _add_turn(
@@ -265,31 +261,11 @@ def _record(
         if hooks:
             yield from add_hooks(hooks)
         if saves:
-            yield from _save(saves, webhook.session, webhook.received_at)
+            yield from table_rows.write(saves, (), webhook.received_at, f"call {webhook.session}")
     if recording is not None:
-        yield from _add_recording(recording)
+        yield from add_recording(recording)
     if may_change and is_known:
         yield from refresh_result(webhook.session, webhook.received_at)
-
-
-def _claim(saves: Sequence[RowChange], session: str, at: int) -> Work[tuple[str, ...]]:
-    from ncco_server.store.table_rows import claim  # noqa: PLC0415 - most flows have no tables
-
-    return (yield from claim(saves, at, f"call {session}"))
-
-
-def _release(taken: Sequence[str]) -> Work[None]:
-    if taken:
-        from ncco_server.store.table_rows import release  # noqa: PLC0415 - most flows have no tables
-
-        yield from release(taken)
-
-
-def _save(saves: Sequence[RowChange], session: str, at: int, taken: Sequence[str] = ()) -> Work[None]:
-    """Change rows of tables; `taken` is what `_claim` returned."""
-    from ncco_server.store.table_rows import write  # noqa: PLC0415 - most flows have no tables
-
-    yield from write(saves, taken, at, f"call {session}")
 
 
 def _end(
@@ -324,14 +300,8 @@ def _end_lost(
         return None
     yield from add_hooks(hooks)
     if saves:
-        yield from _save(saves, call.id, at)
+        yield from table_rows.write(saves, (), at, f"call {call.id}")
     return (yield from end_results([(call, StoredCall(*found[0][1:]))], at, leg=leg, is_lost=True))
-
-
-def _add_recording(row: RecordingRow) -> Work[None]:
-    from ncco_server.store.recordings import add_recording  # noqa: PLC0415 - most servers record nothing
-
-    yield from add_recording(row)
 
 
 def _hashes(names: Sequence[str]) -> list[str]:
@@ -339,7 +309,7 @@ def _hashes(names: Sequence[str]) -> list[str]:
     return [known[name] for name in names]
 
 
-class Store:
+class Store(InDatabase):
     """The store in a database. Every method, also of its parts, may raise StoreUnavailable.
 
     Once a method has returned, its changes survive a crash or power failure; if it is cancelled, all are written or
@@ -347,41 +317,21 @@ class Store:
     """
 
     def __init__(self, database: Database) -> None:
-        self.database = database
+        super().__init__(database)
         self.label = database.label
         self.path: Path | None = database.path
         self.is_durable = database.is_durable
         self.results = Results(database)
         self.functions = FunctionResults(database)
         self.hooks = Hooks(database)
+        self.recordings = Recordings(database)
+        self.tables = table_rows.TableRows(database)
+        self.placed = PlacedCalls(database)
+        self.api_keys = ApiKeys(database)
         self._has_forgotten = False
-
-    @cached_property
-    def recordings(self) -> Recordings:
-        from ncco_server.store.recordings import Recordings  # noqa: PLC0415 - most servers record nothing
-
-        return Recordings(self.database)
 
     async def has_recordings(self) -> bool:
         return bool(await self.database.read(SELECT_ANY_RECORDING))
-
-    @cached_property
-    def tables(self) -> TableRows:
-        from ncco_server.store.table_rows import TableRows  # noqa: PLC0415 - most flows have no tables
-
-        return TableRows(self.database)
-
-    @cached_property
-    def placed(self) -> PlacedCalls:
-        from ncco_server.store.placed import PlacedCalls  # noqa: PLC0415 - most servers place no calls
-
-        return PlacedCalls(self.database)
-
-    @cached_property
-    def api_keys(self) -> ApiKeys:
-        from ncco_server.store.api_keys import ApiKeys  # noqa: PLC0415 - only for the API for placed calls
-
-        return ApiKeys(self.database)
 
     async def open(self) -> None:
         """See `Database.open`. Raises StoreUnusable, or StoreUnavailable if a retry may succeed."""
@@ -404,15 +354,8 @@ class Store:
     @asynccontextmanager
     async def records(self) -> AsyncIterator[Records]:
         """The store need not be open. Raises StoreUnusable, as `Database.reading`."""
-        from ncco_server.store.records import Records  # noqa: PLC0415 - a server only needs `upkeep`
-
         async with self.database.reading() as read:
             yield Records(read, self.database.dialect)
-
-    @asynccontextmanager
-    async def upkeep(self) -> AsyncIterator[UpkeepReader]:
-        async with self.database.reading() as read:
-            yield UpkeepReader(read)
 
     async def check(self) -> None:
         await self.database.write(probe)
@@ -452,7 +395,7 @@ class Store:
         saves: Sequence[RowChange],
     ) -> Work[bool]:
         """The first INSERT is cheaper and usually enough; the second is always correct."""
-        taken = (yield from _claim(saves, turn.session, turn.created_at)) if saves else ()
+        taken = (yield from table_rows.claim(saves, turn.created_at, f"call {turn.session}")) if saves else ()
         written = [] if self._has_forgotten else (yield Insert(INSERT_CALL_IF_NONE_FORGOTTEN, session))
         if not written:
             names = (session.id, session.leg, session.conversation)
@@ -461,7 +404,7 @@ class Store:
             if written:  # it only wrote nothing because some calls are forgotten
                 self._has_forgotten = True
             elif (yield Keyed(SELECT_FORGOTTEN, hashes)):
-                yield from _release(taken)
+                yield from table_rows.release(taken)
                 for name, hash_ in zip(names, hashes, strict=True):
                     if name:
                         yield Keyed(retention.INSERT_FORGOTTEN, (hash_, webhook.received_at))
@@ -469,11 +412,11 @@ class Store:
                     yield function_results.DELETE_OF_TURNS, (turn.session, turn.number)
                 return False
             else:
-                yield from _release(taken)
+                yield from table_rows.release(taken)
                 raise AlreadyOpen(session.id)
         yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
         if saves:
-            yield from _save(saves, turn.session, turn.created_at, taken)
+            yield from table_rows.write(saves, taken, turn.created_at, f"call {turn.session}")
         return True
 
     def advance(
@@ -610,8 +553,6 @@ class Store:
         long as calls, so that late webhooks are not written. `rewrite` blocks writers; see `Database.purge`. `tell` is
         called with the progress, again and again.
         """
-        from ncco_server.store.forgetting import forget  # noqa: PLC0415 - only for `ncco forget`
-
         return await forget(self.database, numbers, tables=tables, now=now, dry_run=dry_run, rewrite=rewrite, tell=tell)
 
     async def sweep(self, before: int, limit: int, now: int) -> int:

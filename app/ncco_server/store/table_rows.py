@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from ncco_server.errors import HashKeyLost, RowChanged, RowTaken
-from ncco_server.store.database import Database, Keyed, Many, Read, Row, Work, give_way
+from ncco_server.store.database import Database, InDatabase, Keyed, Many, Read, Row, Work, give_way
 from ncco_server.store.sql import ListSql, Sql
 from ncco_server.store.tables import ROWS_TABLE
 from ncco_server.table_rows import RowChange, has_number_as_key, hash_of_row, key_id, key_of, table_of
@@ -164,11 +164,8 @@ def _stamp(version: int, nonce: str) -> str:
     return f"{version}-{nonce}"
 
 
-class TableRows:
+class TableRows(InDatabase):
     """The rows of all tables in an open database."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
 
     async def get(self, name: str, now: int) -> dict[str, Any] | None:
         """The columns as of the last commit; None without a row, or if it expired before `now`.

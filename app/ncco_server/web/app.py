@@ -11,13 +11,17 @@ from typing import Final, cast
 
 import structlog
 from fastapi import FastAPI, Request, Response
+from opentelemetry import trace
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from ncco_server.service.calls import CallService
 from ncco_server.settings import Settings, load_settings, require_safe
 from ncco_server.version import VERSION
 from ncco_server.web import health, webhooks
+from ncco_server.web.api_page import add_api_page
 from ncco_server.web.health import Readiness
 from ncco_server.web.lifespan import make_lifespan
 from ncco_server.web.log import WriteLine, configure_log, with_log_form, writing_to
@@ -25,8 +29,52 @@ from ncco_server.web.methods import HeadMiddleware, allow_header
 from ncco_server.web.metrics import Metrics
 from ncco_server.web.openapi import document_of
 from ncco_server.web.own_service import OwnService
-from ncco_server.web.request_head import RequestHeadMiddleware
 from ncco_server.web.webhook_http import DEADLINE_S, WebhookConfig, error_response
+
+_URL_ATTRIBUTES: Final = ("http.target", "http.url", "url.full", "url.path", "url.query")
+"""Source: OpenTelemetry's semantic conventions for HTTP, old and stable."""
+
+
+class RequestHeadMiddleware:
+    """Normalises webhook paths, shortens URLs in OpenTelemetry's spans, and closes connections while draining.
+
+    Clients then connect elsewhere. Webhooks go straight to their routes, which answer every error (docs/decisions.md).
+    """
+
+    def __init__(self, app: ASGIApp, readiness: Readiness, webhooks: Sequence[BaseRoute]) -> None:
+        self._app = Router(webhooks, redirect_slashes=False, default=app)
+        self._others = app
+        self._readiness = readiness
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._others(scope, receive, send)
+            return
+        path = scope["path"]
+        if (span := trace.get_current_span()).is_recording():
+            _shorten_url(span, path)
+        if "//" in path or path.endswith("/"):
+            parts = [part for part in path.split("/") if part]
+            if parts[:1] == ["webhooks"]:
+                scope["path"] = "/" + "/".join(parts)
+        await self._app(scope, receive, _closing(send) if self._readiness.is_draining else send)
+
+
+def _shorten_url(span: trace.Span, path: str) -> None:
+    """Cut the path after two segments: wait tokens and callers' numbers follow."""
+    shown = "/" + "/".join([part for part in path.split("/") if part][:2])
+    known = getattr(span, "attributes", None) or {}
+    span.set_attributes({name: shown for name in _URL_ATTRIBUTES if name in known})
+
+
+def _closing(send: Send) -> Send:
+    async def close(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"connection", b"close")]
+        await send(message)
+
+    return close
+
 
 _CURES = {
     404: (
@@ -99,8 +147,6 @@ def create_app(
     app.state.server_id = token_hex(8)
     app.routes.extend(_ROUTES)
     if dev:
-        from ncco_server.web.api_page import add_api_page  # noqa: PLC0415 - only in development
-
         app.include_router(health.dev_router)
         add_api_page(app)
     if settings.has_console(dev):

@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Final
 
 from fastapi import FastAPI
+from structlog.typing import FilteringBoundLogger
 
 from ncco_server.garbage import collect_rarely
 from ncco_server.settings import Settings
 from ncco_server.store import Leases
 from ncco_server.web.health import Readiness
 from ncco_server.web.own_service import OwnService
-from ncco_server.web.signals import draining_on_sigterm
-from ncco_server.web.systemd import report_to_systemd
 from ncco_server.web.tasks import (
     Jobs,
     after,
@@ -31,6 +32,72 @@ from ncco_server.web.tasks import (
 )
 from ncco_server.web.watcher import FlowReader
 from ncco_server.web.webhook_http import WebhookConfig
+
+
+@asynccontextmanager
+async def draining_on_sigterm(readiness: Readiness, drain_s: float, log: FilteringBoundLogger) -> AsyncIterator[None]:
+    """Delay the effect of SIGTERM by `drain_s` seconds, or until a second one.
+
+    With 0 seconds, or outside the main thread, this does nothing.
+    """
+    loop = asyncio.get_running_loop()
+    before = signal.getsignal(signal.SIGTERM)
+    timer: asyncio.TimerHandle | None = None
+
+    def restore() -> None:
+        loop.remove_signal_handler(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, before)
+
+    def end() -> None:
+        restore()
+        signal.raise_signal(signal.SIGTERM)
+
+    def on_sigterm() -> None:
+        nonlocal timer
+        if timer is None:
+            readiness.is_draining = True
+            timer = loop.call_later(drain_s, end)
+            log.info("leaving", drain_s=drain_s)
+        else:
+            timer.cancel()
+            end()
+
+    if not drain_s:
+        yield
+        return
+    try:
+        loop.add_signal_handler(signal.SIGTERM, on_sigterm)
+    except (NotImplementedError, RuntimeError, ValueError):  # no such signals in this system, or not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        if timer is not None:
+            timer.cancel()
+        restore()
+
+
+ALIVE_EVERY_S: Final = 5.0
+"""A few times within the unit's WatchdogSec."""
+
+
+async def report_to_systemd() -> None:
+    """Report until cancelled; do nothing unless a `Type=notify` unit has started this process."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):  # a socket without a file
+        address = f"\0{address[1:]}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to_systemd:
+        to_systemd.setblocking(False)
+        message = b"READY=1"
+        while True:
+            with suppress(OSError):  # systemd is restarting, or has not read the last ones: the next one will do
+                to_systemd.sendto(message, address)
+                message = b"WATCHDOG=1"
+            await asyncio.sleep(ALIVE_EVERY_S)
+
 
 LONGEST_PRELOAD_S: Final = 5.0
 """Startup waits for open calls' older revisions, and turns all callers away until then; our choice.

@@ -14,7 +14,7 @@ import stat
 import sys
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO, TypeAlias, cast
@@ -24,7 +24,10 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from ncco_server.engine.secrets import Secrets
+from ncco_server.flow.report import report
 from ncco_server.service.delivery import Delivery, Reply
+from ncco_server.service.phone_numbers import readable
+from ncco_server.service.told import told_by
 from ncco_server.settings import Settings
 
 TEXT_LIMIT: Final = 300
@@ -69,8 +72,6 @@ def configure_log(settings: Settings, out: TextIO | None = None) -> WriteLine:
     lines = LineStream(stream)
     rendered: list[Processor] = [_json]
     if settings.log == "pretty":
-        from ncco_server.web.pretty_log import PrettyRenderer  # noqa: PLC0415 - only for development
-
         rendered = [structlog.processors.format_exc_info, _escaped, PrettyRenderer(shows_colours(stream)), _encoded]
     elif not is_json_log(settings, stream):
         plain = structlog.dev.plain_traceback  # the default formatter would show the values of variables
@@ -287,8 +288,6 @@ def log_webhook(
         "ms": round(seconds * 1000, 2),
     }
     if shows_call:
-        from ncco_server.service.told import told_by  # noqa: PLC0415 - only for development
-
         line |= {"caller": _short(reply.caller), "told": _short(told_by(reply.row)) if reply.row else ""}
     level = "info"
     problem = reply.problem or (delivery.problem if delivery is not None else "")
@@ -323,3 +322,62 @@ def _short(text: str) -> str:
     if len(text) <= TEXT_LIMIT and text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text[:TEXT_LIMIT])
+
+
+_COLOURS: Final = {"time": "2", "caller": "1", "debug": "2", "warning": "33", "error": "31", "critical": "31"}
+_HIDDEN: Final = frozenset(
+    ["event", "level", "timestamp", "problem", "cure", "error", "message", "frames", "exception", "issues", "texts"]
+)
+_STAYS: Final = ("recorded", "repeat")
+
+
+class PrettyRenderer:
+    """A processor of the log that renders events as readable lines."""
+
+    def __init__(self, colours: bool) -> None:
+        self._colours = colours
+
+    def __call__(self, _: object, level: str, line: EventDict) -> str:
+        time = self._paint("time", f"{datetime.fromisoformat(line['timestamp']).astimezone():%H:%M:%S}")
+        if line["event"] == "webhook" and "caller" in line:
+            text = self._webhook(line)
+        else:
+            values = [f"{name}={_shown(line[name])}" for name in line if name not in _HIDDEN]
+            text = "  ".join([self._paint(level, str(line["event"])), *values])
+        lines = [f"{time}  {text}", *(f"          {self._paint(level, text)}" for text in _details(line))]
+        if line["event"] == "flow issues":
+            lines.append(report(line["issues"], line["texts"], "text", self._colours).rstrip("\n"))
+        return "\n".join(lines)
+
+    def _webhook(self, line: EventDict) -> str:
+        who = self._paint("caller", readable(line["caller"]) or "?")
+        flow = f" → {line['flow']}" if line["flow"] else ""
+        target = "" if line["outcome"] in _STAYS or not line["flow"] else f" → {line['step'] or 'end'}"
+        return f"{who}{flow}: {_what(line)}{target}   {line['ms']:.0f} ms"
+
+    def _paint(self, name: str, text: str) -> str:
+        code = _COLOURS.get(name)
+        return f"\x1b[{code}m{text}\x1b[0m" if self._colours and code else text
+
+
+def _what(line: EventDict) -> str:
+    """Return words such as `call`, `pressed 2`, `pressed 9 (nomatch)`, `busy, to 447700900111`."""
+    kind, _, detail = line["kind"].partition("-")
+    words = {"answer": "call", "input": "", "event": detail, "notify": ""}.get(kind, kind)
+    what = ", ".join(part for part in (words, line["told"]) if part) or kind
+    is_said = line["outcome"] in ("answer", "recorded", line["step"]) or line["outcome"] in what
+    return what if is_said else f"{what} ({line['outcome']})"
+
+
+def _details(line: EventDict) -> Iterator[str]:
+    for name in ("problem", "cure"):
+        if line.get(name):
+            yield f"{name}: {line[name]}"
+    if "error" in line:
+        yield f"{line['error']}: {line.get('message', '')}"
+    yield from line.get("frames", ())
+    yield from str(line.get("exception", "")).splitlines()
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

@@ -22,6 +22,7 @@ from ncco_server.settings.secrets import wait_keys
 from ncco_server.store import Schema, open_store
 from ncco_server.web.app import create_app
 from ncco_server.web.connections import LimitedProtocol
+from ncco_server.web.figures import LastHour, figures_app
 from ncco_server.web.log import WriteLine, configure_log, with_log_form
 from ncco_server.web.metrics import Metrics
 
@@ -148,8 +149,6 @@ def _run(
     with ExitStack() as stack:
         server = stack.enter_context(_stopped_by_sigterm(Server(config)))
         if figures is not None:
-            from ncco_server.web.figures import LastHour, figures_app  # noqa: PLC0415 - only with a console
-
             stack.enter_context(_beside(figures_app(LastHour(metrics.registry)), figures, "figures"))
         stack.enter_context(_metrics_port(settings, metrics.registry))
         stack.enter_context(_api_port(settings))

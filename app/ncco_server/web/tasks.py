@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from structlog.typing import FilteringBoundLogger
 
 from ncco_server.errors import StoreError, StoreUnusable
+from ncco_server.service.call_results import add_up
 from ncco_server.service.jobs import JOBS, Job, JobListener, every, hold
 from ncco_server.service.retention import sweep_calls
 from ncco_server.service.unended_calls import UnendedCalls
@@ -149,7 +150,7 @@ async def count_calls(
     `backup_days` limits the age of the last backup (0: any) or, without one, of the first data.
     """
     begun = time.monotonic()
-    async with store.upkeep() as records:
+    async with store.records() as records:
         metrics.open_calls.set(await records.count_open(milliseconds(clock() - COUNTED_AGE)))
     backups = Backups(store.database)
     since = await backups.first_data_at()
@@ -182,8 +183,6 @@ class _CallJobs:
             self._config.log.info("calls ended", early=found.early, known=found.known, lost=found.lost)
 
     async def add_up(self) -> None:
-        from ncco_server.service.call_results import add_up  # noqa: PLC0415 - it imports what only lists of calls need
-
         await add_up(self._config.calls.store)
 
     async def delete(self) -> float | None:

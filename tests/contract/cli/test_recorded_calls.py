@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support import loopback
+from tests.support.cases import each_case
 from tests.support.command import json_of, ncco
 from tests.support.fork_server import NCCO, PIPE, STDOUT, Forked
 
@@ -150,6 +151,27 @@ def test_calls_are_listed_newest_first(recorded: Path) -> None:
 )
 def test_calls_can_be_filtered(words: list[str], ids: list[str], recorded: Path) -> None:
     assert ids == [call["id"] for call in _document(recorded, "calls", *words)["calls"]]
+
+
+@each_case(
+    ("hours", "zone"),
+    [
+        ("", "UTC"),
+        ("hours: {shop: {timezone: Asia/Tokyo, week: {mon-fri: 09:00-17:00}}}\n", "Asia/Tokyo"),
+        (
+            "hours:\n  a: {timezone: Asia/Tokyo, week: {mon: 09:00-17:00}}\n"
+            "  b: {timezone: UTC, week: {mon: 09:00-17:00}}\n",
+            "UTC",
+        ),
+    ],
+)
+def test_times_are_in_the_zone_of_the_opening_hours(recorded: Path, tmp_path: Path, hours: str, zone: str) -> None:
+    (tmp_path / "shop.yaml").write_text(f"flow: shop\ndefault: true\nstart: a\n{hours}steps: {{a: {{goto: end}}}}\n")
+    env = {"NCCO_DATABASE_URL": "sqlite:///calls.db", "NCCO_FLOWS": str(tmp_path)}
+
+    assert f"began ({zone})" in ncco("calls", cwd=recorded, env=env).output
+    exported = ncco("calls", "--format", "csv", cwd=recorded, env=env)
+    assert {zone} == {row["timezone"] for row in csv.DictReader(io.StringIO(exported.stdout))}
 
 
 def test_calls_are_exported_with_their_results_and_the_time_zone(recorded: Path) -> None:

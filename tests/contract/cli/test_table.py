@@ -31,7 +31,7 @@ def ncco(tmp_path: Path) -> Ncco:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "shared.yaml").write_text(SHARED)
     (tmp_path / "flows" / "main.yaml").write_text(
-        "flow: main\ndefault: true\nstart: a\nsteps: {a: {do: [{talk: Hello.}], goto: end}}\n"
+        "flow: main\nnumbers: ['442079460001']\nstart: a\nsteps: {a: {do: [{talk: Hello.}], goto: end}}\n"
     )
     command = partial(run, cwd=tmp_path, env={"NCCO_DATABASE_URL": "sqlite:///calls.db"})
     assert 0 == command("db", "upgrade").exit_code
@@ -71,6 +71,36 @@ def test_a_file_is_imported_only_if_all_of_it_is_valid(ncco: Ncco, tmp_path: Pat
     file.write_text(file.read_text().replace("two", "2"))
     assert "2 rows are written" in ncco("table", "customers", "import", str(file)).output
     assert file.read_text().replace("\n", "\r\n") == ncco("table", "customers", "export").stdout_bytes.decode()
+
+
+@each_case(
+    ("text", "encoding"),
+    [
+        ("Number,Name\r\n+44 7700 900123,Zoë\r\n", "utf-8-sig"),
+        ("Number;Name;Calls\r\n07700 900123;Zoë;\r\n;;\r\n", "cp1252"),
+        ('"NUMBER"\t name \r\n(07700) 900-123\tZoë\r\n', "utf-16"),
+        ('name,number\n"Zoë",447700900123\n', "utf-8"),
+    ],
+)
+def test_a_file_is_read_as_a_spreadsheet_saves_it(ncco: Ncco, tmp_path: Path, text: str, encoding: str) -> None:
+    file = tmp_path / "customers.csv"
+    file.write_bytes(text.encode(encoding))
+    assert "1 row is written" in ncco("table", "customers", "import", str(file)).output
+    (row,) = json_of(ncco("table", "customers", "--format", "json"))
+    assert (ADA, "Zoë") == (row["key"]["number"], row["columns"]["name"])
+
+
+@each_case(
+    ("text", "told"),
+    [
+        (b"PK\x03\x04\x14\0\n", "it is not a text file, so save it as CSV first"),
+        (b"Number,number\n1,2\n", "line 1: column number: the column is there twice"),
+        (b"nummer;naam\n1;2\n", "line 1: column number: there is no such column"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused(ncco: Ncco, tmp_path: Path, text: bytes, told: str) -> None:
+    (tmp_path / "customers.csv").write_bytes(text)
+    assert told in ncco("table", "customers", "import", str(tmp_path / "customers.csv")).output
 
 
 @each_case(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -135,6 +136,15 @@ def test_every_wrong_cell_of_a_file_is_named_before_anybody_is_called(home: Path
     assert [] == placed(home)
 
 
+def test_a_file_is_read_as_a_spreadsheet_saves_it(home: Path) -> None:
+    rows = "Number;Name\r\n07700 900101;Zoë\r\n;\r\n"
+    (home / "people.csv").write_bytes(rows.encode("cp1252"))
+    result = place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
+
+    assert 0 == result.exit_code, result.output
+    assert [("447700900101", "Zoë")] == [(row.number, json.loads(row.params)["name"]) for row in placed(home)]
+
+
 @pytest.mark.parametrize("text", ["name\nAda\n", 'number,name\n"447700900101,Ada\n', "\udcff"])
 def test_a_file_that_is_not_csv_is_refused(home: Path, text: str) -> None:
     (home / "people.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
@@ -149,7 +159,7 @@ def test_a_file_that_is_not_csv_is_refused(home: Path, text: str) -> None:
         ("number,name\n447700900101,Smith, Ada\n", "people.csv:2: row: has more cells than the first line"),
         ("number,name\n447700900101\n", "people.csv:2: column name: is missing"),
         ("number,name,name\n447700900101,Ada,Bob\n", "has the column 'name' twice"),
-        ("number;name\n447700900101;Ada\n", "use commas, not semicolons, between the columns"),
+        ("PK\x03\x04\0\n", "it is not a text file, so save it as CSV first"),
         ('number,name\n447700900101,"Ada\n', "cannot be read as CSV after line"),
         ("number,name\n447700900101,A\x00da\n", "with: contains control characters"),
     ],

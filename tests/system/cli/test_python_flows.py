@@ -67,6 +67,12 @@ def test_a_listed_file_that_does_not_exist_is_a_warning(project: Path, listed: s
     assert meant in found.output
 
 
+def test_a_misspelt_list_is_one_issue(project: Path) -> None:
+    found = ncco("check", cwd=project, env={"NCCO_PYTHON_FLOWS": "piza.py"})
+    assert "set NCCO_PYTHON_FLOWS=pizza.py" in found.output
+    assert "W707" not in found.output
+
+
 def test_one_fix_lists_all_files_with_handlers(project: Path) -> None:
     write(project / "flows/shop/bakery.py", "bakery", 2)
     write(project / "flows/bar.py", "bar", 3)

@@ -73,7 +73,7 @@ def _chapter(title: str, of: Iterable[Rule]) -> str:
 def _section(rule: Rule) -> str:
     fix = fix_of(rule)
     joint = "." if fix[:1].isupper() else ":"
-    return f"**{rule.code}** {_capitalized(_escaped(rule.title))}{joint} {_escaped(fix)}.\n"
+    return f'<a id="{rule.code}"></a>**{rule.code}** {_capitalized(_escaped(rule.title))}{joint} {_escaped(fix)}.\n'
 
 
 def _capitalized(text: str) -> str:

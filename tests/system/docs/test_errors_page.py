@@ -12,4 +12,5 @@ def test_the_page_has_the_current_rules() -> None:
 
 
 def test_every_rule_is_on_the_page() -> None:
-    assert sorted(rule.code for rule in rules()) == sorted(re.findall(r"^\*\*([A-Z]\d{3})\*\* ", page(), re.M))
+    anchored = re.findall(r'^<a id="([A-Z]\d{3})"></a>\*\*\1\*\* ', page(), re.M)
+    assert sorted(rule.code for rule in rules()) == sorted(anchored)

@@ -12,9 +12,8 @@ from ncco_server.assembly import recording_files_of
 from ncco_server.desk import options
 from ncco_server.desk.backup import BackupPlaces, write_backup
 from ncco_server.desk.database import find_database, require_file
-from ncco_server.desk.environment import server_settings
+from ncco_server.desk.environment import is_for_git, server_settings
 from ncco_server.desk.output import FINE, ISSUES, CannotRun, print_json
-from ncco_server.desk.work_tree import is_for_git
 from ncco_server.flow.report import counted
 from ncco_server.settings import Settings
 from ncco_server.settings.secrets import wait_keys

@@ -74,7 +74,7 @@ Examples:
   ncco calls --own booked                    calls that a flow has given this result
   ncco calls --word parking                  calls with this word in a prompt, or in what was said
   ncco calls --format csv > calls.csv        every call, for a spreadsheet
-  ncco calls --timezone Europe/London        times in that time zone
+  ncco calls --timezone UTC                  times in that time zone, not in that of the opening hours
   ncco calls 3f9a1c77                        one call: its webhooks, its replies, and what decided them
   ncco calls 3f9a1c77 --ncco                 the same, with the NCCOs as they were sent
   ncco calls --follow                        new calls and changes, until Ctrl-C

@@ -29,16 +29,14 @@ from ncco_server.desk.application_urls import (
 from ncco_server.desk.checks import Group, Surroundings, findings_of
 from ncco_server.desk.commands.calls import POLL_S, CallPrinter, follow_call
 from ncco_server.desk.database import find_call
-from ncco_server.desk.env_file import write_setting
-from ncco_server.desk.environment import DOTENV, folders, variables
+from ncco_server.desk.environment import DOTENV, folders, variables, write_setting
 from ncco_server.desk.findings import Finding, error, print_finding
 from ncco_server.desk.logins import give_login, hashed, login_name
 from ncco_server.desk.machine_checks import refused_setting, settings_findings
-from ncco_server.desk.network_checks import checking_client
+from ncco_server.desk.network_checks import checking_client, running_tunnels
 from ncco_server.desk.output import FINE, INTERRUPTED, ISSUES, CannotRun
 from ncco_server.desk.project import Source
 from ncco_server.desk.studio import find_studio
-from ncco_server.desk.tunnels import running_tunnels
 from ncco_server.desk.vonage_checks import urls_to_change
 from ncco_server.errors import SettingsError, VonageApiError
 from ncco_server.flow.model import Flow

@@ -19,7 +19,8 @@ import orjson
 from ncco_server.desk import options
 from ncco_server.desk.database import asynchronous, find_database, server_store
 from ncco_server.desk.environment import server_settings
-from ncco_server.desk.output import FINE, ISSUES, CannotRun, Progress
+from ncco_server.desk.exports import csv_reader
+from ncco_server.desk.output import FINE, ISSUES, CannotRun, Progress, read_bytes
 from ncco_server.desk.project import Source
 from ncco_server.flow.model import Flow
 from ncco_server.flow.report import counted, printable
@@ -182,18 +183,18 @@ def _rows_of(
         return
     flow = flows.get(wanted.flow)
     params: Mapping[str, Variable] = flow.params if flow is not None else {}
+    line = 0
     try:
-        with file.open(encoding="utf-8-sig", newline="") as opened:
-            reader = csv.DictReader(opened, strict=True)
-            column = _number_column(file, reader.fieldnames or ())
-            for row in reader:
-                yield _RowPlace(f"{file}:{reader.line_num}", column), _call_of(wanted, row, column, params)
-                if reader.line_num > MOST_ROWS:
-                    raise CannotRun(f"{file} has more than {MOST_ROWS:,} lines", "split it")
-    except UnicodeDecodeError as error:
-        raise CannotRun(f"{file} is not UTF-8 text: {error}", "export it as CSV in UTF-8") from error
+        reader = csv_reader(read_bytes(file), (*NUMBER_COLUMNS, ID_COLUMN, *params))
+        column = _number_column(file, reader.fieldnames or ())
+        for row in reader:
+            line = reader.line_num
+            if line > MOST_ROWS:
+                raise CannotRun(f"{file} has more than {MOST_ROWS:,} lines", "split it")
+            if any(row.values()):
+                yield _RowPlace(f"{file}:{line}", column), _call_of(wanted, row, column, params)
     except csv.Error as error:
-        message = f"{file} cannot be read as CSV after line {reader.line_num}: {error}"
+        message = f"{file} cannot be read as CSV after line {line}: {error}"
         cure = f"check the quotes there, or export it again; a cell has at most {csv.field_size_limit():,} characters"
         raise CannotRun(message, cure) from error
 
@@ -204,9 +205,7 @@ def _number_column(file: Path, columns: Sequence[str]) -> str:
         raise CannotRun(f"{file} has the column {twice[0]!r} twice", "delete one of them")
     found = next((name for name in NUMBER_COLUMNS if name in columns), None)
     if found is None:
-        is_split = len(columns) == 1 and ";" in columns[0]
-        cure = "use commas, not semicolons, between the columns" if is_split else "name it `number` in the first line"
-        raise CannotRun(f"{file} has no column for the number", cure)
+        raise CannotRun(f"{file} has no column for the number", "name it `number` in the first line")
     return found
 
 

@@ -56,7 +56,7 @@ codes: 0 fine, 1 there is no such recording, or some have failed, 2 there is no 
 @click.pass_context
 def command(context: click.Context) -> int:
     """List recordings, save one to a file, fetch it again or delete it."""
-    return FINE if context.invoked_subcommand is not None else int(context.invoke(list_, zone=UTC))
+    return FINE if context.invoked_subcommand is not None else int(context.invoke(list_, zone=options.zone_of_line()))
 
 
 @command.command("list", short_help="List the newest recordings.")

@@ -203,7 +203,7 @@ async def last_served(database_url: str, read: Project, handlers: Collection[str
     """
     row = None
     with suppress(StoreError):
-        async with open_store(database_url).upkeep() as records:
+        async with open_store(database_url).records() as records:
             row = await records.revision(RELEASED)
     project = row and project_of(row, read, handlers)
     return (project, moment_of(row.created_at)) if row and project else None

@@ -18,7 +18,7 @@ from ncco_server.desk.output import (
     keep_for_results,
     print_json,
     print_result,
-    read_text,
+    read_bytes,
 )
 from ncco_server.desk.project import Source
 from ncco_server.desk.table_files import changes_in, csv_of
@@ -169,7 +169,7 @@ def _no_row(table: Table) -> NoSuchRow:
 async def _import(table: Table, words: tuple[str, ...], now: datetime) -> int:
     if len(words) != 1:
         raise CannotRun("import needs one file", "write `ncco table NAME import FILE`, or - for standard input")
-    changes = changes_in(table, read_text(words[0]))
+    changes = changes_in(table, read_bytes(words[0]))
     await table.write_many(changes, now, BY)
     click.echo(f"{counted(len(changes), 'row is', 'rows are')} written")
     return FINE

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from jinja2 import nodes
 
@@ -17,6 +17,7 @@ from ncco_server.flow.action import Action
 from ncco_server.flow.actions.check import as_sent, path_of
 from ncco_server.flow.actions.connect import ConnectTarget
 from ncco_server.flow.checks.facts import Facts, needs_in, reads_in, uses_of
+from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
@@ -30,9 +31,6 @@ from ncco_server.flow.values import Object, find, leaves
 from ncco_server.ncco import check
 from ncco_server.ncco.ssml import MAX_TALK_CHARACTERS
 from ncco_server.value_types import Kind
-
-if TYPE_CHECKING:  # loaded with the flows that have opening hours
-    from ncco_server.flow.hours.calendar import Calendar
 
 _OUR_NUMBER = "to"
 """The field of `call` with our number, which the caller dialled."""

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from ncco_server.flow.effects import NO_NAMES, Effect
 from ncco_server.flow.frame import Target
 from ncco_server.flow.language.flow import ReadFlow
+from ncco_server.flow.language.hooks import SentHook
 from ncco_server.flow.model import Flow, Step, later_effects
 from ncco_server.flow.scope import Signature
 from ncco_server.flow.templates.references import Reference, references
 from ncco_server.flow.templates.values import Computed, Expression, Native, Value
 from ncco_server.flow.values import leaves
-
-if TYPE_CHECKING:  # loaded with the flows that use them
-    from ncco_server.flow.language.hooks import SentHook
 
 
 def uses_of(step: Step) -> Iterator[Effect]:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Set
 from itertools import chain
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from jinja2 import nodes
 
 from ncco_server.flow.digraph import components, shortest_path
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.language.flow import ReadFlow
+from ncco_server.flow.language.hooks import SentHook
 from ncco_server.flow.language.step import ReadStep
 from ncco_server.flow.model import Step, later_hooks
 from ncco_server.flow.runtime import Way
 from ncco_server.flow.templates.operators import step_of
 from ncco_server.flow.templates.references import walk
 from ncco_server.flow.templates.values import Computed, Expression, Native, Value
-
-if TYPE_CHECKING:  # loaded with the flows that use them
-    from ncco_server.flow.language.hooks import SentHook
 
 N = TypeVar("N")
 Graph: TypeAlias = Mapping[N, Mapping[N, Way]]

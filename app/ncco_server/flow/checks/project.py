@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from ncco_server.flow.action import Action
 from ncco_server.flow.checks.graph import check_recursion
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.language.flow import ReadFlow
+from ncco_server.flow.language.lookups import LookupDefinition
+from ncco_server.flow.language.refusals import CallerRefusal
 from ncco_server.flow.language.results import OwnResult
 from ncco_server.flow.language.shared import Sections
 from ncco_server.flow.nodes import Place
-
-if TYPE_CHECKING:  # loaded with the flows that use them
-    from ncco_server.flow.language.lookups import LookupDefinition
-    from ncco_server.flow.language.refusals import CallerRefusal
 from ncco_server.suggest import nearest
 
 

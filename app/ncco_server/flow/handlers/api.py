@@ -17,7 +17,7 @@ import hashlib
 import inspect
 import re
 import string
-from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -47,16 +47,20 @@ from ncco_server.flow.handlers.options import (
     ConversationOptions,
     Prompt,
     RecordOptions,
+    StreamOptions,
+    TalkOptions,
     TransferOptions,
+    WrongArgument,
+    unknown_option,
 )
 from ncco_server.flow.handlers.results import as_json, restored
-from ncco_server.flow.handlers.secret import Secret
+from ncco_server.flow.handlers.secret import Secret, secrets_in
 from ncco_server.flow.hours.calendar import Calendar, CurrentHours
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.escaping import ssml
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE
-from ncco_server.ncco import is_open_ended
+from ncco_server.ncco import Ncco, is_open_ended
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.value_types import write
 
@@ -227,7 +231,7 @@ class Row:
 
 
 @dataclass(slots=True, eq=False)
-class HandlerEffect(Awaitable[T]):
+class HandlerEffect(Coroutine[Any, Any, T]):
     """What a handler does next: it plays something, waits, leaves, or runs a function.
 
     Attributes:
@@ -281,13 +285,23 @@ class HandlerEffect(Awaitable[T]):
         self.is_awaited = True
         return self.result((yield self))
 
+    def send(self, value: object) -> NoReturn:
+        """It is a coroutine so that type checkers find a missing `await`; nothing else drives it."""
+        raise TypeError("await what a method of the call returns")
+
+    def throw(self, *error: Any) -> NoReturn:
+        self.send(None)
+
+    def close(self) -> None:
+        pass
+
 
 class CallerQuestion(HandlerEffect[T | None]):
     """A question to the caller. Its result is None after the last failed attempt."""
 
     __slots__ = ()
 
-    def or_raise(self) -> Awaitable[T]:
+    def or_raise(self) -> Coroutine[Any, Any, T]:
         """The same question, but after the last failed attempt it raises NoInput."""
         result = self.result
 
@@ -308,7 +322,7 @@ class Dialled(HandlerEffect[DialOutcome | Detected]):
 
     __slots__ = ()
 
-    def or_raise(self) -> Awaitable[Reached | Detected]:
+    def or_raise(self) -> Coroutine[Any, Any, Reached | Detected]:
         """The same call, but `busy`, `timeout`, `unanswered`, `rejected` and `failed` raise DialFailed."""
         result = self.result
 
@@ -332,6 +346,35 @@ def _masked(endpoint: Any) -> str:
 
 def _options(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
+
+
+_SPELLINGS: Final = {
+    name: field.alias
+    for action in (Ncco.Talk, Ncco.Stream, Ncco.Record, Ncco.Conversation, Ncco.Transfer, Ncco.Connect)
+    for name, field in action.model_fields.items()
+    if field.alias is not None
+}
+"""The NCCO's names of options, by those in Python."""
+_EVENTS: Final = ("eventUrl", "event_url", "eventMethod", "event_method", "eventType", "event_type")
+
+
+_KNOWN: Final[Mapping[str, Mapping[str, Any]]] = {
+    "talk": TalkOptions.__annotations__,
+    "stream": StreamOptions.__annotations__,
+    "record": RecordOptions.__annotations__,
+    "conversation": ConversationOptions.__annotations__,
+    "transfer": TransferOptions.__annotations__,
+    "connect": {**ConnectOptions.__annotations__, "from": "", **dict.fromkeys(_EVENTS)},
+}
+"""The options of methods. Those of `connect` for events are refused with a reason when its step is read."""
+
+
+def _spelled(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options by their names in the NCCO. None leaves one out. Raises WrongArgument for a name that is not known."""
+    for name in options:
+        if name not in _KNOWN[method]:
+            raise unknown_option(method, name, _KNOWN[method])
+    return {_SPELLINGS.get(name, name): value for name, value in options.items() if value is not None}
 
 
 def _is_open_ended(item: Mapping[str, Any]) -> bool:
@@ -393,6 +436,7 @@ class Call:
         known: Mapping[str, str] = MappingProxyType({}),
         *,
         tables: Mapping[str, TableDefinition] = MappingProxyType({}),
+        waits: Sequence[str] = (),
     ) -> None:
         self.to: str = facts["to"]
         self.from_: str = facts["from"]
@@ -414,12 +458,16 @@ class Call:
         self._language = language
         self._known = known
         self._tables = tables
+        self._waits = waits
         self._uuid: str = facts["uuid"]
         self._drawn = 0
 
     def _make(self, effect: Effect) -> Effect:
         self.made.append(effect)
         return effect
+
+    def _secret(self, token: str) -> Secret:
+        return Secret(token, self._known, self._waits)
 
     def random(self) -> float:
         """A number from 0 up to but not including 1, for draws and tests of variants; not for secrets.
@@ -431,72 +479,49 @@ class Call:
         drawn = hashlib.blake2b(f"{self._uuid} {self._drawn}".encode(), digest_size=8).digest()
         return (int.from_bytes(drawn) >> 11) * 2.0**-53
 
-    def talk(
-        self,
-        text: str,
-        *,
-        language: str | None = None,
-        style: int | None = None,
-        premium: bool | None = None,
-        level: float | None = None,
-        loop: int | None = None,
-        barge_in: bool | None = None,
-        provider: str | None = None,
-        provider_options: Mapping[str, Any] | None = None,
-    ) -> Awaitable[None]:
+    def talk(self, text: str, **options: Unpack[TalkOptions]) -> Coroutine[Any, Any, None]:
         """Say a text: plain words, or SSML; see `Ssml`. The handler goes on at once; what follows comes after it.
 
         The options are those of the action `talk`. Source: NCCO reference, Talk.
         """
-        options = _options(
-            language=language,
-            style=style,
-            premium=premium,
-            level=level,
-            loop=loop,
-            bargeIn=barge_in,
-            provider=provider,
-            providerOptions=provider_options,
-        )
-        return self._make(HandlerEffect("play", [{"talk": text, **options}]))
+        return self._make(HandlerEffect("play", [{"talk": text, **_spelled("talk", options)}]))
 
-    def stream(
-        self, url: str, *, level: float | None = None, loop: int | None = None, barge_in: bool | None = None
-    ) -> Awaitable[None]:
+    def stream(self, url: str, **options: Unpack[StreamOptions]) -> Coroutine[Any, Any, None]:
         """Play an audio file. The options are those of the action `stream`. Source: NCCO reference, Stream."""
-        options = _options(level=level, loop=loop, bargeIn=barge_in)
-        return self._make(HandlerEffect("play", [{"stream": url, **options}]))
+        return self._make(HandlerEffect("play", [{"stream": url, **_spelled("stream", options)}]))
 
-    def record(self, **options: Unpack[RecordOptions]) -> Awaitable[None]:
+    def record(self, **options: Unpack[RecordOptions]) -> Coroutine[Any, Any, None]:
         """Record the caller. With an option that ends it, what follows is played when the recording has ended.
 
-        The options are those of the action `record`, as in the NCCO (`beepStart=True, endOnSilence=5`). The recording
+        The options are those of the action `record`, such as `beep_start=True, end_on_silence=5`. The recording
         is reported later, possibly after the call: to the hook under `events` of `call_flow`.
         Source: NCCO reference, Record.
         """
-        return self._make(HandlerEffect("play", [{"record": _options(**options) or True}]))
+        return self._make(HandlerEffect("play", [{"record": _spelled("record", options) or True}]))
 
-    def wait(self, seconds: float) -> Awaitable[None]:
+    def wait(self, seconds: float) -> Coroutine[Any, Any, None]:
         """Wait in silence, from 0.1 to 7200 seconds. Source: NCCO reference, Wait."""
         return self._make(HandlerEffect("play", [{"wait": seconds}]))
 
-    def conversation(self, name: str, **options: Unpack[ConversationOptions]) -> Awaitable[None]:
+    def conversation(self, name: str, **options: Unpack[ConversationOptions]) -> Coroutine[Any, Any, None]:
         """Join a conference. The handler goes on when somebody with `endOnExit` leaves it.
 
-        The options are those of the action `conversation`, as in the NCCO (`startOnEnter=False, record=True`).
+        The options are those of the action `conversation`, such as `start_on_enter=False, record=True`.
         Source: NCCO reference, Conversation.
         """
-        return self._make(HandlerEffect("play", [{"conversation": {"name": name, **_options(**options)}}]))
+        return self._make(
+            HandlerEffect("play", [{"conversation": {"name": name, **_spelled("conversation", options)}}])
+        )
 
-    def transfer(self, conversation_id: str, **options: Unpack[TransferOptions]) -> Awaitable[NoReturn]:
+    def transfer(self, conversation_id: str, **options: Unpack[TransferOptions]) -> Coroutine[Any, Any, NoReturn]:
         """Move the caller into the conversation with this ID; the handler does not go on.
 
-        The options are those of the action `transfer`, as in the NCCO. Source: NCCO reference, Transfer.
+        The options are those of the action `transfer`. Source: NCCO reference, Transfer.
         """
-        moved = {"transfer": {"conversationId": conversation_id, **_options(**options)}}
+        moved = {"transfer": {"conversationId": conversation_id, **_spelled("transfer", options)}}
         return self._make(HandlerEffect("leave", [moved], {"goto": END}))
 
-    def notify(self, payload: Mapping[str, Any], *, url: str, method: str | None = None) -> Awaitable[None]:
+    def notify(self, payload: Mapping[str, Any], *, url: str, method: str | None = None) -> Coroutine[Any, Any, None]:
         """Send a map to your own server when the caller gets here. The server may reply with another NCCO.
 
         Args:
@@ -509,7 +534,7 @@ class Call:
         options = _options(payload=_pasted(payload), eventUrl=url, eventMethod=method)
         return self._make(HandlerEffect("play", [{"notify": options}]))
 
-    def checkpoint(self, name: str, *, wait: bool = False) -> Awaitable[None]:
+    def checkpoint(self, name: str, *, wait: bool = False) -> Coroutine[Any, Any, None]:
         """Note that the caller has heard everything up to here.
 
         Args:
@@ -531,7 +556,7 @@ class Call:
         ncco: Sequence[Mapping[str, Any]] = (),
         limit_ms: int = 1000,
         name: str = "",
-    ) -> Awaitable[Literal["ready", "too_long"]]:
+    ) -> Coroutine[Any, Any, Literal["ready", "too_long"]]:
         """Keep the caller waiting until a function says yes: for an agent, a recording, a slow job.
 
         The function is called first, and again each time when everything has been played. While it says no, fails or
@@ -549,6 +574,9 @@ class Call:
         """
         played = [*_prompt(talk), *([{"stream": stream}] if stream is not None else []), *_pasted(ncco)]
         called = Called(until, arguments)
+        if any(called.secrets):
+            message = "`hold` calls its function in later turns too, and a Secret exists only in its turn"
+            raise WrongArgument(message, "give it to a function before that, in `await call.run(function, secret)`")
         held = HeldFunction(re.sub(r"\W", "", called.name.rpartition(".")[2]), called, _limit(limit_ms))
         words = {
             "lookup": held.name,
@@ -557,7 +585,7 @@ class Call:
         }
         return self._make(HandlerEffect("wait", played, words, name, held=held, asks=True))
 
-    def ncco(self, actions: Sequence[Mapping[str, Any]]) -> Awaitable[None]:
+    def ncco(self, actions: Sequence[Mapping[str, Any]]) -> Coroutine[Any, Any, None]:
         """Play any NCCO actions, as in Vonage's reference; for those that have a method, use the method.
 
         They are checked like all others. An action with an `eventUrl` reports to that server instead of this one.
@@ -593,7 +621,7 @@ class Call:
         """
         return str(FILTERS["spoken"].apply(value, language or self._language, form))
 
-    def send(self, hook: str, /, **params: Any) -> Awaitable[None]:
+    def send(self, hook: str, /, **params: Any) -> Coroutine[Any, Any, None]:
         """Send a hook, declared under `hooks` in `call_flow` or a shared file, with its params. None leaves one out.
 
         It is stored with the turn and sent after the reply, at least once. After an action of unknown length, such as a
@@ -605,11 +633,11 @@ class Call:
         }
         return self._make(HandlerEffect("play", first={"send": [{hook: given} if given else hook]}))
 
-    def result(self, name: str) -> Awaitable[None]:
+    def result(self, name: str) -> Coroutine[Any, Any, None]:
         """Set the result of the call, declared under `results` in `call_flow` or a shared file. The last one counts."""
         return self._make(HandlerEffect("play", first={"result": name}))
 
-    def row(self, table: str, /, **key: Column) -> Awaitable[Row]:
+    def row(self, table: str, /, **key: Column) -> Coroutine[Any, Any, Row]:
         """Read a row of a table, with what this turn has saved.
 
         After an action of unknown length, such as a `record` with `endOnSilence`, it is read when the caller gets
@@ -632,7 +660,7 @@ class Call:
         remove: bool = False,
         only_new: bool = False,
         **key: Column,
-    ) -> Awaitable[bool]:
+    ) -> Coroutine[Any, Any, bool]:
         """Change a row of a table. It is written with the turn: exactly once, whatever is repeated or dies.
 
         If the handler fails before it waits again, nothing that it has saved since the last wait is written. The result
@@ -657,8 +685,8 @@ class Call:
             """None stands for no row."""
             definition = self._tables[table]
             values = definition.row_defaults if stored is None else stored
-            known = self._known if stored is not None else {str(value): str(value) for value in values.values()}
-            columns = {name: _column(definition.columns[name], each, known) for name, each in values.items()}
+            secret = self._secret if stored is not None else Secret.of
+            columns = {name: _column(definition.columns[name], each, secret) for name, each in values.items()}
             return Row(columns, stored is not None)
 
         return row
@@ -686,7 +714,7 @@ class Call:
             choices: what the caller can press or say, by name: a text or a member of a `StrEnum`.
             options: see `AskOptions`.
         """
-        effect = _asked(text, options)
+        effect = _asked("choose", text, options)
         effect.words["choices"] = {str(name): _choice(given) for name, given in choices.items()}
         effect.result = _member(choices)
         return self._make(effect)
@@ -731,12 +759,12 @@ class Call:
             sensitive: whether the value must never be written anywhere. The result is a `Secret`, for a function.
             options: see `AskOptions`. An entry of another length counts as `nomatch`.
         """
-        effect = _asked(text, options, "digits", "speech", "sensitive")
+        effect = _asked("collect", text, options, "digits", "speech", "sensitive")
         least = effect.words.pop("min_confidence", None)
         wanted = _options(digits=_digits(digits), speech="any" if speech else None, min_confidence=least)
         effect.words |= {"collect": {"into": SECRET if sensitive else HEARD, **wanted}, "goto": NEXT}
         if sensitive:
-            effect.result = lambda token: None if token is None else Secret(token, self._known)
+            effect.result = lambda token: None if token is None else self._secret(token)
         return self._make(effect)
 
     @overload
@@ -779,18 +807,18 @@ class Call:
             detect: the results of machine detection at which the handler goes on: `machine`, `human`, `beep`. What it
                 then says takes the caller away from the called party; if it says nothing, they are connected.
             name: as in `choose`.
-            options: other options of the action `connect`, as in the NCCO (`ringbackTone=".."`).
+            options: other options of the action `connect`, such as `ringback_tone=".."`.
 
         Source: NCCO reference, Connect.
         """
-        dialled = {"connect": endpoint, **_options(**options, **{"from": from_, "timeout": timeout})}
+        dialled = {"connect": endpoint, **_spelled("connect", {**options, "from": from_, "timeout": timeout})}
         on = {"completed": END if ends_call else NEXT, "otherwise": NEXT}
         if detect:
             on |= dict.fromkeys([detect] if isinstance(detect, str) else detect, NEXT)
         effect: Dialled[Any] = Dialled("wait", [dialled], {"on": on}, name)  # `Dialled[Any](..)` takes longer
         return self._make(effect)
 
-    def goto(self, flow: str, /, **params: Any) -> Awaitable[NoReturn]:
+    def goto(self, flow: str, /, **params: Any) -> Coroutine[Any, Any, NoReturn]:
         """Hand the caller over to another flow, with its params; the handler does not go on. None leaves one out.
 
         The name must be written in this file, for instance in a dict from which a function's result chooses. A param
@@ -803,16 +831,16 @@ class Call:
     @overload
     def run_flow(
         self, flow: str, /, *, outcomes: Sequence[Name], name: str = "", params: Mapping[str, Any] = {}, **more: Any
-    ) -> Awaitable[Name]: ...
+    ) -> Coroutine[Any, Any, Name]: ...
 
     @overload
     def run_flow(  # type: ignore[overload-cannot-match]  # as in `choose`
         self, flow: str, /, *, outcomes: Sequence[str], name: str = "", params: Mapping[str, Any] = {}, **more: Any
-    ) -> Awaitable[str]: ...
+    ) -> Coroutine[Any, Any, str]: ...
 
     def run_flow(
         self, flow: str, /, *, outcomes: Sequence[Any], name: str = "", params: Mapping[str, Any] = {}, **more: Any
-    ) -> Awaitable[Any]:
+    ) -> Coroutine[Any, Any, Any]:
         """Run another flow, and come back. The result is one of the `outcomes` that the flow declares.
 
         The flow's name must be written in this file. For its params, see `goto`; those called `outcomes` or `name` are
@@ -826,12 +854,16 @@ class Call:
     @overload
     def run(
         self, function: Callable[[*Args], Awaitable[T]], *arguments: *Args, limit_ms: int = 1000
-    ) -> Awaitable[T]: ...
+    ) -> Coroutine[Any, Any, T]: ...
 
     @overload
-    def run(self, function: Callable[[*Args], T], *arguments: *Args, limit_ms: int = 1000) -> Awaitable[T]: ...
+    def run(
+        self, function: Callable[[*Args], T], *arguments: *Args, limit_ms: int = 1000
+    ) -> Coroutine[Any, Any, T]: ...
 
-    def run(self, function: Callable[[*Args], Any], *arguments: *Args, limit_ms: int = 1000) -> Awaitable[Any]:
+    def run(
+        self, function: Callable[[*Args], Any], *arguments: *Args, limit_ms: int = 1000
+    ) -> Coroutine[Any, Any, Any]:
         """Call a function once, and store its result at once. A plain function runs in a thread.
 
         The result must be JSON: texts, numbers, lists and maps; or a value that pydantic can restore from JSON by the
@@ -858,9 +890,9 @@ class Call:
         )
 
 
-def _column(column: Variable, stored: Any, known: Mapping[str, str]) -> Any:
+def _column(column: Variable, stored: Any, secret: Callable[[str], Secret]) -> Any:
     if column.sensitive:
-        return Secret(str(stored), known)
+        return secret(str(stored))
     if not column.type.is_timed:
         return stored
     return column.type.operand(stored) if stored != "" else None
@@ -871,7 +903,7 @@ def _columns(values: Mapping[str, Column | Secret]) -> dict[str, Any]:
     for name, value in values.items():
         if isinstance(value, Mapping):
             raise WrongArgument(
-                f"`{name}` is a dict", "write `set={..}` for columns, or `increase={..}` for what to add"
+                f"`{name}` is a dict", "write `set={..}` for columns, or `increase={..}` for what to add", name
             )
     return {
         name: value if isinstance(value, str | Secret) or type(value) in (int, float) else _text_of(value)
@@ -898,7 +930,7 @@ def _member(given: Iterable[Any]) -> Callable[[Any], Any]:
 
 def _choice(given: Choice) -> dict[str, Any]:
     if not isinstance(given, Choice):
-        raise WrongArgument(f"a choice is {given!r}", 'write `Choice(dtmf=1, speech=["yes"])`')
+        raise WrongArgument(f"a choice is {given!r}", 'write `Choice(dtmf=1, speech=["yes"])`', "choices")
     words: dict[str, Any] = {}
     if given.dtmf or given.dtmf == 0:
         words["dtmf"] = given.dtmf
@@ -915,43 +947,54 @@ def _digits(given: object) -> Any:
         case (int() as least, int() as most):
             return f"{least}..{most}"
         case _:
-            raise WrongArgument(f"`digits` is {given!r}", "write a number, or the fewest and the most: (6, 8)")
+            raise WrongArgument(
+                f"`digits` is {given!r}", "write a number, or the fewest and the most: (6, 8)", "digits"
+            )
 
 
 def _limit(limit_ms: int) -> int:
     if not 50 <= limit_ms <= 3500:
-        raise WrongArgument(f"`limit_ms` is {limit_ms}", "write 50 to 3500")
+        raise WrongArgument(f"`limit_ms` is {limit_ms}", "write 50 to 3500", "limit_ms")
     return limit_ms
 
 
-class WrongArgument(TypeError):
-    """An argument of a method cannot have this value; `cure` says what to write instead."""
-
-    def __init__(self, message: str, cure: str) -> None:
-        super().__init__(f"{message}: {cure}")
-        self.cure = cure
-
-
-class UnknownOption(TypeError):
-    """A question has no option of this name."""
-
-    def __init__(self, name: str, known: Sequence[str]) -> None:
-        super().__init__(f'a question has no option "{name}"')
-        self.name = name
-        self.known = known
+_HEARD: Final = {
+    "submit_on_hash": ("dtmf", "submitOnHash"),
+    "submitOnHash": ("dtmf", "submitOnHash"),
+    "timeout": ("dtmf", "timeOut"),
+    "context": ("speech", "context"),
+    "end_on_silence": ("speech", "endOnSilence"),
+    "endOnSilence": ("speech", "endOnSilence"),
+}
+"""The options of a question that its `input` has, and where."""
 
 
-def _asked(text: str | None, options: AskOptions, *own: str) -> CallerQuestion[Any]:
+def _asked(method: str, text: str | None, options: AskOptions, *own: str) -> CallerQuestion[Any]:
     """`own` are the options of this kind of question."""
-    known = (*own, *AskOptions.__annotations__)
-    for name in options:
-        if name not in known:
-            raise UnknownOption(name, known)
-    return _question(text, **options)
+    said: dict[str, Any] = {}
+    heard: dict[str, Any] = {}
+    others: dict[str, Any] = {}
+    for name, value in options.items():
+        if name in _QUESTION:
+            others[name] = value
+        elif name in _HEARD:
+            part, word = _HEARD[name]
+            heard.setdefault(part, {})[word] = value
+        elif name not in TalkOptions.__annotations__:
+            raise unknown_option(method, name, [*own, *AskOptions.__annotations__])
+        elif text is None:
+            raise WrongArgument(f"there is no text that has `{name}`", f"give `{name}` to the `talk` before it", "text")
+        else:
+            said[name] = value
+    if heard:
+        given = others.get("input") or {}
+        others["input"] = {**given, **{part: {**given.get(part, {}), **words} for part, words in heard.items()}}
+    return _question(text, said, **others)
 
 
 def _question(
     text: str | None,
+    said: Mapping[str, Any],
     *,
     tries: int = 3,
     noinput: Prompt | Sequence[Prompt] = (),
@@ -975,12 +1018,15 @@ def _question(
         words["min_confidence"] = min_confidence
     if not tail:
         words["tail"] = False
-    played = _prompt(text)
+    played: list[dict[str, Any]] = [] if text is None else [{"talk": text, **_spelled("talk", said)}]
     if ncco:
         played += _pasted(ncco)
     if input is not None:
         played.append({"input": input})
     return CallerQuestion("wait", played, words, name, asks=True)
+
+
+_QUESTION: Final = frozenset(inspect.signature(_question).parameters) - {"text", "said"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -993,6 +1039,11 @@ class Called:
     @property
     def name(self) -> str:
         return getattr(self.function, "__qualname__", type(self.function).__name__)
+
+    @property
+    def secrets(self) -> Iterator[Secret]:
+        """Those that it gets."""
+        return secrets_in((self.function, self.arguments))
 
     def __call__(self) -> Any:
         """Return the result as a JSON value, or an awaitable with that."""

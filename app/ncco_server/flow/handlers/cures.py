@@ -10,8 +10,10 @@ from enum import Enum
 from typing import Final
 
 from ncco_server.flow.grammar.reader import HINTS, meaning_of
-from ncco_server.flow.handlers.api import Call, Row, UnknownOption, WrongArgument
+from ncco_server.flow.handlers.api import Call, Row
 from ncco_server.flow.handlers.inspection import HandlerCode, Misuse
+from ncco_server.flow.handlers.options import WrongArgument, meant_option
+from ncco_server.flow.handlers.secret import SecretGone
 from ncco_server.suggest import nearest
 
 _CHOICE: Final = re.compile(r"^Choice\.__init__\(\) got an unexpected keyword argument '(\w+)'")
@@ -20,11 +22,8 @@ _CHOICE: Final = re.compile(r"^Choice\.__init__\(\) got an unexpected keyword ar
 def cure_of(error: BaseException | None, code: HandlerCode) -> str | None:
     """For a name, an attribute, a method or an option that does not exist. None for most other errors."""
     match error:
-        case WrongArgument():
+        case WrongArgument() | SecretGone():
             return error.cure
-        case UnknownOption():
-            near = _near(error.name, error.known)
-            return f"write `{near}=..`" if near else f"write one of: {', '.join(error.known)}"
         case NameError(name=str(name)):
             own, others = (nearest(name, known) for known in _names_at(error))
             other = f"define `{name}` before this line, import it, or put quotes around it if it is a text"
@@ -78,9 +77,7 @@ def _attribute(name: str, value: object) -> str | None:
 def _option(misuse: Misuse) -> str:
     known = [*inspect.signature(getattr(Call, misuse.method)).parameters][1:]
     for name in misuse.unknown:
-        usual = (meaning_of(name, HINTS["call option"]) or "").split()
-        near = next((each for each in usual if each in known), "") or _near(name, known)
-        if near:
+        if near := meant_option(name, known):
             return f"write `{near}=..`"
         others = [each for each in dir(Call) if not each.startswith("_") and callable(getattr(Call, each))]
         if owner := next((each for each in others if name in inspect.signature(getattr(Call, each)).parameters), ""):

@@ -1,4 +1,4 @@
-"""Reads the code of a handler without running it: what it compares values with, and mistakes that no run shows."""
+"""Reads the code of a handler without running it, and finds mistakes that no run shows."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import re
 import symtable
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from functools import cached_property
-from types import CodeType
-from typing import Final, NamedTuple, TypeAlias, get_args
+from itertools import islice
+from types import CodeType, FrameType
+from typing import Any, Final, NamedTuple, TypeAlias, get_args
 
-from ncco_server.flow.handlers.api import Call, Detection, DialOutcome
+from ncco_server.flow.handlers.api import Call, Detection, DialOutcome, call_flow
+from ncco_server.flow.handlers.options import AskOptions, WrongArgument
 from ncco_server.suggest import nearest
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
@@ -44,6 +47,7 @@ _CHANGES: Final = frozenset(
     }
 )
 _BRACED: Final = re.compile(r"\{([^\W\d]\w*)(?:\.\w+|\[[^\]{}]*\])*\}")
+_TAG: Final = re.compile(r"<speak\b|</[a-z]")
 _SAYING: Final = frozenset({"talk", "choose", "collect"})
 """The methods of a call whose first argument is said."""
 _FINITE: Final = frozenset({"choose", "connect", "hold", "run_flow"})
@@ -67,6 +71,19 @@ class Remark(NamedTuple):
     line: int
     message: str
     cure: str | None = None
+
+
+class _RaisedAt(NamedTuple):
+    """Where the file's code has raised an error.
+
+    Attributes:
+        is_own: whether that code itself has raised it, not what it called.
+    """
+
+    frame: FrameType
+    line: int
+    node: ast.expr | None
+    is_own: bool
 
 
 class Misuse(NamedTuple):
@@ -95,96 +112,12 @@ class HandlerCode:
     def __init__(self, text: str, file: str, handler: str) -> None:
         self.file = file
         self._text = text
-        self._tree = ast.parse(text)
+        self.tree = ast.parse(text)
         self._functions: dict[str, list[Function]] = {}
-        for node in ast.walk(self._tree):
+        for node in ast.walk(self.tree):
             if isinstance(node, Function):
                 self._functions.setdefault(node.name, []).append(node)
         self._handler = handler
-
-    @cached_property
-    def tested(self) -> tuple[str | int, ...]:
-        found: dict[str | int, None] = {}
-        for node in ast.walk(self._tree):
-            match node:
-                case ast.Compare(left=left, comparators=others):
-                    beside = [left, *others]
-                case ast.MatchValue(value=value) | ast.Subscript(slice=value):
-                    beside = [value]
-                case ast.Assign(value=ast.Dict(keys=keys)) | ast.AnnAssign(value=ast.Dict(keys=keys)):
-                    beside = [key for key in keys if key is not None]
-                case ast.Call(func=ast.Attribute(attr="get" | "startswith" | "endswith" | "count"), args=args):
-                    beside = list(args)
-                case ast.Assign(value=ast.Set(elts=items) | ast.List(elts=items) | ast.Tuple(elts=items)):
-                    beside = list(items)
-                case _:
-                    continue
-            for const in (each for side in beside for each in ast.walk(side) if isinstance(each, ast.Constant)):
-                if isinstance(const.value, str | int) and not isinstance(const.value, bool):
-                    found[const.value] = None
-        return tuple(found)
-
-    def tested_of(self, field: str) -> Sequence[str | int]:
-        """The constants of `tested` without those that are only compared with other fields.
-
-        A field is an attribute of an object or an entry of a map.
-        """
-        return [const for const in self.tested if (fields := self._compared.get(const)) is None or field in fields]
-
-    @cached_property
-    def _compared(self) -> Mapping[str | int, Set[str]]:
-        """The fields that each constant is compared with; left out if it may be compared with others too."""
-        found: dict[str | int, set[str]] = {}
-        keys = Counter[str | int]()
-        for node in ast.walk(self._tree):
-            match node:
-                case ast.Compare(left=left, comparators=others):
-                    sides = [left, *others]
-                case ast.Subscript(slice=ast.Constant(value=str(key))):
-                    keys[key] += 1
-                    found.setdefault(key, set())
-                    continue
-                case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(key)), *_]):
-                    keys[key] += 1
-                    found.setdefault(key, set())
-                    continue
-                case _:
-                    continue
-            fields = [self._fields_of(side) for side in sides]
-            if None not in fields:
-                known = set[str]().union(*(each for each in fields if each is not None))
-                for const in (each for side in sides for each in _constants_of(side)):
-                    keys[const] += 1
-                    found.setdefault(const, set()).update(known)
-        every = Counter(const for node in ast.walk(self._tree) for const in _constant(node))
-        return {const: fields for const, fields in found.items() if every[const] == keys[const]}
-
-    def _fields_of(self, side: ast.expr, seen: Set[str] = frozenset()) -> Set[str] | None:
-        """The fields whose value this is, or was made of; None if it may be another one."""
-        match side:
-            case ast.Constant():
-                return frozenset()
-            case ast.Tuple(elts=items) | ast.List(elts=items) | ast.Set(elts=items) if all(
-                isinstance(item, ast.Constant) for item in items
-            ):
-                return frozenset()
-            case ast.Subscript(slice=ast.Constant(value=str(field))):
-                return frozenset({field})
-            case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(field)), *_]):
-                return frozenset({field})
-            case ast.Call(func=ast.Attribute(value=inner, attr="strip" | "lower" | "upper" | "casefold")):
-                return self._fields_of(inner, seen)
-            case ast.Attribute(attr=field):
-                return frozenset({field})
-            case ast.Name(id=name) if name not in seen and name in self._given:
-                each = [self._fields_of(value, {*seen, name}) for value in self._given[name]]
-                return None if None in each else frozenset[str]().union(*(fields for fields in each if fields))
-            case _:
-                return None
-
-    @cached_property
-    def _given(self) -> Mapping[str, Sequence[ast.expr]]:
-        return _given_in(self._tree)
 
     def _results_of(
         self, expression: ast.expr, given: Mapping[str, Sequence[ast.expr]], seen: Set[str] = frozenset()
@@ -222,7 +155,7 @@ class HandlerCode:
 
     def _never_equal(self, function: Function) -> Iterator[Remark]:
         """Comparisons of what a caller did, or what came of a dial, with something else."""
-        given = _given_in(function)
+        given = given_in(function)
         caught = {
             each.name: ast.unparse(each.type)
             for each in ast.walk(function)
@@ -252,7 +185,7 @@ class HandlerCode:
     def words(self) -> frozenset[str]:
         """Its attributes, the names of its arguments, and its texts."""
         found = set[str]()
-        for node in ast.walk(self._tree):
+        for node in ast.walk(self.tree):
             match node:
                 case ast.Attribute(attr=str(word)) | ast.keyword(arg=str(word)) | ast.Constant(value=str(word)):
                     found.add(word)
@@ -264,7 +197,7 @@ class HandlerCode:
     def env(self) -> Mapping[str, int]:
         """The variables that the file reads with `call.env["NAME"]`, and the first line that reads each."""
         found: dict[str, int] = {}
-        for node in ast.walk(self._tree):
+        for node in ast.walk(self.tree):
             match node:
                 case ast.Subscript(
                     value=ast.Attribute(attr="env"), slice=ast.Constant(value=str(name)), ctx=ast.Load(), lineno=line
@@ -277,7 +210,7 @@ class HandlerCode:
     @cached_property
     def attributes(self) -> Set[str]:
         """The names of all attributes that the file uses."""
-        return {node.attr for node in ast.walk(self._tree) if isinstance(node, ast.Attribute)}
+        return {node.attr for node in ast.walk(self.tree) if isinstance(node, ast.Attribute)}
 
     @cached_property
     def passed_on(self) -> Set[str]:
@@ -285,7 +218,7 @@ class HandlerCode:
 
         None of them if code of another file gets the call. What another flow gets, it may compare.
         """
-        parents = {child: node for node in ast.walk(self._tree) for child in ast.iter_child_nodes(node)}
+        parents = {child: node for node in ast.walk(self.tree) for child in ast.iter_child_nodes(node)}
         calls = {function.args.args[0].arg for function in self._functions.get(self._handler, ()) if function.args.args}
         own = {*self._functions, *self._classes}
         found: set[str] = set()
@@ -346,7 +279,7 @@ class HandlerCode:
         """The special methods of each class: an object may call them."""
         return {
             node.name: [each.name for each in node.body if isinstance(each, Function) and each.name.startswith("__")]
-            for node in ast.walk(self._tree)
+            for node in ast.walk(self.tree)
             if isinstance(node, ast.ClassDef)
         }
 
@@ -366,6 +299,8 @@ class HandlerCode:
                 *_without_f(function, self._module_names),
                 *self._never_equal(function),
                 *self._misfits(function),
+                *self._flags(function),
+                *_computed_ssml(function),
             ):
                 is_certain = remark.line in forgotten or dropped
                 code = "E706" if remark.code == "W706" and is_certain else remark.code
@@ -383,62 +318,142 @@ class HandlerCode:
     def always_raises(self, error: BaseException) -> bool:
         """Whether every call fails that gets to the line which raised this.
 
-        So it is for names and methods that do not exist, and arguments that a method does not have, but not for what
-        values cause: other calls have others.
+        So it is for names and methods that do not exist, and for values that are the same in every call, but not for
+        others.
         """
         if isinstance(error, AttributeError) and isinstance(error.obj, Call):
             return not any(
                 isinstance(each, ast.Attribute) and each.attr == error.name and isinstance(each.ctx, ast.Store)
-                for each in ast.walk(self._tree)
+                for each in ast.walk(self.tree)
             )
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        if trace is None or trace.tb_frame.f_code.co_filename != self.file:
+        raised = self._raised_at(error)
+        if raised is None:
             return False
-        frame = trace.tb_frame
+        if isinstance(error, WrongArgument):
+            return not error.argument or self._is_fixed_argument(raised.node, error.argument)
+        if not raised.is_own:
+            return False
+        frame = raised.frame
         match error:
             case UnboundLocalError():
                 unbound = frozenset(frame.f_code.co_varnames) - frame.f_locals.keys()
-                return self._are_bound_later(unbound, trace.tb_lineno)
+                return self._are_bound_later(unbound, raised.line)
             case NameError(name=str(name)):
                 return name not in frame.f_code.co_freevars and not self._may_be_global(name)
-            case TypeError():
-                return self.misused(error) is not None
+            case TypeError() if self.misused(error) is not None:
+                return True
             case _:
-                return False
+                has_type_only = isinstance(error, TypeError | AttributeError)
+                return raised.node is not None and self._is_fixed(raised.node, has_type_only=has_type_only)
 
     def misused(self, error: BaseException) -> Misuse | None:
         """Return the method of the call that has raised this because it does not have such arguments."""
+        raised = self._raised_at(error)
+        match raised:
+            case _RaisedAt(
+                is_own=True,
+                node=ast.Call(
+                    func=ast.Attribute(value=ast.Name(id=name), attr=method), args=args, keywords=keywords
+                ) as call,
+            ) if name in self._calls and callable(getattr(Call, method, None)) and _are_written(call):
+                signature = inspect.signature(getattr(Call, method))
+                named = {str(each.arg): each for each in keywords}
+                try:
+                    signature.bind(None, *args, **named)
+                except TypeError:
+                    return Misuse(method, [each for each in named if each not in signature.parameters])
+            case _:
+                pass
+        return None
+
+    def _raised_at(self, error: BaseException) -> _RaisedAt | None:
+        """Where code of the file has raised this, or has called what did."""
+        found = None
         trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == self.file:
+                found = trace
             trace = trace.tb_next
-        if trace is None or trace.tb_frame.f_code.co_filename != self.file:
+        if found is None:
             return None
-        line = trace.tb_lineno
-        for node in ast.walk(self._tree):
+        *_, (line, end_line, column, end_column) = islice(found.tb_frame.f_code.co_positions(), found.tb_lasti // 2 + 1)
+        place = (line, end_line, column, end_column)
+        nodes = (
+            node
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.expr)
+            and place == (node.lineno, node.end_lineno, node.col_offset, node.end_col_offset)
+        )
+        return _RaisedAt(found.tb_frame, found.tb_lineno, next(nodes, None), found.tb_next is None)
+
+    def _is_fixed_argument(self, call: ast.expr | None, name: str) -> bool:
+        match call:
+            case ast.Call(func=ast.Attribute(attr=method), args=args, keywords=keywords) if _are_written(call):
+                given: Mapping[str, Any] = {str(each.arg): each.value for each in keywords}
+                with suppress(TypeError):
+                    given = inspect.signature(getattr(Call, method)).bind(None, *args, **given).arguments
+                value = given.get(name) or given.get("options", {}).get(name)
+                return isinstance(value, ast.expr) and self._is_fixed(value)
+            case _:
+                return False
+
+    def _is_fixed(self, expression: ast.expr, *, has_type_only: bool = False, seen: Set[str] = frozenset()) -> bool:
+        """Whether it has the same value in every call; or always the same type."""
+        for node in ast.walk(expression):
             match node:
-                case ast.Call(
-                    func=ast.Attribute(value=ast.Name(id=name), attr=method), args=args, keywords=keywords, lineno=at
-                ) if at == line and name in self._calls and callable(getattr(Call, method, None)):
-                    is_known = all(each.arg is not None for each in keywords)
-                    named = {str(each.arg): each for each in keywords}
-                    signature = inspect.signature(getattr(Call, method))
-                    if is_known and not any(isinstance(each, ast.Starred) for each in args):
-                        try:
-                            signature.bind(None, *args, **named)
-                        except TypeError:
-                            return Misuse(method, [each for each in named if each not in signature.parameters])
+                case ast.Attribute(value=ast.Name(id=name)) if name in self._calls:
+                    if not has_type_only or node.attr == "custom_data" or hasattr(Call, node.attr):
+                        return False
+                case ast.Name(id=name) if name in self._calls:
+                    pass  # one of its attributes, as above
+                case ast.Name(id=name):
+                    if name not in seen and not self._is_fixed_name(name, has_type_only, {*seen, name}):
+                        return False
+                case ast.Await() | ast.Yield() | ast.YieldFrom() | ast.Lambda() | ast.comprehension():
+                    return False
                 case _:
                     pass
-        return None
+        return True
+
+    def _is_fixed_name(self, name: str, has_type_only: bool, seen: Set[str]) -> bool:
+        values = self._given.get(name, ())
+        if not values:
+            imported = _imports(self.tree).get(name, "")
+            is_stored = any(name in _bound_by(node) for node in ast.walk(self.tree))
+            is_known = hasattr(builtins, name) and name not in _BUILT_IN and not is_stored
+            return imported.startswith("ncco_server.") or is_known
+        is_changed = name in self._changed
+        return len(values) == 1 and not is_changed and self._is_fixed(values[0], has_type_only=has_type_only, seen=seen)
+
+    @cached_property
+    def _given(self) -> Mapping[str, Sequence[ast.expr]]:
+        return given_in(self.tree)
+
+    @cached_property
+    def _changed(self) -> Set[str]:
+        """Names of objects that the file changes in place."""
+        found = set[str]()
+        for node in ast.walk(self.tree):
+            match node:
+                case (
+                    ast.Attribute(value=ast.Name(id=name), attr=attr)
+                    | ast.Attribute(value=ast.Subscript(value=ast.Name(id=name)), attr=attr)
+                ) if attr in _CHANGES or isinstance(node.ctx, ast.Store):
+                    found.add(name)
+                case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
+                    found.add(name)
+                case ast.AugAssign(target=ast.Name(id=name)):
+                    found.add(name)
+                case _:
+                    pass
+        return found
 
     def _unknown_names(self) -> Iterator[Remark]:
         """Names that nothing in the file makes, in functions that only calls run."""
         replayed = {node for function in self.replayed for node in ast.walk(function)}
         functions = [each for named in self._functions.values() for each in named]
         inner = {node for function in functions for node in ast.walk(function)} - replayed
-        made = {name for node in ast.walk(self._tree) for name in (*_bound_by(node), getattr(node, "arg", None) or "")}
+        made = {name for node in ast.walk(self.tree) for name in (*_bound_by(node), getattr(node, "arg", None) or "")}
         known = made | {*vars(builtins), "__file__"}
         names = sorted((-node.lineno, node.id) for node in inner if isinstance(node, ast.Name))
         read = {name: -line for line, name in names}
@@ -449,10 +464,10 @@ class HandlerCode:
 
     def _misfits(self, function: Function) -> Iterator[Remark]:
         """Functions of the file that `run` gives too few or too many arguments."""
-        bound = Counter(name for each in self._tree.body for node in _at_once(each) for name in _bound_by(node))
+        bound = Counter(name for each in self.tree.body for node in _at_once(each) for name in _bound_by(node))
         known = {
             each.name: each
-            for each in self._tree.body
+            for each in self.tree.body
             if isinstance(each, Function) and bound[each.name] == 1 and each.name not in _bound_in(function)
         }
         for node in ast.walk(function):
@@ -464,6 +479,25 @@ class HandlerCode:
                 case _:
                     pass
 
+    def _flags(self, function: Function) -> Iterator[Remark]:
+        """Texts and numbers in place of True or False, of which Python takes most for True."""
+        for node in ast.walk(function):
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if name in self._calls:
+                    flags = _flags_of(getattr(Call, method, None))
+                case ast.Call(func=ast.Name(id="call_flow") | ast.Attribute(attr="call_flow")):
+                    flags = _flags_of(call_flow)
+                case _:
+                    continue
+            for each in node.keywords:
+                match each:
+                    case ast.keyword(arg=str(name), value=ast.Constant(value=value)) if name in flags:
+                        if not isinstance(value, bool):
+                            message = f"`{name}` is {value!r}"
+                            yield Remark("E703", each.lineno, message, f"write `{name}=True` or `{name}=False`")
+                    case _:
+                        pass
+
     def _may_be_global(self, name: str) -> bool:
         """Whether some code of the file makes this name, even if it was not run."""
         own = symtable.symtable(self._text, self.file, "exec")
@@ -474,7 +508,7 @@ class HandlerCode:
             symbol = table.lookup(name) if name in table.get_identifiers() else None
             if symbol is not None and _makes(symbol) and (table is own or symbol.is_declared_global()):
                 return True
-        for node in ast.walk(self._tree):
+        for node in ast.walk(self.tree):
             match node:
                 case ast.ImportFrom(names=[ast.alias(name="*")]) | ast.Name(id="globals" | "exec"):
                     return True
@@ -550,7 +584,7 @@ class HandlerCode:
 
     @cached_property
     def _sets(self) -> set[str]:
-        return _named_sets(self._tree.body)
+        return _named_sets(self.tree.body)
 
     def _not_awaited(self, function: Function) -> Iterator[Remark]:
         call = function.args.args[0].arg if function.args.args else ""
@@ -590,7 +624,7 @@ class HandlerCode:
     def _module_names(self) -> set[str]:
         return {
             each.id
-            for node in self._tree.body
+            for node in self.tree.body
             if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign)
             for each in ast.walk(node)
             if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
@@ -599,8 +633,8 @@ class HandlerCode:
     @cached_property
     def _imported(self) -> dict[str, str]:
         """What a name stands for: a module, something of a module, or what is made with that."""
-        found = {name: name for name in _BUILT_IN} | _imports(self._tree)
-        for node in self._tree.body:
+        found = {name: name for name in _BUILT_IN} | _imports(self.tree)
+        for node in self.tree.body:
             if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
                 continue
             parts = (_dotted(each, found) for each in ast.walk(node.value))
@@ -619,7 +653,7 @@ class HandlerCode:
             for node in ast.walk(function)
             if isinstance(node, ast.stmt) and node is not function
         }
-        run = _lines_of(compile(self._tree, self.file, "exec"))
+        run = _lines_of(compile(self.tree, self.file, "exec"))
         return {line: found[line] for line in sorted(found.keys() & run)}
 
     def run_by(self, lines: Set[int]) -> StatementsRun:
@@ -642,7 +676,7 @@ class HandlerCode:
             yield from _never_run(function.body, run, unsure)
 
 
-def _given_in(tree: ast.AST) -> Mapping[str, Sequence[ast.expr]]:
+def given_in(tree: ast.AST) -> Mapping[str, Sequence[ast.expr]]:
     """What the file or function gives each name, if nothing else in it can give it a value."""
     found: dict[str, list[ast.expr]] = {}
     stored = Counter[str]()
@@ -665,17 +699,6 @@ def _given_in(tree: ast.AST) -> Mapping[str, Sequence[ast.expr]]:
             case _:
                 pass
     return {name: values for name, values in found.items() if stored[name] == len(values)}
-
-
-def _constant(node: ast.AST) -> Sequence[str | int]:
-    value = node.value if isinstance(node, ast.Constant) else None
-    return (value,) if isinstance(value, str | int) and not isinstance(value, bool) else ()
-
-
-def _constants_of(side: ast.expr) -> Iterator[str | int]:
-    """Those of a side that `HandlerCode._fields_of` knows."""
-    for each in [side, *side.elts] if isinstance(side, ast.Tuple | ast.List | ast.Set) else [side]:
-        yield from _constant(each)
 
 
 def _awaited_names(value: ast.expr) -> Iterator[str]:
@@ -719,6 +742,44 @@ def _is_passed_on(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> bool:
             return hasattr(Call, method) and method not in _TO_FLOWS
         case _:
             return False
+
+
+def _are_written(call: ast.Call) -> bool:
+    """Whether all its arguments are known: no `*` and `**`."""
+    return all(each.arg is not None for each in call.keywords) and not any(
+        isinstance(each, ast.Starred) for each in call.args
+    )
+
+
+def _flags_of(function: Any) -> Set[str]:
+    """The arguments of a function that are True or False."""
+    if function is None:
+        return frozenset()
+    parameters = inspect.signature(function).parameters
+    known = {name: str(each.annotation) for name, each in parameters.items()}
+    if "AskOptions" in known.get("options", ""):
+        known |= {name: each.__forward_arg__ for name, each in AskOptions.__annotations__.items()}
+    return {name for name, annotation in known.items() if annotation == "bool"}
+
+
+def _computed_ssml(function: Function) -> Iterator[Remark]:
+    """Texts with tags of SSML that values are put into, which are spoken as words."""
+    for node in ast.walk(function):
+        match node:
+            case ast.JoinedStr(values=parts) if any(isinstance(each, ast.FormattedValue) for each in parts):
+                pass
+            case ast.BinOp(left=left, op=ast.Add() | ast.Mod(), right=right):
+                parts = [left, right]
+            case ast.Call(func=ast.Attribute(value=text, attr="format")):
+                parts = [text]
+            case ast.Call(func=ast.Attribute(attr="join"), args=[ast.List(elts=parts) | ast.Tuple(elts=parts)]):
+                pass
+            case _:
+                continue
+        written = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+        if any(map(_TAG.search, written)):
+            cure = 'write `Ssml("<speak>..{}..</speak>").format(..)`'
+            yield Remark("E703", node.lineno, "the tags of this text are spoken as words", cure)
 
 
 def _without_f(function: Function, names: Set[str]) -> Iterator[Remark]:

@@ -1,16 +1,77 @@
 """The options of what a handler plays and asks, by which type checkers and editors know them.
 
-Those of an action are named and described as in the NCCO reference.
+Those of an action are described in the NCCO reference. They are named as in Python, or as there: `end_on_key` or
+`endOnKey`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias, TypedDict
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias, TypedDict
+
+from ncco_server.flow.grammar.reader import HINTS, meaning_of
+from ncco_server.suggest import nearest
+
+_CAPITAL: Final = re.compile("[A-Z]")
+
+
+class WrongArgument(TypeError):
+    """An argument of a method cannot have this value.
+
+    Attributes:
+        message: what is wrong.
+        cure: what to write instead.
+        argument: its name, if other values would do; "" if none would.
+    """
+
+    def __init__(self, message: str, cure: str, argument: str = "") -> None:
+        super().__init__(f"{message}: {cure}")
+        self.message = message
+        self.cure = cure
+        self.argument = argument
+
+
+def unknown_option(method: str, name: str, known: Iterable[str]) -> WrongArgument:
+    """The error for an argument that a method does not have."""
+    names = [each for each in known if each.islower()]
+    meant = meant_option(name, names)
+    return WrongArgument(
+        f'`{method}` has no "{name}"', f"write `{meant}=..`" if meant else f"write one of: {', '.join(names)}"
+    )
+
+
+def meant_option(name: str, known: Sequence[str]) -> str:
+    """One of the known arguments, or ""."""
+    usual = (meaning_of(name, HINTS["call option"]) or "").split()
+    snake = _CAPITAL.sub(lambda found: f"_{found[0].lower()}", name)
+    parts = (each for each in known if each in snake.split("_"))
+    return next((each for each in usual if each in known), "") or nearest(snake, known) or next(parts, "")
+
 
 Method: TypeAlias = Literal["GET", "POST"]
 Prompt: TypeAlias = str | Mapping[str, Any]
 """A text; or an action as in a flow file: `{"stream": url}`, `{"talk": text, "language": "fr-FR"}`."""
+
+
+class StreamOptions(TypedDict, total=False):
+    """The options of the action `stream`. Source: NCCO reference, Stream."""
+
+    level: float | None
+    loop: int | None
+    barge_in: bool | None
+    bargeIn: bool | None
+
+
+class TalkOptions(StreamOptions, total=False):
+    """The options of the action `talk`. Source: NCCO reference, Talk."""
+
+    language: str | None
+    style: int | None
+    premium: bool | None
+    provider: str | None
+    provider_options: Mapping[str, Any] | None
+    providerOptions: Mapping[str, Any] | None
 
 
 class RecordOptions(TypedDict, total=False):
@@ -19,11 +80,17 @@ class RecordOptions(TypedDict, total=False):
     format: Literal["mp3", "wav", "ogg"] | None
     split: Literal["conversation"] | None
     channels: int | None
+    end_on_silence: float | None
     endOnSilence: float | None
+    end_on_key: str | None
     endOnKey: str | None
+    time_out: float | None
     timeOut: float | None
+    beep_start: bool | None
     beepStart: bool | None
+    event_url: str | Sequence[str] | None
     eventUrl: str | Sequence[str] | None
+    event_method: Method | None
     eventMethod: Method | None
     transcription: Mapping[str, Any] | None
 
@@ -31,22 +98,31 @@ class RecordOptions(TypedDict, total=False):
 class ConversationOptions(TypedDict, total=False):
     """The options of the action `conversation`. Source: NCCO reference, Conversation."""
 
+    music_on_hold_url: str | Sequence[str] | None
     musicOnHoldUrl: str | Sequence[str] | None
+    start_on_enter: bool | None
     startOnEnter: bool | None
+    end_on_exit: bool | None
     endOnExit: bool | None
     record: bool | None
+    can_speak: Sequence[str] | None
     canSpeak: Sequence[str] | None
+    can_hear: Sequence[str] | None
     canHear: Sequence[str] | None
     mute: bool | None
     transcription: Mapping[str, Any] | None
+    event_url: str | Sequence[str] | None
     eventUrl: str | Sequence[str] | None
+    event_method: Method | None
     eventMethod: Method | None
 
 
 class TransferOptions(TypedDict, total=False):
     """The options of the action `transfer`. Source: NCCO reference, Transfer."""
 
+    can_hear: Sequence[str] | None
     canHear: Sequence[str] | None
+    can_speak: Sequence[str] | None
     canSpeak: Sequence[str] | None
     mute: bool | None
 
@@ -58,19 +134,28 @@ class ConnectOptions(TypedDict, total=False):
     timeout: int | None
     ends_call: bool
     name: str
+    random_from_number: bool | None
     randomFromNumber: bool | None
     limit: float | None
+    machine_detection: Literal["continue", "hangup"] | None
     machineDetection: Literal["continue", "hangup"] | None
+    advanced_machine_detection: Mapping[str, Any] | None
     advancedMachineDetection: Mapping[str, Any] | None
+    ringback_tone: str | None
     ringbackTone: str | None
     shaken: str | None
+    call_screener: Any
     callScreener: Any
 
 
-class AskOptions(TypedDict, total=False):
-    """The options of a question.
+class AskOptions(TalkOptions, total=False):
+    """The options of a question, with those of the action `talk` for its text.
 
     Attributes:
+        submit_on_hash: whether # ends the digits.
+        timeout: seconds of silence after which the digits end.
+        context: words and phrases that the caller is likely to say.
+        end_on_silence: seconds of silence after which speech ends.
         tries: how often to ask, from 1 to 10; 3 by default.
         noinput: what to say after silence, before asking again; a list for the first attempt, the second, ...
         nomatch: the same, after a key or words that do not fit.
@@ -82,6 +167,12 @@ class AskOptions(TypedDict, total=False):
         name: the name of the wait in traces, scenarios and pictures; by default the line of the handler.
     """
 
+    submit_on_hash: bool | None
+    submitOnHash: bool | None
+    timeout: int | None
+    context: Sequence[str] | None
+    end_on_silence: float | None
+    endOnSilence: float | None
     tries: int
     noinput: Prompt | Sequence[Prompt]
     nomatch: Prompt | Sequence[Prompt]

@@ -16,10 +16,22 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.handlers.api import END, NEXT, Call, Called, CallFlow, HandlerEffect, RunFailed, WrittenText
+from ncco_server.flow.handlers.api import (
+    END,
+    NEXT,
+    Call,
+    Called,
+    CallFlow,
+    DialFailed,
+    HandlerEffect,
+    NoInput,
+    RunFailed,
+    WrittenText,
+)
 from ncco_server.flow.handlers.limits import LIMIT_S, LineTracer, TooLong, close, limited
+from ncco_server.flow.handlers.options import WrongArgument
 from ncco_server.flow.handlers.secret import SecretGone
-from ncco_server.flow.handlers.steps import EffectAt, Made, RowOfTable, StepMaker, as_bytes
+from ncco_server.flow.handlers.steps import EffectAt, Made, RowOfTable, StepMaker, as_bytes, gone_secret
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.flow.model import Step
@@ -29,6 +41,7 @@ MOST_EFFECTS: Final = 1000
 """Results that one call may store; our choice."""
 MOST_BYTES: Final = 1_000_000
 """Of these results, as JSON; our choice. Each turn reads and stores all of them."""
+NOT_CAUGHT: Final = "R113"
 NO_KEYS: Final = (b"",)
 _CRC_DIGITS: Final = 8
 _ENDED: Final = "the end"
@@ -140,6 +153,7 @@ class HandlerPlayback:
         calendars: Mapping[str, Calendar],
         known: Mapping[str, str],
         keys: Sequence[bytes] = NO_KEYS,
+        waits: list[str],
         call: Callable[..., Call] = Call,
         tracer: LineTracer | None = None,
     ) -> None:
@@ -148,7 +162,8 @@ class HandlerPlayback:
         self._file = flow.file
         self._path = flow.path or flow.file
         self._env = NotedEnv(env)
-        self._call = call(facts, self._env, calendars, maker.language, known, tables=maker.tables)
+        self._call = call(facts, self._env, calendars, maker.language, known, tables=maker.tables, waits=waits)
+        self._waits = waits
         self._keys = keys
         self._tracer = tracer
         self._params = params
@@ -205,6 +220,11 @@ class HandlerPlayback:
             return self._row.name, self._maker.row(EffectAt(self._row, self._place))
         if effect is None or effect.function is None:
             return None
+        try:
+            for secret in effect.function.secrets:
+                secret.reveal()
+        except SecretGone as error:
+            raise gone_secret(error, self._place) from None
         source = f"{self._path}:{effect.name}"
         return effect.name, LookupRequest("PYTHON", function=source, code=effect.function, timeout_ms=effect.limit_ms)
 
@@ -313,9 +333,17 @@ class HandlerPlayback:
         except TooLong as error:
             self._fail(f"the handler took more than {LIMIT_S * 1000:.0f} ms of processor time, or blocked", error)
         except SecretGone as error:
-            self._fail(str(error), error)
+            self._fail(str(error), error, cure=error.cure)
+        except WrongArgument as error:
+            self._fail(error.message, error, cure=error.cure)
+        except (NoInput, DialFailed) as error:
+            self._fail(f"{type(error).__name__} was not caught", error, NOT_CAUGHT if self._has_error_flow else "R110")
         except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
             self._fail(f"the handler raised {type(error).__name__}", error)
+
+    @property
+    def _has_error_flow(self) -> bool:
+        return "error" in self._flow.words.get("defaults", {}).get("on", {})
 
     def _make(self, said: Sequence[EffectAt]) -> None:
         self._made = self._maker.make(self._name, said)
@@ -401,6 +429,8 @@ class HandlerPlayback:
             return reached
         if result is not None and waited is not None:
             waited.problem = result.problem
+            if waited.does == "wait":
+                self._waits.append(self._name)
         if waited is not None and waited.does == "run" and waited.problem:
             found = self._coroutine.throw(RunFailed(waited.problem))
         else:
@@ -468,11 +498,11 @@ class HandlerPlayback:
         name = ", ".join(parts)
         self._stop_at(HandlerEffect("leave", words=words, name=name), self._place, said)
 
-    def _fail(self, message: str, error: BaseException, code: str = "R110") -> None:
+    def _fail(self, message: str, error: BaseException, code: str = "R110", cure: str = "") -> None:
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if frame.filename == self._file]
         place = Place(self._path, own[-1].lineno or 1, 1) if own else self._place
-        raise RenderError(code, message, str(place), frozenset()) from None
+        raise RenderError(code, message, str(place), frozenset(), cure) from None
 
 
 def _keyed(text: bytes, key: bytes) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import typing
 from collections.abc import Callable
 from contextvars import ContextVar
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, reduce
+from operator import or_
+from types import UnionType
+from typing import Any, NotRequired
 
 from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 running_key: ContextVar[str] = ContextVar("running_key")
 
@@ -30,16 +34,33 @@ def idempotency_key() -> str:
 
 
 @lru_cache(maxsize=1000)
-def _adapter(function: Callable[..., Any]) -> TypeAdapter[Any]:
+def adapter_of(function: Callable[..., Any]) -> TypeAdapter[Any]:
+    """Of its return type; of any value if that is unknown."""
     try:
-        return TypeAdapter(typing.get_type_hints(function).get("return", Any))
+        return TypeAdapter(_portable(typing.get_type_hints(function, include_extras=True).get("return", Any)))
     except Exception:  # noqa: BLE001 - an annotation may be any expression
         return TypeAdapter(Any)
 
 
+def _portable(hint: Any) -> Any:
+    """Pydantic does not read the `TypedDict` of `typing` before Python 3.12."""
+    if sys.version_info >= (3, 12):
+        return hint
+    if typing.is_typeddict(hint):
+        fields = typing.get_type_hints(hint, include_extras=True).items()
+        optional = hint.__optional_keys__
+        known = {name: NotRequired[_portable(each)] if name in optional else _portable(each) for name, each in fields}
+        return TypedDict(hint.__name__, known)  # type: ignore[operator]  # its fields are not written
+    inner = typing.get_args(hint)
+    if not any(map(typing.is_typeddict, inner)):
+        return hint
+    parts = tuple(map(_portable, inner))
+    return reduce(or_, parts) if typing.get_origin(hint) in (UnionType, typing.Union) else hint.__origin__[parts]
+
+
 def as_json(function: Callable[..., Any], result: Any) -> Any:
     """Raises ValueError if the result cannot be a JSON value."""
-    return _adapter(function).dump_python(result, mode="json")
+    return adapter_of(function).dump_python(result, mode="json")
 
 
 def misfits(function: Callable[..., Any], stored: Any) -> dict[str, str]:
@@ -58,4 +79,4 @@ def misfits(function: Callable[..., Any], stored: Any) -> dict[str, str]:
 
 def restored(function: Callable[..., Any], stored: Any) -> Any:
     """Raises ValueError."""
-    return _adapter(function).validate_python(stored)
+    return adapter_of(function).validate_python(stored)

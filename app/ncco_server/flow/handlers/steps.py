@@ -26,7 +26,7 @@ from ncco_server.flow.handlers.api import (
     SsmlPiece,
     WrittenText,
 )
-from ncco_server.flow.handlers.secret import GONE, Secret, SecretGone
+from ncco_server.flow.handlers.secret import Secret, SecretGone
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.lookups import Answer, AskedLookup, LookupDefinition, LookupRequest
@@ -122,8 +122,28 @@ class Made(NamedTuple):
 
     def check_secrets(self) -> None:
         """Raise RenderError if a secret for another flow was heard in an earlier turn."""
-        if any(isinstance(value, StrictUndefined) for value in self.values.values()):
-            raise RenderError("R110", GONE, str(self.said[-1].place), frozenset())
+        _refuse_gone(self.values.values(), self.said[-1].place)
+
+
+class GoneSecret(StrictUndefined):
+    """Stands for the value of a secret after its turn."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: SecretGone) -> None:
+        super().__init__(f"{error}: {error.cure}")
+        self.error = error
+
+
+def _refuse_gone(values: Iterable[Any], place: Place) -> None:
+    """Raises RenderError."""
+    for value in values:
+        if isinstance(value, GoneSecret):
+            raise gone_secret(value.error, place)
+
+
+def gone_secret(error: SecretGone, place: Place) -> RenderError:
+    return RenderError("R110", str(error), str(place), frozenset(), error.cure)
 
 
 def constants(code: CodeType) -> Mapping[int, str]:
@@ -259,8 +279,8 @@ class EffectTemplate:
         name = f"{_SECRET}{len(self.values)}"
         try:
             self.values[name] = secret.reveal()
-        except SecretGone:
-            self.values[name] = StrictUndefined(GONE)
+        except SecretGone as error:
+            self.values[name] = GoneSecret(error)
         return name
 
 
@@ -356,8 +376,7 @@ class StepMaker:
         values: dict[str, Any] = {}
         key: list[Any] = [effect.place.line]
         EffectTemplate(self._not_empty, effect.place, values).add_words(key, effect.effect.words)
-        if any(isinstance(value, StrictUndefined) for value in values.values()):
-            raise RenderError("R110", GONE, str(effect.place), frozenset())
+        _refuse_gone(values.values(), effect.place)
         found = self._rows.get(tuple(key))
         if found is None:
             if len(self._rows) >= MOST_KEPT_STEPS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final
 
 from ncco_server.flow.grammar.forms import Coded, Notation, Unread
 from ncco_server.flow.grammar.json_schema import TEXT, listed, named, offered, ref
@@ -27,6 +27,8 @@ from ncco_server.flow.hours.timezone import zone_written_in
 from ncco_server.flow.issues import Fix, FlowIssue
 from ncco_server.flow.language.choice import ChoiceDefinition
 from ncco_server.flow.language.defaults import Defaults, read_defaults
+from ncco_server.flow.language.hooks import HookDefinition, read_events
+from ncco_server.flow.language.outbound import Outbound, OutboundWords, read_outbound
 from ncco_server.flow.language.shared import Context, Declarations, Sections, overlay, read_sections
 from ncco_server.flow.language.step import EXITS, STEP_WORDS, ReadStep, StoredSteps, read_step
 from ncco_server.flow.model import Flow, Limit, Step
@@ -35,10 +37,6 @@ from ncco_server.flow.scope import ScopeTypes, Signature, Variable, scope_types
 from ncco_server.flow.source.source_file import quote
 from ncco_server.suggest import nearest
 from ncco_server.value_types import NO_BEGINNING, TYPES, WholeNumber
-
-if TYPE_CHECKING:  # loaded with the flows that use them
-    from ncco_server.flow.language.hooks import Later
-    from ncco_server.flow.language.outbound import Outbound
 
 
 class Limits(MapForm):
@@ -300,7 +298,7 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
     defaults = read_defaults(inherited, reader) if inherited else Defaults()
     reader = replace(reader, language=_language(defaults, sections), inherited=defaults.actions)
     written = overlay(words.events, context.events)
-    events = _read_events(written, reader)
+    events = read_events(written, "`events`", reader) if written else {}
     read = {} if context.is_stored else _read_steps(steps, defaults, reader)
     start = _read_start(words.start, steps, reader)
     outbound = _read_outbound(words.outbound, start, reader, set(sections.calendars))
@@ -367,29 +365,11 @@ def _language(defaults: Defaults, sections: Sections) -> str:
     return written.value if isinstance(written, Text) and "{" not in written.value else "en-US"
 
 
-def _read_events(node: Node | None, reader: Resolver) -> Mapping[str, tuple[Later, ...]]:
-    if node is None:
-        return {}
-    from ncco_server.flow.language.hooks import read_events  # noqa: PLC0415 - most flows have no hooks
-
-    return read_events(node, "`events`", reader)
-
-
 def _read_outbound(node: Node | None, start: str | None, reader: Resolver, hours: Set[str]) -> Outbound | None:
     if node is None:
         return None
-    from ncco_server.flow.language.outbound import OutboundWords, read_outbound  # noqa: PLC0415 - most flows place no calls
-
     words = OutboundWords.read(node, "`outbound`", reader)
     return read_outbound(words, start, reader, hours) if words and start else None
-
-
-def _is_hook(words: Set[str]) -> bool:
-    if words.isdisjoint({"post", "mail"}):
-        return False
-    from ncco_server.flow.language.hooks import HookDefinition  # noqa: PLC0415 - most flows have no hooks
-
-    return words <= {*HookDefinition.words()}
 
 
 _STEP_MARKERS: Final = frozenset({"do", *(kind.word for kind in EXITS)})
@@ -398,7 +378,7 @@ _FITS_INTO: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
     "steps": lambda words: words.isdisjoint({*_CHOICE_MARKERS, "type"}) and not words.isdisjoint(_STEP_MARKERS),
     "vars": lambda words: "type" in words and words <= {*Declaration.words()},
     "lookups": lambda words: "returns" in words and not words.isdisjoint({"get", "post", "python"}),
-    "hooks": _is_hook,
+    "hooks": lambda words: not words.isdisjoint({"post", "mail"}) and words <= {*HookDefinition.words()},
     "locales": lambda words: "language" in words and words <= {*Locale.words()},
     "hours": lambda words: "week" in words,
 }

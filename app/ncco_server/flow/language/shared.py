@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final
 from zoneinfo import ZoneInfo
 
 from ncco_server.flow.actions.item import gather
@@ -18,20 +18,19 @@ from ncco_server.flow.grammar.json_schema import TEXT, ref
 from ncco_server.flow.grammar.locales import Locale, read_locales
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver
+from ncco_server.flow.hours.calendar import Calendar
+from ncco_server.flow.hours.declaration import read_hours
 from ncco_server.flow.hours.timezone import read_zone
 from ncco_server.flow.issues import RULES, Fix, FlowIssue
+from ncco_server.flow.language.hooks import HookDefinition, read_hooks
+from ncco_server.flow.language.lookups import LookupDefinition, read_lookups
+from ncco_server.flow.language.refusals import CallerRefusal, read_refusals
 from ncco_server.flow.language.results import OwnResult, read_results
+from ncco_server.flow.language.tables import TableDefinition, read_tables
 from ncco_server.flow.nodes import Map, Node, Text
 from ncco_server.flow.scope import Signature, scope_types
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.value_types import ANY, Word, record
-
-if TYPE_CHECKING:  # loaded with the files that declare some
-    from ncco_server.flow.hours.calendar import Calendar
-    from ncco_server.flow.language.hooks import HookDefinition
-    from ncco_server.flow.language.lookups import LookupDefinition
-    from ncco_server.flow.language.refusals import CallerRefusal
-    from ncco_server.flow.language.tables import TableDefinition
 
 SECTIONS: Final = ("locales", "hours", "lookups", "hooks", "results", "tables")
 
@@ -123,8 +122,6 @@ def read_shared(nodes: Iterable[tuple[Map, list[FlowIssue]]], context: Context) 
         fields = SharedWords.read_words(node, "the shared file", reader, place=node.entries[0].key.place)
         files.append(fields)
         if (written := fields.get("tables")) is not None:
-            from ncco_server.flow.language.tables import read_tables  # noqa: PLC0415 - most projects have no tables
-
             tables |= read_tables(written, reader)
     if tables:
         context = replace(context, shared=replace(context.shared, tables=tables))
@@ -154,8 +151,6 @@ def _read_file(fields: Fields, context: Context, issues: list[FlowIssue]) -> Con
         reader.report("E203", place, "`shared` is false", "write `shared: true`, or begin with `flow: name`")
     refusals = context.refusals
     if words.refuse:
-        from ncco_server.flow.language.refusals import read_refusals  # noqa: PLC0415 - most projects refuse nobody
-
         refusals += read_refusals(words.refuse, "`refuse`", reader)
     sections, _ = read_sections(words, reader, context.shared, context.dates)
     return replace(
@@ -198,8 +193,6 @@ def read_sections(
     locales = outer.locales if words.locales is None else words.locales
     calendars = dict(outer.calendars)
     if words.hours:
-        from ncco_server.flow.hours.declaration import read_hours  # noqa: PLC0415 - most files have no hours
-
         calendars |= read_hours(words.hours, reader, dates)
     scope = reader.scope.with_name("hours", record({name: calendar.type for name, calendar in calendars.items()}))
     if locales:
@@ -207,8 +200,6 @@ def read_sections(
     reader = replace(reader, scope=scope, locales=locales, tables=outer.tables)
     lookups = {name: lookup for name, lookup in outer.lookups.items() if name not in reader.variables}
     if words.lookups:
-        from ncco_server.flow.language.lookups import read_lookups  # noqa: PLC0415 - most files have no lookups
-
         lookups |= read_lookups(words.lookups, reader)
     for name, lookup in lookups.items():  # a flow may mean the lookup, although a variable has its name (E539)
         is_taken = name in reader.variables
@@ -218,8 +209,6 @@ def read_sections(
     reader = replace(reader, scope=replace(scope, several=several), lookups=lookups)
     hooks = dict(outer.hooks)
     if words.hooks:
-        from ncco_server.flow.language.hooks import read_hooks  # noqa: PLC0415 - most files have no hooks
-
         hooks |= read_hooks(words.hooks, reader)
     own_results = read_results(words.results, reader) if words.results else {}
     results = {**outer.results, **own_results}

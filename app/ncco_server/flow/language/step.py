@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NamedTuple
+from typing import Annotated, Any, ClassVar, Final, NamedTuple
 
 from ncco_server.flow.actions.check import check_step
 from ncco_server.flow.actions.do import read_items, read_parts
@@ -19,19 +19,17 @@ from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.collect import Collect
 from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.exits import AskingWords, Branch, Goto, Hold, StepExit, StepSource, Unreadable
+from ncco_server.flow.language.hooks import read_sent, read_step_events
+from ncco_server.flow.language.lookups import read_asked
 from ncco_server.flow.language.menu import Choices, restore_menu
 from ncco_server.flow.language.outcomes import On, RunFlow, steers
 from ncco_server.flow.language.results import OwnResultName
+from ncco_server.flow.language.saves import read_saves
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Entry, Map, Node, Text
 from ncco_server.flow.runtime import Exit
 from ncco_server.flow.source import LateMap
 from ncco_server.value_types import JsonSchema
-
-if TYPE_CHECKING:  # loaded with the steps that use them
-    from ncco_server.flow.language.hooks import Later, SentHook
-    from ncco_server.flow.language.lookups import AskedLookup
-    from ncco_server.flow.language.saves import Save
 
 EXITS: Final[tuple[type[StepExit[Any]], ...]] = (Choices, Collect, Hold, RunFlow, Branch, Goto, On)
 """Of two exits of a step, the first in this order is read."""
@@ -106,10 +104,10 @@ def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | 
     step_exit = read_as.of_words(written, source) if written is not None else None
     tail = not isinstance(written, AskingWords) or written.tail
     _check_words(kind, source)
-    asks = _read_asks(words.asks, reader)
-    saves = _read_saves(words.saves, reader)
-    sends = _read_sends(words.sends, reader)
-    events = _read_events(words.events, reader)
+    asks = read_asked(words.asks, "`lookup`", reader) if words.asks else ()
+    saves = read_saves(words.saves, reader) if words.saves else ()
+    sends = read_sent(words.sends, "`send`", reader) if words.sends else ()
+    events = read_step_events(words.events, reader) if words.events else {}
     if step_exit is None:
         return None
     exit_place = fields.at(kind.word) if kind else place
@@ -165,38 +163,6 @@ class StoredSteps(Mapping[str, Step]):
         if read is None or errors:
             return Step(key.value, key.place, (), (), Unreadable(errors[0]), key.place)
         return read.step
-
-
-def _read_asks(node: Node | None, reader: Resolver) -> tuple[AskedLookup, ...]:
-    if node is None:
-        return ()
-    from ncco_server.flow.language.lookups import read_asked  # noqa: PLC0415 - most flows ask nothing
-
-    return read_asked(node, "`lookup`", reader)
-
-
-def _read_saves(node: Node | None, reader: Resolver) -> tuple[Save, ...]:
-    if node is None:
-        return ()
-    from ncco_server.flow.language.saves import read_saves  # noqa: PLC0415 - most projects have no tables
-
-    return read_saves(node, reader)
-
-
-def _read_sends(node: Node | None, reader: Resolver) -> tuple[SentHook, ...]:
-    if node is None:
-        return ()
-    from ncco_server.flow.language.hooks import read_sent  # noqa: PLC0415 - most flows have no hooks
-
-    return read_sent(node, "`send`", reader)
-
-
-def _read_events(node: Node | None, reader: Resolver) -> Mapping[str, tuple[Later, ...]]:
-    if node is None:
-        return {}
-    from ncco_server.flow.language.hooks import read_step_events  # noqa: PLC0415 - most flows have no hooks
-
-    return read_step_events(node, reader)
 
 
 def _goes_on(exit_: Exit) -> bool:

@@ -11,32 +11,16 @@ from typing import Any, NamedTuple
 
 from ncco_server.flow.issues import RULES, Fix, FlowIssue, by_place
 from ncco_server.flow.nodes import Node
-from ncco_server.flow.source.reader import (
-    LOADER,
-    MAX_CHARACTERS,
-    MAX_DEPTH,
-    MAX_PARSED,
-    MAX_VALUES,
-    Gap,
-    LateMap,
-    read_once,
-)
+from ncco_server.flow.source.gaps import read_on
+from ncco_server.flow.source.reader import LOADER as LOADER
+from ncco_server.flow.source.reader import MAX_CHARACTERS as MAX_CHARACTERS
+from ncco_server.flow.source.reader import MAX_DEPTH as MAX_DEPTH
+from ncco_server.flow.source.reader import MAX_PARSED as MAX_PARSED
+from ncco_server.flow.source.reader import MAX_VALUES as MAX_VALUES
+from ncco_server.flow.source.reader import Gap as Gap
+from ncco_server.flow.source.reader import LateMap as LateMap
+from ncco_server.flow.source.reader import read_once
 from ncco_server.flow.source.source_file import SourceFile
-
-__all__ = [
-    "LOADER",
-    "MAX_CHARACTERS",
-    "MAX_DEPTH",
-    "MAX_PARSED",
-    "MAX_VALUES",
-    "Gap",
-    "LateMap",
-    "Reading",
-    "names_written_in",
-    "read_late",
-    "read_past_errors",
-    "read_yaml",
-]
 
 _NAME = re.compile(r"(?:^[ \t]*(?:- +)*|[{,][ \t]*)[\"']?([A-Za-z_][\w-]*)[\"']?[ \t]*(?::|$)", re.MULTILINE)
 _MARKER = re.compile(r"(?:^|(?<=[\r\n]))(?:---|\.\.\.)(?=[ \t\r\n]|\Z)")
@@ -89,8 +73,6 @@ def read_past_errors(file: str, text: str, most: int = MAX_PARSED) -> Reading:
     faults = [] if marker is None else [*marker.issues]
     parsed = 0
     if tried.stopped:
-        from ncco_server.flow.source.gaps import read_on  # noqa: PLC0415 - a server's files usually have no such error
-
         tried, more, found, parsed = read_on(source, tried, most)
         gaps += more
         faults += found

@@ -22,6 +22,7 @@ from ncco_server.flow.source.source_file import (
     marks,
     quote,
 )
+from ncco_server.flow.source.syntax import unquoted_braces
 
 _PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*[ \t]*)+")
 _SCHEMES = r"(?!(?:https?|wss?|sips?|tel|mailto|urn):)"
@@ -58,8 +59,6 @@ def check_unsupported(source: SourceFile, events: Sequence[yaml.Event]) -> Itera
             start = marks(event)[0].index
             line = source.line_at(start)
             if source.parsed.startswith("{{", start) and line.number not in lines_with_braces:
-                from ncco_server.flow.source.syntax import unquoted_braces  # noqa: PLC0415 - rarely needed
-
                 in_brackets = bool(_OPEN.search(line.bare[: start - line.start]))
                 yield unquoted_braces(source, line, start, in_brackets=in_brackets)
                 lines_with_braces.add(line.number)

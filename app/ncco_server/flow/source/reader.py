@@ -21,6 +21,7 @@ from ncco_server.flow.source.pitfalls import (
     check_unsupported,
 )
 from ncco_server.flow.source.source_file import FILLER, OPTION_KEYS, SourceFile, is_quoted, marks
+from ncco_server.flow.source.syntax import diagnose
 
 MAX_CHARACTERS = 524_288
 MAX_VALUES = 100_000
@@ -99,8 +100,6 @@ def _parse(source: SourceFile, loader: type[Any]) -> tuple[list[yaml.Event], Sto
                 message = f"more than {MAX_DEPTH} nested levels"
                 return events, Stop(RULES["E119"].at(source.extent(event), message), marks(event)[0].line + 1)
     except yaml.MarkedYAMLError as error:
-        from ncco_server.flow.source.syntax import diagnose  # noqa: PLC0415 - a server's files usually have no such error
-
         at = error.problem_mark.line + 1 if error.problem_mark else 1
         return events, Stop(diagnose(source, error, events), at)
     return events, None

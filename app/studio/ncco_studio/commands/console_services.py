@@ -5,10 +5,130 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from typing import Any, Final
 
-from ncco_studio.commands.console_subprocess import play, prove_flow
+from ncco_server.flow.files import search_beside
+from ncco_server.flow.loader import load
+from ncco_studio.commands.platform import assumed_platform
+from ncco_studio.commands.server_under_test import make_app
+from ncco_studio.console.phone.player import PhonePlayer
 from ncco_studio.console.services import Served, Services
+from ncco_studio.verify.handlers.exploring import explore
+from ncco_studio.verify.prove import CallLimits, FoundViolation, SearchLimits, prove
+from ncco_studio.verify.prove.rehearsal import confirmed
+from ncco_studio.verify.scenarios import script as steps
+from ncco_studio.verify.scenarios.files import WrittenScenario
+from ncco_studio.verify.scenarios.model import ScenarioCall, read_scenarios
+
+MOST_STATES: Final = 50_000
+_BY_CALLER: Final = ("press", "speak", "silence", "record", "hangup")
+_WORDS: Final = {"dial": "the called party:"}
+_UNTIMED: Final = (steps.HearStep, steps.WaitStep, steps.EndStep)
+"""The phone always continues to the next wait for the caller."""
+
+
+@cache
+def _player() -> PhonePlayer:
+    return PhonePlayer(make_app, assumed_platform)
+
+
+def play(method: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """See `PhonePlayer.play`. Each subprocess belongs to one person."""
+    return _player().play(method, values)
+
+
+def prove_flow(
+    *,
+    texts: Mapping[str, str],
+    env: Mapping[str, str],
+    flow: str,
+    seconds: float,
+    handlers: Collection[str],
+    flows: str,
+) -> dict[str, Any]:
+    """The verdict on a flow, and its violations, each with the shortest call that shows it.
+
+    Args:
+        texts: the texts of the whole project by display path; the flow must have no error.
+        env: the variables that flows may read.
+        flow: the name of the flow.
+        seconds: time limit of the exploration.
+        handlers: the files with handlers whose code may be run.
+        flows: the folder of the flows.
+    """
+    if handlers:
+        search_beside(Path(flows))
+    project = replace(
+        load(texts, env, extent="project", handlers=handlers, explore=explore), issues=()
+    )  # other flows may have errors
+    bounds = SearchLimits(MOST_STATES, seconds)
+    proof = prove(project.flows[flow], datetime.now(UTC), env=env, bounds=bounds, call_limits=CallLimits())
+    verdict = confirmed(project, proof, make_app)
+    return {
+        "verdict": verdict.status,
+        "stopped": verdict.stopped,
+        "states": verdict.states,
+        "growth": verdict.growth,
+        "sampled": sorted(verdict.representatives),
+        "violations": [_document(violation, flow) for violation in verdict.violations],
+    }
+
+
+def _document(found: FoundViolation, flow: str) -> dict[str, Any]:
+    written = found.example
+    return {
+        **{name: getattr(found, name) for name in ("kind", "severity", "flow", "step", "message", "cure")},
+        "file": found.place.file,
+        "line": found.place.line,
+        "call": list(_conversation(written)) if written else [],
+        "played": _played(written, flow) if written else None,
+    }
+
+
+def _conversation(written: WrittenScenario) -> Iterator[tuple[str, str]]:
+    """Yield each line with its kind (`said`, `caller` or `note`)."""
+    for name, answer in written.body.get("given", {}).items():
+        yield "note", f"{name} answers {answer}"
+    for line in written.body["script"]:
+        word, value = (line, "") if isinstance(line, str) else next(iter(line.items()))
+        if word == "dial":
+            value = value["outcome"] if isinstance(value, Mapping) and "outcome" in value else value or "answered"
+        elif isinstance(value, Mapping):
+            value = ", ".join(f"{name} {each}" for name, each in value.items())
+        if word == "hear":
+            yield "said", str(value)
+        else:
+            yield "caller" if word in _BY_CALLER else "note", f"{_WORDS.get(word, word)} {value}".strip()
+
+
+def _played(written: WrittenScenario, flow: str) -> dict[str, Any] | None:
+    """The call as the console's phone plays it (`play` in proof.js); None if it cannot."""
+    (scenario,), _ = read_scenarios("call.yaml", written.text)
+    call = scenario.call or ScenarioCall()
+    given = written.body.get("given", {})
+    is_played = all(map(_plays, scenario.script)) and all(isinstance(answer, Mapping) for answer in given.values())
+    if not is_played or written.body.get("env") or call.sip or call.user or call.custom_data:
+        return None
+    answers = {name: each if each.keys() & {"value", "timeout"} else {"value": each} for name, each in given.items()}
+    return {
+        "flow": call.flow or ("" if call.to else flow),
+        "to": call.to,
+        "caller": call.from_,
+        "made_at": call.made_at.isoformat(),
+        "world": {"given": answers},
+        "steps": [step.as_written() for step in scenario.script if not isinstance(step, _UNTIMED)],
+    }
+
+
+def _plays(step: steps.ScriptStep) -> bool:
+    """The phone cannot do faults and keys of called parties."""
+    is_other = isinstance(step, steps.FaultStep | steps.EventStep | steps.UntilStep)
+    return not (is_other or (isinstance(step, steps.DialStep) and step.party.presses))
 
 
 def console_services(served: Served | None = None) -> Services:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import partial
 from types import MappingProxyType
@@ -18,7 +18,7 @@ from ncco_server.assembly import policy_of
 from ncco_server.desk.call_report import zone_of
 from ncco_server.desk.call_search import FoundCalls, find_calls
 from ncco_server.desk.documents import CallDocument, HookDocument
-from ncco_server.desk.exports import Pages, call_pages
+from ncco_server.desk.exports import BATCH, Pages, call_pages, csv_text
 from ncco_server.desk.recorded_calls import duration_text
 from ncco_server.desk.replay import replay
 from ncco_server.errors import StoreError
@@ -26,12 +26,12 @@ from ncco_server.flow.model import Project
 from ncco_server.flow.report import as_sentence
 from ncco_server.results import RESULTS
 from ncco_server.service.call_results import results_of
-from ncco_server.service.phone_numbers import sought_digits
+from ncco_server.service.phone_numbers import readable, sought_digits
 from ncco_server.store import CallFilter, CallRow, RecordingFilter, Records, ResultRow, Timeline, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
 from ncco_studio.console.conversation import conversation
-from ncco_studio.console.download import csv_response, json_response
+from ncco_studio.console.download import csv_response, json_response, streamed
 from ncco_studio.console.messages import shown
 from ncco_studio.console.pages import render
 from ncco_studio.console.phone.repetition import CannotRepeat, recorded_of
@@ -150,8 +150,18 @@ def plain_state(call: ResultRow, texts: Mapping[str, str] = NO_TEXTS) -> str:
     return f"{words}; {own}" if own else words
 
 
+def at_step(call: ResultRow) -> str:
+    """Where in the flow the call is, or was last; "" if unknown."""
+    step = _step(call)
+    return f"in the {step}" if step.endswith("menu") else f"at “{step}”" if step else ""
+
+
+def _step(call: ResultRow) -> str:
+    return call.step.partition(".")[2].replace("_", " ")
+
+
 def _plain_result(call: ResultRow) -> str:
-    step = call.step.partition(".")[2].replace("_", " ")
+    step = _step(call)
     if call.result == "person":
         spoken = "on the line"
         if call.ended_at is not None and call.person_at is not None:
@@ -163,7 +173,7 @@ def _plain_result(call: ResultRow) -> str:
         return "no flow takes this number"
     if call.rang:
         return "nobody answered"
-    return f"hung up in the {step}" if step.endswith("menu") else f"hung up at “{step}”" if step else "hung up"
+    return f"hung up {at_step(call)}".rstrip()
 
 
 def _shown(row: CallRow, result: ResultRow | None, now_ms: int, texts: Mapping[str, str]) -> dict[str, Any]:
@@ -238,6 +248,45 @@ async def calls_csv(request: Request, console: TheConsole, search: Search, _: Ca
     reply = await csv_response(CallDocument, _pages(console, search, project), zone_of(project), "calls.csv")
     audit(request, "calls downloaded")
     return reply
+
+
+TITLES: Final = (
+    "When", "Caller", "Name", "Called", "Flow", "Length", "What happened", "Where", "Called back", "Called back by",
+)  # fmt: skip
+
+
+@router.get("/calls-of-line.csv")
+async def calls_for_owners(request: Request, console: TheConsole, search: Search, _: CanLook) -> Response:
+    """Show what the page shows, in columns with titles."""
+    project = (await console.read_project()).project
+    reply = await streamed(_titled(console, search, project), "text/csv; charset=utf-8", "calls.csv")
+    audit(request, "calls downloaded")
+    return reply
+
+
+async def _titled(console: Console, search: CallSearch, project: Project) -> AsyncIterator[str]:
+    """Begin with a byte order mark, without which Excel takes UTF-8 for something else."""
+    now = datetime.now(UTC)
+    texts = texts_of(project)
+    yield "\ufeff"
+    is_first, before = True, search.before
+    while is_first or before is not None:
+        async with console.records() as records:
+            page = search.model_copy(update={"before": before})
+            found = await _find(records, page, BATCH, now, project)
+        rows = [_cells(_shown(row, result, milliseconds(now), texts), result) for row, result in found.calls]
+        yield csv_text(
+            TITLES, (dict(zip(TITLES, row, strict=True)) for row in rows), zone_of(project), has_names=is_first
+        )
+        is_first, before = False, found.next
+
+
+def _cells(call: Mapping[str, Any], result: ResultRow | None) -> Sequence[object]:
+    who = readable(call["caller"], call["to"]) or "withheld"
+    line = readable(call["to"], call["to"])
+    where = _step(result) if result else ""
+    came = call["took"], call["plain"], where, call["returned_at"], call["returned_by"]
+    return [call["began_at"], who, call["name"], line, call["flow"], *came]
 
 
 @router.post("/calls/{name:path}/keep")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Final, NamedTuple
@@ -14,11 +14,11 @@ from ncco_server.desk.call_report import zone_of
 from ncco_server.errors import StoreError
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.model import Flow, Project
-from ncco_server.service.call_results import MissedCallers, count_by_result, missed_callers, open_calls
-from ncco_server.store import QUARTER_MS, CalledCounts, Records, milliseconds
+from ncco_server.service.call_results import NO_FLOWS, MissedCallers, count_by_result, missed_callers, open_calls
+from ncco_server.store import QUARTER_MS, CalledCounts, Records, ResultRow, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
-from ncco_studio.console.calls import plain_state
+from ncco_studio.console.calls import at_step, plain_state
 from ncco_studio.console.health import problems_of
 from ncco_studio.console.messages import inbox_values
 from ncco_studio.console.pages import render
@@ -101,26 +101,31 @@ class RecentCalls:
         today: by result.
         before: number of calls on the same day last week, up to the same time.
         callers: who should be called back, and who was.
+        on_the_line: the open calls, the newest first.
     """
 
     today: Counter[str]
     before: int
     callers: MissedCallers
+    on_the_line: Sequence[ResultRow] = ()
 
 
-async def recent_calls(records: Records, zone: tzinfo, now: datetime) -> RecentCalls:
-    """Raises StoreError."""
+async def recent_calls(
+    records: Records, zone: tzinfo, now: datetime, flows: Mapping[str, Flow] = NO_FLOWS
+) -> RecentCalls:
+    """See `open_result`. Raises StoreError."""
     now_ms = milliseconds(now)
     midnight = datetime.combine(now.astimezone(zone).date(), time(), zone)
     today = milliseconds(midnight)
     week_ago = milliseconds(datetime.combine(midnight.date() - WEEK, time(), zone))
     since = milliseconds(datetime.combine(midnight.date() - timedelta(MISSED_DAYS), time(), zone))
-    open_now = await open_calls(records, since, now_ms + QUARTER_MS, now_ms)
+    open_now = await open_calls(records, since, now_ms + QUARTER_MS, now_ms, flows)
     callers = await missed_callers(records, since, open_now, most=MOST_MISSED, most_returned=MOST_RETURNED)
     return RecentCalls(
         today=await count_by_result(records, today, now_ms + QUARTER_MS, open_now),
         before=await records.count_results(week_ago, milliseconds(now - WEEK) + 1),
         callers=callers,
+        on_the_line=sorted((call for call in open_now if call.result == "open"), key=lambda call: -call.began_at),
     )
 
 
@@ -135,7 +140,7 @@ async def home(request: Request, console: TheConsole, session: CanLook) -> Respo
     if not console.settings.has_memory_store:
         try:
             async with console.records() as records:
-                calls = await recent_calls(records, zone_of(project), now)
+                calls = await recent_calls(records, zone_of(project), now, project.flows)
             inbox = await inbox_values(console, few=FEW_MESSAGES)
             placed = await _placed_today(console, project, now)
         except StoreError as error:
@@ -152,6 +157,7 @@ async def home(request: Request, console: TheConsole, session: CanLook) -> Respo
         problems=await problems_of(console, now, away),
         may_change=session.role == "change",
         plain_state=plain_state,
+        at_step=at_step,
         **inbox,
     )
 

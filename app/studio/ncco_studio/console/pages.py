@@ -64,7 +64,7 @@ def _with_code(text: str) -> Markup:
 
 
 def _time(at: datetime | int, form: Literal["data-short", "data-time", ""] = "data-short") -> Markup:
-    """Show a point in time (or milliseconds since 1970), which the browser converts to its own time zone."""
+    """Show a point in time (or milliseconds since 1970), which the browser converts to the line's time zone."""
     moment = moment_of(at) if isinstance(at, int) else at
     iso = moment.isoformat(timespec="seconds")
     return Markup('<time datetime="{0}" {1}>{0}</time>').format(iso, form)
@@ -100,9 +100,11 @@ def view_of(request: Request) -> View:
     return next((view for view in VIEWS if view == chosen), usual)
 
 
-_TEMPLATES: Final = Jinja2Templates(
-    env=_environment(), context_processors=[lambda request: {"view": view_of(request), "views": VIEWS}]
-)
+def _shared(request: Request) -> dict[str, Any]:
+    return {"view": view_of(request), "views": VIEWS, "line_zone": request.app.state.console.zone}
+
+
+_TEMPLATES: Final = Jinja2Templates(env=_environment(), context_processors=[_shared])
 
 
 def render(request: Request, template: str, status: int = 200, /, **values: Any) -> Response:

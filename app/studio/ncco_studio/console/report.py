@@ -52,8 +52,11 @@ PERIODS: Final = {"7": "7 days", "28": "4 weeks", "91": "3 months"}
 """In days; each period ends today."""
 MOST_BARS: Final = 31
 """In longer periods, a bar covers several days."""
-WIDTH, HEIGHT = 100.0, 40.0
-"""The size of a chart in its own units: the width of all bars, and the height of the highest one."""
+MOST_LABELS: Final = 5
+"""As many as fit below a chart on a phone, unless it only has a week's bars."""
+WIDTH: Final = 100.0
+TOP, BOTTOM = 10.0, 88.0
+"""Where the highest bar ends and all begin, as percentages of a chart, so that its text keeps its size."""
 
 Day: TypeAlias = Annotated[date | None, BeforeValidator(lambda text: text or None)]
 """None for an empty field."""
@@ -164,18 +167,19 @@ def hour_bars(report: CallReport) -> Chart:
 def _bars(counts: Sequence[Counter[str]], titles: Sequence[str], labels: Sequence[str]) -> Chart:
     most = max(count.total() for count in counts) or 1
     step = WIDTH / len(counts)
-    every = ceil(len(counts) / 10)
+    every = 1 if len(counts) <= DAYS else ceil(len(counts) / MOST_LABELS)
+    first_label = (len(counts) - 1) % every // 2  # as far from the left as the last one from the right
     bars = list[Bar]()
     for number, count in enumerate(counts):
         parts = list[Segment]()
-        y = HEIGHT
+        y = BOTTOM
         for kind in ("calls", *BARS):
-            if share := HEIGHT * count[kind] / most:
+            if share := (BOTTOM - TOP) * count[kind] / most:
                 y -= share
                 parts.append(Segment(kind, round(y, 2), round(share, 2)))
         said = ", ".join(f"{count[kind]} {BARS[kind]}" for kind in BARS if count[kind])
         title = f"{titles[number]}: {counted(count.total(), 'call')}" + (f", {said}" if said else "")
-        label = labels[number] if number % every == 0 else ""
+        label = labels[number] if number % every == first_label else ""
         bars.append(Bar(title, label, round(step * (number + 0.14), 2), round(step * 0.72, 2), parts))
     return Chart(bars, most)
 
@@ -189,19 +193,26 @@ class Headline(NamedTuple):
 
 
 def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> list[Headline]:
-    than = "the week before" if days == DAYS else f"the {counted(days, 'day')} before"
+    than = "in the week before" if days == DAYS else f"in the {counted(days, 'day')} before"
 
     def share(row: Mapping[str, Any], name: str) -> str:
-        return f"{100 * row[name] / row['calls']:.0f}%" if row["calls"] else "-"
+        return f"{100 * row[name] / row['calls']:.0f}%" if row["calls"] else ""
 
     def wait(row: Mapping[str, Any]) -> str:
-        return duration_text(row["person_median_s"]) if row["person_median_s"] is not None else "-"
+        return duration_text(row["person_median_s"]) if row["person_median_s"] is not None else ""
+
+    def headline(title: str, value: str, was: str) -> Headline:
+        return Headline(value or "-", title, f"{was} {than}" if was else "")
 
     return [
-        Headline(f"{now['calls']:,}", "calls" if now["calls"] != 1 else "call", f"{before['calls']:,} in {than}"),
-        Headline(share(now, "person"), "answered by a person", f"{share(before, 'person')} in {than}"),
-        Headline(share(now, "missed"), "missed", f"{share(before, 'missed')} in {than}"),
-        Headline(wait(now), "median wait until a person answers", f"{wait(before)} in {than}"),
+        headline(
+            "call" if now["calls"] == 1 else "calls",
+            f"{now['calls']:,}",
+            f"{before['calls']:,}" if before["calls"] else "none",
+        ),
+        headline("answered by a person", share(now, "person"), share(before, "person")),
+        headline("missed", share(now, "missed"), share(before, "missed")),
+        headline("median wait until a person answers", wait(now), wait(before)),
     ]
 
 

@@ -13,6 +13,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from ncco_server.assembly import recording_files_of
+from ncco_server.desk.call_report import zone_of
 from ncco_server.service.recording_files import RecordingFiles
 from ncco_server.settings import Settings
 from ncco_server.settings.logins import Logins
@@ -38,6 +39,7 @@ class Console:
         incoming: the calls that the server places in development; None if it places none with this console.
         worker: answers the editor's and the phone's requests about texts.
         prover: explores flows.
+        zone: the line's time zone, in which pages show times; "" for the browser's.
     """
 
     settings: Settings
@@ -58,6 +60,7 @@ class Console:
     sessions: Sessions
     worker: Worker
     prover: Worker
+    zone: str = ""
 
     @cached_property
     def recording_files(self) -> RecordingFiles | None:
@@ -65,7 +68,10 @@ class Console:
         return recording_files_of(self.settings)
 
     async def read_project(self) -> ReadProject:
-        return await asyncio.to_thread(self.project.current)
+        read = await asyncio.to_thread(self.project.current)
+        zone = zone_of(read.project)
+        self.zone = "" if zone.key == "UTC" else zone.key
+        return read
 
     async def opened_store(self) -> Store:
         """Open the store on first use. Raises StoreError if that fails."""

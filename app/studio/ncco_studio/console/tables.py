@@ -21,8 +21,9 @@ from ncco_server.desk.table_files import changes_in, csv_of
 from ncco_server.errors import RowChanged
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.model import Project
+from ncco_server.flow.report import counted
 from ncco_server.flow.scope import Variable
-from ncco_server.service.phone_numbers import line_of, readable
+from ncco_server.service.phone_numbers import digits_of, line_of, readable
 from ncco_server.service.tables import MOST_FAULTS, RefusedRows, RowFault, Table, TableRowDocument
 from ncco_server.store.table_rows import ABSENT
 from ncco_server.table_rows import RowChange, key_of
@@ -55,6 +56,11 @@ class RowSearch(BaseModel):
     after: Annotated[str, Query(max_length=600)] = ""
     """The name of the row after which the page starts."""
 
+    @property
+    def address(self) -> str:
+        """Keeps the place in the list in the links of its rows; "" at its beginning."""
+        return urlencode({name: text for name, text in (("q", self.q), ("after", self.after)) if text})
+
 
 Search: TypeAlias = Annotated[RowSearch, Query()]
 
@@ -65,6 +71,8 @@ class OpenTable(NamedTuple):
     table: Table
     project: Project
     zone: ZoneInfo
+    line: str
+    search: RowSearch
 
     @property
     def definition(self) -> TableDefinition:
@@ -78,17 +86,20 @@ class OpenTable(NamedTuple):
             "title": group_title(table.name),
             "about": ", ".join(_uses(self.project).get(table.name, ())),
             "titles": {name: group_title(name) for name in (*table.key, *table.columns)},
+            "search": self.search,
+            "place": self.search.address,
         }
 
 
-async def _open_table(console: TheConsole, name: Annotated[str, Path(alias="table")]) -> OpenTable:
+async def _open_table(console: TheConsole, name: Annotated[str, Path(alias="table")], search: Search) -> OpenTable:
     project = (await console.read_project()).project
     if name not in project.tables:
         raise HTTPException(404, "there is no such table")
     if console.settings.has_memory_store:
         raise HTTPException(409, "this server only keeps rows in memory, so they cannot be shown here")
-    table = Table(await console.opened_store(), project.tables[name], line_of(project.flows.values()))
-    return OpenTable(table, project, zone_of(project))
+    line = line_of(project.flows.values())
+    table = Table(await console.opened_store(), project.tables[name], line)
+    return OpenTable(table, project, zone_of(project), line, search)
 
 
 Opened: TypeAlias = Annotated[OpenTable, Depends(_open_table)]
@@ -99,9 +110,14 @@ async def list_tables(request: Request, console: TheConsole, _: CanLook) -> Resp
     project = (await console.read_project()).project
     uses = _uses(project)
     tables = [
-        {"name": name, "title": group_title(name), "about": ", ".join(uses.get(name, ()))}
+        {"name": name, "title": group_title(name), "about": ", ".join(uses.get(name, ())), "rows": ""}
         for name in sorted(project.tables)
     ]
+    if not console.settings.has_memory_store:
+        store, now = await console.opened_store(), datetime.now(UTC)
+        for each in tables:
+            page = await Table(store, project.tables[each["name"]]).page(now)
+            each["rows"] = f"more than {len(page.rows)} rows" if page.after else counted(len(page.rows), "row")
     return render(request, "tables.html", tables=tables, is_memory=console.settings.has_memory_store)
 
 
@@ -125,16 +141,19 @@ def _sparing(project: Project) -> list[str]:
 
 
 @router.get("/tables/{table}")
-async def list_rows(request: Request, opened: Opened, search: Search, session: CanLook) -> Response:
+async def list_rows(
+    request: Request, opened: Opened, session: CanLook, removed: Annotated[str, Query(max_length=3)] = ""
+) -> Response:
     """Show some rows, in the order of their keys; only the rows for a request of the search form."""
+    search = opened.search
     page = await opened.table.page(datetime.now(UTC), after=search.after, limit=PAGE, text=search.q)
-    values = {name: text for name, text in (("q", search.q), ("after", page.after)) if text}
+    following = search.model_copy(update={"after": page.after})
     return render(
         request,
         "table_rows.html" if request.headers.get("hx-request") else "table.html",
-        search=search,
         rows=[_shown(opened, row) for row in page.rows],
-        next=f"/tables/{opened.definition.name}?{urlencode(values)}" if page.after else "",
+        next=f"/tables/{opened.definition.name}?{following.address}" if page.after else "",
+        removed=removed,
         may_change=session.role == "change",
         **opened.page,
     )
@@ -143,11 +162,11 @@ async def list_rows(request: Request, opened: Opened, search: Search, session: C
 def _shown(opened: OpenTable, row: TableRowDocument) -> dict[str, Any]:
     """A value that is not shown is None."""
     table = opened.definition
-    columns = {name: _text(row.columns.get(name), column) for name, column in table.columns.items()}
+    columns = {name: _text(row.columns.get(name), column, opened.line) for name, column in table.columns.items()}
     return {
-        "key": {name: _text(value, table.key[name]) for name, value in row.key.items()},
+        "key": {name: _text(value, table.key[name], opened.line) for name, value in row.key.items()},
         "columns": {name: None if name in row.hidden else text for name, text in columns.items()},
-        "url": _url(table, row.key.values()),
+        "url": _url(opened, row.key.values()),
         **_about(row),
     }
 
@@ -163,15 +182,16 @@ def _about(row: TableRowDocument) -> dict[str, Any]:
     }
 
 
-def _text(value: object, column: Variable) -> str:
+def _text(value: object, column: Variable, line: str) -> str:
     if isinstance(value, bool):
         return BOOLS[str(value).lower()]
     text = "" if value is None else str(value)
-    return readable(text) if column.type.name == "phone" else text
+    return readable(text, line) if column.type.name == "phone" else text
 
 
-def _url(table: TableDefinition, key: Any) -> str:
-    return f"/tables/{table.name}/row?{urlencode([('key', str(value)) for value in key])}"
+def _url(opened: OpenTable, key: Any, **values: str) -> str:
+    asked = filter(None, (urlencode([("key", str(value)) for value in key]), urlencode(values), opened.search.address))
+    return f"/tables/{opened.definition.name}/row?{'&'.join(asked)}"
 
 
 @router.get("/tables/{table}/rows.csv")
@@ -185,7 +205,11 @@ async def rows_csv(request: Request, opened: Opened, _: CanLook) -> Response:
 
 @router.get("/tables/{table}/row")
 async def row_form(
-    request: Request, opened: Opened, session: CanLook, key: Annotated[tuple[str, ...], Query(max_length=4)] = ()
+    request: Request,
+    opened: Opened,
+    session: CanLook,
+    key: Annotated[tuple[str, ...], Query(max_length=4)] = (),
+    saved: Annotated[str, Query(max_length=3)] = "",
 ) -> Response:
     """Show the form of a row, or of a new one, whose key may be given."""
     table = opened.definition
@@ -195,23 +219,29 @@ async def row_form(
             row = await opened.table.get(opened.table.name_of(key), datetime.now(UTC))
         except RefusedRows as error:
             raise HTTPException(404, f"No row can have this key: {error}.") from error
-    typed = {f"key.{name}": value for name, value in zip(table.key, key, strict=False)}
+    typed = {
+        f"key.{name}": _as_typed(value, table.key[name], opened) for name, value in zip(table.key, key, strict=False)
+    }
     typed |= _typed(opened, row) if row else {}
-    return _form(request, opened, session, SentRow(typed, {}, row))
+    return _form(request, opened, session, SentRow(typed, {}, row), is_saved=bool(saved))
 
 
 def _typed(opened: OpenTable, row: TableRowDocument) -> dict[str, str]:
     columns = opened.definition.columns
-    texts = {f"column.{name}": _as_typed(value, columns[name], opened.zone) for name, value in row.columns.items()}
-    return {**{f"key.{name}": str(value) for name, value in row.key.items()}, **texts, "stamp": row.stamp}
+    texts = {f"column.{name}": _as_typed(value, columns[name], opened) for name, value in row.columns.items()}
+    keys = {f"key.{name}": _as_typed(value, opened.definition.key[name], opened) for name, value in row.key.items()}
+    return {**keys, **texts, "stamp": row.stamp}
 
 
-def _as_typed(value: object, column: Variable, zone: ZoneInfo) -> str:
+def _as_typed(value: object, column: Variable, opened: OpenTable) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if column.type.name == "phone":
+        shown = readable(str(value), opened.line)
+        return shown if digits_of(shown, opened.line) == value else str(value)
     moment = point_of(value)
     if isinstance(column.type, PointInTime) and isinstance(moment, datetime) and moment.tzinfo is not None:
-        return moment.astimezone(_zone(column.type, zone)).replace(tzinfo=None).isoformat()
+        return moment.astimezone(_zone(column.type, opened.zone)).replace(tzinfo=None).isoformat()
     return str(value)
 
 
@@ -278,6 +308,8 @@ def _form(
     session: ConsoleSession,
     sent: SentRow,
     faults: Sequence[RowFault] = (),
+    *,
+    is_saved: bool = False,
 ) -> Response:
     shown = defaultdict(str, sent.typed)
     for name, column in opened.definition.columns.items():
@@ -288,7 +320,8 @@ def _form(
         "table_row.html",
         422 if faults else 200,
         row=_about(sent.row) if sent.row else None,
-        url=_url(opened.definition, [shown[f"key.{name}"] for name in opened.definition.key]),
+        url=_url(opened, [shown[f"key.{name}"] for name in opened.definition.key]),
+        is_saved=is_saved,
         fields=_fields(opened, sent.row, shown),
         typed=shown,
         faults={fault.column: fault for fault in faults},
@@ -322,7 +355,7 @@ async def save_row(request: Request, opened: Opened, session: CanChange) -> Resp
     except RowChanged:
         return _form(request, opened, session, sent, [_CHANGED if sent.typed.get("stamp") else _EXISTS])
     audit(request, "row saved", table=opened.definition.name)
-    return RedirectResponse(_url(opened.definition, key_of(change.row)), 303)
+    return RedirectResponse(_url(opened, key_of(change.row), saved="yes"), 303)
 
 
 def _changed_columns(opened: OpenTable, sent: SentRow) -> dict[str, Any]:
@@ -367,7 +400,8 @@ async def remove_row(request: Request, opened: Opened, session: CanChange) -> Re
     except RowChanged:
         return _form(request, opened, session, sent, [_CHANGED])
     audit(request, "row removed", table=opened.definition.name)
-    return RedirectResponse(f"/tables/{opened.definition.name}", 303)
+    place = filter(None, ("removed=yes", opened.search.address))
+    return RedirectResponse(f"/tables/{opened.definition.name}?{'&'.join(place)}", 303)
 
 
 @router.get("/tables/{table}/import")
@@ -382,10 +416,7 @@ async def import_rows(request: Request, opened: Opened, session: CanChange) -> R
         file = form.get("file")
         content = await file.read() if isinstance(file, UploadFile) else b""
     try:
-        changes = await run_in_threadpool(changes_in, opened.table, content.decode())
-    except UnicodeDecodeError:
-        fault = RowFault("", "", "the file is not in UTF-8", "Save it as CSV in UTF-8.")
-        return _import(request, opened, faults=[fault])
+        changes = await run_in_threadpool(changes_in, opened.table, content)
     except RefusedRows as error:
         return _import(request, opened, faults=error.faults)
     await opened.table.write_many(changes, datetime.now(UTC), _by(session))
@@ -447,7 +478,7 @@ async def tables_of_number(console: Console, project: Project, number: str) -> l
                 "is_in_word": is_in,
                 "undo": remove,
                 "is_in": row is not None,
-                "url": _url(table.definition, [number]),
+                "url": f"/tables/{name}/row?{urlencode({'key': number})}",
             }
         )
     return found

@@ -12,6 +12,7 @@ from ncco_server.flow.model import Step
 from ncco_server.issue import RuleBook
 from ncco_server.ncco.statuses import DETECTIONS, DISCONNECTED
 
+_NOT_CAUGHT: Final = "R113"
 _TOLERANCE: Final = 0.01
 """Times in a call are rounded."""
 _AFTER_CONVERSATION: Final = frozenset({"completed", DISCONNECTED, *DETECTIONS})
@@ -54,7 +55,9 @@ def is_over(found: float, most: float) -> bool:
 
 
 def failure_of(code: str, step: Step | None) -> str:
-    """Return "" if a step that fails with this issue code has an error exit of its own."""
+    """Return "" if a step that fails with this issue code has an error exit of its own, or its handler meant it."""
+    if code == _NOT_CAUGHT:
+        return ""
     if code.startswith("N"):
         return "invalid_ncco"
     return "" if step is not None and step.error is not None else "error_exit"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ncco_server.web.systemd import ALIVE_EVERY_S
+from ncco_server.web.lifespan import ALIVE_EVERY_S
 from tests.contract.server.http.serving import is_ready, running
 from tests.support.tracked import ROOT
 

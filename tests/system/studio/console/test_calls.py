@@ -136,3 +136,38 @@ def test_a_search_without_results_links_back_to_all_calls(page: Page) -> None:
     expect(page.get_by_text("No matching calls.")).to_be_visible()
     page.get_by_role("link", name="Show all calls").click()
     expect(page.locator("tbody tr")).to_have_count(3)
+
+
+def test_filters_are_folded_on_a_phone_unless_one_is_set(page: Page) -> None:
+    page.set_viewport_size({"width": NARROW, "height": 800})
+    page.goto("/calls")
+    shown = page.locator("select[name=state]")
+    expect(page.get_by_role("searchbox")).to_be_visible()
+    expect(shown).to_be_hidden()
+    page.get_by_role("button", name="Filters").click()
+    expect(shown).to_be_visible()
+    check_page(page)
+    shown.select_option("missed")
+    expect(page).to_have_url(re.compile("state=missed"))
+    page.reload()
+    expect(shown).to_be_visible()
+
+
+def test_a_list_on_a_phone_is_aligned(page: Page) -> None:
+    page.set_viewport_size({"width": NARROW, "height": 800})
+    page.goto("/calls")
+    edges = """cells => cells.map((cell) => {
+        const range = new Range();
+        range.selectNodeContents(cell);
+        return Math.round(range.getBoundingClientRect().right);
+    })"""
+    for column in ("When", "Length"):
+        assert 1 == len({*page.locator(f"td[data-label={column}]").evaluate_all(edges)})
+
+
+def test_speakers_and_words_of_a_bubble_are_on_one_edge(page: Page) -> None:
+    page.goto("/calls/aaaaaaaa-0")
+    lefts = """bubble => [...bubble.childNodes].filter((node) => node.textContent.trim()).map((node) => {
+        const range = new Range(); range.selectNodeContents(node); return Math.round(range.getClientRects()[0].left);
+    })"""
+    assert 1 == len({*page.locator(".turn > .bubble:not(.caller)").first.evaluate(lefts)})

@@ -9,10 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from ncco_studio.console.phone.trial_messages import tone
-from tests.system.studio.console.browser import Watch, check_page
+from tests.system.studio.console.browser import Console, Watch, check_page
 from tests.system.studio.console.inbox import Inbox
 from tests.system.studio.console.test_phone import call_and_press, opened
 
@@ -20,6 +20,46 @@ from tests.system.studio.console.test_phone import call_and_press, opened
 @pytest.fixture
 def inbox(project: Path) -> Inbox:
     return Inbox(project)
+
+
+def test_keys_walk_through_messages_and_mark_one_as_done(page: Page, inbox: Inbox) -> None:
+    for caller in ("447700900121", "447700900122", "447700900123"):
+        inbox.put(caller)
+    page.goto("/messages")
+    first, second, third = (page.locator(".message").nth(number) for number in range(3))
+    number = second.get_by_role("heading").inner_text().removesuffix(" new")
+    for key, focused in (("j", first), ("j", second), ("j", third), ("j", third), ("k", second)):
+        page.keyboard.press(key)
+        expect(focused).to_be_focused()
+    page.keyboard.press("d")
+
+    expect(page.locator(".message")).to_have_count(2)
+    expect(page.locator(".message", has_text=number)).to_have_count(0)
+    expect(second).to_be_focused()
+    page.keyboard.press("d")
+    page.keyboard.press("d")
+    expect(page.get_by_role("heading", name="Nothing to do")).to_be_visible()
+
+
+def test_a_withheld_number_is_called_so(page: Page, inbox: Inbox) -> None:
+    inbox.put("anonymous")
+    page.goto("/messages")
+    expect(page.get_by_role("heading", name="Withheld number")).to_be_visible()
+
+
+def test_times_are_in_the_zone_of_the_line(browser: Browser, console: Console, inbox: Inbox) -> None:
+    inbox.clear()
+    noon = datetime.now(ZoneInfo("Europe/London")).replace(hour=12, minute=0, second=0)
+    inbox.put("447700900123", created_at=round(noon.timestamp() * 1000))
+    elsewhere: Console = {**console, "timezone_id": "Pacific/Kiritimati"}  # it is a day ahead
+    context = browser.new_context(**elsewhere)
+    page = context.new_page()
+    page.clock.install(time=noon)
+    page.goto("/messages")
+    expect(page.locator(".message")).to_contain_text("Today 12:00, 0:34")
+    page.goto("/home")
+    expect(page.locator(".message")).to_contain_text("Today 12:00, 0:34")
+    context.close()
 
 
 def test_a_message_appears_plays_is_done_deleted_and_brought_back(page: Page, inbox: Inbox) -> None:

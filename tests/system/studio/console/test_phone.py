@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Dialog, Locator, Page, Route, expect
 
 from tests.system.studio.console.browser import NARROW, Console, Watch, check_page
 
@@ -273,6 +273,46 @@ def test_a_text_is_saved_and_a_call_to_it_is_saved(page: Page, project: Path, wa
     edit(page, "Your PIN, {{ please.", "Your PIN, please.")
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#status")).to_have_text("flows/pin.yaml is saved.Close")
+
+
+def test_the_usual_keys_save_a_text(page: Page, project: Path) -> None:
+    opened(page, "flows/pin.yaml")
+    edit(page, "Please key in your four-digit PIN.", "Your PIN, please.")
+    page.locator("flow-editor").get_by_role("textbox").press("Control+s")
+    expect(page.get_by_text("flows/pin.yaml is saved.")).to_be_visible()
+    expect(page.get_by_role("button", name="Save")).to_be_disabled()
+    assert "Your PIN, please." in (project / "flows/pin.yaml").read_text()
+
+
+@pytest.mark.parametrize("leave", ["file", "line", "link", "page"])
+def test_pasted_text_is_not_thrown_away_without_a_question(page: Page, leave: str) -> None:
+    opened(page)
+    page.get_by_label("File").select_option("pasted")
+    editor = page.locator("flow-editor")
+    editor.get_by_role("textbox").fill(CRM)
+    editor.get_by_role("textbox").press("Control+s")
+    expect(page.get_by_text("Pasted text belongs to no file.")).to_be_visible()
+    asked = list[str]()
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.once("dialog", stay)
+    with page.expect_event("dialog"):
+        match leave:
+            case "file":
+                page.get_by_label("File").select_option("flows/pin.yaml")
+            case "line":
+                page.get_by_label("You call").select_option("flows/pin.yaml")
+            case "link":
+                page.evaluate("location.hash = '#text=y0vMTQUA'")  # "name", compressed
+            case "page":
+                page.get_by_role("link", name="Calls", exact=True).click(no_wait_after=True)
+    expect(page.get_by_label("File")).to_have_value("pasted")
+
+    assert ["beforeunload" if leave == "page" else "confirm"] == asked
+    assert CRM == editor.evaluate("editor => editor.value")
 
 
 def test_a_file_that_cannot_be_written_says_so_and_is_not_saved(page: Page) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from ncco_server.desk.env_file import write_setting
+from ncco_server.desk.environment import write_setting
 from ncco_server.desk.output import CannotRun
 from tests.support.cases import each_case
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from ncco_server.desk.tunnels import Tunnel, check_tunnels, running_tunnels
+from ncco_server.desk.network_checks import Tunnel, check_tunnels, running_tunnels
 from ncco_server.settings import load_settings
 from tests.support.cases import each_case
 

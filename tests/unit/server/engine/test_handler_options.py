@@ -6,6 +6,8 @@ import inspect
 import re
 from typing import Any, Final
 
+import pytest
+
 from ncco_server.flow.grammar.map_form import MapForm
 from ncco_server.flow.handlers import options
 from ncco_server.flow.handlers.api import Call, Choice
@@ -271,3 +273,53 @@ def test_a_question_sends_the_same_ncco_as_a_flow_file(code: str, written: dict[
 def played(each: ScriptedCall) -> list[dict[str, Any]]:
     """The NCCO without the webhook URLs, which name the wait."""
     return [{name: value for name, value in action.items() if name != "eventUrl"} for action in each.ncco]
+
+
+# names
+
+
+@each_case(
+    ("python", "ncco"),
+    [
+        ('talk("Hello.", barge_in=True, provider_options={})', 'talk("Hello.", bargeIn=True, providerOptions={})'),
+        ('stream("https://example.com/a.mp3", barge_in=True)', 'stream("https://example.com/a.mp3", bargeIn=True)'),
+        ('record(end_on_key="#", time_out=9, beep_start=True)', 'record(endOnKey="#", timeOut=9, beepStart=True)'),
+        ('conversation("team", start_on_enter=False)', 'conversation("team", startOnEnter=False)'),
+        ('transfer("CON-1", can_hear=[])', 'transfer("CON-1", canHear=[])'),
+        (
+            'connect("447700900111", machine_detection="hangup", random_from_number=True)',
+            'connect("447700900111", machineDetection="hangup", randomFromNumber=True)',
+        ),
+        (
+            'choose("Go.", {"a": Choice(1)}, submit_on_hash=True, end_on_silence=1, barge_in=False)',
+            'choose("Go.", {"a": Choice(1)}, submitOnHash=True, endOnSilence=1, bargeIn=False)',
+        ),
+    ],
+)
+def test_options_are_named_as_in_python_or_as_in_the_ncco(python: str, ncco: str) -> None:
+    one, other = (eval(f"call().{each}", {"call": call, "Choice": Choice}) for each in (python, ncco))  # noqa: S307 - see above
+    assert (one.does, one.do, one.words) == (other.does, other.do, other.words)
+
+
+@each_case(
+    ("line", "message"),
+    [
+        ('talk("Hello.", bargein=True)', '`talk` has no "bargein": write `barge_in=..`'),
+        ('talk("Hello.", voice=2)', '`talk` has no "voice": write `style=..`'),
+        ("record(beepStrat=True)", '`record` has no "beepStrat": write `beep_start=..`'),
+        ('connect("447700900111", machine_detect="hangup")', "write `machine_detection=..`"),
+        ('choose("Go.", {"a": Choice(1)}, langage="en-GB")', '`choose` has no "langage": write `language=..`'),
+        ('collect(None, digits=4, language="en-GB")', "there is no text that has `language`"),
+    ],
+)
+def test_a_wrong_name_of_an_option_is_told_with_the_right_one(line: str, message: str) -> None:
+    with pytest.raises(TypeError, match=re.escape(message)):
+        eval(f"call().{line}", {"call": call, "Choice": Choice})  # noqa: S307 - the lines above
+
+
+def test_a_question_takes_the_options_of_its_text_and_of_its_input() -> None:
+    asked = call().choose("Go.", {"a": Choice(1, "a")}, language="en-GB", timeout=3, context=["a"], input={"mode": "x"})
+    assert [
+        {"talk": "Go.", "language": "en-GB"},
+        {"input": {"mode": "x", "dtmf": {"timeOut": 3}, "speech": {"context": ["a"]}}},
+    ] == asked.do

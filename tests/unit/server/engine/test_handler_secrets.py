@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
+from datetime import UTC, datetime
 from textwrap import dedent
 
 import orjson
@@ -10,13 +12,16 @@ import pytest
 
 from ncco_server import Secret
 from ncco_server.engine.session import to_json
+from ncco_server.flow.handlers.secret import SecretGone
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
 from ncco_studio.verify.handlers.exploring import explore
+from ncco_studio.verify.prove import prove
 from tests.support.cases import each_case
 from tests.unit.server.engine.handled_call import SORRY, HandledCall, handler, handler_issues, project_of
 
 PIN = "84021739"
+MONDAY = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 BEFORE = """
 from ncco_server import Secret
 
@@ -47,7 +52,7 @@ def test_a_function_gets_a_secret_which_is_never_stored() -> None:
         + """
 assert pin is not None
 ok = await call.run(check_pin, pin)
-await call.talk(f"{ok}, {pin}, {pin!r}")
+await call.talk(f"{ok}, {pin!r}")
 again = await call.collect("Again.", digits=8, sensitive=True)
 await call.talk(f"{pin == again}, {ok}")
 await call.collect("Press 1.", digits=1)
@@ -57,7 +62,7 @@ await call.talk("The end.")
     )
     call = HandledCall(flow)
     assert call.press(pin())
-    assert ["True, ***, ***", "Again."] == call.said
+    assert ["True, ***", "Again."] == call.said
     assert PIN not in written(call)
     assert call.press(pin())
     assert ["True, True", "Press 1."] == call.said
@@ -83,6 +88,9 @@ def test_the_result_of_a_function_that_repeats_a_secret_is_masked() -> None:
         "await call.connect(pin.reveal())",
         "raise ValueError(pin.reveal())",
         'await call.choose("Again.", {"same": Choice(pin.reveal())})',
+        'await call.talk(f"You entered {pin}.")',
+        'await call.talk("You entered " + str(pin))',
+        'await call.talk("Right." if pin == "84021739" else "Wrong.")',
     ],
 )
 def test_a_handler_that_speaks_a_secret_or_reveals_it_too_late_fails_without_showing_it(line: str) -> None:
@@ -95,7 +103,8 @@ def test_a_handler_that_speaks_a_secret_or_reveals_it_too_late_fails_without_sho
             pin = await call.collect("Your PIN.", digits=8, sensitive=True)
             {line.replace(chr(10), chr(10) + "            ")}
     """
-    flow = project_of(code).flows["shop"]
+    texts = {"flows/shop.py": dedent(code), "flows/sorry.yaml": SORRY}
+    flow = load(texts, {}, extent="project", handlers=["shop.py"]).flows["shop"]  # `check` refuses some of the lines
     call = HandledCall(flow, dial_allow=("8",))
     assert call.press(pin())
     if "Press 1" in line:
@@ -135,6 +144,65 @@ def test_checks_find_a_secret_that_is_revealed_after_its_turn() -> None:
     assert "exists only in its turn" in issues[0].message
 
 
+BETWEEN = """
+from dataclasses import dataclass
+from functools import partial
+
+from ncco_server import Call, RunFailed, Secret, call_flow
+
+@dataclass
+class Login:
+    number: str
+    pin: Secret
+
+def check_pin(pin: object) -> bool:
+    return True
+
+@call_flow(default=True, on_error="sorry")
+async def shop(call: Call) -> None:
+    pin = await call.collect("Your PIN.", digits=8, sensitive=True)
+    account = await call.collect("Your account.", digits=4)
+    await call.collect("Press 1.", digits=1)
+    if pin is None or account is None:
+        return
+    try:
+        is_right = {run}
+    except RunFailed:
+        is_right = False
+    await call.talk("Right." if is_right else "Wrong.")
+"""
+
+
+@each_case(
+    "run",
+    [
+        "await call.run(check_pin, pin)",
+        "await call.run(check_pin, [pin])",
+        'await call.run(check_pin, {"pin": pin})',
+        "await call.run(check_pin, Login(account, pin))",
+        "await call.run(partial(check_pin, pin))",
+        "await call.run(lambda: check_pin(pin))",
+    ],
+)
+def test_a_secret_that_is_given_to_a_function_after_its_turn_fails_and_is_found(run: str) -> None:
+    project = project_of(BETWEEN.replace("{run}", run))
+    (issue,) = [each for each in handler_issues(project) if each.code == "W703"]
+    assert ("flows/shop.py", 23) == (issue.place.file, issue.place.line)
+    assert 'a secret exists only in its turn, which ended at "line 18"' in issue.message
+    assert "error_exit" in {each.kind for each in prove(project.flows["shop"], MONDAY).violations}
+    call = HandledCall(project.flows["shop"])
+    assert call.press(pin())
+    assert call.press("1234")
+    assert call.press("1")
+    assert ["Something went wrong."] == call.said
+
+
+def test_a_hold_takes_no_secret() -> None:
+    code = BETWEEN.replace("{run}", 'await call.hold(check_pin, pin, up_to_s=60, talk="Wait.") == "ready"')
+    (issue,) = [each for each in handler_issues(project_of(code)) if each.code == "E703"]
+    assert "`hold` calls its function in later turns too" in issue.message
+
+
 def test_a_param_of_this_type_is_sensitive() -> None:
     others = {
         "flows/line.yaml": dedent("""
@@ -158,9 +226,9 @@ def test_a_param_of_this_type_is_sensitive() -> None:
 
         @call_flow(on_error="sorry")
         async def shop(call: Call, pin: Secret) -> None:
-            await call.talk(f"{await call.run(check_pin, pin)}, {pin}")
+            await call.talk(f"{await call.run(check_pin, pin)}, {pin!r}")
             await call.collect("Press 1.", digits=1)
-            await call.talk(f"{pin}")
+            await call.talk(f"{pin!r}")
     """)
     project = project_of(code, others)
     assert [] == [str(issue) for issue in project.issues if issue.is_error]
@@ -282,11 +350,35 @@ def test_checks_find_a_secret_for_another_flow_that_would_be_stored_or_is_gone(
         assert PIN not in written(call)
 
 
-def test_a_secret_is_masked_as_text_and_cannot_be_serialised() -> None:
+def test_a_secret_is_masked_and_cannot_be_serialised() -> None:
     secret = Secret("token", {"token": PIN})
-    assert (PIN, "***", "***", "***") == (secret.reveal(), str(secret), repr(secret), f"{secret}")
-    assert {secret} == {Secret("token", {})}
-    with pytest.raises(TypeError):
-        pickle.dumps(secret)
-    with pytest.raises(TypeError):
-        orjson.dumps(secret)
+    assert (PIN, "***", "[***]") == (secret.reveal(), repr(secret), str([secret]))
+    for write in (pickle.dumps, orjson.dumps, str, "{}".format, "%s".__mod__):
+        with pytest.raises(TypeError):
+            write(secret)
+
+
+def test_secrets_are_equal_if_their_values_are() -> None:
+    known = {"one": PIN, "same": "1"}
+    secret = Secret("one", known)
+    assert (True, True, False) == (secret == Secret("one", {}), secret == Secret.of(PIN), secret == Secret.of("1"))
+    assert (True, False) == (Secret.of("1") == Secret.of("1"), Secret("one", {}) == Secret("same", {}))
+    assert secret != None  # noqa: E711 - as people write it
+    with pytest.raises(SecretGone):
+        Secret("one", {}) == Secret.of(PIN)  # noqa: B015 - it raises
+
+
+@each_case(
+    "compare",
+    [
+        lambda secret: secret == PIN,
+        lambda secret: PIN == secret,
+        lambda secret: secret != 4711,
+        lambda secret: secret in (PIN, "1"),
+        lambda secret: secret in {PIN},
+        {PIN: 1}.get,
+    ],
+)
+def test_a_secret_that_is_compared_as_text_says_what_to_do(compare: Callable[[Secret], object]) -> None:
+    with pytest.raises(TypeError, match=r"secret\.reveal\(\)`, and `await call\.run` it"):
+        compare(Secret.of(PIN))

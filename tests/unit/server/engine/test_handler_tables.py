@@ -62,7 +62,7 @@ def test_a_row_has_every_column_and_is_true_if_it_exists() -> None:
         row = await call.row("callers", number=call.person)
         blocked = await call.row("blocked", number=call.person)
         await call.talk(f"{bool(row)}, {row.ok}, {row['name']}, {row['calls']}, {row['since']!r}, {row['due']}")
-        await call.talk(f"{row['pin']}, {bool(blocked)}, {dict(blocked.columns)}")
+        await call.talk(f"{row['pin']!r}, {bool(blocked)}, {dict(blocked.columns)}")
     """)
     assert ["False, False, , 0, None, None", "***, False, {}"] == RowCall(flow).said
     row = {"name": "Ada", "since": "2026-03-04", "due": "2026-03-04T09:30:00+00:00", "pin": PIN}

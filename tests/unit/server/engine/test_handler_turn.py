@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ncco_server import Call, Choice, NoInput, RunFailed, call_flow, turn_of
+from ncco_server import Call, Choice, NoInput, RunFailed, Secret, call_flow, turn_of
 from tests.support.cases import each_case
 
 TEAMS = {"kitchen": "447700900111"}
@@ -121,6 +121,32 @@ def test_a_flow_that_the_handler_runs_is_heard_and_its_outcome_goes_to_the_handl
     assert ["wrong"] == turn_of(handler, ["wrong"], flows=tmp_path).said
     with pytest.raises(ValueError, match=r'there is no flow "pin".*give their folder'):
         turn_of(handler)
+
+
+def is_right(pin: Secret, right: Secret) -> bool:
+    return pin == right
+
+
+@call_flow
+async def guarded(call: Call) -> None:
+    pin = await call.collect("Your PIN.", digits=4, sensitive=True).or_raise()
+    row = await call.row("pins", number=call.person)
+    await call.talk("Right." if pin == row["pin"] else "Wrong.")
+    await call.run(is_right, pin, row["pin"])
+
+
+PINS = "shared: true\ntables:\n  pins: {key: {number: phone}, columns: {pin: {type: text, sensitive: true}}}\n"
+
+
+def test_secrets_are_compared_by_their_values(tmp_path: Path) -> None:
+    (tmp_path / "shared.yaml").write_text(PINS)
+    right = turn_of(guarded, ["4711", {"pin": Secret.of("4711")}], flows=tmp_path)
+    wrong = turn_of(guarded, [Secret.of("4711"), {"pin": "4712"}], flows=tmp_path)
+    assert (Secret.of("4711"), Secret.of("4711")) == right.arguments
+    assert (Secret.of("4711"), Secret.of("4712")) == wrong.arguments
+    assert (True, False) == (is_right(*right.arguments), is_right(*wrong.arguments))
+    assert ["Right."] == turn_of(guarded, ["4711", {"pin": "4711"}, True], flows=tmp_path).said
+    assert ["Wrong."] == turn_of(guarded, ["4711", {"pin": "4712"}, False], flows=tmp_path).said
 
 
 CALLERS = """

@@ -385,7 +385,7 @@ CHANGES = {
     "another question": ('"Press 1 or 2."', '"Press 1 or 2, please."'),
     "other choices": ('"two": Choice(2', '"three": Choice(3'),
     "another wait": ("await call.choose(", 'await call.collect("x", digits=1) or await call.choose('),
-    "no wait": ("choice = await call.choose(", "choice = dict("),
+    "no wait": ("choice = await call.choose(", 'choice = "".format('),
     "another line": ("choice =", "\n    choice ="),
     "another prompt before it": ("choice =", 'await call.talk("Hello.")\n    choice ='),
     "a function before it": ("choice =", "await call.run(print)\n    choice ="),
@@ -839,19 +839,20 @@ def test_values_in_ssml_are_escaped_and_its_tags_are_kept() -> None:
 
         LIST = Ssml(", ")
         NAME = Ssml("<s>{0:>4}</s>")
+        TAG = "<speak>"
     """
     texts = {
         'Ssml("<speak>{{x}} {} {who!r}</speak>").format("R&D", who="<")': "<speak>{x} R&amp;D &apos;&lt;&apos;</speak>",
         'Ssml("<speak>{}</speak>").format(NAME.format(12))': "<speak><s>  12</s></speak>",
         'Ssml("<speak>") + LIST.join(["<", NAME.format(7)]) + Ssml("</speak>")': "<speak>&lt;, <s>   7</s></speak>",
-        '"<speak>" + call.from_ + "</speak>"': "speak 447700900123 /speak",
+        "TAG + call.from_": "speak 447700900123",
     }
     flow = handler("\n".join(f"await call.talk({text})" for text in texts), before=before)
     assert [*texts.values()] == HandledCall(flow).said
 
 
 def test_tags_that_were_computed_are_refused() -> None:
-    flow = handler('await call.talk(Ssml(f"<speak>{call.from_}</speak>"))', before="from ncco_server import Ssml")
+    flow = handler("await call.talk(Ssml(TAG + call.from_))", before='from ncco_server import Ssml\nTAG = "<speak>"')
     call = HandledCall(flow)
     assert ["Something went wrong."] == call.said
     assert "put values in with `.format(..)`" in call.turn.trace[1].because

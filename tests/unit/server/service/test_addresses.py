@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncco_server.service.destinations import is_allowed
+from ncco_server.service.outgoing import is_allowed
 from tests.support.cases import each_case
 
 PUBLIC = "93.184.216.34"

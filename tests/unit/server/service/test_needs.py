@@ -1,4 +1,4 @@
-"""What flows need is imported when they are loaded: a caller never waits for an import."""
+"""What connects flows to other systems is imported when they are loaded: a caller never waits for an import."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import sys
 from textwrap import dedent
 from typing import Final
 
-TABLE: Final = "tables: {customers: {key: {number: phone}, columns: {calls: int}}}"
 PLAIN: Final = {"flows/main.yaml": "{flow: main, default: true, start: a, steps: {a: {do: [{talk: Hi}], goto: end}}}"}
-TABLES: Final = {**PLAIN, "flows/shared.yaml": f"{{shared: true, {TABLE}}}"}
-HOOKS: Final = {**PLAIN, "flows/shared.yaml": "{shared: true, hooks: {done: {post: 'https://example.com/'}}}"}
-HOOK, ROWS, CALENDAR = "flow.language.hooks", "store.table_rows", "flow.hours.calendar"
+HOOKS: Final = {
+    "flows/main.yaml": PLAIN["flows/main.yaml"].replace("{do:", "{send: done, do:"),
+    "flows/shared.yaml": "{shared: true, hooks: {done: {post: 'https://example.com/'}}}",
+}
+POSTS, MAIL = "service.hook_posts", "service.mail"
 
 
 def test_a_module_is_loaded_with_the_project_that_needs_it() -> None:
@@ -22,11 +23,11 @@ def test_a_module_is_loaded_with_the_project_that_needs_it() -> None:
         from ncco_server.service.needs import import_needs
 
         found = []
-        for texts in {[PLAIN, HOOKS, TABLES]}:
+        for texts in {[PLAIN, HOOKS]}:
             project = load(texts, {{}}, extent="project")
             assert not project.has_errors
             import_needs(project)
-            found.append([module for module in {[HOOK, ROWS, CALENDAR]} if "ncco_server." + module in sys.modules])
-        assert {[[], [HOOK], [HOOK, ROWS]]} == found, found
+            found.append([module for module in {[POSTS, MAIL]} if "ncco_server." + module in sys.modules])
+        assert {[[], [POSTS]]} == found, found
     """)
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -22,8 +22,8 @@ import pytest
 from ncco_server.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, StoreUnusable
 from ncco_server.store import SqliteDatabase, Store, open_store
 from ncco_server.store.migrations import MIGRATIONS
+from ncco_server.store.records import COUNT_OPEN
 from ncco_server.store.sqlite_file import CHECKED_BYTES
-from ncco_server.store.upkeep import COUNT_OPEN
 from tests.support.cases import each_case
 from tests.support.stored_rows import new_call, next_turn, rows_of, session_row, turn_row, webhook_row
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ncco_server.vonage.pace import Pace
+from ncco_server.vonage.voice_api import Pace
 
 
 class Clock:

@@ -18,8 +18,7 @@ from pydantic import ValidationError
 from ncco_server.service.outgoing import new_client
 from ncco_server.vonage import voice_api
 from ncco_server.vonage.application_token import ApplicationTokens, token_url
-from ncco_server.vonage.pace import Pace
-from ncco_server.vonage.voice_api import NewCall, VoiceApi, VoiceApiError
+from ncco_server.vonage.voice_api import NewCall, Pace, VoiceApi, VoiceApiError
 from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.parties import Behaviour, Parties
 from ncco_studio.simulator.rest.server import LiveVonage

@@ -21,8 +21,7 @@ from structlog.testing import capture_logs
 from ncco_server.service.calls import CallService
 from ncco_server.vonage.signatures import Refusal
 from ncco_server.web import create_app
-from ncco_server.web.webhook_failures import CURES
-from ncco_server.web.webhooks import CHECK_PATH, router
+from ncco_server.web.webhooks import CHECK_PATH, CURES, router
 from tests.support.cases import each_case
 from tests.unit.server.web.fake_calls import FAILSAFE, NCCO, FakeCalls, client_of, settings_with
 

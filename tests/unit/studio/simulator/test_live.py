@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ncco_studio.simulator.clock import VirtualClock
-from ncco_studio.simulator.live import LiveScheduler
+from ncco_studio.simulator.rest.server import LiveScheduler
 from ncco_studio.simulator.scheduler import Routine, pause
 from ncco_studio.simulator.servers import Request, Response
 

@@ -110,9 +110,23 @@ def test_a_coroutine_as_a_value_is_a_missing_await_and_nothing_else(body: str) -
 
 
 def test_a_coroutine_is_no_function_to_run() -> None:
-    found, _ = checked(code_of({"before": ORDER, "body": "await call.run(order())\n"}), {})
+    found = project_of(code_of({"before": ORDER, "body": "await call.run(order())\n"})).issues
 
-    assert "write `call.run(order, ..)`" in found[0].message
+    assert "write `call.run(order, ..)`" == found[0].cure
+
+
+@each_case(
+    "ask",
+    ['await call.collect("Your number.", digits=5).or_raise()', 'await call.connect("447700900111").or_raise()'],
+)
+def test_what_or_raise_raises_may_go_to_the_error_flow(ask: str) -> None:
+    head, body = code_of({"body": f"{ask}\nawait call.talk('Hello.')\n"}).split(")", 1)
+    sorry = {"flows/sorry.yaml": OTHER.format(name="sorry", words="", to="end")}
+
+    found, status = checked(f'{head}, on_error="sorry"){body}', sorry)
+
+    assert [] == [each for each in found if each.code not in ("W213", "after_connect")]
+    assert status in ("proved", "walked")
 
 
 def test_an_issue_of_a_line_that_always_fails_says_what_it_raises() -> None:

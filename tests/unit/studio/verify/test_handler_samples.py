@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NotRequired, TypedDict
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel, Field, PositiveInt, TypeAdapter
+from pydantic import BaseModel, Field, PositiveInt
 
+from ncco_server.flow.handlers.results import misfits
 from ncco_studio.verify.handlers.samples import samples_of
 from ncco_studio.verify.prove import prove
 from tests.unit.server.engine.handled_call import project_of
@@ -27,6 +28,20 @@ class Parcel(BaseModel):
     weight: Annotated[int, Field(ge=10, le=20)]
     number: PositiveInt
     note: Annotated[str, Field(min_length=6, max_length=8)]
+
+
+class Address(TypedDict):
+    """A record of `typing`."""
+
+    city: str
+    zip: NotRequired[int]
+
+
+class Person(TypedDict, total=False):
+    """A record with a record."""
+
+    name: str
+    home: Address | None
 
 
 def returning(hint: Any) -> Callable[..., Any]:
@@ -50,15 +65,20 @@ def returning(hint: Any) -> Callable[..., Any]:
         Annotated[str, Field(pattern=r"^[a-z]+@[^@]+\.com$")],
         Annotated[float, Field(gt=100, multiple_of=0.5)],
         Annotated[list[int], Field(min_length=3)],
+        Address,
+        Person,
+        list[Person],
+        Address | None,
     ],
     ids=str,
 )
 def test_samples_fit_the_return_type(hint: Any) -> None:
-    found, _ = samples_of(returning(hint))
+    function = returning(hint)
+    found, _ = samples_of(function)
 
     assert found
-    for each in found:
-        TypeAdapter(hint).validate_python(each)
+    assert [{}] * len(found) == [misfits(function, each) for each in found]
+    assert "text" not in found or hint is str
 
 
 def test_fields_with_constraints_take_several_values() -> None:
@@ -105,7 +125,7 @@ def test_functions_in_a_loop_are_tried_with_few_calls() -> None:
 def test_a_proof_says_which_lines_no_call_has_run() -> None:
     body = """\
     found = await call.run(find, "1")
-    if re.fullmatch("[a-f]{9}", found):
+    if sum(map(ord, found)) == 4711:
         await call.talk("A rare one.")
     await call.talk("Goodbye.")
 """

@@ -1,15 +1,24 @@
-// Shows times in the zone of the browser; `data-short` as people say them: today without the date, yesterday, a day of the week.
-const inFull = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const timeOnly = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+// Shows times in the zone of the line, or else of the browser; `data-short` as people say them: today without the date, yesterday, a day of the week.
+function format(options, language) {
+  try {
+    return new Intl.DateTimeFormat(language, { ...options, timeZone: document.documentElement.dataset.zone });
+  } catch {
+    return new Intl.DateTimeFormat(language, options); // the browser does not know this zone
+  }
+}
+
+const inFull = format({ dateStyle: "medium", timeStyle: "medium" });
+const timeOnly = format({ timeStyle: "medium" });
+const clock = format({ timeStyle: "short" });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
-const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long" });
-const date = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const weekday = format({ weekday: "long" });
+const date = format({ dateStyle: "medium" });
+const numbers = format({ dateStyle: "short" }, "sv"); // 2026-11-27
 
 /** The day of a moment in a word, or its date; `today` is the word for today. */
 export function day(moment, today = relative.format(0, "day")) {
-  const midnight = (time) => new Date(time.getFullYear(), time.getMonth(), time.getDate());
-  const days = Math.round((midnight(moment) - midnight(new Date())) / 86_400_000);
+  const midnight = (time) => Date.parse(numbers.format(time));
+  const days = (midnight(moment) - midnight(new Date())) / 86_400_000;
   const word = days === 0 ? today : days === -1 ? relative.format(-1, "day") : days > -7 && days < 1 ? weekday.format(moment) : date.format(moment);
   return word.slice(0, 1).toLocaleUpperCase() + word.slice(1);
 }

@@ -1,4 +1,4 @@
-// Messages: the next player, forwarding, undo (of missed callers on Home, too), and the count in the tab's title.
+// Messages: keys, the next player, forwarding, undo (of missed callers on Home, too), and the count in the tab's title.
 import "./calls.js";
 import { change } from "./recordings.js";
 import { announce, reason } from "./request.js";
@@ -58,6 +58,19 @@ list.addEventListener("ended", ({ target }) => {
   const players = [...list.querySelectorAll(".message.new audio")];
   players.find((player) => target.compareDocumentPosition(player) & Node.DOCUMENT_POSITION_FOLLOWING)?.play();
 }, true);
+
+// j and k go to the next and the previous message, d marks it as done.
+document.addEventListener("keydown", (event) => {
+  const { key, target, ctrlKey, metaKey, altKey } = event;
+  if (ctrlKey || metaKey || altKey || target.closest("input, select, textarea, audio")) return;
+  const all = [...list.querySelectorAll(".message")];
+  const at = all.indexOf(target.closest(".message"));
+  if (key === "j" || key === "k") all[at < 0 ? 0 : at + (key === "j" ? 1 : -1)]?.focus();
+  const done = key === "d" && all[at]?.querySelector('[data-url$="/done"]');
+  if (!done) return;
+  done.click();
+  (all[at + 1] ?? all[at - 1])?.focus();
+});
 
 // Not by htmx: the list may be there anew, without the button, before the answer to its request.
 document.addEventListener("click", async ({ target }) => {

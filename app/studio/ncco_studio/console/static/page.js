@@ -14,6 +14,12 @@ document.addEventListener("click", async ({ target }) => {
   }
 });
 
+// On small screens, filters are folded.
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest?.(".fold");
+  button?.setAttribute("aria-expanded", button.ariaExpanded === "false");
+});
+
 // A menu closes when something else is pressed, or Escape.
 document.addEventListener("click", ({ target }) => {
   for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(target) || target.closest(".menu > div")) menu.open = false;

@@ -34,7 +34,11 @@ let opened = {
 };
 
 const isPasted = () => opened.file === "pasted";
-const isChanged = () => !isPasted() && written() !== opened.text;
+const isChanged = () => written() !== opened.text;
+const isSavable = () => !isPasted() && isChanged() && opened.blocked === "";
+
+/** Whether another text may take the place of this one. */
+const mayLeave = () => !isChanged() || confirm(`${isPasted() ? "The pasted text" : opened.file} is not saved. Leave anyway?`);
 
 /** The file and its text; without the text where it is as on disk. */
 export function source() {
@@ -112,7 +116,7 @@ $("drawing").addEventListener("toggle", showPicture);
 
 for (const id of ["file", "line"]) {
   $(id).addEventListener("change", ({ target: { value: file } }) => {
-    if (isChanged() && !confirm(`${opened.file} is not saved. Leave anyway?`)) showFile(opened.file);
+    if (!mayLeave()) showFile(opened.file);
     else if (file === "pasted") setText({ file, text: "" });
     else open(file);
   });
@@ -120,17 +124,26 @@ for (const id of ["file", "line"]) {
 
 editor.addEventListener("edited", () => {
   name();
-  $("save").disabled = !isChanged() || opened.blocked !== "";
+  $("save").disabled = !isSavable();
   refresh();
 });
 
-$("save").addEventListener("click", async () => {
+$("save").addEventListener("click", save);
+editor.addEventListener("keydown", (event) => {
+  if (!(event.ctrlKey || event.metaKey) || event.altKey || event.key.toLowerCase() !== "s") return;
+  event.preventDefault(); // the browser would save the page
+  if (isPasted()) announce("Pasted text belongs to no file. Copy its link instead: it holds the whole text.");
+  else if ($("save").hidden || opened.blocked) announce(opened.blocked || "Your login may not save texts.");
+  else if (isSavable()) save();
+});
+
+async function save() {
   const { file, digest, hasCrLf } = opened;
   const text = written();
   try {
     const saved = await post("/phone/save", { file, text: hasCrLf ? text.replaceAll("\n", "\r\n") : text, digest });
     opened = { ...opened, text, digest: saved.digest };
-    $("save").disabled = written() === text;
+    $("save").disabled = !isSavable();
     refresh();
     succeed("save", "keep");
     if (saved.problem) fail("save", saved.problem);
@@ -138,7 +151,7 @@ $("save").addEventListener("click", async () => {
   } catch (problem) {
     fail("save", problem.message);
   }
-});
+}
 addEventListener("beforeunload", (event) => isChanged() && event.preventDefault());
 
 $("link").addEventListener("click", async () => {
@@ -158,7 +171,7 @@ $("link").addEventListener("click", async () => {
 async function openShared() {
   try {
     const text = await textOf(location.hash);
-    if (text !== null) await setText({ file: "pasted", text });
+    if (text !== null && mayLeave()) await setText({ file: "pasted", text });
   } catch {
     announce("The link contains no text, or only part of it.", { error: true });
   }

@@ -15,7 +15,7 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import Call, Called, Effect, HandlerEffect
 from ncco_server.flow.handlers.cures import cure_of
 from ncco_server.flow.handlers.limits import LineTracer
-from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback, Recorded
+from ncco_server.flow.handlers.playback import NO_KEYS, NOT_CAUGHT, HandlerPlayback, Recorded
 from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.handlers.results import misfits
 from ncco_server.flow.handlers.steps import EffectAt, Made, RowOfTable, results_of
@@ -25,6 +25,7 @@ from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.model import Flow, Step
 from ncco_server.value_types import ANY, E164
+from ncco_studio.verify.handlers.constants import NOTHING, ComparedConstants
 from ncco_studio.verify.handlers.samples import Samples, samples_of, samples_of_row
 from ncco_studio.verify.handlers.states import comparable, state_of
 
@@ -327,9 +328,12 @@ class WatchedPlayback(HandlerPlayback):
             self.watch.note(self._made, self._origin, self.because)
 
     def _note_failure(self, error: RenderError) -> None:
+        if error.code == NOT_CAUGHT:
+            return
         facts = self._facts
         raised = error.__context__  # nothing in these runs is secret
-        why = f": {raised}" if raised is not None and error.code == "R110" and str(raised) else ""
+        is_told = raised is None or error.code != "R110" or bool(error.cure)
+        why = "" if is_told or not str(raised) else f": {raised}"
         because = self.because
         after = f", after {', '.join(because)}" if because else ""
         code = self.handler.code
@@ -375,11 +379,13 @@ class ExploredHandler(LoadedHandler):
     Attributes:
         guessed: fields of `call`, `now` and `env` that it may read.
         functions: those that it calls, and the rows that it reads, by name.
+        compared: what its file compares values with.
         watch: what its runs show now.
     """
 
     guessed: frozenset[str] = frozenset()
     functions: Mapping[str, FunctionDefinition | LookupDefinition] = field(default_factory=dict)
+    compared: ComparedConstants = field(default=NOTHING, compare=False)
     watch: Watch = field(default_factory=lambda: Watch(LineTracer("")), compare=False)
 
     @property
@@ -417,9 +423,9 @@ class ExploredHandler(LoadedHandler):
     def samples(self, name: str, request: Any) -> Samples:
         """JSON values for the `Lookup` of a function or of an existing row, and whether there are no others."""
         if isinstance(request, TableRead):
-            return samples_of_row(self.maker.rows[name].definition, self.code.tested_of)
+            return samples_of_row(self.maker.rows[name].definition, self.compared)
         called = request.code
-        return samples_of(called.function, self.code.tested_of) if isinstance(called, Called) else Samples((), True)
+        return samples_of(called.function, self.compared) if isinstance(called, Called) else Samples((), True)
 
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
         """Equal for calls in which the handler goes on in the same way."""
@@ -427,7 +433,7 @@ class ExploredHandler(LoadedHandler):
         begun = (facts, params, variables[self.recorded])
         latest = self.watch.playback
         playback: HandlerPlayback
-        if latest is not None and latest.begun == begun:
+        if latest is not None and not self.secrets and latest.begun == begun:
             playback = latest
         else:
             playback = self.playback(facts, env, params, {})

@@ -22,6 +22,7 @@ from ncco_server.flow.language.shared import Context
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import Followers
+from ncco_studio.verify.handlers.constants import ComparedConstants
 from ncco_studio.verify.handlers.explored import CALLERS, ExploredHandler, FailedRun, Watch, explored_in
 from ncco_studio.verify.prove.explore import Explorer
 from ncco_studio.verify.prove.space import SearchLimits
@@ -52,13 +53,13 @@ def explore(
     if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
         remarks = [issue_of(remark, file) for remark in _remarks(watch, handling, is_whole=is_whole)]
         without_await = {each.place.line for each in remarks if each.code == WITHOUT_AWAIT[0]}
-        outside = {each.place.line for each in remarks if each.code == "W705"}
+        reported = {each.place.line for each in remarks if each.code in ("W705", "E703")}
         failures = ((failure, _issue_of(failure)) for failure in _first_failures(watch))
         issues.extend(
             issue
             for failure, issue in failures
             if (not without_await or (failure.is_certain and issue.place.line not in without_await))
-            and not (issue.code == "W703" and issue.place.line in outside)
+            and not (issue.code == "W703" and issue.place.line in reported)
         )
         issues.extend(remarks)
     issues.extend(maker.warnings)
@@ -108,7 +109,8 @@ def _watched(flow: Flow) -> Flow:
     handler = flow.handler
     if isinstance(handler, LoadedHandler) and not isinstance(handler, ExploredHandler):
         known: dict[str, Any] = {each.name: getattr(handler, each.name) for each in fields(handler)}
-        handler = ExploredHandler(**known, watch=Watch(LineTracer(handler.code.file))).guessing()
+        compared, watch = ComparedConstants(handler.code.tree), Watch(LineTracer(handler.code.file))
+        handler = ExploredHandler(**known, compared=compared, watch=watch).guessing()
     return replace(flow, handler=handler, subs=subs)
 
 

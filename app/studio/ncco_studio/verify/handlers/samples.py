@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-import re
-import string
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar, get_type_hints
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from pydantic import PydanticUserError, TypeAdapter
 
+from ncco_server.flow.handlers.results import adapter_of
 from ncco_server.flow.language.lookups import LookupDefinition
-from ncco_server.value_types import Kind
+from ncco_server.value_types import TYPES, Kind
+from ncco_studio.verify.handlers.constants import NOTHING, RESULT, ComparedConstants, Constant
+from ncco_studio.verify.handlers.patterns import is_in, text_matching
+from ncco_studio.verify.sample_values import (
+    FAR,
+    SECRET,
+    around,
+    cast_or_none,
+    different,
+    each_once,
+    near_points,
+    with_part,
+)
 
-Name = TypeVar("Name", bound=Hashable)
-MOST: Final = 24
+MOST: Final = 96
+"""Of one function; our choice."""
+_LONGEST: Final = 40
+"""Characters, or entries."""
 _DEEPEST: Final = 4
 _BY_FORMAT: Final[Mapping[str, str]] = {
     "date": "2026-01-05",
@@ -42,8 +55,8 @@ _COLUMNS: Final[Mapping[str, Sequence[Any]]] = {
     "time": ("09:30", ""),
     "datetime": ("2026-01-05T09:30:00+00:00", ""),
 }
-SECRET: Final = "kept to itself"  # noqa: S105 - a sample
-"""Of every sensitive column. It must differ from all other samples: a text that is equal to a secret is masked."""
+_TIMED: Final = {"date": "date", "date-time": "datetime", "time": "time"}
+_PARTS: Final = ("year", "month", "day", "hour", "minute")
 
 
 class Samples(NamedTuple):
@@ -53,25 +66,17 @@ class Samples(NamedTuple):
     are_all: bool
 
 
-Tested: TypeAlias = Callable[[str], Sequence[str | int]]
-"""The constants that a field may be compared with, by its name; "" for what is no field."""
 _Schema: TypeAlias = Mapping[str, Any]
 
 
-def _untested(_: str) -> Sequence[str | int]:
-    return ()
-
-
-def samples_of(function: Callable[..., Any], tested: Tested = _untested) -> Samples:
+def samples_of(function: Callable[..., Any], compared: ComparedConstants = NOTHING) -> Samples:
     """Only values that fit the return type. A text and None if it is unknown."""
-    adapter: TypeAdapter[Any] = TypeAdapter(Any)
-    with suppress(Exception):  # an annotation may be any expression
-        adapter = TypeAdapter(get_type_hints(function, include_extras=True).get("return", Any))
+    adapter = adapter_of(function)
     schema: _Schema = {}
     with suppress(PydanticUserError):  # JSON schemas cannot describe every type
         schema = adapter.json_schema()
-    types = _Types(schema.get("$defs", {}), tested)
-    found = [each for each in types.samples(schema) if _fits(adapter, each)]
+    types = _Types(schema.get("$defs", {}), compared)
+    found = [each for each in different(types.samples(schema)) if _fits(adapter, each)]
     return Samples(tuple(found[:MOST]), types.are_all(schema) and len(found) <= MOST)
 
 
@@ -82,36 +87,28 @@ def _fits(adapter: TypeAdapter[Any], value: Any) -> bool:
     return False
 
 
-def samples_of_row(definition: LookupDefinition, tested: Tested = _untested) -> Samples:
+def samples_of_row(definition: LookupDefinition, compared: ComparedConstants) -> Samples:
     """Rows that differ from the first one in one column each."""
     secrets = definition.returns.secrets
     columns = {
-        name: (SECRET,) if (name,) in secrets else _of_column(type_, tested(name))
+        name: (SECRET,) if (name,) in secrets else _of_column(type_, compared.of(name))
         for name, type_ in definition.returns.fields.items()
     }
-    rows = each_once(columns)
+    rows = different(_records(columns, compared.together))
     is_whole = all(field.words or field.name == "bool" for field in definition.returns.fields.values())
     return Samples(tuple(rows[:MOST]), is_whole and len(columns) <= 1 and len(rows) <= MOST)
 
 
-def each_once(samples: Mapping[Name, Sequence[Any]]) -> list[dict[Name, Any]]:
-    """Records that differ from the first one in one field each. Every field varies once before one varies again."""
-    first = {name: values[0] for name, values in samples.items()}
-    others = (
-        {**first, name: values[number]}
-        for number in range(1, max(map(len, samples.values()), default=0))
-        for name, values in samples.items()
-        if number < len(values)
-    )
-    return [first, *others]
+def _records(fields: Mapping[str, Sequence[Any]], together: Sequence[Mapping[str, Constant]]) -> list[dict[str, Any]]:
+    """Also those that meet a condition with several fields."""
+    first, *others = each_once(fields)
+    meeting = ({name: each[name] for name in fields.keys() & each.keys()} for each in together)
+    return [first, *(first | each for each in meeting if len(each) > 1), *others]
 
 
-def _of_column(type_: Kind, tested: Sequence[str | int]) -> Sequence[Any]:
-    found = list(type_.words or _COLUMNS[type_.name])
-    for each in tested:
-        with suppress(ValueError, OverflowError):
-            found.append(type_.cast(each))
-    return list(dict.fromkeys(found))
+def _of_column(type_: Kind, constants: Sequence[Constant]) -> Sequence[Any]:
+    known = (cast_or_none(type_, each) for each in constants)
+    return different([*(type_.words or _COLUMNS[type_.name]), *(each for each in known if each is not None)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +116,9 @@ class _Types:
     """The samples of JSON schemas. `defs` are those that others refer to."""
 
     defs: Mapping[str, _Schema]
-    tested: Tested
+    compared: ComparedConstants
 
-    def samples(self, schema: _Schema, field: str = "", depth: int = 0) -> Sequence[Any]:
+    def samples(self, schema: _Schema, field: str = RESULT, depth: int = 0) -> Sequence[Any]:
         """The samples of a record differ from the first one in one field each."""
         schema = self._referred(schema)
         one_of = schema.get("anyOf") or schema.get("oneOf")
@@ -143,10 +140,13 @@ class _Types:
             case "object" if depth < _DEEPEST:
                 fields = schema.get("properties", {})
                 if fields:
-                    return each_once({name: self.samples(each, name, depth + 1) for name, each in fields.items()})
+                    choices = {name: self.samples(each, name, depth + 1) for name, each in fields.items()}
+                    return _records(choices, self.compared.together)
                 values_of = schema.get("additionalProperties")
-                values = self.samples(values_of if isinstance(values_of, Mapping) else {}, "", depth + 1)
-                return [{}, *({"text": each} for each in values[:2])]
+                values = self.samples(values_of if isinstance(values_of, Mapping) else {}, RESULT, depth + 1)
+                entries = {key: [*self.compared.of(key), *values[:2]] for key in self.compared.keys}
+                read = _records(entries, self.compared.together) if entries else ()
+                return [{}, *({"text": each} for each in values[:2]), *read]
             case _:
                 return ("text", None)
 
@@ -162,11 +162,11 @@ class _Types:
         return self.defs[name] if name else schema
 
     def _numbers(self, schema: _Schema, field: str, *, is_whole: bool) -> Sequence[float]:
-        constants = [each for each in self.tested(field) if isinstance(each, int)]
+        constants = [each for each in self.compared.of(field) if not isinstance(each, str)]
         lowest, highest = schema.get("minimum", -inf), schema.get("maximum", inf)
         above, below = schema.get("exclusiveMinimum", -inf), schema.get("exclusiveMaximum", inf)
         limits = [each for each in (lowest, highest, above, below) if abs(each) < inf]
-        near = [number + step for number in (*constants, *limits) for step in (-1, 0, 1)]
+        near = around((*constants, *limits), is_whole=is_whole)
         step = schema.get("multipleOf", 0)
         found = dict.fromkeys([1 if is_whole else 1.5, 0, *near, *([step] if step else [])])
         return [
@@ -178,11 +178,18 @@ class _Types:
         pattern = schema.get("pattern", "")
         form = schema.get("format", "")
         usual = _BY_FORMAT.get(form, "text").ljust(shortest, "x")
-        constants = [each for each in self.tested(field) if isinstance(each, str)]
-        formed = [_PatternWriter(pattern).choice()] if pattern else []
+        if form in _TIMED:
+            return self._points(TYPES[_TIMED[form]].with_zone("UTC"), usual, field)
+        constants = [text for each in self.compared.of(field) for text in _as_texts(each)]
+        formed = [text_matching(pattern)] if pattern else []
         empty = [] if form else [""]
         found = dict.fromkeys([usual if len(usual) <= longest else usual[: int(longest)], *formed, *constants, *empty])
-        return [each for each in found if shortest <= len(each) <= longest and _is_in(pattern, each)]
+        return [each for each in found if shortest <= len(each) <= longest and is_in(pattern, each)]
+
+    def _points(self, type_: Kind, usual: str, field: str) -> Sequence[str]:
+        parts = ((part, number) for part in _PARTS for number in self.compared.surely_of(part))
+        written = (with_part(type_.operand(usual), part, number) for part, number in parts)
+        return different([usual, *near_points(type_, [*self.compared.of(field), *written]), *FAR[type_.name]])
 
     def _lists(self, schema: _Schema, field: str, depth: int) -> Sequence[Any]:
         parts = schema.get("prefixItems")
@@ -193,66 +200,17 @@ class _Types:
         inner = self.samples(items, field, depth + 1) if depth < _DEEPEST else ()
         if not inner:
             return ([],)
-        plain = _Types(self.defs, lambda _: self.tested("")).samples(items, field, depth + 1)
+        plain = _Types(self.defs, NOTHING).samples(items, field, depth + 1)
         compared = ([each] for each in inner[1:] if each not in plain)
+        numbers = [each for each in self.compared.of(field) if isinstance(each, int) and 1 < each < _LONGEST]
         most = max(2, schema.get("minItems", 0))
-        return ([], [inner[0]], [inner[0], *[inner[-1]] * (most - 1)], *compared)
+        lengths = dict.fromkeys([most, *(length + step for length in numbers for step in (0, 1))])
+        return ([], [inner[0]], *([inner[0], *[inner[-1]] * (length - 1)] for length in lengths), *compared)
 
 
-def _is_in(pattern: str, text: str) -> bool:
-    """Rust's regular expressions, which pydantic uses, have more forms than Python's."""
-    with suppress(re.error):
-        return re.search(pattern, text) is not None
-    return True
-
-
-_CHARACTERS: Final = f"{string.digits[1:]}0{string.ascii_letters}{string.punctuation} \n"
-_TIMES: Final = re.compile(r"(?:[*+?]|\{(\d*),?\d*\})[?+]?")
-_GROUP: Final = re.compile(r"\((?:\?(?:P?<\w+>|:|<?[=!]))?")
-_SET: Final = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\.", re.DOTALL)
-_ANCHORS: Final = ("\\b", "\\B", "\\A", "\\Z", "\\z")
-
-
-class _PatternWriter:
-    """Writes a short text that a regular expression matches, if that has only groups, sets and repetitions."""
-
-    def __init__(self, pattern: str) -> None:
-        self._pattern = pattern
-        self._at = 0
-
-    def choice(self) -> str:
-        first = self._sequence()
-        while self._pattern.startswith("|", self._at):
-            self._at += 1
-            self._sequence()
-        return first
-
-    def _sequence(self) -> str:
-        text = ""
-        while self._at < len(self._pattern) and self._pattern[self._at] not in "|)":
-            text += self._repeated()
-        return text
-
-    def _repeated(self) -> str:
-        one = self._atom()
-        times = _TIMES.match(self._pattern, self._at)
-        if times is None:
-            return one
-        self._at = times.end()
-        return one * (int(times[1] or 0) if times[0][0] == "{" else times[0][0] == "+")
-
-    def _atom(self) -> str:
-        begun = _GROUP.match(self._pattern, self._at)
-        if begun is not None:
-            self._at = begun.end()
-            inner = self.choice()
-            self._at += 1
-            return "" if begun[0][-1] in "=!" else inner
-        found = _SET.match(self._pattern, self._at)
-        character = self._pattern[self._at]
-        self._at = found.end() if found is not None else self._at + 1
-        if found is None:
-            return {"^": "", "$": "", ".": "a"}.get(character, character)
-        if found[0] in _ANCHORS:
-            return ""
-        return next((each for each in _CHARACTERS if _is_in(found[0], each)), "")
+def _as_texts(constant: Constant) -> Sequence[str]:
+    """A number may be that in a text, or its length."""
+    if isinstance(constant, str):
+        return (constant,)
+    lengths = (constant, constant + 1) if isinstance(constant, int) and 1 < constant < _LONGEST else ()
+    return (f"{constant:g}", f"{constant + 1:g}", *("2" * length for length in lengths))

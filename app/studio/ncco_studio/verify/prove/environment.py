@@ -24,9 +24,10 @@ from ncco_server.service.delivery import ANSWER_FIELDS
 from ncco_server.value_types import E164, TYPES, WITHHELD, Kind, write
 from ncco_studio.verify.handlers.explored import explored_in
 from ncco_studio.verify.prove.expressions import Path, expressions_of, paths_of, templates_in
-from ncco_studio.verify.prove.literals import LONGEST_SAMPLE, Compared, Literals, different
+from ncco_studio.verify.prove.literals import LONGEST_SAMPLE, Compared, Literals
 from ncco_studio.verify.prove.samples import Representatives
 from ncco_studio.verify.prove.uses import assigned, collected_digits, flows_run_from, played_by, tested_by, uses_in
+from ncco_studio.verify.sample_values import different, with_part
 from ncco_studio.verify.scenarios.model import ANY_NUMBER, FROM
 
 
@@ -371,6 +372,13 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
         values.chosen["env"] = ("the variables that are set",)
     hours = _BRIEF_HOURS if values.is_brief else _HANDLER_HOURS
     some = [now + timedelta(hours=each) for each in hours if any("now" in handler.reads for handler in handlers)]
+    some += [
+        at
+        for handler in (handlers if some else ())
+        for part in ("month", "day", "hour")
+        for number in handler.compared.surely_of(part)
+        if (at := with_part(now.replace(year=now.year + 1), part, number)) is not None
+    ]
     calendars = {id(each): each for flow in flows_run_from(root).values() for each in flow.calendars.values()}.values()
     questions = _questions_of(root)
     if not calendars and not questions:

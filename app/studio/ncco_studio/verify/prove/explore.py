@@ -22,11 +22,16 @@ from ncco_server.engine import (
     Session,
     TraceLine,
     Turn,
+    TurnContext,
+    WaitRef,
     begin,
     begin_called,
     begin_placed,
     detected,
+    ended,
     fail,
+    hang_up,
+    observe,
     resume,
     without_store,
 )
@@ -38,10 +43,12 @@ from ncco_server.flow.handlers.reading import RECORDED
 from ncco_server.flow.language.retry import FAILURES
 from ncco_server.flow.model import Flow
 from ncco_server.ncco import check
+from ncco_server.ncco.statuses import STATUSES
+from ncco_server.ncco.webhooks import RecordWebhook, StatusWebhook, TranscriptionWebhook, Webhook
+from ncco_server.results import DecidedResult
 from ncco_studio.verify.handlers.explored import explored_in
 from ncco_studio.verify.outcomes import ENTERED, Following, by_file, outcomes_of
 from ncco_studio.verify.prove.environment import Arrival, calls_to, moments_of, placed_calls, settings_of, variables_for
-from ncco_studio.verify.prove.events import event_hooks
 from ncco_studio.verify.prove.graph import Graph
 from ncco_studio.verify.prove.listening import listen
 from ncco_studio.verify.prove.literals import Literals
@@ -73,6 +80,32 @@ from ncco_studio.verify.prove.triggers import (
     may_be_moved,
 )
 from ncco_studio.verify.prove.uses import flows_run_from
+
+_HUNG_UP: Final = StatusWebhook.read({"status": "completed", "disconnected_by": "user"})
+_MISSED: Final = DecidedResult("missed", "", "", None)
+_WEBHOOKS: Final[dict[str, Webhook]] = {
+    "record": RecordWebhook.read({}),
+    "transcription": TranscriptionWebhook.read({}),
+    **{name: StatusWebhook.read(status.fields) for name, status in STATUSES.items()},
+}
+
+
+def event_hooks(root: Flow, session: Session, context: TurnContext) -> Iterator[Any]:
+    """The hooks of every event that can happen after a turn, for the call's values then.
+
+    A row that cannot be saved is a hook with a problem. Called parties have no end of their own.
+    """
+    if not session.parent:
+        yield from hang_up(root, session, _HUNG_UP, context).hooks
+        yield from ended(root, session, _HUNG_UP, context, decided=_MISSED).hooks
+    for wait in session.waits:
+        if wait.kind == "event":
+            flow = root.named(wait.flow)
+            ref = WaitRef(wait.kind, session.id, session.turn, wait.index)
+            for name in dict.fromkeys((*flow.steps[wait.step].events, *flow.events)):
+                webhook = _WEBHOOKS.get(name) or StatusWebhook.read({"status": name})  # hangup and ended are ours
+                yield from observe(root, session, ref, webhook, context).hooks
+
 
 _PROGRESS_S: Final = 5.0
 

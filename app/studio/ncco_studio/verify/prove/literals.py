@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice, pairwise, product
-from math import ceil, floor
+from itertools import islice, product
 from typing import Any, Final
 
 from jinja2 import nodes
@@ -19,6 +18,7 @@ from ncco_server.flow.templates.filters import FILTERS
 from ncco_server.flow.templates.references import Occurrence, is_computed, walk
 from ncco_server.flow.templates.values import Computed, Expression, Native, Value
 from ncco_server.flow.values import Array, Object, leaves
+from ncco_studio.verify.handlers.constants import HEARD, Constant
 from ncco_studio.verify.handlers.explored import ExploredHandler, explored_in
 from ncco_studio.verify.prove.expressions import (
     ENTRY,
@@ -45,6 +45,7 @@ from ncco_studio.verify.prove.expressions import (
     texts_in,
 )
 from ncco_studio.verify.prove.uses import DECIDES, assigned, collected_digits, flows_run_from, played_by, uses_in
+from ncco_studio.verify.sample_values import around
 from ncco_studio.verify.scenarios.model import ANY_NUMBER, FROM
 
 GLOBAL: Final = frozenset({"call", "env", "input", "hours", "now", "locale"})
@@ -182,26 +183,7 @@ def _number(value: object) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def around(numbers: Iterable[float], *, is_whole: bool) -> list[Any]:
-    """Each number and its neighbours; unless `is_whole`, also the midpoint of each adjacent pair."""
-    found = list(dict.fromkeys(numbers))
-    if is_whole:
-        whole = ((ceil(each) - 1, floor(each), ceil(each), floor(each) + 1) for each in found)
-        return list(dict.fromkeys(number for numbers in whole for number in numbers))
-    near = [each for number in found for each in (number - 1, number, number + 1)]
-    half = [(low + high) / 2 for low, high in pairwise(sorted(found))]
-    return list(dict.fromkeys(int(each) if float(each).is_integer() else each for each in (*near, *half)))
-
-
-def different(values: Iterable[Any]) -> list[Any]:
-    found: list[Any] = []
-    for value in values:
-        if value not in found:
-            found.append(value)
-    return found
-
-
-def _as_number(literal: str | int) -> str:
+def _as_number(literal: Constant) -> str:
     """The phone number that a handler may seek with this literal, or ""."""
     digits = str(literal).removeprefix("+")
     return digits.ljust(_SHORT_NUMBER, "0") if digits.isascii() and digits.isdigit() else ""
@@ -254,20 +236,29 @@ class Literals:
                 self._notes_of((flow.name, name)).add(variable.default)
 
     def _note_handler(self, flow: str, handler: ExploredHandler) -> None:
-        """A handler may compare what it reads with any of its literals, in any way."""
+        """A handler may compare what it reads in any way."""
         for name in handler.passed_on:
             self._notes_at(flow, ("call", name)).marks.add("changed")
-        read = handler.reads - UNCOMPARED - handler.passed_on
-        facts = [(name,) if name == "now" else ("call", name) for name in sorted(read)]
-        for path in (*facts, (handler.heard,)):
-            notes = self._notes_at(flow, path)
-            literals = map(_as_number, handler.code.tested) if path[-1] in ("from", "to") else handler.code.tested
-            notes.literals |= dict.fromkeys(literal for literal in literals if literal != "")
-            notes.marks |= {"changed", "decides", "truth"}
+        compared = handler.compared
+        for name in sorted(handler.reads - UNCOMPARED - handler.passed_on):
+            literals = compared.of("from_" if name == "from" else name)
+            if name in ("from", "to"):
+                literals = [*map(_as_number, literals)]
+            elif name in ("sip", "custom_data"):
+                literals += compared.keys
+            path = (name,) if name == "now" else ("call", name)
+            self._note_compared(flow, path, literals, "truth")
+        heard = compared.of(HEARD)
+        self._note_compared(flow, (handler.heard,), heard, "truth")
+        parts = (TextPart("begins", each) for each in heard if isinstance(each, str) and each)
+        self._notes_at(flow, (handler.heard,)).parts |= dict.fromkeys(parts)
         for name in handler.params:
-            notes = self._notes_at(flow, (name,))
-            notes.literals |= dict.fromkeys(handler.code.tested_of(name))
-            notes.marks |= {"changed", "decides"}
+            self._note_compared(flow, (name,), compared.of(name))
+
+    def _note_compared(self, flow: str, path: Path, literals: Iterable[Constant], *marks: str) -> None:
+        notes = self._notes_at(flow, path)
+        notes.literals |= dict.fromkeys(literal for literal in literals if literal != "" or not marks)
+        notes.marks |= {"changed", "decides", *marks}
 
     def _read(self, flow: str, occurrence: Occurrence) -> None:
         for path in (_qualified(flow, each) for each in paths_in(occurrence.node)):

@@ -6,15 +6,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from itertools import product
+from typing import Any, Final, Literal, NamedTuple
 
+from ncco_server.engine import new_session, not_reached
 from ncco_server.flow.handlers.inspection import StatementsRun
+from ncco_server.flow.language.outbound import EXPIRED, REFUSED, UNKNOWN
 from ncco_server.flow.model import Flow
+from ncco_server.ncco.statuses import DIAL_FAILURES
+from ncco_studio.verify.faults import FAULTS
 from ncco_studio.verify.handlers.explored import explored_in
 from ncco_studio.verify.outcomes import FlowOutcome, outcomes_of
-from ncco_studio.verify.prove.explore import Explorer
+from ncco_studio.verify.prove.environment import Arrival
+from ncco_studio.verify.prove.explore import Env, Explorer
 from ncco_studio.verify.prove.graph import Paths
-from ncco_studio.verify.prove.not_reached import untold
 from ncco_studio.verify.prove.properties import (
     CallLimits,
     Violation,
@@ -23,7 +28,27 @@ from ncco_studio.verify.prove.properties import (
 )
 from ncco_studio.verify.prove.space import SearchLimits, StateSpace
 from ncco_studio.verify.prove.states import Growth
+from ncco_studio.verify.prove.triggers import context_at
 from ncco_studio.verify.prove.uses import flows_run_from
+
+OUTCOMES: Final = (*DIAL_FAILURES, EXPIRED, REFUSED, UNKNOWN)
+
+
+def untold(flow: Flow, arrivals: Sequence[Arrival], envs: Sequence[Env], moment: datetime) -> Iterator[Violation]:
+    """Warn once for each reason why a hook cannot be sent."""
+    outbound = flow.outbound
+    if outbound is None:
+        return
+    found = set[tuple[str, str]]()
+    for outcome, arrival, env in product(OUTCOMES, arrivals, envs):
+        session = new_session(flow, "leg", arrival.call, arrival.given)
+        for hook in not_reached(flow, session, outcome, context_at(moment, env)):
+            if hook.problem and (hook.name, hook.problem) not in found:
+                found.add((hook.name, hook.problem))
+                message = f"after `{outcome}` the hook {hook.name} cannot be sent: {hook.problem}"
+                cure = FAULTS["untold"].cure
+                yield Violation("untold", flow.name, "", outbound.place, message, cure, severity="warning")
+
 
 Status = Literal["proved", "walked", "partial", "stopped", "refuted"]
 

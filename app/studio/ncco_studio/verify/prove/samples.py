@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import datetime
 from itertools import combinations, islice, product
 from math import prod
 from typing import Any, Final
 
 from ncco_server.flow.language.returns import Returned
 from ncco_server.value_types import POINTS, TYPES, Kind
-from ncco_studio.verify.handlers.samples import Name, each_once
 from ncco_studio.verify.prove.expressions import ENTRY, LENGTH, Path
-from ncco_studio.verify.prove.literals import Compared, Literals, around, different
+from ncco_studio.verify.prove.literals import Compared, Literals
+from ncco_studio.verify.sample_values import (
+    FAR,
+    SAMPLES,
+    SECRET,
+    Name,
+    around,
+    cast_or_none,
+    different,
+    each_once,
+    near_points,
+)
 
 MOST_ANSWERS: Final = 256
 """Of more combinations of field values, only some are tried (see `combined`)."""
@@ -23,15 +33,6 @@ MOST_ENTRIES: Final = 25
 """Even if the flow tests for a longer one."""
 MOST_DISTANCES: Final = 3
 """Distances to try between two compared numbers."""
-SAMPLES: Final[Mapping[str, Any]] = {
-    "text": "something",
-    "int": 7,
-    "number": 7.5,
-    "phone": "447700900999",
-    "url": "https://example.com/sample.mp3",
-    "map": {},
-    "any": "something",
-}
 _BY_FORM: Final[Mapping[str, str]] = {
     "datetime": "2026-03-05T09:30",
     "date": TYPES["date"].sample,
@@ -55,15 +56,6 @@ _USUAL: Final[Mapping[str, tuple[Any, ...]]] = {
     "phone": (SAMPLES["phone"], "447700900998", "33199000123", "15550100123", "8618812345678"),
     "url": (SAMPLES["url"], "https://example.org/other.mp3"),
 }
-_SOME_DAY: Final = date(2026, 3, 5)
-_FAR: Final[Mapping[str, tuple[str, ...]]] = {
-    "date": ("2000-01-01", "2100-01-01"),
-    "time": ("00:00", "23:59"),
-    "datetime": ("2000-01-01T09:30:00+00:00", "2100-01-01T09:30:00+00:00"),
-}
-"""Dates and times far from any other, by kind."""
-_SENSITIVE: Final = "kept to itself"
-"""It must differ from all other samples: a text equal to a secret is masked."""
 _SHORTEST: Final = {"phone": 11}
 _MANY_ITEMS: Final = 8
 _OUT_OF_RANGE: Final = (7, -1, 0, 1_000_000)
@@ -171,9 +163,9 @@ class Representatives:
         """Leave out texts that other fields also use."""
         compared = self.literals.of(flow, path)
         key = ".".join(path)
-        if compared.has("related") or not compared.excludes(_SENSITIVE):
+        if compared.has("related") or not compared.excludes(SECRET):
             return values
-        found = [_SENSITIVE if value in _USUAL["text"] else value for value in values]
+        found = [SECRET if value in _USUAL["text"] else value for value in values]
         self.chosen |= {key: tuple(found)} if key in self.chosen else {}
         return found
 
@@ -221,24 +213,11 @@ def _points(type_: Kind, compared: Compared, now: datetime) -> list[str]:
 
     For a value compared with another one, such as `now`: also the present date or time of day, and far values.
     """
-    known = [each for text in compared.texts if (each := _cast(type_, text)) is not None]
-    found = [each for stored in known for steps in (0, -1, 1) if (each := _moved(type_, stored, steps)) is not None]
+    found = near_points(type_, compared.texts)
     if compared.has("related"):
         present = {"date": now.date(), "time": now.time().replace(second=0, microsecond=0)}.get(type_.family)
-        found += [type_.cast(each) for each in (present, *_FAR[type_.family]) if each is not None]
+        found += [type_.cast(each) for each in (present, *FAR[type_.family]) if each is not None]
     return different(found) or [type_.sample]
-
-
-def _moved(type_: Kind, stored: str, steps: int) -> str | None:
-    """Move by days or minutes; None if the calendar ends."""
-    point = type_.operand(stored)
-    try:
-        if isinstance(point, time):
-            return str(type_.cast((datetime.combine(_SOME_DAY, point) + timedelta(minutes=steps)).time()))
-        is_moment = isinstance(point, datetime)
-        return str(type_.cast(point + (timedelta(minutes=steps) if is_moment else timedelta(days=steps))))
-    except (OverflowError, ValueError):
-        return None
 
 
 def _texts(type_: Kind, compared: Compared) -> list[Any]:
@@ -268,10 +247,7 @@ def _others(type_: Kind, compared: Compared) -> list[Any]:
 def _cast(type_: Kind, literal: object) -> Any:
     if literal == "" and type_.name in ("phone", "url"):  # an unknown date or time cannot be compared
         return literal
-    try:
-        return type_.cast(literal)
-    except ValueError:
-        return None
+    return cast_or_none(type_, literal)
 
 
 # combinations

@@ -30,9 +30,10 @@ from ncco_server.table_rows import applied
 from ncco_studio.verify.handlers.explored import ExploredHandler, explored_in
 from ncco_studio.verify.handlers.states import comparable
 from ncco_studio.verify.outcomes import Following
-from ncco_studio.verify.prove.literals import Compared, around
+from ncco_studio.verify.prove.literals import Compared
 from ncco_studio.verify.prove.samples import Representatives
 from ncco_studio.verify.prove.uses import flows_run_from
+from ncco_studio.verify.sample_values import around
 
 TriggerKind = Literal["call", "detected", "input", "dial", "checkpoint", "held", "leg", "fault"]
 Answers: TypeAlias = tuple[tuple[str, LookupAnswer], ...]
@@ -154,8 +155,7 @@ class Triggers:
             return []
         low, high = asked.lengths
         compared = self._collected(flow, variable)
-        near = compared.numbers if self.values.is_brief else around(compared.numbers, is_whole=True)
-        numbers = [f"{each:.0f}".zfill(low) for each in near if each >= 0]
+        numbers = [f"{each:.0f}".zfill(low) for each in around(compared.numbers, is_whole=True) if each >= 0]
         far = ("0" * low, "9" * high) if compared.has("bounded") else ()
         texts = (*compared.texts, *compared.made(low, high), *numbers, *far)
         fitting = (text for text in texts if text.isascii() and text.isdigit() and low <= len(text) <= high)

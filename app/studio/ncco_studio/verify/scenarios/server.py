@@ -15,7 +15,6 @@ from ncco_server.service.functions import AnswerLookups
 from ncco_server.store import (
     EndOfCall,
     HookRow,
-    RecordingRow,
     ResultRow,
     SessionRow,
     SqliteDatabase,
@@ -214,64 +213,24 @@ class CallStore(Store):
         self.webhooks: list[WebhookRow] = []
         self.sent: list[HookRow] = []
 
-    async def open_call(
-        self,
-        session: SessionRow,
-        turn: TurnRow,
-        webhook: WebhookRow,
-        *,
-        hooks: Sequence[HookRow] = (),
-        parent: str = "",
-        has_called: bool = False,
-        saves: Sequence[RowChange] = (),
-    ) -> bool:
-        is_written = await super().open_call(
-            session, turn, webhook, hooks=hooks, parent=parent, has_called=has_called, saves=saves
-        )
+    async def open_call(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, **more: Any) -> bool:
+        is_written = await super().open_call(session, turn, webhook, **more)
         self.turns.append(StoredTurn(session, turn))
-        await self._remember(webhook, hooks)
+        await self._remember(webhook, **more)
         return is_written
 
-    async def advance(
-        self,
-        session: SessionRow,
-        turn: TurnRow,
-        webhook: WebhookRow,
-        *,
-        hooks: Sequence[HookRow] = (),
-        recording: RecordingRow | None = None,
-        parent: str = "",
-        has_called: bool = False,
-        saves: Sequence[RowChange] = (),
-    ) -> None:
-        await super().advance(
-            session, turn, webhook, hooks=hooks, recording=recording, parent=parent, has_called=has_called, saves=saves
-        )
+    async def advance(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, **more: Any) -> None:
+        await super().advance(session, turn, webhook, **more)
         self.turns.append(StoredTurn(session, turn))
-        await self._remember(webhook, hooks)
+        await self._remember(webhook, **more)
 
-    async def record(
-        self,
-        webhook: WebhookRow,
-        *,
-        hooks: Sequence[HookRow] = (),
-        recording: RecordingRow | None = None,
-        saves: Sequence[RowChange] = (),
-    ) -> None:
-        await super().record(webhook, hooks=hooks, recording=recording, saves=saves)
-        await self._remember(webhook, hooks)
+    async def record(self, webhook: WebhookRow, **more: Any) -> None:
+        await super().record(webhook, **more)
+        await self._remember(webhook, **more)
 
-    async def end(
-        self,
-        leg: str,
-        calls: Sequence[EndOfCall],
-        webhook: WebhookRow,
-        *,
-        hooks: Sequence[HookRow] = (),
-        saves: Sequence[RowChange] = (),
-    ) -> list[ResultRow]:
-        ended = await super().end(leg, calls, webhook, hooks=hooks, saves=saves)
-        await self._remember(webhook, hooks)
+    async def end(self, leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, **more: Any) -> list[ResultRow]:
+        ended = await super().end(leg, calls, webhook, **more)
+        await self._remember(webhook, **more)
         return ended
 
     async def replace_rows(self, changes: Sequence[RowChange], now: int) -> None:
@@ -286,7 +245,7 @@ class CallStore(Store):
         if changes:
             await self.tables.change(changes, now, "the scenario")
 
-    async def _remember(self, webhook: WebhookRow, hooks: Sequence[HookRow]) -> None:
+    async def _remember(self, webhook: WebhookRow, hooks: Sequence[HookRow] = (), **_: Any) -> None:
         """Read hooks from the database, which does not get those of a repeated delivery."""
         if webhook.wait >= 0:
             self.webhooks.append(webhook)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ncco_server.flow.hours.calendar import Calendar, Span
 from ncco_server.flow.nodes import Place
-from ncco_server.service.placing.times import MOST_DAYS, next_moment, why_not, zones_of
+from ncco_server.service.placing.attempts import MOST_DAYS, next_moment, why_not, zones_of
 from tests.support.cases import each_case
 
 LONDON = ZoneInfo("Europe/London")

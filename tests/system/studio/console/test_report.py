@@ -1,0 +1,110 @@
+"""The report in a real browser: each result has a colour of its own, and nothing is cut, on a screen and on paper."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support import loopback
+from tests.support.server import running
+from tests.system.studio.console.browser import NARROW, WIDE, Console, Scheme, check_page, open_console
+from tests.system.studio.console.server import link_of
+
+SALON = """\
+flow: salon
+default: true
+start: welcome
+results: {booked: an appointment was booked}
+steps:
+  welcome: {result: booked, do: [{talk: You are booked.}], goto: end}
+"""
+FILLS = """() => Object.fromEntries([...document.querySelectorAll(".chart rect:not(.hit)")]
+    .map((bar) => [bar.getAttribute("class"), getComputedStyle(bar).fill]))"""
+LEGEND = """() => Object.fromEntries([...document.querySelectorAll(".legend li")]
+    .map((item) => [item.className, getComputedStyle(item, "::before").backgroundColor]))"""
+CUT = """() => [...document.querySelectorAll(".chart text")].filter((text) => {
+    const [inner, outer] = [text, text.closest(".panel")].map((each) => each.getBoundingClientRect());
+    return inner.left < outer.left || inner.right > outer.right || inner.bottom > outer.bottom;
+}).map((text) => text.textContent)"""
+SIZES = "() => [...document.querySelectorAll('.chart text')].map((text) => getComputedStyle(text).fontSize)"
+OVERLAPS = """() => [...document.querySelectorAll(".chart")].flatMap((chart) => {
+    const boxes = [...chart.querySelectorAll("g text")].map((text) => text.getBoundingClientRect());
+    return boxes.slice(1).filter((box, index) => box.left < boxes[index].right).length ? [chart.ariaLabel] : [];
+})"""
+
+
+@pytest.fixture(scope="module")
+def session(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """An open session in the console of a line with one call that is over, and one in progress."""
+    settings = {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0"}
+    with running(tmp_path_factory.mktemp("salon"), {"flows/salon.yaml": SALON}, settings, "--dev") as server:
+        for number in range(2):
+            legs = {"uuid": f"aaaaaaaa-{number}", "conversation_uuid": f"CON-{number}", "to": "442079460001"}
+            loopback.post(f"{server.url}/webhooks/answer", json={"from": "447700900123", **legs}).raise_for_status()
+        over = {"status": "completed", "direction": "inbound", **legs}
+        loopback.post(f"{server.url}/webhooks/event", json=over).raise_for_status()
+        yield open_console(browser, link_of(server))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_each_result_has_a_colour_of_its_own(desk: Page, scheme: Scheme) -> None:
+    desk.emulate_media(color_scheme=scheme)
+    desk.goto("/report")
+    legend = desk.evaluate(LEGEND)
+
+    assert {"own", "other"} < {*legend}
+    assert len(legend) == len({*legend.values()})
+    bars = desk.evaluate(FILLS)
+    assert {kind: legend[kind] for kind in ("own", "other")} == {kind: bars[kind] for kind in ("own", "other")}
+    desk.goto("/calls")
+    dot = desk.locator(".badge.result.own").first
+    assert legend["own"] == dot.evaluate("dot => getComputedStyle(dot, '::before').backgroundColor")
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+@pytest.mark.parametrize("days", ["7", "28", "91"])
+def test_texts_of_charts_have_one_size_and_are_not_cut(desk: Page, width: int, days: str) -> None:
+    desk.set_viewport_size({"width": width, "height": 800})
+    desk.goto(f"/report?days={days}")
+    expect(desk.locator(".chart")).to_have_count(2)
+
+    assert [] == desk.evaluate(CUT)
+    assert [] == desk.evaluate(OVERLAPS)
+    assert 1 == len({*desk.evaluate(SIZES)})
+
+
+def test_a_period_without_calls_before_it_is_not_compared(desk: Page) -> None:
+    desk.goto("/report")
+
+    expect(desk.get_by_role("list", name="In short")).to_contain_text("none in the week before")
+    expect(desk.get_by_text(re.compile("^- in the"))).to_have_count(0)
+
+
+@pytest.mark.parametrize("path", ["/report", "/calls", "/calls/aaaaaaaa-1"])
+def test_paper_shows_what_the_page_says_and_nothing_to_press(desk: Page, path: str) -> None:
+    desk.goto(path)
+    desk.emulate_media(media="print", color_scheme="dark")
+
+    for pressed in ("nav", "form", "button", ".switch"):
+        for each in desk.locator(pressed).all():
+            expect(each).to_be_hidden()
+    expect(desk.get_by_role("heading", level=1)).to_be_visible()
+    assert "rgb(20, 24, 28)" == desk.locator("body").evaluate("body => getComputedStyle(body).color")
+
+
+def test_colours_of_the_system_leave_the_legend_and_the_current_page(desk: Page) -> None:
+    desk.goto("/report")
+    before = desk.evaluate(LEGEND)
+    desk.emulate_media(forced_colors="active")
+
+    assert before == desk.evaluate(LEGEND)
+    for current in (desk.locator("nav a[aria-current]").first, desk.locator(".switch [aria-current]")):
+        assert "2px" == current.evaluate("each => getComputedStyle(each).outlineWidth")
+
+
+def test_the_report_is_accessible(desk: Page) -> None:
+    desk.goto("/report?days=28")
+    check_page(desk)
