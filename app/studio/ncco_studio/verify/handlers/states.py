@@ -10,6 +10,7 @@ from functools import lru_cache
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
+from ncco_server.flow.handlers.api import Call
 from ncco_server.flow.handlers.playback import HandlerPlayback
 from ncco_server.flow.handlers.secret import Secret
 
@@ -101,6 +102,8 @@ def _started(coroutine: Any, frame: Any, ignored: Any) -> Iterator[Any]:
 def comparable(value: Any, depth: int = 0) -> Any:
     """A hashable value that is equal for two values that code cannot tell apart; unequal if that is not known."""
     kind = type(value).__qualname__
+    if isinstance(value, Call):  # such as in `call.talk(await call.hold(..))`, whose method waits for its argument
+        return kind
     if isinstance(value, Secret):
         return kind, value.__getstate__()
     if isinstance(value, _ATOMS):
