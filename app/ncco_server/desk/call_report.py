@@ -9,10 +9,8 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from functools import cache
 from math import ceil
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from ncco_server.desk.exports import csv_text
-from ncco_server.flow.model import Project
 from ncco_server.results import RESULTS
 from ncco_server.service.call_results import count_results
 from ncco_server.store import Records, SummedCalls
@@ -101,14 +99,6 @@ def read_period(first: date | None, last: date | None, zone: tzinfo, now: dateti
         return Period(first or end - timedelta(DAYS), end, zone)
     except OverflowError:
         raise ValueError("its days are not in the calendar") from None
-
-
-def zone_of(project: Project, flow: str = "") -> ZoneInfo:
-    """UTC if the flows (or the one flow) do not have exactly one time zone."""
-    flows = [project.flows[flow]] if flow in project.flows else [] if flow else project.flows.values()
-    zones = {calendar.zone for each in flows for calendar in each.calendars.values() if not each.zone}
-    zones |= {ZoneInfo(each.zone) for each in flows if each.zone}
-    return zones.pop() if len(zones) == 1 else ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from ncco_server.desk.call_report import zone_of
 from ncco_server.desk.output import keep_for_results
-from ncco_server.desk.project import Source
+from ncco_server.desk.project import Source, zone_of
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -87,7 +86,7 @@ def read_time(_: click.Context, __: click.Parameter, text: str | None) -> dateti
 
 
 def zone_of_line() -> tzinfo:
-    """See `call_report.zone_of`. UTC if there are no flow files here."""
+    """See `project.zone_of`. UTC if there are no flow files here."""
     source = Source.here(None, None)
     return zone_of(source.load(explores=False).project) if source.flows.is_dir() else UTC
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from ncco_server.desk import options
-from ncco_server.desk.call_report import COLUMNS, COUNTED, count_calls, read_period, zone_of
+from ncco_server.desk.call_report import COLUMNS, COUNTED, count_calls, read_period
 from ncco_server.desk.database import asynchronous, find_database
 from ncco_server.desk.output import FINE, columns, print_json, print_result
-from ncco_server.desk.project import Source
+from ncco_server.desk.project import Source, zone_of
 from ncco_server.flow.model import Project
 from ncco_server.flow.report import printable
 from ncco_server.results import RESULTS

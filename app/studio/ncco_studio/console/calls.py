@@ -15,10 +15,10 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
 from ncco_server.assembly import policy_of
-from ncco_server.desk.call_report import zone_of
 from ncco_server.desk.call_search import FoundCalls, find_calls
 from ncco_server.desk.documents import CallDocument, HookDocument
 from ncco_server.desk.exports import BATCH, Pages, call_pages, csv_text
+from ncco_server.desk.project import zone_of
 from ncco_server.desk.recorded_calls import duration_text
 from ncco_server.desk.replay import replay
 from ncco_server.errors import StoreError

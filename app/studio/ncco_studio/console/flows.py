@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, cast
 from fastapi import APIRouter, HTTPException, Request, Response
 from markupsafe import Markup
 
-from ncco_server.desk.call_report import zone_of
+from ncco_server.desk.project import zone_of
 from ncco_server.errors import StoreError
 from ncco_server.flow.files import named_flows
 from ncco_server.flow.graph import Drawing, GraphNode, draw, entrances

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from ncco_server.desk.call_report import zone_of
+from ncco_server.desk.project import zone_of
 from ncco_server.errors import StoreError
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.model import Flow, Project

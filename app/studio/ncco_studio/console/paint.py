@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 
 from fastapi import Query
 
-from ncco_server.desk.call_report import Period, percentile, zone_of
+from ncco_server.desk.call_report import Period, percentile
+from ncco_server.desk.project import zone_of
 from ncco_server.desk.recorded_calls import duration_text
 from ncco_server.errors import StoreError
 from ncco_server.flow.graph import Drawing

@@ -17,7 +17,7 @@ from fastapi import APIRouter, Form, HTTPException, Path, Query, Request, Respon
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
-from ncco_server.desk.call_report import zone_of
+from ncco_server.desk.project import zone_of
 from ncco_server.flow.model import Flow, Project
 from ncco_server.service.delivery import session_id
 from ncco_server.service.documents import PlacedAttempt, PlacedDocument

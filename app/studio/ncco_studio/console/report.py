@@ -14,7 +14,8 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, BeforeValidator
 
-from ncco_server.desk.call_report import DAYS, CallReport, Period, count_calls, read_period, zone_of
+from ncco_server.desk.call_report import DAYS, CallReport, Period, count_calls, read_period
+from ncco_server.desk.project import zone_of
 from ncco_server.desk.recorded_calls import duration_text
 from ncco_server.flow.report import counted
 from ncco_server.flow.zones import find_zone

@@ -13,7 +13,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from ncco_server.assembly import recording_files_of
-from ncco_server.desk.call_report import zone_of
+from ncco_server.desk.project import zone_of
 from ncco_server.service.recording_files import RecordingFiles
 from ncco_server.settings import Settings
 from ncco_server.settings.logins import Logins

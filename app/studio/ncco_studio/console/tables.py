@@ -16,7 +16,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 from starlette.datastructures import UploadFile
 
-from ncco_server.desk.call_report import zone_of
+from ncco_server.desk.project import zone_of
 from ncco_server.desk.table_files import changes_in, csv_of
 from ncco_server.errors import RowChanged
 from ncco_server.flow.language.tables import TableDefinition

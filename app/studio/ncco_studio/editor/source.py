@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
-from ncco_server.desk.call_report import zone_of
+from ncco_server.desk.project import zone_of
 from ncco_server.flow.files import MAX_FILE_BYTES
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import load

@@ -123,7 +123,7 @@ async def test_keys_that_a_handler_gets(host: CanaryHost) -> None:
     url = await host.ring("teller")
     token = url.rpartition("/")[2]
     played = await host.post(url, PRESSED)
-    assert "***: {'text': 'secret:" in str(played[0])
+    assert "Result: {'text': 'secret:" in str(played[0])
     assert "the function raised ValueError" in str(played[1])
     await host.post(url, PRESSED)
     await host.post(f"/webhooks/event/{token}", PRESSED)

@@ -21,7 +21,6 @@ RARE: Final = {
     "the Voice API": "ncco_server.vonage.voice_api",
     "the placing API": "ncco_server.web.placing_api",
     "the console's process": "ncco_studio.commands.console_process",
-    "syntax errors": "ncco_server.flow.source.syntax",
     "editing": "ncco_studio.editing",
     "pictures": "ncco_studio.pictures.svg",
 }

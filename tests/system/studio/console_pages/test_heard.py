@@ -81,11 +81,11 @@ async def test_a_caller_of_five_seconds_has_not_heard_what_follows_a_long_greeti
     env = {"NCCO_DATABASE_URL": database(project)}
     shown = (await asyncio.to_thread(ncco, "calls", leg.uuid, cwd=project, env=env)).stdout
 
-    bubbles = re.findall(r'<p class="bubble ([^"]*)"><span class="who">(.*?)</span> (.*?)</p>', page)
+    bubbles = re.findall(r'<p class="bubble([^"]*)"><span class="who">(.*?)</span> (.*?)</p>', page)
     assert [
-        ("talk", "This line, about 0:00, heard in part", GREETING),
-        ("record action unheard", "This line, not reached", "record endOnSilence 3"),
-        ("talk unheard", "This line, not heard", "Thank you for your message."),
+        ("", "This line, about 0:00, heard in part", GREETING),
+        (" action unheard", "This line, not reached", "record endOnSilence 3"),
+        (" unheard", "This line, not heard", "Thank you for your message."),
     ] == bubbles
     assert re.search(r'talk "You have .*  \(heard in part\)\n', shown)
     assert re.search(r"record .*  \(not reached\)\n", shown)

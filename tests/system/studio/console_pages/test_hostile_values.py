@@ -99,6 +99,7 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "/calls": ("/calls", "/calls?q=VALUE&flow=VALUE", "/calls?state=VALUE", "/calls?since=VALUE", "/calls?day=VALUE"),
     "/calls.json": ("/calls.json", "/calls.json?q=VALUE"),
     "/calls.csv": ("/calls.csv", "/calls.csv?q=VALUE"),
+    "/calls-of-line.csv": ("/calls-of-line.csv", "/calls-of-line.csv?q=VALUE"),
     "/calls/placed": ("/calls/placed", "/calls/placed?q=VALUE&flow=VALUE", "/calls/placed?state=VALUE&batch=VALUE"),
     "/calls/placed/new": ("/calls/placed/new", "/calls/placed/new?flow=VALUE"),
     "/calls/placed/{id_}": (f"/calls/placed/{MESSAGE}", "/calls/placed/VALUE"),

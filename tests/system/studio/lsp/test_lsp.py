@@ -83,7 +83,7 @@ async def test_issues_of_unsaved_texts_appear_in_every_affected_file_and_disappe
     assert issue.code_description is not None
     page = urlsplit(issue.code_description.href)
     line = line_of(Path(unquote(page.path)), int(page.fragment.removeprefix("L")))
-    assert line.startswith("**E272**")
+    assert line.startswith('<a id="E272"></a>**E272**')
 
     editor.edit(SUB, PROJECT[SUB])
     await editor.until(lambda: [[]] == editor.codes(MAIN))

@@ -9,7 +9,7 @@ from ncco_server import Call, RunFailed, Secret, call_flow
 
 async def check(keys: Secret, how: str) -> dict[str, object]:
     """Repeats the keys, or raises them."""
-    logging.getLogger("teller").warning("%s %r", keys, keys)
+    logging.getLogger("teller").warning("%r", keys)
     if how == "raise":
         raise ValueError(f"these are wrong: {keys.reveal()}")
     return {"text": f"You entered {keys.reveal()}.", "number": int(keys.reveal()), keys.reveal(): keys.reveal()}
@@ -23,7 +23,7 @@ async def teller(call: Call) -> None:
         return
     for how in ("repeat", "raise"):
         try:
-            await call.talk(f"{keys}: {await call.run(check, keys, how)}")
+            await call.talk(f"Result: {await call.run(check, keys, how)}")
         except RunFailed as failed:
             await call.talk(str(failed))
     if await call.collect("To say them, press 1.", digits=1) == "1":
