@@ -983,7 +983,11 @@ def _asked(method: str, text: str | None, options: AskOptions, *own: str) -> Cal
         elif name not in TalkOptions.__annotations__:
             raise unknown_option(method, name, [*own, *AskOptions.__annotations__])
         elif text is None:
-            raise WrongArgument(f"there is no text that has `{name}`", f"give `{name}` to the `talk` before it", "text")
+            raise WrongArgument(
+                f"`{name}` is an option of a text, and this question has none",
+                f"give `{name}` to the `talk` before it",
+                "text",
+            )
         else:
             said[name] = value
     if heard:

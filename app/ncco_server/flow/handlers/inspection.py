@@ -47,7 +47,8 @@ _CHANGES: Final = frozenset(
     }
 )
 _BRACED: Final = re.compile(r"\{([^\W\d]\w*)(?:\.\w+|\[[^\]{}]*\])*\}")
-_TAG: Final = re.compile(r"<speak\b|</[a-z]")
+_TAG: Final = re.compile(r"<speak\b|</(?:emphasis|lang|phoneme|prosody|say-as)\b")
+"""Tags that only SSML has: a handler may also make HTML for a mail."""
 _SAYING: Final = frozenset({"talk", "choose", "collect"})
 """The methods of a call whose first argument is said."""
 _FINITE: Final = frozenset({"choose", "connect", "hold", "run_flow"})

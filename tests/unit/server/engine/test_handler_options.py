@@ -309,7 +309,7 @@ def test_options_are_named_as_in_python_or_as_in_the_ncco(python: str, ncco: str
         ("record(beepStrat=True)", '`record` has no "beepStrat": write `beep_start=..`'),
         ('connect("447700900111", machine_detect="hangup")', "write `machine_detection=..`"),
         ('choose("Go.", {"a": Choice(1)}, langage="en-GB")', '`choose` has no "langage": write `language=..`'),
-        ('collect(None, digits=4, language="en-GB")', "there is no text that has `language`"),
+        ('collect(None, digits=4, language="en-GB")', "`language` is an option of a text, and this question has none"),
     ],
 )
 def test_a_wrong_name_of_an_option_is_told_with_the_right_one(line: str, message: str) -> None:
