@@ -361,8 +361,8 @@ def test_a_secret_is_masked_and_cannot_be_serialised() -> None:
 def test_secrets_are_equal_if_their_values_are() -> None:
     known = {"one": PIN, "same": "1"}
     secret = Secret("one", known)
-    equal = [other for other in (Secret("one", {}), Secret.of(PIN), Secret.of("1")) if secret == other]
-    assert 2 == len(equal)
+    others = {"itself, gone": Secret("one", {}), "its value": Secret.of(PIN), "another": Secret.of("1")}
+    assert ["itself, gone", "its value"] == [name for name, other in others.items() if secret == other]
     assert (True, False) == (Secret.of("1") == Secret.of("1"), Secret("one", {}) == Secret("same", {}))
     assert [True] == [secret != None]  # noqa: E711 - as people write it
     with pytest.raises(SecretGone):
