@@ -32,6 +32,7 @@ BENCHMARKS: Final = (
     "prove",
     "agreement",
     "console",
+    "paint",
     "pages",
     "complete",
     "lookups",

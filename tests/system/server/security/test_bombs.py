@@ -87,7 +87,7 @@ def test_junk_is_read_in_linear_time(text: str) -> None:
     report(read.issues, read.texts)
 
     assert read.has_errors
-    assert 5 > time.process_time() - begun
+    assert 20 > time.process_time() - begun
 
 
 @each_case(

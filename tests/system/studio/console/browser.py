@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import Any, Final, Literal, TypedDict
 from urllib.parse import urlsplit
 
-import pytest
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]  # it has no types
 from playwright.sync_api import (
     Browser,
@@ -30,8 +29,6 @@ WIDE, NARROW = 1280, 390
 """Window widths of a desktop and of a mobile phone, in pixels."""
 MOST_BYTES: Final = 150_000
 """Maximum size of a page in bytes, with everything that it loads."""
-MOST_MS: Final = 300
-"""Maximum milliseconds until a page can be used."""
 PATIENCE_MS: Final = 90_000
 """How many milliseconds to wait for page updates, so that a busy machine is fast enough."""
 
@@ -148,19 +145,10 @@ def check_page(page: Page, wide: Scheme = "light") -> None:
 
 
 def check_budget(page: Page) -> None:
-    """Check that a page is small, with everything that it loads, and fast.
-
-    A busy machine is sometimes slow, so one fast load of several is enough.
-    """
+    """Check that a page is small, with everything that it loads. (`benchmarks.paint` says how long it takes.)"""
     page.reload(wait_until="networkidle")
     loaded = "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
     assert MOST_BYTES > page.evaluate(f"{loaded}.reduce((sum, each) => sum + each.encodedBodySize, 0)")
-    took = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
-    for _ in range(20):
-        if page.evaluate(took) < MOST_MS:
-            return
-        page.reload(wait_until="domcontentloaded")
-    pytest.fail(f"none of 20 loads took less than {MOST_MS} ms")
 
 
 def violations(page: Page) -> list[str]:

@@ -115,7 +115,7 @@ def test_waiting_calls_can_be_cancelled_and_paused_ones_ring_only_after_resuming
     expect(desk.get_by_role("row", name="+44 7700 900200")).to_contain_text("declined")
 
 
-def test_ten_thousand_placed_calls_are_a_quick_page_and_their_batch_is_stopped(desk: Page, folder: Path) -> None:
+def test_ten_thousand_placed_calls_are_a_small_page_and_their_batch_is_stopped(desk: Page, folder: Path) -> None:
     people = folder / "people.csv"
     numbers = (f"44770090{index:05}" for index in range(ROWS))
     people.write_text("number,name,day\n" + "".join(f"{number},Ada,today\n" for number in numbers))

