@@ -34,9 +34,8 @@ from ncco_server.engine.session import (
 from ncco_server.engine.stretch import begun, decided, first_turn, written_at
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Assignment, Target
-from ncco_server.flow.handlers.steps import RowOfTable
 from ncco_server.flow.language.lookups import AskedLookup
-from ncco_server.flow.language.saves import Save
+from ncco_server.flow.language.saves import RowOfTable, Save
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import OTHERWISE, Again, Decision, Go, Outcome
 from ncco_server.flow.templates.budget import Budget

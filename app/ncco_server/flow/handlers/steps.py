@@ -31,9 +31,9 @@ from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.lookups import Answer, AskedLookup, LookupDefinition, LookupRequest
 from ncco_server.flow.language.returns import OK, Returned
-from ncco_server.flow.language.saves import Save, asked_row, read_saves
+from ncco_server.flow.language.saves import RowOfTable, Save, asked_row, read_saves
 from ncco_server.flow.language.step import ReadStep, read_step
-from ncco_server.flow.language.tables import TableRead, read_key, read_table_name
+from ncco_server.flow.language.tables import read_key, read_table_name
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import Variable
@@ -84,21 +84,6 @@ class HeldLookup(LookupDefinition):
         """Any result that is true counts as true. `value` may also be a stored answer."""
         found = value[READY] if isinstance(value, Mapping) and value.keys() == {READY} else value
         return (self.default_answer, problem) if problem else ({READY: bool(found), OK: True}, "")
-
-
-class RowOfTable(NamedTuple):
-    """A row that a handler reads or changes: one of `asks` and `save`. `values` are those that were computed."""
-
-    asks: AskedLookup | None
-    save: Save | None
-    values: Mapping[str, Any]
-    method: str = "TABLE"
-
-    @property
-    def name(self) -> str:
-        """The full name of a row to read; "" if no row can have this key. Raises RenderError."""
-        found = self.asks.request(self.values) if self.asks is not None else None
-        return found.row if isinstance(found, TableRead) else ""
 
 
 class EffectAt(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, NamedTuple
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.effects import NO_NAMES, Effect, Phase
@@ -21,7 +21,16 @@ from ncco_server.flow.grammar.targets import assigned
 from ncco_server.flow.issues import Fix, meant_word
 from ncco_server.flow.language.lookups import AskedLookup, LookupDefinition
 from ncco_server.flow.language.returns import Returned
-from ncco_server.flow.language.tables import Key, TableDefinition, TableName, fits, key_hints, named_table, read_key
+from ncco_server.flow.language.tables import (
+    Key,
+    TableDefinition,
+    TableName,
+    TableRead,
+    fits,
+    key_hints,
+    named_table,
+    read_key,
+)
 from ncco_server.flow.nodes import Entry, Node, Place, Text
 from ncco_server.flow.paths import has_path
 from ncco_server.flow.scope import Variable
@@ -252,6 +261,21 @@ def _check_secrets(table: TableDefinition, key: Key, reader: Resolver) -> None:
         if secrets:
             message = f'"{name}" of the table {table.name} would store the sensitive "{secrets[0]}" unmasked'
             reader.report("E226", value.place, message, "find the row by something that is not sensitive")
+
+
+class RowOfTable(NamedTuple):
+    """A row that a handler reads or changes: one of `asks` and `save`. `values` are those that were computed."""
+
+    asks: AskedLookup | None
+    save: Save | None
+    values: Mapping[str, Any]
+    method: str = "TABLE"
+
+    @property
+    def name(self) -> str:
+        """The full name of a row to read; "" if no row can have this key. Raises RenderError."""
+        found = self.asks.request(self.values) if self.asks is not None else None
+        return found.row if isinstance(found, TableRead) else ""
 
 
 _NO_COLUMNS: Final = Returned(record({}))

@@ -18,10 +18,11 @@ from ncco_server.flow.handlers.limits import LineTracer
 from ncco_server.flow.handlers.playback import NO_KEYS, NOT_CAUGHT, HandlerPlayback, Recorded
 from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.handlers.results import misfits
-from ncco_server.flow.handlers.steps import EffectAt, Made, RowOfTable, results_of
+from ncco_server.flow.handlers.steps import EffectAt, Made, results_of
 from ncco_server.flow.hours.calendar import CurrentHours
 from ncco_server.flow.language.lookups import LookupDefinition, LookupRequest
 from ncco_server.flow.language.returns import Returned
+from ncco_server.flow.language.saves import RowOfTable
 from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.model import Flow, Step
 from ncco_server.value_types import ANY, E164
