@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from functools import cached_property
-from itertools import islice
+from itertools import islice, pairwise
 from types import CodeType, FrameType
 from typing import Any, Final, NamedTuple, TypeAlias, get_args
 
@@ -51,8 +51,6 @@ _TAG: Final = re.compile(r"<speak\b|</(?:emphasis|lang|phoneme|prosody|say-as)\b
 """Tags that only SSML has: a handler may also make HTML for a mail."""
 _SAYING: Final = frozenset({"talk", "choose", "collect"})
 """The methods of a call whose first argument is said."""
-_FINITE: Final = frozenset({"choose", "connect", "hold", "run_flow"})
-"""The methods of a call whose results are all tried."""
 _DIALLED: Final = frozenset({*get_args(DialOutcome), *get_args(Detection)})
 _HELD: Final = frozenset({"ready", "too_long"})
 _OUTCOMES: Final = {"DialFailed": _DIALLED, "NoInput": frozenset({"noinput", "nomatch"})}
@@ -61,6 +59,7 @@ _IMMEDIATE: Final = frozenset({"hours", "random", "spoken"})
 """The methods of a call that need no `await`."""
 _TO_FLOWS: Final = frozenset({"run_flow", "goto"})
 """The methods of a call that give values to flows."""
+_LEAVING: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _NONE: Final[Mapping[int, str]] = {}
 WITHOUT_AWAIT: Final = ("E706", "W706")
 
@@ -163,18 +162,12 @@ class HandlerCode:
             if isinstance(each, ast.ExceptHandler) and each.type is not None
         }
         results: Set[str] | None
-        for node in ast.walk(function):
-            match node:
-                case ast.Compare(
-                    left=ast.Attribute(value=ast.Name(id=name), attr="outcome"),
-                    ops=[ast.Eq()],
-                    comparators=[ast.Constant(value=str() as const)],
-                ):
+        for node, left, const in _compared_in(function):
+            match left:
+                case ast.Attribute(value=ast.Name(id=name), attr="outcome"):
                     results = _OUTCOMES.get(caught.get(name, ""))
-                case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Constant(value=str() | int() as const)]):
-                    results = self._results_of(left, given)
                 case _:
-                    continue
+                    results = self._results_of(left, given)
             if results is None or (isinstance(const, str) and (not results or const in results)):
                 continue
             near = nearest(str(const), results)
@@ -302,6 +295,7 @@ class HandlerCode:
                 *self._misfits(function),
                 *self._flags(function),
                 *_computed_ssml(function),
+                *_behind(function),
             ):
                 is_certain = remark.line in forgotten or dropped
                 code = "E706" if remark.code == "W706" and is_certain else remark.code
@@ -669,13 +663,6 @@ class HandlerCode:
                 first = 0
         return StatementsRun(len(self.statements.keys() & lines), len(self.statements), tuple(found))
 
-    def never_run(self, lines: Iterable[int]) -> Iterator[int]:
-        """The first line of each block that is not among `lines`, though all its conditions were tried."""
-        run = frozenset(lines)
-        for function in self.replayed:
-            unsure = _unsure_in(function)
-            yield from _never_run(function.body, run, unsure)
-
 
 def given_in(tree: ast.AST) -> Mapping[str, Sequence[ast.expr]]:
     """What the file or function gives each name, if nothing else in it can give it a value."""
@@ -802,92 +789,32 @@ def _lines_of(code: CodeType) -> frozenset[int]:
     return frozenset(line for *_, line in code.co_lines() if line is not None).union(*inner)
 
 
-_LEAVING: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
-
-
-def _never_run(body: list[ast.stmt], run: frozenset[int], unsure: frozenset[str]) -> Iterator[int]:
-    before: ast.stmt | None = None
-    for statement in body:
-        if not _is_run(statement, run):
-            yield from [statement.lineno] if isinstance(before, _LEAVING) else ()
-            return  # its block was entered, so something before it has ended the call or raised an exception
-        before = statement
-        match statement:
-            case ast.If(test=test, body=inner, orelse=other):
-                branches = [inner, other]
-            case ast.While(test=test, body=inner, orelse=other):
-                branches = [inner]
-            case ast.Match(subject=test, cases=cases):
-                branches = [case.body for case in cases]
-            case ast.With(body=inner) | ast.AsyncWith(body=inner) | ast.For(body=inner) | ast.Try(body=inner):
-                yield from _never_run(inner, run, unsure) if _is_run(inner[0], run) else ()
-                continue
+def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr, str | int]]:
+    """The constants that values are compared with: each with its place, and with the value."""
+    compared: Iterable[ast.expr]
+    for node in ast.walk(function):
+        match node:
+            case ast.Compare(left=value, ops=[ast.Eq()], comparators=compared):
+                pass
+            case ast.Compare(left=value, ops=[ast.In()], comparators=[ast.Tuple(elts=compared)]):
+                pass
+            case ast.Match(subject=value, cases=cases):
+                patterns = [each for case in cases for each in ast.walk(case.pattern)]
+                compared = [each.value for each in patterns if isinstance(each, ast.MatchValue)]
             case _:
                 continue
-        for branch in branches:
-            if branch and _is_run(branch[0], run):
-                yield from _never_run(branch, run, unsure)
-            elif branch and not _is_unsure(test, unsure):
-                yield branch[0].lineno
+        for each in compared:
+            if isinstance(each, ast.Constant) and isinstance(each.value, str | int):
+                yield each, value, each.value
 
 
-def _is_run(statement: ast.stmt, run: frozenset[int]) -> bool:
-    is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-    is_quiet = is_text or isinstance(statement, ast.Pass | ast.Global | ast.Nonlocal | ast.Break | ast.Continue)
-    lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
-    return is_quiet or not run.isdisjoint(lines) or isinstance(statement, Function)
-
-
-def _unsure_in(function: Function) -> frozenset[str]:
-    arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
-    unsure = {argument.arg for argument in arguments[1:]}
-    size = -1
-    while size != len(unsure):
-        size = len(unsure)
-        for node in ast.walk(function):
-            match node:
-                case ast.Assign(targets=targets, value=value):
-                    pass
-                case (
-                    ast.AugAssign(target=target, value=value)
-                    | ast.AnnAssign(target=target, value=ast.expr() as value)
-                    | ast.NamedExpr(target=target, value=value)
-                    | ast.For(target=target, iter=value)
-                    | ast.comprehension(target=target, iter=value)
-                ):
-                    targets = [target]
-                case _:
-                    continue
-            if _is_unsure(value, frozenset(unsure)):
-                unsure |= {each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)}
-    return frozenset(unsure)
-
-
-def _is_unsure(expression: ast.expr, unsure: frozenset[str]) -> bool:
-    match expression:
-        case ast.Await(value=ast.Call(func=ast.Attribute(value=ast.Call() as asked, attr="or_raise"))):
-            return _is_unsure(ast.Await(asked), unsure)
-        case ast.Await(value=ast.Call(func=ast.Attribute(attr=method))) if method in _FINITE:
-            return False
-        case ast.Constant():
-            return False
-        case ast.Name(id=name):
-            return name in unsure
-        case (
-            ast.Compare()
-            | ast.BoolOp()
-            | ast.UnaryOp()
-            | ast.BinOp()
-            | ast.NamedExpr()
-            | ast.List()
-            | ast.Tuple()
-            | ast.Set()
-        ):
-            return any(
-                _is_unsure(child, unsure) for child in ast.iter_child_nodes(expression) if isinstance(child, ast.expr)
-            )
-        case _:
-            return True
+def _behind(function: Function) -> Iterator[Remark]:
+    """The first statement after one that never goes on."""
+    for node in ast.walk(function):
+        for body in (getattr(node, name, ()) for name in ("body", "orelse", "finalbody")):
+            for before, statement in pairwise(body if isinstance(body, list) else ()):
+                if isinstance(before, _LEAVING):
+                    yield Remark("W704", statement.lineno, "no call gets to this line")
 
 
 def _run_again(function: Function) -> Iterator[ast.AST]:

@@ -12,7 +12,7 @@ from types import CoroutineType
 from typing import Any, Final
 
 from ncco_server.flow.handlers.api import WrittenText
-from ncco_server.flow.handlers.inspection import WITHOUT_AWAIT, Remark
+from ncco_server.flow.handlers.inspection import WITHOUT_AWAIT
 from ncco_server.flow.handlers.limits import LineTracer
 from ncco_server.flow.handlers.reading import HandlerSteps, LoadedHandler, issue_of
 from ncco_server.flow.handlers.steps import EffectAt
@@ -51,7 +51,7 @@ def explore(
     file = root.place.file
     steps = _steps(watch, handling)
     if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
-        remarks = [issue_of(remark, file) for remark in _remarks(watch, handling, is_whole=is_whole)]
+        remarks = [issue_of(remark, file) for remark in code.remarks(watch.forgotten, watch.dropped or watch.written)]
         without_await = {each.place.line for each in remarks if each.code == WITHOUT_AWAIT[0]}
         reported = {each.place.line for each in remarks if each.code in ("W705", "E703")}
         failures = ((failure, _issue_of(failure)) for failure in _first_failures(watch))
@@ -141,15 +141,6 @@ def _first_failures(watch: Watch) -> Iterator[FailedRun]:
     found = sorted(detailed, key=lambda each: CALLERS.index(each.caller))
     first = {each.where: each.caller for each in reversed(found)}
     yield from (each for each in found if each.caller == first[each.where])
-
-
-def _remarks(watch: Watch, handling: LoadedHandler, *, is_whole: bool) -> Iterator[Remark]:
-    found = list(handling.code.remarks(watch.forgotten, watch.dropped or watch.written))
-    yield from found
-    ends_early = any(each.code in (*WITHOUT_AWAIT, "W704") for each in found)
-    if is_whole and not watch.failures and not ends_early:
-        for line in handling.code.never_run(watch.tracer.lines):
-            yield Remark("W704", line, "no outcome of a wait leads to this line")
 
 
 def _issue_of(failure: FailedRun) -> FlowIssue:
