@@ -11,8 +11,7 @@ import orjson
 from ncco_server.engine.secrets import masked, without
 from ncco_server.engine.session import NOTHING, Cipher, Session
 from ncco_server.flow.model import Flow
-from ncco_server.flow.paths import written
-from ncco_server.flow.scope import Variable
+from ncco_server.flow.scope import Variable, written
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.values import Names
 from ncco_server.flow.values import OUR_NUMBERS

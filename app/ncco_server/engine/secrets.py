@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
-from ncco_server.flow.paths import Path, by_first_key
 from ncco_server.flow.phrases import COMPARED_CHARACTERS
+from ncco_server.flow.scope import Path, by_first_key
 
 ANYWHERE_LENGTH: Final = 6
 

@@ -21,9 +21,8 @@ from ncco_server.flow.language.results import OwnResult
 from ncco_server.flow.language.saves import Save
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.nodes import Place
-from ncco_server.flow.paths import Path
 from ncco_server.flow.runtime import Exit, Handling, Way
-from ncco_server.flow.scope import Variable
+from ncco_server.flow.scope import Path, Variable
 from ncco_server.value_types import Kind
 
 

@@ -6,8 +6,7 @@ from typing import Final, NamedTuple
 
 from ncco_server.store.database import InDatabase, Row, Work, in_one_transaction
 from ncco_server.store.rows import hash_of
-from ncco_server.store.sql import Sql
-from ncco_server.store.tables import API_KEYS_TABLE
+from ncco_server.store.sql import API_KEYS_TABLE, Sql
 
 _INSERT: Final = Sql(
     f"INSERT INTO {API_KEYS_TABLE} (hash, name, flows, created_at, tables) VALUES ($1, $2, $3, $4, $5)"

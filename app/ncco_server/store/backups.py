@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from ncco_server.store.database import InDatabase, Work, in_one_transaction
-from ncco_server.store.sql import Sql
-from ncco_server.store.tables import BACKUPS_TABLE
+from ncco_server.store.sql import BACKUPS_TABLE, Sql
 
 DELETE: Final = Sql(f"DELETE FROM {BACKUPS_TABLE}")
 INSERT: Final = Sql(f"INSERT INTO {BACKUPS_TABLE} (made_at, bytes) VALUES ($1, $2)")

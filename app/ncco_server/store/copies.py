@@ -12,7 +12,7 @@ from typing import Final
 from ncco_server.errors import StoreUnavailable, StoreUnusable
 from ncco_server.store import sqlite_file
 from ncco_server.store.migrations import upgrade
-from ncco_server.store.tables import ADDITIONS_TABLE, PROBES_TABLE, TABLES, VERSION_TABLE
+from ncco_server.store.sql import ADDITIONS_TABLE, PROBES_TABLE, TABLES, VERSION_TABLE
 
 WAIT_MS: Final = 5_000
 

@@ -20,8 +20,7 @@ from ncco_server.store.recordings import erase
 from ncco_server.store.results import subtract
 from ncco_server.store.retention import DELETE_CALL, DELETE_WEBHOOK, INSERT_FORGOTTEN, PIECE, delete_all, delete_hooks
 from ncco_server.store.rows import Forgotten, hash_of
-from ncco_server.store.sql import Sql
-from ncco_server.store.tables import PLACED_TABLE, RECORDINGS_TABLE
+from ncco_server.store.sql import PLACED_TABLE, RECORDINGS_TABLE, Sql
 from ncco_server.table_rows import StoredTypes, key_of, table_of
 from ncco_server.value_types import FILLING, parts_of_number
 

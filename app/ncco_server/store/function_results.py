@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from ncco_server.store.database import InDatabase, Work
-from ncco_server.store.sql import Sql
-from ncco_server.store.tables import FUNCTION_RESULTS_TABLE
+from ncco_server.store.sql import FUNCTION_RESULTS_TABLE, Sql
 
 SELECT: Final = Sql(f"""
     SELECT result FROM {FUNCTION_RESULTS_TABLE} WHERE session = $1 AND turn = $2 AND name = $3

@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from ncco_server.store.database import InDatabase, Work, in_one_transaction
-from ncco_server.store.sql import Sql
-from ncco_server.store.tables import LEASES_TABLE
+from ncco_server.store.sql import LEASES_TABLE, Sql
 
 SELECT: Final = Sql(f"SELECT holder, beat FROM {LEASES_TABLE} WHERE name = $1")
 CHANGE: Final = Sql(f"""

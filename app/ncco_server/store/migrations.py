@@ -15,8 +15,7 @@ from typing import Final, NamedTuple
 from ncco_server.errors import StoreUnusable
 from ncco_server.store.database import Work
 from ncco_server.store.rows import Schema
-from ncco_server.store.sql import Dialect, Sql
-from ncco_server.store.tables import ADDITIONS_TABLE, RETENTION_TABLE, TABLES, VERSION_TABLE
+from ncco_server.store.sql import ADDITIONS_TABLE, RETENTION_TABLE, TABLES, VERSION_TABLE, Dialect, Sql
 
 FIRST_READABLE: Final = "0015"
 """The additions that commands need before the database is migrated."""

@@ -26,9 +26,8 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from ncco_server.store.database import InDatabase, Many, Row, Work, give_way, in_one_transaction
 from ncco_server.store.hooks import add_hooks
 from ncco_server.store.rows import HookRow
-from ncco_server.store.sql import ListSql, Sql, marks
+from ncco_server.store.sql import ATTEMPTS_TABLE, PLACED_TABLE, PLACING_TABLE, ListSql, Sql, marks
 from ncco_server.store.table_rows import find
-from ncco_server.store.tables import ATTEMPTS_TABLE, PLACED_TABLE, PLACING_TABLE
 from ncco_server.table_rows import table_of
 
 GAP_MS: Final = 400

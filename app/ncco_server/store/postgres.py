@@ -47,14 +47,15 @@ from ncco_server.store.postgres_faults import (
     unusable,
 )
 from ncco_server.store.rows import Schema
-from ncco_server.store.sql import Dialect, Sql
-from ncco_server.store.tables import (
+from ncco_server.store.sql import (
     ATTEMPTS_TABLE,
     FUNCTION_RESULTS_TABLE,
     PLACED_TABLE,
     RECORDINGS_TABLE,
     RESULTS_TABLE,
     ROWS_TABLE,
+    Dialect,
+    Sql,
 )
 
 if TYPE_CHECKING:

@@ -19,8 +19,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ncco_server.store.database import InDatabase, Keyed, Many, Row, Work, in_one_transaction
 from ncco_server.store.rows import hash_of, moment_of
-from ncco_server.store.sql import Sql, marks
-from ncco_server.store.tables import RECORDINGS_TABLE
+from ncco_server.store.sql import RECORDINGS_TABLE, Sql, marks
 
 RecordingKind: TypeAlias = Literal["record", "conversation", "voice-input"]
 """`conversation`: a recorded conversation. `voice-input`: the audio of an `input` with `saveAudio`."""

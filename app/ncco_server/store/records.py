@@ -37,9 +37,8 @@ from ncco_server.store.rows import (
     TurnRow,
     WebhookRow,
 )
-from ncco_server.store.sql import Dialect, ListSql, Sql, contains, has_word
+from ncco_server.store.sql import RECORDINGS_TABLE, RESULTS_TABLE, SUMS_TABLE, Dialect, ListSql, Sql, contains, has_word
 from ncco_server.store.table_rows import tables_without_key
-from ncco_server.store.tables import RECORDINGS_TABLE, RESULTS_TABLE, SUMS_TABLE
 
 MOST_MATCHES: Final = 2_000
 """With more matches for the digits of a search, the newest calls are searched instead."""

@@ -13,8 +13,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from ncco_server.results import EVENTS, DecidedResult, ResultEvent, ResultName, TurnFacts, decide
 from ncco_server.store.database import InDatabase, Keyed, Many, Row, Work, in_one_transaction
 from ncco_server.store.rows import WebhookRow
-from ncco_server.store.sql import Sql, marks
-from ncco_server.store.tables import RESULTS_TABLE, SUMS_TABLE
+from ncco_server.store.sql import RESULTS_TABLE, SUMS_TABLE, Sql, marks
 
 QUARTER_MS: Final = 15 * 60 * 1000
 """All time zones are multiples of it."""

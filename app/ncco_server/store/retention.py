@@ -10,8 +10,7 @@ from ncco_server.store import function_results
 from ncco_server.store.database import Database, Many, Work
 from ncco_server.store.hooks import FREE_NEXT
 from ncco_server.store.results import count_before_deletion
-from ncco_server.store.sql import Sql
-from ncco_server.store.tables import ATTEMPTS_TABLE, FORGOTTEN_TABLE, PLACED_TABLE, ROWS_TABLE
+from ncco_server.store.sql import ATTEMPTS_TABLE, FORGOTTEN_TABLE, PLACED_TABLE, ROWS_TABLE, Sql
 
 PIECE: Final = 500
 

@@ -43,8 +43,7 @@ from ncco_server.store.rows import (
     WebhookRow,
     hash_of,
 )
-from ncco_server.store.sql import Sql, marks
-from ncco_server.store.tables import FORGOTTEN_TABLE, RECORDINGS_TABLE
+from ncco_server.store.sql import FORGOTTEN_TABLE, RECORDINGS_TABLE, Sql, marks
 from ncco_server.table_rows import RowChange, StoredTypes
 
 

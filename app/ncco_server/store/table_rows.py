@@ -18,8 +18,7 @@ import orjson
 
 from ncco_server.errors import HashKeyLost, RowChanged, RowTaken
 from ncco_server.store.database import Database, InDatabase, Keyed, Many, Read, Row, Work, give_way
-from ncco_server.store.sql import ListSql, Sql
-from ncco_server.store.tables import ROWS_TABLE
+from ncco_server.store.sql import ROWS_TABLE, ListSql, Sql
 from ncco_server.table_rows import RowChange, has_number_as_key, hash_of_row, key_id, key_of, table_of
 
 PIECE: Final = 500

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 from ncco_server.flow.actions.connect import BY_FIELDS, ON_ANSWER
 from ncco_server.flow.actions.item import ACTIONS, ITEM_WORDS
 from ncco_server.flow.grammar.fields import ENDPOINT_TYPES, action_fields, endpoint_fields
-from ncco_server.flow.grammar.json_schema import (
+from ncco_server.flow.grammar.forms import (
     ANYTHING,
     FILE,
     FLAG,

@@ -23,8 +23,8 @@ from ncco_server.flow.effects import Effect
 from ncco_server.flow.frame import Target
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.model import Step, later_effects
-from ncco_server.flow.paths import has_path, path_of, root_of, written
 from ncco_server.flow.runtime import Way
+from ncco_server.flow.scope import has_path, path_of, root_of, written
 from ncco_server.flow.templates.references import Reference
 from ncco_server.flow.templates.values import Expression
 

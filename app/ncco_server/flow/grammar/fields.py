@@ -10,11 +10,11 @@ from typing import Any
 
 from jinja2 import nodes
 
-from ncco_server.flow.grammar.forms import Form
-from ncco_server.flow.grammar.json_schema import (
+from ncco_server.flow.grammar.forms import (
     ANYTHING,
     FILE,
     TEXT,
+    Form,
     about,
     computed,
     in_yaml,

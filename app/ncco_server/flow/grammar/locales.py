@@ -12,8 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, TypeAlias
 
-from ncco_server.flow.grammar.forms import Notation
-from ncco_server.flow.grammar.json_schema import TEXT
+from ncco_server.flow.grammar.forms import TEXT, Notation
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver
 from ncco_server.flow.issues import Fix, did_you_mean

@@ -27,8 +27,7 @@ from typing import (
 )
 
 from ncco_server.field_docs import field_docs
-from ncco_server.flow.grammar.forms import Form
-from ncco_server.flow.grammar.json_schema import in_yaml, mapped, ref
+from ncco_server.flow.grammar.forms import Form, in_yaml, mapped, ref
 from ncco_server.flow.grammar.reader import Fields, Reader, read_fields
 from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Map, Node, Place

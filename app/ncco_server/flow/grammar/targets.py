@@ -13,16 +13,14 @@ from typing import Annotated, ClassVar, Final, TypeAlias
 
 from ncco_server.flow.frame import Assignment, Runs, Target
 from ncco_server.flow.grammar.fields import JsonField, in_each_locale
-from ncco_server.flow.grammar.forms import Notation, Unread
-from ncco_server.flow.grammar.json_schema import ANYTHING, named, offered, ref
+from ncco_server.flow.grammar.forms import ANYTHING, Notation, Unread, named, offered, ref
 from ncco_server.flow.grammar.locales import report_unknown
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Resolver, elsewhere
 from ncco_server.flow.grammar.variables import guess_type, warn_of_flags
 from ncco_server.flow.issues import Fix, did_you_mean, write_one_of
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from ncco_server.flow.paths import has_path
-from ncco_server.flow.scope import RESERVED, Param, Signature, Variable
+from ncco_server.flow.scope import RESERVED, Param, Signature, Variable, has_path
 from ncco_server.flow.templates.syntax import FOREIGN
 from ncco_server.flow.templates.values import Value
 from ncco_server.suggest import nearest

@@ -12,8 +12,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Annotated, ClassVar, Final
 
-from ncco_server.flow.grammar.forms import Notation, Unread
-from ncco_server.flow.grammar.json_schema import ANYTHING, one_of
+from ncco_server.flow.grammar.forms import ANYTHING, Notation, Unread, one_of
 from ncco_server.flow.grammar.map_form import MapForm
 from ncco_server.flow.grammar.reader import HINTS, Reader, has_braces, meaning_of
 from ncco_server.flow.issues import Fix

@@ -9,8 +9,7 @@ from datetime import date
 from typing import Annotated, ClassVar, Final
 from zoneinfo import ZoneInfo
 
-from ncco_server.flow.grammar.forms import Notation
-from ncco_server.flow.grammar.json_schema import TEXT, about, listed, named, ref
+from ncco_server.flow.grammar.forms import TEXT, Notation, about, listed, named, ref
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Reader
 from ncco_server.flow.hours.calendar import NEVER, Calendar, SpecialHours, Week, offset_changes

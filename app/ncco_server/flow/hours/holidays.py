@@ -16,8 +16,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Final
 
-from ncco_server.flow.grammar.forms import Notation
-from ncco_server.flow.grammar.json_schema import TEXT, listed
+from ncco_server.flow.grammar.forms import TEXT, Notation, listed
 from ncco_server.flow.grammar.map_form import MapForm
 from ncco_server.flow.grammar.reader import HINTS, Reader
 from ncco_server.flow.hours.calendar import Spans, SpecialHours

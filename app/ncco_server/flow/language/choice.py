@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, ClassVar, Final, TypeAlias
 
-from ncco_server.flow.grammar.forms import Notation
-from ncco_server.flow.grammar.json_schema import listed, ref
+from ncco_server.flow.grammar.forms import Notation, listed, ref
 from ncco_server.flow.grammar.locales import speaks_several, split
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver, has_braces, items

@@ -14,8 +14,7 @@ from typing import Annotated, Any, ClassVar, Final, Self
 from ncco_server.flow.actions.part import Part
 from ncco_server.flow.actions.waits import InputNeeds, Needs
 from ncco_server.flow.frame import Frame, Target
-from ncco_server.flow.grammar.forms import Notation
-from ncco_server.flow.grammar.json_schema import TEXT, offered
+from ncco_server.flow.grammar.forms import TEXT, Notation, offered
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver
 from ncco_server.flow.grammar.variables import is_variable_name

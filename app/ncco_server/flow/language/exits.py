@@ -21,8 +21,7 @@ from ncco_server.flow.actions.item import Item
 from ncco_server.flow.actions.part import Part
 from ncco_server.flow.actions.waits import HeldNeeds, Needs
 from ncco_server.flow.frame import Frame, Target
-from ncco_server.flow.grammar.forms import Duration, Notation
-from ncco_server.flow.grammar.json_schema import TEXT, has
+from ncco_server.flow.grammar.forms import TEXT, Duration, Notation, has
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items
 from ncco_server.flow.grammar.targets import Destination
@@ -30,8 +29,8 @@ from ncco_server.flow.issues import RULES, Fix, FlowIssue
 from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.retry import Retry, RetryWords, merge_retry
 from ncco_server.flow.nodes import Map, Node, Place, Text
-from ncco_server.flow.paths import has_path
 from ncco_server.flow.runtime import IMMEDIATE, Again, Decision, Exit, Go, Jump, Outcome, StepShape, TakenDecision, Way
+from ncco_server.flow.scope import has_path
 from ncco_server.flow.templates.values import Expression
 from ncco_server.value_types import JsonSchema
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Final
 
-from ncco_server.flow.grammar.forms import Coded, Notation, Unread
-from ncco_server.flow.grammar.json_schema import TEXT, listed, named, offered, ref
+from ncco_server.flow.grammar.forms import TEXT, Coded, Notation, Unread, listed, named, offered, ref
 from ncco_server.flow.grammar.locales import Locale
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, elsewhere

@@ -17,8 +17,7 @@ from typing import Annotated, Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.effects import Effect
-from ncco_server.flow.grammar.forms import Notation, Unread
-from ncco_server.flow.grammar.json_schema import ANYTHING, TEXT, has, named, ref
+from ncco_server.flow.grammar.forms import ANYTHING, TEXT, Notation, Unread, has, named, ref
 from ncco_server.flow.grammar.map_form import written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items, read_fields
 from ncco_server.flow.grammar.variables import read_params, refuse_spoken

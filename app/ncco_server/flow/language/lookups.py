@@ -21,8 +21,7 @@ from jinja2 import nodes
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.effects import Effect, EffectKind, Phase
-from ncco_server.flow.grammar.forms import Duration, Notation, Unread
-from ncco_server.flow.grammar.json_schema import ANYTHING, TEXT, choose, has, mapped, named, ref
+from ncco_server.flow.grammar.forms import ANYTHING, TEXT, Duration, Notation, Unread, choose, has, mapped, named, ref
 from ncco_server.flow.grammar.map_form import SetByCode, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, has_braces, read_fields
 from ncco_server.flow.grammar.variables import is_variable_name, read_params, refuse_spoken
@@ -39,8 +38,7 @@ from ncco_server.flow.language.returns import (
 from ncco_server.flow.language.selection import WORDS, Selection, TableSearch, read_selection
 from ncco_server.flow.language.tables import Key, TableName, TableRead, key_hints, named_table, read_key
 from ncco_server.flow.nodes import Entry, Map, Node, Text
-from ncco_server.flow.paths import written
-from ncco_server.flow.scope import Param
+from ncco_server.flow.scope import Param, written
 from ncco_server.flow.templates.references import root_names
 from ncco_server.flow.templates.values import Computed, Value
 from ncco_server.table_rows import RowChange

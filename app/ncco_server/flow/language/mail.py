@@ -14,8 +14,7 @@ from email.headerregistry import Address
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from ncco_server.flow.grammar.fields import OrTemplate
-from ncco_server.flow.grammar.forms import Notation
-from ncco_server.flow.grammar.json_schema import TEXT
+from ncco_server.flow.grammar.forms import TEXT, Notation
 from ncco_server.flow.grammar.map_form import MapForm
 from ncco_server.flow.grammar.reader import HINTS, Resolver
 from ncco_server.flow.issues import Fix

@@ -16,8 +16,7 @@ from datetime import time
 from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
 
 from ncco_server.flow.frame import Target
-from ncco_server.flow.grammar.forms import Duration, Notation
-from ncco_server.flow.grammar.json_schema import TEXT, listed, offered
+from ncco_server.flow.grammar.forms import TEXT, Duration, Notation, listed, offered
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver, items, meaning_of
 from ncco_server.flow.grammar.targets import Destination

@@ -18,8 +18,7 @@ from typing import Annotated, ClassVar, Final, NamedTuple, Self
 from ncco_server.flow.actions.connect import ConnectPart
 from ncco_server.flow.actions.waits import DialNeeds, Needs, connect_of
 from ncco_server.flow.frame import Frame, Runs, Target
-from ncco_server.flow.grammar.forms import Unread
-from ncco_server.flow.grammar.json_schema import ref
+from ncco_server.flow.grammar.forms import Unread, ref
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items, read_fields
 from ncco_server.flow.grammar.targets import RETURNED, FlowName, GivenParams, declared_under, read_run, read_target

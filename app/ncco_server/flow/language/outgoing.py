@@ -15,8 +15,7 @@ from urllib.parse import urlsplit
 from ncco_server.flow.effects import NO_NAMES, Effect, EffectKind, Phase
 from ncco_server.flow.frame import Assignment
 from ncco_server.flow.grammar.fields import JsonField
-from ncco_server.flow.grammar.forms import Notation, Unread
-from ncco_server.flow.grammar.json_schema import TEXT, named, ref
+from ncco_server.flow.grammar.forms import TEXT, Notation, Unread, named, ref
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import Reader, Resolver, items
 from ncco_server.flow.grammar.targets import read_given

@@ -13,8 +13,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from ncco_server.flow.frame import Assignment
-from ncco_server.flow.grammar.forms import Duration, Notation
-from ncco_server.flow.grammar.json_schema import TEXT
+from ncco_server.flow.grammar.forms import TEXT, Duration, Notation
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Resolver
 from ncco_server.flow.grammar.targets import FlowName, GivenParams, any_flow, read_given

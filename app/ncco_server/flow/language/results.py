@@ -8,8 +8,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final, NamedTuple, TypeAlias
 
-from ncco_server.flow.grammar.forms import Notation
-from ncco_server.flow.grammar.json_schema import offered
+from ncco_server.flow.grammar.forms import Notation, offered
 from ncco_server.flow.grammar.reader import Reader, Resolver, has_braces
 from ncco_server.flow.issues import Fix, did_you_mean, meant_word, write_one_of
 from ncco_server.flow.nodes import Node, Place

@@ -21,8 +21,7 @@ from ncco_server.flow.actions.check import check_step
 from ncco_server.flow.actions.do import read_do
 from ncco_server.flow.actions.part import Part
 from ncco_server.flow.frame import Target
-from ncco_server.flow.grammar.forms import Notation
-from ncco_server.flow.grammar.json_schema import ref
+from ncco_server.flow.grammar.forms import Notation, ref
 from ncco_server.flow.grammar.locales import split, stands_for_locales
 from ncco_server.flow.grammar.map_form import MapForm
 from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver, items

@@ -18,7 +18,7 @@ from ncco_server.flow.grammar.variables import listed_type, optional_type, read_
 from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.outgoing import JSON, plain_json
 from ncco_server.flow.nodes import Map, Node, Seq, Text
-from ncco_server.flow.paths import Path, by_first_key
+from ncco_server.flow.scope import Path, by_first_key
 from ncco_server.flow.templates.filters import MAX_TEXT
 from ncco_server.suggest import nearest
 from ncco_server.value_types import ANY, MAX_ITEMS, TYPES, BeyondLimit, Kind, Url, list_of, record

@@ -13,8 +13,7 @@ from typing import Annotated, Any, ClassVar, Final, NamedTuple
 from ncco_server.errors import RenderError
 from ncco_server.flow.effects import NO_NAMES, Effect, Phase
 from ncco_server.flow.frame import Assignment
-from ncco_server.flow.grammar.forms import Unread
-from ncco_server.flow.grammar.json_schema import TEXT, named
+from ncco_server.flow.grammar.forms import TEXT, Unread, named
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Resolver, items, read_fields
 from ncco_server.flow.grammar.targets import assigned
@@ -32,8 +31,7 @@ from ncco_server.flow.language.tables import (
     read_key,
 )
 from ncco_server.flow.nodes import Entry, Node, Place, Text
-from ncco_server.flow.paths import has_path
-from ncco_server.flow.scope import Variable
+from ncco_server.flow.scope import Variable, has_path
 from ncco_server.flow.templates.values import Value
 from ncco_server.table_rows import RowChange
 from ncco_server.value_types import TYPES, JsonSchema, Kind, record

@@ -13,8 +13,7 @@ from typing import Annotated, ClassVar, Final
 from zoneinfo import ZoneInfo
 
 from ncco_server.flow.actions.item import gather
-from ncco_server.flow.grammar.forms import Notation, Unread
-from ncco_server.flow.grammar.json_schema import TEXT, ref
+from ncco_server.flow.grammar.forms import TEXT, Notation, Unread, ref
 from ncco_server.flow.grammar.locales import Locale, read_locales
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver

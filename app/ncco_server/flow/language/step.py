@@ -10,8 +10,7 @@ from ncco_server.flow.actions.check import check_step
 from ncco_server.flow.actions.do import read_items, read_parts
 from ncco_server.flow.actions.item import ITEM_WORDS, Item, restore_items
 from ncco_server.flow.actions.waits import connect_of
-from ncco_server.flow.grammar.forms import Notation, Unread
-from ncco_server.flow.grammar.json_schema import listed, mapped, ref
+from ncco_server.flow.grammar.forms import Notation, Unread, listed, mapped, ref
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Resolver
 from ncco_server.flow.grammar.targets import NewValues, read_target

@@ -11,8 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 
-from ncco_server.flow.grammar.forms import Duration, Notation, Unread
-from ncco_server.flow.grammar.json_schema import offered, ref
+from ncco_server.flow.grammar.forms import Duration, Notation, Unread, offered, ref
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, meaning_of
 from ncco_server.flow.grammar.variables import read_params, refuse_spoken, unreadable

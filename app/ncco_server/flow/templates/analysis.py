@@ -9,8 +9,7 @@ from typing import Final, NamedTuple
 from jinja2 import nodes
 
 from ncco_server.flow.issues import RULES, Fix
-from ncco_server.flow.paths import root_of
-from ncco_server.flow.scope import NAME, is_name
+from ncco_server.flow.scope import NAME, is_name, root_of
 from ncco_server.flow.templates.checker import Checker
 from ncco_server.flow.templates.environment import LOOP_FIELDS
 from ncco_server.flow.templates.escaping import Contexts, Misplaced

@@ -13,8 +13,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from jinja2 import nodes
 
 from ncco_server.flow.nodes import Place
-from ncco_server.flow.paths import Path, has_path, may_overlap, path_of, root_of
-from ncco_server.flow.scope import ScopeTypes
+from ncco_server.flow.scope import Path, ScopeTypes, has_path, may_overlap, path_of, root_of
 from ncco_server.flow.templates.filters import FILTERS
 from ncco_server.flow.templates.tree import Template
 from ncco_server.value_types import Kind, common_type

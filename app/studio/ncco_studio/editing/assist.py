@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from ncco_server.flow.grammar.json_schema import BRACES
+from ncco_server.flow.grammar.forms import BRACES
 from ncco_server.flow.language.flow import read_flow, read_head
 from ncco_server.flow.language.outcomes import ERROR
 from ncco_server.flow.language.shared import Context, is_shared, read_shared

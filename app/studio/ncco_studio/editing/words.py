@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final, NamedTuple, cast
 
-from ncco_server.flow.grammar.json_schema import has, ref
+from ncco_server.flow.grammar.forms import has, ref
 from ncco_server.flow.nodes import LINE_BREAK, Map, Node, Seq, Text
 from ncco_server.flow.source import read_yaml
 from ncco_server.ncco import json_schema

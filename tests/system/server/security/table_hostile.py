@@ -27,7 +27,7 @@ from ncco_server.service.calls import CallService
 from ncco_server.service.library import released_row
 from ncco_server.store import Store, open_store
 from ncco_server.store.api_keys import ApiKeyRow
-from ncco_server.store.tables import ROWS_TABLE
+from ncco_server.store.sql import ROWS_TABLE
 from ncco_server.web.programs_app import programs_app
 from ncco_studio.console.app import create_console
 from ncco_studio.console.services import Services

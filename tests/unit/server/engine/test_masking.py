@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from ncco_server.engine.secrets import masked, values_at, without
-from ncco_server.flow.paths import Path
+from ncco_server.flow.scope import Path
 from tests.support.cases import each_case
 from tests.unit.server.engine.scripted_call import ScriptedCall, load_flow
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from ncco_server import store as store_package
 from ncco_server.store import SqliteDatabase, Store, open_store
 from ncco_server.store.postgres_copy import loaded_text, stored_text
+from ncco_server.store.sql import TABLES as ALL_TABLES
 from ncco_server.store.sql import ListSql, Sql
-from ncco_server.store.tables import TABLES as ALL_TABLES
 from tests.support.postgres_stores import database_without_tables
 
 TABLES: Final = "|".join((*ALL_TABLES, "attempt"))

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from math import nextafter
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 
-from ncco_server.flow.grammar.forms import Notation, Unread
-from ncco_server.flow.grammar.json_schema import TEXT, ref
+from ncco_server.flow.grammar.forms import TEXT, Notation, Unread, ref
 from ncco_server.flow.grammar.map_form import SetByCode, written_as
 from ncco_server.flow.grammar.reader import Reader, items
 from ncco_server.flow.issues import FlowIssue, by_place

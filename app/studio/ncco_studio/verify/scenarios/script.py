@@ -8,8 +8,7 @@ from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, Self, get_args
 
 from ncco_server.errors import AppError
-from ncco_server.flow.grammar.forms import Notation
-from ncco_server.flow.grammar.json_schema import TEXT
+from ncco_server.flow.grammar.forms import TEXT, Notation
 from ncco_server.flow.grammar.map_form import written_as
 from ncco_server.flow.grammar.reader import Fields, Reader, read_fields
 from ncco_server.flow.issues import FlowIssue

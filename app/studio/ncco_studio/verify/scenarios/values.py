@@ -9,8 +9,7 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
-from ncco_server.flow.grammar.forms import Notation
-from ncco_server.flow.grammar.json_schema import TEXT
+from ncco_server.flow.grammar.forms import TEXT, Notation
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode
 from ncco_server.flow.grammar.reader import UNWRITTEN, Fields, N, Reader, items
 from ncco_server.flow.issues import Fix, FlowRule

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncco_server.flow.paths import Path, by_first_key, has_path, may_overlap, path_of, root_of, written
+from ncco_server.flow.scope import Path, by_first_key, has_path, may_overlap, path_of, root_of, written
 from tests.support.cases import each_case
 
 
