@@ -1,7 +1,7 @@
 """The forms of the parts of a flow file: a form reads one part, and describes it to editors.
 
-That is a JSON Schema (draft-07, which every editor supports for YAML). The server reads every scalar as text, but for an
-editor `1` is a number and `true` a boolean: both are accepted.
+That is a JSON Schema (draft-07, which every editor supports for YAML). The server reads every scalar as text, but for
+an editor `1` is a number and `true` a boolean: both are accepted.
 """
 
 from __future__ import annotations
