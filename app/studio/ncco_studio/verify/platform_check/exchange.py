@@ -107,9 +107,9 @@ class ProbeExchange:
         ended = next((each for each in self.received if each.role == role and each.status in FINAL), None)
         return "ends" if ended is not None and ended.at - self.placed_at < self.patience_s else None
 
-    def reaction(self, name: str) -> str | None:
-        """Whether the answer's NCCO, which sends `name`, was played or refused."""
-        if self.first(name) is not None:
+    def reaction(self) -> str | None:
+        """Whether the answer's NCCO, which sends `tail`, was played or refused."""
+        if self.first("tail") is not None:
             return "played"
         return "refused" if self.first("answer", "subject") is not None and self.is_given_up else None
 
