@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from ncco_studio.commands.server_under_test import make_app
 from tests.system.studio.verify.scenarios.mutants import Verdict, mutants_of, try_mutant
 
 FLOWS = ("reception", "pin", "findme", "conference")
@@ -43,7 +42,7 @@ def main() -> int:
 
 async def _try(name: str, file: str, texts: Mapping[str, str]) -> list[Verdict]:
     tests = [f"tests/scenarios/{name}.yaml"]
-    return [await try_mutant(mutant, file, texts, tests, make_app) for mutant in mutants_of(file, texts[file])]
+    return [await try_mutant(mutant, file, texts, tests) for mutant in mutants_of(file, texts[file])]
 
 
 def _show(name: str, verdicts: list[Verdict]) -> None:

@@ -16,7 +16,6 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from ncco_server.flow.loader import load_files
-from ncco_studio.commands.server_under_test import make_app
 from ncco_studio.verify.scenarios.files import files_of, read_files
 from ncco_studio.verify.scenarios.runner import fitted, play
 from ncco_studio.verify.scenarios.stage import LocalStage
@@ -48,7 +47,7 @@ def _measure(files: tuple[Path, ...], count: int) -> tuple[float, float]:
 
 
 async def _play(files: tuple[Path, ...], count: int) -> int:
-    stage = LocalStage(load_files(Path("flows"), Path("templates"), {}), make_app)
+    stage = LocalStage(load_files(Path("flows"), Path("templates"), {}))
     scenarios, _ = fitted(stage, read_files(files))
     return sum([not (await play(stage, scenario)).holds for scenario in islice(cycle(scenarios), count)])
 

@@ -21,7 +21,6 @@ from ncco_server.service.turns import Policy
 from ncco_server.store import AttemptRow, PlacedCounts, PlacedRow, PlacingLimits, Store
 from ncco_server.vonage.application_token import ApplicationTokens
 from ncco_server.vonage.voice_api import VoiceApi
-from ncco_studio.commands.server_under_test import make_app
 from ncco_studio.simulator.clock import VirtualClock
 from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.legs import Leg
@@ -30,6 +29,7 @@ from ncco_studio.simulator.platform import Vonage
 from ncco_studio.simulator.rest.access import Access
 from ncco_studio.simulator.rest.api import Platform, calls_api
 from ncco_studio.simulator.servers import AsgiServer, Request, Response
+from ncco_studio.verify.scenarios.stage import make_app
 from tests.support.application_api import APPLICATION_ID
 from tests.support.keys import private_pem, rsa_key
 

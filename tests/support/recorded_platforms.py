@@ -14,7 +14,6 @@ from ncco_server.service.calls import CallService
 from ncco_server.service.turns import Policy
 from ncco_server.settings.values import DEFAULT, read_failsafe
 from ncco_server.store import Store, open_store
-from ncco_studio.commands.server_under_test import make_app
 from ncco_studio.simulator.assumptions import DEFAULTS, Assumptions
 from ncco_studio.simulator.clock import VirtualClock
 from ncco_studio.simulator.delivery import Application, Chaos
@@ -23,7 +22,7 @@ from ncco_studio.simulator.parties import Behaviour, Parties
 from ncco_studio.simulator.platform import Vonage
 from ncco_studio.simulator.servers import AsgiServer
 from ncco_studio.verify.platform_check.stored import VISIBLE, seen_in
-from ncco_studio.verify.scenarios.stage import BASE
+from ncco_studio.verify.scenarios.stage import BASE, make_app
 
 NUMBER: Final = "442079460001"
 CALLER: Final = "447700900123"

@@ -6,7 +6,6 @@ import asyncio
 from pathlib import Path
 
 from ncco_server.flow.loader import load
-from ncco_studio.commands.server_under_test import make_app
 from ncco_studio.verify.scenarios.files import ScenarioFile
 from ncco_studio.verify.scenarios.model import Expect, Scenario, ScenarioCall, read_scenarios
 from ncco_studio.verify.scenarios.runner import run_suite
@@ -28,7 +27,7 @@ def test_the_scenarios_of_the_page_pass(block: object) -> None:
     (shown,) = [each for each in BLOCKS if each is block]
     scenarios, issues = read_scenarios(shown.title, shown.code)
     file = ScenarioFile(Path(shown.title), shown.title, shown.code, scenarios, tuple(issues))
-    suite = asyncio.run(run_suite(LocalStage(load(flows, {}), make_app), [file]))
+    suite = asyncio.run(run_suite(LocalStage(load(flows, {})), [file]))
 
     assert () == suite.issues
     assert [] == [(result.scenario.name, result.differences) for result in suite.differing]

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ncco_server.flow.loader import load_files
-from ncco_studio.commands.server_under_test import make_app
 from ncco_studio.verify.handlers.exploring import explore
 from ncco_studio.verify.scenarios.files import ScenarioFile
 from ncco_studio.verify.scenarios.model import read_scenarios
@@ -25,7 +24,7 @@ def nccos_of(project: Path, handlers: Sequence[str] = ()) -> Mapping[str, Sequen
     text = (project / SCENARIOS).read_text(encoding="utf-8")
     scenarios, issues = read_scenarios(SCENARIOS, text)
     file = ScenarioFile(Path(SCENARIOS), SCENARIOS, text, scenarios, tuple(issues))
-    suite = asyncio.run(run_suite(LocalStage(loaded, make_app), [file]))
+    suite = asyncio.run(run_suite(LocalStage(loaded), [file]))
     assert [] == [(each.scenario.name, each.differences) for each in suite.differing]
     return {
         each.scenario.name: [turn.ncco for record in each.records for turn in record.turns] for each in suite.results

@@ -15,7 +15,6 @@ from typing import Any, Final
 from ncco_server.flow.files import search_beside
 from ncco_server.flow.loader import load
 from ncco_studio.commands.platform import assumed_platform
-from ncco_studio.commands.server_under_test import make_app
 from ncco_studio.console.phone.player import PhonePlayer
 from ncco_studio.console.services import Served, Services
 from ncco_studio.verify.handlers.exploring import explore
@@ -34,7 +33,7 @@ _UNTIMED: Final = (steps.HearStep, steps.WaitStep, steps.EndStep)
 
 @cache
 def _player() -> PhonePlayer:
-    return PhonePlayer(make_app, assumed_platform)
+    return PhonePlayer(assumed_platform)
 
 
 def play(method: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,7 +67,7 @@ def prove_flow(
     )  # other flows may have errors
     bounds = SearchLimits(MOST_STATES, seconds)
     proof = prove(project.flows[flow], datetime.now(UTC), env=env, bounds=bounds, call_limits=CallLimits())
-    verdict = confirmed(project, proof, make_app)
+    verdict = confirmed(project, proof)
     return {
         "verdict": verdict.status,
         "stopped": verdict.stopped,

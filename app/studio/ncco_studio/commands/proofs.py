@@ -20,7 +20,6 @@ from ncco_server.desk.project import Source, flow_named, flow_of_file
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.report import Format, counted, report
-from ncco_studio.commands.server_under_test import make_app
 from ncco_studio.simulator.assumptions import After
 from ncco_studio.verify.kept import KeptResults
 from ncco_studio.verify.prove import (
@@ -88,7 +87,7 @@ def prove_project(
     found = source.load_sound(env)
     name = name or flow_of_file(found)
     limits = SearchLimits(*bounds), CallLimits(*call_limits)
-    request = ProofRequest(now, env, *limits, make_app, source.path_of, python_flows())
+    request = ProofRequest(now, env, *limits, source.path_of, python_flows())
     proved = _proved_flows(name, found.project.flows)
     verdicts = _verdicts(proved, request, kept)
     others = placed_forever(found.project, verdicts) + ([] if name else never_run(found.project.flows, verdicts))
@@ -226,7 +225,7 @@ def _counter_examples(faults: Iterable[FoundViolation]) -> dict[str, list[Writte
 
 def _coverings(project: Project, proofs: Iterable[Proof]) -> dict[str, list[WrittenScenario]]:
     """Scenarios that together take all outcomes, by file name."""
-    played, missing = coverings(project, proofs, make_app)
+    played, missing = coverings(project, proofs)
     for outcome in missing:
         taken = f"{outcome.flow}, step {outcome.step}: {outcome.name}"
         click.echo(f"left out, because no scenario could reach it: {taken}", err=True)

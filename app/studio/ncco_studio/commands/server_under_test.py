@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -11,46 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import click
-import structlog
-from starlette.types import ASGIApp
-from structlog.typing import FilteringBoundLogger
 
 from ncco_server.assembly import Clients
 from ncco_server.desk import options
 from ncco_server.desk.environment import server_settings, variables
 from ncco_server.desk.output import CannotRun
 from ncco_server.flow.model import Project
-from ncco_server.service.calls import CallService
 from ncco_server.service.outbox import by_kind
-from ncco_server.settings import Settings
 from ncco_server.store import HookRow
-from ncco_server.web import create_app
 from ncco_server.web.webhook_http import DEADLINE_S
 from ncco_studio.commands.platform import assumed_platform
 from ncco_studio.commands.scenario_files import first_numbers
 from ncco_studio.simulator.delivery import Application
 from ncco_studio.verify.scenarios.server import Outside
-from ncco_studio.verify.scenarios.stage import BASE, BROKEN, LocalStage, PathOf, RemoteStage
-
-
-def make_app(
-    service: CallService, clock: Callable[[], datetime], log: list[str], *, deadline_s: float = DEADLINE_S
-) -> ASGIApp:
-    """Add the server's warnings and errors to `log`, one sentence each. `deadline_s` is as in `create_app`."""
-    settings = Settings(public_url=BASE)  # without the environment: the same on every machine
-    return create_app(settings, service=service, clock=clock, log=_logger(log), deadline_s=deadline_s)
-
-
-def _logger(log: list[str]) -> FilteringBoundLogger:
-    def keep(_: object, level: str, line: MutableMapping[str, Any]) -> str:
-        parts = [str(line[name]) for name in ("problem", "error", "message") if line.get(name)]
-        prefix = BROKEN if level == "error" else f"the server: {level}: "
-        log.append(f"{prefix}{': '.join(parts) or line.get('event', '')}")
-        raise structlog.DropEvent
-
-    warnings = structlog.make_filtering_bound_logger(logging.WARNING)
-    logger: FilteringBoundLogger = structlog.wrap_logger(None, processors=[keep], wrapper_class=warnings)
-    return logger
+from ncco_studio.verify.scenarios.stage import LocalStage, PathOf, RemoteStage
 
 
 @asynccontextmanager
@@ -73,15 +46,14 @@ async def local_stage(
                 return hook.problem or (await send(hook, datetime.now(UTC))).problem
 
             outside = Outside(settings.flow_env, clients.look_ups, post)
-        make = partial(make_app, deadline_s=deadline_s)
         yield LocalStage(
             project,
-            make,
             settings.dial_allow,
             outside=outside,
             chaos=chaos,
             path_of=path_of,
             assumes=assumed_platform(),
+            deadline_s=deadline_s,
         )
 
 

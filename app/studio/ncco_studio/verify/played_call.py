@@ -36,7 +36,7 @@ from ncco_studio.verify.scenarios.script import (
     SpeakStep,
     WaitStep,
 )
-from ncco_studio.verify.scenarios.server import PlacedCall, StoredTurn
+from ncco_studio.verify.scenarios.server import ObservedCall, StoredTurn
 
 MOST_INPUTS: Final = 300
 MOST_HEARD: Final = 1_000
@@ -140,7 +140,7 @@ class PlayedCall:
 
     def __init__(
         self,
-        placed: PlacedCall,
+        placed: ObservedCall,
         flows: Iterable[Flow] = (),
         outcome_of: Callable[[str], PartyOutcome | None] = lambda _: None,
         result: Result | None = None,

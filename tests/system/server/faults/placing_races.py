@@ -30,7 +30,7 @@ from ncco_server.service.placing.requests import WantedCall, checked
 from ncco_server.service.placing.webhooks import GOODBYE, urls_of
 from ncco_server.service.turns import Policy
 from ncco_server.store import AttemptRow, PlacedRow, PlacingLimits, Store, milliseconds, open_store
-from ncco_studio.commands.server_under_test import make_app
+from ncco_studio.verify.scenarios.stage import make_app
 from tests.support.placing import AT, BASE, MANY, PLAIN_REMINDER
 from tests.system.trial import Outcome, Trial, counted
 

@@ -16,7 +16,6 @@ from fastapi import FastAPI
 
 from ncco_server.settings import Settings
 from ncco_studio.commands.console_services import console_services
-from ncco_studio.commands.server_under_test import make_app
 from ncco_studio.console.app import create_console
 from ncco_studio.console.phone.player import PhonePlayer
 
@@ -70,7 +69,7 @@ class OwnPlayer(SameProcess):
     open: ClassVar[list[PhonePlayer]] = []
 
     def __init__(self, *_: object) -> None:
-        self._player = PhonePlayer(make_app)
+        self._player = PhonePlayer()
         self.open.append(self._player)
 
     async def run(self, function: Callable[..., Any], values: Mapping[str, Any], **_: object) -> Any:

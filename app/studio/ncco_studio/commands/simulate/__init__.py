@@ -35,7 +35,7 @@ from ncco_studio.verify.played_call import PlayedCall
 from ncco_studio.verify.scenarios.model import FROM, ScenarioCall
 from ncco_studio.verify.scenarios.placing import ANSWERS
 from ncco_studio.verify.scenarios.script import OUTCOMES
-from ncco_studio.verify.scenarios.server import CallConditions, PlacedCall
+from ncco_studio.verify.scenarios.server import CallConditions, ObservedCall
 from ncco_studio.verify.scenarios.stage import LocalStage, RemoteStage, Stage, with_number
 
 PATIENCE_S: Final = 24 * 3600.0
@@ -276,7 +276,7 @@ class Simulation:
             self.screen.say(f"on an unreliable network, seed {self.met.chaos}; --show webhooks shows it", "dim")
 
     @asynccontextmanager
-    async def _placed(self, call: ScenarioCall, lookups: PromptedLookups) -> AsyncIterator[PlacedCall]:
+    async def _placed(self, call: ScenarioCall, lookups: PromptedLookups) -> AsyncIterator[ObservedCall]:
         if isinstance(self.stage, RemoteStage):
             async with self.stage.ring(call, self.met) as line:
                 yield line

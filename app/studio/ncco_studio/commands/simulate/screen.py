@@ -15,7 +15,7 @@ from ncco_studio.simulator.delivery import WebhookDelivery
 from ncco_studio.simulator.transcript import Heard
 from ncco_studio.verify.scenarios.reports import ink
 from ncco_studio.verify.scenarios.result import DECIDING, Result
-from ncco_studio.verify.scenarios.server import PlacedCall, problem_of, warnings_of
+from ncco_studio.verify.scenarios.server import ObservedCall, problem_of, warnings_of
 from ncco_studio.verify.transcript import Order, decision, heard_by_others, line_of, webhook_line
 
 INDENT: Final = " " * 11
@@ -126,7 +126,7 @@ class Screen:
         ]
 
 
-def faults_of(line: PlacedCall, *, is_local: bool) -> Iterator[News]:
+def faults_of(line: ObservedCall, *, is_local: bool) -> Iterator[News]:
     """What the platform noticed of the server's warnings and errors, and what other parties hear."""
     for delivery in line.vonage.log:
         at = (delivery.attempts[-1].at if delivery.attempts else delivery.at) - line.leg.zero_ms / 1000

@@ -28,8 +28,8 @@ from ncco_studio.verify.kept_call import CannotKeep, keep
 from ncco_studio.verify.played_call import CannotDo, PlayedCall
 from ncco_studio.verify.scenarios.model import ScenarioCall
 from ncco_studio.verify.scenarios.script import DialStep, RecordStep, ScriptedParty
-from ncco_studio.verify.scenarios.server import CallConditions, FaultyServer, PlacedCall
-from ncco_studio.verify.scenarios.stage import BASE, LocalStage, MakeApp, with_number
+from ncco_studio.verify.scenarios.server import CallConditions, FaultyServer, ObservedCall
+from ncco_studio.verify.scenarios.stage import BASE, LocalStage, with_number
 
 _SEED: Final = "the phone of the console"
 """Replays have the same IDs."""
@@ -58,7 +58,7 @@ class PhoneCall(PlayedCall):
 
     def __init__(
         self,
-        placed: PlacedCall,
+        placed: ObservedCall,
         call: ScenarioCall,
         answers: ChosenAnswers,
         playable: Playable,
@@ -172,7 +172,6 @@ class PhoneServer:
     `assumes` returns the assumptions about the platform, or raises SettingsError.
     """
 
-    make_app: MakeApp
     folder: Path
     dial_allow: tuple[str, ...]
     env: Mapping[str, str]
@@ -188,10 +187,10 @@ class PhoneServer:
             clock = VirtualClock(call.made_at)
             network = FaultyServer(NccoServer(playable.ncco, clock))
             application = Application(f"{BASE}/answer", f"{BASE}/event", assumes=self.assumes())
-            own = PlacedCall(application, network, clock, conditions, _SEED)
+            own = ObservedCall(application, network, clock, conditions, _SEED)
             await own.place(call)
             return PhoneCall(own, call, answers, playable, folder=self.folder, env={})
-        stage = LocalStage(playable.project, self.make_app, self.dial_allow, assumes=self.assumes())
+        stage = LocalStage(playable.project, self.dial_allow, assumes=self.assumes())
         is_live = answers.client is not None
         # Lookup servers may remember calls by ID.
         seed = secrets.token_hex(16) if is_live else _SEED

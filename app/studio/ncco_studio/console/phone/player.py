@@ -31,7 +31,7 @@ from ncco_studio.verify.played_call import CannotDo, FinishedStep, outcomes_of
 from ncco_studio.verify.scenarios.answers import lookups_of
 from ncco_studio.verify.scenarios.model import YEARS, ScenarioCall
 from ncco_studio.verify.scenarios.script import RecordStep, step_of
-from ncco_studio.verify.scenarios.stage import CannotPlace, MakeApp
+from ncco_studio.verify.scenarios.stage import CannotPlace
 
 Json: TypeAlias = dict[str, Any]
 
@@ -57,8 +57,7 @@ class PhonePlayer:
         assumes: returns what is assumed about the platform, for each call; raises SettingsError.
     """
 
-    def __init__(self, make_app: MakeApp, assumes: Callable[[], Assumptions] = Assumptions) -> None:
-        self._make_app = make_app
+    def __init__(self, assumes: Callable[[], Assumptions] = Assumptions) -> None:
         self._assumes = assumes
         self._runner = asyncio.Runner()
         self._calls: dict[str, PhoneCall] = {}
@@ -127,7 +126,7 @@ class PhonePlayer:
             return {"not_called": plain(playable.notice)}
         client = self._client_of(folder, live) if live is not None else None
         own = live["env"] if live is not None else env
-        server = PhoneServer(self._make_app, project.flows, tuple(dial_allow), own, self._assumes)
+        server = PhoneServer(project.flows, tuple(dial_allow), own, self._assumes)
         definitions = lookups_of(playable.project.flows.values()) if playable.project is not None else {}
         answers = ChosenAnswers(definitions, World(**world), client)
         called = _called(playable, call, made_at or datetime.now(UTC))
@@ -195,7 +194,7 @@ class PhonePlayer:
 
     async def _keep_recorded(self, *, recorded: Json, folder: Json, dial_allow: Sequence[str]) -> Json:
         project = project_in(folder)
-        server = PhoneServer(self._make_app, project.flows, tuple(dial_allow), {}, self._assumes)
+        server = PhoneServer(project.flows, tuple(dial_allow), {}, self._assumes)
         try:
             kept: Json = plain(await keep_recorded(recorded, project, server))
         except AppError as error:

@@ -26,7 +26,7 @@ from ncco_studio.verify.prove.properties import CallLimits
 from ncco_studio.verify.prove.rehearsal import confirmed
 from ncco_studio.verify.prove.space import SearchLimits
 from ncco_studio.verify.prove.verdict import FlowVerdict
-from ncco_studio.verify.scenarios.stage import MakeApp, PathOf
+from ncco_studio.verify.scenarios.stage import PathOf
 
 _KEPT_OBJECTS: Final = 200_000
 """New objects before a garbage collection: many, since every state is kept and little is found."""
@@ -46,7 +46,6 @@ class ProofRequest:
     env: Mapping[str, str]
     bounds: SearchLimits
     call_limits: CallLimits
-    make_app: MakeApp
     path_of: PathOf
     handlers: tuple[str, ...] = ()
 
@@ -68,7 +67,7 @@ def prove_flow(name: str, sources: Mapping[str, str], request: ProofRequest, pro
         call_limits=request.call_limits,
         progress=partial(progress, name),
     )
-    return confirmed(project, proof, request.make_app, request.path_of)
+    return confirmed(project, proof, request.path_of)
 
 
 def prove_all(

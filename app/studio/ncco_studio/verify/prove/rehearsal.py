@@ -19,7 +19,7 @@ from ncco_studio.verify.scenarios.model import read_scenarios
 from ncco_studio.verify.scenarios.result import Result
 from ncco_studio.verify.scenarios.runner import play
 from ncco_studio.verify.scenarios.script import HearStep
-from ncco_studio.verify.scenarios.stage import LocalStage, MakeApp, PathOf
+from ncco_studio.verify.scenarios.stage import LocalStage, PathOf
 from ncco_studio.verify.scenarios.values import Excerpt, ScenarioReader, UpperLimit
 
 
@@ -38,13 +38,13 @@ class Rehearsed:
     result: Result | None = None
 
 
-def confirmed(project: Project, proof: Proof, make_app: MakeApp, path_of: PathOf = str) -> FlowVerdict:
+def confirmed(project: Project, proof: Proof, path_of: PathOf = str) -> FlowVerdict:
     """Violations that the simulator does not reproduce are left out and stop the proof."""
     first = dict[tuple[str, ...], Violation]()
     for violation in proof.violations:
         first.setdefault(FoundViolation.of(violation).key, violation)
     calls = {key: call for key, each in first.items() if (call := counter_example(proof, each)) is not None}
-    played = dict(zip(calls, rehearse(project, calls.values(), make_app), strict=True))
+    played = dict(zip(calls, rehearse(project, calls.values()), strict=True))
     found = []
     stopped = ""
     for key, each in first.items():
@@ -57,9 +57,7 @@ def confirmed(project: Project, proof: Proof, make_app: MakeApp, path_of: PathOf
     return FlowVerdict.of(proof, found, stopped)
 
 
-def coverings(
-    project: Project, proofs: Iterable[Proof], make_app: MakeApp
-) -> tuple[dict[str, list[Rehearsed]], list[FlowOutcome]]:
+def coverings(project: Project, proofs: Iterable[Proof]) -> tuple[dict[str, list[Rehearsed]], list[FlowOutcome]]:
     """Scenarios that cover all outcomes, by flow; and outcomes still missing after playing them.
 
     The first flow that reaches an outcome covers it. An outcome is missing if a proof reaches it, but no played
@@ -70,7 +68,7 @@ def coverings(
     for proof in proofs:
         flows = [proof.flow, *proof.flow.subs.values()]
         wanted = {(each.flow, each.step, each.name) for flow in flows for each in outcomes_of(flow)} - taken
-        played[proof.flow.name] = rehearse(project, covering(proof, wanted), make_app)
+        played[proof.flow.name] = rehearse(project, covering(proof, wanted))
         taken |= wanted & proof.taken
     counter = OutcomeCounter(project.flows.values())
     for each in (scenario for scenarios in played.values() for scenario in scenarios):
@@ -79,11 +77,11 @@ def coverings(
     return played, [outcome for outcome in counter.coverage().missing if outcome[:3] in taken]
 
 
-def rehearse(project: Project, scenarios: Iterable[WrittenScenario], make_app: MakeApp) -> list[Rehearsed]:
+def rehearse(project: Project, scenarios: Iterable[WrittenScenario]) -> list[Rehearsed]:
     """Each scenario must hold, but one that expects `without` a fault must show that fault."""
 
     async def play_all() -> list[Rehearsed]:
-        stage = LocalStage(project, make_app)
+        stage = LocalStage(project)
         return [await _play(stage, scenario) for scenario in scenarios]
 
     return asyncio.run(play_all())

@@ -18,7 +18,7 @@ from ncco_studio.verify.scenarios import script
 from ncco_studio.verify.scenarios.listener import PromptListener, first_unheard
 from ncco_studio.verify.scenarios.result import Difference, Result
 from ncco_studio.verify.scenarios.script import DialStep, ScriptStep
-from ncco_studio.verify.scenarios.server import PlacedCall
+from ncco_studio.verify.scenarios.server import ObservedCall
 from ncco_studio.verify.scenarios.values import Excerpt
 
 ENDLESS_AFTER_S: Final = 2 * 3600
@@ -52,7 +52,7 @@ class ScriptMismatch(Exception):
 class Caller:
     """Acts as the caller of a call that was answered."""
 
-    def __init__(self, placed: PlacedCall, result: Result) -> None:
+    def __init__(self, placed: ObservedCall, result: Result) -> None:
         self._call = PlayedCall(placed, result=result)
         self._leg = placed.leg
         self._parties = placed.vonage.parties

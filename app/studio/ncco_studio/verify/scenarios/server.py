@@ -82,7 +82,7 @@ class CallConditions:
     after_connect: After | None = None
 
 
-class PlacedCall:
+class ObservedCall:
     """A call to a server, observed from outside.
 
     Args:

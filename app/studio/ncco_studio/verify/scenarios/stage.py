@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -17,6 +18,9 @@ from urllib.parse import urlencode
 
 import httpx
 import orjson
+import structlog
+from starlette.types import ASGIApp
+from structlog.typing import FilteringBoundLogger
 
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.engine.session import from_json
@@ -30,16 +34,19 @@ from ncco_server.service.functions import AnswerLookups
 from ncco_server.service.phone_numbers import digits_of, line_of
 from ncco_server.service.row_lookups import rows_of
 from ncco_server.service.turns import Policy, no_lookups
+from ncco_server.settings import Settings
 from ncco_server.settings.values import DEFAULT as DEFAULT_FAILSAFE
 from ncco_server.settings.values import read_failsafe
 from ncco_server.store import WebhookRow
 from ncco_server.store.table_rows import all_rows
 from ncco_server.table_rows import RowChange
+from ncco_server.web import create_app
+from ncco_server.web.webhook_http import DEADLINE_S
 from ncco_studio.simulator.assumptions import DEFAULTS, Assumptions
 from ncco_studio.simulator.clock import VirtualClock
 from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.parties import Behaviour
-from ncco_studio.simulator.servers import App, AsgiServer, HttpServer, moved
+from ncco_studio.simulator.servers import AsgiServer, HttpServer, moved
 from ncco_studio.verify.scenarios.answers import LookupAnswers, ScenarioAnswers, lookups_of
 from ncco_studio.verify.scenarios.caller import Caller, parties_of
 from ncco_studio.verify.scenarios.fitting import NAMING, AnyCall, Fitting, placeholder_env
@@ -53,8 +60,8 @@ from ncco_studio.verify.scenarios.server import (
     FailingDatabase,
     FaultyServer,
     NoServer,
+    ObservedCall,
     Outside,
-    PlacedCall,
     StoredTurn,
     warnings_of,
 )
@@ -76,17 +83,12 @@ _OWN_SETTINGS: Final = "the server has its own"
 PathOf: TypeAlias = Callable[[str], str]
 """Makes a flow file's path for display: `shop/flows/acme.yaml` for `flows/acme.yaml`."""
 
-MakeApp: TypeAlias = Callable[[CallService, Callable[[], datetime], list[str]], App]
-"""Makes the ASGI application under test from its service, clock and a list for its warnings and errors; passed in
-because `verify` does not import `web`.
-"""
-
 
 class CannotPlace(AppError):
     """No flow answers the call, or it is unclear which flow does."""
 
 
-class LocalCall(PlacedCall):
+class LocalCall(ObservedCall):
     """A call to the server in this process, with its sessions, hooks and log."""
 
     def __init__(
@@ -155,10 +157,30 @@ def _record_of(turns: Sequence[StoredTurn], came: Iterable[WebhookRow]) -> Sessi
     return SessionRecord(state, tuple([turn.turn for turn in turns]), statuses)
 
 
+def make_app(
+    service: CallService, clock: Callable[[], datetime], log: list[str], *, deadline_s: float = DEADLINE_S
+) -> ASGIApp:
+    """Add the server's warnings and errors to `log`, one sentence each. `deadline_s` is as in `create_app`."""
+    settings = Settings(public_url=BASE)  # without the environment: the same on every machine
+    return create_app(settings, service=service, clock=clock, log=_logger(log), deadline_s=deadline_s)
+
+
+def _logger(log: list[str]) -> FilteringBoundLogger:
+    def keep(_: object, level: str, line: MutableMapping[str, Any]) -> str:
+        parts = [str(line[name]) for name in ("problem", "error", "message") if line.get(name)]
+        prefix = BROKEN if level == "error" else f"the server: {level}: "
+        log.append(f"{prefix}{': '.join(parts) or line.get('event', '')}")
+        raise structlog.DropEvent
+
+    warnings = structlog.make_filtering_bound_logger(logging.WARNING)
+    logger: FilteringBoundLogger = structlog.wrap_logger(None, processors=[keep], wrapper_class=warnings)
+    return logger
+
+
 class ServerInProcess:
     """The real server under one policy, with a store in memory. It sends no hooks."""
 
-    def __init__(self, project: Project, make_app: MakeApp, policy: Policy) -> None:
+    def __init__(self, project: Project, policy: Policy, deadline_s: float) -> None:
         self.clock = VirtualClock(AT)
         self.database = FailingDatabase()
         self.store = CallStore(self.database)
@@ -167,7 +189,7 @@ class ServerInProcess:
         self.service = CallService(self.store, lambda: project, policy, look_ups=self._answers_of_turn)
         self.service.read_rows = self._rows
         self.answers: LookupAnswers | None = None
-        self._app = make_app(self.service, lambda: self.clock.at(self.clock.ms), self.log)
+        self._app = make_app(self.service, lambda: self.clock.at(self.clock.ms), self.log, deadline_s=deadline_s)
         self._is_open = False
 
     def _answers_of_turn(self) -> AnswerLookups:
@@ -199,21 +221,22 @@ class LocalStage:
         chaos: the seed of random network faults for each scenario; None: no faults. With faults, a call's length and
             hooks are not checked. A scenario with its own `fault` steps gets none.
         assumes: what the platform does.
+        deadline_s: as in `create_app`.
     """
 
     def __init__(
         self,
         project: Project,
-        make_app: MakeApp,
         dial_allow: tuple[str, ...] = (),
         *,
         outside: Outside | None = None,
         chaos: int | None = None,
         path_of: PathOf = str,
         assumes: Assumptions = DEFAULTS,
+        deadline_s: float = DEADLINE_S,
     ) -> None:
         self._project = project
-        self._make_app = make_app
+        self._deadline_s = deadline_s
         self.flows: tuple[Flow, ...] = tuple(project.flows.values())
         self.outside = outside
         self.path_of = path_of
@@ -326,7 +349,7 @@ class LocalStage:
         """A placed call gets a new server: the placer reads all calls, and its time only moves forward."""
         if self._server is None or is_new or self._server.service.policy != policy:
             await self.close()
-            self._server = ServerInProcess(self._project, self._make_app, policy)
+            self._server = ServerInProcess(self._project, policy, self._deadline_s)
         return self._server
 
     async def close(self) -> None:
@@ -373,12 +396,12 @@ class RemoteStage:
     fit = fit_call
 
     @asynccontextmanager
-    async def ring(self, call: ScenarioCall, conditions: CallConditions) -> AsyncIterator[PlacedCall]:
+    async def ring(self, call: ScenarioCall, conditions: CallConditions) -> AsyncIterator[ObservedCall]:
         """Use random ids, since the server may remember earlier calls. Raises NoServer."""
         clock = VirtualClock(call.made_at)
         seed = secrets.token_hex(16)
         async with HttpServer(self._transport, place=self._place) as http:
-            placed = PlacedCall(self.application, FaultyServer(http), clock, conditions, seed)
+            placed = ObservedCall(self.application, FaultyServer(http), clock, conditions, seed)
             await placed.place(call)
             attempts = [attempt for each in placed.leg.log if each.kind == "answer" for attempt in each.attempts]
             failures = {attempt.response.failure for attempt in attempts}
@@ -439,7 +462,7 @@ def with_number(stage: Stage, call: ScenarioCall, naming: str = "") -> ScenarioC
     return fit
 
 
-async def _play(scenario: Scenario, conditions: CallConditions, placed: PlacedCall, result: Result) -> None:
+async def _play(scenario: Scenario, conditions: CallConditions, placed: ObservedCall, result: Result) -> None:
     """The faults at the script's start are already set."""
     await Caller(placed, result).play(conditions.script)
     await placed.vonage.run()

@@ -10,7 +10,6 @@ from typing import Any
 
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
-from ncco_studio.commands.server_under_test import make_app
 from ncco_studio.verify.prove import FlowVerdict, FoundViolation, Proof, never_run, prove, roots_of
 from ncco_studio.verify.prove.counterexample import counter_example
 from ncco_studio.verify.scenarios.files import ScenarioFile, WrittenScenario, numbered
@@ -80,7 +79,7 @@ def play_all(project: Project, scenarios: Sequence[WrittenScenario]) -> Suite:
     read, issues = read_scenarios("found.yaml", text)
     assert not [issue.message for issue in issues if issue.is_error], issues
     file = ScenarioFile(Path("found.yaml"), "found.yaml", text, read, tuple(issues))
-    return asyncio.run(run_suite(LocalStage(project, make_app), [file]))
+    return asyncio.run(run_suite(LocalStage(project), [file]))
 
 
 def violations_of(project: Project, proofs: Sequence[Proof]) -> list[FoundViolation]:

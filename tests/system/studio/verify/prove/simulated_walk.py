@@ -16,7 +16,6 @@ from ncco_server.flow.graph import OutcomeKey
 from ncco_server.flow.language.menu import Choices
 from ncco_server.flow.model import Project
 from ncco_server.flow.nodes import Entry, Map, Place, Text
-from ncco_studio.commands.server_under_test import make_app
 from ncco_studio.simulator.parties import PartyOutcome
 from ncco_studio.verify.coverage import OutcomeCounter
 from ncco_studio.verify.scenarios.answers import Answer, GivenAnswers, NoAnswer
@@ -72,7 +71,7 @@ class Walk:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._stage = LocalStage(project, make_app)
+        self._stage = LocalStage(project)
         self._tally = OutcomeCounter(project.flows.values())
         self._known: set[bytes] = set()
         self.heard = Heard()

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from ncco_server.flow.loader import load_files
-from ncco_studio.commands.server_under_test import make_app
 from ncco_studio.verify.handlers.exploring import explore
 from ncco_studio.verify.outcomes import outcomes_of
 from ncco_studio.verify.prove.counterexample import covering
@@ -59,7 +58,7 @@ def test_a_good_flow_has_no_findings_and_a_few_scenarios_cover_every_outcome(flo
     project = project_of(flow)
     proofs = proofs_of(project)
     wanted = {(each.flow, each.step, each.name) for flow in project.flows.values() for each in outcomes_of(flow)}
-    played = [each for proof in proofs for each in rehearse(project, covering(proof, wanted), make_app)]
+    played = [each for proof in proofs for each in rehearse(project, covering(proof, wanted))]
     suite = play_all(project, [each.written for each in played])
 
     assert [] == [issue.code for issue in project.issues if issue.is_error]

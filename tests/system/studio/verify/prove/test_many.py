@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from ncco_server.flow.loader import load_files
-from ncco_studio.commands.server_under_test import make_app
 from ncco_studio.verify.prove import CallLimits, FlowVerdict, SearchLimits, roots_of
 from ncco_studio.verify.prove.many import ProofRequest, prove_all
 from tests.support.tracked import ROOT
@@ -19,7 +18,7 @@ def no_progress(flow: str, found: int, waiting: int) -> None:
 
 def proved(folder: Path, *, alone_s: float) -> dict[str, FlowVerdict]:
     flows = roots_of(load_files(folder / "flows", folder / "templates").flows)
-    question = ProofRequest(NOW, {}, SearchLimits(), CallLimits(), make_app, str)
+    question = ProofRequest(NOW, {}, SearchLimits(), CallLimits(), str)
     found = prove_all(flows, question, None, no_progress, alone_s=alone_s)
     return {verdict.flow: replace(verdict, seconds=0.0) for verdict in found}
 

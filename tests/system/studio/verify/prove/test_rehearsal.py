@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ncco_server.flow.loader import load
-from ncco_studio.commands.server_under_test import make_app
 from ncco_studio.verify.prove.rehearsal import rehearse
 from ncco_studio.verify.scenarios.files import WrittenScenario
 
@@ -25,14 +24,14 @@ PROJECT = load({"flows/main.yaml": FLOW})
 
 
 def problem_of(**body: object) -> str:
-    (rehearsed,) = rehearse(PROJECT, [WrittenScenario("a call", {"call": {"flow": "main"}, **body})], make_app)
+    (rehearsed,) = rehearse(PROJECT, [WrittenScenario("a call", {"call": {"flow": "main"}, **body})])
     return rehearsed.problem
 
 
 def test_prompts_are_written_as_heard() -> None:
     script = [{"hear": "Press two."}, {"press": "1"}, {"hear": "Welcome."}]
     written = WrittenScenario("a call", {"call": {"to": "442079460000"}, "script": script})
-    (rehearsed,) = rehearse(PROJECT, [written], make_app)
+    (rehearsed,) = rehearse(PROJECT, [written])
 
     assert "" == rehearsed.problem
     assert [{"hear": "Press one."}, {"press": "1"}, {"hear": "Goodbye."}] == rehearsed.written.body["script"]

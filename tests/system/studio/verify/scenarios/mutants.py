@@ -18,7 +18,7 @@ from ncco_server.flow.source import read_yaml
 from ncco_studio.verify.scenarios.files import read_files
 from ncco_studio.verify.scenarios.model import Scenario
 from ncco_studio.verify.scenarios.runner import fitted, play
-from ncco_studio.verify.scenarios.stage import LocalStage, MakeApp
+from ncco_studio.verify.scenarios.stage import LocalStage
 
 
 class Mutant(NamedTuple):
@@ -168,19 +168,17 @@ class Verdict(NamedTuple):
     loads: bool = True
 
 
-async def try_mutant(
-    mutant: Mutant, file: str, texts: Mapping[str, str], tests: Sequence[str], make: MakeApp
-) -> Verdict:
+async def try_mutant(mutant: Mutant, file: str, texts: Mapping[str, str], tests: Sequence[str]) -> Verdict:
     """Play the scenarios of a flow on one of its mutants, up to the first that fails."""
     project = load({**texts, file: mutant.text}, {})
     if project.has_errors:
         return Verdict(mutant, "", loads=False)
-    return Verdict(mutant, await first_difference(project, tests, make))
+    return Verdict(mutant, await first_difference(project, tests))
 
 
-async def first_difference(project: Project, tests: Sequence[str], make: MakeApp) -> str:
+async def first_difference(project: Project, tests: Sequence[str]) -> str:
     """The name of the first scenario in some files that fails; "" if all pass."""
-    stage = LocalStage(project, make)
+    stage = LocalStage(project)
     scenarios, _ = fitted(stage, read_files(Path(name) for name in tests))
     for scenario in scenarios:
         if not await _holds(stage, scenario):

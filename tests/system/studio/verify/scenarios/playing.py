@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ncco_server.flow.loader import load
-from ncco_studio.commands.server_under_test import make_app
 from ncco_studio.verify.scenarios.files import ScenarioFile
 from ncco_studio.verify.scenarios.model import read_scenarios
 from ncco_studio.verify.scenarios.result import Result
@@ -26,7 +25,7 @@ def stage_for(
     project = load({"flows/main.yaml": flow, **others}, {})
     errors = [str(issue) for issue in project.issues if issue.is_error]
     assert not errors, errors
-    return LocalStage(project, make_app, outside=outside, path_of=path_of)
+    return LocalStage(project, outside=outside, path_of=path_of)
 
 
 def file_of(text: str) -> ScenarioFile:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from ncco_studio.commands.server_under_test import make_app
 from tests.system.studio.verify.scenarios.mutants import mutants_of, try_mutant
 
 FLOWS = ("reception", "pin", "findme", "conference")
@@ -20,9 +19,7 @@ def test_scenarios_detect_nearly_every_faulty_flow() -> None:
     mutants = [(file, mutant) for file, text in texts.items() for mutant in mutants_of(file, text)][::EVERY]
     tried = [
         asyncio.run(
-            try_mutant(
-                mutant, file, {file: texts[file], **templates}, [f"tests/scenarios/{Path(file).stem}.yaml"], make_app
-            )
+            try_mutant(mutant, file, {file: texts[file], **templates}, [f"tests/scenarios/{Path(file).stem}.yaml"])
         )
         for file, mutant in mutants
     ]
