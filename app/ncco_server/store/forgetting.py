@@ -375,13 +375,13 @@ async def _find_placed(database: Database, wanted: Numbers) -> list[str]:
     ]
 
 
-async def _rows_in_batches(database: Database, sql: Sql, keys: int = 1, first: int | str = -1) -> AsyncIterator[Row]:
-    """The rows are sorted by their first `keys` columns, and come after `first`."""
-    key, *more = [first] * keys
-    while rows := await database.read(sql, key, PIECE, *more):
+async def _rows_in_batches(database: Database, sql: Sql, first: int | str = -1) -> AsyncIterator[Row]:
+    """The rows are sorted by their first column, and come after `first`."""
+    key = first
+    while rows := await database.read(sql, key, PIECE):
         for row in rows:
             yield row
-        key, *more = rows[-1][:keys]
+        key = rows[-1][0]
 
 
 async def _delete(database: Database, found: _MatchingRows, key: bytes | None) -> None:

@@ -116,7 +116,7 @@ class _Project:
     def scope(self) -> ScopeTypes:
         """That of a template has the names of all flows that use it."""
         shared = tuple((path, self.texts[path]) for path, names in sorted(self.names.files.items()) if not names.flow)
-        users = self.names.users_of("templates", self.file.removeprefix("templates/")) or [self.file]
+        users = self.names.users_of(self.file.removeprefix("templates/")) or [self.file]
         scopes = [_scope(user, self.texts[user], shared) for user in users]
         return ScopeTypes({name: kind for scope in scopes for name, kind in scope.types.items()}, env=self.env)
 

@@ -97,9 +97,9 @@ class ProjectNames:
     def offered(self) -> dict[str, list[str]]:
         return {kind: sorted(self.all_of(kind)) for kind in NAME_KINDS}
 
-    def users_of(self, kind: NameKind, name: str) -> list[str]:
-        used = (file.path for file in self.files.values() if any(known[:2] == (kind, name) for known in file.names))
-        return sorted(used)
+    def users_of(self, template: str) -> list[str]:
+        files = self.files.values()
+        return sorted(file.path for file in files if any(name[:2] == ("templates", template) for name in file.names))
 
     def definition_at(self, file: str, line: int, column: int) -> Name | None:
         """Return None if there is no name."""
@@ -128,7 +128,7 @@ class ProjectNames:
         """The file itself; for a template, the files that use it, or else all."""
         if file not in self.templates:
             return [file]
-        return self.users_of("templates", file.removeprefix(_TEMPLATES)) or list(self.files)
+        return self.users_of(file.removeprefix(_TEMPLATES)) or list(self.files)
 
     def defined_for(self, kind: NameKind, file: str) -> dict[str, Name]:
         known = self._definitions.get((kind, file))

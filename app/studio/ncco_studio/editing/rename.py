@@ -109,7 +109,7 @@ def _concerned_by(
     else:  # no other flow can refer to this name, but several may use the same template
         concerned |= counts.keys()
     for template in concerned & names.templates.keys():
-        concerned |= {*names.users_of("templates", template.removeprefix("templates/"))} or {*names.files}
+        concerned |= {*names.users_of(template.removeprefix("templates/"))} or {*names.files}
     flows = {file.flow: file.path for file in names.files.values()}
     read = {name.name for path in concerned & names.files.keys() for name in names.files[path].names}
     concerned |= {path for flow, path in flows.items() if flow in read}  # a flow depends on the flows that it runs

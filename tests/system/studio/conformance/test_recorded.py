@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import yaml
 
 from ncco_studio.simulator.assumptions import DEFAULTS, Assumptions
 from ncco_studio.verify.platform_check.probes import PROBES
-from ncco_studio.verify.platform_check.recorded import case_of, differences
+from ncco_studio.verify.platform_check.recorded import case_of
 from tests.support.cases import each_case
 from tests.support.virtual_platform import NUMBERS, VirtualPlatform
 
@@ -19,6 +20,22 @@ RECORDED = {
     path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
     for path in sorted((Path(__file__).parent / "recorded").glob("*.yaml"))
 }
+
+
+def differences(case: Mapping[str, Any], played: Mapping[str, Any]) -> Iterator[str]:
+    """How a played case differs from a recorded one, apart from times and order."""
+    for part in ("seen", "requests"):
+        if case[part] != played[part]:
+            yield f"{part}: {played[part]} instead of {case[part]}"
+    before, after = (Counter(_kind(each) for each in found["webhooks"]) for found in (case, played))
+    yield from (f"not sent: {kind}" for kind in sorted((before - after).elements()))
+    yield from (f"sent: {kind}" for kind in sorted((after - before).elements()))
+
+
+def _kind(webhook: Mapping[str, Any]) -> str:
+    fields = webhook["fields"]
+    words = [webhook["method"], webhook["name"], webhook["role"] or "dialled", fields.get("status", "")]
+    return " ".join([*filter(None, words), f"({', '.join(sorted(fields))})"])
 
 
 async def played(name: str, assumes: Assumptions) -> dict[str, Any]:

@@ -170,8 +170,8 @@ def _hung_up_ringing(seen: ProbeExchange) -> Seen:
     }
 
 
-def _transfers(seen: ProbeExchange, role: Role = "subject") -> Received | None:
-    found = (each for each in seen.received if "conversation_uuid_to" in each.fields and each.role == role)
+def _transfers(seen: ProbeExchange) -> Received | None:
+    found = (each for each in seen.received if "conversation_uuid_to" in each.fields and each.role == "subject")
     return next(found, None)
 
 

@@ -5,8 +5,7 @@ A case can be played against any platform: its probe is repeated, and the webhoo
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ncco_studio.verify.platform_check.exchange import ProbeExchange, Received
@@ -33,22 +32,6 @@ def case_of(probe: PlatformProbe, exchange: ProbeExchange, seen: Seen, numbers: 
         "requests": dict(exchange.statuses),
         "webhooks": [_case_of(each, exchange, numbers) for each in exchange.received],
     }
-
-
-def differences(case: Mapping[str, Any], played: Mapping[str, Any]) -> Iterator[str]:
-    """How a played case differs from a recorded one, apart from times and order."""
-    for part in ("seen", "requests"):
-        if case[part] != played[part]:
-            yield f"{part}: {played[part]} instead of {case[part]}"
-    before, after = (Counter(_kind(each) for each in found["webhooks"]) for found in (case, played))
-    yield from (f"not sent: {kind}" for kind in sorted((before - after).elements()))
-    yield from (f"sent: {kind}" for kind in sorted((after - before).elements()))
-
-
-def _kind(webhook: Mapping[str, Any]) -> str:
-    fields = webhook["fields"]
-    words = [webhook["method"], webhook["name"], webhook["role"] or "dialled", fields.get("status", "")]
-    return " ".join([*filter(None, words), f"({', '.join(sorted(fields))})"])
 
 
 def _case_of(received: Received, exchange: ProbeExchange, numbers: tuple[str, str]) -> dict[str, Any]:

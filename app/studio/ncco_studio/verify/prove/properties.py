@@ -25,6 +25,7 @@ from ncco_studio.verify.prove.literals import Literals
 from ncco_studio.verify.prove.space import DIALS, StateSpace, StepKey, Transition
 from ncco_studio.verify.prove.states import texts_of
 from ncco_studio.verify.prove.uses import DECIDES, flows_run_from, played_by, targets_of, tested_by
+from ncco_studio.verify.scenarios.files import WrittenScenario
 
 _COUNTS_AWAY: Final = "change the counter or the condition, so that counting eventually leaves the loop"
 _CORRECT: Final = "correct the line of the handler, or handle this case before it"
@@ -46,15 +47,15 @@ class CallLimits(NamedTuple):
     after_connect: After | Literal[""] = ""
 
 
-class Violation(NamedTuple):
-    """One violated property.
+@dataclass(frozen=True, slots=True)
+class FoundViolation:
+    """A violated property, and a call that shows it.
 
     Attributes:
         place: the step or line to change.
-        turn: where it occurs; None if no turn shows it, as for an unreachable step.
-        path: the turns that lead to it, if the shortest path to `turn` does not show it; otherwise ().
         severity: `warning` if uncertain, for example because only samples were tried.
-        code: a failed step's issue code or an unsendable hook's name, or "".
+        proved: the flow whose proof found it; "" if no single proof did, as for an unreachable step.
+        example: the shortest call that shows it, as played; None if no call can.
     """
 
     kind: str
@@ -63,14 +64,38 @@ class Violation(NamedTuple):
     place: Place
     message: str
     cure: str
-    turn: Transition | None = None
     severity: Literal["error", "warning"] = "error"
-    code: str = ""
-    path: tuple[Transition, ...] = ()
+    proved: str = ""
+    example: WrittenScenario | None = None
 
     @property
     def is_error(self) -> bool:
         return self.severity == "error"
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Equal for a violation in a sub-flow of several flows."""
+        return self.kind, self.flow, self.step, self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Violation(FoundViolation):
+    """A violated property, and where calls show it.
+
+    Attributes:
+        turn: where it occurs; None if no turn shows it, as for an unreachable step.
+        path: the turns that lead to it, if the shortest path to `turn` does not show it; otherwise ().
+        code: a failed step's issue code or an unsendable hook's name, or "".
+    """
+
+    turn: Transition | None = None
+    code: str = ""
+    path: tuple[Transition, ...] = ()
+
+    def found(self, proved: str = "", example: WrittenScenario | None = None) -> FoundViolation:
+        """Without its turns, so that it can be stored."""
+        about = (self.kind, self.flow, self.step, self.place, self.message, self.cure, self.severity)
+        return FoundViolation(*about, proved, example)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +123,7 @@ def violations(space: StateSpace, call_limits: CallLimits, *, is_certain: bool) 
     in_calls = ((check, each) for check in checks for each in check(explored))
     seen: set[tuple[Any, ...]] = set()
     for check, violation in chain(in_turns, in_calls):
-        key = (check, *violation[:3], violation.code)
+        key = (check, violation.kind, violation.flow, violation.step, violation.code)
         if key not in seen:
             seen.add(key)
             yield violation

@@ -13,7 +13,7 @@ from ncco_studio.verify.outcomes import FlowOutcome, outcomes_of
 from ncco_studio.verify.prove.counterexample import counter_example, covering, shortened
 from ncco_studio.verify.prove.proof import Proof
 from ncco_studio.verify.prove.properties import Violation
-from ncco_studio.verify.prove.verdict import FlowVerdict, FoundViolation
+from ncco_studio.verify.prove.verdict import FlowVerdict
 from ncco_studio.verify.scenarios.files import WrittenScenario
 from ncco_studio.verify.scenarios.model import read_scenarios
 from ncco_studio.verify.scenarios.result import Result
@@ -42,7 +42,7 @@ def confirmed(project: Project, proof: Proof, path_of: PathOf = str) -> FlowVerd
     """Violations that the simulator does not reproduce are left out and stop the proof."""
     first = dict[tuple[str, ...], Violation]()
     for violation in proof.violations:
-        first.setdefault(FoundViolation.of(violation).key, violation)
+        first.setdefault(violation.key, violation)
     calls = {key: call for key, each in first.items() if (call := counter_example(proof, each)) is not None}
     played = dict(zip(calls, rehearse(project, calls.values()), strict=True))
     found = []
@@ -50,7 +50,7 @@ def confirmed(project: Project, proof: Proof, path_of: PathOf = str) -> FlowVerd
     for key, each in first.items():
         example = played.get(key)
         if example is None or not example.problem:
-            found.append(FoundViolation.of(each, proof.flow.name, example.written if example is not None else None))
+            found.append(each.found(proof.flow.name, example.written if example is not None else None))
         else:
             where = f"{path_of(each.place.file)}:{each.place.line}"
             stopped = stopped or f"{where}: the simulator does not reproduce {each.kind}: {example.problem}"

@@ -4,47 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from ncco_server.flow.model import Flow, Project
-from ncco_server.flow.nodes import Place
 from ncco_studio.verify.outcomes import FlowOutcome
 from ncco_studio.verify.prove.proof import HandlerLines, Proof, Status, status_of
-from ncco_studio.verify.prove.properties import Violation, unreached
+from ncco_studio.verify.prove.properties import FoundViolation, unreached
 from ncco_studio.verify.prove.uses import flows_run_from
-from ncco_studio.verify.scenarios.files import WrittenScenario
-
-
-@dataclass(frozen=True, slots=True)
-class FoundViolation:
-    """A violation, and a call that shows it.
-
-    `proved` is the flow whose proof found it; "" if no single proof did, as for an unreachable step. `example` is the
-    shortest call that shows it, as played; None if no call can.
-    """
-
-    kind: str
-    flow: str
-    step: str
-    place: Place
-    message: str
-    cure: str
-    severity: Literal["error", "warning"]
-    proved: str = ""
-    example: WrittenScenario | None = None
-
-    @classmethod
-    def of(cls, each: Violation, proved: str = "", example: WrittenScenario | None = None) -> FoundViolation:
-        return cls(each.kind, each.flow, each.step, each.place, each.message, each.cure, each.severity, proved, example)
-
-    @property
-    def is_error(self) -> bool:
-        return self.severity == "error"
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """Equal for a violation in a sub-flow of several flows."""
-        return self.kind, self.flow, self.step, self.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,4 +93,4 @@ def never_run(flows: Mapping[str, Flow], verdicts: Iterable[FlowVerdict]) -> lis
     run = {name for verdict in verdicts for name in verdict.flows} - {verdict.flow for verdict in verdicts}
     is_sure = all(verdict.is_certain for verdict in verdicts)
     lost = (each for name in sorted(run) for each in unreached(flows[name], flows, entered, is_certain=is_sure))
-    return [FoundViolation.of(each) for each in lost]
+    return [each.found() for each in lost]

@@ -85,7 +85,7 @@ def play_all(project: Project, scenarios: Sequence[WrittenScenario]) -> Suite:
 def violations_of(project: Project, proofs: Sequence[Proof]) -> list[FoundViolation]:
     """All violations in a project; none if it has errors."""
     lost = never_run(project.flows, map(FlowVerdict.of, proofs)) if proofs else []
-    return [*(FoundViolation.of(each) for proof in proofs for each in proof.violations), *lost]
+    return [*(each.found() for proof in proofs for each in proof.violations), *lost]
 
 
 def counter_examples(proof: Proof) -> list[WrittenScenario]:
