@@ -1,4 +1,8 @@
-"""Finds conditions that never (W642) or always (W643) hold, and branch lines that never decide (W644)."""
+"""Finds conditions that never (W642) or always (W643) hold, and branch lines that never decide (W644).
+
+A proof finds the outcomes that no call takes, but only in flows without errors, and it does not say which operator was
+meant.
+"""
 
 from __future__ import annotations
 

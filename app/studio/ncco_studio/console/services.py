@@ -1,4 +1,4 @@
-"""The services that the command line passes to the console, because the console does not import `ncco_server.web`."""
+"""What the command line passes to the console: what runs in subprocesses, and what only the server beside it knows."""
 
 from __future__ import annotations
 
