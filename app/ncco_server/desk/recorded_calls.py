@@ -11,10 +11,12 @@ from typing import Any, Final
 import orjson
 
 from ncco_server.engine.session import CalledFunction, StoredAnswer
+from ncco_server.flow.hours.calendar import ByHand
 from ncco_server.ncco.actions import ACTIONS, RECORD_ENDS
 from ncco_server.ncco.webhooks import as_text
 from ncco_server.service.delivery import ANSWER_FIELDS
 from ncco_server.service.documents import utc_text
+from ncco_server.service.hand_hours import HandHours
 from ncco_server.service.told import fallback_reason, summary
 from ncco_server.service.written_rows import (
     MaskedText,
@@ -32,6 +34,12 @@ _TAG: Final = re.compile("<[^>]*>")
 
 def functions_in(inputs: Mapping[str, Any]) -> list[CalledFunction]:
     return [CalledFunction(*each) for each in inputs.get("functions", ())]
+
+
+def by_hand_in(inputs: Mapping[str, Any]) -> HandHours:
+    return {
+        (file, name): tuple(ByHand(*each) for each in decided) for (file, name), decided in inputs.get("by_hand", ())
+    }
 
 
 def answers_in(inputs: Mapping[str, Any]) -> list[StoredAnswer]:

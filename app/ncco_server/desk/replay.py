@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from ncco_server.desk.recorded_calls import TimelineEntry, entries_of
+from ncco_server.desk.recorded_calls import TimelineEntry, by_hand_in, entries_of
 from ncco_server.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, begin, fail, resume
 from ncco_server.engine.session import CalledFunction, StoredAnswer, from_json
 from ncco_server.flow.model import Flow
@@ -43,7 +43,7 @@ def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str,
         document = {"number": entry.turn.number, "same": False, "because": "", "differs": None}
         context = policy.turn_context(
             datetime.fromisoformat(str(entry.inputs["now"])), str(entry.inputs.get("base_url", ""))
-        )
+        )._replace(by_hand=by_hand_in(entry.inputs))
         try:
             if session is None:
                 turn = _played(_begun(final, entry, flow, context), entry)

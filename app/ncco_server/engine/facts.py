@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
+from ncco_server.engine.session import TurnContext
 from ncco_server.flow.model import Flow, Step
 from ncco_server.results import ASKED, CHOSEN, HOURS, PLAYED, TurnFacts
 
 
 def facts_of(
-    entered: Iterable[tuple[Flow, Step]], now: datetime, *, has_chosen: bool = False, is_over: bool = False
+    entered: Iterable[tuple[Flow, Step]],
+    context: TurnContext | None,
+    *,
+    has_chosen: bool = False,
+    is_over: bool = False,
 ) -> TurnFacts:
-    """`entered` is in order; `is_over`: the flow is played to its end after this turn."""
+    """`entered` is in order; `is_over`: the flow is played to its end after this turn.
+
+    Without a context, no step reads opening hours.
+    """
     heard = PLAYED if is_over else 0
     rang = ""
     own = ""
@@ -20,7 +27,7 @@ def facts_of(
         offers = step.offers
         if offers.announces and has_chosen:
             heard |= CHOSEN
-        if offers.tells_hours or (offers.reads_hours and _is_closed(flow, now)):
+        if offers.tells_hours or (context and offers.reads_hours and _is_closed(flow, context)):
             heard |= HOURS
         if offers.asks_for_message:
             heard |= ASKED
@@ -30,5 +37,5 @@ def facts_of(
     return TurnFacts(heard, rang, own)
 
 
-def _is_closed(flow: Flow, now: datetime) -> bool:
-    return not any(calendar.is_open(now) for calendar in flow.calendars.values())
+def _is_closed(flow: Flow, context: TurnContext) -> bool:
+    return not any(calendar.is_open(context.now) for calendar in flow.calendars_with(context.by_hand).values())

@@ -52,12 +52,13 @@ class FlowScope(NamedTuple):
         now: datetime,
         locale: str,
         budget: Budget,
+        calendars: Mapping[str, Any],
         numbers: tuple[str, ...] = (),
-        with_hours: bool = True,
     ) -> Names:
         """Leave out the variables whose sensitive values are gone.
 
-        `now` is when the step was entered; `numbers` are those of the flow that the call began in.
+        `now` is when the step was entered; `numbers` are those of the flow that the call began in; `calendars` are the
+        opening hours that the values need.
         """
         flow = self.flow
         names: dict[str, Any] = {
@@ -75,8 +76,8 @@ class FlowScope(NamedTuple):
             names.pop(gone, None)
         for name in flow.timed.keys() & names.keys():
             names[name] = flow.timed[name].operand(names[name])
-        if with_hours and flow.calendars:
-            names["hours"] = {name: calendar.at(now) for name, calendar in flow.calendars.items()}
+        if calendars:
+            names["hours"] = {name: calendar.at(now) for name, calendar in calendars.items()}
         return Names(names, budget)
 
     def with_variable(self, name: str, value: Any) -> FlowScope:

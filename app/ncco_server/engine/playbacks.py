@@ -24,7 +24,9 @@ def begun_playback(flow: Flow, call: Mapping[str, Any], context: TurnContext) ->
     """Return also whether the handler can be played up to its first wait."""
     handling = _handling_of(flow)
     params = {name: flow.variables[name].default for name in flow.params}
-    playback = handling.playback(call, context.env, params, NOTHING, context.keys)
+    playback = handling.playback(
+        call, context.env, params, NOTHING, context.keys, calendars=flow.calendars_with(context.by_hand)
+    )
     try:
         playback.play(handling.begun(context.now))
         playback.step(flow.start)
@@ -59,7 +61,11 @@ class Playbacks:
 
     def _new(self, scope: FlowScope) -> PlayedHandler:
         params = {name: self._param_of(scope, name) for name in scope.flow.params}
-        return _handling_of(scope.flow).playback(self._call, self._context.env, params, self._known, self._context.keys)
+        context = self._context
+        calendars = scope.flow.calendars_with(context.by_hand)
+        return _handling_of(scope.flow).playback(
+            self._call, context.env, params, self._known, context.keys, calendars=calendars
+        )
 
     def _param_of(self, scope: FlowScope, name: str) -> Any:
         """A sensitive param is its token, unless it is the default, which is public."""

@@ -283,6 +283,9 @@ class Run:
         scopes = self.scopes
         builder = self._builder
         dialled = builder.dialled
+        for calendar in scopes.flow.calendars_with(self.context.by_hand).values() if self.context.by_hand else ():
+            if told := calendar.at(self.context.now).told:
+                self.note("by hand", self.step, calendar.name, calendar.place, told)
         is_over = not any(wait.steers for wait in builder.waits)
         where = "" if scopes.flow is self.root else scopes.flow.name
         observed = observers(self.root, before) if before.waits else before.observers
@@ -327,12 +330,13 @@ class Run:
             facts=self._facts(is_over=is_over, has_dialled=dialled > before.dialled),
             called=self.called,
             saves=self.saves,
+            by_hand=self.context.by_hand,
         )
 
     def _facts(self, *, is_over: bool, has_dialled: bool) -> TurnFacts:
         if self.is_failsafe:
             return NO_FACTS
-        facts = facts_of(self.entered, self.context.now, has_chosen=self.has_chosen, is_over=is_over)
+        facts = facts_of(self.entered, self.context, has_chosen=self.has_chosen, is_over=is_over)
         if has_dialled and not facts.rang:  # the next target of a list
             return facts._replace(rang=f"{self.scopes.flow.name}.{self.step or self.before.step}")
         return facts

@@ -104,6 +104,7 @@ class Scopes:
                 now=now,
                 locale=self.locale,
                 budget=self._budget,
+                calendars=self.flow.calendars_with(self._context.by_hand),
                 numbers=self._root.numbers,
             )
             if self.flow.handler is not None:
@@ -193,6 +194,7 @@ class Scopes:
                 now=self.entered_at,
                 locale=self.locale,
                 budget=self._budget,
+                calendars=scope.flow.calendars_with(self._context.by_hand),
                 numbers=self._root.numbers,
             )
             yield scope.flow, self._step_in(scope, scope.step), names

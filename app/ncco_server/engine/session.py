@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from operator import itemgetter
@@ -276,6 +276,7 @@ class TurnContext(NamedTuple):
         mask: the session's ID and a secret → the token that replaces it.
         cipher: encrypts the call's `spoken` params; None if it keeps none.
         keys: for digests of what a handler does; the first one for new digests, all of them for stored ones.
+        by_hand: what was decided by hand (`ByHand`), by the key of the opening hours.
     """
 
     now: datetime
@@ -287,6 +288,7 @@ class TurnContext(NamedTuple):
     dial_limit: int = 10
     cipher: Cipher | None = None
     keys: tuple[bytes, ...] = (b"",)
+    by_hand: Mapping[tuple[str, str], Sequence[Any]] = {}
 
 
 class Lookup(NamedTuple):
@@ -373,6 +375,7 @@ class Turn(NamedTuple):
         stored_ncco: the NCCO with tokens for `spoken` params; None if it has none.
         answers: in the order in which they were given: one turn can make a lookup several times.
         called: in order. The store keeps the functions' results until the turn is stored.
+        by_hand: as in `TurnContext`.
     """
 
     ncco: list[dict[str, Any]]
@@ -389,6 +392,7 @@ class Turn(NamedTuple):
     facts: TurnFacts = NO_FACTS
     called: tuple[CalledFunction, ...] = ()
     saves: tuple[RowChange, ...] = ()
+    by_hand: Mapping[tuple[str, str], Sequence[Any]] = {}
 
     @property
     def lookups(self) -> dict[str, Any]:
@@ -401,7 +405,8 @@ class TraceLine:
     """One line of a turn's trace; without slots, because orjson serialises such dataclasses fastest.
 
     Attributes:
-        did: `answered`, `heard`, `decided`, `entered`, `asked`, `saved`, `ran`, `reaches`, `refused` or `failed`.
+        did: `answered`, `heard`, `decided`, `entered`, `asked`, `saved`, `ran`, `reaches`, `by hand`, `refused` or
+            `failed`.
         where: the line of the flow that decided, as `file:line`; or "".
         others: why the other lines or choices did not apply.
         by: for input `keys` or `speech`; for a lookup `answer` or `default`; "" otherwise.

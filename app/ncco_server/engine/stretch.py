@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -39,7 +38,6 @@ from ncco_server.ncco import check, options_are_clean
 from ncco_server.results import TurnFacts
 
 ENTERED: Final = Again()
-EVERY_TIME: Final = datetime.min.replace(tzinfo=UTC)
 STEP_LIMIT: Final = 200
 """Only a bug can reach it: a loaded flow has no cycle without input."""
 
@@ -150,8 +148,8 @@ def first_turn(
         now=now,
         locale="",
         budget=budget,
+        calendars=flow.calendars if stretch.reads_hours else NOTHING,
         numbers=flow.numbers,
-        with_hours=stretch.reads_hours,
     )
     if playback is not None:
         names.update(playback.values)
@@ -172,7 +170,7 @@ def first_turn(
         waits=stretch.waits,
         is_over=stretch.is_over,
     )
-    facts = stretch.facts or facts_of(stretch.steps, now, is_over=stretch.is_over)
+    facts = stretch.facts or facts_of(stretch.steps, context, is_over=stretch.is_over)
     return Turn(ncco, session, stretch.trace, "answer", trace_json=stretch.trace_json, facts=facts)
 
 
@@ -231,7 +229,7 @@ def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
         tail is None,
         (begun(flow), *trace),
         entered,
-        None if any(each.offers.reads_hours for each in steps) else facts_of(entered, EVERY_TIME, is_over=is_over),
+        None if any(each.offers.reads_hours for each in steps) else facts_of(entered, None, is_over=is_over),
         _is_enterable(step),
         _dials(ready),
         _dials(behind),

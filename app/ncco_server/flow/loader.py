@@ -7,9 +7,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal, Self, TypeAlias
 
+from ncco_server.flow.checks.facts import reads_in
 from ncco_server.flow.checks.graph import check_cycles, check_placing, check_reachable
 from ncco_server.flow.checks.project import check_modules, check_project
 from ncco_server.flow.checks.prompts import check_prompts
@@ -22,7 +24,8 @@ from ncco_server.flow.hours.timezone import zone_written_in
 from ncco_server.flow.issues import RULES, FlowIssue, by_place
 from ncco_server.flow.language.flow import FlowHead, ReadFlow, is_flow_name, read_flow, read_head
 from ncco_server.flow.language.shared import Context, Sections, is_shared, read_shared
-from ncco_server.flow.model import Flow, Project
+from ncco_server.flow.language.step import StoredSteps
+from ncco_server.flow.model import Flow, Project, later_effects
 from ncco_server.flow.nodes import Map, Node, Place, Text, walk
 from ncco_server.flow.phases import ReadFile, first_faults, up_to_first_fault
 from ncco_server.flow.scope import Signature
@@ -48,13 +51,14 @@ def load_stored(texts: Mapping[str, str], name: str, handlers: Collection[str] =
         reads = [_read(file, file.head, context, tracked).read for file in files if file.head is not None]
     if any(file.has_errors and not is_shared(file.node) for file in files):
         return None
-    flows = {read.name: read.flow for read in reads if read.flow is not None}
+    flows = {read.name: _with_asked_hours(read.flow) for read in reads if read.flow is not None}
     return _linked(name, flows, texts) if name in flows else None
 
 
 def link(flows: Mapping[str, Flow], sources: Mapping[str, Mapping[str, str]]) -> dict[str, Flow]:
     """Flows from which a call can get to one with an error are left out."""
     found: dict[str, Flow] = {}
+    flows = {name: _with_asked_hours(flow) for name, flow in flows.items()}
     for name in flows:
         names = _reach(name, flows)
         if names is None:
@@ -68,7 +72,19 @@ def _linked(name: str, flows: Mapping[str, Flow], texts: Mapping[str, str]) -> F
     """`flows` are this one and those that it can reach."""
     # a wait names its flow unless the call began there, so each sub-flow needs its own cache
     subs = {other: replace(flow, stretches={}) for other, flow in flows.items() if other != name}
-    return replace(flows[name], subs=subs, sources=texts, revision=revision_of(texts))
+    asked = frozenset(key for flow in flows.values() for key in flow.asks_hours)
+    return replace(flows[name], subs=subs, sources=texts, asks_hours=asked, revision=revision_of(texts))
+
+
+def _with_asked_hours(flow: Flow) -> Flow:
+    """A handler, and a stored flow, whose steps are not read yet, may ask all."""
+    names = {""}
+    if flow.calendars and flow.handler is None and not isinstance(flow.steps, StoredSteps):
+        effects = chain(*(step.effects for step in flow.steps.values()), later_effects(flow.events))
+        values = [effect.value for effect in effects if "hours" in effect.value.used_names]
+        names = {read.field for value in values for read in reads_in(value) if read.name == "hours"}
+    asked = (each.key for name, each in flow.calendars.items() if not names.isdisjoint({name, ""}))
+    return replace(flow, asks_hours=frozenset(asked)) if flow.calendars else flow
 
 
 def _reach(start: str, flows: Mapping[str, Flow]) -> list[str] | None:

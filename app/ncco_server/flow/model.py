@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, islice
@@ -171,6 +171,7 @@ class Flow:
         sensitive_paths: of each lookup's sensitive fields; none is inside another.
         events: like `Step.events`, but for all steps.
         spoken: sensitive params that a placed call keeps, encrypted, and may speak.
+        asks_hours: the keys of the opening hours that this flow and its `subs` ask.
         outbound: None if the flow is not used to place calls.
         limits: what the flow promises; running calls ignore them.
         subs: the flows that a call can reach from here.
@@ -201,6 +202,7 @@ class Flow:
     spoken: frozenset[str] = frozenset()
     timed: Mapping[str, Kind] = field(default_factory=dict)
     zone: str = ""
+    asks_hours: frozenset[tuple[str, str]] = frozenset()
     outbound: Outbound | None = None
     subs: Mapping[str, Flow] = field(default_factory=dict, compare=False, repr=False)
     handler: Handling | None = field(default=None, compare=False, repr=False)
@@ -209,6 +211,11 @@ class Flow:
     def named(self, name: str) -> Flow:
         """Return this flow itself for ""."""
         return self if name in {"", self.name} else self.subs[name]
+
+    def calendars_with(self, by_hand: Mapping[tuple[str, str], Sequence[Any]]) -> Mapping[str, Any]:
+        if not by_hand:
+            return self.calendars
+        return {name: each.with_hand(by_hand.get(each.key, ())) for name, each in self.calendars.items()}
 
     def locale_for(self, chosen: str) -> str:
         """The call's locale if this flow has it; otherwise its default, or "" without locales."""

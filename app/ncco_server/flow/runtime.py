@@ -120,6 +120,8 @@ class Handling(Protocol):
         params: Mapping[str, Any],
         known: Mapping[str, str],
         keys: Sequence[bytes],
+        *,
+        calendars: Mapping[str, Any] | None = None,
     ) -> PlayedHandler:
         """`known` has the sensitive values of this turn, by token; `keys` are for digests."""
 

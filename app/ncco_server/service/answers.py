@@ -28,7 +28,7 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
     given = delivery.params(found.params)
     declared = (found, asked) if asked is not None else (found,)  # the query of a refused caller is for another flow
     secret = {name for each in declared for name, param in each.params.items() if param.sensitive}
-    context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
+    context = await turns.context(found, delivery)
     for _ in range(2):  # again with a new session, for a leg transferred into the same flow
         try:
             key = turns.policy.keys[0]

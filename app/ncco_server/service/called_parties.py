@@ -33,7 +33,7 @@ async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     flow = await turns.library.pinned(parent.flow, parent.revision)
     if flow is None:
         return await _join_silently(turns, id_, delivery, lost_revision(parent))
-    context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
+    context = await turns.context(flow, delivery)
     received = answer_row(delivery, id_, turns.policy.keys[0], "onanswer")
     try:
         begin = partial(engine.begin_called, flow, id_, parent, wait, context)

@@ -108,7 +108,7 @@ async def _take_error_exit(
         if flow is None:
             break
         cipher = await turns.cipher_of(flow, session)
-        context = turns.policy.turn_context(delivery.received_at, delivery.base_url, cipher)
+        context = await turns.context(flow, delivery, cipher)
         try:
             turn = await turns.play(engine.fail(flow, session, context, "Vonage refused the NCCO it was sent"))
             return await turns.advance(row, turn, received, delivery, "input")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -20,6 +20,7 @@ from ncco_server.flow.frame import CallbackKind
 from ncco_server.flow.model import Flow, Project
 from ncco_server.service.delivery import END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
 from ncco_server.service.functions import AnswerLookups, Functions
+from ncco_server.service.hand_hours import HandHours, hand_hours
 from ncco_server.service.jobs import JOBS
 from ncco_server.service.library import Library
 from ncco_server.service.row_lookups import rows_of
@@ -45,6 +46,7 @@ from ncco_server.store import (
     Store,
     WebhookRow,
 )
+from ncco_server.store.table_rows import TableRows
 
 PROBE_S: Final = JOBS["probe-store"]
 """This is also the time limit of a probe."""
@@ -167,6 +169,7 @@ class Turns:
         self.hooks_written = hooks_written
         self.ended = ended
         self.read_rows: AnswerLookups | None = None
+        self.read_hours: Callable[[TableRows, datetime], Awaitable[HandHours]] = hand_hours
         self._functions = Functions(store)
         self.unstored: dict[str, tuple[Turn, WebhookRow, Delivery]] = {}
         self.dials = 0
@@ -215,6 +218,14 @@ class Turns:
                 self.dials += turn.session.dialled
             return Reply.of_turn(turn, ncco, received.kind, received)
         raise StoreUnavailable("other calls keep adding the row of a table that this one wants to add")
+
+    async def context(self, flow: Flow, delivery: Delivery, cipher: Cipher | None = None) -> TurnContext:
+        """With what was decided by hand, if the flow asks for opening hours. Raises StoreUnavailable."""
+        context = self.policy.turn_context(delivery.received_at, delivery.base_url, cipher)
+        if not flow.asks_hours:
+            return context
+        by_hand = await self.read_hours(self.store.tables, delivery.received_at)
+        return context._replace(by_hand={key: by_hand[key] for key in flow.asks_hours & by_hand.keys()})
 
     async def cipher_of(self, flow: Flow, session: Session) -> Cipher | None:
         """Return None if the placed call keeps no params."""

@@ -47,7 +47,7 @@ async def _resume_from(turns: Turns, row: SessionRow, ref: WaitRef, delivery: De
     seen = await _seen(turns, session) if ref.kind == "notify" else frozenset()
     read = None if delivery.problem else delivery.webhook
     cipher = await turns.cipher_of(flow, session)
-    context = turns.policy.turn_context(delivery.received_at, delivery.base_url, cipher)
+    context = await turns.context(flow, delivery, cipher)
     turn = await turns.play(engine.resume(flow, session, wait, read, context, seen=seen))
     rows = turns.event_rows(flow, session, ref, delivery) if ref.kind == "event" else NO_ROWS
     recording = announced(turns.policy, delivery, session, ref, flow, may_be_input=not wait.sensitive)

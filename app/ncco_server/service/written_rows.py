@@ -236,7 +236,7 @@ def turn_row(
     *,
     params: Mapping[str, str] = NOTHING,
 ) -> TurnRow:
-    """Store what a replay needs: the time, webhook, results of lookups and functions, and URL params.
+    """Store what a replay needs: the time, webhook, results of lookups and functions, URL params, hours by hand.
 
     Also the turn's hooks by ID, because they are deleted once sent, and its microseconds since the webhook (`us`).
     """
@@ -249,6 +249,8 @@ def turn_row(
             inputs["answers"] = [tuple(answer) for answer in turn.answers]
     if turn.called:
         inputs["functions"] = [tuple(each) for each in turn.called]
+    if turn.by_hand:
+        inputs["by_hand"] = [(key, [each[:4] for each in decided]) for key, decided in turn.by_hand.items()]
     if hooks:
         inputs["hooks"] = {hook.id: hook.name for hook in hooks}
     if delivery.came_at:

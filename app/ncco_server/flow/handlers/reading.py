@@ -215,6 +215,7 @@ class LoadedHandler:
         known: Mapping[str, str],
         keys: Sequence[bytes] = NO_KEYS,
         *,
+        calendars: Mapping[str, Calendar] | None = None,
         make: Callable[..., HandlerPlayback] | None = None,
     ) -> HandlerPlayback:
         arguments = {name: self._argument(name, value) for name, value in params.items()}
@@ -223,7 +224,8 @@ class LoadedHandler:
             public = {default: default for default in self.secrets.values()}
             arguments |= {name: Secret(params[name], ChainMap(dict(known), public), waits) for name in self.secrets}
         make = make or partial(HandlerPlayback, self.flow, self.maker)
-        return make(facts, env, arguments, calendars=self.calendars, known=known, keys=keys, waits=waits)
+        calendars = self.calendars if calendars is None else calendars
+        return make(facts, env, arguments, calendars=calendars, known=known, keys=keys, waits=waits)
 
     def _argument(self, name: str, value: Any) -> Any:
         reader = _READERS.get(self.params[name])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
@@ -65,6 +65,16 @@ _TYPE = record(
 )
 
 
+class ByHand(NamedTuple):
+    """What somebody (`by`) decided for the time from `start` until before `end` (seconds since 1970 in UTC)."""
+
+    is_open: bool
+    start: int
+    end: int
+    reason: str = ""
+    by: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class SpecialHours:
     """The hours of one date in `override`; `spans` is () if it is closed."""
@@ -80,12 +90,13 @@ class Calendar:
 
     A date has the hours of its `override`; otherwise it is closed on a holiday, or else has the hours of its day of the
     week. Hours past midnight belong to the day on which they start. Times are local: one that a clock change skips does
-    not occur, and one that occurs twice counts twice.
+    not occur, and one that occurs twice counts twice. What was decided by hand comes before all of these.
 
     Attributes:
         type: of the value that a flow gets.
         holidays: date → name of the holiday; "" if it has none.
         sources: path → text of its computed holiday dates.
+        by_hand: the later ones come first.
     """
 
     type: ClassVar[Kind] = _TYPE
@@ -97,6 +108,15 @@ class Calendar:
     override: Mapping[date, SpecialHours]
     place: Place
     sources: Mapping[str, str] = field(default_factory=dict)
+    by_hand: tuple[ByHand, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Another file's hours may have the same name."""
+        return self.place.file, self.name
+
+    def with_hand(self, by_hand: Iterable[ByHand]) -> Calendar:
+        return replace(self, by_hand=tuple(by_hand))
 
     def at(self, now: datetime) -> CurrentHours:
         """The value that a flow gets in a turn at `now` (aware)."""
@@ -108,7 +128,14 @@ class Calendar:
             return special.spans
         return () if day in self.holidays else self.week[day.weekday()]
 
+    def decided(self, now: datetime) -> ByHand | None:
+        """What somebody decided by hand for this moment."""
+        at = seconds(now)
+        return next((each for each in self.by_hand if each.start <= at < each.end), None)
+
     def is_open(self, now: datetime) -> bool:
+        if self.by_hand and (decided := self.decided(now)) is not None:
+            return decided.is_open
         wall = now.astimezone(self.zone)
         today = wall.toordinal()
         minute = wall.hour * 60 + wall.minute
@@ -123,7 +150,13 @@ class Calendar:
 
     def openings(self, start: datetime, end: datetime) -> Iterator[Opening]:
         """Sorted and cut to the range; adjoining hours are merged."""
-        return merged(self._openings(seconds(start), seconds(end)))
+        first, last = seconds(start), seconds(end)
+        found = merged(self._openings(first, last))
+        for each in reversed(self.by_hand):
+            if each.start < last and each.end > first:
+                cut = Opening(max(each.start, first), min(each.end, last))
+                found = merged(_overridden(found, cut, is_open=each.is_open))
+        return found
 
     def local_openings(self, low: int, high: int) -> Iterator[Opening]:
         """All times are seconds since 1970-01-01 00:00 in local time."""
@@ -142,6 +175,22 @@ class Calendar:
         for period in offset_periods(self.zone, start, end):
             for local in self.local_openings(period.start + period.offset, period.end + period.offset):
                 yield Opening(local.start - period.offset, local.end - period.offset)
+
+
+def _overridden(openings: Iterable[Opening], decided: Opening, *, is_open: bool) -> Iterator[Opening]:
+    """The openings, sorted and merged, with what was decided by hand for a part of the time."""
+    start, end = decided
+    is_left = is_open
+    for opening in openings:
+        if opening.start < start:
+            yield Opening(opening.start, min(opening.end, start))
+        if is_left and opening.end > start:
+            yield decided
+            is_left = False
+        if opening.end > end:
+            yield Opening(max(opening.start, end), opening.end)
+    if is_left:
+        yield decided
 
 
 def merged(openings: Iterable[Opening]) -> Iterator[Opening]:
@@ -174,9 +223,10 @@ Reason = Literal["open", "closed", "holiday", "override"]
 class CurrentHours(Mapping[str, Any]):
     """A calendar at one moment. Each field is computed once, when a flow first reads it.
 
-    - `reason`: `open` while it is open; otherwise `override` on a date with an override, `holiday` on a holiday, and
-      `closed` on other days.
-    - `holiday`: the name of today's override, or else of today's holiday, or "". Also set while the calendar is open.
+    - `reason`: `open` while it is open; otherwise `override` if it was closed by hand or on a date with an override,
+      `holiday` on a holiday, and `closed` on other days.
+    - `holiday`: the reason given by hand, or else the name of today's override, or of today's holiday, or "". Also set
+      while the calendar is open.
     - `next_open`: when the calendar next goes from closed to open. While it is open, this is the opening after the
       current one.
     - `next_close`: when the calendar next goes from open to closed.
@@ -213,12 +263,25 @@ class CurrentHours(Mapping[str, Any]):
         if self.open:
             return "open"
         today = self.now.astimezone(self.calendar.zone).date()
-        if today in self.calendar.override:
+        if today in self.calendar.override or self.calendar.decided(self.now) is not None:
             return "override"
         return "holiday" if today in self.calendar.holidays else "closed"
 
     @property
+    def told(self) -> str:
+        """What was decided by hand, in words; "" if nothing was."""
+        decided = self.calendar.decided(self.now)
+        if decided is None:
+            return ""
+        until = self.calendar.local_datetime(decided.end)
+        words = f"{'open' if decided.is_open else 'closed'} by hand until {until:%Y-%m-%d %H:%M}"
+        return f"{words}: {decided.reason}" if decided.reason else words
+
+    @property
     def holiday(self) -> str:
+        decided = self.calendar.decided(self.now)
+        if decided is not None and decided.reason:
+            return decided.reason
         return self.calendar.holiday_on(self.now.astimezone(self.calendar.zone).date())
 
     @property

@@ -59,7 +59,7 @@ async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
         return turns.failsafe_reply("answer", problem, delivery.call)
     call = delivery.call._replace(direction="outbound", request=row.id)
     cipher = PlacedCipher.of(turns.policy.keys, row.salt)
-    context = turns.policy.turn_context(delivery.received_at, delivery.base_url, cipher)
+    context = await turns.context(flow, delivery, cipher)
     values = values_of(flow, row, cipher)
     try:
         begin = partial(engine.begin_placed, flow, id_, call, values, context, detected=attempt.outcome)
@@ -140,7 +140,7 @@ async def _detected(turns: Turns, placed: PlacedRow, attempt: AttemptRow, delive
         if flow is None:
             return None
         cipher = PlacedCipher.of(turns.policy.keys, placed.salt)
-        context = turns.policy.turn_context(delivery.received_at, delivery.base_url, cipher)
+        context = await turns.context(flow, delivery, cipher)
         values = values_of(flow, placed, cipher)
         try:
             turn = await turns.play(engine.detected(flow, session, outcome, values, context))

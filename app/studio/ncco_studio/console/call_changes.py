@@ -1,4 +1,4 @@
-"""Detects changes of calls, recordings or placed calls."""
+"""Detects changes of calls, recordings, placed calls, or hours by hand."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ncco_server.errors import StoreError
+from ncco_server.service.hand_hours import hand_hours
 from ncco_server.store import Records, Store, milliseconds
 
 VERSION_TTL_S: Final = 1.0
@@ -21,7 +22,7 @@ WATCHED_AGE: Final = timedelta(hours=4)
 
 
 class CallChanges:
-    """The version of the newest calls, recordings and placed calls, read once for all requests.
+    """The version of the newest calls, recordings and placed calls, and of hours by hand, read once for all requests.
 
     `ttl_s` is how long a version is used.
     """
@@ -64,5 +65,6 @@ class CallChanges:
             self._records = await self._opened.enter_async_context(self._store.records())
         calls = await self._records.version(milliseconds(datetime.now(UTC) - WATCHED_AGE), WATCHED_ROWS)
         recordings = [tuple(row) for row in await self._store.recordings.changes(WATCHED_ROWS)]
-        found = calls, recordings, await self._store.placed.changes(WATCHED_ROWS)
+        hours = await hand_hours(self._store.tables, datetime.now(UTC))
+        found = calls, recordings, await self._store.placed.changes(WATCHED_ROWS), hours
         return hashlib.sha256(repr(found).encode()).hexdigest()[:32]

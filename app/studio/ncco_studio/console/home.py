@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Any, Final, NamedTuple
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, Form, HTTPException, Request, Response
+from fastapi.responses import RedirectResponse
 
 from ncco_server.desk.project import zone_of
 from ncco_server.errors import StoreError
-from ncco_server.flow.hours.calendar import Calendar
+from ncco_server.flow.hours.calendar import ByHand, Calendar, seconds, special_days
 from ncco_server.flow.model import Flow, Project
 from ncco_server.service.call_results import NO_FLOWS, MissedCallers, count_by_result, missed_callers, open_calls
+from ncco_server.service.hand_hours import LONGEST, LONGEST_REASON, HandHours, decide, hand_hours, undecide
 from ncco_server.store import QUARTER_MS, CalledCounts, Records, ResultRow, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
@@ -41,43 +45,116 @@ MOST_MISSED: Final = 8
 MOST_RETURNED: Final = 20
 FEW_MESSAGES: Final = 3
 WEEK: Final = timedelta(7)
+NEAR: Final = timedelta(60)
+"""Special days within these days are shown."""
 
 
-class OpenNow(NamedTuple):
-    """Opening hours at one point in time, in words. `why` may be ""."""
+@dataclass(frozen=True)
+class OpenNow:
+    """Opening hours at one point in time, in words.
 
-    name: str
+    Attributes:
+        title: in a sentence's place; "" if there are no others.
+        why: may be "".
+        coming: what was decided by hand for later.
+        next_day: the next holiday or date with hours of its own; "" if none is near.
+        is_asked: whether a call asks them, so that closing by hand has an effect.
+        flow: where callers hear them.
+    """
+
+    calendar: Calendar
+    title: str
     is_open: bool
     words: str
     why: str
+    by_hand: ByHand | None = None
+    usually_open: bool = False
+    coming: Sequence[tuple[ByHand, str]] = ()
+    next_day: str = ""
+    is_asked: bool = False
+    flow: str = ""
+
+    @property
+    def key(self) -> str:
+        return json.dumps(self.calendar.key)
 
 
-def open_now(flows: Iterable[Flow], now: datetime) -> list[OpenNow]:
+def open_now(flows: Iterable[Flow], now: datetime, by_hand: HandHours = MappingProxyType({})) -> list[OpenNow]:
+    flows = list(flows)
     calendars = {
         (name, calendar.zone.key, calendar.week, tuple(calendar.override.items())): calendar
         for flow in flows
         for name, calendar in flow.calendars.items()
-    }
-    return [_open_now(calendar, now) for calendar in calendars.values()]
+    }.values()
+    found = []
+    for calendar in calendars:
+        asking = [each for each in flows if calendar.key in each.asks_hours]
+        first = next((each for each in asking if each.is_startable), None)
+        shown = _open_now(calendar.with_hand(by_hand.get(calendar.key, ())), now)
+        title = f"{calendar.name.replace('_', ' ').capitalize()}: " if len(calendars) > 1 else ""
+        found.append(replace(shown, title=title, is_asked=bool(asking), flow=first.name if first else ""))
+    return found
 
 
 def _open_now(calendar: Calendar, now: datetime) -> OpenNow:
     hours = calendar.at(now)
     today = now.astimezone(calendar.zone).date()
+    by_hand = calendar.decided(now)
+    name = hours.holiday
     if hours.open:
         until = _moment(hours.next_close, today) if hours["next_close"] else ""
-        return OpenNow(calendar.name, is_open=True, words=f"Open now until {until}" if until else "Always open", why="")
-    words = f"Closed until {_moment(hours.next_open, today)}" if hours.reopens else "Closed"
-    name = hours.holiday
-    match hours.reason:
-        case "holiday":
+        words = f"Open now until {until}" if until else "Always open"
+        why = _by_whom("Opened", by_hand) if by_hand else ""
+    else:
+        words = f"Closed until {_moment(hours.next_open, today)}" if hours.reopens else "Closed"
+        if by_hand:
+            why = _by_whom("Closed", by_hand)
+        elif hours.reason == "holiday":
             why = f"Today is {name}." if name else "Today is a holiday."
-        case "override":
+        elif hours.reason == "override":
             why = f"Special hours today: {name}." if name else "Today has special hours."
-        case _:
+        else:
             spans = calendar.spans_on(today)
             why = f"You are closed on {today:%A}s." if not spans else f"Hours today: {_spans(spans)}."
-    return OpenNow(calendar.name, is_open=False, words=words, why=why)
+    at = seconds(now)
+    later = sorted((each for each in calendar.by_hand if each.start > at), key=lambda each: each.start)
+    return OpenNow(
+        calendar,
+        "",
+        hours.open,
+        words,
+        why,
+        by_hand,
+        calendar.with_hand(()).is_open(now),
+        [(each, _coming(calendar, each)) for each in later],
+        _next_day(calendar, today),
+    )
+
+
+def _by_whom(did: str, by_hand: ByHand) -> str:
+    by = f" by {by_hand.by}" if by_hand.by not in ("", "change") else " by hand"
+    return f"{did}{by}{f': {by_hand.reason}' if by_hand.reason else ''}."
+
+
+def _coming(calendar: Calendar, each: ByHand) -> str:
+    start, end = calendar.local_datetime(each.start), calendar.local_datetime(each.end)
+    is_day = start.time() == end.time() == time() and end.date() - start.date() == timedelta(1)
+    when = f"on {_day(start.date())}" if is_day else f"from {_day(start.date())} {start:%H:%M} to {end:%H:%M}"
+    return f"{'Open' if each.is_open else 'Closed'} {when}{f': {each.reason}' if each.reason else ''}"
+
+
+def _next_day(calendar: Calendar, today: date) -> str:
+    coming = (day for day in special_days(calendar) if today < day <= today + NEAR)
+    day = min(coming, default=None)
+    if day is None:
+        return ""
+    spans = calendar.spans_on(day)
+    name = calendar.holiday_on(day)
+    return f"{_day(day)}{f', {name}' if name else ''}: {_spans(spans) if spans else 'closed'}"
+
+
+def _day(day: date) -> str:
+    return f"{day:%a} {day.day} {day:%B}"
 
 
 def _spans(spans: Iterable[tuple[int, int]]) -> str:
@@ -149,7 +226,11 @@ async def home(request: Request, console: TheConsole, session: CanLook) -> Respo
         request,
         "home.html",
         now=now,
-        hours=open_now(project.flows.values(), now),
+        hours=(hours := open_now(project.flows.values(), now, await console.hand_hours(now))),
+        lines=[(line, flow.name) for flow in project.flows.values() for line in flow.numbers],
+        can_decide=session.role == "change" and calls is not None and any(each.is_asked for each in hours),
+        soon=_soon(zone_of(project), now),
+        tomorrow=(now.astimezone(zone_of(project)) + timedelta(1)).date(),
         calls=calls,
         compared=_compared(calls, now) if calls else "",
         placed=placed,
@@ -160,6 +241,63 @@ async def home(request: Request, console: TheConsole, session: CanLook) -> Respo
         at_step=at_step,
         **inbox,
     )
+
+
+def _soon(zone: tzinfo, now: datetime) -> str:
+    """In an hour, at the next five minutes."""
+    later = now.astimezone(zone) + timedelta(hours=1, minutes=4)
+    return f"{later.replace(minute=later.minute // 5 * 5):%H:%M}"
+
+
+@router.post("/home/hours")
+async def decide_hours(
+    request: Request,
+    console: TheConsole,
+    session: CanChange,
+    *,
+    hours: Annotated[str, Form(max_length=1_000)],
+    what: Annotated[Literal["close", "open", "day", "undo"], Form()],
+    until: Annotated[str, Form(max_length=5)] = "",
+    day: Annotated[str, Form(max_length=10)] = "",
+    start: Annotated[int, Form()] = 0,
+    reason: Annotated[str, Form(max_length=LONGEST_REASON)] = "",
+) -> Response:
+    """Close or open at once until a time of day, close for a day, or undo the decision that begins at `start`."""
+    now = datetime.now(UTC)
+    project = (await console.read_project()).project
+    calendar = next((each for each in project.calendars.values() if json.dumps(each.key) == hours), None)
+    if calendar is None:
+        raise HTTPException(404, "These opening hours are no longer in the flow files.")
+    rows = (await console.opened_store()).tables
+    known = (await hand_hours(rows, now)).get(calendar.key, ())
+    if what == "undo":
+        for each in known:
+            if each.start == start and each.end > seconds(now):
+                await undecide(rows, calendar, each, now, session.by)
+    else:
+        first, last = _decided_time(what, until, day, now, calendar.zone)
+        reason = " ".join(reason.split())
+        await decide(rows, calendar, ByHand(what == "open", first, last, reason, session.by), now)
+    audit(request, f"hours by hand: {what}", hours=calendar.name)
+    return RedirectResponse("/home", 303)
+
+
+def _decided_time(what: str, until: str, day: str, now: datetime, zone: tzinfo) -> tuple[int, int]:
+    """`until` is the next time of this name. Raises HTTPException."""
+    local = now.astimezone(zone)
+    try:
+        if what == "day":
+            midnight = datetime.combine(date.fromisoformat(day), time(), zone)
+            last = datetime.combine(midnight.date() + timedelta(1), time(), zone)
+            if not local.date() <= midnight.date() <= (local + LONGEST).date():
+                raise HTTPException(422, "Choose a day from today on, at most a year ahead.")
+            return max(seconds(midnight), seconds(now)), seconds(last)
+        clock = time.fromisoformat(until)
+    except ValueError:
+        wrong = "Write the day as 2026-11-28." if what == "day" else "Write the time as 17:30."
+        raise HTTPException(422, wrong) from None
+    coming = (seconds(datetime.combine(local.date() + timedelta(days), clock, zone)) for days in range(3))
+    return seconds(now), next(end for end in coming if end > seconds(now))
 
 
 async def _placed_today(console: Console, project: Project, now: datetime) -> CalledCounts | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Annotated, TypeAlias
 
@@ -14,6 +15,8 @@ from starlette.requests import HTTPConnection
 
 from ncco_server.assembly import recording_files_of
 from ncco_server.desk.project import zone_of
+from ncco_server.errors import StoreError
+from ncco_server.service.hand_hours import HandHours, hand_hours
 from ncco_server.service.recording_files import RecordingFiles
 from ncco_server.settings import Settings
 from ncco_server.settings.logins import Logins
@@ -77,6 +80,14 @@ class Console:
         """Open the store on first use. Raises StoreError if that fails."""
         await self.store.open()
         return self.store
+
+    async def hand_hours(self, now: datetime) -> HandHours:
+        """Return {} while the database does not answer: then the calendars' own hours hold."""
+        if self.settings.has_memory_store:
+            return {}
+        with suppress(StoreError):
+            return await hand_hours((await self.opened_store()).tables, now)
+        return {}
 
     @asynccontextmanager
     async def records(self) -> AsyncIterator[Records]:

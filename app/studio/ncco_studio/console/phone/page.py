@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -23,7 +23,7 @@ from ncco_studio.console.phone.incoming import PREFIX, Choice, IncomingCalls
 from ncco_studio.console.phone.trial_messages import keep_message
 from ncco_studio.console.phone.world import World
 from ncco_studio.console.sessions import ConsoleSession
-from ncco_studio.console.state import TheConsole, console_of
+from ncco_studio.console.state import Console, TheConsole, console_of
 from ncco_studio.editor import language
 from ncco_studio.editor.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from ncco_studio.editor.source import PASTED, PhoneText, Playable, dialled_in, read_source
@@ -213,10 +213,28 @@ async def place(request: Request, console: TheConsole, session: CanLook, wanted:
         "env": {name: value for name, value in wanted.env.items() if value},
         "live": live if wanted.is_live else None,
         "again": wanted.again,
+        "by_hand": {} if wanted.made_at else await _by_hand(console),
     }
     if wanted.is_live:
         audit(request, "services asked", file=wanted.file)
     return await _played(request, session, "place", **asked)
+
+
+async def _by_hand(console: Console) -> Mapping[str, Any]:
+    """What was decided for now, by the name of the opening hours, as `HoursByHand`."""
+    now = datetime.now(UTC)
+    calendars = (await console.read_project()).project.calendars
+    found = await console.hand_hours(now) if calendars else {}
+    decided = {name: each.with_hand(found.get(each.key, ())).decided(now) for name, each in calendars.items()}
+    return {
+        name: {
+            "state": "open" if each.is_open else "closed",
+            "reason": each.reason,
+            "until": datetime.fromtimestamp(each.end, UTC).isoformat(),
+        }
+        for name, each in decided.items()
+        if each is not None
+    }
 
 
 async def _played(request: Request, session: ConsoleSession, method: str, **values: Any) -> Response:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from ncco_server.errors import AppError
 from ncco_server.service.announced_recordings import about_call
@@ -29,7 +29,7 @@ from ncco_studio.simulator.assumptions import Assumptions
 from ncco_studio.verify.kept_call import CannotKeep
 from ncco_studio.verify.played_call import CannotDo, FinishedStep, outcomes_of
 from ncco_studio.verify.scenarios.answers import lookups_of
-from ncco_studio.verify.scenarios.model import YEARS, ScenarioCall
+from ncco_studio.verify.scenarios.model import YEARS, HoursByHand, ScenarioCall
 from ncco_studio.verify.scenarios.script import RecordStep, step_of
 from ncco_studio.verify.scenarios.stage import CannotPlace
 
@@ -102,6 +102,7 @@ class PhonePlayer:
         env: Mapping[str, str],
         live: Json | None,
         again: str,
+        by_hand: Mapping[str, Json],
     ) -> Json:
         """Place a call; for a text in which no call can start, returns its notice (`not_called`).
 
@@ -114,6 +115,7 @@ class PhonePlayer:
             env: variables of the flows; not used if `live` is given.
             live: `env`, `hosts` and `budget_ms`, to really send lookups; None to send none.
             again: the id of the call to repeat; "" for none.
+            by_hand: `HoursByHand` by the name of the opening hours.
         """
         former = self._calls.get(again)
         made_at = datetime.fromisoformat(call["made_at"]) if call["made_at"] else None
@@ -130,6 +132,9 @@ class PhonePlayer:
         definitions = lookups_of(playable.project.flows.values()) if playable.project is not None else {}
         answers = ChosenAnswers(definitions, World(**world), client)
         called = _called(playable, call, made_at or datetime.now(UTC))
+        known = playable.project.calendars if playable.project is not None else {}
+        if made_at is None:
+            called = replace(called, by_hand={name: _by_hand(**by_hand[name]) for name in by_hand.keys() & known})
         try:
             placed = await server.place(playable, called, answers)
         except CannotPlace as error:
@@ -200,6 +205,10 @@ class PhonePlayer:
         except AppError as error:
             raise NotPlayed(422, f"{error}; {error.cure}" if error.cure else str(error)) from error
         return kept
+
+
+def _by_hand(state: Literal["open", "closed"], reason: str, until: str) -> HoursByHand:
+    return HoursByHand(state, reason, datetime.fromisoformat(until))
 
 
 def _called(playable: Playable, call: Json, made_at: datetime) -> ScenarioCall:

@@ -19,7 +19,7 @@ from ncco_server.flow.handlers.playback import NO_KEYS, NOT_CAUGHT, HandlerPlayb
 from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.handlers.results import misfits
 from ncco_server.flow.handlers.steps import EffectAt, Made, results_of
-from ncco_server.flow.hours.calendar import CurrentHours
+from ncco_server.flow.hours.calendar import Calendar, CurrentHours
 from ncco_server.flow.language.lookups import LookupDefinition, LookupRequest
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.language.saves import RowOfTable
@@ -416,10 +416,11 @@ class ExploredHandler(LoadedHandler):
         known: Mapping[str, str],
         keys: Sequence[bytes] = NO_KEYS,
         *,
+        calendars: Mapping[str, Calendar] | None = None,
         make: Callable[..., HandlerPlayback] | None = None,
     ) -> HandlerPlayback:
         made = partial(WatchedPlayback, self) if self.watch.is_on else make
-        return LoadedHandler.playback(self, facts, env, params, known, keys, make=made)
+        return LoadedHandler.playback(self, facts, env, params, known, keys, calendars=calendars, make=made)
 
     def samples(self, name: str, request: Any) -> Samples:
         """JSON values for the `Lookup` of a function or of an existing row, and whether there are no others."""

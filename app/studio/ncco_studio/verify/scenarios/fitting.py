@@ -44,6 +44,7 @@ class Fitting:
 
     def __init__(self, project: Project) -> None:
         self._tables = project.tables
+        self._calendars = project.calendars
         self._flows = project.flows
         self._refusing = {refusal.flow for refusal in project.refusals}
         self._returned: dict[str, list[Kind]] = {}
@@ -62,7 +63,7 @@ class Fitting:
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
         """Fill in the number and the flow.
 
-        Reports unknown names (S106 to S109, S113), values (S112) and wrong rows of tables (S114).
+        Reports unknown names (S106 to S109, S113, S115), values (S112) and wrong rows of tables (S114).
         """
         for name, given in scenario.given.items():
             known = {*self._returned} | ({name} if name.rpartition(".")[2] in self._called else set())
@@ -88,6 +89,10 @@ class Fitting:
         """
         startable = [flow for flow in self._flows.values() if flow.is_startable]
         default = next((flow for flow in startable if flow.default), None)
+        for name, given in call.by_hand.items():
+            if name not in self._calendars:
+                message = f'there are no opening hours "{name}"'
+                reader.report("S115", given.place, message, near_or_all(name, self._calendars))
         if call.places:
             return self._fit_placed(call, reader)
         if call.flow:

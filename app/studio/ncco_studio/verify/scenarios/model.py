@@ -99,6 +99,19 @@ _read_time = read_as(
 )
 
 
+class HoursByHand(ScenarioModel):
+    """What somebody has decided for opening hours."""
+
+    short: ClassVar = "state"
+
+    state: Literal["open", "closed"]
+    """whether they are open"""
+    reason: str = ""
+    """why, which callers hear as the name of a holiday"""
+    until: Annotated[datetime | None, Notation(_read_time, TEXT)] = None
+    """when this ends; by default, after the call"""
+
+
 class ScenarioCall(ScenarioModel):
     """A call to make."""
 
@@ -134,6 +147,17 @@ class ScenarioCall(ScenarioModel):
     """the params of the flow under `place`"""
     made_at: Annotated[datetime, Notation(_read_time, TEXT)] = written_as("at", default=AT)
     """when the call is made or, with `place`, requested, such as 2026-12-24T10:00; UTC without a time zone"""
+    by_hand: Annotated[
+        Mapping[str, HoursByHand],
+        named(
+            lambda entry, reader: HoursByHand.read(
+                entry.value, f'the opening hours "{entry.key.value}"', reader, place=entry.key.place
+            ),
+            "write `by_hand: {salon: closed}`",
+            HoursByHand.json_schema(),
+        ),
+    ] = field(default_factory=dict)
+    """opening hours that somebody has closed or opened by hand, such as {salon: closed}"""
 
 
 def _range(written: str) -> Range | None:

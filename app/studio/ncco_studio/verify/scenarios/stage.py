@@ -26,11 +26,13 @@ from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.engine.session import from_json
 from ncco_server.errors import AppError
 from ncco_server.flow.grammar.reader import Reader
+from ncco_server.flow.hours.calendar import DAY_S, ByHand, seconds
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.model import Flow, Project
 from ncco_server.results import DecidedResult
 from ncco_server.service.calls import CallService
 from ncco_server.service.functions import AnswerLookups
+from ncco_server.service.hand_hours import HandHours
 from ncco_server.service.phone_numbers import digits_of, line_of
 from ncco_server.service.row_lookups import rows_of
 from ncco_server.service.turns import Policy, no_lookups
@@ -189,6 +191,8 @@ class ServerInProcess:
         self.service = CallService(self.store, lambda: project, policy, look_ups=self._answers_of_turn)
         self.service.read_rows = self._rows
         self.answers: LookupAnswers | None = None
+        self.by_hand: HandHours = {}
+        self.service.read_hours = self._hours
         self._app = make_app(self.service, lambda: self.clock.at(self.clock.ms), self.log, deadline_s=deadline_s)
         self._is_open = False
 
@@ -198,6 +202,9 @@ class ServerInProcess:
     async def _rows(self, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
         found = await rows_of(self.store, wanted)
         return found if self.answers is None else await self.answers.of_rows(wanted, found)
+
+    async def _hours(self, *_: object) -> HandHours:
+        return self.by_hand
 
     async def begin(self, at: datetime, look_ups: Callable[[], AnswerLookups], patience_s: float) -> AsgiServer:
         """The server for the call's webhooks; see `LocalStage.ring`."""
@@ -330,6 +337,7 @@ class LocalStage:
         server = await self._server_for(policy, is_new=flow is not None)
         direct = await server.begin(call.made_at, look_ups, patience_s)
         server.answers = answers
+        server.by_hand = self._by_hand(call)
         if rows is not None and self.tables:
             await server.store.replace_rows(rows, round(call.made_at.timestamp() * 1000))
         application = Application(
@@ -344,6 +352,15 @@ class LocalStage:
         else:
             await placed.place_out(call, flow, conditions.phone)
         return placed
+
+    def _by_hand(self, call: ScenarioCall) -> HandHours:
+        start = seconds(call.made_at) - DAY_S
+        found = dict[tuple[str, str], Sequence[ByHand]]()
+        for name, given in call.by_hand.items():
+            end = start + 3 * DAY_S if given.until is None else seconds(given.until)
+            calendar = self._project.calendars[name]
+            found[calendar.key] = (ByHand(given.state == "open", start, end, given.reason),)
+        return found
 
     async def _server_for(self, policy: Policy, *, is_new: bool) -> ServerInProcess:
         """A placed call gets a new server: the placer reads all calls, and its time only moves forward."""
@@ -432,6 +449,7 @@ class RemoteStage:
         expect = scenario.expect
         said = {
             "given (the server makes its own lookups)": scenario.given,
+            "by_hand (the server has its own)": scenario.by_hand,
             "tables (the server has its own)": scenario.tables,
             f"expect.tables ({_NOT_VISIBLE})": expect.tables,
             f"env ({_OWN_SETTINGS})": scenario.env,

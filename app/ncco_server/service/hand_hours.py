@@ -1,0 +1,79 @@
+"""Opening hours that somebody has changed by hand, on every host at once, without editing a file.
+
+Each calendar has one row beside those of the tables. No table can have its name, so flows cannot read it, and hosts of
+older versions ignore it. It keeps what has ended as long as calls last that may have heard it: a handler in Python
+reads the hours of earlier moments again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+from ncco_server.errors import RowChanged
+from ncco_server.flow.hours.calendar import ByHand, Calendar, seconds
+from ncco_server.store import milliseconds
+from ncco_server.store.table_rows import ABSENT, TableRows
+from ncco_server.table_rows import RowChange, key_of, row_name
+
+HandHours: TypeAlias = Mapping[tuple[str, str], Sequence[ByHand]]
+"""By the key of the calendar; the later decisions come first."""
+
+LONGEST: Final = timedelta(days=366)
+"""Ahead of now; our choice."""
+LONGEST_REASON: Final = 200
+_TABLE: Final = "#hours"
+_KEPT_S: Final = 2 * 24 * 60 * 60
+_ATTEMPTS: Final = 5
+
+
+async def hand_hours(rows: TableRows, now: datetime) -> HandHours:
+    """Raises StoreUnavailable."""
+    found = await rows.of_table(_TABLE)
+    is_kept = [row for row in found if row.expires_at is None or row.expires_at > milliseconds(now)]
+    return {_key(row.name): _decided_in(row.columns) for row in is_kept}
+
+
+async def decide(rows: TableRows, calendar: Calendar, decided: ByHand, now: datetime) -> None:
+    """It comes before what was decided earlier for the same time. Raises StoreUnavailable."""
+    await _change(rows, calendar, lambda earlier: [decided, *earlier], now, decided.by)
+
+
+async def undecide(rows: TableRows, calendar: Calendar, decided: ByHand, now: datetime, by: str) -> None:
+    """End what was decided, if it has not ended. Raises StoreUnavailable."""
+    end = max(decided.start, min(decided.end, seconds(now)))
+
+    def without(earlier: Sequence[ByHand]) -> list[ByHand]:
+        return [each._replace(end=end) if each == decided else each for each in earlier]
+
+    await _change(rows, calendar, without, now, by)
+
+
+async def _change(
+    rows: TableRows, calendar: Calendar, change: Callable[[Sequence[ByHand]], list[ByHand]], now: datetime, by: str
+) -> None:
+    name = row_name(_TABLE, calendar.key)
+    now_ms = milliseconds(now)
+    for _ in range(_ATTEMPTS):
+        row = await rows.row(name, now_ms)
+        oldest = seconds(now) - _KEPT_S
+        found = change(_decided_in(row.columns) if row is not None else ())
+        kept = [each for each in found if each.start < each.end and each.end > oldest]
+        keep_ms = max((each.end - oldest for each in kept), default=1) * 1000
+        new = RowChange(name, {"decided": [list(each) for each in kept]}, keep_ms=keep_ms)
+        try:
+            await rows.change([new], now_ms, by, {name: [row.stamp if row is not None else ABSENT]})
+        except RowChanged:
+            continue
+        return
+    raise RowChanged(_TABLE)
+
+
+def _key(name: str) -> tuple[str, str]:
+    file, calendar = key_of(name)
+    return str(file), str(calendar)
+
+
+def _decided_in(columns: Mapping[str, Any]) -> Sequence[ByHand]:
+    return tuple([ByHand(*each) for each in columns.get("decided", ())])
