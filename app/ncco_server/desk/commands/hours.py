@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,13 @@ from typing import Any
 import click
 
 from ncco_server.desk import options
-from ncco_server.desk.output import FINE, columns, print_json
+from ncco_server.desk.database import server_store
+from ncco_server.desk.output import FINE, CannotRun, columns, print_json
 from ncco_server.desk.project import Source
+from ncco_server.errors import SettingsError, StoreError
 from ncco_server.flow.hours.calendar import Calendar, CurrentHours
 from ncco_server.flow.hours.weekly import DAYS, shown_time
+from ncco_server.service.hand_hours import HandHours, hand_hours
 
 
 @click.command(
@@ -29,11 +34,12 @@ Exit codes: 0 shown, 1 the flows have errors.""",
 @options.templates
 @options.output("text", "json")
 def command(flows: Path | None, templates: Path | None, form: str) -> int:
-    """List all opening hours, and whether they are open now."""
+    """List all opening hours, and whether they are open now, also by hand if there is a database."""
     source = Source.here(flows, templates)
     calendars = dict(sorted(source.load_sound().project.calendars.items()))
     now = datetime.now(UTC)
-    moments = {name: calendar.at(now) for name, calendar in calendars.items()}
+    by_hand = asyncio.run(_by_hand(now)) if calendars else {}
+    moments = {name: each.with_hand(by_hand.get(each.key, ())).at(now) for name, each in calendars.items()}
     files = {each: source.path_of(calendar.place.file) for each, calendar in calendars.items()}
     if form == "json":
         print_json([_document(each, calendars[each], files[each], moments[each]) for each in calendars])
@@ -48,14 +54,25 @@ def command(flows: Path | None, templates: Path | None, form: str) -> int:
     return FINE
 
 
+async def _by_hand(now: datetime) -> HandHours:
+    """Return {} without a database: then the files' own hours hold."""
+    with suppress(CannotRun, SettingsError, StoreError):
+        async with server_store() as store:
+            return await hand_hours(store.tables, now)
+    return {}
+
+
 def state_of(moment: CurrentHours) -> str:
     year = moment.now.year
     if not moment.reopens:
         return "closed, and will not open again"
     if moment.open:
         closes = moment.next_close < moment.horizon
-        return f"open until {_shown_time(moment.next_close, year)}" if closes else "always open"
+        why = " (by hand)" if moment.told else ""
+        return f"open{why} until {_shown_time(moment.next_close, year)}" if closes else "always open"
     why = "" if moment.reason == "closed" else f" ({moment.holiday or moment.reason})"
+    if decided := moment.calendar.decided(moment.now):
+        why = f" (by hand{': ' if decided.reason else ''}{decided.reason})"
     return f"closed{why}, opens {_shown_time(moment.next_open, year)}"
 
 
@@ -72,6 +89,7 @@ def _document(name: str, calendar: Calendar, file: str, moment: CurrentHours) ->
         "line": calendar.place.line,
         "open": moment.open,
         "reason": moment.reason,
+        "by_hand": moment.calendar.decided(moment.now) is not None,
         **{
             word: change.isoformat(timespec="minutes") if change is not None else None
             for word, change in changes.items()

@@ -315,11 +315,15 @@ class CurrentHours(Mapping[str, Any]):
 
 
 def changes(calendars: Iterable[Calendar], now: datetime) -> Iterator[datetime]:
-    """`now`, and one second after each opening and closing, on the coming days and around special days, in UTC."""
+    """`now`, and one second after each opening and closing, on the coming days and around special days, in UTC.
+
+    Also the beginnings of what is decided by hand.
+    """
     yield now
     for calendar in calendars:
         today = now.astimezone(calendar.zone).date()
         days = {today + timedelta(days=ahead) for ahead in range(LOOKAHEAD_DAYS)}
+        yield from (datetime.fromtimestamp(each.start, UTC) for each in calendar.by_hand)
         special = (day for day in special_days(calendar) if date.min < day < date.max)
         days.update(day + timedelta(days=step) for day in special for step in (-1, 0, 1))
         for day in sorted(days):

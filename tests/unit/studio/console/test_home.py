@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from ncco_server.flow.hours.calendar import ByHand, seconds
 from ncco_server.flow.loader import load
 from ncco_server.results import CHOSEN, ResultName
 from ncco_server.store import EndOfCall, Store
@@ -114,7 +115,30 @@ def test_opening_hours_are_a_sentence_with_the_reason(at: str, words: str, why: 
     flows = load({"flows/salon.yaml": SALON}).flows.values()
     now = datetime.fromisoformat(at).replace(tzinfo=ZoneInfo("Europe/London"))
 
-    assert [("shop", words.startswith("Open"), words, why)] == open_now(flows, now)
+    (shown,) = open_now(flows, now)
+    assert (words.startswith("Open"), words, why) == (shown.is_open, shown.words, shown.why)
+
+
+@each_case(
+    ("decided", "words", "why", "coming"),
+    [
+        ((False, "10:00", "11:00", ""), "Closed until 11:00", "Closed by hand.", []),
+        ((False, "10:00", "11:00", "a fair"), "Closed until 11:00", "Closed by ada: a fair.", []),
+        ((True, "10:00", "12:30", ""), "Open now until 12:30", "Opened by hand.", []),
+        ((False, "14:00", "15:00", ""), "Open now until 12:00", "", ["Closed from Mon 23 November 14:00 to 15:00"]),
+    ],
+)
+def test_hours_by_hand_say_who_and_why(
+    decided: tuple[bool, str, str, str], words: str, why: str, coming: list[str]
+) -> None:
+    flows = load({"flows/salon.yaml": SALON}).flows.values()
+    is_open, start, end, reason = decided
+    now, first, last = (datetime.fromisoformat(f"2026-11-23 {at}+00:00") for at in ("10:30", start, end))
+    each = ByHand(is_open, seconds(first), seconds(last), reason, "ada" if reason else "change")
+    (shown,) = open_now(flows, now, {("flows/salon.yaml", "shop"): (each,)})
+    assert (words, why, coming) == (shown.words, shown.why, [told for _, told in shown.coming])
+    assert (True, "salon") == (shown.is_asked, shown.flow)
+    assert "Tue 24 November: 10:00 to 11:00" == shown.next_day
 
 
 NOW = datetime(2026, 11, 22, 19, 30, tzinfo=UTC)

@@ -208,7 +208,7 @@ class PhonePlayer:
 
 
 def _by_hand(state: Literal["open", "closed"], reason: str, until: str) -> HoursByHand:
-    return HoursByHand(state, reason, datetime.fromisoformat(until))
+    return HoursByHand(state=state, reason=reason, until=datetime.fromisoformat(until))
 
 
 def _called(playable: Playable, call: Json, made_at: datetime) -> ScenarioCall:

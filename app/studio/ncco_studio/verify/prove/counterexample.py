@@ -138,7 +138,9 @@ def _call(proof: Proof, first: Transition, at: datetime) -> dict[str, Any]:
     if call is None:
         return {}
     is_timed = any(transition.is_timed for transition in proof.space.transitions)
-    made = {"at": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"} if is_timed else {}
+    made: dict[str, Any] = {"at": f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"} if is_timed else {}
+    if is_timed and (by_hand := _closed_by_hand(proof, at)):
+        made["by_hand"] = by_hand
     if call.request:
         given = {"with": dict(first.given)} if first.given else {}
         return {"place": proof.flow.name, "to": call.to, **given, **made}
@@ -155,6 +157,16 @@ def _call(proof: Proof, first: Transition, at: datetime) -> dict[str, Any]:
         facts = {"flow": proof.flow.name} | facts | {"query": query}
     facts |= {"endpoint_type": call.endpoint_type} if call.endpoint_type not in ("phone", implied) else {}
     return facts | made
+
+
+def _closed_by_hand(proof: Proof, at: datetime) -> dict[str, Any]:
+    found = dict[str, Any]()
+    for flow in flows_run_from(proof.flow).values():
+        for name, calendar in flow.calendars.items():
+            if (decided := calendar.decided(at)) is not None:
+                known = f"{flow.name}.{name}" if calendar.place.file == flow.place.file else name
+                found[known] = {"state": "closed", "reason": decided.reason} if decided.reason else "closed"
+    return found
 
 
 def _given(proof: Proof, path: list[Transition]) -> dict[str, Any]:

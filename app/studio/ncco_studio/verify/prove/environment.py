@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -13,7 +14,7 @@ from ncco_server.engine.interpreter import param_of_query
 from ncco_server.errors import RenderError
 from ncco_server.flow.actions.connect import ConnectTarget
 from ncco_server.flow.checks.conditions import Key, key_of
-from ncco_server.flow.hours.calendar import Calendar, changes, special_days
+from ncco_server.flow.hours.calendar import ByHand, Calendar, changes, seconds, special_days
 from ncco_server.flow.model import Flow
 from ncco_server.flow.runtime import DRAWING_LEGS
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE, Unfit
@@ -58,6 +59,7 @@ APP_TO: Final = "support"
 """The `to` of a call from an app: a name, or missing."""
 _OTHER_NUMBERS: Final = ("447700900456", "33199000123", "15550100123", "8618812345678")
 _USUAL: Final = {"to": (ANY_NUMBER, *_OTHER_NUMBERS), "from": (FROM, *_OTHER_NUMBERS)}
+CLOSED_FOR: Final = "a reason given by hand"
 _OTHER_TEXTS: Final = ("something", "anything else", "xyz")
 _OFTEN_EMPTY: Final = frozenset({"from_user", "sip", "custom_data"})
 _MAPS: Final = ("sip", "custom_data")
@@ -361,11 +363,29 @@ _OPTIONAL: Final = ("reopens", "next_open", "next_close")
 """Fields of opening hours that can be absent."""
 
 
+def with_closings(root: Flow, now: datetime) -> Flow:
+    """The flow with opening hours that somebody closes by hand for a second, with and without a reason."""
+    keys = sorted(root.asks_hours)
+
+    def closed(calendar: Calendar) -> Calendar:
+        hours = calendar.at(now)
+        if calendar.key not in keys or not hours.reopens:
+            return calendar
+        second = seconds(hours["next_open"] or now) + 2 * keys.index(calendar.key)
+        reasons = enumerate(("", CLOSED_FOR), 1)
+        return calendar.with_hand(ByHand(False, second + each, second + each + 1, why) for each, why in reasons)
+
+    def of(flow: Flow) -> Flow:
+        return replace(flow, calendars={name: closed(each) for name, each in flow.calendars.items()})
+
+    return replace(of(root), subs={name: of(flow) for name, flow in root.subs.items()})
+
+
 def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[datetime, ...]:
     """Return one moment, `now` or later, for each situation that the flow can distinguish.
 
-    In one situation, every calendar is open or closed for the same reason, and every expression over `now` has the same
-    result. A handler that reads the time can distinguish any, so some more are returned.
+    In one situation, every calendar is open or closed for the same reason (also by hand), and every expression over
+    `now` has the same result. A handler that reads the time can distinguish any, so some more are returned.
     """
     handlers = [*filter(None, map(explored_in, flows_run_from(root).values()))]
     if any("env" in handler.reads for handler in handlers):
@@ -385,7 +405,7 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
         return tuple(some) or (now,)
     moments = sorted(dict.fromkeys([*changes(calendars, now), *(_asked_at(root, values, now) if questions else ())]))
     results = _results(questions, moments)
-    kinds = [_kind_in(calendar, values.literals) for calendar in calendars]
+    kinds = [_kind_in(calendar, values.literals, has_handlers=bool(handlers)) for calendar in calendars]
     found: dict[Any, datetime] = {}
     for moment in sorted(moments, key=lambda at: at < now):
         found.setdefault((tuple(kind(moment) for kind in kinds), results[moment]), moment)
@@ -399,12 +419,17 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
 # opening hours
 
 
-def _kind_in(calendar: Calendar, literals: Literals) -> Callable[[datetime], tuple[Any, ...]]:
+def _kind_in(calendar: Calendar, literals: Literals, *, has_handlers: bool) -> Callable[[datetime], tuple[Any, ...]]:
     holidays = literals.of("", ("hours", calendar.name, "holiday")).literals
     read = [name for name in _OPTIONAL if literals.of("", ("hours", calendar.name, name)).names]
 
+    whys = ("reason", "holiday")
+    asks_why = has_handlers or any(literals.of("", ("hours", calendar.name, name)).names for name in whys)
+
     def kind(at: datetime) -> tuple[Any, ...]:
         view = calendar.at(at)
+        if view.told and not asks_why:
+            return False, "closed", False, tuple(True for _ in read)
         holiday = str(view["holiday"])
         coming = tuple(view[name] not in (None, False) for name in read)
         return view["open"], view["reason"], holiday if holiday in holidays else bool(holiday), coming

@@ -48,7 +48,15 @@ from ncco_server.ncco.webhooks import RecordWebhook, StatusWebhook, Transcriptio
 from ncco_server.results import DecidedResult
 from ncco_studio.verify.handlers.explored import explored_in
 from ncco_studio.verify.outcomes import ENTERED, Following, by_file, outcomes_of
-from ncco_studio.verify.prove.environment import Arrival, calls_to, moments_of, placed_calls, settings_of, variables_for
+from ncco_studio.verify.prove.environment import (
+    Arrival,
+    calls_to,
+    moments_of,
+    placed_calls,
+    settings_of,
+    variables_for,
+    with_closings,
+)
 from ncco_studio.verify.prove.graph import Graph
 from ncco_studio.verify.prove.listening import listen
 from ncco_studio.verify.prove.literals import Literals
@@ -166,9 +174,9 @@ class Explorer:
         progress: Callable[[int, int], None] = lambda _found, _waiting: None,
     ) -> Self:
         """`now` is the earliest time of a call; variables that `env` does not have get samples."""
-        literals = Literals(root)
+        literals = Literals(with_closings(root, now))
         values = Representatives(literals, now, variables_for(root, literals, env), is_brief=bounds.is_brief)
-        return cls(values, moments_of(root, values, now), bounds, progress)
+        return cls(values, moments_of(literals.root, values, now), bounds, progress)
 
     def explore(self) -> StateSpace:
         """Explore without faults, then with one fault in each state."""

@@ -134,6 +134,7 @@ def prove(
     `progress` gets the numbers of states found and still to explore, every few seconds.
     """
     explorer = Explorer.of(flow, now, env or {}, bounds or SearchLimits(), progress)
+    flow = explorer.root
     space = explorer.explore()
     states, values, moments = explorer.states, explorer.values, explorer.moments
     if explorer.liveness.tests_now:

@@ -1,0 +1,148 @@
+"""Hours decided by hand: closed at once, for a day, and open again, on each host."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support import loopback
+from tests.support.fork_server import NCCO, run
+from tests.support.postgres_stores import database_without_tables
+from tests.support.server import Server, running
+from tests.system.studio.console.browser import NARROW, Watch, check_page, open_console
+from tests.system.studio.console.server import link_of
+
+FILES: Final[Mapping[str, str]] = {
+    "flows/shared.yaml": """\
+shared: true
+hours: {salon: {timezone: Europe/London, week: {mon-sun: 00:00-24:00}}}
+""",
+    "flows/main.yaml": """\
+flow: main
+default: true
+numbers: ['442079460001']
+start: which
+steps:
+  which:
+    branch:
+      - if: hours.salon.open
+        goto: open
+      - else: closed
+  open: {do: [{talk: We are open.}], goto: end}
+  closed:
+    do: [{talk: "We are closed{% if hours.salon.holiday %} for {{ hours.salon.holiday }}{% endif %}."}]
+    goto: end
+""",
+}
+UNASKED: Final = {
+    **FILES,
+    "flows/main.yaml": "flow: main\ndefault: true\nstart: a\nsteps: {a: {do: [{talk: Hello.}], goto: end}}\n",
+}
+NUMBERS = count()
+
+
+def heard(server: Server, leg: str = "") -> str:
+    leg = leg or f"aaaaaaaa-{next(NUMBERS)}"
+    call = {"from": "447700900123", "to": "442079460001", "uuid": leg, "conversation_uuid": f"CON-{leg}"}
+    reply = loopback.post(f"{server.url}/webhooks/answer", json=call)
+    return str(reply.json()[0]["text"])
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/calls.db" if request.param == "sqlite" else database_without_tables()
+
+
+@pytest.fixture
+def hosts(database: str, tmp_path: Path) -> Iterator[tuple[Server, Server]]:
+    """Two servers with one database; the first one has the console."""
+    settings = {"NCCO_DATABASE_URL": database, "NCCO_KEY": "k" * 32}
+    console = {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0"}
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    with (
+        running(tmp_path / "one", FILES, {**settings, **console}, "--dev") as first,
+        running(tmp_path / "two", FILES, settings, "--dev") as second,
+    ):
+        yield first, second
+
+
+def test_closed_for_an_hour_and_open_again(
+    browser: Browser, hosts: tuple[Server, Server], database: str, tmp_path: Path
+) -> None:
+    first, second = hosts
+    context = browser.new_context(**open_console(browser, link_of(first)))
+    watch = Watch(context)
+    page = context.new_page()
+    page.set_viewport_size({"width": NARROW, "height": 664})
+    page.goto("/home")
+    opening = page.get_by_role("region", name="Opening hours")
+    expect(opening).to_contain_text("Always open")
+    assert ["We are open."] * 2 == [heard(first), heard(second)]
+
+    opening.get_by_role("button", name="Close now").click()
+    form = page.get_by_role("dialog", name="Close now")
+    form.get_by_label("Reason").fill("a staff meeting")
+    check_page(page)
+    form.get_by_role("button", name="Close").click()
+    expect(opening).to_contain_text("Closed until")
+    expect(opening).to_contain_text("Closed by hand: a staff meeting.")
+    check_page(page)
+    assert ["We are closed for a staff meeting."] * 2 == [heard(first), heard(second, "asked-for")]
+    (shown,) = json.loads(_ncco(tmp_path / "one", database, "hours", "--format", "json"))
+    assert (False, True, "override") == (shown["open"], shown["by_hand"], shown["reason"])
+    told = _ncco(tmp_path / "one", database, "calls", "asked-for")
+    assert "closed by hand until" in told
+
+    opening.get_by_role("link", name="Hear it").click()
+    page.wait_for_url("**/phone?*")
+    page.get_by_role("button", name="Call", exact=True).click()
+    expect(page.get_by_text("We are closed for a staff meeting.")).to_be_visible()
+
+    page.goto("/home")
+    opening.get_by_role("button", name="Open again").click()
+    expect(opening).to_contain_text("Always open")
+    assert ["We are open."] * 2 == [heard(first), heard(second)]
+    assert [] == watch.unexpected()
+    context.close()
+
+
+def test_closed_tomorrow_can_be_cancelled(browser: Browser, tmp_path: Path) -> None:
+    with running(tmp_path, FILES, {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0"}, "--dev") as server:
+        page = _home(browser, server)
+        opening = page.get_by_role("region", name="Opening hours")
+        opening.get_by_role("button", name="Close for a day").click()
+        page.get_by_role("dialog", name="Close for a day").get_by_role("button", name="Close").click()
+        expect(opening).to_contain_text("Closed on")
+        assert "We are open." == heard(server)
+        opening.get_by_role("button", name="Cancel").click()
+        expect(opening).not_to_contain_text("Closed on")
+        page.context.close()
+
+
+def test_nothing_is_offered_for_hours_that_no_step_asks(browser: Browser, tmp_path: Path) -> None:
+    with running(tmp_path, UNASKED, {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0"}, "--dev") as server:
+        page = _home(browser, server)
+        expect(page.get_by_role("region", name="Opening hours")).to_be_visible()
+        expect(page.get_by_role("button", name="Close now")).to_have_count(0)
+        page.context.close()
+
+
+def _ncco(folder: Path, database: str, *words: str) -> str:
+    env = {"PATH": os.environ["PATH"], "NCCO_DATABASE_URL": database}
+    done = run([NCCO, *words], cwd=folder, env=env, capture_output=True, text=True)
+    assert 0 == done.returncode
+    return str(done.stdout)
+
+
+def _home(browser: Browser, server: Server) -> Page:
+    page = browser.new_context(**open_console(browser, link_of(server))).new_page()
+    page.goto("/home")
+    return page
