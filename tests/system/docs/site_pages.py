@@ -49,6 +49,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     origin = origin_of(page.file.src_uri)
     if page.file.src_uri.startswith(SHOWN):
         page.meta["search"] = {"boost": SHOWN_BOOST}
+    if page.file.src_uri in config.extra["asked"]:
+        page.meta["tags"] = config.extra["asked"][page.file.src_uri]
 
     def lead(link: re.Match[str]) -> str:
         target = target_of(link["path"], origin)

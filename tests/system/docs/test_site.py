@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mkdocs.config import load_config
 from playwright.sync_api import Page
 
 from tests.support.cases import each_case
+from tests.support.tracked import ROOT
 from tests.system.docs.blocks import pages
 from tests.system.docs.search import found_by
 from tests.system.docs.site_pages import links_of, origin_of, shown, target_of, with_copy_buttons, with_pipes
@@ -109,6 +112,14 @@ FOUND = {
 }
 """Search terms, and a pattern for a page that must be among the first results."""
 FIRST = 4
+ASKED: Mapping[str, Sequence[str]] = load_config(str(ROOT / "mkdocs.yml")).extra["asked"]
+
+
+@each_case("typed", [phrase for phrases in ASKED.values() for phrase in phrases])
+def test_the_search_shows_first_what_the_site_names_for_a_phrase(page: Page, typed: str) -> None:
+    (wanted,) = (path for path, phrases in ASKED.items() if typed in phrases)
+
+    assert f"/{wanted.replace('.md', '.html')}" in found_by(page, typed)[0]
 
 
 @each_case("typed", FOUND)

@@ -109,7 +109,7 @@ class HoursByHand(ScenarioModel):
     reason: str = ""
     """why, which callers hear as the name of a holiday"""
     until: Annotated[datetime | None, Notation(_read_time, TEXT)] = None
-    """when this ends; by default, after the call"""
+    """when this ends; by default, a day after the call began"""
 
 
 class ScenarioCall(ScenarioModel):

@@ -357,7 +357,7 @@ class LocalStage:
         start = seconds(call.made_at) - DAY_S
         found = dict[tuple[str, str], Sequence[ByHand]]()
         for name, given in call.by_hand.items():
-            end = start + 3 * DAY_S if given.until is None else seconds(given.until)
+            end = start + 2 * DAY_S if given.until is None else seconds(given.until)
             calendar = self._project.calendars[name]
             found[calendar.key] = (ByHand(given.state == "open", start, end, given.reason),)
         return found
