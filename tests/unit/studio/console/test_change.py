@@ -342,6 +342,14 @@ async def test_every_wrong_value_is_marked_beside_its_field(owner: httpx.AsyncCl
     assert "none: a phone number is needed: 7 to 15 digits with the country code" in fault_of(page, "none")
 
 
+async def test_hours_lead_to_each_text_that_depends_on_them(owner: httpx.AsyncClient) -> None:
+    page = (await owner.get(PAGE)).text
+
+    linked = re.findall(r'<a href="(#step-\w+)">', page)
+    assert ["#step-open", "#step-closed"] == linked
+    assert all(f'id="{address[1:]}"' in page for address in linked)
+
+
 async def test_a_day_within_a_range_can_get_its_own_hours(owner: httpx.AsyncClient, flow: Path) -> None:
     added = {"key:/hours/office/week": "Wednesday", "value:/hours/office/week": "09:00-12:00"}
 

@@ -12,8 +12,10 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
+from ncco_server.flow.checks.facts import reads_in
 from ncco_server.flow.hours.weekly import shown_days
 from ncco_server.flow.source import names_written_in
+from ncco_server.flow.templates.values import Expression, Value
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
 from ncco_studio.console.change.draft import FileChange, a_number, change_of, fields_of
@@ -164,6 +166,7 @@ def _form(
         issues={name: found for name, found in issues.items() if name in inputs},
         others=[issue for name, found in issues.items() if name not in inputs for issue in found],
         holidays=_holidays(read, file),
+        heard=_heard_by_hours(read, file),
         templates={name for name in read.texts if name.startswith("templates/")},
         blocked=folder.blocked(file),
         unreleased=read.unreleased(file),
@@ -184,6 +187,28 @@ def _holidays(read: ReadProject, file: str) -> dict[str, list[tuple[date, str]]]
         for calendar in read.project.calendars.values()
         if calendar.place.file == file
     }
+
+
+def _heard_by_hours(read: ReadProject, file: str) -> dict[str, dict[str, str]]:
+    """The addresses of the steps that say the hours, or that a condition on them leads to, by name, by the group."""
+    found = dict[str, dict[str, str]]()
+    for flow in read.project.flows.values():
+        page = "" if flow.place.file == file else f"/change/{quote(flow.place.file)}"
+        for name, calendar in flow.calendars.items():
+            steps = found.setdefault(f"Opening hours: {calendar.name}", {}) if calendar.place.file == file else {}
+            for step in flow.steps.values():
+                says = any(_asks(effect.value, name) for effect in step.effects if effect.phase == "do")
+                leads = any(_asks(test, name) for test in step.exit.reads())
+                heard = [step.name] * says + [way.target.step for way, _ in step.leaving if leads and way.target.step]
+                talks = (each for each in heard if any(action.word == "talk" for action in flow.steps[each].actions))
+                steps |= {each.replace("_", " "): f"{page}#step-{each}" for each in talks}
+    return found
+
+
+def _asks(value: Value | Expression, hours: str) -> bool:
+    return "hours" in value.used_names and any(
+        each.name == "hours" and each.field in ("", hours) for each in reads_in(value)
+    )
 
 
 @router.post("/change/{file:path}")
