@@ -249,7 +249,7 @@ def _soon(zone: tzinfo, now: datetime) -> str:
     return f"{later.replace(minute=later.minute // 5 * 5):%H:%M}"
 
 
-@router.post("/home/hours")
+@router.post("/hours")
 async def decide_hours(
     request: Request,
     console: TheConsole,

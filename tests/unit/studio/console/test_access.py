@@ -398,7 +398,7 @@ async def test_a_read_only_user_is_refused_exactly_where_something_is_saved(
             "/calls/{name:path}/to-call-back",
             "/change/{file:path}",
             "/change-save",
-            "/home/hours",
+            "/hours",
             "/messages/{id_}/{action}",
         ),
         *("/phone/save", "/phone/calls/{id_}/keep", "/phone/ringing/{uuid}/{choice}"),
