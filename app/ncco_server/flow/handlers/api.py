@@ -50,11 +50,10 @@ from ncco_server.flow.handlers.options import (
     StreamOptions,
     TalkOptions,
     TransferOptions,
-    WrongArgument,
-    unknown_option,
 )
 from ncco_server.flow.handlers.results import as_json, restored
 from ncco_server.flow.handlers.secret import Secret, secrets_in
+from ncco_server.flow.handlers.signatures import WrongArgument, signature_of, unknown_argument
 from ncco_server.flow.hours.calendar import Calendar, CurrentHours
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.scope import Variable
@@ -355,25 +354,14 @@ _SPELLINGS: Final = {
     if field.alias is not None
 }
 """The NCCO's names of options, by those in Python."""
-_EVENTS: Final = ("eventUrl", "event_url", "eventMethod", "event_method", "eventType", "event_type")
-
-
-_KNOWN: Final[Mapping[str, Mapping[str, Any]]] = {
-    "talk": TalkOptions.__annotations__,
-    "stream": StreamOptions.__annotations__,
-    "record": RecordOptions.__annotations__,
-    "conversation": ConversationOptions.__annotations__,
-    "transfer": TransferOptions.__annotations__,
-    "connect": {**ConnectOptions.__annotations__, "from": "", **dict.fromkeys(_EVENTS)},
-}
-"""The options of methods. Those of `connect` for events are refused with a reason when its step is read."""
 
 
 def _spelled(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Options by their names in the NCCO. None leaves one out. Raises WrongArgument for a name that is not known."""
+    known = signature_of(getattr(Call, method)).parameters
     for name in options:
-        if name not in _KNOWN[method]:
-            raise unknown_option(method, name, _KNOWN[method])
+        if name not in known:
+            raise unknown_argument(method, name, known)
     return {_SPELLINGS.get(name, name): value for name, value in options.items() if value is not None}
 
 
@@ -425,6 +413,20 @@ class Call:
         now: when the caller was last heard: at the webhook since which the handler goes on (aware, UTC).
     """
 
+    to: str
+    from_: str
+    from_user: str
+    uuid: str
+    conversation_uuid: str
+    endpoint_type: str
+    direction: Direction
+    region_url: str
+    person: str
+    request: str
+    is_hidden: bool
+    sip: Mapping[str, str]
+    custom_data: Mapping[str, Any]
+    env: Mapping[str, str]
     now: datetime
 
     def __init__(
@@ -438,20 +440,10 @@ class Call:
         tables: Mapping[str, TableDefinition] = MappingProxyType({}),
         waits: Sequence[str] = (),
     ) -> None:
-        self.to: str = facts["to"]
-        self.from_: str = facts["from"]
-        self.from_user: str = facts["from_user"]
-        self.uuid: str = facts["uuid"]
-        self.conversation_uuid: str = facts["conversation_uuid"]
-        self.endpoint_type: str = facts["endpoint_type"]
-        self.is_hidden: bool = facts["is_hidden"]
-        self.sip: Mapping[str, str] = facts["sip"]
-        self.custom_data: Mapping[str, Any] = facts["custom_data"]
+        self.from_ = facts["from"]
         self.env = env
-        self.direction: Direction = facts["direction"]
-        self.region_url: str = facts["region_url"]
-        self.request: str = facts["request"]
-        self.person: str = facts["person"]
+        for name in facts.keys() & Call.__annotations__.keys():
+            setattr(self, name, facts[name])
         self.made: list[HandlerEffect[Any]] = []
         self.on_forgotten: Callable[[Sequence[HandlerEffect[Any]]], None] | None = None
         self._calendars = calendars
@@ -759,7 +751,7 @@ class Call:
             sensitive: whether the value must never be written anywhere. The result is a `Secret`, for a function.
             options: see `AskOptions`. An entry of another length counts as `nomatch`.
         """
-        effect = _asked("collect", text, options, "digits", "speech", "sensitive")
+        effect = _asked("collect", text, options)
         least = effect.words.pop("min_confidence", None)
         wanted = _options(digits=_digits(digits), speech="any" if speech else None, min_confidence=least)
         effect.words |= {"collect": {"into": SECRET if sensitive else HEARD, **wanted}, "goto": NEXT}
@@ -789,30 +781,22 @@ class Call:
         self,
         endpoint: Endpoint | Sequence[Endpoint],
         *,
-        from_: str | None = None,
-        timeout: int | None = None,
-        ends_call: bool = False,
         detect: Detection | Sequence[Detection] = (),
-        name: str = "",
-        **options: Any,
+        **options: Unpack[ConnectOptions],
     ) -> Dialled[Any]:
         """Put the caller through. The result is what came of it: `completed` once the other party has hung up.
 
         Args:
             endpoint: a phone number, or an endpoint as in the NCCO; several are rung one after the other.
-            from_: the caller ID; by default your number in this call.
-            timeout: how long it rings, in seconds.
-            ends_call: whether the call ends when the other party has hung up, as with `completed: end` in a flow file:
-                the handler then goes on only if nobody was reached.
             detect: the results of machine detection at which the handler goes on: `machine`, `human`, `beep`. What it
                 then says takes the caller away from the called party; if it says nothing, they are connected.
-            name: as in `choose`.
-            options: other options of the action `connect`, such as `ringback_tone=".."`.
+            options: see `ConnectOptions`, such as `timeout=20`.
 
         Source: NCCO reference, Connect.
         """
-        dialled = {"connect": endpoint, **_spelled("connect", {**options, "from": from_, "timeout": timeout})}
-        on = {"completed": END if ends_call else NEXT, "otherwise": NEXT}
+        name = options.pop("name", "")
+        on = {"completed": END if options.pop("ends_call", False) else NEXT, "otherwise": NEXT}
+        dialled = {"connect": endpoint, **_spelled("connect", options)}
         if detect:
             on |= dict.fromkeys([detect] if isinstance(detect, str) else detect, NEXT)
         effect: Dialled[Any] = Dialled("wait", [dialled], {"on": on}, name)  # `Dialled[Any](..)` takes longer
@@ -969,8 +953,8 @@ _HEARD: Final = {
 """The options of a question that its `input` has, and where."""
 
 
-def _asked(method: str, text: str | None, options: AskOptions, *own: str) -> CallerQuestion[Any]:
-    """`own` are the options of this kind of question."""
+def _asked(method: str, text: str | None, options: AskOptions) -> CallerQuestion[Any]:
+    known = signature_of(getattr(Call, method)).parameters
     said: dict[str, Any] = {}
     heard: dict[str, Any] = {}
     others: dict[str, Any] = {}
@@ -980,8 +964,8 @@ def _asked(method: str, text: str | None, options: AskOptions, *own: str) -> Cal
         elif name in _HEARD:
             part, word = _HEARD[name]
             heard.setdefault(part, {})[word] = value
-        elif name not in TalkOptions.__annotations__:
-            raise unknown_option(method, name, [*own, *AskOptions.__annotations__])
+        elif name not in known:
+            raise unknown_argument(method, name, known)
         elif text is None:
             raise WrongArgument(
                 f"`{name}` is an option of a text, and this question has none",

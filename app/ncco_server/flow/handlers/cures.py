@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import builtins
-import inspect
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from enum import Enum
 from typing import Final
 
 from ncco_server.flow.grammar.reader import HINTS, meaning_of
-from ncco_server.flow.handlers.api import Call, Row
-from ncco_server.flow.handlers.inspection import HandlerCode, Misuse
-from ncco_server.flow.handlers.options import WrongArgument, meant_option
+from ncco_server.flow.handlers.api import Row
 from ncco_server.flow.handlers.secret import SecretGone
+from ncco_server.flow.handlers.signatures import WrongArgument, near_name, unknown_argument
 from ncco_server.suggest import nearest
 
 _CHOICE: Final = re.compile(r"^Choice\.__init__\(\) got an unexpected keyword argument '(\w+)'")
 
 
-def cure_of(error: BaseException | None, code: HandlerCode) -> str | None:
+def cure_of(error: BaseException | None) -> str | None:
     """For a name, an attribute, a method or an option that does not exist. None for most other errors."""
     match error:
         case WrongArgument() | SecretGone():
@@ -31,10 +29,8 @@ def cure_of(error: BaseException | None, code: HandlerCode) -> str | None:
             return meant if meant and " " in meant else f"write `{meant}`" if meant else other
         case AttributeError(name=str(name)):
             return _attribute(name, error.obj) or _said(error)
-        case TypeError() if (misuse := code.misused(error)) is not None:
-            return _option(misuse)
         case TypeError() if found := _CHOICE.search(str(error)):
-            return f"write `{meaning_of(found[1], HINTS['choice']) or 'dtmf'}=..`: a choice has `dtmf` and `speech`"
+            return unknown_argument("Choice", found[1], ("dtmf", "speech")).cure
         case _:
             return _said(error)
 
@@ -64,31 +60,12 @@ def _attribute(name: str, value: object) -> str | None:
     if isinstance(value, Row):
         column = name if name in value.columns else next(iter(value.columns), "column")
         return f'write `row["{column}"]`: columns are in square brackets'
-    if isinstance(value, Call) and (meant := meaning_of(name, HINTS["call"])):
-        return meant
     members = [*value.__members__] if isinstance(value, type) and issubclass(value, Enum) else []
     known = members or [each for each in dir(value) if not each.startswith("_")]
-    near = _near(name, known)
+    near = near_name(name, known)
     if type(value).__module__ == "builtins" or (not near and not members and not _is_ours(value)):
         return None
     return f"write `.{near}`" if near else f"it has: {', '.join(known)}"
-
-
-def _option(misuse: Misuse) -> str:
-    known = [*inspect.signature(getattr(Call, misuse.method)).parameters][1:]
-    for name in misuse.unknown:
-        if near := meant_option(name, known):
-            return f"write `{near}=..`"
-        others = [each for each in dir(Call) if not each.startswith("_") and callable(getattr(Call, each))]
-        if owner := next((each for each in others if name in inspect.signature(getattr(Call, each)).parameters), ""):
-            return f"write `call.{owner}(..)`, which has `{name}`, or one of: {', '.join(known)}"
-    return f"its arguments are: {', '.join(known)}".replace(
-        ", key", ", and the values of the key, as in `number=call.person`"
-    )
-
-
-def _near(name: str, known: Sequence[str]) -> str:
-    return nearest(name, known) or next((each for each in known if each in name.split("_")), "")
 
 
 def _is_ours(value: object) -> bool:

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import ast
 import builtins
-import inspect
 import re
-import symtable
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
-from functools import cached_property
+from functools import cache, cached_property
+from inspect import Parameter, Signature
 from itertools import islice, pairwise
 from types import CodeType, FrameType
-from typing import Any, Final, NamedTuple, TypeAlias, get_args
+from typing import Any, Final, NamedTuple, get_args
 
-from ncco_server.flow.handlers.api import Call, Detection, DialOutcome, call_flow
-from ncco_server.flow.handlers.options import AskOptions, WrongArgument
+from ncco_server.flow.grammar.reader import HINTS, meaning_of
+from ncco_server.flow.handlers import api
+from ncco_server.flow.handlers.api import Call, Choice, Detection, DialOutcome, call_flow
+from ncco_server.flow.handlers.signatures import (
+    Function,
+    WrongArgument,
+    are_written,
+    arguments_of,
+    misfit_of,
+    near_name,
+    signature_of,
+    written_signature,
+)
 from ncco_server.suggest import nearest
-
-Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 _BUILT_IN: Final = ("open", "input", "id", "hash", "globals")
 _OUTSIDE: Final = (
@@ -49,17 +57,18 @@ _CHANGES: Final = frozenset(
 _BRACED: Final = re.compile(r"\{([^\W\d]\w*)(?:\.\w+|\[[^\]{}]*\])*\}")
 _TAG: Final = re.compile(r"<speak\b|</(?:emphasis|lang|phoneme|prosody|say-as)\b")
 """Tags that only SSML has: a handler may also make HTML for a mail."""
-_SAYING: Final = frozenset({"talk", "choose", "collect"})
-"""The methods of a call whose first argument is said."""
 _DIALLED: Final = frozenset({*get_args(DialOutcome), *get_args(Detection)})
 _HELD: Final = frozenset({"ready", "too_long"})
 _OUTCOMES: Final = {"DialFailed": _DIALLED, "NoInput": frozenset({"noinput", "nomatch"})}
 _ANY_TEXT: Final = frozenset[str]()
-_IMMEDIATE: Final = frozenset({"hours", "random", "spoken"})
-"""The methods of a call that need no `await`."""
-_TO_FLOWS: Final = frozenset({"run_flow", "goto"})
-"""The methods of a call that give values to flows."""
 _LEAVING: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
+_OURS: Final[Mapping[str, Any]] = {"ncco_server.Choice": Choice, "ncco_server.call_flow": call_flow}
+"""What a handler's file calls besides the methods of its call."""
+_USES: Final = (
+    *(ast.Expr, ast.If, ast.IfExp, ast.While, ast.Match),
+    *(ast.Compare, ast.BoolOp, ast.FormattedValue, ast.UnaryOp),
+)
+"""What uses a value at once, as a condition or in a text."""
 _NONE: Final[Mapping[int, str]] = {}
 WITHOUT_AWAIT: Final = ("E706", "W706")
 
@@ -86,11 +95,16 @@ class _RaisedAt(NamedTuple):
     is_own: bool
 
 
-class Misuse(NamedTuple):
-    """A method of the call that does not fit its arguments, and those that it does not have."""
+@cache
+def _methods() -> Mapping[str, Signature]:
+    """Those of a call."""
+    found = {name: each for name, each in vars(Call).items() if not name.startswith("_") and callable(each)}
+    return {name: signature_of(each) for name, each in found.items()}
 
-    method: str
-    unknown: Sequence[str]
+
+def _is_awaited(method: str) -> bool:
+    returned = vars(api).get(str(_methods()[method].return_annotation).partition("[")[0])
+    return isinstance(returned, type) and issubclass(returned, Coroutine)
 
 
 class StatementsRun(NamedTuple):
@@ -111,7 +125,6 @@ class HandlerCode:
 
     def __init__(self, text: str, file: str, handler: str) -> None:
         self.file = file
-        self._text = text
         self.tree = ast.parse(text)
         self._functions: dict[str, list[Function]] = {}
         for node in ast.walk(self.tree):
@@ -151,7 +164,17 @@ class HandlerCode:
 
     @cached_property
     def _calls(self) -> frozenset[str]:
-        return frozenset(function.args.args[0].arg for function in self.replayed if function.args.args)
+        return frozenset(map(self._call_in, self.replayed)) - {""}
+
+    def _call_in(self, function: Function) -> str:
+        """The argument that is the call: the first one of the handler. "" if a function does not get it."""
+        args = [each for each, *_ in arguments_of(function)]
+        names = [each.arg for each in args]
+        if function.name == self._handler:
+            return next(iter(names), "")
+        typed = (each.arg for each in args if each.annotation and "Call" in ast.unparse(each.annotation))
+        handlers = map(self._call_in, self._functions.get(self._handler, ()))
+        return next(typed, "") or next((name for name in handlers if name in names), "")
 
     def _never_equal(self, function: Function) -> Iterator[Remark]:
         """Comparisons of what a caller did, or what came of a dial, with something else."""
@@ -293,7 +316,6 @@ class HandlerCode:
                 *_without_f(function, self._module_names),
                 *self._never_equal(function),
                 *self._misfits(function),
-                *self._flags(function),
                 *_computed_ssml(function),
                 *_behind(function),
             ):
@@ -316,11 +338,6 @@ class HandlerCode:
         So it is for names and methods that do not exist, and for values that are the same in every call, but not for
         others.
         """
-        if isinstance(error, AttributeError) and isinstance(error.obj, Call):
-            return not any(
-                isinstance(each, ast.Attribute) and each.attr == error.name and isinstance(each.ctx, ast.Store)
-                for each in ast.walk(self.tree)
-            )
         raised = self._raised_at(error)
         if raised is None:
             return False
@@ -335,31 +352,9 @@ class HandlerCode:
                 return self._are_bound_later(unbound, raised.line)
             case NameError(name=str(name)):
                 return name not in frame.f_code.co_freevars and not self._may_be_global(name)
-            case TypeError() if self.misused(error) is not None:
-                return True
             case _:
                 has_type_only = isinstance(error, TypeError | AttributeError)
                 return raised.node is not None and self._is_fixed(raised.node, has_type_only=has_type_only)
-
-    def misused(self, error: BaseException) -> Misuse | None:
-        """Return the method of the call that has raised this because it does not have such arguments."""
-        raised = self._raised_at(error)
-        match raised:
-            case _RaisedAt(
-                is_own=True,
-                node=ast.Call(
-                    func=ast.Attribute(value=ast.Name(id=name), attr=method), args=args, keywords=keywords
-                ) as call,
-            ) if name in self._calls and callable(getattr(Call, method, None)) and _are_written(call):
-                signature = inspect.signature(getattr(Call, method))
-                named = {str(each.arg): each for each in keywords}
-                try:
-                    signature.bind(None, *args, **named)
-                except TypeError:
-                    return Misuse(method, [each for each in named if each not in signature.parameters])
-            case _:
-                pass
-        return None
 
     def _raised_at(self, error: BaseException) -> _RaisedAt | None:
         """Where code of the file has raised this, or has called what did."""
@@ -383,12 +378,11 @@ class HandlerCode:
 
     def _is_fixed_argument(self, call: ast.expr | None, name: str) -> bool:
         match call:
-            case ast.Call(func=ast.Attribute(attr=method), args=args, keywords=keywords) if _are_written(call):
+            case ast.Call(func=ast.Attribute(attr=method), args=args, keywords=keywords) if are_written(call):
                 given: Mapping[str, Any] = {str(each.arg): each.value for each in keywords}
                 with suppress(TypeError):
-                    given = inspect.signature(getattr(Call, method)).bind(None, *args, **given).arguments
-                value = given.get(name) or given.get("options", {}).get(name)
-                return isinstance(value, ast.expr) and self._is_fixed(value)
+                    given = _methods()[method].bind(*args, **given).arguments
+                return name in given and self._is_fixed(given[name])
             case _:
                 return False
 
@@ -427,28 +421,16 @@ class HandlerCode:
     @cached_property
     def _changed(self) -> Set[str]:
         """Names of objects that the file changes in place."""
-        found = set[str]()
-        for node in ast.walk(self.tree):
-            match node:
-                case (
-                    ast.Attribute(value=ast.Name(id=name), attr=attr)
-                    | ast.Attribute(value=ast.Subscript(value=ast.Name(id=name)), attr=attr)
-                ) if attr in _CHANGES or isinstance(node.ctx, ast.Store):
-                    found.add(name)
-                case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
-                    found.add(name)
-                case ast.AugAssign(target=ast.Name(id=name)):
-                    found.add(name)
-                case _:
-                    pass
-        return found
+        nodes = list(ast.walk(self.tree))
+        added = {name for node in nodes if isinstance(node, ast.AugAssign) for name in _bound_by(node.target)}
+        return added | {_changed_by(node) for node in nodes}
 
     def _unknown_names(self) -> Iterator[Remark]:
         """Names that nothing in the file makes, in functions that only calls run."""
         replayed = {node for function in self.replayed for node in ast.walk(function)}
         functions = [each for named in self._functions.values() for each in named]
         inner = {node for function in functions for node in ast.walk(function)} - replayed
-        made = {name for node in ast.walk(self.tree) for name in (*_bound_by(node), getattr(node, "arg", None) or "")}
+        made = {name for node in ast.walk(self.tree) for name in _bound_by(node)}
         known = made | {*vars(builtins), "__file__"}
         names = sorted((-node.lineno, node.id) for node in inner if isinstance(node, ast.Name))
         read = {name: -line for line, name in names}
@@ -458,51 +440,66 @@ class HandlerCode:
             yield Remark("E703", read[name], f"the name `{name}` is not defined", cure)
 
     def _misfits(self, function: Function) -> Iterator[Remark]:
-        """Functions of the file that `run` gives too few or too many arguments."""
-        bound = Counter(name for each in self.tree.body for node in _at_once(each) for name in _bound_by(node))
-        known = {
-            each.name: each
-            for each in self.tree.body
-            if isinstance(each, Function) and bound[each.name] == 1 and each.name not in _bound_in(function)
-        }
+        """Attributes that a call does not have, and calls that do not fit what they call."""
+        call = self._call_in(function)
+        known = {*_methods(), *Call.__annotations__}
         for node in ast.walk(function):
             match node:
-                case ast.Call(func=ast.Attribute(attr="run"), args=[ast.Name(id=name), *given]) if name in known:
-                    if wrong := _misfit(known[name], given):
-                        names = ", ".join([name, *(own.arg for own in _positional(known[name]))])
-                        yield Remark("E703", node.lineno, f"`{name}` {wrong}", f"write `call.run({names})`")
+                case ast.Attribute(value=ast.Name(id=name), attr=attr, ctx=ast.Load()) if (
+                    name == call and attr not in known | self._stored_attributes
+                ):
+                    near = near_name(attr, known)
+                    cure = f"write `.{near}`" if near else f"it has: {', '.join(sorted(known))}"
+                    cure = meaning_of(attr, HINTS["call"]) or cure
+                    yield Remark("E703", node.lineno, f"a call has no `{attr}`", cure)
+                case ast.Call():
+                    called = self._signatures_of(node, call, _bound_in(function))
+                    found = (misfit_of(opening, signature, node, first) for opening, signature, first in called)
+                    yield from (Remark("E703", *each) for each in found if each is not None)
                 case _:
                     pass
 
-    def _flags(self, function: Function) -> Iterator[Remark]:
-        """Texts and numbers in place of True or False, of which Python takes most for True."""
-        for node in ast.walk(function):
-            match node:
-                case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if name in self._calls:
-                    flags = _flags_of(getattr(Call, method, None))
-                case ast.Call(func=ast.Name(id="call_flow") | ast.Attribute(attr="call_flow")):
-                    flags = _flags_of(call_flow)
-                case _:
-                    continue
-            for each in node.keywords:
-                match each:
-                    case ast.keyword(arg=str(name), value=ast.Constant(value=value)) if name in flags:
-                        if not isinstance(value, bool):
-                            message = f"`{name}` is {value!r}"
-                            yield Remark("E703", each.lineno, message, f"write `{name}=True` or `{name}=False`")
-                    case _:
-                        pass
+    def _signatures_of(self, node: ast.Call, call: str, bound: Set[str]) -> Iterator[tuple[str, Signature, int]]:
+        """How each call begins, the signature, and its first argument there: also of what `run` and `hold` call."""
+        own = {name: each for name, each in self._own.items() if name not in bound}
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if (
+                name == call and method in _methods()
+            ):
+                signature = _methods()[method]
+                if any(each.kind is Parameter.VAR_POSITIONAL for each in signature.parameters.values()):
+                    for each in node.args[:1]:
+                        if isinstance(each, ast.Name) and each.id in own:
+                            yield f"{name}.{method}({each.id}", written_signature(own[each.id]), 1
+                yield f"{name}.{method}(", signature, 0
+            case ast.Call(func=ast.Name(id=name)) if name in own:
+                yield f"{name}(", written_signature(own[name]), 0
+            case ast.Call(func=function):
+                if ours := _OURS.get(_dotted(function, self._imported)):
+                    yield f"{ours.__name__}(", signature_of(ours), 0
+
+    @cached_property
+    def _own(self) -> Mapping[str, Function]:
+        """The functions of the file whose names stand for nothing else in it."""
+        found = (each for each in self.tree.body if isinstance(each, Function) and not each.decorator_list)
+        return {each.name: each for each in found if self._made[each.name] == 1}
+
+    @cached_property
+    def _made(self) -> Counter[str]:
+        """How often the file makes each name when it is loaded, or by `global`."""
+        at_once = (name for each in self.tree.body for node in _at_once(each) for name in _bound_by(node))
+        later = (name for node in ast.walk(self.tree) if isinstance(node, ast.Global) for name in node.names)
+        return Counter([*at_once, *later])
+
+    @cached_property
+    def _stored_attributes(self) -> Set[str]:
+        nodes = (node for node in ast.walk(self.tree) if isinstance(node, ast.Attribute))
+        return {node.attr for node in nodes if isinstance(node.ctx, ast.Store)}
 
     def _may_be_global(self, name: str) -> bool:
         """Whether some code of the file makes this name, even if it was not run."""
-        own = symtable.symtable(self._text, self.file, "exec")
-        tables = [own]
-        while tables:
-            table = tables.pop()
-            tables += table.get_children()
-            symbol = table.lookup(name) if name in table.get_identifiers() else None
-            if symbol is not None and _makes(symbol) and (table is own or symbol.is_declared_global()):
-                return True
+        if name in self._made:
+            return True
         for node in ast.walk(self.tree):
             match node:
                 case ast.ImportFrom(names=[ast.alias(name="*")]) | ast.Name(id="globals" | "exec"):
@@ -530,11 +527,11 @@ class HandlerCode:
 
     def _outside(self, function: Function) -> Iterator[Remark]:
         own = _bound_in(function)
-        sets = (self._sets - own) | _named_sets(ast.walk(function))
+        given = {name: each for name, each in self._given.items() if name not in own} | given_in(function)
         known = {
             name: dotted for name, dotted in self._imported.items() if name not in own or name in _imports(function)
         }
-        defaults = (each for value in _defaults(function).values() for each in ast.walk(value))
+        defaults = (each for *_, value in arguments_of(function) if value is not None for each in ast.walk(value))
         for node in (*defaults, *_run_again(function)):
             line = getattr(node, "lineno", function.lineno)
             match node:
@@ -550,7 +547,7 @@ class HandlerCode:
                 case _:
                     pass
             for iterated in _iterated(node):
-                if _is_set(iterated, sets):
+                if _is_set(iterated, given):
                     yield _depends(iterated.lineno, "the order of a set", "write `sorted(..)` around it")
 
     def _changes(self, function: Function) -> Iterator[Remark]:
@@ -563,47 +560,24 @@ class HandlerCode:
             match node:
                 case ast.Global(names=[name, *_] as names):
                     yield _depends(_line_of(function, names, line), _shared(name))
-                case (
-                    ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr))
-                    | ast.Call(func=ast.Attribute(value=ast.Subscript(value=ast.Name(id=name)), attr=attr))
-                ) if attr in _CHANGES and name in shared:
+                case _ if (name := _changed_by(node)) in shared or (name in classes and not isinstance(node, ast.Call)):
                     yield _depends(line, _shared(name))
-                case (
-                    ast.Call(func=ast.Name(id="next" | "setattr" | "delattr"), args=[ast.Name(id=name), *_])
-                    | ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del())
-                    | ast.Attribute(value=ast.Name(id=name), ctx=ast.Store() | ast.Del())
-                ) if name in shared | classes:
-                    yield _depends(line, _shared(name))
-                case _:
-                    pass
-
-    @cached_property
-    def _sets(self) -> set[str]:
-        return _named_sets(self.tree.body)
 
     def _not_awaited(self, function: Function) -> Iterator[Remark]:
-        call = function.args.args[0].arg if function.args.args else ""
+        call = self._call_in(function)
         nodes = list(_run_again(function))
         awaited = {name for node in nodes if isinstance(node, ast.Await) for name in _awaited_names(node.value)}
-        for node in nodes:
-            is_kept = isinstance(node, ast.Assign)
-            match node:
-                case ast.Expr(value=value) | ast.If(test=value) | ast.While(test=value) | ast.Match(subject=value):
-                    used = [value]
-                case ast.Compare(left=left, comparators=others) | ast.BoolOp(values=[left, *others]):
-                    used = [left, *others]
-                case ast.FormattedValue(value=value) | ast.UnaryOp(operand=value) | ast.IfExp(test=value):
-                    used = [value]
-                case ast.Return(value=ast.expr() as value) if function.name == self._handler:
-                    used = [value]
-                case ast.Assign(targets=[into], value=value) if ast.unparse(into) not in awaited:
-                    used = [value]
-                case _:
-                    continue
-            for made in used:
+        for parent in nodes:
+            is_outcome = isinstance(parent, ast.Return) and function.name == self._handler
+            is_kept = isinstance(parent, ast.Assign) and ast.unparse(parent.targets[0]) not in awaited
+            if not (isinstance(parent, _USES) or is_outcome or is_kept):
+                continue
+            for made in ast.iter_child_nodes(parent):
                 match made:
+                    case ast.Call() if isinstance(parent, ast.IfExp) and made is not parent.test:
+                        pass
                     case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if (
-                        name == call and hasattr(Call, method) and method not in _IMMEDIATE
+                        name == call and method in _methods() and _is_awaited(method)
                     ):
                         yield _without_await(made.lineno, f"{name}.{method}", is_certain=not is_kept)
                     case ast.Call(func=ast.Name(id=name)) if self._is_async(name):
@@ -665,25 +639,23 @@ class HandlerCode:
 
 
 def given_in(tree: ast.AST) -> Mapping[str, Sequence[ast.expr]]:
-    """What the file or function gives each name, if nothing else in it can give it a value."""
+    """What the file or function gives each name, if nothing else in it can give it a value; `*` before a list of it."""
     found: dict[str, list[ast.expr]] = {}
     stored = Counter[str]()
     for node in ast.walk(tree):
+        stored.update(_bound_by(node))
         match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                found.setdefault(name, []).append(value)
             case (
-                ast.For(target=ast.Name(id=name), iter=value)
-                | ast.comprehension(target=ast.Name(id=name), iter=value)
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+                | ast.AugAssign(target=ast.Name(id=name), value=value)
                 | ast.NamedExpr(target=ast.Name(id=name), value=value)
             ):
                 found.setdefault(name, []).append(value)
-            case ast.arg(arg=name) | ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
-                stored[name] += 1
-            case ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
-                stored[name] += 1
-            case ast.Name(id=name, ctx=ast.Store()):
-                stored[name] += 1
+            case (
+                ast.For(target=ast.Name(id=name), iter=value) | ast.comprehension(target=ast.Name(id=name), iter=value)
+            ):
+                found.setdefault(name, []).append(ast.Starred(value))
             case _:
                 pass
     return {name: values for name, values in found.items() if stored[name] == len(values)}
@@ -694,20 +666,17 @@ def _awaited_names(value: ast.expr) -> Iterator[str]:
     match value:
         case ast.Name() | ast.Attribute():
             yield ast.unparse(value)
-        case ast.Call(func=ast.Name(id="gather") | ast.Attribute(attr="gather"), args=args):
-            for each in args:
-                yield from _awaited_names(each.value if isinstance(each, ast.Starred) else each)
-        case ast.Call(func=ast.Attribute(value=inner, attr="or_raise")) | ast.NamedExpr(value=inner):
-            yield from _awaited_names(inner)
-        case ast.IfExp(body=one, orelse=other):
-            yield from (*_awaited_names(one), *_awaited_names(other))
-        case ast.List(elts=items) | ast.Tuple(elts=items):
-            for each in items:
-                yield from _awaited_names(each)
-        case ast.Subscript(value=inner):
-            yield from _awaited_names(inner)
-        case _:
+            inner: Sequence[ast.expr] = ()
+        case ast.Call(func=ast.Name(id="gather") | ast.Attribute(attr="gather"), args=inner):
             pass
+        case ast.Call(func=ast.Attribute(value=asked, attr="or_raise")):
+            inner = [asked]
+        case ast.Call():
+            inner = []
+        case _:
+            inner = [each for each in ast.iter_child_nodes(value) if isinstance(each, ast.expr)]
+    for each in inner:
+        yield from _awaited_names(each)
 
 
 def _is_own(parent: ast.AST, call: ast.Name, own: Set[str]) -> bool:
@@ -727,27 +696,9 @@ def _is_passed_on(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> bool:
         node, parent = parent, parents[parent]
     match parent:
         case ast.Call(func=ast.Attribute(attr=method) as function) if function is not node:
-            return hasattr(Call, method) and method not in _TO_FLOWS
+            return method in _methods() and "flow" not in _methods()[method].parameters
         case _:
             return False
-
-
-def _are_written(call: ast.Call) -> bool:
-    """Whether all its arguments are known: no `*` and `**`."""
-    return all(each.arg is not None for each in call.keywords) and not any(
-        isinstance(each, ast.Starred) for each in call.args
-    )
-
-
-def _flags_of(function: Any) -> Set[str]:
-    """The arguments of a function that are True or False."""
-    if function is None:
-        return frozenset()
-    parameters = inspect.signature(function).parameters
-    known = {name: str(each.annotation) for name, each in parameters.items()}
-    if "AskOptions" in known.get("options", ""):
-        known |= {name: each.__forward_arg__ for name, each in AskOptions.__annotations__.items()}
-    return {name for name, annotation in known.items() if annotation == "bool"}
 
 
 def _computed_ssml(function: Function) -> Iterator[Remark]:
@@ -775,7 +726,9 @@ def _without_f(function: Function, names: Set[str]) -> Iterator[Remark]:
     known = _bound_in(function) | names
     for node in ast.walk(function):
         match node:
-            case ast.Call(func=ast.Attribute(attr=attr), args=[ast.Constant(value=str(text)), *_]) if attr in _SAYING:
+            case ast.Call(func=ast.Attribute(attr=attr), args=[ast.Constant(value=str(text)), *_]) if (
+                attr in _methods() and "text" in _methods()[attr].parameters
+            ):
                 found = next((each for each in _BRACED.finditer(text) if each[1] in known), None)
                 if found is not None:
                     cure = 'write f before the quotes: f".."'
@@ -833,10 +786,9 @@ def _run_again(function: Function) -> Iterator[ast.AST]:
 
 
 def _bound_in(function: Function) -> set[str]:
-    arguments = {each.arg for each in ast.walk(function.args) if isinstance(each, ast.arg)}
-    found = {name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names}
-    stored = {each.id for each in ast.walk(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
-    return arguments | (stored - found)
+    nodes = [*ast.walk(function)][1:]
+    found = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
+    return {name for node in nodes for name in _bound_by(node)} - found
 
 
 def _imports(tree: ast.AST) -> dict[str, str]:
@@ -893,32 +845,16 @@ def _iterated(node: ast.AST) -> Sequence[ast.expr]:
             return ()
 
 
-def _is_set(node: ast.AST, named: Set[str]) -> bool:
+def _is_set(node: ast.AST, given: Mapping[str, Sequence[ast.expr]]) -> bool:
     match node:
         case ast.Set() | ast.SetComp() | ast.Call(func=ast.Name(id="set" | "frozenset")):
             return True
-        case ast.Name(id=name):
-            return name in named
+        case ast.Name(id=name) if given.get(name):
+            return all(_is_set(each, {**given, name: ()}) for each in given[name])
         case ast.BinOp(left=left, op=ast.BitOr() | ast.BitAnd() | ast.Sub() | ast.BitXor(), right=right):
-            return _is_set(left, named) or _is_set(right, named)
+            return _is_set(left, given) or _is_set(right, given)
         case _:
             return False
-
-
-def _named_sets(nodes: Iterable[ast.AST]) -> set[str]:
-    assigned: list[str] = []
-    stored: list[str] = []
-    for node in nodes:
-        match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_set(value, frozenset()):
-                assigned.append(name)
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if _is_set(value, frozenset()):
-                assigned.append(name)
-            case ast.Name(id=name, ctx=ast.Store()):
-                stored.append(name)
-            case _:
-                pass
-    return {name for name in assigned if stored.count(name) <= assigned.count(name)}
 
 
 def _at_once(statement: ast.stmt) -> Iterable[ast.AST]:
@@ -926,34 +862,28 @@ def _at_once(statement: ast.stmt) -> Iterable[ast.AST]:
     return (statement,) if isinstance(statement, Function | ast.ClassDef) else ast.walk(statement)
 
 
-def _positional(function: Function) -> Sequence[ast.arg]:
-    return [*function.args.posonlyargs, *function.args.args]
-
-
-def _misfit(function: Function, given: Sequence[ast.expr]) -> str:
-    """What is wrong with the arguments that `run` gives a function, or ""."""
-    known = _positional(function)
-    least = len(known) - len(function.args.defaults)
-    if any(isinstance(each, ast.Starred) for each in given) or function.decorator_list:
-        return ""
-    if len(given) < least:
-        return f"needs {', '.join(f'`{each.arg}`' for each in known[len(given) : least])} as well"
-    return f"takes only {len(known)}" if len(given) > len(known) and function.args.vararg is None else ""
-
-
-def _defaults(function: Function) -> dict[str, ast.expr]:
-    """Each default is computed once, when the module is loaded."""
-    given = function.args
-    positional = _positional(function)
-    pairs: list[tuple[ast.arg, ast.expr | None]] = [*zip(reversed(positional), reversed(given.defaults), strict=False)]
-    pairs += zip(given.kwonlyargs, given.kw_defaults, strict=True)
-    return {argument.arg: value for argument, value in pairs if value is not None}
-
-
 def _mutable(function: Function) -> set[str]:
     """All calls share the default of these arguments."""
     made = (ast.List, ast.Dict, ast.Set, ast.Call)
-    return {name for name, value in _defaults(function).items() if isinstance(value, made)}
+    return {each.arg for each, _, default in arguments_of(function) if isinstance(default, made)}
+
+
+def _changed_by(node: ast.AST) -> str:
+    """The name of an object that this changes in place, or ""."""
+    match node:
+        case (
+            ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr))
+            | ast.Call(func=ast.Attribute(value=ast.Subscript(value=ast.Name(id=name)), attr=attr))
+        ) if attr in _CHANGES:
+            return name
+        case (
+            ast.Call(func=ast.Name(id="next" | "setattr" | "delattr"), args=[ast.Name(id=name), *_])
+            | ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del())
+            | ast.Attribute(value=ast.Name(id=name), ctx=ast.Store() | ast.Del())
+        ):
+            return name
+        case _:
+            return ""
 
 
 def _line_of(function: Function, names: list[str], line: int) -> int:
@@ -974,17 +904,13 @@ def _without_await(line: int, name: str, *, is_certain: bool = True) -> Remark:
     return Remark(code, line, f"`{name}(..)` does nothing without `await`", f"write `await {name}(..)`")
 
 
-def _makes(symbol: symtable.Symbol) -> bool:
-    return symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace()
-
-
 _PLACED: Final = (ast.stmt, ast.expr, ast.pattern, ast.excepthandler)
 """They have lines."""
 
 
 def _bound_by(node: ast.AST) -> Sequence[str]:
     match node:
-        case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+        case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
             return (name,)
         case ast.Import(names=names) | ast.ImportFrom(names=names):
             return [each.asname or each.name.partition(".")[0] for each in names]

@@ -6,48 +6,8 @@ Those of an action are described in the NCCO reference. They are named as in Pyt
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, TypeAlias, TypedDict
-
-from ncco_server.flow.grammar.reader import HINTS, meaning_of
-from ncco_server.suggest import nearest
-
-_CAPITAL: Final = re.compile("[A-Z]")
-
-
-class WrongArgument(TypeError):
-    """An argument of a method cannot have this value.
-
-    Attributes:
-        message: what is wrong.
-        cure: what to write instead.
-        argument: its name, if other values would do; "" if none would.
-    """
-
-    def __init__(self, message: str, cure: str, argument: str = "") -> None:
-        super().__init__(f"{message}: {cure}")
-        self.message = message
-        self.cure = cure
-        self.argument = argument
-
-
-def unknown_option(method: str, name: str, known: Iterable[str]) -> WrongArgument:
-    """The error for an argument that a method does not have."""
-    names = [each for each in known if each.islower()]
-    meant = meant_option(name, names)
-    return WrongArgument(
-        f'`{method}` has no "{name}"', f"write `{meant}=..`" if meant else f"write one of: {', '.join(names)}"
-    )
-
-
-def meant_option(name: str, known: Sequence[str]) -> str:
-    """One of the known arguments, or ""."""
-    usual = (meaning_of(name, HINTS["call option"]) or "").split()
-    snake = _CAPITAL.sub(lambda found: f"_{found[0].lower()}", name)
-    parts = (each for each in known if each in snake.split("_"))
-    return next((each for each in usual if each in known), "") or nearest(snake, known) or next(parts, "")
-
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias, TypedDict
 
 Method: TypeAlias = Literal["GET", "POST"]
 Prompt: TypeAlias = str | Mapping[str, Any]
@@ -128,7 +88,15 @@ class TransferOptions(TypedDict, total=False):
 
 
 class ConnectOptions(TypedDict, total=False):
-    """The options of `Call.connect`, and those of the action `connect`. Source: NCCO reference, Connect."""
+    """The options of `Call.connect`, and those of the action `connect`. Source: NCCO reference, Connect.
+
+    Attributes:
+        from_: the caller ID; by default your number in this call.
+        timeout: how long it rings, in seconds.
+        ends_call: whether the call ends when the other party has hung up, as with `completed: end` in a flow file:
+            the handler then goes on only if nobody was reached.
+        name: as in `Call.choose`.
+    """
 
     from_: str | None
     timeout: int | None

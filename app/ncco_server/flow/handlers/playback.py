@@ -29,8 +29,8 @@ from ncco_server.flow.handlers.api import (
     WrittenText,
 )
 from ncco_server.flow.handlers.limits import LIMIT_S, LineTracer, TooLong, close, limited
-from ncco_server.flow.handlers.options import WrongArgument
 from ncco_server.flow.handlers.secret import SecretGone
+from ncco_server.flow.handlers.signatures import WrongArgument
 from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker, as_bytes, gone_secret
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.language.lookups import LookupRequest

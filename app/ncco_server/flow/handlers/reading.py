@@ -27,6 +27,7 @@ from ncco_server.flow.handlers.inspection import HandlerCode, Remark
 from ncco_server.flow.handlers.limits import LOAD_S, LineTracer, TooLong, in_time
 from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback, milliseconds
 from ncco_server.flow.handlers.secret import Secret
+from ncco_server.flow.handlers.signatures import arguments_of
 from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.issues import RULES, FlowIssue, unset_variable
@@ -117,11 +118,9 @@ def _written_params(tree: ast.Module, function: str) -> Iterator[tuple[str, ast.
     """The arguments after the call, each with its default."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == function:
-            each = [*node.args.posonlyargs, *node.args.args]
-            given = [*[None] * (len(each) - len(node.args.defaults)), *node.args.defaults]
-            pairs = [*zip(each, given, strict=True), *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)][1:]
+            pairs = [(arg, default or arg.annotation) for arg, _, default in arguments_of(node)[1:]]
             keys: list[ast.expr | None] = [ast.copy_location(ast.Constant(arg.arg), arg) for arg, _ in pairs]
-            values = [default or arg.annotation or ast.copy_location(ast.Constant(""), arg) for arg, default in pairs]
+            values = [value or ast.copy_location(ast.Constant(""), arg) for arg, value in pairs]
             yield (
                 "params",
                 ast.copy_location(ast.keyword("params", ast.copy_location(ast.Dict(keys, values), node)), node),
@@ -292,7 +291,7 @@ def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) ->
         line = own[-1].lineno or 1 if own else 1
         written = "".join(text.splitlines()[line - 1 : line])
         place = Place(path, line, len(written) - len(written.lstrip()) + 1)
-        cure = _IMPORTS if isinstance(error, ImportError) else cure_of(error, HandlerCode(text, path, ""))
+        cure = _IMPORTS if isinstance(error, ImportError) else cure_of(error)
         return _without_handler(place, f"this line raised {type(error).__name__}: {error}", cure)
     made = {id(each): each for each in vars(module).values() if isinstance(each, CallFlow) and each.file == path}
     handlers = sorted(made.values(), key=lambda each: each.line)

@@ -34,7 +34,7 @@ def loaded(body: str) -> Project:
     [
         "    while True:\n        pass\n",
         "    import sys\n    sys.exit()\n",
-        '    await call.tlak("Hello.")\n',
+        '    await getattr(call, "tlak")("Hello.")\n',
         '    await call.goto("nowhere")\n',
     ],
     ids=["a loop", "an exit", "a method that does not exist", "a flow that does not exist"],

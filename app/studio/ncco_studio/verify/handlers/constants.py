@@ -146,6 +146,7 @@ class ComparedConstants:
             case (
                 ast.Call(func=ast.Attribute(value=of))
                 | ast.Subscript(value=of)
+                | ast.Starred(value=of)
                 | ast.NamedExpr(value=of)
                 | ast.GeneratorExp(elt=of)
                 | ast.ListComp(elt=of)
@@ -182,7 +183,7 @@ class ComparedConstants:
                     yield float(written)
             case ast.Attribute(value=ast.Name(id=name), attr=member) if name in self._classes:
                 yield from self._constants_of_class(name, member)
-            case ast.Subscript(value=of):
+            case ast.Subscript(value=of) | ast.Starred(value=of):
                 yield from self._constants_of(of, seen)
             case ast.Name(id=name) if name not in seen:
                 yield from self._each(self._given.get(name, ()), {*seen, name})

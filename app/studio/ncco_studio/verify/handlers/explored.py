@@ -340,7 +340,7 @@ class WatchedPlayback(HandlerPlayback):
         code = self.handler.code
         is_certain = code.always_raises(raised) if raised is not None else not self.has_begun
         caller = _APP if facts["from_user"] else _HIDDEN if facts["is_hidden"] else ""
-        cure = cure_of(raised, code) or error.cure or None
+        cure = cure_of(raised) or error.cure or None
         message = str(error).removesuffix(f": {error.cure}") if error.cure else str(error)
         failed = FailedRun(error.code, message, error.where, caller, is_certain, cure)
         self.watch.failures.setdefault(failed, why if is_certain else f"{why}{after}")

@@ -59,7 +59,7 @@ def explore(
             issue
             for failure, issue in failures
             if (not without_await or (failure.is_certain and issue.place.line not in without_await))
-            and not (issue.code == "W703" and issue.place.line in reported)
+            and not (issue.code in ("W703", "E703") and issue.place.line in reported)
         )
         issues.extend(remarks)
     issues.extend(maker.warnings)

@@ -1,0 +1,146 @@
+"""Says how a call in a handler's code does not fit the signature of what it calls."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from inspect import Parameter, Signature
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from ncco_server.flow.grammar.reader import HINTS, meaning_of
+from ncco_server.suggest import nearest
+
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+
+_CAPITAL: Final = re.compile("[A-Z]")
+_OPTIONS: Final = re.compile(r"Unpack\[(\w+)\]")
+_NAMES: Final = re.compile(r"\w+")
+_SHOWN: Final = {"key": "number=call.person", "params": "name=..", "words": "..", "more": ".."}
+"""Examples of arguments that may have any name."""
+
+
+class WrongArgument(TypeError):
+    """An argument of a method cannot have this value.
+
+    Attributes:
+        message: what is wrong.
+        cure: what to write instead.
+        argument: its name, if other values would do; "" if none would.
+    """
+
+    def __init__(self, message: str, cure: str, argument: str = "") -> None:
+        super().__init__(f"{message}: {cure}")
+        self.message = message
+        self.cure = cure
+        self.argument = argument
+
+
+class Misfit(NamedTuple):
+    """What is wrong with a call, and what to write instead."""
+
+    line: int
+    message: str
+    cure: str
+
+
+def unknown_argument(function: str, name: str, known: Iterable[str]) -> WrongArgument:
+    """The error for an argument that a method or function does not have."""
+    names = [each for each in known if each.islower()]
+    snake = _CAPITAL.sub(lambda found: f"_{found[0].lower()}", name)
+    usual = [word for hints in ("call option", "choice") for word in (meaning_of(name, HINTS[hints]) or "").split()]
+    likely = (*usual, nearest(snake, names), *snake.split("_"))
+    meant = next((each for each in likely if each in names), "")
+    hint = meaning_of(name, HINTS.get(f"arguments of {function}", {}))
+    cure = f"write `{meant}=..`" if meant else f"write one of: {', '.join(names)}"
+    return WrongArgument(f'`{function}` has no "{name}"', hint or cure)
+
+
+def near_name(name: str, known: Iterable[str]) -> str:
+    """One of the known names, or ""."""
+    names = sorted(known)
+    return nearest(name, names) or next((each for each in names if each in name.split("_")), "")
+
+
+@cache
+def signature_of(function: Callable[..., Any]) -> Signature:
+    """Without `self`. The options that its TypedDict has are arguments too."""
+    signature = inspect.signature(function)
+    arguments: list[Parameter] = []
+    for each in signature.parameters.values():
+        if typed := _OPTIONS.fullmatch(str(each.annotation)):
+            options = inspect.unwrap(function).__globals__[typed[1]].__annotations__
+            arguments += [
+                Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation.__forward_arg__)
+                for name, annotation in options.items()
+            ]
+        elif each.name != "self":
+            arguments.append(each)
+    return signature.replace(parameters=arguments)
+
+
+def arguments_of(function: Function) -> Sequence[tuple[ast.arg, Any, ast.expr | None]]:
+    """Each argument of a function, with its kind, and its default if it has one."""
+    given = function.args
+    positional = [*given.posonlyargs, *given.args]
+    defaults = [*[None] * (len(positional) - len(given.defaults)), *given.defaults]
+    found: list[tuple[ast.arg, Any, ast.expr | None]] = [
+        (each, Parameter.POSITIONAL_ONLY if each in given.posonlyargs else Parameter.POSITIONAL_OR_KEYWORD, default)
+        for each, default in zip(positional, defaults, strict=True)
+    ]
+    found += [(given.vararg, Parameter.VAR_POSITIONAL, None)] if given.vararg else []
+    found += [(each, Parameter.KEYWORD_ONLY, of) for each, of in zip(given.kwonlyargs, given.kw_defaults, strict=True)]
+    return found + ([(given.kwarg, Parameter.VAR_KEYWORD, None)] if given.kwarg else [])
+
+
+def written_signature(function: Function) -> Signature:
+    return Signature(
+        [
+            Parameter(each.arg, kind, default=Parameter.empty if default is None else default)
+            for each, kind, default in arguments_of(function)
+        ]
+    )
+
+
+def are_written(call: ast.Call) -> bool:
+    """Whether all its arguments are known: no `*` and `**`."""
+    return all(each.arg is not None for each in call.keywords) and not any(
+        isinstance(each, ast.Starred) for each in call.args
+    )
+
+
+def misfit_of(opening: str, signature: Signature, call: ast.Call, first: int = 0) -> Misfit | None:
+    """Return None if the call fits, or has `*` or `**`.
+
+    `opening` is how it is written, such as `call.talk(` or `call.run(find`. The arguments from `first` on are those of
+    the signature.
+    """
+    if not are_written(call):
+        return None
+    known = signature.parameters
+    args = call.args[first:]
+    keywords = {str(each.arg): each.value for each in call.keywords if not first}
+    kinds = {each.kind for each in known.values()}
+    name = _NAMES.findall(opening)[-1]
+    for each in keywords.keys() - known.keys() if Parameter.VAR_KEYWORD not in kinds else ():
+        wrong = unknown_argument(name, each, known)
+        return Misfit(call.lineno, wrong.message, wrong.cure)
+    needed = [each for each in known.values() if each.default is each.empty and each.kind is not each.VAR_POSITIONAL]
+    shown = [_SHOWN.get(each.name, each.name) + "=.." * (each.kind is each.KEYWORD_ONLY) for each in needed]
+    others = [ast.unparse(each) for each in call.keywords if first and each.arg not in known]
+    cure = f"write `{', '.join([opening, *shown, *others]).replace('(, ', '(')})`"
+    try:
+        given = signature.bind_partial(*args, **keywords).arguments
+    except TypeError:
+        most = [each.name for each in known.values() if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+        cure = cure if len(shown) >= len(most) else f"write `{', '.join([opening, *most]).replace('(, ', '(')})`"
+        return Misfit(call.lineno, f"`{name}` takes only {len(most)}", cure)
+    missing = [f"`{each.name}`" for each in needed if each.name not in given and each.kind is not each.VAR_KEYWORD]
+    if missing:
+        return Misfit(call.lineno, f"`{name}` needs {', '.join(missing)} as well", cure)
+    for each, value in given.items():
+        if known[each].annotation == "bool" and isinstance(value, ast.Constant) and not isinstance(value.value, bool):
+            return Misfit(value.lineno, f"`{each}` is {value.value!r}", f"write `{each}=True` or `{each}=False`")
+    return None
