@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from ncco_server.engine.drafts import without_webhooks
 from ncco_server.engine.flow_scope import new_scope
@@ -254,10 +254,15 @@ def _with_answer(line: AskedLine, answer: LookupAnswer, problem: str) -> AskedLi
     return replace(line, because=f"{what}, {took}", by="default" if problem else "answer")
 
 
+_HANDLER_FAILED: Final = "R110"
+
+
 def _roll_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target | None, Step | None]:
     """Return what `Run.error_target` does."""
     where = step.place if step else None
     run.note("failed", step.name if step else "", error.code, where=where, because=run.scopes.shown(error))
+    if error.code == _HANDLER_FAILED and error.__context__ is not None:
+        run.errors += (error.__context__,)
     run.roll_back_last(step)
     target, origin = run.error_target(step)
     if target is None:

@@ -59,6 +59,7 @@ class Run:
     last_conversation = ""
     is_failsafe = False
     has_fault = False
+    errors: tuple[BaseException, ...] = ()
     has_chosen = False
     called: tuple[CalledFunction, ...] = ()
     saves: tuple[RowChange, ...] = ()
@@ -331,6 +332,7 @@ class Run:
             called=self.called,
             saves=self.saves,
             by_hand=self.context.by_hand,
+            errors=self.errors,
         )
 
     def _facts(self, *, is_over: bool, has_dialled: bool) -> TurnFacts:

@@ -376,6 +376,7 @@ class Turn(NamedTuple):
         answers: in the order in which they were given: one turn can make a lookup several times.
         called: in order. The store keeps the functions' results until the turn is stored.
         by_hand: as in `TurnContext`.
+        errors: the exceptions of handlers that nothing caught; for the log.
     """
 
     ncco: list[dict[str, Any]]
@@ -393,6 +394,7 @@ class Turn(NamedTuple):
     called: tuple[CalledFunction, ...] = ()
     saves: tuple[RowChange, ...] = ()
     by_hand: Mapping[tuple[str, str], Sequence[Any]] = {}
+    errors: tuple[BaseException, ...] = ()
 
     @property
     def lookups(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import importlib
 import inspect
+import logging
 import sys
 import traceback
 import zlib
@@ -28,6 +29,7 @@ from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.service.outgoing import BEGINS, NoAddress, PrivateAddress, UntrustedCertificate
 from ncco_server.service.threads import Threads
 
+_log = logging.getLogger(__name__)
 BODY_LIMIT: Final = 64 * 1024
 """Before and after decompression."""
 KEY_LIMIT: Final = 255
@@ -320,6 +322,7 @@ def _failure_from(error: BaseException) -> LookupFailure:
     if isinstance(error, TooLong):
         message = f"the function held up all calls for {HELD_S * 1000:.0f} ms"
         return LookupFailure(f"{message}{where}", is_outage=True, is_late=True, cure=_HOLDS_CURE)
+    _log.error("a function raised an exception", exc_info=error)
     return LookupFailure(f"the function raised {type(error).__name__}{where}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -48,6 +49,7 @@ from ncco_server.store import (
 )
 from ncco_server.store.table_rows import TableRows
 
+_log = logging.getLogger(__name__)
 PROBE_S: Final = JOBS["probe-store"]
 """This is also the time limit of a probe."""
 AWAY_AFTER: Final = 2
@@ -216,6 +218,7 @@ class Turns:
                 self.hooks_written()
             if turn.session.dialled:
                 self.dials += turn.session.dialled
+            _log_errors(turn)
             return Reply.of_turn(turn, ncco, received.kind, received)
         raise StoreUnavailable("other calls keep adding the row of a table that this one wants to add")
 
@@ -340,6 +343,7 @@ class Turns:
             self.hooks_written()
         if turn.dials:
             self.dials += turn.dials
+        _log_errors(turn)
         return Reply.of_turn(turn, ncco or None, delivery.kind, received)
 
     async def record(
@@ -352,6 +356,12 @@ class Turns:
     def failsafe_reply(self, kind: str, problem: str, call: CallData, *, is_called: bool = False) -> Reply:
         """The failsafe NCCO; a called party is connected without a word instead."""
         return Reply.failsafe(JOIN_SILENTLY if is_called else self.failsafe, kind, problem, call)
+
+
+def _log_errors(turn: Turn) -> None:
+    """Also for programs that report logged exceptions, such as Sentry."""
+    for error in turn.errors:
+        _log.error("a handler raised an exception", exc_info=error)
 
 
 def wait_of(session: Session, ref: WaitRef) -> OpenWait | None:

@@ -6,10 +6,11 @@ import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import is_dataclass
-from typing import Any, Final
+from typing import Any, Final, is_typeddict
 
 import ncco_server
 import ncco_server.ncco
+from ncco_server.flow.handlers import options
 from ncco_server.issue import Issue, Rule
 from ncco_server.ncco import NccoModel
 from tests.support.tracked import ROOT
@@ -123,6 +124,16 @@ def _members(found: Any) -> Iterator[str]:
         shown = name if isinstance(member, property) else f"{name}{_call(function)}"
         yield f"- `{shown}`{': ' if text else ''}{text}\n"
     yield "\n"
+    yield from _options() if found is ncco_server.Call else ()
+
+
+def _options() -> Iterator[str]:
+    """The arguments that `**options` stands for."""
+    for name, found in vars(options).items():
+        if is_typeddict(found):
+            fields = ((each, hint.__forward_arg__) for each, hint in found.__annotations__.items() if each.islower())
+            own = ", ".join(f"`{each}: {hint}`" for each, hint in fields)
+            yield f"### `{name}`\n\n{_text(found)}Options: {own}.\n\n"
 
 
 if __name__ == "__main__":

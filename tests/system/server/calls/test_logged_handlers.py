@@ -1,0 +1,49 @@
+"""An exception in a handler or its function is logged with its own line and traceback, and without values."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support import loopback
+from tests.support.server import running
+
+HANDLER: Final = """
+from ncco_server import Call, call_flow
+
+def halved(number: str) -> int:
+    return int(number) // 2  # fails
+
+def doubled(number: str) -> int:
+    return halved(number) * 4
+
+@call_flow(entry=True, on_error="sorry")
+async def shop(call: Call) -> None:
+    await call.talk(f"Hello {CALL}.")
+"""
+SORRY: Final = "flow: sorry\nstart: say\nsteps:\n  say: {do: [talk: Something went wrong.], goto: end}\n"
+USER: Final = "canary-of-this-test"
+
+
+@pytest.mark.parametrize(
+    ("code", "event"),
+    [
+        ("halved(call.from_user)", "a handler raised an exception"),
+        ("await call.run(doubled, call.from_user)", "a function raised an exception"),
+    ],
+    ids=["handler", "function"],
+)
+def test_an_exception_is_logged_with_its_traceback_and_without_values(tmp_path: Path, code: str, event: str) -> None:
+    line = next(number for number, text in enumerate(HANDLER.splitlines(), 1) if "# fails" in text)
+    files = {"flows/shop.py": HANDLER.replace("{CALL}", f"{{{code}}}"), "flows/sorry.yaml": SORRY}
+    with running(tmp_path, files, {"NCCO_PYTHON_FLOWS": "shop.py"}) as server:
+        fields = {"from_user": USER, "to": "442079460000", "uuid": "leg", "conversation_uuid": "CON-leg"}
+        reply = loopback.post(f"{server.url}/webhooks/answer/shop", json=fields)
+        (logged,) = [each for each in server.log() if each["event"] == event]
+
+    assert ["Something went wrong."] == [action["text"] for action in reply.json()]
+    assert ("error", "ValueError") == (logged["level"], logged["error"])
+    assert logged["frames"][-1].endswith(f"flows/shop.py:{line} halved")
+    assert USER not in str(logged)
