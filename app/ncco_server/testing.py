@@ -74,7 +74,7 @@ def turn_of(
             None, digits, a `Secret`, an outcome, what a function returned, `RunFailed("why")`, or
             `NoInput("", "nomatch")`. A row is a dict of its columns, or None. Only a `save` with `only_new` has a
             result: whether the row was new.
-        flows: the folder of the flow files that the handler goes to or runs; None if there are none.
+        flows: the folder of the flow files and handlers that the handler goes to or runs; None if there are none.
         params: the handler's arguments after the call.
         to: the number that was called; "" for the first of the handler's numbers.
         from_: the caller's number.
@@ -131,7 +131,9 @@ def _loaded(handler: CallFlow, folder: Path | None) -> Flow:
     if folder is None:
         project = load({f"flows/{given}": given.text}, extent="files", handlers=(given,))
     else:
-        project = load_files(folder, folder.parent / "templates", handlers=(given,))
+        files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.py")}
+        others = (name for name, path in files.items() if name != given and "call_flow" in path.read_text("utf-8"))
+        project = load_files(folder, folder.parent / "templates", handlers=(given, *sorted(others)))
     if handler.name not in project.flows:
         errors = [f"{issue.place}: {issue.message}" for issue in project.issues if issue.is_error]
         raise ValueError(f"{'; '.join(errors) or 'the handler goes to a flow that is not known'}{_hint(folder)}")
@@ -139,7 +141,7 @@ def _loaded(handler: CallFlow, folder: Path | None) -> Flow:
 
 
 def _hint(folder: Path | str | None) -> str:
-    return "" if folder else '; if the handler goes to flow files, give their folder: flows="flows"'
+    return "" if folder else '; if the handler goes to other flows, give their folder: flows="flows"'
 
 
 def _checked(number: int, step: Step, result: Any) -> Any:

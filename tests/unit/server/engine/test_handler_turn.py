@@ -123,6 +123,25 @@ def test_a_flow_that_the_handler_runs_is_heard_and_its_outcome_goes_to_the_handl
         turn_of(handler)
 
 
+PIN_IN_PYTHON = """
+from ncco_server import Call, call_flow
+
+@call_flow(outcomes=["right", "wrong"])
+async def pin(call: Call, name: str, tries: int) -> str:
+    await call.collect(f"Your PIN, {name}.", digits=4)
+    return "right"
+"""
+
+
+def test_a_handler_may_go_to_other_handlers_of_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "prices.py").write_text("WINE = 9\n")
+    (tmp_path / "pin.py").write_text(PIN_IN_PYTHON)
+    (tmp_path / "menu.py").write_text(PIN_IN_PYTHON.replace("def pin", "def menu"))
+    assert ["Press 1 or 2."] == turn_of(shop, flows=tmp_path).said  # "menu" is also the name of one of its waits
+    assert ["Your PIN, Ann."] == turn_of(checked, flows=tmp_path).said
+    assert ["wrong"] == turn_of(checked, ["wrong"], flows=tmp_path).said
+
+
 def is_right(pin: Secret, right: Secret) -> bool:
     return pin == right
 
