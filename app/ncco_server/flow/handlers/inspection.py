@@ -527,7 +527,7 @@ class HandlerCode:
 
     def _outside(self, function: Function) -> Iterator[Remark]:
         own = _bound_in(function)
-        given = {name: each for name, each in self._given.items() if name not in own} | given_in(function)
+        given = {**{name: each for name, each in self._given.items() if name not in own}, **given_in(function)}
         known = {
             name: dotted for name, dotted in self._imported.items() if name not in own or name in _imports(function)
         }
