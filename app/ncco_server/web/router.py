@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from ncco_server.errors import AppError
 from ncco_server.flow.handlers.api import CallFlow
 from ncco_server.flow.handlers.given import given_handlers
 from ncco_server.flow.handlers.limits import GUARD
@@ -53,9 +54,10 @@ def ncco_router(
     """The webhooks of calls, for `app.include_router` of your own FastAPI application.
 
     Everything is as in the server: signatures, limits, dial rules, the store, reloads of flow files. The router opens
-    the store and reads the flows when the application starts, and closes them when it ends. It serves `/webhooks/...`
-    and `/readyz`, after the prefix that you include it with, if any; `NCCO_PUBLIC_URL` ends with the prefix. The log
-    goes to the logger `ncco_server` of `logging`, or to structlog if you have configured it.
+    the store and reads the flows when the application starts, and closes them when it ends. If the flows have errors
+    and the store has no earlier ones, the application does not start. It serves `/webhooks/...` and `/readyz`, after
+    the prefix that you include it with, if any; `NCCO_PUBLIC_URL` ends with the prefix. The log goes to the logger
+    `ncco_server` of `logging`, or to structlog if you have configured it.
 
     Args:
         handlers: your handlers, each in a module of its own. The flow files of `NCCO_FLOWS` belong to them too.
@@ -82,6 +84,9 @@ def ncco_router(
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
         async with app.router.lifespan_context(app):
+            state = app.state.readiness.state()
+            if given and not state["flows"]:
+                raise AppError("\n".join(["no call can be played", *state["rejected"]]), "run `ncco check`")
             running.append(app)
             try:
                 yield

@@ -21,7 +21,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from ncco_server import create_app, ncco_router
-from ncco_server.errors import SettingsError
+from ncco_server.errors import AppError, SettingsError
 from ncco_server.settings import load_settings
 from tests.support.cases import each_case
 from tests.unit.server.web.fake_calls import settings_with
@@ -230,6 +230,15 @@ def test_without_a_secret_the_traceback_says_what_to_set(home: Path) -> None:
     assert "127.0.0.1:" not in shown
     assert "ncco serve" not in shown
     assert "NCCO_METRICS_PORT" not in shown
+
+
+async def test_a_program_with_errors_in_its_flows_does_not_start(home: Path) -> None:
+    module = imported(home, "phone", PHONE)
+    (home / "flows").mkdir()
+    (home / "flows" / "unlisted.py").write_text(PHONE.replace("phone", "unlisted"))
+    with pytest.raises(AppError, match=r"flows/unlisted\.py:1:1 E702 .*NCCO_PYTHON_FLOWS"):
+        async with running(program(home, module.phone)):
+            pass
 
 
 def test_two_handlers_in_one_file_are_refused(home: Path) -> None:
