@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -32,17 +32,23 @@ class Base:
     env: Mapping[str, str]
     modules: tuple[str, ...]
     handlers: tuple[str, ...]
+    known: dict[frozenset[tuple[str, str]], tuple[FlowIssue, ...]] = field(default_factory=dict, compare=False)
+    """A fix is tried, applied and judged with the same files, and a check that explores a handler takes seconds."""
 
     def issues_of(self, files: Mapping[str, str]) -> tuple[FlowIssue, ...]:
-        return load(
-            files,
-            self.env,
-            modules=self.modules,
-            extent="project",
-            today=TODAY,
-            handlers=self.handlers,
-            explore=explore,
-        ).issues
+        key = frozenset(files.items())
+        if key not in self.known:
+            loaded = load(
+                files,
+                self.env,
+                modules=self.modules,
+                extent="project",
+                today=TODAY,
+                handlers=self.handlers,
+                explore=explore,
+            )
+            self.known[key] = loaded.issues
+        return self.known[key]
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class Line:
     def __str__(self) -> str:
         return self.name
 
-    @cached_property
+    @property
     def project(self) -> Project:
         """The loaded project."""
         return project_in(self.flows)
@@ -188,8 +188,9 @@ def _silent() -> Any:
     return structlog.wrap_logger(None, processors=[drop])
 
 
+@cache
 def project_in(flows: Path) -> Project:
-    """The project with the flows in a folder, also those in Python."""
+    """The project with the flows in a folder, also those in Python; all lines of a folder share it."""
     return load_files(
         flows, flows.parent / "templates", handlers=[path.name for path in flows.glob("*.py")], explore=explore
     )

@@ -28,10 +28,10 @@ SAMPLE_CALL = call_record(
 )
 
 
-def project_of(code: str, others: Mapping[str, str] | None = None) -> Project:
-    """A project with one handler, `flows/shop.py`."""
+def project_of(code: str, others: Mapping[str, str] | None = None, *, explores: bool = True) -> Project:
+    """A project with one handler, `flows/shop.py`, which `ncco check` explores and the server does not."""
     texts = {"flows/shop.py": dedent(code), "flows/sorry.yaml": SORRY, **(others or {})}
-    return load(texts, {}, extent="project", handlers=["shop.py"], explore=explore)
+    return load(texts, {}, extent="project", handlers=["shop.py"], explore=explore if explores else None)
 
 
 def handler_issues(project: Project) -> list[FlowIssue]:
@@ -39,12 +39,20 @@ def handler_issues(project: Project) -> list[FlowIssue]:
     return [issue for issue in project.issues if issue.place.file == "flows/shop.py"]
 
 
-def handler(body: str, others: Mapping[str, str] | None = None, options: str = "", before: str = "") -> Flow:
+def handler(
+    body: str,
+    others: Mapping[str, str] | None = None,
+    options: str = "",
+    before: str = "",
+    *,
+    explores: bool = False,
+) -> Flow:
     """The flow of a handler with this body. Its file must have no errors."""
     lines = "\n".join(f"    {line}" for line in dedent(body).strip().split("\n"))
     head = "from ncco_server import Call, Choice, RunFailed, call_flow\n"
     decorated = f'@call_flow(default=True, on_error="sorry"{options})\nasync def shop(call: Call, **params):\n'
-    found = project_of(f"{head}{dedent(before)}\n{decorated}{lines}\n".replace(", **params", ""), others)
+    code = f"{head}{dedent(before)}\n{decorated}{lines}\n".replace(", **params", "")
+    found = project_of(code, others, explores=explores)
     errors = [f"{issue.place}: {issue.code} {issue.message}" for issue in found.issues if issue.is_error]
     assert not errors, errors
     return found.flows["shop"]

@@ -339,13 +339,14 @@ def test_a_handler_and_a_flow_file_give_the_same_nccos_and_rows(rows: dict[str, 
     ],
 )
 def test_a_proof_tries_every_row(state: str) -> None:
-    flow = shop(f"""
+    body = f"""
         row = await call.row("open", day=call.now.date())
         state = {state}
         if state == "yes_":
             raise ValueError
         await call.talk("Hello.")
-    """)
+    """
+    flow = handler(body, TABLES, explores=True)
     assert [9] == [each.place.line for each in prove(flow, NOON).violations]
 
 

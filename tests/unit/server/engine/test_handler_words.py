@@ -122,7 +122,7 @@ def test_after_a_recording_of_unknown_length_a_hook_is_sent_when_the_caller_gets
 )
 def test_a_wrong_name_is_found_before_anybody_calls(body: str, code: str) -> None:
     try:
-        shop(body)
+        handler(body, SHARED, explores=True)
     except AssertionError as error:
         assert code in str(error)
         assert "shop.py:5" in str(error)
@@ -186,7 +186,7 @@ def test_opening_hours_keep_the_value_that_the_handler_first_read() -> None:
 
 def test_undeclared_opening_hours_are_an_error() -> None:
     with pytest.raises(AssertionError, match=r'shop.py:5.*E304 there are no opening hours "shp": shop, till'):
-        shop("await call.talk(f\"{call.hours('shp').open}\")")
+        handler("await call.talk(f\"{call.hours('shp').open}\")", SHARED, explores=True)
 
 
 @each_case(
@@ -214,7 +214,7 @@ def test_check_tries_a_handler_while_it_is_open_and_closed(body: str, codes: set
 
 def test_prove_finds_what_is_wrong_while_the_shop_is_closed() -> None:
     body = 'if call.hours("shop").open:\n    await call.talk("We are open.")'
-    proof = prove(handler(body, SHARED), NOON)
+    proof = prove(handler(body, SHARED, explores=True), NOON)
     assert ["dead_end"] == [each.kind for each in proof.violations]
 
 
@@ -241,7 +241,7 @@ CAUGHT = "try: found = await call.run({})\nexcept RunFailed: found = 'late'\n"
     ],
 )
 def test_a_handler_is_proved_only_if_every_value_was_tried(body: str, status: str) -> None:
-    assert status == prove(handler(body, before=STATUS), NOON).status
+    assert status == prove(handler(body, before=STATUS, explores=True), NOON).status
 
 
 # results
@@ -360,8 +360,8 @@ def test_a_caller_lost_after_a_random_draw_is_found() -> None:
     lost = 'if call.random() < 0.9:\n    await call.talk("Hello.")'
     sound = 'await call.talk("Hello." if call.random() < 0.9 else "Good day.")'
 
-    assert ["dead_end"] == [each.kind for each in prove(shop(lost), NOON).violations]
-    assert "walked" == prove(shop(sound), NOON).status
+    assert ["dead_end"] == [each.kind for each in prove(handler(lost, explores=True), NOON).violations]
+    assert "walked" == prove(handler(sound, explores=True), NOON).status
 
 
 def test_a_handler_knows_the_same_about_its_call_as_a_flow_file() -> None:

@@ -127,7 +127,7 @@ def test_a_connect_that_ends_the_call_leaves_the_handler_only_the_failures() -> 
         outcome = await call.connect("447700900111", ends_call=True, name="sales")
         await call.talk({"busy": "Busy."}.get(outcome, "Nobody."))
     """
-    flow = handler(body)
+    flow = handler(body, explores=True)
     ways = {way.name: way.target.shown for way in flow.steps["sales"].exit.ways}
     assert {"completed": "end", "otherwise": "the end, line 6"} == ways
     call = HandledCall(flow)
@@ -634,7 +634,7 @@ def test_a_variable_that_is_not_set_is_a_warning_where_it_is_read_without_a_defa
 
 
 def test_the_steps_of_a_handler_cover_every_path_through_it() -> None:
-    flow = handler(f"""
+    body = f"""
         await call.talk("Welcome.")
         choice = {MENU}
         if choice == "one":
@@ -643,7 +643,8 @@ def test_the_steps_of_a_handler_cover_every_path_through_it() -> None:
                 await call.talk("Nobody is there.")
         elif choice is None:
             await call.goto("sorry")
-    """)
+    """
+    flow = handler(body, explores=True)
     menu, sales = flow.steps["line 6"], flow.steps["sales"]
     ways = {way.name: way.target.shown for way in (*menu.exit.ways, *sales.exit.ways)}
     assert {"one": "sales", "two": "the end", "noinput": "line 12", "nomatch": "line 12"}.items() <= ways.items()
@@ -660,17 +661,18 @@ def test_each_end_of_a_handler_is_a_step_of_its_own() -> None:
         await call.result("no")
         await call.talk("Two.")
     """
-    flow = handler(body, options=options)
+    flow = handler(body, options=options, explores=True)
     assert {"", "yes", "no"} == {step.result for step in flow.steps.values()}
 
 
 @pytest.mark.parametrize("tries", [1, 2])
 def test_a_loop_ends_with_its_condition_and_has_few_states(tries: int) -> None:
-    flow = handler(f"""
+    body = f"""
         while (choice := {MENU}) != "two":
             await call.talk("Once more.")
         await call.talk("Done.")
-    """)
+    """
+    flow = handler(body, explores=True)
     assert len(flow.steps) <= 4 and tries
 
 
@@ -794,7 +796,9 @@ def test_a_hold_after_a_recording_begins_when_the_recording_has_ended() -> None:
 
 def test_the_outcomes_of_a_hold_lead_to_what_follows() -> None:
     body = 'if await call.hold(free, talk="Wait.", up_to_s=60, name="queue") == "ready":\n    await call.talk("Yes.")'
-    flow = handler(f"{body}\n    return\nawait call.goto('sorry')", before="def free() -> bool: return True")
+    flow = handler(
+        f"{body}\n    return\nawait call.goto('sorry')", before="def free() -> bool: return True", explores=True
+    )
     ways = {way.name: way.target.shown for way in flow.steps["queue"].exit.ways}
     assert {"ready": "the end, line 6", "too_long": "line 8"} == ways
     assert 60 == flow.steps["queue"].exit.longest_wait_s
@@ -1021,7 +1025,7 @@ def test_a_loop_through_a_flow_file_and_back_is_found() -> None:
             await call.goto("back")
         await call.talk("Goodbye.")
     """
-    proof = prove(handler(body, {"flows/back.yaml": back}), NOON)
+    proof = prove(handler(body, {"flows/back.yaml": back}, explores=True), NOON)
     assert [("circle", "flows/shop.py")] == [(each.kind, each.place.file) for each in proof.violations]
 
 
