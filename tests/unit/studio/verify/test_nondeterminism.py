@@ -23,7 +23,7 @@ from ncco_server.engine.session import from_json, to_json
 from tests.unit.server.engine.handled_call import HandledCall, project_of
 
 code, *before = sys.stdin.read().split(chr(0))
-call = HandledCall(project_of(code).flows["shop"])
+call = HandledCall(project_of(code, explores=False).flows["shop"])
 if not before:
     sys.stdout.buffer.write(to_json(call.turn.session))
 else:
@@ -43,7 +43,7 @@ def found_in_another_process(code: str) -> str:
 
 
 def found_in_the_next_turn(code: str, after: str) -> str:
-    call = HandledCall(project_of(code).flows["shop"])
+    call = HandledCall(project_of(code, explores=False).flows["shop"])
     if after == "thread":
         other = threading.Thread(target=call.press, args=["1"])
         other.start()
