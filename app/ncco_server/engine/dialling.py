@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from ncco_server.value_types import without_trunk_prefix
+from ncco_server.ncco.value_types import without_trunk_prefix
 
 _ISLANDS: Final = (
     *("242", "246", "264", "268", "284", "345", "441", "473", "649", "658", "664", "721", "758", "767", "784"),

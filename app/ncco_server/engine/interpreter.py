@@ -41,8 +41,8 @@ from ncco_server.flow.runtime import OTHERWISE, Again, Decision, Go, Outcome
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.values import Names
 from ncco_server.ncco import check
+from ncco_server.ncco.value_types import Kind
 from ncco_server.ncco.webhooks import Webhook
-from ncco_server.value_types import Kind
 
 Result = TypeVar("Result")
 Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Result]

@@ -8,7 +8,7 @@ from typing import Any
 
 from ncco_server.engine.session import CallData
 from ncco_server.flow.runtime import Outcome
-from ncco_server.value_types import is_withheld
+from ncco_server.ncco.value_types import is_withheld
 
 NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
 

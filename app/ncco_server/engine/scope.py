@@ -23,7 +23,7 @@ from ncco_server.flow.runtime import PlayedHandler
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.values import Names
-from ncco_server.value_types import ANY
+from ncco_server.ncco.value_types import ANY
 
 OBSERVER_LIMIT = 50
 """Our choice."""

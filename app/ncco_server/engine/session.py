@@ -11,9 +11,9 @@ from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar
 import orjson
 
 from ncco_server.flow.frame import CallbackKind
+from ncco_server.ncco.value_types import is_withheld
 from ncco_server.results import NO_FACTS, TurnFacts
 from ncco_server.table_rows import RowChange
-from ncco_server.value_types import is_withheld
 
 NOTHING: Final[Mapping[str, Any]] = {}
 """A map that Vonage did not send; never changed."""

@@ -23,7 +23,7 @@ from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import Exit, Handling, Way
 from ncco_server.flow.scope import Path, Variable
-from ncco_server.value_types import Kind
+from ncco_server.ncco.value_types import Kind
 
 
 class Offers(NamedTuple):

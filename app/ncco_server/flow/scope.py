@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Final, TypeAlias
 
 from ncco_server.flow.nodes import Place
-from ncco_server.value_types import ANY, DATETIME, TYPES, Kind, open_record, record
+from ncco_server.ncco.value_types import ANY, DATETIME, TYPES, Kind, open_record, record
 
 PathKey: TypeAlias = str | None
 """None: any list entry, or one with a computed key."""

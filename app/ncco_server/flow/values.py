@@ -10,7 +10,7 @@ from typing import Any, Final
 from ncco_server.errors import RenderError
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.templates.values import Value
-from ncco_server.value_types import E164
+from ncco_server.ncco.value_types import E164
 
 
 class Supplied:

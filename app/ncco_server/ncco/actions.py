@@ -24,7 +24,7 @@ from ncco_server.ncco.types import (
     SpokenText,
     StandardHeaders,
 )
-from ncco_server.value_types import ListOf, Number, Phone, Url, WholeNumber, Word
+from ncco_server.ncco.value_types import ListOf, Number, Phone, Url, WholeNumber, Word
 
 EVENT_URL = ListOf(Url(), usually_one=True, noun="URL")
 METHOD = Word(("GET", "POST"), any_case=True)

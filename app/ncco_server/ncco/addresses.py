@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass, field
 
 from ncco_server.issue import RULES, Fix, Issue, fault, listed, shown, wrong_type
-from ncco_server.value_types import Escape, JsonSchema, PlainText
-from ncco_server.value_types.addresses import as_digits, digits_as_number
+from ncco_server.ncco.value_types import Escape, JsonSchema, PlainText
+from ncco_server.ncco.value_types.addresses import as_digits, digits_as_number
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import Any, Final
 from ncco_server.issue import Issue, fault, listed, pointer, shown
 from ncco_server.ncco.languages import VOICES_BY_CODE, spans
 from ncco_server.ncco.ssml import MAX_TALK_CHARACTERS, check_text, is_ssml
-from ncco_server.value_types.kind import is_encodable, size_as_json
-from ncco_server.value_types.scalars import as_number, is_false, is_true
+from ncco_server.ncco.value_types.kind import is_encodable, size_as_json
+from ncco_server.ncco.value_types.scalars import as_number, is_false, is_true
 
 RECORD_ENDS: Final = frozenset({"endOnSilence", "endOnKey", "timeOut"})
 """Options that end a recording, so that the call waits for its end. Source: NCCO reference, Record."""

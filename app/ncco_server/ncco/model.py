@@ -13,12 +13,12 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from ncco_server.field_docs import field_docs
 from ncco_server.issue import Fix, Issue, fault, listed, pointer, shown, wrong_type
+from ncco_server.ncco.field_docs import field_docs
 from ncco_server.ncco.hints import ENDPOINT_NAMES, meant_option
+from ncco_server.ncco.value_types import JsonSchema, Kind, ListOf, MapOf, kind_of
+from ncco_server.ncco.value_types.kind import check_value
 from ncco_server.suggest import folded, near
-from ncco_server.value_types import JsonSchema, Kind, ListOf, MapOf, kind_of
-from ncco_server.value_types.kind import check_value
 
 UNKNOWN_OPTION: Final = "N105"
 """Its fix writes the option that was probably meant."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ncco_server.ncco.actions import ENDPOINT, SHAPES
-from ncco_server.value_types import JsonSchema
+from ncco_server.ncco.value_types import JsonSchema
 
 
 def json_schema() -> JsonSchema:

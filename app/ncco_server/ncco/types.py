@@ -16,9 +16,9 @@ from ncco_server.ncco.languages import (
     VOICES,
     VOICES_BY_CODE,
 )
-from ncco_server.value_types import JsonSchema, ListOf, MapOf, PlainText
-from ncco_server.value_types.kind import check_value, unwritable
-from ncco_server.value_types.scalars import is_whole_number
+from ncco_server.ncco.value_types import JsonSchema, ListOf, MapOf, PlainText
+from ncco_server.ncco.value_types.kind import check_value, unwritable
+from ncco_server.ncco.value_types.scalars import is_whole_number
 
 USER_TO_USER = "User-to-User"
 BCP47 = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import orjson
 
 from ncco_server.engine import JOINED, CallData, Session, Turn
+from ncco_server.ncco.value_types import read_number
 from ncco_server.ncco.webhooks import (
     FALLBACK_REASONS,
     FallbackWebhook,
@@ -25,7 +26,6 @@ from ncco_server.ncco.webhooks import (
     webhook_type,
 )
 from ncco_server.store import WebhookRow
-from ncco_server.value_types import read_number
 
 JOIN_SILENTLY: Final = orjson.dumps([JOINED])
 """Connects a called party, who hears nothing first."""

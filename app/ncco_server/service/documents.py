@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from ncco_server.field_docs import field_docs
+from ncco_server.ncco.field_docs import field_docs
 from ncco_server.store import AttemptRow, PlacedRow
 
 TIMEZONE: Final = "timezone"

@@ -9,7 +9,7 @@ from typing import Final
 import phonenumbers
 
 from ncco_server.flow.model import Flow
-from ncco_server.value_types import digits_in, is_withheld, read_number
+from ncco_server.ncco.value_types import digits_in, is_withheld, read_number
 
 _WITH_LETTERS: Final = re.compile(r"tel:|[\d.,]+e\+?\d+$", re.IGNORECASE)
 """A number in spite of its letters."""

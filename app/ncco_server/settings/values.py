@@ -17,8 +17,8 @@ from ncco_server.flow.files import named_modules
 from ncco_server.flow.language.mail import addresses
 from ncco_server.ncco import check
 from ncco_server.ncco.addresses import is_address
+from ncco_server.ncco.value_types import digits_in
 from ncco_server.store import open_store
-from ncco_server.value_types import digits_in
 
 _WEBHOOK_PATH: Final = re.compile(r"/webhooks/(?:answer|event|fallback)(?:/|$)")
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+")

@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 import orjson
 
+from ncco_server.ncco.value_types import FILLING, parts_of_number
 from ncco_server.store import function_results, table_rows
 from ncco_server.store.database import Database, Many, Row, Work
 from ncco_server.store.placed import erase_placed
@@ -22,7 +23,6 @@ from ncco_server.store.retention import DELETE_CALL, DELETE_WEBHOOK, INSERT_FORG
 from ncco_server.store.rows import Forgotten, hash_of
 from ncco_server.store.sql import PLACED_TABLE, RECORDINGS_TABLE, Sql
 from ncco_server.table_rows import StoredTypes, key_of, table_of
-from ncco_server.value_types import FILLING, parts_of_number
 
 ROUNDS: Final = 3
 """A call may write rows while it is being deleted."""

@@ -21,7 +21,7 @@ import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ncco_server.errors import VonageApiError
-from ncco_server.value_types import E164
+from ncco_server.ncco.value_types import E164
 from ncco_server.vonage.application_token import ApplicationTokens, token_url
 from ncco_server.vonage.applications import ApiDocument
 

@@ -48,7 +48,7 @@ from ncco_server.flow.language.shared import SharedWords
 from ncco_server.flow.language.step import EXITS, StepWords
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.ncco.actions import ENDPOINT, SHAPES
-from ncco_server.value_types import TYPES, JsonSchema
+from ncco_server.ncco.value_types import TYPES, JsonSchema
 
 OfferedNames: TypeAlias = Mapping[str, Iterable[str]]
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from ncco_server.field_docs import field_docs
+from ncco_server.ncco.field_docs import field_docs
 from ncco_server.settings.fields import Variables, variable
 from tests.support.tracked import ROOT
 

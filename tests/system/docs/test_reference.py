@@ -18,7 +18,7 @@ from ncco_server.flow.language.outcomes import OUTCOMES
 from ncco_server.flow.language.shared import SharedWords
 from ncco_server.flow.language.step import EXITS, STEP_WORDS
 from ncco_server.flow.scope import scope_types
-from ncco_server.value_types import TYPES
+from ncco_server.ncco.value_types import TYPES
 from ncco_server.web.webhooks import router
 from tests.support.cases import each_case
 from tests.support.tracked import text_of

@@ -10,7 +10,7 @@ from ncco_server.flow.nodes import Place, Text
 from ncco_server.flow.scope import scope_types
 from ncco_server.flow.templates.compiler import compile_value
 from ncco_server.flow.templates.parsing import Templates
-from ncco_server.value_types import DATETIME, TYPES, record
+from ncco_server.ncco.value_types import DATETIME, TYPES, record
 from tests.support.cases import each_case
 from tests.support.tracked import text_of
 

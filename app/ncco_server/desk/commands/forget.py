@@ -18,10 +18,10 @@ from ncco_server.desk.environment import server_settings
 from ncco_server.desk.output import FINE, ISSUES, CannotRun, Progress, print_json
 from ncco_server.desk.project import Source
 from ncco_server.flow.report import counted
+from ncco_server.ncco.value_types import read_number
 from ncco_server.store import Forgotten, Store, milliseconds
 from ncco_server.store.table_rows import all_rows
 from ncco_server.table_rows import StoredTypes
-from ncco_server.value_types import read_number
 
 LEAST_DIGITS: Final = 11
 """A shorter number without a + may lack its country code and match somebody else."""

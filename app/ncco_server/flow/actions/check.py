@@ -20,7 +20,7 @@ from ncco_server.issue import Issue as NccoIssue
 from ncco_server.ncco import check
 from ncco_server.ncco.json_text import JsonText, NotJsonError, TextSpan, read_json
 from ncco_server.ncco.ssml import MAX_TALK_CHARACTERS
-from ncco_server.value_types import SAMPLE, Sample
+from ncco_server.ncco.value_types import SAMPLE, Sample
 
 _Sampling: TypeAlias = Callable[[Value, Mapping[str, Any]], Any]
 

@@ -33,8 +33,8 @@ from ncco_server.flow.templates.values import Value
 from ncco_server.flow.values import Array, Constant, Object, OurNumber, Supplied, find
 from ncco_server.ncco.hints import ENDPOINT_NAMES
 from ncco_server.ncco.statuses import DIAL_FAILURES
+from ncco_server.ncco.value_types import FILLING, TYPES, Kind
 from ncco_server.suggest import nearest
-from ncco_server.value_types import FILLING, TYPES, Kind
 
 _NUMBER = re.compile(rf"['+\d(\[][\d{FILLING}]*")
 _BY_SCHEME = {"tel:": "phone", "sip:": "sip", "sips:": "sip", "ws:": "websocket", "wss:": "websocket"}

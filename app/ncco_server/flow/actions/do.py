@@ -27,7 +27,7 @@ from ncco_server.flow.templates.compiler import compile_file
 from ncco_server.flow.templates.values import Computed, Value
 from ncco_server.flow.values import leaves
 from ncco_server.ncco.statuses import DIAL_OUTCOMES
-from ncco_server.value_types import TYPES
+from ncco_server.ncco.value_types import TYPES
 
 
 @dataclass(frozen=True, slots=True)

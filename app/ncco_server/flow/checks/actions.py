@@ -30,7 +30,7 @@ from ncco_server.flow.templates.values import Computed, Expression, Native, Valu
 from ncco_server.flow.values import Object, find, leaves
 from ncco_server.ncco import check
 from ncco_server.ncco.ssml import MAX_TALK_CHARACTERS
-from ncco_server.value_types import Kind
+from ncco_server.ncco.value_types import Kind
 
 _OUR_NUMBER = "to"
 """The field of `call` with our number, which the caller dialled."""

@@ -24,7 +24,7 @@ from ncco_server.flow.templates.checker import known_type
 from ncco_server.flow.templates.filters import FILTERS
 from ncco_server.flow.templates.operators import COMPARISONS, compare
 from ncco_server.flow.templates.values import Expression, Literal
-from ncco_server.value_types import TYPES, Kind
+from ncco_server.ncco.value_types import TYPES, Kind
 
 Key: TypeAlias = tuple[Any, ...]
 Combination: TypeAlias = Mapping[Key, Any]

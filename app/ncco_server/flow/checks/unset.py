@@ -14,8 +14,8 @@ from ncco_server.flow.nodes import Place
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.references import Reference
 from ncco_server.flow.templates.values import Expression, Value
+from ncco_server.ncco.value_types import TYPES
 from ncco_server.suggest import nearest
-from ncco_server.value_types import TYPES
 
 _REACHED = frozenset({""})
 """Set at the start of every call, to show which steps it can enter."""

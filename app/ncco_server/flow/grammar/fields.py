@@ -36,8 +36,8 @@ from ncco_server.ncco.hints import OPTION_NAMES
 from ncco_server.ncco.model import Nested, Option
 from ncco_server.ncco.model import Shape as NccoShape
 from ncco_server.ncco.types import USER_TO_USER, FreeForm, OneOrList, SpokenText, StandardHeaders
+from ncco_server.ncco.value_types import TYPES, Escape, JsonSchema, Kind, ListOf, PlainText, Url, list_of
 from ncco_server.suggest import folded, nearest
-from ncco_server.value_types import TYPES, Escape, JsonSchema, Kind, ListOf, PlainText, Url, list_of
 
 _SSML = re.compile(r"(?:\s|(?>\{#.*?#\})|(?>\{%.*?%\}))*+<speak\b", re.DOTALL)
 """Possessive and atomic groups prevent endless backtracking in a text with many tags."""

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 from ncco_server.flow.grammar.reader import Reader
 from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Node
-from ncco_server.value_types import JsonSchema, Kind, meant_durations, milliseconds
+from ncco_server.ncco.value_types import JsonSchema, Kind, meant_durations, milliseconds
 
 BRACES: Final = r"\{\{|\{%"
 TEXT: Final[JsonSchema] = {"type": ["string", "number", "boolean"]}

@@ -26,12 +26,12 @@ from typing import (
     get_type_hints,
 )
 
-from ncco_server.field_docs import field_docs
 from ncco_server.flow.grammar.forms import Form, in_yaml, mapped, ref
 from ncco_server.flow.grammar.reader import Fields, Reader, read_fields
 from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Map, Node, Place
-from ncco_server.value_types import JsonSchema, Kind, kind_of
+from ncco_server.ncco.field_docs import field_docs
+from ncco_server.ncco.value_types import JsonSchema, Kind, kind_of
 
 T = TypeVar("T")
 

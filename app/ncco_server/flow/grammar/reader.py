@@ -21,8 +21,8 @@ from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.values import Expression, Value
 from ncco_server.issue import listed as phrase
 from ncco_server.ncco.actions import SHAPES
+from ncco_server.ncco.value_types import Escape, Kind, UnfitValue
 from ncco_server.suggest import is_same, nearest
-from ncco_server.value_types import Escape, Kind, UnfitValue
 
 N = TypeVar("N", Text, Map, Seq)
 

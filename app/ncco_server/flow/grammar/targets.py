@@ -23,8 +23,8 @@ from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import RESERVED, Param, Signature, Variable, has_path
 from ncco_server.flow.templates.syntax import FOREIGN
 from ncco_server.flow.templates.values import Value
+from ncco_server.ncco.value_types import ANY, Word
 from ncco_server.suggest import nearest
-from ncco_server.value_types import ANY, Word
 
 _NODE_TYPES: Mapping[str, type[Node]] = {"list": Seq, "map": Map}
 _TEXTS_ONLY = JsonField("kept", texts_only=True)

@@ -18,8 +18,8 @@ from ncco_server.flow.grammar.reader import HINTS, Reader, has_braces, meaning_o
 from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Entry, Map, Node, Seq, Text, texts_in, walk
 from ncco_server.flow.scope import NAME, RESERVED, Param, Signature, Variable
+from ncco_server.ncco.value_types import ANY, TYPES, JsonSchema, Kind, ListOf, MapOf, Word, point_of
 from ncco_server.suggest import nearest
-from ncco_server.value_types import ANY, TYPES, JsonSchema, Kind, ListOf, MapOf, Word, point_of
 
 TYPE: Final[JsonSchema] = {"anyOf": [one_of(TYPES), {"type": ["array", "object"]}]}
 

@@ -61,7 +61,7 @@ from ncco_server.flow.templates.escaping import ssml
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE
 from ncco_server.ncco import Ncco, is_open_ended
 from ncco_server.ncco.statuses import DIAL_FAILURES
-from ncco_server.value_types import write
+from ncco_server.ncco.value_types import write
 
 T = TypeVar("T")
 Effect = TypeVar("Effect", bound="HandlerEffect[Any]")

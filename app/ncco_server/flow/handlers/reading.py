@@ -37,7 +37,7 @@ from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import LINE_BREAK, Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.runtime import Followers
 from ncco_server.flow.scope import Variable
-from ncco_server.value_types import ANY, TYPES
+from ncco_server.ncco.value_types import ANY, TYPES
 
 _WORDS: Final = {"name": "flow"}
 """The arguments that have another name in a flow file."""

@@ -38,7 +38,7 @@ from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import Variable
 from ncco_server.ncco.statuses import DIAL_FAILURES
-from ncco_server.value_types import ANY, E164, TYPES, Kind, record
+from ncco_server.ncco.value_types import ANY, E164, TYPES, Kind, record
 
 MOST_KEPT_STEPS: Final = 1000
 """Steps of one handler that are kept; our choice. A handler that offers computed menus makes more."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from ncco_server.flow.nodes import Place
-from ncco_server.value_types import DATETIME, TYPES, Kind, Word, record
+from ncco_server.ncco.value_types import DATETIME, TYPES, Kind, Word, record
 
 DAY_MINUTES: Final = 1440
 DAY_S: Final = 86_400

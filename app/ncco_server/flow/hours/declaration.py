@@ -28,7 +28,7 @@ from ncco_server.flow.issues import RULES, Fix, FlowIssue
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import NAME, RESERVED
 from ncco_server.flow.zones import find_zone
-from ncco_server.value_types import JsonSchema
+from ncco_server.ncco.value_types import JsonSchema
 
 _EXAMPLE: Final = "write `hours: {office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}}`"
 _UTC: Final = ZoneInfo("UTC")

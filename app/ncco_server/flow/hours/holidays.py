@@ -23,7 +23,7 @@ from ncco_server.flow.hours.calendar import Spans, SpecialHours
 from ncco_server.flow.hours.weekly import looks_like_hours, read_spans
 from ncco_server.flow.issues import Fix, did_you_mean
 from ncco_server.flow.nodes import Entry, Map, Node, Seq, Text, is_missing
-from ncco_server.foreign_words import country_of
+from ncco_server.ncco.value_types.foreign_words import country_of
 from ncco_server.suggest import ALIKE_NAMES, nearest
 
 FIRST_YEAR: Final = 2024

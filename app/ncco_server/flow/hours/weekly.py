@@ -10,7 +10,7 @@ from ncco_server.flow.grammar.reader import HINTS, Reader, meaning_of
 from ncco_server.flow.hours.calendar import DAY_MINUTES, Span, Spans, Week
 from ncco_server.flow.issues import RULES, Fix, did_you_mean
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
-from ncco_server.foreign_words import day_of
+from ncco_server.ncco.value_types.foreign_words import day_of
 from ncco_server.suggest import nearest
 
 CLOSED: Final = "closed"

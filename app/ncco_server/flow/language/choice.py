@@ -16,7 +16,7 @@ from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.retry import FAILURES
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.phrases import fold
-from ncco_server.value_types import Number
+from ncco_server.ncco.value_types import Number
 
 Confidence: TypeAlias = Annotated[float, Number(0, 1)]
 

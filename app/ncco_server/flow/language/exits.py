@@ -32,7 +32,7 @@ from ncco_server.flow.nodes import Map, Node, Place, Text
 from ncco_server.flow.runtime import IMMEDIATE, Again, Decision, Exit, Go, Jump, Outcome, StepShape, TakenDecision, Way
 from ncco_server.flow.scope import has_path
 from ncco_server.flow.templates.values import Expression
-from ncco_server.value_types import JsonSchema
+from ncco_server.ncco.value_types import JsonSchema
 
 
 @dataclass(frozen=True, slots=True)

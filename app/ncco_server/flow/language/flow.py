@@ -34,8 +34,8 @@ from ncco_server.flow.model import Flow, Limit, Step
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import ScopeTypes, Signature, Variable, scope_types
 from ncco_server.flow.source.source_file import quote
+from ncco_server.ncco.value_types import NO_BEGINNING, TYPES, WholeNumber
 from ncco_server.suggest import nearest
-from ncco_server.value_types import NO_BEGINNING, TYPES, WholeNumber
 
 
 class Limits(MapForm):

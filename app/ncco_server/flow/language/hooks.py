@@ -40,8 +40,8 @@ from ncco_server.flow.scope import Param, ScopeTypes
 from ncco_server.flow.templates.values import Native, Value
 from ncco_server.flow.values import Object, leaves
 from ncco_server.ncco.statuses import STATUSES
+from ncco_server.ncco.value_types import SENT, TYPES, JsonSchema, SentMap, SentText, open_record, record, texts_of
 from ncco_server.ncco.webhooks import RecordWebhook, StatusWebhook, TranscriptionWebhook, Webhook
-from ncco_server.value_types import SENT, TYPES, JsonSchema, SentMap, SentText, open_record, record, texts_of
 
 _OWN_FIELDS: Final = ("name", "how", "result", "call_result")
 _SENT_FIELDS: Final = dict.fromkeys(

@@ -41,8 +41,8 @@ from ncco_server.flow.nodes import Entry, Map, Node, Text
 from ncco_server.flow.scope import Param, written
 from ncco_server.flow.templates.references import root_names
 from ncco_server.flow.templates.values import Computed, Value
+from ncco_server.ncco.value_types import ANY, TYPES, JsonSchema, Kind, record
 from ncco_server.table_rows import RowChange
-from ncco_server.value_types import ANY, TYPES, JsonSchema, Kind, record
 
 _PATH_END = re.compile(r"[?#]")
 _COMPUTED = "\0"

@@ -22,7 +22,7 @@ from ncco_server.flow.language.outgoing import plain_text
 from ncco_server.flow.nodes import Node, Place, Text
 from ncco_server.flow.templates.values import Value
 from ncco_server.flow.values import leaves
-from ncco_server.value_types import TYPES, PlainText
+from ncco_server.ncco.value_types import TYPES, PlainText
 
 MOST_ADDRESSES: Final = 20
 """Our choice. To reach more people, use a mailing list on the mail server."""

@@ -25,8 +25,8 @@ from ncco_server.flow.language.hooks import SentHook, SentHooks
 from ncco_server.flow.language.tables import TableDefinition, read_table_of_numbers
 from ncco_server.flow.nodes import Node, Place, Text
 from ncco_server.ncco.statuses import DETECTIONS, DIAL_FAILURES
+from ncco_server.ncco.value_types import TYPES, WholeNumber
 from ncco_server.suggest import nearest
-from ncco_server.value_types import TYPES, WholeNumber
 
 MachineDetection: TypeAlias = Literal["continue", "hangup", "detect", "detect_beep"]
 

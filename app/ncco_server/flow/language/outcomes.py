@@ -39,7 +39,7 @@ from ncco_server.flow.runtime import (
 )
 from ncco_server.flow.scope import Signature
 from ncco_server.ncco.statuses import DIAL_FAILURES, DIAL_OUTCOMES, DISCONNECTED, STATUSES
-from ncco_server.value_types import Kind
+from ncco_server.ncco.value_types import Kind
 
 ERROR: Final = "error"
 OUTCOMES: Final = {

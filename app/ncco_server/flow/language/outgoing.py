@@ -26,8 +26,8 @@ from ncco_server.flow.templates.filters import MAX_TEXT
 from ncco_server.flow.templates.values import Value
 from ncco_server.flow.values import Object
 from ncco_server.ncco.addresses import is_address
-from ncco_server.value_types import TYPES, Kind, Point, Url, write
-from ncco_server.value_types.kind import AnyValue, is_encodable
+from ncco_server.ncco.value_types import TYPES, Kind, Point, Url, write
+from ncco_server.ncco.value_types.kind import AnyValue, is_encodable
 
 _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?$")
 _BRACKETS: Final = re.compile(r"\[[^\]]*\](?::[0-9]*)?")

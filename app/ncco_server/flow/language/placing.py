@@ -22,7 +22,7 @@ from ncco_server.flow.language.outgoing import plain_json
 from ncco_server.flow.nodes import Node
 from ncco_server.flow.templates.values import Value
 from ncco_server.flow.values import leaves
-from ncco_server.value_types import TYPES, Kind, PlainText
+from ncco_server.ncco.value_types import TYPES, Kind, PlainText
 
 
 class Moment(PlainText):

@@ -29,7 +29,7 @@ from ncco_server.flow.grammar.targets import Destination, is_target, read_target
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.runtime import BY_KEYS, BY_SPEECH, Again, Decision, ExitOutcome, Go, Outcome, TakenDecision, Way
 from ncco_server.flow.values import Constant
-from ncco_server.value_types import WholeNumber
+from ncco_server.ncco.value_types import WholeNumber
 
 FAILURES: Final = ("noinput", "nomatch")
 MAX_TRIES: Final = 10

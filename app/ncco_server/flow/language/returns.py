@@ -20,8 +20,8 @@ from ncco_server.flow.language.outgoing import JSON, plain_json
 from ncco_server.flow.nodes import Map, Node, Seq, Text
 from ncco_server.flow.scope import Path, by_first_key
 from ncco_server.flow.templates.filters import MAX_TEXT
+from ncco_server.ncco.value_types import ANY, MAX_ITEMS, TYPES, BeyondLimit, Kind, Url, list_of, record
 from ncco_server.suggest import nearest
-from ncco_server.value_types import ANY, MAX_ITEMS, TYPES, BeyondLimit, Kind, Url, list_of, record
 
 OK = "ok"
 """The field of every lookup that shows whether its answer is real."""

@@ -33,8 +33,8 @@ from ncco_server.flow.language.tables import (
 from ncco_server.flow.nodes import Entry, Node, Place, Text
 from ncco_server.flow.scope import Variable, has_path
 from ncco_server.flow.templates.values import Value
+from ncco_server.ncco.value_types import TYPES, JsonSchema, Kind, record
 from ncco_server.table_rows import RowChange
-from ncco_server.value_types import TYPES, JsonSchema, Kind, record
 
 _BRACES: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 OWN_NAMES: Final = frozenset({"event", "flow", "step"})

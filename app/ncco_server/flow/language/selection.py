@@ -21,9 +21,9 @@ from ncco_server.flow.language.tables import Key, TableDefinition, read_key_valu
 from ncco_server.flow.nodes import Node, Seq, Text
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Expression
+from ncco_server.ncco.value_types import TYPES, Kind, list_of, record
 from ncco_server.suggest import nearest
 from ncco_server.table_rows import RowChange
-from ncco_server.value_types import TYPES, Kind, list_of, record
 
 WORDS: Final = ("where", "order", "first")
 ROWS: Final = "rows"

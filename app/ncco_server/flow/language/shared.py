@@ -29,7 +29,7 @@ from ncco_server.flow.language.tables import TableDefinition, read_tables
 from ncco_server.flow.nodes import Map, Node, Text
 from ncco_server.flow.scope import Signature, scope_types
 from ncco_server.flow.templates.parsing import Templates
-from ncco_server.value_types import ANY, Word, record
+from ncco_server.ncco.value_types import ANY, Word, record
 
 SECTIONS: Final = ("locales", "hours", "lookups", "hooks", "results", "tables")
 

@@ -28,7 +28,7 @@ from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Entry, Map, Node, Text
 from ncco_server.flow.runtime import Exit
 from ncco_server.flow.source import LateMap
-from ncco_server.value_types import JsonSchema
+from ncco_server.ncco.value_types import JsonSchema
 
 EXITS: Final[tuple[type[StepExit[Any]], ...]] = (Choices, Collect, Hold, RunFlow, Branch, Goto, On)
 """Of two exits of a step, the first in this order is read."""

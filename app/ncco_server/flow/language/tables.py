@@ -20,9 +20,9 @@ from ncco_server.flow.language.returns import OK, Returned
 from ncco_server.flow.nodes import Entry, Map, Node, Seq, Text
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Value
+from ncco_server.ncco.value_types import ANY, TYPES, Kind, record
 from ncco_server.suggest import nearest
 from ncco_server.table_rows import MAX_NAME, RowChange, StoredTypes, row_name
-from ncco_server.value_types import ANY, TYPES, Kind, record
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _KEY_TYPES: Final = ("text", "phone", "int", "date", "words")

@@ -16,7 +16,7 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
 from ncco_server.flow.speech.numbers import locale_of, plain, word_of
 from ncco_server.flow.speech.times import spoken
-from ncco_server.value_types import Point
+from ncco_server.ncco.value_types import Point
 
 MAX_GROUP = 9
 _SEPARATORS = re.compile(r"[\s./()\u2010-\u2015-]+")

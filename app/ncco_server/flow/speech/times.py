@@ -14,7 +14,7 @@ from babel.numbers import is_currency
 
 from ncco_server.flow.speech.numbers import amount, locale_of, number, number_of, plain, word_of
 from ncco_server.flow.zones import find_zone
-from ncco_server.value_types import Point, point_of
+from ncco_server.ncco.value_types import Point, point_of
 
 _SKELETONS: Final = ("MMMMEEEEd", "MMMMEd", "MMMEd")
 _SHORT: Final = re.compile(r"'[^']*'|[Ec]+|M{3,}|L{3,}")

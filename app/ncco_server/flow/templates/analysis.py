@@ -24,7 +24,7 @@ from ncco_server.flow.templates.references import (
     whole_values,
 )
 from ncco_server.flow.templates.tree import Token
-from ncco_server.value_types import ANY, POINTS, TYPES, Kind, record
+from ncco_server.ncco.value_types import ANY, POINTS, TYPES, Kind, record
 
 MAX_LOOPS: Final = 2
 """Limits a template's work, with the limit on list lengths."""

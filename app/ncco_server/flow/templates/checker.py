@@ -27,9 +27,9 @@ from ncco_server.flow.templates.references import (
 from ncco_server.flow.templates.syntax import FOREIGN
 from ncco_server.flow.templates.tree import Template, Token
 from ncco_server.flow.zones import zone_cure
-from ncco_server.foreign_words import unit_of
+from ncco_server.ncco.value_types import ANY, POINTS, SENT, TYPES, Kind, common_type, digits_in, list_of
+from ncco_server.ncco.value_types.foreign_words import unit_of
 from ncco_server.suggest import nearest
-from ncco_server.value_types import ANY, POINTS, SENT, TYPES, Kind, common_type, digits_in, list_of
 
 _PREFIX: Final = "FLOW_"
 _KINDS: Final = {kind: type_.described for kind, type_ in TYPES.items()}

@@ -18,7 +18,7 @@ from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.syntax import FOREIGN, read_expression
 from ncco_server.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file, shorten
 from ncco_server.flow.templates.values import Computed, Expression, Literal, Native, Value, with_plus
-from ncco_server.value_types import POINTS, TYPES, Escape, Kind, UnfitValue
+from ncco_server.ncco.value_types import POINTS, TYPES, Escape, Kind, UnfitValue
 
 MAX_LENGTH: Final = 1_000
 """Characters of a condition; our choice."""

@@ -23,7 +23,7 @@ from ncco_server.flow.templates.budget import size_of, spend
 from ncco_server.flow.templates.escaping import ESCAPERS
 from ncco_server.flow.templates.filters import FILTERS, Absent, Unfit, default, is_absent
 from ncco_server.flow.templates.operators import add, compare, cut, subtract
-from ncco_server.value_types import MAX_ITEMS, SentText
+from ncco_server.ncco.value_types import MAX_ITEMS, SentText
 
 LOOP_FIELDS: Final = ("index", "index0", "first", "last", "length")
 

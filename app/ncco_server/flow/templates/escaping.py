@@ -16,7 +16,7 @@ from urllib.parse import quote
 from jinja2 import Undefined
 
 from ncco_server.flow.templates.filters import MAX_TEXT, Unfit, as_text
-from ncco_server.value_types import Kind
+from ncco_server.ncco.value_types import Kind
 
 Escaper: TypeAlias = Callable[[Any], str]
 

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from jinja2 import Undefined
 
-from ncco_server.value_types import ANY, POINTS, TYPES, Kind, point_of, write
+from ncco_server.ncco.value_types import ANY, POINTS, TYPES, Kind, point_of, write
 
 MAX_TEXT = 10_000
 """Characters; our choice, far more than can be spoken."""

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from jinja2 import nodes
 
 from ncco_server.flow.templates.filters import Unfit, bounded
-from ncco_server.value_types import MAX_ITEMS, POINTS, TYPES, Kind, Point, in_utc
+from ncco_server.ncco.value_types import MAX_ITEMS, POINTS, TYPES, Kind, Point, in_utc
 
 
 class Comparison(NamedTuple):

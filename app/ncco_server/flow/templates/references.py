@@ -16,7 +16,7 @@ from ncco_server.flow.nodes import Place
 from ncco_server.flow.scope import Path, ScopeTypes, has_path, may_overlap, path_of, root_of
 from ncco_server.flow.templates.filters import FILTERS
 from ncco_server.flow.templates.tree import Template
-from ncco_server.value_types import Kind, common_type
+from ncco_server.ncco.value_types import Kind, common_type
 
 _COUNTING: Final = frozenset(name for name, each in FILTERS.items() if each.reads == "length")
 

@@ -22,7 +22,7 @@ from ncco_server.flow.templates.environment import ENVIRONMENT
 from ncco_server.flow.templates.escaping import ESCAPERS, Escaper, without_tags
 from ncco_server.flow.templates.filters import FILTERS, Unfit
 from ncco_server.flow.templates.tree import Located, Template
-from ncco_server.value_types import Escape, Kind
+from ncco_server.ncco.value_types import Escape, Kind
 
 Evaluator: TypeAlias = Callable[[Mapping[str, Any]], Any]
 

@@ -28,9 +28,9 @@ from ncco_server.desk.output import FINE, ISSUES, CannotRun, columns, print_json
 from ncco_server.desk.probe import probe as reach
 from ncco_server.errors import VonageApiError
 from ncco_server.flow.files import replace_text
+from ncco_server.ncco.value_types import digits_in
 from ncco_server.service.phone_numbers import readable
 from ncco_server.settings import Settings, load_settings
-from ncco_server.value_types import digits_in
 from ncco_server.vonage.application_token import ApplicationTokens
 from ncco_server.vonage.applications import (
     Account,

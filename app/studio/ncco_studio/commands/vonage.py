@@ -25,8 +25,8 @@ from ncco_server.desk import options
 from ncco_server.desk.environment import variables
 from ncco_server.desk.output import FINE, CannotRun, read_text
 from ncco_server.flow.report import printable, report
+from ncco_server.ncco.value_types import digits_in
 from ncco_server.settings.values import read_private_key
-from ncco_server.value_types import digits_in
 from ncco_server.vonage.keys import new_private_key, rsa_private_key
 from ncco_studio.commands.platform import after_connect, assumed_platform
 from ncco_studio.simulator.assumptions import After

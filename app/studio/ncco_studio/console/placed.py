@@ -19,13 +19,13 @@ from pydantic import BaseModel
 
 from ncco_server.desk.project import zone_of
 from ncco_server.flow.model import Flow, Project
+from ncco_server.ncco.value_types import Kind, PointInTime
 from ncco_server.service.delivery import session_id
 from ncco_server.service.documents import PlacedAttempt, PlacedDocument
 from ncco_server.service.placing.attempts import why_later
 from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
 from ncco_server.settings.secrets import wait_keys
 from ncco_server.store import AttemptRow, PlacedFilter, PlacedRow, milliseconds
-from ncco_server.value_types import Kind, PointInTime
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
 from ncco_studio.console.change.fields import group_title

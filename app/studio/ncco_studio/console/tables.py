@@ -23,11 +23,11 @@ from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.model import Project
 from ncco_server.flow.report import counted
 from ncco_server.flow.scope import Variable
+from ncco_server.ncco.value_types import PointInTime, point_of
 from ncco_server.service.phone_numbers import digits_of, line_of, readable
 from ncco_server.service.tables import MOST_FAULTS, RefusedRows, RowFault, Table, TableRowDocument
 from ncco_server.store.table_rows import ABSENT
 from ncco_server.table_rows import RowChange, key_of
-from ncco_server.value_types import PointInTime, point_of
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
 from ncco_studio.console.change.fields import group_title

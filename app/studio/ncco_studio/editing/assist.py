@@ -23,7 +23,7 @@ from ncco_server.flow.source.source_file import EXPRESSION_KEYS
 from ncco_server.flow.templates.filters import FILTERS, Filter
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.ncco.languages import LANGUAGE_NAMES, RECOGNISED, VOICES
-from ncco_server.value_types import JsonSchema, record
+from ncco_server.ncco.value_types import JsonSchema, record
 from ncco_studio.editing.names import NAME_KINDS, Name, NameKind, ProjectNames
 from ncco_studio.editing.words import MARK, Cursor, WrittenWord, alternatives, cursors, member_schemas, words_of
 

@@ -12,7 +12,7 @@ from ncco_server.flow.nodes import LINE_BREAK, Map, Node, Seq, Text
 from ncco_server.flow.source import read_yaml
 from ncco_server.ncco import json_schema
 from ncco_server.ncco.json_text import open_closers
-from ncco_server.value_types import JsonSchema
+from ncco_server.ncco.value_types import JsonSchema
 from ncco_studio.schema import definitions
 
 MARK: Final = "\ue001"

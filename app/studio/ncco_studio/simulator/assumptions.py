@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Final, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
-from ncco_server.field_docs import field_docs
+from ncco_server.ncco.field_docs import field_docs
 
 
 @dataclass(frozen=True, slots=True)

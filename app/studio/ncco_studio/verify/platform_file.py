@@ -11,7 +11,7 @@ from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.flow.nodes import Node
 from ncco_server.flow.report import report
 from ncco_server.flow.source import read_yaml
-from ncco_server.value_types import JsonSchema
+from ncco_server.ncco.value_types import JsonSchema
 from ncco_studio.simulator.assumptions import Assumption, assumptions
 from ncco_studio.verify.scenarios.values import ScenarioReader, read_as, read_word
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import ceil, floor
 from typing import Any, Final, TypeVar
 
-from ncco_server.value_types import Kind
+from ncco_server.ncco.value_types import Kind
 
 Name = TypeVar("Name", bound=Hashable)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ncco_server.engine.dialling import PREMIUM_PREFIXES, refusal
 from ncco_server.engine.session import LookupAnswer
 from ncco_server.flow.language.lookups import LookupRequest
-from ncco_server.value_types import without_trunk_prefix
+from ncco_server.ncco.value_types import without_trunk_prefix
 from tests.support.cases import each_case
 
 DESK = "sip:desk@pbx.example.com"

@@ -10,7 +10,7 @@ from ncco_server.flow.loader import load
 from ncco_server.flow.nodes import Place, Text
 from ncco_server.flow.scope import Variable, scope_types
 from ncco_server.flow.templates.compiler import compile_expression
-from ncco_server.value_types import TYPES, Word
+from ncco_server.ncco.value_types import TYPES, Word
 from tests.support.cases import each_case
 
 FLOW = """\

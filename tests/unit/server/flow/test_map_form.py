@@ -9,7 +9,7 @@ from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import Reader
 from ncco_server.flow.nodes import Map, Node
 from ncco_server.flow.source import read_yaml
-from ncco_server.value_types import WholeNumber
+from ncco_server.ncco.value_types import WholeNumber
 from tests.support.cases import each_case
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from ncco_server.flow.scope import RESERVED, header, is_name, scope_types
-from ncco_server.value_types import ANY, TYPES
+from ncco_server.ncco.value_types import ANY, TYPES
 from tests.support.cases import each_case
 from tests.unit.server.flow.templates.cases import SCOPE, VARIABLES, rendered
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncco_server.flow.templates.operators import COMPARISONS, compare
-from ncco_server.value_types import (
+from ncco_server.ncco.value_types import (
     ANY,
     MAX_ENTRIES,
     MAX_ITEMS,

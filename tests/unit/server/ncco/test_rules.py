@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 import ncco_server.ncco
-import ncco_server.value_types
+import ncco_server.ncco.value_types
 from ncco_server.ncco import RULES, check
 from ncco_server.ncco.json_text import check_text
 from tests.support.cases import each_case
@@ -60,7 +60,7 @@ def test_the_fix_has_its_old_name_too() -> None:
 
 
 def test_the_checker_reports_these_codes_and_no_others() -> None:
-    packages = (ncco_server.ncco, ncco_server.value_types)
+    packages = (ncco_server.ncco, ncco_server.ncco.value_types)
     files = (path for package in packages for path in Path(package.__path__[0]).glob("*.py"))
     sources = [path.read_text(encoding="utf-8") for path in files]
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from ncco_server.ncco.value_types import is_withheld, number_of_caller
 from ncco_server.service.phone_numbers import digits_of, readable, sought_digits
-from ncco_server.value_types import is_withheld, number_of_caller
 from tests.support.cases import each_case
 
 

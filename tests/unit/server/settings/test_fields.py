@@ -12,7 +12,7 @@ import pytest
 
 from ncco_server.assembly import policy_of
 from ncco_server.errors import SettingsError
-from ncco_server.field_docs import field_docs
+from ncco_server.ncco.field_docs import field_docs
 from ncco_server.settings import Settings, load_settings
 from ncco_server.settings.fields import Cure, Variables, VoiceAccess, variable
 from tests.support.cases import each_case

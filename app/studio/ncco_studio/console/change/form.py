@@ -11,7 +11,7 @@ import yaml
 from ncco_server.flow.hours.holidays import countries
 from ncco_server.flow.hours.weekly import days_of, is_hours, meant_hours, shown_days
 from ncco_server.flow.source.edit import NoSuchValue, Path, YamlText, quoted, written
-from ncco_server.value_types import read_number
+from ncco_server.ncco.value_types import read_number
 from ncco_studio.console.change.fields import NEW_PARTS, FieldKind, FormField, path_of, pointer
 from ncco_studio.console.change.notation import date_key, day_key, days_in_words, is_date
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from ncco_server.ncco import check
 from ncco_server.ncco.signing import Method
-from ncco_server.value_types import Url
+from ncco_server.ncco.value_types import Url
 from ncco_studio.simulator.assumptions import DEFAULTS
 from ncco_studio.simulator.delivery import played_anyway
 from ncco_studio.simulator.outbound import OutboundCall

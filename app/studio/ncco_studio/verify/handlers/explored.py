@@ -25,7 +25,7 @@ from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.language.saves import RowOfTable
 from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.model import Flow, Step
-from ncco_server.value_types import ANY, E164
+from ncco_server.ncco.value_types import ANY, E164
 from ncco_studio.verify.handlers.constants import NOTHING, ComparedConstants
 from ncco_studio.verify.handlers.samples import Samples, samples_of, samples_of_row
 from ncco_studio.verify.handlers.states import comparable, state_of

@@ -12,7 +12,7 @@ from pydantic import PydanticUserError, TypeAdapter
 
 from ncco_server.flow.handlers.results import adapter_of
 from ncco_server.flow.language.lookups import LookupDefinition
-from ncco_server.value_types import TYPES, Kind
+from ncco_server.ncco.value_types import TYPES, Kind
 from ncco_studio.verify.handlers.constants import NOTHING, RESULT, ComparedConstants, Constant
 from ncco_studio.verify.handlers.patterns import is_in, text_matching
 from ncco_studio.verify.sample_values import (

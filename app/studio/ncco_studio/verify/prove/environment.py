@@ -21,8 +21,8 @@ from ncco_server.flow.templates.filters import FILTERS, LANGUAGE, Unfit
 from ncco_server.flow.templates.references import Occurrence, root_names, walk
 from ncco_server.flow.templates.values import Evaluator, Value, compiled_expression
 from ncco_server.flow.values import OurNumber, find
+from ncco_server.ncco.value_types import E164, TYPES, WITHHELD, Kind, write
 from ncco_server.service.delivery import ANSWER_FIELDS
-from ncco_server.value_types import E164, TYPES, WITHHELD, Kind, write
 from ncco_studio.verify.handlers.explored import explored_in
 from ncco_studio.verify.prove.expressions import Path, expressions_of, paths_of, templates_in
 from ncco_studio.verify.prove.literals import LONGEST_SAMPLE, Compared, Literals

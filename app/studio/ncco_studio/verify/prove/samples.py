@@ -10,7 +10,7 @@ from math import prod
 from typing import Any, Final
 
 from ncco_server.flow.language.returns import Returned
-from ncco_server.value_types import POINTS, TYPES, Kind
+from ncco_server.ncco.value_types import POINTS, TYPES, Kind
 from ncco_studio.verify.prove.expressions import ENTRY, LENGTH, Path
 from ncco_studio.verify.prove.literals import Compared, Literals
 from ncco_studio.verify.sample_values import (

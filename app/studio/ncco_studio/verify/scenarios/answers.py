@@ -13,8 +13,8 @@ from ncco_server.flow.handlers.api import Called
 from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.flow.model import Flow
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from ncco_server.ncco.value_types import Kind
 from ncco_server.service.functions import AnswerLookups
-from ncco_server.value_types import Kind
 from ncco_studio.verify.handlers.explored import FunctionDefinition, explored_in
 from ncco_studio.verify.scenarios.values import json_of
 

@@ -17,11 +17,11 @@ from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.nodes import Map, Node, Place, Seq, Text
 from ncco_server.flow.templates.values import Computed, Expression, Native
 from ncco_server.flow.values import leaves
+from ncco_server.ncco.value_types import TYPES, Kind
 from ncco_server.results import ResultName
 from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.placing.requests import RefusedRequest
 from ncco_server.suggest import near_or_all, nearest
-from ncco_server.value_types import TYPES, Kind
 from ncco_studio.verify.scenarios.answers import ANSWERS, Answer, GivenAnswers, answer_of, lookups_of
 from ncco_studio.verify.scenarios.model import ANY_NUMBER, FROM, Scenario, ScenarioCall
 from ncco_studio.verify.scenarios.placing import row_of

@@ -15,7 +15,7 @@ from ncco_server.flow.grammar.reader import Reader, items
 from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq
 from ncco_server.flow.source import read_yaml
-from ncco_server.value_types import JsonSchema
+from ncco_server.ncco.value_types import JsonSchema
 from ncco_studio.schema import resolved
 from ncco_studio.simulator.assumptions import After
 from ncco_studio.verify.faults import FAULTS, LIMITS

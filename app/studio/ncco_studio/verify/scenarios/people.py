@@ -10,7 +10,7 @@ from ncco_server.flow.grammar.reader import Reader, items
 from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.flow.nodes import Entry
 from ncco_server.flow.source import read_yaml
-from ncco_server.value_types import JsonSchema, digits_in
+from ncco_server.ncco.value_types import JsonSchema, digits_in
 from ncco_studio.schema import resolved
 from ncco_studio.simulator.parties import ENDLESS, Behaviour, PartyOutcome
 from ncco_studio.verify.scenarios.script import PRESSES, Spoken, acts_of

@@ -16,8 +16,8 @@ from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Text
 from ncco_server.flow.source import read_yaml
 from ncco_server.ncco.durations import plain
 from ncco_server.ncco.statuses import WEBHOOK_STATUSES
+from ncco_server.ncco.value_types import Number, digits_in
 from ncco_server.suggest import nearest
-from ncco_server.value_types import Number, digits_in
 from ncco_studio.simulator.legs import SURE, Leg
 from ncco_studio.simulator.parties import Behaviour, PartyOutcome, Words
 from ncco_studio.simulator.platform import Vonage

@@ -9,9 +9,9 @@ from ncco_server.flow.grammar.reader import Reader
 from ncco_server.flow.language.returns import Misfit, read_answer
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.nodes import Map, Text
+from ncco_server.ncco.value_types import Kind
 from ncco_server.suggest import near_or_all
 from ncco_server.table_rows import MAX_NAME, RowChange, key_of, row_name, table_of
-from ncco_server.value_types import Kind
 from ncco_studio.verify.scenarios.answers import answer_of
 from ncco_studio.verify.scenarios.expectations import is_part, shown
 from ncco_studio.verify.scenarios.model import GivenRow, Rows

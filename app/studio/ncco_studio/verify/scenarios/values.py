@@ -15,7 +15,7 @@ from ncco_server.flow.grammar.reader import UNWRITTEN, Fields, N, Reader, items
 from ncco_server.flow.issues import Fix, FlowRule
 from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text, is_missing
 from ncco_server.issue import RuleBook
-from ncco_server.value_types import JsonSchema, milliseconds
+from ncco_server.ncco.value_types import JsonSchema, milliseconds
 
 RULES: Final[Mapping[str, FlowRule]] = RuleBook(FlowRule, Path(__file__).with_name("rules.yaml"))
 """The rules by code. YAML syntax errors have the E1xx codes of flow files."""

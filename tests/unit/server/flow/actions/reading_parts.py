@@ -16,7 +16,7 @@ from ncco_server.flow.nodes import Map, Node, Place
 from ncco_server.flow.scope import Variable, scope_types
 from ncco_server.flow.source import read_yaml
 from ncco_server.flow.templates.parsing import Templates
-from ncco_server.value_types import TYPES
+from ncco_server.ncco.value_types import TYPES
 
 EXIT = Place("flows/test.yaml", 90, 5)
 CALL = {

@@ -6,7 +6,7 @@ from typing import Any
 
 from ncco_server.flow.actions.check import TEXTS, others
 from ncco_server.flow.templates.filters import FILTERS, Unfit
-from ncco_server.value_types import SAMPLE, Sample
+from ncco_server.ncco.value_types import SAMPLE, Sample
 from tests.support.cases import each_case
 
 

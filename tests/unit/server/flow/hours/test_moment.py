@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from ncco_server.flow.hours.calendar import Calendar
-from ncco_server.value_types import DATETIME, TYPES
+from ncco_server.ncco.value_types import DATETIME, TYPES
 from tests.support.cases import each_case
 from tests.unit.server.flow.hours.reading_hours import SAMPLE, at, calendar, read
 

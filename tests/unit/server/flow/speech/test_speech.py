@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ncco_server.flow import speech
 from ncco_server.flow.speech.times import FORMS
 from ncco_server.flow.templates.filters import FILTERS, Unfit
-from ncco_server.value_types import POINTS, TYPES
+from ncco_server.ncco.value_types import POINTS, TYPES
 from tests.support.cases import each_case
 from tests.support.examples import examples
 

@@ -14,7 +14,7 @@ from ncco_server.flow.scope import Variable, scope_types
 from ncco_server.flow.templates.compiler import compile_expression, compile_file, compile_value
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.values import Expression, Value
-from ncco_server.value_types import TYPES, Escape, Kind, Word
+from ncco_server.ncco.value_types import TYPES, Escape, Kind, Word
 
 PLACE = Place("flows/test.yaml", 1, 1)
 

@@ -10,7 +10,7 @@ from ncco_server.engine import CallData
 from ncco_server.flow.nodes import Text
 from ncco_server.flow.templates.compiler import compile_expression, compile_value
 from ncco_server.flow.templates.parsing import Templates
-from ncco_server.value_types import TYPES, list_of, record
+from ncco_server.ncco.value_types import TYPES, list_of, record
 from tests.support.cases import each_case
 from tests.unit.server.engine.scripted_call import LEG, ScriptedCall, load_flow
 from tests.unit.server.flow.tables import table

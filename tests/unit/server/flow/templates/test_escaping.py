@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.templates.values import Computed, Value
-from ncco_server.value_types import TYPES, Escape
+from ncco_server.ncco.value_types import TYPES, Escape
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.unit.server.flow.tables import table

@@ -20,7 +20,7 @@ from ncco_server.flow.templates.compiler import compile_value
 from ncco_server.flow.templates.environment import ENVIRONMENT
 from ncco_server.flow.templates.filters import FILTERS, Absent, Filter, Unfit
 from ncco_server.flow.templates.parsing import Templates
-from ncco_server.value_types import MAX_ITEMS, TYPES
+from ncco_server.ncco.value_types import MAX_ITEMS, TYPES
 from tests.support.cases import each_case
 from tests.support.examples import examples
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from ncco_server.flow.issues import RULES, RUNNING_RULES
-from ncco_server.value_types import TYPES, Escape
+from ncco_server.ncco.value_types import TYPES, Escape
 from tests.support.cases import each_case
 from tests.unit.server.flow.templates.cases import NAMES, names, refusal, value
 

@@ -10,7 +10,7 @@ from ncco_server.flow.nodes import Place, Text
 from ncco_server.flow.templates.compiler import compile_file, compile_value
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.values import Computed, Literal, Native, Value
-from ncco_server.value_types import TYPES, Escape, Kind, Word
+from ncco_server.ncco.value_types import TYPES, Escape, Kind, Word
 from tests.support.cases import each_case
 from tests.unit.server.flow.tables import table
 from tests.unit.server.flow.templates.cases import (

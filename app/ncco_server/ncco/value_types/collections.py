@@ -10,8 +10,8 @@ from datetime import date, time
 from typing import Any, Final
 
 from ncco_server.issue import Fix, Issue, fault, shown, wrong_type
-from ncco_server.value_types.kind import SAMPLE, JsonSchema, Kind, check_value
-from ncco_server.value_types.scalars import LARGE, PlainText, write
+from ncco_server.ncco.value_types.kind import SAMPLE, JsonSchema, Kind, check_value
+from ncco_server.ncco.value_types.scalars import LARGE, PlainText, write
 
 MAX_ITEMS = 200
 """Our choice, so that data from callers cannot cause long loops."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from ncco_server.foreign_words import unit_of
+from ncco_server.ncco.value_types.foreign_words import unit_of
 
 UNITS_MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _MS_OF: Final = {

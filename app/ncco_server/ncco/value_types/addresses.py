@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
 from ncco_server.issue import Fix, Issue, fault, listed, shown, wrong_type
-from ncco_server.value_types.kind import Escape, JsonSchema, Kind
-from ncco_server.value_types.scalars import is_whole_number
+from ncco_server.ncco.value_types.kind import Escape, JsonSchema, Kind
+from ncco_server.ncco.value_types.scalars import is_whole_number
 
 
 def as_digits(value: object) -> object:

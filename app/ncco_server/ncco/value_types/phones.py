@@ -12,8 +12,8 @@ from urllib.parse import unquote
 import phonenumbers
 
 from ncco_server.issue import RULES, Issue, fault, shown, wrong_type
-from ncco_server.value_types.addresses import as_digits, digits_as_number, write_text
-from ncco_server.value_types.kind import Escape, JsonSchema, Kind
+from ncco_server.ncco.value_types.addresses import as_digits, digits_as_number, write_text
+from ncco_server.ncco.value_types.kind import Escape, JsonSchema, Kind
 
 E164 = re.compile(r"[1-9][0-9]{6,14}")
 

@@ -10,9 +10,9 @@ from datetime import date, time
 from typing import TypeGuard
 
 from ncco_server.issue import Fix, Issue, fault, listed, shown, wrong_type
+from ncco_server.ncco.value_types.durations import meant_seconds
+from ncco_server.ncco.value_types.kind import SAMPLE, BeyondLimit, JsonSchema, Kind, UnfitValue
 from ncco_server.suggest import folded, near, nearest
-from ncco_server.value_types.durations import meant_seconds
-from ncco_server.value_types.kind import SAMPLE, BeyondLimit, JsonSchema, Kind, UnfitValue
 
 LARGE = 10**18
 """Some JSON parsers lose the last digits of larger numbers, which are refused."""

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, time
 from typing import Final, Self, TypeAlias
 from zoneinfo import ZoneInfo
 
-from ncco_server.value_types.kind import BeyondLimit, JsonSchema, Kind
-from ncco_server.value_types.scalars import write
+from ncco_server.ncco.value_types.kind import BeyondLimit, JsonSchema, Kind
+from ncco_server.ncco.value_types.scalars import write
 
 Point: TypeAlias = datetime | date | time
 
