@@ -38,7 +38,7 @@ class WrongArgument(TypeError):
         self.argument = argument
 
 
-class Misfit(NamedTuple):
+class CallMisfit(NamedTuple):
     """What is wrong with a call, and what to write instead."""
 
     line: int
@@ -111,7 +111,7 @@ def are_written(call: ast.Call) -> bool:
     )
 
 
-def misfit_of(opening: str, signature: Signature, call: ast.Call, first: int = 0) -> Misfit | None:
+def misfit_of(opening: str, signature: Signature, call: ast.Call, first: int = 0) -> CallMisfit | None:
     """Return None if the call fits, or has `*` or `**`.
 
     `opening` is how it is written, such as `call.talk(` or `call.run(find`. The arguments from `first` on are those of
@@ -126,7 +126,7 @@ def misfit_of(opening: str, signature: Signature, call: ast.Call, first: int = 0
     name = _NAMES.findall(opening)[-1]
     for each in keywords.keys() - known.keys() if Parameter.VAR_KEYWORD not in kinds else ():
         wrong = unknown_argument(name, each, known)
-        return Misfit(call.lineno, wrong.message, wrong.cure)
+        return CallMisfit(call.lineno, wrong.message, wrong.cure)
     needed = [each for each in known.values() if each.default is each.empty and each.kind is not each.VAR_POSITIONAL]
     shown = [_SHOWN.get(each.name, each.name) + "=.." * (each.kind is each.KEYWORD_ONLY) for each in needed]
     others = [ast.unparse(each) for each in call.keywords if first and each.arg not in known]
@@ -136,11 +136,11 @@ def misfit_of(opening: str, signature: Signature, call: ast.Call, first: int = 0
     except TypeError:
         most = [each.name for each in known.values() if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
         cure = cure if len(shown) >= len(most) else f"write `{', '.join([opening, *most]).replace('(, ', '(')})`"
-        return Misfit(call.lineno, f"`{name}` takes only {len(most)}", cure)
+        return CallMisfit(call.lineno, f"`{name}` takes only {len(most)}", cure)
     missing = [f"`{each.name}`" for each in needed if each.name not in given and each.kind is not each.VAR_KEYWORD]
     if missing:
-        return Misfit(call.lineno, f"`{name}` needs {', '.join(missing)} as well", cure)
+        return CallMisfit(call.lineno, f"`{name}` needs {', '.join(missing)} as well", cure)
     for each, value in given.items():
         if known[each].annotation == "bool" and isinstance(value, ast.Constant) and not isinstance(value.value, bool):
-            return Misfit(value.lineno, f"`{each}` is {value.value!r}", f"write `{each}=True` or `{each}=False`")
+            return CallMisfit(value.lineno, f"`{each}` is {value.value!r}", f"write `{each}=True` or `{each}=False`")
     return None

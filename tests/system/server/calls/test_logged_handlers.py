@@ -41,6 +41,7 @@ def test_an_exception_is_logged_with_its_traceback_and_without_values(tmp_path: 
     with running(tmp_path, files, {"NCCO_PYTHON_FLOWS": "shop.py"}) as server:
         fields = {"from_user": USER, "to": "442079460000", "uuid": "leg", "conversation_uuid": "CON-leg"}
         reply = loopback.post(f"{server.url}/webhooks/answer/shop", json=fields)
+        server.wait_for(event)
         (logged,) = [each for each in server.log() if each["event"] == event]
 
     assert ["Something went wrong."] == [action["text"] for action in reply.json()]

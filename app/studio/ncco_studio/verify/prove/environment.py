@@ -60,6 +60,8 @@ APP_TO: Final = "support"
 _OTHER_NUMBERS: Final = ("447700900456", "33199000123", "15550100123", "8618812345678")
 _USUAL: Final = {"to": (ANY_NUMBER, *_OTHER_NUMBERS), "from": (FROM, *_OTHER_NUMBERS)}
 CLOSED_FOR: Final = "a reason given by hand"
+_CLOSED_AFTER_S: Final = 10
+"""After an opening, in seconds. One second after it, where `changes` looks, it must be open."""
 _OTHER_TEXTS: Final = ("something", "anything else", "xyz")
 _OFTEN_EMPTY: Final = frozenset({"from_user", "sip", "custom_data"})
 _MAPS: Final = ("sip", "custom_data")
@@ -371,8 +373,8 @@ def with_closings(root: Flow, now: datetime) -> Flow:
         hours = calendar.at(now)
         if calendar.key not in keys or not hours.reopens:
             return calendar
-        second = seconds(hours["next_open"] or now) + 2 * keys.index(calendar.key)
-        reasons = enumerate(("", CLOSED_FOR), 1)
+        second = seconds(hours["next_open"] or now) + _CLOSED_AFTER_S + 2 * keys.index(calendar.key)
+        reasons = enumerate(("", CLOSED_FOR))
         return calendar.with_hand(ByHand(False, second + each, second + each + 1, why) for each, why in reasons)
 
     def of(flow: Flow) -> Flow:
