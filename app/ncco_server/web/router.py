@@ -84,9 +84,10 @@ def ncco_router(
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:
         async with app.router.lifespan_context(app):
-            state = app.state.readiness.state()
-            if given and not state["flows"]:
-                raise AppError("\n".join(["no call can be played", *state["rejected"]]), "run `ncco check`")
+            library = app.state.webhooks.calls.library
+            if given and library.last.has_errors and not (library.current.flows or library.is_stale):
+                rejected = app.state.readiness.state()["rejected"]
+                raise AppError("\n".join(["no call can be played", *rejected]), "run `ncco check`")
             running.append(app)
             try:
                 yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -71,6 +72,5 @@ async def test_two_people_at_once_both_count(tmp_path: Path) -> None:
     async with STORES["sqlite"](tmp_path) as store, STORES["sqlite"](tmp_path) as other:
         first = closing(NOW + timedelta(days=1), NOW + timedelta(days=2))
         second = closing(NOW + timedelta(days=3), NOW + timedelta(days=4))
-        await decide(store.tables, SALON, first, NOW)
-        await decide(other.tables, SALON, second, NOW)
+        await asyncio.gather(decide(store.tables, SALON, first, NOW), decide(other.tables, SALON, second, NOW))
         assert {first, second} == {*(await hand_hours(store.tables, NOW))[SALON.key]}

@@ -38,7 +38,7 @@ class AwayStore:
     """A store that is unavailable."""
 
     def __getattr__(self, name: str) -> Any:
-        if name == "placed":
+        if name in {"placed", "tables"}:
             return self
 
         async def away(*_: Any, **__: Any) -> Any:
@@ -102,7 +102,7 @@ def heard(reply: Reply) -> list[dict[str, Any]]:
 
 @each_case("case", CASES, ids=lambda case: case["case"])
 async def test_without_a_store_the_error_exit_is_played_up_to_its_first_webhook(case: dict[str, Any]) -> None:
-    words = {"lookups": case["lookups"]} if "lookups" in case else {}
+    words = {name: case[name] for name in ("hours", "lookups") if name in case}
     files = {"acme": flow(default="true", steps=case["steps"], error=case.get("error", "sorry"), **words)}
     files |= {name: yaml.safe_dump(text) for name, text in case.get("others", {}).items()}
     service = await service_of(files, dial_allow=tuple(case.get("allow", ())))

@@ -24,6 +24,7 @@ from ncco_server import create_app, ncco_router
 from ncco_server.errors import AppError, SettingsError
 from ncco_server.settings import load_settings
 from tests.support.cases import each_case
+from tests.support.server import free_port
 from tests.unit.server.web.fake_calls import settings_with
 
 CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
@@ -239,6 +240,15 @@ async def test_a_program_with_errors_in_its_flows_does_not_start(home: Path) -> 
     with pytest.raises(AppError, match=r"flows/unlisted\.py:1:1 E702 .*NCCO_PYTHON_FLOWS"):
         async with running(program(home, module.phone)):
             pass
+
+
+async def test_a_program_starts_before_its_database(home: Path) -> None:
+    url = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+    async with running(program(home, imported(home, "phone", PHONE).phone, database_url=url, key=SecretStr("k" * 32))) as client:
+        ready = await client.get("/readyz")
+        hello = (await client.get("/hello")).json()
+
+    assert (503, "hello") == (ready.status_code, hello)
 
 
 def test_two_handlers_in_one_file_are_refused(home: Path) -> None:
