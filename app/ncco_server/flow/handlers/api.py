@@ -22,6 +22,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from itertools import count
 from types import CoroutineType, MappingProxyType
 from typing import (
@@ -356,11 +357,15 @@ _SPELLINGS: Final = {
 """The NCCO's names of options, by those in Python."""
 
 
+@cache
+def _arguments_of(method: str) -> Mapping[str, Any]:
+    return signature_of(getattr(Call, method)).parameters
+
+
 def _spelled(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Options by their names in the NCCO. None leaves one out. Raises WrongArgument for a name that is not known."""
-    known = signature_of(getattr(Call, method)).parameters
     for name in options:
-        if name not in known:
+        if name not in (known := _arguments_of(method)):
             raise unknown_argument(method, name, known)
     return {_SPELLINGS.get(name, name): value for name, value in options.items() if value is not None}
 
@@ -442,7 +447,7 @@ class Call:
     ) -> None:
         self.from_ = facts["from"]
         self.env = env
-        for name in facts.keys() & Call.__annotations__.keys():
+        for name in _FACTS:
             setattr(self, name, facts[name])
         self.made: list[HandlerEffect[Any]] = []
         self.on_forgotten: Callable[[Sequence[HandlerEffect[Any]]], None] | None = None
@@ -901,6 +906,7 @@ def _text_of(value: Any) -> str:
 
 HEARD: Final = "heard"
 """The variable of a handler's flow that receives what the caller entered."""
+_FACTS: Final = tuple(name for name in Call.__annotations__ if name not in ("from_", "env", "now"))
 SECRET: Final = "heard_secret"  # noqa: S105 - a name
 """The variable that receives it if it is sensitive."""
 NEXT: Final = WrittenText("next")
@@ -954,7 +960,6 @@ _HEARD: Final = {
 
 
 def _asked(method: str, text: str | None, options: AskOptions) -> CallerQuestion[Any]:
-    known = signature_of(getattr(Call, method)).parameters
     said: dict[str, Any] = {}
     heard: dict[str, Any] = {}
     others: dict[str, Any] = {}
@@ -964,7 +969,7 @@ def _asked(method: str, text: str | None, options: AskOptions) -> CallerQuestion
         elif name in _HEARD:
             part, word = _HEARD[name]
             heard.setdefault(part, {})[word] = value
-        elif name not in known:
+        elif name not in (known := _arguments_of(method)):
             raise unknown_argument(method, name, known)
         elif text is None:
             raise WrongArgument(
