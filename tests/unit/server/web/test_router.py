@@ -244,7 +244,8 @@ async def test_a_program_with_errors_in_its_flows_does_not_start(home: Path) -> 
 
 async def test_a_program_starts_before_its_database(home: Path) -> None:
     url = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
-    async with running(program(home, imported(home, "phone", PHONE).phone, database_url=url, key=SecretStr("k" * 32))) as client:
+    app = program(home, imported(home, "phone", PHONE).phone, database_url=url, key=SecretStr("k" * 32))
+    async with running(app) as client:
         ready = await client.get("/readyz")
         hello = (await client.get("/hello")).json()
 
