@@ -86,11 +86,6 @@ COUNT: Final = (
             (2, 96, "line, counted_own, counted_until_s"),
         )
     ),
-    "DELETE FROM ncco_result_progress",
-    """
-    INSERT INTO ncco_result_progress (id, oldest, webhook, complete_since, leased_until)
-    SELECT 1, 0, max(key), NULL, 0 FROM webhooks
-    """,
 )
 """Count the results, as servers do in small parts."""
 

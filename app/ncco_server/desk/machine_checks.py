@@ -144,11 +144,10 @@ async def check_database(settings: Settings) -> Finding:
         return error(f"{blocked} is not writable by this user", cure)
     if not schema.found:
         return ok(f"{store.label} does not exist yet; the server will create it")
-    if schema.is_complete:
-        return ok(f"{store.label} can be opened, and has the newest schema, {schema.found}")
+    if not schema.missing:
+        return ok(f"{store.label} can be opened, and has schema {schema.found}")
     cure = "Back it up and run `ncco db upgrade`, or start the server, which upgrades it."
-    needed = f"this version needs {schema.newest}" if schema.missing else "this version adds to it"
-    return warning(f"{store.label} has schema {schema.found}, and {needed}", cure)
+    return warning(f"{store.label} has schema {schema.found}, and this version needs {schema.newest}", cure)
 
 
 def _not_writable(file: Path) -> Path | None:

@@ -32,7 +32,7 @@ from ncco_server.store.database import (
     not_open,
     store_wait,
 )
-from ncco_server.store.migrations import find_schema, is_complete, probe, require_readable, upgrade
+from ncco_server.store.migrations import find_schema, probe, require_tables, upgrade
 from ncco_server.store.postgres_copy import SUBSTITUTE, copy_in, copy_out, loaded_text, require_unused, stored_text
 from ncco_server.store.postgres_faults import (
     DRIVER_ERRORS,
@@ -179,7 +179,7 @@ class PostgresDatabase:
 
     async def copy_to(self, path: Path) -> None:
         async def write(connection: Connection, _: str) -> None:
-            require_readable(await _schema(connection, self.label), self.label)
+            require_tables(await _schema(connection, self.label), self.label)
             await copy_out(connection, path)
 
         await _on_a_connection(self._address, write, limit_s=None)
@@ -202,7 +202,7 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Read]:
-        require_readable(await _on_a_connection(self._address, _schema, limit_s=CONNECT_S), self.label)
+        require_tables(await _on_a_connection(self._address, _schema, limit_s=CONNECT_S), self.label)
         connections = await _Connections.opened(self._address, 1, SEARCH_S, statement_s=SEARCH_S)
         try:
             yield connections.fetch
@@ -516,7 +516,7 @@ async def _prepare(connection: Connection, label: str) -> None:
         raise StoreUnusable(
             f"{label} uses the encoding {encoding}, which lacks characters that webhooks may contain", cure
         )
-    if not await _run(connection, is_complete("postgres", label)):
+    if (await _schema(connection, label)).missing:
         async with _transaction(connection):
             await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
             await connection.execute(f"SELECT pg_advisory_xact_lock({LOCK})")

@@ -158,19 +158,14 @@ class Schema(NamedTuple):
     """The version of a store's tables, and the missing versions.
 
     Attributes:
-        found: "" if the store is empty or does not exist.
+        found: "" if the store is empty or does not exist; newer than `newest` after a rollback.
         newest: of this program.
-        missing, additions: from oldest to newest.
+        missing: from oldest to newest.
     """
 
     found: str
     newest: str
-    missing: tuple[str, ...]
-    additions: tuple[str, ...] = ()
-
-    @property
-    def is_complete(self) -> bool:
-        return not (self.missing or self.additions)
+    missing: tuple[str, ...] = ()
 
 
 class CallFilter(NamedTuple):

@@ -20,7 +20,7 @@ from ncco_server.errors import AppError, StoreUnusable
 from ncco_server.store import sqlite_file
 from ncco_server.store.copies import copy_file, replace_file, require_unused
 from ncco_server.store.database import QUEUE_LIMIT, GroupWriter, Read, Row, T, Work, WriteItem, not_open
-from ncco_server.store.migrations import require_readable, upgrade
+from ncco_server.store.migrations import require_tables, upgrade
 from ncco_server.store.rows import Schema
 from ncco_server.store.sql import Dialect, Sql
 
@@ -132,7 +132,7 @@ class SqliteDatabase:
             raise sqlite_file.unavailable(self.label, error) from error
 
     async def copy_to(self, path: Path) -> None:
-        require_readable(await self.schema(), self.label)
+        require_tables(await self.schema(), self.label)
         await asyncio.to_thread(copy_file, self._absolute(), path)
 
     async def require_unused(self) -> None:
@@ -160,7 +160,7 @@ class SqliteDatabase:
         if not await asyncio.to_thread(path.is_file):
             cure = "set NCCO_DATABASE_URL to the server's database, or run commands in the server's folder"
             raise StoreUnusable(f"there is no database at {path}", cure)
-        require_readable(schema, self.label)
+        require_tables(schema, self.label)
 
     def connect_apart(self) -> sqlite3.Connection:
         """Read-only; a database in memory has only one connection. Raises sqlite3.Error. Blocks."""

@@ -1,6 +1,8 @@
--- version 0001
+-- version 0015
 -- webhooks.call_key is NULL if the webhook belongs to no stored call, but session is still set.
--- probes is always empty: a row is written and deleted to check that there is disk space.
+-- probes is always empty: a row is written and deleted to check that there is disk space. A turn's heard, rang and
+-- result are its facts (app/ncco_server/results.py); has_failed is true if something in it could not be played.
+-- hooks.due_at is NULL while an earlier hook of the same session is waiting.
 
 CREATE TABLE calls (
     key          INTEGER PRIMARY KEY,
@@ -16,7 +18,11 @@ CREATE TABLE calls (
     state        BLOB    NOT NULL
 );
 
-CREATE INDEX open_calls_by_leg ON calls (leg) WHERE is_over = 0;
+-- The id of nearly every call is its leg, so only the other calls need an index.
+CREATE INDEX open_calls_by_other_leg ON calls (leg) WHERE is_over = 0 AND leg <> id;
+
+-- This index is used to count open calls. It grows at its end, as the table does.
+CREATE INDEX open_calls_by_beginning ON calls (created_at, is_over) WHERE is_over = 0;
 
 CREATE TABLE webhooks (
     key          INTEGER PRIMARY KEY,
@@ -48,6 +54,10 @@ CREATE TABLE turns (
     ncco         BLOB    NOT NULL,
     trace        BLOB    NOT NULL,
     inputs       BLOB    NOT NULL,
+    has_failed   INTEGER,
+    heard        INTEGER,
+    rang         TEXT,
+    result       TEXT,
     UNIQUE (call_key, number)
 );
 
@@ -59,9 +69,6 @@ CREATE TABLE revisions (
 );
 
 CREATE TABLE probes (body BLOB NOT NULL);
-
--- version 0002
--- hooks.due_at is NULL while an earlier hook of the same session is waiting.
 
 CREATE TABLE hooks (
     key          INTEGER PRIMARY KEY,
@@ -82,15 +89,3 @@ CREATE TABLE hooks (
 CREATE INDEX waiting_hooks_by_session ON hooks (session, key) WHERE is_parked = 0;
 
 CREATE INDEX due_hooks ON hooks (due_at) WHERE is_parked = 0 AND due_at IS NOT NULL;
-
--- version 0003
--- The id of nearly every call is its leg, so only the other calls need an index.
-
-DROP INDEX open_calls_by_leg;
-
-CREATE INDEX open_calls_by_other_leg ON calls (leg) WHERE is_over = 0 AND leg <> id;
-
--- version 0004
--- This index is used to count open calls. It grows at its end, as the table does.
-
-CREATE INDEX open_calls_by_beginning ON calls (created_at, is_over) WHERE is_over = 0;

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socketserver
-import sqlite3
 import ssl
 import threading
 import time
@@ -20,6 +19,7 @@ from ncco_server.store import RowChange, Store
 from tests.contract.cli.test_recordings import in_store, row
 from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
 from tests.support.command import ncco
+from tests.support.earlier_version import old_sqlite
 from tests.support.fork_server import NCCO, run
 from tests.support.keys import private_pem, public_pem, rsa_key, self_signed
 from tests.support.server import Server, free_port
@@ -27,7 +27,6 @@ from tests.support.stored_rows import NOON_MS, end_call, run_in, session_row, tu
 
 LATER_MS = 1 << 50
 LOST = Path(__file__).parents[3] / "docs" / "examples" / "lost" / "flows" / "workshop.yaml"
-SAMPLE = Path(__file__).parents[2] / "samples" / "store" / "sqlite-0001.sql"
 SECRET = "an-invented-signature-secret"
 PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct horse battery staple")
 PLACEHOLDER_SECRET = "the signature secret of the Vonage dashboard"
@@ -427,9 +426,7 @@ def test_doctor_writes_nothing(project: Path) -> None:
 
 def test_a_database_that_must_be_upgraded_is_not_changed(project: Path) -> None:
     old = project / "old.db"
-    connection = sqlite3.connect(old)
-    connection.executescript(SAMPLE.read_text("utf-8"))
-    connection.close()
+    old_sqlite(old)
     before = old.read_bytes()
 
     found = doctor(project, {"NCCO_DATABASE_URL": f"sqlite:///{old}"}, "--offline")

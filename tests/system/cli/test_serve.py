@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import sqlite3
 import subprocess
 import threading
 import urllib.request
@@ -23,6 +22,7 @@ from ncco_server.settings import load_settings
 from ncco_server.settings.fields import VoiceAccess
 from ncco_server.store import SqliteDatabase, Store
 from tests.support.cases import each_case
+from tests.support.earlier_version import old_sqlite
 from tests.support.fork_server import NCCO
 from tests.support.keys import private_pem, rsa_key
 from tests.support.processes import children
@@ -317,12 +317,9 @@ def test_retries_to_real_people_are_not_sped_up(
 
 def test_the_server_reports_that_it_migrated_an_old_database(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
-    sample = Path(__file__).parents[2] / "samples" / "store" / "sqlite-0001.sql"
-    connection = sqlite3.connect(tmp_path / "ncco.db")
-    connection.executescript(sample.read_text("utf-8"))
-    connection.close()
+    old_sqlite(tmp_path / "ncco.db")
 
     with running_server(tmp_path, cwd=tmp_path) as server:
         server.stop(signal.SIGTERM)
 
-    assert re.search(r"0001.*schema_upgraded", server.printed)
+    assert re.search(r"0015.*schema_upgraded", server.printed)

@@ -20,8 +20,8 @@ Examples:
   NCCO_DATABASE_URL=postgresql://ncco@db.example.com/ncco ncco db status --format json
 
 A server upgrades its database when it starts. If there are several hosts, upgrade once before the first host starts a
-new version. Running hosts are not affected. Exit codes: 0 it has the newest schema, 1 it is older or does not exist
-yet, 2 it is newer than this version knows, or cannot be reached or changed.""",
+new version. Running hosts are not affected. Exit codes: 0 this version needs no more, 1 it is older or does not exist
+yet, 2 this version does not know it, or it cannot be reached or changed.""",
 )
 def command() -> None:
     """Show or upgrade the schema of the database in NCCO_DATABASE_URL, or correct its sums."""
@@ -33,24 +33,20 @@ def command() -> None:
 async def status(form: str) -> int:
     """Show the schema of the database, without changing it.
 
-    Exit codes: 0 it is the newest, 1 it is older, lacks an addition of this version, or does not exist yet, 2 it is too
-    new for this version, belongs to another program, or cannot be reached.
+    Exit codes: 0 this version needs no more, 1 it is older or does not exist yet, 2 this version does not know it, it
+    belongs to another program, or cannot be reached.
     """
     database = find_database()
     schema = await database.schema()
     label = database.label
     if form == "json":
         print_json({"database": label, **schema._asdict()})
-    elif schema.is_complete:
-        click.echo(f"{label} has schema {schema.found}, the newest")
-    elif not schema.missing:
-        click.echo(f"{label} has schema {schema.found}, but lacks what this version adds")
-        click.echo("  fix: run `ncco db upgrade`, or start the server, which adds it")
     else:
         has = f"has schema {schema.found}" if schema.found else "has no tables yet"
         click.echo(f"{label} {has}; this version needs {schema.newest}")
-        click.echo("  fix: run `ncco db upgrade`, or start the server, which upgrades it")
-    return FINE if schema.is_complete else ISSUES
+        if schema.missing:
+            click.echo("  fix: run `ncco db upgrade`, or start the server, which upgrades it")
+    return ISSUES if schema.missing else FINE
 
 
 @command.command("recount", short_help="Correct the sums of reports.")
@@ -71,16 +67,14 @@ async def recount() -> int:
 async def upgrade() -> int:
     """Upgrade the database to the newest schema, in one transaction. A new database gets its tables.
 
-    Exit codes: 0 it has the newest schema, 2 it is too new for this version, or cannot be changed.
+    Exit codes: 0 it has what this version needs, 2 this version does not know it, or it cannot be changed.
     """
     database = find_database()
     before = await database.schema()
     async with database:  # this upgrades it
         pass
-    if before.is_complete:
-        done = f"has schema {before.found}, the newest: nothing to do"
-    elif not before.missing:
-        done = f"has schema {before.found}, the newest, and now has what this version adds"
+    if not before.missing:
+        done = f"has schema {before.found}: nothing to do"
     elif before.found:
         done = f"was upgraded from schema {before.found} to {before.newest}"
     else:

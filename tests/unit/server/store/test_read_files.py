@@ -72,14 +72,8 @@ async def test_file_of_another_program_is_refused(path: Path) -> None:
     assert f"{path} belongs to another program: it has a table songs" == str(await refusal(store))
 
 
-@pytest.mark.parametrize(
-    ("expected", "schema"),
-    [
-        ("has the old schema 0001", "0001"),
-        ("has schema 9999, but this version knows only versions up to", "9999"),
-    ],
-)
-async def test_a_file_of_another_schema_is_refused_and_left_unchanged(expected: str, schema: str, path: Path) -> None:
+@pytest.mark.parametrize("schema", ["0001", "9999"])
+async def test_a_file_of_another_schema_is_refused_and_left_unchanged(schema: str, path: Path) -> None:
     store = prepared(path, "CREATE TABLE ncco_schema (version_num TEXT)")
     with sqlite3.connect(path) as connection:
         connection.execute("INSERT INTO ncco_schema VALUES (?)", (schema,))
@@ -87,7 +81,7 @@ async def test_a_file_of_another_schema_is_refused_and_left_unchanged(expected: 
 
     refused = await refusal(store)
 
-    assert expected in str(refused)
+    assert f"has tables of another version, {schema}" in str(refused)
     assert refused.cure
 
 

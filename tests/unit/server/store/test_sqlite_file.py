@@ -21,13 +21,13 @@ import pytest
 
 from ncco_server.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, StoreUnusable
 from ncco_server.store import SqliteDatabase, Store, open_store
-from ncco_server.store.migrations import MIGRATIONS
+from ncco_server.store.migrations import ADDITIONS, KNOWN
 from ncco_server.store.records import COUNT_OPEN
 from ncco_server.store.sqlite_file import CHECKED_BYTES
 from tests.support.cases import each_case
 from tests.support.stored_rows import new_call, next_turn, rows_of, session_row, turn_row, webhook_row
 
-NEWEST = MIGRATIONS["sqlite"][-1].version
+NEWEST = ADDITIONS["sqlite"][-1].version
 WHAT_CALLS_HAVE = """
     SELECT id,
            (SELECT count(*) FROM turns WHERE call_key = calls.key),
@@ -88,7 +88,7 @@ def test_any_name_is_taken_literally_and_missing_folders_are_created(tmp_path: P
     path = tmp_path / name
     asyncio.run(opened_and_closed(SqliteDatabase(path)))
 
-    assert [(NEWEST,)] == rows_of(path, "SELECT version_num FROM ncco_schema")
+    assert [(NEWEST,)] == rows_of(path, "SELECT version_num FROM ncco_additions")
     assert [path.name] == [entry.name for entry in path.parent.iterdir()]
 
 
@@ -245,12 +245,13 @@ def test_newer_schema_is_refused(path: Path, schema: str) -> None:
     make(path, f"UPDATE ncco_schema SET version_num = '{schema}'")
     refused = refusal(path)
 
-    assert f"{path} has schema {schema}, but this version knows only versions up to {NEWEST}" == str(refused)
-    assert "start the newer version" in refused.cure
+    assert f"{path} has tables of another version, {schema} with {NEWEST}" == str(refused)
+    assert "start the version that created it" in refused.cure
 
 
 def test_schema_that_lacks_its_tables_is_refused(path: Path) -> None:
-    make(path, "CREATE TABLE ncco_schema (version_num TEXT)", f"INSERT INTO ncco_schema VALUES ('{NEWEST}')")
+    for table, version in (("ncco_schema", KNOWN["sqlite"]), ("ncco_additions", NEWEST)):
+        make(path, f"CREATE TABLE {table} (version_num TEXT)", f"INSERT INTO {table} VALUES ('{version}')")
 
     assert "no such table" in str(refusal(path))
 

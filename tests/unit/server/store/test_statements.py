@@ -23,11 +23,9 @@ from ncco_server.store.sql import ListSql, Sql
 from tests.support.postgres_stores import database_without_tables
 
 TABLES: Final = "|".join((*ALL_TABLES, "attempt"))
-SMALL: Final = (
-    "ncco_api_keys|ncco_backups|ncco_forgotten|ncco_function_results|ncco_retention|probes|revisions|sqlite_master"
-)
+SMALL: Final = "ncco_api_keys|ncco_backups|ncco_forgotten|ncco_function_results|probes|revisions|sqlite_master"
 """Tables of few rows."""
-FEW_ROWS: Final = "ncco_attempts_under_way|ncco_recordings_(new|failed|removable)|ncco_results_(uncounted|to_complete)"
+FEW_ROWS: Final = "ncco_attempts_under_way|ncco_recordings_(new|failed|removable)|ncco_results_uncounted"
 """Indexes of few rows."""
 READ_ALL: Final = (
     *("RETRY_HOOKS", "DROP_HOOKS", "SELECT_HOOKS", "COUNT_HOOKS", "SELECT_HOOKS_OF_SESSION"),

@@ -1,9 +1,10 @@
--- version 0001
--- Tables that version 0.2 creates outside its schema. They may exist already. The SQL works in both databases, except
--- for statements that begin with a comment `only in PostgreSQL`. Calls wait while SQLite reads, so a server never reads the whole table of recordings: a number is searched in the index by
--- time. The transcript is the last column, because SQLite would read through it to reach a later one.
+-- The rest of version 0015, which follows sqlite.sql or postgres.sql, and later versions. The SQL works in both
+-- databases, except for statements that begin with a comment `only in PostgreSQL`.
 
-CREATE TABLE IF NOT EXISTS ncco_recordings (
+-- Calls wait while SQLite reads, so a server never reads the whole table of recordings: a number is searched in the
+-- index by time. The transcript is the last column, because SQLite would read through it to reach a later one.
+
+CREATE TABLE ncco_recordings (
     id text NOT NULL,
     uuid text NOT NULL,
     kind text NOT NULL,
@@ -43,53 +44,49 @@ CREATE TABLE IF NOT EXISTS ncco_recordings (
     UNIQUE (uuid)
 );
 
-CREATE INDEX IF NOT EXISTS ncco_recordings_by_time
+CREATE INDEX ncco_recordings_by_time
     ON ncco_recordings (created_at, id, from_number, to_number);
 
-CREATE INDEX IF NOT EXISTS ncco_recordings_by_call
+CREATE INDEX ncco_recordings_by_call
     ON ncco_recordings (session);
 
-CREATE INDEX IF NOT EXISTS ncco_recordings_due
+CREATE INDEX ncco_recordings_due
     ON ncco_recordings (due_at)
     WHERE due_at IS NOT NULL;
 
-CREATE INDEX IF NOT EXISTS ncco_recordings_deleted
+CREATE INDEX ncco_recordings_deleted
     ON ncco_recordings (deleted_at)
     WHERE deleted_at IS NOT NULL;
 
-CREATE INDEX IF NOT EXISTS ncco_recordings_removable
+CREATE INDEX ncco_recordings_removable
     ON ncco_recordings (id)
     WHERE state = 'deleted' AND has_file = 1;
 
-CREATE INDEX IF NOT EXISTS ncco_recordings_new
+CREATE INDEX ncco_recordings_new
     ON ncco_recordings (created_at)
     WHERE kind = 'record' AND heard_at IS NULL AND done_at IS NULL AND deleted_at IS NULL AND state <> 'deleted';
 
-CREATE INDEX IF NOT EXISTS ncco_recordings_failed
+CREATE INDEX ncco_recordings_failed
     ON ncco_recordings (created_at)
     WHERE deleted_at IS NULL AND (state IN ('failed', 'gone') OR transcript_state IN ('failed', 'gone'));
 
-CREATE TABLE IF NOT EXISTS ncco_backups (made_at bigint NOT NULL, bytes bigint NOT NULL);
+CREATE TABLE ncco_backups (made_at bigint NOT NULL, bytes bigint NOT NULL);
 
--- version 0002
--- Whether something in the turn could not be played. NULL in rows from hosts of version 0.2, which lack this column.
-
-ALTER TABLE turns ADD COLUMN has_failed boolean;
-
--- version 0003
 -- Hashes of the legs, conversations and sessions of forgotten calls. Late webhooks of these calls are not written.
 
-CREATE TABLE IF NOT EXISTS ncco_forgotten (
+CREATE TABLE ncco_forgotten (
     name text NOT NULL,
     forgotten_at bigint NOT NULL,
     PRIMARY KEY (name)
 );
 
--- version 0004
 -- Calls that this server places, and their attempts. `key` identifies a repeated request, and `digest` shows whether
--- its body is the same. An attempt without over_at is in progress: there is at most one for each flow and number.
+-- its body is the same. The sensitive params are encrypted with `salt` and the server's key; it is '' once the call is
+-- over. `origin` tells how the call was requested: 'api', 'cli', 'console' or 'hook'. The next call to place is found in
+-- an index alone, however many calls wait for a busy number or for another host's flow. An attempt without over_at is in
+-- progress: there is at most one for each flow and number.
 
-CREATE TABLE IF NOT EXISTS ncco_placed (
+CREATE TABLE ncco_placed (
     id text NOT NULL,
     key text NOT NULL,
     digest text NOT NULL,
@@ -109,22 +106,32 @@ CREATE TABLE IF NOT EXISTS ncco_placed (
     cancelled_at bigint,
     created_at bigint NOT NULL,
     updated_at bigint NOT NULL,
+    salt text NOT NULL DEFAULT '',
+    origin text NOT NULL DEFAULT '',
     PRIMARY KEY (id),
     UNIQUE (key)
 );
 
-CREATE INDEX IF NOT EXISTS ncco_placed_due
-    ON ncco_placed (due_at)
+CREATE INDEX ncco_placed_next
+    ON ncco_placed (due_at, id, flow, number)
     WHERE due_at IS NOT NULL;
 
-CREATE INDEX IF NOT EXISTS ncco_placed_by_time
+CREATE INDEX ncco_placed_to_stop
+    ON ncco_placed (batch, due_at)
+    WHERE due_at IS NOT NULL AND batch <> '';
+
+CREATE INDEX ncco_placed_expiring
+    ON ncco_placed (expires_at, flow)
+    WHERE due_at IS NOT NULL AND expires_at IS NOT NULL;
+
+CREATE INDEX ncco_placed_by_time
     ON ncco_placed (created_at, id);
 
-CREATE INDEX IF NOT EXISTS ncco_placed_by_batch
+CREATE INDEX ncco_placed_by_batch
     ON ncco_placed (batch)
     WHERE batch <> '';
 
-CREATE TABLE IF NOT EXISTS ncco_attempts (
+CREATE TABLE ncco_attempts (
     placed text NOT NULL,
     number bigint NOT NULL,
     flow text NOT NULL,
@@ -142,102 +149,51 @@ CREATE TABLE IF NOT EXISTS ncco_attempts (
     PRIMARY KEY (placed, number)
 );
 
-CREATE UNIQUE INDEX IF NOT EXISTS ncco_attempts_under_way
+CREATE UNIQUE INDEX ncco_attempts_under_way
     ON ncco_attempts (flow, to_number)
     WHERE over_at IS NULL;
 
-CREATE INDEX IF NOT EXISTS ncco_attempts_by_time
+CREATE INDEX ncco_attempts_by_time
     ON ncco_attempts (placing_at);
 
-CREATE INDEX IF NOT EXISTS ncco_attempts_to_give_up
+CREATE INDEX ncco_attempts_to_give_up
     ON ncco_attempts (give_up_at)
     WHERE give_up_at IS NOT NULL;
 
-CREATE TABLE IF NOT EXISTS ncco_placing (
+-- No call is placed before held_until, because Vonage accepts none.
+
+CREATE TABLE ncco_placing (
     id bigint NOT NULL,
     next_at bigint NOT NULL,
     paused_at bigint,
     paused_by text NOT NULL,
     reason text NOT NULL,
+    held_until bigint,
+    held_for text NOT NULL DEFAULT '',
     PRIMARY KEY (id)
 );
 
--- version 0005
--- API keys of programs that may request calls: the SHA-256 of each key. Commas separate the names in `flows`.
+-- API keys of programs: the SHA-256 of each key. Commas separate the names of the flows whose calls they may request,
+-- and of the tables whose rows they may change, or only read.
 
-CREATE TABLE IF NOT EXISTS ncco_api_keys (
+CREATE TABLE ncco_api_keys (
     hash text NOT NULL,
     name text NOT NULL,
     flows text NOT NULL,
     created_at bigint NOT NULL,
+    tables text NOT NULL DEFAULT '',
     PRIMARY KEY (hash)
 );
 
--- version 0006
--- The sensitive params of a placed call are encrypted with this salt and the server's key. '' once the call is over.
-
-ALTER TABLE ncco_placed ADD COLUMN salt text NOT NULL DEFAULT '';
-
--- version 0007
--- The next call to place is found in the index alone, however many calls wait for a busy number or for another host's
--- flow.
-
-DROP INDEX IF EXISTS ncco_placed_due;
-
-CREATE INDEX IF NOT EXISTS ncco_placed_next
-    ON ncco_placed (due_at, id, flow, number)
-    WHERE due_at IS NOT NULL;
-
-CREATE INDEX IF NOT EXISTS ncco_placed_to_stop
-    ON ncco_placed (batch, due_at)
-    WHERE due_at IS NOT NULL AND batch <> '';
-
-CREATE INDEX IF NOT EXISTS ncco_placed_expiring
-    ON ncco_placed (expires_at, flow)
-    WHERE due_at IS NOT NULL AND expires_at IS NOT NULL;
-
--- version 0008
--- No call is placed before held_until, because Vonage accepts none.
-
-ALTER TABLE ncco_placing ADD COLUMN held_until bigint;
-
-ALTER TABLE ncco_placing ADD COLUMN held_for text NOT NULL DEFAULT '';
-
--- version 0009
--- How a call was requested, which `owner` told before, mixed with the names of API keys. '' in rows of older hosts: the
--- API shows only calls with 'api'.
-
-ALTER TABLE ncco_placed ADD COLUMN origin text NOT NULL DEFAULT '';
-
-UPDATE ncco_placed
-SET origin = CASE
-        WHEN owner IN ('cli', 'hook') THEN owner
-        WHEN owner = 'console' OR owner LIKE 'console %' THEN 'console'
-        ELSE 'api'
-    END,
-    owner = CASE
-        WHEN owner IN ('cli', 'hook', 'console') THEN ''
-        WHEN owner LIKE 'console %' THEN substr(owner, 9)
-        ELSE owner
-    END;
-
--- version 0010
--- The results of calls. A turn's heard, rang and result are its facts (app/ncco_server/results.py); they are NULL in turns
--- of older hosts. `party` is the person on the other side, `line` our number; `party_end` is `party` backwards, so that
--- an index finds its last digits. Keys grow with time, so most indexes end with the key, by which lists are sorted. The
--- database's own collation could sort digits after punctuation. ended_at is NULL if the end was never reported. A
+-- The results of calls. `party` is the person on the other side, `line` our number; `party_end` is `party` backwards, so
+-- that an index finds its last digits. Keys grow with time, so most indexes end with the key, by which lists are sorted.
+-- The database's own collation could sort digits after punctuation. ended_at is NULL if the end was never reported. A
 -- result is not `is_last` if the leg has a later session. version and webhook are the call's version and last webhook
 -- that the result covers. The counted columns are what ncco_sums contains of the row: a row with counted_result = '' is
 -- not in it. Each call is in three sums: by quarter, result and flow (level 0), by quarter and everything (1), and by
 -- day and everything (2). A report reads the days, the quarters at its edges, and when calls began.
 
-ALTER TABLE turns ADD COLUMN heard bigint;
-
-ALTER TABLE turns ADD COLUMN rang text;
-
-ALTER TABLE turns ADD COLUMN result text;
-
-CREATE TABLE IF NOT EXISTS ncco_results (
+CREATE TABLE ncco_results (
     call_key bigint NOT NULL REFERENCES calls (key) ON DELETE CASCADE,
     id text NOT NULL,
     previous text NOT NULL,
@@ -277,41 +233,41 @@ ALTER TABLE ncco_results
     ALTER COLUMN party TYPE text COLLATE "C",
     ALTER COLUMN party_end TYPE text COLLATE "C";
 
-CREATE INDEX IF NOT EXISTS ncco_results_by_time
+CREATE INDEX ncco_results_by_time
     ON ncco_results (began_at);
 
-CREATE INDEX IF NOT EXISTS ncco_results_by_result
+CREATE INDEX ncco_results_by_result
     ON ncco_results (result, call_key);
 
-CREATE INDEX IF NOT EXISTS ncco_results_by_flow
+CREATE INDEX ncco_results_by_flow
     ON ncco_results (flow, call_key);
 
-CREATE INDEX IF NOT EXISTS ncco_results_by_party
+CREATE INDEX ncco_results_by_party
     ON ncco_results (party, call_key);
 
-CREATE INDEX IF NOT EXISTS ncco_results_by_party_end
+CREATE INDEX ncco_results_by_party_end
     ON ncco_results (party_end, call_key);
 
-CREATE INDEX IF NOT EXISTS ncco_results_by_line
+CREATE INDEX ncco_results_by_line
     ON ncco_results (line, call_key);
 
-CREATE INDEX IF NOT EXISTS ncco_results_by_own
+CREATE INDEX ncco_results_by_own
     ON ncco_results (own, call_key)
     WHERE own <> '';
 
-CREATE INDEX IF NOT EXISTS ncco_results_failed
+CREATE INDEX ncco_results_failed
     ON ncco_results (call_key)
     WHERE has_failed;
 
-CREATE INDEX IF NOT EXISTS ncco_results_returned
+CREATE INDEX ncco_results_returned
     ON ncco_results (began_at)
     WHERE returned_at IS NOT NULL;
 
-CREATE INDEX IF NOT EXISTS ncco_results_uncounted
+CREATE INDEX ncco_results_uncounted
     ON ncco_results (call_key)
     WHERE NOT is_counted;
 
-CREATE TABLE IF NOT EXISTS ncco_sums (
+CREATE TABLE ncco_sums (
     level bigint NOT NULL,
     quarter bigint NOT NULL,
     result text NOT NULL,
@@ -324,36 +280,18 @@ CREATE TABLE IF NOT EXISTS ncco_sums (
     PRIMARY KEY (level, quarter, result, flow, line, own, until_s)
 );
 
-CREATE TABLE IF NOT EXISTS ncco_result_progress (
-    id bigint NOT NULL,
-    oldest bigint NOT NULL,
-    webhook bigint NOT NULL,
-    complete_since bigint,
-    leased_until bigint NOT NULL,
-    PRIMARY KEY (id)
-);
-
--- version 0011
--- Rows that lack the facts of an older host's turns.
-
-CREATE INDEX IF NOT EXISTS ncco_results_to_complete
-    ON ncco_results (call_key)
-    WHERE version = 0;
-
--- version 0012
 -- Leases of work that one process at a time does. `beat` grows with every change.
 
-CREATE TABLE IF NOT EXISTS ncco_leases (
+CREATE TABLE ncco_leases (
     name text NOT NULL,
     holder text NOT NULL,
     beat bigint NOT NULL,
     PRIMARY KEY (name)
 );
 
--- version 0013
 -- What functions of handlers have returned in turns that are not stored yet (ncco_server/store/function_results.py).
 
-CREATE TABLE IF NOT EXISTS ncco_function_results (
+CREATE TABLE ncco_function_results (
     session text NOT NULL,
     turn bigint NOT NULL,
     name text NOT NULL,
@@ -362,10 +300,9 @@ CREATE TABLE IF NOT EXISTS ncco_function_results (
     PRIMARY KEY (session, turn, name)
 );
 
--- version 0014
 -- The rows of the tables that flow files declare (ncco_server/store/table_rows.py).
 
-CREATE TABLE IF NOT EXISTS ncco_rows (
+CREATE TABLE ncco_rows (
     name text NOT NULL,
     columns text NOT NULL,
     version bigint NOT NULL,
@@ -379,14 +316,9 @@ CREATE TABLE IF NOT EXISTS ncco_rows (
 ALTER TABLE ncco_rows
     ALTER COLUMN name TYPE text COLLATE "C";
 
-CREATE INDEX IF NOT EXISTS ncco_rows_by_expiry
+CREATE INDEX ncco_rows_by_expiry
     ON ncco_rows (expires_at)
     WHERE expires_at IS NOT NULL;
-
--- version 0015
--- The tables whose rows an API key may change, or only read.
-
-ALTER TABLE ncco_api_keys ADD COLUMN tables text NOT NULL DEFAULT '';
 
 -- version 0016
 -- Random, of the row's last change, so that no version comes back when a row is removed and added again. '' in rows of
