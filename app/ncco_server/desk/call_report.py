@@ -19,6 +19,12 @@ COUNTED: Final = tuple(name for name in RESULTS if name != "answered")
 
 COLUMNS: Final = ("by", "name", "calls", "minutes", *COUNTED, "person_median_s", "person_p90_s")
 
+COLOURS: Final[Mapping[str, str]] = {
+    **{"person": "green", "message": "cyan", "own": "blue", "served": "blue"},
+    **{"missed": "red", "lost": "yellow", "unknown": "yellow"},
+}
+"""Of results, in a terminal."""
+
 MOST_NAMES: Final = 1_000
 """The remaining flows and called numbers are counted as `other`."""
 

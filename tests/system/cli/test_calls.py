@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
+import re
 import signal
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -272,3 +275,37 @@ def test_following_as_text_ends_when_nobody_reads_the_output() -> None:
     _, said = process.communicate(timeout=60)
 
     assert (0, "") == (process.returncode, said)
+
+
+@pytest.mark.parametrize("columns", [80, 100, 200])
+@pytest.mark.parametrize("command", ["calls", "report"])
+def test_a_terminal_shows_what_it_has_room_for_and_results_in_colour(
+    command: str, columns: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    record(to_sales)
+
+    words = (command, "--from", "2026-01-01") if command == "report" else (command,)
+    shown = in_terminal(tmp_path, columns, *words)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+
+    assert [] == [line for line in plain.splitlines() if len(line) > columns]
+    assert "missed" in plain
+    assert "\x1b[31m" in shown
+    assert ("442079460000" in plain) is (columns == 200 or command == "report")
+    assert "\x1b" not in in_terminal(tmp_path, columns, *words, NO_COLOR="1")
+
+
+def in_terminal(folder: Path, columns: int, *words: str, **env: str) -> str:
+    """What a command writes to a terminal of so many columns."""
+    ours, theirs = os.openpty()
+    env = plain_environment(folder, TERM="xterm-256color", COLUMNS=str(columns), **env)
+    process = Forked([NCCO, *words], cwd=folder, env=env, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux ends a terminal with an error
+        while more := os.read(ours, 4096):
+            shown += more
+    os.close(ours)
+    assert 0 == process.wait()
+    return shown.decode()

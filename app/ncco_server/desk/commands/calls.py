@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
 import sys
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -16,7 +17,7 @@ from typing import Any, Final
 import click
 
 from ncco_server.desk import options
-from ncco_server.desk.call_report import read_period
+from ncco_server.desk.call_report import COLOURS, read_period
 from ncco_server.desk.call_search import FoundCall, FoundCalls, find_calls
 from ncco_server.desk.database import find_call, find_database
 from ncco_server.desk.documents import CallDocument, HookDocument
@@ -34,8 +35,15 @@ from ncco_server.store import CallFilter, Records, Timeline, milliseconds
 POLL_S: Final = 0.5
 FOLLOWED: Final = 200
 """The newest calls that `--follow` watches."""
-SHORT_ID: Final = 12
-WHOLE_ID: Final = 32
+COLUMNS: Final[Mapping[str, str]] = {
+    **{"call": "<32", "began": "<21", "from": "<15", "to": "<15", "flow": "<14", "revision": "<8", "turns": ">5"},
+    **{"took": ">8", "result": "<8", "state": ""},
+}
+SHORT: Final = {"call": "<12.12", "began": "<12"}
+"""In a terminal."""
+LEFT_OUT: Final = ("revision", "turns", "to", "flow")
+"""In this order, until a terminal has room for the rest, with `ROOM` characters of the state."""
+ROOM: Final = 15
 SHORT_HASH: Final = 8
 ENDED: Final = tuple(name for name in RESULTS if name != "open")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -244,6 +252,26 @@ async def follow_calls(
         await asyncio.sleep(poll_s)
 
 
+def _is_screen() -> bool:
+    return sys.stdout.isatty()
+
+
+def _row(cells: Mapping[str, str], colour: str | None = None) -> str:
+    """Programs get every cell in full, people what their terminal has room for."""
+    forms = dict(COLUMNS)
+    if not _is_screen():
+        return "  ".join(f"{cells[name]:{form}}" for name, form in forms.items())
+    width = shutil.get_terminal_size().columns
+    forms |= SHORT
+    for name in LEFT_OUT:
+        if len("  ".join(f"{'':{form}}" for form in forms.values())) + ROOM <= width:
+            break
+        del forms[name]
+    shown = {name: f"{cells[name]:{form}}" for name, form in forms.items()}
+    shown["state"] = shown["state"][: max(ROOM, width - len("  ".join(shown.values())) + len(shown["state"]))]
+    return "  ".join((shown | ({"result": click.style(shown["result"], fg=colour)} if colour else {})).values())
+
+
 @dataclass(frozen=True, slots=True)
 class CallPrinter:
     """Prints calls, for people or programs.
@@ -262,26 +290,14 @@ class CallPrinter:
             print_json({"calls": [call.as_json() for call in calls], "more": has_more})
             return
         if calls:
-            click.echo(
-                self._row(
-                    *(
-                        "call",
-                        f"began ({self.zone})",
-                        "from",
-                        "to",
-                        "flow",
-                        "revision",
-                        "turns",
-                        "took",
-                        "result",
-                        "state",
-                    )
-                )
-            )
+            began = "began" if _is_screen() else f"began ({self.zone})"
+            click.echo(_row({name: name for name in COLUMNS} | {"began": began}))
         else:
             click.echo("no calls", err=True)
         for call in calls:
             self.print_call(call)
+        if calls and _is_screen():
+            click.echo(f"times in {self.zone}", err=True)
         if has_more:
             click.echo("there are more: use --limit, --since or --number", err=True)
 
@@ -289,16 +305,20 @@ class CallPrinter:
         if self.is_json:
             print_json(call.as_json(), is_line=True)
             return
-        id_, *others = (printable(text) or "-" for text in (call.id, call.caller, call.to, call.flow))
-        began = f"{call.began_at.astimezone(self.zone):%Y-%m-%d %H:%M:%S}"
-        result = printable(call.own if call.result == "own" else call.result) or "-"
-        rest = (call.revision[:SHORT_HASH], call.turns, duration_text(call.seconds))
-        click.echo(self._row(id_, began, *others, *rest, result, printable(call.words)))
-
-    def _row(self, id_: str, *cells: object) -> str:
-        """Programs get full IDs, people get shortened ones."""
-        size = SHORT_ID if sys.stdout.isatty() else WHOLE_ID
-        return f"{id_[:size]:<{size}} " + "{:<21} {:<15} {:<15} {:<14} {:<8} {:>5} {:>8}  {:<8} {}".format(*cells)
+        began = call.began_at.astimezone(self.zone)
+        cells = {
+            "call": call.id,
+            "began": f"{began:%d %b %H:%M}" if _is_screen() else f"{began:%Y-%m-%d %H:%M:%S}",
+            "from": call.caller,
+            "to": call.to,
+            "flow": call.flow,
+            "revision": call.revision[:SHORT_HASH],
+            "turns": str(call.turns),
+            "took": duration_text(call.seconds),
+            "result": call.own if call.result == "own" else call.result,
+            "state": call.words,
+        }
+        click.echo(_row({name: printable(text) or "-" for name, text in cells.items()}, COLOURS.get(call.result)))
 
     def print_timeline(self, timeline: Timeline, call: CallDocument) -> None:
         entries = [entry.document for entry in entries_of(timeline)]

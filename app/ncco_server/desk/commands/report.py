@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
 from ncco_server.desk import options
-from ncco_server.desk.call_report import COLUMNS, COUNTED, count_calls, read_period
+from ncco_server.desk.call_report import COLOURS, COLUMNS, COUNTED, count_calls, read_period
 from ncco_server.desk.database import asynchronous, find_database
 from ncco_server.desk.output import FINE, columns, print_json, print_result
 from ncco_server.desk.project import Source, zone_of
@@ -16,6 +20,12 @@ from ncco_server.flow.model import Project
 from ncco_server.flow.report import printable
 from ncco_server.results import RESULTS
 from ncco_server.store import milliseconds
+
+BAR: Final = 20
+"""Characters of the longest bar, with the space before it."""
+ALWAYS: Final = ("by", "name", "calls")
+LEFT_OUT: Final = ("person_p90_s", "person_median_s", "minutes")
+"""In this order, if a terminal has no room for them."""
 
 _ENDINGS = "\n".join(f"  {name:<10} {meaning}" for name, meaning in RESULTS.items() if name in COUNTED)
 
@@ -82,7 +92,35 @@ async def command(
         print_result(report.csv)
     else:
         click.echo(f"from {period.first} to {period.last}, {zone}")
-        cells = ([row[name] for name in COLUMNS] for row in report.rows)
-        rows = (tuple("-" if cell is None else printable(str(cell)) for cell in row) for row in cells)
-        click.echo("\n".join(columns([tuple(name.replace("_", " ") for name in COLUMNS), *rows])))
+        click.echo("\n".join(_table(report.rows)))
     return FINE
+
+
+def _table(counts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Programs get every column, people those with a number in them, and a bar for each group of calls."""
+    if not sys.stdout.isatty():
+        return columns(_cells(counts, COLUMNS))
+    room = shutil.get_terminal_size().columns - BAR
+    shown = [name for name in COLUMNS if name in ALWAYS or any(row[name] for row in counts)]
+    lines = list(columns(_cells(counts, shown)))
+    for name in LEFT_OUT:
+        if max(map(len, lines)) > room and name in shown:
+            shown.remove(name)
+            lines = list(columns(_cells(counts, shown)))
+    width = max(map(len, lines))
+    most = max(row["calls"] for row in counts) or 1
+    bars = (_bar(row, most, min(BAR, room + BAR - width) - 2) for row in counts)
+    return (f"{line:<{width}}  {bar}".rstrip() for line, bar in zip(lines, ("", *bars), strict=True))
+
+
+def _cells(counts: Sequence[Mapping[str, Any]], shown: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    yield tuple(name.replace("_", " ") for name in shown)
+    for row in counts:
+        yield tuple("-" if row[name] is None else printable(str(row[name])) for name in shown)
+
+
+def _bar(row: Mapping[str, Any], most: int, length: int) -> str:
+    """As long as the share of calls, in the colours of their results."""
+    ends = [sum(row[name] for name in COUNTED[:after]) * max(0, length) // most for after in range(len(COUNTED) + 1)]
+    parts = zip(COUNTED, ends, ends[1:], strict=False)
+    return "".join(click.style("█" * (end - start), fg=COLOURS.get(name)) for name, start, end in parts if end > start)
