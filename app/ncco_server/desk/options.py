@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 from typing import Final, TypeVar
@@ -10,9 +10,12 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
+from click.shell_completion import CompletionItem
 
 from ncco_server.desk.output import keep_for_results
 from ncco_server.desk.project import Source, zone_of
+from ncco_server.errors import AppError
+from ncco_server.flow.files import named_flows
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -20,6 +23,24 @@ YEARS: Final = range(2000, 2101)
 """Calls may be simulated in these years."""
 SHOWN: Final = 20
 """Newest calls or recordings listed by default, except as CSV."""
+
+
+class ProjectName(click.types.StringParamType):
+    """Any text; shells complete the names that are found in the project."""
+
+    def __init__(self, find: Callable[[Source], Iterable[str]]) -> None:
+        self._find = find
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        try:
+            found = sorted(self._find(Source.here(ctx.params.get("flows"), ctx.params.get("templates"))))
+        except (AppError, OSError, click.ClickException):
+            return []
+        return [CompletionItem(name) for name in found if name.startswith(incomplete)]
+
+
+FLOW: Final = ProjectName(lambda source: named_flows(source.read()[0]))
+TABLE: Final = ProjectName(lambda source: source.load(explores=False).project.tables)
 
 flows = click.option(
     "--flows",

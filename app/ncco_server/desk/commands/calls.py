@@ -93,7 +93,7 @@ shown. Exit codes: 0 shown, 1 there is no such call, 2 no database can be read."
 )
 @click.argument("session", required=False)
 @click.option("--number", callback=_number, help="Calls from or to this number, or its first or last digits.")
-@click.option("--flow", default="", help="Calls that began in this flow.")
+@click.option("--flow", type=options.FLOW, default="", help="Calls that began in this flow.")
 @click.option("--result", type=click.Choice(ENDED), help="Calls with this result; `ncco report` explains them.")
 @click.option("--own", default="", metavar="NAME", help="Calls that the flow has given this result of its own.")
 @click.option("--word", default="", metavar="TEXT", help="Calls with this text in a prompt, what was said, or a name.")

@@ -69,7 +69,7 @@ It writes to the database in NCCO_DATABASE_URL, and the server places the calls.
 calls nobody twice. A column `id` distinguishes rows that are otherwise the same. Exit codes: 0 done, 1 a call or a row
 is wrong and none was written, 2 there is no database or the project has errors.""",
 )
-@click.argument("flow", required=False)
+@click.argument("flow", type=options.FLOW, required=False)
 @click.option("--to", "number", default="", metavar="NUMBER", help="Number to call, with its country code.")
 @click.option("--with", "values", multiple=True, metavar="NAME=VALUE", callback=_values, help="Value of a param.")
 @click.option(

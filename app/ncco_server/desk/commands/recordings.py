@@ -61,7 +61,7 @@ def command(context: click.Context) -> int:
 
 @command.command("list", short_help="List the newest recordings.")
 @click.option("--number", default="", help="From or to this number, or part of it.")
-@click.option("--flow", default="", help="Recorded in this flow.")
+@click.option("--flow", type=options.FLOW, default="", help="Recorded in this flow.")
 @options.limit
 @options.zone
 @options.output("text", "json", "csv")

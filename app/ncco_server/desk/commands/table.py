@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from ncco_server.desk import options
 from ncco_server.desk.database import asynchronous, server_store
 from ncco_server.desk.output import (
     FINE,
@@ -60,7 +61,7 @@ It uses the database in NCCO_DATABASE_URL, and a server may be running. Values o
 never shown. Exit codes: 0 done, 1 there is no such row, or a row cannot be written, 2 there is no such table or
 database.""",
 )
-@click.argument("name", required=False)
+@click.argument("name", type=options.TABLE, required=False)
 @click.argument("action", type=click.Choice(["show", "set", "remove", "import", "export"]), default="show")
 @click.argument("words", nargs=-1)
 @click.option("--search", default="", metavar="TEXT", help="Rows with this text or number in a value that is shown.")

@@ -40,7 +40,7 @@ Verdicts: `refuted` if something is wrong, `proved` if everything was explored, 
 for text, numbers or digits, `partial` if they did not reach all lines of a handler in Python, and `stopped` if
 --states or --seconds was too low. Scenarios from --save and --tests are played before they are written.""",
 )
-@click.argument("what", required=False, metavar="[FLOW|PROJECT]")
+@click.argument("what", type=options.FLOW, required=False, metavar="[FLOW|PROJECT]")
 @options.flows
 @options.templates
 @options.output("text", "json", "github")

@@ -91,7 +91,7 @@ During the call, type ? for help. The call does not run in real time: two hours 
 Exit codes: 0 the call was played, 1 the server did something wrong or its flows have errors, 2 there is nothing
 to call.""",
 )
-@click.argument("what", required=False, metavar="[FLOW|PROJECT|URL]", callback=_called_at)
+@click.argument("what", type=options.FLOW, required=False, metavar="[FLOW|PROJECT|URL]", callback=_called_at)
 @click.option("--to", default="", help="The called number or app user [the flow's first number].")
 @click.option(
     "--from",
