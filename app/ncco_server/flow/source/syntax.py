@@ -470,7 +470,8 @@ def find_colon_in_text(fault: SyntaxFault) -> FlowIssue | None:
     source = fault.source
     fix = source.rewritten(start, end, in_quotes(text), f"put quotes around the text: {quote(text)}")
     first = fault.source.text[start : at - len(word)].rstrip()
-    if word in OPTION_KEYS and first and not set(first) & set(" \t"):
+    is_text = word in MAP_KEYS and not source.text[at + 1 : end].lstrip().startswith("{")
+    if word in OPTION_KEYS and not is_text and first and not set(first) & set(" \t"):
         fix = _on_next_line(fault, start + len(first), at - len(word), line)
     if (opener := _OPENERS.get(text[-1:])) and text.count(opener) < text.count(text[-1]):
         message = f"there is no open {opener} for the {text[-1]} at the end"
