@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.server import free_port
+from tests.support.server import free_port, write_files
 from tests.support.tracked import ROOT, text_of
 
 CALL = {"to": "442079460150", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
@@ -70,3 +70,64 @@ def first_reply(url: str, program: subprocess.Popen[bytes]) -> Any:
         except httpx.ConnectError:
             time.sleep(0.1)
     raise AssertionError("the program does not listen")
+
+
+PROGRAM = {
+    "flows/tenants.py": """\
+from ncco_server import Call, call_flow
+from tenancy import tenant
+
+async def find_tenant() -> str:
+    return tenant.get()
+
+@call_flow(numbers=["442079460150"])
+async def tenants(call: Call) -> None:
+    await call.talk(await call.run(find_tenant))
+""",
+    "tenancy.py": """\
+from contextvars import ContextVar
+
+tenant: ContextVar[str] = ContextVar("tenant")
+""",
+    "program.py": """\
+from fastapi import FastAPI, Request
+from flows.tenants import tenants
+from tenancy import tenant
+
+from ncco_server import ncco_router
+
+app = FastAPI()
+app.include_router(ncco_router(tenants, dev=True))
+
+@app.middleware("http")
+async def find_tenant(request: Request, call_next):
+    tenant.set(request.query_params["tenant"])
+    return await call_next(request)
+""",
+    "test.py": """\
+from fastapi.testclient import TestClient
+from program import app
+
+with TestClient(app, client=("127.0.0.1", 50000)) as client:
+    call = {"to": "442079460150", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
+    print(client.get("/webhooks/answer", params=call | {"tenant": "Northgate"}).json()[0]["text"])
+""",
+}
+
+
+def test_a_program_that_keeps_its_application_gives_its_context_to_functions_and_ends(tmp_path: Path) -> None:
+    """At its end, Python deletes the handlers of the second run, when no thread can start."""
+    write_files(tmp_path, PROGRAM)
+
+    def run() -> str:
+        return subprocess.run(
+            [sys.executable, "test.py"],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "NCCO_PYTHON_FLOWS": "tenants.py"},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=STARTS_WITHIN_S,
+        ).stdout
+
+    assert ["Northgate\n", "Northgate\n"] == [run(), run()]

@@ -151,10 +151,12 @@ class LoopGuard:
         self._is_wanted = threading.Event()
 
     def run(self, work: Callable[[Any], T], argument: Any, limit_s: float) -> T:
-        """Raise TooLong, or as the work does.
+        """Raise TooLong, or as the work does. At the end of the process, when no thread can start, nothing is interrupted.
 
         Python runs signal handlers between some instructions, and none is between the end of the work and `_slice`.
         """
+        if sys.is_finalizing():
+            return work(argument)
         before = self._slice
         self._slice = _Slice(limit_s)
         try:
@@ -263,10 +265,11 @@ def noted_lines() -> Iterator[Mapping[str, Set[int]]]:
 def limited(file: str, work: Callable[[Any], T], argument: Any) -> T:
     """Interrupt the code of `file` if it takes too long.
 
-    Outside the main thread, where flows are loaded, and with `noted_lines`, it is interrupted after MOST_LINES.
+    Outside the main thread, where flows are loaded, with `noted_lines`, and at the end of the process, it is interrupted
+    after MOST_LINES.
     """
     noted = _noted.get()
-    if noted is None and _is_main_thread():
+    if noted is None and _is_main_thread() and not sys.is_finalizing():
         return GUARD.run(work, argument, LIMIT_S)
     tracer = LineTracer(file)
     if noted is not None:
