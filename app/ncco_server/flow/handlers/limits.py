@@ -151,7 +151,7 @@ class LoopGuard:
         self._is_wanted = threading.Event()
 
     def run(self, work: Callable[[Any], T], argument: Any, limit_s: float) -> T:
-        """Raise TooLong, or as the work does. At the end of the process, when no thread can start, nothing is interrupted.
+        """Raise TooLong, or as the work does. No thread can start at the end of the process: then nothing is interrupted.
 
         Python runs signal handlers between some instructions, and none is between the end of the work and `_slice`.
         """
@@ -265,8 +265,8 @@ def noted_lines() -> Iterator[Mapping[str, Set[int]]]:
 def limited(file: str, work: Callable[[Any], T], argument: Any) -> T:
     """Interrupt the code of `file` if it takes too long.
 
-    Outside the main thread, where flows are loaded, with `noted_lines`, and at the end of the process, it is interrupted
-    after MOST_LINES.
+    It is interrupted after MOST_LINES outside the main thread, where flows are loaded, with `noted_lines`, and at the
+    end of the process.
     """
     noted = _noted.get()
     if noted is None and _is_main_thread() and not sys.is_finalizing():
