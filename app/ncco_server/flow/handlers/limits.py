@@ -151,7 +151,7 @@ class LoopGuard:
         self._is_wanted = threading.Event()
 
     def run(self, work: Callable[[Any], T], argument: Any, limit_s: float) -> T:
-        """Raise TooLong, or as the work does. Nothing is interrupted at the end of the process: no thread can start then.
+        """Raise TooLong, or as the work does. At the end of the process no thread can start: nothing is interrupted.
 
         Python runs signal handlers between some instructions, and none is between the end of the work and `_slice`.
         """
