@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import indent
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.support.cases import each_case
 from tests.system.studio.verify.prove.proved_flows import proof_of
 
-GROUPS: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("cases.yaml").read_text(encoding="utf-8"))
-CASES = [(group, case) for group in GROUPS for case in group["cases"]]
-LOOKUP = 'lookups: {{it: {{get: "https://example.com/it", returns: {{{0}}}}}}}\n'
+LOOKUP = 'lookups: {{it: {{get: "https://example.com/it", returns: {{{}}}}}}}\n'
 
 
-@each_case(("group", "case"), CASES, ids=[case["case"] for _, case in CASES])
-def test_a_proof_has_the_expected_verdict(group: dict[str, Any], case: dict[str, Any]) -> None:
-    steps = indent(group["steps"].replace("$if", case.get("if", "")), "  ")
-    head = LOOKUP.format(case["returns"]) if "returns" in case else case.get("head", "")
-    proof = proof_of(steps, head, **group.get("others", {}))
+def cases() -> Iterator[Any]:
+    """What each case and its group have, under its claim and number."""
+    for group in yaml.load(Path(__file__).with_name("cases.yaml").read_bytes(), yaml.CSafeLoader):
+        for claim, variants in group["cases"].items():
+            for number, variant in enumerate(variants, 1):
+                yield pytest.param(group | variant, id=f"{claim}, {number}")
+
+
+def flow_of(case: dict[str, Any]) -> tuple[str, str]:
+    """The steps, and what comes before them."""
+    steps = case["steps"].replace("$put", case.get("put", "")).replace("$if", json.dumps(case.get("if", "")))
+    head = "".join(f"{line}\n" for line in case.get("head", "").splitlines())
+    return indent(steps, "  "), head + (LOOKUP.format(case["returns"]) if "returns" in case else "")
+
+
+@each_case("case", cases)
+def test_a_proof_has_the_expected_verdict(case: dict[str, Any]) -> None:
+    proof = proof_of(*flow_of(case), **case.get("others", {}))
     violations = [f"{each.kind} {each.step}{'' if each.is_error else ' (warning)'}" for each in proof.violations]
 
     assert case["verdict"] == proof.status
