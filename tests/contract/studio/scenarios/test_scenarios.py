@@ -15,19 +15,24 @@ from tests.support.command import json_of, ncco
 
 FOLDER: Final = Path(__file__).parent
 ON: Final = "menu"
-"""The project of a case that names none."""
+"""The project of a faulty file that names none."""
 
 
 def _load(name: str) -> Any:
     return yaml.load((FOLDER / f"{name}.yaml").read_bytes(), yaml.CSafeLoader)
 
 
+def _cases() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each case with its project, under the name of its file."""
+    for kind in ("scripts", "expectations", "placed"):
+        for project, cases in _load(kind).items():
+            for number, case in enumerate(cases, 1):
+                yield f"{kind}-{project}-{number}", {"on": project} | ({"script": case} if type(case) is str else case)
+    yield from ((f"faulty-{number}", {"on": ON} | case) for number, case in enumerate(_load("faulty"), 1))
+
+
 PROJECTS: Final[Mapping[str, Mapping[str, str]]] = _load("projects")
-CASES: Final[Mapping[str, dict[str, Any]]] = {
-    f"{kind}-{number}": case
-    for kind in ("scripts", "expectations", "faulty", "placed")
-    for number, case in enumerate(_load(kind))
-}
+CASES: Final = dict(_cases())
 PLAYED: Final = [name for name, case in CASES.items() if "issues" not in case]
 FAULTY: Final = [name for name, case in CASES.items() if "issues" in case]
 
@@ -39,11 +44,14 @@ def _lines(case: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {case['head']}"
     if "expect" in case:
         yield f"  expect: {case['expect']}"
-    if case["script"].startswith("["):
-        yield f"  script: {case['script']}"
-    else:
-        yield "  script:"
-        yield from (f"    {line}" for line in case["script"].splitlines())
+    yield "  script:"
+    yield from (f"    - {step}" for step in _steps(case["script"]))
+
+
+def _steps(script: str) -> list[str]:
+    """As they are written in the list."""
+    steps = yaml.compose(script, yaml.CSafeLoader).value
+    return [script[step.start_mark.index : step.end_mark.index] for step in steps]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +60,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     found = {}
     for project, files in PROJECTS.items():
         home = tmp_path_factory.mktemp(project)
-        cases = {name: case for name, case in CASES.items() if case.get("on", ON) == project}
+        cases = {name: case for name, case in CASES.items() if case["on"] == project}
         texts = {name: case.get("file") or "\n".join(_lines(case)) + "\n" for name, case in cases.items()}
         for path, text in {**files, **{f"tests/scenarios/{name}.yaml": text for name, text in texts.items()}}.items():
             (home / path).parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +71,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def _of(reports: Mapping[str, Any], name: str, kind: str) -> list[Any]:
     file = f"tests/scenarios/{name}.yaml"
-    return [each for each in reports[CASES[name].get("on", ON)][kind] if each["file"] == file]
+    return [each for each in reports[CASES[name]["on"]][kind] if each["file"] == file]
 
 
 @each_case("name", PLAYED)
@@ -73,7 +81,7 @@ def test_a_scenario_passes_or_differs_at_its_line(reports: Mapping[str, Any], na
     lines = list(_lines(case))
     expected = []
     if "differs" in case:
-        expected = [len(lines) - len(case["script"].splitlines()) + case["differs"]]
+        expected = [len(lines) - len(_steps(case["script"])) + case["differs"] if case["differs"] else 1]
     elif not case.get("holds", True):
         expected = [next(at for at, line in enumerate(lines, 1) if line.startswith("  expect: "))]
 
