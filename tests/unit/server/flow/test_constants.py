@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from ncco_server.flow.loader import load
 from tests.support.cases import each_case
 from tests.unit.server.flow.loading_flows import codes_of, faults_of
 
@@ -28,33 +27,6 @@ hello:
     - talk: '{talk}'
   {more or "goto: end"}
 """
-
-
-@each_case(
-    ("talk", "fault"),
-    [
-        (
-            "{{ total + prices[key] }}",
-            'E308 "+" adds numbers, or joins text or lists; total is a number, prices[key] is text'
-            " → write prices[key] | number",
-        ),
-        (
-            "{{ table[1][0] - 1 }}",
-            'E308 "-" subtracts numbers; table[1][0] is text, 1 is a whole number → write table[1][0] | number',
-        ),
-        (
-            "{{ 1 if total in sizes else 2 }}",
-            "E307 total is a number; every entry of sizes is text → write total | text",
-        ),
-        (
-            '{{ 1 if prices["2"] > 8 else 2 }}',
-            'E307 prices["2"] is text, 8 is a whole number → write prices["2"] | number',
-        ),
-        ("{{ prices[1] }}", 'E304 prices is a map and has no "1" → map keys are text: write prices["1"]'),
-    ],
-)
-def test_an_entry_of_a_constant_is_text(talk: str, fault: str) -> None:
-    assert [fault] == faults_of(steps_of(talk), HEAD)
 
 
 @each_case(
@@ -87,31 +59,6 @@ def test_the_entries_of_a_param_are_unknown() -> None:
     head = HEAD + 'params: {given: {type: list, default: ["1"]}}\n'
 
     assert [] == codes_of(steps_of("{{ given[0] + 1 }}"), head)
-
-
-def test_the_entries_of_a_returned_value_are_unknown() -> None:
-    main = """
-flow: main
-default: true
-start: a
-vars: {found: {type: list, default: ["1"]}, own: {type: list, default: ["1"]}}
-steps:
-  a: {run: sub, on: {return: b}}
-  b: {do: [{talk: "{{ found[0] + 1 }} {{ own[0] + 1 }}"}], goto: end}
-"""
-    sub = """
-flow: sub
-returns: {found: list}
-start: a
-steps:
-  a: {goto: {return: return, set: {found: ["2"]}}}
-"""
-
-    issues = load({"flows/main.yaml": main, "flows/sub.yaml": sub}).issues
-
-    assert [("E308", "own[0] is text, 1 is a whole number")] == [
-        (issue.code, issue.message.partition("; ")[2]) for issue in issues
-    ]
 
 
 @pytest.mark.parametrize(

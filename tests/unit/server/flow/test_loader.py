@@ -75,14 +75,6 @@ def test_files_that_are_not_flows_are_ignored() -> None:
     assert ["b"] == list(project.flows)
 
 
-def test_issues_of_all_files_are_sorted_by_place() -> None:
-    project = load({"flows/b.yaml": "flow: B\n", "flows/a.yaml": "flow: A\n", "flows/c.yaml": flow("c")})
-
-    assert sorted(project.issues, key=by_place) == list(project.issues)
-    assert ["flows/a.yaml", "flows/b.yaml"] == sorted({issue.place.file for issue in project.issues})
-    assert project.has_errors
-
-
 def test_a_flow_with_an_error_is_left_out() -> None:
     project = load({"flows/a.yaml": flow("a").replace("goto: end", "goto: nowhere"), "flows/b.yaml": flow("b")})
 
@@ -223,45 +215,6 @@ def test_a_revision_does_not_depend_on_the_order_of_the_sources() -> None:
 
 def test_a_revision_takes_any_text() -> None:
     assert 64 == len(revision_of({"flows/a.yaml": "\ud800"}))
-
-
-def test_errors_caused_only_by_a_syntax_error_are_not_reported() -> None:
-    text = flow("a", "Hello.").replace("    goto: end", '      - talk:"Bye."\n    goto: end')
-
-    assert ["E116"] == [issue.code for issue in load({"flows/a.yaml": text}).issues]
-
-
-@each_case(
-    "text",
-    [
-        "steps:\n  hello:\n  do:\n    - talk: Hello.\n  goto: end\n",
-        "steps:\n  hello:\n    do: [{talk: Hello.}]\n    goto: end\n    on:\n    zebra: end\n",
-        "vars:\n  it:\n  type: text\n  sensitive: true\nsteps:\n  hello: {do: [{talk: Hello.}], goto: end}\n",
-    ],
-)
-def test_a_missing_indentation_is_reported_once(text: str) -> None:
-    issues = load({"flows/a.yaml": f"flow: a\nentry: true\nstart: hello\n{text}"}).issues
-
-    assert ["E103"] == [issue.code for issue in issues]
-
-
-def test_a_menu_with_a_syntax_error_is_not_compared_with_its_prompts() -> None:
-    text = """\
-flow: a
-default: true
-start: hello
-steps:
-  hello:
-    do: [{talk: "Press 1 for sales."}]
-    choices:
-      sales:
-        dtmf: *
-        goto: end
-    retry: {then: end}
-"""
-
-    assert ["E108"] == [issue.code for issue in load({"flows/a.yaml": text}).issues]
-    assert ["W600"] == [issue.code for issue in load({"flows/a.yaml": text.replace("*", '"*"')}).issues]
 
 
 def test_a_file_that_cannot_be_read_is_an_issue(tmp_path: Path) -> None:

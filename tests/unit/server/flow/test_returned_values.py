@@ -56,37 +56,6 @@ def test_a_returned_value_of_the_type_of_the_variable_is_valid(variable: str, re
     assert [] == faults(variable, returned, '"447700900123"' if returned == "phone" else '"4711"')
 
 
-@each_case(
-    ("variable", "returned", "message"),
-    [
-        ("{type: text}", "int", "a whole number, but this flow's variable is text"),
-        ("{type: int}", "number", "a number, but this flow's variable is a whole number"),
-        ("{type: list}", "text", "text, but this flow's variable is a list"),
-        ('{type: ["4712"], default: "4712"}', "text", "text, but this flow's variable is one of 4712"),
-        (
-            '{type: ["4712"], default: "4712"}',
-            '["4711", "4712"]',
-            "one of 4711, 4712, but this flow's variable is one of 4712",
-        ),
-    ],
-)
-def test_a_returned_value_of_another_type_is_an_error(variable: str, returned: str, message: str) -> None:
-    [(code, told, cure)] = faults(variable, returned)
-
-    assert ("E203", f'the flow "sub" returns "pin" as {message}') == (code, told)
-    assert "declare both with the same type, or rename one of them" == cure
-
-
-def test_returning_a_secret_into_a_public_variable_is_an_error() -> None:
-    [(code, message, cure)] = faults("{type: text}", "{type: text, sensitive: true}", '"{{ entered }}"')
-
-    assert ("E226", 'the flow "sub" returns the sensitive "pin", but this flow stores it unmasked') == (
-        code,
-        message,
-    )
-    assert "declare `pin` with `sensitive: true` under `vars`" == cure
-
-
 def test_the_cure_for_a_returned_secret_names_the_returned_value() -> None:
     [(code, _, cure)] = faults("{type: text}", "text", '"{{ entered }}"')
 

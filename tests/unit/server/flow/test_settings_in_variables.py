@@ -88,18 +88,6 @@ last: {do: [{talk: "{{ k }}"}], goto: end}
     assert [f"E330 {SAID}"] == errors(steps)
 
 
-def test_a_file_of_actions_is_checked_too() -> None:
-    steps = 'hello: {set: {k: "{{ env.KEY }}"}, do: [{ncco: a.json.j2}], goto: end}'
-    texts = {
-        "flows/test.yaml": flow_text(steps, HEAD),
-        "templates/a.json.j2": '[{"action": "talk", "text": "It is {{ k }}"}]',
-    }
-
-    assert ["templates/a.json.j2:1:39 E330"] == [
-        " ".join(fault.split()[:2]) for fault in reported(texts, "files") if " E" in fault
-    ]
-
-
 def test_the_setting_is_reported_where_it_would_be_spoken() -> None:
     steps = 'hello:\n  set: {k: "{{ env.KEY }}"}\n  goto: next\nnext:\n  do: [{talk: "It is {{ k }}."}]\n  goto: end'
     texts = {"flows/test.yaml": flow_text(steps, "vars: {k: {type: text}}\ndefaults: {on: {error: end}}\n")}
@@ -116,22 +104,6 @@ hello:
 """
 
     assert [] == errors(steps)
-
-
-def test_a_setting_is_followed_into_a_flow_that_is_run() -> None:
-    steps = 'hello: {run: other, with: {key: "{{ env.KEY }}"}, on: {done: end, otherwise: end}}'
-    other = "flow: other\nstart: a\nparams: {key: text}\noutcomes: [done]\ndefaults: {on: {error: end}}\nsteps:\n"
-    other += '  a: {do: [{talk: "It is {{ key }}."}], goto: {return: done}}\n'
-
-    assert ["E330 key would be spoken; it is filled with a server setting"] == errors(steps, other=other)
-
-
-def test_a_setting_is_followed_out_of_a_flow() -> None:
-    steps = 'hello: {run: other, on: {done: say, otherwise: end}}\nsay: {do: [{talk: "It is {{ k }}."}], goto: end}'
-    other = "flow: other\nstart: a\noutcomes: [done]\nreturns: {k: text}\ndefaults: {on: {error: end}}\nsteps:\n"
-    other += '  a: {goto: {return: done, set: {k: "{{ env.KEY }}"}}}\n'
-
-    assert [f"E330 {SAID}"] == errors(steps, other=other)
 
 
 def test_a_returned_name_is_not_the_variable_of_the_same_name() -> None:

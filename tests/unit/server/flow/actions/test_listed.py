@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import pytest
-
 from tests.support.cases import each_case
 from tests.unit.server.flow.actions.reading_parts import play
-from tests.unit.server.flow.loading_flows import faults_of, flow_of
+from tests.unit.server.flow.loading_flows import flow_of
 
 HEAD = """
 vars:
@@ -33,20 +31,3 @@ def test_the_legs_that_can_be_heard_may_be_a_computed_list(written: str, legs: l
     assert [{"action": "conversation", "name": "board", "canHear": legs}] == play(
         parts, names={"legs": ["leg-2", 3], "leg": "leg-1"}
     )
-
-
-def test_a_list_of_urls_is_not_computed_as_a_whole() -> None:
-    assert ["E336"] == [fault[:4] for fault in faults_of(steps('stream: "{{ legs }}"'), HEAD)]
-
-
-@pytest.mark.parametrize(
-    ("item", "end"),
-    [
-        ('conversation: {name: board, canHear: "{{ keys }}"}', "goto: end"),
-        ('connect: "{{ keys }}"', "on: {completed: end, otherwise: end}"),
-    ],
-)
-def test_a_secret_list_is_not_sent(item: str, end: str) -> None:
-    (found,) = faults_of(steps(item, end), HEAD)
-
-    assert found.startswith("E331 keys would be sent and stored unmasked; it is a sensitive variable")

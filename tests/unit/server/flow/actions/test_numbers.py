@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from ncco_server.flow.actions.connect import ConnectPart
 from tests.support.cases import each_case
 from tests.unit.server.flow.loading_flows import codes_of, faults_of, flow_of
@@ -63,32 +61,9 @@ def test_a_list_is_recognised_by_its_type(connect: str, lists: list[bool]) -> No
     assert lists == targets_of(connect)
 
 
-@pytest.mark.parametrize(
-    ("connect", "what"),
-    [('"{{ oncall.flags }}"', "true or false"), ('"{{ oncall.people }}"', "a map")],
-)
-def test_a_list_of_anything_else_cannot_be_dialled(connect: str, what: str) -> None:
-    message = f"E287 the value to dial is {what}, not a phone number"
-
-    assert [f"{message} → use a phone number, or a list of them"] == faults_of(steps(connect), HEAD)
-
-
-@pytest.mark.parametrize("connect", ['"{{ oncall.tier }}"', '{number: "{{ oncall.tier }}", timeout: 15}'])
-def test_a_variable_without_a_possible_number_cannot_be_dialled(connect: str) -> None:
-    message = "E287 the value to dial is one of a, b, not a phone number"
-
-    assert [f"{message} → use a phone number, or a list of them"] == faults_of(steps(connect), HEAD)
-
-
 @each_case("connect", ['"{{ oncall.desk }}"', '"44{{ oncall.tier }}"', '"{{ agent }}"'])
 def test_a_variable_that_may_be_a_number_is_fine(connect: str) -> None:
     assert [] == faults_of(steps(connect), HEAD)
-
-
-def test_a_list_without_on_dials_only_one_number() -> None:
-    found = steps('"{{ oncall.phones }}"').replace("on: {completed: end, otherwise: end}", "goto: end")
-
-    assert ["E265"] == codes_of(found, HEAD)
 
 
 def test_otherwise_catches_the_empty_list_though_every_failure_has_a_line() -> None:
@@ -100,7 +75,3 @@ def test_otherwise_catches_the_empty_list_though_every_failure_has_a_line() -> N
 
 def test_a_list_that_cannot_be_read_is_reported_once() -> None:
     assert ["E303"] == codes_of(steps('"{{ oncal.phones }}"'), HEAD)
-
-
-def test_an_option_of_the_endpoint_is_checked_beside_a_list() -> None:
-    assert ["E202"] == codes_of(steps('{number: "{{ oncall.phones }}", dtmfAnswr: "1"}'), HEAD)

@@ -65,29 +65,3 @@ def found(main: str, sub: str) -> list[tuple[str, str]]:
 )
 def test_a_cycle_with_caller_input_or_a_pause_is_valid(main: str, sub: str) -> None:
     assert [] == found(main, sub)
-
-
-@each_case(
-    ("main", "sub"),
-    [
-        (step(f"    goto: {HAND_OVER}"), step(f"    goto: {HAND_OVER}")),
-        (menu(one="end", then=HAND_OVER), menu(one="end", then=HAND_OVER)),
-        (step(RUN_AGAIN), menu(one="end", then="{return: done}")),
-        (step(RUN_AGAIN), step("    goto: {return: done}")),
-        (step(RUN), step(f"    goto: {HAND_OVER}")),
-        (
-            step(RUN_AGAIN),
-            step("    hold: {until: call.from == call.to, up_to: 5m}\n    on: {ready: {return: done}, too_long: end}"),
-        ),
-    ],
-)
-def test_an_endless_cycle_is_reported_once(main: str, sub: str) -> None:
-    [(code, _)] = found(main, sub)
-
-    assert "E216" == code
-
-
-def test_flows_that_run_each_other_are_reported_even_if_they_ask_the_caller() -> None:
-    asking = menu(one="b") + "  b:\n" + RUN + "\n"
-
-    assert [("E280", "flows/main.yaml")] == found(step(RUN), asking)

@@ -11,12 +11,6 @@ def faults(*heads: str) -> list[str]:
     return [f"{issue.place} {issue.code} {issue.message}" for issue in load(texts).issues]
 
 
-def test_a_duplicate_name_is_reported_with_both_places() -> None:
-    assert ['flows/1.yaml:1:7 E210 the flow "a" already exists in flows/0.yaml:1'] == faults(
-        "flow: a\ndefault: true", "flow: a\nentry: true"
-    )
-
-
 RUNS = """
 flow: a
 default: true
@@ -52,24 +46,6 @@ def test_the_first_of_two_flows_with_the_same_name_is_kept() -> None:
     }
 
     assert load(texts).flows["a"].default
-
-
-def test_a_duplicate_number_is_reported_with_both_places() -> None:
-    assert ["flows/1.yaml:2:11 E211 calls to 442079460000 already start in flows/0.yaml:2"] == faults(
-        'flow: a\nnumbers: ["442079460000"]', 'flow: b\nnumbers: ["+44 20 7946 0000"]'
-    )
-
-
-def test_a_number_that_is_given_twice_in_one_flow_is_reported_once() -> None:
-    assert ["flows/0.yaml:2:27 E211 442079460000 is listed twice"] == faults(
-        'flow: a\nnumbers: ["442079460000", "+442079460000"]'
-    )
-
-
-def test_a_second_default_is_reported_with_the_first() -> None:
-    assert ["flows/1.yaml:2:1 E212 flows/0.yaml:2 is already the default"] == faults(
-        "flow: a\ndefault: true", "flow: b\ndefault: true"
-    )
 
 
 def test_flows_that_share_nothing_have_no_issue() -> None:

@@ -98,13 +98,6 @@ def test_a_faulty_lookup_may_still_be_called() -> None:
     assert ["E530 customer"] == marked("returns: {name: text}", step("customer"))
 
 
-def test_without_any_lookup_the_cure_declares_one() -> None:
-    assert [
-        'E537 there is no lookup "weather" → declare it: `lookups: {weather: {get: "https://..", returns: '
-        "{name: text}}}`"
-    ] == faults_without(step("weather"))
-
-
 def test_a_field_without_its_lookup_or_an_undeclared_calendar_is_reported_with_its_owner() -> None:
     head = (
         "hours: {clinic: {timezone: UTC, week: {mon: 09:00-17:00}}}\n"
