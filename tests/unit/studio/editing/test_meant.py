@@ -10,18 +10,14 @@ import yaml
 
 from ncco_server.flow.grammar.map_form import MapForm
 from ncco_server.flow.grammar.reader import elsewhere
-from ncco_server.flow.issues import FlowIssue
 from ncco_studio.editing.fixes import tried_fixes, with_edits
 from tests.support.cases import each_case
-from tests.unit.studio.editing.test_fixes import issues_of
+from tests.support.corpus import Base
 
 DATA: Final[Mapping[str, Any]] = yaml.load(Path(__file__).with_name("meant.yaml").read_bytes(), yaml.CSafeLoader)
 PROJECT: Final[Mapping[str, str]] = DATA["files"]
+checked: Final = Base("clinic", PROJECT, DATA["env"], (), ()).issues_of
 MOST_FIXES: Final = 6
-
-
-def checked(texts: Mapping[str, str]) -> tuple[FlowIssue, ...]:
-    return issues_of(texts, DATA["env"])
 
 
 def changed(old: str, new: str) -> dict[str, str]:
