@@ -16,16 +16,17 @@ JOBS   ?= 4
 # The tests to run for each change. The other tests are slower: `make check` runs them, too.
 FAST := $(wildcard tests/contract tests/unit)
 # These start console workers, whole servers or PostgreSQL, wait for real timeouts, or try many changes to projects.
-SLOW := tests/contract/cli/test_go_live.py \
-	$(addprefix tests/contract/server/,http check/test_faults.py check/test_mistakes.py check/test_examples.py \
-		store/test_durability.py store/test_table_rows.py) \
+SLOW := tests/contract/server/check/test_mistakes.py tests/contract/cli/test_go_live.py \
+	$(addprefix tests/contract/server/,http check/test_faults.py check/test_examples.py store/test_durability.py \
+		store/test_table_rows.py) \
 	$(addprefix tests/unit/server/,engine/test_handlers_like_flows.py flow/hours/test_counted.py \
 		flow/test_changed_projects.py service/test_fetcher.py service/test_jobs.py store/test_postgres.py \
 		vonage/test_voice_api.py) \
 	$(addprefix tests/unit/studio/console/,test_change.py test_editor.py test_flows.py test_incoming.py test_phone.py \
 		test_phone_calls.py) \
 	$(addprefix tests/unit/studio/,editing/test_fixes.py editing/test_meant.py editing/test_rename.py \
-		editor/test_worker.py pictures/test_svg.py verify/test_handler_proofs.py verify/platform_check)
+		editor/test_worker.py pictures/test_svg.py verify/test_handler_proofs.py verify/test_met_conditions.py \
+		verify/platform_check)
 # These try much more with --night.
 NIGHT := tests/system/server/security/test_every_route.py tests/system/cli/test_every_command.py \
 	tests/system/server/calls/test_stored_results.py tests/system/studio/simulator tests/unit/studio/editing/test_fixes.py \
@@ -59,13 +60,14 @@ MEMORY := $(shell grep -q '^tmpfs /dev/shm .*noexec' /proc/mounts 2>/dev/null ||
 PYTEST := $(if $(MEMORY),PYTEST_DEBUG_TEMPROOT=$(MEMORY)) PYTHONHASHSEED=0 $(BIN)/pytest -q -n $(JOBS) \
 	-o tmp_path_retention_count=1
 
-# All tests of a file run in one process, so its fixtures are made once.
+# Neighbours run in one process, so a file's fixtures are made once; a process that has finished takes over from another.
 test: $(READY) ## run the tests that every change needs
-	$(PYTEST) --dist loadfile $(SLOW:%=--ignore=%) $(FAST)
+	$(PYTEST) --dist worksteal $(SLOW:%=--ignore=%) $(FAST)
 
-# Files run in order, so the files of a folder share its servers and browsers. These tests wait even more often.
+# Files run in order, so the files of a folder share its servers and browsers; the longest one begins first, or the
+# others would wait for it at the end. These tests wait even more often.
 system: $(READY) ## run all other tests: kills, several hosts, whole servers
-	$(PYTEST) -n $$(($(JOBS) + 1)) --dist loadfile --no-loadscope-reorder tests/system $(SLOW)
+	$(PYTEST) -n $$(($(JOBS) + 1)) --dist loadfile --no-loadscope-reorder $(SLOW) tests/system
 
 check: lint types layers test system ## run lint, types, layers and all tests: everything that must pass before a commit
 
