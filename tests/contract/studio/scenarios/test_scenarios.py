@@ -16,6 +16,12 @@ from tests.support.command import json_of, ncco
 FOLDER: Final = Path(__file__).parent
 ON: Final = "menu"
 """The project of a faulty file that names none."""
+AROUND: Final = {
+    "step": "a call:\n  script:\n    - LINE\n    - end\n",
+    "before": "a call:\n  LINE\n  script: [end]\n",
+    "after": "a call:\n  script: [end]\n  LINE\n",
+}
+"""The file of a faulty line."""
 
 
 def _load(name: str) -> Any:
@@ -28,7 +34,17 @@ def _cases() -> Iterator[tuple[str, dict[str, Any]]]:
         for project, cases in _load(kind).items():
             for number, case in enumerate(cases, 1):
                 yield f"{kind}-{project}-{number}", {"on": project} | ({"script": case} if type(case) is str else case)
-    yield from ((f"faulty-{number}", {"on": ON} | case) for number, case in enumerate(_load("faulty"), 1))
+    yield from ((f"faulty-{number}", case) for number, case in enumerate(_faulty(_load("faulty")), 1))
+
+
+def _faulty(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    given = [
+        {"file": text.replace("LINE", line), "issues": issues}
+        for place, text in AROUND.items()
+        for line, issues in found[place].items()
+    ]
+    for case in (*given, *found["files"]):
+        yield {"on": ON} | case | {"issues": [case["issues"]] if type(case["issues"]) is str else case["issues"]}
 
 
 PROJECTS: Final[Mapping[str, Mapping[str, str]]] = _load("projects")
