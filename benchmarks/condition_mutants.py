@@ -163,10 +163,11 @@ def _own(function: ast.AST) -> Iterator[ast.AST]:
 
 
 def _codes(code: CodeType) -> Iterator[tuple[tuple[str, int], CodeType]]:
-    """Each function's code, by its name and line."""
+    """Each function's code, by its name and line; not those of lambdas, of which a line may have several."""
     for each in code.co_consts:
         if isinstance(each, CodeType):
-            yield (each.co_qualname, each.co_firstlineno), each
+            if each.co_name != "<lambda>":
+                yield (each.co_qualname, each.co_firstlineno), each
             yield from _codes(each)
 
 
