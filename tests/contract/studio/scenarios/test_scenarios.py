@@ -66,8 +66,9 @@ def _lines(case: Mapping[str, Any]) -> Iterator[str]:
 
 def _steps(script: str) -> list[str]:
     """As they are written in the list."""
-    steps = yaml.compose(script, yaml.CSafeLoader).value
-    return [script[step.start_mark.index : step.end_mark.index] for step in steps]
+    steps = yaml.compose(script, yaml.CSafeLoader)
+    assert isinstance(steps, yaml.SequenceNode)
+    return [script[step.start_mark.index : step.end_mark.index] for step in steps.value]
 
 
 @pytest.fixture(scope="module")
