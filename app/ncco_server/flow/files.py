@@ -25,6 +25,8 @@ _MARKS = {"utf-32": codecs.BOM_UTF32_LE, "utf-16-le": codecs.BOM_UTF16_LE, "utf-
 
 SUFFIXES = (".yaml", ".yml")
 HANDLER_SUFFIX = ".py"
+MODULES = "modules/"
+"""The paths of the modules that handlers import begin with it, in the sources of revisions."""
 HANDLERS_CURE = "Write paths below the flows folder, separated by commas, such as pizza.py,shop/orders.py."
 SCENARIO_FOLDERS = ("tests/scenarios", "scenarios")
 """Relative to the folder that contains `flows/`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from itertools import chain
@@ -220,7 +220,8 @@ def _read_files(
     handlers = {path for path, text in texts.items() if path in allowed or _holds_handler(path, text)}
     for path in sorted(handlers.union(filter(is_flow_file, texts))):
         if path in allowed:
-            files.append(_File.of_handler(path, texts[path], allowed[path]))
+            stored = None if extent in ("files", "project") else texts
+            files.append(_File.of_handler(path, texts[path], allowed[path], stored))
         elif path in handlers:
             files.append(_File.of_unlisted(path, texts[path], handlers))
         elif extent == "stored":
@@ -313,6 +314,7 @@ class _File:
 
     Attributes:
         read_handler: None for a YAML file, or if the handler's code could not be run.
+        modules: the sources of the project's own modules that a handler imports.
     """
 
     path: str
@@ -323,13 +325,14 @@ class _File:
     issues: list[FlowIssue]
     gaps: tuple[Gap, ...] = ()
     read_handler: ReadHandler | None = None
+    modules: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of_handler(cls, path: str, text: str, listed: str) -> Self:
+    def of_handler(cls, path: str, text: str, listed: str, stored: Mapping[str, str] | None) -> Self:
         from ncco_server.flow.handlers.reading import read_handler, run_file  # noqa: PLC0415 - few projects have any
 
-        found = run_file(path, text, listed)
-        return cls(path, text, found.node, None, True, found.issues, read_handler=partial(read_handler, found))
+        found = run_file(path, text, listed, stored=stored)
+        return cls(path, text, found.node, None, True, found.issues, (), partial(read_handler, found), found.modules)
 
     @classmethod
     def of_unlisted(cls, path: str, text: str, handlers: Iterable[str]) -> Self:
@@ -388,7 +391,7 @@ class _FlowFile:
     def sources(self, context: Context) -> dict[str, str]:
         own = self.read.flow.calendars.values() if self.read.flow is not None else ()
         dates = calendar_sources((*context.shared.calendars.values(), *own))
-        return {self.file.path: self.file.text, **self.templates, **dates}
+        return {self.file.path: self.file.text, **self.file.modules, **self.templates, **dates}
 
 
 def _read(file: _File, head: FlowHead, context: Context, tracked: Templates) -> _FlowFile:

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from ncco_server.errors import StoreError, StoreUnavailable
+from ncco_server.flow.files import MODULES
 from ncco_server.flow.loader import load, load_stored
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.nodes import Place
@@ -300,7 +301,7 @@ class PinnedFlows:
         key = (flow.name, flow.revision)
         if key in self._flows:
             self._bytes -= self._flows.pop(key)[1]
-        size = sum(map(len, flow.sources.values()))
+        size = sum(len(text) for path, text in flow.sources.items() if not path.startswith(MODULES))
         self._flows[key] = flow, size
         self._bytes += size
         for other in [other for other in self._flows if other not in self.in_use and other != key]:

@@ -25,6 +25,7 @@ from ncco_server.flow.handlers.cures import cure_of, syntax_cure
 from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.inspection import HandlerCode, Remark
 from ncco_server.flow.handlers.limits import LOAD_S, LineTracer, TooLong, in_time
+from ncco_server.flow.handlers.own_modules import OldModules, in_process, note_imported, own_modules, stored_in
 from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback, milliseconds
 from ncco_server.flow.handlers.secret import Secret
 from ncco_server.flow.handlers.signatures import arguments_of
@@ -237,6 +238,7 @@ class HandlerFile(NamedTuple):
     Attributes:
         handler: None if there is none, or the code could not be run.
         node: the words of its flow, as in a flow file.
+        modules: the project's own modules that it imports, for the sources of its revision.
     """
 
     handler: CallFlow | None
@@ -244,6 +246,7 @@ class HandlerFile(NamedTuple):
     literal: Mapping[int, str]
     issues: list[FlowIssue]
     text: str = ""
+    modules: Mapping[str, str] = MappingProxyType({})
 
 
 _IMPORTS: Final = "install it, or put the module beside the flows folder: `from crm import ..` finds crm.py there"
@@ -255,13 +258,32 @@ def is_running_file() -> bool:
     return _is_running.get()
 
 
-def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) -> HandlerFile:
+def run_file(
+    path: str, text: str, listed: str = "", limit_s: float = LOAD_S, *, stored: Mapping[str, str] | None = None
+) -> HandlerFile:
     """Run the code of a file in a new module, for no longer than `limit_s`. Never raises.
 
-    If `listed` is a `GivenHandler` and `text` is that of its module, its handler is taken instead.
+    If `listed` is a `GivenHandler` and `text` is that of its module, its handler is taken instead. With the `stored`
+    sources of a revision, the file imports the project's own modules from there, if they have changed.
     """
+    package = ".".join(PurePosixPath(path).parts[1:-1])
+    modules = own_modules(text, package, in_process if stored is None else stored_in(stored))
+    old = OldModules(modules) if stored is not None else None
+    if old is not None and old.changed:
+        found = _run_file(path, text, package, limit_s, old.builtins)
+        if found.handler is not None:
+            return found._replace(modules=modules)
     if isinstance(listed, GivenHandler) and listed.text == text:
-        return _with_handler(replace(listed.flow, path=path), path, listed.literal, text)
+        found = _with_handler(replace(listed.flow, path=path), path, listed.literal, text)
+    else:
+        found = _run_file(path, text, package, limit_s)
+    note_imported(modules)
+    return found._replace(modules=modules)
+
+
+def _run_file(
+    path: str, text: str, package: str, limit_s: float, with_builtins: dict[str, Any] | None = None
+) -> HandlerFile:
     try:
         code = compile(text, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
@@ -272,7 +294,9 @@ def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) ->
         return _without_handler(Place(path, line, column), f"this is not Python: {said}", cure)
     module = ModuleType(f"ncco_server_handlers_{hashlib.sha256((path + text).encode()).hexdigest()[:16]}")
     module.__file__ = path
-    module.__package__ = ".".join(PurePosixPath(path).parts[1:-1])
+    module.__package__ = package
+    if with_builtins:
+        module.__dict__["__builtins__"] = with_builtins
     module.__dict__["input"] = _refuse_to_ask
     sys.modules[module.__name__] = module  # dataclasses and pydantic look up annotations there
     tracer = LineTracer(path)

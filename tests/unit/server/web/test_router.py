@@ -191,19 +191,21 @@ SHOP = """
 """
 
 
-async def test_calls_in_progress_finish_with_the_version_of_the_file_they_started_with(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("now", ["def opening() -> str:\n    return ' At ten.'\n", "def renamed() -> None: ...\n"])
+async def test_calls_in_progress_finish_with_the_version_of_the_files_they_started_with(
+    home: Path, monkeypatch: pytest.MonkeyPatch, now: str
 ) -> None:
-    imported(home, "shop.times", 'def opening() -> str:\n    return " At nine."\n')
     began, deployed = [
         SHOP.format(imports="from .times import opening", first=first, second=second)
         for first, second in [("Press 1.", "See you."), ("Please press 1.", "See you soon.")]
     ]
     monkeypatch.setenv("NCCO_DATABASE_URL", "memory://")
-    first, second = [program(home, imported(home, "shop.phone", code).phone) for code in (began, deployed)]
-    async with running(first) as client:
+    imported(home, "shop.times", "def opening() -> str:\n    return ' At nine.'\n")
+    async with running(program(home, imported(home, "shop.phone", began).phone)) as client:
         asked = (await client.post("/webhooks/answer", json=CALL)).json()
-    async with running(second) as client:
+    imported(home, "shop.times", now)
+    deployed = deployed if "ten" in now else deployed.replace("opening", "renamed")
+    async with running(program(home, imported(home, "shop.phone", deployed).phone)) as client:
         goes_on = await pressed(client, asked, "1")
         other = (await client.post("/webhooks/answer", json=CALL | {"uuid": "leg-2"})).json()
 
