@@ -15,5 +15,5 @@ async def frontdesk(call: Call) -> None:
         nomatch="Sorry, that is not one of the choices.",
     )
     await call.talk(f"I am putting you through to somebody for {choice or topic}.")
-    await call.connect("447700900333", timeout=20, ends_call=True)
+    await call.connect("447700900333", timeout=20)
     await call.talk("We cannot take your call now. Please call again in a few minutes.")

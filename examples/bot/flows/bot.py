@@ -31,12 +31,12 @@ async def bot(call: Call) -> None:
     """Connect the caller to the bot, and then to a person unless the bot has hung up."""
     await call.talk("Thank you for calling Harbour Ferries. You are talking to our assistant.")
     headers = {"call": call.uuid, "caller": call.from_}
-    await call.connect({**BOT, "headers": headers}, ends_call=True, name="assistant")
+    await call.connect({**BOT, "headers": headers}, name="assistant")
     try:
         wish = await call.run(find_wish, call.uuid)
         desk = DESKS[wish.topic]
     except RunFailed:
         desk = DESKS["other"]
     await call.talk("I am connecting you to a colleague.")
-    await call.connect(desk, timeout=25, ends_call=True, name="desk")
+    await call.connect(desk, timeout=25, name="desk")
     await call.goto("message")

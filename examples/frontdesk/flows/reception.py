@@ -37,14 +37,14 @@ async def reception(call: Call) -> None:
 async def to_sales(call: Call) -> None:
     """Go on only if sales cannot be reached."""
     await call.talk("Connecting you to sales.")
-    if await call.connect(SALES, ends_call=True, name="sales") == "busy":
+    if await call.connect(SALES, name="sales") == "busy":
         await call.talk("All our sales colleagues are on the phone.")
 
 
 async def to_workshop(call: Call) -> None:
     """Go on only if nobody can be reached. If the line itself is out of order, the operator answers."""
     await call.talk("Connecting you to the workshop. Please have your order number ready.")
-    outcome = await call.connect(WORKSHOP, timeout=30, ends_call=True, name="support")
+    outcome = await call.connect(WORKSHOP, timeout=30, name="support")
     if outcome not in ("busy", "timeout"):
         await to_operator(call)
 
@@ -52,7 +52,7 @@ async def to_workshop(call: Call) -> None:
 async def to_operator(call: Call) -> None:
     """Go on only if the operator cannot be reached."""
     await call.talk("I am putting you through.")
-    await call.connect(OPERATOR, ends_call=True, name="operator")
+    await call.connect(OPERATOR, name="operator")
 
 
 async def ask(call: Call) -> str | None:

@@ -35,9 +35,8 @@ async def pizza(call: Call) -> None:
     )
     if choice == "order":
         await tell_order(call)
-    outcome = await call.connect(KITCHEN, timeout=20, name="kitchen")
-    if outcome != "completed":
-        await call.goto("voicemail", team="kitchen")
+    await call.connect(KITCHEN, timeout=20, name="kitchen")
+    await call.goto("voicemail", team="kitchen")
 
 
 async def tell_order(call: Call) -> None:

@@ -69,11 +69,11 @@ Effect = TypeVar("Effect", bound="HandlerEffect[Any]")
 Args = TypeVarTuple("Args")
 Name = TypeVar("Name", bound="LiteralString | StrEnum")
 Handler: TypeAlias = Callable[..., Awaitable[str | None]]
-DialOutcome: TypeAlias = Literal["completed", "busy", "timeout", "unanswered", "rejected", "failed", "disconnected"]
-Reached: TypeAlias = Literal["completed", "disconnected"]
+NotCompleted: TypeAlias = Literal["busy", "timeout", "unanswered", "rejected", "failed", "disconnected"]
+Completed: TypeAlias = Literal["completed"]
 Detection: TypeAlias = Literal["machine", "human", "beep"]
 Direction: TypeAlias = Literal["inbound", "outbound"]
-Detected = TypeVar("Detected", bound=Detection)
+Reached = TypeVar("Reached", bound="Completed | Detection")
 Endpoint: TypeAlias = str | Mapping[str, Any]
 
 _MISSING: Final[Any] = object()
@@ -317,12 +317,12 @@ class CallerQuestion(HandlerEffect[T | None]):
         return effect
 
 
-class Dialled(HandlerEffect[DialOutcome | Detected]):
-    """A call to another party. Its result is what came of it; `Detected` are those of machine detection."""
+class Dialled(HandlerEffect[NotCompleted | Reached]):
+    """A call to another party. Its result is what came of it."""
 
     __slots__ = ()
 
-    def or_raise(self) -> Coroutine[Any, Any, Reached | Detected]:
+    def or_raise(self) -> Coroutine[Any, Any, Literal["disconnected"] | Reached]:
         """The same call, but `busy`, `timeout`, `unanswered`, `rejected` and `failed` raise DialFailed."""
         result = self.result
 
@@ -769,6 +769,7 @@ class Call:
         self,
         endpoint: Endpoint | Sequence[Endpoint],
         *,
+        ends_call: Literal[True] = ...,
         detect: tuple[()] = ...,
         **options: Unpack[ConnectOptions],
     ) -> Dialled[Never]: ...
@@ -778,21 +779,48 @@ class Call:
         self,
         endpoint: Endpoint | Sequence[Endpoint],
         *,
+        ends_call: Literal[True] = ...,
         detect: Detection | Sequence[Detection],
         **options: Unpack[ConnectOptions],
     ) -> Dialled[Detection]: ...
+
+    @overload
+    def connect(
+        self,
+        endpoint: Endpoint | Sequence[Endpoint],
+        *,
+        ends_call: bool,
+        detect: tuple[()] = ...,
+        **options: Unpack[ConnectOptions],
+    ) -> Dialled[Completed]: ...
+
+    @overload
+    def connect(
+        self,
+        endpoint: Endpoint | Sequence[Endpoint],
+        *,
+        ends_call: bool,
+        detect: Detection | Sequence[Detection],
+        **options: Unpack[ConnectOptions],
+    ) -> Dialled[Completed | Detection]: ...
 
     def connect(
         self,
         endpoint: Endpoint | Sequence[Endpoint],
         *,
+        ends_call: bool = True,
         detect: Detection | Sequence[Detection] = (),
         **options: Unpack[ConnectOptions],
     ) -> Dialled[Any]:
-        """Put the caller through. The result is what came of it: `completed` once the other party has hung up.
+        """Put the caller through. The call ends when the other party hangs up; the handler goes on if nobody answers.
+
+        The result is why it goes on: `busy`, `timeout`, `unanswered`, `rejected` or `failed`; `disconnected` if an
+        application has closed its websocket.
 
         Args:
             endpoint: a phone number, or an endpoint as in the NCCO; several are rung one after the other.
+            ends_call: False to go on when the other party has hung up, too: with `completed`. Vonage may end the call
+                there.
             detect: the results of machine detection at which the handler goes on: `machine`, `human`, `beep`. What it
                 then says takes the caller away from the called party; if it says nothing, they are connected.
             options: see `ConnectOptions`, such as `timeout=20`.
@@ -800,7 +828,7 @@ class Call:
         Source: NCCO reference, Connect.
         """
         name = options.pop("name", "")
-        on = {"completed": END if options.pop("ends_call", False) else NEXT, "otherwise": NEXT}
+        on = {"completed": END if ends_call else NEXT, "otherwise": NEXT}
         dialled = {"connect": endpoint, **_spelled("connect", options)}
         if detect:
             on |= dict.fromkeys([detect] if isinstance(detect, str) else detect, NEXT)

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, get_args
 
 from ncco_server.flow.grammar.reader import HINTS, meaning_of
 from ncco_server.flow.handlers import api
-from ncco_server.flow.handlers.api import Call, Choice, Detection, DialOutcome, call_flow
+from ncco_server.flow.handlers.api import Call, Choice, Detection, NotCompleted, call_flow
 from ncco_server.flow.handlers.signatures import (
     Function,
     WrongArgument,
@@ -57,8 +57,10 @@ _CHANGES: Final = frozenset(
 _BRACED: Final = re.compile(r"\{([^\W\d]\w*)(?:\.\w+|\[[^\]{}]*\])*\}")
 _TAG: Final = re.compile(r"<speak\b|</(?:emphasis|lang|phoneme|prosody|say-as)\b")
 """Tags that only SSML has: a handler may also make HTML for a mail."""
-_DIALLED: Final = frozenset({*get_args(DialOutcome), *get_args(Detection)})
+_COMPLETED: Final = "completed"
+_DIALLED: Final = frozenset({*get_args(NotCompleted), *get_args(Detection), _COMPLETED})
 _HELD: Final = frozenset({"ready", "too_long"})
+_GOES_ON: Final = "leave it out: the call is over then, unless you write `ends_call=False`"
 _OUTCOMES: Final = {"DialFailed": _DIALLED, "NoInput": frozenset({"noinput", "nomatch"})}
 _ANY_TEXT: Final = frozenset[str]()
 _LEAVING: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
@@ -139,9 +141,9 @@ class HandlerCode:
         match expression:
             case ast.Await(value=ast.Call(func=ast.Attribute(value=ast.Call() as asked, attr="or_raise"))):
                 return self._results_of(ast.Await(asked), given, seen)
-            case ast.Await(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method), args=args)) if (
-                name in self._calls
-            ):
+            case ast.Await(
+                value=ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method), args=args) as call
+            ) if name in self._calls:
                 pass
             case ast.Name(id=name) if name not in seen and name in given:
                 found = [self._results_of(each, given, {*seen, name}) for each in given[name]]
@@ -156,7 +158,8 @@ class HandlerCode:
             case "hold", _:
                 return _HELD
             case "connect", _:
-                return _DIALLED
+                goes_on = any(each.arg in ("ends_call", None) for each in call.keywords)
+                return _DIALLED if goes_on else _DIALLED - {_COMPLETED}
             case (("choose" | "collect" | "run_flow"), _):
                 return _ANY_TEXT
             case _:
@@ -195,7 +198,7 @@ class HandlerCode:
                 continue
             near = nearest(str(const), results)
             known = f"it is one of: {', '.join(sorted(results))}" if results else f'it is a text, such as "{const}"'
-            cure = f'did you mean "{near}"?' if near else known
+            cure = f'did you mean "{near}"?' if near else _GOES_ON if const == _COMPLETED else known
             yield Remark("W704", node.lineno, f"this is never {const!r}", cure)
 
     @cached_property

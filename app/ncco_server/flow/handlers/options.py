@@ -93,14 +93,11 @@ class ConnectOptions(TypedDict, total=False):
     Attributes:
         from_: the caller ID; by default your number in this call.
         timeout: how long it rings, in seconds.
-        ends_call: whether the call ends when the other party has hung up, as with `completed: end` in a flow file:
-            the handler then goes on only if nobody was reached.
         name: as in `Call.choose`.
     """
 
     from_: str | None
     timeout: int | None
-    ends_call: bool
     name: str
     random_from_number: bool | None
     randomFromNumber: bool | None

@@ -98,7 +98,7 @@ def test_every_option_of_an_action_can_be_given(action: str, option: str) -> Non
     ],
 )
 def test_editors_offer_the_options_of_the_action_and_no_others(action: str, offered: Any) -> None:
-    own = {"ends_call", "name"}
+    own = {"name"}
     names = {SHAPES[action].python_names.get(name, name) for name in offered.__annotations__.keys() - own}
     assert {option for known, option in OPTIONS if known == action} == names
 

@@ -124,7 +124,7 @@ def test_the_result_of_a_connect_is_its_outcome(status: str) -> None:
 
 def test_a_connect_that_ends_the_call_leaves_the_handler_only_the_failures() -> None:
     body = """
-        outcome = await call.connect("447700900111", ends_call=True, name="sales")
+        outcome = await call.connect("447700900111", name="sales")
         await call.talk({"busy": "Busy."}.get(outcome, "Nobody."))
     """
     flow = handler(body, explores=True)
@@ -638,7 +638,7 @@ def test_the_steps_of_a_handler_cover_every_path_through_it() -> None:
         await call.talk("Welcome.")
         choice = {MENU}
         if choice == "one":
-            outcome = await call.connect("447700900111", name="sales")
+            outcome = await call.connect("447700900111", ends_call=False, name="sales")
             if outcome != "completed":
                 await call.talk("Nobody is there.")
         elif choice is None:

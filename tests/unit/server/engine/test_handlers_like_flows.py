@@ -180,7 +180,7 @@ def either(tree: Hold | Hours | Connect) -> tuple[str, Tree, Tree]:
             return held, tree.ready, tree.too_long
         case Hours():
             return 'call.hours("shop").open', tree.open, tree.closed
-    dialled = f'await call.connect("{tree.number}", timeout={tree.timeout}) == "completed"'
+    dialled = f'await call.connect("{tree.number}", timeout={tree.timeout}, ends_call=False) == "completed"'
     return dialled, tree.completed, tree.otherwise
 
 

@@ -38,9 +38,9 @@ async def desk(call: Call) -> None:
         except RunFailed:
             await call.goto("sorry")
         if team == "sales":
-            await call.connect("447700900111", name="sales")
+            await call.connect("447700900111", ends_call=False, name="sales")
         elif team == "support":
-            await call.connect("447700900222", name="support")
+            await call.connect("447700900222", ends_call=False, name="support")
         else:
             return
 """

@@ -117,7 +117,10 @@ def test_a_coroutine_is_no_function_to_run() -> None:
 
 @each_case(
     "ask",
-    ['await call.collect("Your number.", digits=5).or_raise()', 'await call.connect("447700900111").or_raise()'],
+    [
+        'await call.collect("Your number.", digits=5).or_raise()',
+        'await call.connect("447700900111", ends_call=False).or_raise()',
+    ],
 )
 def test_what_or_raise_raises_may_go_to_the_error_flow(ask: str) -> None:
     head, body = code_of({"body": f"{ask}\nawait call.talk('Hello.')\n"}).split(")", 1)

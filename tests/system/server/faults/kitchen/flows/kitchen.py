@@ -58,5 +58,5 @@ async def kitchen(call: Call) -> None:
         if choice is None:
             return
         if choice == "help":
-            outcome = await call.connect("447700900111", timeout=20)
+            outcome = await call.connect("447700900111", timeout=20, ends_call=False)
             await call.talk(f"{outcome}: {await call.run(cook, call.env['RAN'], call.uuid, f'{number}-help')}.")
