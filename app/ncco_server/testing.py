@@ -16,6 +16,7 @@ from ncco_server.flow.handlers.results import as_json
 from ncco_server.flow.handlers.secret import Secret
 from ncco_server.flow.handlers.steps import results_of
 from ncco_server.flow.issues import RULES
+from ncco_server.flow.language.selection import ROWS
 from ncco_server.flow.loader import load, load_files
 from ncco_server.flow.model import Flow, Step
 
@@ -72,8 +73,8 @@ def turn_of(
         handler: the handler, in a module that can be imported.
         results: what each `await` gave that waits for the caller, another flow or a function, in order: a choice or
             None, digits, a `Secret`, an outcome, what a function returned, `RunFailed("why")`, or
-            `NoInput("", "nomatch")`. A row is a dict of its columns, or None. Only a `save` with `only_new` has a
-            result: whether the row was new.
+            `NoInput("", "nomatch")`. A row is a dict of its columns, or None; rows are a list of dicts. Only a `save`
+            with `only_new` has a result: whether the row was new.
         flows: the folder of the flow files and handlers that the handler goes to or runs; None if there are none.
         params: the handler's arguments after the call.
         to: the number that was called; "" for the first of the handler's numbers.
@@ -176,9 +177,13 @@ def _played(playing: Playing[Turn], handler: str, left: list[tuple[int, Any]]) -
 
 
 def _row(number: int, result: Any) -> LookupAnswer:
-    """Return a row, or whether it is new. Raises ValueError."""
+    """Return a row, rows, or whether it is new. Raises ValueError."""
+    if isinstance(result, list):
+        return LookupAnswer({ROWS: result} if result else None)
     if result is not None and not isinstance(result, bool | Mapping):
-        raise ValueError(f"result {number}: a row is a dict of its columns, or None, and not {result!r}")
+        raise ValueError(
+            f"result {number}: a row is a dict of its columns, or None, rows a list of dicts, and not {result!r}"
+        )
     return LookupAnswer({} if result is False else None if result is True else result)
 
 

@@ -38,6 +38,7 @@ from typing import (
     TypeVar,
     TypeVarTuple,
     Unpack,
+    get_type_hints,
     overload,
 )
 
@@ -56,6 +57,7 @@ from ncco_server.flow.handlers.results import as_json, restored
 from ncco_server.flow.handlers.secret import Secret, secrets_in
 from ncco_server.flow.handlers.signatures import WrongArgument, signature_of, unknown_argument
 from ncco_server.flow.hours.calendar import Calendar, CurrentHours
+from ncco_server.flow.language.selection import MOST_ROWS, ROWS
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.escaping import ssml
@@ -236,7 +238,7 @@ class HandlerEffect(Coroutine[Any, Any, T]):
 
     Attributes:
         does: `play`: actions before the next wait; `wait`; `leave`: the handler does not go on; `run`: a function, or
-            a row of a table, with `row` or `save` in `words`.
+            a row of a table, with `row`, `rows` or `save` in `words`.
         first: what the step does before its actions, as in a flow file: `send`, a list, and `result`.
         do, words: the actions, and how the step ends, as in a flow file.
         function: what `run` calls, without arguments.
@@ -634,7 +636,13 @@ class Call:
         """Set the result of the call, declared under `results` in `call_flow` or a shared file. The last one counts."""
         return self._make(HandlerEffect("play", first={"result": name}))
 
-    def row(self, table: str, /, **key: Column) -> Coroutine[Any, Any, Row]:
+    @overload
+    def row(self, table: str, /, *, type: None = ..., **key: Column) -> Coroutine[Any, Any, Row]: ...
+
+    @overload
+    def row(self, table: str, /, *, type: Callable[..., T], **key: Column) -> Coroutine[Any, Any, T | None]: ...
+
+    def row(self, table: str, /, *, type: Callable[..., Any] | None = None, **key: Column) -> Coroutine[Any, Any, Any]:
         """Read a row of a table, with what this turn has saved.
 
         After an action of unknown length, such as a `record` with `endOnSilence`, it is read when the caller gets
@@ -642,10 +650,74 @@ class Call:
 
         Args:
             table: the table, which a shared file declares.
+            type: a dataclass or `TypedDict` whose fields are columns: the result is one of these, or None without a
+                row.
             key: the values of its key, by name. No row has an empty one, such as a withheld number.
         """
-        row = {"table": WrittenText(table), **_columns(key)}
-        return self._make(HandlerEffect("run", words={"row": row}, name=f"row of {table}", result=self._row_of(table)))
+        words = {"row": {"table": WrittenText(table), **_columns(key)}}
+
+        def result(stored: Any) -> Any:
+            return None if stored is None and type is not None else self._row_of(table, stored, type)
+
+        return self._make(HandlerEffect("run", words=words, name=f"row of {table}", result=result))
+
+    @overload
+    def rows(
+        self,
+        table: str,
+        /,
+        *,
+        where: str = ...,
+        order: str = ...,
+        first: int = ...,
+        type: None = ...,
+        **key: Column,
+    ) -> Coroutine[Any, Any, list[Row]]: ...
+
+    @overload
+    def rows(
+        self,
+        table: str,
+        /,
+        *,
+        where: str = ...,
+        order: str = ...,
+        first: int = ...,
+        type: Callable[..., T],
+        **key: Column,
+    ) -> Coroutine[Any, Any, list[T]]: ...
+
+    def rows(
+        self,
+        table: str,
+        /,
+        *,
+        where: str = "",
+        order: str = "",
+        first: int = MOST_ROWS,
+        type: Callable[..., Any] | None = None,
+        **key: Column,
+    ) -> Coroutine[Any, Any, Any]:
+        """Read rows of a table without their whole key, with what this turn has saved. Each has its key's values too.
+
+        Args:
+            table: as in `row`.
+            where: the rows for which this condition holds, as in a lookup of a flow file: `tier == "gold"`. It must be
+                written in the handler's file.
+            order: the column by which they are sorted, with `-` before it for the largest first; by default, the key.
+            first: how many at most, from 1 to 100.
+            type: as in `row`, for each row.
+            key: a part of the key, which the rows must have.
+        """
+        if not 1 <= first <= MOST_ROWS:
+            raise WrongArgument(f"`first` is {first}", f"write 1 to {MOST_ROWS}", "first")
+        chosen = {word: value for word, value in (("where", where), ("order", order)) if value}
+        words = {"rows": {"table": WrittenText(table), **_columns(key), **chosen, "first": first}}
+
+        def result(stored: Any) -> list[Any]:
+            return [self._row_of(table, each, type) for each in (stored or {}).get(ROWS, ())]
+
+        return self._make(HandlerEffect("run", words=words, name=f"rows of {table}", result=result))
 
     def save(
         self,
@@ -677,16 +749,19 @@ class Call:
         words |= {word: True for word, is_given in (("remove", remove), ("only_new", only_new)) if is_given}
         return self._make(HandlerEffect("run", words={"save": words}, name=f"save in {table}"))
 
-    def _row_of(self, table: str) -> Callable[[Any], Row]:
-        def row(stored: Any) -> Row:
-            """None stands for no row."""
-            definition = self._tables[table]
-            values = definition.row_defaults if stored is None else stored
-            secret = self._secret if stored is not None else Secret.of
-            columns = {name: _column(definition.columns[name], each, secret) for name, each in values.items()}
+    def _row_of(self, table: str, stored: Any, type: Callable[..., Any] | None) -> Any:
+        """None stands for no row."""
+        definition = self._tables[table]
+        known = {**definition.key, **definition.columns}
+        values = definition.row_defaults if stored is None else stored
+        secret = self._secret if stored is not None else Secret.of
+        columns = {name: _column(known[name], each, secret) for name, each in values.items()}
+        if type is None:
             return Row(columns, stored is not None)
-
-        return row
+        fields = get_type_hints(type)
+        for name in fields.keys() - columns.keys():
+            raise WrongArgument(f'the table {table} has no "{name}"', f"write one of: {', '.join(columns)}", "type")
+        return type(**{name: columns[name] for name in fields})
 
     @overload
     def choose(

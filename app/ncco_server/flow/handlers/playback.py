@@ -359,7 +359,7 @@ class HandlerPlayback:
                 self._begin(stored)
                 continue
             self._call.now = at(result.at_ms)
-            if self._row is not None and "row" in self._row.words:
+            if self._row is not None and not self._row.words.keys().isdisjoint(("row", "rows")):
                 self._rows.add(len(self._recorded) - 1)
             self._advance(result)
 

@@ -32,8 +32,9 @@ from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.lookups import Answer, AskedLookup, LookupDefinition, LookupRequest
 from ncco_server.flow.language.returns import OK, Returned
 from ncco_server.flow.language.saves import RowOfTable, Save, asked_row, read_saves
+from ncco_server.flow.language.selection import ROWS, WORDS, Selection, read_selection
 from ncco_server.flow.language.step import ReadStep, read_step
-from ncco_server.flow.language.tables import read_key, read_table_name
+from ncco_server.flow.language.tables import read_key, read_key_values, read_table_name
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import Variable
@@ -175,7 +176,7 @@ class EffectTemplate:
         for value in values:
             kind = type(value)
             if kind is str:
-                key.append(value if self._is_literal(value) else (str, self._hole(value)))
+                key.append(value if self.is_literal(value) else (str, self._hole(value)))
             elif kind is dict:
                 key.append((dict, *value))
                 self.add_to(key, value.values())
@@ -218,7 +219,7 @@ class EffectTemplate:
         if isinstance(value, Ssml):
             return self._text("".join(map(self._ssml, value.pieces)))
         if isinstance(value, str):
-            if isinstance(value, WrittenText) or self._is_literal(value):
+            if isinstance(value, WrittenText) or self.is_literal(value):
                 return self._text(value)
             return self._text(f"{{{{ {self._hole(value)} }}}}")
         if isinstance(value, Mapping):
@@ -249,7 +250,7 @@ class EffectTemplate:
         message = "`Ssml` has got a computed text; write its tags here, and put values in with `.format(..)`"
         raise RenderError("R110", message, str(self.place), frozenset())
 
-    def _is_literal(self, text: str) -> bool:
+    def is_literal(self, text: str) -> bool:
         is_written = self.literal is None or id(text) in self.literal
         return is_written and ("{" not in text or self.has_expressions or not _BRACES.search(text))
 
@@ -376,12 +377,29 @@ class StepMaker:
         name, place = effect.effect.name, effect.place
         ((word, written),) = effect.effect.words.items()
         template = EffectTemplate(self._not_empty, place)
-        parts = {part: template.node(value, _PARAMS if part == "set" else "") for part, value in written.items()}
+        most = written.get("first", 0)
+        for part in ("where", "order"):
+            if part in written and not template.is_literal(written[part]):
+                message = f"the text of `{part}` is not written in this file"
+                cure = "write it here, give values of the key, and compare with computed values in Python"
+                raise RenderError("R110", message, str(place), frozenset(), cure)
+        parts = {
+            part: template.node(value, _PARAMS if part == "set" else "")
+            for part, value in written.items()
+            if part != "first"
+        }
         node = Map(tuple(Entry(Text(part, place), value) for part, value in parts.items()), place)
         reader = self._reader_with(template.values, self._reader.variables)
         saves: Sequence[Save] = read_saves(node, reader) if word == "save" else ()
-        table = read_table_name(parts["table"], "`row`", reader) if word == "row" else None
-        fields = read_fields(node, ("table", *table.key), "`row`", reader) if table is not None else None
+        table = read_table_name(parts["table"], f"`{word}`", reader) if word != "save" else None
+        known = ("table", *(WORDS if word == "rows" else ()), *(table.key if table is not None else ()))
+        fields = read_fields(node, known, f"`{word}`", reader) if table is not None else None
+        if table is not None and fields is not None and word == "rows":
+            selection = read_selection(table, fields, reader) or Selection(table)
+            selection = replace(selection, key=read_key_values(table, fields, reader), most=most)
+            _raise_first(reader)
+            returns, key = selection.returned, selection.key
+            return asked_row(table, key, place, name, returns=returns, default={ROWS: []}, selection=selection)
         key = read_key(table, fields, reader) if table is not None and fields is not None else None
         _raise_first(reader)
         if table is not None and key is not None:

@@ -20,6 +20,7 @@ from ncco_server.flow.grammar.targets import assigned
 from ncco_server.flow.issues import Fix, meant_word
 from ncco_server.flow.language.lookups import AskedLookup, LookupDefinition
 from ncco_server.flow.language.returns import Returned
+from ncco_server.flow.language.selection import Selection
 from ncco_server.flow.language.tables import (
     Key,
     TableDefinition,
@@ -262,7 +263,7 @@ def _check_secrets(table: TableDefinition, key: Key, reader: Resolver) -> None:
 
 
 class RowOfTable(NamedTuple):
-    """A row that a handler reads or changes: one of `asks` and `save`. `values` are those that were computed."""
+    """A row that a handler reads or changes, or rows: one of `asks` and `save`. `values` are computed."""
 
     asks: AskedLookup | None
     save: Save | None
@@ -288,10 +289,18 @@ def asked_row(
     *,
     returns: Returned = _NO_COLUMNS,
     default: Mapping[str, Any] = _NOTHING,
+    selection: Selection | None = None,
 ) -> AskedLookup:
     """A lookup that no flow declares. By default, it only asks whether the row exists."""
     written = Fields(name, place, {}, {})
     definition = LookupDefinition(
-        written=written, name=name, method="TABLE", table=table, key=key, returns=returns, default=default
+        written=written,
+        name=name,
+        method="TABLE",
+        table=table,
+        key=key,
+        returns=returns,
+        default=default,
+        selection=selection,
     )
     return AskedLookup(definition, place)

@@ -62,6 +62,7 @@ class Selection:
     Attributes:
         order: a column or a value of the key; "" for the order of the keys.
         is_first: the answer is the first row, not a list.
+        most: how many rows the list has at most.
         key: values of a part of the key, which the rows must have too.
     """
 
@@ -71,6 +72,7 @@ class Selection:
     is_descending: bool = False
     is_first: bool = False
     key: Key = field(default_factory=dict)
+    most: int = MOST_ROWS
 
     @property
     def types(self) -> dict[str, Kind]:
@@ -113,7 +115,7 @@ class Selection:
             found += missing
         if self.is_first:
             return found[0] if found else None
-        return {ROWS: found[:MOST_ROWS]} if found else None
+        return {ROWS: found[: self.most]} if found else None
 
     def _found(self, rows: Iterable[StoredRow], names: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         types = self.types

@@ -6,8 +6,9 @@ from textwrap import dedent
 from typing import Any
 
 from ncco_server.engine import CallData, Lookup, LookupAnswer
+from ncco_server.flow.language.selection import TableSearch
 from ncco_server.flow.model import Flow
-from ncco_server.table_rows import applied
+from ncco_server.table_rows import applied, key_of, table_of
 from ncco_studio.verify.prove import prove
 from tests.support.cases import each_case
 from tests.unit.server.engine.handled_call import HandledCall, handler, handler_issues, project_of
@@ -40,6 +41,9 @@ class RowCall(HandledCall):
         request = lookup.request
         if request.method != "TABLE":
             return super()._answer(lookup)
+        if isinstance(request, TableSearch):
+            names = sorted(name for name in self.rows if table_of(name) == request.table)
+            return LookupAnswer(request.choose([(key_of(name), self.rows[name]) for name in names]))
         return LookupAnswer(applied(self.rows.get(request.row), request.row, request.pending))
 
     def press(self, digits: str, **fields: Any) -> list[dict[str, Any]] | None:
@@ -402,3 +406,108 @@ def test_correct_handlers_have_no_findings(body: str) -> None:
     proof = prove(project.flows["shop"], NOON)
     assert [] == [(each.place.line, each.message) for each in proof.violations]
     assert proof.status in ("walked", "proved", "partial")
+
+
+CALLERS = {
+    f'callers["44770090012{number}"]': {"name": name, "calls": calls, "pin": PIN}
+    for number, (name, calls) in enumerate([("Ada", 3), ("Bert", 12), ("Cleo", 7)])
+} | {'open["2026-03-04"]': {"state": "yes_"}}
+
+
+@each_case(
+    ("arguments", "found"),
+    [
+        ("", "Ada, Bert, Cleo"),
+        ("where='calls > 3', order='-calls'", "Bert, Cleo"),
+        ("order='calls', first=2", "Ada, Cleo"),
+        ("where='number == call.person'", ""),
+        ("where='calls > 100'", ""),
+        ("number='447700900121'", "Bert"),
+        ("where='calls > ' + str(call.now.day)", None),
+        ("order='price'", None),
+        ("first=0", None),
+    ],
+)
+def test_rows_are_chosen_as_in_flow_files(arguments: str, found: str | None) -> None:
+    call = RowCall(
+        shop(f"""
+        rows = await call.rows("callers", {arguments})
+        await call.choose("Press 1.", {{"one": Choice(1)}}, tries=1)
+        await call.talk(", ".join(row["name"] for row in rows) or "nobody")
+    """),
+        CALLERS,
+    )
+    if found is None:
+        assert ["Something went wrong."] == call.said
+        return
+    assert PIN not in str((call.turn, call.session))
+    call.press("1")
+    assert [found or "nobody"] == call.said
+
+
+def test_rows_have_the_type_that_a_handler_gives() -> None:
+    before = """
+        from dataclasses import dataclass
+        from typing import TypedDict
+        from ncco_server import Secret
+
+        @dataclass
+        class Caller:
+            name: str
+            pin: Secret
+
+        class Number(TypedDict):
+            number: str
+            calls: int
+    """
+    flow = shop(
+        """
+        caller = await call.row("callers", number="447700900120", type=Caller)
+        missing = await call.row("callers", number=call.person, type=Caller)
+        rows = await call.rows("callers", first=1, type=Number)
+        await call.talk(f"{caller!r}, {missing}, {rows}")
+    """,
+        before,
+    )
+    assert ["Caller(name='Ada', pin=***), None, [{'number': '447700900120', 'calls': 3}]"] == RowCall(
+        flow, CALLERS
+    ).said
+
+
+def test_a_type_with_a_field_that_is_no_column_is_an_error() -> None:
+    before = """
+        from dataclasses import dataclass
+
+        @dataclass
+        class Caller:
+            name: str
+            price: int
+    """
+    (issue,) = handler_issues(
+        project_of(
+            "from ncco_server import Call, call_flow\n"
+            + dedent(before)
+            + "\n@call_flow(default=True)\nasync def shop(call: Call) -> None:\n"
+            + "    await call.row('callers', number=call.person, type=Caller)\n",
+            TABLES,
+        )
+    )
+    assert 'the table callers has no "price"' in issue.message
+    assert "name, calls" in issue.cure
+
+
+def test_proofs_try_rows() -> None:
+    flow = handler(
+        """
+        rows = await call.rows("callers", where='calls > 3')
+        if not rows:
+            await call.talk("Nobody.")
+        for row in rows:
+            await call.talk(row["name"] or "No name.")
+            await call.talk("Often." if row["calls"] > 9 else "Seldom.")
+    """,
+        TABLES,
+        explores=True,
+    )
+    proof = prove(flow, NOON)
+    assert ((), "walked") == (proof.violations, proof.status)

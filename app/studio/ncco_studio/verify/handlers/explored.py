@@ -23,6 +23,7 @@ from ncco_server.flow.hours.calendar import Calendar, CurrentHours
 from ncco_server.flow.language.lookups import LookupDefinition, LookupRequest
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.language.saves import RowOfTable
+from ncco_server.flow.language.selection import TableSearch
 from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.model import Flow, Step
 from ncco_server.ncco.value_types import ANY, E164
@@ -424,7 +425,7 @@ class ExploredHandler(LoadedHandler):
 
     def samples(self, name: str, request: Any) -> Samples:
         """JSON values for the `Lookup` of a function or of an existing row, and whether there are no others."""
-        if isinstance(request, TableRead):
+        if isinstance(request, TableRead | TableSearch):
             return samples_of_row(self.maker.rows[name].definition, self.compared)
         called = request.code
         return samples_of(called.function, self.compared) if isinstance(called, Called) else Samples((), True)

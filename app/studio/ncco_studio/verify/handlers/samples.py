@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -12,6 +12,7 @@ from pydantic import PydanticUserError, TypeAdapter
 
 from ncco_server.flow.handlers.results import adapter_of
 from ncco_server.flow.language.lookups import LookupDefinition
+from ncco_server.flow.language.selection import ROWS
 from ncco_server.ncco.value_types import TYPES, Kind
 from ncco_studio.verify.handlers.constants import NOTHING, RESULT, ComparedConstants, Constant
 from ncco_studio.verify.handlers.patterns import is_in, text_matching
@@ -88,7 +89,12 @@ def _fits(adapter: TypeAdapter[Any], value: Any) -> bool:
 
 
 def samples_of_row(definition: LookupDefinition, compared: ComparedConstants) -> Samples:
-    """Rows that differ from the first one in one column each."""
+    """Rows that differ from the first one in one column each; for rows, lists of one of these and of all."""
+    if definition.selection is not None:
+        one = replace(definition, returns=replace(definition.selection, is_first=True).returned, selection=None)
+        rows = samples_of_row(one, compared).values
+        lists = [[each] for each in rows] + [[*rows[: definition.selection.most]]]
+        return Samples(tuple({ROWS: each} for each in lists), are_all=False)
     secrets = definition.returns.secrets
     columns = {
         name: (SECRET,) if (name,) in secrets else _of_column(type_, compared.of(name))
