@@ -103,23 +103,27 @@ def _follow(run: Run, target: Target) -> Playing[Step | None]:
 def _call_functions(run: Run) -> Playing[None]:
     """Call functions, and read and change rows, in order. Raises RenderError."""
     run.scopes.begin_handler()
-    while (wanted := (playback := run.scopes.playback).wanted) is not None:
-        name, request = wanted
-        if request.method == "TABLE":
-            yield from _go_to_row(run, request)
+    while wanted := (playback := run.scopes.playback).wanted:
+        if wanted[0][1].method == "TABLE":
+            yield from _go_to_row(run, wanted[0][1])
             continue
         flow = run.scopes.flow.name
-        asked = f"{flow}.{name}:{run.scopes.mask(playback.progress_key)}"
-        times = run.asked[asked] = run.asked.get(asked, 0) + 1
-        key = f"{asked}:{times}"
+        progress = run.scopes.mask(playback.progress_key)
         redact = run.scopes.redactor()
-        (answer,) = yield (Lookup(run.step, name, request, key, flow, run.before.turn + 1, run.before.id, redact),)
-        value = answer.value if redact is None else redact(answer.value)
-        run.called += (CalledFunction(flow, name, value, answer.problem),)
-        run.scopes.record(value, answer.problem)
-        took = f"not ok: {answer.problem}" if answer.problem else "ok"
-        by = "default" if answer.problem else "answer"
-        run.trace.append(AskedLine("asked", run.step, name, "", f"{took}, in {answer.ms} ms", by=by))
+        lookups = []
+        for name, request in wanted:
+            asked = f"{flow}.{name}:{progress}"
+            times = run.asked[asked] = run.asked.get(asked, 0) + 1
+            key = f"{asked}:{times}"
+            lookups.append(Lookup(run.step, name, request, key, flow, run.before.turn + 1, run.before.id, redact))
+        answers = yield tuple(lookups)
+        for (name, _), answer in zip(wanted, answers, strict=True):
+            value = answer.value if redact is None else redact(answer.value)
+            run.called += (CalledFunction(flow, name, value, answer.problem),)
+            run.scopes.record(value, answer.problem)
+            took = f"not ok: {answer.problem}" if answer.problem else "ok"
+            by = "default" if answer.problem else "answer"
+            run.trace.append(AskedLine("asked", run.step, name, "", f"{took}, in {answer.ms} ms", by=by))
 
 
 def _go_to_row(run: Run, row: RowOfTable) -> Playing[None]:

@@ -37,8 +37,8 @@ class PlayedHandler(Protocol):
         """The texts up to the next wait that the handler computes."""
 
     @property
-    def wanted(self) -> tuple[str, Any] | None:
-        """The function or row that comes next, and its request or what happens to it; None if a webhook decides."""
+    def wanted(self) -> Sequence[tuple[str, Any]]:
+        """The functions or the row that come next, with their requests; empty if a webhook decides."""
 
     @property
     def progress_key(self) -> str:

@@ -39,16 +39,21 @@ Ask: TypeAlias = Callable[[Lookup, float], Awaitable[LookupAnswer]]
 def lookups_of_turn(ask: Ask, budget_ms: int) -> Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]:
     """Answer the lookups of a turn within one budget, those of one step concurrently.
 
-    A failed lookup has a problem instead of a value.
+    A failed lookup has a problem instead of a value. Time in which several run counts once.
     """
     left_ms = float(budget_ms)
+    running = 0
+    start = 0.0
 
     async def look_up(lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-        nonlocal left_ms
-        start = time.monotonic()
-        answers = await asyncio.gather(*(ask(lookup, left_ms) for lookup in lookups))
-        left_ms -= (time.monotonic() - start) * 1000
-        return tuple(answers)
+        nonlocal left_ms, running, start
+        start = start if running else time.monotonic()
+        running += 1
+        try:
+            return tuple(await asyncio.gather(*(ask(lookup, left_ms) for lookup in lookups)))
+        finally:
+            running -= 1
+            left_ms -= 0 if running else (time.monotonic() - start) * 1000
 
     return look_up
 

@@ -283,13 +283,19 @@ class Turns:
             look_up = self.look_ups()
             while True:
                 if wanted[0].is_function:
-                    answers: tuple[LookupAnswer, ...] = (await self._functions.answer(wanted[0], look_up),)
+                    answers = await self._called(wanted, look_up)
                 else:
                     answers = await self._answers(wanted, look_up)
                 wanted = playing.send(answers)
         except StopIteration as done:
             result: Result = done.value
             return result
+
+    async def _called(self, wanted: tuple[Lookup, ...], look_up: AnswerLookups) -> tuple[LookupAnswer, ...]:
+        """Raise what `play` does."""
+        if len(wanted) == 1:
+            return (await self._functions.answer(wanted[0], look_up),)
+        return tuple(await asyncio.gather(*(self._functions.answer(each, look_up) for each in wanted)))
 
     async def _answers(self, wanted: tuple[Lookup, ...], look_up: AnswerLookups) -> tuple[LookupAnswer, ...]:
         others = tuple([lookup for lookup in wanted if lookup.request.method != "TABLE"])

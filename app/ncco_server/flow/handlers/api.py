@@ -67,6 +67,8 @@ from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.ncco.value_types import write
 
 T = TypeVar("T")
+Second = TypeVar("Second")
+Third = TypeVar("Third")
 Effect = TypeVar("Effect", bound="HandlerEffect[Any]")
 Args = TypeVarTuple("Args")
 Name = TypeVar("Name", bound="LiteralString | StrEnum")
@@ -246,6 +248,7 @@ class HandlerEffect(Coroutine[Any, Any, T]):
         asks: whether it may be asked again.
         held: the function that a `hold` calls again and again.
         flow: the flow that it goes to or runs.
+        together: those that it runs at once.
         problem: why there is no result, once the handler goes on: `noinput` or `nomatch` of a question.
     """
 
@@ -261,6 +264,7 @@ class HandlerEffect(Coroutine[Any, Any, T]):
     first: Mapping[str, Any] = field(default_factory=dict)
     held: HeldFunction | None = None
     flow: str | None = None
+    together: Sequence[HandlerEffect[Any]] = ()
     problem: str = ""
 
     @property
@@ -980,6 +984,41 @@ class Call:
         return self._make(
             HandlerEffect("run", function=called, limit_ms=_limit(limit_ms), name=called.name, result=called.restored)
         )
+
+    @overload
+    def run_all(
+        self, first: Coroutine[Any, Any, T], second: Coroutine[Any, Any, Second], /
+    ) -> Coroutine[Any, Any, tuple[T, Second]]: ...
+
+    @overload
+    def run_all(
+        self, first: Coroutine[Any, Any, T], second: Coroutine[Any, Any, Second], third: Coroutine[Any, Any, Third], /
+    ) -> Coroutine[Any, Any, tuple[T, Second, Third]]: ...
+
+    @overload
+    def run_all(self, *runs: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, tuple[T, ...]]: ...
+
+    def run_all(self, *runs: Coroutine[Any, Any, Any]) -> Coroutine[Any, Any, Any]:
+        """Call functions at the same time: `await call.run_all(call.run(find, number), call.run(price))`.
+
+        Each result is stored as with `run`. If a function fails, the others are not cancelled, but `RunFailed` is
+        raised. All of them share `NCCO_LOOKUP_BUDGET_MS` with the other functions and lookups of the turn.
+
+        Args:
+            runs: what `run` returns, without `await`.
+        """
+        effects = [each for each in runs if isinstance(each, HandlerEffect) and each.function is not None]
+        if len(effects) < len(runs):
+            raise WrongArgument(
+                "`run_all` takes only functions", "write `call.run_all(call.run(f, ..), call.run(g, ..))`"
+            )
+        for each in effects:
+            each.is_awaited = True
+
+        def results(stored: Sequence[Any] | None) -> tuple[Any, ...]:
+            return tuple(each.result(value) for each, value in zip(effects, stored or (), strict=True))
+
+        return self._make(HandlerEffect("run" if effects else "play", together=effects, result=results))
 
 
 def _column(column: Variable, stored: Any, secret: Callable[[str], Secret]) -> Any:

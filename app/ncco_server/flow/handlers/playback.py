@@ -142,6 +142,8 @@ class HandlerPlayback:
     _told: bytes = b""
     _digested = ""
     _size = 0
+    _together: Sequence[HandlerEffect[Any]] = ()
+    _came: tuple[Recorded, ...] = ()
 
     def __init__(
         self,
@@ -214,13 +216,17 @@ class HandlerPlayback:
         return orjson.dumps(found).decode()
 
     @property
-    def wanted(self) -> tuple[str, LookupRequest | RowOfTable] | None:
-        """Return None if the handler waits for a webhook. Raises RenderError."""
+    def wanted(self) -> Sequence[tuple[str, LookupRequest | RowOfTable]]:
+        """Return nothing if the handler waits for a webhook. Raises RenderError."""
         effect = self._waiting
         if self._row is not None:
-            return self._row.name, self._maker.row(EffectAt(self._row, self._place))
+            return ((self._row.name, self._maker.row(EffectAt(self._row, self._place))),)
         if effect is None or effect.function is None:
-            return None
+            return ()
+        return [self._request(each) for each in self._together[len(self._came) :] or (effect,)]
+
+    def _request(self, effect: HandlerEffect[Any]) -> tuple[str, LookupRequest]:
+        assert effect.function is not None  # noqa: S101 - it runs one
         try:
             for secret in effect.function.secrets:
                 secret.reveal()
@@ -432,8 +438,16 @@ class HandlerPlayback:
             waited.problem = result.problem
             if waited.does == "wait":
                 self._waits.append(self._name)
-        if waited is not None and waited.does == "run" and waited.problem:
-            found = self._coroutine.throw(RunFailed(waited.problem))
+        problem = waited.problem if waited is not None and waited.does == "run" else ""
+        if self._together and result is not None:
+            came = self._came = (*self._came, result)
+            if len(came) < len(self._together):
+                return self._together[len(came)]
+            self._together, self._came = (), ()
+            problem = next((each.problem for each in came if each.problem), "")
+            result = result._replace(value=[each.value for each in came])
+        if problem:
+            found = self._coroutine.throw(RunFailed(problem))
         else:
             found = self._coroutine.send(None if result is None else result.value)
         if not isinstance(found, HandlerEffect):
@@ -443,6 +457,9 @@ class HandlerPlayback:
             self._call.made.clear()
         else:
             self._check_awaited()
+        if found.together:
+            self._together = found.together
+            return self._together[0]
         return found
 
     def _check_awaited(self) -> None:

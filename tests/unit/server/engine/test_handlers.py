@@ -1121,3 +1121,48 @@ def test_calls_stay_in_a_stored_revision_that_a_later_check_finds_wrong() -> Non
     assert not project.flows.get("shop")
     stored = load({"flows/shop.py": dedent(code)}, {}, handlers=["shop.py"])
     assert "shop" in stored.flows
+
+
+def test_functions_that_run_together_give_their_results_in_order() -> None:
+    before = """
+        from dataclasses import dataclass
+
+        @dataclass
+        class Order:
+            status: str
+
+        async def find(number: str) -> Order:
+            return Order(f"order {number}")
+
+        def count() -> int:
+            return 3
+
+        def broken() -> str:
+            raise ValueError
+    """
+    flow = handler(
+        f"""
+        number = await call.collect("Your number.", digits=2)
+        order, times, other = await call.run_all(call.run(find, number), call.run(count), call.run(find, "7"))
+        choice = {MENU}
+        none = await call.run_all(*[call.run(find, each) for each in ""])
+        try:
+            await call.run_all(call.run(broken), call.run(count))
+        except RunFailed as error:
+            await call.talk(f"{{choice}}, {{order.status}}, {{times + 1}}, {{other.status}}, {{none}}")
+        """,
+        before=before,
+        explores=True,
+    )
+    call = HandledCall(flow)
+    assert call.press("42")
+    assert ["Press 1 or 2."] == call.said
+    assert ["find", "count", "find"] == call.called
+    assert call.press("2")
+    assert ["two, order 42, 4, order 7, ()"] == call.said
+    assert ["find", "count", "find", "broken", "count"] == call.called
+
+
+def test_only_functions_run_together() -> None:
+    flow = handler('await call.run_all(call.talk("Hello."))')
+    assert ["Something went wrong."] == said(flow)

@@ -368,3 +368,49 @@ async def count_results(store: Store) -> int:
 async def until(holds: Callable[[], Any]) -> None:
     while not holds():  # noqa: ASYNC110 - the handler's code sets it
         await asyncio.sleep(0)
+
+
+TOGETHER = """
+
+async def open_door() -> str:
+    RAN.append("door")
+    KEYS.append(idempotency_key())
+    MAY_END.set()
+    return "the door is open"
+
+@call_flow(default=True)
+async def shop(call: Call) -> None:
+    table, door = await call.run_all(call.run(reserve, "7", limit_ms=3500), call.run(open_door))
+    await call.talk(f"{table}, {door}")
+    await call.collect("Which table?", digits=1)
+"""
+
+
+@pytest.fixture
+def together() -> Project:
+    code = dedent(SHOP).partition("@call_flow")[0] + TOGETHER
+    found = load({"flows/shop.py": code}, {}, extent="project", handlers=["shop.py"])
+    assert not found.has_errors
+    return found
+
+
+async def test_functions_that_run_together_are_called_at_the_same_time_and_once(
+    together: Project, store: DyingStore, client: LookupClient
+) -> None:
+    def service() -> CallService:
+        return CallService(
+            store, lambda: together, POLICY, look_ups=lambda: lookups_of_turn(client.answer, PATIENCE_MS)
+        )
+
+    first, second = service(), service()
+    assert not (await first.library.reload()).has_errors
+    assert not (await second.library.reload()).has_errors
+    store.dies = True
+    with pytest.raises(StoreUnavailable):
+        await ServedCall(first).ring()
+    caller = ServedCall(second)
+    await caller.ring()
+
+    assert ["table 7, as number 2, the door is open", "Which table?"] == caller.said[:2]
+    assert ["7", "door"] == globals_of(together)["RAN"]
+    assert 2 == len(set(globals_of(together)["KEYS"]))

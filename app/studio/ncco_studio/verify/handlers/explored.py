@@ -307,18 +307,19 @@ class WatchedPlayback(HandlerPlayback):
             raise
 
     @property
-    def wanted(self) -> tuple[str, LookupRequest | RowOfTable] | None:
+    def wanted(self) -> Sequence[tuple[str, LookupRequest | RowOfTable]]:
         try:
             found = super().wanted
-            if found is not None and isinstance(found[1], RowOfTable) and found[1].save is not None:
-                found[1].save.change(found[1].values)  # the engine does it where nobody notes its errors
+            for _, request in found:
+                if isinstance(request, RowOfTable) and request.save is not None:
+                    request.save.change(request.values)  # the engine does it where nobody notes its errors
         except RenderError as error:
             self._note_failure(error)
             raise
-        if found is not None:
-            name, request = found
+        for name, request in found:
             if not isinstance(request, RowOfTable):
-                self.watch.functions[name] = FunctionDefinition(request.timeout_ms, self.function)
+                called = request.code.function if isinstance(request.code, Called) else self.function
+                self.watch.functions[name] = FunctionDefinition(request.timeout_ms, called)
             elif (asks := request.asks or (request.save.asks if request.save is not None else None)) is not None:
                 self.watch.functions[name] = asks.definition
         return found
