@@ -381,10 +381,10 @@ async def shop(call: Call, team: str) -> str:
         assert_never(topic)
 """
 DIALLED = " | ".join(
-    f"Literal['{name}']"
-    for name in ("completed", "busy", "timeout", "unanswered", "rejected", "failed", "disconnected")
+    f"Literal['{name}']" for name in ("busy", "timeout", "unanswered", "rejected", "failed", "disconnected")
 )
-REACHED = "Literal['completed'] | Literal['disconnected']"
+REACHED = "Literal['disconnected']"
+COMPLETED = "Literal['completed']"
 DETECTED = "Literal['machine'] | Literal['human'] | Literal['beep']"
 HANDLER_TYPES = {
     'call.choose("Which?", TOPICS)': "app.handler.Topic | None",
@@ -399,12 +399,20 @@ HANDLER_TYPES = {
     'call.connect("447700900111")': DIALLED,
     'call.connect("447700900111", detect=["machine"])': f"{DIALLED} | {DETECTED}",
     'call.connect("447700900111").or_raise()': REACHED,
+    'call.connect("447700900111", ends_call=False)': f"{DIALLED} | {COMPLETED}",
+    'call.connect("447700900111", detect="beep", ends_call=False)': f"{DIALLED} | {COMPLETED} | {DETECTED}",
+    'call.connect("447700900111", ends_call=False).or_raise()': f"{REACHED} | {COMPLETED}",
+    "call.run_all(call.run(find, team), call.run(count, team))": "tuple[app.handler.Order | None, int]",
+    "call.run_all(*[call.run(count, team) for _ in team])": "tuple[int, ...]",
     'call.connect("447700900111", detect="machine").or_raise()': f"{REACHED} | {DETECTED}",
     "call.run(find, team)": "app.handler.Order | None",
     "call.run(find, team, 3)": "app.handler.Order | None",
     "call.run(count, team, limit_ms=50)": "int",
     "call.run(count, 3)": 'error: Argument 1 to "run" of "Call" has incompatible type',
     'call.row("callers", number=call.person)': "ncco_server.flow.handlers.api.Row",
+    'call.row("callers", number=call.person, type=Order)': "app.handler.Order | None",
+    'call.rows("callers", where="price > 3")': "list[ncco_server.flow.handlers.api.Row]",
+    'call.rows("callers", order="price", type=Order)': "list[app.handler.Order]",
     'call.row("callers", number=[1])': 'error: Argument "number" to "row" of "Call" has incompatible type',
     'call.save("callers", number="1", set={"day": call.now, "name": None}, only_new=True)': "bool",
     'call.save("callers", number="1", increase={"calls": "1"})': "error: Dict entry 0 has incompatible type",

@@ -55,7 +55,7 @@ from ncco_server.flow.handlers.options import (
 )
 from ncco_server.flow.handlers.results import as_json, restored
 from ncco_server.flow.handlers.secret import Secret, secrets_in
-from ncco_server.flow.handlers.signatures import WrongArgument, signature_of, unknown_argument
+from ncco_server.flow.handlers.signatures import RANGES, WrongArgument, out_of_range, signature_of, unknown_argument
 from ncco_server.flow.hours.calendar import Calendar, CurrentHours
 from ncco_server.flow.language.selection import MOST_ROWS, ROWS
 from ncco_server.flow.language.tables import TableDefinition
@@ -986,19 +986,17 @@ class Call:
         )
 
     @overload
-    def run_all(
-        self, first: Coroutine[Any, Any, T], second: Coroutine[Any, Any, Second], /
-    ) -> Coroutine[Any, Any, tuple[T, Second]]: ...
+    def run_all(self, first: Awaitable[T], second: Awaitable[Second], /) -> Coroutine[Any, Any, tuple[T, Second]]: ...
 
     @overload
     def run_all(
-        self, first: Coroutine[Any, Any, T], second: Coroutine[Any, Any, Second], third: Coroutine[Any, Any, Third], /
+        self, first: Awaitable[T], second: Awaitable[Second], third: Awaitable[Third], /
     ) -> Coroutine[Any, Any, tuple[T, Second, Third]]: ...
 
     @overload
-    def run_all(self, *runs: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, tuple[T, ...]]: ...
+    def run_all(self, *runs: Awaitable[T]) -> Coroutine[Any, Any, tuple[T, ...]]: ...
 
-    def run_all(self, *runs: Coroutine[Any, Any, Any]) -> Coroutine[Any, Any, Any]:
+    def run_all(self, *runs: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
         """Call functions at the same time: `await call.run_all(call.run(find, number), call.run(price))`.
 
         Each result is stored as with `run`. If a function fails, the others are not cancelled, but `RunFailed` is
@@ -1085,8 +1083,8 @@ def _digits(given: object) -> Any:
 
 
 def _limit(limit_ms: int) -> int:
-    if not 50 <= limit_ms <= 3500:
-        raise WrongArgument(f"`limit_ms` is {limit_ms}", "write 50 to 3500", "limit_ms")
+    if limit_ms not in RANGES["limit_ms"]:
+        raise out_of_range("limit_ms", limit_ms)
     return limit_ms
 
 

@@ -15,6 +15,9 @@ from ncco_server.suggest import nearest
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
+RANGES: Final = {"limit_ms": range(50, 3501)}
+"""The numbers that an argument can be."""
+
 _CAPITAL: Final = re.compile("[A-Z]")
 _OPTIONS: Final = re.compile(r"Unpack\[(\w+)\]")
 _NAMES: Final = re.compile(r"\w+")
@@ -56,6 +59,10 @@ def unknown_argument(function: str, name: str, known: Iterable[str]) -> WrongArg
     hint = meaning_of(name, HINTS.get(f"arguments of {function}", {}))
     cure = f"write `{meant}=..`" if meant else f"write one of: {', '.join(names)}"
     return WrongArgument(f'`{function}` has no "{name}"', hint or cure)
+
+
+def out_of_range(name: str, value: object) -> WrongArgument:
+    return WrongArgument(f"`{name}` is {value!r}", f"write {RANGES[name][0]} to {RANGES[name][-1]}", name)
 
 
 def near_name(name: str, known: Iterable[str]) -> str:
@@ -143,4 +150,7 @@ def misfit_of(opening: str, signature: Signature, call: ast.Call, first: int = 0
     for each, value in given.items():
         if known[each].annotation == "bool" and isinstance(value, ast.Constant) and not isinstance(value.value, bool):
             return CallMisfit(value.lineno, f"`{each}` is {value.value!r}", f"write `{each}=True` or `{each}=False`")
+        if each in RANGES and isinstance(value, ast.Constant) and value.value not in RANGES[each]:
+            wrong = out_of_range(each, value.value)
+            return CallMisfit(value.lineno, wrong.message, wrong.cure)
     return None
