@@ -2,6 +2,7 @@ from ncco_server.flow.handlers.api import Call as Call
 from ncco_server.flow.handlers.api import Choice as Choice
 from ncco_server.flow.handlers.api import DialFailed as DialFailed
 from ncco_server.flow.handlers.api import NoInput as NoInput
+from ncco_server.flow.handlers.api import Phone as Phone
 from ncco_server.flow.handlers.api import Row as Row
 from ncco_server.flow.handlers.api import RunFailed as RunFailed
 from ncco_server.flow.handlers.api import Ssml as Ssml

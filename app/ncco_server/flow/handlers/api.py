@@ -32,6 +32,7 @@ from typing import (
     LiteralString,
     NamedTuple,
     Never,
+    NewType,
     NoReturn,
     Self,
     TypeAlias,
@@ -77,6 +78,8 @@ NotCompleted: TypeAlias = Literal["busy", "timeout", "unanswered", "rejected", "
 Completed: TypeAlias = Literal["completed"]
 Detection: TypeAlias = Literal["machine", "human", "beep"]
 Direction: TypeAlias = Literal["inbound", "outbound"]
+Phone = NewType("Phone", str)
+"""The type of a handler's argument that is a phone number: the digits with the country code."""
 Reached = TypeVar("Reached", bound="Completed | Detection")
 Endpoint: TypeAlias = str | Mapping[str, Any]
 
@@ -623,6 +626,17 @@ class Call:
         Source: the filter `spoken` of flow files.
         """
         return str(FILTERS["spoken"].apply(value, language or self._language, form))
+
+    def digits(self, value: str | int, group: int | None = None, *, language: str = "") -> str:
+        """A number as people say it digit by digit: in groups like a phone number, or in groups of the given size.
+
+        Source: the filter `digits` of flow files.
+        """
+        return str(FILTERS["digits"].apply(value, language or self._language, group))
+
+    def spell(self, value: str, *, language: str = "") -> str:
+        """A text letter by letter. Source: the filter `spell` of flow files."""
+        return str(FILTERS["spell"].apply(value, language or self._language))
 
     def send(self, hook: str, /, **params: Any) -> Coroutine[Any, Any, None]:
         """Send a hook, declared under `hooks` in `call_flow` or a shared file, with its params. None leaves one out.

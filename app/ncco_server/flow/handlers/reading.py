@@ -20,7 +20,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.handlers.api import HEARD, SECRET, CallFlow
+from ncco_server.flow.handlers.api import HEARD, SECRET, CallFlow, Phone
 from ncco_server.flow.handlers.cures import cure_of, syntax_cure
 from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.inspection import HandlerCode, Remark
@@ -169,6 +169,7 @@ _TYPES: Final[Mapping[Any, str]] = {
     date: "date",
     time: "time",
     datetime: "datetime",
+    Phone: "phone",
 }
 _NO_TYPES: Final = (dict, list, set, tuple, bytes)
 

@@ -139,15 +139,17 @@ def test_a_connect_that_ends_the_call_leaves_the_handler_only_the_failures() -> 
 @each_case(
     ("spoken", "text"),
     [
-        ("datetime(2026, 3, 5, 9), 'time'", "9 AM"),
-        ("date(2026, 3, 5), 'day'", "Thursday 5 March"),
-        ("12.5, 'GBP'", "12 pounds and 50 pence"),
-        ("datetime(2026, 3, 5, 9), 'time', language='de-DE'", "9 Uhr"),
+        ("spoken(datetime(2026, 3, 5, 9), 'time')", "9 AM"),
+        ("spoken(date(2026, 3, 5), 'day')", "Thursday 5 March"),
+        ("spoken(12.5, 'GBP')", "12 pounds and 50 pence"),
+        ("spoken(datetime(2026, 3, 5, 9), 'time', language='de-DE')", "9 Uhr"),
+        ("digits('4711', 2)", "4 7, 1 1"),
+        ("spell('Ada')", "A, D, A"),
     ],
 )
 def test_values_are_spoken_as_in_flow_files(spoken: str, text: str) -> None:
     flow = handler(
-        f"await call.talk(call.spoken({spoken}))",
+        f"await call.talk(call.{spoken})",
         options=', defaults={"talk": {"language": "en-GB"}}',
         before="from datetime import date, datetime\n",
     )
@@ -1166,3 +1168,21 @@ def test_functions_that_run_together_give_their_results_in_order() -> None:
 def test_only_functions_run_together() -> None:
     flow = handler('await call.run_all(call.talk("Hello."))')
     assert ["Something went wrong."] == said(flow)
+
+
+def test_a_param_may_be_a_phone_number() -> None:
+    desk = """
+        from ncco_server import Call, Phone, call_flow
+
+        @call_flow
+        async def desk(call: Call, number: Phone = Phone("447700900123")) -> None:
+            await call.talk(call.digits(number))
+    """
+    begins = 'flow: begins\ndefault: true\nstart: a\nsteps:\n  a: {goto: {run: desk, with: {number: "%s"}}}\n'
+    heard = []
+    for number in ("+44 7700 900111", "nobody"):
+        texts = {"flows/desk.py": dedent(desk), "flows/begins.yaml": begins % number}
+        project = load(texts, {}, extent="project", handlers=["desk.py"])
+        errors = [issue.message for issue in project.issues if issue.is_error]
+        heard += errors or HandledCall(project.flows["begins"]).said
+    assert ["4 4, 7 7 0, 0 9 0, 0 1 1 1", '`number` cannot be "nobody"'] == heard

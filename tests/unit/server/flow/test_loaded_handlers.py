@@ -54,6 +54,9 @@ def test_what_the_code_shows_is_reported_without_a_run() -> None:
     missing_await = loaded('    call.talk("Hello.")\n')
     unset = loaded('    await call.talk(call.env["DESK"])\n')
 
+    late = loaded("    await call.run(print, limit_ms=15000)\n")
+
+    assert [("W705", 7), ("E703", 8)] == [(each.code, each.place.line) for each in late.issues]
     assert [("W705", 7), ("E706", 8)] == [(each.code, each.place.line) for each in missing_await.issues]
     assert [("W705", 7), ("W302", 8)] == [(each.code, each.place.line) for each in unset.issues]
 
