@@ -17,7 +17,7 @@ from ncco_server.engine.outcome import REACHED, hear
 from ncco_server.engine.playbacks import begun_playback
 from ncco_server.engine.records import call_record, heard_record
 from ncco_server.engine.run import Run
-from ncco_server.engine.scope import NOT_SHOWN
+from ncco_server.engine.secrets import NOT_SHOWN
 from ncco_server.engine.session import (
     NOTHING,
     AskedLine,
@@ -314,7 +314,7 @@ def begin(
     is_handler = flow.handler is not None and not given
     record = call_record(call)
     playback, is_playable = begun_playback(flow, record, context) if is_handler else (None, not given)
-    if is_playable and not context.by_hand:
+    if is_playable and not context.by_hand and not (playback is not None and playback.logged):
         turn = first_turn(flow, session_id, call, context, record=record, budget=budget, playback=playback)
         if turn is not None:
             return turn

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from ncco_server.engine.flow_scope import FlowScope
-from ncco_server.engine.secrets import Secrets
+from ncco_server.engine.secrets import NOT_SHOWN, Secrets
 from ncco_server.engine.session import NOTHING, TurnContext
 from ncco_server.errors import RenderError
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import Handling, PlayedHandler
+
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def _handling_of(flow: Flow) -> Handling:
@@ -80,6 +83,14 @@ class Playbacks:
         token = self._context.mask(self._session, secret)
         self._known[token] = secret
         return token
+
+    @property
+    def logged(self) -> Iterator[str]:
+        """The lines of this turn; what was logged in earlier turns has another time."""
+        for playback in self._played.values():
+            for at, line in playback.logged:
+                if at > self._context.now - _MILLISECOND:
+                    yield NOT_SHOWN if self._secrets.are_in(line) else line
 
     def values(self, flow: str) -> Mapping[str, Any]:
         """What the latest steps of the handler say; empty before it is played."""

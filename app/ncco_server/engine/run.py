@@ -333,6 +333,7 @@ class Run:
             saves=self.saves,
             by_hand=self.context.by_hand,
             errors=self.errors,
+            logged=tuple(scopes.logged),
         )
 
     def _facts(self, *, is_over: bool, has_dialled: bool) -> TurnFacts:

@@ -12,7 +12,7 @@ import orjson
 from ncco_server.engine.flow_scope import FlowScope, new_scope, scopes_of
 from ncco_server.engine.playbacks import Playbacks
 from ncco_server.engine.records import NOTHING_HEARD, call_record
-from ncco_server.engine.secrets import Secrets, masked, values_at
+from ncco_server.engine.secrets import NOT_SHOWN, Secrets, masked, values_at
 from ncco_server.engine.session import Level, Observer, Session, StoredAnswer, TurnContext
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Runs, Target
@@ -29,8 +29,6 @@ OBSERVER_LIMIT = 50
 """Our choice."""
 LEVEL_LIMIT = 20
 """Only a bug can reach it, because the loader refuses recursion."""
-
-NOT_SHOWN = "not shown: it may contain a sensitive value"
 
 
 class Scopes:
@@ -146,6 +144,10 @@ class Scopes:
         if flow.handler is None or name in flow.steps:
             return flow.steps.get(name)
         return self._playbacks.played_step(self._scope, name)
+
+    @property
+    def logged(self) -> Iterator[str]:
+        return self._playbacks.logged
 
     def redactor(self) -> Callable[[Any], Any] | None:
         """None if the turn has no sensitive value."""

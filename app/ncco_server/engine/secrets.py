@@ -16,6 +16,7 @@ from urllib.parse import unquote_plus
 from ncco_server.flow.phrases import COMPARED_CHARACTERS
 from ncco_server.flow.scope import Path, by_first_key
 
+NOT_SHOWN: Final = "not shown: it may contain a sensitive value"
 ANYWHERE_LENGTH: Final = 6
 
 PART_LENGTH: Final = 4

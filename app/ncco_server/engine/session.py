@@ -377,6 +377,7 @@ class Turn(NamedTuple):
         called: in order. The store keeps the functions' results until the turn is stored.
         by_hand: as in `TurnContext`.
         errors: the exceptions of handlers that nothing caught; for the log.
+        logged: the lines that handlers have logged.
     """
 
     ncco: list[dict[str, Any]]
@@ -395,6 +396,7 @@ class Turn(NamedTuple):
     saves: tuple[RowChange, ...] = ()
     by_hand: Mapping[tuple[str, str], Sequence[Any]] = {}
     errors: tuple[BaseException, ...] = ()
+    logged: tuple[str, ...] = ()
 
     @property
     def lookups(self) -> dict[str, Any]:

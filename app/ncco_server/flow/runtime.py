@@ -47,6 +47,10 @@ class PlayedHandler(Protocol):
     @property
     def values(self) -> Mapping[str, Any]: ...
 
+    @property
+    def logged(self) -> Sequence[tuple[datetime, str]]:
+        """What the handler has logged since its latest result, with the time of that."""
+
     def follows(self, recorded: Sequence[Any]) -> bool:
         """Whether `recorded` begins with the results that the handler has got."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -27,6 +28,8 @@ from ncco_server.ncco.webhooks import (
 )
 from ncco_server.store import WebhookRow
 
+CALL_LOG: Final = logging.getLogger("ncco_server.calls")
+"""Gets what handlers log."""
 JOIN_SILENTLY: Final = orjson.dumps([JOINED])
 """Connects a called party, who hears nothing first."""
 

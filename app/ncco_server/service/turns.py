@@ -19,7 +19,7 @@ from ncco_server.engine.session import NOTHING, Cipher, from_json
 from ncco_server.errors import RowTaken, StoreUnavailable
 from ncco_server.flow.frame import CallbackKind
 from ncco_server.flow.model import Flow, Project
-from ncco_server.service.delivery import END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
+from ncco_server.service.delivery import CALL_LOG, END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
 from ncco_server.service.functions import AnswerLookups, Functions
 from ncco_server.service.hand_hours import HandHours, hand_hours
 from ncco_server.service.jobs import JOBS
@@ -218,7 +218,7 @@ class Turns:
                 self.hooks_written()
             if turn.session.dialled:
                 self.dials += turn.session.dialled
-            _log_errors(turn)
+            _log_turn(turn)
             return Reply.of_turn(turn, ncco, received.kind, received)
         raise StoreUnavailable("other calls keep adding the row of a table that this one wants to add")
 
@@ -349,7 +349,7 @@ class Turns:
             self.hooks_written()
         if turn.dials:
             self.dials += turn.dials
-        _log_errors(turn)
+        _log_turn(turn)
         return Reply.of_turn(turn, ncco or None, delivery.kind, received)
 
     async def record(
@@ -364,10 +364,12 @@ class Turns:
         return Reply.failsafe(JOIN_SILENTLY if is_called else self.failsafe, kind, problem, call)
 
 
-def _log_errors(turn: Turn) -> None:
+def _log_turn(turn: Turn) -> None:
     """Also for programs that report logged exceptions, such as Sentry."""
     for error in turn.errors:
         _log.error("a handler raised an exception", exc_info=error)
+    for line in turn.logged:
+        CALL_LOG.info("%s, in call %s", line, turn.session.call.uuid)
 
 
 def wait_of(session: Session, ref: WaitRef) -> OpenWait | None:

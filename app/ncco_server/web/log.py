@@ -25,7 +25,7 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from ncco_server.engine.secrets import Secrets
 from ncco_server.flow.report import report
-from ncco_server.service.delivery import Delivery, Reply
+from ncco_server.service.delivery import CALL_LOG, Delivery, Reply
 from ncco_server.service.phone_numbers import readable
 from ncco_server.service.told import told_by
 from ncco_server.settings import Settings
@@ -101,6 +101,7 @@ def configure_log(settings: Settings, out: TextIO | None = None) -> WriteLine:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    CALL_LOG.setLevel(least)
 
     def write_line(level: str, line: EventDict) -> None:
         if levels[level] >= least:

@@ -403,7 +403,7 @@ HANDLER_TYPES = {
     'call.connect("447700900111", detect="beep", ends_call=False)': f"{DIALLED} | {COMPLETED} | {DETECTED}",
     'call.connect("447700900111", ends_call=False).or_raise()': f"{REACHED} | {COMPLETED}",
     "call.run_all(call.run(find, team), call.run(count, team))": "tuple[app.handler.Order | None, int]",
-    "call.run_all(*[call.run(count, team) for _ in team])": "tuple[int, ...]",
+    "call.run_all([call.run(count, team) for _ in team])": "tuple[int, ...]",
     'call.connect("447700900111", detect="machine").or_raise()': f"{REACHED} | {DETECTED}",
     "call.run(find, team)": "app.handler.Order | None",
     "call.run(find, team, 3)": "app.handler.Order | None",

@@ -83,7 +83,8 @@ Phone = NewType("Phone", str)
 Reached = TypeVar("Reached", bound="Completed | Detection")
 Endpoint: TypeAlias = str | Mapping[str, Any]
 
-_MISSING: Final[Any] = object()
+MOST_LOGGED: Final = 100
+"""Lines of a turn; our choice."""
 
 
 class RunFailed(Exception):
@@ -459,6 +460,7 @@ class Call:
         for name in _FACTS:
             setattr(self, name, facts[name])
         self.made: list[HandlerEffect[Any]] = []
+        self.logged: list[tuple[datetime, str]] = []
         self.on_forgotten: Callable[[Sequence[HandlerEffect[Any]]], None] | None = None
         self._calendars = calendars
         self._language = language
@@ -484,6 +486,16 @@ class Call:
         self._drawn += 1
         drawn = hashlib.blake2b(f"{self._uuid} {self._drawn}".encode(), digest_size=8).digest()
         return (int.from_bytes(drawn) >> 11) * 2.0**-53
+
+    def log(self, message: str) -> None:
+        """Write a line to the server's log, with the call's ID: once, although the handler runs again and again.
+
+        It is written when the turn is stored. A line with a sensitive value of this turn is replaced.
+        """
+        if self.logged and self.logged[-1][0] != self.now:
+            self.logged.clear()
+        if len(self.logged) < MOST_LOGGED:
+            self.logged.append((self.now, message))
 
     def talk(self, text: str, **options: Unpack[TalkOptions]) -> Coroutine[Any, Any, None]:
         """Say a text: plain words, or SSML; see `Ssml`. The handler goes on at once; what follows comes after it.
@@ -1008,17 +1020,18 @@ class Call:
     ) -> Coroutine[Any, Any, tuple[T, Second, Third]]: ...
 
     @overload
-    def run_all(self, *runs: Awaitable[T]) -> Coroutine[Any, Any, tuple[T, ...]]: ...
+    def run_all(self, runs: Iterable[Awaitable[T]], /) -> Coroutine[Any, Any, tuple[T, ...]]: ...
 
-    def run_all(self, *runs: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
+    def run_all(self, *runs: Any) -> Coroutine[Any, Any, Any]:
         """Call functions at the same time: `await call.run_all(call.run(find, number), call.run(price))`.
 
         Each result is stored as with `run`. If a function fails, the others are not cancelled, but `RunFailed` is
         raised. All of them share `NCCO_LOOKUP_BUDGET_MS` with the other functions and lookups of the turn.
 
         Args:
-            runs: what `run` returns, without `await`.
+            runs: two or three times what `run` returns, without `await`; or a list of these.
         """
+        runs = tuple(runs[0]) if len(runs) == 1 and isinstance(runs[0], Iterable) else runs
         effects = [each for each in runs if isinstance(each, HandlerEffect) and each.function is not None]
         if len(effects) < len(runs):
             raise WrongArgument(

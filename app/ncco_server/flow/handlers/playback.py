@@ -243,6 +243,10 @@ class HandlerPlayback:
         return self._made
 
     @property
+    def logged(self) -> Sequence[tuple[datetime, str]]:
+        return self._call.logged
+
+    @property
     def place(self) -> Place:
         return self._place
 

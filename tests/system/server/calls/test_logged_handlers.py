@@ -9,6 +9,7 @@ import pytest
 
 from tests.support import loopback
 from tests.support.server import running
+from tests.system.server.calls.test_own_modules import pressed
 
 HANDLER: Final = """
 from ncco_server import Call, call_flow
@@ -48,3 +49,47 @@ def test_an_exception_is_logged_with_its_traceback_and_without_values(tmp_path: 
     assert ("error", "ValueError") == (logged["level"], logged["error"])
     assert logged["frames"][-1].endswith(f"flows/shop.py:{line} halved")
     assert USER not in str(logged)
+
+
+LOGGING: Final = """
+from ncco_server import Call, call_flow
+
+
+async def find(number: str) -> int:
+    return 7
+
+
+@call_flow(default=True)
+async def shop(call: Call) -> None:
+    call.log(f"{call.from_} is here")
+    for number in range(3):
+        heard = await call.collect("Your number.", digits=1)
+        call.log(f"number {number}: {heard}")
+        found = await call.run(find, "1")
+        call.log(f"found {found}")
+"""
+
+
+def test_a_handler_that_runs_again_logs_each_line_once(tmp_path: Path) -> None:
+    settings = {"NCCO_PYTHON_FLOWS": "shop.py"}
+    call = {"from": "447700900123", "to": "442079460000", "uuid": "leg", "conversation_uuid": "CON-leg"}
+    logged = []
+    with running(tmp_path, {"flows/shop.py": LOGGING}, settings) as server:
+        ncco = loopback.post(f"{server.url}/webhooks/answer", json=call).json()
+        ncco = pressed(server, ncco, "1")
+        server.wait_for("found 7")
+        logged += [each["event"] for each in server.log() if "in call leg" in each["event"]]
+    with running(tmp_path, {}, settings) as server:
+        pressed(server, pressed(server, ncco, "4"), "3")
+        server.wait_for("number 2: 3")
+        logged += [each["event"] for each in server.log() if "in call leg" in each["event"]]
+
+    assert [
+        "447700900123 is here, in call leg",
+        "number 0: 1, in call leg",
+        "found 7, in call leg",
+        "number 1: 4, in call leg",
+        "found 7, in call leg",
+        "number 2: 3, in call leg",
+        "found 7, in call leg",
+    ] == logged

@@ -1147,7 +1147,7 @@ def test_functions_that_run_together_give_their_results_in_order() -> None:
         number = await call.collect("Your number.", digits=2)
         order, times, other = await call.run_all(call.run(find, number), call.run(count), call.run(find, "7"))
         choice = {MENU}
-        none = await call.run_all(*[call.run(find, each) for each in ""])
+        none = await call.run_all([call.run(find, each) for each in ""])
         try:
             await call.run_all(call.run(broken), call.run(count))
         except RunFailed as error:
