@@ -88,9 +88,9 @@ class Playbacks:
     def logged(self) -> Iterator[str]:
         """The lines of this turn; what was logged in earlier turns has another time."""
         for playback in self._played.values():
-            for at, line in playback.logged:
-                if at > self._context.now - _MILLISECOND:
-                    yield NOT_SHOWN if self._secrets.are_in(line) else line
+            at, lines = playback.logged
+            if lines and at > self._context.now - _MILLISECOND:
+                yield from (NOT_SHOWN if self._secrets.are_in(line) else line for line in lines)
 
     def values(self, flow: str) -> Mapping[str, Any]:
         """What the latest steps of the handler say; empty before it is played."""

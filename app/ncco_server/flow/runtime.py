@@ -48,8 +48,8 @@ class PlayedHandler(Protocol):
     def values(self) -> Mapping[str, Any]: ...
 
     @property
-    def logged(self) -> Sequence[tuple[datetime, str]]:
-        """What the handler has logged since its latest result, with the time of that."""
+    def logged(self) -> tuple[datetime, Sequence[str]]:
+        """The time of the latest result, and what the handler has logged since then."""
 
     def follows(self, recorded: Sequence[Any]) -> bool:
         """Whether `recorded` begins with the results that the handler has got."""

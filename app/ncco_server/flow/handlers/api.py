@@ -460,7 +460,7 @@ class Call:
         for name in _FACTS:
             setattr(self, name, facts[name])
         self.made: list[HandlerEffect[Any]] = []
-        self.logged: list[tuple[datetime, str]] = []
+        self.logged: list[str] = []
         self.on_forgotten: Callable[[Sequence[HandlerEffect[Any]]], None] | None = None
         self._calendars = calendars
         self._language = language
@@ -492,10 +492,8 @@ class Call:
 
         It is written when the turn is stored. A line with a sensitive value of this turn is replaced.
         """
-        if self.logged and self.logged[-1][0] != self.now:
-            self.logged.clear()
         if len(self.logged) < MOST_LOGGED:
-            self.logged.append((self.now, message))
+            self.logged.append(message)
 
     def talk(self, text: str, **options: Unpack[TalkOptions]) -> Coroutine[Any, Any, None]:
         """Say a text: plain words, or SSML; see `Ssml`. The handler goes on at once; what follows comes after it.

@@ -142,6 +142,7 @@ class HandlerPlayback:
     _told: bytes = b""
     _digested = ""
     _size = 0
+    _at_ms = 0
     _together: Sequence[HandlerEffect[Any]] = ()
     _came: tuple[Recorded, ...] = ()
 
@@ -243,8 +244,8 @@ class HandlerPlayback:
         return self._made
 
     @property
-    def logged(self) -> Sequence[tuple[datetime, str]]:
-        return self._call.logged
+    def logged(self) -> tuple[datetime, Sequence[str]]:
+        return at(self._at_ms), self._call.logged
 
     @property
     def place(self) -> Place:
@@ -368,7 +369,10 @@ class HandlerPlayback:
             if self._coroutine is None:
                 self._begin(stored)
                 continue
-            self._call.now = at(result.at_ms)
+            if result.at_ms != self._at_ms:
+                self._at_ms = result.at_ms
+                self._call.now = at(result.at_ms)
+                self._call.logged.clear()
             if self._row is not None and not self._row.words.keys().isdisjoint(("row", "rows")):
                 self._rows.add(len(self._recorded) - 1)
             self._advance(result)
@@ -406,6 +410,7 @@ class HandlerPlayback:
     def _begin(self, begun: Any) -> None:
         """`begun` is the time; in calls that an earlier version has begun, with the variables of the call."""
         ms, env = begun if isinstance(begun, list) else (begun, {})
+        self._at_ms = ms
         self._call.now = at(ms)
         if env:
             self._env.keep(env)
