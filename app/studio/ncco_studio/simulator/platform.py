@@ -68,6 +68,7 @@ class Vonage(CallControl):
         from_user: str = "",
         sip_headers: Mapping[str, str] | None = None,
         custom_data: Any = None,
+        uuid: str = "",
     ) -> Leg:
         """Return an inbound call once it has been answered or has ended.
 
@@ -75,7 +76,7 @@ class Vonage(CallControl):
         phone, sip, app or vbc. `sip_headers` are under their own names, e.g. `X-Tenant` or `User-to-User`.
         """
         identity = Identity(
-            next(self.ids).hex, "inbound", endpoint_type, to, from_, from_user, sip_headers or {}, custom_data
+            uuid or next(self.ids).hex, "inbound", endpoint_type, to, from_, from_user, sip_headers or {}, custom_data
         )
         leg = self.call_in(identity)
         await self.scheduler.advance(lambda: leg.is_answered or leg.is_over)

@@ -14,7 +14,7 @@ from ncco_server.ncco import RECORD_ENDS
 from ncco_server.ncco.statuses import DETECTIONS
 from ncco_studio.simulator.connect import DETECTION_S
 from ncco_studio.verify.faults import FAULTS, LIMITS
-from ncco_studio.verify.prove.environment import APP_TO, DIRECTIONS
+from ncco_studio.verify.prove.environment import APP_TO, DIRECTIONS, draws_numbers
 from ncco_studio.verify.prove.listening import DURATIONS
 from ncco_studio.verify.prove.proof import Proof
 from ncco_studio.verify.prove.properties import Violation, undecided_dials
@@ -155,6 +155,7 @@ def _call(proof: Proof, first: Transition, at: datetime) -> dict[str, Any]:
     query = {**({"direction": call.direction} if call.direction != DIRECTIONS[0] else {}), **first.given}
     if query:
         facts = {"flow": proof.flow.name} | facts | {"query": query}
+    facts |= {"uuid": call.uuid} if draws_numbers(proof.flow) else {}
     facts |= {"endpoint_type": call.endpoint_type} if call.endpoint_type not in ("phone", implied) else {}
     return facts | made
 

@@ -90,10 +90,14 @@ def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
     is_shown = _shows_our_number(root) or _TO in map(_fact, values.literals.paths_of("", "call"))
     if is_shown and not _is_numbered(root):
         calls += [call._replace(call=_from_app(call.call)) for call in calls[:1]]
-    handlers = [*filter(None, map(explored_in, flows_run_from(root).values()))]
-    if any("random" in handler.reads for handler in handlers):
+    if draws_numbers(root):
         calls += [call._replace(call=call.call._replace(uuid=leg)) for call in calls[:1] for leg in DRAWING_LEGS]
     return different(calls)
+
+
+def draws_numbers(root: Flow) -> bool:
+    handlers = filter(None, map(explored_in, flows_run_from(root).values()))
+    return any("random" in handler.reads for handler in handlers)
 
 
 def _shows_our_number(root: Flow) -> bool:

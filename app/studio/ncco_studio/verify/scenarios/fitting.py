@@ -123,7 +123,7 @@ class Fitting:
     def _fit_placed(self, call: AnyCall, reader: Reader) -> AnyCall:
         """The flow must have `outbound` and accept the values."""
         call = replace(call, to=call.to or FROM)
-        for word in ("flow", "from", "query", "sip", "user", "custom_data", "endpoint_type"):
+        for word in ("flow", "from", "query", "sip", "user", "custom_data", "endpoint_type", "uuid"):
             if word in call.written.values:
                 cure = "delete it: the `outbound` of the flow says how the call is placed"
                 reader.report("S106", call.at(word), f"a placed call has no `{word}`", cure)

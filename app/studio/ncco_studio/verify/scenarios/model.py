@@ -141,6 +141,8 @@ class ScenarioCall(ScenarioModel):
     """the data that a Client SDK application sends"""
     endpoint_type: Literal["phone", "sip", "app", "vbc", "websocket"] | None = None
     """the endpoint type of the caller, if the other fields do not imply it"""
+    uuid: str = ""
+    """the ID of the caller's leg, from which handlers draw random numbers; by default, one is made up"""
     places: str = written_as("place", default="")
     """the flow that the server places the call with; it needs `outbound`, and `to` is then the number to call"""
     values: Annotated[Mapping[str, Any], Notation(read_json, ANY_MAP)] = written_as("with", default_factory=dict)

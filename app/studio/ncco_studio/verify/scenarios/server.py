@@ -125,6 +125,7 @@ class ObservedCall:
             from_user=call.user,
             sip_headers=call.sip,
             custom_data=call.custom_data,
+            uuid=call.uuid,
         )
 
     async def attempts(self) -> Sequence[tuple[datetime, str]]:
