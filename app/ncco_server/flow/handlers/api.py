@@ -892,7 +892,7 @@ class Call:
         self,
         endpoint: Endpoint | Sequence[Endpoint],
         *,
-        ends_call: bool,
+        ends_call: Literal[False],
         detect: tuple[()] = ...,
         **options: Unpack[ConnectOptions],
     ) -> Dialled[Completed]: ...
@@ -903,7 +903,7 @@ class Call:
         endpoint: Endpoint | Sequence[Endpoint],
         *,
         ends_call: bool,
-        detect: Detection | Sequence[Detection],
+        detect: Detection | Sequence[Detection] = ...,
         **options: Unpack[ConnectOptions],
     ) -> Dialled[Completed | Detection]: ...
 
@@ -1280,6 +1280,8 @@ def call_flow(
     **words: Any,
 ) -> CallFlow | Callable[[Handler], CallFlow]:
     """Make a flow from an `async` function whose first argument is a `Call`. Its other arguments are the flow's params.
+
+    The type of a param is that of its annotation: a `Phone` is a phone number, a `Secret` is sensitive.
 
     Args:
         function: the handler.

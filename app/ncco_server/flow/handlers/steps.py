@@ -398,8 +398,10 @@ class StepMaker:
             selection = read_selection(table, fields, reader) or Selection(table)
             selection = replace(selection, key=read_key_values(table, fields, reader), most=most)
             _raise_first(reader)
-            returns, key = selection.returned, selection.key
-            return asked_row(table, key, place, name, returns=returns, default={ROWS: []}, selection=selection)
+            returns = selection.returned
+            return asked_row(
+                table, selection.key, place, name, returns=returns, default={ROWS: []}, selection=selection
+            )
         key = read_key(table, fields, reader) if table is not None and fields is not None else None
         _raise_first(reader)
         if table is not None and key is not None:

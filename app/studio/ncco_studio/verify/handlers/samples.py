@@ -92,8 +92,8 @@ def samples_of_row(definition: LookupDefinition, compared: ComparedConstants) ->
     """Rows that differ from the first one in one column each; for rows, lists of one of these and of all."""
     if definition.selection is not None:
         one = replace(definition, returns=replace(definition.selection, is_first=True).returned, selection=None)
-        rows = samples_of_row(one, compared).values
-        lists = [[each] for each in rows] + [[*rows[: definition.selection.most]]]
+        found = samples_of_row(one, compared).values
+        lists = [*([each] for each in found), [*found[: definition.selection.most]]]
         return Samples(tuple({ROWS: each} for each in lists), are_all=False)
     secrets = definition.returns.secrets
     columns = {
