@@ -314,7 +314,7 @@ def begin(
     is_handler = flow.handler is not None and not given
     record = call_record(call)
     playback, is_playable = begun_playback(flow, record, context) if is_handler else (None, not given)
-    if is_playable and not context.by_hand and not (playback is not None and playback.logged[1]):
+    if is_playable and not context.by_hand and not (playback is not None and playback.logged(context.now)):
         turn = first_turn(flow, session_id, call, context, record=record, budget=budget, playback=playback)
         if turn is not None:
             return turn

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from ncco_server.engine.flow_scope import FlowScope
 from ncco_server.engine.secrets import NOT_SHOWN, Secrets
@@ -13,8 +12,6 @@ from ncco_server.engine.session import NOTHING, TurnContext
 from ncco_server.errors import RenderError
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import Handling, PlayedHandler
-
-_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def _handling_of(flow: Flow) -> Handling:
@@ -86,11 +83,9 @@ class Playbacks:
 
     @property
     def logged(self) -> Iterator[str]:
-        """The lines of this turn; what was logged in earlier turns has another time."""
         for playback in self._played.values():
-            at, lines = playback.logged
-            if lines and at > self._context.now - _MILLISECOND:
-                yield from (NOT_SHOWN if self._secrets.are_in(line) else line for line in lines)
+            for line in playback.logged(self._context.now):
+                yield NOT_SHOWN if self._secrets.are_in(line) else line
 
     def values(self, flow: str) -> Mapping[str, Any]:
         """What the latest steps of the handler say; empty before it is played."""

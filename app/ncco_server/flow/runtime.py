@@ -47,9 +47,8 @@ class PlayedHandler(Protocol):
     @property
     def values(self) -> Mapping[str, Any]: ...
 
-    @property
-    def logged(self) -> tuple[datetime, Sequence[str]]:
-        """The time of the latest result, and what the handler has logged since then."""
+    def logged(self, now: datetime) -> Sequence[str]:
+        """What the handler has logged in the turn that began now."""
 
     def follows(self, recorded: Sequence[Any]) -> bool:
         """Whether `recorded` begins with the results that the handler has got."""

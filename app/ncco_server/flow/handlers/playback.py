@@ -243,9 +243,8 @@ class HandlerPlayback:
             self._limited(self._make, self._said)
         return self._made
 
-    @property
-    def logged(self) -> tuple[datetime, Sequence[str]]:
-        return at(self._at_ms), self._call.logged
+    def logged(self, now: datetime) -> Sequence[str]:
+        return self._call.logged if self._call.logged and self._at_ms == milliseconds(now) else ()
 
     @property
     def place(self) -> Place:
@@ -369,9 +368,9 @@ class HandlerPlayback:
             if self._coroutine is None:
                 self._begin(stored)
                 continue
+            self._call.now = at(result.at_ms)
             if result.at_ms != self._at_ms:
                 self._at_ms = result.at_ms
-                self._call.now = at(result.at_ms)
                 self._call.logged.clear()
             if self._row is not None and not self._row.words.keys().isdisjoint(("row", "rows")):
                 self._rows.add(len(self._recorded) - 1)

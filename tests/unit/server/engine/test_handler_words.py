@@ -369,4 +369,4 @@ def test_a_handler_knows_the_same_about_its_call_as_a_flow_file() -> None:
     own = {"from_": "from"}
     known = {own.get(name, name) for name in vars(Call(SAMPLE_CALL, {})) if not name.startswith("_")}
 
-    assert names == known - {"env", "made", "on_forgotten"}
+    assert names == known - {"env", "made", "logged", "on_forgotten"}

@@ -1179,7 +1179,7 @@ def test_a_param_may_be_a_phone_number() -> None:
             await call.talk(call.digits(number))
     """
     begins = 'flow: begins\ndefault: true\nstart: a\nsteps:\n  a: {goto: {run: desk, with: {number: "%s"}}}\n'
-    heard = []
+    heard: list[str] = []
     for number in ("+44 7700 900111", "nobody"):
         texts = {"flows/desk.py": dedent(desk), "flows/begins.yaml": begins % number}
         project = load(texts, {}, extent="project", handlers=["desk.py"])
