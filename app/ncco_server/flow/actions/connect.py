@@ -34,7 +34,7 @@ from ncco_server.flow.values import Array, Constant, Object, OurNumber, Supplied
 from ncco_server.ncco.hints import ENDPOINT_NAMES
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.ncco.value_types import FILLING, TYPES, Kind
-from ncco_server.suggest import nearest
+from ncco_server.suggest import folded, nearest
 
 _NUMBER = re.compile(rf"['+\d(\[][\d{FILLING}]*")
 _BY_SCHEME = {"tel:": "phone", "sip:": "sip", "sips:": "sip", "ws:": "websocket", "wss:": "websocket"}
@@ -46,6 +46,8 @@ BY_FIELDS = (
     ("app", {"user"}),
 )
 
+_MAIN = {"phone": "number", "vbc": "extension", "sip": "uri", "websocket": "uri", "app": "user"}
+"""The field that says whom an endpoint of each type is."""
 ADDRESS_FIELDS = ("number", "uri", "user", "domain")
 
 
@@ -67,6 +69,9 @@ def _type_of(target: Map, reader: Reader) -> str | None:
             known = {field for _, fields in BY_FIELDS for field in fields} | {"uri", "type"}
             misspelt = next((key for key, _ in target.entries if nearest(key.value, known)), None)
             cure = None if misspelt is None else meant_word(misspelt.value, known, "")
+            kinds = ((key, ENDPOINT_NAMES.get(folded(key.value), key.value)) for key, _ in target.entries)
+            if misspelt is None and (found := next(((key, each) for key, each in kinds if each in _MAIN), None)):
+                misspelt, cure = found[0], did_you_mean(_MAIN[found[1]])
             place = target.place if misspelt is None else misspelt.place
             reader.report("E405", place, "this target does not say what to connect to", cure)
         return kind

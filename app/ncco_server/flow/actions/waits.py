@@ -316,6 +316,11 @@ def _with_checkpoint(parts: tuple[Part, ...], name: str, place: Place, reader: R
     if last is not found[-1]:
         message = f"something follows the checkpoint `{name}`, but `on` decides what comes after it"
         behind = parts[parts.index(found[-1]) + 1]
-        reader.report("E409", behind.place, message, f"move it to the step that `{name}` leads to")
+        reader.report(
+            "E409",
+            behind.place,
+            message,
+            f"move the checkpoint to the end of `do`, or this to the step that `{name}` leads to",
+        )
         return parts
     return (*parts[:-1], checkpoint(name, found[-1].place, steers=True))

@@ -315,7 +315,10 @@ def _hints(shape: NccoShape) -> dict[str, str]:
     inner = {name: holder for name, holder in shape.inside.items() if folded(name) not in own}
     nested = {name: f"write it inside `{holder}`" for name, holder in inner.items()}
     by_word = {spelling: cure for name, cure in nested.items() for spelling in (name.lower(), _snake_case(name))}
-    foreign = {word: f"here it is called {name}" for word, name in OPTION_NAMES.get(shape.title, {}).items()}
+    foreign = {
+        word: name if name in shape.options else f"here it is called {name}"
+        for word, name in OPTION_NAMES.get(shape.title, {}).items()
+    }
     if shape.title == "talk":
         foreign["file src path"] = "template"
     if shape.title == "record":

@@ -16,13 +16,13 @@ import yaml
 from ncco_server.flow.issues import RULES, Fix, FlowIssue, did_you_mean, meant_word, write_one_of
 from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import ScopeTypes, Signature, Variable
-from ncco_server.flow.templates.compiler import as_computed, compile_expression, compile_value
+from ncco_server.flow.templates.compiler import compile_expression, compile_value
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.values import Expression, Value
 from ncco_server.issue import listed as phrase
 from ncco_server.ncco.actions import SHAPES
 from ncco_server.ncco.value_types import Escape, Kind, UnfitValue
-from ncco_server.suggest import is_same, nearest
+from ncco_server.suggest import folded, is_same, nearest
 
 N = TypeVar("N", Text, Map, Seq)
 
@@ -116,7 +116,7 @@ class Reader:
             return True
         return False
 
-    def literal(self, node: Node, kind: Kind, what: str, *, code: str = "E203") -> Any:
+    def literal(self, node: Node, kind: Kind, what: str, *, code: str = "E203", fix: Fix | None = None) -> Any:
         """Report `code` if the text is not valid for the type."""
         text = self.text(node, what, kind.cure or f"write {kind.described}")
         if text is None:
@@ -126,13 +126,13 @@ class Reader:
         except ValueError as error:
             meant = error.meant if isinstance(error, UnfitValue) else ""
             cure = kind.cure or str(error)
-            fix = self.computed(text, kind) or (Fix(cure, "word", meant) if meant else cure)
-            self.report(code, text.place, f'{what} cannot be "{text.value}"', fix)
+            self.report(
+                code,
+                text.place,
+                f'{what} cannot be "{text.value}"',
+                fix or (Fix(cure, "word", meant) if meant else cure),
+            )
             return None
-
-    def computed(self, text: Text, kind: Kind) -> Fix | None:
-        """The fix of a name that was meant to be computed; None for other texts."""
-        return None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -170,9 +170,6 @@ class Resolver(Reader):
         )
         self.issues.extend(issues)
         return value
-
-    def computed(self, text: Text, kind: Kind) -> Fix | None:
-        return as_computed(text.value, kind, self.scope)
 
     def warn_of_own_name(self, entry: Entry) -> None:
         """Report W305 for text that only repeats its key, as in `reason: reason`, if a variable has that name."""
@@ -280,7 +277,8 @@ def elsewhere(word: str) -> str | None:
 
 
 def meaning_of(word: str, hints: Mapping[str, str]) -> str | None:
-    return next((meaning for words, meaning in hints.items() if word.lower() in words.split()), None)
+    spellings = {word.lower(), folded(word)}
+    return next((meaning for words, meaning in hints.items() if not spellings.isdisjoint(words.split())), None)
 
 
 def items(node: Node | None) -> tuple[Node, ...]:

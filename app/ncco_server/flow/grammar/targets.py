@@ -60,6 +60,10 @@ def _report_undeclared(entry: Entry, known: Mapping[str, Variable], reader: Reso
         if reader.locales and FOREIGN.names.get(name) == "locale" and not nearest(name, known):
             reader.report("E225", place, f'the variable "{name}" is not declared', did_you_mean("locale"))
             return
+        written = entry.value.value if isinstance(entry.value, Text) else ""
+        if len(meant := [each for each, variable in known.items() if written in variable.type.words]) == 1:
+            reader.report("E225", place, f'the variable "{name}" is not declared', did_you_mean(meant[0]))
+            return
         line = f"{name}: {{type: {guess_type(entry.value)}}}"
         added = f"add `{line}` to `vars`" if known else f"add `vars: {{{line}}}` to the flow"
         if home := elsewhere(name):
@@ -211,6 +215,8 @@ class RunForm(_Form):
 
 class ReturnForm(_Form):
     """Back to the flow that ran this one."""
+
+    hints: ClassVar = {"with params values": "set", **HINTS["target"]}
 
     outcome: Annotated[Text, Notation(_read_outcome, offered("outcomes"))] = written_as("return")
     """Back to the flow that ran this one, with this outcome."""

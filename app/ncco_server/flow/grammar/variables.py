@@ -147,7 +147,8 @@ def read_params(node: Node, what: str, reader: Reader, *, noun: str = "a param")
 
 
 def read_returned_types(node: Node, what: str, reader: Reader) -> dict[str, Variable]:
-    entries = reader.entries(node, what, "write `name: text`")
+    name = node.value if isinstance(node, Text) and node.value.isidentifier() else "name"
+    entries = reader.entries(node, what, f"write each value with its type: `{{{name}: text}}`")
     found = {e.key.value: _read_typed(e, reader) for e in entries if is_variable_name(e.key, "a value", reader)}
     refuse_spoken(found.values(), reader)
     return found

@@ -17,7 +17,7 @@ from ncco_server.flow.grammar.forms import TEXT, Unread, named
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Resolver, items, read_fields
 from ncco_server.flow.grammar.targets import assigned
-from ncco_server.flow.issues import Fix, meant_word
+from ncco_server.flow.issues import Fix, meant_word, write_one_of
 from ncco_server.flow.language.lookups import AskedLookup, LookupDefinition
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.language.selection import Selection
@@ -249,7 +249,9 @@ def _read_into(words: SaveWords, reader: Resolver) -> str:
         return ""
     if variable.type != TYPES["bool"]:
         message = f'"{text.value}" is {variable.type.described}, but `into` gives it true or false'
-        reader.report("E553", text.place, message, f"declare it as `{text.value}: {{type: bool}}`")
+        flags = [name for name, each in reader.variables.items() if each.type == TYPES["bool"]]
+        cure = write_one_of(flags) if flags else "write another variable, and declare it as `{type: bool}`"
+        reader.report("E553", text.place, message, cure)
     return text.value
 
 

@@ -13,12 +13,13 @@ from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAli
 
 from ncco_server.flow.grammar.forms import Duration, Notation, Unread, offered, ref
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, meaning_of
+from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items, meaning_of
 from ncco_server.flow.grammar.variables import read_params, refuse_spoken, unreadable
 from ncco_server.flow.issues import Fix, meant_word, write_one_of
 from ncco_server.flow.language.returns import OK, Returned
-from ncco_server.flow.nodes import Entry, Map, Node, Seq, Text
+from ncco_server.flow.nodes import Entry, Map, Node, Text
 from ncco_server.flow.scope import Variable
+from ncco_server.flow.templates.compiler import as_computed
 from ncco_server.flow.templates.values import Value
 from ncco_server.ncco.value_types import ANY, TYPES, Kind, record
 from ncco_server.suggest import nearest
@@ -194,14 +195,15 @@ def _read_columns(fields: Fields, word: str, types: Collection[str], reader: Rea
     if node is None:
         return {}
     sample = TableDefinition.example.removeprefix("{key: ").removesuffix("}")
-    if isinstance(node, Text) and _NAME.fullmatch(node.value):
-        sample = f"{{number: {node.value}}}" if node.value in types else f"{{{node.value}: text}}"
-    elif isinstance(node, Seq) and (names := [item.value for item in node.items if isinstance(item, Text)]):
-        sample = f"{{{', '.join(f'{name}: text' for name in names)}}}"
     if not isinstance(node, Map):
-        reader.map(node, f"`{word}` of {fields.what}", f"write each value with its type: `{word}: {sample}`")
-        named = node.items if isinstance(node, Seq) else (node,)
-        return {each.value: unreadable(Entry(each, each)) for each in named if isinstance(each, Text)}
+        named = [each for each in items(node) if isinstance(each, Text)]
+        if names := [
+            f"{each.value}: {_type_named(each.value, types)}" for each in named if _NAME.fullmatch(each.value)
+        ]:
+            sample = f"{{{', '.join(names)}}}"
+        known = ", ".join(type_ for type_ in types if type_ != "words")
+        reader.map(node, f"`{word}` of {fields.what}", f"write each value with its type ({known}): `{word}: {sample}`")
+        return {each.value: unreadable(Entry(each, each)) for each in named}
     found = {
         name: param.variable
         for name, param in read_params(node, f"`{word}` of {fields.what}", reader, noun="a column").items()
@@ -213,6 +215,12 @@ def _read_columns(fields: Fields, word: str, types: Collection[str], reader: Rea
             message = f'"{column.name}" of {fields.what} cannot be {column.type.described}'
             reader.report("E551", column.place, message, f"write one of {shown}, or a list of allowed words")
     return found
+
+
+def _type_named(name: str, types: Collection[str]) -> str:
+    """The type that a value with this name probably has."""
+    meant = "phone" if name == "number" else meaning_of(name, HINTS["type"]) or name
+    return meant if meant in types else "text"
 
 
 def _check_key(fields: Fields, key: Mapping[str, Variable], columns: Mapping[str, Variable], reader: Reader) -> None:
@@ -331,7 +339,8 @@ def fits(value: Value, type_: Kind, what: str, node: Node, reader: Resolver) -> 
     `value` was read as text: it may be "" in some calls.
     """
     if value.is_literal:
-        return reader.literal(node, type_, what) is not None
+        meant = as_computed(node.value, type_, reader.scope, is_unfit=True) if isinstance(node, Text) else None
+        return reader.literal(node, type_, what, fix=meant) is not None
     typed = replace(reader, issues=[])
     if type_.is_timed:
         typed.value(node, type_, "kept", what)

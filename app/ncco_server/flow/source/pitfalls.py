@@ -203,6 +203,9 @@ def check_key(source: SourceFile, event: yaml.ScalarEvent) -> FlowIssue | None:
     return check_scalar(source, event, "")
 
 
+_DECIMAL_COMMA = re.compile(r"\d+(,) *$")
+
+
 def check_empty(source: SourceFile, event: yaml.ScalarEvent, key: Text | None) -> tuple[FlowIssue, str] | None:
     """The issue of a missing required value (or YAML's null), and the text that was probably meant."""
     if is_quoted(event) or event.value not in _NULL:
@@ -236,6 +239,11 @@ def _missing_value(source: SourceFile, start: int, key: Text | None) -> FlowIssu
         message = f"the colon is at the end of the line instead of after {found[1]}"
         return RULES["E116"].at(key.place, message, f"write {found[1]}: {found[2]}")
     cure = 'write a value after its colon, or indented below it; "" is empty text, {} an empty map'
+    before = source.parsed[source.starts[key.place.line - 1] : end - key.place.length]
+    if not has_colon and bare.isdigit() and (comma := _DECIMAL_COMMA.search(before)):
+        at = source.starts[key.place.line - 1] + comma.start(1)
+        fix = source.rewritten(at, end - len(bare), ".", f"write a decimal point: {comma[0].partition(',')[0]}.{bare}")
+        return RULES["E103"].at(key.place, f'"{key.value}" has no value', fix)
     if not has_colon:
         cure = "write a colon and a value after it; if it is part of some text, put quotes around all of it"
     elif below := _sibling_block(source, key):

@@ -433,6 +433,9 @@ def find_second_colon(fault: SyntaxFault) -> FlowIssue | None:
     return fault.issue("E112", fault.at, fault.at + 1, f'a second colon under "{head.strip()}"', cure)
 
 
+_BARE_HASH = re.compile(r"(?<=[\[{,:\s])#(?=\s*[,\]}])")
+
+
 def find_unclosed(fault: SyntaxFault) -> FlowIssue | None:
     """A bracket still open at a key in the next line, or at the end of the file."""
     problems = ("',' or", "node content", "end of stream", "expected ':'")
@@ -444,6 +447,9 @@ def find_unclosed(fault: SyntaxFault) -> FlowIssue | None:
 def _unclosed(fault: SyntaxFault) -> FlowIssue:
     at = fault.context_start
     opener = fault.opener
+    if (key := _BARE_HASH.search(fault.source.text, at + 1)) and "\n" not in fault.source.text[at : key.start()]:
+        fix = fault.source.rewritten(key.start(), key.end(), '"#"', 'write "#"')
+        return fault.issue("E108", key.start(), key.end(), "for YAML, # begins a comment", fix)
     cure = f"write {_CLOSERS[opener]} at its end, or delete {opener}"
     return fault.issue("E114", at, at + 1, f"this {opener} is not closed", cure)
 

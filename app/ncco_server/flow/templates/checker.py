@@ -103,12 +103,12 @@ class Checker(NodeVisitor):
                 test = f".{field}"
                 written = f"{self.template.written_as(node).text}.{field}"
                 shown = f"{shown}.{field}"
-                cure: str | Fix = self._rewritten(node, written, f"write {shown}")
+                cure: str | Fix = self.rewritten(node, written, f"write {shown}")
                 self.report("E309", node, f"{self.shown(node)} is {type_.described}, neither true nor false", cure)
                 return type_
             cure = f"write {shown} {test}"
             if type_.family in (*tests, "text"):
-                cure = self._rewritten(node, written, f"write {shown} {test}")
+                cure = self.rewritten(node, written, f"write {shown} {test}")
             if before is not None and getattr(self.types[before.expr], "family", "") == type_.family:
                 cure = f"write {self.shown(before.expr)} {COMPARISONS[before.ops[0].op].sign} {shown}"
             elif isinstance(node, nodes.Const):
@@ -143,13 +143,13 @@ class Checker(NodeVisitor):
         through = next((name for to, name in _CASTS.get(kind, {}).items() if to in kinds), None)
         if isinstance(node, nodes.Const) and kind == "text":
             is_number = "number" in kinds and _NUMERIC.fullmatch(node.value)
-            return self._rewritten(node, f"{node.value}", f"write {node.value} without quotes") if is_number else None
+            return self.rewritten(node, f"{node.value}", f"write {node.value} without quotes") if is_number else None
         if isinstance(node, nodes.Const):
             if "time" in kinds and isinstance(node.value, int) and 0 <= node.value < _HOURS:
                 hour = f"{node.value:02}:00"
-                return self._rewritten(node, f"'{hour}'", f'write "{hour}"')
+                return self.rewritten(node, f"'{hour}'", f'write "{hour}"')
             is_text = kind == "number" and "text" in kinds
-            return self._rewritten(node, f"'{shown}'", f'write "{shown}" in quotes') if is_text else None
+            return self.rewritten(node, f"'{shown}'", f'write "{shown}" in quotes') if is_text else None
         if through is None:
             return None
         if isinstance(node, nodes.Filter) and node.name == "in_zone":
@@ -158,9 +158,9 @@ class Checker(NodeVisitor):
         written = self.template.written_as(node).text
         front = "({})" if isinstance(node, nodes.BinExpr) else "{}"
         cure = f"write {front.format(shown)} | {through}"
-        return self._rewritten(node, f"{front.format(written)} | {through}", cure)
+        return self.rewritten(node, f"{front.format(written)} | {through}", cure)
 
-    def _rewritten(self, node: nodes.Node, text: str, cure: str) -> Fix:
+    def rewritten(self, node: nodes.Node, text: str, cure: str) -> Fix:
         return Fix(cure, "characters", text, self.template.place(node))
 
     # Jinja2 syntax that the flow language does not have
@@ -242,7 +242,7 @@ class Checker(NodeVisitor):
     def visit_Getattr(self, node: nodes.Getattr) -> Kind | None:
         match node.node:
             case nodes.Name(name="params" | "vars" as group) if group not in self.scope and node.attr in self.scope:
-                cure = self._rewritten(node, node.attr, f"write {node.attr}")
+                cure = self.rewritten(node, node.attr, f"write {node.attr}")
                 self.report("E303", node.node, f'unknown name "{group}"', cure)
                 return None
         of = self.type_of(node.node)
@@ -300,6 +300,8 @@ class Checker(NodeVisitor):
             return did_you_mean(meant)
         if alias in of.fields:
             return did_you_mean(alias)
+        if FOREIGN.calls.get(key) == "length" and (length := self._length(node.node, of)):
+            return self.rewritten(node, *length)
         if of.fields:
             return meant_word(key, of.fields, f"its fields are: {', '.join(of.fields)}")
         if of.is_record and shown == "hours":
@@ -312,6 +314,15 @@ class Checker(NodeVisitor):
             return self._part_cure(node, key, of)
         return f"{of.described} does not have fields; write {shown}{'[0]' if of.family == 'list' else ' alone'}"
 
+    def _length(self, node: nodes.Expr, of: Kind) -> tuple[str, str] | None:
+        """How to write the length of the list in a record, and the words of a fix."""
+        written = next((f".{name}" for name, each in of.fields.items() if each.family == "list"), "")
+        return (
+            (f"{self.template.written_as(node).text}{written} | length", f"write {self.shown(node)}{written} | length")
+            if written
+            else None
+        )
+
     def _part_cure(self, node: nodes.Getattr | nodes.Getitem, part: str, of: Kind) -> str | Fix:
         """How to use the day or the hour of a point in time, which has no fields."""
         shown = self.shown(node.node)
@@ -323,7 +334,7 @@ class Checker(NodeVisitor):
         form = _FORM_OF_UNIT.get(unit_of(part)) or (part if part in ("date", "time", "weekday") else "date")
         form = "time" if of.family == "time" else "date" if of.family == "date" and form == "time" else form
         written = f"{self.template.written_as(node.node).text} | spoken('{form}')"
-        return self._rewritten(node, written, f'write {shown} | spoken("{form}")')
+        return self.rewritten(node, written, f'write {shown} | spoken("{form}")')
 
     def _sent(self, node: nodes.Getattr | nodes.Getitem, key: str, of: Kind) -> Kind | None:
         """A field that Vonage does not document; in brackets, it may resemble one that it does."""
@@ -450,10 +461,10 @@ class Checker(NodeVisitor):
             cure = self.converted(other, ["number"])
         elif kinds[other] == "bool" and str(const.value).lower() in ("true", "false"):
             word = str(const.value).lower()
-            cure = self._rewritten(const, word, f"write {word} without quotes")
+            cure = self.rewritten(const, word, f"write {word} without quotes")
         elif kinds[other] == "list" and kinds[const] == "number":
             length = f"{self.template.written_as(other).text} | length"
-            cure = self._rewritten(other, length, f"write {self.shown(other)} | length")
+            cure = self.rewritten(other, length, f"write {self.shown(other)} | length")
         elif kinds[other] == "bool":
             cure = "compare it with true or false, or write it on its own"
         self.report("E307", where, self.described(left, right), cure)
@@ -486,6 +497,8 @@ class Checker(NodeVisitor):
     def _check_known(self, code: str, node: nodes.Const, known: tuple[str, ...], message: str) -> None:
         if known and node.value not in known:
             cure = meant_word(node.value, known, f"it is one of: {', '.join(known)}")
+            if isinstance(cure, str) and getattr(self.scope.get(node.value), "family", "") == "text":
+                cure = self.rewritten(node, node.value, f"write {node.value} without quotes")
             self.report(code, node, f'"{node.value}": {message}', cure)
 
     def _check_phone_number(self, node: nodes.Expr, written: str, *, is_beginning: bool = False) -> None:
@@ -519,7 +532,7 @@ class Checker(NodeVisitor):
         numbers = [item for item in literals if (self.types[item] or ANY).family == "number"]
         if len(numbers) > 1 and len(numbers) == len(right.items) and (self.types[left] or ANY).family == "text":
             written = ", ".join(f"'{self.shown(item)}'" for item in numbers)
-            fix = self._rewritten(right, f"[{written}]", f"write [{written}]")
+            fix = self.rewritten(right, f"[{written}]", f"write [{written}]")
             message = f"{self.described(left)}; every entry of {self.shown(right)} is a number"
             self.report("E307", numbers[0], message, fix)
             return
@@ -533,7 +546,7 @@ class Checker(NodeVisitor):
                 name in getattr(known_type(self.scope, of), "fields", ())
             ):
                 path = f"{self.shown(of)}.{name}"
-                self.report("E303", node, f'unknown name "{name}"', self._rewritten(node, path, f"write {path}"))
+                self.report("E303", node, f'unknown name "{name}"', self.rewritten(node, path, f"write {path}"))
                 return None
         field = self._hyphenated(node)
         if field is not None and not root_names(node.right) <= set(self.scope):
@@ -600,12 +613,7 @@ class Checker(NodeVisitor):
                 self.require(arg, (wanted,), node.name, "E306")
         if type_ is not None and type_.name == "phone" and known.is_test:
             self._check_phone_part(node, known)
-        if type_ is not None and node.name in _POINT_FILTERS and type_.family in {"date", "time"} - {*known.takes}:
-            message = f"{node.name} takes {TYPES['datetime'].described}; {self.described(of)}"
-            kept = self.template.written_as(of).text
-            self.report("E306", of, message, self._rewritten(node, kept, f"leave out `| {node.name}`: write {kept}"))
-            return None
-        if type_ is None or (known.takes and not self.require(of, known.takes, node.name, "E306")):
+        if type_ is None or not self._check_operand(node, of, type_, known):
             return None
         if known.is_localised:
             speech_package()  # imported now, so that calls do not wait for it
@@ -614,6 +622,23 @@ class Checker(NodeVisitor):
         if known.reads == "entry":
             return TYPES["text"] if type_.family == "text" else type_.entry
         return known.gives if known.gives is not None else self._default_type(node, type_, args)
+
+    def _check_operand(self, node: nodes.Filter, of: nodes.Expr, type_: Kind, known: Filter) -> bool:
+        if node.name in _POINT_FILTERS and type_.family in {"date", "time"} - {*known.takes}:
+            message = f"{node.name} takes {TYPES['datetime'].described}; {self.described(of)}"
+            kept = self.template.written_as(of).text
+            self.report("E306", of, message, self.rewritten(node, kept, f"leave out `| {node.name}`: write {kept}"))
+            return False
+        if known.takes and not self.require(of, known.takes, node.name, "E306"):
+            return False
+        if known.reads == "length" and type_.is_record and "ok" in type_.fields:
+            length = self._length(of, type_)
+            cure = (
+                self.rewritten(node, *length) if length else f"to ask whether there is a row, write {self.shown(of)}.ok"
+            )
+            self.report("E306", of, f"{self.shown(of)} has fields, and no length", cure)
+            return False
+        return True
 
     def _known_filter(self, node: nodes.Filter, of: nodes.Expr) -> Filter | None:
         known = FILTERS.get(node.name)
@@ -656,7 +681,7 @@ class Checker(NodeVisitor):
             cure = f"to replace an empty value, write | default({self.shown(node.args[0])}, true)" if args else None
             name = Token(node.lineno, "name", node.name)
             written = self.template.written_as(node.args[0]).text if args else ""
-            fix = self._rewritten(node.args[0], f"{written}, true", cure) if cure else None
+            fix = self.rewritten(node.args[0], f"{written}, true", cure) if cure else None
             self.report("W304", name, f"{self.shown(of)} may be empty, but is never missing", fix)
         return common_type(type_, args[0] if args else TYPES["text"])
 
@@ -707,7 +732,7 @@ class Checker(NodeVisitor):
 
     def _quoted(self, arg: nodes.Const, text: str) -> Fix:
         quote = self.template.written_as(arg).text[:1]
-        return self._rewritten(arg, f"{quote}{text}{quote}", f'write "{text}"')
+        return self.rewritten(arg, f"{quote}{text}{quote}", f'write "{text}"')
 
 
 def _refusal(known: Filter, value: Any, arg: Any) -> str:

@@ -13,8 +13,9 @@ from ncco_server.flow.scope import ScopeTypes
 from ncco_server.flow.templates.analysis import Analysis, check_braces
 from ncco_server.flow.templates.checker import Checker
 from ncco_server.flow.templates.escaping import CONTEXTS, without_tags
-from ncco_server.flow.templates.filters import LANGUAGE
+from ncco_server.flow.templates.filters import FILTERS, LANGUAGE
 from ncco_server.flow.templates.parsing import Templates
+from ncco_server.flow.templates.references import operand_of
 from ncco_server.flow.templates.syntax import FOREIGN, read_expression
 from ncco_server.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file, shorten
 from ncco_server.flow.templates.values import Computed, Expression, Literal, Native, Value, with_plus
@@ -150,7 +151,8 @@ def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIss
         cure: str | Fix = f'{error}; to compute it, write "{{{{ {shorten(text)} }}}}"' if is_name else str(error)
         if (braced := _in_braces(text, unit.scope)) != text:
             cure = Fix(f"write {braced}", "word", braced)
-        cure = as_computed(text, unit.type, unit.scope) or (Fix(str(error), "word", meant) if meant else cure)
+        computed = as_computed(text, unit.type, unit.scope, is_unfit=True)
+        cure = computed or (Fix(str(error), "word", meant) if meant else cure)
         check.issues.append(RULES["E313"].at(_whole_place(unit.text), f'{unit.what} cannot be "{shorten(text)}"', cure))
     if check.has_errors:
         return None, check.issues
@@ -172,13 +174,18 @@ def _in_braces(text: str, scope: ScopeTypes) -> str:
     return _OTHER_BRACES.sub(written, text) if "{{" not in text else text
 
 
-def as_computed(text: str, wanted: Kind, scope: ScopeTypes) -> Fix | None:
-    """The fix of what was probably meant to be computed: `member.name`, or `today` as a date. None for other texts."""
-    if wanted.name in ("date", "time") and FOREIGN.names.get(text.lower()) == "now":
+def as_computed(text: str, wanted: Kind, scope: ScopeTypes, *, is_unfit: bool = False) -> Fix | None:
+    """The fix of what was probably meant to be computed: `member.name`, or `today` as a date. None for other texts.
+
+    A name alone may be meant if the text does not fit its type.
+    """
+    if wanted.name in ("date", "time") and FOREIGN.names.get(text.lower(), text.lower()) == "now":
         now = f"{{{{ now | in_zone('{scope.zone or 'Europe/London'}') | {wanted.name} }}}}"
         return Fix(f'write "{now}"', "word", now)
     path = _PATH.fullmatch(text)
-    if path is None or scope.type_at(path[1].split(".")) is None:
+    named = scope.types.get(text) if is_unfit else None
+    is_meant = named is not None and named.family in ("any", *_CASTABLE_KINDS.get(wanted.name, (wanted.family,)))
+    if not is_meant and (path is None or scope.type_at(path[1].split(".")) is None):
         return None
     return Fix(f'write "{{{{ {text} }}}}"', "word", f"{{{{ {text} }}}}")
 
@@ -193,7 +200,11 @@ def _compile_native(
     check = Checker(template, unit.scope)
     kind = check.type_of(node)
     wanted = unit.type
-    if kind is not None and kind.family not in ("any", *_CASTABLE_KINDS.get(wanted.name, (wanted.family,))):
+    if kind is not None and wanted.name != "any" and isinstance(node, nodes.Filter) and FILTERS[node.name].is_localised:
+        kept = check.template.written_as(operand_of(node)).text
+        fix = check.rewritten(node, kept, f"leave out `| {node.name}`: write {kept}")
+        check.report("E313", node, f"`{node.name}` gives text for callers; {wanted.described} is needed", fix)
+    elif kind is not None and kind.family not in ("any", *_CASTABLE_KINDS.get(wanted.name, (wanted.family,))):
         message = f"{check.shown(node)} is {kind.described}; {wanted.described} is needed"
         cure = check.converted(node, (wanted.family,)) or f"compute {wanted.described}"
         check.report("E313", node, message, cure)

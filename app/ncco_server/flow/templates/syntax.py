@@ -86,6 +86,7 @@ _BEFORE_OPERANDS: Final = (*_INFIX, "not", "else", "(", "[", ",", ":", "=")
 _BRACES = re.compile(r"\{\{|\}\}|\{%|%\}|\{#|\{|\}")
 _HALF_CLOSED = re.compile(r"%(?!\s*[\w(])")
 _OPERATOR = re.compile(r"==(?!=)|!=(?!=)|<=|>=|<(?!>)|>|\+(?![+=])|-(?!=)|\|(?!\|)|:(?!=)|[()\[\],.]|=(?![=~<>])")
+_ZONE = re.compile(r"[A-Z]\w+(?:/[A-Z]\w+)+")
 _FOREIGN = re.compile("|".join(map(re.escape, sorted(FOREIGN.operators, key=len, reverse=True))))
 _WORD = re.compile(r"\{%[-+]?\s*(\w+)")
 _NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]+)?(?![\w])")
@@ -293,6 +294,10 @@ class _Scanner:
             fix = Fix('write "%}" here', "characters", "%}")
             return Fault("E320", Token(at, "", "%"), '"{%" is closed by "%"', fix)
         if not _OPERATOR.match(self.source, at) and (foreign := _FOREIGN.match(self.source, at)):
+            zones = (each for each in _ZONE.finditer(self.source) if each.start() < at < each.end())
+            if zone := next(zones, None):
+                fix = Fix(f"put quotes around it: '{zone[0]}'", "characters", f"'{zone[0]}'")
+                return Fault("E301", Token(zone.start(), "", zone[0]), "a text has no quotes", fix)
             code, cure = FOREIGN.operators[foreign[0]]
             return Fault(
                 code,
