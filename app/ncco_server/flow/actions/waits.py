@@ -240,7 +240,8 @@ class HeldNeeds:
     def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
         words = {part.word for part in parts if isinstance(part, Action)}
         if not words & _TAKE_TIME and not any(isinstance(part, Document) for part in parts):
-            reader.report("E278", place, "nothing is played while the caller is held, so no time passes")
+            cure = "write `stream=url` or `talk=text`" if place.is_in_python else None
+            reader.report("E278", place, "nothing is played while the caller is held, so no time passes", cure)
         for part in parts:
             if isinstance(part, Action) and part.word == "stream" and part.literal("loop") == 0:
                 reader.report("E279", part.fields["loop"].place, "this stream never ends, so `hold` never checks again")

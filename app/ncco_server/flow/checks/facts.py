@@ -112,7 +112,7 @@ class Facts:
             return name in self.asked or name in self.read
         if section == "calendars":
             return not self.open.isdisjoint({name, ""})
-        return name in (self.sent_hooks if section == "hooks" else self.results)
+        return name in (self.sent_hooks if section == "hooks" else self.results) | self.meant
 
     def _step(self, step: Step) -> None:
         self.results.add(step.result)

@@ -158,7 +158,13 @@ def check_usage(
     `events` are those of shared files, `unused` the template files that no flow uses. Only in a whole project are
     shared parts, templates and locales reported as unused.
     """
-    meant = frozenset[str]().union(*(issue.names for issue in found))
+    found = [*found]
+    unreached = {issue.place.file for issue in found if issue.code == "W704"}
+    codes = (
+        getattr(read.flow.handler, "code", None) for read in flows if read.flow and read.flow.place.file in unreached
+    )
+    texts = (code.texts for code in codes if code is not None)
+    meant = frozenset[str]().union(*(issue.names for issue in found), *texts)
     each = facts_of(flows, meant)
     by_name = {facts.flow.name: facts for facts in reversed(each)}
     for facts in each:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import builtins
 import re
+import sys
 from collections.abc import Iterator
 from enum import Enum
 from typing import Final
 
 from ncco_server.flow.grammar.reader import HINTS, meaning_of
-from ncco_server.flow.handlers.api import Row
+from ncco_server.flow.handlers.api import Call, Row
 from ncco_server.flow.handlers.secret import SecretGone
 from ncco_server.flow.handlers.signatures import WrongArgument, near_name, unknown_argument
 from ncco_server.suggest import nearest
 
+_IMPORTED: Final = re.compile(r"^cannot import name '(\w+)'")
+_IMPORTS: Final = "install it, or put the module beside the flows folder: `from crm import ..` finds crm.py there"
 _CHOICE: Final = re.compile(r"^Choice\.__init__\(\) got an unexpected keyword argument '(\w+)'")
 
 
@@ -24,9 +27,15 @@ def cure_of(error: BaseException | None) -> str | None:
             return error.cure
         case NameError(name=str(name)):
             own, others = (nearest(name, known) for known in _names_at(error))
+            own = f"call.{name}" if hasattr(Call, name) else own
             other = f"define `{name}` before this line, import it, or put quotes around it if it is a text"
             meant = (own if own and own.islower() else None) or meaning_of(name, HINTS["name"]) or own or others
             return meant if meant and " " in meant else f"write `{meant}`" if meant else other
+        case ImportError(name=str(module)) if module in sys.modules and (found := _IMPORTED.search(str(error))):
+            near = nearest(found[1], dir(sys.modules[module]))
+            return f"write `{near}`" if near else f"define `{found[1]}` in {module}"
+        case ImportError():
+            return _IMPORTS
         case AttributeError(name=str(name)):
             return _attribute(name, error.obj) or _said(error)
         case TypeError() if found := _CHOICE.search(str(error)):

@@ -62,6 +62,7 @@ _DIALLED: Final = frozenset({*get_args(NotCompleted), *get_args(Detection), _COM
 _HELD: Final = frozenset({"ready", "too_long"})
 _GOES_ON: Final = "leave it out: the call is over then, unless you write `ends_call=False`"
 _OUTCOMES: Final = {"DialFailed": _DIALLED, "NoInput": frozenset({"noinput", "nomatch"})}
+_NUMBERS: Final = ("int", "float")
 _ANY_TEXT: Final = frozenset[str]()
 _LEAVING: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _OURS: Final[Mapping[str, Any]] = {"ncco_server.Choice": Choice, "ncco_server.call_flow": call_flow}
@@ -188,18 +189,37 @@ class HandlerCode:
             if isinstance(each, ast.ExceptHandler) and each.type is not None
         }
         results: Set[str] | None
-        for node, left, const in _compared_in(function):
+        for node, left, other in _compared_in(function):
             match left:
                 case ast.Attribute(value=ast.Name(id=name), attr="outcome"):
                     results = _OUTCOMES.get(caught.get(name, ""))
                 case _:
                     results = self._results_of(left, given)
-            if results is None or (isinstance(const, str) and (not results or const in results)):
+            if results is None:
+                continue
+            match other:
+                case ast.Constant(value=str() | int() as const):
+                    pass
+                case ast.List() | ast.Tuple() | ast.Set():
+                    yield Remark("W704", node.lineno, "this is never a list", f"write `in {ast.unparse(other)}`")
+                    continue
+                case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=key)) if self._has_choices(name):
+                    yield Remark(
+                        "W704", node.lineno, "this is never a `Choice`", f"write the name of the choice: `{key!r}`"
+                    )
+                    continue
+                case _:
+                    continue
+            if isinstance(const, str) and (not results or const in results):
                 continue
             near = nearest(str(const), results)
             known = f"it is one of: {', '.join(sorted(results))}" if results else f'it is a text, such as "{const}"'
             cure = f'did you mean "{near}"?' if near else _GOES_ON if const == _COMPLETED else known
             yield Remark("W704", node.lineno, f"this is never {const!r}", cure)
+
+    def _has_choices(self, name: str) -> bool:
+        made = (value for given in self._given.get(name, ()) for value in getattr(given, "values", ()))
+        return any(isinstance(each, ast.Call) and ast.unparse(each.func) == "Choice" for each in made)
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -212,6 +232,12 @@ class HandlerCode:
                 case _:
                     pass
         return frozenset(found)
+
+    @cached_property
+    def texts(self) -> frozenset[str]:
+        """Those in the code of calls, also where none gets to."""
+        nodes = (node for function in self.replayed for statement in function.body for node in ast.walk(statement))
+        return frozenset(node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
 
     @cached_property
     def env(self) -> Mapping[str, int]:
@@ -320,15 +346,20 @@ class HandlerCode:
                 *self._never_equal(function),
                 *self._misfits(function),
                 *_computed_ssml(function),
+                *_revealed(function),
                 *_behind(function),
             ):
+                instead = f"write `await call.run({function.name}, ..)` where the handler calls it"
+                is_apart = remark.code == "W705" and not self._call_in(function)
                 is_certain = remark.line in forgotten or dropped
                 code = "E706" if remark.code == "W706" and is_certain else remark.code
                 has_kept = has_kept or remark.code == "W706"
                 if (code, remark.line) not in seen:
                     seen.add((code, remark.line))
-                    yield remark._replace(code=code)
+                    yield remark._replace(code=code, cure=remark.cure or (instead if is_apart else None))
         yield from self._unknown_names()
+        for function in (each for named in self._functions.values() for each in named if each not in self.replayed):
+            yield from _secrets_as_texts(function)
         reported = {line for code, line in seen if code in WITHOUT_AWAIT}
         for line in sorted(forgotten - reported):
             yield Remark("W706", line, "a method of the call may never be awaited, or too late")
@@ -455,12 +486,40 @@ class HandlerCode:
                     cure = f"write `.{near}`" if near else f"it has: {', '.join(sorted(known))}"
                     cure = meaning_of(attr, HINTS["call"]) or cure
                     yield Remark("E703", node.lineno, f"a call has no `{attr}`", cure)
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name(id=name), attr="hold"), args=[ast.Call(func=made), *_]
+                ) if name == call and ast.unparse(made) in self._own:
+                    message, cure = (
+                        f"`{name}.hold` calls the function itself",
+                        f"write `{name}.hold({ast.unparse(made)}, ..)`",
+                    )
+                    yield Remark("E703", node.lineno, message, cure)
                 case ast.Call():
-                    called = self._signatures_of(node, call, _bound_in(function))
+                    called = [*self._signatures_of(node, call, _bound_in(function))]
                     found = (misfit_of(opening, signature, node, first) for opening, signature, first in called)
                     yield from (Remark("E703", *each) for each in found if each is not None)
+                    yield from self._texts_for_numbers(function, node, called)
                 case _:
                     pass
+
+    def _texts_for_numbers(
+        self, function: Function, node: ast.Call, called: Iterable[tuple[str, Signature, int]]
+    ) -> Iterator[Remark]:
+        """What callers enter, where a function of the file wants a number."""
+        for _, signature, first in called:
+            keywords = {str(each.arg): each.value for each in node.keywords if not first}
+            given: Mapping[str, Any] = {}
+            with suppress(TypeError):
+                given = signature.bind_partial(*node.args[first:], **keywords).arguments
+            for name, value in given.items():
+                wanted = signature.parameters[name].annotation
+                if (
+                    wanted in _NUMBERS
+                    and isinstance(value, ast.Name)
+                    and self._results_of(value, given_in(function)) is not None
+                ):
+                    cure = f"write `{wanted}({value.id})`"
+                    yield Remark("W703", node.lineno, f"`{name}` is of type {wanted}, and `{value.id}` is text", cure)
 
     def _signatures_of(self, node: ast.Call, call: str, bound: Set[str]) -> Iterator[tuple[str, Signature, int]]:
         """How each call begins, the signature, and its first argument there: also of what `run` and `hold` call."""
@@ -724,6 +783,48 @@ def _computed_ssml(function: Function) -> Iterator[Remark]:
             yield Remark("E703", node.lineno, "the tags of this text are spoken as words", cure)
 
 
+def _revealed(function: Function) -> Iterator[Remark]:
+    """Secrets that are read by code which runs again, when they are gone."""
+    for node in _run_again(function):
+        match node:
+            case ast.Call(func=ast.Attribute(attr="reveal"), args=[]):
+                yield _depends(node.lineno, "a secret, which is gone then")
+            case _:
+                pass
+
+
+def _secrets_as_texts(function: Function) -> Iterator[Remark]:
+    """Secrets that a function uses as if they were their values."""
+    typed = ((each.arg, ast.unparse(each.annotation)) for each, *_ in arguments_of(function) if each.annotation)
+    secrets = {name for name, annotation in typed if annotation.partition(" |")[0] == "Secret"}
+    for node in ast.walk(function) if secrets else ():
+        match node:
+            case ast.Compare(left=left, ops=[ast.Eq() | ast.NotEq()], comparators=[right]):
+                used = [one for one, other in ((left, right), (right, left)) if _is_text(other)]
+            case ast.Call(func=ast.Name(id="len" | "str" | "int"), args=[each]):
+                used = [each]
+            case ast.FormattedValue(value=each) | ast.Subscript(value=each):
+                used = [each]
+            case ast.Attribute(value=each, attr=attr) if hasattr(str, attr):
+                used = [each]
+            case _:
+                continue
+        for each in used:
+            if isinstance(each, ast.Name) and each.id in secrets:
+                cure = f"write `{each.id}.reveal()`"
+                yield Remark("E703", each.lineno, f"`{each.id}` is a Secret, which has no text", cure)
+
+
+def _is_text(node: ast.expr) -> bool:
+    match node:
+        case ast.Constant(value=value):
+            return value is not None
+        case ast.Subscript(slice=ast.Slice()) | ast.JoinedStr():
+            return True
+        case _:
+            return False
+
+
 def _without_f(function: Function, names: Set[str]) -> Iterator[Remark]:
     """Texts with the name of a variable in braces, which only an f-string fills in."""
     known = _bound_in(function) | names
@@ -745,8 +846,8 @@ def _lines_of(code: CodeType) -> frozenset[int]:
     return frozenset(line for *_, line in code.co_lines() if line is not None).union(*inner)
 
 
-def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr, str | int]]:
-    """The constants that values are compared with: each with its place, and with the value."""
+def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr, ast.expr]]:
+    """What values are compared with: each with its place, the value, and what it is compared with."""
     compared: Iterable[ast.expr]
     for node in ast.walk(function):
         match node:
@@ -759,9 +860,7 @@ def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr, str |
                 compared = [each.value for each in patterns if isinstance(each, ast.MatchValue)]
             case _:
                 continue
-        for each in compared:
-            if isinstance(each, ast.Constant) and isinstance(each.value, str | int):
-                yield each, value, each.value
+        yield from ((each, value, each) for each in compared)
 
 
 def _behind(function: Function) -> Iterator[Remark]:

@@ -250,7 +250,6 @@ class HandlerFile(NamedTuple):
     modules: Mapping[str, str] = MappingProxyType({})
 
 
-_IMPORTS: Final = "install it, or put the module beside the flows folder: `from crm import ..` finds crm.py there"
 _NO_HANDLER: Final = "decorate one, or take the file out of NCCO_PYTHON_FLOWS: what handlers import need not be listed"
 _is_running: ContextVar[bool] = ContextVar("handler file runs", default=False)
 
@@ -316,8 +315,9 @@ def _run_file(
         line = own[-1].lineno or 1 if own else 1
         written = "".join(text.splitlines()[line - 1 : line])
         place = Place(path, line, len(written) - len(written.lstrip()) + 1)
-        cure = _IMPORTS if isinstance(error, ImportError) else cure_of(error)
-        return _without_handler(place, f"this line raised {type(error).__name__}: {error}", cure)
+        said = getattr(error, "msg", None) or str(error)
+        said = said.partition(" (")[0] if isinstance(error, ImportError) else said
+        return _without_handler(place, f"this line raised {type(error).__name__}: {said}", cure_of(error))
     made = {id(each): each for each in vars(module).values() if isinstance(each, CallFlow) and each.file == path}
     handlers = sorted(made.values(), key=lambda each: each.line)
     if not handlers:
@@ -332,6 +332,11 @@ def _run_file(
 
 def _with_handler(handler: CallFlow, path: str, literal: Mapping[int, str], text: str) -> HandlerFile:
     place = Place(path, handler.line, 1)
+    first, *others = [*inspect.signature(handler.function).parameters, ""]
+    if first and _hint_of(handler, first, None) in {*_TYPES, Secret}:
+        shown = ", ".join(["call: Call", first, *filter(None, others)])
+        message = f'the first argument of a handler is the call, not "{first}"'
+        return _without_handler(place, message, f"write `async def {handler.function.__name__}({shown})`")
     try:
         node = _node(handler, path, text)
     except RenderError as error:
@@ -371,19 +376,20 @@ def _params(handler: CallFlow) -> dict[str, Any]:
         words: dict[str, Any] = {"type": _TYPES.get(hint, "text")}
         if hint is Secret:
             words["sensitive"] = True
-        if param.default is not param.empty:
+        is_single = hint not in _NO_TYPES and typing.get_origin(hint) not in _NO_TYPES
+        if param.default is not param.empty and is_single:
             words["default"] = param.default
         found[name] = words if len(words) > 1 else words["type"]
     return found
 
 
-def _hint_of(handler: CallFlow, name: str) -> Any:
-    """Text stands for a missing annotation."""
+def _hint_of(handler: CallFlow, name: str, otherwise: Any = str) -> Any:
+    """By default, text stands for a missing annotation."""
     try:
         hints = typing.get_type_hints(handler.function)
     except Exception:  # noqa: BLE001 - an annotation may be any expression
         hints = {}
-    return hints.get(name, str)
+    return hints.get(name, otherwise)
 
 
 class HandlerSteps(Mapping[str, Step]):
@@ -434,7 +440,7 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
     declared = read.flow.params.items()
     types = {name: _TYPES.get(_hint_of(handler, name), "text") for name, _ in declared}
     for name, param in declared:
-        if (hint := _hint_of(handler, name)) in _NO_TYPES:
+        if (hint := _hint_of(handler, name)) in _NO_TYPES or typing.get_origin(hint) in _NO_TYPES:
             known = ", ".join(each.__name__ for each in (*_TYPES, Secret))
             message = f'the param "{name}" cannot be a {hint.__name__}: callers and flows give one value'
             issues.append(RULES["E203"].at(param.place, message, f"write one of: {known}"))

@@ -53,10 +53,13 @@ def unknown_argument(function: str, name: str, known: Iterable[str]) -> WrongArg
     """The error for an argument that a method or function does not have."""
     names = [each for each in known if each.islower()]
     snake = _CAPITAL.sub(lambda found: f"_{found[0].lower()}", name)
-    usual = [word for hints in ("call option", "choice") for word in (meaning_of(name, HINTS[hints]) or "").split()]
+    said = [meaning_of(name, HINTS[hints]) or "" for hints in ("call option", "choice")]
+    usual = [word for each in said for word in each.split()]
     likely = (*usual, nearest(snake, names), *snake.split("_"))
     meant = next((each for each in likely if each in names), "")
-    hint = meaning_of(name, HINTS.get(f"arguments of {function}", {}))
+    hint = meaning_of(name, HINTS.get(f"arguments of {function}", {})) or next(
+        (each for each in said if "`" in each), ""
+    )
     cure = f"write `{meant}=..`" if meant else f"write one of: {', '.join(names)}"
     return WrongArgument(f'`{function}` has no "{name}"', hint or cure)
 
@@ -105,7 +108,12 @@ def arguments_of(function: Function) -> Sequence[tuple[ast.arg, Any, ast.expr | 
 def written_signature(function: Function) -> Signature:
     return Signature(
         [
-            Parameter(each.arg, kind, default=Parameter.empty if default is None else default)
+            Parameter(
+                each.arg,
+                kind,
+                default=Parameter.empty if default is None else default,
+                annotation="" if each.annotation is None else ast.unparse(each.annotation),
+            )
             for each, kind, default in arguments_of(function)
         ]
     )
@@ -143,6 +151,8 @@ def misfit_of(opening: str, signature: Signature, call: ast.Call, first: int = 0
     except TypeError:
         most = [each.name for each in known.values() if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
         cure = cure if len(shown) >= len(most) else f"write `{', '.join([opening, *most]).replace('(, ', '(')})`"
+        if len(most) == 1 and "Sequence" in str(known[most[0]].annotation):
+            cure = f"write a list: `{opening}[{', '.join(map(ast.unparse, args))}], ..)`"
         return CallMisfit(call.lineno, f"`{name}` takes only {len(most)}", cure)
     missing = [f"`{each.name}`" for each in needed if each.name not in given and each.kind is not each.VAR_KEYWORD]
     if missing:

@@ -181,9 +181,10 @@ class Checker(NodeVisitor):
             part = next((each for each in ("weekday", "time", "hour") if each in name.lower()), "date")
             fix = self._part_cure(of, part, type_)
             cure = fix.cure if isinstance(fix, Fix) else fix
-        elif name in ("lookup", "env", "getenv") and isinstance(node.args[-1:], list) and node.args:
-            setting = getattr(node.args[-1], "value", "")
-            cure = f"write env.{setting}" if isinstance(setting, str) and setting.isidentifier() else cure
+        elif name in ("lookup", "env", "getenv", "hours") and node.args:
+            entry = getattr(node.args[-1], "value", "")
+            root = "hours" if name == "hours" else "env"
+            cure = f"write {root}.{entry}" if isinstance(entry, str) and entry.isidentifier() else cure
         called = self.template.between(self.template.start(node), node.lineno + 1)
         self.report("E310", called, f"{self.shown(of)}(...) calls a function", cure)
 
