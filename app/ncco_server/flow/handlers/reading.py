@@ -336,7 +336,13 @@ def _with_handler(handler: CallFlow, path: str, literal: Mapping[int, str], text
     if first and _hint_of(handler, first, None) in {*_TYPES, Secret}:
         shown = ", ".join(["call: Call", first, *filter(None, others)])
         message = f'the first argument of a handler is the call, not "{first}"'
-        return _without_handler(place, message, f"write `async def {handler.function.__name__}({shown})`")
+        defined = (
+            node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        )
+        line = next(node.lineno for node in defined if node.name == handler.function.__name__)
+        return _without_handler(
+            Place(path, line, 1), message, f"write `async def {handler.function.__name__}({shown})`"
+        )
     try:
         node = _node(handler, path, text)
     except RenderError as error:

@@ -200,11 +200,12 @@ def _compile_native(
     check = Checker(template, unit.scope)
     kind = check.type_of(node)
     wanted = unit.type
-    if kind is not None and wanted.name != "any" and isinstance(node, nodes.Filter) and FILTERS[node.name].is_localised:
-        kept = check.template.written_as(operand_of(node)).text
-        fix = check.rewritten(node, kept, f"leave out `| {node.name}`: write {kept}")
-        check.report("E313", node, f"`{node.name}` gives text for callers; {wanted.described} is needed", fix)
-    elif kind is not None and kind.family not in ("any", *_CASTABLE_KINDS.get(wanted.name, (wanted.family,))):
+    _refuse_spoken(check, node, wanted)
+    if (
+        kind is not None
+        and not check.has_errors
+        and kind.family not in ("any", *_CASTABLE_KINDS.get(wanted.name, (wanted.family,)))
+    ):
         message = f"{check.shown(node)} is {kind.described}; {wanted.described} is needed"
         cure = check.converted(node, (wanted.family,)) or f"compute {wanted.described}"
         check.report("E313", node, message, cure)
@@ -212,6 +213,17 @@ def _compile_native(
         return None, check.issues
     about = (unit.place, wanted, check.shown(node), template, unit.language)
     return Native(*about, *check.used(node)), check.issues
+
+
+def _refuse_spoken(check: Checker, node: nodes.Expr, wanted: Kind) -> None:
+    """Report E313 for text for callers, such as a date in words, which is no date or number to dial."""
+    if not isinstance(node, nodes.Filter) or check.has_errors or not (wanted.is_timed or wanted.name == "phone"):
+        return
+    if not FILTERS[node.name].is_localised:
+        return
+    kept = check.template.written_as(operand_of(node)).text
+    fix = check.rewritten(node, kept, f"leave out `| {node.name}`: write {kept}")
+    check.report("E313", node, f"`{node.name}` gives text for callers; {wanted.described} is needed", fix)
 
 
 def _compile_computed(
@@ -223,6 +235,9 @@ def _compile_computed(
     analysis.block(template.body)
     if escape == "url":
         _check_beginning(unit, check)
+    match template.body:
+        case [nodes.Output(nodes=[nodes.Filter() as node])]:
+            _refuse_spoken(check, node, unit.type)
     if check.has_errors:
         return None, check.issues
     about = (unit.place, unit.type, unit.text.value, template, unit.language)
