@@ -89,7 +89,7 @@ def read_holidays(node: Node, what: str, reader: Reader) -> Holidays:
     for item in node.items if isinstance(node, Seq) else (node,):
         if isinstance(item, Seq):
             reader.report("E201", item.place, f"an entry of {what} is a list", _EXAMPLE)
-        elif isinstance(item, Text) and (code := _meant_country(item.value)):
+        elif isinstance(item, Text) and (code := meant_country(item.value)):
             written = f"{{country: {code}}}"
             message = f'{what}: "{item.value}" is not a date'
             reader.report("E506", item.place, message, Fix(f"write `{written}`", "characters", written))
@@ -126,7 +126,7 @@ def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) ->
     if known is None:
         place = region.written.values["country"].place
         message = f'{region.written.what}: "{region.country}" is not a country whose holidays are known'
-        code = _meant_country(region.country)
+        code = meant_country(region.country)
         cure = Fix(f"write {code}, or another country's two letters", "word", code) if code else None
         reader.report("E508", place, message, cure)
         return None
@@ -156,7 +156,14 @@ def country_class(code: str) -> Any:
     return getattr(importlib.import_module("holidays"), code) if code in countries().values() else None
 
 
-def _meant_country(written: str) -> str:
+def regions_of(country: str) -> Mapping[str, str]:
+    """The names of a country's parts by their codes; a part without a name has its code."""
+    known = country_class(country)
+    names = {code: name for name, code in known.subdivisions_aliases.items()} if known else {}
+    return {code: names.get(code, code) for code in known.subdivisions} if known else {}
+
+
+def meant_country(written: str) -> str:
     """Return "" unless it is a country's code or name, or the beginning of only one name: `GER` for Germany."""
     name = written.strip().lower()
     known = countries()
@@ -177,6 +184,13 @@ def countries() -> Mapping[str, str]:
     return names | _NAMED_AFTER_A_PART | {code.lower(): codes[1] for codes in registry.values() for code in codes[1:]}
 
 
+@lru_cache(maxsize=1)
+def country_names() -> Mapping[str, str]:
+    """English names by code, sorted by name."""
+    known = importlib.import_module("babel").Locale("en").territories
+    return dict(sorted(((code, known.get(code, code)) for code in {*countries().values()}), key=lambda each: each[1]))
+
+
 def dates_to_json(dates: Mapping[date, str]) -> str:
     """One date per line, always in the same order."""
     by_day = {day.isoformat(): name for day, name in sorted(dates.items())}
@@ -194,7 +208,7 @@ def dates_from_json(text: str) -> Mapping[date, str] | None:
 
 
 def _report_text(node: Text, what: str, reader: Reader) -> None:
-    code = _meant_country(node.value)
+    code = meant_country(node.value)
     written = f"{{country: {code}}}"
     cure = Fix(f"write `holidays: {written}`", "characters", written) if code else _EXAMPLE
     reader.report("E201", node.place, f"{what} is a text", cure)

@@ -29,6 +29,10 @@ _ANY_NOTATION: Final = re.compile(
     re.IGNORECASE,
 )
 _LIKE_HOURS: Final = re.compile(r"[0-9]{1,2}\b.*(?:[-\u2010-\u2014/]|\.\.|to|till?|until).*[0-9].*", re.IGNORECASE)
+_CLOCK: Final = re.compile(r"[0-9]{2}:[0-9]{2}\D+[0-9]{2}:[0-9]{2}")
+"""Times of a 24-hour clock, which mean what they say: `10:00 to 04:00` ends at night."""
+_BETWEEN: Final = re.compile(r"\s*(?:[,;&+/]|\b(?:and|then|und|et|y)\b)\s*", re.IGNORECASE)
+_IN_FIGURES: Final = {"noon": "12:00", "midday": "12:00", "midnight": "0:00", "from": ""}
 _EXAMPLE: Final = "24-hour times such as `09:00-17:30`, several separated by commas, or closed"
 
 _FULL: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -79,12 +83,11 @@ def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
     if [text for text, _ in pieces] == [CLOSED]:
         return ()
     wrong = [(text, place) for text, place in pieces if not _is_span(text)]
-    meant = [_meant_span(text) for text, _ in wrong]
     if len(wrong) > 1 and len({place.line for _, place in pieces}) == 1:
         first, last = wrong[0][1], wrong[-1][1]
         place = first._replace(length=last.column + last.length - first.column)
         shown = ", ".join(text for text, _ in wrong)
-        written = ", ".join(meant) if all(meant) and isinstance(node, Text) and len(wrong) == len(pieces) else ""
+        written = _meant(shown) if isinstance(node, Text) and len(wrong) == len(pieces) else ""
         fix = Fix(f"write {written}", "characters", written) if written else f"write {_EXAMPLE}"
         reader.report("E501", place, f'{what}: "{shown}" is not a range of hours', fix)
         return None
@@ -113,10 +116,37 @@ def looks_like_hours(text: str) -> bool:
     return text.strip() == CLOSED or any(map(_LIKE_HOURS.fullmatch, map(str.strip, text.split(","))))
 
 
-def meant_hours(text: str) -> str:
-    """The flow file's notation, where possible: `09:00-17:30` for `9am-5.30pm`."""
-    pieces = map(str.strip, text.split(","))
-    return ", ".join(piece if _SPAN.fullmatch(piece) else _meant_span(piece) or piece for piece in pieces)
+def meant_spans(text: str) -> Spans | None:
+    """Hours as people write them, `9am to 2pm and 3pm to 6pm`: () for a closed day, None if they are not clear."""
+    text = meaning_of(text.strip(), HINTS["hours of a day"]) or text.strip()
+    if text.lower() == CLOSED:
+        return ()
+    for word, written in _IN_FIGURES.items():
+        text = re.sub(rf"\b{word}\b", written, text, flags=re.IGNORECASE)
+    spans: list[Span] = []
+    for piece in _BETWEEN.split(text):
+        span = _meant_between(piece.strip(), spans[-1].end if spans else 0)
+        if span is None:
+            return None
+        spans.append(span)
+    return tuple(spans)
+
+
+def _meant_between(text: str, earliest: int) -> Span | None:
+    """Without am or pm, hours are in the day: `9 to 5` ends in the afternoon, and after `9 to 2` comes `3 to 6`."""
+    span = _span_of(text)
+    found = _ANY_NOTATION.fullmatch(text)
+    if span is None or found is None:
+        return None
+    start, end = span
+    is_clock = _CLOCK.fullmatch(text) or _SPAN.fullmatch(text)
+    later = start + _HALF_DAY
+    ends_later = end > later or (not found[6] and later < end + _HALF_DAY <= DAY_MINUTES)
+    if not is_clock and not found[3] and start < earliest <= later and ends_later:
+        start = later
+    if not is_clock and not found[6] and end <= start < end + _HALF_DAY:
+        end += _HALF_DAY
+    return Span(start, end + DAY_MINUTES * (end < start))
 
 
 def is_hours(text: str) -> bool:
@@ -230,8 +260,9 @@ def _texts_of(node: Node, what: str, reader: Reader) -> Iterator[tuple[str, Plac
 def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | None:
     span = _span_of(text)
     if span is None or not _is_span(text):
-        written = _meant_span(text)
-        cure = Fix(f"write {written}", "characters", written) if written else f"write {_EXAMPLE}"
+        written = _meant(text)
+        meant = f'write "{written}"' if "," in written else Fix(f"write {written}", "characters", written)
+        cure = meant if written else f"write {_EXAMPLE}"
         reader.report("E501", place, f'{what}: "{text}" is not a range of hours', cure)
         return None
     if span.start == span.end:
@@ -264,12 +295,10 @@ def _meant_instead(night: Span) -> Span:
     return Span(end, night.start)
 
 
-def _meant_span(text: str) -> str:
-    """Return "" if hours in another notation cannot be read."""
-    span = _span_of(text)
-    if span and span.end <= span.start < span.end + DAY_MINUTES // 2:  # "9 to 5" ends in the afternoon
-        span = Span(span.start, span.end + DAY_MINUTES // 2)
-    return meaning_of(text, HINTS["hours of a day"]) or (shown_spans((span,)) if span else "")
+def _meant(text: str) -> str:
+    """In the notation of flows; "" if it is not clear."""
+    spans = meant_spans(text)
+    return shown_spans(spans) if spans is not None else ""
 
 
 def _span_of(text: str) -> Span | None:

@@ -23,6 +23,7 @@ from ncco_server.store import QUARTER_MS, CalledCounts, Records, ResultRow, mill
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
 from ncco_studio.console.calls import at_step, plain_state
+from ncco_studio.console.change.notation import day_in_words, spans_in_words
 from ncco_studio.console.health import problems_of
 from ncco_studio.console.messages import inbox_values
 from ncco_studio.console.pages import render
@@ -115,7 +116,7 @@ def _open_now(calendar: Calendar, now: datetime) -> OpenNow:
             why = f"Special hours today: {name}." if name else "Today has special hours."
         else:
             spans = calendar.spans_on(today)
-            why = f"You are closed on {today:%A}s." if not spans else f"Hours today: {_spans(spans)}."
+            why = f"You are closed on {today:%A}s." if not spans else f"Hours today: {spans_in_words(spans)}."
     at = seconds(now)
     later = sorted((each for each in calendar.by_hand if each.start > at), key=lambda each: each.start)
     return OpenNow(
@@ -139,7 +140,11 @@ def _by_whom(did: str, by_hand: ByHand) -> str:
 def _coming(calendar: Calendar, each: ByHand) -> str:
     start, end = calendar.local_datetime(each.start), calendar.local_datetime(each.end)
     is_day = start.time() == end.time() == time() and end.date() - start.date() == timedelta(1)
-    when = f"on {_day(start.date())}" if is_day else f"from {_day(start.date())} {start:%H:%M} to {end:%H:%M}"
+    when = (
+        f"on {day_in_words(start.date())}"
+        if is_day
+        else f"from {day_in_words(start.date())} {start:%H:%M} to {end:%H:%M}"
+    )
     return f"{'Open' if each.is_open else 'Closed'} {when}{f': {each.reason}' if each.reason else ''}"
 
 
@@ -150,20 +155,12 @@ def _next_day(calendar: Calendar, today: date) -> str:
         return ""
     spans = calendar.spans_on(day)
     name = calendar.holiday_on(day)
-    return f"{_day(day)}{f', {name}' if name else ''}: {_spans(spans) if spans else 'closed'}"
-
-
-def _day(day: date) -> str:
-    return f"{day:%a} {day.day} {day:%B}"
-
-
-def _spans(spans: Iterable[tuple[int, int]]) -> str:
-    return " and ".join(f"{start // 60}:{start % 60:02} to {end // 60 % 24}:{end % 60:02}" for start, end in spans)
+    return f"{day_in_words(day)}{f', {name}' if name else ''}: {spans_in_words(spans)}"
 
 
 def _moment(moment: datetime, today: date) -> str:
-    """For example, `17:30`, `Monday 9:00`, `2 January 9:00`."""
-    clock = f"{moment.hour}:{moment.minute:02}"
+    """For example, `17:30`, `Monday 09:00`, `2 January 09:00`."""
+    clock = f"{moment:%H:%M}"
     day = moment.date()
     if day == today:
         return clock

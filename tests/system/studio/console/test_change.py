@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from playwright.sync_api import Dialog, Locator, Page, expect
+from playwright.sync_api import Browser, Dialog, Locator, Page, expect
 
-from tests.system.studio.console.browser import NARROW, Watch, check_page
+from tests.system.studio.console.browser import NARROW, Console, Watch, check_page
 
 FLOW = """\
 flow: bakery
@@ -68,15 +68,15 @@ def form(page: Page, project: Path) -> Page:
 
 def test_owners_change_by_meaning(form: Page, project: Path) -> None:
     hours = section(form, "Opening hours")
-    expect(hours.get_by_text("Closed on Saturday, Sunday.")).to_be_visible()
-    hours.get_by_text("Other hours on a day of the week").click()
-    hours.get_by_role("checkbox", name="Saturday").check()
-    hours.get_by_role("checkbox", name="Sunday").check()
-    hours.get_by_label("Hours", exact=True).nth(1).fill("9am to 12:30pm")
+    expect(hours.get_by_label("Sunday closed")).to_be_checked()
+    for day in ("Saturday", "Sunday"):
+        hours.get_by_label(f"{day} closed").uncheck()
+        hours.get_by_label(f"{day} opens", exact=True).fill("9am")
+        hours.get_by_label(f"{day} closes", exact=True).fill("12:30pm")
     hours.get_by_text("Other hours on a date").click()
     hours.get_by_label("From").first.fill("2030-12-24")
     hours.get_by_label("to (if several days)").first.fill("2030-12-26")
-    hours.get_by_label("Hours", exact=True).first.fill("closed")
+    hours.get_by_label("That day closed").check()
     section(form, "Who is called").get_by_role("textbox", name="connects to").fill("07700 900123")
     section(form, "Menu keys").get_by_role("textbox", name="key for orders").fill("2")
     section(form, "What callers hear").get_by_role("textbox", name="says").first.fill("To order, press 2.")
@@ -103,7 +103,7 @@ def test_hours_in_a_separate_file_are_found_by_their_meaning(page: Page, project
     page.get_by_role("main").get_by_role("link", name="Opening hours").click()
 
     expect(page.get_by_role("heading", name="Opening hours", level=1)).to_be_visible()
-    expect(page.get_by_role("textbox", name="Monday to Friday")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Monday opens", exact=True)).to_be_visible()
 
 
 def test_all_sections_of_a_long_flow_are_in_view_at_first(page: Page, project: Path) -> None:
@@ -158,15 +158,17 @@ def test_a_prompt_and_the_hours_change_and_go_back(page: Page, project: Path) ->
     page.get_by_role("link", name="Bakery").click()
     page.get_by_role("textbox", name="says").first.fill("Fresh bread until six.")
     section(page, "Opening hours")
-    page.get_by_role("textbox", name="Monday to Friday").fill("08:00-18:00")
+    page.get_by_role("textbox", name="Monday opens", exact=True).fill("8am to 6pm")
+    page.get_by_role("textbox", name="Monday closes", exact=True).fill("")
+    page.get_by_role("button", name="Also on Tue, Wed, Thu, Fri").click()
     page.get_by_role("button", name="Review changes").click()
     expect(page.get_by_role("listitem").filter(has_text="Monday to Friday")).to_contain_text(
-        "09:00-17:30 → 08:00-18:00"
+        "09:00 to 17:30 → 08:00 to 18:00"
     )
     expect(page.get_by_role("table")).to_be_hidden()
     check_page(page)
     page.get_by_role("button", name="Keep editing").click()
-    expect(page.get_by_role("textbox", name="Monday to Friday")).to_have_value("08:00-18:00")
+    expect(page.get_by_role("textbox", name="Monday closes", exact=True)).to_have_value("18:00")
     page.get_by_role("button", name="Review changes").click()
     assert FLOW == flow.read_text(encoding="utf-8")
     page.get_by_role("button", name="Save").click()
@@ -206,19 +208,19 @@ def test_leaving_with_unsaved_changes_asks_first(page: Page, watch: Watch, proje
     assert ["beforeunload"] == asked
 
     section(page, "Opening hours")
-    page.get_by_role("textbox", name="Monday to Friday").fill("25:00-26:00")
+    opens = page.get_by_role("textbox", name="Monday opens", exact=True)
+    opens.fill("25:00")
     page.get_by_role("button", name="Review changes").click()
-    expect(page.get_by_role("textbox", name="Monday to Friday")).to_have_accessible_description(
-        re.compile("write opening and closing times")
-    )
-    expect(page.get_by_role("textbox", name="Monday to Friday")).to_be_focused()
+    expect(opens).to_have_accessible_description(re.compile("write opening and closing times"))
+    expect(opens).to_be_focused()
+    expect(opens).to_have_value("25:00")
     check_page(page)
     page.wait_for_load_state()  # the page's module asks whether to leave
     with page.expect_event("dialog"):
         page.get_by_role("link", name="Everything you can change").click()
     assert ["beforeunload"] * 2 == asked
 
-    page.get_by_role("textbox", name="Monday to Friday").fill("09:00-17:00")
+    opens.fill("10am")
     page.get_by_role("button", name="Review changes").click()
     page.wait_for_load_state()  # the page's module asks whether to leave
     with page.expect_event("dialog"):
@@ -228,3 +230,85 @@ def test_leaving_with_unsaved_changes_asks_first(page: Page, watch: Watch, proje
     page.get_by_role("link", name="Everything you can change").click()
     expect(page.get_by_role("heading", name="Change texts, hours and numbers")).to_be_visible()
     assert ["beforeunload"] * 3 == asked
+
+
+VETS = Path("examples/hours/flows")
+
+
+@pytest.fixture
+def hours(page: Page, project: Path) -> Page:
+    """The opening hours of a surgery, in a shared file, as its owner sees them."""
+    for file in VETS.iterdir():
+        (project / "flows" / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+    page.goto("/change/flows/shared.yaml")
+    page.get_by_role("button", name="Owner").click()
+    section(page, "Opening hours")
+    return page
+
+
+def test_a_lunch_break_on_one_day_leaves_the_other_days_as_they_are(hours: Page, project: Path) -> None:
+    wednesday = hours.locator(".day").filter(has_text="Wednesday")
+    wednesday.get_by_text("Break").click()
+    for field, time in zip(wednesday.get_by_role("textbox").all(), ("9am", "2pm", "3pm", "6pm"), strict=True):
+        field.fill(time)
+    hours.get_by_label("Saturday closed").check()
+    expect(hours.get_by_label("Saturday opens", exact=True)).to_be_hidden()
+    check_page(hours)
+    hours.get_by_role("button", name="Review changes").click()
+    changes = hours.get_by_role("region", name="What changes").get_by_role("list").first
+    expect(changes.get_by_role("listitem")).to_have_text(
+        [
+            re.compile(r"Wednesday:\s*08:30 to 18:30 → 09:00 to 14:00 and 15:00 to 18:00"),
+            re.compile(r"Saturday:\s*09:00 to 13:00 → closed"),
+        ]
+    )
+    hours.get_by_role("button", name="Save").click()
+
+    week = 'week: {"mon,tue,thu,fri": 08:30-18:30, sat: closed, wed: "09:00-14:00, 15:00-18:00"}'
+    before = (VETS / "shared.yaml").read_text(encoding="utf-8")
+    shared = project / "flows" / "shared.yaml"
+    expect(hours.get_by_text(re.compile("^Saved"))).to_be_visible()
+    assert before.replace("week: {mon-fri: 08:30-18:30, sat: 09:00-13:00}", week) == shared.read_text(encoding="utf-8")
+    hours.get_by_role("button", name="Undo").click()
+    hours.get_by_role("button", name="Save").click()
+    expect(hours.get_by_text(re.compile("^Saved"))).to_be_visible()
+    assert before == shared.read_text(encoding="utf-8")
+
+
+def test_each_special_day_says_what_callers_hear(hours: Page) -> None:
+    training = hours.locator(".field").filter(has_text="Fri 14 June 2030, staff training")
+    expect(training).to_contain_text(
+        "Callers hear at 12:00: “Harbour Vets. Our opening hours are different today: staff"
+    )
+    hours.get_by_text("holidays in the next year").click()
+    christmas = hours.get_by_role("listitem").filter(has_text="25 December")
+    expect(christmas).to_contain_text("We are closed today for Christmas Day.")
+    check_page(hours)
+
+
+def test_public_holidays_are_chosen_by_name(hours: Page, project: Path) -> None:
+    country, part = hours.get_by_label("Public holidays of"), hours.get_by_label("Part of the country")
+    expect(country).to_have_value("United Kingdom")
+    expect(part).to_have_value("England")
+    country.fill("Germany")
+    hours.get_by_role("button", name="Review changes").click()
+    expect(hours.get_by_text("United Kingdom → Germany")).to_be_visible()
+    hours.get_by_role("button", name="Keep editing").click()
+    part.fill("Bayern")
+    hours.get_by_role("button", name="Review changes").click()
+    hours.get_by_role("button", name="Save").click()
+    expect(part).to_have_value("Bayern")
+    assert "holidays: {country: DE, subdivision: BY}" in (project / "flows" / "shared.yaml").read_text(encoding="utf-8")
+
+
+def test_hours_change_without_javascript(browser: Browser, console: Console, hours: Page, project: Path) -> None:
+    context = browser.new_context(**console, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/change/flows/shared.yaml")
+    page.get_by_label("Sunday closed").uncheck()
+    page.get_by_label("Sunday opens", exact=True).fill("9am to 2pm and 3pm to 6pm")
+    page.get_by_role("button", name="Review changes").click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text(re.compile("^Saved"))).to_be_visible()
+    assert 'sun: "09:00-14:00, 15:00-18:00"' in (project / "flows" / "shared.yaml").read_text(encoding="utf-8")
+    context.close()

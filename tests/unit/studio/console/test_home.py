@@ -104,11 +104,11 @@ steps: {hello: {do: [{talk: "{{ 'Open' if hours.shop.open else 'Closed' }}."}], 
     ("at", "words", "why"),
     [
         ("2026-11-23 10:00", "Open now until 12:00", ""),
-        ("2026-11-23 12:30", "Closed until 13:00", "Hours today: 9:00 to 12:00 and 13:00 to 17:30."),
-        ("2026-11-22 19:00", "Closed until Monday 9:00", "You are closed on Sundays."),
-        ("2026-11-28 23:00", "Open now until Sunday 2:00", ""),
-        ("2026-11-24 12:00", "Closed until Wednesday 9:00", "Today has special hours."),
-        ("2026-12-25 10:00", "Closed until Tuesday 9:00", "Today is Christmas Day."),
+        ("2026-11-23 12:30", "Closed until 13:00", "Hours today: 09:00 to 12:00 and 13:00 to 17:30."),
+        ("2026-11-22 19:00", "Closed until Monday 09:00", "You are closed on Sundays."),
+        ("2026-11-28 23:00", "Open now until Sunday 02:00", ""),
+        ("2026-11-24 12:00", "Closed until Wednesday 09:00", "Today has special hours."),
+        ("2026-12-25 10:00", "Closed until Tuesday 09:00", "Today is Christmas Day."),
     ],
 )
 def test_opening_hours_are_a_sentence_with_the_reason(at: str, words: str, why: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher, unified_diff
 from itertools import zip_longest
@@ -13,6 +13,7 @@ from ncco_server.flow.source import read_yaml
 from ncco_server.flow.source.edit import Path
 from ncco_studio.console.change.fields import FormField, fields_in, pointer
 from ncco_studio.console.change.form import is_removed, tidied
+from ncco_studio.console.change.notation import DAY_NAMES, weekdays_in_words
 from ncco_studio.editor.project import ProjectFolder, ReadProject, digest_of
 
 
@@ -51,7 +52,18 @@ def differences(before: Iterable[FormField], after: Iterable[FormField]) -> list
             if kind != "equal":
                 pairs = zip_longest(gone[first:last], come[start:end], fillvalue="")
                 found += [FieldChange(group, label, *pair) for pair in pairs]
-    return found
+    return list(_merged(found))
+
+
+def _merged(changes: Iterable[FieldChange]) -> Iterator[FieldChange]:
+    """One change for all days of the week that change alike."""
+    found: dict[tuple[str, ...], list[FieldChange]] = {}
+    for each in changes:
+        what = "" if each.label in DAY_NAMES else each.label
+        found.setdefault((each.group, what, each.before, each.after), []).append(each)
+    for (_, what, *_), alike in found.items():
+        days = weekdays_in_words(DAY_NAMES.index(each.label) for each in alike) if not what else ""
+        yield from [alike[0]._replace(label=days)] if days else alike
 
 
 def _by_label(fields: Iterable[FormField]) -> dict[tuple[str, str], list[str]]:
@@ -125,8 +137,11 @@ class FileChange:
         for issue in self.issues:
             place = (issue.place.line, issue.place.column)
             near = [each for each in named if each[0].key_at <= place < each[0].end and issue.place.file == self.file]
-            names = [key if place < field.start else value for field, key, value in near]
-            found.setdefault(names[-1] if names else "", []).append(issue)
+            name = ""
+            if near:
+                field, key, value = max(near, key=lambda each: each[0].key_at)
+                name = key if place < field.start else value
+            found.setdefault(name, []).append(issue)
         return found
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from ncco_server.flow.hours.weekly import days_of
-from ncco_server.flow.nodes import Entry, Map, Node, Seq, Text
+from ncco_server.flow.hours.holidays import country_names, regions_of
+from ncco_server.flow.hours.weekly import CLOSED, DAYS, days_of
+from ncco_server.flow.nodes import Entry, Map, Node, Seq, Text, text_of
 from ncco_server.flow.source.edit import Path
 from ncco_server.service.phone_numbers import is_number, readable
-from ncco_studio.console.change.notation import days_in_words
+from ncco_studio.console.change.notation import DAY_NAMES, date_in_words, date_key, hours_in_words, is_date
 
-FieldKind: TypeAlias = Literal["prompt", "hours", "number", "key", "date", "name", "country", "template"]
-"""A `template` is the name of a file, shown but not changed."""
+FieldKind: TypeAlias = Literal["prompt", "hours", "number", "key", "date", "name", "country", "region", "template"]
+"""A `region` is a part of the country before it; a `template` is the name of a file, shown but not changed."""
 _LINE: Final = "Numbers of this line"
 _HOURS_OF: Final = "Opening hours: "
+_COUNTRY: Final = "Public holidays of"
 SECTIONS: Final = ("What callers hear", "Opening hours", "Who is called", "Menu keys", _LINE)
 """The sections of the form, by the effect of a change on callers."""
 
@@ -54,13 +56,16 @@ class FormField(NamedTuple):
         return {"number": "Who is called", "key": "Menu keys"}.get(self.kind, SECTIONS[0])
 
     @property
-    def days(self) -> frozenset[int]:
-        """The days of a line of the week, where Monday is 0; empty for other lines."""
-        return (
-            frozenset(days_of(self.path[3]) or ())
-            if self.path[0] == "hours" and self.path[2] == "week"
-            else frozenset()
-        )
+    def day(self) -> int | None:
+        """The day of the week, where Monday is 0."""
+        is_day = self.kind == "hours" and self.path[2] == "week" and self.path[3] in DAYS
+        return DAYS.index(self.path[3]) if is_day else None
+
+    @property
+    def date(self) -> str:
+        """The date (ISO 8601) of an exception or a holiday, or the range; "" for other fields."""
+        dates = (*self.path[3:], date_key(self.value)) if self.path[0] == "hours" else ()
+        return next(filter(is_date, dates), "")
 
 
 def _section_of(path: Path) -> str:
@@ -68,7 +73,7 @@ def _section_of(path: Path) -> str:
 
 
 class NewLine(NamedTuple):
-    """A place for a new line: a number, a day of the week, or a date."""
+    """A place for a new line: a number, or a date."""
 
     path: Path
     group: str
@@ -88,39 +93,17 @@ class NewLine(NamedTuple):
 
 
 class NewPart(NamedTuple):
-    """A kind of line to add: an example, and descriptions of its key ("" if it has none) and value."""
+    """A kind of line to add: an example of its value, and what is wanted beside a date."""
 
     label: str
-    key: str
     value: str
-    wanted_key: str = ""
-    wanted_value: str = ""
+    wanted: str = ""
 
 
-_HOURS: Final = ("9am to 12:30pm, or closed", "the hours, such as 9am to 12:30pm, or closed")
 NEW_PARTS: Final = {
-    "numbers": NewPart("Another number", "", "+44 20 7946 0000"),
-    "week": NewPart(
-        "Other hours on a day of the week",
-        "Saturday",
-        _HOURS[0],
-        "a day, such as Sunday or Monday to Friday",
-        _HOURS[1],
-    ),
-    "override": NewPart(
-        "Other hours on a date",
-        "24 December 2026",
-        _HOURS[0],
-        "a date with the month as a word and the year, such as 24 December 2026",
-        _HOURS[1],
-    ),
-    "holidays": NewPart(
-        "Another holiday",
-        "27 December 2026",
-        "Founders' Day",
-        "a date with the month as a word and the year, such as 27 December 2026",
-        "its name, such as Founders' Day",
-    ),
+    "numbers": NewPart("Another number", "+44 20 7946 0000"),
+    "override": NewPart("Other hours on a date", "9am to 12:30pm", "the hours, such as 9am to 12:30pm, or closed"),
+    "holidays": NewPart("Another holiday", "Founders' Day", "its name, such as Founders' Day"),
 }
 """All except numbers belong to a calendar."""
 
@@ -141,7 +124,7 @@ def fields_in(root: Node | None, line: str = "") -> Iterator[FormField]:
     """
     for field in _fields_in(root) if isinstance(root, Map) else ():
         shown = readable(field.value, line) if field.kind == "number" else field.value
-        yield field._replace(value=days_in_words(shown) if field.kind == "date" else shown)
+        yield field._replace(value=date_in_words(shown) if field.kind == "date" else shown)
 
 
 def _fields_in(root: Map) -> Iterator[FormField]:
@@ -149,9 +132,9 @@ def _fields_in(root: Map) -> Iterator[FormField]:
         for place, number in _items(numbers, ("numbers",)):
             yield from _text(number, place, "number", _LINE, "Calls to", removes=place)
     for calendar in _entries(root.get("hours")):
-        for part in _entries(calendar.value):
-            path = ("hours", calendar.key.value, part.key.value)
-            yield from _of_calendar(part, path, f"{_HOURS_OF}{calendar.key.value}")
+        if isinstance(calendar.value, Map):
+            name = calendar.key.value
+            yield from _of_calendar(calendar.value, ("hours", name), f"{_HOURS_OF}{name}")
     for step in _entries(root.get("steps")):
         yield from _of_step(step.value, ("steps", step.key.value), step.key.value)
     yield from _of_step(root.get("defaults"), ("defaults",), "Everywhere")
@@ -162,7 +145,7 @@ def new_lines_in(root: Node | None) -> Iterator[NewLine]:
         if isinstance(root.get("numbers"), Seq):
             yield NewLine(("numbers",), _LINE)
         for calendar in _entries(root.get("hours")):
-            for part in ("override", "holidays", "week"):
+            for part in ("override", "holidays"):
                 yield NewLine(("hours", calendar.key.value, part), f"{_HOURS_OF}{calendar.key.value}")
 
 
@@ -181,32 +164,67 @@ def _items(node: Node | None, path: Path) -> list[tuple[Path, Node]]:
     return [(path, node)] if node is not None else []
 
 
-def _of_calendar(part: Entry, path: Path, group: str) -> Iterator[FormField]:
-    if part.key.value == "holidays":
-        for place, holiday in _items(part.value, path):
-            yield from _of_holiday(holiday, place, group)
-    elif part.key.value in ("week", "override"):
-        for day in _entries(part.value):
-            place = (*path, day.key.value)
-            label = days_in_words(day.key.value)
-            yield from _texts(day, place, "hours", group, label, removes=place)
+def _of_calendar(calendar: Map, path: Path, group: str) -> Iterator[FormField]:
+    week = _entries(calendar.get("week"))
+    for number, name in enumerate(DAY_NAMES):
+        line = next((each for each in week if number in (days_of(each.key.value) or ())), None)
+        yield _hours(line, (*path, "week", DAYS[number]), group, name)
+    for line in week:
+        if days_of(line.key.value) is None:
+            place = (*path, "week", line.key.value)
+            yield _hours(line, place, group, line.key.value, removes=place)
+    for day in _entries(calendar.get("override")):
+        place = (*path, "override", day.key.value)
+        label = date_in_words(day.key.value)
+        if isinstance(day.value, Map):
+            name = text_of(day.value.get("name"))
+            label = f"{label}, {name}" if name else label
+            yield _hours(day.value.entry("hours"), (*place, "hours"), group, label, removes=place)
+        else:
+            yield _hours(day, place, group, label, removes=place)
+    found = [
+        field
+        for place, holiday in _items(calendar.get("holidays"), (*path, "holidays"))
+        for field in _of_holiday(holiday, place, group)
+    ]
+    yield from found
+    if not any(field.kind == "country" for field in found):
+        yield _not_written("country", (*path, "holidays", "country"), group, _COUNTRY)
+
+
+def _not_written(kind: FieldKind, path: Path, group: str, label: str, value: str = "") -> FormField:
+    return FormField(kind, path, group, label, value, (0, 0), (0, 0), (0, 0))
+
+
+def _hours(entry: Entry | None, path: Path, group: str, label: str, *, removes: Path | None = None) -> FormField:
+    """A day without a line is closed."""
+    texts = [each for _, each in _items(entry.value, path) if isinstance(each, Text)] if entry else []
+    if entry is None or not texts:
+        return _not_written("hours", path, group, label, "" if entry else CLOSED)._replace(removes=removes)
+    ends = [next(_text(each, path, "hours", group, label, removes=removes, key=entry.key)) for each in texts]
+    return ends[0]._replace(value=hours_in_words(", ".join(each.value for each in texts)), end=ends[-1].end)
 
 
 def _of_holiday(node: Node, path: Path, group: str) -> Iterator[FormField]:
     if isinstance(node, Text):
         yield from _text(node, path, "date", group, "Holiday", removes=path)
         return
+    country = text_of(node.get("country")) if isinstance(node, Map) else ""
     for entry in _entries(node):
-        place = (*path, entry.key.value)
         word = entry.key.value
+        place = (*path, word)
         if word == "country":
-            label = "Public holidays of the country"
-            yield from _text(entry.value, place, "country", group, label, removes=path, key=entry.key)
-        elif word == "subdivision":
-            yield from _text(entry.value, place, "name", group, "Part of the country", key=entry.key)
-        elif word != "language":
-            label = f"Holiday on {days_in_words(word)}"
+            for field in _text(entry.value, place, "country", group, _COUNTRY, removes=path, key=entry.key):
+                yield field._replace(value=country_names().get(country, country))
+        elif word not in ("subdivision", "language"):
+            label = f"Holiday on {date_in_words(word)}"
             yield from _text(entry.value, place, "name", group, label, removes=place, key=entry.key)
+    if isinstance(node, Map) and (regions := regions_of(country)):
+        part = node.entry("subdivision")
+        field = _not_written("region", (*path, "subdivision"), group, "Part of the country")
+        written = _text(part.value, field.path, "region", group, field.label, key=part.key) if part else ()
+        field = next(iter(written), field)
+        yield field._replace(value=regions.get(field.value, field.value))
 
 
 def _of_step(step: Node | None, path: Path, group: str) -> Iterator[FormField]:

@@ -8,15 +8,15 @@ from typing import Final
 
 import yaml
 
-from ncco_server.flow.hours.holidays import countries
-from ncco_server.flow.hours.weekly import days_of, is_hours, meant_hours, shown_days
+from ncco_server.flow.hours.holidays import meant_country, regions_of
+from ncco_server.flow.hours.weekly import meant_spans, shown_spans
 from ncco_server.flow.source.edit import NoSuchValue, Path, YamlText, quoted, written
 from ncco_server.ncco.value_types import read_number
 from ncco_studio.console.change.fields import NEW_PARTS, FieldKind, FormField, path_of, pointer
-from ncco_studio.console.change.notation import date_key, day_key, days_in_words, is_date
+from ncco_studio.console.change.hours import add_region, part_code, write_hours, write_region, write_week
+from ncco_studio.console.change.notation import date_in_words, date_key, is_date, spans_in_words
 
 NOT_SAVED: Final = "Fix the marked fields below. Nothing is saved yet, and nothing that you wrote is lost."
-_NOON: Final = re.compile(r"\b(?:noon|midday)\b", re.IGNORECASE)
 _KEYS: Final = re.compile(r"[0-9*#]+")
 MOST_CHARACTERS: Final = 20_000
 """In a value of the form."""
@@ -42,22 +42,21 @@ def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str], lin
     `form` has each field's new value under its name, `remove:NAME` for removed lines, and `key:NAME` and `value:NAME`
     for added lines. National numbers are read as in the country of `line`, a number of the project.
     """
-    known = [field for field in fields if field.kind != "template"]
+    changeable = [field for field in fields if field.kind != "template"]
+    kept = [field for field in changeable if not is_removed(field, form)]
+    values = {field.name: tidied(form.get(field.name, field.value), field.kind) for field in kept}
     yaml_text = YamlText(text)
     faults: dict[str, str] = {}
     try:
-        for field in known:
-            value = tidied(form.get(field.name, field.value))
-            if value != tidied(field.value):
-                try:
-                    yaml_text.set(field.path, _checked(value, field.kind, line))
-                except CannotChange as error:
-                    faults[field.name] = str(error)
+        _set_all(yaml_text, kept, values, faults, line)
         added = [name.removeprefix("value:") for name in form if name.startswith("value:")]
         _add_all(yaml_text, [name for name in added if path_of(name) == ("numbers",)], form, faults, line)
-        gone = [field.removes for field in known if field.removes is not None and is_removed(field, form)]
-        for path in reversed(gone):
-            yaml_text.remove(path)
+        for field in reversed(changeable):
+            if field.removes is not None and is_removed(field, form):
+                yaml_text.remove(field.removes)
+        for field in kept:
+            if field.kind == "country" and field.removes is None and values[field.name] and field.name not in faults:
+                add_region(yaml_text, field.path[:-1], meant_country(values[field.name]))
         _add_all(yaml_text, [name for name in added if path_of(name) != ("numbers",)], form, faults, line)
     except (NoSuchValue, yaml.YAMLError) as error:
         raise CannotChange(
@@ -68,32 +67,78 @@ def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str], lin
     return yaml_text.text
 
 
+def _set_all(
+    text: YamlText, fields: Iterable[FormField], values: Mapping[str, str], faults: dict[str, str], line: str
+) -> None:
+    """Raises NoSuchValue."""
+    weeks: dict[Path, dict[int, str]] = {}
+    for field in fields:
+        value = values[field.name]
+        try:
+            if field.kind == "country":
+                _change_region(text, field, fields, values)
+            elif field.kind != "region" and value != tidied(field.value):
+                checked = _checked(value, field.kind, line)
+                if field.day is not None:
+                    weeks.setdefault(field.path[:-1], {})[field.day] = checked
+                else:
+                    (write_hours if field.kind == "hours" else YamlText.set)(text, field.path, checked)
+        except CannotChange as error:
+            faults |= error.faults or {field.name: str(error)}
+    for path, days in weeks.items():
+        write_week(text, path, days)
+
+
 def is_removed(field: FormField, form: Mapping[str, str]) -> bool:
-    return field.removes is not None and f"remove:{field.name}" in form
+    is_emptied = field.kind == "country" and not form.get(field.name, field.value).strip()
+    return field.removes is not None and (is_emptied or f"remove:{field.name}" in form)
 
 
-def tidied(value: str) -> str:
+def tidied(value: str, kind: FieldKind = "prompt") -> str:
     """The form in which values are compared and written."""
-    return value.replace("\r\n", "\n").strip()
+    spans = meant_spans(value) if kind == "hours" else None
+    return value.replace("\r\n", "\n").strip() if spans is None else spans_in_words(spans)
 
 
 def _checked(value: str, kind: FieldKind, line: str = "") -> str:
     if not value:
-        raise CannotChange("write something, or remove its line")
+        cure = "write when you open, or tick Closed" if kind == "hours" else "write something, or remove its line"
+        raise CannotChange(cure)
     if len(value) > MOST_CHARACTERS:
         raise CannotChange(f"write at most {MOST_CHARACTERS} characters")
-    if kind == "country":
-        return countries().get(value.lower(), value)
     if kind == "hours":
-        hours = meant_hours(_NOON.sub("12:00", value))
-        if not is_hours(hours):
+        spans = meant_spans(value)
+        if spans is None:
             raise CannotChange(f"{value}: write opening and closing times, such as 9am to 5:30pm, or closed")
-        return hours
+        return shown_spans(spans)
     if kind == "key" and not _KEYS.fullmatch(value):
         raise CannotChange(f"{value}: write what callers press: digits, * or #")
     if kind == "date":
         return date_key(value)
     return _number(value, line) if kind == "number" else value
+
+
+def _change_region(text: YamlText, field: FormField, known: Iterable[FormField], values: Mapping[str, str]) -> None:
+    """Change a country and its part. Raises CannotChange, NoSuchValue."""
+    *holder, _ = field.path
+    words = values[field.name]
+    part = next((each for each in known if each.path == (*holder, "subdivision")), None)
+    wanted = values[part.name] if part else ""
+    if words == field.value and (part is None or wanted == part.value):
+        return
+    code = meant_country(words)
+    if not code:
+        raise CannotChange(f"{words}: write a country, such as Germany")
+    if field.removes is None:
+        return  # it is added after the others
+    try:
+        wanted = part_code(code, wanted) if wanted else ""
+    except KeyError:
+        if part is not None and wanted != part.value:
+            problem = f"{wanted}: write one of {', '.join(regions_of(code).values())}"
+            raise CannotChange(problem, {part.name: problem}) from None
+        wanted = ""  # it belongs to the former country
+    write_region(text, tuple(holder), code, wanted)
 
 
 def _number(value: str, line: str) -> str:
@@ -110,7 +155,7 @@ def _add_all(text: YamlText, names: Iterable[str], form: Mapping[str, str], faul
         key = form.get(f"key:{name}", "").strip()
         value = form[f"value:{name}"].strip()
         if path != ("numbers",) and (len(path) != 3 or path[0] != "hours" or path[-1] not in NEW_PARTS):
-            raise CannotChange("the form can only add numbers, days and dates")
+            raise CannotChange("the form can only add numbers and dates")
         try:
             if key or value:
                 _add(text, path, key, value, line)
@@ -125,12 +170,13 @@ def _add(text: YamlText, path: Path, key: str, value: str, line: str) -> None:
         text.add(path, "", quoted(_number(value, line)))
         return
     wanted = key
-    key = (day_key if part == "week" else date_key)(key)
-    if not (key if part == "week" else is_date(key)):
-        problem = f"{wanted or 'nothing'} is not {NEW_PARTS[part].wanted_key}"
+    key = date_key(key)
+    if not is_date(key):
+        date = "a date with the month as a word and the year, such as 24 December 2026"
+        problem = f"{wanted or 'nothing'} is not {date}"
         raise CannotChange(problem, {f"key:{pointer(path)}": problem})
     if not value:
-        raise CannotChange(f"{wanted}: write {NEW_PARTS[part].wanted_value}")
+        raise CannotChange(f"{wanted}: write {NEW_PARTS[part].wanted}")
     value = _checked(value, "name" if part == "holidays" else "hours")
     try:
         holder = text.node(path)
@@ -138,10 +184,8 @@ def _add(text: YamlText, path: Path, key: str, value: str, line: str) -> None:
         text.add(tuple(calendar), part, f"{{{written(key)}: {written(value)}}}")
         return
     keys = [name.value for name, _ in holder.value] if isinstance(holder, yaml.MappingNode) else []
-    if part == "week":
-        _take_out(text, path, keys, key)
-    elif key in keys:
-        problem = f"{days_in_words(key)} already has a line: change that one"
+    if key in keys:
+        problem = f"{date_in_words(key)} already has a line: change that one"
         raise CannotChange(problem, {f"key:{pointer(path)}": problem})
     if "country" in keys:
         text.put_into_list(path)
@@ -149,18 +193,3 @@ def _add(text: YamlText, path: Path, key: str, value: str, line: str) -> None:
         text.add(path, "", f"{{{written(key)}: {written(value)}}}")
     else:
         text.add(path, key, written(value))
-
-
-def _take_out(text: YamlText, week: Path, keys: Iterable[str], added: str) -> None:
-    """Remove the days of a new line from existing lines: with a new `wed`, `mon-fri` becomes `mon,tue,thu,fri`.
-
-    Raises CannotChange if a line has no other days.
-    """
-    days = set(days_of(added) or ())
-    for key in keys:
-        own = set(days_of(key) or ())
-        if own and own <= days:
-            problem = f"{days_in_words(key)} already has a line: change its hours there, or remove it"
-            raise CannotChange(problem, {f"key:{pointer(week)}": problem})
-        if own & days:
-            text.rename((*week, key), shown_days(own - days))

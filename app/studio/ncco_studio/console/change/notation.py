@@ -3,44 +3,65 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Final
 
-from ncco_server.flow.hours.weekly import days_of, shown_days
+from ncco_server.flow.hours.calendar import Span
+from ncco_server.flow.hours.weekly import CLOSED, days_of, is_hours, meant_spans, shown_days, shown_time
 
+DAY_NAMES: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}(?:\.\.\d{4}-\d{2}-\d{2})?")
 _DATE_NOTATIONS: Final = ("%d %B %Y", "%d %b %Y", "%B %d %Y", "%b %d %Y", "%d.%m.%Y")
-_DAYS: Final = {
-    day[:3].lower(): day for day in ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-}
-_DAY_SIGNS: Final = ((re.compile(r"\s*(?:\u2013|\bto\b)\s*"), "-"), (re.compile(r"\s*(?:&|\band\b)\s*"), ","))
-"""The words between days, and the sign for each in flows."""
+_WEEKDAY: Final = re.compile(r"(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\s+(?=\w)", re.IGNORECASE)
 
 
-def days_in_words(key: str) -> str:
-    """Write `mon-fri` as "Monday to Friday", `sat,sun` as "Saturday, Sunday", `2026-12-28` as "28 December 2026"."""
-    if days_of(key) is None:
-        return " to ".join(map(_date_in_words, key.split("..")))
-    words = re.sub("[a-z]+", lambda day: _DAYS[day[0][:3]], key.lower())
-    return re.sub(r"\s*,\s*", ", ", re.sub(r"\s*-\s*", " to ", words))
+def date_in_words(key: str) -> str:
+    """Write `2026-12-28` as "Mon 28 December 2026", also in a range; leave any other text unchanged."""
+    return " to ".join(map(_one_date, key.split("..")))
 
 
-def _date_in_words(text: str) -> str:
+def _one_date(text: str) -> str:
     try:
         day = date.fromisoformat(text)
     except ValueError:
         return text
-    return f"{day.day} {day:%B %Y}"
+    return f"{day_in_words(day)} {day.year}"
 
 
-def day_key(words: str) -> str:
-    """Read "Monday to Friday" as `mon-fri`; return "" for other texts."""
-    key = words.lower().replace("days", "day")
-    for sign, written_sign in _DAY_SIGNS:
-        key = sign.sub(written_sign, key)
-    days = days_of(key)
-    return shown_days(set(days)) if days else ""
+def day_in_words(day: date) -> str:
+    return f"{day:%a} {day.day} {day:%B}"
+
+
+def weekdays_in_words(days: Iterable[int]) -> str:
+    """Such as "Monday to Friday"."""
+    words = re.sub("[a-z]+", lambda day: DAY_NAMES[(days_of(day[0]) or [0])[0]], shown_days(days))
+    return words.replace("-", " to ").replace(",", ", ")
+
+
+def spans_in_words(spans: Iterable[Span]) -> str:
+    return " and ".join(f"{shown_time(start)} to {shown_time(end)}" for start, end in spans) or CLOSED
+
+
+def hours_in_words(hours: str) -> str:
+    """Leave hours that are not in the notation of flows unchanged."""
+    return spans_in_words(meant_spans(hours) or ()) if is_hours(hours) else hours
+
+
+def time_fields(hours: str) -> list[str]:
+    """What the fields for opening and closing contain, also while it is not clear."""
+    spans = meant_spans(hours)
+    parts = re.split(" (?:to|and) ", hours) if spans is None else [shown_time(each) for span in spans for each in span]
+    return parts + [""] * max(4 - len(parts), len(parts) % 2)
+
+
+def joined_times(fields: Sequence[str]) -> str:
+    """The reverse of `time_fields`; the whole text may be in the first field, and *Closed* is the last one."""
+    if len(fields) == 1 or CLOSED in fields:
+        return CLOSED if CLOSED in fields else fields[0]
+    pairs = (" to ".join(filter(None, map(str.strip, fields[at : at + 2]))) for at in range(0, len(fields), 2))
+    return " and ".join(filter(None, pairs))
 
 
 def date_key(words: str) -> str:
@@ -48,12 +69,19 @@ def date_key(words: str) -> str:
     return "..".join(map(_iso_date, re.split(r"\s*(?:\.\.|\bto\b)\s*", words)))
 
 
+def first_day(key: str) -> date | None:
+    """The first day of a range; None for a date that does not exist."""
+    with suppress(ValueError):
+        return date.fromisoformat(key.partition("..")[0])
+    return None
+
+
 def is_date(key: str) -> bool:
     return _DATE.fullmatch(key) is not None
 
 
 def _iso_date(words: str) -> str:
-    plain = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", words.replace(",", " "))
+    plain = re.sub(r"(?<=\d)(?:st|nd|rd|th)\b", "", _WEEKDAY.sub("", words).replace(",", " "))
     for notation in _DATE_NOTATIONS:
         with suppress(ValueError):
             return datetime.strptime(" ".join(plain.split()), notation).replace(tzinfo=UTC).date().isoformat()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
@@ -12,16 +12,15 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
-from ncco_server.flow.checks.facts import reads_in
-from ncco_server.flow.hours.weekly import shown_days
+from ncco_server.flow.hours.holidays import country_names, meant_country, regions_of
 from ncco_server.flow.source import names_written_in
-from ncco_server.flow.templates.values import Expression, Value
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
 from ncco_studio.console.change.draft import FileChange, a_number, change_of, fields_of
-from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, group_title, new_lines_in
+from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, group_title, new_lines_in, pointer
 from ncco_studio.console.change.form import NOT_SAVED, CannotChange, changed, tidied
-from ncco_studio.console.change.notation import days_in_words
+from ncco_studio.console.change.heard import HeardAt, heard_on, steps_by_hours
+from ncco_studio.console.change.notation import date_in_words, first_day, joined_times, time_fields
 from ncco_studio.console.editor import check_size
 from ncco_studio.console.pages import render
 from ncco_studio.console.state import console_of
@@ -31,6 +30,8 @@ router = APIRouter()
 
 MOST_FIELDS: Final = 20_000
 """Inputs of a form."""
+MOST_HEARD: Final = 40
+"""Dates of a calendar for which the form says what callers hear."""
 SHOWN_HOLIDAYS: Final = timedelta(days=366)
 """How far ahead the form lists a calendar's holidays."""
 
@@ -47,10 +48,14 @@ class FormGroup(NamedTuple):
         return group_title(self.name)
 
     @property
-    def closed(self) -> str:
-        """The days of the week without hours, in words, or ""."""
-        open_days = frozenset().union(*(field.days for field in self.fields))
-        return days_in_words(shown_days(set(range(7)) - open_days)) if open_days else ""
+    def week(self) -> list[FormField]:
+        return [field for field in self.fields if field.day is not None]
+
+    @property
+    def others(self) -> list[FormField]:
+        """Exceptions and holidays are sorted by their dates; public ones come last."""
+        others = (field for field in self.fields if field.day is None)
+        return sorted(others, key=lambda field: (field.kind in ("country", "region"), field.date))
 
 
 class FormSection(NamedTuple):
@@ -165,8 +170,10 @@ def _form(
         faults=faults or {},
         issues={name: found for name, found in issues.items() if name in inputs},
         others=[issue for name, found in issues.items() if name not in inputs for issue in found],
-        holidays=_holidays(read, file),
-        heard=_heard_by_hours(read, file),
+        calendars=_calendars(folder, read, file, fields),
+        countries=country_names().values() if any(field.kind == "country" for field in fields) else (),
+        regions=_regions(fields, form or {}),
+        time_fields=time_fields,
         templates={name for name in read.texts if name.startswith("templates/")},
         blocked=folder.blocked(file),
         unreleased=read.unreleased(file),
@@ -175,40 +182,57 @@ def _form(
     )
 
 
-def _holidays(read: ReadProject, file: str) -> dict[str, list[tuple[date, str]]]:
-    """Next year's holidays on which each calendar is closed, by the calendar's group."""
+def _regions(fields: Iterable[FormField], form: Mapping[str, str]) -> dict[str, list[str]]:
+    """The names of the parts of each country, by the name of the part's input."""
+    names = {pointer((*field.path[:-1], "subdivision")): field for field in fields if field.kind == "country"}
+    countries = {name: meant_country(form.get(field.name, field.value)) for name, field in names.items()}
+    return {name: list(regions_of(country).values()) for name, country in countries.items()}
+
+
+class ShownDay(NamedTuple):
+    """A public holiday in the list of next year's."""
+
+    day: str
+    name: str
+    heard: HeardAt | None
+
+
+class ShownCalendar(NamedTuple):
+    """What a calendar's form shows beside its fields.
+
+    Attributes:
+        steps: the addresses of the steps that depend on it, by name.
+        holidays: next year's holidays on which it is closed.
+        heard: what callers hear, by the dates of its fields.
+    """
+
+    steps: Mapping[str, str]
+    holidays: list[ShownDay]
+    heard: Mapping[str, HeardAt]
+
+
+def _calendars(
+    folder: ProjectFolder, read: ReadProject, file: str, fields: Iterable[FormField]
+) -> dict[str, ShownCalendar]:
+    """By the calendar's group."""
     today = datetime.now(UTC).date()
-    return {
-        f"Opening hours: {calendar.name}": [
+    steps = steps_by_hours(read, file)
+    dates = {field.date for field in fields if field.date}
+    found = {}
+    for calendar in (each for each in read.project.calendars.values() if each.place.file == file):
+        coming = [
             (day, name)
             for day, name in sorted(calendar.holidays.items())
-            if today <= day < today + SHOWN_HOLIDAYS and not calendar.spans_on(day)
+            if today <= day < today + SHOWN_HOLIDAYS and day not in calendar.override
         ]
-        for calendar in read.project.calendars.values()
-        if calendar.place.file == file
-    }
-
-
-def _heard_by_hours(read: ReadProject, file: str) -> dict[str, dict[str, str]]:
-    """The addresses of the steps that say the hours, or that a condition on them leads to, by name, by the group."""
-    found = dict[str, dict[str, str]]()
-    for flow in read.project.flows.values():
-        page = "" if flow.place.file == file else f"/change/{quote(flow.place.file)}"
-        for name, calendar in flow.calendars.items():
-            steps = found.setdefault(f"Opening hours: {calendar.name}", {}) if calendar.place.file == file else {}
-            for step in flow.steps.values():
-                says = any(_asks(effect.value, name) for effect in step.effects if effect.phase == "do")
-                leads = any(_asks(test, name) for test in step.exit.reads())
-                heard = [step.name] * says + [way.target.step for way, _ in step.leaving if leads and way.target.step]
-                talks = (each for each in heard if any(action.word == "talk" for action in flow.steps[each].actions))
-                steps |= {each.replace("_", " "): f"{page}#step-{each}" for each in talks}
+        begins = {each: day for each in sorted(dates)[:MOST_HEARD] if (day := first_day(each)) is not None}
+        heard = heard_on(read, calendar, {*begins.values(), *(day for day, _ in coming)}, folder.env)
+        found[f"Opening hours: {calendar.name}"] = ShownCalendar(
+            steps.get(calendar.name, {}),
+            [ShownDay(date_in_words(day.isoformat()), name, heard.get(day)) for day, name in coming],
+            {each: heard[day] for each, day in begins.items() if day in heard},
+        )
     return found
-
-
-def _asks(value: Value | Expression, hours: str) -> bool:
-    return "hours" in value.used_names and any(
-        each.name == "hours" and each.field in ("", hours) for each in reads_in(value)
-    )
 
 
 @router.post("/change/{file:path}")
@@ -250,10 +274,14 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
 
 def _changes(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, str]:
     """Keep only the values and lines that differ from the file."""
-    values = {field.name: tidied(field.value) for field in fields}
+    known = {field.name: field for field in fields}
     steers = ("remove:", "key:", "value:", "/")
     typed = {name: value for name, value in form.items() if name.startswith(steers) and (value or name[0] == "/")}
-    return {name: value for name, value in typed.items() if tidied(value) != values.get(name)}
+    return {
+        name: value
+        for name, value in typed.items()
+        if (field := known.get(name)) is None or tidied(value, field.kind) != tidied(field.value)
+    }
 
 
 @router.post("/change-save")
@@ -286,15 +314,15 @@ def _save(request: Request, form: Mapping[str, str], by: str) -> Response:
 
 
 async def _posted(request: Request) -> dict[str, str]:
-    """Join ticked days into one text, and the two dates of a range into one."""
+    """Join the times of a day into one text, and the two dates of a range."""
     form = await request.form(max_fields=MOST_FIELDS)
-    texts: dict[str, str] = {}
+    texts: dict[str, list[str]] = {}
     for name, value in form.multi_items():
         if isinstance(value, str):
-            texts[name] = f"{texts[name]},{value}" if name.startswith("key:") and name in texts else value
-    for name in [name for name in texts if name.startswith("until:")]:
-        until = texts.pop(name)
+            texts.setdefault(name, []).append(value)
+    joined = {name: joined_times(values) for name, values in texts.items() if not name.startswith("until:")}
+    for name, (until, *_) in texts.items():
         key = f"key:{name.removeprefix('until:')}"
-        if until and until != texts.get(key):
-            texts[key] = f"{texts.get(key, '')} to {until}"
-    return texts
+        if name.startswith("until:") and until and until != joined.get(key):
+            joined[key] = f"{joined.get(key, '')} to {until}"
+    return joined

@@ -41,6 +41,29 @@ for (const button of document.querySelectorAll("[data-play]")) {
   });
 }
 
+// Other days that had the same hours as a changed one can have its new hours with one press
+
+const fields = (day, state) => JSON.stringify([...day.querySelectorAll("input")].map((input) => input[(input.type === "checkbox" ? { is: "checked", was: "defaultChecked" } : { is: "value", was: "defaultValue" })[state]]));
+for (const week of document.querySelectorAll(".week")) {
+  const name = (day) => day.querySelector("label").textContent.trim().slice(0, 3);
+  week.addEventListener("input", ({ target }) => {
+    const changed = target.closest(".day");
+    const alike = [...week.children].filter((day) => fields(day, "was") === fields(changed, "was") && fields(day, "is") !== fields(changed, "is"));
+    week.querySelector("[data-also]")?.remove();
+    if (alike.length === 0) return;
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "quiet small", textContent: `Also on ${alike.map(name).join(", ")}` });
+    button.dataset.also = "";
+    button.addEventListener("click", () => {
+      const from = changed.querySelectorAll("input");
+      for (const day of alike) day.querySelectorAll("input").forEach((input, at) => Object.assign(input, { value: from[at].value, checked: from[at].checked }));
+      for (const pause of alike.map((day) => day.querySelector("details"))) pause.open = changed.querySelector("details").open;
+      announce(`${button.textContent.replace("Also on", "The same hours on")}.`);
+      button.remove();
+    });
+    changed.append(button);
+  });
+}
+
 for (const find of document.querySelectorAll("[data-find]")) {
   const groups = [...find.parentElement.querySelectorAll(":scope > fieldset")];
   find.addEventListener("input", () => {

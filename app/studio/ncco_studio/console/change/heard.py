@@ -1,0 +1,108 @@
+"""What callers hear that depends on opening hours: the steps that say it, and their words on a date."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import takewhile
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+from ncco_server.engine import CallData, begin
+from ncco_server.flow.checks.facts import reads_in
+from ncco_server.flow.hours.calendar import Calendar, Spans
+from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.templates.values import Expression, Value
+from ncco_studio.editor.project import ReadProject
+from ncco_studio.verify.prove.triggers import context_at
+from ncco_studio.verify.scenarios.model import FROM
+
+_NOON: Final = 720
+_TAGS: Final = re.compile("<[^>]*>")
+
+
+class HeardAt(NamedTuple):
+    """What callers hear at a time of day (`09:00`)."""
+
+    at: str
+    words: str
+
+
+def steps_by_hours(read: ReadProject, file: str) -> dict[str, dict[str, str]]:
+    """The addresses of the steps that say the hours, or that a condition on them leads to, by name, by the calendar."""
+    found = dict[str, dict[str, str]]()
+    for flow in read.project.flows.values():
+        page = "" if flow.place.file == file else f"/change/{quote(flow.place.file)}"
+        for name, calendar in flow.calendars.items():
+            steps = found.setdefault(calendar.name, {}) if calendar.place.file == file else {}
+            for step in flow.steps.values():
+                leads = _leads(step, name)
+                heard = [step.name] * _says(step, name)
+                heard += [way.target.step for way, _ in step.leaving if leads and way.target.step]
+                talks = (each for each in heard if any(action.word == "talk" for action in flow.steps[each].actions))
+                steps |= {each.replace("_", " "): f"{page}#step-{each}" for each in talks}
+    return found
+
+
+def heard_on(
+    read: ReadProject, calendar: Calendar, days: Iterable[date], env: Mapping[str, str]
+) -> dict[date, HeardAt]:
+    """Leave out days on which it depends on more than the time."""
+    flows = (flow for flow in read.project.flows.values() if calendar.key in flow.asks_hours and flow.handler is None)
+    starts = ((flow, _asking(flow, calendar)) for flow in flows)
+    asking = next(((flow, start) for flow, start in starts if start), None)
+    found: dict[date, HeardAt] = {}
+    for day in days if asking else ():
+        minute = _telling_minute(calendar.week[day.weekday()], calendar.spans_on(day))
+        moment = datetime.combine(day, time(), calendar.zone) + timedelta(minutes=minute)
+        if asking and (words := _words(*asking, moment, env)):
+            found[day] = HeardAt(f"{moment:%H:%M}", words)
+    return found
+
+
+def _asking(flow: Flow, calendar: Calendar) -> str:
+    """The step that decides by the hours, or else one that says them; "" if another flow does."""
+    names = [name for name, each in flow.calendars.items() if each.key == calendar.key]
+    steps = [(step, name) for step in flow.steps.values() for name in names]
+    leading = (step.name for step, name in steps if _leads(step, name))
+    return next(leading, next((step.name for step, name in steps if _says(step, name)), ""))
+
+
+def _telling_minute(usual: Spans, own: Spans) -> int:
+    """The first minute of a day at which it differs from the usual one; noon if it never does."""
+    minutes = sorted(each for span in (*usual, *own) for each in span)
+    return next((each for each in minutes if _covers(usual, each) != _covers(own, each)), _NOON)
+
+
+def _covers(spans: Spans, minute: int) -> bool:
+    return any(span.start <= minute < span.end for span in spans)
+
+
+def _words(flow: Flow, start: str, moment: datetime, env: Mapping[str, str]) -> str:
+    """Return "" if it is not known without a lookup."""
+    call = CallData(next(iter(flow.numbers), ""), FROM, uuid="leg")
+    playing = begin(replace(flow, start=start, stretches={}), "call", call, context_at(moment.astimezone(UTC), env))
+    try:
+        next(playing)
+    except StopIteration as done:
+        turn = done.value
+        heard = takewhile(lambda action: action["action"] != "input", turn.ncco)
+        said = (_TAGS.sub("", action["text"]) for action in heard if action["action"] == "talk")
+        return "" if turn.has_fault else " ".join(said)
+    return ""
+
+
+def _leads(step: Step, hours: str) -> bool:
+    return any(_asks(test, hours) for test in step.exit.reads())
+
+
+def _says(step: Step, hours: str) -> bool:
+    return any(_asks(effect.value, hours) for effect in step.effects if effect.phase == "do")
+
+
+def _asks(value: Value | Expression, hours: str) -> bool:
+    return "hours" in value.used_names and any(
+        each.name == "hours" and each.field in ("", hours) for each in reads_in(value)
+    )
