@@ -12,7 +12,9 @@ import pytest
 import yaml
 
 from ncco_server.desk.commands.init import NEXT_COMMANDS
+from ncco_server.desk.starters import LIKE
 from tests.support import loopback
+from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 from tests.system.cli.projects import ncco
 from tests.system.cli.running import running_server
@@ -49,13 +51,17 @@ def test_the_next_steps_that_it_prints_work(tmp_path: Path, monkeypatch: pytest.
     assert ["talk", "talk", "input"] == [action["action"] for action in answered.json()][:3]
 
 
-def test_every_command_of_its_page_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ncco("init", "shop")
+@each_case(("like", "commands"), [((), 9), *((("--like", like), 7) for like in LIKE)])
+def test_every_command_of_its_page_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, like: tuple[str, ...], commands: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert 0 == ncco("init", "shop", *like).exit_code
     monkeypatch.chdir(tmp_path / "shop")
     page = (tmp_path / "shop" / "README.md").read_text()
     lines = [re.split(r"  +| >", line)[0].split()[1:] for line in re.findall(r"^ncco .*", page, re.MULTILINE)]
 
-    assert 9 == len(lines)
+    assert commands == len(lines)
     assert [] == [words for words in lines if "--watch" not in words and words[0] != "serve" and ncco(*words).exit_code]
 
 

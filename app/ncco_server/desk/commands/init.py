@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from ncco_server.desk.output import FINE, CannotRun, columns
+from ncco_server.desk.starters import LIKE, starter
 from ncco_server.desk.studio import find_studio
 from ncco_server.flow.report import printable
 
@@ -30,24 +31,26 @@ NEXT_COMMANDS: Final = (
     "init",
     epilog="""\b
 Examples:
-  ncco init shop             a new folder
-  ncco init . --force        this folder, next to its files
+  ncco init shop               a new folder
+  ncco init shop --like salon  with the flow of a salon
+  ncco init . --force          this folder, next to its files
 
 Exit codes: 0 written, 2 the folder has files already, or cannot be written.""",
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--like", type=click.Choice(LIKE), help="Begin with one of these flows, without scenarios.")
 @click.option("--force", is_flag=True, help="Write into a folder that has files. Existing files are kept.")
-def command(folder: Path, *, force: bool) -> int:
+def command(folder: Path, *, like: str | None, force: bool) -> int:
     """Create a project in DIR: a flow, a template, settings, the editor's schema, and a compose file."""
     _refuse_used_folder(folder, force=force)
-    files = _files()
+    files = _files(like)
     kept = sorted(name for name in files if (folder / name).exists())
     written = sorted(files.keys() - kept)
     for name in written:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(files[name], encoding="utf-8")
-    _print_next(folder, written, kept)
+    _print_next(folder, written, kept, has_scenarios=like is None)
     return FINE
 
 
@@ -59,19 +62,24 @@ def _refuse_used_folder(folder: Path, *, force: bool) -> None:
         raise CannotRun(f"{folder} is not empty", "name a new folder; or add what is missing with --force")
 
 
-def _files() -> dict[str, str]:
+def _files(like: str | None) -> dict[str, str]:
     files: dict[str, str] = {}
     for path in sorted(path for path in SKELETON.rglob("*") if path.is_file()):
         parts = path.relative_to(SKELETON).parts
         name = "/".join(f".{part.removeprefix(HIDDEN)}" if part.startswith(HIDDEN) else part for part in parts)
         files[name] = path.read_text(encoding="utf-8")
+    if like is not None:
+        files = {name: text for name, text in files.items() if not name.startswith(("flows/", "templates/", "tests/"))}
+        files["flows/main.yaml"] = starter(like, "main")
+        page = files["README.md"].splitlines(keepends=True)
+        files["README.md"] = "".join(line for line in page if not line.startswith(("ncco test", "ncco render")))
     studio = find_studio()
     if studio is not None:
         files |= studio.editor_files(files)
     return files
 
 
-def _print_next(folder: Path, written: list[str], kept: Iterable[str]) -> None:
+def _print_next(folder: Path, written: list[str], kept: Iterable[str], *, has_scenarios: bool) -> None:
     click.echo(f"wrote {len(written)} files into {printable(str(folder))}:")
     for name in written:
         click.echo(f"  {name}")
@@ -80,5 +88,6 @@ def _print_next(folder: Path, written: list[str], kept: Iterable[str]) -> None:
     click.echo("\nnext:")
     if folder.resolve() != Path.cwd():
         click.echo(f"  cd {shlex.quote(str(folder))}")
-    for line in columns(NEXT_COMMANDS, "  "):
+    commands: Iterable[tuple[str, str]] = NEXT_COMMANDS
+    for line in columns((each for each in commands if has_scenarios or each[0] != "ncco test"), "  "):
         click.echo(line)

@@ -27,7 +27,7 @@ UNATTENDED: Final = "x-unattended"
 _NETWORK: Final = 64
 """Bits of an IPv6 address that a client cannot choose."""
 _FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
-_WITH_FORMS: Final = ("/calls/placed", "/change", "/hours", "/logout", "/tables", "/view")
+_WITH_FORMS: Final = ("/calls/placed", "/change", "/flows-new", "/hours", "/logout", "/tables", "/view")
 """Paths of forms that work without JavaScript, with the token in the form. Other requests have it in a header."""
 _TOKEN: Final = "x-csrf-token"  # noqa: S105 - the name of a header
 _NO_TOKEN: Final = "The page is out of date. Reload it."  # noqa: S105 - a message

@@ -23,7 +23,7 @@ from ncco_server.settings.logins import Logins
 from ncco_server.settings.passwords import Passwords
 from ncco_server.settings.secrets import console_keys
 from ncco_server.store import open_store
-from ncco_studio.console import calls, editor, flows, health, home, login, messages, placed, report, tables
+from ncco_studio.console import calls, editor, flows, health, home, login, messages, new_flow, placed, report, tables
 from ncco_studio.console.access import RequireSession
 from ncco_studio.console.call_changes import CallChanges
 from ncco_studio.console.change import page as change
@@ -45,7 +45,7 @@ MOST_RESULTS: Final = 16
 """Cached counts and proofs for pictures of flows."""
 _PAGES: Final = APIRouter()
 """The routes of all consoles of this process."""
-for _module in (login, home, messages, phone, flows, placed, calls, report, tables, change, health, editor):
+for _module in (login, home, messages, phone, flows, new_flow, placed, calls, report, tables, change, health, editor):
     _PAGES.include_router(_module.router)
 
 

@@ -129,10 +129,10 @@ class ProjectFolder:
                 self._stamps = found
             return self._read
 
-    def with_texts(self, unsaved: Mapping[str, str]) -> ReadProject:
-        """Unsaved texts (by display path) replace or complete those on disk. Blocks."""
+    def with_texts(self, unsaved: Mapping[str, str | None]) -> ReadProject:
+        """Unsaved texts (by display path) replace or complete those on disk; None removes one. Blocks."""
         texts, issues = read_project(self.flows, self.templates)
-        texts |= unsaved
+        texts = {file: text for file, text in {**texts, **unsaved}.items() if text is not None}
         unread = [issue for issue in issues if issue.place.file not in unsaved]
         today = datetime.now(UTC).date()
         project = self.load(texts, "project", today)
@@ -154,11 +154,12 @@ class ProjectFolder:
             "handlers": list(self.handlers),
         }
 
-    def save(self, file: str, text: str, digest: str, by: str = "") -> None:
+    def save(self, file: str, text: str | None, digest: str, by: str = "") -> None:
         """Replace a file of the project atomically, and keep its earlier version.
 
-        `file` is a display path; `digest` is `digest_of` the text that was edited, "" for a new file. Raises CannotSave
-        if the file has changed since then, is not a file of the project, or cannot be written.
+        `file` is a display path; `text` is None to delete it; `digest` is `digest_of` the text that was edited, "" for
+        a new file. Raises CannotSave if the file has changed since then, is not a file of the project, or cannot be
+        written.
         """
         path = self._path(file)
         try:
@@ -167,10 +168,12 @@ class ProjectFolder:
                 if digest != ("" if before is None else digest_of(before)):
                     message = f"{file} has changed on disk since it was opened"
                     raise CannotSave(message, "open it again and repeat the change")
-                if before is not None:
-                    self._keep(path, before, by)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                replace_text(path, text)
+                self._keep(path, before or "", by)
+                if text is None:
+                    path.unlink()
+                else:
+                    replace_text(path, text)
         except OSError as error:
             message = f"{file} cannot be written: {(error.strerror or str(error)).lower()}"
             raise CannotSave(

@@ -51,7 +51,7 @@ def differences(before: Iterable[FormField], after: Iterable[FormField]) -> list
         for kind, first, last, start, end in SequenceMatcher(None, gone, come, autojunk=False).get_opcodes():
             if kind != "equal":
                 pairs = zip_longest(gone[first:last], come[start:end], fillvalue="")
-                found += [FieldChange(group, label, *pair) for pair in pairs]
+                found += [FieldChange(group, label, *pair) for pair in pairs if any(pair)]
     return list(_merged(found))
 
 
@@ -92,8 +92,8 @@ class FileChange:
 
     @property
     def digest(self) -> str:
-        """Hash the old text."""
-        return digest_of(self.before)
+        """Hash the old text; "" for a new file."""
+        return digest_of(self.before) if self.before else ""
 
     @property
     def has_errors(self) -> bool:
@@ -149,6 +149,6 @@ def change_of(folder: ProjectFolder, file: str, before: str, after: str) -> File
     read = folder.current()
     line = a_number(read)
     known = {(issue.code, issue.message) for issue in read.issues}
-    issues = folder.with_texts({file: after}).issues
+    issues = folder.with_texts({file: after or None}).issues
     new = tuple(issue for issue in issues if (issue.code, issue.message) not in known)
     return FileChange(file, before, after, form_fields(file, before, line), form_fields(file, after, line), new)

@@ -297,19 +297,29 @@ def _save(request: Request, form: Mapping[str, str], by: str) -> Response:
     file = form.get("file", "")
     text = form.get("text", "").replace("\r\n", "\n")
     before = folder.current().texts.get(file)
-    if before is None:
+    is_new = before is None and bool(text) and not form.get("digest") and not folder.blocked(file)
+    if before is None and not is_new:
         return render(request, "change_missing.html", 404, file=file)
+    before = before or ""
     if "\r\n" in before:
         text = text.replace("\n", "\r\n")
     draft = change_of(folder, file, before, text)
-    if draft.has_errors:
+    if draft.has_errors and not is_new:
         return _form(request, file, problem=NOT_SAVED, form=form, draft=draft)
     try:
-        folder.save(file, text, form.get("digest", ""), by)
+        if draft.has_errors:
+            raise CannotSave(f"{file} has errors now", "fix the issues below")
+        folder.save(file, text or None, form.get("digest", ""), by)
     except CannotSave as error:
         audit(request, "file not saved", is_refused=True, file=file, problem=str(error))
-        return _form(request, file, problem=f"{error}; {error.cure}", form=form)
-    audit(request, "file saved", file=file)
+        problem = f"{error}; {error.cure}"
+        if is_new:
+            values = {"title": file, "typed": {}, "is_version": False, "problem": problem}
+            return render(request, "change_review.html", 422, draft=draft, **values)
+        return _form(request, file, problem=problem, form=form)
+    audit(request, "file saved" if text else "file deleted", file=file)
+    if not text:
+        return RedirectResponse("/change", 303)
     return RedirectResponse(f"/change/{quote(file)}?{urlencode({'saved': draft.step})}", 303)
 
 

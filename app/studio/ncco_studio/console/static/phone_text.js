@@ -35,7 +35,7 @@ let opened = {
 
 const isPasted = () => opened.file === "pasted";
 const isChanged = () => written() !== opened.text;
-const isSavable = () => !isPasted() && isChanged() && opened.blocked === "";
+const isSavable = () => isPasted() ? written().trim() !== "" && editor.getAttribute("name") !== "pasted.json" : isChanged() && opened.blocked === "";
 
 /** Whether another text may take the place of this one. */
 const mayLeave = () => !isChanged() || confirm(`${isPasted() ? "The pasted text" : opened.file} is not saved. Leave anyway?`);
@@ -72,7 +72,7 @@ async function setText({ file, text, digest = "", blocked = "" }) {
   opened = { file, digest, text: written(), hasCrLf: text.includes("\r\n"), blocked };
   name();
   askNobody();
-  $("save").disabled = true;
+  $("save").disabled = !isSavable();
   $("blocked").textContent = blocked;
   $("blocked").hidden = blocked === "";
   await refresh();
@@ -132,12 +132,17 @@ $("save").addEventListener("click", save);
 editor.addEventListener("keydown", (event) => {
   if (!(event.ctrlKey || event.metaKey) || event.altKey || event.key.toLowerCase() !== "s") return;
   event.preventDefault(); // the browser would save the page
-  if (isPasted()) announce("Pasted text belongs to no file. Copy its link instead: it holds the whole text.");
-  else if ($("save").hidden || opened.blocked) announce(opened.blocked || "Your login may not save texts.");
+  if ($("save").hidden || opened.blocked) announce(opened.blocked || "Your login may not save texts.");
   else if (isSavable()) save();
 });
 
 async function save() {
+  if (isPasted()) { // a file of its own, after a review
+    opened.text = written();
+    $("adopt").elements.text.value = opened.text;
+    $("adopt").submit();
+    return;
+  }
   const { file, digest, hasCrLf } = opened;
   const text = written();
   try {

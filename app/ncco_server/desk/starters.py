@@ -1,0 +1,23 @@
+"""Flows to begin with, for `ncco init --like` and the console's *New flow*."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal, TypeAlias, get_args
+
+Like: TypeAlias = Literal["salon", "voicemail", "findme", "menu", "empty"]
+LIKE: Final[tuple[Like, ...]] = get_args(Like)
+_FOLDER: Final = Path(__file__).parent / "starters"
+_NUMBER: Final = "442079460000"
+
+
+def starter(like: str, name: str, number: str = "") -> str:
+    """The text of a flow file. Without a number, the flow gets all calls that no other one takes."""
+    text = (_FOLDER / f"{like}.yaml").read_text(encoding="utf-8").replace(f"flow: {like}\n", f"flow: {name}\n")
+    numbers = f'numbers: ["{_NUMBER}"]'
+    return text.replace(numbers, numbers.replace(_NUMBER, number) if number else "default: true")
+
+
+def description(like: str) -> str:
+    """The comment at the beginning of its text."""
+    return starter(like, like).partition("\n")[0].removeprefix("# ")

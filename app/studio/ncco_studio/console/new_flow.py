@@ -1,0 +1,118 @@
+"""The page *New flow*: a flow to begin with, or a pasted one, as a file of the project."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Form, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from ncco_server.desk.starters import LIKE, Like, description, starter
+from ncco_server.flow.files import MAX_FILE_BYTES
+from ncco_server.flow.issues import FlowIssue
+from ncco_server.flow.scope import is_name
+from ncco_server.flow.source import names_written_in
+from ncco_server.ncco.value_types import read_number
+from ncco_studio.console.access import CanChange
+from ncco_studio.console.change.draft import a_number, change_of
+from ncco_studio.console.change.form import NOT_SAVED, CannotChange
+from ncco_studio.console.editor import check_size
+from ncco_studio.console.pages import render
+from ncco_studio.console.state import console_of
+from ncco_studio.editor.project import ReadProject
+
+router = APIRouter()
+
+_ANY: Final = "flows/new.yaml"
+"""A file in the folder of flows."""
+
+
+@router.get("/flows-new")
+def new_flow(request: Request, _: CanChange) -> Response:
+    return _page(request, {"like": LIKE[0]})
+
+
+def _page(
+    request: Request,
+    typed: Mapping[str, str],
+    faults: Mapping[str, str] | None = None,
+    issues: tuple[FlowIssue, ...] = (),
+) -> Response:
+    read = console_of(request).project.current()
+    return render(
+        request,
+        "flow_new.html",
+        422 if faults or issues else 200,
+        starters={like: description(like) for like in LIKE},
+        typed={"name": "", "number": "", "text": ""} | dict(typed),
+        faults=faults or {},
+        issues=issues,
+        found=len(issues),
+        problem=NOT_SAVED if faults or issues else "",
+        has_default=any(flow.default for flow in read.project.flows.values()),
+        blocked=console_of(request).project.blocked(_ANY),
+    )
+
+
+@router.post("/flows-new")
+async def review_flow(
+    request: Request,
+    session: CanChange,
+    *,
+    name: Annotated[str, Form(max_length=200)] = "",
+    number: Annotated[str, Form(max_length=200)] = "",
+    like: Annotated[Like, Form()] = "empty",
+    text: Annotated[str, Form(max_length=MAX_FILE_BYTES)] = "",
+) -> Response:
+    """Show the new file for confirmation. A `text` is saved as it is, under the name that it has."""
+    typed = {"name": name, "number": number, "like": like, "text": text.replace("\r\n", "\n")}
+    if text:
+        await check_size(request, session, _ANY, text)
+    return await run_in_threadpool(_review, request, typed)
+
+
+def _review(request: Request, typed: Mapping[str, str]) -> Response:
+    folder = console_of(request).project
+    read = folder.current()
+    if folder.blocked(_ANY):
+        return _page(request, typed)
+    try:
+        name, text = _pasted(typed["text"]) if typed["text"] else _begun(read, typed)
+        file = f"flows/{name}.yaml"
+        if name in read.project.flows or file in read.texts:
+            raise CannotChange("", {"name": f"there is a flow {name} already: choose another name"})
+    except CannotChange as error:
+        return _page(request, typed, error.faults)
+    draft = change_of(folder, file, "", text)
+    if draft.has_errors:
+        return _page(request, typed, issues=draft.issues)
+    return render(request, "change_review.html", draft=draft, title=name, typed={}, is_version=False)
+
+
+def _pasted(text: str) -> tuple[str, str]:
+    """Raises CannotChange."""
+    name = names_written_in(text)[0]
+    if not is_name(name):
+        problem = "the text has no name for a flow: begin it with a line such as `flow: salon`"
+        raise CannotChange("", {"name": problem})
+    return name, text
+
+
+def _begun(read: ReadProject, typed: Mapping[str, str]) -> tuple[str, str]:
+    """Raises CannotChange."""
+    faults = {}
+    name = re.sub(r"\W+", "_", typed["name"].strip().lower()).strip("_")
+    if not is_name(name):
+        faults["name"] = "write a name that begins with a letter, such as Hair salon"
+    number = typed["number"].strip()
+    try:
+        number = read_number(number, a_number(read)) if number else ""
+    except ValueError as error:
+        faults["number"] = f"{number}: {error}"
+    if not number and (taken := next((flow for flow in read.project.flows.values() if flow.default), None)):
+        faults["number"] = f"write its number: calls to all other numbers go to the flow {taken.name}"
+    if faults:
+        raise CannotChange("", faults)
+    return name, starter(typed["like"], name, number)
