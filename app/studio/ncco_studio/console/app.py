@@ -27,6 +27,7 @@ from ncco_studio.console import calls, editor, flows, health, home, login, messa
 from ncco_studio.console.access import RequireSession
 from ncco_studio.console.call_changes import CallChanges
 from ncco_studio.console.change import page as change
+from ncco_studio.console.change import steps
 from ncco_studio.console.guard import HEADERS, Guard
 from ncco_studio.console.pages import STATIC, refused, wants_page
 from ncco_studio.console.phone import page as phone
@@ -45,7 +46,22 @@ MOST_RESULTS: Final = 16
 """Cached counts and proofs for pictures of flows."""
 _PAGES: Final = APIRouter()
 """The routes of all consoles of this process."""
-for _module in (login, home, messages, phone, flows, new_flow, placed, calls, report, tables, change, health, editor):
+for _module in (
+    login,
+    home,
+    messages,
+    phone,
+    flows,
+    new_flow,
+    placed,
+    calls,
+    report,
+    tables,
+    change,
+    steps,
+    health,
+    editor,
+):
     _PAGES.include_router(_module.router)
 
 

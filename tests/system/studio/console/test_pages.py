@@ -17,6 +17,8 @@ from tests.system.studio.console.browser import NARROW, Watch, check_budget, che
         "/messages",
         "/phone",
         "/flows",
+        "/flows-new",
+        "/change-step?flow=reception&step=menu",
         "/flows/reception?errors=true",
         "/flows/reception?paint=traffic&days=1&errors=true",
         "/calls",
@@ -89,7 +91,7 @@ def test_a_box_links_owners_to_the_form_that_changes_it(page: Page) -> None:
 @each_case(
     "path",
     [
-        "/home", "/messages", "/calls", "/report", "/flows", "/health", "/calls/aaaaaaaa-0", "/change",
+        "/home", "/messages", "/calls", "/report", "/flows", "/flows-new", "/health", "/calls/aaaaaaaa-0", "/change",
         "/change/flows/reception.yaml", "/flows/reception", "/phone",
     ],
 )  # fmt: skip

@@ -93,6 +93,7 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "/phone/text": ("/phone/text?file=VALUE", "/phone/text?file=FILE"),
     "/phone/calls/{id_}/turns/{number}": ("/phone/calls/VALUE/turns/1", "/phone/calls/CALL/turns/1"),
     "/flows": ("/flows",),
+    "/flows-new": ("/flows-new",),
     "/flows/{name}": ("/flows/shop", "/flows/VALUE"),
     "/flows/{name}/picture.svg": ("/flows/shop/picture.svg", "/flows/VALUE/picture.svg"),
     "/flows/{name}/painted": ("/flows/shop/painted?paint=traffic", "/flows/VALUE/painted?paint=VALUE"),
@@ -113,6 +114,7 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "/tables/{table}/rows.csv": ("/tables/notes/rows.csv", "/tables/VALUE/rows.csv"),
     "/tables/{table}/import": ("/tables/notes/import", "/tables/VALUE/import"),
     "/change": ("/change",),
+    "/change-step": ("/change-step?flow=shop&step=VALUE", "/change-step?flow=VALUE"),
     "/change/{file:path}": ("/change/flows/shop.yaml", "/change/FILE", "/change/VALUE"),
     "/health": ("/health",),
 }

@@ -1,0 +1,121 @@
+"""Changes of a step on the picture: another name, a step after it, or without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+from fastapi import APIRouter, Form, Request, Response
+
+from ncco_server.flow.source.edit import NoSuchValue, Path, YamlText, quoted, written
+from ncco_studio.console.access import CanChange
+from ncco_studio.console.change.draft import change_of
+from ncco_studio.console.pages import refused, render
+from ncco_studio.console.state import console_of
+from ncco_studio.editing.fixes import with_edits
+from ncco_studio.editing.names import ProjectNames
+from ncco_studio.editing.rename import CannotRename, edits_of, rename
+from ncco_studio.editor.project import ReadProject
+
+router = APIRouter()
+
+MOST_CHARACTERS: Final = 2_000
+
+
+@router.get("/change-step")
+def step_form(request: Request, _: CanChange, *, flow: str = "", step: str = "") -> Response:
+    return _page(request, flow, step, {})
+
+
+def _page(request: Request, flow: str, step: str, typed: Mapping[str, str], problem: str = "") -> Response:
+    folder = console_of(request).project
+    known = folder.current().project.flows.get(flow)
+    if known is None or step not in known.steps:
+        return refused(request, 404, f"There is no step {step} any more.", "The picture of its flow shows all steps.")
+    blocked = folder.blocked(known.place.file)
+    typed = {"what": "", "name": "", "says": ""} | dict(typed)
+    values = {"flow": flow, "step": step, "typed": typed, "problem": problem, "blocked": blocked}
+    return render(request, "change_step.html", 422 if problem else 200, **values)
+
+
+@router.post("/change-step")
+def change_step(
+    request: Request,
+    _: CanChange,
+    *,
+    flow: Annotated[str, Form(max_length=200)],
+    step: Annotated[str, Form(max_length=200)],
+    what: Annotated[Literal["rename", "add", "delete"], Form()],
+    name: Annotated[str, Form(max_length=200)] = "",
+    says: Annotated[str, Form(max_length=MOST_CHARACTERS)] = "",
+) -> Response:
+    """Show the changed file for confirmation."""
+    folder = console_of(request).project
+    read = folder.current()
+    typed = {"what": what, "name": name, "says": says}
+    known = read.project.flows.get(flow)
+    if known is None or step not in known.steps:
+        return _page(request, flow, step, typed)
+    file = known.place.file
+    try:
+        match what:
+            case "rename":
+                text = _renamed(read, file, step, name.strip())
+            case "add":
+                text = _with_step_after(read.texts[file], step, name.strip(), says.strip())
+            case "delete":
+                text = _without(read, file, step)
+    except CannotRename as error:
+        return _page(request, flow, step, typed, str(error))
+    except (LookupError, NoSuchValue):
+        return _page(request, flow, step, typed, "this step can only be changed in the editor")
+    draft = change_of(folder, file, read.texts[file], text)
+    for issue in (each for each in draft.issues if each.is_error):
+        return _page(request, flow, step, typed, f"{issue.place}: {issue.message}; {issue.cure}")
+    return render(request, "change_review.html", draft=draft, title=step, typed={}, is_version=False)
+
+
+def _renamed(read: ReadProject, file: str, step: str, new: str) -> str:
+    """Raises CannotRename, LookupError."""
+    edits = rename(read.texts, ProjectNames(read.texts).definitions("steps", file)[step], new)
+    others = {edit.file for edit in edits} - {file}
+    if others:
+        raise CannotRename(f"{', '.join(others)} names this step, too: rename it in an editor, in all files")
+    return with_edits(read.texts, edits)[file]
+
+
+def _with_step_after(text: str, step: str, new: str, says: str) -> str:
+    """Raises CannotRename, NoSuchValue."""
+    changed = YamlText(text)
+    path: Path = ("steps", step, "goto")
+    after = _next_of(changed, path)
+    if new in [key.value for key, _ in changed.node(("steps",)).value]:
+        raise CannotRename(f'there is already a step "{new}": choose another name')
+    if not new or not says:
+        raise CannotRename("a step needs a name, and what callers hear: write both")
+    changed.set(path, new)
+    changed.add(("steps",), new, f"{{do: [{{talk: {quoted(says)}}}], goto: {written(after)}}}")
+    return changed.text
+
+
+def _without(read: ReadProject, file: str, step: str) -> str:
+    """What led to the step leads on to the step after it. Raises CannotRename, LookupError, NoSuchValue."""
+    names = ProjectNames(read.texts)
+    definition = names.definitions("steps", file)[step]
+    after = _next_of(YamlText(read.texts[file]), ("steps", step, "goto"))
+    uses = [each for each in names.occurrences(definition) if not each.is_definition]
+    changed = YamlText(with_edits(read.texts, edits_of(uses, read.texts, after))[file])
+    changed.remove(("steps", step))
+    return changed.text
+
+
+def _next_of(text: YamlText, path: Path) -> str:
+    """Raises CannotRename, NoSuchValue."""
+    text.node(path[:-1])
+    try:
+        after = text.node(path).value
+    except NoSuchValue:
+        after = None
+    if not isinstance(after, str):
+        raise CannotRename("this step leads to several places or to another flow: change it in the editor")
+    return after
