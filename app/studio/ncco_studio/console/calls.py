@@ -33,7 +33,7 @@ from ncco_studio.console.audit import audit
 from ncco_studio.console.conversation import conversation
 from ncco_studio.console.download import csv_response, json_response, streamed
 from ncco_studio.console.messages import shown
-from ncco_studio.console.pages import render
+from ncco_studio.console.pages import refused, render
 from ncco_studio.console.phone.repetition import CannotRepeat, recorded_of
 from ncco_studio.console.placed import placing_flows
 from ncco_studio.console.polled import PolledRoute, shared_rows
@@ -319,11 +319,10 @@ async def call(request: Request, console: TheConsole, name: str, session: CanLoo
             project = (await console.read_project()).project
             results = await results_of(records, found, now_ms, project.flows)
     except StoreError as error:
-        problem = f"{error}. {as_sentence(error.cure)}" if error.cure else str(error)
-        return render(request, "call_missing.html", 503, name=name, problem=problem)
+        return refused(request, 503, str(error), as_sentence(error.cure))
     if timeline is None:
         problem = "several calls begin with this" if found else "there is no such call"
-        return render(request, "call_missing.html", 404, name=name, problem=problem)
+        return refused(request, 404, problem, "The page Calls lists them all.")
     recordings = (await console.opened_store()).recordings
     hooks = [HookDocument.of(hook, now_ms) for hook in timeline.hooks]
     kept = await recordings.list(PAGE, wanted=RecordingFilter(session=timeline.call.session.id))

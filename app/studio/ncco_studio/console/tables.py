@@ -324,7 +324,7 @@ def _form(
         is_saved=is_saved,
         fields=_fields(opened, sent.row, shown),
         typed=shown,
-        faults={fault.column: fault for fault in faults},
+        faults={fault.column: f"{fault.problem}. {fault.cure}" for fault in faults},
         may_edit=session.role == "change",
         **opened.page,
     )

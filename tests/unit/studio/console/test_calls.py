@@ -321,10 +321,11 @@ async def test_input_of_callers_is_never_markup(shop: Shop) -> None:
     await shop.say(url, "aaaaaaaa-0000", HOSTILE)
     await shop.webhooks.post("/webhooks/event", json={"uuid": "aaaaaaaa-0000", "status": HOSTILE, "reason": HOSTILE})
 
-    for path in ("/calls", f"/calls?q={HOSTILE}&flow={HOSTILE}", "/calls/aaaaaaaa-0000", f"/calls/{HOSTILE}"):
+    for path in ("/calls", f"/calls?q={HOSTILE}&flow={HOSTILE}", "/calls/aaaaaaaa-0000"):
         page = (await shop.console.get(path)).text
         assert HOSTILE not in page
         assert "&lt;script&gt;" in page
+    assert HOSTILE not in (await shop.console.get(f"/calls/{HOSTILE}")).text
 
 
 async def test_every_call_is_downloaded_with_its_result(shop: Shop) -> None:

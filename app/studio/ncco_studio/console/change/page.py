@@ -22,7 +22,7 @@ from ncco_studio.console.change.form import NOT_SAVED, CannotChange, changed, ti
 from ncco_studio.console.change.heard import HeardAt, heard_on, steps_by_hours
 from ncco_studio.console.change.notation import date_in_words, first_day, joined_times, time_fields
 from ncco_studio.console.editor import check_size
-from ncco_studio.console.pages import render
+from ncco_studio.console.pages import refused, render
 from ncco_studio.console.state import console_of
 from ncco_studio.editor.project import CannotSave, ProjectFolder, ReadProject, digest_of
 
@@ -98,6 +98,10 @@ def title_of(read: ReadProject, file: str, fields: Iterable[FormField]) -> str:
     return sections.pop() if len(sections) == 1 else group_title(PurePosixPath(file).stem)
 
 
+def _missing(request: Request) -> Response:
+    return refused(request, 404, "There is nothing to change here any more.", "The page Change lists what there is.")
+
+
 def _folder(request: Request) -> ProjectFolder:
     return console_of(request).project
 
@@ -147,7 +151,7 @@ def _form(
     read = folder.current()
     text = read.texts.get(file)
     if text is None:
-        return render(request, "change_missing.html", 404, file=file)
+        return _missing(request)
     root = read.node(file)
     fields = fields_of(read, file)
     issues = draft.by_input(form or {}) if draft else {}
@@ -246,7 +250,7 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
     read = folder.current()
     before = read.texts.get(file)
     if before is None:
-        return render(request, "change_missing.html", 404, file=file)
+        return _missing(request)
     line = a_number(read)
     fields = fields_of(read, file)
     try:
@@ -299,7 +303,7 @@ def _save(request: Request, form: Mapping[str, str], by: str) -> Response:
     before = folder.current().texts.get(file)
     is_new = before is None and bool(text) and not form.get("digest") and not folder.blocked(file)
     if before is None and not is_new:
-        return render(request, "change_missing.html", 404, file=file)
+        return _missing(request)
     before = before or ""
     if "\r\n" in before:
         text = text.replace("\n", "\r\n")
