@@ -140,8 +140,8 @@ def test_checks_find_a_secret_that_is_revealed_after_its_turn() -> None:
                 pin.reveal()
     """
     issues = handler_issues(project_of(code))
-    assert [("W703", 9)] == [(issue.code, issue.place.line) for issue in issues]
-    assert "exists only in its turn" in issues[0].message
+    assert [("W705", 9)] == [(issue.code, issue.place.line) for issue in issues]
+    assert "a secret, which is gone then" in issues[0].message
 
 
 BETWEEN = """

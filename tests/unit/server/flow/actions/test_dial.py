@@ -132,7 +132,7 @@ def test_a_synchronous_connect_may_be_written() -> None:
         (
             "- checkpoint: heard\n- talk: b",
             ("heard",),
-            "E409 2:3 something follows the checkpoint `heard`, but `on` decides what comes after it | move it to",
+            "E409 2:3 something follows the checkpoint `heard`, but `on` decides what comes after it | move the ",
         ),
         (
             "- connect: {user: a}\n  eventUrl: https://example.com",
