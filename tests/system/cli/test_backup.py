@@ -426,7 +426,7 @@ def test_a_backup_of_a_newer_version_is_refused(backed_up: tuple[Home, Path], tm
     refused = home.ncco("backup", tmp_path / "newer.tar")
 
     assert 2 == refused.exit_code
-    assert "start the newer version" in refused.stderr
+    assert "start the version that created it" in refused.stderr
 
 
 @pytest.fixture

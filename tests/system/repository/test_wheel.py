@@ -485,7 +485,8 @@ def test_mypy_knows_the_results_of_awaited_calls_in_a_handler(installed: Install
     words = [sys.executable, "-m", "mypy", "--strict", "--python-executable", f"{installed.environment}/bin/python"]
     checked = subprocess.run([*words, "app/handler.py"], cwd=crm, capture_output=True, text=True, check=False)
 
-    found = [line.split(": ", 1)[1] for line in checked.stdout.splitlines()[:-1]]
+    printed = (line.split(": ", 1)[1] for line in checked.stdout.splitlines()[:-1])
+    found = [line for line in printed if not line.startswith(("note: Possible overload", "note:     def "))]
     assert len(HANDLER_TYPES) == len(found), checked.stdout + checked.stderr
     for expected, line in zip(HANDLER_TYPES.values(), found, strict=True):
         assert line.startswith(expected) or line == f'note: Revealed type is "{expected}"'

@@ -261,7 +261,7 @@ async def test_more_requests_than_slots_wait_for_their_turn(server: LookUpServer
 async def test_an_old_connection_is_not_reused_and_a_leftover_one_is_closed(server: LookUpServer) -> None:
     async with new_client() as client:
         await asyncio.gather(*(ask(client, server.url("slow")) for _ in range(IDLE_PER_HOST + 10)))
-        await until(lambda: held(server.port) == IDLE_PER_HOST)
+        await until(lambda: held(server.port) <= IDLE_PER_HOST)
         await server.stop()
         await server.start()
         answer = await ask(client, server.url("good"))
