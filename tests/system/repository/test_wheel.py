@@ -413,7 +413,7 @@ HANDLER_TYPES = {
     'call.row("callers", number=call.person, type=Order)': "app.handler.Order | None",
     'call.rows("callers", where="price > 3")': "list[ncco_server.flow.handlers.api.Row]",
     'call.rows("callers", order="price", type=Order)': "list[app.handler.Order]",
-    'call.row("callers", number=[1])': 'error: No overload variant of "row" of "Call" matches argument types "str", "list[int]"',
+    'call.row("callers", number=[1])': 'error: No overload variant of "row" of "Call"',
     'call.save("callers", number="1", set={"day": call.now, "name": None}, only_new=True)': "bool",
     'call.save("callers", number="1", increase={"calls": "1"})': "error: Dict entry 0 has incompatible type",
     'call.run_flow("pay", outcomes=("paid", "refused"))': "str",
