@@ -665,12 +665,14 @@ class Call:
         return self._make(HandlerEffect("play", first={"result": name}))
 
     @overload
-    def row(self, table: str, /, *, type: None = ..., **key: Column) -> Coroutine[Any, Any, Row]: ...
+    def row(self, table: str, /, *, type: Column = ..., **key: Column) -> Coroutine[Any, Any, Row]: ...
 
     @overload
     def row(self, table: str, /, *, type: Callable[..., T], **key: Column) -> Coroutine[Any, Any, T | None]: ...
 
-    def row(self, table: str, /, *, type: Callable[..., Any] | None = None, **key: Column) -> Coroutine[Any, Any, Any]:
+    def row(
+        self, table: str, /, *, type: Callable[..., Any] | Column = Row, **key: Column
+    ) -> Coroutine[Any, Any, Any]:
         """Read a row of a table, with what this turn has saved.
 
         After an action of unknown length, such as a `record` with `endOnSilence`, it is read when the caller gets
@@ -679,13 +681,14 @@ class Call:
         Args:
             table: the table, which a shared file declares.
             type: a dataclass or `TypedDict` whose fields are columns: the result is one of these, or None without a
-                row.
+                row. Any other value is that of a key `type`.
             key: the values of its key, by name. No row has an empty one, such as a withheld number.
         """
+        made, key = _made_of(type, key)
         words = {"row": {"table": WrittenText(table), **_columns(key)}}
 
         def result(stored: Any) -> Any:
-            return None if stored is None and type is not None else self._row_of(table, stored, type)
+            return None if stored is None and made is not None else self._row_of(table, stored, made)
 
         return self._make(HandlerEffect("run", words=words, name=f"row of {table}", result=result))
 
@@ -698,7 +701,7 @@ class Call:
         where: str = ...,
         order: str = ...,
         first: int = ...,
-        type: None = ...,
+        type: Column = ...,
         **key: Column,
     ) -> Coroutine[Any, Any, list[Row]]: ...
 
@@ -723,7 +726,7 @@ class Call:
         where: str = "",
         order: str = "",
         first: int = MOST_ROWS,
-        type: Callable[..., Any] | None = None,
+        type: Callable[..., Any] | Column = Row,
         **key: Column,
     ) -> Coroutine[Any, Any, Any]:
         """Read rows of a table without their whole key, with what this turn has saved. Each has its key's values too.
@@ -740,10 +743,11 @@ class Call:
         if not 1 <= first <= MOST_ROWS:
             raise WrongArgument(f"`first` is {first}", f"write 1 to {MOST_ROWS}", "first")
         chosen = {word: value for word, value in (("where", where), ("order", order)) if value}
+        made, key = _made_of(type, key)
         words = {"rows": {"table": WrittenText(table), **_columns(key), **chosen, "first": first}}
 
         def result(stored: Any) -> list[Any]:
-            return [self._row_of(table, each, type) for each in (stored or {}).get(ROWS, ())]
+            return [self._row_of(table, each, made) for each in (stored or {}).get(ROWS, ())]
 
         return self._make(HandlerEffect("run", words=words, name=f"rows of {table}", result=result))
 
@@ -1042,6 +1046,15 @@ class Call:
             return tuple(each.result(value) for each, value in zip(effects, stored or (), strict=True))
 
         return self._make(HandlerEffect("run" if effects else "play", together=effects, result=results))
+
+
+def _made_of(
+    type: Callable[..., Any] | Column, key: dict[str, Column]
+) -> tuple[Callable[..., Any] | None, dict[str, Column]]:
+    """What a row becomes, and the key, which may have a column `type`, too."""
+    if callable(type):
+        return (None if type is Row else type), key
+    return None, {**key, "type": type}
 
 
 def _column(column: Variable, stored: Any, secret: Callable[[str], Secret]) -> Any:

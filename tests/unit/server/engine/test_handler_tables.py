@@ -474,6 +474,20 @@ def test_rows_have_the_type_that_a_handler_gives() -> None:
     ).said
 
 
+def test_a_key_may_be_called_type() -> None:
+    """As the argument that says what a row becomes."""
+    flow = handler(
+        """
+        gold = await call.row("plans", type="gold", year=2026)
+        none = await call.row("plans", type=None, year=2026)
+        every = await call.rows("plans", type="gold")
+        await call.talk(f"{gold['name']}, {none.ok}, {[each['year'] for each in every]}")
+    """,
+        {"flows/shared.yaml": "shared: true\ntables: {plans: {key: {type: text, year: int}, columns: {name: text}}}\n"},
+    )
+    assert ["Best, False, [2026]"] == RowCall(flow, {'plans["gold",2026]': {"name": "Best"}}).said
+
+
 def test_a_type_with_a_field_that_is_no_column_is_an_error() -> None:
     before = """
         from dataclasses import dataclass
