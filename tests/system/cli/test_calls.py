@@ -297,7 +297,7 @@ def test_a_terminal_shows_what_it_has_room_for_and_results_in_colour(
 
 
 def in_terminal(folder: Path, columns: int, *words: str, **env: str) -> str:
-    """What a command writes to a terminal of so many columns."""
+    """What a command writes to a terminal with this number of columns."""
     ours, theirs = os.openpty()
     env = plain_environment(folder, TERM="xterm-256color", COLUMNS=str(columns), **env)
     process = Forked([NCCO, *words], cwd=folder, env=env, stdout=theirs, stderr=theirs)

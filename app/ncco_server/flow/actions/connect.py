@@ -47,7 +47,7 @@ BY_FIELDS = (
 )
 
 _MAIN = {"phone": "number", "vbc": "extension", "sip": "uri", "websocket": "uri", "app": "user"}
-"""The field that says whom an endpoint of each type is."""
+"""The field that has the address of an endpoint, by its type."""
 ADDRESS_FIELDS = ("number", "uri", "user", "domain")
 
 
