@@ -670,9 +670,7 @@ class Call:
     @overload
     def row(self, table: str, /, *, type: Callable[..., T], **key: Column) -> Coroutine[Any, Any, T | None]: ...
 
-    def row(
-        self, table: str, /, *, type: Callable[..., Any] | Column = Row, **key: Column
-    ) -> Coroutine[Any, Any, Any]:
+    def row(self, table: str, /, *, type: Callable[..., Any] | Column = Row, **key: Column) -> Coroutine[Any, Any, Any]:
         """Read a row of a table, with what this turn has saved.
 
         After an action of unknown length, such as a `record` with `endOnSilence`, it is read when the caller gets
