@@ -64,14 +64,14 @@ class OpenNow:
     """
 
     calendar: Calendar
-    title: str
     is_open: bool
     words: str
     why: str
-    by_hand: ByHand | None = None
-    usually_open: bool = False
-    coming: Sequence[tuple[ByHand, str]] = ()
-    next_day: str = ""
+    by_hand: ByHand | None
+    usually_open: bool
+    coming: Sequence[tuple[ByHand, str]]
+    next_day: str
+    title: str = ""
     is_asked: bool = False
     flow: str = ""
 
@@ -121,14 +121,13 @@ def _open_now(calendar: Calendar, now: datetime) -> OpenNow:
     later = sorted((each for each in calendar.by_hand if each.start > at), key=lambda each: each.start)
     return OpenNow(
         calendar,
-        "",
-        hours.open,
-        words,
-        why,
-        by_hand,
-        calendar.with_hand(()).is_open(now),
-        [(each, _coming(calendar, each)) for each in later],
-        _next_day(calendar, today),
+        is_open=hours.open,
+        words=words,
+        why=why,
+        by_hand=by_hand,
+        usually_open=calendar.with_hand(()).is_open(now),
+        coming=[(each, _coming(calendar, each)) for each in later],
+        next_day=_next_day(calendar, today),
     )
 
 
