@@ -118,7 +118,7 @@ def load_files(
         from ncco_server.flow.handlers.given import texts_of  # noqa: PLC0415 - only for programs that give some
 
         texts |= {f"{_FLOWS}{name}": text for name, text in texts_of(handlers).items()}
-        issues = issues if flows.exists() else [issue for issue in issues if issue.place.file != "flows"]
+        issues = issues if flows.is_file() else [issue for issue in issues if issue.place.file != "flows"]
     project = load(texts, env, modules=modules, extent="project", today=today, handlers=handlers, explore=explore)
     return replace(project, issues=tuple(sorted({*issues, *project.issues}, key=by_place)))
 

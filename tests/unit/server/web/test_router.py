@@ -244,6 +244,14 @@ async def test_a_program_with_errors_in_its_flows_does_not_start(home: Path) -> 
             pass
 
 
+async def test_a_program_needs_no_flow_file(home: Path) -> None:
+    (home / "flows").mkdir()
+    async with running(program(home, imported(home, "phone", PHONE).phone)) as client:
+        ready = await client.get("/readyz")
+
+    assert 200 == ready.status_code
+
+
 async def test_a_program_starts_before_its_database(home: Path) -> None:
     url = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
     app = program(home, imported(home, "phone", PHONE).phone, database_url=url, key=SecretStr("k" * 32))
