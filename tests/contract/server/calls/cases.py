@@ -5,7 +5,7 @@ A file is a map:
     settings    of the server; `{stand_in}` is the address of the stand-in
     files       texts by path; `{like: PATH, flow: NAME, replace: [old, new, ...]}` is another flow of this file with
                 other passages; `flow` is left out if it is the name of the file
-    nccos       NCCOs by name, for replies that many exchanges have
+    nccos       NCCOs by name, for replies that several exchanges have
     cases       a list
 
 A case is one call, or several that belong together:
@@ -20,6 +20,8 @@ A case is one call, or several that belong together:
 
 An exchange is one webhook and its reply:
 
+    keys        in place of `send`: digits that the caller pressed, sent to `<input>`
+    dial        in place of `send`: the status of the called leg, sent to `<event>`
     send        `answer`, `answer/{flow}`, `event`, `fallback`, or the name of a callback URL: `<input>`, `<event:2>`
     of          the number of the exchange (counted from 1) whose reply has this URL; left out: the last that has one
     with        fields, beside or in place of conversation.FACTS. body: a text, when that is no JSON
@@ -29,6 +31,14 @@ An exchange is one webhook and its reply:
     status      of the reply, 200 when left out
     ncco        of the reply, or a name of `nccos`, or "*" for any; left out: the body is empty
     same_as     in place of `ncco`: the number of an exchange whose reply has the same bytes
+
+An action of an NCCO is written in full, or as
+
+    Hello.                          {action: talk, text: Hello.}
+    {bargeIn: Press 1.}             {action: talk, text: Press 1., bargeIn: true}
+    {digits: 1}                     an `input` with `type: [dtmf]` and `dtmf: {maxDigits: 1}`, to `<input>` by POST
+    {digits: 1, speech: [sales]}    the same with `type: [dtmf, speech]` and `speech: {context: [sales]}`
+    {digits: 1, speech: {...}}      the same with these settings of speech
 """
 
 from __future__ import annotations
@@ -37,7 +47,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 FOLDER: Final = Path(__file__).parent
 
@@ -62,6 +72,19 @@ class Exchange(Part):
     status: int = 200
     ncco: Any = None
     same_as: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_full(cls, given: dict[str, Any]) -> dict[str, Any]:
+        fields = given.get("with", {})
+        match given:
+            case {"keys": digits, **rest}:
+                pressed = {"dtmf": {"digits": digits, "timed_out": False}, "speech": {"results": []}}
+                return {**rest, "send": "<input>", "with": pressed | fields}
+            case {"dial": status, **rest}:
+                leg = {"status": status, "uuid": "{call}-b", "direction": "outbound"}
+                return {**rest, "send": "<event>", "with": leg | fields}
+        return given
 
 
 class Like(Part):
@@ -90,7 +113,7 @@ class Project(Part):
 
     settings: dict[str, str] = {}
     files: dict[str, str | Like] = {}
-    nccos: dict[str, list[dict[str, Any]]] = {}
+    nccos: dict[str, list[Any]] = {}
     cases: list[Case]
 
     @property
@@ -111,7 +134,23 @@ class Project(Part):
 
     def ncco(self, exchange: Exchange) -> Any:
         """The NCCO in the reply to an exchange."""
-        return self.nccos.get(exchange.ncco) if isinstance(exchange.ncco, str) else exchange.ncco
+        ncco = self.nccos.get(exchange.ncco) if isinstance(exchange.ncco, str) else exchange.ncco
+        return [_action(each) for each in ncco] if isinstance(ncco, list) else ncco
+
+
+def _action(given: str | dict[str, Any]) -> dict[str, Any]:
+    waiting = {"action": "input", "eventUrl": ["<input>"], "eventMethod": "POST"}
+    match given:
+        case str(text):
+            return {"action": "talk", "text": text}
+        case {"bargeIn": str(text), **rest} if not rest:
+            return {"action": "talk", "text": text, "bargeIn": True}
+        case {"digits": number, "speech": speech}:
+            settings = {"context": speech} if isinstance(speech, list) else speech
+            return {**waiting, "type": ["dtmf", "speech"], "dtmf": {"maxDigits": number}, "speech": settings}
+        case {"digits": number}:
+            return {**waiting, "type": ["dtmf"], "dtmf": {"maxDigits": number}}
+    return given
 
 
 def _changed(text: str, path: str, wanted: Like) -> str:
