@@ -15,36 +15,27 @@ from tests.support.cases import each_case
 from tests.unit.server.flow.tables import table
 from tests.unit.server.flow.templates.cases import (
     CALL,
+    FILES,
     NAMES,
     PLACE,
     SCOPE,
-    blocks,
     custom,
     file_value,
+    in_places,
     names,
     refusal,
     rendered,
     value,
     value_faults,
 )
-from tests.unit.server.flow.templates.template_files import FILES
-
-ESCAPES: dict[str, Escape] = {
-    "talk": "talk",
-    "ssml": "ssml",
-    "url": "url",
-    "number": "number",
-    "header": "header",
-    "json": "json",
-    "text": "text",
-}
 
 
-@each_case(("case", "expected"), blocks("template_faults.txt"))
-def test_each_mistake_has_its_place_and_its_cure(case: str, expected: list[str]) -> None:
-    escape, type_name, source = case.split(" ", 2)
-
-    assert expected == value_faults(source, ESCAPES[escape], TYPES[type_name], FILES)
+@each_case(
+    ("escape", "type_", "source", "expected"),
+    in_places(__file__, "test_each_mistake_has_its_place"),
+)
+def test_each_mistake_has_its_place(escape: Escape, type_: Kind, source: str, expected: list[str]) -> None:
+    assert expected == value_faults(source, escape, type_, FILES)
 
 
 @each_case(("source", "expected"), table(__file__, "test_a_text_is_rendered"))
@@ -138,8 +129,8 @@ def test_issues_point_at_the_line_of_a_block_scalar() -> None:
 
 
 @each_case(("source", "escape", "type_name", "expected"), table(__file__, "test_a_value_is_cast_to_its_type"))
-def test_a_value_is_cast_to_its_type(source: str, escape: str, type_name: str, expected: object) -> None:
-    result = rendered(source, ESCAPES[escape], type_=TYPES[type_name])
+def test_a_value_is_cast_to_its_type(source: str, escape: Escape, type_name: str, expected: object) -> None:
+    result = rendered(source, escape, type_=TYPES[type_name])
 
     assert expected == result
     assert type(expected) is type(result)
@@ -152,11 +143,13 @@ def test_a_value_is_cast_to_one_of_the_allowed_words() -> None:
     )
 
 
-@each_case(("case", "expected"), blocks("template_errors.txt"))
-def test_a_missing_or_mismatched_value_is_an_error(case: str, expected: list[str]) -> None:
-    escape, type_name, source = case.split(" ", 2)
-
-    assert expected == [refusal(value(source, ESCAPES[escape], TYPES[type_name]))]
+@each_case(
+    ("escape", "type_", "source", "expected"), in_places(__file__, "test_a_missing_or_mismatched_value_is_an_error")
+)
+def test_a_missing_or_mismatched_value_is_an_error(
+    escape: Escape, type_: Kind, source: str, expected: list[str]
+) -> None:
+    assert expected == [refusal(value(source, escape, type_))]
 
 
 def test_a_line_end_in_a_literal_header_is_an_issue() -> None:
