@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ncco_server.flow.language.hooks import EVENT, NO_EVENT, event_record
-from ncco_server.ncco.webhooks import recognise
+from ncco_server.flow.language.hooks import NO_EVENT
 from tests.support.cases import each_case
 from tests.unit.server.flow.lookups.sent_hooks import sent
 
@@ -80,14 +79,6 @@ def test_body_may_be_anything_that_json_has(expected: object, json: str) -> None
     assert expected == sent(f'hooks: {{told: {{post: "https://x.example", json: {json}}}}}\n').json
 
 
-def test_headers_come_from_the_environment() -> None:
-    head = (
-        'hooks: {told: {post: "https://x.example", headers: {Authorization: "Bearer {{ env.TOKEN }}", X-A: " b "}}}\n'
-    )
-
-    assert {"Authorization": "Bearer t0ken", "X-A": "b"} == sent(head).headers
-
-
 def test_param_hides_a_variable_of_the_same_name() -> None:
     head = """
         vars: {team: {type: text, default: support}}
@@ -127,45 +118,3 @@ def test_setting_that_is_missing_is_the_hooks_problem() -> None:
 
 
 # Events
-
-
-def test_event_of_a_recording_is_texts() -> None:
-    webhook = recognise(
-        {
-            "recording_url": "https://api.nexmo.com/v1/files/1",
-            "recording_uuid": "rec-1",
-            "size": 12228,
-            "start_time": "2026-03-04T09:15:27Z",
-            "end_time": "2026-03-04T09:15:40Z",
-            "conversation_uuid": "CON-1",
-            "timestamp": "2026-03-04T09:15:41.000Z",
-        }
-    )
-
-    record = event_record("record", webhook)
-
-    assert EVENT.fields.keys() == record.keys()
-    assert {
-        "name": "record",
-        "conversation_uuid": "CON-1",
-        "recording_url": "https://api.nexmo.com/v1/files/1",
-        "recording_uuid": "rec-1",
-        "size": "12228",
-        "start_time": "2026-03-04T09:15:27Z",
-        "end_time": "2026-03-04T09:15:40Z",
-        "timestamp": "2026-03-04T09:15:41.000Z",
-    } == {name: text for name, text in record.items() if text}
-
-
-def test_event_of_a_hangup_says_how_long_the_call_was() -> None:
-    webhook = recognise({"status": "completed", "uuid": "leg-1", "duration": "7", "price": "0.01", "sip_code": 200})
-
-    record = event_record("hangup", webhook)
-
-    assert ("hangup", "completed", "7", "0.01", "200") == (
-        record["name"],
-        record["status"],
-        record["duration"],
-        record["price"],
-        record["sip_code"],
-    )
