@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from ncco_server.engine import CallData
+from ncco_server.engine.session import to_json
 from tests.support.cases import each_case
 from tests.unit.server.engine.handled_call import HandledCall, handler, handler_issues, project_of
 from tests.unit.server.engine.scripted_call import LEG, NOON
@@ -41,7 +42,8 @@ def played(file: Path) -> Iterator[Any]:
         passages = case.get("passages", [""])
         for passage in passages:
             calls = [passages[passage]] if isinstance(passages, dict) else case.get("calls", [[]])
-            texts = {word: case.get(word, "").replace("PASSAGE", passage) for word in ("body", "before")}
+            before = found.get("before", "") + case.get("before", "")
+            texts = {"body": case["body"].replace("PASSAGE", passage), "before": before.replace("PASSAGE", passage)}
             for call in calls:
                 yield pytest.param(case | texts, call, id=f"{name}: {passage} {call}")
 
@@ -103,7 +105,9 @@ def shown(call: HandledCall, word: str, value: Any) -> Any:
         case "trace":
             return next(line.what for line in call.turn.trace if line.did == "failed")
         case "hides":
-            return value if value not in f"{call.turn}{call.session}{call.asked}" else ""
+            turn = call.turn
+            written = (to_json(turn.session), turn.trace, turn.stored_ncco or turn.ncco, turn.lookups, call.asked)
+            return value if value not in repr(written) else ""
     raise ValueError(word)
 
 
