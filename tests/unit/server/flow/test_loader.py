@@ -157,48 +157,18 @@ def test_a_revision_changes_with_every_text_and_path() -> None:
     assert {64} == {len(revision) for revision in revisions}
 
 
-WORDS = [
-    *(
-        "flow",
-        "start",
-        "steps",
-        "vars",
-        "defaults",
-        "numbers",
-        "do",
-        "set",
-        "choices",
-        "collect",
-        "branch",
-        "goto",
-        "on",
-    ),
-    *("retry", "tail", "talk", "connect", "input", "checkpoint", "ncco", "dtmf", "speech", "into", "digits", "check"),
-    *("if", "else", "then", "noinput", "completed", "busy", "otherwise", "error", "type", "default", "sensitive"),
-    *("action", "hello", "menu"),
-]
+WORDS = """
+flow start steps vars defaults numbers do set choices collect branch goto on retry tail talk connect input checkpoint
+ncco dtmf speech into digits check if else then noinput completed busy otherwise error type default sensitive action
+hello menu
+"""
+VALUES = """end hello menu 1 0 "*" true {{x}} "{{call.from}}" "" text 6..8 a==b"""
 YAML_TEXTS = st.recursive(
-    st.sampled_from(
-        [
-            "end",
-            "hello",
-            "menu",
-            "1",
-            "0",
-            '"*"',
-            "true",
-            "{{ x }}",
-            '"{{ call.from }}"',
-            '""',
-            "text",
-            "6..8",
-            "a == b",
-        ]
-    ),
+    st.sampled_from(VALUES.split()),
     lambda inner: (
         st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
         | st.dictionaries(
-            st.sampled_from(WORDS),
+            st.sampled_from(WORDS.split()),
             inner,
             max_size=4,
         ).map(lambda items: "{" + ", ".join(f"{key}: {value}" for key, value in items.items()) + "}")

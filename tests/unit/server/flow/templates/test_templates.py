@@ -263,14 +263,6 @@ def test_filters_in_a_file_use_its_language() -> None:
     assert "lunes, 5 de enero" == found.render(NAMES)
 
 
-def test_the_output_of_filters_is_escaped_like_every_value() -> None:
-    plain, ssml = value("{{ items | list }}"), value("<speak>{{ items | list }}{{ ticket | spell }}</speak>")
-    known = names(items=["<break/>", "b & c"], ticket="<")
-
-    assert "break/  and b & c" == plain.render(known)
-    assert "<speak>&lt;break/&gt; and b &amp; c&lt;</speak>" == ssml.render(known)
-
-
 def test_compile_file_returns_types_too() -> None:
     found, _ = compile_file(Text("n.j2", PLACE), TYPES["int"], "text", SCOPE, Templates({"n.j2": "{{ tries }}"}))
 
