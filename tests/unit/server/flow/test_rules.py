@@ -21,6 +21,11 @@ from tests.support.cases import each_case
 TODAY = date(2026, 1, 1)
 APPLIED: dict[str, list[str]] = yaml.load(Path(__file__).with_name("applied_cures.yaml").read_bytes(), yaml.CSafeLoader)
 """By code: the edits that an author makes who follows a cure that leaves a choice."""
+SHOWN = """
+E105 E106 E114 E115 E201 E202 E203 E226 E260 E270 E276 E306 E308 E310 E313 E314 E330 E331 E332 E334 E336 E340
+E401 E533 E537 E551 E552 E553 E555 W296 W302 W401 W642
+"""
+"""Rules whose cure a case of `tests/contract/server/check` applies."""
 PLACES = {
     "E120": "flows/bad.yaml:1:1",
     "E121": "flows/bad.yaml:7:19",
@@ -120,7 +125,7 @@ def fixed(code: str, root: Path) -> bool:
     )
 
 
-@each_case("code", RULES)
+@each_case("code", sorted(RULES.keys() - set(SHOWN.split())))
 def test_the_cure_of_a_rule_removes_the_issue(code: str, tmp_path: Path) -> None:
     assert applied(code, tmp_path / "project") if code in APPLIED else fixed(code, tmp_path)
 

@@ -3,9 +3,6 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-import pytest
-
-from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.nodes import Place, Text
 from ncco_server.flow.templates.compiler import compile_file, compile_value
 from ncco_server.flow.templates.parsing import Templates
@@ -74,39 +71,6 @@ def test_a_set_within_an_included_file_stays_there() -> None:
     assert ["E303 «x»"] == value_faults("{% include 'set.j2' %}{{ x }}", templates=files)
 
 
-def test_an_unknown_file_has_an_issue_where_it_is_named() -> None:
-    found, issues = file_value("greting.j2", FILES)
-
-    assert found is None
-    assert [
-        FlowIssue("E323", "error", PLACE, 'there is no file "greting.j2" in templates/', 'did you mean "greeting.j2"?')
-    ] == issues
-
-
-@pytest.mark.parametrize(
-    ("templates", "cure"),
-    [({}, "put the file into templates/"), ({"other.j2": ""}, "files are: other.j2")],
-)
-def test_an_unknown_file_gets_a_fix(templates: dict[str, str], cure: str) -> None:
-    _, issues = file_value("x", templates)
-
-    assert cure == issues[0].cure
-
-
-def test_a_file_that_is_too_long_is_refused() -> None:
-    found, issues = file_value("long.j2", FILES)
-
-    assert found is None
-    assert "long.j2 has more than 100,000 characters" == issues[0].message
-
-
-def test_issues_in_a_file_have_its_own_place() -> None:
-    _, issues = file_value("faulty.j2", FILES)
-    places = {issue.code: issue.place for issue in issues}
-
-    assert {"E304": Place("templates/faulty.j2", 2, 11, 4), "E322": Place("templates/faulty.j2", 3, 1, 2)} == places
-
-
 def test_the_size_of_includes_is_limited() -> None:
     assert ["E311"] == [fault[:4] for fault in value_faults('{% include "plain.j2" %}' * 51, templates=FILES)]
 
@@ -117,15 +81,6 @@ def test_includes_that_nest_too_deep_are_refused() -> None:
     faults = value_faults("{% include '0.j2' %}", templates={**files, "10.j2": "x"})
 
     assert ["templates/4.j2 E311 «{%»"] == faults
-
-
-def test_issues_point_at_the_line_of_a_block_scalar() -> None:
-    origins = tuple((2, 7 + at) for at in range(6)) + tuple((3, 7 + at) for at in range(20))
-    _, issues = compile_value(
-        Text("Hello\n{{ call.fron }}", PLACE, origins=origins), TYPES["text"], "talk", SCOPE, Templates()
-    )
-
-    assert [Place("flows/test.yaml", 3, 15, 4)] == [issue.place for issue in issues]
 
 
 @each_case(("source", "escape", "type_name", "expected"), table(__file__, "test_a_value_is_cast_to_its_type"))
