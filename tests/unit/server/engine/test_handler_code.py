@@ -92,26 +92,6 @@ def test_an_error_after_a_question_plays_what_the_flow_for_errors_plays_in_all_c
     assert (said or [each["text"] for each in FAILSAFE]) == tail
 
 
-def test_a_handler_can_be_placed_with_params_and_machine_detection() -> None:
-    text = """
-        from datetime import datetime
-        from ncco_server import Call, Choice, call_flow
-
-        @call_flow(default=True, timezone="Europe/London", outbound={
-            "from": "442079460150", "unless": [], "machine_detection": "continue", "on": {"machine": {"run": "sorry"}},
-        })
-        async def shop(call: Call, who: str, at: datetime) -> None:
-            await call.talk(f"Hello {who}, {at:%H:%M}.")
-            await call.choose("Press 1.", {"yes": Choice(1)}, tries=1)
-    """
-    project = project_of(text, explores=False)
-    given = {"who": "Ada", "at": "2026-03-05T10:00:00+00:00"}
-    call = HandledCall(project.flows["shop"], given=given)
-    assert ["Hello Ada, 10:00.", "Press 1."] == call.said
-    assert call.detect("machine")
-    assert ["Something went wrong."] == call.said
-
-
 def test_a_handler_knows_the_same_about_its_call_as_a_flow_file() -> None:
     names = call_record(HandledCall(handler('await call.talk("Hello.")')).session.call).keys()
     own = {"from_": "from"}
@@ -241,14 +221,6 @@ def test_a_change_before_a_flow_that_the_handler_runs_is_detected() -> None:
     call.flow = handler(body.replace("Hello", "Good morning"), others)
     assert call.press("1")
     assert "R111" in failures(call)
-
-
-def test_a_change_is_reported_with_both_lines() -> None:
-    call = HandledCall(handler(MENU))
-    call.flow = handler(f'await call.talk("Hello.")\n{MENU}')
-    assert call.press("1")
-    (problem,) = [line.because for line in call.turn.trace if line.what == "R111"]
-    assert 'as number 1, it came to "line 5", and now to "line 6"' in problem
 
 
 # calls that began with an earlier version or another key

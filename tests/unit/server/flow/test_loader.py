@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from ncco_server.flow.issues import by_place
 from ncco_server.flow.loader import load, load_files, revision_of
-from ncco_server.flow.templates.parsing import Templates
 from tests.support.cases import each_case
 from tests.support.examples import examples
 
@@ -38,70 +37,11 @@ def test_the_sample_flows_have_no_issue() -> None:
     assert all(each.is_startable for each in project.flows.values())
 
 
-def test_a_flow_has_the_content_of_its_file() -> None:
-    text = 'flow: a\nnumbers: ["+44 20 7946 0000"]\ndefault: true\nstart: hello\nvars: {n: {type: int}}\n' + (
-        "defaults: {on: {error: sorry}}\nsteps:\n"
-        "  hello: {set: {n: '3'}, do: [{talk: Hello.}], goto: sorry}\n"
-        "  sorry: {do: [{talk: Sorry.}], goto: end}\n"
-    )
-
-    found = load({"flows/a.yaml": text}).flows["a"]
-
-    assert ("a", "hello", ("442079460000",), True, False) == (
-        found.name,
-        found.start,
-        found.numbers,
-        found.default,
-        found.entry,
-    )
-    assert ["hello", "sorry"] == list(found.steps)
-    assert ["n"] == [each.name for each in found.steps["hello"].sets]
-    assert ("int", 0) == (found.variables["n"].type.name, found.variables["n"].default)
-    assert found.error is not None
-    assert "sorry" == found.error.step
-
-
 def test_a_flow_with_a_warning_is_kept() -> None:
     project = load({"flows/a.yaml": flow("a").replace("    goto: end\n", "")})
 
     assert ["a"] == list(project.flows)
     assert not project.has_errors
-
-
-def test_the_issue_of_a_file_that_is_not_a_map_shows_how_a_flow_begins() -> None:
-    (issue,) = load({"flows/a.yaml": "- hello\n"}).issues
-
-    assert "E201" == issue.code
-    assert "begin with `flow: name`, `start: step` and `steps:`" == issue.cure
-
-
-def test_a_template_may_be_part_of_several_flows() -> None:
-    texts = {
-        "flows/a.yaml": flow("a", "{template: a.j2}"),
-        "flows/b.yaml": flow("b", "{template: a.j2}"),
-        "templates/a.j2": "Hello.",
-    }
-
-    flows = load(texts).flows
-
-    assert ["flows/a.yaml", "templates/a.j2"] == sorted(flows["a"].sources)
-    assert ["flows/b.yaml", "templates/a.j2"] == sorted(flows["b"].sources)
-
-
-def test_a_shelf_knows_which_templates_were_taken() -> None:
-    tracked = Templates({"a.j2": "A", "b.j2": "B"})
-
-    assert ("A", None) == (tracked.get("a.j2"), tracked.get("c.j2"))
-    assert "b.j2" in tracked
-    assert ["a.j2", "b.j2"] == list(tracked)
-    assert 2 == len(tracked)
-    assert [{"templates/a.j2": "A"}, {}] == [tracked.pop_used(), tracked.pop_used()]
-
-
-def test_a_syntax_error_causes_no_second_error_at_its_place() -> None:
-    text = flow("a").replace("goto: end", "goto:")
-
-    assert ["E103"] == [issue.code for issue in load({"flows/a.yaml": text}).issues]
 
 
 @each_case("folder", [ROOT, *sorted((ROOT / "examples").glob("*/"))], ids=lambda folder: folder.name)

@@ -60,16 +60,6 @@ def test_only_the_next_target_is_dialled_after_a_failure() -> None:
             ("beep",),
             {"advancedMachineDetection": {"behavior": "continue", "mode": "detect_beep", "beep_timeout": 60}},
         ),
-        (
-            "advancedMachineDetection: {mode: default}",
-            ("beep",),
-            {"advancedMachineDetection": {"behavior": "continue", "mode": "default"}},
-        ),
-        (
-            "advancedMachineDetection: {behavior: continue}",
-            ("machine",),
-            {"advancedMachineDetection": {"behavior": "continue"}},
-        ),
         ("machineDetection: hangup", ("busy",), {"machineDetection": "hangup"}),
     ],
 )

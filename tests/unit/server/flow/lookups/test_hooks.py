@@ -2,48 +2,10 @@
 
 from __future__ import annotations
 
-from ncco_server.flow.language.hooks import NO_EVENT
 from tests.support.cases import each_case
 from tests.unit.server.flow.lookups.sent_hooks import sent
 
 CRM = 'hooks: {told: {post: "{{ env.CRM_URL }}/told"}}\n'
-
-
-def test_hook_without_a_body_follows_standard_webhooks() -> None:
-    hook = sent(CRM)
-
-    data = {
-        "call": {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"},
-        "flow": "test",
-        "step": "hello",
-    }
-
-    assert ("told", "https://crm.example.com/v1/told", {}, "") == (hook.name, hook.url, hook.headers, hook.problem)
-    assert {"type": "told", "timestamp": "2026-03-04T09:15:27+00:00", "data": data} == hook.json
-
-
-def test_default_body_has_the_variables_that_are_not_secret() -> None:
-    head = "vars: {team: {type: text, default: sales}, answers: {type: list}, pin: {type: text, sensitive: true}}\n"
-
-    hook = sent(CRM + head, answers=[1, "two"], pin="1234")
-
-    assert {"team": "sales", "answers": [1, "two"]} == hook.json["data"]["variables"]
-
-
-def test_default_body_has_the_event_as_far_as_it_is_known() -> None:
-    event = {**NO_EVENT, "name": "record", "recording_url": "https://api.nexmo.com/v1/files/1"}
-
-    hook = sent(CRM, event=event)
-
-    assert {"name": "record", "recording_url": "https://api.nexmo.com/v1/files/1"} == hook.json["data"]["event"]
-
-
-def test_default_body_has_the_params() -> None:
-    head = 'hooks: {told: {post: "https://x.example", params: {team: text, stars: {type: int, default: 3}}}}\n'
-
-    hook = sent(head, '{told: {team: "{{ call.from }}"}}')
-
-    assert {"team": "447700900123", "stars": 3} == hook.json["data"]["params"]
 
 
 def test_an_explicit_body_is_the_whole_body_and_keeps_types() -> None:

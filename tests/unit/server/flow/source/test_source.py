@@ -54,19 +54,13 @@ def test_a_text_without_quotes_stays_as_written(plain: str) -> None:
     "plain",
     [
         "sip:a@example.com",
-        "https://example.com:8080/x#top",
         "don't",
         'a "quoted" word',
         "Press * now",
-        "C# is fine",
         "\u201cAcme\u201d is our name",
         "Hello {{ name }}",
-        "a, b",
         "a - b",
-        "<speak>Hi</speak>",
         "\n  sip:a@example.com",
-        "\n  17:30",
-        "wrapped\n  https://example.com",
     ],
 )
 def test_a_text_that_yaml_reads_as_meant_needs_no_quotes(plain: str) -> None:
@@ -78,12 +72,8 @@ def test_a_text_that_yaml_reads_as_meant_needs_no_quotes(plain: str) -> None:
     [
         "goto: menu # back",
         "timeout: 20 # seconds",
-        "from: 44 7700 # ours",
         'if: a == "b" # why',
-        "talk: Hello there  # a greeting",
-        'talk: "Press #" # quoted',
         "steps: # all of them\n  a: b",
-        "a: [b, # first\n  c]",
         "a: b # c ] d",
     ],
 )
