@@ -77,14 +77,6 @@ def test_the_name_of_an_override_replaces_the_name_of_the_holiday() -> None:
     assert ("open", "Day") == (at("2026-12-25T10:00Z", named).reason, at("2026-12-25T10:00Z", named).holiday)
 
 
-def test_hours_that_touch_at_midnight_are_one_opening() -> None:
-    weekend = calendar("{sat: [10:00-24:00], sun: 00:00-20:00}")
-    moment = at("2027-01-02T12:00Z", weekend)
-
-    assert "2027-01-03T20:00+00:00" == moment.next_close.isoformat(timespec="minutes")
-    assert "2027-01-09T10:00+00:00" == moment.next_open.isoformat(timespec="minutes")
-
-
 def test_a_calendar_that_is_always_open_gives_times_after_400_days() -> None:
     moment = at("2026-01-01T12:00Z", calendar("{mon-sun: 00:00-24:00}"))
 
@@ -124,15 +116,6 @@ def test_a_time_that_never_occurs_is_missing_for_a_flow(week: str) -> None:
     moment = at("2026-01-01T12:00Z", read(source)[0]["x"])
 
     assert (None, None) == (moment["next_open"], moment["next_close"])
-
-
-def test_a_moment_is_a_map_of_its_fields() -> None:
-    moment = at("2026-12-25T12:00Z", OFFICE)
-
-    assert ["open", "reason", "holiday", "next_open", "next_close", "reopens"] == list(moment)
-    assert 6 == len(moment)
-    with pytest.raises(KeyError):
-        moment["closed"]
 
 
 def test_the_declared_types_match_the_values() -> None:
