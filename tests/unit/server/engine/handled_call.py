@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from textwrap import dedent
 from typing import Any
 
-from ncco_server.engine import CallData, Lookup, LookupAnswer
+from ncco_server.engine import CallData, Lookup, LookupAnswer, OpenWait
 from ncco_server.engine.records import call_record
 from ncco_server.flow.issues import FlowIssue
+from ncco_server.flow.language.selection import TableSearch
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
+from ncco_server.table_rows import applied, key_of, table_of
 from ncco_studio.verify.handlers.exploring import explore
 from tests.unit.server.engine.scripted_call import ScriptedCall
 
@@ -29,9 +31,10 @@ SAMPLE_CALL = call_record(
 
 
 def project_of(code: str, others: Mapping[str, str] | None = None, *, explores: bool = True) -> Project:
-    """A project with one handler, `flows/shop.py`, which `ncco check` explores and the server does not."""
+    """A project with the handler `flows/shop.py`, which `ncco check` explores and the server does not."""
     texts = {"flows/shop.py": dedent(code), "flows/sorry.yaml": SORRY, **(others or {})}
-    return load(texts, {}, extent="project", handlers=["shop.py"], explore=explore if explores else None)
+    handlers = [path.removeprefix("flows/") for path in texts if path.endswith(".py")]
+    return load(texts, {}, extent="project", handlers=handlers, explore=explore if explores else None)
 
 
 def handler_issues(project: Project) -> list[FlowIssue]:
@@ -42,7 +45,7 @@ def handler_issues(project: Project) -> list[FlowIssue]:
 def handler(
     body: str,
     others: Mapping[str, str] | None = None,
-    options: str = "",
+    options: str = 'on_error="sorry"',
     before: str = "",
     *,
     explores: bool = False,
@@ -50,8 +53,7 @@ def handler(
     """The flow of a handler with this body. Its file must have no errors."""
     lines = "\n".join(f"    {line}" for line in dedent(body).strip().split("\n"))
     head = "from ncco_server import Call, Choice, RunFailed, call_flow\n"
-    decorated = f'@call_flow(default=True, on_error="sorry"{options})\nasync def shop(call: Call, **params):\n'
-    code = f"{head}{dedent(before)}\n{decorated}{lines}\n".replace(", **params", "")
+    code = f"{head}{dedent(before)}\n@call_flow(default=True, {options})\nasync def shop(call: Call):\n{lines}\n"
     found = project_of(code, others, explores=explores)
     errors = [f"{issue.place}: {issue.code} {issue.message}" for issue in found.issues if issue.is_error]
     assert not errors, errors
@@ -59,14 +61,35 @@ def handler(
 
 
 class HandledCall(ScriptedCall):
-    """A call that really calls functions; `called` has their names."""
+    """A call that really calls functions; `called` has their names. What its turns change is written to `rows`."""
 
-    called: list[str]
+    def __init__(self, flow: Flow, *, rows: Mapping[str, Any] | None = None, **facts: Any) -> None:
+        self.called: list[str] = []
+        self.rows = dict(rows or {})
+        super().__init__(flow, **facts)
+        self._save()
+
+    def send_to(self, wait: OpenWait, fields: Mapping[str, object] | None) -> list[dict[str, Any]] | None:
+        before = self.turn
+        found = super().send_to(wait, fields)
+        if self.turn is not before:
+            self._save()
+        return found
+
+    def _save(self) -> None:
+        for change in self.turn.saves:
+            self.rows[change.row] = change.apply(self.rows.get(change.row))
 
     def _answer(self, lookup: Lookup) -> LookupAnswer:
-        self.called = [*getattr(self, "called", []), lookup.name]
+        request = lookup.request
+        if isinstance(request, TableSearch):
+            names = sorted(name for name in self.rows if table_of(name) == request.table)
+            return LookupAnswer(request.choose([(key_of(name), self.rows[name]) for name in names]))
+        if request.method == "TABLE":
+            return LookupAnswer(applied(self.rows.get(request.row), request.row, request.pending))
+        self.called.append(lookup.name)
         try:
-            result = lookup.request.code()
+            result = request.code()
             return LookupAnswer(asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result)
         except Exception as error:  # noqa: BLE001 - as the server does it
             return LookupAnswer(None, f"the function raised {type(error).__name__}")

@@ -103,48 +103,6 @@ def test_editors_offer_the_options_of_the_action_and_no_others(action: str, offe
     assert {option for known, option in OPTIONS if known == action} == names
 
 
-@each_case(
-    ("code", "action"),
-    [
-        ("record(endOnKey=None, beepStart=True)", {"action": "record", "beepStart": True}),
-        ("conversation('team', mute=None)", {"action": "conversation", "name": "team"}),
-        (
-            "connect('447700900111', limit=None)",
-            {
-                "action": "connect",
-                "endpoint": [{"type": "phone", "number": "447700900111"}],
-                "from": "442079460000",
-                "eventType": "synchronous",
-            },
-        ),
-        ("transfer('CON-1', canHear=None)", {"action": "transfer", "conversationId": "CON-1"}),
-    ],
-)
-def test_none_leaves_an_option_out(code: str, action: dict[str, Any]) -> None:
-    found, *_ = played(HandledCall(handler(f"await call.{code}")))
-    assert action == {name: value for name, value in found.items() if name != "eventMethod"}
-
-
-@each_case("mapping", ["OrderedDict", "MappingProxyType", "UserDict"])
-def test_a_computed_number_may_be_in_any_mapping(mapping: str) -> None:
-    before = "from collections import OrderedDict, UserDict\nfrom types import MappingProxyType"
-    code = f"await call.connect({mapping}(dict(type='phone', number=call.from_)))"
-    dialled, *_ = HandledCall(handler(code, before=before), dial_allow=("44",)).ncco
-    assert [{"type": "phone", "number": "447700900123"}] == dialled["endpoint"]
-
-
-def test_options_that_are_equal_in_python_are_not_taken_for_each_other() -> None:
-    body = """
-        for given in (1, True):
-            await call.notify({"is": given}, url="https://example.com/heard")
-            await call.choose("Press 1.", {"one": Choice(1)})
-    """
-    called = HandledCall(handler(body))
-    first = called.ncco[0]
-    called.press("1")
-    assert ["1", "True"] == [str(action["payload"]["is"]) for action in (first, called.ncco[0])]
-
-
 def test_every_field_that_a_handler_cannot_send_is_an_option() -> None:
     known = {f"{action}.{option}" for action, shape in SHAPES.items() for option in shape.options}
     assert {*NOT_SENT, *FIRST, *RENAMED} <= known

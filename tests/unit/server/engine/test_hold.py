@@ -93,27 +93,6 @@ def test_setting_the_clock_back_does_not_extend_a_hold() -> None:
 
 
 @each_case(
-    ("old", "new", "cure"),
-    [
-        ("    lookup: place\n", "", "add `lookup: place` to this step: it is then made again each time"),
-        (
-            "until: place.agent_free",
-            'until: call.from == "1"',
-            "wait for a field of one of the step's lookups",
-        ),
-        ("    lookup: place\n", "    lookup: [{other: {}}]\n", "add `lookup: place` to this step"),
-    ],
-)
-def test_waiting_for_a_value_that_never_changes_is_reported(old: str, new: str, cure: str) -> None:
-    other = '  other: {get: "https://queue.example.com/other", returns: {free: bool}}\n'
-    project = load({"flows/queue.yaml": QUEUE.replace("steps:\n", f"{other}steps:\n").replace(old, new)})
-
-    [issue] = project.issues
-    assert "W289" == issue.code
-    assert issue.cure.startswith(cure)
-
-
-@each_case(
     ("old", "new"),
     [
         ("lookup: place", "lookup: [place]"),

@@ -14,7 +14,7 @@ import pytest
 from ncco_server.engine import CallData, Session, Turn, TurnContext, begin, resume
 from ncco_server.engine.interpreter import Playing, Result
 from ncco_server.engine.session import LookupAnswer, OpenWait, from_json, to_json
-from ncco_server.engine.stretch import MOST_MADE, STEP_LIMIT, stretch_of
+from ncco_server.engine.stretch import MOST_MADE, stretch_of
 from ncco_server.flow.loader import load_files
 from ncco_server.flow.model import Flow
 from ncco_server.flow.runtime import Again
@@ -207,42 +207,6 @@ def test_a_text_that_cannot_be_spoken_is_left_to_the_interpreter() -> None:
 
     assert stretch.is_checked
     assert stretch.play(names, context(), LEG, 1, 0) is None
-
-
-@pytest.mark.parametrize("length", [STEP_LIMIT, STEP_LIMIT + 1])
-def test_one_turn_enters_a_limited_number_of_steps(length: int) -> None:
-    steps = [f"  s{number}: {{do: [{{talk: Hello}}], goto: s{number + 1}}}" for number in range(length - 1)]
-    last = f"  s{length - 1}: {{do: [{{talk: Now.}}], choices: {{one: {{dtmf: 1, goto: end}}}}, retry: {{then: end}}}}"
-    flow = load_flow("\n".join(["flow: long", "default: true", "start: s0", "steps:", *steps, last]))
-
-    assert answered(flow, "447700900123").is_failsafe is (length > STEP_LIMIT)
-
-
-@each_case("change", ["lookup", "if", "number", "bargeIn"])
-def test_steps_that_depend_on_the_call_are_not_in_a_stretch(change: str) -> None:
-    text = {
-        "lookup": PLAIN.replace("    goto: menu", "    branch: [{if: bleep, goto: menu}, {else: end}]", 1),
-        "if": PLAIN.replace("goto: menu", "branch: [{if: call.is_hidden, goto: menu}, {else: end}]"),
-        "number": PLAIN.replace('- talk: "Hello {{ call.from }}."', '- connect: "{{ call.from }}"'),
-        "bargeIn": PLAIN.replace('- talk: "Press 1."', '- talk: "Press 1."\n        bargeIn: "{{ bleep }}"'),
-    }[change]
-    flow = load_flow(text)
-
-    assert stretch_of(flow, flow.steps["welcome"], is_root=True) is None
-
-
-def test_a_tail_that_reaches_a_hold_is_the_same() -> None:
-    hold = """
-  sorry:
-    do:
-      - talk: "Please hold."
-    hold: {until: bleep, up_to: 5m}
-    on: {ready: held, too_long: end}
-  held:
-"""
-    flow = load_flow(PLAIN.replace("  sorry:\n", hold.lstrip("\n")))
-
-    both(flow, lambda played: begin(played, LEG, CallData("442079460001", "447700900123"), context()))
 
 
 def test_prompts_that_an_exit_creates_for_each_call_are_not_mistaken_for_others() -> None:

@@ -11,47 +11,9 @@ from tests.support.examples import examples
 
 ROOT: Final = Path(__file__).parents[4]
 FOLDERS: Final = (ROOT, *sorted(path.parent for path in ROOT.glob("examples/*/flows")))
+SIGNS: Final = "{{ }} {% %} : | ' \" [ ] { } - &a *a !x 0 é .. = == ( ) , ~ null no"
 TYPED: Final = st.sampled_from(
-    (
-        ": ",
-        " :",
-        ":",
-        "{{",
-        "}}",
-        "{%",
-        "%}",
-        "|",
-        "'",
-        '"',
-        "[",
-        "]",
-        "{",
-        "}",
-        " #",
-        "\n",
-        "  ",
-        "- ",
-        "\t",
-        "\r",
-        "&a",
-        "*a",
-        "!x",
-        "<<: ",
-        "0",
-        "\x85",
-        "é",
-        "..",
-        "=",
-        "==",
-        "(",
-        ")",
-        ",",
-        "~",
-        "null",
-        "no",
-        "goto: ",
-        "talk: ",
-    )
+    [*SIGNS.split(), ": ", " :", " #", "\n", "  ", "- ", "\t", "\r", "\x85", "<<: ", "goto: ", "talk: "]
 )
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.support.cases import each_case
-from tests.unit.server.flow.loading_flows import codes_of, faults_of
+from tests.unit.server.flow.loading_flows import codes_of
 
 HEAD = """
 vars:
@@ -59,23 +57,3 @@ def test_the_entries_of_a_param_are_unknown() -> None:
     head = HEAD + 'params: {given: {type: list, default: ["1"]}}\n'
 
     assert [] == codes_of(steps_of("{{ given[0] + 1 }}"), head)
-
-
-@pytest.mark.parametrize(
-    ("head", "steps"),
-    [
-        (
-            "vars: {perks: {type: map, default: {a: [true]}}}\n",
-            "hello: {do: [{talk: '{{ perks.a | list }}'}], goto: end}",
-        ),
-        (
-            "vars: {perks: {type: list}}\n",
-            "hello: {set: {perks: [true]}, do: [{talk: '{{ perks | list }}'}], goto: end}",
-        ),
-    ],
-)
-def test_a_bare_true_in_a_list_or_a_map_gets_a_warning(head: str, steps: str) -> None:
-    cure = 'write "true" in quotes, and compare it as text: == "true"'
-
-    assert [f"W265 values in a list or a map are text, and so is true → {cure}"] == faults_of(steps, head)
-    assert [] == faults_of(steps.replace("true", '"true"'), head.replace("true", '"true"'))

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from ncco_server.flow.files import MAX_FILE_BYTES, read_project
-from ncco_server.flow.nodes import Place
 
 FLOW = "flow: a\n"
 NOBODY = 65534
@@ -16,195 +15,114 @@ NOBODY = 65534
 
 
 @pytest.fixture
-def flows(tmp_path: Path) -> Path:
-    folder = tmp_path / "my flows"
-    folder.mkdir()
-    (folder / "a.yaml").write_text(FLOW)
-    return folder
-
-
-@pytest.fixture
-def templates(tmp_path: Path) -> Path:
-    folder = tmp_path / "my templates"
-    folder.mkdir()
-    return folder
-
-
-def faults(flows: Path, templates: Path) -> list[tuple[str, str]]:
-    return [(issue.code, str(issue.place)) for issue in read_project(flows, templates)[1]]
-
-
-def test_display_paths_start_with_the_kind_of_file(flows: Path, templates: Path) -> None:
-    (flows / "more").mkdir()
-    (flows / "more" / "b.YML").write_text("flow: b\n")
-    (templates / "deep").mkdir()
-    (templates / "deep" / "x.json.j2").write_text("[]")
-    (templates / "hello.j2").write_text("Hello")
-
-    texts, issues = read_project(flows, templates)
-
-    expected = {
+def root(tmp_path: Path) -> Path:
+    """A project with one flow, beside a file and a folder that do not belong to it."""
+    for name, text in {
         "flows/a.yaml": FLOW,
-        "flows/more/b.YML": "flow: b\n",
-        "templates/deep/x.json.j2": "[]",
         "templates/hello.j2": "Hello",
-    }
-    assert expected == texts
-    assert [] == issues
+        "secret.yaml": "x",
+        "secrets/x": "x",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
 
 
-def test_other_files_are_ignored(flows: Path, templates: Path) -> None:
-    for name in ("notes.md", ".hidden.yaml", "a.yaml~", "b.yaml.bak"):
-        (flows / name).write_text("x")
-    (flows / ".git").mkdir()
-    (flows / ".git" / "b.yaml").write_text("x")
-    for name in (".x.j2.swp", "x.j2~"):
-        (templates / name).write_text("x")
-
-    assert ({"flows/a.yaml": FLOW}, []) == read_project(flows, templates)
+def read(root: Path) -> tuple[dict[str, str], list[str]]:
+    """The texts, and the code and place of each issue."""
+    texts, issues = read_project(root / "flows", root / "templates")
+    return texts, [f"{issue.code} {issue.place}" for issue in issues]
 
 
-def test_a_project_needs_no_templates(flows: Path, tmp_path: Path) -> None:
-    assert ({"flows/a.yaml": FLOW}, []) == read_project(flows, tmp_path / "none")
+CASES: dict[str, tuple[dict[str, str | bytes], dict[str, str], list[str]]] = {
+    "files in folders": (
+        {"flows/more/b.YML": FLOW, "templates/deep/x.json.j2": "[]"},
+        {"flows/more/b.YML": FLOW, "templates/deep/x.json.j2": "[]"},
+        [],
+    ),
+    "other files": (
+        dict.fromkeys(
+            ("flows/b.md", "flows/.b.yaml", "flows/b.yaml~", "flows/.git/b.yaml", "templates/.x.j2.swp"), "x"
+        ),
+        {},
+        [],
+    ),
+    "a text editor's ending": ({"flows/b.yaml.txt": FLOW}, {}, ["W126 flows/b.yaml.txt:1:1"]),
+    "a template with any ending": ({"templates/b.yaml.txt": "x"}, {"templates/b.yaml.txt": "x"}, []),
+    "a byte order mark": ({"flows/b.yaml": b"\xef\xbb\xbf" + FLOW.encode()}, {"flows/b.yaml": FLOW}, []),
+    "other line endings": ({"flows/b.yaml": b"flow: b\r\n"}, {"flows/b.yaml": "flow: b\r\n"}, []),
+    "a wrong byte": ({"flows/b.yaml": b"x: caf\xe9\n"}, {"flows/b.yaml": "x: caf\ufffd\n"}, ["E121 flows/b.yaml:1:7"]),
+    "a wrong byte behind others": (
+        {"flows/b.yaml": "# é\r\nb: caf".encode() + b"\xe9"},
+        {"flows/b.yaml": "# é\r\nb: caf\ufffd"},
+        ["E121 flows/b.yaml:2:7"],
+    ),
+    "a wrong byte behind a mark": (
+        {"flows/b.yaml": b"\xef\xbb\xbfx: \xe9"},
+        {"flows/b.yaml": "x: \ufffd"},
+        ["E121 flows/b.yaml:1:4"],
+    ),
+    **{
+        encoding: ({"flows/b.yaml": FLOW.encode(encoding)}, {"flows/b.yaml": FLOW}, ["E121 flows/b.yaml:1:1"])
+        for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32")
+    },
+    "a link inside": ({"flows/b.yaml": "-> a.yaml"}, {"flows/b.yaml": FLOW}, []),
+    "a mounted config folder": (
+        {"flows/..2024/b.yaml": FLOW, "flows/..data": "-> ..2024", "flows/b.yaml": "-> ..data/b.yaml"},
+        {"flows/b.yaml": FLOW},
+        [],
+    ),
+    "a linked folder inside": ({"flows/round": "-> ."}, {}, []),
+    "links to the outside": (
+        {"flows/b.yaml": "-> ../secret.yaml", "flows/c": "-> ../secrets", "templates/x.j2": "-> ../secret.yaml"},
+        {},
+        ["E122 flows/b.yaml:1:1", "E122 flows/c:1:1", "E122 templates/x.j2:1:1"],
+    ),
+    "a link to nothing": ({"flows/b.yaml": "-> none.yaml"}, {}, ["E122 flows/b.yaml:1:1"]),
+    "a link to itself": ({"flows/b.yaml": "-> b.yaml"}, {}, ["E122 flows/b.yaml:1:1"]),
+    "a huge file": ({"flows/b.yaml": b"#" * (MAX_FILE_BYTES + 1)}, {}, ["E119 flows/b.yaml:1:1"]),
+}
+"""Files of a project beside its own (`-> x` is a link), their texts, and the issues."""
 
 
-def test_a_project_without_a_flows_folder_is_reported(tmp_path: Path, templates: Path) -> None:
-    _, issues = read_project(tmp_path / "none", templates)
-
-    assert [("E123", Place("flows", 1, 1))] == [(issue.code, issue.place) for issue in issues]
-    assert f"{tmp_path / 'none'} does not exist" == issues[0].message
-
-
-def test_a_file_in_place_of_the_folder_is_reported(flows: Path, templates: Path) -> None:
-    _, issues = read_project(flows / "a.yaml", templates)
-
-    assert [f"{flows / 'a.yaml'} is a file, not a folder"] == [issue.message for issue in issues]
-
-
-def test_an_empty_flows_folder_is_reported(flows: Path, templates: Path) -> None:
-    (flows / "a.yaml").unlink()
-
-    assert [("E123", "flows:1:1")] == faults(flows, templates)
-
-
-def test_a_flow_with_a_text_editors_ending_is_reported_with_its_right_name(flows: Path, templates: Path) -> None:
-    (flows / "b.yaml.txt").write_text(FLOW)
-
-    texts, issues = read_project(flows, templates)
-
-    assert ["flows/a.yaml"] == list(texts)
-    assert [("W126", "flows/b.yaml.txt:1:1", 'rename it to "b.yaml"')] == [
-        (issue.code, str(issue.place), issue.cure) for issue in issues
-    ]
-
-
-def test_a_template_may_have_any_extension(flows: Path, templates: Path) -> None:
-    (templates / "b.yaml.txt").write_text("x")
-
-    assert [] == faults(flows, templates)
-
-
-def test_a_byte_order_mark_is_dropped(flows: Path, templates: Path) -> None:
-    (flows / "a.yaml").write_bytes(b"\xef\xbb\xbfflow: a\n")
-
-    assert ({"flows/a.yaml": FLOW}, []) == read_project(flows, templates)
-
-
-def test_line_endings_are_kept(flows: Path, templates: Path) -> None:
-    (flows / "a.yaml").write_bytes(b"flow: a\r\n")
-
-    assert ({"flows/a.yaml": "flow: a\r\n"}, []) == read_project(flows, templates)
-
-
-@pytest.mark.parametrize(
-    ("data", "at"),
-    [
-        (b"flow: caf\xe9\n", (1, 10)),
-        ("# é\r\nflow: a\r\nx: caf".encode() + b"\xe9\r\n", (3, 7)),
-        (b"\xef\xbb\xbfx: \xe9", (1, 4)),
-    ],
-)
-def test_a_file_in_another_encoding_is_shown_with_its_first_wrong_byte(
-    flows: Path, templates: Path, data: bytes, at: tuple[int, int]
+@pytest.mark.parametrize(("files", "texts", "issues"), CASES.values(), ids=CASES)
+def test_a_project_is_read_with_its_issues(
+    root: Path, files: Mapping[str, str | bytes], texts: Mapping[str, str], issues: list[str]
 ) -> None:
-    (flows / "a.yaml").write_bytes(data)
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        elif content.startswith("-> "):
+            path.symlink_to(content.removeprefix("-> "))
+        else:
+            path.write_text(content)
 
-    texts, issues = read_project(flows, templates)
-
-    assert ["E121"] == [issue.code for issue in issues]
-    assert Place("flows/a.yaml", *at) == issues[0].place
-    assert "\ufffd" in texts["flows/a.yaml"]
-
-
-def test_a_link_inside_the_folder_is_followed(flows: Path, templates: Path) -> None:
-    (flows / "b.yaml").symlink_to("a.yaml")
-
-    assert ({"flows/a.yaml": FLOW, "flows/b.yaml": FLOW}, []) == read_project(flows, templates)
+    assert ({"flows/a.yaml": FLOW, "templates/hello.j2": "Hello", **texts}, issues) == read(root)
 
 
-def test_a_mounted_config_folder_is_read_through_its_symlinks(flows: Path, templates: Path) -> None:
-    (flows / "..2024").mkdir()
-    (flows / "..2024" / "b.yaml").write_text("flow: b\n")
-    (flows / "..data").symlink_to("..2024")
-    (flows / "b.yaml").symlink_to("..data/b.yaml")
+def test_a_project_needs_flows_and_no_templates(root: Path) -> None:
+    def issues(flows: Path) -> list[str]:
+        return [f"{issue.code} {issue.place} {issue.message}" for issue in read_project(flows, root / "none")[1]]
 
-    assert ({"flows/a.yaml": FLOW, "flows/b.yaml": "flow: b\n"}, []) == read_project(flows, templates)
-
-
-def test_a_linked_root_folder_is_read(flows: Path, templates: Path, tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(flows)
-
-    assert ({"flows/a.yaml": FLOW}, []) == read_project(tmp_path / "link", templates)
+    assert [] == issues(root / "flows")
+    assert [f"E123 flows:1:1 {root / 'none'} does not exist"] == issues(root / "none")
+    assert [f"E123 flows:1:1 {root / 'secret.yaml'} is a file, not a folder"] == issues(root / "secret.yaml")
+    (root / "flows" / "a.yaml").unlink()
+    assert ["E123 flows:1:1"] == [issue[:14] for issue in issues(root / "flows")]
 
 
-def test_a_linked_folder_inside_is_not_entered_twice(flows: Path, templates: Path) -> None:
-    (flows / "round").symlink_to(".")
+def test_a_linked_root_folder_is_read(root: Path) -> None:
+    (root / "link").symlink_to(root / "flows")
 
-    assert ({"flows/a.yaml": FLOW}, []) == read_project(flows, templates)
-
-
-def test_links_out_of_the_folder_are_refused(flows: Path, templates: Path, tmp_path: Path) -> None:
-    (tmp_path / "secret.yaml").write_text("secret")
-    (tmp_path / "secrets").mkdir()
-    (flows / "b.yaml").symlink_to("../secret.yaml")
-    (flows / "c").symlink_to("../secrets")
-    (templates / "x.j2").symlink_to("../secret.yaml")
-
-    expected = [("E122", "flows/b.yaml:1:1"), ("E122", "flows/c:1:1"), ("E122", "templates/x.j2:1:1")]
-    assert expected == faults(flows, templates)
+    assert ({"flows/a.yaml": FLOW}, []) == read_project(root / "link", root / "none")
 
 
-def test_links_to_nothing_and_to_themselves_are_reported(flows: Path, templates: Path) -> None:
-    (flows / "b.yaml").symlink_to("none.yaml")
-    (flows / "c.yaml").symlink_to("c.yaml")
+def test_a_pipe_is_not_waited_for(root: Path) -> None:
+    os.mkfifo(root / "flows" / "b.yaml")
 
-    assert [("E122", "flows/b.yaml:1:1"), ("E122", "flows/c.yaml:1:1")] == faults(flows, templates)
-
-
-def test_a_pipe_is_not_waited_for(flows: Path, templates: Path) -> None:
-    os.mkfifo(flows / "b.yaml")
-
-    assert [("E122", "flows/b.yaml:1:1")] == faults(flows, templates)
-
-
-def test_a_huge_file_is_not_read(flows: Path, templates: Path) -> None:
-    (flows / "b.yaml").write_bytes(b"#" * (MAX_FILE_BYTES + 1))
-
-    texts, issues = read_project(flows, templates)
-
-    assert ["flows/a.yaml"] == list(texts)
-    assert [("E119", "flows/b.yaml")] == [(issue.code, issue.place.file) for issue in issues]
-
-
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
-def test_a_file_in_utf_16_has_one_issue_and_is_read(flows: Path, templates: Path, encoding: str) -> None:
-    text = (flows / "a.yaml").read_text(encoding="utf-8").replace("flow: a", "flow: b")
-    (flows / "b.yaml").write_bytes(text.encode(encoding))
-
-    texts, issues = read_project(flows, templates)
-
-    assert text == texts["flows/b.yaml"]
-    assert [("E121", "flows/b.yaml:1:1")] == [(issue.code, str(issue.place)) for issue in issues]
+    assert ["E122 flows/b.yaml:1:1"] == read(root)[1]
 
 
 @contextmanager
@@ -225,18 +143,17 @@ def without_rights(root: Path) -> Iterator[None]:
             folder.chmod(mode)
 
 
-def test_an_unreadable_file_is_reported(flows: Path, templates: Path) -> None:
-    (flows / "b.yaml").write_text(FLOW)
-    (flows / "b.yaml").chmod(0)
-    (flows / "c").mkdir(mode=0)
+def test_an_unreadable_file_is_reported(root: Path) -> None:
+    (root / "flows" / "b.yaml").touch(0)
+    (root / "flows" / "c").mkdir(mode=0)
 
-    with without_rights(flows):
-        found = faults(flows, templates)
+    with without_rights(root / "flows"):
+        found = read(root)[1]
 
-    assert [("E122", "flows/b.yaml:1:1"), ("E122", "flows/c:1:1")] == found
+    assert ["E122 flows/b.yaml:1:1", "E122 flows/c:1:1"] == found
 
 
-def test_a_name_that_is_not_utf_8_can_be_shown(flows: Path, templates: Path) -> None:
-    (flows / os.fsdecode(b"\xe9.yaml")).write_text("flow: b\n")
+def test_a_name_that_is_not_utf_8_can_be_shown(root: Path) -> None:
+    (root / "flows" / os.fsdecode(b"\xe9.yaml")).write_text(FLOW)
 
-    assert {"flows/a.yaml": FLOW, "flows/?.yaml": "flow: b\n"} == read_project(flows, templates)[0]
+    assert FLOW == read(root)[0]["flows/?.yaml"]

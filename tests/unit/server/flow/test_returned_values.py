@@ -60,28 +60,3 @@ def test_the_cure_for_a_returned_secret_names_the_returned_value() -> None:
     [(code, _, cure)] = faults("{type: text}", "text", '"{{ entered }}"')
 
     assert ("E226", "declare `pin` with `sensitive: true` under `returns`") == (code, cure)
-
-
-def test_the_cure_for_a_passed_secret_names_the_param() -> None:
-    main = """
-flow: main
-default: true
-start: a
-params: {code: {type: text, default: ""}}
-steps:
-  a:
-    do: [{talk: "Pin?"}]
-    collect: {into: pin, digits: 4, sensitive: true}
-    retry: {then: end}
-    goto: {goto: b, set: {code: "{{ pin }}"}}
-  b:
-    do: [{talk: "Hi."}]
-    goto: {run: sub, with: {code: "{{ pin }}"}}
-"""
-    sub = 'flow: sub\nparams: {code: text}\nstart: a\nsteps: {a: {do: [{talk: "{{ code }}"}], goto: end}}\n'
-    project = load({"flows/main.yaml": main, "flows/sub.yaml": sub})
-
-    assert [
-        ("E226", "declare `code` with `sensitive: true` under `params`"),
-        ("E226", 'declare `code` with `sensitive: true` under `params` of the flow "sub"'),
-    ] == [(issue.code, issue.cure) for issue in project.issues]

@@ -21,8 +21,42 @@ from tests.support.cases import each_case
 TODAY = date(2026, 1, 1)
 APPLIED: dict[str, list[str]] = yaml.load(Path(__file__).with_name("applied_cures.yaml").read_bytes(), yaml.CSafeLoader)
 """By code: the edits that an author makes who follows a cure that leaves a choice."""
-PLACES: dict[str, str] = yaml.load(Path(__file__).with_name("rule_places.yaml").read_bytes(), yaml.CSafeLoader)
-"""By code: where the issue of its bad example is, as file:line:column."""
+SHOWN = """
+E105 E106 E114 E115 E201 E202 E203 E226 E260 E270 E276 E306 E308 E310 E313 E314 E330 E331 E332 E334 E336 E340
+E401 E533 E537 E551 E552 E553 E555 W296 W302 W401 W642
+"""
+"""Rules whose cure a case of `tests/contract/server/check` applies."""
+PLACES = {
+    "E120": "flows/bad.yaml:1:1",
+    "E121": "flows/bad.yaml:7:19",
+    "E122": "flows/more.yaml:1:1",
+    "E123": "flows:1:1",
+    "E230": "flows/bad.yaml:8:5",
+    "E261": "flows/bad.yaml:8:5",
+    "E277": "flows/bad.yaml:15:39",
+    "E278": "flows/bad.yaml:14:5",
+    "E324": "templates/more.j2:1:12",
+    "E407": "flows/bad.yaml:9:9",
+    "E408": "flows/bad.yaml:8:9",
+    "E413": "flows/bad.yaml:7:15",
+    "E557": "flows/shared.yaml:4:31",
+    "E701": "flows/pizza.py:3:1",
+    "E702": "flows/pizza.py:1:1",
+    "E703": "flows/pizza.py:6:5",
+    "E706": "flows/pizza.py:8:5",
+    "W126": "flows/more.yaml.txt:1:1",
+    "W286": "flows/main.yaml:8:25",
+    "W287": "flows/bad.yaml:8:23",
+    "W299": "flows/bad.yaml:3:3",
+    "W556": "flows/bad.yaml:4:3",
+    "W648": "flows/bad.yaml:11:15",
+    "W703": "flows/pizza.py:6:5",
+    "W704": "flows/pizza.py:6:5",
+    "W705": "flows/pizza.py:7:5",
+    "W706": "flows/pizza.py:8:5",
+    "W707": "flows/bakery.py:1:1",
+}
+"""By code: where the issue of its bad example is, if no case of `tests/contract/server/check` shows it."""
 SETTINGS = {"W302": {"MUSIC_URL": "https://audio.example.com"}}
 """By code: what its cure says to set in the environment."""
 
@@ -53,12 +87,12 @@ def issues_of(
 
 @each_case("code", RULES)
 def test_the_bad_example_of_a_rule_breaks_only_this_rule(code: str, tmp_path: Path) -> None:
-    issues = issues_of(RULES[code].bad, tmp_path, env={}, modules=(), code=code)
+    (issue,) = issues_of(RULES[code].bad, tmp_path, env={}, modules=(), code=code)
 
-    found = [(issue.code, issue.severity, str(issue.place).replace(f"{tmp_path}/", "")) for issue in issues]
-    assert [(code, RULES[code].severity, PLACES[code])] == found
-    assert issues[0].message
-    assert issues[0].cure
+    assert (code, RULES[code].severity) == (issue.code, issue.severity)
+    assert PLACES.get(code, "") in str(issue.place)
+    assert issue.message
+    assert issue.cure
 
 
 @each_case("code", RULES)
@@ -91,7 +125,7 @@ def fixed(code: str, root: Path) -> bool:
     )
 
 
-@each_case("code", RULES)
+@each_case("code", sorted(RULES.keys() - set(SHOWN.split())))
 def test_the_cure_of_a_rule_removes_the_issue(code: str, tmp_path: Path) -> None:
     assert applied(code, tmp_path / "project") if code in APPLIED else fixed(code, tmp_path)
 

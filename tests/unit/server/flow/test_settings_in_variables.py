@@ -76,25 +76,6 @@ def test_a_value_that_does_not_reveal_the_setting_is_spoken(said: str) -> None:
     assert [] == errors(f"hello:\n  set: {{k: '{{{{ env.KEY }}}}'}}\n  do: [{{talk: \"Say {said}.\"}}]\n  goto: end")
 
 
-def test_a_setting_is_followed_through_several_variables() -> None:
-    steps = """\
-hello:
-  do: [{talk: Press 1.}]
-  choices: {one: {dtmf: 1, set: {k: "{{ env.KEY }}"}, goto: last}}
-  retry: {then: last}
-last: {do: [{talk: "{{ k }}"}], goto: end}
-"""
-
-    assert [f"E330 {SAID}"] == errors(steps)
-
-
-def test_the_setting_is_reported_where_it_would_be_spoken() -> None:
-    steps = 'hello:\n  set: {k: "{{ env.KEY }}"}\n  goto: next\nnext:\n  do: [{talk: "It is {{ k }}."}]\n  goto: end'
-    texts = {"flows/test.yaml": flow_text(steps, "vars: {k: {type: text}}\ndefaults: {on: {error: end}}\n")}
-
-    assert [f"flows/test.yaml:11:27 E330 {SAID}"] == reported(texts, "files")
-
-
 def test_a_number_from_the_settings_may_be_stored_and_dialled() -> None:
     steps = """\
 hello:
@@ -119,9 +100,3 @@ def test_a_flow_that_was_checked_before_is_not_checked_again() -> None:
     texts = {"flows/test.yaml": flow_text(steps, HEAD)}
 
     assert [] == reported(texts, "revision")
-
-
-def test_a_setting_that_is_also_sensitive_is_reported_as_sensitive() -> None:
-    found = errors('hello:\n  set: {pin: "{{ env.KEY }}"}\n  do: [{talk: "It is {{ pin }}."}]\n  goto: end')
-
-    assert ["E331 pin would be spoken; it is a sensitive variable"] == found

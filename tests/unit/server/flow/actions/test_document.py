@@ -5,7 +5,7 @@ import pytest
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Callback
 from tests.support.cases import each_case
-from tests.unit.server.flow.actions.reading_parts import drafts, faults_of, parts_of, play
+from tests.unit.server.flow.actions.reading_parts import drafts, parts_of, play
 
 ITEM = "- ncco: list.json.j2"
 
@@ -61,11 +61,12 @@ def test_numbers_in_a_computed_document_are_checked_against_the_allow_list(endpo
     assert [dials, ""] == [draft.dials for draft in found]
 
 
-def test_numbers_in_a_literal_document_are_dialled_as_written() -> None:
-    document = '[{"action": "connect", "endpoint": [{"type": "phone", "number": "447700900111"}]}]'
-
-    (draft,) = drafts(parts_of(ITEM, templates={"list.json.j2": document}))
-    assert "" == draft.dials
+def test_numbers_that_a_file_writes_out_are_dialled() -> None:
+    desk = '{"type": "phone", "number": "447700900111"}'
+    for endpoint in (desk, '{% include "desk.j2" %}'):
+        document = f'[{{"action": "connect", "endpoint": [{endpoint}]}}]'
+        (draft,) = drafts(parts_of(ITEM, templates={"list.json.j2": document, "desk.j2": desk}))
+        assert "" == draft.dials
 
 
 @each_case(
@@ -85,33 +86,3 @@ def test_a_document_that_is_not_an_action_list_takes_the_error_exit(document: st
     with pytest.raises(RenderError, match=message) as caught:
         play(parts)
     assert ("E413", "flows/test.yaml:1:3") == (caught.value.code, caught.value.where)
-
-
-@pytest.mark.parametrize(
-    ("item", "fault"),
-    [
-        (
-            "- ncco: {template: a}",
-            "E404 1:3 `ncco` takes the name of a file in templates/ | write `ncco: queue.json.j2`",
-        ),
-        ("- ncco: list.json.j2\n  loop: 1", 'E202 2:3 ncco has no "loop" | delete it: ncco takes only a file name'),
-    ],
-)
-def test_a_document_is_named_by_its_file_only(item: str, fault: str) -> None:
-    assert [fault] == faults_of(item, templates={"list.json.j2": "[]"})
-
-
-def test_a_missing_file_is_reported() -> None:
-    (fault,) = faults_of("- ncco: lits.json.j2", templates={"list.json.j2": "[]"})
-
-    assert "list.json.j2" in fault
-
-
-def test_a_number_that_an_included_file_writes_out_is_literal_too() -> None:
-    templates = {
-        "list.json.j2": '[{"action": "connect", "endpoint": [{% include "desk.j2" %}]}]',
-        "desk.j2": '{"type": "phone", "number": "447700900111"}',
-    }
-    (draft,) = drafts(parts_of(ITEM, templates=templates))
-
-    assert "" == draft.dials

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from ncco_server.flow.actions.connect import ConnectPart
 from tests.support.cases import each_case
-from tests.unit.server.flow.loading_flows import codes_of, faults_of, flow_of
+from tests.unit.server.flow.loading_flows import codes_of, flow_of
 
 HEAD = """
 vars:
@@ -61,17 +61,8 @@ def test_a_list_is_recognised_by_its_type(connect: str, lists: list[bool]) -> No
     assert lists == targets_of(connect)
 
 
-@each_case("connect", ['"{{ oncall.desk }}"', '"44{{ oncall.tier }}"', '"{{ agent }}"'])
-def test_a_variable_that_may_be_a_number_is_fine(connect: str) -> None:
-    assert [] == faults_of(steps(connect), HEAD)
-
-
 def test_otherwise_catches_the_empty_list_though_every_failure_has_a_line() -> None:
     lines = "{completed: end, busy: end, timeout: end, unanswered: end, rejected: end, failed: end, otherwise: end}"
 
     assert [] == codes_of(steps('"{{ oncall.phones }}"', lines), HEAD)
     assert ["W267"] == codes_of(steps('["447700900111", "447700900222"]', lines), HEAD)
-
-
-def test_a_list_that_cannot_be_read_is_reported_once() -> None:
-    assert ["E303"] == codes_of(steps('"{{ oncal.phones }}"'), HEAD)

@@ -191,26 +191,3 @@ def test_the_flow_that_a_called_party_hears_is_drawn_once() -> None:
     lines = arrows(draw([project.flows["ring"]]))
 
     assert ["ring dotted run whisper: onAnswer"] == [line for line in lines if "onAnswer" in line]
-
-
-def test_texts_are_shown_in_the_default_locale() -> None:
-    text = """
-flow: main
-default: true
-locales: {de: {language: de-DE}, en: {language: en-GB}}
-start: hello
-steps:
-  hello:
-    do:
-      - talk: {en: "Hello.", de: "Guten Tag."}
-      - talk: {en: "It is {{ call.from | digits }}.", de: "Es ist {{ call.from | digits }}."}
-    goto: {goto: bye, set: {locale: en}}
-  bye:
-    do: [{talk: {de: "Auf Wiederhören.", en: "Goodbye."}}]
-    goto: end
-"""
-    (main,) = draw([load({"flows/main.yaml": text}).flows["main"]], errors=False).subgraphs
-
-    assert [("hello", "“Guten Tag.”", "“Es ist …”"), ("bye", "“Auf Wiederhören.”")] == [
-        node.lines for node in main.nodes if node.kind == "step"
-    ]

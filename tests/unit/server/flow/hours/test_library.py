@@ -30,17 +30,6 @@ def test_the_sources_give_the_same_calendar() -> None:
     assert calendars == read(SAMPLE, calendar_sources(calendars.values()))[0]
 
 
-def test_existing_dates_are_used_without_asking_the_library() -> None:
-    text = dates_to_json({date(2026, 7, 1): "Founding Day"})
-    written = SAMPLE.replace("ENG", "NOWHERE")
-
-    calendars, issues = read(written, {"calendars/GB-NOWHERE.json": text})
-
-    assert [] == issues
-    assert {date(2026, 7, 1): "Founding Day"} == calendars["office"].holidays
-    assert {"calendars/GB-NOWHERE.json": text} == calendar_sources(calendars.values())
-
-
 @each_case("damaged", ["", "[]", "{}", '{"dates": []}', '{"dates": {"soon": "x"}}', "null"])
 def test_damaged_dates_are_computed_again(damaged: str) -> None:
     assert read(SAMPLE)[0] == read(SAMPLE, {PATH: damaged})[0]

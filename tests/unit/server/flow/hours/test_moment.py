@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import pytest
 
 from ncco_server.flow.hours.calendar import Calendar
@@ -79,33 +77,6 @@ def test_the_name_of_an_override_replaces_the_name_of_the_holiday() -> None:
     assert ("open", "Day") == (at("2026-12-25T10:00Z", named).reason, at("2026-12-25T10:00Z", named).holiday)
 
 
-@each_case(
-    ("now", "next_open", "next_close"),
-    [
-        ("2026-12-23T08:00Z", "2026-12-23T09:00+00:00", "2026-12-23T17:30+00:00"),
-        ("2026-12-23T09:00Z", "2026-12-24T09:00+00:00", "2026-12-23T17:30+00:00"),
-        ("2026-12-24T11:59:59.9Z", "2026-12-29T09:00+00:00", "2026-12-24T12:00+00:00"),
-        ("2026-12-24T12:00Z", "2026-12-29T09:00+00:00", "2026-12-29T17:30+00:00"),
-        ("2027-03-27T20:00Z", "2027-03-30T09:00+01:00", "2027-03-30T17:30+01:00"),
-        ("2027-10-30T20:00Z", "2027-11-01T09:00+00:00", "2027-11-01T17:30+00:00"),
-    ],
-)
-def test_the_next_opening_and_closing_times_are_given(now: str, next_open: str, next_close: str) -> None:
-    moment = at(now, OFFICE)
-
-    assert next_open == moment["next_open"].isoformat(timespec="minutes")
-    assert next_close == moment["next_close"].isoformat(timespec="minutes")
-    assert moment["reopens"]
-
-
-def test_hours_that_touch_at_midnight_are_one_opening() -> None:
-    weekend = calendar("{sat: [10:00-24:00], sun: 00:00-20:00}")
-    moment = at("2027-01-02T12:00Z", weekend)
-
-    assert "2027-01-03T20:00+00:00" == moment.next_close.isoformat(timespec="minutes")
-    assert "2027-01-09T10:00+00:00" == moment.next_open.isoformat(timespec="minutes")
-
-
 def test_a_calendar_that_is_always_open_gives_times_after_400_days() -> None:
     moment = at("2026-01-01T12:00Z", calendar("{mon-sun: 00:00-24:00}"))
 
@@ -113,19 +84,6 @@ def test_a_calendar_that_is_always_open_gives_times_after_400_days() -> None:
     assert {"2027-02-05T12:00+00:00"} == {
         moment.next_open.isoformat(timespec="minutes"),
         moment.next_close.isoformat(timespec="minutes"),
-    }
-
-
-def test_a_calendar_that_never_opens_again_says_so() -> None:
-    moment = at("2026-01-01T12:00Z", calendar("{mon: 09:00-10:00}", override="{2026-01-01..2026-12-31: closed}"))
-    closed = read("hours: {x: {timezone: Asia/Tokyo, week: {mon: closed}}}\n")[0]["x"]
-    never = at("2026-01-01T12:00Z", closed)
-
-    assert (True, "2027-01-04T09:00+00:00") == (moment.reopens, moment.next_open.isoformat(timespec="minutes"))
-    assert (False, False, "closed") == (never.reopens, never.open, never.reason)
-    assert {"2027-02-05T21:00+09:00"} == {
-        never.next_open.isoformat(timespec="minutes"),
-        never.next_close.isoformat(timespec="minutes"),
     }
 
 
@@ -152,30 +110,12 @@ def test_a_skipped_time_never_occurs_and_a_repeated_time_occurs_twice(
     assert next_close == moment.next_close.isoformat(timespec="minutes")
 
 
-def test_a_night_with_the_repeated_hour_is_one_hour_longer() -> None:
-    night = calendar("{sat: 22:00-04:00}")
-    opening = next(
-        night.openings(datetime.fromisoformat("2027-10-30T12:00Z"), datetime.fromisoformat("2027-11-01T12:00Z"))
-    )
-
-    assert 7 * 3600 == opening.end - opening.start
-
-
 @pytest.mark.parametrize("week", ["{mon-sun: 00:00-24:00}", "{mon: closed}"])
 def test_a_time_that_never_occurs_is_missing_for_a_flow(week: str) -> None:
     source = f"hours: {{x: {{timezone: Asia/Tokyo, week: {week}}}}}\n"
     moment = at("2026-01-01T12:00Z", read(source)[0]["x"])
 
     assert (None, None) == (moment["next_open"], moment["next_close"])
-
-
-def test_a_moment_is_a_map_of_its_fields() -> None:
-    moment = at("2026-12-25T12:00Z", OFFICE)
-
-    assert ["open", "reason", "holiday", "next_open", "next_close", "reopens"] == list(moment)
-    assert 6 == len(moment)
-    with pytest.raises(KeyError):
-        moment["closed"]
 
 
 def test_the_declared_types_match_the_values() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ncco_server.flow.language.outgoing import plain_json
 from tests.support.cases import each_case
 from tests.support.examples import examples
-from tests.unit.server.flow.lookups.lookup_flows import asked_of, definition_of
+from tests.unit.server.flow.lookups.lookup_flows import definition_of
 
 URL = 'get: "https://crm.example.com/c"\n'
 CUSTOMER = definition_of(
@@ -39,18 +39,6 @@ def test_a_matching_answer_is_ok() -> None:
     )
 
 
-def test_values_are_cast_to_their_types() -> None:
-    assert ({"name": "42", "tier": "gold", "n": 3, "ok": True}, "") == CUSTOMER.cast_answer(
-        {"name": 42, "tier": "gold", "n": "3"}
-    )
-
-
-def test_a_field_named_ok_in_the_answer_is_ignored() -> None:
-    record, _ = CUSTOMER.cast_answer({"name": "Ann", "tier": "gold", "n": 3, "ok": False})
-
-    assert record["ok"] is True
-
-
 def test_an_answer_may_contain_every_type() -> None:
     record, problem = WIDE.cast_answer(REAL)
 
@@ -71,34 +59,21 @@ def test_without_an_answer_the_default_applies() -> None:
     assert (UNKNOWN, "timed out after 700 ms") == CUSTOMER.cast_answer(None, "timed out after 700 ms")
 
 
-def test_a_step_reads_what_its_lookup_returns() -> None:
-    (asked,) = asked_of(URL + "returns: {name: text}")
-
-    assert ({"name": "Ann", "ok": True}, "") == asked.definition.cast_answer({"name": "Ann"}, "")
-    assert "customer" == asked.name
-
-
 @each_case(
     ("answer", "problem"),
     [
         (None, "the answer is not a map"),
         ([], "the answer is not a map"),
-        ("<html>", "the answer is not a map"),
         ({"tier": "gold", "n": 1}, "`name` is missing"),
         ({"name": None, "tier": "gold", "n": 1}, "`name` is null"),
         ({"name": ["secret"], "tier": "gold", "n": 1}, "`name` is not text"),
-        ({"name": True, "tier": "gold", "n": 1}, "`name` is not text"),
         ({"name": "x" * 10_001, "tier": "gold", "n": 1}, "`name` has more than 10,000 characters"),
         ({"name": "\ud800", "tier": "gold", "n": 1}, "`name` contains something that cannot be stored"),
         ({"name": "Ann", "tier": "secret", "n": 1}, "`tier` is not one of gold, standard"),
-        ({"name": "Ann", "tier": True, "n": 1}, "`tier` is not one of gold, standard"),
         ({"name": "Ann", "tier": "gold", "n": "secret"}, "`n` is not a whole number"),
         ({"name": "Ann", "tier": "gold", "n": True}, "`n` is not a whole number"),
-        ({"name": "Ann", "tier": "gold", "n": 1.5}, "`n` is not a whole number"),
-        ({"name": "Ann", "tier": "gold", "n": float("nan")}, "`n` is not a whole number"),
         ({"name": "Ann", "tier": "gold", "n": float("inf")}, "`n` is not a whole number"),
         ({"name": "Ann", "tier": "gold", "n": 10**400}, "`n` has more than 18 digits"),
-        ({"name": "Ann", "tier": "gold", "n": {}}, "`n` is not a whole number"),
     ],
 )
 def test_a_mismatched_answer_is_reported_without_its_value(answer: object, problem: str) -> None:
@@ -118,12 +93,10 @@ def test_a_mismatched_answer_is_reported_without_its_value(answer: object, probl
         ("l", ["x" * 10_001], "`l` contains something that cannot be stored"),
         ("m", [], "`m` is not a map"),
         ("m", {str(n): n for n in range(201)}, "`m` has more than 200 entries"),
-        ("agents", "x", "`agents` is not a list"),
         ("agents", [{"number": "447700900123"}, {"number": "x"}], "`agents[1].number` is not a phone number"),
         ("agents", [{}], "`agents[0].number` is missing"),
         ("agents", ["x"], "`agents[0]` is not a map"),
         ("at", {"city": []}, "`at.city` is not text"),
-        ("at", "Bath", "`at` is not a map"),
     ],
 )
 def test_the_path_to_a_mismatched_value_is_reported(field: str, value: object, problem: str) -> None:

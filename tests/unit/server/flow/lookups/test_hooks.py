@@ -2,49 +2,10 @@
 
 from __future__ import annotations
 
-from ncco_server.flow.language.hooks import EVENT, NO_EVENT, event_record
-from ncco_server.ncco.webhooks import recognise
 from tests.support.cases import each_case
 from tests.unit.server.flow.lookups.sent_hooks import sent
 
 CRM = 'hooks: {told: {post: "{{ env.CRM_URL }}/told"}}\n'
-
-
-def test_hook_without_a_body_follows_standard_webhooks() -> None:
-    hook = sent(CRM)
-
-    data = {
-        "call": {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"},
-        "flow": "test",
-        "step": "hello",
-    }
-
-    assert ("told", "https://crm.example.com/v1/told", {}, "") == (hook.name, hook.url, hook.headers, hook.problem)
-    assert {"type": "told", "timestamp": "2026-03-04T09:15:27+00:00", "data": data} == hook.json
-
-
-def test_default_body_has_the_variables_that_are_not_secret() -> None:
-    head = "vars: {team: {type: text, default: sales}, answers: {type: list}, pin: {type: text, sensitive: true}}\n"
-
-    hook = sent(CRM + head, answers=[1, "two"], pin="1234")
-
-    assert {"team": "sales", "answers": [1, "two"]} == hook.json["data"]["variables"]
-
-
-def test_default_body_has_the_event_as_far_as_it_is_known() -> None:
-    event = {**NO_EVENT, "name": "record", "recording_url": "https://api.nexmo.com/v1/files/1"}
-
-    hook = sent(CRM, event=event)
-
-    assert {"name": "record", "recording_url": "https://api.nexmo.com/v1/files/1"} == hook.json["data"]["event"]
-
-
-def test_default_body_has_the_params() -> None:
-    head = 'hooks: {told: {post: "https://x.example", params: {team: text, stars: {type: int, default: 3}}}}\n'
-
-    hook = sent(head, '{told: {team: "{{ call.from }}"}}')
-
-    assert {"team": "447700900123", "stars": 3} == hook.json["data"]["params"]
 
 
 def test_an_explicit_body_is_the_whole_body_and_keeps_types() -> None:
@@ -78,14 +39,6 @@ def test_an_explicit_body_is_the_whole_body_and_keeps_types() -> None:
 @each_case(("expected", "json"), [(["a"], "[a]"), ("a", "a"), (5, "5"), ("5", '"5"')])
 def test_body_may_be_anything_that_json_has(expected: object, json: str) -> None:
     assert expected == sent(f'hooks: {{told: {{post: "https://x.example", json: {json}}}}}\n').json
-
-
-def test_headers_come_from_the_environment() -> None:
-    head = (
-        'hooks: {told: {post: "https://x.example", headers: {Authorization: "Bearer {{ env.TOKEN }}", X-A: " b "}}}\n'
-    )
-
-    assert {"Authorization": "Bearer t0ken", "X-A": "b"} == sent(head).headers
 
 
 def test_param_hides_a_variable_of_the_same_name() -> None:
@@ -127,45 +80,3 @@ def test_setting_that_is_missing_is_the_hooks_problem() -> None:
 
 
 # Events
-
-
-def test_event_of_a_recording_is_texts() -> None:
-    webhook = recognise(
-        {
-            "recording_url": "https://api.nexmo.com/v1/files/1",
-            "recording_uuid": "rec-1",
-            "size": 12228,
-            "start_time": "2026-03-04T09:15:27Z",
-            "end_time": "2026-03-04T09:15:40Z",
-            "conversation_uuid": "CON-1",
-            "timestamp": "2026-03-04T09:15:41.000Z",
-        }
-    )
-
-    record = event_record("record", webhook)
-
-    assert EVENT.fields.keys() == record.keys()
-    assert {
-        "name": "record",
-        "conversation_uuid": "CON-1",
-        "recording_url": "https://api.nexmo.com/v1/files/1",
-        "recording_uuid": "rec-1",
-        "size": "12228",
-        "start_time": "2026-03-04T09:15:27Z",
-        "end_time": "2026-03-04T09:15:40Z",
-        "timestamp": "2026-03-04T09:15:41.000Z",
-    } == {name: text for name, text in record.items() if text}
-
-
-def test_event_of_a_hangup_says_how_long_the_call_was() -> None:
-    webhook = recognise({"status": "completed", "uuid": "leg-1", "duration": "7", "price": "0.01", "sip_code": 200})
-
-    record = event_record("hangup", webhook)
-
-    assert ("hangup", "completed", "7", "0.01", "200") == (
-        record["name"],
-        record["status"],
-        record["duration"],
-        record["price"],
-        record["sip_code"],
-    )

@@ -54,19 +54,13 @@ def test_a_text_without_quotes_stays_as_written(plain: str) -> None:
     "plain",
     [
         "sip:a@example.com",
-        "https://example.com:8080/x#top",
         "don't",
         'a "quoted" word',
         "Press * now",
-        "C# is fine",
         "\u201cAcme\u201d is our name",
         "Hello {{ name }}",
-        "a, b",
         "a - b",
-        "<speak>Hi</speak>",
         "\n  sip:a@example.com",
-        "\n  17:30",
-        "wrapped\n  https://example.com",
     ],
 )
 def test_a_text_that_yaml_reads_as_meant_needs_no_quotes(plain: str) -> None:
@@ -78,12 +72,8 @@ def test_a_text_that_yaml_reads_as_meant_needs_no_quotes(plain: str) -> None:
     [
         "goto: menu # back",
         "timeout: 20 # seconds",
-        "from: 44 7700 # ours",
         'if: a == "b" # why',
-        "talk: Hello there  # a greeting",
-        'talk: "Press #" # quoted',
         "steps: # all of them\n  a: b",
-        "a: [b, # first\n  c]",
         "a: b # c ] d",
     ],
 )
@@ -283,83 +273,11 @@ def test_texts_that_once_crashed_the_reader_are_only_reported(text: str) -> None
     assert 1 <= len(issues) <= 6
 
 
+SIGNS = """talk goto a don't é 😀 日本 - : , { } [ ] " ' \\ # {{ }} {% * &a !t | @ ` % --- ... ~ null << = “ ” 1"""
+BREAKS = ("\n", "\n  ", "\n    ", "\r\n", "\r", " ", "\t", "\n---\n", "\nkey: ", "\n- item", "|\n", ">\n")
+ODD = ("\uff1a", "\xa0", "\u200b", "\u2028", "\u202a", "\x00", "\x1b", "\ud800", "\ufeff")
 PIECES = st.sampled_from(
-    [
-        *(
-            "talk",
-            "goto",
-            "a",
-            "x y",
-            "don't",
-            "é",
-            "😀",
-            "日本",
-            "\n",
-            "\n  ",
-            "\n    ",
-            "\r\n",
-            "\r",
-            " ",
-            "\t",
-            "- ",
-            "-",
-        ),
-        *(
-            ": ",
-            ":",
-            ", ",
-            ",",
-            "{",
-            "}",
-            "[",
-            "]",
-            '"',
-            "'",
-            "\\",
-            "#",
-            " #",
-            " # c",
-            "{{",
-            "}}",
-            "{{ x }}",
-            "{% if %}",
-        ),
-        *(
-            "*",
-            "&a",
-            "!t",
-            "|",
-            "|\n",
-            ">\n",
-            "@",
-            "`",
-            "%",
-            "? ",
-            "---",
-            "\n---\n",
-            "...",
-            "~",
-            "null",
-            "<<",
-            "=",
-            "\uff1a",
-        ),
-        *(
-            "\xa0",
-            "\u200b",
-            "\u2028",
-            "\u202a",
-            "\x00",
-            "\x1b",
-            "\ud800",
-            "\ufeff",
-            "“",
-            "”",
-            "\nkey: ",
-            "\n- item",
-            "1",
-        ),
-    ]
+    [*SIGNS.split(), *BREAKS, *ODD, "x y", "{{ x }}", "{% if %}", "- ", ": ", ", ", " #", " # c", "? "]
 )
 
 

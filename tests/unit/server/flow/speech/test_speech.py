@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,18 +31,25 @@ def value_of(written: Any) -> Any:
     return datetime.fromisoformat(written["moment"]) if isinstance(written, dict) else written
 
 
-@each_case("case", CASES, ids=str)
-def test_a_value_is_spoken_as_the_case_says(case: dict[str, Any]) -> None:
-    value, args = value_of(case["value"]), case.get("args", ())
-    if "refused" in case:
+def said() -> Iterator[Any]:
+    """The filter with its language and arguments, a value, and what is said; None if the value is refused."""
+    for case in CASES:
+        values = [*case.get("said", {}).items(), *((value, None) for value in case.get("refused", ()))]
+        for value, expected in values or [(case["value"], case["expected"])]:
+            yield case["filter"], (case["language"], *case.get("args", ())), value_of(value), expected
+
+
+@each_case(("name", "args", "value", "expected"), said)
+def test_a_value_is_spoken_as_the_case_says(name: str, args: tuple[Any, ...], value: Any, expected: str | None) -> None:
+    if expected is None:
         with pytest.raises(Unfit, match=r"\w") as caught:
-            FILTERS[case["filter"]].apply(value, case["language"], *args)
+            FILTERS[name].apply(value, *args)
         assert not isinstance(value, str) or not value or value not in str(caught.value)
         return
 
-    said = FILTERS[case["filter"]].apply(value, case["language"], *args)
+    found = FILTERS[name].apply(value, *args)
 
-    assert case["expected"] == (said.isoformat() if isinstance(said, datetime) else said)
+    assert expected == (found.isoformat() if isinstance(found, datetime) else found)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

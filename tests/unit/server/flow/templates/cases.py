@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from ncco_server.errors import RenderError
 from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.flow.nodes import Place, Text
@@ -17,6 +19,18 @@ from ncco_server.flow.templates.values import Expression, Value
 from ncco_server.ncco.value_types import TYPES, Escape, Kind, Word
 
 PLACE = Place("flows/test.yaml", 1, 1)
+FILES = {
+    "greeting.j2": "Hello {{ call.from }}.\n{% include 'part.j2' %}\n",
+    "part.j2": "Your ticket is {{ ticket }}.",
+    "faulty.j2": "Hello\n  {{ call.fron }}\n{% if vip %}Sir",
+    "around.j2": "{% include 'round.j2' %}",
+    "round.j2": "{% include 'around.j2' %}",
+    "speech.j2": "<speak>Hello {{ ticket }}</speak>",
+    "plain.j2": "Good morning.",
+    "queue.json.j2": '[{"action": "talk", "text": "Ticket {{ ticket }}"}]',
+    "long.j2": "x" * 100_001,
+}
+"""The template files of the tests."""
 
 
 def variable(
@@ -161,8 +175,11 @@ def refusal(found: Value | Expression, known: Mapping[str, Any] = NAMES) -> str:
     raise AssertionError(f"{result!r} instead of an error")
 
 
-def blocks(file: str) -> list[tuple[str, list[str]]]:
-    """The blocks of a table in this folder: a source, with its results indented below it."""
-    text = (Path(__file__).parent / file).read_text(encoding="utf-8")
-    rows = [block.split("\n") for block in text.rstrip("\n").split("\n\n")]
-    return [(source, [row.removeprefix("    ") for row in expected]) for source, *expected in rows]
+def in_places(beside: str, name: str) -> list[tuple[Escape, Kind, str, list[str]]]:
+    """The cases of a table by place, such as `url url`: the escaping, the type, the source, and what is expected."""
+    places = yaml.load(Path(beside).with_suffix(".yaml").read_bytes(), yaml.CSafeLoader)[name]
+    return [
+        (escape, TYPES[type_name], str(source), expected)
+        for (escape, type_name), rows in ((place.split(), rows) for place, rows in places.items())
+        for source, *expected in rows
+    ]

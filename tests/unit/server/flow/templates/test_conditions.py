@@ -15,7 +15,6 @@ from tests.unit.server.flow.templates.cases import (
     NAMES,
     PLACE,
     SCOPE,
-    blocks,
     custom,
     expression,
     faults,
@@ -26,8 +25,10 @@ from tests.unit.server.flow.templates.cases import (
 )
 
 
-@each_case(("source", "expected"), blocks("expression_faults.txt"))
-def test_each_mistake_has_its_place_and_its_cure(source: str, expected: list[str]) -> None:
+@each_case("case", table(__file__, "test_each_mistake_has_its_place"), ids=lambda case: case[0])
+def test_each_mistake_has_its_place(case: tuple[str, ...]) -> None:
+    source, *expected = case
+
     assert expected == faults(source)
 
 

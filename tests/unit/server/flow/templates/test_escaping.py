@@ -13,12 +13,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.templates.values import Computed, Value
+from ncco_server.flow.templates.values import Value
 from ncco_server.ncco.value_types import TYPES, Escape
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.unit.server.flow.tables import table
-from tests.unit.server.flow.templates.cases import CALL, NAMES, custom, make, names, refusal, rendered, value
+from tests.unit.server.flow.templates.cases import NAMES, custom, make, names, refusal, rendered, value
 
 NASTY = st.sampled_from(
     [
@@ -204,11 +204,6 @@ def test_a_value_outside_quotes_is_a_number_or_a_boolean_or_is_refused(hostile: 
         assert action["a"] == hostile
 
 
-@given(HOSTILE)
-def test_a_text_without_a_destination_is_unchanged(hostile: str) -> None:
-    assert rendered("{{ ticket }}", "text", names(ticket=hostile)) == re.sub("[\ud800-\udfff]", "\ufffd", hostile)
-
-
 PLACES: list[tuple[Escape, str]] = [
     ("talk", ANYTHING),
     ("ssml", f"<speak>{ANYTHING}</speak>"),
@@ -319,20 +314,8 @@ def test_any_text_is_a_value_or_has_issues_and_never_raises(escape: Escape, sour
     assert found is None or outcome(found, NAMES)
 
 
-def test_the_variables_of_the_call_have_the_values_that_vonage_sends() -> None:
-    known = names(call={**CALL, "from": "<x>\r\n", "from_user": '"', "sip": {"X-A": "</speak>"}})
-
-    assert 'x   |"| /speak' == rendered('{{ call.from }}|{{ call.from_user }}|{{ call.sip["X-A"] }}', known=known)
-    assert isinstance(value("{{ call.from }}"), Computed)
-
-
 @each_case(("source", "expected"), table(__file__, "test_a_value_in_a_url_of_an_action_list_is_percent_encoded"))
 def test_a_value_in_a_url_of_an_action_list_is_percent_encoded(source: str, expected: str) -> None:
     (found,) = json.loads(rendered(source, "json", names(ticket='/..?" x'))).values()
 
     assert found in (expected, [expected])
-
-
-@each_case("source", table(__file__, "test_no_value_changes_the_host_of_a_url_in_an_action_list"))
-def test_no_value_changes_the_host_of_a_url_in_an_action_list(source: str) -> None:
-    assert ["E332"] == [issue.code for issue in make(source, "json")[1]]

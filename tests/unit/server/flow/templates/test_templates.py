@@ -3,9 +3,6 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-import pytest
-
-from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.nodes import Place, Text
 from ncco_server.flow.templates.compiler import compile_file, compile_value
 from ncco_server.flow.templates.parsing import Templates
@@ -15,36 +12,27 @@ from tests.support.cases import each_case
 from tests.unit.server.flow.tables import table
 from tests.unit.server.flow.templates.cases import (
     CALL,
+    FILES,
     NAMES,
     PLACE,
     SCOPE,
-    blocks,
     custom,
     file_value,
+    in_places,
     names,
     refusal,
     rendered,
     value,
     value_faults,
 )
-from tests.unit.server.flow.templates.template_files import FILES
-
-ESCAPES: dict[str, Escape] = {
-    "talk": "talk",
-    "ssml": "ssml",
-    "url": "url",
-    "number": "number",
-    "header": "header",
-    "json": "json",
-    "text": "text",
-}
 
 
-@each_case(("case", "expected"), blocks("template_faults.txt"))
-def test_each_mistake_has_its_place_and_its_cure(case: str, expected: list[str]) -> None:
-    escape, type_name, source = case.split(" ", 2)
-
-    assert expected == value_faults(source, ESCAPES[escape], TYPES[type_name], FILES)
+@each_case(
+    ("escape", "type_", "source", "expected"),
+    in_places(__file__, "test_each_mistake_has_its_place"),
+)
+def test_each_mistake_has_its_place(escape: Escape, type_: Kind, source: str, expected: list[str]) -> None:
+    assert expected == value_faults(source, escape, type_, FILES)
 
 
 @each_case(("source", "expected"), table(__file__, "test_a_text_is_rendered"))
@@ -83,39 +71,6 @@ def test_a_set_within_an_included_file_stays_there() -> None:
     assert ["E303 «x»"] == value_faults("{% include 'set.j2' %}{{ x }}", templates=files)
 
 
-def test_an_unknown_file_has_an_issue_where_it_is_named() -> None:
-    found, issues = file_value("greting.j2", FILES)
-
-    assert found is None
-    assert [
-        FlowIssue("E323", "error", PLACE, 'there is no file "greting.j2" in templates/', 'did you mean "greeting.j2"?')
-    ] == issues
-
-
-@pytest.mark.parametrize(
-    ("templates", "cure"),
-    [({}, "put the file into templates/"), ({"other.j2": ""}, "files are: other.j2")],
-)
-def test_an_unknown_file_gets_a_fix(templates: dict[str, str], cure: str) -> None:
-    _, issues = file_value("x", templates)
-
-    assert cure == issues[0].cure
-
-
-def test_a_file_that_is_too_long_is_refused() -> None:
-    found, issues = file_value("long.j2", FILES)
-
-    assert found is None
-    assert "long.j2 has more than 100,000 characters" == issues[0].message
-
-
-def test_issues_in_a_file_have_its_own_place() -> None:
-    _, issues = file_value("faulty.j2", FILES)
-    places = {issue.code: issue.place for issue in issues}
-
-    assert {"E304": Place("templates/faulty.j2", 2, 11, 4), "E322": Place("templates/faulty.j2", 3, 1, 2)} == places
-
-
 def test_the_size_of_includes_is_limited() -> None:
     assert ["E311"] == [fault[:4] for fault in value_faults('{% include "plain.j2" %}' * 51, templates=FILES)]
 
@@ -128,18 +83,9 @@ def test_includes_that_nest_too_deep_are_refused() -> None:
     assert ["templates/4.j2 E311 «{%»"] == faults
 
 
-def test_issues_point_at_the_line_of_a_block_scalar() -> None:
-    origins = tuple((2, 7 + at) for at in range(6)) + tuple((3, 7 + at) for at in range(20))
-    _, issues = compile_value(
-        Text("Hello\n{{ call.fron }}", PLACE, origins=origins), TYPES["text"], "talk", SCOPE, Templates()
-    )
-
-    assert [Place("flows/test.yaml", 3, 15, 4)] == [issue.place for issue in issues]
-
-
 @each_case(("source", "escape", "type_name", "expected"), table(__file__, "test_a_value_is_cast_to_its_type"))
-def test_a_value_is_cast_to_its_type(source: str, escape: str, type_name: str, expected: object) -> None:
-    result = rendered(source, ESCAPES[escape], type_=TYPES[type_name])
+def test_a_value_is_cast_to_its_type(source: str, escape: Escape, type_name: str, expected: object) -> None:
+    result = rendered(source, escape, type_=TYPES[type_name])
 
     assert expected == result
     assert type(expected) is type(result)
@@ -152,11 +98,13 @@ def test_a_value_is_cast_to_one_of_the_allowed_words() -> None:
     )
 
 
-@each_case(("case", "expected"), blocks("template_errors.txt"))
-def test_a_missing_or_mismatched_value_is_an_error(case: str, expected: list[str]) -> None:
-    escape, type_name, source = case.split(" ", 2)
-
-    assert expected == [refusal(value(source, ESCAPES[escape], TYPES[type_name]))]
+@each_case(
+    ("escape", "type_", "source", "expected"), in_places(__file__, "test_a_missing_or_mismatched_value_is_an_error")
+)
+def test_a_missing_or_mismatched_value_is_an_error(
+    escape: Escape, type_: Kind, source: str, expected: list[str]
+) -> None:
+    assert expected == [refusal(value(source, escape, type_))]
 
 
 def test_a_line_end_in_a_literal_header_is_an_issue() -> None:
@@ -268,14 +216,6 @@ def test_filters_in_a_file_use_its_language() -> None:
 
     assert found is not None
     assert "lunes, 5 de enero" == found.render(NAMES)
-
-
-def test_the_output_of_filters_is_escaped_like_every_value() -> None:
-    plain, ssml = value("{{ items | list }}"), value("<speak>{{ items | list }}{{ ticket | spell }}</speak>")
-    known = names(items=["<break/>", "b & c"], ticket="<")
-
-    assert "break/  and b & c" == plain.render(known)
-    assert "<speak>&lt;break/&gt; and b &amp; c&lt;</speak>" == ssml.render(known)
 
 
 def test_compile_file_returns_types_too() -> None:
