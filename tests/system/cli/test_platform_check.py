@@ -103,10 +103,11 @@ def test_every_obstacle_is_named_before_the_first_call(account: VirtualAccount) 
     assert [] == list(account.calls())
     unasked = ncco("platform-check", cwd=account.folder)
     (account.folder / ".env").write_text("", encoding="utf-8")
-    missing = refusal(account)
+    missing = ncco("platform-check", "--yes", cwd=account.folder)
 
     assert (2, True) == (unasked.exit_code, "add --yes" in unasked.output)
-    assert "VONAGE_APPLICATION_ID and VONAGE_API_KEY and VONAGE_API_SECRET" in missing
+    assert "VONAGE_APPLICATION_ID and VONAGE_API_KEY and VONAGE_API_SECRET" in missing.output
+    assert 2 == missing.exit_code
 
 
 def test_a_second_number_is_needed(tmp_path: Path) -> None:

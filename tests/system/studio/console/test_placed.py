@@ -40,7 +40,7 @@ ENV = {
     "VONAGE_SIGNATURE_SECRET": "a signature secret of at least 32 characters",
 }
 """With a real key and a public URL, which no call in development may use."""
-ROWS = 10_000
+ROWS = 1_000
 
 
 @pytest.fixture(scope="module")
@@ -103,15 +103,6 @@ def test_a_call_from_the_form_rings_and_its_row_follows_it(desk: Page) -> None:
     expect(desk.get_by_role("heading", level=1)).to_contain_text("Reminder for +44 7700 900123")
 
 
-def test_a_wrong_number_is_explained_at_its_field_and_the_rest_is_kept(desk: Page) -> None:
-    fill(desk, "+1 202 555 0123")
-    desk.get_by_role("button", name="Place the call").click()
-    expect(desk.get_by_label("Number to call")).to_be_focused()
-    expect(desk.locator("#e-to")).to_contain_text("NCCO_DIAL_ALLOW")
-    expect(desk.get_by_label("Name")).to_have_value("Ada")
-    check_page(desk)
-
-
 def test_waiting_calls_can_be_cancelled_and_paused_ones_ring_only_after_resuming(desk: Page, folder: Path) -> None:
     desk.goto("/calls/placed")
     desk.locator("summary", has_text="Pause placing").click()
@@ -135,7 +126,7 @@ def test_waiting_calls_can_be_cancelled_and_paused_ones_ring_only_after_resuming
     expect(desk.get_by_role("row", name="+44 7700 900200")).to_contain_text("declined")
 
 
-def test_ten_thousand_placed_calls_are_a_small_page_and_their_batch_is_stopped(desk: Page, folder: Path) -> None:
+def test_a_thousand_placed_calls_are_a_small_page_and_their_batch_is_stopped(desk: Page, folder: Path) -> None:
     people = folder / "people.csv"
     numbers = (f"44770090{index:05}" for index in range(ROWS))
     people.write_text("number,name,day\n" + "".join(f"{number},Ada,today\n" for number in numbers))
@@ -149,8 +140,8 @@ def test_ten_thousand_placed_calls_are_a_small_page_and_their_batch_is_stopped(d
         check_page(desk)
         check_budget(desk)
         desk.get_by_role("link", name="of May", exact=True).first.click()
-        expect(desk.get_by_text("Batch of May: 10,000 waiting")).to_be_visible()
+        expect(desk.get_by_text("Batch of May: 1,000 waiting")).to_be_visible()
         check_page(desk)
     desk.get_by_text("Stop this batch").click()
     desk.get_by_role("button", name="Cancel them").click()
-    expect(desk.get_by_text("Batch of May: 10,000 cancelled")).to_be_visible()
+    expect(desk.get_by_text("Batch of May: 1,000 cancelled")).to_be_visible()
