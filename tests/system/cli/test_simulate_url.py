@@ -40,6 +40,19 @@ def test_a_call_to_an_independent_server_is_simulated(address: str) -> None:
 elsewhere = FastAPI()
 
 
+@elsewhere.get("/answer")
+@elsewhere.post("/voice/answer")
+def answer_from_elsewhere() -> list[dict[str, Any]]:
+    asks = {"action": "input", "type": ["dtmf"], "eventUrl": ["https://Public.example.com:443/voice/choice?a=1"]}
+    return [{"action": "talk", "text": "Press 1."}, asks]
+
+
+@elsewhere.post("/choice")
+async def choice_from_elsewhere(request: Request) -> list[dict[str, Any]]:
+    digits = (await request.json())["dtmf"]["digits"]
+    return [{"action": "talk", "text": f"You pressed {digits}, {request.query_params['a']}."}]
+
+
 def test_callbacks_go_to_where_the_server_runs() -> None:
     with served(elsewhere) as address:
         done = call(f"{address}/answer", "--public-url", "https://public.example.com/voice/", typed="1\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.system.studio.console.browser import NARROW, check_page
+from tests.system.studio.console.browser import NARROW, check_page, violations
 from tests.system.studio.console.server import REPOSITORY
 from tests.system.studio.console.test_phone import call, heard
 
@@ -63,8 +63,10 @@ def test_a_call_fits_on_a_phone_is_accessible_and_shows_owners_nothing_technical
             expect(page.locator("#bubbles > li:visible").last).to_be_in_viewport()
         assert 0 == page.evaluate("scrollY"), moment
         assert view == "developer" or not TECHNICAL.findall(page.locator("#main").inner_text()), moment
-        if moment in ("ringing", "over"):
-            check_page(page)
+        if moment == "ringing":
+            assert [] == violations(page)
+
+    check_page(page)
 
     page.get_by_role("button", name="Settings").click()
     assert view == "developer" or not TECHNICAL.findall(page.locator("#settings").inner_text())
