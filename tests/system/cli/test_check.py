@@ -72,31 +72,22 @@ def read_until(process: Forked, text: str) -> str:
     raise AssertionError(f"it ended without {text}:\n{printed}")
 
 
-def test_watching_checks_again_on_every_save(watching: Forked, tmp_path: Path) -> None:
+def test_watching_checks_again_on_every_save_and_ends_with_the_code_of_the_last_check(
+    watching: Forked, tmp_path: Path
+) -> None:
     write_project(tmp_path, shop=TYPO)
-    broken = read_until(watching, "1 error in 1 file")
+    assert "changed: flows/shop.yaml" in read_until(watching, "1 error in 1 file")
     write_project(tmp_path, shop=SHOP)
-    mended = read_until(watching, "no issues")
+    assert "changed: flows/shop.yaml" in read_until(watching, "no issues")
 
-    assert "changed: flows/shop.yaml" in broken
-    assert "changed: flows/shop.yaml" in mended
+    (tmp_path / ".env").write_text("FLOW_A=1\n")
+    assert "changed: .env" in read_until(watching, "no issues")
 
-
-def test_watching_waits_for_a_missing_folder(watching: Forked, tmp_path: Path) -> None:
     (tmp_path / "flows").rename(tmp_path / "away")
     read_until(watching, "there is no flow folder at flows")
     (tmp_path / "away").rename(tmp_path / "flows")
-
     assert read_until(watching, "no issues")
 
-
-def test_watching_sees_new_variables(watching: Forked, tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("FLOW_A=1\n")
-
-    assert "changed: .env" in read_until(watching, "no issues")
-
-
-def test_watching_ends_on_ctrl_c_with_the_code_of_the_last_check(watching: Forked, tmp_path: Path) -> None:
     write_project(tmp_path, shop=TYPO)
     read_until(watching, "1 error in 1 file")
     watching.send_signal(signal.SIGINT)

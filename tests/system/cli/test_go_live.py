@@ -209,7 +209,7 @@ def test_go_live_works_up_to_the_first_call(shop: Shop) -> None:
         assert not file.is_file() or API_SECRET.encode() not in file.read_bytes()
 
 
-@pytest.mark.parametrize("answered", range(8))
+@pytest.mark.parametrize("answered", [0, 4, 7])
 def test_ctrl_c_at_a_question_keeps_every_answer_before_it(answered: int, shop: Shop) -> None:
     screen = shop.go_live()
     for question, answer in shop.answers[:answered]:

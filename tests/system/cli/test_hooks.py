@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +15,6 @@ from standardwebhooks import Webhook
 
 from ncco_server.store import HookRow, SqliteDatabase, Store
 from tests.support import loopback
-from tests.support.server import free_port
 from tests.support.stored_rows import hook_row, webhook_row
 from tests.system.cli.projects import ncco, write_project
 from tests.system.cli.running import running_server
@@ -241,17 +239,3 @@ def test_a_parked_hook_is_sent_by_the_running_server_after_a_retry(tmp_path: Pat
     assert 0 == retried.exit_code
     assert ["/called", "/heard", "/called"] == receiver.paths
     assert "hook parked" in server.printed
-
-
-def test_hooks_of_a_server_that_was_killed_are_sent_by_the_next(tmp_path: Path, database: Path) -> None:
-    write_project(tmp_path, telling=TELLING)
-    port = free_port()
-    away = environment(f"http://127.0.0.1:{port}")
-    with running_server(tmp_path, cwd=tmp_path, env=away) as server:
-        loopback.post(f"http://{server.address}/webhooks/answer", json=CALL)
-        server.stop(signal.SIGKILL)
-    ncco("hooks", "retry", "--all")
-    with receiving(port) as back, running_server(tmp_path, cwd=tmp_path, env=away):
-        back.wait_for(2)
-
-    assert ["/called", "/heard"] == back.paths

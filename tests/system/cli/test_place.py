@@ -145,14 +145,6 @@ def test_a_file_is_read_as_a_spreadsheet_saves_it(home: Path) -> None:
     assert [("447700900101", "Zoë")] == [(row.number, json.loads(row.params)["name"]) for row in placed(home)]
 
 
-@pytest.mark.parametrize("text", ["name\nAda\n", 'number,name\n"447700900101,Ada\n', "\udcff"])
-def test_a_file_that_is_not_csv_is_refused(home: Path, text: str) -> None:
-    (home / "people.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
-
-    assert 2 == place(home, "reminder", "--csv", "people.csv", "--batch", "monday").exit_code
-    assert [] == placed(home)
-
-
 @each_case(
     ("text", "message"),
     [

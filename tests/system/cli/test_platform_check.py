@@ -94,8 +94,20 @@ def test_undo_only_restores_the_urls(account: VirtualAccount) -> None:
     assert (0, before) == (done.exit_code, account.urls), done.output
 
 
-def test_a_wrong_key_is_named(account: VirtualAccount) -> None:
+def test_every_obstacle_is_named_before_the_first_call(account: VirtualAccount) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}"
     assert "Vonage does not accept VONAGE_API_KEY" in refusal(account, VONAGE_API_KEY="another")
+    assert "447700900123 is not linked to the application" in refusal(account, "--to", "447700900123")
+    assert "the budget of 0.00 EUR is spent" in refusal(account, "--budget", "0")
+    assert "webhooks would not reach this machine" in refusal(account, NCCO_PUBLIC_URL=nowhere)
+    assert [] == list(account.calls())
+    unasked = ncco("platform-check", cwd=account.folder)
+    (account.folder / ".env").write_text("", encoding="utf-8")
+    missing = ncco("platform-check", "--yes", cwd=account.folder)
+
+    assert (2, True) == (unasked.exit_code, "add --yes" in unasked.output)
+    assert "VONAGE_APPLICATION_ID and VONAGE_API_KEY and VONAGE_API_SECRET" in missing.output
+    assert 2 == missing.exit_code
 
 
 def test_a_second_number_is_needed(tmp_path: Path) -> None:
@@ -119,30 +131,3 @@ def test_a_trunk_that_rejects_the_call_ends_the_check(tmp_path: Path) -> None:
         said = refusal(account, "--only", "silent_digits")
         assert "did not come in at the application: rejected declined 603" in said
         assert before == account.urls
-
-
-def test_a_number_of_somebody_else_is_refused(account: VirtualAccount) -> None:
-    assert "447700900123 is not linked to the application" in refusal(account, "--to", "447700900123")
-
-
-def test_a_budget_that_is_too_small_is_reported_before_the_first_call(account: VirtualAccount) -> None:
-    assert "the budget of 0.00 EUR is spent" in refusal(account, "--budget", "0")
-    assert [] == list(account.calls())
-
-
-def test_webhooks_that_cannot_arrive_are_noticed_before_the_first_call(account: VirtualAccount) -> None:
-    nowhere = f"http://127.0.0.1:{free_port()}"
-    assert "webhooks would not reach this machine" in refusal(account, NCCO_PUBLIC_URL=nowhere)
-    assert [] == list(account.calls())
-
-
-def test_nobody_is_called_without_agreement(account: VirtualAccount) -> None:
-    done = ncco("platform-check", cwd=account.folder)
-    assert (2, True) == (done.exit_code, "add --yes" in done.output)
-
-
-def test_a_missing_setting_is_named(account: VirtualAccount) -> None:
-    (account.folder / ".env").write_text("", encoding="utf-8")
-    done = ncco("platform-check", "--yes", cwd=account.folder)
-    assert "VONAGE_APPLICATION_ID and VONAGE_API_KEY and VONAGE_API_SECRET" in done.output
-    assert 2 == done.exit_code

@@ -35,7 +35,7 @@ def test_an_argument_that_is_not_utf_8_does_no_harm(tmp_path: Path) -> None:
     assert "Your number is ?." == json.loads(shown.stdout)[0]["text"]
 
 
-@pytest.mark.parametrize("at", ["0001-01-01T00:00", "1999-12-31", "2101-01-01", "9999-12-31T23:59"])
+@pytest.mark.parametrize("at", ["1999-12-31", "9999-12-31T23:59"])
 def test_a_time_far_from_now_is_refused(at: str, tmp_path: Path) -> None:
     write_project(tmp_path, clinic=CLINIC)
 

@@ -98,7 +98,7 @@ def test_the_flow_on_disk_does_not_matter() -> None:
     assert 0 == ncco("replay", LEG).exit_code
 
 
-@each_case("path", ["abcde", "a", "abcdefgh", "not-one-of-our-tokens-but-long-enough"])
+@each_case("path", ["abcde", "not-one-of-our-tokens-but-long-enough"])
 def test_another_url_that_looks_like_ours_is_compared_literally(path: str) -> None:
     record(to_sales, DESK.replace("Sorry.", f"Write to https://crm.example.com/webhooks/event/{path} then."))
 
@@ -223,8 +223,7 @@ def answered_with(method: str, flow: str | None, **params: str) -> Play:
     return lambda call: call.service.answer(webhook, flow)
 
 
-@pytest.mark.parametrize("flow", ["desk", None])
-@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(("method", "flow"), [("GET", "desk"), ("POST", None)])
 def test_params_of_the_answer_url_are_used_in_the_replay(method: str, flow: str | None) -> None:
     record(answered_with(method, flow, who="Ann"), GREETING)
 
@@ -232,8 +231,7 @@ def test_params_of_the_answer_url_are_used_in_the_replay(method: str, flow: str 
     assert "Ann" in ncco("calls", LEG).stdout
 
 
-@pytest.mark.parametrize("flow", ["desk", None])
-@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(("method", "flow"), [("GET", "desk"), ("POST", None)])
 def test_sensitive_params_of_the_answer_url_are_not_stored_and_end_the_replay(method: str, flow: str | None) -> None:
     record(answered_with(method, flow, pin="258014"), GREETING)
 

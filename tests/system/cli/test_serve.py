@@ -226,23 +226,15 @@ def test_the_greeting_says_what_is_missing_for_real_calls() -> None:
     ("url", "told"),
     [
         ("sqlite:///new/calls.db", "Calls are kept in {here}/new/calls.db, a new database."),
-        ("sqlite:///known.db", "Calls are kept in {here}/known.db."),
         ("memory://", "Calls are kept in the memory of this process, and are lost when it ends."),
     ],
 )
 def test_the_database_of_calls_is_shown_before_the_first_one(url: str, told: str, tmp_path: Path) -> None:
     project = write_project(tmp_path, shop=SHOP)
-    asyncio.run(made(project / "known.db"))
     with running_server(tmp_path, cwd=project, env={"NCCO_DATABASE_URL": url}) as server:
         asked(server, "/healthz")
 
     assert told.format(here=tmp_path.resolve()) in server.printed
-
-
-async def made(file: Path) -> None:
-    store = Store(SqliteDatabase(file))
-    await store.open()
-    await store.close()
 
 
 @each_case(

@@ -22,12 +22,6 @@ from tests.system.cli.running import plain_environment
 from tests.system.cli.simulated import call, served
 from tests.system.studio.simulator.foreign_server import app
 
-HOLDS = """\
-who presses 1 hears the news:
-  script: [press: 1, hear: There is no news, event: {status: ringing}, end]
-  expect: {end: completed, hooks: [], variables: {}}
-"""
-
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
@@ -84,29 +78,6 @@ def test_callbacks_go_to_where_the_server_runs() -> None:
 )
 def test_only_urls_below_the_public_url_are_moved(url: str, base: str, sent: str) -> None:
     assert sent == moved(url, base, "http://127.0.0.1:8000/webhooks/answer")
-
-
-def test_its_first_fault_is_reported(address: str) -> None:
-    done = call(f"{address}/answer", typed="\n")
-
-    assert 1 == done.exit_code
-    assert f"input webhook to {address}/choice: Invalid response code. the status is 500" in done.output
-
-
-def test_its_second_fault_is_reported(address: str) -> None:
-    done = call(f"{address}/answer", "--show", "why", typed="wait 1; 2\n")
-
-    assert 1 == done.exit_code
-    assert "N104 /0/action: " in done.output
-    assert f"input     POST {address}/choice  200 Invalid NCCO" in done.output
-
-
-def test_the_protocol_shows_played_actions(address: str) -> None:
-    done = call(f"{address}/answer", typed="why\nwebhook\nwebhooks\nncco\n1\n")
-
-    assert f"answer    GET {address}/answer  200: talk, input" in done.output
-    assert '  "from": "447700900123",' in done.output
-    assert f"    0.0 s  answer    GET {address}/answer  200: talk, input" in done.output
 
 
 def test_network_faults_are_reported(address: str) -> None:

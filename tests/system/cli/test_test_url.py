@@ -71,13 +71,9 @@ def test_a_flow_of_the_current_project_is_called_on_its_number(address: str, tmp
     ("more", "unjudged"),
     [
         ("  given: {customer: {name: Ann}}\n", "given (the server makes its own lookups)"),
-        ("  env: {CRM_URL: https://crm.example}\n", "env (the server has its own)"),
-        ("  dial_allow: ['44']\n", "dial_allow (the server has its own)"),
         ("  flow: shop\n", "flow (the answer URL determines it)"),
         ("  at: 2027-01-01T10:00\n", "at (the server uses its own clock)"),
-        ("  expect: {hooks: []}\n", "expect.hooks (a server at a URL does not show it)"),
         ("  expect: {variables: {a: 1}}\n", "expect.variables (a server at a URL does not show it)"),
-        ("  expect: {end: failsafe}\n", "expect.end: failsafe (a server at a URL does not show it)"),
     ],
 )
 def test_expectations_that_cannot_be_checked_are_reported(
@@ -148,11 +144,7 @@ def test_recorded_prompts_are_written(address: str, tmp_path: Path) -> None:
         (["--url", "http://127.0.0.1:1/answer"], "there is no server at http://127.0.0.1:1/answer"),
         (["--event-url", "http://127.0.0.1:1/event"], "--event-url only applies to a server at a URL"),
         (["--url", "http://127.0.0.1:1/answer", "--live"], "--live only applies to the flows of a project"),
-        (["--url", "http://127.0.0.1:1/answer", "--min", "0"], "--min only applies to the flows of a project"),
-        (["--url", "http://127.0.0.1:1/answer", "--flows", "flows"], "--flows only applies to the flows of a project"),
         (["--url", "http://127.0.0.1:1/answer", "empty"], "there are no scenarios in empty"),
-        (["--url", "http://127.0.0.1:1/answer", "none"], "none does not exist"),
-        (["--url", "http://127.0.0.1:1/answer", "calls.txt"], "there are no scenarios in calls.txt"),
     ],
 )
 def test_unplayable_scenarios_end_with_2(words: list[str], told: str, tmp_path: Path) -> None:

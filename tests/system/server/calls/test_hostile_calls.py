@@ -22,81 +22,12 @@ from tests.system.server.calls.asgi_call import BASE, Caller, Host, serving
 
 FLOWS = Path(__file__).resolve().parents[4] / "flows"
 EMPTY = (200, b"")
-TOLL = """
-flow: toll
-default: true
-start: menu
-defaults: {on: {error: sorry}}
-steps:
-  menu:
-    do: [{talk: "Press 1."}]
-    choices: {one: {dtmf: 1, goto: sorry}}
-    retry: {then: end}
-  sorry:
-    do:
-      - talk: "Sorry."
-      - connect: "{{ call.from }}"
-    on: {completed: end, otherwise: last}
-  last:
-    do: [{talk: "Bye."}]
-    goto: end
-"""
 
 
 @pytest.fixture
 async def host() -> AsyncIterator[Host]:
     async with serving(FLOWS) as host:
         yield host
-
-
-async def test_a_computed_number_after_an_input_is_only_dialled_if_it_is_allowed(tmp_path: Path) -> None:
-    (tmp_path / "flows").mkdir()
-    (tmp_path / "flows" / "toll.yaml").write_text(TOLL)
-    async with serving(tmp_path / "flows", dial_allow="44") as host:
-        caller = Caller(host)
-        await caller.ring(**{"from": "1900123456"})
-
-    assert "connect" not in caller.played
-    assert "talk" == caller.played[-1]
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"dtmf": {"digits": 739184205617}},
-        {"dtmf": 739184205617},
-        {"dtmf": {"739184205617": True}},
-        {"DTMF": {"digits": "739184205617"}},
-        {"dtmf[digits]": "739184205617"},
-        {"dtmf": {"digits": ""}, "keys": "739184205617"},
-    ],
-)
-async def test_a_pin_in_any_field_is_never_stored_or_logged(host: Host, fields: dict[str, object]) -> None:
-    caller = Caller(host)
-    await caller.ring("pin")
-    await caller.send(caller.url("input"), {**caller.common, **fields})
-
-    assert "739184205617" not in host.written
-
-
-@pytest.mark.parametrize(
-    ("path", "more"),
-    [
-        ("/webhooks/event", {}),
-        ("/webhooks/answer/pin", {}),
-        ("/webhooks/fallback", {}),
-        ("/webhooks/fallback", {"reason": "Socket timeout.", "original_request": {"type": "event"}}),
-        ("/webhooks/fallback", {"reason": "Socket timeout.", "original_request": "nonsense"}),
-    ],
-)
-async def test_keys_sent_to_another_url_are_never_stored_or_logged(
-    host: Host, path: str, more: dict[str, object]
-) -> None:
-    caller = Caller(host)
-    await caller.ring("pin")
-    await caller.send(path, {**caller.common, "dtmf": {"digits": "739184205617", "timed_out": False}, **more})
-
-    assert "739184205617" not in host.written
 
 
 async def test_a_refusal_does_not_reopen_an_ended_call(host: Host) -> None:

@@ -22,15 +22,10 @@ from tests.unit.server.service.lookup_server import (
     Connection,
     LookUpServer,
     bomb,
-    closing_early,
-    dribbling,
     dying,
-    endless_headers,
     failing,
     good,
     html,
-    large,
-    missing,
     redirect,
     silent,
 )
@@ -136,20 +131,12 @@ async def test_a_known_customer_is_greeted_and_put_through_to_the_account_manage
     ("behaviour", "problem"),
     [
         (silent, "timed out after 2000 ms"),
-        (dribbling, "timed out after 2000 ms"),
-        (endless_headers, "timed out after 2000 ms"),
         (html, "not JSON (HTML)"),
-        (large, "larger than 64 KiB"),
         (bomb, "larger than 64 KiB"),
         (redirect, "status 302: redirects are not followed"),
-        (missing, "status 404"),
         (failing, "status 503"),
-        (closing_early, "the connection was lost"),
         (dying, "the connection was lost"),
-        (answering(b'["Ann", "gold"]'), "the answer is not a map"),
-        (answering(b'{"name": "Ann"}'), "`tier` is missing"),
         (answering(b'{"name": "Ann", "tier": "SECRET"}'), "`tier` is not one of gold, standard"),
-        (answering(b'{"name": ["SECRET"], "tier": "gold"}'), "`name` is not text"),
     ],
 )
 async def test_a_lookup_server_that_is_slow_dead_or_wrong_costs_only_the_greeting(
@@ -198,19 +185,12 @@ async def test_a_hostile_number_stays_one_segment_of_the_path(acme: Office, numb
     assert path == acme.crm.requests[0].split(" ")[1]
 
 
-@pytest.mark.parametrize("number", ["../../admin", "1\r\nX-Admin: yes"])
+@pytest.mark.parametrize("number", ["..", "../../admin", "1\r\nX-Admin: yes"])
 async def test_a_number_that_may_be_decoded_to_another_path_is_not_looked_up(acme: Office, number: str) -> None:
     for path in ("callers/..%2F..%2Fadmin", "callers/1%0D%0AX-Admin%3A%20yes", "admin"):
         acme.crm.behaviours[path] = good
 
     call = await acme.ring(**{"from": number})
-
-    assert WELCOME == call.said[0]
-    assert [] == acme.crm.requests
-
-
-async def test_a_number_that_goes_up_the_path_is_not_looked_up(acme: Office) -> None:
-    call = await acme.ring(**{"from": ".."})
 
     assert WELCOME == call.said[0]
     assert [] == acme.crm.requests

@@ -33,20 +33,13 @@ SHOWN = {
 """What the pages show of results. Names of steps and the form of numbers may follow the flows of the day."""
 
 
-def edit(text: str) -> str:
-    """Let each prompt say something else."""
-    return text.replace('talk: "', 'talk: "Now with news. ')
-
-
 def rename(text: str) -> str:
     """Rename flows and steps, but not where they are used."""
     return re.sub(r"^(flow: |start: |  )(\w+)(:?)$", r"\1new_\2\3", text, flags=re.MULTILINE)
 
 
 CHANGES: dict[str, Callable[[str], str] | None] = {
-    "edited": edit,
     "renamed": rename,
-    "broken": lambda text: "flow: [\n",
     "deleted": None,
 }
 

@@ -75,7 +75,7 @@ def hang_up(stage: Stage) -> Request:
     return Request("POST", "/webhooks/event", {**stage.facts(), "status": "completed", "direction": "inbound"})
 
 
-@pytest.mark.parametrize("off", [-HOUR, HOUR, -timedelta(days=1)])
+@pytest.mark.parametrize("off", [-HOUR, HOUR])
 async def test_a_call_continues_when_the_clock_jumps(world: World, off: timedelta) -> None:
     async with world.host(world.clock) as stage:
         await stage.ring()
@@ -123,7 +123,7 @@ def cure(heard: Heard) -> str:
     return heard.body.decode().partition('"fix":')[2]
 
 
-@pytest.mark.parametrize("off", [-HOUR, timedelta(minutes=-10), timedelta(minutes=10)])
+@pytest.mark.parametrize("off", [timedelta(minutes=-10), timedelta(minutes=10)])
 async def test_signatures_are_refused_while_the_clock_is_wrong_and_accepted_once_it_is_right(
     world: World, off: timedelta
 ) -> None:

@@ -8,10 +8,8 @@ import sqlite3
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
-from random import Random
 from uuid import uuid4
 
-from tests.system.server.faults.phone import Phone, Tally
 from tests.system.server.faults.served import Served, served
 from tests.system.server.faults.wire import Lost, Wire
 
@@ -65,25 +63,3 @@ def test_no_webhook_in_progress_fails_when_the_server_stops(tmp_path: Path) -> N
     assert set() == begun & {*lost}
     assert 16 == [*lost.values()].count("ConnectionRefusedError")
     assert 0 == code
-
-
-async def call_through(servers: list[Served], folder: Path) -> Tally:
-    """Make whole calls whose webhooks go to whichever server is listening."""
-    tally = Tally()
-    wires = (Wire("127.0.0.1", servers[0].port), Wire("127.0.0.1", servers[0].port))
-    phone = Phone(wires, Random(3), tally)  # noqa: S311 - the same calls in each run
-    for _ in range(5):
-        await phone.call()
-    for wire in wires:
-        wire.close()
-    return tally
-
-
-def test_calls_are_complete_after_a_restart(tmp_path: Path) -> None:
-    with served(tmp_path) as server:
-        first = asyncio.run(call_through([server], tmp_path))
-        server.stop()
-    with served(tmp_path) as server:
-        second = asyncio.run(call_through([server], tmp_path))
-
-    assert ({}, {}) == (first.faults, second.faults)

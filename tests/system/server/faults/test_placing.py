@@ -12,7 +12,7 @@ from tests.system.server.faults.placing_kills import CALLS_PER_KILL, kill_while_
 KILLS = 4
 
 
-@pytest.mark.parametrize(("kind", "hosts"), [("sqlite", 1), ("postgres", 1), ("postgres", 2)])
+@pytest.mark.parametrize(("kind", "hosts"), [("sqlite", 1), ("postgres", 2)])
 async def test_kills_while_calls_are_placed_call_nobody_twice(kind: str, hosts: int, tmp_path: Path) -> None:
     database = postgres_stores.empty_database() if kind == "postgres" else f"sqlite:///{tmp_path}/calls.db"
 

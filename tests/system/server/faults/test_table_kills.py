@@ -10,8 +10,9 @@ from tests.support.postgres_stores import empty_database
 from tests.system.server.faults.table_kills import TILL, TILL_IN_PYTHON, kill_while_calls_save
 
 
-@pytest.mark.parametrize("flows", [TILL, TILL_IN_PYTHON], ids=["flow file", "handler"])
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize(
+    ("kind", "flows"), [("sqlite", TILL), ("postgres", TILL_IN_PYTHON)], ids=["flow file", "handler"]
+)
 async def test_every_change_of_a_row_is_written_once(tmp_path: Path, kind: str, flows: Path) -> None:
     url = empty_database() if kind == "postgres" else ""
     saved = await kill_while_calls_save(tmp_path, kills=2, webhooks=300, url=url, phones=8, flows=flows)

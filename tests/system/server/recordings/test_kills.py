@@ -1,6 +1,6 @@
 """Recordings are fetched while their servers are killed again and again: none is lost, none is stored twice.
 
-300 recordings go to a folder, fewer to a bucket that fails now and then.
+150 recordings go to a folder, fewer to a bucket that fails now and then.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from tests.support.s3_server import Fault as S3Fault
 from tests.support.server import Server, running
 
 FLOW: Final = "flow: line\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do: [{talk: Hello.}]\n    goto: end\n"
-RECORDINGS: Final = 300
-IN_BUCKET: Final = 120
-KILLS: Final = 6
+RECORDINGS: Final = 150
+IN_BUCKET: Final = 80
+KILLS: Final = 4
 EVERY_S: Final = 2.0
 FETCHED_WITHIN_S: Final = 600.0
 MOST_FAULTS: Final = 2

@@ -29,7 +29,7 @@ from tests.system.server.security.altered import (
 )
 
 FLOW = 'flow: a\ndefault: true\nstart: s\nsteps:\n  s: {do: [{talk: "Hello."}], goto: end}\n'
-COUNT = 10_000
+COUNT = 3_000
 
 
 class Server:
@@ -87,7 +87,7 @@ async def test_requests_signed_by_vonage_are_accepted(server: Server, method: st
     assert 200 == await server.status(genuine(method))
 
 
-async def test_none_of_ten_thousand_altered_webhooks_is_accepted(server: Server) -> None:
+async def test_none_of_thousands_of_altered_webhooks_is_accepted(server: Server) -> None:
     requests = list(islice(altered_requests(seed=20_260), COUNT))
     taken = [request for _, request in requests if await server.status(request) not in (401, 503)]
 

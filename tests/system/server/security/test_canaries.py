@@ -24,25 +24,26 @@ WORDS = "xylophone marmalade"
 CARD = "4929840217395811"
 
 
-@pytest.fixture(params=["json", "console"])
+@pytest.fixture(params=["json"])
 async def host(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[CanaryHost]:
-    """A production server, and a development server."""
+    """A production server; for tests marked `in_both_forms`, also a development server."""
     async with canary_host(tmp_path, form=request.param, dev=request.param == "console") as host:
         yield host
+
+
+in_both_forms = pytest.mark.parametrize("host", ["json", "console"], indirect=True)
 
 
 DIGITS: list[Any] = [
     {"digits": KEYS, "timed_out": False},
     {"digits": int(KEYS), "timed_out": False},
-    {"digits": [KEYS]},
     {"DIGITS": KEYS},
     {KEYS: True},
     [KEYS],
-    KEYS,
-    int(KEYS),
 ]
 
 
+@in_both_forms
 @pytest.mark.parametrize("dtmf", DIGITS, ids=range(len(DIGITS)))
 async def test_keys_that_are_pressed(host: CanaryHost, dtmf: Any) -> None:
     for name in ("dtmf", "DTMF", "speech", "custom_data", "headers"):
@@ -59,16 +60,13 @@ async def test_keys_that_are_pressed(host: CanaryHost, dtmf: Any) -> None:
         {"data": {"uuid": LEG, "dtmf": json.dumps({"digits": KEYS})}},
         {"data": {"uuid": LEG, "dtmf[digits]": KEYS}},
         {"content": f'{{"uuid": "{LEG}", "dtmf": {{"digits": "{KEYS}"'},
-        {"content": f'[{{"dtmf": {{"digits": "{KEYS}"}}}}]'},
         {"content": f'{{"dtmf": {{"digits": "{KEYS}"}}}}'.encode("utf-16")},
-        {"content": b"\xff\xfe" + KEYS.encode()},
         {"content": KEYS},
-        {"content": f'"{KEYS}"'},
         {"content": '{"a":' * 100 + f'"{KEYS}"' + "}" * 100},
         {"content": f'{{"dtmf": "{KEYS}"}}' + " " * 1_100_000},
         {"files": {"dtmf": ("keys", KEYS)}},
     ],
-    ids=range(11),
+    ids=range(8),
 )
 async def test_keys_in_a_body_that_can_hardly_be_read(host: CanaryHost, content: dict[str, Any]) -> None:
     await host.send("POST", await host.ring("keys"), **content)
@@ -78,16 +76,15 @@ async def test_keys_in_a_body_that_can_hardly_be_read(host: CanaryHost, content:
     assert {} == host.traces_of(KEYS)
 
 
-@pytest.mark.parametrize("where", ["its wait", "event", "fallback", "answer", "answer/keys", "nowhere", "input/forged"])
-async def test_keys_in_a_query(host: CanaryHost, where: str) -> None:
+async def test_keys_in_a_query(host: CanaryHost) -> None:
     url = await host.ring("keys")
     query = as_query({"uuid": LEG, "dtmf": {"digits": KEYS, "timed_out": False}})
-    path = url if where == "its wait" else f"/webhooks/{where}"
-    await host.send("GET", path, params=query)
-    await host.send("POST", path, params=query)
-    await host.send("PUT", path, params=query, content=KEYS)
-
-    assert {} == host.traces_of(KEYS)
+    others = ("event", "fallback", "answer", "answer/keys", "nowhere", "input/forged")
+    for path in (*(f"/webhooks/{other}" for other in others), url):
+        await host.send("GET", path, params=query)
+        await host.send("POST", path, params=query)
+        await host.send("PUT", path, params=query, content=KEYS)
+        assert {} == host.traces_of(KEYS), path
 
 
 PRESSED = {"dtmf": {"digits": KEYS, "timed_out": False}}
@@ -111,12 +108,12 @@ WRONG_PLACES: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "fields"), WRONG_PLACES, ids=range(len(WRONG_PLACES)))
-async def test_keys_that_come_where_nobody_asked_for_any(host: CanaryHost, path: str, fields: dict[str, Any]) -> None:
+@in_both_forms
+async def test_keys_that_come_where_nobody_asked_for_any(host: CanaryHost) -> None:
     await host.ring("keys")
-    await host.post(path, fields)
-
-    assert {} == host.traces_of(KEYS)
+    for path, fields in WRONG_PLACES:
+        await host.post(path, fields)
+        assert {} == host.traces_of(KEYS), (path, fields)
 
 
 async def test_keys_that_a_handler_gets(host: CanaryHost) -> None:
@@ -198,11 +195,9 @@ async def test_keys_on_the_urls_of_other_waits(host: CanaryHost) -> None:
         {"results": [{"text": WORDS, "confidence": "0.1"}, {"text": WORDS.upper(), "confidence": "0.05"}]},
         {"results": [{"text": WORDS, "confidence": WORDS}]},
         {"results": WORDS},
-        {"error": WORDS},
         {"error": WORDS, "timeout_reason": WORDS},
         {"results": [WORDS]},
         {WORDS: WORDS},
-        WORDS,
         [WORDS],
         {"recording_url": f"https://api.nexmo.com/{WORDS}"},
     ],
@@ -235,26 +230,21 @@ def raises(error: Exception) -> Callable[[httpx.Request], httpx.Response]:
     "answer",
     [
         lambda _: httpx.Response(200, json={"name": "Ann", "card": CARD, "limit": 3}),
-        lambda _: httpx.Response(200, json={"name": "Ann", "card": "4111", "limit": int(CARD)}),
-        lambda _: httpx.Response(200, json={"name": "Ann", "card": [CARD], "limit": 3}),
         lambda _: httpx.Response(200, json={"name": "Ann", "card": "1", "limit": CARD}),
         lambda _: httpx.Response(200, json={"name": "Ann", "card": {CARD: CARD}, "limit": {"a": CARD}}),
         lambda _: httpx.Response(200, json={"card": CARD}),
         lambda _: httpx.Response(200, json={"name": "Ann", "card": "1", "limit": 1, "more": CARD}),
-        lambda _: httpx.Response(200, json=[CARD]),
         lambda _: httpx.Response(200, json=CARD),
         lambda _: httpx.Response(200, text=f'{{"card": "{CARD}"'),
         lambda _: httpx.Response(500, text=CARD),
         lambda _: httpx.Response(302, headers={"location": f"http://x/{CARD}"}),
         lambda _: httpx.Response(200, headers={"content-encoding": CARD}, text="{}"),
         lambda _: httpx.Response(200, headers={"x": CARD}, text=CARD * 5_000),
-        raises(httpx.ReadError(CARD)),
         raises(httpx.ConnectError(CARD)),
         raises(httpx.RemoteProtocolError(CARD)),
-        raises(ValueError(CARD)),
         raises(RuntimeError(CARD)),
     ],
-    ids=range(19),
+    ids=range(14),
 )
 async def test_what_a_lookup_answers(tmp_path: Path, answer: Callable[[httpx.Request], httpx.Response]) -> None:
     assert {} == await of_pin(tmp_path, answer, CARD)
@@ -283,12 +273,9 @@ ECHOES: list[Any] = [
     {**GOOD, "message": KEYS},
     {**GOOD, "message": int(KEYS)},
     {**GOOD, "message": f"The PIN {KEYS} is wrong."},
-    {**GOOD, "message": f"{KEYS}@example.com/{KEYS}"},
-    {**GOOD, "message": f"x{KEYS}"},
     {**GOOD, "message": f"44770090{KEYS}5"},
     {**GOOD, "lines": [{"text": KEYS, "code": KEYS}, {"text": f"<{KEYS}>", "code": ""}]},
     {**GOOD, "lines": [{"text": "a", "code": "b", "more": KEYS}], KEYS: KEYS},
-    {**GOOD, "lines": KEYS},
     {**GOOD, "lines": [KEYS]},
     {**GOOD, "message": {KEYS: KEYS}},
     {"message": KEYS},
@@ -298,13 +285,10 @@ ECHOES: list[Any] = [
     inner(more={"a": {"b": [{KEYS: [KEYS, int(KEYS), float(KEYS), {"c": f"PIN {KEYS}"}]}]}}),
     inner(all=[KEYS, int(KEYS), [KEYS], {"a": KEYS, KEYS: True}]),
     {**BESIDE, "count": int(KEYS)},
-    {**BESIDE, "count": KEYS},
     {**BESIDE, "number": f"447{KEYS}"},
     {**BESIDE, "share": float(KEYS) + 0.5},
     {**BESIDE, "share": f"{KEYS}.25"},
     [KEYS],
-    KEYS,
-    int(KEYS),
 ]
 
 
@@ -324,14 +308,12 @@ FAULTS: list[Callable[[httpx.Request], httpx.Response]] = [
     lambda _: httpx.Response(400, json={"error": f"PIN {KEYS}"}, headers={"x-error": KEYS}),
     lambda _: httpx.Response(503, text=f"<html>{KEYS}</html>", headers={"retry-after": KEYS}),
     lambda _: httpx.Response(302, headers={"location": f"https://crm.example.com/{KEYS}"}),
-    lambda _: httpx.Response(307, headers={"location": f"https://{KEYS}.example.com/"}),
     lambda _: httpx.Response(200, headers={"content-encoding": KEYS}, text="{}"),
     lambda _: httpx.Response(200, headers={"content-type": KEYS, "set-cookie": f"pin={KEYS}"}, json=GOOD),
     lambda _: httpx.Response(200, text=f"PIN {KEYS}"),
     lambda _: httpx.Response(200, json={**GOOD, "message": KEYS * 2_000}),
     lambda request: (_ for _ in ()).throw(httpx.ConnectError(f"{request.url}/{KEYS}", request=request)),
     lambda request: (_ for _ in ()).throw(httpx.InvalidURL(f"{request.url}/{KEYS}")),
-    lambda request: (_ for _ in ()).throw(httpx.TooManyRedirects(KEYS, request=request)),
     lambda request: (_ for _ in ()).throw(UnicodeEncodeError("ascii", KEYS, 0, 1, KEYS)),
 ]
 
@@ -389,7 +371,7 @@ class Broken(CallService):
         raise self.error
 
 
-@pytest.mark.parametrize("error", [ValueError(KEYS), StoreUnavailable("away"), KeyError(KEYS), RuntimeError(KEYS)])
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), KeyError(KEYS)])
 async def test_an_error_of_ours_during_the_call(host: CanaryHost, error: Exception) -> None:
     url = await host.ring("keys")
     host.service.__class__ = type("OfThisTest", (Broken,), {"error": error})

@@ -46,7 +46,7 @@ AUTHORIZED: Final = {"Authorization": f"Bearer {KEY}"}
 ROLES: Final = ("", "look", "change")
 """Whose passwords open the console; "" for a stranger."""
 VIEWS: Final = ("owner", "developer")
-LINES: Final = (*product(("full", "empty"), ROLES), ("memory", "change"))
+LINES: Final = (*product(("full",), ROLES), ("empty", "change"), ("memory", "change"))
 """Lines with calls, without flows and calls, and one that keeps its calls in memory; each with a role that opens it."""
 LEG: Final = "aaaaaaaa-0000"
 STORED: Final = "0" * 32

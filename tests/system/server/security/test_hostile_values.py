@@ -6,9 +6,8 @@ from pathlib import Path
 
 from tests.support.cases import each_case
 from tests.system.server.security.hostile import PROJECTS, open_sample, play_call
-from tests.system.server.security.nasty import Nasty
 
-CALLS = 40
+CALLS = 20
 
 
 @each_case("folder", PROJECTS, ids=lambda folder: folder.name)
@@ -21,26 +20,20 @@ async def test_no_input_of_a_caller_becomes_a_number_a_host_a_tag_or_an_action(f
     assert sample.replies >= CALLS
 
 
-def test_the_same_seed_makes_the_same_values() -> None:
-    one, other = Nasty(3), Nasty(3)
-
-    assert [one.value() for _ in range(50)] == [other.value() for _ in range(50)]
-
-
-@each_case(
-    ("action", "fault"),
-    [
-        ({"action": "connect", "endpoint": [{"type": "phone", "number": "19005550123"}], "from": "1"}, "is dialled"),
-        ({"action": "connect", "endpoint": [{"type": "sip", "uri": "sip:a@evil.example.com"}]}, "is dialled"),
-        ({"action": "stream", "streamUrl": ["https://evil.example.com/a.mp3"]}, "host evil.example.com"),
-        ({"action": "talk", "text": "<speak>a <audio src='x'/></speak>"}, "the tags"),
-        ({"action": "talk", "text": "a <speak>b</speak>"}, "a tag of its own"),
-        ({"action": "transfer", "conversationId": "CON-1"}, "the action transfer"),
-        ({"action": "say"}, "say"),
-    ],
+FORBIDDEN = (
+    ({"action": "connect", "endpoint": [{"type": "phone", "number": "19005550123"}], "from": "1"}, "is dialled"),
+    ({"action": "connect", "endpoint": [{"type": "sip", "uri": "sip:a@evil.example.com"}]}, "is dialled"),
+    ({"action": "stream", "streamUrl": ["https://evil.example.com/a.mp3"]}, "host evil.example.com"),
+    ({"action": "talk", "text": "<speak>a <audio src='x'/></speak>"}, "the tags"),
+    ({"action": "talk", "text": "a <speak>b</speak>"}, "a tag of its own"),
+    ({"action": "transfer", "conversationId": "CON-1"}, "the action transfer"),
+    ({"action": "say"}, "say"),
 )
-async def test_forbidden_output_is_noticed(action: dict[str, object], fault: str) -> None:
-    sample = await open_sample(PROJECTS[0], seed=1)
-    sample.judge([action])
 
-    assert any(fault in found for found in sample.faults)
+
+async def test_forbidden_output_is_noticed() -> None:
+    sample = await open_sample(PROJECTS[0], seed=1)
+    for action, fault in FORBIDDEN:
+        sample.faults.clear()
+        sample.judge([action])
+        assert any(fault in found for found in sample.faults), fault

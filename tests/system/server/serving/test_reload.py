@@ -164,6 +164,9 @@ def test_a_number_may_move_to_another_flow_without_a_confirmation(project: Path)
         until(lambda: server.heard(to="447700900100") == "This is main.")
 
         assert [] == server.readyz()["rejected"]
+        server.send(signal.SIGHUP)  # the end of a terminal ends no call
+        time.sleep(1)
+        assert "This is main." == server.heard()
 
 
 def test_folders_that_disappear_change_nothing(project: Path) -> None:
@@ -214,11 +217,3 @@ def test_all_servers_of_a_database_refuse_a_removal_and_apply_a_confirmed_one(pr
         until(lambda: one.readyz()["flows"] == other.readyz()["flows"] == ["sales"])
 
         assert ["This is main."] * 2 == heard
-
-
-def test_the_end_of_a_terminal_ends_no_call(project: Path) -> None:
-    with serving(project) as server:
-        server.send(signal.SIGHUP)
-        time.sleep(1)
-
-        assert "This is main." == server.heard()

@@ -51,7 +51,7 @@ def restore(home: Path) -> None:
 
 
 @contextmanager
-def running_console(home: Path, calls: Sequence[tuple[str, str, Sequence[dict[str, Any]]]] = CALLS) -> Iterator[str]:
+def running_console(home: Path) -> Iterator[str]:
     """Run a server with its console until the context ends. Yields a link that opens the console once."""
     with running(
         home,
@@ -63,12 +63,12 @@ def running_console(home: Path, calls: Sequence[tuple[str, str, Sequence[dict[st
         },
         "--dev",
     ) as server:
-        _record_calls(server.url, calls, are_over=calls is not CALLS)
+        _record_calls(server.url)
         yield link_of(server)
 
 
-def _record_calls(url: str, calls: Sequence[tuple[str, str, Sequence[dict[str, Any]]]], *, are_over: bool) -> None:
-    for number, (caller, called, inputs) in enumerate(calls):
+def _record_calls(url: str) -> None:
+    for number, (caller, called, inputs) in enumerate(CALLS):
         legs = {"uuid": f"aaaaaaaa-{number}", "conversation_uuid": f"CON-{number}"}
         reply = loopback.post(f"{url}/webhooks/answer", json={"from": caller, "to": called, **legs})
         asked = list[dict[str, Any]]()
@@ -76,6 +76,3 @@ def _record_calls(url: str, calls: Sequence[tuple[str, str, Sequence[dict[str, A
             asked = [action for action in (reply.json() if reply.content else ()) if "eventUrl" in action] or asked
             reply = loopback.post(url + httpx.URL(asked[0]["eventUrl"][0]).path, json={**legs, **given})
             reply.raise_for_status()
-        if are_over:
-            over = {"status": "completed", "direction": "inbound", "disconnected_by": "user"}
-            loopback.post(f"{url}/webhooks/event", json={**over, **legs}).raise_for_status()

@@ -47,7 +47,17 @@ def test_text_typed_during_a_slow_search_is_searched_for(page: Page) -> None:
     expect(page.locator("tbody tr")).to_have_count(1)
 
 
-def test_a_whole_call_is_in_view_on_a_phone(page: Page) -> None:
+EDGES = """cells => cells.map((cell) => {
+    const range = new Range();
+    range.selectNodeContents(cell);
+    return Math.round(range.getBoundingClientRect().right);
+})"""
+LEFTS = """bubble => [...bubble.childNodes].filter((node) => node.textContent.trim()).map((node) => {
+    const range = new Range(); range.selectNodeContents(node); return Math.round(range.getClientRects()[0].left);
+})"""
+
+
+def test_a_whole_call_is_in_view_and_aligned_on_a_phone(page: Page) -> None:
     page.set_viewport_size({"width": NARROW, "height": 800})
     page.goto("/calls")
     row = page.locator("tbody tr").first
@@ -61,9 +71,22 @@ def test_a_whole_call_is_in_view_on_a_phone(page: Page) -> None:
     )
     assert time_ends <= badge_begins
     assert 1 == lines
+    for column in ("When", "Length"):
+        assert 1 == len({*page.locator(f"td[data-label={column}]").evaluate_all(EDGES)})
+
+    shown = page.locator("select[name=state]")
+    expect(page.get_by_role("searchbox")).to_be_visible()
+    expect(shown).to_be_hidden()
+    page.get_by_role("button", name="Filters").click()
+    expect(shown).to_be_visible()
     check_page(page)
+    shown.select_option("missed")
+    expect(page).to_have_url(re.compile("state=missed"))
+    page.reload()
+    expect(shown).to_be_visible()
 
     page.goto("/calls/aaaaaaaa-0")
+    assert 1 == len({*page.locator(".turn > .bubble:not(.caller)").first.evaluate(LEFTS)})
     page.locator("#conversation details summary").first.click()
     expect(page.locator("#conversation pre").first).to_be_visible()
     texts = page.locator("#conversation pre")
@@ -121,53 +144,3 @@ def test_a_call_is_saved_as_a_scenario_by_keyboard(page: Page, project: Path) ->
     assert "ncco test tests/scenarios/reception.yaml" == page.evaluate("navigator.clipboard.readText()")
     assert "# A recorded call." in (project / "tests/scenarios/reception.yaml").read_text(encoding="utf-8")
     check_page(page)
-
-
-def test_a_webhook_has_a_url(page: Page) -> None:
-    page.goto("/calls/aaaaaaaa-0")
-    last = page.locator("#conversation > li").last
-    last.locator("summary").click()
-    last.get_by_role("link", name="link to this").click()
-    expect(page).to_have_url(re.compile(f"#{last.get_attribute('id')}$"))
-
-
-def test_a_search_without_results_links_back_to_all_calls(page: Page) -> None:
-    page.goto("/calls?q=nobody+says+this")
-    expect(page.get_by_text("No matching calls.")).to_be_visible()
-    page.get_by_role("link", name="Show all calls").click()
-    expect(page.locator("tbody tr")).to_have_count(3)
-
-
-def test_filters_are_folded_on_a_phone_unless_one_is_set(page: Page) -> None:
-    page.set_viewport_size({"width": NARROW, "height": 800})
-    page.goto("/calls")
-    shown = page.locator("select[name=state]")
-    expect(page.get_by_role("searchbox")).to_be_visible()
-    expect(shown).to_be_hidden()
-    page.get_by_role("button", name="Filters").click()
-    expect(shown).to_be_visible()
-    check_page(page)
-    shown.select_option("missed")
-    expect(page).to_have_url(re.compile("state=missed"))
-    page.reload()
-    expect(shown).to_be_visible()
-
-
-def test_a_list_on_a_phone_is_aligned(page: Page) -> None:
-    page.set_viewport_size({"width": NARROW, "height": 800})
-    page.goto("/calls")
-    edges = """cells => cells.map((cell) => {
-        const range = new Range();
-        range.selectNodeContents(cell);
-        return Math.round(range.getBoundingClientRect().right);
-    })"""
-    for column in ("When", "Length"):
-        assert 1 == len({*page.locator(f"td[data-label={column}]").evaluate_all(edges)})
-
-
-def test_speakers_and_words_of_a_bubble_are_on_one_edge(page: Page) -> None:
-    page.goto("/calls/aaaaaaaa-0")
-    lefts = """bubble => [...bubble.childNodes].filter((node) => node.textContent.trim()).map((node) => {
-        const range = new Range(); range.selectNodeContents(node); return Math.round(range.getClientRects()[0].left);
-    })"""
-    assert 1 == len({*page.locator(".turn > .bubble:not(.caller)").first.evaluate(lefts)})

@@ -92,20 +92,6 @@ def test_owners_change_by_meaning(form: Page, project: Path) -> None:
     assert "# never on Sundays" in (project / "flows" / "bakery.yaml").read_text(encoding="utf-8")
 
 
-def test_hours_in_a_separate_file_are_found_by_their_meaning(page: Page, project: Path) -> None:
-    hours, steps = FLOW.index("hours:"), FLOW.index("steps:")
-    (project / "flows" / "bakery.yaml").write_text(FLOW[:hours] + FLOW[steps:], encoding="utf-8")
-    (project / "flows" / "common.yaml").write_text("shared: true\n" + FLOW[hours:steps], encoding="utf-8")
-    page.goto("/change")
-    expect(page.get_by_role("main").get_by_role("link", name="Common")).to_have_count(0)
-
-    page.get_by_role("main").get_by_role("link", name="Bakery").click()
-    page.get_by_role("main").get_by_role("link", name="Opening hours").click()
-
-    expect(page.get_by_role("heading", name="Opening hours", level=1)).to_be_visible()
-    expect(page.get_by_role("textbox", name="Monday opens", exact=True)).to_be_visible()
-
-
 def test_all_sections_of_a_long_flow_are_in_view_at_first(page: Page, project: Path) -> None:
     more = "".join(f'  s{n}:\n    do: [{{talk: "Part {n}."}}]\n    goto: end\n' for n in range(40))
     (project / "flows" / "bakery.yaml").write_text(FLOW + more, encoding="utf-8")
@@ -116,27 +102,6 @@ def test_all_sections_of_a_long_flow_are_in_view_at_first(page: Page, project: P
 
     section(page, "What callers hear").get_by_role("searchbox").fill("Part 37.")
     expect(page.get_by_role("textbox", name="says").filter(visible=True)).to_have_count(1)
-
-
-def test_variables_in_a_prompt_are_explained(form: Page, project: Path) -> None:
-    hint = form.get_by_text("is filled in during the call")
-    expect(hint).to_have_count(0)
-    text = FLOW.replace("We are closed.", "We open {{ hours.shop.next_open | spoken }}.")
-    (project / "flows" / "bakery.yaml").write_text(text, encoding="utf-8")
-    form.reload()
-    expect(hint).to_have_count(1)
-
-
-def test_an_error_is_shown_in_its_section(form: Page, watch: Watch) -> None:
-    watch.expected.append("422")
-    section(form, "Menu keys").get_by_role("textbox", name="key for orders").fill("one")
-    form.get_by_role("button", name="Review changes").click()
-
-    key = form.get_by_role("textbox", name="key for orders")
-    expect(key).to_have_accessible_description("one: write what callers press: digits, * or #")
-    expect(key).to_be_focused()
-    expect(form.get_by_role("textbox", name="connects to")).to_be_hidden()
-    check_page(form)
 
 
 def test_a_prompt_can_be_heard_before_it_is_saved(form: Page) -> None:
@@ -284,21 +249,6 @@ def test_each_special_day_says_what_callers_hear(hours: Page) -> None:
     christmas = hours.get_by_role("listitem").filter(has_text="25 December")
     expect(christmas).to_contain_text("We are closed today for Christmas Day.")
     check_page(hours)
-
-
-def test_public_holidays_are_chosen_by_name(hours: Page, project: Path) -> None:
-    country, part = hours.get_by_label("Public holidays of"), hours.get_by_label("Part of the country")
-    expect(country).to_have_value("United Kingdom")
-    expect(part).to_have_value("England")
-    country.fill("Germany")
-    hours.get_by_role("button", name="Review changes").click()
-    expect(hours.get_by_text("United Kingdom → Germany")).to_be_visible()
-    hours.get_by_role("button", name="Keep editing").click()
-    part.fill("Bayern")
-    hours.get_by_role("button", name="Review changes").click()
-    hours.get_by_role("button", name="Save").click()
-    expect(part).to_have_value("Bayern")
-    assert "holidays: {country: DE, subdivision: BY}" in (project / "flows" / "shared.yaml").read_text(encoding="utf-8")
 
 
 def test_hours_change_without_javascript(browser: Browser, console: Console, hours: Page, project: Path) -> None:

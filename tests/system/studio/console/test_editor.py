@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.system.studio.console.browser import NARROW, check_page
@@ -30,10 +29,7 @@ NCCO = """\
   {"action": "input", "type": ["dtmf"], "dtmf": {"maxDigit": 1}, "eventUrl": ["https://example.com/keys"]}
 ]
 """
-MEGABYTES = {
-    "many lines": '  - talk: "Please hold the line"\n' * 30000,
-    "one line": json.dumps([{"action": "talk", "text": "Please hold the line"}] * 18000),
-}
+MEGABYTE = json.dumps([{"action": "talk", "text": "Please hold the line"}] * 18000)
 
 
 def pasted(page: Page, text: str) -> Locator:
@@ -76,6 +72,7 @@ def test_a_pasted_ncco_is_underlined_fixed_by_a_click_and_played(page: Page) -> 
     assert '"dtmf": {"maxDigits": 1}' in value(editor)
     page.get_by_role("button", name="Call", exact=True).click()
     expect(page.locator(".bubble").first).to_have_text("Press 1 for sales.")
+    expect(page.get_by_text("There is no picture of an NCCO")).to_be_visible()
 
 
 def test_a_flow_is_fixed_and_called_by_keyboard_only(page: Page) -> None:
@@ -146,11 +143,10 @@ def processor_s(page: Page) -> float:
     return float(next(each["value"] for each in metrics if each["name"] == "TaskDuration"))
 
 
-@pytest.mark.parametrize("shape", MEGABYTES)
-def test_a_text_of_a_megabyte_stays_usable(page: Page, shape: str) -> None:
+def test_a_line_of_a_megabyte_stays_usable(page: Page) -> None:
     editor = pasted(page, "flow: shop")
     page.route("**/phone/*", lambda route: route.fulfill(body=""))  # the page's own requests about the text
-    editor.evaluate("(editor, text) => { editor.value = text }", MEGABYTES[shape])
+    editor.evaluate("(editor, text) => { editor.value = text }", MEGABYTE)
     editor.evaluate("editor => editor.goTo(1, 1)")
     before_s = processor_s(page)
     page.evaluate(

@@ -33,7 +33,16 @@ def node(page: Page, step: str) -> Locator:
     return page.locator(f'#picture .node[data-step="{step}"]')
 
 
-def test_buttons_keys_wheel_and_drag_move_and_zoom(page: Page, picture: Locator) -> None:
+def test_a_picture_opens_readable_and_buttons_keys_wheel_and_drag_move_and_zoom(page: Page, picture: Locator) -> None:
+    size = "parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a"
+    texts = picture.locator("text").evaluate_all(f"all => all.map((text) => [{size}, text.getBoundingClientRect()])")
+    frame = page.locator("#picture").bounding_box()
+    assert frame is not None
+    assert 10 <= min(size for size, _ in texts)
+    assert frame["x"] <= min(box["left"] for _, box in texts)
+    assert max(box["right"] for _, box in texts) <= frame["x"] + frame["width"]
+    assert max(box["bottom"] for _, box in texts) <= frame["y"] + frame["height"]
+
     page.get_by_role("button", name="Fit").click()
     fitted = seen(picture)
 
@@ -99,7 +108,22 @@ def test_a_picture_that_was_moved_stays_where_it_is_when_calls_are_painted(page:
     assert pytest.approx(zoomed) == seen(picture)
 
 
-def test_a_click_on_a_step_shows_its_details_with_a_link_to_its_line(page: Page, picture: Locator) -> None:
+def test_a_step_is_chosen_by_keyboard_search_and_click_with_a_link_to_its_line(page: Page, picture: Locator) -> None:
+    page.locator("#steps summary").first.focus()
+    page.keyboard.press("Enter")
+    expect(node(page, "welcome")).to_contain_class("selected")
+    page.keyboard.press("Enter")
+    expect(page.locator('details[data-step="welcome"]')).not_to_have_attribute("open", "")
+
+    page.get_by_label("Find a step").fill("open today")
+    expect(page.locator("#steps details:visible")).to_have_count(1)
+    expect(page.locator("#picture .node.found")).to_have_attribute("data-step", "open")
+    page.keyboard.press("Enter")
+    expect(node(page, "open")).to_contain_class("selected")
+    page.get_by_label("Find a step").fill("nothing says this")
+    expect(page.get_by_text("No step contains these words.")).to_be_visible()
+    page.get_by_label("Find a step").fill("")
+
     node(page, "operator").click()
 
     details = page.locator('details[data-step="operator"]')
@@ -112,36 +136,8 @@ def test_a_click_on_a_step_shows_its_details_with_a_link_to_its_line(page: Page,
     expect(page).to_have_url("/phone?file=flows%2Freception.yaml&line=93")
 
 
-def test_the_search_finds_steps_by_their_prompts(page: Page, picture: Locator) -> None:
-    page.get_by_label("Find a step").fill("open today")
-
-    expect(page.locator("#steps details:visible")).to_have_count(1)
-    expect(page.locator("#picture .node.found")).to_have_attribute("data-step", "open")
-    page.keyboard.press("Enter")
-    expect(node(page, "open")).to_contain_class("selected")
-    page.get_by_label("Find a step").fill("sales")
-    page.keyboard.press("Enter")
-    expect(node(page, "sales")).to_contain_class("selected")
-    page.get_by_label("Find a step").fill("nothing says this")
-    expect(page.get_by_text("No step contains these words.")).to_be_visible()
-
-
-def test_a_picture_opens_in_its_whole_width_with_text_that_can_be_read(page: Page, picture: Locator) -> None:
-    size = "parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a"
-    texts = picture.locator("text").evaluate_all(f"all => all.map((text) => [{size}, text.getBoundingClientRect()])")
-    frame = page.locator("#picture").bounding_box()
-
-    assert frame is not None
-    assert 10 <= min(size for size, _ in texts)
-    assert frame["x"] <= min(box["left"] for _, box in texts)
-    assert max(box["right"] for _, box in texts) <= frame["x"] + frame["width"]
-    assert max(box["bottom"] for _, box in texts) <= frame["y"] + frame["height"]
-
-
-@pytest.mark.parametrize(("choices", "first"), [(10, "s0"), (40, "menu")])
-def test_a_wide_picture_is_not_cut_off_on_the_left(page: Page, project: Path, choices: int, first: str) -> None:
-    """The view begins at the picture's left edge, unless the start step would then be out of sight."""
-    numbers = range(choices)
+def test_a_very_wide_picture_begins_where_its_start_step_is_in_sight(page: Page, project: Path) -> None:
+    numbers = range(40)
     flow = (
         "flow: wide\nnumbers: ['442079460077']\nstart: menu\nsteps:\n  menu:\n    do: [{talk: Press.}]\n    choices:\n"
     )
@@ -151,20 +147,11 @@ def test_a_wide_picture_is_not_cut_off_on_the_left(page: Page, project: Path, ch
     (project / "flows" / "wide.yaml").write_text(flow, encoding="utf-8")
     painted(page, "/flows/wide")
 
-    frame, box = page.locator("#picture").bounding_box(), node(page, first).bounding_box()
+    frame, box = page.locator("#picture").bounding_box(), node(page, "menu").bounding_box()
     assert frame is not None
     assert box is not None
     assert frame["x"] <= box["x"]
     assert box["x"] + box["width"] <= frame["x"] + frame["width"]
-
-
-def test_a_step_can_be_chosen_by_keyboard_only(page: Page, picture: Locator) -> None:
-    page.locator("#steps summary").first.focus()
-    page.keyboard.press("Enter")
-
-    expect(node(page, "welcome")).to_contain_class("selected")
-    page.keyboard.press("Enter")
-    expect(page.locator('details[data-step="welcome"]')).not_to_have_attribute("open", "")
 
 
 DEAD_END = """\
@@ -220,20 +207,6 @@ def test_the_picture_shows_the_calls_of_some_days(page: Page) -> None:
     page.get_by_role("link", name="Without calls").click()
     expect(page.locator("#picture .edge")).not_to_have_count(0)
     expect(page.locator("#picture .edge.w5")).to_have_count(0)
-
-
-def test_the_painted_picture_replaces_the_plain_one(page: Page, picture: Locator) -> None:
-    page.goto("/flows/reception?paint=none")
-    plain = picture.inner_html()
-    page.get_by_role("button", name="Overlay", exact=True).click()
-
-    expect(page.locator("#painted")).to_contain_text("calls began in reception")
-    expect(page.locator("#picture .edge.w5")).not_to_have_count(0)
-    assert picture.inner_html() != plain
-    node(page, "operator").click()
-    expect(page.locator("details[open] > summary")).to_have_text("operator")
-    page.get_by_label("Find a step").fill("no such words")
-    expect(page.get_by_text("No step contains these words.")).to_be_visible()
 
 
 def test_missing_call_counts_are_reported(page: Page, watch: Watch) -> None:

@@ -13,7 +13,6 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support import loopback
-from tests.support.postgres_stores import empty_database
 from tests.support.server import Server, running
 from tests.system.studio.console.browser import PATIENCE_MS, Watch, check_page, open_console
 from tests.system.studio.console.server import link_of
@@ -22,13 +21,10 @@ from tests.unit.studio.console.test_health import FLOWS
 SHOP = FLOWS.replace("timeout: 500ms", "timeout: 3500ms")  # on a busy machine even a refused connection takes time
 
 
-@pytest.fixture(params=["1", "2"], ids=["one process", "two workers"])
-def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
     settings = {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0", "NCCO_DRAIN_S": "60", "NCCO_PUBLIC_URL": ""}
-    words = ("--dev", "--workers", request.param)
-    if request.param != "1":
-        settings |= {"NCCO_DATABASE_URL": empty_database(), "NCCO_KEY": "k" * 32}
-    with running(tmp_path, {"flows/shop.yaml": SHOP}, settings, *words) as server:
+    with running(tmp_path, {"flows/shop.yaml": SHOP}, settings, "--dev") as server:
         yield server
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.support import loopback
 from tests.support.fork_server import NCCO, run
@@ -41,10 +41,6 @@ steps:
     goto: end
 """,
 }
-UNASKED: Final = {
-    **FILES,
-    "flows/main.yaml": "flow: main\ndefault: true\nstart: a\nsteps: {a: {do: [{talk: Hello.}], goto: end}}\n",
-}
 NUMBERS = count()
 
 
@@ -55,9 +51,9 @@ def heard(server: Server, leg: str = "") -> str:
     return str(reply.json()[0]["text"])
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/calls.db" if request.param == "sqlite" else database_without_tables()
+@pytest.fixture
+def database() -> str:
+    return database_without_tables()
 
 
 @pytest.fixture
@@ -74,7 +70,7 @@ def hosts(database: str, tmp_path: Path) -> Iterator[tuple[Server, Server]]:
         yield first, second
 
 
-def test_closed_for_an_hour_and_open_again(
+def test_closed_for_an_hour_open_again_and_closed_for_a_day(
     browser: Browser, hosts: tuple[Server, Server], database: str, tmp_path: Path
 ) -> None:
     first, second = hosts
@@ -110,29 +106,15 @@ def test_closed_for_an_hour_and_open_again(
     opening.get_by_role("button", name="Open again").click()
     expect(opening).to_contain_text("Always open")
     assert ["We are open."] * 2 == [heard(first), heard(second)]
+
+    opening.get_by_role("button", name="Close for a day").click()
+    page.get_by_role("dialog", name="Close for a day").get_by_role("button", name="Close").click()
+    expect(opening).to_contain_text("Closed on")
+    assert "We are open." == heard(first)
+    opening.get_by_role("button", name="Cancel").click()
+    expect(opening).not_to_contain_text("Closed on")
     assert [] == watch.unexpected()
     context.close()
-
-
-def test_closed_tomorrow_can_be_cancelled(browser: Browser, tmp_path: Path) -> None:
-    with running(tmp_path, FILES, {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0"}, "--dev") as server:
-        page = _home(browser, server)
-        opening = page.get_by_role("region", name="Opening hours")
-        opening.get_by_role("button", name="Close for a day").click()
-        page.get_by_role("dialog", name="Close for a day").get_by_role("button", name="Close").click()
-        expect(opening).to_contain_text("Closed on")
-        assert "We are open." == heard(server)
-        opening.get_by_role("button", name="Cancel").click()
-        expect(opening).not_to_contain_text("Closed on")
-        page.context.close()
-
-
-def test_nothing_is_offered_for_hours_that_no_step_asks(browser: Browser, tmp_path: Path) -> None:
-    with running(tmp_path, UNASKED, {"NCCO_CONSOLE": "1", "NCCO_CONSOLE_PORT": "0"}, "--dev") as server:
-        page = _home(browser, server)
-        expect(page.get_by_role("region", name="Opening hours")).to_be_visible()
-        expect(page.get_by_role("button", name="Close now")).to_have_count(0)
-        page.context.close()
 
 
 def _ncco(folder: Path, database: str, *words: str) -> str:
@@ -140,9 +122,3 @@ def _ncco(folder: Path, database: str, *words: str) -> str:
     done = run([NCCO, *words], cwd=folder, env=env, capture_output=True, text=True)
     assert 0 == done.returncode
     return str(done.stdout)
-
-
-def _home(browser: Browser, server: Server) -> Page:
-    page = browser.new_context(**open_console(browser, link_of(server))).new_page()
-    page.goto("/home")
-    return page

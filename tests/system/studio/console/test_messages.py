@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -39,12 +38,6 @@ def test_keys_walk_through_messages_and_mark_one_as_done(page: Page, inbox: Inbo
     page.keyboard.press("d")
     page.keyboard.press("d")
     expect(page.get_by_role("heading", name="Nothing to do")).to_be_visible()
-
-
-def test_a_withheld_number_is_called_so(page: Page, inbox: Inbox) -> None:
-    inbox.put("anonymous")
-    page.goto("/messages")
-    expect(page.get_by_role("heading", name="Withheld number")).to_be_visible()
 
 
 def test_times_are_in_the_zone_of_the_line(browser: Browser, console: Console, inbox: Inbox) -> None:
@@ -135,19 +128,6 @@ def test_the_next_new_message_follows(page: Page, inbox: Inbox) -> None:
     expect(page.locator(".message.new")).to_have_count(0)
 
 
-def test_a_phone_calls_back_and_saves(page: Page, inbox: Inbox) -> None:
-    id_ = inbox.put("447700900300")
-    page.goto("/messages")
-    message = page.locator(f"#m-{id_}")
-    expect(message.get_by_role("link", name="Call back")).to_have_attribute("href", "tel:+447700900300")
-    message.get_by_label("More for").click()
-    with page.expect_download() as download:
-        message.get_by_role("link", name="Download").click()
-
-    assert re.fullmatch(r"message-[\d-]+\.wav", download.value.suggested_filename)
-    assert tone(0.3) == Path(download.value.path()).read_bytes()
-
-
 SHARES = """
 navigator.canShare = ({files: [{type}]}) => type === "audio/wav";
 navigator.share = async ({title, text, files: [file]}) => {
@@ -177,21 +157,6 @@ def test_forwarding_shares_the_audio_where_the_browser_can(context: BrowserConte
     assert f"Please call back.\n\n{page.url}#m-{id_}" in shared[1]
 
 
-def test_forwarding_opens_a_mail_with_the_words_and_a_link_elsewhere(page: Page, inbox: Inbox) -> None:
-    page.add_init_script("navigator.canShare = undefined")
-    id_ = inbox.put("Ann & Bob", transcript='Call "me"?\nbcc=x@example.com&cc=y')
-    page.goto("/messages")
-    message = page.locator(f"#m-{id_}")
-    message.get_by_label("More for").click()
-    address = message.get_by_role("link", name="Forward").get_attribute("href") or ""
-    found = parse_qs(urlsplit(address).query)
-
-    assert {"subject", "body"} == found.keys()
-    assert ["A message from Ann & Bob"] == found["subject"]
-    assert re.match(r"Ann & Bob, \d+ \w+ \d{4}, \d\d:\d\d:\d\d, 0:34, for", found["body"][0])
-    assert f'Call "me"? bcc=x@example.com&cc=y\r\n\r\n{page.url}#m-{id_}' in found["body"][0]
-
-
 def test_a_message_left_on_the_phone_appears_by_itself(page: Page, context: BrowserContext) -> None:
     page.goto("/messages")
     phone = context.new_page()
@@ -210,14 +175,13 @@ def test_a_message_left_on_the_phone_appears_by_itself(page: Page, context: Brow
     expect(message).to_have_count(0)
 
 
-@pytest.mark.parametrize("path", ["/messages", "/calls/aaaaaaaa-2"])
 def test_a_message_that_cannot_be_played_says_why_and_is_fetched_again(
-    page: Page, watch: Watch, inbox: Inbox, project: Path, path: str
+    page: Page, watch: Watch, inbox: Inbox, project: Path
 ) -> None:
     watch.expected += ["410"]
     id_ = inbox.put("447700900500", uuid="rec-2", session="aaaaaaaa-2")
     (project / "calls.db-recordings" / id_).unlink()
-    page.goto(path)
+    page.goto("/messages")
     page.locator("audio").evaluate("player => { player.play().catch(() => {}); }")
     expect(page.locator("#status")).to_contain_text("The audio of this message is lost on the server")
     page.get_by_role("button", name="Try again").click()

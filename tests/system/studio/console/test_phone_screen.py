@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
-from tests.system.studio.console.browser import NARROW, check_page
+from tests.system.studio.console.browser import NARROW, check_page, violations
 from tests.system.studio.console.server import REPOSITORY
 from tests.system.studio.console.test_phone import call, heard
 
@@ -18,12 +18,6 @@ TECHNICAL = re.compile(
     r"\.ya?ml|\bline \d|webhook|hook|NCCO|→|\bstep\b|scenario|https?:|[0-9a-f]{8}-[0-9a-f]{4}", re.IGNORECASE
 )
 """What owners see only under *Details*."""
-
-
-@pytest.fixture(params=["owner", "developer"])
-def phone(page: Page, request: pytest.FixtureRequest) -> Page:
-    """The phone page in the owner's or the developer's view."""
-    return shown(page, request.param)
 
 
 def shown(page: Page, view: str) -> Page:
@@ -54,40 +48,34 @@ def moments(page: Page) -> Iterator[str]:
     yield "over"
 
 
-def test_the_whole_call_fits_on_a_phone_at_each_moment(phone: Page) -> None:
-    phone.set_viewport_size({"width": NARROW, "height": 844})
-    for moment in moments(phone):
+@pytest.mark.parametrize("view", ["owner", "developer"])
+def test_a_call_fits_on_a_phone_is_accessible_and_shows_owners_nothing_technical(page: Page, view: str) -> None:
+    shown(page, view)
+    page.set_viewport_size({"width": NARROW, "height": 844})
+    for moment in moments(page):
         button = "Call" if moment in ("idle", "over") else "Hang up"
-        expect(phone.get_by_role("button", name=button, exact=True)).to_be_in_viewport(ratio=1)
+        expect(page.get_by_role("button", name=button, exact=True)).to_be_in_viewport(ratio=1)
         for key in "10#":
-            expect(phone.locator(f'[data-key="{key}"]')).to_be_in_viewport(ratio=1)
-        for choice in phone.locator("#call-panel button").all():
+            expect(page.locator(f'[data-key="{key}"]')).to_be_in_viewport(ratio=1)
+        for choice in page.locator("#call-panel button").all():
             expect(choice).to_be_in_viewport(ratio=1)
         if moment != "idle":
-            expect(phone.locator("#bubbles > li:visible").last).to_be_in_viewport()
-        assert 0 == phone.evaluate("scrollY"), moment
+            expect(page.locator("#bubbles > li:visible").last).to_be_in_viewport()
+        assert 0 == page.evaluate("scrollY"), moment
+        assert view == "developer" or not TECHNICAL.findall(page.locator("#main").inner_text()), moment
+        if moment == "ringing":
+            assert [] == violations(page)
 
+    check_page(page)
 
-def test_it_is_accessible_at_each_moment(phone: Page) -> None:
-    for moment in moments(phone):
-        if moment in ("ringing", "over"):
-            check_page(phone)
-    phone.get_by_role("button", name="Settings").click()
-    check_page(phone)
-
-
-def test_owners_read_nothing_technical_unless_they_open_the_details(page: Page) -> None:
-    shown(page, "owner")
-    for moment in moments(page):
-        assert [] == TECHNICAL.findall(page.locator("#main").inner_text()), moment
-    expect(heard(page, "07700 900111 is busy")).to_be_visible()
     page.get_by_role("button", name="Settings").click()
-    assert [] == TECHNICAL.findall(page.locator("#settings").inner_text())
-    page.keyboard.press("Escape")
-
-    page.locator("#details > summary").click()
-    expect(page.locator("flow-editor").get_by_role("textbox")).to_contain_text("flow: reception")
-    expect(heard(page, "pressed 1 → sales, reception.yaml line 48")).to_be_visible()
+    assert view == "developer" or not TECHNICAL.findall(page.locator("#settings").inner_text())
+    check_page(page)
+    if view == "owner":
+        page.keyboard.press("Escape")
+        page.locator("#details > summary").click()
+        expect(page.locator("flow-editor").get_by_role("textbox")).to_contain_text("flow: reception")
+        expect(heard(page, "pressed 1 → sales, reception.yaml line 48")).to_be_visible()
 
 
 def test_the_settings_open_and_close_by_keyboard(page: Page) -> None:
@@ -116,23 +104,6 @@ def test_a_call_is_never_restarted_silently(page: Page) -> None:
     expect(heard(page, "The caller hangs up.")).to_be_visible()
     expect(page.locator("#call-state")).to_have_attribute("data-call", placed)
     expect(page.get_by_role("button", name="Call", exact=True)).to_be_visible()
-
-
-def node_in_sight(page: Page, step: str) -> Locator:
-    node = page.locator(f'#picture .node.current[data-step="{step}"]')
-    expect(node).to_be_in_viewport(ratio=0.9)
-    return node
-
-
-def test_the_picture_follows_the_call(phone: Page) -> None:
-    call(phone)
-    phone.get_by_role("button", name="Skip ahead").click()
-    node_in_sight(phone, "menu")
-    phone.keyboard.press("1")
-    node_in_sight(phone, "sales")
-    phone.get_by_role("button", name="is busy").click()
-    phone.get_by_role("button", name="Skip ahead").click()
-    node_in_sight(phone, "voicemail")
 
 
 def test_a_key_pressed_right_after_call_is_pressed_once_the_call_listens(page: Page) -> None:

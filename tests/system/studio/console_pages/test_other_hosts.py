@@ -6,14 +6,11 @@ import re
 from pathlib import Path
 
 import httpx
-from playwright.sync_api import Page, expect
 
 from ncco_server.web import create_app
 from ncco_studio.console.app import create_console
 from ncco_studio.console.services import Services
 from tests.support.postgres_stores import empty_database
-from tests.system.studio.console.browser import PATIENCE_MS, running_browser, why_not
-from tests.system.studio.console.server import running_console
 from tests.unit.studio.console.conftest import logged_in, settings_for
 
 SHOP = """\
@@ -64,37 +61,3 @@ async def test_pages_and_sessions_work_on_postgresql(tmp_path: Path) -> None:
     assert re.search(r"Turn 2:\s+the same", page.text)
     assert (200, False) == (attacked.status_code, "<script>alert" in attacked.text)
     assert (303, 401) == (ended.status_code, after.status_code)
-
-
-FETCH = """async path => {
-  const reply = await fetch(path, {method: path === "/login" ? "POST" : "GET", headers: {Accept: "text/html"}});
-  return [reply.status, await reply.text()];
-}"""
-
-
-def test_a_foreign_name_that_resolves_to_this_machine_shows_nothing(tmp_path: Path) -> None:
-    if why_not():
-        return
-    rules = "--host-resolver-rules=MAP rebound.example 127.0.0.1"
-    with running_console(tmp_path) as link, running_browser(rules) as browser:
-        context = browser.new_context()
-        context.set_default_timeout(PATIENCE_MS)
-        page = context.new_page()
-        page.goto(link)
-        foreign = link.partition("/?")[0].replace("127.0.0.1", "rebound.example")
-        expect(page.get_by_role("button", name="Log out")).to_be_visible()
-
-        assert 421 == status_of(page, f"{foreign}/")  # from here on, the page has the attacker's origin
-        for path in ("/", "/calls", "/calls.json", "/phone/text?file=flows/reception.yaml", "/login"):
-            status, text = page.evaluate(FETCH, path)
-            assert 421 == status, path
-            assert "is not served under the name" in text
-            assert "447700900" not in text
-        assert 421 == status_of(page, f"{foreign}/calls")
-        assert 421 == status_of(page, f"{foreign}/static/1/console.css")
-
-
-def status_of(page: Page, address: str) -> int:
-    response = page.goto(address)
-    assert response
-    return response.status

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import httpx
 import pytest
 
 from ncco_studio.simulator.clock import VirtualClock
 from ncco_studio.simulator.delivery import Application
 from ncco_studio.simulator.platform import Vonage
-from ncco_studio.simulator.servers import AsgiServer, HttpServer, Server
+from ncco_studio.simulator.servers import AsgiServer
 from tests.system.studio.simulator.foreign_server import app
 from tests.unit.studio.simulator.scripted_server import sounds
 
@@ -18,16 +15,10 @@ URL = "http://news.example.com"
 MENU = "talk Press 1 for news, press 2 to hang up, or say news."
 
 
-@pytest.fixture(params=["in process", "over HTTP"])
-async def line(request: pytest.FixtureRequest) -> AsyncIterator[Vonage]:
+@pytest.fixture
+def line() -> Vonage:
     clock = VirtualClock()
-    server: Server
-    if request.param == "in process":
-        server = AsgiServer(app, clock)
-    else:
-        server = HttpServer(transport=httpx.ASGITransport(app, raise_app_exceptions=False))
-    application = Application(f"{URL}/answer", f"{URL}/event", answer_method="GET")
-    yield Vonage(application, server, clock)
+    return Vonage(Application(f"{URL}/answer", f"{URL}/event", answer_method="GET"), AsgiServer(app, clock), clock)
 
 
 async def test_a_caller_who_presses_1_hears_the_news(line: Vonage) -> None:

@@ -26,7 +26,6 @@ from tests.unit.studio.console.conftest import (
     browser,
     csrf_token,
     log_in,
-    logged_in,
     settings_for,
 )
 
@@ -64,26 +63,9 @@ async def test_logins_in_production_begin_in_the_owners_view(production: FastAPI
         assert DEVELOPER in (await client.get("/messages")).text
 
 
-async def test_a_view_grants_no_permission(console: FastAPI) -> None:
-    async with await logged_in(console, may_change=False) as client:
-        await choose(client, "developer")
-
-        assert 403 == (await client.post(f"/messages/{'0' * 32}/done")).status_code
-
-
 @pytest.mark.parametrize("view", ["", "admin"])
 async def test_another_view_is_refused(client: httpx.AsyncClient, view: str) -> None:
     assert 422 == (await choose(client, view)).status_code
-
-
-async def test_the_switch_redirects_to_no_other_site(client: httpx.AsyncClient) -> None:
-    assert "/" == (await choose(client, "owner", next="//example.com/")).headers["location"]
-
-
-async def test_an_invalid_view_cookie_is_ignored(client: httpx.AsyncClient) -> None:
-    client.cookies.set("ncco-view-8001", "<script>", domain="127.0.0.1")
-
-    assert DEVELOPER in (await client.get("/messages")).text
 
 
 SALON = """\

@@ -21,8 +21,8 @@ from ncco_server.settings.logins import Login, Role, changed_logins
 from ncco_server.settings.passwords import Passwords, TooManyLogins, hash_password
 from ncco_studio.console.app import create_console
 from ncco_studio.console.services import Services
-from tests.unit.studio.console.conftest import BASE_URL, PASSWORDS, browser, csrf_token, settings_for, with_worker_here
-from tests.unit.studio.console.test_access import Clock, Pauses, remote
+from tests.unit.studio.console.conftest import PASSWORDS, browser, csrf_token, settings_for, with_worker_here
+from tests.unit.studio.console.test_access import Clock, Pauses
 
 _CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 ANNA, BEN = "anna's own password", "ben's own password"
@@ -229,10 +229,3 @@ async def test_no_password_matches_the_placeholder_hash() -> None:
     for password in ("", "\x00" * 32, "A" * 43):
         assert await checked.matching("nobody", password, "192.0.2.1") is None
         assert await checked.matching("", password, "192.0.2.1") is None
-
-
-async def test_without_a_name_nothing_changes_for_the_shared_passwords(project: Path) -> None:
-    (project / "logins.json").unlink()
-    app = console(project, shared=True)
-    async with remote(app, "192.0.2.1", base_url=BASE_URL) as client:
-        assert 303 == (await client.post("/login", data={"password": PASSWORDS["look"]})).status_code

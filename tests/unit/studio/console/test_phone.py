@@ -8,8 +8,6 @@ import json
 import os
 import re
 import shutil
-import sys
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -18,7 +16,6 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
 from fastapi import FastAPI
 from structlog.testing import capture_logs
 
@@ -158,12 +155,6 @@ async def test_numbers_are_called_as_people_write_them(phone: Phone) -> None:
     assert "447700900456" in explained
 
 
-async def test_a_caller_that_cannot_be_read_is_refused(phone: Phone) -> None:
-    for caller, why in {"447700900123.5": "without decimals", "4.4770090E+11": "a spreadsheet has shortened"}.items():
-        reply = await phone.post("/phone/calls", file="flows/reception.yaml", caller=caller)
-        assert (422, True) == (reply.status_code, f"{caller}: a phone number" in reply.text and why in reply.text)
-
-
 async def test_a_key_interrupts_a_prompt_at_its_time_and_shows_what_decided(phone: Phone) -> None:
     await phone.call()
     await phone.do({"press": "2"}, at=5.0)
@@ -177,14 +168,6 @@ async def test_a_key_interrupts_a_prompt_at_its_time_and_shows_what_decided(phon
     assert "digits 2 are the key of choice" in why
     assert "curl -X POST http://127.0.0.1:8000/webhooks/input/" in html.unescape(why)
     assert "&#34;action&#34;: &#34;connect&#34;" in why
-
-
-async def test_a_key_is_lost_while_nothing_listens(phone: Phone) -> None:
-    await phone.call()
-    await phone.do({"press": "1"}, at=1.0)
-    assert "the call is not listening" in phone.shown
-    await phone.skip()
-    assert "menu" == phone.state("step")
 
 
 async def test_a_busy_line_is_chosen_while_it_rings_and_a_message_is_left(phone: Phone) -> None:
@@ -204,28 +187,6 @@ async def test_a_busy_line_is_chosen_while_it_rings_and_a_message_is_left(phone:
     assert "447700900111: busy → sales_busy → voicemail, reception.yaml line 74" in phone.bubbles
     assert "Thank you for your message. Goodbye." == phone.bubbles[-1]
     assert "No message was left" not in phone.shown
-
-
-async def test_a_call_without_a_message_says_so(phone: Phone) -> None:
-    await phone.call(world={"parties": {"*": "busy"}})
-    await phone.do({"press": "0"}, at=3.0)
-    await phone.skip()
-    assert "record" == phone.state("moment")
-    await phone.do("silence")
-    await phone.skip()
-    assert "true" == phone.state("over")
-    assert "No message was left" in phone.shown
-
-
-async def test_the_outcome_of_a_dial_can_be_set_in_advance(phone: Phone) -> None:
-    await phone.call(world={"parties": {"*": "timeout", "447700900111": "busy"}})
-    await phone.do({"press": "1"}, at=3.0)
-    await phone.skip()
-    assert "447700900111: busy → sales_busy → voicemail, reception.yaml line 74" in phone.bubbles
-    await phone.call(world={"parties": {"*": "timeout"}})
-    await phone.do({"press": "0"}, at=3.0)
-    await phone.skip()
-    assert "447700900333: timeout → voicemail, reception.yaml line 99" in phone.bubbles
 
 
 async def test_the_page_lists_the_dialled_parties_except_computed_ones(own_phone: Phone, project: Path) -> None:
@@ -250,15 +211,6 @@ steps:
     assert 200 == shown.status_code
     assert {"*", "ann", "wss://bot.example.com/a"} <= {*listed}
     assert "{" not in "".join(listed)
-
-
-async def test_a_caller_who_does_nothing_is_asked_again_as_time_passes(phone: Phone) -> None:
-    await phone.call()
-    await phone.post(f"/phone/calls/{phone.id}/advance", at=40)
-    assert "silence → menu again, try 2 of 3, reception.yaml line 19" in phone.bubbles
-    await phone.do("silence")
-    await phone.skip()
-    assert "silence → menu again, try 3 of 3, reception.yaml line 20" in phone.bubbles
 
 
 async def test_time_passes_up_to_a_half_of_a_millisecond(phone: Phone) -> None:
@@ -363,15 +315,6 @@ async def test_the_same_inputs_are_played_on_an_edited_text_and_changes_are_mark
     assert "another way" not in phone.shown
 
 
-async def test_an_input_with_a_time_is_sent_at_that_time_and_replayed(phone: Phone) -> None:
-    await phone.call()
-    await phone.do({"press": "2", "at": 5})
-    before = phone.bubbles
-    assert "cut short after 2.7 s" in phone.shown
-    await phone.call(again=phone.id)
-    assert before == phone.bubbles
-
-
 async def test_a_replay_stops_where_the_call_goes_another_way(phone: Phone) -> None:
     await phone.call()
     await phone.do({"press": "1"}, at=5.0)
@@ -459,27 +402,6 @@ async def test_a_call_is_saved_as_a_scenario_that_passes(own_phone: Phone, proje
     assert "a caller presses 2580" == kept["name"]
     tested = await asyncio.to_thread(ncco, "test", cwd=project)
     assert 0 == tested.exit_code, tested.output
-
-
-async def test_a_call_on_the_phone_and_in_the_terminal_is_saved_as_the_same_script(
-    own_phone: Phone, project: Path
-) -> None:
-    steps = ({"press": "1"}, {"dial": {"outcome": "busy"}}, {"record": {"seconds": 4.0, "key": "#"}})
-    await own_phone.call()
-    for step in steps:
-        await own_phone.skip()
-        await own_phone.do(step)
-    await own_phone.skip()
-    kept = Path((await own_phone.post(f"/phone/calls/{own_phone.id}/keep")).json()["path"])
-    typed = "\n".join(map(json.dumps, steps)).encode()
-    words = (Path(sys.executable).with_name("ncco"), "simulate", "reception", "--save", "typed.yaml")
-    simulate = await asyncio.create_subprocess_exec(*words, stdin=PIPE, stdout=PIPE, cwd=project)
-    printed, _ = await simulate.communicate(typed)
-    assert 0 == simulate.returncode, printed
-    ((by_phone,), (by_terminal,)) = (
-        yaml.safe_load(path.read_text()).values() for path in (kept, project / "typed.yaml")
-    )
-    assert by_phone["script"] == by_terminal["script"]
 
 
 async def test_a_scenario_passes_although_the_caller_thinks_before_acting(own_phone: Phone, project: Path) -> None:
@@ -769,19 +691,6 @@ async def test_a_shared_lookup_that_is_not_allowed_gets_its_default(
     assert not (tmp_path / "stolen").exists()
 
 
-@pytest.mark.parametrize(
-    "name", ["evil.py", "evil.pyc", "evil.so", "evil/__init__.py", "evil.pth", "evil", "evil.j2.py"]
-)
-async def test_only_templates_are_saved_in_templates(name: str, own_phone: Phone, project: Path) -> None:
-    refused = await own_phone.post("/phone/save", file=f"templates/{name}", text="x", digest="")
-    assert 409 == refused.status_code
-    assert "is not a template" in refused.text
-    assert not (project / "templates" / name).exists()
-    for template in ("new.j2", "list.json.j2", "sales.txt"):
-        reply = await own_phone.post("/phone/save", file=f"templates/{template}", text="x", digest="")
-        assert 200 == reply.status_code
-
-
 async def test_a_pasted_text_reads_no_variables_asks_nobody_and_runs_no_code(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -815,22 +724,6 @@ steps:
         assert "1 hook recorded, not sent" in phone.shown
         pages = phone.shown + (await client.get(f"/phone/calls/{phone.id}/turns/0")).text
     assert "canary" not in pages
-
-
-async def test_a_text_that_computes_for_long_blocks_no_page(phone: Phone) -> None:
-    loops = "{% for a in l.xs %}{% for b in l.xs %}{% if a == b %}x{% endif %}{% endfor %}{% endfor %}"
-    steps = "".join(f'  s{n}: {{do: [{{talk: "{loops}"}}], goto: s{n + 1}}}\n' for n in range(20))
-    flow = "flow: slow\ndefault: true\nstart: first\nlookups:\n  l: {get: 'https://x.example/', returns: {xs: [int]}}\n"
-    flow += f"steps:\n  first: {{lookup: l, goto: s0}}\n{steps}  s20: {{do: [{{talk: end}}], goto: end}}\n"
-    answer = {"l": {"value": {"xs": list(range(200))}}}
-    await phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})  # the project is loaded by now
-    calling = asyncio.create_task(phone.post("/phone/calls", file="pasted.yaml", text=flow, world={"given": answer}))
-    answered = 0
-    while not calling.done():
-        await phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})
-        answered += 1
-    assert "data-call" in (await calling).text
-    assert answered > 5
 
 
 async def test_a_call_that_takes_too_long_to_play_is_stopped(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import json
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -101,11 +100,10 @@ def test_the_same_call_always_goes_the_same_way(ncco: Any, replies: Any, doings:
 
 
 @each_case("code", RULES)
-@pytest.mark.parametrize("outcome", ["answered", "busy"])
-def test_every_good_example_of_a_rule_is_played(code: str, outcome: str) -> None:
+def test_every_good_example_of_a_rule_is_played(code: str) -> None:
     ncco = json.loads(RULES[code].good)
 
-    _, call = asyncio.run(played(ncco, [talk("one")], ["wait", "1", "silence"], outcome))
+    _, call = asyncio.run(played(ncco, [talk("one")], ["wait", "1", "silence"], "answered"))
 
     assert not [issue for issue in check(ncco) if issue.is_error]
     assert call.is_answered

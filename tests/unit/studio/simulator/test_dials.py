@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from ncco_studio.simulator.legs import NothingToDecide
 from ncco_studio.simulator.parties import Behaviour
 from ncco_studio.simulator.servers import Response
-from tests.unit.studio.simulator.scripted_server import TO, Line, dial, heard, playing, sounds, talk
+from tests.unit.studio.simulator.scripted_server import Line, dial, heard, playing, sounds, talk
 
 PARTY = "447700900456"
 
 
 SYNC = dial(eventType="synchronous")
-
-
-def statuses(line: Line, path: str = "connect") -> list[str]:
-    return [str(body["status"]) for body in line.bodies(path)]
 
 
 async def test_the_called_party_can_hang_up_at_any_time() -> None:
@@ -55,18 +49,6 @@ async def test_a_dial_without_a_decision_times_out() -> None:
     assert (30.0, "talk", "next") == heard(call)[1]
     with pytest.raises(NothingToDecide, match="no dial waits"):
         await call.decide(Behaviour())
-
-
-@pytest.mark.parametrize("options", [{"from": "442079999999"}, {"from": None}])
-async def test_a_phone_does_not_ring_if_the_from_number_is_not_ours(options: dict[str, Any]) -> None:
-    """Source: NCCO reference, Connect (from)."""
-    action = {name: value for name, value in (dial() | options).items() if value is not None}
-    line = Line({"answer": [action, talk("next")]}, numbers=(TO,))
-
-    call = await line.call()
-    await call.listen()
-
-    assert ["started", "ringing", "failed"] == statuses(line)
 
 
 async def test_a_caller_may_hang_up_while_the_reply_is_on_its_way() -> None:

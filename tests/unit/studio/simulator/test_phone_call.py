@@ -7,18 +7,8 @@ from typing import Any
 import pytest
 
 from ncco_studio.simulator.legs import CallIsOver
-from ncco_studio.simulator.parties import Behaviour, Parties
+from ncco_studio.simulator.parties import Behaviour
 from tests.unit.studio.simulator.scripted_server import Line, ask, dial, heard, playing, talk
-
-
-async def test_listening_twice_changes_nothing() -> None:
-    line = Line({"answer": [talk("one"), ask()]})
-
-    call = await line.call()
-    first = await call.listen()
-    second = await call.listen()
-
-    assert first == second
 
 
 async def test_listening_until_a_time_stops_there() -> None:
@@ -39,15 +29,6 @@ async def test_silence_first_plays_up_to_the_input() -> None:
     assert 4.161 == call.at
 
 
-async def test_silence_after_the_end_is_not_an_error() -> None:
-    line = Line({"answer": [talk("one")]})
-
-    call = await line.call()
-    await call.silence()
-
-    assert call.is_over
-
-
 async def test_nobody_listens_after_the_end() -> None:
     line = Line({"answer": [talk("one")]})
     call = await line.call()
@@ -64,22 +45,6 @@ async def test_ringing_of_an_unanswered_call_is_timed_from_the_beginning() -> No
     call = await line.call()
 
     assert (False, True, [(0.0, "ended", "")]) == (call.is_answered, call.is_over, heard(call))
-
-
-async def test_confidence_is_sent_as_text() -> None:
-    line = Line({"answer": [ask(type=["speech"])]})
-
-    call = await line.call()
-    await call.speak(("sales", 0.5), "sails")
-    await call.listen()
-
-    assert ["0.5", "0.9"] == [result["confidence"] for result in line.bodies("input")[0]["speech"]["results"]]
-
-
-def test_a_party_without_a_behaviour_gets_the_default_one() -> None:
-    other = Behaviour("busy")
-
-    assert other is Parties({"447700900456": []}, other).next_dial("447700900456")
 
 
 async def test_a_day_is_long_enough_for_a_caller() -> None:
@@ -135,15 +100,6 @@ async def test_silence_during_a_prompt_plays_it_to_its_end() -> None:
     await call.silence()
 
     assert (4.161, [1.161]) == (call.at, [entry.seconds for entry in call.transcript if entry.kind == "talk"])
-
-
-async def test_silence_in_an_idle_call_changes_nothing() -> None:
-    line = Line({"answer": [{"action": "conversation", "name": "weekly"}]})
-
-    call = await line.call()
-    await call.silence()
-
-    assert (0.0, False) == (call.at, call.is_over)
 
 
 @pytest.mark.parametrize("doing", ["press", "speak"])
