@@ -111,7 +111,7 @@ class Project(Part):
 
     def ncco(self, exchange: Exchange) -> Any:
         """The NCCO in the reply to an exchange."""
-        return self.nccos.get(exchange.ncco) if isinstance(exchange.ncco, str) else exchange.ncco
+        return self.nccos[exchange.ncco] if isinstance(exchange.ncco, str) else exchange.ncco
 
 
 def _changed(text: str, path: str, wanted: Like) -> str:

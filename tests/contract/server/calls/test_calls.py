@@ -52,9 +52,9 @@ def test_case(project: Project, case: Case, stage_of: Callable[[Project], Stage]
     played = stage.play(case)
 
     for number, (exchange, reply) in enumerate(zip(case.exchanges, played.replies, strict=True), 1):
-        expected = played.replies[exchange.same_as - 1].ncco if exchange.same_as else project.ncco(exchange)
         assert (number, exchange.status) == (number, reply.status)
         if exchange.ncco != ANY:
+            expected = played.replies[exchange.same_as - 1].ncco if exchange.same_as else project.ncco(exchange)
             assert (number, expected) == (number, reply.ncco)
         assert not exchange.same_as or played.replies[exchange.same_as - 1].body == reply.body
     assert case.asked is None or sorted(case.asked) == sorted(played.asked)
