@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -98,32 +99,33 @@ TRICKS = [
 ]
 
 
-async def dialled(folder: Path, number: object, *, allow: str, flow: str = FLOW) -> list[object]:
-    """The endpoints that are dialled if a number comes with the caller's custom data."""
+async def dialled(folder: Path, numbers: Iterable[object], *, allow: str, flow: str = FLOW) -> list[object]:
+    """The endpoints that are dialled if each number comes with the custom data of a caller."""
     (folder / "flows").mkdir()
     (folder / "templates").mkdir()
     (folder / "flows" / "dial.yaml").write_text(flow)
     (folder / "templates" / "dial.j2").write_text(ENDPOINT)
+    found: list[object] = []
     async with serving(folder / "flows", dial_allow=allow) as host:
-        caller = Caller(host)
-        await caller.ring(custom_data={"number": number})
-    return [each for action in caller.ncco for each in action.get("endpoint", ())]
+        for at, number in enumerate(numbers):
+            caller = Caller(host, f"leg-{at}")
+            await caller.ring(custom_data={"number": number})
+            found += [each for action in caller.ncco for each in action.get("endpoint", ())]
+            assert caller.ncco
+    return found
 
 
-@each_case("number", [HOME, int(HOME), *WRITTEN_OTHERWISE])
-async def test_an_allowed_number_is_dialled_in_any_notation(tmp_path: Path, number: object) -> None:
-    assert [{"type": "phone", "number": HOME}] == await dialled(tmp_path, number, allow="44")
+async def test_an_allowed_number_is_dialled_in_any_notation(tmp_path: Path) -> None:
+    numbers = [HOME, int(HOME), *WRITTEN_OTHERWISE]
+
+    assert [{"type": "phone", "number": HOME}] * len(numbers) == await dialled(tmp_path, numbers, allow="44")
 
 
-@pytest.mark.parametrize("number", TRICKS, ids=range(len(TRICKS)))
-@pytest.mark.parametrize("flow", [FLOW, DOCUMENT], ids=["connect", "ncco"])
-async def test_no_trick_dials_another_number(tmp_path: Path, number: object, flow: str) -> None:
-    assert [] == await dialled(tmp_path, number, allow="44", flow=flow)
+@pytest.mark.parametrize(("flow", "allow"), [(FLOW, "44"), (DOCUMENT, "44"), (FLOW, "")], ids=["connect", "ncco", "no"])
+async def test_no_trick_dials_another_number(tmp_path: Path, flow: str, allow: str) -> None:
+    numbers = TRICKS if allow else [HOME, "+447700900123", *TRICKS]
 
-
-@each_case("number", [HOME, "+447700900123", *TRICKS], ids=range(len(TRICKS) + 2))
-async def test_without_a_prefix_no_computed_number_is_dialled(tmp_path: Path, number: object) -> None:
-    assert [] == await dialled(tmp_path, number, allow="")
+    assert [] == await dialled(tmp_path, numbers, allow=allow, flow=flow)
 
 
 DESK = "sip:desk@pbx.example.com"
@@ -208,38 +210,27 @@ ENDPOINTS = {
 }
 
 
-@pytest.mark.parametrize("shape", ENDPOINTS)
-@pytest.mark.parametrize(
-    "value",
+TARGETS = [
+    *("desk@evil.example", "a@evil.example;x", "a;maddr=192.0.2.1", "a?Route=evil", "evil.example@pbx.example.com"),
+    *("sip:a@evil.example", "a\r\nb", "a b", "<a>", ""),
+]
+LINE_ENDS = ["a\r\nb", "a\0", "\x7f", ""]
+
+
+@each_case(
+    ("written", "allow", "values"),
     [
-        "desk@evil.example",
-        "a@evil.example;x",
-        "a;maddr=192.0.2.1",
-        "a?Route=evil",
-        "evil.example@pbx.example.com",
-        "sip:a@evil.example",
-        "a\r\nb",
-        "a b",
-        "<a>",
-        "",
+        *((written, allow, TARGETS) for written, allow in ENDPOINTS.values()),
+        ('{type: vbc, extension: "{{ call.custom_data.number }}"}', "", LINE_ENDS),
+        ('{type: app, user: "{{ call.custom_data.number }}"}', "", LINE_ENDS),
     ],
 )
-async def test_no_part_of_an_endpoint_changes_its_target(tmp_path: Path, shape: str, value: str) -> None:
-    written, allow = ENDPOINTS[shape]
+async def test_no_part_of_an_endpoint_changes_its_target(
+    tmp_path: Path, written: str, allow: str, values: list[str]
+) -> None:
     flow = FLOW.replace('"{{ call.custom_data.number }}"', written)
 
-    assert [] == await dialled(tmp_path, value, allow=allow, flow=flow)
-
-
-@pytest.mark.parametrize(
-    "written",
-    ['{type: vbc, extension: "{{ call.custom_data.number }}"}', '{type: app, user: "{{ call.custom_data.number }}"}'],
-)
-@pytest.mark.parametrize("value", ["a\r\nb", "a\0", "\x7f", ""])
-async def test_no_line_end_is_part_of_an_endpoint(tmp_path: Path, written: str, value: str) -> None:
-    flow = FLOW.replace('"{{ call.custom_data.number }}"', written)
-
-    assert [] == await dialled(tmp_path, value, allow="", flow=flow)
+    assert [] == await dialled(tmp_path, values, allow=allow, flow=flow)
 
 
 async def test_a_user_of_an_allowed_host_is_dialled(tmp_path: Path) -> None:
@@ -247,7 +238,7 @@ async def test_a_user_of_an_allowed_host_is_dialled(tmp_path: Path) -> None:
     flow = FLOW.replace('"{{ call.custom_data.number }}"', written)
 
     assert [{"type": "sip", "user": "desk", "domain": "pbx.example.com"}] == await dialled(
-        tmp_path, "desk", allow=allow, flow=flow
+        tmp_path, ["desk"], allow=allow, flow=flow
     )
 
 
@@ -290,21 +281,3 @@ def test_prefixes_are_read_with_a_plus_or_two_zeros(written: str, read: tuple[st
 def test_a_prefix_that_allows_nothing_or_too_much_is_refused(written: str) -> None:
     with pytest.raises(SettingsError, match="NCCO_DIAL_ALLOW"):
         load_settings(None, dial_allow=written)
-
-
-async def test_a_call_dials_ten_times_and_no_more(tmp_path: Path) -> None:
-    (tmp_path / "flows").mkdir()
-    flow = FLOW.replace("otherwise: sorry", "otherwise: ask").replace(
-        "  sorry:",
-        "  ask:\n    do: [{talk: Again?}]\n    choices: {yes: {dtmf: 1, goto: dial}}\n    retry: {then: end}\n  sorry:",
-    )
-    (tmp_path / "flows" / "dial.yaml").write_text(flow)
-    async with serving(tmp_path / "flows", dial_allow="44") as host:
-        caller, count = Caller(host), 0
-        await caller.ring(custom_data={"number": HOME})
-        while "connect" in caller.played:
-            count += 1
-            await caller.dial("busy", caller.url("event"))
-            await caller.press("1")
-
-    assert (10, ["Sorry."]) == (count, caller.said)

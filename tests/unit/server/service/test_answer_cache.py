@@ -52,13 +52,6 @@ async def test_a_cached_answer_expires(server: LookUpServer) -> None:
     assert (True, False) == (young.is_cached, old.is_cached)
 
 
-async def test_without_the_cache_option_no_answer_is_kept(client: LookupClient, server: LookUpServer) -> None:
-    for _ in range(2):
-        await ask_one(client, get(server.url("good")))
-
-    assert 2 == len(server.requests)
-
-
 async def test_a_bad_answer_is_not_kept(client: LookupClient, server: LookUpServer) -> None:
     request = get(server.url("c"), cache_ms=30_000)
     problems = []

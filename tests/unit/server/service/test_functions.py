@@ -173,13 +173,6 @@ async def test_a_function_that_has_finished_is_not_called_again_if_its_turn_was_
     assert ["greeting", "4"] == ran
 
 
-async def test_a_repeated_answer_webhook_calls_nothing_once_its_turn_is_stored(host: Host, ran: list[str]) -> None:
-    first, second = await host(), await host()
-    reply = await first.ring()
-    assert reply.ncco == (await second.ring()).ncco
-    assert ["greeting"] == ran
-
-
 async def test_a_function_that_has_failed_is_not_called_again_either(
     store: DyingStore, host: Host, ran: list[str]
 ) -> None:
@@ -347,18 +340,6 @@ async def test_the_number_of_results_waiting_to_be_stored_is_limited(
             await caller.ring(uuid=f"leg-{leg}")
         called.append(len(ran))
     assert [UNSTORED_LIMIT + 1, UNSTORED_LIMIT + 1, UNSTORED_LIMIT + 2] == called[-3:]
-
-
-async def test_the_results_are_deleted_with_the_turn(store: DyingStore, host: Host) -> None:
-    caller = await host()
-    store.dies = True
-    with pytest.raises(StoreUnavailable):
-        await caller.ring()
-    assert 1 == await count_results(store)
-    await caller.ring()
-    assert 0 == await count_results(store)
-    await caller.press("4")
-    assert 0 == await count_results(store)
 
 
 async def count_results(store: Store) -> int:

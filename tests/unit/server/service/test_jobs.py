@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -224,9 +224,6 @@ async def test_leases_have_different_holders(store: Store) -> None:
     assert LeaseRow("a", 1) == await leases.get("calls")
     assert [False, True] == [await leases.change("calls", "b", seen) for seen in (free, LeaseRow("a", 1))]
     assert LeaseRow("b", 2) == await leases.get("calls")
-
-
-Change = Callable[[Leases], Awaitable[bool]]
 
 
 async def test_only_one_of_many_hosts_gets_a_free_lease(store: Store) -> None:

@@ -7,13 +7,12 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from ncco_server.errors import StoreUnavailable
-from ncco_server.flow.loader import load, load_files
+from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
 from ncco_server.service.library import RELEASED, Library, PinnedFlows
 from ncco_server.store import RevisionRow, SessionRow, TurnRow, WebhookRow
@@ -91,18 +90,6 @@ async def test_flows_of_the_same_files_are_distinguished_in_the_store(store: Cou
     found = [await library.pinned(name, revision) for name in ("left", "right", "left")]
 
     assert [("left", revision), ("right", revision), ("left", revision)] == [facts(flow) for flow in found]
-
-
-async def test_a_flow_that_places_calls_is_found_after_it_was_changed(store: CountingStore) -> None:
-    folder = Path(__file__).parents[4] / "examples" / "callback"
-    before = load_files(folder / "flows", folder / "templates")
-    await reloaded(store, before)
-    texts = {path: text.replace('talk: "', 'talk: "Now. ') for path, text in before.texts.items()}
-    library = await reloaded(store, load(texts, extent="project"))
-    revision = before.flows["service"].revision
-
-    assert revision != library.current.flows["service"].revision
-    assert ("service", revision) == facts(await library.pinned("service", revision))
 
 
 async def test_a_revision_is_loaded_once_however_many_calls_need_it_at_once(store: CountingStore) -> None:

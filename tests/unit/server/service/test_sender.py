@@ -90,28 +90,6 @@ def sender(store: AwayStore, post: ScriptedPost, clock: Clock, heard: Heard) -> 
     return Sender(store, post, replace(FIXED, poll_s=0.01, slots=4, drain_s=0.2), heard, clock=clock)
 
 
-async def test_a_hook_waiting_at_the_start_is_sent_and_deleted(
-    store: AwayStore, sender: Sender, post: ScriptedPost, heard: Heard
-) -> None:
-    await put(store, hook_row("h1"))
-    async with running(sender):
-        await until(lambda: heard.told)
-
-    assert [("h1", "sent", None)] == heard.told
-    assert [] == await store.hooks.first(10)
-
-
-async def test_hooks_of_one_call_go_out_one_after_another_and_in_order(
-    store: AwayStore, sender: Sender, post: ScriptedPost, heard: Heard
-) -> None:
-    await put(store, *(hook_row(f"h{number}") for number in range(6)))
-    async with running(sender):
-        await until(lambda: len(heard.told) == 6)
-
-    assert [f"h{number}" for number in range(6)] == post.tried
-    assert 1 == post.most_at_once
-
-
 async def test_hooks_of_several_calls_are_sent_concurrently_up_to_a_limit(
     store: AwayStore, sender: Sender, post: ScriptedPost, heard: Heard
 ) -> None:
@@ -147,19 +125,6 @@ async def test_failed_hook_waits_longer_each_time_and_is_then_parked(
     assert 1 == tried_early
     assert [("h1", "again", 5.0), ("h1", "again", 20.0), ("h1", "again", None)] == heard.told
     assert (True, 3, "status 500") == (parked.is_parked, parked.tries, parked.problem)
-
-
-async def test_later_hook_of_the_call_waits_until_the_failing_one_is_sent(
-    store: AwayStore, sender: Sender, post: ScriptedPost, clock: Clock, heard: Heard
-) -> None:
-    post.verdicts["h1"] = [FAILED, SENT]
-    await put(store, hook_row("h1"), hook_row("h2"), hook_row("other", session="leg-2"))
-    async with running(sender):
-        await until(lambda: len(heard.told) == 2)
-        clock.turn(5)
-        await until(lambda: len(heard.told) == 4)
-
-    assert ["h1", "h1", "h2"] == [id_ for id_ in post.tried if id_ != "other"]
 
 
 async def test_a_rejected_hook_is_parked_at_once_and_the_next_one_is_sent(
@@ -251,20 +216,6 @@ async def test_an_unresponsive_receiver_does_not_block_the_others(
 # Trouble
 
 
-async def test_an_unavailable_store_is_asked_again(
-    store: AwayStore, sender: Sender, post: ScriptedPost, heard: Heard
-) -> None:
-    store.hooks.away = {"has_due"}
-    await put(store, hook_row("h1"))
-    async with running(sender):
-        await until(lambda: heard.problems)
-        store.hooks.away.clear()
-        await until(lambda: heard.told)
-
-    assert "has_due failed" == heard.problems[0]
-    assert [("h1", "sent", None)] == heard.told
-
-
 async def test_an_outage_is_reported_once_however_long_it_takes(
     store: AwayStore, sender: Sender, post: ScriptedPost, heard: Heard
 ) -> None:
@@ -280,19 +231,6 @@ async def test_an_outage_is_reported_once_however_long_it_takes(
 
     assert ["has_due failed"] == first
     assert ["has_due failed"] * 2 == heard.problems
-
-
-async def test_an_error_of_the_store_does_not_stop_the_sender(
-    store: AwayStore, sender: Sender, post: ScriptedPost, heard: Heard
-) -> None:
-    store.hooks.away = {"faulty"}
-    await put(store, hook_row("h1"))
-    async with running(sender):
-        await until(lambda: heard.problems)
-        store.hooks.away.clear()
-        await until(lambda: heard.told)
-
-    assert "RuntimeError: a fault" == heard.problems[0]
 
 
 async def test_a_hook_whose_success_cannot_be_stored_is_sent_again_after_its_lease(

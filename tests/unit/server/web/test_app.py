@@ -78,21 +78,6 @@ def event_url(ncco: list[dict[str, Any]]) -> str:
     return str(url)
 
 
-async def test_a_call_goes_from_menu_to_connect_to_the_end(project: Path) -> None:
-    async with served(project) as client:
-        menu = (await client.get("/webhooks/answer", params=CALL)).json()
-        pressed = await client.post(event_url(menu), json=CALL | {"dtmf": {"digits": "1"}})
-        again = await client.post(event_url(menu), json=CALL | {"dtmf": {"digits": "1"}})
-        busy = await client.post(event_url(pressed.json()), json={"status": "busy", "uuid": "leg-2"})
-        over = await client.post("/webhooks/event", json={"status": "completed", "uuid": "leg-1"})
-
-    assert event_url(menu).startswith("http://127.0.0.1:8000/webhooks/input/")
-    assert "connect" == pressed.json()[-1]["action"]
-    assert pressed.content == again.content
-    assert [{"action": "talk", "text": "Please call again."}] == busy.json()
-    assert (200, b"") == (over.status_code, over.content)
-
-
 async def test_webhooks_leave_no_work_for_the_garbage_collector(project: Path) -> None:
     async with served(project) as client:
         await client.post("/webhooks/answer", json=CALL | {"uuid": "leg-0"})
@@ -106,51 +91,6 @@ async def test_webhooks_leave_no_work_for_the_garbage_collector(project: Path) -
         gc.garbage.clear()
 
     assert set() == ours
-
-
-async def test_a_call_continues_after_a_restart(project: Path) -> None:
-    async with served(project) as client:
-        menu = (await client.post("/webhooks/answer", json=CALL)).json()
-    async with served(project) as client:
-        pressed = await client.post(event_url(menu), json=CALL | {"dtmf": {"digits": "1"}})
-
-    assert "connect" == pressed.json()[-1]["action"]
-
-
-async def test_a_form_and_a_query_work_like_json(project: Path) -> None:
-    async with served(project) as client:
-        menu = (await client.post("/webhooks/answer", data=CALL)).json()
-        pressed = await client.get(
-            event_url(menu), params={"dtmf": '{"digits":"1","timed_out":false}', "uuid": "leg-1"}
-        )
-
-    assert "connect" == pressed.json()[-1]["action"]
-
-
-async def test_a_forged_wait_is_not_found(project: Path) -> None:
-    async with served(project) as client:
-        menu = (await client.post("/webhooks/answer", json=CALL)).json()
-        url = event_url(menu)
-        forged = await client.post(url[:-1] + ("A" if url[-1] != "A" else "B"), json={})
-        moved = await client.post(url.replace("/input/", "/notify/"), json={})
-
-    assert [404, 404] == [forged.status_code, moved.status_code]
-
-
-@pytest.mark.parametrize("body", [b"", b"\xff\x00", b"[1]", b'{"dtmf":', b"<xml/>"])
-async def test_an_unreadable_input_takes_the_error_exit(project: Path, body: bytes) -> None:
-    async with served(project) as client:
-        menu = (await client.post("/webhooks/answer", json=CALL)).json()
-        response = await client.post(event_url(menu), content=body)
-
-    assert [{"action": "talk", "text": "Please call again."}] == response.json()
-
-
-async def test_an_unknown_flow_name_is_answered_with_the_failsafe(project: Path) -> None:
-    async with served(project, failsafe="Nobody is here.") as client:
-        response = await client.post("/webhooks/answer/nobody", json=CALL)
-
-    assert [{"action": "talk", "text": "Nobody is here."}] == response.json()
 
 
 async def test_with_broken_flows_the_server_starts_but_is_not_ready(project: Path) -> None:

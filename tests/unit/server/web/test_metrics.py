@@ -17,7 +17,6 @@ import structlog
 from structlog.testing import capture_logs
 
 from ncco_server.engine import Lookup, LookupAnswer
-from ncco_server.errors import WrongSignature
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Project
 from ncco_server.flow.nodes import Place
@@ -31,7 +30,7 @@ from ncco_server.web.own_service import counted_lookups
 from ncco_server.web.tasks import count_calls
 from tests.support.cases import each_case
 from tests.support.stored_rows import NOON_MS, new_call
-from tests.unit.server.web.fake_calls import ANSWERED, EMPTY, NCCO, FakeCalls, client_of, crash, give, lose_store
+from tests.unit.server.web.fake_calls import EMPTY, NCCO, FakeCalls, client_of, crash, lose_store
 
 BROKEN = Project({}, (FlowIssue("E101", "error", Place("flows/a.yaml", 1, 1), "no YAML", "write YAML"),), {})
 
@@ -80,14 +79,6 @@ def counted(*replies: Reply, route: str = "answer") -> Metrics:
     for reply in replies:
         metrics.webhook(route, reply, 200, 0.002)
     return metrics
-
-
-def test_webhooks_are_counted_by_kind_and_outcome() -> None:
-    metrics = counted(ANSWERED, ANSWERED, Reply(None, "event-busy", "recorded"))
-
-    assert 2 == count(metrics, "ncco_webhooks_total", kind="answer", outcome="answer")
-    assert 1 == count(metrics, "ncco_webhooks_total", kind="event-busy", outcome="recorded")
-    assert 3 == count(metrics, "ncco_webhook_seconds_count", route="answer")
 
 
 def test_repeats_fallbacks_and_failsafes_are_counted() -> None:
@@ -363,34 +354,10 @@ async def test_a_moment_without_file_descriptors_does_not_stop_the_counting(tmp_
     await store.close()
 
 
-def test_refused_signatures_are_counted_by_reason() -> None:
-    metrics = Metrics()
-    metrics.refused_signatures.labels(WrongSignature("issued too long ago").reason).inc()
-
-    assert 1 == count(metrics, "ncco_signature_rejections_total", reason="issued too long ago")
-
-
 def test_every_reason_for_a_refusal_starts_at_0_so_that_the_first_one_shows_as_a_rise() -> None:
     metrics = Metrics()
 
     assert {0} == {count(metrics, "ncco_signature_rejections_total", reason=reason) for reason in Refusal}
-
-
-def test_reads_of_the_flows_are_counted() -> None:
-    metrics = Metrics()
-    metrics.loaded(BROKEN, EMPTY)
-    metrics.loaded(EMPTY, EMPTY)
-
-    assert (1, 0) == (count(metrics, "ncco_revisions_rejected_total"), count(metrics, "ncco_flows_loaded"))
-
-
-async def test_the_page_shows_the_counters_in_development() -> None:
-    client = client_of(FakeCalls(give(ANSWERED)))
-    await client.get("/webhooks/answer")
-    page = await client.get("/metrics")
-
-    assert 'ncco_webhooks_total{kind="answer",outcome="answer"} 1.0' in page.text
-    assert page.headers["content-type"].startswith("text/plain")
 
 
 async def test_a_public_server_has_no_metrics_page() -> None:
