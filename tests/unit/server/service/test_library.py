@@ -143,13 +143,6 @@ async def test_flows_that_were_good_only_for_another_version_are_not_used(store:
     assert {} == library.current.flows
 
 
-async def test_without_good_flows_in_the_store_a_server_starts_without_flows(store: CountingStore) -> None:
-    library = await reloaded(store, BROKEN)
-
-    assert {} == library.current.flows
-    assert not library.is_awaited
-
-
 async def test_a_server_with_slow_files_uses_the_last_good_flows_until_they_are_read(
     store: CountingStore,
 ) -> None:

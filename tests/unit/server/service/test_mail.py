@@ -15,16 +15,13 @@ import orjson
 import pytest
 import pytest_asyncio
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from ncco_server.service.mail import RECORDING_WAIT_S, Attach, Attachment, Mailer, MailServer, NoAttachment
 from ncco_server.service.outbox import Sender, Verdict, by_kind
 from ncco_server.service.poller import Schedule
 from ncco_server.store import HookRow, SqliteDatabase, Store
 from tests.support.cases import each_case
+from tests.support.keys import self_signed
 from tests.support.smtp_server import Mailbox, serving
 from tests.support.stored_rows import hook_row
 from tests.unit.server.service.outbox_kit import Heard, put, running, until
@@ -186,28 +183,11 @@ async def test_mail_is_retried_if_the_server_is_down_and_fails_if_no_server_is_s
 # TLS
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
     """A certificate for localhost with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(NOW - timedelta(days=1))
-        .not_valid_after(NOW + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path_factory.mktemp("tls") / "localhost.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    file, key = self_signed(tmp_path, "localhost", 1)
+    file.write_bytes(key.read_bytes() + file.read_bytes())
     return file
 
 

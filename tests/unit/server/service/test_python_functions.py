@@ -134,8 +134,9 @@ async def test_a_queued_lookup_is_skipped_if_the_ones_before_it_failed(released:
     waited = {(await each).problem for each in asked[CALLS_PER_FUNCTION:]}
     await client.close()
 
-    assert {"timed out after 200 ms"} == in_front
-    assert {f"not asked: {MODULE}:held has failed 5 times in a row and is paused"} == waited
+    paused = f"not asked: {MODULE}:held has failed 5 times in a row and is paused"
+    assert {"timed out after 200 ms"} == in_front - {paused}  # on a busy machine, some of them begin late
+    assert {paused} == waited
 
 
 async def test_a_function_that_raises_is_called_again(client: LookupClient) -> None:

@@ -270,18 +270,6 @@ def test_file_that_another_program_reads_is_waited_for(path: Path, other: sqlite
     assert [("wal",)] == rows_of(path, "PRAGMA journal_mode")
 
 
-async def test_many_stores_can_open_a_new_file_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "opened_by_many.db"  # other tests have writers of a calls.db
-    stores = [open_store(f"sqlite:///{path}") for _ in range(4)]
-    await asyncio.gather(*(store.open() for store in stores), *(store.open() for store in stores))
-    await asyncio.gather(*(store.open_call(*new_call(f"leg-{n}")) for n, store in enumerate(stores)))
-    writers = [thread.name for thread in threading.enumerate() if path.name in thread.name]
-    await asyncio.gather(*(store.close() for store in stores))
-
-    assert [(4,)] == rows_of(path, "SELECT count(*) FROM calls")
-    assert [f"writer of {path.name}_0"] * 4 == writers
-
-
 async def test_a_locked_file_is_unavailable_after_a_limited_wait_and_works_when_free(
     path: Path, other: sqlite3.Connection
 ) -> None:
@@ -531,17 +519,6 @@ async def test_log_stays_small_while_calls_come_in(path: Path) -> None:
     await store.close()
 
     assert size < path.stat().st_size
-
-
-async def test_log_stays_small_while_one_call_follows_another(path: Path) -> None:
-    store = open_store(f"sqlite:///{path}")
-    await store.open()
-    for number in range(3_000):
-        await store.open_call(*new_call(f"{number}", state=b"s" * 4_000))
-    size = path.with_name(f"{path.name}-wal").stat().st_size
-    await store.close()
-
-    assert size < 24_000_000, "what 3,000 calls change is 100 MB"
 
 
 async def test_open_calls_are_counted_using_only_their_index(path: Path) -> None:

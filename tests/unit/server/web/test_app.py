@@ -17,16 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncco_server.assembly import policy_of
-from ncco_server.errors import StoreUnavailable, StoreUnusable
-from ncco_server.flow.loader import load, load_files
+from ncco_server.errors import StoreUnusable
+from ncco_server.flow.loader import load
 from ncco_server.ncco import check
 from ncco_server.service.calls import CallService
-from ncco_server.store import SessionRow, TurnRow, WebhookRow
 from ncco_server.web import create_app
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.support.memory_store import MemoryStore
-from tests.unit.server.web import vonage_platform
 from tests.unit.server.web.fake_calls import FakeCalls, settings_with
 
 FLOW = """
@@ -108,49 +106,6 @@ async def test_an_unusable_store_stops_the_start(project: Path) -> None:
     with pytest.raises(StoreUnusable):
         async with served(project):
             pass
-
-
-class BreakingStore(MemoryStore):
-    """A store that refuses everything from some moment on."""
-
-    is_broken = False
-
-    def _refuse(self) -> None:
-        if self.is_broken:
-            raise StoreUnavailable("disk full")
-
-    async def load(self, session: str) -> SessionRow | None:
-        self._refuse()
-        return await super().load(session)
-
-    async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:
-        self._refuse()
-        return await super().reply(session, turn, wait, status)
-
-    async def record(self, webhook: WebhookRow, **hooks: Any) -> None:
-        self._refuse()
-        await super().record(webhook, **hooks)
-
-    async def open_call(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, **hooks: Any) -> bool:
-        self._refuse()
-        return await super().open_call(session, turn, webhook, **hooks)
-
-
-@pytest.mark.parametrize("begins_broken", [True, False])
-async def test_a_caller_eventually_hears_an_ncco_without_the_store(project: Path, begins_broken: bool) -> None:
-    chosen = settings_with(flows=project / "flows", templates=project / "templates")
-    policy, store = policy_of(chosen), BreakingStore()
-    await store.open()
-    service = CallService(store, lambda: load_files(project / "flows", project / "templates"), policy)
-    await service.library.reload()
-    app = create_app(chosen, service=service, dev=True)
-    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000")
-    path = "/webhooks/answer" if begins_broken else event_url((await client.post("/webhooks/answer", json=CALL)).json())
-    store.is_broken = True
-    ncco = await vonage_platform.heard(client, path, CALL | {"dtmf": {"digits": "1"}})
-
-    assert ncco
-    assert [] == check(ncco)
 
 
 async def test_a_given_service_is_neither_opened_nor_closed(project: Path) -> None:

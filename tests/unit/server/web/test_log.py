@@ -230,30 +230,6 @@ async def test_a_log_that_cannot_be_written_breaks_no_call() -> None:
     assert 200 == response.status_code
 
 
-def test_an_exception_is_written_as_json_text() -> None:
-    out = Terminal(is_terminal=False)
-    configure_log(settings_with(log="json"), out)
-    try:
-        raise ValueError("bad")
-    except ValueError:
-        structlog.get_logger().exception("flows not read", where=object)
-
-    assert "ValueError: bad" in json.loads(out.written)["exception"]
-
-
-async def test_an_exception_is_written_to_a_terminal_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = Terminal(is_terminal=True)
-    console = structlog.dev.ConsoleRenderer(colors=False)
-    logger = structlog.wrap_logger(
-        structlog.PrintLogger(shown), processors=[structlog.processors.add_log_level, console]
-    )
-    monkeypatch.setattr(structlog, "get_logger", lambda: logger)
-    reply = await client_of(FakeCalls(crash)).post("/webhooks/input/t", json=INPUT)
-
-    assert 200 == reply.status_code
-    assert "error=KeyError" in shown.kept.getvalue().decode()
-
-
 @pytest.mark.parametrize("log", ["json", "console"])
 def test_control_and_bidirectional_characters_are_escaped(log: str) -> None:
     out = Terminal(is_terminal=False)

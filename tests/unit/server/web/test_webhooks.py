@@ -14,32 +14,6 @@ from tests.unit.server.web.fake_calls import FAILSAFE, NCCO, FakeCalls, client_o
 ANSWER = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.parametrize("slash", ["", "/", "//"])
-@each_case(
-    ("path", "what", "argument"),
-    [
-        ("/webhooks/answer", "answer", ""),
-        ("/webhooks/answer/acme", "answer", "acme"),
-        ("/webhooks/answer/caf%C3%A9", "answer", "café"),
-        ("/webhooks/fallback", "fallback", ""),
-        ("/webhooks/event", "events", ""),
-        ("/webhooks/event/t0ken", "event", "t0ken"),
-        ("/webhooks/input/t0ken", "input", "t0ken"),
-        ("/webhooks/notify/t0ken", "notify", "t0ken"),
-    ],
-)
-async def test_each_url_calls_its_method_of_the_service(
-    method: str, slash: str, path: str, what: str, argument: str
-) -> None:
-    calls = FakeCalls()
-
-    response = await client_of(calls).request(method, path + slash, json=ANSWER if method == "POST" else None)
-
-    assert (200, NCCO) == (response.status_code, response.content)
-    assert [(what, argument)] == [asked[:2] for asked in calls.asked]
-
-
 async def test_an_empty_reply_is_200_without_a_body_or_a_content_type() -> None:
     response = await client_of(FakeCalls(record)).post("/webhooks/event", json={"status": "ringing", "uuid": "leg-1"})
 
@@ -168,13 +142,6 @@ async def test_the_problem_is_a_header_that_no_text_can_split() -> None:
     assert "no flow set-cookie: x=1 xxx" == response.headers["ncco-problem"][:27]
     assert 200 == len(response.headers["ncco-problem"])
     assert "set-cookie" not in response.headers
-
-
-async def test_a_large_body_on_an_instruction_url_is_answered_with_the_failsafe() -> None:
-    response = await client_of(FakeCalls(), body_limit=1024).post("/webhooks/answer", content=b"x" * 3_000_000)
-
-    assert (200, FAILSAFE) == (response.status_code, response.content)
-    assert "larger than 1024 bytes" in response.headers["ncco-problem"]
 
 
 @pytest.mark.parametrize("path", ["/webhooks/event", "/webhooks/event/t0ken"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
@@ -27,6 +27,8 @@ from ncco_server.table_rows import StoredTypes
 from ncco_server.vonage.voice_api import CallDetails, CreatedCall, NewCall
 from ncco_studio.simulator.parties import Behaviour
 from ncco_studio.simulator.servers import Request, Response
+from tests.support.cases import each_case
+from tests.support.memory_store import MemoryStore
 from tests.support.placing import BASE, MANY, REMINDER, TO, World, placing_world
 
 QUICK = Behaviour(rings_s=2, talks_s=8)
@@ -50,6 +52,56 @@ async def test_a_person_who_answers_hears_the_flow(memory: Store) -> None:
         assert f'"request":"{wanted.id}"'.encode() in call.state
         assert [] == await world.hooks()
         assert [] == world.log == world.reports.problems
+
+
+@dataclass(frozen=True)
+class Case:
+    """What happens to a request, and its outcome, attempts, hooks and requests to Vonage."""
+
+    outcome: str
+    tries: int = 1
+    hooks: tuple[str, ...] = ()
+    requests: int = 1
+    phone: Behaviour | list[Behaviour] = QUICK
+    faults: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    expires_s: int = 0
+    flows: str = REMINDER
+
+
+ONLY_OTHERWISE = REMINDER.replace("    unknown: {send: check_by_hand}\n", "")
+"""Reports an outcome only by `otherwise`."""
+CASES = {
+    "a busy line, then a person": Case("answered", 2, requests=2, phone=[BUSY, QUICK]),
+    "it expires before the next attempt": Case("busy", 1, ("not_reached",), phone=BUSY, expires_s=300),
+    "not delivered": Case("answered", requests=3, faults=("refused", "refused")),
+    "too many requests": Case("answered", requests=3, faults=("429", "429")),
+    "refused": Case("failed", 1, ("not_reached",), faults=("400",)),
+    "the reply is lost, and webhooks come": Case("answered", faults=("lost",)),
+    "an error of Vonage": Case("unknown", 1, ("check_by_hand",), faults=("500",)),
+    "an unknown outcome is not part of otherwise": Case("unknown", faults=("500",), flows=ONLY_OTHERWISE),
+    "the end is lost": Case("answered", lost=("completed",)),
+    "the answer webhook is lost": Case("answered", lost=("answer",)),
+    "what tells of an answer is lost": Case("unknown", 1, ("check_by_hand",), lost=("answer", "answered")),
+    "a busy line whose end is lost": Case("busy", 1, ("not_reached",), phone=BUSY, lost=("busy",), expires_s=60),
+    "all webhooks of a busy line are lost": Case(
+        "busy", 1, ("not_reached",), phone=BUSY, lost=("busy", "completed"), expires_s=60
+    ),
+}
+
+
+@each_case("case", CASES.values(), ids=CASES)
+async def test_a_request_has_one_outcome_whatever_happens_to_it(case: Case) -> None:
+    async with placing_world(MemoryStore(), {TO: case.phone}, flows=case.flows) as world:
+        world.requests.faults = [*case.faults]
+        world.server.lost = frozenset(case.lost)
+        wanted = await (world.want(expires_s=case.expires_s) if case.expires_s else world.want())
+        await world.run(1200, step_s=10)
+        placed = await world.known(wanted.id)
+
+        assert ("over", case.outcome, case.tries) == (placed.state, placed.outcome, placed.tries)
+        assert [*case.hooks] == [name for name, _ in await world.hooks()]
+        assert case.requests == world.requests.requested
 
 
 async def test_the_end_of_a_placed_call_is_reported_once_with_its_request(memory: Store) -> None:
@@ -115,6 +167,18 @@ async def test_a_call_allowed_only_at_night_is_refused(memory: Store) -> None:
         assert "--place --at 2026-03-05T08:00`" in refused.value.cure  # without --at, this is refused, too
 
 
+async def test_a_request_at_night_says_why_it_waits(memory: Store) -> None:
+    async with placing_world(memory, {TO: QUICK}, at=datetime(2026, 3, 4, 22, 0, tzinfo=UTC)) as world:
+        wanted = await world.want(expires_s=24 * 3600)
+        await world.run(60)
+        waiting = await world.known(wanted.id)
+        await world.run(11 * 3600, step_s=60)
+        placed = await world.known(wanted.id)
+
+        assert (0, True) == (waiting.tries, waiting.problem.startswith("it is night in"))
+        assert (1, "") == (placed.tries, placed.problem)
+
+
 async def test_a_simulated_call_may_be_placed_at_night(memory: Store) -> None:
     at = datetime(2026, 3, 4, 22, 0, tzinfo=UTC)
     async with placing_world(memory, {TO: QUICK}, at=at, keeps_hours=False) as world:
@@ -127,18 +191,6 @@ async def test_a_simulated_call_may_be_placed_at_night(memory: Store) -> None:
         await world.store.placed.postpone([(waiting, pressed_at, "")], pressed_at)
         await world.run(60)
         assert 1 == (await world.known(waiting.id)).tries
-
-
-@pytest.mark.parametrize("fault", ["refused", "429"])
-async def test_a_request_that_was_not_delivered_is_sent_again(memory: Store, fault: str) -> None:
-    async with placing_world(memory, {TO: QUICK}) as world:
-        world.requests.faults = [fault, fault]
-        wanted = await world.want()
-        await world.run(60)
-
-        assert 3 == world.requests.requested
-        assert 1 == len(world.legs)
-        assert "answered" == (await world.known(wanted.id)).outcome
 
 
 async def test_retry_after_is_honoured_for_all_calls(memory: Store) -> None:
@@ -171,18 +223,6 @@ async def test_requests_are_sent_less_and_less_often_until_the_call_expires(memo
         assert ("not_reached", "expired") == (name, body["data"]["event"]["status"])
 
 
-async def test_a_refused_request_is_not_sent_again(memory: Store) -> None:
-    async with placing_world(memory) as world:
-        world.requests.faults = ["400"]
-        wanted = await world.want()
-        await world.run(60)
-        placed = await world.known(wanted.id)
-
-        assert ("over", "failed") == (placed.state, placed.outcome)
-        assert "by the test" in placed.problem
-        assert ["not_reached"] == [name for name, _ in await world.hooks()]
-
-
 async def test_a_wrong_key_pauses_all_placing_and_no_call_is_lost(memory: Store) -> None:
     async with placing_world(memory, {TO: QUICK}) as world:
         world.requests.faults = ["401"]
@@ -197,22 +237,6 @@ async def test_a_wrong_key_pauses_all_placing_and_no_call_is_lost(memory: Store)
         await world.store.placed.resume()
         await world.run(60)
         assert "answered" == (await world.known(wanted.id)).outcome
-
-
-@pytest.mark.parametrize("fault", ["lost", "500"])
-async def test_an_attempt_with_an_unknown_outcome_is_never_requested_again(memory: Store, fault: str) -> None:
-    async with placing_world(memory, {TO: QUICK}) as world:
-        world.requests.faults = [fault]
-        wanted = await world.want()
-        await world.run(300)
-        placed = await world.known(wanted.id)
-        hooks = [name for name, _ in await world.hooks()]
-
-        assert 1 == world.requests.requested
-        if fault == "lost":  # Vonage had accepted it, as its webhooks show
-            assert ("answered", []) == (placed.outcome, hooks)
-        else:
-            assert ("unknown", ["check_by_hand"]) == (placed.outcome, hooks)
 
 
 async def test_a_server_that_stops_after_the_commit_calls_nobody_twice(memory: Store) -> None:
@@ -251,28 +275,6 @@ async def test_a_person_who_answers_a_cancelled_call_hears_a_goodbye(memory: Sto
 
         assert ["Goodbye."] == [heard.text for heard in leg.transcript if heard.text]
         assert await world.store.load(leg.uuid) is None
-
-
-@pytest.mark.parametrize(
-    ("behaviour", "lost", "outcome"),
-    [
-        (QUICK, {"completed"}, "answered"),
-        (QUICK, {"answer"}, "answered"),
-        (QUICK, {"answer", "answered"}, "unknown"),
-        (BUSY, {"busy", "completed"}, "busy"),
-        (BUSY, {"busy"}, "busy"),
-    ],
-)
-async def test_vonage_is_asked_about_an_attempt_whose_webhooks_are_lost(
-    memory: Store, behaviour: Behaviour, lost: set[str], outcome: str
-) -> None:
-    async with placing_world(memory, {TO: behaviour}) as world:
-        wanted = await world.want(expires_s=60)
-        world.server.lost = frozenset(lost)
-        await world.run(1200, step_s=10)
-        placed = await world.known(wanted.id)
-
-        assert ("over", outcome) == (placed.state, placed.outcome)
 
 
 class Vonage:
@@ -518,15 +520,3 @@ async def test_a_number_that_is_added_between_two_attempts_is_not_called_again(m
 
         assert ("refused", 1, 1) == (placed.outcome, placed.tries, len(world.legs))
         assert [] == await world.hooks()  # `otherwise` does not include it
-
-
-async def test_otherwise_does_not_include_an_unknown_outcome(memory: Store) -> None:
-    flows = REMINDER.replace("    unknown: {send: check_by_hand}\n", "")
-    async with placing_world(memory, {TO: QUICK}, flows=flows) as world:
-        world.requests.faults = ["lost"]
-        world.server.lost = frozenset({"answer", "started", "ringing", "answered", "completed"})
-        wanted = await world.want()
-        await world.run(10 * 60, step_s=10)
-
-        assert "unknown" == (await world.known(wanted.id)).outcome
-        assert [] == await world.hooks()
