@@ -22,7 +22,7 @@ def old_sqlite(path: Path) -> Store:
 def old_postgres() -> Store:
     """Put it into the database that the tests of this process share; the store is not open."""
     store = bare_postgres()
-    run_in_postgres((FOLDER / "postgres-0.3" / "ncco.sql").read_text("utf-8"))
+    run_in_postgres(gzip.decompress((FOLDER / "postgres-0.3" / "ncco.sql.gz").read_bytes()).decode())
     return store
 
 

@@ -40,19 +40,19 @@ def public_pem(key: RSAPrivateKey) -> str:
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
-def self_signed(folder: Path, host: str, days: int) -> tuple[Path, Path]:
-    """The files of a certificate for a host, and of its key."""
-    key, now = rsa_key(), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
+def self_signed(folder: Path, host: str, days: int, *, name: str = "", age_days: int = 0) -> tuple[Path, Path]:
+    """The files of a certificate for a host, which began some days ago, and of its key: NAME.pem and NAME.key."""
+    key, begins = rsa_key(name), datetime.now(UTC) - timedelta(days=age_days, minutes=1)
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name or host)])
     certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=1))
-        .not_valid_after(now + timedelta(days=days))
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(begins)
+        .not_valid_after(begins + timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    files = folder / "cert.pem", folder / "key.pem"
+    files = folder / f"{name or 'cert'}.pem", folder / f"{name or 'key'}.{'key' if name else 'pem'}"
     files[0].write_bytes(certificate.public_bytes(Encoding.PEM))
     files[1].write_text(private_pem(key), encoding="ascii")
     return files

@@ -14,7 +14,6 @@ from tests.support.stored_rows import (
     hook_row,
     new_call,
     next_turn,
-    revision_row,
     session_row,
     turn_row,
     webhook_row,
@@ -261,17 +260,6 @@ async def test_events_of_the_leg_are_in_the_timeline_of_a_call_to_a_named_flow(s
 
     assert timeline is not None
     assert ended == timeline.webhooks[-1]
-
-
-async def test_an_unknown_call_has_no_timeline(records: Records) -> None:
-    assert await records.timeline("leg-1") is None
-
-
-async def test_revisions_can_be_read(store: Store, records: Records) -> None:
-    await store.save_revisions([revision_row("c0ffee")])
-
-    assert revision_row("c0ffee") == await records.revision("c0ffee")
-    assert await records.revision("decaf") is None
 
 
 # Ends that went unnoticed

@@ -64,36 +64,24 @@ ENDS: dict[str, tuple[list[dict[str, Any]], list[tuple[str, int]], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", ENDS)
-async def test_result_follows_from_the_facts_of_turns_and_from_webhooks(
-    store: Store, records: Records, name: str
+@pytest.mark.parametrize("are_late", [False, True])
+async def test_a_result_follows_from_the_facts_of_turns_and_from_webhooks_in_any_order(
+    store: Store, records: Records, *, are_late: bool
 ) -> None:
-    turns, webhooks, result = ENDS[name]
-    await open_with(store, *turns)
-    for kind, turn in webhooks:
-        await store.record(event(kind, turn))
-    await end_call(store, "leg-1", webhook_row("leg-1", kind="event-completed", received_at=NOON_MS + 9000))
+    """Webhooks come before the end of the call, or after it."""
+    for name, (turns, webhooks, result) in ENDS.items():
+        await open_with(store, *turns, id_=name, leg=name)
+        facts = [event(kind, turn, at=9 if are_late else 5, id_=name) for kind, turn in webhooks]
+        end = webhook_row(name, kind="event-completed", received_at=NOON_MS + 7)
+        for each in (end, *facts) if are_late else (*facts, end):
+            await (end_call(store, name, each) if each is end else store.record(each))
 
-    row = await row_of(records)
-    assert (result, "leg-1") == (row.result, row.id)
-    assert next((turn["result"] for turn in turns if turn.get("result")), "") == row.own
-    assert (NUMBER, NUMBER[::-1], LINE, "inbound") == (row.party, row.party_end, row.line, row.direction)
-    assert (NOON_MS, NOON_MS + 9000) == (row.began_at, row.ended_at)
-
-
-@pytest.mark.parametrize("name", ENDS)
-async def test_the_result_is_the_same_if_webhooks_arrive_after_the_end(
-    store: Store, records: Records, name: str
-) -> None:
-    turns, webhooks, result = ENDS[name]
-    await open_with(store, *turns)
-    await end_call(store, "leg-1", webhook_row("leg-1", kind="event-completed"))
-    for kind, turn in webhooks:
-        await store.record(event(kind, turn, at=9))
-
-    row = await row_of(records)
-    assert result == row.result
-    assert (NOON_MS + 9 if webhooks else NOON_MS) == row.changed_at
+        row = await row_of(records, name)
+        assert (result, name) == (row.result, row.id)
+        assert next((turn["result"] for turn in turns if turn.get("result")), "") == row.own
+        assert (NUMBER, NUMBER[::-1], LINE, "inbound") == (row.party, row.party_end, row.line, row.direction)
+        assert (NOON_MS, NOON_MS + 7) == (row.began_at, row.ended_at)
+        assert NOON_MS + (9 if are_late and webhooks else 7) == row.changed_at
 
 
 async def test_called_party_sets_the_result_of_the_call_that_dialled(store: Store, records: Records) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ncco_server.store import AlreadyOpen, Forgotten, RecordingRow, Store, StoreUnavailable
+from ncco_server.store import AlreadyOpen, Forgotten, RecordingRow, Store
 from tests.support.stored_rows import (
     NOON_MS,
     NUMBER,
@@ -242,11 +242,6 @@ async def test_rows_dated_too_late_by_a_wrong_clock_do_not_keep_old_ones(store: 
     assert (None, ["late"]) == (await store.load("old"), [hook.id for hook in await store.hooks.first(10)])
 
 
-async def test_sweeping_an_empty_store_deletes_nothing(store: Store) -> None:
-    assert 0 == await store.sweep(NOON_MS, 10, NOON_MS)
-    assert 0 == await store.sweep_revisions(NOON_MS, ())
-
-
 async def test_old_unused_revisions_are_deleted(store: Store) -> None:
     rows = [revision_row(hash_) for hash_ in ("used", "current", "unused")]
     await store.save_revisions([*rows, revision_row("young", created_at=NOON_MS + DAY_MS)])
@@ -255,10 +250,3 @@ async def test_old_unused_revisions_are_deleted(store: Store) -> None:
     assert 1 == await store.sweep_revisions(NOON_MS + 1, {"current"})
     assert await store.revision("unused") is None
     assert None not in [await store.revision(hash_) for hash_ in ("used", "current", "young")]
-
-
-async def test_a_closed_store_forgets_nothing(closed_store: Store) -> None:
-    with pytest.raises(StoreUnavailable):
-        await closed_store.forget([NUMBER])
-    with pytest.raises(StoreUnavailable):
-        await closed_store.sweep(NOON_MS, 1, NOON_MS)

@@ -17,7 +17,6 @@ from tests.support.stored_rows import NOON_MS, new_call, next_turn
 ADA = 'customers["447700900123"]'
 BOB = 'customers["447700900124"]'
 DAY_MS = 86_400_000
-NEVER = 10 * NOON_MS
 
 
 async def columns(store: Store, row: str = ADA, now: int = NOON_MS) -> dict[str, object] | None:

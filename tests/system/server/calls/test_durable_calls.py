@@ -1,4 +1,4 @@
-"""What a caller hears when the server is killed or restarted, or gets new flows, in the middle of a call."""
+"""What a caller hears when the server gets new flows in the middle of a call."""
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@ from typing import Protocol
 import pytest
 
 from ncco_server.service.calls import CallService
-from ncco_server.service.lookup_sources import PythonModules
 from ncco_server.service.lookups import PAUSE_S, CircuitBreakers, LookupClient, lookups_of_turn
 from tests.support.memory_store import MemoryStore
 from tests.unit.server.service.conftest import StandingClock
@@ -21,12 +20,8 @@ from tests.unit.server.service.lookup_server import (
     Behaviour,
     Connection,
     LookUpServer,
-    bomb,
-    dying,
     failing,
     good,
-    html,
-    redirect,
     silent,
 )
 from tests.unit.server.service.served_call import POLICY, ServedCall, service_at
@@ -92,8 +87,7 @@ async def office_of(crm: LookUpServer, pauses: StandingClock) -> AsyncIterator[O
     async with AsyncExitStack() as stack:
 
         async def opened(flows: Path, budget_ms: int = 2000, **env: str) -> Office:
-            modules = PythonModules({"tests.unit.server.service.sample_functions"})
-            client = LookupClient(budget_ms, modules=modules, breakers=CircuitBreakers(clock=pauses))
+            client = LookupClient(budget_ms, breakers=CircuitBreakers(clock=pauses))
             stack.push_async_callback(client.close)
             return await open_office(crm, client, flows, env)
 
@@ -131,12 +125,9 @@ async def test_a_known_customer_is_greeted_and_put_through_to_the_account_manage
     ("behaviour", "problem"),
     [
         (silent, "timed out after 2000 ms"),
-        (html, "not JSON (HTML)"),
-        (bomb, "larger than 64 KiB"),
-        (redirect, "status 302: redirects are not followed"),
         (failing, "status 503"),
-        (dying, "the connection was lost"),
         (answering(b'{"name": "Ann", "tier": "SECRET"}'), "`tier` is not one of gold, standard"),
+        (answering(b'{"name": ["SECRET"], "tier": "gold"}'), "`name` is not text"),
     ],
 )
 async def test_a_lookup_server_that_is_slow_dead_or_wrong_costs_only_the_greeting(
@@ -169,22 +160,6 @@ async def test_a_lookup_server_that_is_down_is_not_asked_until_it_is_back(acme: 
     assert 1 == len(acme.crm.requests)
 
 
-@pytest.mark.parametrize(
-    ("number", "path"),
-    [
-        ("1?admin=true#x", "/callers/1%3Fadmin%3Dtrue%23x"),
-        ("a b/c@d", "/callers/a%20b%2Fc%40d"),
-    ],
-)
-async def test_a_hostile_number_stays_one_segment_of_the_path(acme: Office, number: str, path: str) -> None:
-    acme.crm.behaviours[path.strip("/")] = good
-
-    call = await acme.ring(**{"from": number})
-
-    assert "Welcome to Acme, Ann." == call.said[0]
-    assert path == acme.crm.requests[0].split(" ")[1]
-
-
 @pytest.mark.parametrize("number", ["..", "../../admin", "1\r\nX-Admin: yes"])
 async def test_a_number_that_may_be_decoded_to_another_path_is_not_looked_up(acme: Office, number: str) -> None:
     for path in ("callers/..%2F..%2Fadmin", "callers/1%0D%0AX-Admin%3A%20yes", "admin"):
@@ -196,75 +171,12 @@ async def test_a_number_that_may_be_decoded_to_another_path_is_not_looked_up(acm
     assert [] == acme.crm.requests
 
 
-STEPS = """
-flow: test
-default: true
-start: hello
-vars:
-  pin: {type: text, sensitive: true}
-lookups:
-  pin_check:
-    post: "{{ env.CRM_URL }}/pins"
-    headers: {Authorization: "Bearer {{ env.TOKEN }}"}
-    json: {pin: "{{ pin }}", from: "{{ call.from }}"}
-    timeout: 2s
-    returns: {right: bool}
-steps:
-  hello:
-    do: [{talk: "Your PIN, please."}]
-    collect: {into: pin, digits: 8, sensitive: true}
-    retry: {then: bye}
-    goto: check
-  check:
-    lookup: pin_check
-    branch:
-      - if: pin_check.right
-        goto: account
-      - else: bye
-  account:
-    do: [{talk: "Your account."}]
-    goto: end
-  bye:
-    do: [{talk: "Goodbye."}]
-    goto: end
-"""
-
-
 def written(tmp_path: Path, files: Mapping[str, str]) -> Path:
     flows = tmp_path / "flows"
     flows.mkdir()
     for name, text in files.items():
         (flows / name).write_text(dedent(text))
     return flows
-
-
-@pytest.mark.parametrize(("answer", "said"), [(b'{"right": true}', "Your account."), (b'{"right": false}', "Goodbye.")])
-async def test_a_pin_is_sent_for_a_check_and_never_stored(
-    tmp_path: Path, crm: LookUpServer, office_of: OpenOffice, answer: bytes, said: str
-) -> None:
-    crm.behaviours["pins"] = answering(answer)
-    office = await office_of(written(tmp_path, {"test.yaml": STEPS}), TOKEN="t0ken")
-
-    call = await office.ring()
-    await call.press("84021739")
-
-    assert [said] == call.said
-    assert '{"pin":"84021739","from":"447700900123"}' == crm.requests[0].partition("\r\n\r\n")[2]
-    assert "Authorization: Bearer t0ken\r\n" in crm.requests[0]
-    assert "84021739" not in office.written
-    assert "t0ken" not in office.written
-
-
-async def test_a_missing_setting_fails_only_the_lookup(
-    tmp_path: Path, crm: LookUpServer, office_of: OpenOffice
-) -> None:
-    office = await office_of(written(tmp_path, {"test.yaml": STEPS}))
-
-    call = await office.ring()
-    await call.press("84021739")
-
-    assert ["Goodbye."] == call.said
-    assert [] == crm.requests
 
 
 MANY = """
@@ -296,32 +208,3 @@ async def test_all_lookups_of_a_turn_together_take_no_longer_than_the_budget(
 
     assert ["Hello Ann and Ann.", "Not again."] == call.said
     assert "not asked: the 3000 ms for all lookups of a turn are used up" in office.written
-
-
-PYTHON = """
-flow: test
-default: true
-start: hello
-lookups:
-  customer:
-    python: "tests.unit.server.service.sample_functions:customer"
-    with: {number: "{{ call.from }}"}
-    returns: {name: text}
-    timeout: 2s
-  broken: {python: "tests.unit.server.service.sample_functions:raising", returns: {name: text}}
-steps:
-  hello:
-    lookup: [customer, broken]
-    do: [{talk: "Hello {{ customer.name }}{{ broken.name }}."}]
-    goto: end
-"""
-
-
-async def test_a_python_function_is_a_lookup_like_any_other(tmp_path: Path, office_of: OpenOffice) -> None:
-    office = await office_of(written(tmp_path, {"test.yaml": PYTHON}))
-
-    call = await office.ring()
-
-    assert ["Hello Ann 447700900123."] == call.said
-    assert "not ok: the function raised KeyError in sample_functions.py:" in office.written
-    assert "unspoken" not in office.written

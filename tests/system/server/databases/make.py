@@ -121,8 +121,14 @@ def make(ncco: str, kind: str, url: str, home: Path, save: Callable[[Path], None
     save(folder)
     subprocess.run([ncco, "backup", folder / "backup.tar.gz"], check=True, cwd=home, env=settings(home, url, "second"))
     after = finish(ncco, url, home, played["legs"])
-    text = json.dumps({"before": played["before"], "after": after}, indent=1, ensure_ascii=False)
-    (folder / "webhooks.json").write_text(text + "\n", encoding="utf-8")
+    parts = {"before": played["before"], "after": after}
+    lists = [f'"{name}": [\n{lines_of(webhooks)}\n]' for name, webhooks in parts.items()]
+    (folder / "webhooks.json").write_text("{" + ",\n".join(lists) + "}\n", encoding="utf-8")
+
+
+def lines_of(webhooks: list[dict[str, Any]]) -> str:
+    """The elements of a JSON array, one on each line."""
+    return ",\n".join(json.dumps(each, ensure_ascii=False) for each in webhooks)
 
 
 def make_sqlite(ncco: str, version: str) -> None:
@@ -141,7 +147,7 @@ def make_postgres(ncco: str, version: str) -> None:
         database = server.new_database()
 
         def save(folder: Path) -> None:
-            (folder / "ncco.sql").write_text(dump(server, database), encoding="utf-8")
+            (folder / "ncco.sql.gz").write_bytes(gzip.compress(dump(server, database).encode(), mtime=0))
 
         make(ncco, f"postgres-{version}", server.url(database), Path(name), save)
 

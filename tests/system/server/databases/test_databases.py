@@ -68,7 +68,9 @@ def copy_sqlite(home: Path, statements: list[str]) -> str:
 
 
 def copy_postgres(_: Path, statements: list[str]) -> str:
-    return in_postgres((HERE / f"postgres-{VERSION}" / "ncco.sql").read_text("utf-8"), *statements)
+    return in_postgres(
+        gzip.decompress((HERE / f"postgres-{VERSION}" / "ncco.sql.gz").read_bytes()).decode(), *statements
+    )
 
 
 def in_postgres(*statements: str) -> str:

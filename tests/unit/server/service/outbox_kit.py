@@ -85,7 +85,7 @@ async def put(store: Store, *hooks: HookRow) -> None:
     await store.record(webhook_row(), hooks=hooks)
 
 
-async def until(is_so: Callable[[], object], within_s: float = 30.0) -> None:
+async def until(is_so: Callable[[], object], within_s: float = 60.0) -> None:
     async with asyncio.timeout(within_s):
         while not is_so():  # noqa: ASYNC110 - the condition may be set by another thread
             await asyncio.sleep(0.005)

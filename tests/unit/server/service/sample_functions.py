@@ -31,10 +31,6 @@ def customer(number: str) -> dict[str, str]:
     return {"name": f"Ann {number}"}
 
 
-def thread_of() -> dict[str, bool]:
-    return {"is_main": threading.current_thread() is threading.main_thread()}
-
-
 def unhurried() -> dict[str, str]:
     time.sleep(0.6)
     return {"name": "Ann"}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import yaml
 
 from ncco_server.flow.files import read_project
 from ncco_server.flow.frame import CallbackKind
@@ -44,6 +45,16 @@ async def service_at(store: Store, flows: Path, policy: Policy = POLICY, **more:
     return service
 
 
+async def service_of(store: Store, *texts: str, policy: Policy = POLICY, **more: Any) -> CallService:
+    """A service of an open store with these flow files, which must have no errors."""
+    names = [yaml.safe_load(text).get("flow", "shared") for text in texts]
+    project = _loaded(tuple((f"flows/{name}.yaml", text) for name, text in zip(names, texts, strict=True)))
+    service = CallService(store, lambda: project, policy, **more)
+    read = await service.library.reload()
+    assert not read.has_errors, read.issues
+    return service
+
+
 def reader(flows: Path) -> Callable[[], Project]:
     """Reads `flows`, with `templates` beside it. The same texts are loaded once per process."""
 
@@ -58,6 +69,16 @@ def reader(flows: Path) -> Callable[[], Project]:
 @cache
 def _loaded(texts: tuple[tuple[str, str], ...]) -> Project:
     return load(dict(texts), extent="project")
+
+
+class NoRevisions(Store):
+    """A store that has lost every revision."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store.database)
+
+    async def revision(self, hash_: str) -> None:
+        return None
 
 
 class ServedCall:

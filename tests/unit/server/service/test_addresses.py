@@ -24,61 +24,28 @@ def test_any_host_may_resolve_to_a_public_address(host: str, address: str) -> No
 @each_case(
     "address",
     [
-        "127.0.0.1",
         "127.8.9.10",
         "10.0.0.7",
-        "172.16.0.1",
-        "172.31.255.255",
-        "192.168.1.1",
-        "100.64.0.1",
         "169.254.169.254",
-        "192.0.2.1",
-        "198.18.0.1",
         "0.0.0.0",  # noqa: S104 - nothing is bound
-        "0.1.2.3",
-        "255.255.255.255",
-        "240.0.0.1",
-        "224.0.0.1",
-        "::",
-        "::1",
-        "fe80::1",
         "fe80::1%eth0",
-        "fc00::1",
-        "fd00:ec2::254",
         "fec0::1",
-        "ff02::1",
-        "2001:db8::1",
-        "::ffff:127.0.0.1",
         "::ffff:10.0.0.7",
-        "::ffff:169.254.169.254",
-        "::127.0.0.1",
-        "64:ff9b::7f00:1",
         "64:ff9b::a9fe:a9fe",
         "2002:7f00:1::1",
-        "2002:a00:7::1",
         "2001:0:4136:e378:8000:63bf:80ff:fffe",
-        "64:ff9b:1::7f00:1",
         "64:ff9b:1:fffe::a00:7",
-        "::ffff:0:127.0.0.1",
         "::ffff:0:a9fe:a9fe",
         "2001:470::5efe:10.0.0.1",
-        "2001:470::200:5efe:a9fe:a9fe",
-        "3fff::1",
-        "5f00::1",
-        "fd00:ec2::254%1",
-        "::ffff:169.254.169.254%eth0",
-        "64:ff9b::ffff:10.0.0.1",
         "64:ff9b:0:0:1::a00:1",
         "192.0.0.8",
-        "168.63.129.16",
         "::ffff:168.63.129.16",
-        "64:ff9b::168.63.129.16",
         "100.100.100.200",
         "no address",
         "",
     ],
 )
-@pytest.mark.parametrize("host", ["crm.example.com", "2130706433", "0x7f000001", "017700000001", "127.1", PUBLIC])
+@pytest.mark.parametrize("host", ["crm.example.com", "2130706433", "0x7f000001", "127.1", PUBLIC])
 def test_a_public_name_may_not_resolve_to_a_private_address(host: str, address: str) -> None:
     assert not is_allowed(host, address, {"other.example.com"})
 
@@ -135,26 +102,21 @@ def test_no_name_may_resolve_to_a_cloud_metadata_address(host: str, address: str
     assert not is_allowed(host, address, {"crm.example.com"})
 
 
-METADATA_ADDRESSES = [
-    "169.254.169.254",
-    "::ffff:169.254.169.254",
-    "fe80::a9fe:a9fe",
-    "169.254.170.2",
-    "169.254.170.23",
-    "168.63.129.16",
-    "192.0.0.192",
-    "fd00:ec2::254",
-    "fd00:ec2::23",
-    "fd00:42::42",
-    "169.254.42.42",
-    "169.254.0.23",
-    "[::ffff:169.254.42.42]",
-    "64:ff9b:1::a9fe:a9fe",
-    "[fd20:ce::254]",
-]
-
-
-@each_case("address", METADATA_ADDRESSES)
+@each_case(
+    "address",
+    [
+        "169.254.169.254",
+        "169.254.170.23",
+        "fe80::a9fe:a9fe",
+        "168.63.129.16",
+        "192.0.0.192",
+        "fd00:ec2::23",
+        "fd00:42::42",
+        "[::ffff:169.254.42.42]",
+        "64:ff9b:1::a9fe:a9fe",
+        "[fd20:ce::254]",
+    ],
+)
 def test_cloud_metadata_addresses_are_refused(address: str) -> None:
     assert not is_allowed(address, address.strip("[]"), {address})
 

@@ -5,17 +5,8 @@ from typing import Any
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.service.lookups import AnswerCache, LookupClient, cache_key, lookups_of_turn
 from tests.unit.server.service.asking import PATIENCE_MS, ask, ask_one, get, lookup
+from tests.unit.server.service.conftest import StandingClock
 from tests.unit.server.service.lookup_server import LookUpServer, broken_json, failing, good, html
-
-
-class Clock:
-    """A clock that stands still until the test moves it."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def lacks_name(value: Any) -> str:
@@ -38,7 +29,7 @@ async def test_a_valid_answer_is_cached(client: LookupClient, server: LookUpServ
 
 
 async def test_a_cached_answer_expires(server: LookUpServer) -> None:
-    clock = Clock()
+    clock = StandingClock()
     client = LookupClient(PATIENCE_MS, clock=clock)
     request = get(server.url("good"), cache_ms=30_000)
 
@@ -50,13 +41,6 @@ async def test_a_cached_answer_expires(server: LookUpServer) -> None:
     await client.close()
 
     assert (True, False) == (young.is_cached, old.is_cached)
-
-
-async def test_without_the_cache_option_no_answer_is_kept(client: LookupClient, server: LookUpServer) -> None:
-    for _ in range(2):
-        await ask_one(client, get(server.url("good")))
-
-    assert 2 == len(server.requests)
 
 
 async def test_a_bad_answer_is_not_kept(client: LookupClient, server: LookUpServer) -> None:
@@ -113,7 +97,7 @@ async def test_a_request_that_times_out_does_not_affect_others_waiting_for_the_s
 
 
 async def test_the_oldest_answer_is_evicted_first() -> None:
-    memory = AnswerCache(Clock(), size=2)
+    memory = AnswerCache(StandingClock(), size=2)
     for key in (b"a", b"b"):
         memory.put(key, key, 1000)
 

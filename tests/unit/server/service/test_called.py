@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
 from ncco_server.engine import JOINED, WaitRef
-from ncco_server.errors import UnknownWait
 from ncco_server.service.called_parties import called_id
 from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Reply
 from ncco_server.service.tokens import make_token
 from ncco_server.store import SessionRow, Store
-from tests.unit.server.service.served_call import LEG, NOON, POLICY, ServedCall, delivery, service_at
+from tests.unit.server.service.served_call import LEG, NOON, POLICY, NoRevisions, ServedCall, delivery, service_of
 
 MAIN = """
 flow: main
@@ -57,18 +55,8 @@ ASKED = {"to": "447700900111", "from": "442079460000", "uuid": PARTY, "conversat
 
 
 @pytest.fixture
-def flows(tmp_path: Path) -> Path:
-    folder = tmp_path / "flows"
-    folder.mkdir()
-    (tmp_path / "templates").mkdir()
-    (folder / "main.yaml").write_text(MAIN)
-    (folder / "whisper.yaml").write_text(WHISPER)
-    return folder
-
-
-@pytest.fixture
-async def service(store: Store, flows: Path) -> CallService:
-    return await service_at(store, flows)
+async def service(store: Store) -> CallService:
+    return await service_of(store, MAIN, WHISPER)
 
 
 @pytest.fixture
@@ -100,23 +88,6 @@ class Party(ServedCall):
 async def notify(caller: ServedCall) -> Reply:
     """End the caller's connect."""
     return await caller.post("notify", {"payload": {"checkpoint": "connected"}, "conversation_uuid": "CON-1"})
-
-
-async def test_a_called_party_hears_its_flow(caller: ServedCall) -> None:
-    party = Party(caller)
-    reply = await party.ask()
-
-    assert party.url.startswith("https://calls.example.com/webhooks/onanswer/")
-    assert ["A call for sales. To take it, press 1. Otherwise press 2."] == party.said[:1]
-    assert ("onanswer", "answer", "main", "ask") == (reply.kind, reply.outcome, reply.flow, reply.step)
-
-
-async def test_a_repeated_request_gets_the_same_bytes(caller: ServedCall) -> None:
-    party = Party(caller)
-    first, second = await party.ask(), await party.ask()
-
-    assert first.ncco == second.ncco
-    assert (False, True) == (first.is_repeat, second.is_repeat)
 
 
 async def test_requests_at_the_same_moment_get_the_same_bytes(caller: ServedCall) -> None:
@@ -154,21 +125,6 @@ async def test_a_party_that_accepts_is_joined_and_the_call_ends_afterwards(calle
 
     assert SILENT == joined.ncco
     assert ("completed", None) == (over.outcome, over.ncco)
-
-
-async def test_if_a_party_declines_the_next_in_the_list_is_dialled(caller: ServedCall) -> None:
-    party = Party(caller)
-    await party.ask()
-    apart = await party.press("2")
-    await caller.dial("answered", uuid=PARTY)
-    next_one = await notify(caller)
-    await Party(caller).ask()
-    second = caller.ncco[0]["endpoint"][0]["number"]
-    await caller.dial("timeout")
-
-    assert [{"action": "wait", "timeout": 7200}] == orjson.loads(apart.ncco or b"[]")
-    assert ("rejected", "447700900222") == (next_one.outcome, second)
-    assert ["Nobody is here."] == caller.said
 
 
 async def test_a_party_that_hangs_up_before_being_joined_has_declined(caller: ServedCall) -> None:
@@ -215,58 +171,10 @@ async def test_the_end_of_the_callers_leg_does_not_end_the_session_of_the_party(
     assert (False, True) == (between, (await party.row(store)).is_over)
 
 
-async def test_an_application_event_ends_the_session_of_a_party_too(caller: ServedCall, store: Store) -> None:
-    party = Party(caller)
-    await party.ask()
-    await party.service.event(delivery({"status": "completed", "uuid": PARTY, "direction": "outbound"}))
-
-    assert (await party.row(store)).is_over
-
-
-async def test_a_party_of_a_call_that_has_moved_on_is_joined_silently(caller: ServedCall) -> None:
-    party = Party(caller)
-    await caller.dial("busy")
-    late = await party.ask()
-
-    assert SILENT == late.ncco
-    assert "the call that dialled this party has moved on" == late.problem
-
-
-async def test_a_party_of_a_call_that_is_over_is_joined_silently(caller: ServedCall) -> None:
-    party = Party(caller)
-    await party.service.event(delivery({"status": "completed", "uuid": LEG, "direction": "inbound"}))
-
-    assert SILENT == (await party.ask()).ncco
-
-
-async def test_a_party_of_an_unknown_call_is_joined_silently(service: CallService) -> None:
-    token = make_token(POLICY.keys[0], WaitRef("onanswer", "f" * 32, 1, 1))
-    reply = await service.resume("onanswer", token, delivery(ASKED))
-
-    assert SILENT == reply.ncco
-    assert "the call that dialled this party is not stored" == reply.problem
-
-
-async def test_a_token_that_was_never_issued_is_not_found(service: CallService) -> None:
-    with pytest.raises(UnknownWait):
-        await service.resume("onanswer", "AAAA", delivery(ASKED))
-
-
-async def test_if_the_revision_is_lost_the_parties_are_joined(caller: ServedCall, store: Store) -> None:
-    party = Party(caller)
-    lost_store: Any = NoRevisions(store)
-    emptied = CallService(lost_store, lambda: caller.service.library.last, POLICY)
-    lost = await emptied.resume("onanswer", party.asked, delivery(ASKED))
-
-    assert SILENT == lost.ncco
-    assert lost.problem.endswith("of flow main is lost")
-
-
 async def test_a_party_whose_revision_is_lost_during_its_flow_is_joined(caller: ServedCall, store: Store) -> None:
     party = Party(caller)
     await party.ask()
-    lost_store: Any = NoRevisions(store)
-    party.service = CallService(lost_store, lambda: caller.service.library.last, POLICY)
+    party.service = CallService(NoRevisions(store), lambda: caller.service.library.last, POLICY)
     lost = await party.press("1")
     ended = await party.service.resume(
         "event", caller.token("event"), delivery({"status": "completed", "uuid": PARTY, "direction": "outbound"})
@@ -298,29 +206,22 @@ async def test_a_refused_ncco_of_a_party_takes_its_error_exit_and_joins(caller: 
     assert PARTY == (await party.row(store)).leg
 
 
-async def test_a_refused_ncco_of_an_unknown_party_joins(service: CallService) -> None:
-    token = make_token(POLICY.keys[0], WaitRef("onanswer", "f" * 32, 1, 1))
-    url = f"https://calls.example.com/webhooks/onanswer/{token}"
-    fields = {**ASKED, "reason": "Invalid NCCO.", "original_request": {"url": url, "type": "answer"}}
-
-    assert SILENT == (await service.fallback(delivery(fields))).ncco
-
-
-async def test_a_request_two_days_later_joins_the_party_silently(caller: ServedCall) -> None:
-    party = Party(caller)
+async def test_a_party_of_a_call_that_cannot_be_found_is_joined_silently(caller: ServedCall, store: Store) -> None:
+    party, service = Party(caller), caller.service
     late = replace(delivery(ASKED), received_at=NOON + timedelta(days=3))
+    unknown = make_token(POLICY.keys[0], WaitRef("onanswer", "f" * 32, 1, 1))
+    request = {"url": f"https://calls.example.com/webhooks/onanswer/{unknown}", "type": "answer"}
+    emptied = CallService(NoRevisions(store), lambda: service.library.last, POLICY)
+    replies = [
+        await service.resume("onanswer", party.asked, late),
+        await service.fallback(delivery({**ASKED, "reason": "Invalid NCCO.", "original_request": request})),
+        await service.resume("onanswer", unknown, delivery(ASKED)),
+        await emptied.resume("onanswer", party.asked, delivery(ASKED)),
+    ]
+    await caller.dial("busy")
+    replies.append(await party.ask())
 
-    assert SILENT == (await party.service.resume("onanswer", party.asked, late)).ncco
-
-
-class NoRevisions:
-    """A store that has lost every revision."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    async def revision(self, hash_: str) -> None:
-        return None
+    assert [SILENT] * 5 == [reply.ncco for reply in replies]
+    assert "the call that dialled this party is not stored" == replies[2].problem
+    assert replies[3].problem.endswith("of flow main is lost")
+    assert "the call that dialled this party has moved on" == replies[4].problem

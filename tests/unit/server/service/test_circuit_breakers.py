@@ -24,18 +24,6 @@ async def test_a_host_that_fails_five_times_gets_a_pause(client: LookupClient, s
     assert 5 == len(server.requests)
 
 
-async def test_a_host_is_asked_again_after_its_pause(
-    client: LookupClient, server: LookUpServer, pauses: StandingClock
-) -> None:
-    await fail_often(client, server)
-    server.behaviours["c"] = good
-    pauses.now += PAUSE_S
-
-    answers = [await ask_one(client, get(server.url("c"))) for _ in range(3)]
-
-    assert ["", "", ""] == [answer.problem for answer in answers]
-
-
 async def test_after_a_pause_one_request_probes_for_all(
     client: LookupClient, server: LookUpServer, pauses: StandingClock
 ) -> None:
@@ -103,22 +91,3 @@ async def test_a_host_whose_requests_are_cut_short_by_the_budget_has_not_failed(
         await lookups_of_turn(client.answer, 20)((lookup(get(server.url("silent"))),))
 
     assert "" == (await ask_one(client, get(server.url("good")))).problem
-
-
-async def test_a_server_that_goes_down_and_comes_back(
-    client: LookupClient, server: LookUpServer, pauses: StandingClock
-) -> None:
-    request = get(server.url("good"))
-    before = await ask_one(client, request)
-    await server.stop()
-
-    down = [await ask_one(client, request) for _ in range(7)]
-    await server.start()
-    still = await ask_one(client, request)
-    pauses.now += PAUSE_S
-    after = await ask_one(client, request)
-
-    assert ("", "") == (before.problem, after.problem)
-    assert {"the host cannot be reached", "the connection was lost"} >= {answer.problem for answer in down[:5]}
-    assert {True} == {answer.problem.startswith("not asked: ") for answer in (*down[5:], still)}
-    assert 2 == len(server.requests)

@@ -5,31 +5,21 @@ The deletion happens at the worst moment: after the call was read and before the
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import orjson
 import pytest
-import pytest_asyncio
 
 from ncco_server.ncco import check
 from ncco_server.service.delivery import Reply
-from ncco_server.store import Forgotten, SqliteDatabase, Store, milliseconds
-from tests.support.memory_store import MemoryStore
-from tests.support.postgres_stores import make_postgres
+from ncco_server.store import Forgotten, Store, milliseconds
 from tests.unit.server.service.served_call import ANSWER, LEG, NOON, ServedCall, delivery, service_at
 
 FLOWS = Path(__file__).parents[3] / "system/server/faults/project/flows"
 NUMBER = ANSWER["from"]
 WRITES = frozenset({"advance", "record", "end", "open_call"})
-
-
-STORES: dict[str, Callable[[Path], Store]] = {
-    "memory": lambda folder: MemoryStore(),
-    "sqlite": lambda folder: Store(SqliteDatabase(folder / "calls.db")),
-    "postgres": make_postgres,
-}
 
 
 class Interrupted:
@@ -53,23 +43,16 @@ class Interrupted:
         return write
 
 
-@pytest_asyncio.fixture(params=STORES)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    made = STORES[request.param](tmp_path)
-    await made.open()
-    yield made
-    await made.close()
-
-
 @pytest.fixture
 def interrupted(store: Store) -> Interrupted:
     return Interrupted(store)
 
 
-@pytest_asyncio.fixture
+@pytest.fixture
 async def call(interrupted: Interrupted) -> ServedCall:
-    kept = cast(Store, interrupted)
-    return ServedCall(await service_at(kept, FLOWS))
+    call = ServedCall(await service_at(cast(Store, interrupted), FLOWS))
+    await call.ring()
+    return call
 
 
 async def swept(store: Store) -> int:
@@ -82,38 +65,9 @@ async def forgotten(store: Store) -> Forgotten:
     return await store.forget([NUMBER])
 
 
+DELETIONS = pytest.mark.parametrize("delete", [swept, forgotten])
 Delete = Callable[[Store], Awaitable[object]]
-
-
-class Late(NamedTuple):
-    """A webhook that finds its call gone, and the call that leads to it."""
-
-    before: Callable[[ServedCall], Awaitable[None]]
-    webhook: Callable[[ServedCall], Awaitable[Reply]]
-
-
-async def nothing(call: ServedCall) -> None:
-    """The call has just started."""
-
-
-async def choose_sales(call: ServedCall) -> None:
-    await call.press("1")
-
-
-async def choose_message(call: ServedCall) -> None:
-    await call.press("2")
-
-
-async def press(call: ServedCall) -> Reply:
-    return await call.press("1")
-
-
-async def report_busy(call: ServedCall) -> Reply:
-    return await call.dial("busy")
-
-
-async def report_ringing(call: ServedCall) -> Reply:
-    return await call.dial("ringing")
+Webhook = Callable[[ServedCall], Awaitable[Reply]]
 
 
 async def bring_recording(call: ServedCall) -> Reply:
@@ -135,22 +89,20 @@ def errors(reply: Reply) -> list[str]:
     return [issue.code for issue in check(orjson.loads(reply.ncco or b"[]")) if issue.severity == "error"][:1]
 
 
-@pytest.mark.parametrize("delete", [swept, forgotten])
-@pytest.mark.parametrize("late", [Late(nothing, press), Late(choose_sales, report_busy), Late(nothing, refuse_ncco)])
+@DELETIONS
+@pytest.mark.parametrize(
+    ("key", "webhook"), [("", lambda call: call.press("1")), ("1", lambda call: call.dial("busy")), ("", refuse_ncco)]
+)
 async def test_a_caller_still_gets_an_ncco_if_the_call_is_deleted(
-    store: Store,
-    interrupted: Interrupted,
-    call: ServedCall,
-    late: Late,
-    delete: Delete,
+    *, store: Store, interrupted: Interrupted, call: ServedCall, key: str, webhook: Webhook, delete: Delete
 ) -> None:
-    await call.ring()
-    await late.before(call)
+    if key:
+        await call.press(key)
     interrupted.before_write = lambda: delete(store)
     played = call.ncco
-    reply = await late.webhook(call)
+    reply = await webhook(call)
     call.ncco = played
-    again = await late.webhook(call)
+    again = await webhook(call)
 
     assert reply.ncco
     assert ([], []) == (errors(reply), errors(again))
@@ -158,21 +110,17 @@ async def test_a_caller_still_gets_an_ncco_if_the_call_is_deleted(
     assert await store.load(LEG) is None
 
 
-@pytest.mark.parametrize("delete", [swept, forgotten])
+@DELETIONS
 @pytest.mark.parametrize(
-    "late", [Late(choose_sales, report_ringing), Late(choose_message, bring_recording), Late(nothing, hang_up)]
+    ("key", "webhook"), [("1", lambda call: call.dial("ringing")), ("2", bring_recording), ("", hang_up)]
 )
 async def test_a_late_webhook_restores_nothing_of_a_deleted_call(
-    store: Store,
-    interrupted: Interrupted,
-    call: ServedCall,
-    late: Late,
-    delete: Delete,
+    *, store: Store, interrupted: Interrupted, call: ServedCall, key: str, webhook: Webhook, delete: Delete
 ) -> None:
-    await call.ring()
-    await late.before(call)
+    if key:
+        await call.press(key)
     interrupted.before_write = lambda: delete(store)
-    reply = await late.webhook(call)
+    reply = await webhook(call)
     left = await store.forget([NUMBER])
 
     assert [] == errors(reply)
@@ -181,53 +129,36 @@ async def test_a_late_webhook_restores_nothing_of_a_deleted_call(
     assert Forgotten() == (await store.forget([NUMBER]))._replace(purged=None)
 
 
-async def ring_in_the_same_flow(call: ServedCall) -> Reply:
-    return await call.ring()
-
-
-async def ring_in_a_named_flow(call: ServedCall) -> Reply:
-    """The caller was transferred into a flow."""
-    return await call.ring("house", conversation_uuid="CON-2")
-
-
-async def ring_where_no_flow_is(call: ServedCall) -> Reply:
-    return await call.ring("nowhere")
-
-
-Ring = Callable[[ServedCall], Awaitable[Reply]]
-
-
 async def test_a_caller_whose_call_was_swept_may_call_again(
     store: Store, interrupted: Interrupted, call: ServedCall
 ) -> None:
-    first = await call.ring()
+    first = call.ncco
     interrupted.before_write = lambda: swept(store)
-    second = await call.ring()
+    await call.ring()
 
-    assert first.ncco == second.ncco
+    assert first == call.ncco
     assert await store.load(LEG) is not None
 
 
-@pytest.mark.parametrize("ring", [ring_in_the_same_flow, ring_in_a_named_flow, ring_where_no_flow_is])
+@pytest.mark.parametrize(("flow", "fields"), [(None, {}), ("house", {"conversation_uuid": "CON-2"}), ("nowhere", {})])
 async def test_a_forgotten_caller_who_calls_again_gets_an_ncco_and_nothing_is_stored(
-    store: Store, interrupted: Interrupted, call: ServedCall, ring: Ring
+    *, store: Store, interrupted: Interrupted, call: ServedCall, flow: str | None, fields: dict[str, str]
 ) -> None:
-    first = await call.ring()
+    """Also if the caller was transferred into a flow, or into one that does not exist."""
+    first = call.ncco
     interrupted.before_write = lambda: forgotten(store)
-    second = await ring(call)
-    third = await ring(call)
+    second, third = await call.ring(flow, **fields), await call.ring(flow, **fields)
 
     assert [] == errors(second)
     assert second.ncco == third.ncco
-    assert second.is_failsafe == (ring is ring_where_no_flow_is)
-    assert ring is not ring_in_the_same_flow or first.ncco == second.ncco
+    assert (flow == "nowhere") == second.is_failsafe
+    assert flow is not None or first == call.ncco
     assert Forgotten() == (await store.forget([NUMBER]))._replace(purged=None)
 
 
 async def test_nothing_is_stored_after_the_transfer_of_a_forgotten_caller(store: Store, call: ServedCall) -> None:
-    await call.ring()
     await forgotten(store)
-    await ring_in_a_named_flow(call)
+    await call.ring("house", conversation_uuid="CON-2")
     later = {"from": NUMBER, "conversation_uuid": "CON-2"}
     pressed = await call.post("input", {"dtmf": {"digits": "1"}, **later})
     await call.service.event(delivery({**later, "uuid": "another leg", "status": "ringing"}))
@@ -237,7 +168,6 @@ async def test_nothing_is_stored_after_the_transfer_of_a_forgotten_caller(store:
 
 
 async def test_nothing_is_stored_about_a_party_dialled_for_a_forgotten_caller(store: Store, call: ServedCall) -> None:
-    await call.ring()
     await call.press("3")
     url = next(action for action in call.ncco if action["action"] == "connect")["endpoint"][0]["onAnswer"]["url"]
     await forgotten(store)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 from standardwebhooks import Webhook
 
@@ -24,9 +18,8 @@ from ncco_server.service.poller import Schedule
 from ncco_server.store import HookRow, SqliteDatabase, Store
 from tests.support.stored_rows import hook_row
 from tests.unit.server.service.outbox_kit import Heard, put, running, until
-from tests.unit.server.service.receiver import Answer, Receiver, receiving
+from tests.unit.server.service.receiver import Answer, Receiver
 
-ROOT = Path(__file__).resolve().parents[4]
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 QUICK = Schedule(tries=8, first_s=0.001, poll_s=0.02)
 
@@ -65,17 +58,6 @@ async def test_hook_that_is_refused_at_first_arrives_with_the_same_id(store: Sto
     assert ["/leg-1/h1"] * 4 == receiver.paths
 
 
-async def test_hook_waits_for_a_receiver_that_is_down_and_comes_back(store: Store) -> None:
-    with receiving() as receiver:
-        await put(store, hook(receiver, "h1"), hook(receiver, "h2"))
-    async with sending(store) as heard:
-        await until(lambda: len(heard.told) >= 2)
-        with receiving(receiver.port) as back:
-            await until(lambda: len(back.posts) >= 2)
-
-    assert ["/leg-1/h1", "/leg-1/h2"] == back.paths
-
-
 async def test_a_hook_is_sent_again_to_a_receiver_that_is_too_slow(store: Store, receiver: Receiver) -> None:
     receiver.answering(Answer(after_s=30), Answer(200))
     await put(store, hook(receiver, "h1"))
@@ -102,41 +84,3 @@ async def test_hooks_of_a_call_never_overtake_each_other(store: Store, receiver:
 
 def paths_of(receiver: Receiver, call: str) -> list[str]:
     return [path for path in receiver.paths if path.startswith(f"/{call}/")]
-
-
-async def test_two_senders_on_one_file_send_each_hook_once(store: Store, receiver: Receiver, tmp_path: Path) -> None:
-    other = Store(SqliteDatabase(tmp_path / "calls.db"))
-    await other.open()
-    receiver.answering(Answer(after_s=0.005))
-    await put(store, *(hook(receiver, f"h{number}", f"leg-{number % 20}") for number in range(60)))
-    async with sending(store) as first, sending(other) as second:
-        await until(lambda: len(first.told) + len(second.told) == 60)
-    await other.close()
-
-    assert 60 == len(set(receiver.paths)) == len(receiver.paths)
-
-
-@pytest.mark.parametrize(("how", "posts_before", "ahead_s"), [("write", [], 0.0), ("send", ["/h1"], 61.0)])
-async def test_hook_of_a_server_that_was_killed_is_sent_by_the_next(
-    how: str, posts_before: list[str], ahead_s: float, receiver: Receiver, tmp_path: Path
-) -> None:
-    receiver.answering(*([Answer(after_s=30)] * len(posts_before)), Answer(200))
-    path = tmp_path / "calls.db"
-    died = await asyncio.to_thread(kill_it, how, path, receiver, len(posts_before))
-    store = Store(SqliteDatabase(path))
-    await store.open()
-    async with sending(store, ahead_s) as heard:
-        await until(lambda: len(heard.told) == 2)
-    await store.close()
-
-    assert -signal.SIGKILL == died
-    assert [*posts_before, "/h1", "/h2"] == receiver.paths
-
-
-def kill_it(how: str, path: Path, receiver: Receiver, posts: int) -> int:
-    """Run the dying process until this many POSTs arrived. Returns its exit code."""
-    words = [sys.executable, "-m", "tests.unit.server.service.dying_process", how, str(path), receiver.url]
-    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, env=dict(os.environ)) as process:
-        receiver.wait_for(posts)
-        process.communicate(b"\n")
-        return process.returncode

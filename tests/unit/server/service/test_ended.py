@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import orjson
 import pytest
 
-from ncco_server.store import HookRow, Store, open_store
+from ncco_server.store import Store, open_store
+from tests.support.cases import each_case
 from tests.support.postgres_stores import make_postgres
-from tests.unit.server.service.served_call import LEG, ServedCall, delivery, service_at
+from tests.unit.server.service.served_call import LEG, ServedCall, delivery, service_of
 
 MAIN = """
 flow: main
@@ -98,220 +98,145 @@ steps:
 OVER = {"status": "completed", "uuid": LEG, "direction": "inbound", "duration": "7", "price": "0.01390000"}
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    if request.param == "postgres":
-        store = make_postgres()
-    else:
-        store = open_store("memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/calls.db")
-    async with store:
-        yield store
+async def begun(store: Store) -> ServedCall:
+    call = ServedCall(await service_of(store, MAIN, OTHER, SILENT, WHISPER))
+    await call.ring()
+    return call
 
 
 @pytest.fixture
-async def call(store: Store, tmp_path: Path) -> ServedCall:
-    flows = tmp_path / "flows"
-    flows.mkdir()
-    for name, text in {"main": MAIN, "other": OTHER, "silent": SILENT, "whisper": WHISPER}.items():
-        (flows / f"{name}.yaml").write_text(text)
-    return ServedCall(await service_at(store, flows))
+async def call(store: Store) -> ServedCall:
+    return await begun(store)
 
 
 async def hang_up(call: ServedCall, **fields: Any) -> None:
     await call.service.event(delivery({**OVER, **fields}))
 
 
-async def sent(store: Store) -> list[HookRow]:
-    return sorted(await store.hooks.first(100), key=lambda hook: hook.name)
+async def play(call: ServedCall, acts: Sequence[str]) -> None:
+    """Keys, statuses of the dialled party, its request for its own flow, and other webhooks."""
+    for act in acts:
+        match act:
+            case "asks":
+                token = call.ncco[0]["endpoint"][0]["onAnswer"]["url"].rpartition("/")[2]
+                asked = delivery({"uuid": "party", "conversation_uuid": "CON-1"})
+                await call.service.resume("onanswer", token, asked)
+            case "connected":
+                await call.post("notify", {"payload": {}, "conversation_uuid": "CON-1"})
+            case "joins":
+                moved = {"conversation_uuid_from": "CON-1", "conversation_uuid_to": "CON-2", "type": "transfer"}
+                await call.service.event(delivery({**moved, "uuid": LEG}))
+            case "transferred":
+                await call.ring("other", conversation_uuid="CON-2")
+            case "user" | "platform":
+                await hang_up(call, disconnected_by=act)
+            case key if key.isdigit():
+                await call.press(key)
+            case status:
+                await call.dial(status)
 
 
-async def over(store: Store) -> dict[str, Any]:
-    """The data of the one hook that reports the end."""
-    (row,) = [hook for hook in await store.hooks.first(100) if hook.name == "over"]
-    data: dict[str, Any] = orjson.loads(row.body)["data"]
-    return data
+async def told(store: Store) -> dict[str, Any]:
+    """The body of each hook, by its name."""
+    return {hook.name: orjson.loads(hook.body) for hook in await store.hooks.first(100)}
 
 
-async def test_a_caller_who_hangs_up_ends_the_call(call: ServedCall, store: Store) -> None:
-    await call.ring()
-    await hang_up(call, disconnected_by="user")
-
-    told = await over(store)
-    assert ["left", "over"] == [hook.name for hook in await sent(store)]
-    assert ("main", "menu", {"ticket": "T1"}) == (told["flow"], told["step"], told["variables"])
-    assert {
-        "name": "ended",
-        "direction": "inbound",
-        "uuid": LEG,
-        "status": "completed",
-        "duration": "7",
-        "price": "0.01390000",
-        "disconnected_by": "user",
-        "how": "hangup",
-        "call_result": "missed",
-    } == told["event"]
+T1 = {"ticket": "T1"}
 
 
-async def test_a_flow_that_has_ended_ends_the_call(call: ServedCall, store: Store) -> None:
-    await call.ring()
-    await call.press("1")
-    await hang_up(call)
-
-    told = await over(store)
-    assert ["over"] == [hook.name for hook in await sent(store)]
-    assert ("main", "", "completed") == (told["flow"], told["step"], told["event"]["how"])
-
-
-async def test_the_outcome_of_the_flow_is_the_result(call: ServedCall, store: Store) -> None:
-    await call.ring()
-    await call.press("8")
-    await hang_up(call)
-
-    event = (await over(store))["event"]
-    assert ("completed", "sold") == (event["how"], event["result"])
-
-
-@pytest.mark.parametrize(
-    ("keys", "words"),
-    [
-        ("0", ("hangup", "booked", "own")),
-        ("08", ("completed", "booked", "own")),
-        ("09", ("completed", "booked", "person")),
-    ],
-)
-async def test_the_flows_own_result_wins_over_the_outcome(
-    call: ServedCall, store: Store, keys: str, words: tuple[str, str, str]
-) -> None:
-    await call.ring()
-    for key in keys:
-        await call.press(key)
-    if keys.endswith("9"):
-        await call.dial("answered")
-        await call.dial("completed")
-    await hang_up(call, disconnected_by="platform" if keys.endswith("9") else "user")
-
-    event = (await over(store))["event"]
-    assert words == (event["how"], event["result"], event["call_result"])
+ENDS: dict[str, tuple[list[str], tuple[str, str, str, str | None, str, str]]] = {
+    "a caller who hangs up": (["user"], ("main", "menu", "hangup", None, "missed", "T1")),
+    "a flow that has ended": (["1", "platform"], ("main", "", "completed", None, "served", "T1")),
+    "an outcome": (["8", "user"], ("main", "", "completed", "sold", "served", "T1")),
+    "an own result": (["0", "user"], ("main", "menu", "hangup", "booked", "own", "T1")),
+    "an own result before an outcome": (["0", "8", "user"], ("main", "", "completed", "booked", "own", "T1")),
+    "an own result, then a person": (
+        ["0", "9", "answered", "completed", "platform"],
+        ("main", "plain", "completed", "booked", "person", "T1"),
+    ),
+    "a dial at the end of a flow": (
+        ["9", "answered", "completed", "platform"],
+        ("main", "plain", "completed", None, "person", "T1"),
+    ),
+    "a dial whose party hears a flow": (
+        ["2", "asks", "answered", "completed", "connected", "platform"],
+        ("main", "", "completed", None, "person", "T1"),
+    ),
+    "a caller who leaves a conversation": (["3", "joins", "user"], ("main", "room", "hangup", None, "served", "T1")),
+    "a conversation that ends": (["3", "joins", "platform"], ("main", "", "completed", None, "served", "T1")),
+    "a sub-flow without the event": (["4", "user"], ("silent", "ask", "hangup", None, "missed", "T1")),
+    "a flow without the event that took the call over": (
+        ["6", "user"],
+        ("silent", "ask", "hangup", None, "missed", ""),
+    ),
+    "a sensitive variable is not sent": (["7", "4711", "user"], ("main", "menu", "hangup", None, "missed", "T1")),
+}
 
 
-async def test_a_completed_dial_ends_the_call_only_when_the_caller_leaves(call: ServedCall, store: Store) -> None:
-    await call.ring()
-    await call.press("2")
-    token = call.ncco[0]["endpoint"][0]["onAnswer"]["url"].rpartition("/")[2]
-    await call.service.resume("onanswer", token, delivery({"uuid": "party", "conversation_uuid": "CON-1"}))
-    await call.dial("answered")
-    await call.dial("completed")
-    await call.post("notify", {"payload": {}, "conversation_uuid": "CON-1"})
-    before = await sent(store)
-    await hang_up(call, disconnected_by="platform")
+@each_case(("acts", "expected"), ENDS.values(), ids=ENDS)
+async def test_the_end_of_a_call_is_reported_with_its_place_and_result(acts: list[str], expected: object) -> None:
+    async with open_store("memory://") as store:
+        await play(await begun(store), acts)
+        hooks = await told(store)
 
-    told = await over(store)
-    assert [] == before
-    assert ["over"] == [hook.name for hook in await sent(store)]
-    assert ("main", "", "completed") == (told["flow"], told["step"], told["event"]["how"])
+    data = hooks["over"]["data"]
+    event = data["event"]
+    assert expected == (
+        *(data["flow"], data["step"], event["how"], event.get("result"), event["call_result"]),
+        data["variables"].pop("ticket"),
+    )
+    assert {} == data["variables"]
 
 
-async def test_a_dial_at_the_end_of_a_flow_ends_the_call_in_its_step(call: ServedCall, store: Store) -> None:
-    await call.ring()
-    await call.press("9")
-    await call.dial("answered")
-    await call.dial("completed")
-    await hang_up(call, disconnected_by="platform")
+async def test_nothing_is_reported_while_the_caller_stays(call: ServedCall, store: Store) -> None:
+    await play(call, ["2", "asks", "answered", "completed", "connected"])
 
-    told = await over(store)
-    assert ["over"] == [hook.name for hook in await sent(store)]
-    assert ("main", "plain", "completed") == (told["flow"], told["step"], told["event"]["how"])
-
-
-@pytest.mark.parametrize(("by", "how"), [("user", "hangup"), ("platform", "completed")])
-async def test_a_conversation_ends_the_call(call: ServedCall, store: Store, by: str, how: str) -> None:
-    await call.ring()
-    await call.press("3")
-    fields = {"conversation_uuid_from": "CON-1", "conversation_uuid_to": "CON-2", "uuid": LEG, "type": "transfer"}
-    await call.service.event(delivery(fields))
-    await hang_up(call, disconnected_by=by, conversation_uuid="CON-2")
-
-    assert how == (await over(store))["event"]["how"]
-
-
-async def test_the_waiting_flow_reports_an_end_in_a_flow_without_the_event(call: ServedCall, store: Store) -> None:
-    await call.ring()
-    await call.press("4")
-    await hang_up(call)
-
-    told = await over(store)
-    assert ("silent", "ask", {"ticket": "T1"}) == (told["flow"], told["step"], told["variables"])
+    assert {} == await told(store)
 
 
 async def test_the_flow_that_the_call_was_handed_to_reports_the_end(call: ServedCall, store: Store) -> None:
-    await call.ring()
-    await call.press("5")
-    await hang_up(call)
+    await play(call, ["5", "user"])
 
-    assert ["done"] == [hook.name for hook in await sent(store)]
-    assert {"how": "hangup", "flow": "other"} == orjson.loads((await sent(store))[0].body)
+    assert {"done": {"how": "hangup", "flow": "other"}} == await told(store)
 
 
-async def test_otherwise_the_flow_that_started_the_call_reports_the_end(call: ServedCall, store: Store) -> None:
-    await call.ring()
-    await call.press("6")
-    await hang_up(call)
+@each_case(
+    ("acts", "hooks"),
+    [
+        (["user", "user"], ["left", "over"]),
+        (["transferred", "user"], ["done", "left"]),
+        (["user", "transferred", "user"], ["left", "over"]),
+    ],
+)
+async def test_an_end_is_reported_once(acts: list[str], hooks: list[str]) -> None:
+    async with open_store("memory://") as store:
+        await play(await begun(store), acts)
+        found = [hook.name for hook in await store.hooks.first(100)]
 
-    told = await over(store)
-    assert ("silent", "ask", {"ticket": ""}) == (told["flow"], told["step"], told["variables"])
-
-
-async def test_sensitive_variables_are_not_sent(call: ServedCall, store: Store) -> None:
-    await call.ring()
-    await call.press("7")
-    await call.press("4711")
-    await hang_up(call)
-
-    assert {"ticket": "T1"} == (await over(store))["variables"]
-
-
-async def test_an_end_is_reported_once_however_often_it_is_delivered(call: ServedCall, store: Store) -> None:
-    await call.ring()
-    await asyncio.gather(*(hang_up(call) for _ in range(10)))
-    await hang_up(call)
-
-    assert ["left", "over"] == [hook.name for hook in await sent(store)]
-
-
-async def test_a_leg_that_was_transferred_ends_in_its_last_flow(call: ServedCall, store: Store) -> None:
-    await call.ring()
-    await call.ring("other", conversation_uuid="CON-2")
-    await hang_up(call)
-
-    assert ["done", "left"] == [hook.name for hook in await sent(store)]
-
-
-async def test_an_answer_webhook_after_the_end_reports_no_second_end(call: ServedCall, store: Store) -> None:
-    await call.ring()
-    await hang_up(call)
-    await call.ring("other", conversation_uuid="CON-2")
-    await hang_up(call)
-
-    assert ["left", "over"] == [hook.name for hook in await sent(store)]
+    assert hooks == sorted(found)
 
 
 async def test_the_id_of_an_end_depends_on_its_leg_only(call: ServedCall, store: Store) -> None:
-    await call.ring()
     await hang_up(call)
-    (first,) = [hook.id for hook in await sent(store) if hook.name == "over"]
 
-    assert "msg_fa194170b88182442b2f84b1c6ca45f0" == first
+    assert "msg_fa194170b88182442b2f84b1c6ca45f0" in [hook.id for hook in await store.hooks.first(9)]
 
 
-async def test_an_end_during_a_turn_reports_the_step_after_it(call: ServedCall, store: Store) -> None:
+@pytest.fixture(params=["memory", "postgres"])
+async def any_store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    async with make_postgres() if request.param == "postgres" else open_store("memory://") as store:
+        yield store
+
+
+async def test_an_end_during_a_turn_is_reported_once_and_with_the_step_after_it(any_store: Store) -> None:
+    call = await begun(any_store)
     for number in range(20):
         leg = f"leg-{number}"
         await call.ring(uuid=leg, conversation_uuid=f"CON-{number}")
-        await asyncio.gather(call.press("4"), hang_up(call, uuid=leg))
-    rows = {hook.session: hook for hook in await sent(store) if hook.name == "over"}
-    steps = {session: orjson.loads(hook.body)["data"]["flow"] for session, hook in rows.items()}
-    found = [row for session in rows if (row := await store.load(session))]
-    states = {row.id: orjson.loads(row.state).get("at") or "main" for row in found}
+        await asyncio.gather(call.press("4"), *(hang_up(call, uuid=leg) for _ in range(3)))
+    hooks = [hook for hook in await any_store.hooks.first(100) if hook.name == "over"]
+    flows = {hook.session: orjson.loads(hook.body)["data"]["flow"] for hook in hooks}
+    rows = [row for session in flows if (row := await any_store.load(session))]
 
-    assert 20 == len(rows)
-    assert states == steps
+    assert 20 == len(hooks) == len(flows)
+    assert {row.id: orjson.loads(row.state).get("at") or "main" for row in rows} == flows

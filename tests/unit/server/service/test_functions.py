@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
 from textwrap import dedent
 from typing import Any
 
@@ -22,6 +24,7 @@ from ncco_server.store import FunctionResultRow, Store, open_store
 from ncco_server.store.database import Database
 from ncco_server.store.function_results import SELECT_ALL, FunctionResults
 from tests.unit.server.service.asking import PATIENCE_MS
+from tests.unit.server.service.outbox_kit import until
 from tests.unit.server.service.served_call import ANSWER, LEG, POLICY, ServedCall
 from tests.unit.server.web.fake_calls import client_of
 
@@ -107,27 +110,32 @@ async def _dead() -> None:
     raise StoreUnavailable("it has died")
 
 
-Host = Callable[..., Awaitable[ServedCall]]
+@dataclass(frozen=True)
+class Shop:
+    """A project whose handler runs functions, and a store."""
 
+    project: Project
+    store: DyingStore
+    client: LookupClient
 
-@pytest.fixture
-def project() -> Project:
-    found = load({"flows/shop.py": dedent(SHOP)}, {}, extent="project", handlers=["shop.py"])
-    assert not found.has_errors
-    return found
+    @property
+    def globals(self) -> dict[str, Any]:
+        handler: Any = self.project.flows["shop"].handler
+        found: dict[str, Any] = handler.flow.function.__globals__
+        return found
 
+    @property
+    def ran(self) -> list[str]:
+        """A log of the functions' work."""
+        ran: list[str] = self.globals["RAN"]
+        return ran
 
-@pytest.fixture
-def ran(project: Project) -> list[str]:
-    """A log of the functions' work."""
-    ran: list[str] = globals_of(project)["RAN"]
-    return ran
-
-
-def globals_of(project: Project) -> dict[str, Any]:
-    handler: Any = project.flows["shop"].handler
-    found: dict[str, Any] = handler.flow.function.__globals__
-    return found
+    async def host(self, store: Store | None = None) -> ServedCall:
+        """A caller at a separate host, with this store or another connection to its database."""
+        turn = partial(lookups_of_turn, self.client.answer, PATIENCE_MS)
+        service = CallService(store or self.store, lambda: self.project, POLICY, look_ups=turn)
+        assert not (await service.library.reload()).has_errors
+        return ServedCall(service)
 
 
 @pytest.fixture
@@ -136,146 +144,109 @@ async def store() -> AsyncIterator[DyingStore]:
         yield opened
 
 
+def shop_of(code: str, store: DyingStore, client: LookupClient) -> Shop:
+    project = load({"flows/shop.py": code}, {}, extent="project", handlers=["shop.py"])
+    assert not project.has_errors
+    return Shop(project, store, client)
+
+
 @pytest.fixture
-async def host(store: Store, project: Project, client: LookupClient) -> Host:
-    """Creates a caller at a separate host, with this store or another connection to its database."""
-
-    async def made(connection: Store = store) -> ServedCall:
-        service = CallService(
-            connection, lambda: project, POLICY, look_ups=lambda: lookups_of_turn(client.answer, PATIENCE_MS)
-        )
-        assert not (await service.library.reload()).has_errors
-        return ServedCall(service)
-
-    return made
+def shop(store: DyingStore, client: LookupClient) -> Shop:
+    return shop_of(dedent(SHOP), store, client)
 
 
-async def test_a_function_that_has_finished_is_not_called_again_if_its_turn_was_not_stored(
-    store: DyingStore, host: Host, ran: list[str]
-) -> None:
-    first, second = await host(), await host()
-    store.dies = True
+async def test_a_function_that_has_finished_is_not_called_again_if_its_turn_was_not_stored(shop: Shop) -> None:
+    first, second = await shop.host(), await shop.host()
+    shop.store.dies = True
     with pytest.raises(StoreUnavailable):
         await first.ring()
     await second.ring()
     assert ["Hello number 1.", "Which table?"] == second.said[:2]
 
     first.ncco = second.ncco
-    store.dies = True
+    shop.store.dies = True
     with pytest.raises(StoreUnavailable):
         await first.press("4")
     token = second.token("input")
     reply = await second.press("4")
     assert ["table 4, as number 2", "Which table?"] == second.said[:2]
     assert reply.ncco == (await first.press("4")).ncco
-    assert ["greeting", "4"] == ran
+    assert ["greeting", "4"] == shop.ran
     assert reply.ncco == (await first.post("input", {"dtmf": {"digits": "4"}}, token)).ncco
-    assert ["greeting", "4"] == ran
+    assert ["greeting", "4"] == shop.ran
 
 
-async def test_a_repeated_answer_webhook_calls_nothing_once_its_turn_is_stored(host: Host, ran: list[str]) -> None:
-    first, second = await host(), await host()
-    reply = await first.ring()
-    assert reply.ncco == (await second.ring()).ncco
-    assert ["greeting"] == ran
-
-
-async def test_a_function_that_has_failed_is_not_called_again_either(
-    store: DyingStore, host: Host, ran: list[str]
-) -> None:
-    caller = await host()
+async def test_a_function_that_has_failed_is_not_called_again_either(shop: Shop) -> None:
+    caller = await shop.host()
     await caller.ring()
-    store.dies = True
+    shop.store.dies = True
     with pytest.raises(StoreUnavailable):
         await caller.press("9")
     await caller.press("9")
     assert caller.said[0].startswith("the function raised ValueError")
-    assert ["greeting", "9"] == ran
+    assert ["greeting", "9"] == shop.ran
 
 
-async def test_another_input_at_the_same_place_does_not_get_the_results_of_the_first(
-    store: DyingStore, host: Host, ran: list[str]
-) -> None:
-    caller = await host()
+async def test_another_input_at_the_same_place_does_not_get_the_results_of_the_first(shop: Shop) -> None:
+    caller = await shop.host()
     await caller.ring()
-    store.dies = True
+    shop.store.dies = True
     with pytest.raises(StoreUnavailable):
         await caller.press("4")
     await caller.press("5")
     assert ["table 5, as number 3", "Which table?"] == caller.said[:2]
-    assert ["greeting", "4", "5"] == ran
+    assert ["greeting", "4", "5"] == shop.ran
 
 
-async def test_a_repeated_webhook_waits_for_the_function_that_runs(
-    host: Host, project: Project, ran: list[str]
-) -> None:
-    caller = await host()
+async def test_a_repeated_webhook_waits_for_the_function_that_runs(shop: Shop) -> None:
+    caller = await shop.host()
     await caller.ring()
     other = ServedCall(caller.service)
     other.ncco = caller.ncco
     both = asyncio.gather(caller.press("7"), other.press("7"))
-    await until(lambda: "7" in ran)
-    globals_of(project)["MAY_END"].set()
+    await until(lambda: "7" in shop.ran)
+    shop.globals["MAY_END"].set()
     first, second = await both
     assert first.ncco == second.ncco
-    assert ["greeting", "7"] == ran
-
-
-async def test_a_function_continues_if_its_webhook_is_cancelled(
-    host: Host, project: Project, store: Store, ran: list[str]
-) -> None:
-    caller = await host()
-    await caller.ring()
-    webhook = asyncio.create_task(caller.press("7"))
-    await until(lambda: "7" in ran)
-    webhook.cancel()
-    globals_of(project)["MAY_END"].set()
-    await until(webhook.done)
-    await caller.press("7")
-    assert ["table 7, as number 2", "Which table?"] == caller.said[:2]
-    assert ["greeting", "7"] == ran
+    assert ["greeting", "7"] == shop.ran
 
 
 @pytest.mark.parametrize("method", ["get", "add"])
 async def test_a_webhook_is_requested_again_if_the_store_keeps_the_result_of_a_function_waiting(
-    store: DyingStore, host: Host, ran: list[str], method: str
+    shop: Shop, method: str
 ) -> None:
-    caller = await host()
-    store.functions.hangs = method
+    caller = await shop.host()
+    shop.store.functions.hangs = method
     late = await client_of(caller.service, deadline_s=1.0).post("/webhooks/answer", json=ANSWER)
-    store.functions.hangs = ""
+    shop.store.functions.hangs = ""
     again = await client_of(caller.service).post("/webhooks/answer", json=ANSWER)
     assert (503, "no-store") == (late.status_code, late.headers["ncco-failure"])
     assert "Hello number 1." == again.json()[0]["text"]
-    assert ["greeting"] == ran
+    assert ["greeting"] == shop.ran
 
 
-async def test_a_result_that_could_not_be_stored_is_kept_for_the_repeated_webhook(
-    store: DyingStore, host: Host, ran: list[str]
-) -> None:
-    caller = await host()
-    store.functions.fails = True
+async def test_a_result_that_could_not_be_stored_is_kept_for_the_repeated_webhook(shop: Shop) -> None:
+    caller = await shop.host()
+    shop.store.functions.fails = True
     for _ in range(2):
         with pytest.raises(StoreUnavailable):
             await caller.ring()
-    store.functions.fails = False
+    shop.store.functions.fails = False
     await caller.ring()
     assert ["Hello number 1.", "Which table?"] == caller.said[:2]
-    assert ["greeting"] == ran
+    assert ["greeting"] == shop.ran
 
 
-async def test_a_function_that_runs_again_has_the_same_key_and_any_other_call_another_one(
-    store: DyingStore, host: Host, project: Project
-) -> None:
-    first, second = await host(), await host()
-    keys = globals_of(project)["KEYS"]
+async def test_a_function_that_runs_again_has_the_same_key_and_any_other_call_another_one(shop: Shop) -> None:
+    first, second = await shop.host(), await shop.host()
+    keys = shop.globals["KEYS"]
     for caller, fails in ((first, True), (second, False)):
-        store.functions.fails = fails
+        shop.store.functions.fails = fails
         with pytest.raises(StoreUnavailable) if fails else nullcontext():
             await caller.ring()
     for caller, fails in ((first, True), (second, False)):
         caller.ncco = second.ncco
-        store.functions.fails = fails
+        shop.store.functions.fails = fails
         with pytest.raises(StoreUnavailable) if fails else nullcontext():
             await caller.press("4")
     await second.press("4")
@@ -290,84 +261,59 @@ def test_there_is_no_key_outside_a_function_of_a_handler() -> None:
         idempotency_key()
 
 
-async def test_a_function_that_takes_too_long_is_not_called_again_when_its_webhook_is_repeated(
-    host: Host, project: Project, ran: list[str]
-) -> None:
-    caller = await host()
+async def test_a_function_that_takes_too_long_is_not_called_again_when_its_webhook_is_repeated(shop: Shop) -> None:
+    caller = await shop.host()
     patient = client_of(caller.service)
     caller.ncco = (await patient.post("/webhooks/answer", json=ANSWER)).json()
     path = f"/webhooks/input/{caller.token('input')}"
     fields = {"dtmf": {"digits": "7", "timed_out": False}, "uuid": LEG}
     late = await client_of(caller.service, deadline_s=1.0).post(path, json=fields)
-    await until(lambda: "7" in ran)
-    globals_of(project)["MAY_END"].set()
+    await until(lambda: "7" in shop.ran)
+    shop.globals["MAY_END"].set()
     again = await patient.post(path, json=fields)
     assert (503, "late") == (late.status_code, late.headers["ncco-failure"])
     assert "table 7, as number 2" == again.json()[0]["text"]
-    assert ["greeting", "7"] == ran
+    assert ["greeting", "7"] == shop.ran
 
 
-async def test_a_webhook_whose_turn_another_host_has_stored_meanwhile_gets_its_bytes(
-    store: DyingStore, host: Host, ran: list[str]
-) -> None:
-    slow = await host(store)
-    fast = await host(DyingStore(store.database))
+async def test_a_webhook_whose_turn_another_host_has_stored_meanwhile_gets_its_bytes(shop: Shop) -> None:
+    slow = await shop.host(shop.store)
+    fast = await shop.host(DyingStore(shop.store.database))
     for send in ("ring", "press"):
-        store.functions.hangs = "get"
+        shop.store.functions.hangs = "get"
         late = asyncio.create_task(slow.ring() if send == "ring" else slow.press("4"))
-        await until(lambda: store.functions.is_hanging)
+        await until(lambda: shop.store.functions.is_hanging)
         first = await (fast.ring() if send == "ring" else fast.press("4"))
-        store.functions.hangs = ""
+        shop.store.functions.hangs = ""
         assert first.ncco == (await late).ncco
-    assert ["greeting", "4"] == ran
+    assert ["greeting", "4"] == shop.ran
 
 
-async def test_a_function_interrupted_by_the_end_of_its_server_runs_again(
-    store: DyingStore, host: Host, client: LookupClient, ran: list[str]
-) -> None:
-    caller = await host()
+async def test_a_function_interrupted_by_the_end_of_its_server_runs_again(shop: Shop) -> None:
+    caller = await shop.host()
     await caller.ring()
-    store.dies = True
+    shop.store.dies = True
     webhook = asyncio.create_task(caller.press("7"))
-    await until(lambda: "7" in ran)
-    await client.close()
+    await until(lambda: "7" in shop.ran)
+    await shop.client.close()
     with pytest.raises(StoreUnavailable):
         await webhook
-    assert 0 == await count_results(store)
+    assert 0 == await count_results(shop.store)
 
 
-async def test_the_number_of_results_waiting_to_be_stored_is_limited(
-    store: DyingStore, host: Host, ran: list[str]
-) -> None:
-    caller = await host()
-    store.functions.fails = True
+async def test_the_number_of_results_waiting_to_be_stored_is_limited(shop: Shop) -> None:
+    caller = await shop.host()
+    shop.store.functions.fails = True
     called = []
     for leg in (*range(UNSTORED_LIMIT + 1), UNSTORED_LIMIT, 0):
         with pytest.raises(StoreUnavailable):
             await caller.ring(uuid=f"leg-{leg}")
-        called.append(len(ran))
+        called.append(len(shop.ran))
     assert [UNSTORED_LIMIT + 1, UNSTORED_LIMIT + 1, UNSTORED_LIMIT + 2] == called[-3:]
-
-
-async def test_the_results_are_deleted_with_the_turn(store: DyingStore, host: Host) -> None:
-    caller = await host()
-    store.dies = True
-    with pytest.raises(StoreUnavailable):
-        await caller.ring()
-    assert 1 == await count_results(store)
-    await caller.ring()
-    assert 0 == await count_results(store)
-    await caller.press("4")
-    assert 0 == await count_results(store)
 
 
 async def count_results(store: Store) -> int:
     return len(await store.database.read(SELECT_ALL))
-
-
-async def until(holds: Callable[[], Any]) -> None:
-    while not holds():  # noqa: ASYNC110 - the handler's code sets it
-        await asyncio.sleep(0)
 
 
 TOGETHER = """
@@ -386,31 +332,16 @@ async def shop(call: Call) -> None:
 """
 
 
-@pytest.fixture
-def together() -> Project:
-    code = dedent(SHOP).partition("@call_flow")[0] + TOGETHER
-    found = load({"flows/shop.py": code}, {}, extent="project", handlers=["shop.py"])
-    assert not found.has_errors
-    return found
-
-
 async def test_functions_that_run_together_are_called_at_the_same_time_and_once(
-    together: Project, store: DyingStore, client: LookupClient
+    store: DyingStore, client: LookupClient
 ) -> None:
-    def service() -> CallService:
-        return CallService(
-            store, lambda: together, POLICY, look_ups=lambda: lookups_of_turn(client.answer, PATIENCE_MS)
-        )
-
-    first, second = service(), service()
-    assert not (await first.library.reload()).has_errors
-    assert not (await second.library.reload()).has_errors
+    together = shop_of(dedent(SHOP).partition("@call_flow")[0] + TOGETHER, store, client)
+    first, second = await together.host(), await together.host()
     store.dies = True
     with pytest.raises(StoreUnavailable):
-        await ServedCall(first).ring()
-    caller = ServedCall(second)
-    await caller.ring()
+        await first.ring()
+    await second.ring()
 
-    assert ["table 7, as number 2, the door is open", "Which table?"] == caller.said[:2]
-    assert ["7", "door"] == globals_of(together)["RAN"]
-    assert 2 == len(set(globals_of(together)["KEYS"]))
+    assert ["table 7, as number 2, the door is open", "Which table?"] == second.said[:2]
+    assert ["7", "door"] == together.ran
+    assert 2 == len(set(together.globals["KEYS"]))

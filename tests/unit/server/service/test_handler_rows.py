@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from functools import cache
-from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
@@ -19,7 +17,6 @@ from ncco_server.service.calls import CallService
 from ncco_server.service.lookups import LookupClient, lookups_of_turn
 from ncco_server.store import SqliteDatabase, Store
 from ncco_server.table_rows import RowChange
-from tests.support.postgres_stores import make_postgres
 from tests.unit.server.service.asking import PATIENCE_MS
 from tests.unit.server.service.served_call import LEG, POLICY, ServedCall
 
@@ -71,10 +68,9 @@ class DyingStore(Store):
         await super().advance(*args, **kwargs)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[DyingStore]:
-    database = make_postgres().database if request.param == "postgres" else SqliteDatabase(tmp_path / "calls.db")
-    async with DyingStore(database) as opened:
+@pytest.fixture
+async def store() -> AsyncIterator[DyingStore]:
+    async with DyingStore(SqliteDatabase()) as opened:
         yield opened
 
 
@@ -114,22 +110,6 @@ async def save(store: Store, row: str, **columns: Any) -> None:
     await store.tables.change([RowChange(row, columns)], 0, "a test")
 
 
-async def test_a_repeated_webhook_gets_the_same_reply_and_changes_nothing(
-    store: DyingStore, service: CallService
-) -> None:
-    call = ServedCall(service)
-    await call.ring()
-    first = call.said
-    assert "0, then 1." == first[0]
-    await call.ring()
-    assert first == call.said
-    token = call.token("input")
-    for _ in range(2):
-        await call.post("input", {"dtmf": {"digits": "2"}, "uuid": LEG}, token)
-        assert ["It is yours."] == call.said
-    assert {ADA: {"calls": 1}} == await rows(store, "callers")
-
-
 async def test_a_turn_that_was_not_stored_changes_its_rows_once(store: DyingStore, service: CallService) -> None:
     call = ServedCall(service)
     await call.ring()
@@ -140,18 +120,6 @@ async def test_a_turn_that_was_not_stored_changes_its_rows_once(store: DyingStor
     await call.press("2")
     assert ["It is yours."] == call.said
     assert {'slots["noon"]': {"by": "447700900123"}} == await rows(store, "slots")
-
-
-async def test_only_one_of_several_calls_gets_a_row_that_must_be_new(store: DyingStore, service: CallService) -> None:
-    calls = []
-    for number in range(12):
-        call = ServedCall(service)
-        await call.ring(**{"from": f"4477009001{number:02}", "uuid": f"{LEG[:-2]}{number:02}"})
-        calls.append(call)
-    await asyncio.gather(*(call.press("2") for call in calls))
-    assert ["It is taken."] * 11 + ["It is yours."] == sorted(call.said[0] for call in calls)
-    (winner,) = [number for number, call in enumerate(calls) if call.said == ["It is yours."]]
-    assert {'slots["noon"]': {"by": f"4477009001{winner:02}"}} == await rows(store, "slots")
 
 
 async def test_a_function_does_not_run_again_because_a_row_was_changed_before_the_webhook_is_repeated(
@@ -188,19 +156,3 @@ async def test_a_call_is_replayed_with_each_row_that_it_saw(store: DyingStore, s
     assert timeline is not None
     turns = list(replay(timeline, service.library.current.flows["shop"], POLICY))
     assert [(True, "")] * 2 == [(turn["same"], turn["because"]) for turn in turns]
-
-
-async def test_a_sensitive_column_is_not_stored_with_the_call(store: DyingStore, service: CallService) -> None:
-    await save(store, ADA, name="Ada", pin="84021739")
-    call = ServedCall(service)
-    await call.ring()
-    await call.press("1")
-    assert "table for Ada, as number 1" == call.said[0]
-    async with store.records() as records:
-        timeline = await records.timeline(LEG)
-    assert timeline is not None
-    stored = repr((timeline, await store.functions.get(LEG, 2, "")))
-    assert "Ada" in stored
-    assert "84021739" not in stored
-    (first, *_) = replay(timeline, service.library.current.flows["shop"], POLICY)
-    assert "sensitive" in first["because"]

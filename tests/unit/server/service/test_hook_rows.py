@@ -37,7 +37,3 @@ def test_a_hook_that_json_cannot_represent_is_parked() -> None:
 
     assert (True, True) == (body.is_parked, header.is_parked)
     assert "its body or headers contain something that JSON cannot express" == body.problem == header.problem
-
-
-def test_without_hooks_no_rows_are_stored() -> None:
-    assert () == hook_rows([], "leg-1", AT)

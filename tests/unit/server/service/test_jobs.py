@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from ncco_server.service.jobs import JobListener, every, hold
 from ncco_server.store import LeaseRow, Leases, SqliteDatabase, Store
 from tests.support.cases import each_case
 from tests.support.postgres_stores import make_postgres
+from tests.unit.server.service.outbox_kit import until
 
 BEAT_S = 0.3
 WITHIN_S = 60.0
@@ -28,12 +29,6 @@ class Heard(JobListener):
 
     def ended(self, job: str, problem: str) -> None:
         self.events.append(problem)
-
-
-async def until(claim: Callable[[], bool]) -> None:
-    async with asyncio.timeout(WITHIN_S):
-        while not claim():  # noqa: ASYNC110 - of other tasks
-            await asyncio.sleep(0.01)
 
 
 async def end(task: asyncio.Task[None]) -> None:
@@ -102,11 +97,11 @@ async def test_a_job_that_takes_longer_than_its_interval_never_runs_twice_at_onc
     assert 1 == most
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    path = tmp_path / "calls.db" if request.param == "sqlite" else None
-    store = make_postgres() if request.param == "postgres" else Store(SqliteDatabase(path))
-    async with store:
+    async with (
+        make_postgres() if request.param == "postgres" else Store(SqliteDatabase(tmp_path / "calls.db")) as store
+    ):
         yield store
 
 
@@ -224,17 +219,3 @@ async def test_leases_have_different_holders(store: Store) -> None:
     assert LeaseRow("a", 1) == await leases.get("calls")
     assert [False, True] == [await leases.change("calls", "b", seen) for seen in (free, LeaseRow("a", 1))]
     assert LeaseRow("b", 2) == await leases.get("calls")
-
-
-Change = Callable[[Leases], Awaitable[bool]]
-
-
-async def test_only_one_of_many_hosts_gets_a_free_lease(store: Store) -> None:
-    leases = Leases(store.database)
-    for seen in (LeaseRow(), LeaseRow("", 1)):
-        if seen.beat:
-            await leases.change("other", "", LeaseRow())
-        name = "other" if seen.beat else "calls"
-        got = await asyncio.gather(*(leases.change(name, str(host), seen) for host in range(8)))
-
-        assert 1 == sum(got)

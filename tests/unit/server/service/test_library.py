@@ -7,13 +7,12 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from ncco_server.errors import StoreUnavailable
-from ncco_server.flow.loader import load, load_files
+from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
 from ncco_server.service.library import RELEASED, Library, PinnedFlows
 from ncco_server.store import RevisionRow, SessionRow, TurnRow, WebhookRow
@@ -93,18 +92,6 @@ async def test_flows_of_the_same_files_are_distinguished_in_the_store(store: Cou
     assert [("left", revision), ("right", revision), ("left", revision)] == [facts(flow) for flow in found]
 
 
-async def test_a_flow_that_places_calls_is_found_after_it_was_changed(store: CountingStore) -> None:
-    folder = Path(__file__).parents[4] / "examples" / "callback"
-    before = load_files(folder / "flows", folder / "templates")
-    await reloaded(store, before)
-    texts = {path: text.replace('talk: "', 'talk: "Now. ') for path, text in before.texts.items()}
-    library = await reloaded(store, load(texts, extent="project"))
-    revision = before.flows["service"].revision
-
-    assert revision != library.current.flows["service"].revision
-    assert ("service", revision) == facts(await library.pinned("service", revision))
-
-
 async def test_a_revision_is_loaded_once_however_many_calls_need_it_at_once(store: CountingStore) -> None:
     before = project("Before.")
     await reloaded(store, before)
@@ -154,13 +141,6 @@ async def test_flows_that_were_good_only_for_another_version_are_not_used(store:
     library = await reloaded(store, BROKEN)
 
     assert {} == library.current.flows
-
-
-async def test_without_good_flows_in_the_store_a_server_starts_without_flows(store: CountingStore) -> None:
-    library = await reloaded(store, BROKEN)
-
-    assert {} == library.current.flows
-    assert not library.is_awaited
 
 
 async def test_a_server_with_slow_files_uses_the_last_good_flows_until_they_are_read(

@@ -15,18 +15,13 @@ import orjson
 import pytest
 import pytest_asyncio
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from ncco_server.errors import SettingsError
 from ncco_server.service.mail import RECORDING_WAIT_S, Attach, Attachment, Mailer, MailServer, NoAttachment
 from ncco_server.service.outbox import Sender, Verdict, by_kind
 from ncco_server.service.poller import Schedule
-from ncco_server.settings import load_settings
 from ncco_server.store import HookRow, SqliteDatabase, Store
 from tests.support.cases import each_case
+from tests.support.keys import self_signed
 from tests.support.smtp_server import Mailbox, serving
 from tests.support.stored_rows import hook_row
 from tests.unit.server.service.outbox_kit import Heard, put, running, until
@@ -188,28 +183,11 @@ async def test_mail_is_retried_if_the_server_is_down_and_fails_if_no_server_is_s
 # TLS
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
     """A certificate for localhost with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(NOW - timedelta(days=1))
-        .not_valid_after(NOW + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path_factory.mktemp("tls") / "localhost.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    file, key = self_signed(tmp_path, "localhost", 1)
+    file.write_bytes(key.read_bytes() + file.read_bytes())
     return file
 
 
@@ -306,38 +284,3 @@ async def test_waiting_for_a_recording_does_not_count_as_a_try(store: Store, mon
 
     assert [("msg_1", "sent", None)] == heard.told
     assert 1 == len(list(mailbox.taken[0][1].iter_attachments()))
-
-
-# settings
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("smtps://u:p%40ss@mail.example.com", ("mail.example.com", 465, "u", "p@ss", True, False)),
-        ("smtp://mail.example.com", ("mail.example.com", 587, "", "", False, False)),
-        ("smtp://127.0.0.1:2525", ("127.0.0.1", 2525, "", "", False, True)),
-    ],
-)
-def test_address_of_the_mail_server(url: str, expected: tuple[str, int, str, str, bool, bool]) -> None:
-    settings = load_settings(None, smtp_url=url, mail_from="phone@example.com")
-
-    assert (*expected, "phone@example.com") == settings.mail_server
-
-
-@pytest.mark.parametrize(
-    ("field", "text"),
-    [
-        ("smtp_url", "mail.example.com"),
-        ("smtp_url", "https://mail.example.com"),
-        ("smtp_url", "smtp://user@mail.example.com"),
-        ("smtp_url", "smtp://mail.example.com/inbox"),
-        ("smtp_url", "smtp://mail.example.com:0"),
-        ("mail_from", "Phone <phone@example.com>"),
-        ("mail_from", "a@example.com, b@example.com"),
-        ("mail_from", "phone@example.com\nBcc: x@example.com"),
-    ],
-)
-def test_wrong_setting_is_named(field: str, text: str) -> None:
-    with pytest.raises(SettingsError, match=f"NCCO_{field.upper()}"):
-        load_settings(None, **{field: text})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 import orjson
@@ -11,13 +10,14 @@ import pytest
 from ncco_server.desk.recorded_calls import entries_of, spoken_in
 from ncco_server.desk.replay import replay
 from ncco_server.engine import Lookup, LookupAnswer
+from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow
 from ncco_server.service.written_rows import MaskedText, has_token, mask, with_marks, without_marks
 from ncco_server.store import Store, Timeline
 from ncco_studio.console.conversation import DOTS, conversation
 from ncco_studio.console.phone.repetition import recorded_of
 from tests.support.stored_rows import NOON_MS
-from tests.unit.server.service.served_call import LEG, POLICY, ServedCall, delivery, reader, service_at
+from tests.unit.server.service.served_call import LEG, POLICY, ServedCall, delivery, service_of
 
 LIKE: Final = ("secret:0123456789abcdef", "secret: at noon", "text:secret:AAAAAAAAAAAAAAAAAAAA", "secret:")
 FLOW: Final = """
@@ -45,13 +45,15 @@ steps:
 """
 
 
-async def timeline_of(store: Store, folder: Path, text: str, pin: str = "") -> Timeline:
+def flow_text(pin: str = "") -> str:
+    return FLOW if pin else FLOW.replace("{type: text, sensitive: true}", "text")
+
+
+async def timeline_of(store: Store, text: str, pin: str = "") -> Timeline:
     async def answer(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
         return tuple(LookupAnswer({"text": text, "pin": pin}) for _ in wanted)
 
-    (folder / "flows").mkdir()
-    (folder / "flows" / "main.yaml").write_text(FLOW if pin else FLOW.replace("{type: text, sensitive: true}", "text"))
-    call = ServedCall(await service_at(store, folder / "flows", look_ups=lambda: answer))
+    call = ServedCall(await service_of(store, flow_text(pin), look_ups=lambda: answer))
     rung = await call.ring()
     assert rung.ncco == (await call.ring()).ncco
     heard = {"speech": {"results": [{"text": text, "confidence": 0.9}]}, "uuid": LEG}
@@ -65,17 +67,17 @@ async def timeline_of(store: Store, folder: Path, text: str, pin: str = "") -> T
     return timeline
 
 
-def flow_of(folder: Path) -> Flow:
-    return reader(folder / "flows")().flows["main"]
+def flow_of(pin: str = "") -> Flow:
+    return load({"flows/main.yaml": flow_text(pin)}, extent="project").flows["main"]
 
 
 @pytest.mark.parametrize("text", LIKE)
-async def test_a_text_like_a_token_is_shown_and_replayed_as_text(store: Store, tmp_path: Path, text: str) -> None:
-    timeline = await timeline_of(store, tmp_path, text)
+async def test_a_text_like_a_token_is_shown_and_replayed_as_text(store: Store, text: str) -> None:
+    timeline = await timeline_of(store, text)
     shown = conversation(timeline, [], NOON_MS)
     heard = next(entry.document for entry in entries_of(timeline) if entry.webhook.kind.startswith("input"))
     end = next(entry.document for entry in entries_of(timeline) if entry.webhook.kind == "event-completed")
-    turns = list(replay(timeline, flow_of(tmp_path), POLICY))
+    turns = list(replay(timeline, flow_of(), POLICY))
     recorded = recorded_of(timeline)
 
     assert f'said "{text}" (confidence 0.9)' == heard["told"]
@@ -91,11 +93,11 @@ async def test_a_text_like_a_token_is_shown_and_replayed_as_text(store: Store, t
     assert not any(has_token([entry.fields, entry.inputs]) for entry in entries_of(timeline) if not entry.is_again)
 
 
-async def test_a_sensitive_answer_stays_hidden(store: Store, tmp_path: Path) -> None:
-    timeline = await timeline_of(store, tmp_path, "secret:0123456789abcdef", pin="84021739")
+async def test_a_sensitive_answer_stays_hidden(store: Store) -> None:
+    timeline = await timeline_of(store, "secret:0123456789abcdef", pin="84021739")
     (answer,) = (answer for entry in entries_of(timeline) for answer in entry.answers)
     (reason,) = (each for entry in conversation(timeline, [], NOON_MS) for each in entry["reasons"] if each.answer)
-    (turn,) = replay(timeline, flow_of(tmp_path), POLICY)
+    (turn,) = replay(timeline, flow_of("84021739"), POLICY)
 
     assert isinstance(answer.value["pin"], MaskedText)
     assert {"text": "secret:0123456789abcdef", "pin": DOTS, "ok": True} == orjson.loads(reason.answer)

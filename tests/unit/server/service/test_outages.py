@@ -225,25 +225,6 @@ async def test_a_call_that_cannot_be_written_keeps_no_other_from_it() -> None:
     assert {"refused"} == service.unstored.keys()
 
 
-async def test_calls_of_an_outage_are_stored_when_it_is_over() -> None:
-    memory = Store(SqliteDatabase())
-    async with memory:
-        store: Any = LeavingStore(memory)
-        project = load({"flows/acme.yaml": flow(default="true")})
-        service = CallService(store, lambda: project, POLICY)
-        await service.library.reload()
-        store.is_away = True
-        for _ in range(2):
-            await service.probe_store()
-        await service.answer(delivery(ANSWER))
-        store.is_away = False
-        await service.probe_store()
-        kept = await memory.load(LEG)
-
-    assert kept is not None
-    assert {} == service.unstored
-
-
 async def test_a_running_call_that_heard_the_error_exit_in_an_outage_is_listed(store: Store) -> None:
     leaving: Any = LeavingStore(store)
     project = load({"flows/acme.yaml": flow(default="true")})

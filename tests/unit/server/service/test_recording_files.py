@@ -21,7 +21,7 @@ from ncco_server.service.recording_bucket import PART_BYTES, BucketError, Record
 from ncco_server.service.recording_files import RecordingFiles, new_recording_id, size_of
 from ncco_server.service.recording_folder import RecordingFolder
 from ncco_server.settings import load_settings
-from tests.support.s3_server import BUCKET, SECRET, Fault, S3Server, Stored, s3_server
+from tests.support.s3_server import SECRET, Fault, S3Server, Stored, s3_server
 
 LONG = PART_BYTES + 1000
 
@@ -42,8 +42,8 @@ def storage(server: S3Server) -> Iterator[S3Server]:
     assert {} == server.uploads
 
 
-def bucket(storage: S3Server, name: str = BUCKET, secret: str = SECRET) -> RecordingFiles:
-    return RecordingBucket(storage.address._replace(bucket=name, secret_key=secret))
+def bucket(storage: S3Server) -> RecordingFiles:
+    return RecordingBucket(storage.address)
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -143,6 +143,22 @@ def test_only_old_recordings_are_swept(storage: S3Server) -> None:
 
     assert [0, 1, 0] == [files.sweep(before) for before in (0, time.time() - 90 * 86_400, time.time())]
     assert {names["new"], "notes.txt", "elsewhere"} == set(storage.recordings)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"bucket": "other"}, "NoSuchBucket"),
+        ({"secret_key": "wrong"}, "SignatureDoesNotMatch"),
+        ({"endpoint": "http://127.0.0.1:9"}, "does not answer as expected"),
+    ],
+)
+def test_a_wrong_address_or_key_is_reported(storage: S3Server, changes: dict[str, str], problem: str) -> None:
+    files = RecordingBucket(storage.address._replace(**changes))
+    with pytest.raises(BucketError, match=problem):
+        files.put(new_recording_id(), b"audio")
+    with pytest.raises(BucketError, match=problem):
+        files.remove([new_recording_id()])
 
 
 @pytest.mark.parametrize(
@@ -249,18 +265,6 @@ def test_an_endless_list_is_an_error(storage: S3Server) -> None:
     assert 70 == len(storage.objects)
 
 
-@pytest.mark.parametrize(
-    ("name", "secret", "problem"),
-    [("other", SECRET, "NoSuchBucket"), (BUCKET, "wrong", "SignatureDoesNotMatch")],
-)
-def test_a_wrong_bucket_or_key_is_reported(storage: S3Server, name: str, secret: str, problem: str) -> None:
-    files = bucket(storage, name, secret)
-    with pytest.raises(BucketError, match=problem):
-        files.put(new_recording_id(), b"audio")
-    with pytest.raises(BucketError, match=problem):
-        files.remove([new_recording_id()])
-
-
 def test_keys_are_reloaded_and_the_previous_ones_stay_while_they_cannot_be_read(
     storage: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -301,9 +305,3 @@ def test_a_folder_without_space_for_uploads_is_named(storage: S3Server, monkeypa
     (problem,) = bucket(storage).problems()
     assert (True, "/proc: No space left on device") == (problem.is_error, problem.message)
     assert "make room there" in problem.cure
-
-
-def test_without_a_server_the_bucket_is_unavailable() -> None:
-    nobody = S3Server(port=9)
-    with pytest.raises(BucketError, match="does not answer as expected"):
-        bucket(nobody).put(new_recording_id(), b"audio")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ncco_server.desk.table_files import changes_in, check_names, csv_of
 from ncco_server.flow.loader import load
 from ncco_server.service.tables import RefusedRows, Table
-from ncco_server.store import RowChange, SqliteDatabase, Store
+from ncco_server.store import SqliteDatabase, Store
 from tests.support.cases import each_case
 from tests.support.examples import examples
 
@@ -93,16 +93,6 @@ async def test_every_error_in_a_file_is_reported_with_its_line_and_column(text: 
         (fault, it.startswith(fault)) for fault, it in zip(faults, found, strict=True)
     ]
     assert all(fault.cure for fault in refused.value.faults)
-
-
-async def test_a_row_that_has_expired_is_not_shown() -> None:
-    async with Store(SqliteDatabase(None)) as store:
-        notes = table(store)
-        gone = RowChange('notes["gone",1]', keep_ms=1)
-        await notes.write([gone, RowChange('notes["here",1]')], datetime(2026, 3, 4, 9, 0, tzinfo=UTC), "a test")
-
-        assert ["here"] == [row.key["title"] for row in (await notes.page(NOW)).rows]
-        assert await notes.get(gone.row, NOW) is None
 
 
 class CountedName(str):

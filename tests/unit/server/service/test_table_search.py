@@ -54,34 +54,6 @@ async def store() -> Any:
         yield store
 
 
-@each_case(
-    ("words", "found"),
-    [
-        ("order: name", ["Ada", "Bob", "Eve"]),
-        ("order: -name", ["Eve", "Bob", "Ada"]),
-        ("order: rank", ["Eve", "Ada", "Bob"]),
-        ("order: -rank", ["Bob", "Ada", "Eve"]),
-        ("where: rank > 1, order: -rank", ["Bob", "Ada"]),
-        ("where: rank > 1, order: -rank, first: true", ["Bob"]),
-        ("where: 'team == \"night\"'", ["Eve"]),
-        ("where: rank > 99", ["there is no such row"]),
-        ("where: rank > 99, first: true", ["there is no such row"]),
-    ],
-)
-async def test_rows_are_chosen_and_sorted(store: Store, words: str, found: list[str]) -> None:
-    assert found == await names_found(words, store)
-
-
-async def test_a_lookup_sees_earlier_changes_of_its_turn(store: Store) -> None:
-    pending = (
-        RowChange('shifts["Bob"]', is_removal=True),
-        RowChange('shifts["Eve"]', {"rank": 3}),
-        RowChange('shifts["New"]', {"rank": 4}),
-        RowChange('others["Zoe"]', {"rank": 5}),
-    )
-    assert ["Ada", "Eve", "New"] == await names_found("where: rank > 0, order: rank", store, pending)
-
-
 async def test_a_table_that_is_too_large_to_search_is_reported(store: Store) -> None:
     await store.tables.change([RowChange(f'shifts["{number}"]') for number in range(1001)], AT_MS, "a test")
     (problem,) = await names_found("order: name", store)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +16,7 @@ from ncco_server.service.calls import CallService
 from ncco_server.service.library import Library, released_row
 from ncco_server.store import SqliteDatabase, Store
 from ncco_server.table_rows import RowChange
-from tests.support.postgres_stores import make_postgres
-from tests.unit.server.service.served_call import LEG, NOON, POLICY, ServedCall, delivery, service_at
+from tests.unit.server.service.served_call import LEG, NOON, POLICY, ServedCall, delivery, service_of
 
 SHARED = """
 shared: true
@@ -83,22 +81,6 @@ PIN = "84021739"
 ADA = 'customers["447700900123"]'
 
 
-@pytest.fixture
-def flows(tmp_path: Path) -> Path:
-    folder = tmp_path / "flows"
-    folder.mkdir()
-    (folder / "shared.yaml").write_text(SHARED)
-    (folder / "main.yaml").write_text(MAIN)
-    return folder
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    store = make_postgres() if request.param == "postgres" else Store(SqliteDatabase(tmp_path / "calls.db"))
-    async with store:
-        yield store
-
-
 async def rows(store: Store, table: str) -> dict[str, Any]:
     return {row.name: row.columns for row in await store.tables.of_table(table)}
 
@@ -107,8 +89,8 @@ async def save(store: Store, row: str, **columns: Any) -> None:
     await store.tables.change([RowChange(row, columns)], 0, "a test")
 
 
-async def test_a_repeated_webhook_gets_the_same_reply_and_changes_nothing(store: Store, flows: Path) -> None:
-    call = ServedCall(await service_at(store, flows))
+async def test_a_repeated_webhook_gets_the_same_reply_and_changes_nothing(store: Store) -> None:
+    call = ServedCall(await service_of(store, SHARED, MAIN))
     await call.ring()
     first = call.said
     assert "Hello , call 1." == first[0]
@@ -125,8 +107,8 @@ async def test_a_repeated_webhook_gets_the_same_reply_and_changes_nothing(store:
     assert {'jobs["today"]': {"by": "447700900123"}} == await rows(store, "jobs")
 
 
-async def test_only_one_of_several_calls_that_accept_at_once_hears_that_it_is_first(store: Store, flows: Path) -> None:
-    services = [await service_at(store, flows) for _ in range(2)]
+async def test_only_one_of_several_calls_that_accept_at_once_hears_that_it_is_first(store: Store) -> None:
+    services = [await service_of(store, SHARED, MAIN) for _ in range(2)]
     calls = []
     for number in range(20):
         person = f"4477009001{number:02}"
@@ -142,17 +124,17 @@ async def test_only_one_of_several_calls_that_accept_at_once_hears_that_it_is_fi
     assert {'jobs["today"]': {"by": f"4477009001{winners[0]:02}"}} == await rows(store, "jobs")
 
 
-async def test_a_caller_who_withholds_the_number_has_no_row(store: Store, flows: Path) -> None:
-    call = ServedCall(await service_at(store, flows))
+async def test_a_caller_who_withholds_the_number_has_no_row(store: Store) -> None:
+    call = ServedCall(await service_of(store, SHARED, MAIN))
     for number, caller in enumerate(("anonymous", "", "sip:ada@example.com", "0123")):
         await call.ring(**{"from": caller, "uuid": f"{LEG[:-1]}{number}"})
         assert "Hello , call 0." == call.said[0]
     assert {} == await rows(store, "customers")
 
 
-async def test_a_sensitive_column_is_not_stored_with_any_call(store: Store, flows: Path) -> None:
+async def test_a_sensitive_column_is_not_stored_with_any_call(store: Store) -> None:
     await save(store, ADA, name="Ada", pin=PIN)
-    call = ServedCall(await service_at(store, flows))
+    call = ServedCall(await service_of(store, SHARED, MAIN))
     await call.ring()
     await call.press(PIN)
     assert ["It is yours."] == call.said
@@ -172,26 +154,8 @@ async def _stored(store: Store) -> AsyncIterator[bytes]:
             yield webhook.body
 
 
-async def test_a_call_is_replayed_with_the_rows_that_it_saw(store: Store, flows: Path) -> None:
-    (flows / "shared.yaml").write_text(SHARED.replace(", pin: {type: text, sensitive: true}", ""))
-    (flows / "main.yaml").write_text(MAIN.replace("customer.pin == pin", 'customer.name == "Ada"'))
-    service = await service_at(store, flows)
-    await save(store, ADA, name="Ada", calls=4)
-    call = ServedCall(service)
-    await call.ring()
-    assert "Hello Ada, call 5." == call.said[0]
-    await save(store, ADA, name="Bob", calls=90)
-    async with store.records() as records:
-        timeline = await records.timeline(LEG)
-    assert timeline is not None
-    (turn,) = replay(timeline, service.library.current.flows["main"], POLICY)
-    assert (True, "") == (turn["same"], turn["because"])
-
-
-async def test_each_of_several_answers_in_one_turn_is_replayed(store: Store, flows: Path) -> None:
-    (flows / "shared.yaml").write_text(SHARED.replace(", pin: {type: text, sensitive: true}", ""))
-    (flows / "main.yaml").write_text(TWICE)
-    service = await service_at(store, flows)
+async def test_each_of_several_answers_in_one_turn_is_replayed(store: Store) -> None:
+    service = await service_of(store, SHARED.replace(", pin: {type: text, sensitive: true}", ""), TWICE)
     await save(store, ADA, name="Ada", calls=4)
     call = ServedCall(service)
     await call.ring()
@@ -203,10 +167,10 @@ async def test_each_of_several_answers_in_one_turn_is_replayed(store: Store, flo
     assert (True, "") == (turn["same"], turn["because"])
 
 
-async def test_a_webhook_is_requested_again_if_the_store_is_unavailable(flows: Path, tmp_path: Path) -> None:
-    store = Store(SqliteDatabase(tmp_path / "calls.db"))
+async def test_a_webhook_is_requested_again_if_the_store_is_unavailable() -> None:
+    store = Store(SqliteDatabase())
     async with store:
-        service: CallService = await service_at(store, flows)
+        service: CallService = await service_of(store, SHARED, MAIN)
     with pytest.raises(StoreUnavailable):
         await service.answer(delivery({"to": "442079460000", "from": "447700900123", "uuid": LEG}))
 
@@ -286,10 +250,8 @@ ENDED = {"status": "completed", "uuid": LEG, "disconnected_by": "user", "directi
 
 
 @pytest.fixture
-async def dialling(store: Store, flows: Path) -> ServedCall:
-    (flows / "main.yaml").write_text(EVENTS)
-    (flows / "shared.yaml").write_text(EVENT_TABLES)
-    call = ServedCall(await service_at(store, flows))
+async def dialling(store: Store) -> ServedCall:
+    call = ServedCall(await service_of(store, EVENT_TABLES, EVENTS))
     await call.ring()
     return call
 
@@ -325,11 +287,9 @@ async def test_a_call_whose_end_was_lost_saves_its_row_once(store: Store, dialli
     } == await rows(store, "reported")
 
 
-async def test_a_row_that_an_event_cannot_save_is_kept_as_a_failed_hook(store: Store, flows: Path) -> None:
+async def test_a_row_that_an_event_cannot_save_is_kept_as_a_failed_hook(store: Store) -> None:
     late = EVENTS.replace('increase: {times: "{{ calls }}"}', 'set: {times: "{{ event.price }}"}')
-    (flows / "main.yaml").write_text(late)
-    (flows / "shared.yaml").write_text(EVENT_TABLES)
-    call = ServedCall(await service_at(store, flows))
+    call = ServedCall(await service_of(store, EVENT_TABLES, late))
     await call.ring()
     await call.service.event(delivery({**ENDED, "price": "much"}))
     (hook,) = await store.hooks.first(9)

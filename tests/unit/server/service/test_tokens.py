@@ -26,53 +26,16 @@ def test_a_token_names_the_wait_that_it_was_made_for(kind: CallbackKind, session
     assert wait == read_token((KEY,), kind, make_token(KEY, wait))
 
 
-def test_the_same_wait_has_the_same_token() -> None:
-    wait = WaitRef("input", "3f9a1c77d2e84b0c9a5566778899aabb", 1, 0)
-
-    assert make_token(KEY, wait) == make_token(KEY, wait)
-
-
 def test_a_token_of_a_leg_uuid_is_short() -> None:
     token = make_token(KEY, WaitRef("input", "3f9a1c77d2e84b0c9a5566778899aabb", 1, 0))
 
     assert len(token) <= 50
 
 
-def test_a_token_is_refused_on_the_route_of_another_kind() -> None:
-    token = make_token(KEY, WaitRef("input", "leg", 1, 0))
-
-    with pytest.raises(UnknownWait):
-        read_token((KEY,), "event", token)
-
-
 def test_the_previous_key_still_reads_tokens() -> None:
     wait = WaitRef("event", "leg", 3, 1)
 
     assert wait == read_token((KEY, OTHER), "event", make_token(OTHER, wait))
-
-
-def test_a_token_of_another_key_is_refused() -> None:
-    token = make_token(OTHER, WaitRef("event", "leg", 3, 1))
-
-    with pytest.raises(UnknownWait):
-        read_token((KEY,), "event", token)
-
-
-@given(st.integers(0, 47), st.integers(0, 63))
-def test_a_token_with_any_character_changed_is_refused(place: int, other: int) -> None:
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    token = make_token(KEY, WaitRef("input", "3f9a1c77d2e84b0c9a5566778899aabb", 1, 0))
-    at = place % (len(token) - 1)
-    forged = token[:at] + alphabet[(alphabet.index(token[at]) + 1 + other % 63) % 64] + token[at + 1 :]
-
-    with pytest.raises(UnknownWait):
-        read_token((KEY,), "input", forged)
-
-
-@given(st.text(max_size=500))
-def test_any_text_is_refused_quietly(text: str) -> None:
-    with pytest.raises(UnknownWait):
-        read_token((KEY,), "input", text)
 
 
 def test_a_token_cut_short_behind_its_mac_is_refused() -> None:

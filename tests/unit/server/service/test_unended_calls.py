@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from ncco_server.errors import UnknownWait
 from ncco_server.service.told import told_by
 from ncco_server.service.unended_calls import UnendedCalls
-from ncco_server.store import SqliteDatabase, Store
+from ncco_server.store import Store
 from ncco_server.vonage.application_token import ApplicationTokens
 from ncco_server.vonage.voice_api import VoiceApi
 from tests.support.application_api import APPLICATION_ID
@@ -27,7 +27,7 @@ from tests.support.keys import private_pem, rsa_key
 from tests.support.memory_store import MemoryStore
 from tests.support.postgres_stores import make_postgres
 from tests.support.stored_rows import results_of
-from tests.unit.server.service.served_call import LEG, NOON, ServedCall, delivery, service_at
+from tests.unit.server.service.served_call import LEG, NOON, ServedCall, delivery, service_of
 
 FLOW: Final = """
 flow: main
@@ -69,28 +69,17 @@ LATER: Final = NOON + timedelta(hours=49)
 
 STORES: Final[dict[str, Callable[[Path], Store]]] = {
     "memory": lambda folder: MemoryStore(),
-    "sqlite": lambda folder: Store(SqliteDatabase(folder / "calls.db")),
     "postgres": make_postgres,
 }
 
 
-@pytest.fixture(params=STORES)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    async with STORES[request.param](tmp_path) as store:
-        yield store
-
-
-async def served(store: Store, folder: Path) -> ServedCall:
-    flows = folder / "flows"
-    flows.mkdir(exist_ok=True)
-    (flows / "main.yaml").write_text(FLOW)
-    (flows / "other.yaml").write_text(OTHER)
-    return ServedCall(await service_at(store, flows))
+async def served(store: Store) -> ServedCall:
+    return ServedCall(await service_of(store, FLOW, OTHER))
 
 
 @pytest.fixture
-async def call(store: Store, tmp_path: Path) -> ServedCall:
-    return await served(store, tmp_path)
+async def call(store: Store) -> ServedCall:
+    return await served(store)
 
 
 async def hang_up(call: ServedCall, **fields: Any) -> None:
@@ -134,27 +123,6 @@ async def test_a_call_that_ended_before_it_was_stored_ends_at_the_second_check(c
     assert "7" == (await events(store))[1]["duration"]
 
 
-async def test_a_call_of_a_named_flow_that_ended_before_it_was_stored_ends(call: ServedCall, store: Store) -> None:
-    unended = UnendedCalls(call.service)
-    await unended.end(NOON)
-    await hang_up(call)
-    await call.ring("main")
-    await unended.end(NOON)
-    await unended.end(NOON)
-
-    assert ["hangup", "ended"] == [event["name"] for event in await events(store)]
-
-
-async def test_an_early_end_is_found_after_a_restart(call: ServedCall, store: Store) -> None:
-    await hang_up(call)
-    await call.ring()
-    unended = UnendedCalls(call.service)
-    await unended.end(NOON)
-    await unended.end(NOON)
-
-    assert ["hangup", "ended"] == [event["name"] for event in await events(store)]
-
-
 async def test_a_call_whose_end_was_never_reported_ends_by_its_age(call: ServedCall, store: Store) -> None:
     await call.ring()
     unended = UnendedCalls(call.service)
@@ -185,18 +153,6 @@ async def test_a_call_whose_flow_does_not_report_its_end_ends_too(call: ServedCa
     assert 1 == found.lost
     assert [] == await store.calls_of(LEG)
     assert [] == await store.hooks.first(9)
-
-
-async def test_a_lost_call_is_reported_as_lost(call: ServedCall, store: Store) -> None:
-    await call.ring()
-    await UnendedCalls(call.service).end(LATER)
-    async with store.records() as records:
-        (result,) = await results_of(records, LEG)
-        timeline = await records.timeline(LEG)
-
-    assert ("lost", None) == (result.result, result.ended_at)
-    assert timeline is not None
-    assert ["answer"] == [webhook.kind for webhook in timeline.webhooks]
 
 
 async def test_vonage_is_asked_about_a_silent_call(call: ServedCall, store: Store) -> None:
@@ -255,15 +211,6 @@ async def test_vonage_is_asked_hourly_about_a_running_call(call: ServedCall, sto
     assert [] == await events(store)
 
 
-async def test_vonage_is_asked_before_a_call_counts_as_lost(call: ServedCall, store: Store) -> None:
-    await call.ring()
-    voice, _ = voice_of(uuid=LEG, status="completed", duration="65")
-    found = await UnendedCalls(call.service, voice).end(LATER)
-
-    assert (1, 0) == (found.known, found.lost)
-    assert "65" == (await events(store))[-1]["duration"]
-
-
 async def test_vonage_is_asked_about_at_most_a_hundred_calls_per_check(call: ServedCall, store: Store) -> None:
     for number in range(110):
         await call.ring(uuid=f"leg-{number}", conversation_uuid=f"CON-{number}")
@@ -310,9 +257,9 @@ async def test_a_call_unknown_to_vonage_ends_by_its_age(
     assert (is_problem, 1) == (bool(first.problem), last.lost)
 
 
-async def test_two_hosts_end_a_call_once(call: ServedCall, store: Store, tmp_path: Path) -> None:
+async def test_two_hosts_end_a_call_once(call: ServedCall, store: Store) -> None:
     await call.ring()
-    hosts = [UnendedCalls((await served(store, tmp_path)).service) for _ in range(4)]
+    hosts = [UnendedCalls((await served(store)).service) for _ in range(4)]
     await asyncio.gather(*(host.end(LATER) for host in hosts), hang_up(call), hang_up(call))
 
     assert 1 == len([event for event in await events(store) if event["name"] == "ended"])
@@ -367,7 +314,7 @@ WEBHOOKS: Final = st.lists(
 )
 
 
-@pytest.mark.parametrize(("kind", "most"), [("memory", 80), ("sqlite", 15), ("postgres", 15)])
+@pytest.mark.parametrize(("kind", "most"), [("memory", 80), ("postgres", 15)])
 def test_every_call_that_began_ends_once(kind: str, most: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     @examples(most)
     @given(webhooks=WEBHOOKS, at_once=st.booleans())
@@ -379,7 +326,7 @@ def test_every_call_that_began_ends_once(kind: str, most: int, tmp_path_factory:
 
 async def _ends_once(make: Callable[[Path], Store], folder: Path, webhooks: list[str], *, at_once: bool) -> None:
     async with make(folder) as store:
-        call = AnyCall(await served(store, folder), store)
+        call = AnyCall(await served(store), store)
         if at_once:
             await asyncio.gather(*(call.play(what) for what in webhooks if what not in ("look", "restart")))
         else:

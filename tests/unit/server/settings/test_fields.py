@@ -189,6 +189,20 @@ def test_a_variable_is_read(
         ("VONAGE_PRIVATE_KEY", "missing.key", "is neither a private key nor the path"),
         ("VONAGE_PRIVATE_KEY", "-----BEGIN PUBLIC KEY-----", "does not contain a private key"),
         ("VONAGE_PRIVATE_KEY", "/dev/zero", "does not contain a private key"),
+        *(
+            ("NCCO_SMTP_URL", url, "")
+            for url in (
+                *("mail.example.com", "https://mail.example.com", "smtp://user@mail.example.com"),
+                *("smtp://mail.example.com/inbox", "smtp://mail.example.com:0"),
+            )
+        ),
+        *(
+            ("NCCO_MAIL_FROM", address, "")
+            for address in (
+                *("Phone <phone@example.com>", "a@example.com, b@example.com"),
+                "phone@example.com\nBcc: x@example.com",
+            )
+        ),
         ("NCCO_HOST", "\udcff", "is not UTF-8 text"),
         ("NCCO_PORT", "9" * 5_000, '"' + "9" * 100 + '…" is not valid'),
     ],
@@ -281,6 +295,20 @@ def test_a_virtual_vonage_replaces_the_real_one_in_child_processes_too(
 
     assert [virtual] * 3 == [each.voice_access for each in (settings, *copies)]
     assert PEM == settings.private_key.get_secret_value()  # that of recordings
+
+
+@each_case(
+    ("url", "expected"),
+    [
+        ("smtps://u:p%40ss@mail.example.com", ("mail.example.com", 465, "u", "p@ss", True, False)),
+        ("smtp://mail.example.com", ("mail.example.com", 587, "", "", False, False)),
+        ("smtp://127.0.0.1:2525", ("127.0.0.1", 2525, "", "", False, True)),
+    ],
+)
+def test_the_url_of_the_mail_server_is_read(url: str, expected: tuple[str, int, str, str, bool, bool]) -> None:
+    settings = load_settings(None, smtp_url=url, mail_from="phone@example.com")
+
+    assert (*expected, "phone@example.com") == settings.mail_server
 
 
 def test_all_settings_reach_a_child_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from typing import Any, overload
 
 import pytest
 import pytest_asyncio
 
-from ncco_server.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, StoreUnusable
-from ncco_server.store import HookRow, Store, open_store
+from ncco_server.errors import AlreadyOpen, StoreUnavailable, StoreUnusable
+from ncco_server.store import Store, open_store
 from ncco_server.store.address import read_address
 from ncco_server.store.database import Work
 from ncco_server.store.migrations import INSERT_PROBE, PROBE
@@ -22,28 +21,19 @@ from tests.support import postgres_server
 from tests.support.postgres_stores import ask, empty_database, make_postgres
 from tests.support.stored_rows import (
     NOON_MS,
-    end_call,
     hook_row,
     new_call,
     next_turn,
     session_row,
-    turn_row,
     webhook_row,
 )
 from tests.unit.server.store.broken_line import line_to
+from tests.unit.server.store.held_writes import WHAT_CALLS_HAVE, start, until, waits_in_postgres
 
 PEOPLE = tuple(f"leg-{number}" for number in range(8))
 MANY = 100
 BOUND_S = 10.0
 """Far more than the limits of the store, and far less than forever: the machine may be busy."""
-WHO_WAITS = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-WHAT_CALLS_HAVE = """
-    SELECT id,
-           (SELECT count(*) FROM turns WHERE call_key = calls.key),
-           (SELECT count(*) FROM webhooks WHERE call_key = calls.key)
-    FROM calls
-    ORDER BY id
-"""
 
 
 @pytest_asyncio.fixture
@@ -88,27 +78,11 @@ def empty_url() -> str:
     return postgres_server.shared_server().url(postgres_server.shared_database())
 
 
-async def until(claim: Callable[[], bool]) -> None:
-    """Wait for a condition that nothing signals."""
-    async with asyncio.timeout(30):
-        while not claim():  # noqa: ASYNC110 - nothing signals it
-            await asyncio.sleep(0.01)
-
-
-async def start(*writes: Coroutine[Any, Any, object]) -> list[asyncio.Task[object]]:
-    """Start writes in this order: the first one on its own, the others wait for its commit and then share one."""
-    first = asyncio.ensure_future(writes[0])
-    await until(lambda: bool(ask(WHO_WAITS)))
-    others = [asyncio.ensure_future(write) for write in writes[1:]]
-    await asyncio.sleep(0)
-    return [first, *others]
-
-
 async def test_hooks_that_hang_leave_callers_their_connections(store: Store) -> None:
     await store.open_call(*new_call("leg-0"))
     with held("hooks"):
         hooks = [asyncio.ensure_future(store.hooks.sent(f"hook-{number}", NOON_MS)) for number in range(MANY)]
-        await until(lambda: bool(ask(WHO_WAITS)))
+        await until(waits_in_postgres)
         found = await asyncio.gather(*(store.load("leg-0") for _ in range(10)))
         were_done = [hook.done() for hook in hooks]
     await asyncio.gather(*hooks, return_exceptions=True)
@@ -122,37 +96,11 @@ async def test_hooks_that_hang_leave_callers_their_connections(store: Store) -> 
 
 async def test_writes_that_wait_for_a_commit_share_the_next_one(store: Store) -> None:
     with held():
-        begun = await start(*(store.open_call(*new_call(id_)) for id_ in PEOPLE))
+        begun = await start(waits_in_postgres, *(store.open_call(*new_call(id_)) for id_ in PEOPLE))
     await asyncio.gather(*begun)
 
     assert [(2,)] == ask("SELECT count(DISTINCT xmin::text) FROM calls")
     assert [(id_, 1, 1) for id_ in PEOPLE] == ask(WHAT_CALLS_HAVE)
-
-
-async def test_a_refused_item_leaves_no_trace_and_the_others_in_its_group_are_written(store: Store) -> None:
-    session, turn, webhook = next_turn("leg-1", 1)
-    with held():
-        begun = await start(
-            store.record(webhook_row("")),
-            store.open_call(*new_call("leg-1")),
-            store.open_call(*new_call("leg-1")),
-            store.advance(session, turn_row("leg-1", 0), webhook),
-            store.open_call(session_row("huge", created_at=2**70), turn_row("huge"), webhook_row("huge")),
-            store.advance(session, turn, webhook),
-            store.advance(session, turn, webhook),
-            store.record(webhook_row("leg-1", 0, 0, "last"), hooks=[hook_row("h1", created_at=2**70)]),
-            store.record(webhook_row("leg-1", 0, 0, "last"), hooks=[hook_row("h2")]),
-        )
-    results = await asyncio.gather(*begun, return_exceptions=True)
-
-    none = type(None)
-    expected = [int, bool, AlreadyOpen, Conflict, StoreError, none, Conflict, StoreError, none]
-    assert expected[1:] == [type(result) for result in results][1:]
-    assert "refuses the write" in str(results[4])
-    assert session == await store.load("leg-1")
-    assert await store.load("huge") is None
-    assert ["h2"] == [hook.id for hook in await store.hooks.first(9)]
-    assert ((0, ""), (0, "last")) == await store.statuses("leg-1", 0)
 
 
 async def test_a_flood_of_one_call_does_not_delay_others_for_long(store: Store) -> None:
@@ -167,63 +115,6 @@ async def test_a_flood_of_one_call_does_not_delay_others_for_long(store: Store) 
     assert tuple((0, str(number)) for number in range(300)) == await store.statuses("leg-1", 0)
 
 
-async def test_full_queue_refuses_at_once() -> None:
-    store = Store(PostgresDatabase(read_address(empty_database()), queue_limit=2))
-    await store.open()
-    with held():
-        begun = await start(store.record(webhook_row()))
-        begun += [asyncio.ensure_future(store.record(webhook_row())) for _ in range(2)]
-        await asyncio.sleep(0)
-
-        with pytest.raises(StoreUnavailable, match=r"2 writes to postgresql://.* are already waiting"):
-            await store.record(webhook_row())
-
-    await asyncio.gather(*begun)
-    await store.record(webhook_row())
-    await store.close()
-
-    assert [(4,)] == ask("SELECT count(*) FROM webhooks")
-
-
-class Unreadable(Sequence[HookRow]):
-    """Hooks that raise an error when the writer reads them."""
-
-    def __init__(self, error: BaseException) -> None:
-        self._error = error
-
-    def __len__(self) -> int:
-        return 1
-
-    @overload
-    def __getitem__(self, index: int) -> HookRow: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[HookRow]: ...
-    def __getitem__(self, index: int | slice) -> HookRow | Sequence[HookRow]:
-        raise self._error
-
-
-async def test_an_unexpected_error_does_not_stop_the_writer(store: Store) -> None:
-    with pytest.raises(RuntimeError, match="odd"):
-        await store.record(webhook_row(), hooks=Unreadable(RuntimeError("odd")))
-    await store.open_call(*new_call("a"))
-
-    assert [("a", 1, 1)] == ask(WHAT_CALLS_HAVE)
-
-
-async def test_an_operation_that_raises_leaves_no_trace_and_the_others_in_its_group_are_written(store: Store) -> None:
-    with held():
-        begun = await start(
-            store.record(webhook_row("")),
-            store.open_call(*new_call("a")),
-            store.open_call(*new_call("odd"), hooks=Unreadable(RuntimeError("odd"))),
-            store.open_call(*new_call("b")),
-        )
-    results = await asyncio.gather(*begun, return_exceptions=True)
-
-    assert [type(None), bool, RuntimeError, bool] == [type(result) for result in results]
-    assert [("a", 1, 1), ("b", 1, 1)] == ask(WHAT_CALLS_HAVE)
-
-
 async def test_a_statement_without_a_key_may_not_return_rows(store: Store) -> None:
     def ask_without_key() -> Work[None]:
         yield Sql("SELECT id FROM calls WHERE id = $1"), ("leg-1",)
@@ -232,28 +123,6 @@ async def test_a_statement_without_a_key_may_not_return_rows(store: Store) -> No
 
     with pytest.raises(AssertionError, match="a statement without a key returns rows"):
         await store.database.write(ask_without_key, ("leg-1",))
-
-
-async def test_an_operation_cancelled_before_its_turn_is_not_written(store: Store) -> None:
-    with held():
-        first, second, third = await start(
-            store.record(webhook_row("")), store.open_call(*new_call("a")), store.open_call(*new_call("b"))
-        )
-        second.cancel()
-    await asyncio.gather(first, third)
-
-    assert second.cancelled()
-    assert [("b", 1, 1)] == ask(WHAT_CALLS_HAVE)
-
-
-async def test_an_operation_cancelled_while_being_written_is_complete_and_affects_no_other(store: Store) -> None:
-    with held():
-        (first,) = await start(store.open_call(*new_call("a")))
-        first.cancel()
-    await store.open_call(*new_call("b"))
-
-    assert first.cancelled()
-    assert [("a", 1, 1), ("b", 1, 1)] == ask(WHAT_CALLS_HAVE)
 
 
 async def test_an_endless_lock_is_unavailable_after_a_limited_wait(store: Store) -> None:
@@ -276,7 +145,7 @@ async def test_a_cancelled_read_leaves_the_pool_working() -> None:
     store = open_store(empty_database())
     await store.open()
     with held("calls"):
-        (reading,) = await start(store.load("a"))
+        (reading,) = await start(waits_in_postgres, store.load("a"))
         reading.cancel()
     await store.check()
 
@@ -293,7 +162,7 @@ def test_a_loop_that_ends_during_a_write_leaves_nobody_waiting() -> None:
     async def leave() -> None:
         await store.open()
         listening.append(asyncio.ensure_future(listen()))
-        await until(lambda: bool(ask(WHO_WAITS)))
+        await until(waits_in_postgres)
 
     async def listen() -> None:
         try:
@@ -309,49 +178,6 @@ def test_a_loop_that_ends_during_a_write_leaves_nobody_waiting() -> None:
 
 
 # Several hosts
-
-
-async def test_only_one_of_two_hosts_opens_a_call(store: Store, other_host: Store) -> None:
-    async def open_or_read(host: Store, id_: str) -> bytes | None:
-        ncco = f"ncco {id(host)}".encode()
-        try:
-            await host.open_call(session_row(id_), turn_row(id_, ncco=ncco), webhook_row(id_))
-        except AlreadyOpen:
-            return await host.reply(id_, -1, -1, None)
-        return ncco
-
-    ids = [f"leg-{number}" for number in range(100)]
-    mine = asyncio.gather(*(open_or_read(store, id_) for id_ in ids))
-    theirs = asyncio.gather(*(open_or_read(other_host, id_) for id_ in reversed(ids)))
-
-    assert await mine == list(reversed(await theirs))
-    assert [(100,)] == ask("SELECT count(*) FROM turns")
-
-
-async def test_only_one_of_two_hosts_advances_a_call_in_any_order(store: Store, other_host: Store) -> None:
-    ids = [f"leg-{number}" for number in range(100)]
-    await asyncio.gather(*(store.open_call(*new_call(id_)) for id_ in ids))
-    hosts = (store, other_host)
-    turns = [host.advance(*next_turn(id_, 1)) for place, id_ in enumerate(ids) for host in hosts[:: 1 - place % 2 * 2]]
-    results = await asyncio.gather(*turns, return_exceptions=True)
-
-    assert [100, 100] == [sum(isinstance(result, kind) for result in results) for kind in (type(None), Conflict)]
-    assert [(200,)] == ask("SELECT count(*) FROM turns")
-
-
-async def test_hooks_of_a_delivery_are_written_once_by_two_hosts_at_once(store: Store, other_host: Store) -> None:
-    ids = [f"leg-{number}" for number in range(100)]
-    await asyncio.gather(*(store.open_call(*new_call(id_)) for id_ in ids))
-    await asyncio.gather(
-        *(
-            host.record(webhook_row(id_, 0, 0, "busy"), hooks=[hook_row(f"{name} {id_}", session=id_)])
-            for name, host, order in (("a", store, ids), ("b", other_host, ids[::-1]))
-            for id_ in order
-        )
-    )
-
-    assert [(100, 100)] == ask("SELECT count(*), count(DISTINCT session) FROM hooks")
-    assert [(200,)] == ask("SELECT count(*) FROM webhooks WHERE turn = 0")
 
 
 async def test_a_hook_after_one_that_another_host_just_sent_is_never_skipped(store: Store, other_host: Store) -> None:
@@ -383,21 +209,6 @@ async def test_two_hosts_never_claim_the_same_hook(store: Store, other_host: Sto
     assert {1} == {tries for (tries,) in ask("SELECT tries FROM hooks WHERE leased_until > 0")}
 
 
-async def test_two_hosts_end_a_call_only_once(store: Store, other_host: Store) -> None:
-    ids = [f"leg-{number}" for number in range(40)]
-    await asyncio.gather(*(store.open_call(*new_call(id_)) for id_ in ids))
-    ends = [
-        end_call(host, id_, webhook_row(id_), hooks=[hook_row(f"{name} {id_}", session=id_)])
-        for name, host, order in (("a", store, ids), ("b", other_host, ids[::-1]))
-        for id_ in order
-    ]
-    ended = await asyncio.gather(*ends)
-
-    assert 40 == sum(ended)
-    assert [(40, 40)] == ask("SELECT count(*), count(DISTINCT session) FROM hooks")
-    assert {2} == {version for (version,) in ask("SELECT version FROM calls")}
-
-
 async def test_a_transaction_pooler_works_without_prepared_statements() -> None:
     store = open_store(f"{empty_database()}&pooler=transaction")
     await store.open()
@@ -422,26 +233,6 @@ async def test_commits_wait_for_the_disk_even_if_the_database_turns_that_off(sto
 
 
 # What goes wrong
-
-
-@pytest.mark.parametrize(
-    ("expected", "user", "database"),
-    [
-        ("refuses the user", f"{postgres_server.GUARDED}:wr0ng", "postgres"),
-        ("does not exist", postgres_server.USER, "nowhere"),
-    ],
-)
-async def test_a_permanent_error_makes_the_store_unusable(
-    server: postgres_server.Server, expected: str, user: str, database: str
-) -> None:
-    server.ask("DROP ROLE IF EXISTS guarded")
-    server.ask("CREATE ROLE guarded LOGIN PASSWORD 'right'")
-    store = open_store(server.url(database, user))
-
-    with pytest.raises(StoreUnusable, match=expected) as refused:
-        await store.open()
-
-    assert "wr0ng" not in f"{refused.value} {refused.value.cure}"
 
 
 async def test_password_of_the_url_is_used(server: postgres_server.Server, database: str) -> None:
@@ -472,15 +263,6 @@ async def test_a_user_who_may_not_create_tables_is_refused_with_the_reason(
         await open_store(server.url(database, "poor")).open()
 
     assert "let the user own the database" in refused.value.cure
-
-
-async def test_database_that_cannot_be_reached_is_unavailable() -> None:
-    store = open_store("postgresql://ann:s3cret@127.0.0.1:1/ncco")
-
-    with pytest.raises(StoreUnavailable, match=r"postgresql://127.0.0.1:1/ncco cannot be reached") as refused:
-        await store.open()
-
-    assert "s3cret" not in str(refused.value)
 
 
 async def test_a_standby_is_unavailable_until_it_is_writable(server: postgres_server.Server, database: str) -> None:

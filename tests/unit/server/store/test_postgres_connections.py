@@ -7,22 +7,17 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from ncco_server.errors import StoreError, StoreUnavailable, StoreUnusable
 from ncco_server.store import open_store
 from ncco_server.store.postgres_faults import unusable
 from tests.support import postgres_server
 from tests.support.cases import each_case
+from tests.support.keys import self_signed
 from tests.support.pooler import running_pooler
 
 SECRET = "wr0ng"
@@ -47,29 +42,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    today = datetime.now(UTC)
-    write_certificate(tmp_path, "good", today)
-    write_certificate(tmp_path, "other", today)
-    write_certificate(tmp_path, "old", today - timedelta(days=9))
+    for name, age_days in (("good", 0), ("other", 0), ("old", 9)):
+        self_signed(tmp_path, "localhost", 1, name=name, age_days=age_days)
     (tmp_path / "empty.pem").write_text("no certificate")
     return tmp_path
-
-
-def write_certificate(folder: Path, name: str, day: datetime) -> None:
-    """Write NAME.pem and NAME.key, valid for `localhost` from a day before `day` to a day after it."""
-    names = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    key = ec.generate_private_key(ec.SECP256R1())
-    made = (
-        x509.CertificateBuilder(names, names, key.public_key(), x509.random_serial_number())
-        .not_valid_before(day - timedelta(days=1))
-        .not_valid_after(day + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / f"{name}.pem").write_bytes(made.public_bytes(Encoding.PEM))
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (folder / f"{name}.key").write_bytes(private)
 
 
 @asynccontextmanager

@@ -60,18 +60,6 @@ def test_empty_file_stays_empty(path: Path) -> None:
     assert b"" == path.read_bytes()
 
 
-async def test_file_without_a_schema_is_empty(path: Path) -> None:
-    store = prepared(path, "CREATE TABLE ncco_schema (version_num TEXT)")
-
-    assert f"{path} is empty" == str(await refusal(store))
-
-
-async def test_file_of_another_program_is_refused(path: Path) -> None:
-    store = prepared(path, "CREATE TABLE songs (name TEXT)")
-
-    assert f"{path} belongs to another program: it has a table songs" == str(await refusal(store))
-
-
 @pytest.mark.parametrize("schema", ["0001", "9999"])
 async def test_a_file_of_another_schema_is_refused_and_left_unchanged(schema: str, path: Path) -> None:
     store = prepared(path, "CREATE TABLE ncco_schema (version_num TEXT)")
@@ -83,12 +71,6 @@ async def test_a_file_of_another_schema_is_refused_and_left_unchanged(schema: st
 
     assert f"has tables of another version, {schema}" in str(refused)
     assert refused.cure
-
-
-def test_a_file_that_is_not_a_database_is_refused(path: Path) -> None:
-    path.write_bytes(b"no database at all, and long enough to be taken for one" * 20)
-
-    assert "is not a SQLite database" in str(asyncio.run(refusal(Store(SqliteDatabase(path)))))
 
 
 async def test_a_file_locked_by_another_program_is_unavailable(path: Path) -> None:

@@ -12,30 +12,22 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from ncco_server.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, StoreUnusable
+from ncco_server.errors import StoreUnavailable, StoreUnusable
 from ncco_server.store import SqliteDatabase, Store, open_store
 from ncco_server.store.migrations import ADDITIONS, KNOWN
 from ncco_server.store.records import COUNT_OPEN
 from ncco_server.store.sqlite_file import CHECKED_BYTES
 from tests.support.cases import each_case
-from tests.support.stored_rows import new_call, next_turn, rows_of, session_row, turn_row, webhook_row
+from tests.support.stored_rows import new_call, rows_of, session_row
+from tests.unit.server.store.held_writes import WHAT_CALLS_HAVE, start, waits_in_sqlite
 
 NEWEST = ADDITIONS["sqlite"][-1].version
-WHAT_CALLS_HAVE = """
-    SELECT id,
-           (SELECT count(*) FROM turns WHERE call_key = calls.key),
-           (SELECT count(*) FROM webhooks WHERE call_key = calls.key)
-    FROM calls
-    ORDER BY key
-"""
-PEOPLE = tuple(f"leg-{number}" for number in range(8))
 
 
 def refusal(path: Path) -> StoreUnusable:
@@ -278,18 +270,6 @@ def test_file_that_another_program_reads_is_waited_for(path: Path, other: sqlite
     assert [("wal",)] == rows_of(path, "PRAGMA journal_mode")
 
 
-async def test_many_stores_can_open_a_new_file_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "opened_by_many.db"  # other tests have writers of a calls.db
-    stores = [open_store(f"sqlite:///{path}") for _ in range(4)]
-    await asyncio.gather(*(store.open() for store in stores), *(store.open() for store in stores))
-    await asyncio.gather(*(store.open_call(*new_call(f"leg-{n}")) for n, store in enumerate(stores)))
-    writers = [thread.name for thread in threading.enumerate() if path.name in thread.name]
-    await asyncio.gather(*(store.close() for store in stores))
-
-    assert [(4,)] == rows_of(path, "SELECT count(*) FROM calls")
-    assert [f"writer of {path.name}_0"] * 4 == writers
-
-
 async def test_a_locked_file_is_unavailable_after_a_limited_wait_and_works_when_free(
     path: Path, other: sqlite3.Connection
 ) -> None:
@@ -311,7 +291,7 @@ async def test_write_waits_for_the_lock_even_while_the_event_loop_is_busy(
 ) -> None:
     store = await store_with_a_call(path, 30_000)
     other.execute("BEGIN IMMEDIATE")
-    (writing,) = await start(store.open_call(*new_call("leg-2")))
+    (writing,) = await start(waits_in_sqlite, store.open_call(*new_call("leg-2")))
     other.execute("COMMIT")  # from here, this test keeps the loop busy
 
     assert is_taken(other)
@@ -373,109 +353,13 @@ def lock_exclusively(connection: sqlite3.Connection) -> None:
 # Groups of writes
 
 
-def a_writer_waits() -> bool:
-    """Whether a group has started that another process blocks."""
-    return any(task.get_name().startswith("writer of ") for task in asyncio.all_tasks())
-
-
-async def start(*writes: Coroutine[Any, Any, object]) -> list[asyncio.Task[object]]:
-    """Start writes in this order: the first one on its own, the others wait for its commit and then share one."""
-    first = asyncio.ensure_future(writes[0])
-    async with asyncio.timeout(30):
-        while not a_writer_waits():  # noqa: ASYNC110 - nothing signals it
-            await asyncio.sleep(0.01)
-    others = [asyncio.ensure_future(write) for write in writes[1:]]
-    await asyncio.sleep(0)
-    return [first, *others]
-
-
-async def test_a_refused_operation_leaves_no_trace_and_the_others_in_its_group_are_written(
-    sqlite_store: Store, other: sqlite3.Connection
-) -> None:
-    session, turn, webhook = next_turn("leg-1", 1)
-    other.execute("BEGIN IMMEDIATE")
-    begun = await start(
-        sqlite_store.check(),
-        sqlite_store.open_call(*new_call("leg-1")),
-        sqlite_store.open_call(*new_call("leg-1")),
-        sqlite_store.advance(session, turn_row("leg-1", 0), webhook),
-        sqlite_store.open_call(session_row("huge"), turn_row("huge", created_at=2**70), webhook_row("huge")),
-        sqlite_store.advance(session, turn, webhook),
-        sqlite_store.advance(session, turn, webhook),
-        sqlite_store.record(webhook_row("leg-1", 0, 0, "last")),
-    )
-    assert not any(write.done() for write in begun)
-    assert await sqlite_store.load("leg-1") is None
-    other.execute("COMMIT")
-    results = await asyncio.gather(*begun, return_exceptions=True)
-
-    none = type(None)
-    assert [none, bool, AlreadyOpen, Conflict, StoreError, none, Conflict, none] == [type(r) for r in results]
-    assert session == await sqlite_store.load("leg-1")
-    assert b"ncco leg-1 1" == await sqlite_store.reply("leg-1", 0, 0, "")
-    assert ((0, ""), (0, "last")) == await sqlite_store.statuses("leg-1", 0)
-    assert await sqlite_store.load("huge") is None
-
-
-async def test_an_operation_that_raises_leaves_no_trace_and_the_others_in_its_group_are_written(
-    sqlite_store: Store, other: sqlite3.Connection, path: Path
-) -> None:
-    odd = [None]  # no hook: the error comes after the first rows of the call
-    other.execute("BEGIN IMMEDIATE")
-    begun = await start(
-        sqlite_store.check(),
-        sqlite_store.open_call(*new_call("a")),
-        sqlite_store.open_call(*new_call("odd"), hooks=odd),  # type: ignore[arg-type]  # a bug of our own
-        sqlite_store.open_call(*new_call("b")),
-    )
-    other.execute("COMMIT")
-    results = await asyncio.gather(*begun, return_exceptions=True)
-
-    assert [type(None), bool, AttributeError, bool] == [type(result) for result in results]
-    assert [("a", 1, 1), ("b", 1, 1)] == rows_of(path, WHAT_CALLS_HAVE)
-
-
-async def test_full_queue_refuses_at_once(path: Path, other: sqlite3.Connection) -> None:
-    store = Store(SqliteDatabase(path, busy_ms=30_000, queue_limit=2))
-    await store.open()
-    other.execute("BEGIN IMMEDIATE")
-    begun = await start(store.check())
-    begun += [asyncio.ensure_future(store.record(webhook_row())) for _ in range(2)]
-    await asyncio.sleep(0)
-
-    with pytest.raises(StoreUnavailable, match=r"2 writes to .* are already waiting"):
-        await store.record(webhook_row())
-
-    other.execute("COMMIT")
-    await asyncio.gather(*begun)
-    await store.record(webhook_row())
-    await store.close()
-
-    assert [(3,)] == rows_of(path, "SELECT count(*) FROM webhooks")
-
-
-async def test_cancelled_writes_are_complete_or_missing_and_affect_no_other(
-    sqlite_store: Store, other: sqlite3.Connection, path: Path
-) -> None:
-    other.execute("BEGIN IMMEDIATE")
-    first, second, third = await start(*(sqlite_store.open_call(*new_call(id_)) for id_ in "abc"))
-    first.cancel()
-    second.cancel()
-    other.execute("COMMIT")
-    await third
-    await sqlite_store.check()
-
-    assert first.cancelled()
-    assert [("a", 1, 1), ("c", 1, 1)] == rows_of(path, WHAT_CALLS_HAVE)
-
-
 def test_a_closed_loop_does_not_stop_the_writer(path: Path, other: sqlite3.Connection) -> None:
     store = Store(SqliteDatabase(path, busy_ms=30_000))
 
     async def leave_a_write_behind() -> None:
         await store.open()
         other.execute("BEGIN IMMEDIATE")
-        await start(store.open_call(*new_call("a")))
+        await start(waits_in_sqlite, store.open_call(*new_call("a")))
 
     async def go_on() -> None:
         other.execute("COMMIT")
@@ -635,17 +519,6 @@ async def test_log_stays_small_while_calls_come_in(path: Path) -> None:
     await store.close()
 
     assert size < path.stat().st_size
-
-
-async def test_log_stays_small_while_one_call_follows_another(path: Path) -> None:
-    store = open_store(f"sqlite:///{path}")
-    await store.open()
-    for number in range(3_000):
-        await store.open_call(*new_call(f"{number}", state=b"s" * 4_000))
-    size = path.with_name(f"{path.name}-wal").stat().st_size
-    await store.close()
-
-    assert size < 24_000_000, "what 3,000 calls change is 100 MB"
 
 
 async def test_open_calls_are_counted_using_only_their_index(path: Path) -> None:

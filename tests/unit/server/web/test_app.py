@@ -17,16 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncco_server.assembly import policy_of
-from ncco_server.errors import StoreUnavailable, StoreUnusable
-from ncco_server.flow.loader import load, load_files
+from ncco_server.errors import StoreUnusable
+from ncco_server.flow.loader import load
 from ncco_server.ncco import check
 from ncco_server.service.calls import CallService
-from ncco_server.store import SessionRow, TurnRow, WebhookRow
 from ncco_server.web import create_app
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.support.memory_store import MemoryStore
-from tests.unit.server.web import vonage_platform
 from tests.unit.server.web.fake_calls import FakeCalls, settings_with
 
 FLOW = """
@@ -78,21 +76,6 @@ def event_url(ncco: list[dict[str, Any]]) -> str:
     return str(url)
 
 
-async def test_a_call_goes_from_menu_to_connect_to_the_end(project: Path) -> None:
-    async with served(project) as client:
-        menu = (await client.get("/webhooks/answer", params=CALL)).json()
-        pressed = await client.post(event_url(menu), json=CALL | {"dtmf": {"digits": "1"}})
-        again = await client.post(event_url(menu), json=CALL | {"dtmf": {"digits": "1"}})
-        busy = await client.post(event_url(pressed.json()), json={"status": "busy", "uuid": "leg-2"})
-        over = await client.post("/webhooks/event", json={"status": "completed", "uuid": "leg-1"})
-
-    assert event_url(menu).startswith("http://127.0.0.1:8000/webhooks/input/")
-    assert "connect" == pressed.json()[-1]["action"]
-    assert pressed.content == again.content
-    assert [{"action": "talk", "text": "Please call again."}] == busy.json()
-    assert (200, b"") == (over.status_code, over.content)
-
-
 async def test_webhooks_leave_no_work_for_the_garbage_collector(project: Path) -> None:
     async with served(project) as client:
         await client.post("/webhooks/answer", json=CALL | {"uuid": "leg-0"})
@@ -106,51 +89,6 @@ async def test_webhooks_leave_no_work_for_the_garbage_collector(project: Path) -
         gc.garbage.clear()
 
     assert set() == ours
-
-
-async def test_a_call_continues_after_a_restart(project: Path) -> None:
-    async with served(project) as client:
-        menu = (await client.post("/webhooks/answer", json=CALL)).json()
-    async with served(project) as client:
-        pressed = await client.post(event_url(menu), json=CALL | {"dtmf": {"digits": "1"}})
-
-    assert "connect" == pressed.json()[-1]["action"]
-
-
-async def test_a_form_and_a_query_work_like_json(project: Path) -> None:
-    async with served(project) as client:
-        menu = (await client.post("/webhooks/answer", data=CALL)).json()
-        pressed = await client.get(
-            event_url(menu), params={"dtmf": '{"digits":"1","timed_out":false}', "uuid": "leg-1"}
-        )
-
-    assert "connect" == pressed.json()[-1]["action"]
-
-
-async def test_a_forged_wait_is_not_found(project: Path) -> None:
-    async with served(project) as client:
-        menu = (await client.post("/webhooks/answer", json=CALL)).json()
-        url = event_url(menu)
-        forged = await client.post(url[:-1] + ("A" if url[-1] != "A" else "B"), json={})
-        moved = await client.post(url.replace("/input/", "/notify/"), json={})
-
-    assert [404, 404] == [forged.status_code, moved.status_code]
-
-
-@pytest.mark.parametrize("body", [b"", b"\xff\x00", b"[1]", b'{"dtmf":', b"<xml/>"])
-async def test_an_unreadable_input_takes_the_error_exit(project: Path, body: bytes) -> None:
-    async with served(project) as client:
-        menu = (await client.post("/webhooks/answer", json=CALL)).json()
-        response = await client.post(event_url(menu), content=body)
-
-    assert [{"action": "talk", "text": "Please call again."}] == response.json()
-
-
-async def test_an_unknown_flow_name_is_answered_with_the_failsafe(project: Path) -> None:
-    async with served(project, failsafe="Nobody is here.") as client:
-        response = await client.post("/webhooks/answer/nobody", json=CALL)
-
-    assert [{"action": "talk", "text": "Nobody is here."}] == response.json()
 
 
 async def test_with_broken_flows_the_server_starts_but_is_not_ready(project: Path) -> None:
@@ -168,49 +106,6 @@ async def test_an_unusable_store_stops_the_start(project: Path) -> None:
     with pytest.raises(StoreUnusable):
         async with served(project):
             pass
-
-
-class BreakingStore(MemoryStore):
-    """A store that refuses everything from some moment on."""
-
-    is_broken = False
-
-    def _refuse(self) -> None:
-        if self.is_broken:
-            raise StoreUnavailable("disk full")
-
-    async def load(self, session: str) -> SessionRow | None:
-        self._refuse()
-        return await super().load(session)
-
-    async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:
-        self._refuse()
-        return await super().reply(session, turn, wait, status)
-
-    async def record(self, webhook: WebhookRow, **hooks: Any) -> None:
-        self._refuse()
-        await super().record(webhook, **hooks)
-
-    async def open_call(self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, **hooks: Any) -> bool:
-        self._refuse()
-        return await super().open_call(session, turn, webhook, **hooks)
-
-
-@pytest.mark.parametrize("begins_broken", [True, False])
-async def test_a_caller_eventually_hears_an_ncco_without_the_store(project: Path, begins_broken: bool) -> None:
-    chosen = settings_with(flows=project / "flows", templates=project / "templates")
-    policy, store = policy_of(chosen), BreakingStore()
-    await store.open()
-    service = CallService(store, lambda: load_files(project / "flows", project / "templates"), policy)
-    await service.library.reload()
-    app = create_app(chosen, service=service, dev=True)
-    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000")
-    path = "/webhooks/answer" if begins_broken else event_url((await client.post("/webhooks/answer", json=CALL)).json())
-    store.is_broken = True
-    ncco = await vonage_platform.heard(client, path, CALL | {"dtmf": {"digits": "1"}})
-
-    assert ncco
-    assert [] == check(ncco)
 
 
 async def test_a_given_service_is_neither_opened_nor_closed(project: Path) -> None:

@@ -32,13 +32,6 @@ def tries(metrics: Metrics, outcome: str) -> float | None:
 ABOUT = {"hook": "voicemail_saved", "id": "msg_1", "session": "leg-1", "tries": 3}
 
 
-def test_sent_hook_is_counted_and_logged() -> None:
-    metrics, lines = told(Verdict("sent"), None)
-
-    assert 1 == tries(metrics, "sent")
-    assert [{"event": "hook sent", "log_level": "info", **ABOUT}] == lines
-
-
 def test_failed_hook_is_counted_and_logged_with_its_next_try() -> None:
     metrics, lines = told(Verdict("again", "status 500"), 20.4)
 

@@ -40,40 +40,11 @@ class Terminal(io.TextIOWrapper):
         return self.kept.getvalue().decode()
 
 
-async def test_each_webhook_is_one_line() -> None:
-    with capture_logs() as lines:
-        await client_of(FakeCalls(play)).post("/webhooks/input/t", json=INPUT)
-
-    [line] = lines
-    assert line.pop("ms") >= 0
-    assert {
-        "event": "webhook",
-        "log_level": "info",
-        "route": "input",
-        "method": "POST",
-        "kind": "answer",
-        "outcome": "answer",
-        "flow": "acme",
-        "step": "menu",
-        "uuid": "leg-1",
-        "conversation_uuid": "CON-1",
-        "status": 200,
-    } == line
-
-
 async def test_a_status_of_any_length_makes_no_long_line() -> None:
     with capture_logs() as lines:
         await client_of(FakeCalls(give(Reply(None, "event-" + "x" * 100_000, "recorded")))).post("/webhooks/event")
 
     assert 300 == len(lines[0]["kind"])
-
-
-async def test_a_problem_is_a_warning() -> None:
-    reply = Reply(b"[]", "answer", "failsafe", problem="no flow takes this call")
-    with capture_logs() as lines:
-        await client_of(FakeCalls(give(reply))).post("/webhooks/input/t", json=INPUT)
-
-    assert [("warning", "no flow takes this call")] == [(line["log_level"], line["problem"]) for line in lines]
 
 
 async def test_an_exception_is_logged_with_its_place_and_without_its_values() -> None:
@@ -257,30 +228,6 @@ async def test_a_log_that_cannot_be_written_breaks_no_call() -> None:
     response = await client_of(FakeCalls(play), write_line=write_line).post("/webhooks/input/t", json=INPUT)
 
     assert 200 == response.status_code
-
-
-def test_an_exception_is_written_as_json_text() -> None:
-    out = Terminal(is_terminal=False)
-    configure_log(settings_with(log="json"), out)
-    try:
-        raise ValueError("bad")
-    except ValueError:
-        structlog.get_logger().exception("flows not read", where=object)
-
-    assert "ValueError: bad" in json.loads(out.written)["exception"]
-
-
-async def test_an_exception_is_written_to_a_terminal_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = Terminal(is_terminal=True)
-    console = structlog.dev.ConsoleRenderer(colors=False)
-    logger = structlog.wrap_logger(
-        structlog.PrintLogger(shown), processors=[structlog.processors.add_log_level, console]
-    )
-    monkeypatch.setattr(structlog, "get_logger", lambda: logger)
-    reply = await client_of(FakeCalls(crash)).post("/webhooks/input/t", json=INPUT)
-
-    assert 200 == reply.status_code
-    assert "error=KeyError" in shown.kept.getvalue().decode()
 
 
 @pytest.mark.parametrize("log", ["json", "console"])

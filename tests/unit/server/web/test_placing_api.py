@@ -328,11 +328,6 @@ async def test_a_page_after_an_unknown_call_is_an_error_instead_of_an_empty_page
     assert (422, "before") == (refused.status_code, refused.json()["detail"]["where"])
 
 
-async def test_refusals_are_described(client: Client) -> None:
-    described = (await client.get("/openapi.json")).json()["paths"]["/calls"]["post"]["responses"]
-    assert {"202", "400", "401", "403", "408", "409", "413", "422", "503"} <= described.keys()
-
-
 async def test_the_log_names_the_key_that_asked(client: Client) -> None:
     with capture_logs() as lines:
         placed = (await post(client)).json()["id"]

@@ -108,17 +108,6 @@ async def test_a_program_serves_calls_beside_its_own_routes(home: Path, prefix: 
     assert "447700900111" == dialled[0]["endpoint"][0]["number"]
 
 
-async def test_a_computed_number_needs_an_allowed_prefix(home: Path) -> None:
-    found = []
-    for allowed in ((), ("4477",)):
-        app = program(home, imported(home, "phone", PHONE).phone, dial_allow=allowed, database_url="memory://")
-        async with running(app) as client:
-            menu = (await client.post("/webhooks/answer", json=CALL)).json()
-            found.append((await pressed(client, menu, "2"))[0]["action"])
-
-    assert ["talk", "connect"] == found
-
-
 @each_case(
     ("method", "path", "content"),
     [

@@ -16,7 +16,6 @@ import httpx
 import jwt
 import pytest
 from fastapi.routing import APIRoute
-from structlog.testing import capture_logs
 
 from ncco_server.service.calls import CallService
 from ncco_server.vonage.signatures import Refusal
@@ -159,25 +158,6 @@ async def test_an_unsigned_body_is_not_read(path: str, headers: dict[str, str], 
     assert (b"connection", b"close") in sent[0]["headers"]
 
 
-REFUSED: dict[str, Callable[[], dict[str, str]]] = {
-    "a proxy or tunnel in front of this server drops the Authorization header": dict,
-    "which proxy or tunnel replaces it": lambda: {"authorization": "Basic dXNlcjpwYXNz"},
-    "The token is cut off": lambda: {"authorization": "Bearer e30.e30"},
-    "Compare VONAGE_SIGNATURE_SECRET": lambda: token(BODY, "another-secret-that-is-long-enough"),
-    "(NTP)": lambda: at(-400),
-    "a proxy must forward both unchanged": lambda: token(b"another body"),
-}
-
-
-@pytest.mark.parametrize("fix", REFUSED)
-async def test_a_refusal_says_how_to_fix_it_in_the_reply_and_in_the_log(fix: str) -> None:
-    with capture_logs() as lines:
-        response = await signed_client().post("/webhooks/answer", content=BODY, headers=REFUSED[fix]())
-
-    assert fix in response.json()["fix"]
-    assert fix in lines[0]["fix"]
-
-
 def test_every_refusal_has_a_fix() -> None:
     assert set(Refusal) == set(CURES)
 
@@ -204,12 +184,6 @@ async def test_a_small_refused_webhook_leaves_its_connection_open() -> None:
     [
         partial(token, b"another body"),
         partial(token, BODY, "another-secret-that-is-long-enough"),
-        partial(at, -600),
-        partial(at, 600),
-        partial(token, BODY, iss="Somebody"),
-        partial(token, BODY, api_key="zz99zz99"),
-        partial(token, BODY, application_id="app-2"),
-        partial(dict, authorization="Bearer x.y.z"),
     ],
 )
 async def test_a_wrong_signature_is_refused(path: str, sign: Callable[[], dict[str, str]]) -> None:
@@ -218,13 +192,6 @@ async def test_a_wrong_signature_is_refused(path: str, sign: Callable[[], dict[s
     response = await signed_client(calls).post(path, content=BODY, headers=sign())
 
     assert (401, {"error", "fix"}, []) == (response.status_code, response.json().keys(), calls.asked)
-
-
-@each_case("query", [QUERY + "&more=1", QUERY.replace("0000", "0001"), ""])
-async def test_an_altered_query_is_refused(query: str) -> None:
-    response = await signed_client().get(f"/webhooks/answer?{query}", headers=query_token(QUERY))
-
-    assert 401 == response.status_code
 
 
 async def test_the_query_of_a_signed_post_is_ignored() -> None:
@@ -240,12 +207,6 @@ async def test_the_same_token_is_accepted_twice_because_a_retry_may_carry_it() -
     responses = [await client.post("/webhooks/answer", content=BODY, headers=headers) for _ in range(2)]
 
     assert [200, 200] == [response.status_code for response in responses]
-
-
-async def test_the_previous_secret_is_accepted_too() -> None:
-    client = signed_client(signature_secret="a-new-secret-of-sufficient-length", signature_secret_previous=SECRET)
-
-    assert 200 == (await client.post("/webhooks/answer", content=BODY, headers=token(BODY))).status_code
 
 
 async def test_nothing_is_checked_without_a_secret() -> None:

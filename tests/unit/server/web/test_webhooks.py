@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
 import pytest
 
 from ncco_server.ncco.webhooks import AnswerWebhook, InputWebhook, StatusWebhook
@@ -13,39 +12,6 @@ from tests.support.cases import each_case
 from tests.unit.server.web.fake_calls import FAILSAFE, NCCO, FakeCalls, client_of, give, record
 
 ANSWER = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
-
-
-@pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.parametrize("slash", ["", "/", "//"])
-@each_case(
-    ("path", "what", "argument"),
-    [
-        ("/webhooks/answer", "answer", ""),
-        ("/webhooks/answer/acme", "answer", "acme"),
-        ("/webhooks/answer/caf%C3%A9", "answer", "café"),
-        ("/webhooks/fallback", "fallback", ""),
-        ("/webhooks/event", "events", ""),
-        ("/webhooks/event/t0ken", "event", "t0ken"),
-        ("/webhooks/input/t0ken", "input", "t0ken"),
-        ("/webhooks/notify/t0ken", "notify", "t0ken"),
-    ],
-)
-async def test_each_url_calls_its_method_of_the_service(
-    method: str, slash: str, path: str, what: str, argument: str
-) -> None:
-    calls = FakeCalls()
-
-    response = await client_of(calls).request(method, path + slash, json=ANSWER if method == "POST" else None)
-
-    assert (200, NCCO) == (response.status_code, response.content)
-    assert [(what, argument)] == [asked[:2] for asked in calls.asked]
-
-
-async def test_an_ncco_is_sent_as_json() -> None:
-    response = await client_of(FakeCalls()).post("/webhooks/answer", json=ANSWER)
-
-    assert "application/json" == response.headers["content-type"]
-    assert str(len(NCCO)) == response.headers["content-length"]
 
 
 async def test_an_empty_reply_is_200_without_a_body_or_a_content_type() -> None:
@@ -63,12 +29,6 @@ async def test_rtc_events_are_acknowledged_and_ignored(path: str) -> None:
 
     assert (204, b"", []) == (response.status_code, response.content, calls.asked)
     assert "content-length" not in response.headers
-
-
-async def test_head_is_refused_too() -> None:
-    response = await client_of(FakeCalls()).head("/webhooks/answer")
-
-    assert (405, "GET, POST") == (response.status_code, response.headers["allow"])
 
 
 @each_case("method", ["GET", "HEAD", "PUT"])
@@ -151,15 +111,6 @@ async def test_the_query_of_an_empty_unsigned_post_is_read() -> None:
     assert isinstance(calls.delivery.webhook, StatusWebhook)
 
 
-async def test_an_unreadable_body_is_left_to_the_service() -> None:
-    calls = FakeCalls()
-
-    response = await client_of(calls).post("/webhooks/input/t0ken", content=b"\x00\xff")
-
-    assert (200, {}) == (response.status_code, calls.delivery.fields)
-    assert "the body is not JSON" in calls.delivery.problem
-
-
 @each_case(
     ("expected", "dev", "host", "values"),
     [
@@ -193,13 +144,6 @@ async def test_the_problem_is_a_header_that_no_text_can_split() -> None:
     assert "set-cookie" not in response.headers
 
 
-async def test_a_large_body_on_an_instruction_url_is_answered_with_the_failsafe() -> None:
-    response = await client_of(FakeCalls(), body_limit=1024).post("/webhooks/answer", content=b"x" * 3_000_000)
-
-    assert (200, FAILSAFE) == (response.status_code, response.content)
-    assert "larger than 1024 bytes" in response.headers["ncco-problem"]
-
-
 @pytest.mark.parametrize("path", ["/webhooks/event", "/webhooks/event/t0ken"])
 async def test_a_large_body_on_another_url_is_refused(path: str) -> None:
     response = await client_of(FakeCalls(), body_limit=1024).post(path, content=b"x" * 1025)
@@ -214,21 +158,3 @@ async def test_a_body_of_exactly_the_limit_is_read() -> None:
     response = await client_of(calls, body_limit=1024).post("/webhooks/answer", content=body)
 
     assert (200, NCCO, {"to": "1"}) == (response.status_code, response.content, calls.delivery.fields)
-
-
-async def test_a_body_in_chunks_is_assembled() -> None:
-    async def pieces() -> Any:
-        for piece in (b'{"to"', b':"1"', b"", b"}"):
-            yield piece
-
-    calls = FakeCalls()
-    await client_of(calls).post("/webhooks/answer", content=pieces())
-
-    assert {"to": "1"} == calls.delivery.fields
-
-
-async def test_the_client_speaks_to_a_server_without_html() -> None:
-    async with client_of(FakeCalls()) as client:
-        response: httpx.Response = await client.get("/webhooks/answer/%00%ff")
-
-    assert "application/json" == response.headers["content-type"]

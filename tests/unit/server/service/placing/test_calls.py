@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
@@ -27,14 +27,16 @@ from ncco_server.table_rows import StoredTypes
 from ncco_server.vonage.voice_api import CallDetails, CreatedCall, NewCall
 from ncco_studio.simulator.parties import Behaviour
 from ncco_studio.simulator.servers import Request, Response
+from tests.support.cases import each_case
+from tests.support.memory_store import MemoryStore
 from tests.support.placing import BASE, MANY, REMINDER, TO, World, placing_world
 
 QUICK = Behaviour(rings_s=2, talks_s=8)
 BUSY = Behaviour("busy", rings_s=1)
 
 
-async def test_a_person_who_answers_hears_the_flow(any_store: Store) -> None:
-    async with placing_world(any_store, {TO: QUICK}) as world:
+async def test_a_person_who_answers_hears_the_flow(memory: Store) -> None:
+    async with placing_world(memory, {TO: QUICK}) as world:
         wanted = await world.want()
         await world.run(60)
         (leg,) = world.legs
@@ -52,10 +54,60 @@ async def test_a_person_who_answers_hears_the_flow(any_store: Store) -> None:
         assert [] == world.log == world.reports.problems
 
 
-async def test_the_end_of_a_placed_call_is_reported_once_with_its_request(any_store: Store) -> None:
+@dataclass(frozen=True)
+class Case:
+    """What happens to a request, and its outcome, attempts, hooks and requests to Vonage."""
+
+    outcome: str
+    tries: int = 1
+    hooks: tuple[str, ...] = ()
+    requests: int = 1
+    phone: Behaviour | list[Behaviour] = QUICK
+    faults: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    expires_s: int = 0
+    flows: str = REMINDER
+
+
+ONLY_OTHERWISE = REMINDER.replace("    unknown: {send: check_by_hand}\n", "")
+"""Reports an outcome only by `otherwise`."""
+CASES = {
+    "a busy line, then a person": Case("answered", 2, requests=2, phone=[BUSY, QUICK]),
+    "it expires before the next attempt": Case("busy", 1, ("not_reached",), phone=BUSY, expires_s=300),
+    "not delivered": Case("answered", requests=3, faults=("refused", "refused")),
+    "too many requests": Case("answered", requests=3, faults=("429", "429")),
+    "refused": Case("failed", 1, ("not_reached",), faults=("400",)),
+    "the reply is lost, and webhooks come": Case("answered", faults=("lost",)),
+    "an error of Vonage": Case("unknown", 1, ("check_by_hand",), faults=("500",)),
+    "an unknown outcome is not part of otherwise": Case("unknown", faults=("500",), flows=ONLY_OTHERWISE),
+    "the end is lost": Case("answered", lost=("completed",)),
+    "the answer webhook is lost": Case("answered", lost=("answer",)),
+    "what tells of an answer is lost": Case("unknown", 1, ("check_by_hand",), lost=("answer", "answered")),
+    "a busy line whose end is lost": Case("busy", 1, ("not_reached",), phone=BUSY, lost=("busy",), expires_s=60),
+    "all webhooks of a busy line are lost": Case(
+        "busy", 1, ("not_reached",), phone=BUSY, lost=("busy", "completed"), expires_s=60
+    ),
+}
+
+
+@each_case("case", CASES.values(), ids=CASES)
+async def test_a_request_has_one_outcome_whatever_happens_to_it(case: Case) -> None:
+    async with placing_world(MemoryStore(), {TO: case.phone}, flows=case.flows) as world:
+        world.requests.faults = [*case.faults]
+        world.server.lost = frozenset(case.lost)
+        wanted = await (world.want(expires_s=case.expires_s) if case.expires_s else world.want())
+        await world.run(1200, step_s=10)
+        placed = await world.known(wanted.id)
+
+        assert ("over", case.outcome, case.tries) == (placed.state, placed.outcome, placed.tries)
+        assert [*case.hooks] == [name for name, _ in await world.hooks()]
+        assert case.requests == world.requests.requested
+
+
+async def test_the_end_of_a_placed_call_is_reported_once_with_its_request(memory: Store) -> None:
     over = 'over: {post: "https://crm.example/over"}'
     flows = REMINDER.replace("hooks:\n", f"events: {{ended: over}}\nhooks:\n  {over}\n")
-    async with placing_world(any_store, {TO: [BUSY, QUICK]}, flows=flows) as world:
+    async with placing_world(memory, {TO: [BUSY, QUICK]}, flows=flows) as world:
         wanted = await world.want()
         await world.run(11 * 60)
         ((name, body),) = await world.hooks()
@@ -66,8 +118,8 @@ async def test_the_end_of_a_placed_call_is_reported_once_with_its_request(any_st
         assert {"name": "Ada"} == data["variables"]
 
 
-async def test_a_busy_line_is_called_again_and_after_the_third_time_a_hook_is_sent(any_store: Store) -> None:
-    async with placing_world(any_store, {TO: BUSY}) as world:
+async def test_a_busy_line_is_called_again_and_after_the_third_time_a_hook_is_sent(memory: Store) -> None:
+    async with placing_world(memory, {TO: BUSY}) as world:
         wanted = await world.want()
         await world.run(25 * 60, step_s=10)
         placed = await world.known(wanted.id)
@@ -96,27 +148,6 @@ async def test_pauses_between_attempts_pass_faster_in_development(memory: Store)
         assert [True] * 2 == [10 <= pause < 60 for pause in pauses]
 
 
-async def test_the_second_attempt_may_reach_the_person(memory: Store) -> None:
-    async with placing_world(memory, {TO: [BUSY, QUICK]}) as world:
-        wanted = await world.want()
-        await world.run(15 * 60, step_s=10)
-
-        placed = await world.known(wanted.id)
-
-        assert ("over", "answered", 2) == (placed.state, placed.outcome, placed.tries)
-        assert [] == await world.hooks()
-
-
-async def test_a_call_that_expires_before_its_next_attempt_ends(memory: Store) -> None:
-    async with placing_world(memory, {TO: BUSY}) as world:
-        wanted = await world.want(expires_s=300)
-        await world.run(60)
-        placed = await world.known(wanted.id)
-
-        assert ("over", "busy", 1) == (placed.state, placed.outcome, placed.tries)
-        assert ["not_reached"] == [name for name, _ in await world.hooks()]
-
-
 async def test_nobody_is_called_at_night(memory: Store) -> None:
     late = datetime(2026, 3, 28, 20, 58, tzinfo=UTC)
     async with placing_world(memory, {TO: BUSY}, at=late) as world:
@@ -140,11 +171,11 @@ async def test_a_request_at_night_says_why_it_waits(memory: Store) -> None:
     async with placing_world(memory, {TO: QUICK}, at=datetime(2026, 3, 4, 22, 0, tzinfo=UTC)) as world:
         wanted = await world.want(expires_s=24 * 3600)
         await world.run(60)
-
         waiting = await world.known(wanted.id)
-        assert (0, True) == (waiting.tries, waiting.problem.startswith("it is night in"))
         await world.run(11 * 3600, step_s=60)
         placed = await world.known(wanted.id)
+
+        assert (0, True) == (waiting.tries, waiting.problem.startswith("it is night in"))
         assert (1, "") == (placed.tries, placed.problem)
 
 
@@ -162,20 +193,8 @@ async def test_a_simulated_call_may_be_placed_at_night(memory: Store) -> None:
         assert 1 == (await world.known(waiting.id)).tries
 
 
-@pytest.mark.parametrize("fault", ["refused", "429"])
-async def test_a_request_that_was_not_delivered_is_sent_again(memory: Store, fault: str) -> None:
+async def test_retry_after_is_honoured_for_all_calls(memory: Store) -> None:
     async with placing_world(memory, {TO: QUICK}) as world:
-        world.requests.faults = [fault, fault]
-        wanted = await world.want()
-        await world.run(60)
-
-        assert 3 == world.requests.requested
-        assert 1 == len(world.legs)
-        assert "answered" == (await world.known(wanted.id)).outcome
-
-
-async def test_retry_after_is_honoured_for_all_calls(any_store: Store) -> None:
-    async with placing_world(any_store, {TO: QUICK}) as world:
         world.requests.faults = ["429 120"]
         await world.want()
         await world.run(2)
@@ -204,20 +223,8 @@ async def test_requests_are_sent_less_and_less_often_until_the_call_expires(memo
         assert ("not_reached", "expired") == (name, body["data"]["event"]["status"])
 
 
-async def test_a_refused_request_is_not_sent_again(memory: Store) -> None:
-    async with placing_world(memory) as world:
-        world.requests.faults = ["400"]
-        wanted = await world.want()
-        await world.run(60)
-        placed = await world.known(wanted.id)
-
-        assert ("over", "failed") == (placed.state, placed.outcome)
-        assert "by the test" in placed.problem
-        assert ["not_reached"] == [name for name, _ in await world.hooks()]
-
-
-async def test_a_wrong_key_pauses_all_placing_and_no_call_is_lost(any_store: Store) -> None:
-    async with placing_world(any_store, {TO: QUICK}) as world:
+async def test_a_wrong_key_pauses_all_placing_and_no_call_is_lost(memory: Store) -> None:
+    async with placing_world(memory, {TO: QUICK}) as world:
         world.requests.faults = ["401"]
         wanted = await world.want()
         await world.run(60)
@@ -232,24 +239,8 @@ async def test_a_wrong_key_pauses_all_placing_and_no_call_is_lost(any_store: Sto
         assert "answered" == (await world.known(wanted.id)).outcome
 
 
-@pytest.mark.parametrize("fault", ["lost", "500"])
-async def test_an_attempt_with_an_unknown_outcome_is_never_requested_again(any_store: Store, fault: str) -> None:
-    async with placing_world(any_store, {TO: QUICK}) as world:
-        world.requests.faults = [fault]
-        wanted = await world.want()
-        await world.run(300)
-        placed = await world.known(wanted.id)
-        hooks = [name for name, _ in await world.hooks()]
-
-        assert 1 == world.requests.requested
-        if fault == "lost":  # Vonage had accepted it, as its webhooks show
-            assert ("answered", []) == (placed.outcome, hooks)
-        else:
-            assert ("unknown", ["check_by_hand"]) == (placed.outcome, hooks)
-
-
-async def test_a_server_that_stops_after_the_commit_calls_nobody_twice(any_store: Store) -> None:
-    async with placing_world(any_store, {TO: QUICK}) as world:
+async def test_a_server_that_stops_after_the_commit_calls_nobody_twice(memory: Store) -> None:
+    async with placing_world(memory, {TO: QUICK}) as world:
         wanted = await world.want()
         (lost,) = await world.placer.claim(1)  # and the process is killed before it sends the request
         await world.run(300)
@@ -259,8 +250,8 @@ async def test_a_server_that_stops_after_the_commit_calls_nobody_twice(any_store
         assert ["check_by_hand"] == [name for name, _ in await world.hooks()]
 
 
-async def test_a_cancelled_call_is_hung_up_and_not_repeated(any_store: Store) -> None:
-    async with placing_world(any_store, {TO: Behaviour(rings_s=20)}) as world:
+async def test_a_cancelled_call_is_hung_up_and_not_repeated(memory: Store) -> None:
+    async with placing_world(memory, {TO: Behaviour(rings_s=20)}) as world:
         wanted = await world.want()
         await world.run(5)
         await world.store.placed.cancel(wanted.id, world.clock.ms)
@@ -284,49 +275,6 @@ async def test_a_person_who_answers_a_cancelled_call_hears_a_goodbye(memory: Sto
 
         assert ["Goodbye."] == [heard.text for heard in leg.transcript if heard.text]
         assert await world.store.load(leg.uuid) is None
-
-
-async def test_one_number_rings_once_at_a_time(memory: Store) -> None:
-    async with placing_world(memory, {TO: QUICK}) as world:
-        first, second = await world.want(), await world.want()
-        await world.run(120)
-        attempts = [each for row in (first, second) for each in await world.attempts(row.id)]
-        one, other = sorted(attempts, key=lambda each: each.placing_at)
-
-        assert one.over_at is not None
-        assert one.over_at <= other.placing_at
-
-
-async def test_at_most_three_calls_start_per_second(memory: Store) -> None:
-    async with placing_world(memory) as world:
-        rows = [await world.want(f"4477009001{number:02}") for number in range(12)]
-        await world.run(6, step_s=0.1)
-        moments = sorted([each.placing_at for row in rows for each in await world.attempts(row.id)])
-
-        assert 12 == len(moments)
-        assert all(moments[at + 3] - moments[at] >= 1000 for at in range(len(moments) - 3))
-
-
-@pytest.mark.parametrize(
-    ("behaviour", "lost", "outcome"),
-    [
-        (QUICK, {"completed"}, "answered"),
-        (QUICK, {"answer"}, "answered"),
-        (QUICK, {"answer", "answered"}, "unknown"),
-        (BUSY, {"busy", "completed"}, "busy"),
-        (BUSY, {"busy"}, "busy"),
-    ],
-)
-async def test_vonage_is_asked_about_an_attempt_whose_webhooks_are_lost(
-    memory: Store, behaviour: Behaviour, lost: set[str], outcome: str
-) -> None:
-    async with placing_world(memory, {TO: behaviour}) as world:
-        wanted = await world.want(expires_s=60)
-        world.server.lost = frozenset(lost)
-        await world.run(1200, step_s=10)
-        placed = await world.known(wanted.id)
-
-        assert ("over", outcome) == (placed.state, placed.outcome)
 
 
 class Vonage:
@@ -433,41 +381,14 @@ async def test_a_call_expires_an_hour_late_if_no_host_has_its_flow(memory: Store
         assert [] == await world.hooks()
 
 
-async def test_calls_expire_in_time_while_placing_is_paused(any_store: Store) -> None:
-    async with placing_world(any_store) as world:
+async def test_calls_expire_in_time_while_placing_is_paused(memory: Store) -> None:
+    async with placing_world(memory) as world:
         await world.store.placed.pause(world.clock.ms, "anna", "")
         rows = [await world.want(f"44770090010{number}", expires_s=3600 if number else None) for number in range(3)]
         await world.run(3610, step_s=10)
 
         assert ["", "expired", "expired"] == [(await world.known(row.id)).outcome for row in rows]
         assert 2 == len(await world.hooks())
-
-
-async def test_calls_to_a_busy_number_delay_no_other_call(any_store: Store) -> None:
-    async with placing_world(any_store, {TO: Behaviour(talks_s=600)}) as world:
-        first = await world.want()
-        await world.run(1)
-        rows = [await world.want() for _ in range(50)]
-        other = await world.want("447700900124")
-        await world.run(1)
-
-        assert "calling" == (await world.known(first.id)).state
-        assert 1 == (await world.known(other.id)).tries
-        assert rows == [await world.known(row.id) for row in rows]
-
-
-async def test_calls_still_waiting_at_night_are_placed_in_the_morning(any_store: Store) -> None:
-    late = datetime(2026, 3, 4, 20, 59, tzinfo=UTC)
-    async with placing_world(any_store, at=late) as world:
-        await world.store.placed.pause(world.clock.ms, "anna", "")
-        rows = [await world.want(f"4477009001{number:02}", expires_s=24 * 3600) for number in range(50)]
-        await world.run(120, step_s=10)
-        await world.store.placed.resume()
-        await world.run(10)
-
-        assert {datetime(2026, 3, 5, 8, 0, tzinfo=UTC).timestamp() * 1000} == {
-            (await world.known(row.id)).due_at for row in rows
-        }
 
 
 @pytest.mark.parametrize("to", [TO, "447700900199"])
@@ -541,8 +462,8 @@ UNLESS = REMINDER.replace("  on:\n", "  unless: do_not_call\n  on:\n    refused:
 TABLES = "---\nshared: true\ntables: {do_not_call: {key: {number: phone}}}\n"
 
 
-async def test_a_number_that_must_not_be_called_is_not_called_and_its_hook_is_sent(any_store: Store) -> None:
-    async with placing_world(any_store, {TO: QUICK}, flows=UNLESS + TABLES) as world:
+async def test_a_number_that_must_not_be_called_is_not_called_and_its_hook_is_sent(memory: Store) -> None:
+    async with placing_world(memory, {TO: QUICK}, flows=UNLESS + TABLES) as world:
         await world.store.tables.change([RowChange(f'do_not_call["{TO}"]')], 1, "a test")
         wanted = await world.want()
         await world.run(60)
@@ -556,10 +477,10 @@ async def test_a_number_that_must_not_be_called_is_not_called_and_its_hook_is_se
         assert ("refused", "refused") == (name, body["data"]["event"]["status"])
 
 
-async def test_nobody_is_called_while_hashes_of_forgotten_numbers_match_nobody(any_store: Store) -> None:
+async def test_nobody_is_called_while_hashes_of_forgotten_numbers_match_nobody(memory: Store) -> None:
     tables = TABLES.replace("phone}}", "phone}, after_forget: keep_hash}")
     declared = {"do_not_call": StoredTypes(["phone"], {}, keeps_hash=True)}
-    async with placing_world(any_store, {TO: QUICK}, flows=UNLESS + tables) as world:
+    async with placing_world(memory, {TO: QUICK}, flows=UNLESS + tables) as world:
         await world.store.tables.change([RowChange(f'do_not_call["{TO}"]')], 1, "a test")
         await world.store.forget([TO], tables=declared)
         refused = await world.want()
@@ -599,15 +520,3 @@ async def test_a_number_that_is_added_between_two_attempts_is_not_called_again(m
 
         assert ("refused", 1, 1) == (placed.outcome, placed.tries, len(world.legs))
         assert [] == await world.hooks()  # `otherwise` does not include it
-
-
-async def test_otherwise_does_not_include_an_unknown_outcome(memory: Store) -> None:
-    flows = REMINDER.replace("    unknown: {send: check_by_hand}\n", "")
-    async with placing_world(memory, {TO: QUICK}, flows=flows) as world:
-        world.requests.faults = ["lost"]
-        world.server.lost = frozenset({"answer", "started", "ringing", "answered", "completed"})
-        wanted = await world.want()
-        await world.run(10 * 60, step_s=10)
-
-        assert "unknown" == (await world.known(wanted.id)).outcome
-        assert [] == await world.hooks()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final, TypeAlias
 from urllib.parse import quote
 
@@ -28,7 +26,6 @@ from ncco_server.store import PlacedRow, SqliteDatabase, Store
 from ncco_studio.simulator.parties import Behaviour
 from ncco_studio.simulator.servers import Request
 from tests.support.cases import each_case
-from tests.support.examples import examples
 from tests.support.placing import AT, BASE, TO, World, placing_world
 
 EXAMPLE: Final = (Path(__file__).parents[5] / "examples/code/flows/code.yaml").read_text()
@@ -291,73 +288,6 @@ async def test_a_sensitive_param_in_the_query_of_an_answer_url_is_not_stored(
         assert b"That is wrong." in first.body
         assert first.body == again.body
         assert_hidden(tmp_path)
-
-
-CODES: Final = st.text(st.sampled_from("0123456789ABCxyz"), min_size=5, max_size=12)
-HAPPENINGS: Final = st.sampled_from(["hang up", "press", "cancel", "stop", "forget", "expire"])
-PHONES: Final = st.lists(
-    st.sampled_from(["answered", "busy", "timeout", "unanswered", "rejected", "failed", "machine"]).map(
-        lambda outcome: Behaviour(outcome, rings_s=2, talks_s=30)  # type: ignore[arg-type] # one of its outcomes
-    ),
-    min_size=1,
-    max_size=2,
-)
-
-
-@examples(20)
-@given(
-    code=CODES,
-    phones=PHONES,
-    happens=st.lists(st.tuples(st.integers(1, 40), HAPPENINGS), max_size=3),
-    faults=st.lists(st.sampled_from(["", "lost", "refused", "429", "500", "400"]), max_size=2),
-    lost=st.sets(st.sampled_from(["completed", "answered", "busy", "machine"])),
-    is_spoken=st.booleans(),
-)
-def test_no_placed_call_stores_a_sensitive_value_whatever_happens(
-    code: str,
-    phones: list[Behaviour],
-    happens: list[tuple[int, str]],
-    faults: list[str],
-    lost: set[str],
-    *,
-    is_spoken: bool,
-) -> None:
-    """Both during the call and after it."""
-    flows = FLOWS if is_spoken else COMPARED
-
-    async def run(folder: Path) -> None:
-        async with placing_world(Store(SqliteDatabase(folder / "calls.db")), {TO: phones}, flows=flows) as world:
-            world.requests.faults = faults
-            world.server.lost = frozenset(lost)
-            wanted = await world.want(flow="code" if is_spoken else "gate", values={"code": code}, batch="b", key="k")
-            for seconds, what in happens:
-                await world.run(seconds)
-                await let_happen(world, wanted, what)
-            assert_hidden(folder, code, ", ".join(code))
-            await world.run(2 * 86_400, step_s=600)
-            over = await world.known(wanted.id)
-            assert ("over", "") == (over.state, over.salt)
-            assert_hidden(folder, code, ", ".join(code))
-
-    with TemporaryDirectory() as folder:
-        asyncio.run(run(Path(folder)))
-
-
-async def let_happen(world: World, row: PlacedRow, what: str) -> None:
-    on_the_line = [leg for leg in world.legs if leg.is_answered and not leg.is_over]
-    match what:
-        case "press" if on_the_line:
-            await on_the_line[0].press("1")
-        case "hang up" if on_the_line:
-            await on_the_line[0].hang_up()
-        case "cancel":
-            await world.store.placed.cancel(row.id, world.clock.ms)
-        case "stop":
-            await world.store.placed.stop_batch(row.batch, world.clock.ms)
-        case "forget":
-            await world.store.forget([TO])
-        case "expire":
-            await world.vonage.scheduler.advance(lambda: False, until_ms=world.clock.ms + 600_000)
 
 
 KEYS: Final = (b"key of the test",)
