@@ -141,7 +141,16 @@ async def test_an_ncco_that_vonage_refused_is_never_sent_again(host: Host, form:
     assert [SORRY] == caller.said
 
 
-ORIGINALS = (None, "", {}, [], 5, {"url": None}, {"url": "https://"}, {"url": "/webhooks/input/AAAA"})
+ORIGINALS: tuple[object, ...] = (
+    None,
+    "",
+    {},
+    [],
+    5,
+    {"url": None},
+    {"url": "https://"},
+    {"url": "/webhooks/input/AAAA"},
+)
 
 
 async def test_a_fallback_without_useful_fields_still_plays_something(host: Host) -> None:
