@@ -2,7 +2,7 @@
 import { fragmentOf, textOf } from "./phone_link.js";
 import { draw } from "./phone_picture.js";
 import { askNobody, showIssues, showSetup } from "./phone_setup.js";
-import { announce, fail, post, succeed } from "./request.js";
+import { announce, fail, offer, post, succeed } from "./request.js";
 
 const LONGEST_LINK = 100_000; // characters; browsers cut longer addresses
 const $ = (id) => document.getElementById(id);
@@ -152,7 +152,7 @@ async function save() {
     refresh();
     succeed("save", "keep");
     if (saved.problem) fail("save", saved.problem);
-    else announce(`${file} is saved.`);
+    else offer(saved);
   } catch (problem) {
     fail("save", problem.message);
   }
