@@ -164,7 +164,9 @@ async def test_a_saved_file_is_listed_in_words_and_goes_back_after_a_review(owne
 async def test_the_editor_says_what_it_has_saved_and_how_to_undo_it(owner: Owner) -> None:
     digest = (await owner.client.get("/phone/text?file=flows/salon.yaml")).json()["digest"]
     text = FLOW.replace("Hello.", "Hi.")
-    saved = await owner.client.post("/phone/save", json={"file": "flows/salon.yaml", "text": text, "digest": digest})
+    wanted = {"file": "flows/salon.yaml", "text": text, "digest": digest}
+    assert '-    do: [{talk: "Hello."}]' in html.unescape((await owner.client.post("/phone/diff", json=wanted)).text)
+    saved = await owner.client.post("/phone/save", json=wanted)
 
     address, values = saved.json()["undo"]
     assert ("Salon is saved.", FILE) == (saved.json()["said"], address)

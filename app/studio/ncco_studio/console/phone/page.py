@@ -131,6 +131,13 @@ class SaveRequest(BaseModel):
     digest: str
 
 
+@router.post("/phone/diff")
+async def diff(request: Request, console: TheConsole, _: CanChange, wanted: SaveRequest) -> Response:
+    """Show the lines that saving a text would change."""
+    before = (await console.read_project()).texts.get(wanted.file, "")
+    return render(request, "phone_diff.html", draft=FileChange(wanted.file, before, wanted.text, [], [], ()))
+
+
 @router.post("/phone/save")
 async def save_text(request: Request, console: TheConsole, session: CanChange, wanted: SaveRequest) -> Response:
     """Save a file of the project, even with errors. In that case, `problem` says which flows answer calls.
