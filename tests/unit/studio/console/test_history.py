@@ -59,7 +59,7 @@ class Owner:
         """Send a form as a browser does. Returns the address to which it leads, or else the page."""
         reply = await self.client.post(address, data=values or {}, headers={"Accept": "text/html"})
         assert reply.status_code in (200, 303), reply.text
-        return reply.headers.get("location", reply.text)
+        return str(reply.headers.get("location", reply.text))
 
     async def history(self) -> str:
         page = await self.client.get("/history", headers={"Accept": "text/html"})

@@ -271,7 +271,7 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
                 form, both = merged(form, form_fields(file, opened.text, line), fields)
                 by = opened.by or "Somebody else"
                 if both:
-                    problem = f"{by} has saved other words meanwhile. Choose below. Nothing that you wrote is lost"
+                    problem = f"{by} has saved other words meanwhile. Choose below. Nothing that you wrote is lost."
                     return _form(request, file, problem=problem, form=form, both=both, by=by)
                 notice = f"{by} has saved other changes meanwhile. They stay."
             after = changed(before, fields, form, line)
