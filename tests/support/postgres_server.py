@@ -68,7 +68,7 @@ logging_collector = off
 _TABLES = (
     *("turns", "webhooks", "calls", "revisions", "probes", "hooks", "ncco_recordings", "ncco_forgotten"),
     *("ncco_placed", "ncco_attempts", "ncco_placing", "ncco_api_keys"),
-    *("ncco_results", "ncco_sums", "ncco_leases", "ncco_function_results", "ncco_rows"),
+    *("ncco_results", "ncco_sums", "ncco_leases", "ncco_function_results", "ncco_rows", "ncco_changes"),
 )
 # TRUNCATE makes the files of all tables and indexes again, which takes longer than most tests.
 EMPTY = f"""

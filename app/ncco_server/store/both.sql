@@ -325,3 +325,27 @@ CREATE INDEX ncco_rows_by_expiry
 -- older hosts.
 
 ALTER TABLE ncco_rows ADD COLUMN nonce text NOT NULL DEFAULT '';
+
+-- version 0017
+-- What people changed in the console. The ID begins with the time in hexadecimal digits, so the key sorts by time.
+-- `details` and `undo` are JSON: what was before and after, and the request that takes the change back.
+
+CREATE TABLE ncco_changes (
+    id text NOT NULL,
+    changed_at bigint NOT NULL,
+    changed_by text NOT NULL,
+    said text NOT NULL,
+    address text NOT NULL,
+    details text NOT NULL,
+    undo text NOT NULL,
+    expires_at bigint,
+    PRIMARY KEY (id)
+);
+
+-- only in PostgreSQL
+ALTER TABLE ncco_changes
+    ALTER COLUMN id TYPE text COLLATE "C";
+
+CREATE INDEX ncco_changes_by_expiry
+    ON ncco_changes (expires_at)
+    WHERE expires_at IS NOT NULL;

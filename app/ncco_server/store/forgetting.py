@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import partial
 from operator import add
 from typing import Any, Final, NamedTuple, TypeVar
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 import orjson
 
 from ncco_server.ncco.value_types import FILLING, parts_of_number
-from ncco_server.store import function_results, table_rows
+from ncco_server.store import changes, function_results, table_rows
 from ncco_server.store.database import Database, Many, Row, Work
 from ncco_server.store.placed import erase_placed
 from ncco_server.store.recordings import erase
@@ -203,6 +203,7 @@ class _MatchingRows:
     placed: list[str]
     functions: set[str]
     rows: list[_FoundRow]
+    changes: list[str]
     names: dict[str, int]
 
     def count(self) -> Forgotten:
@@ -217,6 +218,7 @@ class _MatchingRows:
             rows=sum(not row.values for row in self.rows),
             hashes=sum(row.keeps_hash for row in self.rows),
             texts=sum(len(row.values) for row in self.rows),
+            changes=len(self.changes),
         )
 
 
@@ -305,12 +307,13 @@ async def _find(
         if key in webhooks or not related.isdisjoint(others):
             webhooks.add(key)
             names |= {name: max(received_at, names.get(name, 0)) for name in others if name}
+    recordings = await _find_recordings(database, wanted, related)
     return _MatchingRows(
         calls=calls,
         counted=counted,
         webhooks=webhooks,
         hooks=await _find_hooks(database, wanted, {row[0] for row in counted}),
-        recordings=await _find_recordings(database, wanted, related),
+        recordings=recordings,
         placed=await _find_placed(database, wanted),
         functions={
             session
@@ -324,6 +327,7 @@ async def _find(
             for name, columns in piece
             if (row := _match(wanted, tables.get(table_of(name)), name, columns)) is not None
         ],
+        changes=await _find_changes(database, wanted, related.union(recordings)),
         names=names,
     )
 
@@ -375,6 +379,17 @@ async def _find_placed(database: Database, wanted: Numbers) -> list[str]:
     ]
 
 
+async def _find_changes(database: Database, wanted: Numbers, names: Collection[str]) -> list[str]:
+    """Those that mention a number, or one of the `names` of calls and recordings."""
+    names = {*names, *map(quote, names)}
+    return [
+        id_
+        async for id_, *texts in _rows_in_batches(database, changes.SELECT_TEXTS, first="")
+        if wanted.are_in(*(text.encode("utf-8", "replace") for text in texts))
+        or any(name in text for name in names for text in texts)
+    ]
+
+
 async def _rows_in_batches(database: Database, sql: Sql, first: int | str = -1) -> AsyncIterator[Row]:
     """The rows are sorted by their first column, and come after `first`."""
     key = first
@@ -392,8 +407,9 @@ async def _delete(database: Database, found: _MatchingRows, key: bytes | None) -
         await database.write(partial(delete_hooks, keys))
     for keys in _batches(found.calls):
         await database.write(partial(_delete_calls, keys))
-    for keys in _batches(found.webhooks):
-        await database.write(partial(delete_all, DELETE_WEBHOOK, [(key,) for key in keys]))
+    for sql, own in _deletions(found):
+        for keys in _batches(own):
+            await database.write(partial(delete_all, sql, [(key,) for key in keys]))
     for ids in _batches(found.recordings):
         await database.write(partial(erase, ids, with_uuid=True))
     for ids in _batches(found.placed):
@@ -403,8 +419,6 @@ async def _delete(database: Database, found: _MatchingRows, key: bytes | None) -
             await database.write(partial(table_rows.forget_values, row.name, row.values))
         else:
             await database.write(partial(table_rows.forget_row, row.name, key if row.keeps_hash else None))
-    for sessions in _batches(found.functions):
-        await database.write(partial(_delete_results, sessions))
 
 
 def _delete_calls(keys: Sequence[int]) -> Work[None]:
@@ -413,8 +427,10 @@ def _delete_calls(keys: Sequence[int]) -> Work[None]:
     yield Many(DELETE_CALL, [(key,) for key in keys])
 
 
-def _delete_results(sessions: Sequence[str]) -> Work[None]:
-    yield Many(function_results.DELETE_OF_SESSION, [(session,) for session in sessions])
+def _deletions(found: _MatchingRows) -> Iterator[tuple[Sql, Iterable[Any]]]:
+    yield DELETE_WEBHOOK, found.webhooks
+    yield changes.DELETE, found.changes
+    yield function_results.DELETE_OF_SESSION, found.functions
 
 
 def _batches(keys: Iterable[Key]) -> Iterator[list[Key]]:

@@ -49,6 +49,7 @@ from ncco_server.store.postgres_faults import (
 from ncco_server.store.rows import Schema
 from ncco_server.store.sql import (
     ATTEMPTS_TABLE,
+    CHANGES_TABLE,
     FUNCTION_RESULTS_TABLE,
     PLACED_TABLE,
     RECORDINGS_TABLE,
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
 GROUP_LIMIT: Final = 128
 TABLES_WITH_NUMBERS: Final = (
     *("calls", "turns", "webhooks", "hooks", RECORDINGS_TABLE),
-    *(PLACED_TABLE, ATTEMPTS_TABLE, RESULTS_TABLE, FUNCTION_RESULTS_TABLE, ROWS_TABLE),
+    *(PLACED_TABLE, ATTEMPTS_TABLE, RESULTS_TABLE, FUNCTION_RESULTS_TABLE, ROWS_TABLE, CHANGES_TABLE),
 )
 
 READERS: Final = 4

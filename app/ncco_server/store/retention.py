@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from ncco_server.store import function_results
+from ncco_server.store import changes, function_results
 from ncco_server.store.database import Database, Many, Work
 from ncco_server.store.hooks import FREE_NEXT
 from ncco_server.store.results import count_before_deletion
@@ -73,7 +73,7 @@ _DELETE_EXPIRED_ROWS: Final = Sql(
 def sweep(before: int, limit: int, now: int) -> Work[int]:
     """Delete up to `limit` calls, then webhooks without a call, then placed calls and hooks, older than `before`.
 
-    Also expired rows of tables, and forgotten calls' hashes at the same age.
+    Also expired rows of tables; and changes and forgotten calls' hashes at the same age.
     """
     calls = yield from _old_keys(OLDEST_CALLS, before, limit, now)
     old = [key for (key,) in (yield Many(LOCK_OLD_CALL, [(key, before) for key in calls]))]
@@ -84,6 +84,8 @@ def sweep(before: int, limit: int, now: int) -> Work[int]:
         deleted += len((yield Many(DELETE_WEBHOOK, [(key,) for key in webhooks])))
     yield _DELETE_OLD_FORGOTTEN, (before,)
     yield function_results.DELETE_OLD, (before,)
+    yield changes.DELETE_OLD, (changes.first_id(max(0, before)),)
+    yield changes.DELETE_EXPIRED, (now,)
     deleted += len((yield _DELETE_EXPIRED_ROWS, (now, limit)))
     deleted += yield from _sweep_placed(before, limit)
     hooks = yield from _old_keys(OLDEST_HOOKS, before, limit, now)

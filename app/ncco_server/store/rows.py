@@ -261,6 +261,7 @@ class Forgotten(NamedTuple):
         revisions: kept, because the number is part of a flow.
         recordings: the server or `ncco forget` removes their files.
         rows: of the tables that flow files declare.
+        changes: that people made in the console.
         purged: as `Database.purge` returns it; None after a dry run.
     """
 
@@ -275,4 +276,5 @@ class Forgotten(NamedTuple):
     rows: int = 0
     hashes: int = 0
     texts: int = 0
+    changes: int = 0
     purged: bool | None = None

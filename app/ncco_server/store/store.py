@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 from ncco_server.errors import AlreadyOpen, Conflict
 from ncco_server.store import function_results, retention, table_rows
 from ncco_server.store.api_keys import ApiKeys
+from ncco_server.store.changes import Changes
 from ncco_server.store.database import Database, InDatabase, Insert, Keyed, Many, Work, in_one_transaction
 from ncco_server.store.forgetting import forget
 from ncco_server.store.function_results import FunctionResults
@@ -325,6 +326,7 @@ class Store(InDatabase):
         self.hooks = Hooks(database)
         self.recordings = Recordings(database)
         self.tables = table_rows.TableRows(database)
+        self.changes = Changes(database)
         self.placed = PlacedCalls(database)
         self.api_keys = ApiKeys(database)
         self._has_forgotten = False

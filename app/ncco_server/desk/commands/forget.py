@@ -114,6 +114,7 @@ def _print(numbers: Sequence[str], found: Forgotten, *, dry_run: bool) -> None:
     counts += f", {counted(found.placed, 'placed call')}" if found.placed else ""
     counts += f", {counted(found.rows, 'row')} of tables" if found.rows else ""
     counts += f", {counted(found.texts, 'text')} in other rows of tables" if found.texts else ""
+    counts += f", {counted(found.changes, 'change')} in the console" if found.changes else ""
     click.echo(f"{shown}: {counts} {done}" if is_found else f"{shown}: no call contains it")
     if found.hashes:
         kept = "would take" if dry_run else "take" if found.hashes > 1 else "takes"

@@ -26,8 +26,8 @@ UNATTENDED: Final = "x-unattended"
 """The header of requests that a page sends automatically every few seconds."""
 _NETWORK: Final = 64
 """Bits of an IPv6 address that a client cannot choose."""
-_FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
-_WITH_FORMS: Final = ("/calls/placed", "/change", "/flows-new", "/hours", "/logout", "/tables", "/view")
+FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+_WITH_FORMS: Final = ("/calls", "/change", "/flows-new", "/hours", "/logout", "/messages", "/tables", "/view")
 """Paths of forms that work without JavaScript, with the token in the form. Other requests have it in a header."""
 _TOKEN: Final = "x-csrf-token"  # noqa: S105 - the name of a header
 _NO_TOKEN: Final = "The page is out of date. Reload it."  # noqa: S105 - a message
@@ -169,7 +169,7 @@ def _is_token(token: str | None, session: ConsoleSession) -> bool:
 
 
 def _is_form(request: Request) -> bool:
-    is_encoded = request.headers.get("content-type", "").startswith(_FORMS)
+    is_encoded = request.headers.get("content-type", "").startswith(FORMS)
     return is_encoded and request.url.path.startswith(_WITH_FORMS)
 
 

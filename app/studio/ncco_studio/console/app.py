@@ -23,7 +23,20 @@ from ncco_server.settings.logins import Logins
 from ncco_server.settings.passwords import Passwords
 from ncco_server.settings.secrets import console_keys
 from ncco_server.store import open_store
-from ncco_studio.console import calls, editor, flows, health, home, login, messages, new_flow, placed, report, tables
+from ncco_studio.console import (
+    calls,
+    editor,
+    flows,
+    health,
+    history,
+    home,
+    login,
+    messages,
+    new_flow,
+    placed,
+    report,
+    tables,
+)
 from ncco_studio.console.access import RequireSession
 from ncco_studio.console.call_changes import CallChanges
 from ncco_studio.console.change import page as change
@@ -60,6 +73,7 @@ for _module in (
     change,
     steps,
     health,
+    history,
     editor,
 ):
     _PAGES.include_router(_module.router)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import partial
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, TypeAlias
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -32,6 +32,7 @@ from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
 from ncco_studio.console.conversation import conversation
 from ncco_studio.console.download import csv_response, json_response, streamed
+from ncco_studio.console.history import Change, record
 from ncco_studio.console.messages import shown
 from ncco_studio.console.pages import refused, render
 from ncco_studio.console.phone.repetition import CannotRepeat, recorded_of
@@ -304,8 +305,9 @@ async def keep_call(request: Request, console: TheConsole, name: str, session: C
         return render(request, "call_kept.html", 422, problem=str(error), kept=None)
     except HTTPException as error:
         return render(request, "call_kept.html", error.status_code, problem=error.detail, kept=None)
-    audit(request, "scenario kept", file=kept["path"])
-    return render(request, "call_kept.html", problem="", kept=kept)
+    reply = render(request, "call_kept.html", problem="", kept=kept)
+    change = Change("scenario kept", f"{kept['path']} is saved.", f"/calls/{quote(name)}")
+    return await record(request, change, reply, file=kept["path"])
 
 
 @router.get("/calls/{name:path}")

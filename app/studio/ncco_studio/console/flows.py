@@ -21,6 +21,7 @@ from ncco_server.flow.model import Flow
 from ncco_server.service.phone_numbers import readable
 from ncco_server.suggest import nearest
 from ncco_studio.console.access import CanLook
+from ncco_studio.console.change.heard import heard_in_week
 from ncco_studio.console.pages import STATIC, refused, render
 from ncco_studio.console.paint import PERIODS, Paint, Wanted, paint_for
 from ncco_studio.console.report import PeriodQuery, count_period
@@ -186,6 +187,7 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
         "flow.html",
         flow=flow,
         entrances=_entrances(flow, read),
+        hours={flow.name: await asyncio.to_thread(heard_in_week, read, flow, console.project.env)},
         picture=await _picture(console, flow, Paint(), errors=wanted.errors),
         wanted=wanted,
         painted=wanted.model_copy(update={"paint": "traffic"}) if is_painted else None,
@@ -204,8 +206,12 @@ async def painted(request: Request, console: TheConsole, name: str, _: CanLook, 
     paint = Paint(problem=f"The flow {name} was removed or now has errors. Reload the page.")
     if flow is not None:
         paint = await paint_for(console, wanted, flow, read)
-    picture = await _picture(console, flow, paint, errors=wanted.errors) if flow and not paint.problem else None
-    return render(request, "flow_painted.html", paint=paint, picture=picture, kinds=KINDS)
+    picture = None
+    hours = {}
+    if flow is not None and not paint.problem:
+        picture = await _picture(console, flow, paint, errors=wanted.errors)
+        hours = {flow.name: await asyncio.to_thread(heard_in_week, read, flow, console.project.env)}
+    return render(request, "flow_painted.html", paint=paint, picture=picture, kinds=KINDS, hours=hours)
 
 
 @router.post("/flows/{name}/proof")

@@ -9,22 +9,31 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, HTTPException, Request, Response
-from fastapi.responses import RedirectResponse
 
 from ncco_server.desk.project import zone_of
 from ncco_server.errors import StoreError
 from ncco_server.flow.hours.calendar import ByHand, Calendar, seconds, special_days
 from ncco_server.flow.model import Flow, Project
-from ncco_server.service.call_results import NO_FLOWS, MissedCallers, count_by_result, missed_callers, open_calls
+from ncco_server.service.call_results import (
+    NO_FLOWS,
+    MissedCallers,
+    count_by_result,
+    missed_callers,
+    open_calls,
+    results_of,
+)
 from ncco_server.service.hand_hours import LONGEST, LONGEST_REASON, HandHours, decide, hand_hours, undecide
+from ncco_server.service.phone_numbers import readable
 from ncco_server.store import QUARTER_MS, CalledCounts, Records, ResultRow, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
-from ncco_studio.console.audit import audit
 from ncco_studio.console.calls import at_step, plain_state
+from ncco_studio.console.change.fields import group_title
 from ncco_studio.console.change.notation import day_in_words, spans_in_words
 from ncco_studio.console.health import problems_of
+from ncco_studio.console.history import Change, UndoRequest, record
 from ncco_studio.console.messages import inbox_values
 from ncco_studio.console.pages import render
 from ncco_studio.console.polled import PolledRoute
@@ -266,16 +275,21 @@ async def decide_hours(
         raise HTTPException(404, "These opening hours are no longer in the flow files.")
     rows = (await console.opened_store()).tables
     known = (await hand_hours(rows, now)).get(calendar.key, ())
+    undo = None
     if what == "undo":
-        for each in known:
-            if each.start == start and each.end > seconds(now):
-                await undecide(rows, calendar, each, now, session.by)
+        decided = next((each for each in known if each.start == start and each.end > seconds(now)), None)
+        if decided is not None:
+            await undecide(rows, calendar, decided, now, session.by)
+        said = "Back to the usual hours"
     else:
         first, last = _decided_time(what, until, day, now, calendar.zone)
-        reason = " ".join(reason.split())
-        await decide(rows, calendar, ByHand(what == "open", first, last, reason, session.by), now)
-    audit(request, f"hours by hand: {what}", hours=calendar.name)
-    return RedirectResponse("/home", 303)
+        decided = ByHand(what == "open", first, last, " ".join(reason.split()), session.by)
+        await decide(rows, calendar, decided, now)
+        said = _coming(calendar, decided)
+        undo = UndoRequest("/hours", {"hours": hours, "what": "undo", "start": str(first)})
+    title = group_title(calendar.name)
+    change = Change(f"hours by hand: {what}", f"{title}: {said[0].lower()}{said[1:]}.", "/home", undo)
+    return await record(request, change, hours=calendar.name)
 
 
 def _decided_time(what: str, until: str, day: str, now: datetime, zone: tzinfo) -> tuple[int, int]:
@@ -317,22 +331,24 @@ def _compared(calls: RecentCalls, now: datetime) -> str:
 async def called_back(request: Request, name: str, session: CanChange) -> Response:
     """Take the caller of a missed call off the list."""
     results = (await console_of(request).opened_store()).results
-    return _noted(request, name, "called back", await results.mark_returned(name, _now_ms(), session.by))
+    is_known = await results.mark_returned(name, milliseconds(datetime.now(UTC)), session.by)
+    return await _noted(request, name, "called back", "was called back", "to-call-back", is_known=is_known)
 
 
 @router.post("/calls/{name:path}/to-call-back")
-async def to_call_back(request: Request, name: str, session: CanChange) -> Response:
+async def to_call_back(request: Request, name: str, _: CanChange) -> Response:
     """Put the caller of a missed call on the list again."""
     results = (await console_of(request).opened_store()).results
-    return _noted(request, name, "to call back again", await results.mark_to_return(name, _now_ms()))
+    is_known = await results.mark_to_return(name, milliseconds(datetime.now(UTC)))
+    return await _noted(request, name, "to call back again", "is to be called back", "called-back", is_known=is_known)
 
 
-def _now_ms() -> int:
-    return milliseconds(datetime.now(UTC))
-
-
-def _noted(request: Request, name: str, event: str, is_known: bool) -> Response:
+async def _noted(request: Request, name: str, event: str, said: str, opposite: str, *, is_known: bool) -> Response:
     if not is_known:
         raise HTTPException(404, "There is no such call, or it is not over.")
-    audit(request, event, call=name)
-    return Response(status_code=204, headers={"hx-trigger": "messages"})
+    async with console_of(request).records() as records:
+        found = await results_of(records, await records.calls_like(name, 1), milliseconds(datetime.now(UTC)))
+    who = next((readable(call.caller, call.to) for call in found.values()), "") or "A caller"
+    address = f"/calls/{quote(name)}"
+    change = Change(event, f"{who} {said}.", address, UndoRequest(f"{address}/{opposite}"))
+    return await record(request, change, call=name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
@@ -20,6 +21,7 @@ from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audio import audio_response
 from ncco_studio.console.audit import audit
 from ncco_studio.console.download import csv_response
+from ncco_studio.console.history import Change, UndoRequest, record
 from ncco_studio.console.pages import render
 from ncco_studio.console.phone.trial_messages import PREFIX
 from ncco_studio.console.polled import PolledRoute
@@ -37,6 +39,14 @@ _BOXES: Final = {
 }
 Box: TypeAlias = Literal["new", "done", "deleted"]
 Action: TypeAlias = Literal["done", "to-do", "delete", "restore", "fetch"]
+_SAID: Final[Mapping[Action, tuple[str, Action | None]]] = {
+    "done": ("A message is done.", "to-do"),
+    "to-do": ("A message is to be done again.", "done"),
+    "delete": ("A message is deleted.", "restore"),
+    "restore": ("A message is restored.", "delete"),
+    "fetch": ("A message is fetched again.", None),
+}
+"""What is said of an action, and which one takes it back."""
 Use: TypeAlias = Literal["heard", "downloaded", "shared"]
 MessageId: TypeAlias = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
 
@@ -165,8 +175,10 @@ async def change(request: Request, console: TheConsole, id_: MessageId, action: 
             is_there = await _fetch_again(console, id_, now)
     if not is_there:
         raise HTTPException(404, "This message was deleted for good.")
-    audit(request, f"message: {action}", message=id_)
-    return Response(status_code=204, headers={"hx-trigger": "messages"})
+    said, opposite = _SAID[action]
+    undo = UndoRequest(f"/messages/{id_}/{opposite}") if opposite else None
+    box = {"done": "done", "delete": "deleted"}.get(action, "new")
+    return await record(request, Change(f"message: {action}", said, f"/messages?box={box}", undo), message=id_)
 
 
 async def _fetch_again(console: Console, id_: str, now: int) -> bool:

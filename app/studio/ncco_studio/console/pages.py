@@ -32,6 +32,7 @@ NAVIGATION: Final = (
     ("change", "Change"),
     ("flows", "Flows"),
     ("phone", "Phone"),
+    ("history", "History"),
     ("health", "Health"),
 )
 

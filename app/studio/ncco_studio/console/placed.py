@@ -19,16 +19,18 @@ from pydantic import BaseModel
 
 from ncco_server.desk.project import zone_of
 from ncco_server.flow.model import Flow, Project
+from ncco_server.flow.report import counted
 from ncco_server.ncco.value_types import Kind, PointInTime
 from ncco_server.service.delivery import session_id
 from ncco_server.service.documents import PlacedAttempt, PlacedDocument
+from ncco_server.service.phone_numbers import line_of, readable
 from ncco_server.service.placing.attempts import why_later
 from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
 from ncco_server.settings.secrets import wait_keys
 from ncco_server.store import AttemptRow, PlacedFilter, PlacedRow, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
-from ncco_studio.console.audit import audit
 from ncco_studio.console.change.fields import group_title
+from ncco_studio.console.history import Change, UndoRequest, record
 from ncco_studio.console.pages import render
 from ncco_studio.console.polled import PolledRoute, shared_rows
 from ncco_studio.console.sessions import ConsoleSession
@@ -256,9 +258,12 @@ async def place_call(request: Request, console: TheConsole, session: CanChange) 
         message = "this form has already placed another call"
         fault = {"form": RefusedRequest("form", message, "Check it, and send it again.")}
         return _form(request, project, flow, typed | {"key": secrets.token_hex(16)}, fault)
-    if stored.id == row.id:
-        audit(request, "call requested", flow=flow.name, placed=row.id)
-    return RedirectResponse(f"/calls/placed/{stored.id}", 303)
+    address = f"/calls/placed/{stored.id}"
+    if stored.id != row.id:
+        return RedirectResponse(address, 303)
+    said = f"A call to {readable(row.number, line_of([flow]))} is requested."
+    change = Change("call requested", said, address, UndoRequest(f"{address}/cancel"))
+    return await record(request, change, flow=flow.name, placed=row.id)
 
 
 def _wanted(
@@ -350,9 +355,11 @@ async def cancel_call(request: Request, console: TheConsole, id_: PlacedId, _: C
     before = await (await console.opened_store()).placed.cancel(id_, milliseconds(datetime.now(UTC)))
     if before is None:
         raise HTTPException(404, "there is no such call")
-    if before.can_be_cancelled:
-        audit(request, "placed call cancelled", placed=id_)
-    return RedirectResponse(f"/calls/placed/{id_}", 303)
+    address = f"/calls/placed/{id_}"
+    if not before.can_be_cancelled:
+        return RedirectResponse(address, 303)
+    change = Change("placed call cancelled", "A call that was requested is cancelled.", address)
+    return await record(request, change, placed=id_)
 
 
 @router.post("/calls/placed/{id_}/now")
@@ -374,8 +381,9 @@ async def stop_batch(
     request: Request, console: TheConsole, _: CanChange, batch: Annotated[str, Form(max_length=200)]
 ) -> Response:
     stopped = await (await console.opened_store()).placed.stop_batch(batch, milliseconds(datetime.now(UTC)))
-    audit(request, "batch stopped", batch=batch, calls=stopped)
-    return _leads_to(request, f"/calls/placed?{urlencode({'batch': batch})}")
+    said = f"{counted(stopped, 'call')} of the batch {batch} {'is' if stopped == 1 else 'are'} stopped."
+    change = Change("batch stopped", said, f"/calls/placed?{urlencode({'batch': batch})}")
+    return await record(request, change, batch=batch, calls=stopped)
 
 
 @router.post("/calls/placed/pause")
@@ -385,16 +393,14 @@ async def pause(
     """Place no calls, on any host, until somebody resumes."""
     by = session.name or "somebody in the console"
     await (await console.opened_store()).placed.pause(milliseconds(datetime.now(UTC)), by, reason.strip())
-    audit(request, "placing paused", reason=reason.strip())
-    return _leads_to(request, "/calls/placed")
+    why = f": {reason.strip()}" if reason.strip() else ""
+    undo = UndoRequest("/calls/placed/resume")
+    change = Change("placing paused", f"No calls are placed{why}.", "/calls/placed", undo)
+    return await record(request, change, reason=reason.strip())
 
 
 @router.post("/calls/placed/resume")
 async def resume(request: Request, console: TheConsole, _: CanChange) -> Response:
     await (await console.opened_store()).placed.resume()
-    audit(request, "placing resumed")
-    return _leads_to(request, "/calls/placed")
-
-
-def _leads_to(request: Request, path: str) -> Response:
-    return Response(headers={"HX-Redirect": path}) if "hx-request" in request.headers else RedirectResponse(path, 303)
+    undo = UndoRequest("/calls/placed/pause")
+    return await record(request, Change("placing resumed", "Calls are placed again.", "/calls/placed", undo))

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form, HTTPException, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 from starlette.datastructures import UploadFile
 
@@ -32,6 +31,7 @@ from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
 from ncco_studio.console.change.fields import group_title
 from ncco_studio.console.download import streamed
+from ncco_studio.console.history import Change, UndoRequest, record
 from ncco_studio.console.pages import render
 from ncco_studio.console.sessions import ConsoleSession
 from ncco_studio.console.state import Console, TheConsole, console_of
@@ -141,9 +141,7 @@ def _sparing(project: Project) -> list[str]:
 
 
 @router.get("/tables/{table}")
-async def list_rows(
-    request: Request, opened: Opened, session: CanLook, removed: Annotated[str, Query(max_length=3)] = ""
-) -> Response:
+async def list_rows(request: Request, opened: Opened, session: CanLook) -> Response:
     """Show some rows, in the order of their keys; only the rows for a request of the search form."""
     search = opened.search
     page = await opened.table.page(datetime.now(UTC), after=search.after, limit=PAGE, text=search.q)
@@ -153,7 +151,6 @@ async def list_rows(
         "table_rows.html" if request.headers.get("hx-request") else "table.html",
         rows=[_shown(opened, row) for row in page.rows],
         next=f"/tables/{opened.definition.name}?{following.address}" if page.after else "",
-        removed=removed,
         may_change=session.role == "change",
         **opened.page,
     )
@@ -209,7 +206,6 @@ async def row_form(
     opened: Opened,
     session: CanLook,
     key: Annotated[tuple[str, ...], Query(max_length=4)] = (),
-    saved: Annotated[str, Query(max_length=3)] = "",
 ) -> Response:
     """Show the form of a row, or of a new one, whose key may be given."""
     table = opened.definition
@@ -223,7 +219,7 @@ async def row_form(
         f"key.{name}": _as_typed(value, table.key[name], opened) for name, value in zip(table.key, key, strict=False)
     }
     typed |= _typed(opened, row) if row else {}
-    return _form(request, opened, session, SentRow(typed, {}, row), is_saved=bool(saved))
+    return _form(request, opened, session, SentRow(typed, {}, row))
 
 
 def _typed(opened: OpenTable, row: TableRowDocument) -> dict[str, str]:
@@ -308,8 +304,6 @@ def _form(
     session: ConsoleSession,
     sent: SentRow,
     faults: Sequence[RowFault] = (),
-    *,
-    is_saved: bool = False,
 ) -> Response:
     shown = defaultdict(str, sent.typed)
     for name, column in opened.definition.columns.items():
@@ -321,7 +315,6 @@ def _form(
         422 if faults else 200,
         row=_about(sent.row) if sent.row else None,
         url=_url(opened, [shown[f"key.{name}"] for name in opened.definition.key]),
-        is_saved=is_saved,
         fields=_fields(opened, sent.row, shown),
         typed=shown,
         faults={fault.column: f"{fault.problem}. {fault.cure}" for fault in faults},
@@ -349,13 +342,38 @@ async def save_row(request: Request, opened: Opened, session: CanChange) -> Resp
         if stamp and sent.row is None:
             raise RowChanged(opened.definition.name)
         change = opened.table.change({**sent.key, **_changed_columns(opened, sent)})
-        await opened.table.write([change], now, _by(session), {change.row: (stamp,)})
+        stamps = await opened.table.write([change], now, _by(session), {change.row: (stamp,)})
     except RefusedRows as error:
         return _form(request, opened, session, sent, error.faults)
     except RowChanged:
         return _form(request, opened, session, sent, [_CHANGED if sent.typed.get("stamp") else _EXISTS])
-    audit(request, "row saved", table=opened.definition.name)
-    return RedirectResponse(_url(opened, key_of(change.row), saved="yes"), 303)
+    done = await _row_change(opened, change, sent.row, stamps[change.row], now)
+    return await record(request, done, table=opened.definition.name)
+
+
+async def _row_change(
+    opened: OpenTable, change: RowChange, before: TableRowDocument | None, stamp: str, now: datetime
+) -> Change:
+    """Say what has changed in a row, which has a new stamp. Values of sensitive columns cannot be undone."""
+    table = opened.definition
+    after = None if change.is_removal else await opened.table.get(change.row, now)
+    old, new = ({} if row is None else _shown(opened, row)["columns"] for row in (before, after))
+    texts = [(group_title(name), old.get(name) or "", new.get(name) or "") for name in table.columns]
+    hidden = (group_title(name) for name in change.sets if table.columns[name].sensitive)
+    differences = [each for each in texts if each[1] != each[2]] + [(name, "", "a hidden value") for name in hidden]
+    key = dict(zip(table.key, key_of(change.row), strict=True))
+    sent = dict.fromkeys((f"column.{name}" for name in table.columns), "") | (_typed(opened, before) if before else {})
+    sent |= {f"key.{name}": str(value) for name, value in key.items()} | {"stamp": stamp}
+    did = "removed" if change.is_removal else "saved"
+    row = ", ".join(_text(value, table.key[name], opened.line) for name, value in key.items())
+    return Change(
+        f"row {did}",
+        f"{group_title(table.name)}: {row} is {did}.",
+        f"/tables/{table.name}?{opened.search.address}" if change.is_removal else _url(opened, key.values()),
+        UndoRequest(f"/tables/{table.name}/{'row' if before else 'remove'}", sent),
+        differences,
+        keep_ms=table.keep_ms,
+    )
 
 
 def _changed_columns(opened: OpenTable, sent: SentRow) -> dict[str, Any]:
@@ -394,14 +412,13 @@ async def remove_row(request: Request, opened: Opened, session: CanChange) -> Re
         sent = await _sent(request, opened, now)
         name = opened.table.name_of([*sent.key.values()])
         stamps = {name: (ABSENT, sent.typed.get("stamp", ABSENT))}
-        await opened.table.write([RowChange(name, is_removal=True)], now, _by(session), stamps)
+        change = RowChange(name, is_removal=True)
+        await opened.table.write([change], now, _by(session), stamps)
     except RefusedRows as error:
         return _form(request, opened, session, sent, error.faults)
     except RowChanged:
         return _form(request, opened, session, sent, [_CHANGED])
-    audit(request, "row removed", table=opened.definition.name)
-    place = filter(None, ("removed=yes", opened.search.address))
-    return RedirectResponse(f"/tables/{opened.definition.name}?{'&'.join(place)}", 303)
+    return await record(request, await _row_change(opened, change, sent.row, ABSENT, now), table=opened.definition.name)
 
 
 @router.get("/tables/{table}/import")
@@ -420,8 +437,10 @@ async def import_rows(request: Request, opened: Opened, session: CanChange) -> R
     except RefusedRows as error:
         return _import(request, opened, faults=error.faults)
     await opened.table.write_many(changes, datetime.now(UTC), _by(session))
-    audit(request, "table imported", table=opened.definition.name, rows=len(changes))
-    return _import(request, opened, written=len(changes))
+    name = opened.definition.name
+    said = f"{group_title(name)}: {counted(len(changes), 'row')} {'is' if len(changes) == 1 else 'are'} imported."
+    change = Change("table imported", said, f"/tables/{name}")
+    return await record(request, change, _import(request, opened, written=len(changes)), table=name, rows=len(changes))
 
 
 def _import(
@@ -506,7 +525,10 @@ async def change_number(
         raise HTTPException(422, f"{error}. {error.cure}") from error
     if not wanted:
         change = RowChange(change.row, is_removal=True)
-    await opened.table.write([change], datetime.now(UTC), _by(session))
-    audit(request, "row saved" if wanted else "row removed", table=table.name)
+    now = datetime.now(UTC)
+    before = await opened.table.get(change.row, now)
+    stamps = await opened.table.write([change], now, _by(session))
+    done = await _row_change(opened, change, before, stamps[change.row], now)
     tables = await tables_of_number(console_of(request), opened.project, number)
-    return render(request, "number_tables.html", tables=tables, may_change=True)
+    reply = render(request, "number_tables.html", tables=tables, may_change=True)
+    return await record(request, done, reply, table=table.name)

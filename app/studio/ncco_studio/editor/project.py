@@ -154,8 +154,8 @@ class ProjectFolder:
             "handlers": list(self.handlers),
         }
 
-    def save(self, file: str, text: str | None, digest: str, by: str = "") -> None:
-        """Replace a file of the project atomically, and keep its earlier version.
+    def save(self, file: str, text: str | None, digest: str, by: str = "") -> str:
+        """Replace a file of the project atomically, and keep its earlier version; return its key in `versions`.
 
         `file` is a display path; `text` is None to delete it; `digest` is `digest_of` the text that was edited, "" for
         a new file. Raises CannotSave if the file has changed since then, is not a file of the project, or cannot be
@@ -169,11 +169,12 @@ class ProjectFolder:
                     message = f"{file} has changed on disk since it was opened"
                     raise CannotSave(message, "open it again and repeat the change")
                 path.parent.mkdir(parents=True, exist_ok=True)
-                self._keep(path, before or "", by)
+                version = self._keep(path, before or "", by)
                 if text is None:
                     path.unlink()
                 else:
                     replace_text(path, text)
+                return version
         except OSError as error:
             message = f"{file} cannot be written: {(error.strerror or str(error)).lower()}"
             raise CannotSave(
@@ -232,7 +233,7 @@ class ProjectFolder:
                     found.append((datetime.strptime(parts[2], _VERSION).replace(tzinfo=UTC), parts[3] or "", kept))
         return sorted(found)
 
-    def _keep(self, path: Path, text: str, by: str) -> None:
+    def _keep(self, path: Path, text: str, by: str) -> str:
         folder = path.parent / HISTORY
         folder.mkdir(exist_ok=True)
         now = datetime.now(UTC)
@@ -243,6 +244,7 @@ class ProjectFolder:
         replace_text(folder / f"{path.name}.{now:{_VERSION}}{who}", text, like=path)
         for _, _, old in self._versions(path)[:-KEPT_VERSIONS]:
             old.unlink(missing_ok=True)
+        return now.isoformat()
 
 
 def project_in(values: Mapping[str, Any]) -> ProjectFolder:

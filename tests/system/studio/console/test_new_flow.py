@@ -63,7 +63,7 @@ def test_steps_change_on_the_picture(page: Page, watch: Watch, project: Path) ->
     page.set_viewport_size({"width": NARROW, "height": 844})
     page.goto("/flows/garage")
     page.locator("#picture .node[data-step=a]").click()
-    page.get_by_role("link", name="Rename, add or delete").click()
+    page.get_by_role("link", name="Change the step").click()
     page.get_by_label("Name of the new step").fill("a")
     page.get_by_label("What callers hear there").fill("One moment.")
     page.get_by_role("button", name="Review").nth(1).click()

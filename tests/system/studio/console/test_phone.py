@@ -222,10 +222,17 @@ def test_a_shared_link_opens_as_text_and_waits_for_call(page: Page, context: Bro
     expect(heard(other, "Thank you for calling Grüße & Söhne.")).to_be_visible()
 
 
+def save(page: Page) -> None:
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("button", name="Save changes").click()
+
+
 def test_a_text_is_saved_and_a_call_to_it_is_saved(page: Page, project: Path, watch: Watch) -> None:
     opened(page, "flows/pin.yaml")
     edit(page, "Please key in your four-digit PIN.", "Your PIN, please.")
     page.locator("flow-editor").get_by_role("textbox").press("Control+s")
+    expect(page.get_by_role("dialog")).to_contain_text('+      - talk: "Your PIN, please."')
+    page.keyboard.press("Enter")
     expect(page.get_by_text("flows/pin.yaml is saved.")).to_be_visible()
     expect(page.get_by_role("button", name="Save")).to_be_disabled()
     assert "Your PIN, please." in (project / "flows/pin.yaml").read_text()
@@ -241,11 +248,11 @@ def test_a_text_is_saved_and_a_call_to_it_is_saved(page: Page, project: Path, wa
     assert "2580" in (project / "tests/scenarios/pin.yaml").read_text()
 
     edit(page, "Your PIN, please.", "Your PIN, {{ please.")
-    page.get_by_role("button", name="Save").click()
+    save(page)
     expect(page.locator("#status")).to_contain_text("Saved, but calls continue with the last good flow: 1 error.")
     edit(page, "Your PIN, {{ please.", "Your PIN, please.")
-    page.get_by_role("button", name="Save").click()
-    expect(page.locator("#status")).to_have_text("flows/pin.yaml is saved.Close")
+    save(page)
+    expect(page.locator("#status")).to_have_text("flows/pin.yaml is saved.UndoClose")
 
 
 def test_pasted_text_is_not_thrown_away_without_a_question(page: Page) -> None:
@@ -329,7 +336,7 @@ def test_real_services_are_asked_with_a_switch_that_an_edit_hides(page: Page, pr
     expect(switch).to_be_disabled()
     expect(switch).not_to_be_checked()
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Save").click()
+    save(page)
     expect(switch).to_be_enabled()
     expect(switch).not_to_be_checked()
 

@@ -420,8 +420,8 @@ async def test_a_probe_needs_more_space_than_a_page(store: Store) -> None:
 
 async def test_a_rewrite_covers_every_table_from_which_a_number_is_deleted(store: Store) -> None:
     files = "SELECT relname, pg_relation_filenode(oid) FROM pg_class WHERE relkind = 'r' AND relname = ANY($1)"
-    own = ["ncco_recordings", "ncco_placed", "ncco_attempts", "ncco_results", "ncco_function_results", "ncco_rows"]
-    names = ["calls", "turns", "webhooks", "hooks", *own]
+    own = ["recordings", "placed", "attempts", "results", "function_results", "rows", "changes"]
+    names = ["calls", "turns", "webhooks", "hooks", *(f"ncco_{name}" for name in own)]
     before = set(ask(files, names))
     await store.forget(["447700900123"], rewrite=True)
     after = set(ask(files, names))

@@ -383,7 +383,7 @@ async def test_a_read_only_user_is_refused_exactly_where_something_is_saved(
             "/hours",
             "/messages/{id_}/{action}",
         ),
-        *("/phone/save", "/phone/calls/{id_}/keep", "/phone/ringing/{uuid}/{choice}"),
+        *("/phone/save", "/phone/diff", "/phone/calls/{id_}/keep", "/phone/ringing/{uuid}/{choice}"),
     }
     assert {("POST", path) for path in keeping} == refused
     assert len(keeping) < len(routes)

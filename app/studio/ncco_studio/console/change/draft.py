@@ -6,14 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher, unified_diff
 from itertools import zip_longest
+from pathlib import PurePosixPath
 from typing import NamedTuple
+from urllib.parse import quote
 
+from ncco_server.flow.files import is_flow_file
 from ncco_server.flow.issues import FlowIssue
-from ncco_server.flow.source import read_yaml
+from ncco_server.flow.source import names_written_in, read_yaml
 from ncco_server.flow.source.edit import Path
-from ncco_studio.console.change.fields import FormField, fields_in, pointer
+from ncco_studio.console.change.fields import FormField, fields_in, group_title, pointer
 from ncco_studio.console.change.form import is_removed, tidied
 from ncco_studio.console.change.notation import DAY_NAMES, weekdays_in_words
+from ncco_studio.console.history import Change, UndoRequest
 from ncco_studio.editor.project import ProjectFolder, ReadProject, digest_of
 
 
@@ -23,7 +27,8 @@ def form_fields(file: str, text: str, line: str) -> list[FormField]:
 
 
 def fields_of(read: ReadProject, file: str) -> list[FormField]:
-    return list(fields_in(read.node(file), a_number(read)))
+    """Return none of a template, or a file that does not exist."""
+    return list(fields_in(read.node(file), a_number(read))) if file in read.texts and is_flow_file(file) else []
 
 
 def a_number(read: ReadProject) -> str:
@@ -90,6 +95,14 @@ class FileChange:
     after: list[FormField]
     issues: tuple[FlowIssue, ...]
 
+    @classmethod
+    def between(
+        cls, read: ReadProject, file: str, before: str, text: str, issues: tuple[FlowIssue, ...] = ()
+    ) -> FileChange:
+        line = a_number(read)
+        old, new = (form_fields(file, each, line) if is_flow_file(file) else [] for each in (before, text))
+        return cls(file, before, text, old, new, issues)
+
     @property
     def digest(self) -> str:
         """Hash the old text; "" for a new file."""
@@ -147,8 +160,28 @@ class FileChange:
 
 def change_of(folder: ProjectFolder, file: str, before: str, after: str) -> FileChange:
     read = folder.current()
-    line = a_number(read)
     known = {(issue.code, issue.message) for issue in read.issues}
     issues = folder.with_texts({file: after or None}).issues
     new = tuple(issue for issue in issues if (issue.code, issue.message) not in known)
-    return FileChange(file, before, after, form_fields(file, before, line), form_fields(file, after, line), new)
+    return FileChange.between(read, file, before, after, new)
+
+
+def title_of(read: ReadProject, file: str, fields: Iterable[FormField]) -> str:
+    """The names of the file's flows, as words; a shared file with one section has its name."""
+    flows = [flow.name for flow in read.project.flows.values() if flow.place.file == file]
+    flows = flows or list(filter(None, [names_written_in(read.texts.get(file, ""))[0]]))
+    if flows:
+        return ", ".join(map(group_title, flows))
+    sections = {field.section for field in fields}
+    return sections.pop() if len(sections) == 1 else group_title(PurePosixPath(file).stem)
+
+
+def saved_change(read: ReadProject, draft: FileChange, version: str) -> Change:
+    """`version` is the key of the version before it."""
+    title = title_of(read, draft.file, draft.after)
+    found = draft.differences
+    words = [(f"{each.group}{f', {each.label}' if each.label != 'says' else ''}", *each[2:]) for each in found]
+    did = "saved" if draft.text else "deleted"
+    address = f"/change/{quote(draft.file)}"
+    undo = UndoRequest(address, {"version": version})
+    return Change(f"file {did}", f"{title} is {did}.", address, undo, words, draft.lines)

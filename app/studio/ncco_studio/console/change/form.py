@@ -17,6 +17,7 @@ from ncco_studio.console.change.hours import add_region, part_code, write_hours,
 from ncco_studio.console.change.notation import date_in_words, date_key, is_date, spans_in_words
 
 NOT_SAVED: Final = "Fix the marked fields below. Nothing is saved yet, and nothing that you wrote is lost."
+SAVED_MEANWHILE: Final = "the file has changed on disk since you opened the form; check your changes again"
 _KEYS: Final = re.compile(r"[0-9*#]+")
 MOST_CHARACTERS: Final = 20_000
 """In a value of the form."""
@@ -65,6 +66,42 @@ def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str], lin
     if faults:
         raise CannotChange(NOT_SAVED, faults, yaml_text.text)
     return yaml_text.text
+
+
+def merged(
+    form: Mapping[str, str], before: Iterable[FormField], now: Iterable[FormField]
+) -> tuple[dict[str, str], frozenset[str]]:
+    """Apply what somebody else has saved since the form was opened to its values.
+
+    The second value names the fields that both have changed, which keep the form's value. Raises CannotChange if lines
+    were added or removed, since the form does not know which ones its values belong to.
+    """
+    known = {field.name: field for field in before}
+    found = dict(form)
+    both = set()
+    now = list(now)
+    if known.keys() != {field.name for field in now}:
+        raise CannotChange(SAVED_MEANWHILE)
+    for field in now:
+        old, new = tidied(known[field.name].value), tidied(field.value)
+        own = tidied(form.get(field.name, old), field.kind)
+        if own == old:
+            found[field.name] = field.value
+        elif new not in (old, own):
+            both.add(field.name)
+    return found, frozenset(both)
+
+
+def decided(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, str]:
+    """Apply the choices of a form for the fields that somebody else has changed, too."""
+    found = dict(form)
+    for field in fields:
+        choice = form.get(f"take:{field.name}")
+        if choice == "theirs":
+            found[field.name] = field.value
+        elif choice == "both":
+            found[field.name] = f"{field.value} {form.get(field.name, '')}"
+    return found
 
 
 def _set_all(

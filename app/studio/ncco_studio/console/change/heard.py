@@ -15,11 +15,15 @@ from ncco_server.flow.checks.facts import reads_in
 from ncco_server.flow.hours.calendar import Calendar, Spans
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.templates.values import Expression, Value
+from ncco_studio.console.change.fields import group_title
+from ncco_studio.console.change.notation import weekdays_in_words
 from ncco_studio.editor.project import ReadProject
 from ncco_studio.verify.prove.triggers import context_at
 from ncco_studio.verify.scenarios.model import FROM
 
 _NOON: Final = 720
+WEEKS: Final = 4
+"""In which each day of the week is once an ordinary one; our choice."""
 _TAGS: Final = re.compile("<[^>]*>")
 
 
@@ -60,6 +64,40 @@ def heard_on(
         if asking and (words := _words(*asking, moment, env)):
             found[day] = HeardAt(f"{moment:%H:%M}", words)
     return found
+
+
+class WeekHeard(NamedTuple):
+    """The form of the opening hours that a step depends on, and what callers hear on which days of a week."""
+
+    title: str
+    address: str
+    days: list[tuple[str, HeardAt]]
+
+
+def heard_in_week(read: ReadProject, flow: Flow, env: Mapping[str, str]) -> dict[str, list[WeekHeard]]:
+    """By the names of the flow's steps that say the hours, or decide by them. Days with the same hours are one line."""
+    found = dict[str, list[WeekHeard]]()
+    for name, calendar in flow.calendars.items():
+        asking = [step.name for step in flow.steps.values() if _leads(step, name) or _says(step, name)]
+        if asking:
+            week = _heard_in_week(read, calendar, env)
+            for step in asking:
+                found.setdefault(step, []).append(week)
+    return found
+
+
+def _heard_in_week(read: ReadProject, calendar: Calendar, env: Mapping[str, str]) -> WeekHeard:
+    today = datetime.now(calendar.zone).date()
+    coming = (today + timedelta(days) for days in range(WEEKS * 7))
+    alike: dict[Spans, dict[int, date]] = {}
+    for day in coming:
+        if day not in calendar.override and day not in calendar.holidays:
+            alike.setdefault(calendar.week[day.weekday()], {}).setdefault(day.weekday(), day)
+    groups = sorted(alike.values(), key=min)
+    heard = heard_on(read, calendar, [each[min(each)] for each in groups], env)
+    days = [(weekdays_in_words(each), heard[each[min(each)]]) for each in groups if each[min(each)] in heard]
+    form = quote(f"step-Opening hours: {calendar.name}")
+    return WeekHeard(group_title(calendar.name), f"/change/{quote(calendar.place.file)}#{form}", days)
 
 
 def _asking(flow: Flow, calendar: Calendar) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -13,15 +12,23 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
 from ncco_server.flow.hours.holidays import country_names, meant_country, regions_of
-from ncco_server.flow.source import names_written_in
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
-from ncco_studio.console.change.draft import FileChange, a_number, change_of, fields_of
+from ncco_studio.console.change.draft import (
+    FileChange,
+    a_number,
+    change_of,
+    fields_of,
+    form_fields,
+    saved_change,
+    title_of,
+)
 from ncco_studio.console.change.fields import SECTIONS, FormField, NewLine, group_title, new_lines_in, pointer
-from ncco_studio.console.change.form import NOT_SAVED, CannotChange, changed, tidied
+from ncco_studio.console.change.form import NOT_SAVED, SAVED_MEANWHILE, CannotChange, changed, decided, merged, tidied
 from ncco_studio.console.change.heard import HeardAt, heard_on, steps_by_hours
 from ncco_studio.console.change.notation import date_in_words, first_day, joined_times, time_fields
 from ncco_studio.console.editor import check_size
+from ncco_studio.console.history import record
 from ncco_studio.console.pages import refused, render
 from ncco_studio.console.state import console_of
 from ncco_studio.editor.project import CannotSave, ProjectFolder, ReadProject, digest_of
@@ -88,16 +95,6 @@ def sections_of(fields: Iterable[FormField], new_lines: Iterable[NewLine]) -> li
     return [FormSection(title, list(groups.values())) for title, groups in found.items() if groups]
 
 
-def title_of(read: ReadProject, file: str, fields: Iterable[FormField]) -> str:
-    """The names of the file's flows, as words; a shared file with one section has its name."""
-    flows = [flow.name for flow in read.project.flows.values() if flow.place.file == file]
-    flows = flows or list(filter(None, [names_written_in(read.texts[file])[0]]))
-    if flows:
-        return ", ".join(map(group_title, flows))
-    sections = {field.section for field in fields}
-    return sections.pop() if len(sections) == 1 else group_title(PurePosixPath(file).stem)
-
-
 def _missing(request: Request) -> Response:
     return refused(request, 404, "There is nothing to change here any more.", "The page Change lists what there is.")
 
@@ -136,6 +133,8 @@ def _form(
     form: Mapping[str, str] | None = None,
     faults: Mapping[str, str] | None = None,
     draft: FileChange | None = None,
+    both: Collection[str] = (),
+    by: str = "",
 ) -> Response:
     """Show the form, with what was entered before if there is a problem.
 
@@ -146,6 +145,8 @@ def _form(
         form: the values that were entered.
         faults: see `CannotChange`.
         draft: the changed file; its issues are shown next to their fields.
+        both: the fields that somebody else has changed, too.
+        by: who that is, in words.
     """
     folder = _folder(request)
     read = folder.current()
@@ -167,7 +168,9 @@ def _form(
         shared=_shared(read) if flow is not None else {},
         numbers=[field.value for field in fields if field.path[0] == "numbers"],
         sections=sections_of(fields, new_lines_in(root)),
-        marked={*(faults or {}), *issues, *_changes(form or {}, fields)},
+        both=both,
+        by=by,
+        marked={*(faults or {}), *issues, *both, *_changes(form or {}, fields)},
         digest=digest_of(text),
         typed=form or {},
         problem=problem,
@@ -248,18 +251,29 @@ async def change_review(request: Request, file: str, _: CanChange) -> Response:
 def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
     folder = _folder(request)
     read = folder.current()
-    before = read.texts.get(file)
+    versions = folder.versions(file)
+    kept = versions.get(form.get("version", ""))
+    before = read.texts.get(file, "" if kept else None)  # a deleted file can come back
     if before is None:
         return _missing(request)
     line = a_number(read)
     fields = fields_of(read, file)
+    notice = ""
     try:
         if form.get("version"):
-            kept = folder.versions(file).get(form["version"])
             after = kept.text if kept else before
         else:
+            form = decided(form, fields)
             if form.get("digest") != digest_of(before):
-                raise CannotChange("the file has changed on disk since you opened the form; check your changes again")
+                opened = next((each for each in versions.values() if digest_of(each.text) == form.get("digest")), None)
+                if opened is None:
+                    raise CannotChange(SAVED_MEANWHILE)
+                form, both = merged(form, form_fields(file, opened.text, line), fields)
+                by = opened.by or "Somebody else"
+                if both:
+                    problem = f"{by} has saved other words meanwhile. Choose below. Nothing that you wrote is lost."
+                    return _form(request, file, problem=problem, form=form, both=both, by=by)
+                notice = f"{by} has saved other changes meanwhile. They stay."
             after = changed(before, fields, form, line)
     except CannotChange as error:
         draft = change_of(folder, file, before, error.text) if error.text else None
@@ -273,7 +287,8 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
         return _form(request, file, form=form, draft=draft)
     title = title_of(read, file, fields)
     typed = _changes(form, fields)
-    return render(request, "change_review.html", draft=draft, title=title, typed=typed, is_version="version" in form)
+    values = {"draft": draft, "title": title, "typed": typed, "is_version": "version" in form, "notice": notice}
+    return render(request, "change_review.html", **values)
 
 
 def _changes(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, str]:
@@ -293,10 +308,20 @@ async def change_save(request: Request, session: CanChange) -> Response:
     """Check the confirmed draft again, and save it."""
     form = await _posted(request)
     await check_size(request, session, form.get("file", ""), form.get("text", ""))
-    return await run_in_threadpool(_save, request, form, session.name)
+    saved = await run_in_threadpool(_save, request, form, session.name)
+    if isinstance(saved, Response):
+        return saved
+    draft, version = saved
+    console = console_of(request)
+    read = await console.read_project()
+    address = f"/change/{quote(draft.file)}?{urlencode({'saved': draft.step})}" if draft.text else "/change"
+    change = saved_change(read, draft, version)
+    reply = None if not draft.text else RedirectResponse(address, 303)  # its page offers to undo it
+    return await record(request, change._replace(address=address), reply, file=draft.file)
 
 
-def _save(request: Request, form: Mapping[str, str], by: str) -> Response:
+def _save(request: Request, form: Mapping[str, str], by: str) -> Response | tuple[FileChange, str]:
+    """Return what is saved, and the key of the version before it."""
     folder = _folder(request)
     file = form.get("file", "")
     text = form.get("text", "").replace("\r\n", "\n")
@@ -310,10 +335,13 @@ def _save(request: Request, form: Mapping[str, str], by: str) -> Response:
     draft = change_of(folder, file, before, text)
     if draft.has_errors and not is_new:
         return _form(request, file, problem=NOT_SAVED, form=form, draft=draft)
+    typed = _changes(form, draft.fields)
+    if typed and form.get("digest") not in ("", digest_of(before)):
+        return _review(request, file, form)
     try:
         if draft.has_errors:
             raise CannotSave(f"{file} has errors now", "fix the issues below")
-        folder.save(file, text or None, form.get("digest", ""), by)
+        return draft, folder.save(file, text or None, form.get("digest", ""), by)
     except CannotSave as error:
         audit(request, "file not saved", is_refused=True, file=file, problem=str(error))
         problem = f"{error}; {error.cure}"
@@ -321,10 +349,6 @@ def _save(request: Request, form: Mapping[str, str], by: str) -> Response:
             values = {"title": file, "typed": {}, "is_version": False, "problem": problem}
             return render(request, "change_review.html", 422, draft=draft, **values)
         return _form(request, file, problem=problem, form=form)
-    audit(request, "file saved" if text else "file deleted", file=file)
-    if not text:
-        return RedirectResponse("/change", 303)
-    return RedirectResponse(f"/change/{quote(file)}?{urlencode({'saved': draft.step})}", 303)
 
 
 async def _posted(request: Request) -> dict[str, str]:

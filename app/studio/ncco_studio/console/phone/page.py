@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, PlainValidator
 
 from ncco_server.errors import StoreError
@@ -17,7 +18,9 @@ from ncco_server.flow.files import MAX_FILE_BYTES
 from ncco_server.ncco.statuses import STATUSES
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audit import audit
+from ncco_studio.console.change.draft import FileChange, saved_change
 from ncco_studio.console.editor import ask, check_size
+from ncco_studio.console.history import Change, record
 from ncco_studio.console.pages import render
 from ncco_studio.console.phone.incoming import PREFIX, Choice, IncomingCalls
 from ncco_studio.console.phone.trial_messages import keep_message
@@ -128,10 +131,15 @@ class SaveRequest(BaseModel):
     digest: str
 
 
+@router.post("/phone/diff")
+async def diff(request: Request, console: TheConsole, _: CanChange, wanted: SaveRequest) -> Response:
+    """Show the lines that saving a text would change."""
+    before = (await console.read_project()).texts.get(wanted.file, "")
+    return render(request, "phone_diff.html", draft=FileChange(wanted.file, before, wanted.text, [], [], ()))
+
+
 @router.post("/phone/save")
-async def save_text(
-    request: Request, console: TheConsole, session: CanChange, wanted: SaveRequest
-) -> Mapping[str, str]:
+async def save_text(request: Request, console: TheConsole, session: CanChange, wanted: SaveRequest) -> Response:
     """Save a file of the project, even with errors. In that case, `problem` says which flows answer calls.
 
     A text that takes too long to read is not saved.
@@ -139,13 +147,16 @@ async def save_text(
     folder = console.project
     await check_size(request, session, wanted.file, wanted.text)
     try:
-        await asyncio.to_thread(folder.save, wanted.file, wanted.text, wanted.digest, session.name)
+        before = (await console.read_project()).texts.get(wanted.file, "")
+        version = await asyncio.to_thread(folder.save, wanted.file, wanted.text, wanted.digest, session.name)
     except CannotSave as error:
         audit(request, "file not saved", is_refused=True, file=wanted.file, problem=str(error))
         raise HTTPException(409, f"{error}; {error.cure}") from error
-    audit(request, "file saved", file=wanted.file)
     read = await asyncio.to_thread(folder.current)
-    return {"file": wanted.file, "digest": digest_of(wanted.text), "problem": read.unreleased(wanted.file)}
+    change = saved_change(read, FileChange.between(read, wanted.file, before, wanted.text), version)
+    saved = {"file": wanted.file, "digest": digest_of(wanted.text), "problem": read.unreleased(wanted.file)}
+    offered = {"said": change.said, "undo": change.undo}
+    return await record(request, change, JSONResponse(saved | offered), file=wanted.file)
 
 
 @router.post("/phone/setup")
@@ -347,8 +358,8 @@ async def turn(request: Request, console: TheConsole, session: CanLook, id_: str
 
 
 @router.post("/phone/calls/{id_}/keep")
-async def keep(request: Request, console: TheConsole, session: CanChange, id_: str) -> Mapping[str, str]:
+async def keep(request: Request, console: TheConsole, session: CanChange, id_: str) -> Response:
     """Save the call in tests/scenarios/ for `ncco test`."""
     kept = await console.phone_calls.ask(request, session, "keep", id_=id_, folder=console.project.as_values())
-    audit(request, "scenario kept", file=kept["path"])
-    return kept
+    change = Change("scenario kept", f"{kept['path']} is saved.", "/phone")
+    return await record(request, change, JSONResponse(kept), file=kept["path"])

@@ -1,6 +1,6 @@
 // Messages: keys, the next player, forwarding, undo (of missed callers on Home, too), and the count in the tab's title.
 import "./calls.js";
-import { change } from "./recordings.js";
+import "./recordings.js";
 import { announce, reason } from "./request.js";
 
 const list = document.getElementById("messages");
@@ -70,12 +70,6 @@ document.addEventListener("keydown", (event) => {
   if (!done) return;
   done.click();
   (all[at + 1] ?? all[at - 1])?.focus();
-});
-
-// Not by htmx: the list may be there anew, without the button, before the answer to its request.
-document.addEventListener("click", async ({ target }) => {
-  const { url, said, undo } = target.closest?.("button")?.dataset ?? {};
-  if (undo && await change(url)) announce(said, { action: ["Undo", () => change(undo)] });
 });
 
 show();

@@ -1,6 +1,6 @@
-// What every page does: copy buttons, what changes by itself, and errors of htmx's requests in the status line.
+// What every page does: copy buttons, what changes by itself, undo, and errors of htmx's requests in the status line.
 import { busy } from "./busy.js";
-import { announce, fail, reason, succeed } from "./request.js";
+import { announce, fail, offer, reason, succeed } from "./request.js";
 
 document.addEventListener("click", async ({ target }) => {
   const button = target.closest?.("[data-copy]");
@@ -88,3 +88,16 @@ document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => {
 document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
   if (ctx) refused(ctx, "The server does not answer. Check that it is running, then try again.");
 });
+
+// What was changed is said, and can be undone: by an answer to htmx, or on the page to which a form has led.
+
+document.addEventListener("changed", ({ detail }) => offer(detail));
+
+const address = new URL(location.href);
+const change = address.searchParams.get("change");
+if (change) {
+  address.searchParams.delete("change"); // it is said once
+  history.replaceState(history.state, "", address);
+  const answer = await fetch(`/history/${change}`).catch(() => null);
+  if (answer?.ok) offer(await answer.json());
+}

@@ -2,7 +2,7 @@
 import { fragmentOf, textOf } from "./phone_link.js";
 import { draw } from "./phone_picture.js";
 import { askNobody, showIssues, showSetup } from "./phone_setup.js";
-import { announce, fail, post, succeed } from "./request.js";
+import { announce, fail, offer, post, succeed } from "./request.js";
 
 const LONGEST_LINK = 100_000; // characters; browsers cut longer addresses
 const $ = (id) => document.getElementById(id);
@@ -143,16 +143,32 @@ async function save() {
     $("adopt").submit();
     return;
   }
+  try {
+    $("diff").innerHTML = await post("/phone/diff", edited()); // escaped by our own server
+  } catch (problem) {
+    return fail("save", problem.message);
+  }
+  $("review").returnValue = "";
+  $("review").showModal();
+}
+$("review").addEventListener("close", ({ target }) => target.returnValue === "save" && store());
+
+function edited() {
   const { file, digest, hasCrLf } = opened;
+  return { file, digest, text: hasCrLf ? written().replaceAll("\n", "\r\n") : written() };
+}
+
+async function store() {
+  const { file } = opened;
   const text = written();
   try {
-    const saved = await post("/phone/save", { file, text: hasCrLf ? text.replaceAll("\n", "\r\n") : text, digest });
+    const saved = await post("/phone/save", edited());
     opened = { ...opened, text, digest: saved.digest };
     $("save").disabled = !isSavable();
     refresh();
     succeed("save", "keep");
     if (saved.problem) fail("save", saved.problem);
-    else announce(`${file} is saved.`);
+    else offer({ ...saved, said: `${file} is saved.` });
   } catch (problem) {
     fail("save", problem.message);
   }

@@ -1,17 +1,21 @@
 // Players of recordings: one plays at a time, and one that gets nothing says why.
-import { announce, post, reason } from "./request.js";
+import { announce, offer, post, reason } from "./request.js";
 
-/** Change a recording and show the page's list again; false when the server did not. */
-export async function change(url) {
+/** Change a recording or a call, say so, and show the page's list again. */
+async function change(url) {
   try {
-    await post(url);
+    offer(await post(url), change);
   } catch (problem) {
-    announce(problem.message, { error: true });
-    return false;
+    return announce(problem.message, { error: true });
   }
   document.body.dispatchEvent(new Event("messages"));
-  return true;
 }
+
+// Not by htmx: the list may be there anew, without the button, before the answer to its request.
+document.addEventListener("click", ({ target }) => {
+  const { url } = target.closest?.("button")?.dataset ?? {};
+  if (url) change(url);
+});
 
 // Its length is beside it; the player knows it only once it has asked for the audio, which counts as listening.
 document.addEventListener("loadedmetadata", ({ target }) => delete target.dataset.unplayed, true);
@@ -27,15 +31,11 @@ document.addEventListener("error", async ({ target: player }) => {
   let sentence = "The server does not answer.";
   if (answer) sentence = answer.ok ? "This browser cannot play the recording. Download it." : reason(answer, await answer.text());
   const isLost = answer?.status === 410;
-  const again = () => (isLost ? fetchAgain(player) : playAgain(player));
+  const again = () => (isLost ? change(player.dataset.fetch) : playAgain(player));
   announce(sentence, { error: true, action: isLost && !player.dataset.fetch ? undefined : ["Try again", again] });
 }, true);
 
 function playAgain(player) {
   player.load();
   player.play().catch(() => {}); // said by its next error
-}
-
-async function fetchAgain(player) {
-  if (await change(player.dataset.fetch)) announce("The recording is being fetched again.");
 }

@@ -117,3 +117,19 @@ export function succeed(...whats) {
     failures.delete(what);
   }
 }
+
+/** Say what was changed, with a button that takes it back. */
+export function offer({ said, undo }, takeBack = submit) {
+  announce(said, undo ? { action: ["Undo", () => takeBack(...undo)] } : {});
+}
+
+/** Send a form, whose answer is the next page. */
+function submit(address, values) {
+  const form = Object.assign(document.createElement("form"), { method: "post", action: address, hidden: true });
+  const token = document.querySelector('meta[name="csrf-token"]').content;
+  for (const [name, value] of Object.entries({ ...values, csrf_token: token })) {
+    form.append(Object.assign(document.createElement("textarea"), { name, value }));
+  }
+  document.body.append(form);
+  form.submit();
+}

@@ -1,0 +1,182 @@
+"""Two people change one file: what does not touch stays, and what does is chosen; and lines are led elsewhere."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ncco_studio.console.app import create_console
+from ncco_studio.console.services import Services
+from tests.support.cases import each_case
+from tests.unit.studio.console.conftest import logged_in, settings_for, with_worker_here
+from tests.unit.studio.console.test_change import save, text_of, write
+
+FLOW = """\
+flow: shop
+numbers: ["442079460000"]
+hours: {desk: {timezone: Europe/London, week: {mon-fri: "09:00-17:00"}}}
+start: hello
+steps:
+  hello:
+    do: [{talk: "Hello."}]
+    goto: door   # always
+  door:
+    branch:
+      - if: hours.desk.open
+        goto: menu
+      - else: 'bye'
+  menu:
+    do: [{talk: "Press 1."}]
+    choices:
+      front_desk: {dtmf: 1, goto: hello}
+    retry: {then: bye}
+  bye:
+    do: [{talk: "Goodbye."}]
+    goto: end
+"""
+PAGE = "/change/flows/shop.yaml"
+
+
+@pytest.fixture
+def flow(tmp_path: Path) -> Path:
+    (tmp_path / "flows").mkdir()
+    path = tmp_path / "flows/shop.yaml"
+    path.write_text(FLOW, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+async def owner(flow: Path) -> AsyncIterator[httpx.AsyncClient]:
+    app = with_worker_here(create_console(settings_for(flow.parents[1]), Services(), dev=True))
+    async with await logged_in(app) as known:
+        yield known
+
+
+async def opened(owner: httpx.AsyncClient) -> dict[str, str]:
+    """The form as it is filled in when it is opened."""
+    page = (await owner.get(PAGE)).text
+    fields = re.findall(r'<textarea [^>]*name="([^"]*)"[^>]*>([^<]*)</textarea>', page)
+    digest = re.search(r'name="digest" value="([^"]+)"', page)
+    assert digest
+    return {**{name: html.unescape(value) for name, value in fields}, "digest": digest[1]}
+
+
+def said(form: dict[str, str], old: str, new: str) -> dict[str, str]:
+    """The form with another text for a prompt."""
+    assert old in form.values()
+    return {name: new if value == old else value for name, value in form.items()}
+
+
+async def test_two_people_change_two_prompts_of_a_file(owner: httpx.AsyncClient, flow: Path) -> None:
+    first, second = await opened(owner), await opened(owner)
+    await save(owner, await owner.post(PAGE, data=said(first, "Hello.", "Good morning.")))
+
+    review = await owner.post(PAGE, data=said(second, "Goodbye.", "Bye."))
+
+    assert 200 == review.status_code
+    assert "has saved other changes meanwhile. They stay." in review.text
+    await save(owner, review)
+    assert FLOW.replace("Hello.", "Good morning.").replace("Goodbye.", "Bye.") == text_of(flow)
+
+
+async def test_a_review_that_is_out_of_date_is_shown_again_with_both_changes(
+    owner: httpx.AsyncClient, flow: Path
+) -> None:
+    review = await owner.post(PAGE, data=said(await opened(owner), "Goodbye.", "Bye."))
+    await save(owner, await owner.post(PAGE, data=said(await opened(owner), "Hello.", "Good morning.")))
+
+    again = await save(owner, review)
+
+    assert (200, "They stay." in again.text) == (again.status_code, True)
+    await save(owner, again)
+    assert FLOW.replace("Hello.", "Good morning.").replace("Goodbye.", "Bye.") == text_of(flow)
+
+
+@each_case(
+    ("choice", "expected"),
+    [("mine", "My morning."), ("theirs", "Their morning."), ("both", "Their morning. My morning.")],
+)
+async def test_of_two_texts_for_one_prompt_somebody_chooses(
+    owner: httpx.AsyncClient, flow: Path, choice: str, expected: str
+) -> None:
+    write(flow, FLOW)
+    first, second = await opened(owner), await opened(owner)
+    await save(owner, await owner.post(PAGE, data=said(first, "Hello.", "Their morning.")))
+
+    conflict = await owner.post(PAGE, data=said(said(second, "Hello.", "My morning."), "Goodbye.", "Bye."))
+
+    assert 422 == conflict.status_code
+    assert "Somebody else has saved: “Their morning.”" in conflict.text
+    take = re.search(r'name="(take:[^"]*)"', conflict.text)
+    digest = re.search(r'name="digest" value="([^"]+)"', conflict.text)
+    fields = re.findall(r'<textarea [^>]*name="([^"]*)"[^>]*>([^<]*)</textarea>', conflict.text)
+    assert take
+    assert digest
+    review = await owner.post(PAGE, data={**dict(fields), "digest": digest[1], take[1]: choice})
+    await save(owner, review)
+    assert FLOW.replace("Hello.", expected).replace("Goodbye.", "Bye.") == text_of(flow)
+
+
+async def test_lines_that_somebody_else_added_are_not_mixed_up(owner: httpx.AsyncClient, flow: Path) -> None:
+    form = await opened(owner)
+    write(flow, FLOW.replace('do: [{talk: "Hello."}]', 'do: [{talk: "New."}, {talk: "Hello."}]'))
+
+    reply = await owner.post(PAGE, data=said(form, "Hello.", "Hi."))
+
+    assert 422 == reply.status_code
+    assert "has changed on disk since you opened the form" in reply.text
+
+
+@each_case(
+    ("line", "replaced"),
+    [
+        ("hello: afterwards → door", ("goto: door   # always", "goto: bye   # always")),
+        ("door: if hours.desk.open → menu", ("open\n        goto: menu", "open\n        goto: bye")),
+        ("door: otherwise → bye", ("else: 'bye'", 'else: "menu"')),
+        ("menu: front desk → hello", ("1, goto: hello", "1, goto: bye")),
+        ("menu: retry → bye", ("then: bye", "then: end")),
+    ],
+)
+async def test_a_line_of_the_picture_is_led_elsewhere(
+    owner: httpx.AsyncClient, flow: Path, line: str, replaced: tuple[str, str]
+) -> None:
+    write(flow, FLOW)
+    step, _, label = line.partition(": ")
+    page = html.unescape((await owner.get(f"/change-step?flow=shop&step={step}")).text)
+    lines = {words: line for line, words in re.findall(r'<option value="([^"]+)">([^<]+→[^<]+)</option>', page)}
+    to = next(each for each in ("menu", "bye", "end") if each in replaced[1])
+
+    review = await owner.post(
+        "/change-step", data={"flow": "shop", "step": step, "what": "lead", "line": lines[label], "name": to}
+    )
+
+    assert FLOW == text_of(flow)
+    await save(owner, review)
+    assert FLOW.replace(*replaced) == text_of(flow)
+
+
+async def test_a_line_cannot_lead_to_what_is_not_there(owner: httpx.AsyncClient, flow: Path) -> None:
+    values = {"flow": "shop", "step": "hello", "what": "lead", "line": "/steps/hello/goto"}
+    nowhere = await owner.post("/change-step", data=values | {"name": "nowhere"})
+    gone = await owner.post("/change-step", data=values | {"name": "bye", "line": "/steps/hello/do"})
+
+    assert (422, 422) == (nowhere.status_code, gone.status_code)
+    assert "no longer in the file" in gone.text
+    assert FLOW == text_of(flow)
+
+
+async def test_the_picture_says_what_callers_hear_on_each_day(owner: httpx.AsyncClient) -> None:
+    page = html.unescape((await owner.get("/flows/shop")).text)
+    step = page.partition('<details data-flow="shop" data-step="door">')[2].partition("</details>")[0]
+
+    assert 'href="/change/flows/shop.yaml#step-Opening%20hours%3A%20desk"' in step
+    assert [
+        "Monday to Friday at 12:00: “Press 1.”",
+        "Saturday, Sunday at 12:00: “Goodbye.”",
+    ] == re.findall('<p class="hint">(.*?)</p>', step)
+    assert 1 == page.count("Opening%20hours")

@@ -1,0 +1,263 @@
+"""What people change in the console is said, recorded, listed and undone, whatever page they change it on."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from structlog.testing import capture_logs
+
+from ncco_server.errors import StoreUnavailable
+from ncco_server.store import RecordingRow, Store, milliseconds
+from ncco_studio.console.app import create_console
+from ncco_studio.console.services import Services
+from tests.unit.studio.console.conftest import logged_in, settings_for, with_worker_here
+
+FLOW = """\
+flow: salon
+numbers: ["442079460000"]
+timezone: Europe/London
+hours: {shop: {timezone: Europe/London, week: {mon-sun: "00:00-24:00"}}}
+start: hello
+steps:
+  hello:
+    do: [{talk: "Hello."}]
+    branch: [{if: hours.shop.open, goto: end}, {else: closed}]
+  closed: {do: [{talk: "We are closed."}], goto: end}
+"""
+SHARED = """\
+shared: true
+tables:
+  blocked: {key: {number: phone}, columns: {note: text, pin: {type: text, sensitive: true}}, keep: 30d}
+"""
+ADA = "447700900123"
+ROW = {"key.number": "07700 900123", "column.note": "rude"}
+FILE = "/change/flows/salon.yaml"
+
+
+class Owner:
+    """Somebody who changes things, and what the list of changes shows."""
+
+    def __init__(self, app: FastAPI, client: httpx.AsyncClient) -> None:
+        self.app = app
+        self.client = client
+
+    @property
+    def store(self) -> Store:
+        store: Store = self.app.state.console.store
+        return store
+
+    async def send(self, address: str, values: dict[str, Any] | None = None) -> str:
+        """Send a form as a browser does. Returns the address to which it leads, or else the page."""
+        reply = await self.client.post(address, data=values or {}, headers={"Accept": "text/html"})
+        assert reply.status_code in (200, 303), reply.text
+        return str(reply.headers.get("location", reply.text))
+
+    async def history(self) -> str:
+        page = await self.client.get("/history", headers={"Accept": "text/html"})
+        assert 200 == page.status_code, page.text
+        return html.unescape(page.text.partition("<main")[2])
+
+    async def said(self) -> list[str]:
+        return re.findall(r"<p><a href=[^>]*>(.*)</a>", await self.history())
+
+    async def undo(self) -> str:
+        """Press the newest *Undo*."""
+        form = (await self.history()).partition('<form method="post" action="')[2].partition("</form>")[0]
+        values = dict(re.findall(r'<textarea name="([^"]*)" hidden>\n([^<]*)</textarea>', form))
+        return await self.send(form.partition('"')[0], values)
+
+
+@pytest.fixture
+async def owner(tmp_path: Path) -> AsyncIterator[Owner]:
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows/salon.yaml").write_text(FLOW, encoding="utf-8")
+    (tmp_path / "flows/shared.yaml").write_text(SHARED, encoding="utf-8")
+    settings = settings_for(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db", insecure=True)
+    app = with_worker_here(create_console(settings, Services(), dev=True))
+    await app.state.console.store.open()
+    async with await logged_in(app) as client:
+        yield Owner(app, client)
+    await app.state.console.store.close()
+
+
+async def note_of(owner: Owner) -> str | None:
+    row = await owner.store.tables.get(f'blocked["{ADA}"]', milliseconds(datetime.now(UTC)))
+    return None if row is None else row.get("note", "")
+
+
+async def test_each_change_of_a_row_is_undone_and_so_is_the_undo(owner: Owner) -> None:
+    added = await owner.send("/tables/blocked/row", ROW)
+    assert re.fullmatch(rf"/tables/blocked/row\?key={ADA}&change=\w+", added)
+    stamp = re.search(r'name="stamp" value="([^"]+)"', (await owner.client.get(added)).text)
+    assert stamp
+    await owner.send("/tables/blocked/row", {**ROW, "column.note": "polite", "stamp": stamp[1]})
+    assert "<del>rude</del> → <ins>polite</ins>" in await owner.history()
+
+    await owner.undo()
+    assert "rude" == await note_of(owner)
+    await owner.undo()
+    assert "polite" == await note_of(owner)
+
+    await owner.send("/tables/blocked/number", {"number": ADA})
+    assert await note_of(owner) is None
+    await owner.undo()
+    assert "polite" == await note_of(owner)
+    await owner.undo()
+    assert await note_of(owner) is None
+    removed, saved = "Blocked: 07700 900123 is removed.", "Blocked: 07700 900123 is saved."
+    assert [removed, saved, removed, saved, saved, saved, saved] == await owner.said()
+
+
+async def test_an_undo_never_overwrites_what_somebody_else_has_changed_since(owner: Owner) -> None:
+    await owner.send("/tables/blocked/row", ROW)
+    form = (await owner.history()).partition('<form method="post" action="')[2].partition("</form>")[0]
+    values = dict(re.findall(r'<textarea name="([^"]*)" hidden>\n([^<]*)</textarea>', form))
+    await owner.undo()
+    await owner.send("/tables/blocked/row", {**ROW, "column.note": "again"})
+
+    late = await owner.client.post("/tables/blocked/remove", data=values, headers={"Accept": "text/html"})
+
+    assert 422 == late.status_code
+    assert "Somebody else has changed this row" in late.text
+    assert "again" == await note_of(owner)
+
+
+async def test_a_sensitive_value_is_not_recorded(owner: Owner) -> None:
+    await owner.send("/tables/blocked/row", {**ROW, "column.pin": "83726451"})
+
+    (row,) = await owner.store.changes.list(9, 0)
+    assert "83726451" not in repr(row)
+    assert "hidden value" in row.details
+    assert row.expires_at is not None
+    assert 30 * 24 * 60 * 60 * 1000 == row.expires_at - row.changed_at
+
+
+async def test_a_saved_file_is_listed_in_words_and_goes_back_after_a_review(owner: Owner, tmp_path: Path) -> None:
+    page = (await owner.client.get(FILE)).text
+    digest = re.search(r'name="digest" value="([^"]+)"', page)
+    assert digest
+    saved = await owner.send("/change-save", {
+        "file": "flows/salon.yaml", "digest": digest[1], "text": FLOW.replace("Hello.", "Good morning."),
+    })  # fmt: skip
+    assert f"{FILE}?saved=hello" == saved
+    shown = await owner.history()
+    assert ["Salon is saved."] == await owner.said()
+    assert "<del>Hello.</del> → <ins>Good morning.</ins>" in shown
+    assert '-    do: [{talk: "Hello."}]' in shown
+
+    review = await owner.undo()
+
+    assert "Review your changes" in review
+    assert "<del>Good morning.</del> → <ins>Hello.</ins>" in review
+    assert "Good morning" in (tmp_path / "flows/salon.yaml").read_text(encoding="utf-8")
+
+
+async def test_the_editor_says_what_it_has_saved_and_how_to_undo_it(owner: Owner) -> None:
+    digest = (await owner.client.get("/phone/text?file=flows/salon.yaml")).json()["digest"]
+    text = FLOW.replace("Hello.", "Hi.")
+    wanted = {"file": "flows/salon.yaml", "text": text, "digest": digest}
+    assert '-    do: [{talk: "Hello."}]' in html.unescape((await owner.client.post("/phone/diff", json=wanted)).text)
+    saved = await owner.client.post("/phone/save", json=wanted)
+
+    address, values = saved.json()["undo"]
+    assert ("Salon is saved.", FILE) == (saved.json()["said"], address)
+    assert "<del>Hi.</del> → <ins>Hello.</ins>" in await owner.send(address, values)
+
+
+async def test_a_deleted_file_comes_back(owner: Owner, tmp_path: Path) -> None:
+    page = (await owner.client.get(FILE)).text
+    digest = re.search(r'name="digest" value="([^"]+)"', page)
+    assert digest
+    gone = await owner.send("/change-save", {"file": "flows/salon.yaml", "digest": digest[1], "text": ""})
+    assert gone.startswith("/change?change=")
+
+    review = await owner.undo()
+    values = dict(re.findall(r'<input type="hidden" name="(file|digest)" value="([^"]*)"', review))
+    assert {"file": "flows/salon.yaml", "digest": ""} == values
+    await owner.send("/change-save", {**values, "text": FLOW})
+
+    assert FLOW == (tmp_path / "flows/salon.yaml").read_text(encoding="utf-8")
+
+
+async def test_hours_messages_and_calls_are_undone_in_the_same_way(owner: Owner) -> None:
+    await owner.store.recordings.add(row := RecordingRow("ab" * 16, "rec", "record", milliseconds(datetime.now(UTC))))
+    calendar = json.dumps(["flows/salon.yaml", "shop"])
+    await owner.send("/hours", {"hours": calendar, "what": "close", "until": "23:59", "reason": "staff"})
+    await owner.undo()
+    assert not any((await owner.app.state.console.hand_hours(datetime.now(UTC))).values())
+
+    for action in ("done", "delete"):
+        await owner.send(f"/messages/{row.id}/{action}")
+        await owner.undo()
+    kept = await owner.store.recordings.get(row.id)
+    assert kept is not None
+    assert (None, None) == (kept.done_at, kept.deleted_at)
+
+    await owner.send("/calls/placed/pause", {"reason": "fire"})
+    await owner.undo()
+    assert (await owner.store.placed.control()).paused_at is None
+
+    *others, back, closed = await owner.said()
+    assert "Shop: back to the usual hours." == back
+    assert re.fullmatch(r"Shop: closed from .* to 23:59: staff\.", closed)
+    assert [
+        "Calls are placed again.", "No calls are placed: fire.", "A message is restored.", "A message is deleted.",
+        "A message is to be done again.", "A message is done.",
+    ] == others  # fmt: skip
+
+
+async def test_a_script_gets_the_sentence_and_the_request_that_undoes_it(owner: Owner) -> None:
+    await owner.store.recordings.add(row := RecordingRow("ab" * 16, "rec", "record", milliseconds(datetime.now(UTC))))
+
+    with capture_logs() as logs:
+        reply = await owner.client.post(f"/messages/{row.id}/done", json={})
+    event = (await owner.client.post("/tables/blocked/number", data={"number": ADA, "wanted": "yes"})).headers
+
+    assert {"said": "A message is done.", "undo": [f"/messages/{row.id}/to-do", {}]} == reply.json()
+    assert [("message: done", row.id)] == [(line["event"], line["message"]) for line in logs if "message" in line]
+    assert "Blocked: 07700 900123 is saved." == json.loads(event["hx-trigger"])["changed"]["said"]
+    (newest, _) = await owner.store.changes.list(9, 0)
+    recorded = (await owner.client.get(f"/history/{newest.id}")).json()
+    assert json.loads(event["hx-trigger"])["changed"] == recorded
+    assert 404 == (await owner.client.get(f"/history/{'0' * 28}")).status_code
+
+
+async def test_a_change_is_made_although_it_cannot_be_recorded(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(_: object) -> None:
+        raise StoreUnavailable("the database is away")
+
+    await owner.store.recordings.add(row := RecordingRow("ab" * 16, "rec", "record", milliseconds(datetime.now(UTC))))
+    monkeypatch.setattr(owner.store.changes, "add", refuse)
+    with capture_logs() as logs:
+        assert "/messages?box=done" == await owner.send(f"/messages/{row.id}/done")
+    assert ["message: done", "change not recorded"] == [line["event"] for line in logs if "event" in line][-2:]
+
+
+async def test_who_may_only_look_does_not_see_what_was_changed(owner: Owner) -> None:
+    await owner.send("/tables/blocked/row", ROW)
+    (row,) = await owner.store.changes.list(9, 0)
+    async with await logged_in(owner.app, may_change=False) as viewer:
+        assert 403 == (await viewer.get("/history")).status_code
+        assert 403 == (await viewer.get(f"/history/{row.id}")).status_code
+        assert 'href="/history"' not in (await viewer.get("/home")).text
+    assert 'href="/history"' in (await owner.client.get("/home")).text
+
+
+async def test_older_changes_are_on_the_next_page(owner: Owner) -> None:
+    for _ in range(26):
+        await owner.send("/calls/placed/pause")
+        await owner.send("/calls/placed/resume")
+
+    assert 50 == len(await owner.said())
+    older = re.search(r'href="(/history\?before=\w+)"', await owner.history())
+    assert older
+    assert 2 == (await owner.client.get(older[1])).text.count('aria-label="Undo: ')
