@@ -36,7 +36,7 @@ class ChangeRow(NamedTuple):
     Attributes:
         said: what was done, as a sentence.
         address: the page that shows it, or "".
-        details: JSON; see `ncco_studio.console.changes`.
+        details: JSON; see `ncco_studio.console.history`.
         undo: JSON of the request that takes it back; "" without one.
         expires_at: when it is deleted although newer than others that are kept; None for never.
     """
