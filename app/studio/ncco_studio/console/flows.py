@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, cast
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -18,13 +20,15 @@ from ncco_server.flow.files import named_flows
 from ncco_server.flow.graph import Drawing, GraphNode, draw, entrances
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Flow
+from ncco_server.flow.runtime import Way
+from ncco_server.ncco.statuses import STATUSES
 from ncco_server.service.phone_numbers import readable
 from ncco_server.suggest import nearest
 from ncco_studio.console.access import CanLook
-from ncco_studio.console.pages import STATIC, refused, render
+from ncco_studio.console.pages import STATIC, View, refused, render, view_of
 from ncco_studio.console.paint import PERIODS, Paint, Wanted, paint_for
 from ncco_studio.console.report import PeriodQuery, count_period
-from ncco_studio.console.state import Console, TheConsole
+from ncco_studio.console.state import Console, TheConsole, console_of
 from ncco_studio.editor.project import ReadProject, on_disk
 from ncco_studio.editor.worker import WorkNotDone
 from ncco_studio.pictures.svg import as_svg
@@ -47,8 +51,13 @@ KINDS: Final = {
     "link": "another flow",
     "end": "an end",
 }
-
-
+WAYS: Final = {name: status.does for name, status in STATUSES.items()} | {
+    "completed": STATUSES["answered"].does,
+    "noinput": "silence",
+    "nomatch": "another answer",
+    "else": "otherwise",
+}
+_HOURS: Final = re.compile(r'(?P<not>not )?hours\.(?P<name>\w+)\.(?:open|reason == "(?P<holiday>holiday)")')
 VERDICTS: Final = {
     "proved": "Every possible call was explored, and no problems were found.",
     "walked": "Every possible call was explored, though some inputs only with sample values. No problems were found.",
@@ -74,15 +83,17 @@ class Picture:
     kinds: list[str]
 
 
-async def _picture(console: Console, flow: Flow, paint: Paint, *, errors: bool) -> Picture:
-    key = (flow.name, errors, paint.key, *(each.revision for each in (flow, *flow.subs.values())))
-    picture = await console.pictures.get(key, lambda: asyncio.to_thread(_drawn, flow, paint, errors=errors))
+async def _picture(request: Request, flow: Flow, paint: Paint, *, errors: bool) -> Picture:
+    view = view_of(request)
+    key = (flow.name, view, errors, paint.key, *(each.revision for each in (flow, *flow.subs.values())))
+    pictures = console_of(request).pictures
+    picture = await pictures.get(key, lambda: asyncio.to_thread(_drawn, flow, paint, view, errors=errors))
     return cast(Picture, picture)
 
 
-def _drawn(flow: Flow, paint: Paint, *, errors: bool) -> Picture:
+def _drawn(flow: Flow, paint: Paint, view: View, *, errors: bool) -> Picture:
     """Drawing takes a second or more for 2,000 steps."""
-    drawing = paint.apply(_drawing(flow, errors=errors))
+    drawing = paint.apply(_drawing(flow, view, errors=errors))
     names = {node.key: _name(node, flow.title) for flow in drawing.subgraphs for node in flow.nodes}
     ways: dict[str, list[tuple[str, str]]] = {}
     for arrow in drawing.arrows:
@@ -97,9 +108,23 @@ def _drawn(flow: Flow, paint: Paint, *, errors: bool) -> Picture:
     return Picture(svg, steps, [kind for kind in KINDS if kind in found])
 
 
-def _drawing(flow: Flow, *, errors: bool = False) -> Drawing:
+def _drawing(flow: Flow, view: View, *, errors: bool = False) -> Drawing:
     """Leave out the server's addresses."""
-    return draw([flow], errors=errors, shown_number=lambda number: _number(flow, number), has_addresses=False)
+    return draw(
+        [flow],
+        errors=errors,
+        shown_number=lambda number: _number(flow, number),
+        shown_way=_in_words if view == "owner" else attrgetter("name"),
+        has_addresses=False,
+    )
+
+
+def _in_words(way: Way) -> str:
+    """A way as owners call it; a condition that is not about opening hours stays as it is written."""
+    hours = _HOURS.fullmatch(way.condition.source) if way.condition is not None else None
+    if hours is None:
+        return WAYS.get(way.name, way.name)
+    return "on a holiday" if hours["holiday"] else f"{hours['name']} {'closed' if hours['not'] else 'open'}"
 
 
 def _number(flow: Flow, number: str) -> str:
@@ -152,17 +177,18 @@ async def flows(request: Request, console: TheConsole, _: CanLook) -> Response:
 
 
 @router.get("/flows/{name}/picture.svg")
-async def picture_file(console: TheConsole, name: str, _: CanLook) -> Response:
+async def picture_file(request: Request, console: TheConsole, name: str, _: CanLook) -> Response:
     flow = (await console.read_project()).project.flows.get(name)
     if flow is None:
         raise HTTPException(404, "There is no such flow.")
-    key = ("file", name, *(each.revision for each in (flow, *flow.subs.values())))
-    svg = await console.pictures.get(key, lambda: asyncio.to_thread(_as_file, flow))
+    view = view_of(request)
+    key = ("file", name, view, *(each.revision for each in (flow, *flow.subs.values())))
+    svg = await console.pictures.get(key, lambda: asyncio.to_thread(_as_file, flow, view))
     return Response(svg, media_type="image/svg+xml")
 
 
-def _as_file(flow: Flow) -> str:
-    return as_svg(_drawing(flow), (STATIC / "picture.css").read_text(encoding="utf-8"))
+def _as_file(flow: Flow, view: View) -> str:
+    return as_svg(_drawing(flow, view), (STATIC / "picture.css").read_text(encoding="utf-8"))
 
 
 @router.get("/flows/{name}")
@@ -186,7 +212,7 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
         "flow.html",
         flow=flow,
         entrances=_entrances(flow, read),
-        picture=await _picture(console, flow, Paint(), errors=wanted.errors),
+        picture=await _picture(request, flow, Paint(), errors=wanted.errors),
         wanted=wanted,
         painted=wanted.model_copy(update={"paint": "traffic"}) if is_painted else None,
         periods=PERIODS,
@@ -204,7 +230,7 @@ async def painted(request: Request, console: TheConsole, name: str, _: CanLook, 
     paint = Paint(problem=f"The flow {name} was removed or now has errors. Reload the page.")
     if flow is not None:
         paint = await paint_for(console, wanted, flow, read)
-    picture = await _picture(console, flow, paint, errors=wanted.errors) if flow and not paint.problem else None
+    picture = await _picture(request, flow, paint, errors=wanted.errors) if flow and not paint.problem else None
     return render(request, "flow_painted.html", paint=paint, picture=picture, kinds=KINDS)
 
 

@@ -22,6 +22,7 @@ from ncco_server.flow.model import Flow, Project
 from ncco_server.ncco.value_types import Kind, PointInTime
 from ncco_server.service.delivery import session_id
 from ncco_server.service.documents import PlacedAttempt, PlacedDocument
+from ncco_server.service.phone_numbers import line_of
 from ncco_server.service.placing.attempts import why_later
 from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
 from ncco_server.settings.secrets import wait_keys
@@ -161,6 +162,7 @@ def _shown(row: PlacedRow, now: datetime, project: Project, *, is_paused: bool) 
     is_later = call.due_at is not None and call.due_at > now
     return dict(call) | {
         "title": group_title(row.flow),
+        "line": line_of(project.flows.values(), project.flows.get(row.flow)),
         "asked_by": _asked_by(row),
         "result": {"calling": "open", "waiting": "waiting"}.get(row.state) or _result_of(row.outcome),
         "plain": _plain(row, is_later=is_later, is_paused=is_paused),

@@ -35,7 +35,7 @@ PRACTICE: Final = Path(__file__).parent / "practice"
 DAYS: Final = 28
 CALLERS: Final = 30
 """From the number of the scenarios on; all are reserved for fiction."""
-NEW_FOR: Final = timedelta(days=1)
+NEW_FOR: Final = timedelta(days=2)
 """Older messages are done."""
 LONGEST: Final = timedelta(minutes=10)
 _SAID: Final = {
@@ -89,7 +89,7 @@ def _times(calendar: Calendar, now: datetime, luck: random.Random) -> Iterator[d
     midnight = now.astimezone(calendar.zone).replace(hour=0, minute=0, second=0, microsecond=0)
     for day in (midnight - timedelta(days=ago) for ago in range(DAYS)):
         is_open = bool(calendar.spans_on(day.date()))
-        for _ in range(luck.randint(6, 11) if is_open else luck.randint(1, 3)):
+        for _ in range(luck.randint(8, 12) if is_open else luck.randint(1, 3)):
             at = day + timedelta(hours=luck.triangular(8, 20, 10.5))
             if at < now - LONGEST:
                 yield at
