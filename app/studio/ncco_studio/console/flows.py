@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, cast
 from fastapi import APIRouter, HTTPException, Request, Response
 from markupsafe import Markup
 
+from ncco_server.desk.commands.explain import all_rules, fix_of
 from ncco_server.desk.project import zone_of
 from ncco_server.errors import StoreError
 from ncco_server.flow.files import named_flows
@@ -264,3 +265,20 @@ async def _prove(
     key = ("proof", flow, read.revisions)
     found = await console.results.get(key, lambda: console.prover.run(prove, values, owner=owner))
     return cast(dict[str, Any], found)
+
+
+@router.get("/codes/{code}")
+async def explained(request: Request, code: str, _: CanLook) -> Response:
+    """Explain the code of an issue, as `ncco explain` does."""
+    rule = all_rules().get(code)
+    if rule is None:
+        return refused(request, 404, f"There is no code {code}.", "ncco explain lists all of them.")
+    examples = {"Wrong": rule.bad, "Right": rule.good}
+    return render(
+        request,
+        "code.html",
+        rule=rule,
+        about=getattr(rule, "about", ""),
+        fix=fix_of(rule),
+        examples={title: text for title, text in examples.items() if isinstance(text, str)},
+    )
