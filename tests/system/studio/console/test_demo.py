@@ -24,7 +24,7 @@ PAGES: Final = {
     "/home": ".stats strong, .message",
     "/messages?box=done": ".message audio",
     "/calls": "table.calls tbody tr",
-    "/calls?state=missed": "table.calls tbody tr",
+    "/calls?state=missed": "p[role='status']",
     "/report?days=28": ".chart rect.person",
     "/tables": "main a[href='/tables/patients']",
     "/tables/patients": "table tbody tr",
