@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,8 +20,6 @@ from ncco_server.flow.files import named_flows
 from ncco_server.flow.graph import Drawing, GraphNode, draw, entrances
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Flow
-from ncco_server.flow.runtime import Way
-from ncco_server.ncco.statuses import STATUSES
 from ncco_server.service.phone_numbers import readable
 from ncco_server.suggest import nearest
 from ncco_studio.console.access import CanLook
@@ -30,6 +27,7 @@ from ncco_studio.console.pages import STATIC, View, refused, render, view_of
 from ncco_studio.console.paint import PERIODS, Paint, Wanted, paint_for
 from ncco_studio.console.report import PeriodQuery, count_period
 from ncco_studio.console.state import Console, TheConsole, console_of
+from ncco_studio.editor.language import in_words
 from ncco_studio.editor.project import ReadProject, on_disk
 from ncco_studio.editor.worker import WorkNotDone
 from ncco_studio.pictures.svg import as_svg
@@ -52,13 +50,8 @@ KINDS: Final = {
     "link": "another flow",
     "end": "an end",
 }
-WAYS: Final = {name: status.does for name, status in STATUSES.items()} | {
-    "completed": STATUSES["answered"].does,
-    "noinput": "silence",
-    "nomatch": "another answer",
-    "else": "otherwise",
-}
-_HOURS: Final = re.compile(r'(?P<not>not )?hours\.(?P<name>\w+)\.(?:open|reason == "(?P<holiday>holiday)")')
+
+
 VERDICTS: Final = {
     "proved": "Every possible call was explored, and no problems were found.",
     "walked": "Every possible call was explored, though some inputs only with sample values. No problems were found.",
@@ -115,17 +108,9 @@ def _drawing(flow: Flow, view: View, *, errors: bool = False) -> Drawing:
         [flow],
         errors=errors,
         shown_number=lambda number: _number(flow, number),
-        shown_way=_in_words if view == "owner" else attrgetter("name"),
+        shown_way=in_words if view == "owner" else attrgetter("name"),
         has_addresses=False,
     )
-
-
-def _in_words(way: Way) -> str:
-    """A way as owners call it; a condition that is not about opening hours stays as it is written."""
-    hours = _HOURS.fullmatch(way.condition.source) if way.condition is not None else None
-    if hours is None:
-        return WAYS.get(way.name, way.name)
-    return "on a holiday" if hours["holiday"] else f"{hours['name']} {'closed' if hours['not'] else 'open'}"
 
 
 def _number(flow: Flow, number: str) -> str:

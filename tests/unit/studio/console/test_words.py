@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.studio.console.conftest import logged_in, make_console
+from tests.unit.studio.console.conftest import logged_in, make_console, with_worker_here
 from tests.unit.studio.console.test_flows import words, write
 
 SHOP = """\
@@ -39,12 +39,14 @@ AUTHORS = {"if hours.shop.open", 'if hours.shop.reason == "holiday"', "else", "n
 @pytest.mark.parametrize(("view", "labels"), [("owner", OWNERS), ("developer", AUTHORS)], ids=["owner", "developer"])
 async def test_a_picture_has_the_words_of_its_readers(tmp_path: Path, view: str, labels: set[str]) -> None:
     write(tmp_path, shop=SHOP)
-    async with await logged_in(make_console(tmp_path)) as client:
+    async with await logged_in(with_worker_here(make_console(tmp_path))) as client:
         client.cookies.set("ncco-view-8001", view)
         page = (await client.get("/flows/shop")).text
+        phone = words((await client.post("/phone/picture", json={"file": "flows/shop.yaml", "text": SHOP})).text)
     shown = {html.unescape(label) for label in re.findall("<li>([^<]+) → ", page)}
 
     assert labels == shown & (OWNERS | AUTHORS)
+    assert ("is busy" in phone) == (view == "owner")
     assert 'if not hours.shop.open and call.from == "442079…' in shown
 
 
