@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from datetime import datetime
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
@@ -66,6 +68,12 @@ class Studio(Protocol):
 
     def editor_files(self, files: Mapping[str, str]) -> dict[str, str]:
         """The settings and schemas that editors need for a new project with these files."""
+
+    def demo_files(self) -> dict[str, str]:
+        """The flows and scenarios of the practice of `ncco init --demo`."""
+
+    def play_demo(self, folder: Path, now: datetime) -> int:
+        """Store simulated calls of the weeks before `now`; return their number."""
 
     def check_proof(self, settings: Settings, flows: Mapping[str, Flow]) -> Iterable[Finding]: ...
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from operator import attrgetter
 from typing import Final, Literal, TypeAlias
 
 from ncco_server.flow.action import CONNECTED, HELD, Action
@@ -122,18 +123,20 @@ def draw(
     *,
     errors: bool = False,
     shown_number: Callable[[str], str] = str,
+    shown_way: Callable[[Way], str] = attrgetter("name"),
     has_addresses: bool = True,
 ) -> Drawing:
     """Draw the flows and all that calls can reach from them.
 
-    Without `has_addresses`, a phrase replaces the path of the webhook that answers a flow's linked numbers.
+    `shown_way` returns the words for a way without a label of its own. Without `has_addresses`, a phrase replaces the
+    path of the webhook that answers a flow's linked numbers.
     """
     shown: dict[str, Flow] = {}
     for flow in flows:
         for each in (flow, *flow.subs.values()):
             shown.setdefault(each.name, each)
     drawers = {
-        name: _FlowDrawer(f"f{number}", flow, shown_number, has_addresses)
+        name: _FlowDrawer(f"f{number}", flow, shown_number, shown_way, has_addresses)
         for number, (name, flow) in enumerate(shown.items(), 1)
     }
     arrows = [arrow for drawer in drawers.values() for arrow in drawer.arrows(drawers, errors=errors)]
@@ -147,6 +150,7 @@ class _FlowDrawer:
     key: str
     flow: Flow
     shown_number: Callable[[str], str]
+    shown_way: Callable[[Way], str]
     has_addresses: bool
     ends: dict[str, GraphNode] = field(default_factory=dict)
 
@@ -187,7 +191,8 @@ class _FlowDrawer:
                 stroke: Stroke = "dotted" if target.runs else "plain"
                 outcomes = tuple((flow, step.name, name) for way in ways for name in way.outcomes)
                 # only in a flow file, entered input has a name
-                label = ("entered",) if ways[0].fills is not None and self.flow.handler is not None else _label(ways)
+                is_entered = ways[0].fills is not None and self.flow.handler is not None
+                label = ("entered",) if is_entered else _label(ways, self.shown_way)
                 arrow = Arrow(here, self._target_key(target, drawers), label, stroke, outcomes)
                 yield from self._to_each(arrow, [(step.name, way.name) for way in ways])
             for called in onanswer_flows(step):
@@ -279,11 +284,11 @@ def _joined_ways(step: Step, followers: Followers) -> Iterable[list[Way]]:
     return joined.values()
 
 
-def _label(ways: list[Way]) -> tuple[str, ...]:
+def _label(ways: list[Way], shown_way: Callable[[Way], str]) -> tuple[str, ...]:
     first = ways[0]
     if first.label is not None:
         return (first.label,) if first.label else ()
-    names = shorten(", ".join(way.name for way in ways))
+    names = shorten(", ".join(map(shown_way, ways)))
     if first.choice is not None:
         said = list(first.choice.phrases)
         phrases = [f"“{shorten(phrase)}”" for phrase in said[:MAX_PHRASES]]

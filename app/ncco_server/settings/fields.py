@@ -282,6 +282,10 @@ class Variables(BaseModel):
     """File with what Vonage was seen to do, from `ncco platform-check`. The simulator, tests, proofs and the console's
     phone use it. Not set: they use the assumptions of this project.
     """
+    demo: _Switch = False
+    """1 for a demonstration with simulated calls, from `ncco init --demo`: the console says so on every page, and
+    `ncco go-live` refuses it.
+    """
     console: _Switch = True
     """0 disables the console. Without `--dev`, it also needs a password."""
     console_host: _Host = "127.0.0.1"

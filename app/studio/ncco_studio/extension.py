@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from datetime import datetime
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -57,6 +59,16 @@ def editor_files(files: Mapping[str, str]) -> dict[str, str]:
         f".vscode/{kind}.schema.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
         for kind, schema in schemas.items()
     }
+
+
+def demo_files() -> dict[str, str]:
+    files: dict[str, str] = import_module("ncco_studio.commands.demo").practice_files()
+    return files
+
+
+def play_demo(folder: Path, now: datetime) -> int:
+    played: int = import_module("ncco_studio.commands.demo").play_calls(folder, now)
+    return played
 
 
 def check_proof(settings: Settings, flows: Mapping[str, Flow]) -> Iterable[Finding]:

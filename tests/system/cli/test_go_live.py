@@ -25,6 +25,7 @@ from dotenv import dotenv_values
 from ncco_server.settings.logins import read_logins
 from tests.support import loopback
 from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
+from tests.support.command import ncco
 from tests.support.fork_server import DEVNULL, NCCO, Forked
 from tests.support.keys import private_pem, public_pem, rsa_key
 from tests.support.server import free_port, write_files
@@ -237,3 +238,10 @@ def test_an_interrupted_run_continues_where_it_stopped(shop: Shop) -> None:
     again.interrupt()
 
     assert "NCCO_PUBLIC_URL: " not in again.shown
+
+
+def test_stopped_before_the_first_answer_it_speaks_of_no_file(tmp_path: Path) -> None:
+    write_files(tmp_path, {"flows/shop.yaml": FLOW})
+    done = ncco("go-live", cwd=tmp_path, stdin="")
+
+    assert (130, "Stopped.") == (done.exit_code, done.output.splitlines()[-1])

@@ -25,7 +25,7 @@ _ROWS = re.compile(re.escape(HEAD) + r"((?:\|.*\|\n)+)")
 _ANSWER = re.compile(r"\*(\w+)\* (?:answers?|returns) `(\{.*?\})`")
 _VARIABLE = re.compile(r"\*(\w+)\* is `([^`]+)`")
 _WHEN = re.compile(r"\*When\* (\d{4}-\d\d-\d\d \d\d:\d\d)")
-_SAID, _RUNG = re.compile('"(.*?)"'), re.compile(r"`(\d+)` rings")
+_SAID, _RUNG = re.compile('"(.*?)"'), re.compile(r"`([+\d ]+)` rings")
 _STEPS: tuple[tuple[str, Any], ...] = (
     (r"press \*\*([\d*#]+)\*\*", lambda keys: {"press": keys}),
     (r"say \*(.+?)\*", lambda text: {"speak": text}),

@@ -142,6 +142,8 @@ def command(*, undo: bool) -> int:
         raise CannotRun(
             f"there is no flow folder at {flows}", "run it in the project's folder; `ncco init DIR` creates one"
         )
+    if variables().get(variable("demo"), "") not in ("", "0"):
+        raise CannotRun("this is a demonstration with simulated calls", "make a project for real ones: ncco init DIR")
     click.echo(
         f"Each answer is written to {DOTENV} at once. Press Ctrl-C to stop; `ncco go-live` continues from there."
     )
@@ -156,7 +158,7 @@ def command(*, undo: bool) -> int:
         if guide.is_reached:
             _watch(guide.complete_settings(), guide.numbers)
     except (click.Abort, KeyboardInterrupt):
-        click.echo(f"\nStopped. Your answers are in {DOTENV}.")
+        click.echo(f"\nStopped. Your answers are in {DOTENV}." if Path(DOTENV).exists() else "\nStopped.")
         return INTERRUPTED
     return ISSUES if guide.is_incomplete else FINE
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -11,12 +12,15 @@ import click
 
 from ncco_server.desk.output import FINE, CannotRun, columns
 from ncco_server.desk.starters import LIKE, starter
-from ncco_server.desk.studio import find_studio
-from ncco_server.flow.report import printable
+from ncco_server.desk.studio import INSTALL, find_studio
+from ncco_server.flow.report import counted, printable
 
 SKELETON: Final = Path(__file__).parent / "skeleton"
 HIDDEN: Final = "dot-"
 """`dot-env.example` in the skeleton becomes `.env.example` in the project."""
+DEMO: Final = (
+    "# All calls of this project are simulated. Real calls need a project of their own: ncco init shop\nNCCO_DEMO=1\n"
+)
 NEXT_COMMANDS: Final = (
     ("ncco serve --dev", "open the address that it prints, and make a call in the browser"),
     ("ncco check", "check the flows; there are no issues yet"),
@@ -33,24 +37,47 @@ NEXT_COMMANDS: Final = (
 Examples:
   ncco init shop               a new folder
   ncco init shop --like salon  with the flow of a salon
+  ncco init practice --demo    with four weeks of simulated calls
   ncco init . --force          this folder, next to its files
 
 Exit codes: 0 written, 2 the folder has files already, or cannot be written.""",
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--like", type=click.Choice(LIKE), help="Begin with one of these flows, without scenarios.")
+@click.option("--demo", is_flag=True, help="A practice with simulated calls, to look at. It cannot go live.")
 @click.option("--force", is_flag=True, help="Write into a folder that has files. Existing files are kept.")
-def command(folder: Path, *, like: str | None, force: bool) -> int:
+def command(folder: Path, *, like: str | None, demo: bool, force: bool) -> int:
     """Create a project in DIR: a flow, a template, settings, the editor's schema, and a compose file."""
+    if demo and (like is not None or force):
+        raise CannotRun("--demo makes a project of its own, in a new folder", "leave out --like and --force")
     _refuse_used_folder(folder, force=force)
-    files = _files(like)
+    studio = find_studio()
+    flows: Mapping[str, str] = {}
+    left_out: tuple[str, ...] = ()
+    if like is not None:
+        flows = {"flows/main.yaml": starter(like, "main")}
+        left_out = ("ncco test", "ncco render")
+    elif demo:
+        if studio is None:
+            raise CannotRun("the studio plays the calls of --demo, and it is not installed", INSTALL)
+        flows = {**studio.demo_files(), ".env": DEMO}
+        left_out = ("ncco render", "ncco graph", "ncco go-live")
+    files = _files(flows, left_out)
     kept = sorted(name for name in files if (folder / name).exists())
     written = sorted(files.keys() - kept)
     for name in written:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(files[name], encoding="utf-8")
-    _print_next(folder, written, kept, has_scenarios=like is None)
+    _print_written(folder, written, kept)
+    if demo and studio is not None:
+        click.echo("playing the calls of four weeks ...")
+        click.echo(f"stored {counted(studio.play_demo(folder, datetime.now(UTC)), 'simulated call')}")
+    click.echo("\nnext:")
+    if folder.resolve() != Path.cwd():
+        click.echo(f"  cd {shlex.quote(str(folder))}")
+    for line in columns((each for each in NEXT_COMMANDS if each[0] not in left_out), "  "):
+        click.echo(line)
     return FINE
 
 
@@ -62,32 +89,27 @@ def _refuse_used_folder(folder: Path, *, force: bool) -> None:
         raise CannotRun(f"{folder} is not empty", "name a new folder; or add what is missing with --force")
 
 
-def _files(like: str | None) -> dict[str, str]:
+def _files(flows: Mapping[str, str], left_out: tuple[str, ...]) -> dict[str, str]:
+    """The files of the skeleton, its README without some commands. `flows`, if any, replace its own."""
     files: dict[str, str] = {}
     for path in sorted(path for path in SKELETON.rglob("*") if path.is_file()):
         parts = path.relative_to(SKELETON).parts
         name = "/".join(f".{part.removeprefix(HIDDEN)}" if part.startswith(HIDDEN) else part for part in parts)
         files[name] = path.read_text(encoding="utf-8")
-    if like is not None:
+    if flows:
         files = {name: text for name, text in files.items() if not name.startswith(("flows/", "templates/", "tests/"))}
-        files["flows/main.yaml"] = starter(like, "main")
-        page = files["README.md"].splitlines(keepends=True)
-        files["README.md"] = "".join(line for line in page if not line.startswith(("ncco test", "ncco render")))
+        files |= flows
+        lines = files["README.md"].splitlines(keepends=True)
+        files["README.md"] = "".join(line for line in lines if not line.removeprefix("`").startswith(left_out))
     studio = find_studio()
     if studio is not None:
         files |= studio.editor_files(files)
     return files
 
 
-def _print_next(folder: Path, written: list[str], kept: Iterable[str], *, has_scenarios: bool) -> None:
+def _print_written(folder: Path, written: list[str], kept: list[str]) -> None:
     click.echo(f"wrote {len(written)} files into {printable(str(folder))}:")
     for name in written:
         click.echo(f"  {name}")
     if kept:
         click.echo(f"not changed: {', '.join(kept)}")
-    click.echo("\nnext:")
-    if folder.resolve() != Path.cwd():
-        click.echo(f"  cd {shlex.quote(str(folder))}")
-    commands: Iterable[tuple[str, str]] = NEXT_COMMANDS
-    for line in columns((each for each in commands if has_scenarios or each[0] != "ncco test"), "  "):
-        click.echo(line)

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, cast
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from markupsafe import Markup
 
+from ncco_server.desk.commands.explain import all_rules, fix_of
 from ncco_server.desk.project import zone_of
 from ncco_server.errors import StoreError
 from ncco_server.flow.files import named_flows
@@ -22,10 +24,11 @@ from ncco_server.service.phone_numbers import readable
 from ncco_server.suggest import nearest
 from ncco_studio.console.access import CanLook
 from ncco_studio.console.change.heard import heard_in_week
-from ncco_studio.console.pages import STATIC, refused, render
+from ncco_studio.console.pages import STATIC, View, refused, render, view_of
 from ncco_studio.console.paint import PERIODS, Paint, Wanted, paint_for
 from ncco_studio.console.report import PeriodQuery, count_period
-from ncco_studio.console.state import Console, TheConsole
+from ncco_studio.console.state import Console, TheConsole, console_of
+from ncco_studio.editor.language import in_words
 from ncco_studio.editor.project import ReadProject, on_disk
 from ncco_studio.editor.worker import WorkNotDone
 from ncco_studio.pictures.svg import as_svg
@@ -75,15 +78,17 @@ class Picture:
     kinds: list[str]
 
 
-async def _picture(console: Console, flow: Flow, paint: Paint, *, errors: bool) -> Picture:
-    key = (flow.name, errors, paint.key, *(each.revision for each in (flow, *flow.subs.values())))
-    picture = await console.pictures.get(key, lambda: asyncio.to_thread(_drawn, flow, paint, errors=errors))
+async def _picture(request: Request, flow: Flow, paint: Paint, *, errors: bool) -> Picture:
+    view = view_of(request)
+    key = (flow.name, view, errors, paint.key, *(each.revision for each in (flow, *flow.subs.values())))
+    pictures = console_of(request).pictures
+    picture = await pictures.get(key, lambda: asyncio.to_thread(_drawn, flow, paint, view, errors=errors))
     return cast(Picture, picture)
 
 
-def _drawn(flow: Flow, paint: Paint, *, errors: bool) -> Picture:
+def _drawn(flow: Flow, paint: Paint, view: View, *, errors: bool) -> Picture:
     """Drawing takes a second or more for 2,000 steps."""
-    drawing = paint.apply(_drawing(flow, errors=errors))
+    drawing = paint.apply(_drawing(flow, view, errors=errors))
     names = {node.key: _name(node, flow.title) for flow in drawing.subgraphs for node in flow.nodes}
     ways: dict[str, list[tuple[str, str]]] = {}
     for arrow in drawing.arrows:
@@ -98,9 +103,15 @@ def _drawn(flow: Flow, paint: Paint, *, errors: bool) -> Picture:
     return Picture(svg, steps, [kind for kind in KINDS if kind in found])
 
 
-def _drawing(flow: Flow, *, errors: bool = False) -> Drawing:
+def _drawing(flow: Flow, view: View, *, errors: bool = False) -> Drawing:
     """Leave out the server's addresses."""
-    return draw([flow], errors=errors, shown_number=lambda number: _number(flow, number), has_addresses=False)
+    return draw(
+        [flow],
+        errors=errors,
+        shown_number=lambda number: _number(flow, number),
+        shown_way=in_words if view == "owner" else attrgetter("name"),
+        has_addresses=False,
+    )
 
 
 def _number(flow: Flow, number: str) -> str:
@@ -153,17 +164,18 @@ async def flows(request: Request, console: TheConsole, _: CanLook) -> Response:
 
 
 @router.get("/flows/{name}/picture.svg")
-async def picture_file(console: TheConsole, name: str, _: CanLook) -> Response:
+async def picture_file(request: Request, console: TheConsole, name: str, _: CanLook) -> Response:
     flow = (await console.read_project()).project.flows.get(name)
     if flow is None:
         raise HTTPException(404, "There is no such flow.")
-    key = ("file", name, *(each.revision for each in (flow, *flow.subs.values())))
-    svg = await console.pictures.get(key, lambda: asyncio.to_thread(_as_file, flow))
+    view = view_of(request)
+    key = ("file", name, view, *(each.revision for each in (flow, *flow.subs.values())))
+    svg = await console.pictures.get(key, lambda: asyncio.to_thread(_as_file, flow, view))
     return Response(svg, media_type="image/svg+xml")
 
 
-def _as_file(flow: Flow) -> str:
-    return as_svg(_drawing(flow), (STATIC / "picture.css").read_text(encoding="utf-8"))
+def _as_file(flow: Flow, view: View) -> str:
+    return as_svg(_drawing(flow, view), (STATIC / "picture.css").read_text(encoding="utf-8"))
 
 
 @router.get("/flows/{name}")
@@ -188,7 +200,7 @@ async def flow(request: Request, console: TheConsole, name: str, _: CanLook, wan
         flow=flow,
         entrances=_entrances(flow, read),
         hours={flow.name: await asyncio.to_thread(heard_in_week, read, flow, console.project.env)},
-        picture=await _picture(console, flow, Paint(), errors=wanted.errors),
+        picture=await _picture(request, flow, Paint(), errors=wanted.errors),
         wanted=wanted,
         painted=wanted.model_copy(update={"paint": "traffic"}) if is_painted else None,
         periods=PERIODS,
@@ -209,7 +221,7 @@ async def painted(request: Request, console: TheConsole, name: str, _: CanLook, 
     picture = None
     hours = {}
     if flow is not None and not paint.problem:
-        picture = await _picture(console, flow, paint, errors=wanted.errors)
+        picture = await _picture(request, flow, paint, errors=wanted.errors)
         hours = {flow.name: await asyncio.to_thread(heard_in_week, read, flow, console.project.env)}
     return render(request, "flow_painted.html", paint=paint, picture=picture, kinds=KINDS, hours=hours)
 
@@ -244,3 +256,20 @@ async def _prove(
     key = ("proof", flow, read.revisions)
     found = await console.results.get(key, lambda: console.prover.run(prove, values, owner=owner))
     return cast(dict[str, Any], found)
+
+
+@router.get("/codes/{code}")
+async def explained(request: Request, code: str, _: CanLook) -> Response:
+    """Explain the code of an issue, as `ncco explain` does."""
+    rule = all_rules().get(code)
+    if rule is None:
+        return refused(request, 404, f"There is no code {code}.", "ncco explain lists all of them.")
+    examples = {"Wrong": rule.bad, "Right": rule.good}
+    return render(
+        request,
+        "code.html",
+        rule=rule,
+        about=getattr(rule, "about", ""),
+        fix=fix_of(rule),
+        examples={title: text for title, text in examples.items() if isinstance(text, str)},
+    )

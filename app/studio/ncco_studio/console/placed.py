@@ -163,6 +163,7 @@ def _shown(row: PlacedRow, now: datetime, project: Project, *, is_paused: bool) 
     is_later = call.due_at is not None and call.due_at > now
     return dict(call) | {
         "title": group_title(row.flow),
+        "line": line_of(project.flows.values(), project.flows.get(row.flow)),
         "asked_by": _asked_by(row),
         "result": {"calling": "open", "waiting": "waiting"}.get(row.state) or _result_of(row.outcome),
         "plain": _plain(row, is_later=is_later, is_paused=is_paused),

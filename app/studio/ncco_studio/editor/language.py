@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
 
@@ -18,11 +19,13 @@ from ncco_server.flow.files import read_project
 from ncco_server.flow.graph import draw
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.nodes import Map, Node, Seq
+from ncco_server.flow.runtime import Way
 from ncco_server.flow.source import names_written_in, read_yaml
 from ncco_server.ncco import Issue as NccoIssue
 from ncco_server.ncco import check as check_ncco
 from ncco_server.ncco.json_text import TextIssue, check_text
 from ncco_server.ncco.model import UNKNOWN_OPTION
+from ncco_server.ncco.statuses import STATUSES
 from ncco_server.service.phone_numbers import readable
 from ncco_studio.editing import assist
 from ncco_studio.editing.fixes import Edit, FindIssues, tried_fixes
@@ -38,6 +41,13 @@ MOST_ISSUES: Final = 500
 MOST_OPTIONS: Final = 1000
 MOST_DRAWN: Final = 200
 """More steps take too long to lay out while somebody types."""
+WAYS: Final = {name: status.does for name, status in STATUSES.items()} | {
+    "completed": STATUSES["answered"].does,
+    "noinput": "silence",
+    "nomatch": "another answer",
+    "else": "otherwise",
+}
+_HOURS: Final = re.compile(r'(?P<not>not )?hours\.(?P<name>\w+)\.(?:open|reason == "(?P<holiday>holiday)")')
 NO_PICTURE: Final = '<p class="hint">{}</p>'
 _SPEAKING_FLOW: Final = """
 flow: pasted
@@ -123,7 +133,15 @@ def exceeded_limit(folder: Json, file: str, text: str) -> str:
     return exceeded if len(text) >= len(before.get(file, "")) else ""
 
 
-def picture(folder: Json, source: Json) -> str:
+def in_words(way: Way) -> str:
+    """A way as owners call it; a condition that is not about opening hours stays as it is written."""
+    hours = _HOURS.fullmatch(way.condition.source) if way.condition is not None else None
+    if hours is None:
+        return WAYS.get(way.name, way.name)
+    return "on a holiday" if hours["holiday"] else f"{hours['name']} {'closed' if hours['not'] else 'open'}"
+
+
+def picture(folder: Json, source: Json, for_owners: bool) -> str:
     """An SVG diagram, or a paragraph that says why there is none; "" while the text has errors."""
     playable = read_source(project_in(folder), PhoneText(**source))
     if playable.project is None:
@@ -133,7 +151,13 @@ def picture(folder: Json, source: Json) -> str:
     if sum(len(flow.steps) for flow in flows) > MOST_DRAWN:
         return NO_PICTURE.format(f"A flow with more than {MOST_DRAWN} steps is drawn only on its own page.")
     line = next((number for flow in flows for number in flow.numbers), "")
-    return as_svg(draw(flows, shown_number=lambda number: readable(number, line), has_addresses=False)) if flows else ""
+    drawing = draw(
+        flows,
+        shown_number=lambda number: readable(number, line),
+        shown_way=in_words if for_owners else attrgetter("name"),
+        has_addresses=False,
+    )
+    return as_svg(drawing) if flows else ""
 
 
 def read_question(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:

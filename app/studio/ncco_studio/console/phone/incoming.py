@@ -132,7 +132,7 @@ class IncomingCalls:
 
 def _shown(leg: Leg) -> Json:
     """Fields that only the phone's own calls have stay blank."""
-    caller = leg.identity.from_
+    caller = leg.identity.from_ or ""
     waited = leg.waited
     takes = waited.takes if waited is not None else frozenset()
     speech = (waited.action.get("speech") or {}) if waited is not None and "speech" in takes else None
@@ -146,7 +146,7 @@ def _shown(leg: Leg) -> Json:
         "line": leg.identity.to,
         "is_over": leg.is_over,
         "is_live": False,
-        "made_at": f"{readable(caller) if caller else 'A withheld number'} calls {readable(leg.identity.to)}",
+        "made_at": f"{readable(caller, caller) or 'A withheld number'} calls {readable(leg.identity.to, caller)}",
         "position": {"flow": "", "step": "", "address": ""},
         "accepted_input": {"text": "", "keys": (), "phrases": ()},
         "bubbles": plain(bubbles_of_leg(leg)),

@@ -21,7 +21,7 @@ from ncco_studio.console.audit import audit
 from ncco_studio.console.change.draft import FileChange, saved_change
 from ncco_studio.console.editor import ask, check_size
 from ncco_studio.console.history import Change, record
-from ncco_studio.console.pages import render
+from ncco_studio.console.pages import render, view_of
 from ncco_studio.console.phone.incoming import PREFIX, Choice, IncomingCalls
 from ncco_studio.console.phone.trial_messages import keep_message
 from ncco_studio.console.phone.world import World
@@ -169,7 +169,9 @@ async def setup(request: Request, session: CanLook, source: PhoneText) -> Respon
 @router.post("/phone/picture")
 async def picture(request: Request, session: CanLook, source: PhoneText) -> Response:
     """Send the reason if there is no picture; nothing while the text has errors."""
-    drawn = await ask(request, session, language.picture, source=source.model_dump())
+    drawn = await ask(
+        request, session, language.picture, source=source.model_dump(), for_owners=view_of(request) == "owner"
+    )
     return Response(drawn, media_type="text/html")
 
 

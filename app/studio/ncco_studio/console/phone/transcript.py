@@ -98,8 +98,9 @@ def _heard(key: str, heard: Heard, line: str) -> Bubble:
     kind = heard_as(heard)
     language = str((heard.action or {}).get("language", "en-US")) if kind == "said" else ""
     national = replace(heard, text=readable(heard.text, line)) if heard.kind in _PARTIES else heard
-    plain = _PLAIN_SOUNDS.get(heard.kind) or sentence_of(national)
-    return Bubble(key, heard.at, kind, sentence_of(heard), heard.seconds, language, is_cut=heard.is_cut, plain=plain)
+    text = sentence_of(national)
+    plain = _PLAIN_SOUNDS.get(heard.kind) or text
+    return Bubble(key, heard.at, kind, text, heard.seconds, language, is_cut=heard.is_cut, plain=plain)
 
 
 def _turn(key: str, reply: PlayedReply, line: str) -> Bubble:

@@ -247,7 +247,8 @@ class FlowEditor extends HTMLElement {
         return button;
       });
       const row = element("div", "row");
-      row.append(where, element("span", "muted small", issue.code), ...cures);
+      const code = Object.assign(element("a", "small", issue.code), { href: `/codes/${issue.code}`, target: "_blank" });
+      row.append(where, code, ...cures);
       item.append(sentences(issue), row);
       return item;
     });

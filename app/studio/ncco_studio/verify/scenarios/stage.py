@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from itertools import takewhile
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode
@@ -180,11 +181,11 @@ def _logger(log: list[str]) -> FilteringBoundLogger:
 
 
 class ServerInProcess:
-    """The real server under one policy, with a store in memory. It sends no hooks."""
+    """The real server under one policy, with a store in memory or in a file. It sends no hooks."""
 
-    def __init__(self, project: Project, policy: Policy, deadline_s: float) -> None:
+    def __init__(self, project: Project, policy: Policy, deadline_s: float, file: Path | None = None) -> None:
         self.clock = VirtualClock(AT)
-        self.database = FailingDatabase()
+        self.database = FailingDatabase(file)
         self.store = CallStore(self.database)
         self.log: list[str] = []
         self._look_ups: Callable[[], AnswerLookups] = lambda: no_lookups
@@ -229,6 +230,7 @@ class LocalStage:
             hooks are not checked. A scenario with its own `fault` steps gets none.
         assumes: what the platform does.
         deadline_s: as in `create_app`.
+        file: the database that keeps the calls, and what they record; None: nothing is kept.
     """
 
     def __init__(
@@ -241,9 +243,11 @@ class LocalStage:
         path_of: PathOf = str,
         assumes: Assumptions = DEFAULTS,
         deadline_s: float = DEADLINE_S,
+        file: Path | None = None,
     ) -> None:
         self._project = project
         self._deadline_s = deadline_s
+        self._file = file
         self.flows: tuple[Flow, ...] = tuple(project.flows.values())
         self.outside = outside
         self.path_of = path_of
@@ -255,6 +259,7 @@ class LocalStage:
             failsafe=read_failsafe(DEFAULT_FAILSAFE),
             env=placeholder_env(self.flows) if outside is None else outside.env,
             dial_allow=dial_allow,
+            keeps_recordings=file is not None,
         )
         self._chaos = chaos
         self._assumes = assumes
@@ -366,7 +371,7 @@ class LocalStage:
         """A placed call gets a new server: the placer reads all calls, and its time only moves forward."""
         if self._server is None or is_new or self._server.service.policy != policy:
             await self.close()
-            self._server = ServerInProcess(self._project, policy, self._deadline_s)
+            self._server = ServerInProcess(self._project, policy, self._deadline_s, self._file)
         return self._server
 
     async def close(self) -> None:

@@ -1,0 +1,65 @@
+"""Words that owners understand: ways out of steps, numbers of matches, and codes with an explanation."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.unit.studio.console.conftest import logged_in, make_console, with_worker_here
+from tests.unit.studio.console.test_flows import words, write
+
+SHOP = """\
+flow: shop
+numbers: ["442079460000"]
+start: ask
+hours: {shop: {timezone: Europe/London, week: {mon-fri: 09:00-17:00}, holidays: {country: GB, subdivision: ENG}}}
+steps:
+  ask:
+    branch:
+      - {if: hours.shop.open, goto: menu}
+      - {if: hours.shop.reason == "holiday", goto: holiday}
+      - {if: not hours.shop.open and call.from == "442079460001", goto: holiday}
+      - {else: holiday}
+  menu:
+    do: [{talk: "Press 1."}]
+    choices: {ring: {dtmf: 1, goto: ring}}
+    retry: {then: ring}
+  ring:
+    do: [{connect: "447700900111"}]
+    on: {completed: end, busy: holiday, otherwise: end}
+  holiday: {do: [{talk: "We are closed."}], goto: end}
+"""
+OWNERS = {"shop open", "on a holiday", "otherwise", "silence, another answer, after 3 tries", "is busy"}
+AUTHORS = {"if hours.shop.open", 'if hours.shop.reason == "holiday"', "else", "noinput, nomatch, after 3 tries", "busy"}
+
+
+@pytest.mark.parametrize(("view", "labels"), [("owner", OWNERS), ("developer", AUTHORS)], ids=["owner", "developer"])
+async def test_a_picture_has_the_words_of_its_readers(tmp_path: Path, view: str, labels: set[str]) -> None:
+    write(tmp_path, shop=SHOP)
+    async with await logged_in(with_worker_here(make_console(tmp_path))) as client:
+        client.cookies.set("ncco-view-8001", view)
+        page = (await client.get("/flows/shop")).text
+        phone = words((await client.post("/phone/picture", json={"file": "flows/shop.yaml", "text": SHOP})).text)
+    shown = {html.unescape(label) for label in re.findall("<li>([^<]+) → ", page)}
+
+    assert labels == shown & (OWNERS | AUTHORS)
+    assert ("is busy" in phone) == (view == "owner")
+    assert 'if not hours.shop.open and call.from == "442079…' in shown
+
+
+async def test_a_code_leads_to_its_explanation(tmp_path: Path) -> None:
+    write(tmp_path, shop=SHOP.replace("goto: menu}", "goto: mneu}"))
+    async with await logged_in(make_console(tmp_path)) as client:
+        listed = (await client.get("/flows")).text
+        links = re.findall(r'href="(/codes/\w+)"', listed)
+        page = words((await client.get(links[0])).text)
+        missing = await client.get("/codes/E000")
+
+    assert "/codes/E214" == links[0]
+    assert "E214" in page
+    assert "Wrong" in page
+    assert "Right" in page
+    assert 404 == missing.status_code
