@@ -51,12 +51,12 @@ def test_commands_behave_as_recorded(case: dict[str, Any], tmp_path: Path) -> No
 
 def _report(issues: list[str]) -> dict[str, Any]:
     """The JSON with these issues: `file:2:5+3 E214` is one of three characters; in an NCCO, its path comes last."""
-    found = []
+    found: list[dict[str, Any]] = []
     for issue in issues:
         place, code, *path = issue.split(" ")
         file, line, span = place.split(":")
         column, length = span.split("+")
-        numbers = {"line": int(line), "column": int(column), "length": int(length)}
+        numbers: dict[str, Any] = {"line": int(line), "column": int(column), "length": int(length)}
         severity = "warning" if code.startswith(("W", "N9")) else "error"
         where = {"path": path[0].rstrip("/")} if path else {}
         found.append({"file": file, **numbers, "severity": severity, "code": code, **where, "message": "*", "fix": "*"})

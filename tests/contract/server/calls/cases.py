@@ -143,7 +143,7 @@ def _action(given: str | dict[str, Any]) -> dict[str, Any]:
     match given:
         case str(text):
             return {"action": "talk", "text": text}
-        case {"bargeIn": str(text), **rest} if not rest:
+        case {"bargeIn": str(text)} if "action" not in given:
             return {"action": "talk", "text": text, "bargeIn": True}
         case {"digits": number, "speech": speech}:
             settings = {"context": speech} if isinstance(speech, list) else speech
