@@ -30,9 +30,10 @@ def test_what_the_caller_did_has_this_outcome(asked: str, webhook: dict[str, Any
 
     found = hear_input(ASKED[asked], InputWebhook.read(webhook))
 
-    shown = found.choice or found.digits or found.text if found.name in ("choice", "collected") else found.reason
-    assert outcome == f"{found.name} {shown}"
-    assert found.name != "collected" or asked != "pin" or found.digits not in found.because
+    detail = found.choice or found.digits or found.text if found.name in ("choice", "collected") else found.reason
+    shown = f"{found.name} {detail}"
+    assert outcome == shown
+    assert "pin" != asked or found.digits not in found.because
 
 
 @each_case(

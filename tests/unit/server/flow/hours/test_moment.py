@@ -21,20 +21,15 @@ BAR = calendar(
 @each_case(
     ("now", "reason", "holiday"),
     [
-        ("2026-12-23T12:00Z", "open", ""),
         ("2026-12-23T08:59:59.999999Z", "closed", ""),
         ("2026-12-23T09:00Z", "open", ""),
         ("2026-12-23T17:29:59.999999Z", "open", ""),
         ("2026-12-23T17:30Z", "closed", ""),
         ("2026-12-24T08:00Z", "override", ""),
-        ("2026-12-24T11:59Z", "open", ""),
         ("2026-12-24T12:00Z", "override", ""),
         ("2026-12-25T12:00Z", "holiday", "Christmas Day"),
         ("2026-12-26T03:00Z", "holiday", "Boxing Day"),
-        ("2026-12-27T12:00Z", "closed", ""),
-        ("2026-12-28T12:00Z", "holiday", "Boxing Day"),
         ("2026-07-01T08:00Z", "open", ""),
-        ("2026-07-01T17:00+01:00", "open", ""),
         ("2026-07-01T12:30-04:00", "closed", ""),
     ],
 )
@@ -49,9 +44,6 @@ def test_the_reason_for_being_open_or_closed_is_given(now: str, reason: str, hol
     [
         ("2026-12-26T01:59Z", "open", "Boxing Day"),
         ("2026-12-26T02:00Z", "holiday", "Boxing Day"),
-        ("2026-12-26T21:00Z", "holiday", "Boxing Day"),
-        ("2026-12-27T01:00Z", "closed", ""),
-        ("2026-12-31T19:00Z", "open", "New Year's Eve"),
         ("2027-01-01T04:59Z", "open", "New Year"),
         ("2027-01-01T05:00Z", "holiday", "New Year"),
         ("2027-01-02T01:00Z", "override", ""),

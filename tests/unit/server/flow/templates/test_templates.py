@@ -71,6 +71,13 @@ def test_a_set_within_an_included_file_stays_there() -> None:
     assert ["E303 «x»"] == value_faults("{% include 'set.j2' %}{{ x }}", templates=files)
 
 
+def test_a_file_that_is_too_long_is_refused() -> None:
+    found, issues = file_value("long.j2", FILES)
+
+    assert found is None
+    assert ["E311"] == [issue.code for issue in issues]
+
+
 def test_the_size_of_includes_is_limited() -> None:
     assert ["E311"] == [fault[:4] for fault in value_faults('{% include "plain.j2" %}' * 51, templates=FILES)]
 
