@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final, Literal, NamedTuple
 
+from jinja2 import nodes
+
 from ncco_server.engine.event_hooks import ENDED
 from ncco_server.flow.digraph import reachable
 from ncco_server.flow.frame import Target
@@ -525,6 +527,20 @@ def _led_to(flows: Mapping[str, Flow], flow: Flow, target: Target) -> Iterator[S
                 lines = {way.name: way.target for way in step.exit.ways if way.is_return}
                 line = lines.get(target.returns) or lines.get("otherwise")
                 yield from _led_to(flows, caller, line) if line is not None else ()
+
+
+def undecided(root: Flow, space: StateSpace) -> Iterator[FoundViolation]:
+    """Warn of the lines that never decide, in entered steps with conditions."""
+    flows = flows_run_from(root)
+    for each in _missed(flows.values(), space):
+        if tests := flows[each.flow].steps[each.step].exit.reads():
+            cure = FAULTS["undecided"].cure
+            if any(isinstance(test.node, nodes.And) and test.place.line == each.place.line for test in tests):
+                cure = 'write "or" instead of "and", or keep one of the comparisons'
+            elif any(isinstance(test.node, nodes.Or) for test in tests):
+                cure = 'write "and" instead of "or" in the line that always comes first, or keep one of the comparisons'
+            message = f"no call takes `{each.name}`"
+            yield FoundViolation("undecided", each.flow, each.step, each.place, message, cure, "warning")
 
 
 # certainty
