@@ -23,11 +23,11 @@ from ncco_server.flow.values import OurNumber, find
 from ncco_server.ncco.value_types import E164, TYPES, WITHHELD, Kind, write
 from ncco_server.service.delivery import ANSWER_FIELDS
 from ncco_studio.verify.handlers.explored import explored_in
-from ncco_studio.verify.prove.expressions import Path, expressions_of, paths_of, templates_in
-from ncco_studio.verify.prove.literals import LONGEST_SAMPLE, Compared, Literals
+from ncco_studio.verify.prove.expressions import expressions_of, paths_of, templates_in
+from ncco_studio.verify.prove.literals import Literals
 from ncco_studio.verify.prove.samples import Representatives
 from ncco_studio.verify.prove.uses import assigned, collected_digits, flows_run_from, played_by, tested_by, uses_in
-from ncco_studio.verify.sample_values import different, with_part
+from ncco_studio.verify.sample_values import LONGEST_SAMPLE, Compared, Path, different, with_part
 from ncco_studio.verify.scenarios.model import ANY_NUMBER, FROM
 
 
