@@ -12,7 +12,7 @@ from ncco_server.flow.templates.operators import step_of
 from ncco_server.flow.templates.references import Occurrence, is_computed, occurrences, operand_of, walk
 from ncco_server.flow.templates.values import Computed, Expression, Native, Value
 from ncco_server.flow.values import CallField, Localised, leaves
-from ncco_studio.verify.sample_values import Path, Pieces, TextPart
+from ncco_studio.verify.sample_values import Mark, Path, Pieces, TextPart
 
 ENTRY: Final = "[]"
 LENGTH: Final = "#"
@@ -163,7 +163,7 @@ def offsets_in(node: nodes.Node) -> Iterator[float]:
             yield from (side for side in sides if isinstance(side, int | float) and not isinstance(side, bool))
 
 
-def growth_of(node: nodes.Node) -> set[str]:
+def growth_of(node: nodes.Node) -> set[Mark]:
     """`rises`, `sinks`, or `free` if an assignment computes a number otherwise."""
     match node:
         case nodes.Const():

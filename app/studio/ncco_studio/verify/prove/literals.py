@@ -40,7 +40,7 @@ from ncco_studio.verify.prove.expressions import (
     texts_in,
 )
 from ncco_studio.verify.prove.uses import DECIDES, assigned, collected_digits, flows_run_from, played_by, uses_in
-from ncco_studio.verify.sample_values import Compared, Path, TextPart
+from ncco_studio.verify.sample_values import Compared, Mark, Path, TextPart
 from ncco_studio.verify.scenarios.model import ANY_NUMBER, FROM
 
 GLOBAL: Final = frozenset({"call", "env", "input", "hours", "now", "locale"})
@@ -130,7 +130,7 @@ class Literals:
         for name in handler.params:
             self._note_compared(flow, (name,), compared.of(name))
 
-    def _note_compared(self, flow: str, path: Path, literals: Iterable[Constant], *marks: str) -> None:
+    def _note_compared(self, flow: str, path: Path, literals: Iterable[Constant], *marks: Mark) -> None:
         notes = self._notes_at(flow, path)
         notes.literals |= dict.fromkeys(literal for literal in literals if literal != "" or not marks)
         notes.marks |= {"changed", "decides", *marks}
@@ -179,10 +179,14 @@ class Literals:
                 self._notes_at(flow, path).form = form
         for use in played_by(step):
             for leaf in templates_in(use.source):
-                is_headed = isinstance(leaf, Computed) and leaf.escape == "header"
-                mark = "bounded" if _FORM_BY_TYPE.get(leaf.type.name) == "number" else "headed" if is_headed else ""
-                for path in paths_of(leaf) if mark else ():
-                    self._notes_at(flow, path).marks.add(mark)
+                if _FORM_BY_TYPE.get(leaf.type.name) == "number":
+                    self._mark(flow, leaf, "bounded")
+                elif isinstance(leaf, Computed) and leaf.escape == "header":
+                    self._mark(flow, leaf, "headed")
+
+    def _mark(self, flow: str, leaf: Native | Computed, mark: Mark) -> None:
+        for path in paths_of(leaf):
+            self._notes_at(flow, path).marks.add(mark)
 
     def _index(self, flow: str, node: nodes.Getitem) -> None:
         """The entry of a list or map may be missing."""

@@ -537,7 +537,7 @@ def undecided(root: Flow, space: StateSpace) -> Iterator[FoundViolation]:
     """Warn of the lines that never decide, in entered steps with conditions."""
     flows = flows_run_from(root)
     for each in _missed(flows.values(), space):
-        if tests := flows[each.flow].steps[each.step].exit.reads():
+        if tests := [*flows[each.flow].steps[each.step].exit.reads()]:
             cure = FAULTS["undecided"].cure
             if any(isinstance(test.node, nodes.And) and test.place.line == each.place.line for test in tests):
                 cure = 'write "or" instead of "and", or keep one of the comparisons'
