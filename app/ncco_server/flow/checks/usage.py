@@ -10,7 +10,6 @@ from ncco_server.flow.action import Action, literal, may_be_true
 from ncco_server.flow.actions.connect import ConnectTarget
 from ncco_server.flow.actions.do import Document
 from ncco_server.flow.checks.actions import check_actions
-from ncco_server.flow.checks.conditions import check_conditions
 from ncco_server.flow.checks.facts import Facts, facts_of
 from ncco_server.flow.checks.secrets import SensitiveReads
 from ncco_server.flow.checks.unset import check_never_set, check_unset
@@ -171,7 +170,6 @@ def check_usage(
         yield from _declared(facts)
         yield from check_unset(facts, by_name)
         yield from check_never_set(facts)
-        yield from check_conditions(facts)
         yield from check_actions(facts)
         yield from _events(facts)
     if secret := [facts for facts in each if facts.has_sensitive_values]:

@@ -450,10 +450,7 @@ def _go(name: str, target: Target, because: str) -> Decision:
 
 
 def _check_changes(until: Expression, shown: str, source: StepSource) -> None:
-    """Report W289 if nothing in `until` can change while the caller waits.
-
-    W642 and W643 cover conditions without names.
-    """
+    """Report W289 if nothing in `until` can change while the caller waits; proofs report those without names."""
     if not until.used_names or until.used_names & {"hours", "now", *asked_names(source.fields.get("lookup"))}:
         return
     known = next((name for name in sorted(until.used_names) if name in source.reader.lookups), "")

@@ -10,37 +10,27 @@ from typing import Any, Final, NamedTuple
 from jinja2 import nodes
 
 from ncco_server.flow.templates.filters import Unfit, bounded
-from ncco_server.ncco.value_types import MAX_ITEMS, POINTS, TYPES, Kind, Point, in_utc
+from ncco_server.ncco.value_types import MAX_ITEMS, POINTS, TYPES, Point, in_utc
 
 
 class Comparison(NamedTuple):
-    """A comparison operator. Operators are named as in Jinja2.
-
-    Attributes:
-        swapped: with the same result for swapped sides, or "".
-        negated: with the opposite result, if simpler; otherwise "".
-    """
+    """A comparison operator. Operators are named as in Jinja2."""
 
     sign: str
     apply: Callable[[Any, Any], bool]
-    swapped: str = ""
-    negated: str = ""
     needs_order: bool = False
-
-    def takes(self, kind: Kind) -> bool:
-        return not self.needs_order or kind.family in ORDERED
 
 
 ORDERED: Final = ("number", *POINTS)
 COMPARISONS: Final[Mapping[str, Comparison]] = {
-    "eq": Comparison("==", operator.eq, swapped="eq"),
-    "ne": Comparison("!=", operator.ne, swapped="ne", negated="eq"),
-    "lt": Comparison("<", operator.lt, swapped="gt", needs_order=True),
-    "lteq": Comparison("<=", operator.le, swapped="gteq", negated="gt", needs_order=True),
-    "gt": Comparison(">", operator.gt, swapped="lt", needs_order=True),
-    "gteq": Comparison(">=", operator.ge, swapped="lteq", negated="lt", needs_order=True),
+    "eq": Comparison("==", operator.eq),
+    "ne": Comparison("!=", operator.ne),
+    "lt": Comparison("<", operator.lt, needs_order=True),
+    "lteq": Comparison("<=", operator.le, needs_order=True),
+    "gt": Comparison(">", operator.gt, needs_order=True),
+    "gteq": Comparison(">=", operator.ge, needs_order=True),
     "in": Comparison("in", lambda item, items: item in items),
-    "notin": Comparison("not in", lambda item, items: item not in items, negated="in"),
+    "notin": Comparison("not in", lambda item, items: item not in items),
 }
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from math import inf
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from pydantic import PydanticUserError, TypeAdapter
@@ -18,12 +19,14 @@ from ncco_studio.verify.handlers.constants import NOTHING, RESULT, ComparedConst
 from ncco_studio.verify.handlers.patterns import is_in, text_matching
 from ncco_studio.verify.sample_values import (
     FAR,
+    SAMPLES,
     SECRET,
-    around,
-    cast_or_none,
+    Compared,
     different,
     each_once,
-    near_points,
+    is_whole,
+    usual_of,
+    values_of,
     with_part,
 )
 
@@ -33,9 +36,6 @@ _LONGEST: Final = 40
 """Characters, or entries."""
 _DEEPEST: Final = 4
 _BY_FORMAT: Final[Mapping[str, str]] = {
-    "date": "2026-01-05",
-    "date-time": "2026-01-05T09:00:00+00:00",
-    "time": "09:30",
     "duration": "PT1H",
     "uuid": "12345678-1234-4678-9234-567812345678",
     "uri": "https://example.com/",
@@ -44,19 +44,27 @@ _BY_FORMAT: Final[Mapping[str, str]] = {
     "ipv6": "2001:db8::1",
     "json-string": "1",
 }
-_COLUMNS: Final[Mapping[str, Sequence[Any]]] = {
-    "text": ("text", ""),
-    "any": ("text", ""),
-    "phone": ("447700900999", ""),
-    "url": ("https://example.com", ""),
-    "int": (1, 0),
-    "number": (1.5, 0),
-    "bool": (True, False),
-    "date": ("2026-01-05", ""),
-    "time": ("09:30", ""),
-    "datetime": ("2026-01-05T09:30:00+00:00", ""),
+_KINDS: Final = {
+    **{"integer": "int", "number": "number", "string": "text"},
+    **{"date": "date", "date-time": "datetime", "time": "time"},
 }
-_TIMED: Final = {"date": "date", "date-time": "datetime", "time": "time"}
+"""The type that a JSON type or format stands for."""
+_LIMITS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    **{
+        "minimum": operator.ge,
+        "maximum": operator.le,
+        "exclusiveMinimum": operator.gt,
+        "exclusiveMaximum": operator.lt,
+    },
+    "multipleOf": lambda number, step: not number % step,
+}
+_CONSTRAINTS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    **_LIMITS,
+    "minLength": lambda text, least: len(text) >= least,
+    "maxLength": lambda text, most: len(text) <= most,
+    "pattern": lambda text, pattern: is_in(pattern, text),
+}
+_SOME_TIME: Final = datetime(2026, 1, 5, 9, tzinfo=UTC)
 _PARTS: Final = ("year", "month", "day", "hour", "minute")
 
 
@@ -97,12 +105,12 @@ def samples_of_row(definition: LookupDefinition, compared: ComparedConstants) ->
         return Samples(tuple({ROWS: each} for each in lists), are_all=False)
     secrets = definition.returns.secrets
     columns = {
-        name: (SECRET,) if (name,) in secrets else _of_column(type_, compared.of(name))
+        name: (SECRET,) if (name,) in secrets else _values(type_, compared.of(name))
         for name, type_ in definition.returns.fields.items()
     }
     rows = different(_records(columns, compared.together))
-    is_whole = all(field.words or field.name == "bool" for field in definition.returns.fields.values())
-    return Samples(tuple(rows[:MOST]), is_whole and len(columns) <= 1 and len(rows) <= MOST)
+    are_whole = all(map(is_whole, definition.returns.fields.values()))
+    return Samples(tuple(rows[:MOST]), are_whole and len(columns) <= 1 and len(rows) <= MOST)
 
 
 def _records(fields: Mapping[str, Sequence[Any]], together: Sequence[Mapping[str, Constant]]) -> list[dict[str, Any]]:
@@ -112,9 +120,19 @@ def _records(fields: Mapping[str, Sequence[Any]], together: Sequence[Mapping[str
     return [first, *(first | each for each in meeting if len(each) > 1), *others]
 
 
-def _of_column(type_: Kind, constants: Sequence[Constant]) -> Sequence[Any]:
-    known = (cast_or_none(type_, each) for each in constants)
-    return different([*(type_.words or _COLUMNS[type_.name]), *(each for each in known if each is not None)])
+def _values(type_: Kind, constants: Sequence[Constant]) -> Sequence[Any]:
+    """The usual text comes first. A number may be that in a text, or its length."""
+    is_number = type_.family == "number"
+    constants = [each for each in constants if not (is_number and isinstance(each, str))]
+    lengths = tuple(each for each in constants if isinstance(each, int) and 1 < each < _LONGEST)
+    form = "number" if any(not isinstance(each, str) for each in constants) else ""
+    compared = Compared(dict.fromkeys(constants), form, lengths=lengths)
+    found = values_of(type_, compared, _SOME_TIME)
+    return (
+        found
+        if is_whole(type_)
+        else different([*([] if is_number else [usual_of(type_)]), *found, *FAR.get(type_.name, ()), type_.empty])
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +155,8 @@ class _Types:
                 return (True, False)
             case "null":
                 return (None,)
-            case "integer" | "number" as kind:
-                return self._numbers(schema, field, is_whole=kind == "integer")
-            case "string":
-                return self._texts(schema, field)
+            case "integer" | "number" | "string" as name:
+                return self._plain(schema, field, name)
             case "array":
                 return self._lists(schema, field, depth)
             case "object" if depth < _DEEPEST:
@@ -167,35 +183,23 @@ class _Types:
         name = schema.get("$ref", "").rpartition("/")[2]
         return self.defs[name] if name else schema
 
-    def _numbers(self, schema: _Schema, field: str, *, is_whole: bool) -> Sequence[float]:
-        constants = [each for each in self.compared.of(field) if not isinstance(each, str)]
-        lowest, highest = schema.get("minimum", -inf), schema.get("maximum", inf)
-        above, below = schema.get("exclusiveMinimum", -inf), schema.get("exclusiveMaximum", inf)
-        limits = [each for each in (lowest, highest, above, below) if abs(each) < inf]
-        near = around((*constants, *limits), is_whole=is_whole)
-        step = schema.get("multipleOf", 0)
-        found = dict.fromkeys([1 if is_whole else 1.5, 0, *near, *([step] if step else [])])
-        return [
-            each for each in found if lowest <= each <= highest and above < each < below and not (step and each % step)
-        ]
-
-    def _texts(self, schema: _Schema, field: str) -> Sequence[str]:
-        shortest, longest = schema.get("minLength", 0), schema.get("maxLength", inf)
-        pattern = schema.get("pattern", "")
+    def _plain(self, schema: _Schema, field: str, name: str) -> Sequence[Any]:
+        """Numbers, texts, dates and times, within the limits of the schema."""
         form = schema.get("format", "")
-        usual = _BY_FORMAT.get(form, "text").ljust(shortest, "x")
-        if form in _TIMED:
-            return self._points(TYPES[_TIMED[form]].with_zone("UTC"), usual, field)
-        constants = [text for each in self.compared.of(field) for text in _as_texts(each)]
-        formed = [text_matching(pattern)] if pattern else []
-        empty = [] if form else [""]
-        found = dict.fromkeys([usual if len(usual) <= longest else usual[: int(longest)], *formed, *constants, *empty])
-        return [each for each in found if shortest <= len(each) <= longest and is_in(pattern, each)]
-
-    def _points(self, type_: Kind, usual: str, field: str) -> Sequence[str]:
-        parts = ((part, number) for part in _PARTS for number in self.compared.surely_of(part))
-        written = (with_part(type_.operand(usual), part, number) for part, number in parts)
-        return different([usual, *near_points(type_, [*self.compared.of(field), *written]), *FAR[type_.name]])
+        type_ = TYPES[_KINDS.get(form, _KINDS[name])].with_zone("UTC")
+        constants = [*self.compared.of(field), *(schema[each] for each in _LIMITS if each in schema)]
+        if type_.is_timed:
+            parts = ((part, number) for part in _PARTS for number in self.compared.surely_of(part))
+            written = (with_part(type_.operand(type_.sample), part, number) for part, number in parts)
+            constants += [str(type_.cast(each)) for each in written if each is not None]
+        usual = _BY_FORMAT.get(form, SAMPLES["text"]).ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength")]
+        formed = [text_matching(schema["pattern"])] if "pattern" in schema else []
+        found = different([*([usual] if type_.name == "text" else []), *formed, *_values(type_, constants)])
+        return [
+            each
+            for each in found
+            if all(_CONSTRAINTS[key](each, schema[key]) for key in _CONSTRAINTS.keys() & schema.keys())
+        ]
 
     def _lists(self, schema: _Schema, field: str, depth: int) -> Sequence[Any]:
         parts = schema.get("prefixItems")
@@ -212,11 +216,3 @@ class _Types:
         most = max(2, schema.get("minItems", 0))
         lengths = dict.fromkeys([most, *(length + step for length in numbers for step in (0, 1))])
         return ([], [inner[0]], *([inner[0], *[inner[-1]] * (length - 1)] for length in lengths), *compared)
-
-
-def _as_texts(constant: Constant) -> Sequence[str]:
-    """A number may be that in a text, or its length."""
-    if isinstance(constant, str):
-        return (constant,)
-    lengths = (constant, constant + 1) if isinstance(constant, int) and 1 < constant < _LONGEST else ()
-    return (f"{constant:g}", f"{constant + 1:g}", *("2" * length for length in lengths))

@@ -13,7 +13,6 @@ from ncco_server.engine import CallData
 from ncco_server.engine.interpreter import param_of_query
 from ncco_server.errors import RenderError
 from ncco_server.flow.actions.connect import ConnectTarget
-from ncco_server.flow.checks.conditions import Key, key_of
 from ncco_server.flow.hours.calendar import ByHand, Calendar, changes, seconds, special_days
 from ncco_server.flow.model import Flow
 from ncco_server.flow.runtime import DRAWING_LEGS
@@ -24,11 +23,11 @@ from ncco_server.flow.values import OurNumber, find
 from ncco_server.ncco.value_types import E164, TYPES, WITHHELD, Kind, write
 from ncco_server.service.delivery import ANSWER_FIELDS
 from ncco_studio.verify.handlers.explored import explored_in
-from ncco_studio.verify.prove.expressions import Path, expressions_of, paths_of, templates_in
-from ncco_studio.verify.prove.literals import LONGEST_SAMPLE, Compared, Literals
+from ncco_studio.verify.prove.expressions import expressions_of, paths_of, templates_in
+from ncco_studio.verify.prove.literals import Literals
 from ncco_studio.verify.prove.samples import Representatives
 from ncco_studio.verify.prove.uses import assigned, collected_digits, flows_run_from, played_by, tested_by, uses_in
-from ncco_studio.verify.sample_values import different, with_part
+from ncco_studio.verify.sample_values import LONGEST_SAMPLE, Compared, Path, different, with_part
 from ncco_studio.verify.scenarios.model import ANY_NUMBER, FROM
 
 
@@ -448,14 +447,21 @@ def _kind_in(calendar: Calendar, literals: Literals, *, has_handlers: bool) -> C
 
 def _questions_of(root: Flow) -> tuple[Evaluator, ...]:
     """Conditions that read only `now`, and stored values computed from it alone."""
-    found: dict[tuple[str, Key], Evaluator] = {}
+    found: dict[tuple[str, Any], Evaluator] = {}
     for flow in flows_run_from(root).values():
         languages = dict.fromkeys((LANGUAGE, *(locale.language for locale in flow.locales.values())))
         for question in _questions(flow):
             for language in languages if root_names(question.node) == {"now"} else ():
                 run = compiled_expression(question.template, question.node, language)
-                found.setdefault((language, key_of(question.node)), run)
+                found.setdefault((language, _key_of(question.node)), run)
     return tuple(found.values())
+
+
+def _key_of(node: nodes.Node) -> Any:
+    """Equal expressions have equal keys, wherever they are written."""
+    own = (value for _, value in node.iter_fields())
+    plain = tuple((type(value).__name__, value) for value in own if isinstance(value, str | int | float))
+    return (type(node).__name__, plain, tuple(map(_key_of, node.iter_child_nodes())))
 
 
 def _questions(flow: Flow) -> Iterator[Occurrence]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Final
 
 from jinja2 import nodes
 
@@ -12,18 +12,12 @@ from ncco_server.flow.templates.operators import step_of
 from ncco_server.flow.templates.references import Occurrence, is_computed, occurrences, operand_of, walk
 from ncco_server.flow.templates.values import Computed, Expression, Native, Value
 from ncco_server.flow.values import CallField, Localised, leaves
+from ncco_studio.verify.sample_values import Mark, Path, Pieces, TextPart
 
 ENTRY: Final = "[]"
 LENGTH: Final = "#"
 RETURNED: Final = "\0returned"
 """Begins the path of a value that a sub-flow returns."""
-
-Path: TypeAlias = tuple[str, ...]
-"""A variable and the fields below it; ENTRY stands for any list entry, LENGTH for a length."""
-
-Position: TypeAlias = Literal["begins", "ends", "holds", "at"]
-Pieces: TypeAlias = tuple[str | None, ...]
-"""A concatenated text: literal texts, and None for each computed piece."""
 
 LONGEST_JOINED: Final = 24
 """Characters of a text that is split into pieces."""
@@ -32,27 +26,6 @@ _STEPS: Final = {"length": LENGTH, "entry": ENTRY}
 _STRICT_ESCAPES: Final = frozenset({"_number", "_header", "_json_bare", "_url_base", "_url_host"})
 """Escapers that reject some values."""
 _ACCEPTS_ALL: Final = frozenset({"text", "any"})
-_TESTS: Final = {known.part: known for known in FILTERS.values() if known.is_test}
-"""The filter that tests a text for each kind of part."""
-
-
-class TextPart(NamedTuple):
-    """A compared part of a text: its beginning, its end, any substring, or that from index `low`."""
-
-    where: Position
-    text: str = ""
-    low: int = 0
-
-    def is_in(self, text: str) -> bool:
-        if self.where == "at":
-            return text[self.low : self.low + len(self.text)] == self.text
-        return bool(_TESTS[self.where].apply(text, self.text))
-
-    def written_into(self, text: str) -> str:
-        at = len(text) - len(self.text) if self.where == "ends" else self.low
-        return text[:at] + self.text + text[at + len(self.text) :]
-
-
 # what expressions read
 
 
@@ -190,7 +163,7 @@ def offsets_in(node: nodes.Node) -> Iterator[float]:
             yield from (side for side in sides if isinstance(side, int | float) and not isinstance(side, bool))
 
 
-def growth_of(node: nodes.Node) -> set[str]:
+def growth_of(node: nodes.Node) -> set[Mark]:
     """`rises`, `sinks`, or `free` if an assignment computes a number otherwise."""
     match node:
         case nodes.Const():

@@ -82,15 +82,10 @@ class Graph:
                 following = [each for each in self._after(path[-1]) if _is_passive(each) and each not in path]
             yield path[-1], sum(_total_s(each.heard) for each in path)
 
-    def longest_path(self, moment: datetime | None = None, dials: int | None = None) -> LongestPath:
-        """Find the path that enters the most steps.
-
-        Args:
-            moment: of all time-dependent turns; None: each has its own.
-            dials: the most in a call; None: they are not counted.
-        """
+    def longest_path(self, moment: datetime | None = None) -> LongestPath:
+        """Find the path that enters the most steps, with all time-dependent turns at `moment`, unless that is None."""
         out = {state: [turn for turn in turns if _happens_at(turn, moment)] for state, turns in self.out.items()}
-        return LongestPath([beginning for beginning in self._beginnings if _happens_at(beginning, moment)], out, dials)
+        return LongestPath([beginning for beginning in self._beginnings if _happens_at(beginning, moment)], out)
 
     def soonest_dial(self) -> tuple[float, Transition | None]:
         """The fewest seconds until a phone rings, and the dialling turn; (inf, None) if no path dials."""
@@ -147,67 +142,34 @@ def _happens_at(turn: Transition, moment: datetime | None) -> bool:
 
 
 class LongestPath:
-    """The path with the most steps; each step of a cycle counts once.
+    """The path with the most steps; each step of a cycle counts once. `out` has the turns that leave each state."""
 
-    Args:
-        beginnings: the first turns.
-        out: the turns that leave each state.
-        dials: the most in a call; None: they are not counted.
-    """
-
-    def __init__(
-        self, beginnings: Sequence[Transition], out: Mapping[State, Sequence[Transition]], dials: int | None = None
-    ) -> None:
+    def __init__(self, beginnings: Sequence[Transition], out: Mapping[State, Sequence[Transition]]) -> None:
         self._out = out
-        self._counts_dials = dials is not None
         groups = components(_targets(out))
         self._group_of = {state: number for number, group in enumerate(groups) for state in group}
         self._within: list[frozenset[StepKey]] = []
         """The steps that the turns within each cycle enter."""
-        self._longest: list[list[tuple[int, Transition | None]]] = []
-        """For each cycle and remaining number of dials: the most steps to enter, and the turn that leaves the cycle."""
+        self._longest: list[tuple[int, Transition | None]] = []
+        """The most steps that a path enters in and after each cycle, and the turn that leaves the cycle."""
         for number, group in enumerate(groups):  # in reverse topological order
             turns = [each for state in group for each in out[state]]
-            leaving = [turn for turn in turns if not self._stays(turn, number)]
-            inner = [turn for turn in turns if self._stays(turn, number)]
-            self._within.append(frozenset(where for each in inner for where in each.entered))
-            self._longest.append([self._best(leaving, inner, left) for left in range((dials or 0) + 1)])
-        self._dials = dials or 0
-        ways = ((self._steps_from(beginning, self._dials), beginning) for beginning in beginnings)
-        self.steps, self._first = max(ways, key=itemgetter(0))
+            inner = frozenset(where for each in turns if self._stays(each, number) for where in each.entered)
+            leaving = ((self._steps_from(each), each) for each in turns if not self._stays(each, number))
+            steps, turn = max(leaving, key=itemgetter(0), default=(0, None))
+            self._within.append(inner)
+            self._longest.append((len(inner) + steps, turn))
+        self.steps, self._first = max(((self._steps_from(each), each) for each in beginnings), key=itemgetter(0))
 
     def _stays(self, turn: Transition, number: int) -> bool:
         return turn.target is not None and self._group_of[turn.target] == number
 
-    def _cost(self, turn: Transition) -> int:
-        return turn.dials if self._counts_dials else 0
-
-    def _best(
-        self, leaving: Sequence[Transition], inner: Sequence[Transition], left: int
-    ) -> tuple[int, Transition | None]:
-        """The most steps a path enters in and after a cycle, and the turn that leaves the cycle.
-
-        All dials in the cycle come first.
-        """
-        free = {where for each in inner if not self._cost(each) for where in each.entered}
-        dialling = {where for each in inner if self._cost(each) for where in each.entered} - free
-        made = min(left, len(dialling))
-        ways = ((self._steps_from(each, left - made), each) for each in leaving)
-        steps, turn = max(ways, key=itemgetter(0), default=(0, None))
-        return len(free) + made + max(0, steps), turn
-
-    def _steps_from(self, turn: Transition, left: int) -> int:
-        """The steps a path enters from this turn to its end; negative if it dials too often."""
-        cost = self._cost(turn)
-        if cost > left:
-            return -1
+    def _steps_from(self, turn: Transition) -> int:
+        """The steps a path enters from this turn to its end."""
         if turn.target is None:
             return len(turn.entered)
         number = self._group_of[turn.target]
-        return (
-            len([each for each in turn.entered if each not in self._within[number]])
-            + (self._longest[number][left - cost][0])
-        )
+        return len([each for each in turn.entered if each not in self._within[number]]) + self._longest[number][0]
 
     def walk(self, most: int) -> list[Transition]:
         """Stop after more than `most` steps; [] if the path does not enter that many."""
@@ -217,32 +179,25 @@ class LongestPath:
             number = self._group_of[state]
             seen = {where for where in walked[-1].entered if where in self._within[number]}
             known = len(seen)
-            while entered + len(seen) - known <= most and (found := self._to_new_step(state, seen, self._left(walked))):
+            while entered + len(seen) - known <= most and (found := self._to_new_step(state, seen)):
                 walked += found
                 seen.update(where for each in found for where in each.entered)
                 state = found[-1].target or state
             entered += len(seen) - known
-            leaving = self._longest[number][self._left(walked)][1]
+            leaving = self._longest[number][1]
             if entered > most or leaving is None or leaving.source is None:
                 break
-            walked += self._path_within(state, leaving.source)
-            if self._left(walked) < self._cost(leaving):
-                break
-            walked.append(leaving)
+            walked += [*self._path_within(state, leaving.source), leaving]
             entered += len(leaving.entered)
         return walked if entered > most else []
 
-    def _left(self, walked: Sequence[Transition]) -> int:
-        return max(0, self._dials - sum(map(self._cost, walked)))
-
-    def _to_new_step(self, state: State, seen: Set[StepKey], left: int) -> list[Transition]:
+    def _to_new_step(self, state: State, seen: Set[StepKey]) -> list[Transition]:
         """The shortest path within a cycle to a turn that enters a new step; [] if there is none."""
 
         def is_new(turn: Transition) -> bool:
             return any(where not in seen for where in turn.entered)
 
-        path = self._search(state, is_new)
-        return path if sum(map(self._cost, path)) <= left else []
+        return self._search(state, is_new)
 
     def _path_within(self, start: State, end: State) -> list[Transition]:
         return [] if start is end else self._search(start, lambda turn: turn.target is end)

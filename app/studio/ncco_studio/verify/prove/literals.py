@@ -6,9 +6,7 @@ Values compared with or assigned to each other share literals (union-find over p
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import islice, product
-from typing import Any, Final
+from typing import Final
 
 from jinja2 import nodes
 
@@ -24,9 +22,6 @@ from ncco_studio.verify.prove.expressions import (
     ENTRY,
     LENGTH,
     RETURNED,
-    Path,
-    Pieces,
-    TextPart,
     expressions_of,
     fillings,
     growth_of,
@@ -45,7 +40,7 @@ from ncco_studio.verify.prove.expressions import (
     texts_in,
 )
 from ncco_studio.verify.prove.uses import DECIDES, assigned, collected_digits, flows_run_from, played_by, uses_in
-from ncco_studio.verify.sample_values import around
+from ncco_studio.verify.sample_values import Compared, Mark, Path, TextPart
 from ncco_studio.verify.scenarios.model import ANY_NUMBER, FROM
 
 GLOBAL: Final = frozenset({"call", "env", "input", "hours", "now", "locale"})
@@ -57,130 +52,10 @@ _FORM_BY_TYPE: Final = {
 _FORM_BY_FIELD: Final = {"language": "language", "user": "user"}
 """The form of text that a field accepts; for `uri` see `_forms_in`."""
 _FORM_BY_ENDPOINT: Final = {"websocket": "websocket", "sip": "sip"}
-MOST_NUMBERS: Final = 24
-"""Numbers to try for one value, including those derived by sums."""
-MOST_PAIRS: Final = 6
-"""Parts of one text that are combined in pairs."""
-LONGEST_SAMPLE: Final = 40
 UNCOMPARED: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "env", "random"})
 """What a handler reads of a call without comparing it with literals."""
 _SHORT_NUMBER: Final = 11
 """The beginning of a phone number is filled to this length."""
-_FILLERS: Final = "2345678901"
-
-
-@dataclass(slots=True)
-class Compared:
-    """The literals and other facts about a value, each in source order.
-
-    Attributes:
-        literals: texts and numbers.
-        form: the required form of the value: `datetime`, `date`, `time`, `moment` (with a UTC offset), `number`,
-            `phone`, `url`, `websocket`, `language`, `zone`, `user`, `sip`, or "" for any.
-        names: every path that shares these literals; the first element of a path is the flow, "" for GLOBAL names.
-        parts: parts of the text that are compared.
-        lengths: numbers that the length of the text is compared with.
-        offsets: numbers that are added or subtracted in a comparison.
-        steps: numbers that are added or subtracted in an assignment.
-        joins: the concatenated texts that contain the value.
-        keys: the paths of values that are used as keys of this map.
-        marks: other facts about the value:
-
-            - `truth`: it is tested for truth, so "", 0 and [] matter
-            - `related`: it is compared with another value
-            - `changed`: it is also used in other ways than being compared, unmodified, with literals
-            - `rises`, `sinks`: an assignment adds or subtracts a literal
-            - `free`: an assignment computes it in another way
-            - `joined`: it is a concatenated text
-            - `decides`: it can affect where the call goes
-            - `bounded`: it is a number in a field of an action
-            - `headed`: it is in a header, where line breaks are not allowed
-    """
-
-    literals: dict[Any, None] = field(default_factory=dict)
-    form: str = ""
-    names: tuple[Path, ...] = ()
-    parts: dict[TextPart, None] = field(default_factory=dict)
-    lengths: tuple[int, ...] = ()
-    offsets: dict[float, None] = field(default_factory=dict)
-    steps: dict[float, None] = field(default_factory=dict)
-    joins: dict[Pieces, None] = field(default_factory=dict)
-    keys: dict[Path, None] = field(default_factory=dict)
-    marks: set[str] = field(default_factory=set)
-
-    def add(self, literal: object) -> None:
-        if isinstance(literal, str | int | float) and not isinstance(literal, bool):
-            self.literals[literal] = None
-
-    def update(self, other: Compared) -> None:
-        for name in ("literals", "parts", "offsets", "steps", "joins", "keys", "marks"):
-            getattr(self, name).update(getattr(other, name))
-        self.form = self.form or other.form
-
-    def has(self, mark: str) -> bool:
-        return mark in self.marks
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether it is only compared unmodified with literals, so its samples represent all values."""
-        return "changed" not in self.marks
-
-    @property
-    def numbers(self) -> tuple[float, ...]:
-        """The literal numbers, and those that an addition or subtraction turns into one.
-
-        A text of digits counts as a number.
-        """
-        return self._moved((*self.offsets, *self.steps))
-
-    @property
-    def borders(self) -> tuple[float, ...]:
-        """Numbers at which a comparison's result changes."""
-        return self._moved(self.offsets)
-
-    def _moved(self, offsets: Iterable[float]) -> tuple[float, ...]:
-        found = [number for literal in self.literals if (number := _number(literal)) is not None]
-        moved = [each + step for each in found for offset in offsets for step in (-offset, offset)]
-        return tuple(dict.fromkeys([*found, *moved[: max(0, MOST_NUMBERS - len(found))]]))
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        return tuple(literal for literal in self.literals if isinstance(literal, str))
-
-    def excludes(self, text: str) -> bool:
-        parts = any(part.text and part.is_in(text) for part in self.parts)
-        return not parts and text not in self.literals and len(text) not in self.lengths
-
-    def made(self, low: int, high: int) -> Iterator[str]:
-        """Texts of `low` to `high` characters: one for each part, pair of parts and length."""
-        for part in self.parts:
-            length = max(low, part.low + len(part.text))
-            if length <= high:
-                yield part.written_into(self._filler(part.text) * length)
-        for first, second in product(islice(self.parts, MOST_PAIRS), repeat=2):
-            length = max(low, first.low + len(first.text) + second.low + len(second.text))
-            if first.where != second.where and length <= high:
-                yield second.written_into(first.written_into(self._filler() * length))
-        for number in self.lengths:
-            yield from (self._filler() * each for each in (number - 1, number, number + 1) if low <= each <= high)
-
-    def written(self, shortest: int = 0) -> list[str]:
-        """Texts for each literal, part and length, and for numbers around literals if texts can be numbers."""
-        texts = [*self.texts, *(part.text for part in self.parts), *self.made(shortest, LONGEST_SAMPLE)]
-        if self.form == "number" or not self.texts:
-            texts += [f"{number:g}" for number in around(self.numbers, is_whole=False)]
-        return texts
-
-    def _filler(self, beside: str = "") -> str:
-        """A digit that occurs in no part, if there is one."""
-        known = beside + "".join(part.text for part in self.parts)
-        return next((digit for digit in _FILLERS if digit not in known), _FILLERS[0])
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, str):
-        return int(value) if value.isascii() and value.isdigit() and len(value) < 16 else None
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _as_number(literal: Constant) -> str:
@@ -255,7 +130,7 @@ class Literals:
         for name in handler.params:
             self._note_compared(flow, (name,), compared.of(name))
 
-    def _note_compared(self, flow: str, path: Path, literals: Iterable[Constant], *marks: str) -> None:
+    def _note_compared(self, flow: str, path: Path, literals: Iterable[Constant], *marks: Mark) -> None:
         notes = self._notes_at(flow, path)
         notes.literals |= dict.fromkeys(literal for literal in literals if literal != "" or not marks)
         notes.marks |= {"changed", "decides", *marks}
@@ -304,10 +179,14 @@ class Literals:
                 self._notes_at(flow, path).form = form
         for use in played_by(step):
             for leaf in templates_in(use.source):
-                is_headed = isinstance(leaf, Computed) and leaf.escape == "header"
-                mark = "bounded" if _FORM_BY_TYPE.get(leaf.type.name) == "number" else "headed" if is_headed else ""
-                for path in paths_of(leaf) if mark else ():
-                    self._notes_at(flow, path).marks.add(mark)
+                if _FORM_BY_TYPE.get(leaf.type.name) == "number":
+                    self._mark(flow, leaf, "bounded")
+                elif isinstance(leaf, Computed) and leaf.escape == "header":
+                    self._mark(flow, leaf, "headed")
+
+    def _mark(self, flow: str, leaf: Native | Computed, mark: Mark) -> None:
+        for path in paths_of(leaf):
+            self._notes_at(flow, path).marks.add(mark)
 
     def _index(self, flow: str, node: nodes.Getitem) -> None:
         """The entry of a list or map may be missing."""

@@ -13,7 +13,7 @@ from ncco_server.flow.frame import Assignment, Runs, Target
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import Way
 from ncco_studio.verify.handlers.explored import explored_in
-from ncco_studio.verify.prove.expressions import LENGTH, Path, names_that_may_fail, reads
+from ncco_studio.verify.prove.expressions import LENGTH, names_that_may_fail, reads
 from ncco_studio.verify.prove.uses import (
     DECIDES,
     Use,
@@ -27,6 +27,7 @@ from ncco_studio.verify.prove.uses import (
     tested_by,
     ways_here,
 )
+from ncco_studio.verify.sample_values import Path
 
 Live: TypeAlias = dict[Path, int]
 """A name, or a name with one field → its weight, SPOKEN or DECIDES."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final, Literal, NamedTuple
 
+from jinja2 import nodes
+
 from ncco_server.engine.event_hooks import ENDED
 from ncco_server.flow.digraph import reachable
 from ncco_server.flow.frame import Target
@@ -18,13 +20,14 @@ from ncco_studio.simulator.assumptions import After
 from ncco_studio.verify.faults import FAULTS, LIMITS, failure_of, may_end_silently
 from ncco_studio.verify.outcomes import FlowOutcome, outcomes_of
 from ncco_studio.verify.prove.environment import APP_TO
-from ncco_studio.verify.prove.expressions import ENTRY, LENGTH, RETURNED, Path, paths_of
+from ncco_studio.verify.prove.expressions import ENTRY, LENGTH, RETURNED, paths_of
 from ncco_studio.verify.prove.graph import Graph, Paths
 from ncco_studio.verify.prove.listening import ENDLESS, listen
 from ncco_studio.verify.prove.literals import Literals
 from ncco_studio.verify.prove.space import DIALS, StateSpace, StepKey, Transition
 from ncco_studio.verify.prove.states import texts_of
 from ncco_studio.verify.prove.uses import DECIDES, flows_run_from, played_by, targets_of, tested_by
+from ncco_studio.verify.sample_values import Path
 from ncco_studio.verify.scenarios.files import WrittenScenario
 
 _COUNTS_AWAY: Final = "change the counter or the condition, so that counting eventually leaves the loop"
@@ -433,8 +436,11 @@ def _too_many_steps(explored: Explored) -> Iterator[Violation]:
     if explored.graph.longest_path().steps <= most:
         return
     moments = [*Paths(explored.space).moments, None]
-    longest = (explored.graph.longest_path(moment, DIALS) for moment in moments)
-    steps, walked = next(((each.steps, walked) for each in longest if (walked := each.walk(most))), (0, []))
+    longest = (explored.graph.longest_path(moment) for moment in moments)
+    walks = ((each.steps, each.walk(most)) for each in longest)
+    steps, walked = next(
+        (found for found in walks if found[1] and sum(turn.dials for turn in found[1]) <= DIALS), (0, [])
+    )
     if walked:
         place = limit.place if limit else explored.step(walked[-1].where).place
         message = FAULTS["steps"].exceeded(steps, most, call="a call may enter")
@@ -525,6 +531,20 @@ def _led_to(flows: Mapping[str, Flow], flow: Flow, target: Target) -> Iterator[S
                 lines = {way.name: way.target for way in step.exit.ways if way.is_return}
                 line = lines.get(target.returns) or lines.get("otherwise")
                 yield from _led_to(flows, caller, line) if line is not None else ()
+
+
+def undecided(root: Flow, space: StateSpace) -> Iterator[FoundViolation]:
+    """Warn of the lines that never decide, in entered steps with conditions."""
+    flows = flows_run_from(root)
+    for each in _missed(flows.values(), space):
+        if tests := [*flows[each.flow].steps[each.step].exit.reads()]:
+            cure = FAULTS["undecided"].cure
+            if any(isinstance(test.node, nodes.And) and test.place.line == each.place.line for test in tests):
+                cure = 'write "or" instead of "and", or keep one of the comparisons'
+            elif any(isinstance(test.node, nodes.Or) for test in tests):
+                cure = 'write "and" instead of "or" in the line that always comes first, or keep one of the comparisons'
+            message = f"no call takes `{each.name}`"
+            yield FoundViolation("undecided", each.flow, each.step, each.place, message, cure, "warning")
 
 
 # certainty

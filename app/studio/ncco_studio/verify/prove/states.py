@@ -13,12 +13,13 @@ from ncco_server.engine.outcome import ASR_ERRORS, REACHED
 from ncco_server.engine.records import call_record
 from ncco_server.flow.model import Flow
 from ncco_studio.verify.handlers.explored import explored_in
-from ncco_studio.verify.prove.expressions import LENGTH, Path
+from ncco_studio.verify.prove.expressions import LENGTH
 from ncco_studio.verify.prove.literals import Literals
 from ncco_studio.verify.prove.liveness import Liveness, When
 from ncco_studio.verify.prove.samples import LONGEST_LIST
 from ncco_studio.verify.prove.space import State
 from ncco_studio.verify.prove.uses import DECIDES
+from ncco_studio.verify.sample_values import Path
 
 Key: TypeAlias = tuple[Any, ...]
 

@@ -30,10 +30,9 @@ from ncco_server.table_rows import applied
 from ncco_studio.verify.handlers.explored import ExploredHandler, explored_in
 from ncco_studio.verify.handlers.states import comparable
 from ncco_studio.verify.outcomes import Following
-from ncco_studio.verify.prove.literals import Compared
 from ncco_studio.verify.prove.samples import Representatives
 from ncco_studio.verify.prove.uses import flows_run_from
-from ncco_studio.verify.sample_values import around
+from ncco_studio.verify.sample_values import Compared, around
 
 TriggerKind = Literal["call", "detected", "input", "dial", "checkpoint", "held", "leg", "fault"]
 Answers: TypeAlias = tuple[tuple[str, LookupAnswer], ...]

@@ -11,7 +11,8 @@ from ncco_server.flow.language.hooks import Later
 from ncco_server.flow.model import Flow, Step, later_effects
 from ncco_server.flow.runtime import Way
 from ncco_server.flow.templates.values import Expression, Value
-from ncco_studio.verify.prove.expressions import RETURNED, Path
+from ncco_studio.verify.prove.expressions import RETURNED
+from ncco_studio.verify.sample_values import Path
 
 SPOKEN: Final = 1
 """It affects the path only if it is missing or has the wrong type."""

@@ -9,7 +9,7 @@ from typing import Any
 from ncco_server.flow.model import Flow, Project
 from ncco_studio.verify.outcomes import FlowOutcome
 from ncco_studio.verify.prove.proof import HandlerLines, Proof, Status, status_of
-from ncco_studio.verify.prove.properties import FoundViolation, unreached
+from ncco_studio.verify.prove.properties import FoundViolation, undecided, unreached
 from ncco_studio.verify.prove.uses import flows_run_from
 
 
@@ -24,6 +24,7 @@ class FlowVerdict:
         never: the outcomes that no caller takes.
         growth: the cause of a large exploration, or "".
         entered: the steps that some call enters, as (flow, step).
+        undecided: of them, lines that certainly never decide.
     """
 
     flow: str
@@ -39,6 +40,7 @@ class FlowVerdict:
     is_certain: bool
     growth: str
     entered: frozenset[tuple[str, str]]
+    undecided: tuple[FoundViolation, ...] = ()
     lines: tuple[HandlerLines, ...] = ()
 
     @classmethod
@@ -58,6 +60,7 @@ class FlowVerdict:
             is_certain=proof.is_certain,
             growth="" if proof.growth is None else str(proof.growth),
             entered=space.entered,
+            undecided=tuple(undecided(proof.flow, space)) if proof.is_certain else (),
             lines=proof.lines,
         )
 
@@ -85,7 +88,7 @@ def placed_forever(project: Project, verdicts: Iterable[FlowVerdict]) -> list[Fo
 
 
 def never_run(flows: Mapping[str, Flow], verdicts: Iterable[FlowVerdict]) -> list[FoundViolation]:
-    """Return [] if any exploration stopped early."""
+    """Steps and lines of all flows that no call of any flow gets to; [] if any exploration stopped early."""
     verdicts = list(verdicts)
     if any(verdict.stopped for verdict in verdicts):
         return []
@@ -93,4 +96,10 @@ def never_run(flows: Mapping[str, Flow], verdicts: Iterable[FlowVerdict]) -> lis
     run = {name for verdict in verdicts for name in verdict.flows} - {verdict.flow for verdict in verdicts}
     is_sure = all(verdict.is_certain for verdict in verdicts)
     lost = (each for name in sorted(run) for each in unreached(flows[name], flows, entered, is_certain=is_sure))
-    return [each.found() for each in lost]
+    known = dict.fromkeys(each for verdict in verdicts for each in verdict.undecided)
+    never = (
+        each
+        for each in known
+        if all(each in verdict.undecided for verdict in verdicts if (each.flow, each.step) in verdict.entered)
+    )
+    return [*(each.found() for each in lost), *never]
