@@ -21,7 +21,7 @@ from tests.support.server import STARTS_WITHIN_S, free_port
 FLOW = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "Hello."\n    goto: end\n'
 
 HEAD = re.compile(rb"HTTP/1.1 .*?\r\ncontent-length: (\d+)\r\n(?:.*?\r\n)?\r\n", re.DOTALL)
-PATIENCE_S = 30.0
+PATIENCE_S = STARTS_WITHIN_S
 
 
 @dataclass

@@ -203,17 +203,6 @@ def test_a_slow_request_head_is_cut_at_64_kib(server: Running) -> None:
     assert 200 == loopback.get(f"{server.url}/healthz").status_code
 
 
-@pytest.mark.parametrize(("count", "status"), [(90, 200), (101, 431)])
-def test_a_head_has_at_most_100_headers(server: Running, count: int, status: int) -> None:
-    headers = {f"x_{number}": "1" for number in range(count)}
-
-    assert [status] == statuses(server.raw(head("/healthz", "GET", **headers)))
-
-
-def test_a_head_of_more_than_64_kib_in_one_piece_is_refused(server: Running) -> None:
-    assert [431] == statuses(server.raw(head("/healthz", "GET", x="y" * 66_000)))
-
-
 def test_trailers_of_a_body_are_ignored(server: Running) -> None:
     body = b"c\r\n" + b'{"to":"1234"}'[:12] + b"\r\n1\r\n}\r\n0\r\n" + b"x: y\r\n" * 500 + b"\r\n"
 

@@ -7,17 +7,38 @@ import signal
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
+from tests.support import loopback
 from tests.support.command import ncco
 from tests.support.postgres_stores import empty_database
 from tests.system.cli.running import RunningServer, happens, running_server
-from tests.system.server.calls.test_durable_calls import callback, post, press, said
 
 ROOT = Path(__file__).resolve().parents[4]
 CALLER = {"to": "442079460150", "from": "447700900123", "conversation_uuid": "CON-1", "uuid": "leg"}
 DATABASES = ["sqlite", "postgres"]
+
+
+def post(url: str, fields: dict[str, Any]) -> httpx.Response:
+    return loopback.post(url, json=fields, timeout=30)
+
+
+def callback(server: RunningServer, answer: httpx.Response, kind: str) -> str:
+    """The callback URL of a kind, at the server's current address."""
+    urls = [url for action in answer.json() for url in action.get("eventUrl", ())]
+    path = next(url for url in urls if f"/webhooks/{kind}/" in url).partition("/webhooks/")[2]
+    return f"http://{server.address}/webhooks/{path}"
+
+
+def said(answer: httpx.Response) -> list[str]:
+    return [action["text"] for action in answer.json() if action["action"] == "talk"]
+
+
+def press(server: RunningServer, answer: httpx.Response, digits: str) -> httpx.Response:
+    return post(callback(server, answer, "input"), {"dtmf": {"digits": digits, "timed_out": False}, "uuid": "leg"})
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import suppress
@@ -66,23 +65,6 @@ def said(library: Library) -> str:
     return library.current.texts.get("flows/hello.yaml", "")
 
 
-async def test_a_saved_flow_is_loaded(library: Library, tmp_path: Path) -> None:
-    write(tmp_path / "flows", "two")
-    await until(lambda: "two" in said(library))
-
-    assert ["hello"] == list(library.current.flows)
-
-
-async def test_a_broken_save_keeps_the_last_good_flow_until_it_is_fixed(library: Library, tmp_path: Path) -> None:
-    write(tmp_path / "flows", 'two"\n      - tlak: "x')
-    await until(lambda: library.rejected > 0)
-    kept = said(library)
-    write(tmp_path / "flows", "three")
-    await until(lambda: "three" in said(library))
-
-    assert "one" in kept
-
-
 async def test_a_folder_that_is_replaced_is_read_and_watched(library: Library, tmp_path: Path) -> None:
     write(tmp_path / "new", "two")
     shutil.rmtree(tmp_path / "flows")
@@ -115,16 +97,6 @@ async def test_without_any_folder_it_waits_for_one(tmp_path: Path) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-
-
-async def test_issues_are_logged_with_place_and_fix() -> None:
-    store = MemoryStore()
-    await store.open()
-    library = Library(store, lambda: load_files(Path(os.devnull), Path(os.devnull)))
-    with capture_logs() as lines:
-        await FlowReader([], library, Metrics(), LOG).read()
-
-    assert {"flow issue", "flows refused"} >= {str(line["event"]) for line in lines} - {"flows loaded"}
 
 
 @pytest.mark.parametrize("fault", [StoreUnavailable("disk full"), OSError("gone"), TypeError("a fault of the loader")])

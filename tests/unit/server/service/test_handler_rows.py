@@ -1,15 +1,13 @@
-"""Handlers that read and change tables: races, repeated webhooks, functions that do not run twice, and replays."""
+"""Handlers that read and change tables: turns that were not stored, and functions that do not run twice."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from functools import cache
 from textwrap import dedent
 from typing import Any
 
 import pytest
 
-from ncco_server.desk.replay import replay
 from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
@@ -18,12 +16,12 @@ from ncco_server.service.lookups import LookupClient, lookups_of_turn
 from ncco_server.store import SqliteDatabase, Store
 from ncco_server.table_rows import RowChange
 from tests.unit.server.service.asking import PATIENCE_MS
-from tests.unit.server.service.served_call import LEG, POLICY, ServedCall
+from tests.unit.server.service.served_call import POLICY, ServedCall
 
 SHARED = """
 shared: true
 tables:
-  callers: {key: {number: phone}, columns: {name: text, calls: int, pin: {type: text, sensitive: true}}}
+  callers: {key: {number: phone}, columns: {name: text, calls: int}}
   slots: {key: {slot: text}, columns: {by: phone}}
 """
 SHOP = """
@@ -41,7 +39,7 @@ async def shop(call: Call) -> None:
     await call.save("callers", number=call.person, increase={"calls": 1})
     after = await call.row("callers", number=call.person)
     await call.talk(f"{before['calls']}, then {after['calls']}.")
-    choice = await call.choose("Press a key.", {"book": Choice(1), "take": Choice(2), "all": Choice(3)}, tries=1)
+    choice = await call.choose("Press a key.", {"book": Choice(1), "take": Choice(2)}, tries=1)
     if choice == "book":
         row = await call.row("callers", number=call.person)
         await call.talk(await call.run(book, "table", row["name"]))
@@ -49,9 +47,6 @@ async def shop(call: Call) -> None:
     elif choice == "take":
         is_mine = await call.save("slots", slot="noon", set={"by": call.person}, only_new=True)
         await call.talk("It is yours." if is_mine else "It is taken.")
-    elif choice == "all":
-        rows = [await call.row("slots", slot=str(number)) for number in range(10)]
-        await call.talk(" ".join(row["by"][-2:] for row in rows if row) + ".")
 """
 ADA = 'callers["447700900123"]'
 
@@ -75,21 +70,8 @@ async def store() -> AsyncIterator[DyingStore]:
 
 
 @pytest.fixture
-def shared() -> str:
-    return SHARED
-
-
-@pytest.fixture
-def project(shared: str) -> Project:
-    found = _loaded(shared)
-    handler: Any = found.flows["shop"].handler
-    handler.flow.function.__globals__["BOOKED"].clear()
-    return found
-
-
-@cache
-def _loaded(shared: str) -> Project:
-    texts = {"flows/shop.py": dedent(SHOP), "flows/shared.yaml": shared}
+def project() -> Project:
+    texts = {"flows/shop.py": dedent(SHOP), "flows/shared.yaml": SHARED}
     found = load(texts, {}, extent="project", handlers=["shop.py"])
     assert not found.has_errors, found.issues
     return found
@@ -136,23 +118,3 @@ async def test_a_function_does_not_run_again_because_a_row_was_changed_before_th
     await call.press("1")
     assert ["table for Ada, as number 1", "chair for Ada, as number 2"] == call.said
     assert ["Ada", "Ada"] == handler.flow.function.__globals__["BOOKED"]
-
-
-@pytest.mark.parametrize("shared", [SHARED.replace(", pin: {type: text, sensitive: true}", "")], ids=[""])
-@pytest.mark.parametrize("key", ["1", "2", "3"])
-async def test_a_call_is_replayed_with_each_row_that_it_saw(store: DyingStore, service: CallService, key: str) -> None:
-    for number in range(0, 10, 2):
-        await save(store, f'slots["{number}"]', by=f"4477009001{number:02}")
-    call = ServedCall(service)
-    await call.ring()
-    await call.press(key)
-    if key == "3":
-        assert ["00 02 04 06 08."] == call.said
-    await save(store, ADA, name="Bob", calls=90)
-    await save(store, 'slots["noon"]', by="447700900999")
-    await save(store, 'slots["1"]', by="447700900999")
-    async with store.records() as records:
-        timeline = await records.timeline(LEG)
-    assert timeline is not None
-    turns = list(replay(timeline, service.library.current.flows["shop"], POLICY))
-    assert [(True, "")] * 2 == [(turn["same"], turn["because"]) for turn in turns]

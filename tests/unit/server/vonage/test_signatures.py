@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ncco_server.errors import MissingSignature, SettingsError, WrongSignature
 from ncco_server.vonage import signatures
-from ncco_server.vonage.signatures import Verifier, hashes_of_query
+from ncco_server.vonage.signatures import Verifier
 from tests.support.cases import each_case
 
 SECRET = "invented-signature-secret-for-tests-only"
@@ -67,14 +67,6 @@ def test_the_published_token_is_valid_for_its_body() -> None:
     claims = Verifier([SECRET], API_KEY, APPLICATION_ID).verify(TOKEN, "POST", POST_BODY, NOW)
 
     assert CLAIMS == claims
-
-
-def test_the_hash_of_the_published_body_is_that_of_its_bytes() -> None:
-    assert POST_HASH == hashlib.sha256(POST_BODY).hexdigest()
-
-
-def test_a_query_is_hashed_as_compact_json_in_url_order() -> None:
-    assert GET_HASH in hashes_of_query(GET_QUERY)
 
 
 def test_a_signed_get_is_accepted() -> None:
@@ -147,29 +139,15 @@ def test_an_unreadable_issue_time_is_refused(value: bytes) -> None:
     assert signatures.Refusal.ISSUED_AT == refusal(token)
 
 
-@each_case("iat", [CLAIMS["iat"] - 300, CLAIMS["iat"] + 305, CLAIMS["iat"] + 0.5])
-def test_five_minutes_both_ways_are_allowed(iat: float) -> None:
-    assert Verifier([SECRET]).verify(signed(claims_with(iat=iat)), "POST", POST_BODY, NOW)
-
-
-def test_exp_and_nbf_are_checked_if_present() -> None:
-    token = signed(claims_with(exp=CLAIMS["iat"] + 60, nbf=CLAIMS["iat"]))
-
-    assert Verifier([SECRET]).verify(token, "POST", POST_BODY, NOW)
-
-
-def test_api_key_and_application_count_only_when_configured() -> None:
-    token = signed(claims_with(api_key="zz99zz99", application_id=None))
-
-    assert Verifier([SECRET]).verify(token, "POST", POST_BODY, NOW)
-
-
-def test_a_hash_in_capitals_is_accepted() -> None:
-    assert Verifier([SECRET]).verify(signed(claims_with(payload_hash=POST_HASH.upper())), "POST", POST_BODY, NOW)
-
-
-def test_another_secret_is_refused() -> None:
-    assert signatures.Refusal.OWN_SIGNATURE == refusal(signed(CLAIMS, "some-other-secret-that-is-long-enough"))
+@each_case(
+    "changes",
+    [{"iat": CLAIMS["iat"] - 300}, {"iat": CLAIMS["iat"] + 305}, {"iat": CLAIMS["iat"] + 0.5},
+     {"exp": CLAIMS["iat"] + 60, "nbf": CLAIMS["iat"]}, {"api_key": "zz99zz99", "application_id": None},
+     {"payload_hash": POST_HASH.upper()}],
+    ids=["five minutes old", "five minutes early", "fraction", "exp and nbf", "keys not configured", "capitals"],
+)  # fmt: skip
+def test_a_token_may_differ_in_time_in_unconfigured_keys_and_in_capitals(changes: dict[str, Any]) -> None:
+    assert Verifier([SECRET]).verify(signed(claims_with(**changes)), "POST", POST_BODY, NOW)
 
 
 @each_case(
@@ -203,15 +181,9 @@ def test_a_short_secret_works_without_a_warning_per_request() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
-@pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
-def test_only_hs256_is_accepted(algorithm: str) -> None:
-    assert signatures.Refusal.ALGORITHM == refusal(signed(CLAIMS, algorithm=algorithm))
-
-
-def test_an_unsigned_token_is_refused() -> None:
-    token = jwt.encode(CLAIMS, "", algorithm="none").encode()
-
-    assert signatures.Refusal.ALGORITHM == refusal(token)
+@pytest.mark.parametrize(("algorithm", "secret"), [("HS384", SECRET), ("HS512", SECRET), ("none", "")])
+def test_only_hs256_is_accepted(algorithm: str, secret: str) -> None:
+    assert signatures.Refusal.ALGORITHM == refusal(signed(CLAIMS, secret, algorithm))
 
 
 @each_case(

@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from ncco_server.service.delivery import Reply
 from ncco_server.web.log import LineStream, configure_log, with_log_form
 from tests.support.cases import each_case
-from tests.unit.server.web.fake_calls import FakeCalls, client_of, crash, give, play, settings_with
+from tests.unit.server.web.fake_calls import Act, FakeCalls, client_of, crash, give, play, settings_with
 
 INPUT = {"dtmf": {"digits": "84021739"}, "from": "447700900123", "to": "442079460000", "uuid": "leg-1"}
 
@@ -38,6 +38,15 @@ class Terminal(io.TextIOWrapper):
     @property
     def written(self) -> str:
         return self.kept.getvalue().decode()
+
+
+async def logged(act: Act = play, *, is_terminal: bool = False, **values: Any) -> str:
+    """What a webhook writes to the log with these settings."""
+    out = Terminal(is_terminal=is_terminal)
+    write_line = configure_log(settings_with(**values), out)
+    await client_of(FakeCalls(act), write_line=write_line, **values).post("/webhooks/input/t", json=INPUT)
+    await asyncio.sleep(0)
+    return out.written
 
 
 async def test_a_status_of_any_length_makes_no_long_line() -> None:
@@ -77,26 +86,19 @@ async def test_in_development_an_exception_does_not_show_input_of_a_caller(given
 
 @pytest.mark.parametrize(("log", "is_terminal"), [("json", True), ("auto", False)])
 async def test_lines_are_json_for_a_machine(log: str, is_terminal: bool) -> None:
-    out = Terminal(is_terminal=is_terminal)
-    write_line = configure_log(settings_with(log=log), out)
-    await client_of(FakeCalls(play), write_line=write_line).post("/webhooks/input/t", json=INPUT)
-    await asyncio.sleep(0)
+    line: dict[str, Any] = json.loads(await logged(is_terminal=is_terminal, log=log))
 
-    line: dict[str, Any] = json.loads(out.written)
     assert ("webhook", "info", "leg-1") == (line["event"], line["level"], line["uuid"])
     assert line["timestamp"].endswith("Z")
 
 
 @pytest.mark.parametrize(("log", "is_terminal"), [("console", False), ("auto", True)])
 async def test_lines_are_readable_on_a_terminal(log: str, is_terminal: bool) -> None:
-    out = Terminal(is_terminal=is_terminal)
-    write_line = configure_log(settings_with(log=log), out)
-    await client_of(FakeCalls(play), write_line=write_line).post("/webhooks/input/t", json=INPUT)
-    await asyncio.sleep(0)
+    written = await logged(is_terminal=is_terminal, log=log)
 
-    assert "webhook" in out.written
-    assert not out.written.startswith("{")
-    assert is_terminal == ("\x1b[" in out.written)
+    assert "webhook" in written
+    assert not written.startswith("{")
+    assert is_terminal == ("\x1b[" in written)
 
 
 @pytest.mark.parametrize(
@@ -118,25 +120,14 @@ def test_a_terminal_in_development_gets_the_pretty_log(
 
 
 async def test_a_pretty_log_shows_exceptions_with_their_place_and_colours_only_on_a_terminal() -> None:
-    written = []
-    for is_terminal in (False, True):
-        out = Terminal(is_terminal=is_terminal)
-        write_line = configure_log(settings_with(log="pretty"), out)
-        await client_of(FakeCalls(crash), log="pretty", write_line=write_line).post("/webhooks/input/t", json=INPUT)
-        await asyncio.sleep(0)
-        written.append(out.written)
+    written = [await logged(crash, is_terminal=is_terminal, log="pretty") for is_terminal in (False, True)]
 
     assert [False, True] == ["\x1b[" in text for text in written]
     assert "fake_calls.py" in written[0]
 
 
 async def test_lines_below_the_level_are_left_out() -> None:
-    out = Terminal(is_terminal=False)
-    write_line = configure_log(settings_with(log_level="warning"), out)
-    await client_of(FakeCalls(play), write_line=write_line).post("/webhooks/input/t", json=INPUT)
-    await asyncio.sleep(0)
-
-    assert "" == out.written
+    assert "" == await logged(log_level="warning")
 
 
 TIME = re.compile(r"[\d:T.-]{8,}Z?")

@@ -158,6 +158,19 @@ async def test_nobody_is_called_at_night(memory: Store) -> None:
         assert [(28, 20), (29, 7), (29, 7)] == [(moment.day, moment.hour) for moment in moments]  # the clocks changed
 
 
+async def test_calls_still_waiting_at_night_are_placed_in_the_morning(memory: Store) -> None:
+    async with placing_world(memory, at=datetime(2026, 3, 4, 20, 59, tzinfo=UTC)) as world:
+        await world.store.placed.pause(world.clock.ms, "anna", "")
+        rows = [await world.want(f"4477009001{number:02}", expires_s=24 * 3600) for number in range(50)]
+        await world.run(120, step_s=10)
+        await world.store.placed.resume()
+        await world.run(10)
+
+        assert {datetime(2026, 3, 5, 8, 0, tzinfo=UTC).timestamp() * 1000} == {
+            (await world.known(row.id)).due_at for row in rows
+        }
+
+
 async def test_a_call_allowed_only_at_night_is_refused(memory: Store) -> None:
     late = datetime(2026, 3, 4, 22, 0, tzinfo=UTC)
     async with placing_world(memory, at=late) as world:
