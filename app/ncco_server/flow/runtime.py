@@ -50,6 +50,10 @@ class PlayedHandler(Protocol):
     def logged(self, now: datetime) -> Sequence[str]:
         """What the handler has logged in the turn that began now."""
 
+    @property
+    def returns(self) -> Mapping[str, Variable] | None:
+        """What it takes from the flow that it runs now, besides the outcome."""
+
     def follows(self, recorded: Sequence[Any]) -> bool:
         """Whether `recorded` begins with the results that the handler has got."""
 

@@ -254,6 +254,7 @@ class HandlerEffect(Coroutine[Any, Any, T]):
         flow: the flow that it goes to or runs.
         together: those that it runs at once.
         problem: why there is no result, once the handler goes on: `noinput` or `nomatch` of a question.
+        returns: the values that it takes from the flow that it runs; None to take only the outcome.
     """
 
     does: Literal["play", "wait", "leave", "run"]
@@ -270,6 +271,7 @@ class HandlerEffect(Coroutine[Any, Any, T]):
     flow: str | None = None
     together: Sequence[HandlerEffect[Any]] = ()
     problem: str = ""
+    returns: Mapping[str, Variable] | None = None
 
     @property
     def is_open_ended(self) -> bool:
@@ -453,6 +455,7 @@ class Call:
         known: Mapping[str, str] = MappingProxyType({}),
         *,
         tables: Mapping[str, TableDefinition] = MappingProxyType({}),
+        returns: Mapping[str, Mapping[str, Variable]] = MappingProxyType({}),
         waits: Sequence[str] = (),
     ) -> None:
         self.from_ = facts["from"]
@@ -466,6 +469,7 @@ class Call:
         self._language = language
         self._known = known
         self._tables = tables
+        self._returns = returns
         self._waits = waits
         self._uuid: str = facts["uuid"]
         self._drawn = 0
@@ -952,26 +956,91 @@ class Call:
 
     @overload
     def run_flow(
-        self, flow: str, /, *, outcomes: Sequence[Name], name: str = "", params: Mapping[str, Any] = {}, **more: Any
+        self,
+        flow: str,
+        /,
+        *,
+        outcomes: Sequence[Name],
+        returns: Literal[False] = ...,
+        name: str = "",
+        params: Mapping[str, Any] = {},
+        **more: Any,
     ) -> Coroutine[Any, Any, Name]: ...
 
     @overload
+    def run_flow(
+        self,
+        flow: str,
+        /,
+        *,
+        outcomes: Sequence[Name],
+        returns: Literal[True],
+        name: str = "",
+        params: Mapping[str, Any] = {},
+        **more: Any,
+    ) -> Coroutine[Any, Any, tuple[Name, dict[str, Any]]]: ...
+
+    @overload
     def run_flow(  # type: ignore[overload-cannot-match]  # as in `choose`
-        self, flow: str, /, *, outcomes: Sequence[str], name: str = "", params: Mapping[str, Any] = {}, **more: Any
+        self,
+        flow: str,
+        /,
+        *,
+        outcomes: Sequence[str],
+        returns: Literal[False] = ...,
+        name: str = "",
+        params: Mapping[str, Any] = {},
+        **more: Any,
     ) -> Coroutine[Any, Any, str]: ...
 
+    @overload
+    def run_flow(  # type: ignore[overload-cannot-match]  # as in `choose`
+        self,
+        flow: str,
+        /,
+        *,
+        outcomes: Sequence[str],
+        returns: Literal[True],
+        name: str = "",
+        params: Mapping[str, Any] = {},
+        **more: Any,
+    ) -> Coroutine[Any, Any, tuple[str, dict[str, Any]]]: ...
+
     def run_flow(
-        self, flow: str, /, *, outcomes: Sequence[Any], name: str = "", params: Mapping[str, Any] = {}, **more: Any
+        self,
+        flow: str,
+        /,
+        *,
+        outcomes: Sequence[Any],
+        returns: bool = False,
+        name: str = "",
+        params: Mapping[str, Any] = {},
+        **more: Any,
     ) -> Coroutine[Any, Any, Any]:
         """Run another flow, and come back. The result is one of the `outcomes` that the flow declares.
 
-        The flow's name must be written in this file. For its params, see `goto`; those called `outcomes` or `name` are
-        given in `params`.
+        The flow's name must be written in this file. For its params, see `goto`; those called `outcomes`, `returns` or
+        `name` are given in `params`. With `returns=True`, the result is the outcome and a dict of the values that the
+        flow declares under `returns`: None if it has not set one, a `Secret` if it is sensitive.
         """
         on = {str(outcome): NEXT for outcome in outcomes}
         given = _options(**params, **more)
         words = {"run": WrittenText(flow), "on": on} | ({"with": given} if given else {})
-        return self._make(HandlerEffect("wait", words=words, name=name, result=_member(outcomes), flow=flow))
+        outcome = _member(outcomes)
+        declared = self._returns.get(flow, {})
+
+        def result(stored: Any) -> Any:
+            if not returns:
+                return outcome(stored)
+            came, values = stored
+            return outcome(came), {
+                name: _column(each, values[name], self._secret) if name in values else None
+                for name, each in declared.items()
+            }
+
+        effect = HandlerEffect("wait", words=words, name=name, result=result, flow=flow)
+        effect.returns = declared if returns else None
+        return self._make(effect)
 
     @overload
     def run(

@@ -238,6 +238,49 @@ steps:
     assert ["You are unknown.", "Leave a message for support."] == said(flow, "")
 
 
+ACCOUNT = """
+flow: account
+outcomes: [known, unknown]
+returns: {number: text, since: date, balance: number, pin: {type: text, sensitive: true}}
+start: ask
+steps:
+  ask:
+    do: [talk: "Your PIN."]
+    collect: {into: pin, digits: 4, sensitive: true}
+    retry: {tries: 1, then: {return: unknown, set: {number: "0"}}}
+    goto: {return: known, set: {number: "4711", since: 2026-03-05, balance: 2.5, pin: "{{ pin }}"}}
+"""
+
+
+@each_case(
+    ("digits", "heard"),
+    [("1234", ["known 4711 March 2.5", "It is right."]), ("", ["unknown 0 None None"])],
+)
+def test_a_handler_gets_the_values_that_a_flow_returns(digits: str, heard: list[str]) -> None:
+    """So it does in a proof and when it is played again; a sensitive value exists in this turn only."""
+    code = "def check(pin):\n    return pin.reveal() == '1234'\n"
+    body = """
+        outcome, found = await call.run_flow("account", outcomes=["known", "unknown"], returns=True)
+        month = found["since"] and f"{found['since']:%B}"
+        await call.talk(f"{outcome} {found['number']} {month} {found['balance']}")
+        if found["pin"] is not None:
+            try:
+                await call.talk("It is right." if await call.run(check, found["pin"]) else "It is wrong.")
+            except RunFailed:
+                await call.talk("Nobody knows.")
+        await call.choose(None, {"one": Choice(1)}, tries=1)
+        await call.talk(f"Goodbye, {found['number']}.")
+    """
+    flow = handler(body, {"flows/account.yaml": ACCOUNT}, before=code, explores=True)
+    call = HandledCall(flow)
+    assert call.press(digits) if digits else call.silence()
+    assert heard == call.said
+    assert b"1234" not in to_json(call.turn.session)
+    assert call.press("1")
+    assert [f"Goodbye, {heard[0].split()[1]}."] == call.said
+    assert not prove(flow, NOON).violations
+
+
 def test_a_flow_file_runs_a_handler_with_params_and_gets_its_outcome() -> None:
     code = """
         from datetime import date
