@@ -253,6 +253,23 @@ class HandlerCode:
                     pass
         return found
 
+    @property
+    def limits(self) -> Iterator[tuple[int, int]]:
+        """The line and the value of each `limit_ms` that is a number or a constant of the file."""
+        for node in ast.walk(self.tree):
+            match node:
+                case ast.keyword(arg="limit_ms", value=value):
+                    match self._constants.get(ast.unparse(value), value):
+                        case ast.Constant(value=int(limit_ms)):
+                            yield value.lineno, limit_ms
+                case _:
+                    pass
+
+    @cached_property
+    def _constants(self) -> Mapping[str, ast.expr]:
+        """What the file names once."""
+        return {name: values[0] for name, values in self._given.items() if len(values) == 1}
+
     @cached_property
     def attributes(self) -> Set[str]:
         """The names of all attributes that the file uses."""
@@ -496,7 +513,7 @@ class HandlerCode:
                     yield Remark("E703", node.lineno, message, cure)
                 case ast.Call():
                     called = [*self._signatures_of(node, call, _bound_in(function))]
-                    found = (misfit_of(opening, signature, node, first) for opening, signature, first in called)
+                    found = (misfit_of(*each[:2], node, self._constants, each[2]) for each in called)
                     yield from (Remark("E703", *each) for each in found if each is not None)
                     yield from self._texts_for_numbers(function, node, called)
                 case _:

@@ -28,7 +28,7 @@ from ncco_server.flow.handlers.limits import LOAD_S, LineTracer, TooLong, in_tim
 from ncco_server.flow.handlers.own_modules import OldModules, in_process, note_imported, own_modules, stored_in
 from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback, milliseconds
 from ncco_server.flow.handlers.secret import Secret
-from ncco_server.flow.handlers.signatures import arguments_of
+from ncco_server.flow.handlers.signatures import RANGES, arguments_of
 from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.issues import RULES, FlowIssue, unset_variable
@@ -467,6 +467,17 @@ def issues_of(flow: Flow, context: Context) -> Iterator[FlowIssue]:
     yield from (unset_variable(Place(file, handling.code.env[name], 1), name) for name in sorted(unset))
     if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
         yield from (issue_of(remark, file) for remark in handling.code.remarks())
+
+
+def above(budget_ms: int, flow: Flow) -> Iterator[FlowIssue]:
+    """The limits of functions that are longer than the time which all functions of a turn have."""
+    handling = flow.handler
+    assert isinstance(handling, LoadedHandler)  # noqa: S101 - asked for handlers only
+    for line, limit_ms in handling.code.limits:
+        if budget_ms < limit_ms <= RANGES["limit_ms"][-1]:
+            message = f"`limit_ms` is {limit_ms}, and all functions of a turn together have {budget_ms} ms"
+            cure = f"write at most {budget_ms}, or set NCCO_LOOKUP_BUDGET_MS"
+            yield issue_of(Remark("E703", line, message, cure), flow.place.file)
 
 
 def issue_of(remark: Remark, file: str) -> FlowIssue:
