@@ -107,6 +107,10 @@ class Handling(Protocol):
         """Whether an exploration came to its end, without an error."""
 
     @property
+    def never_run(self) -> Sequence[str]:
+        """The lines that an exploration did not get to, such as `lines 8-9`."""
+
+    @property
     def variants(self) -> Sequence[Any]:
         """Its steps (`Step`), in each form that calls may hear; empty if the handler was not explored."""
 

@@ -193,6 +193,7 @@ class LoadedHandler:
     is_whole: bool = False
     followers: Followers = field(default_factory=dict)
     variants: tuple[Step, ...] = ()
+    never_run: Sequence[str] = ()
     recorded: str = RECORDED
     awaited: str = AWAITED
     heard: str = HEARD
