@@ -231,7 +231,8 @@ class Row:
 
     def __getitem__(self, column: str) -> Any:
         if column not in self.columns:
-            raise KeyError(f"the row has no column {column}, only {', '.join(self.columns) or 'its key'}")
+            known = ", ".join(self.columns) or "nothing but its key"
+            raise WrongArgument(f"the row has no column {column}", f"it has {known}", "column")
         return self.columns[column]
 
     def __bool__(self) -> bool:
@@ -687,7 +688,7 @@ class Call:
             key: the values of its key, by name. No row has an empty one, such as a withheld number.
         """
         made, key = _made_of(type, key)
-        words = {"row": {"table": WrittenText(table), **_columns(key)}}
+        words = {"row": self._key_in(table, key)}
 
         def result(stored: Any) -> Any:
             return None if stored is None and made is not None else self._row_of(table, stored, made)
@@ -746,7 +747,7 @@ class Call:
             raise WrongArgument(f"`first` is {first}", f"write 1 to {MOST_ROWS}", "first")
         chosen = {word: value for word, value in (("where", where), ("order", order)) if value}
         made, key = _made_of(type, key)
-        words = {"rows": {"table": WrittenText(table), **_columns(key), **chosen, "first": first}}
+        words = {"rows": {**self._key_in(table, key), **chosen, "first": first}}
 
         def result(stored: Any) -> list[Any]:
             return [self._row_of(table, each, made) for each in (stored or {}).get(ROWS, ())]
@@ -778,10 +779,21 @@ class Call:
             only_new: whether to do it only if there is no such row yet. If several calls try at once, one of them does.
             key: as in `row`.
         """
-        words: dict[str, Any] = {"table": WrittenText(table), **_columns(key)}
+        words: dict[str, Any] = self._key_in(table, key)
         words |= {word: _columns(values) for word, values in (("set", set), ("increase", increase)) if values}
         words |= {word: True for word, is_given in (("remove", remove), ("only_new", only_new)) if is_given}
         return self._make(HandlerEffect("run", words={"save": words}, name=f"save in {table}"))
+
+    def _key_in(self, table: str, key: Mapping[str, Column]) -> dict[str, Any]:
+        """The table and the key. Raises WrongArgument for a point in time in place of a date: no row has that key."""
+        dates = (
+            {each.name for each in self._tables[table].key.values() if each.type.name == "date"}
+            if table in self._tables
+            else ()
+        )
+        for name in (name for name, value in key.items() if name in dates and isinstance(value, datetime)):
+            raise WrongArgument(f"`{name}` is a date, and this is a time", f"write `{name}=...date()`", name)
+        return {"table": WrittenText(table), **_columns(key)}
 
     def _row_of(self, table: str, stored: Any, type: Callable[..., Any] | None) -> Any:
         """None stands for no row."""

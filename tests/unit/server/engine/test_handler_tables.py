@@ -242,7 +242,7 @@ def test_a_mistake_is_found_before_anybody_calls(word: str, code: str) -> None:
 @each_case(
     ("line", "message"),
     [
-        ('(await call.row("callers", number=call.person))["nam"]', "the row has no column nam, only name, calls"),
+        ('(await call.row("callers", number=call.person))["nam"]', "the row has no column nam"),
         ('await call.save("callers", number=call.person, set={"name": ["Ada"]})', "a text, a number, true or false"),
         ('call.row("callers", number=call.person)', "`await`"),
     ],
