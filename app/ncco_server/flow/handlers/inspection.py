@@ -659,7 +659,7 @@ class HandlerCode:
             is_kept = isinstance(parent, ast.Assign) and ast.unparse(parent.targets[0]) not in awaited
             if not (isinstance(parent, _USES) or is_outcome or is_kept):
                 continue
-            for made in ast.iter_child_nodes(parent):
+            for made in map(_without_or_raise, ast.iter_child_nodes(parent)):
                 match made:
                     case ast.Call() if isinstance(parent, ast.IfExp) and made is not parent.test:
                         pass
@@ -764,6 +764,14 @@ def _awaited_names(value: ast.expr) -> Iterator[str]:
             inner = [each for each in ast.iter_child_nodes(value) if isinstance(each, ast.expr)]
     for each in inner:
         yield from _awaited_names(each)
+
+
+def _without_or_raise(node: ast.AST) -> ast.AST:
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Call() as asked, attr="or_raise")):
+            return asked
+        case _:
+            return node
 
 
 def _is_own(parent: ast.AST, call: ast.Name, own: Set[str]) -> bool:
