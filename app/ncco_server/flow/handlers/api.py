@@ -972,51 +972,22 @@ class Call:
         flow: str,
         /,
         *,
-        outcomes: Sequence[Name],
-        returns: Literal[False] = ...,
-        name: str = "",
-        params: Mapping[str, Any] = {},
-        **more: Any,
-    ) -> Coroutine[Any, Any, Name]: ...
-
-    @overload
-    def run_flow(
-        self,
-        flow: str,
-        /,
-        *,
-        outcomes: Sequence[Name],
-        returns: Literal[True],
-        name: str = "",
-        params: Mapping[str, Any] = {},
-        **more: Any,
-    ) -> Coroutine[Any, Any, tuple[Name, dict[str, Any]]]: ...
-
-    @overload
-    def run_flow(  # type: ignore[overload-cannot-match]  # as in `choose`
-        self,
-        flow: str,
-        /,
-        *,
-        outcomes: Sequence[str],
-        returns: Literal[False] = ...,
-        name: str = "",
-        params: Mapping[str, Any] = {},
-        **more: Any,
-    ) -> Coroutine[Any, Any, str]: ...
-
-    @overload
-    def run_flow(  # type: ignore[overload-cannot-match]  # as in `choose`
-        self,
-        flow: str,
-        /,
-        *,
         outcomes: Sequence[str],
         returns: Literal[True],
         name: str = "",
         params: Mapping[str, Any] = {},
         **more: Any,
     ) -> Coroutine[Any, Any, tuple[str, dict[str, Any]]]: ...
+
+    @overload
+    def run_flow(
+        self, flow: str, /, *, outcomes: Sequence[Name], name: str = "", params: Mapping[str, Any] = {}, **more: Any
+    ) -> Coroutine[Any, Any, Name]: ...
+
+    @overload
+    def run_flow(  # type: ignore[overload-cannot-match]  # as in `choose`
+        self, flow: str, /, *, outcomes: Sequence[str], name: str = "", params: Mapping[str, Any] = {}, **more: Any
+    ) -> Coroutine[Any, Any, str]: ...
 
     def run_flow(
         self,

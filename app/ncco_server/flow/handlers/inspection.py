@@ -18,6 +18,7 @@ from ncco_server.flow.grammar.reader import HINTS, meaning_of
 from ncco_server.flow.handlers import api
 from ncco_server.flow.handlers.api import Call, Choice, Detection, NotCompleted, call_flow
 from ncco_server.flow.handlers.signatures import (
+    RANGES,
     Function,
     WrongArgument,
     are_written,
@@ -255,15 +256,17 @@ class HandlerCode:
                     pass
         return found
 
-    @property
-    def limits(self) -> Iterator[tuple[int, int]]:
-        """The line and the value of each `limit_ms` that is a number or a constant of the file."""
+    def above(self, budget_ms: int) -> Iterator[Remark]:
+        """Each `limit_ms` above the budget that is a number or a constant of the file."""
         for node in ast.walk(self.tree):
-            match node:
-                case ast.keyword(arg="limit_ms", value=value):
-                    match self._constants.get(ast.unparse(value), value):
-                        case ast.Constant(value=int(limit_ms)):
-                            yield value.lineno, limit_ms
+            if not isinstance(node, ast.keyword) or node.arg != "limit_ms":
+                continue
+            value = node.value
+            match self._constants.get(ast.unparse(value), value):
+                case ast.Constant(value=int(limit_ms)) if limit_ms > budget_ms and limit_ms in RANGES["limit_ms"]:
+                    message = f"`limit_ms` is {limit_ms}, and all functions of a turn together have {budget_ms} ms"
+                    cure = f"write at most {budget_ms}, or set NCCO_LOOKUP_BUDGET_MS"
+                    yield Remark("E703", value.lineno, message, cure)
                 case _:
                     pass
 

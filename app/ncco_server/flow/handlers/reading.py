@@ -28,7 +28,7 @@ from ncco_server.flow.handlers.limits import LOAD_S, LineTracer, TooLong, in_tim
 from ncco_server.flow.handlers.own_modules import OldModules, in_process, note_imported, own_modules, stored_in
 from ncco_server.flow.handlers.playback import NO_KEYS, HandlerPlayback, milliseconds
 from ncco_server.flow.handlers.secret import Secret
-from ncco_server.flow.handlers.signatures import RANGES, arguments_of
+from ncco_server.flow.handlers.signatures import arguments_of
 from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.issues import RULES, FlowIssue, unset_variable
@@ -474,11 +474,7 @@ def above(budget_ms: int, flow: Flow) -> Iterator[FlowIssue]:
     """The limits of functions that are longer than the time which all functions of a turn have."""
     handling = flow.handler
     assert isinstance(handling, LoadedHandler)  # noqa: S101 - asked for handlers only
-    for line, limit_ms in handling.code.limits:
-        if budget_ms < limit_ms <= RANGES["limit_ms"][-1]:
-            message = f"`limit_ms` is {limit_ms}, and all functions of a turn together have {budget_ms} ms"
-            cure = f"write at most {budget_ms}, or set NCCO_LOOKUP_BUDGET_MS"
-            yield issue_of(Remark("E703", line, message, cure), flow.place.file)
+    yield from (issue_of(remark, flow.place.file) for remark in handling.code.above(budget_ms))
 
 
 def issue_of(remark: Remark, file: str) -> FlowIssue:
