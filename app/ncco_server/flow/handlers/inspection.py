@@ -154,7 +154,10 @@ class HandlerCode:
             case _:
                 return None
         match method, args:
-            case "choose", [_, ast.Dict(keys=keys), *_]:
+            case "choose", [_, choices, *_]:
+                written = self._constants.get(ast.unparse(choices), choices)
+                is_same = ast.unparse(choices) not in self._changed
+                keys = written.keys if isinstance(written, ast.Dict) and is_same else [None]
                 names = [each.value for each in keys if isinstance(each, ast.Constant)]
                 return frozenset(map(str, names)) if len(names) == len(keys) else _ANY_TEXT
             case "hold", _:
