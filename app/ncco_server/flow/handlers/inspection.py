@@ -165,8 +165,10 @@ class HandlerCode:
             case "connect", _:
                 goes_on = any(each.arg in ("ends_call", None) for each in call.keywords)
                 return _DIALLED if goes_on else _DIALLED - {_COMPLETED}
-            case "collect", _ if any(each.arg in ("sensitive", None) for each in call.keywords):
-                return None
+            case "collect", _ if any(
+                each.arg == "sensitive" or each.arg not in _methods()["collect"].parameters for each in call.keywords
+            ):
+                return None  # perhaps a Secret
             case (("choose" | "collect" | "run_flow"), _):
                 return _ANY_TEXT
             case _:
