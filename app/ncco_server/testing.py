@@ -73,8 +73,9 @@ def turn_of(
         handler: the handler, in a module that can be imported.
         results: what each `await` gave that waits for the caller, another flow or a function, in order: a choice or
             None, digits, a `Secret`, an outcome, what a function returned, `RunFailed("why")`, or
-            `NoInput("", "nomatch")`. A row is a dict of its columns, or None; rows are a list of dicts. Only a `save`
-            with `only_new` has a result: whether the row was new.
+            `NoInput("", "nomatch")`. Of a flow that `returns` values, the outcome and a dict of these. A row is a dict
+            of its columns, or None; rows are a list of dicts. Only a `save` with `only_new` has a result: whether the
+            row was new.
         flows: the folder of the flow files and handlers that the handler goes to or runs; None if there are none.
         params: the handler's arguments after the call.
         to: the number that was called; "" for the first of the handler's numbers.
@@ -103,7 +104,9 @@ def turn_of(
             if step is None:
                 raise ValueError(f"result {number}: the handler does not wait for anything anymore")
             problem = result.outcome if isinstance(result, NoInput) else ""
-            known = _checked(number, step, None if problem else result)
+            outcome, values = result if isinstance(result, tuple) else (result, {})
+            known = _checked(number, step, None if problem else outcome)
+            known = (known, _plain(values)) if step.exit.word == "run" else known
             playing = resume_with(flow, turn.session, step, known, context, problem=problem)
             turn = _played(playing, flow.name, left)
     except _NoMoreResults as waiting:
@@ -147,7 +150,7 @@ def _hint(folder: Path | str | None) -> str:
 
 def _checked(number: int, step: Step, result: Any) -> Any:
     """The result as it is stored. Raises ValueError if the wait cannot have it."""
-    ways = [way.name for way in step.exit.ways if not way.target.is_end]
+    ways = [way.name for way in step.exit.ways if not way.target.is_end and way.target.runs is None]
     results = [each for way in ways if way != "collected" for each in results_of(step, way)]
     if result in results or ("collected" in ways and isinstance(result, str)):
         return None if result is None else str(result)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from dotenv import dotenv_values, set_key
 
 from ncco_server.desk.output import CannotRun
-from ncco_server.flow.files import HANDLERS_CURE, named_modules, read_handlers
+from ncco_server.flow.files import BUDGET_MS, HANDLERS_CURE, named_modules, read_handlers
 
 if TYPE_CHECKING:
     from ncco_server.settings import Settings
@@ -48,6 +48,12 @@ def python_flows(folder: Path = Path()) -> tuple[str, ...]:
         return read_handlers(variables(folder).get("NCCO_PYTHON_FLOWS", ""))
     except ValueError as error:
         raise CannotRun(f"NCCO_PYTHON_FLOWS: {error}", HANDLERS_CURE) from None
+
+
+def lookup_budget_ms(folder: Path = Path()) -> int | None:
+    """None if it is no number, which `ncco serve` reports. Raises CannotRun."""
+    written = variables(folder).get("NCCO_LOOKUP_BUDGET_MS") or str(BUDGET_MS)
+    return int(written) if written.isdecimal() else None
 
 
 def project_folders(path: Path) -> tuple[Path, Path]:

@@ -13,7 +13,14 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from ncco_server.desk.environment import flow_variables, folders, project_folders, python_flows, python_lookups
+from ncco_server.desk.environment import (
+    flow_variables,
+    folders,
+    lookup_budget_ms,
+    project_folders,
+    python_flows,
+    python_lookups,
+)
 from ncco_server.desk.output import ISSUES, CannotRun, read_text
 from ncco_server.desk.studio import explorer
 from ncco_server.flow.files import (
@@ -81,6 +88,7 @@ class Source:
             today=today,
             handlers=handlers,
             explore=explore,
+            budget_ms=lookup_budget_ms(),
         )
         issues = tuple(
             replace(issue, place=issue.place._replace(file=self.path_of(issue.place.file)))

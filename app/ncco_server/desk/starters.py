@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
@@ -21,3 +22,11 @@ def starter(like: str, name: str, number: str = "") -> str:
 def description(like: str) -> str:
     """The comment at the beginning of its text."""
     return starter(like, like).partition("\n")[0].removeprefix("# ")
+
+
+def handler_project(files: Mapping[str, str]) -> dict[str, str]:
+    """The files of a new project, by name, with a handler in Python in place of the flow file and its template."""
+    found = {name: text for name, text in files.items() if not name.startswith(("flows/main", "templates/"))}
+    found["flows/main.py"] = (_FOLDER / "python.py.txt").read_text(encoding="utf-8")
+    found[".env"] = "NCCO_PYTHON_FLOWS=main.py\n"
+    return found

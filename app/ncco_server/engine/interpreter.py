@@ -152,7 +152,7 @@ def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
         )
     run.note_decision(step, decision)
     if run.scopes.flow.handler is not None:
-        run.scopes.record(decision.outcome)
+        run.scopes.record_outcome(decision.outcome, run.scopes.returned)
     return decision.move.target
 
 
@@ -443,7 +443,7 @@ def resume_with(
 ) -> Playing[Turn]:
     """For tests of handlers: the turn after a result that came without a webhook.
 
-    `problem` says why a question got no answer.
+    `problem` says why a question got no answer. Of another flow, `result` is the outcome and the values.
     """
     run = Run(flow, session, context)
     while not run.scopes.is_outermost:
@@ -451,7 +451,10 @@ def resume_with(
     run.step = step.name
     run.mark_decision(step)
     asked = step.exit.asked
-    run.scopes.record(result, problem, sensitive=asked is not None and asked.sensitive)
+    if isinstance(result, tuple):
+        run.scopes.record_outcome(*result)
+    else:
+        run.scopes.record(result, problem, sensitive=asked is not None and asked.sensitive)
     yield from _enter(run, Target(step.name, step.place), step)
     return run.finish("given")
 

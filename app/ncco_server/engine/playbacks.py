@@ -119,6 +119,15 @@ class Playbacks:
         item = self.at(scope).item(value, problem, self._context.now)
         return scope.with_variable(name, [*scope.variables[name], item])
 
+    def returned(self, scope: FlowScope, outcome: str, values: Mapping[str, Any]) -> FlowScope:
+        """The scope with the outcome of the flow that the handler has run, and with the values that it takes."""
+        taken = self.at(scope).returns
+        if taken is None:
+            return self.recorded(scope, outcome, "")
+        found = {name: values[name] for name in taken if name in values}
+        kept = {name: self.token_of(each) if taken[name].sensitive else each for name, each in found.items()}
+        return self.recorded(scope, [outcome, kept], "")
+
     def awaiting(self, scope: FlowScope) -> FlowScope:
         """The scope with what the handler waits for, to be stored."""
         handling = scope.flow.handler

@@ -48,6 +48,7 @@ class Scopes:
         self.heard: Mapping[str, Any] = before.heard or NOTHING_HEARD
         self.entered_at = context.now
         self.answers: list[StoredAnswer] = []
+        self.returned: Mapping[str, Any] = {}
         self._names: Names
         self._names_of: tuple[Any, ...] = (None, None, None, None)
         self.secrets = Secrets()
@@ -167,6 +168,10 @@ class Scopes:
             value = self._playbacks.token_of(value)
         self._change(self._playbacks.recorded(self._scope, value, problem))
 
+    def record_outcome(self, outcome: str, values: Mapping[str, Any]) -> None:
+        """Of a flow that a handler has run. Raises RenderError."""
+        self._change(self._playbacks.returned(self._scope, outcome, values))
+
     def record_row(self, lookup: AskedLookup, answer: Mapping[str, Any], problem: str) -> str:
         """Record what a handler has read; return why it is only a default. Raises RenderError."""
         definition = lookup.definition
@@ -254,9 +259,9 @@ class Scopes:
     def come_back(self, target: Target) -> Step:
         """Raises RenderError."""
         names = self.names()
-        returned = {assignment.name: assignment.value.render(names) for assignment in target.sets}
+        self.returned = {assignment.name: assignment.value.render(names) for assignment in target.sets}
         step = self.leave()
-        for name, value in returned.items():
+        for name, value in self.returned.items():
             if name in self.flow.variables:
                 self.assign(name, value)
         return step

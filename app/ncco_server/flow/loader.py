@@ -111,6 +111,7 @@ def load_files(
     today: date | None = None,
     handlers: Collection[str] = (),
     explore: Explore | None = None,
+    budget_ms: int | None = None,
 ) -> Project:
     """Also report unreadable files. Handlers given as objects are enough for a project."""
     texts, issues = read_project(flows, templates)
@@ -119,7 +120,16 @@ def load_files(
 
         texts |= {f"{_FLOWS}{name}": text for name, text in texts_of(handlers).items()}
         issues = issues if flows.is_file() else [issue for issue in issues if issue.place.file != "flows"]
-    project = load(texts, env, modules=modules, extent="project", today=today, handlers=handlers, explore=explore)
+    project = load(
+        texts,
+        env,
+        modules=modules,
+        extent="project",
+        today=today,
+        handlers=handlers,
+        explore=explore,
+        budget_ms=budget_ms,
+    )
     return replace(project, issues=tuple(sorted({*issues, *project.issues}, key=by_place)))
 
 
@@ -132,6 +142,7 @@ def load(
     today: date | None = None,
     handlers: Collection[str] = (),
     explore: Explore | None = None,
+    budget_ms: int | None = None,
 ) -> Project:
     """Load the project in `texts`. Never raises; flows with errors are left out.
 
@@ -150,9 +161,11 @@ def load(
             operator may have written their texts.
         explore: finds the steps of handlers, and what only a run shows (`ncco_studio.verify.handlers.exploring`); None
             to run nothing of a handler but its file. Then its steps are not known, nor whether it uses what is shared.
+        budget_ms: the time that all functions of a turn have (`NCCO_LOOKUP_BUDGET_MS`): a handler that gives one of
+            them more has an error; None skips that check.
     """
     with limited_comparisons():
-        return _load(texts, env, modules, extent, today, handlers=handlers, explore=explore)
+        return _load(texts, env, modules, extent, today, handlers=handlers, explore=explore, budget_ms=budget_ms)
 
 
 def _load(
@@ -164,6 +177,7 @@ def _load(
     *,
     handlers: Collection[str],
     explore: Explore | None,
+    budget_ms: int | None,
 ) -> Project:
     files, problem = _read_files(texts, extent, _allowed(handlers))
     if problem is not None:
@@ -176,7 +190,7 @@ def _load(
     flows = [_read(file, file.head, context, tracked) for file in files if file.head is not None]
     if modules is not None:
         _check_lookups(files, [context.shared, *(flow.read.sections for flow in flows)], modules)
-    explored = {each.file.path: each for each in _explored(flows, context, explore)}
+    explored = {each.file.path: each for each in _explored(flows, context, explore, budget_ms)}
     flows = [explored.get(each.file.path, each) for each in flows]
     _check_flows(flows)
     flows = [flow.without_faulty_flow() for flow in flows]
@@ -418,7 +432,9 @@ def _check_flows(flows: Iterable[_FlowFile]) -> None:
         each.file.issues.extend((*check_prompts(each.read), *check_reachable(each.read)))
 
 
-def _explored(flows: list[_FlowFile], context: Context, explore: Explore | None) -> Iterator[_FlowFile]:
+def _explored(
+    flows: list[_FlowFile], context: Context, explore: Explore | None, budget_ms: int | None
+) -> Iterator[_FlowFile]:
     """The handlers with the steps that `explore` finds; one from which a call can get to an error is not run.
 
     Errors that only the code of a handler shows are reported.
@@ -426,13 +442,14 @@ def _explored(flows: list[_FlowFile], context: Context, explore: Explore | None)
     handlers = [each for each in flows if each.read.flow is not None and each.read.flow.handler is not None]
     if not handlers:
         return
-    from ncco_server.flow.handlers.reading import issues_of  # noqa: PLC0415 - few projects have any
+    from ncco_server.flow.handlers.reading import above, issues_of  # noqa: PLC0415 - few projects have any
 
     sound = {each.read.name: each.read.flow for each in flows if not each.file.has_errors and each.read.flow}
     for each in handlers:
         assert each.read.flow is not None  # noqa: S101 - it has a handler
         sound[each.read.name] = each.read.flow  # another file may have the same name, which is an error
         names = _reach(each.read.name, sound)
+        each.file.issues.extend(above(budget_ms, each.read.flow) if budget_ms is not None else ())
         if explore is None or names is None:
             each.file.issues.extend(issues_of(each.read.flow, context))
             continue

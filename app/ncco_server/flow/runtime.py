@@ -50,6 +50,10 @@ class PlayedHandler(Protocol):
     def logged(self, now: datetime) -> Sequence[str]:
         """What the handler has logged in the turn that began now."""
 
+    @property
+    def returns(self) -> Mapping[str, Variable] | None:
+        """What it takes from the flow that it runs now, besides the outcome."""
+
     def follows(self, recorded: Sequence[Any]) -> bool:
         """Whether `recorded` begins with the results that the handler has got."""
 
@@ -101,6 +105,10 @@ class Handling(Protocol):
     @property
     def is_whole(self) -> bool:
         """Whether an exploration came to its end, without an error."""
+
+    @property
+    def never_run(self) -> Sequence[str]:
+        """The lines that an exploration did not get to, such as `lines 8-9`."""
 
     @property
     def variants(self) -> Sequence[Any]:

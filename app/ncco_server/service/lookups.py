@@ -17,11 +17,11 @@ from typing import Any, Final, TypeAlias
 import httpx
 
 from ncco_server.engine import Lookup, LookupAnswer
+from ncco_server.flow.files import BUDGET_MS
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.service.lookup_sources import LookupFailure, PythonFunctions, PythonModules, fetch, read_json
 from ncco_server.service.outgoing import new_client
 
-BUDGET_MS: Final = 2000
 GRACE_MS: Final = 50
 CACHE_SIZE: Final = 512
 FAILURES: Final = 5

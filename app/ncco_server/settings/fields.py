@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from ncco_server.errors import SettingsError
-from ncco_server.flow.files import HANDLERS_CURE, read_handlers
+from ncco_server.flow.files import BUDGET_MS, HANDLERS_CURE, read_handlers
 from ncco_server.service.bucket_address import BucketAddress
 from ncco_server.settings import values
 from ncco_server.settings.logins import Login, Role
@@ -162,7 +162,7 @@ class Variables(BaseModel):
     """
     lookup_budget_ms: Annotated[
         int, Field(ge=0, le=3500), Cure("Write milliseconds, 0 to 3500: Vonage waits 5 seconds for the whole reply.")
-    ] = 2000
+    ] = BUDGET_MS
     """Time limit for all lookups of one webhook together in milliseconds, 0 to 3500."""
     private_hosts: Annotated[
         tuple[str, ...],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 import subprocess
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_the_next_steps_that_it_prints_work(tmp_path: Path, monkeypatch: pytest.
     assert ["talk", "talk", "input"] == [action["action"] for action in answered.json()][:3]
 
 
-@each_case(("like", "commands"), [((), 9), *((("--like", like), 7) for like in LIKE)])
+@each_case(("like", "commands"), [((), 9), (("--python",), 9), *((("--like", like), 7) for like in LIKE)])
 def test_every_command_of_its_page_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, like: tuple[str, ...], commands: int
 ) -> None:
@@ -105,11 +106,29 @@ def test_its_compose_file_equals_the_servers_except_for_the_image(tmp_path: Path
     assert [*mounts, "./tests/scenarios:/srv/tests/scenarios"] == service["volumes"]
 
 
-def test_its_scenarios_cover_every_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ncco("init", "shop")
+@each_case("options", [(), ("--python",)])
+def test_its_scenarios_cover_every_outcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ncco("init", "shop", *options)
     monkeypatch.chdir(tmp_path / "shop")
 
     assert 0 == ncco("test", "--min", "100").exit_code
+
+
+def test_a_project_in_python_has_no_fault_and_no_secret_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ncco("init", "shop", "--python")
+    monkeypatch.chdir(tmp_path / "shop")
+
+    assert {"flows/main.py", "flows/shared.yaml"} == {each.as_posix() for each in Path().glob("flows/*")}
+    assert 0o600 == stat.S_IMODE(Path(".env").stat().st_mode)
+    assert "no issues: 1 flow in 2 files\n" == ncco("check").output
+    proved = ncco("prove")
+    assert (0, True) == (proved.exit_code, "main: proved" in proved.stdout)
+    assert 2 == ncco("init", "other", "--python", "--like", "menu").exit_code
 
 
 def told_of_messages(shop: Path) -> None:

@@ -200,3 +200,19 @@ def test_a_counterexample_gives_functions_the_results_that_lead_to_it(
     found = ncco("prove", cwd=project, env={"NCCO_PYTHON_FLOWS": "pizza.py"}).output
     assert "dead_end in pizza" in found
     assert f"find:\n        {given}" in found
+
+
+def test_lines_that_no_run_came_to_are_listed(project: Path) -> None:
+    body = """\
+    number = await call.collect("Your number.", digits=4)
+    if number and sum(int(each) for each in number) == 31:
+        await call.talk("You have won.")
+    await call.talk("Goodbye.")
+"""
+    with (project / "flows/pizza.py").open("a") as file:
+        file.write(body)
+
+    found = ncco("check", cwd=project, env={"NCCO_PYTHON_FLOWS": "pizza.py"})
+
+    assert (0, "no issues: 1 flow in 1 file") == (found.exit_code, found.stdout.splitlines()[0])
+    assert ["flows/pizza.py: no run came to line 10"] == found.stdout.splitlines()[1:]

@@ -10,9 +10,10 @@ from typing import Final
 
 import click
 
+from ncco_server.desk.environment import DOTENV
 from ncco_server.desk.output import FINE, CannotRun, columns
-from ncco_server.desk.starters import LIKE, starter
-from ncco_server.desk.studio import INSTALL, find_studio
+from ncco_server.desk.starters import LIKE, handler_project, starter
+from ncco_server.desk.studio import INSTALL, Studio, find_studio
 from ncco_server.flow.report import counted, printable
 
 SKELETON: Final = Path(__file__).parent / "skeleton"
@@ -37,6 +38,7 @@ NEXT_COMMANDS: Final = (
 Examples:
   ncco init shop               a new folder
   ncco init shop --like salon  with the flow of a salon
+  ncco init shop --python      with a flow in Python
   ncco init practice --demo    with four weeks of simulated calls
   ncco init . --force          this folder, next to its files
 
@@ -44,31 +46,29 @@ Exit codes: 0 written, 2 the folder has files already, or cannot be written.""",
 )
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--like", type=click.Choice(LIKE), help="Begin with one of these flows, without scenarios.")
+@click.option("--python", is_flag=True, help="Begin with a flow in Python.")
 @click.option("--demo", is_flag=True, help="A practice with simulated calls, to look at. It cannot go live.")
 @click.option("--force", is_flag=True, help="Write into a folder that has files. Existing files are kept.")
-def command(folder: Path, *, like: str | None, demo: bool, force: bool) -> int:
+def command(folder: Path, *, like: str | None, python: bool, demo: bool, force: bool) -> int:
     """Create a project in DIR: a flow, a template, settings, the editor's schema, and a compose file."""
-    if demo and (like is not None or force):
-        raise CannotRun("--demo makes a project of its own, in a new folder", "leave out --like and --force")
-    _refuse_used_folder(folder, force=force)
+    if demo and (like is not None or python or force):
+        raise CannotRun("--demo makes a project of its own, in a new folder", "leave out the other options")
+    if like is not None and python:
+        raise click.UsageError("--like and --python: choose one of them.")
     studio = find_studio()
-    flows: Mapping[str, str] = {}
-    left_out: tuple[str, ...] = ()
-    if like is not None:
-        flows = {"flows/main.yaml": starter(like, "main")}
-        left_out = ("ncco test", "ncco render")
-    elif demo:
-        if studio is None:
-            raise CannotRun("the studio plays the calls of --demo, and it is not installed", INSTALL)
-        flows = {**studio.demo_files(), ".env": DEMO}
-        left_out = ("ncco render", "ncco graph", "ncco go-live")
-    files = _files(flows, left_out)
+    if demo and studio is None:
+        raise CannotRun("the studio plays the calls of --demo, and it is not installed", INSTALL)
+    _refuse_used_folder(folder, force=force)
+    flows, left_out = _flows(like, studio if demo else None)
+    files = _files(flows, left_out, python=python)
     kept = sorted(name for name in files if (folder / name).exists())
     written = sorted(files.keys() - kept)
     for name in written:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(files[name], encoding="utf-8")
+        if name == DOTENV:
+            path.chmod(0o600)
     _print_written(folder, written, kept)
     if demo and studio is not None:
         click.echo("playing the calls of four weeks ...")
@@ -81,6 +81,15 @@ def command(folder: Path, *, like: str | None, demo: bool, force: bool) -> int:
     return FINE
 
 
+def _flows(like: str | None, studio: Studio | None) -> tuple[Mapping[str, str], tuple[str, ...]]:
+    """Return the files in place of the skeleton's flows, those of a demonstration by the studio, and unfit commands."""
+    if like is not None:
+        return {"flows/main.yaml": starter(like, "main")}, ("ncco test", "ncco render")
+    if studio is not None:
+        return {**studio.demo_files(), DOTENV: DEMO}, ("ncco render", "ncco graph", "ncco go-live")
+    return {}, ()
+
+
 def _refuse_used_folder(folder: Path, *, force: bool) -> None:
     """Raise CannotRun if a folder contains files besides Git's, unless forced."""
     if folder.exists() and not folder.is_dir():
@@ -89,13 +98,15 @@ def _refuse_used_folder(folder: Path, *, force: bool) -> None:
         raise CannotRun(f"{folder} is not empty", "name a new folder; or add what is missing with --force")
 
 
-def _files(flows: Mapping[str, str], left_out: tuple[str, ...]) -> dict[str, str]:
+def _files(flows: Mapping[str, str], left_out: tuple[str, ...], *, python: bool) -> dict[str, str]:
     """The files of the skeleton, its README without some commands. `flows`, if any, replace its own."""
     files: dict[str, str] = {}
     for path in sorted(path for path in SKELETON.rglob("*") if path.is_file()):
         parts = path.relative_to(SKELETON).parts
         name = "/".join(f".{part.removeprefix(HIDDEN)}" if part.startswith(HIDDEN) else part for part in parts)
         files[name] = path.read_text(encoding="utf-8")
+    if python:
+        files = handler_project(files)
     if flows:
         files = {name: text for name, text in files.items() if not name.startswith(("flows/", "templates/", "tests/"))}
         files |= flows

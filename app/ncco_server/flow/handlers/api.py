@@ -231,7 +231,8 @@ class Row:
 
     def __getitem__(self, column: str) -> Any:
         if column not in self.columns:
-            raise KeyError(f"the row has no column {column}, only {', '.join(self.columns) or 'its key'}")
+            known = ", ".join(self.columns) or "nothing but its key"
+            raise WrongArgument(f"the row has no column {column}", f"it has {known}", "column")
         return self.columns[column]
 
     def __bool__(self) -> bool:
@@ -254,6 +255,7 @@ class HandlerEffect(Coroutine[Any, Any, T]):
         flow: the flow that it goes to or runs.
         together: those that it runs at once.
         problem: why there is no result, once the handler goes on: `noinput` or `nomatch` of a question.
+        returns: the values that it takes from the flow that it runs; None to take only the outcome.
     """
 
     does: Literal["play", "wait", "leave", "run"]
@@ -270,6 +272,7 @@ class HandlerEffect(Coroutine[Any, Any, T]):
     flow: str | None = None
     together: Sequence[HandlerEffect[Any]] = ()
     problem: str = ""
+    returns: Mapping[str, Variable] | None = None
 
     @property
     def is_open_ended(self) -> bool:
@@ -453,6 +456,7 @@ class Call:
         known: Mapping[str, str] = MappingProxyType({}),
         *,
         tables: Mapping[str, TableDefinition] = MappingProxyType({}),
+        returns: Mapping[str, Mapping[str, Variable]] = MappingProxyType({}),
         waits: Sequence[str] = (),
     ) -> None:
         self.from_ = facts["from"]
@@ -466,6 +470,7 @@ class Call:
         self._language = language
         self._known = known
         self._tables = tables
+        self._returns = returns
         self._waits = waits
         self._uuid: str = facts["uuid"]
         self._drawn = 0
@@ -683,7 +688,7 @@ class Call:
             key: the values of its key, by name. No row has an empty one, such as a withheld number.
         """
         made, key = _made_of(type, key)
-        words = {"row": {"table": WrittenText(table), **_columns(key)}}
+        words = {"row": self._key_in(table, key)}
 
         def result(stored: Any) -> Any:
             return None if stored is None and made is not None else self._row_of(table, stored, made)
@@ -742,7 +747,7 @@ class Call:
             raise WrongArgument(f"`first` is {first}", f"write 1 to {MOST_ROWS}", "first")
         chosen = {word: value for word, value in (("where", where), ("order", order)) if value}
         made, key = _made_of(type, key)
-        words = {"rows": {"table": WrittenText(table), **_columns(key), **chosen, "first": first}}
+        words = {"rows": {**self._key_in(table, key), **chosen, "first": first}}
 
         def result(stored: Any) -> list[Any]:
             return [self._row_of(table, each, made) for each in (stored or {}).get(ROWS, ())]
@@ -774,10 +779,21 @@ class Call:
             only_new: whether to do it only if there is no such row yet. If several calls try at once, one of them does.
             key: as in `row`.
         """
-        words: dict[str, Any] = {"table": WrittenText(table), **_columns(key)}
+        words: dict[str, Any] = self._key_in(table, key)
         words |= {word: _columns(values) for word, values in (("set", set), ("increase", increase)) if values}
         words |= {word: True for word, is_given in (("remove", remove), ("only_new", only_new)) if is_given}
         return self._make(HandlerEffect("run", words={"save": words}, name=f"save in {table}"))
+
+    def _key_in(self, table: str, key: Mapping[str, Column]) -> dict[str, Any]:
+        """The table and the key. Raises WrongArgument for a point in time in place of a date: no row has that key."""
+        dates = (
+            {each.name for each in self._tables[table].key.values() if each.type.name == "date"}
+            if table in self._tables
+            else ()
+        )
+        for name in (name for name, value in key.items() if name in dates and isinstance(value, datetime)):
+            raise WrongArgument(f"`{name}` is a date, and this is a time", f"write `{name}=...date()`", name)
+        return {"table": WrittenText(table), **_columns(key)}
 
     def _row_of(self, table: str, stored: Any, type: Callable[..., Any] | None) -> Any:
         """None stands for no row."""
@@ -952,6 +968,19 @@ class Call:
 
     @overload
     def run_flow(
+        self,
+        flow: str,
+        /,
+        *,
+        outcomes: Sequence[str],
+        returns: Literal[True],
+        name: str = "",
+        params: Mapping[str, Any] = {},
+        **more: Any,
+    ) -> Coroutine[Any, Any, tuple[str, dict[str, Any]]]: ...
+
+    @overload
+    def run_flow(
         self, flow: str, /, *, outcomes: Sequence[Name], name: str = "", params: Mapping[str, Any] = {}, **more: Any
     ) -> Coroutine[Any, Any, Name]: ...
 
@@ -961,17 +990,40 @@ class Call:
     ) -> Coroutine[Any, Any, str]: ...
 
     def run_flow(
-        self, flow: str, /, *, outcomes: Sequence[Any], name: str = "", params: Mapping[str, Any] = {}, **more: Any
+        self,
+        flow: str,
+        /,
+        *,
+        outcomes: Sequence[Any],
+        returns: bool = False,
+        name: str = "",
+        params: Mapping[str, Any] = {},
+        **more: Any,
     ) -> Coroutine[Any, Any, Any]:
         """Run another flow, and come back. The result is one of the `outcomes` that the flow declares.
 
-        The flow's name must be written in this file. For its params, see `goto`; those called `outcomes` or `name` are
-        given in `params`.
+        The flow's name must be written in this file. For its params, see `goto`; those called `outcomes`, `returns` or
+        `name` are given in `params`. With `returns=True`, the result is the outcome and a dict of the values that the
+        flow declares under `returns`: None if it has not set one, a `Secret` if it is sensitive.
         """
         on = {str(outcome): NEXT for outcome in outcomes}
         given = _options(**params, **more)
         words = {"run": WrittenText(flow), "on": on} | ({"with": given} if given else {})
-        return self._make(HandlerEffect("wait", words=words, name=name, result=_member(outcomes), flow=flow))
+        outcome = _member(outcomes)
+        declared = self._returns.get(flow, {})
+
+        def result(stored: Any) -> Any:
+            if not returns:
+                return outcome(stored)
+            came, values = stored
+            return outcome(came), {
+                name: _column(each, values[name], self._secret) if name in values else None
+                for name, each in declared.items()
+            }
+
+        effect = HandlerEffect("wait", words=words, name=name, result=result, flow=flow)
+        effect.returns = declared if returns else None
+        return self._make(effect)
 
     @overload
     def run(

@@ -18,6 +18,7 @@ from ncco_server.flow.grammar.reader import HINTS, meaning_of
 from ncco_server.flow.handlers import api
 from ncco_server.flow.handlers.api import Call, Choice, Detection, NotCompleted, call_flow
 from ncco_server.flow.handlers.signatures import (
+    RANGES,
     Function,
     WrongArgument,
     are_written,
@@ -153,7 +154,10 @@ class HandlerCode:
             case _:
                 return None
         match method, args:
-            case "choose", [_, ast.Dict(keys=keys), *_]:
+            case "choose", [_, choices, *_]:
+                written = self._constants.get(ast.unparse(choices), choices)
+                is_same = ast.unparse(choices) not in self._changed
+                keys = written.keys if isinstance(written, ast.Dict) and is_same else [None]
                 names = [each.value for each in keys if isinstance(each, ast.Constant)]
                 return frozenset(map(str, names)) if len(names) == len(keys) else _ANY_TEXT
             case "hold", _:
@@ -161,6 +165,10 @@ class HandlerCode:
             case "connect", _:
                 goes_on = any(each.arg in ("ends_call", None) for each in call.keywords)
                 return _DIALLED if goes_on else _DIALLED - {_COMPLETED}
+            case "collect", _ if any(
+                each.arg == "sensitive" or each.arg not in _methods()["collect"].parameters for each in call.keywords
+            ):
+                return None  # perhaps a Secret
             case (("choose" | "collect" | "run_flow"), _):
                 return _ANY_TEXT
             case _:
@@ -252,6 +260,25 @@ class HandlerCode:
                 case _:
                     pass
         return found
+
+    def above(self, budget_ms: int) -> Iterator[Remark]:
+        """Each `limit_ms` above the budget that is a number or a constant of the file."""
+        for node in ast.walk(self.tree):
+            if not isinstance(node, ast.keyword) or node.arg != "limit_ms":
+                continue
+            value = node.value
+            match self._constants.get(ast.unparse(value), value):
+                case ast.Constant(value=int(limit_ms)) if limit_ms > budget_ms and limit_ms in RANGES["limit_ms"]:
+                    message = f"`limit_ms` is {limit_ms}, and all functions of a turn together have {budget_ms} ms"
+                    cure = f"write at most {budget_ms}, or set NCCO_LOOKUP_BUDGET_MS"
+                    yield Remark("E703", value.lineno, message, cure)
+                case _:
+                    pass
+
+    @cached_property
+    def _constants(self) -> Mapping[str, ast.expr]:
+        """What the file names once."""
+        return {name: values[0] for name, values in self._given.items() if len(values) == 1}
 
     @cached_property
     def attributes(self) -> Set[str]:
@@ -417,6 +444,8 @@ class HandlerCode:
                 with suppress(TypeError):
                     given = _methods()[method].bind(*args, **given).arguments
                 return name in given and self._is_fixed(given[name])
+            case ast.Subscript(slice=column):
+                return self._is_fixed(column)
             case _:
                 return False
 
@@ -496,16 +525,16 @@ class HandlerCode:
                     yield Remark("E703", node.lineno, message, cure)
                 case ast.Call():
                     called = [*self._signatures_of(node, call, _bound_in(function))]
-                    found = (misfit_of(opening, signature, node, first) for opening, signature, first in called)
+                    found = (misfit_of(*each[:2], node, self._constants, each[2]) for each in called)
                     yield from (Remark("E703", *each) for each in found if each is not None)
-                    yield from self._texts_for_numbers(function, node, called)
+                    yield from self._wrong_texts(function, node, called)
                 case _:
                     pass
 
-    def _texts_for_numbers(
+    def _wrong_texts(
         self, function: Function, node: ast.Call, called: Iterable[tuple[str, Signature, int]]
     ) -> Iterator[Remark]:
-        """What callers enter, where a function of the file wants a number."""
+        """What callers enter, where a function of the file wants a number or a Secret."""
         for _, signature, first in called:
             keywords = {str(each.arg): each.value for each in node.keywords if not first}
             given: Mapping[str, Any] = {}
@@ -513,13 +542,13 @@ class HandlerCode:
                 given = signature.bind_partial(*node.args[first:], **keywords).arguments
             for name, value in given.items():
                 wanted = signature.parameters[name].annotation
-                if (
-                    wanted in _NUMBERS
-                    and isinstance(value, ast.Name)
-                    and self._results_of(value, given_in(function)) is not None
-                ):
-                    cure = f"write `{wanted}({value.id})`"
-                    yield Remark("W703", node.lineno, f"`{name}` is of type {wanted}, and `{value.id}` is text", cure)
+                if not isinstance(value, ast.Name) or self._results_of(value, given_in(function)) is None:
+                    continue
+                message = f"`{name}` is of type {wanted}, and `{value.id}` is text"
+                if wanted in _NUMBERS:
+                    yield Remark("W703", node.lineno, message, f"write `{wanted}({value.id})`")
+                elif _is_secret(wanted):
+                    yield Remark("E703", node.lineno, message, "ask for it with `sensitive=True`")
 
     def _signatures_of(self, node: ast.Call, call: str, bound: Set[str]) -> Iterator[tuple[str, Signature, int]]:
         """How each call begins, the signature, and its first argument there: also of what `run` and `hold` call."""
@@ -617,6 +646,10 @@ class HandlerCode:
         own = _bound_in(function)
         classes = (self._classes.keys() - own) | {"cls"}
         shared = (self._module_names - own) | _mutable(function)
+        given = given_in(function).items()
+        shared |= {
+            name for name, values in given if any(isinstance(each, ast.Name) and each.id in shared for each in values)
+        }
         for node in _run_again(function):
             line = getattr(node, "lineno", function.lineno)
             match node:
@@ -634,7 +667,7 @@ class HandlerCode:
             is_kept = isinstance(parent, ast.Assign) and ast.unparse(parent.targets[0]) not in awaited
             if not (isinstance(parent, _USES) or is_outcome or is_kept):
                 continue
-            for made in ast.iter_child_nodes(parent):
+            for made in map(_without_or_raise, ast.iter_child_nodes(parent)):
                 match made:
                     case ast.Call() if isinstance(parent, ast.IfExp) and made is not parent.test:
                         pass
@@ -741,6 +774,14 @@ def _awaited_names(value: ast.expr) -> Iterator[str]:
         yield from _awaited_names(each)
 
 
+def _without_or_raise(node: ast.AST) -> ast.AST:
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Call() as asked, attr="or_raise")):
+            return asked
+        case _:
+            return node
+
+
 def _is_own(parent: ast.AST, call: ast.Name, own: Set[str]) -> bool:
     """Whether a name of the call is used in the file itself: for an attribute, or as an argument of own code."""
     match parent:
@@ -796,11 +837,13 @@ def _revealed(function: Function) -> Iterator[Remark]:
 def _secrets_as_texts(function: Function) -> Iterator[Remark]:
     """Secrets that a function uses as if they were their values."""
     typed = ((each.arg, ast.unparse(each.annotation)) for each, *_ in arguments_of(function) if each.annotation)
-    secrets = {name for name, annotation in typed if annotation.partition(" |")[0] == "Secret"}
+    secrets = {name for name, annotation in typed if _is_secret(annotation)}
     for node in ast.walk(function) if secrets else ():
         match node:
             case ast.Compare(left=left, ops=[ast.Eq() | ast.NotEq()], comparators=[right]):
-                used = [one for one, other in ((left, right), (right, left)) if _is_text(other)]
+                both = [each.elts if isinstance(each, ast.Tuple) else [each] for each in (left, right)]
+                pairs = [pair for ones, others in (both, both[::-1]) for pair in zip(ones, others, strict=False)]
+                used = [one for one, other in pairs if _is_text(other)]
             case ast.Call(func=ast.Name(id="len" | "str" | "int"), args=[each]):
                 used = [each]
             case ast.FormattedValue(value=each) | ast.Subscript(value=each):
@@ -813,6 +856,10 @@ def _secrets_as_texts(function: Function) -> Iterator[Remark]:
             if isinstance(each, ast.Name) and each.id in secrets:
                 cure = f"write `{each.id}.reveal()`"
                 yield Remark("E703", each.lineno, f"`{each.id}` is a Secret, which has no text", cure)
+
+
+def _is_secret(annotation: str) -> bool:
+    return annotation.partition(" |")[0] == "Secret"
 
 
 def _is_text(node: ast.expr) -> bool:
@@ -851,9 +898,15 @@ def _compared_in(function: Function) -> Iterator[tuple[ast.expr, ast.expr, ast.e
     compared: Iterable[ast.expr]
     for node in ast.walk(function):
         match node:
-            case ast.Compare(left=value, ops=[ast.Eq()], comparators=compared):
-                pass
-            case ast.Compare(left=value, ops=[ast.In()], comparators=[ast.Tuple(elts=compared)]):
+            case (
+                ast.Compare(left=value, ops=[ast.Eq()], comparators=compared)
+                | ast.Compare(left=value, ops=[ast.NotEq()], comparators=[ast.Constant()] as compared)
+                | ast.Compare(
+                    left=value,
+                    ops=[ast.In() | ast.NotIn()],
+                    comparators=[ast.Tuple(elts=compared) | ast.List(elts=compared) | ast.Set(elts=compared)],
+                )
+            ):
                 pass
             case ast.Match(subject=value, cases=cases):
                 patterns = [each for case in cases for each in ast.walk(case.pattern)]

@@ -37,6 +37,7 @@ from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.flow.language.saves import RowOfTable
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Place
+from ncco_server.flow.scope import Variable
 
 MOST_EFFECTS: Final = 1000
 """Results that one call may store; our choice."""
@@ -166,7 +167,8 @@ class HandlerPlayback:
         self._file = flow.file
         self._path = flow.path or flow.file
         self._env = NotedEnv(env)
-        self._call = call(facts, self._env, calendars, maker.language, known, tables=maker.tables, waits=waits)
+        declared = {"tables": maker.tables, "returns": maker.returns}
+        self._call = call(facts, self._env, calendars, maker.language, known, waits=waits, **declared)
         self._waits = waits
         self._keys = keys
         self._tracer = tracer
@@ -290,6 +292,10 @@ class HandlerPlayback:
         """The name of the wait, and what its actions and its end are; empty before the first one."""
         effect = self._waiting
         return as_bytes([self._name, effect.do, effect.words]) if effect is not None else b""
+
+    @property
+    def returns(self) -> Mapping[str, Variable] | None:
+        return self._waiting.returns if self._waiting is not None else None
 
     def follows(self, recorded: Sequence[Any]) -> bool:
         return len(recorded) >= len(self._recorded) and all(map(operator.is_, self._recorded, recorded))

@@ -193,6 +193,7 @@ class LoadedHandler:
     is_whole: bool = False
     followers: Followers = field(default_factory=dict)
     variants: tuple[Step, ...] = ()
+    never_run: Sequence[str] = ()
     recorded: str = RECORDED
     awaited: str = AWAITED
     heard: str = HEARD
@@ -467,6 +468,13 @@ def issues_of(flow: Flow, context: Context) -> Iterator[FlowIssue]:
     yield from (unset_variable(Place(file, handling.code.env[name], 1), name) for name in sorted(unset))
     if context.has_all_flows:  # a stored revision was checked when it was new, and calls may be in it
         yield from (issue_of(remark, file) for remark in handling.code.remarks())
+
+
+def above(budget_ms: int, flow: Flow) -> Iterator[FlowIssue]:
+    """The limits of functions that are longer than the time which all functions of a turn have."""
+    handling = flow.handler
+    assert isinstance(handling, LoadedHandler)  # noqa: S101 - asked for handlers only
+    yield from (issue_of(remark, flow.place.file) for remark in handling.code.above(budget_ms))
 
 
 def issue_of(remark: Remark, file: str) -> FlowIssue:

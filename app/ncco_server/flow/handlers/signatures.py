@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from inspect import Parameter, Signature
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -126,11 +126,13 @@ def are_written(call: ast.Call) -> bool:
     )
 
 
-def misfit_of(opening: str, signature: Signature, call: ast.Call, first: int = 0) -> CallMisfit | None:
+def misfit_of(
+    opening: str, signature: Signature, call: ast.Call, constants: Mapping[str, ast.expr], first: int = 0
+) -> CallMisfit | None:
     """Return None if the call fits, or has `*` or `**`.
 
     `opening` is how it is written, such as `call.talk(` or `call.run(find`. The arguments from `first` on are those of
-    the signature.
+    the signature. `constants` are values by their names.
     """
     if not are_written(call):
         return None
@@ -157,10 +159,11 @@ def misfit_of(opening: str, signature: Signature, call: ast.Call, first: int = 0
     missing = [f"`{each.name}`" for each in needed if each.name not in given and each.kind is not each.VAR_KEYWORD]
     if missing:
         return CallMisfit(call.lineno, f"`{name}` needs {', '.join(missing)} as well", cure)
-    for each, value in given.items():
+    for each, written in given.items():
+        value = constants.get(written.id, written) if isinstance(written, ast.Name) else written
         if known[each].annotation == "bool" and isinstance(value, ast.Constant) and not isinstance(value.value, bool):
-            return CallMisfit(value.lineno, f"`{each}` is {value.value!r}", f"write `{each}=True` or `{each}=False`")
+            return CallMisfit(written.lineno, f"`{each}` is {value.value!r}", f"write `{each}=True` or `{each}=False`")
         if each in RANGES and isinstance(value, ast.Constant) and value.value not in RANGES[each]:
             wrong = out_of_range(each, value.value)
-            return CallMisfit(value.lineno, wrong.message, wrong.cure)
+            return CallMisfit(written.lineno, wrong.message, wrong.cure)
     return None

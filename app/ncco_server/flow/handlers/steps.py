@@ -313,6 +313,7 @@ class StepMaker:
     Attributes:
         read: the steps that have been read, by name, with their sources; None to keep none.
         rows: the rows that were read last, by the names of their effects.
+        returns: the values that other flows return, by their names.
     """
 
     def __init__(self, reader: Resolver, defaults: Defaults, literal: Mapping[int, str]) -> None:
@@ -321,6 +322,7 @@ class StepMaker:
         self.read: dict[str, ReadStep] | None = None
         self.warnings: dict[FlowIssue, None] = {}
         self.tables = reader.tables
+        self.returns = {name: each.returns for name, each in reader.flows.items() if each.returns}
         self.rows: dict[str, AskedLookup] = {}
         self._reader = reader
         self._defaults = defaults

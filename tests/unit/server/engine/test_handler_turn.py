@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,25 @@ def test_a_flow_that_the_handler_runs_is_heard_and_its_outcome_goes_to_the_handl
     assert ["wrong"] == turn_of(handler, ["wrong"], flows=tmp_path).said
     with pytest.raises(ValueError, match=r'there is no flow "pin".*give their folder'):
         turn_of(handler)
+
+
+@call_flow
+async def welcomed(call: Call) -> None:
+    outcome, found = await call.run_flow(
+        "pin", outcomes=["right", "wrong"], returns=True, params={"name": "Ann"}, tries=3
+    )
+    await call.talk(f"{outcome} {found['day']} {'no PIN' if found['pin'] is None else 'a PIN'}")
+
+
+def test_the_values_of_a_flow_are_given_beside_its_outcome(tmp_path: Path) -> None:
+    _handler(tmp_path)
+    returns = "returns: {day: date, pin: {type: text, sensitive: true}}\nstart:"
+    (tmp_path / "pin.yaml").write_text(PIN.replace("start:", returns))
+    values = {"day": date(2026, 3, 5), "pin": Secret.of("4711")}
+    assert ["right 2026-03-05 a PIN"] == turn_of(welcomed, [("right", values)], flows=tmp_path).said
+    assert ["wrong None no PIN"] == turn_of(welcomed, ["wrong"], flows=tmp_path).said
+    with pytest.raises(ValueError, match="waits for 'right' or 'wrong', and not for 'known'"):
+        turn_of(welcomed, [("known", values)], flows=tmp_path)
 
 
 PIN_IN_PYTHON = """

@@ -11,6 +11,7 @@ from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
 from ncco_studio.verify.handlers.exploring import explore
+from tests.support.cases import each_case
 from tests.unit.server.engine.handled_call import SORRY, HandledCall
 
 HEAD: Final = """\
@@ -59,6 +60,27 @@ def test_what_the_code_shows_is_reported_without_a_run() -> None:
     assert [("W705", 7), ("E703", 8)] == [(each.code, each.place.line) for each in late.issues]
     assert [("W705", 7), ("E706", 8)] == [(each.code, each.place.line) for each in missing_await.issues]
     assert [("W705", 7), ("W302", 8)] == [(each.code, each.place.line) for each in unset.issues]
+
+
+@each_case(
+    ("code", "places"),
+    [
+        ("    await call.run(print, limit_ms=2001)\n", ["E703 7"]),
+        ("    await call.run(print, limit_ms=2000)\n", []),
+        ("    await call.hold(len, 'x', up_to_s=9, talk='Wait.', limit_ms=3500)\n", ["E703 7"]),
+        ("    await call.run(print, limit_ms=MOST)\nMOST = 2500\n", ["E703 7"]),
+        ("    await call.run(print, limit_ms=MOST)\nMOST = 15000\n", ["E703 7"]),
+        ("    await call.run(print, limit_ms=MOST)\nMOST = 900\n", []),
+        ("    await call.run_all(call.run(print, limit_ms=1500), call.run(print, limit_ms=1500))\n", []),
+    ],
+)
+def test_a_function_has_no_more_time_than_all_of_a_turn(code: str, places: list[str]) -> None:
+    text = HEAD.replace("    RUNS.append(call.to)\n", code)
+    texts = {"flows/shop.py": text, "flows/sorry.yaml": SORRY}
+    for explores in (None, explore):
+        project = load(texts, {}, extent="project", handlers=["shop.py"], explore=explores, budget_ms=2000)
+        issues = [f"{each.code} {each.place.line}" for each in project.issues if each.code == "E703"]
+        assert places == issues
 
 
 def test_a_handler_that_is_not_explored_plays_the_same() -> None:

@@ -15,6 +15,7 @@ import yaml
 
 from ncco_studio.verify.prove import prove
 from tests.support.cases import each_case
+from tests.support.command import json_of, ncco
 from tests.unit.server.engine.handled_call import project_of
 
 MONDAY: Final = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -22,12 +23,15 @@ HEAD: Final = "from ncco_server import Call, Choice, RunFailed, call_flow\n"
 OTHER: Final = "flow: {name}\n{words}\nstart: only\nsteps:\n  only: {{do: [talk: Bye.], goto: {to}}}\n"
 
 
-def cases(name: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = yaml.safe_load((Path(__file__).parent / f"{name}.yaml").read_text())
+def cases(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((Path(__file__).parent / f"{name}.yaml").read_text())
     return found
 
 
 DEFECTS: Final = cases("handler_defects")
+SEEDED: Final = [(app, each) for app, found in DEFECTS.pop("applications").items() for each in found]
+APPLICATIONS: Final = Path(__file__).parent / "applications"
+CALLS: Final = cases("applications/scenarios")
 WITHOUT_AWAIT: Final = cases("missing_awaits")
 PEOPLE: Final = "shared: true\ntables:\n  people: {key: {number: phone}, columns: {name: text}}\n"
 ORDER: Final = """\
@@ -159,3 +163,56 @@ def test_a_correct_handler_has_no_findings(case: Mapping[str, Any]) -> None:
     found, status = checked(code_of(case), {})
 
     assert ([], case["is"]) == ([each for each in found if each.file == "flows/shop.py"], status)
+
+
+def project_with(folder: Path, app: str, old: str = "", new: str = "") -> dict[str, str]:
+    """Write one of the applications, with a mistake, and the calls of its author. Return the environment."""
+    text = (APPLICATIONS / f"{app}.py").read_text()
+    assert 1 == text.count(old) or not old
+    files = {
+        f"flows/{app}.py": text.replace(old, new) if old else text,
+        "flows/shared.yaml": (APPLICATIONS / "shared.yaml").read_text(),
+        "flows/sorry.yaml": OTHER.format(name="sorry", words="", to="end"),
+        "tests/scenarios/calls.yaml": yaml.safe_dump(
+            {n: each for n, each in CALLS.items() if each["call"]["to"] in text}
+        ),
+    }
+    for name, written in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(written)
+    return {"NCCO_PYTHON_FLOWS": f"{app}.py", "NCCO_DIAL_ALLOW": "44"}
+
+
+def checked_in(folder: Path, env: Mapping[str, str]) -> list[str]:
+    return [each["code"] for each in json_of(ncco("check", "--format", "json", cwd=folder, env=env))["issues"]]
+
+
+def proved_in(folder: Path, app: str, env: Mapping[str, str]) -> list[str]:
+    """The kinds of faults, and the verdict."""
+    document = json_of(ncco("prove", app, "--format", "json", cwd=folder, env=env))
+    return [each["kind"] for each in document["violations"]] + [each["verdict"] for each in document["flows"]]
+
+
+@each_case("app", sorted(path.stem for path in APPLICATIONS.glob("*.py")))
+def test_a_sound_application_has_no_findings(app: str, tmp_path: Path) -> None:
+    env = project_with(tmp_path, app)
+
+    assert [] == checked_in(tmp_path, env)
+    assert ["walked"] == proved_in(tmp_path, app, env)
+    assert 0 == ncco("test", cwd=tmp_path, env=env).exit_code
+
+
+@pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@each_case(("app", "defect"), SEEDED, ids=[f"{app}: {each['new']}" for app, each in SEEDED])
+def test_a_mistake_in_an_application_is_found(app: str, defect: Mapping[str, Any], tmp_path: Path) -> None:
+    env = project_with(tmp_path, app, defect["old"], defect["new"])
+
+    match defect["find"]:
+        case None:
+            assert ([], ["walked"]) == (checked_in(tmp_path, env), proved_in(tmp_path, app, env))
+        case "test":
+            assert 1 == ncco("test", cwd=tmp_path, env=env).exit_code
+        case str(code) if code.islower():
+            assert code in proved_in(tmp_path, app, env)
+        case code:
+            assert code in checked_in(tmp_path, env)

@@ -352,7 +352,8 @@ def _way_of(step: Step, came: Recorded) -> str:
     names = [way.name for way in step.exit.ways]
     if came.problem in names:
         return came.problem
-    found = (name for name in names if came.value in results_of(step, name))
+    value = came.value[0] if isinstance(came.value, list) else came.value  # a flow that returns values
+    found = (name for name in names if value in results_of(step, name))
     return next(found, "collected" if "collected" in names else "")
 
 

@@ -75,6 +75,7 @@ def explore(
         is_whole=is_whole and not watch.failures,
         followers=_followers(watch),
         variants=tuple(watch.variants.values()),
+        never_run=code.run_by(watch.tracer.lines).shown,
         functions=watch.functions,
         watch=Watch(LineTracer(code.file), reads=watch.reads),
     )
