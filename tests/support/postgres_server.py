@@ -73,12 +73,15 @@ _TABLES = (
 # TRUNCATE makes the files of all tables and indexes again, which takes longer than most tests.
 EMPTY = f"""
 DO $$ BEGIN
-    IF to_regclass('hooks') IS NOT NULL AND to_regclass('calls') IS NOT NULL THEN
+    IF {" AND ".join(f"to_regclass('{table}') IS NOT NULL" for table in _TABLES)} THEN
         IF {" + ".join(f"pg_relation_size('{table}')" for table in _TABLES)} > 1000000 THEN
             TRUNCATE {", ".join(_TABLES)};
         END IF;
         {"".join(f"DELETE FROM {table}; " for table in _TABLES)}
         PERFORM setval(seqrelid::regclass, seqstart, false) FROM pg_sequence;
+    ELSE -- those of an earlier version, or of another program
+        DROP SCHEMA public CASCADE;
+        CREATE SCHEMA public;
     END IF;
 END $$
 """
