@@ -29,4 +29,5 @@ def handler_project(files: Mapping[str, str]) -> dict[str, str]:
     found = {name: text for name, text in files.items() if not name.startswith(("flows/main", "templates/"))}
     found["flows/main.py"] = (_FOLDER / "python.py.txt").read_text(encoding="utf-8")
     found[".env"] = "NCCO_PYTHON_FLOWS=main.py\n"
+    found[".env.example"] += f"\n# Files of flows/ whose handlers are run.\n{found['.env']}"
     return found

@@ -129,6 +129,7 @@ def test_a_project_in_python_has_no_fault_and_no_secret_of_others(
     proved = ncco("prove")
     assert (0, True) == (proved.exit_code, "main: proved" in proved.stdout)
     assert 2 == ncco("init", "other", "--python", "--like", "menu").exit_code
+    assert "has .env already" in ncco("init", ".", "--python", "--force").output
 
 
 def told_of_messages(shop: Path) -> None:

@@ -27,6 +27,8 @@ MOST_DIFFERENCES: Final = 100
 MOST_LINES: Final = 500
 MOST_CHARACTERS: Final = 2_000
 """Of a value or a line of a file."""
+MOST_IN_HEADER: Final = 2_000
+"""Characters; proxies refuse long headers."""
 _NOBODY: Final = ("", "change", "listen")
 """The names of sessions without a name of their own."""
 
@@ -68,7 +70,9 @@ async def record(request: Request, change: Change, response: Response | None = N
     id_ = await _stored(request, change)
     offered = {"said": change.said, "undo": change.undo}
     if response is not None:
-        response.headers["HX-Trigger"] = json.dumps({"changed": offered})
+        event = json.dumps({"changed": offered})
+        is_short = not id_ or len(event) <= MOST_IN_HEADER
+        response.headers["HX-Trigger"] = event if is_short else json.dumps({"changed": {"id": id_}})
         return response
     address = f"{change.address}{'&' if '?' in change.address else '?'}change={id_}" if id_ else change.address
     if "hx-request" in request.headers:

@@ -96,7 +96,7 @@ def _heard_in_week(read: ReadProject, calendar: Calendar, env: Mapping[str, str]
     groups = sorted(alike.values(), key=min)
     heard = heard_on(read, calendar, [each[min(each)] for each in groups], env)
     days = [(weekdays_in_words(each), heard[each[min(each)]]) for each in groups if each[min(each)] in heard]
-    form = quote(f"step-Opening hours: {calendar.name}")
+    form = quote(f"step-Opening hours: {calendar.name}".replace(" ", "-"))
     return WeekHeard(group_title(calendar.name), f"/change/{quote(calendar.place.file)}#{form}", days)
 
 

@@ -91,13 +91,17 @@ document.addEventListener("htmx:error", ({ detail: { ctx } }) => {
 
 // What was changed is said, and can be undone: by an answer to htmx, or on the page to which a form has led.
 
-document.addEventListener("changed", ({ detail }) => offer(detail));
+async function offerRecorded(id) {
+  const answer = await fetch(`/history/${id}`).catch(() => null);
+  if (answer?.ok) offer(await answer.json());
+}
+
+document.addEventListener("changed", ({ detail }) => (detail.id ? offerRecorded(detail.id) : offer(detail)));
 
 const address = new URL(location.href);
 const change = address.searchParams.get("change");
 if (change) {
   address.searchParams.delete("change"); // it is said once
   history.replaceState(history.state, "", address);
-  const answer = await fetch(`/history/${change}`).catch(() => null);
-  if (answer?.ok) offer(await answer.json());
+  await offerRecorded(change);
 }
