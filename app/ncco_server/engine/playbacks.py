@@ -125,7 +125,7 @@ class Playbacks:
         if taken is None:
             return self.recorded(scope, outcome, "")
         found = {name: values[name] for name in taken if name in values}
-        kept = {name: self.token_of(each) if taken[name].sensitive else each for name, each in found.items()}
+        kept = {name: self.token_of(str(each)) if taken[name].sensitive else each for name, each in found.items()}
         return self.recorded(scope, [outcome, kept], "")
 
     def awaiting(self, scope: FlowScope) -> FlowScope:

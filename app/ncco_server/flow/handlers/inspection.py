@@ -262,11 +262,10 @@ class HandlerCode:
         return found
 
     def above(self, budget_ms: int) -> Iterator[Remark]:
-        """Each `limit_ms` above the budget that is a number or a constant of the file."""
-        for node in ast.walk(self.tree):
-            if not isinstance(node, ast.keyword) or node.arg != "limit_ms":
-                continue
-            value = node.value
+        """Each `limit_ms` of `run` or `hold` above the budget that is a number or a constant of the file."""
+        calls = (node for node in ast.walk(self.tree) if isinstance(node, ast.Call))
+        of_run = (node for node in calls if isinstance(node.func, ast.Attribute) and node.func.attr in ("run", "hold"))
+        for value in (each.value for node in of_run for each in node.keywords if each.arg == "limit_ms"):
             match self._constants.get(ast.unparse(value), value):
                 case ast.Constant(value=int(limit_ms)) if limit_ms > budget_ms and limit_ms in RANGES["limit_ms"]:
                     message = f"`limit_ms` is {limit_ms}, and all functions of a turn together have {budget_ms} ms"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from itertools import chain
@@ -12,6 +13,7 @@ from jinja2 import nodes
 from ncco_server.engine.event_hooks import ENDED
 from ncco_server.flow.digraph import reachable
 from ncco_server.flow.frame import Target
+from ncco_server.flow.language.exits import Branch
 from ncco_server.flow.language.hooks import SentHook
 from ncco_server.flow.model import Flow, Step, later_hooks
 from ncco_server.flow.nodes import Place
@@ -36,6 +38,8 @@ _TURNS_BACK: Final = "make one of the flows return before it runs the next one"
 _NO_NUMBER_SHOWN: Final = "R105"
 """A connect without a number to show: only a warning, since no app may call the flow."""
 _UNESCAPABLE: Final = "E393"
+_MOMENTS: Final = frozenset({"next_open", "next_close"})
+"""Fields of hours that differ at moments which a proof does not try."""
 """A value that cannot be escaped where it is used."""
 
 
@@ -475,7 +479,8 @@ _WHOLE_CHECKS: Final = (_trapped, _never_joined, _too_many_steps, _far_from_a_pe
 
 
 def unreached(flow: Flow, flows: Mapping[str, Flow], entered: Set[StepKey], *, is_certain: bool) -> Iterator[Violation]:
-    """A step reached by an error exit counts as reachable."""
+    """A step reached by an error exit counts as reachable. Which lines of a handler run depends on its samples."""
+    is_certain = is_certain and flow.handler is None
     reached = entered | _after_errors(flows, entered)
     yield from _never_given(flow, reached, is_certain=is_certain)
     for step in flow.steps.values():
@@ -534,10 +539,22 @@ def _led_to(flows: Mapping[str, Flow], flow: Flow, target: Target) -> Iterator[S
 
 
 def undecided(root: Flow, space: StateSpace) -> Iterator[FoundViolation]:
-    """Warn of the lines that never decide, in entered steps with conditions."""
+    """Warn of the lines that never decide, in entered steps with conditions.
+
+    `else` is required, so it is one only beside a line that every call takes. The moments tried stand for all others
+    only where a condition asks whether hours are open, so a condition with hours or `now` is left out.
+    """
     flows = flows_run_from(root)
-    for each in _missed(flows.values(), space):
-        if tests := [*flows[each.flow].steps[each.step].exit.reads()]:
+    missed = list(_missed(flows.values(), space))
+    count = Counter(each[:2] for each in missed)
+    for each in missed:
+        exit_ = flows[each.flow].steps[each.step].exit
+        tests = [*exit_.reads()]
+        names = {name for name, _ in exit_.outcomes()}
+        is_vague = any({"hours", "now"} & test.used_names or _is_false(test.node) for test in tests)
+        is_line = each.place.line in {test.place.line for test in tests}
+        is_spare = isinstance(exit_, Branch) and not is_line and count[each[:2]] < len(names) - 1
+        if tests and each.name in names and not is_vague and not is_spare:
             cure = FAULTS["undecided"].cure
             if any(isinstance(test.node, nodes.And) and test.place.line == each.place.line for test in tests):
                 cure = 'write "or" instead of "and", or keep one of the comparisons'
@@ -545,6 +562,10 @@ def undecided(root: Flow, space: StateSpace) -> Iterator[FoundViolation]:
                 cure = 'write "and" instead of "or" in the line that always comes first, or keep one of the comparisons'
             message = f"no call takes `{each.name}`"
             yield FoundViolation("undecided", each.flow, each.step, each.place, message, cure, "warning")
+
+
+def _is_false(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Const) and node.value is False
 
 
 # certainty
@@ -562,7 +583,9 @@ def is_certain(space: StateSpace, literals: Literals, chosen: Mapping[str, tuple
     steps = {(each.flow, each.step) for each in _missed(flows.values(), space)}
     if any(flows[flow].handler is not None for flow, _ in steps):
         return False
-    read = ((flow, path) for flow, step in steps for path in _deciding(flows[flow].steps[step]))
+    read = [(flow, path) for flow, step in steps for path in _deciding(flows[flow].steps[step])]
+    if any(path[0] == "hours" and _MOMENTS & {*path} for _, path in read):
+        return False
     return not any(_is_sampled(chosen, literals, flow, path) for flow, path in read)
 
 
