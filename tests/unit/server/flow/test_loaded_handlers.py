@@ -65,6 +65,7 @@ def test_what_the_code_shows_is_reported_without_a_run() -> None:
 @each_case(
     ("code", "places"),
     [
+        ("    await fetch(limit_ms=3000)\nasync def fetch(limit_ms): ...\n", []),
         ("    await call.run(print, limit_ms=2001)\n", ["E703 7"]),
         ("    await call.run(print, limit_ms=2000)\n", []),
         ("    await call.hold(len, 'x', up_to_s=9, talk='Wait.', limit_ms=3500)\n", ["E703 7"]),
