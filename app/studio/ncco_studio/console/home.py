@@ -348,7 +348,7 @@ async def _noted(request: Request, name: str, event: str, said: str, opposite: s
         raise HTTPException(404, "There is no such call, or it is not over.")
     async with console_of(request).records() as records:
         found = await results_of(records, await records.calls_like(name, 1), milliseconds(datetime.now(UTC)))
-    who = next((readable(call.caller, call.to) for call in found.values()), "") or "A caller"
+    who = next((readable(call.caller) for call in found.values()), "") or "A caller"
     address = f"/calls/{quote(name)}"
     change = Change(event, f"{who} {said}.", address, UndoRequest(f"{address}/{opposite}"))
     return await record(request, change, call=name)

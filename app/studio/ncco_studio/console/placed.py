@@ -262,7 +262,7 @@ async def place_call(request: Request, console: TheConsole, session: CanChange) 
     address = f"/calls/placed/{stored.id}"
     if stored.id != row.id:
         return RedirectResponse(address, 303)
-    said = f"A call to {readable(row.number, line_of([flow]))} is requested."
+    said = f"A call to {readable(row.number)} is requested."
     change = Change("call requested", said, address, UndoRequest(f"{address}/cancel"))
     return await record(request, change, flow=flow.name, placed=row.id)
 

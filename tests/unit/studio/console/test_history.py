@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -78,10 +79,16 @@ class Owner:
 
 @pytest.fixture
 async def owner(tmp_path: Path) -> AsyncIterator[Owner]:
+    async with owner_of(tmp_path, FLOW, SHARED) as known:
+        yield known
+
+
+@asynccontextmanager
+async def owner_of(tmp_path: Path, flow: str, shared: str, **settings_: Any) -> AsyncIterator[Owner]:
     (tmp_path / "flows").mkdir()
-    (tmp_path / "flows/salon.yaml").write_text(FLOW, encoding="utf-8")
-    (tmp_path / "flows/shared.yaml").write_text(SHARED, encoding="utf-8")
-    settings = settings_for(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db", insecure=True)
+    (tmp_path / "flows/salon.yaml").write_text(flow, encoding="utf-8")
+    (tmp_path / "flows/shared.yaml").write_text(shared, encoding="utf-8")
+    settings = settings_for(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db", insecure=True, **settings_)
     app = with_worker_here(create_console(settings, Services(), dev=True))
     await app.state.console.store.open()
     async with await logged_in(app) as client:
@@ -113,7 +120,7 @@ async def test_each_change_of_a_row_is_undone_and_so_is_the_undo(owner: Owner) -
     assert "polite" == await note_of(owner)
     await owner.undo()
     assert await note_of(owner) is None
-    removed, saved = "Blocked: 07700 900123 is removed.", "Blocked: 07700 900123 is saved."
+    removed, saved = "Blocked: +44 7700 900123 is removed.", "Blocked: +44 7700 900123 is saved."
     assert [removed, saved, removed, saved, saved, saved, saved] == await owner.said()
 
 
@@ -139,6 +146,24 @@ async def test_a_sensitive_value_is_not_recorded(owner: Owner) -> None:
     assert "hidden value" in row.details
     assert row.expires_at is not None
     assert 30 * 24 * 60 * 60 * 1000 == row.expires_at - row.changed_at
+
+
+async def test_who_is_forgotten_is_in_no_change_however_the_line_writes_numbers(tmp_path: Path) -> None:
+    flow = FLOW.replace('"442079460000"', '"12015550123"').replace("start:", 'outbound: {from: "12015550123"}\nstart:')
+    shared = "shared: true\ntables: {vip: {key: {code: text}, columns: {tel: phone}}}\n"
+    async with owner_of(tmp_path, flow, shared, dial_allow=("1",)) as owner:
+        asked = {"flow": "salon", "to": "(201) 555-0124", "key": "ab" * 16}
+        placed = await owner.send("/calls/placed", asked)
+        await owner.send(f"{placed.partition('?')[0]}/cancel")
+        added = await owner.send("/tables/vip/row", {"key.code": "A1", "column.tel": "(201) 555-0124"})
+        stamp = re.search(r'name="stamp" value="([^"]+)"', (await owner.client.get(added)).text)
+        assert stamp
+        await owner.send("/tables/vip/row", {"key.code": "A1", "column.tel": "(201) 555-0199", "stamp": stamp[1]})
+        assert 4 == len(await owner.said())
+
+        assert 4 == (await owner.store.forget(["12015550124"])).changes
+
+        assert [] == await owner.store.changes.list(9, 0)
 
 
 async def test_a_saved_file_is_listed_in_words_and_goes_back_after_a_review(owner: Owner, tmp_path: Path) -> None:
@@ -224,7 +249,7 @@ async def test_a_script_gets_the_sentence_and_the_request_that_undoes_it(owner: 
 
     assert {"said": "A message is done.", "undo": [f"/messages/{row.id}/to-do", {}]} == reply.json()
     assert [("message: done", row.id)] == [(line["event"], line["message"]) for line in logs if "message" in line]
-    assert "Blocked: 07700 900123 is saved." == json.loads(event["hx-trigger"])["changed"]["said"]
+    assert "Blocked: +44 7700 900123 is saved." == json.loads(event["hx-trigger"])["changed"]["said"]
     (newest, _) = await owner.store.changes.list(9, 0)
     recorded = (await owner.client.get(f"/history/{newest.id}")).json()
     assert json.loads(event["hx-trigger"])["changed"] == recorded
