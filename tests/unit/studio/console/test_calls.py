@@ -154,8 +154,13 @@ async def test_undoing_a_call_back_puts_the_caller_back_on_the_list(shop: Shop) 
     home = (await shop.console.get("/home")).text
     assert ["07700 900111"] == re.findall(r"<strong>(07.*)</strong>", home)
     assert "1 called back" not in home
-    await shop.console.post("/calls/aaaaaaaa-0000/called-back")
+    again = await shop.console.post("/calls/aaaaaaaa-0000/called-back")
     assert "1 called back" in (await shop.console.get("/home")).text
+    address, values = again.json()["undo"]
+    late = await shop.console.post(address, data={"at": int(values["at"]) - 1})
+    assert 409 == late.status_code
+    assert "1 called back" in (await shop.console.get("/home")).text
+    assert 303 == (await shop.console.post(address, data=values)).status_code
 
 
 async def test_list_finds_a_call_by_number_id_and_word(shop: Shop) -> None:

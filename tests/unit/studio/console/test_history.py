@@ -7,9 +7,9 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -20,6 +20,7 @@ from ncco_server.errors import StoreUnavailable
 from ncco_server.store import RecordingRow, Store, milliseconds
 from ncco_studio.console.app import create_console
 from ncco_studio.console.services import Services
+from tests.support.cases import each_case
 from tests.unit.studio.console.conftest import logged_in, settings_for, with_worker_here
 
 FLOW = """\
@@ -70,11 +71,13 @@ class Owner:
     async def said(self) -> list[str]:
         return re.findall(r"<p><a href=[^>]*>(.*)</a>", await self.history())
 
+    async def newest_undo(self) -> tuple[str, dict[str, str]]:
+        form = (await self.history()).partition('<form method="post" action="')[2].partition("</form>")[0]
+        return form.partition('"')[0], dict(re.findall(r'<textarea name="([^"]*)" hidden>\n([^<]*)</textarea>', form))
+
     async def undo(self) -> str:
         """Press the newest *Undo*."""
-        form = (await self.history()).partition('<form method="post" action="')[2].partition("</form>")[0]
-        values = dict(re.findall(r'<textarea name="([^"]*)" hidden>\n([^<]*)</textarea>', form))
-        return await self.send(form.partition('"')[0], values)
+        return await self.send(*await self.newest_undo())
 
 
 @pytest.fixture
@@ -126,8 +129,7 @@ async def test_each_change_of_a_row_is_undone_and_so_is_the_undo(owner: Owner) -
 
 async def test_an_undo_never_overwrites_what_somebody_else_has_changed_since(owner: Owner) -> None:
     await owner.send("/tables/blocked/row", ROW)
-    form = (await owner.history()).partition('<form method="post" action="')[2].partition("</form>")[0]
-    values = dict(re.findall(r'<textarea name="([^"]*)" hidden>\n([^<]*)</textarea>', form))
+    _, values = await owner.newest_undo()
     await owner.undo()
     await owner.send("/tables/blocked/row", {**ROW, "column.note": "again"})
 
@@ -220,6 +222,12 @@ async def test_hours_messages_and_calls_are_undone_in_the_same_way(owner: Owner)
     await owner.undo()
     assert not any((await owner.app.state.console.hand_hours(datetime.now(UTC))).values())
 
+    await owner.send("/hours", {"hours": calendar, "what": "close", "until": "23:59", "reason": "<\"'&"})
+    form = (await owner.client.get("/home")).text.partition('action="/hours" class="inline"')[2].partition("</form>")[0]
+    values = {name: html.unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', form)}
+    assert "/home" == (await owner.send("/hours", values)).partition("?")[0]
+    assert not any((await owner.app.state.console.hand_hours(datetime.now(UTC))).values())
+
     for action in ("done", "delete"):
         await owner.send(f"/messages/{row.id}/{action}")
         await owner.undo()
@@ -231,13 +239,48 @@ async def test_hours_messages_and_calls_are_undone_in_the_same_way(owner: Owner)
     await owner.undo()
     assert (await owner.store.placed.control()).paused_at is None
 
-    *others, back, closed = await owner.said()
+    *others, _, _, back, closed = await owner.said()
     assert "Shop: back to the usual hours." == back
     assert re.fullmatch(r"Shop: closed from .* to 23:59: staff\.", closed)
     assert [
         "Calls are placed again.", "No calls are placed: fire.", "A message is restored.", "A message is deleted.",
         "A message is to be done again.", "A message is done.",
     ] == others  # fmt: skip
+
+
+DAY = (datetime.now(UTC) + timedelta(3)).date().isoformat()
+CLOSED: Final = {"hours": json.dumps(["flows/salon.yaml", "shop"]), "what": "day", "day": DAY}
+
+
+@each_case(
+    ("address", "values", "newer"),
+    [
+        ("/hours", CLOSED | {"reason": "a trip"}, CLOSED | {"reason": "staff"}),
+        ("/calls/placed/pause", {"reason": "fire"}, {"reason": "a complaint"}),
+        (f"/messages/{'ab' * 16}/done", {}, {}),
+        (f"/messages/{'ab' * 16}/delete", {}, {}),
+    ],
+)
+async def test_an_old_undo_leaves_what_somebody_has_decided_since(
+    owner: Owner, address: str, values: dict[str, str], newer: dict[str, str]
+) -> None:
+    await owner.store.recordings.add(row := RecordingRow("ab" * 16, "rec", "record", milliseconds(datetime.now(UTC))))
+
+    async def state() -> tuple[object, ...]:
+        hours = await owner.app.state.console.hand_hours(datetime.now(UTC))
+        return hours, await owner.store.placed.control(), await owner.store.recordings.get(row.id)
+
+    await owner.send(address, values)
+    old, sent = await owner.newest_undo()
+    await owner.send(old, sent)
+    await owner.send(address, newer)
+    before, said = await state(), await owner.said()
+
+    late = await owner.client.post(old, data=sent, headers={"Accept": "text/html"})
+
+    assert 409 == late.status_code
+    assert "Nothing is undone" in late.text
+    assert (before, said) == (await state(), await owner.said())
 
 
 async def test_a_script_gets_the_sentence_and_the_request_that_undoes_it(owner: Owner) -> None:
@@ -247,7 +290,10 @@ async def test_a_script_gets_the_sentence_and_the_request_that_undoes_it(owner: 
         reply = await owner.client.post(f"/messages/{row.id}/done", json={})
     event = (await owner.client.post("/tables/blocked/number", data={"number": ADA, "wanted": "yes"})).headers
 
-    assert {"said": "A message is done.", "undo": [f"/messages/{row.id}/to-do", {}]} == reply.json()
+    kept = await owner.store.recordings.get(row.id)
+    assert kept is not None
+    undo = [f"/messages/{row.id}/to-do", {"at": str(kept.done_at)}]
+    assert {"said": "A message is done.", "undo": undo} == reply.json()
     assert [("message: done", row.id)] == [(line["event"], line["message"]) for line in logs if "message" in line]
     assert "Blocked: +44 7700 900123 is saved." == json.loads(event["hx-trigger"])["changed"]["said"]
     (newest, _) = await owner.store.changes.list(9, 0)
@@ -285,4 +331,4 @@ async def test_older_changes_are_on_the_next_page(owner: Owner) -> None:
     assert 50 == len(await owner.said())
     older = re.search(r'href="(/history\?before=\w+)"', await owner.history())
     assert older
-    assert 2 == (await owner.client.get(older[1])).text.count('aria-label="Undo: ')
+    assert 2 == (await owner.client.get(older[1])).text.count('<a href="/calls/placed">')
