@@ -266,12 +266,17 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
             form = decided(form, fields)
             if form.get("digest") != digest_of(before):
                 opened = next((each for each in versions.values() if digest_of(each.text) == form.get("digest")), None)
-                if opened is None:
-                    raise CannotChange(SAVED_MEANWHILE)
-                form, both = merged(form, form_fields(file, opened.text, line), fields)
-                by = opened.by or "Somebody else"
-                if both:
+                by = (opened and opened.by) or "Somebody else"
+                names = {field.name for field in fields}
+                both: Collection[str] = names & _changes(form, fields).keys()  # if what was opened is unknown
+                are_alike = False
+                if opened is not None:
+                    seen = form_fields(file, opened.text, line)
+                    form, both = merged(form, seen, fields)
+                    are_alike = names == {field.name for field in seen}
+                if both or not are_alike:
                     problem = f"{by} has saved other words meanwhile. Choose below. Nothing that you wrote is lost."
+                    problem = problem if are_alike else SAVED_MEANWHILE
                     return _form(request, file, problem=problem, form=form, both=both, by=by)
                 notice = f"{by} has saved other changes meanwhile. They stay."
             after = changed(before, fields, form, line)
