@@ -188,6 +188,26 @@ async def test_a_saved_file_is_listed_in_words_and_goes_back_after_a_review(owne
     assert "Good morning" in (tmp_path / "flows/salon.yaml").read_text(encoding="utf-8")
 
 
+async def test_an_old_undo_of_a_file_leaves_what_somebody_has_saved_since(owner: Owner, tmp_path: Path) -> None:
+    async def save(old: str, new: str) -> tuple[str, dict[str, str]]:
+        text = (tmp_path / "flows/salon.yaml").read_text(encoding="utf-8")
+        digest = (await owner.client.get("/phone/text?file=flows/salon.yaml")).json()["digest"]
+        values = {"file": "flows/salon.yaml", "digest": digest, "text": text.replace(old, new)}
+        await owner.send("/change-save", values)
+        return await owner.newest_undo()
+
+    address, values = await save("Hello.", "Hi.")
+    await save("We are closed.", "Closed.")
+    late = await owner.client.post(address, data=values)
+    assert (409, True) == (late.status_code, "Nothing is undone: the file has changed since." in late.text)
+    assert 2 == (await owner.history()).count(f'<a href="{FILE}">')
+
+    for version in (tmp_path / "flows/.history").iterdir():
+        version.unlink()
+    gone = await owner.client.post(address, data=values)
+    assert (409, True) == (gone.status_code, "This version of the file is no longer kept." in gone.text)
+
+
 async def test_the_editor_says_what_it_has_saved_and_how_to_undo_it(owner: Owner) -> None:
     digest = (await owner.client.get("/phone/text?file=flows/salon.yaml")).json()["digest"]
     text = FLOW.replace("Hello.", "Hi.")
