@@ -40,14 +40,18 @@ async def decide(rows: TableRows, calendar: Calendar, decided: ByHand, now: date
     await _change(rows, calendar, lambda earlier: [decided, *earlier], now, decided.by)
 
 
-async def undecide(rows: TableRows, calendar: Calendar, decided: ByHand, now: datetime, by: str) -> None:
-    """End what was decided, if it has not ended. Raises StoreUnavailable."""
-    end = max(decided.start, min(decided.end, seconds(now)))
+async def undecide(rows: TableRows, calendar: Calendar, decided: ByHand, now: datetime, by: str) -> bool:
+    """End what was decided. Return False if it has ended. Raises StoreUnavailable."""
+    end = max(decided.start, seconds(now))
+    is_there = False
 
     def without(earlier: Sequence[ByHand]) -> list[ByHand]:
-        return [each._replace(end=end) if each == decided else each for each in earlier]
+        nonlocal is_there
+        is_there = decided.end > end and decided in earlier
+        return [each._replace(end=end) if is_there and each == decided else each for each in earlier]
 
     await _change(rows, calendar, without, now, by)
+    return is_there
 
 
 async def _change(

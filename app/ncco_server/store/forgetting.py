@@ -308,13 +308,14 @@ async def _find(
             webhooks.add(key)
             names |= {name: max(received_at, names.get(name, 0)) for name in others if name}
     recordings = await _find_recordings(database, wanted, related)
+    placed = await _find_placed(database, wanted)
     return _MatchingRows(
         calls=calls,
         counted=counted,
         webhooks=webhooks,
         hooks=await _find_hooks(database, wanted, {row[0] for row in counted}),
         recordings=recordings,
-        placed=await _find_placed(database, wanted),
+        placed=placed,
         functions={
             session
             for session, result in await database.read(function_results.SELECT_ALL)
@@ -327,7 +328,7 @@ async def _find(
             for name, columns in piece
             if (row := _match(wanted, tables.get(table_of(name)), name, columns)) is not None
         ],
-        changes=await _find_changes(database, wanted, related.union(recordings)),
+        changes=await _find_changes(database, wanted, related.union(recordings, placed)),
         names=names,
     )
 
@@ -380,7 +381,7 @@ async def _find_placed(database: Database, wanted: Numbers) -> list[str]:
 
 
 async def _find_changes(database: Database, wanted: Numbers, names: Collection[str]) -> list[str]:
-    """Those that mention a number, or one of the `names` of calls and recordings."""
+    """Those that mention a number, or one of the `names` of calls, recordings and placed calls."""
     names = {*names, *map(quote, names)}
     return [
         id_

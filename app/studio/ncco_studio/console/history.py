@@ -81,6 +81,12 @@ async def record(request: Request, change: Change, response: Response | None = N
     return RedirectResponse(address, 303) if is_form else JSONResponse(offered)
 
 
+def check_undo(*, is_possible: bool) -> None:
+    """Raises HTTPException."""
+    if not is_possible:
+        raise HTTPException(409, "Nothing is undone: this has changed since. Look at it, and decide again.")
+
+
 async def _stored(request: Request, change: Change) -> str:
     """Return the ID; "" if it cannot be recorded, which must not undo what is done."""
     console = console_of(request)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, HTTPException, Request, Response
+from pydantic import Json
 
 from ncco_server.desk.project import zone_of
 from ncco_server.errors import StoreError
@@ -33,7 +34,7 @@ from ncco_studio.console.calls import at_step, plain_state
 from ncco_studio.console.change.fields import group_title
 from ncco_studio.console.change.notation import day_in_words, spans_in_words
 from ncco_studio.console.health import problems_of
-from ncco_studio.console.history import Change, UndoRequest, record
+from ncco_studio.console.history import Change, UndoRequest, check_undo, record
 from ncco_studio.console.messages import inbox_values
 from ncco_studio.console.pages import render
 from ncco_studio.console.polled import PolledRoute
@@ -264,29 +265,28 @@ async def decide_hours(
     what: Annotated[Literal["close", "open", "day", "undo"], Form()],
     until: Annotated[str, Form(max_length=5)] = "",
     day: Annotated[str, Form(max_length=10)] = "",
-    start: Annotated[int, Form()] = 0,
+    decided: Annotated[Json[Any] | None, Form()] = None,
     reason: Annotated[str, Form(max_length=LONGEST_REASON)] = "",
 ) -> Response:
-    """Close or open at once until a time of day, close for a day, or undo the decision that begins at `start`."""
+    """Close or open at once until a time of day, close for a day, or undo what was `decided`."""
     now = datetime.now(UTC)
     project = (await console.read_project()).project
     calendar = next((each for each in project.calendars.values() if json.dumps(each.key) == hours), None)
     if calendar is None:
         raise HTTPException(404, "These opening hours are no longer in the flow files.")
     rows = (await console.opened_store()).tables
-    known = (await hand_hours(rows, now)).get(calendar.key, ())
     undo = None
     if what == "undo":
-        decided = next((each for each in known if each.start == start and each.end > seconds(now)), None)
-        if decided is not None:
-            await undecide(rows, calendar, decided, now, session.by)
+        known = (await hand_hours(rows, now)).get(calendar.key, ())
+        found = next((each for each in known if [*each] == decided), None)
+        check_undo(is_possible=found is not None and await undecide(rows, calendar, found, now, session.by))
         said = "Back to the usual hours"
     else:
         first, last = _decided_time(what, until, day, now, calendar.zone)
-        decided = ByHand(what == "open", first, last, " ".join(reason.split()), session.by)
-        await decide(rows, calendar, decided, now)
-        said = _coming(calendar, decided)
-        undo = UndoRequest("/hours", {"hours": hours, "what": "undo", "start": str(first)})
+        new = ByHand(what == "open", first, last, " ".join(reason.split()), session.by)
+        await decide(rows, calendar, new, now)
+        said = _coming(calendar, new)
+        undo = UndoRequest("/hours", {"hours": hours, "what": "undo", "decided": json.dumps(new)})
     title = group_title(calendar.name)
     change = Change(f"hours by hand: {what}", f"{title}: {said[0].lower()}{said[1:]}.", "/home", undo)
     return await record(request, change, hours=calendar.name)
@@ -330,25 +330,33 @@ def _compared(calls: RecentCalls, now: datetime) -> str:
 @router.post("/calls/{name:path}/called-back")
 async def called_back(request: Request, name: str, session: CanChange) -> Response:
     """Take the caller of a missed call off the list."""
-    results = (await console_of(request).opened_store()).results
-    is_known = await results.mark_returned(name, milliseconds(datetime.now(UTC)), session.by)
-    return await _noted(request, name, "called back", "was called back", "to-call-back", is_known=is_known)
+    now = milliseconds(datetime.now(UTC))
+    is_known = await (await console_of(request).opened_store()).results.mark_returned(name, now, session.by)
+    undo = UndoRequest(f"/calls/{quote(name)}/to-call-back", {"at": str(now)})
+    return await _noted(request, name, "called back", "was called back", undo, is_known=is_known)
 
 
 @router.post("/calls/{name:path}/to-call-back")
-async def to_call_back(request: Request, name: str, _: CanChange) -> Response:
-    """Put the caller of a missed call on the list again."""
+async def to_call_back(request: Request, name: str, _: CanChange, at: Annotated[int, Form()] = 0) -> Response:
+    """Put the caller of a missed call on the list again, who was called back at `at` (0: at any time)."""
+    call = await _result(request, name)
+    check_undo(is_possible=call is None or at in (0, call.returned_at))
     results = (await console_of(request).opened_store()).results
     is_known = await results.mark_to_return(name, milliseconds(datetime.now(UTC)))
-    return await _noted(request, name, "to call back again", "is to be called back", "called-back", is_known=is_known)
+    return await _noted(request, name, "to call back again", "is to be called back", is_known=is_known)
 
 
-async def _noted(request: Request, name: str, event: str, said: str, opposite: str, *, is_known: bool) -> Response:
+async def _noted(
+    request: Request, name: str, event: str, said: str, undo: UndoRequest | None = None, *, is_known: bool
+) -> Response:
     if not is_known:
         raise HTTPException(404, "There is no such call, or it is not over.")
+    call = await _result(request, name)
+    who = (readable(call.caller) if call else "") or "A caller"
+    return await record(request, Change(event, f"{who} {said}.", f"/calls/{quote(name)}", undo), call=name)
+
+
+async def _result(request: Request, name: str) -> ResultRow | None:
     async with console_of(request).records() as records:
         found = await results_of(records, await records.calls_like(name, 1), milliseconds(datetime.now(UTC)))
-    who = next((readable(call.caller, call.to) for call in found.values()), "") or "A caller"
-    address = f"/calls/{quote(name)}"
-    change = Change(event, f"{who} {said}.", address, UndoRequest(f"{address}/{opposite}"))
-    return await record(request, change, call=name)
+    return next(iter(found.values()), None)

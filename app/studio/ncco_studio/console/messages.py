@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
+from fastapi import APIRouter, Form, HTTPException, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from ncco_server.desk.documents import RecordingDocument
@@ -21,7 +21,7 @@ from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.audio import audio_response
 from ncco_studio.console.audit import audit
 from ncco_studio.console.download import csv_response
-from ncco_studio.console.history import Change, UndoRequest, record
+from ncco_studio.console.history import Change, UndoRequest, check_undo, record
 from ncco_studio.console.pages import render
 from ncco_studio.console.phone.trial_messages import PREFIX
 from ncco_studio.console.polled import PolledRoute
@@ -41,9 +41,9 @@ Box: TypeAlias = Literal["new", "done", "deleted"]
 Action: TypeAlias = Literal["done", "to-do", "delete", "restore", "fetch"]
 _SAID: Final[Mapping[Action, tuple[str, Action | None]]] = {
     "done": ("A message is done.", "to-do"),
-    "to-do": ("A message is to be done again.", "done"),
+    "to-do": ("A message is to be done again.", None),
     "delete": ("A message is deleted.", "restore"),
-    "restore": ("A message is restored.", "delete"),
+    "restore": ("A message is restored.", None),
     "fetch": ("A message is fetched again.", None),
 }
 """What is said of an action, and which one takes it back."""
@@ -161,11 +161,21 @@ async def audio(
 
 
 @router.post("/messages/{id_}/{action}")
-async def change(request: Request, console: TheConsole, id_: MessageId, action: Action, session: CanChange) -> Response:
-    """Mark a message as done, delete it (which can be undone for a day), or undo that."""
+async def change(
+    request: Request,
+    console: TheConsole,
+    id_: MessageId,
+    action: Action,
+    session: CanChange,
+    *,
+    at: Annotated[int, Form()] = 0,
+) -> Response:
+    """Mark a message as done, delete it (which can be undone for a day), or undo what was done `at` (0: any time)."""
     recordings = (await console.opened_store()).recordings
     now = milliseconds(datetime.now(UTC))
     by = session.by
+    if at and (row := await recordings.get(id_)):
+        check_undo(is_possible=at == (row.done_at if action == "to-do" else row.deleted_at))
     match action:
         case "done" | "to-do":
             is_there = await recordings.mark_done(id_, now if action == "done" else None, by)
@@ -176,7 +186,7 @@ async def change(request: Request, console: TheConsole, id_: MessageId, action: 
     if not is_there:
         raise HTTPException(404, "This message was deleted for good.")
     said, opposite = _SAID[action]
-    undo = UndoRequest(f"/messages/{id_}/{opposite}") if opposite else None
+    undo = UndoRequest(f"/messages/{id_}/{opposite}", {"at": str(now)}) if opposite else None
     box = {"done": "done", "delete": "deleted"}.get(action, "new")
     return await record(request, Change(f"message: {action}", said, f"/messages?box={box}", undo), message=id_)
 

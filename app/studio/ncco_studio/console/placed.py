@@ -30,7 +30,7 @@ from ncco_server.settings.secrets import wait_keys
 from ncco_server.store import AttemptRow, PlacedFilter, PlacedRow, milliseconds
 from ncco_studio.console.access import CanChange, CanLook
 from ncco_studio.console.change.fields import group_title
-from ncco_studio.console.history import Change, UndoRequest, record
+from ncco_studio.console.history import Change, UndoRequest, check_undo, record
 from ncco_studio.console.pages import render
 from ncco_studio.console.polled import PolledRoute, shared_rows
 from ncco_studio.console.sessions import ConsoleSession
@@ -262,7 +262,7 @@ async def place_call(request: Request, console: TheConsole, session: CanChange) 
     address = f"/calls/placed/{stored.id}"
     if stored.id != row.id:
         return RedirectResponse(address, 303)
-    said = f"A call to {readable(row.number, line_of([flow]))} is requested."
+    said = f"A call to {readable(row.number)} is requested."
     change = Change("call requested", said, address, UndoRequest(f"{address}/cancel"))
     return await record(request, change, flow=flow.name, placed=row.id)
 
@@ -393,15 +393,18 @@ async def pause(
 ) -> Response:
     """Place no calls, on any host, until somebody resumes."""
     by = session.name or "somebody in the console"
-    await (await console.opened_store()).placed.pause(milliseconds(datetime.now(UTC)), by, reason.strip())
+    now = milliseconds(datetime.now(UTC))
+    await (await console.opened_store()).placed.pause(now, by, reason.strip())
     why = f": {reason.strip()}" if reason.strip() else ""
-    undo = UndoRequest("/calls/placed/resume")
+    undo = UndoRequest("/calls/placed/resume", {"at": str(now)})
     change = Change("placing paused", f"No calls are placed{why}.", "/calls/placed", undo)
     return await record(request, change, reason=reason.strip())
 
 
 @router.post("/calls/placed/resume")
-async def resume(request: Request, console: TheConsole, _: CanChange) -> Response:
-    await (await console.opened_store()).placed.resume()
-    undo = UndoRequest("/calls/placed/pause")
-    return await record(request, Change("placing resumed", "Calls are placed again.", "/calls/placed", undo))
+async def resume(request: Request, console: TheConsole, _: CanChange, at: Annotated[int, Form()] = 0) -> Response:
+    """End the pause that began at `at` (0: any)."""
+    placed = (await console.opened_store()).placed
+    check_undo(is_possible=at in (0, (await placed.control()).paused_at))
+    await placed.resume()
+    return await record(request, Change("placing resumed", "Calls are placed again.", "/calls/placed"))

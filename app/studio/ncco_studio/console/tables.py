@@ -354,7 +354,11 @@ async def save_row(request: Request, opened: Opened, session: CanChange) -> Resp
 async def _row_change(
     opened: OpenTable, change: RowChange, before: TableRowDocument | None, stamp: str, now: datetime
 ) -> Change:
-    """Say what has changed in a row, which has a new stamp. Values of sensitive columns cannot be undone."""
+    """Say what has changed in a row, which has a new stamp. Values of sensitive columns cannot be undone.
+
+    Numbers have their country codes, so that `ncco forget` finds them.
+    """
+    opened = opened._replace(line="")
     table = opened.definition
     after = None if change.is_removal else await opened.table.get(change.row, now)
     old, new = ({} if row is None else _shown(opened, row)["columns"] for row in (before, after))

@@ -57,7 +57,8 @@ async def test_open_again_keeps_what_comes_later_and_what_earlier_turns_have_rea
         await decide(store.tables, SALON, tomorrow, NOW)
         now = closing(NOW, NOW + 2 * HOUR)
         await decide(store.tables, SALON, now, NOW)
-        await undecide(store.tables, SALON, now, NOW + HOUR, "ada")
+        assert await undecide(store.tables, SALON, now, NOW + HOUR, "ada")
+        assert not await undecide(store.tables, SALON, now, NOW + HOUR, "ada")
         found = SALON.with_hand((await hand_hours(store.tables, NOW + HOUR))[SALON.key])
         assert (False, True, False) == tuple(
             found.is_open(at) for at in (NOW, NOW + HOUR, NOW + timedelta(days=1, hours=1))

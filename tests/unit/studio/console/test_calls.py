@@ -131,7 +131,7 @@ async def test_a_missed_caller_leaves_the_list_once_somebody_calls_back(shop: Sh
 
     done = await shop.console.post("/calls/aaaaaaaa-0000/called-back")
 
-    assert "07700 900111 was called back." == done.json()["said"]
+    assert "+44 7700 900111 was called back." == done.json()["said"]
     home = (await shop.console.get("/home")).text
     assert ["07700 900222"] == re.findall(r"<strong>(07.*)</strong>", home)
     assert "1 called back" in home
@@ -147,15 +147,20 @@ async def test_undoing_a_call_back_puts_the_caller_back_on_the_list(shop: Shop) 
     with capture_logs() as logs:
         undone = await shop.console.post("/calls/aaaaaaaa-0000/to-call-back")
 
-    assert "07700 900111 is to be called back." == undone.json()["said"]
+    assert "+44 7700 900111 is to be called back." == undone.json()["said"]
     assert [("to call back again", "aaaaaaaa-0000")] == [
         (line["event"], line["call"]) for line in logs if "call" in line
     ]
     home = (await shop.console.get("/home")).text
     assert ["07700 900111"] == re.findall(r"<strong>(07.*)</strong>", home)
     assert "1 called back" not in home
-    await shop.console.post("/calls/aaaaaaaa-0000/called-back")
+    again = await shop.console.post("/calls/aaaaaaaa-0000/called-back")
     assert "1 called back" in (await shop.console.get("/home")).text
+    address, values = again.json()["undo"]
+    late = await shop.console.post(address, data={"at": int(values["at"]) - 1})
+    assert 409 == late.status_code
+    assert "1 called back" in (await shop.console.get("/home")).text
+    assert 303 == (await shop.console.post(address, data=values)).status_code
 
 
 async def test_list_finds_a_call_by_number_id_and_word(shop: Shop) -> None:

@@ -59,7 +59,10 @@ async def owner(flow: Path) -> AsyncIterator[httpx.AsyncClient]:
 
 async def opened(owner: httpx.AsyncClient) -> dict[str, str]:
     """The form as it is filled in when it is opened."""
-    page = (await owner.get(PAGE)).text
+    return form_in((await owner.get(PAGE)).text)
+
+
+def form_in(page: str) -> dict[str, str]:
     fields = re.findall(r'<textarea [^>]*name="([^"]*)"[^>]*>([^<]*)</textarea>', page)
     digest = re.search(r'name="digest" value="([^"]+)"', page)
     assert digest
@@ -180,3 +183,50 @@ async def test_the_picture_says_what_callers_hear_on_each_day(owner: httpx.Async
         "Saturday, Sunday at 12:00: “Goodbye.”",
     ] == re.findall('<p class="hint">(.*?)</p>', step)
     assert 1 == page.count("Opening-hours")
+
+
+async def test_a_text_that_somebody_else_saved_with_a_new_number_stays(owner: httpx.AsyncClient, flow: Path) -> None:
+    first, second = await opened(owner), await opened(owner)
+    theirs = said(first, "Goodbye.", "Their bye.") | {"value:/numbers": "020 7946 0001"}
+    await save(owner, await owner.post(PAGE, data=theirs))
+    saved = text_of(flow)
+
+    again = await owner.post(PAGE, data=said(second, "Hello.", "My morning."))
+    assert (422, True) == (again.status_code, "has changed on disk since you opened the form" in again.text)
+    await save(owner, await owner.post(PAGE, data=form_in(again.text)))
+
+    assert saved.replace("Hello.", "My morning.") == text_of(flow)
+    assert "Their bye." in saved
+    assert "442079460001" in saved
+
+
+@each_case(("choice", "is_there"), [("mine", False), ("theirs", True)])
+async def test_a_date_whose_hours_somebody_else_changed_is_only_removed_on_purpose(
+    owner: httpx.AsyncClient, flow: Path, choice: str, is_there: bool
+) -> None:
+    week = 'week: {mon-fri: "09:00-17:00"}'
+    write(flow, FLOW.replace(week, f'{week}, override: {{"2030-12-24": "10:00-12:00", "2030-12-31": closed}}'))
+    form = await opened(owner)
+    line = "/hours/desk/override/2030-12-24"
+    await save(owner, await owner.post(PAGE, data=form | {line: "10:00 to 15:00"}))
+
+    conflict = await owner.post(PAGE, data=form | {f"remove:{line}": "on"})
+    assert 422 == conflict.status_code
+    assert f'name="take:{line}"' in conflict.text
+    assert "15:00" in text_of(flow)
+    chosen = form_in(conflict.text) | {f"remove:{line}": "on", f"take:{line}": choice}
+    review = await owner.post(PAGE, data=chosen | {"/steps/bye/do/0/talk": "Bye."})
+    await save(owner, review)
+
+    assert is_there == ("15:00" in text_of(flow))
+    assert "2030-12-31" in text_of(flow)
+
+
+async def test_what_a_file_had_before_is_asked_if_it_is_unknown(owner: httpx.AsyncClient, flow: Path) -> None:
+    form = await opened(owner)
+    write(flow, FLOW.replace("Goodbye.", "Their bye."))
+
+    reply = await owner.post(PAGE, data=said(form, "Hello.", "Hi."))
+
+    assert 422 == reply.status_code
+    assert "Somebody else has saved: “Their bye.”" in reply.text

@@ -6,9 +6,10 @@ import html
 import json
 import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -19,6 +20,7 @@ from ncco_server.errors import StoreUnavailable
 from ncco_server.store import RecordingRow, Store, milliseconds
 from ncco_studio.console.app import create_console
 from ncco_studio.console.services import Services
+from tests.support.cases import each_case
 from tests.unit.studio.console.conftest import logged_in, settings_for, with_worker_here
 
 FLOW = """\
@@ -69,19 +71,27 @@ class Owner:
     async def said(self) -> list[str]:
         return re.findall(r"<p><a href=[^>]*>(.*)</a>", await self.history())
 
+    async def newest_undo(self) -> tuple[str, dict[str, str]]:
+        form = (await self.history()).partition('<form method="post" action="')[2].partition("</form>")[0]
+        return form.partition('"')[0], dict(re.findall(r'<textarea name="([^"]*)" hidden>\n([^<]*)</textarea>', form))
+
     async def undo(self) -> str:
         """Press the newest *Undo*."""
-        form = (await self.history()).partition('<form method="post" action="')[2].partition("</form>")[0]
-        values = dict(re.findall(r'<textarea name="([^"]*)" hidden>\n([^<]*)</textarea>', form))
-        return await self.send(form.partition('"')[0], values)
+        return await self.send(*await self.newest_undo())
 
 
 @pytest.fixture
 async def owner(tmp_path: Path) -> AsyncIterator[Owner]:
+    async with owner_of(tmp_path, FLOW, SHARED) as known:
+        yield known
+
+
+@asynccontextmanager
+async def owner_of(tmp_path: Path, flow: str, shared: str, **settings_: Any) -> AsyncIterator[Owner]:
     (tmp_path / "flows").mkdir()
-    (tmp_path / "flows/salon.yaml").write_text(FLOW, encoding="utf-8")
-    (tmp_path / "flows/shared.yaml").write_text(SHARED, encoding="utf-8")
-    settings = settings_for(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db", insecure=True)
+    (tmp_path / "flows/salon.yaml").write_text(flow, encoding="utf-8")
+    (tmp_path / "flows/shared.yaml").write_text(shared, encoding="utf-8")
+    settings = settings_for(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db", insecure=True, **settings_)
     app = with_worker_here(create_console(settings, Services(), dev=True))
     await app.state.console.store.open()
     async with await logged_in(app) as client:
@@ -113,14 +123,13 @@ async def test_each_change_of_a_row_is_undone_and_so_is_the_undo(owner: Owner) -
     assert "polite" == await note_of(owner)
     await owner.undo()
     assert await note_of(owner) is None
-    removed, saved = "Blocked: 07700 900123 is removed.", "Blocked: 07700 900123 is saved."
+    removed, saved = "Blocked: +44 7700 900123 is removed.", "Blocked: +44 7700 900123 is saved."
     assert [removed, saved, removed, saved, saved, saved, saved] == await owner.said()
 
 
 async def test_an_undo_never_overwrites_what_somebody_else_has_changed_since(owner: Owner) -> None:
     await owner.send("/tables/blocked/row", ROW)
-    form = (await owner.history()).partition('<form method="post" action="')[2].partition("</form>")[0]
-    values = dict(re.findall(r'<textarea name="([^"]*)" hidden>\n([^<]*)</textarea>', form))
+    _, values = await owner.newest_undo()
     await owner.undo()
     await owner.send("/tables/blocked/row", {**ROW, "column.note": "again"})
 
@@ -141,6 +150,24 @@ async def test_a_sensitive_value_is_not_recorded(owner: Owner) -> None:
     assert 30 * 24 * 60 * 60 * 1000 == row.expires_at - row.changed_at
 
 
+async def test_who_is_forgotten_is_in_no_change_however_the_line_writes_numbers(tmp_path: Path) -> None:
+    flow = FLOW.replace('"442079460000"', '"12015550123"').replace("start:", 'outbound: {from: "12015550123"}\nstart:')
+    shared = "shared: true\ntables: {vip: {key: {code: text}, columns: {tel: phone}}}\n"
+    async with owner_of(tmp_path, flow, shared, dial_allow=("1",)) as owner:
+        asked = {"flow": "salon", "to": "(201) 555-0124", "key": "ab" * 16}
+        placed = await owner.send("/calls/placed", asked)
+        await owner.send(f"{placed.partition('?')[0]}/cancel")
+        added = await owner.send("/tables/vip/row", {"key.code": "A1", "column.tel": "(201) 555-0124"})
+        stamp = re.search(r'name="stamp" value="([^"]+)"', (await owner.client.get(added)).text)
+        assert stamp
+        await owner.send("/tables/vip/row", {"key.code": "A1", "column.tel": "(201) 555-0199", "stamp": stamp[1]})
+        assert 4 == len(await owner.said())
+
+        assert 4 == (await owner.store.forget(["12015550124"])).changes
+
+        assert [] == await owner.store.changes.list(9, 0)
+
+
 async def test_a_saved_file_is_listed_in_words_and_goes_back_after_a_review(owner: Owner, tmp_path: Path) -> None:
     page = (await owner.client.get(FILE)).text
     digest = re.search(r'name="digest" value="([^"]+)"', page)
@@ -159,6 +186,26 @@ async def test_a_saved_file_is_listed_in_words_and_goes_back_after_a_review(owne
     assert "Review your changes" in review
     assert "<del>Good morning.</del> → <ins>Hello.</ins>" in review
     assert "Good morning" in (tmp_path / "flows/salon.yaml").read_text(encoding="utf-8")
+
+
+async def test_an_old_undo_of_a_file_leaves_what_somebody_has_saved_since(owner: Owner, tmp_path: Path) -> None:
+    async def save(old: str, new: str) -> tuple[str, dict[str, str]]:
+        text = (tmp_path / "flows/salon.yaml").read_text(encoding="utf-8")
+        digest = (await owner.client.get("/phone/text?file=flows/salon.yaml")).json()["digest"]
+        values = {"file": "flows/salon.yaml", "digest": digest, "text": text.replace(old, new)}
+        await owner.send("/change-save", values)
+        return await owner.newest_undo()
+
+    address, values = await save("Hello.", "Hi.")
+    await save("We are closed.", "Closed.")
+    late = await owner.client.post(address, data=values)
+    assert (409, True) == (late.status_code, "Nothing is undone: the file has changed since." in late.text)
+    assert 2 == (await owner.history()).count(f'<a href="{FILE}">')
+
+    for version in (tmp_path / "flows/.history").iterdir():
+        version.unlink()
+    gone = await owner.client.post(address, data=values)
+    assert (409, True) == (gone.status_code, "This version of the file is no longer kept." in gone.text)
 
 
 async def test_the_editor_says_what_it_has_saved_and_how_to_undo_it(owner: Owner) -> None:
@@ -195,6 +242,12 @@ async def test_hours_messages_and_calls_are_undone_in_the_same_way(owner: Owner)
     await owner.undo()
     assert not any((await owner.app.state.console.hand_hours(datetime.now(UTC))).values())
 
+    await owner.send("/hours", {"hours": calendar, "what": "close", "until": "23:59", "reason": "<\"'&"})
+    form = (await owner.client.get("/home")).text.partition('action="/hours" class="inline"')[2].partition("</form>")[0]
+    values = {name: html.unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', form)}
+    assert "/home" == (await owner.send("/hours", values)).partition("?")[0]
+    assert not any((await owner.app.state.console.hand_hours(datetime.now(UTC))).values())
+
     for action in ("done", "delete"):
         await owner.send(f"/messages/{row.id}/{action}")
         await owner.undo()
@@ -206,13 +259,48 @@ async def test_hours_messages_and_calls_are_undone_in_the_same_way(owner: Owner)
     await owner.undo()
     assert (await owner.store.placed.control()).paused_at is None
 
-    *others, back, closed = await owner.said()
+    *others, _, _, back, closed = await owner.said()
     assert "Shop: back to the usual hours." == back
     assert re.fullmatch(r"Shop: closed from .* to 23:59: staff\.", closed)
     assert [
         "Calls are placed again.", "No calls are placed: fire.", "A message is restored.", "A message is deleted.",
         "A message is to be done again.", "A message is done.",
     ] == others  # fmt: skip
+
+
+DAY = (datetime.now(UTC) + timedelta(3)).date().isoformat()
+CLOSED: Final = {"hours": json.dumps(["flows/salon.yaml", "shop"]), "what": "day", "day": DAY}
+
+
+@each_case(
+    ("address", "values", "newer"),
+    [
+        ("/hours", CLOSED | {"reason": "a trip"}, CLOSED | {"reason": "staff"}),
+        ("/calls/placed/pause", {"reason": "fire"}, {"reason": "a complaint"}),
+        (f"/messages/{'ab' * 16}/done", {}, {}),
+        (f"/messages/{'ab' * 16}/delete", {}, {}),
+    ],
+)
+async def test_an_old_undo_leaves_what_somebody_has_decided_since(
+    owner: Owner, address: str, values: dict[str, str], newer: dict[str, str]
+) -> None:
+    await owner.store.recordings.add(row := RecordingRow("ab" * 16, "rec", "record", milliseconds(datetime.now(UTC))))
+
+    async def state() -> tuple[object, ...]:
+        hours = await owner.app.state.console.hand_hours(datetime.now(UTC))
+        return hours, await owner.store.placed.control(), await owner.store.recordings.get(row.id)
+
+    await owner.send(address, values)
+    old, sent = await owner.newest_undo()
+    await owner.send(old, sent)
+    await owner.send(address, newer)
+    before, said = await state(), await owner.said()
+
+    late = await owner.client.post(old, data=sent, headers={"Accept": "text/html"})
+
+    assert 409 == late.status_code
+    assert "Nothing is undone" in late.text
+    assert (before, said) == (await state(), await owner.said())
 
 
 async def test_a_script_gets_the_sentence_and_the_request_that_undoes_it(owner: Owner) -> None:
@@ -222,9 +310,12 @@ async def test_a_script_gets_the_sentence_and_the_request_that_undoes_it(owner: 
         reply = await owner.client.post(f"/messages/{row.id}/done", json={})
     event = (await owner.client.post("/tables/blocked/number", data={"number": ADA, "wanted": "yes"})).headers
 
-    assert {"said": "A message is done.", "undo": [f"/messages/{row.id}/to-do", {}]} == reply.json()
+    kept = await owner.store.recordings.get(row.id)
+    assert kept is not None
+    undo = [f"/messages/{row.id}/to-do", {"at": str(kept.done_at)}]
+    assert {"said": "A message is done.", "undo": undo} == reply.json()
     assert [("message: done", row.id)] == [(line["event"], line["message"]) for line in logs if "message" in line]
-    assert "Blocked: 07700 900123 is saved." == json.loads(event["hx-trigger"])["changed"]["said"]
+    assert "Blocked: +44 7700 900123 is saved." == json.loads(event["hx-trigger"])["changed"]["said"]
     (newest, _) = await owner.store.changes.list(9, 0)
     recorded = (await owner.client.get(f"/history/{newest.id}")).json()
     assert json.loads(event["hx-trigger"])["changed"] == recorded
@@ -260,4 +351,4 @@ async def test_older_changes_are_on_the_next_page(owner: Owner) -> None:
     assert 50 == len(await owner.said())
     older = re.search(r'href="(/history\?before=\w+)"', await owner.history())
     assert older
-    assert 2 == (await owner.client.get(older[1])).text.count('aria-label="Undo: ')
+    assert 2 == (await owner.client.get(older[1])).text.count('<a href="/calls/placed">')

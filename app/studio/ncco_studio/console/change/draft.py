@@ -183,5 +183,6 @@ def saved_change(read: ReadProject, draft: FileChange, version: str) -> Change:
     words = [(f"{each.group}{f', {each.label}' if each.label != 'says' else ''}", *each[2:]) for each in found]
     did = "saved" if draft.text else "deleted"
     address = f"/change/{quote(draft.file)}"
-    undo = UndoRequest(address, {"version": version})
-    return Change(f"file {did}", f"{title} is {did}.", address, undo, words, draft.lines)
+    undo = UndoRequest(address, {"version": version, "digest": digest_of(draft.text) if draft.text else ""})
+    shown = address if draft.text else "/change"
+    return Change(f"file {did}", f"{title} is {did}.", shown, undo, words, draft.lines)

@@ -73,21 +73,17 @@ def merged(
 ) -> tuple[dict[str, str], frozenset[str]]:
     """Apply what somebody else has saved since the form was opened to its values.
 
-    The second value names the fields that both have changed, which keep the form's value. Raises CannotChange if lines
-    were added or removed, since the form does not know which ones its values belong to.
+    The second value names the fields that both have changed, which keep the form's value or its removal.
     """
     known = {field.name: field for field in before}
     found = dict(form)
     both = set()
-    now = list(now)
-    if known.keys() != {field.name for field in now}:
-        raise CannotChange(SAVED_MEANWHILE)
-    for field in now:
+    for field in (each for each in now if each.name in known):
         old, new = tidied(known[field.name].value), tidied(field.value)
         own = tidied(form.get(field.name, old), field.kind)
         if own == old:
             found[field.name] = field.value
-        elif new not in (old, own):
+        if new != old and (own not in (old, new) or f"remove:{field.name}" in form):
             both.add(field.name)
     return found, frozenset(both)
 
@@ -99,6 +95,7 @@ def decided(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, s
         choice = form.get(f"take:{field.name}")
         if choice == "theirs":
             found[field.name] = field.value
+            found.pop(f"remove:{field.name}", None)
         elif choice == "both":
             found[field.name] = f"{field.value} {form.get(field.name, '')}"
     return found

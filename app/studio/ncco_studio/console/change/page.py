@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -249,35 +249,61 @@ async def change_review(request: Request, file: str, _: CanChange) -> Response:
 
 
 def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
+    if form.get("version"):
+        return _review_version(request, file, form)
     folder = _folder(request)
     read = folder.current()
-    versions = folder.versions(file)
-    kept = versions.get(form.get("version", ""))
-    before = read.texts.get(file, "" if kept else None)  # a deleted file can come back
+    before = read.texts.get(file)
     if before is None:
         return _missing(request)
     line = a_number(read)
     fields = fields_of(read, file)
     notice = ""
     try:
-        if form.get("version"):
-            after = kept.text if kept else before
-        else:
-            form = decided(form, fields)
-            if form.get("digest") != digest_of(before):
-                opened = next((each for each in versions.values() if digest_of(each.text) == form.get("digest")), None)
-                if opened is None:
-                    raise CannotChange(SAVED_MEANWHILE)
-                form, both = merged(form, form_fields(file, opened.text, line), fields)
-                by = opened.by or "Somebody else"
-                if both:
-                    problem = f"{by} has saved other words meanwhile. Choose below. Nothing that you wrote is lost."
-                    return _form(request, file, problem=problem, form=form, both=both, by=by)
-                notice = f"{by} has saved other changes meanwhile. They stay."
-            after = changed(before, fields, form, line)
+        form = decided(form, fields)
+        if form.get("digest") != digest_of(before):
+            versions = folder.versions(file).values()
+            opened = next((each for each in versions if digest_of(each.text) == form.get("digest")), None)
+            by = (opened and opened.by) or "Somebody else"
+            names = {field.name for field in fields}
+            both: Collection[str] = names & _changes(form, fields).keys()  # if what was opened is unknown
+            are_alike = False
+            if opened is not None:
+                seen = form_fields(file, opened.text, line)
+                form, both = merged(form, seen, fields)
+                are_alike = names == {field.name for field in seen}
+            if both or not are_alike:
+                problem = f"{by} has saved other words meanwhile. Choose below. Nothing that you wrote is lost."
+                problem = problem if are_alike else SAVED_MEANWHILE
+                return _form(request, file, problem=problem, form=form, both=both, by=by)
+            notice = f"{by} has saved other changes meanwhile. They stay."
+        after = changed(before, fields, form, line)
     except CannotChange as error:
         draft = change_of(folder, file, before, error.text) if error.text else None
         return _form(request, file, problem=str(error), form=form, faults=error.faults, draft=draft)
+    return _reviewed(request, file, form, (before, after), notice)
+
+
+def _review_version(request: Request, file: str, form: Mapping[str, str]) -> Response:
+    """Show what an earlier version changes; as an undo, with a digest, only if nobody has saved the file since."""
+    folder = _folder(request)
+    kept = folder.versions(file).get(form["version"])
+    if kept is None:
+        return refused(request, 409, "This version of the file is no longer kept.", "The newest ones are on its page.")
+    before = folder.current().texts.get(file, "")  # a deleted file can come back
+    digest = digest_of(before) if before else ""
+    if form.get("digest", digest) != digest:
+        problem = "Nothing is undone: the file has changed since."
+        return refused(request, 409, problem, "Its page lists the versions to which you can go back.")
+    return _reviewed(request, file, form, (before, kept.text))
+
+
+def _reviewed(
+    request: Request, file: str, form: Mapping[str, str], texts: tuple[str, str], notice: str = ""
+) -> Response:
+    """`texts` are the file's before and after."""
+    before, after = texts
+    folder = _folder(request)
     if after == before:
         return _form(request, file, problem="Nothing was changed", form=form)
     draft = change_of(folder, file, before, after)
@@ -285,6 +311,8 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
         return _form(request, file, problem=NOT_SAVED, form=form, draft=draft)
     if "edit" in form:
         return _form(request, file, form=form, draft=draft)
+    read = folder.current()
+    fields = fields_of(read, file)
     title = title_of(read, file, fields)
     typed = _changes(form, fields)
     values = {"draft": draft, "title": title, "typed": typed, "is_version": "version" in form, "notice": notice}
@@ -314,10 +342,10 @@ async def change_save(request: Request, session: CanChange) -> Response:
     draft, version = saved
     console = console_of(request)
     read = await console.read_project()
-    address = f"/change/{quote(draft.file)}?{urlencode({'saved': draft.step})}" if draft.text else "/change"
     change = saved_change(read, draft, version)
-    reply = None if not draft.text else RedirectResponse(address, 303)  # its page offers to undo it
-    return await record(request, change._replace(address=address), reply, file=draft.file)
+    # the page of a saved file offers to undo it
+    reply = RedirectResponse(f"{change.address}?{urlencode({'saved': draft.step})}", 303) if draft.text else None
+    return await record(request, change, reply, file=draft.file)
 
 
 def _save(request: Request, form: Mapping[str, str], by: str) -> Response | tuple[FileChange, str]:
