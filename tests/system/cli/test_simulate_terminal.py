@@ -129,7 +129,7 @@ def test_a_person_answers_a_function_and_is_asked_again_after_a_wrong_answer(tmp
     terminal = Terminal(tmp_path, NCCO_PYTHON_FLOWS="orders.py")
     terminal.sees("type its answer: status=.. days=.., JSON, timeout or error 503; Enter: no result; ?: help")
     terminal.types("?")
-    terminal.sees("its fields, such as status=text days=1")
+    terminal.sees("its fields, such as status=")
     terminal.types("status=late")
     terminal.sees("that is not an answer: days is missing")
     terminal.types("status=late days=4")

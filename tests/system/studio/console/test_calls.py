@@ -107,7 +107,7 @@ def test_unfolded_details_stay_open_while_a_call_continues(page: Page) -> None:
         statuses.append(asked.value.status)
     assert 200 == statuses[0]
 
-    expect(details.get_by_role("region", name="Webhook")).to_be_visible()
+    expect(details.get_by_role("group", name="Webhook")).to_be_visible()
     expect(page.locator("#conversation > li")).to_have_count(3)
 
 

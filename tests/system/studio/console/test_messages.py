@@ -86,7 +86,7 @@ def test_a_message_appears_plays_is_done_deleted_and_brought_back(page: Page, in
     page.get_by_role("link", name="Deleted").click()
     page.wait_for_load_state()  # the buttons work only once the page has loaded
     message.get_by_role("button", name="Restore").click()
-    expect(page.get_by_role("status")).to_contain_text("Restored.")
+    expect(page.get_by_role("status")).to_contain_text("restored.")
     expect(message).to_have_count(0)
     page.get_by_role("link", name="To do").click()
     expect(message).to_be_visible()

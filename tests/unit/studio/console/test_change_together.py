@@ -181,7 +181,7 @@ async def test_the_picture_says_what_callers_hear_on_each_day(owner: httpx.Async
     assert [
         "Monday to Friday at 12:00: “Press 1.”",
         "Saturday, Sunday at 12:00: “Goodbye.”",
-    ] == re.findall('<p class="hint">(.*?)</p>', step)
+    ] == re.findall('<p class="hint week">(.*?)</p>', step)
     assert 1 == page.count("Opening-hours")
 
 

@@ -8,13 +8,20 @@ const frame = document.getElementById("picture");
 const list = document.getElementById("steps");
 let picture, size, steps, nodes, texts;
 
+/** What can be searched for: not what callers hear in the week, which other steps say. */
+function ownText(step) {
+  const copy = step.cloneNode(true);
+  for (const each of copy.querySelectorAll(".week")) each.remove();
+  return copy.textContent.toLowerCase();
+}
+
 /** Look at the picture and its steps, which the painted ones replace. */
 function read() {
   picture = frame.querySelector("svg");
   size = { width: picture.viewBox.baseVal.width, height: picture.viewBox.baseVal.height };
   steps = [...list.querySelectorAll("details")];
   nodes = [...picture.querySelectorAll(".node")];
-  texts = new Map(steps.map((each) => [each, each.textContent.toLowerCase()]));
+  texts = new Map(steps.map((each) => [each, ownText(each)]));
 }
 
 // The part of the picture that is seen: its middle, and pixels of the screen for one unit of the picture

@@ -20,11 +20,14 @@ function ring() {
   }
 }
 
-new MutationObserver(() => {
+function update() {
   const rings = place.querySelector(".ringing") !== null;
   if (rings === (ringing !== undefined)) return;
   document.title = rings ? `Ringing · ${title}` : title;
   clearInterval(ringing);
   ringing = rings ? setInterval(ring, CADENCE_MS) : undefined;
   if (rings) ring();
-}).observe(place, { childList: true });
+}
+
+new MutationObserver(update).observe(place, { childList: true });
+update(); // a call may ring already

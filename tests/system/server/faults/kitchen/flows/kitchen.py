@@ -45,15 +45,15 @@ def serve(file: str, leg: str, number: str) -> str:
 @call_flow(default=True)
 async def kitchen(call: Call) -> None:
     """Asks what to do next, and does it with two functions, up to five times."""
-    await call.talk(f"Welcome, {await call.run(cook, call.env['RAN'], call.uuid, '0', limit_ms=3000)}.")
+    await call.talk(f"Welcome, {await call.run(cook, call.env['RAN'], call.uuid, '0', limit_ms=2000)}.")
     for number in range(5):
         choice = await call.choose(
             "For soup, press 1. For bread, press 2. For help, press 3.",
             {"soup": Choice(1), "bread": Choice(2), "help": Choice(3)},
             tries=2,
         )
-        cooked = await call.run(cook, call.env["RAN"], call.uuid, f"{number}-cook", limit_ms=3000)
-        served = await call.run(serve, call.env["RAN"], call.uuid, f"{number}-serve", limit_ms=3000)
+        cooked = await call.run(cook, call.env["RAN"], call.uuid, f"{number}-cook", limit_ms=2000)
+        served = await call.run(serve, call.env["RAN"], call.uuid, f"{number}-serve", limit_ms=2000)
         await call.talk(f"{choice}: {cooked}, {served}.")
         if choice is None:
             return
