@@ -89,7 +89,7 @@ def test_rows_are_imported_found_and_removed(desk: Page, tmp_path: Path) -> None
     desk.get_by_role("link", name="07700 900123").click()
     expect(desk.get_by_label("Number")).to_have_value("07700 900123")
     desk.get_by_role("button", name="Remove the row").click()
-    expect(desk.get_by_role("status").filter(has_text="07700 900123 is removed.")).to_be_visible()
+    expect(desk.get_by_role("status").filter(has_text="+44 7700 900123 is removed.")).to_be_visible()
     expect(desk.get_by_label("Text in a row")).to_have_value("ada l")
 
 

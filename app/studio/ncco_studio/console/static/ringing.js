@@ -2,7 +2,7 @@
 const CADENCE_MS = 3000; // between two rings
 const RING_S = 1;
 const TONES_HZ = [440, 480];
-const title = document.title;
+const PREFIX = "Ringing · ";
 const place = document.getElementById("ringing");
 let audio;
 let ringing;
@@ -22,12 +22,16 @@ function ring() {
 
 function update() {
   const rings = place.querySelector(".ringing") !== null;
+  const title = document.title.replace(PREFIX, "");
+  const shown = rings ? PREFIX + title : title;
+  if (document.title !== shown) document.title = shown;
   if (rings === (ringing !== undefined)) return;
-  document.title = rings ? `Ringing · ${title}` : title;
   clearInterval(ringing);
   ringing = rings ? setInterval(ring, CADENCE_MS) : undefined;
   if (rings) ring();
 }
 
-new MutationObserver(update).observe(place, { childList: true });
+const observer = new MutationObserver(update);
+observer.observe(place, { childList: true });
+observer.observe(document.querySelector("title"), { childList: true }); // htmx sets it with what it shows anew
 update(); // a call may ring already
