@@ -51,7 +51,7 @@ def python_flows(folder: Path = Path()) -> tuple[str, ...]:
 
 
 def lookup_budget_ms(folder: Path = Path()) -> int | None:
-    """None if it is no number, which `ncco serve` reports. Raises CannotRun."""
+    """Return None if the value is not a number: `ncco serve` reports it. Raises CannotRun."""
     written = variables(folder).get("NCCO_LOOKUP_BUDGET_MS") or str(BUDGET_MS)
     return int(written) if written.isdecimal() else None
 

@@ -18,6 +18,7 @@ from ncco_server.settings import Settings
 from ncco_studio.commands.console_services import console_services
 from ncco_studio.console.app import create_console
 from ncco_studio.console.phone.player import PhonePlayer
+from ncco_studio.console.services import Services
 
 REPOSITORY = Path(__file__).parents[4]
 BASE_URL = "http://127.0.0.1:8001"
@@ -134,4 +135,21 @@ async def client(console: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 async def look_only(console: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A client that may only view."""
     async with await logged_in(console, may_change=False) as known:
+        yield known
+
+
+@pytest.fixture
+def flow(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """The file with the module's FLOW."""
+    path = tmp_path / "flows/shop.yaml"
+    path.parent.mkdir()
+    path.write_text(request.module.FLOW, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+async def owner(flow: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody who may change the project of `flow`."""
+    app = with_worker_here(create_console(settings_for(flow.parents[1]), Services(), dev=True))
+    async with await logged_in(app) as known:
         yield known

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import os
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -47,21 +46,6 @@ steps:
 """
 FILE = "flows/shop.yaml"
 PAGE = f"/change/{FILE}"
-
-
-@pytest.fixture
-def flow(tmp_path: Path) -> Path:
-    (tmp_path / "flows").mkdir()
-    path = tmp_path / FILE
-    path.write_text(FLOW, encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-async def owner(flow: Path) -> AsyncIterator[httpx.AsyncClient]:
-    app = with_worker_here(create_console(settings_for(flow.parents[1]), Services(), dev=True))
-    async with await logged_in(app) as known:
-        yield known
 
 
 def text_of(flow: Path) -> str:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
-import pytest
 
 from ncco_studio.console.app import create_console
 from ncco_studio.console.services import Services
@@ -36,21 +34,6 @@ steps:
       cake: {dtmf: 1, goto: news}
     retry: {then: end}
 """
-
-
-@pytest.fixture
-def flow(tmp_path: Path) -> Path:
-    (tmp_path / "flows").mkdir()
-    path = tmp_path / "flows/shop.yaml"
-    path.write_text(FLOW, encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-async def owner(flow: Path) -> AsyncIterator[httpx.AsyncClient]:
-    app = with_worker_here(create_console(settings_for(flow.parents[1]), Services(), dev=True))
-    async with await logged_in(app) as known:
-        yield known
 
 
 async def change(owner: httpx.AsyncClient, step: str, values: dict[str, str]) -> httpx.Response:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
-import pytest
 
-from ncco_studio.console.app import create_console
-from ncco_studio.console.services import Services
 from tests.support.cases import each_case
-from tests.unit.studio.console.conftest import logged_in, settings_for, with_worker_here
 from tests.unit.studio.console.test_change import save, text_of, write
 
 FLOW = """\
@@ -40,21 +35,6 @@ steps:
     goto: end
 """
 PAGE = "/change/flows/shop.yaml"
-
-
-@pytest.fixture
-def flow(tmp_path: Path) -> Path:
-    (tmp_path / "flows").mkdir()
-    path = tmp_path / "flows/shop.yaml"
-    path.write_text(FLOW, encoding="utf-8")
-    return path
-
-
-@pytest.fixture
-async def owner(flow: Path) -> AsyncIterator[httpx.AsyncClient]:
-    app = with_worker_here(create_console(settings_for(flow.parents[1]), Services(), dev=True))
-    async with await logged_in(app) as known:
-        yield known
 
 
 async def opened(owner: httpx.AsyncClient) -> dict[str, str]:
