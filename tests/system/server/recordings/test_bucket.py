@@ -173,7 +173,7 @@ def test_a_message_survives_failures_of_the_bucket(
             assert not any(each.done() for each in playing)
             storage.is_held = False
             assert {200} == {each.result().status_code for each in playing}
-    assert any(line["event"] == "message heard" and line["message"] == row["id"] for line in server.log())
+    assert server.wait_for(f"message heard.*{row['id']}|{row['id']}.*message heard")
     assert not [line for line in server.lines if SECRET in line]
 
     storage.fault = lambda *_: DENIED  # before the old recording exists, since the server deletes that one by itself
