@@ -13,12 +13,9 @@ import time
 from typing import Final
 
 BENCHMARKS: Final = (
-    "path",
     "instructions",
-    "check_ncco",
     "commands",
     "loaded",
-    "prose",
     "signature",
     "store",
     "disk",
@@ -27,14 +24,11 @@ BENCHMARKS: Final = (
     "latency",
     "growth",
     "mutants",
-    "scenarios",
     "chaos",
     "prove",
-    "agreement",
     "console",
     "paint",
     "pages",
-    "complete",
     "lookups",
     "tables",
     "forgetting",
