@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pans import bake, boil
+from pans import GREETING, bake, boil
 
 from ncco_server import Call, Choice, call_flow
 
@@ -10,7 +10,7 @@ from ncco_server import Call, Choice, call_flow
 @call_flow(default=True)
 async def kitchen(call: Call) -> None:
     """Asks what to do next, and does it with two functions, up to five times."""
-    await call.talk(f"Welcome, {await call.run(boil, call.env['RAN'], call.uuid, '0', limit_ms=2000)}.")
+    await call.talk(f"{GREETING}, {await call.run(boil, call.env['RAN'], call.uuid, '0', limit_ms=2000)}.")
     for number in range(5):
         choice = await call.choose(
             "For soup, press 1. For bread, press 2. For help, press 3.",
