@@ -175,13 +175,18 @@ class HttpServer:
 class AsgiServer(HttpServer):
     """An ASGI application in this process, which this class neither starts nor stops.
 
-    `patience_s` is in real seconds. The application should use the virtual clock too.
+    `patience_s` is in real seconds. The application should use the virtual clock too. What is sent to URLs that do not
+    begin with `base` does not leave this process: it gets an empty reply.
     """
 
-    def __init__(self, app: App, clock: VirtualClock, patience_s: float = 10.0) -> None:
+    def __init__(self, app: App, clock: VirtualClock, patience_s: float = 10.0, base: str = "") -> None:
         super().__init__(httpx.ASGITransport(app, client=("203.0.113.1", 40000)), patience_s)
         self._clock = clock
+        self._base = base
 
     @property
     def now(self) -> datetime:
         return self._clock()
+
+    async def deliver(self, request: Request) -> Response:
+        return await super().deliver(request) if request.url.startswith(self._base) else Response(200)

@@ -215,7 +215,7 @@ class ServerInProcess:
             self._is_open = True
         self._look_ups = look_ups
         self.clock = VirtualClock(at)
-        return AsgiServer(self._app, self.clock, patience_s)
+        return AsgiServer(self._app, self.clock, patience_s, f"{BASE}/")
 
 
 class LocalStage:
