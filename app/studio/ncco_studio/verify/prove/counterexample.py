@@ -231,7 +231,7 @@ def _turn(proof: Proof, path: list[Transition], number: int, joining: list[Any])
             yield {"wait": "5s"}  # so that the first dial's end is reported before the next dial
         yield {"fault": fault}
     if each.trigger.kind == "held" and before is not None and not fault:
-        yield _until_held(_hold(proof, path, number)[1], before)
+        yield from _until_held(_hold(proof, path, number)[1], before)
     asks_party = before is not None and any("onAnswer" in end for end in _endpoints(before))
     party = _party_of(proof.flow, each, joining if asks_party else [])
     moved = next((later.trigger for later in path if later.trigger.kind == "detected"), None) if not number else None
@@ -327,11 +327,12 @@ def _recordings(ncco: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
             yield {"record": {"seconds": _SPOKEN_S, **key}}
 
 
-def _until_held(seconds: float, before: Transition) -> dict[str, str]:
-    """Subtract the time that an earlier `hear` has already taken."""
+def _until_held(seconds: float, before: Transition) -> Iterator[dict[str, str]]:
+    """Subtract the time that an earlier `hear` has already taken. A wait would skip what is heard next."""
     text = _first_text(before.ncco.actions)
     heard = DURATIONS.talk(*text) if text and _heard(before.ncco.actions) else 0.0
-    return _until(seconds - heard)
+    if seconds > heard + _MARGIN_S:
+        yield _until(seconds - heard)
 
 
 def _until(seconds: float) -> dict[str, str]:

@@ -293,7 +293,7 @@ def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> d
 
 
 def _fit_to_fields(root: Flow, found: dict[str, str], given: Mapping[str, str]) -> None:
-    """Replace samples that a field refuses although it takes the given value: an address, a number, a time, ..."""
+    """Replace samples that a field refuses (an address, a number, a time), unless it refuses the given value, too."""
     leaves = [
         leaf
         for flow in flows_run_from(root).values()
@@ -302,8 +302,8 @@ def _fit_to_fields(root: Flow, found: dict[str, str], given: Mapping[str, str]) 
         if leaf.used_env and leaf.used_names <= {"env"}
     ]
     for leaf in leaves:
-        for name in sorted(leaf.used_env & given.keys()):
-            if _fits(leaf, found) or not _fits(leaf, {**found, name: given[name]}):
+        for name in sorted(leaf.used_env):
+            if _fits(leaf, found) or (name in given and not _fits(leaf, {**found, name: given[name]})):
                 continue
             samples = (write(kind.sample) for kind in (leaf.type, *TYPES.values()))
             found[name] = next((each for each in samples if _fits(leaf, {**found, name: each})), found[name])

@@ -28,7 +28,17 @@ from ncco_studio.verify.prove.listening import ENDLESS, listen
 from ncco_studio.verify.prove.literals import Literals
 from ncco_studio.verify.prove.space import DIALS, StateSpace, StepKey, Transition
 from ncco_studio.verify.prove.states import texts_of
-from ncco_studio.verify.prove.uses import DECIDES, flows_run_from, played_by, targets_of, tested_by
+from ncco_studio.verify.prove.uses import (
+    DECIDES,
+    SPOKEN,
+    Use,
+    asked_by,
+    assigned,
+    flows_run_from,
+    played_by,
+    targets_of,
+    tested_by,
+)
 from ncco_studio.verify.sample_values import Path
 from ncco_studio.verify.scenarios.files import WrittenScenario
 
@@ -575,25 +585,33 @@ def is_certain(space: StateSpace, literals: Literals, chosen: Mapping[str, tuple
     """Whether certainly no call takes the outcomes that were not found.
 
     Not if the exploration stopped early, or a step with a missed outcome depends on a sampled value, as a step of a
-    handler in Python may.
+    handler in Python may, or one failed because of such a value.
     """
     if space.stopped:
         return False
     flows = flows_run_from(space.root)
-    steps = {(each.flow, each.step) for each in _missed(flows.values(), space)}
-    if any(flows[flow].handler is not None for flow, _ in steps):
+    missed = {(each.flow, each.step) for each in _missed(flows.values(), space)}
+    if any(flows[flow].handler is not None for flow, _ in missed):
         return False
-    read = [(flow, path) for flow, step in steps for path in _deciding(flows[flow].steps[step])]
+    failed = {each[:2] for transition in space.transitions for each in transition.failed}
+    uses = [(flow, use) for flow, step in missed for use in _deciding(flows[flow].steps[step])]
+    uses += [(flow, use) for flow, step in failed for use in _computed(flows[flow], flows[flow].steps[step])]
+    read = [(flow, path) for flow, use in uses for path in paths_of(use.source)]
     if any(path[0] == "hours" and _MOMENTS & {*path} for _, path in read):
         return False
     return not any(_is_sampled(chosen, literals, flow, path) for flow, path in read)
 
 
-def _deciding(step: Step) -> Iterator[Path]:
-    """The paths in the step's conditions and dialled parties."""
-    dialled = (use for use in played_by(step) if use.weight == DECIDES and step.exit.dials)
-    for use in (*tested_by(step), *dialled):
-        yield from paths_of(use.source)
+def _deciding(step: Step) -> Iterator[Use]:
+    """The step's conditions and dialled parties."""
+    yield from tested_by(step)
+    yield from (use for use in played_by(step) if use.weight == DECIDES and step.exit.dials)
+
+
+def _computed(flow: Flow, step: Step) -> Iterator[Use]:
+    """All values that may make the step fail."""
+    yield from (*asked_by(step), *played_by(step))
+    yield from (Use(value, SPOKEN) for _, value in assigned(flow, step))
 
 
 def _missed(flows: Iterable[Flow], space: StateSpace) -> Iterator[FlowOutcome]:
