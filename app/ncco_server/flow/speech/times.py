@@ -14,6 +14,7 @@ from babel.numbers import is_currency
 
 from ncco_server.flow.speech.numbers import amount, locale_of, number, number_of, plain, word_of
 from ncco_server.flow.zones import find_zone
+from ncco_server.issue import listed
 from ncco_server.ncco.value_types import Point, point_of
 
 _SKELETONS: Final = ("MMMMEEEEd", "MMMMEd", "MMMEd")
@@ -66,7 +67,8 @@ def _spoken_point(point: Point, form: str, locale: Locale) -> str:
         return _day_and_time(point, locale)
     form = form or ("time" if isinstance(point, time) else "date")
     if form not in FORMS:
-        raise ValueError(f"a point in time is spoken as {', '.join(FORMS)}")
+        known = [each for each in FORMS if isinstance(point, datetime) or (each == "time") == isinstance(point, time)]
+        raise ValueError(f"the spoken form is {listed(known)}")
     if isinstance(point, time) and form != "time":
         raise ValueError("a time on its own does not have a day")
     if not isinstance(point, time | datetime) and form == "time":
