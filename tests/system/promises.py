@@ -23,7 +23,6 @@ from tests.system.cli.platform_kills import platform_check_killed
 from tests.system.server.faults.function_kills import functions_killed
 from tests.system.server.faults.killing import killed
 from tests.system.server.faults.placing_kills import placing_killed
-from tests.system.server.faults.racing import raced
 from tests.system.server.faults.refusing import refused
 from tests.system.server.faults.result_races import results_raced
 from tests.system.server.faults.soaking import soaked
@@ -31,7 +30,6 @@ from tests.system.server.faults.table_kills import tables_killed
 from tests.system.server.faults.table_races import tables_raced
 from tests.system.server.hosts.playing import released_and_restarted
 from tests.system.server.security.hostile import samples_attacked
-from tests.system.studio.simulator.platforms import platforms_asked, stored_calls_read
 from tests.system.trial import Outcome, Trial
 
 MOST_FAULTS: Final = 50
@@ -60,7 +58,6 @@ class Run(NamedTuple):
 RUNS: Final = {
     "kills": Run(killed, "kills", 5, 50),
     "function_kills": Run(functions_killed, "kills", 5, 300, BOTH),
-    "races": Run(raced, "pairs", 900, 10_000, BOTH, few=2),
     "result_races": Run(results_raced, "races", 300, 10_000, BOTH, few=2),
     "table_kills": Run(tables_killed, "kills", 5, 200, BOTH),
     "table_races": Run(tables_raced, "races", 300, 10_000, BOTH, few=2),
@@ -69,8 +66,6 @@ RUNS: Final = {
     "hostile": Run(samples_attacked, "values", 5_000, 100_000),
     "placing_kills": Run(placing_killed, "kills", 3, 200, HOSTS),
     "refused": Run(refused, "kills", 5, 60, HOSTS),
-    "platforms": Run(platforms_asked, "runs of each platform", 1, 50),
-    "stored_platforms": Run(stored_calls_read, "calls", 1_200, 5_000),
     "platform_kills": Run(platform_check_killed, "kills", 3, 30),
 }
 
