@@ -24,7 +24,6 @@ BENCHMARKS: Final = (
     "latency",
     "growth",
     "mutants",
-    "chaos",
     "prove",
     "console",
     "paint",

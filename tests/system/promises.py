@@ -22,7 +22,6 @@ from tests.support.postgres_server import NoPostgres
 from tests.system.cli.platform_kills import platform_check_killed
 from tests.system.server.faults.function_kills import functions_killed
 from tests.system.server.faults.killing import killed
-from tests.system.server.faults.placing import list_placed
 from tests.system.server.faults.placing_kills import placing_killed
 from tests.system.server.faults.placing_races import placing_raced
 from tests.system.server.faults.racing import raced
@@ -33,9 +32,6 @@ from tests.system.server.faults.table_kills import tables_killed
 from tests.system.server.faults.table_races import tables_raced
 from tests.system.server.hosts.playing import released_and_restarted
 from tests.system.server.security.hostile import samples_attacked
-from tests.system.server.security.placing_hostile import requests_attacked
-from tests.system.server.security.table_hostile import rows_attacked
-from tests.system.studio.simulator.platforms import platforms_asked, stored_calls_read
 from tests.system.trial import Outcome, Trial
 
 MOST_FAULTS: Final = 50
@@ -71,14 +67,9 @@ RUNS: Final = {
     "soak": Run(soaked, "seconds", 20, 1_800),
     "hosts": Run(released_and_restarted, "calls", 100, 1_000, ("postgres",)),
     "hostile": Run(samples_attacked, "values", 5_000, 100_000),
-    "placing": Run(list_placed, "calls", 300, 10_000),
     "placing_kills": Run(placing_killed, "kills", 3, 200, HOSTS),
     "placing_races": Run(placing_raced, "races", 100, 5_000, BOTH, few=2),
-    "placing_hostile": Run(requests_attacked, "values", 2_000, 50_000),
     "refused": Run(refused, "kills", 5, 60, HOSTS),
-    "table_hostile": Run(rows_attacked, "values", 2_000, 20_000),
-    "platforms": Run(platforms_asked, "runs of each platform", 1, 50),
-    "stored_platforms": Run(stored_calls_read, "calls", 1_200, 5_000),
     "platform_kills": Run(platform_check_killed, "kills", 3, 30),
 }
 

@@ -8,15 +8,26 @@ import pytest
 from click.testing import CliRunner
 
 from ncco_server.desk.commands import main
+from tests.support.cases import each_case
+from tests.support.command import ncco
 from tests.support.tracked import ROOT
 
+PROJECTS = (ROOT, *sorted(folder for folder in (ROOT / "examples").iterdir() if (folder / "flows").is_dir()))
 
-def test_scenarios_pass_on_an_unreliable_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    result = CliRunner().invoke(main, ["test", ".", "examples/queue", "examples/voicemail", "--chaos", "4"])
 
-    assert 0 == result.exit_code, result.output
-    assert "all hold" in result.output
+@pytest.fixture
+def seeds(request: pytest.FixtureRequest) -> range:
+    return range(40 if request.config.getoption("--night") else 2)
+
+
+@pytest.mark.timeout(1_800)  # for --night
+@each_case("project", PROJECTS, ids=lambda project: project.name)
+def test_callers_hear_the_same_on_an_unreliable_network(project: Path, seeds: range) -> None:
+    handlers = ",".join(file.name for file in (project / "flows").glob("*.py"))
+    for seed in seeds:
+        result = ncco("test", "--chaos", str(seed), cwd=project, env={"NCCO_PYTHON_FLOWS": handlers})
+
+        assert 0 == result.exit_code, result.output
 
 
 def test_a_server_that_counts_each_delivery_is_detected(tmp_path: Path) -> None:

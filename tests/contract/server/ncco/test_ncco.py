@@ -13,7 +13,7 @@ from ncco_server.ncco import InputWebhook, Ncco, check, recognise, webhook_type
 from tests.support.cases import each_case
 
 FOLDER = Path(__file__).parent
-SAMPLES = FOLDER.parents[2] / "samples" / "webhooks"
+SAMPLES = FOLDER.parents[2] / "samples" / "webhooks.jsonl"
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
@@ -90,9 +90,8 @@ def test_an_ncco_is_read_as_actions() -> None:
         Ncco.read_ncco([{"action": "say"}])
 
 
-@each_case("path", sorted(SAMPLES.glob("*.json")), ids=lambda path: path.stem)
-def test_every_sample_of_a_webhook_is_recognised(path: Path) -> None:
-    sample = json.loads(path.read_text(encoding="utf-8"))
+@each_case("sample", _lines(SAMPLES), ids=lambda sample: sample["name"])
+def test_every_sample_of_a_webhook_is_recognised(sample: dict[str, Any]) -> None:
     webhook = recognise(sample["payload"])
 
     assert (sample["type"], ()) == (webhook_type(webhook), webhook.problems)

@@ -27,12 +27,6 @@ class Host:
     client: httpx.AsyncClient
     store: MemoryStore
 
-    @property
-    def written(self) -> str:
-        """All stored webhooks, sessions and turns, as one text."""
-        rows = [*self.store.webhooks, *self.store.sessions.values(), *self.store.turns.values()]
-        return "\n".join(map(repr, rows))
-
 
 @asynccontextmanager
 async def serving(flows: Path, *, dial_allow: str = "", signature_key: bytes = b"") -> AsyncIterator[Host]:
@@ -95,17 +89,6 @@ class Caller:
         """Send an event of the dialled leg."""
         fields = {**self.common, "uuid": "aa01", "status": status, "direction": "outbound"}
         return await self.send(url or self.url("event"), fields)
-
-    async def hang_up(self) -> httpx.Response:
-        """Send the event that ends the call."""
-        return await self.send("/webhooks/event", {**self.common, "status": "completed", "direction": "inbound"})
-
-    async def fall_back(self, url: str, reason: str, **fields: Any) -> httpx.Response:
-        """Send the fallback webhook for a request to `url`."""
-        original = {"url": url, "type": "answer" if "/answer" in url else "event"}
-        return await self.send(
-            "/webhooks/fallback", {**self.common, **fields, "reason": reason, "original_request": original}
-        )
 
     async def send(self, url: str, fields: Mapping[str, Any]) -> httpx.Response:
         """Send a webhook in this caller's form; an NCCO in the reply becomes the current one."""

@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from math import ceil
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -251,6 +252,20 @@ async def test_page_csv_and_json_show_the_same_numbers(settings: Settings, playe
     assert [200, 200] == [reply.status_code for reply in longest]
     assert 422 == refused.status_code
     assert "2026-11-03 is after 2026-11-02" in refused.text
+
+
+async def test_results_stay_when_the_flows_are_gone(settings: Settings, played: list[Plan], tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    found = []
+    for each in (settings, settings.model_copy(update={"flows": tmp_path / "flows"})):
+        app = create_console(each, Services(), dev=True)
+        async with await logged_in(app) as console:
+            pages = ("/calls.json", "/report.json?from=2026-10-28&to=2026-11-02&timezone=America/New_York")
+            found.append([(await console.get(page)).json() for page in pages])
+        await app.state.console.store.close()
+
+    assert len(played) == len(found[0][0]["calls"])
+    assert found[0] == found[1]
 
 
 async def test_command_prints_the_same_numbers(

@@ -5,8 +5,7 @@ tests/system/studio/conformance/README.md describes the keys.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
@@ -236,11 +235,6 @@ class Case(Part):
             raise ValueError("a case that expects nothing shows nothing")
         return self
 
-    @property
-    def section(self) -> str:
-        """The document and section of the source; "" if there is no source."""
-        return self.source.partition(":")[0].strip()
-
 
 def load(files: Iterable[Path] | None = None) -> list[tuple[str, Case]]:
     """Load every case, with the name of its file. Raises ValueError with the names of file and case."""
@@ -252,25 +246,3 @@ def load(files: Iterable[Path] | None = None) -> list[tuple[str, Case]]:
             except ValidationError as error:
                 raise ValueError(f"{file.name}, case {written.get('case')!r}: {error}") from error
     return found
-
-
-def count(cases: Iterable[tuple[str, Case]]) -> Mapping[str, Counter[str]]:
-    """The number of verified and unverified cases in each file; a case with `unverified` counts as unverified."""
-    counted: dict[str, Counter[str]] = {}
-    for file, case in cases:
-        counted.setdefault(file, Counter())["unverified" if case.unverified else "verified"] += 1
-    return counted
-
-
-def table(cases: Iterable[tuple[str, Case]]) -> str:
-    """The counts as Markdown tables: one by file, one by cited document."""
-    known = list(cases)
-    lines = ["| File | Verified | Unverified |", "|---|---:|---:|"]
-    files = count(known)
-    lines += [f"| {file}.yaml | {files[file]['verified']} | {files[file]['unverified']} |" for file in sorted(files)]
-    whole = sum(files.values(), Counter[str]())
-    lines += [f"| **all** | **{whole['verified']}** | **{whole['unverified']}** |", ""]
-    documents = Counter(case.section.partition(",")[0] or "none" for _, case in known)
-    lines += ["| Source | Cases |", "|---|---:|"]
-    lines += [f"| {document} | {documents[document]} |" for document in (*SOURCES, "none") if documents[document]]
-    return "\n".join(lines) + "\n"

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 from playwright.sync_api import Browser, Dialog, Locator, Page, expect
 
 from tests.system.studio.console.browser import NARROW, Console, Watch, check_page
@@ -64,32 +63,6 @@ def form(page: Page, project: Path) -> Page:
     page.get_by_role("button", name="Owner").click()
     expect(page.get_by_role("heading", name="Bakery")).to_be_visible()
     return page
-
-
-def test_owners_change_by_meaning(form: Page, project: Path) -> None:
-    hours = section(form, "Opening hours")
-    expect(hours.get_by_label("Sunday closed")).to_be_checked()
-    for day in ("Saturday", "Sunday"):
-        hours.get_by_label(f"{day} closed").uncheck()
-        hours.get_by_label(f"{day} opens", exact=True).fill("9am")
-        hours.get_by_label(f"{day} closes", exact=True).fill("12:30pm")
-    hours.get_by_text("Other hours on a date").click()
-    hours.get_by_label("From").first.fill("2030-12-24")
-    hours.get_by_label("to (if several days)").first.fill("2030-12-26")
-    hours.get_by_label("That day closed").check()
-    section(form, "Who is called").get_by_role("textbox", name="connects to").fill("07700 900123")
-    section(form, "Menu keys").get_by_role("textbox", name="key for orders").fill("2")
-    section(form, "What callers hear").get_by_role("textbox", name="says").first.fill("To order, press 2.")
-    check_page(form)
-    save(form)
-
-    read = yaml.load((project / "flows" / "bakery.yaml").read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506 - it makes texts only
-    shop = read["hours"]["shop"]
-    assert {"mon-fri": "09:00-17:30", "sat,sun": "09:00-12:30"} == shop["week"]
-    assert {"2030-12-24..2030-12-26": "closed"} == shop["override"]
-    assert "2" == read["steps"]["open"]["choices"]["orders"]["dtmf"]
-    assert [{"connect": "447700900123"}] == read["steps"]["orders"]["do"]
-    assert "# never on Sundays" in (project / "flows" / "bakery.yaml").read_text(encoding="utf-8")
 
 
 def test_all_sections_of_a_long_flow_are_in_view_at_first(page: Page, project: Path) -> None:

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.support.cases import each_case
 from tests.support.fork_server import NCCO
-from tests.system.studio.console.browser import Console, open_console, violations
+from tests.system.studio.console.browser import Console, check_page, open_console, violations
 from tests.system.studio.console.demo import running_demo
 
 HTML: Final = Path(__file__).parent / "html"
@@ -37,6 +37,7 @@ PAGES: Final = {
     "/health": ".facts dt",
 }
 """What shows that a page has content."""
+FORMS: Final = ("/tables/patients/row", "/tables/patients/import")
 RULES: Final = {
     "extends": ["html-validate:standard", "html-validate:a11y"],
     "rules": {
@@ -84,6 +85,13 @@ def test_a_page_is_accessible_in_the_systems_own_colours(desk: Page, path: str) 
     assert [] == violations(desk)
 
 
+@each_case("path", FORMS)
+def test_the_forms_of_a_table_are_accessible_and_fit(desk: Page, path: str) -> None:
+    desk.goto(path)
+    expect(desk.get_by_role("main").get_by_role("button").first).to_be_visible()
+    check_page(desk)
+
+
 @pytest.mark.parametrize("view", ["owner", "developer"])
 def test_pages_are_valid_html(desk: Page, tmp_path: Path, view: str) -> None:
     if not (shutil.which("node") and (HTML / "node_modules").is_dir()):
@@ -92,7 +100,14 @@ def test_pages_are_valid_html(desk: Page, tmp_path: Path, view: str) -> None:
     desk.get_by_role("button", name=view.capitalize()).click()
     desk.wait_for_load_state()
     call = desk.request.get("/calls").text().partition('href="/calls/')[2].partition('"')[0]
-    more = ["/flows-new", "/change-step?flow=practice&step=menu", f"/calls/{call}", "/messages", "/no/such/page"]
+    more = [
+        *FORMS,
+        "/flows-new",
+        "/change-step?flow=practice&step=menu",
+        f"/calls/{call}",
+        "/messages",
+        "/no/such/page",
+    ]
     for number, path in enumerate([*PAGES, *more]):
         text = desk.request.get(path, headers={"accept": "text/html"}).text()
         (tmp_path / f"{number:02}{re.sub(r'[^a-z]', '-', path)}.html").write_text(text, encoding="utf-8")

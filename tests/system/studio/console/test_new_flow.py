@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.system.studio.console.browser import NARROW, Watch, check_page
+from tests.system.studio.console.browser import Watch, check_page
 
 PASTED = "flow: garage\nnumbers: ['442079460055']\nstart: a\nsteps: {a: {do: [{talk: Garage.}], goto: end}}\n"
 
@@ -53,39 +53,3 @@ def test_pasted_text_can_be_saved_as_a_flow(page: Page, project: Path) -> None:
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("heading", name="Garage")).to_be_visible()
     assert PASTED == (project / "flows" / "garage.yaml").read_text(encoding="utf-8")
-
-
-def test_steps_change_on_the_picture(page: Page, watch: Watch, project: Path) -> None:
-    watch.expected.append("422")
-    file = project / "flows" / "garage.yaml"
-    text = PASTED.replace("{a: {do", "\n  a: {do").replace("end}}", "end}  # the only one")
-    file.write_text(text, encoding="utf-8")
-    page.set_viewport_size({"width": NARROW, "height": 844})
-    page.goto("/flows/garage")
-    page.locator("#picture .node[data-step=a]").click()
-    page.get_by_role("link", name="Change the step").click()
-    page.get_by_label("Name of the new step").fill("a")
-    page.get_by_label("What callers hear there").fill("One moment.")
-    page.get_by_role("button", name="Review").nth(1).click()
-    expect(page.get_by_role("alert").filter(has_text="there is already a step")).to_be_visible()
-    expect(page.get_by_label("What callers hear there")).to_have_value("One moment.")
-    check_page(page)
-    page.get_by_label("Name of the new step").fill("wait")
-    page.get_by_role("button", name="Review").nth(1).click()
-    expect(page.get_by_role("listitem").filter(has_text="Wait")).to_contain_text("One moment.")
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text(re.compile("^Saved"))).to_be_visible()
-    assert "goto: wait}  # the only one" in file.read_text(encoding="utf-8")
-
-    page.goto("/flows/garage")
-    expect(page.locator("#picture .node[data-step=wait]")).to_have_count(1)
-    page.goto("/change-step?flow=garage&step=wait")
-    page.get_by_label("New name").fill("moment")
-    page.get_by_role("button", name="Review").first.click()
-    page.get_by_role("button", name="Save").click()
-    assert "goto: moment}  # the only one" in file.read_text(encoding="utf-8")
-    page.goto("/change-step?flow=garage&step=moment")
-    page.get_by_role("button", name="Review").last.click()
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("button", name="Undo")).to_be_visible()
-    assert text == file.read_text(encoding="utf-8")

@@ -103,29 +103,6 @@ def test_a_call_from_the_form_rings_and_its_row_follows_it(desk: Page) -> None:
     expect(desk.get_by_role("heading", level=1)).to_contain_text("Reminder for 07700 900123")
 
 
-def test_waiting_calls_can_be_cancelled_and_paused_ones_ring_only_after_resuming(desk: Page, folder: Path) -> None:
-    desk.goto("/calls/placed")
-    desk.locator("summary", has_text="Pause placing").click()
-    desk.get_by_label("Why").fill("wrong list")
-    desk.get_by_role("button", name="Pause placing").click()
-    expect(desk.get_by_role("status").filter(has_text="Placing calls has been paused")).to_contain_text("wrong list")
-    ncco(folder, "place", "reminder", "--to", "447700900200", "--with", "name=Bob", "--with", "day=today")
-    ncco(folder, "place", "reminder", "--to", "447700900201", "--with", "name=Cid", "--with", "day=today")
-    row = desk.get_by_role("row", name="07700 900201")
-    expect(row).to_contain_text("waits while placing is paused")  # new rows appear without a reload
-    check_page(desk)
-
-    row.get_by_role("link").first.click()
-    desk.get_by_role("button", name="Cancel").click()
-    expect(desk.get_by_text("cancelled", exact=True)).to_be_visible()
-    desk.goto("/calls/placed")
-    desk.get_by_role("button", name="Resume").click()
-    expect(desk.get_by_role("alert")).to_contain_text("is ringing: a call from")
-    expect(desk.get_by_role("row", name="07700 900200")).to_contain_text("being called now")
-    desk.get_by_role("button", name="Decline").click()
-    expect(desk.get_by_role("row", name="07700 900200")).to_contain_text("declined")
-
-
 def test_a_thousand_placed_calls_are_a_small_page_and_their_batch_is_stopped(desk: Page, folder: Path) -> None:
     people = folder / "people.csv"
     numbers = (f"44770090{index:05}" for index in range(ROWS))

@@ -249,9 +249,3 @@ async def test_a_message_is_served_only_to_sessions_and_never_as_a_page(project:
     assert len(replies[2].content) <= 1_000
     assert all(reply.status_code in (200, 400, 416) for reply in wrong)
     assert [401, 401] == [reply.status_code for reply in refused]
-
-
-FORGED: Final = (
-    *({"X-CSRF-Token": ""}, {"X-CSRF-Token": "0" * 64}, {"Origin": "https://evil.example"}, {"Origin": "null"}),
-    *({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Host": "evil.example"}),
-)

@@ -132,8 +132,8 @@ FIELDS = st.dictionaries(
     | st.recursive(st.none() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3), max_leaves=5)
     | st.dictionaries(st.sampled_from(["digits", "results", "error", "url"]), st.text(max_size=5) | st.none()),
 )
-FOLDER = Path(__file__).parents[3] / "samples" / "webhooks"
-SAMPLES = {path.stem: json.loads(path.read_text())["payload"] for path in sorted(FOLDER.glob("*.json"))}
+LINES = (Path(__file__).parents[3] / "samples" / "webhooks.jsonl").read_text(encoding="utf-8").splitlines()
+SAMPLES = {each["name"]: each["payload"] for each in map(json.loads, LINES)}
 ROUTES = ["answer", "answer/desk", "fallback", "event", "event/{wait}", "input/{wait}", "notify/{wait}"]
 
 

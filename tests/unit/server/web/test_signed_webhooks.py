@@ -129,6 +129,14 @@ async def test_each_problem_of_a_signature_has_its_own_fix(
     assert cure in told["fix"]
 
 
+async def test_two_tokens_are_refused_whichever_is_valid() -> None:
+    valid, forged = (token(BODY, secret)["authorization"] for secret in (SECRET, "another-secret-that-is-long-enough"))
+    for pair in ((valid, forged), (forged, valid), (valid, valid)):
+        headers = [("authorization", each) for each in pair]
+        response = await signed_client().post("/webhooks/answer", content=BODY, headers=headers)
+        assert 401 == response.status_code, pair
+
+
 @each_case("path", PATHS)
 @pytest.mark.parametrize(("headers", "status"), STRANGERS)
 async def test_a_large_unsigned_body_is_refused_like_any_other(path: str, headers: dict[str, str], status: int) -> None:

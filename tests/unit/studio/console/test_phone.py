@@ -170,25 +170,6 @@ async def test_a_key_interrupts_a_prompt_at_its_time_and_shows_what_decided(phon
     assert "&#34;action&#34;: &#34;connect&#34;" in why
 
 
-async def test_a_busy_line_is_chosen_while_it_rings_and_a_message_is_left(phone: Phone) -> None:
-    await phone.call()
-    await phone.do({"speak": {"text": "sales", "confidence": 0.8}}, at=4.0)
-    await phone.skip()
-    assert "dial" == phone.state("moment")
-    assert "07700 900111 rings" in phone.shown
-    await phone.do({"dial": {"outcome": "busy"}})
-    assert "You chose: is busy." in phone.shown
-    await phone.skip()
-    assert "You chose" not in phone.shown
-    assert "record" == phone.state("moment")
-    await phone.do({"record": {"seconds": 4, "key": "#"}})
-    await phone.skip()
-    assert "true" == phone.state("over")
-    assert "447700900111: busy → sales_busy → voicemail, reception.yaml line 74" in phone.bubbles
-    assert "Thank you for your message. Goodbye." == phone.bubbles[-1]
-    assert "No message was left" not in phone.shown
-
-
 async def test_the_page_lists_the_dialled_parties_except_computed_ones(own_phone: Phone, project: Path) -> None:
     (project / "flows/bot.yaml").write_text("""
 flow: bot
@@ -297,48 +278,6 @@ async def test_handler_functions_return_the_chosen_results(
         assert "data-result" in page.text
         await phone.call("flows/echo.py", world={"given": {"find": given} if given else {}})
         assert said == phone.bubbles[1]
-
-
-async def test_the_same_inputs_are_played_on_an_edited_text_and_changes_are_marked(phone: Phone) -> None:
-    await phone.call()
-    await phone.do({"press": "1"}, at=5.0)
-    await phone.skip()
-    await phone.do({"dial": {"outcome": "busy"}})
-    await phone.skip()
-    text = (REPOSITORY / "flows/reception.yaml").read_text()
-    edited = text.replace("All our sales colleagues are on the phone.", "Everybody in sales is talking.")
-    await phone.call(text=edited, again=phone.id)
-    await phone.skip()
-    assert "Everybody in sales is talking." in phone.bubbles
-    assert "before: <del>All our sales colleagues are on the phone.</del>" in phone.shown
-    assert 1 == phone.shown.count("changed")
-    assert "another way" not in phone.shown
-
-
-async def test_a_replay_stops_where_the_call_goes_another_way(phone: Phone) -> None:
-    await phone.call()
-    await phone.do({"press": "1"}, at=5.0)
-    await phone.skip()
-    await phone.do({"dial": {"outcome": "busy"}})
-    await phone.skip()
-    await phone.do({"record": {"seconds": 4, "key": "#"}})
-    text = (REPOSITORY / "flows/reception.yaml").read_text().replace("busy: sales_busy", "busy: menu")
-    await phone.call(text=text, again=phone.id)
-    assert (
-        "now it waits for the caller at step “menu”; before, it records the caller at step “voicemail”" in phone.shown
-    )
-    await phone.do({"press": "3"})
-    assert phone.bubbles[-1].startswith("We are")
-
-
-async def test_a_text_with_errors_is_not_played_and_the_previous_call_continues(phone: Phone) -> None:
-    await phone.call()
-    text = (REPOSITORY / "flows/reception.yaml").read_text().replace("goto: voicemail", "goto: voicemial")
-    reply = await phone.post("/phone/calls", file="flows/reception.yaml", text=text)
-    assert "This text has 1 error" in reply.text
-    assert "data-call" not in reply.text
-    await phone.do({"press": "1"}, at=3.0)
-    assert "Connecting you to sales." == phone.bubbles[-1]
 
 
 async def test_a_flow_for_placed_calls_only_links_to_the_form_that_places_one() -> None:
@@ -467,20 +406,6 @@ async def test_impossible_actions_are_not_offered(phone: Phone) -> None:
     assert "false" == phone.state("kept")
     assert "keep the call as a scenario" not in phone.shown
     assert "cannot become a scenario" not in phone.shown
-
-
-async def test_a_text_with_errors_is_saved_and_it_says_that_calls_do_not_use_it(
-    own_phone: Phone, project: Path
-) -> None:
-    opened = (await own_phone.client.get("/phone/text", params={"file": "flows/reception.yaml"})).json()
-    broken = opened["text"].replace("goto: voicemail", "goto: voicemial")
-    saved = (await own_phone.post("/phone/save", **opened | {"text": broken})).json()
-    assert "Saved, but calls continue with the last good flow: 1 error." == saved["problem"]
-    assert broken == (project / "flows/reception.yaml").read_text()
-    other = (await own_phone.client.get("/phone/text", params={"file": "flows/pin.yaml"})).json()
-    kept_back = (await own_phone.post("/phone/save", **other)).json()
-    assert kept_back["problem"].endswith("1 error in other files.")
-    assert "" == (await own_phone.post("/phone/save", **opened | {"digest": saved["digest"]})).json()["problem"]
 
 
 async def test_a_flow_without_a_picture_says_so(phone: Phone) -> None:

@@ -3,10 +3,11 @@
 
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Vonage } from "@vonage/server-sdk";
+import { Auth } from "@vonage/auth";
+import { Voice } from "@vonage/voice";
 
 const [apiHost, applicationId, keyFile, answerUrl] = process.argv.slice(2);
-const { voice } = new Vonage({ applicationId, privateKey: readFileSync(keyFile, "utf8") }, { apiHost });
+const voice = new Voice(new Auth({ applicationId, privateKey: readFileSync(keyFile, "utf8") }), { apiHost });
 const print = (name, reply) => console.log(JSON.stringify([name, reply]));
 
 const call = await voice.createOutboundCall({

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ncco_server.flow.model import Project
-from ncco_studio.verify.prove import Proof, SearchLimits, prove
+from ncco_studio.verify.prove import SearchLimits, prove
 from tests.system.studio.verify.prove.proved_flows import NOW
 from tests.system.studio.verify.prove.simulated_walk import Heard
 
 
-def agree(heard: Heard, project: Project) -> Proof:
+def agree(heard: Heard, project: Project) -> None:
     """Check that the proof reaches everything that calls have reached, and nothing more if the calls are complete."""
     proof = prove(project.flows["test"], NOW, bounds=SearchLimits(states=20_000))
     taken = {key for key in heard.taken if key[2] not in ("entered", "error")}
@@ -24,4 +24,3 @@ def agree(heard: Heard, project: Project) -> Proof:
     assert set() == heard.entered & lost
     callers = [edge.call for edge in proof.space.transitions if edge.call is not None and edge.call.from_user]
     assert not heard.is_whole or callers or (taken, heard.failed) == (set(proof.taken), failed)
-    return proof
