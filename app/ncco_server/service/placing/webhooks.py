@@ -83,7 +83,7 @@ async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | No
     row = await turns.store.placed.get(ref.session)
     if row is None or not row.number:
         return Reply(None, delivery.kind, FORGOTTEN)
-    if delivery.problem or not isinstance(webhook, StatusWebhook):
+    if not isinstance(webhook, StatusWebhook):
         return None
     leg = webhook.uuid or ""
     status = webhook.status or ""
