@@ -340,3 +340,9 @@ async def test_waiting_for_a_recording_does_not_count_as_a_try(store: Store, mon
 
     assert [("msg_1", "sent", None)] == heard.told
     assert 1 == len(list(mailbox.taken[0][1].iter_attachments()))
+
+
+@each_case(("url", "outcome"), [("", Verdict("never", "E393: no text")), ("mailto:a@example.com", Verdict("sent"))])
+async def test_mail_that_cannot_be_rendered_is_not_sent(url: str, outcome: Verdict) -> None:
+    with serving(Mailbox()) as port:
+        assert outcome == await Mailer(at(port))(mail()._replace(url=url, problem="E393: no text"), NOW)
