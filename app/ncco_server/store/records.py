@@ -193,7 +193,9 @@ SELECT_FIRST_SINCE: Final = Sql(f"""
     SELECT call_key FROM {RESULTS_TABLE} WHERE began_at >= $1 ORDER BY began_at, call_key LIMIT 1
 """)
 
-SELECT_RESULTS_BETWEEN: Final = Sql(f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key BETWEEN $1 AND $2")
+SELECT_RESULTS_BETWEEN: Final = Sql(
+    f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key BETWEEN $1 AND $2 ORDER BY call_key"
+)
 
 COUNT_RESULTS: Final = Sql(f"""
     SELECT count(*) FROM {RESULTS_TABLE}
@@ -371,11 +373,9 @@ class Records:
         """Limit the search by keys, which grow with time."""
         if wanted.since:
             where.require(f"created_at >= {where.mark(wanted.since)}")
-        if wanted.until:
-            where.require(f"created_at < {where.mark(wanted.until)}")
-        if wanted.since:
             where.require(f"key > {last_before(where.mark(wanted.since - CLOCKS_MS))}")
         if wanted.until:
+            where.require(f"created_at < {where.mark(wanted.until)}")
             end = where.mark(wanted.until + CLOCKS_MS)
             newer = f"SELECT call_key FROM {RESULTS_TABLE} WHERE began_at >= {end} ORDER BY began_at LIMIT 1"
             where.require(f"key < coalesce(({newer}), {1 << 62})")
