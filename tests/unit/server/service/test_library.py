@@ -281,3 +281,23 @@ def flows_of(*flows: dict[str, str]) -> Project:
 )
 def test_what_callers_can_no_longer_reach_is_named(after: list[dict[str, str]], removed: list[str]) -> None:
     assert removed == [each.message for each in removals(flows_of(SHOP, DESK), flows_of(*after))]
+
+
+async def test_a_removal_is_confirmed_for_all_hosts() -> None:
+    store = MemoryStore()
+    await store.open()
+    files = [flows_of(SHOP, DESK)]
+    here, there = (Library(store, lambda: files[-1]) for _ in range(2))
+    await here.reload()
+    confirmed = [await here.is_confirmed()]
+    files.append(flows_of(SHOP))
+    await here.reload()
+    removed = [each.message for each in here.removed]
+    confirmed.append(await here.is_confirmed())
+    await there.reload(confirms_removals=True)
+    confirmed.append(await here.is_confirmed())
+    await here.reload()
+
+    assert ["no call can start in flow desk anymore"] == removed
+    assert [False, False, True] == confirmed
+    assert ((), {"shop"}) == (here.removed, {*here.current.flows})
