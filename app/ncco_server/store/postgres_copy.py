@@ -83,7 +83,8 @@ async def copy_in(connection: Connection, path: Path) -> None:
         columns = {table: await connection.fetch(SELECT_COLUMNS, table) for table in COPIED}
         await connection.execute(f"TRUNCATE {', '.join(COPIED)}")
         for table in COPIED:
-            names = [(name, is_boolean) for name, is_boolean, _ in columns[table]]
+            both = set(columns_of(copy, table))  # after a rollback, the database may have more
+            names = [(name, is_boolean) for name, is_boolean, _ in columns[table] if name in both]
             await connection.copy_records_to_table(
                 table, records=_rows(copy, table, names), columns=[name for name, _ in names]
             )
