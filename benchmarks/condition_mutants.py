@@ -76,7 +76,6 @@ LAYERS: Final = {
             "tests/unit/server/desk/test_recorded_calls.py",
             "tests/contract/server/calls",
             "tests/contract/server/http/test_callers.py",
-            "tests/system/server/serving/test_outgoing.py",
         ),
     ),
 }
