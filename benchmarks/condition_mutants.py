@@ -70,7 +70,13 @@ LAYERS: Final = {
     ),
     "service": Layer(
         (f"{APP}/service", f"{APP}/service/placing"),
-        ("tests/unit/server/service", "tests/unit/server/web", "tests/contract/server/calls"),
+        (
+            "tests/unit/server/service",
+            "tests/unit/server/web",
+            "tests/unit/server/desk/test_recorded_calls.py",
+            "tests/contract/server/calls",
+            "tests/contract/server/http/test_callers.py",
+        ),
     ),
 }
 

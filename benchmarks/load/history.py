@@ -255,8 +255,6 @@ def _result(
         ended_at=at + ms if ms else None,
         returned_at=at + 7_200_000 if is_returned else None,
         returned_by="owner" if is_returned else "",
-        release="",
-        cohort="",
         version=call.version,
         webhook=webhook,
         changed_at=at + ms,

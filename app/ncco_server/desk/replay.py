@@ -18,7 +18,7 @@ from ncco_server.flow.model import Flow
 from ncco_server.ncco.webhooks import FallbackWebhook, recognise
 from ncco_server.service.tokens import MAC_BYTES
 from ncco_server.service.turns import Policy, ncco_of_reply
-from ncco_server.service.written_rows import REFUSED, has_token, sent_ncco
+from ncco_server.service.written_rows import REFUSED, has_token
 from ncco_server.store import Timeline, WebhookRow
 
 REPLAY_KEY: Final = b"ncco replay signs callbacks that nobody calls"
@@ -55,7 +55,7 @@ def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str,
         is_input = entry.webhook.kind.startswith("input")
         sent = orjson.dumps(turn.ncco) if session is None else ncco_of_reply(turn, is_input=is_input)
         session = turn.session
-        then, now = _unsigned(sent_ncco(entry.turn.ncco)), _unsigned(sent)
+        then, now = _unsigned(entry.turn.ncco), _unsigned(sent)
         if then == now:
             yield {**document, "same": True}
         else:

@@ -36,48 +36,41 @@ def announced(
 
     `may_be_input` must be False if the input is sensitive: its audio is then ignored.
     """
-    if not policy.keeps_recordings:
-        return None
     webhook = delivery.webhook
-    if isinstance(webhook, InputWebhook) and not (may_be_input and webhook.speech):
+    url = recording_url(webhook)
+    if not policy.keeps_recordings or not url or (isinstance(webhook, InputWebhook) and not may_be_input):
         return None
-    url = "" if delivery.problem else recording_url(webhook)
-    if not url:
-        return None
-    at = engine.step_of_wait(session, ref) if session is not None and ref is not None else None
-    step = None
-    if session is not None and flow is not None and at is not None:
-        context = policy.turn_context(delivery.received_at, delivery.base_url)
-        step = engine.played_step(flow, session, at, context)
-        flow = {"": flow, flow.name: flow, **flow.subs}.get(at[0])
-    return _row(delivery, url, session, at or ("", ""), flow=flow, step=step)
+    row = _row(delivery, url)
+    if session is None or ref is None:
+        return row
+    at = engine.step_of_wait(session, ref) or ("", "")
+    name, step = at
+    call = session.call
+    row = row._replace(
+        session=session.id, flow=name or session.flow, step=step, from_number=call.caller, to_number=call.to
+    )
+    if flow is None:
+        return row
+    context = policy.turn_context(delivery.received_at, delivery.base_url)
+    own = flow.named(name)
+    return row._replace(
+        kind=row.kind if row.kind == "voice-input" else _kind(engine.played_step(flow, session, at, context)),
+        about=about_call(own, session),
+        caller_name=name_of_caller(own, session),
+    )
 
 
-def _row(
-    delivery: Delivery,
-    url: str,
-    session: Session | None,
-    place: tuple[str, str],
-    *,
-    flow: Flow | None,
-    step: Step | None,
-) -> RecordingRow:
-    """`place` is ("", "") if unknown, and `step` is there."""
+def _row(delivery: Delivery, url: str) -> RecordingRow:
+    """That of a recording of an unknown call."""
     webhook = delivery.webhook
-    call = session.call if session is not None else delivery.call
     row = RecordingRow(
         new_recording_id(),
         _uuid(webhook, url),
-        _kind(webhook, step),
+        "voice-input" if isinstance(webhook, InputWebhook) else "record",
         delivery.received_ms,
-        session=session.id if session is not None else "",
-        conversation=webhook.conversation_uuid or "",
-        flow=place[0] or (session.flow if session is not None else ""),
-        step=place[1],
-        about=about_call(flow, session) if flow is not None and session is not None else "",
-        caller_name=name_of_caller(flow, session) if flow is not None and session is not None else "",
-        from_number=call.caller,
-        to_number=call.to,
+        conversation=delivery.call.conversation_uuid,
+        from_number=delivery.call.caller,
+        to_number=delivery.call.to,
         due_at=delivery.received_ms,
     )
     if isinstance(webhook, TranscriptionWebhook):
@@ -94,10 +87,8 @@ def _row(
     return row._replace(url=url)
 
 
-def _kind(webhook: Webhook, step: Step | None) -> RecordingKind:
-    """A `record` that stops by itself takes a message."""
-    if isinstance(webhook, InputWebhook):
-        return "voice-input"
+def _kind(step: Step | None) -> RecordingKind:
+    """A `record` that stops by itself takes a message, and so does what may be one."""
     parts = step.parts if step is not None else ()
     records = [action for part in parts for action in part.actions if action.word == "record"]
     ends_itself = any(not RECORD_ENDS.isdisjoint(record.fields) for record in records)

@@ -28,7 +28,7 @@ async def end(turns: Turns, leg: str, received: WebhookRow, delivery: Delivery, 
         ends = []
         for row in calls:
             session = session_of(row)
-            flow = await turns.library.pinned(session.flow, session.revision) if session is not None else None
+            flow = await _flow_of(turns, session)
             ends.append(end_of_call(row, session, flow))
             if session is None or flow is None:
                 continue
@@ -69,9 +69,14 @@ async def end_lost(turns: Turns, id_: str, now: datetime, found: Delivery | None
     now_ms = milliseconds(now)
     rows = NO_ROWS
     session = session_of(row)
-    flow = await turns.library.pinned(session.flow, session.revision) if session is not None else None
-    may_report = session is not None and flow is not None and not session.parent and engine.may_report_end(flow)
-    if session and flow and may_report and not await _has_reported_end(turns, row.leg):
+    flow = await _flow_of(turns, session)
+    if (
+        session is not None
+        and flow is not None
+        and not session.parent
+        and engine.may_report_end(flow)
+        and not await _has_reported_end(turns, row.leg)
+    ):
         context = turns.policy.turn_context(now, "")
         decided = await _decided(turns, session, is_lost=True)
         webhook = found.webhook if found is not None else None
@@ -89,6 +94,10 @@ async def end_lost(turns: Turns, id_: str, now: datetime, found: Delivery | None
     if found is not None:
         await turns.record(webhook_row(turns.policy.keys[0], found, LOST, id_))
     return True
+
+
+async def _flow_of(turns: Turns, session: Session | None) -> Flow | None:
+    return None if session is None else await turns.library.pinned(session.flow, session.revision)
 
 
 async def _decided(turns: Turns, session: Session, *, is_lost: bool) -> DecidedResult:

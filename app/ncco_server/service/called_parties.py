@@ -23,11 +23,11 @@ async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     if (repeat := await turns.repeat_answer(id_, delivery, "onanswer")) is not None:
         return repeat
     row = await turns.store.load(ref.session)
-    parent = from_json(row.state) if row is not None else None
-    wait = wait_of(parent, ref) if parent is not None else None
-    if row is None or parent is None:
+    if row is None:
         # If the caller was forgotten, the store writes nothing.
         return await _join_silently(turns, ref.session, delivery, "the call that dialled this party is not stored")
+    parent = from_json(row.state)
+    wait = wait_of(parent, ref)
     if wait is None or has_ended(row, delivery):
         return await _join_silently(turns, id_, delivery, "the call that dialled this party has moved on")
     flow = await turns.library.pinned(parent.flow, parent.revision)
@@ -40,7 +40,7 @@ async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
         return await turns.begin(begin, received, delivery, leg=delivery.call.uuid or id_)
     except AlreadyOpen:
         repeat = await turns.repeat_answer(id_, delivery, "onanswer")
-        return repeat or await _join_silently(turns, id_, delivery, "the party is known, but not its first turn")
+        return repeat or await _join_silently(turns, id_, delivery, "the party has just been forgotten")
 
 
 async def _join_silently(turns: Turns, session: str, delivery: Delivery, problem: str) -> Reply:

@@ -7,7 +7,7 @@ from typing import Final
 
 from ncco_server.errors import StoreUnavailable, UnknownWait
 from ncco_server.flow.frame import CallbackKind
-from ncco_server.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook
+from ncco_server.ncco.webhooks import ErrorWebhook, InputWebhook, LegWebhook, StatusWebhook
 from ncco_server.service import answers, call_ends, fallbacks, placing, waits
 from ncco_server.service.announced_recordings import announced
 from ncco_server.service.delivery import Delivery, Reply
@@ -81,7 +81,7 @@ class CallService(Turns):
 def _reported_error(delivery: Delivery) -> str:
     """Without callers' numbers and input; "" if Vonage reported no error."""
     webhook = delivery.webhook
-    if webhook.kind != "error" or not hasattr(webhook, "reason"):
+    if not isinstance(webhook, ErrorWebhook):
         return ""
     if may_hold_input(delivery):
         return "Vonage reports an error, not shown: it may contain what a caller said or pressed"

@@ -107,7 +107,7 @@ async def _take_error_exit(
         flow = await turns.library.pinned(session.flow, session.revision)
         if flow is None:
             break
-        cipher = await turns.cipher_of(flow, session)
+        cipher = await turns.cipher_of(session.call.request)
         context = await turns.context(flow, delivery, cipher)
         try:
             turn = await turns.play(engine.fail(flow, session, context, "Vonage refused the NCCO it was sent"))

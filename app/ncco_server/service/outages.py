@@ -82,8 +82,7 @@ def _reply(
         _keep(turns, delivery, turn or failsafe_turn(turns, call, id_, problem))
     if turn is None or flow is None:
         return turns.failsafe_reply(kind, problem, call)._replace(is_unstored=True)
-    if turn.session.dialled:
-        turns.dials += turn.session.dialled
+    turns.dials += turn.session.dialled
     place = (flow.name, turn.session.step, call.uuid, call.conversation_uuid)
     caller = call.caller
     return Reply(orjson.dumps(turn.ncco), kind, "no-store", *place, problem=problem, caller=caller, is_unstored=True)

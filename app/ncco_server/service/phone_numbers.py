@@ -24,9 +24,11 @@ def readable(number: str, line: str = "") -> str:
 
     Return "" for a withheld number. Anything else, such as a user's name, is unchanged.
     """
+    if is_withheld(number):
+        return ""
     found = _parsed(number)
-    if found is None or is_withheld(number):
-        return "" if is_withheld(number) else number
+    if found is None:
+        return number
     called = _parsed(line)
     is_national = called is not None and called.country_code == found.country_code
     form = phonenumbers.PhoneNumberFormat.NATIONAL if is_national else phonenumbers.PhoneNumberFormat.INTERNATIONAL

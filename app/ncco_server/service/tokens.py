@@ -82,8 +82,6 @@ def _unpack(packing: int, session: bytes) -> str:
 
 
 def _varints(*numbers: int) -> bytes:
-    if max(numbers) <= 0x7F:  # true for nearly all tokens
-        return bytes(numbers)
     out = bytearray()
     for number in numbers:
         rest = number

@@ -35,7 +35,6 @@ from ncco_server.service.written_rows import (
     event_rows,
     hook_rows,
     mask,
-    sent_ncco,
     session_row,
     stored_ncco,
     turn_row,
@@ -199,7 +198,7 @@ class Turns:
         for _ in range(ATTEMPTS):
             turn = await self.play(begin())
             ncco = orjson.dumps(turn.ncco)
-            hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms) if turn.hooks else ()
+            hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
             row = session_row(turn.session, 1, now, now, leg)
             played = turn_row(turn, stored_ncco(turn, ncco), received, delivery, hooks, params=params)
             try:
@@ -216,8 +215,7 @@ class Turns:
                 continue
             if hooks and is_written:
                 self.hooks_written()
-            if turn.session.dialled:
-                self.dials += turn.session.dialled
+            self.dials += turn.session.dialled
             _log_turn(turn)
             return Reply.of_turn(turn, ncco, received.kind, received)
         raise StoreUnavailable("other calls keep adding the row of a table that this one wants to add")
@@ -230,12 +228,8 @@ class Turns:
         by_hand = await self.read_hours(self.store.tables, delivery.received_at)
         return context._replace(by_hand={key: by_hand[key] for key in flow.asks_hours & by_hand.keys()})
 
-    async def cipher_of(self, flow: Flow, session: Session) -> Cipher | None:
-        """Return None if the placed call keeps no params."""
-        keeps = flow.spoken or any(sub.spoken for sub in flow.subs.values())
-        return await self._placed_cipher(session.call.request) if keeps else None
-
-    async def _placed_cipher(self, request: str) -> Cipher | None:
+    async def cipher_of(self, request: str) -> Cipher | None:
+        """Return None if this is no placed call, or one that keeps no params."""
         row = await self.store.placed.get(request) if request else None
         if row is None or not row.salt:
             return None
@@ -249,10 +243,9 @@ class Turns:
         Returns the failsafe NCCO if a sensitive param of the placed call `request` cannot be decrypted.
         """
         stored = await self.store.reply(id_, turn, wait, status)
-        if stored is None or not request or MASKED.encode() not in stored:
-            return sent_ncco(stored) if stored else stored
-        cipher = await self._placed_cipher(request)
-        return decrypted(stored, cipher) or self.failsafe
+        if stored is None or MASKED.encode() not in stored:
+            return stored
+        return decrypted(stored, await self.cipher_of(request)) or self.failsafe
 
     async def repeat_answer(
         self,
@@ -293,17 +286,12 @@ class Turns:
 
     async def _called(self, wanted: tuple[Lookup, ...], look_up: AnswerLookups) -> tuple[LookupAnswer, ...]:
         """Raise what `play` does."""
-        if len(wanted) == 1:
-            return (await self._functions.answer(wanted[0], look_up),)
         return tuple(await asyncio.gather(*(self._functions.answer(each, look_up) for each in wanted)))
 
     async def _answers(self, wanted: tuple[Lookup, ...], look_up: AnswerLookups) -> tuple[LookupAnswer, ...]:
-        others = tuple([lookup for lookup in wanted if lookup.request.method != "TABLE"])
-        if len(others) == len(wanted):
-            return await look_up(wanted)
         read = self.read_rows or partial(rows_of, self.store)
         rows = iter(await read(tuple([lookup for lookup in wanted if lookup.request.method == "TABLE"])))
-        answers = iter(await look_up(others) if others else ())
+        answers = iter(await look_up(tuple([lookup for lookup in wanted if lookup.request.method != "TABLE"])))
         return tuple([next(rows if lookup.request.method == "TABLE" else answers) for lookup in wanted])
 
     def event_rows(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> EventRows:
@@ -330,8 +318,7 @@ class Turns:
         Raises Conflict.
         """
         ncco = ncco_of_reply(turn, is_input=kind == "input")
-        own = hook_rows(turn.hooks, turn.session.id, delivery.received_ms) if turn.hooks else ()
-        hooks = (*before.hooks, *own) if before.hooks else own
+        hooks = (*before.hooks, *hook_rows(turn.hooks, turn.session.id, delivery.received_ms))
         moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
         played = turn_row(turn, stored_ncco(turn, ncco), received, delivery, hooks)
         parent = turn.session.parent
@@ -343,12 +330,11 @@ class Turns:
             recording=recording,
             parent=parent,
             has_called=bool(turn.called),
-            saves=(*before.saves, *turn.saves) if before.saves else turn.saves,
+            saves=(*before.saves, *turn.saves),
         )
         if hooks:
             self.hooks_written()
-        if turn.dials:
-            self.dials += turn.dials
+        self.dials += turn.dials
         _log_turn(turn)
         return Reply.of_turn(turn, ncco or None, delivery.kind, received)
 

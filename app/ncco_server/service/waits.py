@@ -46,7 +46,7 @@ async def _resume_from(turns: Turns, row: SessionRow, ref: WaitRef, delivery: De
         return turns.failsafe_reply(delivery.kind, lost_revision(session), session.call, is_called=is_called)
     seen = await _seen(turns, session) if ref.kind == "notify" else frozenset()
     read = None if delivery.problem else delivery.webhook
-    cipher = await turns.cipher_of(flow, session)
+    cipher = await turns.cipher_of(session.call.request)
     context = await turns.context(flow, delivery, cipher)
     turn = await turns.play(engine.resume(flow, session, wait, read, context, seen=seen))
     rows = turns.event_rows(flow, session, ref, delivery) if ref.kind == "event" else NO_ROWS
@@ -109,7 +109,7 @@ async def _record_on_wait(
         party = await turns.store.load(
             called_parties.called_id(WaitRef("onanswer", ref.session, ref.turn, ref.index + 1))
         )
-    if party is None or party.is_over or delivery.problem:
+    if party is None or party.is_over:
         await turns.record(received, rows, recording)
     else:
         await call_ends.end(turns, party.leg, received, delivery, rows)

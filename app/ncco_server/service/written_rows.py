@@ -41,7 +41,6 @@ _PUBLIC_FIELDS: Final = frozenset(
 """They never contain callers' secrets."""
 
 MASKED: Final = "secret:"
-_TOKEN: Final = re.compile(rf"{MASKED}[\w-]{{16,}}=*")
 _LIKE_TOKEN: Final = re.compile(rf"(?:text:)*{MASKED}")
 _TEXT: Final = "text:"
 """Begins stored texts that would otherwise look like a token, or like such a text."""
@@ -90,39 +89,24 @@ def has_token(value: Any) -> bool:
 
 
 def stored_ncco(turn: Turn, ncco: bytes) -> bytes:
-    """It says which options are tokens, even if none is but one looks like it."""
-    if turn.stored_ncco is not None:
-        return orjson.dumps(turn.stored_ncco)
-    looks_encrypted = MASKED.encode() in ncco
-    return orjson.dumps([{**action, ENCRYPTED: ()} for action in turn.ncco]) if looks_encrypted else ncco
-
-
-def sent_ncco(stored: bytes) -> bytes:
-    """The stored NCCO of a call without encrypted options."""
-    if MASKED.encode() not in stored:
-        return stored
-    actions = ({name: value for name, value in action.items() if name != ENCRYPTED} for action in orjson.loads(stored))
-    return orjson.dumps(list(actions))
+    """It says which options are tokens."""
+    return ncco if turn.stored_ncco is None else orjson.dumps(turn.stored_ncco)
 
 
 def decrypted(ncco: bytes, cipher: Cipher | None) -> bytes | None:
     """Return None if a token cannot be decrypted."""
     actions: list[dict[str, Any]] = orjson.loads(ncco)
     for action in actions:
-        for name in encrypted_options(action):
+        for name in action.pop(ENCRYPTED, ()):
             text = cipher.decrypt(action[name]) if cipher is not None else None
             if text is None:
                 return None
             action[name] = orjson.loads(text)
-        action.pop(ENCRYPTED, None)
     return orjson.dumps(actions)
 
 
 def encrypted_options(action: Mapping[str, Any]) -> Collection[str]:
-    """Earlier versions stored tokens without their names; there, any option that looks like a token is one."""
-    if ENCRYPTED in action:
-        return tuple(action[ENCRYPTED])
-    return [name for name, value in action.items() if isinstance(value, str) and _TOKEN.fullmatch(value)]
+    return tuple(action.get(ENCRYPTED, ()))
 
 
 def status_of(webhook: Webhook) -> str:

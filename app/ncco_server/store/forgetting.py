@@ -166,6 +166,10 @@ class Numbers:
         )
 
 
+def _document(column: str | bytes) -> bytes:
+    return column.encode("utf-8", "replace") if isinstance(column, str) else column
+
+
 def _spaced(digits: str) -> str:
     return _BETWEEN.join(digits)
 
@@ -198,7 +202,7 @@ class _MatchingRows:
     calls: set[int]
     counted: list[Row]
     webhooks: set[int]
-    hooks: set[int]
+    hooks: list[int]
     recordings: list[str]
     placed: list[str]
     functions: set[str]
@@ -307,13 +311,13 @@ async def _find(
         if key in webhooks or not related.isdisjoint(others):
             webhooks.add(key)
             names |= {name: max(received_at, names.get(name, 0)) for name in others if name}
-    recordings = await _find_recordings(database, wanted, related)
-    placed = await _find_placed(database, wanted)
+    recordings = await _find_texts(database, wanted, _RECORDINGS, related, names=2, first="")
+    placed = await _find_texts(database, wanted, _PLACED, related, names=0, first="")
     return _MatchingRows(
         calls=calls,
         counted=counted,
         webhooks=webhooks,
-        hooks=await _find_hooks(database, wanted, {row[0] for row in counted}),
+        hooks=await _find_texts(database, wanted, _HOOKS, related, names=1, first=-1),
         recordings=recordings,
         placed=placed,
         functions={
@@ -356,27 +360,14 @@ def _texts_of_key(table: StoredTypes, name: str) -> list[bytes]:
     return [str(value).encode() for type_, value in of_key if type_ in _TEXTS]
 
 
-async def _find_hooks(database: Database, wanted: Numbers, sessions: Collection[str]) -> set[int]:
-    return {
-        key
-        async for key, session, url, *documents in _rows_in_batches(database, _HOOKS)
-        if session in sessions or wanted.are_in(url.encode(), *documents)
-    }
-
-
-async def _find_recordings(database: Database, wanted: Numbers, related: frozenset[str]) -> list[str]:
+async def _find_texts(
+    database: Database, wanted: Numbers, sql: Sql, related: frozenset[str], *, names: int, first: Any
+) -> list[Any]:
+    """The keys of the rows with one of the `related` in the next `names` columns, or with a number in the others."""
     return [
-        id_
-        async for id_, session, conversation, *texts in _rows_in_batches(database, _RECORDINGS, first="")
-        if {session, conversation} & related or wanted.are_in(*(text.encode("utf-8", "replace") for text in texts))
-    ]
-
-
-async def _find_placed(database: Database, wanted: Numbers) -> list[str]:
-    return [
-        id_
-        async for id_, number, params in _rows_in_batches(database, _PLACED, first="")
-        if wanted.are_in(number.encode(), params.encode())
+        row[0]
+        async for row in _rows_in_batches(database, sql, first)
+        if not related.isdisjoint(row[1 : 1 + names]) or wanted.are_in(*map(_document, row[1 + names :]))
     ]
 
 
@@ -386,8 +377,7 @@ async def _find_changes(database: Database, wanted: Numbers, names: Collection[s
     return [
         id_
         async for id_, *texts in _rows_in_batches(database, changes.SELECT_TEXTS, first="")
-        if wanted.are_in(*(text.encode("utf-8", "replace") for text in texts))
-        or any(name in text for name in names for text in texts)
+        if wanted.are_in(*map(_document, texts)) or any(name in text for name in names for text in texts)
     ]
 
 
@@ -404,17 +394,18 @@ async def _delete(database: Database, found: _MatchingRows, key: bytes | None) -
     marks = [(hash_of(name), at) for name, at in found.names.items()]
     if marks:
         await database.write(partial(delete_all, INSERT_FORGOTTEN, marks))
-    for keys in _batches(found.hooks):
-        await database.write(partial(delete_hooks, keys))
-    for keys in _batches(found.calls):
-        await database.write(partial(_delete_calls, keys))
-    for sql, own in _deletions(found):
-        for keys in _batches(own):
-            await database.write(partial(delete_all, sql, [(key,) for key in keys]))
-    for ids in _batches(found.recordings):
-        await database.write(partial(erase, ids, with_uuid=True))
-    for ids in _batches(found.placed):
-        await database.write(partial(erase_placed, ids))
+    works: tuple[tuple[Callable[[list[Any]], Work[Any]], Iterable[Any]], ...] = (
+        (delete_hooks, found.hooks),
+        (_delete_calls, found.calls),
+        (partial(_delete_keys, DELETE_WEBHOOK), found.webhooks),
+        (partial(_delete_keys, changes.DELETE), found.changes),
+        (partial(_delete_keys, function_results.DELETE_OF_SESSION), found.functions),
+        (partial(erase, with_uuid=True), found.recordings),
+        (erase_placed, found.placed),
+    )
+    for work, keys in works:
+        for batch in _batches(keys):
+            await database.write(partial(work, batch))
     for row in found.rows:  # one at a time: a transaction that waits for a turn must not make a turn wait
         if row.values:
             await database.write(partial(table_rows.forget_values, row.name, row.values))
@@ -428,10 +419,8 @@ def _delete_calls(keys: Sequence[int]) -> Work[None]:
     yield Many(DELETE_CALL, [(key,) for key in keys])
 
 
-def _deletions(found: _MatchingRows) -> Iterator[tuple[Sql, Iterable[Any]]]:
-    yield DELETE_WEBHOOK, found.webhooks
-    yield changes.DELETE, found.changes
-    yield function_results.DELETE_OF_SESSION, found.functions
+def _delete_keys(sql: Sql, keys: Iterable[Any]) -> Work[int]:
+    return delete_all(sql, [(key,) for key in keys])
 
 
 def _batches(keys: Iterable[Key]) -> Iterator[list[Key]]:

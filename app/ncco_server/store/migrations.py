@@ -83,8 +83,10 @@ def find_schema(dialect: Dialect, label: str) -> Work[Schema]:
 
 
 def _version(table: str, tables: Collection[str]) -> Work[str]:
-    rows = (yield Sql(f"SELECT max(version_num) FROM {table}"), ()) if table in tables else []
-    return str(rows[0][0] or "") if rows else ""
+    if table not in tables:
+        return ""
+    ((version,),) = yield Sql(f"SELECT max(version_num) FROM {table}"), ()
+    return version or ""
 
 
 def upgrade(dialect: Dialect, label: str) -> Work[None]:

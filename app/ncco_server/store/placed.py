@@ -151,7 +151,7 @@ class PlacingControl(NamedTuple):
     held_for: str = ""
 
     def is_held(self, now: int) -> bool:
-        return self.held_until is not None and self.held_until > now
+        return (self.held_until or 0) > now
 
 
 class PlacedCounts(NamedTuple):

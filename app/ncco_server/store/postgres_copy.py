@@ -81,10 +81,9 @@ async def copy_in(connection: Connection, path: Path) -> None:
     """Use the current transaction. Both must have the newest schema."""
     with opened_copy(path) as copy:
         columns = {table: await connection.fetch(SELECT_COLUMNS, table) for table in COPIED}
-        present = [table for table in COPIED if columns[table]]
-        await connection.execute(f"TRUNCATE {', '.join(present)}")
-        for table in present:
-            both = set(columns_of(copy, table))
+        await connection.execute(f"TRUNCATE {', '.join(COPIED)}")
+        for table in COPIED:
+            both = set(columns_of(copy, table))  # after a rollback, the database may have more
             names = [(name, is_boolean) for name, is_boolean, _ in columns[table] if name in both]
             await connection.copy_records_to_table(
                 table, records=_rows(copy, table, names), columns=[name for name, _ in names]

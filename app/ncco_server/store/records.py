@@ -193,7 +193,9 @@ SELECT_FIRST_SINCE: Final = Sql(f"""
     SELECT call_key FROM {RESULTS_TABLE} WHERE began_at >= $1 ORDER BY began_at, call_key LIMIT 1
 """)
 
-SELECT_RESULTS_BETWEEN: Final = Sql(f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key BETWEEN $1 AND $2")
+SELECT_RESULTS_BETWEEN: Final = Sql(
+    f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key BETWEEN $1 AND $2 ORDER BY call_key"
+)
 
 COUNT_RESULTS: Final = Sql(f"""
     SELECT count(*) FROM {RESULTS_TABLE}
@@ -371,11 +373,9 @@ class Records:
         """Limit the search by keys, which grow with time."""
         if wanted.since:
             where.require(f"created_at >= {where.mark(wanted.since)}")
-        if wanted.until:
-            where.require(f"created_at < {where.mark(wanted.until)}")
-        if wanted.since:
             where.require(f"key > {last_before(where.mark(wanted.since - CLOCKS_MS))}")
         if wanted.until:
+            where.require(f"created_at < {where.mark(wanted.until)}")
             end = where.mark(wanted.until + CLOCKS_MS)
             newer = f"SELECT call_key FROM {RESULTS_TABLE} WHERE began_at >= {end} ORDER BY began_at LIMIT 1"
             where.require(f"key < coalesce(({newer}), {1 << 62})")
@@ -493,8 +493,7 @@ class Records:
 
     async def count_results(self, since: int, until: int) -> int:
         """Count those that have ended, as in `result_sums`."""
-        rows = await self._read(COUNT_RESULTS, since, until)
-        return int(rows[0][0]) if rows else 0
+        return int((await self._read(COUNT_RESULTS, since, until))[0][0])
 
     async def missed(self, since: int) -> list[tuple[str, int]]:
         """Missed calls since a time (milliseconds) whose callers have neither got through nor been called back.
@@ -511,13 +510,12 @@ class Records:
         return [read_result(row) for row in await self._read(SELECT_RETURNED, since, limit)]
 
     async def count_returned(self, since: int) -> int:
-        rows = await self._read(COUNT_RETURNED, since)
-        return int(rows[0][0]) if rows else 0
+        return int((await self._read(COUNT_RETURNED, since))[0][0])
 
     async def count_wrong_sums(self) -> int:
         """See `Results.recount`. Reads all results."""
-        found = await self._read(SELECT_OLDEST_CHANGE)
-        return len(await self._read(SELECT_DIFFERENCES, *comparable_since(found[0][0]))) if found else 0
+        ((oldest,),) = await self._read(SELECT_OLDEST_CHANGE)
+        return len(await self._read(SELECT_DIFFERENCES, *comparable_since(oldest)))
 
     async def open_sessions(self, since: int, until: int) -> list[tuple[int, SessionRow]]:
         """Return those that began from `since` up to `until` (milliseconds) and are not over, by key."""

@@ -72,7 +72,6 @@ class ResultRow(NamedTuple):
         party_end: `party` backwards.
         result, own, rang, person_at: see `ncco_server.results.DecidedResult`.
         ended_at: None if the end was never reported.
-        release, cohort: to compare revisions; "" for now.
         version, webhook: the row covers the call up to this version and its webhooks up to this key.
         is_counted: the sums contain the row as it is, and not the fields `counted_*`.
     """
@@ -102,8 +101,6 @@ class ResultRow(NamedTuple):
     is_counted: bool
     returned_at: int | None = None
     returned_by: str = ""
-    release: str = ""
-    cohort: str = ""
     counted_result: str = ""
     counted_own: str = ""
     counted_ms: int = 0

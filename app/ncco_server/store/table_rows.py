@@ -447,8 +447,9 @@ def _changed(
     changes: Iterable[RowChange], columns: str | None, expires_at: int | None, now: int
 ) -> Mapping[str, Any] | None:
     """Apply a row's changes. `columns` is JSON; None stands for no row."""
-    is_missing = columns is None or _is_expired(expires_at, now)
-    found: Mapping[str, Any] | None = None if is_missing else orjson.loads(columns or "")
+    found: Mapping[str, Any] | None = None
+    if columns is not None and not _is_expired(expires_at, now):
+        found = orjson.loads(columns)
     for change in changes:
         found = change.apply(found)
     return found

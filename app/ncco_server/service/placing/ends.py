@@ -11,7 +11,7 @@ from ncco_server import engine
 from ncco_server.engine import CallData
 from ncco_server.flow.model import Flow
 from ncco_server.service.placed_values import PlacedCipher
-from ncco_server.service.placing.attempts import ANSWERED, next_attempt
+from ncco_server.service.placing.attempts import ANSWERED, next_attempt, outbound_of
 from ncco_server.service.turns import Turns
 from ncco_server.service.written_rows import MASKED, hook_rows
 from ncco_server.store import AttemptResult, AttemptRow, HookRow, PlacedRow, milliseconds
@@ -77,8 +77,7 @@ def _params(row: PlacedRow) -> dict[str, Any]:
 
 
 def call_of(flow: Flow, row: PlacedRow) -> CallData:
-    from_number = flow.outbound.from_number if flow.outbound is not None else ""
-    return CallData(row.number, from_number, direction="outbound", request=row.id)
+    return CallData(row.number, outbound_of(flow).from_number, direction="outbound", request=row.id)
 
 
 def _hooks(turns: Turns, flow: Flow | None, row: PlacedRow, outcome: str, now: datetime) -> tuple[HookRow, ...]:

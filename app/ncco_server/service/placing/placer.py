@@ -179,14 +179,15 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
 
     async def run_one(self, row: AttemptRow) -> None:
         flow = await self._turns.library.pinned(row.flow, row.revision)
-        if flow is None or flow.outbound is None:
+        if flow is None:
             await self._not_sent(row, f"revision {row.revision} of flow {row.flow} is lost")
             return
+        outbound = outbound_of(flow)
         answer_url, event_url = urls_of(self._policy.base_url, self._turns.policy.keys[0], row)
         try:
-            created = await self._api.create_call(_new_call(flow.outbound, row, answer_url, event_url))
+            created = await self._api.create_call(_new_call(outbound, row, answer_url, event_url))
         except VoiceApiError as error:
-            await self._failed(row, flow.outbound, error)
+            await self._failed(row, outbound, error)
             return
         self._refusals = 0
         await self.write(self._placed.sent(row, created.uuid, created.conversation_uuid))

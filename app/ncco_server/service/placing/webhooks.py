@@ -17,7 +17,7 @@ from ncco_server.ncco.statuses import DETECTIONS, OVER, PICKED_UP
 from ncco_server.ncco.webhooks import StatusWebhook
 from ncco_server.service.delivery import Delivery, Reply, session_id
 from ncco_server.service.placed_values import PlacedCipher
-from ncco_server.service.placing.attempts import ANSWERED, SILENT_S, STATUS_POLL_S, missed_outcome
+from ncco_server.service.placing.attempts import ANSWERED, SILENT_S, STATUS_POLL_S, missed_outcome, outbound_of
 from ncco_server.service.placing.ends import end_attempt, values_of
 from ncco_server.service.tokens import make_token, read_token
 from ncco_server.service.turns import ATTEMPTS, Turns
@@ -66,7 +66,7 @@ async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
         return await turns.begin(begin, received, delivery)
     except AlreadyOpen:
         repeat = await turns.repeat_answer(id_, delivery, request=ref.session)
-        return repeat or turns.failsafe_reply("answer", "the call is known, but not its first turn", delivery.call)
+        return repeat or turns.failsafe_reply("answer", "the call has just been forgotten", delivery.call)
 
 
 async def _say_goodbye(turns: Turns, id_: str, delivery: Delivery) -> Reply:
@@ -83,13 +83,14 @@ async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | No
     row = await turns.store.placed.get(ref.session)
     if row is None or not row.number:
         return Reply(None, delivery.kind, FORGOTTEN)
-    if delivery.problem or not isinstance(webhook, StatusWebhook):
+    if not isinstance(webhook, StatusWebhook):
         return None
-    leg = webhook.uuid or ""
+    call = delivery.call
+    leg = call.uuid
     status = webhook.status or ""
-    conversation = webhook.conversation_uuid or ""
-    to = delivery.call.to
-    attempt = await turns.store.placed.adopt(ref.session, ref.turn, leg, conversation, to) if leg else None
+    if not leg:
+        return None
+    attempt = await turns.store.placed.adopt(ref.session, ref.turn, leg, call.conversation_uuid, call.to)
     if attempt is None or attempt.leg != leg:
         return None
     if status == "machine" and await _hangs_up(turns, attempt):
@@ -118,7 +119,7 @@ async def _pick_up(turns: Turns, ref: WaitRef, leg: str, delivery: Delivery, *, 
 async def _hangs_up(turns: Turns, attempt: AttemptRow) -> bool:
     """Vonage hangs up by itself when a machine answers."""
     flow = await turns.library.pinned(attempt.flow, attempt.revision)
-    return flow is not None and flow.outbound is not None and flow.outbound.machine_detection == "hangup"
+    return flow is not None and outbound_of(flow).machine_detection == "hangup"
 
 
 async def _detected(turns: Turns, placed: PlacedRow, attempt: AttemptRow, delivery: Delivery) -> Reply | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from itertools import chain, combinations
+from typing import Final
 
 import pytest
 
-from ncco_server.store import CallFilter, EndOfCall, Records, Store
+from ncco_server.store import CallFilter, EndOfCall, PlacingControl, Records, Store
 from tests.support.stored_rows import (
     NOON_MS,
     NUMBER,
@@ -14,10 +15,13 @@ from tests.support.stored_rows import (
     hook_row,
     new_call,
     next_turn,
+    revision_row,
     session_row,
     turn_row,
     webhook_row,
 )
+
+HOUR_MS: Final = 3_600_000
 
 
 async def ids(records: Records, limit: int = 10, before: int | None = None, **wanted: object) -> list[str]:
@@ -260,6 +264,25 @@ async def test_events_of_the_leg_are_in_the_timeline_of_a_call_to_a_named_flow(s
 
     assert timeline is not None
     assert ended == timeline.webhooks[-1]
+
+
+async def test_calls_of_a_period_are_reported_newest_first(store: Store, records: Records) -> None:
+    for id_, at in (("old", -2 * HOUR_MS), ("first", 0), ("second", 1), ("third", 2), ("last", 3 * HOUR_MS)):
+        await store.open_call(*new_call(id_, created_at=NOON_MS + at))
+    for results in (0, 1):
+        if results:
+            await end_call(store, "last", webhook_row("last", received_at=NOON_MS + 3 * HOUR_MS))
+        assert ["second", "first"] == [call.leg async for call in records.reported(NOON_MS, NOON_MS + 2)]
+
+
+async def test_a_pause_and_a_revision_are_read(store: Store, records: Records) -> None:
+    before = await records.placing(), await records.revision("c0ffee")
+    await store.placed.pause(1, "Ada", "a strike")
+    await store.save_revisions([revision_row()])
+
+    assert (PlacingControl(), None) == before
+    assert (1, "Ada", "a strike") == (await records.placing())[1:4]
+    assert revision_row() == await records.revision("c0ffee")
 
 
 # Ends that went unnoticed

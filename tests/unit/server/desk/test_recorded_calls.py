@@ -79,7 +79,7 @@ def test_a_webhook_is_summarised_in_a_few_words(expected: str, kind: str, fields
     ("expected", "action"),
     [
         ('talk "Hello."', {"action": "talk", "text": "Hello."}),
-        ("talk (not stored)", {"action": "talk", "text": "secret:0123456789abcdef"}),
+        ("talk (not stored)", {"action": "talk", "text": "secret:0123456789abcdef", "encrypted": ["text"]}),
         ('stream ["https://x/a.mp3"]', {"action": "stream", "streamUrl": ["https://x/a.mp3"]}),
         ("connect sip sip:a@b", {"action": "connect", "endpoint": [{"type": "sip", "uri": "sip:a@b"}]}),
         ("connect vbc", {"action": "connect", "endpoint": [{"type": "vbc"}]}),

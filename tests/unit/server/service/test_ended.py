@@ -9,10 +9,14 @@ from typing import Any
 import orjson
 import pytest
 
+from ncco_server.service.call_ends import end_lost
 from ncco_server.store import Store, open_store
 from tests.support.cases import each_case
 from tests.support.postgres_stores import make_postgres
-from tests.unit.server.service.served_call import LEG, ServedCall, delivery, service_of
+from tests.support.stored_rows import new_call, results_of
+from tests.unit.server.service.served_call import LEG, NOON, NoRevisions, ServedCall, delivery, service_of
+
+SIMPLE = "flow: simple\ndefault: true\nstart: a\nsteps: {{a: {{do: [{{talk: {text}}}], goto: end}}}}\n"
 
 MAIN = """
 flow: main
@@ -240,3 +244,23 @@ async def test_an_end_during_a_turn_is_reported_once_and_with_the_step_after_it(
 
     assert 20 == len(hooks) == len(flows)
     assert {row.id: orjson.loads(row.state).get("at") or "main" for row in rows} == flows
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+@pytest.mark.parametrize("is_damaged", [False, True])
+async def test_a_call_that_can_no_longer_be_read_ends(store: Store, *, is_damaged: bool, is_lost: bool) -> None:
+    if is_damaged:
+        await store.open_call(*new_call(LEG, state=b"damaged"))
+    else:
+        await ServedCall(await service_of(store, SIMPLE.format(text="Hello."))).ring()
+    service = await service_of(NoRevisions(store), SIMPLE.format(text="Good day."))
+    if is_lost:
+        ended = [await end_lost(service, id_, NOON) for id_ in ("leg-0", LEG, LEG)]
+        assert [False, True, False] == ended
+    else:
+        await service.event(delivery({"status": "completed", "uuid": LEG}))
+    async with store.records() as records:
+        (row,) = await results_of(records)
+
+    assert ("inbound", "" if is_damaged else "447700900123", "") == (row.direction, row.party, row.name)
+    assert is_lost == (row.ended_at is None)

@@ -18,17 +18,26 @@ import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from ncco_server.service.media import TEXT_LIMIT, DownloadFailed, MediaClient, audio_type, transcript_text
+from ncco_server.service.media import (
+    AUDIO_LIMIT,
+    TEXT_LIMIT,
+    DownloadFailed,
+    MediaClient,
+    audio_type,
+    shortage,
+    transcript_text,
+)
 from ncco_server.service.outgoing import new_client
 from ncco_server.service.poller import Schedule
 from ncco_server.service.recording_bucket import RecordingBucket
 from ncco_server.service.recording_files import NO_KEY, RecordingFiles, UnfinishedFile
 from ncco_server.service.recording_folder import RecordingFolder
-from ncco_server.service.recordings import LEASE_MS, Fetcher, remove_files, sweep_recordings
+from ncco_server.service.recordings import LEASE_MS, Fetcher, lost_recordings, remove_files, sweep_recordings
 from ncco_server.store import RecordingRow, Store
 from ncco_server.vonage.application_token import ApplicationTokens
 from tests.support.application_api import APPLICATION_ID
-from tests.support.keys import rsa_key
+from tests.support.cases import each_case
+from tests.support.keys import private_pem, rsa_key
 from tests.support.media_server import MP3, OGG, WAV, File, MediaServer, media_server, pem
 from tests.support.memory_store import MemoryStore
 from tests.support.s3_server import Fault, s3_server
@@ -374,3 +383,54 @@ def test_a_transcript_is_limited_and_each_channel_is_a_line() -> None:
 def test_only_audio_is_accepted_as_audio(beginning: bytes) -> None:
     with pytest.raises(DownloadFailed, match="the response is"):
         audio_type(beginning)
+
+
+@each_case(
+    ("beginning", "kind"),
+    [
+        (b"RIFF\0\0\0\0WAVE", "audio/wav"),
+        (b"OggS", "audio/ogg"),
+        (b"ID3\x03", "audio/mpeg"),
+        (b"\xff\xe0", "audio/mpeg"),
+        (b"\xff\xfb", "audio/mpeg"),
+    ],
+)
+def test_audio_is_recognised_by_its_beginning(beginning: bytes, kind: str) -> None:
+    assert kind == audio_type(beginning)
+
+
+@each_case(
+    ("named", "size", "announced", "is_short"),
+    [
+        (92, 100, 100, False),
+        (92, 99, 0, True),
+        (93, 100, 0, True),
+        (0, 99, 100, True),
+        (0, 100, 100, False),
+        (AUDIO_LIMIT - 7, 100, 100, False),
+        (AUDIO_LIMIT - 8, 100, 100, True),
+        (1 << 31, 100, 100, False),
+    ],
+)
+def test_audio_is_complete_if_it_has_the_announced_and_the_named_size(
+    named: int, size: int, announced: int, is_short: bool
+) -> None:
+    assert is_short == bool(shortage(b"RIFF" + named.to_bytes(4, "little"), size, announced))
+
+
+async def test_nothing_is_fetched_from_elsewhere(place: Place) -> None:
+    async def take(chunk: bytes) -> None:
+        raise AssertionError(chunk)
+
+    async with new_client() as http:
+        media = MediaClient(http, ApplicationTokens(APPLICATION_ID, private_pem(rsa_key())))
+        with pytest.raises(DownloadFailed, match="its address is not Vonage's"):
+            await media.download("https://example.com/1", 9, datetime.now(UTC), take)
+
+
+async def test_kept_recordings_without_a_file_are_lost(place: Place) -> None:
+    for number in range(2):
+        await place.store.recordings.add(row(f"{number}", number, id=f"{number:032x}", state="kept", has_file=1))
+    place.folder.put(f"{1:032x}", MP3)
+
+    assert [f"{0:032x}"] == await lost_recordings(place.store.recordings, place.folder)

@@ -14,8 +14,9 @@ import pytest
 from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
-from ncco_server.service.library import RELEASED, Library, PinnedFlows
+from ncco_server.service.library import RELEASED, Library, PinnedFlows, removals
 from ncco_server.store import RevisionRow, SessionRow, TurnRow, WebhookRow
+from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 
 ASKING = """
@@ -254,3 +255,49 @@ def test_revisions_of_open_calls_stay_loaded_beyond_the_limit_of_others() -> Non
 
     kept = [flow.revision for flow in revisions if pinned.get((flow.name, flow.revision)) is not None]
     assert ["2", "3", "5"] == kept
+
+
+SHOP: Final = {"flow": "shop", "default": "true", "entry": "true", "numbers": '["442079460000"]'}
+DESK: Final = {"flow": "desk", "entry": "true"}
+
+
+def flows_of(*flows: dict[str, str]) -> Project:
+    steps = "start: a\nsteps: {a: {do: [{talk: Hello.}], goto: end}}\n"
+    texts = ("".join(f"{name}: {value}\n" for name, value in flow.items()) + steps for flow in flows)
+    return load({f"flows/{flow['flow']}.yaml": text for flow, text in zip(flows, texts, strict=True)})
+
+
+@each_case(
+    ("after", "removed"),
+    [
+        ([SHOP, DESK], []),
+        ([DESK, {**SHOP, "numbers": "[]"}], ["no flow has the number 442079460000 anymore"]),
+        ([{**SHOP, "numbers": "[]"}, {**DESK, "numbers": '["442079460000"]'}], []),
+        ([{**SHOP, "default": "false"}, DESK], ["there is no longer a default flow"]),
+        ([{**SHOP, "default": "false"}, {**DESK, "default": "true"}], []),
+        ([SHOP], ["no call can start in flow desk anymore"]),
+        ([SHOP, {"flow": "desk"}], ["no call can start in flow desk anymore"]),
+    ],
+)
+def test_what_callers_can_no_longer_reach_is_named(after: list[dict[str, str]], removed: list[str]) -> None:
+    assert removed == [each.message for each in removals(flows_of(SHOP, DESK), flows_of(*after))]
+
+
+async def test_a_removal_is_confirmed_for_all_hosts() -> None:
+    store = MemoryStore()
+    await store.open()
+    files = [flows_of(SHOP, DESK)]
+    here, there = (Library(store, lambda: files[-1]) for _ in range(2))
+    await here.reload()
+    confirmed = [await here.is_confirmed()]
+    files.append(flows_of(SHOP))
+    await here.reload()
+    removed = [each.message for each in here.removed]
+    confirmed.append(await here.is_confirmed())
+    await there.reload(confirms_removals=True)
+    confirmed.append(await here.is_confirmed())
+    await here.reload()
+
+    assert ["no call can start in flow desk anymore"] == removed
+    assert [False, False, True] == confirmed
+    assert ((), {"shop"}) == (here.removed, {*here.current.flows})

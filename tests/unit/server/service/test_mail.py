@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
 import pytest_asyncio
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from ncco_server.service.mail import RECORDING_WAIT_S, Attach, Attachment, Mailer, MailServer, NoAttachment
+from ncco_server.service.mail import (
+    ATTACHMENT_LIMIT,
+    RECORDING_WAIT_S,
+    Attach,
+    Attachment,
+    Mailer,
+    MailServer,
+    NoAttachment,
+    attach_from,
+)
 from ncco_server.service.outbox import Sender, Verdict, by_kind
 from ncco_server.service.poller import Schedule
-from ncco_server.store import HookRow, SqliteDatabase, Store
+from ncco_server.service.recording_folder import RecordingFolder
+from ncco_server.store import HookRow, RecordingRow, Recordings, SqliteDatabase, Store
 from tests.support.cases import each_case
 from tests.support.keys import self_signed
 from tests.support.smtp_server import Mailbox, serving
@@ -48,6 +60,16 @@ def attaching(found: Attachment | str | None) -> Attach:
         return found
 
     return attach
+
+
+@dataclass(frozen=True, slots=True)
+class OneRecording:
+    """The recordings of a store that has one."""
+
+    row: RecordingRow
+
+    async def find(self, uuid: str) -> RecordingRow | None:
+        return self.row if uuid == self.row.uuid else None
 
 
 async def test_mail_arrives_as_it_was_written() -> None:
@@ -83,6 +105,40 @@ async def test_mail_attaches_its_recording_or_says_why_not(
     assert Verdict("sent") == verdict
     assert text is not None and said in text.get_content()
     assert attached == [(p.get_filename(), p.get_content_type(), p.get_content()) for p in message.iter_attachments()]
+
+
+@each_case(
+    ("changes", "has_key", "why_not"),
+    [
+        ({}, True, ""),
+        ({"session": ""}, True, ""),
+        ({"session": "leg-2"}, True, "the server does not know it"),
+        ({"uuid": "r-2"}, True, "the server does not know it"),
+        ({"state": "waiting"}, False, "the server has no key to fetch it"),
+        ({"state": "waiting"}, True, None),
+        ({"state": "gone"}, True, "Vonage no longer has it"),
+        ({"deleted_at": 1}, True, "it was deleted"),
+        ({"size": ATTACHMENT_LIMIT}, True, ""),
+        ({"size": ATTACHMENT_LIMIT + 1}, True, "it is larger than 10 MB"),
+        ({"size": None}, True, ""),
+        ({"sha256": "other"}, True, "its file is damaged"),
+        ({"id": "b" * 32}, True, "its file is gone"),
+    ],
+)
+async def test_a_recording_of_the_same_call_is_attached(
+    tmp_path: Path, changes: dict[str, Any], has_key: bool, why_not: str | None
+) -> None:
+    row = RecordingRow("a" * 32, "r-1", "record", 0, "leg-1", size=9, content_type="audio/wav", state="kept")
+    row = row._replace(**({"sha256": hashlib.sha256(WAV).hexdigest()} | changes))
+    files = RecordingFolder(tmp_path)
+    files.put("a" * 32, WAV)
+    attach = attach_from(cast("Recordings", OneRecording(row)), files, has_key=has_key)
+    if why_not:
+        with pytest.raises(NoAttachment, match=why_not):
+            await attach("r-1", "leg-1")
+    else:
+        found = await attach("r-1", "leg-1")
+        assert (None if why_not is None else Attachment("message-1970-01-01-0000.wav", "audio/wav", WAV)) == found
 
 
 async def test_mail_waits_for_a_recording_that_may_still_come() -> None:
@@ -284,3 +340,9 @@ async def test_waiting_for_a_recording_does_not_count_as_a_try(store: Store, mon
 
     assert [("msg_1", "sent", None)] == heard.told
     assert 1 == len(list(mailbox.taken[0][1].iter_attachments()))
+
+
+@each_case(("url", "outcome"), [("", Verdict("never", "E393: no text")), ("mailto:a@example.com", Verdict("sent"))])
+async def test_mail_that_cannot_be_rendered_is_not_sent(url: str, outcome: Verdict) -> None:
+    with serving(Mailbox()) as port:
+        assert outcome == await Mailer(at(port))(mail()._replace(url=url, problem="E393: no text"), NOW)

@@ -1,7 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ncco_server.ncco.value_types import is_withheld, number_of_caller
-from ncco_server.service.phone_numbers import digits_of, readable, sought_digits
+from ncco_server.service.phone_numbers import (
+    dialable,
+    digits_of,
+    read_called,
+    read_caller,
+    read_party,
+    readable,
+    sought_digits,
+)
 from tests.support.cases import each_case
 
 
@@ -100,3 +110,25 @@ def test_the_number_of_a_caller_is_read_in_every_form(caller: str, number: str, 
 )
 def test_a_search_for_a_part_of_a_number_uses_its_digits(text: str, digits: str) -> None:
     assert digits == sought_digits(text)
+
+
+@each_case(
+    ("read", "words", "number"),
+    [
+        (read_party, "07700 900123", "447700900123"),
+        (read_party, "999", "999"),
+        (read_party, "770090", "770090"),
+        (read_called, "020 7946 0000", "442079460000"),
+        (read_called, "tel:+44 20 7946 0000", "442079460000"),
+        (read_called, "Ada_1", "Ada_1"),
+        (read_called, "", ""),
+        (read_caller, "07700 900123", "447700900123"),
+        (read_caller, "SIP:desk@example.com", "SIP:desk@example.com"),
+        (read_caller, "Anonymous", "Anonymous"),
+        (lambda number, _: dialable(number), "447700900123", "+447700900123"),
+        (lambda number, _: dialable(number), "anonymous", ""),
+        (lambda number, _: dialable(number), "\u0664\u0664", ""),
+    ],
+)
+def test_somebody_is_named_by_a_number_or_without_one(read: Callable[[str, str], str], words: str, number: str) -> None:
+    assert number == read(words, "442079460000")

@@ -13,10 +13,11 @@ import pytest
 import pytest_asyncio
 from standardwebhooks import Webhook
 
-from ncco_server.service.hook_posts import ANSWER_LIMIT, BODY_LIMIT, Poster
+from ncco_server.service.hook_posts import ANSWER_LIMIT, BODY_LIMIT, Poster, failure_of_request, seconds_until
 from ncco_server.service.outbox import Verdict
-from ncco_server.service.outgoing import new_client
+from ncco_server.service.outgoing import Disconnected, new_client
 from ncco_server.store import HookRow
+from tests.support.cases import each_case
 from tests.support.stored_rows import hook_row
 from tests.unit.server.service.receiver import Answer, Receiver
 
@@ -167,3 +168,36 @@ async def test_hook_that_cannot_be_sent_is_not_tried_again(
 
     assert Verdict("never", problem) == await Poster(client)(row, NOW)
     assert [] == receiver.posts
+
+
+@each_case(
+    ("error", "verdict"),
+    [
+        (httpx.UnsupportedProtocol("ftp"), Verdict("never", "its address cannot be used: ftp")),
+        (httpx.LocalProtocolError("x"), Verdict("never", "a header has characters that are not allowed")),
+        (Disconnected("x"), Verdict("again", "the connection was lost")),
+        (httpx.RemoteProtocolError("x"), Verdict("again", "its reply is not HTTP")),
+        (httpx.ConnectError("refused"), Verdict("again", "refused")),
+        (httpx.ReadTimeout(""), Verdict("again", "ReadTimeout")),
+    ],
+)
+def test_a_failed_request_says_why(error: httpx.RequestError, verdict: Verdict) -> None:
+    assert verdict == failure_of_request(error)
+
+
+@each_case(
+    ("text", "seconds"),
+    [
+        ("120", 120.0),
+        (" 5 ", 5.0),
+        ("\u0664", 0.0),
+        ("soon", 0.0),
+        ("", 0.0),
+        ("Wed, 04 Mar 2026 12:00:10 GMT", 10.0),
+        ("Wed, 04 Mar 2026 12:00:10 -0000", 10.0),
+        ("Wed, 04 Mar 2026 11:59:50 GMT", 0.0),
+        ("Wed, 04 Mar 99999999999 12:00:10 GMT", 0.0),
+    ],
+)
+def test_a_receiver_asks_for_time_in_seconds_or_by_a_date(text: str, seconds: float) -> None:
+    assert seconds == seconds_until(text, datetime(2026, 3, 4, 12, tzinfo=UTC))

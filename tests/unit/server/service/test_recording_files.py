@@ -305,3 +305,26 @@ def test_a_folder_without_space_for_uploads_is_named(storage: S3Server, monkeypa
     (problem,) = bucket(storage).problems()
     assert (True, "/proc: No space left on device") == (problem.is_error, problem.message)
     assert "make room there" in problem.cure
+
+
+def test_a_folder_that_others_can_reach_is_a_problem(tmp_path: Path) -> None:
+    folder = RecordingFolder(tmp_path / "new" / "recordings")
+    found = [list(folder.problems())]
+    folder.path.mkdir(mode=0o755, parents=True)
+    found.append(list(folder.problems()))
+    folder.path.chmod(0o700)
+    found.append(list(folder.problems()))
+
+    assert [0, 1, 0] == list(map(len, found))
+    assert (False, f"chmod 700 {folder.path}") == (found[1][0].is_error, found[1][0].cure)
+
+
+def test_a_folder_lists_recordings_only(tmp_path: Path) -> None:
+    folder = RecordingFolder(tmp_path / "recordings")
+    assert ([], True) == (list(folder.stored()), folder.is_empty())
+    id_ = new_recording_id()
+    folder.put(id_, b"audio")
+    (folder.path / new_recording_id()).mkdir()
+    (folder.path / "notes.txt").write_text("no recording")
+
+    assert ([id_], False) == ([each.id for each in folder.stored()], folder.is_empty())

@@ -116,3 +116,27 @@ async def test_a_long_first_line_is_checked_with_a_few_comparisons_per_name(*, r
         with pytest.raises(RefusedRows):
             check_names(table(store), names)
     assert CountedName.compared < 10 * len(names)
+
+
+@each_case(
+    ("values", "column"),
+    [
+        ({"title": "", "number": 1}, "title"),
+        ({"title": "a"}, "number"),
+        ({"title": "a", "number": 1, "calls": "x"}, "calls"),
+        ({"title": "a", "number": 1, "other": "x"}, "other"),
+        ({"title": "a" * 2000, "number": 1}, "title"),
+    ],
+)
+def test_a_row_that_cannot_be_written_names_the_column(values: dict[str, Any], column: str) -> None:
+    with pytest.raises(RefusedRows) as refused:
+        table(Store(SqliteDatabase())).change(values, "line 1")
+
+    assert [("line 1", column)] == [(fault.row, fault.column) for fault in refused.value.faults]
+
+
+def test_only_the_first_hundred_faults_are_reported() -> None:
+    with pytest.raises(RefusedRows) as refused:
+        table(Store(SqliteDatabase())).changes((f"line {number}", {"title": "a"}) for number in range(150))
+
+    assert 100 == len(refused.value.faults)

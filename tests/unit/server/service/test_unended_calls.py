@@ -339,3 +339,13 @@ async def _ends_once(make: Callable[[Path], Store], folder: Path, webhooks: list
 
         has_begun = any(what.startswith("ring") for what in webhooks)
         assert [*["over"] * has_begun] == [name for name in call.told if name == "over"]
+
+
+async def test_vonage_is_asked_no_more_in_a_search_in_which_it_fails(call: ServedCall) -> None:
+    await call.ring()
+    await call.ring(uuid="leg-2")
+    voice, asked = voice_of(code=500)
+    unended = UnendedCalls(call.service, voice)
+    found = await unended.end(NOON + timedelta(hours=2))
+
+    assert (1, 0, True) == (len({*asked}), found.known, bool(found.problem))

@@ -1,0 +1,113 @@
+"""What a webhook is stored as, and what its URLs say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+import orjson
+import pytest
+
+from ncco_server.ncco.webhooks import recognise
+from ncco_server.service.delivery import Delivery, FailedUrl, session_id
+from ncco_server.service.written_rows import answer_row, body_of, fields_of, json_object, status_of
+from tests.support.cases import each_case
+from tests.support.stored_rows import webhook_row
+from tests.unit.server.service.served_call import ANSWER, LEG, NOON, delivery
+
+KEY: Final = b"key"
+
+
+def get(query: str, **fields: Any) -> Delivery:
+    return Delivery("GET", query.encode(), fields, "https://calls.example.com", NOON, query=fields)
+
+
+@each_case(
+    ("url", "kind", "name"),
+    [
+        ("https://x/webhooks/answer", "answer", ""),
+        ("https://x/webhooks/answer/shop?a=b", "answer", "shop"),
+        ("https://x/pbx/webhooks/event/", "event", ""),
+        ("https://x/webhooks/input/token", "input", "token"),
+        ("https://x/webhooks/placed/token", "placed", "token"),
+        ("https://x/webhooks/placed/token/event", "placed-event", "token"),
+        ("https://x/webhooks/input/token/event", "", ""),
+        ("https://x/webhooks/other/token", "", ""),
+        ("https://x/webhooks/input", "", ""),
+        ("https://x/webhooks/input//", "", ""),
+        ("https://x/webhooks/placed//event", "", ""),
+        ("https://x/answer", "", ""),
+        ("http://[", "", ""),
+    ],
+)
+def test_the_url_that_failed_is_one_of_ours_or_none(url: str, kind: str, name: str) -> None:
+    assert (kind, name) == FailedUrl.read(url)[:2]
+
+
+@each_case(
+    ("number", "digits"),
+    [
+        ("+447700900123", "447700900123"),
+        (" 447700900123", "447700900123"),
+        ("07700900123", "07700900123"),
+        ("al", "al"),
+    ],
+)
+def test_the_digits_of_a_number_are_compared(number: str, digits: str) -> None:
+    assert digits == delivery({"from": number}).call.from_number
+
+
+def test_a_call_has_the_headers_of_its_sip_leg_and_the_params_of_its_url() -> None:
+    fields = {"SipHeader_X-Team": "a", "X-SipHeader_Y": "b", "SipHeader_Z": 1, "to": "1", "team": "b", "uuid": LEG}
+    known = get("", **fields)
+
+    assert {"X-Team": "a"} == known.call.sip
+    assert {"team": "b"} == known.params(["team", "to", "other"])
+
+
+@pytest.mark.parametrize("length", [64, 65])
+def test_a_long_leg_is_shortened(length: int) -> None:
+    id_ = session_id("a" * length, "shop")
+
+    assert (64 + len("/shop"), length == 64) == (len(id_), id_.startswith("aaaa"))
+
+
+@each_case(
+    ("fields", "status"),
+    [
+        ({"status": "answered", "uuid": LEG}, "answered"),
+        ({"status": "machine", "sub_state": "beep_start", "uuid": LEG}, "machine:beep_start"),
+        ({"dtmf": "1", "uuid": LEG}, ""),
+        ({"recording_url": "https://x"}, "record"),
+    ],
+)
+def test_the_webhooks_of_a_wait_differ_by_status(fields: dict[str, Any], status: str) -> None:
+    assert status == status_of(recognise(fields))
+
+
+@each_case(
+    ("query", "fields", "is_hidden"),
+    [
+        ("status=busy", {"status": "busy"}, False),
+        ("a=%20", {"a": " "}, False),
+        ("d%74mf=4711", {"dtmf": "4711"}, True),
+        ("dtmf=4711", {"dtmf": "4711"}, True),
+    ],
+)
+def test_keys_are_hidden_however_they_are_written(query: str, fields: dict[str, Any], is_hidden: bool) -> None:
+    assert is_hidden == (b"4711" not in body_of(get(query, **fields), LEG, KEY) and "4711" in str(fields))
+
+
+@each_case("more", [{}, {"dtmf": "1"}])
+def test_a_secret_in_the_url_is_not_stored(more: dict[str, str]) -> None:
+    fields = {**ANSWER, "pin": "84021739", **more}
+    row = answer_row(replace(delivery(fields), reason="Timeout"), LEG, KEY, secret=["pin"])
+
+    assert b"84021739" not in row.body
+    assert "Timeout" == orjson.loads(row.body)["reason"]
+    assert ANSWER["to"] == orjson.loads(row.body)["to"]
+
+
+@each_case("body", [b"[1]", b"1", b"null"])
+def test_a_damaged_row_is_shown_without_fields(body: bytes) -> None:
+    assert ({}, {}) == (fields_of(webhook_row(body=body)), json_object(body))
