@@ -12,7 +12,6 @@ from ncco_server.version import VERSION
 from ncco_studio.simulator.assumptions import Assumption, assumptions
 from ncco_studio.verify.platform_check.journal import Observation
 
-
 Ranked: TypeAlias = Sequence[tuple[Any, int]]
 """Values with how often each was seen, the most frequent first."""
 
