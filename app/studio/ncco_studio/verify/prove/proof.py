@@ -48,9 +48,8 @@ def untold(flow: Flow, arrivals: Sequence[Arrival], envs: Sequence[Env], moment:
         for hook in not_reached(flow, session, outcome, context_at(moment, env)):
             if hook.problem and (hook.name, hook.problem) not in found:
                 found.add((hook.name, hook.problem))
-                message = f"after `{outcome}` the hook {hook.name} cannot be sent: {hook.problem}"
-                cure = FAULTS["untold"].cure
-                yield Violation("untold", flow.name, "", outbound.place, message, cure, severity="warning")
+                words = FAULTS["untold"].words("placed", outcome=outcome, hook=hook)
+                yield Violation("untold", flow.name, "", outbound.place, **words)
 
 
 Status = Literal["proved", "walked", "partial", "stopped", "refuted"]
