@@ -1,4 +1,4 @@
-"""The faults of calls that `ncco prove` and `without` of a scenario look for; `faults.yaml` has their limits and words."""
+"""The faults of calls that `ncco prove` and `without` of a scenario look for. `faults.yaml`: their limits and words."""
 
 from __future__ import annotations
 
