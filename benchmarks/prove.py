@@ -124,7 +124,10 @@ def main() -> int:
     ):
         times, proof = _measure(flow, args.runs)
         space = proof.space
-        print(f"ncco prove, {name}: median {statistics.median(times):.2f} s of processor, {proof.status}, ", end="")
+        print(
+            f"ncco prove, {name}: median {statistics.median(times):.2f} s of processor, {proof.verdict.status}, ",
+            end="",
+        )
         print(f"{len(space.states):,} states, {len(space.transitions):,} edges, {space.nccos:,} NCCOs, ", end="")
         print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB at most so far")
     return 0

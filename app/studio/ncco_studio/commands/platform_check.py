@@ -46,7 +46,7 @@ from ncco_studio.verify.platform_check.check import CheckStopped, PlatformCheck
 from ncco_studio.verify.platform_check.journal import Journal, read_journal
 from ncco_studio.verify.platform_check.probes import PROBES, PlatformProbe
 from ncco_studio.verify.platform_check.recorded import case_of
-from ncco_studio.verify.platform_check.report import Evidence, findings_of, platform_yaml, public_report, rows_of
+from ncco_studio.verify.platform_check.report import Evidence, most_seen, platform_yaml, public_report, rows_of
 from ncco_studio.verify.platform_check.stored import seen_in
 from ncco_studio.verify.platform_check.webhooks import REACHABLE, webhook_app
 
@@ -179,7 +179,7 @@ def command(
     journal, is_complete = asyncio.run(_run(settings, limits, (caller, called), is_agreed=yes, only_undo=undo))
     if undo:
         return FINE
-    _write(findings_of(journal.observations), today, output, report, form)
+    _write(most_seen(journal.observations), today, output, report, form)
     return FINE if is_complete else ISSUES
 
 

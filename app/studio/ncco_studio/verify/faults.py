@@ -1,11 +1,11 @@
-"""The faults of calls that `ncco prove` and `without` of a scenario look for; `faults.yaml` has their limits."""
+"""The faults of calls that `ncco prove` and `without` of a scenario look for. `faults.yaml`: their limits and words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ncco_server.flow.issues import FlowRule
 from ncco_server.flow.model import Step
@@ -28,16 +28,23 @@ class CallFault(FlowRule):
     """A fault; `code` is its name.
 
     Attributes:
-        message: about a measure over its limit; "" for other faults.
+        message: with the names that its check gives.
+        variants: other messages, cures and severities, by the reason for them.
         limit: the default; None if there is none.
         in_call: whether a single call can show it.
         lasts: whether only a call that outlasts its script shows it.
     """
 
     message: str = ""
+    variants: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     limit: float | None = None
     in_call: bool = True
     lasts: bool = False
+
+    def words(self, variant: str = "", **names: Any) -> dict[str, Any]:
+        """The message, the cure and the severity of a fault that was found; a `message` among the names is whole."""
+        own = {"message": self.message, "cure": self.cure, "severity": self.severity, **self.variants.get(variant, {})}
+        return own | {"message": names.get("message") or own["message"].format(**names)}
 
     def exceeded(self, found: float, most: float, shown: str = "", **names: str) -> str:
         """Return "" within the limit; `shown` is the measure as text."""

@@ -29,7 +29,7 @@ tables:
 def found(body: str, before: str = "") -> tuple[list[str], str]:
     """The kind and line of each violation, and the status of the proof."""
     proof = prove(handler(body, SHARED, before=before, explores=True), NOON)
-    return [f"{each.kind} {each.place.line}" for each in proof.violations], proof.status
+    return [f"{each.kind} {each.place.line}" for each in proof.violations], proof.verdict.status
 
 
 def test_every_path_leads_from_step_to_step() -> None:

@@ -62,7 +62,7 @@ def checked(code: str, others: Mapping[str, str]) -> tuple[list[Found], str]:
         return found, ""
     proof = prove(project.flows["shop"], MONDAY)
     faults = (Found(each.kind, each.place.file, each.place.line, each.message) for each in proof.violations)
-    return [*found, *faults], proof.status
+    return [*found, *faults], proof.verdict.status
 
 
 def code_of(case: Mapping[str, Any]) -> str:

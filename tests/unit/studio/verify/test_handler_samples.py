@@ -115,7 +115,7 @@ def test_functions_in_a_loop_are_tried_with_few_calls() -> None:
 
     proof = prove(project_of(HEAD + body).flows["shop"], MONDAY)
 
-    assert "proved" == proof.status
+    assert "proved" == proof.verdict.status
     assert {"They know it.", "Nobody knows it."} == {
         str(each.ncco.actions[0]["text"]) for each in proof.space.transitions if each.kind != "fault"
     }
@@ -134,5 +134,5 @@ def test_a_proof_says_which_lines_no_call_has_run() -> None:
     proof = prove(project.flows["shop"], MONDAY)
 
     line = (HEAD + body).splitlines().index('        await call.talk("A rare one.")') + 1
-    (lines,) = proof.lines
+    (lines,) = proof.verdict.lines
     assert (3, 4, ((line, line),)) == lines.statements

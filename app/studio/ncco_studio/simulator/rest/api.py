@@ -357,26 +357,12 @@ async def play_talk(platform: InStep, uuid: str, body: PlayTalk) -> Reply:
     return _message("Talk started", leg)
 
 
-@_ROUTER.delete("/{uuid}/talk")
-async def stop_talk(platform: InStep, uuid: str) -> Reply:
-    leg = platform.leg(uuid)
-    platform.stop(leg, "talk")
-    return _message("Talk stopped", leg)
-
-
 @_ROUTER.put("/{uuid}/stream")
 async def play_stream(platform: InStep, uuid: str, body: PlayStream) -> Reply:
     leg = platform.leg(uuid)
     url = body.stream_url[0]
     platform.begin(leg, "stream", _playing(leg, "stream", url, platform.vonage.durations.stream(url), body.loop))
     return _message("Stream started", leg)
-
-
-@_ROUTER.delete("/{uuid}/stream")
-async def stop_stream(platform: InStep, uuid: str) -> Reply:
-    leg = platform.leg(uuid)
-    platform.stop(leg, "stream")
-    return _message("Stream stopped", leg)
 
 
 @_ROUTER.put("/{uuid}/dtmf")
@@ -390,15 +376,21 @@ async def send_dtmf(platform: InStep, uuid: str, body: SendDtmf) -> Reply:
 async def listen_for_dtmf(platform: InStep, uuid: str, body: ListenForDtmf) -> Reply:
     """Send each key that the party presses from now on to a URL."""
     leg = platform.leg(uuid)
-    platform.begin(leg, "input", listen_for_keys(platform.vonage, leg, (body.event_url[0], "POST")))
+    platform.begin(leg, "input/dtmf", listen_for_keys(platform.vonage, leg, (body.event_url[0], "POST")))
     return _message("DTMF listener started", leg)
 
 
+@_ROUTER.delete("/{uuid}/talk")
+@_ROUTER.delete("/{uuid}/stream")
 @_ROUTER.delete("/{uuid}/input/dtmf")
-async def stop_listening(platform: InStep, uuid: str) -> Reply:
+async def stop(platform: InStep, uuid: str, request: Request) -> Reply:
     leg = platform.leg(uuid)
-    platform.stop(leg, "input")
-    return _message("DTMF listener stopped", leg)
+    what = request.url.path.rpartition(f"{uuid}/")[2]
+    platform.stop(leg, what)
+    return _message(f"{_STOPPED[what]} stopped", leg)
+
+
+_STOPPED: Final = {"talk": "Talk", "stream": "Stream", "input/dtmf": "DTMF listener"}
 
 
 def _message(message: str, leg: Leg) -> Reply:

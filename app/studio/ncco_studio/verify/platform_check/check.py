@@ -129,7 +129,7 @@ class PlatformCheck:
         finally:
             await self._clean_up(run)
         self._require_contact(run)
-        seen = {name: value for name, value in probe.read(run.exchange).items() if value is not None}
+        seen = probe.read(run.exchange)
         cost_eur = sum(run.prices.values()) if len(run.prices) == len(run.roles) else self.cost_eur(probe)
         self._journal.observations.append(Observation(probe=probe.name, seen=seen, cost_eur=cost_eur))
         self._journal.placing = None
@@ -237,10 +237,8 @@ class PlatformCheck:
             await self._pause(TICK_S)
 
     def _is_due(self, run: ProbeRun, act: Act) -> bool:
-        name, _, status = act.after.partition(" ")
-        begun = run.exchange.placed_at if not name else None
-        found = run.exchange.first(name, status=status) if name else None
-        begun = found.at if found is not None else begun
+        found = run.exchange.first(act.after)
+        begun = found.at if found is not None else None if act.after else run.exchange.placed_at
         is_known = act.what == "call" or act.whose in run.roles.values()
         return begun is not None and is_known and self._clock() - begun >= act.wait_s
 

@@ -79,16 +79,21 @@ class ProbeExchange:
     statuses: dict[str, int] = field(default_factory=dict)
     acted_at: dict[str, float] = field(default_factory=dict)
 
-    def all(self, name: str, role: Role | None = None, status: str = "") -> list[Received]:
-        """In the order of arrival."""
+    def all(self, which: str, role: Role | None = None) -> list[Received]:
+        """In the order of arrival; `which` is the name of webhooks, or `leg answered` for those with a status."""
+        name, _, status = which.partition(" ")
         return [
             each
             for each in self.received
             if each.name == name and role in (None, each.role) and status in ("", each.status)
         ]
 
-    def first(self, name: str, role: Role | None = None, status: str = "") -> Received | None:
-        return next(iter(self.all(name, role, status)), None)
+    def first(self, which: str, role: Role | None = None) -> Received | None:
+        return next(iter(self.all(which, role)), None)
+
+    def has_done(self, act: str) -> bool:
+        """Whether this request to the REST API, if it names one, succeeded."""
+        return not act or 200 <= self.statuses.get(act, 0) < 300
 
     def event(self, status: str, role: Role | None = None) -> Received | None:
         """The first event with this status, wherever it was sent."""
@@ -106,12 +111,6 @@ class ProbeExchange:
             return "continues"
         ended = next((each for each in self.received if each.role == role and each.status in FINAL), None)
         return "ends" if ended is not None and ended.at - self.placed_at < self.patience_s else None
-
-    def reaction(self) -> str | None:
-        """Whether the answer's NCCO, which sends `tail`, was played or refused."""
-        if self.first("tail") is not None:
-            return "played"
-        return "refused" if self.first("answer", "subject") is not None and self.is_given_up else None
 
     @property
     def is_given_up(self) -> bool:

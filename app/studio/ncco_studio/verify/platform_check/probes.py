@@ -13,10 +13,10 @@ import yaml
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_studio.simulator.delivery import LARGE_BYTES
 from ncco_studio.verify.platform_check.exchange import Action, ProbeExchange, ProbeReply, Received, Role
-from ncco_studio.verify.platform_check.stored import unused_speech
+from ncco_studio.verify.platform_check.stored import speech_in
 
 Seen: TypeAlias = Mapping[str, Any]
-"""Values by the names of assumptions; None for a value that could not be observed."""
+"""Values by the names of assumptions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,7 @@ class PlatformProbe:
     """One call of the check, or two.
 
     Attributes:
-        asks: the names of the assumptions.
-        read: what the exchange shows.
+        readers: what an exchange shows of each assumption, by its name; None for nothing.
         replies: to webhooks, by name, in turn; the last one repeats. Other webhooks get an empty reply.
         caller: the NCCO of the placed call, or `@name` for a URL; without one, it waits.
         options: more of the request that places the call.
@@ -51,8 +50,7 @@ class PlatformProbe:
         legs: the most legs charged.
     """
 
-    asks: tuple[str, ...]
-    read: Callable[[ProbeExchange], Seen]
+    readers: Mapping[str, Callable[[ProbeExchange], Any]]
     replies: Mapping[str, Sequence[ProbeReply]] = field(default_factory=dict)
     caller: Sequence[Action] | str = ()
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -66,8 +64,16 @@ class PlatformProbe:
         return self.seconds - 5
 
     @property
+    def asks(self) -> tuple[str, ...]:
+        """The names of the assumptions."""
+        return tuple(self.readers)
+
+    @property
     def name(self) -> str:
         return self.asks[0]
+
+    def read(self, exchange: ProbeExchange) -> Seen:
+        return {name: value for name, see in self.readers.items() if (value := see(exchange)) is not None}
 
 
 ANSWER_DELAY_S: Final = 1.5
@@ -75,137 +81,60 @@ ANSWER_DELAY_S: Final = 1.5
 _LARGE: Final = [{"action": "talk", "text": "x" * 1_400} for _ in range(LARGE_BYTES // 1_400 + 1)]
 
 
-def _one(name: str, value: Any) -> Seen:
-    return {name: value}
-
-
-def _sent(is_due: bool, found: Received | None) -> str | None:
-    if found is not None:
-        return "sent"
-    return "not_sent" if is_due else None
-
-
 def _rounded(seconds: float) -> float:
     """To half a second: a network and a busy machine take up to a quarter."""
     return round(seconds * 2) / 2
 
 
-def _retries(seen: ProbeExchange) -> Seen:
-    asked = seen.all("answer", "subject")
-    if not asked or not seen.is_given_up:
-        return {}
-    spacing = _rounded(asked[1].at - asked[0].at) if len(asked) > 1 else None
-    tokens = [each.claims.get("jti") for each in asked if each.claims is not None]
-    token = None if len(tokens) < 2 else "same" if tokens[0] == tokens[1] else "new"
-    return {"retries": len(asked) - 1, "retry_after_s": spacing, "repeated_jti": token}
+# what an exchange shows of one assumption; None if nothing
 
 
-def _retried_500(seen: ProbeExchange) -> Seen:
-    asked = seen.all("answer", "subject")
-    is_known = asked and seen.is_given_up
-    return _one("retried_500", None if not is_known else "retried" if len(asked) > 1 else "not_retried")
+def came(
+    seen: ProbeExchange,
+    *,
+    found: str,
+    field: str = "",
+    since: str = "answer",
+    over: Role | None = None,
+    then: str = "sent",
+    otherwise: str = "not_sent",
+) -> str | None:
+    """Whether a webhook `found` came, with this field; none can come once `over` has ended, or the call is given up."""
+    if any(not field or field in each.fields for each in seen.all(found)):
+        return then
+    is_over = seen.is_given_up if over is None else seen.is_over(over)
+    return otherwise if is_over and seen.first(since) is not None else None
 
 
-def _answer_timeout_s(seen: ProbeExchange) -> Seen:
-    """The fallback is asked as soon as the last repetition has timed out."""
-    asked, fallback = seen.all("answer", "subject"), seen.first("fallback")
-    return {} if not asked or fallback is None else _one("answer_timeout_s", _rounded(fallback.at - asked[-1].at))
+def after(seen: ProbeExchange, *, asked: str, role: Role = "subject", act: str = "") -> str | None:
+    return seen.after(asked, role) if seen.has_done(act) else None
 
 
-def _get_signature(seen: ProbeExchange) -> Seen:
-    posted = next((each for each in seen.received if each.method == "POST" and each.claims is not None), None)
-    asked = seen.first("get")
-    if asked is None or posted is None:
-        return {}
-    return _one("get_signature", "unsigned" if asked.claims is None else "signed")
+def allowed(seen: ProbeExchange, *, act: str, then: str, otherwise: str, found: str = "") -> str | None:
+    """Whether a request to the REST API was, as its status or a webhook `found` shows."""
+    if seen.first(found) is not None if found else seen.has_done(act):
+        return then
+    return otherwise if 400 <= seen.statuses.get(act, 0) < 500 else None
 
 
-def _null_in_get(seen: ProbeExchange) -> Seen:
-    event = seen.first("by_get", status="answered")
-    if event is None or event.method != "GET":
-        return {}
-    value = event.fields.get("start_time")
-    return _one("null_in_get", {None: "left_out", "": "empty"}.get(value))
+def answered(seen: ProbeExchange, *, role: Role, asked: str) -> str | None:
+    """Whether `answered` came before the reply to the webhook `asked` was sent."""
+    event, question = seen.event("answered", role), seen.first(asked)
+    if event is None or question is None:
+        return None
+    return "before" if event.at < question.at + ANSWER_DELAY_S / 2 else "after"
 
 
-def _redirects(seen: ProbeExchange) -> Seen:
-    if seen.first("redirected") is not None:
-        return _one("redirects", "followed")
-    is_known = seen.first("answer", "subject") is not None and seen.is_given_up
-    return _one("redirects", "failures" if is_known else None)
+def digits(seen: ProbeExchange, *, values: Mapping[Any, str], act: str = "") -> str | None:
+    """The value for the digits of the first input, if the act succeeded."""
+    collected = seen.first("input")
+    keys = None if collected is None else collected.fields.get("dtmf")
+    if not isinstance(keys, Mapping) or "digits" not in keys or not seen.has_done(act):
+        return None
+    return values.get(keys["digits"])
 
 
-def _failed_reply(seen: ProbeExchange) -> Seen:
-    is_due = seen.first("input") is not None and seen.is_over("subject")
-    return {"failed_reply": seen.after("input"), "fallback_after_event": _sent(is_due, seen.first("fallback"))}
-
-
-def _invalid_ncco_event(seen: ProbeExchange) -> Seen:
-    error = next((each for each in seen.received if each.name == "event" and "reason" in each.fields), None)
-    is_due = seen.first("answer", "subject") is not None and seen.is_over("caller")
-    return _one("invalid_ncco_event", _sent(is_due, error))
-
-
-def _empty_array_to_connect(seen: ProbeExchange) -> Seen:
-    timeout = seen.first("leg", status="timeout")
-    if timeout is None:
-        return {}
-    completed = any(each.status == "completed" and each.uuid == timeout.uuid for each in seen.received)
-    return {
-        "empty_array_to_connect": seen.after("leg"),
-        "completed_after_timeout": "sent" if completed else "not_sent" if seen.is_over("subject") else None,
-    }
-
-
-def _hung_up_ringing(seen: ProbeExchange) -> Seen:
-    if seen.statuses.get("hang_up") != 204:
-        return {}
-    completed = seen.event("completed", "caller")
-    other = seen.event("cancelled", "caller") or seen.event("unanswered", "caller")  # `completed` may overtake it
-    final = other or completed
-    is_cancelled = final is not None and final.status == "cancelled"
-    return {
-        "hung_up_ringing": None if final is None else final.status,
-        "completed_after_cancelled": _sent(is_cancelled, completed) if is_cancelled else None,
-    }
-
-
-def _transfers(seen: ProbeExchange) -> Received | None:
-    found = (each for each in seen.received if "conversation_uuid_to" in each.fields and each.role == "subject")
-    return next(found, None)
-
-
-def _conversation_event(seen: ProbeExchange) -> Seen:
-    is_due = seen.first("answer", "subject") is not None and seen.is_over("subject")
-    return _one("conversation_event", _sent(is_due, _transfers(seen)))
-
-
-def _rest_transfer_event(seen: ProbeExchange) -> Seen:
-    is_due = seen.first("tail") is not None and seen.is_over("subject")
-    return _one("rest_transfer_event", _sent(is_due, _transfers(seen)))
-
-
-def _detected(seen: ProbeExchange) -> Received | None:
-    return seen.event("human", "caller") or seen.event("machine", "caller")
-
-
-def _detection(seen: ProbeExchange) -> Seen:
-    detected, asked = _detected(seen), seen.first("caller_answer")
-    if detected is None or asked is None:
-        return {}
-    is_first = seen.received.index(detected) < seen.received.index(asked)
-    return _one("detection", "delays" if is_first else "beside")
-
-
-def _detection_reply(seen: ProbeExchange) -> Seen:
-    if _detected(seen) is None:
-        return {}
-    if seen.first("replaced") is not None:
-        return _one("detection_reply", "replaces")
-    return _one("detection_reply", "ignored" if seen.is_over("caller") else None)
-
-
-def _input_within(
+def input_within(
     seen: ProbeExchange, *, limits_s: tuple[float, float], early: str, late: str, since: str
 ) -> str | None:
     """Whether the input ended early or late after the act or webhook `since`; in between proves nothing."""
@@ -217,42 +146,12 @@ def _input_within(
     return early if seconds < limits_s[0] else late if seconds > limits_s[1] else None
 
 
-def _digits(seen: ProbeExchange) -> Any:
-    """The first input's digits; () without an input or a key."""
-    collected = seen.first("input")
-    keys = None if collected is None else collected.fields.get("dtmf")
-    return keys["digits"] if isinstance(keys, Mapping) and "digits" in keys else ()
+def method(seen: ProbeExchange, *, asked: str) -> str | None:
+    found = seen.first(asked)
+    return None if found is None else found.method
 
 
-def _by_digits(seen: ProbeExchange, *, values: Mapping[Any, str], act: str = "") -> str | None:
-    """The value for the received digits, if the act succeeded."""
-    is_done = not act or seen.statuses.get(act) in range(200, 205)
-    return values.get(_digits(seen)) if is_done else None
-
-
-def _silent_digits(seen: ProbeExchange) -> Seen:
-    collected = seen.first("input")
-    if collected is None:
-        return {}
-    silent = {"": "empty", None: "null"}.get(_digits(seen))
-    return {"silent_digits": silent, "unused_speech": unused_speech(collected.fields)}
-
-
-def _after_connect(seen: ProbeExchange) -> Seen:
-    talked = seen.first("leg", status="answered")
-    return _one("after_connect", seen.after("leg") if talked is not None else None)
-
-
-def _caller_hangs_up(seen: ProbeExchange) -> Seen:
-    """The called leg must end within five seconds of the caller's."""
-    ended, leg = seen.event("completed", "subject"), seen.first("leg", status="answered")
-    if ended is None or leg is None or seen.statuses.get("hang_up") != 204:
-        return {}
-    other = next((each for each in seen.received if each.status == "completed" and each.uuid == leg.uuid), None)
-    return _one("caller_hangs_up", "ends_both" if other and other.at - ended.at < 5 else "leaves_called")
-
-
-def _reached(seen: ProbeExchange, *, came: str, failed: str) -> str | None:
+def reached(seen: ProbeExchange, *, came: str, failed: str) -> str | None:
     """Whether a call came in at the first number."""
     if seen.first("answer", "third") is not None:
         return came
@@ -260,88 +159,133 @@ def _reached(seen: ProbeExchange, *, came: str, failed: str) -> str | None:
     return failed if is_over or seen.first("tail") is not None else None
 
 
-def _method(seen: ProbeExchange, *, asked: str) -> str | None:
-    found = seen.first(asked)
-    return None if found is None else found.method
+def _asked(seen: ProbeExchange) -> Sequence[Received]:
+    """Every request for the answer, if no other follows."""
+    return seen.all("answer", "subject") if seen.is_given_up else ()
 
 
-def _early_control(seen: ProbeExchange) -> Seen:
-    status = seen.statuses.get("hang_up", 0)
-    return _one("early_control", "accepted" if status == 204 else "refused" if 400 <= status < 500 else None)
+def retries(seen: ProbeExchange) -> int | None:
+    asked = _asked(seen)
+    return len(asked) - 1 if asked else None
 
 
-def _transfer_during_input(seen: ProbeExchange) -> Seen:
-    is_due = seen.first("tail") is not None and seen.is_over("subject")
-    return _one("transfer_during_input", _sent(is_due, seen.first("input")))
+def retry_after_s(seen: ProbeExchange) -> float | None:
+    asked = _asked(seen)
+    return _rounded(asked[1].at - asked[0].at) if len(asked) > 1 else None
 
 
-def _transfer_in_conversation(seen: ProbeExchange) -> Seen:
-    if seen.first("tail") is not None:
-        return _one("transfer_in_conversation", "moves")
-    status = seen.statuses.get("transfer", 0)
-    return _one("transfer_in_conversation", "refused" if 400 <= status < 500 else None)
+def repeated_jti(seen: ProbeExchange) -> str | None:
+    tokens = [each.claims.get("jti") for each in _asked(seen) if each.claims is not None]
+    return None if len(tokens) < 2 else "same" if tokens[0] == tokens[1] else "new"
 
 
-def _record_after_replacement(seen: ProbeExchange) -> Seen:
+def retried_500(seen: ProbeExchange) -> str | None:
+    asked = _asked(seen)
+    return None if not asked else "retried" if len(asked) > 1 else "not_retried"
+
+
+def answer_timeout_s(seen: ProbeExchange) -> float | None:
+    """The fallback is asked as soon as the last repetition has timed out."""
+    asked, fallback = seen.all("answer", "subject"), seen.first("fallback")
+    return None if not asked or fallback is None else _rounded(fallback.at - asked[-1].at)
+
+
+def get_signature(seen: ProbeExchange) -> str | None:
+    posted = any(each.method == "POST" and each.claims is not None for each in seen.received)
+    asked = seen.first("get")
+    return None if asked is None or not posted else "unsigned" if asked.claims is None else "signed"
+
+
+def null_in_get(seen: ProbeExchange) -> str | None:
+    event = seen.first("by_get answered")
+    if event is None or event.method != "GET":
+        return None
+    return {None: "left_out", "": "empty"}.get(event.fields.get("start_time"))
+
+
+def completed_after_timeout(seen: ProbeExchange) -> str | None:
+    timeout = seen.first("leg timeout")
+    if timeout is None:
+        return None
+    is_completed = any(each.status == "completed" and each.uuid == timeout.uuid for each in seen.received)
+    return "sent" if is_completed else "not_sent" if seen.is_over("subject") else None
+
+
+def hung_up_ringing(seen: ProbeExchange) -> str | None:
+    """`completed` may overtake the others."""
+    found = (seen.event(status, "caller") for status in ("cancelled", "unanswered", "completed"))
+    return next((each.status for each in found if each is not None), None) if seen.has_done("hang_up") else None
+
+
+def completed_after_cancelled(seen: ProbeExchange) -> str | None:
+    if hung_up_ringing(seen) != "cancelled":
+        return None
+    return "not_sent" if seen.event("completed", "caller") is None else "sent"
+
+
+def _detected(seen: ProbeExchange) -> Received | None:
+    return seen.event("human", "caller") or seen.event("machine", "caller")
+
+
+def detection(seen: ProbeExchange) -> str | None:
+    detected, asked = _detected(seen), seen.first("caller_answer")
+    if detected is None or asked is None:
+        return None
+    return "delays" if seen.received.index(detected) < seen.received.index(asked) else "beside"
+
+
+def detection_reply(seen: ProbeExchange) -> str | None:
+    if _detected(seen) is None:
+        return None
+    return came(seen, found="replaced", over="caller", then="replaces", otherwise="ignored")
+
+
+def unused_speech(seen: ProbeExchange) -> str | None:
+    collected = seen.first("input")
+    return None if collected is None else speech_in(collected.fields)
+
+
+def caller_hangs_up(seen: ProbeExchange) -> str | None:
+    """The called leg must end within five seconds of the caller's."""
+    ended, leg = seen.event("completed", "subject"), seen.first("leg answered")
+    if ended is None or leg is None or not seen.has_done("hang_up"):
+        return None
+    other = next((each for each in seen.received if each.status == "completed" and each.uuid == leg.uuid), None)
+    return "ends_both" if other and other.at - ended.at < 5 else "leaves_called"
+
+
+def record_after_replacement(seen: ProbeExchange) -> str | None:
     replaced, recorded = seen.first("input"), seen.first("record")
     if replaced is None or recorded is None:
-        return {}
-    return _one("record_after_replacement", "ends" if recorded.at - replaced.at < 4 else "continues")
-
-
-def _conversation_over(seen: ProbeExchange) -> Seen:
-    """The first placed call stays in the conversation that the second one has ended."""
-    if seen.statuses.get("call") != 201:
-        return {}
-    return _one("conversation_over", seen.after("answer", "caller"))
-
-
-def _answered(seen: ProbeExchange, *, role: Role, asked: str) -> str | None:
-    """Whether `answered` came before the reply to the webhook `asked` was sent."""
-    event, question = seen.event("answered", role), seen.first(asked)
-    if event is None or question is None:
         return None
-    return "before" if event.at < question.at + ANSWER_DELAY_S / 2 else "after"
+    return "ends" if recorded.at - replaced.at < 4 else "continues"
 
 
-_VALUES: Final[Mapping[str, Callable[..., str | None]]] = {
-    "after": ProbeExchange.after,
-    "answered": _answered,
-    "digits": _by_digits,
-    "input_within": _input_within,
-    "method": _method,
-    "reached": _reached,
-    "reaction": ProbeExchange.reaction,
+_READERS: Final[Mapping[str, Callable[..., Any]]] = {
+    each.__name__: each
+    for each in (
+        *(came, after, allowed, answered, digits, input_within, method, reached),
+        *(retries, retry_after_s, repeated_jti, retried_500, answer_timeout_s, get_signature, null_in_get),
+        *(completed_after_timeout, hung_up_ringing, completed_after_cancelled, detection, detection_reply),
+        *(unused_speech, caller_hangs_up, record_after_replacement),
+    )
 }
-"""What an exchange shows of the only assumption of its probe."""
-_READERS: Final[tuple[Callable[[ProbeExchange], Seen], ...]] = (
-    *(_retries, _retried_500, _answer_timeout_s, _get_signature, _null_in_get, _redirects, _failed_reply),
-    *(_invalid_ncco_event, _empty_array_to_connect, _hung_up_ringing, _conversation_event, _rest_transfer_event),
-    *(_detection, _detection_reply, _silent_digits, _after_connect, _caller_hangs_up, _conversation_over),
-    *(_early_control, _transfer_during_input, _transfer_in_conversation, _record_after_replacement),
-)
 
 
 def _probe(
-    *,
-    asks: Sequence[str],
-    read: Mapping[str, Mapping[str, Any]] | None = None,
+    asks: Sequence[str] | Mapping[str, Mapping[str, Mapping[str, Any]]],
     replies: Mapping[str, Sequence[Mapping[str, Any]]],
     acts: Sequence[Mapping[str, Any]] = (),
     **others: Any,
 ) -> PlatformProbe:
-    name = asks[0]
-    if read is None:
-        reader = next(each for each in _READERS if each.__name__ == f"_{name}")
-    else:
-        ((how, options),) = read.items()
-        shown = partial(_VALUES[how], **options)
-
-        def reader(seen: ProbeExchange) -> Seen:
-            return {name: shown(seen)}
-
+    how = {name: asks[name] if isinstance(asks, Mapping) else {} for name in asks}
+    readers = {name: _reader(*next(iter(given.items()), (name, {}))) for name, given in how.items()}
     made = {webhook: [ProbeReply(**_with_large(each)) for each in given] for webhook, given in replies.items()}
-    return PlatformProbe(tuple(asks), reader, made, acts=tuple(Act(**act) for act in acts), **others)
+    return PlatformProbe(readers, made, acts=tuple(Act(**act) for act in acts), **others)
+
+
+def _reader(function: str, options: Mapping[str, Any]) -> Callable[[ProbeExchange], Any]:
+    return partial(_READERS[function], **options)
 
 
 def _with_large(reply: Mapping[str, Any]) -> Mapping[str, Any]:

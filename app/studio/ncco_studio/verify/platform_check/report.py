@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, TypeAlias
 
 from ncco_server.version import VERSION
 from ncco_studio.simulator.assumptions import Assumption, assumptions
 from ncco_studio.verify.platform_check.journal import Observation
+
+Ranked: TypeAlias = Sequence[tuple[Any, int]]
+"""Values with how often each was seen, the most frequent first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +45,25 @@ class Evidence:
         return f"{basis.source or 'none'}; against it: {basis.against}" if basis.against else basis.source or "none"
 
 
-def findings_of(observations: Iterable[Observation]) -> tuple[Evidence, ...]:
-    """One finding for each assumption, in order."""
+def most_seen(observations: Iterable[Observation]) -> tuple[Evidence, ...]:
+    """Of each assumption, in order: the value that most runs have seen."""
+    return findings_of(
+        (pair for each in observations for pair in each.seen.items()),
+        lambda ranked: len(ranked) == 1 or ranked[0][1] > ranked[1][1],
+    )
+
+
+def findings_of(seen: Iterable[tuple[str, Any]], is_clear: Callable[[Ranked], bool]) -> tuple[Evidence, ...]:
+    """Of each assumption, in order; `is_clear` says whether the first of its values counts."""
     counts: dict[str, Counter[Any]] = {name: Counter() for name in assumptions()}
-    for observation in observations:
-        for name, value in observation.seen.items():
-            counts[name][value] += 1
-    return tuple(_finding(assumption, counts[assumption.name]) for assumption in assumptions().values())
-
-
-def _finding(assumption: Assumption, counts: Counter[Any]) -> Evidence:
-    ranked = counts.most_common(2)
-    is_clear = len(ranked) == 1 or (len(ranked) == 2 and ranked[0][1] > ranked[1][1])
-    return Evidence(assumption, ranked[0][0] if is_clear else None, ranked[0][1] if is_clear else 0, counts.total())
+    for name, value in seen:
+        counts[name][value] += 1
+    found = []
+    for name, assumption in assumptions().items():
+        ranked = counts[name].most_common()
+        value, times = ranked[0] if ranked and is_clear(ranked) else (None, 0)
+        found.append(Evidence(assumption, value, times, counts[name].total()))
+    return tuple(found)
 
 
 def rows_of(findings: Sequence[Evidence]) -> Iterator[tuple[str, str, str, str, str]]:

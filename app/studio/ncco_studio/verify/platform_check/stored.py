@@ -6,7 +6,6 @@ Webhooks can be late, repeated or out of order, so a single call proves little: 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -17,8 +16,7 @@ from ncco_server.service.written_rows import MaskedText, fields_of
 from ncco_server.store import milliseconds
 from ncco_server.store.records import Records
 from ncco_server.store.rows import Timeline, WebhookRow
-from ncco_studio.simulator.assumptions import Assumption, assumptions
-from ncco_studio.verify.platform_check.report import Evidence
+from ncco_studio.verify.platform_check.report import Evidence, Ranked, findings_of
 
 Seen: TypeAlias = tuple[str, str]
 """The name of an assumption (`ncco_studio.simulator.assumptions`), and a seen value."""
@@ -41,17 +39,12 @@ FEWEST: Final = 5
 
 def evidence_of(seen: Iterable[Seen]) -> tuple[Evidence, ...]:
     """Of each assumption, in order: the value that three quarters of the calls show, if enough calls show any."""
-    counts: dict[str, Counter[str]] = {name: Counter() for name in assumptions()}
-    for name, value in seen:
-        counts[name][value] += 1
-    return tuple(_evidence(assumption, counts[name]) for name, assumption in assumptions().items())
+    return findings_of(seen, _is_clear)
 
 
-def _evidence(assumption: Assumption, counts: Counter[str]) -> Evidence:
-    of = counts.total()
-    value, times = counts.most_common(1)[0] if counts else ("", 0)
-    is_clear = of >= FEWEST and times * 4 >= of * 3
-    return Evidence(assumption, value if is_clear else None, times if is_clear else 0, of)
+def _is_clear(ranked: Ranked) -> bool:
+    of = sum(times for _, times in ranked)
+    return of >= FEWEST and ranked[0][1] * 4 >= of * 3
 
 
 class _Received(NamedTuple):
@@ -205,11 +198,11 @@ def _silent_digits(call: _Call) -> str | None:
 
 
 def _unused_speech(call: _Call) -> str | None:
-    return next((unused_speech(webhook.fields) for webhook, _, _ in _of_keys(call)), None)
+    return next((speech_in(webhook.fields) for webhook, _, _ in _of_keys(call)), None)
 
 
-def unused_speech(fields: Mapping[str, Any]) -> str:
-    """The value of the assumption of this name, by the webhook of an input that takes keys only."""
+def speech_in(fields: Mapping[str, Any]) -> str:
+    """The value of `unused_speech`, by the webhook of an input that takes keys only."""
     speech = fields.get("speech")
     if speech is None:
         return "missing"

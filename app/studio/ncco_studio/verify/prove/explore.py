@@ -280,58 +280,22 @@ class Explorer:
         """Add every turn that a trigger can lead to from a state.
 
         Accepted input and faults have the same result after any number of failed attempts, so they are played once.
-        Failed attempts with the same outcome have the same result, however often the recogniser has failed.
         """
-        key: Any = (state.key, trigger.kind, trigger.fault, frozen(trigger.line))
-        tried = None if key in self._left_alike else self._failed_try(state, trigger)
-        key = key if tried is None else (state.key, tried)
-        known = self._left_alike.get(key)
-        if known is not None:
-            for each in known[:1] if tried and self._was_taken(state, tried) else known:
-                target = self._asked_again(each, state) if tried else each.target
-                self.space.add(replace(each, source=state, target=target, trigger=trigger))
+        key = (state.key, trigger.kind, trigger.fault, frozen(trigger.line))
+        for each in self._left_alike.get(key, ()):
+            self.space.add(replace(each, source=state, trigger=trigger))
+        if key in self._left_alike:
             return
         moment = state.first.moment
         env = state.first.env
         turns = self._at_moments(moment, state, partial(self._resume, state.session, trigger, env))
         added = [self._add(state, trigger, at, env, played) for at, played in turns]
         found = [each for each in added if each is not None]
-        if found and (tried or all(each.kind in ("accepted", "fault") for each in found)):
+        if found and all(each.kind in ("accepted", "fault") for each in found):
             self._left_alike[key] = found
-            self._was_taken(state, tried)
-
-    def _failed_try(self, state: State, trigger: Trigger) -> Any:
-        """What determines the turns after a failed attempt; None for other triggers."""
-        if trigger.kind != "input" or trigger.fault:
-            return None
-        session = state.session
-        step = self.root.named(session.at).steps[session.step]
-        outcome = hear(step, session, session.waits[trigger.wait], trigger.webhook, trigger.seen)
-        if outcome is None or outcome.name not in (*FAILURES, "asr_error"):
-            return None
-        return outcome.name, session.tries, session.position, frozen(trigger.line) if self._reads_input else ()
-
-    def _was_taken(self, state: State, outcome: Any) -> bool:
-        """Mark an outcome as taken. Return whether it was before, if it alone decides what follows."""
-        key = (state, outcome)
-        is_known = key in self._taken
-        self._taken.add(key)
-        return is_known and self._decides_by_name(state)
 
     def _decides_by_name(self, state: State) -> bool:
         return not self._reads_input and self.root.named(state.where[0]).steps[state.where[1]].exit.decides_by_name
-
-    def _asked_again(self, known: Transition, state: State) -> State | None:
-        source = known.source
-        target = known.target
-        if source is None or target is None or source.session.asr_errors == state.session.asr_errors:
-            return target
-        session = target.session
-        if not (session.tries or session.asr_errors or session.position):
-            return target  # the turn entered a step, where these counts start at 0
-        more = state.session.asr_errors - source.session.asr_errors
-        session = session._replace(asr_errors=session.asr_errors + more, turn=session.turn + more)
-        return self._state_of(session, known.moment, known.env, state.given)
 
     def _resume(
         self, session: Session, trigger: Trigger, env: Env, now: datetime, dials: int = NO_DIAL_LIMIT

@@ -21,11 +21,10 @@ from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow
 from ncco_studio.verify.handlers.exploring import explore
 from ncco_studio.verify.kept import KeptResults, key_of
-from ncco_studio.verify.prove.proof import prove
+from ncco_studio.verify.prove.proof import FlowVerdict, prove
 from ncco_studio.verify.prove.properties import CallLimits
 from ncco_studio.verify.prove.rehearsal import confirmed
 from ncco_studio.verify.prove.space import SearchLimits
-from ncco_studio.verify.prove.verdict import FlowVerdict
 from ncco_studio.verify.scenarios.stage import PathOf
 
 _KEPT_OBJECTS: Final = 200_000

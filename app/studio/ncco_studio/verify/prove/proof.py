@@ -1,18 +1,19 @@
-"""The proof of a flow: the explored state space, its violations, and its completeness."""
+"""The proof of a flow: the explored state space, and the verdict on it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import product
 from typing import Any, Final, Literal, NamedTuple
 
 from ncco_server.engine import new_session, not_reached
+from ncco_server.flow.graph import OutcomeKey
 from ncco_server.flow.handlers.inspection import StatementsRun
 from ncco_server.flow.language.outbound import EXPIRED, REFUSED, UNKNOWN
-from ncco_server.flow.model import Flow
+from ncco_server.flow.model import Flow, Project
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_studio.verify.faults import FAULTS
 from ncco_studio.verify.handlers.explored import explored_in
@@ -22,12 +23,14 @@ from ncco_studio.verify.prove.explore import Env, Explorer
 from ncco_studio.verify.prove.graph import Paths
 from ncco_studio.verify.prove.properties import (
     CallLimits,
+    FoundViolation,
     Violation,
     is_certain,
+    undecided,
+    unreached,
     violations,
 )
 from ncco_studio.verify.prove.space import SearchLimits, StateSpace
-from ncco_studio.verify.prove.states import Growth
 from ncco_studio.verify.prove.triggers import context_at
 from ncco_studio.verify.prove.uses import flows_run_from
 
@@ -45,9 +48,8 @@ def untold(flow: Flow, arrivals: Sequence[Arrival], envs: Sequence[Env], moment:
         for hook in not_reached(flow, session, outcome, context_at(moment, env)):
             if hook.problem and (hook.name, hook.problem) not in found:
                 found.add((hook.name, hook.problem))
-                message = f"after `{outcome}` the hook {hook.name} cannot be sent: {hook.problem}"
-                cure = FAULTS["untold"].cure
-                yield Violation("untold", flow.name, "", outbound.place, message, cure, severity="warning")
+                words = FAULTS["untold"].words("placed", outcome=outcome, hook=hook)
+                yield Violation("untold", flow.name, "", outbound.place, **words)
 
 
 Status = Literal["proved", "walked", "partial", "stopped", "refuted"]
@@ -61,29 +63,38 @@ class HandlerLines(NamedTuple):
     statements: StatementsRun
 
 
-@dataclass(frozen=True)
-class Proof:
-    """The result of exploring a flow.
+@dataclass(frozen=True, slots=True)
+class FlowVerdict:
+    """The result of a proof. It can be sent from another process, and stored as JSON.
 
     Attributes:
+        flows: the flow and those that it can run.
+        violations: once confirmed, those that the simulator reproduces, or no call can show.
+        stopped: why the exploration ended early, or "".
         representatives: input → samples that represent all its values; empty if every value was tried.
-        env: the server's environment variables during the exploration.
-        ranges: the explored range of variables that can leave it, by (flow, name).
-        is_certain: whether certainly no call takes the outcomes in `never`.
-        growth: the cause of a large exploration, or None.
+        never: the outcomes that no caller takes.
+        is_certain: whether certainly no call takes them.
+        growth: the cause of a large exploration, or "".
+        entered: the steps that some call enters, as (flow, step).
+        undecided: of them, lines that certainly never decide.
         lines: of each handler with statements that no call has run.
     """
 
-    flow: Flow
-    space: StateSpace
-    violations: tuple[Violation, ...]
+    flow: str
+    flows: tuple[str, ...]
+    violations: tuple[FoundViolation, ...]
+    stopped: str
+    states: int
+    edges: int
+    nccos: int
+    seconds: float
     representatives: Mapping[str, tuple[Any, ...]]
-    env: Mapping[str, str]
-    ranges: Mapping[tuple[str, str], tuple[float, float]]
-    call_limits: CallLimits
+    never: tuple[FlowOutcome, ...]
     is_certain: bool
-    growth: Growth | None = None
-    lines: tuple[HandlerLines, ...] = ()
+    growth: str
+    entered: frozenset[tuple[str, str]]
+    undecided: tuple[FoundViolation, ...]
+    lines: tuple[HandlerLines, ...]
 
     @property
     def status(self) -> Status:
@@ -92,31 +103,45 @@ class Proof:
         `partial`: some statements of a handler did not run.
         `walked`: everything, but some inputs only with samples, was explored. `proved`: everything was.
         """
-        is_refuted = any(violation.is_error for violation in self.violations)
-        return status_of(self.space.stopped, self.representatives, self.lines, is_refuted=is_refuted)
+        if any(violation.is_error for violation in self.violations):
+            return "refuted"
+        if self.stopped:
+            return "stopped"
+        return "partial" if self.lines else "walked" if self.representatives else "proved"
+
+    def refuted_by(self, violations: Iterable[FoundViolation]) -> FlowVerdict:
+        own = (violation for violation in violations if violation.flow in self.flows)
+        return replace(self, violations=(*self.violations, *own))
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A verdict, and what it is based on.
+
+    Attributes:
+        env: the server's environment variables during the exploration.
+        ranges: the explored range of variables that can leave it, by (flow, name).
+    """
+
+    verdict: FlowVerdict
+    flow: Flow
+    space: StateSpace
+    violations: tuple[Violation, ...]
+    env: Mapping[str, str]
+    ranges: Mapping[tuple[str, str], tuple[float, float]]
+    call_limits: CallLimits
 
     @cached_property
     def paths(self) -> Paths:
         return Paths(self.space)
 
-    @property
-    def taken(self) -> frozenset[tuple[str, str, str]]:
-        return frozenset(
-            key for transition in self.space.transitions if transition.kind != "fault" for key in transition.taken
-        )
-
-    @property
-    def never(self) -> tuple[FlowOutcome, ...]:
-        taken = self.taken
-        return tuple(each for each in outcomes_of(self.flow) if each[:3] not in taken)
+    @cached_property
+    def taken(self) -> frozenset[OutcomeKey]:
+        return _taken_in(self.space)
 
 
-def status_of(
-    stopped: str, representatives: Mapping[str, Any], lines: Sequence[HandlerLines], *, is_refuted: bool
-) -> Status:
-    if is_refuted:
-        return "refuted"
-    return "stopped" if stopped else "partial" if lines else "walked" if representatives else "proved"
+def _taken_in(space: StateSpace) -> frozenset[OutcomeKey]:
+    return frozenset(key for each in space.transitions if each.kind != "fault" for key in each.taken)
 
 
 def prove(
@@ -146,20 +171,27 @@ def prove(
     is_sure = is_certain(space, values.literals, values.chosen)
     limits = call_limits or CallLimits()
     found = violations(space, limits, is_certain=is_sure)
-    grown = states.growth(space.states)
     lost = untold(flow, explorer.placed, explorer.envs, moments[0])
-    return Proof(
-        flow,
-        space,
-        (*found, *lost),
-        dict(values.chosen),
-        values.env,
-        states.clamped,
-        limits,
-        is_sure,
-        grown,
-        tuple(_partly_run(flow)),
+    proved = (*found, *lost)
+    taken = _taken_in(space)
+    verdict = FlowVerdict(
+        flow=flow.name,
+        flows=tuple(flows_run_from(flow)),
+        violations=proved,
+        stopped=space.stopped,
+        states=len(space.states),
+        edges=len(space.transitions),
+        nccos=space.nccos,
+        seconds=round(space.seconds, 3),
+        representatives=dict(values.chosen),
+        never=tuple(each for each in outcomes_of(flow) if each[:3] not in taken),
+        is_certain=is_sure,
+        growth=states.growth(space.states),
+        entered=space.entered,
+        undecided=tuple(undecided(flow, space)) if is_sure else (),
+        lines=tuple(_partly_run(flow)),
     )
+    return Proof(verdict, flow, space, proved, values.env, states.clamped, limits)
 
 
 def _partly_run(root: Flow) -> Iterator[HandlerLines]:
@@ -174,3 +206,32 @@ def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:
     startable = [flow for flow in flows.values() if flow.is_startable or flow.outbound is not None]
     run = {name for flow in flows.values() for name in flows_run_from(flow) if name != flow.name}
     return startable or [flow for flow in flows.values() if flow.name not in run] or list(flows.values())
+
+
+def placed_forever(project: Project, verdicts: Iterable[FlowVerdict]) -> list[FoundViolation]:
+    """Loops of proved flows that place calls to each other without anybody's input (W298)."""
+    proved = {name for verdict in verdicts for name in verdict.flows}
+    names = {flow.place.file: flow.name for flow in project.flows.values() if flow.name in proved}
+    return [
+        FoundViolation("placed_forever", names[issue.place.file], "", issue.place, issue.message, issue.cure, "error")
+        for issue in project.issues
+        if issue.code == "W298" and issue.place.file in names
+    ]
+
+
+def never_run(flows: Mapping[str, Flow], verdicts: Iterable[FlowVerdict]) -> list[FoundViolation]:
+    """Steps and lines of all flows that no call of any flow gets to; [] if any exploration stopped early."""
+    verdicts = list(verdicts)
+    if any(verdict.stopped for verdict in verdicts):
+        return []
+    entered = frozenset[tuple[str, str]]().union(*(verdict.entered for verdict in verdicts))
+    run = {name for verdict in verdicts for name in verdict.flows} - {verdict.flow for verdict in verdicts}
+    is_sure = all(verdict.is_certain for verdict in verdicts)
+    lost = (each for name in sorted(run) for each in unreached(flows[name], flows, entered, is_certain=is_sure))
+    known = dict.fromkeys(each for verdict in verdicts for each in verdict.undecided)
+    never = (
+        each
+        for each in known
+        if all(each in verdict.undecided for verdict in verdicts if (each.flow, each.step) in verdict.entered)
+    )
+    return [*(each.found() for each in lost), *never]

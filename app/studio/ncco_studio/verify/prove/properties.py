@@ -42,9 +42,8 @@ from ncco_studio.verify.prove.uses import (
 from ncco_studio.verify.sample_values import Path
 from ncco_studio.verify.scenarios.files import WrittenScenario
 
-_COUNTS_AWAY: Final = "change the counter or the condition, so that counting eventually leaves the loop"
-_CORRECT: Final = "correct the line of the handler, or handle this case before it"
-_TURNS_BACK: Final = "make one of the flows return before it runs the next one"
+_FIELDS: Final = frozenset({"place", "message", "cure", "severity", "code", "path"})
+"""Fields of a violation that a check may set."""
 _NO_NUMBER_SHOWN: Final = "R105"
 """A connect without a number to show: only a warning, since no app may call the flow."""
 _UNESCAPABLE: Final = "E393"
@@ -127,10 +126,13 @@ class Explored:
     def step(self, where: StepKey) -> Step:
         return self.space.root.named(where[0]).steps[where[1]]
 
-    def found(self, kind: str, where: StepKey, message: str, turn: Transition | None = None, **other: Any) -> Violation:
-        """`other` overrides fields, such as the fix of its rule."""
-        fields = {"place": self.step(where).place, "cure": FAULTS[kind].cure} | other
-        return Violation(kind, *where, message=message, turn=turn, **fields)
+    def found(
+        self, kind: str, where: StepKey, turn: Transition | None = None, variant: str = "", **other: Any
+    ) -> Violation:
+        """`other` has fields of the violation, which override those of its rule, and what its message names."""
+        words = FAULTS[kind].words(variant, step=where[1], **other)
+        fields = {"place": self.step(where).place, **words, **{name: other[name] for name in _FIELDS & other.keys()}}
+        return Violation(kind, *where, turn=turn, **fields)
 
 
 def violations(space: StateSpace, call_limits: CallLimits, *, is_certain: bool) -> Iterator[Violation]:
@@ -151,8 +153,7 @@ def violations(space: StateSpace, call_limits: CallLimits, *, is_certain: bool) 
 
 def _refused(explored: Explored, turn: Transition) -> Iterator[Violation]:
     for issue in turn.ncco.issues[:1]:
-        message = f"Vonage would refuse the NCCO: {issue.code} {issue.path}: {issue.message}"
-        yield explored.found("refused_ncco", turn.where, message, turn, cure=issue.fix)
+        yield explored.found("refused_ncco", turn.where, turn, issue=issue, cure=issue.fix)
 
 
 def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
@@ -161,30 +162,19 @@ def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
     endless = [each for each in found if each[2] == "R103"]  # the error exit's steps then fail for the same reason
     for flow, step, code, because in endless[:1] or found:
         kind = failure_of(code, explored.step((flow, step)))
-        if not kind:
-            continue
-        what = "an NCCO that Vonage would refuse" if kind == "invalid_ncco" else "a value that cannot be computed"
-        message = f'step "{step}" makes {what} and takes its error exit: {code} {because}'
-        other: dict[str, Any] = {}
-        if code == "R110":
-            message = f'after step "{step}", the handler takes its error exit: {code} {because}'
-            other = {"cure": _CORRECT}
-        elif code == "R102":
-            message = f'if a caller does nothing, step "{step}" repeats until it takes its error exit: {code} {because}'
-            other = {"cure": FAULTS["circle"].cure}
-        elif code == "R103":
-            message = f'a call would continue from step "{step}" forever, so it takes the error exit: {code} {because}'
-            other = {"cure": _TURNS_BACK if explored.step((flow, step)).exit.runs is not None else _COUNTS_AWAY}
-        elif code == _UNESCAPABLE and _has_line_end(turn):
-            message = f'a value has a line break, and step "{step}" takes its error exit: {code} {because}'
-            other = {"cure": r'write `{{ value | replace("\n", " ") }}`', "severity": "warning"}
-        elif code == _NO_NUMBER_SHOWN:
-            message = f'in a call from an app, step "{step}" has no number to show and takes its error exit: {because}'
-            other = {"cure": "list your numbers under `numbers`, or write `from` next to it", "severity": "warning"}
-        elif _is_to_name(turn):
-            message = f"in a call from an app, {message}"
-            other = {"severity": "warning"}
-        yield explored.found(kind, (flow, step), message, turn, code=code, **other)
+        if kind:
+            variant = _variant(explored.step((flow, step)), code, turn)
+            yield explored.found(kind, (flow, step), turn, variant, code=code, because=because)
+
+
+def _variant(step: Step, code: str, turn: Transition) -> str:
+    """What the message about a failed step is about."""
+    if code == "R103":
+        return "recursion" if step.exit.runs is not None else "counting"
+    if code == _UNESCAPABLE and _has_line_end(turn):
+        return "line_end"
+    known = {"R110": "handler", "R102": "circle", _NO_NUMBER_SHOWN: "no_number"}
+    return known.get(code, "app" if _is_to_name(turn) else "")
 
 
 def _is_to_name(turn: Transition) -> bool:
@@ -201,9 +191,7 @@ def _has_line_end(turn: Transition) -> bool:
 
 def _endless(explored: Explored, turn: Transition) -> Iterator[Violation]:
     if turn.heard.is_endless:
-        message = f'the prompt of step "{turn.where[1]}" never ends, and there is no way out of it'
-        cure = "play it a few times, then connect a person or voicemail; `hold` repeats a prompt with a limit"
-        yield explored.found("trap", turn.where, message, turn, cure=cure)
+        yield explored.found("trap", turn.where, turn, "prompt")
 
 
 def _dead_ends(explored: Explored, turn: Transition) -> Iterator[Violation]:
@@ -224,16 +212,13 @@ def _dead_ends(explored: Explored, turn: Transition) -> Iterator[Violation]:
     is_joined = turn.trigger.kind == "detected"  # the empty reply changes nothing
     if not is_joined and not may_end_silently(turn.dial_outcome, is_chosen=is_chosen, enters=bool(turn.entered)):
         why = turn.taken[-1][2] if turn.taken else "at its beginning"
-        message = f'the call ends without a word in step "{turn.where[1]}" ({why})'
-        yield explored.found("dead_end", turn.where, message, turn)
+        yield explored.found("dead_end", turn.where, turn, why=why)
 
 
 def _dead_dials(explored: Explored, turn: Transition) -> Iterator[Violation]:
     """Calls that end without a prompt if the last dial fails, since the step has no `on`."""
     if turn.target is None and not turn.is_party and turn.kind != "fault" and undecided_dials(turn):
-        message = f'if nobody answers the connect of step "{turn.where[1]}", the call ends without a word'
-        cure = "add `on` to it: `completed: end`, and `otherwise` with a step that says something"
-        yield explored.found("dead_end", turn.where, message, turn, cure=cure)
+        yield explored.found("dead_end", turn.where, turn, "dial")
 
 
 def undecided_dials(turn: Transition) -> int:
@@ -246,31 +231,23 @@ def undecided_dials(turn: Transition) -> int:
 
 def _lost_webhooks(explored: Explored, turn: Transition) -> Iterator[Violation]:
     if not turn.is_party and not turn.heard.survives_loss:
-        is_input = bool(turn.heard.input_s)
-        what = "the reply to the `input`" if is_input else "the webhook of the checkpoint"
-        message = f'if {what} of step "{turn.where[1]}" is lost, the caller hears nothing more'
-        cure = "say something before it"
-        if is_input:
-            has_tail = explored.step(turn.where).tail
-            cure = FAULTS["lost_webhook"].cure if has_tail else "delete `tail: false`, or say something after it"
-        yield explored.found("lost_webhook", turn.where, message, turn, cure=cure)
+        asks = "input" if explored.step(turn.where).tail else "no_tail"
+        yield explored.found("lost_webhook", turn.where, turn, asks if turn.heard.input_s else "checkpoint")
 
 
 def _silent_faults(explored: Explored, turn: Transition) -> Iterator[Violation]:
     is_failure = turn.kind == "fault" or bool(turn.failed)
     if is_failure and not turn.is_party and not turn.heard.is_heard and turn.target is None:
         where = turn.failed[-1][:2] if turn.failed else turn.before
-        message = f'if something fails in step "{where[1]}", its error exit ends the call without a word'
-        yield explored.found("silent_fault", where, message, turn)
+        yield explored.found("silent_fault", where, turn)
 
 
 def _failsafes(explored: Explored, turn: Transition) -> Iterator[Violation]:
     if turn.kind == "fault" and not turn.is_party and turn.is_failsafe and turn.entered:
         where = turn.entered[-1]
         why = f": {turn.failed[-1][2]} {turn.failed[-1][3]}" if turn.failed else ""
-        message = f'step "{where[1]}" of an error exit fails too, and the caller hears only the failsafe{why}'
         is_rare = _is_to_name(turn) or any(code == _NO_NUMBER_SHOWN for *_, code, _ in turn.failed)
-        yield explored.found("failsafe", where, message, turn, severity="warning" if is_rare else "error")
+        yield explored.found("failsafe", where, turn, why=why, severity="warning" if is_rare else "error")
 
 
 def _too_many_options(explored: Explored, turn: Transition) -> Iterator[Violation]:
@@ -279,7 +256,7 @@ def _too_many_options(explored: Explored, turn: Transition) -> Iterator[Violatio
         step = explored.step(where)
         count = len(step.exit.offers)
         if limit and (message := FAULTS["menu_options"].exceeded(count, limit.most, step=where[1])):
-            yield explored.found("menu_options", where, message, turn, place=step.exit_place)
+            yield explored.found("menu_options", where, turn, message=message, place=step.exit_place)
 
 
 def _too_long_prompts(explored: Explored, turn: Transition) -> Iterator[Violation]:
@@ -289,14 +266,13 @@ def _too_long_prompts(explored: Explored, turn: Transition) -> Iterator[Violatio
     where = f' up to step "{turn.where[1]}"'
     fault = FAULTS["prompt_seconds"]
     if limit and is_own and (message := fault.exceeded(seconds, limit.most, f"{seconds:.0f}", where=where)):
-        yield explored.found("prompt_seconds", turn.where, message, turn)
+        yield explored.found("prompt_seconds", turn.where, turn, message=message)
 
 
 def _untold(explored: Explored, turn: Transition) -> Iterator[Violation]:
     for name, problem in turn.unsent if turn.kind != "fault" else ():
         sends = (where for where in turn.entered if name in _hooks_of(explored.step(where)))
-        message = f"the hook {name} cannot be sent for some values: {problem}"
-        yield explored.found("untold", next(sends, turn.before), message, severity="warning", code=name)
+        yield explored.found("untold", next(sends, turn.before), code=name, problem=problem)
 
 
 def _hooks_of(step: Step) -> set[str]:
@@ -326,8 +302,7 @@ def _trapped(explored: Explored) -> Iterator[Violation]:
     for state in explored.graph.trapped():
         near = {each.target.where for each in explored.graph.out[state] if each.target is not None}
         if state.where not in seen and not near & seen:
-            message = f'a call that reaches step "{state.where[1]}" never ends, whatever the caller does'
-            yield explored.found("trap", state.where, message, state.first)
+            yield explored.found("trap", state.where, state.first)
         seen |= {state.where, *near}
 
 
@@ -337,7 +312,7 @@ def _cycles(explored: Explored) -> Iterator[Violation]:
         steps = list(dict.fromkeys(each.before for each in cycle))
         if not seen & set(steps):
             names = " → ".join(step for _, step in [*steps, steps[0]])
-            yield explored.found("circle", steps[0], f"a caller who does nothing loops forever: {names}", cycle[-1])
+            yield explored.found("circle", steps[0], cycle[-1], names=names)
             seen |= set(steps)
 
 
@@ -347,9 +322,8 @@ def _silences(explored: Explored) -> Iterator[Violation]:
         kind = "silent_party" if turn.is_party else "silence"
         if problem := FAULTS[kind].exceeded(seconds, most, _duration(seconds)):
             where = _quiet_step(explored, turn)
-            message = f'{problem} in step "{where[1]}"'
             cure = f"play something, so that silence lasts at most {most:g} seconds"
-            yield explored.found(kind, where, message, turn, cure=cure)
+            yield explored.found(kind, where, turn, message=f'{problem} in step "{where[1]}"', cure=cure)
 
 
 def _quiet_step(explored: Explored, turn: Transition) -> StepKey:
@@ -377,9 +351,7 @@ def _silent_while_party_is_asked(explored: Explored) -> Iterator[Violation]:
         dialling = next(each for each in reversed(last.first_path) if not each.is_party)
         problem = FAULTS["silence"].exceeded(seconds, explored.call_limits.silence_s, _duration(seconds))
         if problem and not _has_ringback(dialling):
-            message = f'{problem} while the other party of step "{dialling.where[1]}" is asked'
-            cure = "add a `ringbackTone` to `onAnswer`, or ask the other party a shorter question"
-            yield explored.found("silence", dialling.where, message, last, cure=cure)
+            yield explored.found("silence", dialling.where, last, "asking", problem=problem)
 
 
 def _has_ringback(dialling: Transition) -> bool:
@@ -406,11 +378,9 @@ def _relying_on_continuing(explored: Explored) -> Iterator[Violation]:
     for flow, turns in flows.items():
         (step, turn), *others = turns.items()
         when = "as" if seen == "ends" else "if"
-        message = f'{when} Vonage ends the call when the party dialled by "{step}" hangs up, {_effects(explored, turn)}'
-        message += f"; this also concerns {', '.join(other for other, _ in others)}" if others else ""
-        yield explored.found(
-            "after_connect", (flow, step), message, turn, place=_completed(explored, turn).place, severity="warning"
-        )
+        also = f"; this also concerns {', '.join(other for other, _ in others)}" if others else ""
+        effects, place = _effects(explored, turn), _completed(explored, turn).place
+        yield explored.found("after_connect", (flow, step), turn, when=when, effects=effects, also=also, place=place)
 
 
 def _completed(explored: Explored, turn: Transition) -> Way:
@@ -440,8 +410,7 @@ def _never_joined(explored: Explored) -> Iterator[Violation]:
             legs.setdefault((*each.dialled_by.where, each.where[0]), []).append(each)
     for (flow, step, heard), firsts in legs.items():
         if not any(map(paths.to_joined, firsts)):
-            message = f'no party that step "{step}" dials is ever connected to the caller: flow "{heard}" never accepts'
-            yield explored.found("never_joined", (flow, step), message)
+            yield explored.found("never_joined", (flow, step), heard=heard)
 
 
 def _too_many_steps(explored: Explored) -> Iterator[Violation]:
@@ -459,21 +428,21 @@ def _too_many_steps(explored: Explored) -> Iterator[Violation]:
         place = limit.place if limit else explored.step(walked[-1].where).place
         message = FAULTS["steps"].exceeded(steps, most, call="a call may enter")
         cure = FAULTS["steps"].cure + ("" if limit else f", or allow it: `limits: {{steps: {steps}}}`")
-        yield explored.found("steps", walked[-1].where, message, walked[-1], place=place, path=tuple(walked), cure=cure)
+        path = tuple(walked)
+        yield explored.found("steps", path[-1].where, path[-1], message=message, place=place, path=path, cure=cure)
 
 
 def _far_from_a_person(explored: Explored) -> Iterator[Violation]:
     limit = explored.space.root.limits.get("seconds_to_person")
     seconds, turn = explored.graph.soonest_dial() if limit else (0, None)
     if limit and turn is None:
-        cure = "connect the caller somewhere, or delete the limit"
         root = explored.space.root.name
-        yield Violation("seconds_to_person", root, "", limit.place, "no path leads to a person", cure)
+        yield Violation("seconds_to_person", root, "", limit.place, **FAULTS["seconds_to_person"].words("never"))
         return
     fault = FAULTS["seconds_to_person"]
     call = "the quickest path to a person takes"
     if limit and turn and (message := fault.exceeded(seconds, limit.most, f"{seconds:.0f}", call=call)):
-        yield explored.found("seconds_to_person", turn.where, message, turn, place=limit.place)
+        yield explored.found("seconds_to_person", turn.where, turn, message=message, place=limit.place)
 
 
 def _unreachable(explored: Explored) -> Iterator[Violation]:
@@ -496,26 +465,17 @@ def unreached(flow: Flow, flows: Mapping[str, Flow], entered: Set[StepKey], *, i
     for step in flow.steps.values():
         if (flow.name, step.name) in reached:
             continue
-        if is_certain:
-            message = f'no caller reaches step "{step.name}", whatever lookups return and other parties do, at any hour'
-            yield Violation("unreachable", flow.name, step.name, step.place, message, FAULTS["unreachable"].cure)
-        else:
-            message = f'no call with the sample values reaches step "{step.name}"; other values might'
-            cure = "compare values with literals, or declare the possible words"
-            yield Violation("unreachable", flow.name, step.name, step.place, message, cure, severity="warning")
+        words = FAULTS["unreachable"].words("" if is_certain else "sampled", step=step.name)
+        yield Violation("unreachable", flow.name, step.name, step.place, **words)
 
 
 def _never_given(flow: Flow, reached: Set[StepKey], *, is_certain: bool) -> Iterator[Violation]:
     setting = {step.result: step for step in flow.steps.values() if step.result}
     given = {step.result for step in flow.steps.values() if (flow.name, step.name) in reached}
-    how = "call" if is_certain else "call with the sample values"
     for name, step in setting.items():
         if name not in given:
-            cure = FAULTS["unreachable_result"].cure
-            place = flow.results[name].place
-            message = f'no {how} gets the result "{name}"'
-            severity: Literal["error", "warning"] = "error" if is_certain else "warning"
-            yield Violation("unreachable_result", flow.name, step.name, place, message, cure, severity=severity)
+            words = FAULTS["unreachable_result"].words("" if is_certain else "sampled", result=name)
+            yield Violation("unreachable_result", flow.name, step.name, flow.results[name].place, **words)
 
 
 def _after_errors(flows: Mapping[str, Flow], entered: Set[StepKey]) -> set[StepKey]:
@@ -565,13 +525,13 @@ def undecided(root: Flow, space: StateSpace) -> Iterator[FoundViolation]:
         is_line = each.place.line in {test.place.line for test in tests}
         is_spare = isinstance(exit_, Branch) and not is_line and count[each[:2]] < len(names) - 1
         if tests and each.name in names and not is_vague and not is_spare:
-            cure = FAULTS["undecided"].cure
+            variant = ""
             if any(isinstance(test.node, nodes.And) and test.place.line == each.place.line for test in tests):
-                cure = 'write "or" instead of "and", or keep one of the comparisons'
+                variant = "and"
             elif any(isinstance(test.node, nodes.Or) for test in tests):
-                cure = 'write "and" instead of "or" in the line that always comes first, or keep one of the comparisons'
-            message = f"no call takes `{each.name}`"
-            yield FoundViolation("undecided", each.flow, each.step, each.place, message, cure, "warning")
+                variant = "or"
+            words = FAULTS["undecided"].words(variant, name=each.name)
+            yield FoundViolation("undecided", each.flow, each.step, each.place, **words)
 
 
 def _is_false(node: nodes.Node) -> bool:

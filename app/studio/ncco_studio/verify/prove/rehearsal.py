@@ -11,9 +11,8 @@ from ncco_server.flow.model import Project
 from ncco_studio.verify.coverage import OutcomeCounter
 from ncco_studio.verify.outcomes import FlowOutcome, outcomes_of
 from ncco_studio.verify.prove.counterexample import counter_example, covering, shortened
-from ncco_studio.verify.prove.proof import Proof
+from ncco_studio.verify.prove.proof import FlowVerdict, Proof
 from ncco_studio.verify.prove.properties import Violation
-from ncco_studio.verify.prove.verdict import FlowVerdict
 from ncco_studio.verify.scenarios.files import WrittenScenario
 from ncco_studio.verify.scenarios.model import read_scenarios
 from ncco_studio.verify.scenarios.result import Result
@@ -54,7 +53,7 @@ def confirmed(project: Project, proof: Proof, path_of: PathOf = str) -> FlowVerd
         else:
             where = f"{path_of(each.place.file)}:{each.place.line}"
             stopped = stopped or f"{where}: the simulator does not reproduce {each.kind}: {example.problem}"
-    return FlowVerdict.of(proof, found, stopped)
+    return replace(proof.verdict, violations=tuple(found), stopped=proof.verdict.stopped or stopped)
 
 
 def coverings(project: Project, proofs: Iterable[Proof]) -> tuple[dict[str, list[Rehearsed]], list[FlowOutcome]]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ncco_server.engine import Session, awaits_detection
 from ncco_server.engine.outcome import ASR_ERRORS, REACHED
@@ -30,22 +30,6 @@ MARGIN: Final = 5
 SMALL_MARGIN: Final = 2
 """Replaces MARGIN once there are MANY_STATES."""
 MANY_STATES: Final = 1_000
-
-
-class Growth(NamedTuple):
-    """Why an exploration is large: the step with the most states, and the values in which they differ.
-
-    The `names`, such as `name` or `customer.tier`, are sorted by their number of variants.
-    """
-
-    flow: str
-    step: str
-    states: int
-    names: tuple[str, ...]
-
-    def __str__(self) -> str:
-        where = f"most states are in step {self.step} of flow {self.flow} ({self.states:,})"
-        return f"{where}, and differ in {', '.join(self.names)}" if self.names else where
 
 
 @dataclass(slots=True)
@@ -111,10 +95,13 @@ class States:
         names = {**self.root.named(where[0]).default_answers, **known, **variables}
         return tuple(_seen(names, path, weight) for path, weight in self.liveness.kept.get((*where, when), ()))
 
-    def growth(self, states: Sequence[State]) -> Growth | None:
-        """None up to `MANY_STATES` states."""
+    def growth(self, states: Sequence[State]) -> str:
+        """Why an exploration is large: the step with the most states, and the values in which they differ.
+
+        The values, such as `name` or `customer.tier`, are sorted by their number of variants. "" up to `MANY_STATES`.
+        """
         if len(states) <= MANY_STATES:
-            return None
+            return ""
         ((flow, step), count) = Counter(state.where for state in states).most_common(1)[0]
         variants: dict[str, set[Any]] = {}
         for state in states:
@@ -124,7 +111,8 @@ class States:
         names = sorted(
             (name for name, found in variants.items() if len(found) > 1), key=lambda name: -len(variants[name])
         )
-        return Growth(flow, step, count, tuple(names))
+        where = f"most states are in step {step} of flow {flow} ({count:,})"
+        return f"{where}, and differ in {', '.join(names)}" if names else where
 
     def bounded(self, session: Session) -> Session:
         variables = self._bounded(session, session.at or self.root.name, session.variables)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
-from ncco_studio.verify.prove import FlowVerdict, FoundViolation, Proof, never_run, prove, roots_of
+from ncco_studio.verify.prove import FoundViolation, Proof, never_run, prove, roots_of
 from ncco_studio.verify.prove.counterexample import counter_example
 from ncco_studio.verify.scenarios.files import ScenarioFile, WrittenScenario, numbered
 from ncco_studio.verify.scenarios.model import read_scenarios
@@ -84,7 +84,7 @@ def play_all(project: Project, scenarios: Sequence[WrittenScenario]) -> Suite:
 
 def violations_of(project: Project, proofs: Sequence[Proof]) -> list[FoundViolation]:
     """All violations in a project; none if it has errors."""
-    lost = never_run(project.flows, map(FlowVerdict.of, proofs)) if proofs else []
+    lost = never_run(project.flows, [proof.verdict for proof in proofs]) if proofs else []
     return [*(each.found() for proof in proofs for each in proof.violations), *lost]
 
 

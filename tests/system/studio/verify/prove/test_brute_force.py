@@ -85,8 +85,8 @@ def test_nothing_is_claimed_about_numbers_that_grow_by_each_other() -> None:
     flow = load({f"flows/{path.name}": path.read_text() for path in folder.glob("*.yaml")}).flows["test"]
     proof = prove(flow, NOW)
 
-    assert "walked" == proof.status
+    assert "walked" == proof.verdict.status
     assert {("test", "n"), ("test", "m")} == set(proof.ranges)
-    assert ("numbers from -6 to 8",) == proof.representatives["test.m"]
+    assert ("numbers from -6 to 8",) == proof.verdict.representatives["test.m"]
     assert {("a", "error")} == walk(flow).failed  # after sixty doublings the number is too large
     agree(walk(flow, proof.ranges), proof)

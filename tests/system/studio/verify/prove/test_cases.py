@@ -37,7 +37,7 @@ def test_a_proof_has_the_expected_verdict(case: dict[str, Any]) -> None:
     proof = proof_of(*flow_of(case), **case.get("others", {}))
     violations = [f"{each.kind} {each.step}{'' if each.is_error else ' (warning)'}" for each in proof.violations]
 
-    assert case["verdict"] == proof.status
+    assert case["verdict"] == proof.verdict.status
     assert case.get("violations", []) == list(dict.fromkeys(violations))
-    assert case.get("never", []) == [f"{each.step}: {each.name}" for each in proof.never]
-    assert case.get("represented", []) == sorted(proof.representatives)
+    assert case.get("never", []) == [f"{each.step}: {each.name}" for each in proof.verdict.never]
+    assert case.get("represented", []) == sorted(proof.verdict.representatives)

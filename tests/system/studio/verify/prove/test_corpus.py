@@ -63,7 +63,7 @@ def test_a_good_flow_has_no_findings_and_a_few_scenarios_cover_every_outcome(flo
 
     assert [] == [issue.code for issue in project.issues if issue.is_error]
     assert [] == [each.message for each in violations_of(project, proofs)]
-    assert [] == [each for proof in proofs for each in proof.never]
+    assert [] == [each for proof in proofs for each in proof.verdict.never]
     assert {""} == {each.problem for each in played}
     assert [] == [difference.message for result in suite.results for difference in result.differences]
     assert (suite.coverage.outcomes, 100) == (suite.coverage.taken, suite.coverage.percent)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ncco_studio.verify.prove import CallLimits, FlowVerdict, SearchLimits, never_run, prove
+from ncco_studio.verify.prove import CallLimits, SearchLimits, never_run, prove
 from ncco_studio.verify.prove.counterexample import covering
 from tests.system.studio.verify.prove.proved_flows import NOW, counter_examples, flow_of, found, proof_of
 
@@ -46,7 +46,7 @@ steps:
 def test_an_exploration_stops_at_its_bounds_and_reports_no_unreachable_step(bounds: SearchLimits, stopped: str) -> None:
     proof = prove(flow_of(MENU), NOW, bounds=bounds)
 
-    assert ("stopped", stopped) == (proof.status, proof.space.stopped)
+    assert ("stopped", stopped) == (proof.verdict.status, proof.space.stopped)
     assert set() == found(proof)
 
 
@@ -62,11 +62,11 @@ def test_a_large_proof_names_the_step_with_most_states_and_the_values_in_which_t
     last = " ".join(f"{{{{ v{n} }}}}" for n in numbers)
     steps += f'  ask10: {{do: [{{talk: "You said {last}. Press 1."}}], choices: {{on: {{dtmf: 1, goto: bye}}}}}}\n'
 
-    growth = proof_of(steps, head=f"vars:\n{names}").growth
+    growth = proof_of(steps, head=f"vars:\n{names}").verdict.growth
 
-    assert growth is not None
-    assert ("ask10", {f"v{n}" for n in numbers}) == (growth.step, set(growth.names))
-    assert proof_of(MENU).growth is None
+    assert growth.startswith("most states are in step ask10 of flow test")
+    assert {f"v{n}" for n in numbers} == set(growth.partition("differ in ")[2].split(", "))
+    assert "" == proof_of(MENU).verdict.growth
 
 
 def test_the_limits_of_silence_and_steps_can_be_set() -> None:
@@ -86,7 +86,7 @@ def test_a_long_flow_is_refuted_by_the_usual_limit_and_proved_with_the_one_that_
 
     assert "a call may enter 602 steps, but the limit is 500" == refuted.message
     assert refuted.cure.endswith(", or allow it: `limits: {steps: 602}`")
-    assert ("proved", ()) == (proof.status, proof.violations)
+    assert ("proved", ()) == (proof.verdict.status, proof.violations)
 
 
 def test_a_variable_of_the_server_is_a_number_where_it_is_dialled_unless_it_is_set() -> None:
@@ -120,7 +120,7 @@ def test_a_call_that_dials_again_and_again_reaches_the_dial_limit() -> None:
 def test_a_step_of_another_flow_reached_only_by_faults_is_not_unreachable() -> None:
     proof = proof_of(MENU.replace("goto: bye", "goto: {run: sub}"), "", sub=SUB)
 
-    assert [] == never_run({"test": proof.flow, **proof.flow.subs}, [FlowVerdict.of(proof)])
+    assert [] == never_run({"test": proof.flow, **proof.flow.subs}, [proof.verdict])
 
 
 def test_a_question_about_the_time_sets_the_moment_of_a_scenario() -> None:
