@@ -18,7 +18,7 @@ from ncco_server.desk.database import asynchronous, server_store
 from ncco_server.desk.documents import RecordingDocument
 from ncco_server.desk.environment import server_settings
 from ncco_server.desk.exports import csv_pages, recording_pages
-from ncco_server.desk.output import FINE, ISSUES, CannotRun, print_json, print_result
+from ncco_server.desk.output import FINE, ISSUES, CannotRun, NotFound, print_json, print_result
 from ncco_server.desk.recorded_calls import duration_text
 from ncco_server.flow.report import counted, printable
 from ncco_server.service.phone_numbers import sought_digits
@@ -27,12 +27,6 @@ from ncco_server.service.recordings import lost_recordings, remove_files
 from ncco_server.store import RecordingFilter, Store
 
 BY: Final = "ncco recordings"
-
-
-class NoSuchRecording(CannotRun):
-    """The recording or its file does not exist. Exits with 1."""
-
-    exit_code = ISSUES
 
 
 @click.group(
@@ -104,9 +98,9 @@ async def get(id_: str, file: Path | None) -> int:
     async with server_store() as store:
         row = await store.recordings.get(id_)
     if row is None or row.state == "deleted":
-        raise NoSuchRecording(f'there is no recording "{id_}"', "`ncco recordings` lists the newest")
+        raise NotFound(f'there is no recording "{id_}"', "`ncco recordings` lists the newest")
     if row.state != "kept":
-        raise NoSuchRecording(
+        raise NotFound(
             f"{id_} is not available: {row.problem or _state(RecordingDocument.of(row, _now()))}",
             row.cure or "try it later",
         )
@@ -120,7 +114,7 @@ async def get(id_: str, file: Path | None) -> int:
             _copy(audio, target)
     except FileNotFoundError as error:
         cure = "set NCCO_RECORDINGS as on the server; if the file is lost, run `ncco recordings retry --lost`"
-        raise NoSuchRecording(f"the file of {id_} is not in {files.place}", cure) from error
+        raise NotFound(f"the file of {id_} is not in {files.place}", cure) from error
     click.echo(f"{target}: {row.content_type}, {row.size:,} bytes")
     return FINE
 
