@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Final, ParamSpec
 
 from ncco_server.desk.environment import server_settings
 from ncco_server.desk.output import CannotRun, NotFound
-from ncco_server.store import Records, Store, Timeline, open_store
+from ncco_server.store import Records, Store, Timeline, milliseconds, open_store
 
 P = ParamSpec("P")
 
@@ -23,6 +24,11 @@ def asynchronous(command: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P, 
         return asyncio.run(command(*args, **kwargs))
 
     return run
+
+
+def now_ms() -> int:
+    """Now, as the database counts time."""
+    return milliseconds(datetime.now(UTC))
 
 
 def find_database() -> Store:

@@ -28,7 +28,7 @@ from ncco_server.desk.application_urls import (
 )
 from ncco_server.desk.checks import Group, Surroundings, findings_of
 from ncco_server.desk.commands.calls import POLL_S, CallPrinter, follow_call
-from ncco_server.desk.database import find_call
+from ncco_server.desk.database import find_call, now_ms
 from ncco_server.desk.environment import DOTENV, folders, variables, write_setting
 from ncco_server.desk.findings import Finding, error, print_finding
 from ncco_server.desk.logins import give_login, hashed, login_name
@@ -46,7 +46,7 @@ from ncco_server.settings import Settings, load_settings
 from ncco_server.settings.fields import variable
 from ncco_server.settings.safety import MIN_SECRET_CHARACTERS, placeholders, unreachable, unsafe, weak_secrets
 from ncco_server.settings.secrets import FILE_SUFFIX
-from ncco_server.store import CallFilter, Store, milliseconds, open_store
+from ncco_server.store import CallFilter, Store, open_store
 from ncco_server.vonage.applications import Account, OwnedNumbers, read_document, with_webhooks
 
 T = TypeVar("T")
@@ -467,7 +467,7 @@ def _call_api(settings: Settings, work: Callable[[Account], Awaitable[T]]) -> T:
 
 
 def _watch(settings: Settings, numbers: list[str]) -> None:
-    since = milliseconds(datetime.now(UTC))
+    since = now_ms()
     named = " or ".join(readable(number) for number in numbers) or "your number"
     click.echo(f"\n{click.style(f'Call {named} now.', bold=True)} Press Ctrl-C to stop waiting.")
     store = open_store(settings.database_url)

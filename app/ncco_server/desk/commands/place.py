@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import getpass
 import re
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ import click
 import orjson
 
 from ncco_server.desk import options
-from ncco_server.desk.database import asynchronous, find_database, server_store
+from ncco_server.desk.database import asynchronous, find_database, now_ms, server_store
 from ncco_server.desk.environment import server_settings
 from ncco_server.desk.exports import csv_reader
 from ncco_server.desk.output import FINE, ISSUES, CannotRun, Progress, read_bytes
@@ -263,7 +262,7 @@ def _tell_hours(rows: Sequence[PlacedRow]) -> None:
 
 
 async def _manage(store: Store, batch: str, stop: str, pause: str, *, resume: bool) -> int:
-    now = time.time_ns() // 1_000_000
+    now = now_ms()
     if stop:
         progress = Progress()
         stopped = await store.placed.stop_batch(stop, now, lambda done: progress.tell(f"{done:,} calls cancelled"))
